@@ -1,0 +1,74 @@
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+
+use crate::{ConfigError, Env};
+
+/// How to reach AWS, or the local cloud instead of it.
+///
+/// Lambda hands a function its credentials and region in environment variables,
+/// so the credential chain of `aws-config` (with its STS, SSO and metadata
+/// clients) would only add size and start-up time.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    base: SdkConfig,
+    /// Where all services answer, if not at AWS (`AWS_ENDPOINT_URL`).
+    endpoint: Option<String>,
+}
+
+impl Aws {
+    pub(crate) fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let endpoint = env.optional("AWS_ENDPOINT_URL").map(str::to_owned);
+        let plain_http = endpoint.as_deref().is_some_and(|url| url.starts_with("http://"));
+        let http = aws_smithy_http_client::Builder::new();
+        let http = if plain_http {
+            http.build_http()
+        } else {
+            http.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+        };
+        let credentials = Credentials::new(
+            env.required("AWS_ACCESS_KEY_ID")?,
+            env.required("AWS_SECRET_ACCESS_KEY")?,
+            env.optional("AWS_SESSION_TOKEN").map(str::to_owned),
+            None,
+            "environment",
+        );
+        let base = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(env.required("AWS_REGION")?.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http)
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .retry_config(RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(25)))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(2))
+                    .operation_attempt_timeout(Duration::from_secs(5))
+                    .operation_timeout(Duration::from_secs(20))
+                    .build(),
+            )
+            .build();
+        Ok(Self { base, endpoint })
+    }
+
+    /// The configuration for any AWS client.
+    pub fn config(&self) -> SdkConfig {
+        match &self.endpoint {
+            Some(url) => self.base.clone().into_builder().endpoint_url(url).build(),
+            None => self.base.clone(),
+        }
+    }
+
+    /// True when the local cloud answers; S3 then wants the bucket in the path.
+    pub fn is_local(&self) -> bool {
+        self.endpoint.is_some()
+    }
+}

@@ -1,0 +1,65 @@
+use std::future::Future;
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tracing_subscriber::EnvFilter;
+
+use crate::{Boot, Clock, ConfigError, Env};
+
+/// Why a function does not start or stops.
+pub type BootError = Box<dyn std::error::Error + Send + Sync>;
+
+
+/// Runs an HTTP function: `build` makes its router, then Lambda's requests go in.
+///
+/// # Errors
+/// If the configuration is wrong, or the runtime API goes away.
+pub async fn serve_http<B, F>(build: B) -> Result<(), BootError>
+where
+    B: FnOnce(Boot) -> F,
+    F: Future<Output = Result<axum::Router, ConfigError>>,
+{
+    let boot = boot()?;
+    let router = build(boot).await?;
+    lambda_http::run(router).await
+}
+
+/// Runs a worker: `build` makes its state, then each event goes to `handle`.
+///
+/// # Errors
+/// If the configuration is wrong, or the runtime API goes away.
+pub async fn serve_worker<B, F, S, H, R, E, A>(build: B, handle: H) -> Result<(), BootError>
+where
+    B: FnOnce(Boot) -> F,
+    F: Future<Output = Result<S, ConfigError>>,
+    S: Clone,
+    H: Fn(S, E) -> R,
+    R: Future<Output = Result<A, BootError>>,
+    E: DeserializeOwned,
+    A: Serialize,
+{
+    let state = build(boot()?).await?;
+    let handle = &handle;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
+        let state = state.clone();
+        async move { handle(state, event.payload).await }
+    }))
+    .await
+}
+
+fn boot() -> Result<Boot, BootError> {
+    let env = Env::process();
+    let filter = EnvFilter::try_new(env.optional("LOG_LEVEL").unwrap_or("info"))?;
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_target(false)
+        // CloudWatch stamps every line itself.
+        .without_time()
+        .with_env_filter(filter)
+        .init();
+    Ok(Boot::new(env, Clock::system())?)
+}

@@ -1,0 +1,236 @@
+//! What can go wrong, in the words of the domain. Knows no HTTP: the `web`
+//! crate turns a [`Kind`] into a status, and everything here but `source` is
+//! safe to show to the caller.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// A result whose error can be shown to a caller.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What sort of failure it is, and so what the caller can do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The request itself is wrong; sending it again will not help.
+    Invalid,
+    /// Well formed, but contradicts what was said before (an idempotency key).
+    Unprocessable,
+    /// Who is asking is not known, or no longer.
+    Unauthenticated,
+    /// Who is asking is known and may not.
+    Forbidden,
+    /// There is no such thing, or not for this caller.
+    NotFound,
+    /// The state of the thing does not allow it now.
+    Conflict,
+    /// It existed and its time is over.
+    Gone,
+    /// The body is larger than the route takes.
+    TooLarge,
+    /// The body is of a type that the route does not take.
+    UnsupportedType,
+    /// Too many tries; see `retry_after`.
+    TooMany,
+    /// Something that Taquilla depends on does not answer; see `retry_after`.
+    Unavailable,
+    /// A fault of ours. The caller learns nothing but the request id.
+    Internal,
+}
+
+/// One bad field of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// A JSON pointer (RFC 6901) into the body, or the parameter's name after `#`.
+    pub pointer: String,
+    /// What to do about it, as a sentence.
+    pub detail: String,
+}
+
+/// A failure with a stable code.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: Kind,
+    code: &'static str,
+    detail: Cow<'static, str>,
+    fields: Vec<FieldError>,
+    retry_after_seconds: Option<u32>,
+    members: Map<String, Value>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+macro_rules! constructors {
+    ($($(#[$doc:meta])* $name:ident => $kind:ident;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+            Self::new(Kind::$kind, code, detail)
+        }
+    )*};
+}
+
+impl Error {
+    fn new(kind: Kind, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            code,
+            detail: detail.into(),
+            fields: Vec::new(),
+            retry_after_seconds: None,
+            members: Map::new(),
+            source: None,
+        }))
+    }
+
+    constructors! {
+        /// See [`Kind::Invalid`].
+        invalid => Invalid;
+        /// See [`Kind::Unprocessable`].
+        unprocessable => Unprocessable;
+        /// See [`Kind::Unauthenticated`].
+        unauthenticated => Unauthenticated;
+        /// See [`Kind::Forbidden`].
+        forbidden => Forbidden;
+        /// See [`Kind::NotFound`].
+        not_found => NotFound;
+        /// See [`Kind::Conflict`].
+        conflict => Conflict;
+        /// See [`Kind::Gone`].
+        gone => Gone;
+        /// See [`Kind::TooLarge`].
+        too_large => TooLarge;
+        /// See [`Kind::UnsupportedType`].
+        unsupported_type => UnsupportedType;
+        /// See [`Kind::TooMany`].
+        too_many => TooMany;
+        /// See [`Kind::Unavailable`].
+        unavailable => Unavailable;
+    }
+
+    /// A request with bad fields; `Ok` from [`Fields::finish`] if there are none.
+    pub fn fields(fields: Vec<FieldError>) -> Self {
+        let mut error = Self::invalid("invalid_fields", "Some fields of the request are not valid; see `errors`.");
+        error.0.fields = fields;
+        error
+    }
+
+    /// A fault of ours: the source goes to the log, never to the caller.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::new(Kind::Internal, "internal", "Something went wrong on our side. Nothing was changed that you cannot repeat; please try again.")
+            .caused_by(source)
+    }
+
+    /// Adds what the log should know.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Adds a member to the answer, such as the seats that are taken.
+    #[must_use]
+    pub fn with(mut self, member: &'static str, value: impl Into<Value>) -> Self {
+        self.0.members.insert(member.to_owned(), value.into());
+        self
+    }
+
+    /// Says when another try makes sense.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.0.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// The sort of failure.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The stable code that clients may branch on.
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// The sentence for a person.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// The bad fields.
+    pub fn field_errors(&self) -> &[FieldError] {
+        &self.0.fields
+    }
+
+    /// Seconds until another try makes sense.
+    pub fn retry_after_seconds(&self) -> Option<u32> {
+        self.0.retry_after_seconds
+    }
+
+    /// Further members of the answer.
+    pub fn members(&self) -> &Map<String, Value> {
+        &self.0.members
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.code, self.0.detail)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Collects the bad fields of a request, so that the caller hears of all at once.
+#[derive(Debug, Default)]
+pub struct Fields(Vec<FieldError>);
+
+impl Fields {
+    /// No bad fields yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes `detail` for the field at `pointer` unless `valid`.
+    pub fn check(&mut self, valid: bool, pointer: impl Into<String>, detail: impl Into<String>) -> &mut Self {
+        if !valid {
+            self.0.push(FieldError { pointer: pointer.into(), detail: detail.into() });
+        }
+        self
+    }
+
+    /// Checks that a text has between `min` and `max` characters and no control
+    /// characters other than line breaks.
+    pub fn text(&mut self, pointer: &str, value: &str, min: usize, max: usize) -> &mut Self {
+        let count = value.trim().chars().count();
+        self.check(
+            (min..=max).contains(&count),
+            pointer,
+            format!("Must have between {min} and {max} characters."),
+        );
+        self.check(
+            !value.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')),
+            pointer,
+            "Must not contain control characters.",
+        )
+    }
+
+    /// Checks an optional text as [`Fields::text`] does.
+    pub fn optional_text(&mut self, pointer: &str, value: Option<&str>, max: usize) -> &mut Self {
+        match value {
+            Some(value) => self.text(pointer, value, 0, max),
+            None => self,
+        }
+    }
+
+    /// The error if any field was bad.
+    pub fn finish(&mut self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::fields(std::mem::take(&mut self.0))) }
+    }
+}

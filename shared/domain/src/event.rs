@@ -1,0 +1,290 @@
+//! Tenants, events and their areas, as the organiser describes them.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{AreaId, BasisPoints, Currency, Error, EventId, ImageId, MAX_TICKETS_PER_ORDER, Result, TenantId};
+
+/// The languages that mails and pages exist in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// Spanish.
+    #[default]
+    Es,
+    /// English.
+    En,
+}
+
+/// An organiser, with what holds for all of its events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Tenant {
+    /// The tenant's id.
+    pub id: TenantId,
+    /// The name that buyers see.
+    pub name: String,
+    /// Where buyers reach the organiser.
+    pub email: String,
+    /// ISO 3166-1 alpha-2 country.
+    pub country: String,
+    /// The currency that new events get.
+    pub currency: Currency,
+    /// What is charged on top of the ticket price.
+    pub fees: Fees,
+    /// The value added tax.
+    pub vat: Vat,
+    /// Who the organiser is in law.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_info: Option<LegalInfo>,
+    /// When the tenant was created.
+    pub created_at: Timestamp,
+    /// Counts changes; a change names the version that it is based on.
+    pub version: u32,
+}
+
+/// The convenience fee of a ticket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fees {
+    /// A share of the ticket's price, in basis points (350 is 3.5 %).
+    #[serde(default)]
+    pub convenience_rate: BasisPoints,
+    /// A fixed amount for each ticket, in minor units of the event's currency.
+    #[serde(default)]
+    pub convenience_fixed: i64,
+}
+
+/// Value added tax.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Vat {
+    /// The rate in basis points (1900 is 19 %).
+    #[serde(default)]
+    pub rate: BasisPoints,
+    /// True if prices already contain the tax, as consumer prices usually do.
+    #[serde(default)]
+    pub included: bool,
+}
+
+/// Who the organiser is in law, as tickets and invoices must name it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LegalInfo {
+    /// The tax number: NIT, RUT or CUIT.
+    pub nit: String,
+    /// The registered name.
+    pub legal_name: String,
+    /// Colombia's PULEP code of the producer's show, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pulep_code: Option<String>,
+    /// Street address.
+    pub address: String,
+    /// City.
+    pub city: String,
+    /// ISO 3166-1 alpha-2 country.
+    pub country: String,
+}
+
+/// How far an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EventStatus {
+    /// Only the organiser sees it.
+    Draft,
+    /// Everybody sees it and can buy.
+    Published,
+}
+
+/// A show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// The event's id.
+    pub id: EventId,
+    /// The organiser.
+    pub tenant_id: TenantId,
+    /// The readable part of the event's address; unique.
+    pub slug: String,
+    /// The title.
+    pub name: String,
+    /// Who plays.
+    pub artist: String,
+    /// What to expect, as plain text.
+    #[serde(default)]
+    pub description: String,
+    /// Where.
+    pub venue: String,
+    /// The venue's street address.
+    #[serde(default)]
+    pub address: String,
+    /// The city.
+    pub city: String,
+    /// ISO 3166-1 alpha-2 country.
+    pub country: String,
+    /// IANA time zone of the venue, in which people read the times.
+    pub time_zone: String,
+    /// Start of the show.
+    pub starts_at: Timestamp,
+    /// End of the show; sales end then at the latest.
+    pub ends_at: Timestamp,
+    /// When the doors open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doors_at: Option<Timestamp>,
+    /// The one currency of all its prices.
+    pub currency: Currency,
+    /// The language of its tickets' mails unless the buyer chose another.
+    #[serde(default)]
+    pub language: Language,
+    /// How far it is.
+    pub status: EventStatus,
+    /// Not listed or found, though reachable by its slug.
+    #[serde(default)]
+    pub unlisted: bool,
+    /// Minutes that a reservation holds its seats.
+    pub hold_minutes: u8,
+    /// The most tickets in one order.
+    pub max_tickets_per_order: u8,
+    /// What each attendee is asked for.
+    #[serde(default)]
+    pub attendee_fields: Vec<AttendeeField>,
+    /// The fees of its tickets, copied from the tenant when created.
+    pub fees: Fees,
+    /// The tax of its tickets, copied from the tenant when created.
+    pub vat: Vat,
+    /// Its pictures.
+    #[serde(default)]
+    pub images: Vec<EventImage>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Counts changes.
+    pub version: u32,
+}
+
+impl Event {
+    /// Checks that tickets can be sold at `now`.
+    pub fn on_sale(&self, now: Timestamp) -> Result<()> {
+        match self.status {
+            EventStatus::Draft => Err(Error::conflict("event_not_on_sale", "This event is not on sale.")),
+            EventStatus::Published if now >= self.ends_at => {
+                Err(Error::conflict("event_over", "This event is over."))
+            }
+            EventStatus::Published => Ok(()),
+        }
+    }
+
+    /// The most tickets that one order of this event may have.
+    pub fn ticket_limit(&self) -> u8 {
+        self.max_tickets_per_order.min(MAX_TICKETS_PER_ORDER)
+    }
+}
+
+/// What an attendee can be asked for. The wire names of the last three are
+/// Spanish because clients of the Crowdify system send them so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttendeeField {
+    /// The name.
+    Nombre,
+    /// The national id.
+    Rut,
+    /// The date of birth.
+    FechaNacimiento,
+}
+
+/// A picture of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EventImage {
+    /// The picture's id.
+    pub id: ImageId,
+    /// What it is for.
+    pub kind: ImageKind,
+    /// Where it can be fetched.
+    pub url: String,
+}
+
+/// What a picture is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageKind {
+    /// The event's main picture.
+    Cover,
+    /// A further picture.
+    Gallery,
+    /// The plan of the seats.
+    SeatMap,
+}
+
+/// How the places of an area are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AreaKind {
+    /// Anywhere in the area.
+    GeneralAdmission,
+    /// Numbered seats in rows.
+    Seated,
+}
+
+/// A zone of an event: its own price, its own capacity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Area {
+    /// The area's id.
+    pub id: AreaId,
+    /// The event.
+    pub event_id: EventId,
+    /// The name that buyers see.
+    pub area_name: String,
+    /// What is special about it.
+    #[serde(default)]
+    pub description: String,
+    /// How its places are handed out.
+    pub kind: AreaKind,
+    /// Tickets that it can sell: as set for general admission, the number of
+    /// seats (blocked ones included) for numbered rows.
+    pub capacity: u32,
+    /// The base price of one ticket in minor units of the event's currency.
+    pub price: i64,
+    /// The event's currency.
+    pub currency: Currency,
+    /// The letter that stands before its unit numbers, if it uses one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nomenclature_letter: Option<String>,
+    /// People that one ticket admits: 1, or the places at a table or in a box.
+    pub unit_capacity: u8,
+    /// What comes with the ticket, such as table service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Where it stands in lists, lowest first.
+    #[serde(default)]
+    pub position: u16,
+    /// How the seats are laid out: the rows' names and sizes, in order from the stage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<RowLayout>,
+    /// Counts changes.
+    pub version: u32,
+}
+
+/// A row of numbered seats: `label` and the numbers `first..=last`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RowLayout {
+    /// The row's letter or name, such as `A` or `AA`.
+    pub label: String,
+    /// The lowest seat number.
+    pub first: u16,
+    /// The highest seat number.
+    pub last: u16,
+}
+
+impl RowLayout {
+    /// How many seats the row has.
+    pub fn len(&self) -> u32 {
+        u32::from(self.last.saturating_sub(self.first)) + 1
+    }
+
+    /// Never: a row has at least one seat.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+}

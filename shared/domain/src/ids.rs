@@ -1,0 +1,271 @@
+//! Typed identifiers: a prefix that says what a thing is, and a UUIDv7.
+//!
+//! The text form is a [TypeID](https://github.com/jetify-com/typeid): `ord_` and
+//! 26 characters of lower-case base32. Ids of different kinds do not mix at
+//! compile time, and a new kind is one line in the `ids!` table below.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use type_safe_id::{StaticType, TypeSafeId};
+use uuid::Uuid;
+
+/// An id of the kind `K`. Ordered by creation time, to the millisecond.
+pub struct Id<K>(Uuid, PhantomData<fn() -> K>);
+
+/// The text is not an id of the expected kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidId {
+    /// The prefix that was expected, such as `ord`.
+    pub expected: &'static str,
+}
+
+impl fmt::Display for InvalidId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected an id that starts with \"{}_\"", self.expected)
+    }
+}
+
+impl std::error::Error for InvalidId {}
+
+impl<K: StaticType> Id<K> {
+    /// A fresh id whose time part is `now`.
+    pub fn generate(now: Timestamp) -> Self {
+        let mut random = [0; 10];
+        getrandom::fill(&mut random).expect("the operating system provides randomness");
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+
+    /// The id with these 128 bits.
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid, PhantomData)
+    }
+
+    /// The 128 bits of the id, without its kind.
+    pub const fn uuid(&self) -> Uuid {
+        self.0
+    }
+
+    /// The 26 characters after the prefix, as table keys hold them.
+    pub fn suffix(&self) -> String {
+        let mut text = self.to_string();
+        text.drain(..=K::TYPE.len());
+        text
+    }
+
+    /// Reads what [`Id::suffix`] wrote.
+    pub fn from_suffix(suffix: &str) -> Result<Self, InvalidId> {
+        format!("{}_{suffix}", K::TYPE).parse()
+    }
+
+    /// When the id was generated.
+    pub fn created_at(&self) -> Timestamp {
+        let millis = self.0.get_timestamp().map_or(0, |time| {
+            let (seconds, nanos) = time.to_unix();
+            seconds * 1000 + u64::from(nanos) / 1_000_000
+        });
+        Timestamp::from_millisecond(i64::try_from(millis).unwrap_or(0)).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl<K> Clone for Id<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K> Copy for Id<K> {}
+impl<K> PartialEq for Id<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<K> Eq for Id<K> {}
+impl<K> PartialOrd for Id<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<K> Ord for Id<K> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+impl<K> std::hash::Hash for Id<K> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl<K: StaticType> fmt::Display for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        TypeSafeId::<K>::from_uuid(self.0).fmt(f)
+    }
+}
+
+impl<K: StaticType> fmt::Debug for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<K: StaticType> FromStr for Id<K> {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        text.parse::<TypeSafeId<K>>()
+            .map(|id| Self::from_uuid(id.uuid()))
+            .map_err(|_| InvalidId { expected: K::TYPE })
+    }
+}
+
+impl<K: StaticType> Serialize for Id<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de, K: StaticType> Deserialize<'de> for Id<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<str>::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+impl<K: StaticType> JsonSchema for Id<K> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Id_{}", K::TYPE).into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": format!("^{}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$", K::TYPE),
+        })
+    }
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $id:ident, $kind:ident = $prefix:literal;)*) => {$(
+        /// The kind behind the id type of the same name.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $kind;
+        impl StaticType for $kind {
+            const TYPE: &'static str = $prefix;
+        }
+        $(#[$doc])*
+        pub type $id = Id<$kind>;
+    )*};
+}
+
+ids! {
+    /// A person with a login: buyer or staff.
+    UserId, UserKind = "usr";
+    /// A signed-in browser or app.
+    SessionId, SessionKind = "ses";
+    /// An organiser whose data nobody else sees.
+    TenantId, TenantKind = "tnt";
+    /// A show that can be sold.
+    EventId, EventKind = "evt";
+    /// A zone of an event, with its own price.
+    AreaId, AreaKind = "area";
+    /// A picture of an event.
+    ImageId, ImageKind = "img";
+    /// A price stage of an event.
+    SaleStageId, SaleStageKind = "stg";
+    /// A promotion of a tenant.
+    PromotionId, PromotionKind = "prm";
+    /// A signed price offer. The order made from it has the same 128 bits.
+    QuoteId, QuoteKind = "quo";
+    /// A reservation and, once paid, the purchase.
+    OrderId, OrderKind = "ord";
+    /// One admission document of an order.
+    TicketId, TicketKind = "tkt";
+    /// A scanner at a door.
+    DeviceId, DeviceKind = "dev";
+    /// An offer of a ticket from one person to another.
+    TransferId, TransferKind = "trf";
+    /// A request as the log knows it.
+    RequestId, RequestKind = "req";
+}
+
+/// The most tickets that one order holds; fits the last byte of a ticket id.
+pub const MAX_TICKETS_PER_ORDER: u8 = 20;
+
+impl OrderId {
+    /// The order that a quote becomes. Creating it twice is therefore the same
+    /// order, which is what makes `POST /reservations` idempotent for free.
+    pub fn of_quote(quote: QuoteId) -> Self {
+        Self::from_uuid(with_last_byte(quote.uuid(), 0))
+    }
+
+    /// The id of the ticket at `index` (from 0) of this order.
+    ///
+    /// Ticket ids are derived, never stored: they are the order's bits with the
+    /// number of the ticket in the last byte.
+    pub fn ticket(&self, index: u8) -> TicketId {
+        TicketId::from_uuid(with_last_byte(self.uuid(), index + 1))
+    }
+}
+
+impl TicketId {
+    /// The order that the ticket belongs to and the ticket's index in it.
+    /// `None` if no order can have such a ticket.
+    pub fn order(&self) -> Option<(OrderId, u8)> {
+        let number = self.uuid().as_bytes()[15];
+        (1..=MAX_TICKETS_PER_ORDER)
+            .contains(&number)
+            .then(|| (OrderId::from_uuid(with_last_byte(self.uuid(), 0)), number - 1))
+    }
+}
+
+fn with_last_byte(uuid: Uuid, last: u8) -> Uuid {
+    let mut bytes = uuid.into_bytes();
+    bytes[15] = last;
+    Uuid::from_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("in range")
+    }
+
+    #[test]
+    fn text_round_trips_and_sorts_by_time() {
+        let (a, b) = (EventId::generate(at(1_795_000_000)), EventId::generate(at(1_795_000_001)));
+        assert!(a < b && a.to_string() < b.to_string());
+        assert_eq!(a.to_string().parse::<EventId>(), Ok(a));
+        assert_eq!(EventId::from_suffix(&a.suffix()), Ok(a));
+        assert_eq!(a.created_at(), at(1_795_000_000));
+    }
+
+    #[test]
+    fn kinds_do_not_mix() {
+        let event = EventId::generate(at(0)).to_string();
+        assert_eq!(event.parse::<AreaId>(), Err(InvalidId { expected: "area" }));
+        assert!("evt_".parse::<EventId>().is_err());
+        assert!("nonsense".parse::<EventId>().is_err());
+    }
+
+    #[test]
+    fn tickets_are_derived_from_their_order() {
+        let order = OrderId::of_quote(QuoteId::generate(at(1_795_000_000)));
+        for index in 0..MAX_TICKETS_PER_ORDER {
+            assert_eq!(order.ticket(index).order(), Some((order, index)));
+        }
+        assert_eq!(TicketId::from_uuid(order.uuid()).order(), None);
+    }
+}

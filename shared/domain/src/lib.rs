@@ -1,0 +1,16 @@
+//! The rules of the box office: money, ids, prices, states and ticket codes.
+//!
+//! Nothing in here does I/O, waits, reads a clock or knows HTTP or AWS. Time and
+//! stored state come in as arguments, decisions go out as values, and that is
+//! why most tests of Taquilla live in this crate.
+
+pub mod access;
+pub mod error;
+pub mod event;
+pub mod ids;
+pub mod money;
+
+pub use error::{Error, FieldError, Kind, Result};
+pub use ids::*;
+pub use jiff::Timestamp;
+pub use money::{BasisPoints, Currency, Money};

@@ -1,0 +1,166 @@
+//! Money: an integer of minor units with its ISO 4217 currency. Never a float.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// An ISO 4217 currency. Its exponent (decimals) comes from `iso_currency`:
+/// 2 for ARS, COP and USD, 0 for CLP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Currency(iso_currency::Currency);
+
+impl Currency {
+    /// Argentine peso, two decimals.
+    pub const ARS: Self = Self(iso_currency::Currency::ARS);
+    /// Chilean peso, no decimals.
+    pub const CLP: Self = Self(iso_currency::Currency::CLP);
+    /// Colombian peso, two decimals.
+    pub const COP: Self = Self(iso_currency::Currency::COP);
+    /// US dollar, two decimals.
+    pub const USD: Self = Self(iso_currency::Currency::USD);
+
+    /// The currency with this three-letter code, if there is one.
+    pub fn from_code(code: &str) -> Option<Self> {
+        iso_currency::Currency::from_code(code).map(Self)
+    }
+
+    /// The three-letter code.
+    pub fn code(&self) -> &'static str {
+        self.0.code()
+    }
+
+    /// How many decimals the currency has.
+    pub fn exponent(&self) -> u32 {
+        self.0.exponent().map_or(2, u32::from)
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl JsonSchema for Currency {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Currency".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^[A-Z]{3}$",
+            "description": "ISO 4217 code.",
+            "examples": ["CLP", "COP", "ARS"],
+        })
+    }
+}
+
+/// An amount of money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Money {
+    /// Whole minor units: centavos for ARS and COP, pesos for CLP.
+    pub amount: i64,
+    /// The currency.
+    pub currency: Currency,
+}
+
+impl Money {
+    /// This many minor units of `currency`.
+    pub const fn new(amount: i64, currency: Currency) -> Self {
+        Self { amount, currency }
+    }
+}
+
+impl fmt::Display for Money {
+    /// `COP 12500.00`, `CLP 9900`: for people and logs, in no particular locale.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exponent = self.currency.exponent();
+        let unit = 10_i64.pow(exponent);
+        let sign = if self.amount < 0 { "-" } else { "" };
+        let (whole, fraction) = (self.amount.unsigned_abs() / unit.unsigned_abs(), self.amount.unsigned_abs() % unit.unsigned_abs());
+        write!(f, "{} {sign}{whole}", self.currency)?;
+        if exponent > 0 {
+            write!(f, ".{fraction:0width$}", width = exponent as usize)?;
+        }
+        Ok(())
+    }
+}
+
+/// A hundredth of a percent: 1900 is 19 %. May be negative for discounts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct BasisPoints(pub i32);
+
+impl BasisPoints {
+    /// All of it.
+    pub const WHOLE: Self = Self(10_000);
+
+    /// This share of `amount`, rounded half away from zero to a whole minor unit.
+    ///
+    /// This is the only place where Taquilla rounds money.
+    pub fn of(self, amount: i64) -> i64 {
+        round_div(i128::from(amount) * i128::from(self.0), i128::from(Self::WHOLE.0))
+    }
+
+    /// The part of a `gross` amount that is tax, when this rate is already
+    /// contained in it: `gross * rate / (1 + rate)`.
+    pub fn contained_in(self, gross: i64) -> i64 {
+        round_div(
+            i128::from(gross) * i128::from(self.0),
+            i128::from(Self::WHOLE.0) + i128::from(self.0),
+        )
+    }
+}
+
+/// Divides and rounds half away from zero; saturates outside of `i64`.
+fn round_div(numerator: i128, denominator: i128) -> i64 {
+    if denominator == 0 {
+        return 0;
+    }
+    let (sign, n, d) = (
+        numerator.signum() * denominator.signum(),
+        numerator.unsigned_abs(),
+        denominator.unsigned_abs(),
+    );
+    let rounded = sign * i128::try_from((n + d / 2) / d).unwrap_or(i128::MAX);
+    i64::try_from(rounded).unwrap_or(if sign < 0 { i64::MIN } else { i64::MAX })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_exponent_of_the_currency_decides_the_text() {
+        assert_eq!(Money::new(1_250_000, Currency::COP).to_string(), "COP 12500.00");
+        assert_eq!(Money::new(9900, Currency::CLP).to_string(), "CLP 9900");
+        assert_eq!(Money::new(-5, Currency::ARS).to_string(), "ARS -0.05");
+    }
+
+    #[test]
+    fn rounding_is_half_away_from_zero() {
+        assert_eq!(BasisPoints(5000).of(3), 2);
+        assert_eq!(BasisPoints(-5000).of(3), -2);
+        assert_eq!(BasisPoints(1900).of(100), 19);
+        assert_eq!(BasisPoints(1900).contained_in(119), 19);
+    }
+
+    proptest! {
+        #[test]
+        fn a_share_is_never_off_by_more_than_half_a_unit(amount in -1_000_000_000_000_i64..1_000_000_000_000, rate in -10_000_i32..=100_000) {
+            let share = i128::from(BasisPoints(rate).of(amount));
+            let exact = i128::from(amount) * i128::from(rate);
+            prop_assert!((share * 10_000 - exact).abs() * 2 <= 10_000);
+        }
+    }
+}
