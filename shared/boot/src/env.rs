@@ -99,8 +99,6 @@ impl Env {
 
     /// Where the function runs (`STAGE`).
     pub fn stage(&self) -> Result<Stage, ConfigError> {
-        self.required("STAGE")?
-            .parse()
-            .map_err(|problem: &str| ConfigError::new("STAGE", problem))
+        self.required("STAGE")?.parse().map_err(|problem: &str| ConfigError::new("STAGE", problem))
     }
 }

@@ -19,7 +19,8 @@ impl std::fmt::Debug for Secret {
 impl Secret {
     /// Reads the secret in the variable `name`. There are no defaults.
     pub fn from_env(env: &Env, name: &str) -> Result<Self, ConfigError> {
-        Self::new(env.required(name)?).ok_or_else(|| ConfigError::new(name, "must have at least 32 characters"))
+        Self::new(env.required(name)?)
+            .ok_or_else(|| ConfigError::new(name, "must have at least 32 characters"))
     }
 
     /// The secret with this text, if it is long enough.
@@ -29,7 +30,8 @@ impl Secret {
 
     /// A 256-bit key for one `purpose`: HMAC-SHA-256 of the purpose under the secret.
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.0.as_bytes()).expect("HMAC takes keys of any length");
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.0.as_bytes())
+            .expect("HMAC takes keys of any length");
         mac.update(purpose.as_bytes());
         mac.finalize().into_bytes().into()
     }

@@ -10,7 +10,6 @@ use crate::{Boot, Clock, ConfigError, Env};
 /// Why a function does not start or stops.
 pub type BootError = Box<dyn std::error::Error + Send + Sync>;
 
-
 /// Runs an HTTP function: `build` makes its router, then Lambda's requests go in.
 ///
 /// # Errors

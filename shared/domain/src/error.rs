@@ -23,6 +23,8 @@ pub enum Kind {
     Forbidden,
     /// There is no such thing, or not for this caller.
     NotFound,
+    /// The thing is there and does not take this method.
+    WrongMethod,
     /// The state of the thing does not allow it now.
     Conflict,
     /// It existed and its time is over.
@@ -96,6 +98,8 @@ impl Error {
         forbidden => Forbidden;
         /// See [`Kind::NotFound`].
         not_found => NotFound;
+        /// See [`Kind::WrongMethod`].
+        wrong_method => WrongMethod;
         /// See [`Kind::Conflict`].
         conflict => Conflict;
         /// See [`Kind::Gone`].

@@ -1,1 +1,26 @@
-//! placeholder
+//! The HTTP edge of every function: problem+json, extractors, paging, caching.
+//!
+//! A handler takes what it needs as arguments (who is asking, the checked body)
+//! and answers with a value or a [`Problem`]; everything that all routes have in
+//! common is added once, in [`finish`].
+
+mod access;
+mod cache;
+mod extract;
+mod finish;
+mod idempotency;
+mod page;
+mod problem;
+mod token;
+
+pub use access::{Admin, Buyer, Door, MaybeBuyer, Organizer, SourceAddress, Viewer};
+pub use cache::{Cached, Freshness};
+pub use extract::{Json, Path, Query};
+pub use finish::{describe, finish};
+pub use idempotency::IdempotencyKey;
+pub use page::{Page, Paging};
+pub use problem::Problem;
+pub use token::{ISSUER, TokenSigner, TokenVerifier};
+
+/// The answer of a handler.
+pub type Answer<T> = Result<T, Problem>;

@@ -1,0 +1,174 @@
+//! Authorisation as arguments: each extractor yields what the query behind the
+//! route needs, so a handler without one has nothing to ask the store for.
+
+use aide::OperationInput;
+use aide::generate::GenContext;
+use aide::openapi::Operation;
+use axum::extract::{FromRef, FromRequestParts};
+use domain::access::{Claims, Permission, Role};
+use domain::{Error, Result, SessionId, TenantId, UserId};
+use http::header;
+use http::request::Parts;
+use indexmap::IndexMap;
+use lambda_http::request::RequestContext;
+use serde_json::json;
+
+use crate::{Problem, TokenVerifier};
+
+/// Anybody who is signed in.
+#[derive(Debug, Clone)]
+pub struct Buyer {
+    /// The user.
+    pub user: UserId,
+    /// The verified e-mail address.
+    pub email: String,
+    /// The name, possibly empty.
+    pub name: String,
+    /// The session.
+    pub session: SessionId,
+    /// All claims of the token.
+    pub claims: Claims,
+}
+
+impl From<Claims> for Buyer {
+    fn from(claims: Claims) -> Self {
+        Self {
+            user: claims.sub,
+            email: claims.email.clone(),
+            name: claims.name.clone(),
+            session: claims.sid,
+            claims,
+        }
+    }
+}
+
+impl<S> FromRequestParts<S> for Buyer
+where
+    S: Send + Sync,
+    TokenVerifier: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        claims(parts, &TokenVerifier::from_ref(state))?.map(Self::from).ok_or_else(|| {
+            Error::unauthenticated(
+                "sign_in_required",
+                "Sign in and send `Authorization: Bearer <access token>`.",
+            )
+            .into()
+        })
+    }
+}
+
+impl OperationInput for Buyer {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        require_roles(operation, &Role::ALL);
+    }
+}
+
+/// Somebody who may be signed in. A token that is sent must still be valid.
+#[derive(Debug, Clone)]
+pub struct MaybeBuyer(pub Option<Buyer>);
+
+impl<S> FromRequestParts<S> for MaybeBuyer
+where
+    S: Send + Sync,
+    TokenVerifier: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Ok(Self(claims(parts, &TokenVerifier::from_ref(state))?.map(Buyer::from)))
+    }
+}
+
+impl OperationInput for MaybeBuyer {}
+
+macro_rules! staff {
+    ($($(#[$doc:meta])* $name:ident: $permission:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name {
+            /// The tenant that the caller may act for.
+            pub tenant: TenantId,
+            /// Who is asking.
+            pub user: UserId,
+            /// All claims of the token.
+            pub claims: Claims,
+        }
+
+        impl<S> FromRequestParts<S> for $name
+        where
+            S: Send + Sync,
+            TokenVerifier: FromRef<S>,
+        {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+                let buyer = Buyer::from_request_parts(parts, state).await?;
+                let tenant = buyer.claims.require(Permission::$permission)?;
+                Ok(Self { tenant, user: buyer.user, claims: buyer.claims })
+            }
+        }
+
+        impl OperationInput for $name {
+            fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+                require_roles(operation, Permission::$permission.roles());
+            }
+        }
+    )*};
+}
+
+staff! {
+    /// Puts events on sale.
+    Organizer: ManageEvents;
+    /// Looks at events and sales.
+    Viewer: ViewEvents;
+    /// Works at the door.
+    Door: ScanTickets;
+    /// Runs the tenant.
+    Admin: ManageTenant;
+}
+
+fn claims(parts: &Parts, verifier: &TokenVerifier) -> Result<Option<Claims>> {
+    let Some(value) = parts.headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or_else(|| {
+            Error::unauthenticated(
+                "token_invalid",
+                "Send the token as `Authorization: Bearer <access token>`.",
+            )
+        })?;
+    verifier.verify(token).map(Some)
+}
+
+/// Notes in the API description who may call the operation: `security`, and
+/// `x-roles`, from which the authorisation tests are generated.
+fn require_roles(operation: &mut Operation, roles: &[Role]) {
+    operation.security = vec![IndexMap::from([("bearer".to_owned(), Vec::new())])];
+    let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
+    operation.extensions.insert("x-roles".to_owned(), json!(names));
+}
+
+/// The network address that the request came from, as API Gateway saw it.
+#[derive(Debug, Clone)]
+pub struct SourceAddress(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for SourceAddress {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let address = match parts.extensions.get::<RequestContext>() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
+            _ => None,
+        };
+        Ok(Self(address.unwrap_or_else(|| "unknown".to_owned())))
+    }
+}
+
+impl OperationInput for SourceAddress {}

@@ -1,0 +1,225 @@
+use aide::generate::GenContext;
+use aide::openapi::Operation;
+use aide::{OperationInput, OperationOutput};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use domain::{Error, FieldError};
+use http::request::Parts;
+use http::{StatusCode, header};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Problem;
+
+/// A JSON body, in and out. What is wrong with one comes back with a JSON
+/// pointer to the field.
+#[derive(Debug, Clone)]
+pub struct Json<T>(pub T);
+
+impl<S, T> FromRequest<S> for Json<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if !content_type.is_some_and(is_json) {
+            return Err(Error::unsupported_type(
+                "json_required",
+                "Send the body as JSON, with the header `Content-Type: application/json`.",
+            )
+            .into());
+        }
+        let body = Bytes::from_request(request, state).await.map_err(too_large)?;
+        parse(&body).map(Self)
+    }
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn too_large(rejection: BytesRejection) -> Problem {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        Error::too_large("body_too_large", "The body is larger than this route takes.").into()
+    } else {
+        Error::invalid("body_unreadable", "The body could not be read to its end.").into()
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        if error.inner().is_data() {
+            let pointer = pointer(error.path());
+            Problem::from(Error::fields(vec![FieldError { pointer, detail: reason(error.inner()) }]))
+        } else {
+            Error::invalid("json_malformed", format!("The body is not valid JSON: {}.", error.inner())).into()
+        }
+    })?;
+    json.end().map_err(|_| {
+        Error::invalid("json_malformed", "The body has more than one JSON value; send just one.")
+    })?;
+    Ok(value)
+}
+
+/// serde's message without its position, which means nothing beside a pointer.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+    let mut sentence: String = text.chars().take(300).collect();
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    sentence.push('.');
+    sentence
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { .. } | Segment::Unknown => String::new(),
+        })
+        .collect()
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Json<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        axum::Json::<T>::operation_input(ctx, operation);
+    }
+}
+
+impl<T: JsonSchema> OperationOutput for Json<T> {
+    type Inner = T;
+
+    fn operation_response(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Option<aide::openapi::Response> {
+        axum::Json::<T>::operation_response(ctx, operation)
+    }
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<u16>, aide::openapi::Response)> {
+        axum::Json::<T>::inferred_responses(ctx, operation)
+    }
+}
+
+/// The query string.
+#[derive(Debug, Clone)]
+pub struct Query<T>(pub T);
+
+impl<S, T> FromRequestParts<S> for Query<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        axum::extract::Query::try_from_uri(&parts.uri).map(|axum::extract::Query(value)| Self(value)).map_err(
+            |rejection| {
+                let text = rejection.body_text();
+                let detail = text.rsplit_once("query string: ").map_or(text.as_str(), |(_, reason)| reason);
+                let (name, reason) = detail.split_once(": ").unwrap_or(("", detail));
+                Error::fields(vec![FieldError { pointer: format!("#{name}"), detail: format!("{reason}.") }])
+                    .into()
+            },
+        )
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Query<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        axum::extract::Query::<T>::operation_input(ctx, operation);
+    }
+}
+
+/// The parameters in the path. One that is no valid id cannot name anything, so
+/// the answer is that there is no such thing.
+#[derive(Debug, Clone)]
+pub struct Path<T>(pub T);
+
+impl<S, T> FromRequestParts<S> for Path<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Send,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        axum::extract::Path::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(value)| Self(value))
+            .map_err(|_| {
+                Error::not_found(
+                    "not_found",
+                    "There is nothing at this address: an id in the path is malformed.",
+                )
+                .into()
+            })
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Path<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        axum::extract::Path::<T>::operation_input(ctx, operation);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only parsed")]
+    struct Outer {
+        lines: Vec<Inner>,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    #[expect(dead_code, reason = "only parsed")]
+    struct Inner {
+        quantity: u8,
+    }
+
+    fn fields(body: &str) -> Vec<(String, String)> {
+        let problem = parse::<Outer>(body.as_bytes()).expect_err("refused");
+        problem.error().field_errors().iter().map(|f| (f.pointer.clone(), f.detail.clone())).collect()
+    }
+
+    #[test]
+    fn a_bad_field_is_pointed_at() {
+        let [(pointer, detail)] = &fields(r#"{"lines":[{"quantity":1},{"quantity":-1}]}"#)[..] else {
+            panic!()
+        };
+        assert_eq!(pointer, "/lines/1/quantity");
+        assert!(detail.starts_with("Invalid value: integer `-1`"), "{detail}");
+        assert_eq!(fields(r#"{"lines":[],"extra":1}"#)[0].0, "/extra");
+    }
+
+    #[test]
+    fn what_is_not_json_says_so() {
+        for body in ["{", "{}{}", ""] {
+            let code = parse::<serde_json::Value>(body.as_bytes()).expect_err("refused").error().code();
+            assert_eq!(code, "json_malformed", "{body}");
+        }
+    }
+}

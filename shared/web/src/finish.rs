@@ -1,0 +1,115 @@
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use aide::axum::ApiRouter;
+use aide::openapi::{Info, OpenApi, ReferenceOr, SecurityScheme};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use domain::Error;
+use futures::FutureExt;
+use http::HeaderValue;
+use indexmap::IndexMap;
+use lambda_http::request::RequestContext;
+
+use crate::Problem;
+
+/// The largest body that a route takes unless it says otherwise.
+const BODY_LIMIT: usize = 256 * 1024;
+
+/// Adds to a function's routes what all routes have in common: the body limit,
+/// the id of the request, problem+json for every failure, one log line each.
+pub fn finish(router: ApiRouter) -> Router {
+    common(router.finish_api(&mut OpenApi::default()))
+}
+
+fn common(router: Router) -> Router {
+    router
+        .fallback(|| async { Problem::from(Error::not_found("route_not_found", "There is no such route.")) })
+        .method_not_allowed_fallback(|| async {
+            Problem::from(Error::wrong_method("method_not_allowed", "The route does not take this method."))
+        })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(each_request))
+}
+
+/// The OpenAPI description of a function's routes.
+pub fn describe(router: ApiRouter) -> OpenApi {
+    let mut api = OpenApi {
+        info: Info {
+            title: "Taquilla".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..Info::default()
+        },
+        ..OpenApi::default()
+    };
+    let _ = router.finish_api(&mut api);
+    api.components.get_or_insert_default().security_schemes = IndexMap::from([(
+        "bearer".to_owned(),
+        ReferenceOr::Item(SecurityScheme::Http {
+            scheme: "bearer".to_owned(),
+            bearer_format: Some("JWT".to_owned()),
+            description: Some("The access token from signing in.".to_owned()),
+            extensions: IndexMap::new(),
+        }),
+    )]);
+    api
+}
+
+async fn each_request(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let request_id = request_id(&request);
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    // A panic must cost one request, not the environment or, locally, its neighbours.
+    let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Problem::from(Error::internal(format!("panicked: {}", text.unwrap_or_default()))).into_response()
+    });
+    let mut response = match response.extensions().get::<Problem>() {
+        Some(problem) => {
+            log_failure(problem, &request_id);
+            problem.render(&request_id)
+        }
+        None => response,
+    };
+    tracing::info!(
+        request_id,
+        %method,
+        route = route.as_ref().map_or("", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "request"
+    );
+    if let Ok(value) = HeaderValue::try_from(request_id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}
+
+fn request_id(request: &Request) -> String {
+    let given = match request.extensions().get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    };
+    given.unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn log_failure(problem: &Problem, request_id: &str) {
+    use std::error::Error as _;
+    let error = problem.error();
+    let mut causes = String::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes.push_str(" <- ");
+        causes.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    if error.kind() == domain::Kind::Internal {
+        tracing::error!(request_id, code = error.code(), causes, "failed");
+    } else if !causes.is_empty() {
+        tracing::warn!(request_id, code = error.code(), causes, "refused");
+    }
+}

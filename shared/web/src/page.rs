@@ -1,0 +1,79 @@
+use aide::OperationInput;
+use aide::generate::GenContext;
+use aide::openapi::Operation;
+use axum::extract::FromRequestParts;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::{Error, FieldError};
+use http::request::Parts;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Problem, Query};
+
+/// Which part of a list is wanted: `?limit=` and `?cursor=`.
+#[derive(Debug, Clone)]
+pub struct Paging {
+    /// At most this many items, 1 to 100.
+    pub limit: u16,
+    /// The sort key after which to go on. It comes from the caller: the store
+    /// joins it to a partition that the caller may see and checks its form.
+    pub after: Option<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct PagingQuery {
+    /// At most this many items.
+    #[schemars(range(min = 1, max = 100))]
+    limit: Option<u16>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Paging {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(query) = Query::<PagingQuery>::from_request_parts(parts, state).await?;
+        let limit = query.limit.unwrap_or(25);
+        if !(1..=100).contains(&limit) {
+            return Err(bad("#limit", "Must be between 1 and 100."));
+        }
+        let after = query.cursor.as_deref().map(decode).transpose()?;
+        Ok(Self { limit, after })
+    }
+}
+
+fn bad(pointer: &str, detail: &str) -> Problem {
+    Error::fields(vec![FieldError { pointer: pointer.to_owned(), detail: detail.to_owned() }]).into()
+}
+
+fn decode(cursor: &str) -> Result<String, Problem> {
+    let key = (cursor.len() <= 400).then(|| URL_SAFE_NO_PAD.decode(cursor).ok()).flatten();
+    key.and_then(|key| String::from_utf8(key).ok())
+        .filter(|key| !key.is_empty() && !key.chars().any(char::is_control))
+        .ok_or_else(|| bad("#cursor", "Must be the `next_cursor` of an earlier page, unchanged."))
+}
+
+impl OperationInput for Paging {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        Query::<PagingQuery>::operation_input(ctx, operation);
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Page<T> {
+    /// The items of this page.
+    pub items: Vec<T>,
+    /// Send it as `cursor` to get the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A page that goes on after the sort key `last`, if there is more.
+    pub fn new(items: Vec<T>, last: Option<String>) -> Self {
+        Self { items, next_cursor: last.map(|key| URL_SAFE_NO_PAD.encode(key)) }
+    }
+}

@@ -1,0 +1,147 @@
+use std::sync::Arc;
+
+use aide::OperationOutput;
+use aide::generate::GenContext;
+use aide::openapi::{MediaType, Operation, Response as ApiResponse, SchemaObject};
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use domain::{Error, Kind};
+use http::{HeaderValue, StatusCode, header};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde_json::{Value, json};
+
+/// A failed request: an RFC 9457 `application/problem+json` answer.
+#[derive(Debug, Clone)]
+pub struct Problem(Arc<Error>);
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+/// The shape of [`Problem`]'s body, for the API description.
+#[derive(JsonSchema)]
+#[schemars(rename = "Problem")]
+#[expect(dead_code, reason = "describes the JSON that `render` writes member by member")]
+struct ProblemBody {
+    /// A URI reference that names the problem type: `/problems/` and the code.
+    #[schemars(rename = "type")]
+    type_: String,
+    /// The HTTP status in words.
+    title: String,
+    /// The HTTP status.
+    #[schemars(range(min = 400, max = 599))]
+    status: u16,
+    /// A stable code that programs may branch on.
+    code: String,
+    /// What went wrong and what to do about it.
+    detail: String,
+    /// The request, as the log knows it.
+    request_id: String,
+    /// The bad fields of the request.
+    errors: Option<Vec<ProblemField>>,
+}
+
+/// One bad field.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "describes the JSON that `render` writes member by member")]
+struct ProblemField {
+    /// A JSON pointer (RFC 6901) into the body, or `#` and the name of a parameter.
+    pointer: String,
+    /// What to do about it.
+    detail: String,
+}
+
+impl Problem {
+    fn status(&self) -> StatusCode {
+        match self.0.kind() {
+            Kind::Invalid => StatusCode::BAD_REQUEST,
+            Kind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
+            Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Kind::Forbidden => StatusCode::FORBIDDEN,
+            Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Kind::Conflict => StatusCode::CONFLICT,
+            Kind::Gone => StatusCode::GONE,
+            Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::UnsupportedType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The failure behind the answer.
+    pub fn error(&self) -> &Error {
+        &self.0
+    }
+
+    /// The complete answer, once the id of the request is known.
+    pub(crate) fn render(&self, request_id: &str) -> Response {
+        let (status, error) = (self.status(), &self.0);
+        let mut body = error.members().clone();
+        body.insert("type".to_owned(), format!("/problems/{}", error.code()).into());
+        body.insert("title".to_owned(), status.canonical_reason().unwrap_or("Error").into());
+        body.insert("status".to_owned(), status.as_u16().into());
+        body.insert("code".to_owned(), error.code().into());
+        body.insert("detail".to_owned(), error.detail().into());
+        body.insert("request_id".to_owned(), request_id.into());
+        if !error.field_errors().is_empty() {
+            let fields = error.field_errors().iter();
+            body.insert(
+                "errors".to_owned(),
+                fields.map(|field| json!({"pointer": field.pointer, "detail": field.detail})).collect(),
+            );
+        }
+        let mut response = Response::new(Body::from(Value::Object(body).to_string()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = error.retry_after_seconds() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    /// Leaves the body to `finish`, which knows the id of the request.
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl OperationOutput for Problem {
+    type Inner = Self;
+
+    fn operation_response(ctx: &mut GenContext, _: &mut Operation) -> Option<ApiResponse> {
+        let media = MediaType {
+            schema: Some(SchemaObject {
+                json_schema: ctx.schema.subschema_for::<ProblemBody>(),
+                external_docs: None,
+                example: None,
+            }),
+            ..MediaType::default()
+        };
+        Some(ApiResponse {
+            description: "What went wrong and what to do about it.".to_owned(),
+            content: IndexMap::from([("application/problem+json".to_owned(), media)]),
+            ..ApiResponse::default()
+        })
+    }
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<u16>, ApiResponse)> {
+        Self::operation_response(ctx, operation).map(|response| (None, response)).into_iter().collect()
+    }
+}

@@ -1,0 +1,125 @@
+use std::sync::Arc;
+
+use boot::{ConfigError, Env, PublicKey, SigningKey, parse_public_keys};
+use domain::access::Claims;
+use domain::{Error, Result, Timestamp};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+
+/// The `iss` claim of every access token.
+pub const ISSUER: &str = "taquilla";
+
+/// Signs access tokens: a JWT with EdDSA (RFC 8037) over Ed25519.
+#[derive(Clone)]
+pub struct TokenSigner {
+    key: Arc<EncodingKey>,
+    header: Header,
+}
+
+impl TokenSigner {
+    /// Signs with `key`.
+    pub fn new(key: &SigningKey) -> Self {
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(key.public().id());
+        Self { key: Arc::new(EncodingKey::from_ed_der(&key.to_pkcs8())), header }
+    }
+
+    /// The signed token.
+    pub fn sign(&self, claims: &Claims) -> Result<String> {
+        jsonwebtoken::encode(&self.header, claims, &self.key).map_err(Error::internal)
+    }
+}
+
+/// Verifies access tokens with the public keys in `JWT_PUBLIC_KEYS`.
+#[derive(Clone)]
+pub struct TokenVerifier {
+    keys: Arc<[(String, DecodingKey)]>,
+    clock: boot::Clock,
+}
+
+impl TokenVerifier {
+    /// Reads the keys from `JWT_PUBLIC_KEYS`.
+    pub fn from_env(env: &Env, clock: boot::Clock) -> Result<Self, ConfigError> {
+        Ok(Self::new(&parse_public_keys(env, "JWT_PUBLIC_KEYS")?, clock))
+    }
+
+    /// Verifies with `keys`.
+    pub fn new(keys: &[PublicKey], clock: boot::Clock) -> Self {
+        let keys = keys.iter().map(|key| (key.id(), DecodingKey::from_ed_der(&key.0))).collect();
+        Self { keys, clock }
+    }
+
+    /// The claims of a token that is genuine and not expired.
+    pub fn verify(&self, token: &str) -> Result<Claims> {
+        self.verify_at(token, self.clock.now())
+    }
+
+    fn verify_at(&self, token: &str, now: Timestamp) -> Result<Claims> {
+        let refused =
+            || Error::unauthenticated("token_invalid", "The access token is not valid. Sign in again.");
+        // A token of ours is under 1 KB; anything longer is not worth parsing.
+        if token.len() > 4096 {
+            return Err(refused());
+        }
+        let header = jsonwebtoken::decode_header(token).map_err(|error| refused().caused_by(error))?;
+        let kid = header.kid.as_deref();
+        let (_, key) = self.keys.iter().find(|(id, _)| Some(id.as_str()) == kid).ok_or_else(refused)?;
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+        // Expiry is checked below, against our own clock.
+        validation.validate_exp = false;
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &validation)
+            .map_err(|error| refused().caused_by(error))?
+            .claims;
+        if claims.exp <= now.as_second() {
+            return Err(Error::unauthenticated(
+                "token_expired",
+                "The access token has expired. Refresh it or sign in again.",
+            ));
+        }
+        Ok(claims)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use domain::access::Role;
+    use domain::{SessionId, UserId};
+
+    use super::*;
+
+    #[test]
+    fn only_a_genuine_token_in_its_time_passes() {
+        let clock = boot::Clock::movable();
+        let now = clock.now();
+        let [key, other] = ["a", "b"]
+            .map(|name| boot::Secret::new(&name.repeat(32)).expect("long enough").signing_key("jwt"));
+        let verifier = TokenVerifier::new(&[key.public()], clock.clone());
+        let claims = Claims {
+            sub: UserId::generate(now),
+            email: "ana@example.com".to_owned(),
+            name: String::new(),
+            role: Role::User,
+            tenant: None,
+            sid: SessionId::generate(now),
+            iat: now.as_second(),
+            exp: now.as_second() + 900,
+            iss: ISSUER.to_owned(),
+        };
+        let token = TokenSigner::new(&key).sign(&claims).expect("signed");
+        assert_eq!(verifier.verify(&token).expect("genuine"), claims);
+
+        let code = |token: &str| verifier.verify(token).expect_err("refused").code();
+        assert_eq!(code(&TokenSigner::new(&other).sign(&claims).expect("signed")), "token_invalid");
+        let foreign = Claims { iss: "elsewhere".to_owned(), ..claims.clone() };
+        assert_eq!(code(&TokenSigner::new(&key).sign(&foreign).expect("signed")), "token_invalid");
+        let (head, signature) = token.rsplit_once('.').expect("three parts");
+        let (header, _) = head.split_once('.').expect("three parts");
+        assert_eq!(code(&format!("{header}.e30.{signature}")), "token_invalid");
+        assert_eq!(code("nonsense"), "token_invalid");
+        clock.advance(Duration::from_secs(901));
+        assert_eq!(code(&token), "token_expired");
+    }
+}
