@@ -1,1 +1,39 @@
-//! placeholder
+//! The table. The only crate that knows DynamoDB, its keys and its conditions.
+//!
+//! Callers see entities and rules ("taken", "changed meanwhile"), never
+//! attribute names. Every method that can lose a race says so in its result; the
+//! caller gives the loss its meaning with [`OnRefused`].
+
+pub mod allotment;
+mod failure;
+mod items;
+pub mod keys;
+
+use std::sync::Arc;
+
+use boot::{Boot, ConfigError};
+
+pub use failure::{Failure, OnRefused};
+pub use items::{Listing, Versioned};
+
+/// A handle on the table; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: aws_sdk_dynamodb::Client,
+    table: Arc<str>,
+}
+
+impl Store {
+    /// The table named by `TABLE_NAME`.
+    pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        let table = boot.env.required("TABLE_NAME")?.into();
+        Ok(Self { client: aws_sdk_dynamodb::Client::new(&boot.aws.config()), table })
+    }
+
+    /// Opens the connection before the first request needs it: the TLS
+    /// handshake then falls into the start of the environment. Asks for an item
+    /// that does not exist, and ignores the answer.
+    pub async fn warm(&self) {
+        let _ = self.exists(&keys::Key::new("WARM", "WARM")).await;
+    }
+}

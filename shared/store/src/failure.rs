@@ -1,0 +1,162 @@
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::RequestId;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_runtime_api::http::Response;
+use domain::Error;
+
+/// The attributes of an item.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// Why the table did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The condition of the write did not hold. With the item that was there, if
+    /// the write asked for it.
+    #[error("the condition of the write did not hold")]
+    Refused(Option<Item>),
+    /// The table is too busy, or did not answer.
+    #[error("the table does not answer: {0}")]
+    Unavailable(String),
+    /// A fault of ours.
+    #[error("{0}")]
+    Fault(String),
+}
+
+impl Failure {
+    /// An item that does not read as what it must be.
+    pub(crate) fn unreadable(error: impl std::fmt::Display) -> Self {
+        Self::Fault(format!("an item does not read: {error}"))
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(_) => Self::conflict(
+                "changed_meanwhile",
+                "Somebody changed this at the same moment. Read it again and repeat.",
+            ),
+            Failure::Unavailable(_) => {
+                Self::unavailable("busy", "The box office is very busy. Try again in a moment.")
+                    .retry_after(1)
+                    .caused_by(failure)
+            }
+            Failure::Fault(_) => Self::internal(failure),
+        }
+    }
+}
+
+impl<E> From<SdkError<E, Response>> for Failure
+where
+    E: ProvideErrorMetadata + RefusedItem + std::error::Error + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E, Response>) -> Self {
+        let unanswered = matches!(
+            error,
+            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_)
+        );
+        let code = error.code().map(str::to_owned);
+        let request =
+            error.as_service_error().and_then(|e| e.meta().request_id()).unwrap_or("none").to_owned();
+        match code.as_deref() {
+            Some("ConditionalCheckFailedException" | "TransactionCanceledException")
+                if error.as_service_error().is_some_and(RefusedItem::is_refusal) =>
+            {
+                let SdkError::ServiceError(refusal) = error else { return Self::Refused(None) };
+                Self::Refused(refusal.into_err().refused_item())
+            }
+            Some(
+                code @ ("ProvisionedThroughputExceededException"
+                | "RequestLimitExceeded"
+                | "ThrottlingException"
+                | "TransactionConflictException"
+                | "TransactionCanceledException"
+                | "TransactionInProgressException"
+                | "InternalServerError"),
+            ) => Self::Unavailable(format!("{code}, request {request}")),
+            _ if unanswered => {
+                Self::Unavailable(format!("{}", aws_sdk_dynamodb::error::DisplayErrorContext(&error)))
+            }
+            _ => Self::Fault(format!("{}", aws_sdk_dynamodb::error::DisplayErrorContext(&error))),
+        }
+    }
+}
+
+/// Finds the item that made a condition fail in an operation's error.
+pub trait RefusedItem {
+    /// The item as it was, if the error carries it.
+    fn refused_item(self) -> Option<Item>;
+
+    /// True when a condition failed, rather than a transaction colliding.
+    fn is_refusal(&self) -> bool {
+        true
+    }
+}
+
+macro_rules! refused_item {
+    ($($with:path => $variant:ident;)* ; $($without:path;)*) => {
+        $(impl RefusedItem for $with {
+            fn refused_item(self) -> Option<Item> {
+                match self {
+                    Self::$variant(refused) => refused.item,
+                    _ => None,
+                }
+            }
+        })*
+        $(impl RefusedItem for $without {
+            fn refused_item(self) -> Option<Item> {
+                None
+            }
+        })*
+    };
+}
+
+refused_item! {
+    aws_sdk_dynamodb::operation::put_item::PutItemError => ConditionalCheckFailedException;
+    aws_sdk_dynamodb::operation::update_item::UpdateItemError => ConditionalCheckFailedException;
+    aws_sdk_dynamodb::operation::delete_item::DeleteItemError => ConditionalCheckFailedException;
+    ;
+    aws_sdk_dynamodb::operation::get_item::GetItemError;
+    aws_sdk_dynamodb::operation::query::QueryError;
+    aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemError;
+    aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemError;
+}
+
+impl RefusedItem for aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError {
+    fn refused_item(self) -> Option<Item> {
+        match self {
+            Self::TransactionCanceledException(cancelled) => {
+                cancelled.cancellation_reasons.unwrap_or_default().into_iter().find_map(|reason| reason.item)
+            }
+            _ => None,
+        }
+    }
+
+    fn is_refusal(&self) -> bool {
+        match self {
+            Self::TransactionCanceledException(cancelled) => cancelled
+                .cancellation_reasons()
+                .iter()
+                .any(|reason| reason.code() == Some("ConditionalCheckFailed")),
+            _ => false,
+        }
+    }
+}
+
+/// Gives a refused write its meaning where it is called.
+pub trait OnRefused<T> {
+    /// The value, or `meaning()` if the condition did not hold; other failures
+    /// become what they are for the caller.
+    fn on_refused(self, meaning: impl FnOnce() -> Error) -> Result<T, Error>;
+}
+
+impl<T> OnRefused<T> for Result<T, Failure> {
+    fn on_refused(self, meaning: impl FnOnce() -> Error) -> Result<T, Error> {
+        self.map_err(|failure| match failure {
+            Failure::Refused(_) => meaning(),
+            other => other.into(),
+        })
+    }
+}

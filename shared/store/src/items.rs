@@ -1,0 +1,229 @@
+//! Reading and writing whole items as Rust values.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Put, PutRequest, TransactWriteItem, WriteRequest};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::failure::Item;
+use crate::keys::Key;
+use crate::{Failure, Store};
+
+/// An entity whose changes name the version that they are based on.
+pub trait Versioned {
+    /// The version that the entity has in memory.
+    fn version(&self) -> u32;
+}
+
+/// One page of items of a partition.
+#[derive(Debug)]
+pub struct Listing<T> {
+    /// The items in the order of their sort keys.
+    pub items: Vec<T>,
+    /// The sort key of the last one, if there are more.
+    pub last: Option<String>,
+}
+
+pub(crate) fn to_item<T: Serialize>(key: &Key, value: &T) -> Result<Item, Failure> {
+    let mut item: Item = serde_dynamo::to_item(value).map_err(Failure::unreadable)?;
+    item.extend(key.attributes());
+    Ok(item)
+}
+
+pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Failure> {
+    serde_dynamo::from_item(item).map_err(Failure::unreadable)
+}
+
+pub(crate) fn string(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(crate) fn number(value: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+impl Store {
+    /// True if there is an item with this key.
+    pub(crate) async fn exists(&self, key: &Key) -> Result<bool, Failure> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&*self.table)
+            .set_key(Some(key.attributes()))
+            .projection_expression("PK")
+            .send()
+            .await?;
+        Ok(answer.item.is_some())
+    }
+
+    /// The item, read eventually consistent (half a read unit per 4 KB).
+    pub(crate) async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Failure> {
+        self.get_item(key, false).await?.map(from_item).transpose()
+    }
+
+    /// The item with every write that was confirmed before.
+    pub(crate) async fn get_consistent<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Failure> {
+        self.get_item(key, true).await?.map(from_item).transpose()
+    }
+
+    pub(crate) async fn get_item(&self, key: &Key, consistent: bool) -> Result<Option<Item>, Failure> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&*self.table)
+            .set_key(Some(key.attributes()))
+            .consistent_read(consistent)
+            .send()
+            .await?;
+        Ok(answer.item)
+    }
+
+    /// Writes the item unless there is one with this key.
+    pub(crate) async fn put_new<T: Serialize>(&self, key: &Key, value: &T) -> Result<(), Failure> {
+        self.client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(to_item(key, value)?))
+            .condition_expression("attribute_not_exists(PK)")
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// Writes the item over whatever is there.
+    pub(crate) async fn put<T: Serialize>(&self, key: &Key, value: &T) -> Result<(), Failure> {
+        self.client.put_item().table_name(&*self.table).set_item(Some(to_item(key, value)?)).send().await?;
+        Ok(())
+    }
+
+    /// Replaces the item if it still has the version before `value`'s.
+    pub(crate) async fn replace<T: Serialize + Versioned>(
+        &self,
+        key: &Key,
+        value: &T,
+    ) -> Result<(), Failure> {
+        self.client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(to_item(key, value)?))
+            .condition_expression("version = :before")
+            .expression_attribute_values(":before", number(value.version().saturating_sub(1)))
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// Deletes the item, if it is there.
+    pub(crate) async fn delete(&self, key: &Key) -> Result<(), Failure> {
+        self.client.delete_item().table_name(&*self.table).set_key(Some(key.attributes())).send().await?;
+        Ok(())
+    }
+
+    /// A page of a partition: the items whose sort key begins with `prefix`, at
+    /// most `limit`, after the sort key `after`. `after` may come from a caller:
+    /// one that is not in this list is refused by its prefix.
+    pub(crate) async fn list<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u16,
+        newest_first: bool,
+    ) -> Result<Listing<T>, Failure> {
+        let after = after.filter(|sk| sk.starts_with(prefix));
+        let answer = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("PK = :pk AND begins_with(SK, :prefix)")
+            .expression_attribute_values(":pk", string(pk))
+            .expression_attribute_values(":prefix", string(prefix))
+            .set_exclusive_start_key(after.map(|sk| Key::new(pk, sk).attributes()))
+            .scan_index_forward(!newest_first)
+            .limit(i32::from(limit))
+            .send()
+            .await?;
+        let last = answer.last_evaluated_key.and_then(|mut key| match key.remove("SK") {
+            Some(AttributeValue::S(sk)) => Some(sk),
+            _ => None,
+        });
+        let items = answer.items.unwrap_or_default().into_iter().map(from_item).collect::<Result<_, _>>()?;
+        Ok(Listing { items, last })
+    }
+
+    /// Every item of a short list, at most `bound` of them.
+    pub(crate) async fn list_all<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        prefix: &str,
+        bound: usize,
+    ) -> Result<Vec<T>, Failure> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.list(pk, prefix, after.as_deref(), 500, false).await?;
+            all.extend(page.items);
+            after = page.last;
+            if after.is_none() || all.len() >= bound {
+                all.truncate(bound);
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Writes many new items, 25 to a request, and repeats what the table left
+    /// undone. Not atomic: for items that mean nothing until another names them.
+    pub(crate) async fn put_many(&self, items: Vec<Item>) -> Result<(), Failure> {
+        for chunk in items.chunks(25) {
+            let requests = chunk.iter().map(|item| {
+                let put = PutRequest::builder()
+                    .set_item(Some(item.clone()))
+                    .build()
+                    .map_err(Failure::unreadable)?;
+                Ok(WriteRequest::builder().put_request(put).build())
+            });
+            let mut pending: Vec<_> = requests.collect::<Result<_, Failure>>()?;
+            let mut pause = std::time::Duration::from_millis(20);
+            for _ in 0..12 {
+                let answer = self
+                    .client
+                    .batch_write_item()
+                    .set_request_items(Some(HashMap::from([(self.table.to_string(), pending)])))
+                    .send()
+                    .await?;
+                pending =
+                    answer.unprocessed_items.unwrap_or_default().remove(&*self.table).unwrap_or_default();
+                if pending.is_empty() {
+                    break;
+                }
+                tokio::time::sleep(pause).await;
+                pause = pause.mul_f32(1.7).min(std::time::Duration::from_secs(2));
+            }
+            if !pending.is_empty() {
+                return Err(Failure::Unavailable("a batch stayed unfinished".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes all or nothing, at twice the write units: for rare paths only.
+    pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<(), Failure> {
+        self.client.transact_write_items().set_transact_items(Some(writes)).send().await?;
+        Ok(())
+    }
+
+    /// The part of a transaction that puts a new item.
+    pub(crate) fn put_new_part<T: Serialize>(
+        &self,
+        key: &Key,
+        value: &T,
+    ) -> Result<TransactWriteItem, Failure> {
+        let put = Put::builder()
+            .table_name(&*self.table)
+            .set_item(Some(to_item(key, value)?))
+            .condition_expression("attribute_not_exists(PK)")
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+}
