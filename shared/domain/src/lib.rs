@@ -9,6 +9,7 @@ pub mod error;
 pub mod event;
 pub mod ids;
 pub mod money;
+pub mod payment;
 
 pub use error::{Error, FieldError, Kind, Result};
 pub use ids::*;

@@ -1,0 +1,249 @@
+//! What is known of a payment at a gateway, whichever gateway it is, and the
+//! reference by which a payment leads back to its order.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use uuid::Uuid;
+
+use crate::{Money, OrderId, UserId};
+
+/// A payment gateway that Taquilla can speak to.
+///
+/// The lower-case name is what `/webhooks/{gateway}`, stored orders and queue
+/// messages hold, so it must never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GatewayName {
+    /// The simulated gateway of the local cloud: no real money.
+    Sandbox,
+}
+
+impl GatewayName {
+    /// The name in paths, items and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+        }
+    }
+}
+
+impl fmt::Display for GatewayName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no gateway that Taquilla speaks to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownGateway;
+
+impl fmt::Display for UnknownGateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no such payment gateway")
+    }
+}
+
+impl std::error::Error for UnknownGateway {}
+
+impl FromStr for GatewayName {
+    type Err = UnknownGateway;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Sandbox].into_iter().find(|name| name.as_str() == text).ok_or(UnknownGateway)
+    }
+}
+
+/// How far a payment is, in the words that all gateways share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentStatus {
+    /// The buyer has not finished, or the bank has not answered.
+    Pending,
+    /// The money is the organiser's. Parts of it may have been given back since:
+    /// see [`PaymentReport::refunded`].
+    Approved,
+    /// The bank or the gateway said no. Another attempt is another payment.
+    Declined,
+    /// The buyer gave up.
+    Cancelled,
+    /// The buyer let the time pass. Some gateways still approve such a payment
+    /// later, when the bank answers late.
+    Expired,
+    /// All of the money went back to the buyer.
+    Refunded,
+    /// The buyer's bank took the money back against the organiser's will.
+    ChargedBack,
+}
+
+/// What the gateway's own API says of a payment: the only truth to settle by.
+///
+/// Notifications and return pages are hints to ask for this, never a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentReport {
+    /// The gateway's id of the payment, at most 64 characters.
+    pub payment_id: String,
+    /// The reference that Taquilla gave it; see [`PaymentReference`]. Text as the
+    /// gateway has it: a payment made elsewhere may carry anything.
+    pub reference: String,
+    /// How far it is.
+    pub status: PaymentStatus,
+    /// What the buyer was to pay. Must equal the order's total before anything is
+    /// settled.
+    pub amount: Money,
+    /// How much of `amount` went back to the buyer until now, in its currency.
+    pub refunded: Money,
+    /// The gateway's own word for why, for logs and operators.
+    pub reason: Option<String>,
+    /// When the money was approved.
+    pub approved_at: Option<Timestamp>,
+}
+
+/// Whose payment it is: an attempt to pay an order, signed into the gateway's
+/// own reference field, so that a notification finds its order without an index.
+///
+/// The text is 60 characters of `[A-Za-z0-9_-]`, which every gateway takes (the
+/// tightest known limit is 64): base64url without padding of 16 bytes user, 16
+/// bytes order, 1 byte attempt, and the first 12 bytes of an HMAC-SHA-256 over
+/// them. The signature keeps somebody with an account at the same gateway from
+/// making payments that point at orders of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PaymentReference {
+    /// Who buys.
+    pub user: UserId,
+    /// What is paid.
+    pub order: OrderId,
+    /// Counts the payments of one order from 1: gateways refuse a reference that
+    /// they have seen before.
+    pub attempt: u8,
+}
+
+const SIGNED_BYTES: usize = 33;
+const MAC_BYTES: usize = 12;
+const REFERENCE_BYTES: usize = SIGNED_BYTES + MAC_BYTES;
+
+impl PaymentReference {
+    /// The length of the text in characters.
+    pub const LENGTH: usize = REFERENCE_BYTES / 3 * 4;
+
+    /// The signed text for the gateway's reference field.
+    pub fn encode(&self, key: &[u8; 32]) -> String {
+        let mut bytes = [0; REFERENCE_BYTES];
+        bytes[..16].copy_from_slice(self.user.uuid().as_bytes());
+        bytes[16..32].copy_from_slice(self.order.uuid().as_bytes());
+        bytes[32] = self.attempt;
+        let mac = mac(key, &bytes[..SIGNED_BYTES]).finalize().into_bytes();
+        bytes[SIGNED_BYTES..].copy_from_slice(&mac[..MAC_BYTES]);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Reads what [`PaymentReference::encode`] wrote with the same key; `None` for
+    /// any other text, which is then not a payment of ours. The signature is
+    /// compared in constant time.
+    pub fn decode(text: &str, key: &[u8; 32]) -> Option<Self> {
+        let mut bytes = [0; REFERENCE_BYTES];
+        if text.len() != Self::LENGTH
+            || URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()? != REFERENCE_BYTES
+        {
+            return None;
+        }
+        let (signed, signature) = bytes.split_at(SIGNED_BYTES);
+        mac(key, signed).verify_truncated_left(signature).ok()?;
+        let uuid = |at: usize| Uuid::from_slice(&signed[at..at + 16]).ok();
+        Some(Self {
+            user: UserId::from_uuid(uuid(0)?),
+            order: OrderId::from_uuid(uuid(16)?),
+            attempt: signed[32],
+        })
+    }
+}
+
+fn mac(key: &[u8; 32], signed: &[u8]) -> Hmac<Sha256> {
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(signed);
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEY: [u8; 32] = [7; 32];
+
+    fn reference(user: u128, order: u128, attempt: u8) -> PaymentReference {
+        PaymentReference {
+            user: UserId::from_uuid(Uuid::from_u128(user)),
+            order: OrderId::from_uuid(Uuid::from_u128(order)),
+            attempt,
+        }
+    }
+
+    #[test]
+    fn the_text_is_locked_because_gateways_keep_it_for_months() {
+        let text = reference(
+            0x0190_0000_0000_7000_8000_0000_0000_0001,
+            0x0190_0000_0000_7000_8000_0000_0000_0002,
+            3,
+        )
+        .encode(&KEY);
+        insta::assert_snapshot!(text, @"AZAAAAAAcACAAAAAAAAAAQGQAAAAAHAAgAAAAAAAAAID30gzZF6jbdurFr5Q");
+    }
+
+    #[test]
+    fn every_flipped_character_is_refused() {
+        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let text = reference(1, u128::MAX, 255).encode(&KEY);
+        for at in 0..text.len() {
+            for other in ALPHABET.iter().chain(b"=+/ ").filter(|other| **other != text.as_bytes()[at]) {
+                let mut flipped = text.clone().into_bytes();
+                flipped[at] = *other;
+                let flipped = String::from_utf8(flipped).expect("ASCII");
+                assert_eq!(PaymentReference::decode(&flipped, &KEY), None, "{flipped}");
+            }
+        }
+    }
+
+    #[test]
+    fn foreign_texts_are_refused() {
+        let text = reference(1, 2, 1).encode(&KEY);
+        assert_eq!(PaymentReference::decode(&text, &[8; 32]), None, "another key");
+        assert_eq!(PaymentReference::decode(&text[1..], &KEY), None);
+        assert_eq!(PaymentReference::decode(&format!("{text}A"), &KEY), None);
+        assert_eq!(PaymentReference::decode(&format!("{text}===="), &KEY), None);
+        assert_eq!(PaymentReference::decode("", &KEY), None);
+        assert_eq!(PaymentReference::decode(&"ñ".repeat(30), &KEY), None);
+        assert_eq!(PaymentReference::decode(&"A".repeat(60), &KEY), None);
+    }
+
+    #[test]
+    fn gateway_names_round_trip() {
+        assert_eq!("sandbox".parse(), Ok(GatewayName::Sandbox));
+        assert_eq!("Sandbox".parse::<GatewayName>(), Err(UnknownGateway));
+        assert_eq!(serde_json::to_value(GatewayName::Sandbox).expect("JSON"), GatewayName::Sandbox.as_str());
+    }
+
+    proptest! {
+        #[test]
+        fn any_reference_round_trips_in_the_gateways_alphabet(user: u128, order: u128, attempt: u8, key: [u8; 32]) {
+            let reference = reference(user, order, attempt);
+            let text = reference.encode(&key);
+            prop_assert_eq!(text.len(), PaymentReference::LENGTH);
+            prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+            prop_assert_eq!(PaymentReference::decode(&text, &key), Some(reference));
+        }
+
+        #[test]
+        fn no_text_makes_decode_panic(text in "\\PC{0,80}") {
+            prop_assert_eq!(PaymentReference::decode(&text, &KEY), None);
+        }
+    }
+}
