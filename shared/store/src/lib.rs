@@ -8,6 +8,8 @@ pub mod allotment;
 mod failure;
 mod items;
 pub mod keys;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 
