@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{AreaId, EventId, OrderId, SaleStageId, TenantId, TicketId, UserId};
+use domain::{AreaId, EventId, OrderId, SaleStageId, TenantId, TicketId, Timestamp, UserId};
 
 /// The primary key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -97,4 +97,86 @@ pub fn gate(event: EventId, ticket: TicketId) -> Key {
 /// The partition with a part of an event's gates.
 pub fn gate_partition(event: EventId, shard: u16) -> String {
     format!("Q#{}#{shard}", event.suffix())
+}
+
+/// Everything of one tenant.
+pub fn tenant_partition(tenant: TenantId) -> String {
+    format!("T#{}", tenant.suffix())
+}
+
+/// A tenant.
+pub fn tenant(tenant: TenantId) -> Key {
+    Key::new(tenant_partition(tenant), META)
+}
+
+/// The sort key of the item that a partition is named after.
+pub(crate) const META: &str = "META";
+
+/// An event with its areas and sale stages.
+pub fn event_partition(event: EventId) -> String {
+    format!("E#{}", event.suffix())
+}
+
+/// An event.
+pub fn event(event: EventId) -> Key {
+    Key::new(event_partition(event), META)
+}
+
+/// An area of an event.
+pub fn area(event: EventId, area: AreaId) -> Key {
+    Key::new(event_partition(event), format!("{AREA_PREFIX}{}", area.suffix()))
+}
+
+/// What the sort keys of areas begin with.
+pub(crate) const AREA_PREFIX: &str = "A#";
+
+/// A sale stage of an event.
+pub fn sale_stage(event: EventId, stage: SaleStageId) -> Key {
+    Key::new(event_partition(event), format!("{STAGE_PREFIX}{}", stage.suffix()))
+}
+
+/// What the sort keys of sale stages begin with.
+pub(crate) const STAGE_PREFIX: &str = "ST#";
+
+/// The claim of an event on the readable part of its address.
+pub fn slug(slug: &str) -> Key {
+    Key::new(format!("SL#{slug}"), "C")
+}
+
+/// Points from a tenant to one of its events; sorted by their start.
+pub fn tenant_event(tenant: TenantId, starts_at: Timestamp, event: EventId) -> Key {
+    Key::new(
+        tenant_partition(tenant),
+        format!("{TENANT_EVENT_PREFIX}{}#{}", key_time(starts_at), event.suffix()),
+    )
+}
+
+/// What the sort keys of [`tenant_event`] begin with.
+pub(crate) const TENANT_EVENT_PREFIX: &str = "EV#";
+
+/// The partition that lists all published events by their start.
+pub(crate) const PUBLISHED: &str = "PUB";
+
+/// The entry of an event in the public list.
+pub fn published_event(starts_at: Timestamp, event: EventId) -> Key {
+    Key::new(PUBLISHED, format!("{}#{}", key_time(starts_at), event.suffix()))
+}
+
+/// A promotion of a tenant. `code` is in capital letters.
+pub fn promotion(tenant: TenantId, code: &str) -> Key {
+    Key::new(tenant_partition(tenant), format!("{PROMOTION_PREFIX}{code}"))
+}
+
+/// What the sort keys of promotions begin with.
+pub(crate) const PROMOTION_PREFIX: &str = "P#";
+
+/// The record of a request that must not be carried out twice. `scope` says who
+/// sent it and to which route.
+pub fn idempotency(scope: &str, key: &str) -> Key {
+    Key::new(format!("I#{scope}#{key}"), "I")
+}
+
+/// A time as keys hold it: whole seconds, so that text sorts as time does.
+pub(crate) fn key_time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
