@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, PutRequest, TransactWriteItem, WriteRequest};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, Put, PutRequest, TransactWriteItem, WriteRequest,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -77,6 +79,34 @@ impl Store {
             .send()
             .await?;
         Ok(answer.item)
+    }
+
+    /// The items with these keys that there are, in no particular order. A key
+    /// must not appear twice.
+    pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, Failure> {
+        let mut items = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(100) {
+            let wanted = chunk.iter().map(Key::attributes).collect();
+            let wanted =
+                KeysAndAttributes::builder().set_keys(Some(wanted)).build().map_err(Failure::unreadable)?;
+            let mut pending = HashMap::from([(self.table.to_string(), wanted)]);
+            let mut pause = std::time::Duration::from_millis(10);
+            for _ in 0..10 {
+                let answer =
+                    self.client.batch_get_item().set_request_items(Some(pending.clone())).send().await?;
+                items.extend(answer.responses.unwrap_or_default().remove(&*self.table).unwrap_or_default());
+                pending = answer.unprocessed_keys.unwrap_or_default();
+                if pending.is_empty() {
+                    break;
+                }
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            if !pending.is_empty() {
+                return Err(Failure::Unavailable("a batch stayed unread".to_owned()));
+            }
+        }
+        Ok(items)
     }
 
     /// Writes the item unless there is one with this key.
