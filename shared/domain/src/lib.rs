@@ -9,7 +9,11 @@ pub mod error;
 pub mod event;
 pub mod ids;
 pub mod money;
+pub mod order;
 pub mod payment;
+pub mod session;
+pub mod user;
+pub mod seat;
 
 pub use error::{Error, FieldError, Kind, Result};
 pub use ids::*;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, Put, PutRequest, TransactWriteItem, WriteRequest,
+    AttributeValue, Delete, KeysAndAttributes, Put, PutRequest, TransactWriteItem, WriteRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -240,6 +240,58 @@ impl Store {
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<(), Failure> {
         self.client.transact_write_items().set_transact_items(Some(writes)).send().await?;
         Ok(())
+    }
+
+    /// The part of a transaction that puts an item over whatever is there.
+    pub(crate) fn put_part<T: Serialize>(&self, key: &Key, value: &T) -> Result<TransactWriteItem, Failure> {
+        let put = Put::builder()
+            .table_name(&*self.table)
+            .set_item(Some(to_item(key, value)?))
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// The part of a transaction that does what [`Store::replace`] does.
+    pub(crate) fn replace_part<T: Serialize + Versioned>(
+        &self,
+        key: &Key,
+        value: &T,
+    ) -> Result<TransactWriteItem, Failure> {
+        let put = Put::builder()
+            .table_name(&*self.table)
+            .set_item(Some(to_item(key, value)?))
+            .condition_expression("version = :before")
+            .expression_attribute_values(":before", number(value.version().saturating_sub(1)))
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// The part of a transaction that deletes an item, if it is there.
+    pub(crate) fn delete_part(&self, key: &Key) -> Result<TransactWriteItem, Failure> {
+        let delete = Delete::builder()
+            .table_name(&*self.table)
+            .set_key(Some(key.attributes()))
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+
+    /// The part of a transaction that deletes an item if it still has `value`'s version.
+    pub(crate) fn delete_version_part<T: Versioned>(
+        &self,
+        key: &Key,
+        value: &T,
+    ) -> Result<TransactWriteItem, Failure> {
+        let delete = Delete::builder()
+            .table_name(&*self.table)
+            .set_key(Some(key.attributes()))
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", number(value.version()))
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
     /// The part of a transaction that puts a new item.

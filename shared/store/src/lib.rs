@@ -23,13 +23,15 @@ pub use items::{Listing, Versioned};
 pub struct Store {
     client: aws_sdk_dynamodb::Client,
     table: Arc<str>,
+    hints: Arc<allotment::Hints>,
 }
 
 impl Store {
     /// The table named by `TABLE_NAME`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let table = boot.env.required("TABLE_NAME")?.into();
-        Ok(Self { client: aws_sdk_dynamodb::Client::new(&boot.aws.config()), table })
+        let client = aws_sdk_dynamodb::Client::new(&boot.aws.config());
+        Ok(Self { client, table, hints: Arc::default() })
     }
 
     /// Opens the connection before the first request needs it: the TLS

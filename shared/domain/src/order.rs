@@ -1,0 +1,388 @@
+//! An order: the reservation that a hold makes and the purchase it becomes.
+//!
+//! `held ─pay→ awaiting_payment ─paid→ paid ─refund→ partly_refunded, refunded`;
+//! a hold or a payment that runs out is `released`. Nothing has to happen for a
+//! hold to end: it carries its own expiry, and so does every allotment it took.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::event::Language;
+use crate::seat::SeatLabel;
+use crate::{
+    AreaId, Currency, Error, EventId, Money, OrderId, Result, SaleStageId, TenantId, TicketId, UserId,
+};
+
+/// How far an order is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    /// The places are held; nobody has asked for money yet.
+    Held,
+    /// A payment was started at a gateway.
+    AwaitingPayment,
+    /// Paid, or nothing to pay: the tickets are valid.
+    Paid,
+    /// Some of its tickets were refunded.
+    PartlyRefunded,
+    /// All of its tickets were refunded.
+    Refunded,
+    /// Cancelled by the buyer, or its time ran out.
+    Released,
+    /// Paid when the places were gone: the money goes back.
+    RefundDue,
+}
+
+impl OrderStatus {
+    /// True once tickets were issued.
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::Paid | Self::PartlyRefunded | Self::Refunded)
+    }
+}
+
+/// Somebody with an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Person {
+    /// E-mail address, lower case.
+    pub email: String,
+    /// Name, possibly empty.
+    pub name: String,
+}
+
+/// Who will use a ticket. The wire names are Spanish because clients of the
+/// Crowdify system send them so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Attendee {
+    /// The name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 100))]
+    pub nombre: Option<String>,
+    /// The national id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    pub rut: Option<String>,
+    /// The date of birth, `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fecha_nacimiento: Option<jiff::civil::Date>,
+}
+
+/// Tickets of one area and price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderLine {
+    /// The area.
+    pub area: AreaId,
+    /// How many tickets.
+    pub quantity: u8,
+    /// The seats, one for each ticket; empty for general admission.
+    pub seats: Vec<SeatLabel>,
+    /// The stage that set the price.
+    pub stage: Option<SaleStageId>,
+    /// Price of the tickets before anything else, in minor units.
+    pub base: i64,
+    /// What the stage added or took off.
+    pub stage_adjustment: i64,
+    /// What the promotion took off, zero or negative.
+    pub promotion: i64,
+    /// The convenience fee.
+    pub fee: i64,
+    /// The value added tax: contained in the other amounts, or on top of them.
+    pub vat: i64,
+    /// What the buyer pays for the line.
+    pub total: i64,
+}
+
+/// What an order took from an allotment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holding {
+    /// Seats of one row block of the line's area.
+    Seats {
+        /// Index into the order's lines.
+        line: u8,
+        /// Index of the row block in the area.
+        row: u16,
+        /// The seat numbers.
+        seats: Vec<u16>,
+    },
+    /// Admissions of the line's area.
+    Admissions {
+        /// Index into the order's lines.
+        line: u8,
+        /// How many of which block.
+        parts: Vec<Part>,
+    },
+    /// Tickets of a limited sale stage.
+    Stage {
+        /// The stage.
+        stage: SaleStageId,
+        /// How many of which block.
+        parts: Vec<Part>,
+    },
+    /// A use of the order's promotion.
+    Promotion {
+        /// How many of which block.
+        parts: Vec<Part>,
+    },
+    /// One of the buyer's own uses of the order's promotion.
+    PromotionBuyer,
+}
+
+/// A quantity from one block of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Index of the block.
+    pub block: u16,
+    /// How many.
+    pub quantity: u8,
+}
+
+/// One try to pay at a gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// Counts the tries, from 0; part of the reference that the gateway keeps.
+    pub attempt: u8,
+    /// The gateway's name.
+    pub gateway: String,
+    /// The gateway's id of the payment.
+    pub payment_id: String,
+    /// How far it is.
+    pub state: PaymentState,
+    /// Asked for, in minor units of the order's currency.
+    pub amount: i64,
+    /// Given back so far.
+    pub refunded: i64,
+    /// To be given back now.
+    pub refund_due: i64,
+    /// When it was started.
+    pub created_at: Timestamp,
+}
+
+/// How far a payment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentState {
+    /// The gateway has not said yet.
+    Pending,
+    /// Declined, cancelled or expired at the gateway.
+    Declined,
+    /// The gateway has the money.
+    Approved,
+    /// The gateway has another amount or currency than asked for: an operator
+    /// must look.
+    Mismatched,
+}
+
+/// What is special about one ticket of an order; a ticket without is valid and
+/// has its first code.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TicketState {
+    /// Counts the codes of the ticket: a new one makes the old ones worthless.
+    pub serial: u16,
+    /// Refunded: admits nobody.
+    pub refunded: bool,
+    /// Who has it now, if not the buyer.
+    pub holder: Option<UserId>,
+}
+
+/// An order with everything that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The order's id.
+    pub id: OrderId,
+    /// Who buys.
+    pub user: UserId,
+    /// The organiser.
+    pub tenant: TenantId,
+    /// The event.
+    pub event: EventId,
+    /// How far it is; see [`Order::status_at`].
+    pub status: OrderStatus,
+    /// The currency of all amounts.
+    pub currency: Currency,
+    /// What is bought.
+    pub lines: Vec<OrderLine>,
+    /// What the buyer pays, in minor units.
+    pub total: i64,
+    /// The buyer.
+    pub buyer: Person,
+    /// The language of its mails.
+    pub language: Language,
+    /// One for each ticket in the order of the lines, or none yet.
+    pub attendees: Vec<Attendee>,
+    /// What it took from the allotments.
+    pub holdings: Vec<Holding>,
+    /// When an unpaid hold ends.
+    pub expires_at: Timestamp,
+    /// When it was paid.
+    pub paid_at: Option<Timestamp>,
+    /// The tries to pay.
+    pub payments: Vec<Payment>,
+    /// What is special about single tickets, by their index.
+    pub tickets: BTreeMap<u8, TicketState>,
+    /// The promotion whose use it took.
+    pub promotion_code: Option<String>,
+    /// A digest of the idempotency key that created it.
+    pub idempotency: Option<String>,
+    /// When its tickets were mailed.
+    pub mailed_at: Option<Timestamp>,
+    /// Counts changes.
+    pub version: u32,
+}
+
+/// The most tries to pay one order.
+pub const MAX_PAYMENT_ATTEMPTS: usize = 5;
+
+/// One admission document of a paid order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket<'a> {
+    /// The ticket's id.
+    pub id: TicketId,
+    /// Its index in the order.
+    pub index: u8,
+    /// The area.
+    pub area: AreaId,
+    /// The seat, if it has one.
+    pub seat: Option<&'a SeatLabel>,
+    /// Who will use it, if asked.
+    pub attendee: Option<&'a Attendee>,
+    /// Counts its codes.
+    pub serial: u16,
+    /// Refunded: admits nobody.
+    pub refunded: bool,
+    /// Who has it.
+    pub holder: UserId,
+}
+
+impl Order {
+    /// The status as it is at `now`: a hold that ran out is released, whether or
+    /// not anybody wrote that down.
+    pub fn status_at(&self, now: Timestamp) -> OrderStatus {
+        match self.status {
+            OrderStatus::Held | OrderStatus::AwaitingPayment if now >= self.expires_at => OrderStatus::Released,
+            status => status,
+        }
+    }
+
+    /// The total with its currency.
+    pub fn total(&self) -> Money {
+        Money::new(self.total, self.currency)
+    }
+
+    /// How many tickets it has.
+    pub fn ticket_count(&self) -> u8 {
+        self.lines.iter().map(|line| line.quantity).sum()
+    }
+
+    /// Its tickets, in the order of the lines; none before it is paid.
+    pub fn tickets(&self) -> impl Iterator<Item = Ticket<'_>> {
+        let issued = self.status.is_settled();
+        let places = self.lines.iter().flat_map(|line| {
+            (0..line.quantity).map(move |place| (line.area, line.seats.get(usize::from(place))))
+        });
+        (0..).zip(places).filter(move |_| issued).map(|(index, (area, seat))| {
+            let state = self.tickets.get(&index);
+            Ticket {
+                id: self.id.ticket(index),
+                index,
+                area,
+                seat,
+                attendee: self.attendees.get(usize::from(index)),
+                serial: state.map_or(0, |state| state.serial),
+                refunded: state.is_some_and(|state| state.refunded),
+                holder: state.and_then(|state| state.holder).unwrap_or(self.user),
+            }
+        })
+    }
+
+    /// What was given back so far, in minor units.
+    pub fn refunded(&self) -> i64 {
+        self.payments.iter().map(|payment| payment.refunded).sum()
+    }
+
+    /// Checks that a payment may be started at `now`.
+    pub fn payable(&self, now: Timestamp) -> Result<()> {
+        match self.status_at(now) {
+            OrderStatus::Held | OrderStatus::AwaitingPayment if self.payments.len() < MAX_PAYMENT_ATTEMPTS => Ok(()),
+            OrderStatus::Held | OrderStatus::AwaitingPayment => Err(Error::conflict(
+                "too_many_payments",
+                "This reservation has had too many payment attempts. Cancel it and reserve again.",
+            )),
+            OrderStatus::Released => Err(Error::gone(
+                "reservation_expired",
+                "This reservation has ended and its places are free again. Ask for a new quote.",
+            )),
+            _ => Err(Error::conflict("already_paid", "This reservation is paid already.")),
+        }
+    }
+
+    /// Checks that the buyer may give the places back at `now`.
+    pub fn cancellable(&self, now: Timestamp) -> Result<()> {
+        match self.status_at(now) {
+            OrderStatus::Held | OrderStatus::AwaitingPayment | OrderStatus::Released => Ok(()),
+            _ => Err(Error::conflict(
+                "already_paid",
+                "This reservation is paid; its tickets can only be refunded.",
+            )),
+        }
+    }
+
+    /// The last try to pay that is still open.
+    pub fn open_payment(&self) -> Option<&Payment> {
+        self.payments.iter().rev().find(|payment| payment.state == PaymentState::Pending)
+    }
+}
+
+/// What a gateway says about a payment, in our words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not decided.
+    Pending,
+    /// Will never be paid.
+    Declined,
+    /// Paid: this much.
+    Approved(Money),
+}
+
+/// What to do about a payment that a gateway reported on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settlement {
+    /// Nothing changes.
+    Nothing,
+    /// Note that it was declined; the buyer may try again.
+    Decline,
+    /// Take the allotments for good and issue the tickets.
+    Settle,
+    /// The order has its money from another try: give this one back.
+    GiveBack,
+    /// The amount or currency is not what was asked for: tell an operator.
+    Alert,
+}
+
+impl Order {
+    /// What a `verdict` about the payment `attempt` means for this order.
+    pub fn settlement(&self, attempt: u8, verdict: Verdict) -> Settlement {
+        let Some(payment) = self.payments.iter().find(|payment| payment.attempt == attempt) else {
+            // The gateway made the payment, but we crashed before noting it. It
+            // still names our order, so its money counts.
+            return match verdict {
+                Verdict::Approved(paid) if paid != self.total() => Settlement::Alert,
+                Verdict::Approved(_) if self.status.is_settled() => Settlement::GiveBack,
+                Verdict::Approved(_) => Settlement::Settle,
+                Verdict::Pending | Verdict::Declined => Settlement::Nothing,
+            };
+        };
+        match (payment.state, verdict) {
+            (PaymentState::Approved | PaymentState::Mismatched, _) | (_, Verdict::Pending) => Settlement::Nothing,
+            (PaymentState::Pending, Verdict::Declined) => Settlement::Decline,
+            (PaymentState::Declined, Verdict::Declined) => Settlement::Nothing,
+            (_, Verdict::Approved(paid)) if paid != Money::new(payment.amount, self.currency) => Settlement::Alert,
+            (_, Verdict::Approved(_)) if self.status.is_settled() || self.status == OrderStatus::RefundDue => {
+                Settlement::GiveBack
+            }
+            (_, Verdict::Approved(_)) => Settlement::Settle,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Allotments: everything that can run out.
+//!
+//! An allotment hands out at most its capacity. A **hold** takes some of it for
+//! a limited time and carries its own expiry inside the item: once expired it
+//! counts as free, whether or not anything swept it. So nobody needs a lock, a
+//! sweeper or a transaction, and a crashed buyer blocks no one.
+//!
+//! There are two shapes, both kept under 1 KB an item so that any change costs
+//! one write unit: a block of a row of numbered seats ([`RowState`]) with an
+//! attribute for each seat that is not free, and a block of a [`Pool`] of
+//! admissions with an attribute for each claim on it. A claim is named by a [`Token`] made from the
+//! order, which is what makes every operation here safe to repeat: after a
+//! write whose outcome is unknown, the token is there or it is not.
+
+mod pool;
+mod row;
+
+use domain::{Error, OrderId, Timestamp};
+
+use crate::Failure;
+
+pub(crate) use pool::Hints;
+pub use pool::{BLOCK_ADMISSIONS, Pool, PoolState};
+pub use row::{BLOCK_SEATS, RowState};
+
+/// The name under which an order has claims on allotments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token([u8; 8]);
+
+impl Token {
+    /// The order's token: eight of its id's characters, all of them random. Two
+    /// orders in one block share it with a probability of one in 10^12.
+    pub fn of(order: OrderId) -> Self {
+        let suffix = order.suffix();
+        let mut token = [b'0'; 8];
+        token.copy_from_slice(&suffix.as_bytes()[16..24]);
+        Self(token)
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("a token is ASCII")
+    }
+
+    /// A number that spreads orders evenly over blocks, the same at every try.
+    fn spread(&self) -> u64 {
+        // FNV-1a: the token is random already, this only folds it into a number.
+        self.0.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+}
+
+/// For how long something is claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// Until then, to the second, unless it is sold first.
+    Until(Timestamp),
+    /// For good.
+    Sold,
+}
+
+/// Why an allotment did not hand out what was asked for.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Fewer are left than asked for: this many.
+    SoldOut(u32),
+    /// These seats are somebody else's.
+    SeatsTaken(Vec<u16>),
+    /// There are no such seats.
+    NoSuchSeats(Vec<u16>),
+    /// The table failed.
+    Failure(Failure),
+}
+
+impl<F: Into<Failure>> From<F> for Refusal {
+    fn from(failure: F) -> Self {
+        Self::Failure(failure.into())
+    }
+}
+
+impl Refusal {
+    /// Gives the refusal its meaning where the allotment was asked; failures of
+    /// the table become what they are for the caller.
+    pub fn meaning(self, refused: impl FnOnce(Self) -> Error) -> Error {
+        match self {
+            Self::Failure(failure) => failure.into(),
+            other => refused(other),
+        }
+    }
+}
+
+fn seconds(time: Timestamp) -> i64 {
+    time.as_second()
+}

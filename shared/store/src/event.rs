@@ -1,0 +1,322 @@
+//! Events, the lists that they stand in, and the claims on their addresses.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::event::{Area, Event, EventStatus, ImageKind};
+use domain::pricing::SaleStage;
+use domain::{AreaId, Currency, EventId, TenantId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Item;
+use crate::items::{from_item, number, string};
+use crate::keys::Key;
+use crate::{Failure, Listing, Store, Versioned, keys};
+
+impl Versioned for Event {
+    fn version(&self) -> u32 {
+        self.version
+    }
+}
+
+/// An event with everything that its prices depend on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventSheet {
+    /// The event.
+    pub event: Event,
+    /// Its areas as they stand in lists.
+    pub areas: Vec<Area>,
+    /// Its sale stages, the one that applies first before the others.
+    pub stages: Vec<SaleStage>,
+}
+
+impl EventSheet {
+    /// The area with this id.
+    pub fn area(&self, id: AreaId) -> Option<&Area> {
+        self.areas.iter().find(|area| area.id == id)
+    }
+
+    /// The lowest base price of an area that has places, in minor units.
+    pub fn price_from(&self) -> Option<i64> {
+        self.areas.iter().filter(|area| area.capacity > 0).map(|area| area.price).min()
+    }
+
+    /// `None` if the items are not those of an event, because it was deleted.
+    fn from_items(items: Vec<Item>) -> Result<Option<Self>, Failure> {
+        let (mut event, mut areas, mut stages) = (None, Vec::new(), Vec::new());
+        for item in items {
+            match item.get("SK") {
+                Some(AttributeValue::S(sk)) if sk == keys::META => event = Some(from_item(item)?),
+                Some(AttributeValue::S(sk)) if sk.starts_with(keys::AREA_PREFIX) => areas.push(from_item(item)?),
+                Some(AttributeValue::S(sk)) if sk.starts_with(keys::STAGE_PREFIX) => {
+                    stages.push(from_item(item)?);
+                }
+                _ => {}
+            }
+        }
+        areas.sort_by_key(|area: &Area| (area.position, area.id));
+        stages.sort_by_key(|stage: &SaleStage| (stage.priority_order, stage.start_time, stage.id));
+        Ok(event.map(|event| Self { event, areas, stages }))
+    }
+}
+
+/// What the public list says about an event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Show {
+    /// The event.
+    pub id: EventId,
+    /// The organiser.
+    pub tenant_id: TenantId,
+    /// The readable part of its address.
+    pub slug: String,
+    /// The title.
+    pub name: String,
+    /// Who plays.
+    pub artist: String,
+    /// Where.
+    pub venue: String,
+    /// The city.
+    pub city: String,
+    /// ISO 3166-1 alpha-2 country.
+    pub country: String,
+    /// IANA time zone of the venue.
+    pub time_zone: String,
+    /// Start of the show.
+    pub starts_at: Timestamp,
+    /// End of the show.
+    pub ends_at: Timestamp,
+    /// The currency of its prices.
+    pub currency: Currency,
+    /// The lowest base price, in minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_from: Option<i64>,
+    /// The main picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+impl Show {
+    /// The summary of an event whose cheapest area costs `price_from`.
+    pub fn new(event: &Event, price_from: Option<i64>) -> Self {
+        let cover = event.images.iter().find(|image| image.kind == ImageKind::Cover);
+        Self {
+            id: event.id,
+            tenant_id: event.tenant_id,
+            slug: event.slug.clone(),
+            name: event.name.clone(),
+            artist: event.artist.clone(),
+            venue: event.venue.clone(),
+            city: event.city.clone(),
+            country: event.country.clone(),
+            time_zone: event.time_zone.clone(),
+            starts_at: event.starts_at,
+            ends_at: event.ends_at,
+            currency: event.currency,
+            price_from,
+            image: cover.or(event.images.first()).map(|image| image.url.clone()),
+        }
+    }
+
+    /// Where the public list goes on after this event.
+    pub fn cursor(&self) -> String {
+        keys::published_event(self.starts_at, self.id).sk
+    }
+}
+
+/// A pointer to an event, and the claim on a slug.
+#[derive(Serialize, Deserialize)]
+struct Pointer {
+    event_id: EventId,
+}
+
+fn is_listed(event: &Event) -> bool {
+    event.status == EventStatus::Published && !event.unlisted
+}
+
+impl Store {
+    /// Writes a new event and claims its slug; writing it again answers with
+    /// what is stored. Refused if another event has the slug.
+    pub async fn create_event(&self, event: &Event) -> Result<Event, Failure> {
+        let pointer = Pointer { event_id: event.id };
+        let key = keys::event(event.id);
+        let writes = vec![
+            self.put_new_part(&key, event)?,
+            self.put_new_part(&keys::slug(&event.slug), &pointer)?,
+            self.put_new_part(&keys::tenant_event(event.tenant_id, event.starts_at, event.id), &pointer)?,
+        ];
+        match self.transact(writes).await {
+            Ok(()) => Ok(event.clone()),
+            Err(refused @ Failure::Refused(_)) => self.get_consistent(&key).await?.ok_or(refused),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The event, possibly as it was a moment ago.
+    pub async fn event(&self, id: EventId) -> Result<Option<Event>, Failure> {
+        self.get(&keys::event(id)).await
+    }
+
+    /// The event with its areas and stages in one round trip, possibly as they
+    /// were a moment ago.
+    pub async fn event_sheet(&self, id: EventId) -> Result<Option<EventSheet>, Failure> {
+        EventSheet::from_items(self.whole_partition(&keys::event_partition(id), false).await?)
+    }
+
+    /// The event as it is now, if it is this tenant's. To a tenant, the event of
+    /// another does not exist.
+    pub async fn event_of(&self, tenant: TenantId, id: EventId) -> Result<Option<Event>, Failure> {
+        let event: Option<Event> = self.get_consistent(&keys::event(id)).await?;
+        Ok(event.filter(|event| event.tenant_id == tenant))
+    }
+
+    /// The event with its areas and stages as they are now, if it is this tenant's.
+    pub async fn event_sheet_of(&self, tenant: TenantId, id: EventId) -> Result<Option<EventSheet>, Failure> {
+        let items = self.whole_partition(&keys::event_partition(id), true).await?;
+        Ok(EventSheet::from_items(items)?.filter(|sheet| sheet.event.tenant_id == tenant))
+    }
+
+    /// The event that has this slug.
+    pub async fn event_by_slug(&self, slug: &str) -> Result<Option<EventId>, Failure> {
+        let claim: Option<Pointer> = self.get(&keys::slug(slug)).await?;
+        Ok(claim.map(|claim| claim.event_id))
+    }
+
+    /// Stores a changed event, its version counted up, and keeps the lists in
+    /// step. The slug must not differ. Refused if somebody else changed it
+    /// meanwhile.
+    pub async fn update_event(&self, before: &EventSheet, after: &Event) -> Result<(), Failure> {
+        let old = &before.event;
+        let was_moved = keys::key_time(old.starts_at) != keys::key_time(after.starts_at);
+        if !was_moved && !is_listed(old) && !is_listed(after) {
+            return self.replace(&keys::event(after.id), after).await;
+        }
+        let mut writes = vec![self.replace_part(&keys::event(after.id), after)?];
+        if was_moved {
+            let pointer = Pointer { event_id: after.id };
+            writes.push(self.delete_part(&keys::tenant_event(old.tenant_id, old.starts_at, old.id))?);
+            writes.push(self.put_part(&keys::tenant_event(after.tenant_id, after.starts_at, after.id), &pointer)?);
+        }
+        if is_listed(old) && (was_moved || !is_listed(after)) {
+            writes.push(self.delete_part(&keys::published_event(old.starts_at, old.id))?);
+        }
+        if is_listed(after) {
+            let show = Show::new(after, before.price_from());
+            writes.push(self.put_part(&keys::published_event(after.starts_at, after.id), &show)?);
+        }
+        self.transact(writes).await
+    }
+
+    /// Brings the lowest price in the public list up to date after an area of
+    /// `sheet` has changed. Nothing happens if the event is not listed.
+    pub async fn update_price_from(&self, sheet: &EventSheet) -> Result<(), Failure> {
+        if !is_listed(&sheet.event) {
+            return Ok(());
+        }
+        let key = keys::published_event(sheet.event.starts_at, sheet.event.id);
+        let update = self
+            .client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(key.attributes()))
+            .condition_expression("attribute_exists(PK)");
+        let update = match sheet.price_from() {
+            Some(price) => update
+                .update_expression("SET price_from = :price")
+                .expression_attribute_values(":price", number(price)),
+            None => update.update_expression("REMOVE price_from"),
+        };
+        match update.send().await.map_err(Failure::from) {
+            // It was unpublished or moved in this moment, and whoever did that wrote the price.
+            Ok(_) | Err(Failure::Refused(_)) => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Deletes a draft with its areas and stages. Refused if somebody else
+    /// changed the event meanwhile. What its allotments counted stays behind:
+    /// nothing points to it.
+    pub async fn delete_event(&self, sheet: &EventSheet) -> Result<(), Failure> {
+        let event = &sheet.event;
+        let writes = vec![
+            self.delete_version_part(&keys::event(event.id), event)?,
+            self.delete_part(&keys::slug(&event.slug))?,
+            self.delete_part(&keys::tenant_event(event.tenant_id, event.starts_at, event.id))?,
+        ];
+        self.transact(writes).await?;
+        for area in &sheet.areas {
+            self.delete(&keys::area(event.id, area.id)).await?;
+        }
+        for stage in &sheet.stages {
+            self.delete(&keys::sale_stage(event.id, stage.id)).await?;
+        }
+        Ok(())
+    }
+
+    /// A page of a tenant's events by their start.
+    pub async fn events(
+        &self,
+        tenant: TenantId,
+        after: Option<&str>,
+        limit: u16,
+        latest_first: bool,
+    ) -> Result<Listing<Event>, Failure> {
+        let partition = keys::tenant_partition(tenant);
+        let pointers: Listing<Pointer> =
+            self.list(&partition, keys::TENANT_EVENT_PREFIX, after, limit, latest_first).await?;
+        let wanted: Vec<Key> = pointers.items.iter().map(|pointer| keys::event(pointer.event_id)).collect();
+        let mut events = HashMap::new();
+        for item in self.get_many(&wanted).await? {
+            let event: Event = from_item(item)?;
+            events.insert(event.id, event);
+        }
+        let items = pointers.items.iter().filter_map(|pointer| events.remove(&pointer.event_id)).collect();
+        Ok(Listing { items, last: pointers.last })
+    }
+
+    /// The published events that start at `from` or later, by their start, at
+    /// most `bound` of them.
+    pub async fn shows(&self, from: Timestamp, bound: usize) -> Result<Vec<Show>, Failure> {
+        let (mut shows, mut start) = (Vec::new(), None);
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&*self.table)
+                .key_condition_expression("PK = :pk AND SK >= :from")
+                .expression_attribute_values(":pk", string(keys::PUBLISHED))
+                .expression_attribute_values(":from", string(keys::key_time(from)))
+                .set_exclusive_start_key(start)
+                .send()
+                .await?;
+            for item in answer.items.unwrap_or_default() {
+                shows.push(from_item(item)?);
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() || shows.len() >= bound {
+                shows.truncate(bound);
+                return Ok(shows);
+            }
+        }
+    }
+
+    async fn whole_partition(&self, pk: &str, consistent: bool) -> Result<Vec<Item>, Failure> {
+        let (mut items, mut start) = (Vec::new(), None);
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&*self.table)
+                .key_condition_expression("PK = :pk")
+                .expression_attribute_values(":pk", string(pk))
+                .consistent_read(consistent)
+                .set_exclusive_start_key(start)
+                .send()
+                .await?;
+            items.extend(answer.items.unwrap_or_default());
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+}

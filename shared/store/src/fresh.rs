@@ -1,0 +1,129 @@
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use domain::{Error, Timestamp};
+
+/// What was read a moment ago, so that an event that everybody looks at costs
+/// almost no reads.
+///
+/// Holds at most `bound` values, each for `millis` milliseconds. When a value
+/// gets too old, one caller reads it again and the others go on with the old
+/// one meanwhile. That something does not exist is never remembered.
+#[derive(Debug)]
+pub struct Fresh<K, V> {
+    millis: i64,
+    bound: usize,
+    values: Mutex<HashMap<K, Kept<V>>>,
+}
+
+#[derive(Debug)]
+struct Kept<V> {
+    value: Arc<V>,
+    /// From then on, somebody has to read it again.
+    due: i64,
+}
+
+/// How long others go on with an old value while one caller reads it again.
+const GRACE_MILLIS: i64 = 1000;
+
+impl<K: Eq + Hash + Clone, V> Fresh<K, V> {
+    /// Keeps at most `bound` values for `millis` milliseconds.
+    pub fn new(bound: usize, millis: i64) -> Self {
+        Self { millis, bound, values: Mutex::default() }
+    }
+
+    /// The value at `key` if it is young enough at `now`, else what `read` gives.
+    pub async fn get<F>(
+        &self,
+        key: K,
+        now: Timestamp,
+        read: impl FnOnce() -> F,
+    ) -> Result<Option<Arc<V>>, Error>
+    where
+        F: Future<Output = Result<Option<V>, Error>>,
+    {
+        let now = now.as_millisecond();
+        if let Some(value) = self.kept(&key, now) {
+            return Ok(Some(value));
+        }
+        let Some(value) = read().await?.map(Arc::new) else {
+            self.lock().remove(&key);
+            return Ok(None);
+        };
+        let mut values = self.lock();
+        if values.len() >= self.bound && !values.contains_key(&key) {
+            values.retain(|_, kept| now < kept.due);
+            if values.len() >= self.bound {
+                values.clear();
+            }
+        }
+        values.insert(key, Kept { value: value.clone(), due: now + self.millis });
+        Ok(Some(value))
+    }
+
+    fn kept(&self, key: &K, now: i64) -> Option<Arc<V>> {
+        let mut values = self.lock();
+        let kept = values.get_mut(key)?;
+        if now >= kept.due {
+            kept.due = now + GRACE_MILLIS;
+            return None;
+        }
+        Some(kept.value.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Kept<V>>> {
+        // No code that can panic runs while it is locked.
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millisecond(millis).expect("in range")
+    }
+
+    async fn get(cache: &Fresh<u8, i64>, key: u8, now: i64) -> i64 {
+        let value = cache.get(key, at(now), || async move { Ok(Some(now)) }).await;
+        *value.expect("reads").expect("exists")
+    }
+
+    #[tokio::test]
+    async fn a_value_is_read_again_only_when_it_is_due() {
+        let cache = Fresh::new(8, 3000);
+        assert_eq!(get(&cache, 1, 0).await, 0);
+        assert_eq!(get(&cache, 1, 2999).await, 0);
+        assert_eq!(get(&cache, 1, 3000).await, 3000);
+        assert_eq!(get(&cache, 1, 5999).await, 3000);
+    }
+
+    #[tokio::test]
+    async fn one_reads_again_while_others_go_on() {
+        let cache = Fresh::new(8, 3000);
+        get(&cache, 1, 0).await;
+        let second = cache.get(1, at(3000), || async { Ok(Some(get(&cache, 1, 3001).await)) }).await;
+        assert_eq!(*second.expect("reads").expect("exists"), 0, "the inner caller got the old value at once");
+    }
+
+    #[tokio::test]
+    async fn failures_and_absence_are_not_remembered() {
+        let cache = Fresh::<u8, i64>::new(8, 3000);
+        let failed = cache.get(1, at(0), || async { Err(Error::unavailable("busy", "Busy.")) }).await;
+        assert_eq!(failed.expect_err("failed").code(), "busy");
+        assert!(cache.get(1, at(0), || async { Ok(None) }).await.expect("reads").is_none());
+        assert_eq!(get(&cache, 1, 1).await, 1);
+    }
+
+    #[tokio::test]
+    async fn the_number_of_values_is_bounded() {
+        let cache = Fresh::new(4, 3000);
+        for key in 0..100 {
+            get(&cache, key, i64::from(key)).await;
+            assert!(cache.lock().len() <= 4);
+        }
+        assert_eq!(get(&cache, 99, 100).await, 99);
+    }
+}
