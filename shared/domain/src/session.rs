@@ -1,0 +1,161 @@
+//! Sessions and the rotation of their refresh tokens.
+//!
+//! Every refresh replaces the session's token. A token that comes a second time
+//! was either copied or sent again by somebody whose answer got lost, and the
+//! two look alike. Within [`REPEAT_GRACE_SECONDS`] it counts as a repetition and
+//! gets the very same successor again (tokens are derived from their
+//! predecessor, so nothing must be kept in the clear for that); later, and for
+//! any token that is not the last or last but one, the session ends for both.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{SessionId, TenantId, UserId};
+
+/// For how long a token that was just replaced is taken for a repetition: long
+/// enough for a phone that lost the answer to try again.
+pub const REPEAT_GRACE_SECONDS: i64 = 10;
+
+/// How long a session lives without being used: 30 days.
+pub const SESSION_SECONDS: i64 = 30 * 24 * 3600;
+
+/// The longest note of what somebody signed in with, in characters.
+pub const MAX_USER_AGENT_CHARS: usize = 200;
+
+/// A browser or app in which a user is signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The session's id.
+    pub id: SessionId,
+    /// Who is signed in.
+    pub user: UserId,
+    /// The tenant that the user acts for, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
+    /// The user's `session_epoch` at the start.
+    pub epoch: u32,
+    /// The hash of the refresh token that is good now.
+    pub refresh_hash: String,
+    /// The hash of the one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_hash: Option<String>,
+    /// When the token was last replaced, or the session started.
+    pub last_used_at: Timestamp,
+    /// When the user signed in.
+    pub created_at: Timestamp,
+    /// When the session ends unless it is used before.
+    pub expires_at: Timestamp,
+    /// What the user signed in with, as it called itself.
+    #[serde(default)]
+    pub user_agent: String,
+}
+
+/// What to do with a refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refresh {
+    /// Replace it.
+    Rotate,
+    /// It was just replaced: give its successor again.
+    Repeat,
+    /// It was replaced some time ago, or never was this session's: end the session.
+    Reused,
+    /// The session is over.
+    Over,
+}
+
+impl Session {
+    /// True while the session can be used.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        now < self.expires_at
+    }
+
+    /// What to do with the token whose hash is `hash`, when the user's session
+    /// epoch is `epoch`.
+    pub fn judge(&self, hash: &str, epoch: u32, now: Timestamp) -> Refresh {
+        if !self.is_live(now) || self.epoch != epoch {
+            return Refresh::Over;
+        }
+        // Hashes of random tokens tell nothing by the time that comparing takes.
+        if hash == self.refresh_hash {
+            return Refresh::Rotate;
+        }
+        let lately = now.duration_since(self.last_used_at) <= SignedDuration::from_secs(REPEAT_GRACE_SECONDS);
+        if lately && self.previous_hash.as_deref() == Some(hash) { Refresh::Repeat } else { Refresh::Reused }
+    }
+
+    /// The session once its token is replaced by the one with the hash `next`.
+    #[must_use]
+    pub fn rotated(&self, next: String, tenant: Option<TenantId>, now: Timestamp) -> Self {
+        Self {
+            tenant,
+            previous_hash: Some(self.refresh_hash.clone()),
+            refresh_hash: next,
+            last_used_at: now,
+            expires_at: session_end(now),
+            ..self.clone()
+        }
+    }
+}
+
+/// When a session that is used at `now` ends.
+pub fn session_end(now: Timestamp) -> Timestamp {
+    now.saturating_add(SignedDuration::from_secs(SESSION_SECONDS)).unwrap_or(Timestamp::MAX)
+}
+
+/// The part of a `User-Agent` header that is kept: printable and short.
+pub fn user_agent(header: &str) -> String {
+    header.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + second).expect("in range")
+    }
+
+    fn session() -> Session {
+        Session {
+            id: SessionId::generate(at(0)),
+            user: UserId::generate(at(0)),
+            tenant: None,
+            epoch: 3,
+            refresh_hash: "a".to_owned(),
+            previous_hash: None,
+            last_used_at: at(0),
+            created_at: at(0),
+            expires_at: session_end(at(0)),
+            user_agent: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_token_is_good_once_and_for_a_moment_again() {
+        let first = session();
+        assert_eq!(first.judge("a", 3, at(5)), Refresh::Rotate);
+        let second = first.rotated("b".to_owned(), None, at(100));
+        assert_eq!(second.judge("b", 3, at(100)), Refresh::Rotate);
+        assert_eq!(second.judge("a", 3, at(110)), Refresh::Repeat);
+        assert_eq!(second.judge("a", 3, at(111)), Refresh::Reused);
+        let third = second.rotated("c".to_owned(), None, at(101));
+        assert_eq!(third.judge("a", 3, at(101)), Refresh::Reused);
+        assert_eq!(third.judge("never", 3, at(101)), Refresh::Reused);
+    }
+
+    #[test]
+    fn time_and_epoch_end_a_session() {
+        let session = session();
+        assert_eq!(session.judge("a", 3, at(SESSION_SECONDS - 1)), Refresh::Rotate);
+        assert_eq!(session.judge("a", 3, at(SESSION_SECONDS)), Refresh::Over);
+        assert_eq!(session.judge("a", 4, at(5)), Refresh::Over);
+        let used = session.rotated("b".to_owned(), None, at(1000));
+        assert!(used.is_live(at(SESSION_SECONDS)));
+    }
+
+    #[test]
+    fn a_user_agent_is_kept_short_and_printable() {
+        assert_eq!(user_agent("curl/8\u{7}.1\n"), "curl/8.1");
+        assert_eq!(user_agent(&"x".repeat(1000)).len(), 200);
+    }
+}

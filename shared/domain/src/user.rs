@@ -1,0 +1,526 @@
+//! People with a login: their address, their password rules, and what they may
+//! be in which tenant.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use crate::access::Role;
+use crate::error::Fields;
+use crate::event::Language;
+use crate::{Error, Result, TenantId, UserId};
+
+/// The most tenants that one person works for; keeps the user's item small.
+pub const MAX_MEMBERSHIPS: usize = 50;
+
+/// An e-mail address that is plausible, in lower case and without space around it.
+///
+/// Only what mail systems really take: an unquoted ASCII local part and a domain
+/// of at least two labels (RFC 5321; international domains in their `xn--` form).
+/// Whether somebody reads the mail is proved by a link, not by a stricter check.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "Cow<'_, str>")]
+pub struct Email(String);
+
+impl Email {
+    /// The longest address: the limit of a path in RFC 5321, less its brackets.
+    pub const MAX_LEN: usize = 254;
+
+    /// The address as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands before the `@`.
+    pub fn local_part(&self) -> &str {
+        self.0.split_once('@').map_or("", |(local, _)| local)
+    }
+}
+
+/// A text that is no e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidEmail;
+
+impl fmt::Display for InvalidEmail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("must be an e-mail address such as ana@example.com, with at most 254 characters")
+    }
+}
+
+impl std::error::Error for InvalidEmail {}
+
+impl FromStr for Email {
+    type Err = InvalidEmail;
+
+    fn from_str(text: &str) -> Result<Self, InvalidEmail> {
+        let text = text.trim();
+        let (local, domain) = text.rsplit_once('@').ok_or(InvalidEmail)?;
+        let valid = text.len() <= Self::MAX_LEN && is_local_part(local) && is_domain(domain);
+        if valid { Ok(Self(text.to_ascii_lowercase())) } else { Err(InvalidEmail) }
+    }
+}
+
+fn is_local_part(local: &str) -> bool {
+    // The characters of an "atom" in RFC 5322.
+    let atom = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
+    local.len() <= 64 && local.split('.').all(|part| !part.is_empty() && part.bytes().all(atom))
+}
+
+fn is_domain(domain: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // A last label of digits would be an IPv4 address.
+    let last = domain.rsplit('.').next().unwrap_or_default();
+    domain.contains('.')
+        && domain.split('.').all(label)
+        && last.len() >= 2
+        && last.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+impl TryFrom<Cow<'_, str>> for Email {
+    type Error = InvalidEmail;
+
+    fn try_from(text: Cow<'_, str>) -> Result<Self, InvalidEmail> {
+        text.parse()
+    }
+}
+
+impl From<Email> for String {
+    fn from(email: Email) -> Self {
+        email.0
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Email {
+    /// Keeps addresses out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Email(..)")
+    }
+}
+
+impl JsonSchema for Email {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Email".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "email",
+            "maxLength": Self::MAX_LEN,
+            "examples": ["ana@example.com"],
+        })
+    }
+}
+
+/// A password as a person types it. Never stored, never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Password(String);
+
+impl Password {
+    /// The fewest characters of a new password.
+    pub const MIN_CHARS: usize = 10;
+    /// The most characters of any password; hashing a longer one is not worth the time.
+    pub const MAX_CHARS: usize = 128;
+
+    /// The password `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// What gets hashed.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// Checks a password that somebody wants to have from now on: long enough,
+    /// not one character over and over, and not the e-mail address.
+    pub fn check_new(&self, pointer: &str, email: &Email, fields: &mut Fields) {
+        let (min, max) = (Self::MIN_CHARS, Self::MAX_CHARS);
+        let count = self.0.chars().count();
+        fields.check(
+            (min..=max).contains(&count),
+            pointer,
+            format!("Must have between {min} and {max} characters."),
+        );
+        let first = self.0.chars().next();
+        fields.check(
+            self.0.chars().any(|c| Some(c) != first),
+            pointer,
+            "Must have more than one different character.",
+        );
+        let lower = self.0.to_lowercase();
+        fields.check(
+            lower != email.as_str() && lower != email.local_part(),
+            pointer,
+            "Must not be the e-mail address.",
+        );
+    }
+
+    /// Checks a password that is only compared.
+    pub fn check_length(&self, pointer: &str, fields: &mut Fields) {
+        let max = Self::MAX_CHARS;
+        fields.check(self.0.chars().count() <= max, pointer, format!("Must have at most {max} characters."));
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+impl JsonSchema for Password {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Password".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "password",
+            "maxLength": Self::MAX_CHARS,
+            "description": "A new password needs at least 10 characters.",
+        })
+    }
+}
+
+/// The hash of a password as a PHC string, such as `$argon2id$v=19$...`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PasswordHash(pub String);
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+/// A person with a login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The user's id.
+    pub id: UserId,
+    /// The address; no other user has it.
+    pub email: Email,
+    /// The name, possibly empty.
+    #[serde(default)]
+    pub name: String,
+    /// A telephone number as the person wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// The language of mails.
+    #[serde(default)]
+    pub language: Language,
+    /// How the password is checked; people who only use links have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_hash: Option<PasswordHash>,
+    /// Counts the times when every session was ended at once. A session carries
+    /// the number of its start and is over when the user's is another: that one
+    /// write ends them all, whatever else happens at the same moment.
+    #[serde(default)]
+    pub session_epoch: u32,
+    /// The role in each tenant that the person works for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub staff: BTreeMap<TenantId, Role>,
+    /// When the person proved to read mail at the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_verified_at: Option<Timestamp>,
+    /// When the person registered.
+    pub created_at: Timestamp,
+    /// When anything here was last changed.
+    pub updated_at: Timestamp,
+    /// Counts changes; a change names the version that it is based on.
+    pub version: u32,
+}
+
+/// What an access token lets its bearer be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The role in `tenant`, or [`Role::User`] without one.
+    pub role: Role,
+    /// The tenant that the role holds for.
+    pub tenant: Option<TenantId>,
+}
+
+impl Standing {
+    /// A buyer.
+    pub const BUYER: Self = Self { role: Role::User, tenant: None };
+}
+
+impl User {
+    /// Somebody who registers at `now`, without a password and with an address
+    /// that is not verified yet.
+    pub fn new(email: Email, now: Timestamp) -> Self {
+        Self {
+            id: UserId::generate(now),
+            email,
+            name: String::new(),
+            phone: None,
+            language: Language::default(),
+            password_hash: None,
+            session_epoch: 0,
+            staff: BTreeMap::new(),
+            email_verified_at: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    /// Notes that the user is changed at `now`, based on what was read.
+    pub fn touch(&mut self, now: Timestamp) {
+        self.updated_at = now;
+        self.version += 1;
+    }
+
+    /// Sets a new password, which ends every session.
+    pub fn change_password(&mut self, hash: PasswordHash) {
+        self.password_hash = Some(hash);
+        self.session_epoch += 1;
+    }
+
+    /// Notes that whoever asked for this to happen reads mail at the address.
+    pub fn verify_email(&mut self, now: Timestamp) {
+        self.email_verified_at.get_or_insert(now);
+    }
+
+    /// Hands the account to the reader of its mail, who came with a link that
+    /// was not asked for by somebody signed in.
+    ///
+    /// Anybody can register any address. If this one was never verified, then
+    /// password and sessions may be a stranger's, who registered it first to
+    /// wait for its owner; they end here.
+    pub fn claim(&mut self, now: Timestamp) {
+        if self.email_verified_at.is_none() {
+            self.password_hash = None;
+            self.session_epoch += 1;
+            self.email_verified_at = Some(now);
+        }
+    }
+
+    /// What the user may be: in the tenant `asked` for; else as `before`, if
+    /// that still holds; else in the only tenant there is; else a buyer.
+    ///
+    /// Roles wait for a verified address: staff are invited by address, and
+    /// whoever registered it first need not be who was meant.
+    pub fn standing(&self, asked: Option<TenantId>, before: Option<TenantId>) -> Result<Standing> {
+        let in_tenant =
+            |tenant: TenantId| Some(Standing { role: *self.staff.get(&tenant)?, tenant: Some(tenant) });
+        let verified = self.email_verified_at.is_some();
+        if let Some(tenant) = asked {
+            let standing = in_tenant(tenant).ok_or_else(|| {
+                Error::forbidden(
+                    "not_a_member",
+                    "You do not work for this organiser. Sign in without `tenant`, or ask the organiser to add you.",
+                )
+            })?;
+            return if verified { Ok(standing) } else { Err(unverified()) };
+        }
+        let only = || match self.staff.first_key_value() {
+            Some((tenant, _)) if self.staff.len() == 1 => in_tenant(*tenant),
+            _ => None,
+        };
+        let standing = before.and_then(in_tenant).or_else(only);
+        Ok(standing.filter(|_| verified).unwrap_or(Standing::BUYER))
+    }
+
+    /// Sets the user's role in `tenant`, or ends the membership with `None`.
+    pub fn set_role(&mut self, tenant: TenantId, role: Option<Role>) -> Result<()> {
+        let Some(role) = role.filter(|role| *role != Role::User) else {
+            self.staff.remove(&tenant);
+            return Ok(());
+        };
+        if self.staff.len() >= MAX_MEMBERSHIPS && !self.staff.contains_key(&tenant) {
+            return Err(Error::conflict(
+                "too_many_memberships",
+                "This person works for 50 organisers already, which is the most.",
+            ));
+        }
+        self.staff.insert(tenant, role);
+        Ok(())
+    }
+}
+
+fn unverified() -> Error {
+    Error::forbidden(
+        "email_unverified",
+        "First confirm your e-mail address with the link that we mailed you, then sign in again.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_795_000_000).expect("in range")
+    }
+
+    fn user() -> User {
+        User::new("ana@example.com".parse().expect("valid"), now())
+    }
+
+    fn tenants<const N: usize>() -> [TenantId; N] {
+        std::array::from_fn(|_| TenantId::generate(now()))
+    }
+
+    #[test]
+    fn plausible_addresses_are_taken_in_lower_case() {
+        for (text, email) in [
+            ("ana@example.com", "ana@example.com"),
+            ("  Ana.Maria+shows@Mail.Example.COM\n", "ana.maria+shows@mail.example.com"),
+            ("o'neill@xn--espaa-rta.example", "o'neill@xn--espaa-rta.example"),
+            ("1@2.co", "1@2.co"),
+        ] {
+            assert_eq!(text.parse::<Email>().map(String::from).as_deref(), Ok(email));
+        }
+        let longest =
+            format!("{}@{}.{}.{}.com", "a".repeat(64), "b".repeat(63), "c".repeat(63), "d".repeat(57));
+        assert_eq!(longest.len(), Email::MAX_LEN);
+        assert!(longest.parse::<Email>().is_ok());
+        assert!(longest.replacen("@b", "@bb", 1).parse::<Email>().is_err());
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "@",
+            "ana",
+            "ana@",
+            "@example.com",
+            "ana@example",
+            "ana@@example.com",
+            "a b@example.com",
+            "ana@exa mple.com",
+            "ana@example..com",
+            ".ana@example.com",
+            "ana.@example.com",
+            "a..b@example.com",
+            "ana@-example.com",
+            "ana@example-.com",
+            "ana@127.0.0.1",
+            "ana@[127.0.0.1]",
+            "ana@example.c",
+            "\"ana\"@example.com",
+            "añá@example.com",
+            "ana@español.example",
+            "ana@example.com.",
+            "Ana <ana@example.com>",
+            "ana@example.com\r\nBcc: eve@example.com",
+            "ana,eva@example.com",
+        ] {
+            assert_eq!(text.parse::<Email>(), Err(InvalidEmail), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_password_is_long_and_not_the_address() {
+        let email: Email = "ana.maria.lopez@example.com".parse().expect("valid");
+        let refused = |text: &str| {
+            let mut fields = Fields::new();
+            Password::new(text).check_new("/password", &email, &mut fields);
+            fields.finish().err().map(|error| error.field_errors()[0].detail.clone())
+        };
+        assert_eq!(refused("tres tristes tigres"), None);
+        assert_eq!(refused("ñandú 1234"), None);
+        assert_eq!(refused("123456789").as_deref(), Some("Must have between 10 and 128 characters."));
+        assert_eq!(refused(&"ab".repeat(65)).as_deref(), Some("Must have between 10 and 128 characters."));
+        assert_eq!(refused("aaaaaaaaaaaa").as_deref(), Some("Must have more than one different character."));
+        assert_eq!(refused("Ana.Maria.Lopez").as_deref(), Some("Must not be the e-mail address."));
+    }
+
+    #[test]
+    fn secrets_do_not_show_in_logs() {
+        let mut user = user();
+        user.change_password(PasswordHash("$argon2id$secret".to_owned()));
+        let shown = format!("{user:?} {:?}", Password::new("correct horse"));
+        assert!(!shown.contains("secret") && !shown.contains("horse") && !shown.contains("ana@"), "{shown}");
+    }
+
+    #[test]
+    fn the_standing_follows_what_is_asked_then_what_was_then_what_is_unique() {
+        let [a, b, foreign] = tenants();
+        let at = |role, tenant| Ok(Standing { role, tenant: Some(tenant) });
+        let codes = |result: Result<Standing>| result.map_err(|error| error.code());
+        let mut user = user();
+        user.verify_email(now());
+        assert_eq!(codes(user.standing(None, None)), Ok(Standing::BUYER));
+
+        user.set_role(a, Some(Role::Scanner)).expect("room");
+        assert_eq!(codes(user.standing(None, None)), at(Role::Scanner, a));
+
+        user.set_role(b, Some(Role::Admin)).expect("room");
+        assert_eq!(codes(user.standing(None, None)), Ok(Standing::BUYER));
+        assert_eq!(codes(user.standing(None, Some(b))), at(Role::Admin, b));
+        assert_eq!(codes(user.standing(Some(a), Some(b))), at(Role::Scanner, a));
+        assert_eq!(codes(user.standing(Some(foreign), Some(b))), Err("not_a_member"));
+
+        user.set_role(b, None).expect("always");
+        assert_eq!(codes(user.standing(None, Some(b))), at(Role::Scanner, a));
+    }
+
+    #[test]
+    fn roles_wait_for_a_verified_address() {
+        let [tenant] = tenants();
+        let mut user = user();
+        user.set_role(tenant, Some(Role::Organizer)).expect("room");
+        assert_eq!(user.standing(None, Some(tenant)).expect("a buyer"), Standing::BUYER);
+        assert_eq!(user.standing(Some(tenant), None).expect_err("refused").code(), "email_unverified");
+    }
+
+    #[test]
+    fn memberships_are_bounded() {
+        let mut user = user();
+        for tenant in tenants::<MAX_MEMBERSHIPS>() {
+            user.set_role(tenant, Some(Role::Scanner)).expect("room");
+        }
+        let first = *user.staff.first_key_value().expect("some").0;
+        let [another] = tenants();
+        assert_eq!(
+            user.set_role(another, Some(Role::Scanner)).expect_err("full").code(),
+            "too_many_memberships"
+        );
+        user.set_role(first, Some(Role::Admin)).expect("changes do not add");
+        user.set_role(first, Some(Role::User)).expect("a buyer is no member");
+        user.set_role(another, Some(Role::Scanner)).expect("room again");
+    }
+
+    #[test]
+    fn the_owner_of_an_address_takes_the_account_from_who_registered_it_first() {
+        let mut user = user();
+        user.password_hash = Some(PasswordHash("a stranger's".to_owned()));
+        user.claim(now());
+        assert_eq!((user.password_hash.clone(), user.session_epoch), (None, 1));
+        assert!(user.email_verified_at.is_some());
+
+        user.change_password(PasswordHash("the owner's".to_owned()));
+        user.claim(now());
+        assert_eq!((user.password_hash.is_some(), user.session_epoch), (true, 2));
+    }
+}
