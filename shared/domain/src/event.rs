@@ -261,6 +261,11 @@ pub struct Area {
     /// How the seats are laid out: the rows' names and sizes, in order from the stage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<RowLayout>,
+    /// Over how many items of the table its general admissions are spread. It
+    /// only grows, as the table's pools do; no part of the API.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub blocks: u16,
     /// Counts changes.
     pub version: u32,
 }
