@@ -11,9 +11,13 @@ pub mod ids;
 pub mod money;
 pub mod order;
 pub mod payment;
+pub mod pricing;
+pub mod qr;
 pub mod session;
 pub mod user;
 pub mod seat;
+pub mod search;
+pub mod ticket;
 
 pub use error::{Error, FieldError, Kind, Result};
 pub use ids::*;

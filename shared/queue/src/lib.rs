@@ -1,1 +1,24 @@
-//! placeholder
+//! What the functions say to each other: the messages on the queues, the outbox
+//! that an item carries until its message is on its way, sending, and the loop
+//! that handles a batch.
+//!
+//! Everything here may arrive twice, late and out of order. A message therefore
+//! says what to look at, not what to believe: its handler reads the order and
+//! does what is still to be done.
+
+mod batch;
+mod mail;
+mod message;
+mod outbox;
+mod producer;
+mod sealed;
+
+pub use batch::process;
+pub use mail::{
+    Admission, Image, LinkMail, LinkPurpose, Mail, MailMessage, OrderMail, Organiser, Recipient, Show,
+    TicketsMail, TransferMail,
+};
+pub use message::{IssueMessage, Message, Notification, PaymentMessage};
+pub use outbox::{OrderNews, Outbox};
+pub use producer::Queue;
+pub use sealed::{TokenSeal, Unsealable};

@@ -1,0 +1,93 @@
+use domain::payment::GatewayName;
+use domain::{OrderId, Timestamp, TransferId, UserId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::{MailMessage, OrderNews};
+
+/// What one queue carries.
+pub trait Message: Serialize + DeserializeOwned {
+    /// The environment variable with the URL of its queue.
+    const QUEUE_URL: &'static str;
+}
+
+/// To `settler`: look at a payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PaymentMessage {
+    /// A gateway said that something happened to a payment.
+    Notification(Notification),
+    /// Nothing was heard of an order's payments: ask.
+    Reconcile {
+        /// The buyer.
+        user: UserId,
+        /// The order.
+        order: OrderId,
+    },
+    /// An order has money to be given back.
+    Refund {
+        /// The buyer.
+        user: UserId,
+        /// The order.
+        order: OrderId,
+    },
+}
+
+impl Message for PaymentMessage {
+    const QUEUE_URL: &'static str = "PAYMENTS_QUEUE_URL";
+}
+
+/// A gateway's hint, its signature checked. What is true is asked of its API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    /// The gateway.
+    pub gateway: GatewayName,
+    /// Its id of the payment.
+    pub payment_id: String,
+    /// When the notification came.
+    pub received_at: Timestamp,
+}
+
+/// To `issuer`: compose the mails about an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum IssueMessage {
+    /// Draw and mail the tickets of a paid order.
+    Tickets {
+        /// The buyer.
+        user: UserId,
+        /// The order.
+        order: OrderId,
+    },
+    /// Tell somebody about an order.
+    News {
+        /// The buyer.
+        user: UserId,
+        /// The order.
+        order: OrderId,
+        /// What.
+        news: OrderNews,
+    },
+    /// Mail the offer of a transfer to its receiver.
+    TransferOffered {
+        /// Who offers.
+        from: UserId,
+        /// The transfer.
+        transfer: TransferId,
+    },
+    /// Mail a transferred ticket to its new holder.
+    TransferAccepted {
+        /// Who offered.
+        from: UserId,
+        /// The transfer.
+        transfer: TransferId,
+    },
+}
+
+impl Message for IssueMessage {
+    const QUEUE_URL: &'static str = "ISSUE_QUEUE_URL";
+}
+
+impl Message for MailMessage {
+    const QUEUE_URL: &'static str = "MAIL_QUEUE_URL";
+}

@@ -1,0 +1,81 @@
+use domain::Timestamp;
+use domain::event::Language;
+use serde::{Deserialize, Serialize};
+
+use crate::{LinkPurpose, Recipient};
+
+/// What must happen because of the write that carries this.
+///
+/// Stands as JSON text in the attribute `ob` of an item; the table's stream wakes
+/// `relay`, which turns it into messages. Which item it is follows from the
+/// item's key, so the outbox does not repeat it. Written in the same write as
+/// the change that causes it, it can not be lost between the two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Outbox {
+    /// On an order that was just paid: mail its tickets.
+    Tickets,
+    /// On an order with money to be given back: have the gateway do it, and tell
+    /// the buyer if there is something to tell now.
+    Refund {
+        /// What to tell the buyer before the money is back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        news: Option<OrderNews>,
+    },
+    /// On an order: tell somebody about it.
+    News {
+        /// What.
+        news: OrderNews,
+    },
+    /// On a sign-in item: mail its link.
+    Link {
+        /// Who gets it.
+        to: Recipient,
+        /// In which language.
+        language: Language,
+        /// What the link is for.
+        purpose: LinkPurpose,
+        /// The link's token, encrypted: the table holds no token in the clear.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealed_token: Option<String>,
+        /// When the link ends.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
+    },
+    /// On a transfer that was just offered: mail the offer to its receiver.
+    TransferOffered,
+    /// On a transfer that was just accepted: mail the ticket to its new holder.
+    TransferAccepted,
+}
+
+/// Something that a person should hear about an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderNews {
+    /// To the buyer: the money is on its way back.
+    RefundDone,
+    /// To the buyer: the payment came when the places were gone; the money goes back.
+    RefundDue,
+    /// To the organiser: a payment's amount or currency is not the order's.
+    PaymentMismatch,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_in_the_table_is_locked() {
+        let text = |outbox: &Outbox| serde_json::to_string(outbox).expect("JSON");
+        insta::assert_snapshot!(text(&Outbox::Tickets), @r#"{"do":"tickets"}"#);
+        insta::assert_snapshot!(
+            text(&Outbox::Refund { news: Some(OrderNews::RefundDue) }),
+            @r#"{"do":"refund","news":"refund_due"}"#
+        );
+        insta::assert_snapshot!(
+            text(&Outbox::News { news: OrderNews::RefundDone }),
+            @r#"{"do":"news","news":"refund_done"}"#
+        );
+        insta::assert_snapshot!(text(&Outbox::TransferOffered), @r#"{"do":"transfer_offered"}"#);
+    }
+}
