@@ -47,7 +47,9 @@ impl EventSheet {
         for item in items {
             match item.get("SK") {
                 Some(AttributeValue::S(sk)) if sk == keys::META => event = Some(from_item(item)?),
-                Some(AttributeValue::S(sk)) if sk.starts_with(keys::AREA_PREFIX) => areas.push(from_item(item)?),
+                Some(AttributeValue::S(sk)) if sk.starts_with(keys::AREA_PREFIX) => {
+                    areas.push(from_item(item)?)
+                }
                 Some(AttributeValue::S(sk)) if sk.starts_with(keys::STAGE_PREFIX) => {
                     stages.push(from_item(item)?);
                 }
@@ -194,7 +196,9 @@ impl Store {
         if was_moved {
             let pointer = Pointer { event_id: after.id };
             writes.push(self.delete_part(&keys::tenant_event(old.tenant_id, old.starts_at, old.id))?);
-            writes.push(self.put_part(&keys::tenant_event(after.tenant_id, after.starts_at, after.id), &pointer)?);
+            writes.push(
+                self.put_part(&keys::tenant_event(after.tenant_id, after.starts_at, after.id), &pointer)?,
+            );
         }
         if is_listed(old) && (was_moved || !is_listed(after)) {
             writes.push(self.delete_part(&keys::published_event(old.starts_at, old.id))?);

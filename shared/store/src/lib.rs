@@ -5,18 +5,33 @@
 //! caller gives the loss its meaning with [`OnRefused`].
 
 pub mod allotment;
+mod area;
+mod event;
 mod failure;
+mod fresh;
+mod idempotency;
 mod items;
 pub mod keys;
+mod order;
+mod pricing;
+mod tenant;
 #[cfg(test)]
 mod testing;
+pub mod throttle;
+mod user;
 
 use std::sync::Arc;
 
 use boot::{Boot, ConfigError};
 
+pub use area::PlacesChange;
+pub use event::{EventSheet, Show};
 pub use failure::{Failure, OnRefused};
+pub use fingerprint::Fingerprints;
+pub use fresh::Fresh;
+pub use idempotency::Once;
 pub use items::{Listing, Versioned};
+pub use link::{Link, LinkGrant};
 
 /// A handle on the table; cheap to clone.
 #[derive(Clone, Debug)]

@@ -1,0 +1,130 @@
+//! Areas, and the right to change how many places they have.
+
+use domain::event::Area;
+use domain::{AreaId, EventId, RequestId, Timestamp};
+
+use crate::items::{number, string, to_item};
+use crate::{Failure, Store, Versioned, keys};
+
+impl Versioned for Area {
+    fn version(&self) -> u32 {
+        self.version
+    }
+}
+
+/// For how long one request may change an area's places: well over the time that
+/// a function may run, after which nothing of it can still arrive.
+const CHANGE_SECONDS: i64 = 60;
+
+/// The right to change the places of an area. Whoever has it is the only one
+/// until it is given back with [`Store::finish_places`] or a minute is over.
+///
+/// Places are many items and the area is one more: without this, two requests
+/// could both lay out rows with the same indexes.
+#[derive(Debug)]
+pub struct PlacesChange {
+    token: String,
+}
+
+impl Store {
+    /// Writes a new area; writing it again answers with what is stored. Its
+    /// places must exist already.
+    pub async fn create_area(&self, area: &Area) -> Result<Area, Failure> {
+        let key = keys::area(area.event_id, area.id);
+        match self.put_new(&key, area).await {
+            Ok(()) => Ok(area.clone()),
+            Err(refused @ Failure::Refused(_)) => self.get_consistent(&key).await?.ok_or(refused),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The area, as it is now.
+    pub async fn area(&self, event: EventId, area: AreaId) -> Result<Option<Area>, Failure> {
+        self.get_consistent(&keys::area(event, area)).await
+    }
+
+    /// Stores a changed area, its version counted up. Not for changes of its
+    /// places. Refused if somebody else changed it meanwhile.
+    pub async fn replace_area(&self, area: &Area) -> Result<(), Failure> {
+        self.replace(&keys::area(area.event_id, area.id), area).await
+    }
+
+    /// Takes the right to change the places of `area`. Refused if the area is
+    /// not as it was read, or somebody is changing its places right now.
+    pub async fn begin_places(&self, area: &Area, now: Timestamp) -> Result<PlacesChange, Failure> {
+        let token = RequestId::generate(now).suffix();
+        self.client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(keys::area(area.event_id, area.id).attributes()))
+            .update_expression("SET changing = :token, changing_until = :until")
+            .condition_expression(
+                "version = :version \
+                 AND (attribute_not_exists(changing) OR changing_until < :now OR changing = :token)",
+            )
+            .expression_attribute_values(":token", string(&token))
+            .expression_attribute_values(":until", number(now.as_second() + CHANGE_SECONDS))
+            .expression_attribute_values(":version", number(area.version))
+            .expression_attribute_values(":now", number(now.as_second()))
+            .send()
+            .await?;
+        Ok(PlacesChange { token })
+    }
+
+    /// Stores the area with its changed places, its version counted up, and
+    /// gives the right back. Refused if the right was lost; then the area is as
+    /// it was.
+    pub async fn finish_places(&self, change: &PlacesChange, after: &Area) -> Result<(), Failure> {
+        let key = keys::area(after.event_id, after.id);
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(to_item(&key, after)?))
+            .condition_expression("changing = :token")
+            .expression_attribute_values(":token", string(&change.token))
+            .send()
+            .await;
+        match sent.map_err(Failure::from) {
+            Ok(_) => Ok(()),
+            // A write of ours may have come through without our hearing of it.
+            Err(refused @ Failure::Refused(_)) => match self.get_consistent::<Area>(&key).await? {
+                Some(stored) if stored == *after => Ok(()),
+                _ => Err(refused),
+            },
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Gives the right back without a change.
+    pub async fn abandon_places(&self, change: &PlacesChange, area: &Area) -> Result<(), Failure> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(keys::area(area.event_id, area.id).attributes()))
+            .update_expression("REMOVE changing, changing_until")
+            .condition_expression("changing = :token")
+            .expression_attribute_values(":token", string(&change.token))
+            .send()
+            .await;
+        match sent.map_err(Failure::from) {
+            Ok(_) | Err(Failure::Refused(_)) => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Deletes an area whose places nobody can claim any more, with the right to
+    /// change them. Refused if the right was lost.
+    pub async fn delete_area(&self, change: &PlacesChange, area: &Area) -> Result<(), Failure> {
+        self.client
+            .delete_item()
+            .table_name(&*self.table)
+            .set_key(Some(keys::area(area.event_id, area.id).attributes()))
+            .condition_expression("attribute_not_exists(PK) OR changing = :token")
+            .expression_attribute_values(":token", string(&change.token))
+            .send()
+            .await?;
+        Ok(())
+    }
+}
