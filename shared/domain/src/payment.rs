@@ -120,7 +120,7 @@ pub struct PaymentReference {
     pub user: UserId,
     /// What is paid.
     pub order: OrderId,
-    /// Counts the payments of one order from 1: gateways refuse a reference that
+    /// Tells the payments of one order apart: gateways refuse a reference that
     /// they have seen before.
     pub attempt: u8,
 }

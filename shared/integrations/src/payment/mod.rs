@@ -1,0 +1,191 @@
+//! Payment gateways behind one trait.
+//!
+//! What every gateway that Taquilla knows has in common, and so what the trait asks
+//! for (Mercado Pago, Wompi and PayU were read for it, the sandbox is built):
+//!
+//! - The buyer pays on the gateway's own page and comes back; what the browser then
+//!   says is not believed. Taquilla never sees a card.
+//! - Signed notifications arrive late, twice, out of order or not at all. They are
+//!   hints: the truth is what [`PaymentGateway::payment`] answers, and what never
+//!   arrived is found through [`PaymentGateway::payments_of`].
+//! - One reference may have several payments: hosted pages let a buyer try again.
+//! - Some ways to pay have no refund by API ([`GatewayError::Unsupported`]), and
+//!   some refunds take days ([`RefundStatus::Pending`]).
+
+mod error;
+mod gateways;
+pub mod sandbox;
+
+use std::fmt::Debug;
+
+use domain::event::Language;
+use domain::{Money, Timestamp};
+use futures::future::BoxFuture;
+use http::HeaderMap;
+
+pub use domain::payment::{GatewayName, PaymentReference, PaymentReport, PaymentStatus};
+pub use error::{GatewayError, WebhookRefused};
+pub use gateways::PaymentGateways;
+
+/// The largest notification that is looked at, in bytes. Those of all known
+/// gateways are under 8 KB.
+pub const MAX_WEBHOOK_BYTES: usize = 64 * 1024;
+
+/// The most payments that [`PaymentGateway::payments_of`] answers with. A
+/// reference is one attempt to pay, so more than a few are an attack or a fault.
+pub const MAX_PAYMENTS_OF_REFERENCE: usize = 50;
+
+/// The answer of a gateway, once it comes. Boxed, because the trait is used as
+/// `Arc<dyn PaymentGateway>`; next to a network call the allocation is nothing.
+pub type Reply<'a, T> = BoxFuture<'a, Result<T, GatewayError>>;
+
+/// A payment that the buyer is about to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreatePayment {
+    /// [`PaymentReference::encode`]: how the payment leads back to its order. Must
+    /// not have been used for another payment.
+    pub reference: String,
+    /// What the buyer pays; more than zero.
+    pub amount: Money,
+    /// The organiser's name, as the buyer should read it on the gateway's page.
+    pub seller: String,
+    /// What is bought, in the buyer's language. Gateways with shorter fields cut it.
+    pub description: String,
+    /// The buyer's e-mail address.
+    pub buyer_email: String,
+    /// The buyer's name.
+    pub buyer_name: String,
+    /// Until when the gateway may take the money. Must come before the end of the
+    /// hold, or the seats are gone when the money arrives.
+    pub expires_at: Timestamp,
+    /// Where the browser goes afterwards.
+    pub return_url: String,
+    /// Where notifications go: `/api/v1/webhooks/{gateway}` of this installation.
+    pub notification_url: String,
+    /// The same key makes the same payment, however often it is sent. At most 128
+    /// visible ASCII characters.
+    pub idempotency_key: String,
+    /// The language of the gateway's page.
+    pub language: Language,
+}
+
+/// Where the buyer pays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreatedPayment {
+    /// The gateway's id of the payment. `None` where it has one only once the buyer
+    /// has chosen how to pay; it then comes with the notification, or by reference.
+    pub payment_id: Option<String>,
+    /// The address to send the buyer's browser to. For a gateway that wants a form
+    /// to be posted, a page of ours that posts it.
+    pub checkout_url: String,
+    /// Until when the gateway takes the money.
+    pub expires_at: Timestamp,
+}
+
+/// A notification as it came over the wire, before anything is believed.
+#[derive(Debug, Clone, Copy)]
+pub struct WebhookRequest<'a> {
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The query string without `?`, still encoded: some gateways sign parts of it.
+    pub query: &'a str,
+    /// The body, byte for byte.
+    pub body: &'a [u8],
+    /// When it arrived, by our clock.
+    pub received_at: Timestamp,
+}
+
+/// A notification that the gateway signed. Says what to ask the gateway about, and
+/// nothing to settle by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// The same for every delivery of the same notification, and for no other; at
+    /// most 128 characters.
+    pub id: String,
+    /// What it is about.
+    pub subject: Subject,
+}
+
+/// What a notification is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// Something about this payment changed.
+    Payment {
+        /// The gateway's id, at most 64 characters.
+        payment_id: String,
+    },
+    /// Something that Taquilla does not need to know: acknowledge and log it, or
+    /// the gateway sends it again and again.
+    Unknown {
+        /// The gateway's word for it, at most 64 characters.
+        kind: String,
+    },
+}
+
+/// Money to give back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundPayment {
+    /// The gateway's id of the payment.
+    pub payment_id: String,
+    /// How much; at most what is left of `paid`.
+    pub amount: Money,
+    /// What the buyer paid. Gateways have different calls for all of it and a part.
+    pub paid: Money,
+    /// The same key gives the money back once, however often it is sent. At most
+    /// 128 visible ASCII characters.
+    pub idempotency_key: String,
+}
+
+impl RefundPayment {
+    /// True if the buyer gets back all of the payment in one refund.
+    pub fn is_whole(&self) -> bool {
+        self.amount == self.paid
+    }
+}
+
+/// What became of a refund.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundReport {
+    /// The gateway's id of the refund, at most 64 characters.
+    pub refund_id: String,
+    /// How far it is.
+    pub status: RefundStatus,
+}
+
+/// How far a refund is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RefundStatus {
+    /// The money is on its way back to the buyer.
+    Done,
+    /// The gateway accepted it and decides later; [`PaymentReport::refunded`] will tell.
+    Pending,
+    /// The gateway or the bank said no after all.
+    Declined,
+}
+
+/// A service that takes buyers' money for an organiser.
+pub trait PaymentGateway: Debug + Send + Sync {
+    /// Which one it is.
+    fn name(&self) -> GatewayName;
+
+    /// Makes a payment that the buyer then completes at
+    /// [`CreatedPayment::checkout_url`]. Idempotent by its key.
+    fn create<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, CreatedPayment>;
+
+    /// Checks that the gateway sent this, over the raw body and in constant time.
+    /// Calls nobody, so that a webhook can be answered in milliseconds.
+    ///
+    /// # Errors
+    /// If it is not signed as the gateway signs, or not recently.
+    fn verify_webhook(&self, request: &WebhookRequest<'_>) -> Result<Notification, WebhookRefused>;
+
+    /// What is true of a payment now.
+    fn payment<'a>(&'a self, payment_id: &'a str) -> Reply<'a, PaymentReport>;
+
+    /// All payments with this reference, at most [`MAX_PAYMENTS_OF_REFERENCE`], the
+    /// newest first; none is not an error.
+    fn payments_of<'a>(&'a self, reference: &'a str) -> Reply<'a, Vec<PaymentReport>>;
+
+    /// Gives money back, all or a part. Idempotent by its key.
+    fn refund<'a>(&'a self, refund: &'a RefundPayment) -> Reply<'a, RefundReport>;
+}
