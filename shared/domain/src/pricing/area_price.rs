@@ -1,0 +1,203 @@
+//! The price of one ticket now, for lists of areas.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Area, Event};
+use crate::{AreaId, Currency, Result, SaleStageId};
+
+use super::charge::{Charge, check_prices};
+use super::stage::{StageOffer, Stages};
+
+/// What one ticket of an area costs at a moment, exactly as a quote for it would
+/// say. Amounts are in minor units of `currency`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AreaPrice {
+    /// The area.
+    pub area_id: AreaId,
+    /// The currency of all amounts.
+    pub currency: Currency,
+    /// The price without a stage.
+    pub base_price: i64,
+    /// The price in the current stage, without the fee.
+    pub price: i64,
+    /// The convenience fee on top.
+    pub fee: i64,
+    /// The value added tax on price and fee.
+    pub vat: i64,
+    /// True if `vat` is contained in price and fee, false if it is added to them.
+    pub vat_included: bool,
+    /// What is paid for one ticket.
+    pub total: i64,
+    /// The current stage, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage_id: Option<SaleStageId>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage_name: Option<String>,
+    /// Tickets that are left at this price, if the stage limits them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage_remaining: Option<u32>,
+    /// When the price changes next, unless the stage sells out before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextPrice>,
+}
+
+/// A change of price that time will bring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NextPrice {
+    /// The first moment of the new price.
+    pub at: Timestamp,
+    /// The price in the stage of then, without the fee.
+    pub price: i64,
+    /// What is paid for one ticket then.
+    pub total: i64,
+    /// The name of the stage of then, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage_name: Option<String>,
+}
+
+/// What one ticket of `area` costs at `now`, and when that changes next.
+///
+/// `stages` are all stages of the event. Fails only if the organiser's prices are
+/// out of range, which they can not be when they were stored through the API.
+pub fn current_price(
+    event: &Event,
+    area: &Area,
+    stages: &[StageOffer<'_>],
+    now: Timestamp,
+) -> Result<AreaPrice> {
+    check_prices(event, area)?;
+    let current = price_at(event, area, stages, now);
+    let next = next_price(event, area, stages, now, current.price);
+    Ok(AreaPrice { next, ..current })
+}
+
+/// The price at `moment`, without a look at the future.
+fn price_at(event: &Event, area: &Area, offers: &[StageOffer<'_>], moment: Timestamp) -> AreaPrice {
+    let stage = Stages::new(offers, event.id, moment).choose(area.id, 1);
+    let price = area.price + stage.map_or(0, |stage| stage.adjustment(area.price));
+    let charge = Charge::of_ticket(price, event.fees, event.vat);
+    let remaining = |id| offers.iter().find(|offer| offer.stage.id == id).and_then(StageOffer::left);
+    AreaPrice {
+        area_id: area.id,
+        currency: event.currency,
+        base_price: area.price,
+        price,
+        fee: charge.fee,
+        vat: charge.vat,
+        vat_included: event.vat.included,
+        total: charge.total,
+        stage_id: stage.map(|stage| stage.id),
+        stage_name: stage.map(|stage| stage.stage_name.clone()),
+        stage_remaining: stage.and_then(|stage| remaining(stage.id)),
+        next: None,
+    }
+}
+
+/// The first price after `now` that is not `price`: it can only begin where a
+/// stage begins or ends.
+fn next_price(
+    event: &Event,
+    area: &Area,
+    offers: &[StageOffer<'_>],
+    now: Timestamp,
+    price: i64,
+) -> Option<NextPrice> {
+    let mut moments: Vec<Timestamp> = offers
+        .iter()
+        .flat_map(|offer| [offer.stage.start_time, offer.stage.end_time])
+        .flatten()
+        .filter(|moment| now < *moment && *moment < event.ends_at)
+        .collect();
+    moments.sort_unstable();
+    moments.dedup();
+    moments.into_iter().find_map(|at| {
+        let then = price_at(event, area, offers, at);
+        (then.price != price).then_some(NextPrice {
+            at,
+            price: then.price,
+            total: then.total,
+            stage_name: then.stage_name,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SaleStage;
+    use super::super::fixture::{House, area, area_id, at, stage};
+    use super::*;
+    use crate::BasisPoints;
+    use crate::event::Fees;
+
+    fn house() -> House {
+        let mut house = House::new([area(1, 10_000)]);
+        house.event.fees = Fees { convenience_rate: BasisPoints(1000), convenience_fixed: 0 };
+        house.stages = vec![
+            (
+                SaleStage {
+                    price_adjustment_value: -2000,
+                    end_time: Some(at(2000)),
+                    quantity_available: Some(50),
+                    ..stage(1)
+                },
+                Some(7),
+            ),
+            (
+                SaleStage {
+                    price_adjustment_value: 0,
+                    start_time: Some(at(500)),
+                    priority_order: 2,
+                    ..stage(2)
+                },
+                None,
+            ),
+        ];
+        house
+    }
+
+    fn price(house: &House, now: i64) -> AreaPrice {
+        current_price(&house.event, &house.areas[0], &house.offers(), at(now)).expect("valid prices")
+    }
+
+    #[test]
+    fn the_current_stage_and_the_next_change_are_shown() {
+        let now = price(&house(), 1000);
+        assert_eq!((now.base_price, now.price, now.fee, now.total), (10_000, 8000, 800, 8800));
+        assert_eq!((now.stage_name.as_deref(), now.stage_remaining), (Some("Stage 1"), Some(7)));
+        let next =
+            NextPrice { at: at(2000), price: 10_000, total: 11_000, stage_name: Some("Stage 2".into()) };
+        assert_eq!(now.next, Some(next));
+
+        let then = price(&house(), 2000);
+        assert_eq!((then.price, then.stage_name.as_deref(), then.next), (10_000, Some("Stage 2"), None));
+    }
+
+    #[test]
+    fn a_sold_out_stage_hands_over_at_once() {
+        let mut house = house();
+        house.stages[0].1 = Some(0);
+        let now = price(&house, 1000);
+        assert_eq!((now.price, now.stage_name.as_deref(), now.next), (10_000, Some("Stage 2"), None));
+    }
+
+    #[test]
+    fn what_does_not_change_the_price_is_no_change() {
+        let mut house = house();
+        house.stages[0].0.target_area_id = Some(area_id(2));
+        assert_eq!(price(&house, 100).next, None, "stage 2 starts at 500 and costs the same");
+        house.stages[0].0.target_area_id = None;
+        house.stages[0].0.end_time = Some(house.event.ends_at);
+        assert_eq!(price(&house, 1000).next, None, "nothing is sold after the end");
+    }
+
+    #[test]
+    fn prices_out_of_range_are_refused() {
+        let mut house = house();
+        house.areas[0].price = -1;
+        let refused = current_price(&house.event, &house.areas[0], &house.offers(), at(1000));
+        assert_eq!(refused.expect_err("not valid").code(), "prices_not_valid");
+    }
+}

@@ -1,0 +1,180 @@
+//! The arithmetic below a quote: what one ticket costs, and how a discount is
+//! divided.
+
+use crate::event::{Area, Event, Fees, Vat};
+use crate::{BasisPoints, Error, Result};
+
+use super::MAX_PRICE;
+
+/// What is paid for one or more tickets on top of their price, and in all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Charge {
+    pub(super) fee: i64,
+    /// Part of `total` in either case: contained in price and fee, or added to them.
+    pub(super) vat: i64,
+    pub(super) total: i64,
+}
+
+impl Charge {
+    /// The charge for one ticket at `price`, all discounts taken off already.
+    pub(super) fn of_ticket(price: i64, fees: Fees, vat: Vat) -> Self {
+        let fee = if price > 0 { fees.convenience_rate.of(price) + fees.convenience_fixed } else { 0 };
+        let net_or_gross = price + fee;
+        if vat.included {
+            Self { fee, vat: vat.rate.contained_in(net_or_gross), total: net_or_gross }
+        } else {
+            let vat = vat.rate.of(net_or_gross);
+            Self { fee, vat, total: net_or_gross + vat }
+        }
+    }
+
+    /// The charge for `quantity` tickets that cost `price` together.
+    pub(super) fn of_tickets(price: i64, quantity: u8, fees: Fees, vat: Vat) -> Self {
+        even_shares(price, quantity).fold(Self::default(), |sum, price| {
+            let ticket = Self::of_ticket(price, fees, vat);
+            Self { fee: sum.fee + ticket.fee, vat: sum.vat + ticket.vat, total: sum.total + ticket.total }
+        })
+    }
+}
+
+/// Refuses prices with which the arithmetic could leave its range or mix
+/// currencies. Organisers can not store such prices; this is the second lock.
+pub(super) fn check_prices(event: &Event, area: &Area) -> Result<()> {
+    let price = 0..=MAX_PRICE;
+    let rate = BasisPoints(0)..=BasisPoints::WHOLE;
+    let valid = price.contains(&area.price)
+        && price.contains(&event.fees.convenience_fixed)
+        && rate.contains(&event.fees.convenience_rate)
+        && rate.contains(&event.vat.rate)
+        && area.currency == event.currency;
+    if valid {
+        return Ok(());
+    }
+    Err(Error::conflict(
+        "prices_not_valid",
+        "The prices of this event are not valid. The organiser has to correct them before tickets can be sold.",
+    )
+    .with("area_id", area.id.to_string()))
+}
+
+/// Divides `amount` (0 or more) into `parts` that differ by at most one unit,
+/// the larger ones first.
+pub(super) fn even_shares(amount: i64, parts: u8) -> impl Iterator<Item = i64> {
+    let count = i64::from(parts.max(1));
+    let (share, rest) = (amount / count, amount % count);
+    (0..i64::from(parts)).map(move |index| share + i64::from(index < rest))
+}
+
+/// Divides `discount` over lines in proportion to their `prices`, in whole units
+/// that add up to it exactly. No line gets more than its price. Between lines
+/// with equal claims the earlier one gets the unit.
+///
+/// `discount` must be between 0 and the sum of the prices.
+///
+/// Every line gets its share rounded down; each unit that is left goes to the
+/// line with the greatest price per unit that it would then have (the method of
+/// Jefferson and D'Hondt). Unlike the method of the largest remainder it never
+/// gives a line *less* of a *larger* discount (the "Alabama paradox"), and that
+/// is what makes a larger discount never cost more, fees and taxes included.
+pub(super) fn allocate(discount: i64, prices: &[i64]) -> Vec<i64> {
+    let whole: i128 = prices.iter().copied().map(i128::from).sum();
+    if whole == 0 {
+        return vec![0; prices.len()];
+    }
+    let rounded_down = |price: &i64| i128::from(discount) * i128::from(*price) / whole;
+    let mut shares: Vec<i128> = prices.iter().map(rounded_down).collect();
+    let mut left = i128::from(discount) - shares.iter().sum::<i128>();
+    while left > 0 {
+        let mut best = 0;
+        for index in 1..prices.len() {
+            // prices[index] / (shares[index] + 1) > prices[best] / (shares[best] + 1), without dividing.
+            if i128::from(prices[index]) * (shares[best] + 1) > i128::from(prices[best]) * (shares[index] + 1)
+            {
+                best = index;
+            }
+        }
+        shares[best] += 1;
+        left -= 1;
+    }
+    shares
+        .into_iter()
+        .map(|share| i64::try_from(share).expect("a share is at most its line's price"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const fn fees(rate: i32, fixed: i64) -> Fees {
+        Fees { convenience_rate: BasisPoints(rate), convenience_fixed: fixed }
+    }
+
+    #[test]
+    fn fee_and_vat_of_one_ticket() {
+        let added = Vat { rate: BasisPoints(1900), included: false };
+        let included = Vat { rate: BasisPoints(1900), included: true };
+        for (price, fees, vat, fee, tax, total) in [
+            (10_000, fees(0, 0), Vat::default(), 0, 0, 10_000),
+            (10_000, fees(350, 0), Vat::default(), 350, 0, 10_350),
+            (10_000, fees(350, 500), Vat::default(), 850, 0, 10_850),
+            (10_000, fees(1000, 0), added, 1000, 2090, 13_090),
+            (10_000, fees(1000, 900), included, 1900, 1900, 11_900),
+            (0, fees(1000, 900), added, 0, 0, 0),
+            (1, fees(350, 0), added, 0, 0, 1),
+        ] {
+            let charge = Charge::of_ticket(price, fees, vat);
+            assert_eq!((charge.fee, charge.vat, charge.total), (fee, tax, total), "{price} {fees:?} {vat:?}");
+        }
+    }
+
+    #[test]
+    fn shares_are_even() {
+        assert_eq!(even_shares(10, 4).collect::<Vec<_>>(), [3, 3, 2, 2]);
+        assert_eq!(even_shares(1, 3).collect::<Vec<_>>(), [1, 0, 0]);
+        assert_eq!(even_shares(0, 2).collect::<Vec<_>>(), [0, 0]);
+        assert_eq!(even_shares(5, 0).count(), 0);
+    }
+
+    #[test]
+    fn a_discount_is_divided_in_proportion() {
+        assert_eq!(allocate(100, &[300, 100]), [75, 25]);
+        assert_eq!(allocate(10, &[100, 100, 100]), [4, 3, 3]);
+        assert_eq!(allocate(1, &[5, 5]), [1, 0]);
+        assert_eq!(allocate(7, &[0, 7]), [0, 7]);
+        assert_eq!(allocate(0, &[0, 0]), [0, 0]);
+        assert_eq!(allocate(0, &[]), [0; 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_divided_discount_adds_up_and_a_larger_one_gives_no_line_less(
+            prices in proptest::collection::vec(0_i64..=60, 1..6),
+        ) {
+            // All discounts one after the other: a paradox has nowhere to hide.
+            let whole: i64 = prices.iter().sum();
+            let mut before = vec![0; prices.len()];
+            for discount in 0..=whole {
+                let shares = allocate(discount, &prices);
+                prop_assert_eq!(shares.iter().sum::<i64>(), discount);
+                for index in 0..prices.len() {
+                    prop_assert!(shares[index] >= before[index]);
+                    prop_assert!(shares[index] <= prices[index]);
+                }
+                before = shares;
+            }
+        }
+
+        #[test]
+        fn large_amounts_are_divided_as_exactly(
+            prices in proptest::collection::vec(0..=20 * MAX_PRICE, 1..11),
+            thousandths in 0_i64..=1000,
+        ) {
+            let discount = prices.iter().sum::<i64>() / 1000 * thousandths;
+            let shares = allocate(discount, &prices);
+            prop_assert_eq!(shares.iter().sum::<i64>(), discount);
+            prop_assert!(shares.iter().zip(&prices).all(|(share, price)| (0..=*price).contains(share)));
+        }
+    }
+}

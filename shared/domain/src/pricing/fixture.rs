@@ -1,0 +1,220 @@
+//! A small event whose prices tests change: sold in COP from second 0 to 100,000,
+//! looked at in second 1000.
+
+use jiff::Timestamp;
+use type_safe_id::StaticType;
+
+use crate::event::{Area, AreaKind, Event, EventStatus, Fees, Language, RowLayout, Vat};
+use crate::ids::Id;
+use crate::{AreaId, Currency, Result, SaleStageId};
+
+use super::{
+    AdjustmentType, AppliesTo, Promotion, PromotionOffer, Quote, QuoteInput, QuoteRequest, QuoteRequestLine,
+    SaleStage, StageOffer, quote,
+};
+
+pub(super) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("in range")
+}
+
+/// Ids with the same number are equal, and higher numbers sort later.
+fn id<K: StaticType>(n: u64) -> Id<K> {
+    Id::from_uuid(uuid::Builder::from_unix_timestamp_millis(n, &[0; 10]).into_uuid())
+}
+
+pub(super) fn area_id(n: u64) -> AreaId {
+    id(n)
+}
+
+pub(super) fn stage_id(n: u64) -> SaleStageId {
+    id(n)
+}
+
+pub(super) fn event() -> Event {
+    Event {
+        id: id(1),
+        tenant_id: id(1),
+        slug: "noche-de-faroles".into(),
+        name: "Noche de faroles".into(),
+        artist: "Los Faroles".into(),
+        description: String::new(),
+        venue: "Teatro Inventado".into(),
+        address: String::new(),
+        city: "Bogotá".into(),
+        country: "CO".into(),
+        time_zone: "America/Bogota".into(),
+        starts_at: at(90_000),
+        ends_at: at(100_000),
+        doors_at: None,
+        currency: Currency::COP,
+        language: Language::Es,
+        status: EventStatus::Published,
+        unlisted: false,
+        hold_minutes: 10,
+        max_tickets_per_order: 10,
+        attendee_fields: Vec::new(),
+        fees: Fees::default(),
+        vat: Vat::default(),
+        images: Vec::new(),
+        created_at: at(0),
+        updated_at: at(0),
+        version: 1,
+    }
+}
+
+/// A general admission area named `Area <n>`.
+pub(super) fn area(n: u64, price: i64) -> Area {
+    Area {
+        id: area_id(n),
+        event_id: event().id,
+        area_name: format!("Area-{n}"),
+        description: String::new(),
+        kind: AreaKind::GeneralAdmission,
+        capacity: 1000,
+        price,
+        currency: Currency::COP,
+        nomenclature_letter: None,
+        unit_capacity: 1,
+        service: None,
+        position: 0,
+        rows: Vec::new(),
+        blocks: 20,
+        version: 1,
+    }
+}
+
+/// An area with the rows A and B, each with the seats 1 to 10.
+pub(super) fn seated_area(n: u64, price: i64) -> Area {
+    let row = |label: &str| RowLayout { label: label.into(), first: 1, last: 10 };
+    Area { kind: AreaKind::Seated, capacity: 20, rows: vec![row("A"), row("B")], ..area(n, price) }
+}
+
+/// A stage without limits that changes nothing.
+pub(super) fn stage(n: u64) -> SaleStage {
+    SaleStage {
+        id: stage_id(n),
+        event_id: event().id,
+        stage_name: format!("Stage {n}"),
+        price_adjustment_type: AdjustmentType::Percentage,
+        price_adjustment_value: 0,
+        quantity_available: None,
+        start_time: None,
+        end_time: None,
+        target_area_id: None,
+        priority_order: 1,
+        active: true,
+        version: 1,
+    }
+}
+
+/// 10 % off everything of the tenant with the code `DIEZ`.
+pub(super) fn promotion() -> Promotion {
+    Promotion {
+        id: id(1),
+        tenant_id: event().tenant_id,
+        promotion_name: "Ten percent".into(),
+        promotion_code: "DIEZ".parse().expect("a code"),
+        discount_type: AdjustmentType::Percentage,
+        discount_value: 1000,
+        currency: None,
+        applies_to: AppliesTo::Tenant,
+        target_event_id: None,
+        target_area_id: None,
+        min_quantity: None,
+        max_discount_amount: None,
+        start_date: None,
+        end_date: None,
+        total_uses: None,
+        uses_per_buyer: None,
+        active: true,
+        bound_email: None,
+        version: 1,
+    }
+}
+
+/// Asks for quantities of general admission areas.
+pub(super) fn request(lines: &[(u64, u32)]) -> QuoteRequest {
+    let line = |(n, quantity): &(u64, u32)| QuoteRequestLine {
+        area_id: area_id(*n),
+        quantity: Some(*quantity),
+        seats: vec![],
+    };
+    QuoteRequest {
+        event_id: event().id,
+        lines: lines.iter().map(line).collect(),
+        currency: None,
+        promotion_code: None,
+    }
+}
+
+/// Everything that a quote depends on, owned.
+#[derive(Debug, Clone)]
+pub(super) struct House {
+    pub(super) event: Event,
+    pub(super) areas: Vec<Area>,
+    /// Stages with what is left of them.
+    pub(super) stages: Vec<(SaleStage, Option<u32>)>,
+    pub(super) promotion: Option<Promotion>,
+    pub(super) promotion_remaining: Option<u32>,
+    pub(super) buyer_remaining: Option<u32>,
+    pub(super) request: QuoteRequest,
+    pub(super) buyer_email: Option<&'static str>,
+}
+
+impl House {
+    /// An event with these areas and one ticket of the first asked for.
+    pub(super) fn new(areas: impl IntoIterator<Item = Area>) -> Self {
+        Self {
+            event: event(),
+            areas: areas.into_iter().collect(),
+            stages: Vec::new(),
+            promotion: None,
+            promotion_remaining: None,
+            buyer_remaining: None,
+            request: request(&[(1, 1)]),
+            buyer_email: None,
+        }
+    }
+
+    pub(super) fn in_currency(currency: Currency, areas: impl IntoIterator<Item = Area>) -> Self {
+        let mut house = Self::new(areas);
+        house.event.currency = currency;
+        for area in &mut house.areas {
+            area.currency = currency;
+        }
+        house
+    }
+
+    /// The same with the code of [`promotion`] in the request.
+    pub(super) fn with_code(&self) -> Self {
+        let mut house = self.clone();
+        house.request.promotion_code = Some(" diez".into());
+        house
+    }
+
+    pub(super) fn offers(&self) -> Vec<StageOffer<'_>> {
+        self.stages.iter().map(|(stage, remaining)| StageOffer { stage, remaining: *remaining }).collect()
+    }
+
+    pub(super) fn quote_at(&self, now: Timestamp) -> Result<Quote> {
+        let promotion = self.promotion.as_ref().map(|promotion| PromotionOffer {
+            promotion,
+            remaining: self.promotion_remaining,
+            buyer_remaining: self.buyer_remaining,
+        });
+        let input = QuoteInput {
+            id: id(1),
+            event: &self.event,
+            areas: &self.areas,
+            stages: &self.offers(),
+            promotion,
+            request: &self.request,
+            buyer_email: self.buyer_email,
+        };
+        quote(&input, now)
+    }
+
+    pub(super) fn quote(&self) -> Quote {
+        self.quote_at(at(1000)).expect("a possible request")
+    }
+}

@@ -1,0 +1,511 @@
+//! Promotions: codes that take something off an order.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::Fields;
+use crate::event::{Area, Event};
+use crate::{AreaId, BasisPoints, Currency, EventId, PromotionId, TenantId};
+
+use super::stage::is_window;
+use super::{AdjustmentType, MAX_PRICE};
+
+/// What a buyer types to get a promotion: 3 to 32 of `A-Z`, `0-9`, `_` and `-`.
+/// Small letters and spaces around it are forgiven.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct PromotionCode(String);
+
+/// The text can not be a promotion code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidCode;
+
+impl fmt::Display for InvalidCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "expected a promotion code: 3 to 32 letters without accents, digits, hyphens and underscores",
+        )
+    }
+}
+
+impl std::error::Error for InvalidCode {}
+
+impl PromotionCode {
+    /// The code, in capital letters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PromotionCode {
+    type Err = InvalidCode;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCode> {
+        let text = text.trim();
+        let valid = (3..=32).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        if valid { Ok(Self(text.to_ascii_uppercase())) } else { Err(InvalidCode) }
+    }
+}
+
+impl fmt::Display for PromotionCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for PromotionCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for PromotionCode {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "PromotionCode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^[A-Za-z0-9_-]{3,32}$",
+            "description": "A promotion code; capital and small letters are the same.",
+            "examples": ["PREVENTA-10"],
+        })
+    }
+}
+
+/// What a promotion is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AppliesTo {
+    /// All tickets of all events of the tenant.
+    Tenant,
+    /// The tickets of `target_event_id`. The WaRo seed's word `cluster` is read as this.
+    #[serde(alias = "cluster")]
+    Event,
+    /// The tickets of `target_area_id`.
+    Area,
+    /// Things that are sold beside tickets. Takes nothing off tickets.
+    Product,
+}
+
+/// A discount for who knows the code. It counts once per order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Promotion {
+    /// The promotion's id.
+    pub id: PromotionId,
+    /// The organiser.
+    pub tenant_id: TenantId,
+    /// The name for the organiser's own lists.
+    pub promotion_name: String,
+    /// What the buyer types; unique within the tenant.
+    pub promotion_code: PromotionCode,
+    /// How `discount_value` is meant.
+    pub discount_type: AdjustmentType,
+    /// What is taken off the tickets that the promotion is for: basis points of
+    /// their price (1500 is 15 %), or minor units **per order**, not per ticket.
+    /// Never more than the tickets cost; the fee is taken of what is left.
+    pub discount_value: i64,
+    /// The currency of a fixed `discount_value` and of `max_discount_amount`.
+    /// Needed if the tenant's events may differ in it; events in another
+    /// currency then do not take the code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// What it is for.
+    pub applies_to: AppliesTo,
+    /// The event, if it is for one.
+    #[serde(default, alias = "target_cluster_id", skip_serializing_if = "Option::is_none")]
+    pub target_event_id: Option<EventId>,
+    /// The area, if it is for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_area_id: Option<AreaId>,
+    /// The fewest tickets that it is for which the order must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_quantity: Option<u32>,
+    /// The most that is taken off one order, in minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_discount_amount: Option<i64>,
+    /// The first moment at which the code works. Without it, it always has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_date: Option<Timestamp>,
+    /// The first moment at which it works no longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_date: Option<Timestamp>,
+    /// The most orders that can use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_uses: Option<u32>,
+    /// The most orders of one buyer that can use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses_per_buyer: Option<u32>,
+    /// False while the organiser has it switched off.
+    pub active: bool,
+    /// The e-mail address of the only buyer who can use it, as member discounts have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_email: Option<String>,
+    /// Counts changes.
+    pub version: u32,
+}
+
+impl Promotion {
+    /// The most characters in a promotion's name.
+    pub const MAX_NAME_CHARS: usize = 80;
+
+    /// Notes every field with which the promotion can not be stored.
+    pub fn check(&self, fields: &mut Fields) {
+        fields.text("/promotion_name", &self.promotion_name, 1, Self::MAX_NAME_CHARS);
+        let (most, detail) = match self.discount_type {
+            AdjustmentType::Percentage => {
+                (10_000, "A percentage is in basis points, between 1 and 10000.".to_owned())
+            }
+            AdjustmentType::Fixed => {
+                (MAX_PRICE, format!("A fixed discount is in minor units, between 1 and {MAX_PRICE}."))
+            }
+        };
+        fields.check((1..=most).contains(&self.discount_value), "/discount_value", detail);
+        let has_amount = self.discount_type == AdjustmentType::Fixed || self.max_discount_amount.is_some();
+        fields.check(
+            !(has_amount && self.applies_to == AppliesTo::Tenant && self.currency.is_none()),
+            "/currency",
+            "Say in which currency the amounts are: the promotion is for all of your events.",
+        );
+        fields.check(
+            (self.applies_to == AppliesTo::Event) <= self.target_event_id.is_some(),
+            "/target_event_id",
+            "Name the event that the promotion is for.",
+        );
+        fields.check(
+            self.applies_to != AppliesTo::Tenant || self.target_event_id.is_none(),
+            "/target_event_id",
+            "Leave it out, or set applies_to to `event`.",
+        );
+        fields.check(
+            (self.applies_to == AppliesTo::Area) == self.target_area_id.is_some(),
+            "/target_area_id",
+            "Name the area if, and only if, applies_to is `area`.",
+        );
+        let at_least_one = "Must be at least 1. Leave it out for no limit.";
+        fields.check(self.min_quantity != Some(0), "/min_quantity", at_least_one);
+        fields.check(self.total_uses != Some(0), "/total_uses", at_least_one);
+        fields.check(self.uses_per_buyer != Some(0), "/uses_per_buyer", at_least_one);
+        fields.check(
+            self.max_discount_amount.is_none_or(|most| (1..=MAX_PRICE).contains(&most)),
+            "/max_discount_amount",
+            format!("Must be between 1 and {MAX_PRICE} minor units. Leave it out for no limit."),
+        );
+        fields.check(
+            is_window(self.start_date, self.end_date),
+            "/end_date",
+            "Must be later than start_date.",
+        );
+        fields.optional_text("/bound_email", self.bound_email.as_deref(), 254);
+    }
+
+    /// What is taken off tickets that cost `subtotal` (0 or more), in minor
+    /// units. Neither more than that nor than `max_discount_amount`.
+    pub fn discount(&self, subtotal: i64) -> i64 {
+        let wanted = match self.discount_type {
+            AdjustmentType::Percentage => {
+                let rate = self.discount_value.clamp(0, 10_000);
+                BasisPoints(i32::try_from(rate).expect("clamped to five digits")).of(subtotal)
+            }
+            AdjustmentType::Fixed => self.discount_value.max(0),
+        };
+        wanted.min(self.max_discount_amount.unwrap_or(i64::MAX).max(0)).min(subtotal)
+    }
+
+    /// Whether a buyer with this e-mail address may use the code. A bound code
+    /// is refused to a buyer who is not known.
+    pub fn is_for_buyer(&self, email: Option<&str>) -> bool {
+        self.bound_email.as_ref().is_none_or(|bound| {
+            email.is_some_and(|email| email.trim().to_lowercase() == bound.trim().to_lowercase())
+        })
+    }
+
+    /// Whether it takes something off tickets of `area`.
+    pub(super) fn is_for_area(&self, area: AreaId) -> bool {
+        self.target_area_id.is_none_or(|target| target == area)
+    }
+}
+
+/// A promotion, with how much of it is left.
+#[derive(Debug, Clone, Copy)]
+pub struct PromotionOffer<'a> {
+    /// The promotion that the code of the request belongs to.
+    pub promotion: &'a Promotion,
+    /// Orders that can still use it. `None` stands for all of its `total_uses`,
+    /// if it has them.
+    pub remaining: Option<u32>,
+    /// Orders of this buyer that can still use it. `None` stands for all of its
+    /// `uses_per_buyer`, which is right as long as the buyer is not known.
+    pub buyer_remaining: Option<u32>,
+}
+
+/// Why a promotion does not apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PromotionReason {
+    /// The organiser has no such code.
+    Unknown,
+    /// The organiser has switched it off.
+    Inactive,
+    /// Its time has not come.
+    NotStarted,
+    /// Its time is over.
+    Ended,
+    /// It is for things beside tickets.
+    NotForTickets,
+    /// It is for another event.
+    NotForEvent,
+    /// Its amounts are in another currency than the event's.
+    OtherCurrency,
+    /// It is for an area that is not asked for.
+    NotForArea,
+    /// It is for somebody else, or the buyer is not known.
+    NotForBuyer,
+    /// It needs more tickets.
+    MinQuantity,
+    /// It was used as often as it can be.
+    UsedUp,
+    /// The buyer has used it as often as one buyer can.
+    UsedByBuyer,
+}
+
+impl PromotionReason {
+    /// The reason as a sentence for a person.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Unknown => "There is no such code. Check the spelling.",
+            Self::Inactive => "This code does not work at the moment.",
+            Self::NotStarted => "This code does not work yet.",
+            Self::Ended => "This code has expired.",
+            Self::NotForTickets => "This code is not for tickets.",
+            Self::NotForEvent => "This code is for another event.",
+            Self::OtherCurrency => "This code is for events in another currency.",
+            Self::NotForArea => "This code is for another area of the event.",
+            Self::NotForBuyer => "This code is personal. Sign in with the address that it was sent to.",
+            Self::MinQuantity => "This code needs more tickets in the order.",
+            Self::UsedUp => "This code has been used up.",
+            Self::UsedByBuyer => "You have used this code already.",
+        }
+    }
+}
+
+/// Whether the promotion of a quote applied, or why not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PromotionVerdict {
+    /// The code that the buyer gave, in capital letters.
+    pub code: String,
+    /// The promotion, if it applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<PromotionId>,
+    /// True if it took something off.
+    pub applied: bool,
+    /// True if its uses are limited or bound to a buyer, which the hold must check again.
+    pub limited: bool,
+    /// Why it did not apply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<PromotionReason>,
+    /// The reason as a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl PromotionVerdict {
+    pub(super) fn applied(promotion: &Promotion) -> Self {
+        Self {
+            code: promotion.promotion_code.to_string(),
+            id: Some(promotion.id),
+            applied: true,
+            limited: promotion.total_uses.is_some()
+                || promotion.uses_per_buyer.is_some()
+                || promotion.bound_email.is_some(),
+            reason: None,
+            detail: None,
+        }
+    }
+
+    pub(super) fn refused(code: &str, reason: PromotionReason) -> Self {
+        Self {
+            code: code.trim().to_uppercase(),
+            id: None,
+            applied: false,
+            limited: false,
+            reason: Some(reason),
+            detail: Some(reason.sentence().to_owned()),
+        }
+    }
+}
+
+/// What a promotion is judged against.
+pub(super) struct Circumstances<'a> {
+    pub(super) event: &'a Event,
+    /// All areas of the event.
+    pub(super) areas: &'a [Area],
+    /// The areas of the order with their numbers of tickets.
+    pub(super) tickets: &'a [(AreaId, u8)],
+    pub(super) buyer_email: Option<&'a str>,
+    pub(super) now: Timestamp,
+}
+
+impl PromotionOffer<'_> {
+    /// Why the promotion does not apply, from the lasting reasons to those that
+    /// the buyer can do something about; `None` if it does.
+    pub(super) fn refusal(&self, order: &Circumstances<'_>) -> Option<PromotionReason> {
+        let promotion = self.promotion;
+        let event = order.event;
+        let target_elsewhere = promotion.target_event_id.is_some_and(|target| target != event.id)
+            || (promotion.applies_to == AppliesTo::Event && promotion.target_event_id.is_none())
+            || promotion
+                .target_area_id
+                .is_some_and(|target| order.areas.iter().all(|area| area.id != target));
+        let tickets: u32 = order
+            .tickets
+            .iter()
+            .filter(|(area, _)| promotion.is_for_area(*area))
+            .map(|(_, quantity)| u32::from(*quantity))
+            .sum();
+        let used_up = |limit: Option<u32>, remaining: Option<u32>| {
+            limit.is_some_and(|limit| remaining.unwrap_or(limit) == 0)
+        };
+
+        let reasons = [
+            (promotion.tenant_id != event.tenant_id, PromotionReason::Unknown),
+            (!promotion.active, PromotionReason::Inactive),
+            (promotion.start_date.is_some_and(|start| order.now < start), PromotionReason::NotStarted),
+            (promotion.end_date.is_some_and(|end| end <= order.now), PromotionReason::Ended),
+            (promotion.applies_to == AppliesTo::Product, PromotionReason::NotForTickets),
+            (target_elsewhere, PromotionReason::NotForEvent),
+            (
+                promotion.currency.is_some_and(|currency| currency != event.currency),
+                PromotionReason::OtherCurrency,
+            ),
+            (tickets == 0, PromotionReason::NotForArea),
+            (!promotion.is_for_buyer(order.buyer_email), PromotionReason::NotForBuyer),
+            (promotion.min_quantity.is_some_and(|fewest| tickets < fewest), PromotionReason::MinQuantity),
+            (used_up(promotion.total_uses, self.remaining), PromotionReason::UsedUp),
+            (used_up(promotion.uses_per_buyer, self.buyer_remaining), PromotionReason::UsedByBuyer),
+        ];
+        reasons.into_iter().find_map(|(holds, reason)| holds.then_some(reason))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{area_id, at, event, promotion};
+    use super::*;
+
+    #[test]
+    fn codes_have_one_spelling() {
+        for text in ["preventa-10", " Preventa-10\n", "PREVENTA-10"] {
+            assert_eq!(text.parse::<PromotionCode>().map(|code| code.to_string()), Ok("PREVENTA-10".into()));
+        }
+        for text in ["", "AB", "A B C", "ÑANDÚ", "A#C", &"A".repeat(33)] {
+            assert_eq!(text.parse::<PromotionCode>(), Err(InvalidCode), "{text:?}");
+        }
+        let json: PromotionCode = serde_json::from_str("\"abc_1\"").expect("a code");
+        assert_eq!(serde_json::to_string(&json).expect("json"), "\"ABC_1\"");
+    }
+
+    #[test]
+    fn the_words_of_the_seed_are_read() {
+        assert_eq!(serde_json::from_str::<AppliesTo>("\"cluster\"").expect("json"), AppliesTo::Event);
+        assert_eq!(serde_json::to_string(&AppliesTo::Event).expect("json"), "\"event\"");
+    }
+
+    #[test]
+    fn a_discount_is_capped_by_the_maximum_and_the_subtotal() {
+        use AdjustmentType::{Fixed, Percentage};
+        for (kind, value, most, subtotal, discount) in [
+            (Percentage, 1500, None, 10_000, 1500),
+            (Percentage, 1500, Some(1000), 10_000, 1000),
+            (Percentage, 3333, None, 100, 33),
+            (Percentage, 10_000, None, 777, 777),
+            (Percentage, 0, None, 777, 0),
+            (Percentage, 99_999, None, 777, 777),
+            (Fixed, 500, None, 10_000, 500),
+            (Fixed, 500, None, 300, 300),
+            (Fixed, 500, Some(200), 300, 200),
+            (Fixed, -500, None, 300, 0),
+            (Fixed, 500, Some(-1), 300, 0),
+        ] {
+            let promotion = Promotion {
+                discount_type: kind,
+                discount_value: value,
+                max_discount_amount: most,
+                ..promotion()
+            };
+            assert_eq!(
+                promotion.discount(subtotal),
+                discount,
+                "{kind:?} {value}, at most {most:?}, of {subtotal}"
+            );
+        }
+    }
+
+    #[test]
+    fn bad_fields_are_named() {
+        let pointers = |promotion: Promotion| {
+            let mut fields = Fields::new();
+            promotion.check(&mut fields);
+            let bad = fields.finish().map_or_else(|error| error.field_errors().to_vec(), |()| Vec::new());
+            bad.into_iter().map(|field| field.pointer).collect::<Vec<_>>()
+        };
+        assert_eq!(pointers(promotion()), [""; 0]);
+        assert_eq!(
+            pointers(Promotion {
+                promotion_name: String::new(),
+                discount_value: 0,
+                min_quantity: Some(0),
+                total_uses: Some(0),
+                uses_per_buyer: Some(0),
+                max_discount_amount: Some(0),
+                currency: Some(Currency::CLP),
+                start_date: Some(at(2)),
+                end_date: Some(at(1)),
+                ..promotion()
+            }),
+            [
+                "/promotion_name",
+                "/discount_value",
+                "/min_quantity",
+                "/total_uses",
+                "/uses_per_buyer",
+                "/max_discount_amount",
+                "/end_date"
+            ]
+        );
+        assert_eq!(pointers(Promotion { applies_to: AppliesTo::Event, ..promotion() }), ["/target_event_id"]);
+        assert_eq!(
+            pointers(Promotion { target_event_id: Some(event().id), ..promotion() }),
+            ["/target_event_id"]
+        );
+        assert_eq!(pointers(Promotion { applies_to: AppliesTo::Area, ..promotion() }), ["/target_area_id"]);
+        assert_eq!(
+            pointers(Promotion { target_area_id: Some(area_id(1)), ..promotion() }),
+            ["/target_area_id"]
+        );
+        assert_eq!(
+            pointers(Promotion { discount_type: AdjustmentType::Fixed, ..promotion() }),
+            ["/currency"]
+        );
+    }
+
+    #[test]
+    fn a_bound_code_is_for_one_address() {
+        let bound = Promotion { bound_email: Some("ana@example.com".into()), ..promotion() };
+        assert!(bound.is_for_buyer(Some(" Ana@Example.com ")));
+        assert!(!bound.is_for_buyer(Some("ben@example.com")));
+        assert!(!bound.is_for_buyer(None));
+        assert!(promotion().is_for_buyer(None));
+    }
+}

@@ -1,0 +1,563 @@
+//! The quote: what an order costs, line by line, and why.
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Area, Event};
+use crate::seat::SeatLabel;
+use crate::{AreaId, Currency, Error, EventId, QuoteId, Result, SaleStageId, TenantId};
+
+use super::charge::{Charge, allocate, check_prices, even_shares};
+use super::promotion::{Circumstances, Promotion, PromotionOffer, PromotionReason, PromotionVerdict};
+use super::request::{Ask, QuoteRequest};
+use super::stage::{SaleStage, StageOffer, StageVerdict, Stages};
+
+/// How long a price that was shown can be held.
+const VALID_FOR: SignedDuration = SignedDuration::from_mins(15);
+
+/// Everything that a quote depends on, except the time.
+#[derive(Debug, Clone, Copy)]
+pub struct QuoteInput<'a> {
+    /// The id that the quote gets, and the order after it.
+    pub id: QuoteId,
+    /// The event.
+    pub event: &'a Event,
+    /// All of its areas.
+    pub areas: &'a [Area],
+    /// All of its stages.
+    pub stages: &'a [StageOffer<'a>],
+    /// The tenant's promotion whose code is [`QuoteRequest::code`], if there is one.
+    pub promotion: Option<PromotionOffer<'a>>,
+    /// What the buyer wants.
+    pub request: &'a QuoteRequest,
+    /// The buyer's e-mail address, if the buyer is known.
+    pub buyer_email: Option<&'a str>,
+}
+
+/// The price of an order, for a limited time. All amounts are in minor units of
+/// `currency`, and the lines add up to the totals exactly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Quote {
+    /// The quote's id.
+    pub id: QuoteId,
+    /// The event.
+    pub event_id: EventId,
+    /// The organiser.
+    pub tenant_id: TenantId,
+    /// The currency of all amounts.
+    pub currency: Currency,
+    /// True if `vat` is contained in price and fee, false if it is added to them.
+    pub vat_included: bool,
+    /// A line for each area, in the order in which they were asked for.
+    pub lines: Vec<QuoteLine>,
+    /// The sums over all lines.
+    pub totals: Totals,
+    /// Each sale stage of the event: whether it applied, or why not.
+    pub stages: Vec<StageVerdict>,
+    /// Whether the promotion code applied, or why not; absent without a code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion: Option<PromotionVerdict>,
+    /// When the quote was made.
+    pub created_at: Timestamp,
+    /// The first moment at which its prices are no longer guaranteed. Until then
+    /// the price holds, even if a stage ends meanwhile.
+    pub valid_until: Timestamp,
+}
+
+/// The tickets of one area. `base + stage_adjustment + promotion + fee`, and
+/// `vat` unless it is included, make `total`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct QuoteLine {
+    /// The area.
+    pub area_id: AreaId,
+    /// Its name.
+    pub area_name: String,
+    /// The seats, in order; empty for general admission.
+    #[serde(default)]
+    pub seats: Vec<SeatLabel>,
+    /// How many tickets.
+    pub quantity: u8,
+    /// The area's price for one ticket.
+    pub unit_base: i64,
+    /// What the stage adds to the price of one ticket; negative if it is cheaper.
+    pub unit_stage_adjustment: i64,
+    /// The stage that applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage_id: Option<SaleStageId>,
+    /// `unit_base` for all tickets.
+    pub base: i64,
+    /// `unit_stage_adjustment` for all tickets.
+    pub stage_adjustment: i64,
+    /// The line's part of the promotion: zero or negative.
+    pub promotion: i64,
+    /// The convenience fee.
+    pub fee: i64,
+    /// The value added tax on price and fee.
+    pub vat: i64,
+    /// What is paid for the line.
+    pub total: i64,
+}
+
+/// The sums of a quote.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Totals {
+    /// How many tickets.
+    pub quantity: u8,
+    /// The areas' prices.
+    pub base: i64,
+    /// What stages add or take off.
+    pub stage_adjustment: i64,
+    /// What the promotion takes off: zero or negative.
+    pub promotion: i64,
+    /// The convenience fees.
+    pub fee: i64,
+    /// The value added tax on prices and fees.
+    pub vat: i64,
+    /// What is paid.
+    pub total: i64,
+}
+
+impl Totals {
+    pub(super) fn of(lines: &[QuoteLine]) -> Self {
+        lines.iter().fold(Self::default(), |sum, line| Self {
+            quantity: sum.quantity + line.quantity,
+            base: sum.base + line.base,
+            stage_adjustment: sum.stage_adjustment + line.stage_adjustment,
+            promotion: sum.promotion + line.promotion,
+            fee: sum.fee + line.fee,
+            vat: sum.vat + line.vat,
+            total: sum.total + line.total,
+        })
+    }
+}
+
+impl QuoteLine {
+    /// Fills in what follows from the other amounts.
+    pub(super) fn added_up(mut self, vat_included: bool) -> Self {
+        let quantity = i64::from(self.quantity);
+        self.base = self.unit_base * quantity;
+        self.stage_adjustment = self.unit_stage_adjustment * quantity;
+        let vat = if vat_included { 0 } else { self.vat };
+        self.total = self.base + self.stage_adjustment + self.promotion + self.fee + vat;
+        self
+    }
+
+    /// The line's total divided over its tickets, in the order of the seats:
+    /// what is given back when tickets are refunded one by one.
+    pub fn ticket_totals(&self) -> Vec<i64> {
+        even_shares(self.total, self.quantity).collect()
+    }
+}
+
+impl Quote {
+    /// Fails with the reason if a promotion code was given and did not apply, for
+    /// callers to whom the price without it is of no use.
+    pub fn require_promotion(&self) -> Result<()> {
+        match &self.promotion {
+            Some(PromotionVerdict { reason: Some(reason), .. }) => {
+                Err(Error::conflict("promotion_not_applied", reason.sentence())
+                    .with("reason", serde_json::to_value(reason).unwrap_or_default()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A line while its price comes together.
+struct Draft<'a> {
+    /// Its place in the request.
+    index: usize,
+    ask: Ask<'a>,
+    stage: Option<&'a SaleStage>,
+    unit_adjustment: i64,
+    discount: i64,
+}
+
+impl Draft<'_> {
+    /// What its tickets cost in the stage, before the promotion.
+    fn price(&self) -> i64 {
+        (self.ask.area.price + self.unit_adjustment) * i64::from(self.ask.quantity)
+    }
+
+    fn into_line(self, event: &Event) -> QuoteLine {
+        let charge =
+            Charge::of_tickets(self.price() - self.discount, self.ask.quantity, event.fees, event.vat);
+        let line = QuoteLine {
+            area_id: self.ask.area.id,
+            area_name: self.ask.area.area_name.clone(),
+            seats: self.ask.seats,
+            quantity: self.ask.quantity,
+            unit_base: self.ask.area.price,
+            unit_stage_adjustment: self.unit_adjustment,
+            stage_id: self.stage.map(|stage| stage.id),
+            base: 0,
+            stage_adjustment: 0,
+            promotion: -self.discount,
+            fee: charge.fee,
+            vat: charge.vat,
+            total: 0,
+        }
+        .added_up(event.vat.included);
+        debug_assert_eq!(line.total, charge.total);
+        line
+    }
+}
+
+/// The price of what `input.request` asks for at `now`. The same input at the
+/// same time is the same quote.
+///
+/// Fails if the event is not on sale, if the request is not possible (with a
+/// JSON pointer to each bad field), or if it names another currency. Does not
+/// look at which seats are free: that is the hold's business.
+///
+/// A promotion that does not apply does not fail the quote, see
+/// [`Quote::require_promotion`].
+pub fn quote(input: &QuoteInput<'_>, now: Timestamp) -> Result<Quote> {
+    let event = input.event;
+    event.on_sale(now)?;
+    let asks = input.request.resolve(event, input.areas)?;
+    for ask in &asks {
+        check_prices(event, ask.area)?;
+    }
+
+    let mut stages = Stages::new(input.stages, event.id, now);
+    let mut drafts = choose_stages(asks, &mut stages);
+    let promotion = apply_promotion(input, &mut drafts, now);
+
+    drafts.sort_by_key(|draft| draft.index);
+    let lines: Vec<QuoteLine> = drafts.into_iter().map(|draft| draft.into_line(event)).collect();
+    let areas: Vec<AreaId> = lines.iter().map(|line| line.area_id).collect();
+    let created_at = whole_second(now);
+    let valid_until =
+        created_at.checked_add(VALID_FOR).unwrap_or(Timestamp::MAX).min(whole_second(event.ends_at));
+    Ok(Quote {
+        id: input.id,
+        event_id: event.id,
+        tenant_id: event.tenant_id,
+        currency: event.currency,
+        vat_included: event.vat.included,
+        totals: Totals::of(&lines),
+        lines,
+        stages: stages.verdicts(&areas),
+        promotion,
+        created_at,
+        valid_until,
+    })
+}
+
+/// Gives every line its stage. The lines are served, and returned, in the order
+/// in which the event lists its areas, so that the order of the request does not
+/// matter when a limited stage is short.
+fn choose_stages<'a>(asks: Vec<Ask<'a>>, stages: &mut Stages<'a>) -> Vec<Draft<'a>> {
+    let mut asks: Vec<(usize, Ask<'a>)> = asks.into_iter().enumerate().collect();
+    asks.sort_by_key(|(_, ask)| (ask.area.position, ask.area.id));
+    asks.into_iter()
+        .map(|(index, ask)| {
+            let stage = stages.choose(ask.area.id, ask.quantity);
+            let unit_adjustment = stage.map_or(0, |stage| stage.adjustment(ask.area.price));
+            Draft { index, ask, stage, unit_adjustment, discount: 0 }
+        })
+        .collect()
+}
+
+/// Takes the promotion off the lines that it is for, if it applies.
+fn apply_promotion(
+    input: &QuoteInput<'_>,
+    drafts: &mut [Draft<'_>],
+    now: Timestamp,
+) -> Option<PromotionVerdict> {
+    let text = input.request.promotion_code.as_deref().filter(|code| !code.trim().is_empty())?;
+    let code = input.request.code();
+    let offer = input.promotion.filter(|offer| code.as_ref() == Some(&offer.promotion.promotion_code));
+    let Some(offer) = offer else {
+        return Some(PromotionVerdict::refused(text, PromotionReason::Unknown));
+    };
+    let tickets: Vec<(AreaId, u8)> =
+        drafts.iter().map(|draft| (draft.ask.area.id, draft.ask.quantity)).collect();
+    let circumstances = Circumstances {
+        event: input.event,
+        areas: input.areas,
+        tickets: &tickets,
+        buyer_email: input.buyer_email,
+        now,
+    };
+    if let Some(reason) = offer.refusal(&circumstances) {
+        return Some(PromotionVerdict::refused(text, reason));
+    }
+    take_off(offer.promotion, drafts);
+    Some(PromotionVerdict::applied(offer.promotion))
+}
+
+fn take_off(promotion: &Promotion, drafts: &mut [Draft<'_>]) {
+    let prices: Vec<i64> = drafts
+        .iter()
+        .map(|draft| if promotion.is_for_area(draft.ask.area.id) { draft.price() } else { 0 })
+        .collect();
+    let discount = promotion.discount(prices.iter().sum());
+    for (draft, share) in drafts.iter_mut().zip(allocate(discount, &prices)) {
+        draft.discount = share;
+    }
+}
+
+/// Quotes count in whole seconds: fractions would only make their tokens longer.
+fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{House, area, area_id, at, promotion, request, seated_area, stage};
+    use super::super::{AdjustmentType, AppliesTo};
+    use super::*;
+    use crate::event::{EventStatus, Fees, Vat};
+    use crate::{BasisPoints, EventId};
+
+    /// Lines and totals as a table.
+    fn table(quote: &Quote) -> String {
+        let mut rows = vec!["area qty base stage promotion fee vat total".to_owned()];
+        rows.extend(quote.lines.iter().map(|l| {
+            let (base, stage, total) = (l.base, l.stage_adjustment, l.total);
+            format!(
+                "{} {} {base} {stage} {} {} {} {total}",
+                l.area_name, l.quantity, l.promotion, l.fee, l.vat
+            )
+        }));
+        let t = quote.totals;
+        let (base, stage, total) = (t.base, t.stage_adjustment, t.total);
+        rows.push(format!("= {} {base} {stage} {} {} {} {total}", t.quantity, t.promotion, t.fee, t.vat));
+        rows.join("\n")
+    }
+
+    fn reason(quote: &Quote) -> Option<PromotionReason> {
+        quote.promotion.as_ref().expect("a code was given").reason
+    }
+
+    #[test]
+    fn in_colombia_vat_is_added_and_centavos_are_counted() {
+        let mut house = House::new([area(1, 12_000_050), area(2, 8_000_000)]);
+        house.event.fees = Fees { convenience_rate: BasisPoints(1250), convenience_fixed: 150_000 };
+        house.event.vat = Vat { rate: BasisPoints(1900), included: false };
+        house.stages = vec![(SaleStage { price_adjustment_value: -1500, ..stage(1) }, None)];
+        house.promotion = Some(promotion());
+        house.request = request(&[(1, 2), (2, 1)]);
+        insta::assert_snapshot!(table(&house.with_code().quote()), @r"
+        area qty base stage promotion fee vat total
+        Area-1 2 24000100 -3600016 -2040008 2595010 3981466 24936552
+        Area-2 1 8000000 -1200000 -680000 915000 1336650 8371650
+        = 3 32000100 -4800016 -2720008 3510010 5318116 33308202
+        ");
+    }
+
+    #[test]
+    fn in_chile_there_are_no_decimals_and_vat_is_included() {
+        let mut house = House::in_currency(Currency::CLP, [area(1, 15_990)]);
+        house.event.fees = Fees { convenience_rate: BasisPoints(999), convenience_fixed: 0 };
+        house.event.vat = Vat { rate: BasisPoints(1900), included: true };
+        house.request = request(&[(1, 3)]);
+        insta::assert_snapshot!(table(&house.quote()), @r"
+        area qty base stage promotion fee vat total
+        Area-1 3 47970 0 0 4791 8424 52761
+        = 3 47970 0 0 4791 8424 52761
+        ");
+    }
+
+    #[test]
+    fn several_tickets_cost_a_multiple_of_one() {
+        // Rounded over the line, the fee of three would be 4796 and not 3 * 1599.
+        let mut house = House::in_currency(Currency::CLP, [area(1, 15_986)]);
+        house.event.fees = Fees { convenience_rate: BasisPoints(1000), convenience_fixed: 0 };
+        house.request = request(&[(1, 1)]);
+        let one = house.quote().totals;
+        house.request = request(&[(1, 3)]);
+        let three = house.quote().totals;
+        assert_eq!((one.fee, three.fee, three.total), (1599, 3 * 1599, 3 * one.total));
+    }
+
+    #[test]
+    fn free_tickets_carry_no_fee() {
+        let mut house = House::new([area(1, 0), area(2, 5000)]);
+        house.event.fees = Fees { convenience_rate: BasisPoints(1000), convenience_fixed: 700 };
+        house.request = request(&[(1, 2), (2, 1)]);
+        insta::assert_snapshot!(table(&house.quote()), @r"
+        area qty base stage promotion fee vat total
+        Area-1 2 0 0 0 0 0 0
+        Area-2 1 5000 0 0 1200 0 6200
+        = 3 5000 0 0 1200 0 6200
+        ");
+        house.promotion = Some(Promotion { discount_value: 10_000, ..promotion() });
+        assert_eq!(house.with_code().quote().totals.total, 0);
+    }
+
+    #[test]
+    fn seats_are_quoted_in_order() {
+        let mut house = House::new([seated_area(1, 100)]);
+        house.request.lines[0].quantity = None;
+        house.request.lines[0].seats =
+            ["B-2", "A-10", "A-9"].map(|seat| seat.parse().expect("a seat")).to_vec();
+        let line = house.quote().lines.remove(0);
+        assert_eq!(line.seats.iter().map(ToString::to_string).collect::<Vec<_>>(), ["A-9", "A-10", "B-2"]);
+        assert_eq!((line.quantity, line.total), (3, 300));
+    }
+
+    #[test]
+    fn lines_share_a_limited_stage_in_the_order_of_the_areas() {
+        let mut house = House::new([area(1, 1000), area(2, 1000)]);
+        let early = SaleStage { price_adjustment_value: -5000, quantity_available: Some(50), ..stage(1) };
+        house.stages = vec![(early, Some(3)), (SaleStage { priority_order: 9, ..stage(2) }, None)];
+        for lines in [[(1, 2), (2, 2)], [(2, 2), (1, 2)]] {
+            house.request = request(&lines);
+            let quote = house.quote();
+            let first = quote.lines.iter().find(|line| line.area_id == area_id(1)).expect("area 1");
+            let second = quote.lines.iter().find(|line| line.area_id == area_id(2)).expect("area 2");
+            assert_eq!((first.total, second.total), (1000, 2000));
+            assert_eq!(first.stage_id, Some(house.stages[0].0.id));
+            assert_eq!(quote.lines[0].area_id, area_id(lines[0].0), "lines keep the order of the request");
+            let taken: Vec<(bool, u8, bool)> =
+                quote.stages.iter().map(|stage| (stage.applied, stage.quantity, stage.limited)).collect();
+            assert_eq!(taken, [(true, 2, true), (true, 2, false)]);
+        }
+        house.stages[0].1 = Some(4);
+        assert_eq!(house.quote().totals.total, 2000);
+    }
+
+    #[test]
+    fn a_promotion_says_why_it_does_not_apply() {
+        use PromotionReason as R;
+        type Change = fn(&mut Promotion);
+        let house = House::new([area(1, 1000), area(2, 1000)]);
+        let elsewhere = || EventId::from_uuid(area_id(99).uuid());
+        assert_ne!(house.event.id, elsewhere());
+        let changes: [(Option<R>, Change); 18] = [
+            (None, |_| {}),
+            (Some(R::Unknown), |p| p.tenant_id = TenantId::from_uuid(area_id(99).uuid())),
+            (Some(R::Unknown), |p| p.promotion_code = "OTHER".parse().expect("a code")),
+            (Some(R::Inactive), |p| p.active = false),
+            (Some(R::NotStarted), |p| p.start_date = Some(at(1001))),
+            (None, |p| p.start_date = Some(at(1000))),
+            (Some(R::Ended), |p| p.end_date = Some(at(1000))),
+            (None, |p| p.end_date = Some(at(1001))),
+            (Some(R::NotForTickets), |p| p.applies_to = AppliesTo::Product),
+            (Some(R::NotForEvent), |p| p.applies_to = AppliesTo::Event),
+            (Some(R::NotForEvent), |p| p.target_event_id = Some(EventId::from_uuid(area_id(99).uuid()))),
+            (Some(R::NotForEvent), |p| p.target_area_id = Some(area_id(99))),
+            (Some(R::OtherCurrency), |p| p.currency = Some(Currency::CLP)),
+            (Some(R::NotForArea), |p| p.target_area_id = Some(area_id(2))),
+            (Some(R::NotForBuyer), |p| p.bound_email = Some("ana@example.com".into())),
+            (Some(R::MinQuantity), |p| p.min_quantity = Some(3)),
+            (None, |p| p.min_quantity = Some(2)),
+            (None, |p| p.total_uses = Some(1)),
+        ];
+        for (expected, change) in changes {
+            let mut promotion = promotion();
+            change(&mut promotion);
+            let mut house = house.clone();
+            house.request = request(&[(1, 2)]);
+            house.promotion = Some(promotion);
+            let quote = house.with_code().quote();
+            assert_eq!(reason(&quote), expected, "{:?}", house.promotion);
+            assert_eq!(quote.totals.total, if expected.is_none() { 1800 } else { 2000 });
+            assert_eq!(quote.require_promotion().is_err(), expected.is_some());
+        }
+    }
+
+    #[test]
+    fn a_used_up_promotion_says_whose_uses_are_gone() {
+        let mut house = House::new([area(1, 1000)]);
+        house.promotion = Some(Promotion { total_uses: Some(5), uses_per_buyer: Some(1), ..promotion() });
+        let mut house = house.with_code();
+        assert_eq!(reason(&house.quote()), None);
+        assert!(house.quote().promotion.is_some_and(|verdict| verdict.limited && verdict.applied));
+        house.buyer_remaining = Some(0);
+        assert_eq!(reason(&house.quote()), Some(PromotionReason::UsedByBuyer));
+        house.promotion_remaining = Some(0);
+        assert_eq!(reason(&house.quote()), Some(PromotionReason::UsedUp));
+    }
+
+    #[test]
+    fn a_personal_code_is_for_its_buyer() {
+        let mut house = House::new([area(1, 1000)]).with_code();
+        house.promotion = Some(Promotion { bound_email: Some("ana@example.com".into()), ..promotion() });
+        assert_eq!(reason(&house.quote()), Some(PromotionReason::NotForBuyer));
+        house.buyer_email = Some("Ana@example.com");
+        assert_eq!(reason(&house.quote()), None);
+    }
+
+    #[test]
+    fn codes_that_can_not_be_are_unknown_and_no_code_is_no_promotion() {
+        let mut house = House::new([area(1, 1000)]);
+        for (code, echo) in [("nope", Some("NOPE")), ("¡hola!", Some("¡HOLA!")), ("  ", None), ("", None)] {
+            house.request.promotion_code = Some(code.into());
+            assert_eq!(house.quote().promotion.map(|verdict| verdict.code).as_deref(), echo);
+        }
+    }
+
+    #[test]
+    fn a_promotion_for_an_area_leaves_the_others_alone() {
+        let mut house = House::new([area(1, 1000), area(2, 1000)]);
+        house.promotion = Some(Promotion {
+            applies_to: AppliesTo::Area,
+            target_area_id: Some(area_id(2)),
+            discount_type: AdjustmentType::Fixed,
+            discount_value: 1500,
+            ..promotion()
+        });
+        house.request = request(&[(1, 2), (2, 1)]);
+        let quote = house.with_code().quote();
+        let promotions: Vec<i64> = quote.lines.iter().map(|line| line.promotion).collect();
+        assert_eq!(promotions, [0, -1000], "a fixed discount is capped by the tickets that it is for");
+    }
+
+    #[test]
+    fn a_fixed_discount_is_per_order() {
+        let mut house = House::new([area(1, 1000), area(2, 2000)]);
+        house.promotion =
+            Some(Promotion { discount_type: AdjustmentType::Fixed, discount_value: 700, ..promotion() });
+        house.request = request(&[(1, 3), (2, 2)]);
+        assert_eq!(house.with_code().quote().totals.promotion, -700);
+    }
+
+    #[test]
+    fn a_quote_is_valid_for_a_quarter_of_an_hour_or_until_the_event_ends() {
+        let house = House::new([area(1, 1000)]);
+        let quote = house.quote();
+        assert_eq!((quote.created_at, quote.valid_until), (at(1000), at(1900)));
+        let end = house.event.ends_at.as_second();
+        let late = quote_at(&house, at(end - 10)).expect("still on sale");
+        assert_eq!(late.valid_until, at(end));
+        assert_eq!(quote_at(&house, at(end)).expect_err("is over").code(), "event_over");
+    }
+
+    fn quote_at(house: &House, now: Timestamp) -> Result<Quote> {
+        house.quote_at(now)
+    }
+
+    #[test]
+    fn what_is_not_on_sale_or_wrongly_priced_is_not_quoted() {
+        let mut draft = House::new([area(1, 1000)]);
+        draft.event.status = EventStatus::Draft;
+        assert_eq!(draft.quote_at(at(1000)).expect_err("a draft").code(), "event_not_on_sale");
+
+        for change in [
+            (|house: &mut House| house.areas[0].price = -1) as fn(&mut House),
+            |house| house.areas[0].price = i64::MAX,
+            |house| house.areas[0].currency = Currency::USD,
+            |house| house.event.fees.convenience_rate = BasisPoints(-1),
+            |house| house.event.fees.convenience_fixed = i64::MAX,
+            |house| house.event.vat.rate = BasisPoints(i32::MAX),
+        ] {
+            let mut house = House::new([area(1, 1000)]);
+            change(&mut house);
+            assert_eq!(house.quote_at(at(1000)).expect_err("not valid").code(), "prices_not_valid");
+        }
+    }
+
+    #[test]
+    fn tickets_share_the_total_of_their_line() {
+        let mut house = House::new([area(1, 1000)]);
+        house.promotion =
+            Some(Promotion { discount_type: AdjustmentType::Fixed, discount_value: 1, ..promotion() });
+        house.request = request(&[(1, 3)]);
+        assert_eq!(house.with_code().quote().lines[0].ticket_totals(), [1000, 1000, 999]);
+    }
+}

@@ -1,0 +1,281 @@
+//! What a buyer asks a price for.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Fields;
+use crate::event::{Area, AreaKind, Event};
+use crate::seat::SeatLabel;
+use crate::{AreaId, Currency, Error, EventId, Result};
+
+use super::PromotionCode;
+
+/// The most areas that one order can mix.
+pub const MAX_LINES: usize = 10;
+
+/// The most characters that are read as a promotion code, wrong ones included.
+const MAX_CODE_CHARS: usize = 64;
+
+/// Asks for a price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuoteRequest {
+    /// The event.
+    pub event_id: EventId,
+    /// What is wanted of which area; each area once.
+    #[schemars(length(min = 1, max = 10))]
+    pub lines: Vec<QuoteRequestLine>,
+    /// The currency that the buyer expects. An event sells in one currency, so
+    /// this changes nothing; another one than the event's is an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// A promotion code. One that does not apply is no error: the quote says why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub promotion_code: Option<String>,
+}
+
+/// Tickets of one area: `quantity` for general admission, `seats` for numbered rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuoteRequestLine {
+    /// The area.
+    pub area_id: AreaId,
+    /// How many tickets. Not needed with `seats`; else it must be their number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 20))]
+    pub quantity: Option<u32>,
+    /// Which seats.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub seats: Vec<SeatLabel>,
+}
+
+/// A line of a request that is known to be possible.
+#[derive(Debug)]
+pub(super) struct Ask<'a> {
+    pub(super) area: &'a Area,
+    /// At least 1.
+    pub(super) quantity: u8,
+    /// Sorted; empty for general admission.
+    pub(super) seats: Vec<SeatLabel>,
+}
+
+impl QuoteRequest {
+    /// The promotion code to look up: `None` without one, and for a text that
+    /// can not be anybody's code.
+    pub fn code(&self) -> Option<PromotionCode> {
+        self.promotion_code.as_deref()?.parse().ok()
+    }
+
+    /// Checks everything that can be known without looking at what is sold.
+    pub(super) fn resolve<'a>(&self, event: &Event, areas: &'a [Area]) -> Result<Vec<Ask<'a>>> {
+        self.check_frame(event)?;
+        let mut fields = Fields::new();
+        let mut asks: Vec<Ask<'a>> = Vec::with_capacity(self.lines.len());
+        for (index, line) in self.lines.iter().enumerate() {
+            let pointer = format!("/lines/{index}");
+            let repeated = self.lines[..index].iter().any(|earlier| earlier.area_id == line.area_id);
+            fields.check(
+                !repeated,
+                format!("{pointer}/area_id"),
+                "Name each area once, with all the tickets or seats that you want there.",
+            );
+            let area = areas.iter().find(|area| area.id == line.area_id && area.event_id == event.id);
+            fields.check(area.is_some(), format!("{pointer}/area_id"), "The event has no such area.");
+            if let Some(area) = area {
+                asks.push(line.resolve(area, &pointer, event.ticket_limit(), &mut fields));
+            }
+        }
+        let tickets: u32 = asks.iter().map(|ask| u32::from(ask.quantity)).sum();
+        let limit = event.ticket_limit();
+        fields.check(
+            tickets <= u32::from(limit),
+            "/lines",
+            format!("An order of this event has at most {limit} tickets."),
+        );
+        fields.finish()?;
+        Ok(asks)
+    }
+
+    /// Checks what surrounds the lines, and that they are few enough to look at.
+    fn check_frame(&self, event: &Event) -> Result<()> {
+        if let Some(currency) = self.currency.filter(|currency| *currency != event.currency) {
+            return Err(Error::invalid(
+                "currency_mismatch",
+                format!(
+                    "This event sells in {}, not in {currency}. Leave the currency out or correct it.",
+                    event.currency
+                ),
+            )
+            .with("currency", event.currency.code()));
+        }
+        let mut fields = Fields::new();
+        fields.check(
+            self.event_id == event.id,
+            "/event_id",
+            "This is not the event that the quote is made for.",
+        );
+        fields.check(
+            (1..=MAX_LINES).contains(&self.lines.len()),
+            "/lines",
+            format!("Must have between 1 and {MAX_LINES} lines."),
+        );
+        fields.optional_text("/promotion_code", self.promotion_code.as_deref(), MAX_CODE_CHARS);
+        fields.finish()
+    }
+}
+
+impl QuoteRequestLine {
+    fn resolve<'a>(&self, area: &'a Area, pointer: &str, limit: u8, fields: &mut Fields) -> Ask<'a> {
+        let quantity = match area.kind {
+            AreaKind::GeneralAdmission => {
+                fields.check(
+                    self.seats.is_empty(),
+                    format!("{pointer}/seats"),
+                    "This area has no numbered seats. Say how many tickets you want with `quantity`.",
+                );
+                let quantity = self.quantity.unwrap_or(0);
+                fields.check(quantity >= 1, format!("{pointer}/quantity"), "Must be at least 1.");
+                quantity
+            }
+            AreaKind::Seated => self.resolve_seats(area, pointer, limit, fields),
+        };
+        let mut seats = self.seats.clone();
+        seats.sort();
+        // Far too many is as wrong as 255, which the limit of the order refuses.
+        Ask { area, quantity: u8::try_from(quantity).unwrap_or(u8::MAX), seats }
+    }
+
+    /// The number of seats, noting what is wrong with them.
+    fn resolve_seats(&self, area: &Area, pointer: &str, limit: u8, fields: &mut Fields) -> u32 {
+        let count = u32::try_from(self.seats.len()).unwrap_or(u32::MAX);
+        fields.check(
+            count >= 1,
+            format!("{pointer}/seats"),
+            "This area has numbered seats. Name those that you want, such as [\"A-12\"].",
+        );
+        fields.check(
+            self.quantity.is_none_or(|quantity| quantity == count),
+            format!("{pointer}/quantity"),
+            "Must be the number of seats, or left out.",
+        );
+        // Comparing each with each is for as many seats as an order can have.
+        if count <= u32::from(limit) {
+            for (index, seat) in self.seats.iter().enumerate() {
+                let pointer = format!("{pointer}/seats/{index}");
+                fields.check(!self.seats[..index].contains(seat), pointer.clone(), "Name each seat once.");
+                fields.check(area.has_seat(seat), pointer, "The area has no such seat.");
+            }
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{area, area_id, event, request, seated_area};
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// The bad fields of a request for an event with general admission (area 1)
+    /// and rows A and B with seats 1 to 10 (area 2), as `pointer: detail` lines.
+    fn bad_fields(lines: Value) -> String {
+        let request = QuoteRequest { lines: serde_json::from_value(lines).expect("lines"), ..request(&[]) };
+        let areas = [area(1, 100), seated_area(2, 100)];
+        let error = request.resolve(&event(), &areas).expect_err("is refused");
+        assert_eq!(error.code(), "invalid_fields");
+        error
+            .field_errors()
+            .iter()
+            .map(|field| format!("{}: {}", field.pointer, field.detail))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    fn id(n: u64) -> String {
+        area_id(n).to_string()
+    }
+
+    #[test]
+    fn what_is_wrong_with_lines_is_said_where_it_is() {
+        insta::assert_snapshot!(bad_fields(json!([])), @"/lines: Must have between 1 and 10 lines.");
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(1)}])), @"/lines/0/quantity: Must be at least 1.");
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(1), "quantity": 0}])), @"/lines/0/quantity: Must be at least 1.");
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(1), "quantity": 11}])), @"/lines: An order of this event has at most 10 tickets.");
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(1), "quantity": u32::MAX}, {"area_id": id(1), "quantity": u32::MAX}])), @r"
+        /lines/1/area_id: Name each area once, with all the tickets or seats that you want there.
+        /lines: An order of this event has at most 10 tickets.
+        ");
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(1), "seats": ["A-1"]}])), @r"
+        /lines/0/seats: This area has no numbered seats. Say how many tickets you want with `quantity`.
+        /lines/0/quantity: Must be at least 1.
+        ");
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(9), "quantity": 1}])), @"/lines/0/area_id: The event has no such area.");
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(1), "quantity": 1}, {"area_id": id(2), "quantity": 2}])), @r#"
+        /lines/1/seats: This area has numbered seats. Name those that you want, such as ["A-12"].
+        /lines/1/quantity: Must be the number of seats, or left out.
+        "#);
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(2), "seats": ["A-1", "C-1", "a-1", "B-11"]}])), @r"
+        /lines/0/seats/1: The area has no such seat.
+        /lines/0/seats/2: Name each seat once.
+        /lines/0/seats/3: The area has no such seat.
+        ");
+        let many: Vec<String> = (1..=5000).map(|n| format!("A-{n}")).collect();
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(2), "seats": many}])), @"/lines: An order of this event has at most 10 tickets.");
+        let many: Vec<Value> = (0..5000).map(|_| json!({"area_id": id(1), "quantity": 1})).collect();
+        insta::assert_snapshot!(bad_fields(json!(many)), @"/lines: Must have between 1 and 10 lines.");
+    }
+
+    #[test]
+    fn what_surrounds_the_lines_is_checked_too() {
+        let areas = [area(1, 100)];
+        let foreign = QuoteRequest { currency: Some(Currency::USD), ..request(&[(1, 1)]) };
+        let error = foreign.resolve(&event(), &areas).expect_err("another currency");
+        assert_eq!((error.code(), error.members()["currency"].as_str()), ("currency_mismatch", Some("COP")));
+
+        let same = QuoteRequest { currency: Some(Currency::COP), ..request(&[(1, 1)]) };
+        assert!(same.resolve(&event(), &areas).is_ok());
+
+        let long = QuoteRequest { promotion_code: Some("X".repeat(65)), ..request(&[(1, 1)]) };
+        assert_eq!(
+            long.resolve(&event(), &areas).expect_err("is long").field_errors()[0].pointer,
+            "/promotion_code"
+        );
+    }
+
+    #[test]
+    fn an_area_of_another_event_is_not_known() {
+        let mut foreign = area(1, 100);
+        foreign.event_id = EventId::from_uuid(area_id(7).uuid());
+        assert!(request(&[(1, 1)]).resolve(&event(), &[foreign]).is_err());
+    }
+
+    #[test]
+    fn a_request_is_read_strictly() {
+        let valid = json!({
+            "event_id": event().id, "currency": "COP", "promotion_code": "x",
+            "lines": [{"area_id": id(1), "quantity": 2}, {"area_id": id(2), "seats": ["b-2", "A-3"]}],
+        });
+        let request: QuoteRequest = serde_json::from_value(valid.clone()).expect("a request");
+        assert_eq!(request.code(), None, "x is too short for a code");
+        let areas = [area(1, 100), seated_area(2, 100)];
+        let asks = request.resolve(&event(), &areas).expect("is possible");
+        assert_eq!(asks[1].seats.iter().map(ToString::to_string).collect::<Vec<_>>(), ["A-3", "B-2"]);
+        assert_eq!((asks[0].quantity, asks[1].quantity), (2, 2));
+
+        for (pointer, bad) in [
+            ("/lines/0/quantity", json!(-1)),
+            ("/lines/0/quantity", json!(1.5)),
+            ("/lines/0/quantity", json!("2")),
+            ("/lines/1/seats/0", json!("A12")),
+            ("/currency", json!("PESO")),
+            ("/event_id", json!(id(1))),
+            ("/lines/0", json!({"area_id": id(1), "quantity": 1, "price": 1})),
+        ] {
+            let mut body = valid.clone();
+            *body.pointer_mut(pointer).expect("exists") = bad.clone();
+            assert!(serde_json::from_value::<QuoteRequest>(body).is_err(), "{pointer} = {bad}");
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! Sale stages: Early Bird, Preventa, General, one taking over from the other.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Fields;
+use crate::{AreaId, BasisPoints, EventId, SaleStageId};
+
+use super::{AdjustmentType, MAX_PRICE};
+
+/// The most stages that one event can have.
+pub const MAX_STAGES_PER_EVENT: usize = 20;
+
+/// A price stage of an event. Among the stages that apply to an area at a time,
+/// the one with the lowest `priority_order` decides the price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SaleStage {
+    /// The stage's id.
+    pub id: SaleStageId,
+    /// The event.
+    pub event_id: EventId,
+    /// The name that buyers see.
+    pub stage_name: String,
+    /// How `price_adjustment_value` is meant.
+    pub price_adjustment_type: AdjustmentType,
+    /// What is added to the price of a ticket: basis points (-2000 is 20 % less)
+    /// or minor units. Negative makes tickets cheaper.
+    pub price_adjustment_value: i64,
+    /// The most tickets that are sold in this stage. Without it, only time ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity_available: Option<u32>,
+    /// The first moment of the stage. Without it, it has always begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+    /// The first moment after the stage. Without it, it lasts as long as the sale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<Timestamp>,
+    /// The only area that it is for. Without it, all areas of the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_area_id: Option<AreaId>,
+    /// Its rank, lowest first. Between equals the one that started first
+    /// applies, then the older one.
+    pub priority_order: u16,
+    /// False while the organiser has it switched off.
+    pub active: bool,
+    /// Counts changes.
+    pub version: u32,
+}
+
+impl SaleStage {
+    /// The most characters in a stage's name.
+    pub const MAX_NAME_CHARS: usize = 60;
+    /// The largest percentage up, in basis points: ten times the price on top.
+    pub const MAX_PERCENTAGE: i64 = 100_000;
+
+    /// Notes every field with which the stage can not be stored.
+    pub fn check(&self, fields: &mut Fields) {
+        fields.text("/stage_name", &self.stage_name, 1, Self::MAX_NAME_CHARS);
+        let (valid, detail) = match self.price_adjustment_type {
+            AdjustmentType::Percentage => (
+                (-10_000..=Self::MAX_PERCENTAGE).contains(&self.price_adjustment_value),
+                format!(
+                    "A percentage is in basis points, between -10000 (free) and {}.",
+                    Self::MAX_PERCENTAGE
+                ),
+            ),
+            AdjustmentType::Fixed => (
+                (-MAX_PRICE..=MAX_PRICE).contains(&self.price_adjustment_value),
+                format!("A fixed adjustment is in minor units, between -{MAX_PRICE} and {MAX_PRICE}."),
+            ),
+        };
+        fields.check(valid, "/price_adjustment_value", detail);
+        fields.check(
+            self.quantity_available != Some(0),
+            "/quantity_available",
+            "Must be at least 1. Leave it out for a stage without a limit.",
+        );
+        fields.check(
+            is_window(self.start_time, self.end_time),
+            "/end_time",
+            "Must be later than start_time.",
+        );
+    }
+
+    /// What the stage adds to a ticket of this `price` (0 to [`MAX_PRICE`]), in
+    /// minor units. The sum keeps to the same bounds.
+    pub fn adjustment(&self, price: i64) -> i64 {
+        let wanted = match self.price_adjustment_type {
+            AdjustmentType::Percentage => {
+                let rate = self.price_adjustment_value.clamp(-10_000, Self::MAX_PERCENTAGE);
+                BasisPoints(i32::try_from(rate).expect("clamped to six digits")).of(price)
+            }
+            AdjustmentType::Fixed => self.price_adjustment_value.clamp(-MAX_PRICE, MAX_PRICE),
+        };
+        price.saturating_add(wanted).clamp(0, MAX_PRICE) - price
+    }
+
+    fn is_for(&self, area: AreaId) -> bool {
+        self.target_area_id.is_none_or(|target| target == area)
+    }
+}
+
+/// Whether some moment lies in the half-open window from `start` to `end`.
+pub(super) fn is_window(start: Option<Timestamp>, end: Option<Timestamp>) -> bool {
+    start.zip(end).is_none_or(|(start, end)| start < end)
+}
+
+/// A stage, with how much of it is left.
+#[derive(Debug, Clone, Copy)]
+pub struct StageOffer<'a> {
+    /// The stage.
+    pub stage: &'a SaleStage,
+    /// Tickets that can still be sold in it. `None` stands for all of its
+    /// `quantity_available`, if it has one.
+    pub remaining: Option<u32>,
+}
+
+impl StageOffer<'_> {
+    /// Tickets that are left, or `None` without a limit.
+    pub(super) fn left(&self) -> Option<u32> {
+        self.stage.quantity_available.map(|quantity| self.remaining.unwrap_or(quantity))
+    }
+}
+
+/// Why a stage does not apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StageReason {
+    /// The organiser has switched it off.
+    Inactive,
+    /// Its time has not come.
+    NotStarted,
+    /// Its time is over.
+    Ended,
+    /// It is for an area that is not asked for.
+    OtherArea,
+    /// All of its tickets are sold.
+    SoldOut,
+    /// It has fewer tickets left than are asked for.
+    NotEnoughLeft,
+    /// Another stage comes first.
+    LowerPriority,
+}
+
+impl StageReason {
+    /// The reason as a sentence for a person.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Inactive => "The organiser has switched this stage off.",
+            Self::NotStarted => "This stage has not started yet.",
+            Self::Ended => "This stage is over.",
+            Self::OtherArea => "This stage is for another area.",
+            Self::SoldOut => "All tickets of this stage are sold.",
+            Self::NotEnoughLeft => {
+                "This stage has fewer tickets left than you want. Fewer tickets may still get its price."
+            }
+            Self::LowerPriority => "Another stage comes before this one.",
+        }
+    }
+}
+
+/// Whether a stage decided the price of some of a quote's tickets, or why not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StageVerdict {
+    /// The stage.
+    pub id: SaleStageId,
+    /// Its name.
+    pub name: String,
+    /// True if it decided the price of at least one line.
+    pub applied: bool,
+    /// Tickets of the quote that are sold in it.
+    pub quantity: u8,
+    /// True if the stage has a limited quantity, from which the hold takes `quantity`.
+    pub limited: bool,
+    /// Why it did not apply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<StageReason>,
+    /// The reason as a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// The stages of one event at one moment, while lines choose among them.
+pub(super) struct Stages<'a> {
+    now: Timestamp,
+    ranked: Vec<Ranked<'a>>,
+}
+
+struct Ranked<'a> {
+    offer: StageOffer<'a>,
+    /// Tickets of this quote that are sold in it.
+    taken: u8,
+    /// Set when a line would have chosen it, had there been enough left.
+    was_short: bool,
+}
+
+impl<'a> Stages<'a> {
+    /// The stages of `event` among `offers`, first choice first.
+    pub(super) fn new(offers: &[StageOffer<'a>], event: EventId, now: Timestamp) -> Self {
+        let mut ranked: Vec<Ranked<'a>> = offers
+            .iter()
+            .filter(|offer| offer.stage.event_id == event)
+            .map(|offer| Ranked { offer: *offer, taken: 0, was_short: false })
+            .collect();
+        ranked.sort_by_key(|ranked| {
+            let stage = ranked.offer.stage;
+            (stage.priority_order, stage.start_time, stage.id)
+        });
+        Self { now, ranked }
+    }
+
+    /// The stage in which `quantity` tickets of `area` are sold now, if any. A
+    /// line is sold in one stage as a whole, and what it takes is not there for
+    /// the next line.
+    pub(super) fn choose(&mut self, area: AreaId, quantity: u8) -> Option<&'a SaleStage> {
+        for ranked in &mut self.ranked {
+            let stage = ranked.offer.stage;
+            if standing(stage, self.now).is_some() || !stage.is_for(area) {
+                continue;
+            }
+            let wanted = ranked.taken.saturating_add(quantity);
+            if ranked.offer.left().is_none_or(|left| u32::from(wanted) <= left) {
+                ranked.taken = wanted;
+                return Some(stage);
+            }
+            ranked.was_short = true;
+        }
+        None
+    }
+
+    /// What became of every stage, for lines in `areas` that have all chosen.
+    pub(super) fn verdicts(&self, areas: &[AreaId]) -> Vec<StageVerdict> {
+        self.ranked.iter().map(|ranked| ranked.verdict(areas, self.now)).collect()
+    }
+}
+
+impl Ranked<'_> {
+    fn verdict(&self, areas: &[AreaId], now: Timestamp) -> StageVerdict {
+        let stage = self.offer.stage;
+        let applied = self.taken > 0;
+        let reason = (!applied).then(|| match standing(stage, now) {
+            Some(reason) => reason,
+            None if !areas.iter().any(|area| stage.is_for(*area)) => StageReason::OtherArea,
+            None if self.offer.left() == Some(0) => StageReason::SoldOut,
+            None if self.was_short => StageReason::NotEnoughLeft,
+            None => StageReason::LowerPriority,
+        });
+        StageVerdict {
+            id: stage.id,
+            name: stage.stage_name.clone(),
+            applied,
+            quantity: self.taken,
+            limited: stage.quantity_available.is_some(),
+            reason,
+            detail: reason.map(|reason| reason.sentence().to_owned()),
+        }
+    }
+}
+
+/// Why nobody can buy in the stage at `now`, whatever is asked for.
+fn standing(stage: &SaleStage, now: Timestamp) -> Option<StageReason> {
+    if !stage.active {
+        Some(StageReason::Inactive)
+    } else if stage.start_time.is_some_and(|start| now < start) {
+        Some(StageReason::NotStarted)
+    } else if stage.end_time.is_some_and(|end| end <= now) {
+        Some(StageReason::Ended)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{area_id, at, event, stage};
+    use super::*;
+
+    #[test]
+    fn an_adjustment_goes_up_or_down_but_not_below_zero() {
+        for (kind, value, price, adjustment) in [
+            (AdjustmentType::Percentage, -2000, 10_000, -2000),
+            (AdjustmentType::Percentage, 1550, 9990, 1548),
+            (AdjustmentType::Percentage, -3333, 100, -33),
+            (AdjustmentType::Percentage, -10_000, 777, -777),
+            (AdjustmentType::Percentage, 0, 777, 0),
+            (AdjustmentType::Fixed, -2500, 10_000, -2500),
+            (AdjustmentType::Fixed, -2500, 2000, -2000),
+            (AdjustmentType::Fixed, 2500, 0, 2500),
+            (AdjustmentType::Fixed, MAX_PRICE, MAX_PRICE, 0),
+            (AdjustmentType::Percentage, i64::MAX, MAX_PRICE, 0),
+            (AdjustmentType::Fixed, i64::MIN, MAX_PRICE, -MAX_PRICE),
+        ] {
+            let stage = SaleStage { price_adjustment_type: kind, price_adjustment_value: value, ..stage(1) };
+            assert_eq!(stage.adjustment(price), adjustment, "{kind:?} {value} on {price}");
+        }
+    }
+
+    #[test]
+    fn bad_fields_are_named() {
+        let bad = SaleStage {
+            stage_name: " ".into(),
+            price_adjustment_value: -10_001,
+            quantity_available: Some(0),
+            start_time: Some(at(10)),
+            end_time: Some(at(10)),
+            ..stage(1)
+        };
+        let mut fields = Fields::new();
+        bad.check(&mut fields);
+        let error = fields.finish().expect_err("is bad");
+        let pointers: Vec<&str> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/stage_name", "/price_adjustment_value", "/quantity_available", "/end_time"]);
+
+        let mut fields = Fields::new();
+        stage(1).check(&mut fields);
+        assert!(fields.finish().is_ok());
+    }
+
+    /// The reason of each stage after a line of two tickets in area 1, `applied` for the one.
+    fn outcome(stages: &[SaleStage], left: Option<u32>) -> Vec<(String, String)> {
+        let offers: Vec<StageOffer<'_>> =
+            stages.iter().map(|stage| StageOffer { stage, remaining: left }).collect();
+        let mut stages = Stages::new(&offers, event().id, at(1000));
+        stages.choose(area_id(1), 2);
+        let text = |reason: Option<StageReason>| {
+            reason.map_or("applied".into(), |reason| {
+                serde_json::to_value(reason).expect("json").as_str().expect("text").to_owned()
+            })
+        };
+        stages
+            .verdicts(&[area_id(1)])
+            .into_iter()
+            .map(|verdict| (verdict.name, text(verdict.reason)))
+            .collect()
+    }
+
+    fn one(stage: SaleStage, left: Option<u32>) -> String {
+        outcome(&[stage], left).remove(0).1
+    }
+
+    #[test]
+    fn every_stage_says_why_it_does_not_apply() {
+        let limited = SaleStage { quantity_available: Some(5), ..stage(1) };
+        for (expected, stage, left) in [
+            ("applied", stage(1), None),
+            ("applied", limited.clone(), None),
+            ("applied", limited.clone(), Some(2)),
+            ("not_enough_left", limited.clone(), Some(1)),
+            ("sold_out", limited, Some(0)),
+            ("inactive", SaleStage { active: false, end_time: Some(at(1)), ..stage(1) }, None),
+            ("not_started", SaleStage { start_time: Some(at(1001)), ..stage(1) }, None),
+            ("applied", SaleStage { start_time: Some(at(1000)), ..stage(1) }, None),
+            ("ended", SaleStage { end_time: Some(at(1000)), ..stage(1) }, None),
+            ("applied", SaleStage { end_time: Some(at(1001)), ..stage(1) }, None),
+            ("other_area", SaleStage { target_area_id: Some(area_id(2)), ..stage(1) }, None),
+            ("applied", SaleStage { target_area_id: Some(area_id(1)), ..stage(1) }, None),
+        ] {
+            assert_eq!(one(stage.clone(), left), expected, "{stage:?} with {left:?} left");
+        }
+    }
+
+    #[test]
+    fn the_lowest_priority_order_applies_then_the_earliest_start_then_the_oldest() {
+        let first = SaleStage { priority_order: 1, ..stage(3) };
+        let early = SaleStage { priority_order: 2, start_time: Some(at(5)), ..stage(2) };
+        let late = SaleStage { priority_order: 2, start_time: Some(at(6)), ..stage(1) };
+        let twin = SaleStage { priority_order: 2, start_time: Some(at(6)), ..stage(4) };
+        let names = |stages: &[SaleStage]| {
+            outcome(stages, None)
+                .into_iter()
+                .map(|(name, reason)| format!("{name} {reason}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let expected =
+            "Stage 3 applied, Stage 2 lower_priority, Stage 1 lower_priority, Stage 4 lower_priority";
+        assert_eq!(names(&[twin.clone(), late.clone(), early.clone(), first.clone()]), expected);
+        assert_eq!(names(&[first, early, twin, late]), expected);
+    }
+
+    #[test]
+    fn the_next_stage_takes_over_when_one_is_sold_out() {
+        let early = SaleStage { priority_order: 1, quantity_available: Some(100), ..stage(1) };
+        let general = SaleStage { priority_order: 2, ..stage(2) };
+        let reasons = |left| {
+            outcome(&[early.clone(), general.clone()], left)
+                .into_iter()
+                .map(|(_, reason)| reason)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(reasons(Some(2)), ["applied", "lower_priority"]);
+        assert_eq!(reasons(Some(1)), ["not_enough_left", "applied"]);
+        assert_eq!(reasons(Some(0)), ["sold_out", "applied"]);
+    }
+}
