@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Language;
+use crate::payment::GatewayName;
 use crate::seat::SeatLabel;
 use crate::{
     AreaId, Currency, Error, EventId, Money, OrderId, Result, SaleStageId, TenantId, TicketId, UserId,
@@ -144,10 +145,10 @@ pub struct Part {
 pub struct Payment {
     /// Counts the tries, from 0; part of the reference that the gateway keeps.
     pub attempt: u8,
-    /// The gateway's name.
-    pub gateway: String,
-    /// The gateway's id of the payment.
-    pub payment_id: String,
+    /// The gateway.
+    pub gateway: GatewayName,
+    /// The gateway's id of the payment, once it has one.
+    pub payment_id: Option<String>,
     /// How far it is.
     pub state: PaymentState,
     /// Asked for, in minor units of the order's currency.

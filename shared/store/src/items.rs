@@ -161,6 +161,20 @@ impl Store {
         limit: u16,
         newest_first: bool,
     ) -> Result<Listing<T>, Failure> {
+        let page = self.list_items(pk, prefix, after, limit, newest_first).await?;
+        let items = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+        Ok(Listing { items, last: page.last })
+    }
+
+    /// [`Store::list`] with the items as the table has them.
+    pub(crate) async fn list_items(
+        &self,
+        pk: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u16,
+        newest_first: bool,
+    ) -> Result<Listing<Item>, Failure> {
         let after = after.filter(|sk| sk.starts_with(prefix));
         let answer = self
             .client
@@ -178,8 +192,7 @@ impl Store {
             Some(AttributeValue::S(sk)) => Some(sk),
             _ => None,
         });
-        let items = answer.items.unwrap_or_default().into_iter().map(from_item).collect::<Result<_, _>>()?;
-        Ok(Listing { items, last })
+        Ok(Listing { items: answer.items.unwrap_or_default(), last })
     }
 
     /// Every item of a short list, at most `bound` of them.

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{AreaId, EventId, OrderId, SaleStageId, TenantId, TicketId, Timestamp, UserId};
+use domain::{AreaId, EventId, OrderId, SaleStageId, SessionId, TenantId, TicketId, Timestamp, UserId};
 
 /// The primary key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -40,9 +40,44 @@ pub fn user_partition(user: UserId) -> String {
     format!("U#{}", user.suffix())
 }
 
+/// A user.
+pub fn user(user: UserId) -> Key {
+    Key::new(user_partition(user), "PROFILE")
+}
+
+/// The claim of a user on an e-mail address, which is given by its fingerprint.
+pub fn email(fingerprint: &str) -> Key {
+    Key::new(format!("EM#{fingerprint}"), "C")
+}
+
+/// A session, under its user.
+pub fn session(user: UserId, session: SessionId) -> Key {
+    Key::new(user_partition(user), format!("{SESSION_PREFIX}{}", session.suffix()))
+}
+
+/// What the sort keys of sessions begin with.
+pub(crate) const SESSION_PREFIX: &str = "SES#";
+
+/// A mailed link, given by the hash of its token.
+pub fn link(hash: &str) -> Key {
+    Key::new(format!("ML#{hash}"), "C")
+}
+
+/// The count of tries of one sort within one window of time.
+pub fn tries(scope: &str, fingerprint: &str, window: i64) -> Key {
+    Key::new(format!("TRY#{scope}#{fingerprint}"), format!("W#{window}"))
+}
+
 /// An order, under its buyer.
 pub fn order(user: UserId, order: OrderId) -> Key {
     Key::new(user_partition(user), format!("{ORDER_PREFIX}{}", order.suffix()))
+}
+
+/// Reads what [`order`] wrote; `None` for the key of anything else.
+pub fn parse_order(key: &Key) -> Option<(UserId, OrderId)> {
+    let user = UserId::from_suffix(key.pk.strip_prefix("U#")?).ok()?;
+    let order = OrderId::from_suffix(key.sk.strip_prefix(ORDER_PREFIX)?).ok()?;
+    Some((user, order))
 }
 
 /// What the sort keys of orders begin with.

@@ -8,13 +8,16 @@ pub mod allotment;
 mod area;
 mod event;
 mod failure;
+mod fingerprint;
 mod fresh;
 mod idempotency;
 mod items;
 pub mod keys;
+mod link;
 mod order;
 mod pricing;
 mod tenant;
+mod session;
 #[cfg(test)]
 mod testing;
 pub mod throttle;
