@@ -258,6 +258,39 @@ pub struct User {
     pub version: u32,
 }
 
+/// What a mailed link is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkPurpose {
+    /// To sign in without a password.
+    SignIn,
+    /// To confirm the address of an account that whoever asked for the link is
+    /// signed in to or just registered, and to sign in.
+    Welcome,
+    /// To choose a new password.
+    ResetPassword,
+}
+
+impl LinkPurpose {
+    /// The name under which it is stored.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::Welcome => "welcome",
+            Self::ResetPassword => "reset_password",
+        }
+    }
+
+    /// How long the link is good, in seconds: a quarter of an hour for one that
+    /// was just asked for, a day for one that waits for somebody to read mail.
+    pub const fn lifetime_seconds(self) -> i64 {
+        match self {
+            Self::SignIn | Self::ResetPassword => 15 * 60,
+            Self::Welcome => 24 * 3600,
+        }
+    }
+}
+
 /// What an access token lets its bearer be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {

@@ -1,0 +1,153 @@
+//! The links that sign somebody in or set a password, kept by the hash of their
+//! token and good for one use.
+
+use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
+use domain::user::LinkPurpose;
+use domain::{RequestId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Item;
+use crate::items::{from_item, number, string, to_item};
+use crate::{Failure, Store, keys};
+
+/// What a mailed link does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// What for, and for whom. Without it the item only carries its outbox: for
+    /// an address without an account the same kind of item is written, so that
+    /// neither time nor cost tell.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<LinkGrant>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// The mail that it causes, as the queue crate's outbox text.
+    #[serde(default, rename = "ob", skip_serializing_if = "Option::is_none")]
+    pub outbox: Option<String>,
+}
+
+/// What the bearer of a link may do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkGrant {
+    /// What for.
+    pub purpose: LinkPurpose,
+    /// Who comes with it.
+    pub user: UserId,
+}
+
+/// Adds the attribute by which the table sweeps the item some time after `end`.
+/// Nothing depends on it: expiry is checked where an item is used.
+pub(crate) fn with_ttl(mut item: Item, end: Timestamp) -> Item {
+    item.insert("ttl".to_owned(), number(end.as_second()));
+    item
+}
+
+impl Store {
+    /// Writes a link under the hash of its token.
+    pub async fn put_link(&self, hash: &str, link: &Link) -> Result<(), Failure> {
+        // A transaction of one, so that it takes as long as the one that writes a new user.
+        self.transact(vec![self.put_link_part(hash, link)?]).await
+    }
+
+    pub(crate) fn put_link_part(&self, hash: &str, link: &Link) -> Result<TransactWriteItem, Failure> {
+        let put = Put::builder()
+            .table_name(&*self.table)
+            .set_item(Some(with_ttl(to_item(&keys::link(hash), link)?, link.expires_at)))
+            .condition_expression("attribute_not_exists(PK)")
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Uses up the link whose token has this hash, if it is for one of
+    /// `purposes`, and says what it grants.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if there is no such link, it was used, or its time
+    /// is over.
+    pub async fn redeem_link(
+        &self,
+        hash: &str,
+        purposes: &[LinkPurpose],
+        now: Timestamp,
+    ) -> Result<LinkGrant, Failure> {
+        let names: Vec<_> = (0..purposes.len()).map(|index| format!(":p{index}")).collect();
+        // The link is marked, not deleted: should the answer get lost, the
+        // client's own repetition finds its mark and is not refused. Without the
+        // outbox, because the mail went out when the link was written.
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(keys::link(hash).attributes()))
+            .update_expression("SET used_by = :me REMOVE ob")
+            .condition_expression(format!(
+                "purpose IN ({}) AND (attribute_not_exists(used_by) OR used_by = :me)",
+                names.join(", ")
+            ))
+            .expression_attribute_values(":me", string(RequestId::generate(now).to_string()))
+            .return_values(ReturnValue::AllNew);
+        for (name, purpose) in names.into_iter().zip(purposes) {
+            update = update.expression_attribute_values(name, string(purpose.name()));
+        }
+        let link: Link = from_item(update.send().await?.attributes.unwrap_or_default())?;
+        link.grant.filter(|_| now < link.expires_at).ok_or(Failure::Refused(None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing::{at_once, store_with_clock};
+
+    const SIGN_IN: &[LinkPurpose] = &[LinkPurpose::SignIn, LinkPurpose::Welcome];
+
+    fn link(purpose: LinkPurpose, now: Timestamp) -> (Link, LinkGrant) {
+        let grant = LinkGrant { purpose, user: UserId::generate(now) };
+        let expires_at = now + jiff::SignedDuration::from_mins(15);
+        (Link { grant: Some(grant.clone()), expires_at, outbox: Some("{}".to_owned()) }, grant)
+    }
+
+    #[tokio::test]
+    async fn of_many_who_come_with_a_link_one_gets_in() {
+        let (store, clock) = store_with_clock().await;
+        let (link, grant) = link(LinkPurpose::Welcome, clock.now());
+        store.put_link("hash", &link).await.expect("written");
+        let (store, now) = (Arc::new(store), clock.now());
+        let results = at_once(8, |_| {
+            let store = store.clone();
+            async move { store.redeem_link("hash", SIGN_IN, now).await }
+        })
+        .await;
+        let granted: Vec<_> = results.into_iter().filter_map(Result::ok).collect();
+        assert_eq!(granted, [grant]);
+    }
+
+    #[tokio::test]
+    async fn a_link_is_good_for_its_purpose_in_its_time() {
+        let (store, clock) = store_with_clock().await;
+        let (reset, grant) = link(LinkPurpose::ResetPassword, clock.now());
+        store.put_link("hash", &reset).await.expect("written");
+        let refused = |result| matches!(result, Err(Failure::Refused(_)));
+        assert!(refused(store.redeem_link("hash", SIGN_IN, clock.now()).await));
+        assert!(refused(store.redeem_link("other", SIGN_IN, clock.now()).await));
+        let reset_only = &[LinkPurpose::ResetPassword];
+        assert_eq!(store.redeem_link("hash", reset_only, clock.now()).await.expect("good"), grant);
+
+        let (late, _) = link(LinkPurpose::SignIn, clock.now());
+        store.put_link("late", &late).await.expect("written");
+        clock.advance(Duration::from_secs(15 * 60));
+        assert!(refused(store.redeem_link("late", SIGN_IN, clock.now()).await));
+    }
+
+    #[tokio::test]
+    async fn an_item_that_only_carries_its_outbox_grants_nothing() {
+        let (store, clock) = store_with_clock().await;
+        let (link, _) = link(LinkPurpose::SignIn, clock.now());
+        store.put_link("hash", &Link { grant: None, ..link }).await.expect("written");
+        let refused = store.redeem_link("hash", SIGN_IN, clock.now()).await;
+        assert!(matches!(refused, Err(Failure::Refused(_))), "{refused:?}");
+    }
+}

@@ -1,0 +1,192 @@
+//! Sessions, under their user.
+
+use aws_sdk_dynamodb::types::ReturnValue;
+use domain::session::Session;
+use domain::{SessionId, Timestamp, UserId};
+
+use crate::items::{string, to_item};
+use crate::link::with_ttl;
+use crate::{Failure, Listing, Store, keys};
+
+/// Sessions that are ended one after the other in one request, at most. Those
+/// beyond are over as well, by their epoch, and get swept by their time to live.
+const MAX_ENDED: usize = 1000;
+
+impl Store {
+    /// Starts a session. Its id is fresh, so there is nothing to overwrite.
+    pub async fn start_session(&self, session: &Session) -> Result<(), Failure> {
+        let key = keys::session(session.user, session.id);
+        self.client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(with_ttl(to_item(&key, session)?, session.expires_at)))
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// The session, if nobody ended it. Its own expiry is up to the caller.
+    pub async fn session(&self, user: UserId, session: SessionId) -> Result<Option<Session>, Failure> {
+        self.get_consistent(&keys::session(user, session)).await
+    }
+
+    /// A page of the user's sessions, the latest first.
+    pub async fn sessions(
+        &self,
+        user: UserId,
+        after: Option<&str>,
+        limit: u16,
+    ) -> Result<Listing<Session>, Failure> {
+        self.list(&keys::user_partition(user), keys::SESSION_PREFIX, after, limit, true).await
+    }
+
+    /// Writes a session with a new refresh token, if its token still has the
+    /// hash `before`.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if the token was replaced or the session ended
+    /// meanwhile.
+    pub async fn rotate_session(&self, rotated: &Session, before: &str) -> Result<(), Failure> {
+        let key = keys::session(rotated.user, rotated.id);
+        self.client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(with_ttl(to_item(&key, rotated)?, rotated.expires_at)))
+            .condition_expression("refresh_hash = :before")
+            .expression_attribute_values(":before", string(before))
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// Ends a session. False if it was over already.
+    pub async fn end_session(&self, user: UserId, session: SessionId) -> Result<bool, Failure> {
+        let answer = self
+            .client
+            .delete_item()
+            .table_name(&*self.table)
+            .set_key(Some(keys::session(user, session).attributes()))
+            .return_values(ReturnValue::AllOld)
+            .send()
+            .await?;
+        Ok(answer.attributes.is_some())
+    }
+
+    /// Ends all sessions of the user but one.
+    pub async fn end_other_sessions(&self, user: UserId, but: Option<SessionId>) -> Result<(), Failure> {
+        let partition = keys::user_partition(user);
+        let sessions: Vec<Session> = self.list_all(&partition, keys::SESSION_PREFIX, MAX_ENDED).await?;
+        let others: Vec<_> = sessions.into_iter().filter(|session| Some(session.id) != but).collect();
+        // A few at a time: a function's connection has no use for hundreds of requests at once.
+        for some in others.chunks(16) {
+            futures::future::try_join_all(some.iter().map(|session| self.end_session(user, session.id)))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Carries a session over into a new epoch of its user: the one in which the
+    /// password was changed goes on.
+    pub async fn keep_session(&self, user: UserId, session: SessionId, epoch: u32) -> Result<(), Failure> {
+        self.client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(keys::session(user, session).attributes()))
+            .update_expression("SET epoch = :epoch")
+            .condition_expression("attribute_exists(PK)")
+            .expression_attribute_values(":epoch", crate::items::number(epoch))
+            .send()
+            .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::session::session_end;
+
+    use super::*;
+    use crate::testing::{at_once, store, store_with_clock};
+
+    fn session(user: UserId, now: Timestamp) -> Session {
+        Session {
+            id: SessionId::generate(now),
+            user,
+            tenant: None,
+            epoch: 0,
+            refresh_hash: "first".to_owned(),
+            previous_hash: None,
+            last_used_at: now,
+            created_at: now,
+            expires_at: session_end(now),
+            user_agent: "curl/8".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_reads_as_it_was_written_until_it_ends() {
+        let (store, clock) = store_with_clock().await;
+        let now = clock.now();
+        let session = session(UserId::generate(now), now);
+        store.start_session(&session).await.expect("started");
+        assert_eq!(store.session(session.user, session.id).await.expect("read").as_ref(), Some(&session));
+        let stranger = UserId::generate(now);
+        assert!(!store.end_session(stranger, session.id).await.expect("deleted"), "another user's session");
+        assert!(store.end_session(session.user, session.id).await.expect("deleted"));
+        assert!(!store.end_session(session.user, session.id).await.expect("deleted"));
+        assert_eq!(store.session(session.user, session.id).await.expect("read"), None);
+    }
+
+    #[tokio::test]
+    async fn of_many_rotations_at_once_one_holds() {
+        let (store, clock) = store_with_clock().await;
+        let now = clock.now();
+        let (store, first) = (Arc::new(store), session(UserId::generate(now), now));
+        store.start_session(&first).await.expect("started");
+        let results = at_once(8, |index| {
+            let (store, rotated) = (store.clone(), first.rotated(format!("next {index}"), None, now));
+            async move { store.rotate_session(&rotated, "first").await.map(|()| rotated) }
+        })
+        .await;
+        let (won, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+        assert_eq!((won.len(), lost.len()), (1, 7));
+        let stored = store.session(first.user, first.id).await.expect("read");
+        assert_eq!(stored, won.into_iter().next().and_then(Result::ok));
+    }
+
+    #[tokio::test]
+    async fn an_ended_session_does_not_come_back_by_rotation() {
+        let (store, clock) = store_with_clock().await;
+        let session = session(UserId::generate(clock.now()), clock.now());
+        store.start_session(&session).await.expect("started");
+        store.end_session(session.user, session.id).await.expect("ended");
+        let rotated = session.rotated("next".to_owned(), None, clock.now());
+        assert!(matches!(store.rotate_session(&rotated, "first").await, Err(Failure::Refused(_))));
+        let kept = store.keep_session(session.user, session.id, 1).await;
+        assert!(matches!(kept, Err(Failure::Refused(_))));
+        assert_eq!(store.session(session.user, session.id).await.expect("read"), None);
+    }
+
+    #[tokio::test]
+    async fn all_sessions_but_one_end_and_the_rest_is_listed_in_pages() {
+        let store = store().await;
+        let start = Timestamp::from_second(1_795_000_000).expect("in range");
+        let user = UserId::generate(start);
+        let sessions: Vec<_> =
+            (0..5).map(|second| session(user, start + jiff::SignedDuration::from_secs(second))).collect();
+        for session in &sessions {
+            store.start_session(session).await.expect("started");
+        }
+        let page = store.sessions(user, None, 3).await.expect("listed");
+        assert_eq!(page.items, [4, 3, 2].map(|index: usize| sessions[index].clone()));
+        let rest = store.sessions(user, page.last.as_deref(), 3).await.expect("listed");
+        assert_eq!(rest.items, [1, 0].map(|index: usize| sessions[index].clone()));
+
+        store.end_other_sessions(user, Some(sessions[1].id)).await.expect("ended");
+        store.keep_session(user, sessions[1].id, 7).await.expect("kept");
+        let left = store.sessions(user, None, 10).await.expect("listed");
+        assert_eq!(left.items, [Session { epoch: 7, ..sessions[1].clone() }]);
+    }
+}
