@@ -158,15 +158,19 @@ impl<'a> Wanted<'a> {
 
     /// How well `word` fits, up to 100; 0 if it does not.
     fn quality(&self, word: &Word) -> u32 {
+        // Each letter that the word lacks is a typo, so most words need no comparison.
+        let lacking = (self.alphabet & !word.alphabet).count_ones() as usize;
+        let too_long = !self.may_be_prefix && word.letters.len() > self.letters.len() + self.typos;
+        if lacking > self.typos || too_long {
+            return 0;
+        }
         if word.letters == self.letters {
             return 100;
         }
         if self.may_be_prefix && word.letters.starts_with(self.letters) {
             return 90;
         }
-        // Each letter that the word lacks is a typo, so most words need no comparison.
-        let lacking = (self.alphabet & !word.alphabet).count_ones() as usize;
-        if self.typos == 0 || lacking > self.typos {
+        if self.typos == 0 {
             return 0;
         }
         if let Some(typos) = self.typos_in(&word.letters) {

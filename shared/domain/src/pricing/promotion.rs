@@ -179,7 +179,7 @@ impl Promotion {
             "Say in which currency the amounts are: the promotion is for all of your events.",
         );
         fields.check(
-            (self.applies_to == AppliesTo::Event) <= self.target_event_id.is_some(),
+            self.applies_to != AppliesTo::Event || self.target_event_id.is_some(),
             "/target_event_id",
             "Name the event that the promotion is for.",
         );
