@@ -6,6 +6,8 @@
 
 mod access;
 mod cache;
+mod change;
+mod created;
 mod extract;
 mod finish;
 mod idempotency;
@@ -15,6 +17,8 @@ mod token;
 
 pub use access::{Admin, Buyer, Door, MaybeBuyer, Organizer, SourceAddress, Viewer};
 pub use cache::{Cached, Freshness};
+pub use change::{based_on, nullable};
+pub use created::Created;
 pub use extract::{Json, Path, Query};
 pub use finish::{describe, finish};
 pub use idempotency::IdempotencyKey;
