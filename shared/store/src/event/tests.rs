@@ -1,0 +1,260 @@
+use std::time::Duration;
+
+use boot::Clock;
+use domain::event::{AreaKind, EventImage, Fees, Language, Vat};
+use domain::pricing::AdjustmentType;
+use domain::{ImageId, SaleStageId};
+
+use super::*;
+use crate::testing::{at_once, store_with_clock};
+
+fn event(clock: &Clock, slug: &str) -> Event {
+    let now = clock.now();
+    let starts_at = now + Duration::from_secs(86_400);
+    Event {
+        id: EventId::generate(now),
+        tenant_id: TenantId::generate(now),
+        slug: slug.to_owned(),
+        name: "Noche de faroles".to_owned(),
+        artist: "Los Faroles".to_owned(),
+        description: String::new(),
+        venue: "Teatro Inventado".to_owned(),
+        address: String::new(),
+        city: "Bogotá".to_owned(),
+        country: "CO".to_owned(),
+        time_zone: "America/Bogota".to_owned(),
+        starts_at,
+        ends_at: starts_at + Duration::from_secs(7200),
+        doors_at: None,
+        currency: Currency::COP,
+        language: Language::Es,
+        status: EventStatus::Draft,
+        unlisted: false,
+        hold_minutes: 10,
+        max_tickets_per_order: 10,
+        attendee_fields: Vec::new(),
+        fees: Fees::default(),
+        vat: Vat::default(),
+        images: Vec::new(),
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    }
+}
+
+fn area(event: &Event, price: i64, position: u16) -> Area {
+    Area {
+        id: AreaId::generate(event.created_at),
+        event_id: event.id,
+        area_name: format!("Zona {position}"),
+        description: String::new(),
+        kind: AreaKind::GeneralAdmission,
+        capacity: 100,
+        price,
+        currency: event.currency,
+        nomenclature_letter: None,
+        unit_capacity: 1,
+        service: None,
+        position,
+        rows: Vec::new(),
+        blocks: 2,
+        version: 1,
+    }
+}
+
+fn stage(event: &Event, priority_order: u16) -> SaleStage {
+    SaleStage {
+        id: SaleStageId::generate(event.created_at),
+        event_id: event.id,
+        stage_name: "Preventa".to_owned(),
+        price_adjustment_type: AdjustmentType::Percentage,
+        price_adjustment_value: -1000,
+        quantity_available: None,
+        start_time: None,
+        end_time: None,
+        target_area_id: None,
+        priority_order,
+        active: true,
+        version: 1,
+    }
+}
+
+async fn sheet(store: &Store, event: &Event) -> EventSheet {
+    store.event_sheet(event.id).await.expect("reads").expect("exists")
+}
+
+async fn listed(store: &Store) -> Vec<(String, Option<i64>)> {
+    let shows = store.shows(Timestamp::UNIX_EPOCH, 100).await.expect("reads");
+    shows.into_iter().map(|show| (show.name, show.price_from)).collect()
+}
+
+#[tokio::test]
+async fn an_event_comes_with_its_areas_and_stages_in_order() {
+    let (store, clock) = store_with_clock().await;
+    let event = event(&clock, "noche");
+    store.create_event(&event).await.expect("created");
+    let (front, back) = (area(&event, 900, 1), area(&event, 500, 2));
+    let (early, late) = (stage(&event, 1), stage(&event, 2));
+    for area in [&back, &front] {
+        store.create_area(area).await.expect("created");
+    }
+    for stage in [&late, &early] {
+        store.create_sale_stage(stage).await.expect("created");
+    }
+    let sheet = sheet(&store, &event).await;
+    assert_eq!(sheet.price_from(), Some(500));
+    assert_eq!(sheet, EventSheet { event: event.clone(), areas: vec![front, back], stages: vec![early, late] });
+
+    let stranger = TenantId::generate(clock.now());
+    assert_eq!(store.event_sheet_of(stranger, event.id).await.expect("reads"), None);
+    assert_eq!(store.event_of(stranger, event.id).await.expect("reads"), None);
+    assert_eq!(store.event_of(event.tenant_id, event.id).await.expect("reads"), Some(event));
+}
+
+#[tokio::test]
+async fn a_slug_belongs_to_one_event() {
+    let (store, clock) = store_with_clock().await;
+    let first = event(&clock, "noche");
+    store.create_event(&first).await.expect("created");
+    store.create_event(&first).await.expect("the same event again");
+    let second = event(&clock, "noche");
+    assert!(matches!(store.create_event(&second).await, Err(Failure::Refused(_))));
+    assert_eq!(store.event(second.id).await.expect("reads"), None, "nothing of it was written");
+    assert_eq!(store.event_by_slug("noche").await.expect("reads"), Some(first.id));
+
+    let contested = at_once(6, |_| {
+        let (store, event) = (store.clone(), event(&clock, "otra"));
+        async move { store.create_event(&event).await.is_ok() }
+    });
+    assert_eq!(contested.await.into_iter().filter(|won| *won).count(), 1);
+}
+
+#[tokio::test]
+async fn the_public_list_follows_the_event() {
+    let (store, clock) = store_with_clock().await;
+    let draft = event(&clock, "noche");
+    store.create_event(&draft).await.expect("created");
+    let cheap = area(&draft, 500, 1);
+    store.create_area(&cheap).await.expect("created");
+    assert_eq!(listed(&store).await, []);
+
+    let published = Event { status: EventStatus::Published, version: 2, ..draft.clone() };
+    store.update_event(&sheet(&store, &draft).await, &published).await.expect("published");
+    assert_eq!(listed(&store).await, [("Noche de faroles".to_owned(), Some(500))]);
+
+    let renamed_and_moved = Event {
+        name: "Otra noche".to_owned(),
+        starts_at: published.starts_at + Duration::from_secs(3600),
+        version: 3,
+        ..published.clone()
+    };
+    store.update_event(&sheet(&store, &draft).await, &renamed_and_moved).await.expect("moved");
+    assert_eq!(listed(&store).await, [("Otra noche".to_owned(), Some(500))]);
+    assert!(store.shows(published.starts_at + Duration::from_secs(3601), 9).await.expect("reads").is_empty());
+
+    store.replace_area(&Area { price: 700, version: 2, ..cheap }).await.expect("changed");
+    store.update_price_from(&sheet(&store, &draft).await).await.expect("noted");
+    assert_eq!(listed(&store).await, [("Otra noche".to_owned(), Some(700))]);
+
+    let unlisted = Event { unlisted: true, version: 4, ..renamed_and_moved };
+    store.update_event(&sheet(&store, &draft).await, &unlisted).await.expect("unlisted");
+    assert_eq!(listed(&store).await, []);
+    store.update_price_from(&sheet(&store, &draft).await).await.expect("nothing to note");
+    assert_eq!(listed(&store).await, []);
+}
+
+#[tokio::test]
+async fn of_two_changes_based_on_the_same_version_one_is_refused() {
+    let (store, clock) = store_with_clock().await;
+    let draft = event(&clock, "noche");
+    store.create_event(&draft).await.expect("created");
+    let before = sheet(&store, &draft).await;
+    for status in [EventStatus::Draft, EventStatus::Published] {
+        let results = at_once(4, |_| {
+            let (store, before) = (store.clone(), before.clone());
+            let version = before.event.version + 1;
+            let after = Event { status, version, ..before.event.clone() };
+            async move { store.update_event(&before, &after).await }
+        });
+        let won = results.await.into_iter().filter(Result::is_ok).count();
+        assert_eq!(won, usize::from(status == EventStatus::Draft), "the first round makes the second one stale");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_lists_its_own_events_by_date() {
+    let (store, clock) = store_with_clock().await;
+    let tenant = TenantId::generate(clock.now());
+    for (slug, days) in [("b", 2), ("c", 3), ("a", 1)] {
+        let mut event = event(&clock, slug);
+        event.tenant_id = tenant;
+        event.starts_at += Duration::from_secs(86_400 * days);
+        store.create_event(&event).await.expect("created");
+    }
+    store.create_event(&event(&clock, "foreign")).await.expect("created");
+    let slugs = |listing: &Listing<Event>| -> String {
+        listing.items.iter().map(|event| event.slug.as_str()).collect::<Vec<_>>().join(" ")
+    };
+    let first = store.events(tenant, None, 2, true).await.expect("reads");
+    assert_eq!(slugs(&first), "c b");
+    let rest = store.events(tenant, first.last.as_deref(), 2, true).await.expect("reads");
+    assert_eq!((slugs(&rest).as_str(), rest.last), ("a", None));
+    assert_eq!(slugs(&store.events(tenant, None, 9, false).await.expect("reads")), "a b c");
+    let forged = store.events(tenant, Some("META"), 9, false).await.expect("reads");
+    assert_eq!(slugs(&forged), "a b c", "a cursor from elsewhere is no way into other items");
+}
+
+#[tokio::test]
+async fn a_deleted_event_leaves_its_slug_to_others() {
+    let (store, clock) = store_with_clock().await;
+    let first = event(&clock, "noche");
+    store.create_event(&first).await.expect("created");
+    store.create_area(&area(&first, 500, 1)).await.expect("created");
+    let stale = EventSheet { event: Event { version: 7, ..first.clone() }, areas: Vec::new(), stages: Vec::new() };
+    assert!(matches!(store.delete_event(&stale).await, Err(Failure::Refused(_))));
+    store.delete_event(&sheet(&store, &first).await).await.expect("deleted");
+    assert_eq!(store.event_sheet(first.id).await.expect("reads"), None);
+    assert!(store.events(first.tenant_id, None, 9, false).await.expect("reads").items.is_empty());
+    store.create_event(&event(&clock, "noche")).await.expect("the slug is free");
+}
+
+#[tokio::test]
+async fn one_request_at_a_time_changes_the_places_of_an_area() {
+    let (store, clock) = store_with_clock().await;
+    let draft = event(&clock, "noche");
+    let area = area(&draft, 500, 1);
+    store.create_area(&area).await.expect("created");
+    let attempts = at_once(6, |_| {
+        let (store, area, now) = (store.clone(), area.clone(), clock.now());
+        async move { store.begin_places(&area, now).await.ok() }
+    });
+    let mut winners: Vec<_> = attempts.await.into_iter().flatten().collect();
+    assert_eq!(winners.len(), 1);
+    let first = winners.remove(0);
+
+    clock.advance(Duration::from_secs(61));
+    let second = store.begin_places(&area, clock.now()).await.expect("the first one is taken for dead");
+    let after = Area { capacity: 200, version: 2, ..area.clone() };
+    assert!(matches!(store.finish_places(&first, &after).await, Err(Failure::Refused(_))));
+    store.finish_places(&second, &after).await.expect("changed");
+    store.finish_places(&second, &after).await.expect("safe to repeat");
+    assert_eq!(store.area(draft.id, area.id).await.expect("reads"), Some(after.clone()));
+
+    assert!(matches!(store.begin_places(&area, clock.now()).await, Err(Failure::Refused(_))), "a stale version");
+    let third = store.begin_places(&after, clock.now()).await.expect("free again");
+    store.abandon_places(&third, &after).await.expect("given back");
+    let fourth = store.begin_places(&after, clock.now()).await.expect("free again");
+    store.delete_area(&fourth, &after).await.expect("deleted");
+    assert_eq!(store.area(draft.id, area.id).await.expect("reads"), None);
+}
+
+#[test]
+fn the_summary_shows_the_cover_or_else_the_first_picture() {
+    let mut event = event(&Clock::movable(), "noche");
+    let image = |kind, url: &str| EventImage { id: ImageId::generate(event.created_at), kind, url: url.to_owned() };
+    let (map, cover) = (image(ImageKind::SeatMap, "map"), image(ImageKind::Cover, "cover"));
+    event.images = vec![map.clone()];
+    assert_eq!(Show::new(&event, None).image.as_deref(), Some("map"));
+    event.images = vec![map, cover];
+    assert_eq!(Show::new(&event, None).image.as_deref(), Some("cover"));
+}
