@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::error::Fields;
+use crate::pricing::MAX_PRICE;
 use crate::{AreaId, BasisPoints, Currency, Error, EventId, ImageId, MAX_TICKETS_PER_ORDER, Result, TenantId};
 
 /// The languages that mails and pages exist in.
@@ -53,6 +55,33 @@ pub struct Fees {
     /// A fixed amount for each ticket, in minor units of the event's currency.
     #[serde(default)]
     pub convenience_fixed: i64,
+}
+
+impl Fees {
+    /// Notes at `pointer` what can not be charged.
+    pub fn check(&self, pointer: &str, fields: &mut Fields) {
+        fields.check(
+            (BasisPoints(0)..=BasisPoints::WHOLE).contains(&self.convenience_rate),
+            format!("{pointer}/convenience_rate"),
+            "Must be between 0 and 10000 basis points.",
+        );
+        fields.check(
+            (0..=MAX_PRICE).contains(&self.convenience_fixed),
+            format!("{pointer}/convenience_fixed"),
+            format!("Must be between 0 and {MAX_PRICE} minor units."),
+        );
+    }
+}
+
+impl Vat {
+    /// Notes at `pointer` what can not be charged.
+    pub fn check(&self, pointer: &str, fields: &mut Fields) {
+        fields.check(
+            (BasisPoints(0)..=BasisPoints::WHOLE).contains(&self.rate),
+            format!("{pointer}/rate"),
+            "Must be between 0 and 10000 basis points.",
+        );
+    }
 }
 
 /// Value added tax.
