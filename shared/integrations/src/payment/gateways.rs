@@ -27,23 +27,24 @@ impl PaymentGateways {
     /// | `SANDBOX_API_KEY` | the key for its API, at least 32 characters |
     /// | `SANDBOX_WEBHOOK_SECRET` | what it signs notifications with, at least 32 characters |
     ///
-    /// In production there may be no gateway at all (free admission only); elsewhere
+    /// A deployment may have no gateway at all (free admission only); on one machine
     /// that is a mistake.
     ///
     /// # Errors
     /// If a variable is missing, malformed, or must not be set in this stage.
     pub fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        if env.stage()? == Stage::Production {
-            return match SandboxGateway::VARIABLES.into_iter().find(|name| env.optional(name).is_some()) {
-                Some(name) => Err(ConfigError::new(
-                    name,
-                    "must not be set when STAGE is production: the sandbox gateway takes no real money",
-                )),
-                None => Ok(Self::default()),
-            };
+        let sandbox = SandboxGateway::VARIABLES.into_iter().find(|name| env.optional(name).is_some());
+        match (env.stage()?, sandbox) {
+            (Stage::Production, Some(name)) => Err(ConfigError::new(
+                name,
+                "must not be set when STAGE is production: the sandbox gateway takes no real money",
+            )),
+            (Stage::Production | Stage::Staging, None) => Ok(Self::default()),
+            (Stage::Staging, Some(_)) | (Stage::Local, _) => {
+                let sandbox: Arc<dyn PaymentGateway> = Arc::new(SandboxGateway::from_env(env)?);
+                Ok(Self::from_iter([sandbox]))
+            }
         }
-        let sandbox: Arc<dyn PaymentGateway> = Arc::new(SandboxGateway::from_env(env)?);
-        Ok(Self::from_iter([sandbox]))
     }
 
     /// The gateway with this name, or an error for the buyer.
@@ -121,23 +122,34 @@ mod tests {
         let only_secret = [("STAGE", "production"), ("SANDBOX_WEBHOOK_SECRET", "x")];
         let only_secret = only_secret.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         assert_eq!(refused(&only_secret.collect()), "SANDBOX_WEBHOOK_SECRET");
+    }
 
-        let without = [("STAGE".to_owned(), "production".to_owned())].into_iter().collect();
-        let gateways = PaymentGateways::from_env(&without).expect("starts");
-        assert_eq!(gateways.for_new_payments().expect_err("none").code(), "payment_gateway_missing");
-        assert_eq!(gateways.at_path("sandbox").expect_err("none").code(), "payment_gateway_unknown");
+    #[test]
+    fn a_deployment_may_do_without_a_gateway() {
+        for stage in ["staging", "production"] {
+            let without = [("STAGE".to_owned(), stage.to_owned())].into_iter().collect();
+            let gateways = PaymentGateways::from_env(&without).expect("starts");
+            assert_eq!(gateways.for_new_payments().expect_err("none").code(), "payment_gateway_missing");
+            assert_eq!(gateways.at_path("sandbox").expect_err("none").code(), "payment_gateway_unknown");
+        }
+        let local = [("STAGE".to_owned(), "local".to_owned())].into_iter().collect();
+        assert_eq!(refused(&local), "SANDBOX_GATEWAY_URL");
     }
 
     #[test]
     fn every_missing_or_weak_variable_is_named() {
         for name in ["STAGE", "SANDBOX_GATEWAY_URL", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"] {
             assert_eq!(refused(&env("local", name, &[])), name);
+            assert_eq!(refused(&env("staging", name, &[])), name);
         }
         assert_eq!(refused(&env("local", "", &[("SANDBOX_API_KEY", "short")])), "SANDBOX_API_KEY");
         assert_eq!(
             refused(&env("local", "", &[("SANDBOX_WEBHOOK_SECRET", "short")])),
             "SANDBOX_WEBHOOK_SECRET"
         );
+        let unresolved =
+            [("SANDBOX_API_KEY", "arn:aws:secretsmanager:us-east-1:111122223333:secret:sandbox")];
+        assert_eq!(refused(&env("staging", "", &unresolved)), "SANDBOX_API_KEY");
         let remote = [("SANDBOX_GATEWAY_URL", "http://gateway.example")];
         assert_eq!(refused(&env("staging", "", &remote)), "SANDBOX_GATEWAY_URL");
     }

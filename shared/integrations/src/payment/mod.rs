@@ -27,6 +27,14 @@ pub use domain::payment::{GatewayName, PaymentReference, PaymentReport, PaymentS
 pub use error::{GatewayError, WebhookRefused};
 pub use gateways::PaymentGateways;
 
+/// The key that payment references are signed with, from `REFERENCE_SECRET`.
+///
+/// # Errors
+/// If the secret is missing or too short.
+pub fn reference_key(env: &boot::Env) -> Result<[u8; 32], boot::ConfigError> {
+    Ok(boot::Secret::from_env(env, "REFERENCE_SECRET")?.derive("payment reference"))
+}
+
 /// The largest notification that is looked at, in bytes. Those of all known
 /// gateways are under 8 KB.
 pub const MAX_WEBHOOK_BYTES: usize = 64 * 1024;

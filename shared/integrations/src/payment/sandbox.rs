@@ -69,12 +69,17 @@ impl SandboxGateway {
     /// If one is missing or malformed, or a secret has less than 32 characters.
     pub fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let [url, key, secret] = Self::VARIABLES;
+        let base = service_url(env, url)?;
         for name in [key, secret] {
             if env.required(name)?.len() < 32 {
                 return Err(ConfigError::new(name, "must have at least 32 characters"));
             }
+            // Long enough to pass for a secret, and known to everybody who reads the template.
+            if env.required(name)?.starts_with("arn:") {
+                return Err(ConfigError::new(name, "is where a secret is kept, not the secret"));
+            }
         }
-        Self::new(service_url(env, url)?, env.required(key)?, env.required(secret)?, Timeouts::default())
+        Self::new(base, env.required(key)?, env.required(secret)?, Timeouts::default())
             .ok_or_else(|| ConfigError::new(key, "must have visible ASCII characters only"))
     }
 
