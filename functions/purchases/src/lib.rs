@@ -1,1 +1,94 @@
-//! placeholder
+//! Holds, orders and payments: from a quote to a paid order, and back.
+
+mod attendees;
+mod idempotency;
+mod payments;
+mod refunds;
+mod reservations;
+mod view;
+
+use std::sync::Arc;
+
+use aide::axum::ApiRouter;
+use axum::extract::FromRef;
+use boot::{Boot, Clock, ConfigError, Secret};
+use domain::{Error, EventId, Result};
+use integrations::payment::{PaymentGateways, reference_key};
+use store::{EventSheet, Fresh, Store};
+use web::TokenVerifier;
+
+/// How long a read event is good for, in milliseconds. Prices are in the quote
+/// and places in the allotments; what may be this old is the description.
+const SHEET_MILLIS: i64 = 3000;
+
+/// What the function works with.
+#[derive(Clone, Debug)]
+pub struct State {
+    clock: Clock,
+    store: Store,
+    verifier: TokenVerifier,
+    gateways: PaymentGateways,
+    keys: Arc<Keys>,
+    sheets: Arc<Fresh<EventId, EventSheet>>,
+    /// Where the installation is reached, without a slash at the end.
+    public_url: Arc<str>,
+}
+
+struct Keys {
+    /// Quotes are sealed with it.
+    quote: [u8; 32],
+    /// Payment references are signed with it.
+    reference: [u8; 32],
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys(..)")
+    }
+}
+
+impl State {
+    /// Reads the configuration.
+    pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        let keys = Keys {
+            quote: Secret::from_env(&boot.env, "QUOTE_SECRET")?.derive("quote"),
+            reference: reference_key(&boot.env)?,
+        };
+        Ok(Self {
+            clock: boot.clock.clone(),
+            store: Store::new(boot)?,
+            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            gateways: PaymentGateways::from_env(&boot.env)?,
+            keys: Arc::new(keys),
+            sheets: Arc::new(Fresh::new(256, SHEET_MILLIS)),
+            public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
+        })
+    }
+
+    /// Opens the connections that the first request will need.
+    pub async fn warm(&self) {
+        self.store.warm().await;
+    }
+
+    /// An event with its areas and stages, a few seconds old at most.
+    async fn sheet(&self, event: EventId) -> Result<Arc<EventSheet>> {
+        let read = || async { Ok(self.store.event_sheet(event).await?) };
+        let sheet = self.sheets.get(event, self.clock.now(), read).await?;
+        sheet.ok_or_else(|| Error::not_found("event_not_found", "There is no such event."))
+    }
+}
+
+impl FromRef<State> for TokenVerifier {
+    fn from_ref(state: &State) -> Self {
+        state.verifier.clone()
+    }
+}
+
+/// The function's routes.
+pub fn router(state: State) -> ApiRouter {
+    ApiRouter::new()
+        .merge(reservations::routes())
+        .merge(payments::routes())
+        .merge(refunds::routes())
+        .with_state(state)
+}

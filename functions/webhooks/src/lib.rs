@@ -1,1 +1,85 @@
-//! placeholder
+//! What gateways call when something happens to a payment: checks who says so,
+//! puts the hint on the queue and answers within milliseconds. Nothing in the
+//! notification is believed; `settler` asks the gateway.
+
+use aide::NoApi;
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract::{RawQuery, State as Shared};
+use boot::{Boot, Clock, ConfigError};
+use bytes::Bytes;
+use domain::{Error, Result};
+use http::{HeaderMap, StatusCode};
+use integrations::payment::{MAX_WEBHOOK_BYTES, PaymentGateways, Subject, WebhookRequest};
+use queue::{Notification, PaymentMessage, Queue};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use web::{Answer, Path};
+
+/// What the function works with.
+#[derive(Clone, Debug)]
+pub struct State {
+    clock: Clock,
+    gateways: PaymentGateways,
+    payments: Queue<PaymentMessage>,
+}
+
+impl State {
+    /// Reads the configuration.
+    pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        Ok(Self {
+            clock: boot.clock.clone(),
+            gateways: PaymentGateways::from_env(&boot.env)?,
+            payments: Queue::new(boot)?,
+        })
+    }
+}
+
+/// The function's routes.
+pub fn router(state: State) -> ApiRouter {
+    let routes = ApiRouter::new().api_route(
+        "/api/v1/webhooks/{gateway}",
+        post_with(notify, |op| {
+            op.id("notifyPayment")
+                .tag("webhooks")
+                .summary("A gateway's notification about a payment")
+                .description("Called by payment gateways only: the raw body must carry the gateway's signature.")
+        }),
+    );
+    routes.with_state(state)
+}
+
+/// Which gateway calls.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct GatewayPath {
+    /// The gateway's name.
+    gateway: String,
+}
+
+async fn notify(
+    Shared(state): Shared<State>,
+    Path(path): Path<GatewayPath>,
+    RawQuery(query): RawQuery,
+    NoApi(headers): NoApi<HeaderMap>,
+    NoApi(body): NoApi<Bytes>,
+) -> Answer<StatusCode> {
+    let gateway = state.gateways.at_path(&path.gateway)?;
+    if body.len() > MAX_WEBHOOK_BYTES {
+        return Err(Error::too_large("body_too_large", "No gateway sends notifications of this size.").into());
+    }
+    let received_at = state.clock.now();
+    let query = query.unwrap_or_default();
+    let request = WebhookRequest { headers: &headers, query: &query, body: &body, received_at };
+    let notification = gateway.verify_webhook(&request).map_err(|refused| {
+        Error::unauthenticated("signature_invalid", "The notification is not signed as this gateway signs.")
+            .caused_by(refused)
+    })?;
+    match notification.subject {
+        Subject::Payment { payment_id } => {
+            let hint = Notification { gateway: gateway.name(), payment_id, received_at };
+            state.payments.send(&PaymentMessage::Notification(hint)).await?;
+        }
+        Subject::Unknown { kind } => tracing::info!(gateway = %gateway.name(), kind, "a notification of no concern"),
+    }
+    Ok(StatusCode::OK)
+}

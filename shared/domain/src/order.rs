@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Language;
 use crate::payment::GatewayName;
+use crate::pricing::even_shares;
 use crate::seat::SeatLabel;
 use crate::{
     AreaId, Currency, Error, EventId, Money, OrderId, Result, SaleStageId, TenantId, TicketId, UserId,
@@ -96,6 +97,14 @@ pub struct OrderLine {
     pub total: i64,
 }
 
+impl OrderLine {
+    /// The line's total divided over its tickets: what is given back when
+    /// tickets are refunded one by one.
+    pub fn ticket_totals(&self) -> impl Iterator<Item = i64> {
+        even_shares(self.total, self.quantity)
+    }
+}
+
 /// What an order took from an allotment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holding {
@@ -159,6 +168,8 @@ pub struct Payment {
     pub refund_due: i64,
     /// When it was started.
     pub created_at: Timestamp,
+    /// A digest of the request that started it, if it named an idempotency key.
+    pub idempotency: Option<String>,
 }
 
 /// How far a payment is.
@@ -225,7 +236,7 @@ pub struct Order {
     pub tickets: BTreeMap<u8, TicketState>,
     /// The promotion whose use it took.
     pub promotion_code: Option<String>,
-    /// A digest of the idempotency key that created it.
+    /// A digest of the request that created it, if it named an idempotency key.
     pub idempotency: Option<String>,
     /// When its tickets were mailed.
     pub mailed_at: Option<Timestamp>,
@@ -345,6 +356,15 @@ pub enum Verdict {
     Declined,
     /// Paid: this much.
     Approved(Money),
+    /// Was paid, and all of it went back to the buyer at the gateway.
+    Returned,
+}
+
+impl Verdict {
+    /// True if asking again later may give another answer.
+    pub const fn is_undecided(self) -> bool {
+        matches!(self, Self::Pending)
+    }
 }
 
 /// What to do about a payment that a gateway reported on.
@@ -372,13 +392,13 @@ impl Order {
                 Verdict::Approved(paid) if paid != self.total() => Settlement::Alert,
                 Verdict::Approved(_) if self.status.is_settled() => Settlement::GiveBack,
                 Verdict::Approved(_) => Settlement::Settle,
-                Verdict::Pending | Verdict::Declined => Settlement::Nothing,
+                Verdict::Pending | Verdict::Declined | Verdict::Returned => Settlement::Nothing,
             };
         };
         match (payment.state, verdict) {
             (PaymentState::Approved | PaymentState::Mismatched, _) | (_, Verdict::Pending) => Settlement::Nothing,
-            (PaymentState::Pending, Verdict::Declined) => Settlement::Decline,
-            (PaymentState::Declined, Verdict::Declined) => Settlement::Nothing,
+            (PaymentState::Pending, Verdict::Declined | Verdict::Returned) => Settlement::Decline,
+            (PaymentState::Declined, Verdict::Declined | Verdict::Returned) => Settlement::Nothing,
             (_, Verdict::Approved(paid)) if paid != Money::new(payment.amount, self.currency) => Settlement::Alert,
             (_, Verdict::Approved(_)) if self.status.is_settled() || self.status == OrderStatus::RefundDue => {
                 Settlement::GiveBack

@@ -23,6 +23,9 @@ pub enum PaymentMessage {
         user: UserId,
         /// The order.
         order: OrderId,
+        /// How often it was asked before.
+        #[serde(default)]
+        round: u8,
     },
     /// An order has money to be given back.
     Refund {

@@ -15,6 +15,9 @@ use crate::{LinkPurpose, Recipient};
 pub enum Outbox {
     /// On an order that was just paid: mail its tickets.
     Tickets,
+    /// On an order whose payment was just started: ask the gateway about it
+    /// later, in case its notification never comes.
+    AwaitPayment,
     /// On an order with money to be given back: have the gateway do it, and tell
     /// the buyer if there is something to tell now.
     Refund {
@@ -46,6 +49,13 @@ pub enum Outbox {
     TransferOffered,
     /// On a transfer that was just accepted: mail the ticket to its new holder.
     TransferAccepted,
+}
+
+impl Outbox {
+    /// As the attribute `ob` holds it.
+    pub fn text(&self) -> domain::Result<String> {
+        serde_json::to_string(self).map_err(domain::Error::internal)
+    }
 }
 
 /// Something that a person should hear about an order.

@@ -14,6 +14,8 @@ const MAX_ENTRIES: usize = 10;
 /// The most bytes in one request: SQS's long-standing limit for a request and
 /// for a message.
 const MAX_BYTES: usize = 256 * 1024;
+/// The longest that SQS keeps a message back.
+const MAX_DELAY_SECONDS: i32 = 900;
 /// How often what a request left undone is sent again.
 const MAX_TRIES: u32 = 5;
 
@@ -45,6 +47,17 @@ impl<M: Message> Queue<M> {
     pub async fn send(&self, message: &M) -> Result<()> {
         let body = body(message)?;
         let sent = self.client.send_message().queue_url(&*self.url).message_body(body).send().await;
+        sent.map(drop).map_err(|error| unavailable(aws_sdk_sqs::error::DisplayErrorContext(error)))
+    }
+
+    /// Sends one message that arrives after `delay`, at most 15 minutes.
+    ///
+    /// # Errors
+    /// [`domain::Kind::Unavailable`] if SQS does not take it.
+    pub async fn send_later(&self, message: &M, delay: Duration) -> Result<()> {
+        let seconds = i32::try_from(delay.as_secs()).unwrap_or(MAX_DELAY_SECONDS).min(MAX_DELAY_SECONDS);
+        let send = self.client.send_message().queue_url(&*self.url).message_body(body(message)?);
+        let sent = send.delay_seconds(seconds).send().await;
         sent.map(drop).map_err(|error| unavailable(aws_sdk_sqs::error::DisplayErrorContext(error)))
     }
 

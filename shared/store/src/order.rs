@@ -112,6 +112,8 @@ struct PaymentRecord {
     refund_due: i64,
     #[serde(rename = "c")]
     created_at: i64,
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    idempotency: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -196,6 +198,7 @@ impl Record {
             refunded: payment.refunded,
             refund_due: payment.refund_due,
             created_at: payment.created_at.as_millisecond(),
+            idempotency: payment.idempotency.clone(),
         };
         let ticket = |(index, ticket): (&u8, &TicketState)| {
             let record =
@@ -248,6 +251,7 @@ impl Record {
                 refunded: payment.refunded,
                 refund_due: payment.refund_due,
                 created_at: time(payment.created_at)?,
+                idempotency: payment.idempotency,
             })
         };
         let ticket = |(index, ticket): (String, TicketRecord)| {
@@ -475,6 +479,7 @@ mod tests {
             refunded: 0,
             refund_due: 0,
             created_at: now,
+            idempotency: Some("q83vEjRWeJq83vEj".to_owned()),
         };
         let attendee = |name: &str| Attendee { nombre: Some(name.to_owned()), ..Attendee::default() };
         Order {

@@ -36,6 +36,12 @@ pub struct TokenVerifier {
     clock: boot::Clock,
 }
 
+impl std::fmt::Debug for TokenVerifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.keys.iter().map(|(id, _)| id)).finish()
+    }
+}
+
 impl TokenVerifier {
     /// Reads the keys from `JWT_PUBLIC_KEYS`.
     pub fn from_env(env: &Env, clock: boot::Clock) -> Result<Self, ConfigError> {

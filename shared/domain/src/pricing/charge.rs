@@ -59,7 +59,7 @@ pub(super) fn check_prices(event: &Event, area: &Area) -> Result<()> {
 
 /// Divides `amount` (0 or more) into `parts` that differ by at most one unit,
 /// the larger ones first.
-pub(super) fn even_shares(amount: i64, parts: u8) -> impl Iterator<Item = i64> {
+pub(crate) fn even_shares(amount: i64, parts: u8) -> impl Iterator<Item = i64> {
     let count = i64::from(parts.max(1));
     let (share, rest) = (amount / count, amount % count);
     (0..i64::from(parts)).map(move |index| share + i64::from(index < rest))

@@ -36,6 +36,7 @@ mod properties;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use charge::even_shares;
 pub use area_price::{AreaPrice, NextPrice, current_price};
 pub use promotion::{AppliesTo, Promotion, PromotionCode, PromotionOffer, PromotionReason, PromotionVerdict};
 pub use quote::{Quote, QuoteInput, QuoteLine, Totals, quote};

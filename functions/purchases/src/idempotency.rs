@@ -1,0 +1,78 @@
+//! Idempotency keys without records of their own: a reservation has the id of
+//! its quote, a payment that of its order and try, so what is kept is only a
+//! digest of key and body, on the order that is written anyway.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::{Error, Result};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// Bytes of each half: enough to tell the requests of one user apart.
+const HALF: usize = 8;
+
+/// A request as its idempotency key and body name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestDigest {
+    key: [u8; HALF],
+    body: [u8; HALF],
+}
+
+impl RequestDigest {
+    /// The digest of a request to `route`, if it has a key.
+    pub(crate) fn new<B: Serialize>(route: &str, key: Option<&str>, body: &B) -> Result<Option<Self>> {
+        let Some(key) = key else { return Ok(None) };
+        let body = serde_json::to_vec(body).map_err(Error::internal)?;
+        Ok(Some(Self { key: half(&[route.as_bytes(), b"\0", key.as_bytes()]), body: half(&[&body]) }))
+    }
+
+    /// As the order keeps it.
+    pub(crate) fn text(&self) -> String {
+        URL_SAFE_NO_PAD.encode([self.key, self.body].concat())
+    }
+
+    /// True if `kept` is this very request.
+    ///
+    /// # Errors
+    /// `idempotency_key_reused` if it has the same key and another body.
+    pub(crate) fn repeats(&self, kept: &str) -> Result<bool> {
+        let Ok(kept) = URL_SAFE_NO_PAD.decode(kept) else { return Ok(false) };
+        if kept.get(..HALF) != Some(&self.key[..]) {
+            return Ok(false);
+        }
+        if kept.get(HALF..) == Some(&self.body[..]) {
+            return Ok(true);
+        }
+        Err(Error::unprocessable(
+            "idempotency_key_reused",
+            "This Idempotency-Key was used with another body. Use a new key for a new request.",
+        ))
+    }
+}
+
+fn half(parts: &[&[u8]]) -> [u8; HALF] {
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|part| hash.update(part));
+    let mut half = [0; HALF];
+    half.copy_from_slice(&hash.finalize()[..HALF]);
+    half
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(route: &str, key: &str, body: &str) -> RequestDigest {
+        RequestDigest::new(route, Some(key), &body).expect("JSON").expect("a key")
+    }
+
+    #[test]
+    fn only_the_same_key_and_body_repeat_a_request() {
+        let first = digest("reserve", "k1", "a").text();
+        assert_eq!(digest("reserve", "k1", "a").repeats(&first).ok(), Some(true));
+        assert_eq!(digest("reserve", "k2", "a").repeats(&first).ok(), Some(false));
+        assert_eq!(digest("pay", "k1", "b").repeats(&first).ok(), Some(false));
+        let code = digest("reserve", "k1", "b").repeats(&first).expect_err("refused").code();
+        assert_eq!(code, "idempotency_key_reused");
+    }
+}

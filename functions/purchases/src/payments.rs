@@ -1,0 +1,234 @@
+//! Paying a reservation, and looking at what was bought.
+
+use std::time::Duration;
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::{get_with, post_with};
+use axum::extract::State as Shared;
+use domain::order::{Attendee, Order, OrderStatus, Payment, PaymentState};
+use domain::payment::PaymentReference;
+use domain::{Error, OrderId, Result, Timestamp};
+use http::StatusCode;
+use integrations::payment::CreatePayment;
+use queue::Outbox;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::{EventSheet, Settled};
+use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path};
+
+use crate::idempotency::RequestDigest;
+use crate::reservations::{OrderPath, own_order};
+use crate::view::OrderView;
+use crate::{State, attendees};
+
+/// How long before the hold the gateway stops taking the money: longer than our
+/// clocks can differ.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// The least time a buyer needs at the gateway.
+const LEAST: Duration = Duration::from_secs(30);
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/purchases",
+            post_with(pay, |op| {
+                op.id("createPurchase")
+                    .tag("purchases")
+                    .summary("Pay a reservation")
+                    .description(
+                        "Starts a payment at the organiser's gateway and answers with the page to send the buyer \
+                         to. If there is nothing to pay, the tickets are issued at once. After a declined \
+                         payment it can be called again while the reservation lives.",
+                    )
+                    .response::<201, Json<PurchaseView>>()
+            }),
+        )
+        .api_route(
+            "/api/v1/purchases",
+            get_with(list, |op| op.id("listPurchases").tag("purchases").summary("Your orders, newest first")),
+        )
+        .api_route(
+            "/api/v1/purchases/{id}",
+            get_with(show, |op| op.id("getPurchase").tag("purchases").summary("One of your orders")),
+        )
+}
+
+/// What to pay.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Pay {
+    /// The reservation.
+    reservation_id: OrderId,
+    /// Who will use the tickets, in the order of the lines, if the event asks for
+    /// it and the reservation does not say so yet.
+    #[serde(default)]
+    #[schemars(length(max = 20))]
+    attendees: Vec<Attendee>,
+}
+
+/// An order, and where to pay it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct PurchaseView {
+    /// The order.
+    #[serde(flatten)]
+    order: OrderView,
+    /// The gateway's page for the buyer; absent if nothing is left to pay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkout_url: Option<String>,
+}
+
+async fn pay(
+    Shared(state): Shared<State>,
+    buyer: Buyer,
+    key: IdempotencyKey,
+    Json(request): Json<Pay>,
+) -> Answer<(StatusCode, Json<PurchaseView>)> {
+    let now = state.clock.now();
+    let digest = RequestDigest::new("pay", key.0.as_deref(), &request)?;
+    let mut order = own_order(&state, &buyer, request.reservation_id).await?;
+    let sheet = state.sheet(order.event).await?;
+    if repeats(&state, &order, digest.as_ref(), now).await? && order.status.is_settled() {
+        let order = OrderView::new(&order, Some(&sheet), now);
+        return Ok((StatusCode::CREATED, Json(PurchaseView { order, checkout_url: None })));
+    }
+    order.payable(now)?;
+    if !request.attendees.is_empty() {
+        attendees::check(&request.attendees, order.ticket_count(), now)?;
+        order.attendees = request.attendees;
+    }
+    attendees::check_complete(&sheet.event, &order.attendees, order.ticket_count())?;
+    let checkout_url = if order.total == 0 {
+        settle_free(&state, &mut order, &sheet, now).await?;
+        None
+    } else {
+        Some(start_payment(&state, &mut order, &sheet, digest, now).await?)
+    };
+    let order = OrderView::new(&order, Some(&sheet), now);
+    Ok((StatusCode::CREATED, Json(PurchaseView { order, checkout_url })))
+}
+
+/// True if the same request was made before for this order.
+async fn repeats(state: &State, order: &Order, digest: Option<&RequestDigest>, now: Timestamp) -> Result<bool> {
+    let Some(digest) = digest else { return Ok(false) };
+    let mut repeats = false;
+    for payment in &order.payments {
+        if let Some(kept) = &payment.idempotency {
+            repeats |= digest.repeats(kept)?;
+        }
+    }
+    if repeats {
+        return Ok(true);
+    }
+    // A key that paid for another order of this buyer.
+    let others = state.store.orders_since(order.user, now - Duration::from_secs(24 * 3600)).await?;
+    for kept in others.iter().flat_map(|order| &order.payments).filter_map(|payment| payment.idempotency.as_ref()) {
+        digest.repeats(kept)?;
+    }
+    Ok(false)
+}
+
+/// Issues the tickets of an order with nothing to pay.
+async fn settle_free(state: &State, order: &mut Order, sheet: &EventSheet, now: Timestamp) -> Result<()> {
+    let settled = state.store.settle_holdings(order, sheet, now).await?;
+    let (Settled::Sold(sold) | Settled::Gone(sold)) = &settled;
+    let written = match &settled {
+        Settled::Sold(holdings) => {
+            order.holdings.clone_from(holdings);
+            order.status = OrderStatus::Paid;
+            order.paid_at = Some(now);
+            order.version += 1;
+            state.store.update_order(order, Some(Outbox::Tickets.text()?)).await.map_err(Error::from)
+        }
+        Settled::Gone(_) => Err(Error::gone(
+            "reservation_expired",
+            "This reservation has ended and its places are gone. Ask for a new quote.",
+        )),
+    };
+    if let Err(error) = written {
+        let current = state.store.order(order.user, order.id).await?;
+        state.store.return_unused(sold, current.as_ref().unwrap_or(order)).await?;
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// Makes the payment at the gateway, or finds the open one again, and notes it.
+async fn start_payment(
+    state: &State,
+    order: &mut Order,
+    sheet: &EventSheet,
+    digest: Option<RequestDigest>,
+    now: Timestamp,
+) -> Result<String> {
+    let expires_at = order.expires_at - MARGIN;
+    if expires_at < now + LEAST {
+        return Err(Error::gone(
+            "reservation_expiring",
+            "This reservation ends before a payment could. Cancel it and ask for a new quote.",
+        ));
+    }
+    let open = order.open_payment().map(|payment| (payment.attempt, payment.gateway));
+    let gateway = match open {
+        Some((_, name)) => state.gateways.get(name)?,
+        None => state.gateways.for_new_payments()?,
+    };
+    let attempt = match open {
+        Some((attempt, _)) => attempt,
+        None => u8::try_from(order.payments.len()).unwrap_or(u8::MAX),
+    };
+    let reference = PaymentReference { user: order.user, order: order.id, attempt };
+    let created = gateway
+        .create(&CreatePayment {
+            reference: reference.encode(&state.keys.reference),
+            amount: order.total(),
+            seller: sheet.event.name.clone(),
+            description: format!("{} × {}", order.ticket_count(), sheet.event.name),
+            buyer_email: order.buyer.email.clone(),
+            buyer_name: order.buyer.name.clone(),
+            expires_at,
+            return_url: format!("{}/purchases/{}", state.public_url, order.id),
+            notification_url: format!("{}/api/v1/webhooks/{}", state.public_url, gateway.name()),
+            idempotency_key: format!("{}-{attempt}", order.id),
+            language: order.language,
+        })
+        .await?;
+    if open.is_none() {
+        order.payments.push(Payment {
+            attempt,
+            gateway: gateway.name(),
+            payment_id: created.payment_id,
+            state: PaymentState::Pending,
+            amount: order.total,
+            refunded: 0,
+            refund_due: 0,
+            created_at: now,
+            idempotency: digest.map(|digest| digest.text()),
+        });
+        order.status = OrderStatus::AwaitingPayment;
+        order.version += 1;
+        state.store.update_order(order, Some(Outbox::AwaitPayment.text()?)).await?;
+    }
+    Ok(created.checkout_url)
+}
+
+async fn list(Shared(state): Shared<State>, buyer: Buyer, paging: Paging) -> Answer<Json<Page<OrderView>>> {
+    let now = state.clock.now();
+    let page = state.store.orders(buyer.user, paging.after.as_deref(), paging.limit).await.map_err(Error::from)?;
+    let mut views = Vec::with_capacity(page.items.len());
+    for order in &page.items {
+        let sheet = state.sheet(order.event).await.ok();
+        views.push(OrderView::new(order, sheet.as_deref(), now));
+    }
+    Ok(Json(Page::new(views, page.last)))
+}
+
+async fn show(
+    Shared(state): Shared<State>,
+    buyer: Buyer,
+    Path(path): Path<OrderPath>,
+) -> Answer<Json<OrderView>> {
+    let order = own_order(&state, &buyer, path.id).await?;
+    let sheet = state.sheet(order.event).await.ok();
+    Ok(Json(OrderView::new(&order, sheet.as_deref(), state.clock.now())))
+}

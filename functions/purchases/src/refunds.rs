@@ -1,0 +1,116 @@
+//! Giving money back for tickets.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract::State as Shared;
+use domain::order::{Order, OrderStatus, PaymentState};
+use domain::{Error, EventId, FieldError, MAX_TICKETS_PER_ORDER, Result, TicketId};
+use queue::Outbox;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::{Closed, GateError};
+use web::{Answer, IdempotencyKey, Json, Organizer, Path};
+
+use crate::State;
+use crate::reservations::OrderPath;
+use crate::view::OrderView;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/purchases/{id}/refund",
+        post_with(refund, |op| {
+            op.id("refundPurchase")
+                .tag("purchases")
+                .summary("Refund tickets of an order")
+                .description(
+                    "Makes the tickets worthless at the door, puts their places back on sale and has the gateway \
+                     give the money back. Tickets that were refunded before stay so, which makes it safe to \
+                     repeat; a ticket that was used at the door is not refunded.",
+                )
+        }),
+    )
+}
+
+/// What to refund.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Refund {
+    /// The event that the order is for.
+    event_id: EventId,
+    /// The tickets; all of the order's if absent.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 20))]
+    tickets: Option<Vec<TicketId>>,
+}
+
+fn not_found() -> Error {
+    Error::not_found("purchase_not_found", "Your events have no such order.")
+}
+
+async fn refund(
+    Shared(state): Shared<State>,
+    organizer: Organizer,
+    Path(path): Path<OrderPath>,
+    _key: IdempotencyKey,
+    Json(request): Json<Refund>,
+) -> Answer<Json<OrderView>> {
+    let now = state.clock.now();
+    let sheet = state.sheet(request.event_id).await.map_err(|_| not_found())?;
+    if sheet.event.tenant_id != organizer.tenant {
+        return Err(not_found().into());
+    }
+    let user = state.store.buyer_of(request.event_id, path.id).await.map_err(Error::from)?.ok_or_else(not_found)?;
+    let order = state.store.order(user, path.id).await.map_err(Error::from)?;
+    let mut order = order.filter(|order| order.tenant == organizer.tenant).ok_or_else(not_found)?;
+
+    let tickets = wanted(&order, request.tickets.as_deref())?;
+    if !tickets.is_empty() {
+        mark(&mut order, &tickets)?;
+        let outbox = Outbox::Refund { news: None }.text()?;
+        state.store.revoke_tickets(&order, &tickets, Some(outbox), now).await.map_err(|error| match error {
+            GateError::Closed(Closed::Used(scan)) => Error::conflict(
+                "ticket_used",
+                "A ticket was used at the door and can not be refunded. Leave it out and repeat.",
+            )
+            .with("used_at", scan.at.to_string()),
+            GateError::Closed(_) => Error::conflict("ticket_revoked", "A ticket is worthless already. Read the order again."),
+            GateError::Failure(failure) => failure.into(),
+        })?;
+    }
+    Ok(Json(OrderView::new(&order, Some(&sheet), now)))
+}
+
+/// The tickets to refund that are not refunded yet.
+fn wanted(order: &Order, asked: Option<&[TicketId]>) -> Result<Vec<TicketId>> {
+    if let Some(asked) = asked {
+        let known = |ticket: &TicketId| order.tickets().any(|other| other.id == *ticket);
+        let bounded = (1..=usize::from(MAX_TICKETS_PER_ORDER)).contains(&asked.len());
+        if !bounded || !asked.iter().all(known) {
+            let detail = "Must name tickets of this order, at least one.".to_owned();
+            return Err(Error::fields(vec![FieldError { pointer: "/tickets".to_owned(), detail }]));
+        }
+    }
+    let tickets = order.tickets().filter(|ticket| !ticket.refunded);
+    Ok(tickets.map(|ticket| ticket.id).filter(|id| asked.is_none_or(|asked| asked.contains(id))).collect())
+}
+
+/// Notes in the order that the tickets are refunded and how much money goes back.
+fn mark(order: &mut Order, tickets: &[TicketId]) -> Result<()> {
+    let amounts: Vec<i64> = order.lines.iter().flat_map(|line| line.ticket_totals()).collect();
+    let mut due = 0;
+    for (_, index) in tickets.iter().filter_map(TicketId::order) {
+        order.tickets.entry(index).or_default().refunded = true;
+        due += amounts.get(usize::from(index)).copied().unwrap_or(0);
+    }
+    if due > 0 {
+        let paid = order.payments.iter_mut().find(|payment| {
+            payment.state == PaymentState::Approved && payment.amount - payment.refunded - payment.refund_due >= due
+        });
+        let payment = paid.ok_or_else(|| Error::conflict("nothing_to_refund", "The money of this order is back already."))?;
+        payment.refund_due += due;
+    }
+    let all = order.tickets().all(|ticket| ticket.refunded);
+    order.status = if all { OrderStatus::Refunded } else { OrderStatus::PartlyRefunded };
+    order.version += 1;
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! Holding places at a quoted price, and letting them go.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::{delete_with, get_with, post_with};
+use axum::extract::State as Shared;
+use domain::order::{Attendee, Order, OrderLine, OrderStatus, Person};
+use domain::pricing::{Promotion, Quote, open};
+use domain::{Error, OrderId, Result, Timestamp};
+use http::StatusCode;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::allotment::Token;
+use store::{EventSheet, HoldRequest};
+use web::{Answer, Buyer, IdempotencyKey, Json, Path};
+
+use crate::idempotency::RequestDigest;
+use crate::view::OrderView;
+use crate::{State, attendees};
+
+/// Unpaid reservations that one buyer may have for one event at the same time,
+/// so that nobody empties a house without paying.
+const MAX_OPEN: usize = 4;
+
+/// How far back a repeated idempotency key is recognised.
+const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/reservations",
+            post_with(reserve, |op| {
+                op.id("createReservation")
+                    .tag("purchases")
+                    .summary("Hold places at a quoted price")
+                    .description(
+                        "Takes the places of a quote for some minutes (10 unless the event says otherwise). A \
+                         quote becomes one reservation: sending it again answers with the same one.",
+                    )
+                    .response::<201, Json<OrderView>>()
+            }),
+        )
+        .api_route(
+            "/api/v1/reservations/{id}",
+            get_with(show, |op| op.id("getReservation").tag("purchases").summary("One reservation")),
+        )
+        .api_route(
+            "/api/v1/reservations/{id}",
+            delete_with(cancel, |op| {
+                op.id("cancelReservation")
+                    .tag("purchases")
+                    .summary("Give the places of an unpaid reservation back")
+            }),
+        )
+}
+
+/// What to hold.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Reserve {
+    /// The `quote` of `POST /api/v1/public/quotes`, unchanged.
+    #[schemars(length(max = 12288))]
+    quote: String,
+    /// Who will use the tickets, in the order of the lines; can be sent later,
+    /// with the payment.
+    #[serde(default)]
+    #[schemars(length(max = 20))]
+    attendees: Vec<Attendee>,
+}
+
+/// The address of an order.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct OrderPath {
+    /// The order's id.
+    pub(crate) id: OrderId,
+}
+
+async fn reserve(
+    Shared(state): Shared<State>,
+    buyer: Buyer,
+    key: IdempotencyKey,
+    Json(request): Json<Reserve>,
+) -> Answer<(StatusCode, Json<OrderView>)> {
+    let now = state.clock.now();
+    let quote = open(&request.quote, &state.keys.quote, now)?;
+    let sheet = state.sheet(quote.event_id).await?;
+    sheet.event.on_sale(now)?;
+    attendees::check(&request.attendees, quote.totals.quantity, now)?;
+
+    let digest = RequestDigest::new("reserve", key.0.as_deref(), &request)?;
+    let order = match known(&state, &buyer, &quote, digest.as_ref(), now).await? {
+        Some(order) => order,
+        None => hold(&state, &buyer, quote, &sheet, request.attendees, digest, now).await?,
+    };
+    Ok((StatusCode::CREATED, Json(OrderView::new(&order, Some(&sheet), now))))
+}
+
+/// The order that the quote became already, if it did. Reads the buyer's orders
+/// of the last day, which is also where a reused key and a hoarder show.
+async fn known(
+    state: &State,
+    buyer: &Buyer,
+    quote: &Quote,
+    digest: Option<&RequestDigest>,
+    now: Timestamp,
+) -> Result<Option<Order>> {
+    let id = OrderId::of_quote(quote.id);
+    let recent = state.store.orders_since(buyer.user, now - REMEMBERED).await?;
+    for order in &recent {
+        let repeats = match (digest, &order.idempotency) {
+            (Some(digest), Some(kept)) => digest.repeats(kept)?,
+            (None, _) => true,
+            (Some(_), None) => false,
+        };
+        if order.id == id && !repeats {
+            return Err(Error::conflict(
+                "quote_used",
+                "This quote is a reservation already. Pay that one, or ask for a new quote.",
+            )
+            .with("reservation_id", id.to_string()));
+        }
+    }
+    let is_open = |order: &&Order| {
+        order.event == quote.event_id
+            && order.id != id
+            && matches!(order.status_at(now), OrderStatus::Held | OrderStatus::AwaitingPayment)
+    };
+    let known = recent.iter().find(|order| order.id == id).cloned();
+    if known.is_none() && recent.iter().filter(is_open).count() >= MAX_OPEN {
+        return Err(Error::too_many(
+            "too_many_reservations",
+            "You have too many unpaid reservations for this event. Pay or cancel one first.",
+        ));
+    }
+    Ok(known)
+}
+
+async fn hold(
+    state: &State,
+    buyer: &Buyer,
+    quote: Quote,
+    sheet: &EventSheet,
+    attendees: Vec<Attendee>,
+    digest: Option<RequestDigest>,
+    now: Timestamp,
+) -> Result<Order> {
+    let promotion = promotion(state, buyer, &quote).await?;
+    // To the second, as the allotments count.
+    let ends = now.as_second() + i64::from(sheet.event.hold_minutes) * 60;
+    let expires_at = Timestamp::from_second(ends).map_err(Error::internal)?;
+    let id = OrderId::of_quote(quote.id);
+    let request = HoldRequest {
+        quote: &quote,
+        sheet,
+        promotion: promotion.as_ref(),
+        user: buyer.user,
+        token: Token::of(id),
+        until: expires_at,
+    };
+    let holdings = state.store.hold(request, now).await?;
+    let lines = quote.lines.into_iter().map(|line| OrderLine {
+        area: line.area_id,
+        quantity: line.quantity,
+        seats: line.seats,
+        stage: line.stage_id,
+        base: line.base,
+        stage_adjustment: line.stage_adjustment,
+        promotion: line.promotion,
+        fee: line.fee,
+        vat: line.vat,
+        total: line.total,
+    });
+    let order = Order {
+        id,
+        user: buyer.user,
+        tenant: quote.tenant_id,
+        event: quote.event_id,
+        status: OrderStatus::Held,
+        currency: quote.currency,
+        lines: lines.collect(),
+        total: quote.totals.total,
+        buyer: Person { email: buyer.email.clone(), name: buyer.name.clone() },
+        language: sheet.event.language,
+        attendees,
+        holdings,
+        expires_at,
+        paid_at: None,
+        payments: Vec::new(),
+        tickets: BTreeMap::new(),
+        promotion_code: quote.promotion.filter(|promotion| promotion.applied).map(|promotion| promotion.code),
+        idempotency: digest.map(|digest| digest.text()),
+        mailed_at: None,
+        version: 1,
+    };
+    Ok(state.store.create_order(&order, None).await?.unwrap_or(order))
+}
+
+/// The quote's promotion as it is now, if its uses are limited or it is bound to
+/// a buyer: the quote may have been made before we knew who buys.
+async fn promotion(state: &State, buyer: &Buyer, quote: &Quote) -> Result<Option<Promotion>> {
+    let Some(verdict) = quote.promotion.as_ref().filter(|verdict| verdict.applied && verdict.limited) else {
+        return Ok(None);
+    };
+    let promotion = state.store.promotion(quote.tenant_id, &verdict.code).await?;
+    let promotion = promotion.filter(|promotion| Some(promotion.id) == verdict.id).ok_or_else(|| {
+        Error::conflict("quote_outdated", "The promotion of this quote has ended. Ask for a new quote.")
+    })?;
+    if !promotion.is_for_buyer(Some(&buyer.email)) {
+        return Err(Error::forbidden(
+            "promotion_not_for_buyer",
+            "This promotion code is personal. Sign in with the address that it was sent to.",
+        ));
+    }
+    Ok(Some(promotion))
+}
+
+/// The order of a buyer with this id.
+pub(crate) async fn own_order(state: &State, buyer: &Buyer, id: OrderId) -> Result<Order> {
+    let order = state.store.order(buyer.user, id).await?;
+    order.ok_or_else(|| Error::not_found("reservation_not_found", "You have no such reservation."))
+}
+
+async fn show(
+    Shared(state): Shared<State>,
+    buyer: Buyer,
+    Path(path): Path<OrderPath>,
+) -> Answer<Json<OrderView>> {
+    let order = own_order(&state, &buyer, path.id).await?;
+    let sheet = state.sheet(order.event).await.ok();
+    Ok(Json(OrderView::new(&order, sheet.as_deref(), state.clock.now())))
+}
+
+async fn cancel(
+    Shared(state): Shared<State>,
+    buyer: Buyer,
+    Path(path): Path<OrderPath>,
+) -> Answer<Json<OrderView>> {
+    let now = state.clock.now();
+    let mut order = own_order(&state, &buyer, path.id).await?;
+    order.cancellable(now)?;
+    if order.status != OrderStatus::Released {
+        // First the order, then the places: a payment that settles meanwhile is
+        // refused by the order's version, never by missing places.
+        order.status = OrderStatus::Released;
+        order.version += 1;
+        state.store.update_order(&order, None).await.map_err(Error::from)?;
+    }
+    state.store.release_holdings(&order).await.map_err(Error::from)?;
+    let sheet = state.sheet(order.event).await.ok();
+    Ok(Json(OrderView::new(&order, sheet.as_deref(), now)))
+}
