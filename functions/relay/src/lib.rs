@@ -1,1 +1,105 @@
-//! placeholder
+//! Carries what items ask for in their outbox from the table's stream to the
+//! queues.
+//!
+//! Every record of a batch is handled, whatever becomes of the others, and the
+//! first one that failed is reported: the stream comes again from there. What
+//! follows it is then sent twice, which the receivers do not mind; and a record
+//! that never goes through holds up nobody until Lambda gives it up.
+
+mod record;
+
+use aws_lambda_events::event::dynamodb::Event;
+use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use boot::{Boot, BootError, ConfigError};
+use futures::{StreamExt, stream};
+use queue::{IssueMessage, MailMessage, Message, PaymentMessage, Queue};
+
+use record::Outgoing;
+
+/// What the function works with.
+#[derive(Clone)]
+pub struct State {
+    payments: Queue<PaymentMessage>,
+    issue: Queue<IssueMessage>,
+    mail: Queue<MailMessage>,
+}
+
+impl State {
+    /// Reads `PAYMENTS_QUEUE_URL`, `ISSUE_QUEUE_URL` and `MAIL_QUEUE_URL`.
+    pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        Ok(Self { payments: Queue::new(boot)?, issue: Queue::new(boot)?, mail: Queue::new(boot)? })
+    }
+}
+
+/// How many requests for later messages are under way at the same time.
+const LATER_AT_ONCE: usize = 8;
+
+/// The messages for one queue, each with the place of its record in the batch.
+type Placed<M> = Vec<(usize, M)>;
+
+/// Handles a batch of the table's stream.
+///
+/// # Errors
+/// Never: failures are reported record by record.
+pub async fn handle(state: State, event: Event) -> Result<DynamoDbEventResponse, BootError> {
+    let (mut payments, mut later, mut issue, mut mail) =
+        (Placed::new(), Placed::new(), Placed::new(), Placed::new());
+    let mut failed = Vec::new();
+    for (place, record) in event.records.iter().enumerate() {
+        match record::messages(&record.change) {
+            Ok(messages) => messages.into_iter().for_each(|message| match message {
+                Outgoing::Payment(message) => payments.push((place, message)),
+                Outgoing::PaymentLater(message) => later.push((place, message)),
+                Outgoing::Issue(message) => issue.push((place, message)),
+                Outgoing::Mail(message) => mail.push((place, *message)),
+            }),
+            Err(reason) => {
+                tracing::error!(event = record.event_id, reason, "a record's outbox does not read");
+                failed.push(place);
+            }
+        }
+    }
+    let sent = futures::join!(
+        send(&state.payments, payments),
+        send_later(&state.payments, later),
+        send(&state.issue, issue),
+        send(&state.mail, mail)
+    );
+    failed.extend([sent.0, sent.1, sent.2, sent.3].into_iter().flatten());
+
+    let mut response = DynamoDbEventResponse::default();
+    if let Some(first) = failed.into_iter().min() {
+        let mut failure = DynamoDbBatchItemFailure::default();
+        failure.item_identifier = event.records[first].change.sequence_number.clone();
+        response.batch_item_failures.push(failure);
+    }
+    Ok(response)
+}
+
+/// Sends the messages of one queue; gives the place of the first if they could
+/// not be sent.
+async fn send<M: Message>(queue: &Queue<M>, placed: Placed<M>) -> Option<usize> {
+    let (first, _) = placed.first()?;
+    let first = *first;
+    let messages: Vec<M> = placed.into_iter().map(|(_, message)| message).collect();
+    let error = queue.send_all(&messages).await.err()?;
+    tracing::error!(queue = M::QUEUE_URL, %error, "messages could not be sent");
+    Some(first)
+}
+
+/// Sends messages that are to arrive after a while; gives the place of the first
+/// that could not be sent.
+async fn send_later(queue: &Queue<PaymentMessage>, placed: Placed<PaymentMessage>) -> Option<usize> {
+    let failed = stream::iter(placed).map(|(place, message)| async move {
+        let error = queue.send_later(&message, record::ASK_AFTER).await.err()?;
+        tracing::error!(queue = PaymentMessage::QUEUE_URL, %error, "a message could not be sent");
+        Some(place)
+    });
+    failed
+        .buffer_unordered(LATER_AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .min()
+}

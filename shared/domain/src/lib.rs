@@ -18,6 +18,7 @@ pub mod user;
 pub mod seat;
 pub mod search;
 pub mod ticket;
+pub mod transfer;
 
 pub use error::{Error, FieldError, Kind, Result};
 pub use ids::*;

@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{AreaId, EventId, OrderId, SaleStageId, SessionId, TenantId, TicketId, Timestamp, UserId};
+use domain::{
+    AreaId, DeviceId, EventId, OrderId, SaleStageId, SessionId, TenantId, TicketId, Timestamp, TransferId, UserId,
+};
 
 /// The primary key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -205,6 +207,37 @@ pub fn promotion(tenant: TenantId, code: &str) -> Key {
 /// What the sort keys of promotions begin with.
 pub(crate) const PROMOTION_PREFIX: &str = "P#";
 
+/// A scanner of a tenant.
+pub fn device(tenant: TenantId, device: DeviceId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{DEVICE_PREFIX}{}", device.suffix()))
+}
+
+/// What the sort keys of scanners begin with.
+pub(crate) const DEVICE_PREFIX: &str = "DEV#";
+
+/// A transfer, under its sender and, once accepted, under its receiver.
+pub fn transfer(user: UserId, transfer: TransferId) -> Key {
+    Key::new(user_partition(user), format!("{TRANSFER_PREFIX}{}", transfer.suffix()))
+}
+
+/// Whose transfer an item is, if it is one.
+pub fn parse_transfer(key: &Key) -> Option<(UserId, TransferId)> {
+    let user = UserId::from_suffix(key.pk.strip_prefix("U#")?).ok()?;
+    let transfer = TransferId::from_suffix(key.sk.strip_prefix(TRANSFER_PREFIX)?).ok()?;
+    Some((user, transfer))
+}
+
+/// What the sort keys of transfers begin with.
+pub(crate) const TRANSFER_PREFIX: &str = "X#";
+
+/// Points from a holder to a ticket that stands in somebody else's order.
+pub fn received(user: UserId, ticket: TicketId) -> Key {
+    Key::new(user_partition(user), format!("{RECEIVED_PREFIX}{}", ticket.suffix()))
+}
+
+/// What the sort keys of [`received`] begin with.
+pub(crate) const RECEIVED_PREFIX: &str = "TK#";
+
 /// The record of a request that must not be carried out twice. `scope` says who
 /// sent it and to which route.
 pub fn idempotency(scope: &str, key: &str) -> Key {
@@ -215,3 +248,12 @@ pub fn idempotency(scope: &str, key: &str) -> Key {
 pub(crate) fn key_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
+
+/// Points from a tenant to somebody who works for it. The role itself stands in
+/// the user's own item.
+pub fn staff(tenant: TenantId, user: UserId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{STAFF_PREFIX}{}", user.suffix()))
+}
+
+/// What the sort keys of [`staff`] begin with.
+pub(crate) const STAFF_PREFIX: &str = "M#";

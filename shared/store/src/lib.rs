@@ -6,10 +6,13 @@
 
 pub mod allotment;
 mod area;
+mod device;
 mod event;
 mod failure;
 mod fingerprint;
 mod fresh;
+mod gate;
+mod holding;
 mod idempotency;
 mod items;
 pub mod keys;
@@ -21,6 +24,7 @@ mod session;
 #[cfg(test)]
 mod testing;
 pub mod throttle;
+mod transfer;
 mod user;
 
 use std::sync::Arc;
@@ -28,13 +32,17 @@ use std::sync::Arc;
 use boot::{Boot, ConfigError};
 
 pub use area::PlacesChange;
+pub use device::{Device, MAX_DEVICES};
 pub use event::{EventSheet, Show};
 pub use failure::{Failure, OnRefused};
 pub use fingerprint::Fingerprints;
 pub use fresh::Fresh;
+pub use gate::{Closed, Gate, GateCursor, GateError, GateSummary, Redemption, Scan};
+pub use holding::{HoldRequest, Settled};
 pub use idempotency::Once;
 pub use items::{Listing, Versioned};
 pub use link::{Link, LinkGrant};
+pub use transfer::Received;
 
 /// A handle on the table; cheap to clone.
 #[derive(Clone, Debug)]

@@ -1,0 +1,113 @@
+//! What one record of the stream asks for.
+
+use std::time::Duration;
+
+use aws_lambda_events::event::dynamodb::StreamRecord;
+use domain::{OrderId, TransferId, UserId};
+use queue::{IssueMessage, LinkMail, Mail, MailMessage, Outbox, PaymentMessage};
+use serde_dynamo::AttributeValue;
+use store::keys::{self, Key};
+
+/// How long a gateway has to tell us what became of a payment before we ask. Most
+/// buyers are done by then, and their holds still live.
+pub(crate) const ASK_AFTER: Duration = Duration::from_secs(180);
+
+/// A message and the queue that it is for.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Outgoing {
+    Payment(PaymentMessage),
+    /// For the payments queue, after [`ASK_AFTER`].
+    PaymentLater(PaymentMessage),
+    Issue(IssueMessage),
+    Mail(Box<MailMessage>),
+}
+
+/// The messages that a record asks for: none if the item carries no outbox.
+pub(crate) fn messages(change: &StreamRecord) -> Result<Vec<Outgoing>, String> {
+    let Some(AttributeValue::S(text)) = change.new_image.inner().get("ob") else { return Ok(Vec::new()) };
+    let outbox = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let part = |name| match change.keys.inner().get(name) {
+        Some(AttributeValue::S(text)) => Ok(text.as_str()),
+        _ => Err(format!("the record has no {name}")),
+    };
+    of_item(&Key::new(part("PK")?, part("SK")?), outbox)
+}
+
+fn of_item(key: &Key, outbox: Outbox) -> Result<Vec<Outgoing>, String> {
+    Ok(match outbox {
+        Outbox::Tickets => {
+            let (user, order) = order(key)?;
+            vec![Outgoing::Issue(IssueMessage::Tickets { user, order })]
+        }
+        Outbox::AwaitPayment => {
+            let (user, order) = order(key)?;
+            vec![Outgoing::PaymentLater(PaymentMessage::Reconcile { user, order, round: 0 })]
+        }
+        Outbox::Refund { news } => {
+            let (user, order) = order(key)?;
+            let refund = Outgoing::Payment(PaymentMessage::Refund { user, order });
+            let news = news.map(|news| Outgoing::Issue(IssueMessage::News { user, order, news }));
+            [refund].into_iter().chain(news).collect()
+        }
+        Outbox::News { news } => {
+            let (user, order) = order(key)?;
+            vec![Outgoing::Issue(IssueMessage::News { user, order, news })]
+        }
+        Outbox::Link { to, language, purpose, sealed_token, expires_at } => {
+            let mail = Mail::Link(LinkMail { purpose, sealed_token, expires_at });
+            let message = MailMessage { to, language, reply_to: None, mail, images: Vec::new() };
+            vec![Outgoing::Mail(Box::new(message))]
+        }
+        Outbox::TransferOffered => {
+            let (from, transfer) = transfer(key)?;
+            vec![Outgoing::Issue(IssueMessage::TransferOffered { from, transfer })]
+        }
+        Outbox::TransferAccepted => {
+            let (from, transfer) = transfer(key)?;
+            vec![Outgoing::Issue(IssueMessage::TransferAccepted { from, transfer })]
+        }
+    })
+}
+
+fn order(key: &Key) -> Result<(UserId, OrderId), String> {
+    keys::parse_order(key).ok_or_else(|| format!("{key:?} is not an order's"))
+}
+
+fn transfer(key: &Key) -> Result<(UserId, TransferId), String> {
+    keys::parse_transfer(key).ok_or_else(|| format!("{key:?} is not a transfer's"))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lambda_events::event::dynamodb::Event;
+
+    use super::*;
+
+    /// A line for each message or failure.
+    fn sent(event: &str) -> String {
+        let event: Event = serde_json::from_str(event).expect("an event");
+        let line = |message: Outgoing| match message {
+            Outgoing::Payment(message) => format!("payments {}", serde_json::json!(message)),
+            Outgoing::PaymentLater(message) => format!("payments, later {}", serde_json::json!(message)),
+            Outgoing::Issue(message) => format!("issue {}", serde_json::json!(message)),
+            Outgoing::Mail(message) => format!("mail {}", serde_json::json!(message)),
+        };
+        let lines = event.records.iter().flat_map(|record| match messages(&record.change) {
+            Ok(messages) => messages.into_iter().map(line).collect(),
+            Err(reason) => vec![format!("failed: {reason}")],
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_paid_order_goes_to_the_issuer() {
+        let sent = sent(include_str!("../../../events/relay/paid-order.json"));
+        insta::assert_snapshot!(sent, @"");
+    }
+
+    #[test]
+    fn every_outbox_finds_its_queue_and_poison_is_told_apart() {
+        let sent = sent(include_str!("../../../events/relay/mixed.json"));
+        insta::assert_snapshot!(sent, @"");
+    }
+}

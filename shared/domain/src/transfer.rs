@@ -1,0 +1,267 @@
+//! Handing a ticket on: `initiated ─accept→ accepted`,
+//! `initiated ─cancel or expiry→ over`.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use uuid::Uuid;
+
+use crate::event::Event;
+use crate::order::{Order, Person, Ticket, TicketState};
+use crate::{Error, EventId, Result, TicketId, TransferId, UserId};
+
+/// How often one ticket may change hands: enough for friends, too little for a trade.
+pub const MAX_TRANSFERS_PER_TICKET: u16 = 3;
+/// How long an offer stands.
+const OFFER: SignedDuration = SignedDuration::from_hours(72);
+
+/// How far a transfer is, as it was written down; see [`Transfer::state_at`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferState {
+    /// The receiver has the link and has not decided.
+    Initiated,
+    /// The receiver has the ticket.
+    Accepted,
+    /// The sender took the offer back.
+    Cancelled,
+    /// Nobody accepted in time.
+    Expired,
+}
+
+/// The offer of a ticket from one person to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// The transfer's id.
+    pub id: TransferId,
+    /// Who offers.
+    pub from: UserId,
+    /// Who offers, as the receiver sees it.
+    pub sender: Person,
+    /// Where the offer went.
+    pub to_email: String,
+    /// Who accepted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<UserId>,
+    /// Who accepted it, as mails address them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receiver: Option<Person>,
+    /// The ticket.
+    pub ticket: TicketId,
+    /// The serial of the code that the offer takes out of use.
+    pub serial: u16,
+    /// Whose order the ticket belongs to.
+    pub buyer: UserId,
+    /// The event.
+    pub event: EventId,
+    /// What the sender says about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How far it is.
+    pub state: TransferState,
+    /// When it was offered.
+    pub created_at: Timestamp,
+    /// When the offer ends.
+    pub expires_at: Timestamp,
+    /// When it was accepted or cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<Timestamp>,
+}
+
+/// Checks that `ticket` of `event` can change hands at `now`, as far as its
+/// order knows; whether it was used, its gate knows.
+pub fn transferable(event: &Event, ticket: &Ticket<'_>, now: Timestamp) -> Result<()> {
+    if ticket.refunded {
+        return Err(Error::conflict(
+            "ticket_revoked",
+            "This ticket was refunded; it is worth nothing any more.",
+        ));
+    }
+    if now >= event.starts_at {
+        return Err(Error::conflict(
+            "event_started",
+            "The event has begun; its tickets can not change hands any more.",
+        ));
+    }
+    if ticket.serial >= MAX_TRANSFERS_PER_TICKET {
+        return Err(Error::conflict(
+            "too_many_transfers",
+            "This ticket has changed hands too often already. Ask the organiser.",
+        ));
+    }
+    Ok(())
+}
+
+impl Transfer {
+    /// An offer made at `now` of a ticket that is [`transferable`].
+    pub fn offer(
+        event: &Event,
+        order: &Order,
+        ticket: &Ticket<'_>,
+        sender: Person,
+        to_email: String,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: TransferId::generate(now),
+            from: ticket.holder,
+            sender,
+            to_email,
+            to: None,
+            receiver: None,
+            ticket: ticket.id,
+            serial: ticket.serial,
+            buyer: order.user,
+            event: event.id,
+            reason: None,
+            state: TransferState::Initiated,
+            created_at: now,
+            expires_at: (now + OFFER).min(event.starts_at),
+            decided_at: None,
+        }
+    }
+
+    /// The state as it is at `now`: an offer that ran out is over, whether or not
+    /// anybody wrote that down.
+    pub fn state_at(&self, now: Timestamp) -> TransferState {
+        match self.state {
+            TransferState::Initiated if now >= self.expires_at => TransferState::Expired,
+            state => state,
+        }
+    }
+
+    /// Checks that somebody may accept or cancel the offer at `now`.
+    pub fn open(&self, now: Timestamp) -> Result<()> {
+        match self.state_at(now) {
+            TransferState::Initiated => Ok(()),
+            TransferState::Accepted => {
+                Err(Error::conflict("transfer_accepted", "This ticket was accepted already."))
+            }
+            TransferState::Cancelled => {
+                Err(Error::gone("transfer_cancelled", "The sender took this offer back."))
+            }
+            TransferState::Expired => Err(Error::gone(
+                "transfer_expired",
+                "This offer has run out. Ask its sender to offer the ticket again.",
+            )),
+        }
+    }
+
+    /// The transfer and the order as they are once `to` accepts at `now`. Whoever
+    /// has the link may: it was mailed to one address, and people have several.
+    ///
+    /// # Errors
+    /// If the ticket is not the sender's any more, or was refunded.
+    pub fn accept(
+        &self,
+        order: &Order,
+        (to, receiver): (UserId, Person),
+        now: Timestamp,
+    ) -> Result<(Self, Order)> {
+        self.open(now)?;
+        let ticket = order.tickets().find(|ticket| ticket.id == self.ticket);
+        let ticket = ticket.filter(|ticket| {
+            ticket.holder == self.from && ticket.serial == self.serial && !ticket.refunded && to != self.from
+        });
+        let Some(ticket) = ticket else {
+            return Err(Error::conflict(
+                "ticket_changed",
+                "This ticket is not its sender's to give any more.",
+            ));
+        };
+        let state = TicketState {
+            serial: self.serial + 1,
+            refunded: false,
+            holder: Some(to).filter(|holder| *holder != order.user),
+        };
+        let index = ticket.index;
+        let mut after = order.clone();
+        after.tickets.insert(index, state);
+        after.version += 1;
+        let transfer = Self {
+            state: TransferState::Accepted,
+            to: Some(to),
+            receiver: Some(receiver),
+            decided_at: Some(now),
+            ..self.clone()
+        };
+        Ok((transfer, after))
+    }
+}
+
+/// What the link in an offer carries: which transfer, and that we sent it.
+///
+/// The text is 64 characters of base64url: 16 bytes sender, 16 bytes transfer,
+/// and the first 16 bytes of an HMAC-SHA-256 over them. So the link needs no
+/// item, and the table holds nothing with which an offer could be accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransferToken {
+    /// Who offers.
+    pub from: UserId,
+    /// The transfer.
+    pub transfer: TransferId,
+}
+
+const SIGNED_BYTES: usize = 32;
+const TOKEN_BYTES: usize = SIGNED_BYTES + 16;
+
+impl TransferToken {
+    /// The length of the text in characters.
+    pub const LENGTH: usize = TOKEN_BYTES / 3 * 4;
+
+    /// The text, signed with `key`.
+    pub fn encode(&self, key: &[u8; 32]) -> String {
+        let mut bytes = [0; TOKEN_BYTES];
+        bytes[..16].copy_from_slice(self.from.uuid().as_bytes());
+        bytes[16..SIGNED_BYTES].copy_from_slice(self.transfer.uuid().as_bytes());
+        let mac = mac(key, &bytes[..SIGNED_BYTES]).finalize().into_bytes();
+        bytes[SIGNED_BYTES..].copy_from_slice(&mac[..TOKEN_BYTES - SIGNED_BYTES]);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Reads what [`TransferToken::encode`] wrote with the same key.
+    pub fn decode(text: &str, key: &[u8; 32]) -> Option<Self> {
+        let mut bytes = [0; TOKEN_BYTES];
+        if text.len() != Self::LENGTH || URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()? != TOKEN_BYTES {
+            return None;
+        }
+        let (signed, signature) = bytes.split_at(SIGNED_BYTES);
+        mac(key, signed).verify_truncated_left(signature).ok()?;
+        Some(Self {
+            from: UserId::from_uuid(Uuid::from_slice(&signed[..16]).ok()?),
+            transfer: TransferId::from_uuid(Uuid::from_slice(&signed[16..]).ok()?),
+        })
+    }
+}
+
+fn mac(key: &[u8; 32], signed: &[u8]) -> Hmac<Sha256> {
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(b"taquilla transfer\0");
+    mac.update(signed);
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_opens_with_its_key_only_and_no_changed_one_does() {
+        let now = Timestamp::UNIX_EPOCH;
+        let token = TransferToken { from: UserId::generate(now), transfer: TransferId::generate(now) };
+        let text = token.encode(&[1; 32]);
+        assert_eq!(text.len(), TransferToken::LENGTH);
+        assert_eq!(TransferToken::decode(&text, &[1; 32]), Some(token));
+        assert_eq!(TransferToken::decode(&text, &[2; 32]), None);
+        for at in 0..text.len() {
+            let other = if &text[at..=at] == "A" { "B" } else { "A" };
+            let changed = format!("{}{other}{}", &text[..at], &text[at + 1..]);
+            assert_eq!(TransferToken::decode(&changed, &[1; 32]), None, "{changed}");
+        }
+        assert_eq!(TransferToken::decode("", &[1; 32]), None);
+    }
+}

@@ -1,0 +1,651 @@
+//! Gates: what decides whether a ticket still admits.
+//!
+//! A ticket's code is signed, so a gate has nothing to say until something
+//! happens: the ticket is redeemed, revoked, or its code replaced. Then there is
+//! one item for it, and every change is one conditional write without a read.
+//! Gates of one event spread over [`SHARDS`] partitions: a stadium's doors may
+//! redeem 16,000 tickets in a second.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use domain::order::Order;
+use domain::{DeviceId, Error, EventId, TicketId, Timestamp, UserId};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Item;
+use crate::items::{from_item, number, string};
+use crate::keys::{self, SHARDS};
+use crate::{Failure, Store};
+
+/// The gates of one page of [`Store::gates`].
+const PAGE: i32 = 1000;
+
+/// A look at a ticket at the door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    /// Names the scan: the same one sent again gets the same answer.
+    pub nonce: String,
+    /// Who scanned.
+    pub by: UserId,
+    /// With which paired scanner.
+    pub device: Option<DeviceId>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What became of a scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redemption {
+    /// Its holder may enter: this scan is the one that redeemed the ticket, at
+    /// this time.
+    Admitted(Timestamp),
+    /// Its holder may not.
+    Refused(Closed),
+}
+
+/// Why a ticket does not admit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Closed {
+    /// Its holder is in already, since this scan.
+    Used(Scan),
+    /// It was refunded.
+    Revoked(Timestamp),
+    /// The code is not the ticket's latest: it was transferred or issued again.
+    Superseded,
+}
+
+/// Why a gate did not change.
+#[derive(Debug)]
+pub enum GateError {
+    /// The ticket is used, revoked, or has another code by now.
+    Closed(Closed),
+    /// The table failed, or the order changed meanwhile.
+    Failure(Failure),
+}
+
+impl From<Failure> for GateError {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<GateError> for Error {
+    fn from(error: GateError) -> Self {
+        match error {
+            GateError::Closed(Closed::Used(scan)) => {
+                Self::conflict("ticket_used", "This ticket was used at the door already.")
+                    .with("used_at", scan.at.to_string())
+            }
+            GateError::Closed(Closed::Revoked(_)) => {
+                Self::conflict("ticket_revoked", "This ticket was refunded; it is worth nothing any more.")
+            }
+            GateError::Closed(Closed::Superseded) => {
+                Self::conflict("ticket_changed", "This ticket has another holder by now.")
+            }
+            GateError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+/// A gate as the table has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    /// When the ticket was redeemed, in milliseconds.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    used_at: Option<i64>,
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    nonce: Option<String>,
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    by: Option<UserId>,
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    device: Option<DeviceId>,
+    /// When the ticket was revoked, in milliseconds.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<i64>,
+    /// The serial of the ticket's latest code.
+    #[serde(rename = "s", default)]
+    serial: u16,
+}
+
+impl Record {
+    fn read(item: Option<Item>) -> Result<Self, Failure> {
+        item.map_or_else(|| Ok(Self::default()), from_item)
+    }
+
+    /// Why a code with this serial does not admit, if it does not.
+    fn closed(&self, serial: u16) -> Result<Option<Closed>, Failure> {
+        if self.serial != serial {
+            return Ok(Some(Closed::Superseded));
+        }
+        if let Some(at) = self.revoked_at {
+            return Ok(Some(Closed::Revoked(time(at)?)));
+        }
+        Ok(self.scan()?.map(Closed::Used))
+    }
+
+    fn scan(&self) -> Result<Option<Scan>, Failure> {
+        let Some(at) = self.used_at else { return Ok(None) };
+        let missing = || Failure::unreadable("a redemption without its scan");
+        Ok(Some(Scan {
+            nonce: self.nonce.clone().ok_or_else(missing)?,
+            by: self.by.ok_or_else(missing)?,
+            device: self.device,
+            at: time(at)?,
+        }))
+    }
+}
+
+fn time(millisecond: i64) -> Result<Timestamp, Failure> {
+    Timestamp::from_millisecond(millisecond).map_err(Failure::unreadable)
+}
+
+/// The condition under which a ticket is untouched and `:serial` its latest code.
+fn open(serial: u16) -> &'static str {
+    // A gate that was never written has no `s`, and stands for the first code.
+    if serial == 0 {
+        "attribute_not_exists(u) AND attribute_not_exists(r) AND (attribute_not_exists(s) OR s = :serial)"
+    } else {
+        "attribute_not_exists(u) AND attribute_not_exists(r) AND s = :serial"
+    }
+}
+
+/// What refused a transaction: the gate of the ticket, whose old item it then
+/// is, or something else that changed meanwhile.
+pub(crate) fn why_closed(item: Option<Item>, serial: u16) -> Result<GateError, Failure> {
+    let closed = item.map(|item| Record::read(Some(item))?.closed(serial)).transpose()?.flatten();
+    Ok(closed.map_or(GateError::Failure(Failure::Refused(None)), GateError::Closed))
+}
+
+/// A gate that differs from that of an untouched ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gate {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// When it was redeemed.
+    pub used_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// The serial of its latest code.
+    pub serial: u16,
+}
+
+/// Where to go on in the list of an event's gates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GateCursor {
+    shard: u16,
+    after: Option<TicketId>,
+}
+
+impl GateCursor {
+    /// The first page.
+    pub const START: Self = Self { shard: 0, after: None };
+}
+
+impl std::fmt::Display for GateCursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.shard)?;
+        self.after.map_or(Ok(()), |ticket| write!(f, ".{}", ticket.suffix()))
+    }
+}
+
+impl std::str::FromStr for GateCursor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let problem = "Must be the `next_cursor` of an earlier page, unchanged.";
+        let (shard, after) = match text.split_once('.') {
+            Some((shard, after)) => (shard, Some(TicketId::from_suffix(after).map_err(|_| problem)?)),
+            None => (text, None),
+        };
+        let shard = shard.parse().ok().filter(|shard| *shard < SHARDS).ok_or(problem)?;
+        Ok(Self { shard, after })
+    }
+}
+
+/// How the doors of an event stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GateSummary {
+    /// Redeemed tickets.
+    pub admitted: u32,
+    /// Refunded tickets.
+    pub revoked: u32,
+    /// Tickets with another code than their first.
+    pub reissued: u32,
+    /// When the latest ticket was redeemed.
+    pub last_at: Option<Timestamp>,
+    /// Redeemed tickets by minute (seconds since 1970, divided by 60).
+    pub by_minute: BTreeMap<i64, u32>,
+}
+
+impl GateSummary {
+    fn add(&mut self, record: &Record) -> Result<(), Failure> {
+        self.revoked += u32::from(record.revoked_at.is_some());
+        self.reissued += u32::from(record.serial > 0);
+        if let Some(used) = record.used_at {
+            self.admitted += 1;
+            self.last_at = self.last_at.max(Some(time(used)?));
+            *self.by_minute.entry(used.div_euclid(60_000)).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    fn merge(mut self, other: Self) -> Self {
+        self.admitted += other.admitted;
+        self.revoked += other.revoked;
+        self.reissued += other.reissued;
+        self.last_at = self.last_at.max(other.last_at);
+        for (minute, count) in other.by_minute {
+            *self.by_minute.entry(minute).or_default() += count;
+        }
+        self
+    }
+}
+
+impl Store {
+    /// Lets the holder of a ticket in, once. One conditional write, no read.
+    pub async fn redeem(
+        &self,
+        event: EventId,
+        ticket: TicketId,
+        serial: u16,
+        scan: &Scan,
+    ) -> Result<Redemption, Failure> {
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(keys::gate(event, ticket).attributes()))
+            .condition_expression(open(serial))
+            .expression_attribute_values(":serial", number(serial))
+            .expression_attribute_values(":at", number(scan.at.as_millisecond()))
+            .expression_attribute_values(":nonce", string(&scan.nonce))
+            .expression_attribute_values(":by", string(scan.by.to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        update = match scan.device {
+            Some(device) => update
+                .update_expression("SET u = :at, n = :nonce, b = :by, d = :device")
+                .expression_attribute_values(":device", string(device.to_string())),
+            None => update.update_expression("SET u = :at, n = :nonce, b = :by"),
+        };
+        match update.send().await.map_err(Failure::from) {
+            Ok(_) => Ok(Redemption::Admitted(scan.at)),
+            Err(Failure::Refused(item)) => {
+                let gate = Record::read(item)?;
+                match gate.closed(serial)? {
+                    Some(Closed::Used(first)) if first.nonce == scan.nonce => {
+                        Ok(Redemption::Admitted(first.at))
+                    }
+                    Some(closed) => Ok(Redemption::Refused(closed)),
+                    None => Err(Failure::Fault("a gate was closed for no reason".to_owned())),
+                }
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Replaces a paid order, as [`Store::update_order`] does, and in the same
+    /// transaction makes these of its tickets worthless.
+    ///
+    /// # Errors
+    /// [`Closed::Used`] if one of them was used at the door: then nothing changes.
+    pub async fn revoke_tickets(
+        &self,
+        order: &Order,
+        tickets: &[TicketId],
+        outbox: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), GateError> {
+        let mut writes = vec![self.update_order_part(order, outbox)?];
+        for ticket in tickets {
+            let update = Update::builder()
+                .table_name(&*self.table)
+                .set_key(Some(keys::gate(order.event, *ticket).attributes()))
+                .update_expression("SET r = if_not_exists(r, :now)")
+                .condition_expression("attribute_not_exists(u)")
+                .expression_attribute_values(":now", number(now.as_millisecond()))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .build()
+                .map_err(Failure::unreadable)?;
+            writes.push(TransactWriteItem::builder().update(update).build());
+        }
+        match self.transact(writes).await {
+            Err(Failure::Refused(Some(item))) => match Record::read(Some(item))?.scan()? {
+                Some(scan) => Err(GateError::Closed(Closed::Used(scan))),
+                None => Err(Failure::Refused(None).into()),
+            },
+            // The order is not as it was read, or the transaction was ours and
+            // its answer got lost.
+            Err(Failure::Refused(None)) => match self.order(order.user, order.id).await? {
+                Some(current) if current == *order => Ok(()),
+                _ => Err(Failure::Refused(None).into()),
+            },
+            other => Ok(other?),
+        }
+    }
+
+    /// The part of a transaction that gives a ticket its next code, so that the
+    /// one with `serial` is worth nothing any more.
+    pub(crate) fn rotate_part(
+        &self,
+        event: EventId,
+        ticket: TicketId,
+        serial: u16,
+    ) -> Result<TransactWriteItem, Failure> {
+        let update = Update::builder()
+            .table_name(&*self.table)
+            .set_key(Some(keys::gate(event, ticket).attributes()))
+            .update_expression("SET s = :next")
+            .condition_expression(open(serial))
+            .expression_attribute_values(":serial", number(serial))
+            .expression_attribute_values(":next", number(serial + 1))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Why the code with `serial` of a ticket does not admit, if it does not.
+    /// Half a read unit; may be a moment behind.
+    pub async fn gate(
+        &self,
+        event: EventId,
+        ticket: TicketId,
+        serial: u16,
+    ) -> Result<Option<Closed>, Failure> {
+        Record::read(self.get_item(&keys::gate(event, ticket), false).await?)?.closed(serial)
+    }
+
+    /// A page of the gates of an event, and where to go on.
+    pub async fn gates(
+        &self,
+        event: EventId,
+        from: GateCursor,
+    ) -> Result<(Vec<Gate>, Option<GateCursor>), Failure> {
+        let GateCursor { shard, after } = from;
+        let start = after.map(|ticket| keys::Key::new(keys::gate_partition(event, shard), ticket.suffix()));
+        let answer = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("PK = :pk")
+            .expression_attribute_values(":pk", string(keys::gate_partition(event, shard)))
+            .projection_expression("SK, u, r, s")
+            .set_exclusive_start_key(start.map(|key| key.attributes()))
+            .limit(PAGE)
+            .send()
+            .await?;
+        let gate = |mut item: Item| {
+            let Some(AttributeValue::S(sk)) = item.remove("SK") else {
+                return Err(Failure::unreadable("a gate without its key"));
+            };
+            let record: Record = from_item(item)?;
+            Ok(Gate {
+                ticket: TicketId::from_suffix(&sk).map_err(Failure::unreadable)?,
+                used_at: record.used_at.map(time).transpose()?,
+                revoked_at: record.revoked_at.map(time).transpose()?,
+                serial: record.serial,
+            })
+        };
+        let gates: Vec<Gate> =
+            answer.items.unwrap_or_default().into_iter().map(gate).collect::<Result<_, _>>()?;
+        let next = match (answer.last_evaluated_key, gates.last()) {
+            (Some(_), Some(last)) => Some(GateCursor { shard, after: Some(last.ticket) }),
+            _ => Some(GateCursor { shard: shard + 1, after: None }).filter(|next| next.shard < SHARDS),
+        };
+        Ok((gates, next))
+    }
+
+    /// How the doors of an event stand. Reads all of its gates: half a read unit
+    /// for about 30 of them.
+    pub async fn gate_summary(&self, event: EventId) -> Result<GateSummary, Failure> {
+        let shards = try_join_all((0..SHARDS).map(|shard| self.shard_summary(event, shard))).await?;
+        Ok(shards.into_iter().fold(GateSummary::default(), GateSummary::merge))
+    }
+
+    async fn shard_summary(&self, event: EventId, shard: u16) -> Result<GateSummary, Failure> {
+        let (mut summary, mut start) = (GateSummary::default(), None);
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&*self.table)
+                .key_condition_expression("PK = :pk")
+                .expression_attribute_values(":pk", string(keys::gate_partition(event, shard)))
+                .projection_expression("u, r, s")
+                .set_exclusive_start_key(start)
+                .send()
+                .await?;
+            for item in answer.items.unwrap_or_default() {
+                summary.add(&from_item(item)?)?;
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(summary);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use domain::event::Language;
+    use domain::order::{OrderLine, OrderStatus, Person};
+    use domain::{AreaId, Currency, OrderId, TenantId};
+
+    use super::*;
+    use crate::testing::{at_once, store};
+
+    pub(crate) fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + second).expect("in range")
+    }
+
+    /// A paid order of two tickets.
+    pub(crate) fn paid_order() -> Order {
+        let line = OrderLine {
+            area: AreaId::generate(at(0)),
+            quantity: 2,
+            seats: Vec::new(),
+            stage: None,
+            base: 2000,
+            stage_adjustment: 0,
+            promotion: 0,
+            fee: 0,
+            vat: 0,
+            total: 2000,
+        };
+        Order {
+            id: OrderId::generate(at(0)),
+            user: UserId::generate(at(0)),
+            tenant: TenantId::generate(at(0)),
+            event: EventId::generate(at(0)),
+            status: OrderStatus::Paid,
+            currency: Currency::CLP,
+            lines: vec![line],
+            total: 2000,
+            buyer: Person { email: "ana@example.com".to_owned(), name: "Ana".to_owned() },
+            language: Language::Es,
+            attendees: Vec::new(),
+            holdings: Vec::new(),
+            expires_at: at(600),
+            paid_at: Some(at(0)),
+            payments: Vec::new(),
+            tickets: BTreeMap::new(),
+            promotion_code: None,
+            idempotency: None,
+            mailed_at: None,
+            version: 1,
+        }
+    }
+
+    pub(crate) fn scan(nonce: &str, second: i64) -> Scan {
+        Scan { nonce: nonce.to_owned(), by: UserId::generate(at(0)), device: None, at: at(second) }
+    }
+
+    fn ticket() -> (EventId, TicketId) {
+        (EventId::generate(at(0)), OrderId::generate(at(0)).ticket(0))
+    }
+
+    #[tokio::test]
+    async fn a_ticket_admits_once_and_a_repeated_scan_gets_its_answer_again() {
+        let store = store().await;
+        let (event, ticket) = ticket();
+        let device = DeviceId::generate(at(0));
+        let first = Scan { device: Some(device), ..scan("a", 1) };
+        let redeem = |serial, scan| {
+            let store = &store;
+            async move { store.redeem(event, ticket, serial, &scan).await.expect("answers") }
+        };
+        assert_eq!(
+            redeem(1, scan("x", 0)).await,
+            Redemption::Refused(Closed::Superseded),
+            "no such code yet"
+        );
+        assert_eq!(redeem(0, first.clone()).await, Redemption::Admitted(at(1)));
+        assert_eq!(redeem(0, Scan { at: at(2), ..first.clone() }).await, Redemption::Admitted(at(1)));
+        assert_eq!(redeem(0, scan("b", 3)).await, Redemption::Refused(Closed::Used(first)));
+        assert!(matches!(store.gate(event, ticket, 0).await, Ok(Some(Closed::Used(_)))));
+    }
+
+    #[tokio::test]
+    async fn an_old_code_is_refused_and_the_new_one_admits() {
+        let store = store().await;
+        let (event, ticket) = ticket();
+        assert_eq!(store.gate(event, ticket, 0).await.expect("answers"), None);
+        for serial in 0..2 {
+            let rotate = vec![store.rotate_part(event, ticket, serial).expect("complete")];
+            store.transact(rotate).await.expect("rotated");
+        }
+        for old in [0, 1, 3] {
+            let refused = store.redeem(event, ticket, old, &scan("a", 0)).await.expect("answers");
+            assert_eq!(refused, Redemption::Refused(Closed::Superseded));
+        }
+        let rotate = vec![store.rotate_part(event, ticket, 1).expect("complete")];
+        assert!(matches!(store.transact(rotate).await, Err(Failure::Refused(Some(_)))), "not twice");
+        assert_eq!(
+            store.redeem(event, ticket, 2, &scan("a", 5)).await.expect("answers"),
+            Redemption::Admitted(at(5))
+        );
+        let rotate = vec![store.rotate_part(event, ticket, 2).expect("complete")];
+        assert!(matches!(store.transact(rotate).await, Err(Failure::Refused(Some(_)))), "not when used");
+    }
+
+    #[tokio::test]
+    async fn of_many_scans_at_once_exactly_one_admits() {
+        let store = store().await;
+        let (event, ticket) = ticket();
+        let results = at_once(64, |index| {
+            let (store, scan) = (store.clone(), scan(&format!("nonce-{index}"), index as i64));
+            async move { store.redeem(event, ticket, 0, &scan).await.expect("answers") }
+        })
+        .await;
+        let admitted: Vec<_> = results
+            .iter()
+            .filter_map(|result| match result {
+                Redemption::Admitted(at) => Some(*at),
+                Redemption::Refused(_) => None,
+            })
+            .collect();
+        assert_eq!(admitted.len(), 1);
+        for result in &results {
+            if let Redemption::Refused(closed) = result {
+                assert!(matches!(closed, Closed::Used(first) if first.at == admitted[0]), "{closed:?}");
+            }
+        }
+    }
+
+    /// What [`Store::redeem`] would be without its condition: look, then write.
+    async fn redeem_unguarded(store: &Store, event: EventId, ticket: TicketId, scan: &Scan) -> bool {
+        if store.gate(event, ticket, 0).await.expect("answers").is_some() {
+            return false;
+        }
+        let write = store
+            .client
+            .update_item()
+            .table_name(&*store.table)
+            .set_key(Some(keys::gate(event, ticket).attributes()))
+            .update_expression("SET u = :at, n = :nonce, b = :by")
+            .expression_attribute_values(":at", number(scan.at.as_millisecond()))
+            .expression_attribute_values(":nonce", string(&scan.nonce))
+            .expression_attribute_values(":by", string(scan.by.to_string()));
+        write.send().await.expect("written");
+        true
+    }
+
+    #[tokio::test]
+    async fn without_the_condition_the_same_race_admits_several() {
+        let store = store().await;
+        let (event, ticket) = ticket();
+        let admitted = at_once(64, |index| {
+            let (store, scan) = (store.clone(), scan(&format!("nonce-{index}"), 0));
+            async move { redeem_unguarded(&store, event, ticket, &scan).await }
+        })
+        .await;
+        assert!(admitted.iter().filter(|admitted| **admitted).count() > 1, "the race test proves nothing");
+    }
+
+    #[tokio::test]
+    async fn tickets_are_refunded_together_and_never_after_use() {
+        let store = store().await;
+        let order = paid_order();
+        let [one, two] = [order.id.ticket(0), order.id.ticket(1)];
+        store.create_order(&order, None).await.expect("created");
+        let after = Order { version: 2, status: OrderStatus::Refunded, ..order.clone() };
+
+        store.redeem(order.event, two, 0, &scan("a", 5)).await.expect("answers");
+        let refused = store.revoke_tickets(&after, &[one, two], None, at(6)).await.expect_err("one is used");
+        assert_eq!(Error::from(refused).code(), "ticket_used");
+        assert_eq!(store.gate(order.event, one, 0).await.expect("answers"), None, "nothing changed");
+        assert_eq!(store.order(order.user, order.id).await.expect("read"), Some(order.clone()));
+
+        let stale = Order { version: 3, ..after.clone() };
+        let refused = store.revoke_tickets(&stale, &[one], None, at(7)).await.expect_err("another version");
+        assert_eq!(Error::from(refused).code(), "changed_meanwhile");
+        for _ in 0..2 {
+            store.revoke_tickets(&after, &[one], None, at(8)).await.expect("revoked, also when repeated");
+        }
+        assert_eq!(
+            store.redeem(order.event, one, 0, &scan("b", 9)).await.expect("answers"),
+            Redemption::Refused(Closed::Revoked(at(8)))
+        );
+    }
+
+    #[tokio::test]
+    async fn the_summary_and_the_list_have_every_gate() {
+        let store = store().await;
+        let event = EventId::generate(at(0));
+        let mut tickets = Vec::new();
+        for index in 0..40 {
+            let ticket = OrderId::generate(at(index)).ticket(0);
+            store.redeem(event, ticket, 0, &scan("a", index * 30)).await.expect("answers");
+            tickets.push(ticket);
+        }
+        let rotated = OrderId::generate(at(0)).ticket(1);
+        let rotate = vec![store.rotate_part(event, rotated, 0).expect("complete")];
+        store.transact(rotate).await.expect("rotated");
+
+        let summary = store.gate_summary(event).await.expect("answers");
+        assert_eq!((summary.admitted, summary.revoked, summary.reissued), (40, 0, 1));
+        assert_eq!(summary.last_at, Some(at(39 * 30)));
+        assert_eq!(summary.by_minute.len(), 21, "two scans a minute, from the middle of one");
+        assert_eq!(summary.by_minute.values().sum::<u32>(), 40);
+
+        let (mut listed, mut cursor) = (Vec::new(), Some(GateCursor::START));
+        while let Some(from) = cursor {
+            assert_eq!(from.to_string().parse(), Ok(from));
+            let (gates, next) = store.gates(event, from).await.expect("answers");
+            listed.extend(gates.into_iter().map(|gate| gate.ticket));
+            cursor = next;
+        }
+        tickets.push(rotated);
+        tickets.sort();
+        listed.sort();
+        assert_eq!(listed, tickets);
+        for bad in ["", "16", "-1", "0.", "0.x", "a"] {
+            assert!(bad.parse::<GateCursor>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Tickets that change hands.
+//!
+//! A transfer is one item under its sender and, once accepted, a copy under its
+//! receiver, so that each has all of their history in one place. The receiver
+//! also gets a pointer to the ticket; who holds it says the order alone, so a
+//! pointer that stayed behind means nothing.
+
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use domain::order::Order;
+use domain::transfer::{Transfer, TransferState};
+use domain::{TicketId, Timestamp, TransferId, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::gate::{self, GateError};
+use crate::items::{string, to_item};
+use crate::{Failure, Listing, Store, keys};
+
+/// A ticket that somebody got from its buyer or from a holder after them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// Under whom its order stands.
+    pub buyer: UserId,
+}
+
+impl Store {
+    /// Writes a new offer. `outbox` mails it.
+    pub async fn create_transfer(&self, transfer: &Transfer, outbox: String) -> Result<(), Failure> {
+        let mut item = to_item(&keys::transfer(transfer.from, transfer.id), transfer)?;
+        item.insert("ob".to_owned(), string(outbox));
+        self.client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(PK)")
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// A transfer that `user` sent or received, with every write that was
+    /// confirmed before.
+    pub async fn transfer(&self, user: UserId, transfer: TransferId) -> Result<Option<Transfer>, Failure> {
+        self.get_consistent(&keys::transfer(user, transfer)).await
+    }
+
+    /// A page of the transfers that `user` sent or received, the newest first.
+    pub async fn transfers(
+        &self,
+        user: UserId,
+        after: Option<&str>,
+        limit: u16,
+    ) -> Result<Listing<Transfer>, Failure> {
+        self.list(&keys::user_partition(user), keys::TRANSFER_PREFIX, after, limit, true).await
+    }
+
+    /// Takes an offer back.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if it was accepted or cancelled meanwhile.
+    pub async fn cancel_transfer(&self, transfer: &Transfer, now: Timestamp) -> Result<(), Failure> {
+        self.client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(keys::transfer(transfer.from, transfer.id).attributes()))
+            .update_expression("SET #state = :cancelled, decided_at = :now REMOVE ob")
+            .condition_expression("#state = :initiated OR (#state = :cancelled AND decided_at = :now)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":cancelled", state(TransferState::Cancelled)?)
+            .expression_attribute_values(":initiated", state(TransferState::Initiated)?)
+            .expression_attribute_values(":now", string(now.to_string()))
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// Carries an acceptance out: the order with the ticket's new holder and
+    /// serial (its version counted up), the gate that refuses the old code, the
+    /// transfer, the receiver's copy and pointer. All or nothing.
+    ///
+    /// # Errors
+    /// [`GateError::Closed`] if the ticket was used or revoked;
+    /// [`Failure::Refused`] if the order or the transfer changed since they were read.
+    pub async fn accept_transfer(
+        &self,
+        transfer: &Transfer,
+        order: &Order,
+        outbox: String,
+    ) -> Result<(), GateError> {
+        let Some(to) = transfer.to else {
+            return Err(Failure::Fault("an acceptance without its receiver".to_owned()).into());
+        };
+        let received = Received { ticket: transfer.ticket, buyer: order.user };
+        let mut writes = vec![
+            self.update_order_part(order, None)?,
+            self.rotate_part(order.event, transfer.ticket, transfer.serial)?,
+            self.accept_part(transfer, outbox)?,
+            self.put_part(&keys::transfer(to, transfer.id), transfer)?,
+        ];
+        // The buyer needs no pointer: the ticket stands in the buyer's own order.
+        if to != order.user {
+            writes.push(self.put_part(&keys::received(to, transfer.ticket), &received)?);
+        }
+        if transfer.from != order.user {
+            writes.push(self.delete_part(&keys::received(transfer.from, transfer.ticket))?);
+        }
+        match self.transact(writes).await {
+            Err(Failure::Refused(item)) => {
+                // After an unanswered write the client is refused by its own success.
+                if self.transfer(transfer.from, transfer.id).await?.as_ref() == Some(transfer) {
+                    return Ok(());
+                }
+                Err(gate::why_closed(item, transfer.serial)?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    fn accept_part(&self, transfer: &Transfer, outbox: String) -> Result<TransactWriteItem, Failure> {
+        let mut item = to_item(&keys::transfer(transfer.from, transfer.id), transfer)?;
+        item.insert("ob".to_owned(), string(outbox));
+        let put = Put::builder()
+            .table_name(&*self.table)
+            .set_item(Some(item))
+            .condition_expression("#state = :initiated")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":initiated", state(TransferState::Initiated)?)
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// A page of the pointers to tickets that `user` got from others.
+    pub async fn received(
+        &self,
+        user: UserId,
+        after: Option<&str>,
+        limit: u16,
+    ) -> Result<Listing<Received>, Failure> {
+        self.list(&keys::user_partition(user), keys::RECEIVED_PREFIX, after, limit, true).await
+    }
+
+    /// The pointer to a ticket that `user` got from somebody.
+    pub async fn received_ticket(&self, user: UserId, ticket: TicketId) -> Result<Option<Received>, Failure> {
+        self.get_consistent(&keys::received(user, ticket)).await
+    }
+}
+
+fn state(state: TransferState) -> Result<aws_sdk_dynamodb::types::AttributeValue, Failure> {
+    serde_dynamo::to_attribute_value(state).map_err(Failure::unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Error;
+    use domain::order::Person;
+
+    use super::*;
+    use crate::gate::tests::{at, paid_order, scan};
+    use crate::testing::{at_once, store};
+    use crate::{Closed, Redemption};
+
+    fn offer(order: &Order, from: UserId, serial: u16) -> Transfer {
+        Transfer {
+            id: TransferId::generate(at(1)),
+            from,
+            sender: Person { email: "ana@example.com".to_owned(), name: "Ana".to_owned() },
+            to_email: "eva@example.com".to_owned(),
+            to: None,
+            receiver: None,
+            ticket: order.id.ticket(0),
+            serial,
+            buyer: order.user,
+            event: order.event,
+            reason: None,
+            state: TransferState::Initiated,
+            created_at: at(1),
+            expires_at: at(1000),
+            decided_at: None,
+        }
+    }
+
+    fn eva_herself() -> Person {
+        Person { email: "eva@example.com".to_owned(), name: "Eva".to_owned() }
+    }
+
+    async fn accept(store: &Store, offer: &Transfer, to: UserId) -> Result<(), Error> {
+        let (order, _) = offer.ticket.order().expect("of an order");
+        let order = store.order(offer.buyer, order).await?.expect("the order is there");
+        let (transfer, order) = offer.accept(&order, (to, eva_herself()), at(2))?;
+        Ok(store.accept_transfer(&transfer, &order, "{}".to_owned()).await?)
+    }
+
+    #[tokio::test]
+    async fn a_ticket_changes_hands_and_comes_back() {
+        let store = store().await;
+        let order = paid_order();
+        let (ana, eva) = (order.user, UserId::generate(at(0)));
+        let ticket = order.id.ticket(0);
+        store.create_order(&order, None).await.expect("created");
+        let first = offer(&order, ana, 0);
+        store.create_transfer(&first, "{}".to_owned()).await.expect("created");
+        for _ in 0..2 {
+            // The second time as a client that did not hear the answer.
+            let (transfer, after) = first.accept(&order, (eva, eva_herself()), at(2)).expect("possible");
+            store.accept_transfer(&transfer, &after, "{}".to_owned()).await.expect("accepted");
+        }
+        let now = store.order(ana, order.id).await.expect("read").expect("there");
+        let held = now.tickets().next().expect("a ticket");
+        assert_eq!((held.holder, held.serial), (eva, 1));
+        assert_eq!(store.received_ticket(eva, ticket).await.expect("read").expect("there").buyer, ana);
+        assert_eq!(store.gate(order.event, ticket, 0).await.expect("read"), Some(Closed::Superseded));
+        let history = |user| {
+            let store = &store;
+            async move { store.transfers(user, None, 10).await.expect("listed").items }
+        };
+        assert_eq!(history(ana).await, history(eva).await);
+
+        let back = offer(&order, eva, 1);
+        store.create_transfer(&back, "{}".to_owned()).await.expect("created");
+        accept(&store, &back, ana).await.expect("accepted");
+        assert_eq!(store.received_ticket(eva, ticket).await.expect("read"), None);
+        assert_eq!(store.received_ticket(ana, ticket).await.expect("read"), None, "it is in her own order");
+        assert_eq!(history(ana).await.len(), 2);
+        assert_eq!(
+            store.redeem(order.event, ticket, 2, &scan("a", 3)).await.expect("answers"),
+            Redemption::Admitted(at(3))
+        );
+    }
+
+    #[tokio::test]
+    async fn of_many_acceptances_of_two_offers_exactly_one_wins() {
+        let store = store().await;
+        let order = paid_order();
+        store.create_order(&order, None).await.expect("created");
+        let offers = [offer(&order, order.user, 0), offer(&order, order.user, 0)];
+        for offer in &offers {
+            store.create_transfer(offer, "{}".to_owned()).await.expect("created");
+        }
+        let results = at_once(16, |index| {
+            let (store, offer) = (store.clone(), offers[index % 2].clone());
+            async move { accept(&store, &offer, UserId::generate(at(0))).await.is_ok() }
+        })
+        .await;
+        assert_eq!(results.iter().filter(|accepted| **accepted).count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_used_ticket_and_a_cancelled_offer_stay_where_they_are() {
+        let store = store().await;
+        let order = paid_order();
+        store.create_order(&order, None).await.expect("created");
+        let (used, cancelled) = (offer(&order, order.user, 0), offer(&order, order.user, 0));
+        for offer in [&used, &cancelled] {
+            store.create_transfer(offer, "{}".to_owned()).await.expect("created");
+        }
+        let eva = UserId::generate(at(0));
+        store.cancel_transfer(&cancelled, at(2)).await.expect("cancelled");
+        store.cancel_transfer(&cancelled, at(2)).await.expect("the same cancellation again");
+        assert!(matches!(store.cancel_transfer(&cancelled, at(3)).await, Err(Failure::Refused(_))));
+        assert_eq!(accept(&store, &cancelled, eva).await.expect_err("over").code(), "changed_meanwhile");
+        store.redeem(order.event, used.ticket, 0, &scan("a", 3)).await.expect("answers");
+        assert_eq!(accept(&store, &used, eva).await.expect_err("used").code(), "ticket_used");
+        assert_eq!(store.order(order.user, order.id).await.expect("read"), Some(order));
+    }
+}
