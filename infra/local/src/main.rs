@@ -1,1 +1,135 @@
-fn main() {}
+//! `cargo run`: the box office on one machine.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use boot::Env;
+use clap::Parser;
+use local::functions::Registry;
+use local::gateway::Faults;
+use local::services::{Chaos, Weather};
+use local::template::Template;
+use local::{Cloud, Options, StartError, write_private};
+use tracing_subscriber::EnvFilter;
+
+/// How long stopping may take before the process ends anyway.
+const FAREWELL: Duration = Duration::from_millis(1900);
+
+/// The box office on this machine: no Docker, no account, nothing leaves it.
+#[derive(Parser)]
+#[command(name = "taquilla", version)]
+struct Arguments {
+    /// The public port; the payment sandbox and the AWS services take the next two.
+    #[arg(long, default_value_t = 8000)]
+    port: u16,
+    /// The folder that keeps the state, made beside the template if it is not there.
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Forget everything and start anew.
+    #[arg(long)]
+    fresh: bool,
+    /// Misbehave as the real cloud may: throttle, lose answers, repeat and reorder
+    /// messages, kill workers. The same seed misbehaves the same way.
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    chaos: Option<u64>,
+    /// Where to write the environment for `cargo lambda watch --env-file`
+    /// [default: lambda.env in the data folder].
+    #[arg(long, value_name = "PATH")]
+    env_file: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "taquilla: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), StartError> {
+    let env = Env::process();
+    let filter = env.optional("RUST_LOG").unwrap_or("warn,local=info,taquilla=info");
+    let filter =
+        EnvFilter::try_new(filter).map_err(|error| StartError::Other(format!("RUST_LOG: {error}")))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+
+    let root = root().ok_or_else(|| {
+        StartError::Other(
+            "there is no template.yaml here or in a folder above; run this inside the repository".to_owned(),
+        )
+    })?;
+    let template =
+        Template::read(&root.join("template.yaml")).map_err(|error| StartError::Other(error.to_string()))?;
+    let data_dir = arguments.data.unwrap_or_else(|| root.join(".taquilla"));
+    let chaos = Chaos::seeded(arguments.chaos.unwrap_or_default());
+    let cloud = Cloud::start(Options {
+        data_dir: Some(data_dir.clone()),
+        fresh: arguments.fresh,
+        port: arguments.port,
+        chaos: chaos.clone(),
+        // In a storm, workers die often; waiting minutes for each teaches nobody anything.
+        retry_after: arguments.chaos.map(|_| Duration::from_secs(1)),
+        ..Options::new(template, Registry::house())
+    })
+    .await?;
+    if let Some(seed) = arguments.chaos {
+        chaos.set(Weather::stormy());
+        let faults =
+            Faults { duplicate_webhooks: 1, drop_webhooks: 5, reorder_ms: 500, seed, ..Faults::default() };
+        cloud.sandbox().set_faults(faults).map_err(|problem| StartError::Other(problem.to_owned()))?;
+    }
+    let env_file = arguments.env_file.unwrap_or_else(|| data_dir.join("lambda.env"));
+    write_private(&env_file, &cloud.environment())
+        .map_err(|error| StartError::Other(format!("{}: {error}", env_file.display())))?;
+    // Nobody may be reading, which is no reason to stop.
+    let _ = welcome(&mut io::stdout(), &cloud, arguments.chaos);
+
+    stop_signal().await;
+    let _ = writeln!(io::stdout(), "\nGood night.");
+    tokio::select! {
+        stopped = tokio::time::timeout(FAREWELL, cloud.stop()) => drop(stopped),
+        () = stop_signal() => {}
+    }
+    Ok(())
+}
+
+/// The nearest folder with a template, from here upwards.
+fn root() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    here.ancestors().find(|folder| folder.join("template.yaml").is_file()).map(Path::to_owned)
+}
+
+fn welcome(out: &mut impl Write, cloud: &Cloud, chaos: Option<u64>) -> io::Result<()> {
+    let url = cloud.url();
+    writeln!(out, "The box office is open.\n")?;
+    writeln!(out, "  Box office   {url}")?;
+    writeln!(out, "  API          {url}/docs")?;
+    writeln!(out, "  Mailbox      {url}/local/mailbox")?;
+    writeln!(out, "  Payments     {}", cloud.sandbox().url())?;
+    writeln!(out, "  AWS          {}", cloud.services().endpoint())?;
+    if let Some(seed) = chaos {
+        writeln!(out, "\n  A storm rages: --chaos={seed}")?;
+    }
+    writeln!(out, "\nCtrl-C closes it.")
+}
+
+/// Waits until somebody wants the process to end.
+async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

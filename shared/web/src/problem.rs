@@ -79,7 +79,7 @@ impl Problem {
     }
 
     /// The complete answer, once the id of the request is known.
-    pub(crate) fn render(&self, request_id: &str) -> Response {
+    pub fn render(&self, request_id: &str) -> Response {
         let (status, error) = (self.status(), &self.0);
         let mut body = error.members().clone();
         body.insert("type".to_owned(), format!("/problems/{}", error.code()).into());

@@ -1,0 +1,390 @@
+//! The whole box office in one process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use boot::{Boot, Clock, Env, Secret};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::folder::{Folder, FolderError};
+use crate::functions::{Lambda, Registry};
+use crate::gateway::{Sandbox, SandboxConfig};
+use crate::mappings::{self, Mappings, NotIdle};
+use crate::services::{Chaos, Services, ServicesConfig};
+use crate::template::{REGION, Stack, Surroundings, Template};
+use crate::{front, mailbox, secrets};
+
+/// Signs requests and URLs; the services are on loopback and believe everybody.
+const SECRET_ACCESS_KEY: &str = "local";
+/// How long requests that are being answered may go on when everything stops.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How a local cloud runs.
+pub struct Options {
+    /// The template.
+    pub template: Template,
+    /// The code of the template's functions.
+    pub registry: Registry,
+    /// Where the state is kept; `None` keeps it in memory.
+    pub data_dir: Option<PathBuf>,
+    /// Forgets what the folder holds.
+    pub fresh: bool,
+    /// The public port; the sandbox gateway and the AWS services take the next
+    /// two. Zero takes any three that are free.
+    pub port: u16,
+    /// What goes wrong.
+    pub chaos: Chaos,
+    /// The time.
+    pub clock: Clock,
+    /// A failed message is delivered again after so long, instead of when its
+    /// visibility timeout ends. For tests and chaos, where minutes are too long.
+    pub retry_after: Option<Duration>,
+    /// Values of the template's parameters, besides those that follow from where
+    /// this runs.
+    pub parameters: BTreeMap<String, String>,
+}
+
+impl Options {
+    /// A cloud in memory, in fair weather, on any free ports.
+    pub fn new(template: Template, registry: Registry) -> Self {
+        Self {
+            template,
+            registry,
+            data_dir: None,
+            fresh: false,
+            port: 0,
+            chaos: Chaos::default(),
+            clock: Clock::system(),
+            retry_after: None,
+            parameters: BTreeMap::new(),
+        }
+    }
+}
+
+/// Why a local cloud does not start, in words for whoever started it.
+#[derive(Debug)]
+pub enum StartError {
+    /// Another program listens there.
+    PortTaken(u16),
+    /// Another box office keeps its state there.
+    FolderTaken(PathBuf),
+    /// Anything else.
+    Other(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PortTaken(port) => write!(
+                f,
+                "port {port} is taken, perhaps by another box office; stop it, or choose another port with --port"
+            ),
+            Self::FolderTaken(path) => write!(
+                f,
+                "the folder {} is in use by another box office; stop it, or choose another folder with --data",
+                path.display()
+            ),
+            Self::Other(problem) => f.write_str(problem),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Everything else that may go wrong at start, with what was being done.
+fn while_doing<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> StartError {
+    move |error| StartError::Other(format!("{what}: {error}"))
+}
+
+/// A running box office.
+pub struct Cloud {
+    url: String,
+    stack: Stack,
+    environment: BTreeMap<String, String>,
+    services: Services,
+    sandbox: Sandbox,
+    mappings: Mappings,
+    front: JoinHandle<()>,
+    stopping: watch::Sender<bool>,
+    _folder: Option<Folder>,
+}
+
+impl Cloud {
+    /// Starts everything; when this returns, requests are answered.
+    ///
+    /// # Errors
+    /// If the folder or a port is taken, or the template, the code and the
+    /// configuration do not fit together.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let Options { template, registry, chaos, clock, .. } = options;
+        let folder = open_folder(options.data_dir, options.fresh)?;
+        let data_dir = folder.as_ref().map(|folder| folder.path().to_owned());
+        let [public, gateway, aws] = listeners(options.port).await?;
+
+        let secrets =
+            secrets::load(data_dir.as_deref(), template.secrets()).map_err(while_doing("secrets.json"))?;
+        let url = url_of(&public)?;
+        let endpoint = url_of(&aws)?;
+        let mut parameters = BTreeMap::from([
+            ("Stage".to_owned(), "local".to_owned()),
+            ("PublicUrl".to_owned(), url.clone()),
+            ("SandboxGatewayUrl".to_owned(), url_of(&gateway)?),
+            ("SenderAddress".to_owned(), "boleteria@taquilla.example".to_owned()),
+        ]);
+        parameters.extend(public_keys(&secrets));
+        parameters.extend(options.parameters);
+        let surroundings = Surroundings { parameters, secrets, endpoint };
+        let stack = template.stack(&surroundings).map_err(|error| StartError::Other(error.to_string()))?;
+
+        let services = Services::start(ServicesConfig {
+            listener: aws,
+            data_dir: data_dir.clone(),
+            chaos: chaos.clone(),
+            clock: clock.clone(),
+        })
+        .await
+        .map_err(|error| StartError::Other(error.to_string()))?;
+        provide(&stack, &services).await?;
+        let sandbox = start_sandbox(gateway, data_dir.as_ref(), &clock, &surroundings).await?;
+
+        let functions = start_functions(&stack, &registry, &clock, &surroundings.endpoint)?;
+        let mappings = Mappings::start(
+            &stack,
+            &functions,
+            &mappings::Surroundings {
+                sqs: services.sqs().clone(),
+                dynamodb: services.dynamodb().clone(),
+                chaos,
+                data_dir,
+                retry_after: options.retry_after,
+            },
+        )
+        .map_err(while_doing("the event sources"))?;
+
+        let router =
+            front::routes(&stack, &functions, &clock).merge(mailbox::routes(services.mailbox().clone()));
+        let (stopping, mut stop) = watch::channel(false);
+        let front = tokio::spawn(async move {
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            let stopped = async move {
+                // An error means that the cloud was dropped, which stops it as well.
+                let _ = stop.wait_for(|stop| *stop).await;
+            };
+            if let Err(error) = axum::serve(public, service).with_graceful_shutdown(stopped).await {
+                tracing::error!(%error, "the public port stopped");
+            }
+        });
+        let environment = shared_environment(&stack, &surroundings.endpoint);
+        Ok(Self { url, stack, environment, services, sandbox, mappings, front, stopping, _folder: folder })
+    }
+
+    /// The public address, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What the template amounts to here.
+    pub fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// The AWS services.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// The simulated payment gateway.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// The environment variables that let the functions' own binaries work with
+    /// these services, as `cargo lambda watch --env-file` reads them.
+    pub fn environment(&self) -> String {
+        self.environment.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+    }
+
+    /// Does now what the schedule with this name in the template does by the clock.
+    ///
+    /// # Errors
+    /// If there is no such schedule, or its function failed.
+    pub async fn run_schedule_now(&self, name: &str) -> Result<(), String> {
+        self.mappings.run_schedule_now(name).await
+    }
+
+    /// Waits until everything that was set off has been done: notifications of the
+    /// gateway, queues, streams, workers. Requests are the caller's own business.
+    ///
+    /// # Errors
+    /// If something is left after `patience`; the error names it.
+    pub async fn idle(&self, patience: Duration) -> Result<(), NotIdle> {
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            let before = self.mappings.changes();
+            if tokio::time::timeout_at(deadline, self.sandbox.idle()).await.is_err() {
+                return Err(NotIdle {
+                    left: vec!["the sandbox gateway has notifications to deliver".to_owned()],
+                });
+            }
+            self.mappings.idle(deadline.saturating_duration_since(tokio::time::Instant::now())).await?;
+            // A worker may have done something at the gateway, which then notifies.
+            if self.mappings.changes() == before {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Stops everything in order, within about two seconds.
+    pub async fn stop(self) {
+        self.stopping.send_replace(true);
+        // A caller that keeps its connection busy does not keep the cloud alive.
+        let mut front = self.front;
+        if tokio::time::timeout(FAREWELL, &mut front).await.is_err() {
+            front.abort();
+        }
+        self.sandbox.stop().await;
+        self.mappings.stop().await;
+        self.services.stop().await;
+    }
+}
+
+fn open_folder(path: Option<PathBuf>, fresh: bool) -> Result<Option<Folder>, StartError> {
+    let Some(path) = path else { return Ok(None) };
+    let folder = Folder::open(&path).map_err(|error| match error {
+        FolderError::Taken => StartError::FolderTaken(path.clone()),
+        FolderError::Io(error) => StartError::Other(format!("the folder {}: {error}", path.display())),
+    })?;
+    if fresh {
+        folder.clear().map_err(while_doing(format!("cannot empty the folder {}", path.display())))?;
+    }
+    Ok(Some(folder))
+}
+
+/// The public port and the two after it, on loopback only.
+async fn listeners(port: u16) -> Result<[TcpListener; 3], StartError> {
+    let bind = async |offset: u16| {
+        let port = match port {
+            0 => 0,
+            port => port.checked_add(offset).ok_or_else(|| {
+                StartError::Other(format!("port {port} leaves no room for the two after it"))
+            })?,
+        };
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| match error.kind() {
+            std::io::ErrorKind::AddrInUse => StartError::PortTaken(port),
+            _ => StartError::Other(format!("port {port}: {error}")),
+        })
+    };
+    Ok([bind(0).await?, bind(1).await?, bind(2).await?])
+}
+
+fn url_of(listener: &TcpListener) -> Result<String, StartError> {
+    listener
+        .local_addr()
+        .map(|address| format!("http://{address}"))
+        .map_err(while_doing("a listener has no address"))
+}
+
+/// The parameters that hold the public halves of what the secrets sign.
+fn public_keys(secrets: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    [("JwtPublicKeys", "JwtSecret", "jwt"), ("TicketPublicKeys", "TicketSecret", "ticket")]
+        .into_iter()
+        .filter_map(|(parameter, secret, purpose)| {
+            let secret = Secret::new(secrets.get(secret)?)?;
+            Some((parameter.to_owned(), secret.signing_key(purpose).public().to_string()))
+        })
+        .collect()
+}
+
+/// Makes the tables, queues and buckets that are not there yet.
+async fn provide(stack: &Stack, services: &Services) -> Result<(), StartError> {
+    for table in &stack.tables {
+        let what = format!("the table {}", table.name);
+        services.dynamodb().create_table(table.create.clone()).await.map_err(while_doing(&what))?;
+        if let Some(attribute) = &table.ttl {
+            services.dynamodb().enable_ttl(&table.name, attribute).await.map_err(while_doing(&what))?;
+        }
+    }
+    for queue in &stack.queues {
+        let failed = while_doing(format!("the queue {}", queue.name));
+        services.sqs().create_queue(&queue.name, queue.attributes.clone()).map_err(failed)?;
+    }
+    for bucket in &stack.buckets {
+        services
+            .create_bucket(&bucket.name)
+            .await
+            .map_err(while_doing(format!("the bucket {}", bucket.name)))?;
+    }
+    Ok(())
+}
+
+async fn start_sandbox(
+    listener: TcpListener,
+    data_dir: Option<&PathBuf>,
+    clock: &Clock,
+    surroundings: &Surroundings,
+) -> Result<Sandbox, StartError> {
+    let secret = |id: &str| surroundings.secrets.get(id).map_or("", String::as_str);
+    let config =
+        SandboxConfig::new(listener, clock.clone(), secret("SandboxApiKey"), secret("SandboxWebhookSecret"));
+    let data_dir = data_dir.map(|folder| folder.join("sandbox"));
+    Sandbox::start(SandboxConfig { data_dir, ..config }).await.map_err(while_doing("the sandbox gateway"))
+}
+
+/// Starts every function of the template.
+///
+/// # Errors
+/// If there is no code for a function, code without a function, or the
+/// configuration of one is wrong.
+fn start_functions(
+    stack: &Stack,
+    registry: &Registry,
+    clock: &Clock,
+    endpoint: &str,
+) -> Result<BTreeMap<String, Arc<Lambda>>, StartError> {
+    let mut code: BTreeSet<&str> = registry.names().collect();
+    let mut functions = BTreeMap::new();
+    for function in &stack.functions {
+        let name = &function.name;
+        let mut env = function.env.clone();
+        env.extend(credentials(endpoint, name));
+        let boot = Boot::new(env.into_iter().collect::<Env>(), clock.clone())
+            .map_err(while_doing(format!("the function {name}")))?;
+        let started = registry.start(name, &boot).ok_or_else(|| {
+            StartError::Other(format!("the template has the function {name}, but there is no code for it"))
+        })?;
+        let started = started.map_err(while_doing(format!("the function {name}")))?;
+        code.remove(name.as_str());
+        functions.insert(name.clone(), Arc::new(Lambda::new(function, started)));
+    }
+    match code.first() {
+        Some(name) => {
+            Err(StartError::Other(format!("there is code for {name}, but the template has no such function")))
+        }
+        None => Ok(functions),
+    }
+}
+
+/// What Lambda puts into every function's environment. The access key is the name
+/// of the function, so that the services know who calls.
+fn credentials(endpoint: &str, name: &str) -> [(String, String); 4] {
+    [
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", name),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+}
+
+/// The variables of all functions together: `cargo lambda watch` has one file.
+fn shared_environment(stack: &Stack, endpoint: &str) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<_, _> = stack.functions.iter().flat_map(|function| function.env.clone()).collect();
+    all.extend(credentials(endpoint, "watch"));
+    all
+}

@@ -1,0 +1,311 @@
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::services::{QueueAttributes, Redrive};
+
+/// A template with the given resources and a table to refer to.
+fn stack(resources: &str) -> Result<Stack, TemplateError> {
+    let text = format!(
+        "Parameters:\n  Stage: {{Type: String, Default: staging}}\n  Sender: {{Type: String}}\n  Gateway: {{Type: String, Default: \"\"}}\n\
+         Conditions:\n  IsProduction: !Equals [!Ref Stage, production]\n  \
+         HasGateway: !And [!Not [!Condition IsProduction], !Not [!Equals [!Ref Gateway, \"\"]]]\n\
+         Globals:\n  Function:\n    Timeout: 7\n    Environment: {{Variables: {{TABLE_NAME: !Ref Table, STAGE: !Ref Stage}}}}\n\
+         Resources:\n  Table: {{Type: AWS::DynamoDB::Table, Properties: {{BillingMode: PAY_PER_REQUEST}}}}\n{resources}"
+    );
+    Template::parse(&text)?.stack(&Surroundings {
+        parameters: BTreeMap::from([
+            ("Stage".to_owned(), "local".to_owned()),
+            ("Gateway".to_owned(), "http://pay".to_owned()),
+        ]),
+        secrets: BTreeMap::from([("Key".to_owned(), "open sesame".to_owned())]),
+        endpoint: "http://127.0.0.1:8002".to_owned(),
+    })
+}
+
+fn with_function(properties: &str) -> Result<Stack, TemplateError> {
+    stack(&format!(
+        "  Key: {{Type: AWS::SecretsManager::Secret}}\n  MailQueue: {{Type: AWS::SQS::Queue}}\n  Toy:\n    \
+         Type: AWS::Serverless::Function\n    Metadata: {{BuildProperties: {{Binary: toy}}}}\n    \
+         Properties: {{CodeUri: functions/toy, {properties}}}\n"
+    ))
+}
+
+fn problem(result: Result<Stack, TemplateError>) -> String {
+    result.expect_err("refused").to_string()
+}
+
+fn the_template() -> (Template, Stack) {
+    let template = Template::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml")))
+        .expect("the template of the house is one");
+    let surroundings = Surroundings {
+        parameters: ["Stage", "PublicUrl", "SenderAddress", "SandboxGatewayUrl"]
+            .map(|name| (name.to_owned(), "local".to_owned()))
+            .into(),
+        secrets: template.secrets().map(|id| (id.to_owned(), format!("value of {id}"))).collect(),
+        endpoint: "http://127.0.0.1:8002".to_owned(),
+    };
+    let stack = template.stack(&surroundings).expect("everything in it is known");
+    (template, stack)
+}
+
+#[test]
+fn names_and_secrets_become_those_of_this_machine() {
+    let stack = with_function(
+        "Environment: {Variables: {QUEUE: !Ref MailQueue, KEY: !Ref Key, PAY: !If [HasGateway, !Ref Gateway, !Ref AWS::NoValue], \
+         NOT: !If [IsProduction, yes, !Ref AWS::NoValue], ARN: !Sub \"${Table.Arn}/index/${Stage}\", ON: true}}",
+    );
+    let toy = stack.expect("valid").functions.remove(0);
+    insta::assert_debug_snapshot!(toy.env, @r#"
+    {
+        "ARN": "arn:aws:dynamodb:us-east-1:000000000000:table/taquilla-table/index/local",
+        "KEY": "open sesame",
+        "ON": "true",
+        "PAY": "http://pay",
+        "QUEUE": "http://127.0.0.1:8002/000000000000/taquilla-mail-queue",
+        "STAGE": "local",
+        "TABLE_NAME": "taquilla-table",
+    }
+    "#);
+    assert_eq!(toy.timeout, Duration::from_secs(7));
+}
+
+#[test]
+fn policies_name_secrets_by_their_arn() {
+    let stack = with_function(
+        "Policies: [{Statement: [{Effect: Allow, Action: secretsmanager:GetSecretValue, Resource: !Ref Key}]}]",
+    );
+    insta::assert_debug_snapshot!(stack.expect("valid").functions[0].statements, @r#"
+    [
+        Statement {
+            actions: [
+                "secretsmanager:GetSecretValue",
+            ],
+            resources: [
+                "arn:aws:secretsmanager:us-east-1:000000000000:secret:taquilla-key",
+            ],
+        },
+    ]
+    "#);
+}
+
+#[test]
+fn event_sources_are_read_with_lambdas_defaults() {
+    let stack = with_function(
+        "Events: {Mails: {Type: SQS, Properties: {Queue: !GetAtt MailQueue.Arn}}, \
+         Tick: {Type: Schedule, Properties: {Schedule: rate(1 hour), Input: '{\"task\":\"sweep\"}'}}, \
+         Outbox: {Type: DynamoDB, Properties: {Stream: !GetAtt Table.StreamArn, StartingPosition: TRIM_HORIZON, MaximumRetryAttempts: -1, \
+         DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt MailQueue.Arn}}}}}",
+    );
+    insta::assert_debug_snapshot!(stack.expect("valid").functions[0].sources, @r#"
+    [
+        Queue(
+            QueueSource {
+                queue: "taquilla-mail-queue",
+                batch_size: 10,
+                window: 0ns,
+                concurrency: 10,
+                reports_failures: false,
+            },
+        ),
+        Stream(
+            StreamSource {
+                table: "taquilla-table",
+                batch_size: 100,
+                lanes: 1,
+                filters: [],
+                bisects: false,
+                retries: None,
+                on_failure: Some(
+                    "taquilla-mail-queue",
+                ),
+                reports_failures: false,
+            },
+        ),
+        Schedule(
+            ScheduleSource {
+                name: "Tick",
+                every: 3600s,
+                input: Object {
+                    "task": String("sweep"),
+                },
+            },
+        ),
+    ]
+    "#);
+}
+
+#[test]
+fn a_queue_comes_after_its_dead_letters() {
+    let stack = stack(
+        "  A: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 60, RedrivePolicy: {deadLetterTargetArn: !GetAtt B.Arn, maxReceiveCount: 3}}}\n  \
+         B: {Type: AWS::SQS::Queue}\n",
+    );
+    let queues = stack.expect("valid").queues;
+    assert_eq!(queues[0], Queue { name: "taquilla-b".to_owned(), attributes: QueueAttributes::default() });
+    let redrive = Some(Redrive { queue: "taquilla-b".to_owned(), max_receives: 3 });
+    let visibility = Duration::from_secs(60);
+    assert_eq!(queues[1].attributes, QueueAttributes { visibility, redrive, ..QueueAttributes::default() });
+}
+
+#[test]
+fn errors_name_the_resource() {
+    for (properties, expected) in [
+        (
+            "Environment: {Variables: {X: !Ref Nobody}}",
+            "template: Toy: refers to Nobody, which is neither a resource nor a parameter",
+        ),
+        (
+            "Environment: {Variables: {X: !Ref Sender}}",
+            "template: Toy: needs the parameter Sender, which has neither a value nor a default",
+        ),
+        (
+            "Environment: {Variables: {X: !GetAtt MailQueue.Url}}",
+            "template: Toy: needs MailQueue.Url of a AWS::SQS::Queue, which the local cloud does not have",
+        ),
+        (
+            "Environment: {Variables: {X: !Select [0, [a]]}}",
+            "template: Toy: uses !Select, which the local cloud does not know",
+        ),
+        (
+            "Environment: {Variables: {X: {Ref: Table}}}",
+            "template: Toy: uses `Ref:`; write the short form, such as `!Ref`",
+        ),
+        (
+            "Events: {E: {Type: HttpApi, Properties: {ApiId: a, Method: ANY, Path: /}}}",
+            "template: Toy: the method of / must be a single one, not ANY",
+        ),
+        (
+            "Events: {E: {Type: Schedule, Properties: {Schedule: \"cron(0 12 * * ? *)\"}}}",
+            "template: Toy: the schedule cron(0 12 * * ? *) must be a rate, such as rate(5 minutes)",
+        ),
+        (
+            "Policies: [DynamoDBCrudPolicy]",
+            "template: Toy: Policies must be written out as statements: invalid type: string \"DynamoDBCrudPolicy\", expected struct Policy",
+        ),
+    ] {
+        assert_eq!(problem(with_function(properties)), expected);
+    }
+    let unknown = problem(with_function(
+        "Events: {E: {Type: SQS, Properties: {Queue: !GetAtt MailQueue.Arn, Enabled: false}}}",
+    ));
+    assert!(unknown.contains("unknown field `Enabled`"), "{unknown}");
+}
+
+#[test]
+fn a_route_leads_to_one_function() {
+    let twice = "Events: {E: {Type: HttpApi, Properties: {ApiId: a, Method: get, Path: /x}}, F: {Type: HttpApi, Properties: {ApiId: a, Method: GET, Path: /x}}}";
+    assert_eq!(problem(with_function(twice)), "template: toy: GET /x leads to two functions");
+}
+
+#[test]
+fn the_template_of_the_house_is_understood() {
+    let (_, stack) = the_template();
+    let names: Vec<_> = stack.functions.iter().map(|function| function.name.as_str()).collect();
+    insta::assert_debug_snapshot!(names, @r#"
+    [
+        "auth",
+        "door",
+        "events",
+        "issuer",
+        "janitor",
+        "mailer",
+        "pricing",
+        "purchases",
+        "relay",
+        "settler",
+        "site",
+        "storefront",
+        "tickets",
+        "webhooks",
+    ]
+    "#);
+    for function in &stack.functions {
+        assert!(!function.statements.is_empty(), "{} needs policies of its own", function.name);
+        for source in &function.sources {
+            let Source::Queue(source) = source else { continue };
+            let queue = stack.queues.iter().find(|queue| queue.name == source.queue).expect("checked");
+            let visibility = queue.attributes.visibility;
+            assert!(
+                visibility >= 6 * function.timeout,
+                "{} hands out messages that are still in work",
+                queue.name
+            );
+            assert!(queue.attributes.redrive.is_some(), "{} needs a dead-letter queue", queue.name);
+            assert!(source.reports_failures, "one bad message must not repeat its batch: {}", queue.name);
+        }
+    }
+}
+
+#[test]
+fn the_table_keeps_its_shape() {
+    let (_, stack) = the_template();
+    insta::assert_json_snapshot!(stack.tables[0].create, @r#"
+    {
+      "TableName": "taquilla-table",
+      "AttributeDefinitions": [
+        {
+          "AttributeName": "PK",
+          "AttributeType": "S"
+        },
+        {
+          "AttributeName": "SK",
+          "AttributeType": "S"
+        },
+        {
+          "AttributeName": "GSI1PK",
+          "AttributeType": "S"
+        },
+        {
+          "AttributeName": "GSI1SK",
+          "AttributeType": "S"
+        }
+      ],
+      "KeySchema": [
+        {
+          "AttributeName": "PK",
+          "KeyType": "HASH"
+        },
+        {
+          "AttributeName": "SK",
+          "KeyType": "RANGE"
+        }
+      ],
+      "GlobalSecondaryIndexes": [
+        {
+          "IndexName": "GSI1",
+          "KeySchema": [
+            {
+              "AttributeName": "GSI1PK",
+              "KeyType": "HASH"
+            },
+            {
+              "AttributeName": "GSI1SK",
+              "KeyType": "RANGE"
+            }
+          ],
+          "Projection": {
+            "ProjectionType": "KEYS_ONLY"
+          }
+        }
+      ],
+      "BillingMode": "PAY_PER_REQUEST",
+      "StreamSpecification": {
+        "StreamEnabled": true,
+        "StreamViewType": "NEW_IMAGE"
+      }
+    }
+    "#);
+    assert_eq!(stack.tables[0].ttl.as_deref(), Some("ttl"));
+}
+
+#[test]
+fn the_watch_router_sends_each_route_to_its_function() {
+    let (_, stack) = the_template();
+    let router = stack.watch_router();
+    assert!(router.contains(
+        "\"/api/v1/events/{id}\" = [{ method = \"DELETE\", function = \"events\" }, { method = \"GET\", function = \"events\" }, \
+         { method = \"PATCH\", function = \"events\" }]\n"
+    ), "{router}");
+    assert_eq!(router.matches("method = ").count(), stack.routes().len());
+}
