@@ -19,3 +19,6 @@ pub mod template;
 pub use cloud::{Cloud, Options, StartError};
 pub use mappings::NotIdle;
 pub use secrets::write_private;
+
+#[cfg(test)]
+mod tests;

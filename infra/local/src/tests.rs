@@ -1,0 +1,201 @@
+//! The whole cloud with a toy function behind its public port.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::response::{AppendHeaders, IntoResponse};
+use axum::routing::{get, post};
+use boot::Clock;
+use http::{HeaderMap, StatusCode, Uri, header};
+use reqwest::{Client, Response};
+use serde_json::{Value as Json, json};
+
+use crate::functions::Registry;
+use crate::template::Template;
+use crate::{Cloud, Options, StartError};
+
+const TEMPLATE: &str = r#"
+Resources:
+  HttpApi: {Type: AWS::Serverless::HttpApi}
+  EchoFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: echo}}
+    Properties:
+      CodeUri: functions/echo
+      Timeout: 1
+      Events:
+        Send: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: POST, Path: "/echo/{name}"}}
+        Read: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: GET, Path: "/echo/{name}"}}
+        Fail: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: GET, Path: /fail}}
+        Hang: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: GET, Path: /hang}}
+"#;
+
+fn echo() -> Router {
+    // Says what arrived, and sends back the same bytes as the same type.
+    let send = |Path(name): Path<String>, uri: Uri, headers: HeaderMap, body: Bytes| async move {
+        let content_type = headers[header::CONTENT_TYPE].clone();
+        let cookie =
+            headers.get(header::COOKIE).map_or("none", |cookie| cookie.to_str().unwrap_or("bad")).to_owned();
+        let cookies = AppendHeaders([(header::SET_COOKIE, "a=1; Path=/"), (header::SET_COOKIE, "b=2")]);
+        let seen = format!(
+            "{name} {} {cookie} {}",
+            uri.query().unwrap_or("-"),
+            headers["x-twice"].to_str().unwrap_or("bad")
+        );
+        (StatusCode::ACCEPTED, cookies, [(header::CONTENT_TYPE, content_type)], [("x-seen", seen)], body)
+            .into_response()
+    };
+    Router::new()
+        .route("/echo/{name}", post(send).get(|| async { "here" }))
+        .route(
+            "/fail",
+            get(|| async {
+                if true {
+                    panic!("on purpose")
+                }
+            }),
+        )
+        .route("/hang", get(|| async { std::future::pending::<()>().await }))
+        // Not declared in the template.
+        .route("/hidden", get(|| async { "found" }))
+}
+
+fn options() -> Options {
+    let registry = Registry::new().http("echo", |_| Ok(echo()));
+    Options::new(Template::parse(TEMPLATE).expect("a template"), registry)
+}
+
+fn client() -> Client {
+    integrations::http::connection_pool(false, Duration::from_secs(2)).expect("a client")
+}
+
+async fn json_of(response: Response) -> Json {
+    serde_json::from_slice(&response.bytes().await.expect("a body")).expect("JSON")
+}
+
+async fn refusal(options: Options) -> StartError {
+    match Cloud::start(options).await {
+        Ok(_) => panic!("it started"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn requests_pass_through_lambdas_event_unchanged() {
+    let cloud = Cloud::start(options()).await.expect("it starts");
+    let everything: Vec<u8> = (0..=255).collect();
+    for (content_type, body) in [
+        ("application/octet-stream", everything.as_slice()),
+        ("application/json", "{\"señal\":\"ñandú\"}".as_bytes()),
+        ("application/x-www-form-urlencoded", b"a=1&b=%20"),
+        ("text/plain", b""),
+    ] {
+        let response = client()
+            .post(format!("{}/echo/los%20faroles?q=a%20b&q=c+d", cloud.url()))
+            .header("Content-Type", content_type)
+            .header("Cookie", "x=1; y=2")
+            .header("X-Twice", "one")
+            .header("X-Twice", "two")
+            .body(body.to_vec())
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(response.status(), 202);
+        assert_eq!(response.headers()["x-seen"], "los faroles q=a%20b&q=c+d x=1; y=2 one,two");
+        assert_eq!(response.headers()["content-type"], content_type);
+        assert!(response.headers()["x-request-id"].to_str().expect("text").starts_with("req_"));
+        let cookies: Vec<_> = response.headers().get_all("set-cookie").iter().collect();
+        assert_eq!(cookies, ["a=1; Path=/", "b=2"]);
+        assert_eq!(response.bytes().await.expect("a body"), body);
+    }
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn what_does_not_arrive_is_answered_with_a_problem() {
+    let cloud = Cloud::start(options()).await.expect("it starts");
+    let at = |path: &str| format!("{}{path}", cloud.url());
+    for (request, status, code) in [
+        (client().get(at("/hidden")), 404, "route_not_found"),
+        (client().get(at("/echo/a/")), 404, "route_not_found"),
+        (client().delete(at("/echo/a")), 405, "method_not_allowed"),
+        (client().post(at("/echo/a")).body(vec![b' '; 10 * 1024 * 1024 + 1]), 413, "body_too_large"),
+        // Fits the API, but not an event of Lambda.
+        (client().post(at("/echo/a")).body(vec![b' '; 5 * 1024 * 1024]), 413, "body_too_large"),
+        (client().get(at("/echo/%ff")), 400, "path_invalid"),
+        (client().get(at("/echo/a")).header("Host", "a b"), 400, "host_invalid"),
+        (client().get(at("/fail")), 500, "internal"),
+        (client().get(at("/hang")), 503, "function_timed_out"),
+    ] {
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let (id, allow) =
+            (response.headers()["x-request-id"].clone(), response.headers().get("allow").cloned());
+        assert_eq!(allow.is_some(), status == 405);
+        assert!(allow.is_none_or(|allow| allow == "GET, POST"));
+        let problem = json_of(response).await;
+        assert_eq!((&problem["status"], &problem["code"]), (&json!(status), &json!(code)), "{problem}");
+        assert_eq!(problem["request_id"], id.to_str().expect("text"));
+    }
+    assert_eq!(
+        client().get(at("/echo/a")).send().await.expect("an answer").text().await.expect("text"),
+        "here"
+    );
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_box_office_is_told_what_is_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = tempfile::tempdir().expect("a folder");
+    let with = |folder: &tempfile::TempDir, port| Options {
+        data_dir: Some(folder.path().to_owned()),
+        port,
+        ..options()
+    };
+    let first = Cloud::start(with(&folder, 0)).await.expect("it starts");
+    let port = first.url().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let error = refusal(with(&folder, 0)).await;
+    assert!(matches!(&error, StartError::FolderTaken(_)), "{error}");
+    let error = refusal(with(&other, port)).await;
+    assert!(matches!(&error, StartError::PortTaken(taken) if *taken == port), "{error}");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "port {port} is taken, perhaps by another box office; stop it, or choose another port with --port"
+        )
+    );
+    first.stop().await;
+    Cloud::start(with(&folder, 0)).await.expect("the folder is free again").stop().await;
+}
+
+#[tokio::test]
+async fn template_and_code_must_agree() {
+    let missing = refusal(Options { registry: Registry::new(), ..options() }).await;
+    assert_eq!(missing.to_string(), "the template has the function echo, but there is no code for it");
+    let registry = Registry::new().http("echo", |_| Ok(echo())).http("extra", |_| Ok(echo()));
+    let extra = refusal(Options { registry, ..options() }).await;
+    assert_eq!(extra.to_string(), "there is code for extra, but the template has no such function");
+    let registry = Registry::new().http("echo", |boot| boot.env.required("TABLE_NAME").map(|_| echo()));
+    let misconfigured = refusal(Options { registry, ..options() }).await;
+    assert_eq!(misconfigured.to_string(), "the function echo: environment variable TABLE_NAME: is not set");
+}
+
+#[tokio::test]
+async fn a_fresh_start_forgets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let with = |fresh| Options {
+        data_dir: Some(folder.path().to_owned()),
+        fresh,
+        clock: Clock::system(),
+        ..options()
+    };
+    Cloud::start(with(false)).await.expect("it starts").stop().await;
+    std::fs::write(folder.path().join("kept"), "").expect("written");
+    Cloud::start(with(false)).await.expect("it starts").stop().await;
+    assert!(folder.path().join("kept").exists());
+    Cloud::start(with(true)).await.expect("it starts").stop().await;
+    assert!(!folder.path().join("kept").exists());
+}
