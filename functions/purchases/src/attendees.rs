@@ -30,7 +30,11 @@ pub(crate) fn check(attendees: &[Attendee], tickets: u8, now: Timestamp) -> Resu
         }
         if let Some(born) = attendee.fecha_nacimiento {
             let plausible = born <= today && born.year() > 1900;
-            fields.check(plausible, at("fecha_nacimiento"), "Must be a date of birth between 1901 and today.");
+            fields.check(
+                plausible,
+                at("fecha_nacimiento"),
+                "Must be a date of birth between 1901 and today.",
+            );
         }
     }
     fields.finish()
@@ -55,4 +59,3 @@ pub(crate) fn check_complete(event: &Event, attendees: &[Attendee], tickets: u8)
     }
     fields.finish()
 }
-

@@ -109,7 +109,12 @@ async fn pay(
 }
 
 /// True if the same request was made before for this order.
-async fn repeats(state: &State, order: &Order, digest: Option<&RequestDigest>, now: Timestamp) -> Result<bool> {
+async fn repeats(
+    state: &State,
+    order: &Order,
+    digest: Option<&RequestDigest>,
+    now: Timestamp,
+) -> Result<bool> {
     let Some(digest) = digest else { return Ok(false) };
     let mut repeats = false;
     for payment in &order.payments {
@@ -122,7 +127,9 @@ async fn repeats(state: &State, order: &Order, digest: Option<&RequestDigest>, n
     }
     // A key that paid for another order of this buyer.
     let others = state.store.orders_since(order.user, now - Duration::from_secs(24 * 3600)).await?;
-    for kept in others.iter().flat_map(|order| &order.payments).filter_map(|payment| payment.idempotency.as_ref()) {
+    for kept in
+        others.iter().flat_map(|order| &order.payments).filter_map(|payment| payment.idempotency.as_ref())
+    {
         digest.repeats(kept)?;
     }
     Ok(false)
@@ -214,7 +221,8 @@ async fn start_payment(
 
 async fn list(Shared(state): Shared<State>, buyer: Buyer, paging: Paging) -> Answer<Json<Page<OrderView>>> {
     let now = state.clock.now();
-    let page = state.store.orders(buyer.user, paging.after.as_deref(), paging.limit).await.map_err(Error::from)?;
+    let page =
+        state.store.orders(buyer.user, paging.after.as_deref(), paging.limit).await.map_err(Error::from)?;
     let mut views = Vec::with_capacity(page.items.len());
     for order in &page.items {
         let sheet = state.sheet(order.event).await.ok();

@@ -19,14 +19,11 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/purchases/{id}/refund",
         post_with(refund, |op| {
-            op.id("refundPurchase")
-                .tag("purchases")
-                .summary("Refund tickets of an order")
-                .description(
-                    "Makes the tickets worthless at the door, puts their places back on sale and has the gateway \
+            op.id("refundPurchase").tag("purchases").summary("Refund tickets of an order").description(
+                "Makes the tickets worthless at the door, puts their places back on sale and has the gateway \
                      give the money back. Tickets that were refunded before stay so, which makes it safe to \
                      repeat; a ticket that was used at the door is not refunded.",
-                )
+            )
         }),
     )
 }
@@ -59,7 +56,8 @@ async fn refund(
     if sheet.event.tenant_id != organizer.tenant {
         return Err(not_found().into());
     }
-    let user = state.store.buyer_of(request.event_id, path.id).await.map_err(Error::from)?.ok_or_else(not_found)?;
+    let user =
+        state.store.buyer_of(request.event_id, path.id).await.map_err(Error::from)?.ok_or_else(not_found)?;
     let order = state.store.order(user, path.id).await.map_err(Error::from)?;
     let mut order = order.filter(|order| order.tenant == organizer.tenant).ok_or_else(not_found)?;
 
@@ -67,15 +65,19 @@ async fn refund(
     if !tickets.is_empty() {
         mark(&mut order, &tickets)?;
         let outbox = Outbox::Refund { news: None }.text()?;
-        state.store.revoke_tickets(&order, &tickets, Some(outbox), now).await.map_err(|error| match error {
-            GateError::Closed(Closed::Used(scan)) => Error::conflict(
-                "ticket_used",
-                "A ticket was used at the door and can not be refunded. Leave it out and repeat.",
-            )
-            .with("used_at", scan.at.to_string()),
-            GateError::Closed(_) => Error::conflict("ticket_revoked", "A ticket is worthless already. Read the order again."),
-            GateError::Failure(failure) => failure.into(),
-        })?;
+        state.store.revoke_tickets(&order, &tickets, Some(outbox), now).await.map_err(
+            |error| match error {
+                GateError::Closed(Closed::Used(scan)) => Error::conflict(
+                    "ticket_used",
+                    "A ticket was used at the door and can not be refunded. Leave it out and repeat.",
+                )
+                .with("used_at", scan.at.to_string()),
+                GateError::Closed(_) => {
+                    Error::conflict("ticket_revoked", "A ticket is worthless already. Read the order again.")
+                }
+                GateError::Failure(failure) => failure.into(),
+            },
+        )?;
     }
     Ok(Json(OrderView::new(&order, Some(&sheet), now)))
 }
@@ -104,9 +106,12 @@ fn mark(order: &mut Order, tickets: &[TicketId]) -> Result<()> {
     }
     if due > 0 {
         let paid = order.payments.iter_mut().find(|payment| {
-            payment.state == PaymentState::Approved && payment.amount - payment.refunded - payment.refund_due >= due
+            payment.state == PaymentState::Approved
+                && payment.amount - payment.refunded - payment.refund_due >= due
         });
-        let payment = paid.ok_or_else(|| Error::conflict("nothing_to_refund", "The money of this order is back already."))?;
+        let payment = paid.ok_or_else(|| {
+            Error::conflict("nothing_to_refund", "The money of this order is back already.")
+        })?;
         payment.refund_due += due;
     }
     let all = order.tickets().all(|ticket| ticket.refunded);

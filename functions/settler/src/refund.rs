@@ -44,7 +44,10 @@ async fn give_back(state: &State, order: &mut Order) -> Result<()> {
             paid: Money::new(payment.amount, currency),
             // What was given back before is part of the key: the same refund
             // again has the same, the next one has another.
-            idempotency_key: format!("{id}-{}-refund-{}-{}", payment.attempt, payment.refunded, payment.refund_due),
+            idempotency_key: format!(
+                "{id}-{}-refund-{}-{}",
+                payment.attempt, payment.refunded, payment.refund_due
+            ),
         };
         let report = state.gateways.get(payment.gateway)?.refund(&refund).await?;
         if report.status == RefundStatus::Declined {

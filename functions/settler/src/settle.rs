@@ -39,7 +39,8 @@ pub(crate) async fn settle(
         if settlement == Settlement::Nothing {
             return Ok(());
         }
-        let (sold, outbox) = decide(state, &mut order, settlement, gateway, reference.attempt, report).await?;
+        let (sold, outbox) =
+            decide(state, &mut order, settlement, gateway, reference.attempt, report).await?;
         order.version += 1;
         let outbox = outbox.map(|outbox| outbox.text()).transpose()?;
         let written = match state.store.update_order(&order, outbox).await {

@@ -43,7 +43,9 @@ pub fn router(state: State) -> ApiRouter {
             op.id("notifyPayment")
                 .tag("webhooks")
                 .summary("A gateway's notification about a payment")
-                .description("Called by payment gateways only: the raw body must carry the gateway's signature.")
+                .description(
+                    "Called by payment gateways only: the raw body must carry the gateway's signature.",
+                )
         }),
     );
     routes.with_state(state)
@@ -70,16 +72,15 @@ async fn notify(
     let received_at = state.clock.now();
     let query = query.unwrap_or_default();
     let request = WebhookRequest { headers: &headers, query: &query, body: &body, received_at };
-    let notification = gateway.verify_webhook(&request).map_err(|refused| {
-        Error::unauthenticated("signature_invalid", "The notification is not signed as this gateway signs.")
-            .caused_by(refused)
-    })?;
+    let notification = gateway.verify_webhook(&request).map_err(Error::from)?;
     match notification.subject {
         Subject::Payment { payment_id } => {
             let hint = Notification { gateway: gateway.name(), payment_id, received_at };
             state.payments.send(&PaymentMessage::Notification(hint)).await?;
         }
-        Subject::Unknown { kind } => tracing::info!(gateway = %gateway.name(), kind, "a notification of no concern"),
+        Subject::Unknown { kind } => {
+            tracing::info!(gateway = %gateway.name(), kind, "a notification of no concern")
+        }
     }
     Ok(StatusCode::OK)
 }

@@ -76,6 +76,11 @@ impl Env {
         std::env::vars().collect()
     }
 
+    /// All variables.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.0.iter()
+    }
+
     /// The variable, if it is set and not empty.
     pub fn optional(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())

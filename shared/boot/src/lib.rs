@@ -6,6 +6,7 @@ mod aws;
 mod clock;
 mod env;
 mod keys;
+mod secrets;
 mod serve;
 
 pub use aws::Aws;

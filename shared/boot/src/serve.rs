@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing_subscriber::EnvFilter;
 
-use crate::{Boot, Clock, ConfigError, Env};
+use crate::{Boot, Clock, ConfigError, Env, secrets};
 
 /// Why a function does not start or stops.
 pub type BootError = Box<dyn std::error::Error + Send + Sync>;
@@ -19,8 +19,7 @@ where
     B: FnOnce(Boot) -> F,
     F: Future<Output = Result<axum::Router, ConfigError>>,
 {
-    let boot = boot()?;
-    let router = build(boot).await?;
+    let router = build(boot().await?).await?;
     lambda_http::run(router).await
 }
 
@@ -38,7 +37,7 @@ where
     E: DeserializeOwned,
     A: Serialize,
 {
-    let state = build(boot()?).await?;
+    let state = build(boot().await?).await?;
     let handle = &handle;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
         let state = state.clone();
@@ -47,7 +46,7 @@ where
     .await
 }
 
-fn boot() -> Result<Boot, BootError> {
+async fn boot() -> Result<Boot, BootError> {
     let env = Env::process();
     let filter = EnvFilter::try_new(env.optional("LOG_LEVEL").unwrap_or("info"))?;
     tracing_subscriber::fmt()
@@ -60,5 +59,6 @@ fn boot() -> Result<Boot, BootError> {
         .without_time()
         .with_env_filter(filter)
         .init();
-    Ok(Boot::new(env, Clock::system())?)
+    let boot = Boot::new(env, Clock::system())?;
+    Ok(Boot { env: secrets::resolve(boot.env, &boot.aws).await?, ..boot })
 }

@@ -7,6 +7,7 @@
 //! does what is still to be done.
 
 mod batch;
+mod dead_letters;
 mod mail;
 mod message;
 mod outbox;
@@ -14,6 +15,7 @@ mod producer;
 mod sealed;
 
 pub use batch::process;
+pub use dead_letters::DeadLetters;
 pub use mail::{
     Admission, Image, LinkMail, LinkPurpose, Mail, MailMessage, OrderMail, Organiser, Recipient, Show,
     TicketsMail, TransferMail,
