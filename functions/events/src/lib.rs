@@ -1,1 +1,91 @@
-//! placeholder
+//! What organisers put on sale: tenants and their staff, events, areas, seats
+//! and images.
+//!
+//! Every route starts from the tenant that the caller's token names, and what
+//! belongs to another tenant does not exist.
+
+mod areas;
+mod check;
+mod duplicate;
+mod events;
+mod images;
+mod places;
+mod publishing;
+mod rows;
+mod slug;
+mod staff;
+mod tenants;
+mod units;
+
+use aide::axum::ApiRouter;
+use axum::extract::FromRef;
+use boot::{Boot, Clock, ConfigError};
+use domain::{AreaId, EventId};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::{Fingerprints, Store};
+use web::TokenVerifier;
+
+/// What the function works with.
+#[derive(Clone, Debug)]
+pub struct State {
+    clock: Clock,
+    store: Store,
+    verifier: TokenVerifier,
+    fingerprints: Fingerprints,
+    images: images::Images,
+}
+
+impl State {
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET`, `IMAGES_BUCKET` and `PUBLIC_URL`.
+    pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        Ok(Self {
+            clock: boot.clock.clone(),
+            store: Store::new(boot)?,
+            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            fingerprints: Fingerprints::from_env(&boot.env)?,
+            images: images::Images::new(boot)?,
+        })
+    }
+
+    /// Opens connections before the first request needs them.
+    pub async fn warm(&self) {
+        self.store.warm().await;
+    }
+}
+
+impl FromRef<State> for TokenVerifier {
+    fn from_ref(state: &State) -> Self {
+        state.verifier.clone()
+    }
+}
+
+/// The routes of the function.
+pub fn router(state: State) -> ApiRouter {
+    ApiRouter::new()
+        .merge(tenants::routes())
+        .merge(staff::routes())
+        .merge(events::routes())
+        .merge(publishing::routes())
+        .merge(duplicate::routes())
+        .merge(areas::routes())
+        .merge(units::routes())
+        .merge(images::routes())
+        .with_state(state)
+}
+
+/// `/events/{id}`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+struct EventPath {
+    /// The event.
+    id: EventId,
+}
+
+/// `/events/{id}/areas/{area}`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+struct AreaPath {
+    /// The event.
+    id: EventId,
+    /// The area.
+    area: AreaId,
+}

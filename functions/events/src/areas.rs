@@ -1,0 +1,489 @@
+//! Areas: the zones of an event, each with its price and its places.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract::State as Of;
+use axum::response::NoContent;
+use domain::error::Fields;
+use domain::event::{Area, AreaKind, Event, EventStatus, RowLayout};
+use domain::pricing::MAX_PRICE;
+use domain::seat::normal_row;
+use domain::{AreaId, Currency, Error, EventId, Result, TenantId, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::allotment::Pool;
+use store::{EventSheet, OnRefused, Once};
+use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Viewer, based_on, nullable};
+
+use crate::check::{area_unknown, changed_meanwhile};
+use crate::{AreaPath, EventPath, State, rows};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/events/{id}/areas",
+            get_with(list, |op| op.id("listAreas").summary("List the areas of an event").tag("Areas")).post_with(
+                create,
+                |op| {
+                    op.id("createArea").summary("Create an area").tag("Areas").description(
+                        "An area of general admission can be sold at once; one with numbered seats gets them from \
+                         `/units`.",
+                    )
+                },
+            ),
+        )
+        .api_route(
+            "/api/v1/events/{id}/areas/{area}",
+            get_with(show, |op| op.id("showArea").summary("Show an area").tag("Areas"))
+                .patch_with(update, |op| {
+                    op.id("updateArea").summary("Change an area").tag("Areas").description(
+                        "A new price is for new quotes: what somebody was quoted stays. The capacity of general \
+                         admission can go down as far as places are free.",
+                    )
+                })
+                .delete_with(delete, |op| {
+                    op.id("deleteArea").summary("Delete an area").tag("Areas").description(
+                        "Only an area of which nothing is sold or held. Numbered seats can only go while the event \
+                         is not published.",
+                    )
+                }),
+        )
+}
+
+/// The most areas of one event.
+const MAX_AREAS: usize = 50;
+/// The most general admissions of one area.
+const MAX_CAPACITY: u32 = 200_000;
+
+/// A zone of an event as its organiser sees it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct AreaView {
+    /// The area's id.
+    id: AreaId,
+    /// The event.
+    event_id: EventId,
+    /// The name that buyers see.
+    area_name: String,
+    /// What is special about it.
+    description: String,
+    /// How its places are handed out.
+    kind: AreaKind,
+    /// Tickets that it can sell; blocked seats count.
+    capacity: u32,
+    /// The base price of one ticket in minor units.
+    price: i64,
+    /// The event's currency.
+    currency: Currency,
+    /// The letter that stands before its unit numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nomenclature_letter: Option<String>,
+    /// People that one ticket admits.
+    unit_capacity: u8,
+    /// What comes with the ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    service: Option<String>,
+    /// Where it stands in lists, lowest first.
+    position: u16,
+    /// The rows of numbered seats.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rows: Vec<RowLayout>,
+    /// Counts changes.
+    version: u32,
+}
+
+impl From<Area> for AreaView {
+    fn from(area: Area) -> Self {
+        Self {
+            id: area.id,
+            event_id: area.event_id,
+            area_name: area.area_name,
+            description: area.description,
+            kind: area.kind,
+            capacity: area.capacity,
+            price: area.price,
+            currency: area.currency,
+            nomenclature_letter: area.nomenclature_letter,
+            unit_capacity: area.unit_capacity,
+            service: area.service,
+            position: area.position,
+            rows: rows::rows(&area.rows),
+            version: area.version,
+        }
+    }
+}
+
+/// All areas of an event.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Areas {
+    /// The areas as they stand in lists.
+    items: Vec<AreaView>,
+}
+
+/// A new area.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewArea {
+    /// The name that buyers see.
+    #[schemars(length(min = 1, max = 100))]
+    area_name: String,
+    /// What is special about it.
+    #[serde(default)]
+    #[schemars(length(max = 2000))]
+    description: String,
+    /// How its places are handed out.
+    kind: AreaKind,
+    /// Tickets that it can sell. For general admission only: numbered seats are counted.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 200_000))]
+    capacity: Option<u32>,
+    /// The base price of one ticket in minor units of the event's currency.
+    #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
+    price: i64,
+    /// The letter that stands before its unit numbers.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 8))]
+    nomenclature_letter: Option<String>,
+    /// People that one ticket admits, such as the places at a table.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 50))]
+    unit_capacity: u8,
+    /// What comes with the ticket, such as table service.
+    #[serde(default)]
+    #[schemars(length(max = 200))]
+    service: Option<String>,
+    /// Where it stands in lists, lowest first; last if absent.
+    #[serde(default)]
+    position: Option<u16>,
+}
+
+const fn one() -> u8 {
+    1
+}
+
+/// A change of an area: what is absent stays.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AreaChanges {
+    /// The version that the change is based on.
+    version: Option<u32>,
+    /// The name that buyers see.
+    #[schemars(length(min = 1, max = 100))]
+    area_name: Option<String>,
+    /// What is special about it.
+    #[schemars(length(max = 2000))]
+    description: Option<String>,
+    /// Tickets that it can sell, for general admission.
+    #[schemars(range(min = 1, max = 200_000))]
+    capacity: Option<u32>,
+    /// The base price of one ticket in minor units of the event's currency.
+    #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
+    price: Option<i64>,
+    /// The letter that stands before its unit numbers; `null` for none.
+    #[serde(default, deserialize_with = "nullable")]
+    nomenclature_letter: Option<Option<String>>,
+    /// People that one ticket admits.
+    #[schemars(range(min = 1, max = 50))]
+    unit_capacity: Option<u8>,
+    /// What comes with the ticket; `null` for nothing.
+    #[serde(default, deserialize_with = "nullable")]
+    service: Option<Option<String>>,
+    /// Where it stands in lists, lowest first.
+    position: Option<u16>,
+}
+
+async fn list(Of(state): Of<State>, viewer: Viewer, Path(path): Path<EventPath>) -> Answer<Json<Areas>> {
+    let sheet = state.sheet(viewer.tenant, path.id).await?;
+    Ok(Json(Areas { items: sheet.areas.into_iter().map(AreaView::from).collect() }))
+}
+
+async fn show(Of(state): Of<State>, viewer: Viewer, Path(path): Path<AreaPath>) -> Answer<Json<AreaView>> {
+    let (_, area) = state.area(viewer.tenant, path).await?;
+    Ok(Json(area.into()))
+}
+
+async fn create(
+    Of(state): Of<State>,
+    organizer: Organizer,
+    Path(path): Path<EventPath>,
+    IdempotencyKey(key): IdempotencyKey,
+    Json(new): Json<NewArea>,
+) -> Answer<Created<AreaView>> {
+    let now = state.clock.now();
+    let once = Once { user: organizer.user, route: "POST /api/v1/events/{id}/areas", key: key.as_deref() };
+    let request = (path.id, &new);
+    let create = |id: domain::RequestId| {
+        let id = AreaId::from_uuid(id.uuid());
+        let (state, new) = (&state, &new);
+        async move { state.create_area(organizer.tenant, path.id, new, id).await.map(AreaView::from) }
+    };
+    Ok(Created(state.store.once(once, &request, now, create).await?))
+}
+
+async fn update(
+    Of(state): Of<State>,
+    organizer: Organizer,
+    Path(path): Path<AreaPath>,
+    Json(changes): Json<AreaChanges>,
+) -> Answer<Json<AreaView>> {
+    let (_, before) = state.area(organizer.tenant, path).await?;
+    based_on(changes.version, before.version)?;
+    let capacity = changes.capacity;
+    let after = changes.apply(before.clone());
+    check(&after, capacity)?;
+    let after = match capacity {
+        Some(_) => state.change_capacity(&before, after, state.clock.now()).await?,
+        None => {
+            state.store.replace_area(&after).await.on_refused(changed_meanwhile)?;
+            after
+        }
+    };
+    state.note_prices(organizer.tenant, path.id).await?;
+    Ok(Json(after.into()))
+}
+
+async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<AreaPath>) -> Answer<NoContent> {
+    let (sheet, area) = state.area(organizer.tenant, path).await?;
+    let is_published = sheet.event.status == EventStatus::Published;
+    let is_last = !sheet.areas.iter().any(|other| other.id != area.id && other.capacity > 0);
+    if is_published && (is_last || area.kind == AreaKind::Seated) {
+        return Err(Error::conflict(
+            "event_published",
+            "This area can not go while the event is on sale. Unpublish the event first.",
+        )
+        .into());
+    }
+    let now = state.clock.now();
+    let change = state.store.begin_places(&area, now).await.on_refused(changed_meanwhile)?;
+    if let Err(error) = state.close(&area, now).await {
+        state.store.abandon_places(&change, &area).await.map_err(Error::from)?;
+        return Err(error.into());
+    }
+    state.store.delete_area(&change, &area).await.on_refused(changed_meanwhile)?;
+    state.note_prices(organizer.tenant, path.id).await?;
+    Ok(NoContent)
+}
+
+impl State {
+    /// The area, with the sheet of its event, if the event is the tenant's.
+    pub(crate) async fn area(&self, tenant: TenantId, path: AreaPath) -> Result<(EventSheet, Area)> {
+        let sheet = self.sheet(tenant, path.id).await?;
+        let area = sheet.area(path.area).cloned().ok_or_else(area_unknown)?;
+        Ok((sheet, area))
+    }
+
+    async fn create_area(&self, tenant: TenantId, event: EventId, new: &NewArea, id: AreaId) -> Result<Area> {
+        let sheet = self.sheet(tenant, event).await?;
+        if let Some(area) = sheet.area(id) {
+            // An earlier try of this request came so far; its places may be sold already.
+            return Ok(area.clone());
+        }
+        if sheet.areas.len() >= MAX_AREAS {
+            return Err(Error::conflict(
+                "too_many_areas",
+                format!("An event has at most {MAX_AREAS} areas."),
+            ));
+        }
+        let last = sheet.areas.last().map_or(0, |area| area.position.saturating_add(1));
+        let area = new.area(id, &sheet.event, last);
+        check(
+            &area,
+            Some(area.capacity).filter(|_| area.kind == AreaKind::GeneralAdmission || new.capacity.is_some()),
+        )?;
+        self.create_places(&area).await?;
+        let area = self.store.create_area(&area).await?;
+        self.note_prices(tenant, event).await?;
+        Ok(area)
+    }
+
+    async fn change_capacity(&self, before: &Area, after: Area, now: Timestamp) -> Result<Area> {
+        let change = self.store.begin_places(before, now).await.on_refused(changed_meanwhile)?;
+        match self.resize(before, after.capacity, now).await {
+            Ok(blocks) => {
+                let after = Area { blocks, ..after };
+                self.store.finish_places(&change, &after).await.on_refused(changed_meanwhile)?;
+                Ok(after)
+            }
+            Err(error) => {
+                self.store.abandon_places(&change, before).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes every place of the area away, or fails if somebody has one.
+    async fn close(&self, area: &Area, now: Timestamp) -> Result<()> {
+        let closed = match area.kind {
+            AreaKind::GeneralAdmission => self.resize(area, 0, now).await.map(drop),
+            // Its event is not published, so that nobody can get a place meanwhile.
+            AreaKind::Seated if self.is_untouched(area).await? => Ok(()),
+            AreaKind::Seated => Err(Error::conflict("not_enough_free", "Seats are sold or held.")),
+        };
+        closed.map_err(|error| match error.code() {
+            "not_enough_free" => Error::conflict(
+                "area_has_sales",
+                "Tickets of this area are sold or held. Take what is free off sale instead of deleting it.",
+            ),
+            _ => error,
+        })
+    }
+
+    /// Brings the public list up to date after an area has changed.
+    pub(crate) async fn note_prices(&self, tenant: TenantId, event: EventId) -> Result<()> {
+        if let Some(sheet) = self.store.event_sheet_of(tenant, event).await? {
+            self.store.update_price_from(&sheet).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A text that was left empty is none.
+fn some_text(text: &str) -> Option<String> {
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// The letter as seats write it; what can not be one stays for [`check`] to refuse.
+fn letter(text: &str) -> String {
+    normal_row(text.trim()).unwrap_or_else(|| text.to_owned())
+}
+
+impl NewArea {
+    fn area(&self, id: AreaId, event: &Event, last: u16) -> Area {
+        let capacity = self.capacity.unwrap_or(0);
+        let blocks = match self.kind {
+            AreaKind::GeneralAdmission => Pool::blocks_for(capacity),
+            AreaKind::Seated => 0,
+        };
+        Area {
+            id,
+            event_id: event.id,
+            area_name: self.area_name.trim().to_owned(),
+            description: self.description.trim().to_owned(),
+            kind: self.kind,
+            capacity,
+            price: self.price,
+            currency: event.currency,
+            nomenclature_letter: self.nomenclature_letter.as_deref().map(letter),
+            unit_capacity: self.unit_capacity,
+            service: self.service.as_deref().and_then(some_text),
+            position: self.position.unwrap_or(last),
+            rows: Vec::new(),
+            blocks,
+            version: 1,
+        }
+    }
+}
+
+impl AreaChanges {
+    fn apply(self, area: Area) -> Area {
+        Area {
+            area_name: self.area_name.map_or(area.area_name, |name| name.trim().to_owned()),
+            description: self.description.map_or(area.description, |text| text.trim().to_owned()),
+            capacity: self.capacity.unwrap_or(area.capacity),
+            price: self.price.unwrap_or(area.price),
+            nomenclature_letter: match self.nomenclature_letter {
+                Some(changed) => changed.as_deref().map(letter),
+                None => area.nomenclature_letter,
+            },
+            unit_capacity: self.unit_capacity.unwrap_or(area.unit_capacity),
+            service: match self.service {
+                Some(changed) => changed.as_deref().and_then(some_text),
+                None => area.service,
+            },
+            position: self.position.unwrap_or(area.position),
+            version: area.version + 1,
+            ..area
+        }
+    }
+}
+
+/// Checks an area before it is stored; `capacity` is what the request says about it.
+fn check(area: &Area, capacity: Option<u32>) -> Result<()> {
+    let mut fields = Fields::new();
+    fields.text("/area_name", &area.area_name, 1, 100).text("/description", &area.description, 0, 2000);
+    match (area.kind, capacity) {
+        (AreaKind::GeneralAdmission, Some(capacity)) => {
+            let range = 1..=MAX_CAPACITY;
+            fields.check(
+                range.contains(&capacity),
+                "/capacity",
+                format!("Must be between 1 and {MAX_CAPACITY}."),
+            );
+        }
+        (AreaKind::Seated, Some(_)) => {
+            fields.check(
+                false,
+                "/capacity",
+                "Leave it out: the seats are counted. Create them with `/units`.",
+            );
+        }
+        (_, None) => {}
+    }
+    fields.check(
+        (0..=MAX_PRICE).contains(&area.price),
+        "/price",
+        format!("Must be between 0 and {MAX_PRICE} minor units."),
+    );
+    fields.check(
+        area.nomenclature_letter.as_deref().is_none_or(|letter| normal_row(letter).is_some()),
+        "/nomenclature_letter",
+        "Must be 1 to 8 letters and digits.",
+    );
+    fields.check((1..=50).contains(&area.unit_capacity), "/unit_capacity", "Must be between 1 and 50.");
+    fields.optional_text("/service", area.service.as_deref(), 200);
+    fields.finish()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::events::tests::{at, draft};
+
+    pub(crate) fn area(body: serde_json::Value) -> Area {
+        let new: NewArea = serde_json::from_value(body).expect("a new area");
+        new.area(AreaId::generate(at(1)), &draft(), 3)
+    }
+
+    fn bad(area: &Area, capacity: Option<u32>) -> Vec<String> {
+        let error = check(area, capacity).expect_err("refused");
+        error.field_errors().iter().map(|field| field.pointer.clone()).collect()
+    }
+
+    #[test]
+    fn an_area_is_bounded() {
+        let general =
+            json!({"area_name": " Campo ", "kind": "general_admission", "capacity": 120, "price": 5000});
+        let valid = area(general);
+        check(&valid, Some(120)).expect("valid");
+        assert_eq!((valid.area_name.as_str(), valid.position, valid.blocks), ("Campo", 3, 3));
+        assert_eq!(bad(&valid, Some(0)), ["/capacity"]);
+        assert_eq!(bad(&valid, Some(200_001)), ["/capacity"]);
+        let wrong = Area {
+            price: -1,
+            unit_capacity: 0,
+            nomenclature_letter: Some("#".to_owned()),
+            service: Some("x".repeat(201)),
+            ..valid
+        };
+        assert_eq!(bad(&wrong, None), ["/price", "/nomenclature_letter", "/unit_capacity", "/service"]);
+
+        let seated =
+            area(json!({"area_name": "Platea", "kind": "seated", "price": 0, "nomenclature_letter": "p"}));
+        check(&seated, None).expect("valid");
+        assert_eq!((seated.nomenclature_letter.as_deref(), seated.blocks), (Some("P"), 0));
+        assert_eq!(bad(&seated, Some(5)), ["/capacity"]);
+    }
+
+    #[test]
+    fn a_change_clears_what_is_null() {
+        let before = area(json!({
+            "area_name": "Mesas", "kind": "general_admission", "capacity": 10, "price": 9, "unit_capacity": 4,
+            "service": "Cena", "nomenclature_letter": "M",
+        }));
+        let changes: AreaChanges =
+            serde_json::from_value(json!({"service": null, "price": 7})).expect("changes");
+        let after = changes.apply(before.clone());
+        assert_eq!(after, Area { service: None, price: 7, version: 2, ..before });
+    }
+}

@@ -1,0 +1,59 @@
+//! The bounds of what organisers write, and the refusals that routes share.
+
+use domain::Error;
+use domain::error::Fields;
+use jiff::tz::TimeZone;
+
+/// Notes a `country` that is not two capital letters (ISO 3166-1 alpha-2).
+pub(crate) fn country(fields: &mut Fields, pointer: &str, country: &str) {
+    let valid = country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase());
+    fields.check(valid, pointer, "Must be the two capital letters of a country, such as CO, CL or AR.");
+}
+
+/// The name under which the time zone database (IANA) knows `name`, whatever
+/// its spelling.
+pub(crate) fn time_zone(name: &str) -> Option<String> {
+    let zone = TimeZone::get(name).ok()?;
+    zone.iana_name().map(str::to_owned)
+}
+
+pub(crate) fn event_unknown() -> Error {
+    Error::not_found("event_unknown", "There is no such event.")
+}
+
+pub(crate) fn area_unknown() -> Error {
+    Error::not_found("area_unknown", "The event has no such area.")
+}
+
+/// Somebody else was faster between reading and writing.
+pub(crate) fn changed_meanwhile() -> Error {
+    Error::conflict(
+        "changed_meanwhile",
+        "Somebody changed this at the same moment. Read it again and repeat your change.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_zones_are_those_of_the_database() {
+        assert_eq!(time_zone("America/Bogota").as_deref(), Some("America/Bogota"));
+        assert_eq!(time_zone("america/santiago").as_deref(), Some("America/Santiago"));
+        for name in ["", "America/Macondo", "-05:00", "../etc/passwd", "Z"] {
+            assert_eq!(time_zone(name), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn countries_are_two_capital_letters() {
+        for (code, expected) in
+            [("CO", true), ("co", false), ("COL", false), ("", false), ("C1", false), ("Ñ", false)]
+        {
+            let mut fields = Fields::new();
+            country(&mut fields, "/country", code);
+            assert_eq!(fields.finish().is_ok(), expected, "{code:?}");
+        }
+    }
+}

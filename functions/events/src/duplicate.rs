@@ -1,0 +1,197 @@
+//! Duplicating an event: the same show on another night.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract::State as Of;
+use domain::event::{Area, AreaKind, Event, EventStatus};
+use domain::pricing::SaleStage;
+use domain::{AreaId, EventId, RequestId, Result, SaleStageId, TenantId, Timestamp};
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::allotment::Pool;
+use store::{EventSheet, Once};
+use uuid::Uuid;
+use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path};
+
+use crate::{EventPath, State, events, slug};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/events/{id}/duplicate",
+        post_with(duplicate, |op| {
+            op.id("duplicateEvent").summary("Duplicate an event").tag("Events").description(
+                "Creates a draft with the same areas, seats, prices, stages and pictures. Everything is unsold, no \
+                 seat is blocked, and the times of doors and stages move with the start.",
+            )
+        }),
+    )
+}
+
+/// How the new event differs.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Duplicate {
+    /// Start of the new show.
+    starts_at: Timestamp,
+    /// The new title; the same if absent.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 150))]
+    name: Option<String>,
+}
+
+async fn duplicate(
+    Of(state): Of<State>,
+    organizer: Organizer,
+    Path(path): Path<EventPath>,
+    IdempotencyKey(key): IdempotencyKey,
+    Json(wanted): Json<Duplicate>,
+) -> Answer<Created<Event>> {
+    let now = state.clock.now();
+    let route = "POST /api/v1/events/{id}/duplicate";
+    let once = Once { user: organizer.user, route, key: key.as_deref() };
+    let request = (path.id, &wanted);
+    let create = |id| state.duplicate(organizer.tenant, path.id, &wanted, id, now);
+    Ok(Created(state.store.once(once, &request, now, create).await?))
+}
+
+impl State {
+    async fn duplicate(
+        &self,
+        tenant: TenantId,
+        original: EventId,
+        wanted: &Duplicate,
+        id: RequestId,
+        now: Timestamp,
+    ) -> Result<Event> {
+        let original = self.sheet(tenant, original).await?;
+        if let Some(event) = self.store.event_of(tenant, EventId::from_uuid(id.uuid())).await? {
+            // An earlier try of this request came to its end; tickets may be sold already.
+            return Ok(event);
+        }
+        let copy = copy(&original, wanted, id, now);
+        events::check(&copy.event)?;
+        // The event comes last: until it exists, nobody finds any of this.
+        for area in &copy.areas {
+            self.create_places(area).await?;
+            self.store.create_area(area).await?;
+        }
+        for stage in &copy.stages {
+            if let Some(quantity) = stage.quantity_available {
+                self.store.create_pool(&Pool::stage(stage.event_id, stage.id, quantity), quantity).await?;
+            }
+            self.store.create_sale_stage(stage).await?;
+        }
+        let slugs = slug::candidates(&copy.event.name, copy.event.id);
+        self.write_event(copy.event, &slugs).await
+    }
+}
+
+/// What the new event looks like. Its ids follow from `id`, so that a repetition
+/// creates the same things.
+fn copy(original: &EventSheet, wanted: &Duplicate, id: RequestId, now: Timestamp) -> EventSheet {
+    let event_id = EventId::from_uuid(id.uuid());
+    let old = &original.event;
+    let shift = wanted.starts_at.duration_since(old.starts_at);
+    let moved = |time: Timestamp| moved(time, shift);
+    let event = Event {
+        id: event_id,
+        name: wanted.name.as_deref().map_or_else(|| old.name.clone(), |name| name.trim().to_owned()),
+        starts_at: wanted.starts_at,
+        ends_at: moved(old.ends_at),
+        doors_at: old.doors_at.map(moved),
+        status: EventStatus::Draft,
+        created_at: now,
+        updated_at: now,
+        version: 1,
+        ..old.clone()
+    };
+    let area_ids: Vec<(AreaId, AreaId)> = (0..)
+        .zip(&original.areas)
+        .map(|(index, area)| (area.id, AreaId::from_uuid(nth(id, index))))
+        .collect();
+    let new_area = |old: AreaId| area_ids.iter().find(|(id, _)| *id == old).map(|(_, new)| *new);
+    let areas = original.areas.iter().zip(&area_ids).map(|(area, (_, id))| {
+        let blocks = match area.kind {
+            AreaKind::GeneralAdmission => Pool::blocks_for(area.capacity),
+            AreaKind::Seated => 0,
+        };
+        Area { id: *id, event_id, blocks, version: 1, ..area.clone() }
+    });
+    let stages = (0..).zip(&original.stages).filter_map(|(index, stage)| {
+        let target_area_id = match stage.target_area_id {
+            // A stage for an area that is gone applies to nothing.
+            Some(target) => Some(new_area(target)?),
+            None => None,
+        };
+        Some(SaleStage {
+            id: SaleStageId::from_uuid(nth(id, index)),
+            event_id,
+            target_area_id,
+            start_time: stage.start_time.map(moved),
+            end_time: stage.end_time.map(moved),
+            version: 1,
+            ..stage.clone()
+        })
+    });
+    EventSheet { event, areas: areas.collect(), stages: stages.collect() }
+}
+
+fn moved(time: Timestamp, shift: SignedDuration) -> Timestamp {
+    time.checked_add(shift).unwrap_or(time)
+}
+
+/// An id that follows from `id`: its last byte counts.
+fn nth(id: RequestId, index: u8) -> Uuid {
+    let mut bytes = id.uuid().into_bytes();
+    bytes[15] = bytes[15].wrapping_add(index);
+    Uuid::from_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::pricing::AdjustmentType;
+    use serde_json::json;
+
+    use super::*;
+    use crate::areas::tests::area;
+    use crate::events::tests::{at, draft};
+
+    #[test]
+    fn a_copy_has_ids_and_times_of_its_own() {
+        let event = Event { status: EventStatus::Published, version: 7, ..draft() };
+        let general =
+            area(json!({"area_name": "Campo", "kind": "general_admission", "capacity": 120, "price": 5000}));
+        let areas = vec![Area { event_id: event.id, blocks: 9, version: 4, ..general }];
+        let stage = |target_area_id| SaleStage {
+            id: SaleStageId::generate(at(1)),
+            event_id: event.id,
+            stage_name: "Preventa".to_owned(),
+            price_adjustment_type: AdjustmentType::Percentage,
+            price_adjustment_value: -1000,
+            quantity_available: None,
+            start_time: None,
+            end_time: Some(event.starts_at),
+            target_area_id,
+            priority_order: 1,
+            active: true,
+            version: 3,
+        };
+        let stages = vec![stage(None), stage(Some(AreaId::generate(at(9)))), stage(Some(areas[0].id))];
+        let original = EventSheet { event, areas, stages };
+        let wanted =
+            Duplicate { starts_at: original.event.starts_at + SignedDuration::from_hours(24), name: None };
+        let id = RequestId::generate(at(100));
+        let new = copy(&original, &wanted, id, at(100));
+
+        assert_eq!((new.event.status, new.event.version), (EventStatus::Draft, 1));
+        assert_eq!(new.event.ends_at, original.event.ends_at + SignedDuration::from_hours(24));
+        assert_eq!((new.areas[0].event_id, new.areas[0].blocks), (new.event.id, 3));
+        assert_ne!(new.areas[0].id, original.areas[0].id);
+        let targets: Vec<_> = new.stages.iter().map(|stage| stage.target_area_id).collect();
+        assert_eq!(targets, [None, Some(new.areas[0].id)], "the stage of the area that is gone is gone");
+        assert_eq!(new.stages[0].end_time, Some(wanted.starts_at));
+        assert_ne!(new.stages[0].id, new.stages[1].id);
+        assert_eq!(copy(&original, &wanted, id, at(100)), new, "a repetition makes the same");
+    }
+}

@@ -1,0 +1,286 @@
+//! Pictures of an event. They go straight from the organiser's page to the
+//! bucket, with a request that we sign: no picture passes through a function.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::{delete_with, post_with};
+use aws_sdk_s3::presigning::PresigningConfig;
+use axum::extract::State as Of;
+use axum::response::NoContent;
+use boot::{Boot, ConfigError};
+use domain::error::Fields;
+use domain::event::{Event, EventImage, ImageKind};
+use domain::{Error, EventId, ImageId, Result, TenantId, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::{EventSheet, Failure, Once};
+use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path};
+
+use crate::check::changed_meanwhile;
+use crate::{EventPath, State};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/events/{id}/images",
+            post_with(create, |op| {
+                op.id("createImage").summary("Add a picture to an event").tag("Events").description(
+                    "Answers with a signed request: send the picture's bytes with exactly that method, address and \
+                     headers within 15 minutes.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/events/{id}/images/{image}",
+            delete_with(delete, |op| op.id("deleteImage").summary("Remove a picture from an event").tag("Events")),
+        )
+}
+
+/// The most pictures of one event.
+const MAX_IMAGES: usize = 12;
+/// The largest picture, in bytes: 8 MB.
+const MAX_BYTES: u32 = 8 * 1024 * 1024;
+/// For how long an upload stays signed.
+const UPLOAD_TIME: Duration = Duration::from_secs(15 * 60);
+/// How often to try again when a page adds several pictures at the same moment.
+const ATTEMPTS: usize = 8;
+
+/// Where pictures are kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Images {
+    client: aws_sdk_s3::Client,
+    bucket: Arc<str>,
+    public_url: Arc<str>,
+}
+
+impl Images {
+    pub(crate) fn new(boot: &Boot) -> std::result::Result<Self, ConfigError> {
+        let config = aws_sdk_s3::config::Builder::from(&boot.aws.config())
+            // The local cloud has no name for every bucket.
+            .force_path_style(boot.aws.is_local())
+            .build();
+        Ok(Self {
+            client: aws_sdk_s3::Client::from_conf(config),
+            bucket: boot.env.required("IMAGES_BUCKET")?.into(),
+            public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
+        })
+    }
+
+    fn url(&self, key: &str) -> String {
+        format!("{}/{key}", self.public_url)
+    }
+
+    /// The key in the bucket of what is shown at `url`.
+    fn key<'a>(&self, url: &'a str) -> Option<&'a str> {
+        url.strip_prefix(&*self.public_url)?.strip_prefix('/')
+    }
+}
+
+/// The types of pictures that browsers show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+enum ImageType {
+    #[serde(rename = "image/jpeg")]
+    Jpeg,
+    #[serde(rename = "image/png")]
+    Png,
+    #[serde(rename = "image/webp")]
+    Webp,
+}
+
+impl ImageType {
+    const fn mime(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::Webp => "image/webp",
+        }
+    }
+
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpg",
+            Self::Png => "png",
+            Self::Webp => "webp",
+        }
+    }
+}
+
+/// A picture that is about to be uploaded.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewImage {
+    /// What it is for.
+    kind: ImageKind,
+    /// Its type.
+    content_type: ImageType,
+    /// Its exact size in bytes, at most 8 MB.
+    #[schemars(range(min = 1, max = 8_388_608))]
+    size: u32,
+}
+
+/// A picture and how to upload it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ImageUpload {
+    /// The picture. Its address shows it once it is uploaded.
+    image: EventImage,
+    /// The method of the upload.
+    method: String,
+    /// The address of the upload.
+    upload_url: String,
+    /// The headers of the upload.
+    headers: BTreeMap<String, String>,
+    /// Until when the upload is signed.
+    expires_at: Timestamp,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct ImagePath {
+    /// The event.
+    id: EventId,
+    /// The picture.
+    image: ImageId,
+}
+
+async fn create(
+    Of(state): Of<State>,
+    organizer: Organizer,
+    Path(path): Path<EventPath>,
+    IdempotencyKey(key): IdempotencyKey,
+    Json(new): Json<NewImage>,
+) -> Answer<Created<ImageUpload>> {
+    let now = state.clock.now();
+    let route = "POST /api/v1/events/{id}/images";
+    let once = Once { user: organizer.user, route, key: key.as_deref() };
+    let request = (path.id, &new);
+    let create = |id: domain::RequestId| {
+        let id = ImageId::from_uuid(id.uuid());
+        state.add_image(organizer.tenant, path.id, id, &new, now)
+    };
+    let image = state.store.once(once, &request, now, create).await?;
+    // Signed anew at every repetition: a kept signature would be over too soon.
+    Ok(Created(state.sign_upload(image, &new, now).await?))
+}
+
+async fn delete(
+    Of(state): Of<State>,
+    organizer: Organizer,
+    Path(path): Path<ImagePath>,
+) -> Answer<NoContent> {
+    let now = state.clock.now();
+    let mut removed = None;
+    state
+        .change_images(organizer.tenant, path.id, now, |images| {
+            let place = images.iter().position(|image| image.id == path.image);
+            let place =
+                place.ok_or_else(|| Error::not_found("image_unknown", "The event has no such picture."))?;
+            removed = Some(images.remove(place));
+            Ok(())
+        })
+        .await?;
+    if let Some(key) = removed.as_ref().and_then(|image| state.images.key(&image.url)) {
+        let client = &state.images.client;
+        let deleted = client.delete_object().bucket(&*state.images.bucket).key(key).send().await;
+        if let Err(error) = deleted {
+            // Nothing shows the picture any more; what stays behind costs a little space.
+            let error = aws_sdk_s3::error::DisplayErrorContext(&error);
+            tracing::warn!(%error, key, "a picture stays in the bucket");
+        }
+    }
+    Ok(NoContent)
+}
+
+impl State {
+    async fn add_image(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+        id: ImageId,
+        new: &NewImage,
+        now: Timestamp,
+    ) -> Result<EventImage> {
+        Fields::new()
+            .check(
+                (1..=MAX_BYTES).contains(&new.size),
+                "/size",
+                format!("Must be between 1 and {MAX_BYTES} bytes."),
+            )
+            .finish()?;
+        let key = format!("images/{}/{}.{}", event.suffix(), id.suffix(), new.content_type.extension());
+        let image = EventImage { id, kind: new.kind, url: self.images.url(&key) };
+        self.change_images(tenant, event, now, |images| {
+            if images.iter().any(|image| image.id == id) {
+                return Ok(());
+            }
+            if images.len() >= MAX_IMAGES {
+                return Err(Error::conflict(
+                    "too_many_images",
+                    format!("An event has at most {MAX_IMAGES} pictures. Delete one first."),
+                ));
+            }
+            images.push(image.clone());
+            Ok(())
+        })
+        .await?;
+        Ok(image)
+    }
+
+    /// Lets `change` change the pictures of the event, again from the start if
+    /// somebody else was faster.
+    async fn change_images(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+        now: Timestamp,
+        mut change: impl FnMut(&mut Vec<EventImage>) -> Result<()>,
+    ) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            let before: EventSheet = self.sheet(tenant, event).await?;
+            let mut images = before.event.images.clone();
+            change(&mut images)?;
+            if images == before.event.images {
+                return Ok(());
+            }
+            let version = before.event.version + 1;
+            let after = Event { images, updated_at: now, version, ..before.event.clone() };
+            match self.store.update_event(&before, &after).await {
+                Ok(()) => return Ok(()),
+                Err(Failure::Refused(_)) => {}
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Err(changed_meanwhile())
+    }
+
+    async fn sign_upload(&self, image: EventImage, new: &NewImage, now: Timestamp) -> Result<ImageUpload> {
+        let key = self.images.key(&image.url).unwrap_or_default().to_owned();
+        let config = PresigningConfig::builder()
+            .start_time(SystemTime::from(now))
+            .expires_in(UPLOAD_TIME)
+            .build()
+            .map_err(Error::internal)?;
+        let signed = self
+            .images
+            .client
+            .put_object()
+            .bucket(&*self.images.bucket)
+            .key(key)
+            .content_type(new.content_type.mime())
+            // Signed as well, so that the bucket refuses any other size.
+            .content_length(i64::from(new.size))
+            .cache_control("public, max-age=31536000, immutable")
+            .presigned(config)
+            .await
+            .map_err(Error::internal)?;
+        let headers = signed.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Ok(ImageUpload {
+            image,
+            method: signed.method().to_owned(),
+            upload_url: signed.uri().to_owned(),
+            headers,
+            expires_at: now.checked_add(UPLOAD_TIME).unwrap_or(Timestamp::MAX),
+        })
+    }
+}

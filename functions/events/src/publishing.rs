@@ -1,0 +1,106 @@
+//! Publishing: from then on everybody sees the event and can buy.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract::State as Of;
+use domain::error::Fields;
+use domain::event::{Event, EventStatus};
+use domain::{Result, Timestamp};
+use store::{EventSheet, OnRefused};
+use web::{Answer, Json, Organizer, Path};
+
+use crate::check::changed_meanwhile;
+use crate::{EventPath, State};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/events/{id}/publish",
+            post_with(publish, |op| {
+                op.id("publishEvent").summary("Publish an event").tag("Events").description(
+                    "Everybody sees it from now on, and can buy. What is still missing comes back as bad fields of \
+                     the event. Repeating the request changes nothing.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/events/{id}/unpublish",
+            post_with(unpublish, |op| {
+                op.id("unpublishEvent").summary("Take an event off sale").tag("Events").description(
+                    "Nobody finds it or gets a new quote or reservation for it; what is reserved can still be paid, \
+                     and tickets stay valid. Repeating the request changes nothing.",
+                )
+            }),
+        )
+}
+
+async fn publish(
+    Of(state): Of<State>,
+    organizer: Organizer,
+    Path(path): Path<EventPath>,
+) -> Answer<Json<Event>> {
+    let now = state.clock.now();
+    let sheet = state.sheet(organizer.tenant, path.id).await?;
+    if sheet.event.status == EventStatus::Draft {
+        check(&sheet, Some(now))?;
+    }
+    Ok(Json(state.set_status(sheet, EventStatus::Published, now).await?))
+}
+
+async fn unpublish(
+    Of(state): Of<State>,
+    organizer: Organizer,
+    Path(path): Path<EventPath>,
+) -> Answer<Json<Event>> {
+    let sheet = state.sheet(organizer.tenant, path.id).await?;
+    Ok(Json(state.set_status(sheet, EventStatus::Draft, state.clock.now()).await?))
+}
+
+impl State {
+    async fn set_status(&self, sheet: EventSheet, status: EventStatus, now: Timestamp) -> Result<Event> {
+        if sheet.event.status == status {
+            return Ok(sheet.event);
+        }
+        let version = sheet.event.version + 1;
+        let after = Event { status, updated_at: now, version, ..sheet.event.clone() };
+        self.store.update_event(&sheet, &after).await.on_refused(changed_meanwhile)?;
+        Ok(after)
+    }
+}
+
+/// Checks that the event has everything that buyers need. `now` is given when
+/// it must also start in the future.
+pub(crate) fn check(sheet: &EventSheet, now: Option<Timestamp>) -> Result<()> {
+    let event = &sheet.event;
+    Fields::new()
+        .check(!event.venue.is_empty(), "/venue", "Say where it takes place.")
+        .check(!event.city.is_empty(), "/city", "Say in which city it takes place.")
+        .check(now.is_none_or(|now| now < event.starts_at), "/starts_at", "Must be in the future.")
+        .check(
+            sheet.areas.iter().any(|area| area.capacity > 0),
+            "/areas",
+            "Create an area with a price and with places that can be sold.",
+        )
+        .finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::tests::{at, draft};
+
+    #[test]
+    fn everything_that_is_missing_is_said_at_once() {
+        let sheet = EventSheet {
+            event: Event { venue: String::new(), ..draft() },
+            areas: Vec::new(),
+            stages: Vec::new(),
+        };
+        let late = sheet.event.starts_at;
+        let error = check(&sheet, Some(late)).expect_err("refused");
+        let pointers: Vec<_> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/venue", "/city", "/starts_at", "/areas"]);
+        assert_eq!(check(&sheet, Some(at(0))).expect_err("refused").field_errors().len(), 3);
+        assert_eq!(check(&sheet, None).expect_err("refused").field_errors().len(), 3);
+    }
+}
