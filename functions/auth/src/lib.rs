@@ -1,1 +1,101 @@
-//! placeholder
+//! Registers people, signs them in and out, and publishes the keys of their
+//! tokens.
+//!
+//! An access token is a JWT that every function verifies by itself and that
+//! lives for 15 minutes; nothing but its end stops one. Behind it stands a
+//! session with a refresh token, which ends at once.
+//!
+//! No answer tells whether an address has an account: registering and asking
+//! for links answer the same, after the same work, and the rest goes by mail to
+//! the only person who may know.
+
+mod hashing;
+mod keyset;
+mod limits;
+mod link;
+mod login;
+mod me;
+mod password;
+mod refresh;
+mod register;
+mod sessions;
+mod tokens;
+
+use std::sync::Arc;
+
+use aide::axum::ApiRouter;
+use axum::extract::FromRef;
+use boot::{Boot, Clock, ConfigError, PublicKey, Secret, parse_public_keys};
+use queue::TokenSeal;
+use store::{Fingerprints, Store};
+use web::{TokenSigner, TokenVerifier};
+
+/// What the function works with.
+#[derive(Clone)]
+pub struct State {
+    store: Store,
+    clock: Clock,
+    signer: TokenSigner,
+    verifier: TokenVerifier,
+    fingerprints: Fingerprints,
+    /// The key by which a refresh token leads to its successor.
+    refresh_key: [u8; 32],
+    seal: TokenSeal,
+    public_keys: Arc<[PublicKey]>,
+}
+
+impl State {
+    /// Reads `TABLE_NAME`, `JWT_SECRET`, `JWT_PUBLIC_KEYS`, `HASH_SECRET` and
+    /// `MAIL_SECRET`.
+    ///
+    /// # Errors
+    /// If one is missing or wrong, or if the key that signs is not among those
+    /// that verify: then nobody would accept the tokens.
+    pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        let signing_key = Secret::from_env(&boot.env, "JWT_SECRET")?.signing_key("jwt");
+        let public_keys = parse_public_keys(&boot.env, "JWT_PUBLIC_KEYS")?;
+        if !public_keys.contains(&signing_key.public()) {
+            let public = signing_key.public();
+            return Err(ConfigError::new(
+                "JWT_PUBLIC_KEYS",
+                format!("misses the key of JWT_SECRET, {public}"),
+            ));
+        }
+        let hash_secret = Secret::from_env(&boot.env, "HASH_SECRET")?;
+        Ok(Self {
+            store: Store::new(boot)?,
+            clock: boot.clock.clone(),
+            signer: TokenSigner::new(&signing_key),
+            verifier: TokenVerifier::new(&public_keys, boot.clock.clone()),
+            fingerprints: Fingerprints::new(&hash_secret),
+            refresh_key: hash_secret.derive("refresh token"),
+            seal: TokenSeal::from_env(&boot.env)?,
+            public_keys: public_keys.into(),
+        })
+    }
+
+    /// Opens the connection to the table.
+    pub async fn warm(&self) {
+        self.store.warm().await;
+    }
+}
+
+impl FromRef<State> for TokenVerifier {
+    fn from_ref(state: &State) -> Self {
+        state.verifier.clone()
+    }
+}
+
+/// The routes below `/api/v1/auth`, and `/.well-known/jwks.json`.
+pub fn router(state: State) -> ApiRouter {
+    ApiRouter::new()
+        .merge(register::routes())
+        .merge(login::routes())
+        .merge(refresh::routes())
+        .merge(sessions::routes())
+        .merge(me::routes())
+        .merge(link::routes())
+        .merge(password::routes())
+        .merge(keyset::routes())
+        .with_state(state)
+}

@@ -154,8 +154,9 @@ impl Password {
     }
 
     /// Checks a password that somebody wants to have from now on: long enough,
-    /// not one character over and over, and not the e-mail address.
-    pub fn check_new(&self, pointer: &str, email: &Email, fields: &mut Fields) {
+    /// not one character over and over, and not the e-mail address, if that is
+    /// known yet.
+    pub fn check_new(&self, pointer: &str, email: Option<&Email>, fields: &mut Fields) {
         let (min, max) = (Self::MIN_CHARS, Self::MAX_CHARS);
         let count = self.0.chars().count();
         fields.check(
@@ -171,7 +172,7 @@ impl Password {
         );
         let lower = self.0.to_lowercase();
         fields.check(
-            lower != email.as_str() && lower != email.local_part(),
+            email.is_none_or(|email| lower != email.as_str() && lower != email.local_part()),
             pointer,
             "Must not be the e-mail address.",
         );
@@ -477,7 +478,7 @@ mod tests {
         let email: Email = "ana.maria.lopez@example.com".parse().expect("valid");
         let refused = |text: &str| {
             let mut fields = Fields::new();
-            Password::new(text).check_new("/password", &email, &mut fields);
+            Password::new(text).check_new("/password", Some(&email), &mut fields);
             fields.finish().err().map(|error| error.field_errors()[0].detail.clone())
         };
         assert_eq!(refused("tres tristes tigres"), None);

@@ -9,7 +9,8 @@ use sha2::Sha256;
 /// in a key: HMAC-SHA-256 under `HASH_SECRET`. Whoever reads keys in a log or a
 /// metric can neither read the address nor try addresses one after the other.
 ///
-/// Only functions that have the secret can look somebody up by address.
+/// Only functions that have the secret can look somebody up by address. It must
+/// stay as long as the table: under another one every address would be new.
 #[derive(Clone)]
 pub struct Fingerprints([u8; 32]);
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use domain::session::Session;
-use domain::{SessionId, Timestamp, UserId};
+use domain::{SessionId, UserId};
 
 use crate::items::{string, to_item};
 use crate::link::with_ttl;
@@ -105,6 +105,7 @@ impl Store {
 mod tests {
     use std::sync::Arc;
 
+    use domain::Timestamp;
     use domain::session::session_end;
 
     use super::*;

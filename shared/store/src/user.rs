@@ -120,6 +120,7 @@ mod tests {
     use boot::Secret;
 
     use super::*;
+    use crate::items::to_item;
     use crate::testing::{at_once, store_with_clock};
 
     fn fingerprints() -> Fingerprints {
@@ -162,6 +163,26 @@ mod tests {
         for (id, _) in lost {
             assert_eq!(store.user(id).await.expect("read"), None, "a loser left its user behind");
         }
+    }
+
+    #[tokio::test]
+    async fn without_the_condition_the_same_race_is_lost() {
+        let (store, clock) = store_with_clock().await;
+        let store = Arc::new(store);
+        let results = at_once(12, |_| {
+            let (store, user) = (store.clone(), User::new(email("ana@example.com"), clock.now()));
+            async move {
+                let known = store.user_by_email(&fingerprints(), &user.email).await?;
+                let claim = keys::email(&fingerprints().email(&user.email));
+                if known.is_none() {
+                    store.put_many(vec![to_item(&claim, &EmailClaim { user: user.id })?]).await?;
+                }
+                Ok::<_, Failure>(known.is_none())
+            }
+        })
+        .await;
+        let won = results.into_iter().filter(|result| matches!(result, Ok(true))).count();
+        assert!(won > 1, "the test of the race would not notice one");
     }
 
     #[tokio::test]

@@ -1,0 +1,240 @@
+//! Links that sign somebody in, by mail.
+
+use aide::OperationOutput;
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use aide::generate::GenContext;
+use aide::openapi::{Operation, Response as ApiResponse};
+use axum::extract;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::user::{Email, LinkPurpose, User};
+use domain::{Error, Result, TenantId, Timestamp};
+use http::{HeaderMap, StatusCode};
+use jiff::SignedDuration;
+use queue::{Outbox, Recipient};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::{Link, LinkGrant, OnRefused};
+use web::{Answer, Json, MaybeBuyer, SourceAddress};
+
+use crate::State;
+use crate::limits::Tries;
+use crate::tokens::{self, SignedIn};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/auth/magic-link",
+            post_with(send, |op| {
+                op.id("sendMagicLink").tag("auth").summary("Mail a sign-in link").description(
+                    "Mails a link that signs in once within 15 minutes, if the address has an account. The \
+                     answer does not tell whether it has. Whoever is signed in to an account whose address is \
+                     not confirmed yet gets the confirmation again.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/auth/magic-link/redeem",
+            post_with(redeem, |op| {
+                op.id("redeemMagicLink").tag("auth").summary("Sign in with a link").description(
+                    "Takes the token of a mailed link, confirms the address and signs in. If the address was \
+                     not confirmed before and the link is not the one from registering, the password and all \
+                     sessions end: they may be of somebody who registered another person's address.",
+                )
+            }),
+        )
+}
+
+/// Who wants a link.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkRequest {
+    /// The account's e-mail address.
+    pub(crate) email: Email,
+}
+
+/// What was asked for is done; the rest is in the mail.
+#[derive(Debug)]
+pub(crate) struct Accepted;
+
+/// What happens next.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Next {
+    /// Always `check_your_email`.
+    status: NextStatus,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum NextStatus {
+    /// Look into the mailbox.
+    CheckYourEmail,
+}
+
+impl IntoResponse for Accepted {
+    fn into_response(self) -> Response {
+        (StatusCode::ACCEPTED, Json(Next { status: NextStatus::CheckYourEmail })).into_response()
+    }
+}
+
+impl OperationOutput for Accepted {
+    type Inner = Self;
+
+    fn operation_response(ctx: &mut GenContext, operation: &mut Operation) -> Option<ApiResponse> {
+        Json::<Next>::operation_response(ctx, operation)
+    }
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<u16>, ApiResponse)> {
+        Self::operation_response(ctx, operation).map(|response| (Some(202), response)).into_iter().collect()
+    }
+}
+
+async fn send(
+    extract::State(state): extract::State<State>,
+    SourceAddress(source): SourceAddress,
+    MaybeBuyer(buyer): MaybeBuyer,
+    Json(LinkRequest { email }): Json<LinkRequest>,
+) -> Answer<Accepted> {
+    let now = state.clock.now();
+    Tries::new(&state, &email, &source, now).count_mail().await?;
+    let user = state.store.user_by_email(&state.fingerprints, &email).await.map_err(Error::from)?;
+    let own = buyer.zip(user.as_ref()).is_some_and(|(buyer, user)| buyer.user == user.id);
+    let unverified = user.as_ref().is_some_and(|user| user.email_verified_at.is_none());
+    let purpose = if own && unverified { LinkPurpose::Welcome } else { LinkPurpose::SignIn };
+    NewLink::new()?.send(&state, user.as_ref(), purpose, now).await?;
+    Ok(Accepted)
+}
+
+/// The token from a link.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Redemption {
+    /// The link's `token`.
+    #[schemars(length(max = 64))]
+    token: String,
+    /// The organiser to act for, if more than one has this person as staff.
+    tenant: Option<TenantId>,
+}
+
+async fn redeem(
+    extract::State(state): extract::State<State>,
+    headers: HeaderMap,
+    Json(redemption): Json<Redemption>,
+) -> Answer<Json<SignedIn>> {
+    let now = state.clock.now();
+    let purposes = [LinkPurpose::SignIn, LinkPurpose::Welcome];
+    let grant = use_up(&state, &redemption.token, &purposes, now).await?;
+    let user = state.store.user(grant.user).await.map_err(Error::from)?.ok_or_else(invalid)?;
+    let user = if user.email_verified_at.is_some() {
+        user
+    } else {
+        let confirm = |user: &mut User| {
+            match grant.purpose {
+                LinkPurpose::Welcome => user.verify_email(now),
+                LinkPurpose::SignIn | LinkPurpose::ResetPassword => user.claim(now),
+            }
+            Ok(())
+        };
+        let confirmed = state.store.change_user(user.id, now, confirm).await?;
+        if confirmed.session_epoch != user.session_epoch {
+            state.store.end_other_sessions(user.id, None).await.map_err(Error::from)?;
+        }
+        confirmed
+    };
+    Ok(Json(state.sign_in(&user, redemption.tenant, &headers, now).await?))
+}
+
+/// What a link with this token grants, which it does once.
+pub(crate) async fn use_up(
+    state: &State,
+    token: &str,
+    purposes: &[LinkPurpose],
+    now: Timestamp,
+) -> Result<LinkGrant> {
+    let secret = tokens::parse_secret(token).ok_or_else(invalid)?;
+    state.store.redeem_link(&tokens::hash(&secret), purposes, now).await.on_refused(invalid)
+}
+
+fn invalid() -> Error {
+    Error::unauthenticated(
+        "link_invalid",
+        "This link was used already, or its time is over. Ask for a new one.",
+    )
+}
+
+/// A link that is about to be written and mailed.
+pub(crate) struct NewLink {
+    secret: [u8; 32],
+}
+
+impl NewLink {
+    /// A link with a random token.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self { secret: tokens::random()? })
+    }
+
+    /// Under which the link is stored.
+    pub(crate) fn hash(&self) -> String {
+        tokens::hash(&self.secret)
+    }
+
+    /// The item with the link and its mail to `user`.
+    pub(crate) fn item(&self, state: &State, user: &User, grant: LinkGrant, now: Timestamp) -> Result<Link> {
+        let expires_at = end(grant.purpose, now);
+        let purpose = match grant.purpose {
+            LinkPurpose::SignIn => queue::LinkPurpose::SignIn,
+            LinkPurpose::Welcome => queue::LinkPurpose::Welcome,
+            LinkPurpose::ResetPassword => queue::LinkPurpose::ResetPassword,
+        };
+        let sealed = state.seal.seal(&URL_SAFE_NO_PAD.encode(self.secret), user.email.as_str())?;
+        let outbox = outbox(user, purpose, Some(sealed), Some(expires_at))?;
+        Ok(Link { grant: Some(grant), expires_at, outbox: Some(outbox) })
+    }
+
+    /// Writes the link and so mails it; for nobody, just writes.
+    pub(crate) async fn send(
+        &self,
+        state: &State,
+        user: Option<&User>,
+        purpose: LinkPurpose,
+        now: Timestamp,
+    ) -> Result<()> {
+        let link = match user {
+            Some(user) => self.item(state, user, LinkGrant { purpose, user: user.id }, now)?,
+            None => Link { grant: None, expires_at: end(purpose, now), outbox: None },
+        };
+        Ok(state.store.put_link(&self.hash(), &link).await?)
+    }
+
+    /// Mails to `user` that somebody tried to register the address again.
+    pub(crate) async fn tell_registered(&self, state: &State, user: &User, now: Timestamp) -> Result<()> {
+        let outbox = outbox(user, queue::LinkPurpose::AlreadyRegistered, None, None)?;
+        let expires_at = end(LinkPurpose::Welcome, now);
+        let link = Link { grant: None, expires_at, outbox: Some(outbox) };
+        Ok(state.store.put_link(&self.hash(), &link).await?)
+    }
+}
+
+fn end(purpose: LinkPurpose, now: Timestamp) -> Timestamp {
+    let lifetime = SignedDuration::from_secs(purpose.lifetime_seconds());
+    now.saturating_add(lifetime).unwrap_or(Timestamp::MAX)
+}
+
+fn outbox(
+    user: &User,
+    purpose: queue::LinkPurpose,
+    sealed_token: Option<String>,
+    expires_at: Option<Timestamp>,
+) -> Result<String> {
+    // Before the address is confirmed, the name is whatever a stranger typed: a
+    // way to have us mail their words to somebody else.
+    let name = if user.email_verified_at.is_some() { user.name.clone() } else { String::new() };
+    let to = Recipient { email: user.email.as_str().to_owned(), name };
+    let outbox = Outbox::Link { to, language: user.language, purpose, sealed_token, expires_at };
+    serde_json::to_string(&outbox).map_err(Error::internal)
+}

@@ -1,0 +1,229 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract;
+use domain::access::Role;
+use domain::error::Fields;
+use domain::event::Language;
+use domain::user::{Password, PasswordHash, Standing, User};
+use domain::{Error, Result, TenantId, Timestamp, UserId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::Failure;
+use web::{Answer, Buyer, Json, SourceAddress};
+
+use crate::limits::Tries;
+use crate::{State, hashing};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/auth/me",
+        get_with(show, |op| op.id("showMe").tag("auth").summary("Who is signed in")).patch_with(
+            update,
+            |op| {
+                op.id("updateMe").tag("auth").summary("Change one's profile or password").description(
+                    "Changes what the body has and leaves the rest. A new password needs the current one and \
+                     ends all other sessions.",
+                )
+            },
+        ),
+    )
+}
+
+/// A person as that person sees it.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Profile {
+    /// The user's id.
+    id: UserId,
+    /// The e-mail address.
+    email: String,
+    /// True once a mailed link proved that the address is the person's.
+    email_verified: bool,
+    /// The name, possibly empty.
+    name: String,
+    /// A telephone number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
+    /// The language of mails.
+    language: Language,
+    /// The role that the access token has: in `tenant`, or `user`.
+    role: Role,
+    /// The organiser that the role holds for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<TenantId>,
+    /// The organisers that have this person as staff. Sign in or refresh with
+    /// `tenant` to act for one of them.
+    staff: Vec<Membership>,
+    /// False for people who only use mailed links.
+    has_password: bool,
+    /// When the person registered.
+    created_at: Timestamp,
+}
+
+/// A place among an organiser's staff.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Membership {
+    /// The organiser.
+    tenant: TenantId,
+    /// The role there.
+    role: Role,
+}
+
+impl Profile {
+    /// The profile of `user`, who is now `standing`.
+    pub(crate) fn new(user: &User, standing: Standing) -> Self {
+        Self {
+            id: user.id,
+            email: user.email.as_str().to_owned(),
+            email_verified: user.email_verified_at.is_some(),
+            name: user.name.clone(),
+            phone: user.phone.clone(),
+            language: user.language,
+            role: standing.role,
+            tenant: standing.tenant,
+            staff: user.staff.iter().map(|(&tenant, &role)| Membership { tenant, role }).collect(),
+            has_password: user.password_hash.is_some(),
+            created_at: user.created_at,
+        }
+    }
+}
+
+pub(crate) fn check_name(name: &str, fields: &mut Fields) {
+    fields.text("/name", name, 0, 120);
+    // A name stands in one line of a mail and of a ticket.
+    fields.check(!name.trim().contains(['\n', '\r']), "/name", "Must be one line.");
+}
+
+pub(crate) fn check_phone(phone: Option<&str>, fields: &mut Fields) {
+    let phone = phone.unwrap_or_default().trim();
+    fields.check(
+        phone.len() <= 32 && phone.chars().all(|c| c.is_ascii_digit() || "+-() .".contains(c)),
+        "/phone",
+        "Must have at most 32 digits, spaces and the signs + - ( ) .",
+    );
+}
+
+/// A text without space around it, if anything is left.
+pub(crate) fn trimmed(text: Option<String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+async fn show(extract::State(state): extract::State<State>, buyer: Buyer) -> Answer<Json<Profile>> {
+    let user = state.store.user(buyer.user).await.map_err(Error::from)?.ok_or_else(unknown)?;
+    Ok(Json(Profile::new(&user, standing(&buyer))))
+}
+
+fn standing(buyer: &Buyer) -> Standing {
+    Standing { role: buyer.claims.role, tenant: buyer.claims.tenant }
+}
+
+fn unknown() -> Error {
+    Error::unauthenticated("sign_in_required", "This account does not exist any more.")
+}
+
+/// What to change about oneself.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Changes {
+    /// The name, as it should stand on tickets.
+    #[schemars(length(max = 120))]
+    name: Option<String>,
+    /// A telephone number; `null` removes it.
+    #[serde(default, deserialize_with = "web::nullable")]
+    #[schemars(length(max = 32))]
+    phone: Option<Option<String>>,
+    /// The language of mails.
+    language: Option<Language>,
+    /// A new password.
+    password: Option<Password>,
+    /// The password so far, when there is a new one.
+    current_password: Option<Password>,
+}
+
+impl Changes {
+    fn check(&self) -> Result<()> {
+        let mut fields = Fields::new();
+        if let Some(name) = &self.name {
+            check_name(name, &mut fields);
+        }
+        check_phone(self.phone.as_ref().and_then(|phone| phone.as_deref()), &mut fields);
+        fields.check(
+            self.password.is_some() == self.current_password.is_some(),
+            "/current_password",
+            "Must be there with a new password, and only then.",
+        );
+        if let Some(current) = &self.current_password {
+            current.check_length("/current_password", &mut fields);
+        }
+        fields.finish()
+    }
+}
+
+async fn update(
+    extract::State(state): extract::State<State>,
+    SourceAddress(source): SourceAddress,
+    buyer: Buyer,
+    Json(changes): Json<Changes>,
+) -> Answer<Json<Profile>> {
+    changes.check()?;
+    let Changes { name, phone, language, password, current_password } = changes;
+    let hash = match password.zip(current_password) {
+        Some((new, current)) => Some(check_passwords(&state, &buyer, &source, new, current).await?),
+        None => None,
+    };
+    let change = |user: &mut User| {
+        if let Some(name) = &name {
+            name.trim().clone_into(&mut user.name);
+        }
+        if let Some(phone) = &phone {
+            user.phone = trimmed(phone.clone());
+        }
+        user.language = language.unwrap_or(user.language);
+        if let Some(hash) = &hash {
+            user.change_password(hash.clone());
+        }
+        Ok(())
+    };
+    let user = state.store.change_user(buyer.user, state.clock.now(), change).await?;
+    if hash.is_some() {
+        keep_only(&state, &buyer, user.session_epoch).await?;
+    }
+    Ok(Json(Profile::new(&user, standing(&buyer))))
+}
+
+/// The hash of a `new` password, once `current` has proved who is asking: a
+/// borrowed browser must not be enough to take an account over.
+async fn check_passwords(
+    state: &State,
+    buyer: &Buyer,
+    source: &str,
+    new: Password,
+    current: Password,
+) -> Result<PasswordHash> {
+    let user = state.store.user(buyer.user).await?.ok_or_else(unknown)?;
+    let mut fields = Fields::new();
+    new.check_new("/password", Some(&user.email), &mut fields);
+    fields.finish()?;
+    if user.password_hash.is_none() {
+        return Err(Error::conflict(
+            "no_password",
+            "This account has no password yet. Choose one with `/api/v1/auth/password/forgot`.",
+        ));
+    }
+    let tries = Tries::new(state, &user.email, source, state.clock.now());
+    tries.check_login().await?;
+    if !hashing::verify(current, user.password_hash).await? {
+        tries.count_login().await?;
+        return Err(Error::forbidden("wrong_password", "The current password is wrong."));
+    }
+    hashing::hash(new).await
+}
+
+/// Ends all sessions but the buyer's, which goes on in the new epoch.
+async fn keep_only(state: &State, buyer: &Buyer, epoch: u32) -> Result<()> {
+    match state.store.keep_session(buyer.user, buyer.session, epoch).await {
+        // The session ended meanwhile; then there is none to keep.
+        Ok(()) | Err(Failure::Refused(_)) => {}
+        Err(failure) => return Err(failure.into()),
+    }
+    Ok(state.store.end_other_sessions(buyer.user, Some(buyer.session)).await?)
+}

@@ -1,0 +1,79 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract;
+use axum::response::NoContent;
+use domain::error::Fields;
+use domain::user::{LinkPurpose, Password, User};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use web::{Answer, Json, SourceAddress};
+
+use crate::limits::Tries;
+use crate::link::{self, Accepted, LinkRequest, NewLink};
+use crate::{State, hashing};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/auth/password/forgot",
+            post_with(forgot, |op| {
+                op.id("forgotPassword").tag("auth").summary("Mail a link to choose a new password").description(
+                    "Mails a link that is good once within 15 minutes, if the address has an account. The \
+                     answer does not tell whether it has.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/auth/password/reset",
+            post_with(reset, |op| {
+                op.id("resetPassword").tag("auth").summary("Choose a new password").description(
+                    "Takes the token of the mailed link, sets the password and ends all sessions. Sign in \
+                     with the new password afterwards.",
+                )
+            }),
+        )
+}
+
+async fn forgot(
+    extract::State(state): extract::State<State>,
+    SourceAddress(source): SourceAddress,
+    Json(LinkRequest { email }): Json<LinkRequest>,
+) -> Answer<Accepted> {
+    let now = state.clock.now();
+    Tries::new(&state, &email, &source, now).count_mail().await?;
+    let user = state.store.user_by_email(&state.fingerprints, &email).await.map_err(domain::Error::from)?;
+    NewLink::new()?.send(&state, user.as_ref(), LinkPurpose::ResetPassword, now).await?;
+    Ok(Accepted)
+}
+
+/// A new password, and the token that allows it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Reset {
+    /// The link's `token`.
+    #[schemars(length(max = 64))]
+    token: String,
+    /// The new password: 10 to 128 characters.
+    password: Password,
+}
+
+async fn reset(
+    extract::State(state): extract::State<State>,
+    Json(Reset { token, password }): Json<Reset>,
+) -> Answer<NoContent> {
+    // Before the link is used up, so that a password that will not do costs no second mail.
+    let mut fields = Fields::new();
+    password.check_new("/password", None, &mut fields);
+    fields.finish()?;
+    let now = state.clock.now();
+    let grant = link::use_up(&state, &token, &[LinkPurpose::ResetPassword], now).await?;
+    let hash = hashing::hash(password).await?;
+    let change = |user: &mut User| {
+        user.verify_email(now);
+        user.change_password(hash.clone());
+        Ok(())
+    };
+    let user = state.store.change_user(grant.user, now, change).await?;
+    state.store.end_other_sessions(user.id, None).await.map_err(domain::Error::from)?;
+    Ok(NoContent)
+}

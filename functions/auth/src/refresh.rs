@@ -1,0 +1,90 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract;
+use domain::session::Refresh;
+use domain::{Error, TenantId};
+use futures::future::try_join;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::Failure;
+use web::{Answer, Json};
+
+use crate::State;
+use crate::tokens::{RefreshToken, SignedIn};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/auth/refresh",
+        post_with(refresh, |op| {
+            op.id("refresh").tag("auth").summary("Get new tokens").description(
+                "Replaces a refresh token, which is good once. Within 10 seconds the same token gets the same \
+                 successor again, for clients that lost the answer; later it ends the session with \
+                 `refresh_reused`, because somebody else has a copy.",
+            )
+        }),
+    )
+}
+
+/// The token to replace.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RefreshRequest {
+    /// The latest refresh token.
+    #[schemars(length(max = 128))]
+    refresh_token: String,
+    /// The organiser to act for from now on. Without it, the same as before.
+    tenant: Option<TenantId>,
+}
+
+async fn refresh(
+    extract::State(state): extract::State<State>,
+    Json(request): Json<RefreshRequest>,
+) -> Answer<Json<SignedIn>> {
+    let token = RefreshToken::parse(&request.refresh_token).ok_or_else(over)?;
+    let (hash, next) = (token.hash(), token.next(&state.refresh_key));
+    let now = state.clock.now();
+    // Whoever loses the race to replace the token looks again, and finds it
+    // replaced a moment ago.
+    for _ in 0..2 {
+        let (user, session) =
+            try_join(state.store.user(token.user), state.store.session(token.user, token.session))
+                .await
+                .map_err(Error::from)?;
+        let (Some(user), Some(session)) = (user, session) else { return Err(over().into()) };
+        match session.judge(&hash, user.session_epoch, now) {
+            Refresh::Rotate => {
+                let standing = user.standing(request.tenant, session.tenant)?;
+                let rotated = session.rotated(next.hash(), standing.tenant, now);
+                match state.store.rotate_session(&rotated, &hash).await {
+                    Ok(()) => return Ok(Json(state.tokens(&user, standing, &next, now)?)),
+                    Err(Failure::Refused(_)) => {}
+                    Err(failure) => return Err(Error::from(failure).into()),
+                }
+            }
+            Refresh::Repeat => {
+                let standing = user.standing(request.tenant, session.tenant)?;
+                return Ok(Json(state.tokens(&user, standing, &next, now)?));
+            }
+            Refresh::Reused => {
+                state.store.end_session(token.user, token.session).await.map_err(Error::from)?;
+                return Err(Error::unauthenticated(
+                    "refresh_reused",
+                    "This refresh token was used before, so somebody may have a copy of it. Sign in again.",
+                )
+                .into());
+            }
+            Refresh::Over => {
+                state.store.end_session(token.user, token.session).await.map_err(Error::from)?;
+                return Err(over().into());
+            }
+        }
+    }
+    Err(over().into())
+}
+
+fn over() -> Error {
+    Error::unauthenticated(
+        "session_over",
+        "The session is over, or the refresh token is not one. Sign in again.",
+    )
+}

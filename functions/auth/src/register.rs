@@ -1,0 +1,98 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract;
+use domain::Error;
+use domain::error::Fields;
+use domain::event::Language;
+use domain::user::{Email, LinkPurpose, Password, User};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::{Failure, LinkGrant};
+use web::{Answer, Json, SourceAddress};
+
+use crate::limits::Tries;
+use crate::link::{Accepted, NewLink};
+use crate::{State, hashing, me};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/auth/register",
+        post_with(register, |op| {
+            op.id("register").tag("auth").summary("Register").description(
+                "Makes an account, in which one can sign in with the password at once, and mails a link that \
+                 confirms the address. If the address has an account already, nothing changes and the mail \
+                 says so; the answer is the same.",
+            )
+        }),
+    )
+}
+
+/// Somebody new.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Registration {
+    /// The e-mail address. It is what one signs in with.
+    email: Email,
+    /// The password: 10 to 128 characters, not the address.
+    password: Password,
+    /// The name, as it should stand on tickets.
+    #[serde(default)]
+    #[schemars(length(max = 120))]
+    name: String,
+    /// A telephone number.
+    #[schemars(length(max = 32))]
+    phone: Option<String>,
+    /// The language of mails.
+    #[serde(default)]
+    language: Language,
+}
+
+impl Registration {
+    fn check(&self) -> domain::Result<()> {
+        let mut fields = Fields::new();
+        self.password.check_new("/password", Some(&self.email), &mut fields);
+        me::check_name(&self.name, &mut fields);
+        me::check_phone(self.phone.as_deref(), &mut fields);
+        fields.finish()
+    }
+}
+
+/// Does the same work for a new address as for a known one: one hash, the same
+/// reads, one transaction.
+async fn register(
+    extract::State(state): extract::State<State>,
+    SourceAddress(source): SourceAddress,
+    Json(registration): Json<Registration>,
+) -> Answer<Accepted> {
+    registration.check()?;
+    let now = state.clock.now();
+    Tries::new(&state, &registration.email, &source, now).count_mail().await?;
+    let Registration { email, password, name, phone, language } = registration;
+    let hash = hashing::hash(password).await?;
+    let known = state.store.user_by_email(&state.fingerprints, &email).await.map_err(Error::from)?;
+    if let Some(user) = known {
+        NewLink::new()?.tell_registered(&state, &user, now).await?;
+        return Ok(Accepted);
+    }
+    let user = User {
+        name: name.trim().to_owned(),
+        phone: me::trimmed(phone),
+        language,
+        password_hash: Some(hash),
+        ..User::new(email, now)
+    };
+    let link = NewLink::new()?;
+    let item = link.item(&state, &user, LinkGrant { purpose: LinkPurpose::Welcome, user: user.id }, now)?;
+    match state.store.create_user(&state.fingerprints, &user, Some((&link.hash(), &item))).await {
+        Ok(()) => {}
+        // Somebody registered the address since it was read.
+        Err(Failure::Refused(_)) => {
+            let owner = state.store.user_by_email(&state.fingerprints, &user.email).await;
+            if let Some(user) = owner.map_err(Error::from)? {
+                NewLink::new()?.tell_registered(&state, &user, now).await?;
+            }
+        }
+        Err(failure) => return Err(Error::from(failure).into()),
+    }
+    Ok(Accepted)
+}

@@ -1,0 +1,138 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::{delete_with, get_with, post_with};
+use axum::extract;
+use axum::response::NoContent;
+use domain::access::Role;
+use domain::session::Session;
+use domain::{Error, SessionId, TenantId, Timestamp, UserId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use web::{Answer, Buyer, Json, Page, Paging, Path};
+
+use crate::State;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/auth/logout",
+            post_with(logout, |op| {
+                op.id("logout").tag("auth").summary("Sign out").description(
+                    "Ends the session of the access token. The token itself ends within 15 minutes.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/auth/verify",
+            get_with(verify, |op| {
+                op.id("verifySession").tag("auth").summary("Check the session").description(
+                    "Says who is signed in, if neither the access token nor its session is over.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/auth/sessions",
+            get_with(list, |op| {
+                op.id("listSessions").tag("auth").summary("List one's sessions, the latest first")
+            }),
+        )
+        .api_route(
+            "/api/v1/auth/sessions/{id}",
+            delete_with(end, |op| op.id("endSession").tag("auth").summary("End one of one's sessions")),
+        )
+}
+
+async fn logout(extract::State(state): extract::State<State>, buyer: Buyer) -> Answer<NoContent> {
+    state.store.end_session(buyer.user, buyer.session).await.map_err(Error::from)?;
+    Ok(NoContent)
+}
+
+/// Who is signed in.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Verified {
+    /// Always true: otherwise the answer is a 401.
+    valid: bool,
+    /// The user.
+    user_id: UserId,
+    /// The user's e-mail address.
+    email: String,
+    /// The role in `tenant`, or `user`.
+    role: Role,
+    /// The organiser that the role holds for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<TenantId>,
+    /// The session.
+    session_id: SessionId,
+    /// When the access token ends.
+    expires_at: Timestamp,
+}
+
+async fn verify(extract::State(state): extract::State<State>, buyer: Buyer) -> Answer<Json<Verified>> {
+    let session = state.store.session(buyer.user, buyer.session).await.map_err(Error::from)?;
+    if !session.is_some_and(|session| session.is_live(state.clock.now())) {
+        return Err(Error::unauthenticated("session_over", "The session is over. Sign in again.").into());
+    }
+    Ok(Json(Verified {
+        valid: true,
+        user_id: buyer.user,
+        email: buyer.email,
+        role: buyer.claims.role,
+        tenant: buyer.claims.tenant,
+        session_id: buyer.session,
+        expires_at: Timestamp::from_second(buyer.claims.exp).map_err(Error::internal)?,
+    }))
+}
+
+/// A browser or app in which one is signed in.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SessionEntry {
+    /// The session's id.
+    id: SessionId,
+    /// When it was started.
+    created_at: Timestamp,
+    /// When its tokens were last renewed.
+    last_used_at: Timestamp,
+    /// When it ends without being used.
+    expires_at: Timestamp,
+    /// What it was started with, as that called itself; at most 200 characters.
+    user_agent: String,
+    /// True for the session that is asking.
+    current: bool,
+}
+
+async fn list(
+    extract::State(state): extract::State<State>,
+    buyer: Buyer,
+    paging: Paging,
+) -> Answer<Json<Page<SessionEntry>>> {
+    let now = state.clock.now();
+    let page = state.store.sessions(buyer.user, paging.after.as_deref(), paging.limit).await;
+    let page = page.map_err(Error::from)?;
+    let live = page.items.into_iter().filter(|session| session.is_live(now));
+    let entry = |session: Session| SessionEntry {
+        id: session.id,
+        created_at: session.created_at,
+        last_used_at: session.last_used_at,
+        expires_at: session.expires_at,
+        user_agent: session.user_agent,
+        current: session.id == buyer.session,
+    };
+    Ok(Json(Page::new(live.map(entry).collect(), page.last)))
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct SessionPath {
+    /// The session's id.
+    id: SessionId,
+}
+
+async fn end(
+    extract::State(state): extract::State<State>,
+    buyer: Buyer,
+    Path(SessionPath { id }): Path<SessionPath>,
+) -> Answer<NoContent> {
+    if state.store.end_session(buyer.user, id).await.map_err(Error::from)? {
+        Ok(NoContent)
+    } else {
+        Err(Error::not_found("session_unknown", "You have no such session; it may be over already.").into())
+    }
+}

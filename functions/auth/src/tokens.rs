@@ -1,0 +1,201 @@
+//! The tokens that a session consists of.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::access::Claims;
+use domain::session::{self, Session};
+use domain::user::{Standing, User};
+use domain::{Error, Result, SessionId, TenantId, Timestamp, UserId};
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, header};
+use schemars::JsonSchema;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::State;
+use crate::me::Profile;
+
+/// How long an access token lives: 15 minutes. As long, at most, somebody keeps
+/// a role that was taken away.
+const ACCESS_TOKEN_SECONDS: u32 = 15 * 60;
+
+/// Signed in.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SignedIn {
+    /// Send it as `Authorization: Bearer <access_token>`.
+    access_token: String,
+    /// Always `bearer`.
+    token_type: TokenType,
+    /// Seconds until the access token ends.
+    expires_in: u32,
+    /// Good once, for new tokens at `/api/v1/auth/refresh`. It ends after 30
+    /// days without use.
+    refresh_token: String,
+    /// Who is signed in.
+    user: Profile,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum TokenType {
+    /// Whoever has the token may use it (RFC 6750).
+    Bearer,
+}
+
+/// A refresh token: where its session is, and 32 bytes that only its holder has.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct RefreshToken {
+    pub(crate) user: UserId,
+    pub(crate) session: SessionId,
+    secret: [u8; 32],
+}
+
+impl RefreshToken {
+    /// The first token of a session.
+    fn random(user: UserId, session: SessionId) -> Result<Self> {
+        Ok(Self { user, session, secret: random()? })
+    }
+
+    /// Reads a token: the suffixes of both ids and the secret, with dots between.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.');
+        let user = UserId::from_suffix(parts.next()?).ok()?;
+        let session = SessionId::from_suffix(parts.next()?).ok()?;
+        let secret = parse_secret(parts.next()?)?;
+        parts.next().is_none().then_some(Self { user, session, secret })
+    }
+
+    /// The token that replaces this one. It follows from this one and a key that
+    /// never leaves the function: whoever repeats a refresh because the answer
+    /// got lost can be given the same successor, though only its hash is stored.
+    pub(crate) fn next(&self, key: &[u8; 32]) -> Self {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
+        mac.update(self.session.uuid().as_bytes());
+        mac.update(&self.secret);
+        Self { secret: mac.finalize().into_bytes().into(), ..self.clone() }
+    }
+
+    /// What the session keeps of the token.
+    pub(crate) fn hash(&self) -> String {
+        hash(&self.secret)
+    }
+
+    fn text(&self) -> String {
+        let secret = URL_SAFE_NO_PAD.encode(self.secret);
+        format!("{}.{}.{secret}", self.user.suffix(), self.session.suffix())
+    }
+}
+
+/// 32 random bytes: a secret that nobody guesses.
+pub(crate) fn random() -> Result<[u8; 32]> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(Error::internal)?;
+    Ok(secret)
+}
+
+/// The secret in a token, if the text can be one.
+pub(crate) fn parse_secret(text: &str) -> Option<[u8; 32]> {
+    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
+/// What is stored of a random secret. It needs no salt and no slowness: there
+/// is nothing to guess.
+pub(crate) fn hash(secret: &[u8; 32]) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(secret))
+}
+
+impl State {
+    /// Starts a session for `user`, who has just proved to be that person.
+    pub(crate) async fn sign_in(
+        &self,
+        user: &User,
+        tenant: Option<TenantId>,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<SignedIn> {
+        let standing = user.standing(tenant, None)?;
+        let token = RefreshToken::random(user.id, SessionId::generate(now))?;
+        let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let session = Session {
+            id: token.session,
+            user: user.id,
+            tenant: standing.tenant,
+            epoch: user.session_epoch,
+            refresh_hash: token.hash(),
+            previous_hash: None,
+            last_used_at: now,
+            created_at: now,
+            expires_at: session::session_end(now),
+            user_agent: session::user_agent(agent),
+        };
+        self.store.start_session(&session).await?;
+        self.tokens(user, standing, &token, now)
+    }
+
+    /// The answer with `refresh_token` and a new access token.
+    pub(crate) fn tokens(
+        &self,
+        user: &User,
+        standing: Standing,
+        refresh_token: &RefreshToken,
+        now: Timestamp,
+    ) -> Result<SignedIn> {
+        let claims = Claims {
+            sub: user.id,
+            email: user.email.as_str().to_owned(),
+            name: user.name.clone(),
+            role: standing.role,
+            tenant: standing.tenant,
+            sid: refresh_token.session,
+            iat: now.as_second(),
+            exp: now.as_second() + i64::from(ACCESS_TOKEN_SECONDS),
+            iss: web::ISSUER.to_owned(),
+        };
+        Ok(SignedIn {
+            access_token: self.signer.sign(&claims)?,
+            token_type: TokenType::Bearer,
+            expires_in: ACCESS_TOKEN_SECONDS,
+            refresh_token: refresh_token.text(),
+            user: Profile::new(user, standing),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token() -> RefreshToken {
+        let now = Timestamp::from_second(1_795_000_000).expect("in range");
+        RefreshToken::random(UserId::generate(now), SessionId::generate(now)).expect("randomness")
+    }
+
+    #[test]
+    fn a_refresh_token_reads_as_it_was_written() {
+        let token = token();
+        assert!(RefreshToken::parse(&token.text()) == Some(token.clone()));
+        assert_eq!(token.text().len(), 26 + 1 + 26 + 1 + 43);
+        let text = token.text();
+        for broken in [
+            "",
+            "..",
+            &text[1..],
+            &text[..text.len() - 1],
+            &format!("{text}."),
+            &format!("{text}A"),
+            &text.replace('.', "_"),
+        ] {
+            assert!(RefreshToken::parse(broken).is_none(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn the_successor_of_a_token_follows_from_token_and_key() {
+        let token = token();
+        let next = token.next(&[1; 32]);
+        assert!(next == token.next(&[1; 32]));
+        assert_eq!((next.user, next.session), (token.user, token.session));
+        let others = [token.hash(), token.next(&[2; 32]).hash(), next.next(&[1; 32]).hash()];
+        assert!(!others.contains(&next.hash()));
+    }
+}

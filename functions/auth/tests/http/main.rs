@@ -1,0 +1,521 @@
+//! The function over HTTP: what its clients see.
+
+mod app;
+
+use std::time::Duration;
+
+use app::{App, PASSWORD, user_id};
+use boot::Clock;
+use domain::access::{Claims, Role};
+use http::Method;
+use queue::LinkPurpose;
+use serde_json::{Value, json};
+use web::TokenVerifier;
+
+const ANA: &str = "ana@example.com";
+
+fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
+}
+
+/// The claims of the access token, as every other function reads them.
+fn claims(app: &App, signed_in: &Value) -> Claims {
+    let boot = app::boot(app::variables("http://127.0.0.1:1"), app.clock.clone());
+    let verifier = TokenVerifier::from_env(&boot.env, boot.clock).expect("keys");
+    verifier.verify(signed_in["access_token"].as_str().expect("a token")).expect("a genuine token")
+}
+
+#[tokio::test]
+async fn whoever_registers_signs_in_at_once_and_confirms_later() {
+    let app = App::start().await;
+    let body =
+        json!({"email": " Ana@Example.com ", "password": PASSWORD, "name": "Ana López", "language": "en"});
+    let answer = app.post("/register").json(body).await.expect(202);
+    assert_eq!(answer, json!({"status": "check_your_email"}));
+
+    let signed_in = app.login("ANA@example.com", PASSWORD).await.expect(200);
+    insta::assert_json_snapshot!(signed_in, {
+        ".access_token" => "[token]", ".refresh_token" => "[token]", ".user.id" => "[id]", ".user.created_at" => "[time]",
+    }, @r#"
+    {
+      "access_token": "[token]",
+      "token_type": "bearer",
+      "expires_in": 900,
+      "refresh_token": "[token]",
+      "user": {
+        "id": "[id]",
+        "email": "ana@example.com",
+        "email_verified": false,
+        "name": "Ana López",
+        "language": "en",
+        "role": "user",
+        "staff": [],
+        "has_password": true,
+        "created_at": "[time]"
+      }
+    }
+    "#);
+    let claims = claims(&app, &signed_in);
+    assert_eq!((claims.sub, claims.email.as_str()), (user_id(&signed_in), ANA));
+    assert_eq!((claims.role, claims.tenant, claims.exp - claims.iat), (Role::User, None, 900));
+
+    let token = app.mail(ANA, LinkPurpose::Welcome).await;
+    let body = json!({"token": token});
+    let confirmed = app.post("/magic-link/redeem").json(body.clone()).await.expect(200);
+    assert_eq!((user_id(&confirmed), &confirmed["user"]["email_verified"]), (claims.sub, &json!(true)));
+    app.post("/magic-link/redeem").json(body).await.refused(401, "link_invalid");
+    app.login(ANA, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_known_address_is_told_by_mail_and_not_in_the_answer() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    let body = json!({"email": ANA, "password": "another password", "name": "Eve"});
+    let answer = app.post("/register").json(body).await.expect(202);
+    assert_eq!(answer, json!({"status": "check_your_email"}));
+    assert_eq!(app.mails().await, [(ANA.to_owned(), LinkPurpose::AlreadyRegistered, None)]);
+    app.login(ANA, "another password").await.refused(401, "wrong_credentials");
+    assert_eq!(app.login(ANA, PASSWORD).await.expect(200)["user"]["name"], "");
+}
+
+#[tokio::test]
+async fn of_two_who_register_an_address_at_once_one_gets_it() {
+    let app = App::start().await;
+    let register = |password: &'static str| {
+        let body = json!({"email": ANA, "password": password});
+        app.post("/register").json(body)
+    };
+    let (first, second) = futures::join!(register("the first password"), register("the second password"));
+    assert_eq!((first.expect(202), app.mails().await.len()), (second.expect(202), 2));
+    let first = app.login(ANA, "the first password").await.status;
+    let second = app.login(ANA, "the second password").await.status;
+    assert_eq!(first.is_success(), !second.is_success());
+}
+
+#[tokio::test]
+async fn bad_fields_are_pointed_at() {
+    let app = App::start().await;
+    let pointers = |body: Value| {
+        let call = app.post("/register").json(body);
+        async move {
+            let body = call.await.refused(400, "invalid_fields");
+            let errors = body["errors"].as_array().expect("errors").iter();
+            errors.map(|error| error["pointer"].as_str().expect("a pointer").to_owned()).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(pointers(json!({"email": "ana", "password": PASSWORD})).await, ["/email"]);
+    assert_eq!(pointers(json!({"email": ANA, "password": PASSWORD, "role": "admin"})).await, ["/role"]);
+    let bad = json!({"email": ANA, "password": "short", "name": "a\u{7}", "phone": "call me"});
+    assert_eq!(pointers(bad).await, ["/password", "/name", "/phone"]);
+    assert!(app.mails().await.is_empty());
+}
+
+#[tokio::test]
+async fn wrong_password_and_unknown_account_look_the_same() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    let wrong = app.login(ANA, "tres tristes tigre").await.refused(401, "wrong_credentials");
+    let unknown = app.login("eva@example.com", PASSWORD).await.refused(401, "wrong_credentials");
+    assert_eq!(wrong, unknown);
+    app.post("/magic-link").json(json!({"email": "eva@example.com"})).await.expect(202);
+    app.post("/password/forgot").json(json!({"email": "eva@example.com"})).await.expect(202);
+    assert_eq!(app.mails().await, []);
+}
+
+#[tokio::test]
+async fn an_account_takes_ten_failures_in_a_quarter_of_an_hour() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    let tries = (0..14).map(|_| app.login(ANA, "a wrong password"));
+    let mut failed = 0;
+    for answer in futures::future::join_all(tries).await {
+        if answer.status == 401 {
+            failed += 1;
+        } else {
+            let wait: u64 = answer.headers["retry-after"].to_str().expect("text").parse().expect("seconds");
+            assert!((1..=900).contains(&wait), "{wait}");
+            answer.refused(429, "too_many_tries");
+        }
+    }
+    assert_eq!(failed, 10);
+    app.login(ANA, PASSWORD).await.refused(429, "too_many_tries");
+    app.login("eva@example.com", PASSWORD).await.refused(401, "wrong_credentials");
+    app.clock.advance(minutes(15));
+    app.login(ANA, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_network_takes_fifty_failures_in_a_quarter_of_an_hour() {
+    let app = App::start().await;
+    let login = |source: String, index: usize| {
+        let body = json!({"email": format!("nobody{index}@example.com"), "password": PASSWORD});
+        app.post("/login").from(&source).json(body)
+    };
+    // One subscriber with many IPv6 addresses.
+    let tries = (0..60).map(|index| login(format!("2001:db8::{index:x}"), index));
+    let answers = futures::future::join_all(tries).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 429).count(), 10);
+    login("2001:db8:0:1::1".to_owned(), 1).await.refused(401, "wrong_credentials");
+}
+
+#[tokio::test]
+async fn an_address_gets_five_mails_in_a_quarter_of_an_hour() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    app.clock.advance(minutes(15));
+    for email in [ANA, "eva@example.com"] {
+        let mut answers = Vec::new();
+        for path in
+            ["/magic-link", "/password/forgot", "/magic-link", "/password/forgot", "/register", "/magic-link"]
+        {
+            let mut body = json!({"email": email});
+            if path == "/register" {
+                body["password"] = PASSWORD.into();
+            }
+            answers.push(app.post(path).json(body).await.status.as_u16());
+        }
+        assert_eq!(answers[..5], [202; 5], "{email}");
+        assert_eq!(answers[5], 429, "{email}");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_good_once() {
+    let app = App::start().await;
+    let first = app.sign_up(ANA).await;
+    let refresh =
+        |signed_in: &Value| app.post("/refresh").json(json!({"refresh_token": signed_in["refresh_token"]}));
+    app.clock.advance(minutes(20));
+    app.get("/me").bearer(&first).send().await.refused(401, "token_expired");
+    let second = refresh(&first).await.expect(200);
+    assert_ne!(second["refresh_token"], first["refresh_token"]);
+    app.get("/me").bearer(&second).send().await.expect(200);
+
+    // The answer got lost and the phone tries again: it gets the same successor.
+    app.clock.advance(Duration::from_secs(9));
+    let again = refresh(&first).await.expect(200);
+    assert_eq!(again["refresh_token"], second["refresh_token"]);
+    let third = refresh(&second).await.expect(200);
+
+    // Somebody comes with a copy: nobody goes on.
+    app.clock.advance(Duration::from_secs(11));
+    refresh(&second).await.refused(401, "refresh_reused");
+    refresh(&third).await.refused(401, "session_over");
+    app.get("/verify").bearer(&third).send().await.refused(401, "session_over");
+    app.login(ANA, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn refreshing_at_once_gives_everybody_the_same_successor() {
+    let app = App::start().await;
+    let signed_in = app.sign_up(ANA).await;
+    let body = json!({"refresh_token": signed_in["refresh_token"]});
+    let answers = futures::future::join_all((0..8).map(|_| app.post("/refresh").json(body.clone()))).await;
+    let tokens: Vec<_> =
+        answers.into_iter().map(|answer| answer.expect(200)["refresh_token"].clone()).collect();
+    assert!(tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
+    app.post("/refresh").json(json!({"refresh_token": tokens[0]})).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_session_ends_after_thirty_days_without_use() {
+    let app = App::start().await;
+    let signed_in = app.sign_up(ANA).await;
+    app.clock.advance(minutes(29 * 24 * 60));
+    let body = json!({"refresh_token": signed_in["refresh_token"]});
+    let refreshed = app.post("/refresh").json(body).await.expect(200);
+    app.clock.advance(minutes(30 * 24 * 60));
+    let body = json!({"refresh_token": refreshed["refresh_token"]});
+    app.post("/refresh").json(body).await.refused(401, "session_over");
+    for nonsense in ["", "a.b.c", &"x".repeat(100_000)] {
+        app.post("/refresh").json(json!({"refresh_token": nonsense})).await.refused(401, "session_over");
+    }
+}
+
+#[tokio::test]
+async fn signing_out_ends_one_session() {
+    let app = App::start().await;
+    let phone = app.sign_up(ANA).await;
+    let laptop = app.login(ANA, PASSWORD).await.expect(200);
+    let verified = app.get("/verify").bearer(&phone).send().await.expect(200);
+    assert_eq!(
+        (&verified["valid"], &verified["email"], &verified["role"]),
+        (&json!(true), &json!(ANA), &json!("user"))
+    );
+    app.post("/logout").bearer(&phone).send().await.expect(204);
+    app.get("/verify").bearer(&phone).send().await.refused(401, "session_over");
+    app.post("/refresh")
+        .json(json!({"refresh_token": phone["refresh_token"]}))
+        .await
+        .refused(401, "session_over");
+    app.post("/logout").bearer(&phone).send().await.expect(204);
+    app.get("/verify").bearer(&laptop).send().await.expect(200);
+}
+
+#[tokio::test]
+async fn sessions_are_listed_in_pages_and_ended_one_by_one() {
+    let app = App::start().await;
+    let first = app.sign_up(ANA).await;
+    app.clock.advance(minutes(1));
+    let second = app.login(ANA, PASSWORD).await.expect(200);
+    let page = app.get("/sessions?limit=1").bearer(&first).send().await.expect(200);
+    assert_eq!(
+        (&page["items"][0]["current"], &page["items"][0]["user_agent"]),
+        (&json!(false), &json!("test/1"))
+    );
+    let next = page["next_cursor"].as_str().expect("another page");
+    let rest = app.get(&format!("/sessions?limit=1&cursor={next}")).bearer(&first).send().await.expect(200);
+    assert_eq!(rest["items"][0]["current"], true);
+
+    let path = format!("/sessions/{}", page["items"][0]["id"].as_str().expect("an id"));
+    let stranger = app.sign_up("eva@example.com").await;
+    app.request(Method::DELETE, &path).bearer(&stranger).send().await.refused(404, "session_unknown");
+    app.request(Method::DELETE, &path).bearer(&first).send().await.expect(204);
+    app.request(Method::DELETE, &path).bearer(&first).send().await.refused(404, "session_unknown");
+    app.get("/verify").bearer(&second).send().await.refused(401, "session_over");
+    assert_eq!(
+        app.get("/sessions").bearer(&first).send().await.expect(200)["items"].as_array().map(Vec::len),
+        Some(1)
+    );
+}
+
+#[tokio::test]
+async fn a_magic_link_signs_in_once_and_in_time() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    let ask = || app.post("/magic-link").json(json!({"email": ANA}));
+    let redeem = |token: &str| app.post("/magic-link/redeem").json(json!({"token": token}));
+    ask().await.expect(202);
+    let token = app.mail(ANA, LinkPurpose::SignIn).await;
+    app.post("/password/reset")
+        .json(json!({"token": token, "password": PASSWORD}))
+        .await
+        .refused(401, "link_invalid");
+    assert_eq!(redeem(&token).await.expect(200)["user"]["email"], ANA);
+    redeem(&token).await.refused(401, "link_invalid");
+    app.login(ANA, PASSWORD).await.expect(200);
+
+    ask().await.expect(202);
+    let token = app.mail(ANA, LinkPurpose::SignIn).await;
+    app.clock.advance(minutes(15));
+    redeem(&token).await.refused(401, "link_invalid");
+    for nonsense in ["", "AAAA", &"A".repeat(43)] {
+        redeem(nonsense).await.refused(401, "link_invalid");
+    }
+}
+
+#[tokio::test]
+async fn the_reader_of_the_mail_takes_the_account_from_who_registered_the_address() {
+    let app = App::start().await;
+    app.post("/register").json(json!({"email": ANA, "password": "the password of Eve"})).await.expect(202);
+    let eve = app.login(ANA, "the password of Eve").await.expect(200);
+    app.mails().await;
+    // What Eve asks for while signed in only confirms, and it goes to Ana.
+    app.post("/magic-link").bearer(&eve).json(json!({"email": ANA})).await.expect(202);
+    app.mail(ANA, LinkPurpose::Welcome).await;
+
+    app.post("/magic-link").json(json!({"email": ANA})).await.expect(202);
+    let token = app.mail(ANA, LinkPurpose::SignIn).await;
+    let ana = app.post("/magic-link/redeem").json(json!({"token": token})).await.expect(200);
+    assert_eq!((&ana["user"]["email_verified"], &ana["user"]["has_password"]), (&json!(true), &json!(false)));
+    app.login(ANA, "the password of Eve").await.refused(401, "wrong_credentials");
+    app.get("/verify").bearer(&eve).send().await.refused(401, "session_over");
+    app.post("/refresh")
+        .json(json!({"refresh_token": eve["refresh_token"]}))
+        .await
+        .refused(401, "session_over");
+    app.get("/verify").bearer(&ana).send().await.expect(200);
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_replaced_and_every_session_ends() {
+    let app = App::start().await;
+    let before = app.sign_up(ANA).await;
+    app.post("/password/forgot").json(json!({"email": ANA})).await.expect(202);
+    let token = app.mail(ANA, LinkPurpose::ResetPassword).await;
+    app.post("/magic-link/redeem").json(json!({"token": token})).await.refused(401, "link_invalid");
+    let reset =
+        |password: &str| app.post("/password/reset").json(json!({"token": token, "password": password}));
+    reset("short").await.refused(400, "invalid_fields");
+    reset("a new password").await.expect(204);
+    reset("another password").await.refused(401, "link_invalid");
+    app.post("/refresh")
+        .json(json!({"refresh_token": before["refresh_token"]}))
+        .await
+        .refused(401, "session_over");
+    app.login(ANA, PASSWORD).await.refused(401, "wrong_credentials");
+    app.login(ANA, "a new password").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_changed_password_ends_the_other_sessions() {
+    let app = App::start().await;
+    let mine = app.sign_up(ANA).await;
+    let other = app.login(ANA, PASSWORD).await.expect(200);
+    let patch = |body: Value| app.request(Method::PATCH, "/me").bearer(&mine).json(body);
+    patch(json!({"password": "a new password"})).await.refused(400, "invalid_fields");
+    patch(json!({"password": "a new password", "current_password": "no"}))
+        .await
+        .refused(403, "wrong_password");
+    patch(json!({"password": "a new password", "current_password": PASSWORD})).await.expect(200);
+    app.get("/verify").bearer(&other).send().await.refused(401, "session_over");
+    app.post("/refresh")
+        .json(json!({"refresh_token": other["refresh_token"]}))
+        .await
+        .refused(401, "session_over");
+    app.post("/refresh").json(json!({"refresh_token": mine["refresh_token"]})).await.expect(200);
+    app.login(ANA, "a new password").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_profile_changes_in_what_the_body_has() {
+    let app = App::start().await;
+    let signed_in = app.sign_up(ANA).await;
+    let patch = |body: Value| app.request(Method::PATCH, "/me").bearer(&signed_in).json(body);
+    let changed = patch(json!({"name": " Ana ", "phone": "+54 11 5555-0100"})).await.expect(200);
+    assert_eq!((&changed["name"], &changed["phone"]), (&json!("Ana"), &json!("+54 11 5555-0100")));
+    let changed = patch(json!({"phone": null, "language": "en"})).await.expect(200);
+    assert_eq!(
+        (&changed["name"], &changed["phone"], &changed["language"]),
+        (&json!("Ana"), &Value::Null, &json!("en"))
+    );
+    patch(json!({"email": "eva@example.com"})).await.refused(400, "invalid_fields");
+    let shown = app.get("/me").bearer(&signed_in).send().await.expect(200);
+    assert_eq!(shown, changed);
+}
+
+#[tokio::test]
+async fn staff_choose_for_whom_they_act() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    let first = app.hire(ANA, Role::Organizer).await;
+    let signed_in = app.login(ANA, PASSWORD).await.expect(200);
+    let role = |signed_in: &Value| (claims(&app, signed_in).role, claims(&app, signed_in).tenant);
+    assert_eq!(role(&signed_in), (Role::Organizer, Some(first)), "the only organiser there is");
+
+    let second = app.hire(ANA, Role::Scanner).await;
+    let refresh = |signed_in: &Value, tenant: Option<domain::TenantId>| {
+        let mut body = json!({"refresh_token": signed_in["refresh_token"]});
+        if let Some(tenant) = tenant {
+            body["tenant"] = tenant.to_string().into();
+        }
+        app.post("/refresh").json(body)
+    };
+    let signed_in = refresh(&signed_in, None).await.expect(200);
+    assert_eq!(role(&signed_in), (Role::Organizer, Some(first)), "as before");
+    let signed_in = refresh(&signed_in, Some(second)).await.expect(200);
+    assert_eq!(role(&signed_in), (Role::Scanner, Some(second)), "as asked");
+    let signed_in = refresh(&signed_in, None).await.expect(200);
+    assert_eq!(role(&signed_in), (Role::Scanner, Some(second)), "as asked before");
+
+    let foreign = domain::TenantId::generate(app.clock.now());
+    let body = json!({"email": ANA, "password": PASSWORD, "tenant": foreign});
+    app.post("/login").json(body).await.refused(403, "not_a_member");
+    assert_eq!(role(&app.login(ANA, PASSWORD).await.expect(200)), (Role::User, None), "two to choose from");
+    assert_eq!(signed_in["user"]["staff"].as_array().map(Vec::len), Some(2));
+
+    app.store.set_staff_role(user_id(&signed_in), second, None, app.clock.now()).await.expect("changed");
+    let signed_in = refresh(&signed_in, None).await.expect(200);
+    assert_eq!(role(&signed_in), (Role::Organizer, Some(first)), "the only one left");
+}
+
+#[tokio::test]
+async fn a_role_waits_until_the_address_is_confirmed() {
+    let app = App::start().await;
+    app.post("/register").json(json!({"email": ANA, "password": PASSWORD})).await.expect(202);
+    let token = app.mail(ANA, LinkPurpose::Welcome).await;
+    let tenant = app.hire(ANA, Role::Admin).await;
+    assert_eq!(app.login(ANA, PASSWORD).await.expect(200)["user"]["role"], "user");
+    let body = json!({"email": ANA, "password": PASSWORD, "tenant": tenant});
+    app.post("/login").json(body.clone()).await.refused(403, "email_unverified");
+    app.post("/magic-link/redeem").json(json!({"token": token})).await.expect(200);
+    assert_eq!(app.post("/login").json(body).await.expect(200)["user"]["role"], "admin");
+}
+
+#[tokio::test]
+async fn the_table_holds_no_secret() {
+    let app = App::start().await;
+    let signed_in = app.sign_up(ANA).await;
+    app.post("/password/forgot").json(json!({"email": ANA})).await.expect(202);
+    let dump = app.dump();
+    let token = app.mail(ANA, LinkPurpose::ResetPassword).await;
+    let refresh_token = signed_in["refresh_token"].as_str().expect("a token");
+    let (_, secret) = refresh_token.rsplit_once('.').expect("three parts");
+    for text in [PASSWORD, secret, &token] {
+        assert!(!dump.contains(text), "{text} is in the table");
+    }
+    assert!(dump.contains("$argon2id$v=19$m=19456,t=2,p=1$"));
+}
+
+#[tokio::test]
+async fn the_keys_are_public_and_kept() {
+    let app = App::start().await;
+    let signed_in = app.sign_up(ANA).await;
+    let answer = app.get("/.well-known/jwks.json").send().await;
+    let (headers, keys) = (answer.headers.clone(), answer.expect(200));
+    assert_eq!(headers["cache-control"], "public, max-age=3600, stale-while-revalidate=3600");
+    let key = &keys["keys"][0];
+    assert_eq!((&key["kty"], &key["crv"], &key["alg"]), (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA")));
+    let header =
+        signed_in["access_token"].as_str().and_then(|token| token.split('.').next()).expect("a header");
+    let header =
+        base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, header).expect("base64");
+    assert_eq!(serde_json::from_slice::<Value>(&header).expect("JSON")["kid"], key["kid"]);
+    let tag = headers["etag"].to_str().expect("text");
+    app.get("/.well-known/jwks.json").header("if-none-match", tag).send().await.expect(304);
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_would_accept_does_not_start() {
+    let start = |changes: &[(&'static str, &str)]| {
+        let mut variables = app::variables("http://127.0.0.1:1");
+        for (name, value) in changes {
+            variables.retain(|(variable, _)| variable != name);
+            variables.push((name, (*value).to_owned()));
+        }
+        auth::State::new(&app::boot(variables, Clock::movable())).err().map(|error| error.variable)
+    };
+    assert_eq!(start(&[]), None);
+    assert_eq!(start(&[("JWT_SECRET", &"x".repeat(32))]).as_deref(), Some("JWT_PUBLIC_KEYS"));
+    for name in ["JWT_SECRET", "HASH_SECRET", "MAIL_SECRET"] {
+        assert_eq!(start(&[(name, "short")]).as_deref(), Some(name));
+    }
+}
+
+#[test]
+fn every_route_is_described() {
+    let boot = app::boot(app::variables("http://127.0.0.1:1"), Clock::movable());
+    let router = auth::router(auth::State::new(&boot).expect("complete configuration"));
+    let api = serde_json::to_value(web::describe(router)).expect("JSON");
+    let mut routes = Vec::new();
+    for (path, methods) in api["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            assert_eq!(operation["tags"], json!(["auth"]), "{path}");
+            assert!(operation["summary"].is_string(), "{path}");
+            let id = operation["operationId"].as_str().expect("an id");
+            let mut statuses: Vec<_> =
+                operation["responses"].as_object().expect("responses").keys().map(String::as_str).collect();
+            statuses.sort_unstable();
+            let secured = if operation["security"].is_array() { " (signed in)" } else { "" };
+            routes.push(format!("{} {path} {id} {}{secured}", method.to_uppercase(), statuses.join(",")));
+        }
+    }
+    routes.sort();
+    insta::assert_snapshot!(routes.join("\n"), @r"
+    DELETE /api/v1/auth/sessions/{id} endSession 204,default (signed in)
+    GET /.well-known/jwks.json showKeySet 200,304,default
+    GET /api/v1/auth/me showMe 200,default (signed in)
+    GET /api/v1/auth/sessions listSessions 200,default (signed in)
+    GET /api/v1/auth/verify verifySession 200,default (signed in)
+    PATCH /api/v1/auth/me updateMe 200,default (signed in)
+    POST /api/v1/auth/login login 200,default
+    POST /api/v1/auth/logout logout 204,default (signed in)
+    POST /api/v1/auth/magic-link sendMagicLink 202,default
+    POST /api/v1/auth/magic-link/redeem redeemMagicLink 200,default
+    POST /api/v1/auth/password/forgot forgotPassword 202,default
+    POST /api/v1/auth/password/reset resetPassword 204,default
+    POST /api/v1/auth/refresh refresh 200,default
+    POST /api/v1/auth/register register 202,default
+    ");
+}
