@@ -1,1 +1,84 @@
-//! placeholder
+//! Writes and sends the e-mails.
+
+mod format;
+mod render;
+mod send;
+
+use std::sync::Arc;
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use boot::{Boot, BootError, Clock, ConfigError};
+use domain::{Error, Result};
+use queue::{Mail, MailMessage, TokenSeal};
+use store::Store;
+
+use render::Templates;
+
+/// What the function works with.
+#[derive(Clone)]
+pub struct State {
+    store: Store,
+    clock: Clock,
+    ses: aws_sdk_sesv2::Client,
+    /// The address that mails come from.
+    sender: Arc<str>,
+    /// Where links lead, without a slash at the end.
+    public_url: Arc<str>,
+    seal: TokenSeal,
+    templates: Arc<Templates>,
+}
+
+impl State {
+    /// Reads `TABLE_NAME`, `SENDER_ADDRESS`, `PUBLIC_URL` and `MAIL_SECRET`.
+    pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        let templates = Templates::new().map_err(|error| ConfigError::new("templates", error.to_string()))?;
+        Ok(Self {
+            store: Store::new(boot)?,
+            clock: boot.clock.clone(),
+            ses: aws_sdk_sesv2::Client::new(&boot.aws.config()),
+            sender: boot.env.required("SENDER_ADDRESS")?.into(),
+            public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
+            seal: TokenSeal::from_env(&boot.env)?,
+            templates: Arc::new(templates),
+        })
+    }
+}
+
+/// Handles a batch of the mail queue.
+///
+/// # Errors
+/// Never: failures are reported message by message.
+pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, BootError> {
+    let state = &state;
+    Ok(queue::process(event, |message| deliver(state, message)).await)
+}
+
+/// Sends one mail. The tickets of an order are marked as mailed after they were:
+/// should the mark get lost, the buyer has them twice, which is better than not
+/// at all.
+async fn deliver(state: &State, message: MailMessage) -> Result<()> {
+    let now = state.clock.now();
+    if let Mail::Tickets(mail) = &message.mail {
+        let order = state.store.order(mail.user, mail.order).await?;
+        if order.is_none_or(|order| order.mailed_at.is_some()) {
+            return Ok(());
+        }
+    }
+    let token = match &message.mail {
+        Mail::Link(link) if link.expires_at.is_some_and(|end| end <= now) => {
+            tracing::warn!(purpose = ?link.purpose, "a link ran out before it was mailed");
+            return Ok(());
+        }
+        Mail::Link(link) => {
+            let open = |sealed: &String| state.seal.open(sealed, &message.to.email).map_err(Error::internal);
+            link.sealed_token.as_ref().map(open).transpose()?
+        }
+        _ => None,
+    };
+    let rendered = state.templates.render(&message, token.as_deref(), &state.public_url, now)?;
+    send::send(state, &message, rendered).await?;
+    if let Mail::Tickets(mail) = &message.mail {
+        state.store.mark_mailed(mail.user, mail.order, state.clock.now()).await?;
+    }
+    Ok(())
+}

@@ -102,12 +102,22 @@ mod tests {
     #[test]
     fn a_paid_order_goes_to_the_issuer() {
         let sent = sent(include_str!("../../../events/relay/paid-order.json"));
-        insta::assert_snapshot!(sent, @"");
+        insta::assert_snapshot!(sent, @r#"issue {"kind":"tickets","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700"}"#);
     }
 
     #[test]
     fn every_outbox_finds_its_queue_and_poison_is_told_apart() {
         let sent = sent(include_str!("../../../events/relay/mixed.json"));
-        insta::assert_snapshot!(sent, @"");
+        insta::assert_snapshot!(sent, @r#"
+        payments {"kind":"refund","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700"}
+        issue {"kind":"news","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","news":"refund_due"}
+        issue {"kind":"news","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","news":"refund_done"}
+        failed: expected ident at line 1 column 2
+        failed: Key { pk: "U#01jd8m3n7kf8bq4v3k7w2r9s5t", sk: "PROFILE" } is not an order's
+        mail {"to":{"email":"ana@example.com"},"language":"en","mail":{"template":"link","purpose":"sign_in","sealed_token":"c2VhbGVk","expires_at":"2026-11-18T12:00:00Z"}}
+        issue {"kind":"transfer_offered","from":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","transfer":"trf_01jd9a7w5efjm8t2y4g0k6x3zb"}
+        issue {"kind":"transfer_accepted","from":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","transfer":"trf_01jd9a7w5efjm8t2y4g0k6x3zb"}
+        payments, later {"kind":"reconcile","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","round":0}
+        "#);
     }
 }

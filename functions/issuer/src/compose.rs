@@ -1,0 +1,65 @@
+//! The parts that several mails share.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use boot::SigningKey;
+use domain::Result;
+use domain::event::{Event, Tenant};
+use domain::order::Ticket;
+use domain::qr::Qr;
+use domain::ticket::{AreaTag, TicketCode, sign};
+use queue::{Admission, Image, Organiser, Recipient, Show};
+use store::EventSheet;
+
+/// Pixels of one module of a QR code in a mail: twice what it is shown at.
+const MODULE_PIXELS: u8 = 8;
+
+pub(crate) fn show(event: &Event) -> Show {
+    Show {
+        name: event.name.clone(),
+        artist: event.artist.clone(),
+        venue: event.venue.clone(),
+        address: event.address.clone(),
+        city: event.city.clone(),
+        starts_at: event.starts_at,
+        doors_at: event.doors_at,
+        time_zone: event.time_zone.clone(),
+    }
+}
+
+pub(crate) fn organiser(tenant: &Tenant) -> Organiser {
+    Organiser { name: tenant.name.clone(), email: tenant.email.clone(), legal: tenant.legal_info.clone() }
+}
+
+pub(crate) fn recipient(person: &domain::order::Person) -> Recipient {
+    Recipient { email: person.email.clone(), name: person.name.clone() }
+}
+
+/// The ticket in words, without its code.
+pub(crate) fn admission(sheet: &EventSheet, ticket: &Ticket<'_>) -> Admission {
+    let area = sheet.area(ticket.area);
+    Admission {
+        ticket: ticket.id,
+        // An area with sold tickets can not be deleted; a nameless one would be odd, not wrong.
+        area: area.map(|area| area.area_name.clone()).unwrap_or_default(),
+        seat: ticket.seat.map(ToString::to_string),
+        attendee: ticket.attendee.and_then(|attendee| attendee.nombre.clone()),
+        admits: area.map_or(1, |area| area.unit_capacity),
+        image: None,
+    }
+}
+
+/// The ticket in words and its code as a picture.
+pub(crate) fn drawn(sheet: &EventSheet, ticket: &Ticket<'_>, key: &SigningKey) -> Result<(Admission, Image)> {
+    let code = TicketCode {
+        event: sheet.event.id,
+        ticket: ticket.id,
+        serial: ticket.serial,
+        area: AreaTag::of(ticket.area),
+        seat: ticket.seat.cloned(),
+    };
+    let png = Qr::new(&sign(&code, &key.0))?.png(MODULE_PIXELS)?;
+    let content_id = format!("ticket-{}", ticket.index + 1);
+    let image = Image { content_id: content_id.clone(), png: STANDARD.encode(png) };
+    Ok((Admission { image: Some(content_id), ..admission(sheet, ticket) }, image))
+}

@@ -1,0 +1,52 @@
+//! The tickets of a paid order.
+
+use boot::SigningKey;
+use domain::event::Tenant;
+use domain::order::Order;
+use domain::{OrderId, Result, UserId};
+use queue::{Mail, MailMessage, TicketsMail};
+use store::EventSheet;
+
+use crate::State;
+use crate::compose::{drawn, organiser, recipient, show};
+
+/// The mail with the tickets; `None` if it was sent already or nothing is left
+/// to send.
+pub(crate) async fn paid(state: &State, user: UserId, order: OrderId) -> Result<Option<MailMessage>> {
+    let order = state.order(user, order).await?;
+    if order.mailed_at.is_some() {
+        return Ok(None);
+    }
+    let sheet = state.sheet(order.event).await?;
+    let tenant = state.tenant(order.tenant).await?;
+    compose(&order, &sheet, &tenant, &state.ticket_key)
+}
+
+/// The tickets that the buyer has: not those refunded or handed on meanwhile.
+fn compose(
+    order: &Order,
+    sheet: &EventSheet,
+    tenant: &Tenant,
+    key: &SigningKey,
+) -> Result<Option<MailMessage>> {
+    let mine = order.tickets().filter(|ticket| !ticket.refunded && ticket.holder == order.user);
+    let drawn = mine.map(|ticket| drawn(sheet, &ticket, key)).collect::<Result<Vec<_>>>()?;
+    if drawn.is_empty() {
+        return Ok(None);
+    }
+    let (tickets, images) = drawn.into_iter().unzip();
+    Ok(Some(MailMessage {
+        to: recipient(&order.buyer),
+        language: order.language,
+        reply_to: Some(tenant.email.clone()),
+        mail: Mail::Tickets(TicketsMail {
+            user: order.user,
+            order: order.id,
+            total: Some(order.total()),
+            show: show(&sheet.event),
+            organiser: organiser(tenant),
+            tickets,
+        }),
+        images,
+    }))
+}

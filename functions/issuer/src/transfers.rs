@@ -1,0 +1,82 @@
+//! Tickets that change hands.
+
+use domain::order::Order;
+use domain::transfer::{Transfer, TransferState, TransferToken};
+use domain::{Error, Result, TransferId, UserId};
+use queue::{Mail, MailMessage, Recipient, TicketsMail, TransferMail};
+
+use crate::State;
+use crate::compose::{admission, drawn, organiser, recipient, show};
+
+/// The offer for its receiver; `None` if it is over already.
+pub(crate) async fn offered(
+    state: &State,
+    from: UserId,
+    transfer: TransferId,
+) -> Result<Option<MailMessage>> {
+    let (transfer, order) = read(state, from, transfer).await?;
+    let Some(ticket) = order.tickets().find(|ticket| ticket.id == transfer.ticket) else { return Ok(None) };
+    if transfer.state_at(state.clock.now()) != TransferState::Initiated {
+        return Ok(None);
+    }
+    let sheet = state.sheet(order.event).await?;
+    let tenant = state.tenant(order.tenant).await?;
+    let sender = &transfer.sender;
+    let token = TransferToken { from, transfer: transfer.id }.encode(&state.transfer_key);
+    Ok(Some(MailMessage {
+        to: Recipient { email: transfer.to_email.clone(), name: String::new() },
+        language: order.language,
+        reply_to: Some(sender.email.clone()),
+        mail: Mail::TransferOffered(TransferMail {
+            from: if sender.name.is_empty() { sender.email.clone() } else { sender.name.clone() },
+            reason: transfer.reason.clone(),
+            token,
+            expires_at: transfer.expires_at,
+            ticket: admission(&sheet, &ticket),
+            show: show(&sheet.event),
+            organiser: organiser(&tenant),
+        }),
+        images: Vec::new(),
+    }))
+}
+
+/// The ticket for its new holder; `None` if it went on or was refunded meanwhile.
+pub(crate) async fn accepted(
+    state: &State,
+    from: UserId,
+    transfer: TransferId,
+) -> Result<Option<MailMessage>> {
+    let (transfer, order) = read(state, from, transfer).await?;
+    let (Some(to), Some(receiver)) = (transfer.to, &transfer.receiver) else { return Ok(None) };
+    let ticket = order
+        .tickets()
+        .find(|ticket| ticket.id == transfer.ticket && ticket.holder == to && !ticket.refunded);
+    let Some(ticket) = ticket else { return Ok(None) };
+    let sheet = state.sheet(order.event).await?;
+    let tenant = state.tenant(order.tenant).await?;
+    let (admission, image) = drawn(&sheet, &ticket, &state.ticket_key)?;
+    Ok(Some(MailMessage {
+        to: recipient(receiver),
+        language: order.language,
+        reply_to: Some(tenant.email.clone()),
+        mail: Mail::TransferAccepted(TicketsMail {
+            user: order.user,
+            order: order.id,
+            total: None,
+            show: show(&sheet.event),
+            organiser: organiser(&tenant),
+            tickets: vec![admission],
+        }),
+        images: vec![image],
+    }))
+}
+
+async fn read(state: &State, from: UserId, transfer: TransferId) -> Result<(Transfer, Order)> {
+    let found = state.store.transfer(from, transfer).await?;
+    let transfer =
+        found.ok_or_else(|| Error::internal(format!("the transfer {transfer} of {from} is gone")))?;
+    let (order, _) =
+        transfer.ticket.order().ok_or_else(|| Error::internal("a transfer of a ticket of no order"))?;
+    let order = state.order(transfer.buyer, order).await?;
+    Ok((transfer, order))
+}

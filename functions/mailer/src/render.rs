@@ -1,0 +1,178 @@
+//! Turning the facts of a mail into what its reader sees.
+
+use std::str::FromStr;
+
+use domain::event::Language;
+use domain::{Error, Money, Result, Timestamp};
+use jiff::SignedDuration;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, Error as TemplateError, ErrorKind, UndefinedBehavior, Value, context};
+use queue::{LinkPurpose, Mail, MailMessage};
+use serde::Deserialize;
+
+use crate::format;
+
+/// A mail as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rendered {
+    pub(crate) subject: String,
+    pub(crate) html: String,
+    pub(crate) text: String,
+}
+
+/// All templates, parsed once.
+#[derive(Debug)]
+pub(crate) struct Templates(Environment<'static>);
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../templates/", $name)))),*] };
+}
+
+impl Templates {
+    /// # Errors
+    /// If a template does not parse, which the tests would have found.
+    pub(crate) fn new() -> Result<Self> {
+        let mut environment = Environment::new();
+        // A name that is not there must fail loudly, though it may be asked for with `if`.
+        environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        // Lines that hold only a tag leave no empty line.
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.map_err(Error::internal)?);
+        environment.add_filter("when", |state: &minijinja::State, time: String, zone: String| {
+            Ok::<_, TemplateError>(format::when(parsed(&time)?, &zone, language(state)))
+        });
+        environment.add_filter("clock", |state: &minijinja::State, time: String, zone: String| {
+            Ok::<_, TemplateError>(format::clock(parsed(&time)?, &zone, language(state)))
+        });
+        environment.add_filter("money", |state: &minijinja::State, money: Value| {
+            let money = Money::deserialize(money)?;
+            Ok::<_, TemplateError>(format::money(money, language(state)))
+        });
+        let sources = templates![
+            "layout.html",
+            "footer.html",
+            "footer.txt",
+            "button.html",
+            "show.html",
+            "show.txt",
+            "place.html",
+            "place.txt",
+            "ticket.html",
+            "tickets.es.html",
+            "tickets.en.html",
+            "transfer_accepted.es.html",
+            "transfer_accepted.en.html",
+            "transfer_offered.es.html",
+            "transfer_offered.en.html",
+            "refund_done.es.html",
+            "refund_done.en.html",
+            "refund_due.es.html",
+            "refund_due.en.html",
+            "payment_mismatch.es.html",
+            "payment_mismatch.en.html",
+            "sign_in.es.html",
+            "sign_in.en.html",
+            "welcome.es.html",
+            "welcome.en.html",
+            "reset_password.es.html",
+            "reset_password.en.html",
+            "already_registered.es.html",
+            "already_registered.en.html",
+        ];
+        for (name, source) in sources {
+            environment.add_template(name, source).map_err(Error::internal)?;
+        }
+        Ok(Self(environment))
+    }
+
+    /// The mail in its reader's language. `token` is that of its link, opened.
+    pub(crate) fn render(
+        &self,
+        message: &MailMessage,
+        token: Option<&str>,
+        public_url: &str,
+        now: Timestamp,
+    ) -> Result<Rendered> {
+        let (name, facts, title) = match &message.mail {
+            Mail::Tickets(mail) => ("tickets", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::TransferAccepted(mail) => ("transfer_accepted", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::TransferOffered(mail) => ("transfer_offered", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::RefundDone(mail) => ("refund_done", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::RefundDue(mail) => ("refund_due", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::PaymentMismatch(mail) => ("payment_mismatch", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::Link(mail) => (link_template(mail.purpose), Value::from(Serde(mail)), "Taquilla"),
+        };
+        let lang = if message.language == Language::Es { "es" } else { "en" };
+        let context = context! {
+            lang,
+            title,
+            public_url => url(public_url.to_owned()),
+            tickets_url => url(format!("{public_url}/#/tickets")),
+            name => &*message.to.name,
+            link => link(&message.mail, token, public_url).map(url),
+            valid_for => valid_for(&message.mail, now, message.language),
+            ..facts
+        };
+        self.fill(&format!("{name}.{lang}.html"), context).map_err(Error::internal)
+    }
+
+    fn fill(&self, template: &str, context: Value) -> Result<Rendered, TemplateError> {
+        let mut filled = self.0.get_template(template)?.render_captured(context.clone())?;
+        let html = filled.output().to_owned();
+        let mut block = |name| filled.with_state_mut(|state| state.render_block(name));
+        // A line break in a subject would end its header.
+        let subject = block("subject")?.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = block("text")?;
+        let footer = self.0.get_template("footer.txt")?.render(context)?;
+        Ok(Rendered { subject, html, text: format!("{}\n\n{}\n", text.trim(), footer.trim()) })
+    }
+}
+
+/// An address of ours, whose slashes need no escaping.
+fn url(address: String) -> Value {
+    Value::from_safe_string(address)
+}
+
+fn parsed(time: &str) -> Result<Timestamp, TemplateError> {
+    Timestamp::from_str(time)
+        .map_err(|error| TemplateError::new(ErrorKind::InvalidOperation, error.to_string()))
+}
+
+fn language(state: &minijinja::State) -> Language {
+    let es = state.lookup("lang").is_none_or(|lang| lang.as_str() != Some("en"));
+    if es { Language::Es } else { Language::En }
+}
+
+fn link_template(purpose: LinkPurpose) -> &'static str {
+    match purpose {
+        LinkPurpose::SignIn => "sign_in",
+        LinkPurpose::Welcome => "welcome",
+        LinkPurpose::ResetPassword => "reset_password",
+        LinkPurpose::AlreadyRegistered => "already_registered",
+    }
+}
+
+/// Where the mail's button leads. Tokens stand behind the `#`, which browsers
+/// send to nobody: they appear in no log on the way.
+fn link(mail: &Mail, token: Option<&str>, public_url: &str) -> Option<String> {
+    let path = match mail {
+        Mail::Link(link) => match (link.purpose, token) {
+            (LinkPurpose::SignIn | LinkPurpose::Welcome, Some(token)) => format!("sign-in?token={token}"),
+            (LinkPurpose::ResetPassword, Some(token)) => format!("reset-password?token={token}"),
+            _ => "sign-in".to_owned(),
+        },
+        Mail::TransferOffered(offer) => format!("transfers/accept?token={}", offer.token),
+        _ => return None,
+    };
+    Some(format!("{public_url}/#/{path}"))
+}
+
+fn valid_for(mail: &Mail, now: Timestamp, language: Language) -> Option<String> {
+    let Mail::Link(link) = mail else { return None };
+    let left: SignedDuration = link.expires_at?.duration_since(now);
+    Some(format::lifetime(left, language))
+}
+
+#[cfg(test)]
+mod tests;
