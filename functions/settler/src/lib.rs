@@ -7,6 +7,7 @@
 mod refund;
 mod settle;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,12 +63,18 @@ impl State {
 /// None: what fails is reported message by message and delivered again.
 pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, BootError> {
     let state = &state;
-    let one = |message: PaymentMessage| async move {
-        match message {
-            PaymentMessage::Notification(notification) => notified(state, &notification).await,
-            PaymentMessage::Reconcile { user, order, round } => reconcile(state, user, order, round).await,
-            PaymentMessage::Refund { user, order } => refund::refund(state, user, order).await,
-        }
+    // Boxed, because the compiler does not see through the loop of `process` that
+    // this may change threads, which the local cloud asks for.
+    let one = |message: PaymentMessage| -> Pin<Box<dyn Future<Output = Result<()>> + Send + '_>> {
+        Box::pin(async move {
+            match message {
+                PaymentMessage::Notification(notification) => notified(state, &notification).await,
+                PaymentMessage::Reconcile { user, order, round } => {
+                    reconcile(state, user, order, round).await
+                }
+                PaymentMessage::Refund { user, order } => refund::refund(state, user, order).await,
+            }
+        })
     };
     Ok(queue::process(event, one).await)
 }

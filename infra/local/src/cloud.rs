@@ -15,13 +15,12 @@ use tokio::task::JoinHandle;
 use crate::folder::{Folder, FolderError};
 use crate::functions::{Lambda, Registry};
 use crate::gateway::{Sandbox, SandboxConfig};
+use crate::iam::Roles;
 use crate::mappings::{self, Mappings, NotIdle};
-use crate::services::{Chaos, Services, ServicesConfig};
+use crate::services::{Chaos, SECRET_ACCESS_KEY, Services, ServicesConfig};
 use crate::template::{REGION, Stack, Surroundings, Template};
 use crate::{front, mailbox, secrets};
 
-/// Signs requests and URLs; the services are on loopback and believe everybody.
-const SECRET_ACCESS_KEY: &str = "local";
 /// How long requests that are being answered may go on when everything stops.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -108,6 +107,7 @@ pub struct Cloud {
     stack: Stack,
     environment: BTreeMap<String, String>,
     services: Services,
+    roles: Arc<Roles>,
     sandbox: Sandbox,
     mappings: Mappings,
     front: JoinHandle<()>,
@@ -151,6 +151,9 @@ impl Cloud {
         .await
         .map_err(|error| StartError::Other(error.to_string()))?;
         provide(&stack, &services).await?;
+        let roles = Arc::new(Roles::of(&stack));
+        let guard = Arc::clone(&roles);
+        services.set_guard(Box::new(move |call| guard.check(call)));
         let sandbox = start_sandbox(gateway, data_dir.as_ref(), &clock, &surroundings).await?;
 
         let functions = start_functions(&stack, &registry, &clock, &surroundings.endpoint)?;
@@ -181,7 +184,18 @@ impl Cloud {
             }
         });
         let environment = shared_environment(&stack, &surroundings.endpoint);
-        Ok(Self { url, stack, environment, services, sandbox, mappings, front, stopping, _folder: folder })
+        Ok(Self {
+            url,
+            stack,
+            environment,
+            services,
+            roles,
+            sandbox,
+            mappings,
+            front,
+            stopping,
+            _folder: folder,
+        })
     }
 
     /// The public address, without a slash at the end.
@@ -202,6 +216,12 @@ impl Cloud {
     /// The simulated payment gateway.
     pub fn sandbox(&self) -> &Sandbox {
         &self.sandbox
+    }
+
+    /// What the template's policies allow that no function ever did, as pairs of
+    /// function and action. After a run of everything, a policy that allows too much.
+    pub fn unused_permissions(&self) -> BTreeSet<(String, String)> {
+        self.roles.unused()
     }
 
     /// The environment variables that let the functions' own binaries work with

@@ -27,6 +27,8 @@ use stream::StreamMapping;
 const SCHEDULE_TRIES: u32 = 3;
 /// How often `idle` looks.
 const GLANCE: Duration = Duration::from_millis(2);
+/// Messages that were sent for later than this are not waited for.
+const SOON: Duration = Duration::from_secs(2);
 /// How long running invocations may go on when everything stops.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -142,7 +144,8 @@ impl Mappings {
     }
 
     /// Waits until queues and streams are drained and no worker runs. Dead-letter
-    /// queues do not count: nobody drains them.
+    /// queues do not count, because nobody drains them, nor messages that were sent
+    /// for a later time.
     ///
     /// # Errors
     /// If that takes longer than `patience`.
@@ -177,9 +180,12 @@ impl Mappings {
             .collect();
         left.extend(self.streams.iter().filter_map(|progress| progress.left()));
         left.extend(self.queues.iter().filter_map(|queue| {
-            let depth = self.sqs.depth(queue).ok().filter(|depth| depth.total() > 0)?;
-            let (visible, in_flight, delayed) = (depth.visible, depth.in_flight, depth.delayed);
-            Some(format!("{queue} has {visible} messages, {in_flight} in flight and {delayed} delayed"))
+            let depth = self.sqs.depth(queue).ok()?;
+            let (visible, in_flight, soon) =
+                (depth.visible, depth.in_flight, self.sqs.due_within(queue, SOON).ok()?);
+            (visible + in_flight + soon > 0).then(|| {
+                format!("{queue} has {visible} messages, {in_flight} in flight and {soon} that come soon")
+            })
         }));
         left
     }

@@ -178,12 +178,31 @@ async fn only_failed_messages_come_back_and_then_only_after_their_timeout() {
     }
     until(|| toys.done().len() == 2).await;
     let left = cloud.idle(Duration::from_millis(50)).await.expect_err("one is hidden");
-    assert_eq!(left.to_string(), "still to be done: taquilla-work has 0 messages, 1 in flight and 0 delayed");
+    assert_eq!(
+        left.to_string(),
+        "still to be done: taquilla-work has 0 messages, 1 in flight and 0 that come soon"
+    );
     clock.advance(Duration::from_secs(59));
     cloud.idle(Duration::from_millis(50)).await.expect_err("it is still hidden");
     clock.advance(Duration::from_secs(2));
     cloud.idle(PATIENCE).await.expect("the second try works");
     assert_eq!(toys.done().last().map(String::as_str), Some("fails once"));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn messages_for_later_are_left_for_later() {
+    let toys = Toys::default();
+    let clock = boot::Clock::movable();
+    let cloud = start(&toys, |options| options.clock = clock.clone()).await;
+    let later = Some(Duration::from_secs(900));
+    let sent = cloud.services().sqs().send("taquilla-work", "later".to_owned(), BTreeMap::new(), later);
+    sent.expect("the queue is there");
+    cloud.idle(PATIENCE).await.expect("nothing is due");
+    assert_eq!(toys.done(), [""; 0]);
+    clock.advance(Duration::from_secs(900));
+    cloud.idle(PATIENCE).await.expect("it is done");
+    assert_eq!(toys.done(), ["later"]);
     cloud.stop().await;
 }
 

@@ -7,6 +7,7 @@
 
 mod chaos;
 mod dynamodb;
+mod guard;
 mod journal;
 mod mailbox;
 mod meter;
@@ -34,6 +35,7 @@ use tokio::task::JoinHandle;
 
 pub use self::chaos::{Chaos, Crash, Weather};
 pub use self::dynamodb::{Checkpoint, Dynamodb, checkpoint};
+pub use self::guard::{Call, Denied, Guard};
 pub use self::mailbox::{Attachment, MOST_MAILS, Mail, Mailbox};
 pub use self::meter::{Meter, Reading, Usage};
 use self::reply::Reply;
@@ -105,6 +107,7 @@ struct Parts {
     sqs: Sqs,
     ses: Ses,
     s3: S3,
+    gate: guard::Gate,
 }
 
 impl Services {
@@ -133,6 +136,7 @@ impl Services {
                     sqs: Sqs::open(queues.as_deref(), REGION, &endpoint, chaos.clone(), clock.clone())?,
                     ses: Ses::new(mailbox.clone(), chaos, clock.clone()),
                     s3: S3::open(file("objects"), SECRET_ACCESS_KEY, clock)?,
+                    gate: guard::Gate::default(),
                 };
                 Ok::<_, ServicesError>((parts, mailbox))
             })
@@ -196,6 +200,11 @@ impl Services {
         Ok(self.parts.s3.create_bucket(name).await?)
     }
 
+    /// Lets `guard` refuse calls from now on.
+    pub fn set_guard(&self, guard: Guard) {
+        self.parts.gate.set(guard);
+    }
+
     /// DynamoDB: to read streams.
     pub fn dynamodb(&self) -> &Dynamodb {
         &self.parts.dynamodb
@@ -251,7 +260,13 @@ async fn answer(State(parts): State<Parts>, request: Request) -> Response {
         // A batch's framing and the escapes of its text need room.
         "AmazonSQS" => (Service::Sqs, 8 * sqs::MOST_BYTES),
         "" if request.uri().path().starts_with("/v2/email/") => (Service::Ses, 2 * ses::MOST_BYTES),
-        "" => return parts.s3.answer(request).await,
+        "" => {
+            let (head, body) = request.into_parts();
+            return match parts.gate.refuse("s3", head.method.as_str(), &head, &[]) {
+                Some(refusal) => refusal,
+                None => parts.s3.answer(Request::from_parts(head, body)).await,
+            };
+        }
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
     if !request.headers().contains_key(header::AUTHORIZATION) {
@@ -264,6 +279,14 @@ async fn answer(State(parts): State<Parts>, request: Request) -> Response {
     let Ok(body) = axum::body::to_bytes(body, limit).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
+    let (name, called) = match service {
+        Service::Dynamodb => ("dynamodb", operation.as_str()),
+        Service::Sqs => ("sqs", operation.as_str()),
+        Service::Ses => ("ses", "SendEmail"),
+    };
+    if let Some(refusal) = parts.gate.refuse(name, called, &head, &body) {
+        return refusal;
+    }
     match service {
         Service::Dynamodb => {
             parts.dynamodb.answer(&operation, &body).await.into_response("application/x-amz-json-1.0")

@@ -35,18 +35,19 @@ fn problem(result: Result<Stack, TemplateError>) -> String {
     result.expect_err("refused").to_string()
 }
 
-fn the_template() -> (Template, Stack) {
+/// The template of the house in a stage, with its secrets named by their ARNs.
+fn the_stack(stage: &str) -> Stack {
     let template = Template::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml")))
         .expect("the template of the house is one");
+    let parameters =
+        [("Stage", stage), ("PublicUrl", "x"), ("SenderAddress", "x"), ("SandboxGatewayUrl", "x")];
+    let arn = |id: &str| format!("arn:aws:secretsmanager:us-east-1:000000000000:secret:{}", local_name(id));
     let surroundings = Surroundings {
-        parameters: ["Stage", "PublicUrl", "SenderAddress", "SandboxGatewayUrl"]
-            .map(|name| (name.to_owned(), "local".to_owned()))
-            .into(),
-        secrets: template.secrets().map(|id| (id.to_owned(), format!("value of {id}"))).collect(),
+        parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        secrets: template.secrets().map(|id| (id.to_owned(), arn(id))).collect(),
         endpoint: "http://127.0.0.1:8002".to_owned(),
     };
-    let stack = template.stack(&surroundings).expect("everything in it is known");
-    (template, stack)
+    template.stack(&surroundings).expect("everything in it is known")
 }
 
 #[test]
@@ -200,7 +201,7 @@ fn a_route_leads_to_one_function() {
 
 #[test]
 fn the_template_of_the_house_is_understood() {
-    let (_, stack) = the_template();
+    let stack = the_stack("local");
     let names: Vec<_> = stack.functions.iter().map(|function| function.name.as_str()).collect();
     insta::assert_debug_snapshot!(names, @r#"
     [
@@ -238,8 +239,32 @@ fn the_template_of_the_house_is_understood() {
 }
 
 #[test]
+fn a_function_may_read_the_secrets_that_it_is_given_and_no_others() {
+    for stage in ["local", "production"] {
+        for function in the_stack(stage).functions {
+            let mut given: Vec<_> =
+                function.env.values().filter(|value| value.contains(":secret:")).cloned().collect();
+            let read = function.statements.iter().filter(|s| s.actions == ["secretsmanager:GetSecretValue"]);
+            let mut may_read: Vec<_> = read.flat_map(|statement| statement.resources.clone()).collect();
+            given.sort();
+            may_read.sort();
+            assert_eq!(given, may_read, "{} in {stage}", function.name);
+        }
+    }
+}
+
+#[test]
+fn production_knows_no_sandbox() {
+    let variables =
+        |stage| the_stack(stage).functions.into_iter().flat_map(|function| function.env).collect::<Vec<_>>();
+    let sandboxed = |(name, _): &&(String, String)| name.starts_with("SANDBOX_");
+    assert_eq!(variables("production").iter().filter(sandboxed).count(), 0);
+    assert!(variables("staging").iter().filter(sandboxed).count() > 0);
+}
+
+#[test]
 fn the_table_keeps_its_shape() {
-    let (_, stack) = the_template();
+    let stack = the_stack("local");
     insta::assert_json_snapshot!(stack.tables[0].create, @r#"
     {
       "TableName": "taquilla-table",
@@ -301,7 +326,7 @@ fn the_table_keeps_its_shape() {
 
 #[test]
 fn the_watch_router_sends_each_route_to_its_function() {
-    let (_, stack) = the_template();
+    let stack = the_stack("local");
     let router = stack.watch_router();
     assert!(router.contains(
         "\"/api/v1/events/{id}\" = [{ method = \"DELETE\", function = \"events\" }, { method = \"GET\", function = \"events\" }, \

@@ -422,6 +422,14 @@ impl Sqs {
         Ok(self.line(queue)?.queue().depth(self.0.clock.now()))
     }
 
+    /// How many messages that were sent with a delay become visible within `soon`.
+    ///
+    /// # Errors
+    /// If there is no such queue.
+    pub fn due_within(&self, queue: &str, soon: Duration) -> Result<usize, SqsError> {
+        Ok(self.line(queue)?.queue().due_before(self.0.clock.now() + soon))
+    }
+
     /// Deletes all messages of a queue.
     ///
     /// # Errors

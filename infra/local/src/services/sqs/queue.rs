@@ -223,6 +223,12 @@ impl Queue {
         Depth { visible: self.ready.len(), in_flight, delayed: self.hidden.len() - in_flight }
     }
 
+    /// How many messages that were sent with a delay become visible before `end`.
+    pub(super) fn due_before(&self, end: Timestamp) -> usize {
+        let soon = self.hidden.range(..(end, 0));
+        soon.filter(|(_, number)| self.entries[number].received == 0).count()
+    }
+
     pub(super) fn purge(&mut self) {
         *self = Self { attributes: self.attributes.clone(), ..Self::default() };
     }

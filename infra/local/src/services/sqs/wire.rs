@@ -95,7 +95,7 @@ impl Entry for Delivery {
 }
 
 impl SqsError {
-    /// The code that clients match on, and the one of the older protocol.
+    /// The error's name, and the one it had in the older protocol.
     fn codes(&self) -> (&'static str, &'static str) {
         match self {
             Self::NoSuchQueue => ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
@@ -113,13 +113,20 @@ impl SqsError {
     }
 }
 
-fn refuse(status: u16, code: &str, message: &str) -> Reply {
-    Reply::json(status, &json!({ "__type": format!("com.amazonaws.sqs#{code}"), "message": message }))
+/// An error: its name, and its older name, which is the one that SDKs with a
+/// past in the query protocol match on.
+fn refuse(status: u16, (name, older_name): (&str, &str), message: &str) -> Reply {
+    let body = json!({ "__type": format!("com.amazonaws.sqs#{name}"), "message": message });
+    let fault = if status < 500 { "Sender" } else { "Receiver" };
+    Reply::Json {
+        status,
+        error: Some(("x-amzn-query-error", format!("{older_name};{fault}"))),
+        body: body.to_string().into_bytes(),
+    }
 }
 
 fn error_reply(error: &SqsError) -> Reply {
-    let status = if error.is_ours() { 500 } else { 400 };
-    refuse(status, error.codes().0, &error.to_string())
+    refuse(if error.is_ours() { 500 } else { 400 }, error.codes(), &error.to_string())
 }
 
 fn within(value: Option<u64>, most: u64, name: &str) -> Result<Option<Duration>, SqsError> {
@@ -204,7 +211,10 @@ impl Sqs {
             "SendMessageBatch" => return self.batch(body, Self::send_entry),
             "DeleteMessageBatch" => return self.batch(body, Self::delete_delivery),
             "ChangeMessageVisibilityBatch" => return self.batch(body, Self::hide_delivery),
-            _ => return refuse(400, "UnsupportedOperation", "The local SQS does not know this operation."),
+            _ => {
+                let names = ("UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation");
+                return refuse(400, names, "The local SQS does not know this operation.");
+            }
         };
         done.map_or_else(|error| error_reply(&error), |answer| Reply::json(200, &answer))
     }
@@ -341,8 +351,8 @@ impl Sqs {
         if let Err(error) = self.line(queue) {
             return error_reply(&error);
         }
-        if let Some((code, message)) = flawed(&entries) {
-            return refuse(400, code, message);
+        if let Some((name, message)) = flawed(&entries) {
+            return refuse(400, (name, &format!("AWS.SimpleQueueService.{name}")), message);
         }
         let (mut successful, mut failed) = (Vec::new(), Vec::new());
         for entry in entries {

@@ -1,5 +1,7 @@
 //! The functions of the template, running in this process.
 
+mod house;
+
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
@@ -44,11 +46,6 @@ impl Registry {
     /// No functions.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// The functions of the house.
-    pub fn house() -> Self {
-        Self::new()
     }
 
     /// Adds a function that answers HTTP requests.

@@ -1,0 +1,197 @@
+//! The policies of the template, enforced: a function that asks a service for
+//! something that its role does not allow is refused here as it would be on AWS.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value as Json;
+
+use crate::services::{Call, Denied};
+use crate::template::{ACCOUNT, REGION, Stack, Statement};
+
+/// The roles of all functions, by name.
+pub(crate) struct Roles {
+    statements: BTreeMap<String, Vec<Statement>>,
+    used: Mutex<BTreeSet<(String, String)>>,
+}
+
+/// An action and what it is done to, as policies name both.
+type Deed = (String, String);
+
+impl Roles {
+    pub(crate) fn of(stack: &Stack) -> Self {
+        let roles =
+            stack.functions.iter().map(|function| (function.name.clone(), function.statements.clone()));
+        Self { statements: roles.collect(), used: Mutex::default() }
+    }
+
+    /// Refuses what the caller's role does not allow. A caller that is no function,
+    /// such as a test, may do everything.
+    pub(crate) fn check(&self, call: &Call<'_>) -> Result<(), Denied> {
+        let Some(statements) = self.statements.get(call.caller) else { return Ok(()) };
+        for (action, resource) in deeds(call) {
+            let allowed = statements.iter().any(|statement| {
+                statement.actions.contains(&action)
+                    && statement.resources.iter().any(|pattern| fits(pattern, &resource))
+            });
+            if !allowed {
+                let message =
+                    format!("{} is not authorized to perform: {action} on resource: {resource}", call.caller);
+                tracing::error!("{message}: the template's policies do not allow it");
+                return Err(Denied { message });
+            }
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            used.insert((call.caller.to_owned(), action));
+        }
+        Ok(())
+    }
+
+    /// The functions and the actions that their roles allow and they never used.
+    /// Reading secrets does not count: here they come with the environment.
+    pub(crate) fn unused(&self) -> BTreeSet<(String, String)> {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let allowed = self.statements.iter().flat_map(|(function, statements)| {
+            statements
+                .iter()
+                .flat_map(|statement| &statement.actions)
+                .map(|action| (function.clone(), action.clone()))
+        });
+        allowed
+            .filter(|(_, action)| !action.starts_with("secretsmanager:"))
+            .filter(|pair| !used.contains(pair))
+            .collect()
+    }
+}
+
+/// Whether a resource fits an ARN of a policy, in which `*` stands for anything.
+fn fits(pattern: &str, resource: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == resource,
+        Some((before, "")) => resource.starts_with(before),
+        Some((before, after)) => resource.strip_prefix(before).is_some_and(|rest| {
+            (0..=rest.len())
+                .filter(|start| rest.is_char_boundary(*start))
+                .any(|start| fits(after, &rest[start..]))
+        }),
+    }
+}
+
+/// What a call does, in the words of policies.
+fn deeds(call: &Call<'_>) -> Vec<Deed> {
+    match call.service {
+        "dynamodb" => {
+            let body: Json = serde_json::from_slice(call.body).unwrap_or_default();
+            dynamodb(call.operation, &body)
+        }
+        "sqs" => {
+            let body: Json = serde_json::from_slice(call.body).unwrap_or_default();
+            let queue = body["QueueUrl"].as_str().and_then(|url| url.rsplit('/').next()).unwrap_or_default();
+            // The batched forms need the same permission as the single ones.
+            let action = call.operation.trim_end_matches("Batch");
+            vec![(format!("sqs:{action}"), format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"))]
+        }
+        "ses" => vec![("ses:SendEmail".to_owned(), format!("arn:aws:ses:{REGION}:{ACCOUNT}:identity/local"))],
+        "s3" => {
+            let action = match call.operation {
+                "GET" | "HEAD" => "s3:GetObject",
+                "PUT" => "s3:PutObject",
+                "DELETE" => "s3:DeleteObject",
+                method => return vec![(format!("s3:{method}"), call.path.to_owned())],
+            };
+            vec![(action.to_owned(), format!("arn:aws:s3:::{}", call.path.trim_start_matches('/')))]
+        }
+        service => vec![(format!("{service}:{}", call.operation), "*".to_owned())],
+    }
+}
+
+fn dynamodb(operation: &str, body: &Json) -> Vec<Deed> {
+    let deed = |action: &str, table: &str| (format!("dynamodb:{action}"), table_arn(table));
+    let name = |part: &Json| part["TableName"].as_str().unwrap_or_default().to_owned();
+    match operation {
+        "BatchGetItem" | "BatchWriteItem" => {
+            let tables = body["RequestItems"].as_object().into_iter().flatten();
+            tables.map(|(table, _)| deed(operation, table)).collect()
+        }
+        "TransactWriteItems" | "TransactGetItems" => {
+            let items =
+                body["TransactItems"].as_array().into_iter().flatten().filter_map(Json::as_object).flatten();
+            let action = |kind: &str| match kind {
+                "ConditionCheck" => "ConditionCheckItem".to_owned(),
+                kind => format!("{kind}Item"),
+            };
+            items.map(|(kind, item)| deed(&action(kind), &name(item))).collect()
+        }
+        _ => {
+            let (action, mut resource) = deed(operation, &name(body));
+            if let Some(index) = body["IndexName"].as_str() {
+                resource.push_str("/index/");
+                resource.push_str(index);
+            }
+            vec![(action, resource)]
+        }
+    }
+}
+
+fn table_arn(name: &str) -> String {
+    format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn roles() -> Roles {
+        let statement = |action: &str, resource: &str| Statement {
+            actions: vec![action.to_owned()],
+            resources: vec![resource.to_owned()],
+        };
+        let statements = vec![
+            statement("dynamodb:Query", "arn:aws:dynamodb:us-east-1:000000000000:table/t/index/GSI1"),
+            statement("dynamodb:PutItem", "arn:aws:dynamodb:us-east-1:000000000000:table/t"),
+            statement("sqs:SendMessage", "arn:aws:sqs:us-east-1:000000000000:q"),
+            statement("s3:PutObject", "arn:aws:s3:::images/*/original"),
+            statement("ses:SendEmail", "arn:aws:ses:us-east-1:000000000000:*"),
+        ];
+        Roles { statements: BTreeMap::from([("toy".to_owned(), statements)]), used: Mutex::default() }
+    }
+
+    #[test]
+    fn a_role_allows_what_it_says_and_nothing_else() {
+        let roles = roles();
+        for (service, operation, path, body, allowed) in [
+            ("dynamodb", "Query", "/", json!({"TableName": "t", "IndexName": "GSI1"}), true),
+            ("dynamodb", "Query", "/", json!({"TableName": "t"}), false),
+            ("dynamodb", "PutItem", "/", json!({"TableName": "t"}), true),
+            ("dynamodb", "PutItem", "/", json!({"TableName": "other"}), false),
+            ("dynamodb", "BatchWriteItem", "/", json!({"RequestItems": {"t": []}}), false),
+            (
+                "dynamodb",
+                "TransactWriteItems",
+                "/",
+                json!({"TransactItems": [{"Put": {"TableName": "t"}}]}),
+                true,
+            ),
+            (
+                "dynamodb",
+                "TransactWriteItems",
+                "/",
+                json!({"TransactItems": [{"Put": {"TableName": "t"}}, {"ConditionCheck": {"TableName": "t"}}]}),
+                false,
+            ),
+            ("sqs", "SendMessageBatch", "/", json!({"QueueUrl": "http://x/0/q"}), true),
+            ("sqs", "ReceiveMessage", "/", json!({"QueueUrl": "http://x/0/q"}), false),
+            ("s3", "PUT", "/images/a/b/original", Json::Null, true),
+            ("s3", "PUT", "/images/a/b/other", Json::Null, false),
+            ("ses", "SendEmail", "/v2/email/outbound-emails", json!({}), true),
+        ] {
+            let body = body.to_string();
+            let call = Call { caller: "toy", service, operation, path, body: body.as_bytes() };
+            assert_eq!(roles.check(&call).is_ok(), allowed, "{service} {operation} {body}");
+            let call = Call { caller: "somebody else", ..call };
+            assert!(roles.check(&call).is_ok());
+        }
+        assert_eq!(roles.unused(), BTreeSet::new());
+    }
+}
