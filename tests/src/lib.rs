@@ -1,1 +1,5 @@
-//! placeholder
+//! Tests of the whole box office, over HTTP, on real parts: one test binary.
+#![cfg(test)]
+
+mod flows;
+mod races;

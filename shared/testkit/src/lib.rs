@@ -1,1 +1,10 @@
-//! placeholder
+//! What tests are made from: a box office in memory, requests that read like
+//! requests, and people who have signed up already.
+
+mod app;
+mod cast;
+mod request;
+
+pub use app::{TestApp, template};
+pub use cast::{Organizer, Show, Somebody};
+pub use request::{Answer, Request};

@@ -1,0 +1,162 @@
+use std::path::Path;
+use std::time::Duration;
+
+use boot::Clock;
+use local::functions::Registry;
+use local::services::Chaos;
+use local::template::Template;
+use local::{Cloud, Options};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::Request;
+
+/// How long a test waits for what it set off.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How soon a failed message comes again in tests.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// The template of the box office.
+pub fn template() -> Template {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+    Template::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A whole box office in memory, on ports of its own, with a clock that can be
+/// moved.
+pub struct TestApp {
+    /// The local cloud.
+    pub cloud: Cloud,
+    /// The time everywhere in it.
+    pub clock: Clock,
+    /// What goes wrong in it.
+    pub chaos: Chaos,
+    http: reqwest::Client,
+}
+
+impl TestApp {
+    /// Opens a box office in fair weather.
+    pub async fn start() -> Self {
+        Self::start_with(Chaos::default()).await
+    }
+
+    /// Opens a box office in this weather.
+    pub async fn start_with(chaos: Chaos) -> Self {
+        // Only plain HTTP on loopback is spoken; the client still wants to know
+        // whose TLS it would use.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let clock = Clock::movable();
+        let mut options = Options::new(template(), Registry::house());
+        options.clock = clock.clone();
+        options.chaos = chaos.clone();
+        options.retry_after = Some(RETRY);
+        let cloud = Cloud::start(options).await.expect("the box office opens");
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(60))
+            .build()
+            .expect("a client");
+        Self { cloud, clock, chaos, http }
+    }
+
+    /// A GET.
+    pub fn get(&self, path: impl AsRef<str>) -> Request {
+        self.request(Method::GET, path)
+    }
+
+    /// A POST.
+    pub fn post(&self, path: impl AsRef<str>) -> Request {
+        self.request(Method::POST, path)
+    }
+
+    /// A PUT.
+    pub fn put(&self, path: impl AsRef<str>) -> Request {
+        self.request(Method::PUT, path)
+    }
+
+    /// A PATCH.
+    pub fn patch(&self, path: impl AsRef<str>) -> Request {
+        self.request(Method::PATCH, path)
+    }
+
+    /// A DELETE.
+    pub fn delete(&self, path: impl AsRef<str>) -> Request {
+        self.request(Method::DELETE, path)
+    }
+
+    /// A request with any method.
+    pub fn request(&self, method: Method, path: impl AsRef<str>) -> Request {
+        Request::new(&self.http, method, self.cloud.url(), path.as_ref())
+    }
+
+    /// A request to any address, such as a presigned one.
+    pub fn elsewhere(&self, method: Method, url: &str) -> Request {
+        Request::new(&self.http, method, url, "")
+    }
+
+    /// Waits until everything that was set off has been done.
+    pub async fn idle(&self) {
+        if let Err(left) = self.cloud.idle(PATIENCE).await {
+            panic!("not idle: {left}");
+        }
+    }
+
+    /// Approves the payment behind a gateway's page, as a buyer would, and waits
+    /// for what follows.
+    pub async fn approve(&self, purchase: &Value) {
+        self.cloud.sandbox().approve(&payment_id(purchase)).expect("approved");
+        self.idle().await;
+    }
+
+    /// The mails to an address, the oldest first.
+    pub fn mails(&self, to: &str) -> Vec<std::sync::Arc<local::services::Mail>> {
+        self.cloud.services().mailbox().find(to)
+    }
+
+    /// Reserves and pays: one line of a quote, all the way to the mailed tickets.
+    /// Answers with the purchase as it is then.
+    pub async fn buy(&self, token: &str, event_id: &str, line: Value) -> Value {
+        let purchase = self.start_buying(token, event_id, line).await;
+        if purchase["checkout_url"].is_string() {
+            self.approve(&purchase).await;
+        }
+        self.idle().await;
+        let id = purchase["id"].as_str().expect("an id");
+        self.get(format!("/api/v1/purchases/{id}")).token(token).ok().await
+    }
+
+    /// Reserves, and starts a payment.
+    pub async fn start_buying(&self, token: &str, event_id: &str, line: Value) -> Value {
+        let reservation = self.reserve(token, event_id, line).await;
+        self.post("/api/v1/purchases").token(token).json(json!({"reservation_id": reservation["id"]})).ok().await
+    }
+
+    /// Reserves one line.
+    pub async fn reserve(&self, token: &str, event_id: &str, line: Value) -> Value {
+        let quote = self.quote(event_id, line).await;
+        self.post("/api/v1/reservations").token(token).json(json!({"quote": quote["quote"]})).ok().await
+    }
+
+    /// A quote for one line.
+    pub async fn quote(&self, event_id: &str, line: Value) -> Value {
+        self.post("/api/v1/public/quotes").json(json!({"event_id": event_id, "lines": [line]})).ok().await
+    }
+
+    /// Closes the box office.
+    ///
+    /// # Panics
+    /// If something is still to be done: a test must have waited for what it
+    /// set off, or it does not know what it tested.
+    pub async fn close(self) {
+        self.idle().await;
+        self.cloud.stop().await;
+    }
+}
+
+/// The gateway's id of the payment that was started last.
+pub(crate) fn payment_id(purchase: &Value) -> String {
+    let payments = purchase["payments"].as_array().expect("payments");
+    let payment = payments.last().expect("a payment");
+    payment["payment_gateway_transaction_id"].as_str().expect("an id").to_owned()
+}

@@ -1,0 +1,147 @@
+//! The people and shows that most tests need.
+
+use serde_json::{Value, json};
+
+use crate::TestApp;
+
+/// The password of everybody in tests.
+const PASSWORD: &str = "correct horse battery";
+
+/// Somebody who has signed up and in.
+#[derive(Debug, Clone)]
+pub struct Somebody {
+    /// The address.
+    pub email: String,
+    /// The user's id.
+    pub id: String,
+    /// The access token.
+    pub token: String,
+    /// The refresh token.
+    pub refresh_token: String,
+}
+
+/// The admin of a tenant, who may do everything in it.
+#[derive(Debug, Clone)]
+pub struct Organizer {
+    /// The person.
+    pub person: Somebody,
+    /// The access token, with the tenant.
+    pub token: String,
+    /// The tenant's id.
+    pub tenant: String,
+}
+
+/// A published event with one area.
+#[derive(Debug, Clone)]
+pub struct Show {
+    /// The event's id.
+    pub id: String,
+    /// The readable part of its address.
+    pub slug: String,
+    /// The area's id.
+    pub area: String,
+}
+
+impl TestApp {
+    /// Signs somebody up and in, and has them confirm their address: without
+    /// that nobody acts for a tenant.
+    pub async fn confirmed(&self, name: &str) -> Somebody {
+        let person = self.somebody(name).await;
+        self.idle().await;
+        let mails = self.mails(&person.email);
+        let text = mails.iter().rev().find_map(|mail| mail.text.clone()).expect("a mail with a link");
+        let (_, token) = text.split_once("token=").expect("a link");
+        let token = token.split_whitespace().next().expect("a token");
+        self.post("/api/v1/auth/magic-link/redeem").json(json!({"token": token})).ok().await;
+        person
+    }
+
+    /// Signs somebody up and in.
+    pub async fn somebody(&self, name: &str) -> Somebody {
+        let email = format!("{name}@example.com");
+        let body = json!({"email": email, "password": PASSWORD, "name": name});
+        self.post("/api/v1/auth/register").json(body).ok().await;
+        self.sign_in(&email, None).await
+    }
+
+    /// Signs somebody in, for a tenant if given.
+    pub async fn sign_in(&self, email: &str, tenant: Option<&str>) -> Somebody {
+        let mut body = json!({"email": email, "password": PASSWORD});
+        if let Some(tenant) = tenant {
+            body["tenant"] = tenant.into();
+        }
+        let signed_in = self.post("/api/v1/auth/login").json(body).ok().await;
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        Somebody {
+            email: email.to_owned(),
+            id: text(&signed_in["user"]["id"]),
+            token: text(&signed_in["access_token"]),
+            refresh_token: text(&signed_in["refresh_token"]),
+        }
+    }
+
+    /// Makes a tenant and its admin.
+    pub async fn organizer(&self, name: &str) -> Organizer {
+        let person = self.confirmed(name).await;
+        let body = json!({
+            "name": format!("{name} produce"),
+            "country": "CO",
+            "currency": "COP",
+            "vat": {"rate": 1900, "included": true},
+        });
+        let tenant = self.post("/api/v1/tenants").token(&person.token).json(body).ok().await;
+        let tenant = tenant["id"].as_str().expect("an id").to_owned();
+        let token = self.sign_in(&person.email, Some(&tenant)).await.token;
+        Organizer { person, token, tenant }
+    }
+
+    /// Somebody who works for a tenant in this role.
+    pub async fn staff(&self, organizer: &Organizer, name: &str, role: &str) -> Somebody {
+        let person = self.confirmed(name).await;
+        let body = json!({"email": person.email, "role": role});
+        self.post("/api/v1/tenant/staff").token(&organizer.token).json(body).ok().await;
+        self.sign_in(&person.email, Some(&organizer.tenant)).await
+    }
+
+    /// A draft of an event in a week.
+    pub async fn draft(&self, organizer: &Organizer, name: &str) -> Value {
+        let starts_at = self.clock.now() + std::time::Duration::from_secs(7 * 24 * 3600);
+        let body = json!({
+            "name": name,
+            "artist": name,
+            "venue": "Teatro La Chicharra",
+            "city": "Bogotá",
+            "country": "CO",
+            "time_zone": "America/Bogota",
+            "starts_at": starts_at.to_string(),
+        });
+        self.post("/api/v1/events").token(&organizer.token).json(body).ok().await
+    }
+
+    /// A published event with one general admission area.
+    pub async fn show(&self, organizer: &Organizer, name: &str, capacity: u32, price: i64) -> Show {
+        let area = json!({"area_name": "Campo", "kind": "general_admission", "capacity": capacity, "price": price});
+        self.show_with(organizer, name, area, None).await
+    }
+
+    /// A published event with rows `A`, `B` and so on of `seats` numbered seats.
+    pub async fn seated_show(&self, organizer: &Organizer, name: &str, rows: u8, seats: u16, price: i64) -> Show {
+        let area = json!({"area_name": "Platea", "kind": "seated", "price": price});
+        let row = |index: u8| json!({"label": char::from(b'A' + index).to_string(), "first": 1, "last": seats});
+        let rows: Vec<Value> = (0..rows).map(row).collect();
+        self.show_with(organizer, name, area, Some(json!({"rows": rows}))).await
+    }
+
+    async fn show_with(&self, organizer: &Organizer, name: &str, area: Value, units: Option<Value>) -> Show {
+        let event = self.draft(organizer, name).await;
+        let id = event["id"].as_str().expect("an id").to_owned();
+        let events = format!("/api/v1/events/{id}");
+        let area = self.post(format!("{events}/areas")).token(&organizer.token).json(area).ok().await;
+        let area = area["id"].as_str().expect("an id").to_owned();
+        if let Some(units) = units {
+            self.post(format!("{events}/areas/{area}/units")).token(&organizer.token).json(units).ok().await;
+        }
+        let event = self.post(format!("{events}/publish")).token(&organizer.token).ok().await;
+        Show { id, slug: event["slug"].as_str().expect("a slug").to_owned(), area }
+    }
+}

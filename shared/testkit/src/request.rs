@@ -1,0 +1,117 @@
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+/// A request on its way to the box office.
+pub struct Request {
+    method: Method,
+    path: String,
+    builder: reqwest::RequestBuilder,
+}
+
+impl Request {
+    pub(crate) fn new(http: &reqwest::Client, method: Method, url: &str, path: &str) -> Self {
+        let builder = http.request(method.clone(), format!("{url}{path}"));
+        Self { method, path: path.to_owned(), builder }
+    }
+
+    /// As somebody: with this access token.
+    #[must_use]
+    pub fn token(mut self, token: impl AsRef<str>) -> Self {
+        self.builder = self.builder.bearer_auth(token.as_ref());
+        self
+    }
+
+    /// With this JSON body.
+    #[must_use]
+    pub fn json(mut self, body: Value) -> Self {
+        self.builder = self.builder.json(&body);
+        self
+    }
+
+    /// With these bytes as they are.
+    #[must_use]
+    pub fn body(mut self, content_type: &str, body: impl Into<reqwest::Body>) -> Self {
+        self.builder = self.builder.header("content-type", content_type).body(body);
+        self
+    }
+
+    /// With this header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        self.builder = self.builder.header(name, value.as_ref());
+        self
+    }
+
+    /// With this idempotency key.
+    #[must_use]
+    pub fn idempotent(self, key: &str) -> Self {
+        self.header("idempotency-key", key)
+    }
+
+    /// The answer.
+    pub async fn send(self) -> Answer {
+        let response = self.builder.send().await.expect("the box office answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.bytes().await.expect("a whole answer").to_vec();
+        Answer { request: format!("{} {}", self.method, self.path), status, headers, body }
+    }
+
+    /// The JSON of an answer that must be a success.
+    pub async fn ok(self) -> Value {
+        self.send().await.ok()
+    }
+
+    /// The problem of an answer that must have this status and code.
+    pub async fn refused(self, status: u16, code: &str) -> Value {
+        self.send().await.refused(status, code)
+    }
+}
+
+/// An answer of the box office.
+#[derive(Debug)]
+pub struct Answer {
+    request: String,
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON; null if there is none.
+    pub fn json(&self) -> Value {
+        if self.body.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{}: not JSON ({error}): {}", self.request, self.text()))
+    }
+
+    /// A header as text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The JSON of a success.
+    pub fn ok(self) -> Value {
+        assert!((200..300).contains(&self.status), "{}: {} {}", self.request, self.status, self.text());
+        self.json()
+    }
+
+    /// The problem with this status and code.
+    pub fn refused(self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{}: {}", self.request, self.text());
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.request);
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{}: {problem}", self.request);
+        problem
+    }
+}

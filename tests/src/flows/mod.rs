@@ -1,0 +1,6 @@
+//! What people do, from their first request to the last thing it causes.
+
+mod payments;
+mod purchase;
+mod refunds;
+mod reservations;

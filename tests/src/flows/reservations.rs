@@ -1,0 +1,108 @@
+//! Holding, cancelling, expiring, repeating.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::{Show, TestApp};
+
+fn places(show: &Show, quantity: u8) -> Value {
+    json!({"area_id": show.area, "quantity": quantity})
+}
+
+#[tokio::test]
+async fn what_is_held_is_gone_until_it_is_let_go() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 3, 5_000_000).await;
+    let (ana, beto) = (app.somebody("ana").await, app.somebody("beto").await);
+
+    let held = app.reserve(&ana.token, &show.id, places(&show, 2)).await;
+    let quote = app.quote(&show.id, places(&show, 2)).await;
+    let reserve = || app.post("/api/v1/reservations").token(&beto.token).json(json!({"quote": quote["quote"]}));
+    let problem = reserve().refused(409, "sold_out").await;
+    assert_eq!(problem["left"], 1);
+
+    let own = format!("/api/v1/reservations/{}", held["id"].as_str().expect("an id"));
+    app.delete(&own).token(&beto.token).refused(404, "reservation_not_found").await;
+    let cancelled = app.delete(&own).token(&ana.token).ok().await;
+    assert_eq!(cancelled["status"], "released");
+    app.delete(&own).token(&ana.token).ok().await;
+    assert_eq!(reserve().ok().await["status"], "held");
+    app.close().await;
+}
+
+#[tokio::test]
+async fn an_expired_hold_is_free_without_anybody_sweeping() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 2, 5_000_000).await;
+    let (ana, beto) = (app.somebody("ana").await, app.somebody("beto").await);
+    let held = app.reserve(&ana.token, &show.id, places(&show, 2)).await;
+    app.clock.advance(Duration::from_secs(11 * 60));
+    app.reserve(&beto.token, &show.id, places(&show, 2)).await;
+    let own = format!("/api/v1/reservations/{}", held["id"].as_str().expect("an id"));
+    assert_eq!(app.get(&own).token(&ana.token).ok().await["status"], "released");
+    let body = json!({"reservation_id": held["id"]});
+    app.post("/api/v1/purchases").token(&ana.token).json(body).refused(410, "reservation_expired").await;
+    app.close().await;
+}
+
+#[tokio::test]
+async fn a_quote_becomes_one_reservation_however_often_it_is_sent() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 10, 5_000_000).await;
+    let (ana, beto) = (app.somebody("ana").await, app.somebody("beto").await);
+    let quote = app.quote(&show.id, places(&show, 2)).await;
+    let reserve = |quote: &Value, key: &str| {
+        let body = json!({"quote": quote["quote"]});
+        app.post("/api/v1/reservations").token(&ana.token).idempotent(key).json(body)
+    };
+    let first = reserve(&quote, "k1").ok().await;
+    let second = reserve(&quote, "k1").ok().await;
+    assert_eq!(first, second);
+    reserve(&quote, "k2").refused(409, "quote_used").await;
+    let other = app.quote(&show.id, places(&show, 1)).await;
+    reserve(&other, "k1").refused(422, "idempotency_key_reused").await;
+
+    // Somebody else may use the same quote: it is a price, not a place.
+    let body = json!({"quote": quote["quote"]});
+    let theirs = app.post("/api/v1/reservations").token(&beto.token).json(body).ok().await;
+    assert_eq!(theirs["id"], first["id"]);
+    let left = app.get(format!("/api/v1/public/events/{}/areas/{}/availability", show.slug, show.area)).ok().await;
+    assert_eq!(left["left"], 6, "{left}");
+    app.close().await;
+}
+
+#[tokio::test]
+async fn a_quote_that_is_not_ours_or_old_is_refused() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 10, 5_000_000).await;
+    let ana = app.somebody("ana").await;
+    let quote = app.quote(&show.id, places(&show, 1)).await;
+    let reserve = |quote: &str| app.post("/api/v1/reservations").token(&ana.token).json(json!({"quote": quote}));
+    reserve("nonsense").refused(400, "quote_invalid").await;
+    app.clock.advance(Duration::from_secs(14 * 60));
+    reserve(quote["quote"].as_str().expect("text")).ok().await;
+    app.clock.advance(Duration::from_secs(2 * 60));
+    let late = app.somebody("beto").await;
+    let body = json!({"quote": quote["quote"]});
+    app.post("/api/v1/reservations").token(&late.token).json(body).refused(410, "quote_expired").await;
+    app.close().await;
+}
+
+#[tokio::test]
+async fn nobody_hoards() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 100, 5_000_000).await;
+    let ana = app.somebody("ana").await;
+    for _ in 0..4 {
+        app.reserve(&ana.token, &show.id, places(&show, 1)).await;
+    }
+    let quote = app.quote(&show.id, places(&show, 1)).await;
+    let body = json!({"quote": quote["quote"]});
+    app.post("/api/v1/reservations").token(&ana.token).json(body).refused(429, "too_many_reservations").await;
+    app.close().await;
+}

@@ -1,0 +1,4 @@
+//! Many at once. Every race here has its negative control: with the guard
+//! switched off in the table, the same test must see the harm.
+
+mod on_sale;
