@@ -1,1 +1,90 @@
-//! placeholder
+//! Lets each ticket in once; scanners, their offline manifests and what they
+//! report later.
+//!
+//! A scan that admits costs one write and one round trip: the code proves itself
+//! by its signature, and what the event and the scanner are is remembered for
+//! half a minute.
+
+mod devices;
+mod judge;
+mod manifest;
+mod stats;
+mod sync;
+mod validate;
+
+use std::sync::Arc;
+
+use aide::axum::ApiRouter;
+use axum::extract::FromRef;
+use boot::{Boot, Clock, ConfigError, PublicKey, parse_public_keys};
+use domain::ticket::TicketKeys;
+use domain::{DeviceId, Error, EventId, Result, TenantId};
+use store::{Device, EventSheet, Fresh, Store};
+use web::TokenVerifier;
+
+/// How long events and scanners may be behind, in milliseconds.
+const FRESH_MILLIS: i64 = 30_000;
+
+/// What the function works with.
+#[derive(Clone)]
+pub struct State {
+    store: Store,
+    clock: Clock,
+    verifier: TokenVerifier,
+    ticket_keys: TicketKeys,
+    public_keys: Arc<[PublicKey]>,
+    sheets: Arc<Fresh<EventId, EventSheet>>,
+    devices: Arc<Fresh<(TenantId, DeviceId), Device>>,
+    stats: Arc<Fresh<EventId, stats::Numbers>>,
+}
+
+impl State {
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS` and `TICKET_PUBLIC_KEYS`.
+    pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        let public_keys = parse_public_keys(&boot.env, "TICKET_PUBLIC_KEYS")?;
+        let ticket_keys = TicketKeys::new(public_keys.iter().map(|key| key.0));
+        Ok(Self {
+            store: Store::new(boot)?,
+            clock: boot.clock.clone(),
+            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            ticket_keys: ticket_keys
+                .ok_or_else(|| ConfigError::new("TICKET_PUBLIC_KEYS", "has a key that is not Ed25519's"))?,
+            public_keys: public_keys.into(),
+            sheets: Arc::new(Fresh::new(200, FRESH_MILLIS)),
+            devices: Arc::new(Fresh::new(1000, FRESH_MILLIS)),
+            stats: Arc::new(Fresh::new(200, stats::FRESH_MILLIS)),
+        })
+    }
+
+    /// Opens the connection to the table.
+    pub async fn warm(&self) {
+        self.store.warm().await;
+    }
+
+    /// The event with its areas, if it is this tenant's: to a tenant, the event
+    /// of another does not exist.
+    async fn sheet(&self, tenant: TenantId, event: EventId) -> Result<Arc<EventSheet>> {
+        let read = || async { Ok(self.store.event_sheet(event).await?) };
+        let sheet = self.sheets.get(event, self.clock.now(), read).await?;
+        sheet
+            .filter(|sheet| sheet.event.tenant_id == tenant)
+            .ok_or_else(|| Error::not_found("event_not_found", "There is no such event."))
+    }
+}
+
+impl FromRef<State> for TokenVerifier {
+    fn from_ref(state: &State) -> Self {
+        state.verifier.clone()
+    }
+}
+
+/// `/api/v1/qr/validate` and the routes below `/api/v1/door`.
+pub fn router(state: State) -> ApiRouter {
+    ApiRouter::new()
+        .merge(validate::routes())
+        .merge(sync::routes())
+        .merge(devices::routes())
+        .merge(manifest::routes())
+        .merge(stats::routes())
+        .with_state(state)
+}

@@ -28,7 +28,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Freshness {
 
 impl aide::OperationInput for Freshness {}
 
-/// A public answer that caches may keep: JSON with `Cache-Control` and a strong
+/// An answer that may be kept: JSON with `Cache-Control` and a strong
 /// `ETag`, or 304 if the caller has it already.
 #[derive(Debug)]
 pub struct Cached<T> {
@@ -41,6 +41,17 @@ impl<T: Serialize> Cached<T> {
     /// Lets browsers and the edge keep `value` for `seconds`, and serve it for
     /// as long again while they fetch a new one.
     pub fn public(value: &T, seconds: u32, freshness: &Freshness) -> Result<Self, Problem> {
+        let control = format!("public, max-age={seconds}, stale-while-revalidate={seconds}");
+        Self::new(value, &control, freshness)
+    }
+
+    /// An answer for one caller, whose app asks every time and gets 304 if
+    /// nothing changed.
+    pub fn private(value: &T, freshness: &Freshness) -> Result<Self, Problem> {
+        Self::new(value, "private, no-cache", freshness)
+    }
+
+    fn new(value: &T, control: &str, freshness: &Freshness) -> Result<Self, Problem> {
         let json = serde_json::to_vec(value).map_err(Error::internal)?;
         let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&json)[..12]));
         let known = freshness.0.as_ref().and_then(|value| value.to_str().ok()).is_some_and(|tags| {
@@ -50,7 +61,6 @@ impl<T: Serialize> Cached<T> {
             })
         });
         let mut headers = HeaderMap::new();
-        let control = format!("public, max-age={seconds}, stale-while-revalidate={seconds}");
         headers.insert(header::CACHE_CONTROL, HeaderValue::try_from(control).map_err(Error::internal)?);
         headers.insert(header::ETAG, HeaderValue::try_from(tag).map_err(Error::internal)?);
         let body = if known {

@@ -1,0 +1,201 @@
+use aide::OperationInput;
+use aide::axum::ApiRouter;
+use aide::axum::routing::{delete_with, post_with};
+use aide::generate::GenContext;
+use aide::openapi::{
+    HeaderStyle, Operation, Parameter, ParameterData, ParameterSchemaOrContent, ReferenceOr, SchemaObject,
+};
+use axum::extract::{self, FromRequestParts};
+use axum::response::NoContent;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::error::Fields;
+use domain::{DeviceId, Error, Result, TenantId, Timestamp, UserId};
+use http::StatusCode;
+use http::request::Parts;
+use schemars::{JsonSchema, json_schema};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use store::{Device, MAX_DEVICES};
+use subtle::ConstantTimeEq;
+use web::{Answer, Door, Json, Organizer, Page, Path};
+
+use crate::State;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/door/devices",
+            post_with(pair, |op| {
+                op.id("pairDevice")
+                    .tag("door")
+                    .summary("Pair a scanner")
+                    .description(
+                        "The secret is told only now. A scanner that sends it with its scans has them recorded \
+                         under its name, until it is removed.",
+                    )
+                    .response::<201, Json<Paired>>()
+            })
+            .get_with(list, |op| op.id("listDevices").tag("door").summary("List the paired scanners")),
+        )
+        .api_route(
+            "/api/v1/door/devices/{id}",
+            delete_with(remove, |op| {
+                op.id("removeDevice").tag("door").summary("Remove a scanner").description(
+                    "It stops counting as paired within half a minute. The person who scans with it stays \
+                     signed in.",
+                )
+            }),
+        )
+}
+
+/// A scanner to pair.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct PairRequest {
+    /// What people call it, such as the door where it stands.
+    #[schemars(length(min = 1, max = 60))]
+    name: String,
+}
+
+/// A scanner that was just paired.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Paired {
+    /// The scanner's id.
+    device_id: DeviceId,
+    /// Its name.
+    name: String,
+    /// What it proves itself with, in the header `X-Device-Secret`. Keep it on
+    /// the scanner; it can not be read again.
+    secret: String,
+}
+
+/// A paired scanner.
+#[derive(Debug, Serialize, JsonSchema)]
+struct PairedDevice {
+    /// The scanner's id.
+    device_id: DeviceId,
+    /// Its name.
+    name: String,
+    /// Who paired it.
+    paired_by: UserId,
+    /// When.
+    paired_at: Timestamp,
+}
+
+async fn pair(
+    extract::State(state): extract::State<State>,
+    organizer: Organizer,
+    Json(request): Json<PairRequest>,
+) -> Answer<(StatusCode, Json<Paired>)> {
+    Fields::new().text("/name", &request.name, 1, 60).finish()?;
+    if state.store.devices(organizer.tenant).await.map_err(Error::from)?.len() >= MAX_DEVICES {
+        return Err(
+            Error::conflict("too_many_devices", "Remove scanners that are not used any more first.").into()
+        );
+    }
+    let mut secret = [0; 24];
+    getrandom::fill(&mut secret).map_err(Error::internal)?;
+    let secret = URL_SAFE_NO_PAD.encode(secret);
+    let now = state.clock.now();
+    let device = Device {
+        id: DeviceId::generate(now),
+        name: request.name.trim().to_owned(),
+        secret_hash: hash(&secret),
+        paired_by: organizer.user,
+        paired_at: now,
+    };
+    state.store.create_device(organizer.tenant, &device).await.map_err(Error::from)?;
+    Ok((StatusCode::CREATED, Json(Paired { device_id: device.id, name: device.name, secret })))
+}
+
+async fn list(extract::State(state): extract::State<State>, door: Door) -> Answer<Json<Page<PairedDevice>>> {
+    let devices = state.store.devices(door.tenant).await.map_err(Error::from)?;
+    let devices = devices.into_iter().map(|device| PairedDevice {
+        device_id: device.id,
+        name: device.name,
+        paired_by: device.paired_by,
+        paired_at: device.paired_at,
+    });
+    Ok(Json(Page::new(devices.collect(), None)))
+}
+
+async fn remove(
+    extract::State(state): extract::State<State>,
+    organizer: Organizer,
+    Path(id): Path<DeviceId>,
+) -> Answer<NoContent> {
+    if state.store.device(organizer.tenant, id).await.map_err(Error::from)?.is_none() {
+        return Err(Error::not_found("device_not_found", "There is no such scanner.").into());
+    }
+    state.store.delete_device(organizer.tenant, id).await.map_err(Error::from)?;
+    Ok(NoContent)
+}
+
+/// The secret has 192 random bits, so a plain digest of it can not be guessed back.
+fn hash(secret: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(secret))
+}
+
+/// The `X-Device-Secret` header, with which a paired scanner proves itself.
+#[derive(Debug, Clone)]
+pub(crate) struct DeviceSecret(Option<String>);
+
+impl DeviceSecret {
+    /// Checks that the scans come from `device`, if they claim to.
+    pub(crate) async fn check(
+        &self,
+        state: &State,
+        tenant: TenantId,
+        device: Option<DeviceId>,
+    ) -> Result<()> {
+        let Some(id) = device else { return Ok(()) };
+        let read = || async { Ok(state.store.device(tenant, id).await?) };
+        let device = state.devices.get((tenant, id), state.clock.now(), read).await?;
+        let proven = match (&device, &self.0) {
+            (Some(device), Some(secret)) => {
+                bool::from(device.secret_hash.as_bytes().ct_eq(hash(secret).as_bytes()))
+            }
+            _ => false,
+        };
+        proven.then_some(()).ok_or_else(|| {
+            Error::forbidden(
+                "device_not_paired",
+                "This scanner is not paired, or was removed. Pair it, send its secret in `X-Device-Secret`, \
+                 or leave `device_id` out.",
+            )
+        })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for DeviceSecret {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let value = parts.headers.get("x-device-secret").and_then(|value| value.to_str().ok());
+        Ok(Self(value.filter(|value| value.len() <= 128).map(str::to_owned)))
+    }
+}
+
+impl OperationInput for DeviceSecret {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        operation.parameters.push(ReferenceOr::Item(Parameter::Header {
+            parameter_data: ParameterData {
+                name: "X-Device-Secret".to_owned(),
+                description: Some("The secret of the paired scanner; needed with `device_id`.".to_owned()),
+                required: false,
+                deprecated: None,
+                format: ParameterSchemaOrContent::Schema(SchemaObject {
+                    json_schema: json_schema!({"type": "string", "maxLength": 128}),
+                    external_docs: None,
+                    example: None,
+                }),
+                example: None,
+                examples: Default::default(),
+                explode: None,
+                extensions: Default::default(),
+            },
+            style: HeaderStyle::Simple,
+        }));
+    }
+}

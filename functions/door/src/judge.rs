@@ -1,0 +1,182 @@
+//! What a scanned code is worth.
+
+use domain::event::{Event, Language};
+use domain::seat::SeatLabel;
+use domain::ticket::{AreaTag, CodeRefused, TicketCode, verify};
+use domain::{DeviceId, Result, TicketId, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::{Closed, EventSheet, Redemption, Scan};
+
+use crate::State;
+
+/// Whether somebody may enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    /// Yes.
+    Admitted,
+    /// No; `reason` says why.
+    Refused,
+}
+
+/// Why somebody may not enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reason {
+    /// The ticket was used; `first_scan_at` says when.
+    AlreadyUsed,
+    /// A ticket of another event.
+    WrongEvent,
+    /// Refunded.
+    Revoked,
+    /// Handed on: its new holder has a new code.
+    Transferred,
+    /// It looks like a ticket, but we did not sign it.
+    Forged,
+    /// Not the code of a ticket.
+    Malformed,
+}
+
+/// What became of a scan. It is the same when the same scan is sent again.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Verdict {
+    /// Whether somebody may enter.
+    pub(crate) result: Outcome,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<Reason>,
+    /// A sentence for the people at the door, in the event's language.
+    pub(crate) message: String,
+    /// The ticket, if its code is genuine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ticket_id: Option<TicketId>,
+    /// The name of its area.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) area: Option<String>,
+    /// Its seat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seat: Option<SeatLabel>,
+    /// How many people it admits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) admits: Option<u8>,
+    /// When the scan was made that admitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scanned_at: Option<Timestamp>,
+    /// When the ticket was used before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) first_scan_at: Option<Timestamp>,
+    /// With which paired scanner it was used before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) first_device_id: Option<DeviceId>,
+}
+
+/// Judges the code `text` at the door of an event, and redeems its ticket if it
+/// admits.
+pub(crate) async fn judge(state: &State, sheet: &EventSheet, text: &str, scan: &Scan) -> Result<Verdict> {
+    let event = &sheet.event;
+    let code = match verify(text, &state.ticket_keys) {
+        Ok(code) => code,
+        Err(CodeRefused::Malformed) => return Ok(refused(event, Reason::Malformed)),
+        Err(CodeRefused::Forged) => return Ok(refused(event, Reason::Forged)),
+    };
+    if code.event != event.id {
+        return Ok(Verdict { ticket_id: Some(code.ticket), ..refused(event, Reason::WrongEvent) });
+    }
+    let redemption = state.store.redeem(event.id, code.ticket, code.serial, scan).await?;
+    Ok(of_ticket(sheet, code, redemption))
+}
+
+fn of_ticket(sheet: &EventSheet, code: TicketCode, redemption: Redemption) -> Verdict {
+    let event = &sheet.event;
+    let verdict = match redemption {
+        Redemption::Admitted(at) => Verdict { scanned_at: Some(at), ..admitted() },
+        Redemption::Refused(Closed::Used(first)) => Verdict {
+            message: already_used(event, first.at),
+            first_scan_at: Some(first.at),
+            first_device_id: first.device,
+            ..refused(event, Reason::AlreadyUsed)
+        },
+        Redemption::Refused(Closed::Revoked(_)) => refused(event, Reason::Revoked),
+        Redemption::Refused(Closed::Superseded) => refused(event, Reason::Transferred),
+    };
+    let area = sheet.areas.iter().find(|area| AreaTag::of(area.id) == code.area);
+    let mut verdict = Verdict {
+        ticket_id: Some(code.ticket),
+        area: area.map(|area| area.area_name.clone()),
+        seat: code.seat,
+        admits: area.map(|area| area.unit_capacity),
+        ..verdict
+    };
+    if verdict.result == Outcome::Admitted {
+        verdict.message = welcome(event.language, &verdict);
+    }
+    verdict
+}
+
+fn admitted() -> Verdict {
+    Verdict {
+        result: Outcome::Admitted,
+        reason: None,
+        message: String::new(),
+        ticket_id: None,
+        area: None,
+        seat: None,
+        admits: None,
+        scanned_at: None,
+        first_scan_at: None,
+        first_device_id: None,
+    }
+}
+
+fn refused(event: &Event, reason: Reason) -> Verdict {
+    let [es, en] = match reason {
+        Reason::AlreadyUsed => ["Esta entrada ya se usó.", "This ticket was used already."],
+        Reason::WrongEvent => ["Esta entrada es de otro evento.", "This ticket is for another event."],
+        Reason::Revoked => {
+            ["Esta entrada se reembolsó; ya no vale.", "This ticket was refunded; it is void."]
+        }
+        Reason::Transferred => [
+            "Esta entrada pasó a otra persona; este código ya no vale.",
+            "This ticket was handed on; this code is void.",
+        ],
+        Reason::Forged => ["Este código no es nuestro.", "This code is not one of ours."],
+        Reason::Malformed => ["Esto no es el código de una entrada.", "This is not the code of a ticket."],
+    };
+    let message = if event.language == Language::Es { es } else { en }.to_owned();
+    Verdict { result: Outcome::Refused, reason: Some(reason), message, ..admitted() }
+}
+
+fn welcome(language: Language, verdict: &Verdict) -> String {
+    let es = language == Language::Es;
+    let mut text = if es { "Adelante" } else { "Welcome" }.to_owned();
+    let mut join = ':';
+    let mut add = |part: String| {
+        text.extend([join, ' ']);
+        text.push_str(&part);
+        join = ',';
+    };
+    if let Some(area) = &verdict.area {
+        add(area.clone());
+    }
+    if let Some(seat) = &verdict.seat {
+        add(if es { format!("asiento {seat}") } else { format!("seat {seat}") });
+    }
+    if let Some(people @ 2..) = verdict.admits {
+        add(if es { format!("{people} personas") } else { format!("{people} people") });
+    }
+    text.push('.');
+    text
+}
+
+/// With the time on the clocks of the venue.
+fn already_used(event: &Event, at: Timestamp) -> String {
+    let time = match at.in_tz(&event.time_zone) {
+        Ok(time) => time.strftime("%d/%m %H:%M:%S").to_string(),
+        Err(_) => at.to_string(),
+    };
+    match event.language {
+        Language::Es => format!("Esta entrada ya se usó el {time}."),
+        Language::En => format!("This ticket was used already on {time}."),
+    }
+}

@@ -1,0 +1,154 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract;
+use domain::event::Language;
+use domain::ticket::AreaTag;
+use domain::{AreaId, Error, EventId, FieldError, TicketId, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::{EventSheet, Gate, GateCursor};
+use web::{Answer, Cached, Door, Freshness, Path, Query};
+
+use crate::State;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/door/events/{id}/manifest",
+        get_with(show, |op| {
+            op.id("showManifest").tag("door").summary("What a scanner needs without the network").description(
+                "The keys with which it verifies codes, the areas that codes name, and every ticket that is \
+                 not simply valid: a genuine code whose ticket is not in `gates` admits. Read all pages; \
+                 `If-None-Match` makes looking again cheap.",
+            )
+        }),
+    )
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct ManifestQuery {
+    /// The `next_cursor` of the page before.
+    #[schemars(length(max = 40))]
+    cursor: Option<String>,
+}
+
+/// What a scanner needs without the network.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Manifest {
+    /// The event.
+    event: DoorEvent,
+    /// The Ed25519 keys whose signatures count, 64 hexadecimal digits each.
+    public_keys: Vec<String>,
+    /// The areas.
+    areas: Vec<DoorArea>,
+    /// A page of the tickets that were used, refunded, or got another code.
+    gates: Vec<DoorGate>,
+    /// Send it as `cursor` to get the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// The event, as far as the door is concerned.
+#[derive(Debug, Serialize, JsonSchema)]
+struct DoorEvent {
+    /// The event's id.
+    id: EventId,
+    /// The title.
+    name: String,
+    /// Where.
+    venue: String,
+    /// IANA time zone of the venue.
+    time_zone: String,
+    /// When the doors open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doors_at: Option<Timestamp>,
+    /// Start of the show.
+    starts_at: Timestamp,
+    /// End of the show.
+    ends_at: Timestamp,
+    /// The language of its doors.
+    language: Language,
+}
+
+/// An area, as codes name it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct DoorArea {
+    /// The area's id.
+    id: AreaId,
+    /// The four bytes that stand for it in a code, as hexadecimal digits.
+    tag: String,
+    /// The name.
+    name: String,
+    /// People that one of its tickets admits.
+    admits: u8,
+}
+
+/// A ticket that is not simply valid.
+#[derive(Debug, Serialize, JsonSchema)]
+struct DoorGate {
+    /// The ticket.
+    ticket_id: TicketId,
+    /// The serial of its latest code; codes with another one are void.
+    serial: u16,
+    /// When it was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used_at: Option<Timestamp>,
+    /// When it was refunded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<Timestamp>,
+}
+
+impl From<Gate> for DoorGate {
+    fn from(gate: Gate) -> Self {
+        Self {
+            ticket_id: gate.ticket,
+            serial: gate.serial,
+            used_at: gate.used_at,
+            revoked_at: gate.revoked_at,
+        }
+    }
+}
+
+impl From<&EventSheet> for DoorEvent {
+    fn from(sheet: &EventSheet) -> Self {
+        let event = &sheet.event;
+        Self {
+            id: event.id,
+            name: event.name.clone(),
+            venue: event.venue.clone(),
+            time_zone: event.time_zone.clone(),
+            doors_at: event.doors_at,
+            starts_at: event.starts_at,
+            ends_at: event.ends_at,
+            language: event.language,
+        }
+    }
+}
+
+async fn show(
+    extract::State(state): extract::State<State>,
+    door: Door,
+    Path(event): Path<EventId>,
+    Query(query): Query<ManifestQuery>,
+    freshness: Freshness,
+) -> Answer<Cached<Manifest>> {
+    let from = query.cursor.as_deref().map_or(Ok(GateCursor::START), str::parse);
+    let from = from.map_err(|detail| {
+        Error::fields(vec![FieldError { pointer: "#cursor".to_owned(), detail: detail.to_owned() }])
+    })?;
+    let sheet = state.sheet(door.tenant, event).await?;
+    let (gates, next) = state.store.gates(event, from).await.map_err(Error::from)?;
+    let areas = sheet.areas.iter().map(|area| DoorArea {
+        id: area.id,
+        tag: AreaTag::of(area.id).to_hex(),
+        name: area.area_name.clone(),
+        admits: area.unit_capacity,
+    });
+    let manifest = Manifest {
+        event: DoorEvent::from(&*sheet),
+        public_keys: state.public_keys.iter().map(ToString::to_string).collect(),
+        areas: areas.collect(),
+        gates: gates.into_iter().map(DoorGate::from).collect(),
+        next_cursor: next.map(|cursor| cursor.to_string()),
+    };
+    Cached::private(&manifest, &freshness)
+}

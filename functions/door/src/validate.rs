@@ -1,0 +1,97 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::error::Fields;
+use domain::{DeviceId, Error, EventId, Result, Timestamp};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::Scan;
+use web::{Answer, Door, Json};
+
+use crate::State;
+use crate::devices::DeviceSecret;
+use crate::judge::{Verdict, judge};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/qr/validate",
+        post_with(validate, |op| {
+            op.id("validateCode").tag("door").summary("Check a ticket and let its holder in").description(
+                "Every code that was judged gets a 200, with `result` to go by. The first scan of a valid \
+                 ticket admits and uses it up.",
+            )
+        }),
+    )
+}
+
+/// A scan.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ValidateRequest {
+    /// What the QR code says.
+    #[schemars(length(min = 1, max = 1000))]
+    code: String,
+    /// The event whose door it is.
+    event_id: EventId,
+    /// Names this scan: the same one sent again gets the same answer instead of
+    /// "already used".
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[!-~]+$"))]
+    nonce: Option<String>,
+    /// The paired scanner; its secret comes in the header `X-Device-Secret`.
+    #[serde(default)]
+    device_id: Option<DeviceId>,
+    /// When it was scanned, if not now. Later than now counts as now.
+    #[serde(default)]
+    scanned_at: Option<Timestamp>,
+}
+
+async fn validate(
+    extract::State(state): extract::State<State>,
+    door: Door,
+    secret: DeviceSecret,
+    Json(request): Json<ValidateRequest>,
+) -> Answer<Json<Verdict>> {
+    let mut fields = Fields::new();
+    check_code(&mut fields, "/code", &request.code);
+    if let Some(nonce) = &request.nonce {
+        check_nonce(&mut fields, "/nonce", nonce);
+    }
+    fields.finish()?;
+    let sheet = state.sheet(door.tenant, request.event_id).await?;
+    secret.check(&state, door.tenant, request.device_id).await?;
+    let now = state.clock.now();
+    let scan = Scan {
+        nonce: request.nonce.map_or_else(fresh_nonce, Ok)?,
+        by: door.user,
+        device: request.device_id,
+        at: believable(request.scanned_at, sheet.event.created_at, now),
+    };
+    Ok(Json(judge(&state, &sheet, &request.code, &scan).await?))
+}
+
+pub(crate) fn check_code(fields: &mut Fields, pointer: &str, code: &str) {
+    // Whatever is in the first thousand bytes is judged; a ticket has under 300.
+    fields.check((1..=1000).contains(&code.len()), pointer, "Must have between 1 and 1000 bytes.");
+}
+
+pub(crate) fn check_nonce(fields: &mut Fields, pointer: &str, nonce: &str) {
+    let valid = (1..=64).contains(&nonce.len()) && nonce.bytes().all(|byte| byte.is_ascii_graphic());
+    fields.check(valid, pointer, "Must be 1 to 64 visible ASCII characters, such as a UUID.");
+}
+
+/// The time of a scan as its scanner's clock says, corrected where that clock
+/// can not be right.
+pub(crate) fn believable(said: Option<Timestamp>, earliest: Timestamp, now: Timestamp) -> Timestamp {
+    said.map_or(now, |said| said.max(earliest).min(now))
+}
+
+/// For a scan without a name of its own: this request is its only one, except
+/// that the table's client may send it several times.
+fn fresh_nonce() -> Result<String> {
+    let mut nonce = [0; 9];
+    getrandom::fill(&mut nonce).map_err(Error::internal)?;
+    Ok(URL_SAFE_NO_PAD.encode(nonce))
+}
