@@ -1,1 +1,83 @@
-//! placeholder
+//! What tickets cost: sale stages, promotions, fees and VAT of an organiser's
+//! events.
+//!
+//! How prices come together is in `domain::pricing`; these routes only keep what
+//! goes into them.
+
+mod fees;
+mod promotions;
+mod stages;
+mod validate;
+
+use aide::axum::ApiRouter;
+use axum::extract::FromRef;
+use boot::{Boot, Clock, ConfigError};
+use domain::{Error, EventId, Result, TenantId};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::{EventSheet, Store};
+use web::TokenVerifier;
+
+/// What the function works with.
+#[derive(Clone)]
+pub struct State {
+    clock: Clock,
+    store: Store,
+    verifier: TokenVerifier,
+}
+
+impl State {
+    /// Reads `TABLE_NAME` and `JWT_PUBLIC_KEYS`.
+    pub fn new(boot: &Boot) -> std::result::Result<Self, ConfigError> {
+        Ok(Self {
+            clock: boot.clock.clone(),
+            store: Store::new(boot)?,
+            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+        })
+    }
+
+    /// Opens the connection to the table before the first request needs it.
+    pub async fn warm(&self) {
+        self.store.warm().await;
+    }
+
+    /// The tenant's event with its areas and stages.
+    async fn sheet(&self, tenant: TenantId, id: EventId) -> Result<EventSheet> {
+        self.store.event_sheet_of(tenant, id).await?.ok_or_else(event_unknown)
+    }
+}
+
+impl FromRef<State> for TokenVerifier {
+    fn from_ref(state: &State) -> Self {
+        state.verifier.clone()
+    }
+}
+
+/// The routes of the function.
+pub fn router(state: State) -> ApiRouter {
+    ApiRouter::new()
+        .merge(stages::routes())
+        .merge(promotions::routes())
+        .merge(validate::routes())
+        .merge(fees::routes())
+        .with_state(state)
+}
+
+/// `/events/{id}`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+struct EventPath {
+    /// The event.
+    id: EventId,
+}
+
+fn event_unknown() -> Error {
+    Error::not_found("event_unknown", "There is no such event.")
+}
+
+/// Somebody else was faster between reading and writing.
+fn changed_meanwhile() -> Error {
+    Error::conflict(
+        "changed_meanwhile",
+        "Somebody changed this at the same moment. Read it again and repeat your change.",
+    )
+}

@@ -41,6 +41,7 @@ pub use gate::{Closed, Gate, GateCursor, GateError, GateSummary, Redemption, Sca
 pub use holding::{HoldRequest, Settled};
 pub use idempotency::Once;
 pub use items::{Listing, Versioned};
+pub use pricing::StagesLeft;
 pub use link::{Link, LinkGrant};
 pub use transfer::Received;
 
@@ -61,9 +62,17 @@ impl Store {
     }
 
     /// Opens the connection before the first request needs it: the TLS
-    /// handshake then falls into the start of the environment. Asks for an item
-    /// that does not exist, and ignores the answer.
+    /// handshake then falls into the start of the environment. A table that does
+    /// not answer yet is no reason not to start.
     pub async fn warm(&self) {
-        let _ = self.exists(&keys::Key::new("WARM", "WARM")).await;
+        let _ = self.ping().await;
+    }
+
+    /// Asks for an item that does not exist: half a read unit.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn ping(&self) -> Result<(), Failure> {
+        self.exists(&keys::Key::new("PING", "PING")).await.map(drop)
     }
 }

@@ -1,10 +1,30 @@
 //! Sale stages and promotions. What they hand out in limited number is counted
 //! by pools (see [`allotment`](crate::allotment)).
 
-use domain::pricing::{Promotion, SaleStage};
-use domain::{EventId, SaleStageId, TenantId};
+use std::collections::BTreeMap;
 
+use domain::pricing::{Promotion, SaleStage, StageOffer};
+use domain::{EventId, SaleStageId, TenantId, Timestamp, UserId};
+use futures::future::try_join_all;
+
+use crate::allotment::Pool;
 use crate::{Failure, Listing, Store, Versioned, keys};
+
+/// How many tickets each limited stage has left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StagesLeft(BTreeMap<SaleStageId, u32>);
+
+impl StagesLeft {
+    /// Tickets that are left in a stage, if it was asked for.
+    pub fn of(&self, stage: SaleStageId) -> Option<u32> {
+        self.0.get(&stage).copied()
+    }
+
+    /// The stages as a quote takes them.
+    pub fn offers<'a>(&self, stages: &'a [SaleStage]) -> Vec<StageOffer<'a>> {
+        stages.iter().map(|stage| StageOffer { stage, remaining: self.of(stage.id) }).collect()
+    }
+}
 
 impl Versioned for SaleStage {
     fn version(&self) -> u32 {
@@ -82,5 +102,82 @@ impl Store {
     pub async fn delete_promotion(&self, promotion: &Promotion) -> Result<(), Failure> {
         let key = keys::promotion(promotion.tenant_id, promotion.promotion_code.as_str());
         self.transact(vec![self.delete_version_part(&key, promotion)?]).await
+    }
+
+    /// How many tickets the limited ones among `stages` have left.
+    pub async fn stages_left(
+        &self,
+        stages: impl IntoIterator<Item = &SaleStage>,
+        now: Timestamp,
+    ) -> Result<StagesLeft, Failure> {
+        let pools: Vec<(SaleStageId, Pool)> = stages
+            .into_iter()
+            .filter_map(|stage| {
+                Some((stage.id, Pool::stage(stage.event_id, stage.id, stage.quantity_available?)))
+            })
+            .collect();
+        let states = try_join_all(pools.iter().map(|(_, pool)| self.pool_state(pool, now))).await?;
+        Ok(StagesLeft(pools.iter().zip(states).map(|((id, _), state)| (*id, state.left)).collect()))
+    }
+
+    /// How many orders can still use the promotion, if that is limited.
+    pub async fn promotion_left(
+        &self,
+        promotion: &Promotion,
+        now: Timestamp,
+    ) -> Result<Option<u32>, Failure> {
+        let Some(uses) = promotion.total_uses else { return Ok(None) };
+        let pool = Pool::promotion(promotion.tenant_id, promotion.promotion_code.as_str(), uses);
+        Ok(Some(self.pool_state(&pool, now).await?.left))
+    }
+
+    /// How many orders of `buyer` can still use the promotion, if that is limited.
+    pub async fn promotion_buyer_left(
+        &self,
+        promotion: &Promotion,
+        buyer: UserId,
+        now: Timestamp,
+    ) -> Result<Option<u32>, Failure> {
+        let Some(uses) = promotion.uses_per_buyer else { return Ok(None) };
+        let code = promotion.promotion_code.as_str();
+        let pool = Pool::promotion_buyer(promotion.tenant_id, code, buyer, uses);
+        Ok(Some(self.pool_state(&pool, now).await?.left))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::pricing::AdjustmentType;
+
+    use super::*;
+    use crate::testing::store_with_clock;
+
+    #[tokio::test]
+    async fn a_limited_stage_tells_what_is_left() {
+        let (store, clock) = store_with_clock().await;
+        let now = clock.now();
+        let stage = |quantity_available| SaleStage {
+            id: SaleStageId::generate(now),
+            event_id: EventId::from_uuid(SaleStageId::generate(now).uuid()),
+            stage_name: "Preventa".to_owned(),
+            price_adjustment_type: AdjustmentType::Percentage,
+            price_adjustment_value: -1000,
+            quantity_available,
+            start_time: None,
+            end_time: None,
+            target_area_id: None,
+            priority_order: 1,
+            active: true,
+            version: 1,
+        };
+        let stages = [stage(Some(120)), stage(None)];
+        let pool = Pool::stage(stages[0].event_id, stages[0].id, 120);
+        store.create_pool(&pool, 120).await.expect("created");
+        let left = store.stages_left(&stages, now).await.expect("reads");
+        assert_eq!((left.of(stages[0].id), left.of(stages[1].id)), (Some(120), None));
+        assert_eq!(
+            left.offers(&stages).iter().map(|offer| offer.remaining).collect::<Vec<_>>(),
+            [Some(120), None]
+        );
     }
 }

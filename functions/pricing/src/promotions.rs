@@ -1,0 +1,425 @@
+//! Promotions: codes that take something off an order.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract::State as Of;
+use axum::response::NoContent;
+use domain::error::Fields;
+use domain::pricing::{AdjustmentType, AppliesTo, Promotion, PromotionCode};
+use domain::user::Email;
+use domain::{AreaId, Currency, Error, EventId, PromotionId, RequestId, Result, TenantId, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::allotment::{Pool, Refusal};
+use store::{OnRefused, Once};
+use web::{Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Viewer, based_on, nullable};
+
+use crate::{State, changed_meanwhile};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/promotions",
+            get_with(list, |op| op.id("listPromotions").summary("List your promotions").tag("Prices"))
+                .post_with(create, |op| op.id("createPromotion").summary("Create a promotion").tag("Prices")),
+        )
+        .api_route(
+            "/api/v1/promotions/{code}",
+            get_with(show, |op| op.id("showPromotion").summary("Show a promotion").tag("Prices"))
+                .patch_with(update, |op| op.id("updatePromotion").summary("Change a promotion").tag("Prices"))
+                .delete_with(delete, |op| {
+                    op.id("deletePromotion").summary("Delete a promotion").tag("Prices").description(
+                        "Only one with a limit that nobody has used, or one without a limit. Switch off the others.",
+                    )
+                }),
+        )
+}
+
+/// The most uses that a limited promotion can have.
+const MAX_USES: u32 = 100_000;
+/// The most uses of one buyer that can be a limit.
+const MAX_USES_PER_BUYER: u32 = 20;
+
+/// `/promotions/{code}`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct CodePath {
+    /// The promotion's code; capital and small letters are the same.
+    pub(crate) code: PromotionCode,
+}
+
+/// A promotion, with how much of it is left.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct PromotionView {
+    #[serde(flatten)]
+    promotion: Promotion,
+    /// Orders that can still use it, if they are limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remaining: Option<u32>,
+}
+
+/// A new promotion.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewPromotion {
+    /// The name for your own lists.
+    #[schemars(length(min = 1, max = 80))]
+    promotion_name: String,
+    /// What the buyer types.
+    promotion_code: PromotionCode,
+    /// How `discount_value` is meant.
+    discount_type: AdjustmentType,
+    /// What is taken off: basis points of the price of the tickets that it is
+    /// for (1500 is 15 %), or minor units per order.
+    discount_value: i64,
+    /// The currency of amounts; that of the event if it is for one.
+    #[serde(default)]
+    currency: Option<Currency>,
+    /// What it is for.
+    applies_to: AppliesTo,
+    /// The event, if it is for one or for one of its areas.
+    #[serde(default, alias = "target_cluster_id")]
+    target_event_id: Option<EventId>,
+    /// The area, if it is for one.
+    #[serde(default)]
+    target_area_id: Option<AreaId>,
+    /// The fewest tickets that the order must have.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    min_quantity: Option<u32>,
+    /// The most that is taken off one order, in minor units.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    max_discount_amount: Option<i64>,
+    /// The first moment at which it works.
+    #[serde(default)]
+    start_date: Option<Timestamp>,
+    /// The first moment at which it works no longer.
+    #[serde(default)]
+    end_date: Option<Timestamp>,
+    /// The most orders that can use it.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 100_000))]
+    total_uses: Option<u32>,
+    /// The most orders of one buyer that can use it.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 20))]
+    uses_per_buyer: Option<u32>,
+    /// False to keep it switched off.
+    #[serde(default = "yes")]
+    active: bool,
+    /// The only buyer who can use it.
+    #[serde(default)]
+    bound_email: Option<Email>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A change of a promotion: what is absent stays, and its code always does.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct PromotionChanges {
+    /// The version that the change is based on.
+    version: Option<u32>,
+    /// The name for your own lists.
+    #[schemars(length(min = 1, max = 80))]
+    promotion_name: Option<String>,
+    /// How `discount_value` is meant.
+    discount_type: Option<AdjustmentType>,
+    /// What is taken off.
+    discount_value: Option<i64>,
+    /// The currency of amounts, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    currency: Option<Option<Currency>>,
+    /// What it is for.
+    applies_to: Option<AppliesTo>,
+    /// The event, or `null`.
+    #[serde(default, deserialize_with = "nullable", alias = "target_cluster_id")]
+    target_event_id: Option<Option<EventId>>,
+    /// The area, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    target_area_id: Option<Option<AreaId>>,
+    /// The fewest tickets that the order must have, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    min_quantity: Option<Option<u32>>,
+    /// The most that is taken off one order, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    max_discount_amount: Option<Option<i64>>,
+    /// The first moment at which it works, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    start_date: Option<Option<Timestamp>>,
+    /// The first moment at which it works no longer, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    end_date: Option<Option<Timestamp>>,
+    /// The most orders that can use it, or `null` for no limit. A limit that is
+    /// new counts from now on.
+    #[serde(default, deserialize_with = "nullable")]
+    total_uses: Option<Option<u32>>,
+    /// False to switch it off.
+    active: Option<bool>,
+    /// The only buyer who can use it, or `null` for everybody.
+    #[serde(default, deserialize_with = "nullable")]
+    bound_email: Option<Option<Email>>,
+}
+
+async fn list(Of(state): Of<State>, viewer: Viewer, paging: Paging) -> Answer<Json<Page<Promotion>>> {
+    let promotions = state.store.promotions(viewer.tenant, paging.after.as_deref(), paging.limit).await;
+    let promotions = promotions.map_err(Error::from)?;
+    Ok(Json(Page::new(promotions.items, promotions.last)))
+}
+
+async fn show(
+    Of(state): Of<State>,
+    viewer: Viewer,
+    Path(path): Path<CodePath>,
+) -> Answer<Json<PromotionView>> {
+    let promotion = state.promotion(viewer.tenant, &path.code).await?;
+    Ok(Json(state.promotion_view(promotion).await?))
+}
+
+async fn create(
+    Of(state): Of<State>,
+    organizer: Organizer,
+    IdempotencyKey(key): IdempotencyKey,
+    Json(new): Json<NewPromotion>,
+) -> Answer<Created<PromotionView>> {
+    let now = state.clock.now();
+    let once = Once { user: organizer.user, route: "POST /api/v1/promotions", key: key.as_deref() };
+    let request = (organizer.tenant, &new);
+    let create = |id: RequestId| {
+        state.create_promotion(new.promotion(PromotionId::from_uuid(id.uuid()), organizer.tenant))
+    };
+    Ok(Created(state.store.once(once, &request, now, create).await?))
+}
+
+async fn update(
+    Of(state): Of<State>,
+    organizer: Organizer,
+    Path(path): Path<CodePath>,
+    Json(changes): Json<PromotionChanges>,
+) -> Answer<Json<PromotionView>> {
+    let before = state.promotion(organizer.tenant, &path.code).await?;
+    based_on(changes.version, before.version)?;
+    let total_uses = changes.total_uses;
+    let mut after = changes.apply(before);
+    state.check(&mut after).await?;
+    if let Some(Some(uses)) = total_uses {
+        state.resize_promotion(&after, uses).await?;
+    }
+    state.store.replace_promotion(&after).await.on_refused(changed_meanwhile)?;
+    Ok(Json(state.promotion_view(after).await?))
+}
+
+async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<CodePath>) -> Answer<NoContent> {
+    let promotion = state.promotion(organizer.tenant, &path.code).await?;
+    if promotion.total_uses.is_some() {
+        // Without uses nobody can take one any more, and the code may be used for another promotion.
+        state.resize_promotion(&promotion, 0).await.map_err(|error| match error.code() {
+            "not_enough_free" => Error::conflict(
+                "promotion_in_use",
+                "Orders have used this code. Switch it off with `active` instead of deleting it.",
+            ),
+            _ => error,
+        })?;
+    }
+    state.store.delete_promotion(&promotion).await.on_refused(changed_meanwhile)?;
+    Ok(NoContent)
+}
+
+impl State {
+    async fn promotion(&self, tenant: TenantId, code: &PromotionCode) -> Result<Promotion> {
+        let promotion = self.store.promotion(tenant, code.as_str()).await?;
+        promotion
+            .ok_or_else(|| Error::not_found("promotion_unknown", "You have no promotion with this code."))
+    }
+
+    async fn promotion_view(&self, promotion: Promotion) -> Result<PromotionView> {
+        let remaining = self.store.promotion_left(&promotion, self.clock.now()).await?;
+        Ok(PromotionView { remaining, promotion })
+    }
+
+    async fn create_promotion(&self, mut promotion: Promotion) -> Result<PromotionView> {
+        self.check(&mut promotion).await?;
+        // The code is claimed first: only who has it may touch its pool.
+        let promotion = self.store.create_promotion(&promotion).await.on_refused(|| {
+            Error::conflict("code_taken", "You have a promotion with this code already. Choose another code.")
+        })?;
+        if let Some(uses) = promotion.total_uses {
+            let pool = Pool::promotion(promotion.tenant_id, promotion.promotion_code.as_str(), uses);
+            self.store.create_pool(&pool, uses).await?;
+            // A deleted promotion with this code may have left its blocks without uses.
+            self.resize_promotion(&promotion, uses).await?;
+        }
+        self.promotion_view(promotion).await
+    }
+
+    async fn resize_promotion(&self, promotion: &Promotion, uses: u32) -> Result<()> {
+        let current = promotion.total_uses.unwrap_or(uses).max(uses);
+        let pool = Pool::promotion(promotion.tenant_id, promotion.promotion_code.as_str(), current);
+        let resized = self.store.resize_pool(&pool, uses, self.clock.now()).await;
+        resized.map(drop).map_err(|refusal| {
+            refusal.meaning(|refusal| {
+                let free = if let Refusal::SoldOut(free) = refusal { free } else { 0 };
+                Error::conflict(
+                    "not_enough_free",
+                    format!("Only {free} uses are left; orders have taken the others."),
+                )
+                .with("free", free)
+            })
+        })
+    }
+
+    /// Checks a promotion before it is stored, and fills in the currency of the
+    /// event that it is for.
+    async fn check(&self, promotion: &mut Promotion) -> Result<()> {
+        let mut fields = Fields::new();
+        check_bounds(promotion, &mut fields);
+        fields.finish()?;
+        let Some(event) = promotion.target_event_id else { return Ok(()) };
+        let sheet = self.store.event_sheet_of(promotion.tenant_id, event).await?;
+        fields.check(sheet.is_some(), "/target_event_id", "You have no such event.");
+        if let (Some(sheet), Some(area)) = (&sheet, promotion.target_area_id) {
+            fields.check(sheet.area(area).is_some(), "/target_area_id", "The event has no such area.");
+        }
+        if let Some(sheet) = &sheet {
+            let currency = *promotion.currency.get_or_insert(sheet.event.currency);
+            fields.check(
+                currency == sheet.event.currency,
+                "/currency",
+                "The event sells in another currency.",
+            );
+        }
+        fields.finish()
+    }
+}
+
+fn check_bounds(promotion: &Promotion, fields: &mut Fields) {
+    promotion.check(fields);
+    fields.check(
+        promotion.target_area_id.is_none() || promotion.target_event_id.is_some(),
+        "/target_event_id",
+        "Name the event of the area.",
+    );
+    fields.check(
+        promotion.total_uses.is_none_or(|uses| uses <= MAX_USES),
+        "/total_uses",
+        format!("Must be at most {MAX_USES}."),
+    );
+    fields.check(
+        promotion.uses_per_buyer.is_none_or(|uses| uses <= MAX_USES_PER_BUYER),
+        "/uses_per_buyer",
+        format!("Must be at most {MAX_USES_PER_BUYER}."),
+    );
+}
+
+impl NewPromotion {
+    fn promotion(&self, id: PromotionId, tenant: TenantId) -> Promotion {
+        Promotion {
+            id,
+            tenant_id: tenant,
+            promotion_name: self.promotion_name.trim().to_owned(),
+            promotion_code: self.promotion_code.clone(),
+            discount_type: self.discount_type,
+            discount_value: self.discount_value,
+            currency: self.currency,
+            applies_to: self.applies_to,
+            target_event_id: self.target_event_id,
+            target_area_id: self.target_area_id,
+            min_quantity: self.min_quantity,
+            max_discount_amount: self.max_discount_amount,
+            start_date: self.start_date,
+            end_date: self.end_date,
+            total_uses: self.total_uses,
+            uses_per_buyer: self.uses_per_buyer,
+            active: self.active,
+            bound_email: self.bound_email.as_ref().map(ToString::to_string),
+            version: 1,
+        }
+    }
+}
+
+impl PromotionChanges {
+    fn apply(self, promotion: Promotion) -> Promotion {
+        Promotion {
+            promotion_name: self
+                .promotion_name
+                .map_or(promotion.promotion_name, |name| name.trim().to_owned()),
+            discount_type: self.discount_type.unwrap_or(promotion.discount_type),
+            discount_value: self.discount_value.unwrap_or(promotion.discount_value),
+            currency: self.currency.unwrap_or(promotion.currency),
+            applies_to: self.applies_to.unwrap_or(promotion.applies_to),
+            target_event_id: self.target_event_id.unwrap_or(promotion.target_event_id),
+            target_area_id: self.target_area_id.unwrap_or(promotion.target_area_id),
+            min_quantity: self.min_quantity.unwrap_or(promotion.min_quantity),
+            max_discount_amount: self.max_discount_amount.unwrap_or(promotion.max_discount_amount),
+            start_date: self.start_date.unwrap_or(promotion.start_date),
+            end_date: self.end_date.unwrap_or(promotion.end_date),
+            total_uses: self.total_uses.unwrap_or(promotion.total_uses),
+            active: self.active.unwrap_or(promotion.active),
+            bound_email: match self.bound_email {
+                Some(changed) => changed.map(String::from),
+                None => promotion.bound_email,
+            },
+            version: promotion.version + 1,
+            ..promotion
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn promotion(change: serde_json::Value) -> Promotion {
+        let mut body = json!({
+            "promotion_name": "Socios", "promotion_code": "socios-10", "discount_type": "percentage",
+            "discount_value": 1000, "applies_to": "tenant",
+        });
+        if let (Some(body), Some(change)) = (body.as_object_mut(), change.as_object()) {
+            body.extend(change.clone());
+        }
+        let now = Timestamp::UNIX_EPOCH;
+        let new: NewPromotion = serde_json::from_value(body).expect("a new promotion");
+        new.promotion(PromotionId::generate(now), TenantId::generate(now))
+    }
+
+    fn bad(change: serde_json::Value) -> Vec<String> {
+        let mut fields = Fields::new();
+        check_bounds(&promotion(change), &mut fields);
+        let error = fields.finish().err();
+        error.iter().flat_map(|error| error.field_errors()).map(|field| field.pointer.clone()).collect()
+    }
+
+    #[test]
+    fn codes_and_addresses_have_one_spelling() {
+        let promotion = promotion(json!({"bound_email": " Ana@Example.com"}));
+        assert_eq!(promotion.promotion_code.as_str(), "SOCIOS-10");
+        assert_eq!(promotion.bound_email.as_deref(), Some("ana@example.com"));
+    }
+
+    #[test]
+    fn a_promotion_is_bounded() {
+        let area = AreaId::generate(Timestamp::UNIX_EPOCH);
+        assert_eq!(bad(json!({})), [""; 0]);
+        assert_eq!(
+            bad(json!({"total_uses": 100_001, "uses_per_buyer": 21})),
+            ["/total_uses", "/uses_per_buyer"]
+        );
+        assert_eq!(bad(json!({"applies_to": "area", "target_area_id": area})), ["/target_event_id"]);
+        assert_eq!(bad(json!({"discount_value": 0})), ["/discount_value"]);
+        assert_eq!(bad(json!({"discount_type": "fixed"})), ["/currency"]);
+    }
+
+    #[test]
+    fn a_change_never_changes_the_code() {
+        assert!(serde_json::from_value::<PromotionChanges>(json!({"promotion_code": "OTRO"})).is_err());
+        let before = promotion(json!({"total_uses": 5}));
+        let changes: PromotionChanges =
+            serde_json::from_value(json!({"total_uses": null, "active": false})).expect("changes");
+        let after = changes.apply(before.clone());
+        assert_eq!(after, Promotion { total_uses: None, active: false, version: 2, ..before });
+    }
+}

@@ -1,0 +1,119 @@
+//! Would a code apply? For everybody, before they buy.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract::State as Of;
+use domain::event::EventStatus;
+use domain::pricing::{
+    PromotionOffer, PromotionReason, Quote, QuoteInput, QuoteRequest, QuoteRequestLine, quote,
+};
+use domain::{Currency, Error, EventId, QuoteId, Result};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use web::{Answer, Json, MaybeBuyer, Path};
+
+use crate::promotions::CodePath;
+use crate::{State, event_unknown};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/promotions/{code}/validate",
+        post_with(validate, |op| {
+            op.id("validatePromotion").summary("Check a promotion code").tag("Prices").description(
+                "Says whether the code would take something off an order, and if not, why. Sign in to check a code \
+                 that is personal or can be used only so often by each buyer.",
+            )
+        }),
+    )
+}
+
+/// What would be bought.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    /// The event.
+    event_id: EventId,
+    /// What is wanted of which area; each area once.
+    #[schemars(length(min = 1, max = 10))]
+    lines: Vec<QuoteRequestLine>,
+}
+
+/// Whether the code applies.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Validity {
+    /// The code, in capital letters.
+    code: String,
+    /// True if it takes something off the order.
+    applies: bool,
+    /// Why it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<PromotionReason>,
+    /// The reason as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// What it takes off the tickets, in minor units.
+    discount: i64,
+    /// What the order costs with it, in minor units.
+    total: i64,
+    /// The currency of the amounts.
+    currency: Currency,
+}
+
+async fn validate(
+    Of(state): Of<State>,
+    MaybeBuyer(buyer): MaybeBuyer,
+    Path(path): Path<CodePath>,
+    Json(order): Json<Order>,
+) -> Answer<Json<Validity>> {
+    let request = QuoteRequest {
+        event_id: order.event_id,
+        lines: order.lines,
+        currency: None,
+        promotion_code: Some(path.code.to_string()),
+    };
+    let quote = state.quote(&request, buyer.as_ref()).await?;
+    let verdict = quote.promotion.as_ref();
+    Ok(Json(Validity {
+        code: path.code.to_string(),
+        applies: verdict.is_some_and(|verdict| verdict.applied),
+        reason: verdict.and_then(|verdict| verdict.reason),
+        detail: verdict.and_then(|verdict| verdict.detail.clone()),
+        discount: -quote.totals.promotion,
+        total: quote.totals.total,
+        currency: quote.currency,
+    }))
+}
+
+impl State {
+    async fn quote(&self, request: &QuoteRequest, buyer: Option<&web::Buyer>) -> Result<Quote> {
+        let now = self.clock.now();
+        let sheet = self.store.event_sheet(request.event_id).await?;
+        // To the public a draft does not exist.
+        let sheet =
+            sheet.filter(|sheet| sheet.event.status == EventStatus::Published).ok_or_else(event_unknown)?;
+        let code = request.code().ok_or_else(|| Error::internal("a path with a code has a code"))?;
+        let promotion = self.store.promotion(sheet.event.tenant_id, code.as_str()).await?;
+        let left = self.store.stages_left(&sheet.stages, now).await?;
+        let (mut remaining, mut buyer_remaining) = (None, None);
+        if let Some(promotion) = &promotion {
+            remaining = self.store.promotion_left(promotion, now).await?;
+            if let Some(buyer) = buyer {
+                buyer_remaining = self.store.promotion_buyer_left(promotion, buyer.user, now).await?;
+            }
+        }
+        let input = QuoteInput {
+            id: QuoteId::generate(now),
+            event: &sheet.event,
+            areas: &sheet.areas,
+            stages: &left.offers(&sheet.stages),
+            promotion: promotion.as_ref().map(|promotion| PromotionOffer {
+                promotion,
+                remaining,
+                buyer_remaining,
+            }),
+            request,
+            buyer_email: buyer.map(|buyer| buyer.email.as_str()),
+        };
+        quote(&input, now)
+    }
+}
