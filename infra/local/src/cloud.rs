@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use boot::{Boot, Clock, Env, Secret};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -17,6 +18,7 @@ use crate::functions::{Lambda, Registry};
 use crate::gateway::{Sandbox, SandboxConfig};
 use crate::iam::Roles;
 use crate::mappings::{self, Mappings, NotIdle};
+use crate::seed::{self, Logins};
 use crate::services::{Chaos, SECRET_ACCESS_KEY, Services, ServicesConfig};
 use crate::template::{REGION, Stack, Surroundings, Template};
 use crate::{front, mailbox, secrets};
@@ -34,6 +36,8 @@ pub struct Options {
     pub data_dir: Option<PathBuf>,
     /// Forgets what the folder holds.
     pub fresh: bool,
+    /// Writes the demo data into a table that does not have it.
+    pub seed: bool,
     /// The public port; the sandbox gateway and the AWS services take the next
     /// two. Zero takes any three that are free.
     pub port: u16,
@@ -57,6 +61,7 @@ impl Options {
             registry,
             data_dir: None,
             fresh: false,
+            seed: false,
             port: 0,
             chaos: Chaos::default(),
             clock: Clock::system(),
@@ -109,6 +114,7 @@ pub struct Cloud {
     services: Services,
     roles: Arc<Roles>,
     sandbox: Sandbox,
+    logins: Option<Logins>,
     mappings: Mappings,
     front: JoinHandle<()>,
     stopping: watch::Sender<bool>,
@@ -157,6 +163,11 @@ impl Cloud {
         let sandbox = start_sandbox(gateway, data_dir.as_ref(), &clock, &surroundings).await?;
 
         let functions = start_functions(&stack, &registry, &clock, &surroundings.endpoint)?;
+        let environment = shared_environment(&stack, &surroundings.endpoint);
+        let logins = match options.seed {
+            true => Some(plant(&environment, &surroundings.endpoint, &clock).await?),
+            false => None,
+        };
         let mappings = Mappings::start(
             &stack,
             &functions,
@@ -179,11 +190,13 @@ impl Cloud {
                 // An error means that the cloud was dropped, which stops it as well.
                 let _ = stop.wait_for(|stop| *stop).await;
             };
+            // Without this, an answer in two pieces waits for the caller's delayed
+            // acknowledgement of the first.
+            let public = public.tap_io(|connection| drop(connection.set_nodelay(true)));
             if let Err(error) = axum::serve(public, service).with_graceful_shutdown(stopped).await {
                 tracing::error!(%error, "the public port stopped");
             }
         });
-        let environment = shared_environment(&stack, &surroundings.endpoint);
         Ok(Self {
             url,
             stack,
@@ -191,6 +204,7 @@ impl Cloud {
             services,
             roles,
             sandbox,
+            logins,
             mappings,
             front,
             stopping,
@@ -222,6 +236,11 @@ impl Cloud {
     /// function and action. After a run of everything, a policy that allows too much.
     pub fn unused_permissions(&self) -> BTreeSet<(String, String)> {
         self.roles.unused()
+    }
+
+    /// Who can sign in to the demo, if it was asked for.
+    pub fn logins(&self) -> Option<&Logins> {
+        self.logins.as_ref()
     }
 
     /// The environment variables that let the functions' own binaries work with
@@ -388,6 +407,18 @@ fn start_functions(
         }
         None => Ok(functions),
     }
+}
+
+/// Writes the demo data, if it is not there, while nobody else sees the table.
+async fn plant(
+    environment: &BTreeMap<String, String>,
+    endpoint: &str,
+    clock: &Clock,
+) -> Result<Logins, StartError> {
+    let mut env = environment.clone();
+    env.extend(credentials(endpoint, "seed"));
+    let boot = Boot::new(env.into_iter().collect(), clock.clone()).map_err(while_doing("the demo data"))?;
+    seed::plant(&boot).await.map_err(|error| StartError::Other(error.to_string()))
 }
 
 /// What Lambda puts into every function's environment. The access key is the name

@@ -89,6 +89,38 @@ impl Template {
         Self::parse(&text)
     }
 
+    /// Reads the template of this repository, from wherever tests and tools run.
+    ///
+    /// # Errors
+    /// As [`Template::read`].
+    pub fn house() -> Result<Self, TemplateError> {
+        Self::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml")))
+    }
+
+    /// What the template amounts to, with a dash for everything that depends on
+    /// where it runs: enough for whoever asks about routes, sources and policies.
+    ///
+    /// # Errors
+    /// As [`Template::stack`].
+    pub fn outline(&self) -> Result<Stack, TemplateError> {
+        let dash = |name: &str| (name.to_owned(), "-".to_owned());
+        let without_default = self.parameters.iter().filter(|(_, parameter)| parameter.get("Default").is_none());
+        self.stack(&Surroundings {
+            parameters: without_default.filter_map(|(name, _)| name.as_str()).map(dash).collect(),
+            secrets: self.secrets().map(dash).collect(),
+            endpoint: "-".to_owned(),
+        })
+    }
+
+    /// The `CargoLambda.toml` that sends the requests of `cargo lambda watch` to
+    /// the same functions as the HTTP API does.
+    ///
+    /// # Errors
+    /// As [`Template::stack`].
+    pub fn watch_router(&self) -> Result<String, TemplateError> {
+        self.outline().map(|stack| stack.watch_router())
+    }
+
     /// Parses the text of a template.
     ///
     /// # Errors

@@ -150,9 +150,8 @@ impl Stack {
         self.functions.iter().find(|function| function.name == name)
     }
 
-    /// The `CargoLambda.toml` that sends the requests of `cargo lambda watch` to
-    /// the same functions as the HTTP API does.
-    pub fn watch_router(&self) -> String {
+    /// See [`super::Template::watch_router`].
+    pub(super) fn watch_router(&self) -> String {
         let mut paths: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (route, function) in self.routes() {
             let entry = format!("{{ method = \"{}\", function = \"{function}\" }}", route.method);

@@ -1,4 +1,3 @@
-use std::path::Path;
 use std::time::Duration;
 
 use super::*;
@@ -37,8 +36,7 @@ fn problem(result: Result<Stack, TemplateError>) -> String {
 
 /// The template of the house in a stage, with its secrets named by their ARNs.
 fn the_stack(stage: &str) -> Stack {
-    let template = Template::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml")))
-        .expect("the template of the house is one");
+    let template = Template::house().expect("it is a template");
     let parameters =
         [("Stage", stage), ("PublicUrl", "x"), ("SenderAddress", "x"), ("SandboxGatewayUrl", "x")];
     let arn = |id: &str| format!("arn:aws:secretsmanager:us-east-1:000000000000:secret:{}", local_name(id));
@@ -326,8 +324,8 @@ fn the_table_keeps_its_shape() {
 
 #[test]
 fn the_watch_router_sends_each_route_to_its_function() {
-    let stack = the_stack("local");
-    let router = stack.watch_router();
+    let template = Template::house().expect("it is a template");
+    let (router, stack) = (template.watch_router().expect("complete"), template.outline().expect("complete"));
     assert!(router.contains(
         "\"/api/v1/events/{id}\" = [{ method = \"DELETE\", function = \"events\" }, { method = \"GET\", function = \"events\" }, \
          { method = \"PATCH\", function = \"events\" }]\n"
