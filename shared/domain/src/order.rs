@@ -407,3 +407,145 @@ impl Order {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::QuoteId;
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_795_000_000).expect("in range")
+    }
+
+    /// An order of 100 with payments in these states.
+    fn order(status: OrderStatus, payments: &[PaymentState]) -> Order {
+        let id = OrderId::of_quote(QuoteId::generate(now()));
+        let line = OrderLine {
+            area: AreaId::generate(now()),
+            quantity: 3,
+            seats: Vec::new(),
+            stage: None,
+            base: 100,
+            stage_adjustment: 0,
+            promotion: 0,
+            fee: 0,
+            vat: 0,
+            total: 100,
+        };
+        let payment = |(attempt, state): (u8, &PaymentState)| Payment {
+            attempt,
+            gateway: GatewayName::Sandbox,
+            payment_id: None,
+            state: *state,
+            amount: 100,
+            refunded: 0,
+            refund_due: 0,
+            created_at: now(),
+            idempotency: None,
+        };
+        Order {
+            id,
+            user: UserId::generate(now()),
+            tenant: TenantId::generate(now()),
+            event: EventId::generate(now()),
+            status,
+            currency: Currency::CLP,
+            lines: vec![line],
+            total: 100,
+            buyer: Person { email: "ana@example.com".to_owned(), name: String::new() },
+            language: Language::Es,
+            attendees: Vec::new(),
+            holdings: Vec::new(),
+            expires_at: now() + std::time::Duration::from_secs(600),
+            paid_at: None,
+            payments: (0..).zip(payments).map(payment).collect(),
+            tickets: BTreeMap::new(),
+            promotion_code: None,
+            idempotency: None,
+            mailed_at: None,
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn what_a_verdict_means_depends_on_what_is_known_already() {
+        use OrderStatus::{AwaitingPayment, Held, Paid, RefundDue, Refunded, Released};
+        use PaymentState::{Approved, Declined, Mismatched, Pending};
+        use Settlement::{Alert, Decline, GiveBack, Nothing, Settle};
+        let clp = |amount| Verdict::Approved(Money::new(amount, Currency::CLP));
+        let cases = [
+            // The usual way.
+            (AwaitingPayment, vec![Pending], 0, Verdict::Pending, Nothing),
+            (AwaitingPayment, vec![Pending], 0, clp(100), Settle),
+            (AwaitingPayment, vec![Pending], 0, Verdict::Declined, Decline),
+            // The same again.
+            (Paid, vec![Approved], 0, clp(100), Nothing),
+            (Paid, vec![Approved], 0, Verdict::Declined, Nothing),
+            (AwaitingPayment, vec![Declined], 0, Verdict::Declined, Nothing),
+            // Late, or after the buyer gave up.
+            (Released, vec![Pending], 0, clp(100), Settle),
+            // Approved after all, though declined before.
+            (AwaitingPayment, vec![Declined], 0, clp(100), Settle),
+            // Paid twice, by two tries.
+            (Paid, vec![Approved, Pending], 1, clp(100), GiveBack),
+            (Refunded, vec![Approved, Pending], 1, clp(100), GiveBack),
+            (RefundDue, vec![Approved, Pending], 1, clp(100), GiveBack),
+            // Not what was asked for.
+            (AwaitingPayment, vec![Pending], 0, clp(99), Alert),
+            (AwaitingPayment, vec![Pending], 0, Verdict::Approved(Money::new(100, Currency::COP)), Alert),
+            (AwaitingPayment, vec![Mismatched], 0, clp(99), Nothing),
+            // Made at the gateway, but never noted.
+            (Held, vec![], 0, clp(100), Settle),
+            (Held, vec![], 0, clp(1), Alert),
+            (Paid, vec![], 3, clp(100), GiveBack),
+            (Held, vec![], 0, Verdict::Declined, Nothing),
+            // It went back at the gateway before we looked.
+            (AwaitingPayment, vec![Pending], 0, Verdict::Returned, Decline),
+            (Paid, vec![Approved], 0, Verdict::Returned, Nothing),
+        ];
+        for (status, payments, attempt, verdict, expected) in cases {
+            let settlement = order(status, &payments).settlement(attempt, verdict);
+            assert_eq!(settlement, expected, "{status:?} {payments:?} {attempt} {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn an_unpaid_hold_ends_by_itself() {
+        let order = order(OrderStatus::Held, &[]);
+        assert_eq!(order.status_at(now()), OrderStatus::Held);
+        assert_eq!(order.status_at(order.expires_at), OrderStatus::Released);
+        assert_eq!(order.payable(order.expires_at).expect_err("ended").code(), "reservation_expired");
+        order.cancellable(order.expires_at).expect("giving back what is free already harms nobody");
+        let paid = Order { status: OrderStatus::Paid, ..order };
+        assert_eq!(paid.status_at(paid.expires_at), OrderStatus::Paid);
+        assert_eq!(paid.cancellable(now()).expect_err("paid").code(), "already_paid");
+    }
+
+    #[test]
+    fn tickets_exist_once_it_is_paid_and_know_their_holder() {
+        let mut order = order(OrderStatus::Held, &[]);
+        assert_eq!(order.tickets().count(), 0);
+        order.status = OrderStatus::Paid;
+        let receiver = UserId::generate(now());
+        order.tickets.insert(1, TicketState { serial: 1, refunded: false, holder: Some(receiver) });
+        let holders: Vec<_> = order.tickets().map(|ticket| (ticket.id, ticket.serial, ticket.holder)).collect();
+        let expected = [
+            (order.id.ticket(0), 0, order.user),
+            (order.id.ticket(1), 1, receiver),
+            (order.id.ticket(2), 0, order.user),
+        ];
+        assert_eq!(holders, expected);
+    }
+
+    #[test]
+    fn what_single_tickets_cost_adds_up_to_the_line() {
+        let order = order(OrderStatus::Paid, &[]);
+        assert_eq!(order.lines[0].ticket_totals().collect::<Vec<_>>(), [34, 33, 33]);
+    }
+
+    #[test]
+    fn not_more_tries_than_can_be_numbered() {
+        let order = order(OrderStatus::AwaitingPayment, &[PaymentState::Declined; MAX_PAYMENT_ATTEMPTS]);
+        assert_eq!(order.payable(now()).expect_err("too many").code(), "too_many_payments");
+    }
+}
