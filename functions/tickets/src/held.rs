@@ -1,0 +1,36 @@
+//! Finding a ticket of the person who asks.
+
+use domain::order::{Order, Ticket};
+use domain::{Error, Result, TicketId, UserId};
+
+use crate::State;
+
+/// An order, and the index of one of its tickets.
+pub(crate) struct Held {
+    pub(crate) order: Order,
+    index: u8,
+}
+
+impl Held {
+    pub(crate) fn ticket(&self) -> Ticket<'_> {
+        let ticket = self.order.tickets().nth(usize::from(self.index));
+        ticket.expect("`held` found the ticket in this order")
+    }
+}
+
+/// The ticket, if `user` has it: bought, or got from somebody. To everybody else
+/// it does not exist.
+pub(crate) async fn held(state: &State, user: UserId, ticket: TicketId) -> Result<Held> {
+    let not_found = || Error::not_found("ticket_not_found", "You have no such ticket.");
+    let (order, index) = ticket.order().ok_or_else(not_found)?;
+    let found = match state.store.order(user, order).await? {
+        Some(order) => Some(order),
+        None => match state.store.received_ticket(user, ticket).await? {
+            Some(received) => state.store.order(received.buyer, order).await?,
+            None => None,
+        },
+    };
+    let order = found.ok_or_else(not_found)?;
+    let is_theirs = order.tickets().any(|candidate| candidate.id == ticket && candidate.holder == user);
+    if is_theirs { Ok(Held { order, index }) } else { Err(not_found()) }
+}

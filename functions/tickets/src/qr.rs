@@ -1,0 +1,135 @@
+use aide::OperationOutput;
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use aide::generate::GenContext;
+use aide::openapi::{MediaType, Operation, Response as ApiResponse, SchemaObject};
+use axum::extract;
+use axum::response::{IntoResponse, Response};
+use domain::order::Ticket;
+use domain::qr::Qr;
+use domain::ticket::{AreaTag, TicketCode, sign};
+use domain::{Error, EventId, FieldError, TicketId};
+use http::header;
+use indexmap::IndexMap;
+use schemars::{JsonSchema, json_schema};
+use serde::Deserialize;
+use web::{Answer, Buyer, Path, Query};
+
+use crate::State;
+use crate::held::held;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/qr/{ticket}",
+        get_with(draw, |op| {
+            op.id("drawCode").tag("tickets").summary("The QR code of one of one's tickets").description(
+                "Black on white with the frame that scanners need. Nothing may keep it: whoever has the picture \
+                 gets in.",
+            )
+        }),
+    )
+}
+
+/// How to draw it.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct DrawQuery {
+    /// The kind of picture.
+    #[serde(default)]
+    format: Format,
+    /// The most pixels of one side of a PNG; what is used is a multiple of the
+    /// code's modules.
+    #[schemars(range(min = 60, max = 2000))]
+    size: Option<u16>,
+}
+
+/// A kind of picture.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    /// Lines that stay sharp at any size.
+    #[default]
+    Svg,
+    /// Pixels, for apps that show nothing else.
+    Png,
+}
+
+/// The signed code of a ticket.
+pub(crate) fn code(state: &State, event: EventId, ticket: &Ticket<'_>) -> String {
+    let code = TicketCode {
+        event,
+        ticket: ticket.id,
+        serial: ticket.serial,
+        area: AreaTag::of(ticket.area),
+        seat: ticket.seat.cloned(),
+    };
+    sign(&code, &state.ticket_key.0)
+}
+
+async fn draw(
+    extract::State(state): extract::State<State>,
+    buyer: Buyer,
+    Path(ticket): Path<TicketId>,
+    Query(query): Query<DrawQuery>,
+) -> Answer<Picture> {
+    let size = query.size.unwrap_or(480);
+    if !(60..=2000).contains(&size) {
+        let detail = "Must be between 60 and 2000.".to_owned();
+        return Err(Error::fields(vec![FieldError { pointer: "#size".to_owned(), detail }]).into());
+    }
+    let held = held(&state, buyer.user, ticket).await?;
+    let ticket = held.ticket();
+    if ticket.refunded {
+        return Err(
+            Error::conflict("ticket_revoked", "This ticket was refunded; it has no code any more.").into()
+        );
+    }
+    let qr = Qr::new(&code(&state, held.order.event, &ticket))?;
+    Ok(match query.format {
+        Format::Svg => Picture { media: "image/svg+xml", file: qr.svg().into_bytes() },
+        Format::Png => Picture { media: "image/png", file: qr.png(qr.module_pixels(size))? },
+    })
+}
+
+/// A picture for one person, now.
+struct Picture {
+    media: &'static str,
+    file: Vec<u8>,
+}
+
+impl IntoResponse for Picture {
+    fn into_response(self) -> Response {
+        let headers = [
+            (header::CONTENT_TYPE, self.media),
+            (header::CACHE_CONTROL, "private, no-store"),
+            (header::CONTENT_SECURITY_POLICY, "default-src 'none'"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ];
+        (headers, self.file).into_response()
+    }
+}
+
+impl OperationOutput for Picture {
+    type Inner = Self;
+
+    fn operation_response(_: &mut GenContext, _: &mut Operation) -> Option<ApiResponse> {
+        let media = |schema| MediaType {
+            schema: Some(SchemaObject { json_schema: schema, external_docs: None, example: None }),
+            ..MediaType::default()
+        };
+        Some(ApiResponse {
+            description: "The picture.".to_owned(),
+            content: IndexMap::from([
+                ("image/svg+xml".to_owned(), media(json_schema!({"type": "string"}))),
+                ("image/png".to_owned(), media(json_schema!({"type": "string", "format": "binary"}))),
+            ]),
+            ..ApiResponse::default()
+        })
+    }
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<u16>, ApiResponse)> {
+        Self::operation_response(ctx, operation).map(|response| (Some(200), response)).into_iter().collect()
+    }
+}

@@ -1,0 +1,87 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract;
+use domain::order::Order;
+use domain::transfer::{Transfer, TransferState, TransferToken, transferable};
+use domain::{Error, Result};
+use queue::Outbox;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::{Failure, GateError};
+use web::{Answer, Buyer, Json};
+
+use super::person;
+use crate::State;
+use crate::held::held;
+use crate::view::{TicketView, view};
+
+/// How often an acceptance is tried again when something else changes the order
+/// at the same moment, such as the mark that its tickets were mailed.
+const TRIES: usize = 4;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/transfers/accept",
+        post_with(accept, |op| {
+            op.id("acceptTransfer").tag("transfers").summary("Accept a ticket").description(
+                "The ticket gets a new code; the sender's is void from this moment. Accepting again answers the \
+                 same.",
+            )
+        }),
+    )
+}
+
+/// An acceptance.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AcceptRequest {
+    /// The token of the link that was mailed.
+    #[schemars(length(min = 64, max = 64))]
+    token: String,
+}
+
+async fn accept(
+    extract::State(state): extract::State<State>,
+    buyer: Buyer,
+    Json(request): Json<AcceptRequest>,
+) -> Answer<Json<TicketView>> {
+    let not_found = || Error::not_found("transfer_not_found", "There is no such offer. Check the link.");
+    let token = TransferToken::decode(&request.token, &state.transfer_key).ok_or_else(not_found)?;
+    if token.from == buyer.user {
+        return Err(Error::conflict("own_transfer", "You offered this ticket yourself; it is yours.").into());
+    }
+    let outbox = Outbox::TransferAccepted.text()?;
+    for _ in 0..TRIES {
+        let transfer = state.store.transfer(token.from, token.transfer).await.map_err(Error::from)?;
+        let transfer = transfer.ok_or_else(not_found)?;
+        if transfer.state == TransferState::Accepted && transfer.to == Some(buyer.user) {
+            return answer(&state, &buyer, &transfer).await;
+        }
+        let (transfer, order) = prepare(&state, &buyer, transfer).await?;
+        match state.store.accept_transfer(&transfer, &order, outbox.clone()).await {
+            Ok(()) => return answer(&state, &buyer, &transfer).await,
+            Err(GateError::Failure(Failure::Refused(_))) => {}
+            Err(other) => return Err(Error::from(other).into()),
+        }
+    }
+    Err(Error::from(Failure::Refused(None)).into())
+}
+
+/// The transfer and the order as they would be.
+async fn prepare(state: &State, buyer: &Buyer, transfer: Transfer) -> Result<(Transfer, Order)> {
+    let now = state.clock.now();
+    transfer.open(now)?;
+    let gone = || Error::internal("the order of a transfer is gone");
+    let (order, index) = transfer.ticket.order().ok_or_else(gone)?;
+    let order = state.store.order(transfer.buyer, order).await?.ok_or_else(gone)?;
+    let sheet = state.sheet(order.event).await?;
+    if let Some(ticket) = order.tickets().nth(usize::from(index)) {
+        transferable(&sheet.event, &ticket, now)?;
+    }
+    transfer.accept(&order, (buyer.user, person(buyer)), now)
+}
+
+async fn answer(state: &State, buyer: &Buyer, transfer: &Transfer) -> Answer<Json<TicketView>> {
+    let held = held(state, buyer.user, transfer.ticket).await?;
+    Ok(Json(view(state, &held.order, &held.ticket()).await?))
+}

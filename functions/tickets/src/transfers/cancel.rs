@@ -1,0 +1,48 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract;
+use domain::transfer::{Transfer, TransferState};
+use domain::{Error, TransferId};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::OnRefused;
+use web::{Answer, Buyer, Json};
+
+use super::TransferView;
+use crate::State;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/transfers/cancel",
+        post_with(cancel, |op| op.id("cancelTransfer").tag("transfers").summary("Take an offer back")),
+    )
+}
+
+/// An offer to take back.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CancelRequest {
+    /// The transfer.
+    transfer_id: TransferId,
+}
+
+async fn cancel(
+    extract::State(state): extract::State<State>,
+    buyer: Buyer,
+    Json(request): Json<CancelRequest>,
+) -> Answer<Json<TransferView>> {
+    let found = state.store.transfer(buyer.user, request.transfer_id).await.map_err(Error::from)?;
+    let transfer = found
+        .filter(|transfer| transfer.from == buyer.user)
+        .ok_or_else(|| Error::not_found("transfer_not_found", "You have made no such offer."))?;
+    let now = state.clock.now();
+    if transfer.state == TransferState::Cancelled {
+        return Ok(Json(TransferView::new(transfer, buyer.user, now)));
+    }
+    transfer.open(now)?;
+    state.store.cancel_transfer(&transfer, now).await.on_refused(|| {
+        Error::conflict("transfer_accepted", "This ticket was accepted or its offer cancelled a moment ago.")
+    })?;
+    let transfer = Transfer { state: TransferState::Cancelled, decided_at: Some(now), ..transfer };
+    Ok(Json(TransferView::new(transfer, buyer.user, now)))
+}

@@ -1,0 +1,31 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract;
+use domain::Error;
+use web::{Answer, Buyer, Json, Page, Paging};
+
+use super::TransferView;
+use crate::State;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/transfers/history",
+        get_with(history, |op| {
+            op.id("listTransfers")
+                .tag("transfers")
+                .summary("List the tickets that one offered and got, the latest first")
+        }),
+    )
+}
+
+async fn history(
+    extract::State(state): extract::State<State>,
+    buyer: Buyer,
+    paging: Paging,
+) -> Answer<Json<Page<TransferView>>> {
+    let Paging { limit, after } = paging;
+    let page = state.store.transfers(buyer.user, after.as_deref(), limit).await.map_err(Error::from)?;
+    let now = state.clock.now();
+    let items = page.items.into_iter().map(|transfer| TransferView::new(transfer, buyer.user, now));
+    Ok(Json(Page::new(items.collect(), page.last)))
+}

@@ -1,0 +1,131 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract;
+use domain::error::Fields;
+use domain::transfer::{Transfer, TransferState, transferable};
+use domain::user::Email;
+use domain::{Error, Result, TicketId, Timestamp, TransferId};
+use queue::Outbox;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::{Failure, GateError, Once};
+use web::{Answer, Buyer, Created, IdempotencyKey, Json};
+
+use super::{TransferView, person};
+use crate::State;
+use crate::held::held;
+
+/// How often the same holder may offer the same ticket: every offer mails
+/// somebody who did not ask for it.
+const MAX_OFFERS: usize = 5;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/transfers/initiate",
+        post_with(initiate, |op| {
+            op.id("initiateTransfer").tag("transfers").summary("Offer a ticket to somebody").description(
+                "Mails a link that is good for 72 hours, at most until the event begins. The ticket stays \
+                 valid and with its holder until the offer is accepted.",
+            )
+        }),
+    )
+}
+
+/// An offer.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct InitiateRequest {
+    /// The ticket.
+    ticket_id: TicketId,
+    /// Who may have it.
+    to_email: Email,
+    /// What to tell them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 300))]
+    reason: Option<String>,
+}
+
+async fn initiate(
+    extract::State(state): extract::State<State>,
+    buyer: Buyer,
+    IdempotencyKey(key): IdempotencyKey,
+    Json(request): Json<InitiateRequest>,
+) -> Answer<Created<TransferView>> {
+    let mut fields = Fields::new();
+    fields.optional_text("/reason", request.reason.as_deref(), 300);
+    fields.check(request.to_email.as_str() != buyer.email, "/to_email", "This is your own address.");
+    fields.finish()?;
+    let now = state.clock.now();
+    let once = Once { user: buyer.user, route: "POST /api/v1/transfers/initiate", key: key.as_deref() };
+    let transfer = state
+        .store
+        .once(once, &request, now, |id| {
+            offer(&state, &buyer, &request, TransferId::from_uuid(id.uuid()), now)
+        })
+        .await?;
+    Ok(Created(TransferView::new(transfer, buyer.user, now)))
+}
+
+async fn offer(
+    state: &State,
+    buyer: &Buyer,
+    request: &InitiateRequest,
+    id: TransferId,
+    now: Timestamp,
+) -> Result<Transfer> {
+    let held = held(state, buyer.user, request.ticket_id).await?;
+    let ticket = held.ticket();
+    let sheet = state.sheet(held.order.event).await?;
+    transferable(&sheet.event, &ticket, now)?;
+    if let Some(closed) = state.store.gate(held.order.event, ticket.id, ticket.serial).await? {
+        return Err(GateError::Closed(closed).into());
+    }
+    check_earlier_offers(state, buyer, request.ticket_id, id, now).await?;
+    let to_email = request.to_email.as_str().to_owned();
+    let transfer = Transfer {
+        id,
+        reason: request
+            .reason
+            .as_deref()
+            .map(str::trim)
+            .filter(|reason| !reason.is_empty())
+            .map(str::to_owned),
+        ..Transfer::offer(&sheet.event, &held.order, &ticket, person(buyer), to_email, now)
+    };
+    match state.store.create_transfer(&transfer, Outbox::TransferOffered.text()?).await {
+        Ok(()) => Ok(transfer),
+        // The same request, carried out before.
+        Err(Failure::Refused(_)) => {
+            let there = state.store.transfer(buyer.user, id).await?;
+            there.ok_or_else(|| Error::internal("a transfer was there and is gone"))
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// Refuses a second offer of the same ticket while one is open. Two that are
+/// made at the same moment both get through; only one of them can be accepted.
+async fn check_earlier_offers(
+    state: &State,
+    buyer: &Buyer,
+    ticket: TicketId,
+    id: TransferId,
+    now: Timestamp,
+) -> Result<()> {
+    let mut earlier = state.store.transfers(buyer.user, None, 100).await?.items;
+    earlier.retain(|offer| offer.ticket == ticket && offer.from == buyer.user && offer.id != id);
+    if let Some(open) = earlier.iter().find(|offer| offer.state_at(now) == TransferState::Initiated) {
+        return Err(Error::conflict(
+            "transfer_open",
+            "You have offered this ticket already. Cancel that offer before you make another.",
+        )
+        .with("transfer_id", open.id.to_string()));
+    }
+    if earlier.len() >= MAX_OFFERS {
+        return Err(Error::conflict(
+            "too_many_offers",
+            "You have offered this ticket too often. Ask the organiser to help you.",
+        ));
+    }
+    Ok(())
+}
