@@ -1,1 +1,74 @@
-//! placeholder
+//! What everybody may see: shows, prices, free seats, and quotes.
+//!
+//! Writes nothing. What is read is kept for a few seconds (see [`recent`]), so
+//! that an event on which everybody looks costs almost no reads; whoever buys
+//! is told the truth by the hold.
+
+mod areas;
+mod event;
+mod quotes;
+mod recent;
+mod shows;
+
+use std::sync::Arc;
+
+use aide::axum::ApiRouter;
+use axum::extract::FromRef;
+use boot::{Boot, Clock, ConfigError, Secret};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::Store;
+use web::TokenVerifier;
+
+/// What the function works with.
+#[derive(Clone)]
+pub struct State {
+    clock: Clock,
+    store: Store,
+    verifier: TokenVerifier,
+    quote_key: [u8; 32],
+    public_url: Arc<str>,
+    recent: Arc<recent::Recent>,
+}
+
+impl State {
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `QUOTE_SECRET` and `PUBLIC_URL`.
+    pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        Ok(Self {
+            clock: boot.clock.clone(),
+            store: Store::new(boot)?,
+            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            quote_key: Secret::from_env(&boot.env, "QUOTE_SECRET")?.derive("quote"),
+            public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
+            recent: Arc::default(),
+        })
+    }
+
+    /// Opens the connection to the table before the first request needs it.
+    pub async fn warm(&self) {
+        self.store.warm().await;
+    }
+}
+
+impl FromRef<State> for TokenVerifier {
+    fn from_ref(state: &State) -> Self {
+        state.verifier.clone()
+    }
+}
+
+/// The routes of the function.
+pub fn router(state: State) -> ApiRouter {
+    ApiRouter::new()
+        .merge(shows::routes())
+        .merge(event::routes())
+        .merge(areas::routes())
+        .merge(quotes::routes())
+        .with_state(state)
+}
+
+/// `/public/events/{slug}`.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct SlugPath {
+    /// The readable part of the event's address.
+    slug: String,
+}

@@ -1,0 +1,135 @@
+//! One show in full.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract::State as Of;
+use domain::event::{AttendeeField, Event, EventImage, Fees, Language, Tenant, Vat};
+use domain::{Currency, EventId, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
+use web::{Answer, Cached, Freshness, Path};
+
+use crate::{SlugPath, State};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/public/events/{slug}",
+        get_with(show, |op| op.id("showShow").summary("Show a published event").tag("Storefront")),
+    )
+}
+
+/// For how many seconds caches may keep an event.
+const EVENT_SECONDS: u32 = 30;
+
+/// A published event.
+#[derive(Debug, Serialize, JsonSchema)]
+struct PublicEvent {
+    /// The event.
+    id: EventId,
+    /// The readable part of its address.
+    slug: String,
+    /// The title.
+    name: String,
+    /// Who plays.
+    artist: String,
+    /// What to expect, as plain text.
+    description: String,
+    /// Where.
+    venue: String,
+    /// The venue's street address.
+    address: String,
+    /// The city.
+    city: String,
+    /// ISO 3166-1 alpha-2 country.
+    country: String,
+    /// IANA time zone of the venue, in which people read the times.
+    time_zone: String,
+    /// Start of the show.
+    starts_at: Timestamp,
+    /// End of the show; sales end then at the latest.
+    ends_at: Timestamp,
+    /// When the doors open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doors_at: Option<Timestamp>,
+    /// The one currency of all its prices.
+    currency: Currency,
+    /// The language of its tickets' mails unless the buyer chooses another.
+    language: Language,
+    /// Minutes that a reservation holds its seats.
+    hold_minutes: u8,
+    /// The most tickets in one order.
+    max_tickets_per_order: u8,
+    /// What each attendee is asked for.
+    attendee_fields: Vec<AttendeeField>,
+    /// The convenience fee of each ticket.
+    fees: Fees,
+    /// The value added tax on price and fee.
+    vat: Vat,
+    /// Its pictures.
+    images: Vec<EventImage>,
+    /// Who sells it.
+    organizer: PublicOrganizer,
+}
+
+/// Who sells an event, and who that is in law.
+#[derive(Debug, Serialize, JsonSchema)]
+struct PublicOrganizer {
+    /// The name.
+    name: String,
+    /// The registered name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    legal_name: Option<String>,
+    /// The tax number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nit: Option<String>,
+    /// Colombia's PULEP code, which all advertising of a show must bear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pulep_code: Option<String>,
+}
+
+impl PublicEvent {
+    fn new(event: &Event, tenant: &Tenant) -> Self {
+        let event = event.clone();
+        let legal_info = tenant.legal_info.clone();
+        Self {
+            max_tickets_per_order: event.ticket_limit(),
+            id: event.id,
+            slug: event.slug,
+            name: event.name,
+            artist: event.artist,
+            description: event.description,
+            venue: event.venue,
+            address: event.address,
+            city: event.city,
+            country: event.country,
+            time_zone: event.time_zone,
+            starts_at: event.starts_at,
+            ends_at: event.ends_at,
+            doors_at: event.doors_at,
+            currency: event.currency,
+            language: event.language,
+            hold_minutes: event.hold_minutes,
+            attendee_fields: event.attendee_fields,
+            fees: event.fees,
+            vat: event.vat,
+            images: event.images,
+            organizer: PublicOrganizer {
+                name: tenant.name.clone(),
+                legal_name: legal_info.as_ref().map(|info| info.legal_name.clone()),
+                nit: legal_info.as_ref().map(|info| info.nit.clone()),
+                pulep_code: legal_info.and_then(|info| info.pulep_code),
+            },
+        }
+    }
+}
+
+async fn show(
+    Of(state): Of<State>,
+    Path(path): Path<SlugPath>,
+    freshness: Freshness,
+) -> Answer<Cached<PublicEvent>> {
+    let now = state.clock.now();
+    let sheet = state.published_by_slug(&path.slug, now).await?;
+    let tenant = state.tenant(sheet.event.tenant_id, now).await?;
+    Cached::public(&PublicEvent::new(&sheet.event, &tenant), EVENT_SECONDS, &freshness)
+}

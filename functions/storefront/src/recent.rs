@@ -1,0 +1,199 @@
+//! What was read a moment ago, by everything that the routes ask for.
+//!
+//! The times are a promise to organisers: a change is public after a few seconds.
+
+use std::sync::Arc;
+
+use domain::event::{Area, AreaKind, EventStatus, Tenant};
+use domain::pricing::Promotion;
+use domain::search::{Entry, Index};
+use domain::seat::SeatState;
+use domain::{AreaId, Error, EventId, Result, TenantId, Timestamp};
+use futures::future::try_join_all;
+use jiff::SignedDuration;
+use store::allotment::{Pool, RowState};
+use store::{EventSheet, Fresh, Show, StagesLeft};
+
+use crate::State;
+
+/// How long lists and events are kept, in milliseconds.
+const LISTED: i64 = 3_000;
+/// How long what is left is kept.
+const LEFT: i64 = 2_000;
+/// How long what hardly ever changes is kept.
+const STEADY: i64 = 60_000;
+
+/// The most shows in the public list.
+const MAX_SHOWS: usize = 5_000;
+/// The longest event: what started longer ago is over.
+const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
+
+/// The caches of one execution environment.
+pub(crate) struct Recent {
+    program: Fresh<(), Program>,
+    slugs: Fresh<String, EventId>,
+    sheets: Fresh<EventId, EventSheet>,
+    tenants: Fresh<TenantId, Tenant>,
+    stages_left: Fresh<EventId, StagesLeft>,
+    places: Fresh<EventId, Vec<Places>>,
+    rows: Fresh<(EventId, AreaId), Vec<RowState>>,
+    promotions: Fresh<(TenantId, String), (Promotion, Option<u32>)>,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self {
+            program: Fresh::new(1, LISTED),
+            slugs: Fresh::new(2048, STEADY),
+            sheets: Fresh::new(128, LISTED),
+            tenants: Fresh::new(512, STEADY),
+            stages_left: Fresh::new(512, LEFT),
+            places: Fresh::new(256, LEFT),
+            rows: Fresh::new(64, LEFT),
+            promotions: Fresh::new(512, LEFT),
+        }
+    }
+}
+
+/// The public list, with an index to search it.
+pub(crate) struct Program {
+    shows: Vec<Show>,
+    /// Finds places in `shows`.
+    index: Index<usize>,
+}
+
+impl Program {
+    pub(crate) fn new(shows: Vec<Show>) -> Self {
+        let index = Index::new(shows.iter().enumerate().map(|(place, show)| Entry {
+            id: place,
+            title: &show.name,
+            artist: &show.artist,
+            venue: &show.venue,
+            city: &show.city,
+        }));
+        Self { shows, index }
+    }
+
+    /// The shows that are not over at `now`, by their start.
+    pub(crate) fn upcoming(&self, now: Timestamp) -> impl Iterator<Item = &Show> {
+        self.shows.iter().filter(move |show| now < show.ends_at)
+    }
+
+    /// What `query` may mean among the shows that are not over, best first.
+    pub(crate) fn search(&self, query: &str, now: Timestamp) -> Vec<&Show> {
+        let found = self.index.search(query, self.shows.len());
+        let shows = found.into_iter().filter_map(|(place, _)| self.shows.get(place));
+        shows.filter(|show| now < show.ends_at).collect()
+    }
+}
+
+/// How many places an area has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Places {
+    pub(crate) area: AreaId,
+    pub(crate) left: u32,
+}
+
+fn event_unknown() -> Error {
+    Error::not_found("event_unknown", "There is no such event, or it is not on sale.")
+}
+
+impl State {
+    /// The public list.
+    pub(crate) async fn program(&self, now: Timestamp) -> Result<Arc<Program>> {
+        let from = now.checked_sub(LONGEST).unwrap_or(Timestamp::MIN);
+        let read = || async move { Ok(Some(Program::new(self.store.shows(from, MAX_SHOWS).await?))) };
+        let program = self.recent.program.get((), now, read).await?;
+        program.ok_or_else(|| Error::internal("the list is always there"))
+    }
+
+    /// The published event with this slug.
+    pub(crate) async fn published_by_slug(&self, slug: &str, now: Timestamp) -> Result<Arc<EventSheet>> {
+        // Nothing longer can be a slug, and keys have a limit.
+        if slug.len() > 100 {
+            return Err(event_unknown());
+        }
+        let read = || async move { Ok(self.store.event_by_slug(slug).await?) };
+        let id = self.recent.slugs.get(slug.to_owned(), now, read).await?.ok_or_else(event_unknown)?;
+        self.published(*id, now).await
+    }
+
+    /// The published event with this id, its areas and its stages.
+    pub(crate) async fn published(&self, id: EventId, now: Timestamp) -> Result<Arc<EventSheet>> {
+        let read = || async move { Ok(self.store.event_sheet(id).await?) };
+        let sheet = self.recent.sheets.get(id, now, read).await?;
+        // To the public, a draft does not exist.
+        sheet.filter(|sheet| sheet.event.status == EventStatus::Published).ok_or_else(event_unknown)
+    }
+
+    /// The organiser.
+    pub(crate) async fn tenant(&self, id: TenantId, now: Timestamp) -> Result<Arc<Tenant>> {
+        let read = || async move { Ok(self.store.tenant(id).await?) };
+        self.recent.tenants.get(id, now, read).await?.ok_or_else(event_unknown)
+    }
+
+    /// How many tickets the event's limited stages have left.
+    pub(crate) async fn stages_left(&self, sheet: &EventSheet, now: Timestamp) -> Result<Arc<StagesLeft>> {
+        let read = || async move { Ok(Some(self.store.stages_left(&sheet.stages, now).await?)) };
+        let left = self.recent.stages_left.get(sheet.event.id, now, read).await?;
+        left.ok_or_else(|| Error::internal("there is always an answer"))
+    }
+
+    /// The tenant's promotion with this code in capital letters, and how often
+    /// it can still be used.
+    pub(crate) async fn promotion(
+        &self,
+        tenant: TenantId,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<Option<Arc<(Promotion, Option<u32>)>>> {
+        let read = || async move {
+            let Some(promotion) = self.store.promotion(tenant, code).await? else { return Ok(None) };
+            let left = self.store.promotion_left(&promotion, now).await?;
+            Ok(Some((promotion, left)))
+        };
+        self.recent.promotions.get((tenant, code.to_owned()), now, read).await
+    }
+
+    /// How many places each area of the event has left.
+    pub(crate) async fn places(&self, sheet: &EventSheet, now: Timestamp) -> Result<Arc<Vec<Places>>> {
+        let read = || async move {
+            let areas = sheet.areas.iter().map(|area| async move {
+                Ok::<_, Error>(Places { area: area.id, left: self.left(area, now).await? })
+            });
+            try_join_all(areas).await.map(Some)
+        };
+        let places = self.recent.places.get(sheet.event.id, now, read).await?;
+        places.ok_or_else(|| Error::internal("there is always an answer"))
+    }
+
+    /// How many places the area has left.
+    async fn left(&self, area: &Area, now: Timestamp) -> Result<u32> {
+        match area.kind {
+            AreaKind::GeneralAdmission => {
+                let pool = Pool::area(area.event_id, area.id, area.blocks);
+                Ok(self.store.pool_state(&pool, now).await?.left)
+            }
+            AreaKind::Seated => Ok(available(&*self.rows(area, now).await?)),
+        }
+    }
+
+    /// The seats of an area by its blocks.
+    pub(crate) async fn rows(&self, area: &Area, now: Timestamp) -> Result<Arc<Vec<RowState>>> {
+        let read = || async move {
+            let blocks = u16::try_from(area.rows.len()).unwrap_or(u16::MAX);
+            let mut rows = self.store.rows_state(area.event_id, area.id, blocks, now).await?;
+            // What lies beyond is about to be created, or was given up.
+            rows.retain(|row| row.index < blocks);
+            Ok(Some(rows))
+        };
+        let rows = self.recent.rows.get((area.event_id, area.id), now, read).await?;
+        rows.ok_or_else(|| Error::internal("there is always an answer"))
+    }
+}
+
+/// How many seats can be bought.
+pub(crate) fn available(rows: &[RowState]) -> u32 {
+    let seats = rows.iter().flat_map(|row| &row.seats);
+    u32::try_from(seats.filter(|seat| **seat == SeatState::Available).count()).unwrap_or(u32::MAX)
+}

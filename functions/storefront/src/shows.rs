@@ -1,0 +1,367 @@
+//! Lists of shows, and search while people type.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract::State as Of;
+use deunicode::deunicode;
+use domain::error::Fields;
+use domain::search::MAX_QUERY_CHARS;
+use domain::{Currency, EventId, Result, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::Show;
+use web::{Answer, Cached, Freshness, Page, Paging, Query};
+
+use crate::State;
+use crate::recent::Program;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/public/events",
+            get_with(list, |op| {
+                op.id("listShows").summary("List upcoming shows").tag("Storefront").description(
+                    "By their start. Shows in all places and of all organisers, unless a filter says otherwise.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/shows/available",
+            get_with(available, |op| {
+                op.id("listAvailableShows").summary("List upcoming shows in short form").tag("Storefront")
+            }),
+        )
+        .api_route(
+            "/api/v1/shows/search",
+            get_with(search, |op| {
+                op.id("searchShows").summary("Search shows while somebody types").tag("Storefront").description(
+                    "Finds titles, artists, venues and cities, best first. Accents, typos and the order of words are \
+                     forgiven, and the last word may be incomplete.",
+                )
+            }),
+        )
+}
+
+/// For how many seconds caches may keep a list.
+const LIST_SECONDS: u32 = 30;
+/// The most answers to a search.
+const MAX_FOUND: u8 = 50;
+
+/// A show as it stands in lists.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ShowView {
+    /// The event.
+    id: EventId,
+    /// The readable part of its address.
+    slug: String,
+    /// The title.
+    name: String,
+    /// Who plays.
+    artist: String,
+    /// Where.
+    venue: String,
+    /// The city.
+    city: String,
+    /// ISO 3166-1 alpha-2 country.
+    country: String,
+    /// IANA time zone of the venue.
+    time_zone: String,
+    /// Start of the show.
+    starts_at: Timestamp,
+    /// End of the show.
+    ends_at: Timestamp,
+    /// The currency of its prices.
+    currency: Currency,
+    /// The lowest price of its areas in minor units, without stages and fees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_from: Option<i64>,
+    /// The main picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
+}
+
+impl From<&Show> for ShowView {
+    fn from(show: &Show) -> Self {
+        let show = show.clone();
+        Self {
+            id: show.id,
+            slug: show.slug,
+            name: show.name,
+            artist: show.artist,
+            venue: show.venue,
+            city: show.city,
+            country: show.country,
+            time_zone: show.time_zone,
+            starts_at: show.starts_at,
+            ends_at: show.ends_at,
+            currency: show.currency,
+            price_from: show.price_from,
+            image: show.image,
+        }
+    }
+}
+
+/// A show in the words of the IndieHOY system.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ShortShow {
+    /// The event.
+    id: EventId,
+    /// The readable part of its address.
+    code: String,
+    /// The title.
+    title: String,
+    /// Who plays.
+    artist: String,
+    /// Where.
+    venue: String,
+    /// The main picture.
+    img: Option<String>,
+    /// Start of the show.
+    show_date: Timestamp,
+    /// Where its details and prices are.
+    ticketing_link: String,
+    /// Further details.
+    other_data: OtherData,
+    /// True, as shows that are over do not appear.
+    active: bool,
+}
+
+/// Further details of a show.
+#[derive(Debug, Serialize, JsonSchema)]
+struct OtherData {
+    /// The city.
+    city: String,
+    /// ISO 3166-1 alpha-2 country.
+    country: String,
+    /// IANA time zone of the venue.
+    time_zone: String,
+    /// The lowest price of its areas in minor units, without stages and fees.
+    price: Option<i64>,
+    /// The currency of the price.
+    currency: Currency,
+}
+
+impl ShortShow {
+    fn new(show: &Show, public_url: &str) -> Self {
+        let show = show.clone();
+        Self {
+            id: show.id,
+            ticketing_link: format!("{public_url}/api/v1/public/events/{}", show.slug),
+            code: show.slug,
+            title: show.name,
+            artist: show.artist,
+            venue: show.venue,
+            img: show.image,
+            show_date: show.starts_at,
+            other_data: OtherData {
+                city: show.city,
+                country: show.country,
+                time_zone: show.time_zone,
+                price: show.price_from,
+                currency: show.currency,
+            },
+            active: true,
+        }
+    }
+}
+
+/// The answers to a search.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Found {
+    /// The shows, best first.
+    items: Vec<ShortShow>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+struct Filters {
+    /// Only shows in this city, however it is written.
+    #[schemars(length(max = 100))]
+    city: Option<String>,
+    /// Only shows in this country (ISO 3166-1 alpha-2).
+    #[schemars(length(min = 2, max = 2))]
+    country: Option<String>,
+    /// Only shows that this may mean.
+    #[schemars(length(max = 100))]
+    q: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Search {
+    /// What somebody has typed so far.
+    #[schemars(length(max = 100))]
+    q: String,
+    /// At most this many answers.
+    #[schemars(range(min = 1, max = 50))]
+    limit: Option<u8>,
+}
+
+async fn list(
+    Of(state): Of<State>,
+    Query(filters): Query<Filters>,
+    paging: Paging,
+    freshness: Freshness,
+) -> Answer<Cached<Page<ShowView>>> {
+    filters.check()?;
+    let now = state.clock.now();
+    let program = state.program(now).await?;
+    let (shows, last) = page(filters.apply(&program, now), &paging);
+    let page = Page::new(shows.into_iter().map(ShowView::from).collect(), last);
+    Cached::public(&page, LIST_SECONDS, &freshness)
+}
+
+async fn available(
+    Of(state): Of<State>,
+    paging: Paging,
+    freshness: Freshness,
+) -> Answer<Cached<Page<ShortShow>>> {
+    let now = state.clock.now();
+    let program = state.program(now).await?;
+    let (shows, last) = page(program.upcoming(now).collect(), &paging);
+    let shows = shows.into_iter().map(|show| ShortShow::new(show, &state.public_url)).collect();
+    Cached::public(&Page::new(shows, last), LIST_SECONDS, &freshness)
+}
+
+async fn search(
+    Of(state): Of<State>,
+    Query(search): Query<Search>,
+    freshness: Freshness,
+) -> Answer<Cached<Found>> {
+    let limit = search.limit.unwrap_or(10);
+    Fields::new()
+        .text("#q", &search.q, 0, MAX_QUERY_CHARS)
+        .check((1..=MAX_FOUND).contains(&limit), "#limit", format!("Must be between 1 and {MAX_FOUND}."))
+        .finish()?;
+    let now = state.clock.now();
+    let program = state.program(now).await?;
+    let found = program.search(&search.q, now).into_iter().take(limit.into());
+    let items = found.map(|show| ShortShow::new(show, &state.public_url)).collect();
+    Cached::public(&Found { items }, LIST_SECONDS, &freshness)
+}
+
+impl Filters {
+    fn check(&self) -> Result<()> {
+        let two_letters =
+            |country: &str| country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_alphabetic());
+        Fields::new()
+            .optional_text("#city", self.city.as_deref(), 100)
+            .check(
+                self.country.as_deref().is_none_or(two_letters),
+                "#country",
+                "Must be the two letters of a country, such as CO, CL or AR.",
+            )
+            .optional_text("#q", self.q.as_deref(), MAX_QUERY_CHARS)
+            .finish()
+    }
+
+    fn apply<'a>(&self, program: &'a Program, now: Timestamp) -> Vec<&'a Show> {
+        let city = self.city.as_deref().map(folded).filter(|city| !city.is_empty());
+        let mut shows: Vec<&Show> = match self.q.as_deref().filter(|query| !query.trim().is_empty()) {
+            Some(query) => program.search(query, now),
+            None => program.upcoming(now).collect(),
+        };
+        shows.retain(|show| {
+            city.as_deref().is_none_or(|city| folded(&show.city) == city)
+                && self.country.as_deref().is_none_or(|country| show.country.eq_ignore_ascii_case(country))
+        });
+        // A search answers by how well it fits, a list by date.
+        shows.sort_by_cached_key(|show| show.cursor());
+        shows
+    }
+}
+
+fn folded(text: &str) -> String {
+    deunicode(text.trim()).to_lowercase()
+}
+
+/// The part of the sorted `shows` that is asked for, and where to go on.
+fn page<'a>(mut shows: Vec<&'a Show>, paging: &Paging) -> (Vec<&'a Show>, Option<String>) {
+    if let Some(after) = &paging.after {
+        shows.retain(|show| *after < show.cursor());
+    }
+    let limit = usize::from(paging.limit);
+    let has_more = shows.len() > limit;
+    shows.truncate(limit);
+    let last = shows.last().filter(|_| has_more).map(|show| show.cursor());
+    (shows, last)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::TenantId;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("in range")
+    }
+
+    fn program() -> Program {
+        let show = |hour: i64, name: &str, city: &str, country: &str| Show {
+            id: EventId::generate(at(hour)),
+            tenant_id: TenantId::generate(at(0)),
+            slug: folded(name).replace(' ', "-"),
+            name: name.to_owned(),
+            artist: String::new(),
+            venue: "Teatro Inventado".to_owned(),
+            city: city.to_owned(),
+            country: country.to_owned(),
+            time_zone: "America/Bogota".to_owned(),
+            starts_at: at(hour * 3600),
+            ends_at: at((hour + 2) * 3600),
+            currency: Currency::COP,
+            price_from: None,
+            image: None,
+        };
+        Program::new(vec![
+            show(10, "Los Faroles", "Bogotá", "CO"),
+            show(20, "Río Abajo", "Valparaíso", "CL"),
+            show(30, "Los Faroles otra vez", "BOGOTA", "CO"),
+        ])
+    }
+
+    fn listed(filters: &Filters, hour: i64) -> Vec<String> {
+        let program = program();
+        filters.apply(&program, at(hour * 3600)).iter().map(|show| show.slug.clone()).collect()
+    }
+
+    #[test]
+    fn filters_forgive_accents_and_case() {
+        let city = Filters { city: Some(" bogota ".to_owned()), ..Filters::default() };
+        assert_eq!(listed(&city, 0), ["los-faroles", "los-faroles-otra-vez"]);
+        let country = Filters { country: Some("cl".to_owned()), ..Filters::default() };
+        assert_eq!(listed(&country, 0), ["rio-abajo"]);
+        let query = Filters { q: Some("los farols".to_owned()), ..Filters::default() };
+        assert_eq!(listed(&query, 0), ["los-faroles", "los-faroles-otra-vez"]);
+        assert_eq!(listed(&Filters { q: Some("  ".to_owned()), ..Filters::default() }, 0).len(), 3);
+    }
+
+    #[test]
+    fn what_is_over_is_not_listed_but_what_is_on_is() {
+        assert_eq!(listed(&Filters::default(), 11).len(), 3);
+        assert_eq!(listed(&Filters::default(), 12), ["rio-abajo", "los-faroles-otra-vez"]);
+        assert!(program().search("faroles", at(32 * 3600)).is_empty());
+    }
+
+    #[test]
+    fn pages_follow_each_other() {
+        let program = program();
+        let all = || program.upcoming(at(0)).collect::<Vec<_>>();
+        let (first, last) = page(all(), &Paging { limit: 2, after: None });
+        assert_eq!(first.len(), 2);
+        let (rest, end) = page(all(), &Paging { limit: 2, after: last });
+        assert_eq!((rest.len(), rest[0].slug.as_str(), end), (1, "los-faroles-otra-vez", None));
+        assert_eq!(page(all(), &Paging { limit: 3, after: None }).1, None);
+    }
+
+    #[test]
+    fn bad_filters_are_named() {
+        let filters = Filters {
+            city: Some("x".repeat(101)),
+            country: Some("COL".to_owned()),
+            q: Some("x".repeat(101)),
+        };
+        let error = filters.check().expect_err("refused");
+        let pointers: Vec<_> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
+        assert_eq!(pointers, ["#city", "#country", "#q"]);
+    }
+}
