@@ -1,1 +1,70 @@
-fn main() {}
+//! `cargo xtask`: the chores of this repository. It has no dependencies, so
+//! that it is there in a second; what needs the functions' code is a program of
+//! its own, which this one builds and starts.
+
+#![expect(clippy::print_stdout, reason = "a command-line program talks to whoever started it")]
+
+mod bench;
+mod cargo;
+mod generate;
+mod report;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask <command>
+
+  test [--no-install] [-- <filter and options of cargo test>]
+          Runs every test and check. Missing tools are installed under target/,
+          or with apt-get where that is allowed; --no-install only names them.
+          With a filter, only the matching Rust tests run.
+  openapi [--check]
+          Writes functions/site/openapi.json from the functions' routes.
+  watch [--check]
+          Writes CargoLambda.toml, the router of `cargo lambda watch`, from
+          template.yaml.
+  bench [<part>...] [--quick]
+          Measures, prints tables and writes target/bench/<part>.json. Parts:
+          units, functions, load, onsale; all of them without an argument.
+  tools [--no-install]
+          Installs what `test` and `sam build` need, and tells where it is.
+
+--check only tells whether the file is up to date.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    let done = match command {
+        "test" => test::run(rest),
+        "openapi" => generate::run("openapi", rest),
+        "watch" => generate::run("watch", rest),
+        "bench" => bench::run(rest),
+        "tools" => tools::run(rest),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        other => Err(format!("there is no command `{other}`\n\n{USAGE}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Takes `flag` out of `arguments`; whatever is left must be nothing.
+fn only_flag(flag: &str, arguments: &[String]) -> Result<bool, String> {
+    match arguments.iter().find(|argument| *argument != flag) {
+        Some(unknown) => Err(format!("unknown argument `{unknown}`\n\n{USAGE}")),
+        None => Ok(!arguments.is_empty()),
+    }
+}

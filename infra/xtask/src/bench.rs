@@ -1,0 +1,55 @@
+//! `cargo xtask bench`: builds in release what is measured, and starts the
+//! program that measures.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::USAGE;
+use crate::cargo::{self, cargo};
+
+const PARTS: [&str; 4] = ["units", "functions", "load", "onsale"];
+
+/// Measures these parts, or all of them.
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    let known = |argument: &&String| argument.as_str() == "--quick" || PARTS.contains(&argument.as_str());
+    if let Some(unknown) = arguments.iter().find(|argument| !known(argument)) {
+        return Err(format!("unknown argument `{unknown}`\n\n{USAGE}"));
+    }
+    let parts: Vec<&str> = arguments.iter().map(String::as_str).filter(|part| PARTS.contains(part)).collect();
+    let parts = if parts.is_empty() { PARTS.to_vec() } else { parts };
+
+    if parts.contains(&"functions") {
+        build_functions()?;
+    }
+    cargo::run(&mut cargo(&["build", "--release", "--locked", "--package", "bench"]))?;
+    let mut command = Command::new(cargo::built("release", "bench")?);
+    command.current_dir(cargo::root()).args(parts);
+    if arguments.iter().any(|argument| argument == "--quick") {
+        command.arg("--quick");
+    }
+    cargo::run(&mut command)
+}
+
+/// Builds the functions' binaries without the rest of the workspace: the local
+/// cloud wants more of the shared dependencies than a function that is deployed.
+fn build_functions() -> Result<(), String> {
+    let mut command = cargo(&["build", "--release", "--locked", "--bins"]);
+    for function in crates(&cargo::root().join("functions"))? {
+        command.args(["--package", &function]);
+    }
+    cargo::run(&mut command)
+}
+
+/// The names of the crates in `folder`, in order.
+fn crates(folder: &Path) -> Result<Vec<String>, String> {
+    let problem = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(problem)? {
+        let entry = entry.map_err(problem)?;
+        if entry.path().join("Cargo.toml").is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,25 @@
+//! Files that are made from others and checked in.
+
+use std::process::Command;
+
+use crate::cargo::{self, cargo};
+use crate::only_flag;
+
+/// Writes the file of this kind, or with `--check` tells whether it is up to date.
+pub(crate) fn run(kind: &str, arguments: &[String]) -> Result<(), String> {
+    let check = only_flag("--check", arguments)?;
+    // The whole workspace is named, so that dependencies are built with the same
+    // features as for the tests, which is to say not again.
+    cargo::run(&mut cargo(&["build", "--quiet", "--workspace", "--bin", "generate"]))?;
+    cargo::run(&mut program(kind, check)?)
+}
+
+/// The program that knows the functions, as the last `cargo build` made it.
+pub(crate) fn program(kind: &str, check: bool) -> Result<Command, String> {
+    let mut command = Command::new(cargo::built("debug", "generate")?);
+    command.current_dir(cargo::root()).arg(kind);
+    if check {
+        command.arg("--check");
+    }
+    Ok(command)
+}

@@ -1,0 +1,151 @@
+//! Tools that are not written in Rust: AWS's SAM CLI and cargo-lambda, both from
+//! Python's package index, in a virtual environment under `target/tools`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{cargo, only_flag};
+
+/// A tool, its package, and the version that is installed and expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tool {
+    /// Checks, builds and deploys the template. Its aws-lambda-builders must be
+    /// 1.66 or later: earlier ones compile all dependencies for each function.
+    Sam,
+    /// Builds functions for Lambda's processors and runs them with `watch`.
+    CargoLambda,
+}
+
+impl Tool {
+    const ALL: [Self; 2] = [Self::Sam, Self::CargoLambda];
+
+    fn program(self) -> &'static str {
+        match self {
+            Self::Sam => "sam",
+            Self::CargoLambda => "cargo-lambda",
+        }
+    }
+
+    fn package(self) -> &'static str {
+        match self {
+            Self::Sam => "aws-sam-cli==1.170.0",
+            Self::CargoLambda => "cargo-lambda==1.9.2",
+        }
+    }
+
+    /// The start of a command with this tool, which must have been installed.
+    pub(crate) fn command(self) -> Result<Command, String> {
+        Ok(Command::new(in_environment(self.program())?))
+    }
+
+    /// Whether the environment has the tool in the expected version: a file that
+    /// is written after installing says so, since asking SAM takes seconds.
+    fn is_there(self) -> Result<bool, String> {
+        let stamp = std::fs::read_to_string(self.stamp()?).unwrap_or_default();
+        Ok(stamp == self.package() && in_environment(self.program())?.is_file())
+    }
+
+    fn stamp(self) -> Result<PathBuf, String> {
+        Ok(environment()?.join(format!("{}.installed", self.program())))
+    }
+
+    fn install(self) -> Result<(), String> {
+        let mut pip = Command::new(in_environment("python")?);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", self.package()]);
+        cargo::run(&mut pip)
+            .map_err(|problem| format!("{} cannot be installed: {problem}", self.package()))?;
+        write(&self.stamp()?, self.package())
+    }
+}
+
+/// Installs all tools, or only tells what is lacking.
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    let note = provide(&Tool::ALL, !only_flag("--no-install", arguments)?)?;
+    println!("{note}");
+    for tool in Tool::ALL {
+        println!("{}", in_environment(tool.program())?.display());
+    }
+    Ok(())
+}
+
+/// Makes sure that `tools` are there. If they are not and may not be installed,
+/// or cannot be, the error says how to get them. The note says which version.
+pub(crate) fn provide(tools: &[Tool], install: bool) -> Result<String, String> {
+    for tool in tools {
+        if tool.is_there()? {
+            continue;
+        }
+        if !install {
+            return Err(format!("{} is lacking; `cargo xtask tools` installs it", tool.package()));
+        }
+        println!("Installing {} into {}", tool.package(), environment()?.display());
+        make_environment()?;
+        tool.install()?;
+    }
+    Ok(tools.iter().map(|tool| tool.package()).collect::<Vec<_>>().join(", "))
+}
+
+/// The virtual environment's folder.
+fn environment() -> Result<PathBuf, String> {
+    Ok(cargo::target()?.join("tools"))
+}
+
+/// A program in the virtual environment.
+fn in_environment(program: &str) -> Result<PathBuf, String> {
+    let folder = if cfg!(windows) { "Scripts" } else { "bin" };
+    Ok(environment()?.join(folder).join(program).with_extension(std::env::consts::EXE_EXTENSION))
+}
+
+fn make_environment() -> Result<(), String> {
+    let folder = environment()?;
+    if works(&folder) {
+        return Ok(());
+    }
+    if make_with_python(&folder).is_err() {
+        // Debian has Python without what makes environments, or no Python at all.
+        install_python()?;
+        make_with_python(&folder)?;
+    }
+    Ok(())
+}
+
+fn make_with_python(folder: &Path) -> Result<(), String> {
+    let python = if cfg!(windows) { "python" } else { "python3" };
+    cargo::output(Command::new(python).args(["-m", "venv", "--clear"]).arg(folder))?;
+    if works(folder) { Ok(()) } else { Err("the new Python environment has no pip".to_owned()) }
+}
+
+/// Whether there is an environment with pip: one whose making was interrupted
+/// has none, and one whose Python was removed does not start.
+fn works(folder: &Path) -> bool {
+    let python = in_environment("python");
+    folder.is_dir()
+        && python
+            .is_ok_and(|python| cargo::output(Command::new(python).args(["-m", "pip", "--version"])).is_ok())
+}
+
+/// Installs Python with the system's package manager, if this may do that.
+fn install_python() -> Result<(), String> {
+    const NEEDED: &str = "Python 3.10 or later with its `venv` module is lacking; \
+        on Debian and Ubuntu: `sudo apt-get install python3 python3-venv`";
+    let is_root = cargo::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if !is_root || cargo::output(Command::new("apt-get").arg("--version")).is_err() {
+        return Err(NEEDED.to_owned());
+    }
+    println!("Installing python3-venv with apt-get");
+    let apt = |arguments: &[&str]| {
+        cargo::run(
+            Command::new("apt-get")
+                .args(["-qq", "-y"])
+                .args(arguments)
+                .env("DEBIAN_FRONTEND", "noninteractive"),
+        )
+    };
+    apt(&["update"])
+        .and_then(|()| apt(&["install", "--no-install-recommends", "python3", "python3-venv"]))
+        .map_err(|problem| format!("{problem}. {NEEDED}"))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
