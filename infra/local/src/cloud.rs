@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::serve::ListenerExt;
 use boot::{Boot, Clock, Env, Secret};
 use tokio::net::TcpListener;
@@ -135,15 +136,8 @@ impl Cloud {
 
         let secrets =
             secrets::load(data_dir.as_deref(), template.secrets()).map_err(while_doing("secrets.json"))?;
-        let url = url_of(&public)?;
-        let endpoint = url_of(&aws)?;
-        let mut parameters = BTreeMap::from([
-            ("Stage".to_owned(), "local".to_owned()),
-            ("PublicUrl".to_owned(), url.clone()),
-            ("SandboxGatewayUrl".to_owned(), url_of(&gateway)?),
-            ("SenderAddress".to_owned(), "boleteria@taquilla.example".to_owned()),
-        ]);
-        parameters.extend(public_keys(&secrets));
+        let (url, endpoint) = (url_of(&public)?, url_of(&aws)?);
+        let mut parameters = parameters(&url, url_of(&gateway)?, &secrets);
         parameters.extend(options.parameters);
         let surroundings = Surroundings { parameters, secrets, endpoint };
         let stack = template.stack(&surroundings).map_err(|error| StartError::Other(error.to_string()))?;
@@ -183,20 +177,8 @@ impl Cloud {
 
         let router =
             front::routes(&stack, &functions, &clock).merge(mailbox::routes(services.mailbox().clone()));
-        let (stopping, mut stop) = watch::channel(false);
-        let front = tokio::spawn(async move {
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            let stopped = async move {
-                // An error means that the cloud was dropped, which stops it as well.
-                let _ = stop.wait_for(|stop| *stop).await;
-            };
-            // Without this, an answer in two pieces waits for the caller's delayed
-            // acknowledgement of the first.
-            let public = public.tap_io(|connection| drop(connection.set_nodelay(true)));
-            if let Err(error) = axum::serve(public, service).with_graceful_shutdown(stopped).await {
-                tracing::error!(%error, "the public port stopped");
-            }
-        });
+        let (stopping, stop) = watch::channel(false);
+        let front = tokio::spawn(serve(public, router, stop));
         Ok(Self {
             url,
             stack,
@@ -329,15 +311,41 @@ fn url_of(listener: &TcpListener) -> Result<String, StartError> {
         .map_err(while_doing("a listener has no address"))
 }
 
-/// The parameters that hold the public halves of what the secrets sign.
-fn public_keys(secrets: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    [("JwtPublicKeys", "JwtSecret", "jwt"), ("TicketPublicKeys", "TicketSecret", "ticket")]
-        .into_iter()
-        .filter_map(|(parameter, secret, purpose)| {
-            let secret = Secret::new(secrets.get(secret)?)?;
-            Some((parameter.to_owned(), secret.signing_key(purpose).public().to_string()))
-        })
-        .collect()
+/// Answers requests until told to stop.
+async fn serve(public: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let stopped = async move {
+        // An error means that the cloud was dropped, which stops it as well.
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    // Without this, an answer in two pieces waits for the caller's delayed
+    // acknowledgement of the first.
+    let public = public.tap_io(|connection| drop(connection.set_nodelay(true)));
+    if let Err(error) = axum::serve(public, service).with_graceful_shutdown(stopped).await {
+        tracing::error!(%error, "the public port stopped");
+    }
+}
+
+/// The values of the template's parameters that follow from where this runs.
+fn parameters(
+    url: &str,
+    gateway_url: String,
+    secrets: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let public_key = |secret: &str, purpose: &str| {
+        let secret = secrets.get(secret).and_then(|secret| Secret::new(secret));
+        secret.map_or_else(String::new, |secret| secret.signing_key(purpose).public().to_string())
+    };
+    [
+        ("Stage", "local".to_owned()),
+        ("PublicUrl", url.to_owned()),
+        ("SandboxGatewayUrl", gateway_url),
+        ("SenderAddress", "boleteria@taquilla.example".to_owned()),
+        ("JwtPublicKeys", public_key("JwtSecret", "jwt")),
+        ("TicketPublicKeys", public_key("TicketSecret", "ticket")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }
 
 /// Makes the tables, queues and buckets that are not there yet.

@@ -25,6 +25,8 @@ const BODY_LIMIT: usize = 10 * 1024 * 1024;
 /// The largest event and the largest answer of a function that is invoked
 /// synchronously.
 const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
+/// How much of an unknown path an answer repeats.
+const PATH_SHOWN: usize = 200;
 /// How long an HTTP API waits for a function.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
@@ -51,7 +53,8 @@ pub(crate) fn routes(stack: &Stack, functions: &BTreeMap<String, Arc<Lambda>>, c
     let clock = clock.clone();
     router.fallback(move |request: Request| async move {
         let request_id = RequestId::generate(clock.now()).to_string();
-        let detail = format!("There is nothing at {}; /docs lists all routes.", request.uri().path());
+        let path: String = request.uri().path().chars().take(PATH_SHOWN).collect();
+        let detail = format!("There is nothing at {path}; /docs lists all routes.");
         problem(Error::not_found("route_not_found", detail), &request_id)
     })
 }

@@ -14,6 +14,7 @@ mod iam;
 mod mailbox;
 mod mappings;
 mod secrets;
+pub mod seed;
 pub mod services;
 pub mod template;
 

@@ -30,6 +30,9 @@ struct Arguments {
     /// Forget everything and start anew.
     #[arg(long)]
     fresh: bool,
+    /// Do without the demo shows and logins.
+    #[arg(long)]
+    no_seed: bool,
     /// Misbehave as the real cloud may: throttle, lose answers, repeat and reorder
     /// messages, kill workers. The same seed misbehaves the same way.
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
@@ -70,6 +73,7 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
     let cloud = Cloud::start(Options {
         data_dir: Some(data_dir.clone()),
         fresh: arguments.fresh,
+        seed: !arguments.no_seed,
         port: arguments.port,
         chaos: chaos.clone(),
         // In a storm, workers die often; waiting minutes for each teaches nobody anything.
@@ -112,6 +116,9 @@ fn welcome(out: &mut impl Write, cloud: &Cloud, chaos: Option<u64>) -> io::Resul
     writeln!(out, "  Mailbox      {url}/local/mailbox")?;
     writeln!(out, "  Payments     {}", cloud.sandbox().url())?;
     writeln!(out, "  AWS          {}", cloud.services().endpoint())?;
+    if let Some(logins) = cloud.logins() {
+        writeln!(out, "\n{logins}")?;
+    }
     if let Some(seed) = chaos {
         writeln!(out, "\n  A storm rages: --chaos={seed}")?;
     }
