@@ -9,7 +9,7 @@ mod transfers;
 use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use boot::{Boot, BootError, Clock, ConfigError, Secret, SigningKey};
+use boot::{Boot, BootError, Clock, ConfigError, Secret, SigningKey, parse_public_keys};
 use domain::event::Tenant;
 use domain::order::Order;
 use domain::{Error, EventId, OrderId, Result, TenantId, UserId};
@@ -32,14 +32,24 @@ pub struct State {
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `TICKET_SECRET` and `MAIL_QUEUE_URL`.
+    /// Reads `TABLE_NAME`, `TICKET_SECRET`, `TICKET_PUBLIC_KEYS` and
+    /// `MAIL_QUEUE_URL`.
+    ///
+    /// # Errors
+    /// If one is missing or wrong, or if the key that signs tickets is not among
+    /// those that doors verify with: then nobody would get in.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let secret = Secret::from_env(&boot.env, "TICKET_SECRET")?;
+        let ticket_key = secret.signing_key("ticket");
+        if !parse_public_keys(&boot.env, "TICKET_PUBLIC_KEYS")?.contains(&ticket_key.public()) {
+            let problem = format!("misses the key of TICKET_SECRET, {}", ticket_key.public());
+            return Err(ConfigError::new("TICKET_PUBLIC_KEYS", problem));
+        }
         Ok(Self {
             store: Store::new(boot)?,
             clock: boot.clock.clone(),
             mails: Queue::new(boot)?,
-            ticket_key: secret.signing_key("ticket"),
+            ticket_key,
             transfer_key: secret.derive("transfer"),
             sheets: Arc::new(Fresh::new(100, FRESH_MILLIS)),
             tenants: Arc::new(Fresh::new(100, FRESH_MILLIS)),
@@ -87,4 +97,50 @@ pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, B
         }
     })
     .await)
+}
+
+#[cfg(test)]
+mod tests {
+    use boot::Env;
+
+    use super::*;
+
+    fn boot(public_key: &str) -> Boot {
+        let variables = [
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("TABLE_NAME", "taquilla"),
+            ("MAIL_QUEUE_URL", "test"),
+            ("TICKET_SECRET", SECRET),
+            ("TICKET_PUBLIC_KEYS", public_key),
+        ];
+        let env = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Boot::new(Env::from_iter(env), Clock::system()).expect("complete configuration")
+    }
+
+    const SECRET: &str = "only for tests, only for tests, only for tests";
+
+    fn public_key(secret: &str) -> String {
+        Secret::new(secret).expect("long enough").signing_key("ticket").public().to_string()
+    }
+
+    #[test]
+    fn it_signs_nothing_that_no_door_would_accept() {
+        let other = public_key(&SECRET.to_uppercase());
+        let refused = State::new(&boot(&other)).err().expect("refused");
+        assert_eq!(refused.variable, "TICKET_PUBLIC_KEYS");
+        assert!(State::new(&boot(&format!("{other},{}", public_key(SECRET)))).is_ok());
+    }
+
+    #[tokio::test]
+    async fn poison_fails_alone() {
+        let state = State::new(&boot(&public_key(SECRET))).expect("complete configuration");
+        let event =
+            serde_json::from_str(include_str!("../../../events/issuer/poison.json")).expect("an event");
+        let response = handle(state, event).await.expect("handled");
+        assert_eq!(response.batch_item_failures.len(), 1);
+        assert_eq!(response.batch_item_failures[0].item_identifier, "00000001-1111-4222-8333-444444444444");
+    }
 }

@@ -103,3 +103,27 @@ async fn send_later(queue: &Queue<PaymentMessage>, placed: Placed<PaymentMessage
         .into_iter()
         .min()
 }
+
+#[cfg(test)]
+mod tests {
+    use boot::{Clock, Env};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_stream_comes_again_from_the_first_record_that_failed() {
+        let variables = ["PAYMENTS_QUEUE_URL", "ISSUE_QUEUE_URL", "MAIL_QUEUE_URL", "AWS_REGION"]
+            .into_iter()
+            .chain(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+            .map(|name| (name.to_owned(), "test".to_owned()))
+            // Nobody answers there: this batch must send nothing.
+            .chain([("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:9".to_owned())]);
+        let boot = Boot::new(Env::from_iter(variables), Clock::system()).expect("complete configuration");
+        let state = State::new(&boot).expect("complete configuration");
+        let event =
+            serde_json::from_str(include_str!("../../../events/relay/poison.json")).expect("an event");
+        let response = handle(state, event).await.expect("handled");
+        let [failure] = &response.batch_item_failures[..] else { panic!("{response:?}") };
+        assert_eq!(failure.item_identifier.as_deref(), Some("100000000000000000004"));
+    }
+}

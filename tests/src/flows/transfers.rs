@@ -1,0 +1,198 @@
+//! Tickets that change hands.
+
+use serde_json::{Value, json};
+use testkit::{Show, Somebody, TestApp};
+
+async fn ticket_of(app: &TestApp, show: &Show, buyer: &Somebody) -> String {
+    let bought = app.buy(&buyer.token, &show.id, json!({"area_id": show.area, "quantity": 1})).await;
+    bought["tickets"][0]["id"].as_str().expect("an id").to_owned()
+}
+
+async fn offer(app: &TestApp, from: &Somebody, ticket: &str, to: &str) -> Value {
+    let body = json!({"ticket_id": ticket, "to_email": to, "reason": "No puedo ir"});
+    app.post("/api/v1/transfers/initiate").token(&from.token).json(body).ok().await
+}
+
+/// The token in the latest mail to an address.
+fn token(app: &TestApp, to: &str) -> String {
+    let mails = app.mails(to);
+    let text = mails.last().and_then(|mail| mail.text.clone()).expect("a mail");
+    let (_, token) = text.split_once("transfers/accept?token=").expect("a link");
+    token.split_whitespace().next().expect("a token").to_owned()
+}
+
+async fn tickets(app: &TestApp, somebody: &Somebody) -> Vec<Value> {
+    let mut tickets = Vec::new();
+    let mut path = "/api/v1/tickets?limit=2".to_owned();
+    loop {
+        let page = app.get(&path).token(&somebody.token).ok().await;
+        tickets.extend(page["items"].as_array().expect("items").iter().cloned());
+        let Some(cursor) = page["next_cursor"].as_str() else { return tickets };
+        path = format!("/api/v1/tickets?limit=2&cursor={cursor}");
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_goes_to_a_friend_and_its_old_code_is_void() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 10, 0).await;
+    let (ana, eva) = (app.somebody("ana").await, app.somebody("eva").await);
+    let ticket = ticket_of(&app, &show, &ana).await;
+    let path = format!("/api/v1/tickets/{ticket}");
+    let old = app.get(&path).token(&ana.token).ok().await;
+    app.idle().await;
+    let mails = app.mails(&eva.email).len();
+
+    let offered = offer(&app, &ana, &ticket, &eva.email).await;
+    assert_eq!((&offered["state"], &offered["direction"]), (&json!("initiated"), &json!("sent")));
+    app.idle().await;
+    assert_eq!(app.mails(&eva.email).len(), mails + 1);
+    let body = json!({"ticket_id": ticket, "to_email": "otro@example.com"});
+    app.post("/api/v1/transfers/initiate").token(&ana.token).json(body).refused(409, "transfer_open").await;
+
+    let body = json!({"token": token(&app, &eva.email)});
+    let accept = || app.post("/api/v1/transfers/accept").json(body.clone());
+    accept().refused(401, "sign_in_required").await;
+    accept().token(&ana.token).refused(409, "own_transfer").await;
+    let accepted = accept().token(&eva.token).ok().await;
+    assert_eq!((&accepted["id"], &accepted["received"]), (&json!(ticket), &json!(true)));
+    assert_eq!(accept().token(&eva.token).ok().await, accepted, "again is the same");
+    let late = app.somebody("tarde").await;
+    accept().token(&late.token).refused(409, "transfer_accepted").await;
+    app.idle().await;
+    let mail = app.mails(&eva.email).last().cloned().expect("a mail");
+    assert_eq!(mail.attachments.len(), 1, "the new code");
+
+    app.get(&path).token(&ana.token).refused(404, "ticket_not_found").await;
+    assert!(tickets(&app, &ana).await.is_empty());
+    let mine = tickets(&app, &eva).await;
+    assert_eq!((mine.len(), &mine[0]["id"]), (1, &json!(ticket)));
+    for (somebody, direction) in [(&ana, "sent"), (&eva, "received")] {
+        let history = app.get("/api/v1/transfers/history").token(&somebody.token).ok().await;
+        let [transfer] = &history["items"].as_array().expect("items")[..] else { panic!("{history}") };
+        assert_eq!((&transfer["direction"], &transfer["state"]), (&json!(direction), &json!("accepted")));
+    }
+
+    let new = app.get(&path).token(&eva.token).ok().await;
+    let scan = |code: &Value| {
+        let body = json!({"code": code, "event_id": show.id});
+        app.post("/api/v1/qr/validate").token(&organizer.token).json(body)
+    };
+    assert_eq!(scan(&old["code"]).ok().await["reason"], "transferred");
+    assert_eq!(scan(&new["code"]).ok().await["result"], "admitted");
+    let body = json!({"ticket_id": ticket, "to_email": ana.email});
+    app.post("/api/v1/transfers/initiate").token(&eva.token).json(body).refused(409, "ticket_used").await;
+    app.close().await;
+}
+
+#[tokio::test]
+async fn an_offer_ends_by_cancelling_by_time_and_by_the_event() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 10, 0).await;
+    let (ana, eva) = (app.somebody("ana").await, app.somebody("eva").await);
+    let ticket = ticket_of(&app, &show, &ana).await;
+
+    let offered = offer(&app, &ana, &ticket, &eva.email).await;
+    app.idle().await;
+    let accept = json!({"token": token(&app, &eva.email)});
+    let cancel = json!({"transfer_id": offered["id"]});
+    let cancelling = || app.post("/api/v1/transfers/cancel").json(cancel.clone());
+    cancelling().token(&eva.token).refused(404, "transfer_not_found").await;
+    let cancelled = cancelling().token(&ana.token).ok().await;
+    assert_eq!(cancelling().token(&ana.token).ok().await, cancelled);
+    app.post("/api/v1/transfers/accept")
+        .token(&eva.token)
+        .json(accept)
+        .refused(410, "transfer_cancelled")
+        .await;
+
+    offer(&app, &ana, &ticket, &eva.email).await;
+    app.idle().await;
+    let accept = json!({"token": token(&app, &eva.email)});
+    app.clock.advance(std::time::Duration::from_secs(73 * 3600));
+    let eva = app.sign_in(&eva.email, None).await;
+    app.post("/api/v1/transfers/accept")
+        .token(&eva.token)
+        .json(accept)
+        .refused(410, "transfer_expired")
+        .await;
+
+    app.clock.advance(std::time::Duration::from_secs(6 * 24 * 3600));
+    let ana = app.sign_in(&ana.email, None).await;
+    let body = json!({"ticket_id": ticket, "to_email": eva.email});
+    app.post("/api/v1/transfers/initiate")
+        .token(&ana.token)
+        .json(body.clone())
+        .refused(409, "event_started")
+        .await;
+    for (field, value) in
+        [("to_email", json!("nobody")), ("to_email", json!(ana.email)), ("reason", json!("x".repeat(301)))]
+    {
+        let mut body = body.clone();
+        body[field] = value;
+        app.post("/api/v1/transfers/initiate")
+            .token(&ana.token)
+            .json(body)
+            .refused(400, "invalid_fields")
+            .await;
+    }
+    app.post("/api/v1/transfers/accept")
+        .token(&eva.token)
+        .json(json!({"token": "x"}))
+        .refused(404, "transfer_not_found")
+        .await;
+    app.close().await;
+}
+
+#[tokio::test]
+async fn a_ticket_changes_hands_three_times_at_most() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 10, 0).await;
+    let (ana, eva) = (app.somebody("ana").await, app.somebody("eva").await);
+    let ticket = ticket_of(&app, &show, &ana).await;
+    for (from, to) in [(&ana, &eva), (&eva, &ana), (&ana, &eva)] {
+        offer(&app, from, &ticket, &to.email).await;
+        app.idle().await;
+        let body = json!({"token": token(&app, &to.email)});
+        app.post("/api/v1/transfers/accept").token(&to.token).json(body).ok().await;
+        app.idle().await;
+        assert_eq!(tickets(&app, to).await.len(), 1);
+        assert_eq!(tickets(&app, from).await.len(), 0);
+    }
+    let body = json!({"ticket_id": ticket, "to_email": ana.email});
+    app.post("/api/v1/transfers/initiate")
+        .token(&eva.token)
+        .json(body)
+        .refused(409, "too_many_transfers")
+        .await;
+    app.close().await;
+}
+
+#[tokio::test]
+async fn tickets_are_listed_page_by_page() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 50, 0).await;
+    let ana = app.somebody("ana").await;
+    let mut bought = Vec::new();
+    for quantity in [1, 3, 1, 1] {
+        let line = json!({"area_id": show.area, "quantity": quantity});
+        let purchase = app.buy(&ana.token, &show.id, line).await;
+        bought.push(
+            purchase["tickets"]
+                .as_array()
+                .expect("tickets")
+                .iter()
+                .map(|ticket| ticket["id"].clone())
+                .collect::<Vec<_>>(),
+        );
+        app.clock.advance(std::time::Duration::from_secs(2));
+    }
+    bought.reverse();
+    let listed: Vec<Value> = tickets(&app, &ana).await.iter().map(|ticket| ticket["id"].clone()).collect();
+    assert_eq!(listed, bought.concat(), "the latest order first");
+    app.close().await;
+}
