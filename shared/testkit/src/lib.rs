@@ -4,6 +4,7 @@
 mod app;
 mod cast;
 mod request;
+pub mod runtime_api;
 
 pub use app::{TestApp, template};
 pub use cast::{Organizer, Show, Somebody};
