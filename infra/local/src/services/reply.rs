@@ -13,7 +13,7 @@ pub(super) enum Reply {
         /// The HTTP status.
         status: u16,
         /// The error's name, for the protocols that tell it in a header.
-        error_type: Option<&'static str>,
+        error: Option<(&'static str, String)>,
         /// JSON.
         body: Vec<u8>,
     },
@@ -25,21 +25,22 @@ impl Reply {
     /// A document.
     pub(super) fn json(status: u16, content: &impl Serialize) -> Self {
         let body = serde_json::to_vec(content).expect("answers have string keys, so they are JSON");
-        Self::Json { status, error_type: None, body }
+        Self::Json { status, error: None, body }
     }
 
     /// The HTTP response.
     pub(super) fn into_response(self, content_type: &'static str) -> Response {
         match self {
-            Self::Json { status, error_type, body } => {
+            Self::Json { status, error, body } => {
                 let mut response = Response::new(Body::from(body));
                 *response.status_mut() =
                     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 let headers = response.headers_mut();
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-                if let Some(name) = error_type {
-                    headers
-                        .insert(HeaderName::from_static("x-amzn-errortype"), HeaderValue::from_static(name));
+                if let Some((header, name)) = error
+                    && let Ok(name) = HeaderValue::try_from(name)
+                {
+                    headers.insert(HeaderName::from_static(header), name);
                 }
                 response
             }

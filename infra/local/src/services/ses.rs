@@ -142,9 +142,9 @@ impl Ses {
     }
 }
 
-fn refuse(status: u16, error_type: &'static str, message: &str) -> Reply {
+fn refuse(status: u16, name: &str, message: &str) -> Reply {
     let body = json!({ "message": message }).to_string().into_bytes();
-    Reply::Json { status, error_type: Some(error_type), body }
+    Reply::Json { status, error: Some(("x-amzn-errortype", name.to_owned())), body }
 }
 
 /// Reads a request into a mail that has no id and no time yet.
@@ -220,7 +220,7 @@ fn read_mime(message: &[u8], mail: &mut Mail) -> Result<(), String> {
         let read = |error: mailparse::MailParseError| error.to_string();
         match part.ctype.mimetype.as_str() {
             "text/plain" if is_text && mail.text.is_none() => {
-                mail.text = Some(part.get_body().map_err(read)?)
+                mail.text = Some(part.get_body().map_err(read)?);
             }
             "text/html" if is_text && mail.html.is_none() => mail.html = Some(part.get_body().map_err(read)?),
             content_type => mail.attachments.push(Attachment {

@@ -1,6 +1,7 @@
 //! Services for tests, and the real clients of AWS's SDK to drive them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use boot::{Boot, Clock, Env};
 use serde_json::{Value, json};
@@ -108,4 +109,9 @@ impl Local {
         let config = aws_sdk_s3::config::Builder::from(&self.boot.aws.config());
         aws_sdk_s3::Client::from_conf(config.force_path_style(true).build())
     }
+}
+
+/// What fetches URLs without AWS's SDK.
+pub(super) fn browser() -> reqwest::Client {
+    integrations::http::connection_pool(false, Duration::from_secs(2)).unwrap()
 }

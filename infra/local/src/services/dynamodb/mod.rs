@@ -426,7 +426,7 @@ fn unreadable(error: serde_json::Error) -> DynoxideError {
 }
 
 fn error_reply(error: &DynoxideError) -> Reply {
-    Reply::Json { status: error.status_code(), error_type: None, body: error.to_json().into_bytes() }
+    Reply::Json { status: error.status_code(), error: None, body: error.to_json().into_bytes() }
 }
 
 fn internal_error() -> Reply {

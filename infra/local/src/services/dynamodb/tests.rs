@@ -26,7 +26,7 @@ fn n(number: i64) -> AttributeValue {
 
 fn item(pk: &str, more: &[(&str, AttributeValue)]) -> HashMap<String, AttributeValue> {
     let more = more.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-    more.chain([("PK".to_owned(), s(pk)), ("SK".to_owned(), s("B#1"))]).collect()
+    [("PK".to_owned(), s(pk)), ("SK".to_owned(), s("B#1"))].into_iter().chain(more).collect()
 }
 
 async fn put(db: &Client, pk: &str, more: &[(&str, AttributeValue)]) {
@@ -207,7 +207,8 @@ async fn a_hot_partition_is_throttled_and_the_sdk_tries_again() {
     put(&db, "E#2", &heavy).await;
     let once = aws_sdk_dynamodb::config::Config::builder()
         .retry_config(aws_sdk_dynamodb::config::retry::RetryConfig::disabled());
-    let throttled = db.put_item().table_name(TABLE).set_item(Some(item("E#1", &[])));
+    let light = item("E#1", &[("SK", s("B#2"))]);
+    let throttled = db.put_item().table_name(TABLE).set_item(Some(light));
     let refused = throttled.clone().customize().config_override(once).send().await.unwrap_err();
     let refused = refused.into_service_error();
     assert_eq!(refused.code(), Some("ThrottlingException"));
@@ -288,7 +289,7 @@ async fn concurrent_writes_meet_a_transaction_in_flight() {
         }
     }
     assert!(conflicts > 0);
-    assert_eq!(local.services.meter().snapshot().total().conflicts > 0, true);
+    assert!(local.services.meter().snapshot().total().conflicts > 0);
 }
 
 #[tokio::test]
@@ -402,6 +403,26 @@ async fn the_stream_continues_at_the_checkpoint_also_after_a_restart() {
     assert_eq!(left(&db, "E#1").await.as_deref(), Some("0"));
     put(&db, "E#2", &[]).await;
     assert_eq!(names(&local, reached.as_ref()).await.0, ["INSERT E#2"]);
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_killed_process() {
+    let (folder, after_crash) = (Folder::new(), Folder::new());
+    let local = Local::start_in(&folder).await;
+    local.services.create_queue("mail", &Default::default()).unwrap();
+    let db = local.dynamodb();
+    a_pool(&db, "E#1", 7).await;
+    let url = local.services.sqs().url("mail");
+    local.sqs().send_message().queue_url(url).message_body("hi").send().await.unwrap();
+    // The files as the operating system has them while the process still runs;
+    // SQLite builds its shared memory anew.
+    for file in ["dynamodb.sqlite", "dynamodb.sqlite-wal", "queues.jsonl"] {
+        std::fs::copy(folder.path().join(file), after_crash.path().join(file)).unwrap();
+    }
+    let local = Local::start_in(&after_crash).await;
+    assert_eq!(left(&local.dynamodb(), "E#1").await.as_deref(), Some("7"));
+    assert_eq!(names(&local, None).await.0, ["INSERT E#1"]);
+    assert_eq!(local.services.sqs().depth("mail").unwrap().visible, 1);
 }
 
 #[tokio::test]

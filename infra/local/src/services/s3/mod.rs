@@ -28,7 +28,7 @@ use self::presigned::Refused;
 
 /// The largest object that is taken. S3's own limit is far above what the box
 /// office stores.
-pub const MOST_BYTES: usize = 20 * 1024 * 1024;
+pub(super) const MOST_BYTES: usize = 20 * 1024 * 1024;
 /// The longest key, as at S3.
 const LONGEST_KEY: usize = 1_024;
 

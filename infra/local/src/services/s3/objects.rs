@@ -27,10 +27,13 @@ pub struct ObjectInfo {
     pub headers: Vec<(String, String)>,
 }
 
+/// By bucket and key.
+type ByName = HashMap<(String, String), (ObjectInfo, Bytes)>;
+
 /// The objects of all buckets.
 #[derive(Clone)]
 pub(super) enum Objects {
-    Memory(Arc<Mutex<HashMap<(String, String), (ObjectInfo, Bytes)>>>),
+    Memory(Arc<Mutex<ByName>>),
     Folder(PathBuf),
 }
 

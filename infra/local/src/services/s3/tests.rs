@@ -3,7 +3,7 @@ use std::time::Duration;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 
-use crate::services::testing::{Folder, Local};
+use crate::services::testing::{Folder, Local, browser};
 
 fn for_minutes(minutes: u64) -> PresigningConfig {
     PresigningConfig::expires_in(Duration::from_secs(60 * minutes)).unwrap()
@@ -40,7 +40,7 @@ async fn an_object_comes_back_as_it_was_put_also_after_a_restart() {
 #[tokio::test]
 async fn a_browser_puts_and_gets_with_signed_urls() {
     let local = Local::start().await;
-    let (s3, browser) = (local.s3(), reqwest::Client::new());
+    let (s3, browser) = (local.s3(), browser());
     let put = s3.put_object().bucket("images").key("a/b+c.png").content_type("image/png");
     let put = put.presigned(for_minutes(5)).await.unwrap();
     let preflight = browser

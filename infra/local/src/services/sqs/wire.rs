@@ -71,6 +71,9 @@ struct Delivery {
     visibility_timeout: Option<u64>,
 }
 
+/// What became of one message: the answer's members.
+type Outcome = Result<Map<String, Value>, SqsError>;
+
 /// An entry of a batch, with the id that the caller gave it.
 trait Entry {
     fn id(&self) -> &str;
@@ -271,7 +274,7 @@ impl Sqs {
         self.send_entry(name(&queue_url), read(body)?).map(Value::from)
     }
 
-    fn send_entry(&self, queue: &str, entry: Send) -> Result<Map<String, Value>, SqsError> {
+    fn send_entry(&self, queue: &str, entry: Send) -> Outcome {
         let delay = within(entry.delay_seconds, LONGEST_DELAY, "DelaySeconds")?;
         let id = self.send(queue, entry.message_body, entry.message_attributes, delay)?;
         Ok(Map::from_iter([("MessageId".to_owned(), id.into())]))
@@ -318,31 +321,23 @@ impl Sqs {
         answer
     }
 
-    fn on_delivery(
-        &self,
-        body: &[u8],
-        act: fn(&Self, &str, Delivery) -> Result<Map<String, Value>, SqsError>,
-    ) -> Result<Value, SqsError> {
+    fn on_delivery(&self, body: &[u8], act: fn(&Self, &str, Delivery) -> Outcome) -> Result<Value, SqsError> {
         let OfQueue { queue_url } = read(body)?;
         act(self, name(&queue_url), read(body)?).map(Value::from)
     }
 
-    fn delete_delivery(&self, queue: &str, delivery: Delivery) -> Result<Map<String, Value>, SqsError> {
+    fn delete_delivery(&self, queue: &str, delivery: Delivery) -> Outcome {
         self.delete(queue, &delivery.receipt_handle).map(|()| Map::new())
     }
 
-    fn hide_delivery(&self, queue: &str, delivery: Delivery) -> Result<Map<String, Value>, SqsError> {
+    fn hide_delivery(&self, queue: &str, delivery: Delivery) -> Outcome {
         let visibility = within(delivery.visibility_timeout, LONGEST_VISIBILITY, "VisibilityTimeout")?
             .ok_or_else(|| SqsError::Invalid("VisibilityTimeout is missing.".to_owned()))?;
         self.hide(queue, &delivery.receipt_handle, visibility).map(|()| Map::new())
     }
 
     /// Does each entry of a batch for itself: some may fail while others succeed.
-    fn batch<T: Entry + DeserializeOwned>(
-        &self,
-        body: &[u8],
-        act: fn(&Self, &str, T) -> Result<Map<String, Value>, SqsError>,
-    ) -> Reply {
+    fn batch<T: Entry + DeserializeOwned>(&self, body: &[u8], act: fn(&Self, &str, T) -> Outcome) -> Reply {
         let Batch { queue_url, entries } = match read::<Batch<T>>(body) {
             Ok(batch) => batch,
             Err(error) => return error_reply(&error),
