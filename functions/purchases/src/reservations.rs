@@ -106,7 +106,7 @@ async fn known(
     digest: Option<&RequestDigest>,
     now: Timestamp,
 ) -> Result<Option<Order>> {
-    let id = OrderId::of_quote(quote.id);
+    let id = OrderId::of_quote(quote.id, buyer.user);
     let recent = state.store.orders_since(buyer.user, now - REMEMBERED).await?;
     for order in &recent {
         let repeats = match (digest, &order.idempotency) {
@@ -150,7 +150,7 @@ async fn hold(
     // To the second, as the allotments count.
     let ends = now.as_second() + i64::from(sheet.event.hold_minutes) * 60;
     let expires_at = Timestamp::from_second(ends).map_err(Error::internal)?;
-    let id = OrderId::of_quote(quote.id);
+    let id = OrderId::of_quote(quote.id, buyer.user);
     let request = HoldRequest {
         quote: &quote,
         sheet,

@@ -12,6 +12,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 use type_safe_id::{StaticType, TypeSafeId};
 use uuid::Uuid;
 
@@ -185,7 +186,7 @@ ids! {
     SaleStageId, SaleStageKind = "stg";
     /// A promotion of a tenant.
     PromotionId, PromotionKind = "prm";
-    /// A signed price offer. The order made from it has the same 128 bits.
+    /// A signed price offer.
     QuoteId, QuoteKind = "quo";
     /// A reservation and, once paid, the purchase.
     OrderId, OrderKind = "ord";
@@ -203,10 +204,18 @@ ids! {
 pub const MAX_TICKETS_PER_ORDER: u8 = 20;
 
 impl OrderId {
-    /// The order that a quote becomes. Creating it twice is therefore the same
-    /// order, which is what makes `POST /reservations` idempotent for free.
-    pub fn of_quote(quote: QuoteId) -> Self {
-        Self::from_uuid(with_last_byte(quote.uuid(), 0))
+    /// The order that a quote becomes in the hands of `buyer`. Creating it twice
+    /// is therefore the same order, which is what makes `POST /reservations`
+    /// idempotent for free; another buyer's order from the same quote is another.
+    ///
+    /// Has the quote's time; its random bits are a digest of quote and buyer.
+    pub fn of_quote(quote: QuoteId, buyer: UserId) -> Self {
+        let digest = Sha256::new().chain_update(quote.uuid()).chain_update(buyer.uuid()).finalize();
+        let mut random = [0; 10];
+        random.copy_from_slice(&digest[..10]);
+        let millis = u64::try_from(quote.created_at().as_millisecond()).unwrap_or(0);
+        let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+        Self::from_uuid(with_last_byte(uuid, 0))
     }
 
     /// The id of the ticket at `index` (from 0) of this order.
@@ -261,8 +270,17 @@ mod tests {
     }
 
     #[test]
+    fn a_quote_becomes_one_order_of_each_buyer() {
+        let quote = QuoteId::generate(at(1_795_000_000));
+        let [ana, beto] = [1, 2].map(|second| UserId::generate(at(second)));
+        assert_eq!(OrderId::of_quote(quote, ana), OrderId::of_quote(quote, ana));
+        assert_ne!(OrderId::of_quote(quote, ana), OrderId::of_quote(quote, beto));
+        assert_eq!(OrderId::of_quote(quote, ana).created_at(), quote.created_at());
+    }
+
+    #[test]
     fn tickets_are_derived_from_their_order() {
-        let order = OrderId::of_quote(QuoteId::generate(at(1_795_000_000)));
+        let order = OrderId::of_quote(QuoteId::generate(at(1_795_000_000)), UserId::generate(at(0)));
         for index in 0..MAX_TICKETS_PER_ORDER {
             assert_eq!(order.ticket(index).order(), Some((order, index)));
         }

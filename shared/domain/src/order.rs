@@ -419,7 +419,7 @@ mod tests {
 
     /// An order of 100 with payments in these states.
     fn order(status: OrderStatus, payments: &[PaymentState]) -> Order {
-        let id = OrderId::of_quote(QuoteId::generate(now()));
+        let id = OrderId::of_quote(QuoteId::generate(now()), UserId::generate(now()));
         let line = OrderLine {
             area: AreaId::generate(now()),
             quantity: 3,

@@ -483,7 +483,7 @@ mod tests {
         };
         let attendee = |name: &str| Attendee { nombre: Some(name.to_owned()), ..Attendee::default() };
         Order {
-            id: OrderId::of_quote(domain::QuoteId::generate(now)),
+            id: OrderId::of_quote(domain::QuoteId::generate(now), UserId::generate(now)),
             user: UserId::generate(now),
             tenant: TenantId::generate(now),
             event: EventId::generate(now),

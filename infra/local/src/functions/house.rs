@@ -1,32 +1,43 @@
 //! The functions of this repository, each started as its `main.rs` does it.
 
+use std::collections::BTreeMap;
+
+use aide::axum::ApiRouter;
+use boot::{Boot, ConfigError};
+
 use super::Registry;
 
-/// A function that answers HTTP requests.
-macro_rules! http {
-    ($name:ident) => {
-        |boot| $name::State::new(boot).map(|state| web::finish($name::router(state)))
+macro_rules! house {
+    (http: $($http:ident)*; workers: $($worker:ident)*;) => {
+        impl Registry {
+            /// All functions of this repository.
+            pub fn house() -> Self {
+                Self::new()
+                    $(.http(
+                        stringify!($http),
+                        |boot| $http::State::new(boot).map(|state| web::finish($http::router(state))),
+                    ))*
+                    $(.worker(stringify!($worker), $worker::State::new, $worker::handle))*
+            }
+        }
+
+        /// The described routes of all functions that answer requests. `boot`
+        /// makes a function's surroundings from its name.
+        ///
+        /// # Errors
+        /// If a function does not accept its configuration.
+        pub(crate) fn routers(
+            boot: impl Fn(&str) -> Result<Boot, ConfigError>,
+        ) -> Result<BTreeMap<&'static str, ApiRouter>, ConfigError> {
+            Ok(BTreeMap::from([$((
+                stringify!($http),
+                $http::router($http::State::new(&boot(stringify!($http))?)?),
+            )),*]))
+        }
     };
 }
 
-impl Registry {
-    /// All functions of this repository.
-    pub fn house() -> Self {
-        Self::new()
-            .http("auth", http!(auth))
-            .http("door", http!(door))
-            .http("events", http!(events))
-            .http("pricing", http!(pricing))
-            .http("purchases", http!(purchases))
-            .http("purchases", http!(purchases))
-            .http("site", http!(site))
-            .http("storefront", http!(storefront))
-            .http("tickets", http!(tickets))
-            .http("webhooks", http!(webhooks))
-            .worker("issuer", issuer::State::new, issuer::handle)
-            .worker("janitor", janitor::State::new, janitor::handle)
-            .worker("mailer", mailer::State::new, mailer::handle)
-            .worker("relay", relay::State::new, relay::handle)
-            .worker("settler", settler::State::new, settler::handle)
-    }
+house! {
+    http: auth door events pricing purchases site storefront tickets webhooks;
+    workers: issuer janitor mailer relay settler;
 }
