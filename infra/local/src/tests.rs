@@ -199,3 +199,13 @@ async fn a_fresh_start_forgets() {
     Cloud::start(with(true)).await.expect("it starts").stop().await;
     assert!(!folder.path().join("kept").exists());
 }
+
+#[tokio::test]
+async fn the_house_opens() {
+    let template = Template::house().expect("it is a template");
+    let cloud = Cloud::start(Options::new(template, Registry::house())).await.expect("it starts");
+    let ready = client().get(format!("{}/ready", cloud.url())).send().await.expect("an answer");
+    assert_eq!(ready.status(), 200, "{}", ready.text().await.expect("text"));
+    cloud.idle(Duration::from_secs(1)).await.expect("nobody did anything");
+    cloud.stop().await;
+}
