@@ -214,9 +214,9 @@ impl Cloud {
         &self.sandbox
     }
 
-    /// What the template's policies allow that no function ever did, as pairs of
-    /// function and action. After a run of everything, a policy that allows too much.
-    pub fn unused_permissions(&self) -> BTreeSet<(String, String)> {
+    /// What the template's policies allow that no function ever did: function,
+    /// action and resource. After a run of everything, a policy that allows too much.
+    pub fn unused_permissions(&self) -> BTreeSet<String> {
         self.roles.unused()
     }
 
@@ -327,7 +327,7 @@ async fn serve(public: TcpListener, router: Router, mut stop: watch::Receiver<bo
 }
 
 /// The values of the template's parameters that follow from where this runs.
-fn parameters(
+pub(crate) fn parameters(
     url: &str,
     gateway_url: String,
     secrets: &BTreeMap<String, String>,
@@ -431,7 +431,7 @@ async fn plant(
 
 /// What Lambda puts into every function's environment. The access key is the name
 /// of the function, so that the services know who calls.
-fn credentials(endpoint: &str, name: &str) -> [(String, String); 4] {
+pub(crate) fn credentials(endpoint: &str, name: &str) -> [(String, String); 4] {
     [
         ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_REGION", REGION),

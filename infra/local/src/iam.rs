@@ -12,10 +12,11 @@ use crate::template::{ACCOUNT, REGION, Stack, Statement};
 /// The roles of all functions, by name.
 pub(crate) struct Roles {
     statements: BTreeMap<String, Vec<Statement>>,
-    used: Mutex<BTreeSet<(String, String)>>,
+    /// Functions, and what of their statements they have used.
+    used: Mutex<BTreeSet<(String, Deed)>>,
 }
 
-/// An action and what it is done to, as policies name both.
+/// An action and the ARN of what it is done to; in policies, a pattern of it.
 type Deed = (String, String);
 
 impl Roles {
@@ -30,35 +31,40 @@ impl Roles {
     pub(crate) fn check(&self, call: &Call<'_>) -> Result<(), Denied> {
         let Some(statements) = self.statements.get(call.caller) else { return Ok(()) };
         for (action, resource) in deeds(call) {
-            let allowed = statements.iter().any(|statement| {
-                statement.actions.contains(&action)
-                    && statement.resources.iter().any(|pattern| fits(pattern, &resource))
-            });
-            if !allowed {
+            let granting = statements.iter().filter(|statement| statement.actions.contains(&action));
+            let pattern =
+                granting.flat_map(|statement| &statement.resources).find(|pattern| fits(pattern, &resource));
+            let Some(pattern) = pattern else {
                 let message =
                     format!("{} is not authorized to perform: {action} on resource: {resource}", call.caller);
                 tracing::error!("{message}: the template's policies do not allow it");
                 return Err(Denied { message });
-            }
+            };
             let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-            used.insert((call.caller.to_owned(), action));
+            used.insert((call.caller.to_owned(), (action, pattern.clone())));
         }
         Ok(())
     }
 
-    /// The functions and the actions that their roles allow and they never used.
-    /// Reading secrets does not count: here they come with the environment.
-    pub(crate) fn unused(&self) -> BTreeSet<(String, String)> {
+    /// What the functions' roles allow and they never did: function, action and
+    /// resource, as the policies have them. Reading secrets does not count: here
+    /// they come with the environment.
+    pub(crate) fn unused(&self) -> BTreeSet<String> {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let allowed = self.statements.iter().flat_map(|(function, statements)| {
-            statements
-                .iter()
-                .flat_map(|statement| &statement.actions)
-                .map(|action| (function.clone(), action.clone()))
+            statements.iter().flat_map(move |statement| {
+                statement.actions.iter().flat_map(move |action| {
+                    statement
+                        .resources
+                        .iter()
+                        .map(move |resource| (function.clone(), (action.clone(), resource.clone())))
+                })
+            })
         });
         allowed
-            .filter(|(_, action)| !action.starts_with("secretsmanager:"))
-            .filter(|pair| !used.contains(pair))
+            .filter(|(_, (action, _))| !action.starts_with("secretsmanager:"))
+            .filter(|deed| !used.contains(deed))
+            .map(|(function, (action, resource))| format!("{function}: {action} on {resource}"))
             .collect()
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::TestApp;
 
 /// The password of everybody in tests.
-const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 
 /// Somebody who has signed up and in.
 #[derive(Debug, Clone)]

@@ -7,5 +7,5 @@ mod request;
 pub mod runtime_api;
 
 pub use app::{TestApp, template};
-pub use cast::{Organizer, Show, Somebody};
+pub use cast::{Organizer, PASSWORD, Show, Somebody};
 pub use request::{Answer, Request};

@@ -36,6 +36,13 @@ impl Request {
         self
     }
 
+    /// With these bytes and no word about what they are.
+    #[must_use]
+    pub fn raw(mut self, body: impl Into<reqwest::Body>) -> Self {
+        self.builder = self.builder.body(body);
+        self
+    }
+
     /// With this header.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
