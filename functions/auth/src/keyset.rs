@@ -18,7 +18,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/.well-known/jwks.json",
         get_with(show, |op| {
-            op.id("showKeySet").tag("auth").summary("The public keys of access tokens").description(
+            op.id("showKeySet").tag("Auth").summary("The public keys of access tokens").description(
                 "A JSON Web Key Set (RFC 7517) of Ed25519 keys (RFC 8037), with which anybody can verify the \
                  access tokens.",
             )

@@ -28,7 +28,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
         .api_route(
             "/api/v1/auth/magic-link",
             post_with(send, |op| {
-                op.id("sendMagicLink").tag("auth").summary("Mail a sign-in link").description(
+                op.id("sendMagicLink").tag("Auth").summary("Mail a sign-in link").description(
                     "Mails a link that signs in once within 15 minutes, if the address has an account. The \
                      answer does not tell whether it has. Whoever is signed in to an account whose address is \
                      not confirmed yet gets the confirmation again.",
@@ -38,7 +38,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
         .api_route(
             "/api/v1/auth/magic-link/redeem",
             post_with(redeem, |op| {
-                op.id("redeemMagicLink").tag("auth").summary("Sign in with a link").description(
+                op.id("redeemMagicLink").tag("Auth").summary("Sign in with a link").description(
                     "Takes the token of a mailed link, confirms the address and signs in. If the address was \
                      not confirmed before and the link is not the one from registering, the password and all \
                      sessions end: they may be of somebody who registered another person's address.",

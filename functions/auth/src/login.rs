@@ -17,7 +17,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/auth/login",
         post_with(login, |op| {
-            op.id("login").tag("auth").summary("Sign in").description(
+            op.id("login").tag("Auth").summary("Sign in").description(
                 "Signs in with e-mail address and password. After 10 failures for an account, or 50 from a \
                  network, within a quarter of an hour, further tries are refused with `too_many_tries`; a \
                  mailed link still signs in.",

@@ -17,10 +17,10 @@ use crate::{State, hashing};
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/auth/me",
-        get_with(show, |op| op.id("showMe").tag("auth").summary("Who is signed in")).patch_with(
+        get_with(show, |op| op.id("showMe").tag("Auth").summary("Who is signed in")).patch_with(
             update,
             |op| {
-                op.id("updateMe").tag("auth").summary("Change one's profile or password").description(
+                op.id("updateMe").tag("Auth").summary("Change one's profile or password").description(
                     "Changes what the body has and leaves the rest. A new password needs the current one and \
                      ends all other sessions.",
                 )

@@ -17,7 +17,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
         .api_route(
             "/api/v1/auth/password/forgot",
             post_with(forgot, |op| {
-                op.id("forgotPassword").tag("auth").summary("Mail a link to choose a new password").description(
+                op.id("forgotPassword").tag("Auth").summary("Mail a link to choose a new password").description(
                     "Mails a link that is good once within 15 minutes, if the address has an account. The \
                      answer does not tell whether it has.",
                 )
@@ -26,7 +26,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
         .api_route(
             "/api/v1/auth/password/reset",
             post_with(reset, |op| {
-                op.id("resetPassword").tag("auth").summary("Choose a new password").description(
+                op.id("resetPassword").tag("Auth").summary("Choose a new password").description(
                     "Takes the token of the mailed link, sets the password and ends all sessions. Sign in \
                      with the new password afterwards.",
                 )

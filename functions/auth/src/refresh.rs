@@ -16,7 +16,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/auth/refresh",
         post_with(refresh, |op| {
-            op.id("refresh").tag("auth").summary("Get new tokens").description(
+            op.id("refresh").tag("Auth").summary("Get new tokens").description(
                 "Replaces a refresh token, which is good once. Within 10 seconds the same token gets the same \
                  successor again, for clients that lost the answer; later it ends the session with \
                  `refresh_reused`, because somebody else has a copy.",

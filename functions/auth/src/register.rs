@@ -18,7 +18,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/auth/register",
         post_with(register, |op| {
-            op.id("register").tag("auth").summary("Register").description(
+            op.id("register").tag("Auth").summary("Register").description(
                 "Makes an account, in which one can sign in with the password at once, and mails a link that \
                  confirms the address. If the address has an account already, nothing changes and the mail \
                  says so; the answer is the same.",

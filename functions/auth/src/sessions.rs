@@ -16,7 +16,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
         .api_route(
             "/api/v1/auth/logout",
             post_with(logout, |op| {
-                op.id("logout").tag("auth").summary("Sign out").description(
+                op.id("logout").tag("Auth").summary("Sign out").description(
                     "Ends the session of the access token. The token itself ends within 15 minutes.",
                 )
             }),
@@ -24,7 +24,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
         .api_route(
             "/api/v1/auth/verify",
             get_with(verify, |op| {
-                op.id("verifySession").tag("auth").summary("Check the session").description(
+                op.id("verifySession").tag("Auth").summary("Check the session").description(
                     "Says who is signed in, if neither the access token nor its session is over.",
                 )
             }),
@@ -32,12 +32,12 @@ pub(crate) fn routes() -> ApiRouter<State> {
         .api_route(
             "/api/v1/auth/sessions",
             get_with(list, |op| {
-                op.id("listSessions").tag("auth").summary("List one's sessions, the latest first")
+                op.id("listSessions").tag("Auth").summary("List one's sessions, the latest first")
             }),
         )
         .api_route(
             "/api/v1/auth/sessions/{id}",
-            delete_with(end, |op| op.id("endSession").tag("auth").summary("End one of one's sessions")),
+            delete_with(end, |op| op.id("endSession").tag("Auth").summary("End one of one's sessions")),
         )
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             "/api/v1/door/devices",
             post_with(pair, |op| {
                 op.id("pairDevice")
-                    .tag("door")
+                    .tag("Door")
                     .summary("Pair a scanner")
                     .description(
                         "The secret is told only now. A scanner that sends it with its scans has them recorded \
@@ -36,12 +36,12 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     )
                     .response::<201, Json<Paired>>()
             })
-            .get_with(list, |op| op.id("listDevices").tag("door").summary("List the paired scanners")),
+            .get_with(list, |op| op.id("listDevices").tag("Door").summary("List the paired scanners")),
         )
         .api_route(
             "/api/v1/door/devices/{id}",
             delete_with(remove, |op| {
-                op.id("removeDevice").tag("door").summary("Remove a scanner").description(
+                op.id("removeDevice").tag("Door").summary("Remove a scanner").description(
                     "It stops counting as paired within half a minute. The person who scans with it stays \
                      signed in.",
                 )

@@ -15,7 +15,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/door/events/{id}/manifest",
         get_with(show, |op| {
-            op.id("showManifest").tag("door").summary("What a scanner needs without the network").description(
+            op.id("showManifest").tag("Door").summary("What a scanner needs without the network").description(
                 "The keys with which it verifies codes, the areas that codes name, and every ticket that is \
                  not simply valid: a genuine code whose ticket is not in `gates` admits. Read all pages; \
                  `If-None-Match` makes looking again cheap.",

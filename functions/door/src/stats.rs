@@ -23,7 +23,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/door/events/{id}/stats",
         get_with(show, |op| {
-            op.id("showDoorStats").tag("door").summary("How full the house is").description(
+            op.id("showDoorStats").tag("Door").summary("How full the house is").description(
                 "Counted at most five seconds ago. Scans that were refused are not counted: they change \
                  nothing and so leave no trace.",
             )

@@ -25,7 +25,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/door/sync",
         post_with(sync, |op| {
-            op.id("syncScans").tag("door").summary("Report scans that were made without the network").description(
+            op.id("syncScans").tag("Door").summary("Report scans that were made without the network").description(
                 "Each is judged with its own time, the earliest first; sending them again changes nothing. \
                  `already_used` means that another scan of the same ticket got here first: it says which.",
             )

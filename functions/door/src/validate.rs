@@ -18,7 +18,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/qr/validate",
         post_with(validate, |op| {
-            op.id("validateCode").tag("door").summary("Check a ticket and let its holder in").description(
+            op.id("validateCode").tag("Door").summary("Check a ticket and let its holder in").description(
                 "Every code that was judged gets a 200, with `result` to go by. The first scan of a valid \
                  ticket admits and uses it up.",
             )

@@ -34,7 +34,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             "/api/v1/purchases",
             post_with(pay, |op| {
                 op.id("createPurchase")
-                    .tag("purchases")
+                    .tag("Purchases")
                     .summary("Pay a reservation")
                     .description(
                         "Starts a payment at the organiser's gateway and answers with the page to send the buyer \
@@ -46,11 +46,11 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
         .api_route(
             "/api/v1/purchases",
-            get_with(list, |op| op.id("listPurchases").tag("purchases").summary("Your orders, newest first")),
+            get_with(list, |op| op.id("listPurchases").tag("Purchases").summary("Your orders, newest first")),
         )
         .api_route(
             "/api/v1/purchases/{id}",
-            get_with(show, |op| op.id("getPurchase").tag("purchases").summary("One of your orders")),
+            get_with(show, |op| op.id("getPurchase").tag("Purchases").summary("One of your orders")),
         )
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/purchases/{id}/refund",
         post_with(refund, |op| {
-            op.id("refundPurchase").tag("purchases").summary("Refund tickets of an order").description(
+            op.id("refundPurchase").tag("Purchases").summary("Refund tickets of an order").description(
                 "Makes the tickets worthless at the door, puts their places back on sale and has the gateway \
                      give the money back. Tickets that were refunded before stay so, which makes it safe to \
                      repeat; a ticket that was used at the door is not refunded.",

@@ -33,7 +33,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             "/api/v1/reservations",
             post_with(reserve, |op| {
                 op.id("createReservation")
-                    .tag("purchases")
+                    .tag("Purchases")
                     .summary("Hold places at a quoted price")
                     .description(
                         "Takes the places of a quote for some minutes (10 unless the event says otherwise). A \
@@ -44,13 +44,13 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
         .api_route(
             "/api/v1/reservations/{id}",
-            get_with(show, |op| op.id("getReservation").tag("purchases").summary("One reservation")),
+            get_with(show, |op| op.id("getReservation").tag("Purchases").summary("One reservation")),
         )
         .api_route(
             "/api/v1/reservations/{id}",
             delete_with(cancel, |op| {
                 op.id("cancelReservation")
-                    .tag("purchases")
+                    .tag("Purchases")
                     .summary("Give the places of an unpaid reservation back")
             }),
         )

@@ -14,19 +14,19 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
         .api_route(
             "/",
-            get_with(index, |op| op.id("index").tag("site").summary("What this is, and where to read on")),
+            get_with(index, |op| op.id("index").tag("Site").summary("What this is, and where to read on")),
         )
         .api_route(
             "/health",
-            get_with(health, |op| op.id("health").tag("site").summary("Whether requests are answered")),
+            get_with(health, |op| op.id("health").tag("Site").summary("Whether requests are answered")),
         )
         .api_route(
             "/health/database",
-            get_with(database, |op| op.id("healthDatabase").tag("site").summary("Whether the table answers")),
+            get_with(database, |op| op.id("healthDatabase").tag("Site").summary("Whether the table answers")),
         )
         .api_route(
             "/ready",
-            get_with(database, |op| op.id("ready").tag("site").summary("Whether tickets can be sold")),
+            get_with(database, |op| op.id("ready").tag("Site").summary("Whether tickets can be sold")),
         )
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/tickets",
         get_with(list, |op| {
-            op.id("listTickets").tag("tickets").summary("List one's tickets").description(
+            op.id("listTickets").tag("Tickets").summary("List one's tickets").description(
                 "First those of one's own orders, the latest order first, then those that others handed on. \
                  Tickets of one order stay together, so a page can have up to 19 more than `limit`, and a page \
                  without items can still have a next one.",

@@ -22,7 +22,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/qr/{ticket}",
         get_with(draw, |op| {
-            op.id("drawCode").tag("tickets").summary("The QR code of one of one's tickets").description(
+            op.id("drawCode").tag("Tickets").summary("The QR code of one of one's tickets").description(
                 "Black on white with the frame that scanners need. Nothing may keep it: whoever has the picture \
                  gets in.",
             )

@@ -14,7 +14,7 @@ use crate::view::{TicketStatus, TicketView, view};
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/tickets/{id}",
-        get_with(show, |op| op.id("showTicket").tag("tickets").summary("Show one of one's tickets")),
+        get_with(show, |op| op.id("showTicket").tag("Tickets").summary("Show one of one's tickets")),
     )
 }
 

@@ -41,7 +41,7 @@ pub fn router(state: State) -> ApiRouter {
         "/api/v1/webhooks/{gateway}",
         post_with(notify, |op| {
             op.id("notifyPayment")
-                .tag("webhooks")
+                .tag("Webhooks")
                 .summary("A gateway's notification about a payment")
                 .description(
                     "Called by payment gateways only: the raw body must carry the gateway's signature.",

@@ -13,6 +13,7 @@ pub mod gateway;
 mod iam;
 mod mailbox;
 mod mappings;
+pub mod openapi;
 mod secrets;
 pub mod seed;
 pub mod services;

@@ -23,7 +23,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/transfers/accept",
         post_with(accept, |op| {
-            op.id("acceptTransfer").tag("transfers").summary("Accept a ticket").description(
+            op.id("acceptTransfer").tag("Transfers").summary("Accept a ticket").description(
                 "The ticket gets a new code; the sender's is void from this moment. Accepting again answers the \
                  same.",
             )

@@ -14,7 +14,7 @@ use crate::State;
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/transfers/cancel",
-        post_with(cancel, |op| op.id("cancelTransfer").tag("transfers").summary("Take an offer back")),
+        post_with(cancel, |op| op.id("cancelTransfer").tag("Transfers").summary("Take an offer back")),
     )
 }
 

@@ -12,7 +12,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
         "/api/v1/transfers/history",
         get_with(history, |op| {
             op.id("listTransfers")
-                .tag("transfers")
+                .tag("Transfers")
                 .summary("List the tickets that one offered and got, the latest first")
         }),
     )

@@ -23,7 +23,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/transfers/initiate",
         post_with(initiate, |op| {
-            op.id("initiateTransfer").tag("transfers").summary("Offer a ticket to somebody").description(
+            op.id("initiateTransfer").tag("Transfers").summary("Offer a ticket to somebody").description(
                 "Mails a link that is good for 72 hours, at most until the event begins. The ticket stays \
                  valid and with its holder until the offer is accepted.",
             )

@@ -21,6 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+pub(crate) use self::house::routers;
 use crate::services::Crash;
 use crate::template;
 

@@ -1,0 +1,153 @@
+//! The description of the API, made from the routes of all functions. It is
+//! checked in for the function `site` to serve, because no function knows the
+//! others; a test compares.
+
+use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+
+use aide::axum::ApiRouter;
+use aide::openapi::{License, OpenApi, Server, Tag};
+use boot::{Boot, BootError, Clock, Env};
+
+use crate::cloud::{credentials, parameters};
+use crate::functions::routers;
+use crate::template::{Surroundings, Template};
+
+/// What the groups of operations are about, in the order of a ticket's life.
+const TAGS: [(&str, &str); 12] = [
+    (
+        "Storefront",
+        "What everybody may see: shows, prices, free seats. And quotes, with which buying begins.",
+    ),
+    ("Purchases", "Holding places at a quoted price, paying for them, refunds."),
+    ("Tickets", "A person's tickets and their QR codes."),
+    ("Transfers", "Handing a ticket on to somebody else."),
+    ("Door", "Letting each ticket in once; scanners, with and without a network."),
+    ("Auth", "Accounts, sessions and the keys of access tokens."),
+    ("Organisers", "Who sells: the organiser and its staff."),
+    ("Events", "Events of an organiser, and putting them on sale."),
+    ("Areas", "The zones of an event, their places and seats."),
+    ("Prices", "Sale stages, promotions, fees and VAT."),
+    ("Webhooks", "What payment gateways tell us. Not for people."),
+    ("Site", "Health, and where to read on."),
+];
+
+const DESCRIPTION: &str = "\
+Every price is a signed quote, every quote becomes a reservation, every reservation that is paid becomes \
+tickets, and every ticket opens the door once.
+
+Amounts are integers in minor units of their ISO 4217 currency. Times are RFC 3339 in UTC. Failures are \
+`application/problem+json` (RFC 9457) with a stable `code`. Lists are paged with `limit` and `cursor`. A POST \
+that creates or charges takes an `Idempotency-Key`: sent again with the same body it has the same answer.";
+
+/// The description of the whole API.
+///
+/// # Panics
+/// If the functions do not accept what the template configures, with which the
+/// local cloud would not start either; or if two have the same route.
+pub fn document() -> OpenApi {
+    describe(|routers| {
+        let all = routers.into_values().fold(ApiRouter::new(), ApiRouter::merge);
+        let mut api = web::describe(all);
+        api.info.description = Some(DESCRIPTION.to_owned());
+        api.info.license = Some(License {
+            name: env!("CARGO_PKG_LICENSE").to_owned(),
+            identifier: Some(env!("CARGO_PKG_LICENSE").to_owned()),
+            ..License::default()
+        });
+        api.servers = vec![Server { url: "/".to_owned(), ..Server::default() }];
+        api.tags = TAGS
+            .iter()
+            .map(|(name, text)| Tag {
+                name: (*name).to_owned(),
+                description: Some((*text).to_owned()),
+                ..Tag::default()
+            })
+            .collect();
+        if let Some(paths) = &mut api.paths {
+            paths.paths.sort_unstable_keys();
+        }
+        if let Some(components) = &mut api.components {
+            components.schemas.sort_unstable_keys();
+        }
+        api
+    })
+}
+
+/// The descriptions of the single functions that answer requests, by name.
+///
+/// # Panics
+/// As [`document`].
+pub fn functions() -> BTreeMap<&'static str, OpenApi> {
+    let names: Vec<_> = describe(|routers| routers.into_keys().collect());
+    let one = |name| {
+        describe(|mut routers| {
+            routers.retain(|other, _| *other == name);
+            web::describe(routers.into_values().fold(ApiRouter::new(), ApiRouter::merge))
+        })
+    };
+    names.into_iter().map(|name| (name, one(name))).collect()
+}
+
+/// The text of the file that is checked in.
+///
+/// # Panics
+/// As [`document`].
+pub fn text() -> String {
+    let mut text = serde_json::to_string_pretty(&document()).expect("a description is JSON");
+    text.push('\n');
+    text
+}
+
+/// Has `make` describe the functions' routes on a thread of its own: schemas
+/// gather in a place of the thread, where other routers may have left theirs.
+fn describe<T: Send>(make: impl FnOnce(BTreeMap<&'static str, ApiRouter>) -> T + Send) -> T {
+    let described = std::thread::scope(|scope| {
+        scope.spawn(|| house_routers().map(make)).join().unwrap_or_else(|panic| resume_unwind(panic))
+    });
+    described.expect("the functions accept what the template gives them, as the local cloud shows at start")
+}
+
+/// The routes of all functions as the template configures them, on a machine
+/// where nothing runs: they are only described.
+fn house_routers() -> Result<BTreeMap<&'static str, ApiRouter>, BootError> {
+    const NOWHERE: &str = "http://127.0.0.1:9";
+    let template = Template::house()?;
+    let secrets = template.secrets().map(|id| (id.to_owned(), "-".repeat(64))).collect();
+    let parameters = parameters(NOWHERE, NOWHERE.to_owned(), &secrets);
+    let stack = template.stack(&Surroundings { parameters, secrets, endpoint: NOWHERE.to_owned() })?;
+    let boot = |name: &str| {
+        let env = stack.function(name).map(|function| function.env.clone()).unwrap_or_default();
+        Boot::new(env.into_iter().chain(credentials(NOWHERE, name)).collect::<Env>(), Clock::system())
+    };
+    Ok(routers(boot)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_description_is_complete_and_always_the_same() {
+        let api = document();
+        let described: BTreeSet<_> = api.tags.iter().map(|tag| tag.name.as_str()).collect();
+        let used: BTreeSet<_> =
+            api.operations().flat_map(|(_, _, operation)| &operation.tags).map(String::as_str).collect();
+        assert_eq!(described, used, "the tags with a text on the left, those of operations on the right");
+        assert_eq!(text(), text());
+    }
+
+    #[test]
+    fn no_two_types_have_the_same_name() {
+        let api = document();
+        let schemas = &api.components.expect("components").schemas;
+        let numbered = |name: &&String| {
+            let first = name.trim_end_matches(|c: char| c.is_ascii_digit());
+            first.len() < name.len() && schemas.contains_key(first)
+        };
+        let numbered: Vec<_> = schemas.keys().filter(numbered).collect();
+        assert!(numbered.is_empty(), "types of other functions have these names already: {numbered:?}");
+    }
+}
