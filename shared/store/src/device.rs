@@ -63,7 +63,7 @@ mod tests {
             paired_at: now,
         };
         store.create_device(tenant, &device).await.expect("created");
-        assert_eq!(store.devices(tenant).await.expect("listed"), [device.clone()]);
+        assert_eq!(store.devices(tenant).await.expect("listed"), vec![device.clone()]);
         assert_eq!(store.devices(other).await.expect("listed"), []);
         assert_eq!(store.device(other, device.id).await.expect("read"), None);
         store.delete_device(other, device.id).await.expect("nothing to do");

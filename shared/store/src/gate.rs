@@ -434,7 +434,7 @@ impl Store {
 pub(crate) mod tests {
     use domain::event::Language;
     use domain::order::{OrderLine, OrderStatus, Person};
-    use domain::{AreaId, Currency, OrderId, TenantId};
+    use domain::{AreaId, Currency, OrderId, QuoteId, TenantId};
 
     use super::*;
     use crate::testing::{at_once, store};
@@ -457,9 +457,10 @@ pub(crate) mod tests {
             vat: 0,
             total: 2000,
         };
+        let user = UserId::generate(at(0));
         Order {
-            id: OrderId::generate(at(0)),
-            user: UserId::generate(at(0)),
+            id: OrderId::of_quote(QuoteId::generate(at(0)), user),
+            user,
             tenant: TenantId::generate(at(0)),
             event: EventId::generate(at(0)),
             status: OrderStatus::Paid,
@@ -538,7 +539,8 @@ pub(crate) mod tests {
         let store = store().await;
         let (event, ticket) = ticket();
         let results = at_once(64, |index| {
-            let (store, scan) = (store.clone(), scan(&format!("nonce-{index}"), index as i64));
+            let (store, scan) =
+                (store.clone(), scan(&format!("nonce-{index}"), i64::try_from(index).expect("few")));
             async move { store.redeem(event, ticket, 0, &scan).await.expect("answers") }
         })
         .await;
