@@ -202,7 +202,8 @@ fn rows(area: &Area, blocks: &[RowState]) -> Vec<Row> {
                 row.seats.extend(&block.seats);
             }
             _ => {
-                rows.push(Row { label: layout.label.clone(), first: block.first, seats: block.seats.clone() })
+                let seats = block.seats.clone();
+                rows.push(Row { label: layout.label.clone(), first: block.first, seats });
             }
         }
     }

@@ -120,10 +120,12 @@ impl State {
 
     /// The published event with this id, its areas and its stages.
     pub(crate) async fn published(&self, id: EventId, now: Timestamp) -> Result<Arc<EventSheet>> {
-        let read = || async move { Ok(self.store.event_sheet(id).await?) };
-        let sheet = self.recent.sheets.get(id, now, read).await?;
-        // To the public, a draft does not exist.
-        sheet.filter(|sheet| sheet.event.status == EventStatus::Published).ok_or_else(event_unknown)
+        let read = || async move {
+            let sheet = self.store.event_sheet(id).await?;
+            // To the public, a draft does not exist; and so nobody waits for a new show.
+            Ok(sheet.filter(|sheet| sheet.event.status == EventStatus::Published))
+        };
+        self.recent.sheets.get(id, now, read).await?.ok_or_else(event_unknown)
     }
 
     /// The organiser.
@@ -174,7 +176,7 @@ impl State {
                 let pool = Pool::area(area.event_id, area.id, area.blocks);
                 Ok(self.store.pool_state(&pool, now).await?.left)
             }
-            AreaKind::Seated => Ok(available(&*self.rows(area, now).await?)),
+            AreaKind::Seated => Ok(available(&self.rows(area, now).await?)),
         }
     }
 

@@ -1,8 +1,11 @@
 //! What people do, from their first request to the last thing it causes.
 
 mod door;
+mod events;
 mod payments;
+mod pricing;
 mod purchase;
 mod refunds;
 mod reservations;
+mod storefront;
 mod transfers;

@@ -48,7 +48,7 @@ impl EventSheet {
             match item.get("SK") {
                 Some(AttributeValue::S(sk)) if sk == keys::META => event = Some(from_item(item)?),
                 Some(AttributeValue::S(sk)) if sk.starts_with(keys::AREA_PREFIX) => {
-                    areas.push(from_item(item)?)
+                    areas.push(from_item(item)?);
                 }
                 Some(AttributeValue::S(sk)) if sk.starts_with(keys::STAGE_PREFIX) => {
                     stages.push(from_item(item)?);

@@ -1,0 +1,201 @@
+//! Prices: stages, promotions, fees, and what buyers see of them.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::{Organizer, Show, TestApp};
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("text")
+}
+
+/// Longer than anything public is remembered.
+const A_WHILE: Duration = Duration::from_secs(6);
+
+async fn total(app: &TestApp, show: &Show, quantity: u32, code: Option<&str>) -> Value {
+    app.clock.advance(A_WHILE);
+    let mut body = json!({"event_id": show.id, "lines": [{"area_id": show.area, "quantity": quantity}]});
+    if let Some(code) = code {
+        body["promotion_code"] = code.into();
+    }
+    app.post("/api/v1/public/quotes").json(body).ok().await["totals"]["total"].clone()
+}
+
+async fn stage(app: &TestApp, organizer: &Organizer, show: &Show, body: Value) -> Value {
+    app.post(format!("/api/v1/events/{}/sale-stages", show.id)).token(&organizer.token).json(body).ok().await
+}
+
+#[tokio::test]
+async fn a_stage_sells_out_and_the_next_takes_over() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("faroles").await;
+    let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
+    let early = json!({"stage_name": "Early Bird", "price_adjustment_type": "percentage",
+        "price_adjustment_value": -5000, "quantity_available": 4});
+    let early = stage(&app, &organizer, &show, early).await;
+    let presale =
+        json!({"stage_name": "Preventa", "price_adjustment_type": "fixed", "price_adjustment_value": -100});
+    let presale = stage(&app, &organizer, &show, presale).await;
+    assert_eq!((&early["priority_order"], &presale["priority_order"]), (&json!(0), &json!(1)));
+
+    assert_eq!(total(&app, &show, 3, None).await, 1500);
+    assert_eq!(total(&app, &show, 5, None).await, 4500, "more than the stage has");
+    let ana = app.somebody("ana").await;
+    app.buy(&ana.token, &show.id, json!({"area_id": show.area, "quantity": 4})).await;
+    assert_eq!(total(&app, &show, 1, None).await, 900);
+    let areas = app.get(format!("/api/v1/public/events/{}/areas", show.slug)).ok().await;
+    let price = &areas["items"][0]["price"];
+    assert_eq!((&price["price"], &price["stage_name"]), (&json!(900), &json!("Preventa")));
+
+    let url = format!("/api/v1/events/{}/sale-stages", show.id);
+    let change =
+        |body: Value| app.patch(format!("{url}/{}", text(&early["id"]))).token(&organizer.token).json(body);
+    change(json!({"quantity_available": 3})).refused(409, "not_enough_free").await;
+    let more = change(json!({"quantity_available": 60, "version": 1})).ok().await;
+    assert_eq!((&more["remaining"], &more["version"]), (&json!(56), &json!(2)));
+    change(json!({"quantity_available": 60, "version": 1})).refused(409, "changed_meanwhile").await;
+    assert_eq!(total(&app, &show, 1, None).await, 500);
+    change(json!({"active": false})).ok().await;
+    assert_eq!(total(&app, &show, 1, None).await, 900);
+    app.delete(format!("{url}/{}", text(&presale["id"]))).token(&organizer.token).send().await.ok();
+    assert_eq!(total(&app, &show, 1, None).await, 1000);
+    let listed = app.get(&url).token(&organizer.token).ok().await;
+    assert_eq!(listed["items"].as_array().expect("items").len(), 1);
+    app.close().await;
+}
+
+#[tokio::test]
+async fn a_stage_ends_by_its_date() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("faroles").await;
+    let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
+    let end = app.clock.now() + Duration::from_secs(3600);
+    let early = json!({"stage_name": "Early Bird", "price_adjustment_type": "percentage",
+        "price_adjustment_value": -2000, "end_time": end.to_string()});
+    stage(&app, &organizer, &show, early).await;
+    assert_eq!(total(&app, &show, 1, None).await, 800);
+    let areas = app.get(format!("/api/v1/public/events/{}/areas", show.slug)).ok().await;
+    assert_eq!(areas["items"][0]["price"]["next"]["price"], 1000, "{areas}");
+    app.clock.advance(Duration::from_secs(3600));
+    assert_eq!(total(&app, &show, 1, None).await, 1000);
+    app.close().await;
+}
+
+#[tokio::test]
+async fn bad_stages_are_refused() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("faroles").await;
+    let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
+    let url = format!("/api/v1/events/{}/sale-stages", show.id);
+    let bad = json!({"stage_name": "", "price_adjustment_type": "percentage", "price_adjustment_value": -10_001,
+        "quantity_available": 0, "target_area_id": "area_01h455vb4pex5vsknk084sn02q"});
+    let problem = app.post(&url).token(&organizer.token).json(bad).refused(400, "invalid_fields").await;
+    let pointers: Vec<_> =
+        problem["errors"].as_array().expect("errors").iter().map(|e| text(&e["pointer"])).collect();
+    assert_eq!(
+        pointers,
+        ["/stage_name", "/price_adjustment_value", "/quantity_available", "/target_area_id"]
+    );
+    let wrong = json!({"stage_name": "x", "price_adjustment_type": "halves", "price_adjustment_value": 1});
+    app.post(&url).token(&organizer.token).json(wrong).refused(400, "invalid_fields").await;
+    for n in 0..20 {
+        let body = json!({"stage_name": format!("Etapa {n}"), "price_adjustment_type": "fixed", "price_adjustment_value": n});
+        stage(&app, &organizer, &show, body).await;
+    }
+    let one_more =
+        json!({"stage_name": "Otra", "price_adjustment_type": "fixed", "price_adjustment_value": 0});
+    app.post(&url).token(&organizer.token).json(one_more).refused(409, "too_many_sale_stages").await;
+    app.close().await;
+}
+
+#[tokio::test]
+async fn a_promotion_is_used_as_often_as_it_can_be() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("faroles").await;
+    let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
+    let new = |body: Value| app.post("/api/v1/promotions").token(&organizer.token).json(body);
+    let promotion = json!({"promotion_name": "Socios", "promotion_code": "socios", "discount_type": "percentage",
+        "discount_value": 1000, "applies_to": "event", "target_event_id": show.id, "total_uses": 1});
+    let created = new(promotion.clone()).ok().await;
+    assert_eq!((&created["promotion_code"], &created["remaining"]), (&json!("SOCIOS"), &json!(1)));
+    assert_eq!(created["currency"], "COP", "as the event has it");
+    new(promotion.clone()).refused(409, "code_taken").await;
+
+    let validate = |code: &str| {
+        let body = json!({"event_id": show.id, "lines": [{"area_id": show.area, "quantity": 2}]});
+        app.post(format!("/api/v1/promotions/{code}/validate")).json(body)
+    };
+    let valid = validate("Socios").ok().await;
+    assert_eq!(
+        (&valid["applies"], &valid["discount"], &valid["total"]),
+        (&json!(true), &json!(200), &json!(1800))
+    );
+    assert_eq!(validate("NADIE").ok().await["reason"], "unknown");
+    validate("n").refused(404, "not_found").await;
+    assert_eq!(total(&app, &show, 2, Some("socios")).await, 1800);
+
+    let url = "/api/v1/promotions/socios";
+    app.delete(url).token(&organizer.token).send().await.ok();
+    assert_eq!(validate("SOCIOS").ok().await["reason"], "unknown");
+    assert_eq!(new(promotion).ok().await["remaining"], 1, "the code can be used again");
+
+    let ana = app.somebody("ana").await;
+    app.clock.advance(A_WHILE);
+    let body = json!({"event_id": show.id, "promotion_code": "SOCIOS", "lines": [{"area_id": show.area, "quantity": 2}]});
+    let quote = app.post("/api/v1/public/quotes").token(&ana.token).json(body).ok().await;
+    assert_eq!(quote["promotion"]["applied"], true, "{quote}");
+    let body = json!({"quote": quote["quote"]});
+    app.post("/api/v1/reservations").token(&ana.token).json(body).ok().await;
+    assert_eq!(validate("SOCIOS").ok().await["reason"], "used_up");
+    assert_eq!(app.get(url).token(&organizer.token).ok().await["remaining"], 0);
+    app.delete(url).token(&organizer.token).refused(409, "promotion_in_use").await;
+    let more = app.patch(url).token(&organizer.token).json(json!({"total_uses": 3})).ok().await;
+    assert_eq!(more["remaining"], 2);
+    assert_eq!(validate("SOCIOS").ok().await["applies"], true);
+    app.patch(url).token(&organizer.token).json(json!({"active": false})).ok().await;
+    assert_eq!(validate("SOCIOS").ok().await["reason"], "inactive");
+    app.close().await;
+}
+
+#[tokio::test]
+async fn promotions_are_their_tenants_own() {
+    let app = TestApp::start().await;
+    let (owner, other) = (app.organizer("faroles").await, app.organizer("mareas").await);
+    let show = app.show(&owner, "Los Faroles", 100, 1000).await;
+    let new = |organizer: &Organizer, change: Value| {
+        let mut body = json!({"promotion_name": "Socios", "promotion_code": "SOCIOS", "discount_type": "percentage",
+            "discount_value": 1000, "applies_to": "tenant"});
+        body.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
+        app.post("/api/v1/promotions").token(&organizer.token).json(body)
+    };
+    new(&other, json!({"applies_to": "event", "target_event_id": show.id}))
+        .refused(400, "invalid_fields")
+        .await;
+    new(&owner, json!({})).ok().await;
+    new(&other, json!({"discount_value": 9000})).ok().await;
+    assert_eq!(total(&app, &show, 1, Some("SOCIOS")).await, 900, "the other tenant's code is not known here");
+    app.delete("/api/v1/promotions/SOCIOS").token(&other.token).send().await.ok();
+    let listed = app.get("/api/v1/promotions").token(&owner.token).ok().await;
+    assert_eq!(listed["items"].as_array().expect("items").len(), 1);
+    app.get("/api/v1/promotions/SOCIOS").token(&other.token).refused(404, "promotion_unknown").await;
+    app.close().await;
+}
+
+#[tokio::test]
+async fn fees_and_tax_are_the_events_own() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("faroles").await;
+    let show = app.show(&organizer, "Los Faroles", 100, 10_000).await;
+    let url = format!("/api/v1/events/{}/fees", show.id);
+    let before = app.get(&url).token(&organizer.token).ok().await;
+    assert_eq!(before["vat"], json!({"rate": 1900, "included": true}));
+    let body = json!({"fees": {"convenience_rate": 1000, "convenience_fixed": 50}, "vat": {"rate": 1900},
+        "version": before["version"]});
+    app.put(&url).token(&organizer.token).json(body.clone()).ok().await;
+    app.put(&url).token(&organizer.token).json(body).refused(409, "changed_meanwhile").await;
+    assert_eq!(total(&app, &show, 1, None).await, 13_150, "10000 + 1050 and 19 % of it, rounded");
+    let bad = json!({"fees": {"convenience_rate": -1, "convenience_fixed": -1}, "vat": {"rate": 10_001}});
+    let bad = app.put(&url).token(&organizer.token).json(bad).refused(400, "invalid_fields").await;
+    assert_eq!(bad["errors"].as_array().expect("errors").len(), 3);
+    app.close().await;
+}
