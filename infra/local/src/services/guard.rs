@@ -70,7 +70,7 @@ impl Gate {
 }
 
 /// The access key id of a signed request, or of a signed URL.
-fn caller(request: &Parts) -> Option<&str> {
+pub(super) fn caller(request: &Parts) -> Option<&str> {
     let header = request.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
     let signed = header.and_then(|header| header.split_once("Credential=")).map(|(_, credential)| credential);
     let in_url = || request.uri.query()?.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Credential="));

@@ -60,6 +60,8 @@ pub struct Reading {
     /// touches several items counts once for each, and its units are divided
     /// evenly among them.
     pub prefixes: BTreeMap<String, Usage>,
+    /// By who called: the name of the function.
+    pub callers: BTreeMap<String, Usage>,
 }
 
 impl Reading {
@@ -76,6 +78,7 @@ impl Reading {
         Self {
             operations: subtract(&self.operations, &earlier.operations),
             prefixes: subtract(&self.prefixes, &earlier.prefixes),
+            callers: subtract(&self.callers, &earlier.callers),
         }
     }
 
@@ -102,15 +105,17 @@ impl Meter {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Counts one call, which touched items with these partition keys.
+    /// Counts one call of `caller`, which touched items with these partition keys.
     pub(super) fn count<'a>(
         &self,
+        caller: &str,
         operation: &'static str,
         usage: &Usage,
         partitions: impl ExactSizeIterator<Item = &'a str>,
     ) {
         let mut reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         entry(&mut reading.operations, operation).add(usage);
+        entry(&mut reading.callers, caller).add(usage);
         let items = u32::try_from(partitions.len()).unwrap_or(u32::MAX);
         let share = Usage {
             write_units: usage.write_units / f64::from(items),

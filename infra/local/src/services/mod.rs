@@ -289,7 +289,8 @@ async fn answer(State(parts): State<Parts>, request: Request) -> Response {
     }
     match service {
         Service::Dynamodb => {
-            parts.dynamodb.answer(&operation, &body).await.into_response("application/x-amz-json-1.0")
+            let caller = guard::caller(&head).unwrap_or_default();
+            parts.dynamodb.answer(caller, &operation, &body).await.into_response("application/x-amz-json-1.0")
         }
         Service::Sqs => parts.sqs.answer(&operation, &body).await.into_response("application/x-amz-json-1.0"),
         Service::Ses => {

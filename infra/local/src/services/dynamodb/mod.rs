@@ -172,18 +172,18 @@ impl Dynamodb {
     }
 
     /// Answers one request of the JSON protocol.
-    pub(super) async fn answer(&self, operation: &str, body: &[u8]) -> Reply {
+    pub(super) async fn answer(&self, caller: &str, operation: &str, body: &[u8]) -> Reply {
         match operation {
-            "GetItem" => self.on_items::<GetItemRequest>(body).await,
-            "PutItem" => self.on_items::<PutItemRequest>(body).await,
-            "UpdateItem" => self.on_items::<UpdateItemRequest>(body).await,
-            "DeleteItem" => self.on_items::<DeleteItemRequest>(body).await,
-            "Query" => self.on_items::<QueryRequest>(body).await,
-            "Scan" => self.on_items::<ScanRequest>(body).await,
-            "BatchGetItem" => self.on_items::<BatchGetItemRequest>(body).await,
-            "BatchWriteItem" => self.on_items::<BatchWriteItemRequest>(body).await,
-            "TransactWriteItems" => self.on_items::<TransactWriteItemsRequest>(body).await,
-            "TransactGetItems" => self.on_items::<TransactGetItemsRequest>(body).await,
+            "GetItem" => self.on_items::<GetItemRequest>(caller, body).await,
+            "PutItem" => self.on_items::<PutItemRequest>(caller, body).await,
+            "UpdateItem" => self.on_items::<UpdateItemRequest>(caller, body).await,
+            "DeleteItem" => self.on_items::<DeleteItemRequest>(caller, body).await,
+            "Query" => self.on_items::<QueryRequest>(caller, body).await,
+            "Scan" => self.on_items::<ScanRequest>(caller, body).await,
+            "BatchGetItem" => self.on_items::<BatchGetItemRequest>(caller, body).await,
+            "BatchWriteItem" => self.on_items::<BatchWriteItemRequest>(caller, body).await,
+            "TransactWriteItems" => self.on_items::<TransactWriteItemsRequest>(caller, body).await,
+            "TransactGetItems" => self.on_items::<TransactGetItemsRequest>(caller, body).await,
             _ => self.on_tables(operation, body).await,
         }
     }
@@ -225,7 +225,7 @@ impl Dynamodb {
         answer.unwrap_or_else(|error| error_reply(&error))
     }
 
-    async fn on_items<O: Operation>(&self, body: &[u8]) -> Reply {
+    async fn on_items<O: Operation>(&self, caller: &str, body: &[u8]) -> Reply {
         let request = match read::<O>(body) {
             Ok(request) => request,
             Err(error) => return error_reply(&error),
@@ -243,7 +243,7 @@ impl Dynamodb {
                     Some(if self.chaos.coin(Fault::LostAnswer) { Reply::Dropped } else { internal_error() });
             }
         }
-        self.meter.count(O::NAME, &usage, touched.iter().map(|item| item.partition.as_str()));
+        self.meter.count(caller, O::NAME, &usage, touched.iter().map(|item| item.partition.as_str()));
         match done {
             Ok(answer) => lost.unwrap_or_else(|| Reply::json(200, &answer)),
             Err(refusal) => self.refuse::<O>(&refusal, &touched),

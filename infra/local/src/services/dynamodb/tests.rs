@@ -144,6 +144,17 @@ async fn the_meter_counts_what_aws_would_charge() {
           "conflicts": 0,
           "faults": 0
         }
+      },
+      "callers": {
+        "tests": {
+          "calls": 3,
+          "write_units": 1.0,
+          "read_units": 1.0,
+          "failed_conditions": 1,
+          "throttled": 0,
+          "conflicts": 0,
+          "faults": 0
+        }
       }
     }
     "#);
