@@ -1,0 +1,122 @@
+//! The demo data of `cargo run`: an organiser, a dozen shows, people with
+//! logins, a few sold tickets. All of it is invented.
+//!
+//! It is written through the store's own functions, as the functions of the box
+//! office write it, before anybody else can see the table.
+
+mod act;
+mod people;
+mod planting;
+mod program;
+mod sales;
+#[cfg(test)]
+mod tests;
+
+use std::error::Error as _;
+use std::fmt;
+
+use boot::{Boot, ConfigError, Stage};
+use domain::event::{LegalInfo, Tenant};
+use domain::{Currency, TenantId, Timestamp};
+use store::{Fingerprints, Store};
+use uuid::Uuid;
+
+pub use people::{Login, Logins};
+
+/// The demo's organiser has the same id in every data folder, and its item is
+/// written last: where it is, the demo data is complete.
+const TENANT: TenantId = TenantId::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
+
+/// Why there is no demo data.
+#[derive(Debug)]
+pub enum SeedError {
+    /// The box office is not a local one: everybody knows the demo's passwords.
+    NotLocal,
+    /// The environment is incomplete.
+    Config(ConfigError),
+    /// Something could not be written, perhaps because it is there already.
+    Refused(domain::Error),
+}
+
+impl fmt::Display for SeedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLocal => f.write_str("demo data: only for a box office whose STAGE is local"),
+            Self::Config(error) => write!(f, "demo data: {error}"),
+            Self::Refused(error) => {
+                write!(f, "the demo data could not be written: {error}")?;
+                if let Some(source) = error.source() {
+                    write!(f, " ({source})")?;
+                }
+                f.write_str(
+                    "; --fresh forgets what is in the data folder and begins anew, --no-seed goes on without",
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for SeedError {}
+
+impl From<ConfigError> for SeedError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<domain::Error> for SeedError {
+    fn from(error: domain::Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// Writes the demo data, unless it is there, and tells who can sign in. Nobody
+/// may use the table meanwhile. Reads `STAGE`, `TABLE_NAME` and `HASH_SECRET`.
+///
+/// # Errors
+/// If the stage is not the local one, or somebody else has a demo address or the
+/// slug of a demo show. What was written by then stays.
+pub async fn plant(boot: &Boot) -> Result<Logins, SeedError> {
+    if boot.env.stage()? != Stage::Local {
+        return Err(SeedError::NotLocal);
+    }
+    let store = Store::new(boot)?;
+    let fingerprints = Fingerprints::from_env(&boot.env)?;
+    if store.tenant(TENANT).await.map_err(domain::Error::from)?.is_none() {
+        write(&store, &fingerprints, boot.clock.now()).await?;
+    }
+    Ok(people::LOGINS)
+}
+
+async fn write(store: &Store, fingerprints: &Fingerprints, now: Timestamp) -> domain::Result<()> {
+    let (guests, sheets) = tokio::try_join!(
+        people::register(store, fingerprints, TENANT, now),
+        planting::plant_program(store, TENANT, now),
+    )?;
+    planting::create_promotions(store, TENANT, &sheets, now).await?;
+    sales::give_away(store, TENANT, &sheets, &guests, now).await?;
+    store.create_tenant(&tenant(now)).await?;
+    Ok(())
+}
+
+fn tenant(now: Timestamp) -> Tenant {
+    Tenant {
+        id: TENANT,
+        name: "Farola Imaginaria".to_owned(),
+        email: "hola@farola.example".to_owned(),
+        country: "CO".to_owned(),
+        currency: Currency::COP,
+        fees: act::COLOMBIA.fees(),
+        vat: act::COLOMBIA.vat(),
+        legal_info: Some(LegalInfo {
+            nit: "000000000-0".to_owned(),
+            legal_name: "Farola Imaginaria Producciones S.A.S.".to_owned(),
+            pulep_code: Some("DEMO-000".to_owned()),
+            address: "Carrera de los Inventos 0-00".to_owned(),
+            city: "Bogotá".to_owned(),
+            country: "CO".to_owned(),
+        }),
+        created_at: now,
+        version: 1,
+    }
+}

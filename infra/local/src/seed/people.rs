@@ -1,0 +1,121 @@
+//! The people of the demo.
+
+use std::fmt;
+
+use argon2::{Argon2, PasswordHasher};
+use domain::access::Role;
+use domain::user::{Email, PasswordHash, User};
+use domain::{Error, Result, TenantId, Timestamp};
+use futures::future::try_join_all;
+use store::{Fingerprints, OnRefused, Store};
+
+/// The password of every login.
+const PASSWORD: &str = "taquilla-demo";
+
+/// Somebody of the demo who can sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Login {
+    /// The address.
+    pub email: &'static str,
+    /// The name.
+    pub name: &'static str,
+    /// The role at the demo's organiser; [`Role::User`] has none.
+    pub role: Role,
+    /// What the person does, for the one who reads it at start.
+    pub does: &'static str,
+}
+
+/// Who can sign in to the demo. Displayed as lines for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Logins {
+    /// The password of all of them.
+    pub password: &'static str,
+    /// The logins.
+    pub people: &'static [Login],
+}
+
+pub(super) const LOGINS: Logins = Logins {
+    password: PASSWORD,
+    people: &[
+        Login { email: "ana@example.com", name: "Ana Ejemplo", role: Role::User, does: "buys tickets" },
+        Login {
+            email: "organiza@example.com",
+            name: "Olga Organiza",
+            role: Role::Admin,
+            does: "organises the shows",
+        },
+        Login {
+            email: "puerta@example.com",
+            name: "Pedro Puerta",
+            role: Role::Scanner,
+            does: "scans tickets at the door",
+        },
+        Login {
+            email: "coordina@example.com",
+            name: "Coral Coordina",
+            role: Role::Coordinator,
+            does: "watches sales and discounts",
+        },
+    ],
+};
+
+/// Guests of the house: they have tickets, and sign in by mailed links only.
+const GUESTS: [(&str, &str); 3] = [
+    ("bruno@example.com", "Bruno Butaca"),
+    ("carmen@example.com", "Carmen Candileja"),
+    ("dario@example.com", "Darío Decorado"),
+];
+
+impl fmt::Display for Logins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.people.iter().map(|login| login.email.len()).max().unwrap_or_default();
+        write!(f, "  Logins, all with the password {}:", self.password)?;
+        for Login { email, does, .. } in self.people {
+            write!(f, "\n    {email:width$}   {does}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Registers everybody, with confirmed addresses and their roles. Answers with
+/// the guests.
+pub(super) async fn register(
+    store: &Store,
+    fingerprints: &Fingerprints,
+    tenant: TenantId,
+    now: Timestamp,
+) -> Result<Vec<User>> {
+    let staff = LOGINS.people.iter().map(|login| async move {
+        // Slow on purpose, so each on a thread of its own.
+        let hash = tokio::task::spawn_blocking(hash).await.map_err(Error::internal)??;
+        let user = User { password_hash: Some(hash), ..person(login.email, login.name, now)? };
+        create(store, fingerprints, &user).await?;
+        if login.role != Role::User {
+            store.add_staff(tenant, user.id, login.role, now).await?;
+        }
+        Ok::<_, Error>(())
+    });
+    let guests = GUESTS.map(|(email, name)| async move {
+        let user = person(email, name, now)?;
+        create(store, fingerprints, &user).await?;
+        Ok::<_, Error>(user)
+    });
+    let (_, guests) = tokio::try_join!(try_join_all(staff), try_join_all(guests))?;
+    Ok(guests)
+}
+
+fn person(email: &str, name: &str, now: Timestamp) -> Result<User> {
+    let email: Email = email.parse().map_err(Error::internal)?;
+    Ok(User { name: name.to_owned(), email_verified_at: Some(now), ..User::new(email, now) })
+}
+
+async fn create(store: &Store, fingerprints: &Fingerprints, user: &User) -> Result<()> {
+    let taken = || Error::conflict("email_taken", format!("{} has an account already", user.email));
+    store.create_user(fingerprints, user, None).await.on_refused(taken)
+}
+
+/// Argon2id with the parameters that registering uses, which are its defaults.
+fn hash() -> Result<PasswordHash> {
+    let hash = Argon2::default().hash_password(PASSWORD.as_bytes()).map_err(Error::internal)?;
+    Ok(PasswordHash(hash.to_string()))
+}

@@ -1,0 +1,176 @@
+//! The first tickets: some for the free show, and invitations of the house.
+//!
+//! They are held, settled and mailed as everybody's. Only what costs nothing is
+//! sold here: a paid ticket would need a payment that never was.
+
+use std::collections::BTreeMap;
+
+use domain::event::AreaKind;
+use domain::order::{Order, OrderLine, OrderStatus, Person};
+use domain::pricing::{PromotionOffer, Quote, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote};
+use domain::user::User;
+use domain::{Error, OrderId, QuoteId, Result, TenantId, Timestamp};
+use futures::future::try_join_all;
+use jiff::SignedDuration;
+use queue::Outbox;
+use store::allotment::Token;
+use store::{EventSheet, HoldRequest, Settled, Store};
+
+use super::planting::{Sheets, sheet};
+use super::program::{FREE_SHOW, INVITATION, SEATED_SHOW};
+
+/// What a guest gets.
+struct Gift {
+    /// Index of the guest.
+    guest: usize,
+    /// The slug of the show.
+    show: &'static str,
+    /// How many tickets of the show's first area, or which seats.
+    tickets: Tickets,
+}
+
+enum Tickets {
+    Any(u32),
+    Seats(&'static [&'static str]),
+}
+
+const GIFTS: [Gift; 5] = [
+    Gift { guest: 0, show: FREE_SHOW, tickets: Tickets::Any(3) },
+    Gift { guest: 1, show: FREE_SHOW, tickets: Tickets::Any(2) },
+    Gift { guest: 2, show: FREE_SHOW, tickets: Tickets::Any(4) },
+    Gift { guest: 1, show: SEATED_SHOW, tickets: Tickets::Seats(&["D-13", "D-14"]) },
+    Gift { guest: 2, show: SEATED_SHOW, tickets: Tickets::Seats(&["E-7", "E-8", "E-9", "E-10"]) },
+];
+
+/// Gives every guest their tickets.
+pub(super) async fn give_away(
+    store: &Store,
+    tenant: TenantId,
+    sheets: &Sheets,
+    guests: &[User],
+    now: Timestamp,
+) -> Result<()> {
+    let given = GIFTS.iter().map(|gift| async move {
+        let guest = guests.get(gift.guest).ok_or_else(|| Error::internal("a gift for nobody"))?;
+        give(store, tenant, sheet(sheets, gift.show)?, guest, &gift.tickets, now).await
+    });
+    try_join_all(given).await.map(drop)
+}
+
+async fn give(
+    store: &Store,
+    tenant: TenantId,
+    sheet: &EventSheet,
+    guest: &User,
+    tickets: &Tickets,
+    now: Timestamp,
+) -> Result<()> {
+    let code = (sheet.event.slug == SEATED_SHOW).then_some(INVITATION);
+    let promotion = match code {
+        Some(code) => store.promotion(tenant, code).await?,
+        None => None,
+    };
+    let request = request(sheet, tickets, code)?;
+    let offer = promotion.as_ref().map(|promotion| PromotionOffer {
+        promotion,
+        remaining: None,
+        buyer_remaining: None,
+    });
+    let stages: Vec<StageOffer<'_>> =
+        sheet.stages.iter().map(|stage| StageOffer { stage, remaining: None }).collect();
+    let quote = quote(
+        &QuoteInput {
+            id: QuoteId::generate(now),
+            event: &sheet.event,
+            areas: &sheet.areas,
+            stages: &stages,
+            promotion: offer,
+            request: &request,
+            buyer_email: Some(guest.email.as_str()),
+        },
+        now,
+    )?;
+    if quote.totals.total != 0 {
+        return Err(Error::internal("a gift that costs something"));
+    }
+    let id = OrderId::of_quote(quote.id, guest.id);
+    let until = now + SignedDuration::from_mins(sheet.event.hold_minutes.into());
+    let hold = HoldRequest {
+        quote: &quote,
+        sheet,
+        promotion: promotion.as_ref(),
+        user: guest.id,
+        token: Token::of(id),
+        until,
+    };
+    let holdings = store.hold(hold, now).await?;
+    let held = Order { holdings, ..order(id, quote, sheet, guest, until) };
+    store.create_order(&held, None).await?;
+    match store.settle_holdings(&held, sheet, now).await? {
+        Settled::Sold(holdings) => {
+            let status = OrderStatus::Paid;
+            let paid = Order { holdings, status, paid_at: Some(now), version: held.version + 1, ..held };
+            Ok(store.update_order(&paid, Some(Outbox::Tickets.text()?)).await?)
+        }
+        Settled::Gone(_) => Err(Error::internal("a gift that somebody else has")),
+    }
+}
+
+fn request(sheet: &EventSheet, tickets: &Tickets, code: Option<&str>) -> Result<QuoteRequest> {
+    let kind = match tickets {
+        Tickets::Any(_) => AreaKind::GeneralAdmission,
+        Tickets::Seats(_) => AreaKind::Seated,
+    };
+    let area = sheet.areas.iter().find(|area| area.kind == kind);
+    let area = area.ok_or_else(|| Error::internal("a gift for no area"))?;
+    let (quantity, seats) = match tickets {
+        Tickets::Any(quantity) => (Some(*quantity), Vec::new()),
+        Tickets::Seats(seats) => {
+            (None, seats.iter().map(|seat| seat.parse()).collect::<Result<_, _>>().map_err(Error::internal)?)
+        }
+    };
+    Ok(QuoteRequest {
+        event_id: sheet.event.id,
+        lines: vec![QuoteRequestLine { area_id: area.id, quantity, seats }],
+        currency: None,
+        promotion_code: code.map(str::to_owned),
+    })
+}
+
+/// The order that a quote becomes, without its holdings.
+fn order(id: OrderId, quote: Quote, sheet: &EventSheet, guest: &User, expires_at: Timestamp) -> Order {
+    let lines = quote.lines.into_iter().map(|line| OrderLine {
+        area: line.area_id,
+        quantity: line.quantity,
+        seats: line.seats,
+        stage: line.stage_id,
+        base: line.base,
+        stage_adjustment: line.stage_adjustment,
+        promotion: line.promotion,
+        fee: line.fee,
+        vat: line.vat,
+        total: line.total,
+    });
+    Order {
+        id,
+        user: guest.id,
+        tenant: quote.tenant_id,
+        event: quote.event_id,
+        status: OrderStatus::Held,
+        currency: quote.currency,
+        lines: lines.collect(),
+        total: quote.totals.total,
+        buyer: Person { email: guest.email.to_string(), name: guest.name.clone() },
+        language: sheet.event.language,
+        attendees: Vec::new(),
+        holdings: Vec::new(),
+        expires_at,
+        paid_at: None,
+        payments: Vec::new(),
+        tickets: BTreeMap::new(),
+        promotion_code: quote.promotion.filter(|promotion| promotion.applied).map(|promotion| promotion.code),
+        idempotency: None,
+        mailed_at: None,
+        version: 1,
+    }
+}

@@ -1,0 +1,324 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use argon2::{Argon2, PasswordVerifier};
+use boot::{Clock, Env};
+use domain::access::Role;
+use domain::error::Fields;
+use domain::event::{AreaKind, EventStatus};
+use domain::pricing::{PromotionOffer, Quote, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote};
+use domain::search::{Entry, Index};
+use domain::seat::SeatState;
+use domain::{EventId, QuoteId};
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use store::allotment::Pool;
+use store::{EventSheet, Show};
+use tokio::net::TcpListener;
+
+use super::program::{CODES, FREE_SHOW, INVITATION, PROGRAM, SEATED_SHOW};
+use super::*;
+use crate::services::{Chaos, Reading, Services, ServicesConfig};
+use crate::template::{Surroundings, Template};
+
+const HASH_SECRET: &str = "only for tests, only for tests, only for tests";
+
+/// A table in memory with nothing in it.
+struct House {
+    boot: Boot,
+    store: Store,
+    fingerprints: Fingerprints,
+    services: Services,
+}
+
+async fn house() -> House {
+    house_at("local").await
+}
+
+async fn house_at(stage: &str) -> House {
+    let template = include_str!("../../../../template.yaml");
+    let template = Template::parse(template).expect("the template");
+    let secrets = template.secrets().map(|id| (id.to_owned(), HASH_SECRET.to_owned())).collect();
+    let parameters = BTreeMap::from([
+        ("Stage", stage),
+        ("PublicUrl", "http://127.0.0.1"),
+        ("SenderAddress", "a@b.example"),
+    ]);
+    let parameters =
+        parameters.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let clock = Clock::movable();
+    let config = ServicesConfig { listener, data_dir: None, chaos: Chaos::default(), clock: clock.clone() };
+    let services = Services::start(config).await.expect("services");
+    let endpoint = services.endpoint().to_owned();
+    let stack =
+        template.stack(&Surroundings { parameters, secrets, endpoint: endpoint.clone() }).expect("the stack");
+    let table = stack.tables.into_iter().next().expect("a table");
+    services.create_table(table.create).await.expect("created");
+    let env = [
+        ("STAGE", stage),
+        ("TABLE_NAME", &table.name),
+        ("HASH_SECRET", HASH_SECRET),
+        ("AWS_ENDPOINT_URL", &endpoint),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "seed"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+    ];
+    let env: Env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let boot = Boot::new(env, clock).expect("a configuration");
+    let store = Store::new(&boot).expect("a store");
+    let fingerprints = Fingerprints::from_env(&boot.env).expect("a secret");
+    House { boot, store, fingerprints, services }
+}
+
+impl House {
+    fn now(&self) -> Timestamp {
+        self.boot.clock.now()
+    }
+
+    async fn shows(&self) -> Vec<Show> {
+        self.store.shows(self.now(), 100).await.expect("the list")
+    }
+
+    async fn sheet(&self, slug: &str) -> EventSheet {
+        let id: EventId = self.store.event_by_slug(slug).await.expect("read").expect(slug);
+        self.store.event_sheet(id).await.expect("read").expect(slug)
+    }
+
+    /// What tickets of the first area of the kind cost.
+    async fn quote(&self, slug: &str, kind: AreaKind, seats: &[&str], code: Option<&str>) -> Quote {
+        let sheet = self.sheet(slug).await;
+        let area = sheet.areas.iter().find(|area| area.kind == kind).expect("an area");
+        let seats: Vec<_> = seats.iter().map(|seat| seat.parse().expect("a seat")).collect();
+        let quantity = seats.is_empty().then_some(2);
+        let promotion = match code {
+            Some(code) => self.store.promotion(TENANT, code).await.expect("read"),
+            None => None,
+        };
+        let stages: Vec<_> = sheet.stages.iter().map(|stage| StageOffer { stage, remaining: None }).collect();
+        let request = QuoteRequest {
+            event_id: sheet.event.id,
+            lines: vec![QuoteRequestLine { area_id: area.id, quantity, seats }],
+            currency: None,
+            promotion_code: code.map(str::to_owned),
+        };
+        let input = QuoteInput {
+            id: QuoteId::generate(self.now()),
+            event: &sheet.event,
+            areas: &sheet.areas,
+            stages: &stages,
+            promotion: promotion.as_ref().map(|promotion| PromotionOffer {
+                promotion,
+                remaining: None,
+                buyer_remaining: None,
+            }),
+            request: &request,
+            buyer_email: None,
+        };
+        quote(&input, self.now()).expect("a quote")
+    }
+}
+
+/// One planting is enough to look at from all sides.
+#[tokio::test]
+async fn the_demo_is_complete() {
+    let house = house().await;
+    plant(&house.boot).await.expect("planted");
+    a_dozen_shows_are_listed_and_found(&house).await;
+    prices_come_from_stages_and_codes(&house).await;
+    the_house_is_drawn_with_what_is_sold_and_blocked(&house).await;
+    everybody_can_sign_in_as_what_they_are(&house).await;
+    house.services.stop().await;
+}
+
+async fn a_dozen_shows_are_listed_and_found(house: &House) {
+    let shows = house.shows().await;
+    assert_eq!(shows.len(), PROGRAM.len() - 1, "the draft is not listed");
+    let currencies: BTreeSet<&str> = shows.iter().map(|show| show.currency.code()).collect();
+    assert_eq!(currencies, BTreeSet::from(["ARS", "CLP", "COP"]));
+    let index = Index::new(shows.iter().map(|show| Entry {
+        id: show.slug.as_str(),
+        title: &show.name,
+        artist: &show.artist,
+        venue: &show.venue,
+        city: &show.city,
+    }));
+    for (query, first) in
+        [("los farols", "los-faroles"), ("marea baja", "marea-baja-quinteto"), ("chicharra", SEATED_SHOW)]
+    {
+        assert_eq!(index.search(query, 5).first().map(|(slug, _)| *slug), Some(first), "{query}");
+    }
+    let draft = house.sheet("ensayo-abierto-los-faroles").await.event;
+    assert_eq!((draft.status, draft.unlisted), (EventStatus::Draft, true));
+}
+
+/// Whatever the day on which somebody starts the demo.
+#[test]
+fn shows_begin_in_the_evening_of_the_days_to_come() {
+    let first: Timestamp = "2026-11-21T23:59:00Z".parse().expect("a time");
+    for day in 0..366 {
+        let now = first + hours(24 * day);
+        let mut soonest = Timestamp::MAX;
+        for act in &PROGRAM {
+            let event = act.draft(TENANT, now).expect("a draft");
+            let local = event.starts_at.to_zoned(TimeZone::get(act.venue.time_zone).expect("a time zone"));
+            assert_eq!((local.weekday(), (local.hour(), local.minute())), (act.when.weekday, act.when.at));
+            assert!((16..=22).contains(&local.hour()), "{}: {local}", act.slug);
+            assert!(
+                event.starts_at > now && event.starts_at < now + hours(24 * 100),
+                "{}: {local}",
+                act.slug
+            );
+            assert_eq!(event.doors_at, Some(event.starts_at - hours(1)));
+            let ends = act.stages(&event, now).into_iter().filter_map(|stage| stage.end_time);
+            assert!(ends.into_iter().all(|end| end > now), "{}: a stage is over before it began", act.slug);
+            soonest = soonest.min(event.starts_at);
+        }
+        assert!(soonest < now + hours(24 * 8), "no show is soon after {now}");
+    }
+}
+
+fn hours(hours: i64) -> SignedDuration {
+    SignedDuration::from_hours(hours)
+}
+
+async fn prices_come_from_stages_and_codes(house: &House) {
+    let seated = house.quote(SEATED_SHOW, AreaKind::Seated, &["B-1", "B-2"], Some("NIEBLA50")).await;
+    let line = &seated.lines[0];
+    assert_eq!((line.base, line.stage_adjustment, line.promotion), (9_600_000, -1_440_000, -2_040_000));
+    let early = house.quote("los-faroles", AreaKind::GeneralAdmission, &[], Some("FAROL10")).await;
+    let totals = early.totals;
+    assert_eq!(
+        (early.currency.code(), totals.base, totals.stage_adjustment),
+        ("COP", 24_000_000, -4_800_000)
+    );
+    assert_eq!((totals.promotion, early.vat_included), (-1_920_000, true));
+    let fixed = house.quote("campamento-estelar", AreaKind::GeneralAdmission, &[], Some("VAMOSJUNTOS")).await;
+    assert_eq!((fixed.totals.base, fixed.totals.promotion), (18_000, -5_000));
+    let free = house.quote(FREE_SHOW, AreaKind::GeneralAdmission, &[], None).await;
+    assert_eq!(free.totals.total, 0);
+}
+
+async fn the_house_is_drawn_with_what_is_sold_and_blocked(house: &House) {
+    let now = house.now();
+    let sheet = house.sheet(SEATED_SHOW).await;
+    let mut states: HashMap<(String, SeatState), usize> = HashMap::new();
+    for area in &sheet.areas {
+        let rows = u16::try_from(area.rows.len()).expect("few");
+        let rows = house.store.rows_state(sheet.event.id, area.id, rows, now).await.expect("read");
+        for state in rows.iter().flat_map(|row| &row.seats) {
+            *states.entry((area.area_name.clone(), *state)).or_default() += 1;
+        }
+    }
+    let count = |area: &str, state| states.get(&(area.to_owned(), state)).copied().unwrap_or(0);
+    assert_eq!((count("Platea", SeatState::Sold), count("Platea", SeatState::Blocked)), (6, 8));
+    assert_eq!(count("Palcos", SeatState::Blocked), 6);
+    assert_eq!(states.values().sum::<usize>(), 596);
+    let invitations = Pool::promotion(TENANT, INVITATION, 10);
+    assert_eq!(house.store.pool_state(&invitations, now).await.expect("read").sold, 2);
+    let fair = house.sheet(FREE_SHOW).await;
+    let area = &fair.areas[0];
+    let pool = Pool::area(fair.event.id, area.id, area.blocks);
+    assert_eq!(house.store.pool_state(&pool, now).await.expect("read").sold, 9);
+}
+
+async fn everybody_can_sign_in_as_what_they_are(house: &House) {
+    let logins = people::LOGINS;
+    for login in logins.people {
+        let email = login.email.parse().expect("an address");
+        let user =
+            house.store.user_by_email(&house.fingerprints, &email).await.expect("read").expect(login.email);
+        let hash = user.password_hash.clone().expect("a password");
+        Argon2::default().verify_password(logins.password.as_bytes(), hash.0.as_str()).expect("the password");
+        let standing = user.standing(None, None).expect("a standing");
+        assert_eq!(standing.role, login.role);
+        assert_eq!(standing.tenant, (login.role != Role::User).then_some(TENANT));
+    }
+    assert_eq!(house.store.staff(TENANT, None, 10).await.expect("read").items.len(), 3);
+    insta::assert_snapshot!(logins, @r"
+    Logins, all with the password taquilla-demo:
+      ana@example.com        buys tickets
+      organiza@example.com   organises the shows
+      puerta@example.com     scans tickets at the door
+      coordina@example.com   watches sales and discounts
+    ");
+}
+
+#[tokio::test]
+async fn planting_is_short_and_done_once() {
+    let house = house().await;
+    let calls = |before: &Reading| house.services.meter().snapshot().since(before).total();
+    let empty = house.services.meter().snapshot();
+    plant(&house.boot).await.expect("planted");
+    // About two milliseconds each in a debug build, of the two seconds that a start may take.
+    assert!(calls(&empty).calls <= 300, "{:?}", calls(&empty));
+    let planted = house.services.meter().snapshot();
+    plant(&house.boot).await.expect("is there");
+    assert_eq!((calls(&planted).calls, calls(&planted).write_units), (1, 0.0), "it only looked");
+    house.services.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_in_the_way_is_named() {
+    let house = house().await;
+    let mut event = PROGRAM[3].draft(TENANT, house.now()).expect("a draft");
+    event.tenant_id = TenantId::generate(house.now());
+    house.store.create_event(&event).await.expect("created");
+    let error = plant(&house.boot).await.expect_err("refused").to_string();
+    assert!(error.contains("los-faroles") && error.contains("--fresh"), "{error}");
+    house.services.stop().await;
+}
+
+#[tokio::test]
+async fn only_a_local_box_office_is_seeded() {
+    let house = house_at("staging").await;
+    assert!(matches!(plant(&house.boot).await, Err(SeedError::NotLocal)));
+    assert!(house.shows().await.is_empty());
+    house.services.stop().await;
+}
+
+/// Everything in the program is what the API would have taken.
+#[test]
+fn the_program_is_valid() {
+    let now = Clock::system().now();
+    let (mut slugs, mut sheets) = (BTreeSet::new(), planting::Sheets::new());
+    for act in &PROGRAM {
+        let event = act.draft(TENANT, now).expect("a draft");
+        let is_slug = |text: &str| {
+            text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        };
+        assert!(is_slug(act.slug) && slugs.insert(act.slug), "{}", act.slug);
+        let zone = TimeZone::get(act.venue.time_zone).expect("a time zone");
+        assert_eq!(zone.iana_name(), Some(act.venue.time_zone));
+        let mut fields = Fields::new();
+        fields
+            .text("/name", &event.name, 1, 150)
+            .text("/artist", &event.artist, 1, 150)
+            .text("/description", &event.description, 1, 10_000)
+            .text("/venue", &event.venue, 1, 150)
+            .text("/address", &event.address, 1, 200)
+            .text("/city", &event.city, 1, 100);
+        event.fees.check("/fees", &mut fields);
+        event.vat.check("/vat", &mut fields);
+        let stages = act.stages(&event, now);
+        for stage in &stages {
+            stage.check(&mut fields);
+        }
+        let areas = act.areas(&event, now);
+        for area in &areas {
+            fields.text("/area_name", &area.area_name, 1, 100);
+            fields.check(
+                area.rows.iter().all(|row| row.len() <= u32::from(store::allotment::BLOCK_SEATS)),
+                "/rows",
+                "",
+            );
+            fields.check((1..=50).contains(&area.unit_capacity) && area.capacity > 0, "/area", "");
+        }
+        fields.finish().unwrap_or_else(|error| panic!("{}: {:?}", act.slug, error.field_errors()));
+        sheets.insert(act.slug, EventSheet { event, areas, stages });
+    }
+    for code in &CODES {
+        let mut fields = Fields::new();
+        planting::promotion(code, TENANT, &sheets, now).expect("a promotion").check(&mut fields);
+        fields.finish().unwrap_or_else(|error| panic!("{}: {:?}", code.code, error.field_errors()));
+    }
+}
