@@ -178,12 +178,12 @@ struct EventChanges {
 struct ListQuery {
     /// By their start: the latest first, or the earliest first.
     #[serde(default)]
-    order: Order,
+    order: EventOrder,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Order {
+enum EventOrder {
     #[default]
     LatestFirst,
     EarliestFirst,
@@ -195,7 +195,7 @@ async fn list(
     Query(query): Query<ListQuery>,
     paging: Paging,
 ) -> Answer<Json<Page<Event>>> {
-    let latest_first = query.order == Order::LatestFirst;
+    let latest_first = query.order == EventOrder::LatestFirst;
     let events = state.store.events(viewer.tenant, paging.after.as_deref(), paging.limit, latest_first).await;
     let events = events.map_err(Error::from)?;
     Ok(Json(Page::new(events.items, events.last)))

@@ -37,7 +37,7 @@ pub(crate) struct OrderView {
     /// The tries to pay.
     payments: Vec<PaymentView>,
     /// The tickets, once it is paid.
-    tickets: Vec<TicketView>,
+    tickets: Vec<OrderTicket>,
     /// When it was made.
     created_at: Timestamp,
     /// When an unpaid hold ends.
@@ -100,7 +100,7 @@ struct PaymentView {
 
 /// One ticket; its code is at `/api/v1/qr/{id}`.
 #[derive(Debug, Serialize, JsonSchema)]
-struct TicketView {
+struct OrderTicket {
     /// The ticket's id.
     id: TicketId,
     /// The area.
@@ -141,7 +141,7 @@ impl OrderView {
             refund_due: payment.refund_due,
             created_at: payment.created_at,
         });
-        let tickets = order.tickets().map(|ticket| TicketView {
+        let tickets = order.tickets().map(|ticket| OrderTicket {
             id: ticket.id,
             area_id: ticket.area,
             seat: ticket.seat.cloned(),

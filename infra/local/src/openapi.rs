@@ -2,12 +2,13 @@
 //! checked in for the function `site` to serve, because no function knows the
 //! others; a test compares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 
 use aide::axum::ApiRouter;
 use aide::openapi::{License, OpenApi, Server, Tag};
 use boot::{Boot, BootError, Clock, Env};
+use serde_json::Value;
 
 use crate::cloud::{credentials, parameters};
 use crate::functions::routers;
@@ -67,11 +68,42 @@ pub fn document() -> OpenApi {
         if let Some(paths) = &mut api.paths {
             paths.paths.sort_unstable_keys();
         }
+        let used = used_schemas(&api);
         if let Some(components) = &mut api.components {
+            components.schemas.retain(|name, _| used.contains(name));
             components.schemas.sort_unstable_keys();
         }
         api
     })
+}
+
+/// The names of the schemas that operations refer to, be it through others. What
+/// describes only a path or a query has become parameters and is not among them.
+fn used_schemas(api: &OpenApi) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    let mut wanted = vec![serde_json::to_value(&api.paths).unwrap_or_default()];
+    if let Some(components) = &api.components {
+        wanted.push(serde_json::to_value(&components.responses).unwrap_or_default());
+    }
+    while let Some(part) = wanted.pop() {
+        match part {
+            Value::Array(parts) => wanted.extend(parts),
+            Value::Object(mut parts) => {
+                let reference = parts.remove("$ref");
+                wanted.extend(parts.into_iter().map(|(_, part)| part));
+                let name = reference.as_ref().and_then(Value::as_str);
+                let Some(name) = name.and_then(|name| name.strip_prefix("#/components/schemas/")) else {
+                    continue;
+                };
+                let schema = api.components.as_ref().and_then(|components| components.schemas.get(name));
+                if let (Some(schema), true) = (schema, used.insert(name.to_owned())) {
+                    wanted.push(serde_json::to_value(schema).unwrap_or_default());
+                }
+            }
+            _ => {}
+        }
+    }
+    used
 }
 
 /// The descriptions of the single functions that answer requests, by name.
@@ -125,8 +157,6 @@ fn house_routers() -> Result<BTreeMap<&'static str, ApiRouter>, BootError> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
