@@ -120,7 +120,7 @@ async fn an_offer_ends_by_cancelling_by_time_and_by_the_event() {
         .await;
 
     app.clock.advance(std::time::Duration::from_secs(6 * 24 * 3600));
-    let ana = app.sign_in(&ana.email, None).await;
+    let (ana, eva) = (app.sign_in(&ana.email, None).await, app.sign_in(&eva.email, None).await);
     let body = json!({"ticket_id": ticket, "to_email": eva.email});
     app.post("/api/v1/transfers/initiate")
         .token(&ana.token)

@@ -1,0 +1,214 @@
+use domain::event::Language;
+use domain::order::{OrderLine, OrderStatus, Person};
+use domain::{AreaId, Currency, OrderId, QuoteId, TenantId};
+
+use super::*;
+use crate::testing::{at_once, store};
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_795_000_000 + second).expect("in range")
+}
+
+/// A paid order of two tickets.
+pub(crate) fn paid_order() -> Order {
+    let line = OrderLine {
+        area: AreaId::generate(at(0)),
+        quantity: 2,
+        seats: Vec::new(),
+        stage: None,
+        base: 2000,
+        stage_adjustment: 0,
+        promotion: 0,
+        fee: 0,
+        vat: 0,
+        total: 2000,
+    };
+    let user = UserId::generate(at(0));
+    Order {
+        id: OrderId::of_quote(QuoteId::generate(at(0)), user),
+        user,
+        tenant: TenantId::generate(at(0)),
+        event: EventId::generate(at(0)),
+        status: OrderStatus::Paid,
+        currency: Currency::CLP,
+        lines: vec![line],
+        total: 2000,
+        buyer: Person { email: "ana@example.com".to_owned(), name: "Ana".to_owned() },
+        language: Language::Es,
+        attendees: Vec::new(),
+        holdings: Vec::new(),
+        expires_at: at(600),
+        paid_at: Some(at(0)),
+        payments: Vec::new(),
+        tickets: BTreeMap::new(),
+        promotion_code: None,
+        idempotency: None,
+        mailed_at: None,
+        version: 1,
+    }
+}
+
+pub(crate) fn scan(nonce: &str, second: i64) -> Scan {
+    Scan { nonce: nonce.to_owned(), by: UserId::generate(at(0)), device: None, at: at(second) }
+}
+
+fn ticket() -> (EventId, TicketId) {
+    (EventId::generate(at(0)), OrderId::generate(at(0)).ticket(0))
+}
+
+#[tokio::test]
+async fn a_ticket_admits_once_and_a_repeated_scan_gets_its_answer_again() {
+    let store = store().await;
+    let (event, ticket) = ticket();
+    let device = DeviceId::generate(at(0));
+    let first = Scan { device: Some(device), ..scan("a", 1) };
+    let redeem = |serial, scan| {
+        let store = &store;
+        async move { store.redeem(event, ticket, serial, &scan).await.expect("answers") }
+    };
+    assert_eq!(redeem(1, scan("x", 0)).await, Redemption::Refused(Closed::Superseded), "no such code yet");
+    assert_eq!(redeem(0, first.clone()).await, Redemption::Admitted(at(1)));
+    assert_eq!(redeem(0, Scan { at: at(2), ..first.clone() }).await, Redemption::Admitted(at(1)));
+    assert_eq!(redeem(0, scan("b", 3)).await, Redemption::Refused(Closed::Used(first)));
+    assert!(matches!(store.gate(event, ticket, 0).await, Ok(Some(Closed::Used(_)))));
+}
+
+#[tokio::test]
+async fn an_old_code_is_refused_and_the_new_one_admits() {
+    let store = store().await;
+    let (event, ticket) = ticket();
+    assert_eq!(store.gate(event, ticket, 0).await.expect("answers"), None);
+    for serial in 0..2 {
+        let rotate = vec![store.rotate_part(event, ticket, serial).expect("complete")];
+        store.transact(rotate).await.expect("rotated");
+    }
+    for old in [0, 1, 3] {
+        let refused = store.redeem(event, ticket, old, &scan("a", 0)).await.expect("answers");
+        assert_eq!(refused, Redemption::Refused(Closed::Superseded));
+    }
+    let rotate = vec![store.rotate_part(event, ticket, 1).expect("complete")];
+    assert!(matches!(store.transact(rotate).await, Err(Failure::Refused(Some(_)))), "not twice");
+    assert_eq!(
+        store.redeem(event, ticket, 2, &scan("a", 5)).await.expect("answers"),
+        Redemption::Admitted(at(5))
+    );
+    let rotate = vec![store.rotate_part(event, ticket, 2).expect("complete")];
+    assert!(matches!(store.transact(rotate).await, Err(Failure::Refused(Some(_)))), "not when used");
+}
+
+#[tokio::test]
+async fn of_many_scans_at_once_exactly_one_admits() {
+    let store = store().await;
+    let (event, ticket) = ticket();
+    let results = at_once(64, |index| {
+        let (store, scan) =
+            (store.clone(), scan(&format!("nonce-{index}"), i64::try_from(index).expect("few")));
+        async move { store.redeem(event, ticket, 0, &scan).await.expect("answers") }
+    })
+    .await;
+    let admitted: Vec<_> = results
+        .iter()
+        .filter_map(|result| match result {
+            Redemption::Admitted(at) => Some(*at),
+            Redemption::Refused(_) => None,
+        })
+        .collect();
+    assert_eq!(admitted.len(), 1);
+    for result in &results {
+        if let Redemption::Refused(closed) = result {
+            assert!(matches!(closed, Closed::Used(first) if first.at == admitted[0]), "{closed:?}");
+        }
+    }
+}
+
+/// What [`Store::redeem`] would be without its condition: look, then write.
+async fn redeem_unguarded(store: &Store, event: EventId, ticket: TicketId, scan: &Scan) -> bool {
+    if store.gate(event, ticket, 0).await.expect("answers").is_some() {
+        return false;
+    }
+    let write = store
+        .client
+        .update_item()
+        .table_name(&*store.table)
+        .set_key(Some(keys::gate(event, ticket).attributes()))
+        .update_expression("SET u = :at, n = :nonce, b = :by")
+        .expression_attribute_values(":at", number(scan.at.as_millisecond()))
+        .expression_attribute_values(":nonce", string(&scan.nonce))
+        .expression_attribute_values(":by", string(scan.by.to_string()));
+    write.send().await.expect("written");
+    true
+}
+
+#[tokio::test]
+async fn without_the_condition_the_same_race_admits_several() {
+    let store = store().await;
+    let (event, ticket) = ticket();
+    let admitted = at_once(64, |index| {
+        let (store, scan) = (store.clone(), scan(&format!("nonce-{index}"), 0));
+        async move { redeem_unguarded(&store, event, ticket, &scan).await }
+    })
+    .await;
+    assert!(admitted.iter().filter(|admitted| **admitted).count() > 1, "the race test proves nothing");
+}
+
+#[tokio::test]
+async fn tickets_are_refunded_together_and_never_after_use() {
+    let store = store().await;
+    let order = paid_order();
+    let [one, two] = [order.id.ticket(0), order.id.ticket(1)];
+    store.create_order(&order, None).await.expect("created");
+    let after = Order { version: 2, status: OrderStatus::Refunded, ..order.clone() };
+
+    store.redeem(order.event, two, 0, &scan("a", 5)).await.expect("answers");
+    let refused = store.revoke_tickets(&after, &[one, two], None, at(6)).await.expect_err("one is used");
+    assert_eq!(Error::from(refused).code(), "ticket_used");
+    assert_eq!(store.gate(order.event, one, 0).await.expect("answers"), None, "nothing changed");
+    assert_eq!(store.order(order.user, order.id).await.expect("read"), Some(order.clone()));
+
+    let stale = Order { version: 3, ..after.clone() };
+    let refused = store.revoke_tickets(&stale, &[one], None, at(7)).await.expect_err("another version");
+    assert_eq!(Error::from(refused).code(), "changed_meanwhile");
+    for _ in 0..2 {
+        store.revoke_tickets(&after, &[one], None, at(8)).await.expect("revoked, also when repeated");
+    }
+    assert_eq!(
+        store.redeem(order.event, one, 0, &scan("b", 9)).await.expect("answers"),
+        Redemption::Refused(Closed::Revoked(at(8)))
+    );
+}
+
+#[tokio::test]
+async fn the_summary_and_the_list_have_every_gate() {
+    let store = store().await;
+    let event = EventId::generate(at(0));
+    let mut tickets = Vec::new();
+    for index in 0..40 {
+        let ticket = OrderId::generate(at(index)).ticket(0);
+        store.redeem(event, ticket, 0, &scan("a", index * 30)).await.expect("answers");
+        tickets.push(ticket);
+    }
+    let rotated = OrderId::generate(at(0)).ticket(1);
+    let rotate = vec![store.rotate_part(event, rotated, 0).expect("complete")];
+    store.transact(rotate).await.expect("rotated");
+
+    let summary = store.gate_summary(event).await.expect("answers");
+    assert_eq!((summary.admitted, summary.revoked, summary.reissued), (40, 0, 1));
+    assert_eq!(summary.last_at, Some(at(39 * 30)));
+    assert_eq!(summary.by_minute.len(), 21, "two scans a minute, from the middle of one");
+    assert_eq!(summary.by_minute.values().sum::<u32>(), 40);
+
+    let (mut listed, mut cursor) = (Vec::new(), Some(GateCursor::START));
+    while let Some(from) = cursor {
+        assert_eq!(from.to_string().parse(), Ok(from));
+        let (gates, next) = store.gates(event, from).await.expect("answers");
+        listed.extend(gates.into_iter().map(|gate| gate.ticket));
+        cursor = next;
+    }
+    tickets.push(rotated);
+    tickets.sort();
+    listed.sort();
+    assert_eq!(listed, tickets);
+    for bad in ["", "16", "-1", "0.", "0.x", "a"] {
+        assert!(bad.parse::<GateCursor>().is_err(), "{bad}");
+    }
+}
