@@ -96,7 +96,7 @@ async fn a_payment_whose_notification_is_lost_is_asked_about() {
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 2, 5_000_000).await;
     let ana = app.somebody("ana").await;
-    app.cloud.sandbox().set_faults(Faults { drop_webhooks: 100, ..Faults::default() });
+    app.cloud.sandbox().set_faults(Faults { drop_webhooks: 100, ..Faults::default() }).expect("possible faults");
     let purchase = app.start_buying(&ana.token, &show.id, places(&show, 1)).await;
     app.idle().await;
     app.cloud.sandbox().approve(&payment(&purchase)).expect("approved");
@@ -114,8 +114,8 @@ async fn notifications_may_come_twice_forged_and_out_of_order() {
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 20, 5_000_000).await;
     let ana = app.somebody("ana").await;
-    let faults = Faults { duplicate_webhooks: 100, forged_webhooks: 30, reorder_ms: 30, ..Faults::default() };
-    app.cloud.sandbox().set_faults(faults);
+    let faults = Faults { duplicate_webhooks: 3, forged_webhooks: 30, reorder_ms: 30, ..Faults::default() };
+    app.cloud.sandbox().set_faults(faults).expect("possible faults");
     let mut bought = Vec::new();
     for _ in 0..5 {
         bought.push(app.buy(&ana.token, &show.id, places(&show, 2)).await);

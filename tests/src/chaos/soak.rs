@@ -1,0 +1,281 @@
+//! Many orders in bad weather.
+//!
+//! `TAQUILLA_CHAOS_ORDERS` sets how many; the seed is printed, and sets both the
+//! weather and what the buyers do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use fastrand::Rng;
+use local::gateway::{Action, Faults, Method, Payment, Status};
+use local::services::{Chaos, Weather};
+use serde_json::{Value, json};
+use testkit::{Answer, Organizer, Request, Show, Somebody, TestApp};
+
+const SEED: u64 = 20_261_121;
+const BUYERS: usize = 24;
+/// Tries of one request before its buyer gives up on it.
+const TRIES: usize = 12;
+
+/// How many orders are tried, and places to sell: too few for everybody.
+struct Size {
+    orders: usize,
+    admissions: u32,
+    rows: u8,
+}
+
+fn size() -> Size {
+    let orders = boot::Env::process().parsed("TAQUILLA_CHAOS_ORDERS").expect("a number").unwrap_or(400);
+    let admissions = u32::try_from(orders / 2).expect("a reasonable number");
+    let rows = u8::try_from((orders / 80).clamp(2, 26)).expect("at most 26");
+    Size { orders, admissions, rows }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_payment_has_its_tickets_or_its_refund() {
+    let size = size();
+    println!("seed {SEED}, {} orders", size.orders);
+    let app = Arc::new(TestApp::start_with(Chaos::seeded(SEED)).await);
+    let organizer = app.organizer("organiza").await;
+    let shows = [
+        app.show(&organizer, "Los Faroles", size.admissions, 1_500_000).await,
+        app.seated_show(&organizer, "Marea Baja", size.rows, 40, 2_000_000).await,
+    ];
+    let mut crowd = Vec::with_capacity(BUYERS);
+    for index in 0..BUYERS {
+        crowd.push(app.somebody(&format!("comprador{index}")).await);
+    }
+    app.idle().await;
+
+    app.chaos.set(Weather::stormy());
+    app.cloud.sandbox().set_faults(faults()).expect("possible faults");
+    let next = Arc::new(AtomicUsize::new(0));
+    let buyers = crowd.iter().cloned().enumerate().map(|(index, person)| {
+        let (app, shows, next) = (app.clone(), shows.clone(), next.clone());
+        let mut buyer = Buyer { app, person, rng: Rng::with_seed(SEED + index as u64), shows, rows: size.rows };
+        tokio::spawn(async move {
+            while next.fetch_add(1, Ordering::Relaxed) < size.orders {
+                buyer.try_an_order().await;
+            }
+        })
+    });
+    for buyer in buyers.collect::<Vec<_>>() {
+        buyer.await.expect("no panic");
+    }
+
+    // The storm passes; late payers pay, and time does what nobody did.
+    app.chaos.set(Weather::default());
+    app.cloud.sandbox().set_faults(Faults::default()).expect("possible faults");
+    app.clock.advance(Duration::from_secs(12 * 60));
+    let late: Vec<Payment> = payments(&app).into_iter().filter(|p| p.status == Status::Pending).collect();
+    for (index, payment) in late.iter().enumerate() {
+        let action = if index % 2 == 0 { Action::Approve(Method::Card) } else { Action::Expire };
+        app.cloud.sandbox().act(&payment.id, action).expect("possible");
+    }
+    settle_down(&app).await;
+    balance(&app, &organizer, &shows, &crowd).await;
+    Arc::into_inner(app).expect("nobody else").close().await;
+}
+
+fn faults() -> Faults {
+    Faults {
+        create_500: 3,
+        refund_500: 5,
+        drop_webhooks: 15,
+        duplicate_webhooks: 1,
+        forged_webhooks: 10,
+        reorder_ms: 50,
+        seed: SEED,
+        ..Faults::default()
+    }
+}
+
+fn payments(app: &TestApp) -> Vec<Payment> {
+    app.cloud.sandbox().payments().expect("the gateway's ledger")
+}
+
+/// Lets every message arrive, those too that come again minutes later.
+async fn settle_down(app: &TestApp) {
+    for _ in 0..8 {
+        app.idle().await;
+        app.clock.advance(Duration::from_secs(16 * 60));
+    }
+    for _ in 0..3 {
+        app.cloud.run_schedule_now("JanitorFunction.Reconcile").await.expect("the janitor works");
+        app.idle().await;
+    }
+}
+
+/// Somebody with a bad connection, who tries again what did not answer.
+struct Buyer {
+    app: Arc<TestApp>,
+    person: Somebody,
+    rng: Rng,
+    shows: [Show; 2],
+    rows: u8,
+}
+
+impl Buyer {
+    async fn try_an_order(&mut self) {
+        let quantity = self.rng.u8(1..=4);
+        let seated = self.rng.bool();
+        let show = self.shows[usize::from(seated)].clone();
+        let line = if seated { self.seats(&show, quantity) } else { json!({"area_id": show.area, "quantity": quantity}) };
+        let body = json!({"event_id": show.id, "lines": [line]});
+        let quote = self.send(|app| app.post("/api/v1/public/quotes").json(body.clone())).await;
+        let Some(quote) = success(quote) else { return };
+
+        let (token, key) = (self.person.token.clone(), format!("r{}", self.rng.u64(..)));
+        let body = json!({"quote": quote["quote"]});
+        let held = self
+            .send(|app| app.post("/api/v1/reservations").token(&token).idempotent(&key).json(body.clone()))
+            .await;
+        let Some(held) = success(held) else { return };
+        match self.rng.u8(0..10) {
+            0 => return, // Walks away.
+            1 => {
+                let path = format!("/api/v1/reservations/{}", held["id"].as_str().expect("an id"));
+                self.send(|app| app.delete(&path).token(&token)).await;
+                return;
+            }
+            _ => {}
+        }
+        self.pay(&held).await;
+    }
+
+    /// Pays as buyers do: mostly at once, sometimes after a decline, sometimes
+    /// never, sometimes after cancelling.
+    async fn pay(&mut self, held: &Value) {
+        let token = self.person.token.clone();
+        for _ in 0..2 {
+            let body = json!({"reservation_id": held["id"]});
+            let purchase = self.send(|app| app.post("/api/v1/purchases").token(&token).json(body.clone())).await;
+            let Some(purchase) = success(purchase) else { return };
+            let id = purchase["payments"].as_array().and_then(|all| all.last());
+            let Some(id) = id.and_then(|payment| payment["payment_gateway_transaction_id"].as_str()) else { return };
+            let sandbox = self.app.cloud.sandbox();
+            match self.rng.u8(0..20) {
+                0..=2 => {
+                    let _ = sandbox.act(id, Action::Decline);
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                3 => return, // Left open: may be paid after the storm.
+                4 => {
+                    let path = format!("/api/v1/reservations/{}", held["id"].as_str().expect("an id"));
+                    self.send(|app| app.delete(&path).token(&token)).await;
+                    let _ = self.app.cloud.sandbox().act(id, Action::Approve(Method::Card));
+                    return;
+                }
+                _ => {
+                    let _ = sandbox.act(id, Action::Approve(Method::Card));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn seats(&mut self, show: &Show, quantity: u8) -> Value {
+        let row = char::from(b'A' + self.rng.u8(0..self.rows));
+        let first = self.rng.u16(1..=41 - u16::from(quantity));
+        let seats: Vec<String> = (first..first + u16::from(quantity)).map(|seat| format!("{row}-{seat}")).collect();
+        json!({"area_id": show.area, "seats": seats})
+    }
+
+    /// Sends a request again while the box office says that it is busy.
+    async fn send(&mut self, request: impl Fn(&TestApp) -> Request) -> Answer {
+        let mut answer = request(&self.app).send().await;
+        for _ in 0..TRIES {
+            let changed = answer.status == 409 && answer.json()["code"] == "changed_meanwhile";
+            if answer.status != 503 && !changed {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(self.rng.u64(20..120))).await;
+            answer = request(&self.app).send().await;
+        }
+        assert_ne!(answer.status, 500, "{}", answer.text());
+        answer
+    }
+}
+
+fn success(answer: Answer) -> Option<Value> {
+    (answer.status < 300).then(|| answer.json())
+}
+
+/// Every order of everybody, read as they read them.
+async fn orders(app: &TestApp, crowd: &[Somebody]) -> Vec<Value> {
+    let mut orders = Vec::new();
+    for person in crowd {
+        let token = app.sign_in(&person.email, None).await.token;
+        let mut path = "/api/v1/purchases?limit=100".to_owned();
+        loop {
+            let page = app.get(&path).token(&token).ok().await;
+            orders.extend(page["items"].as_array().expect("items").iter().cloned());
+            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            path = format!("/api/v1/purchases?limit=100&cursor={cursor}");
+        }
+    }
+    orders
+}
+
+/// The books of the box office against the books of the gateway.
+async fn balance(app: &TestApp, organizer: &Organizer, shows: &[Show; 2], crowd: &[Somebody]) {
+    let orders = orders(app, crowd).await;
+    let ledger: BTreeMap<String, Payment> = payments(app).into_iter().map(|p| (p.id.clone(), p)).collect();
+    let mut seats = BTreeSet::new();
+    let (mut sold, mut paid_orders, mut refunded_orders) = ([0_u64; 2], 0, 0);
+    let mut seen = BTreeSet::new();
+    for order in &orders {
+        let mut kept = 0;
+        for payment in order["payments"].as_array().expect("payments") {
+            let id = payment["payment_gateway_transaction_id"].as_str().expect("an id");
+            assert!(seen.insert(id.to_owned()), "{id} pays two orders");
+            let theirs = &ledger[id];
+            let refunded: i64 = theirs.refunds.iter().map(|refund| refund.amount).sum();
+            assert_eq!(payment["refunded"], refunded, "{id}: our refunds and the gateway's");
+            assert_eq!(payment["refund_due"], 0, "{id}: {order}");
+            if matches!(theirs.status, Status::Approved | Status::Refunded) {
+                kept += theirs.amount - refunded;
+            }
+        }
+        let owed = if order["status"] == "paid" { order["total"].as_i64().expect("an amount") } else { 0 };
+        assert_eq!(kept, owed, "the gateway has another amount than the order: {order}");
+        match order["status"].as_str().expect("a status") {
+            "paid" => {
+                paid_orders += 1;
+                assert!(order["mailed_at"].is_string(), "{order}");
+                let show = usize::from(order["event_id"] == shows[1].id);
+                for line in order["lines"].as_array().expect("lines") {
+                    sold[show] += line["quantity"].as_u64().expect("a number");
+                    for seat in line["seats"].as_array().expect("seats") {
+                        assert!(seats.insert(seat.to_string()), "{seat} was sold twice");
+                    }
+                }
+            }
+            "refund_due" => refunded_orders += 1,
+            "released" => {}
+            other => panic!("{other} is no end: {order}"),
+        }
+    }
+    for payment in ledger.values().filter(|payment| payment.approved_at.is_some()) {
+        assert!(seen.contains(&payment.id), "a payment of no order: {payment:?}");
+    }
+    let capacity = [capacity(app, organizer, &shows[0]).await, capacity(app, organizer, &shows[1]).await];
+    let free = [left(app, &shows[0]).await, left(app, &shows[1]).await];
+    println!("{} orders: {paid_orders} paid, {refunded_orders} paid late and refunded; sold {sold:?} of {capacity:?}", orders.len());
+    assert_eq!([sold[0] + free[0], sold[1] + free[1]], capacity, "what is sold and what is free is everything");
+    assert!(paid_orders > 0);
+}
+
+async fn capacity(app: &TestApp, organizer: &Organizer, show: &Show) -> u64 {
+    let token = app.sign_in(&organizer.person.email, Some(&organizer.tenant)).await.token;
+    let path = format!("/api/v1/events/{}/areas/{}", show.id, show.area);
+    app.get(path).token(token).ok().await["capacity"].as_u64().expect("a number")
+}
+
+async fn left(app: &TestApp, show: &Show) -> u64 {
+    let path = format!("/api/v1/public/events/{}/areas/{}/availability", show.slug, show.area);
+    let availability = app.get(path).ok().await;
+    availability["left"].as_u64().unwrap_or_else(|| panic!("how many are left: {availability}"))
+}
