@@ -49,6 +49,13 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
+/// `/door/devices/{id}`.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct DevicePath {
+    /// The scanner.
+    id: DeviceId,
+}
+
 /// A scanner to pair.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -123,12 +130,12 @@ async fn list(extract::State(state): extract::State<State>, door: Door) -> Answe
 async fn remove(
     extract::State(state): extract::State<State>,
     organizer: Organizer,
-    Path(id): Path<DeviceId>,
+    Path(path): Path<DevicePath>,
 ) -> Answer<NoContent> {
-    if state.store.device(organizer.tenant, id).await.map_err(Error::from)?.is_none() {
+    if state.store.device(organizer.tenant, path.id).await.map_err(Error::from)?.is_none() {
         return Err(Error::not_found("device_not_found", "There is no such scanner.").into());
     }
-    state.store.delete_device(organizer.tenant, id).await.map_err(Error::from)?;
+    state.store.delete_device(organizer.tenant, path.id).await.map_err(Error::from)?;
     Ok(NoContent)
 }
 

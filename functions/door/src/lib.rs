@@ -19,6 +19,8 @@ use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError, PublicKey, parse_public_keys};
 use domain::ticket::TicketKeys;
 use domain::{DeviceId, Error, EventId, Result, TenantId};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use store::{Device, EventSheet, Fresh, Store};
 use web::TokenVerifier;
 
@@ -87,4 +89,11 @@ pub fn router(state: State) -> ApiRouter {
         .merge(manifest::routes())
         .merge(stats::routes())
         .with_state(state)
+}
+
+/// `/door/events/{id}`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+struct EventPath {
+    /// The event.
+    id: EventId,
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use store::{EventSheet, Gate, GateCursor};
 use web::{Answer, Cached, Door, Freshness, Path, Query};
 
-use crate::State;
+use crate::{EventPath, State};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -127,7 +127,7 @@ impl From<&EventSheet> for DoorEvent {
 async fn show(
     extract::State(state): extract::State<State>,
     door: Door,
-    Path(event): Path<EventId>,
+    Path(EventPath { id: event }): Path<EventPath>,
     Query(query): Query<ManifestQuery>,
     freshness: Freshness,
 ) -> Answer<Cached<Manifest>> {

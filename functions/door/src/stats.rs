@@ -11,7 +11,7 @@ use store::allotment::Pool;
 use store::{EventSheet, GateSummary};
 use web::{Answer, Door, Json, Path};
 
-use crate::State;
+use crate::{EventPath, State};
 
 /// How long the numbers may be behind, in milliseconds: counting reads every
 /// gate, and a hall full of scanners looks at them.
@@ -73,7 +73,7 @@ struct Minute {
 async fn show(
     extract::State(state): extract::State<State>,
     door: Door,
-    Path(event): Path<EventId>,
+    Path(EventPath { id: event }): Path<EventPath>,
 ) -> Answer<Json<Stats>> {
     let sheet = state.sheet(door.tenant, event).await?;
     let now = state.clock.now();

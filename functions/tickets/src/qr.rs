@@ -30,6 +30,13 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
+/// `/qr/{ticket}`.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct TicketPath {
+    /// The ticket.
+    ticket: TicketId,
+}
+
 /// How to draw it.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct DrawQuery {
@@ -68,7 +75,7 @@ pub(crate) fn code(state: &State, event: EventId, ticket: &Ticket<'_>) -> String
 async fn draw(
     extract::State(state): extract::State<State>,
     buyer: Buyer,
-    Path(ticket): Path<TicketId>,
+    Path(path): Path<TicketPath>,
     Query(query): Query<DrawQuery>,
 ) -> Answer<Picture> {
     let size = query.size.unwrap_or(480);
@@ -76,7 +83,7 @@ async fn draw(
         let detail = "Must be between 60 and 2000.".to_owned();
         return Err(Error::fields(vec![FieldError { pointer: "#size".to_owned(), detail }]).into());
     }
-    let held = held(&state, buyer.user, ticket).await?;
+    let held = held(&state, buyer.user, path.ticket).await?;
     let ticket = held.ticket();
     if ticket.refunded {
         return Err(

@@ -3,7 +3,7 @@ use aide::axum::routing::get_with;
 use axum::extract;
 use domain::TicketId;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use web::{Answer, Buyer, Json, Path};
 
 use crate::State;
@@ -16,6 +16,13 @@ pub(crate) fn routes() -> ApiRouter<State> {
         "/api/v1/tickets/{id}",
         get_with(show, |op| op.id("showTicket").tag("Tickets").summary("Show one of one's tickets")),
     )
+}
+
+/// `/tickets/{id}`.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct TicketPath {
+    /// The ticket.
+    id: TicketId,
 }
 
 /// A ticket and its code.
@@ -31,9 +38,9 @@ struct TicketWithCode {
 async fn show(
     extract::State(state): extract::State<State>,
     buyer: Buyer,
-    Path(id): Path<TicketId>,
+    Path(path): Path<TicketPath>,
 ) -> Answer<Json<TicketWithCode>> {
-    let held = held(&state, buyer.user, id).await?;
+    let held = held(&state, buyer.user, path.id).await?;
     let ticket = view(&state, &held.order, &held.ticket()).await?;
     let code =
         (ticket.status != TicketStatus::Revoked).then(|| code(&state, held.order.event, &held.ticket()));

@@ -46,6 +46,7 @@ pub fn router(state: State) -> ApiRouter {
                 .description(
                     "Called by payment gateways only: the raw body must carry the gateway's signature.",
                 )
+                .response_with::<200, (), _>(|response| response.description("Taken note of."))
         }),
     );
     routes.with_state(state)
