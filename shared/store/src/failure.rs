@@ -120,7 +120,6 @@ refused_item! {
     ;
     aws_sdk_dynamodb::operation::get_item::GetItemError;
     aws_sdk_dynamodb::operation::query::QueryError;
-    aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemError;
     aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemError;
 }
 

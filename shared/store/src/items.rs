@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, KeysAndAttributes, Put, PutRequest, TransactWriteItem, WriteRequest,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -212,41 +210,6 @@ impl Store {
                 return Ok(all);
             }
         }
-    }
-
-    /// Writes many new items, 25 to a request, and repeats what the table left
-    /// undone. Not atomic: for items that mean nothing until another names them.
-    pub(crate) async fn put_many(&self, items: Vec<Item>) -> Result<(), Failure> {
-        for chunk in items.chunks(25) {
-            let requests = chunk.iter().map(|item| {
-                let put = PutRequest::builder()
-                    .set_item(Some(item.clone()))
-                    .build()
-                    .map_err(Failure::unreadable)?;
-                Ok(WriteRequest::builder().put_request(put).build())
-            });
-            let mut pending: Vec<_> = requests.collect::<Result<_, Failure>>()?;
-            let mut pause = std::time::Duration::from_millis(20);
-            for _ in 0..12 {
-                let answer = self
-                    .client
-                    .batch_write_item()
-                    .set_request_items(Some(HashMap::from([(self.table.to_string(), pending)])))
-                    .send()
-                    .await?;
-                pending =
-                    answer.unprocessed_items.unwrap_or_default().remove(&*self.table).unwrap_or_default();
-                if pending.is_empty() {
-                    break;
-                }
-                tokio::time::sleep(pause).await;
-                pause = pause.mul_f32(1.7).min(std::time::Duration::from_secs(2));
-            }
-            if !pending.is_empty() {
-                return Err(Failure::Unavailable("a batch stayed unfinished".to_owned()));
-            }
-        }
-        Ok(())
     }
 
     /// Writes all or nothing, at twice the write units: for rare paths only.

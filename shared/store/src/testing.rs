@@ -1,5 +1,7 @@
 //! A store over an empty table in memory, for the tests of this crate.
 
+mod tampering;
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{
@@ -9,6 +11,8 @@ use aws_sdk_dynamodb::types::{
 use boot::{Boot, Clock, Env};
 
 use crate::Store;
+
+pub(crate) use tampering::{forgetful, metered, unguarded};
 
 const TABLE: &str = "taquilla-test";
 

@@ -120,7 +120,6 @@ mod tests {
     use boot::Secret;
 
     use super::*;
-    use crate::items::to_item;
     use crate::testing::{at_once, store_with_clock};
 
     fn fingerprints() -> Fingerprints {
@@ -175,7 +174,7 @@ mod tests {
                 let known = store.user_by_email(&fingerprints(), &user.email).await?;
                 let claim = keys::email(&fingerprints().email(&user.email));
                 if known.is_none() {
-                    store.put_many(vec![to_item(&claim, &EmailClaim { user: user.id })?]).await?;
+                    store.put(&claim, &EmailClaim { user: user.id }).await?;
                 }
                 Ok::<_, Failure>(known.is_none())
             }

@@ -8,18 +8,29 @@
 //! There are two shapes, both kept under 1 KB an item so that any change costs
 //! one write unit: a block of a row of numbered seats ([`RowState`]) with an
 //! attribute for each seat that is not free, and a block of a [`Pool`] of
-//! admissions with an attribute for each claim on it. A claim is named by a [`Token`] made from the
-//! order, which is what makes every operation here safe to repeat: after a
-//! write whose outcome is unknown, the token is there or it is not.
+//! admissions with an attribute for each claim on it. A claim is named by a
+//! [`Token`] made from the order, which is what makes every operation here safe
+//! to repeat: after a write whose outcome is unknown, the token is there or it is
+//! not. An order therefore claims each row and each pool once, for all its lines.
 
+mod admissions;
+mod block;
+mod hints;
 mod pool;
 mod row;
+#[cfg(test)]
+mod tests;
 
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use domain::{Error, OrderId, Timestamp};
+use futures::stream::{StreamExt, TryStreamExt};
 
-use crate::Failure;
+use crate::{Failure, Store};
 
-pub(crate) use pool::Hints;
+pub(crate) use hints::Hints;
 pub use pool::{BLOCK_ADMISSIONS, Pool, PoolState};
 pub use row::{BLOCK_SEATS, RowState};
 
@@ -91,4 +102,26 @@ impl Refusal {
 
 fn seconds(time: Timestamp) -> i64 {
     time.as_second()
+}
+
+/// How often somebody looks again at what others are changing before giving up.
+const ROUNDS: u32 = 16;
+
+/// Waits before another round, for a time of its own for everybody who waits.
+async fn pause(round: u32) {
+    if round > 0 {
+        let most = 4_u64 << round.min(5);
+        let millis = std::hash::RandomState::new().hash_one(round) % most;
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+}
+
+impl Store {
+    /// Writes blocks, some at a time. Never over what buyers did to a block
+    /// meanwhile, if this is a late repetition: each update sees to that.
+    async fn create_blocks(&self, updates: Vec<UpdateItemFluentBuilder>) -> Result<(), Failure> {
+        const AT_ONCE: usize = 12;
+        let sent = futures::stream::iter(updates).map(|update| async move { update.send().await });
+        sent.buffer_unordered(AT_ONCE).map_ok(drop).map_err(Failure::from).try_collect().await
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! The item has `f` and `n` (the lowest and highest number) and an attribute
 //! `s<number>` for each seat that is not free. Its value is a text that sorts by
-//! when the seat is free again: the hold's expiry (seven digits, base 36) and
+//! when the seat is free again: the hold's expiry (seven capital letters) and
 //! token, `}` for blocked, `~` and the token for sold. "Free" is therefore one
 //! comparison, and holding any number of seats of a row is one conditional write.
 
@@ -55,6 +55,11 @@ impl RowState {
         };
         Ok(Self { index, first, seats: (first..=last).map(state).collect() })
     }
+
+    /// The seat with this number; `None` if the row has no such seat.
+    pub fn seat(&self, number: u16) -> Option<SeatState> {
+        self.seats.get(usize::from(number.checked_sub(self.first)?)).copied()
+    }
 }
 
 fn attribute(seat: u16) -> String {
@@ -68,15 +73,17 @@ fn value(item: &Item, seat: u16) -> Option<&str> {
     }
 }
 
-/// A time as seven digits in base 36, which sort as times do until the year 4400.
+/// A time as seven capital letters, which sort as times do until the year 2224.
+/// Tokens have no capital letters: no time with the beginning of one token can be
+/// taken for another token.
 fn moment(time: Timestamp) -> String {
-    let mut rest = u64::try_from(seconds(time)).unwrap_or(0);
-    let mut digits = [b'0'; 7];
-    for digit in digits.iter_mut().rev() {
-        *digit = b"0123456789abcdefghijklmnopqrstuvwxyz"[usize::try_from(rest % 36).unwrap_or(0)];
-        rest /= 36;
+    let mut rest = u64::try_from(seconds(time)).unwrap_or(0).min(26_u64.pow(7) - 1);
+    let mut letters = [b'A'; 7];
+    for letter in letters.iter_mut().rev() {
+        *letter = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[usize::try_from(rest % 26).unwrap_or(0)];
+        rest /= 26;
     }
-    digits.iter().map(|digit| char::from(*digit)).collect()
+    letters.iter().map(|letter| char::from(*letter)).collect()
 }
 
 fn value_of(token: Token, claim: Claim) -> String {
@@ -86,16 +93,44 @@ fn value_of(token: Token, claim: Claim) -> String {
     }
 }
 
-/// A condition that must hold for every seat, with `{}` for the seat's name.
+/// A condition that must hold for every seat, with `{}` for the seat's attribute.
 fn for_each(seats: &[u16], condition: &str) -> String {
-    let each =
-        seats.iter().enumerate().map(|(i, _)| format!("({})", condition.replace("{}", &format!("#s{i}"))));
+    let each = seats.iter().map(|seat| format!("({})", condition.replace("{}", &attribute(*seat))));
     each.collect::<Vec<_>>().join(" AND ")
+}
+
+fn set_each(seats: &[u16]) -> String {
+    let each: Vec<_> = seats.iter().map(|seat| format!("{} = :v", attribute(*seat))).collect();
+    format!("SET {}", each.join(", "))
+}
+
+fn remove_each(seats: &[u16]) -> String {
+    let each: Vec<_> = seats.iter().map(|seat| attribute(*seat)).collect();
+    format!("REMOVE {}", each.join(", "))
+}
+
+/// Whose seats may be made free.
+#[derive(Clone, Copy)]
+enum Freed {
+    HeldBy(Token),
+    SoldTo(Token),
+    Blocked,
+}
+
+impl Freed {
+    fn includes(self, value: &str) -> bool {
+        match self {
+            Self::HeldBy(token) => value.contains(token.as_str()) && value < BLOCKED,
+            Self::SoldTo(token) => value == value_of(token, Claim::Sold),
+            Self::Blocked => value == BLOCKED,
+        }
+    }
 }
 
 impl Store {
     /// Creates the blocks of seat rows, the first of them with the index
-    /// `first_index`. Each has at most [`BLOCK_SEATS`] seats.
+    /// `first_index`. Each has at most [`BLOCK_SEATS`] seats. Where there are such
+    /// rows, they get these numbers, and their seats stay whose they are.
     pub async fn create_rows(
         &self,
         event: EventId,
@@ -103,13 +138,13 @@ impl Store {
         first_index: u16,
         rows: &[RowLayout],
     ) -> Result<(), Failure> {
-        let items = (first_index..).zip(rows).map(|(index, row)| {
-            let mut item = keys::area_block(event, area, index).attributes();
-            item.insert("f".to_owned(), number(row.first));
-            item.insert("n".to_owned(), number(row.last));
-            item
+        let rows = (first_index..).zip(rows).map(|(index, row)| {
+            self.update_row((event, area, index))
+                .update_expression("SET f = :first, n = :last")
+                .expression_attribute_values(":first", number(row.first))
+                .expression_attribute_values(":last", number(row.last))
         });
-        self.put_many(items.collect()).await
+        self.create_blocks(rows.collect()).await
     }
 
     /// Claims seats of one row for `token`: all or none, in one write. Asking
@@ -118,11 +153,14 @@ impl Store {
     /// A claim for good also takes what the order holds already, even if that
     /// hold has expired, as long as nobody else has the seats.
     ///
+    /// The seats must be different ones, and at most as many as an order may
+    /// have: DynamoDB takes no more than 300 operators in a condition.
+    ///
     /// # Errors
     /// [`Refusal::SeatsTaken`] or [`Refusal::NoSuchSeats`], with the numbers.
     pub async fn claim_seats(
         &self,
-        (event, area, row): (EventId, AreaId, u16),
+        place: (EventId, AreaId, u16),
         seats: &[u16],
         token: Token,
         claim: Claim,
@@ -137,7 +175,7 @@ impl Store {
             }
             Claim::Sold => "attribute_not_exists({}) OR {} < :now OR contains({}, :token)",
         };
-        let mut update = self.change_seats((event, area, row), seats);
+        let mut update = self.update_row(place);
         if matches!(claim, Claim::Until(_)) {
             update = update.expression_attribute_values(":blocked", string(BLOCKED));
         }
@@ -158,27 +196,38 @@ impl Store {
             Err(Failure::Refused(None)) => return Err(Refusal::NoSuchSeats(seats.to_vec())),
             Err(other) => return Err(other.into()),
         };
-        let state = RowState::read(row, &item, now)?;
-        let exists = |seat: &u16| *seat >= state.first && usize::from(seat - state.first) < state.seats.len();
-        let (known, unknown): (Vec<u16>, Vec<u16>) = seats.iter().partition(|seat| exists(seat));
+        let state = RowState::read(place.2, &item, now)?;
+        let unknown: Vec<u16> = seats.iter().copied().filter(|seat| state.seat(*seat).is_none()).collect();
         if !unknown.is_empty() {
             return Err(Refusal::NoSuchSeats(unknown));
         }
-        let mine = |seat: &u16| value(&item, *seat).is_some_and(|value| value.contains(token.as_str()));
-        let taken =
-            |seat: &u16| state.seats[usize::from(seat - state.first)] != SeatState::Available && !mine(seat);
-        let taken: Vec<u16> = known.into_iter().filter(taken).collect();
-        if taken.is_empty() { Ok(()) } else { Err(Refusal::SeatsTaken(taken)) }
+        let can_have = |seat: u16| {
+            state.seat(seat) == Some(SeatState::Available)
+                || value(&item, seat).is_some_and(|value| Freed::HeldBy(token).includes(value))
+        };
+        let is_mine =
+            |seat: u16| value(&item, seat).is_some_and(|value| Freed::SoldTo(token).includes(value));
+        let others: Vec<u16> = seats.iter().copied().filter(|seat| !is_mine(*seat)).collect();
+        let taken: Vec<u16> = others.iter().copied().filter(|seat| !can_have(*seat)).collect();
+        if !taken.is_empty() {
+            return Err(Refusal::SeatsTaken(taken));
+        }
+        if others.len() == seats.len() {
+            return Err(Failure::unreadable("a row that refuses free seats").into());
+        }
+        // Some were sold to this order before, and stay so.
+        Box::pin(self.claim_seats(place, &others, token, claim, now)).await
     }
 
-    /// Gives held seats back. What was sold meanwhile stays sold.
+    /// Gives held seats back. What was sold meanwhile stays sold, and what
+    /// somebody else has stays theirs.
     pub async fn release_seats(
         &self,
         place: (EventId, AreaId, u16),
         seats: &[u16],
         token: Token,
     ) -> Result<(), Failure> {
-        self.free_seats(place, seats, token, "contains({}, :token) AND {} < :last", BLOCKED).await
+        self.free_seats(place, seats, Freed::HeldBy(token)).await
     }
 
     /// Gives sold seats back after a refund. Safe to repeat.
@@ -188,41 +237,53 @@ impl Store {
         seats: &[u16],
         token: Token,
     ) -> Result<(), Failure> {
-        let sold = value_of(token, Claim::Sold);
-        // Seat by seat: a repetition may find some of them returned, and resold.
-        for seat in seats {
-            self.free_seats(
-                place,
-                std::slice::from_ref(seat),
-                token,
-                "contains({}, :token) AND {} = :last",
-                &sold,
-            )
-            .await?;
-        }
-        Ok(())
+        self.free_seats(place, seats, Freed::SoldTo(token)).await
     }
 
+    /// Lets blocked seats of one row be sold again; others stay as they are.
+    pub async fn unblock_seats(&self, place: (EventId, AreaId, u16), seats: &[u16]) -> Result<(), Failure> {
+        self.free_seats(place, seats, Freed::Blocked).await
+    }
+
+    /// Makes those of the seats free that may be.
     async fn free_seats(
         &self,
         place: (EventId, AreaId, u16),
         seats: &[u16],
-        token: Token,
-        condition: &str,
-        last: &str,
+        freed: Freed,
     ) -> Result<(), Failure> {
-        let sent = self
-            .change_seats(place, seats)
-            .update_expression(remove_each(seats))
-            .condition_expression(for_each(seats, condition))
-            .expression_attribute_values(":token", string(token.as_str()))
-            .expression_attribute_values(":last", string(last))
-            .send()
-            .await;
-        match sent.map_err(Failure::from) {
-            Ok(_) | Err(Failure::Refused(_)) => Ok(()),
-            Err(other) => Err(other),
+        let mut seats = seats.to_vec();
+        while !seats.is_empty() {
+            let update = self.update_row(place);
+            let (update, condition) = match freed {
+                Freed::HeldBy(token) => (
+                    update
+                        .expression_attribute_values(":token", string(token.as_str()))
+                        .expression_attribute_values(":blocked", string(BLOCKED)),
+                    "contains({}, :token) AND {} < :blocked",
+                ),
+                Freed::SoldTo(token) => (
+                    update.expression_attribute_values(":v", string(value_of(token, Claim::Sold))),
+                    "{} = :v",
+                ),
+                Freed::Blocked => (update.expression_attribute_values(":v", string(BLOCKED)), "{} = :v"),
+            };
+            let sent = update
+                .update_expression(remove_each(&seats))
+                .condition_expression(for_each(&seats, condition))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .send()
+                .await;
+            match sent.map_err(Failure::from) {
+                // Then at least one of them is not to be freed: again, without those.
+                Err(Failure::Refused(Some(item))) => {
+                    seats.retain(|seat| value(&item, *seat).is_some_and(|value| freed.includes(value)));
+                }
+                Ok(_) | Err(Failure::Refused(None)) => return Ok(()),
+                Err(other) => return Err(other),
+            }
         }
+        Ok(())
     }
 
     /// Keeps free seats of one row from being sold: all or none.
@@ -231,13 +292,13 @@ impl Store {
     /// [`Refusal::SeatsTaken`] or [`Refusal::NoSuchSeats`], with the numbers.
     pub async fn block_seats(
         &self,
-        (event, area, row): (EventId, AreaId, u16),
+        place: (EventId, AreaId, u16),
         seats: &[u16],
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let (Some(lowest), Some(highest)) = (seats.iter().min(), seats.iter().max()) else { return Ok(()) };
         let sent = self
-            .change_seats((event, area, row), seats)
+            .update_row(place)
             .update_expression(set_each(seats))
             .condition_expression(format!(
                 "f <= :low AND n >= :high AND {}",
@@ -253,14 +314,14 @@ impl Store {
         match sent.map_err(Failure::from) {
             Ok(_) => Ok(()),
             Err(Failure::Refused(Some(item))) => {
-                let state = RowState::read(row, &item, now)?;
-                let at =
-                    |seat: &u16| seat.checked_sub(state.first).and_then(|i| state.seats.get(usize::from(i)));
-                let unknown: Vec<u16> = seats.iter().copied().filter(|seat| at(seat).is_none()).collect();
+                let state = RowState::read(place.2, &item, now)?;
+                let unknown: Vec<u16> =
+                    seats.iter().copied().filter(|seat| state.seat(*seat).is_none()).collect();
                 if !unknown.is_empty() {
                     return Err(Refusal::NoSuchSeats(unknown));
                 }
-                let taken = |seat: &u16| matches!(at(seat), Some(SeatState::Reserved | SeatState::Sold));
+                let taken =
+                    |seat: &u16| matches!(state.seat(*seat), Some(SeatState::Reserved | SeatState::Sold));
                 Err(Refusal::SeatsTaken(seats.iter().copied().filter(taken).collect()))
             }
             Err(Failure::Refused(None)) => Err(Refusal::NoSuchSeats(seats.to_vec())),
@@ -268,32 +329,19 @@ impl Store {
         }
     }
 
-    /// Lets blocked seats of one row be sold again; others stay as they are.
-    pub async fn unblock_seats(&self, place: (EventId, AreaId, u16), seats: &[u16]) -> Result<(), Failure> {
-        for seat in seats {
-            let sent = self
-                .change_seats(place, std::slice::from_ref(seat))
-                .update_expression("REMOVE #s0")
-                .condition_expression("#s0 = :blocked")
-                .expression_attribute_values(":blocked", string(BLOCKED))
-                .send()
-                .await;
-            match sent.map_err(Failure::from) {
-                Ok(_) | Err(Failure::Refused(_)) => {}
-                Err(other) => return Err(other),
-            }
-        }
-        Ok(())
-    }
-
-    /// One row, read consistently; `None` if there is none with this index.
+    /// One row as the order with `token` sees it: the seats that it has itself
+    /// are available to it. Read consistently; `None` if there is no such row.
     pub async fn row_state(
         &self,
         (event, area, row): (EventId, AreaId, u16),
+        token: Token,
         now: Timestamp,
     ) -> Result<Option<RowState>, Failure> {
-        let item = self.get_item(&keys::area_block(event, area, row), true).await?;
-        item.map(|item| RowState::read(row, &item, now)).transpose()
+        let Some(mut item) = self.get_item(&keys::area_block(event, area, row), true).await? else {
+            return Ok(None);
+        };
+        item.retain(|_, value| !value.as_s().is_ok_and(|value| value.ends_with(token.as_str())));
+        RowState::read(row, &item, now).map(Some)
     }
 
     /// All `rows` rows of an area, in order, read consistently.
@@ -317,29 +365,8 @@ impl Store {
         Ok(states)
     }
 
-    fn change_seats(
-        &self,
-        (event, area, row): (EventId, AreaId, u16),
-        seats: &[u16],
-    ) -> UpdateItemFluentBuilder {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::area_block(event, area, row).attributes()));
-        let names = seats.iter().enumerate();
-        names.fold(update, |update, (i, seat)| {
-            update.expression_attribute_names(format!("#s{i}"), attribute(*seat))
-        })
+    fn update_row(&self, (event, area, row): (EventId, AreaId, u16)) -> UpdateItemFluentBuilder {
+        let key = keys::area_block(event, area, row).attributes();
+        self.client.update_item().table_name(&*self.table).set_key(Some(key))
     }
-}
-
-fn set_each(seats: &[u16]) -> String {
-    let each: Vec<_> = (0..seats.len()).map(|i| format!("#s{i} = :v")).collect();
-    format!("SET {}", each.join(", "))
-}
-
-fn remove_each(seats: &[u16]) -> String {
-    let each: Vec<_> = (0..seats.len()).map(|i| format!("#s{i}")).collect();
-    format!("REMOVE {}", each.join(", "))
 }

@@ -1,0 +1,398 @@
+//! Claiming admissions of a pool, and what becomes of claims.
+
+use std::cmp::Reverse;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use domain::Timestamp;
+use domain::order::Part;
+
+use super::block::{Block, Stake, admissions, reclaiming};
+use super::{Claim, Pool, ROUNDS, Refusal, Token, pause};
+use crate::items::number;
+use crate::{Failure, Store};
+
+/// How many blocks a buyer tries before looking at all of them.
+const PROBES: usize = 3;
+/// How often a buyer asks a block in which others reclaim expired holds.
+const ASKED: usize = 8;
+/// For how long a sale out of several blocks holds those that it has already.
+const COLLECTING: Duration = Duration::from_secs(60);
+
+/// What a token has of a block.
+type Taken = (u16, Stake);
+
+fn parts_of(taken: &[Taken]) -> Vec<Part> {
+    taken.iter().map(|(block, stake)| Part { block: *block, quantity: stake.quantity() }).collect()
+}
+
+impl Pool {
+    /// The block with which an order begins to look.
+    pub(super) fn first_block(&self, token: Token) -> u16 {
+        u16::try_from(token.spread() % u64::from(self.blocks)).unwrap_or(0)
+    }
+}
+
+impl Store {
+    /// Claims `quantity` admissions for `token`, from one block if any has room,
+    /// else from several.
+    ///
+    /// Asking again with the same token gives the same. Should the earlier answer
+    /// have been lost and its block be full since, then it may give others, and
+    /// the earlier ones are free when their time is over; hence a claim for good
+    /// costs reading all blocks first. Hold and settle where many are sold.
+    ///
+    /// # Errors
+    /// [`Refusal::SoldOut`] if fewer than `quantity` were free when all blocks
+    /// were looked at; the token then has none.
+    pub async fn claim_admissions(
+        &self,
+        pool: &Pool,
+        quantity: u8,
+        token: Token,
+        claim: Claim,
+        now: Timestamp,
+    ) -> Result<Vec<Part>, Refusal> {
+        if quantity == 0 {
+            return Ok(Vec::new());
+        }
+        if let Claim::Until(_) = claim {
+            let first = pool.first_block(token);
+            for block in self.hints.candidates(pool, first, quantity, PROBES) {
+                if self.ask_block(pool, block, Stake::new(quantity, claim), token, now).await? {
+                    return Ok(vec![Part { block, quantity }]);
+                }
+            }
+        }
+        for round in 0..ROUNDS {
+            pause(round).await;
+            if let Some(parts) = self.search_pool(pool, quantity, token, claim, now).await? {
+                return Ok(parts);
+            }
+        }
+        Err(Refusal::Failure(Failure::Unavailable("the last places are contended".to_owned())))
+    }
+
+    /// Looks at all blocks and claims where there is room. `None` if others were
+    /// faster.
+    async fn search_pool(
+        &self,
+        pool: &Pool,
+        quantity: u8,
+        token: Token,
+        claim: Claim,
+        now: Timestamp,
+    ) -> Result<Option<Vec<Part>>, Refusal> {
+        let blocks = self.read_pool(pool).await?;
+        for block in &blocks {
+            self.hints.note(pool, block.index, block.free(now));
+        }
+        let (mut taken, others): (Vec<Taken>, Vec<Taken>) = earlier(&blocks, token, quantity);
+        if matches!(claim, Claim::Until(_)) {
+            let sold = taken.iter().chain(&others).filter(|(_, stake)| stake.is_sold());
+            let sold: Vec<Taken> = sold.copied().collect();
+            if !sold.is_empty() {
+                // Sold stays sold, whatever is asked for.
+                return Ok(Some(parts_of(&sold)));
+            }
+        }
+        let missing = quantity - taken.iter().map(|(_, stake)| stake.quantity()).sum::<u8>();
+        if missing > 0 {
+            let unclaimed = blocks.iter().filter(|block| block.claim(token).is_none());
+            let free: Vec<(u16, i64)> =
+                unclaimed.map(|block| (block.index, block.free(now))).filter(|(_, free)| *free > 0).collect();
+            let total: i64 = free.iter().map(|(_, free)| free).sum();
+            if total < i64::from(missing) {
+                if taken.is_empty() && others.is_empty() {
+                    return Err(Refusal::SoldOut(u32::try_from(total).unwrap_or(0)));
+                }
+                // There may be room beside an earlier claim, but a block takes one
+                // of each order: begin again, without.
+                taken.extend(others);
+                self.give_back(pool, &taken, token).await?;
+                return Ok(None);
+            }
+            match self.take_free(pool, free, missing, token, claim, now).await? {
+                Some(more) => taken.extend(more),
+                None => return Ok(None),
+            }
+        }
+        for (block, stake) in &taken {
+            let asked = Stake::new(stake.quantity(), claim);
+            if *stake != asked
+                && !stake.is_sold()
+                && !self.exchange(pool, *block, token, *stake..=*stake, Some(asked)).await?
+            {
+                return Ok(None);
+            }
+        }
+        Ok(Some(parts_of(&taken)))
+    }
+
+    /// Takes `missing` admissions out of blocks that were seen to have as many
+    /// `free`. `None`, and nothing taken, if others were faster.
+    async fn take_free(
+        &self,
+        pool: &Pool,
+        mut free: Vec<(u16, i64)>,
+        missing: u8,
+        token: Token,
+        claim: Claim,
+        now: Timestamp,
+    ) -> Result<Option<Vec<Taken>>, Failure> {
+        // Everybody begins elsewhere, and the same order with the same block.
+        let first = pool.first_block(token);
+        free.sort_by_key(|(block, _)| block.wrapping_sub(first));
+        let has_room = |(_, free): &&(u16, i64)| *free >= i64::from(missing);
+        let roomy: Vec<(u16, i64)> = free.iter().filter(has_room).take(PROBES).copied().collect();
+        if !roomy.is_empty() {
+            let stake = Stake::new(missing, claim);
+            for (block, _) in roomy {
+                if self.ask_block(pool, block, stake, token, now).await? {
+                    return Ok(Some(vec![(block, stake)]));
+                }
+            }
+            return Ok(None);
+        }
+        // Until all of them are there, a crash must not leave a part of them sold.
+        let meanwhile = match claim {
+            Claim::Sold => Claim::Until(now + COLLECTING),
+            until @ Claim::Until(_) => until,
+        };
+        let mut taken = Vec::new();
+        for part in fewest_parts(free, missing) {
+            let stake = Stake::new(part.quantity, meanwhile);
+            if !self.ask_block(pool, part.block, stake, token, now).await? {
+                self.give_back(pool, &taken, token).await?;
+                return Ok(None);
+            }
+            taken.push((part.block, stake));
+        }
+        Ok(Some(taken))
+    }
+
+    /// Claims from one block, expired holds reclaimed in the same write. False if
+    /// the block has not that much.
+    async fn ask_block(
+        &self,
+        pool: &Pool,
+        index: u16,
+        stake: Stake,
+        token: Token,
+        now: Timestamp,
+    ) -> Result<bool, Failure> {
+        let mut expired = Vec::new();
+        for _ in 0..ASKED {
+            let block = match self.write_claim(pool, index, stake, token, &expired).await {
+                Ok(left) => {
+                    self.hints.note(pool, index, left);
+                    return Ok(true);
+                }
+                Err(Failure::Refused(Some(item))) => Block::read(index, item)?,
+                Err(Failure::Refused(None)) => return Ok(false),
+                Err(other) => return Err(other),
+            };
+            match block.claim(token) {
+                Some(has) if has.quantity() != stake.quantity() => return Ok(false),
+                // Sold stays sold, whatever is asked for.
+                Some(has) if has == stake || has.is_sold() => return Ok(true),
+                Some(has) => {
+                    if self.exchange(pool, index, token, has..=has, Some(stake)).await? {
+                        return Ok(true);
+                    }
+                }
+                None => {
+                    let free = block.free(now);
+                    self.hints.note(pool, index, free);
+                    if free < i64::from(stake.quantity()) {
+                        return Ok(false);
+                    }
+                    expired = block.expired(now);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Answers what nobody claims of the block then.
+    async fn write_claim(
+        &self,
+        pool: &Pool,
+        index: u16,
+        stake: Stake,
+        token: Token,
+        expired: &[(String, Stake)],
+    ) -> Result<i64, Failure> {
+        let wanted = i64::from(stake.quantity());
+        let (mut update, remove, unchanged) = reclaiming(self.update_block(pool, index), expired);
+        let (set, condition) = match pool.on_demand() {
+            None => ("SET l = l - :take, #t = :v", "l >= :take AND attribute_not_exists(#t)"),
+            Some(capacity) if wanted > i64::from(capacity) => return Err(Failure::Refused(None)),
+            Some(capacity) => {
+                update = update.expression_attribute_values(":c", number(capacity));
+                (
+                    "SET c = if_not_exists(c, :c), l = if_not_exists(l, :c) - :take, #t = :v",
+                    "(attribute_not_exists(l) OR l >= :take) AND attribute_not_exists(#t)",
+                )
+            }
+        };
+        let answer = update
+            .update_expression(format!("{set}{remove}"))
+            .condition_expression(format!("{condition}{unchanged}"))
+            .expression_attribute_names("#t", token.as_str())
+            .expression_attribute_values(":take", number(wanted - admissions(expired)))
+            .expression_attribute_values(":v", stake.value())
+            .return_values(ReturnValue::UpdatedNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await?;
+        match answer.attributes().and_then(|attributes| attributes.get("l")) {
+            Some(AttributeValue::N(left)) => left.parse().map_err(Failure::unreadable),
+            _ => Err(Failure::unreadable("a block without its rest")),
+        }
+    }
+
+    /// Turns a hold into a sale, one write a part. A hold that expired is still
+    /// good while nobody took its places; if somebody did, others are taken.
+    ///
+    /// # Errors
+    /// [`Refusal::SoldOut`] if the places are gone and there are no others. The
+    /// token then has nothing of this pool.
+    pub async fn settle_admissions(
+        &self,
+        pool: &Pool,
+        parts: &[Part],
+        token: Token,
+        now: Timestamp,
+    ) -> Result<Vec<Part>, Refusal> {
+        for part in parts {
+            let sold = Stake::new(part.quantity, Claim::Sold);
+            let had = Stake::held_or_sold(part.quantity);
+            if !self.exchange(pool, part.block, token, had, Some(sold)).await? {
+                let quantity = parts.iter().map(|part| part.quantity).sum();
+                return self.claim_admissions(pool, quantity, token, Claim::Sold, now).await;
+            }
+        }
+        Ok(parts.to_vec())
+    }
+
+    /// Gives held admissions back. What was sold meanwhile stays sold, and what
+    /// was taken back already stays so.
+    pub async fn release_admissions(&self, pool: &Pool, parts: &[Part], token: Token) -> Result<(), Failure> {
+        for part in parts {
+            self.exchange(pool, part.block, token, Stake::held(part.quantity), None).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives sold admissions back after a refund, so that the order keeps
+    /// `keeps` of them in these parts. Safe to repeat.
+    pub async fn return_admissions(
+        &self,
+        pool: &Pool,
+        parts: &[Part],
+        keeps: u8,
+        token: Token,
+    ) -> Result<(), Failure> {
+        let mut kept = keeps;
+        for part in parts {
+            let keep = part.quantity.min(kept);
+            kept -= keep;
+            self.shrink_claim(pool, part.block, keep, token).await?;
+        }
+        Ok(())
+    }
+
+    async fn shrink_claim(&self, pool: &Pool, index: u16, keep: u8, token: Token) -> Result<(), Failure> {
+        // Another refund of the same order may have returned some before: what
+        // the claim has now is what counts.
+        for round in 0..ROUNDS {
+            pause(round).await;
+            let Some(item) = self.get_item(&pool.key(index), true).await? else { return Ok(()) };
+            let Some(has) = Block::read(index, item)?.claim(token) else { return Ok(()) };
+            let rest = (keep > 0).then(|| has.keeping(keep));
+            if has.quantity() <= keep || self.exchange(pool, index, token, has..=has, rest).await? {
+                return Ok(());
+            }
+        }
+        Err(Failure::Unavailable("the block is contended".to_owned()))
+    }
+
+    /// Gives back what the token has, if it still is just that.
+    async fn give_back(&self, pool: &Pool, taken: &[Taken], token: Token) -> Result<(), Failure> {
+        for (block, stake) in taken {
+            self.exchange(pool, *block, token, *stake..=*stake, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts `next` in the place of a claim, and what it has less than before is
+    /// free again. False if the token has no claim in the range `had`, all of
+    /// which is of one quantity.
+    async fn exchange(
+        &self,
+        pool: &Pool,
+        index: u16,
+        token: Token,
+        had: RangeInclusive<Stake>,
+        next: Option<Stake>,
+    ) -> Result<bool, Failure> {
+        let back = had.start().quantity() - next.map_or(0, Stake::quantity);
+        let mut update = self
+            .update_block(pool, index)
+            .condition_expression("#t BETWEEN :least AND :most")
+            .expression_attribute_names("#t", token.as_str())
+            .expression_attribute_values(":least", had.start().value())
+            .expression_attribute_values(":most", had.end().value());
+        if let Some(next) = next {
+            update = update.expression_attribute_values(":next", next.value());
+        }
+        let (change, gives_back) = match (next, back) {
+            (Some(_), 0) => ("SET #t = :next", false),
+            (Some(_), _) => ("SET #t = :next, l = l + :back", true),
+            (None, _) => ("SET l = l + :back REMOVE #t", true),
+        };
+        if gives_back {
+            update = update.expression_attribute_values(":back", number(back));
+        }
+        match update.update_expression(change).send().await.map_err(Failure::from) {
+            Ok(_) => Ok(true),
+            Err(Failure::Refused(_)) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+/// What earlier tries under this token got: first what goes into `quantity`,
+/// sales before holds, then the rest.
+fn earlier(blocks: &[Block], token: Token, quantity: u8) -> (Vec<Taken>, Vec<Taken>) {
+    let found = blocks.iter().filter_map(|block| Some((block.index, block.claim(token)?)));
+    let mut found: Vec<Taken> = found.collect();
+    found.sort_by_key(|(_, stake)| !stake.is_sold());
+    let mut missing = quantity;
+    found.into_iter().partition(|(_, stake)| match missing.checked_sub(stake.quantity()) {
+        Some(rest) => {
+            missing = rest;
+            true
+        }
+        None => false,
+    })
+}
+
+/// `missing` admissions out of as few blocks as possible, to be claimed in this
+/// order. It is the same for everybody: of several buyers who want the same
+/// blocks, the one who has come furthest then gets what it wants.
+fn fewest_parts(mut free: Vec<(u16, i64)>, missing: u8) -> Vec<Part> {
+    free.sort_by_key(|(_, free)| Reverse(*free));
+    let (mut parts, mut missing) = (Vec::new(), missing);
+    for (block, free) in free {
+        let quantity = u8::try_from(free).unwrap_or(u8::MAX).min(missing);
+        if quantity > 0 {
+            missing -= quantity;
+            parts.push(Part { block, quantity });
+        }
+    }
+    parts.sort_by_key(|part| part.block);
+    parts
+}

@@ -1,0 +1,136 @@
+//! One block of a pool, as it stands in the table.
+
+use std::ops::RangeInclusive;
+
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::Timestamp;
+
+use super::{Claim, Token, seconds};
+use crate::Failure;
+use crate::failure::Item;
+use crate::items::number;
+
+/// In the value of a claim, the quantity stands before eleven digits of time.
+const ADMISSION: i64 = 100_000_000_000;
+/// The last second of what is sold: the end of those digits, in the year 5138.
+const NEVER_OVER: i64 = ADMISSION - 1;
+
+/// The value of a claim: how many admissions, and the last second of the hold.
+///
+/// The quantity stands first, so that a write can demand, with one comparison,
+/// that a claim has just the quantity that it is about to give back. No mistake
+/// of a caller can then make more admissions than there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stake(i64);
+
+impl Stake {
+    pub(super) fn new(quantity: u8, claim: Claim) -> Self {
+        let last = match claim {
+            Claim::Until(expiry) => seconds(expiry).clamp(0, NEVER_OVER - 1),
+            Claim::Sold => NEVER_OVER,
+        };
+        Self(i64::from(quantity) * ADMISSION + last)
+    }
+
+    /// Holds of this quantity, whenever they end.
+    pub(super) fn held(quantity: u8) -> RangeInclusive<Self> {
+        let least = i64::from(quantity) * ADMISSION;
+        Self(least)..=Self(least + NEVER_OVER - 1)
+    }
+
+    /// Holds and sales of this quantity.
+    pub(super) fn held_or_sold(quantity: u8) -> RangeInclusive<Self> {
+        let least = i64::from(quantity) * ADMISSION;
+        Self(least)..=Self(least + NEVER_OVER)
+    }
+
+    /// The same claim on fewer admissions.
+    pub(super) fn keeping(self, quantity: u8) -> Self {
+        Self(i64::from(quantity) * ADMISSION + self.0 % ADMISSION)
+    }
+
+    pub(super) fn quantity(self) -> u8 {
+        u8::try_from(self.0 / ADMISSION).unwrap_or(u8::MAX)
+    }
+
+    pub(super) fn is_sold(self) -> bool {
+        self.0 % ADMISSION == NEVER_OVER
+    }
+
+    fn is_over(self, now: Timestamp) -> bool {
+        self.0 % ADMISSION < seconds(now)
+    }
+
+    pub(super) fn value(self) -> AttributeValue {
+        number(self.0)
+    }
+}
+
+/// A block as it was read.
+#[derive(Debug, Clone)]
+pub(super) struct Block {
+    pub(super) index: u16,
+    pub(super) capacity: i64,
+    /// What nobody claims.
+    pub(super) left: i64,
+    pub(super) claims: Vec<(String, Stake)>,
+}
+
+impl Block {
+    /// A block that nobody has claimed anything of.
+    pub(super) fn untouched(index: u16, capacity: u32) -> Self {
+        Self { index, capacity: capacity.into(), left: capacity.into(), claims: Vec::new() }
+    }
+
+    pub(super) fn read(index: u16, item: Item) -> Result<Self, Failure> {
+        let mut block = Self::untouched(index, 0);
+        for (name, value) in item {
+            let AttributeValue::N(value) = value else { continue };
+            let value = value.parse().map_err(Failure::unreadable)?;
+            match name.as_str() {
+                "c" => block.capacity = value,
+                "l" => block.left = value,
+                _ => block.claims.push((name, Stake(value))),
+            }
+        }
+        Ok(block)
+    }
+
+    pub(super) fn claim(&self, token: Token) -> Option<Stake> {
+        self.claims.iter().find(|(name, _)| name == token.as_str()).map(|(_, stake)| *stake)
+    }
+
+    /// The claims whose time is over.
+    pub(super) fn expired(&self, now: Timestamp) -> Vec<(String, Stake)> {
+        self.claims.iter().filter(|(_, stake)| stake.is_over(now)).cloned().collect()
+    }
+
+    /// What can be claimed: what nobody claims, and what has expired.
+    pub(super) fn free(&self, now: Timestamp) -> i64 {
+        self.left + admissions(&self.expired(now))
+    }
+}
+
+/// How many admissions these claims are.
+pub(super) fn admissions(claims: &[(String, Stake)]) -> i64 {
+    claims.iter().map(|(_, stake)| i64::from(stake.quantity())).sum()
+}
+
+/// Lets a write remove expired holds too, if they still are what they were:
+/// answers what its update and its condition must say in the end.
+pub(super) fn reclaiming(
+    update: UpdateItemFluentBuilder,
+    expired: &[(String, Stake)],
+) -> (UpdateItemFluentBuilder, String, String) {
+    let (mut update, mut remove, mut condition) = (update, String::new(), String::new());
+    for (i, (name, stake)) in expired.iter().enumerate() {
+        remove.push_str(if i == 0 { " REMOVE " } else { ", " });
+        remove.push_str(&format!("#e{i}"));
+        condition.push_str(&format!(" AND #e{i} = :e{i}"));
+        update = update
+            .expression_attribute_names(format!("#e{i}"), name)
+            .expression_attribute_values(format!(":e{i}"), stake.value());
+    }
+    (update, remove, condition)
+}

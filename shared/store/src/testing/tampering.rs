@@ -1,0 +1,209 @@
+//! Clients that change requests and answers on their way to the same table.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextMut,
+    BeforeTransmitInterceptorContextMut,
+};
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
+use aws_smithy_runtime_api::http::{Response, StatusCode};
+use serde_json::Value;
+
+use crate::Store;
+
+/// The longest expression that DynamoDB takes, in bytes.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+const MAX_EXPRESSION_BYTES: usize = 4096;
+/// The most operators and functions in an expression, from the same page.
+const MAX_OPERATORS: usize = 300;
+
+/// The same table over a client that carries out no condition: what a race is
+/// like without the guard that it is meant to test.
+pub(crate) fn unguarded(store: &Store) -> Store {
+    through(store, Unguarded)
+}
+
+/// The same table over a client that never hears the answers to the first `lost`
+/// tries of each update, although the table has carried them out.
+pub(crate) fn forgetful(store: &Store, lost: u32) -> Store {
+    through(store, Forgetful { lost })
+}
+
+/// The same table over a client that counts the units of each update that was
+/// carried out, and refuses expressions that only a real DynamoDB refuses.
+pub(crate) fn metered(store: &Store) -> (Store, Meter) {
+    let meter = Meter::default();
+    (through(store, meter.clone()), meter)
+}
+
+fn through(store: &Store, interceptor: impl Intercept + 'static) -> Store {
+    let config = store.client.config().to_builder().interceptor(interceptor).build();
+    Store {
+        client: aws_sdk_dynamodb::Client::from_conf(config),
+        // What one process has learned about pools, another has not.
+        hints: Arc::default(),
+        ..store.clone()
+    }
+}
+
+fn is_update(config: &ConfigBag) -> bool {
+    config.load::<Metadata>().is_some_and(|metadata| metadata.name() == "UpdateItem")
+}
+
+/// Changes the JSON of an update before it is signed.
+fn edit(
+    context: &mut BeforeTransmitInterceptorContextMut<'_>,
+    config: &ConfigBag,
+    edit: impl FnOnce(&mut Value) -> Result<(), BoxError>,
+) -> Result<(), BoxError> {
+    if !is_update(config) {
+        return Ok(());
+    }
+    let request = context.request_mut();
+    let mut body: Value = serde_json::from_slice(request.body().bytes().expect("JSON in memory"))?;
+    edit(&mut body)?;
+    let body = serde_json::to_vec(&body)?;
+    request.headers_mut().insert("content-length", body.len().to_string());
+    *request.body_mut() = body.into();
+    Ok(())
+}
+
+#[derive(Debug)]
+struct Unguarded;
+
+impl Intercept for Unguarded {
+    fn name(&self) -> &'static str {
+        "Unguarded"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        edit(context, config, |body| {
+            let body = body.as_object_mut().expect("an object");
+            body.remove("ConditionExpression");
+            body.remove("ReturnValuesOnConditionCheckFailure");
+            // What nothing refers to any more would be refused.
+            let update = body["UpdateExpression"].as_str().expect("an update").to_owned();
+            let words: Vec<&str> = update
+                .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '#')))
+                .collect();
+            for names in ["ExpressionAttributeNames", "ExpressionAttributeValues"] {
+                if let Some(names_of) = body.get_mut(names).and_then(Value::as_object_mut) {
+                    names_of.retain(|name, _| words.contains(&name.as_str()));
+                    if names_of.is_empty() {
+                        body.remove(names);
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Forgetful {
+    lost: u32,
+}
+
+impl Intercept for Forgetful {
+    fn name(&self) -> &'static str {
+        "Forgetful"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let attempt = config.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts);
+        if is_update(config) && attempt <= self.lost {
+            let lost =
+                r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"lost"}"#;
+            *context.response_mut() = Response::new(StatusCode::try_from(500)?, lost.into());
+        }
+        Ok(())
+    }
+}
+
+/// Write units of the updates so far, one figure for each.
+#[derive(Clone, Default)]
+pub(crate) struct Meter(Arc<Mutex<Vec<f64>>>);
+
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Meter")
+    }
+}
+
+impl Meter {
+    /// What was counted since the last call.
+    pub(crate) fn take(&self) -> Vec<f64> {
+        std::mem::take(&mut self.0.lock().expect("no panic meanwhile"))
+    }
+}
+
+impl Intercept for Meter {
+    fn name(&self) -> &'static str {
+        "Meter"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        edit(context, config, |body| {
+            body["ReturnConsumedCapacity"] = "TOTAL".into();
+            for expression in ["UpdateExpression", "ConditionExpression"] {
+                let text = body[expression].as_str().unwrap_or_default();
+                let operators = operators(text);
+                if text.len() > MAX_EXPRESSION_BYTES || operators > MAX_OPERATORS {
+                    let size = text.len();
+                    return Err(format!("{expression}: {size} bytes, {operators} operators").into());
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response().body().bytes().unwrap_or_default();
+        if is_update(config) && context.response().status().is_success() {
+            let body: Value = serde_json::from_slice(body)?;
+            let units = body["ConsumedCapacity"]["CapacityUnits"].as_f64().ok_or("no units")?;
+            self.0.lock().expect("no panic meanwhile").push(units);
+        }
+        Ok(())
+    }
+}
+
+/// Operators and functions in an expression, counted rather too high.
+fn operators(expression: &str) -> usize {
+    let spaced = expression.replace('(', " ( ");
+    let words = spaced.split_whitespace();
+    words
+        .filter(|word| {
+            matches!(
+                *word,
+                "AND" | "OR" | "NOT" | "BETWEEN" | "IN" | "=" | "<>" | "<" | "<=" | ">" | ">=" | "+" | "-"
+            ) || word.starts_with("attribute_")
+                || matches!(*word, "contains" | "begins_with" | "size" | "if_not_exists")
+        })
+        .count()
+}
