@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aide::OperationOutput;
 use aide::axum::ApiRouter;
-use aide::axum::routing::{delete_with, post_with};
+use aide::axum::routing::{delete_with, get_with, post_with};
+use aide::generate::GenContext;
+use aide::openapi::{Operation, Response as ApiResponse};
 use aws_sdk_s3::presigning::PresigningConfig;
 use axum::extract::State as Of;
-use axum::response::NoContent;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, NoContent, Response};
 use boot::{Boot, ConfigError};
 use domain::error::Fields;
 use domain::event::{Event, EventImage, ImageKind};
@@ -37,6 +41,14 @@ pub(crate) fn routes() -> ApiRouter<State> {
             "/api/v1/events/{id}/images/{image}",
             delete_with(delete, |op| op.id("deleteImage").summary("Remove a picture from an event").tag("Events")),
         )
+        .api_route(
+            "/images/{event}/{file}",
+            get_with(show, |op| {
+                op.id("showImage").summary("Show a picture").tag("Storefront").description(
+                    "Leads to where the picture is, for an hour. This is the address that events name for it.",
+                )
+            }),
+        )
 }
 
 /// The most pictures of one event.
@@ -45,6 +57,11 @@ const MAX_IMAGES: usize = 12;
 const MAX_BYTES: u32 = 8 * 1024 * 1024;
 /// For how long an upload stays signed.
 const UPLOAD_TIME: Duration = Duration::from_secs(15 * 60);
+/// For how long an address at which the bucket shows a picture is signed.
+const VIEW_TIME: Duration = Duration::from_secs(60 * 60);
+/// For how many seconds caches may keep that address: they must not hand it out
+/// when it is about to end.
+const VIEW_SECONDS: u32 = 45 * 60;
 /// How often to try again when a page adds several pictures at the same moment.
 const ATTEMPTS: usize = 8;
 
@@ -105,6 +122,60 @@ impl ImageType {
             Self::Png => "png",
             Self::Webp => "webp",
         }
+    }
+
+    fn of_extension(extension: &str) -> Option<Self> {
+        [Self::Jpeg, Self::Png, Self::Webp].into_iter().find(|kind| kind.extension() == extension)
+    }
+}
+
+/// The key of a picture in the bucket, and its path below the public address.
+fn key(event: EventId, image: ImageId, kind: ImageType) -> String {
+    format!("images/{event}/{image}.{}", kind.extension())
+}
+
+/// `/images/{event}/{file}`.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct FilePath {
+    /// The event.
+    event: EventId,
+    /// The picture's id and its extension.
+    file: String,
+}
+
+impl FilePath {
+    /// The key of the picture, if this can be one.
+    fn key(&self) -> Option<String> {
+        let (image, extension) = self.file.split_once('.')?;
+        Some(key(self.event, image.parse().ok()?, ImageType::of_extension(extension)?))
+    }
+}
+
+/// Leads to a picture in the bucket.
+struct Moved {
+    to: String,
+}
+
+impl IntoResponse for Moved {
+    fn into_response(self) -> Response {
+        let kept = format!("public, max-age={VIEW_SECONDS}");
+        let headers = [(header::LOCATION, self.to), (header::CACHE_CONTROL, kept)];
+        (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
+    }
+}
+
+impl OperationOutput for Moved {
+    type Inner = Self;
+
+    fn operation_response(_: &mut GenContext, _: &mut Operation) -> Option<ApiResponse> {
+        Some(ApiResponse { description: "Where the picture is.".to_owned(), ..ApiResponse::default() })
+    }
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<u16>, ApiResponse)> {
+        Self::operation_response(ctx, operation).map(|response| (Some(307), response)).into_iter().collect()
     }
 }
 
@@ -192,6 +263,19 @@ async fn delete(
     Ok(NoContent)
 }
 
+/// The bucket itself is closed: whoever reads it needs a signed request.
+async fn show(Of(state): Of<State>, Path(path): Path<FilePath>) -> Answer<Moved> {
+    let key = path.key().ok_or_else(|| Error::not_found("image_unknown", "There is no such picture."))?;
+    let config = PresigningConfig::builder()
+        .start_time(SystemTime::from(state.clock.now()))
+        .expires_in(VIEW_TIME)
+        .build()
+        .map_err(Error::internal)?;
+    let request = state.images.client.get_object().bucket(&*state.images.bucket).key(key);
+    let signed = request.presigned(config).await.map_err(Error::internal)?;
+    Ok(Moved { to: signed.uri().to_owned() })
+}
+
 impl State {
     async fn add_image(
         &self,
@@ -208,8 +292,8 @@ impl State {
                 format!("Must be between 1 and {MAX_BYTES} bytes."),
             )
             .finish()?;
-        let key = format!("images/{}/{}.{}", event.suffix(), id.suffix(), new.content_type.extension());
-        let image = EventImage { id, kind: new.kind, url: self.images.url(&key) };
+        let url = self.images.url(&key(event, id, new.content_type));
+        let image = EventImage { id, kind: new.kind, url };
         self.change_images(tenant, event, now, |images| {
             if images.iter().any(|image| image.id == id) {
                 return Ok(());
@@ -282,5 +366,27 @@ impl State {
             headers,
             expires_at: now.checked_add(UPLOAD_TIME).unwrap_or(Timestamp::MAX),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_be_a_picture_is_looked_for() {
+        let (event, image) =
+            (EventId::generate(Timestamp::UNIX_EPOCH), ImageId::generate(Timestamp::UNIX_EPOCH));
+        let path = |file: String| FilePath { event, file };
+        assert_eq!(path(format!("{image}.webp")).key(), Some(key(event, image, ImageType::Webp)));
+        for file in [
+            image.to_string(),
+            format!("{image}.gif"),
+            format!("{event}.png"),
+            "..".to_owned(),
+            "a/b.png".to_owned(),
+        ] {
+            assert_eq!(path(file.clone()).key(), None, "{file}");
+        }
     }
 }

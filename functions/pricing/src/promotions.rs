@@ -277,19 +277,12 @@ impl State {
         check_bounds(promotion, &mut fields);
         fields.finish()?;
         let Some(event) = promotion.target_event_id else { return Ok(()) };
-        let sheet = self.store.event_sheet_of(promotion.tenant_id, event).await?;
-        fields.check(sheet.is_some(), "/target_event_id", "You have no such event.");
-        if let (Some(sheet), Some(area)) = (&sheet, promotion.target_area_id) {
+        let sheet = self.sheet(promotion.tenant_id, event).await?;
+        if let Some(area) = promotion.target_area_id {
             fields.check(sheet.area(area).is_some(), "/target_area_id", "The event has no such area.");
         }
-        if let Some(sheet) = &sheet {
-            let currency = *promotion.currency.get_or_insert(sheet.event.currency);
-            fields.check(
-                currency == sheet.event.currency,
-                "/currency",
-                "The event sells in another currency.",
-            );
-        }
+        let currency = *promotion.currency.get_or_insert(sheet.event.currency);
+        fields.check(currency == sheet.event.currency, "/currency", "The event sells in another currency.");
         fields.finish()
     }
 }

@@ -3,8 +3,11 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Of;
-use domain::pricing::{PromotionOffer, Quote, QuoteInput, QuoteRequest, quote, seal};
-use domain::{QuoteId, Result};
+use domain::pricing::{
+    PromotionOffer, PromotionVerdict, Quote, QuoteInput, QuoteLine, QuoteRequest, StageVerdict, Totals,
+    quote, seal,
+};
+use domain::{Currency, EventId, QuoteId, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use web::{Answer, Buyer, Json, MaybeBuyer};
@@ -24,13 +27,51 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// A price, and the token that proves it.
+/// A price, and the token that proves it. All amounts are in minor units of
+/// `currency`, and the lines add up to the totals exactly.
 #[derive(Debug, Serialize, JsonSchema)]
 struct SignedQuote {
     /// Send it to reserve the tickets at this price.
     quote: String,
-    #[serde(flatten)]
-    details: Quote,
+    /// The quote's id.
+    id: QuoteId,
+    /// The event.
+    event_id: EventId,
+    /// The currency of all amounts.
+    currency: Currency,
+    /// True if `vat` is contained in price and fee, false if it is added to them.
+    vat_included: bool,
+    /// A line for each area, in the order in which they were asked for.
+    lines: Vec<QuoteLine>,
+    /// The sums over all lines.
+    totals: Totals,
+    /// Each sale stage of the event: whether it applied, or why not.
+    stages: Vec<StageVerdict>,
+    /// Whether the promotion code applied, or why not; absent without a code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    promotion: Option<PromotionVerdict>,
+    /// When the quote was made.
+    created_at: Timestamp,
+    /// The first moment at which its prices are no longer guaranteed.
+    valid_until: Timestamp,
+}
+
+impl SignedQuote {
+    fn new(details: Quote, key: &[u8; 32]) -> Self {
+        Self {
+            quote: seal(&details, key),
+            id: details.id,
+            event_id: details.event_id,
+            currency: details.currency,
+            vat_included: details.vat_included,
+            lines: details.lines,
+            totals: details.totals,
+            stages: details.stages,
+            promotion: details.promotion,
+            created_at: details.created_at,
+            valid_until: details.valid_until,
+        }
+    }
 }
 
 async fn create(
@@ -39,7 +80,7 @@ async fn create(
     Json(request): Json<QuoteRequest>,
 ) -> Answer<Json<SignedQuote>> {
     let details = state.quote(&request, buyer.as_ref()).await?;
-    Ok(Json(SignedQuote { quote: seal(&details, &state.quote_key), details }))
+    Ok(Json(SignedQuote::new(details, &state.quote_key)))
 }
 
 impl State {

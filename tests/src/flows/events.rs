@@ -323,9 +323,15 @@ async fn pictures_go_straight_to_the_bucket() {
         }
         request.body(text(&upload["headers"]["content-type"]), bytes)
     };
-    assert_eq!(send(picture).send().await.status, 200);
+    assert_eq!(send(picture.clone()).send().await.status, 200);
     let event = app.get(format!("/api/v1/events/{}", text(&event["id"]))).token(&organizer.token).ok().await;
     assert_eq!(event["images"][0], upload["image"]);
+    let get = || "GET".parse().expect("a method");
+    let public = app.elsewhere(get(), text(&upload["image"]["url"])).send().await;
+    assert_eq!(public.status, 307);
+    let shown = app.elsewhere(get(), public.header("location")).send().await;
+    assert_eq!((shown.header("content-type"), shown.body.as_slice()), ("image/png", picture.as_slice()));
+    app.get(format!("/images/{}/other.png", text(&event["id"]))).refused(404, "image_unknown").await;
     let image = format!("{url}/{}", text(&upload["image"]["id"]));
     assert_eq!(app.delete(&image).token(&organizer.token).send().await.status, 204);
     app.delete(&image).token(&organizer.token).refused(404, "image_unknown").await;

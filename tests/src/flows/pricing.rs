@@ -169,7 +169,7 @@ async fn promotions_are_their_tenants_own() {
         app.post("/api/v1/promotions").token(&organizer.token).json(body)
     };
     new(&other, json!({"applies_to": "event", "target_event_id": show.id}))
-        .refused(400, "invalid_fields")
+        .refused(404, "event_unknown")
         .await;
     new(&owner, json!({})).ok().await;
     new(&other, json!({"discount_value": 9000})).ok().await;
