@@ -125,21 +125,32 @@ impl Store {
         Ok(())
     }
 
-    /// Replaces the item if it still has the version before `value`'s.
+    /// Replaces the item if it still has the version before `value`'s. Doing it
+    /// again is fine: an item that is as it should be is no refusal, because the
+    /// SDK repeats a write whose answer got lost.
     pub(crate) async fn replace<T: Serialize + Versioned>(
         &self,
         key: &Key,
         value: &T,
     ) -> Result<(), Failure> {
-        self.client
+        let item = to_item(key, value)?;
+        let sent = self
+            .client
             .put_item()
             .table_name(&*self.table)
-            .set_item(Some(to_item(key, value)?))
+            .set_item(Some(item.clone()))
             .condition_expression("version = :before")
             .expression_attribute_values(":before", number(value.version().saturating_sub(1)))
             .send()
-            .await?;
-        Ok(())
+            .await;
+        match sent.map_err(Failure::from) {
+            Ok(_) => Ok(()),
+            Err(refused @ Failure::Refused(_)) if self.get_item(key, true).await?.as_ref() != Some(&item) => {
+                Err(refused)
+            }
+            Err(Failure::Refused(_)) => Ok(()),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Deletes the item, if it is there.

@@ -103,7 +103,10 @@ async fn an_event_comes_with_its_areas_and_stages_in_order() {
     }
     let sheet = sheet(&store, &event).await;
     assert_eq!(sheet.price_from(), Some(500));
-    assert_eq!(sheet, EventSheet { event: event.clone(), areas: vec![front, back], stages: vec![early, late] });
+    assert_eq!(
+        sheet,
+        EventSheet { event: event.clone(), areas: vec![front, back], stages: vec![early, late] }
+    );
 
     let stranger = TenantId::generate(clock.now());
     assert_eq!(store.event_sheet_of(stranger, event.id).await.expect("reads"), None);
@@ -170,15 +173,32 @@ async fn of_two_changes_based_on_the_same_version_one_is_refused() {
     store.create_event(&draft).await.expect("created");
     let before = sheet(&store, &draft).await;
     for status in [EventStatus::Draft, EventStatus::Published] {
-        let results = at_once(4, |_| {
+        let results = at_once(4, |attempt| {
             let (store, before) = (store.clone(), before.clone());
             let version = before.event.version + 1;
-            let after = Event { status, version, ..before.event.clone() };
+            let after = Event { status, version, name: format!("Noche {attempt}"), ..before.event.clone() };
             async move { store.update_event(&before, &after).await }
         });
         let won = results.await.into_iter().filter(Result::is_ok).count();
-        assert_eq!(won, usize::from(status == EventStatus::Draft), "the first round makes the second one stale");
+        assert_eq!(
+            won,
+            usize::from(status == EventStatus::Draft),
+            "the first round makes the second one stale"
+        );
     }
+}
+
+#[tokio::test]
+async fn a_change_whose_answer_got_lost_can_be_repeated() {
+    let (store, clock) = store_with_clock().await;
+    let draft = event(&clock, "noche");
+    store.create_event(&draft).await.expect("created");
+    let before = sheet(&store, &draft).await;
+    let after = Event { name: "Otra noche".to_owned(), version: 2, ..draft.clone() };
+    store.update_event(&before, &after).await.expect("changed");
+    store.update_event(&before, &after).await.expect("is as it should be");
+    let other = Event { name: "Otra más".to_owned(), ..after };
+    assert!(matches!(store.update_event(&before, &other).await, Err(Failure::Refused(_))));
 }
 
 #[tokio::test]
@@ -210,7 +230,8 @@ async fn a_deleted_event_leaves_its_slug_to_others() {
     let first = event(&clock, "noche");
     store.create_event(&first).await.expect("created");
     store.create_area(&area(&first, 500, 1)).await.expect("created");
-    let stale = EventSheet { event: Event { version: 7, ..first.clone() }, areas: Vec::new(), stages: Vec::new() };
+    let stale =
+        EventSheet { event: Event { version: 7, ..first.clone() }, areas: Vec::new(), stages: Vec::new() };
     assert!(matches!(store.delete_event(&stale).await, Err(Failure::Refused(_))));
     store.delete_event(&sheet(&store, &first).await).await.expect("deleted");
     assert_eq!(store.event_sheet(first.id).await.expect("reads"), None);
@@ -240,7 +261,10 @@ async fn one_request_at_a_time_changes_the_places_of_an_area() {
     store.finish_places(&second, &after).await.expect("safe to repeat");
     assert_eq!(store.area(draft.id, area.id).await.expect("reads"), Some(after.clone()));
 
-    assert!(matches!(store.begin_places(&area, clock.now()).await, Err(Failure::Refused(_))), "a stale version");
+    assert!(
+        matches!(store.begin_places(&area, clock.now()).await, Err(Failure::Refused(_))),
+        "a stale version"
+    );
     let third = store.begin_places(&after, clock.now()).await.expect("free again");
     store.abandon_places(&third, &after).await.expect("given back");
     let fourth = store.begin_places(&after, clock.now()).await.expect("free again");
@@ -251,7 +275,8 @@ async fn one_request_at_a_time_changes_the_places_of_an_area() {
 #[test]
 fn the_summary_shows_the_cover_or_else_the_first_picture() {
     let mut event = event(&Clock::movable(), "noche");
-    let image = |kind, url: &str| EventImage { id: ImageId::generate(event.created_at), kind, url: url.to_owned() };
+    let image =
+        |kind, url: &str| EventImage { id: ImageId::generate(event.created_at), kind, url: url.to_owned() };
     let (map, cover) = (image(ImageKind::SeatMap, "map"), image(ImageKind::Cover, "cover"));
     event.images = vec![map.clone()];
     assert_eq!(Show::new(&event, None).image.as_deref(), Some("map"));
