@@ -487,6 +487,13 @@ fn every_text_in_spanish() {
 }
 
 #[test]
+fn who_has_an_account_learns_it_without_a_token() {
+    let mail = rendered(&message(include_str!("../../../../events/mailer/already-registered.json")));
+    assert_eq!(mail.subject, "You have a Taquilla account already");
+    assert!(!mail.html.contains("TOKEN") && !mail.text.contains("TOKEN"));
+}
+
+#[test]
 fn every_page_says_its_language_and_leaves_nothing_open() {
     for language in [Language::Es, Language::En] {
         for message in all(language) {
