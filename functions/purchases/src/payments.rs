@@ -194,7 +194,7 @@ async fn start_payment(
             buyer_email: order.buyer.email.clone(),
             buyer_name: order.buyer.name.clone(),
             expires_at,
-            return_url: format!("{}/purchases/{}", state.public_url, order.id),
+            return_url: format!("{}/#/purchases/{}", state.public_url, order.id),
             notification_url: format!("{}/api/v1/webhooks/{}", state.public_url, gateway.name()),
             idempotency_key: format!("{}-{attempt}", order.id),
             language: order.language,

@@ -80,7 +80,7 @@ async fn notify(
             state.payments.send(&PaymentMessage::Notification(hint)).await?;
         }
         Subject::Unknown { kind } => {
-            tracing::info!(gateway = %gateway.name(), kind, "a notification of no concern")
+            tracing::info!(gateway = %gateway.name(), kind, "a notification of no concern");
         }
     }
     Ok(StatusCode::OK)
