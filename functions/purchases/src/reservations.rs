@@ -160,18 +160,6 @@ async fn hold(
         until: expires_at,
     };
     let holdings = state.store.hold(request, now).await?;
-    let lines = quote.lines.into_iter().map(|line| OrderLine {
-        area: line.area_id,
-        quantity: line.quantity,
-        seats: line.seats,
-        stage: line.stage_id,
-        base: line.base,
-        stage_adjustment: line.stage_adjustment,
-        promotion: line.promotion,
-        fee: line.fee,
-        vat: line.vat,
-        total: line.total,
-    });
     let order = Order {
         id,
         user: buyer.user,
@@ -179,7 +167,7 @@ async fn hold(
         event: quote.event_id,
         status: OrderStatus::Held,
         currency: quote.currency,
-        lines: lines.collect(),
+        lines: quote.lines.into_iter().map(OrderLine::from).collect(),
         total: quote.totals.total,
         buyer: Person { email: buyer.email.clone(), name: buyer.name.clone() },
         language: sheet.event.language,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Language;
 use crate::payment::GatewayName;
-use crate::pricing::even_shares;
+use crate::pricing::{QuoteLine, even_shares};
 use crate::seat::SeatLabel;
 use crate::{
     AreaId, Currency, Error, EventId, Money, OrderId, Result, SaleStageId, TenantId, TicketId, UserId,
@@ -95,6 +95,24 @@ pub struct OrderLine {
     pub vat: i64,
     /// What the buyer pays for the line.
     pub total: i64,
+}
+
+impl From<QuoteLine> for OrderLine {
+    /// The price that was shown is the price that is charged.
+    fn from(line: QuoteLine) -> Self {
+        Self {
+            area: line.area_id,
+            quantity: line.quantity,
+            seats: line.seats,
+            stage: line.stage_id,
+            base: line.base,
+            stage_adjustment: line.stage_adjustment,
+            promotion: line.promotion,
+            fee: line.fee,
+            vat: line.vat,
+            total: line.total,
+        }
+    }
 }
 
 impl OrderLine {
@@ -273,7 +291,9 @@ impl Order {
     /// not anybody wrote that down.
     pub fn status_at(&self, now: Timestamp) -> OrderStatus {
         match self.status {
-            OrderStatus::Held | OrderStatus::AwaitingPayment if now >= self.expires_at => OrderStatus::Released,
+            OrderStatus::Held | OrderStatus::AwaitingPayment if now >= self.expires_at => {
+                OrderStatus::Released
+            }
             status => status,
         }
     }
@@ -317,7 +337,11 @@ impl Order {
     /// Checks that a payment may be started at `now`.
     pub fn payable(&self, now: Timestamp) -> Result<()> {
         match self.status_at(now) {
-            OrderStatus::Held | OrderStatus::AwaitingPayment if self.payments.len() < MAX_PAYMENT_ATTEMPTS => Ok(()),
+            OrderStatus::Held | OrderStatus::AwaitingPayment
+                if self.payments.len() < MAX_PAYMENT_ATTEMPTS =>
+            {
+                Ok(())
+            }
             OrderStatus::Held | OrderStatus::AwaitingPayment => Err(Error::conflict(
                 "too_many_payments",
                 "This reservation has had too many payment attempts. Cancel it and reserve again.",
@@ -396,11 +420,17 @@ impl Order {
             };
         };
         match (payment.state, verdict) {
-            (PaymentState::Approved | PaymentState::Mismatched, _) | (_, Verdict::Pending) => Settlement::Nothing,
+            (PaymentState::Approved | PaymentState::Mismatched, _) | (_, Verdict::Pending) => {
+                Settlement::Nothing
+            }
             (PaymentState::Pending, Verdict::Declined | Verdict::Returned) => Settlement::Decline,
             (PaymentState::Declined, Verdict::Declined | Verdict::Returned) => Settlement::Nothing,
-            (_, Verdict::Approved(paid)) if paid != Money::new(payment.amount, self.currency) => Settlement::Alert,
-            (_, Verdict::Approved(_)) if self.status.is_settled() || self.status == OrderStatus::RefundDue => {
+            (_, Verdict::Approved(paid)) if paid != Money::new(payment.amount, self.currency) => {
+                Settlement::Alert
+            }
+            (_, Verdict::Approved(_))
+                if self.status.is_settled() || self.status == OrderStatus::RefundDue =>
+            {
                 Settlement::GiveBack
             }
             (_, Verdict::Approved(_)) => Settlement::Settle,
@@ -528,7 +558,8 @@ mod tests {
         order.status = OrderStatus::Paid;
         let receiver = UserId::generate(now());
         order.tickets.insert(1, TicketState { serial: 1, refunded: false, holder: Some(receiver) });
-        let holders: Vec<_> = order.tickets().map(|ticket| (ticket.id, ticket.serial, ticket.holder)).collect();
+        let holders: Vec<_> =
+            order.tickets().map(|ticket| (ticket.id, ticket.serial, ticket.holder)).collect();
         let expected = [
             (order.id.ticket(0), 0, order.user),
             (order.id.ticket(1), 1, receiver),

@@ -283,7 +283,10 @@ impl Store {
     pub async fn return_unused(&self, sold: &[Holding], order: &Order) -> Result<(), Failure> {
         let (names, token) = (Names::of_order(order), Token::of(order.id));
         let has: &[Holding] = if order.status.is_settled() { &order.holdings } else { &[] };
-        for holding in sold.iter().filter(|holding| !has.contains(holding)) {
+        for holding in sold {
+            if has.contains(holding) {
+                continue;
+            }
             match holding {
                 Holding::Seats { line, row, seats } => {
                     self.return_seats((names.event, names.area(*line)?, *row), seats, token).await?;

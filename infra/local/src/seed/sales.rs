@@ -139,18 +139,6 @@ fn request(sheet: &EventSheet, tickets: &Tickets, code: Option<&str>) -> Result<
 
 /// The order that a quote becomes, without its holdings.
 fn order(id: OrderId, quote: Quote, sheet: &EventSheet, guest: &User, expires_at: Timestamp) -> Order {
-    let lines = quote.lines.into_iter().map(|line| OrderLine {
-        area: line.area_id,
-        quantity: line.quantity,
-        seats: line.seats,
-        stage: line.stage_id,
-        base: line.base,
-        stage_adjustment: line.stage_adjustment,
-        promotion: line.promotion,
-        fee: line.fee,
-        vat: line.vat,
-        total: line.total,
-    });
     Order {
         id,
         user: guest.id,
@@ -158,7 +146,7 @@ fn order(id: OrderId, quote: Quote, sheet: &EventSheet, guest: &User, expires_at
         event: quote.event_id,
         status: OrderStatus::Held,
         currency: quote.currency,
-        lines: lines.collect(),
+        lines: quote.lines.into_iter().map(OrderLine::from).collect(),
         total: quote.totals.total,
         buyer: Person { email: guest.email.to_string(), name: guest.name.clone() },
         language: sheet.event.language,

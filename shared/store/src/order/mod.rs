@@ -1,0 +1,179 @@
+//! Orders: one item each, under its buyer, written whole.
+
+mod record;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use domain::order::Order;
+use domain::{EventId, OrderId, Timestamp, UserId};
+
+use crate::failure::Item;
+use crate::items::{from_item, number, string, to_item};
+use crate::keys::{self, Key};
+use crate::{Failure, Listing, Store};
+
+use record::Record;
+
+fn read(item: Item) -> Result<Order, Failure> {
+    let text = |name: &str| match item.get(name) {
+        Some(AttributeValue::S(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let key = text("PK").zip(text("SK")).and_then(|(pk, sk)| keys::parse_order(&Key::new(pk, sk)));
+    let (user, order) = key.ok_or_else(|| Failure::unreadable("the key of an order"))?;
+    from_item::<Record>(item)?.into_order(user, order)
+}
+
+/// The whole item, with what the index and the outbox need.
+fn write(order: &Order, outbox: Option<String>) -> Result<Item, Failure> {
+    let mut item = to_item(&keys::order(order.user, order.id), &Record::of(order))?;
+    if order.status.is_settled() {
+        // Set once, when paid, and never changed: an index entry costs a write
+        // unit whenever its keys change.
+        item.insert(
+            "GSI1PK".to_owned(),
+            string(keys::event_orders(order.event, keys::order_shard(order.id))),
+        );
+        item.insert("GSI1SK".to_owned(), string(order.id.suffix()));
+    }
+    if let Some(outbox) = outbox {
+        item.insert("ob".to_owned(), string(outbox));
+    }
+    Ok(item)
+}
+
+impl Store {
+    /// An order of a user, with every write that was confirmed before.
+    pub async fn order(&self, user: UserId, order: OrderId) -> Result<Option<Order>, Failure> {
+        self.get_item(&keys::order(user, order), true).await?.map(read).transpose()
+    }
+
+    /// A page of a user's orders, the newest first.
+    pub async fn orders(
+        &self,
+        user: UserId,
+        after: Option<&str>,
+        limit: u16,
+    ) -> Result<Listing<Order>, Failure> {
+        let page: Listing<Item> =
+            self.list_items(&keys::user_partition(user), keys::ORDER_PREFIX, after, limit, true).await?;
+        Ok(Listing { items: page.items.into_iter().map(read).collect::<Result<_, _>>()?, last: page.last })
+    }
+
+    /// The user's orders made since `since`, at most 50.
+    pub async fn orders_since(&self, user: UserId, since: Timestamp) -> Result<Vec<Order>, Failure> {
+        let mut orders = self.orders(user, None, 50).await?.items;
+        orders.retain(|order| order.id.created_at() >= since);
+        Ok(orders)
+    }
+
+    /// Whose order of an event it is; `None` if no such order was ever paid.
+    pub async fn buyer_of(&self, event: EventId, order: OrderId) -> Result<Option<UserId>, Failure> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .index_name("GSI1")
+            .key_condition_expression("GSI1PK = :event AND GSI1SK = :order")
+            .expression_attribute_values(
+                ":event",
+                string(keys::event_orders(event, keys::order_shard(order))),
+            )
+            .expression_attribute_values(":order", string(order.suffix()))
+            .limit(1)
+            .send()
+            .await?;
+        let Some(item) = answer.items.unwrap_or_default().into_iter().next() else { return Ok(None) };
+        match (item.get("PK"), item.get("SK")) {
+            (Some(AttributeValue::S(pk)), Some(AttributeValue::S(sk))) => {
+                Ok(keys::parse_order(&Key::new(pk, sk)).map(|(user, _)| user))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Writes a new order, or answers with the one that is there already.
+    pub async fn create_order(
+        &self,
+        order: &Order,
+        outbox: Option<String>,
+    ) -> Result<Option<Order>, Failure> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(write(order, outbox)?))
+            .condition_expression("attribute_not_exists(PK)")
+            .send()
+            .await;
+        match put.map_err(Failure::from) {
+            Ok(_) => Ok(None),
+            Err(Failure::Refused(_)) => self.order(order.user, order.id).await,
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Replaces an order, whose `version` is already counted up, if nobody else
+    /// did since it was read. `outbox` says what must happen because of it.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if somebody did.
+    pub async fn update_order(&self, order: &Order, outbox: Option<String>) -> Result<(), Failure> {
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(write(order, outbox)?))
+            .condition_expression("v = :before")
+            .expression_attribute_values(":before", number(order.version.saturating_sub(1)))
+            .send()
+            .await;
+        match sent.map_err(Failure::from) {
+            // After an unanswered write the client tries again and is refused by
+            // its own success.
+            Err(Failure::Refused(_)) => match self.order(order.user, order.id).await? {
+                Some(current) if current == *order => Ok(()),
+                _ => Err(Failure::Refused(None)),
+            },
+            other => other.map(|_| ()),
+        }
+    }
+
+    /// [`Store::update_order`] as a part of a transaction.
+    pub(crate) fn update_order_part(
+        &self,
+        order: &Order,
+        outbox: Option<String>,
+    ) -> Result<TransactWriteItem, Failure> {
+        let put = Put::builder()
+            .table_name(&*self.table)
+            .set_item(Some(write(order, outbox)?))
+            .condition_expression("v = :before")
+            .expression_attribute_values(":before", number(order.version.saturating_sub(1)))
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Notes that the tickets of an order were mailed. Counts as a change of the
+    /// order, so that somebody who changes it at the same time notices.
+    pub async fn mark_mailed(&self, user: UserId, order: OrderId, now: Timestamp) -> Result<(), Failure> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(keys::order(user, order).attributes()))
+            .update_expression("SET md = :now, v = v + :one REMOVE ob")
+            .condition_expression("attribute_exists(PK) AND attribute_not_exists(md)")
+            .expression_attribute_values(":now", number(now.as_millisecond()))
+            .expression_attribute_values(":one", number(1))
+            .send()
+            .await;
+        match sent.map_err(Failure::from) {
+            Ok(_) | Err(Failure::Refused(_)) => Ok(()),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::event::Language;
+use domain::order::{Attendee, Holding, OrderLine, OrderStatus, Part, Payment, PaymentState, Person};
+use domain::payment::GatewayName;
+use domain::{AreaId, Currency, SaleStageId, TenantId};
+
+use super::record::{holding_text, parse_holding};
+use super::*;
+use crate::testing::store_with_clock;
+
+/// An order of two named tickets with a stage, a promotion and two payments.
+fn order(now: Timestamp) -> Order {
+    let line = OrderLine {
+        area: AreaId::generate(now),
+        quantity: 2,
+        seats: vec!["AA-101".parse().expect("a seat"), "AA-102".parse().expect("a seat")],
+        stage: Some(SaleStageId::generate(now)),
+        base: 24_000_000,
+        stage_adjustment: -2_400_000,
+        promotion: -1_080_000,
+        fee: 718_200,
+        vat: 3_399_300,
+        total: 21_238_200,
+    };
+    let payment = Payment {
+        attempt: 0,
+        gateway: GatewayName::Sandbox,
+        payment_id: Some("pay_01jd8m3n7kf8bq4v3k7w2r9s5t".to_owned()),
+        state: PaymentState::Pending,
+        amount: 21_238_200,
+        refunded: 0,
+        refund_due: 0,
+        created_at: now,
+        idempotency: Some("q83vEjRWeJq83vEj".to_owned()),
+    };
+    let attendee = |name: &str| Attendee { nombre: Some(name.to_owned()), ..Attendee::default() };
+    Order {
+        id: OrderId::of_quote(domain::QuoteId::generate(now), UserId::generate(now)),
+        user: UserId::generate(now),
+        tenant: TenantId::generate(now),
+        event: EventId::generate(now),
+        status: OrderStatus::AwaitingPayment,
+        currency: Currency::COP,
+        total: line.total,
+        holdings: vec![
+            Holding::Seats { line: 0, row: 7, seats: vec![101, 102] },
+            Holding::Stage { stage: line.stage.expect("set"), parts: vec![Part { block: 3, quantity: 2 }] },
+            Holding::Promotion { parts: vec![Part { block: 0, quantity: 1 }] },
+            Holding::PromotionBuyer,
+        ],
+        lines: vec![line],
+        buyer: Person {
+            email: "maria.fernanda@example.com".to_owned(),
+            name: "María Fernanda Ríos".to_owned(),
+        },
+        language: Language::Es,
+        attendees: vec![attendee("María Fernanda Ríos"), attendee("Julián Ortega")],
+        expires_at: Timestamp::from_second(now.as_second() + 600).expect("in range"),
+        paid_at: None,
+        payments: vec![payment],
+        tickets: BTreeMap::new(),
+        promotion_code: Some("PREVENTA10".to_owned()),
+        idempotency: Some("q83vEjRWeJq83vEj".to_owned()),
+        mailed_at: None,
+        version: 1,
+    }
+}
+
+/// The size by DynamoDB's rule: names and values, numbers at two digits a byte.
+fn size(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
+        AttributeValue::L(list) => 3 + list.iter().map(|value| size(value) + 1).sum::<usize>(),
+        AttributeValue::M(map) => {
+            3 + map.iter().map(|(name, value)| name.len() + size(value) + 1).sum::<usize>()
+        }
+        _ => 1,
+    }
+}
+
+#[test]
+fn holdings_have_one_text() {
+    let now = Timestamp::UNIX_EPOCH;
+    for holding in order(now).holdings.into_iter().chain([Holding::Admissions {
+        line: 1,
+        parts: vec![Part { block: 12, quantity: 2 }, Part { block: 13, quantity: 1 }],
+    }]) {
+        assert_eq!(parse_holding(&holding_text(&holding)), Some(holding));
+    }
+    for text in ["", "x", "r0:3", "a:1x1", "a0:1", "sabc:0x1", "é"] {
+        assert_eq!(parse_holding(text), None, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_comes_back_as_it_was_and_costs_one_write_unit() {
+    let (store, clock) = store_with_clock().await;
+    let mut order = order(clock.now());
+    assert_eq!(store.create_order(&order, None).await.expect("written"), None);
+    assert_eq!(store.order(order.user, order.id).await.expect("read"), Some(order.clone()));
+    order.status = OrderStatus::Paid;
+    order.paid_at = Some(clock.now());
+    order.version = 2;
+    store.update_order(&order, Some(r#"{"do":"tickets"}"#.to_owned())).await.expect("written");
+    let item = write(&order, Some(r#"{"do":"tickets"}"#.to_owned())).expect("an item");
+    let bytes: usize = item.iter().map(|(name, value)| name.len() + size(value)).sum();
+    assert!(bytes <= 1024, "an order of two costs more than one write unit: {bytes} bytes");
+    assert_eq!(store.buyer_of(order.event, order.id).await.expect("read"), Some(order.user));
+}
+
+#[tokio::test]
+async fn who_comes_second_is_told() {
+    let (store, clock) = store_with_clock().await;
+    let first = order(clock.now());
+    store.create_order(&first, None).await.expect("written");
+    let second = Order { total: 1, ..first.clone() };
+    assert_eq!(store.create_order(&second, None).await.expect("read"), Some(first.clone()));
+
+    let change = Order { status: OrderStatus::Released, version: 2, ..first.clone() };
+    store.update_order(&change, None).await.expect("written");
+    store.update_order(&change, None).await.expect("the same change is no conflict");
+    let late = Order { status: OrderStatus::Paid, version: 2, ..first.clone() };
+    assert!(matches!(store.update_order(&late, None).await, Err(Failure::Refused(_))));
+}
+
+#[tokio::test]
+async fn mailing_is_noted_once_and_noticed_by_who_changes_the_order() {
+    let (store, clock) = store_with_clock().await;
+    let mut order = order(clock.now());
+    order.status = OrderStatus::Paid;
+    store.create_order(&order, Some("{}".to_owned())).await.expect("written");
+    let (user, id) = (order.user, order.id);
+    store.mark_mailed(user, id, clock.now()).await.expect("noted");
+    let noted = store.order(user, id).await.expect("read").expect("there");
+    clock.advance(Duration::from_secs(60));
+    store.mark_mailed(user, id, clock.now()).await.expect("noted");
+    assert_eq!(store.order(user, id).await.expect("read").expect("there"), noted);
+    order.version += 1;
+    assert!(matches!(store.update_order(&order, None).await, Err(Failure::Refused(_))));
+}
+
+#[tokio::test]
+async fn the_newest_order_comes_first() {
+    let (store, clock) = store_with_clock().await;
+    let user = UserId::generate(clock.now());
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        clock.advance(Duration::from_secs(3600));
+        let order = Order { user, ..order(clock.now()) };
+        store.create_order(&order, None).await.expect("written");
+        ids.insert(0, order.id);
+    }
+    let page = store.orders(user, None, 2).await.expect("read");
+    assert_eq!(page.items.iter().map(|order| order.id).collect::<Vec<_>>(), ids[..2]);
+    let rest = store.orders(user, page.last.as_deref(), 2).await.expect("read");
+    assert_eq!(rest.items[0].id, ids[2]);
+    let recent = store.orders_since(user, ids[1].created_at()).await.expect("read");
+    assert_eq!(recent.len(), 2);
+}
