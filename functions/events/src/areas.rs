@@ -16,6 +16,7 @@ use store::{EventSheet, OnRefused, Once};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Viewer, based_on, nullable};
 
 use crate::check::{area_unknown, changed_meanwhile};
+use crate::units::every_seat;
 use crate::{AreaPath, EventPath, State, rows};
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -43,8 +44,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 })
                 .delete_with(delete, |op| {
                     op.id("deleteArea").summary("Delete an area").tag("Areas").description(
-                        "Only an area of which nothing is sold or held. Numbered seats can only go while the event \
-                         is not published.",
+                        "Only an area of which nothing is sold or held, and not the last one of a published event.",
                     )
                 }),
         )
@@ -245,10 +245,10 @@ async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<Are
     let (sheet, area) = state.area(organizer.tenant, path).await?;
     let is_published = sheet.event.status == EventStatus::Published;
     let is_last = !sheet.areas.iter().any(|other| other.id != area.id && other.capacity > 0);
-    if is_published && (is_last || area.kind == AreaKind::Seated) {
+    if is_published && is_last {
         return Err(Error::conflict(
             "event_published",
-            "This area can not go while the event is on sale. Unpublish the event first.",
+            "An event on sale needs an area. Unpublish the event before you delete its last one.",
         )
         .into());
     }
@@ -310,16 +310,15 @@ impl State {
         }
     }
 
-    /// Takes every place of the area away, or fails if somebody has one.
-    async fn close(&self, area: &Area, now: Timestamp) -> Result<()> {
+    /// Takes every place of the area away, or fails if somebody has one. Buyers
+    /// may still know the area for some seconds, but get nothing there.
+    pub(crate) async fn close(&self, area: &Area, now: Timestamp) -> Result<()> {
         let closed = match area.kind {
             AreaKind::GeneralAdmission => self.resize(area, 0, now).await.map(drop),
-            // Its event is not published, so that nobody can get a place meanwhile.
-            AreaKind::Seated if self.is_untouched(area).await? => Ok(()),
-            AreaKind::Seated => Err(Error::conflict("not_enough_free", "Seats are sold or held.")),
+            AreaKind::Seated => self.block(area, &every_seat(area), now).await,
         };
         closed.map_err(|error| match error.code() {
-            "not_enough_free" => Error::conflict(
+            "not_enough_free" | "seats_taken" => Error::conflict(
                 "area_has_sales",
                 "Tickets of this area are sold or held. Take what is free off sale instead of deleting it.",
             ),

@@ -258,16 +258,23 @@ async fn delete(
     }
     for area in &sheet.areas {
         if !state.is_untouched(area).await? {
-            return Err(Error::conflict(
-                "event_has_sales",
-                "Tickets of this event are sold or held. Leave it unpublished instead of deleting it.",
-            )
-            .with("area_id", area.id.to_string())
-            .into());
+            return Err(has_sales().into());
         }
+    }
+    // Who saw the event on sale a moment ago may still try to reserve.
+    for area in &sheet.areas {
+        let closed = state.close(area, state.clock.now()).await;
+        closed.map_err(|error| if error.code() == "area_has_sales" { has_sales() } else { error })?;
     }
     state.store.delete_event(&sheet).await.on_refused(changed_meanwhile)?;
     Ok(NoContent)
+}
+
+fn has_sales() -> Error {
+    Error::conflict(
+        "event_has_sales",
+        "Tickets of this event are sold or held. Leave it unpublished instead of deleting it.",
+    )
 }
 
 impl State {

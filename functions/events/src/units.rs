@@ -190,7 +190,7 @@ impl State {
     }
 
     /// Blocks the seats in each of the area's blocks: all or none.
-    async fn block(&self, area: &Area, by_block: &ByBlock, now: Timestamp) -> Result<()> {
+    pub(crate) async fn block(&self, area: &Area, by_block: &ByBlock, now: Timestamp) -> Result<()> {
         let blocks = u16::try_from(area.rows.len()).unwrap_or(u16::MAX);
         let states = self.store.rows_state(area.event_id, area.id, blocks, now).await?;
         let states: BTreeMap<u16, RowState> = states.into_iter().map(|state| (state.index, state)).collect();
@@ -249,7 +249,12 @@ fn seats_taken(seats: &[SeatLabel]) -> Error {
 }
 
 /// Seat numbers by the index of their block in the area.
-type ByBlock = BTreeMap<u16, Vec<u16>>;
+pub(crate) type ByBlock = BTreeMap<u16, Vec<u16>>;
+
+/// All seats of the area.
+pub(crate) fn every_seat(area: &Area) -> ByBlock {
+    (0..).zip(&area.rows).map(|(index, row)| (index, (row.first..=row.last).collect())).collect()
+}
 
 impl Seats {
     fn by_block(&self, area: &Area) -> Result<ByBlock> {

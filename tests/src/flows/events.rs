@@ -202,10 +202,22 @@ async fn seats_are_blocked_all_or_none() {
     let quote = app.quote(&show.id, json!({"area_id": show.area, "seats": ["A-1"]})).await;
     let reserve = app.post("/api/v1/reservations").token(&ana.token).json(json!({"quote": quote["quote"]}));
     assert_eq!(reserve.send().await.status, 409);
-    seats("unblock", json!(["A-1", "A-2"])).ok().await;
-    assert_eq!(state(1).await, "available");
     seats("block", json!(["C-1"])).refused(400, "invalid_fields").await;
     seats("block", json!(["A"])).refused(400, "invalid_fields").await;
+    seats("unblock", json!(["A-1", "A-2"])).ok().await;
+    assert_eq!(state(1).await, "available");
+    let vip = json!({"area_name": "VIP", "kind": "general_admission", "capacity": 5, "price": 9});
+    let areas = format!("/api/v1/events/{}/areas", show.id);
+    let area = format!("{areas}/{}", show.area);
+    app.delete(&area).token(&organizer.token).refused(409, "event_published").await;
+    app.post(&areas).token(&organizer.token).json(vip).ok().await;
+    app.delete(&area).token(&organizer.token).refused(409, "area_has_sales").await;
+    assert_eq!(state(2).await, "available", "a deletion that is refused blocks nothing");
+    app.clock.advance(Duration::from_secs(11 * 60));
+    app.delete(&area).token(&organizer.token).send().await.ok();
+    app.get(&area).token(&organizer.token).refused(404, "area_unknown").await;
+    let late = json!({"quote": quote["quote"]});
+    assert!(app.post("/api/v1/reservations").token(&ana.token).json(late).send().await.status >= 400);
     app.close().await;
 }
 
