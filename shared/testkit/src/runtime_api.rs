@@ -51,8 +51,22 @@ pub fn binary(name: &str) -> Result<PathBuf, LambdaError> {
 #[derive(Debug, thiserror::Error)]
 pub enum LambdaError {
     /// There is no such binary.
-    #[error("{0} is not there; build the functions with `cargo build --workspace --bins` (plus `--release`)")]
+    #[error(
+        "{0} is not there; `cargo xtask test` and `cargo xtask bench` build the functions before they start them, \
+         and so does `cargo build --workspace --all-targets`"
+    )]
     NotBuilt(PathBuf),
+    /// The binary is not what its sources say by now.
+    #[error(
+        "{binary} is older than {changed}; `cargo xtask test` builds the functions before it starts them, and so \
+         does `cargo build --workspace --all-targets`"
+    )]
+    Outdated {
+        /// The binary.
+        binary: PathBuf,
+        /// A source that was changed after the binary was made.
+        changed: PathBuf,
+    },
     /// The process or its pipes.
     #[error("the function's process: {0}")]
     Io(#[from] io::Error),
@@ -98,8 +112,11 @@ struct Event {
     body: String,
     deadline: i64,
     handed_over: oneshot::Sender<Instant>,
-    answer: oneshot::Sender<(Instant, Result<Value, Value>)>,
+    answer: oneshot::Sender<Answered>,
 }
+
+/// When the answer was complete, and the answer or the reported error.
+type Answered = (Instant, Result<Value, Value>);
 
 type Output = Arc<Mutex<String>>;
 
@@ -251,7 +268,7 @@ async fn keep(mut pipe: impl AsyncRead + Unpin, output: Output) {
 /// What the handlers share.
 struct Api {
     waiting: tokio::sync::Mutex<mpsc::Receiver<Event>>,
-    open: Mutex<BTreeMap<String, oneshot::Sender<(Instant, Result<Value, Value>)>>>,
+    open: Mutex<BTreeMap<String, oneshot::Sender<Answered>>>,
     polled: watch::Sender<Option<Instant>>,
 }
 

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What some DynamoDB calls used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Round trips, each attempt of the SDK counted.
     pub calls: u64,
@@ -52,7 +52,7 @@ impl Usage {
 }
 
 /// The counters at one moment, or what was counted between two.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// By operation, such as `UpdateItem`.
     pub operations: BTreeMap<String, Usage>,

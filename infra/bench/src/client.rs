@@ -1,0 +1,303 @@
+//! Requests as people's browsers and scanners make them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::Problem;
+use crate::server::Places;
+
+/// How often a request is made before its caller gives up.
+const MOST_TRIES: u32 = 30;
+/// How long one try may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Whoever is told to wait for longer than this gives up.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// The box office as its clients see it, and what they noticed together.
+pub(crate) struct BoxOffice {
+    places: Places,
+    /// The payment page, which buyers see in another tab.
+    gateway: Client,
+    /// Answers that made somebody try again, by status and code.
+    repeated: RefCell<BTreeMap<String, usize>>,
+}
+
+/// Why a request was refused for good.
+#[derive(Debug, thiserror::Error)]
+#[error("{request}: {status} {code}: {problem}")]
+pub(crate) struct Refused {
+    request: String,
+    /// The HTTP status; 0 if no answer came.
+    pub(crate) status: u16,
+    /// The problem's code.
+    pub(crate) code: String,
+    /// The whole problem.
+    pub(crate) problem: Value,
+}
+
+/// Somebody with an account and a device.
+pub(crate) struct Person {
+    office: Rc<BoxOffice>,
+    http: Client,
+    email: String,
+    password: String,
+    token: RefCell<String>,
+    /// How many there were; makes idempotency keys differ.
+    requests: Cell<u64>,
+}
+
+/// One try, judged.
+enum Tried {
+    Done(Value),
+    Again { why: String, after: Duration },
+    SignInAgain,
+    Refused(Refused),
+}
+
+impl BoxOffice {
+    pub(crate) fn new(places: &Places) -> Result<Rc<Self>, Problem> {
+        let gateway = client(Ipv4Addr::LOCALHOST)?;
+        Ok(Rc::new(Self { places: places.clone(), gateway, repeated: RefCell::default() }))
+    }
+
+    /// Answers that made somebody try again, since the last time this was asked.
+    pub(crate) fn take_repeated(&self) -> BTreeMap<String, usize> {
+        self.repeated.take()
+    }
+
+    /// Pays at the gateway's page.
+    pub(crate) async fn approve(&self, payment: &str) -> Result<(), Problem> {
+        let url = format!("{}/control/payments/{payment}/approve", self.places.sandbox);
+        self.gateway.post(url).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// The messages that were sent to an address, the newest first.
+    pub(crate) async fn mails(&self, address: &str) -> Result<Vec<Value>, Problem> {
+        let url = format!("{}/local/mailbox.json?to={address}", self.places.url);
+        let answer = self.gateway.get(url).send().await?.error_for_status()?;
+        let mut answer: Value = serde_json::from_slice(&answer.bytes().await?)?;
+        Ok(serde_json::from_value(answer["mails"].take())?)
+    }
+}
+
+impl Person {
+    /// Signs somebody of the demo in.
+    pub(crate) async fn of_demo(office: &Rc<BoxOffice>, email: &str) -> Result<Self, Problem> {
+        let password = office.places.password.clone();
+        Self::sign_in(office, client(Ipv4Addr::LOCALHOST)?, email.to_owned(), password).await
+    }
+
+    /// Signs somebody up and in who calls from `address`, which must be one of
+    /// this machine's loopback addresses.
+    pub(crate) async fn new(
+        office: &Rc<BoxOffice>,
+        email: String,
+        address: Ipv4Addr,
+    ) -> Result<Self, Problem> {
+        let (http, password) = (client(address)?, "a long password".to_owned());
+        let person = Self::anonymous(office, http.clone(), email.clone(), password.clone());
+        let body = json!({ "email": email, "password": password, "name": "Beto Banco" });
+        person.post("/api/v1/auth/register", &body).await?;
+        Self::sign_in(office, http, email, password).await
+    }
+
+    async fn sign_in(
+        office: &Rc<BoxOffice>,
+        http: Client,
+        email: String,
+        password: String,
+    ) -> Result<Self, Problem> {
+        let person = Self::anonymous(office, http, email, password);
+        person.sign_in_again().await?;
+        Ok(person)
+    }
+
+    fn anonymous(office: &Rc<BoxOffice>, http: Client, email: String, password: String) -> Self {
+        let (office, token) = (Rc::clone(office), RefCell::default());
+        Self { office, http, email, password, token, requests: Cell::new(0) }
+    }
+
+    /// The access token.
+    pub(crate) fn token(&self) -> String {
+        self.token.borrow().clone()
+    }
+
+    /// The address of the account.
+    pub(crate) fn email(&self) -> &str {
+        &self.email
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Refused> {
+        self.call(Method::GET, path, None).await
+    }
+
+    /// Posts with an idempotency key, so that it can be tried again.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Refused> {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    /// Makes a request until it is done or refused: as long as the box office
+    /// says that it is busy, or does not answer.
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Refused> {
+        self.requests.set(self.requests.get() + 1);
+        let key = format!("bench-{:016x}-{}", fastrand::u64(..), self.requests.get());
+        let mut last = String::new();
+        for _ in 0..MOST_TRIES {
+            match self.try_once(&method, path, body, &key).await {
+                Tried::Done(answer) => return Ok(answer),
+                Tried::Refused(refused) => return Err(refused),
+                Tried::SignInAgain => Box::pin(self.sign_in_again()).await?,
+                Tried::Again { why, after } => {
+                    *self.office.repeated.borrow_mut().entry(why.clone()).or_default() += 1;
+                    // Whoever was sent away at the same time must not return at the same time.
+                    tokio::time::sleep(after.mul_f64(0.5 + fastrand::f64())).await;
+                    last = why;
+                }
+            }
+        }
+        let request = format!("{method} {path}");
+        Err(Refused { request, status: 0, code: last, problem: json!("given up") })
+    }
+
+    async fn try_once(&self, method: &Method, path: &str, body: Option<&Value>, key: &str) -> Tried {
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.office.places.url));
+        let token = self.token();
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.header("idempotency-key", key).json(body);
+        }
+        let again = |why: String, after| Tried::Again { why, after };
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return again(format!("no answer: {error}"), Duration::from_millis(100)),
+        };
+        let (status, after) = (response.status(), response.headers().get(RETRY_AFTER).cloned());
+        let bytes = match response.bytes().await {
+            Ok(bytes) => bytes,
+            Err(error) => return again(format!("half an answer: {error}"), Duration::from_millis(100)),
+        };
+        let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        if status.is_success() {
+            return Tried::Done(answer);
+        }
+        let code = answer["code"].as_str().unwrap_or_default().to_owned();
+        if code == "token_expired" {
+            return Tried::SignInAgain;
+        }
+        let seconds = after.and_then(|after| after.to_str().ok()?.parse().ok()).map(Duration::from_secs);
+        let is_busy = match seconds {
+            Some(wait) => wait <= LONGEST_WAIT,
+            None => status.is_server_error(),
+        };
+        if is_busy && (status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS) {
+            let why = format!("{} {code}", status.as_u16());
+            return again(why, seconds.unwrap_or(Duration::from_millis(100)));
+        }
+        let request = format!("{method} {path}");
+        Tried::Refused(Refused { request, status: status.as_u16(), code, problem: answer })
+    }
+
+    async fn sign_in_again(&self) -> Result<(), Refused> {
+        self.token.take();
+        let body = json!({ "email": self.email, "password": self.password });
+        let mut answer = self.post("/api/v1/auth/login", &body).await?;
+        if let Value::String(token) = answer["access_token"].take() {
+            self.token.replace(token);
+        }
+        Ok(())
+    }
+}
+
+/// How long the requests of one order took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Took {
+    pub(crate) quote: Duration,
+    pub(crate) hold: Duration,
+    pub(crate) pay: Duration,
+}
+
+impl Took {
+    /// All of them, one after the other.
+    pub(crate) fn whole(&self) -> Duration {
+        self.quote + self.hold + self.pay
+    }
+}
+
+/// An order on its way: its payment is started.
+#[derive(Debug)]
+pub(crate) struct Started {
+    /// The order's id.
+    pub(crate) order: String,
+    /// The gateway's id of the payment.
+    pub(crate) payment: String,
+    pub(crate) took: Took,
+}
+
+impl Person {
+    /// Asks for the price of one line, holds it, and starts to pay.
+    pub(crate) async fn start_order(&self, event: &str, line: Value) -> Result<Started, Refused> {
+        let start = Instant::now();
+        let quote = self.quote(event, line).await?;
+        let quoted = Instant::now();
+        let order = self.hold(&quote).await?;
+        let held = Instant::now();
+        let payment = self.pay(&order).await?;
+        let took = Took { quote: quoted - start, hold: held - quoted, pay: held.elapsed() };
+        Ok(Started { order, payment, took })
+    }
+
+    /// The signed price of one line.
+    pub(crate) async fn quote(&self, event: &str, line: Value) -> Result<Value, Refused> {
+        let body = json!({ "event_id": event, "lines": [line] });
+        Ok(self.post("/api/v1/public/quotes", &body).await?["quote"].take())
+    }
+
+    /// Holds what a quote is for, and tells the order's id.
+    pub(crate) async fn hold(&self, quote: &Value) -> Result<String, Refused> {
+        let order = self.post("/api/v1/reservations", &json!({ "quote": quote })).await?;
+        Ok(text(&order["id"]))
+    }
+
+    /// Starts to pay an order, and tells the gateway's id of the payment.
+    pub(crate) async fn pay(&self, order: &str) -> Result<String, Refused> {
+        let order = self.post("/api/v1/purchases", &json!({ "reservation_id": order })).await?;
+        Ok(text(&order["payments"][0]["payment_gateway_transaction_id"]))
+    }
+
+    /// All of one's orders.
+    pub(crate) async fn orders(&self) -> Result<Vec<Value>, Refused> {
+        let mut orders = Vec::new();
+        let mut path = "/api/v1/purchases?limit=100".to_owned();
+        loop {
+            let mut page = self.get(&path).await?;
+            if let Value::Array(items) = page["items"].take() {
+                orders.extend(items);
+            }
+            match page["next_cursor"].as_str() {
+                Some(cursor) => path = format!("/api/v1/purchases?limit=100&cursor={cursor}"),
+                None => return Ok(orders),
+            }
+        }
+    }
+}
+
+/// A string of an answer; empty if it is none, which the next request then shows.
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// A device that calls from `address`.
+fn client(address: Ipv4Addr) -> Result<Client, Problem> {
+    let client = Client::builder().timeout(PATIENCE).local_address(IpAddr::V4(address)).build();
+    Ok(client?)
+}

@@ -1,0 +1,403 @@
+//! Everybody at once: a large house is sold out under DynamoDB's limits, and
+//! every place of it exactly once.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use futures::future::try_join_all;
+use serde_json::Value;
+
+use crate::Problem;
+use crate::client::{BoxOffice, Person, Refused};
+use crate::crowd::Crowd;
+use crate::report::{Report, Table, as_f64, count, number, text};
+use crate::server::Server;
+use crate::show::Show;
+
+/// The most that a sale may take.
+const TIME: Duration = Duration::from_secs(30 * 60);
+/// How long a buyer waits before asking again for what is in others' hands.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How much is sold to how many.
+#[derive(Clone, Copy)]
+struct Scale {
+    places: u32,
+    buyers: usize,
+    accounts: usize,
+}
+
+pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
+    let scale = match quick {
+        true => Scale { places: 500, buyers: 16, accounts: 64 },
+        false => Scale { places: 20_000, buyers: 64, accounts: 1_280 },
+    };
+    let mut report = Report::new("onsale");
+    let mut table = Table::new(
+        format!("{} places, {} buyers", scale.places, scale.buyers),
+        format!(
+            "{} buyers on one thread of another process buy until everything is sold, each order for one to six \
+             places (of numbered seats, neighbours that the buyer saw free), by another of {} accounts, paid at \
+             once at the sandbox gateway; 1,000 write units per second and partition key are enforced. Sold and \
+             oversold: counted in all orders, read back through the API. Refused writes, throttled calls and \
+             write units: the meter of the local DynamoDB. Refused orders: answers that the place is taken or \
+             the house is full. Seconds from the first request to the last mailed ticket.",
+            scale.buyers, scale.accounts
+        ),
+        &[
+            "mode",
+            "places",
+            "sold",
+            "oversold",
+            "orders",
+            "seconds",
+            "sold out after",
+            "orders/s",
+            "refused orders",
+            "refused writes",
+            "throttled",
+            "write units/order",
+            "tried again",
+        ],
+    );
+    for mode in [Mode::GeneralAdmission, Mode::Seated] {
+        sale(mode, scale, &mut table, &mut report).await?;
+    }
+    report.add(table);
+    Ok(report)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    GeneralAdmission,
+    Seated,
+}
+
+impl Mode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::GeneralAdmission => "general admission",
+            Self::Seated => "seated",
+        }
+    }
+}
+
+/// Sells a house out, and adds what that was like to `table`.
+async fn sale(mode: Mode, scale: Scale, table: &mut Table, report: &mut Report) -> Result<(), Problem> {
+    let mut server = Server::start().await?;
+    let office = BoxOffice::new(&server.places)?;
+    let organizer = Person::of_demo(&office, "organiza@example.com").await?;
+    let show = match mode {
+        Mode::GeneralAdmission => {
+            Show::general_admission(&organizer, "Apertura de pie", scale.places).await?
+        }
+        Mode::Seated => Show::seated(&organizer, "Apertura sentada", scale.places).await?,
+    };
+    let crowd = Crowd::new(&office, scale.accounts).await?;
+    server.finish_work().await?;
+    server.limit_partitions().await?;
+    office.take_repeated();
+    let before = server.meter().await?;
+
+    let start = Instant::now();
+    let tally = Tally::default();
+    let buyers = (0..scale.buyers).map(|buyer| {
+        let rush = Rush { office: &office, show: &show, crowd: &crowd, tally: &tally, buyer, scale, start };
+        rush.buy_until_sold_out(mode)
+    });
+    try_join_all(buyers).await?;
+    let sold_out = start.elapsed();
+    server.finish_work().await?;
+    let whole = start.elapsed();
+
+    let used = server.meter().await?.since(&before).total();
+    let sold = Sold::read(&crowd, &show).await?;
+    let (orders, places) = (sold.orders, usize::try_from(scale.places)?);
+    let repeated: usize = office.take_repeated().values().sum();
+    table.row([
+        text(mode.name()),
+        count(places),
+        count(sold.places),
+        count(sold.oversold(places)),
+        count(orders),
+        number(whole.as_secs_f64(), 1),
+        number(sold_out.as_secs_f64(), 1),
+        number(as_f64(orders) / whole.as_secs_f64(), 1),
+        count(tally.refused.get()),
+        count(usize::try_from(used.failed_conditions)?),
+        count(usize::try_from(used.throttled)?),
+        number(used.write_units / as_f64(orders.max(1)), 2),
+        count(repeated),
+    ]);
+    let name = mode.name();
+    report.must(format!("{name}: nothing is oversold"), sold.oversold(places) == 0);
+    report.must(format!("{name}: all {places} places are sold"), sold.places == places);
+    report.must(
+        format!("{name}: each of {} approved payments paid one order", tally.approved.get()),
+        sold.orders == tally.approved.get() && sold.payments == tally.approved.get(),
+    );
+    report.must(format!("{name}: all tickets are mailed"), sold.unmailed == 0);
+    Ok(())
+}
+
+/// What all buyers of a sale did together.
+#[derive(Default)]
+struct Tally {
+    approved: Cell<usize>,
+    refused: Cell<usize>,
+}
+
+/// One buyer of many.
+struct Rush<'a> {
+    office: &'a Rc<BoxOffice>,
+    show: &'a Show,
+    crowd: &'a Crowd,
+    tally: &'a Tally,
+    buyer: usize,
+    scale: Scale,
+    start: Instant,
+}
+
+impl Rush<'_> {
+    async fn buy_until_sold_out(self, mode: Mode) -> Result<(), Problem> {
+        // The same wishes in each run; who is faster differs.
+        let mut rng = Rng::with_seed(u64::try_from(self.buyer)?);
+        match mode {
+            Mode::GeneralAdmission => self.buy_places(&mut rng).await,
+            Mode::Seated => self.buy_seats(&mut rng).await,
+        }
+    }
+
+    async fn buy_places(&self, rng: &mut Rng) -> Result<(), Problem> {
+        let mut wanted = rng.usize(1..=6);
+        for turn in 0.. {
+            self.check_time()?;
+            match self.order(turn, self.show.places(wanted)).await? {
+                Ok(()) => wanted = rng.usize(1..=6),
+                Err(refused) => {
+                    let left = refused.problem["left"].as_u64().and_then(|left| usize::try_from(left).ok());
+                    match (refused.code.as_str(), left) {
+                        // Nobody's any more: reservations that are being paid do not come back.
+                        ("sold_out", Some(0)) => return Ok(()),
+                        ("sold_out", left) => wanted = left.unwrap_or(wanted - 1).clamp(1, wanted),
+                        _ => self.wait_or_fail(refused).await?,
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn buy_seats(&self, rng: &mut Rng) -> Result<(), Problem> {
+        let mut plan = self.look(0).await?;
+        for turn in 0.. {
+            self.check_time()?;
+            let Some(seats) = plan.choose(rng) else {
+                plan = self.look(turn).await?;
+                if plan.is_sold_out() {
+                    return Ok(());
+                }
+                if plan.is_full() {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                continue;
+            };
+            match self.order(turn, self.show.seats(&seats)).await? {
+                Ok(()) => plan.take(&seats),
+                Err(refused) => match refused.code.as_str() {
+                    "seats_taken" => {
+                        let taken: Vec<String> =
+                            serde_json::from_value(refused.problem["seats"].clone()).unwrap_or_default();
+                        // A refusal that names nobody's seats must not be repeated for ever.
+                        if taken.is_empty() { plan.take(&seats) } else { plan.take(&taken) }
+                    }
+                    // What the buyer saw is out of date.
+                    "single_seat_left" => plan = self.look(turn).await?,
+                    _ => self.wait_or_fail(refused).await?,
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// What a buyer sees of a seated house.
+    async fn look(&self, turn: usize) -> Result<Plan, Problem> {
+        Plan::read(&self.show.availability(self.person(turn)).await?)
+    }
+
+    fn person(&self, turn: usize) -> &Person {
+        self.crowd.person(self.buyer, self.scale.buyers, turn)
+    }
+
+    /// Makes and pays one order.
+    async fn order(&self, turn: usize, line: Value) -> Result<Result<(), Refused>, Problem> {
+        match self.person(turn).start_order(&self.show.id, line).await {
+            Ok(started) => {
+                self.office.approve(&started.payment).await?;
+                self.tally.approved.set(self.tally.approved.get() + 1);
+                Ok(Ok(()))
+            }
+            Err(refused) => {
+                self.tally.refused.set(self.tally.refused.get() + 1);
+                Ok(Err(refused))
+            }
+        }
+    }
+
+    /// Waits if the buyer's own payments are still being settled.
+    async fn wait_or_fail(&self, refused: Refused) -> Result<(), Problem> {
+        if refused.code == "too_many_reservations" {
+            tokio::time::sleep(PAUSE).await;
+            return Ok(());
+        }
+        Err(refused.into())
+    }
+
+    fn check_time(&self) -> Result<(), Problem> {
+        if self.start.elapsed() < TIME { Ok(()) } else { Err("the sale does not come to an end".into()) }
+    }
+}
+
+/// The seats of a house as one buyer last saw them.
+struct Plan {
+    rows: Vec<Row>,
+    /// Seats that somebody has reserved and may still give back.
+    reserved: usize,
+}
+
+struct Row {
+    label: String,
+    first: usize,
+    free: Vec<bool>,
+}
+
+impl Plan {
+    fn read(availability: &Value) -> Result<Self, Problem> {
+        let mut plan = Self { rows: Vec::new(), reserved: 0 };
+        for row in availability["rows"].as_array().ok_or("the house has no rows")? {
+            let states = row["seats"].as_array().map(Vec::as_slice).unwrap_or_default();
+            plan.reserved += states.iter().filter(|state| *state == "reserved").count();
+            plan.rows.push(Row {
+                label: row["label"].as_str().unwrap_or_default().to_owned(),
+                first: row["first"].as_u64().map(usize::try_from).transpose()?.unwrap_or_default(),
+                free: states.iter().map(|state| state == "available").collect(),
+            });
+        }
+        Ok(plan)
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows.iter().all(|row| !row.free.contains(&true))
+    }
+
+    fn is_sold_out(&self) -> bool {
+        self.reserved == 0 && self.is_full()
+    }
+
+    /// One to six neighbours at the begin of a free stretch, which strands nobody's
+    /// single seat. None if nothing is free.
+    fn choose(&self, rng: &mut Rng) -> Option<Vec<String>> {
+        let wanted = rng.usize(1..=6);
+        let offset = rng.usize(..self.rows.len().max(1));
+        let row = (0..self.rows.len())
+            .map(|index| &self.rows[(index + offset) % self.rows.len()])
+            .find(|row| row.free.contains(&true))?;
+        let start = row.free.iter().position(|free| *free)?;
+        let run = row.free[start..].iter().take_while(|free| **free).count();
+        Some(
+            (start..start + wanted.min(run))
+                .map(|seat| format!("{}-{}", row.label, row.first + seat))
+                .collect(),
+        )
+    }
+
+    fn take(&mut self, seats: &[String]) {
+        for seat in seats {
+            let Some((label, number)) = seat.split_once('-') else { continue };
+            let Ok(number) = number.parse::<usize>() else { continue };
+            for row in self.rows.iter_mut().filter(|row| row.label == label && row.first <= number) {
+                if let Some(free) = row.free.get_mut(number - row.first) {
+                    *free = false;
+                }
+            }
+        }
+    }
+}
+
+/// What was sold, as all orders say.
+#[derive(Default)]
+struct Sold {
+    orders: usize,
+    places: usize,
+    /// How often each seat was sold.
+    seats: BTreeMap<String, usize>,
+    /// Approved payments of paid orders.
+    payments: usize,
+    unmailed: usize,
+}
+
+impl Sold {
+    async fn read(crowd: &Crowd, show: &Show) -> Result<Self, Problem> {
+        let mut sold = Self::default();
+        let mut tickets = BTreeSet::new();
+        for (_, order) in crowd.orders().await?.into_values() {
+            if order["event_id"] != show.id || order["status"] != "paid" {
+                continue;
+            }
+            sold.orders += 1;
+            sold.unmailed += usize::from(!order["mailed_at"].is_string());
+            let payments = order["payments"].as_array().map(Vec::as_slice).unwrap_or_default();
+            sold.payments += payments.iter().filter(|payment| payment["status"] == "approved").count();
+            for ticket in order["tickets"].as_array().map(Vec::as_slice).unwrap_or_default() {
+                sold.places += 1;
+                if !tickets.insert(ticket["id"].to_string()) {
+                    return Err(format!("the ticket {} was issued twice", ticket["id"]).into());
+                }
+                if let Some(seat) = ticket["seat"].as_str() {
+                    *sold.seats.entry(seat.to_owned()).or_default() += 1;
+                }
+            }
+        }
+        Ok(sold)
+    }
+
+    /// Places sold beyond those that there are, and seats sold more than once.
+    fn oversold(&self, places: usize) -> usize {
+        let twice: usize = self.seats.values().map(|times| times - 1).sum();
+        twice.max(self.places.saturating_sub(places))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn buyers_choose_neighbours_from_the_begin_of_a_stretch() {
+        let states = ["sold", "available", "available", "available", "reserved", "available"];
+        let mut plan =
+            Plan::read(&json!({"rows": [{"label": "7", "first": 11, "seats": states}]})).expect("rows");
+        let mut rng = Rng::with_seed(1);
+        for _ in 0..50 {
+            let seats = plan.choose(&mut rng).expect("something is free");
+            assert!("7-12 7-13 7-14".starts_with(&seats.join(" ")), "{seats:?}");
+        }
+        plan.take(&["7-12".to_owned(), "7-13".to_owned(), "7-14".to_owned()]);
+        assert_eq!(plan.choose(&mut rng), Some(vec!["7-16".to_owned()]));
+        plan.take(&["7-16".to_owned(), "8-16".to_owned(), "7-1".to_owned(), "nonsense".to_owned()]);
+        assert_eq!(plan.choose(&mut rng), None);
+        assert!(plan.is_full() && !plan.is_sold_out());
+    }
+
+    #[test]
+    fn a_seat_sold_twice_is_oversold() {
+        let seats = BTreeMap::from([("A-1".to_owned(), 2), ("A-2".to_owned(), 1)]);
+        let sold = Sold { places: 3, seats, ..Sold::default() };
+        assert_eq!((sold.oversold(3), sold.oversold(10), sold.oversold(1)), (1, 1, 2));
+    }
+}
