@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::{Error, FieldError};
 use http::request::Parts;
-use http::{StatusCode, header};
+use http::{StatusCode, Uri, header};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -72,13 +72,44 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 /// serde's message without its position, which means nothing beside a pointer.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-    let mut sentence: String = text.chars().take(300).collect();
+    sentence(text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message))
+}
+
+/// A message of serde's as a sentence for people who do not write Rust.
+fn sentence(message: &str) -> String {
+    let mut sentence: String = match message {
+        "invalid digit found in string" => "Must be a whole number that is not negative".to_owned(),
+        "number too large to fit in target type" => "The number is too large".to_owned(),
+        "number too small to fit in target type" => "The number is too small".to_owned(),
+        _ => message.chars().take(300).collect(),
+    };
+    for (rust, plain) in [
+        ("expected u8", "expected a whole number from 0 to 255"),
+        ("expected u16", "expected a whole number from 0 to 65535"),
+        ("expected u32", "expected a whole number that is not negative"),
+        ("expected u64", "expected a whole number that is not negative"),
+        ("expected i32", "expected a whole number"),
+        ("expected i64", "expected a whole number"),
+    ] {
+        if let Some(before) = sentence.strip_suffix(rust) {
+            sentence = format!("{before}{plain}");
+        }
+    }
     if let Some(first) = sentence.get_mut(..1) {
         first.make_ascii_uppercase();
     }
     sentence.push('.');
     sentence
+}
+
+/// The parameter that a message about a query is about, and the message. serde
+/// names it before a colon, or in the message itself.
+fn parameter(message: &str) -> (&str, &str) {
+    if let Some((name, rest)) = message.split_once(": ").filter(|(name, _)| !name.contains(' ')) {
+        return (name, rest);
+    }
+    let named = ["missing field `", "duplicate field `"].iter().find_map(|start| message.strip_prefix(start));
+    (named.and_then(|rest| rest.strip_suffix('`')).unwrap_or_default(), message)
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -134,16 +165,18 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        axum::extract::Query::try_from_uri(&parts.uri).map(|axum::extract::Query(value)| Self(value)).map_err(
-            |rejection| {
-                let text = rejection.body_text();
-                let detail = text.rsplit_once("query string: ").map_or(text.as_str(), |(_, reason)| reason);
-                let (name, reason) = detail.split_once(": ").unwrap_or(("", detail));
-                Error::fields(vec![FieldError { pointer: format!("#{name}"), detail: format!("{reason}.") }])
-                    .into()
-            },
-        )
+        query(&parts.uri).map(Self)
     }
+}
+
+fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    let query = axum::extract::Query::try_from_uri(uri);
+    query.map(|axum::extract::Query(value)| value).map_err(|rejection| {
+        let text = rejection.body_text();
+        let detail = text.rsplit_once("query string: ").map_or(text.as_str(), |(_, reason)| reason);
+        let (name, message) = parameter(detail);
+        Error::fields(vec![FieldError { pointer: format!("#{name}"), detail: sentence(message) }]).into()
+    })
 }
 
 impl<T: JsonSchema> OperationInput for Query<T> {
@@ -211,7 +244,7 @@ mod tests {
             panic!()
         };
         assert_eq!(pointer, "/lines/1/quantity");
-        assert!(detail.starts_with("Invalid value: integer `-1`"), "{detail}");
+        assert_eq!(detail, "Invalid value: integer `-1`, expected a whole number from 0 to 255.");
         assert_eq!(fields(r#"{"lines":[],"extra":1}"#)[0].0, "/extra");
     }
 
@@ -220,6 +253,32 @@ mod tests {
         for body in ["{", "{}{}", ""] {
             let code = parse::<serde_json::Value>(body.as_bytes()).expect_err("refused").error().code();
             assert_eq!(code, "json_malformed", "{body}");
+        }
+    }
+
+    #[test]
+    fn a_bad_parameter_is_named_and_explained() {
+        #[derive(Debug, serde::Deserialize)]
+        #[expect(dead_code, reason = "only parsed")]
+        struct Search {
+            q: String,
+            limit: Option<u8>,
+        }
+        for (query, pointer, detail) in [
+            ("q=a&limit=x", "#limit", "Must be a whole number that is not negative."),
+            ("q=a&limit=-1", "#limit", "Must be a whole number that is not negative."),
+            ("q=a&limit=300", "#limit", "The number is too large."),
+            ("limit=1", "#q", "Missing field `q`."),
+            ("q=a&q=b", "#q", "Duplicate field `q`."),
+        ] {
+            let uri = format!("/?{query}").parse().expect("an address");
+            let problem = super::query::<Search>(&uri).expect_err("refused");
+            let fields = problem.error().field_errors();
+            assert_eq!(
+                fields,
+                [FieldError { pointer: pointer.to_owned(), detail: detail.to_owned() }],
+                "{query}"
+            );
         }
     }
 }
