@@ -21,7 +21,7 @@ use crate::iam::Roles;
 use crate::mappings::{self, Mappings, NotIdle};
 use crate::seed::{self, Logins};
 use crate::services::{Chaos, SECRET_ACCESS_KEY, Services, ServicesConfig};
-use crate::template::{REGION, Stack, Surroundings, Template};
+use crate::template::{Function, REGION, Stack, Surroundings, Template};
 use crate::{front, mailbox, secrets};
 
 /// How long requests that are being answered may go on when everything stops.
@@ -231,6 +231,13 @@ impl Cloud {
         self.environment.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
     }
 
+    /// The environment variables of one function, and those that Lambda adds for
+    /// AWS's clients; `None` if the template has no such function.
+    pub fn environment_of(&self, function: &str) -> Option<BTreeMap<String, String>> {
+        let function = self.stack.function(function)?;
+        Some(own_environment(function, self.services.endpoint()))
+    }
+
     /// Does now what the schedule with this name in the template does by the clock.
     ///
     /// # Errors
@@ -398,8 +405,7 @@ fn start_functions(
     let mut functions = BTreeMap::new();
     for function in &stack.functions {
         let name = &function.name;
-        let mut env = function.env.clone();
-        env.extend(credentials(endpoint, name));
+        let env = own_environment(function, endpoint);
         let boot = Boot::new(env.into_iter().collect::<Env>(), clock.clone())
             .map_err(while_doing(format!("the function {name}")))?;
         let started = registry.start(name, &boot).ok_or_else(|| {
@@ -427,6 +433,12 @@ async fn plant(
     env.extend(credentials(endpoint, "seed"));
     let boot = Boot::new(env.into_iter().collect(), clock.clone()).map_err(while_doing("the demo data"))?;
     seed::plant(&boot).await.map_err(|error| StartError::Other(error.to_string()))
+}
+
+fn own_environment(function: &Function, endpoint: &str) -> BTreeMap<String, String> {
+    let mut env = function.env.clone();
+    env.extend(credentials(endpoint, &function.name));
+    env
 }
 
 /// What Lambda puts into every function's environment. The access key is the name

@@ -76,8 +76,8 @@ impl Env {
         std::env::vars().collect()
     }
 
-    /// All variables.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &String)> {
+    /// All variables with their values.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &String)> {
         self.0.iter()
     }
 

@@ -9,7 +9,7 @@ use local::{Cloud, Options};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::Request;
+use crate::{Request, binaries};
 
 /// How long a test waits for what it set off.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,11 +43,26 @@ impl TestApp {
 
     /// Opens a box office in this weather.
     pub async fn start_with(chaos: Chaos) -> Self {
+        Self::open(Registry::house(), Clock::movable(), chaos).await
+    }
+
+    /// Opens a box office whose functions run as on Lambda: each is its own binary,
+    /// in processes that are started when there is something to do. They have the
+    /// system's clock, so the time cannot be moved.
+    ///
+    /// # Panics
+    /// If a binary is not there or older than its sources; the message says how to
+    /// build it.
+    pub async fn start_with_binaries() -> Self {
+        let registry = binaries().unwrap_or_else(|problem| panic!("{problem}"));
+        Self::open(registry, Clock::system(), Chaos::default()).await
+    }
+
+    async fn open(registry: Registry, clock: Clock, chaos: Chaos) -> Self {
         // Only plain HTTP on loopback is spoken; the client still wants to know
         // whose TLS it would use.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let clock = Clock::movable();
-        let mut options = Options::new(template(), Registry::house());
+        let mut options = Options::new(template(), registry);
         options.clock = clock.clone();
         options.chaos = chaos.clone();
         options.retry_after = Some(RETRY);
@@ -129,7 +144,11 @@ impl TestApp {
     /// Reserves, and starts a payment.
     pub async fn start_buying(&self, token: &str, event_id: &str, line: Value) -> Value {
         let reservation = self.reserve(token, event_id, line).await;
-        self.post("/api/v1/purchases").token(token).json(json!({"reservation_id": reservation["id"]})).ok().await
+        self.post("/api/v1/purchases")
+            .token(token)
+            .json(json!({"reservation_id": reservation["id"]}))
+            .ok()
+            .await
     }
 
     /// Reserves one line.

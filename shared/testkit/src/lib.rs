@@ -2,10 +2,12 @@
 //! requests, and people who have signed up already.
 
 mod app;
+mod binaries;
 mod cast;
 mod request;
 pub mod runtime_api;
 
 pub use app::{TestApp, template};
+pub use binaries::{binaries, fresh_binary};
 pub use cast::{Organizer, PASSWORD, Show, Somebody};
 pub use request::{Answer, Request};

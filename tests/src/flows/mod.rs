@@ -4,7 +4,7 @@ mod door;
 mod events;
 mod payments;
 mod pricing;
-mod purchase;
+pub(crate) mod purchase;
 mod refunds;
 mod reservations;
 mod storefront;

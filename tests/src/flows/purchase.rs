@@ -5,7 +5,11 @@ use testkit::TestApp;
 
 #[tokio::test]
 async fn a_ticket_is_bought_mailed_and_admits_once() {
-    let app = TestApp::start().await;
+    from_search_to_door(TestApp::start().await).await;
+}
+
+/// The main job, in a box office of any kind.
+pub(crate) async fn from_search_to_door(app: TestApp) {
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 100, 5_000_000).await;
     let scanner = app.staff(&organizer, "puerta", "scanner").await;
@@ -23,7 +27,10 @@ async fn a_ticket_is_bought_mailed_and_admits_once() {
     let body = json!({"reservation_id": reservation["id"]});
     let purchase = app.post("/api/v1/purchases").token(&ana.token).json(body).ok().await;
     assert_eq!(purchase["status"], "awaiting_payment");
-    assert!(app.mails(&ana.email).iter().all(|mail| mail.attachments.is_empty()), "nothing is mailed before it is paid");
+    assert!(
+        app.mails(&ana.email).iter().all(|mail| mail.attachments.is_empty()),
+        "nothing is mailed before it is paid"
+    );
     app.approve(&purchase).await;
 
     let paid = app.get(format!("/api/v1/purchases/{}", reservation["id"].as_str().expect("an id")));
@@ -85,7 +92,8 @@ async fn numbered_seats_belong_to_one_buyer() {
     let bought = app.buy(&ana.token, &show.id, seats(&["A-1", "A-2"])).await;
     assert_eq!(bought["tickets"][1]["seat"], "A-2");
     let body = json!({"quote": both["quote"]});
-    let problem = app.post("/api/v1/reservations").token(&beto.token).json(body).refused(409, "seats_taken").await;
+    let problem =
+        app.post("/api/v1/reservations").token(&beto.token).json(body).refused(409, "seats_taken").await;
     assert_eq!(problem["seats"], json!(["A-1", "A-2"]));
 
     let alone = app.quote(&show.id, seats(&["A-4"])).await;

@@ -1,4 +1,4 @@
-//! The functions of the template, running in this process.
+//! The functions of the template, running in this process, or each in its own.
 
 mod house;
 
@@ -25,8 +25,8 @@ pub(crate) use self::house::routers;
 use crate::services::Crash;
 use crate::template;
 
-/// What a worker does with an event.
-pub type Worker = Arc<dyn Fn(Json) -> BoxFuture<'static, Result<Json, BootError>> + Send + Sync>;
+/// What a function does with an event, in the JSON that Lambda hands over.
+pub type Handler = Arc<dyn Fn(Json) -> BoxFuture<'static, Result<Json, BootError>> + Send + Sync>;
 
 /// The code of a function.
 #[derive(Clone)]
@@ -34,7 +34,10 @@ pub enum Function {
     /// Answers HTTP requests.
     Http(axum::Router),
     /// Handles messages, stream records or schedules.
-    Worker(Worker),
+    Worker(Handler),
+    /// Is a program of its own, which takes any event. Dropping the future of an
+    /// event ends the program, as Lambda ends one that takes too long.
+    Program(Handler),
 }
 
 type Constructor = Box<dyn Fn(&Boot) -> Result<Function, ConfigError> + Send + Sync>;
@@ -85,6 +88,18 @@ impl Registry {
             })))
         };
         self.0.insert(name, Box::new(constructor));
+        self
+    }
+
+    /// Adds a function that is a program of its own; `build` is given its
+    /// configuration.
+    #[must_use]
+    pub fn program(
+        mut self,
+        name: &'static str,
+        build: impl Fn(&Boot) -> Result<Handler, ConfigError> + Send + Sync + 'static,
+    ) -> Self {
+        self.0.insert(name, Box::new(move |boot| build(boot).map(Function::Program)));
         self
     }
 
@@ -141,13 +156,19 @@ impl Lambda {
         now: Timestamp,
         limit: Duration,
     ) -> Result<Json, Failure> {
-        let Function::Http(router) = &self.code else {
-            return Err(Failure::Failed(format!("{} is a worker and takes no requests", self.name)));
-        };
         let limit = limit.min(self.timeout);
+        let router = match &self.code {
+            Function::Http(router) => router.clone(),
+            Function::Program(handle) => {
+                let answer = handle(event.clone());
+                return run(limit, async { answer.await.map_err(failed) }).await;
+            }
+            Function::Worker(_) => {
+                return Err(Failure::Failed(format!("{} is a worker and takes no requests", self.name)));
+            }
+        };
         let payload: LambdaRequest = serde_json::from_str(&event.to_string()).map_err(failed)?;
         let event = LambdaEvent { payload, context: self.context(request_id, now, limit) };
-        let router = router.clone();
         let answer = async move {
             // The adapter itself cannot be held across an await.
             let answer = Adapter::from(router).call(event);
@@ -158,10 +179,10 @@ impl Lambda {
 
     /// Hands an event to a worker, which `crash` may kill.
     pub(crate) async fn work(&self, event: Json, crash: Option<Crash>) -> Result<Json, Failure> {
-        let Function::Worker(worker) = &self.code else {
+        let (Function::Worker(handle) | Function::Program(handle)) = &self.code else {
             return Err(Failure::Failed(format!("{} answers requests and takes no events", self.name)));
         };
-        let work = worker(event);
+        let work = handle(event);
         match crash {
             None => run(self.timeout, async { work.await.map_err(failed) }).await,
             Some(Crash::AfterWork) => {

@@ -1,0 +1,152 @@
+//! The functions' own binaries, as Lambda runs them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use local::template::{Function, Route, Source, Stack};
+use serde_json::{Value, json};
+use testkit::runtime_api::{Lambda, LambdaError};
+use testkit::{TestApp, fresh_binary};
+
+use crate::flows::purchase::from_search_to_door;
+
+/// Lambda gives a function this long to start.
+const START: Duration = Duration::from_secs(10);
+
+/// What a function may do without although it stands in its environment: unset,
+/// it means AWS itself, which no test calls.
+const UNSET_IS_AWS: &str = "AWS_ENDPOINT_URL";
+
+#[tokio::test]
+async fn a_ticket_is_bought_mailed_and_admits_once_by_processes() {
+    from_search_to_door(TestApp::start_with_binaries().await).await;
+}
+
+/// One function with everything that Lambda would give it.
+struct Case {
+    function: Function,
+    binary: PathBuf,
+    env: BTreeMap<String, String>,
+    /// Variables that the template gives to all functions, needed or not.
+    common: BTreeSet<String>,
+}
+
+impl Case {
+    async fn start_without(&self, variable: &str) -> Result<(Lambda, Duration), LambdaError> {
+        let env = self.env.clone().into_iter().filter(|(name, _)| name != variable);
+        let mut lambda = Lambda::start(&self.binary, env).await?;
+        let took = lambda.ready().await?;
+        Ok((lambda, took))
+    }
+
+    /// It starts in time, and answers whatever the template sends it.
+    async fn starts_and_answers(&self) {
+        let name = &self.function.name;
+        let started = self.start_without("").await;
+        let (mut lambda, took) = started.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(took < START, "{name} took {took:?} to ask for its first event");
+        for source in &self.function.sources {
+            let event = match source {
+                Source::Queue(_) | Source::Stream(_) => json!({"Records": []}),
+                Source::Schedule(schedule) => schedule.input.clone(),
+            };
+            self.answer(&mut lambda, &event).await;
+        }
+        for route in &self.function.routes {
+            let answer = self.answer(&mut lambda, &request(route)).await;
+            let status = answer["statusCode"].as_u64().expect("a status");
+            assert!((200..500).contains(&status), "{name}: {route:?}: {answer}");
+            let body = answer["body"].as_str().unwrap_or_default();
+            assert!(!body.contains("route_not_found"), "{name} does not know {route:?}");
+        }
+    }
+
+    /// What the function answers to an event, which must not be an error.
+    async fn answer(&self, lambda: &mut Lambda, event: &Value) -> Value {
+        let name = &self.function.name;
+        let done = lambda.invoke(event).await.unwrap_or_else(|error| panic!("{name}: {event}: {error}"));
+        done.answer.unwrap_or_else(|error| panic!("{name}: {event}: {error}"))
+    }
+
+    /// Every variable that the template gives to this function alone is needed, and
+    /// the function says so when it is missing.
+    async fn refuses_to_start_without(&self, variable: &str) {
+        let name = &self.function.name;
+        match self.start_without(variable).await {
+            Ok(_) => {
+                assert!(self.common.contains(variable), "{name} starts without {variable}: does it need it?")
+            }
+            Err(LambdaError::Ended { status, output }) => {
+                assert!(!status.success(), "{name} without {variable} ended as if all was well");
+                assert!(output.contains(variable), "{name} does not say that it lacks {variable}:\n{output}");
+            }
+            Err(error) => panic!("{name} without {variable}: {error}"),
+        }
+    }
+}
+
+/// A request as API Gateway hands it over, from nobody and about nothing that exists.
+fn request(route: &Route) -> Value {
+    let path = route.path.replace(['{', '}'], "");
+    json!({
+        "version": "2.0",
+        "routeKey": format!("{} {}", route.method, route.path),
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"host": "taquilla.example"},
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "test",
+            "http": {"method": route.method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
+            "requestId": "req_test",
+            "stage": "$default",
+            "timeEpoch": 0,
+        },
+        "isBase64Encoded": false,
+    })
+}
+
+fn cases(app: &TestApp) -> Vec<Case> {
+    let functions = &app.cloud.stack().functions;
+    let common = common_variables(app.cloud.stack());
+    let case = |function: &Function| Case {
+        function: function.clone(),
+        binary: fresh_binary(&function.name).unwrap_or_else(|problem| panic!("{problem}")),
+        env: app.cloud.environment_of(&function.name).expect("a function of the template"),
+        common: common.clone(),
+    };
+    functions.iter().map(case).collect()
+}
+
+fn common_variables(stack: &Stack) -> BTreeSet<String> {
+    let names = |function: &Function| function.env.keys().cloned().collect::<BTreeSet<_>>();
+    let common = stack.functions.iter().map(names).reduce(|all, own| &all & &own);
+    common.expect("functions")
+}
+
+/// Runs a check for all functions at once, and fails if it fails for one.
+async fn for_every_function<R: Future<Output = ()> + Send + 'static>(check: impl Fn(Case) -> R) {
+    let app = TestApp::start().await;
+    let checks: Vec<_> = cases(&app).into_iter().map(|case| tokio::spawn(check(case))).collect();
+    assert!(checks.len() > 10, "the template has more functions than that");
+    for check in checks {
+        check.await.expect("the check of a function passes");
+    }
+    app.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_function_starts_and_answers() {
+    for_every_function(|case: Case| async move { case.starts_and_answers().await }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_function_names_the_variable_that_it_lacks() {
+    for_every_function(|case: Case| async move {
+        for variable in case.env.keys().filter(|variable| *variable != UNSET_IS_AWS) {
+            case.refuses_to_start_without(variable).await;
+        }
+    })
+    .await;
+}
