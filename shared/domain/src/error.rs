@@ -116,15 +116,20 @@ impl Error {
 
     /// A request with bad fields; `Ok` from [`Fields::finish`] if there are none.
     pub fn fields(fields: Vec<FieldError>) -> Self {
-        let mut error = Self::invalid("invalid_fields", "Some fields of the request are not valid; see `errors`.");
+        let mut error =
+            Self::invalid("invalid_fields", "Some fields of the request are not valid; see `errors`.");
         error.0.fields = fields;
         error
     }
 
     /// A fault of ours: the source goes to the log, never to the caller.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::new(Kind::Internal, "internal", "Something went wrong on our side. Nothing was changed that you cannot repeat; please try again.")
-            .caused_by(source)
+        Self::new(
+            Kind::Internal,
+            "internal",
+            "Something went wrong on our side. Nothing was changed that you cannot repeat; please try again.",
+        )
+        .caused_by(source)
     }
 
     /// Adds what the log should know.

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Fields;
 use crate::pricing::MAX_PRICE;
-use crate::{AreaId, BasisPoints, Currency, Error, EventId, ImageId, MAX_TICKETS_PER_ORDER, Result, TenantId};
+use crate::{
+    AreaId, BasisPoints, Currency, Error, EventId, ImageId, MAX_TICKETS_PER_ORDER, Result, TenantId,
+};
 
 /// The languages that mails and pages exist in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

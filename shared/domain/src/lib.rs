@@ -13,12 +13,12 @@ pub mod order;
 pub mod payment;
 pub mod pricing;
 pub mod qr;
-pub mod session;
-pub mod user;
-pub mod seat;
 pub mod search;
+pub mod seat;
+pub mod session;
 pub mod ticket;
 pub mod transfer;
+pub mod user;
 
 pub use error::{Error, FieldError, Kind, Result};
 pub use ids::*;

@@ -86,7 +86,10 @@ impl fmt::Display for Money {
         let exponent = self.currency.exponent();
         let unit = 10_i64.pow(exponent);
         let sign = if self.amount < 0 { "-" } else { "" };
-        let (whole, fraction) = (self.amount.unsigned_abs() / unit.unsigned_abs(), self.amount.unsigned_abs() % unit.unsigned_abs());
+        let (whole, fraction) = (
+            self.amount.unsigned_abs() / unit.unsigned_abs(),
+            self.amount.unsigned_abs() % unit.unsigned_abs(),
+        );
         write!(f, "{} {sign}{whole}", self.currency)?;
         if exponent > 0 {
             write!(f, ".{fraction:0width$}", width = exponent as usize)?;
@@ -96,7 +99,9 @@ impl fmt::Display for Money {
 }
 
 /// A hundredth of a percent: 1900 is 19 %. May be negative for discounts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct BasisPoints(pub i32);
 
@@ -114,10 +119,7 @@ impl BasisPoints {
     /// The part of a `gross` amount that is tax, when this rate is already
     /// contained in it: `gross * rate / (1 + rate)`.
     pub fn contained_in(self, gross: i64) -> i64 {
-        round_div(
-            i128::from(gross) * i128::from(self.0),
-            i128::from(Self::WHOLE.0) + i128::from(self.0),
-        )
+        round_div(i128::from(gross) * i128::from(self.0), i128::from(Self::WHOLE.0) + i128::from(self.0))
     }
 }
 
@@ -126,11 +128,8 @@ fn round_div(numerator: i128, denominator: i128) -> i64 {
     if denominator == 0 {
         return 0;
     }
-    let (sign, n, d) = (
-        numerator.signum() * denominator.signum(),
-        numerator.unsigned_abs(),
-        denominator.unsigned_abs(),
-    );
+    let (sign, n, d) =
+        (numerator.signum() * denominator.signum(), numerator.unsigned_abs(), denominator.unsigned_abs());
     let rounded = sign * i128::try_from((n + d / 2) / d).unwrap_or(i128::MAX);
     i64::try_from(rounded).unwrap_or(if sign < 0 { i64::MIN } else { i64::MAX })
 }

@@ -46,7 +46,8 @@ impl<M: Message> DeadLetters<M> {
                 break;
             }
             for letter in letters {
-                let Some(message) = letter.body().and_then(|body| serde_json::from_str::<M>(body).ok()) else {
+                let Some(message) = letter.body().and_then(|body| serde_json::from_str::<M>(body).ok())
+                else {
                     tracing::error!(letter = letter.message_id(), "a dead letter does not read");
                     continue;
                 };
@@ -59,7 +60,8 @@ impl<M: Message> DeadLetters<M> {
     }
 
     async fn receive(&self) -> Result<Vec<Letter>> {
-        let answer = self.client.receive_message().queue_url(&*self.url).max_number_of_messages(BATCH).send().await;
+        let answer =
+            self.client.receive_message().queue_url(&*self.url).max_number_of_messages(BATCH).send().await;
         let answer = answer.map_err(|error| unavailable(DisplayErrorContext(error)))?;
         Ok(answer.messages.unwrap_or_default())
     }
@@ -72,5 +74,6 @@ impl<M: Message> DeadLetters<M> {
 }
 
 fn unavailable(source: impl std::fmt::Display) -> Error {
-    Error::unavailable("queue_unavailable", "The dead letters can not be read now.").caused_by(source.to_string())
+    Error::unavailable("queue_unavailable", "The dead letters can not be read now.")
+        .caused_by(source.to_string())
 }

@@ -55,7 +55,8 @@ impl TokenSeal {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(Error::internal)?;
         let payload = Payload { msg: token.as_bytes(), aad: email.as_bytes() };
-        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).map_err(|_| Error::internal(Unsealable))?;
+        let sealed =
+            self.0.encrypt(&XNonce::from(nonce), payload).map_err(|_| Error::internal(Unsealable))?;
         Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
     }
 

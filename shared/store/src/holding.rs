@@ -293,7 +293,9 @@ impl Store {
                 }
                 other => {
                     let (pool, mut parts) = names.pool(other)?;
-                    for has in has.iter().filter(|has| with_parts(has, Vec::new()) == with_parts(other, Vec::new())) {
+                    for has in
+                        has.iter().filter(|has| with_parts(has, Vec::new()) == with_parts(other, Vec::new()))
+                    {
                         let (_, kept) = names.pool(has)?;
                         parts.retain(|part| kept.iter().all(|kept| kept.block != part.block));
                     }

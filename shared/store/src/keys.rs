@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    AreaId, DeviceId, EventId, OrderId, SaleStageId, SessionId, TenantId, TicketId, Timestamp, TransferId, UserId,
+    AreaId, DeviceId, EventId, OrderId, SaleStageId, SessionId, TenantId, TicketId, Timestamp, TransferId,
+    UserId,
 };
 
 /// The primary key of an item.

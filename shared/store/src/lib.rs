@@ -19,8 +19,8 @@ pub mod keys;
 mod link;
 mod order;
 mod pricing;
-mod tenant;
 mod session;
+mod tenant;
 #[cfg(test)]
 mod testing;
 pub mod throttle;
@@ -41,8 +41,8 @@ pub use gate::{Closed, Gate, GateCursor, GateError, GateSummary, Redemption, Sca
 pub use holding::{HoldRequest, Settled};
 pub use idempotency::Once;
 pub use items::{Listing, Versioned};
-pub use pricing::StagesLeft;
 pub use link::{Link, LinkGrant};
+pub use pricing::StagesLeft;
 pub use transfer::Received;
 
 /// A handle on the table; cheap to clone.

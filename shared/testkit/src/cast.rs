@@ -120,14 +120,23 @@ impl TestApp {
 
     /// A published event with one general admission area.
     pub async fn show(&self, organizer: &Organizer, name: &str, capacity: u32, price: i64) -> Show {
-        let area = json!({"area_name": "Campo", "kind": "general_admission", "capacity": capacity, "price": price});
+        let area =
+            json!({"area_name": "Campo", "kind": "general_admission", "capacity": capacity, "price": price});
         self.show_with(organizer, name, area, None).await
     }
 
     /// A published event with rows `A`, `B` and so on of `seats` numbered seats.
-    pub async fn seated_show(&self, organizer: &Organizer, name: &str, rows: u8, seats: u16, price: i64) -> Show {
+    pub async fn seated_show(
+        &self,
+        organizer: &Organizer,
+        name: &str,
+        rows: u8,
+        seats: u16,
+        price: i64,
+    ) -> Show {
         let area = json!({"area_name": "Platea", "kind": "seated", "price": price});
-        let row = |index: u8| json!({"label": char::from(b'A' + index).to_string(), "first": 1, "last": seats});
+        let row =
+            |index: u8| json!({"label": char::from(b'A' + index).to_string(), "first": 1, "last": seats});
         let rows: Vec<Value> = (0..rows).map(row).collect();
         self.show_with(organizer, name, area, Some(json!({"rows": rows}))).await
     }

@@ -96,7 +96,10 @@ async fn a_payment_whose_notification_is_lost_is_asked_about() {
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 2, 5_000_000).await;
     let ana = app.somebody("ana").await;
-    app.cloud.sandbox().set_faults(Faults { drop_webhooks: 100, ..Faults::default() }).expect("possible faults");
+    app.cloud
+        .sandbox()
+        .set_faults(Faults { drop_webhooks: 100, ..Faults::default() })
+        .expect("possible faults");
     let purchase = app.start_buying(&ana.token, &show.id, places(&show, 1)).await;
     app.idle().await;
     app.cloud.sandbox().approve(&payment(&purchase)).expect("approved");

@@ -18,7 +18,8 @@ async fn what_is_held_is_gone_until_it_is_let_go() {
 
     let held = app.reserve(&ana.token, &show.id, places(&show, 2)).await;
     let quote = app.quote(&show.id, places(&show, 2)).await;
-    let reserve = || app.post("/api/v1/reservations").token(&beto.token).json(json!({"quote": quote["quote"]}));
+    let reserve =
+        || app.post("/api/v1/reservations").token(&beto.token).json(json!({"quote": quote["quote"]}));
     let problem = reserve().refused(409, "sold_out").await;
     assert_eq!(problem["left"], 1);
 
@@ -69,7 +70,8 @@ async fn a_quote_becomes_one_reservation_however_often_it_is_sent() {
     let body = json!({"quote": quote["quote"]});
     let theirs = app.post("/api/v1/reservations").token(&beto.token).json(body).ok().await;
     assert_ne!(theirs["id"], first["id"]);
-    let left = app.get(format!("/api/v1/public/events/{}/areas/{}/availability", show.slug, show.area)).ok().await;
+    let left =
+        app.get(format!("/api/v1/public/events/{}/areas/{}/availability", show.slug, show.area)).ok().await;
     assert_eq!(left["left"], 6, "{left}");
     app.close().await;
 }
@@ -81,7 +83,8 @@ async fn a_quote_that_is_not_ours_or_old_is_refused() {
     let show = app.show(&organizer, "Los Faroles", 10, 5_000_000).await;
     let ana = app.somebody("ana").await;
     let quote = app.quote(&show.id, places(&show, 1)).await;
-    let reserve = |quote: &str| app.post("/api/v1/reservations").token(&ana.token).json(json!({"quote": quote}));
+    let reserve =
+        |quote: &str| app.post("/api/v1/reservations").token(&ana.token).json(json!({"quote": quote}));
     reserve("nonsense").refused(400, "quote_invalid").await;
     app.clock.advance(Duration::from_secs(14 * 60));
     reserve(quote["quote"].as_str().expect("text")).ok().await;

@@ -18,7 +18,12 @@ async fn crowd(app: &TestApp) -> Vec<Somebody> {
 
 /// Everybody tries to reserve their line at the same time; answers with what was
 /// held.
-async fn rush(app: Arc<TestApp>, show: &Show, crowd: &[Somebody], line: impl Fn(usize) -> Value) -> Vec<Value> {
+async fn rush(
+    app: Arc<TestApp>,
+    show: &Show,
+    crowd: &[Somebody],
+    line: impl Fn(usize) -> Value,
+) -> Vec<Value> {
     let mut quotes = Vec::with_capacity(BUYERS);
     for index in 0..BUYERS {
         quotes.push(app.quote(&show.id, line(index)).await["quote"].clone());

@@ -104,7 +104,8 @@ impl Template {
     /// As [`Template::stack`].
     pub fn outline(&self) -> Result<Stack, TemplateError> {
         let dash = |name: &str| (name.to_owned(), "-".to_owned());
-        let without_default = self.parameters.iter().filter(|(_, parameter)| parameter.get("Default").is_none());
+        let without_default =
+            self.parameters.iter().filter(|(_, parameter)| parameter.get("Default").is_none());
         self.stack(&Surroundings {
             parameters: without_default.filter_map(|(name, _)| name.as_str()).map(dash).collect(),
             secrets: self.secrets().map(dash).collect(),

@@ -36,8 +36,8 @@ mod properties;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use charge::even_shares;
 pub use area_price::{AreaPrice, NextPrice, current_price};
+pub(crate) use charge::even_shares;
 pub use promotion::{AppliesTo, Promotion, PromotionCode, PromotionOffer, PromotionReason, PromotionVerdict};
 pub use quote::{Quote, QuoteInput, QuoteLine, Totals, quote};
 pub use request::{MAX_LINES, QuoteRequest, QuoteRequestLine};
