@@ -3,18 +3,25 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract::State as Shared;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use domain::Error;
 use schemars::JsonSchema;
 use serde::Serialize;
 use web::{Answer, Json};
 
-use crate::State;
+use crate::{State, page};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
         .api_route(
             "/",
-            get_with(index, |op| op.id("index").tag("Site").summary("What this is, and where to read on")),
+            get_with(index, |op| {
+                op.id("index")
+                    .tag("Site")
+                    .summary("What this is, and where to read on")
+                    .response::<200, Json<Index>>()
+            }),
         )
         .api_route(
             "/health",
@@ -41,12 +48,20 @@ struct Index {
     docs: &'static str,
 }
 
-async fn index() -> Json<Index> {
-    Json(Index {
-        message: "Taquilla, the box office, is open.",
-        version: env!("CARGO_PKG_VERSION"),
-        docs: "/docs",
-    })
+/// The box office itself for browsers, which programs need not know of.
+async fn index(headers: HeaderMap) -> Response {
+    let mut response = if page::prefers_html(&headers) {
+        page::page()
+    } else {
+        let index = Index {
+            message: "Taquilla, the box office, is open.",
+            version: env!("CARGO_PKG_VERSION"),
+            docs: "/docs",
+        };
+        Json(index).into_response()
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    response
 }
 
 /// How something is.
@@ -63,4 +78,24 @@ async fn health() -> Json<Health> {
 async fn database(Shared(state): Shared<State>) -> Answer<Json<Health>> {
     state.store.ping().await.map_err(Error::from)?;
     Ok(Json(Health { status: "ok" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn answer(accept: &'static str) -> Response {
+        index(HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))])).await
+    }
+
+    #[tokio::test]
+    async fn the_index_is_a_page_for_browsers() {
+        let page = answer("text/html,*/*;q=0.8").await;
+        assert_eq!(page.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8");
+        assert_eq!(page.headers()[header::VARY], "Accept");
+        assert!(page.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+        let json = answer("*/*").await;
+        assert_eq!(json.headers()[header::CONTENT_TYPE], "application/json");
+        assert_eq!(json.headers()[header::VARY], "Accept");
+    }
 }

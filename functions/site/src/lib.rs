@@ -1,9 +1,10 @@
-//! What is not anybody's feature: the index, health, and the description of the
-//! API with two pages to read it on. The pages carry their scripts themselves,
-//! so they work without the Internet.
+//! What is not anybody's feature: the index, the page for people, health, and the
+//! description of the API with two pages to read it on. The pages carry their
+//! scripts themselves, so they work without the Internet.
 
 mod docs;
 mod health;
+mod page;
 
 use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError};

@@ -1,0 +1,249 @@
+// ---- Signing in
+
+const box = (title, ...content) => [h("div", { class: "narrow card" }, h("h1", {}, title), ...content)];
+const links = (...items) => h("p", { class: "spread" }, items.map(([hash, text]) => h("a", { href: hash }, text)));
+const toRegister = ["#/register", words.noAccount];
+const toSignIn = ["#/sign-in", words.haveAccount];
+
+// Asks for a mail, and says that it is on its way.
+function mailed(fields, label, submit) {
+  const place = h("div");
+  place.append(form(fields, label, async values => {
+    await submit(values);
+    place.replaceChildren(h("p", { class: "note", role: "status" }, words.checkMail));
+  }));
+  return place;
+}
+
+function signInPage(visit) {
+  const token = visit.takeToken();
+  // Programs that look through mails open links too: only a person uses it up.
+  if (token) {
+    return box(words.signIn, h("p", {}, words.linkReady),
+      form([], words.linkUse, async () => {
+        signedIn(await send("/auth/magic-link/redeem", { method: "POST", body: { token } }));
+        goOn();
+      }), links(["#/sign-in", words.newLink]));
+  }
+  const password = field("password", words.password, { type: "password", autocomplete: "current-password", maxlength: 128 });
+  const byPassword = form([emailField(), password], words.signIn, async values => {
+    signedIn(await send("/auth/login", { method: "POST", body: values }));
+    goOn();
+  });
+  const byLink = h("a", { class: "button wide", href: "#/sign-in/link" }, words.byLink);
+  return box(words.signIn, byPassword, h("p", {}, byLink), links(["#/reset-password", words.forgot], toRegister));
+}
+
+function linkPage() {
+  const ask = mailed([emailField()], words.sendLink, body => send("/auth/magic-link", { method: "POST", body }));
+  return box(words.byLink, ask, links(["#/sign-in", words.signIn], toRegister));
+}
+
+function registerPage() {
+  const fields = [
+    field("name", words.name, { autocomplete: "name", maxlength: 120 }), emailField(),
+    field("password", words.newPassword, { type: "password", autocomplete: "new-password", minlength: 10, maxlength: 128 }),
+  ];
+  const ask = mailed(fields, words.register, values => send("/auth/register", { method: "POST", body: { ...values, language: lang } }));
+  return box(words.register, ask, links(toSignIn));
+}
+
+function resetPage(visit) {
+  const token = visit.takeToken();
+  if (!token) {
+    const ask = mailed([emailField()], words.sendLink, body => send("/auth/password/forgot", { method: "POST", body }));
+    return box(words.reset, ask, links(toSignIn));
+  }
+  const place = h("div");
+  const password = field("password", words.newPassword, { type: "password", autocomplete: "new-password", minlength: 10, maxlength: 128 });
+  place.append(form([password], words.save, async values => {
+    await send("/auth/password/reset", { method: "POST", body: { token, ...values } });
+    signedOut();
+    place.replaceChildren(h("p", { class: "note", role: "status" }, words.resetDone), h("a", { class: "button main wide", href: "#/sign-in" }, words.signIn));
+  }));
+  return box(words.reset, place, links(["#/reset-password", words.newLink]));
+}
+
+// ---- Orders
+
+const isOpen = order => ["held", "awaiting_payment"].includes(order.status);
+
+async function orderPage(visit, id) {
+  const path = `/purchases/${id}`;
+  const content = h("div");
+  const left = h("p", { class: "note", role: "timer" });
+  let order = await ask(path, { signal: visit.signal });
+
+  const draw = () => {
+    const busyElsewhere = content.querySelector("button:disabled");
+    if (busyElsewhere) return;
+    const before = document.activeElement?.id;
+    content.replaceChildren(...orderParts(order, left, show));
+    if (before) byId(before)?.focus();
+  };
+  const show = next => {
+    const news = JSON.stringify(next) !== JSON.stringify(order);
+    if (next.status !== order.status) announce(words.status[next.status]);
+    order = next;
+    if (news) draw();
+  };
+  const tick = () => {
+    const seconds = Math.max(0, Math.ceil((Date.parse(order.expires_at) - Date.now() - behind) / 1000));
+    left.hidden = !isOpen(order);
+    left.textContent = seconds ? words.timeLeft(`${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`) : words.timeOver;
+  };
+  let looking = false;
+  const look = async () => {
+    const over = Date.parse(order.expires_at) - behind < Date.now();
+    const wanted = order.status === "awaiting_payment" || (order.status === "held" && over) || (order.status === "paid" && !order.mailed_at);
+    if (looking || !wanted) return;
+    looking = true;
+    // A lost connection is no news: the next look may reach the box office.
+    await ask(path, { signal: visit.signal }).then(show, () => null);
+    looking = false;
+  };
+  visit.every(2000, look);
+  visit.every(1000, tick);
+  tick();
+  draw();
+  return [h("h1", {}, words.order), h("p", { class: "big" }, order.event_name), content];
+}
+
+function orderParts(order, left, show) {
+  const error = h("p", { class: "error", role: "alert" });
+  const last = order.payments.at(-1);
+  const parts = [h("p", {}, h("span", { class: "badge" }, words.status[order.status] ?? order.status))];
+  if (isOpen(order)) {
+    parts.push(left);
+    if (order.status === "awaiting_payment") parts.push(h("p", {}, last?.status === "declined" ? words.declined : words.waiting));
+    const toPay = h("button", { id: "pay", class: "button main", type: "button", onclick: () => busy(toPay, error, () => pay(order.id)) },
+      last?.status === "pending" ? words.payAgain : words.pay);
+    const cancel = h("button", { id: "cancel", class: "button", type: "button", onclick: () => busy(cancel, error, async () => {
+      const next = await ask(`/reservations/${order.id}`, { method: "DELETE" });
+      cancel.disabled = false;
+      show(next);
+    }) }, words.cancel);
+    parts.push(error, h("p", { class: "row" }, toPay, cancel));
+  } else if (order.tickets.some(ticket => !ticket.refunded)) {
+    parts.push(order.mailed_at && h("p", {}, words.mailed), h("p", {}, h("a", { class: "button main", href: "#/tickets" }, words.seeTickets)));
+  } else {
+    parts.push(h("p", {}, h("a", { class: "button", href: "#/" }, words.back)));
+  }
+  const total = h("tr", { class: "total" }, h("th", { scope: "row" }, words.total), h("td", {}, money(order.total, order.currency)));
+  const returned = order.refunded > 0 && h("tr", {}, h("th", { scope: "row" }, words.returned), h("td", {}, money(-order.refunded, order.currency)));
+  parts.push(h("div", { class: "card" }, h("table", { class: "sums" },
+    order.lines.map(line => h("tbody", {}, sums(line, order.currency))), h("tbody", {}, total, returned))));
+  return parts.filter(Boolean);
+}
+
+async function pages(path, visit, put) {
+  const more = h("p");
+  const load = async cursor => {
+    const page = await ask(`${path}?limit=20${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { signal: visit.signal });
+    put(page.items);
+    const error = h("p", { class: "error", role: "alert" });
+    const button = h("button", { class: "button", type: "button", onclick: () => busy(button, error, () => load(page.next_cursor)) }, words.more);
+    more.replaceChildren(...(page.next_cursor ? [error, button] : []));
+  };
+  await load(null);
+  return more;
+}
+
+async function ordersPage(visit) {
+  const list = h("ul", { class: "cards" });
+  const more = await pages("/purchases", visit, orders => list.append(...orders.map(order => h("li", { class: "card" },
+    h("h2", {}, h("a", { class: "whole", href: `#/purchases/${order.id}` }, order.event_name)),
+    h("p", {}, h("span", { class: "badge" }, words.status[order.status] ?? order.status)),
+    h("p", { class: "soft" }, `${time(order.created_at, undefined, short)} · ${money(order.total, order.currency)}`)))));
+  return [h("h1", {}, words.orders), list.children.length ? list : h("p", {}, words.noOrders), more];
+}
+
+// ---- Tickets
+
+function ticketCard(visit, ticket, seen) {
+  const { event } = ticket;
+  const what = [event.name, ticket.area, ticket.seat].filter(Boolean).join(", ");
+  const status = ticket.used_at ? words.usedAt(time(ticket.used_at, event.time_zone, short)) : words.ticketStatus[ticket.status];
+  const place = ticket.status === "valid" && h("div");
+  if (place) {
+    seen(place, async () => {
+      const image = h("img", { class: "qr", alt: words.qrOf(what) });
+      try {
+        visit.picture(image, await ask(`/qr/${ticket.id}?format=svg`, { signal: visit.signal }));
+        place.replaceChildren(image, h("p", { class: "soft" }, words.qrHint));
+      } catch (problem) {
+        if (problem.name !== "AbortError") place.replaceChildren(h("p", { class: "error" }, words.qrMissing, " ", shown(problem)));
+      }
+    });
+  }
+  return h("li", { class: "card" },
+    h("h2", {}, event.name),
+    h("p", {}, [ticket.area, ticket.seat && `${words.seat} ${ticket.seat}`].filter(Boolean).join(" · ")),
+    ticket.attendee?.nombre && h("p", {}, ticket.attendee.nombre),
+    h("p", { class: "soft" }, time(event.starts_at, event.time_zone, short), event.doors_at && ` · ${words.doors} ${time(event.doors_at, event.time_zone, { timeStyle: "short" })}`),
+    h("p", { class: "soft" }, `${event.venue}, ${event.city}`),
+    h("p", {}, h("span", { class: "badge" }, status), ticket.received && [" ", h("span", { class: "badge" }, words.received)],
+      ticket.admits > 1 && [" ", h("span", { class: "soft" }, words.admits(ticket.admits))]),
+    place);
+}
+
+// Fetches each code when its ticket comes near the screen.
+function whenSeen(visit) {
+  const work = new Map();
+  const observer = new IntersectionObserver(entries => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      observer.unobserve(target);
+      work.get(target)();
+    }
+  }, { rootMargin: "300px" });
+  visit.leave(() => observer.disconnect());
+  return (place, then) => {
+    work.set(place, then);
+    observer.observe(place);
+  };
+}
+
+async function ticketsPage(visit) {
+  const list = h("ul", { class: "cards" });
+  const seen = whenSeen(visit);
+  const more = await pages("/tickets", visit, tickets => list.append(...tickets.map(ticket => ticketCard(visit, ticket, seen))));
+  return [h("h1", {}, words.tickets), list.children.length || more.children.length ? list : h("p", {}, words.noTickets), more];
+}
+
+function acceptPage(visit) {
+  const token = visit.takeToken();
+  if (!token) return box(words.transfer, h("p", { class: "error" }, words.noToken));
+  const place = h("div");
+  place.append(form([], words.accept, async () => {
+    const ticket = await post("/transfers/accept", { token });
+    const list = h("ul", { class: "cards" }, ticketCard(visit, ticket, whenSeen(visit)));
+    place.replaceChildren(h("p", { class: "note", role: "status" }, words.accepted), list, h("a", { class: "button main wide", href: "#/tickets" }, words.seeTickets));
+  }));
+  return box(words.transfer, h("p", {}, words.transferText), place);
+}
+
+// ---- Which page is where
+
+// A pattern, what shows it, and whether one must be signed in.
+const routes = [
+  [/^$/, whatsOn, false],
+  [/^events\/([a-z0-9-]{1,120})$/, oneShow, false],
+  [/^sign-in$/, signInPage, false],
+  [/^sign-in\/link$/, linkPage, false],
+  [/^register$/, registerPage, false],
+  [/^reset-password$/, resetPage, false],
+  [/^purchases$/, ordersPage, true],
+  [/^purchases\/(ord_[a-z0-9]{26})$/, orderPage, true],
+  [/^tickets$/, ticketsPage, true],
+  [/^transfers\/accept$/, acceptPage, true],
+];
+
+byId("skip").addEventListener("click", event => {
+  event.preventDefault();
+  byId("main").focus();
+});
+addEventListener("hashchange", open);
+// Signing in or out in another tab.
+addEventListener("storage", event => { if (event.key === "taquilla.session") navigation(); });
+open();

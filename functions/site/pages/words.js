@@ -1,0 +1,144 @@
+// ---- Words
+
+const preferred = navigator.language || "es";
+const lang = /^en\b/i.test(preferred) ? "en" : "es";
+const locale = preferred.toLowerCase().startsWith(lang) ? preferred : lang;
+document.documentElement.lang = lang;
+
+const spanish = {
+  programme: "Cartelera", tickets: "Mis entradas", orders: "Mis compras", signIn: "Entrar", signOut: "Salir",
+  skip: "Saltar al contenido", loading: "Cargando…", retry: "Reintentar", back: "Volver a la cartelera",
+  notFound: "Esta página no existe.", offline: "No hay conexión con la taquilla. Revisa tu red e inténtalo otra vez.",
+  failed: "Algo salió mal. Inténtalo otra vez.",
+  search: "Buscar artista, lugar o ciudad", found: n => n === 1 ? "1 evento" : `${n} eventos`,
+  nothingFound: "No hay eventos así.", nothingOn: "Por ahora no hay eventos.", more: "Ver más", from: "Desde",
+  doors: "Puertas", soldBy: "Vende", chooseTickets: "Entradas", quantity: area => `Cantidad: ${area}`,
+  left: n => n === 1 ? "Queda 1" : `Quedan ${n}`, lastLeft: n => n === 1 ? "¡Queda 1!" : `¡Últimas ${n}!`, soldOut: "Agotado por ahora",
+  admits: n => `Cada entrada admite a ${n} personas`, feesIncluded: "con cargo por servicio e impuestos", each: "por entrada",
+  stageLeft: n => `${n} a este precio`, then: (price, when) => `${price} desde el ${when}`, before: "Antes",
+  seats: n => `Elegir asientos (${n} libres)`, stage: "Escenario", seatName: (row, n) => `Fila ${row}, asiento ${n}`,
+  taken: "ocupado", mostTickets: n => `Una compra puede tener hasta ${n} entradas.`,
+  seatsGone: list => `Alguien tomó ${list} mientras elegías.`, chosen: list => `Elegidos: ${list}`,
+  code: "Código de promoción", apply: "Aplicar", codeApplied: code => `Código ${code} aplicado.`,
+  summary: "Tu compra", nothingChosen: "Elige tus entradas para ver el precio.", base: "Precio", promotion: "Promoción",
+  fee: "Cargo por servicio", vat: "IVA", vatIncluded: "IVA incluido", total: "Total", stageLine: name => name || "Etapa de venta",
+  reserve: "Reservar y pagar", reserveFree: "Confirmar", reserveNote: m => `Guardamos tus lugares ${m} minutos mientras pagas.`,
+  signInToBuy: "Entra para comprar", priceChanged: "El precio o los lugares cambiaron; revisa y confirma otra vez.",
+  attendee: n => `Asistente ${n}`, nombre: "Nombre", rut: "Documento de identidad", fecha_nacimiento: "Fecha de nacimiento",
+  email: "Correo electrónico", password: "Contraseña", newPassword: "Contraseña nueva (10 caracteres o más)",
+  forgot: "Olvidé mi contraseña", noAccount: "Crear una cuenta", haveAccount: "Ya tengo una cuenta",
+  byLink: "Entrar sin contraseña", sendLink: "Enviarme un enlace", checkMail: "Revisa tu correo: te enviamos un enlace.",
+  linkReady: "Tu enlace está listo.", linkUse: "Entrar en este dispositivo", register: "Crear cuenta", name: "Nombre, como saldrá en tus entradas",
+  reset: "Cambiar la contraseña", resetDone: "Tu contraseña cambió. Ya puedes entrar con ella.", save: "Guardar",
+  newLink: "Pedir otro enlace", hello: name => `Hola, ${name}.`,
+  order: "Compra", status: { held: "Reservada, falta pagar", awaiting_payment: "Esperando el pago", paid: "Pagada", partly_refunded: "Devuelta en parte", refunded: "Devuelta", released: "Vencida o cancelada", refund_due: "Pago tardío: te devolvemos el dinero" },
+  timeLeft: time => `Tus lugares están guardados ${time} más.`, timeOver: "El plazo terminó.", pay: "Pagar", payAgain: "Seguir con el pago", cancel: "Cancelar la reserva",
+  declined: "El último pago no fue aceptado. Puedes intentarlo otra vez.", waiting: "Esperamos la confirmación de la pasarela. Esta página se actualiza sola.",
+  seeTickets: "Ver mis entradas", mailed: "También las enviamos a tu correo.", returned: "Devuelto", again: "Comprar otra vez",
+  noOrders: "Todavía no tienes compras.", noTickets: "Todavía no tienes entradas.",
+  ticketStatus: { valid: "Válida", used: "Usada", revoked: "Devuelta" }, seat: "Asiento", received: "Te la pasaron", usedAt: when => `Usada el ${when}`,
+  qrOf: what => `Código QR de la entrada: ${what}`, qrHint: "Muestra este código en la puerta.", qrMissing: "El código no se pudo cargar.",
+  transfer: "Una entrada para ti", transferText: "Alguien te quiere pasar una entrada. Al aceptarla será tuya y el código anterior dejará de valer.",
+  accept: "Aceptar la entrada", accepted: "La entrada es tuya.", noToken: "Al enlace le falta una parte. Ábrelo otra vez desde el correo.",
+};
+
+const english = {
+  programme: "What's on", tickets: "My tickets", orders: "My orders", signIn: "Sign in", signOut: "Sign out",
+  skip: "Skip to content", loading: "Loading…", retry: "Try again", back: "Back to what's on",
+  notFound: "There is no such page.", offline: "The box office cannot be reached. Check your network and try again.",
+  failed: "Something went wrong. Please try again.",
+  search: "Search artist, venue or city", found: n => n === 1 ? "1 show" : `${n} shows`,
+  nothingFound: "There are no such shows.", nothingOn: "There are no shows for now.", more: "Show more", from: "From",
+  doors: "Doors", soldBy: "Sold by", chooseTickets: "Tickets", quantity: area => `Quantity: ${area}`,
+  left: n => `${n} left`, lastLeft: n => `Last ${n}!`, soldOut: "Sold out for now",
+  admits: n => `Each ticket admits ${n} people`, feesIncluded: "with service fee and taxes", each: "per ticket",
+  stageLeft: n => `${n} at this price`, then: (price, when) => `${price} from ${when}`, before: "Was",
+  seats: n => `Choose seats (${n} free)`, stage: "Stage", seatName: (row, n) => `Row ${row}, seat ${n}`,
+  taken: "taken", mostTickets: n => `One order can have up to ${n} tickets.`,
+  seatsGone: list => `Somebody took ${list} while you were choosing.`, chosen: list => `Chosen: ${list}`,
+  code: "Promotion code", apply: "Apply", codeApplied: code => `Code ${code} applied.`,
+  summary: "Your order", nothingChosen: "Choose tickets to see the price.", base: "Price", promotion: "Promotion",
+  fee: "Service fee", vat: "VAT", vatIncluded: "VAT included", total: "Total", stageLine: name => name || "Sale stage",
+  reserve: "Reserve and pay", reserveFree: "Confirm", reserveNote: m => `We keep your places for ${m} minutes while you pay.`,
+  signInToBuy: "Sign in to buy", priceChanged: "The price or the places have changed; look again and confirm.",
+  attendee: n => `Attendee ${n}`, nombre: "Name", rut: "National id", fecha_nacimiento: "Date of birth",
+  email: "E-mail", password: "Password", newPassword: "New password (10 characters or more)",
+  forgot: "I forgot my password", noAccount: "Create an account", haveAccount: "I have an account",
+  byLink: "Sign in without a password", sendLink: "Send me a link", checkMail: "Check your e-mail: we sent you a link.",
+  linkReady: "Your link is ready.", linkUse: "Sign in on this device", register: "Create account", name: "Name, as it will stand on your tickets",
+  reset: "Change the password", resetDone: "Your password is changed. You can sign in with it now.", save: "Save",
+  newLink: "Ask for another link", hello: name => `Hello, ${name}.`,
+  order: "Order", status: { held: "Reserved, not paid yet", awaiting_payment: "Waiting for the payment", paid: "Paid", partly_refunded: "Partly refunded", refunded: "Refunded", released: "Expired or cancelled", refund_due: "Paid too late: your money goes back" },
+  timeLeft: time => `Your places are kept for ${time} more.`, timeOver: "The time is over.", pay: "Pay", payAgain: "Continue to pay", cancel: "Cancel the reservation",
+  declined: "The last payment was not accepted. You can try again.", waiting: "We are waiting for the payment gateway to confirm. This page updates itself.",
+  seeTickets: "See my tickets", mailed: "We also sent them to your e-mail address.", returned: "Given back", again: "Buy again",
+  noOrders: "You have no orders yet.", noTickets: "You have no tickets yet.",
+  ticketStatus: { valid: "Valid", used: "Used", revoked: "Refunded" }, seat: "Seat", received: "Handed on to you", usedAt: when => `Used on ${when}`,
+  qrOf: what => `QR code of the ticket: ${what}`, qrHint: "Show this code at the door.", qrMissing: "The code could not be loaded.",
+  transfer: "A ticket for you", transferText: "Somebody wants to hand a ticket on to you. Once you accept it is yours, and the old code is worth nothing.",
+  accept: "Accept the ticket", accepted: "The ticket is yours.", noToken: "A part of the link is missing. Open it again from the e-mail.",
+};
+
+const words = lang === "en" ? english : spanish;
+
+// The API says in English what went wrong. What buyers meet most is said in
+// Spanish too, by its stable code; anything else shows as it came.
+const spanishProblems = {
+  wrong_credentials: "El correo o la contraseña no son correctos. También puedes pedir un enlace por correo.",
+  email_unverified: "Primero confirma tu correo con el enlace que te enviamos y entra otra vez.",
+  link_invalid: "Este enlace ya se usó o venció. Pide otro.",
+  no_password: "Esta cuenta todavía no tiene contraseña. Entra con un enlace o elige una contraseña.",
+  too_many_tries: "Demasiados intentos. Espera un rato e inténtalo otra vez.",
+  session_over: "Tu sesión terminó. Entra otra vez.", sign_in_required: "Entra para seguir.",
+  sold_out: "Ya no quedan tantas entradas. Elige menos u otra área.",
+  seats_taken: "Alguien tomó alguno de estos asientos. Elige otros.",
+  seats_unknown: "Algunos de estos asientos ya no existen. Elige otros.",
+  single_seat_left: "Tu elección deja un asiento suelto. Muévete un asiento o elige al final de la fila.",
+  busy: "La taquilla está muy ocupada. Inténtalo en un momento.",
+  event_unknown: "Este evento no existe o no está a la venta.", event_not_on_sale: "Este evento no está a la venta.",
+  event_over: "Este evento ya terminó.", already_paid: "Esta reserva ya está pagada.",
+  promotion_used_up: "Este código ya se agotó.", promotion_used_by_buyer: "Ya usaste este código.",
+  promotion_not_for_buyer: "Este código es personal. Entra con el correo que lo recibió.",
+  too_many_reservations: "Tienes demasiadas reservas sin pagar para este evento. Paga o cancela una.",
+  too_many_payments: "Hubo demasiados intentos de pago. Cancela la reserva y empieza otra vez.",
+  reservation_expired: "Esta reserva venció. Elige tus entradas otra vez.",
+  reservation_expiring: "A esta reserva no le queda tiempo para pagar. Cancélala y reserva otra vez.",
+  reservation_not_found: "No tienes ninguna compra así.",
+  payment_gateway_missing: "Este organizador todavía no puede recibir pagos.",
+  payment_gateway_refused: "La pasarela de pago no lo acepta. Prueba otra forma de pago.",
+  payment_gateway_unavailable: "La pasarela de pago no responde. Inténtalo en un momento; nada se cobra dos veces.",
+  transfer_not_found: "Esta oferta no existe. Revisa el enlace.", transfer_expired: "Esta oferta venció. Pide que te la envíen otra vez.",
+  transfer_cancelled: "Quien te la ofreció la retiró.", transfer_accepted: "Esta entrada ya fue aceptada.",
+  own_transfer: "Tú ofreciste esta entrada; ya es tuya.", event_started: "El evento ya empezó; sus entradas ya no cambian de manos.",
+  invalid_fields: "Revisa los campos marcados.",
+};
+
+const spanishReasons = {
+  unknown: "Este código no existe.", inactive: "Este código no está activo.", not_started: "Este código todavía no vale.",
+  ended: "Este código venció.", not_for_tickets: "Este código no es para entradas.", not_for_event: "Este código es para otro evento.",
+  other_currency: "Este código es para otra moneda.", not_for_area: "Este código es para otra área.",
+  not_for_buyer: "Este código es personal. Entra con el correo que lo recibió.", min_quantity: "Este código pide más entradas.",
+  used_up: "Este código ya se agotó.", used_by_buyer: "Ya usaste este código.",
+};
+
+// ---- Amounts and times
+
+// ISO 4217, as the server counts: browsers disagree about some currencies.
+const decimals = { 0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF", 3: "BHD IQD JOD KWD LYD OMR TND", 4: "CLF UYW" };
+
+function money(amount, currency) {
+  const digits = Number(Object.keys(decimals).find(n => decimals[n].includes(currency)) ?? 2);
+  const fraction = amount % 10 ** digits ? digits : 0;
+  const format = { style: "currency", currency, currencyDisplay: "code", minimumFractionDigits: fraction, maximumFractionDigits: fraction };
+  return new Intl.NumberFormat(locale, format).format(amount / 10 ** digits);
+}
+
+function time(at, timeZone, format = { dateStyle: "full", timeStyle: "short" }) {
+  try {
+    return new Intl.DateTimeFormat(locale, { ...format, timeZone }).format(new Date(at));
+  } catch {
+    return new Intl.DateTimeFormat(locale, format).format(new Date(at));
+  }
+}
+
+const short = { dateStyle: "medium", timeStyle: "short" };
