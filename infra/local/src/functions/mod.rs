@@ -193,7 +193,11 @@ impl Lambda {
                 // Another point in its course each time, but no more than a dozen
                 // steps in: most invocations have not many more.
                 let steps = 1 + self.crashes.fetch_add(1, Ordering::Relaxed) % 12;
-                let _ = run(self.timeout, async move { Ok(first_steps(work, steps).await) }).await;
+                let killed = async move {
+                    first_steps(work, steps).await;
+                    Ok(())
+                };
+                let _ = run(self.timeout, killed).await;
                 Err(Failure::Failed(format!("chaos killed it after {steps} steps")))
             }
         }
