@@ -57,8 +57,8 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
         ("general admission", places, |show, _| show.places(2)),
         ("seated", seats, |show, index| show.seats(&pair(index))),
     ];
+    let crowd = Crowd::new(&office, usize::try_from(orders + 1)?).await?;
     for (kind, show, line) in shows {
-        let crowd = Crowd::new(&office, usize::try_from(orders + 1)?).await?;
         let mut bills = Vec::new();
         for index in 0..=orders {
             let buyer = crowd.person(usize::try_from(index)?, usize::try_from(orders + 1)?, 0);

@@ -26,8 +26,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         report.step("cargo test", || cargo_test(filter));
         return report.close();
     }
-    let tools = report.step("tools", || tools::provide(&[Tool::Sam], install));
-    report.step("build", build);
+    // Installing waits for the network, building for the processor.
+    let tools = std::thread::scope(|scope| {
+        let tools = scope.spawn(|| tools::provide(&[Tool::Sam], install));
+        report.step("build", build);
+        report.step("tools", || tools.join().unwrap_or_else(|_| Err("the installation panicked".to_owned())))
+    });
     report.step("generated files", || {
         cargo::run(&mut generate::program("all", true)?)?;
         Ok(String::new())
