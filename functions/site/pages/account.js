@@ -243,6 +243,8 @@ byId("skip").addEventListener("click", event => {
   event.preventDefault();
   byId("main").focus();
 });
+// What a gateway adds to our address says nothing that we would believe.
+if (location.search) history.replaceState(null, "", location.pathname + location.hash);
 addEventListener("hashchange", open);
 // Signing in or out in another tab.
 addEventListener("storage", event => { if (event.key === "taquilla.session") navigation(); });

@@ -240,7 +240,7 @@ function navigation() {
   const here = location.hash.split("?")[0] || "#/";
   const link = (hash, text) => h("a", { href: hash, "aria-current": here === hash && "page" }, text);
   byId("nav").replaceChildren(link("#/", "Taquilla"), ...(now
-    ? [link("#/tickets", words.tickets), link("#/purchases", words.orders), h("button", { type: "button", onclick: leave }, words.signOut)]
+    ? [link("#/tickets", words.ticketsShort), link("#/purchases", words.ordersShort), h("button", { type: "button", onclick: leave }, words.signOut)]
     : [link("#/sign-in", words.signIn)]));
   byId("skip").textContent = words.skip;
 }
@@ -256,7 +256,6 @@ async function open() {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
-  // Payment gateways may add parameters of their own; nothing here trusts them.
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const visit = new Visit(signal, new URLSearchParams(query));
   const main = byId("main");

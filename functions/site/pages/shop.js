@@ -4,10 +4,10 @@ function showCard(show) {
   return h("li", { class: "card" },
     show.image && h("img", { class: "picture", src: show.image, alt: "", loading: "lazy" }),
     h("h2", {}, h("a", { class: "whole", href: `#/events/${show.slug}` }, show.name)),
-    h("p", {}, show.artist),
+    show.artist !== show.name && h("p", {}, show.artist),
     h("p", { class: "soft" }, time(show.starts_at, show.time_zone, short)),
     h("p", { class: "soft" }, `${show.venue}, ${show.city}`),
-    show.price_from != null && h("p", {}, `${words.from} ${money(show.price_from, show.currency)}`));
+    show.price_from != null && h("p", {}, show.price_from ? words.from(money(show.price_from, show.currency)) : words.free));
 }
 
 // The search answers in the words of another system.
@@ -112,7 +112,7 @@ async function oneShow(visit, slug) {
   return [
     h("h1", {}, event.name),
     picture && h("div", { class: "card" }, h("img", { class: "picture", src: picture.url, alt: "" })),
-    h("p", {}, event.artist),
+    event.artist !== event.name && h("p", {}, event.artist),
     h("p", {}, time(event.starts_at, event.time_zone), event.doors_at && ` · ${words.doors} ${time(event.doors_at, event.time_zone, { timeStyle: "short" })}`),
     h("p", { class: "soft" }, [event.venue, event.address, event.city].filter(Boolean).join(", ")),
     h("p", { class: "text" }, event.description),
@@ -339,8 +339,9 @@ function sums(line, currency, stage) {
   const row = (name, amount) => amount !== 0 && h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, money(amount, currency)));
   const what = `${line.area_name} × ${line.quantity}`;
   const seats = line.seats.length ? ` (${line.seats.join(", ")})` : "";
+  const added = line.total - line.base - line.stage_adjustment - line.promotion - line.fee;
   return [h("tr", { class: "head" }, h("th", { scope: "rowgroup", colspan: 2 }, what + seats)),
-    row(words.base, line.base), row(words.stageLine(stage), line.stage_adjustment), row(words.promotion, line.promotion), row(words.fee, line.fee)];
+    row(words.base, line.base), row(words.stageLine(stage), line.stage_adjustment), row(words.promotion, line.promotion), row(words.fee, line.fee), row(words.vat, added)];
 }
 
 function quoteLines(quote) {
@@ -351,7 +352,6 @@ function quoteLines(quote) {
     h("table", { class: "sums" },
       quote.lines.map(line => h("tbody", {}, sums(line, currency, stage(line)))),
       h("tbody", {},
-        totals.vat !== 0 && !quote.vat_included && h("tr", {}, h("th", { scope: "row" }, words.vat), h("td", {}, money(totals.vat, currency))),
         h("tr", { class: "total" }, h("th", { scope: "row" }, words.total), h("td", {}, money(totals.total, currency))),
         totals.vat !== 0 && quote.vat_included && h("tr", { class: "soft" }, h("th", { scope: "row" }, words.vatIncluded), h("td", {}, money(totals.vat, currency))))),
     promotion?.applied ? h("p", { class: "soft" }, words.codeApplied(promotion.code)) : why && h("p", { class: "note" }, why),

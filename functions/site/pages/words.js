@@ -6,17 +6,17 @@ const locale = preferred.toLowerCase().startsWith(lang) ? preferred : lang;
 document.documentElement.lang = lang;
 
 const spanish = {
-  programme: "Cartelera", tickets: "Mis entradas", orders: "Mis compras", signIn: "Entrar", signOut: "Salir",
+  programme: "Cartelera", tickets: "Mis entradas", orders: "Mis compras", ticketsShort: "Entradas", ordersShort: "Compras", signIn: "Entrar", signOut: "Salir",
   skip: "Saltar al contenido", loading: "Cargando…", retry: "Reintentar", back: "Volver a la cartelera",
   notFound: "Esta página no existe.", offline: "No hay conexión con la taquilla. Revisa tu red e inténtalo otra vez.",
   failed: "Algo salió mal. Inténtalo otra vez.",
   search: "Buscar artista, lugar o ciudad", found: n => n === 1 ? "1 evento" : `${n} eventos`,
-  nothingFound: "No hay eventos así.", nothingOn: "Por ahora no hay eventos.", more: "Ver más", from: "Desde",
+  nothingFound: "No hay eventos así.", nothingOn: "Por ahora no hay eventos.", more: "Ver más", from: price => `Precio normal desde ${price} más cargos`, free: "Gratis",
   doors: "Puertas", soldBy: "Vende", chooseTickets: "Entradas", quantity: area => `Cantidad: ${area}`,
   left: n => n === 1 ? "Queda 1" : `Quedan ${n}`, lastLeft: n => n === 1 ? "¡Queda 1!" : `¡Últimas ${n}!`, soldOut: "Agotado por ahora",
   admits: n => `Cada entrada admite a ${n} personas`, feesIncluded: "con cargo por servicio e impuestos", each: "por entrada",
   stageLeft: n => `${n} a este precio`, then: (price, when) => `${price} desde el ${when}`, before: "Antes",
-  seats: n => `Elegir asientos (${n} libres)`, stage: "Escenario", seatName: (row, n) => `Fila ${row}, asiento ${n}`,
+  seats: n => `Elegir lugares (${n} libres)`, stage: "Escenario", seatName: (row, n) => `Fila ${row}, lugar ${n}`,
   taken: "ocupado", mostTickets: n => `Una compra puede tener hasta ${n} entradas.`,
   seatsGone: list => `Alguien tomó ${list} mientras elegías.`, chosen: list => `Elegidos: ${list}`,
   code: "Código de promoción", apply: "Aplicar", codeApplied: code => `Código ${code} aplicado.`,
@@ -36,19 +36,19 @@ const spanish = {
   declined: "El último pago no fue aceptado. Puedes intentarlo otra vez.", waiting: "Esperamos la confirmación de la pasarela. Esta página se actualiza sola.",
   seeTickets: "Ver mis entradas", mailed: "También las enviamos a tu correo.", returned: "Devuelto", again: "Comprar otra vez",
   noOrders: "Todavía no tienes compras.", noTickets: "Todavía no tienes entradas.",
-  ticketStatus: { valid: "Válida", used: "Usada", revoked: "Devuelta" }, seat: "Asiento", received: "Te la pasaron", usedAt: when => `Usada el ${when}`,
+  ticketStatus: { valid: "Válida", used: "Usada", revoked: "Devuelta" }, seat: "Lugar", received: "Te la pasaron", usedAt: when => `Usada el ${when}`,
   qrOf: what => `Código QR de la entrada: ${what}`, qrHint: "Muestra este código en la puerta.", qrMissing: "El código no se pudo cargar.",
   transfer: "Una entrada para ti", transferText: "Alguien te quiere pasar una entrada. Al aceptarla será tuya y el código anterior dejará de valer.",
   accept: "Aceptar la entrada", accepted: "La entrada es tuya.", noToken: "Al enlace le falta una parte. Ábrelo otra vez desde el correo.",
 };
 
 const english = {
-  programme: "What's on", tickets: "My tickets", orders: "My orders", signIn: "Sign in", signOut: "Sign out",
+  programme: "What's on", tickets: "My tickets", orders: "My orders", ticketsShort: "Tickets", ordersShort: "Orders", signIn: "Sign in", signOut: "Sign out",
   skip: "Skip to content", loading: "Loading…", retry: "Try again", back: "Back to what's on",
   notFound: "There is no such page.", offline: "The box office cannot be reached. Check your network and try again.",
   failed: "Something went wrong. Please try again.",
   search: "Search artist, venue or city", found: n => n === 1 ? "1 show" : `${n} shows`,
-  nothingFound: "There are no such shows.", nothingOn: "There are no shows for now.", more: "Show more", from: "From",
+  nothingFound: "There are no such shows.", nothingOn: "There are no shows for now.", more: "Show more", from: price => `Regular price from ${price} plus fees`, free: "Free",
   doors: "Doors", soldBy: "Sold by", chooseTickets: "Tickets", quantity: area => `Quantity: ${area}`,
   left: n => `${n} left`, lastLeft: n => `Last ${n}!`, soldOut: "Sold out for now",
   admits: n => `Each ticket admits ${n} people`, feesIncluded: "with service fee and taxes", each: "per ticket",
@@ -141,4 +141,4 @@ function time(at, timeZone, format = { dateStyle: "full", timeStyle: "short" }) 
   }
 }
 
-const short = { dateStyle: "medium", timeStyle: "short" };
+const short = { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "numeric", minute: "2-digit" };
