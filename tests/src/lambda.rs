@@ -75,7 +75,7 @@ impl Case {
         let name = &self.function.name;
         match self.start_without(variable).await {
             Ok(_) => {
-                assert!(self.common.contains(variable), "{name} starts without {variable}: does it need it?")
+                assert!(self.common.contains(variable), "{name} starts without {variable}: does it need it?");
             }
             Err(LambdaError::Ended { status, output }) => {
                 assert!(!status.success(), "{name} without {variable} ended as if all was well");

@@ -230,9 +230,9 @@ impl Rush<'_> {
                             serde_json::from_value(refused.problem["seats"].clone()).unwrap_or_default();
                         // A refusal that names nobody's seats must not be repeated for ever.
                         if taken.is_empty() {
-                            plan.take(&seats)
+                            plan.take(&seats);
                         } else {
-                            plan.take(&taken)
+                            plan.take(&taken);
                         }
                         if plan.seen.elapsed() > FRESH {
                             plan = self.look(turn).await?;

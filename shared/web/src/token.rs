@@ -119,7 +119,7 @@ mod tests {
 
         let code = |token: &str| verifier.verify(token).expect_err("refused").code();
         assert_eq!(code(&TokenSigner::new(&other).sign(&claims).expect("signed")), "token_invalid");
-        let foreign = Claims { iss: "elsewhere".to_owned(), ..claims.clone() };
+        let foreign = Claims { iss: "elsewhere".to_owned(), ..claims };
         assert_eq!(code(&TokenSigner::new(&key).sign(&foreign).expect("signed")), "token_invalid");
         let (head, signature) = token.rsplit_once('.').expect("three parts");
         let (header, _) = head.split_once('.').expect("three parts");

@@ -36,7 +36,7 @@ fn size() -> Size {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_payment_has_its_tickets_or_its_refund() {
     let size = size();
-    println!("seed {SEED}, {} orders", size.orders);
+    eprintln!("seed {SEED}, {} orders", size.orders);
     let app = Arc::new(TestApp::start_with(Chaos::seeded(SEED)).await);
     let organizer = app.organizer("organiza").await;
     let shows = [
@@ -69,7 +69,7 @@ async fn every_payment_has_its_tickets_or_its_refund() {
         buyer.await.expect("no panic");
     }
 
-    println!("refused: {:?}", refused.lock().expect("not poisoned"));
+    eprintln!("refused: {:?}", refused.lock().expect("not poisoned"));
 
     // The storm passes; late payers pay, and time does what nobody did.
     app.chaos.set(Weather::default());
@@ -294,7 +294,7 @@ async fn balance(app: &TestApp, organizer: &Organizer, shows: &[Show; 2], crowd:
     }
     let capacity = [capacity(app, organizer, &shows[0]).await, capacity(app, organizer, &shows[1]).await];
     let free = [left(app, &shows[0]).await, left(app, &shows[1]).await];
-    println!(
+    eprintln!(
         "{} orders: {paid_orders} paid, {refunded_orders} paid late and refunded; sold {sold:?} of {capacity:?}",
         orders.len()
     );
