@@ -1,5 +1,8 @@
 //! Tests of the whole box office, over HTTP, on real parts: one test binary.
 #![cfg(test)]
 
+mod chaos;
+mod contract;
 mod flows;
+mod lambda;
 mod races;

@@ -9,7 +9,7 @@ use queue::Outbox;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Closed, GateError};
-use web::{Answer, IdempotencyKey, Json, Organizer, Path};
+use web::{Answer, Json, Organizer, Path};
 
 use crate::State;
 use crate::reservations::OrderPath;
@@ -48,7 +48,6 @@ async fn refund(
     Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<OrderPath>,
-    _key: IdempotencyKey,
     Json(request): Json<Refund>,
 ) -> Answer<Json<OrderView>> {
     let now = state.clock.now();

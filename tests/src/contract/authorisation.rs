@@ -1,0 +1,332 @@
+//! Every route against everybody: who may not is refused and changes nothing, who
+//! may is not, and nobody sees another organiser's or another buyer's data.
+
+use std::fmt::Write as _;
+
+use local::services::Checkpoint;
+use serde_json::Value;
+use testkit::Answer;
+
+use super::calls::{Call, Whose, call};
+use super::document::{Operation, operations};
+use super::judge::Judge;
+use super::world::World;
+
+/// The routes that nobody has to sign in for. A route belongs here on purpose
+/// only.
+const PUBLIC: [&str; 21] = [
+    "GET /",
+    "GET /.well-known/jwks.json",
+    "GET /api/v1/public/events",
+    "GET /api/v1/public/events/{slug}",
+    "GET /api/v1/public/events/{slug}/areas",
+    "GET /api/v1/public/events/{slug}/areas/{area}/availability",
+    "GET /api/v1/shows/available",
+    "GET /api/v1/shows/search",
+    "GET /health",
+    "GET /health/database",
+    "GET /images/{event}/{file}",
+    "GET /ready",
+    "POST /api/v1/auth/login",
+    "POST /api/v1/auth/magic-link",
+    "POST /api/v1/auth/magic-link/redeem",
+    "POST /api/v1/auth/password/forgot",
+    "POST /api/v1/auth/password/reset",
+    "POST /api/v1/auth/refresh",
+    "POST /api/v1/auth/register",
+    "POST /api/v1/promotions/{code}/validate",
+    "POST /api/v1/public/quotes",
+];
+
+/// Public too, but whoever calls must have signed the body.
+const SIGNED: [&str; 1] = ["POST /api/v1/webhooks/{gateway}"];
+
+#[test]
+fn what_needs_no_sign_in_is_so_on_purpose() {
+    let mut open: Vec<String> =
+        operations().iter().filter(|operation| operation.roles().is_none()).map(Operation::route).collect();
+    open.sort();
+    let mut expected: Vec<&str> = PUBLIC.iter().chain(&SIGNED).copied().collect();
+    expected.sort_unstable();
+    assert_eq!(open, expected, "described without roles on the left, expected on the right");
+}
+
+/// Somebody who tries.
+struct Caller {
+    name: &'static str,
+    token: Option<String>,
+    /// The role of a token that is good.
+    role: Option<&'static str>,
+}
+
+fn callers(world: &World) -> Vec<Caller> {
+    let caller = |name, token: Option<&str>, role| Caller { name, token: token.map(str::to_owned), role };
+    vec![
+        caller("nobody", None, None),
+        caller("expired", Some(&world.expired), None),
+        caller("garbage", Some("eyJhbGciOiJub25lIn0.e30."), None),
+        caller("user", Some(&world.buyer.token), Some("user")),
+        caller("scanner", Some(&world.scanner.token), Some("scanner")),
+        caller("coordinator", Some(&world.coordinator.token), Some("coordinator")),
+        caller("organizer", Some(&world.organizer.token), Some("organizer")),
+        caller("admin", Some(&world.admin.token), Some("admin")),
+        caller("stranger", Some(&world.stranger.token), Some("admin")),
+    ]
+}
+
+/// What a caller must get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Success,
+    /// A 401.
+    Unknown,
+    /// A 403.
+    Forbidden,
+    /// A 404: for this caller there is no such thing.
+    Hidden,
+    /// Success, or a 401 because a bad token is sent where none is needed.
+    SuccessOrUnknown,
+}
+
+impl Due {
+    fn to(caller: &Caller, operation: &Operation, whose: Whose) -> Self {
+        let Some(roles) = operation.roles() else {
+            return match (whose, &caller.token, caller.role) {
+                (Whose::Gateway, ..) => Self::Unknown,
+                (_, Some(_), None) => Self::SuccessOrUnknown,
+                _ => Self::Success,
+            };
+        };
+        match caller.role {
+            None => Self::Unknown,
+            Some(role) if !roles.contains(&role) => Self::Forbidden,
+            Some(_) => match whose {
+                Whose::Buyer if caller.name != "user" => Self::Hidden,
+                Whose::Tenant if caller.name == "stranger" => Self::Hidden,
+                _ => Self::Success,
+            },
+        }
+    }
+
+    fn fits(self, status: u16) -> bool {
+        match self {
+            Self::Success => (200..300).contains(&status) || status == 307,
+            Self::Unknown => status == 401,
+            Self::Forbidden => status == 403,
+            Self::Hidden => status == 404,
+            Self::SuccessOrUnknown => Self::Success.fits(status) || status == 401,
+        }
+    }
+}
+
+/// Notes what is wrong with an answer.
+struct Notes<'a> {
+    judge: Judge,
+    world: &'a World,
+    problems: Vec<String>,
+    /// How far the table's stream was read.
+    seen: Option<Checkpoint>,
+}
+
+impl Notes<'_> {
+    fn check(&mut self, operation: &Operation, caller: &Caller, due: Due, answer: &Answer) {
+        let mut problems = Vec::new();
+        if !due.fits(answer.status) {
+            problems.push(format!("{due:?} was due, {} came: {}", answer.status, answer.text()));
+        }
+        problems.extend(self.judge.verdict(Some(operation), answer).err());
+        if caller.name == "stranger" {
+            let text = answer.text();
+            let secrets = self.world.secrets().into_iter().filter(|secret| text.contains(secret.as_str()));
+            problems.extend(secrets.map(|secret| format!("tells {secret}")));
+        }
+        for problem in problems {
+            self.problems.push(format!("{} as {}: {problem}", operation.route(), caller.name));
+        }
+    }
+
+    /// Makes a call that must be refused and change nothing.
+    async fn refused(&mut self, operation: &Operation, caller: &Caller, due: Due, call: &Call) -> u16 {
+        let answer = call.request(self.world, operation, caller.token.as_deref()).send().await;
+        self.check(operation, caller, due, &answer);
+        for change in self.changes().await {
+            self.problems.push(format!(
+                "{} as {}: was refused and changed {change}",
+                operation.route(),
+                caller.name
+            ));
+        }
+        answer.status
+    }
+
+    /// What was changed in the table since this was asked before.
+    async fn changes(&mut self) -> Vec<Value> {
+        let cloud = &self.world.app.cloud;
+        let table = &cloud.stack().tables[0].name;
+        let mut changes = Vec::new();
+        loop {
+            let records = cloud.services().dynamodb().stream_records(table, self.seen.as_ref(), 1_000).await;
+            let (records, seen) = records.expect("the stream of the table");
+            self.seen = seen;
+            if records.is_empty() {
+                return changes;
+            }
+            changes.extend(records.into_iter().map(|record| record["dynamodb"]["Keys"].clone()));
+        }
+    }
+}
+
+/// Routes after which others would not work any more come last.
+fn order(operation: &Operation) -> u8 {
+    match operation.path.as_str() {
+        "/api/v1/auth/logout" => 2,
+        _ if operation.method == "DELETE" => 1,
+        _ => 0,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
+    let world = World::open().await;
+    let callers = callers(&world);
+    let mut notes = Notes { judge: Judge::new(), world: &world, problems: Vec::new(), seen: None };
+    let mut sorted: Vec<&Operation> = operations().iter().collect();
+    sorted.sort_by_key(|operation| order(operation));
+    let mut table = Vec::new();
+    for operation in sorted {
+        let prepared = call(&world, operation).await;
+        world.app.idle().await;
+        let dues: Vec<Due> =
+            callers.iter().map(|caller| Due::to(caller, operation, prepared.whose)).collect();
+        let mut statuses = vec![0; callers.len()];
+        notes.changes().await;
+        // First everybody who must not change anything, all with the same call.
+        for (index, caller) in callers.iter().enumerate() {
+            if matches!(dues[index], Due::Unknown | Due::Forbidden | Due::Hidden) {
+                statuses[index] = notes.refused(operation, caller, dues[index], &prepared).await;
+            }
+        }
+        let mut prepared = Some(prepared);
+        for (index, caller) in callers.iter().enumerate() {
+            if matches!(dues[index], Due::Success | Due::SuccessOrUnknown) {
+                let call = match prepared.take() {
+                    Some(call) => call,
+                    None => call(&world, operation).await,
+                };
+                let answer = call.request(&world, operation, caller.token.as_deref()).send().await;
+                notes.check(operation, caller, dues[index], &answer);
+                statuses[index] = answer.status;
+            }
+        }
+        table.push((operation.route(), statuses));
+    }
+    assert!(notes.problems.is_empty(), "{} problems:\n{}", notes.problems.len(), notes.problems.join("\n"));
+    table.sort();
+    insta::assert_snapshot!(print(&callers, &table), @r#"
+                                                               nobody expired garbage user scanner coordinator organizer admin stranger
+    DELETE /api/v1/auth/sessions/{id}                             401     401     401  yes     404         404       404   404      404
+    DELETE /api/v1/door/devices/{id}                              401     401     401  403     403         403       yes   yes      404
+    DELETE /api/v1/events/{id}                                    401     401     401  403     403         403       yes   yes      404
+    DELETE /api/v1/events/{id}/areas/{area}                       401     401     401  403     403         403       yes   yes      404
+    DELETE /api/v1/events/{id}/images/{image}                     401     401     401  403     403         403       yes   yes      404
+    DELETE /api/v1/events/{id}/sale-stages/{stage}                401     401     401  403     403         403       yes   yes      404
+    DELETE /api/v1/promotions/{code}                              401     401     401  403     403         403       yes   yes      404
+    DELETE /api/v1/reservations/{id}                              401     401     401  yes     404         404       404   404      404
+    DELETE /api/v1/tenant/staff/{user}                            401     401     401  403     403         403       403   yes      404
+    GET /                                                         yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /.well-known/jwks.json                                    yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /api/v1/auth/me                                           401     401     401  yes     yes         yes       yes   yes      yes
+    GET /api/v1/auth/sessions                                     401     401     401  yes     yes         yes       yes   yes      yes
+    GET /api/v1/auth/verify                                       401     401     401  yes     yes         yes       yes   yes      yes
+    GET /api/v1/door/devices                                      401     401     401  403     yes         yes       yes   yes      yes
+    GET /api/v1/door/events/{id}/manifest                         401     401     401  403     yes         yes       yes   yes      404
+    GET /api/v1/door/events/{id}/stats                            401     401     401  403     yes         yes       yes   yes      404
+    GET /api/v1/events                                            401     401     401  403     403         yes       yes   yes      yes
+    GET /api/v1/events/{id}                                       401     401     401  403     403         yes       yes   yes      404
+    GET /api/v1/events/{id}/areas                                 401     401     401  403     403         yes       yes   yes      404
+    GET /api/v1/events/{id}/areas/{area}                          401     401     401  403     403         yes       yes   yes      404
+    GET /api/v1/events/{id}/fees                                  401     401     401  403     403         yes       yes   yes      404
+    GET /api/v1/events/{id}/sale-stages                           401     401     401  403     403         yes       yes   yes      404
+    GET /api/v1/promotions                                        401     401     401  403     403         yes       yes   yes      yes
+    GET /api/v1/promotions/{code}                                 401     401     401  403     403         yes       yes   yes      404
+    GET /api/v1/public/events                                     yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /api/v1/public/events/{slug}                              yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /api/v1/public/events/{slug}/areas                        yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /api/v1/public/events/{slug}/areas/{area}/availability    yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /api/v1/purchases                                         401     401     401  yes     yes         yes       yes   yes      yes
+    GET /api/v1/purchases/{id}                                    401     401     401  yes     404         404       404   404      404
+    GET /api/v1/qr/{ticket}                                       401     401     401  yes     404         404       404   404      404
+    GET /api/v1/reservations/{id}                                 401     401     401  yes     404         404       404   404      404
+    GET /api/v1/shows/available                                   yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /api/v1/shows/search                                      yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /api/v1/tenant                                            401     401     401  403     403         403       403   yes      yes
+    GET /api/v1/tenant/legal-info                                 401     401     401  403     403         403       403   yes      yes
+    GET /api/v1/tenant/staff                                      401     401     401  403     403         403       403   yes      yes
+    GET /api/v1/tickets                                           401     401     401  yes     yes         yes       yes   yes      yes
+    GET /api/v1/tickets/{id}                                      401     401     401  yes     404         404       404   404      404
+    GET /api/v1/transfers/history                                 401     401     401  yes     yes         yes       yes   yes      yes
+    GET /health                                                   yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /health/database                                          yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /images/{event}/{file}                                    yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /ready                                                    yes     yes     yes  yes     yes         yes       yes   yes      yes
+    PATCH /api/v1/auth/me                                         401     401     401  yes     yes         yes       yes   yes      yes
+    PATCH /api/v1/events/{id}                                     401     401     401  403     403         403       yes   yes      404
+    PATCH /api/v1/events/{id}/areas/{area}                        401     401     401  403     403         403       yes   yes      404
+    PATCH /api/v1/events/{id}/sale-stages/{stage}                 401     401     401  403     403         403       yes   yes      404
+    PATCH /api/v1/promotions/{code}                               401     401     401  403     403         403       yes   yes      404
+    PATCH /api/v1/tenant                                          401     401     401  403     403         403       403   yes      yes
+    POST /api/v1/auth/login                                       yes     yes     yes  yes     yes         yes       yes   yes      yes
+    POST /api/v1/auth/logout                                      401     401     401  yes     yes         yes       yes   yes      yes
+    POST /api/v1/auth/magic-link                                  yes     401     401  yes     yes         yes       yes   yes      yes
+    POST /api/v1/auth/magic-link/redeem                           yes     yes     yes  yes     yes         yes       yes   yes      yes
+    POST /api/v1/auth/password/forgot                             yes     yes     yes  yes     yes         yes       yes   yes      yes
+    POST /api/v1/auth/password/reset                              yes     yes     yes  yes     yes         yes       yes   yes      yes
+    POST /api/v1/auth/refresh                                     yes     yes     yes  yes     yes         yes       yes   yes      yes
+    POST /api/v1/auth/register                                    yes     yes     yes  yes     yes         yes       yes   yes      yes
+    POST /api/v1/door/devices                                     401     401     401  403     403         403       yes   yes      yes
+    POST /api/v1/door/sync                                        401     401     401  403     yes         yes       yes   yes      404
+    POST /api/v1/events                                           401     401     401  403     403         403       yes   yes      yes
+    POST /api/v1/events/{id}/areas                                401     401     401  403     403         403       yes   yes      404
+    POST /api/v1/events/{id}/areas/{area}/units                   401     401     401  403     403         403       yes   yes      404
+    POST /api/v1/events/{id}/areas/{area}/units/block             401     401     401  403     403         403       yes   yes      404
+    POST /api/v1/events/{id}/areas/{area}/units/unblock           401     401     401  403     403         403       yes   yes      404
+    POST /api/v1/events/{id}/duplicate                            401     401     401  403     403         403       yes   yes      404
+    POST /api/v1/events/{id}/images                               401     401     401  403     403         403       yes   yes      404
+    POST /api/v1/events/{id}/publish                              401     401     401  403     403         403       yes   yes      404
+    POST /api/v1/events/{id}/sale-stages                          401     401     401  403     403         403       yes   yes      404
+    POST /api/v1/events/{id}/unpublish                            401     401     401  403     403         403       yes   yes      404
+    POST /api/v1/promotions                                       401     401     401  403     403         403       yes   yes      404
+    POST /api/v1/promotions/{code}/validate                       yes     401     401  yes     yes         yes       yes   yes      yes
+    POST /api/v1/public/quotes                                    yes     401     401  yes     yes         yes       yes   yes      yes
+    POST /api/v1/purchases                                        401     401     401  yes     404         404       404   404      404
+    POST /api/v1/purchases/{id}/refund                            401     401     401  403     403         403       yes   yes      404
+    POST /api/v1/qr/validate                                      401     401     401  403     yes         yes       yes   yes      404
+    POST /api/v1/reservations                                     401     401     401  yes     yes         yes       yes   yes      yes
+    POST /api/v1/tenant/staff                                     401     401     401  403     403         403       403   yes      yes
+    POST /api/v1/tenants                                          401     401     401  yes     yes         yes       yes   yes      yes
+    POST /api/v1/transfers/accept                                 401     401     401  yes     yes         yes       yes   yes      yes
+    POST /api/v1/transfers/cancel                                 401     401     401  yes     404         404       404   404      404
+    POST /api/v1/transfers/initiate                               401     401     401  yes     404         404       404   404      404
+    POST /api/v1/webhooks/{gateway}                               401     401     401  401     401         401       401   401      401
+    PUT /api/v1/events/{id}/fees                                  401     401     401  403     403         403       yes   yes      404
+    PUT /api/v1/tenant/legal-info                                 401     401     401  403     403         403       403   yes      yes
+    "#);
+    world.app.close().await;
+}
+
+/// The matrix: `yes` for a success, else the status.
+fn print(callers: &[Caller], table: &[(String, Vec<u16>)]) -> String {
+    let width = table.iter().map(|(route, _)| route.len()).max().unwrap_or(0);
+    let mut text = format!("{:width$}", "");
+    for caller in callers {
+        let _ = write!(text, " {}", caller.name);
+    }
+    for (route, statuses) in table {
+        let _ = write!(text, "\n{route:width$}");
+        for (caller, status) in callers.iter().zip(statuses) {
+            let cell = if Due::Success.fits(*status) { "yes".to_owned() } else { status.to_string() };
+            let _ = write!(text, " {cell:>width$}", width = caller.name.len());
+        }
+    }
+    text
+}

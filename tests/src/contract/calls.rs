@@ -1,0 +1,379 @@
+//! How to call each route so that it succeeds. A new route belongs in the table
+//! below; until it is there, the tests of all routes fail.
+
+use serde_json::{Value, json};
+use testkit::{Request, Somebody};
+
+use super::document::Operation;
+use super::world::{World, text};
+
+/// Whose data a call is about, besides that of whoever makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Nobody's: it names no data but that which everybody may see.
+    Everybody,
+    /// The caller's own: it names no data at all.
+    Caller,
+    /// The first organiser's.
+    Tenant,
+    /// The buyer's.
+    Buyer,
+    /// The payment gateway's, which signs what it sends.
+    Gateway,
+}
+
+/// A call that succeeds once, if the right person makes it.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) whose: Whose,
+    /// The values of the parameters in the path, by name.
+    pub(super) path: Vec<(&'static str, String)>,
+    /// The query, without its question mark.
+    pub(super) query: &'static str,
+    pub(super) body: Option<Value>,
+}
+
+impl Call {
+    fn new(whose: Whose) -> Self {
+        Self { whose, path: Vec::new(), query: "", body: None }
+    }
+
+    fn at(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.path.push((name, value.into()));
+        self
+    }
+
+    fn query(mut self, query: &'static str) -> Self {
+        self.query = query;
+        self
+    }
+
+    fn body(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// The path with its parameters filled in, and the query.
+    pub(super) fn address(&self, operation: &Operation) -> String {
+        let mut address = operation.path.clone();
+        for (name, value) in &self.path {
+            address = address.replace(&format!("{{{name}}}"), value);
+        }
+        assert!(!address.contains('{'), "{}: the table of calls leaves a parameter open", operation.route());
+        if !self.query.is_empty() {
+            address.push('?');
+            address.push_str(self.query);
+        }
+        address
+    }
+
+    /// The request, as somebody with this token or as nobody.
+    pub(super) fn request(&self, world: &World, operation: &Operation, token: Option<&str>) -> Request {
+        let method = operation.method.parse().expect("a method");
+        let mut request = world.app.request(method, self.address(operation));
+        if let Some(body) = &self.body {
+            request = request.json(body.clone());
+        }
+        match token {
+            Some(token) => request.token(token),
+            None => request,
+        }
+    }
+}
+
+/// The token of somebody who may make calls of this operation.
+pub(super) fn rightful(world: &World, operation: &Operation, whose: Whose) -> Option<String> {
+    let roles = operation.roles()?;
+    Some(match whose {
+        Whose::Buyer => world.buyer.token.clone(),
+        _ if roles.contains(&"scanner") && !roles.contains(&"user") => world.scanner.token.clone(),
+        _ if roles.contains(&"user") => world.buyer.token.clone(),
+        _ => world.admin.token.clone(),
+    })
+}
+
+/// Prepares a call of this operation that will succeed.
+pub(super) async fn call(world: &World, operation: &Operation) -> Call {
+    let route = operation.route();
+    let Some((method, path)) = route.split_once(" /api/v1") else { return outside(world, &route).await };
+    let found = match path.split('/').nth(1).unwrap_or_default() {
+        "auth" => auth(world, method, path).await,
+        "tenants" | "tenant" => tenant(world, method, path).await,
+        "events" => event(world, method, path).await,
+        "promotions" => promotion(world, method, path).await,
+        "public" | "shows" => public(world, method, path),
+        "reservations" | "purchases" => purchase(world, method, path).await,
+        "tickets" | "transfers" => ticket(world, method, path).await,
+        "qr" | "door" => door(world, method, path).await,
+        "webhooks" => Some(Call::new(Whose::Gateway).at("gateway", "sandbox").body(json!({
+            "id": "n1", "type": "payment.updated", "created_at": world.app.clock.now().to_string(),
+            "data": {"id": "unknown", "status": "approved"},
+        }))),
+        _ => None,
+    };
+    found.unwrap_or_else(|| {
+        panic!("{route} is not in the table of tests/src/contract/calls.rs; say how to call it")
+    })
+}
+
+async fn outside(world: &World, route: &str) -> Call {
+    match route {
+        "GET /images/{event}/{file}" => {
+            let url = world.new_image(&world.seated.id).await["image"]["url"].clone();
+            let (_, file) = url.as_str().and_then(|url| url.rsplit_once('/')).expect("an address");
+            Call::new(Whose::Everybody).at("event", &world.seated.id).at("file", file)
+        }
+        "GET /" | "GET /health" | "GET /health/database" | "GET /ready" | "GET /.well-known/jwks.json" => {
+            Call::new(Whose::Everybody)
+        }
+        _ => panic!("{route} is not in the table of tests/src/contract/calls.rs; say how to call it"),
+    }
+}
+
+async fn auth(world: &World, method: &str, path: &str) -> Option<Call> {
+    let password = "another horse battery";
+    Some(match (method, path) {
+        ("POST", "/auth/register") => {
+            Call::new(Whose::Everybody).body(json!({"email": world.new_address(), "password": password}))
+        }
+        ("POST", "/auth/login") => Call::new(Whose::Everybody)
+            .body(json!({"email": world.friend.email, "password": testkit::PASSWORD})),
+        ("POST", "/auth/refresh") => {
+            let session = world.app.sign_in(&world.friend.email, None).await;
+            Call::new(Whose::Everybody).body(json!({"refresh_token": session.refresh_token}))
+        }
+        ("POST", "/auth/magic-link" | "/auth/password/forgot") => {
+            Call::new(Whose::Everybody).body(json!({"email": world.new_address()}))
+        }
+        ("POST", "/auth/magic-link/redeem") => {
+            let token = world.mailed_token(&world.new_person().await).await;
+            Call::new(Whose::Everybody).body(json!({"token": token}))
+        }
+        ("POST", "/auth/password/reset") => {
+            let email = world.new_person().await;
+            world.app.post("/api/v1/auth/password/forgot").json(json!({"email": email})).ok().await;
+            let token = world.mailed_token(&email).await;
+            Call::new(Whose::Everybody).body(json!({"token": token, "password": password}))
+        }
+        ("GET", "/auth/me" | "/auth/verify") | ("POST", "/auth/logout") => Call::new(Whose::Caller),
+        ("GET", "/auth/sessions") => Call::new(Whose::Caller).query("limit=5"),
+        ("PATCH", "/auth/me") => Call::new(Whose::Caller).body(json!({"name": "Otro Nombre", "phone": null})),
+        ("DELETE", "/auth/sessions/{id}") => {
+            let session = world.app.sign_in(&world.buyer.email, None).await;
+            let session = world.app.get("/api/v1/auth/verify").token(session.token).ok().await;
+            Call::new(Whose::Buyer).at("id", text(&session["session_id"]))
+        }
+        _ => return None,
+    })
+}
+
+async fn tenant(world: &World, method: &str, path: &str) -> Option<Call> {
+    let staff = json!({"email": world.new_person().await, "role": "scanner"});
+    let legal_info = json!({
+        "nit": "900123456-7", "legal_name": "Faroles del Sur S.A.S.", "address": "Calle Inventada 12",
+        "city": "Bogotá", "country": "CO",
+    });
+    Some(match (method, path) {
+        ("POST", "/tenants") => Call::new(Whose::Caller).body(json!({
+            "name": "Otra casa", "country": "CL", "currency": "CLP", "vat": {"rate": 1900, "included": true},
+        })),
+        ("GET", "/tenant") => Call::new(Whose::Caller),
+        ("PATCH", "/tenant") => Call::new(Whose::Caller).body(json!({"name": "Faroles del Sur"})),
+        ("PUT", "/tenant/legal-info") => Call::new(Whose::Caller).body(legal_info),
+        ("GET", "/tenant/legal-info") => {
+            for token in [&world.admin.token, &world.stranger.token] {
+                world.app.put("/api/v1/tenant/legal-info").token(token).json(legal_info.clone()).ok().await;
+            }
+            Call::new(Whose::Caller)
+        }
+        ("GET", "/tenant/staff") => Call::new(Whose::Caller),
+        ("POST", "/tenant/staff") => Call::new(Whose::Caller).body(staff),
+        ("DELETE", "/tenant/staff/{user}") => {
+            Call::new(Whose::Tenant).at("user", world.make("/api/v1/tenant/staff", staff, "user_id").await)
+        }
+        _ => return None,
+    })
+}
+
+async fn event(world: &World, method: &str, path: &str) -> Option<Call> {
+    let starts_at = (world.app.clock.now() + std::time::Duration::from_secs(20 * 24 * 3600)).to_string();
+    let event = json!({"name": "Estreno", "time_zone": "America/Bogota", "starts_at": starts_at});
+    if path == "/events" {
+        let call = Call::new(Whose::Caller);
+        return Some(if method == "GET" {
+            call.query("limit=2&order=earliest_first")
+        } else {
+            call.body(event)
+        });
+    }
+    let draft = world.new_draft().await;
+    let base = format!("/api/v1/events/{draft}");
+    let call = Call::new(Whose::Tenant).at("id", &draft);
+    if let Some(rest) = path.strip_prefix("/events/{id}/areas") {
+        return area(world, method, rest, &draft, call).await;
+    }
+    if let Some(rest) = path.strip_prefix("/events/{id}/sale-stages") {
+        return stage(world, method, rest, &draft, call).await;
+    }
+    Some(match (method, path) {
+        ("GET" | "DELETE", "/events/{id}") | ("POST", "/events/{id}/publish") => call,
+        ("PATCH", "/events/{id}") => call.body(json!({"name": "Otro título", "doors_at": null})),
+        ("POST", "/events/{id}/unpublish") => {
+            world.app.post(format!("{base}/publish")).token(&world.admin.token).ok().await;
+            call
+        }
+        ("POST", "/events/{id}/duplicate") => call.body(json!({"starts_at": starts_at})),
+        ("POST", "/events/{id}/images") => {
+            call.body(json!({"kind": "cover", "content_type": "image/png", "size": 1000}))
+        }
+        ("DELETE", "/events/{id}/images/{image}") => {
+            call.at("image", text(&world.new_image(&draft).await["image"]["id"]))
+        }
+        ("GET", "/events/{id}/fees") => call,
+        ("PUT", "/events/{id}/fees") => call.body(json!({
+            "fees": {"convenience_rate": 500, "convenience_fixed": 0}, "vat": {"rate": 1900, "included": true},
+        })),
+        _ => return None,
+    })
+}
+
+async fn area(world: &World, method: &str, rest: &str, event: &str, call: Call) -> Option<Call> {
+    let base = format!("/api/v1/events/{event}/areas");
+    let new = json!({"area_name": "Platea", "kind": "seated", "price": 3_000_000});
+    let rows = json!({"rows": [{"label": "A", "first": 1, "last": 10}]});
+    Some(match (method, rest) {
+        ("GET", "") => call,
+        ("POST", "") => call.body(new),
+        (_, "/{area}") => {
+            let call = call.at("area", world.new_area(event).await);
+            if method == "PATCH" { call.body(json!({"price": 4_000_000, "capacity": 60})) } else { call }
+        }
+        ("POST", _) => {
+            let area = world.make(&base, new, "id").await;
+            let call = call.at("area", &area);
+            if rest == "/{area}/units" {
+                return Some(call.body(rows));
+            }
+            world.make(&format!("{base}/{area}/units"), rows, "area_id").await;
+            call.body(json!({"seats": ["A-1", "A-2"]}))
+        }
+        _ => return None,
+    })
+}
+
+async fn stage(world: &World, method: &str, rest: &str, event: &str, call: Call) -> Option<Call> {
+    let stage = json!({
+        "stage_name": "Preventa", "price_adjustment_type": "percentage", "price_adjustment_value": -1500,
+        "quantity_available": 40,
+    });
+    if rest.is_empty() {
+        return Some(if method == "GET" { call } else { call.body(stage) });
+    }
+    let stage = world.make(&format!("/api/v1/events/{event}/sale-stages"), stage, "id").await;
+    let call = call.at("stage", stage);
+    Some(if method == "PATCH" { call.body(json!({"active": false, "quantity_available": 30})) } else { call })
+}
+
+async fn promotion(world: &World, method: &str, path: &str) -> Option<Call> {
+    let new = json!({
+        "promotion_name": "Amigos", "promotion_code": world.new_code(), "discount_type": "percentage",
+        "discount_value": 1000, "applies_to": "event", "target_event_id": world.show.id, "total_uses": 20,
+    });
+    Some(match (method, path) {
+        ("GET", "/promotions") => Call::new(Whose::Caller).query("limit=3"),
+        ("POST", "/promotions") => Call::new(Whose::Tenant).body(new),
+        ("POST", "/promotions/{code}/validate") => Call::new(Whose::Everybody)
+            .at("code", &world.promotion)
+            .body(json!({"event_id": world.show.id, "lines": [world.places(2)]})),
+        _ => {
+            let code = world.make("/api/v1/promotions", new, "promotion_code").await;
+            let call = Call::new(Whose::Tenant).at("code", code);
+            if method == "PATCH" { call.body(json!({"discount_value": 500, "total_uses": 30})) } else { call }
+        }
+    })
+}
+
+fn public(world: &World, method: &str, path: &str) -> Option<Call> {
+    let call = Call::new(Whose::Everybody);
+    Some(match (method, path) {
+        ("GET", "/public/events") => call.query("limit=2&city=bogota"),
+        ("GET", "/public/events/{slug}" | "/public/events/{slug}/areas") => call.at("slug", &world.show.slug),
+        ("GET", "/public/events/{slug}/areas/{area}/availability") => {
+            call.at("slug", &world.seated.slug).at("area", &world.seated.area)
+        }
+        ("POST", "/public/quotes") => {
+            let seats = json!({"area_id": world.seated.area, "seats": ["A-1", "A-2"]});
+            call.body(json!({"event_id": world.seated.id, "lines": [seats], "currency": "COP"}))
+        }
+        ("GET", "/shows/search") => call.query("q=los%20farols"),
+        ("GET", "/shows/available") => call,
+        _ => return None,
+    })
+}
+
+async fn purchase(world: &World, method: &str, path: &str) -> Option<Call> {
+    Some(match (method, path) {
+        ("POST", "/reservations") => {
+            world.new_reservation().await;
+            Call::new(Whose::Caller).body(json!({"quote": world.new_quote().await}))
+        }
+        (_, "/reservations/{id}") => Call::new(Whose::Buyer).at("id", world.new_reservation().await),
+        ("POST", "/purchases") => {
+            Call::new(Whose::Buyer).body(json!({"reservation_id": world.new_reservation().await}))
+        }
+        ("GET", "/purchases") => Call::new(Whose::Caller).query("limit=2"),
+        ("GET", "/purchases/{id}") => Call::new(Whose::Buyer).at("id", text(&world.order["id"])),
+        ("POST", "/purchases/{id}/refund") => {
+            let order = world.new_order(&world.buyer).await;
+            Call::new(Whose::Tenant).at("id", text(&order["id"])).body(json!({"event_id": world.show.id}))
+        }
+        _ => return None,
+    })
+}
+
+async fn ticket(world: &World, method: &str, path: &str) -> Option<Call> {
+    Some(match (method, path) {
+        ("GET", "/tickets" | "/transfers/history") => Call::new(Whose::Caller).query("limit=2"),
+        ("GET", "/tickets/{id}") => Call::new(Whose::Buyer).at("id", world.ticket(0)),
+        ("POST", "/transfers/initiate") => {
+            let ticket = world.new_order(&world.buyer).await["tickets"][0]["id"].clone();
+            Call::new(Whose::Buyer).body(json!({"ticket_id": ticket, "to_email": world.friend.email}))
+        }
+        ("POST", "/transfers/cancel") => Call::new(Whose::Buyer)
+            .body(json!({"transfer_id": world.new_transfer(&world.buyer, "alguien@example.com").await})),
+        // Whoever has the link may accept, except for who offers.
+        ("POST", "/transfers/accept") => {
+            let to = world.new_address();
+            world.new_transfer(&world.friend, &to).await;
+            Call::new(Whose::Caller).body(json!({"token": world.mailed_token(&to).await}))
+        }
+        _ => return None,
+    })
+}
+
+async fn door(world: &World, method: &str, path: &str) -> Option<Call> {
+    let code = |person: &Somebody, ticket: String| {
+        let request = world.app.get(format!("/api/v1/tickets/{ticket}")).token(&person.token);
+        async move { text(&request.ok().await["code"]) }
+    };
+    let call = Call::new(Whose::Tenant);
+    Some(match (method, path) {
+        ("GET", "/qr/{ticket}") => {
+            Call::new(Whose::Buyer).at("ticket", world.ticket(0)).query("format=png&size=300")
+        }
+        ("POST", "/qr/validate") => {
+            let code = code(&world.buyer, world.ticket(1)).await;
+            call.body(json!({"code": code, "event_id": world.show.id, "nonce": "scan-1"}))
+        }
+        ("POST", "/door/devices") => Call::new(Whose::Caller).body(json!({"name": "Puerta 2"})),
+        ("GET", "/door/devices") => Call::new(Whose::Caller),
+        ("DELETE", "/door/devices/{id}") => call.at("id", world.new_device().await),
+        ("GET", "/door/events/{id}/manifest" | "/door/events/{id}/stats") => call.at("id", &world.show.id),
+        ("POST", "/door/sync") => {
+            let code = code(&world.buyer, world.ticket(2)).await;
+            let scan = json!({"code": code, "nonce": "n-1", "scanned_at": world.app.clock.now().to_string()});
+            call.body(json!({"event_id": world.show.id, "scans": [scan]}))
+        }
+        _ => return None,
+    })
+}

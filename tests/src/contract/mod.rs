@@ -1,0 +1,15 @@
+//! What holds for every route and every function, whoever adds one: that it is
+//! described, that it asks who is calling, that it survives nonsense, and that
+//! its role allows what it does and nothing else.
+
+mod authorisation;
+mod calls;
+mod document;
+mod fuzz;
+mod idempotency;
+mod judge;
+mod methods;
+mod openapi;
+mod policies;
+mod routes;
+mod world;

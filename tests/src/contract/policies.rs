@@ -1,0 +1,234 @@
+//! Each function's role allows exactly what the function does.
+//!
+//! What a role does not allow is refused by the local cloud in every test (see
+//! `local::iam`), so a policy that allows too little fails the test of whatever
+//! needs more. Here the other direction: a policy that allows too much.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use local::gateway::Faults;
+use local::template::{Stack, Surroundings, Template};
+use reqwest::Method;
+use serde_json::json;
+
+use super::calls::{call, rightful};
+use super::document::operations;
+use super::world::{World, text};
+
+/// The stack with each secret's logical id for its value.
+fn stack() -> Stack {
+    let template = Template::house().expect("the template makes sense");
+    let parameters = [
+        ("Stage", "staging"),
+        ("PublicUrl", "https://taquilla.example"),
+        ("SenderAddress", "boleteria@taquilla.example"),
+        ("SandboxGatewayUrl", "https://sandbox.example"),
+    ];
+    let surroundings = Surroundings {
+        parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        secrets: template.secrets().map(|id| (id.to_owned(), format!("secret:{}", kebab(id)))).collect(),
+        endpoint: "https://aws.example".to_owned(),
+    };
+    template.stack(&surroundings).expect("the template makes sense")
+}
+
+/// `JwtSecret` as names of this machine have it: `taquilla-jwt-secret`.
+fn kebab(id: &str) -> String {
+    let mut name = "taquilla".to_owned();
+    for c in id.chars() {
+        if c.is_ascii_uppercase() {
+            name.push('-');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
+}
+
+#[test]
+fn a_function_may_read_the_secrets_of_its_environment_and_no_others() {
+    for function in stack().functions {
+        let in_environment: BTreeSet<&str> =
+            function.env.values().filter_map(|value| value.strip_prefix("secret:")).collect();
+        let statements = function.statements.iter();
+        let readable: BTreeSet<&str> = statements
+            .filter(|statement| statement.actions.iter().any(|action| action.starts_with("secretsmanager:")))
+            .flat_map(|statement| &statement.resources)
+            .map(|resource| resource.rsplit(':').next().unwrap_or_default())
+            .collect();
+        assert_eq!(
+            in_environment, readable,
+            "{}: environment on the left, policy on the right",
+            function.name
+        );
+    }
+}
+
+#[test]
+fn no_policy_allows_everything() {
+    for function in stack().functions {
+        for statement in &function.statements {
+            for action in &statement.actions {
+                assert!(!action.contains('*'), "{}: {action}", function.name);
+            }
+            for resource in &statement.resources {
+                assert!(resource.starts_with("arn:aws:"), "{}: {resource}", function.name);
+            }
+        }
+    }
+}
+
+/// What reviewers see change when a role gets more, or less.
+#[test]
+fn the_policies_are_these() {
+    let mut roles: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for function in stack().functions {
+        let role = roles.entry(function.name).or_default();
+        for statement in function.statements {
+            for resource in statement.resources {
+                let (_, name) = resource.split_once("taquilla-").unwrap_or(("", &resource));
+                let (service, _) = statement.actions[0].split_once(':').expect("an action");
+                let actions =
+                    statement.actions.iter().map(|action| action.rsplit(':').next().unwrap_or_default());
+                let actions = actions.map(str::to_owned);
+                role.entry(format!("{service} {name}")).or_default().extend(actions);
+            }
+        }
+    }
+    let mut lines = String::new();
+    for (function, role) in roles {
+        lines.push_str(&format!("{function}\n"));
+        for (resource, actions) in role {
+            let actions: Vec<_> = actions.into_iter().collect();
+            lines.push_str(&format!("  {resource}: {}\n", actions.join(", ")));
+        }
+    }
+    insta::assert_snapshot!(lines, @r#"
+    auth
+      dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
+      secretsmanager hash-secret: GetSecretValue
+      secretsmanager jwt-secret: GetSecretValue
+      secretsmanager mail-secret: GetSecretValue
+    door
+      dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
+    events
+      dynamodb table: BatchGetItem, DeleteItem, GetItem, PutItem, Query, UpdateItem
+      s3 images-bucket/*: DeleteObject, GetObject, PutObject
+      secretsmanager hash-secret: GetSecretValue
+    issuer
+      dynamodb table: GetItem, Query
+      secretsmanager ticket-secret: GetSecretValue
+      sqs mail-queue: SendMessage
+    janitor
+      sqs payments-dead-letters: DeleteMessage, ReceiveMessage
+      sqs payments-queue: SendMessage
+    mailer
+      dynamodb table: GetItem, UpdateItem
+      secretsmanager mail-secret: GetSecretValue
+      ses arn:aws:ses:us-east-1:000000000000:*: SendEmail
+    pricing
+      dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
+    purchases
+      dynamodb table: GetItem, PutItem, Query, UpdateItem
+      dynamodb table/index/GSI1: Query
+      secretsmanager quote-secret: GetSecretValue
+      secretsmanager reference-secret: GetSecretValue
+      secretsmanager sandbox-api-key: GetSecretValue
+      secretsmanager sandbox-webhook-secret: GetSecretValue
+    relay
+      sqs issue-queue: SendMessage
+      sqs mail-queue: SendMessage
+      sqs payments-queue: SendMessage
+    settler
+      dynamodb table: GetItem, PutItem, Query, UpdateItem
+      secretsmanager reference-secret: GetSecretValue
+      secretsmanager sandbox-api-key: GetSecretValue
+      secretsmanager sandbox-webhook-secret: GetSecretValue
+      sqs payments-queue: SendMessage
+    site
+      dynamodb table: GetItem
+    storefront
+      dynamodb table: GetItem, Query
+      secretsmanager quote-secret: GetSecretValue
+    tickets
+      dynamodb table: GetItem, PutItem, Query, UpdateItem
+      secretsmanager ticket-secret: GetSecretValue
+    webhooks
+      secretsmanager sandbox-api-key: GetSecretValue
+      secretsmanager sandbox-webhook-secret: GetSecretValue
+      sqs payments-queue: SendMessage
+    "#);
+}
+
+/// A tour of everything: every route once, and what happens behind them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_allowed_that_is_never_done() {
+    let world = World::open().await;
+    for operation in operations() {
+        let call = call(&world, operation).await;
+        let token = rightful(&world, operation, call.whose);
+        let answer = call.request(&world, operation, token.as_deref()).send().await;
+        assert!(answer.status < 500, "{}: {}", operation.route(), answer.text());
+        world.app.idle().await;
+    }
+    behind_the_routes(&world).await;
+    let unused: Vec<String> = world.app.cloud.unused_permissions().into_iter().collect();
+    assert!(
+        unused.is_empty(),
+        "The tour of tests/src/contract/policies.rs never used these permissions. Take them out of template.yaml, \
+         or add what needs them to the tour:\n{}",
+        unused.join("\n")
+    );
+    world.app.close().await;
+}
+
+/// What no route does by itself: tickets that come back, pictures, the clock, and
+/// gateways that fail.
+async fn behind_the_routes(world: &World) {
+    let app = &world.app;
+    there_and_back(world).await;
+
+    let upload = world.new_image(&world.show.id).await;
+    let mut request = app.elsewhere(Method::PUT, &text(&upload["upload_url"]));
+    for (name, value) in upload["headers"].as_object().expect("headers") {
+        request = request.header(name, text(value));
+    }
+    let uploaded = request.raw(&b"\x89PNG"[..]).send().await;
+    assert_eq!(uploaded.status, 200, "{}", uploaded.text());
+    let shown = app.elsewhere(Method::GET, &text(&upload["image"]["url"])).send().await;
+    let shown = app.elsewhere(Method::GET, shown.header("location")).send().await;
+    assert_eq!((shown.status, &shown.body[..]), (200, &b"\x89PNG"[..]));
+
+    // A payment that is still open when it is asked about is asked about again.
+    let seat = json!({"area_id": world.seated.area, "seats": ["C-1"]});
+    app.start_buying(&world.buyer.token, &world.seated.id, seat).await;
+    app.clock.advance(Duration::from_secs(200));
+    app.idle().await;
+
+    // A refund that fails too often becomes a dead letter, which the janitor brings back.
+    let seats = json!({"area_id": world.seated.area, "seats": ["B-1", "B-2"]});
+    let order = app.buy(&world.buyer.token, &world.seated.id, seats).await;
+    app.cloud.sandbox().set_faults(Faults { refund_500: 100, ..Faults::default() }).expect("possible faults");
+    let path = format!("/api/v1/purchases/{}/refund", text(&order["id"]));
+    app.post(path).token(&world.admin.token).json(json!({"event_id": world.seated.id})).ok().await;
+    app.idle().await;
+    app.cloud.sandbox().set_faults(Faults::default()).expect("possible faults");
+    app.cloud.run_schedule_now("Reconcile").await.expect("the janitor runs");
+    app.idle().await;
+    let path = format!("/api/v1/purchases/{}", text(&order["id"]));
+    let order = app.get(path).token(&world.buyer.token).ok().await;
+    assert_eq!(order["refunded"], order["total"], "{order}");
+}
+
+/// A ticket that is handed on and then handed back.
+async fn there_and_back(world: &World) {
+    let (buyer, friend) = (&world.buyer, &world.friend);
+    world.new_reservation().await;
+    let ticket = world.new_order(buyer).await["tickets"][0]["id"].clone();
+    for (from, to) in [(buyer, friend), (friend, buyer)] {
+        let offer = json!({"ticket_id": ticket, "to_email": to.email});
+        world.app.post("/api/v1/transfers/initiate").token(&from.token).json(offer).ok().await;
+        let token = world.mailed_token(&to.email).await;
+        world.app.post("/api/v1/transfers/accept").token(&to.token).json(json!({"token": token})).ok().await;
+    }
+}

@@ -1,0 +1,150 @@
+//! Template, code and description name the same functions and routes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use local::functions::Registry;
+use local::template::{Stack, Template};
+use serde_json::Value;
+
+use super::document::{Operation, operations, operations_of, resolve};
+
+/// Served and not described: they are how to read the description.
+const NOT_DESCRIBED: [&str; 3] = ["GET /docs", "GET /openapi.json", "GET /redoc"];
+
+fn outline() -> Stack {
+    Template::house().and_then(|template| template.outline()).expect("the template makes sense")
+}
+
+/// The folder of the functions' crates.
+fn functions() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions")
+}
+
+/// The crates under `functions/`.
+fn crates() -> BTreeSet<String> {
+    let entries = fs::read_dir(functions()).expect("the folder of the functions");
+    let folders = entries.map(|entry| entry.expect("an entry").path());
+    let folders = folders.filter(|folder| folder.join("Cargo.toml").is_file());
+    folders.map(|folder| folder.file_name().expect("a name").to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn every_crate_is_a_function_of_the_template_and_the_other_way_round() {
+    let template: BTreeSet<String> = outline().functions.into_iter().map(|function| function.name).collect();
+    let registry: BTreeSet<String> = Registry::house().names().map(str::to_owned).collect();
+    assert_eq!(crates(), template, "functions/ on the left, template.yaml on the right");
+    assert_eq!(crates(), registry, "functions/ on the left, the local cloud's registry on the right");
+}
+
+#[test]
+fn every_main_is_short() {
+    for function in crates() {
+        let main = functions().join(&function).join("src/main.rs");
+        let text = fs::read_to_string(&main).unwrap_or_else(|error| panic!("{}: {error}", main.display()));
+        let lines = text.lines().count();
+        assert!(lines <= 15, "{} has {lines} lines; what it does belongs in lib.rs", main.display());
+    }
+}
+
+#[test]
+fn every_route_of_the_template_is_described_by_its_function_and_the_other_way_round() {
+    let described = local::openapi::functions();
+    let mut problems = Vec::new();
+    for function in outline().functions {
+        let in_template: BTreeSet<String> =
+            function.routes.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+        let description = described.get(function.name.as_str());
+        let description = description.map(|document| serde_json::to_value(document).expect("JSON"));
+        let in_code: BTreeSet<String> =
+            description.iter().flat_map(operations_of).map(|operation| operation.route()).collect();
+        for route in in_template.difference(&in_code) {
+            if !NOT_DESCRIBED.contains(&route.as_str()) {
+                problems.push(format!("{route}: in the template, not in the code of {}", function.name));
+            }
+        }
+        for route in in_code.difference(&in_template) {
+            problems.push(format!("{route}: in the code of {}, not in the template", function.name));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn the_whole_description_is_that_of_all_functions() {
+    let all: BTreeSet<String> = operations().iter().map(Operation::route).collect();
+    let described = local::openapi::functions();
+    let documents = described.values().map(|document| serde_json::to_value(document).expect("JSON"));
+    let each: BTreeSet<String> =
+        documents.flat_map(|document| operations_of(&document)).map(|operation| operation.route()).collect();
+    assert_eq!(all, each);
+}
+
+#[test]
+fn every_operation_says_what_it_is() {
+    let mut problems = Vec::new();
+    let mut ids: BTreeMap<&str, String> = BTreeMap::new();
+    for operation in operations() {
+        let route = operation.route();
+        let mut check = |valid: bool, problem: &str| {
+            if !valid {
+                problems.push(format!("{route}: {problem}"));
+            }
+        };
+        let id = operation.described["operationId"].as_str().unwrap_or_default();
+        check(!id.is_empty(), "has no id");
+        if let Some(other) = ids.insert(id, route.clone()) {
+            check(false, &format!("has the id `{id}`, as {other} has"));
+        }
+        check(operation.described["summary"].as_str().is_some_and(|text| !text.is_empty()), "has no summary");
+        check(operation.described["tags"].as_array().is_some_and(|tags| tags.len() == 1), "needs one tag");
+
+        let described: BTreeSet<&str> = operation
+            .parameters("path")
+            .map(|parameter| parameter["name"].as_str().expect("a name"))
+            .collect();
+        let in_path: BTreeSet<&str> = operation.path_names().collect();
+        check(described == in_path, &format!("describes the parameters {described:?} of its path"));
+        for parameter in ["path", "query", "header"].iter().flat_map(|place| operation.parameters(place)) {
+            check(parameter["schema"].is_object(), &format!("has no schema for {}", parameter["name"]));
+        }
+        let has_security = operation.described["security"].as_array().is_some_and(|list| !list.is_empty());
+        check(
+            has_security == operation.roles().is_some(),
+            "must have both `security` and `x-roles`, or neither",
+        );
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn every_success_and_every_failure_is_described() {
+    let mut problems = Vec::new();
+    for operation in operations() {
+        let responses = operation.described["responses"].as_object().expect("responses");
+        let is_success = |status: &str| status.starts_with('2') || status == "307";
+        let successes: Vec<_> = responses.iter().filter(|(status, _)| is_success(status)).collect();
+        if successes.is_empty() {
+            problems.push(format!("{}: no success is described", operation.route()));
+        }
+        for (status, response) in successes {
+            let content = resolve(response)["content"].as_object();
+            let is_described = content.is_some_and(|content| {
+                !content.is_empty() && content.values().all(|media| media["schema"].is_object())
+            });
+            let has_body = status.starts_with('2') && status != "204";
+            // A gateway reads no body.
+            if has_body && operation.path != "/api/v1/webhooks/{gateway}" && !is_described {
+                problems.push(format!("{}: the body of {status} is not described", operation.route()));
+            }
+        }
+        let problem = &responses.get("default").map_or(&Value::Null, resolve)["content"];
+        // A route that can not fail of itself may leave it out.
+        let can_fail = operation.body_schema().is_some() || operation.roles().is_some();
+        if can_fail && problem["application/problem+json"].is_null() {
+            problems.push(format!("{}: failures are not described", operation.route()));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}

@@ -1,0 +1,228 @@
+//! Two organisers, the people around the first one's shows, and one of everything
+//! that a route can name.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use testkit::{Organizer, Show, Somebody, TestApp};
+
+/// A box office with something behind every route.
+pub(super) struct World {
+    pub(super) app: TestApp,
+    /// The first organiser's admin; everything below is of this organiser.
+    pub(super) admin: Organizer,
+    pub(super) organizer: Somebody,
+    pub(super) coordinator: Somebody,
+    pub(super) scanner: Somebody,
+    /// The admin of another organiser, who must see nothing of it.
+    pub(super) stranger: Organizer,
+    /// Has bought and reserved.
+    pub(super) buyer: Somebody,
+    /// Is offered tickets.
+    pub(super) friend: Somebody,
+    /// A token of the buyer's that has run out.
+    pub(super) expired: String,
+    /// General admission, on sale.
+    pub(super) show: Show,
+    /// Three rows of twelve seats, on sale.
+    pub(super) seated: Show,
+    /// The buyer's order of five tickets for `show`, paid.
+    pub(super) order: Value,
+    pub(super) promotion: String,
+    pub(super) device: String,
+    /// The stranger's own show.
+    pub(super) foreign: Show,
+    counter: AtomicU32,
+}
+
+impl World {
+    /// Opens the box office and fills it.
+    pub(super) async fn open() -> Self {
+        let app = TestApp::start().await;
+        let buyer = app.somebody("ana").await;
+        let expired = buyer.token.clone();
+        app.clock.advance(Duration::from_secs(16 * 60));
+        let buyer = app.sign_in(&buyer.email, None).await;
+        let friend = app.somebody("beto").await;
+
+        let admin = app.organizer("faroles").await;
+        let stranger = app.organizer("mareas").await;
+        let organizer = app.staff(&admin, "olga", "organizer").await;
+        let coordinator = app.staff(&admin, "carlos", "coordinator").await;
+        let scanner = app.staff(&admin, "elena", "scanner").await;
+
+        let show = app.show(&admin, "Los Faroles", 500, 5_000_000).await;
+        let seated = app.seated_show(&admin, "Marea Baja", 3, 12, 4_000_000).await;
+        let foreign = app.show(&stranger, "Otra Orilla", 100, 1_000_000).await;
+        let order = app.buy(&buyer.token, &show.id, json!({"area_id": show.area, "quantity": 5})).await;
+        app.idle().await;
+        let mut world = Self {
+            app,
+            admin,
+            organizer,
+            coordinator,
+            scanner,
+            stranger,
+            buyer,
+            friend,
+            expired,
+            show,
+            seated,
+            order,
+            promotion: String::new(),
+            device: String::new(),
+            foreign,
+            counter: AtomicU32::new(1),
+        };
+        world.promotion = world.new_promotion().await;
+        world.device = world.new_device().await;
+        world
+    }
+
+    /// Posts as the admin; the field of the answer as text.
+    pub(super) async fn make(&self, path: &str, body: Value, field: &str) -> String {
+        text(&self.app.post(path).token(&self.admin.token).json(body).ok().await[field])
+    }
+
+    /// The id of a new draft with one area.
+    pub(super) async fn new_draft(&self) -> String {
+        let draft = text(&self.app.draft(&self.admin, "Ensayo").await["id"]);
+        self.new_area(&draft).await;
+        draft
+    }
+
+    /// The id of a new area of general admission.
+    pub(super) async fn new_area(&self, event: &str) -> String {
+        let area =
+            json!({"area_name": "Balcón", "kind": "general_admission", "capacity": 50, "price": 900_000});
+        self.make(&format!("/api/v1/events/{event}/areas"), area, "id").await
+    }
+
+    /// The code of a new promotion for `show`.
+    async fn new_promotion(&self) -> String {
+        let promotion = json!({
+            "promotion_name": "Amigos", "promotion_code": self.new_code(), "discount_type": "percentage",
+            "discount_value": 1000, "applies_to": "event", "target_event_id": self.show.id, "total_uses": 50,
+        });
+        self.make("/api/v1/promotions", promotion, "promotion_code").await
+    }
+
+    /// The id of a newly paired scanner.
+    pub(super) async fn new_device(&self) -> String {
+        self.make("/api/v1/door/devices", json!({"name": "Puerta 1"}), "device_id").await
+    }
+
+    /// A new picture of four bytes, and how to upload it. The event's others go.
+    pub(super) async fn new_image(&self, event: &str) -> Value {
+        let (path, token) = (format!("/api/v1/events/{event}"), &self.admin.token);
+        for image in self.app.get(&path).token(token).ok().await["images"].as_array().expect("pictures") {
+            self.app.delete(format!("{path}/images/{}", text(&image["id"]))).token(token).ok().await;
+        }
+        let image = json!({"kind": "cover", "content_type": "image/png", "size": 4});
+        self.app.post(format!("{path}/images")).token(token).json(image).ok().await
+    }
+
+    /// The id of a new reservation of the buyer's. Of those before, two stay.
+    pub(super) async fn new_reservation(&self) -> String {
+        let token = &self.buyer.token;
+        let orders = self.app.get("/api/v1/purchases").token(token).ok().await;
+        let unpaid = |order: &&Value| order["status"] == "held" || order["status"] == "awaiting_payment";
+        for order in orders["items"].as_array().expect("orders").iter().filter(unpaid).skip(2) {
+            let path = format!("/api/v1/reservations/{}", text(&order["id"]));
+            self.app.delete(path).token(token).ok().await;
+        }
+        text(&self.app.reserve(token, &self.show.id, self.places(1)).await["id"])
+    }
+
+    /// A new quote's token.
+    pub(super) async fn new_quote(&self) -> String {
+        text(&self.app.quote(&self.show.id, self.places(1)).await["quote"])
+    }
+
+    /// A line of a quote for `show`.
+    pub(super) fn places(&self, quantity: u32) -> Value {
+        json!({"area_id": self.show.area, "quantity": quantity})
+    }
+
+    /// A new order of somebody's, paid, with one ticket for `show`.
+    pub(super) async fn new_order(&self, person: &Somebody) -> Value {
+        self.app.buy(&person.token, &self.show.id, self.places(1)).await
+    }
+
+    /// The id of one of the tickets of `order`.
+    pub(super) fn ticket(&self, index: usize) -> String {
+        text(&self.order["tickets"][index]["id"])
+    }
+
+    /// The id of a new offer of a new ticket.
+    pub(super) async fn new_transfer(&self, from: &Somebody, to: &str) -> String {
+        let ticket = self.new_order(from).await["tickets"][0]["id"].clone();
+        let offer = json!({"ticket_id": ticket, "to_email": to});
+        text(&self.app.post("/api/v1/transfers/initiate").token(&from.token).json(offer).ok().await["id"])
+    }
+
+    /// An address that nobody used before.
+    pub(super) fn new_address(&self) -> String {
+        format!("persona{}@example.com", self.next())
+    }
+
+    /// A promotion code that nobody used before.
+    pub(super) fn new_code(&self) -> String {
+        format!("AMIGOS{}", self.next())
+    }
+
+    fn next(&self) -> u32 {
+        self.counter.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The address of somebody who has just registered.
+    pub(super) async fn new_person(&self) -> String {
+        let email = self.new_address();
+        let body = json!({"email": email, "password": testkit::PASSWORD});
+        self.app.post("/api/v1/auth/register").json(body).ok().await;
+        email
+    }
+
+    /// The token in the last link that was mailed to `email`.
+    pub(super) async fn mailed_token(&self, email: &str) -> String {
+        self.app.idle().await;
+        let mails = self.app.mails(email);
+        let text = mails.iter().rev().find_map(|mail| {
+            let text = mail.text.clone()?;
+            text.split_once("token=").map(|(_, token)| token.to_owned())
+        });
+        let text = text.expect("a mail with a link");
+        text.split_whitespace().next().expect("a token").to_owned()
+    }
+
+    /// With which the payment gateway signs a notification with this body.
+    pub(super) fn signature(&self, body: &[u8]) -> String {
+        let webhooks = self.app.cloud.stack().function("webhooks").expect("a function of the template");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(webhooks.env["SANDBOX_WEBHOOK_SECRET"].as_bytes()).expect("a key");
+        let time = self.app.clock.now().as_second();
+        mac.update(format!("{time}.").as_bytes());
+        mac.update(body);
+        format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes()))
+    }
+
+    /// What may never stand in an answer to a stranger.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let mut secrets = vec![
+            text(&self.order["id"]),
+            self.device.clone(),
+            self.buyer.email.clone(),
+            self.scanner.email.clone(),
+        ];
+        secrets.extend((0..5).map(|index| self.ticket(index)));
+        secrets
+    }
+}
+
+/// A value that must be text.
+pub(super) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
