@@ -209,13 +209,10 @@ async fn a_hot_partition_is_throttled_and_the_sdk_tries_again() {
     let local = Local::start().await;
     let db = local.dynamodb();
     local.services.chaos().change(|weather| weather.partition_limit = true);
-    // 400 kB cost 400 units, so that the third put finds 200 left and the
-    // fourth finds a debt.
-    let heavy = [("text", s(&"x".repeat(399_000)))];
-    for _ in 0..3 {
-        put(&db, "E#1", &heavy).await;
-    }
-    put(&db, "E#2", &heavy).await;
+    // 400 kB cost 400 units, in a transaction 800: five of them leave a debt of
+    // three seconds, however slow this machine is.
+    owe_units(&db, "E#1").await;
+    put(&db, "E#2", &[("text", s("light"))]).await;
     let once = aws_sdk_dynamodb::config::Config::builder()
         .retry_config(aws_sdk_dynamodb::config::retry::RetryConfig::disabled());
     let light = item("E#1", &[("SK", s("B#2"))]);
@@ -235,7 +232,7 @@ async fn a_hot_partition_is_throttled_and_the_sdk_tries_again() {
     let clock = local.clock.clone();
     let mover = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(5)).await;
-        clock.advance(Duration::from_secs(2));
+        clock.advance(Duration::from_secs(10));
     });
     throttled.send().await.unwrap();
     mover.await.unwrap();
@@ -244,14 +241,24 @@ async fn a_hot_partition_is_throttled_and_the_sdk_tries_again() {
     assert_eq!(used.write_units, 1.0);
 }
 
+/// Writes more to one partition key than it may take in three seconds.
+async fn owe_units(db: &Client, pk: &str) {
+    use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+    let mut transaction = db.transact_write_items();
+    for index in 0..5 {
+        let heavy = item(pk, &[("SK", s(&format!("heavy {index}"))), ("text", s(&"x".repeat(399_000)))]);
+        let put = Put::builder().table_name(TABLE).set_item(Some(heavy)).build().unwrap();
+        transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
+    }
+    transaction.send().await.unwrap();
+}
+
 #[tokio::test]
 async fn the_throttled_part_of_a_batch_is_left_over() {
     let local = Local::start().await;
     let db = local.dynamodb();
     local.services.chaos().change(|weather| weather.partition_limit = true);
-    for _ in 0..3 {
-        put(&db, "E#1", &[("text", s(&"x".repeat(399_000)))]).await;
-    }
+    owe_units(&db, "E#1").await;
     let write = |pk: &str| {
         let put = PutRequest::builder().set_item(Some(item(pk, &[]))).build().unwrap();
         WriteRequest::builder().put_request(put).build()
