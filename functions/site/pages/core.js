@@ -184,7 +184,7 @@ function shown(problem, element) {
     first ??= input;
   }
   first?.focus();
-  return [problem.message, ...others].join(" ");
+  return [problem.fields.length ? words.wrongFields : problem.message, ...others].join(" ");
 }
 
 // ---- Getting about

@@ -100,8 +100,11 @@ async function oneShow(visit, slug) {
   const summary = quoteBox(visit, event, choice, reload);
   const areas = h("div");
   const draw = items => areas.replaceChildren(...items.map(area => areaCard(visit, event, area, choice, summary.changed)));
+  // What is free is kept for two seconds on the way here, so look once more.
   async function reload() {
     draw((await send(`${at}/areas`, { signal })).items);
+    const again = setTimeout(() => areas.querySelectorAll("details[open]").forEach(map => map.dispatchEvent(new Event("look"))), 4500);
+    visit.leave(() => clearTimeout(again));
   }
   draw(first.items);
   summary.changed();
@@ -214,7 +217,7 @@ function seatMap(visit, area, choice, changed) {
   };
   const look = () => load().catch(problem => { if (problem.name !== "AbortError") note.textContent = shown(problem); });
   grid.addEventListener("keydown", event => moveInGrid(event, grid));
-  const details = h("details", { class: "map", ontoggle: () => { if (details.open) look(); } },
+  const details = h("details", { class: "map", ontoggle: () => { if (details.open) look(); }, onlook: look },
     h("summary", {}, words.seats(area.left)),
     h("p", { class: "stage", "aria-hidden": "true" }, words.stage), grid, chosen, note);
   if (choice.seats(area.id).length) details.open = true;
