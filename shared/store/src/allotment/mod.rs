@@ -24,10 +24,11 @@ mod tests;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use domain::{Error, OrderId, Timestamp};
 use futures::stream::{StreamExt, TryStreamExt};
 
+use crate::keys::Key;
 use crate::{Failure, Store};
 
 pub(crate) use hints::Hints;
@@ -117,11 +118,30 @@ async fn pause(round: u32) {
 }
 
 impl Store {
-    /// Writes blocks, some at a time. Never over what buyers did to a block
-    /// meanwhile, if this is a late repetition: each update sees to that.
-    async fn create_blocks(&self, updates: Vec<UpdateItemFluentBuilder>) -> Result<(), Failure> {
-        const AT_ONCE: usize = 12;
-        let sent = futures::stream::iter(updates).map(|update| async move { update.send().await });
-        sent.buffer_unordered(AT_ONCE).map_ok(drop).map_err(Failure::from).try_collect().await
+    /// Carries out `expression` on blocks that are new, with the values for each.
+    /// It must leave alone what buyers did to a block: this may be a repetition.
+    ///
+    /// A hundred blocks to a request. Single updates would cost half as much, but
+    /// a large house has thousands of blocks and is created once.
+    async fn create_blocks(
+        &self,
+        expression: &str,
+        blocks: impl Iterator<Item = (Key, Vec<(&str, AttributeValue)>)>,
+    ) -> Result<(), Failure> {
+        const AT_ONCE: usize = 4;
+        let updates = blocks.map(|(key, values)| {
+            let values = values.into_iter().map(|(name, value)| (name.to_owned(), value));
+            let update = Update::builder()
+                .table_name(&*self.table)
+                .set_key(Some(key.attributes()))
+                .update_expression(expression)
+                .set_expression_attribute_values(Some(values.collect()))
+                .build()
+                .map_err(Failure::unreadable)?;
+            Ok(TransactWriteItem::builder().update(update).build())
+        });
+        let updates: Vec<_> = updates.collect::<Result<_, Failure>>()?;
+        let requests: Vec<_> = updates.chunks(100).map(|some| self.transact(some.to_vec())).collect();
+        futures::stream::iter(requests).buffer_unordered(AT_ONCE).try_collect().await
     }
 }

@@ -107,11 +107,10 @@ impl Store {
         let blocks = (0..pool.blocks).map(|block| {
             let size = rest.min(BLOCK_ADMISSIONS);
             rest -= size;
-            self.update_block(pool, block)
-                .update_expression("SET c = if_not_exists(c, :size), l = if_not_exists(l, :size)")
-                .expression_attribute_values(":size", number(size))
+            (pool.key(block), vec![(":size", number(size))])
         });
-        self.create_blocks(blocks.collect()).await
+        let create = "SET c = if_not_exists(c, :size), l = if_not_exists(l, :size)";
+        self.create_blocks(create, blocks).await
     }
 
     /// Gives a pool another capacity. What is added first fills up the blocks

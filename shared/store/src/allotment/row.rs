@@ -139,12 +139,10 @@ impl Store {
         rows: &[RowLayout],
     ) -> Result<(), Failure> {
         let rows = (first_index..).zip(rows).map(|(index, row)| {
-            self.update_row((event, area, index))
-                .update_expression("SET f = :first, n = :last")
-                .expression_attribute_values(":first", number(row.first))
-                .expression_attribute_values(":last", number(row.last))
+            let numbers = vec![(":first", number(row.first)), (":last", number(row.last))];
+            (keys::area_block(event, area, index), numbers)
         });
-        self.create_blocks(rows.collect()).await
+        self.create_blocks("SET f = :first, n = :last", rows).await
     }
 
     /// Claims seats of one row for `token`: all or none, in one write. Asking
@@ -253,7 +251,11 @@ impl Store {
         freed: Freed,
     ) -> Result<(), Failure> {
         let mut seats = seats.to_vec();
-        while !seats.is_empty() {
+        // Each time at least one of them turns out not to be one of those.
+        for _ in 0..=seats.len() {
+            if seats.is_empty() {
+                break;
+            }
             let update = self.update_row(place);
             let (update, condition) = match freed {
                 Freed::HeldBy(token) => (
@@ -275,7 +277,6 @@ impl Store {
                 .send()
                 .await;
             match sent.map_err(Failure::from) {
-                // Then at least one of them is not to be freed: again, without those.
                 Err(Failure::Refused(Some(item))) => {
                     seats.retain(|seat| value(&item, *seat).is_some_and(|value| freed.includes(value)));
                 }

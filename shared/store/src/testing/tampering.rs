@@ -29,7 +29,7 @@ pub(crate) fn unguarded(store: &Store) -> Store {
 }
 
 /// The same table over a client that never hears the answers to the first `lost`
-/// tries of each update, although the table has carried them out.
+/// tries of each write, although the table has carried them out.
 pub(crate) fn forgetful(store: &Store, lost: u32) -> Store {
     through(store, Forgetful { lost })
 }
@@ -51,8 +51,12 @@ fn through(store: &Store, interceptor: impl Intercept + 'static) -> Store {
     }
 }
 
+fn operation(config: &ConfigBag) -> &str {
+    config.load::<Metadata>().map_or("", Metadata::name)
+}
+
 fn is_update(config: &ConfigBag) -> bool {
-    config.load::<Metadata>().is_some_and(|metadata| metadata.name() == "UpdateItem")
+    operation(config) == "UpdateItem"
 }
 
 /// Changes the JSON of an update before it is signed.
@@ -126,7 +130,9 @@ impl Intercept for Forgetful {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let attempt = config.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts);
-        if is_update(config) && attempt <= self.lost {
+        let is_write =
+            matches!(operation(config), "UpdateItem" | "PutItem" | "DeleteItem" | "TransactWriteItems");
+        if is_write && attempt <= self.lost {
             let lost =
                 r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"lost"}"#;
             *context.response_mut() = Response::new(StatusCode::try_from(500)?, lost.into());

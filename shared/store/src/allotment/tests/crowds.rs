@@ -227,6 +227,37 @@ async fn a_late_payment_that_is_reported_many_times_is_settled_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_pool_shrinks_or_does_not_while_a_crowd_buys() {
+    let store = testing::store().await;
+    for _ in 0..4 {
+        let pool = new_pool(&store, 200).await;
+        let (shared, of) = (store.clone(), pool.clone());
+        let results = at_once(BUYERS, move |buyer| {
+            let (store, pool) = (shared.clone(), of.clone());
+            async move {
+                if buyer == BUYERS / 4 {
+                    return store.resize_pool(&pool, 110, at(0)).await.map(|_| 0);
+                }
+                let parts = store.claim_admissions(&pool, 2, order(buyer, 0), Claim::Sold, at(0)).await;
+                parts.map(|parts| quantity(&parts))
+            }
+        });
+        let mut results = results.await;
+        let resized = results.remove(BUYERS / 4);
+        let sold: u32 = results.iter().map(|sold| sold.as_ref().map_or(0, |sold| *sold)).sum();
+        let capacity = match resized {
+            Ok(_) => 110,
+            Err(Refusal::SoldOut(free)) => {
+                assert!(free < 90, "{free} were free");
+                200
+            }
+            Err(other) => panic!("{other:?}"),
+        };
+        assert_eq!(state(&store, &pool, 0).await, PoolState { capacity, left: capacity - sold, sold });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_is_lost_or_made_while_a_crowd_comes_and_goes() {
     let store = testing::store().await;
     let pool = new_pool(&store, 70).await;

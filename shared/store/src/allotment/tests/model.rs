@@ -228,7 +228,7 @@ impl PoolModel {
 
 #[test]
 fn a_pool_keeps_its_promises_in_every_history() {
-    check_histories(60, proptest::collection::vec(pool_step(), 1..40), async |store: Store, steps| {
+    check_histories(40, proptest::collection::vec(pool_step(), 1..40), async |store: Store, steps| {
         let ids = (EventId::generate(at(0)), AreaId::generate(at(0)));
         let pool = Pool::area(ids.0, ids.1, Pool::blocks_for(CAPACITY));
         store.create_pool(&pool, CAPACITY).await.expect("created");
@@ -378,7 +378,7 @@ impl RowModel {
 
 #[test]
 fn a_row_keeps_its_promises_in_every_history() {
-    check_histories(60, proptest::collection::vec(row_step(), 1..60), async |store: Store, steps| {
+    check_histories(40, proptest::collection::vec(row_step(), 1..60), async |store: Store, steps| {
         let [row, _] = new_rows(&store).await;
         let mut model = RowModel::default();
         for step in steps {

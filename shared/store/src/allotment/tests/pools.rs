@@ -239,6 +239,16 @@ async fn a_pool_created_again_keeps_its_claims() {
 }
 
 #[tokio::test]
+async fn a_large_pool_has_all_its_blocks() {
+    let store = testing::store().await;
+    let pool = new_pool(&store, 20_001).await;
+    let blocks = blocks(&store, &pool).await;
+    assert_eq!(blocks.len(), 401);
+    assert!((0..).zip(&blocks).all(|(index, block)| block.index == index));
+    assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 20_001, left: 20_001, sold: 0 });
+}
+
+#[tokio::test]
 async fn a_pool_grows_and_shrinks() {
     let store = testing::store().await;
     let (event, area) = (EventId::generate(at(0)), AreaId::generate(at(0)));
