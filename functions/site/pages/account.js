@@ -246,6 +246,8 @@ byId("skip").addEventListener("click", event => {
 // What a gateway adds to our address says nothing that we would believe.
 if (location.search) history.replaceState(null, "", location.pathname + location.hash);
 addEventListener("hashchange", open);
+// Coming back from the gateway, the browser shows the page as it was left.
+addEventListener("pageshow", event => { if (event.persisted) open(); });
 // Signing in or out in another tab.
 addEventListener("storage", event => { if (event.key === "taquilla.session") navigation(); });
 open();
