@@ -28,7 +28,7 @@ where
                 Ok(()) => None,
                 Err(reason) => {
                     let received = record.attributes.get("ApproximateReceiveCount");
-                    tracing::error!(message = id, received, reason, "a message failed");
+                    tracing::error!(message_id = id, received, reason, "a message failed");
                     Some(id)
                 }
             }
