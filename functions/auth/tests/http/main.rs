@@ -491,7 +491,7 @@ fn every_route_is_described() {
     let mut routes = Vec::new();
     for (path, methods) in api["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("methods") {
-            assert_eq!(operation["tags"], json!(["auth"]), "{path}");
+            assert_eq!(operation["tags"], json!(["Auth"]), "{path}");
             assert!(operation["summary"].is_string(), "{path}");
             let id = operation["operationId"].as_str().expect("an id");
             let mut statuses: Vec<_> =
