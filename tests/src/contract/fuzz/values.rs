@@ -221,7 +221,11 @@ fn kind<'a>(schema: &'a Value, rng: &mut Rng) -> &'a str {
 
 /// Within the bounds mostly, on them often, beyond them sometimes.
 fn integer(schema: &Value, rng: &mut Rng) -> Value {
-    let bound = |name: &str| schema[name].as_i64().or_else(|| Some(schema[name].as_f64()? as i64));
+    // schemars writes whole bounds as `1.0`.
+    let bound = |name: &str| {
+        let text = schema[name].as_number()?.to_string();
+        text.strip_suffix(".0").unwrap_or(&text).parse::<i64>().ok()
+    };
     let (least, most) = (bound("minimum").unwrap_or(-1_000_000), bound("maximum").unwrap_or(1_000_000));
     match rng.u8(..20) {
         0 => least.saturating_sub(1).into(),
