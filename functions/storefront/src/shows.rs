@@ -204,7 +204,7 @@ async fn list(
     filters.check()?;
     let now = state.clock.now();
     let program = state.program(now).await?;
-    let (shows, last) = page(filters.apply(&program, now), &paging);
+    let (shows, last) = page(filters.apply(&program, now), &paging)?;
     let page = Page::new(shows.into_iter().map(ShowView::from).collect(), last);
     Cached::public(&page, LIST_SECONDS, &freshness)
 }
@@ -216,7 +216,7 @@ async fn available(
 ) -> Answer<Cached<Page<ShortShow>>> {
     let now = state.clock.now();
     let program = state.program(now).await?;
-    let (shows, last) = page(program.upcoming(now).collect(), &paging);
+    let (shows, last) = page(program.upcoming(now).collect(), &paging)?;
     let shows = shows.into_iter().map(|show| ShortShow::new(show, &state.public_url)).collect();
     Cached::public(&Page::new(shows, last), LIST_SECONDS, &freshness)
 }
@@ -274,15 +274,24 @@ fn folded(text: &str) -> String {
 }
 
 /// The part of the sorted `shows` that is asked for, and where to go on.
-fn page<'a>(mut shows: Vec<&'a Show>, paging: &Paging) -> (Vec<&'a Show>, Option<String>) {
+fn page<'a>(mut shows: Vec<&'a Show>, paging: &Paging) -> Result<(Vec<&'a Show>, Option<String>)> {
     if let Some(after) = &paging.after {
+        let detail = "Must be the `next_cursor` of an earlier page of this list, unchanged.";
+        Fields::new().check(is_cursor(after), "#cursor", detail).finish()?;
         shows.retain(|show| *after < show.cursor());
     }
     let limit = usize::from(paging.limit);
     let has_more = shows.len() > limit;
     shows.truncate(limit);
     let last = shows.last().filter(|_| has_more).map(|show| show.cursor());
-    (shows, last)
+    Ok((shows, last))
+}
+
+/// Whether [`Show::cursor`] can have made this: a start and an event.
+fn is_cursor(text: &str) -> bool {
+    text.split_once('#').is_some_and(|(start, event)| {
+        start.parse::<Timestamp>().is_ok() && EventId::from_suffix(event).is_ok()
+    })
 }
 
 #[cfg(test)]
@@ -346,11 +355,15 @@ mod tests {
     fn pages_follow_each_other() {
         let program = program();
         let all = || program.upcoming(at(0)).collect::<Vec<_>>();
-        let (first, last) = page(all(), &Paging { limit: 2, after: None });
+        let page = |limit, after: Option<String>| page(all(), &Paging { limit, after });
+        let (first, last) = page(2, None).expect("the first page");
         assert_eq!(first.len(), 2);
-        let (rest, end) = page(all(), &Paging { limit: 2, after: last });
+        let (rest, end) = page(2, last).expect("the second page");
         assert_eq!((rest.len(), rest[0].slug.as_str(), end), (1, "los-faroles-otra-vez", None));
-        assert_eq!(page(all(), &Paging { limit: 3, after: None }).1, None);
+        assert_eq!(page(3, None).expect("all").1, None);
+        for cursor in ["EV#2026-12-01", "2026-12-01T00:00:00Z", "x#y"] {
+            assert!(page(2, Some(cursor.to_owned())).is_err(), "{cursor}");
+        }
     }
 
     #[test]

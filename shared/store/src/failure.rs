@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_runtime_api::http::Response;
-use domain::Error;
+use domain::{Error, FieldError};
 
 /// The attributes of an item.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -16,6 +16,9 @@ pub enum Failure {
     /// the write asked for it.
     #[error("the condition of the write did not hold")]
     Refused(Option<Item>),
+    /// The caller wants to go on after a place that is none of the list's.
+    #[error("the cursor is of another list")]
+    ForeignCursor,
     /// The table is too busy, or did not answer.
     #[error("the table does not answer: {0}")]
     Unavailable(String),
@@ -38,6 +41,10 @@ impl From<Failure> for Error {
                 "changed_meanwhile",
                 "Somebody changed this at the same moment. Read it again and repeat.",
             ),
+            Failure::ForeignCursor => Self::fields(vec![FieldError {
+                pointer: "#cursor".to_owned(),
+                detail: "Must be the `next_cursor` of an earlier page of this list, unchanged.".to_owned(),
+            }]),
             Failure::Unavailable(_) => {
                 Self::unavailable("busy", "The box office is very busy. Try again in a moment.")
                     .retry_after(1)

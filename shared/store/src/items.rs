@@ -184,7 +184,9 @@ impl Store {
         limit: u16,
         newest_first: bool,
     ) -> Result<Listing<Item>, Failure> {
-        let after = after.filter(|sk| sk.starts_with(prefix));
+        if after.is_some_and(|sk| !sk.starts_with(prefix)) {
+            return Err(Failure::ForeignCursor);
+        }
         let answer = self
             .client
             .query()

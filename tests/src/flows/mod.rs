@@ -1,5 +1,6 @@
 //! What people do, from their first request to the last thing it causes.
 
+mod bad_input;
 mod door;
 mod events;
 mod payments;
