@@ -87,17 +87,10 @@ async fn next_order() -> Result<Option<Order>, Problem> {
 }
 
 fn places(cloud: &Cloud) -> Places {
-    // What Lambda adds to a function's environment is among what all share.
-    let shared = cloud.environment();
-    let shared: Vec<(&str, &str)> = shared.lines().filter_map(|line| line.split_once('=')).collect();
     let functions = cloud.stack().functions.iter().map(|function| {
-        let aws = shared.iter().filter(|(name, _)| name.starts_with("AWS_"));
-        let mut env: BTreeMap<String, String> =
-            aws.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        env.extend(function.env.clone());
-        // The services look up by it what the function may do.
-        env.insert("AWS_ACCESS_KEY_ID".to_owned(), function.name.clone());
-        (function.name.clone(), env)
+        let name = function.name.clone();
+        let env = cloud.environment_of(&name).unwrap_or_default();
+        (name, env)
     });
     Places {
         url: cloud.url().to_owned(),
