@@ -221,7 +221,10 @@ async fn a_tenant_lists_its_own_events_by_date() {
     assert_eq!((slugs(&rest).as_str(), rest.last), ("a", None));
     assert_eq!(slugs(&store.events(tenant, None, 9, false).await.expect("reads")), "a b c");
     let forged = store.events(tenant, Some("META"), 9, false).await;
-    assert!(matches!(forged, Err(Failure::ForeignCursor)), "a cursor from elsewhere is no way into other items");
+    assert!(
+        matches!(forged, Err(Failure::ForeignCursor)),
+        "a cursor from elsewhere is no way into other items"
+    );
 }
 
 #[tokio::test]
