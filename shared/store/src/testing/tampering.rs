@@ -1,6 +1,8 @@
 //! Clients that change requests and answers on their way to the same table.
 
 use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::config::interceptors::{
@@ -39,6 +41,16 @@ pub(crate) fn forgetful(store: &Store, lost: u32) -> Store {
 pub(crate) fn metered(store: &Store) -> (Store, Meter) {
     let meter = Meter::default();
     (through(store, meter.clone()), meter)
+}
+
+/// The same table over a client that, before it sends its update number `number`
+/// (from 1), waits until `meanwhile` is done. For tests on several threads.
+pub(crate) fn interrupted<F>(store: &Store, number: u32, meanwhile: F) -> Store
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let meanwhile = Mutex::new(Some(Box::pin(meanwhile) as Pin<Box<dyn Future<Output = ()> + Send>>));
+    through(store, Interrupted { to_go: AtomicU32::new(number), meanwhile })
 }
 
 fn through(store: &Store, interceptor: impl Intercept + 'static) -> Store {
@@ -136,6 +148,37 @@ impl Intercept for Forgetful {
             let lost =
                 r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"lost"}"#;
             *context.response_mut() = Response::new(StatusCode::try_from(500)?, lost.into());
+        }
+        Ok(())
+    }
+}
+
+struct Interrupted {
+    to_go: AtomicU32,
+    meanwhile: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
+}
+
+impl fmt::Debug for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Interrupted")
+    }
+}
+
+impl Intercept for Interrupted {
+    fn name(&self) -> &'static str {
+        "Interrupted"
+    }
+
+    fn modify_before_signing(
+        &self,
+        _: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if is_update(config) && self.to_go.fetch_sub(1, Ordering::SeqCst) == 1 {
+            let meanwhile = self.meanwhile.lock().expect("no panic meanwhile").take();
+            let meanwhile = meanwhile.expect("happens once");
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(meanwhile));
         }
         Ok(())
     }

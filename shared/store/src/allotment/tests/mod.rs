@@ -1,6 +1,7 @@
 //! What every allotment promises, over a table in memory.
 
 mod crowds;
+mod interruptions;
 mod lost_answers;
 mod model;
 mod pools;
