@@ -34,6 +34,22 @@ async fn a_hold_that_expires_while_it_is_settled_is_nobodys_or_its_buyers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_that_finds_its_own_hold_does_not_count_on_it() {
+    let store = testing::store().await;
+    let pool = pool_with(&store, &[3, 3]).await;
+    let [late, faster] = tokens_at(&pool, 0);
+    let parts = store.claim_admissions(&pool, 3, late, until(600), at(0)).await.expect("claimed");
+    let (other, of) = (testing::metered(&store).0, pool.clone());
+    let store = interrupted(&store, 1, async move {
+        let taken = other.claim_admissions(&of, 3, faster, until(1200), at(601)).await.expect("claimed");
+        assert_eq!(taken, parts);
+    });
+    let sold = store.claim_admissions(&pool, 3, late, Claim::Sold, at(601)).await.expect("sold");
+    assert_eq!(sold, [Part { block: 1, quantity: 3 }]);
+    assert_eq!(state(&store, &pool, 601).await, PoolState { capacity: 100, left: 0, sold: 97 });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_gets_only_half_of_what_was_there_keeps_nothing() {
     let store = testing::store().await;
     // A hold asks both blocks for all four first.

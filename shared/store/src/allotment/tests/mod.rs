@@ -32,6 +32,12 @@ fn token(order: u32) -> Token {
     Token(token)
 }
 
+/// Orders that begin to look at this block.
+fn tokens_at<const N: usize>(pool: &Pool, block: u16) -> [Token; N] {
+    let mut tokens = (0..).map(token).filter(|token| pool.first_block(*token) == block);
+    std::array::from_fn(|_| tokens.next().expect("there are always more"))
+}
+
 /// A pool of an area of its own, created.
 async fn new_pool(store: &Store, capacity: u32) -> Pool {
     let pool = Pool::area(EventId::generate(at(0)), AreaId::generate(at(0)), Pool::blocks_for(capacity));

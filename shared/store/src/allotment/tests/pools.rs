@@ -5,12 +5,6 @@ use domain::{SaleStageId, TenantId, UserId};
 use super::*;
 use crate::testing;
 
-/// Orders that begin to look at this block.
-fn tokens_at<const N: usize>(pool: &Pool, block: u16) -> [Token; N] {
-    let mut tokens = (0..).map(token).filter(|token| pool.first_block(*token) == block);
-    std::array::from_fn(|_| tokens.next().expect("there are always more"))
-}
-
 #[tokio::test]
 async fn a_claim_takes_its_admissions_once() {
     let store = testing::store().await;
