@@ -55,6 +55,7 @@ pub(crate) fn routes(stack: &Stack, functions: &BTreeMap<String, Arc<Lambda>>, c
         let request_id = RequestId::generate(clock.now()).to_string();
         let path: String = request.uri().path().chars().take(PATH_SHOWN).collect();
         let detail = format!("There is nothing at {path}; /docs lists all routes.");
+        read_to_the_end(request.into_body()).await;
         problem(Error::not_found("route_not_found", detail), &request_id)
     })
 }
@@ -86,6 +87,7 @@ impl Entry {
     ) -> Result<Response, Error> {
         let (parts, body) = request.into_parts();
         let Some((route, function)) = self.methods.get(&parts.method) else {
+            read_to_the_end(body).await;
             return Ok(self.wrong_method(request_id));
         };
         let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| too_large())?;
@@ -139,6 +141,13 @@ impl Entry {
         }
         response
     }
+}
+
+/// A connection is closed over a body that nobody read, and the caller may hear
+/// of that instead of the answer.
+async fn read_to_the_end(body: Body) {
+    // However it ends, the answer is the same.
+    let _ = to_bytes(body, BODY_LIMIT).await;
 }
 
 fn too_large() -> Error {

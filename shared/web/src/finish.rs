@@ -9,7 +9,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
 use futures::FutureExt;
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 use indexmap::IndexMap;
 use lambda_http::request::RequestContext;
 
@@ -68,9 +68,10 @@ async fn each_request(request: Request, next: Next) -> Response {
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
         Problem::from(Error::internal(format!("panicked: {}", text.unwrap_or_default()))).into_response()
     });
-    let mut response = match response.extensions().get::<Problem>() {
+    let problem = response.extensions().get::<Problem>().cloned();
+    let mut response = match problem.or_else(|| unnamed(response.status())) {
         Some(problem) => {
-            log_failure(problem, &request_id);
+            log_failure(&problem, &request_id);
             problem.render(&request_id)
         }
         None => response,
@@ -87,6 +88,24 @@ async fn each_request(request: Request, next: Next) -> Response {
         response.headers_mut().insert("x-request-id", value);
     }
     response
+}
+
+/// What went wrong where nobody said it as a problem: in an extractor of axum's.
+fn unnamed(status: StatusCode) -> Option<Problem> {
+    let error = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Error::too_large("body_too_large", "The body is larger than this route takes.")
+        }
+        status if status.is_client_error() => Error::invalid(
+            "request_unreadable",
+            "The request could not be read. Check its headers and its body.",
+        ),
+        status if status.is_server_error() => {
+            Error::internal(format!("answered with {status} and no problem"))
+        }
+        _ => return None,
+    };
+    Some(error.into())
 }
 
 fn request_id(request: &Request) -> String {

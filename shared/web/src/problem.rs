@@ -11,6 +11,10 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
+/// The most bad fields that an answer names: whoever sent a long list of bad
+/// things learns enough from the first ones.
+const MAX_FIELDS: usize = 50;
+
 /// A failed request: an RFC 9457 `application/problem+json` answer.
 #[derive(Debug, Clone)]
 pub struct Problem(Arc<Error>);
@@ -40,7 +44,7 @@ struct ProblemBody {
     detail: String,
     /// The request, as the log knows it.
     request_id: String,
-    /// The bad fields of the request.
+    /// The bad fields of the request, at most 50 of them.
     errors: Option<Vec<ProblemField>>,
 }
 
@@ -89,7 +93,7 @@ impl Problem {
         body.insert("detail".to_owned(), error.detail().into());
         body.insert("request_id".to_owned(), request_id.into());
         if !error.field_errors().is_empty() {
-            let fields = error.field_errors().iter();
+            let fields = error.field_errors().iter().take(MAX_FIELDS);
             body.insert(
                 "errors".to_owned(),
                 fields.map(|field| json!({"pointer": field.pointer, "detail": field.detail})).collect(),
