@@ -1,38 +1,48 @@
 //! Carries what items ask for in their outbox from the table's stream to the
-//! queues.
+//! queues, and keeps a record of the changes that say who made them.
 //!
 //! Every record of a batch is handled, whatever becomes of the others, and the
 //! first one that failed is reported: the stream comes again from there. What
 //! follows it is then sent twice, which the receivers do not mind; and a record
 //! that never goes through holds up nobody until Lambda gives it up.
 
+mod audit;
 mod record;
 
 use aws_lambda_events::event::dynamodb::Event;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use boot::{Boot, BootError, ConfigError};
+use domain::audit::AuditRecord;
 use futures::{StreamExt, stream};
 use queue::{IssueMessage, MailMessage, Message, PaymentMessage, Queue};
 
 use record::Outgoing;
+use store::Store;
 
 /// What the function works with.
 #[derive(Clone)]
 pub struct State {
+    store: Store,
     payments: Queue<PaymentMessage>,
     issue: Queue<IssueMessage>,
     mail: Queue<MailMessage>,
 }
 
 impl State {
-    /// Reads `PAYMENTS_QUEUE_URL`, `ISSUE_QUEUE_URL` and `MAIL_QUEUE_URL`.
+    /// Reads `TABLE_NAME`, `PAYMENTS_QUEUE_URL`, `ISSUE_QUEUE_URL` and `MAIL_QUEUE_URL`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
-        Ok(Self { payments: Queue::new(boot)?, issue: Queue::new(boot)?, mail: Queue::new(boot)? })
+        Ok(Self {
+            store: Store::new(boot)?,
+            payments: Queue::new(boot)?,
+            issue: Queue::new(boot)?,
+            mail: Queue::new(boot)?,
+        })
     }
 }
 
-/// How many requests for later messages are under way at the same time.
-const LATER_AT_ONCE: usize = 8;
+/// How many requests for later messages, or for audit records, are under way at
+/// the same time.
+const AT_ONCE: usize = 8;
 
 /// The messages for one queue, each with the place of its record in the batch.
 type Placed<M> = Vec<(usize, M)>;
@@ -42,8 +52,8 @@ type Placed<M> = Vec<(usize, M)>;
 /// # Errors
 /// Never: failures are reported record by record.
 pub async fn handle(state: State, event: Event) -> Result<DynamoDbEventResponse, BootError> {
-    let (mut payments, mut later, mut issue, mut mail) =
-        (Placed::new(), Placed::new(), Placed::new(), Placed::new());
+    let (mut payments, mut later, mut issue, mut mail, mut audits) =
+        (Placed::new(), Placed::new(), Placed::new(), Placed::new(), Placed::new());
     let mut failed = Vec::new();
     for (place, record) in event.records.iter().enumerate() {
         match record::messages(&record.change) {
@@ -58,14 +68,22 @@ pub async fn handle(state: State, event: Event) -> Result<DynamoDbEventResponse,
                 failed.push(place);
             }
         }
+        match audit::audit(&record.change) {
+            Ok(audit) => audits.extend(audit.map(|audit| (place, audit))),
+            Err(reason) => {
+                tracing::error!(event = record.event_id, reason, "a record's audit note does not read");
+                failed.push(place);
+            }
+        }
     }
     let sent = futures::join!(
         send(&state.payments, payments),
         send_later(&state.payments, later),
         send(&state.issue, issue),
-        send(&state.mail, mail)
+        send(&state.mail, mail),
+        keep(&state.store, audits)
     );
-    failed.extend([sent.0, sent.1, sent.2, sent.3].into_iter().flatten());
+    failed.extend([sent.0, sent.1, sent.2, sent.3, sent.4].into_iter().flatten());
 
     let mut response = DynamoDbEventResponse::default();
     if let Some(first) = failed.into_iter().min() {
@@ -96,7 +114,23 @@ async fn send_later(queue: &Queue<PaymentMessage>, placed: Placed<PaymentMessage
         Some(place)
     });
     failed
-        .buffer_unordered(LATER_AT_ONCE)
+        .buffer_unordered(AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .min()
+}
+
+/// Keeps audit records; gives the place of the first that could not be kept.
+async fn keep(store: &Store, placed: Placed<AuditRecord>) -> Option<usize> {
+    let failed = stream::iter(placed).map(|(place, record)| async move {
+        let error = store.put_audit(&record).await.err()?;
+        tracing::error!(record = %record.id, %error, "an audit record could not be kept");
+        Some(place)
+    });
+    failed
+        .buffer_unordered(AT_ONCE)
         .filter_map(std::future::ready)
         .collect::<Vec<_>>()
         .await
@@ -112,12 +146,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_stream_comes_again_from_the_first_record_that_failed() {
-        let variables = ["PAYMENTS_QUEUE_URL", "ISSUE_QUEUE_URL", "MAIL_QUEUE_URL", "AWS_REGION"]
-            .into_iter()
-            .chain(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
-            .map(|name| (name.to_owned(), "test".to_owned()))
-            // Nobody answers there: this batch must send nothing.
-            .chain([("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:9".to_owned())]);
+        let variables =
+            ["TABLE_NAME", "PAYMENTS_QUEUE_URL", "ISSUE_QUEUE_URL", "MAIL_QUEUE_URL", "AWS_REGION"]
+                .into_iter()
+                .chain(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+                .map(|name| (name.to_owned(), "test".to_owned()))
+                // Nobody answers there: this batch must send nothing.
+                .chain([("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:9".to_owned())]);
         let boot = Boot::new(Env::from_iter(variables), Clock::system()).expect("complete configuration");
         let state = State::new(&boot).expect("complete configuration");
         let event =

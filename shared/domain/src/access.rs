@@ -47,6 +47,8 @@ pub enum Permission {
     ViewEvents,
     /// Scan tickets.
     ScanTickets,
+    /// Look after members and decide about their discounts.
+    SuperviseMembers,
     /// Change the tenant itself and its staff.
     ManageTenant,
 }
@@ -58,6 +60,7 @@ impl Permission {
             Self::ManageEvents => &[Role::Organizer, Role::Admin],
             Self::ViewEvents => &[Role::Coordinator, Role::Organizer, Role::Admin],
             Self::ScanTickets => &[Role::Scanner, Role::Coordinator, Role::Organizer, Role::Admin],
+            Self::SuperviseMembers => &[Role::Coordinator, Role::Admin],
             Self::ManageTenant => &[Role::Admin],
         }
     }

@@ -194,6 +194,14 @@ ids! {
     DeviceId, DeviceKind = "dev";
     /// An offer of a ticket from one person to another.
     TransferId, TransferKind = "trf";
+    /// Somebody who belongs to a tenant's community.
+    MemberId, MemberKind = "mem";
+    /// A payment of a member's fee.
+    FeePaymentId, FeePaymentKind = "fee";
+    /// A member's request for a discount.
+    DiscountRequestId, DiscountRequestKind = "drq";
+    /// A record of who changed what.
+    AuditId, AuditKind = "aud";
     /// A request as the log knows it.
     RequestId, RequestKind = "req";
 }
@@ -222,6 +230,40 @@ impl OrderId {
     /// number of the ticket in the last byte.
     pub fn ticket(&self, index: u8) -> TicketId {
         TicketId::from_uuid(with_last_byte(self.uuid(), index + 1))
+    }
+}
+
+impl AuditId {
+    /// The id of what these parts tell apart, at a time: the same parts, the same id.
+    pub fn of_parts(at: Timestamp, parts: &[&[u8]]) -> Self {
+        let mut digest = Sha256::new();
+        for part in parts {
+            // The length first: else parts could be cut elsewhere and mean the same.
+            digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            digest.update(part);
+        }
+        let mut random = [0; 10];
+        random.copy_from_slice(&digest.finalize()[..10]);
+        let millis = u64::try_from(at.as_millisecond()).unwrap_or(0);
+        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+}
+
+impl DiscountRequestId {
+    /// The id of a member's `attempt`th request (from 0) for a show.
+    ///
+    /// It follows from who asks for what, so that of two requests sent at the same
+    /// moment one finds the other's item: one open request per member and show,
+    /// with a single write and nothing to lock.
+    pub fn of(member: MemberId, show: EventId, attempt: u8) -> Self {
+        let digest = Sha256::new()
+            .chain_update(member.uuid())
+            .chain_update(show.uuid())
+            .chain_update([attempt])
+            .finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 }
 

@@ -5,10 +5,14 @@
 //! why most tests of Taquilla live in this crate.
 
 pub mod access;
+pub mod audit;
 pub mod error;
 pub mod event;
 pub mod ids;
+pub mod mail_template;
+pub mod member;
 pub mod money;
+pub mod national_id;
 pub mod order;
 pub mod payment;
 pub mod pricing;

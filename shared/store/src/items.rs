@@ -133,7 +133,18 @@ impl Store {
         key: &Key,
         value: &T,
     ) -> Result<(), Failure> {
-        let item = to_item(key, value)?;
+        self.replace_with(key, value, Item::new()).await
+    }
+
+    /// [`Store::replace`] with further attributes, such as an outbox.
+    pub(crate) async fn replace_with<T: Serialize + Versioned>(
+        &self,
+        key: &Key,
+        value: &T,
+        attributes: Item,
+    ) -> Result<(), Failure> {
+        let mut item = to_item(key, value)?;
+        item.extend(attributes);
         let sent = self
             .client
             .put_item()

@@ -5,9 +5,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::audit::Month;
 use domain::{
-    AreaId, DeviceId, EventId, OrderId, SaleStageId, SessionId, TenantId, TicketId, Timestamp, TransferId,
-    UserId,
+    AreaId, AuditId, DeviceId, DiscountRequestId, EventId, FeePaymentId, MemberId, OrderId, SaleStageId,
+    SessionId, TenantId, TicketId, Timestamp, TransferId, UserId,
 };
 
 /// The primary key of an item.
@@ -181,6 +182,11 @@ pub fn slug(slug: &str) -> Key {
     Key::new(format!("SL#{slug}"), "C")
 }
 
+/// The claim of a tenant's event on its internal code, whatever the case of its letters.
+pub fn show_code(tenant: TenantId, code: &str) -> Key {
+    Key::new(format!("T#{}#SC#{}", tenant.suffix(), code.to_ascii_uppercase()), "C")
+}
+
 /// Points from a tenant to one of its events; sorted by their start.
 pub fn tenant_event(tenant: TenantId, starts_at: Timestamp, event: EventId) -> Key {
     Key::new(
@@ -200,12 +206,18 @@ pub fn published_event(starts_at: Timestamp, event: EventId) -> Key {
     Key::new(PUBLISHED, format!("{}#{}", key_time(starts_at), event.suffix()))
 }
 
-/// A promotion of a tenant. `code` is in capital letters.
+/// A promotion of a tenant. `code` is in capital letters. Those of members'
+/// discounts stand apart: there are too many of them to list.
 pub fn promotion(tenant: TenantId, code: &str) -> Key {
-    Key::new(tenant_partition(tenant), format!("{PROMOTION_PREFIX}{code}"))
+    let is_of_member = code.starts_with(PromotionCode::MEMBER_PREFIX);
+    let prefix = if is_of_member { MEMBER_PROMOTION_PREFIX } else { PROMOTION_PREFIX };
+    Key::new(tenant_partition(tenant), format!("{prefix}{code}"))
 }
 
-/// What the sort keys of promotions begin with.
+/// What the sort keys of members' promotions begin with.
+const MEMBER_PROMOTION_PREFIX: &str = "PM#";
+
+/// What the sort keys of organisers' promotions begin with.
 pub(crate) const PROMOTION_PREFIX: &str = "P#";
 
 /// A scanner of a tenant.
@@ -258,3 +270,88 @@ pub fn staff(tenant: TenantId, user: UserId) -> Key {
 
 /// What the sort keys of [`staff`] begin with.
 pub(crate) const STAFF_PREFIX: &str = "M#";
+
+/// All members of a tenant.
+pub fn members_partition(tenant: TenantId) -> String {
+    format!("MB#{}", tenant.suffix())
+}
+
+/// A member of a tenant's community.
+pub fn member(tenant: TenantId, member: MemberId) -> Key {
+    Key::new(members_partition(tenant), member.suffix())
+}
+
+/// Everything that the members of all tenants with one e-mail address claim, which
+/// is given by its fingerprint.
+pub fn member_emails(fingerprint: &str) -> String {
+    format!("MBE#{fingerprint}")
+}
+
+/// The claim of a tenant's member on an e-mail address.
+pub fn member_email(fingerprint: &str, tenant: TenantId) -> Key {
+    Key::new(member_emails(fingerprint), tenant.suffix())
+}
+
+/// The claim of a tenant's member on a national id, which is given by its
+/// fingerprint, country included.
+pub fn member_national_id(fingerprint: &str, tenant: TenantId) -> Key {
+    Key::new(format!("MBI#{fingerprint}"), tenant.suffix())
+}
+
+/// All fee payments of a member.
+pub fn fee_payments_partition(member: MemberId) -> String {
+    format!("MP#{}", member.suffix())
+}
+
+/// A payment of a member's fee; sorted by its day.
+pub fn fee_payment(member: MemberId, paid_at: Timestamp, payment: FeePaymentId) -> Key {
+    Key::new(fee_payments_partition(member), format!("{}#{}", key_time(paid_at), payment.suffix()))
+}
+
+/// A member's request for a discount.
+pub fn discount_request(request: DiscountRequestId) -> Key {
+    Key::new(format!("DR#{}", request.suffix()), "R")
+}
+
+/// Which discount request an item is, if it is one.
+pub fn parse_discount_request(key: &Key) -> Option<DiscountRequestId> {
+    DiscountRequestId::from_suffix(key.pk.strip_prefix("DR#")?).ok()
+}
+
+/// The index partition with a tenant's discount requests in one state.
+pub fn discount_requests(tenant: TenantId, state: &str) -> String {
+    format!("T#{}#DR#{state}", tenant.suffix())
+}
+
+/// Block `index` of the discounts that an event has for members.
+pub fn discount_block(event: EventId, index: u16) -> Key {
+    block(&format!("E#{}#D", event.suffix()), index)
+}
+
+/// A tenant's own wording of an e-mail, as it is now.
+pub fn mail_template(tenant: TenantId, name: &str, language: &str) -> Key {
+    Key::new(tenant_partition(tenant), format!("{MAIL_TEMPLATE_PREFIX}{name}#{language}"))
+}
+
+/// What the sort keys of [`mail_template`] begin with.
+pub(crate) const MAIL_TEMPLATE_PREFIX: &str = "TPL#";
+
+/// A version of a tenant's wording of an e-mail.
+pub fn mail_template_version(tenant: TenantId, name: &str, language: &str, version: u32) -> Key {
+    Key::new(mail_template_versions(tenant, name, language), format!("V#{version:08}"))
+}
+
+/// All versions of a tenant's wording of an e-mail.
+pub fn mail_template_versions(tenant: TenantId, name: &str, language: &str) -> String {
+    format!("T#{}#TPL#{name}#{language}", tenant.suffix())
+}
+
+/// The audit records of a tenant in one month.
+pub fn audit_partition(tenant: TenantId, month: &Month) -> String {
+    format!("AU#{}#{}", tenant.suffix(), month.as_str())
+}
+
+/// An audit record.
+pub fn audit(tenant: TenantId, at: Timestamp, audit: AuditId) -> Key {
+    Key::new(audit_partition(tenant, &Month::of(at)), format!("{}#{}", key_time(at), audit.suffix()))
+}

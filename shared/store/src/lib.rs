@@ -6,6 +6,7 @@
 
 pub mod allotment;
 mod area;
+mod audit;
 mod device;
 mod event;
 mod failure;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 use boot::{Boot, ConfigError};
 
 pub use area::PlacesChange;
+pub use audit::AUDIT_ATTRIBUTE;
 pub use device::{Device, MAX_DEVICES};
 pub use event::{EventSheet, Show};
 pub use failure::{Failure, OnRefused};

@@ -126,6 +126,8 @@ staff! {
     Viewer: ViewEvents;
     /// Works at the door.
     Door: ScanTickets;
+    /// Looks after members and decides about their discounts.
+    Supervisor: SuperviseMembers;
     /// Runs the tenant.
     Admin: ManageTenant;
 }

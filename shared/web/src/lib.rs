@@ -15,7 +15,7 @@ mod page;
 mod problem;
 mod token;
 
-pub use access::{Admin, Buyer, Door, MaybeBuyer, Organizer, SourceAddress, Viewer};
+pub use access::{Admin, Buyer, Door, MaybeBuyer, Organizer, SourceAddress, Supervisor, Viewer};
 pub use cache::{Cached, Freshness};
 pub use change::{based_on, nullable};
 pub use created::Created;

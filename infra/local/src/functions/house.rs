@@ -38,6 +38,6 @@ macro_rules! house {
 }
 
 house! {
-    http: auth door events pricing purchases site storefront tickets webhooks;
+    http: auth discounts door events members pricing purchases site storefront supervision tickets webhooks;
     workers: issuer janitor mailer relay settler;
 }

@@ -1,0 +1,47 @@
+//! What one record of the stream says about who changed an item.
+
+use aws_lambda_events::event::dynamodb::StreamRecord;
+use domain::audit::{AuditNote, AuditRecord};
+use serde_dynamo::{AttributeValue, Item};
+use serde_json::{Map, Value};
+use store::AUDIT_ATTRIBUTE;
+
+/// Attributes that are the table's business: they tell nobody what was changed.
+const INTERNAL: [&str; 9] =
+    ["PK", "SK", "GSI1PK", "GSI1SK", "ob", "ttl", "version", "updated_at", AUDIT_ATTRIBUTE];
+
+/// The audit record that a change asks for. A note that stood on the item before
+/// is of an earlier change.
+pub(crate) fn audit(change: &StreamRecord) -> Result<Option<AuditRecord>, String> {
+    let note = |image: &Item| match image.inner().get(AUDIT_ATTRIBUTE) {
+        Some(AttributeValue::S(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let now = note(&change.new_image).filter(|now| note(&change.old_image).as_ref() != Some(now));
+    let Some(text) = now else { return Ok(None) };
+    let note: AuditNote = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    Ok(Some(note.record(fields(&change.old_image)?, fields(&change.new_image)?)))
+}
+
+fn fields(image: &Item) -> Result<Map<String, Value>, String> {
+    let mut fields: Map<String, Value> =
+        serde_dynamo::from_item(image.clone()).map_err(|error| error.to_string())?;
+    fields.retain(|name, _| !INTERNAL.contains(&name.as_str()));
+    Ok(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lambda_events::event::dynamodb::Event;
+
+    use super::*;
+
+    #[test]
+    fn a_decision_is_recorded_with_what_it_changed() {
+        let event: Event =
+            serde_json::from_str(include_str!("../../../events/relay/decision.json")).expect("an event");
+        let records: Vec<_> = event.records.iter().map(|record| audit(&record.change)).collect();
+        let [Ok(Some(decision)), Ok(None)] = &records[..] else { panic!("{records:?}") };
+        insta::assert_json_snapshot!(decision, @"");
+    }
+}

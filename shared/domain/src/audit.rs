@@ -1,0 +1,159 @@
+//! Who changed what, for the tenant's admin to read.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{AuditId, TenantId, UserId};
+
+/// What a change says about itself. It stands on the changed item, in the same
+/// write; the table's stream makes an [`AuditRecord`] of it, so that no change
+/// can go unrecorded and no caller waits for the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AuditNote {
+    /// Whose data it is.
+    pub tenant_id: TenantId,
+    /// Who did it.
+    pub by: UserId,
+    /// The address that this person signed in with.
+    pub by_email: String,
+    /// What was done, such as `discount_request.approve`.
+    pub action: String,
+    /// What it was done to: an id, or a name where there is none.
+    pub subject: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl AuditNote {
+    /// The id of the record. It follows from the note: a record of the stream that
+    /// comes twice makes the same one.
+    pub fn id(&self) -> AuditId {
+        let [subject, action] = [&self.subject, &self.action].map(|text| text.as_bytes());
+        AuditId::of_parts(self.at, &[self.by.uuid().as_bytes(), subject, action])
+    }
+
+    /// The record, with what the item had before and has now; what stayed the same
+    /// is left out.
+    pub fn record(self, mut before: Map<String, Value>, mut after: Map<String, Value>) -> AuditRecord {
+        before.retain(|name, value| match after.get(name) {
+            Some(now) if now == value => {
+                after.remove(name);
+                false
+            }
+            _ => true,
+        });
+        AuditRecord { id: self.id(), note: self, before, after }
+    }
+}
+
+/// A change as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AuditRecord {
+    /// The record's id.
+    pub id: AuditId,
+    /// Who did what, when.
+    #[serde(flatten)]
+    pub note: AuditNote,
+    /// The changed fields as they were.
+    pub before: Map<String, Value>,
+    /// The changed fields as they are since.
+    pub after: Map<String, Value>,
+}
+
+/// A month, such as `2026-11`, in UTC.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+pub struct Month(#[schemars(regex(pattern = "^20[0-9]{2}-(0[1-9]|1[0-2])$"))] String);
+
+/// A text that is no month of this century.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidMonth;
+
+impl fmt::Display for InvalidMonth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("must be a month such as 2026-11")
+    }
+}
+
+impl std::error::Error for InvalidMonth {}
+
+impl Month {
+    /// The month of a moment.
+    pub fn of(time: Timestamp) -> Self {
+        Self(time.strftime("%Y-%m").to_string())
+    }
+
+    /// As text, such as `2026-11`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Month {
+    type Error = InvalidMonth;
+
+    fn try_from(text: String) -> Result<Self, InvalidMonth> {
+        let valid = text.len() == 7 && text.starts_with("20") && {
+            format!("{text}-01").parse::<jiff::civil::Date>().is_ok()
+        };
+        if valid { Ok(Self(text)) } else { Err(InvalidMonth) }
+    }
+}
+
+impl From<Month> for String {
+    fn from(month: Month) -> Self {
+        month.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn note(action: &str) -> AuditNote {
+        let at = Timestamp::from_second(1_795_000_000).expect("in range");
+        AuditNote {
+            tenant_id: TenantId::from_uuid(uuid::Uuid::nil()),
+            by: UserId::from_uuid(uuid::Uuid::nil()),
+            by_email: "coordina@example.com".to_owned(),
+            action: action.to_owned(),
+            subject: "drq_1".to_owned(),
+            at,
+        }
+    }
+
+    fn map(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().expect("an object")
+    }
+
+    #[test]
+    fn a_record_has_what_changed_and_nothing_else() {
+        let before = map(json!({"status": "pending", "notes": "x", "show": "a"}));
+        let after = map(json!({"status": "sent", "show": "a", "code": "SOCIO-1"}));
+        let record = note("send").record(before, after);
+        assert_eq!(Value::from(record.before), json!({"status": "pending", "notes": "x"}));
+        assert_eq!(Value::from(record.after), json!({"status": "sent", "code": "SOCIO-1"}));
+    }
+
+    #[test]
+    fn the_same_note_is_the_same_record() {
+        assert_eq!(note("send").id(), note("send").id());
+        assert_ne!(note("send").id(), note("edit").id());
+        assert_eq!(note("send").id().created_at(), note("send").at);
+    }
+
+    #[test]
+    fn months_are_of_this_century() {
+        let month = |text: &str| Month::try_from(text.to_owned());
+        assert_eq!(month("2026-11"), Ok(Month::of(note("x").at)));
+        for text in ["", "2026-13", "2026-1", "1999-12", "2026-11-01", "20a6-11"] {
+            assert_eq!(month(text), Err(InvalidMonth), "{text}");
+        }
+    }
+}
