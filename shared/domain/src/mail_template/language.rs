@@ -1,0 +1,153 @@
+//! What a template may say between its braces: `{{ variable }}`, and `if`, `elif`,
+//! `else` and `endif` with variables, `and`, `or` and `not`. Comments are `{# #}`.
+//!
+//! This is a small part of what minijinja understands. Loops, assignments and
+//! operators are left out on purpose: without them a text costs what its length
+//! says, whoever wrote it.
+
+use minijinja::value::Serde;
+use minijinja::{Environment, Error as TemplateError, Value};
+
+use super::Facts;
+use crate::error::Fields;
+
+/// The names of [`Facts`], in the order in which people are told of them.
+pub const VARIABLES: [&str; 11] =
+    ["name", "email", "show", "artist", "venue", "city", "date", "organizer", "code", "link", "discount"];
+
+/// Tags that one text may have. A mail needs a dozen, and each can print a long
+/// link.
+const MOST_TAGS: usize = 100;
+
+/// What filling one text may cost: some instructions for each tag.
+const FUEL: u64 = 10_000;
+
+/// One tag: where it is, what opens it, and the words in it; `None` if there is
+/// more in it than words.
+struct Tag<'a> {
+    line: usize,
+    opening: &'static str,
+    words: Option<Vec<&'a str>>,
+}
+
+/// The tags of a text, comments left out. It sees every tag that minijinja does:
+/// the two could only disagree about where one ends, and then there are quotes
+/// or braces in it, which are no words.
+fn tags(text: &str) -> Vec<Tag<'_>> {
+    let mut tags = Vec::new();
+    let mut rest = text;
+    while let Some((start, opening, closing)) = next_opening(rest) {
+        let line = text[..text.len() - rest.len() + start].matches('\n').count() + 1;
+        let inside = &rest[start + opening.len()..];
+        let Some(end) = inside.find(closing) else {
+            // Nothing closes it, which minijinja says better.
+            break;
+        };
+        rest = &inside[end + closing.len()..];
+        if opening != "{#" {
+            tags.push(Tag { line, opening, words: words(&inside[..end]) });
+        }
+    }
+    tags
+}
+
+/// The first tag or comment that opens in `text`: where, with what, and what ends it.
+fn next_opening(text: &str) -> Option<(usize, &'static str, &'static str)> {
+    [("{{", "}}"), ("{%", "%}"), ("{#", "#}")]
+        .into_iter()
+        .filter_map(|(opening, closing)| Some((text.find(opening)?, opening, closing)))
+        .min()
+}
+
+/// The words in a tag, without the signs that swallow the space around it.
+fn words(inside: &str) -> Option<Vec<&str>> {
+    let inside = inside.strip_prefix(['-', '+']).unwrap_or(inside);
+    let inside = inside.strip_suffix(['-', '+']).unwrap_or(inside);
+    let words: Vec<&str> = inside.split_whitespace().collect();
+    let plain = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    words.iter().all(plain).then_some(words)
+}
+
+/// Notes at `pointer` what a text must not have in its tags; gives the variables
+/// that it prints.
+pub(super) fn check<'a>(text: &'a str, pointer: &str, fields: &mut Fields) -> Vec<&'a str> {
+    let tags = tags(text);
+    let many = format!("Must not have more than {MOST_TAGS} tags.");
+    fields.check(tags.len() <= MOST_TAGS, pointer, many);
+    let (mut printed, mut unknown) = (Vec::new(), Vec::new());
+    let mut understood = true;
+    for Tag { line, opening, words } in tags {
+        let words = words.as_deref();
+        let names = match (opening, words) {
+            ("{{", Some(words @ [_])) => {
+                printed.extend(words);
+                words
+            }
+            ("{%", Some(["if" | "elif", condition @ ..])) => condition,
+            ("{%", Some(["else" | "endif"])) => &[],
+            ("{{", _) => {
+                let detail = format!(
+                    "Line {line}: between {{{{ and }}}} stands one variable and nothing else: {{{{ name }}}}."
+                );
+                fields.check(false, pointer, detail);
+                understood = false;
+                continue;
+            }
+            _ => {
+                let detail = format!(
+                    "Line {line}: between {{% and %}} stands `if` or `elif` with variables, `and`, `or` and `not`, \
+                     or `else` or `endif`; nothing else is understood."
+                );
+                fields.check(false, pointer, detail);
+                understood = false;
+                continue;
+            }
+        };
+        for name in names {
+            let known = VARIABLES.contains(name) || (opening == "{%" && ["and", "or", "not"].contains(name));
+            if !known && !unknown.contains(name) {
+                unknown.push(*name);
+            }
+        }
+    }
+    if !unknown.is_empty() {
+        let detail =
+            format!("There is no variable {}. The variables are {}.", quoted(&unknown), quoted(&VARIABLES),);
+        fields.check(false, pointer, detail);
+    } else if understood && let Err(error) = environment().template_from_str(text) {
+        let line = error.line().unwrap_or(1);
+        let detail = error.detail().unwrap_or("this is not understood");
+        fields.check(false, pointer, format!("Line {line}: {detail}."));
+    }
+    printed
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Fills a text that [`check`] has nothing against.
+pub(super) fn fill(text: &str, facts: &Facts) -> Result<String, TemplateError> {
+    environment().render_str(&without_tag_lines(text), Value::from(Serde(facts)))
+}
+
+/// The text with lines that hold only one tag put before the next line: they leave
+/// no empty line. minijinja can do so too, but then also swallows the line break
+/// after a tag that ends a sentence.
+fn without_tag_lines(text: &str) -> String {
+    let only_a_tag =
+        |line: &str| line.starts_with("{%") && line.ends_with("%}") && line.matches("{%").count() == 1;
+    text.lines()
+        .map(|line| match line.trim() {
+            tag if only_a_tag(tag) => tag.to_owned(),
+            _ => format!("{line}\n"),
+        })
+        .collect()
+}
+
+/// An environment that knows no filters, functions or other templates.
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::empty();
+    environment.set_fuel(Some(FUEL));
+    environment
+}

@@ -1,0 +1,124 @@
+//! The page around a mail's text.
+
+use minijinja::{Environment, Error as TemplateError, Value, context};
+
+use super::Wording;
+use crate::event::{Language, Tenant};
+use crate::{Error, Result};
+
+/// The page of every mail, as a template with the blocks `preheader` and `content`.
+pub const LAYOUT: &str = include_str!("pages/layout.html");
+/// The foot of every mail's page, which [`LAYOUT`] includes as `footer.html`.
+pub const FOOTER_HTML: &str = include_str!("pages/footer.html");
+/// The foot of every mail's plain text.
+pub const FOOTER_TEXT: &str = include_str!("pages/footer.txt");
+
+/// Characters of the text that a mailbox shows beside the subject.
+const PREHEADER: usize = 120;
+
+/// A mail as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The subject.
+    pub subject: String,
+    /// As a page.
+    pub html: String,
+    /// As plain text.
+    pub text: String,
+}
+
+/// The whole mail around a finished wording: its paragraphs with their links, the
+/// house's layout, and at its foot who writes. Everything is escaped.
+///
+/// `public_url` is where the box office is, without a slash at the end.
+pub fn page(wording: &Wording, language: Language, tenant: &Tenant, public_url: &str) -> Result<Page> {
+    let context = context! {
+        lang => if language == Language::Es { "es" } else { "en" },
+        title => &wording.subject,
+        preheader => preheader(&wording.body),
+        paragraphs => Value::from_safe_string(paragraphs(&wording.body)),
+        public_url => Value::from_safe_string(public_url.to_owned()),
+        organiser => context! {
+            name => &tenant.name,
+            email => &tenant.email,
+            legal => tenant.legal_info.as_ref().map(|legal| Value::from(minijinja::value::Serde(legal))),
+        },
+    };
+    let (html, footer) = fill(&context).map_err(Error::internal)?;
+    let text = format!("{}\n\n{}\n", wording.body.trim(), footer.trim());
+    Ok(Page { subject: wording.subject.clone(), html, text })
+}
+
+fn fill(context: &Value) -> Result<(String, String), TemplateError> {
+    let mut environment = Environment::new();
+    let syntax = minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
+    environment.set_syntax(syntax);
+    environment.add_template("layout.html", LAYOUT)?;
+    environment.add_template("footer.html", FOOTER_HTML)?;
+    environment.add_template("footer.txt", FOOTER_TEXT)?;
+    environment.add_template("discount.html", include_str!("pages/discount.html"))?;
+    Ok((
+        environment.get_template("discount.html")?.render(context)?,
+        environment.get_template("footer.txt")?.render(context)?,
+    ))
+}
+
+/// The beginning of the text in one line.
+fn preheader(body: &str) -> String {
+    let line = body.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(PREHEADER) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// Plain text as HTML: paragraphs, line breaks and links.
+fn paragraphs(text: &str) -> String {
+    text.replace("\r\n", "\n")
+        .split("\n\n")
+        .map(str::trim)
+        .filter(|paragraph| !paragraph.is_empty())
+        .map(|paragraph| {
+            let lines: Vec<String> = paragraph.lines().map(line).collect();
+            format!("<p style=\"margin:0 0 16px;\">{}</p>\n", lines.join("<br>\n"))
+        })
+        .collect()
+}
+
+/// One line with its web addresses as links.
+fn line(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = ["https://", "http://"].iter().filter_map(|scheme| rest.find(scheme)).min() {
+        let tail = &rest[start..];
+        let end = tail.find(|c: char| c.is_whitespace() || "<>\"'`".contains(c)).unwrap_or(tail.len());
+        // What ends a sentence does not belong to the address in it.
+        let address = tail[..end].trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '»', '”']);
+        escape(&rest[..start], &mut html);
+        rest = &tail[address.len()..];
+        if address.ends_with("//") {
+            html.push_str(address);
+            continue;
+        }
+        let mut escaped = String::new();
+        escape(address, &mut escaped);
+        html.push_str(&format!(
+            "<a class=\"link\" style=\"color:#4338ca;\" href=\"{escaped}\">{escaped}</a>"
+        ));
+    }
+    escape(rest, &mut html);
+    html
+}
+
+fn escape(text: &str, html: &mut String) {
+    for c in text.chars() {
+        match c {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            c => html.push(c),
+        }
+    }
+}
