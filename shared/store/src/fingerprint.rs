@@ -36,6 +36,12 @@ impl Fingerprints {
         self.of("email", email.as_str())
     }
 
+    /// The fingerprint of a national id, given as the country and whom the id
+    /// stands for (see [`Member::identity`](domain::member::Member::identity)).
+    pub fn national_id(&self, identity: &str) -> String {
+        self.of("national id", identity)
+    }
+
     /// The fingerprint of a network address.
     pub fn source(&self, address: &str) -> String {
         self.of("source", address)

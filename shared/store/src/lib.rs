@@ -18,6 +18,7 @@ mod idempotency;
 mod items;
 pub mod keys;
 mod link;
+mod member;
 mod order;
 mod pricing;
 mod session;
@@ -44,6 +45,7 @@ pub use holding::{HoldRequest, Settled};
 pub use idempotency::Once;
 pub use items::{Listing, Versioned};
 pub use link::{Link, LinkGrant};
+pub use member::{MEMBERS_AT_ONCE, MemberError};
 pub use pricing::StagesLeft;
 pub use transfer::Received;
 

@@ -1,0 +1,335 @@
+//! Members of a tenant's community, and what they paid.
+//!
+//! A member is no login: the community's data is the tenant's, and what is done
+//! for a member goes by the e-mail address.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Fields;
+use crate::event::Language;
+use crate::national_id::NationalId;
+use crate::user::Email;
+use crate::{Currency, FeePaymentId, MemberId, TenantId, UserId};
+
+/// The most characters of a member's name.
+pub const MAX_NAME: usize = 120;
+/// The most characters of the other texts about a member.
+pub const MAX_TEXT: usize = 120;
+/// The most characters of what a payment was for.
+pub const MAX_DESCRIPTION: usize = 500;
+/// The largest fee payment, in minor units.
+pub const MAX_PAYMENT: i64 = 1_000_000_000_000;
+
+/// Somebody who belongs to a tenant's community.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The member's id.
+    pub id: MemberId,
+    /// Whose community it is.
+    pub tenant_id: TenantId,
+    /// The full name.
+    pub name: String,
+    /// The address; no other member of the tenant has it.
+    pub email: Email,
+    /// The country of the national id, as an ISO 3166-1 alpha-2 code.
+    pub country: String,
+    /// The national id; no other member of the tenant has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dni: Option<NationalId>,
+    /// A telephone number as the person wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// The city.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    /// Since when the person belongs to the community.
+    pub registration_date: Timestamp,
+    /// How the person heard of the community.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how_did_you_find_us: Option<String>,
+    /// What music the person likes best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub favorite_music_genre: Option<String>,
+    /// True if the subscription is active.
+    pub subscription_active: bool,
+    /// True if the monthly fee is paid.
+    pub monthly_fee_current: bool,
+    /// The language of mails.
+    #[serde(default)]
+    pub language: Language,
+    /// When a mail to the address came back for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_bounced_at: Option<Timestamp>,
+    /// Which of the tenant's staff made the last change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_by: Option<UserId>,
+    /// When the member was written.
+    pub created_at: Timestamp,
+    /// When anything here was last changed.
+    pub updated_at: Timestamp,
+    /// Counts changes; a change names the version that it is based on.
+    pub version: u32,
+}
+
+/// Why a member gets no discount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ineligible {
+    /// Nobody in the community has the e-mail address.
+    EmailUnknown,
+    /// The subscription is not active.
+    SubscriptionInactive,
+    /// The monthly fee is not paid.
+    FeeOverdue,
+}
+
+impl Ineligible {
+    /// The stable code that clients may branch on.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::EmailUnknown => "email_unknown",
+            Self::SubscriptionInactive => "subscription_inactive",
+            Self::FeeOverdue => "fee_overdue",
+        }
+    }
+
+    /// What it means and what to do about it, as sentences for the member.
+    pub const fn detail(self) -> &'static str {
+        match self {
+            Self::EmailUnknown => {
+                "No member of the community has this e-mail address. Check its spelling, or register first."
+            }
+            Self::SubscriptionInactive => {
+                "Your subscription is not active. Write to the organiser to take it up again."
+            }
+            Self::FeeOverdue => {
+                "Your monthly fee is overdue. Pay it, or send the organiser the receipt, and try again."
+            }
+        }
+    }
+}
+
+impl fmt::Display for Ineligible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.detail())
+    }
+}
+
+impl Member {
+    /// Checks that the member may ask for discounts. The subscription counts
+    /// before the fee: who has no subscription owes none.
+    ///
+    /// # Errors
+    /// The reason, never [`Ineligible::EmailUnknown`].
+    pub fn eligible(&self) -> Result<(), Ineligible> {
+        if !self.subscription_active {
+            Err(Ineligible::SubscriptionInactive)
+        } else if !self.monthly_fee_current {
+            Err(Ineligible::FeeOverdue)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What makes the national id unique within the tenant: its country and whom
+    /// it stands for.
+    pub fn identity(&self) -> Option<String> {
+        Some(format!("{}:{}", self.country, self.dni.as_ref()?.identity()))
+    }
+
+    /// Notes what is too long, empty or has strange signs, at the members of the
+    /// seed's names.
+    pub fn check(&self, fields: &mut Fields) {
+        fields.text("/name", &self.name, 1, MAX_NAME);
+        check_phone(self.phone.as_deref(), fields);
+        for (pointer, text) in [
+            ("/city", &self.city),
+            ("/how_did_you_find_us", &self.how_did_you_find_us),
+            ("/favorite_music_genre", &self.favorite_music_genre),
+        ] {
+            fields.optional_text(pointer, text.as_deref(), MAX_TEXT);
+        }
+        check_country(&self.country, fields);
+    }
+
+    /// Notes that the member is changed at `now` by somebody of the staff, or by
+    /// what happens with mails.
+    pub fn touch(&mut self, by: Option<UserId>, now: Timestamp) {
+        self.updated_by = by.or(self.updated_by);
+        self.updated_at = now;
+        self.version += 1;
+    }
+
+    /// The member with another address, to which no mail has come back yet.
+    pub fn set_email(&mut self, email: Email) {
+        if self.email != email {
+            self.email = email;
+            self.email_bounced_at = None;
+        }
+    }
+}
+
+/// Notes a country that is not two capital letters.
+pub fn check_country(country: &str, fields: &mut Fields) {
+    fields.check(
+        country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase()),
+        "/country",
+        "Must be an ISO 3166-1 alpha-2 code such as CO.",
+    );
+}
+
+/// Notes a telephone number with strange signs.
+fn check_phone(phone: Option<&str>, fields: &mut Fields) {
+    let phone = phone.unwrap_or_default().trim();
+    fields.check(
+        phone.len() <= 32 && phone.chars().all(|c| c.is_ascii_digit() || "+-() .".contains(c)),
+        "/phone",
+        "Must have at most 32 digits, spaces and the signs + - ( ) .",
+    );
+}
+
+/// How a fee was paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentMethod {
+    /// By card.
+    Card,
+    /// By bank transfer.
+    Transfer,
+    /// In cash.
+    Cash,
+}
+
+/// A payment of a member's fee.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeePayment {
+    /// The payment's id.
+    pub id: FeePaymentId,
+    /// Whose community it is.
+    pub tenant_id: TenantId,
+    /// Who paid.
+    pub member_id: MemberId,
+    /// How much, in minor units of `currency`.
+    pub amount_paid: i64,
+    /// The currency.
+    pub currency: Currency,
+    /// When it was paid.
+    pub payment_date: Timestamp,
+    /// How.
+    pub payment_method: PaymentMethod,
+    /// What for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Where the receipt is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+    /// True once somebody saw the money.
+    pub confirmed: bool,
+    /// Which of the tenant's staff made the last change.
+    pub updated_by: UserId,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When anything here was last changed.
+    pub updated_at: Timestamp,
+    /// Counts changes; a change names the version that it is based on.
+    pub version: u32,
+}
+
+impl FeePayment {
+    /// Notes what can not be a payment.
+    pub fn check(&self, fields: &mut Fields) {
+        fields.check(
+            (1..=MAX_PAYMENT).contains(&self.amount_paid),
+            "/amount_paid",
+            format!("Must be between 1 and {MAX_PAYMENT} minor units."),
+        );
+        fields.optional_text("/description", self.description.as_deref(), MAX_DESCRIPTION);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(country: &str, dni: &str) -> Member {
+        let now = Timestamp::UNIX_EPOCH;
+        Member {
+            id: MemberId::generate(now),
+            tenant_id: TenantId::generate(now),
+            name: "Ana Ejemplo".to_owned(),
+            email: "ana@example.com".parse().expect("valid"),
+            country: country.to_owned(),
+            dni: NationalId::parse(country, dni).ok(),
+            phone: None,
+            city: None,
+            registration_date: now,
+            how_did_you_find_us: None,
+            favorite_music_genre: None,
+            subscription_active: true,
+            monthly_fee_current: true,
+            language: Language::Es,
+            email_bounced_at: None,
+            updated_by: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn who_has_a_subscription_and_has_paid_may_ask() {
+        let member = member("CO", "1020304050");
+        assert_eq!(member.eligible(), Ok(()));
+        let overdue = Member { monthly_fee_current: false, ..member.clone() };
+        assert_eq!(overdue.eligible(), Err(Ineligible::FeeOverdue));
+        for monthly_fee_current in [true, false] {
+            let gone = Member { subscription_active: false, monthly_fee_current, ..member.clone() };
+            assert_eq!(gone.eligible(), Err(Ineligible::SubscriptionInactive));
+        }
+    }
+
+    #[test]
+    fn codes_are_what_is_serialized() {
+        for reason in [Ineligible::EmailUnknown, Ineligible::SubscriptionInactive, Ineligible::FeeOverdue] {
+            assert_eq!(serde_json::to_value(reason).expect("JSON"), reason.code());
+        }
+    }
+
+    #[test]
+    fn the_same_number_in_two_countries_is_two_people() {
+        let (colombian, argentine) = (member("CO", "20123456"), member("AR", "20123456"));
+        assert_ne!(colombian.identity(), argentine.identity());
+        assert_eq!(Member { dni: None, ..colombian }.identity(), None);
+    }
+
+    #[test]
+    fn a_new_address_has_not_bounced() {
+        let mut member = member("CO", "1020304050");
+        member.email_bounced_at = Some(Timestamp::UNIX_EPOCH);
+        member.set_email("Ana@Example.com".parse().expect("valid"));
+        assert!(member.email_bounced_at.is_some(), "the same address");
+        member.set_email("ana.b@example.com".parse().expect("valid"));
+        assert_eq!(member.email_bounced_at, None);
+    }
+
+    #[test]
+    fn every_bad_field_is_named() {
+        let bad = Member {
+            name: " ".to_owned(),
+            country: "Colombia".to_owned(),
+            phone: Some("call me".to_owned()),
+            city: Some("x".repeat(121)),
+            favorite_music_genre: Some("a\u{0}b".to_owned()),
+            ..member("CO", "1020304050")
+        };
+        let mut fields = Fields::new();
+        bad.check(&mut fields);
+        let error = fields.finish().expect_err("bad");
+        let pointers: Vec<_> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/name", "/phone", "/city", "/favorite_music_genre", "/country"]);
+    }
+}

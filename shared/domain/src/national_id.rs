@@ -1,0 +1,455 @@
+//! National ids of people and companies: one spelling for each, check digits
+//! where a country has them.
+//!
+//! The rules are those of python-stdnum for Argentina (DNI, CUIT/CUIL), Chile
+//! (RUT) and Colombia (NIT). Of the documents of other countries nothing is
+//! known but that they are short.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The most characters of an id as somebody writes it.
+pub const MAX_WRITTEN_CHARS: usize = 40;
+
+/// What sort of document an id is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IdKind {
+    /// Argentina: documento nacional de identidad, without a check digit.
+    Dni,
+    /// Argentina: CUIT or CUIL, with a check digit.
+    Cuit,
+    /// Chile: RUT or RUN, with a check digit.
+    Rut,
+    /// Colombia: cédula de ciudadanía.
+    Cc,
+    /// Colombia: cédula de extranjería.
+    Ce,
+    /// Colombia: tarjeta de identidad.
+    Ti,
+    /// Colombia: passport.
+    Pp,
+    /// Colombia: NIT, with a check digit.
+    Nit,
+    /// A document of another country.
+    Other,
+}
+
+/// A national id that is plausible for its country, in one spelling: letters and
+/// digits only, letters in capitals.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NationalId {
+    kind: IdKind,
+    number: String,
+}
+
+/// Why a text is no national id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidNationalId {
+    /// It has another form than the country's ids; what would be right.
+    Form(&'static str),
+    /// The check digit is not the one that the other digits have.
+    CheckDigit,
+}
+
+impl fmt::Display for InvalidNationalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form(right) => f.write_str(right),
+            Self::CheckDigit => {
+                f.write_str("The check digit does not fit the other digits; look for a typo.")
+            }
+        }
+    }
+}
+
+impl std::error::Error for InvalidNationalId {}
+
+const NO_DNI: InvalidNationalId =
+    InvalidNationalId::Form("Must be a DNI of 7 or 8 digits, or a CUIT or CUIL of 11.");
+const NO_RUT: InvalidNationalId =
+    InvalidNationalId::Form("Must be a RUT such as 12.345.678-5: 7 or 8 digits and the check digit.");
+const NO_CEDULA: InvalidNationalId = InvalidNationalId::Form(
+    "Must be a cédula of 6 to 10 digits, or start with CC, CE, TI, PP or NIT and have that document's form.",
+);
+const NO_DOCUMENT: InvalidNationalId = InvalidNationalId::Form("Must have 4 to 20 letters and digits.");
+
+impl NationalId {
+    /// Reads an id of `country`, an ISO 3166-1 alpha-2 code in capitals.
+    ///
+    /// A Colombian text may name its document first (`CE 123456`); without that
+    /// a number is a cédula de ciudadanía, or with 11 digits a tarjeta de
+    /// identidad, one with a hyphen before its last digit a NIT, and what has
+    /// letters a passport.
+    ///
+    /// # Errors
+    /// If the text has not the form of such an id, or a wrong check digit.
+    pub fn parse(country: &str, text: &str) -> Result<Self, InvalidNationalId> {
+        let text = text.trim().to_ascii_uppercase();
+        match country {
+            "AR" => argentine(&text),
+            "CL" => chilean(&text),
+            "CO" => colombian(&text),
+            _ => {
+                let number = bare(&text, NO_DOCUMENT)?;
+                if (4..=20).contains(&number.len()) {
+                    Ok(Self { kind: IdKind::Other, number })
+                } else {
+                    Err(NO_DOCUMENT)
+                }
+            }
+        }
+    }
+
+    /// What sort of document it is.
+    pub fn kind(&self) -> IdKind {
+        self.kind
+    }
+
+    /// Letters and digits, without any signs between them.
+    pub fn number(&self) -> &str {
+        &self.number
+    }
+
+    /// What tells people apart within a country: two ids with the same identity
+    /// belong to the same person.
+    ///
+    /// A CUIT of a person contains the DNI, and a tarjeta de identidad has the
+    /// number that the cédula will have.
+    pub fn identity(&self) -> String {
+        let number = self.number.as_str();
+        match self.kind {
+            IdKind::Cuit if ["20", "23", "24", "27"].contains(&&number[..2]) => {
+                format!("dni:{}", number[2..10].trim_start_matches('0'))
+            }
+            IdKind::Dni => format!("dni:{}", number.trim_start_matches('0')),
+            IdKind::Cuit => format!("cuit:{number}"),
+            IdKind::Rut => format!("rut:{number}"),
+            IdKind::Cc | IdKind::Ti => format!("cc:{}", number.trim_start_matches('0')),
+            IdKind::Ce => format!("ce:{number}"),
+            IdKind::Pp => format!("pp:{number}"),
+            IdKind::Nit => format!("nit:{number}"),
+            IdKind::Other => number.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for NationalId {
+    /// As people of the country write it: `20.123.456`, `20-05536168-2`,
+    /// `12.531.909-2`, `890.903.938-8`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.number.as_str();
+        match self.kind {
+            IdKind::Dni => f.write_str(&with_dots(number)),
+            IdKind::Cuit => write!(f, "{}-{}-{}", &number[..2], &number[2..10], &number[10..]),
+            IdKind::Rut | IdKind::Nit => {
+                let (digits, check) = number.split_at(number.len() - 1);
+                write!(f, "{}-{check}", with_dots(digits))
+            }
+            _ => f.write_str(number),
+        }
+    }
+}
+
+impl fmt::Debug for NationalId {
+    /// Keeps ids out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NationalId(..)")
+    }
+}
+
+/// Thousands with dots between them.
+fn with_dots(digits: &str) -> String {
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push('.');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The letters and digits of a text that has nothing else but spaces, dots,
+/// hyphens and slashes.
+fn bare(text: &str, wrong: InvalidNationalId) -> Result<String, InvalidNationalId> {
+    if text.chars().count() > MAX_WRITTEN_CHARS {
+        return Err(wrong);
+    }
+    let kept: String = text.chars().filter(|c| !matches!(c, ' ' | '.' | '-' | '/')).collect();
+    if kept.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
+        Ok(kept)
+    } else {
+        Err(wrong)
+    }
+}
+
+fn are_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The sum of the digits from the right, each times its weight; the weights
+/// begin anew when there are no more.
+fn weighted(digits: &str, weights: &[u32]) -> u32 {
+    let digits = digits.bytes().rev().map(|byte| u32::from(byte - b'0'));
+    digits.zip(weights.iter().cycle()).map(|(digit, weight)| digit * weight).sum()
+}
+
+fn argentine(text: &str) -> Result<NationalId, InvalidNationalId> {
+    let number = bare(text, NO_DNI)?;
+    if !are_digits(&number) {
+        return Err(NO_DNI);
+    }
+    match number.len() {
+        7 | 8 => Ok(NationalId { kind: IdKind::Dni, number }),
+        11 => {
+            let (digits, check) = number.split_at(10);
+            let prefixes = ["20", "23", "24", "27", "30", "33", "34", "50", "51", "55"];
+            if !prefixes.contains(&&number[..2]) {
+                return Err(InvalidNationalId::Form(
+                    "Must be a CUIT or CUIL that starts with 20, 23, 24, 27, 30, 33, 34, 50, 51 or 55.",
+                ));
+            }
+            let sum = weighted(digits, &[2, 3, 4, 5, 6, 7]) % 11;
+            let right = &"012345678990"[11 - sum as usize..][..1];
+            checked(check, right)?;
+            Ok(NationalId { kind: IdKind::Cuit, number })
+        }
+        _ => Err(NO_DNI),
+    }
+}
+
+fn chilean(text: &str) -> Result<NationalId, InvalidNationalId> {
+    let number = bare(text, NO_RUT)?;
+    let number = number.strip_prefix("CL").unwrap_or(&number).to_owned();
+    if !(8..=9).contains(&number.len()) {
+        return Err(NO_RUT);
+    }
+    let (digits, check) = number.split_at(number.len() - 1);
+    if !are_digits(digits) || !(are_digits(check) || check == "K") {
+        return Err(NO_RUT);
+    }
+    let sum = weighted(digits, &[2, 3, 4, 5, 6, 7]) % 11;
+    let right = &"0K987654321"[sum as usize..][..1];
+    checked(check, right)?;
+    Ok(NationalId { kind: IdKind::Rut, number })
+}
+
+fn colombian(text: &str) -> Result<NationalId, InvalidNationalId> {
+    let documents = [
+        ("NIT", IdKind::Nit),
+        ("CC", IdKind::Cc),
+        ("CE", IdKind::Ce),
+        ("TI", IdKind::Ti),
+        ("PP", IdKind::Pp),
+    ];
+    let named = documents.into_iter().find_map(|(name, kind)| {
+        let rest = text.strip_prefix(name)?;
+        let is_apart = rest.starts_with([' ', '.', ':', '-']);
+        // A passport's own number may begin with the same letters.
+        (is_apart || rest.starts_with(|c: char| c.is_ascii_digit()) && kind != IdKind::Pp)
+            .then(|| (kind, rest.trim_start_matches([' ', '.', ':', '-'])))
+    });
+    let (kind, rest) = named.unwrap_or((IdKind::Other, text));
+    let number = bare(rest, NO_CEDULA)?;
+    let kind = match kind {
+        IdKind::Other if !are_digits(&number) => IdKind::Pp,
+        IdKind::Other if has_check_digit(rest) => IdKind::Nit,
+        IdKind::Other if number.len() == 11 => IdKind::Ti,
+        IdKind::Other => IdKind::Cc,
+        named => named,
+    };
+    let length = number.len();
+    let fits = match kind {
+        IdKind::Nit => are_digits(&number) && (8..=16).contains(&length),
+        IdKind::Cc => are_digits(&number) && (6..=10).contains(&length),
+        IdKind::Ti => are_digits(&number) && (10..=11).contains(&length),
+        IdKind::Ce => (4..=12).contains(&length),
+        _ => (4..=20).contains(&length),
+    };
+    if !fits {
+        return Err(NO_CEDULA);
+    }
+    if kind == IdKind::Nit {
+        let (digits, check) = number.split_at(length - 1);
+        let sum = weighted(digits, &[3, 7, 13, 17, 19, 23, 29, 37, 41, 43, 47, 53, 59, 67, 71]) % 11;
+        let right = &"01987654321"[sum as usize..][..1];
+        checked(check, right)?;
+    }
+    Ok(NationalId { kind, number })
+}
+
+/// True for digits that end in a hyphen and one digit more: `890.903.938-8`.
+fn has_check_digit(text: &str) -> bool {
+    let (digits, check) = text.rsplit_once('-').unwrap_or((text, ""));
+    check.len() == 1 && are_digits(check) && !digits.contains('-')
+}
+
+fn checked(check: &str, right: &str) -> Result<(), InvalidNationalId> {
+    if check == right { Ok(()) } else { Err(InvalidNationalId::CheckDigit) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(country: &str, text: &str) -> Result<(IdKind, String, String), InvalidNationalId> {
+        NationalId::parse(country, text).map(|id| (id.kind(), id.number().to_owned(), id.to_string()))
+    }
+
+    fn good(country: &str, text: &str, kind: IdKind, number: &str, shown: &str) {
+        assert_eq!(parse(country, text), Ok((kind, number.to_owned(), shown.to_owned())), "{country} {text}");
+    }
+
+    fn is_form_error(country: &str, text: &str) -> bool {
+        matches!(parse(country, text), Err(InvalidNationalId::Form(_)))
+    }
+
+    #[test]
+    fn argentine_ids_are_a_dni_or_a_cuit() {
+        good("AR", "20.123.456", IdKind::Dni, "20123456", "20.123.456");
+        good("AR", " 5536168 ", IdKind::Dni, "5536168", "5.536.168");
+        for (text, shown) in [
+            ("20-05536168-2", "20-05536168-2"),
+            ("20267565393", "20-26756539-3"),
+            ("20123456786", "20-12345678-6"),
+            ("27 12345678 0", "27-12345678-0"),
+            ("30-50001091-2", "30-50001091-2"),
+            // The remainder for which the tax office would need a tenth digit.
+            ("20200000099", "20-20000009-9"),
+        ] {
+            let number: String = shown.chars().filter(char::is_ascii_digit).collect();
+            good("AR", text, IdKind::Cuit, &number, shown);
+        }
+        assert_eq!(parse("AR", "20267565392"), Err(InvalidNationalId::CheckDigit));
+        for text in ["", "123456", "123456789", "2012345678A", "21-12345678-3", "20_123_456"] {
+            assert!(is_form_error("AR", text), "{text}");
+        }
+    }
+
+    #[test]
+    fn chilean_ids_have_a_check_digit() {
+        for (text, shown) in [
+            ("76086428-5", "76.086.428-5"),
+            ("CL12531909-2", "12.531.909-2"),
+            ("11.111.111-1", "11.111.111-1"),
+            ("12345678-5", "12.345.678-5"),
+            ("1000005-k", "1.000.005-K"),
+            ("1000013-0", "1.000.013-0"),
+            ("20961605k", "20.961.605-K"),
+            ("7.654.321-6", "7.654.321-6"),
+            ("5126663-3", "5.126.663-3"),
+            ("10000013-K", "10.000.013-K"),
+        ] {
+            let number = shown.replace(['.', '-'], "");
+            good("CL", text, IdKind::Rut, &number, shown);
+        }
+        assert_eq!(parse("CL", "12531909-3"), Err(InvalidNationalId::CheckDigit));
+        // A payment gateway's own sample.
+        assert_eq!(parse("CL", "12.345.678-9"), Err(InvalidNationalId::CheckDigit));
+        for text in ["76086A28-5", "123456-7", "123456789-0", "1000005-L", "ñ", ""] {
+            assert!(is_form_error("CL", text), "{text}");
+        }
+    }
+
+    #[test]
+    fn colombian_ids_may_name_their_document() {
+        good("CO", "1.020.304.050", IdKind::Cc, "1020304050", "1020304050");
+        good("CO", "CC 79123456", IdKind::Cc, "79123456", "79123456");
+        good("CO", "cc79123456", IdKind::Cc, "79123456", "79123456");
+        good("CO", "10203040506", IdKind::Ti, "10203040506", "10203040506");
+        good("CO", "TI 1020304050", IdKind::Ti, "1020304050", "1020304050");
+        good("CO", "CE 412345", IdKind::Ce, "412345", "412345");
+        good("CO", "AB123456", IdKind::Pp, "AB123456", "AB123456");
+        good("CO", "PP-PP123456", IdKind::Pp, "PP123456", "PP123456");
+        good("CO", "PP123456", IdKind::Pp, "PP123456", "PP123456");
+        good("CO", "213.123.432-1", IdKind::Nit, "2131234321", "213.123.432-1");
+        good("CO", "NIT 8909039388", IdKind::Nit, "8909039388", "890.903.938-8");
+        good("CO", "nit: 860034313-7", IdKind::Nit, "8600343137", "860.034.313-7");
+        assert_eq!(parse("CO", "213123432-2"), Err(InvalidNationalId::CheckDigit));
+        for text in ["12345", "123456789012", "CC 12345", "TI 123456", "CE 1234567890123", "NIT 1234567", "-"]
+        {
+            assert!(is_form_error("CO", text), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_other_countries_only_the_length_is_known() {
+        good("UY", "1.234.567-2", IdKind::Other, "12345672", "12345672");
+        good("DE", "l01x00t47", IdKind::Other, "L01X00T47", "L01X00T47");
+        for text in ["123", &"1".repeat(21), &" ".repeat(41), "12#34", "1234\n5"] {
+            assert!(is_form_error("UY", text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn documents_of_one_person_have_one_identity() {
+        let identity = |country, text| NationalId::parse(country, text).expect("plausible").identity();
+        assert_eq!(identity("AR", "20-05536168-2"), identity("AR", "5536168"));
+        assert_eq!(identity("AR", "05536168"), identity("AR", "5536168"));
+        assert_ne!(identity("AR", "30-50001091-2"), identity("AR", "50001091"));
+        assert_eq!(identity("CO", "TI 1020304050"), identity("CO", "CC 1020304050"));
+        assert_ne!(identity("CO", "CE 412345"), identity("CO", "CC 412345"));
+        assert_ne!(identity("CO", "NIT 8909039388"), identity("CO", "CC 8909039388"));
+        assert_eq!(identity("CL", "12.531.909-2"), identity("CL", "125319092"));
+    }
+
+    #[test]
+    fn ids_stay_out_of_logs() {
+        let id = NationalId::parse("CL", "76086428-5").expect("plausible");
+        assert_eq!(format!("{id:?}"), "NationalId(..)");
+    }
+
+    /// The id of these digits with the check digit that makes it plausible.
+    fn completed(country: &str, digits: &str) -> Option<String> {
+        let mut ids = "0123456789K".chars().map(|check| format!("{digits}{check}"));
+        ids.find(|id| {
+            let written = if country == "CO" { format!("NIT {id}") } else { id.clone() };
+            NationalId::parse(country, &written).is_ok()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn one_wrong_digit_is_found(
+            digits in "[1-9][0-9]{7}", prefix in "20|23|24|27|30|33|34", place in 0_usize..10, other in 1_u8..10,
+        ) {
+            for (country, digits) in [("CL", digits.clone()), ("CO", digits.clone()), ("AR", format!("{prefix}{digits}"))] {
+                let id = completed(country, &digits).expect("every number has a check digit");
+                let place = place % digits.len();
+                let mut wrong = id.clone().into_bytes();
+                wrong[place] = (wrong[place] - b'0' + other) % 10 + b'0';
+                let wrong = String::from_utf8(wrong).expect("ASCII");
+                let written = if country == "CO" { format!("NIT {wrong}") } else { wrong.clone() };
+                let found = NationalId::parse(country, &written);
+                // Of eleven remainders, two share the digit 9 in Argentina and 1 in Colombia.
+                let is_shared = country == "AR" && id.ends_with('9') || country == "CO" && id.ends_with('1');
+                prop_assert!(found.is_err() || is_shared, "{} {} for {}", country, wrong, id);
+            }
+        }
+
+        #[test]
+        fn what_is_shown_reads_as_the_same(country in "AR|CL|CO|UY", text in "[A-Z0-9.\\- ]{0,24}") {
+            if let Ok(id) = NationalId::parse(&country, &text) {
+                let again = match id.kind() {
+                    IdKind::Ce | IdKind::Ti | IdKind::Pp | IdKind::Cc => {
+                        let name = format!("{:?}", id.kind()).to_ascii_uppercase();
+                        NationalId::parse(&country, &format!("{name} {id}"))
+                    }
+                    _ => NationalId::parse(&country, &id.to_string()),
+                };
+                prop_assert_eq!(again, Ok(id));
+            }
+        }
+
+        #[test]
+        fn any_text_is_judged(country in "AR|CL|CO|XX", text in "\\PC{0,60}") {
+            if let Ok(id) = NationalId::parse(&country, &text) {
+                prop_assert!(!id.identity().is_empty() && id.number().len() <= 20);
+            }
+        }
+    }
+}
