@@ -42,6 +42,20 @@ mod tests {
             serde_json::from_str(include_str!("../../../events/relay/decision.json")).expect("an event");
         let records: Vec<_> = event.records.iter().map(|record| audit(&record.change)).collect();
         let [Ok(Some(decision)), Ok(None)] = &records[..] else { panic!("{records:?}") };
-        insta::assert_json_snapshot!(decision, @"");
+        insta::assert_json_snapshot!(decision, @r#"
+        {
+          "id": "aud_01m7q5cqg0emwadq126q3xg0yr",
+          "tenant_id": "tnt_01jd8m3n7kf8bq4v3k7w2r9s5t",
+          "by": "usr_01jd8m3n7kf8bq4v3k7w2r9s5t",
+          "by_email": "coordina@example.com",
+          "action": "discount_request.approve",
+          "subject": "drq_01jd8m3n7kf8bq4v3k7w2r9s5t",
+          "at": "2026-11-18T11:06:40Z",
+          "before": {},
+          "after": {
+            "decision_type": "approved"
+          }
+        }
+        "#);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::dynamodb::StreamRecord;
 use domain::{OrderId, TransferId, UserId};
-use queue::{IssueMessage, LinkMail, Mail, MailMessage, Outbox, PaymentMessage};
+use queue::{DiscountMail, IssueMessage, LinkMail, Mail, MailMessage, Outbox, PaymentMessage};
 use serde_dynamo::AttributeValue;
 use store::keys::{self, Key};
 
@@ -56,6 +56,13 @@ fn of_item(key: &Key, outbox: Outbox) -> Result<Vec<Outgoing>, String> {
         Outbox::Link { to, language, purpose, sealed_token, expires_at } => {
             let mail = Mail::Link(LinkMail { purpose, sealed_token, expires_at });
             let message = MailMessage { to, language, reply_to: None, mail, images: Vec::new() };
+            vec![Outgoing::Mail(Box::new(message))]
+        }
+        Outbox::Discount { to, language, reply_to } => {
+            let request = keys::parse_discount_request(key)
+                .ok_or_else(|| format!("{key:?} is not a discount request's"))?;
+            let mail = Mail::Discount(DiscountMail { request });
+            let message = MailMessage { to, language, reply_to, mail, images: Vec::new() };
             vec![Outgoing::Mail(Box::new(message))]
         }
         Outbox::TransferOffered => {
@@ -118,6 +125,7 @@ mod tests {
         issue {"kind":"transfer_offered","from":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","transfer":"trf_01jd9a7w5efjm8t2y4g0k6x3zb"}
         issue {"kind":"transfer_accepted","from":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","transfer":"trf_01jd9a7w5efjm8t2y4g0k6x3zb"}
         payments, later {"kind":"reconcile","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","round":0}
+        mail {"to":{"email":"ana@example.com","name":"Ana"},"language":"es","reply_to":"hola@almendra.example","mail":{"template":"discount","request":"drq_01jd8m3n7kf8bq4v3k7w2r9s5t"}}
         "#);
     }
 }
