@@ -29,7 +29,7 @@ mod stage;
 mod token;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod properties;
 

@@ -1,0 +1,209 @@
+//! What people do with a request.
+
+use jiff::Timestamp;
+
+use super::{
+    DecisionType, DeliveryStatus, DiscountRequest, MAX_CONTENT, MAX_NOTES, MAX_SUBJECT, RequestStatus,
+    Reviewer,
+};
+use crate::error::Fields;
+use crate::mail_template::Wording;
+use crate::pricing::PromotionCode;
+use crate::{Error, Result};
+
+/// A change of a request's mail or notes: what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edit {
+    /// The mail's subject.
+    pub subject: Option<String>,
+    /// The mail's text.
+    pub content: Option<String>,
+    /// What supervisors note for each other; an empty text takes them away.
+    pub notes: Option<String>,
+}
+
+/// What is to do to send a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    /// To send it, as this was decided.
+    Ready(DecisionType),
+    /// Nothing: the same person sent it already and did not hear of it.
+    Done,
+}
+
+impl DiscountRequest {
+    /// The request as `by` decides it at `now`. `based_on` is the version that
+    /// `by` saw; a decision can only be changed by who names the current one.
+    /// `template_version` is that of the decision's template now.
+    ///
+    /// The same decision of the same person again changes nothing.
+    ///
+    /// # Errors
+    /// `already_sent`, `already_decided` (who, when, what, and the current
+    /// version), `changed_meanwhile`, bad notes.
+    pub fn decide(
+        &self,
+        decision: DecisionType,
+        notes: Option<&str>,
+        by: &Reviewer,
+        (based_on, template_version): (Option<u32>, u32),
+        now: Timestamp,
+    ) -> Result<Self> {
+        check_notes(notes)?;
+        self.not_sent()?;
+        let notes = notes.map_or_else(|| self.supervisor_notes.clone(), some_text);
+        let is_same = self.decision_type == Some(decision)
+            && self.reviewed_by.as_ref().is_some_and(|reviewer| reviewer.user == by.user)
+            && self.supervisor_notes == notes;
+        if is_same {
+            return Ok(self.clone());
+        }
+        if self.decision_type.is_some() && based_on != Some(self.version) {
+            return Err(self.already_decided());
+        }
+        self.based_on(based_on)?;
+        // What was approved of the proposed mail stays; another outcome needs another mail.
+        let is_proposed = self.outcome() == decision;
+        Ok(Self {
+            decision_type: Some(decision),
+            template_version: if is_proposed { self.template_version } else { template_version },
+            mail: self.mail.clone().filter(|_| is_proposed),
+            reviewed_at: Some(now),
+            reviewed_by: Some(by.clone()),
+            supervisor_notes: notes,
+            version: self.version + 1,
+            ..self.clone()
+        })
+    }
+
+    /// The request with another mail or notes. `mail` is what it would send now;
+    /// an approval must still say `must_say`, its code or link.
+    ///
+    /// # Errors
+    /// `already_sent`, `changed_meanwhile`, bad fields.
+    pub fn edit(
+        &self,
+        edit: &Edit,
+        mail: Wording,
+        must_say: Option<&str>,
+        based_on: Option<u32>,
+    ) -> Result<Self> {
+        self.not_sent()?;
+        self.based_on(based_on)?;
+        check_notes(edit.notes.as_deref())?;
+        let notes = edit.notes.as_deref().map_or_else(|| self.supervisor_notes.clone(), some_text);
+        let mut after = self.clone();
+        if edit.subject.is_some() || edit.content.is_some() {
+            after.mail = Some(edit.apply(mail, must_say)?);
+        }
+        after.supervisor_notes = notes;
+        if after != *self {
+            after.version += 1;
+        }
+        Ok(after)
+    }
+
+    /// What is to do when `by` sends the request.
+    ///
+    /// # Errors
+    /// `not_decided`, `already_sent` (who and when), `changed_meanwhile`.
+    pub fn sending(&self, by: &Reviewer, based_on: Option<u32>) -> Result<Sending> {
+        if self.status == RequestStatus::Sent && self.sent_by.as_ref().is_some_and(|who| who.user == by.user)
+        {
+            return Ok(Sending::Done);
+        }
+        self.not_sent()?;
+        self.based_on(based_on)?;
+        let decision = self.decision_type.ok_or_else(|| {
+            Error::conflict("not_decided", "Approve or reject this request before you send the answer.")
+                .with("version", self.version)
+        })?;
+        Ok(Sending::Ready(decision))
+    }
+
+    /// The request as it is once `by` sends `mail` at `now`.
+    #[must_use]
+    pub fn sent(&self, mail: Wording, code: Option<PromotionCode>, by: &Reviewer, now: Timestamp) -> Self {
+        Self {
+            status: RequestStatus::Sent,
+            mail: Some(mail),
+            code,
+            email_delivery_status: Some(DeliveryStatus::Sent),
+            sent_at: Some(now),
+            sent_by: Some(by.clone()),
+            version: self.version + 1,
+            ..self.clone()
+        }
+    }
+
+    fn not_sent(&self) -> Result<()> {
+        if self.status == RequestStatus::Pending {
+            return Ok(());
+        }
+        let who = self.sent_by.as_ref().map(|by| by.email.as_str());
+        let when = self.sent_at.map(|at| at.to_string());
+        Err(Error::conflict("already_sent", "The answer to this request was sent already; see `sent_by`.")
+            .with("sent_by", who)
+            .with("sent_at", when)
+            .with("version", self.version))
+    }
+
+    fn already_decided(&self) -> Error {
+        let who = self.reviewed_by.as_ref().map(|by| by.email.as_str());
+        let when = self.reviewed_at.map(|at| at.to_string());
+        let what = self.decision_type.map(|decision| decision.template().name());
+        let decision = what.and_then(|name| name.strip_prefix("discount_"));
+        Error::conflict(
+            "already_decided",
+            "Somebody decided this request already; see `reviewed_by`. Name its `version` to decide otherwise.",
+        )
+        .with("reviewed_by", who)
+        .with("reviewed_at", when)
+        .with("decision_type", decision)
+        .with("version", self.version)
+    }
+
+    fn based_on(&self, version: Option<u32>) -> Result<()> {
+        match version {
+            Some(version) if version != self.version => Err(Error::conflict(
+                "changed_meanwhile",
+                "Somebody changed this since you read it. Read it again and repeat your change.",
+            )
+            .with("version", self.version)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Edit {
+    /// `mail` with the changed parts.
+    fn apply(&self, mail: Wording, must_say: Option<&str>) -> Result<Wording> {
+        let mut fields = Fields::new();
+        let subject = self.subject.as_deref().map_or(mail.subject, |text| text.trim().to_owned());
+        let body = self.content.as_deref().map_or(mail.body, |text| text.trim().to_owned());
+        fields.text("/email_subject", &subject, 1, MAX_SUBJECT);
+        // A line break in a subject would end its header.
+        fields.check(!subject.contains(['\n', '\r']), "/email_subject", "Must be a single line.");
+        fields.text("/email_content", &body, 1, MAX_CONTENT);
+        if let Some(said) = must_say {
+            fields.check(
+                body.contains(said),
+                "/email_content",
+                format!("An approval must say how to get the discount. Put this into the text: {said}"),
+            );
+        }
+        fields.finish()?;
+        Ok(Wording { subject, body })
+    }
+}
+
+fn check_notes(notes: Option<&str>) -> Result<()> {
+    let mut fields = Fields::new();
+    fields.optional_text("/supervisor_notes", notes, MAX_NOTES);
+    fields.finish()
+}
+
+/// A text that was left empty is none.
+fn some_text(text: &str) -> Option<String> {
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}

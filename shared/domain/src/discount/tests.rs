@@ -1,0 +1,223 @@
+use super::*;
+use crate::error::Kind;
+use crate::national_id::NationalId;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_795_000_000 + second).expect("in range")
+}
+
+fn reviewer(name: &str) -> Reviewer {
+    Reviewer { user: UserId::generate(at(0)), email: format!("{name}@example.com") }
+}
+
+fn member() -> Member {
+    Member {
+        id: MemberId::generate(at(0)),
+        tenant_id: TenantId::generate(at(0)),
+        name: "Ana Ejemplo".to_owned(),
+        email: "ana@example.com".parse().expect("valid"),
+        country: "CO".to_owned(),
+        dni: None::<NationalId>,
+        phone: None,
+        city: None,
+        registration_date: at(0),
+        how_did_you_find_us: None,
+        favorite_music_genre: None,
+        subscription_active: true,
+        monthly_fee_current: true,
+        language: Language::Es,
+        email_bounced_at: None,
+        updated_by: None,
+        created_at: at(0),
+        updated_at: at(0),
+        version: 1,
+    }
+}
+
+fn show() -> Event {
+    Event {
+        name: "Los Faroles en vivo".to_owned(),
+        artist: "Los Faroles".to_owned(),
+        venue: "Teatro Inventado".to_owned(),
+        city: "Córdoba".to_owned(),
+        max_discounts: 10,
+        ..crate::pricing::fixture::event()
+    }
+}
+
+fn request() -> DiscountRequest {
+    let suggestion = suggest(&Case { remaining: 40, ..Case::default() });
+    DiscountRequest::open(&member(), &show(), 0, suggestion, 3, at(0))
+}
+
+fn mail(body: &str) -> Wording {
+    Wording { subject: "Tu descuento".to_owned(), body: body.to_owned() }
+}
+
+#[test]
+fn the_same_case_has_the_same_suggestion() {
+    use DecisionType::{Approved, NeedsClarification, Rejected};
+    let case = Case::default();
+    let table = [
+        (Case { remaining: 40, ..case }, Approved, 9_500, "40 discounts are left"),
+        (Case { remaining: 6, ..case }, Approved, 9_500, "6 discounts are left"),
+        (Case { remaining: 5, ..case }, Approved, 8_500, "5 discounts are left; open requests"),
+        (Case { remaining: 1, ..case }, Approved, 8_500, "1 discount is left"),
+        (Case { remaining: 0, ..case }, Rejected, 9_900, "no discounts left"),
+        (Case { remaining: 0, address_bounces: true, ..case }, Rejected, 9_900, "no discounts left"),
+        (Case { remaining: 9, address_bounces: true, ..case }, NeedsClarification, 9_000, "come back"),
+        (Case { remaining: 9, same_day: Some("Faro"), ..case }, NeedsClarification, 7_000, "same day: Faro."),
+        (Case { remaining: 9, before: Some(Rejected), ..case }, Approved, 6_500, "was rejected"),
+        (Case { remaining: 9, before: Some(NeedsClarification), ..case }, Approved, 9_500, "9 discounts"),
+    ];
+    for (case, decision, confidence, said) in table {
+        let suggestion = suggest(&case);
+        assert_eq!((suggestion.decision_type, suggestion.confidence), (decision, confidence), "{case:?}");
+        assert!(suggestion.reasoning.contains(said), "{suggestion:?}");
+        assert!(suggestion.reasoning.ends_with('.') && suggestion.reasoning.len() < 160);
+        assert_eq!(suggest(&case), suggestion);
+    }
+}
+
+#[test]
+fn a_request_goes_through_the_states_of_the_diagram() {
+    let (eva, now) = (reviewer("eva"), at(60));
+    let open = request();
+    assert_eq!((open.status, open.decision_type, open.reviewed_at), (RequestStatus::Pending, None, None));
+    assert_eq!((open.tab(), open.outcome()), (Tab::Undecided, DecisionType::Approved));
+    assert_eq!(open.show_description, "Los Faroles en vivo, Los Faroles, Teatro Inventado, Córdoba");
+    assert_eq!(open.sending(&eva, None).expect_err("undecided").code(), "not_decided");
+
+    for decision in DecisionType::ALL {
+        let decided = open.decide(decision, Some(" ok "), &eva, (None, 7), now).expect("decided");
+        assert_eq!(decided.tab(), Tab::Decided(decision));
+        assert_eq!((decided.reviewed_at, decided.status), (Some(now), RequestStatus::Pending));
+        assert_eq!(decided.supervisor_notes.as_deref(), Some("ok"));
+        let as_proposed = decision == open.suggestion.decision_type;
+        assert_eq!(decided.template_version, if as_proposed { 3 } else { 7 });
+        assert_eq!(decided.sending(&eva, None).expect("possible"), Sending::Ready(decision));
+
+        let sent = decided.sent(mail("Hola"), None, &eva, at(70));
+        assert_eq!((sent.tab(), sent.version), (Tab::Sent(decision), 3));
+        assert_eq!(sent.email_delivery_status, Some(DeliveryStatus::Sent));
+        let asks_again = sent.lets_ask_again().map_err(|error| error.code());
+        let expected =
+            if decision == DecisionType::Approved { Err("discount_already_given") } else { Ok(()) };
+        assert_eq!(asks_again, expected);
+        assert_eq!(decided.lets_ask_again().expect_err("open").code(), "request_open");
+    }
+}
+
+#[test]
+fn who_comes_second_is_told_who_was_first() {
+    let (eva, ben, now) = (reviewer("eva"), reviewer("ben"), at(60));
+    let decided = request().decide(DecisionType::Approved, None, &eva, (None, 0), now).expect("decided");
+    for based_on in [None, Some(1)] {
+        let error =
+            decided.decide(DecisionType::Rejected, None, &ben, (based_on, 0), now).expect_err("refused");
+        assert_eq!((error.code(), error.kind()), ("already_decided", Kind::Conflict));
+        assert_eq!(error.members()["reviewed_by"], "eva@example.com");
+        assert_eq!(error.members()["decision_type"], "approved");
+        assert_eq!(error.members()["version"], 2);
+    }
+    let again = decided.decide(DecisionType::Approved, None, &ben, (None, 0), now);
+    assert_eq!(again.expect_err("also the same decision").code(), "already_decided");
+    let repeated =
+        decided.decide(DecisionType::Approved, None, &eva, (None, 0), at(90)).expect("a repetition");
+    assert_eq!(repeated, decided, "changes nothing");
+    let changed = decided.decide(DecisionType::Rejected, None, &ben, (Some(2), 5), at(90)).expect("changed");
+    assert_eq!((changed.decision_type, changed.version), (Some(DecisionType::Rejected), 3));
+    let stale = request().decide(DecisionType::Rejected, None, &ben, (Some(9), 0), now);
+    assert_eq!(stale.expect_err("edited meanwhile").code(), "changed_meanwhile");
+}
+
+#[test]
+fn what_was_sent_stays() {
+    let (eva, ben) = (reviewer("eva"), reviewer("ben"));
+    let decided = request().decide(DecisionType::Rejected, None, &eva, (None, 0), at(1)).expect("decided");
+    let sent = decided.sent(mail("Hola"), None, &eva, at(2));
+    let error = sent.sending(&ben, None).expect_err("refused");
+    assert_eq!((error.code(), &error.members()["sent_by"]), ("already_sent", &"eva@example.com".into()));
+    assert_eq!(sent.sending(&eva, Some(2)).expect("a repetition"), Sending::Done);
+    let decide = sent.decide(DecisionType::Approved, None, &eva, (Some(3), 0), at(3));
+    assert_eq!(decide.expect_err("refused").code(), "already_sent");
+    let edit = Edit { notes: Some("x".to_owned()), ..Edit::default() };
+    assert_eq!(sent.edit(&edit, mail("Hola"), None, None).expect_err("refused").code(), "already_sent");
+}
+
+#[test]
+fn an_edit_keeps_what_it_does_not_name_and_an_approval_its_code() {
+    let open = request();
+    let edit = |subject: Option<&str>, content: Option<&str>| Edit {
+        subject: subject.map(str::to_owned),
+        content: content.map(str::to_owned),
+        notes: None,
+    };
+    let draft = mail("Tu código es SOCIO-1");
+    let edited =
+        open.edit(&edit(Some("Otro"), None), draft.clone(), Some("SOCIO-1"), Some(1)).expect("edited");
+    assert_eq!(edited.mail, Some(Wording { subject: "Otro".to_owned(), ..draft.clone() }));
+    assert_eq!((edited.version, edited.decision_type), (2, None));
+    let stale = open.edit(&edit(Some("Otro"), None), draft.clone(), None, Some(9));
+    assert_eq!(stale.expect_err("refused").code(), "changed_meanwhile");
+
+    let error = open
+        .edit(&edit(Some("a\nb"), Some("Sin nada")), draft.clone(), Some("SOCIO-1"), None)
+        .expect_err("refused");
+    let pointers: Vec<_> = error.field_errors().iter().map(|field| &*field.pointer).collect();
+    assert_eq!(pointers, ["/email_subject", "/email_content"]);
+    assert!(error.field_errors()[1].detail.contains("SOCIO-1"));
+
+    let eva = reviewer("eva");
+    let kept = edited.decide(DecisionType::Approved, None, &eva, (None, 9), at(5)).expect("decided");
+    assert_eq!((kept.mail.is_some(), kept.template_version), (true, 3));
+    let other = edited.decide(DecisionType::Rejected, None, &eva, (None, 9), at(5)).expect("decided");
+    assert_eq!((other.mail, other.template_version), (None, 9), "an approval's text is no rejection's");
+    let same = open.edit(&Edit::default(), draft, None, None).expect("nothing to do");
+    assert_eq!(same, open);
+}
+
+#[test]
+fn news_about_a_mail_only_gets_worse() {
+    use DeliveryStatus::{Bounced, Complained, Delivered, Failed, Sent};
+    for (from, to) in [(Sent, Delivered), (Sent, Failed), (Sent, Bounced), (Delivered, Complained)] {
+        assert!(from.may_become(to) && !to.may_become(from), "{from:?} {to:?}");
+    }
+    assert!(!Delivered.may_become(Delivered) && !Bounced.may_become(Delivered));
+}
+
+#[test]
+fn discounts_are_for_shows_that_everybody_sees_and_that_have_some() {
+    use crate::event::EventStatus;
+    let show = show();
+    let code = |show: &Event, now| offered(show, now).map_err(|error| error.code());
+    assert_eq!(code(&show, show.starts_at), Ok(()));
+    assert_eq!(code(&show, show.ends_at), Err("show_over"));
+    assert_eq!(
+        code(&Event { max_discounts: 0, ..show.clone() }, show.starts_at),
+        Err("no_discounts_offered")
+    );
+    let draft = Event { status: EventStatus::Draft, ..show.clone() };
+    assert_eq!(code(&draft, show.starts_at), Err("show_unknown"));
+}
+
+#[test]
+fn a_code_follows_from_its_request_and_the_secret() {
+    let [one, two] = [0, 1].map(|attempt| DiscountRequestId::of(member().id, show().id, attempt));
+    assert_eq!(code(one, &[1; 32]), code(one, &[1; 32]));
+    assert_ne!(code(one, &[1; 32]), code(two, &[1; 32]));
+    assert_ne!(code(one, &[1; 32]), code(one, &[2; 32]));
+    assert!(code(one, &[1; 32]).is_of_member());
+}
+
+#[test]
+fn a_request_survives_the_table() {
+    let eva = reviewer("eva");
+    let decided =
+        request().decide(DecisionType::Approved, Some("ok"), &eva, (None, 0), at(1)).expect("decided");
+    let sent = decided.sent(mail("Hola"), Some(code(decided.id, &[1; 32])), &eva, at(2));
+    for request in [request(), decided, sent] {
+        let json = serde_json::to_value(&request).expect("JSON");
+        assert_eq!(serde_json::from_value::<DiscountRequest>(json).expect("reads"), request);
+    }
+}
