@@ -15,7 +15,7 @@ use store::allotment::Pool;
 use store::{EventSheet, OnRefused, Once};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Viewer, based_on, nullable};
 
-use crate::check::{area_unknown, changed_meanwhile};
+use crate::check::{area_unknown, changed_meanwhile, some_text};
 use crate::units::every_seat;
 use crate::{AreaPath, EventPath, State, rows};
 
@@ -333,11 +333,6 @@ impl State {
         }
         Ok(())
     }
-}
-
-/// A text that was left empty is none.
-fn some_text(text: &str) -> Option<String> {
-    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// The letter as seats write it; what can not be one stays for [`check`] to refuse.

@@ -17,6 +17,11 @@ pub(crate) fn time_zone(name: &str) -> Option<String> {
     zone.iana_name().map(str::to_owned)
 }
 
+/// A text that was left empty is none.
+pub(crate) fn some_text(text: &str) -> Option<String> {
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
 pub(crate) fn event_unknown() -> Error {
     Error::not_found("event_unknown", "There is no such event.")
 }

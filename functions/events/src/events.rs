@@ -5,18 +5,19 @@ use aide::axum::routing::get_with;
 use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::error::Fields;
-use domain::event::{AttendeeField, Event, EventStatus, Language};
+use domain::event::{AttendeeField, Event, EventStatus, Language, MemberDiscount};
 use domain::{Currency, Error, EventId, MAX_TICKETS_PER_ORDER, Result, TenantId, Timestamp};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use store::{EventSheet, Failure, OnRefused, Once};
 use web::{
     Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Query, Viewer, based_on, nullable,
 };
 
-use crate::check::{changed_meanwhile, country, event_unknown, time_zone};
-use crate::{EventPath, State, slug};
+use crate::check::{changed_meanwhile, country, event_unknown, some_text, time_zone};
+use crate::{EventPath, State, discounts, slug};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -116,6 +117,29 @@ struct NewEvent {
     #[serde(default)]
     #[schemars(length(min = 3, max = 80), regex(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
     slug: Option<String>,
+    /// Your own internal code for it; no other of your events may have it.
+    #[serde(default)]
+    #[schemars(length(min = 2, max = 50), regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    code: Option<String>,
+    /// The https address of a picture that is kept elsewhere; an uploaded cover goes before it.
+    #[serde(default)]
+    #[schemars(length(max = 500))]
+    img: Option<String>,
+    /// The most discounts that members get for it.
+    #[serde(default)]
+    #[schemars(range(max = 10_000))]
+    max_discounts: u32,
+    /// The https address of somebody else who sells its tickets; nothing is sold here then.
+    #[serde(default)]
+    #[schemars(length(max = 500))]
+    ticketing_link: Option<String>,
+    /// Further details that are shown with it: at most 20 members and 2 KB.
+    #[serde(default)]
+    other_data: Map<String, Value>,
+    /// What the code of a member's discount takes off; needed for discounts of an
+    /// event that is sold here.
+    #[serde(default)]
+    member_discount: Option<MemberDiscount>,
 }
 
 const fn ten() -> u8 {
@@ -172,6 +196,24 @@ struct EventChanges {
     max_tickets_per_order: Option<u8>,
     /// What each attendee is asked for.
     attendee_fields: Option<Vec<AttendeeField>>,
+    /// Your own internal code for it, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    code: Option<Option<String>>,
+    /// The https address of a picture that is kept elsewhere, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    img: Option<Option<String>>,
+    /// The most discounts that members get for it; never fewer than were given already.
+    #[schemars(range(max = 10_000))]
+    max_discounts: Option<u32>,
+    /// The https address of somebody else who sells its tickets, or `null` to sell them here.
+    #[serde(default, deserialize_with = "nullable")]
+    ticketing_link: Option<Option<String>>,
+    /// Further details, in place of all that there were.
+    other_data: Option<Map<String, Value>>,
+    /// What the code of a member's discount takes off, or `null`. Codes that were
+    /// sent keep what they said.
+    #[serde(default, deserialize_with = "nullable")]
+    member_discount: Option<Option<MemberDiscount>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -346,6 +388,13 @@ impl NewEvent {
             fees: tenant.fees,
             vat: tenant.vat,
             images: Vec::new(),
+            code: self.code.as_deref().and_then(some_text),
+            img: self.img.as_deref().and_then(some_text),
+            max_discounts: self.max_discounts,
+            ticketing_link: self.ticketing_link.as_deref().and_then(some_text),
+            other_data: self.other_data.clone(),
+            member_discount: self.member_discount,
+            discount_blocks: discounts::blocks(self.max_discounts),
             created_at: now,
             updated_at: now,
             version: 1,
@@ -356,6 +405,10 @@ impl NewEvent {
 impl EventChanges {
     fn apply(self, event: Event, now: Timestamp) -> Event {
         let text = |change: Option<String>, old| change.map_or(old, |text| text.trim().to_owned());
+        let optional = |change: Option<Option<String>>, old| match change {
+            Some(changed) => changed.as_deref().and_then(some_text),
+            None => old,
+        };
         let starts_at = self.starts_at.unwrap_or(event.starts_at);
         let moved = move |time: Timestamp| {
             starts_at.checked_add(time.duration_since(event.starts_at)).unwrap_or(time)
@@ -378,6 +431,12 @@ impl EventChanges {
             hold_minutes: self.hold_minutes.unwrap_or(event.hold_minutes),
             max_tickets_per_order: self.max_tickets_per_order.unwrap_or(event.max_tickets_per_order),
             attendee_fields: self.attendee_fields.unwrap_or(event.attendee_fields),
+            code: optional(self.code, event.code),
+            img: optional(self.img, event.img),
+            max_discounts: self.max_discounts.unwrap_or(event.max_discounts),
+            ticketing_link: optional(self.ticketing_link, event.ticketing_link),
+            other_data: self.other_data.unwrap_or(event.other_data),
+            member_discount: self.member_discount.unwrap_or(event.member_discount),
             updated_at: now,
             version: event.version + 1,
             ..event
@@ -423,6 +482,7 @@ pub(crate) fn check(event: &Event) -> Result<()> {
             slug::MAX_CHARS
         ),
     );
+    event.check_show(&mut fields);
     fields.finish()
 }
 

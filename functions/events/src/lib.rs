@@ -6,6 +6,7 @@
 
 mod areas;
 mod check;
+mod discounts;
 mod duplicate;
 mod events;
 mod images;

@@ -86,6 +86,10 @@ struct NewPromotion {
     #[serde(default)]
     #[schemars(range(min = 1))]
     min_quantity: Option<u32>,
+    /// The most tickets of an order that it takes something off, the dearest first.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    max_quantity: Option<u32>,
     /// The most that is taken off one order, in minor units.
     #[serde(default)]
     #[schemars(range(min = 1))]
@@ -143,6 +147,9 @@ struct PromotionChanges {
     /// The fewest tickets that the order must have, or `null`.
     #[serde(default, deserialize_with = "nullable")]
     min_quantity: Option<Option<u32>>,
+    /// The most tickets of an order that it takes something off, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    max_quantity: Option<Option<u32>>,
     /// The most that is taken off one order, or `null`.
     #[serde(default, deserialize_with = "nullable")]
     max_discount_amount: Option<Option<i64>>,
@@ -320,6 +327,7 @@ impl NewPromotion {
             target_event_id: self.target_event_id,
             target_area_id: self.target_area_id,
             min_quantity: self.min_quantity,
+            max_quantity: self.max_quantity,
             max_discount_amount: self.max_discount_amount,
             start_date: self.start_date,
             end_date: self.end_date,
@@ -345,6 +353,7 @@ impl PromotionChanges {
             target_event_id: self.target_event_id.unwrap_or(promotion.target_event_id),
             target_area_id: self.target_area_id.unwrap_or(promotion.target_area_id),
             min_quantity: self.min_quantity.unwrap_or(promotion.min_quantity),
+            max_quantity: self.max_quantity.unwrap_or(promotion.max_quantity),
             max_discount_amount: self.max_discount_amount.unwrap_or(promotion.max_discount_amount),
             start_date: self.start_date.unwrap_or(promotion.start_date),
             end_date: self.end_date.unwrap_or(promotion.end_date),

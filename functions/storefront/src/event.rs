@@ -3,12 +3,14 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract::State as Of;
-use domain::event::{AttendeeField, Event, EventImage, Fees, Language, Tenant, Vat};
-use domain::{Currency, EventId, Timestamp};
+use domain::event::{AttendeeField, EventImage, Fees, Language, Tenant, Vat};
+use domain::{Currency, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
+use store::{EventSheet, Show};
 use web::{Answer, Cached, Freshness, Path};
 
+use crate::short::ShortShow;
 use crate::{SlugPath, State};
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -21,21 +23,15 @@ pub(crate) fn routes() -> ApiRouter<State> {
 /// For how many seconds caches may keep an event.
 const EVENT_SECONDS: u32 = 30;
 
-/// A published event.
+/// A published event, with all that lists say about it.
 #[derive(Debug, Serialize, JsonSchema)]
 struct PublicEvent {
-    /// The event.
-    id: EventId,
-    /// The readable part of its address.
-    slug: String,
+    #[serde(flatten)]
+    short: ShortShow,
     /// The title.
     name: String,
-    /// Who plays.
-    artist: String,
     /// What to expect, as plain text.
     description: String,
-    /// Where.
-    venue: String,
     /// The venue's street address.
     address: String,
     /// The city.
@@ -88,17 +84,15 @@ struct PublicOrganizer {
 }
 
 impl PublicEvent {
-    fn new(event: &Event, tenant: &Tenant) -> Self {
-        let event = event.clone();
+    fn new(sheet: &EventSheet, tenant: &Tenant, public_url: &str, now: Timestamp) -> Self {
+        let event = sheet.event.clone();
+        let show = Show::new(&event, sheet.price_from());
         let legal_info = tenant.legal_info.clone();
         Self {
+            short: ShortShow::new(show, public_url, now),
             max_tickets_per_order: event.ticket_limit(),
-            id: event.id,
-            slug: event.slug,
             name: event.name,
-            artist: event.artist,
             description: event.description,
-            venue: event.venue,
             address: event.address,
             city: event.city,
             country: event.country,
@@ -131,5 +125,5 @@ async fn show(
     let now = state.clock.now();
     let sheet = state.published_by_slug(&path.slug, now).await?;
     let tenant = state.tenant(sheet.event.tenant_id, now).await?;
-    Cached::public(&PublicEvent::new(&sheet.event, &tenant), EVENT_SECONDS, &freshness)
+    Cached::public(&PublicEvent::new(&sheet, &tenant, &state.public_url, now), EVENT_SECONDS, &freshness)
 }

@@ -8,6 +8,7 @@ mod areas;
 mod event;
 mod quotes;
 mod recent;
+mod short;
 mod shows;
 
 use std::sync::Arc;

@@ -55,6 +55,9 @@ impl Default for Recent {
     }
 }
 
+/// How many characters of a code must be typed before it is found.
+const MIN_CODE_CHARS: usize = 2;
+
 /// The public list, with an index to search it.
 pub(crate) struct Program {
     shows: Vec<Show>,
@@ -79,10 +82,18 @@ impl Program {
         self.shows.iter().filter(move |show| now < show.ends_at)
     }
 
-    /// What `query` may mean among the shows that are not over, best first.
+    /// What `query` may mean among the shows that are not over, best first. Who
+    /// types a show's code means that show.
     pub(crate) fn search(&self, query: &str, now: Timestamp) -> Vec<&Show> {
+        let typed = query.trim().to_ascii_lowercase();
+        let has_code = |show: &Show| {
+            let code = show.code.as_deref().filter(|_| typed.len() >= MIN_CODE_CHARS);
+            code.is_some_and(|code| code.to_ascii_lowercase().starts_with(&typed))
+        };
         let found = self.index.search(query, self.shows.len());
-        let shows = found.into_iter().filter_map(|(place, _)| self.shows.get(place));
+        let found = found.into_iter().filter_map(|(place, _)| self.shows.get(place));
+        let by_code = self.shows.iter().filter(|show| has_code(show));
+        let shows = by_code.chain(found.filter(|show| !has_code(show)));
         shows.filter(|show| now < show.ends_at).collect()
     }
 }

@@ -14,6 +14,7 @@ use web::{Answer, Cached, Freshness, Page, Paging, Query};
 
 use crate::State;
 use crate::recent::Program;
+use crate::short::ShortShow;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -35,7 +36,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             "/api/v1/shows/search",
             get_with(search, |op| {
                 op.id("searchShows").summary("Search shows while somebody types").tag("Storefront").description(
-                    "Finds titles, artists, venues and cities, best first. Accents, typos and the order of words are \
+                    "Finds codes, titles, artists, venues and cities, best first. Accents, typos and the order of words are \
                      forgiven, and the last word may be incomplete.",
                 )
             }),
@@ -101,70 +102,6 @@ impl From<&Show> for ShowView {
     }
 }
 
-/// A show in the words of the IndieHOY system.
-#[derive(Debug, Serialize, JsonSchema)]
-struct ShortShow {
-    /// The event.
-    id: EventId,
-    /// The readable part of its address.
-    code: String,
-    /// The title.
-    title: String,
-    /// Who plays.
-    artist: String,
-    /// Where.
-    venue: String,
-    /// The main picture.
-    img: Option<String>,
-    /// Start of the show.
-    show_date: Timestamp,
-    /// Where its details and prices are.
-    ticketing_link: String,
-    /// Further details.
-    other_data: OtherData,
-    /// True, as shows that are over do not appear.
-    active: bool,
-}
-
-/// Further details of a show.
-#[derive(Debug, Serialize, JsonSchema)]
-struct OtherData {
-    /// The city.
-    city: String,
-    /// ISO 3166-1 alpha-2 country.
-    country: String,
-    /// IANA time zone of the venue.
-    time_zone: String,
-    /// The lowest price of its areas in minor units, without stages and fees.
-    price: Option<i64>,
-    /// The currency of the price.
-    currency: Currency,
-}
-
-impl ShortShow {
-    fn new(show: &Show, public_url: &str) -> Self {
-        let show = show.clone();
-        Self {
-            id: show.id,
-            ticketing_link: format!("{public_url}/api/v1/public/events/{}", show.slug),
-            code: show.slug,
-            title: show.name,
-            artist: show.artist,
-            venue: show.venue,
-            img: show.image,
-            show_date: show.starts_at,
-            other_data: OtherData {
-                city: show.city,
-                country: show.country,
-                time_zone: show.time_zone,
-                price: show.price_from,
-                currency: show.currency,
-            },
-            active: true,
-        }
-    }
-}
-
 /// The answers to a search.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Found {
@@ -217,7 +154,7 @@ async fn available(
     let now = state.clock.now();
     let program = state.program(now).await?;
     let (shows, last) = page(program.upcoming(now).collect(), &paging)?;
-    let shows = shows.into_iter().map(|show| ShortShow::new(show, &state.public_url)).collect();
+    let shows = shows.into_iter().map(|show| ShortShow::new(show.clone(), &state.public_url, now)).collect();
     Cached::public(&Page::new(shows, last), LIST_SECONDS, &freshness)
 }
 
@@ -234,7 +171,7 @@ async fn search(
     let now = state.clock.now();
     let program = state.program(now).await?;
     let found = program.search(&search.q, now).into_iter().take(limit.into());
-    let items = found.map(|show| ShortShow::new(show, &state.public_url)).collect();
+    let items = found.map(|show| ShortShow::new(show.clone(), &state.public_url, now)).collect();
     Cached::public(&Found { items }, LIST_SECONDS, &freshness)
 }
 
@@ -295,20 +232,22 @@ fn is_cursor(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use domain::TenantId;
+    use serde_json::Map;
 
     use super::*;
 
-    fn at(second: i64) -> Timestamp {
+    pub(crate) fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("in range")
     }
 
-    fn program() -> Program {
-        let show = |hour: i64, name: &str, city: &str, country: &str| Show {
+    /// A show that begins in this hour and takes two.
+    pub(crate) fn show(hour: i64, name: &str, city: &str, country: &str) -> Show {
+        Show {
             id: EventId::generate(at(hour)),
             tenant_id: TenantId::generate(at(0)),
-            slug: folded(name).replace(' ', "-"),
+            slug: name.to_lowercase().replace(' ', "-"),
             name: name.to_owned(),
             artist: String::new(),
             venue: "Teatro Inventado".to_owned(),
@@ -320,7 +259,15 @@ mod tests {
             currency: Currency::COP,
             price_from: None,
             image: None,
-        };
+            code: None,
+            max_discounts: 0,
+            ticketing_link: None,
+            other_data: Map::new(),
+            created_at: at(0),
+        }
+    }
+
+    fn program() -> Program {
         Program::new(vec![
             show(10, "Los Faroles", "Bogotá", "CO"),
             show(20, "Río Abajo", "Valparaíso", "CL"),
@@ -338,7 +285,7 @@ mod tests {
         let city = Filters { city: Some(" bogota ".to_owned()), ..Filters::default() };
         assert_eq!(listed(&city, 0), ["los-faroles", "los-faroles-otra-vez"]);
         let country = Filters { country: Some("cl".to_owned()), ..Filters::default() };
-        assert_eq!(listed(&country, 0), ["rio-abajo"]);
+        assert_eq!(listed(&country, 0), ["río-abajo"]);
         let query = Filters { q: Some("los farols".to_owned()), ..Filters::default() };
         assert_eq!(listed(&query, 0), ["los-faroles", "los-faroles-otra-vez"]);
         assert_eq!(listed(&Filters { q: Some("  ".to_owned()), ..Filters::default() }, 0).len(), 3);
@@ -347,7 +294,7 @@ mod tests {
     #[test]
     fn what_is_over_is_not_listed_but_what_is_on_is() {
         assert_eq!(listed(&Filters::default(), 11).len(), 3);
-        assert_eq!(listed(&Filters::default(), 12), ["rio-abajo", "los-faroles-otra-vez"]);
+        assert_eq!(listed(&Filters::default(), 12), ["río-abajo", "los-faroles-otra-vez"]);
         assert!(program().search("faroles", at(32 * 3600)).is_empty());
     }
 

@@ -1,14 +1,19 @@
 //! Tenants, events and their areas, as the organiser describes them.
 
+mod show;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::error::Fields;
 use crate::pricing::MAX_PRICE;
 use crate::{
     AreaId, BasisPoints, Currency, Error, EventId, ImageId, MAX_TICKETS_PER_ORDER, Result, TenantId,
 };
+
+pub use show::{MAX_DISCOUNTS, MemberDiscount};
 
 /// The languages that mails and pages exist in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -185,6 +190,30 @@ pub struct Event {
     /// Its pictures.
     #[serde(default)]
     pub images: Vec<EventImage>,
+    /// The organiser's internal code for it; unique within the tenant, whatever
+    /// the case of its letters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The address of a picture that is kept elsewhere; a cover of its own goes before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub img: Option<String>,
+    /// The most discounts that members get for it.
+    #[serde(default)]
+    pub max_discounts: u32,
+    /// Where somebody else sells its tickets. With it, nothing is sold here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticketing_link: Option<String>,
+    /// Further details, such as for whom it is; shown with the show.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub other_data: Map<String, Value>,
+    /// What the code of a member's discount takes off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member_discount: Option<MemberDiscount>,
+    /// Over how many items of the table its discounts are spread. It only grows,
+    /// as the table's pools do; no part of the API.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(skip)]
+    pub discount_blocks: u16,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -193,15 +222,26 @@ pub struct Event {
     pub version: u32,
 }
 
+fn is_zero(blocks: &u16) -> bool {
+    *blocks == 0
+}
+
 impl Event {
-    /// Checks that tickets can be sold at `now`.
+    /// Checks that tickets can be sold here at `now`.
     pub fn on_sale(&self, now: Timestamp) -> Result<()> {
-        match self.status {
-            EventStatus::Draft => Err(Error::conflict("event_not_on_sale", "This event is not on sale.")),
-            EventStatus::Published if now >= self.ends_at => {
+        match (self.status, &self.ticketing_link) {
+            (EventStatus::Draft, _) => {
+                Err(Error::conflict("event_not_on_sale", "This event is not on sale."))
+            }
+            (EventStatus::Published, _) if now >= self.ends_at => {
                 Err(Error::conflict("event_over", "This event is over."))
             }
-            EventStatus::Published => Ok(()),
+            (EventStatus::Published, Some(link)) => Err(Error::conflict(
+                "sold_elsewhere",
+                "The tickets of this event are sold elsewhere. Buy them at `ticketing_link`.",
+            )
+            .with("ticketing_link", link.as_str())),
+            (EventStatus::Published, None) => Ok(()),
         }
     }
 

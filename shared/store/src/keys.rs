@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::pricing::PromotionCode;
 use domain::audit::Month;
 use domain::{
     AreaId, AuditId, DeviceId, DiscountRequestId, EventId, FeePaymentId, MemberId, OrderId, SaleStageId,

@@ -128,6 +128,7 @@ pub(super) fn promotion(code: &Code, tenant: TenantId, sheets: &Sheets, now: Tim
         target_event_id: target.map(|sheet| sheet.event.id),
         target_area_id: None,
         min_quantity: code.min_quantity,
+        max_quantity: None,
         max_discount_amount: None,
         start_date: None,
         end_date: None,

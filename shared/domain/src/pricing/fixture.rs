@@ -30,7 +30,7 @@ pub(super) fn stage_id(n: u64) -> SaleStageId {
     id(n)
 }
 
-pub(super) fn event() -> Event {
+pub(crate) fn event() -> Event {
     Event {
         id: id(1),
         tenant_id: id(1),
@@ -56,6 +56,13 @@ pub(super) fn event() -> Event {
         fees: Fees::default(),
         vat: Vat::default(),
         images: Vec::new(),
+        code: None,
+        img: None,
+        max_discounts: 0,
+        ticketing_link: None,
+        other_data: serde_json::Map::new(),
+        member_discount: None,
+        discount_blocks: 0,
         created_at: at(0),
         updated_at: at(0),
         version: 1,
@@ -121,6 +128,7 @@ pub(super) fn promotion() -> Promotion {
         target_event_id: None,
         target_area_id: None,
         min_quantity: None,
+        max_quantity: None,
         max_discount_amount: None,
         start_date: None,
         end_date: None,

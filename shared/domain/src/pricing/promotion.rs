@@ -36,11 +36,41 @@ impl fmt::Display for InvalidCode {
 impl std::error::Error for InvalidCode {}
 
 impl PromotionCode {
+    /// What the codes of members' discounts begin with, and no others.
+    pub const MEMBER_PREFIX: &str = "SOCIO-";
+
     /// The code, in capital letters.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The code of a member's discount, such as `SOCIO-7K3M-Q9TB-2X`: 10
+    /// characters without lookalikes for the first 50 bits of `bytes`, as which
+    /// missing ones count as zero. Who derives `bytes` from a secret makes codes
+    /// that nobody guesses.
+    pub fn of_member(bytes: &[u8]) -> Self {
+        let bits = (0..7)
+            .fold(0_u64, |bits, index| (bits << 8) | u64::from(bytes.get(index).copied().unwrap_or(0)))
+            >> 6;
+        let mut code = Self::MEMBER_PREFIX.to_owned();
+        for place in 0..10 {
+            if matches!(place, 4 | 8) {
+                code.push('-');
+            }
+            let digit = usize::try_from((bits >> (5 * (9 - place))) & 31).unwrap_or(0);
+            code.push(char::from(CROCKFORD[digit]));
+        }
+        Self(code)
+    }
+
+    /// True for the code of a member's discount.
+    pub fn is_of_member(&self) -> bool {
+        self.0.starts_with(Self::MEMBER_PREFIX)
+    }
 }
+
+/// The digits of Crockford's base 32: without I, L, O and U.
+const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 impl FromStr for PromotionCode {
     type Err = InvalidCode;
@@ -49,7 +79,17 @@ impl FromStr for PromotionCode {
         let text = text.trim();
         let valid = (3..=32).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-        if valid { Ok(Self(text.to_ascii_uppercase())) } else { Err(InvalidCode) }
+        if !valid {
+            return Err(InvalidCode);
+        }
+        let code = Self(text.to_ascii_uppercase());
+        // Who copies a member's code by hand may take a digit for a letter.
+        Ok(match code.0.strip_prefix(Self::MEMBER_PREFIX) {
+            Some(rest) => {
+                Self(format!("{}{}", Self::MEMBER_PREFIX, rest.replace('O', "0").replace(['I', 'L'], "1")))
+            }
+            None => code,
+        })
     }
 }
 
@@ -132,6 +172,11 @@ pub struct Promotion {
     /// The fewest tickets that it is for which the order must have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_quantity: Option<u32>,
+    /// The most tickets of an order that it takes something off, of those that it
+    /// is for the dearest; for all of them without it. What it takes off a line
+    /// is spread evenly over the line's tickets, as without this limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_quantity: Option<u32>,
     /// The most that is taken off one order, in minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_discount_amount: Option<i64>,
@@ -195,6 +240,7 @@ impl Promotion {
         );
         let at_least_one = "Must be at least 1. Leave it out for no limit.";
         fields.check(self.min_quantity != Some(0), "/min_quantity", at_least_one);
+        fields.check(self.max_quantity != Some(0), "/max_quantity", at_least_one);
         fields.check(self.total_uses != Some(0), "/total_uses", at_least_one);
         fields.check(self.uses_per_buyer != Some(0), "/uses_per_buyer", at_least_one);
         fields.check(

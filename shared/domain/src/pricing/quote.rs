@@ -1,5 +1,7 @@
 //! The quote: what an order costs, line by line, and why.
 
+use std::cmp::Reverse;
+
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -175,9 +177,14 @@ struct Draft<'a> {
 }
 
 impl Draft<'_> {
+    /// What one of its tickets costs in the stage, before the promotion.
+    fn unit_price(&self) -> i64 {
+        self.ask.area.price + self.unit_adjustment
+    }
+
     /// What its tickets cost in the stage, before the promotion.
     fn price(&self) -> i64 {
-        (self.ask.area.price + self.unit_adjustment) * i64::from(self.ask.quantity)
+        self.unit_price() * i64::from(self.ask.quantity)
     }
 
     fn into_line(self, event: &Event) -> QuoteLine {
@@ -290,10 +297,17 @@ fn apply_promotion(
 }
 
 fn take_off(promotion: &Promotion, drafts: &mut [Draft<'_>]) {
-    let prices: Vec<i64> = drafts
-        .iter()
-        .map(|draft| if promotion.is_for_area(draft.ask.area.id) { draft.price() } else { 0 })
-        .collect();
+    let mut dearest: Vec<usize> =
+        (0..drafts.len()).filter(|index| promotion.is_for_area(drafts[*index].ask.area.id)).collect();
+    // Stable: of areas with the same price, the one that the event lists first.
+    dearest.sort_by_key(|index| Reverse(drafts[*index].unit_price()));
+    let mut rest = promotion.max_quantity.unwrap_or(u32::MAX);
+    let mut prices = vec![0; drafts.len()];
+    for index in dearest {
+        let tickets = rest.min(u32::from(drafts[index].ask.quantity));
+        prices[index] = drafts[index].unit_price() * i64::from(tickets);
+        rest -= tickets;
+    }
     let discount = promotion.discount(prices.iter().sum());
     for (draft, share) in drafts.iter_mut().zip(allocate(discount, &prices)) {
         draft.discount = share;

@@ -23,7 +23,7 @@ use crate::{Failure, Store};
 pub const BLOCK_ADMISSIONS: u32 = 50;
 
 /// A pool of admissions: a general admission area, the quota of a sale stage,
-/// the uses of a promotion.
+/// the uses of a promotion, the discounts of an event.
 #[derive(Debug, Clone)]
 pub struct Pool {
     kind: Kind,
@@ -35,6 +35,7 @@ enum Kind {
     Area(EventId, AreaId),
     Stage(EventId, SaleStageId),
     Promotion(TenantId, String),
+    Discounts(EventId),
     /// Made by the first claim on it; with its capacity.
     PromotionBuyer(TenantId, String, UserId, u32),
 }
@@ -60,6 +61,12 @@ impl Pool {
         Self { kind: Kind::Promotion(tenant, code.to_owned()), blocks: blocks_of(uses) }
     }
 
+    /// The discounts that an event has for members, over `blocks` blocks (see
+    /// [`Pool::blocks_for`]): [`Event::discount_blocks`](domain::event::Event::discount_blocks).
+    pub fn discounts(event: EventId, blocks: u16) -> Self {
+        Self { kind: Kind::Discounts(event), blocks: blocks.max(1) }
+    }
+
     /// One buyer's uses of a promotion. Needs no creating.
     pub fn promotion_buyer(tenant: TenantId, code: &str, user: UserId, uses: u32) -> Self {
         Self { kind: Kind::PromotionBuyer(tenant, code.to_owned(), user, uses), blocks: 1 }
@@ -75,6 +82,7 @@ impl Pool {
             Kind::Area(event, area) => keys::area_block(*event, *area, block),
             Kind::Stage(event, stage) => keys::stage_block(*event, *stage, block),
             Kind::Promotion(tenant, code) => keys::promotion_block(*tenant, code, block),
+            Kind::Discounts(event) => keys::discount_block(*event, block),
             Kind::PromotionBuyer(tenant, code, user, _) => keys::promotion_buyer(*tenant, code, *user),
         }
     }

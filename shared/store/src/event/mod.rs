@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::event::{Area, Event, EventStatus, ImageKind};
+use domain::event::{Area, Event, EventStatus};
 use domain::pricing::SaleStage;
 use domain::{AreaId, Currency, EventId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::failure::Item;
 use crate::items::{from_item, number, string};
@@ -95,12 +96,25 @@ pub struct Show {
     /// The main picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// The organiser's internal code for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The most discounts that members get for it.
+    #[serde(default)]
+    pub max_discounts: u32,
+    /// Where somebody else sells its tickets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticketing_link: Option<String>,
+    /// Further details.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub other_data: Map<String, Value>,
+    /// When the event was created.
+    pub created_at: Timestamp,
 }
 
 impl Show {
     /// The summary of an event whose cheapest area costs `price_from`.
     pub fn new(event: &Event, price_from: Option<i64>) -> Self {
-        let cover = event.images.iter().find(|image| image.kind == ImageKind::Cover);
         Self {
             id: event.id,
             tenant_id: event.tenant_id,
@@ -115,7 +129,12 @@ impl Show {
             ends_at: event.ends_at,
             currency: event.currency,
             price_from,
-            image: cover.or(event.images.first()).map(|image| image.url.clone()),
+            image: event.picture().map(str::to_owned),
+            code: event.code.clone(),
+            max_discounts: event.max_discounts,
+            ticketing_link: event.ticketing_link.clone(),
+            other_data: event.other_data.clone(),
+            created_at: event.created_at,
         }
     }
 
