@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod discount;
 pub mod error;
 pub mod event;
 pub mod ids;
