@@ -1,9 +1,28 @@
 //! Who belongs to a tenant's community, and what they paid.
+//!
+//! Anybody may ask whether an address belongs to a member and register; the
+//! tenant's supervisors see and change everything, one by one or as a file.
+
+mod community;
+mod fees;
+mod fields;
+mod import;
+mod list;
+mod lookup;
+mod member;
+mod receipts;
+mod register;
+mod stats;
+mod status;
+mod view;
 
 use aide::axum::ApiRouter;
 use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError};
-use store::Store;
+use domain::{Error, MemberId};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::{Fingerprints, Store};
 use web::TokenVerifier;
 
 /// What the function works with.
@@ -12,15 +31,19 @@ pub struct State {
     clock: Clock,
     store: Store,
     verifier: TokenVerifier,
+    fingerprints: Fingerprints,
+    receipts: receipts::Receipts,
 }
 
 impl State {
-    /// Reads `TABLE_NAME` and `JWT_PUBLIC_KEYS`.
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET` and `RECEIPTS_BUCKET`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
             store: Store::new(boot)?,
             verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            fingerprints: Fingerprints::from_env(&boot.env)?,
+            receipts: receipts::Receipts::new(boot)?,
         })
     }
 
@@ -38,5 +61,25 @@ impl FromRef<State> for TokenVerifier {
 
 /// The routes of the function.
 pub fn router(state: State) -> ApiRouter {
-    ApiRouter::new().with_state(state)
+    ApiRouter::new()
+        .merge(lookup::routes())
+        .merge(register::routes())
+        .merge(list::routes())
+        .merge(stats::routes())
+        .merge(member::routes())
+        .merge(status::routes())
+        .merge(fees::routes())
+        .merge(import::routes())
+        .with_state(state)
+}
+
+/// `/users/{id}`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+struct MemberPath {
+    /// The member.
+    id: MemberId,
+}
+
+fn member_unknown() -> Error {
+    Error::not_found("member_unknown", "There is no such member.")
 }

@@ -19,7 +19,7 @@ use crate::{Failure, Fingerprints, Listing, Store, Versioned, keys};
 
 /// How often a change is tried again when somebody else changed the member at
 /// the same moment.
-const CHANGE_ATTEMPTS: u32 = 5;
+pub(crate) const CHANGE_ATTEMPTS: u32 = 5;
 
 /// The most tenants of which somebody's memberships are looked at.
 const MAX_TENANTS: usize = 100;
@@ -332,7 +332,7 @@ impl Store {
 }
 
 /// There is no such member, or not for this tenant.
-fn member_unknown() -> Error {
+pub(crate) fn member_unknown() -> Error {
     Error::not_found("member_unknown", "There is no such member.")
 }
 

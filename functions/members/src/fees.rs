@@ -1,0 +1,371 @@
+//! What a member paid.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::{get_with, patch_with};
+use axum::extract::State as Of;
+use domain::error::Fields;
+use domain::member::{FeePayment, Member, PaymentMethod};
+use domain::{Currency, Error, FeePaymentId, MemberId, RequestId, Result, TenantId, Timestamp, UserId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::Once;
+use web::{Answer, Created, IdempotencyKey, Json, Page, Paging, Path, Supervisor, based_on, nullable};
+
+use crate::fields::{check_past, trimmed};
+use crate::receipts::{NewReceipt, ReceiptUpload};
+use crate::{MemberPath, State, member_unknown};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/users/{id}/payments",
+            get_with(list, |op| {
+                op.id("listFeePayments").summary("List what a member paid").tag("Members").description(
+                    "The latest first. `receipt` leads to the uploaded file for five minutes.",
+                )
+            })
+            .post_with(create, |op| {
+                op.id("createFeePayment").summary("Note a payment of a member's fee").tag("Members").description(
+                    "A confirmed payment makes the member's monthly fee current, unless `marks_current` is \
+                     false. With `receipt`, the answer has a signed request in `receipt_upload`: send the file's \
+                     bytes with exactly that method, address and headers within 15 minutes.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/users/{id}/payments/{payment}",
+            patch_with(update, |op| {
+                op.id("updateFeePayment").summary("Confirm or correct a payment").tag("Members").description(
+                    "What is not sent stays as it is. A payment that is confirmed with this request makes the \
+                     member's monthly fee current, unless `marks_current` is false; taking the confirmation \
+                     back leaves the member as it is. `receipt` replaces the file by another one.",
+                )
+            }),
+        )
+}
+
+/// `/users/{id}/payments/{payment}`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+struct PaymentPath {
+    /// The member.
+    id: MemberId,
+    /// The payment.
+    payment: FeePaymentId,
+}
+
+/// A payment.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewPayment {
+    /// How much, in minor units of the currency (centavos, say).
+    amount_paid: i64,
+    /// The currency; else the organiser's.
+    currency: Option<Currency>,
+    /// When it was paid; else now.
+    payment_date: Option<Timestamp>,
+    /// How it was paid.
+    payment_method: PaymentMethod,
+    /// What for.
+    #[schemars(length(max = 500))]
+    description: Option<String>,
+    /// The receipt that will be uploaded.
+    receipt: Option<NewReceipt>,
+    /// True if somebody saw the money.
+    #[serde(default)]
+    confirmed: bool,
+    /// False to leave the member's fee as it is although the payment is confirmed.
+    #[serde(default = "yes")]
+    marks_current: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// What to change; `null` removes what may be absent.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct PaymentChanges {
+    /// The version that the change is based on; without it, whatever is there.
+    version: Option<u32>,
+    /// How much, in minor units of the currency.
+    amount_paid: Option<i64>,
+    /// The currency.
+    currency: Option<Currency>,
+    /// When it was paid.
+    payment_date: Option<Timestamp>,
+    /// How it was paid.
+    payment_method: Option<PaymentMethod>,
+    /// What for.
+    #[serde(default, deserialize_with = "nullable")]
+    description: Option<Option<String>>,
+    /// Another receipt that will be uploaded, or `null` for none.
+    #[serde(default, deserialize_with = "nullable")]
+    receipt: Option<Option<NewReceipt>>,
+    /// True once somebody saw the money.
+    confirmed: Option<bool>,
+    /// False to leave the member's fee as it is although this confirms the payment.
+    #[serde(default = "yes")]
+    marks_current: bool,
+}
+
+/// A payment of a member's fee.
+#[derive(Debug, Serialize, JsonSchema)]
+struct PaymentView {
+    /// The payment's id.
+    id: FeePaymentId,
+    /// The member who paid.
+    user_id: MemberId,
+    /// How much, in minor units of the currency.
+    amount_paid: i64,
+    /// The currency.
+    currency: Currency,
+    /// When it was paid.
+    payment_date: Timestamp,
+    /// How it was paid.
+    payment_method: PaymentMethod,
+    /// What for.
+    description: Option<String>,
+    /// A link to the receipt that is good for five minutes.
+    receipt: Option<String>,
+    /// True if somebody saw the money.
+    confirmed: bool,
+    /// When it was written.
+    created_at: Timestamp,
+    /// When anything here was last changed.
+    updated_at: Timestamp,
+    /// Which of the staff made the last change.
+    updated_by: UserId,
+    /// Counts changes; a change names the version that it is based on.
+    version: u32,
+}
+
+/// A payment and, if a receipt was announced, how to upload it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct WrittenPayment {
+    #[serde(flatten)]
+    payment: PaymentView,
+    /// How to upload the receipt that was announced.
+    receipt_upload: Option<ReceiptUpload>,
+}
+
+async fn list(
+    Of(state): Of<State>,
+    supervisor: Supervisor,
+    Path(path): Path<MemberPath>,
+    paging: Paging,
+) -> Answer<Json<Page<PaymentView>>> {
+    state.fee_payer(supervisor.tenant, path.id).await?;
+    let page = state.store.fee_payments(path.id, paging.after.as_deref(), paging.limit).await;
+    let page = page.map_err(Error::from)?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for payment in page.items {
+        items.push(state.payment_view(payment).await?);
+    }
+    Ok(Json(Page::new(items, page.last)))
+}
+
+async fn create(
+    Of(state): Of<State>,
+    supervisor: Supervisor,
+    Path(path): Path<MemberPath>,
+    IdempotencyKey(key): IdempotencyKey,
+    Json(new): Json<NewPayment>,
+) -> Answer<Created<WrittenPayment>> {
+    let now = state.clock.now();
+    let route = "POST /api/v1/users/{id}/payments";
+    let once = Once { user: supervisor.user, route, key: key.as_deref() };
+    let request = (path.id, &new);
+    let create =
+        |id: RequestId| state.create_payment(&supervisor, path.id, FeePaymentId::from_uuid(id.uuid()), &new);
+    let payment = state.store.once(once, &request, now, create).await?;
+    // Signed anew at every repetition: a kept signature would be over too soon.
+    Ok(Created(state.written(payment, new.receipt).await?))
+}
+
+async fn update(
+    Of(state): Of<State>,
+    supervisor: Supervisor,
+    Path(path): Path<PaymentPath>,
+    Json(changes): Json<PaymentChanges>,
+) -> Answer<Json<WrittenPayment>> {
+    state.fee_payer(supervisor.tenant, path.id).await?;
+    let before = state.store.fee_payment(path.id, path.payment).await.map_err(Error::from)?;
+    let before = before.ok_or_else(|| {
+        Error::not_found("payment_unknown", "The member has no such payment. List the member's payments.")
+    })?;
+    based_on(changes.version, before.version)?;
+    let now = state.clock.now();
+    let after = changes.apply(before.clone(), supervisor.user, now)?;
+    let marks_current = changes.confirmed == Some(true) && changes.marks_current;
+    state.store.replace_fee_payment(&state.fingerprints, &before, &after, marks_current).await?;
+    Ok(Json(state.written(after, changes.receipt.flatten()).await?))
+}
+
+impl State {
+    async fn fee_payer(&self, tenant: TenantId, member: MemberId) -> Result<Member> {
+        self.store.member(tenant, member).await?.ok_or_else(member_unknown)
+    }
+
+    async fn create_payment(
+        &self,
+        supervisor: &Supervisor,
+        member: MemberId,
+        id: FeePaymentId,
+        new: &NewPayment,
+    ) -> Result<FeePayment> {
+        self.fee_payer(supervisor.tenant, member).await?;
+        let currency = match new.currency {
+            Some(currency) => currency,
+            None => {
+                let tenant = self.store.tenant(supervisor.tenant).await?;
+                tenant.ok_or_else(member_unknown)?.currency
+            }
+        };
+        // Not the time of this try: whoever repeats the request must get the same payment.
+        let now = id.created_at();
+        let mut payment = FeePayment {
+            id,
+            tenant_id: supervisor.tenant,
+            member_id: member,
+            amount_paid: new.amount_paid,
+            currency,
+            payment_date: new.payment_date.unwrap_or(now),
+            payment_method: new.payment_method,
+            description: trimmed(new.description.as_deref()),
+            receipt: None,
+            confirmed: new.confirmed,
+            updated_by: supervisor.user,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        payment.receipt = new.receipt.map(|receipt| receipt.key(&payment));
+        check(&payment, new.receipt, now)?;
+        let marks_current = new.confirmed && new.marks_current;
+        self.store.create_fee_payment(&self.fingerprints, &payment, marks_current).await?;
+        Ok(payment)
+    }
+
+    async fn written(&self, payment: FeePayment, new: Option<NewReceipt>) -> Result<WrittenPayment> {
+        let receipt_upload = match new.zip(payment.receipt.as_deref()) {
+            Some((new, key)) => Some(self.receipts.upload(key, new, self.clock.now()).await?),
+            None => None,
+        };
+        Ok(WrittenPayment { payment: self.payment_view(payment).await?, receipt_upload })
+    }
+
+    async fn payment_view(&self, payment: FeePayment) -> Result<PaymentView> {
+        let receipt = match &payment.receipt {
+            Some(key) => Some(self.receipts.link(key, self.clock.now()).await?),
+            None => None,
+        };
+        Ok(PaymentView {
+            id: payment.id,
+            user_id: payment.member_id,
+            amount_paid: payment.amount_paid,
+            currency: payment.currency,
+            payment_date: payment.payment_date,
+            payment_method: payment.payment_method,
+            description: payment.description,
+            receipt,
+            confirmed: payment.confirmed,
+            created_at: payment.created_at,
+            updated_at: payment.updated_at,
+            updated_by: payment.updated_by,
+            version: payment.version,
+        })
+    }
+}
+
+impl PaymentChanges {
+    fn apply(&self, before: FeePayment, by: UserId, now: Timestamp) -> Result<FeePayment> {
+        let mut after = FeePayment {
+            amount_paid: self.amount_paid.unwrap_or(before.amount_paid),
+            currency: self.currency.unwrap_or(before.currency),
+            payment_date: self.payment_date.unwrap_or(before.payment_date),
+            payment_method: self.payment_method.unwrap_or(before.payment_method),
+            description: match &self.description {
+                Some(changed) => trimmed(changed.as_deref()),
+                None => before.description,
+            },
+            confirmed: self.confirmed.unwrap_or(before.confirmed),
+            updated_by: by,
+            updated_at: now,
+            version: before.version + 1,
+            ..before
+        };
+        if let Some(changed) = self.receipt {
+            after.receipt = changed.map(|receipt| receipt.key(&after));
+        }
+        check(&after, self.receipt.flatten(), now)?;
+        Ok(after)
+    }
+}
+
+fn check(payment: &FeePayment, receipt: Option<NewReceipt>, now: Timestamp) -> Result<()> {
+    let mut fields = Fields::new();
+    payment.check(&mut fields);
+    check_past("/payment_date", payment.payment_date, now, &mut fields);
+    if let Some(receipt) = receipt {
+        receipt.check(&mut fields);
+    }
+    fields.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::constant(1_795_000_000, 0);
+
+    fn payment() -> FeePayment {
+        FeePayment {
+            id: FeePaymentId::generate(NOW),
+            tenant_id: TenantId::generate(NOW),
+            member_id: MemberId::generate(NOW),
+            amount_paid: 1_500_000,
+            currency: Currency::COP,
+            payment_date: NOW,
+            payment_method: PaymentMethod::Cash,
+            description: Some("Noviembre".to_owned()),
+            receipt: Some("receipts/a.pdf".to_owned()),
+            confirmed: false,
+            updated_by: UserId::generate(NOW),
+            created_at: NOW,
+            updated_at: NOW,
+            version: 1,
+        }
+    }
+
+    fn changed(changes: Value) -> Result<FeePayment> {
+        let changes: PaymentChanges = serde_json::from_value(changes).expect("changes");
+        changes.apply(payment(), UserId::generate(NOW), NOW)
+    }
+
+    #[test]
+    fn what_is_not_sent_stays() {
+        let after = changed(json!({"confirmed": true})).expect("changed");
+        assert_eq!((after.confirmed, after.amount_paid, after.version), (true, 1_500_000, 2));
+        assert_eq!(after.receipt.as_deref(), Some("receipts/a.pdf"));
+        let without = changed(json!({"receipt": null, "description": null})).expect("changed");
+        assert_eq!((without.receipt, without.description), (None, None));
+        let receipt = json!({"content_type": "application/pdf", "size": 4});
+        let other = changed(json!({"receipt": receipt})).expect("changed");
+        assert_eq!(other.receipt, Some(format!("receipts/{}/{}-2.pdf", other.tenant_id, other.id)));
+    }
+
+    #[test]
+    fn all_bad_fields_are_named() {
+        let receipt = json!({"content_type": "image/png", "size": 10_485_761});
+        let error = changed(json!({
+            "amount_paid": 0, "description": "x".repeat(501), "payment_date": "2090-01-01T00:00:00Z",
+            "receipt": receipt,
+        }))
+        .expect_err("refused");
+        let pointers: Vec<_> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/amount_paid", "/description", "/payment_date", "/receipt/size"]);
+    }
+}

@@ -1,0 +1,241 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract::State as Of;
+use domain::error::Fields;
+use domain::member::Member;
+use domain::search::{Entry, Index, MAX_QUERY_CHARS};
+use domain::user::Email;
+use domain::{Result, TenantId};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::Store;
+use web::{Answer, Json, Page, Paging, Query, Supervisor};
+
+use crate::State;
+use crate::fields::folded;
+use crate::view::MemberView;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/users/list",
+        get_with(list, |op| {
+            op.id("listMembers").summary("List members").tag("Members").description(
+                "The members of the caller's community who fit all filters, the last ones to be written first. \
+                 At most 2000 members are looked at for one page, so one with filters may have few members, or \
+                 none, and still a `next_cursor`: go on until there is none.",
+            )
+        }),
+    )
+}
+
+/// The most members that are looked at for one page.
+const MOST_LOOKED_AT: usize = 2000;
+/// How many are read at once when most may not fit.
+const CHUNK: u16 = 250;
+
+/// Who is wanted.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+struct Filter {
+    /// Only members whose subscription is active, or is not.
+    subscription_active: Option<bool>,
+    /// Only members whose monthly fee is paid, or is not.
+    monthly_fee_current: Option<bool>,
+    /// Only members to whose address mail came back for good, or did not.
+    email_bounced: Option<bool>,
+    /// Only members of this city, however it is written.
+    #[schemars(length(max = 120))]
+    city: Option<String>,
+    /// Only members who like this music best, however it is written.
+    #[schemars(length(max = 120))]
+    favorite_music_genre: Option<String>,
+    /// Words of the name or of the address; typos are forgiven. A whole address
+    /// finds its member at once.
+    #[schemars(length(max = 100))]
+    q: Option<String>,
+}
+
+async fn list(
+    Of(state): Of<State>,
+    supervisor: Supervisor,
+    Query(filter): Query<Filter>,
+    paging: Paging,
+) -> Answer<Json<Page<MemberView>>> {
+    let filter = filter.checked()?;
+    if paging.after.is_none()
+        && let Some(member) = state.with_address(supervisor.tenant, &filter).await?
+    {
+        let items = filter.fitting(vec![member]).into_iter().map(MemberView::from).collect();
+        return Ok(Json(Page::new(items, None)));
+    }
+    let (members, last) = state.fitting(supervisor.tenant, &filter, paging).await?;
+    Ok(Json(Page::new(members.into_iter().map(MemberView::from).collect(), last)))
+}
+
+impl State {
+    /// The member whose whole address is searched for.
+    async fn with_address(&self, tenant: TenantId, filter: &Filter) -> Result<Option<Member>> {
+        match filter.q.as_deref().and_then(|q| q.parse::<Email>().ok()) {
+            Some(email) => Ok(self.store.member_by_email(&self.fingerprints, tenant, &email).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// A page of those who fit, and after whom the next one begins.
+    async fn fitting(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        paging: Paging,
+    ) -> Result<(Vec<Member>, Option<String>)> {
+        let limit = usize::from(paging.limit);
+        let chunk = if filter.is_empty() { paging.limit } else { CHUNK };
+        let (mut found, mut looked_at, mut after) = (Vec::new(), 0, paging.after);
+        loop {
+            let page = self.store.members(tenant, after.as_deref(), chunk).await?;
+            looked_at += page.items.len();
+            found.extend(filter.fitting(page.items));
+            if found.len() > limit {
+                found.truncate(limit);
+                let last = found.last().map(Store::after_member);
+                return Ok((found, last));
+            }
+            if page.last.is_none() || found.len() == limit || looked_at >= MOST_LOOKED_AT {
+                return Ok((found, page.last));
+            }
+            after = page.last;
+        }
+    }
+}
+
+impl Filter {
+    fn checked(self) -> Result<Self> {
+        let mut fields = Fields::new();
+        fields.optional_text("#city", self.city.as_deref(), domain::member::MAX_TEXT);
+        fields.optional_text(
+            "#favorite_music_genre",
+            self.favorite_music_genre.as_deref(),
+            domain::member::MAX_TEXT,
+        );
+        fields.optional_text("#q", self.q.as_deref(), MAX_QUERY_CHARS);
+        fields.finish()?;
+        let said = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        Ok(Self {
+            city: said(self.city),
+            favorite_music_genre: said(self.favorite_music_genre),
+            q: said(self.q),
+            ..self
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        matches!(
+            self,
+            Self {
+                subscription_active: None,
+                monthly_fee_current: None,
+                email_bounced: None,
+                city: None,
+                favorite_music_genre: None,
+                q: None,
+            }
+        )
+    }
+
+    /// Those of the members who fit, in the same order.
+    fn fitting(&self, mut members: Vec<Member>) -> Vec<Member> {
+        let is = |wanted: Option<bool>, is: bool| wanted.is_none_or(|wanted| wanted == is);
+        let says = |wanted: Option<&String>, text: Option<&String>| {
+            wanted.is_none_or(|wanted| {
+                text.is_some_and(|text| text == wanted || folded(text) == folded(wanted))
+            })
+        };
+        members.retain(|member| {
+            is(self.subscription_active, member.subscription_active)
+                && is(self.monthly_fee_current, member.monthly_fee_current)
+                && is(self.email_bounced, member.email_bounced_at.is_some())
+                && says(self.city.as_ref(), member.city.as_ref())
+                && says(self.favorite_music_genre.as_ref(), member.favorite_music_genre.as_ref())
+        });
+        let Some(q) = &self.q else { return members };
+        let entries = members.iter().enumerate().map(|(place, member)| Entry {
+            id: place,
+            title: &member.name,
+            artist: member.email.as_str(),
+            venue: "",
+            city: "",
+        });
+        let mut is_found = vec![false; members.len()];
+        for (place, _) in Index::new(entries).search(q, members.len()) {
+            is_found[place] = true;
+        }
+        let mut is_found = is_found.into_iter();
+        members.retain(|_| is_found.next() == Some(true));
+        members
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{MemberId, Timestamp};
+    use serde_json::json;
+
+    use super::*;
+
+    fn member(name: &str, email: &str, city: Option<&str>, flags: [bool; 3]) -> Member {
+        let [subscription_active, monthly_fee_current, bounced] = flags;
+        serde_json::from_value(json!({
+            "id": MemberId::generate(Timestamp::UNIX_EPOCH), "tenant_id": TenantId::generate(Timestamp::UNIX_EPOCH),
+            "name": name, "email": email, "country": "CO", "city": city,
+            "registration_date": "2026-11-21T10:00:00Z", "created_at": "2026-11-21T10:00:00Z",
+            "updated_at": "2026-11-21T10:00:00Z", "subscription_active": subscription_active,
+            "monthly_fee_current": monthly_fee_current, "version": 1,
+            "email_bounced_at": bounced.then_some("2026-11-21T10:00:00Z"),
+        }))
+        .expect("a member")
+    }
+
+    fn found(filter: Filter) -> Vec<String> {
+        let members = vec![
+            member("Ana Farola", "ana@example.com", Some("Bogotá"), [true, true, false]),
+            member("Beto Bambalina", "beto@example.com", Some("Medellín"), [true, false, false]),
+            member("Carla Candil", "carla@example.com", None, [false, false, true]),
+            member("Ñusta Telón", "nusta@example.com", Some("bogota "), [false, true, false]),
+        ];
+        let found = filter.checked().expect("possible").fitting(members).into_iter();
+        found.map(|member| member.email.local_part().to_owned()).collect()
+    }
+
+    #[test]
+    fn all_filters_must_fit() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(found(Filter::default()), ["ana", "beto", "carla", "nusta"]);
+        assert_eq!(found(Filter { subscription_active: Some(true), ..Filter::default() }), ["ana", "beto"]);
+        assert_eq!(
+            found(Filter { monthly_fee_current: Some(false), ..Filter::default() }),
+            ["beto", "carla"]
+        );
+        assert_eq!(found(Filter { email_bounced: Some(true), ..Filter::default() }), ["carla"]);
+        assert_eq!(found(Filter { city: text(" BOGOTA"), ..Filter::default() }), ["ana", "nusta"]);
+        let both = Filter { city: text("bogotá"), subscription_active: Some(true), ..Filter::default() };
+        assert_eq!(found(both), ["ana"]);
+        assert_eq!(found(Filter { q: text("  "), ..Filter::default() }).len(), 4);
+    }
+
+    #[test]
+    fn names_are_found_with_typos_and_in_the_order_of_the_list() {
+        let search = |q: &str| found(Filter { q: Some(q.to_owned()), ..Filter::default() });
+        assert_eq!(search("farolla"), ["ana"]);
+        assert_eq!(search("telon nusta"), ["nusta"]);
+        assert_eq!(search("example"), ["ana", "beto", "carla", "nusta"]);
+        assert_eq!(search("carla@example.com"), ["carla"]);
+        assert_eq!(search("nadie"), [""; 0]);
+    }
+
+    #[test]
+    fn filters_are_bounded() {
+        let long = Filter { q: Some("x".repeat(101)), city: Some("x".repeat(121)), ..Filter::default() };
+        let error = long.checked().expect_err("too long");
+        let pointers: Vec<_> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
+        assert_eq!(pointers, ["#city", "#q"]);
+    }
+}

@@ -1,0 +1,131 @@
+//! What anybody may ask about an e-mail address: whether it is a member's, and
+//! whether that member may ask for discounts.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract::State as Of;
+use domain::member::{Ineligible, Member};
+use domain::user::Email;
+use domain::{EventId, Result, TenantId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use web::{Answer, Json, MaybeBuyer, SourceAddress};
+
+use crate::State;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/users/check-email",
+            post_with(check, |op| {
+                op.id("checkEmail")
+                    .summary("Ask whether an address is a member's")
+                    .tag("Members")
+                    .description(WHICH_COMMUNITY)
+            }),
+        )
+        .api_route(
+            "/api/v1/users/validate-email",
+            post_with(validate, |op| {
+                op.id("validateEmail")
+                    .summary("Ask whether a member may ask for discounts")
+                    .tag("Members")
+                    .description(WHICH_COMMUNITY)
+            }),
+        )
+}
+
+const WHICH_COMMUNITY: &str = "The community is the one of `tenant_id`, that of the show `show_id`, or that of a supervisor \
+     who is signed in. Without any of these it is the only one in which the address is known; if there are several, \
+     the answer is 422. From one network only so many questions are answered in a quarter of an hour.";
+
+/// An address, and whose community is asked.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    /// The e-mail address.
+    email: Email,
+    /// The community's tenant.
+    tenant_id: Option<TenantId>,
+    /// A show of the community.
+    show_id: Option<EventId>,
+}
+
+/// Whether an address is a member's.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Known {
+    /// True if a member has the address.
+    exists: bool,
+}
+
+/// Whether a member may ask for discounts.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Validity {
+    /// True if a member with this address may ask for discounts.
+    valid: bool,
+    /// True if a member has the address.
+    exists: bool,
+    /// True if the member's subscription is active.
+    subscription_active: bool,
+    /// True if the member's monthly fee is paid.
+    monthly_fee_current: bool,
+    /// Why the member may not, if so.
+    code: Option<Ineligible>,
+    /// What that means, for the member to read.
+    message: String,
+}
+
+impl Validity {
+    fn of(member: Option<&Member>) -> Self {
+        let eligible = member.ok_or(Ineligible::EmailUnknown).and_then(Member::eligible);
+        Self {
+            valid: eligible.is_ok(),
+            exists: member.is_some(),
+            subscription_active: member.is_some_and(|member| member.subscription_active),
+            monthly_fee_current: member.is_some_and(|member| member.monthly_fee_current),
+            code: eligible.err(),
+            message: match eligible {
+                Ok(()) => "You may ask for discounts.".to_owned(),
+                Err(reason) => reason.detail().to_owned(),
+            },
+        }
+    }
+}
+
+async fn check(
+    Of(state): Of<State>,
+    SourceAddress(source): SourceAddress,
+    MaybeBuyer(caller): MaybeBuyer,
+    Json(question): Json<Question>,
+) -> Answer<Json<Known>> {
+    let member = state.find(question, caller.as_ref(), &source).await?;
+    Ok(Json(Known { exists: member.is_some() }))
+}
+
+async fn validate(
+    Of(state): Of<State>,
+    SourceAddress(source): SourceAddress,
+    MaybeBuyer(caller): MaybeBuyer,
+    Json(question): Json<Question>,
+) -> Answer<Json<Validity>> {
+    let member = state.find(question, caller.as_ref(), &source).await?;
+    Ok(Json(Validity::of(member.as_ref())))
+}
+
+impl State {
+    async fn find(
+        &self,
+        question: Question,
+        caller: Option<&web::Buyer>,
+        source: &str,
+    ) -> Result<Option<Member>> {
+        let asked = self.asked(caller, question.tenant_id, question.show_id).await?;
+        self.count_lookup(asked, source, self.clock.now()).await?;
+        match self.asked_about(asked, &question.email).await? {
+            Some(tenant) => {
+                Ok(self.store.member_by_email(&self.fingerprints, tenant, &question.email).await?)
+            }
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract::State as Of;
+use domain::error::Fields;
+use domain::event::Language;
+use domain::member::Member;
+use domain::user::Email;
+use domain::{Error, EventId, MemberId, Result, TenantId, Timestamp};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::MemberError;
+use web::{Answer, Created, Json, MaybeBuyer, SourceAddress};
+
+use crate::State;
+use crate::community::{Asked, tenant_needed};
+use crate::fields::{WrittenId, capitals, check_past, trimmed};
+use crate::view::MemberView;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/users/register",
+        post_with(register, |op| {
+            op.id("registerMember").summary("Register a member").tag("Members").description(
+                "Anybody may register in the community of `tenant_id` or of the show `show_id`; the subscription \
+                 begins once the organiser has seen the first payment. Supervisors who are signed in register \
+                 people in their own community and may say how far they are. Sent again with the same fields, it \
+                 answers with the same member.",
+            )
+        }),
+    )
+}
+
+/// Somebody new.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Registration {
+    /// The full name.
+    #[schemars(length(min = 1, max = 120))]
+    name: String,
+    /// The e-mail address; no other member may have it.
+    email: Email,
+    /// The national id, as text or as a number; no other member may have it.
+    dni: Option<WrittenId>,
+    /// The country of the national id, as an ISO 3166-1 alpha-2 code; else the
+    /// organiser's.
+    country: Option<String>,
+    /// A telephone number.
+    #[schemars(length(max = 32))]
+    phone: Option<String>,
+    /// The city.
+    #[schemars(length(max = 120))]
+    city: Option<String>,
+    /// How the person heard of the community.
+    #[schemars(length(max = 120))]
+    how_did_you_find_us: Option<String>,
+    /// What music the person likes best.
+    #[schemars(length(max = 120))]
+    favorite_music_genre: Option<String>,
+    /// The language of mails.
+    #[serde(default)]
+    language: Language,
+    /// Since when the person belongs to the community; else from now on. Only
+    /// supervisors may say so.
+    registration_date: Option<Timestamp>,
+    /// True if the subscription is active. Only supervisors may say so.
+    #[serde(default)]
+    subscription_active: bool,
+    /// True if the monthly fee is paid. Only supervisors may say so.
+    #[serde(default)]
+    monthly_fee_current: bool,
+    /// The community's tenant.
+    tenant_id: Option<TenantId>,
+    /// A show of the community.
+    show_id: Option<EventId>,
+}
+
+async fn register(
+    Of(state): Of<State>,
+    SourceAddress(source): SourceAddress,
+    MaybeBuyer(caller): MaybeBuyer,
+    Json(registration): Json<Registration>,
+) -> Answer<Created<MemberView>> {
+    let now = state.clock.now();
+    let asked = state.asked(caller.as_ref(), registration.tenant_id, registration.show_id).await?;
+    state.count_registration(asked, &source, now).await?;
+    let member = state.new_member(registration, asked, now).await?;
+    let registered = match state.store.create_member(&state.fingerprints, &member).await {
+        Ok(()) => member,
+        // Perhaps it is this very registration, whose answer got lost.
+        Err(error @ MemberError::EmailTaken(by)) => {
+            let known = state.store.member(member.tenant_id, by).await.map_err(Error::from)?;
+            known.filter(|known| is_repetition(known, member)).ok_or(Error::from(error))?
+        }
+        Err(error) => return Err(Error::from(error).into()),
+    };
+    Ok(Created(registered.into()))
+}
+
+/// True if registering as `new` had made just this member, untouched since.
+fn is_repetition(known: &Member, new: Member) -> bool {
+    let was_said_when = new.registration_date != new.created_at;
+    let repeated = Member {
+        id: known.id,
+        registration_date: if was_said_when { new.registration_date } else { known.registration_date },
+        created_at: known.created_at,
+        updated_at: known.created_at,
+        ..new
+    };
+    *known == repeated
+}
+
+impl State {
+    async fn new_member(&self, registration: Registration, asked: Asked, now: Timestamp) -> Result<Member> {
+        let tenant = asked.tenant.ok_or_else(tenant_needed)?;
+        let tenant = self.store.tenant(tenant).await?.ok_or_else(|| {
+            Error::not_found("tenant_unknown", "There is no such community. Check `tenant_id`.")
+        })?;
+        let mut fields = Fields::new();
+        if asked.supervisor.is_none() {
+            for (pointer, is_said) in [
+                ("/registration_date", registration.registration_date.is_some()),
+                ("/subscription_active", registration.subscription_active),
+                ("/monthly_fee_current", registration.monthly_fee_current),
+            ] {
+                fields.check(!is_said, pointer, "Only the organiser's supervisors may set this.");
+            }
+        }
+        let country = registration.country.as_deref().map_or(tenant.country, capitals);
+        let member = Member {
+            id: MemberId::generate(now),
+            tenant_id: tenant.id,
+            name: registration.name.trim().to_owned(),
+            email: registration.email,
+            dni: registration.dni.and_then(|written| written.read(&country, &mut fields)),
+            country,
+            phone: trimmed(registration.phone.as_deref()),
+            city: trimmed(registration.city.as_deref()),
+            registration_date: registration.registration_date.unwrap_or(now),
+            how_did_you_find_us: trimmed(registration.how_did_you_find_us.as_deref()),
+            favorite_music_genre: trimmed(registration.favorite_music_genre.as_deref()),
+            subscription_active: registration.subscription_active,
+            monthly_fee_current: registration.monthly_fee_current,
+            language: registration.language,
+            email_bounced_at: None,
+            updated_by: asked.supervisor,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        member.check(&mut fields);
+        check_past("/registration_date", member.registration_date, now, &mut fields);
+        fields.finish()?;
+        Ok(member)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn member() -> Member {
+        serde_json::from_value(json!({
+            "id": MemberId::generate(Timestamp::UNIX_EPOCH), "tenant_id": TenantId::generate(Timestamp::UNIX_EPOCH),
+            "name": "Ana Ejemplo", "email": "ana@example.com", "country": "CO",
+            "registration_date": "2026-11-21T10:00:00Z", "created_at": "2026-11-21T10:00:00Z",
+            "updated_at": "2026-11-21T10:00:00Z", "subscription_active": false, "monthly_fee_current": false,
+            "version": 1,
+        }))
+        .expect("a member")
+    }
+
+    #[test]
+    fn the_same_registration_again_is_no_other_person() {
+        let known = member();
+        let now: Timestamp = "2026-11-21T10:00:07Z".parse().expect("a time");
+        let again = Member {
+            id: MemberId::generate(now),
+            registration_date: now,
+            created_at: now,
+            updated_at: now,
+            ..known.clone()
+        };
+        assert!(is_repetition(&known, again.clone()));
+        for other in [
+            Member { name: "Otra Ana".to_owned(), ..again.clone() },
+            Member { registration_date: Timestamp::UNIX_EPOCH, ..again.clone() },
+            Member { subscription_active: true, ..again.clone() },
+        ] {
+            assert!(!is_repetition(&known, other));
+        }
+        let mut touched = known;
+        touched.touch(None, now);
+        assert!(!is_repetition(&touched, again));
+    }
+}
