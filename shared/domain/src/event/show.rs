@@ -193,3 +193,155 @@ fn is_https(address: &str) -> bool {
         && host.contains('.')
         && labels.into_iter().all(is_label)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::pricing::fixture::{at, event};
+
+    fn bad(change: impl FnOnce(&mut Event)) -> Vec<String> {
+        let mut event = event();
+        change(&mut event);
+        let mut fields = Fields::new();
+        event.check_show(&mut fields);
+        let error = fields.finish().err();
+        error.iter().flat_map(|error| error.field_errors()).map(|field| field.pointer.clone()).collect()
+    }
+
+    fn percent(discount_value: i64, max_tickets: u8) -> MemberDiscount {
+        MemberDiscount { discount_type: AdjustmentType::Percentage, discount_value, max_tickets }
+    }
+
+    fn data(value: Value) -> Map<String, Value> {
+        value.as_object().expect("an object").clone()
+    }
+
+    #[test]
+    fn what_a_show_can_not_say_is_named() {
+        assert_eq!(bad(|_| {}), [""; 0]);
+        for code in ["", "X", "A B", "Ñ-1", "a/b", &"x".repeat(51)] {
+            assert_eq!(bad(|event| event.code = Some(code.to_owned())), ["/code"], "{code:?}");
+        }
+        for code in ["LF", "los_faroles-2027", &"x".repeat(50)] {
+            assert_eq!(bad(|event| event.code = Some(code.to_owned())), [""; 0], "{code:?}");
+        }
+        assert_eq!(
+            bad(|event| {
+                event.img = Some("http://fotos.example/a.png".to_owned());
+                event.ticketing_link = Some("boletos.example".to_owned());
+                event.max_discounts = MAX_DISCOUNTS + 1;
+            }),
+            ["/img", "/ticketing_link", "/max_discounts"]
+        );
+    }
+
+    #[test]
+    fn discounts_of_what_is_sold_here_take_something_off() {
+        assert_eq!(bad(|event| event.max_discounts = 40), ["/member_discount"]);
+        assert_eq!(
+            bad(|event| (event.max_discounts, event.member_discount) = (40, Some(percent(5000, 2)))),
+            [""; 0]
+        );
+        let link = Some("https://boletos.example/1".to_owned());
+        assert_eq!(bad(|event| (event.max_discounts, event.ticketing_link) = (40, link)), [""; 0]);
+        for discount in [percent(0, 1), percent(10_001, 1)] {
+            assert_eq!(
+                bad(|event| event.member_discount = Some(discount)),
+                ["/member_discount/discount_value"]
+            );
+        }
+        for tickets in [0, 21] {
+            assert_eq!(
+                bad(|event| event.member_discount = Some(percent(1, tickets))),
+                ["/member_discount/max_tickets"]
+            );
+        }
+        let fixed = MemberDiscount { discount_type: AdjustmentType::Fixed, ..percent(10_001, 1) };
+        assert_eq!(bad(|event| event.member_discount = Some(fixed)), [""; 0]);
+        let read: MemberDiscount =
+            serde_json::from_value(json!({"discount_type": "percentage", "discount_value": 1500}))
+                .expect("a discount");
+        assert_eq!(read, percent(1500, 1));
+    }
+
+    #[test]
+    fn further_details_are_bounded() {
+        let ok =
+            json!({"genre": "cumbia", "ages": [16, 99], "rating": 4.5, "zero": 0.0, "by": {"a": {"b": [1]}}});
+        assert_eq!(bad(|event| event.other_data = data(ok)), [""; 0]);
+        let many = (0..21).map(|n| (n.to_string(), Value::Null)).collect();
+        assert_eq!(bad(|event| event.other_data = many), ["/other_data"]);
+        for wrong in [
+            json!({"long": "x".repeat(2048)}),
+            json!({"deep": [[[[[1]]]]]}),
+            json!({"deep": {"a": {"b": {"c": {"d": {}}}}}}),
+            json!({"huge": 1e300}),
+            json!({"tiny": [1e-200]}),
+        ] {
+            assert_eq!(bad(|event| event.other_data = data(wrong.clone())), ["/other_data"], "{wrong}");
+        }
+        assert_eq!(bad(|event| event.other_data = data(json!({"deep": [[[[1]]]]}))), [""; 0]);
+    }
+
+    #[test]
+    fn addresses_are_https_and_lead_where_they_say() {
+        for address in [
+            "https://boletos.example",
+            "https://boletos.example:8443/a/b?c=d#e",
+            "https://xn--fotos-x.example/%20a.png",
+        ] {
+            assert!(is_https(address), "{address}");
+        }
+        for address in [
+            "",
+            "https://",
+            "https:///a",
+            "https://localhost",
+            "https://a..example",
+            "https://a b.example",
+            "https://boletos.example@evil.example",
+            "https://ñandu.example",
+            "https://a.example/\"><script>",
+            "HTTPS://a.example",
+            "javascript:alert(1)//https://a.example",
+            &format!("https://a.example/{}", "x".repeat(500)),
+        ] {
+            assert!(!is_https(address), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_follows_from_the_rest() {
+        let plain = event();
+        assert_eq!((plain.code_or_slug(), plain.picture()), ("noche-de-faroles", None));
+        let coded =
+            Event { code: Some("LF-1".to_owned()), img: Some("https://f.example".to_owned()), ..event() };
+        assert_eq!((coded.code_or_slug(), coded.picture()), ("LF-1", Some("https://f.example")));
+        assert!(plain.is_active(at(99_999)) && !plain.is_active(at(100_000)));
+        assert!(!Event { status: EventStatus::Draft, ..event() }.is_active(at(0)));
+    }
+
+    #[test]
+    fn what_is_sold_elsewhere_is_not_on_sale_here() {
+        let link = "https://boletos.example/1";
+        let elsewhere = Event { ticketing_link: Some(link.to_owned()), ..event() };
+        let error = elsewhere.on_sale(at(0)).expect_err("refused");
+        assert_eq!(
+            (error.code(), error.members()["ticketing_link"].as_str()),
+            ("sold_elsewhere", Some(link))
+        );
+        assert_eq!(elsewhere.on_sale(at(100_000)).expect_err("refused").code(), "event_over");
+        event().on_sale(at(0)).expect("on sale");
+    }
+
+    #[test]
+    fn what_only_the_table_needs_is_not_shown() {
+        let stored = Event { discount_blocks: 3, ..event() };
+        let kept = serde_json::to_value(&stored).expect("JSON");
+        assert_eq!(serde_json::from_value::<Event>(kept).expect("an event"), stored);
+        let shown = serde_json::to_value(stored.shown()).expect("JSON");
+        assert_eq!((shown.get("discount_blocks"), &shown["max_discounts"]), (None, &json!(0)));
+    }
+}

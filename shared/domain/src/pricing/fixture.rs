@@ -13,7 +13,7 @@ use super::{
     SaleStage, StageOffer, quote,
 };
 
-pub(super) fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("in range")
 }
 

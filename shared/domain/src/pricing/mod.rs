@@ -22,6 +22,7 @@
 
 mod area_price;
 mod charge;
+mod code;
 mod promotion;
 mod quote;
 mod request;
@@ -38,7 +39,8 @@ use serde::{Deserialize, Serialize};
 
 pub use area_price::{AreaPrice, NextPrice, current_price};
 pub(crate) use charge::even_shares;
-pub use promotion::{AppliesTo, Promotion, PromotionCode, PromotionOffer, PromotionReason, PromotionVerdict};
+pub use code::{InvalidCode, PromotionCode};
+pub use promotion::{AppliesTo, Promotion, PromotionOffer, PromotionReason, PromotionVerdict};
 pub use quote::{Quote, QuoteInput, QuoteLine, Totals, quote};
 pub use request::{MAX_LINES, QuoteRequest, QuoteRequestLine};
 pub use stage::{MAX_STAGES_PER_EVENT, SaleStage, StageOffer, StageReason, StageVerdict};

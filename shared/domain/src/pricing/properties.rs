@@ -61,14 +61,16 @@ fn a_promotion() -> impl Strategy<Value = Promotion> {
         proptest::option::of(0_i64..10_000_000),
         proptest::option::of(1_u64..5),
         proptest::option::of(0_u32..6),
+        proptest::option::of(0_u32..12),
     )
-        .prop_map(|((kind, value), most, target, min_quantity)| Promotion {
+        .prop_map(|((kind, value), most, target, min_quantity, max_quantity)| Promotion {
             discount_type: kind,
             discount_value: value,
             max_discount_amount: most,
             applies_to: if target.is_some() { AppliesTo::Area } else { AppliesTo::Tenant },
             target_area_id: target.map(area_id),
             min_quantity,
+            max_quantity,
             ..promotion()
         })
 }
@@ -167,6 +169,23 @@ proptest! {
         }
         let applied = quote.promotion.is_some_and(|verdict| verdict.applied);
         prop_assert!(applied || off == 0);
+    }
+
+    #[test]
+    fn a_discount_is_that_of_the_dearest_tickets(house in a_house(), offer in a_promotion()) {
+        let mut house = house;
+        house.promotion = Some(offer.clone());
+        let quote = house.quote();
+        let lines = quote.lines.iter().filter(|line| offer.is_for_area(line.area_id));
+        let mut prices: Vec<i64> = lines
+            .flat_map(|line| vec![line.unit_base + line.unit_stage_adjustment; line.quantity.into()])
+            .collect();
+        prices.sort_unstable();
+        let most = usize::try_from(offer.max_quantity.unwrap_or(u32::MAX)).unwrap_or(usize::MAX);
+        let capped: i64 = prices.iter().rev().take(most).sum();
+        let applied = quote.promotion.is_some_and(|verdict| verdict.applied);
+        prop_assert_eq!(-quote.totals.promotion, if applied { offer.discount(capped) } else { 0 });
+        prop_assert!(-quote.totals.promotion <= capped);
     }
 
     #[test]

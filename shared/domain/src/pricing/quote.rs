@@ -523,6 +523,28 @@ mod tests {
     }
 
     #[test]
+    fn a_promotion_for_few_tickets_takes_the_dearest() {
+        let mut house = House::new([area(1, 1000), area(2, 3000), area(3, 3000)]);
+        house.request = request(&[(1, 2), (2, 1), (3, 2)]);
+        let off = |max_quantity, house: &House| {
+            let mut house = house.clone();
+            house.promotion = Some(Promotion { discount_value: 5000, max_quantity, ..promotion() });
+            let lines = house.with_code().quote().lines;
+            lines.iter().map(|line| -line.promotion).collect::<Vec<i64>>()
+        };
+        assert_eq!(off(Some(1), &house), [0, 1500, 0], "of equals, the area that comes first in the list");
+        assert_eq!(off(Some(2), &house), [0, 1500, 1500]);
+        assert_eq!(off(Some(4), &house), [500, 1500, 3000]);
+        assert_eq!(off(Some(99), &house), off(None, &house));
+        let mut cheaper = house.clone();
+        cheaper.stages = vec![(
+            SaleStage { price_adjustment_value: -9000, target_area_id: Some(area_id(2)), ..stage(1) },
+            None,
+        )];
+        assert_eq!(off(Some(1), &cheaper), [0, 0, 1500], "what a ticket costs in its stage is what counts");
+    }
+
+    #[test]
     fn a_fixed_discount_is_per_order() {
         let mut house = House::new([area(1, 1000), area(2, 2000)]);
         house.promotion =
