@@ -5,56 +5,9 @@ use domain::{Money, Timestamp};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-const DAYS: [[&str; 2]; 7] = [
-    ["lunes", "Monday"],
-    ["martes", "Tuesday"],
-    ["miércoles", "Wednesday"],
-    ["jueves", "Thursday"],
-    ["viernes", "Friday"],
-    ["sábado", "Saturday"],
-    ["domingo", "Sunday"],
-];
-
-const MONTHS: [[&str; 2]; 12] = [
-    ["enero", "January"],
-    ["febrero", "February"],
-    ["marzo", "March"],
-    ["abril", "April"],
-    ["mayo", "May"],
-    ["junio", "June"],
-    ["julio", "July"],
-    ["agosto", "August"],
-    ["septiembre", "September"],
-    ["octubre", "October"],
-    ["noviembre", "November"],
-    ["diciembre", "December"],
-];
-
-fn column(language: Language) -> usize {
-    match language {
-        Language::Es => 0,
-        Language::En => 1,
-    }
-}
-
 /// The zone with this IANA name; UTC, which is then said, if there is none.
 fn zone(name: &str) -> (TimeZone, &'static str) {
     TimeZone::get(name).map_or((TimeZone::UTC, " UTC"), |zone| (zone, ""))
-}
-
-/// Day and time on the clocks of `time_zone`.
-pub(crate) fn when(time: Timestamp, time_zone: &str, language: Language) -> String {
-    let (zone, note) = zone(time_zone);
-    let time = time.to_zoned(zone);
-    let column = column(language);
-    let day = DAYS[usize::try_from(time.weekday().to_monday_zero_offset()).unwrap_or(0) % 7][column];
-    let month = MONTHS[usize::try_from(time.month() - 1).unwrap_or(0) % 12][column];
-    let (date, year) = (time.day(), time.year());
-    let (hour, minute) = (time.hour(), time.minute());
-    match language {
-        Language::Es => format!("{day} {date} de {month} de {year}, {hour:02}:{minute:02} h{note}"),
-        Language::En => format!("{day}, {date} {month} {year}, {hour:02}:{minute:02}{note}"),
-    }
 }
 
 /// The time of day on the clocks of `time_zone`.
@@ -106,12 +59,8 @@ mod tests {
     #[test]
     fn times_are_those_of_the_venue() {
         let time: Timestamp = "2026-11-21T01:30:00Z".parse().expect("a time");
-        let es = |zone| when(time, zone, Language::Es);
-        assert_eq!(es("America/Bogota"), "viernes 20 de noviembre de 2026, 20:30 h");
-        assert_eq!(es("America/Santiago"), "viernes 20 de noviembre de 2026, 22:30 h");
-        assert_eq!(es("Nowhere/Else"), "sábado 21 de noviembre de 2026, 01:30 h UTC");
-        assert_eq!(when(time, "America/Bogota", Language::En), "Friday, 20 November 2026, 20:30");
         assert_eq!(clock(time, "America/Bogota", Language::Es), "20:30 h");
+        assert_eq!(clock(time, "Nowhere/Else", Language::En), "01:30 UTC");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Writes and sends the e-mails.
 
+mod discount;
 mod format;
 mod render;
 mod send;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boot::{Boot, BootError, Clock, ConfigError};
 use domain::{Error, Result};
-use queue::{Mail, MailMessage, TokenSeal};
+use queue::{Mail, MailMessage, Queue, TokenSeal};
 use store::Store;
 
 use render::Templates;
@@ -26,10 +27,15 @@ pub struct State {
     public_url: Arc<str>,
     seal: TokenSeal,
     templates: Arc<Templates>,
+    /// The configuration set of SES that tells what becomes of a mail.
+    configuration_set: Arc<str>,
+    /// For mails that somebody else is sending, to look at them again.
+    mails: Queue<MailMessage>,
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `SENDER_ADDRESS`, `PUBLIC_URL` and `MAIL_SECRET`.
+    /// Reads `TABLE_NAME`, `SENDER_ADDRESS`, `PUBLIC_URL`, `MAIL_SECRET`,
+    /// `CONFIGURATION_SET` and `MAIL_QUEUE_URL`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let templates = Templates::new().map_err(|error| ConfigError::new("templates", error.to_string()))?;
         Ok(Self {
@@ -40,6 +46,8 @@ impl State {
             public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
             seal: TokenSeal::from_env(&boot.env)?,
             templates: Arc::new(templates),
+            configuration_set: boot.env.required("CONFIGURATION_SET")?.into(),
+            mails: Queue::new(boot)?,
         })
     }
 }
@@ -55,9 +63,12 @@ pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, B
 
 /// Sends one mail. The tickets of an order are marked as mailed after they were:
 /// should the mark get lost, the buyer has them twice, which is better than not
-/// at all.
+/// at all. The answer to a discount request is not: it is mailed once.
 async fn deliver(state: &State, message: MailMessage) -> Result<()> {
     let now = state.clock.now();
+    if let Mail::Discount(mail) = &message.mail {
+        return discount::deliver(state, &message, mail.request).await;
+    }
     if let Mail::Tickets(mail) = &message.mail {
         let order = state.store.order(mail.user, mail.order).await?;
         if order.is_none_or(|order| order.mailed_at.is_some()) {
@@ -76,7 +87,7 @@ async fn deliver(state: &State, message: MailMessage) -> Result<()> {
         _ => None,
     };
     let rendered = state.templates.render(&message, token.as_deref(), &state.public_url, now)?;
-    send::send(state, &message, rendered).await?;
+    send::send(state, &message, rendered, send::Manner::Surely).await?;
     if let Mail::Tickets(mail) = &message.mail {
         state.store.mark_mailed(mail.user, mail.order, state.clock.now()).await?;
     }

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use domain::event::Language;
+use domain::mail_template::{FOOTER_HTML, FOOTER_TEXT, LAYOUT, Page, date};
 use domain::{Error, Money, Result, Timestamp};
 use jiff::SignedDuration;
 use minijinja::syntax::SyntaxConfig;
@@ -12,14 +13,6 @@ use queue::{LinkPurpose, Mail, MailMessage};
 use serde::Deserialize;
 
 use crate::format;
-
-/// A mail as it is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Rendered {
-    pub(crate) subject: String,
-    pub(crate) html: String,
-    pub(crate) text: String,
-}
 
 /// All templates, parsed once.
 #[derive(Debug)]
@@ -40,7 +33,7 @@ impl Templates {
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(Error::internal)?);
         environment.add_filter("when", |state: &minijinja::State, time: String, zone: String| {
-            Ok::<_, TemplateError>(format::when(parsed(&time)?, &zone, language(state)))
+            Ok::<_, TemplateError>(date(parsed(&time)?, &zone, language(state)))
         });
         environment.add_filter("clock", |state: &minijinja::State, time: String, zone: String| {
             Ok::<_, TemplateError>(format::clock(parsed(&time)?, &zone, language(state)))
@@ -50,9 +43,6 @@ impl Templates {
             Ok::<_, TemplateError>(format::money(money, language(state)))
         });
         let sources = templates![
-            "layout.html",
-            "footer.html",
-            "footer.txt",
             "button.html",
             "show.html",
             "show.txt",
@@ -80,7 +70,9 @@ impl Templates {
             "already_registered.es.html",
             "already_registered.en.html",
         ];
-        for (name, source) in sources {
+        // Those that the wordings of tenants share.
+        let shared = [("layout.html", LAYOUT), ("footer.html", FOOTER_HTML), ("footer.txt", FOOTER_TEXT)];
+        for (name, source) in sources.into_iter().chain(shared) {
             environment.add_template(name, source).map_err(Error::internal)?;
         }
         Ok(Self(environment))
@@ -93,7 +85,7 @@ impl Templates {
         token: Option<&str>,
         public_url: &str,
         now: Timestamp,
-    ) -> Result<Rendered> {
+    ) -> Result<Page> {
         let (name, facts, title) = match &message.mail {
             Mail::Tickets(mail) => ("tickets", Value::from(Serde(mail)), &*mail.show.name),
             Mail::TransferAccepted(mail) => ("transfer_accepted", Value::from(Serde(mail)), &*mail.show.name),
@@ -102,6 +94,7 @@ impl Templates {
             Mail::RefundDue(mail) => ("refund_due", Value::from(Serde(mail)), &*mail.show.name),
             Mail::PaymentMismatch(mail) => ("payment_mismatch", Value::from(Serde(mail)), &*mail.show.name),
             Mail::Link(mail) => (link_template(mail.purpose), Value::from(Serde(mail)), "Taquilla"),
+            Mail::Discount(_) => return Err(Error::internal("an answer's wording stands in its request")),
         };
         let lang = if message.language == Language::Es { "es" } else { "en" };
         let context = context! {
@@ -117,7 +110,7 @@ impl Templates {
         self.fill(&format!("{name}.{lang}.html"), context).map_err(Error::internal)
     }
 
-    fn fill(&self, template: &str, context: Value) -> Result<Rendered, TemplateError> {
+    fn fill(&self, template: &str, context: Value) -> Result<Page, TemplateError> {
         let mut filled = self.0.get_template(template)?.render_captured(context.clone())?;
         let html = filled.output().to_owned();
         let mut block = |name| filled.with_state_mut(|state| state.render_block(name));
@@ -125,7 +118,7 @@ impl Templates {
         let subject = block("subject")?.split_whitespace().collect::<Vec<_>>().join(" ");
         let text = block("text")?;
         let footer = self.0.get_template("footer.txt")?.render(context)?;
-        Ok(Rendered { subject, html, text: format!("{}\n\n{}\n", text.trim(), footer.trim()) })
+        Ok(Page { subject, html, text: format!("{}\n\n{}\n", text.trim(), footer.trim()) })
     }
 }
 

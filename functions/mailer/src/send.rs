@@ -1,53 +1,115 @@
 //! Handing a mail to SES.
 
-use aws_sdk_sesv2::error::{BuildError, DisplayErrorContext};
+use aws_sdk_sesv2::config::Config;
+use aws_sdk_sesv2::config::http::HttpResponse;
+use aws_sdk_sesv2::config::retry::RetryConfig;
+use aws_sdk_sesv2::error::{BuildError, DisplayErrorContext, SdkError};
+use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::primitives::Blob;
 use aws_sdk_sesv2::types::{
     Attachment, AttachmentContentDisposition, AttachmentContentTransferEncoding, Body, Content, Destination,
-    EmailContent, Message, MessageHeader,
+    EmailContent, Message, MessageHeader, MessageTag,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::mail_template::Page;
 use domain::{Error, Result};
 use queue::{Image, MailMessage};
 
 use crate::State;
-use crate::render::Rendered;
 
-/// Sends the mail.
+/// Why a mail was not sent, as far as that is known.
+#[derive(Debug)]
+pub(crate) enum SendError {
+    /// It was not sent; another try may go better.
+    NotSent(Error),
+    /// SES does not want this mail, now or later.
+    Refused(Error),
+    /// SES did not answer: it may have been sent.
+    Unknown(Error),
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::NotSent(error) | SendError::Refused(error) | SendError::Unknown(error) => error,
+        }
+    }
+}
+
+/// How a mail is to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Manner<'a> {
+    /// Rather twice than not at all: a lost answer is followed by another try.
+    Surely,
+    /// Rather late than twice, and SES tells what becomes of it under this tag.
+    Once {
+        /// The configuration set that publishes SES's events.
+        configuration_set: &'a str,
+        /// The tag by which the events are recognised: name and value.
+        tag: (&'a str, &'a str),
+    },
+}
+
+/// Sends the mail and gives SES's id of it.
 ///
 /// # Errors
 /// If SES refuses or does not answer. Its limit of mails per second is a refusal
 /// like others: the message comes again from its queue.
-pub(crate) async fn send(state: &State, message: &MailMessage, rendered: Rendered) -> Result<()> {
-    let content = content(message, rendered)?;
-    let sent = state
+pub(crate) async fn send(
+    state: &State,
+    message: &MailMessage,
+    page: Page,
+    manner: Manner<'_>,
+) -> Result<String, SendError> {
+    let content = content(message, page).map_err(SendError::NotSent)?;
+    let mut send = state
         .ses
         .send_email()
         .from_email_address(&*state.sender)
         .destination(Destination::builder().to_addresses(&message.to.email).build())
         .set_reply_to_addresses(message.reply_to.clone().map(|address| vec![address]))
-        .content(content)
-        .send()
-        .await
-        .map_err(|error| Error::internal(format!("SES: {}", DisplayErrorContext(error))))?;
+        .content(content);
+    let mut override_with = Config::builder();
+    if let Manner::Once { configuration_set, tag: (name, value) } = manner {
+        let tag = MessageTag::builder().name(name).value(value).build();
+        let tag = tag.map_err(|error| SendError::NotSent(Error::internal(error)))?;
+        send = send.configuration_set_name(configuration_set).email_tags(tag);
+        // The client would also repeat a request whose answer got lost.
+        override_with = override_with.retry_config(RetryConfig::disabled());
+    }
+    let sent = send.customize().config_override(override_with).send().await.map_err(judge)?;
     tracing::info!(ses_message = sent.message_id(), "sent");
-    Ok(())
+    Ok(sent.message_id.unwrap_or_default())
 }
 
-fn content(message: &MailMessage, rendered: Rendered) -> Result<EmailContent> {
+/// What a failure says about whether the mail was sent.
+fn judge(error: SdkError<SendEmailError, HttpResponse>) -> SendError {
+    let error_of = |error: &SdkError<_, _>| Error::internal(format!("SES: {}", DisplayErrorContext(error)));
+    match &error {
+        SdkError::ConstructionFailure(_) => SendError::NotSent(error_of(&error)),
+        SdkError::ServiceError(answer) => match answer.err() {
+            SendEmailError::MessageRejected(_) | SendEmailError::BadRequestException(_) => {
+                SendError::Refused(error_of(&error))
+            }
+            _ if answer.raw().status().is_server_error() => SendError::Unknown(error_of(&error)),
+            _ => SendError::NotSent(error_of(&error)),
+        },
+        _ => SendError::Unknown(error_of(&error)),
+    }
+}
+
+fn content(message: &MailMessage, page: Page) -> Result<EmailContent> {
     let text = |text: String| Content::builder().data(text).charset("UTF-8").build();
     let built = |error: BuildError| Error::internal(error);
-    let body = Body::builder()
-        .html(text(rendered.html).map_err(built)?)
-        .text(text(rendered.text).map_err(built)?)
-        .build();
+    let body =
+        Body::builder().html(text(page.html).map_err(built)?).text(text(page.text).map_err(built)?).build();
     // Keeps holiday notices from being sent in answer (RFC 3834).
     let automatic =
         MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build().map_err(built)?;
     let attachments = message.images.iter().map(attachment).collect::<Result<Vec<_>>>()?;
     let message = Message::builder()
-        .subject(text(rendered.subject).map_err(built)?)
+        .subject(text(page.subject).map_err(built)?)
         .body(body)
         .headers(automatic)
         .set_attachments(Some(attachments).filter(|attachments| !attachments.is_empty()))

@@ -26,6 +26,19 @@ pub enum Language {
     En,
 }
 
+impl Language {
+    /// Every language.
+    pub const ALL: [Self; 2] = [Self::Es, Self::En];
+
+    /// The ISO 639-1 code, which is also the wire name.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Es => "es",
+            Self::En => "en",
+        }
+    }
+}
+
 /// An organiser, with what holds for all of its events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tenant {

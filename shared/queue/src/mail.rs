@@ -2,7 +2,7 @@
 //! words them, in the reader's language and the event's time zone.
 
 use domain::event::{Language, LegalInfo};
-use domain::{Money, OrderId, TicketId, Timestamp, UserId};
+use domain::{DiscountRequestId, Money, OrderId, TicketId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 /// To `mailer`: one e-mail.
@@ -59,6 +59,8 @@ pub enum Mail {
     RefundDue(OrderMail),
     /// For the organiser: a payment does not match its order.
     PaymentMismatch(OrderMail),
+    /// The answer to a request for a discount; sent once per request.
+    Discount(DiscountMail),
 }
 
 /// The facts of a show that its mails need.
@@ -165,6 +167,13 @@ pub struct TransferMail {
     pub show: Show,
     /// Who sells.
     pub organiser: Organiser,
+}
+
+/// The answer to a request for a discount. What it says stands in the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiscountMail {
+    /// The request.
+    pub request: DiscountRequestId,
 }
 
 /// A link that does something to an account.

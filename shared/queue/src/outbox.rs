@@ -49,6 +49,16 @@ pub enum Outbox {
     TransferOffered,
     /// On a transfer that was just accepted: mail the ticket to its new holder.
     TransferAccepted,
+    /// On a discount request whose answer was just sent: mail it.
+    Discount {
+        /// Who gets it.
+        to: Recipient,
+        /// In which language.
+        language: Language,
+        /// Where answers go, if not nowhere.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply_to: Option<String>,
+    },
 }
 
 impl Outbox {
@@ -87,5 +97,11 @@ mod tests {
             @r#"{"do":"news","news":"refund_done"}"#
         );
         insta::assert_snapshot!(text(&Outbox::TransferOffered), @r#"{"do":"transfer_offered"}"#);
+        let to = Recipient { email: "ana@example.com".to_owned(), name: "Ana".to_owned() };
+        let reply_to = Some("hola@almendra.example".to_owned());
+        insta::assert_snapshot!(
+            text(&Outbox::Discount { to, language: Language::Es, reply_to }),
+            @r#"{"do":"discount","to":{"email":"ana@example.com","name":"Ana"},"language":"es","reply_to":"hola@almendra.example"}"#
+        );
     }
 }

@@ -324,6 +324,18 @@ pub fn discount_requests(tenant: TenantId, state: &str) -> String {
     format!("T#{}#DR#{state}", tenant.suffix())
 }
 
+/// The place of a discount request in [`discount_requests`]: by when it was made.
+pub fn discount_request_place(created_at: Timestamp, request: DiscountRequestId) -> String {
+    format!("{}#{}", key_time(created_at), request.suffix())
+}
+
+/// Reads what [`discount_request_place`] wrote.
+pub fn parse_discount_request_place(place: &str) -> Option<DiscountRequestId> {
+    let (time, suffix) = place.split_once('#')?;
+    time.parse::<Timestamp>().ok()?;
+    DiscountRequestId::from_suffix(suffix).ok()
+}
+
 /// Block `index` of the discounts that an event has for members.
 pub fn discount_block(event: EventId, index: u16) -> Key {
     block(&format!("E#{}#D", event.suffix()), index)
@@ -339,8 +351,14 @@ pub(crate) const MAIL_TEMPLATE_PREFIX: &str = "TPL#";
 
 /// A version of a tenant's wording of an e-mail.
 pub fn mail_template_version(tenant: TenantId, name: &str, language: &str, version: u32) -> Key {
-    Key::new(mail_template_versions(tenant, name, language), format!("V#{version:08}"))
+    Key::new(
+        mail_template_versions(tenant, name, language),
+        format!("{MAIL_TEMPLATE_VERSION_PREFIX}{version:08}"),
+    )
 }
+
+/// What the sort keys of [`mail_template_version`] begin with.
+pub(crate) const MAIL_TEMPLATE_VERSION_PREFIX: &str = "V#";
 
 /// All versions of a tenant's wording of an e-mail.
 pub fn mail_template_versions(tenant: TenantId, name: &str, language: &str) -> String {

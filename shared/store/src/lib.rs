@@ -7,9 +7,12 @@
 pub mod allotment;
 mod area;
 mod audit;
+mod collision;
 mod device;
+mod discount;
 mod event;
 mod failure;
+mod fee_payment;
 mod fingerprint;
 mod fresh;
 mod gate;
@@ -18,6 +21,8 @@ mod idempotency;
 mod items;
 pub mod keys;
 mod link;
+mod mail_template;
+mod mailing;
 mod member;
 mod order;
 mod pricing;
@@ -36,6 +41,7 @@ use boot::{Boot, ConfigError};
 pub use area::PlacesChange;
 pub use audit::AUDIT_ATTRIBUTE;
 pub use device::{Device, MAX_DEVICES};
+pub use discount::Wanted;
 pub use event::{EventSheet, Show};
 pub use failure::{Failure, OnRefused};
 pub use fingerprint::Fingerprints;
@@ -45,6 +51,7 @@ pub use holding::{HoldRequest, Settled};
 pub use idempotency::Once;
 pub use items::{Listing, Versioned};
 pub use link::{Link, LinkGrant};
+pub use mailing::Mailing;
 pub use member::{MEMBERS_AT_ONCE, MemberError};
 pub use pricing::StagesLeft;
 pub use transfer::Received;
@@ -61,7 +68,10 @@ impl Store {
     /// The table named by `TABLE_NAME`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let table = boot.env.required("TABLE_NAME")?.into();
-        let client = aws_sdk_dynamodb::Client::new(&boot.aws.config());
+        let config = aws_sdk_dynamodb::config::Builder::from(&boot.aws.config())
+            .retry_classifier(collision::Collisions)
+            .build();
+        let client = aws_sdk_dynamodb::Client::from_conf(config);
         Ok(Self { client, table, hints: Arc::default() })
     }
 

@@ -14,7 +14,7 @@ fn tickets() -> MailMessage {
     message(include_str!("../../../../events/mailer/tickets.json"))
 }
 
-fn rendered(message: &MailMessage) -> Rendered {
+fn rendered(message: &MailMessage) -> Page {
     let templates = Templates::new().expect("templates");
     let now = NOW.parse().expect("a time");
     templates.render(message, Some("TOKEN"), "https://box.example", now).expect("rendered")

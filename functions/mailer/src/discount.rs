@@ -1,0 +1,87 @@
+//! Mailing the answer to a discount request, once: see `store::Mailing`.
+
+use std::time::Duration;
+
+use domain::discount::{DeliveryStatus, DiscountRequest};
+use domain::mail_template::{Page, page};
+use domain::{DiscountRequestId, Error, RequestId, Result, Timestamp};
+use jiff::SignedDuration;
+use queue::MailMessage;
+use store::Mailing;
+
+use crate::State;
+use crate::send::{self, Manner, SendError};
+
+/// How long a worker has a mail for itself: longer than the function may run
+/// (30 seconds, see the template), so that whoever finds it ended can be sure.
+const LEASE: SignedDuration = SignedDuration::from_secs(60);
+
+/// The tag of SES's events that names the request.
+const TAG: &str = "discount_request";
+
+/// How long to wait before the next try when SES wants fewer mails per second.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(300), Duration::from_millis(900), Duration::from_millis(2700)];
+
+/// Mails the answer, unless somebody did, or does at this moment.
+///
+/// # Errors
+/// If it was not sent or nobody knows; the message then comes again.
+pub(crate) async fn deliver(state: &State, message: &MailMessage, id: DiscountRequestId) -> Result<()> {
+    let now = state.clock.now();
+    let by = RequestId::generate(now);
+    match state.store.begin_mailing(id, by, now, now + LEASE).await? {
+        Mailing::Done => Ok(()),
+        Mailing::Busy(until) => later(state, message, until, now).await,
+        Mailing::Begun(request) => match try_to_send(state, message, &request).await {
+            Ok(ses_message) => {
+                let marked = state.store.mark_request_mailed(id, &ses_message, state.clock.now()).await;
+                // It is sent all the same, and SES's event will say so too.
+                if let Err(error) = marked {
+                    tracing::error!(request = %id, %error, "a sent mail could not be marked");
+                }
+                Ok(())
+            }
+            Err(SendError::Refused(error)) => {
+                tracing::error!(request = %id, %error, "SES refused a mail for good");
+                state.store.mark_delivery(id, DeliveryStatus::Failed, state.clock.now()).await?;
+                Ok(())
+            }
+            Err(SendError::NotSent(error)) => {
+                state.store.release_mailing(id, by).await?;
+                Err(error)
+            }
+            // The lease stays: if SES took the mail, its event comes before that ends.
+            Err(SendError::Unknown(error)) => Err(error),
+        },
+    }
+}
+
+/// Looks at the mail again once the lease of whoever is sending it has ended.
+async fn later(state: &State, message: &MailMessage, until: Timestamp, now: Timestamp) -> Result<()> {
+    let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+    state.mails.send_later(message, left + Duration::from_secs(1)).await
+}
+
+async fn try_to_send(
+    state: &State,
+    message: &MailMessage,
+    request: &DiscountRequest,
+) -> Result<String, SendError> {
+    let page = compose(state, message, request).await.map_err(SendError::NotSent)?;
+    let (id, mut pauses) = (request.id.to_string(), PAUSES.into_iter());
+    let manner = Manner::Once { configuration_set: &state.configuration_set, tag: (TAG, &id) };
+    loop {
+        match (send::send(state, message, page.clone(), manner).await, pauses.next()) {
+            (Err(SendError::NotSent(_)), Some(pause)) => tokio::time::sleep(pause).await,
+            (result, _) => return result,
+        }
+    }
+}
+
+async fn compose(state: &State, message: &MailMessage, request: &DiscountRequest) -> Result<Page> {
+    let wording = request.mail.as_ref().ok_or_else(|| Error::internal("an answer without its mail"))?;
+    let tenant = state.store.tenant(request.tenant_id).await?;
+    let tenant = tenant.ok_or_else(|| Error::internal("a request of no tenant"))?;
+    page(wording, message.language, &tenant, &state.public_url)
+}

@@ -1,0 +1,277 @@
+//! Tenants' own wordings of mails. Each version is an item that never changes;
+//! one more item says which of them holds.
+
+use domain::event::Language;
+use domain::mail_template::{MailTemplate, TemplateName};
+use domain::{TenantId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+
+use crate::items::{number, to_item};
+use crate::keys::Key;
+use crate::{Failure, Listing, Store, keys};
+
+/// Which version of a wording holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Current {
+    /// The wording itself; if it is ours, its texts are not used.
+    #[serde(flatten)]
+    template: MailTemplate,
+    /// The highest version that there ever was. Versions are never used again.
+    latest: u32,
+}
+
+impl Current {
+    /// The wording that holds.
+    fn holds(self) -> MailTemplate {
+        let MailTemplate { tenant_id, name, language, version, .. } = self.template;
+        // Ours may have changed since the tenant went back to it.
+        if version == 0 { MailTemplate::ours(tenant_id, name, language) } else { self.template }
+    }
+}
+
+impl Store {
+    /// The wording of the tenant's mail that holds: the tenant's own or ours.
+    pub async fn mail_template(
+        &self,
+        tenant: TenantId,
+        name: TemplateName,
+        language: Language,
+    ) -> Result<MailTemplate, Failure> {
+        let current = self.current_template(tenant, name, language).await?;
+        Ok(current.map_or_else(|| MailTemplate::ours(tenant, name, language), Current::holds))
+    }
+
+    /// A version of the tenant's wording; 0 is ours.
+    pub async fn mail_template_version(
+        &self,
+        tenant: TenantId,
+        name: TemplateName,
+        language: Language,
+        version: u32,
+    ) -> Result<Option<MailTemplate>, Failure> {
+        if version == 0 {
+            return Ok(Some(MailTemplate::ours(tenant, name, language)));
+        }
+        // Versions never change: a read that is a moment late is as good.
+        let key = keys::mail_template_version(tenant, name.name(), language.code(), version);
+        self.get(&key).await
+    }
+
+    /// A page of all versions of the tenant's wording, the newest first.
+    pub async fn mail_template_versions(
+        &self,
+        tenant: TenantId,
+        name: TemplateName,
+        language: Language,
+        after: Option<&str>,
+        limit: u16,
+    ) -> Result<Listing<MailTemplate>, Failure> {
+        let partition = keys::mail_template_versions(tenant, name.name(), language.code());
+        self.list(&partition, keys::MAIL_TEMPLATE_VERSION_PREFIX, after, limit, true).await
+    }
+
+    /// Saves a new version, which holds from now on, unless another than
+    /// `before` holds meanwhile. Doing it again is fine.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if another version holds.
+    pub async fn save_mail_template(
+        &self,
+        before: &MailTemplate,
+        (subject, body): (String, String),
+        by: UserId,
+        now: Timestamp,
+    ) -> Result<MailTemplate, Failure> {
+        let current = self.current_template(before.tenant_id, before.name, before.language).await?;
+        let latest = current.as_ref().map_or(0, |current| current.latest);
+        let template = MailTemplate {
+            version: latest + 1,
+            subject,
+            body,
+            created_at: current.as_ref().map_or(now, |current| current.template.created_at),
+            updated_at: now,
+            updated_by: Some(by),
+            ..before.clone()
+        };
+        let (name, language) = (template.name.name(), template.language.code());
+        let key = keys::mail_template_version(template.tenant_id, name, language, template.version);
+        let after = Current { template: template.clone(), latest: template.version };
+        let writes = vec![
+            self.put_new_part(&key, &template)?,
+            self.current_part(&after, current.map(|current| current.latest), before.version)?,
+        ];
+        self.hold_template(writes, &after).await?;
+        Ok(template)
+    }
+
+    /// Goes back to our own wording, unless another than `before` holds
+    /// meanwhile. The versions stay. Doing it again is fine.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if another version holds.
+    pub async fn reset_mail_template(
+        &self,
+        before: &MailTemplate,
+        by: UserId,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let current = self.current_template(before.tenant_id, before.name, before.language).await?;
+        let Some(current) = current.filter(|current| current.template.version != 0) else { return Ok(()) };
+        let template = MailTemplate {
+            created_at: current.template.created_at,
+            updated_at: now,
+            updated_by: Some(by),
+            ..MailTemplate::ours(before.tenant_id, before.name, before.language)
+        };
+        let after = Current { template, latest: current.latest };
+        self.hold_template(vec![self.current_part(&after, Some(current.latest), before.version)?], &after)
+            .await
+    }
+
+    async fn current_template(
+        &self,
+        tenant: TenantId,
+        name: TemplateName,
+        language: Language,
+    ) -> Result<Option<Current>, Failure> {
+        self.get_consistent(&keys::mail_template(tenant, name.name(), language.code())).await
+    }
+
+    /// The part of a transaction that says what holds, if still version `holds`
+    /// does and `latest` is the highest.
+    fn current_part(
+        &self,
+        after: &Current,
+        latest: Option<u32>,
+        holds: u32,
+    ) -> Result<TransactWriteItem, Failure> {
+        let put = Put::builder()
+            .table_name(&*self.table)
+            .set_item(Some(to_item(&current_key(&after.template), after)?));
+        let put = match latest {
+            None => put.condition_expression("attribute_not_exists(PK)"),
+            Some(latest) => put
+                .condition_expression("latest = :latest AND version = :holds")
+                .expression_attribute_values(":latest", number(latest))
+                .expression_attribute_values(":holds", number(holds)),
+        };
+        Ok(TransactWriteItem::builder().put(put.build().map_err(Failure::unreadable)?).build())
+    }
+
+    /// Carries `writes` out; a refusal is none if it was the answer that got lost.
+    async fn hold_template(&self, writes: Vec<TransactWriteItem>, after: &Current) -> Result<(), Failure> {
+        match self.transact(writes).await {
+            Err(refused @ Failure::Refused(_)) => {
+                let current: Option<Current> = self.get_consistent(&current_key(&after.template)).await?;
+                if current.as_ref() == Some(after) { Ok(()) } else { Err(refused) }
+            }
+            other => other,
+        }
+    }
+}
+
+fn current_key(template: &MailTemplate) -> Key {
+    keys::mail_template(template.tenant_id, template.name.name(), template.language.code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{at_once, forgetful, store};
+
+    const NAME: TemplateName = TemplateName::DiscountApproved;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    async fn save(
+        store: &Store,
+        before: &MailTemplate,
+        body: &str,
+        second: i64,
+    ) -> Result<MailTemplate, Failure> {
+        let by = UserId::generate(at(0));
+        store.save_mail_template(before, ("Hola".to_owned(), body.to_owned()), by, at(second)).await
+    }
+
+    async fn holds(store: &Store, tenant: TenantId) -> MailTemplate {
+        store.mail_template(tenant, NAME, Language::Es).await.expect("read")
+    }
+
+    #[tokio::test]
+    async fn versions_stay_and_their_numbers_are_never_used_again() {
+        let store = store().await;
+        let tenant = TenantId::generate(at(0));
+        let ours = holds(&store, tenant).await;
+        assert_eq!(ours, MailTemplate::ours(tenant, NAME, Language::Es));
+        let first = save(&store, &ours, "Uno", 1).await.expect("saved");
+        assert_eq!(holds(&store, tenant).await, first);
+        let second = save(&store, &first, "Dos", 2).await.expect("saved");
+        assert_eq!((second.version, second.created_at, second.updated_at), (2, at(1), at(2)));
+        store.reset_mail_template(&second, UserId::generate(at(0)), at(3)).await.expect("reset");
+        assert_eq!(holds(&store, tenant).await, ours);
+        let third = save(&store, &ours, "Tres", 4).await.expect("saved");
+        assert_eq!((third.version, third.created_at), (3, at(1)));
+
+        let versions = |after: Option<String>| {
+            let store = &store;
+            async move {
+                let page =
+                    store.mail_template_versions(tenant, NAME, Language::Es, after.as_deref(), 2).await;
+                page.expect("listed")
+            }
+        };
+        let page = versions(None).await;
+        assert_eq!(page.items, [third, second]);
+        assert_eq!(versions(page.last).await.items, std::slice::from_ref(&first));
+        let version = store.mail_template_version(tenant, NAME, Language::Es, 1).await;
+        assert_eq!(version.expect("read"), Some(first));
+        let english = store.mail_template(tenant, NAME, Language::En).await.expect("read");
+        assert_eq!(english.version, 0);
+        let other = TenantId::generate(at(0));
+        let foreign = store.mail_template_version(other, NAME, Language::Es, 1).await;
+        assert_eq!(foreign.expect("read"), None);
+    }
+
+    #[tokio::test]
+    async fn who_has_not_seen_a_change_does_not_overwrite_it() {
+        let store = store().await;
+        let tenant = TenantId::generate(at(0));
+        let ours = holds(&store, tenant).await;
+        let first = save(&store, &ours, "Uno", 1).await.expect("saved");
+        assert!(matches!(save(&store, &ours, "Dos", 2).await, Err(Failure::Refused(_))));
+        let by = UserId::generate(at(0));
+        assert!(matches!(store.reset_mail_template(&ours, by, at(3)).await, Err(Failure::Refused(_))));
+        store.reset_mail_template(&first, by, at(3)).await.expect("reset");
+        store.reset_mail_template(&first, by, at(4)).await.expect("it is ours already");
+        assert!(matches!(save(&store, &first, "Dos", 5).await, Err(Failure::Refused(_))));
+        assert_eq!(holds(&store, tenant).await, ours);
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_is_no_refusal() {
+        let store = store().await;
+        let tenant = TenantId::generate(at(0));
+        let deaf = forgetful(&store, 1);
+        let first = save(&deaf, &holds(&store, tenant).await, "Uno", 1).await.expect("saved");
+        assert_eq!(first.version, 1);
+        deaf.reset_mail_template(&first, UserId::generate(at(0)), at(2)).await.expect("reset");
+        assert_eq!(holds(&store, tenant).await.version, 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_many_editors_one_saves_and_the_others_are_told() {
+        let store = store().await;
+        let tenant = TenantId::generate(at(0));
+        let ours = holds(&store, tenant).await;
+        let saved = at_once(16, |index| {
+            let (store, ours) = (store.clone(), ours.clone());
+            async move { save(&store, &ours, &format!("De {index}"), 1).await.ok() }
+        });
+        let saved: Vec<_> = saved.await.into_iter().flatten().collect();
+        assert_eq!(saved, [holds(&store, tenant).await]);
+    }
+}
