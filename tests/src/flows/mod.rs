@@ -3,10 +3,13 @@
 mod bad_input;
 mod door;
 mod events;
+mod member_codes;
+mod members;
 mod payments;
 mod pricing;
 pub(crate) mod purchase;
 mod refunds;
 mod reservations;
+mod shows;
 mod storefront;
 mod transfers;

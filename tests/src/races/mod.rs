@@ -1,4 +1,5 @@
 //! Many at once. Every race here has its negative control: with the guard
 //! switched off in the table, the same test must see the harm.
 
+mod members;
 mod on_sale;

@@ -5,6 +5,7 @@
 //! office write it, before anybody else can see the table.
 
 mod act;
+mod members;
 mod people;
 mod planting;
 mod program;
@@ -89,10 +90,13 @@ pub async fn plant(boot: &Boot) -> Result<Logins, SeedError> {
 }
 
 async fn write(store: &Store, fingerprints: &Fingerprints, now: Timestamp) -> domain::Result<()> {
-    let (guests, sheets) = tokio::try_join!(
+    let (guests, sheets, members) = tokio::try_join!(
         people::register(store, fingerprints, TENANT, now),
         planting::plant_program(store, TENANT, now),
+        members::enrol(store, fingerprints, TENANT, now),
     )?;
+    let supervisor = people::supervisor(store, fingerprints).await?;
+    members::collect(store, fingerprints, &members, supervisor, now).await?;
     planting::create_promotions(store, TENANT, &sheets, now).await?;
     sales::give_away(store, TENANT, &sheets, &guests, now).await?;
     store.create_tenant(&tenant(now)).await?;

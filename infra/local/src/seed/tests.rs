@@ -5,6 +5,7 @@ use boot::{Clock, Env};
 use domain::access::Role;
 use domain::error::Fields;
 use domain::event::{AreaKind, EventStatus};
+use domain::member::Ineligible;
 use domain::pricing::{PromotionOffer, Quote, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote};
 use domain::search::{Entry, Index};
 use domain::seat::SeatState;
@@ -127,6 +128,8 @@ async fn the_demo_is_complete() {
     prices_come_from_stages_and_codes(&house).await;
     the_house_is_drawn_with_what_is_sold_and_blocked(&house).await;
     everybody_can_sign_in_as_what_they_are(&house).await;
+    the_community_is_there(&house).await;
+    members_have_discounts_here_and_elsewhere(&house).await;
     house.services.stop().await;
 }
 
@@ -243,6 +246,38 @@ async fn everybody_can_sign_in_as_what_they_are(house: &House) {
     ");
 }
 
+async fn the_community_is_there(house: &House) {
+    let mut found = Vec::new();
+    for (email, ..) in members::KNOWN {
+        let email = email.parse().expect("an address");
+        let member = house.store.member_by_email(&house.fingerprints, TENANT, &email).await.expect("read");
+        let member = member.expect("a member");
+        let payments = house.store.fee_payments(member.id, None, 10).await.expect("read").items.len();
+        found.push((member.eligible().map_err(Ineligible::code), payments));
+    }
+    assert_eq!(found, [(Ok(()), 2), (Err("fee_overdue"), 0), (Err("subscription_inactive"), 0)]);
+    let everybody = house.store.members(TENANT, None, 1000).await.expect("read").items;
+    assert_eq!(everybody.len(), 303);
+}
+
+async fn members_have_discounts_here_and_elsewhere(house: &House) {
+    let now = house.now();
+    let mut here = 0;
+    for show in house.shows().await.iter().filter(|show| show.max_discounts > 0) {
+        let event = house.sheet(&show.slug).await.event;
+        let state = house.store.discounts_state(&event, now).await.expect("read");
+        assert_eq!((state.capacity, event.max_discounts), (show.max_discounts, show.max_discounts));
+        assert_eq!(event.member_discount.is_some(), event.ticketing_link.is_none(), "{}", show.slug);
+        here += u32::from(event.ticketing_link.is_none());
+    }
+    assert_eq!(here, 6);
+    assert_eq!(house.sheet("los-faroles").await.event.max_discounts, 40);
+    let elsewhere = house.sheet("la-orilla-prestada").await;
+    let link = elsewhere.event.ticketing_link.as_deref().expect("a link");
+    assert!(link.starts_with("https://") && link.contains(".example/"), "{link}");
+    assert!(elsewhere.areas.is_empty() && elsewhere.event.status == EventStatus::Published);
+}
+
 #[tokio::test]
 async fn planting_is_short_and_done_once() {
     let house = house().await;
@@ -280,7 +315,7 @@ async fn only_a_local_box_office_is_seeded() {
 #[test]
 fn the_program_is_valid() {
     let now = Clock::system().now();
-    let (mut slugs, mut sheets) = (BTreeSet::new(), planting::Sheets::new());
+    let (mut slugs, mut codes, mut sheets) = (BTreeSet::new(), BTreeSet::new(), planting::Sheets::new());
     for act in &PROGRAM {
         let event = act.draft(TENANT, now).expect("a draft");
         let is_slug = |text: &str| {
@@ -297,6 +332,9 @@ fn the_program_is_valid() {
             .text("/venue", &event.venue, 1, 150)
             .text("/address", &event.address, 1, 200)
             .text("/city", &event.city, 1, 100);
+        event.check_show(&mut fields);
+        let code = event.code.clone().expect("a code");
+        assert!(codes.insert(code.to_ascii_uppercase()), "{code} is there twice");
         event.fees.check("/fees", &mut fields);
         event.vat.check("/vat", &mut fields);
         let stages = act.stages(&event, now);

@@ -1,0 +1,148 @@
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{House, text};
+
+const FILE: &str = "\u{feff}email;name;dni;city;subscription_active;monthly_fee_current;registration_date\r\n\
+    ana@example.com;Ana Farola;1.020.304.050;Bogotá;sí;si;21/11/2025\r\n\
+    beto@example.com;Beto Bambalina;52123456;;1;no;2025-01-31\r\n\
+    \r\n\
+    carla@example.com;Carla Candil;;Cali;;;\r\n";
+
+fn counts(report: &Value) -> [u64; 5] {
+    ["lines", "new", "changed", "unchanged", "bad"].map(|name| report[name].as_u64().expect("a count"))
+}
+
+async fn confirm(house: &House, csv: &str) -> Value {
+    let preview = house.post("import", json!({"csv": csv})).ok().await;
+    house.post("import", json!({"csv": csv, "confirm": preview["digest"]})).ok().await
+}
+
+fn outcomes(report: &Value) -> Vec<String> {
+    let results = report["results"].as_array().expect("results").iter();
+    results.map(|result| format!("{} {}", result["line"], text(&result["outcome"]))).collect()
+}
+
+#[tokio::test]
+async fn a_file_is_previewed_then_carried_out_and_harmless_when_repeated() {
+    let house = House::open().await;
+    let preview = house.post("import", json!({"csv": FILE})).ok().await;
+    assert_eq!((counts(&preview), &preview["confirmed"]), ([3, 3, 0, 0, 0], &json!(false)));
+    assert_eq!(house.get("list").ok().await["items"], json!([]), "a preview changes nothing");
+
+    let done = confirm(&house, FILE).await;
+    assert_eq!(outcomes(&done), ["2 created", "3 created", "5 created"]);
+    let ana = house.get("list?q=ana@example.com").ok().await["items"][0].clone();
+    assert_eq!((&ana["city"], &ana["dni"]), (&json!("Bogotá"), &json!("1020304050")));
+    assert_eq!((&ana["subscription_active"], &ana["monthly_fee_current"]), (&json!(true), &json!(true)));
+    assert_eq!(ana["registration_date"], "2025-11-21T12:00:00Z");
+    assert_eq!(ana["updated_by"], json!(house.organizer.person.id));
+
+    let again = confirm(&house, FILE).await;
+    assert_eq!(outcomes(&again), ["2 unchanged", "3 unchanged", "5 unchanged"]);
+    assert_eq!(house.get(text(&ana["id"])).ok().await, ana);
+
+    let other = "city,email,dni\n,ana@example.com,\nMedellín,BETO@example.com,52.123.456\nCali,carla@example.com,79123456\nLima,dora@example.com,1\n";
+    let changed = confirm(&house, other).await;
+    assert_eq!(counts(&changed), [4, 0, 2, 1, 1]);
+    assert_eq!(outcomes(&changed), ["2 unchanged", "3 changed", "4 changed"]);
+    let beto = house.get("list?q=beto@example.com").ok().await["items"][0].clone();
+    assert_eq!(
+        (&beto["city"], &beto["subscription_active"], &beto["version"]),
+        (&json!("Medellín"), &json!(true), &json!(2))
+    );
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn every_bad_line_is_named_by_its_number() {
+    let house = House::open().await;
+    house.member("vieja@example.com", json!({"dni": "79123456"})).await;
+    let csv = "name,email,dni,country,subscription_active,registration_date\n\
+        Ana,ana@example.com,1020304050,CO,si,2025-01-01\n\
+        Sin Arroba,ana.example.com,,,,\n\
+        Otra Ana,Ana@Example.com,,,,\n\
+        Misma Ana,misma@example.com,TI 1020304050,,,\n\
+        De Otro,otro@example.com,79.123.456,,,\n\
+        ,nadie@example.com,,,,\n\
+        Rut,rut@example.com,12531909-3,CL,quizás,ayer\n\
+        Rut,rut2@example.com,12531909-3,CL,,2090-01-01\n\
+        Corta,corta@example.com\n\
+        \"Sin cerrar,cerrar@example.com,,,,\n\
+        Tragada,tragada@example.com,,,,\n";
+    let report = house.post("import", json!({"csv": csv})).ok().await;
+    let mut errors = String::new();
+    for error in report["errors"].as_array().expect("errors") {
+        let field = error["field"].as_str().unwrap_or("-");
+        let _ = writeln!(errors, "{} {field}: {}", error["line"], text(&error["reason"]));
+    }
+    insta::assert_snapshot!(errors, @r"
+    3 email: Must be an e-mail address such as ana@example.com.
+    4 email: Line 2 has the same e-mail address. Keep one of both.
+    5 dni: Line 2 has the national id of the same person. Keep one of both.
+    6 dni: Another member has this national id. Check it for a typo.
+    7 name: Must have between 1 and 120 characters.
+    8 subscription_active: Must be si, yes, true or 1; or no, false or 0.
+    8 registration_date: Must be a date such as 2026-11-21 or 21/11/2026, or a time such as 2026-11-21T20:00:00Z.
+    9 dni: The check digit does not fit the other digits; look for a typo.
+    9 registration_date: Must be between 1970 and today.
+    10 -: The line has 2 cells instead of 6; look for a missing separator.
+    11 -: A cell goes on over several lines; a quotation mark is missing here or on a line below.
+    ");
+    assert_eq!(counts(&report), [10, 1, 0, 0, 9]);
+    let done = confirm(&house, csv).await;
+    assert_eq!(outcomes(&done), ["2 created"], "bad lines are left out");
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn only_what_was_previewed_is_carried_out() {
+    let house = House::open().await;
+    let preview = house.post("import", json!({"csv": FILE})).ok().await;
+    let other = FILE.replace("Cali", "Lima");
+    let body = json!({"csv": other, "confirm": preview["digest"]});
+    house.post("import", body).refused(409, "import_changed").await;
+    let stranger = house.app.organizer("mareas").await;
+    let body = json!({"csv": FILE, "confirm": preview["digest"]});
+    house
+        .app
+        .post("/api/v1/users/import")
+        .token(&stranger.token)
+        .json(body)
+        .refused(409, "import_changed")
+        .await;
+    assert_eq!(house.get("list").ok().await["items"], json!([]));
+
+    let columns = house.post("import", json!({"csv": "correo,name\nana@example.com,Ana\n"})).ok().await;
+    assert_eq!(columns["errors"][0]["field"], "correo");
+    assert_eq!((&columns["errors"][1]["field"], &columns["lines"]), (&json!("email"), &json!(0)));
+    let many = format!("email\n{}", "a@example.com\n".repeat(5001));
+    house.post("import", json!({"csv": many})).refused(400, "invalid_fields").await;
+    house.post("import", json!({"csv": "x".repeat(2_000_001)})).refused(400, "invalid_fields").await;
+    house.post("import", json!({"csv": "x".repeat(5_000_000)})).refused(413, "body_too_large").await;
+    house.app.close().await;
+}
+
+/// More lines than one transaction, and in one of them somebody who is in the way.
+#[tokio::test]
+async fn a_long_file_is_written_whatever_is_in_the_way_of_one_line() {
+    let house = House::open().await;
+    let mut csv = "email,name,dni\n".to_owned();
+    for index in 0..500 {
+        let _ = writeln!(csv, "m{index}@example.com,Nombre {index},{}", 50_000_000 + index);
+    }
+    // Between preview and confirmation somebody registers by hand.
+    let preview = house.post("import", json!({"csv": csv})).ok().await;
+    assert_eq!(counts(&preview), [500, 500, 0, 0, 0]);
+    house.member("m40@example.com", json!({"name": "Por la puerta", "dni": "50000040"})).await;
+    let done = house.post("import", json!({"csv": csv, "confirm": preview["digest"]})).ok().await;
+    assert_eq!(counts(&done), [500, 499, 1, 0, 0]);
+    let outcomes = outcomes(&done);
+    assert_eq!(
+        (outcomes.len(), outcomes[40].as_str(), outcomes[41].as_str()),
+        (500, "42 changed", "43 created")
+    );
+    assert_eq!(house.get("stats").ok().await["total"], 500);
+    house.app.close().await;
+}

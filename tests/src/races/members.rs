@@ -1,0 +1,116 @@
+//! One member for each address and each national id, however many register at
+//! the same moment.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use local::services::Weather;
+use serde_json::{Value, json};
+use testkit::TestApp;
+
+const PEOPLE: usize = 32;
+/// Tries of one registration in bad weather.
+const TRIES: usize = 20;
+
+/// What came of it when everybody registered at the same moment.
+struct Outcome {
+    /// The names of those who heard that they are registered.
+    registered: Vec<String>,
+    /// The codes that the others heard.
+    refused: BTreeSet<String>,
+    /// The names that the supervisors see.
+    listed: Vec<String>,
+}
+
+/// Lets everybody register at the same moment, as somebody else each, and try
+/// again when the box office was too busy.
+async fn rush(weather: Weather, body: fn(usize) -> Value) -> Outcome {
+    let app = Arc::new(TestApp::start().await);
+    let organizer = app.organizer("faroles").await;
+    app.chaos.set(weather);
+    let attempts: Vec<_> = (0..PEOPLE)
+        .map(|index| {
+            // As staff, whose tries are not counted.
+            let (app, token, mut body) = (app.clone(), organizer.token.clone(), body(index));
+            body["name"] = json!(format!("Persona {index}"));
+            tokio::spawn(async move {
+                for _ in 0..TRIES {
+                    let request = app.post("/api/v1/users/register").token(&token).json(body.clone());
+                    let answer = request.send().await;
+                    match answer.status {
+                        201 => return Ok(answer.json()["name"].clone()),
+                        503 => {}
+                        409 => return Err(answer.json()["code"].clone()),
+                        status => panic!("{status}: {}", answer.text()),
+                    }
+                }
+                panic!("the box office never had time")
+            })
+        })
+        .collect();
+    let (mut registered, mut refused) = (Vec::new(), BTreeSet::new());
+    for attempt in attempts {
+        let text = |value: Value| value.as_str().expect("text").to_owned();
+        match attempt.await.expect("no panic") {
+            Ok(name) => registered.push(text(name)),
+            Err(code) => {
+                refused.insert(text(code));
+            }
+        }
+    }
+    app.chaos.set(Weather::default());
+    let page = app.get("/api/v1/users/list?limit=100").token(&organizer.token).ok().await;
+    let items = page["items"].as_array().expect("items").iter();
+    let listed = items.map(|member| member["name"].as_str().expect("a name").to_owned()).collect();
+    Outcome { registered, refused, listed }
+}
+
+fn same_address(_: usize) -> Value {
+    json!({"email": "deseada@example.com"})
+}
+
+fn same_id(index: usize) -> Value {
+    json!({"email": format!("persona{index}@example.com"), "dni": 1_020_304_050})
+}
+
+/// Without the conditions on members and what they claim.
+fn unguarded() -> Weather {
+    Weather { ignored_conditions: vec!["MB".to_owned()], ..Weather::default() }
+}
+
+fn check(outcome: &Outcome, code: &str) {
+    assert_eq!(outcome.registered.len(), 1, "{:?}", outcome.registered);
+    assert_eq!(outcome.listed, outcome.registered, "who was told is who is there");
+    assert_eq!(outcome.refused, BTreeSet::from([code.to_owned()]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_has_one_member() {
+    check(&rush(Weather::default(), same_address).await, "email_taken");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_guard_an_address_has_many() {
+    let outcome = rush(unguarded(), same_address).await;
+    assert!(outcome.listed.len() > 1, "the race test would not notice a race");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_national_id_has_one_member() {
+    check(&rush(Weather::default(), same_id).await, "dni_taken");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_guard_a_national_id_has_many() {
+    let outcome = rush(unguarded(), same_id).await;
+    assert!(outcome.listed.len() > 1, "the race test would not notice a race");
+}
+
+/// Answers get lost after the table has written: whoever got the address must
+/// not hear that it is taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_got_the_address_hears_so_in_bad_weather() {
+    let weather = || Weather { conflicts_in_flight: true, lost_answer: 0.5, ..Weather::default() };
+    check(&rush(weather(), same_address).await, "email_taken");
+    check(&rush(weather(), same_id).await, "dni_taken");
+}
