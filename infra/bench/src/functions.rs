@@ -41,13 +41,14 @@ enum Actor {
 }
 
 /// The event that each function is given.
-const CASES: [(&str, &str, Actor); 14] = [
+const CASES: [(&str, &str, Actor); 15] = [
     ("auth", "login", Actor::Nobody),
     ("door", "validate-without-token", Actor::Scanner),
     ("events", "list-without-token", Actor::Organizer),
     ("issuer", "paid-order", Actor::Nobody),
     ("janitor", "reconcile", Actor::Nobody),
     ("mailer", "already-registered", Actor::Nobody),
+    ("members", "validate-email", Actor::Nobody),
     ("pricing", "list-promotions-without-token", Actor::Organizer),
     ("purchases", "list-without-token", Actor::Buyer),
     ("relay", "paid-order", Actor::Nobody),

@@ -14,7 +14,7 @@ use super::world::World;
 
 /// The routes that nobody has to sign in for. A route belongs here on purpose
 /// only.
-const PUBLIC: [&str; 21] = [
+const PUBLIC: [&str; 24] = [
     "GET /",
     "GET /.well-known/jwks.json",
     "GET /api/v1/public/events",
@@ -36,6 +36,9 @@ const PUBLIC: [&str; 21] = [
     "POST /api/v1/auth/register",
     "POST /api/v1/promotions/{code}/validate",
     "POST /api/v1/public/quotes",
+    "POST /api/v1/users/check-email",
+    "POST /api/v1/users/register",
+    "POST /api/v1/users/validate-email",
 ];
 
 /// Public too, but whoever calls must have signed the body.
@@ -265,6 +268,10 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     GET /api/v1/tickets                                           401     401     401  yes     yes         yes       yes   yes      yes
     GET /api/v1/tickets/{id}                                      401     401     401  yes     404         404       404   404      404
     GET /api/v1/transfers/history                                 401     401     401  yes     yes         yes       yes   yes      yes
+    GET /api/v1/users/list                                        401     401     401  403     403         yes       403   yes      yes
+    GET /api/v1/users/stats                                       401     401     401  403     403         yes       403   yes      yes
+    GET /api/v1/users/{id}                                        401     401     401  403     403         yes       403   yes      404
+    GET /api/v1/users/{id}/payments                               401     401     401  403     403         yes       403   yes      404
     GET /health                                                   yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /health/database                                          yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /images/{event}/{file}                                    yes     yes     yes  yes     yes         yes       yes   yes      yes
@@ -275,6 +282,9 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     PATCH /api/v1/events/{id}/sale-stages/{stage}                 401     401     401  403     403         403       yes   yes      404
     PATCH /api/v1/promotions/{code}                               401     401     401  403     403         403       yes   yes      404
     PATCH /api/v1/tenant                                          401     401     401  403     403         403       403   yes      yes
+    PATCH /api/v1/users/{id}                                      401     401     401  403     403         yes       403   yes      404
+    PATCH /api/v1/users/{id}/payment-status                       401     401     401  403     403         yes       403   yes      404
+    PATCH /api/v1/users/{id}/payments/{payment}                   401     401     401  403     403         yes       403   yes      404
     POST /api/v1/auth/login                                       yes     yes     yes  yes     yes         yes       yes   yes      yes
     POST /api/v1/auth/logout                                      401     401     401  yes     yes         yes       yes   yes      yes
     POST /api/v1/auth/magic-link                                  yes     401     401  yes     yes         yes       yes   yes      yes
@@ -307,6 +317,11 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     POST /api/v1/transfers/accept                                 401     401     401  yes     yes         yes       yes   yes      yes
     POST /api/v1/transfers/cancel                                 401     401     401  yes     404         404       404   404      404
     POST /api/v1/transfers/initiate                               401     401     401  yes     404         404       404   404      404
+    POST /api/v1/users/check-email                                yes     401     401  yes     yes         yes       yes   yes      yes
+    POST /api/v1/users/import                                     401     401     401  403     403         yes       403   yes      yes
+    POST /api/v1/users/register                                   yes     401     401  yes     yes         yes       yes   yes      yes
+    POST /api/v1/users/validate-email                             yes     401     401  yes     yes         yes       yes   yes      yes
+    POST /api/v1/users/{id}/payments                              401     401     401  403     403         yes       403   yes      404
     POST /api/v1/webhooks/{gateway}                               401     401     401  401     401         401       401   401      401
     PUT /api/v1/events/{id}/fees                                  401     401     401  403     403         403       yes   yes      404
     PUT /api/v1/tenant/legal-info                                 401     401     401  403     403         403       403   yes      yes

@@ -1,6 +1,8 @@
 //! How to call each route so that it succeeds. A new route belongs in the table
 //! below; until it is there, the tests of all routes fail.
 
+mod members;
+
 use serde_json::{Value, json};
 use testkit::{Request, Somebody};
 
@@ -105,6 +107,7 @@ pub(super) async fn call(world: &World, operation: &Operation) -> Call {
         "reservations" | "purchases" => purchase(world, method, path).await,
         "tickets" | "transfers" => ticket(world, method, path).await,
         "qr" | "door" => door(world, method, path).await,
+        "users" => members::call(world, method, path).await,
         "webhooks" => Some(Call::new(Whose::Gateway).at("gateway", "sandbox").body(json!({
             "id": "n1", "type": "payment.updated", "created_at": world.app.clock.now().to_string(),
             "data": {"id": "unknown", "status": "approved"},

@@ -10,7 +10,7 @@ use std::time::Duration;
 use local::gateway::Faults;
 use local::template::{Stack, Surroundings, Template};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::calls::{call, rightful};
 use super::document::operations;
@@ -126,6 +126,10 @@ fn the_policies_are_these() {
       dynamodb table: GetItem, UpdateItem
       secretsmanager mail-secret: GetSecretValue
       ses arn:aws:ses:us-east-1:000000000000:*: SendEmail
+    members
+      dynamodb table: BatchGetItem, DeleteItem, GetItem, PutItem, Query, UpdateItem
+      s3 receipts-bucket/*: GetObject, PutObject
+      secretsmanager hash-secret: GetSecretValue
     pricing
       dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
     purchases
@@ -188,15 +192,15 @@ async fn behind_the_routes(world: &World) {
     let app = &world.app;
     there_and_back(world).await;
 
-    let upload = world.new_image(&world.show.id).await;
-    let mut request = app.elsewhere(Method::PUT, &text(&upload["upload_url"]));
-    for (name, value) in upload["headers"].as_object().expect("headers") {
-        request = request.header(name, text(value));
-    }
-    let uploaded = request.raw(&b"\x89PNG"[..]).send().await;
-    assert_eq!(uploaded.status, 200, "{}", uploaded.text());
-    let shown = app.elsewhere(Method::GET, &text(&upload["image"]["url"])).send().await;
+    let image = world.new_image(&world.show.id).await;
+    upload(world, &image).await;
+    let shown = app.elsewhere(Method::GET, &text(&image["image"]["url"])).send().await;
     let shown = app.elsewhere(Method::GET, shown.header("location")).send().await;
+    assert_eq!((shown.status, &shown.body[..]), (200, &b"\x89PNG"[..]));
+
+    let receipt = world.new_receipt().await;
+    upload(world, &receipt["receipt_upload"]).await;
+    let shown = app.elsewhere(Method::GET, &text(&receipt["receipt"])).send().await;
     assert_eq!((shown.status, &shown.body[..]), (200, &b"\x89PNG"[..]));
 
     // A payment that is still open when it is asked about is asked about again.
@@ -218,6 +222,16 @@ async fn behind_the_routes(world: &World) {
     let path = format!("/api/v1/purchases/{}", text(&order["id"]));
     let order = app.get(path).token(&world.buyer.token).ok().await;
     assert_eq!(order["refunded"], order["total"], "{order}");
+}
+
+/// Sends four bytes as a signed request wants them.
+async fn upload(world: &World, signed: &Value) {
+    let mut request = world.app.elsewhere(Method::PUT, &text(&signed["upload_url"]));
+    for (name, value) in signed["headers"].as_object().expect("headers") {
+        request = request.header(name, text(value));
+    }
+    let uploaded = request.raw(&b"\x89PNG"[..]).send().await;
+    assert_eq!(uploaded.status, 200, "{}", uploaded.text());
 }
 
 /// A ticket that is handed on and then handed back.

@@ -147,6 +147,18 @@ impl World {
         json!({"area_id": self.show.area, "quantity": quantity})
     }
 
+    /// A new payment of a member's with a receipt of four bytes, and how to upload it.
+    pub(super) async fn new_receipt(&self) -> Value {
+        let member = json!({"name": "Ana Farola", "email": self.new_address()});
+        let member = self.make("/api/v1/users/register", member, "id").await;
+        let payment = json!({
+            "amount_paid": 2_500_000, "payment_method": "cash",
+            "receipt": {"content_type": "image/png", "size": 4},
+        });
+        let path = format!("/api/v1/users/{member}/payments");
+        self.app.post(path).token(&self.admin.token).json(payment).ok().await
+    }
+
     /// A new order of somebody's, paid, with one ticket for `show`.
     pub(super) async fn new_order(&self, person: &Somebody) -> Value {
         self.app.buy(&person.token, &self.show.id, self.places(1)).await
