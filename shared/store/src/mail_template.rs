@@ -1,13 +1,14 @@
 //! Tenants' own wordings of mails. Each version is an item that never changes;
 //! one more item says which of them holds.
 
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use domain::TenantId;
+use domain::audit::AuditNote;
 use domain::event::Language;
 use domain::mail_template::{MailTemplate, TemplateName};
-use domain::{TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
-
+use crate::audit::noted;
 use crate::items::{number, to_item};
 use crate::keys::Key;
 use crate::{Failure, Listing, Store, keys};
@@ -43,6 +44,21 @@ impl Store {
         Ok(current.map_or_else(|| MailTemplate::ours(tenant, name, language), Current::holds))
     }
 
+    /// The wordings of all of the tenant's mails that hold, in every language.
+    pub async fn mail_templates(&self, tenant: TenantId) -> Result<Vec<MailTemplate>, Failure> {
+        let all =
+            TemplateName::ALL.into_iter().flat_map(|name| Language::ALL.map(|language| (name, language)));
+        let all: Vec<_> = all.collect();
+        let partition = keys::tenant_partition(tenant);
+        let own: Vec<Current> = self.list_all(&partition, keys::MAIL_TEMPLATE_PREFIX, all.len()).await?;
+        let mut own: Vec<MailTemplate> = own.into_iter().map(Current::holds).collect();
+        let mut holds = |name, language| {
+            let place = own.iter().position(|own| own.name == name && own.language == language);
+            place.map_or_else(|| MailTemplate::ours(tenant, name, language), |place| own.swap_remove(place))
+        };
+        Ok(all.into_iter().map(|(name, language)| holds(name, language)).collect())
+    }
+
     /// A version of the tenant's wording; 0 is ours.
     pub async fn mail_template_version(
         &self,
@@ -54,9 +70,7 @@ impl Store {
         if version == 0 {
             return Ok(Some(MailTemplate::ours(tenant, name, language)));
         }
-        // Versions never change: a read that is a moment late is as good.
-        let key = keys::mail_template_version(tenant, name.name(), language.code(), version);
-        self.get(&key).await
+        self.get_consistent(&keys::mail_template_version(tenant, name.name(), language.code(), version)).await
     }
 
     /// A page of all versions of the tenant's wording, the newest first.
@@ -73,7 +87,7 @@ impl Store {
     }
 
     /// Saves a new version, which holds from now on, unless another than
-    /// `before` holds meanwhile. Doing it again is fine.
+    /// `before` holds meanwhile. `note` says who does it and when.
     ///
     /// # Errors
     /// [`Failure::Refused`] if another version holds.
@@ -81,8 +95,7 @@ impl Store {
         &self,
         before: &MailTemplate,
         (subject, body): (String, String),
-        by: UserId,
-        now: Timestamp,
+        note: &AuditNote,
     ) -> Result<MailTemplate, Failure> {
         let current = self.current_template(before.tenant_id, before.name, before.language).await?;
         let latest = current.as_ref().map_or(0, |current| current.latest);
@@ -90,9 +103,9 @@ impl Store {
             version: latest + 1,
             subject,
             body,
-            created_at: current.as_ref().map_or(now, |current| current.template.created_at),
-            updated_at: now,
-            updated_by: Some(by),
+            created_at: current.as_ref().map_or(note.at, |current| current.template.created_at),
+            updated_at: note.at,
+            updated_by: Some(note.by),
             ..before.clone()
         };
         let (name, language) = (template.name.name(), template.language.code());
@@ -100,34 +113,29 @@ impl Store {
         let after = Current { template: template.clone(), latest: template.version };
         let writes = vec![
             self.put_new_part(&key, &template)?,
-            self.current_part(&after, current.map(|current| current.latest), before.version)?,
+            self.current_part(&after, current.map(|current| current.latest), before.version, note)?,
         ];
         self.hold_template(writes, &after).await?;
         Ok(template)
     }
 
     /// Goes back to our own wording, unless another than `before` holds
-    /// meanwhile. The versions stay. Doing it again is fine.
+    /// meanwhile. The versions stay. Doing it again changes nothing.
     ///
     /// # Errors
     /// [`Failure::Refused`] if another version holds.
-    pub async fn reset_mail_template(
-        &self,
-        before: &MailTemplate,
-        by: UserId,
-        now: Timestamp,
-    ) -> Result<(), Failure> {
+    pub async fn reset_mail_template(&self, before: &MailTemplate, note: &AuditNote) -> Result<(), Failure> {
         let current = self.current_template(before.tenant_id, before.name, before.language).await?;
         let Some(current) = current.filter(|current| current.template.version != 0) else { return Ok(()) };
         let template = MailTemplate {
             created_at: current.template.created_at,
-            updated_at: now,
-            updated_by: Some(by),
+            updated_at: note.at,
+            updated_by: Some(note.by),
             ..MailTemplate::ours(before.tenant_id, before.name, before.language)
         };
         let after = Current { template, latest: current.latest };
-        self.hold_template(vec![self.current_part(&after, Some(current.latest), before.version)?], &after)
-            .await
+        let part = self.current_part(&after, Some(current.latest), before.version, note)?;
+        self.hold_template(vec![part], &after).await
     }
 
     async fn current_template(
@@ -146,10 +154,11 @@ impl Store {
         after: &Current,
         latest: Option<u32>,
         holds: u32,
+        note: &AuditNote,
     ) -> Result<TransactWriteItem, Failure> {
-        let put = Put::builder()
-            .table_name(&*self.table)
-            .set_item(Some(to_item(&current_key(&after.template), after)?));
+        let mut item = to_item(&current_key(&after.template), after)?;
+        item.extend([noted(note)?]);
+        let put = Put::builder().table_name(&*self.table).set_item(Some(item));
         let put = match latest {
             None => put.condition_expression("attribute_not_exists(PK)"),
             Some(latest) => put
@@ -178,6 +187,8 @@ fn current_key(template: &MailTemplate) -> Key {
 
 #[cfg(test)]
 mod tests {
+    use domain::{Timestamp, UserId};
+
     use super::*;
     use crate::testing::{at_once, forgetful, store};
 
@@ -187,14 +198,25 @@ mod tests {
         Timestamp::from_second(second).expect("a time")
     }
 
+    fn note(tenant_id: TenantId, second: i64) -> AuditNote {
+        AuditNote {
+            tenant_id,
+            by: UserId::generate(at(0)),
+            by_email: "coordina@example.com".to_owned(),
+            action: "mail_template.save".to_owned(),
+            subject: "discount_approved.es".to_owned(),
+            at: at(second),
+        }
+    }
+
     async fn save(
         store: &Store,
         before: &MailTemplate,
         body: &str,
         second: i64,
     ) -> Result<MailTemplate, Failure> {
-        let by = UserId::generate(at(0));
-        store.save_mail_template(before, ("Hola".to_owned(), body.to_owned()), by, at(second)).await
+        let words = ("Hola".to_owned(), body.to_owned());
+        store.save_mail_template(before, words, &note(before.tenant_id, second)).await
     }
 
     async fn holds(store: &Store, tenant: TenantId) -> MailTemplate {
@@ -211,7 +233,7 @@ mod tests {
         assert_eq!(holds(&store, tenant).await, first);
         let second = save(&store, &first, "Dos", 2).await.expect("saved");
         assert_eq!((second.version, second.created_at, second.updated_at), (2, at(1), at(2)));
-        store.reset_mail_template(&second, UserId::generate(at(0)), at(3)).await.expect("reset");
+        store.reset_mail_template(&second, &note(tenant, 3)).await.expect("reset");
         assert_eq!(holds(&store, tenant).await, ours);
         let third = save(&store, &ours, "Tres", 4).await.expect("saved");
         assert_eq!((third.version, third.created_at), (3, at(1)));
@@ -231,6 +253,8 @@ mod tests {
         assert_eq!(version.expect("read"), Some(first));
         let english = store.mail_template(tenant, NAME, Language::En).await.expect("read");
         assert_eq!(english.version, 0);
+        let all = store.mail_templates(tenant).await.expect("listed");
+        assert_eq!(all.iter().map(|template| template.version).collect::<Vec<_>>(), [3, 0, 0, 0, 0, 0]);
         let other = TenantId::generate(at(0));
         let foreign = store.mail_template_version(other, NAME, Language::Es, 1).await;
         assert_eq!(foreign.expect("read"), None);
@@ -243,10 +267,9 @@ mod tests {
         let ours = holds(&store, tenant).await;
         let first = save(&store, &ours, "Uno", 1).await.expect("saved");
         assert!(matches!(save(&store, &ours, "Dos", 2).await, Err(Failure::Refused(_))));
-        let by = UserId::generate(at(0));
-        assert!(matches!(store.reset_mail_template(&ours, by, at(3)).await, Err(Failure::Refused(_))));
-        store.reset_mail_template(&first, by, at(3)).await.expect("reset");
-        store.reset_mail_template(&first, by, at(4)).await.expect("it is ours already");
+        assert!(matches!(store.reset_mail_template(&ours, &note(tenant, 3)).await, Err(Failure::Refused(_))));
+        store.reset_mail_template(&first, &note(tenant, 3)).await.expect("reset");
+        store.reset_mail_template(&first, &note(tenant, 4)).await.expect("it is ours already");
         assert!(matches!(save(&store, &first, "Dos", 5).await, Err(Failure::Refused(_))));
         assert_eq!(holds(&store, tenant).await, ours);
     }
@@ -258,7 +281,7 @@ mod tests {
         let deaf = forgetful(&store, 1);
         let first = save(&deaf, &holds(&store, tenant).await, "Uno", 1).await.expect("saved");
         assert_eq!(first.version, 1);
-        deaf.reset_mail_template(&first, UserId::generate(at(0)), at(2)).await.expect("reset");
+        deaf.reset_mail_template(&first, &note(tenant, 2)).await.expect("reset");
         assert_eq!(holds(&store, tenant).await.version, 0);
     }
 
