@@ -1,22 +1,33 @@
 //! Takes members' requests for discounts and proposes a decision.
+//!
+//! Whether the member may ask is said at once; whether there is a discount
+//! decides a person, and the answer comes by mail.
+
+mod health;
+mod remaining;
+mod request;
+mod rules;
+mod show;
 
 use aide::axum::ApiRouter;
 use boot::{Boot, Clock, ConfigError};
-use store::Store;
+use store::{Fingerprints, Store};
 
 /// What the function works with.
 #[derive(Clone)]
 pub struct State {
     clock: Clock,
     store: Store,
+    fingerprints: Fingerprints,
 }
 
 impl State {
-    /// Reads `TABLE_NAME`.
+    /// Reads `TABLE_NAME` and `HASH_SECRET`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
             store: Store::new(boot)?,
+            fingerprints: Fingerprints::from_env(&boot.env)?,
         })
     }
 
@@ -28,5 +39,10 @@ impl State {
 
 /// The routes of the function.
 pub fn router(state: State) -> ApiRouter {
-    ApiRouter::new().with_state(state)
+    ApiRouter::new()
+        .merge(request::routes())
+        .merge(show::routes())
+        .merge(remaining::routes())
+        .merge(health::routes())
+        .with_state(state)
 }

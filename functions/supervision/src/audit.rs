@@ -35,6 +35,7 @@ async fn list(
     paging: Paging,
 ) -> Answer<Json<Page<AuditRecord>>> {
     let month = filter.month.unwrap_or_else(|| Month::of(state.clock.now()));
-    let page = state.store.audit_records(admin.tenant, &month, paging.after.as_deref(), paging.limit).await?;
+    let page = state.store.audit_records(admin.tenant, &month, paging.after.as_deref(), paging.limit).await;
+    let page = page.map_err(domain::Error::from)?;
     Ok(Json(Page::new(page.items, page.last)))
 }

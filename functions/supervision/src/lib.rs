@@ -1,10 +1,23 @@
 //! Where people decide about discount requests, word the answers and send them.
 
+mod action;
 mod audit;
+mod bulk;
+mod dashboard;
+mod desk;
+mod edit;
+mod queue;
+mod send;
+mod staff;
+mod stats;
+mod templates;
+mod view;
+
+use std::sync::Arc;
 
 use aide::axum::ApiRouter;
 use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError};
+use boot::{Boot, Clock, ConfigError, Secret};
 use store::Store;
 use web::TokenVerifier;
 
@@ -14,15 +27,21 @@ pub struct State {
     clock: Clock,
     store: Store,
     verifier: TokenVerifier,
+    /// Members' codes are derived from this.
+    codes: Arc<[u8; 32]>,
+    /// The address of the box office, without a slash at its end.
+    public_url: Arc<str>,
 }
 
 impl State {
-    /// Reads `TABLE_NAME` and `JWT_PUBLIC_KEYS`.
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `DISCOUNT_SECRET` and `PUBLIC_URL`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
             store: Store::new(boot)?,
             verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            codes: Arc::new(Secret::from_env(&boot.env, "DISCOUNT_SECRET")?.derive("discount codes")),
+            public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
         })
     }
 
@@ -40,5 +59,15 @@ impl FromRef<State> for TokenVerifier {
 
 /// The routes of the function.
 pub fn router(state: State) -> ApiRouter {
-    ApiRouter::new().merge(audit::routes()).with_state(state)
+    ApiRouter::new()
+        .merge(queue::routes())
+        .merge(action::routes())
+        .merge(edit::routes())
+        .merge(send::routes())
+        .merge(bulk::routes())
+        .merge(stats::routes())
+        .merge(dashboard::routes())
+        .merge(audit::routes())
+        .merge(templates::routes())
+        .with_state(state)
 }

@@ -1,8 +1,9 @@
 use aide::generate::GenContext;
 use aide::openapi::Operation;
 use aide::{OperationInput, OperationOutput};
+use axum::body::HttpBody;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::{Error, FieldError};
@@ -37,6 +38,24 @@ where
         }
         let body = Bytes::from_request(request, state).await.map_err(too_large)?;
         parse(&body).map(Self)
+    }
+}
+
+/// A JSON body that may be left out: then there is neither a body nor a word
+/// about its type.
+impl<S, T> OptionalFromRequest<S> for Json<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+        let is_empty = request.body().size_hint().exact() == Some(0);
+        if is_empty && !request.headers().contains_key(header::CONTENT_TYPE) {
+            return Ok(None);
+        }
+        <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
     }
 }
 
@@ -320,6 +339,24 @@ mod tests {
             sentence(&many),
             "Unknown value `x`; the API's description has the values that it can have."
         );
+    }
+
+    #[tokio::test]
+    async fn a_body_may_be_left_out_but_not_broken() {
+        let read = async |content_type: Option<&str>, body: &'static str| {
+            let request = Request::builder();
+            let request = match content_type {
+                Some(content_type) => request.header(header::CONTENT_TYPE, content_type),
+                None => request,
+            };
+            let request = request.body(axum::body::Body::from(body)).expect("a request");
+            let read = <Json<u8> as OptionalFromRequest<()>>::from_request(request, &()).await;
+            read.map(|body| body.map(|Json(body)| body)).map_err(|problem| problem.error().code())
+        };
+        assert_eq!(read(None, "").await, Ok(None));
+        assert_eq!(read(Some("application/json"), "7").await, Ok(Some(7)));
+        assert_eq!(read(Some("application/json"), "").await, Err("json_malformed"));
+        assert_eq!(read(None, "7").await, Err("json_required"));
     }
 
     #[test]

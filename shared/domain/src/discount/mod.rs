@@ -4,16 +4,16 @@
 //! A suggestion is made at once; a person decides, may word the mail, and sends
 //! it. Whoever acts on what somebody else has changed meanwhile is told so.
 
+mod promotion;
 mod state;
 mod suggest;
 #[cfg(test)]
 mod tests;
 
-use hmac::{Hmac, KeyInit, Mac};
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
 use crate::event::{Event, EventStatus, Language};
 use crate::mail_template::{TemplateName, Wording};
@@ -21,6 +21,7 @@ use crate::member::Member;
 use crate::pricing::PromotionCode;
 use crate::{DiscountRequestId, Error, EventId, MemberId, Result, TenantId, UserId};
 
+pub use promotion::{code, in_words, promotion};
 pub use state::{Edit, Sending};
 pub use suggest::{Case, suggest};
 
@@ -174,6 +175,11 @@ pub struct DiscountRequest {
     /// What was decided; nothing at first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision_type: Option<DecisionType>,
+    /// True once an approval was taken back. Its sending may have been cut off and
+    /// have left one of the show's discounts taken, which comes back when anything
+    /// else is sent.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub was_approved: bool,
     /// How far it is.
     pub status: RequestStatus,
     /// The version of the tenant's template for [`DiscountRequest::outcome`] that
@@ -252,6 +258,16 @@ impl Tab {
     }
 }
 
+/// The day of a show on the venue's clocks: its first moment, and the first of
+/// the next day.
+pub fn day_of(show: &Event) -> (Timestamp, Timestamp) {
+    let zone = TimeZone::get(&show.time_zone).unwrap_or(TimeZone::UTC);
+    let start = show.starts_at.to_zoned(zone).start_of_day();
+    let start = start.map_or(show.starts_at, |start| start.timestamp());
+    // No day is longer: a clock that is put back ends the day an hour later.
+    (start, start.saturating_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX))
+}
+
 /// Checks that members can ask for discounts for a show at `now`.
 ///
 /// # Errors
@@ -270,15 +286,6 @@ pub fn offered(show: &Event, now: Timestamp) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// The code of a request's discount. It follows from the request, so that a
-/// preview shows what will be sent, and sending twice mints no second one.
-pub fn code(request: DiscountRequestId, secret: &[u8; 32]) -> PromotionCode {
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret).expect("HMAC takes keys of any length");
-    mac.update(b"taquilla member discount\0");
-    mac.update(request.uuid().as_bytes());
-    PromotionCode::of_member(&mac.finalize().into_bytes())
 }
 
 impl DiscountRequest {
@@ -306,6 +313,7 @@ impl DiscountRequest {
             suggestion,
             decision_source: DecisionSource::PrefilterTemplate,
             decision_type: None,
+            was_approved: false,
             status: RequestStatus::Pending,
             template_version,
             mail: None,
@@ -355,6 +363,10 @@ impl DiscountRequest {
             .with("id", self.id.to_string())),
         }
     }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The show in a few words: what, who, where.

@@ -66,6 +66,8 @@ impl DiscountRequest {
         let is_proposed = self.outcome() == decision;
         Ok(Self {
             decision_type: Some(decision),
+            was_approved: self.was_approved
+                || (self.decision_type == Some(DecisionType::Approved) && decision != DecisionType::Approved),
             template_version: if is_proposed { self.template_version } else { template_version },
             mail: self.mail.clone().filter(|_| is_proposed),
             reviewed_at: Some(now),

@@ -170,7 +170,10 @@ fn an_edit_keeps_what_it_does_not_name_and_an_approval_its_code() {
 
     let eva = reviewer("eva");
     let kept = edited.decide(DecisionType::Approved, None, &eva, (None, 9), at(5)).expect("decided");
-    assert_eq!((kept.mail.is_some(), kept.template_version), (true, 3));
+    assert_eq!((kept.mail.is_some(), kept.template_version, kept.was_approved), (true, 3, false));
+    let rejected = kept.decide(DecisionType::Rejected, None, &eva, (Some(3), 9), at(6)).expect("decided");
+    let again = rejected.decide(DecisionType::Approved, None, &eva, (Some(4), 9), at(7)).expect("decided");
+    assert!(rejected.was_approved && again.was_approved);
     let other = edited.decide(DecisionType::Rejected, None, &eva, (None, 9), at(5)).expect("decided");
     assert_eq!((other.mail, other.template_version), (None, 9), "an approval's text is no rejection's");
     let same = open.edit(&Edit::default(), draft, None, None).expect("nothing to do");
@@ -208,6 +211,59 @@ fn a_code_follows_from_its_request_and_the_secret() {
     assert_ne!(code(one, &[1; 32]), code(two, &[1; 32]));
     assert_ne!(code(one, &[1; 32]), code(one, &[2; 32]));
     assert!(code(one, &[1; 32]).is_of_member());
+}
+
+#[test]
+fn a_promotion_is_for_one_order_of_one_person_for_one_show() {
+    use crate::event::MemberDiscount;
+    use crate::pricing::AdjustmentType;
+    let discount =
+        MemberDiscount { discount_type: AdjustmentType::Percentage, discount_value: 2_000, max_tickets: 2 };
+    let show = Event { member_discount: Some(discount), ..show() };
+    let request = request();
+    let code = code(request.id, &[1; 32]);
+    let promotion = promotion(&request, &show, code.clone()).expect("a discount");
+    let mut fields = crate::error::Fields::new();
+    promotion.check(&mut fields);
+    fields.finish().expect("it can be stored");
+    assert!(
+        promotion.is_for_buyer(Some("Ana@example.com")) && !promotion.is_for_buyer(Some("eva@example.com"))
+    );
+    assert_eq!((promotion.total_uses, promotion.max_quantity), (Some(1), Some(2)));
+    assert_eq!((promotion.target_event_id, promotion.end_date), (Some(show.id), Some(show.ends_at)));
+    assert_eq!(super::promotion(&request, &Event { member_discount: None, ..show }, code), None);
+}
+
+#[test]
+fn what_members_get_off_is_said_as_its_readers_do() {
+    use crate::Currency;
+    use crate::event::MemberDiscount;
+    use crate::pricing::AdjustmentType::{Fixed, Percentage};
+    for (discount_type, discount_value, currency, es, en) in [
+        (Percentage, 2_000, Currency::COP, "20 %", "20 %"),
+        (Percentage, 1_250, Currency::COP, "12,5 %", "12.5 %"),
+        (Percentage, 5, Currency::COP, "0,05 %", "0.05 %"),
+        (Percentage, 10_000, Currency::COP, "100 %", "100 %"),
+        (Fixed, 2_000_000, Currency::COP, "COP 20.000,00", "COP 20,000.00"),
+        (Fixed, 5_000, Currency::CLP, "CLP 5.000", "CLP 5,000"),
+        (Fixed, 1_234_567, Currency::CLP, "CLP 1.234.567", "CLP 1,234,567"),
+        (Fixed, 99, Currency::CLP, "CLP 99", "CLP 99"),
+    ] {
+        let discount = MemberDiscount { discount_type, discount_value, max_tickets: 1 };
+        assert_eq!(in_words(&discount, currency, Language::Es), es);
+        assert_eq!(in_words(&discount, currency, Language::En), en);
+    }
+}
+
+#[test]
+fn a_day_is_that_of_the_venue() {
+    let time = |text: &str| text.parse::<Timestamp>().expect("a time");
+    let day = |zone: &str, starts_at: &str| {
+        let (from, to) = day_of(&Event { time_zone: zone.to_owned(), starts_at: time(starts_at), ..show() });
+        format!("{from} {to}")
+    };
+    assert_eq!(day("America/Bogota", "2026-11-21T01:30:00Z"), "2026-11-20T05:00:00Z 2026-11-21T05:00:00Z");
+    assert_eq!(day("Nowhere/Else", "2026-11-21T01:30:00Z"), "2026-11-21T00:00:00Z 2026-11-22T00:00:00Z");
 }
 
 #[test]

@@ -304,6 +304,16 @@ impl Store {
         Ok(())
     }
 
+    /// Gives back whatever the token has of the pool, held or sold. Safe to repeat.
+    pub async fn return_claims(&self, pool: &Pool, token: Token) -> Result<(), Failure> {
+        for block in self.read_pool(pool).await? {
+            if block.claim(token).is_some() {
+                self.shrink_claim(pool, block.index, 0, token).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn shrink_claim(&self, pool: &Pool, index: u16, keep: u8, token: Token) -> Result<(), Failure> {
         // Another refund of the same order may have returned some before: what
         // the claim has now is what counts.

@@ -25,7 +25,7 @@ use std::hash::BuildHasher;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
-use domain::{Error, OrderId, Timestamp};
+use domain::{DiscountRequestId, Error, OrderId, Timestamp};
 use futures::stream::{StreamExt, TryStreamExt};
 
 use crate::keys::Key;
@@ -47,6 +47,12 @@ impl Token {
         let mut token = [b'0'; 8];
         token.copy_from_slice(&suffix.as_bytes()[16..24]);
         Self(token)
+    }
+
+    /// The token of a member's request for one of a show's discounts, made as
+    /// [`Token::of`] makes that of an order.
+    pub fn of_request(request: DiscountRequestId) -> Self {
+        Self::of(OrderId::from_uuid(request.uuid()))
     }
 
     fn as_str(&self) -> &str {

@@ -1,0 +1,30 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract::State as Of;
+use domain::Error;
+use schemars::JsonSchema;
+use serde::Serialize;
+use web::{Answer, Json};
+
+use crate::State;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/discounts/health",
+        get_with(health, |op| {
+            op.id("discountsHealth").tag("Discounts").summary("Whether discounts can be requested")
+        }),
+    )
+}
+
+/// How the discounts are.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Health {
+    /// `ok`; anything else is a problem+json answer with status 503.
+    status: &'static str,
+}
+
+async fn health(Of(state): Of<State>) -> Answer<Json<Health>> {
+    state.store.ping().await.map_err(Error::from)?;
+    Ok(Json(Health { status: "ok" }))
+}

@@ -1,0 +1,47 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract::State as Of;
+use domain::event::EventStatus;
+use domain::{Error, EventId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use web::{Answer, Json, Path};
+
+use crate::State;
+use crate::rules::show_unknown;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/discounts/remaining/{show}",
+        get_with(remaining, |op| {
+            op.id("showRemainingDiscounts")
+                .tag("Discounts")
+                .summary("How many discounts a show has left")
+                .description("A discount is gone once its approval was sent.")
+        }),
+    )
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct ShowPath {
+    /// The show.
+    show: EventId,
+}
+
+/// What a show has for members.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Remaining {
+    /// The show.
+    show_id: EventId,
+    /// All discounts of the show.
+    max_discounts: u32,
+    /// Those that nobody has got.
+    remaining: u32,
+}
+
+async fn remaining(Of(state): Of<State>, Path(path): Path<ShowPath>) -> Answer<Json<Remaining>> {
+    let show = state.store.event(path.show).await.map_err(Error::from)?;
+    let show = show.filter(|show| show.status == EventStatus::Published).ok_or_else(show_unknown)?;
+    let remaining = state.store.discounts_left(&show, state.clock.now()).await.map_err(Error::from)?;
+    Ok(Json(Remaining { show_id: show.id, max_discounts: show.max_discounts, remaining }))
+}

@@ -1,0 +1,228 @@
+//! Asking for a discount.
+
+use std::time::Instant;
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract::State as Of;
+use domain::discount::{DiscountRequest, MAX_ATTEMPTS, MAX_MESSAGE, offered, suggest};
+use domain::error::Fields;
+use domain::event::Event;
+use domain::member::{Ineligible, Member};
+use domain::user::Email;
+use domain::{Error, EventId, Result, Timestamp};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::throttle::Limit;
+use web::{Answer, Created, Json, SourceAddress, network};
+
+use crate::State;
+use crate::rules::{History, show_unknown};
+use crate::show::RequestView;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/discounts/request",
+        post_with(request, |op| {
+            op.id("requestDiscount").tag("Discounts").summary("Ask for a discount").description(
+                "Members whose subscription is active and whose fee is paid get an answer by mail, once somebody \
+                 has looked at what is proposed. A member has one open request for a show: asking again answers \
+                 409 `request_open` with its `id`, so sending a request twice does no harm.",
+            )
+        }),
+    )
+}
+
+/// Requests from one network.
+const SOURCE: Limit = Limit { scope: "discount", most: 100 };
+/// Requests for one address that were refused.
+const ADDRESS: Limit = Limit { scope: "discount", most: 20 };
+/// The longest code of a show, in characters.
+const MAX_CODE: usize = 50;
+
+/// Who asks for what.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Asking {
+    /// The member's e-mail address; older clients say `user_email`.
+    #[serde(alias = "user_email")]
+    email: Email,
+    /// The show.
+    show_id: Option<EventId>,
+    /// The organiser's own code for the show, if its id is not known.
+    #[schemars(length(min = 2, max = 50))]
+    show_code: Option<String>,
+    /// What the member says with it; whoever decides will read it.
+    #[schemars(length(max = 280))]
+    message: Option<String>,
+    /// How the member describes the show. Stands for a missing `message`.
+    #[schemars(length(max = 280))]
+    show_description: Option<String>,
+}
+
+impl Asking {
+    fn check(&self) -> Result<()> {
+        let mut fields = Fields::new();
+        fields.check(
+            self.show_id.is_some() != self.show_code.is_some(),
+            "/show_id",
+            "Name the show by its `show_id` or by its `show_code`, one of both.",
+        );
+        if let Some(code) = &self.show_code {
+            fields.text("/show_code", code, 2, MAX_CODE);
+        }
+        fields.optional_text("/message", self.message.as_deref(), MAX_MESSAGE);
+        fields.optional_text("/show_description", self.show_description.as_deref(), MAX_MESSAGE);
+        fields.finish()
+    }
+
+    fn words(&self) -> Option<String> {
+        let said = |text: &Option<String>| {
+            text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        said(&self.message).or_else(|| said(&self.show_description))
+    }
+}
+
+async fn request(
+    Of(state): Of<State>,
+    SourceAddress(source): SourceAddress,
+    Json(asking): Json<Asking>,
+) -> Answer<Created<RequestView>> {
+    let started = Instant::now();
+    let now = state.clock.now();
+    asking.check()?;
+    let address = state.fingerprints.email(&asking.email);
+    let source = state.fingerprints.source(&network(&source));
+    tokio::try_join!(
+        state.store.count_try(SOURCE, &source, now),
+        state.store.check_tries(ADDRESS, &address, now),
+    )?;
+    let opened = async {
+        let (show, member) = state.who_and_what(&asking, now).await?;
+        state.open(&show, &member, asking.words(), started, now).await
+    };
+    match opened.await {
+        Ok(request) => Ok(Created(request.into())),
+        Err(error) => {
+            // Members have few requests; who is refused again and again is guessing.
+            state.store.count_try(ADDRESS, &address, now).await?;
+            Err(error.into())
+        }
+    }
+}
+
+impl State {
+    /// The show, if it has discounts for members, and the member, if eligible.
+    async fn who_and_what(&self, asking: &Asking, now: Timestamp) -> Result<(Event, Member)> {
+        let show = match (asking.show_id, &asking.show_code) {
+            (Some(show), _) => self.store.event(show).await?.ok_or_else(show_unknown)?,
+            (None, Some(code)) => self.show_by_code(&asking.email, code).await?,
+            (None, None) => return Err(show_unknown()),
+        };
+        offered(&show, now)?;
+        let member = self.store.member_by_email(&self.fingerprints, show.tenant_id, &asking.email).await?;
+        let member = member.ok_or_else(|| refused(Ineligible::EmailUnknown))?;
+        member.eligible().map_err(refused)?;
+        Ok((show, member))
+    }
+
+    /// The show with this code in a community of which the address is a member.
+    async fn show_by_code(&self, email: &Email, code: &str) -> Result<Event> {
+        let memberships = self.store.memberships(&self.fingerprints, email).await?;
+        if memberships.is_empty() {
+            return Err(refused(Ineligible::EmailUnknown));
+        }
+        let mut found = None;
+        for (tenant, _) in memberships {
+            let Some(show) = self.store.show_code_owner(tenant, code.trim()).await? else { continue };
+            if found.replace(show).is_some() {
+                let mut fields = Fields::new();
+                fields.check(false, "/show_code", "Several shows have this code. Send the `show_id`.");
+                fields.finish()?;
+            }
+        }
+        let show = found.ok_or_else(show_unknown)?;
+        self.store.event(show).await?.ok_or_else(show_unknown)
+    }
+
+    /// Proposes a decision and writes the request.
+    async fn open(
+        &self,
+        show: &Event,
+        member: &Member,
+        message: Option<String>,
+        started: Instant,
+        now: Timestamp,
+    ) -> Result<DiscountRequest> {
+        let history = History::read(&self.store, show, member, now).await?;
+        let suggestion = suggest(&history.case(member));
+        let name = suggestion.decision_type.template();
+        let template = self.store.mail_template(show.tenant_id, name, member.language).await?;
+        let mut attempt = history.next_attempt()?;
+        loop {
+            let request =
+                DiscountRequest::open(member, show, attempt, suggestion.clone(), template.version, now);
+            let took = u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX);
+            let request = DiscountRequest { message: message.clone(), processing_us: took, ..request };
+            let Some(found) = self.store.open_discount_request(&request).await? else { return Ok(request) };
+            // Somebody asked at the same moment, or this was too new to be read.
+            found.lets_ask_again()?;
+            attempt += 1;
+            if attempt >= MAX_ATTEMPTS {
+                return Err(asked_too_often());
+            }
+        }
+    }
+}
+
+pub(crate) fn asked_too_often() -> Error {
+    Error::conflict(
+        "asked_too_often",
+        "You have asked for this discount too often. Write to the organiser instead.",
+    )
+}
+
+fn refused(reason: Ineligible) -> Error {
+    Error::forbidden(reason.code(), reason.detail())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn asking(more: serde_json::Value) -> Asking {
+        let mut body = json!({"email": "ana@example.com"});
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        serde_json::from_value(body).expect("reads")
+    }
+
+    #[test]
+    fn a_show_is_named_once() {
+        let show = EventId::generate(Timestamp::UNIX_EPOCH);
+        assert!(asking(json!({"show_id": show})).check().is_ok());
+        assert!(asking(json!({"show_code": "FAROLES-1"})).check().is_ok());
+        for bad in [json!({}), json!({"show_id": show, "show_code": "FAROLES-1"})] {
+            let error = asking(bad).check().expect_err("refused");
+            assert_eq!(error.field_errors()[0].pointer, "/show_id");
+        }
+    }
+
+    #[test]
+    fn words_of_older_clients_count() {
+        let words = |more| asking(more).words();
+        assert_eq!(
+            words(json!({"message": " ", "show_description": " Los Faroles "})).as_deref(),
+            Some("Los Faroles")
+        );
+        assert_eq!(
+            words(json!({"message": "Por favor", "show_description": "x"})).as_deref(),
+            Some("Por favor")
+        );
+        assert_eq!(words(json!({})), None);
+        let older: Asking = serde_json::from_value(json!({"user_email": "ana@example.com"})).expect("reads");
+        assert_eq!(older.email.as_str(), "ana@example.com");
+    }
+}

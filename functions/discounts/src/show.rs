@@ -1,0 +1,82 @@
+//! A request as its member sees it.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract::State as Of;
+use domain::discount::{DecisionType, DiscountRequest, RequestStatus};
+use domain::{DiscountRequestId, Error, EventId, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use web::{Answer, Json, Path};
+
+use crate::State;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/discounts/requests/{id}",
+        get_with(show, |op| {
+            op.id("showDiscountRequest").tag("Discounts").summary("How far a request is").description(
+                "Whoever asked has the id, and nobody guesses it. The decision shows once it was mailed; neither \
+                 the member nor the code ever does.",
+            )
+        }),
+    )
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct RequestPath {
+    /// The request.
+    id: DiscountRequestId,
+}
+
+/// A request as its member sees it: nothing about anybody.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct RequestView {
+    /// The request.
+    id: DiscountRequestId,
+    /// The same, under the name that older clients know.
+    request_id: DiscountRequestId,
+    /// For which show.
+    show_id: EventId,
+    /// The show in a few words.
+    show_description: String,
+    /// How far it is.
+    status: RequestStatus,
+    /// What was decided, once that was mailed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision_type: Option<DecisionType>,
+    /// When the member asked.
+    created_at: Timestamp,
+    /// When the answer was mailed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent_at: Option<Timestamp>,
+    /// What happens next, for the member to read.
+    message: &'static str,
+}
+
+impl From<DiscountRequest> for RequestView {
+    fn from(request: DiscountRequest) -> Self {
+        let is_sent = request.status == RequestStatus::Sent;
+        Self {
+            id: request.id,
+            request_id: request.id,
+            show_id: request.show_id,
+            show_description: request.show_description,
+            status: request.status,
+            decision_type: request.decision_type.filter(|_| is_sent),
+            created_at: request.created_at,
+            sent_at: request.sent_at,
+            message: if is_sent {
+                "We have answered by mail. Look for it among the unwanted ones too."
+            } else {
+                "Somebody is looking at your request. The answer comes by mail."
+            },
+        }
+    }
+}
+
+async fn show(Of(state): Of<State>, Path(path): Path<RequestPath>) -> Answer<Json<RequestView>> {
+    let request = state.store.discount_request(path.id).await.map_err(Error::from)?;
+    let request = request.ok_or_else(|| Error::not_found("request_unknown", "There is no such request."))?;
+    Ok(Json(request.into()))
+}

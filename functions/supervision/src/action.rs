@@ -1,0 +1,122 @@
+//! Deciding about a request.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
+use axum::extract::State as Of;
+use domain::discount::{DecisionType, DiscountRequest};
+use domain::{DiscountRequestId, Error, Result};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::Failure;
+use web::{Answer, Json, Path, Supervisor};
+
+use crate::State;
+use crate::staff::{RequestPath, Staff};
+use crate::view::Queued;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/supervision/queue/{id}/action",
+        post_with(act, |op| {
+            op.id("decide").summary("Approve or reject a request").tag("Supervision").description(
+                "Nothing is mailed before it is sent. Of two people who decide at the same time, one is told 409 \
+                 `already_decided`, with who decided what and when; naming the current `version` then decides \
+                 otherwise.",
+            )
+        }),
+    )
+}
+
+/// What to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Action {
+    /// The member gets a discount.
+    Approve,
+    /// The member gets none.
+    Reject,
+    /// The member has to say more first.
+    NeedsClarification,
+}
+
+impl Action {
+    pub(crate) const fn decision(self) -> DecisionType {
+        match self {
+            Self::Approve => DecisionType::Approved,
+            Self::Reject => DecisionType::Rejected,
+            Self::NeedsClarification => DecisionType::NeedsClarification,
+        }
+    }
+
+    /// As the audit log calls it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::NeedsClarification => "needs_clarification",
+        }
+    }
+}
+
+/// A decision.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Decision {
+    /// What to decide.
+    action: Action,
+    /// Notes for the other supervisors; an empty text takes them away.
+    #[schemars(length(max = 1000))]
+    supervisor_notes: Option<String>,
+    /// The version that the decision is based on.
+    version: Option<u32>,
+}
+
+async fn act(
+    Of(state): Of<State>,
+    supervisor: Supervisor,
+    Path(path): Path<RequestPath>,
+    Json(decision): Json<Decision>,
+) -> Answer<Json<Queued>> {
+    let (notes, version) = (decision.supervisor_notes.as_deref(), decision.version);
+    let request = state.decide(&supervisor.into(), path.id, decision.action, notes, version).await?;
+    Ok(Json(state.queued(request).await?))
+}
+
+/// How often somebody looks again at what others have changed.
+const ROUNDS: u32 = 5;
+
+impl State {
+    /// Decides about a request and answers with it.
+    pub(crate) async fn decide(
+        &self,
+        staff: &Staff,
+        id: DiscountRequestId,
+        action: Action,
+        notes: Option<&str>,
+        version: Option<u32>,
+    ) -> Result<DiscountRequest> {
+        let (now, decision) = (self.clock.now(), action.decision());
+        let mut round = 0;
+        loop {
+            let before = self.request_of(staff.tenant, id).await?;
+            let template = if before.outcome() == decision {
+                before.template_version
+            } else {
+                let name = decision.template();
+                self.store.mail_template(staff.tenant, name, before.language).await?.version
+            };
+            let after = before.decide(decision, notes, &staff.reviewer, (version, template), now)?;
+            if after == before {
+                return Ok(after);
+            }
+            let note = staff.note(&after, action.name(), now);
+            round += 1;
+            match self.store.replace_discount_request(&after, &note).await {
+                Ok(()) => return Ok(after),
+                // Who was faster decides what to tell whom.
+                Err(Failure::Refused(_)) if round < ROUNDS => {}
+                Err(failure) => return Err(Error::from(failure)),
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Requests with what their mails are made of.
+
+use std::collections::{BTreeSet, HashMap};
+
+use domain::discount::{DecisionType, DiscountRequest, code, in_words};
+use domain::event::{Event, Language, Tenant};
+use domain::mail_template::{Facts, MailTemplate, TemplateName, Wording, date, render};
+use domain::{Error, EventId, Result, TenantId};
+use futures::future::try_join_all;
+
+use crate::State;
+
+/// Which version of which template.
+type TemplateKey = (TemplateName, Language, u32);
+
+/// What the mails of some of a tenant's requests are made of, each read once.
+pub(crate) struct Desk {
+    secret: [u8; 32],
+    public_url: String,
+    pub(crate) tenant: Tenant,
+    shows: HashMap<EventId, Event>,
+    templates: HashMap<TemplateKey, MailTemplate>,
+}
+
+fn template_key(request: &DiscountRequest) -> TemplateKey {
+    (request.outcome().template(), request.language, request.template_version)
+}
+
+impl State {
+    /// What the mails of these requests of the tenant's are made of.
+    pub(crate) async fn desk(&self, tenant: TenantId, requests: &[DiscountRequest]) -> Result<Desk> {
+        let shows: BTreeSet<EventId> = requests.iter().map(|request| request.show_id).collect();
+        let shows: Vec<EventId> = shows.into_iter().collect();
+        let unworded = requests.iter().filter(|request| request.mail.is_none());
+        let mut wanted: Vec<TemplateKey> = unworded.map(template_key).collect();
+        wanted.sort_unstable_by_key(|(name, language, version)| (*name, language.code(), *version));
+        wanted.dedup();
+        let templates = wanted.into_iter().map(|(name, language, version)| async move {
+            let found = self.store.mail_template_version(tenant, name, language, version).await?;
+            Ok::<_, Error>(found.map(|template| ((name, language, version), template)))
+        });
+        let (found, shows, templates) = tokio::try_join!(
+            async { Ok(self.store.tenant(tenant).await?) },
+            async { Ok(self.store.events_of(&shows).await?) },
+            try_join_all(templates),
+        )?;
+        Ok(Desk {
+            secret: *self.codes,
+            public_url: self.public_url.to_string(),
+            tenant: found.ok_or_else(|| Error::not_found("tenant_unknown", "There is no such organiser."))?,
+            shows: shows.into_iter().map(|show| (show.id, show)).collect(),
+            templates: templates.into_iter().flatten().collect(),
+        })
+    }
+}
+
+impl Desk {
+    /// The show of a request, if there still is one.
+    pub(crate) fn show(&self, request: &DiscountRequest) -> Option<&Event> {
+        self.shows.get(&request.show_id)
+    }
+
+    /// What an approval of the request must say: where somebody else sells the
+    /// tickets, or the code. Nothing, if the request is not to be approved.
+    pub(crate) fn must_say(&self, request: &DiscountRequest) -> Option<String> {
+        let is_approval = request.outcome() == DecisionType::Approved;
+        let link = self.show(request).and_then(|show| show.ticketing_link.clone());
+        is_approval.then(|| link.unwrap_or_else(|| code(request.id, &self.secret).to_string()))
+    }
+
+    /// The mail that the request was or would be answered with.
+    pub(crate) fn mail(&self, request: &DiscountRequest) -> Result<Wording> {
+        if let Some(mail) = &request.mail {
+            return Ok(mail.clone());
+        }
+        let (name, language, _) = template_key(request);
+        let ours = || MailTemplate::ours(request.tenant_id, name, language);
+        let template = self.templates.get(&template_key(request)).cloned().unwrap_or_else(ours);
+        render(&template.subject, &template.body, &self.facts(request))
+    }
+
+    fn facts(&self, request: &DiscountRequest) -> Facts {
+        let facts = Facts {
+            name: request.user_name.clone(),
+            email: request.user_email.clone(),
+            show: request.show_description.clone(),
+            organizer: self.tenant.name.clone(),
+            ..Facts::default()
+        };
+        let Some(show) = self.show(request) else { return facts };
+        let is_approval = request.outcome() == DecisionType::Approved;
+        let sold_elsewhere = show.ticketing_link.clone();
+        let discount = show.member_discount.filter(|_| is_approval);
+        let is_ours = is_approval && sold_elsewhere.is_none();
+        Facts {
+            show: show.name.clone(),
+            artist: show.artist.clone(),
+            venue: show.venue.clone(),
+            city: show.city.clone(),
+            date: date(show.starts_at, &show.time_zone, request.language),
+            code: is_ours.then(|| code(request.id, &self.secret).to_string()),
+            link: sold_elsewhere
+                .filter(|_| is_approval)
+                .or_else(|| is_ours.then(|| format!("{}/#/events/{}", self.public_url, show.slug))),
+            discount: discount.map(|discount| in_words(&discount, show.currency, request.language)),
+            ..facts
+        }
+    }
+}

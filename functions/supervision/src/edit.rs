@@ -1,0 +1,73 @@
+//! Wording the answer to a request.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::put_with;
+use axum::extract::State as Of;
+use domain::Error;
+use domain::discount::Edit;
+use domain::mail_template::CODE_PLACE;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::OnRefused;
+use web::{Answer, Json, Path, Supervisor};
+
+use crate::State;
+use crate::staff::{RequestPath, Staff};
+use crate::view::Queued;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/supervision/queue/{id}/edit",
+        put_with(edit, |op| {
+            op.id("editQueued").summary("Word the answer to a request").tag("Supervision").description(
+                "What is left out stays. The wording is of the decision that was made, or of the proposed one: \
+                 deciding otherwise drops it. An approval must still say its code or link.",
+            )
+        }),
+    )
+}
+
+/// What to change.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    /// The subject of the answer.
+    #[schemars(length(min = 1, max = 200))]
+    email_subject: Option<String>,
+    /// The text of the answer; `{{ code }}` stands for the member's code.
+    #[schemars(length(min = 1, max = 12_000))]
+    email_content: Option<String>,
+    /// Notes for the other supervisors; an empty text takes them away.
+    #[schemars(length(max = 1000))]
+    supervisor_notes: Option<String>,
+    /// The version that the change is based on.
+    version: Option<u32>,
+}
+
+async fn edit(
+    Of(state): Of<State>,
+    supervisor: Supervisor,
+    Path(path): Path<RequestPath>,
+    Json(change): Json<Change>,
+) -> Answer<Json<Queued>> {
+    let staff = Staff::from(supervisor);
+    let before = state.request_of(staff.tenant, path.id).await?;
+    let desk = state.desk(staff.tenant, std::slice::from_ref(&before)).await?;
+    let must_say = desk.must_say(&before);
+    let content = change.email_content.map(|text| match &must_say {
+        Some(said) => text.replace(CODE_PLACE, said),
+        None => text,
+    });
+    let edit = Edit { subject: change.email_subject, content, notes: change.supervisor_notes };
+    let after = before.edit(&edit, desk.mail(&before)?, must_say.as_deref(), change.version)?;
+    if after != before {
+        let note = staff.note(&after, "edit", state.clock.now());
+        state.store.replace_discount_request(&after, &note).await.on_refused(|| {
+            Error::conflict(
+                "changed_meanwhile",
+                "Somebody changed this at the same moment. Read it again and repeat your change.",
+            )
+        })?;
+    }
+    Ok(Json(Queued::new(after, &desk)?))
+}

@@ -1,0 +1,219 @@
+//! The queue: requests by how far they are, and one with all that is known.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract::State as Of;
+use domain::discount::{DecisionType, DiscountRequest, Tab};
+use domain::error::Fields;
+use domain::search::{Entry, Index, MAX_QUERY_CHARS};
+use domain::{Error, Result, TenantId, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::{Listing, Store, Wanted};
+use web::{Answer, Json, Page, Paging, Path, Query, Supervisor};
+
+use crate::State;
+use crate::staff::RequestPath;
+use crate::view::Queued;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/supervision/queue",
+            get_with(list, |op| {
+                op.id("listQueue").summary("List requests").tag("Supervision").description(
+                    "By when they were made. `approved`, `rejected` and `needs_clarification` are those that were \
+                     decided and not sent; `pending` is all that was not sent. With `q`, only requests whose \
+                     e-mail address, name or show it may mean; a page may then have few of them, or none, and go on.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/supervision/queue/{id}",
+            get_with(show, |op| {
+                op.id("showQueued").summary("Show a request").tag("Supervision").description(
+                    "With the mail as it would be sent, and how many discounts the show has left.",
+                )
+            }),
+        )
+}
+
+/// The most requests that a search looks at before it answers with what it has.
+const MOST_SEARCHED: usize = 1_000;
+/// Requests that a search reads at once.
+const SEARCHED_AT_ONCE: u16 = 100;
+
+/// A list of the queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    /// Not sent.
+    #[default]
+    Pending,
+    /// Not decided.
+    Undecided,
+    /// Approved and not sent.
+    Approved,
+    /// Rejected and not sent.
+    Rejected,
+    /// To be clarified by the member, and not sent.
+    NeedsClarification,
+    /// Sent.
+    Sent,
+}
+
+impl Status {
+    const fn tabs(self) -> &'static [Tab] {
+        match self {
+            Self::Pending => &Tab::PENDING,
+            Self::Undecided => &[Tab::Undecided],
+            Self::Approved => &[Tab::Decided(DecisionType::Approved)],
+            Self::Rejected => &[Tab::Decided(DecisionType::Rejected)],
+            Self::NeedsClarification => &[Tab::Decided(DecisionType::NeedsClarification)],
+            Self::Sent => &Tab::SENT,
+        }
+    }
+}
+
+/// In which order a list is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Order {
+    /// The last made first.
+    #[default]
+    NewestFirst,
+    /// The first made first.
+    OldestFirst,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+struct Filter {
+    /// Which requests; `pending` if left out.
+    #[serde(default)]
+    status: Status,
+    /// In which order; `newest_first` if left out.
+    #[serde(default)]
+    order: Order,
+    /// Words of the member's address or name or of the show; typos are forgiven.
+    #[schemars(length(max = 100))]
+    q: Option<String>,
+    /// Only requests made at this time or later.
+    from: Option<Timestamp>,
+    /// Only requests made before this time.
+    to: Option<Timestamp>,
+}
+
+impl Filter {
+    fn wanted(&self) -> Wanted<'static> {
+        Wanted {
+            tabs: self.status.tabs(),
+            from: self.from,
+            to: self.to,
+            newest_first: self.order == Order::NewestFirst,
+        }
+    }
+}
+
+/// A request with all that a decision needs.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Detail {
+    #[serde(flatten)]
+    request: Queued,
+    /// All discounts that the show has for members.
+    max_discounts: u32,
+    /// Those that nobody has got.
+    remaining_discounts: u32,
+}
+
+async fn list(
+    Of(state): Of<State>,
+    supervisor: Supervisor,
+    Query(filter): Query<Filter>,
+    paging: Paging,
+) -> Answer<Json<Page<Queued>>> {
+    let tenant = supervisor.tenant;
+    let mut fields = Fields::new();
+    let query = filter.q.as_deref().map(str::trim).filter(|query| !query.is_empty());
+    fields.check(
+        query.is_none_or(|query| query.chars().count() <= MAX_QUERY_CHARS),
+        "#q",
+        format!("Must have at most {MAX_QUERY_CHARS} characters."),
+    );
+    fields.check(
+        filter.from.zip(filter.to).is_none_or(|(from, to)| from < to),
+        "#to",
+        "Must be later than `from`.",
+    );
+    fields.finish()?;
+    let found = match query {
+        Some(query) => state.search(tenant, filter.wanted(), query, &paging).await?,
+        None => {
+            let after = paging.after.as_deref();
+            let page = state.store.discount_requests(tenant, filter.wanted(), after, paging.limit).await;
+            page.map_err(Error::from)?
+        }
+    };
+    let desk = state.desk(tenant, &found.items).await?;
+    let items = found.items.into_iter().map(|request| Queued::new(request, &desk)).collect::<Result<_>>()?;
+    Ok(Json(Page::new(items, found.last)))
+}
+
+async fn show(
+    Of(state): Of<State>,
+    supervisor: Supervisor,
+    Path(path): Path<RequestPath>,
+) -> Answer<Json<Detail>> {
+    let request = state.request_of(supervisor.tenant, path.id).await?;
+    let desk = state.desk(supervisor.tenant, std::slice::from_ref(&request)).await?;
+    let (max_discounts, remaining_discounts) = match desk.show(&request) {
+        Some(show) => {
+            let left = state.store.discounts_left(show, state.clock.now()).await.map_err(Error::from)?;
+            (show.max_discounts, left)
+        }
+        None => (0, 0),
+    };
+    Ok(Json(Detail { request: Queued::new(request, &desk)?, max_discounts, remaining_discounts }))
+}
+
+impl State {
+    /// The requests that `query` may mean, in the order of the list.
+    async fn search(
+        &self,
+        tenant: TenantId,
+        wanted: Wanted<'_>,
+        query: &str,
+        paging: &Paging,
+    ) -> Result<Listing<DiscountRequest>> {
+        let (mut found, mut after, mut searched) = (Vec::new(), paging.after.clone(), 0);
+        loop {
+            let page =
+                self.store.discount_requests(tenant, wanted, after.as_deref(), SEARCHED_AT_ONCE).await?;
+            searched += usize::from(SEARCHED_AT_ONCE);
+            for request in meant(page.items, query) {
+                if found.len() == usize::from(paging.limit) {
+                    let last = found.last().map(Store::after_discount_request);
+                    return Ok(Listing { items: found, last });
+                }
+                found.push(request);
+            }
+            if page.last.is_none() || searched >= MOST_SEARCHED {
+                return Ok(Listing { items: found, last: page.last });
+            }
+            after = page.last;
+        }
+    }
+}
+
+/// Those of the requests that `query` may mean, in their order.
+fn meant(mut requests: Vec<DiscountRequest>, query: &str) -> Vec<DiscountRequest> {
+    let index = Index::new(requests.iter().map(|request| Entry {
+        id: request.id,
+        title: &request.user_name,
+        artist: &request.user_email,
+        venue: &request.show_description,
+        city: "",
+    }));
+    let found: Vec<_> = index.search(query, requests.len()).into_iter().map(|(id, _)| id).collect();
+    requests.retain(|request| found.contains(&request.id));
+    requests
+}

@@ -1,0 +1,66 @@
+//! Who acts on which request.
+
+use domain::audit::AuditNote;
+use domain::discount::{DiscountRequest, Reviewer};
+use domain::{DiscountRequestId, Error, Result, TenantId, Timestamp};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use web::Supervisor;
+
+use crate::State;
+use crate::view::Queued;
+
+/// `/supervision/queue/{id}`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+pub(crate) struct RequestPath {
+    /// The request.
+    pub(crate) id: DiscountRequestId,
+}
+
+/// A supervisor at work.
+#[derive(Debug, Clone)]
+pub(crate) struct Staff {
+    pub(crate) tenant: TenantId,
+    pub(crate) reviewer: Reviewer,
+}
+
+impl From<Supervisor> for Staff {
+    fn from(supervisor: Supervisor) -> Self {
+        let reviewer = Reviewer { user: supervisor.user, email: supervisor.claims.email };
+        Self { tenant: supervisor.tenant, reviewer }
+    }
+}
+
+impl Staff {
+    /// What the audit log is to say about a change.
+    pub(crate) fn note(&self, request: &DiscountRequest, action: &str, now: Timestamp) -> AuditNote {
+        AuditNote {
+            tenant_id: self.tenant,
+            by: self.reviewer.user,
+            by_email: self.reviewer.email.clone(),
+            action: format!("discount_request.{action}"),
+            subject: request.id.to_string(),
+            at: now,
+        }
+    }
+}
+
+impl State {
+    /// The tenant's request as it is now. To a tenant, the request of another
+    /// does not exist.
+    pub(crate) async fn request_of(
+        &self,
+        tenant: TenantId,
+        id: DiscountRequestId,
+    ) -> Result<DiscountRequest> {
+        let request = self.store.discount_request(id).await?;
+        let request = request.filter(|request| request.tenant_id == tenant);
+        request.ok_or_else(|| Error::not_found("request_unknown", "There is no such request in your queue."))
+    }
+
+    /// The view of one request.
+    pub(crate) async fn queued(&self, request: DiscountRequest) -> Result<Queued> {
+        let desk = self.desk(request.tenant_id, std::slice::from_ref(&request)).await?;
+        Queued::new(request, &desk)
+    }
+}

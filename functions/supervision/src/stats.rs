@@ -1,0 +1,283 @@
+//! Statistics of the queue.
+
+use std::collections::BTreeMap;
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract::State as Of;
+use domain::discount::{DecisionSource, DecisionType, DiscountRequest, Tab};
+use domain::error::Fields;
+use domain::{Result, TenantId, Timestamp, UserId};
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::Wanted;
+use web::{Answer, Json, Query, Supervisor};
+
+use crate::State;
+use crate::dashboard::Counters;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/supervision/stats",
+        get_with(stats, |op| {
+            op.id("showSupervisionStats").summary("Statistics of the queue").tag("Supervision").description(
+                "Counts of all requests, and what there is to say about those that were made between `from` and \
+                 `to`: at most the last 1000 of them.",
+            )
+        }),
+    )
+}
+
+/// The time that is looked at if nobody says.
+const USUAL: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// The most requests that are looked at.
+const MOST: usize = 1_000;
+/// Requests that are read at once.
+const AT_ONCE: u16 = 100;
+/// All lists.
+const ALL: [Tab; 7] = [
+    Tab::PENDING[0],
+    Tab::PENDING[1],
+    Tab::PENDING[2],
+    Tab::PENDING[3],
+    Tab::SENT[0],
+    Tab::SENT[1],
+    Tab::SENT[2],
+];
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Span {
+    /// Requests made at this time or later; of the last 30 days if left out.
+    from: Option<Timestamp>,
+    /// Requests made before this time; until now if left out.
+    to: Option<Timestamp>,
+}
+
+/// Statistics of the queue.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Stats {
+    /// All requests.
+    total: u64,
+    /// All requests, by how far they are.
+    by_state: Counters,
+    /// Sent requests, by what was decided.
+    sent: Decisions,
+    /// What is looked at more closely.
+    window: Window,
+}
+
+/// Requests by what was decided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+struct Decisions {
+    /// Approved ones.
+    approved: u64,
+    /// Rejected ones.
+    rejected: u64,
+    /// Those to be clarified by the member.
+    needs_clarification: u64,
+}
+
+impl Decisions {
+    fn add(&mut self, decision: DecisionType) {
+        match decision {
+            DecisionType::Approved => self.approved += 1,
+            DecisionType::Rejected => self.rejected += 1,
+            DecisionType::NeedsClarification => self.needs_clarification += 1,
+        }
+    }
+}
+
+/// The requests of some time.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+struct Window {
+    /// Requests made at this time or later.
+    from: Timestamp,
+    /// Requests made before this time.
+    to: Timestamp,
+    /// How many of them were looked at.
+    requests: u64,
+    /// True if that is all of them.
+    complete: bool,
+    /// By who or what proposed a decision.
+    by_decision_source: Sources,
+    /// How long a proposal took on average, in seconds; null without any.
+    average_processing_time: Option<f64>,
+    /// How often people decided as was proposed.
+    agreement: Agreement,
+    /// Who decided how much, who did most first.
+    reviewers: Vec<ReviewerStats>,
+}
+
+/// Requests by who or what proposed a decision.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+struct Sources {
+    /// Fixed rules.
+    prefilter_template: u64,
+    /// A language model.
+    llm_generated: u64,
+}
+
+/// How often people decided as was proposed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
+struct Agreement {
+    /// Decided requests.
+    decided: u64,
+    /// Those decided as was proposed.
+    agreed: u64,
+    /// The share of those, from 0 to 1; null without any.
+    share: Option<f64>,
+}
+
+/// How much somebody decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+struct ReviewerStats {
+    /// Who, by e-mail address.
+    reviewed_by: String,
+    /// The user.
+    user_id: UserId,
+    /// How many requests.
+    decided: u64,
+    /// The same, by what was decided.
+    #[serde(flatten)]
+    decisions: Decisions,
+}
+
+async fn stats(
+    Of(state): Of<State>,
+    supervisor: Supervisor,
+    Query(span): Query<Span>,
+) -> Answer<Json<Stats>> {
+    // To the second, as the list counts: what was made in this one counts too.
+    let to = span.to.unwrap_or(state.clock.now() + SignedDuration::from_secs(1));
+    let from = span.from.unwrap_or(to.saturating_sub(USUAL).unwrap_or(Timestamp::MIN));
+    let mut fields = Fields::new();
+    fields.check(from < to, "#to", "Must be later than `from`.").finish()?;
+    let (counted, (requests, complete)) =
+        tokio::try_join!(state.count(supervisor.tenant), state.made(supervisor.tenant, from, to))?;
+    let sent = |decision| counted.of(Tab::Sent(decision));
+    Ok(Json(Stats {
+        total: counted.all(),
+        by_state: counted.counters(),
+        sent: Decisions {
+            approved: sent(DecisionType::Approved),
+            rejected: sent(DecisionType::Rejected),
+            needs_clarification: sent(DecisionType::NeedsClarification),
+        },
+        window: Window::of(&requests, (from, to), complete),
+    }))
+}
+
+impl State {
+    /// The last requests made in this time, and whether these are all.
+    async fn made(
+        &self,
+        tenant: TenantId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<(Vec<DiscountRequest>, bool)> {
+        let wanted = Wanted { tabs: &ALL, from: Some(from), to: Some(to), newest_first: true };
+        let (mut requests, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.store.discount_requests(tenant, wanted, after.as_deref(), AT_ONCE).await?;
+            requests.extend(page.items);
+            after = page.last;
+            if after.is_none() || requests.len() >= MOST {
+                return Ok((requests, after.is_none()));
+            }
+        }
+    }
+}
+
+impl Window {
+    fn of(requests: &[DiscountRequest], (from, to): (Timestamp, Timestamp), complete: bool) -> Self {
+        let mut sources = Sources::default();
+        let mut agreement = Agreement::default();
+        let mut reviewers: BTreeMap<UserId, ReviewerStats> = BTreeMap::new();
+        let mut took = 0.0;
+        for request in requests {
+            took += f64::from(request.processing_us) / 1_000_000.0;
+            match request.decision_source {
+                DecisionSource::PrefilterTemplate => sources.prefilter_template += 1,
+                DecisionSource::LlmGenerated => sources.llm_generated += 1,
+            }
+            let (Some(decision), Some(by)) = (request.decision_type, &request.reviewed_by) else { continue };
+            agreement.decided += 1;
+            agreement.agreed += u64::from(decision == request.suggestion.decision_type);
+            let stats = reviewers.entry(by.user).or_insert_with(|| ReviewerStats {
+                reviewed_by: by.email.clone(),
+                user_id: by.user,
+                decided: 0,
+                decisions: Decisions::default(),
+            });
+            stats.decided += 1;
+            stats.decisions.add(decision);
+        }
+        agreement.share = share(agreement.agreed, agreement.decided);
+        let mut reviewers: Vec<_> = reviewers.into_values().collect();
+        reviewers.sort_by_key(|stats| std::cmp::Reverse(stats.decided));
+        let count = u32::try_from(requests.len()).unwrap_or(u32::MAX);
+        Self {
+            from,
+            to,
+            requests: count.into(),
+            complete,
+            by_decision_source: sources,
+            average_processing_time: (count > 0).then(|| took / f64::from(count)),
+            agreement,
+            reviewers,
+        }
+    }
+}
+
+/// `part` of `whole`, of which there are few.
+fn share(part: u64, whole: u64) -> Option<f64> {
+    let [part, whole] = [part, whole].map(|count| f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+    (whole > 0.0).then(|| part / whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(source: &str, took: u32, decision: Option<(&str, u128)>) -> DiscountRequest {
+        let id = |prefix: &str| format!("{prefix}_01h0000000e008000000000001");
+        let user = |number| UserId::from_uuid(uuid::Uuid::from_u128(number));
+        serde_json::from_value(json!({
+            "id": id("drq"), "tenant_id": id("tnt"), "member_id": id("mem"), "show_id": id("evt"), "attempt": 0,
+            "user_email": "ana@example.com", "user_name": "Ana", "show_description": "Los Faroles",
+            "language": "es", "decision_source": source, "status": "pending", "template_version": 0,
+            "suggestion": {"decision_type": "approved", "confidence": 9500, "reasoning": "So."},
+            "processing_us": took, "created_at": "2026-11-21T10:00:00Z", "version": 1,
+            "decision_type": decision.map(|(decision, _)| decision),
+            "reviewed_by": decision.map(|(_, by)| json!({"user": user(by), "email": format!("{by}@example.com")})),
+        }))
+        .expect("a request")
+    }
+
+    #[test]
+    fn a_window_tells_who_decided_what_and_how_often_as_proposed() {
+        let requests = [
+            request("prefilter_template", 1_000, None),
+            request("prefilter_template", 2_000, Some(("approved", 1))),
+            request("llm_generated", 3_000, Some(("rejected", 2))),
+            request("prefilter_template", 6_000, Some(("approved", 2))),
+        ];
+        let (from, to) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        let window = Window::of(&requests, (from, to), true);
+        assert_eq!(window.by_decision_source, Sources { prefilter_template: 3, llm_generated: 1 });
+        assert_eq!(window.average_processing_time, Some(0.003));
+        assert_eq!(window.agreement, Agreement { decided: 3, agreed: 2, share: Some(2.0 / 3.0) });
+        let by: Vec<_> = window.reviewers.iter().map(|by| (by.reviewed_by.as_str(), by.decided)).collect();
+        assert_eq!(by, [("2@example.com", 2), ("1@example.com", 1)]);
+        assert_eq!(
+            window.reviewers[0].decisions,
+            Decisions { approved: 1, rejected: 1, needs_clarification: 0 }
+        );
+
+        let nothing = Window::of(&[], (from, to), true);
+        assert_eq!((nothing.average_processing_time, nothing.agreement.share), (None, None));
+    }
+}

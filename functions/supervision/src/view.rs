@@ -1,0 +1,107 @@
+//! A request as supervisors see it.
+
+use domain::discount::{
+    DecisionSource, DecisionType, DeliveryStatus, DiscountRequest, RequestStatus, Reviewer,
+};
+use domain::event::Language;
+use domain::{DiscountRequestId, EventId, MemberId, Result, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::desk::Desk;
+
+/// A request with what is proposed, what was decided and what the mail says.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Queued {
+    /// The request.
+    id: DiscountRequestId,
+    /// The same, under the name that older clients know.
+    request_id: DiscountRequestId,
+    /// The member.
+    member_id: MemberId,
+    /// The member's address; the answer goes there.
+    user_email: String,
+    /// The member's name.
+    user_name: String,
+    /// For which show.
+    show_id: EventId,
+    /// The show in a few words.
+    show_description: String,
+    /// What the member says.
+    message: Option<String>,
+    /// Which of the member's requests for the show it is, from 1.
+    attempt: u8,
+    /// What was decided; null until somebody has.
+    decision_type: Option<DecisionType>,
+    /// What is proposed.
+    suggested_decision: DecisionType,
+    /// Who or what proposes it.
+    decision_source: DecisionSource,
+    /// How sure the proposal is, from 0 to 1.
+    confidence_score: f64,
+    /// Why it is proposed.
+    reasoning: String,
+    /// How long the proposal took, in seconds.
+    processing_time: f64,
+    /// The subject of the answer: as it was sent, or as it would be.
+    email_subject: String,
+    /// The text of the answer, likewise.
+    email_content: String,
+    /// The language of the answer.
+    language: Language,
+    /// How far the request is.
+    status: RequestStatus,
+    /// How far the answer's mail came; null until it is sent.
+    email_delivery_status: Option<DeliveryStatus>,
+    /// When the member asked.
+    created_at: Timestamp,
+    /// When somebody decided.
+    reviewed_at: Option<Timestamp>,
+    /// Who decided, by e-mail address.
+    reviewed_by: Option<String>,
+    /// What supervisors note for each other.
+    supervisor_notes: Option<String>,
+    /// When the answer was sent.
+    sent_at: Option<Timestamp>,
+    /// Who sent it, by e-mail address.
+    sent_by: Option<String>,
+    /// Counts changes; a change can name the version that it is based on.
+    version: u32,
+}
+
+impl Queued {
+    /// The view of a request that is on the desk.
+    pub(crate) fn new(request: DiscountRequest, desk: &Desk) -> Result<Self> {
+        let mail = desk.mail(&request)?;
+        let email = |reviewer: Option<Reviewer>| reviewer.map(|reviewer| reviewer.email);
+        Ok(Self {
+            id: request.id,
+            request_id: request.id,
+            member_id: request.member_id,
+            user_email: request.user_email,
+            user_name: request.user_name,
+            show_id: request.show_id,
+            show_description: request.show_description,
+            message: request.message,
+            attempt: request.attempt.saturating_add(1),
+            decision_type: request.decision_type,
+            suggested_decision: request.suggestion.decision_type,
+            decision_source: request.decision_source,
+            confidence_score: f64::from(request.suggestion.confidence) / 10_000.0,
+            reasoning: request.suggestion.reasoning,
+            processing_time: f64::from(request.processing_us) / 1_000_000.0,
+            email_subject: mail.subject,
+            email_content: mail.body,
+            language: request.language,
+            status: request.status,
+            email_delivery_status: request.email_delivery_status,
+            created_at: request.created_at,
+            reviewed_at: request.reviewed_at,
+            reviewed_by: email(request.reviewed_by),
+            supervisor_notes: request.supervisor_notes,
+            sent_at: request.sent_at,
+            sent_by: email(request.sent_by),
+            version: request.version,
+        })
+    }
+}

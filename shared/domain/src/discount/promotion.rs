@@ -1,0 +1,72 @@
+//! What a member gets: a code of one's own.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::DiscountRequest;
+use crate::event::{Event, Language, MemberDiscount};
+use crate::pricing::{AdjustmentType, AppliesTo, Promotion, PromotionCode};
+use crate::{Currency, DiscountRequestId, Money, PromotionId};
+
+/// The code of a request's discount. It follows from the request, so that a
+/// preview shows what will be sent, and sending twice mints no second one.
+pub fn code(request: DiscountRequestId, secret: &[u8; 32]) -> PromotionCode {
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret).expect("HMAC takes keys of any length");
+    mac.update(b"taquilla member discount\0");
+    mac.update(request.uuid().as_bytes());
+    PromotionCode::of_member(&mac.finalize().into_bytes())
+}
+
+/// What members get off, in words: `12,5 %`, `COP 20.000,00`.
+pub fn in_words(discount: &MemberDiscount, currency: Currency, language: Language) -> String {
+    let (group, decimal) = if language == Language::Es { (".", ",") } else { (",", ".") };
+    let text = match discount.discount_type {
+        AdjustmentType::Percentage => {
+            let (whole, rest) = (discount.discount_value / 100, discount.discount_value % 100);
+            let rest = format!("{rest:02}");
+            let rest = rest.trim_end_matches('0');
+            return if rest.is_empty() { format!("{whole} %") } else { format!("{whole}{decimal}{rest} %") };
+        }
+        AdjustmentType::Fixed => Money::new(discount.discount_value, currency).to_string(),
+    };
+    // `COP 20000.00` has no thousands yet.
+    let (code, digits) = text.split_once(' ').unwrap_or(("", &text));
+    let (whole, rest) = digits.split_once('.').unwrap_or((digits, ""));
+    let places: Vec<String> = whole.chars().map(String::from).collect();
+    let groups: Vec<String> = places.rchunks(3).rev().map(|group| group.concat()).collect();
+    let whole = groups.join(group);
+    if rest.is_empty() { format!("{code} {whole}") } else { format!("{code} {whole}{decimal}{rest}") }
+}
+
+/// The promotion behind the code of an approved request for `show`: for one order
+/// of one person. `None` if the show does not say what members get off, as those
+/// that somebody else sells do.
+///
+/// It needs no limit per buyer: one use is all there is.
+pub fn promotion(request: &DiscountRequest, show: &Event, code: PromotionCode) -> Option<Promotion> {
+    let discount = show.member_discount?;
+    let name: String =
+        format!("{}, {}", request.user_name, show.name).chars().take(Promotion::MAX_NAME_CHARS).collect();
+    Some(Promotion {
+        id: PromotionId::from_uuid(request.id.uuid()),
+        tenant_id: request.tenant_id,
+        promotion_name: name,
+        promotion_code: code,
+        discount_type: discount.discount_type,
+        discount_value: discount.discount_value,
+        currency: (discount.discount_type == AdjustmentType::Fixed).then_some(show.currency),
+        applies_to: AppliesTo::Event,
+        target_event_id: Some(show.id),
+        target_area_id: None,
+        min_quantity: None,
+        max_quantity: Some(discount.max_tickets.into()),
+        max_discount_amount: None,
+        start_date: None,
+        end_date: Some(show.ends_at),
+        total_uses: Some(1),
+        uses_per_buyer: None,
+        active: true,
+        bound_email: Some(request.user_email.clone()),
+        version: 1,
+    })
+}

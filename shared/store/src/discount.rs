@@ -1,0 +1,378 @@
+//! Members' requests for discounts, and the discounts that shows have.
+//!
+//! A request is one item whose key follows from member, show and attempt; the
+//! sparse index lists a tenant's requests by how far they are.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem, Update,
+};
+use domain::audit::AuditNote;
+use domain::discount::{DiscountRequest, Tab};
+use domain::event::Event;
+use domain::pricing::Promotion;
+use domain::{DiscountRequestId, EventId, TenantId, Timestamp};
+use futures::future::try_join_all;
+use serde::Deserialize;
+
+use crate::allotment::{Claim, Pool, Refusal, Token};
+use crate::audit::noted;
+use crate::failure::Item;
+use crate::items::{from_item, number, string, to_item};
+use crate::{Failure, Listing, Store, Versioned, keys};
+
+/// What is before, and what is after the sort keys of all requests.
+const BEFORE_ALL: &str = "0";
+const AFTER_ALL: &str = "~";
+
+impl Versioned for DiscountRequest {
+    fn version(&self) -> u32 {
+        self.version
+    }
+}
+
+/// Which of a tenant's requests are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Those in these lists.
+    pub tabs: &'a [Tab],
+    /// Made at this time or later, to the second.
+    pub from: Option<Timestamp>,
+    /// Made before this time, to the second.
+    pub to: Option<Timestamp>,
+    /// The last made ones first.
+    pub newest_first: bool,
+}
+
+impl Wanted<'_> {
+    /// The bounds of the sort key in the index, both included, when the list goes
+    /// on after `after`.
+    fn bounds(&self, after: Option<&str>) -> (String, String) {
+        let bound = |time: Option<Timestamp>, other: &str| time.map_or(other.to_owned(), keys::key_time);
+        let (mut low, mut high) = (bound(self.from, BEFORE_ALL), bound(self.to, AFTER_ALL));
+        if let Some(after) = after {
+            if self.newest_first {
+                high = high.min(after.to_owned());
+            } else {
+                low = low.max(after.to_owned());
+            }
+        }
+        (low, high)
+    }
+}
+
+fn index_entry(request: &DiscountRequest) -> [(String, AttributeValue); 2] {
+    let partition = keys::discount_requests(request.tenant_id, request.tab().name());
+    [
+        ("GSI1PK".to_owned(), string(partition)),
+        ("GSI1SK".to_owned(), string(keys::discount_request_place(request.created_at, request.id))),
+    ]
+}
+
+/// The attributes of a request's item beside the request.
+fn beside(request: &DiscountRequest, note: &AuditNote, outbox: Option<String>) -> Result<Item, Failure> {
+    let mut attributes = Item::from(index_entry(request));
+    attributes.extend([noted(note)?]);
+    attributes.extend(outbox.map(|outbox| ("ob".to_owned(), string(outbox))));
+    Ok(attributes)
+}
+
+fn pool(show: &Event) -> Pool {
+    Pool::discounts(show.id, show.discount_blocks)
+}
+
+impl Store {
+    /// The request, with every write that was confirmed before.
+    pub async fn discount_request(&self, id: DiscountRequestId) -> Result<Option<DiscountRequest>, Failure> {
+        self.get_consistent(&keys::discount_request(id)).await
+    }
+
+    /// Those of these requests that there are, possibly as they were a moment ago.
+    pub async fn discount_requests_of(
+        &self,
+        ids: &[DiscountRequestId],
+    ) -> Result<Vec<DiscountRequest>, Failure> {
+        let keys: Vec<_> = ids.iter().map(|id| keys::discount_request(*id)).collect();
+        self.get_many(&keys).await?.into_iter().map(from_item).collect()
+    }
+
+    /// Writes a new request. Answers with the one that has its id already, if
+    /// there is one: then nothing is written.
+    pub async fn open_discount_request(
+        &self,
+        request: &DiscountRequest,
+    ) -> Result<Option<DiscountRequest>, Failure> {
+        let mut item = to_item(&keys::discount_request(request.id), request)?;
+        item.extend(index_entry(request));
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(PK)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let found = match sent.map_err(Failure::from) {
+            Ok(_) => return Ok(None),
+            Err(Failure::Refused(Some(item))) => Some(from_item(item)?),
+            Err(Failure::Refused(None)) => self.discount_request(request.id).await?,
+            Err(failure) => return Err(failure),
+        };
+        // After an unanswered write the client is refused by its own success.
+        Ok(found.filter(|found| found != request))
+    }
+
+    /// Stores a changed request, its version counted up.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if somebody else changed it meanwhile.
+    pub async fn replace_discount_request(
+        &self,
+        request: &DiscountRequest,
+        note: &AuditNote,
+    ) -> Result<(), Failure> {
+        let key = keys::discount_request(request.id);
+        self.replace_with(&key, request, beside(request, note, None)?).await
+    }
+
+    /// Stores a request that was sent, its version counted up. `outbox` mails it.
+    /// With `promotion`, the code works from the same moment on: all or nothing.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if somebody else changed it meanwhile.
+    pub async fn send_discount_request(
+        &self,
+        request: &DiscountRequest,
+        promotion: Option<&Promotion>,
+        outbox: String,
+        note: &AuditNote,
+    ) -> Result<(), Failure> {
+        let key = keys::discount_request(request.id);
+        let attributes = beside(request, note, Some(outbox))?;
+        let sent = match promotion {
+            None => self.replace_with(&key, request, attributes).await,
+            Some(promotion) => self.transact(self.approval_parts(request, attributes, promotion)?).await,
+        };
+        match sent {
+            // After an unanswered write the client is refused by its own success,
+            // and whoever mails the answer may have counted the version up since.
+            Err(refused @ Failure::Refused(_)) => {
+                let now = self.discount_request(request.id).await?;
+                let is_ours =
+                    now.is_some_and(|now| now.sent_at == request.sent_at && now.sent_by == request.sent_by);
+                if is_ours { Ok(()) } else { Err(refused) }
+            }
+            other => other,
+        }
+    }
+
+    /// The parts of a transaction that sends an approval and makes its code work.
+    fn approval_parts(
+        &self,
+        request: &DiscountRequest,
+        attributes: Item,
+        promotion: &Promotion,
+    ) -> Result<Vec<TransactWriteItem>, Failure> {
+        let mut item = to_item(&keys::discount_request(request.id), request)?;
+        item.extend(attributes);
+        let put = Put::builder()
+            .table_name(&*self.table)
+            .set_item(Some(item))
+            .condition_expression("version = :before")
+            .expression_attribute_values(":before", number(request.version.saturating_sub(1)))
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(vec![
+            TransactWriteItem::builder().put(put).build(),
+            self.put_part(
+                &keys::promotion(promotion.tenant_id, promotion.promotion_code.as_str()),
+                promotion,
+            )?,
+            self.new_uses_part(promotion)?,
+        ])
+    }
+
+    /// The part of a transaction that makes the uses of a promotion with few.
+    fn new_uses_part(&self, promotion: &Promotion) -> Result<TransactWriteItem, Failure> {
+        let key = keys::promotion_block(promotion.tenant_id, promotion.promotion_code.as_str(), 0);
+        let update = Update::builder()
+            .table_name(&*self.table)
+            .set_key(Some(key.attributes()))
+            .update_expression("SET c = if_not_exists(c, :uses), l = if_not_exists(l, :uses)")
+            .expression_attribute_values(":uses", number(promotion.total_uses.unwrap_or(0)))
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// A page of a tenant's requests, each as it is now: one that has just left
+    /// the lists is left out. `after` is the sort key after which to go on.
+    pub async fn discount_requests(
+        &self,
+        tenant: TenantId,
+        wanted: Wanted<'_>,
+        after: Option<&str>,
+        limit: u16,
+    ) -> Result<Listing<DiscountRequest>, Failure> {
+        if after.is_some_and(|after| keys::parse_discount_request_place(after).is_none()) {
+            return Err(Failure::ForeignCursor);
+        }
+        let pages = wanted.tabs.iter().map(|tab| self.list_tab(tenant, *tab, wanted, after, limit));
+        let (mut places, mut is_last) = (Vec::new(), true);
+        for page in try_join_all(pages).await? {
+            places.extend(page.items);
+            is_last &= page.last.is_none();
+        }
+        places.sort_unstable();
+        if wanted.newest_first {
+            places.reverse();
+        }
+        is_last &= places.len() <= usize::from(limit);
+        places.truncate(limit.into());
+        let ids: Vec<_> = places.iter().filter_map(|at| keys::parse_discount_request_place(at)).collect();
+        let requests = self.discount_requests_of(&ids).await?;
+        let mut requests: HashMap<_, _> = requests.into_iter().map(|request| (request.id, request)).collect();
+        let mut items: Vec<_> = ids.iter().filter_map(|id| requests.remove(id)).collect();
+        items.retain(|request| wanted.tabs.contains(&request.tab()));
+        Ok(Listing { items, last: places.pop().filter(|_| !is_last) })
+    }
+
+    /// The sort keys of one list's requests, at least `limit` if there are so many.
+    async fn list_tab(
+        &self,
+        tenant: TenantId,
+        tab: Tab,
+        wanted: Wanted<'_>,
+        after: Option<&str>,
+        limit: u16,
+    ) -> Result<Listing<String>, Failure> {
+        let (low, high) = wanted.bounds(after);
+        if low > high {
+            return Ok(Listing { items: Vec::new(), last: None });
+        }
+        let answer = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .index_name("GSI1")
+            .key_condition_expression("GSI1PK = :pk AND GSI1SK BETWEEN :low AND :high")
+            .expression_attribute_values(":pk", string(keys::discount_requests(tenant, tab.name())))
+            .expression_attribute_values(":low", string(low))
+            .expression_attribute_values(":high", string(high))
+            .scan_index_forward(!wanted.newest_first)
+            // One more for the one at `after`, which is the last of the page before.
+            .limit(i32::from(limit) + 1)
+            .send()
+            .await?;
+        let last = answer.last_evaluated_key.map(|_| String::new());
+        let items = answer.items.unwrap_or_default().into_iter().filter_map(|mut entry| {
+            match entry.remove("GSI1SK") {
+                Some(AttributeValue::S(place)) if Some(place.as_str()) != after => Some(place),
+                _ => None,
+            }
+        });
+        Ok(Listing { items: items.collect(), last })
+    }
+
+    /// Where the list of [`Store::discount_requests`] goes on after this one.
+    pub fn after_discount_request(request: &DiscountRequest) -> String {
+        keys::discount_request_place(request.created_at, request.id)
+    }
+
+    /// How many of a tenant's requests are in a list. Reads the list's index
+    /// entries, some 7,000 to the request and 130 read units.
+    pub async fn count_discount_requests(&self, tenant: TenantId, tab: Tab) -> Result<u64, Failure> {
+        let (mut count, mut start) = (0, None);
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&*self.table)
+                .index_name("GSI1")
+                .key_condition_expression("GSI1PK = :pk")
+                .expression_attribute_values(":pk", string(keys::discount_requests(tenant, tab.name())))
+                .select(Select::Count)
+                .set_exclusive_start_key(start)
+                .send()
+                .await?;
+            count += u64::try_from(answer.count).unwrap_or(0);
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(count);
+            }
+        }
+    }
+
+    /// How many discounts a show has left.
+    pub async fn discounts_left(&self, show: &Event, now: Timestamp) -> Result<u32, Failure> {
+        if show.discount_blocks == 0 {
+            return Ok(0);
+        }
+        Ok(self.pool_state(&pool(show), now).await?.left)
+    }
+
+    /// Takes one of a show's discounts for a request, for good. Taking it again
+    /// is fine: a request never has more than one.
+    ///
+    /// # Errors
+    /// [`Refusal::SoldOut`] if none is left.
+    pub async fn take_discount(
+        &self,
+        show: &Event,
+        request: DiscountRequestId,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        if show.discount_blocks == 0 {
+            return Err(Refusal::SoldOut(0));
+        }
+        self.claim_admissions(&pool(show), 1, Token::of_request(request), Claim::Sold, now).await.map(drop)
+    }
+
+    /// Gives back the discount that a request took, if it did. Only once the
+    /// request can not be sent as an approval any more.
+    pub async fn return_discount(&self, show: &Event, request: DiscountRequestId) -> Result<(), Failure> {
+        if show.discount_blocks == 0 {
+            return Ok(());
+        }
+        self.return_claims(&pool(show), Token::of_request(request)).await
+    }
+
+    /// Those of these events that there are, possibly as they were a moment ago. An
+    /// id must not appear twice.
+    pub async fn events_of(&self, ids: &[EventId]) -> Result<Vec<Event>, Failure> {
+        let keys: Vec<_> = ids.iter().map(|id| keys::event(*id)).collect();
+        self.get_many(&keys).await?.into_iter().map(from_item).collect()
+    }
+
+    /// The tenant's events that start in this time, at most `bound` of them.
+    pub async fn events_starting(
+        &self,
+        tenant: TenantId,
+        (from, to): (Timestamp, Timestamp),
+        bound: u16,
+    ) -> Result<Vec<EventId>, Failure> {
+        #[derive(Deserialize)]
+        struct Pointer {
+            event_id: EventId,
+        }
+        let start = |time| format!("{}{}", keys::TENANT_EVENT_PREFIX, keys::key_time(time));
+        let answer = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("PK = :pk AND SK BETWEEN :from AND :to")
+            .expression_attribute_values(":pk", string(keys::tenant_partition(tenant)))
+            .expression_attribute_values(":from", string(start(from)))
+            .expression_attribute_values(":to", string(start(to)))
+            .limit(i32::from(bound))
+            .send()
+            .await?;
+        let pointers = answer.items.unwrap_or_default().into_iter();
+        pointers.map(|item| from_item(item).map(|pointer: Pointer| pointer.event_id)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
