@@ -1,9 +1,105 @@
 //! The discounts that an event has for members: what the store counts, and how
 //! it follows the event.
 
-use store::allotment::Pool;
+use domain::event::Event;
+use domain::{Error, FieldError, Result, Timestamp};
+use store::allotment::{Pool, Refusal};
+use store::keys::SHARDS;
+use store::{EventSheet, OnRefused};
+
+use crate::State;
+use crate::check::changed_meanwhile;
 
 /// Over how many blocks the discounts of a new event are spread.
 pub(crate) fn blocks(max_discounts: u32) -> u16 {
     if max_discounts == 0 { 0 } else { Pool::blocks_for(max_discounts) }
+}
+
+fn pool(event: &Event) -> Pool {
+    Pool::discounts(event.id, event.discount_blocks)
+}
+
+impl State {
+    /// Creates the discounts of a new event. Nobody may know of the event yet.
+    pub(crate) async fn create_discounts(&self, event: &Event) -> Result<()> {
+        if event.max_discounts > 0 {
+            self.store.create_pool(&pool(event), event.max_discounts).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores the event `after` together with as many discounts as it says. Also
+    /// sets right what an earlier try that was cut off has left.
+    ///
+    /// # Errors
+    /// A bad field, and nothing changed, if members were given more already.
+    pub(crate) async fn change_discounts(
+        &self,
+        before: &EventSheet,
+        after: Event,
+        now: Timestamp,
+    ) -> Result<Event> {
+        let event = &before.event;
+        let change = self.store.begin_discounts(event, now).await.on_refused(changed_meanwhile)?;
+        let changed = self.change_with_right(before, after, &change, now).await;
+        if changed.is_err() {
+            self.store.abandon_discounts(&change, event.id).await?;
+        }
+        changed
+    }
+
+    async fn change_with_right(
+        &self,
+        before: &EventSheet,
+        after: Event,
+        change: &store::PlacesChange,
+        now: Timestamp,
+    ) -> Result<Event> {
+        // First what could be refused for another reason: then nothing is to be undone.
+        self.check_code(&after).await?;
+        let discount_blocks = self.resize_discounts(&before.event, after.max_discounts, now).await?;
+        let after = Event { discount_blocks, ..after };
+        if let Err(failure) = self.store.finish_discounts(change, before, &after).await {
+            // Another event was given the code in this moment.
+            self.resize_discounts(&before.event, before.event.max_discounts, now).await?;
+            self.check_code(&after).await?;
+            return Err(failure).on_refused(changed_meanwhile);
+        }
+        Ok(after)
+    }
+
+    async fn resize_discounts(&self, event: &Event, capacity: u32, now: Timestamp) -> Result<u16> {
+        match self.store.resize_pool(&pool(event), capacity, now).await {
+            Ok(blocks) => Ok(blocks),
+            Err(Refusal::Failure(failure)) => Err(failure.into()),
+            Err(_) => {
+                let given = self.discounts_given(event, now).await?;
+                let detail = format!("{given} discounts were given to members already. Set at least {given}.");
+                let field = FieldError { pointer: "/max_discounts".to_owned(), detail };
+                Err(Error::fields(vec![field]).with("given", given))
+            }
+        }
+    }
+
+    /// How many discounts of the event members were given.
+    pub(crate) async fn discounts_given(&self, event: &Event, now: Timestamp) -> Result<u32> {
+        // A request that died may have left blocks that the event does not know of.
+        let whole = Pool::discounts(event.id, event.discount_blocks.max(SHARDS));
+        let state = self.store.pool_state(&whole, now).await?;
+        Ok(state.capacity - state.left)
+    }
+
+    /// Takes every discount away, or fails if a member has one. Only for who has
+    /// the right to change them.
+    pub(crate) async fn close_discounts(&self, event: &Event, now: Timestamp) -> Result<()> {
+        let closed = self.resize_discounts(event, 0, now).await.map(drop);
+        closed.map_err(|error| if error.code() == "invalid_fields" { has_discounts() } else { error })
+    }
+}
+
+pub(crate) fn has_discounts() -> Error {
+    Error::conflict(
+        "event_has_discounts",
+        "Members were given discounts for this event. Leave it unpublished instead of deleting it.",
+    )
 }

@@ -14,15 +14,16 @@ use store::{EventSheet, Once};
 use uuid::Uuid;
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path};
 
-use crate::{EventPath, State, events, slug};
+use crate::{EventPath, State, discounts, events, slug};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/events/{id}/duplicate",
         post_with(duplicate, |op| {
             op.id("duplicateEvent").summary("Duplicate an event").tag("Events").description(
-                "Creates a draft with the same areas, seats, prices, stages and pictures. Everything is unsold, no \
-                 seat is blocked, and the times of doors and stages move with the start.",
+                "Creates a draft with the same areas, seats, prices, stages, pictures and discounts for members. \
+                 Everything is unsold and no discount given, no seat is blocked, and the times of doors and stages \
+                 move with the start. The internal code stays with the original.",
             )
         }),
     )
@@ -67,11 +68,12 @@ impl State {
         let original = self.sheet(tenant, original).await?;
         if let Some(event) = self.store.event_of(tenant, EventId::from_uuid(id.uuid())).await? {
             // An earlier try of this request came to its end; tickets may be sold already.
-            return Ok(event);
+            return Ok(event.shown());
         }
         let copy = copy(&original, wanted, id, now);
         events::check(&copy.event)?;
         // The event comes last: until it exists, nobody finds any of this.
+        self.create_discounts(&copy.event).await?;
         for area in &copy.areas {
             self.create_places(area).await?;
             self.store.create_area(area).await?;
@@ -101,6 +103,8 @@ fn copy(original: &EventSheet, wanted: &Duplicate, id: RequestId, now: Timestamp
         ends_at: moved(old.ends_at),
         doors_at: old.doors_at.map(moved),
         status: EventStatus::Draft,
+        code: None,
+        discount_blocks: discounts::blocks(old.max_discounts),
         created_at: now,
         updated_at: now,
         version: 1,

@@ -41,7 +41,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     op.id("deleteEvent")
                         .summary("Delete a draft")
                         .tag("Events")
-                        .description("Only a draft for which nothing is sold or held can be deleted.")
+                        .description("Only a draft for which nothing is sold or held can be deleted, and for which no member has a discount.")
                 }),
         )
 }
@@ -240,7 +240,7 @@ async fn list(
     let latest_first = query.order == EventOrder::LatestFirst;
     let events = state.store.events(viewer.tenant, paging.after.as_deref(), paging.limit, latest_first).await;
     let events = events.map_err(Error::from)?;
-    Ok(Json(Page::new(events.items, events.last)))
+    Ok(Json(Page::new(events.items.into_iter().map(Event::shown).collect(), events.last)))
 }
 
 async fn create(
@@ -259,7 +259,7 @@ async fn create(
 }
 
 async fn show(Of(state): Of<State>, viewer: Viewer, Path(path): Path<EventPath>) -> Answer<Json<Event>> {
-    Ok(Json(state.event(viewer.tenant, path.id).await?))
+    Ok(Json(state.event(viewer.tenant, path.id).await?.shown()))
 }
 
 async fn update(
@@ -271,6 +271,7 @@ async fn update(
     let before = state.sheet(organizer.tenant, path.id).await?;
     based_on(changes.version, before.event.version)?;
     let now = state.clock.now();
+    let sets_discounts = changes.max_discounts.is_some();
     let after = changes.apply(before.event.clone(), now);
     check(&after)?;
     if after.currency != before.event.currency && !before.areas.is_empty() {
@@ -285,8 +286,9 @@ async fn update(
         let sheet = EventSheet { event: after.clone(), ..before.clone() };
         crate::publishing::check(&sheet, is_moved.then_some(now))?;
     }
-    state.store.update_event(&before, &after).await.on_refused(changed_meanwhile)?;
-    Ok(Json(after))
+    let after =
+        if sets_discounts { state.change_discounts(&before, after, now).await? } else { state.change_event(&before, after).await? };
+    Ok(Json(after.shown()))
 }
 
 async fn delete(
@@ -303,12 +305,17 @@ async fn delete(
             return Err(has_sales().into());
         }
     }
-    // Who saw the event on sale a moment ago may still try to reserve.
-    for area in &sheet.areas {
-        let closed = state.close(area, state.clock.now()).await;
-        closed.map_err(|error| if error.code() == "area_has_sales" { has_sales() } else { error })?;
+    let now = state.clock.now();
+    if state.discounts_given(&sheet.event, now).await? > 0 {
+        return Err(discounts::has_discounts().into());
     }
-    state.store.delete_event(&sheet).await.on_refused(changed_meanwhile)?;
+    // Until the event is gone, nobody may give it discounts again.
+    let change = state.store.begin_discounts(&sheet.event, now).await.on_refused(changed_meanwhile)?;
+    if let Err(error) = state.close_all(&sheet, now).await {
+        state.store.abandon_discounts(&change, sheet.event.id).await.map_err(Error::from)?;
+        return Err(error.into());
+    }
+    state.store.delete_event(&change, &sheet).await.on_refused(changed_meanwhile)?;
     Ok(NoContent)
 }
 
@@ -330,6 +337,40 @@ impl State {
         self.store.event_sheet_of(tenant, id).await?.ok_or_else(event_unknown)
     }
 
+    /// Takes away everything of the event that can be sold or given.
+    async fn close_all(&self, sheet: &EventSheet, now: Timestamp) -> Result<()> {
+        // Who saw the event on sale a moment ago may still try to reserve.
+        for area in &sheet.areas {
+            let closed = self.close(area, now).await;
+            closed.map_err(|error| if error.code() == "area_has_sales" { has_sales() } else { error })?;
+        }
+        self.close_discounts(&sheet.event, now).await
+    }
+
+    /// Stores a changed event whose discounts stay as many as they are.
+    async fn change_event(&self, before: &EventSheet, after: Event) -> Result<Event> {
+        match self.store.update_event(before, &after).await {
+            Ok(()) => Ok(after),
+            Err(failure) => {
+                self.check_code(&after).await?;
+                Err(failure).on_refused(changed_meanwhile)
+            }
+        }
+    }
+
+    /// Fails if another event of the tenant has the event's code.
+    pub(crate) async fn check_code(&self, event: &Event) -> Result<()> {
+        let Some(code) = &event.code else { return Ok(()) };
+        let owner = self.store.show_code_owner(event.tenant_id, code).await?;
+        if owner.is_some_and(|owner| owner != event.id) {
+            return Err(Error::conflict(
+                "code_taken",
+                "Another of your events has this code. Choose another or leave it out.",
+            ));
+        }
+        Ok(())
+    }
+
     async fn create_event(
         &self,
         tenant: TenantId,
@@ -340,6 +381,9 @@ impl State {
         let tenant = self.tenant(tenant).await?;
         let event = new.event(id, &tenant, now);
         check(&event)?;
+        self.check_code(&event).await?;
+        // The discounts come first: an event without them would count as given out.
+        self.create_discounts(&event).await?;
         match &new.slug {
             Some(slug) => self.write_event(event, std::slice::from_ref(slug)).await,
             None => self.write_event(event, &slug::candidates(&new.name, id)).await,
@@ -351,8 +395,8 @@ impl State {
         for slug in slugs {
             let event = Event { slug: slug.clone(), ..event.clone() };
             match self.store.create_event(&event).await {
-                Err(Failure::Refused(_)) => {}
-                result => return Ok(result?),
+                Err(Failure::Refused(_)) => self.check_code(&event).await?,
+                result => return Ok(result?.shown()),
             }
         }
         Err(Error::conflict("slug_taken", "Another event has this slug. Choose another or leave it out."))

@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aide::OperationOutput;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
 use aide::generate::GenContext;
 use aide::openapi::{Operation, Response as ApiResponse};
-use aws_sdk_s3::presigning::PresigningConfig;
 use axum::extract::State as Of;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, NoContent, Response};
@@ -18,6 +17,7 @@ use boot::{Boot, ConfigError};
 use domain::error::Fields;
 use domain::event::{Event, EventImage, ImageKind};
 use domain::{Error, EventId, ImageId, Result, TenantId, Timestamp};
+use integrations::bucket::Bucket;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{EventSheet, Failure, Once};
@@ -68,20 +68,14 @@ const ATTEMPTS: usize = 8;
 /// Where pictures are kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Images {
-    client: aws_sdk_s3::Client,
-    bucket: Arc<str>,
+    bucket: Bucket,
     public_url: Arc<str>,
 }
 
 impl Images {
     pub(crate) fn new(boot: &Boot) -> std::result::Result<Self, ConfigError> {
-        let config = aws_sdk_s3::config::Builder::from(&boot.aws.config())
-            // The local cloud has no name for every bucket.
-            .force_path_style(boot.aws.is_local())
-            .build();
         Ok(Self {
-            client: aws_sdk_s3::Client::from_conf(config),
-            bucket: boot.env.required("IMAGES_BUCKET")?.into(),
+            bucket: Bucket::from_env(boot, "IMAGES_BUCKET")?,
             public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
         })
     }
@@ -232,7 +226,7 @@ async fn create(
     };
     let image = state.store.once(once, &request, now, create).await?;
     // Signed anew at every repetition: a kept signature would be over too soon.
-    Ok(Created(state.sign_upload(image, &new, now).await?))
+    Ok(Created(state.sign_upload(image, &new, now)?))
 }
 
 async fn delete(
@@ -252,12 +246,10 @@ async fn delete(
         })
         .await?;
     if let Some(key) = removed.as_ref().and_then(|image| state.images.key(&image.url)) {
-        let client = &state.images.client;
-        let deleted = client.delete_object().bucket(&*state.images.bucket).key(key).send().await;
-        if let Err(error) = deleted {
-            // Nothing shows the picture any more; what stays behind costs a little space.
-            let error = aws_sdk_s3::error::DisplayErrorContext(&error);
-            tracing::warn!(%error, key, "a picture stays in the bucket");
+        // Nothing shows the picture any more; what stays behind costs a little space.
+        if let Err(error) = state.images.bucket.delete(key, now).await {
+            let cause = std::error::Error::source(&error);
+            tracing::warn!(%error, cause, key, "a picture stays in the bucket");
         }
     }
     Ok(NoContent)
@@ -266,14 +258,7 @@ async fn delete(
 /// The bucket itself is closed: whoever reads it needs a signed request.
 async fn show(Of(state): Of<State>, Path(path): Path<FilePath>) -> Answer<Moved> {
     let key = path.key().ok_or_else(|| Error::not_found("image_unknown", "There is no such picture."))?;
-    let config = PresigningConfig::builder()
-        .start_time(SystemTime::from(state.clock.now()))
-        .expires_in(VIEW_TIME)
-        .build()
-        .map_err(Error::internal)?;
-    let request = state.images.client.get_object().bucket(&*state.images.bucket).key(key);
-    let signed = request.presigned(config).await.map_err(Error::internal)?;
-    Ok(Moved { to: signed.uri().to_owned() })
+    Ok(Moved { to: state.images.bucket.link(&key, state.clock.now(), VIEW_TIME)? })
 }
 
 impl State {
@@ -338,33 +323,20 @@ impl State {
         Err(changed_meanwhile())
     }
 
-    async fn sign_upload(&self, image: EventImage, new: &NewImage, now: Timestamp) -> Result<ImageUpload> {
-        let key = self.images.key(&image.url).unwrap_or_default().to_owned();
-        let config = PresigningConfig::builder()
-            .start_time(SystemTime::from(now))
-            .expires_in(UPLOAD_TIME)
-            .build()
-            .map_err(Error::internal)?;
-        let signed = self
-            .images
-            .client
-            .put_object()
-            .bucket(&*self.images.bucket)
-            .key(key)
-            .content_type(new.content_type.mime())
-            // Signed as well, so that the bucket refuses any other size.
-            .content_length(i64::from(new.size))
-            .cache_control("public, max-age=31536000, immutable")
-            .presigned(config)
-            .await
-            .map_err(Error::internal)?;
-        let headers = signed.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    fn sign_upload(&self, image: EventImage, new: &NewImage, now: Timestamp) -> Result<ImageUpload> {
+        let key = self.images.key(&image.url).unwrap_or_default();
+        let signed = self.images.bucket.upload(
+            key,
+            (new.content_type.mime(), new.size),
+            &[("cache-control", "public, max-age=31536000, immutable")],
+            (now, UPLOAD_TIME),
+        )?;
         Ok(ImageUpload {
-            image,
-            method: signed.method().to_owned(),
-            upload_url: signed.uri().to_owned(),
-            headers,
+            method: signed.method.to_owned(),
+            upload_url: signed.url,
+            headers: signed.headers,
             expires_at: now.checked_add(UPLOAD_TIME).unwrap_or(Timestamp::MAX),
+            image,
         })
     }
 }

@@ -59,12 +59,12 @@ async fn unpublish(
 impl State {
     async fn set_status(&self, sheet: EventSheet, status: EventStatus, now: Timestamp) -> Result<Event> {
         if sheet.event.status == status {
-            return Ok(sheet.event);
+            return Ok(sheet.event.shown());
         }
         let version = sheet.event.version + 1;
         let after = Event { status, updated_at: now, version, ..sheet.event.clone() };
         self.store.update_event(&sheet, &after).await.on_refused(changed_meanwhile)?;
-        Ok(after)
+        Ok(after.shown())
     }
 }
 
@@ -77,9 +77,10 @@ pub(crate) fn check(sheet: &EventSheet, now: Option<Timestamp>) -> Result<()> {
         .check(!event.city.is_empty(), "/city", "Say in which city it takes place.")
         .check(now.is_none_or(|now| now < event.starts_at), "/starts_at", "Must be in the future.")
         .check(
-            sheet.areas.iter().any(|area| area.capacity > 0),
+            event.ticketing_link.is_some() || sheet.areas.iter().any(|area| area.capacity > 0),
             "/areas",
-            "Create an area with a price and with places that can be sold.",
+            "Create an area with a price and with places that can be sold, or say who sells the tickets with \
+             `ticketing_link`.",
         )
         .finish()
 }

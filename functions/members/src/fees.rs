@@ -160,7 +160,7 @@ async fn list(
     let page = page.map_err(Error::from)?;
     let mut items = Vec::with_capacity(page.items.len());
     for payment in page.items {
-        items.push(state.payment_view(payment).await?);
+        items.push(state.payment_view(payment)?);
     }
     Ok(Json(Page::new(items, page.last)))
 }
@@ -180,7 +180,7 @@ async fn create(
         |id: RequestId| state.create_payment(&supervisor, path.id, FeePaymentId::from_uuid(id.uuid()), &new);
     let payment = state.store.once(once, &request, now, create).await?;
     // Signed anew at every repetition: a kept signature would be over too soon.
-    Ok(Created(state.written(payment, new.receipt).await?))
+    Ok(Created(state.written(payment, new.receipt)?))
 }
 
 async fn update(
@@ -199,7 +199,7 @@ async fn update(
     let after = changes.apply(before.clone(), supervisor.user, now)?;
     let marks_current = changes.confirmed == Some(true) && changes.marks_current;
     state.store.replace_fee_payment(&state.fingerprints, &before, &after, marks_current).await?;
-    Ok(Json(state.written(after, changes.receipt.flatten()).await?))
+    Ok(Json(state.written(after, changes.receipt.flatten())?))
 }
 
 impl State {
@@ -247,17 +247,17 @@ impl State {
         Ok(payment)
     }
 
-    async fn written(&self, payment: FeePayment, new: Option<NewReceipt>) -> Result<WrittenPayment> {
+    fn written(&self, payment: FeePayment, new: Option<NewReceipt>) -> Result<WrittenPayment> {
         let receipt_upload = match new.zip(payment.receipt.as_deref()) {
-            Some((new, key)) => Some(self.receipts.upload(key, new, self.clock.now()).await?),
+            Some((new, key)) => Some(self.receipts.upload(key, new, self.clock.now())?),
             None => None,
         };
-        Ok(WrittenPayment { payment: self.payment_view(payment).await?, receipt_upload })
+        Ok(WrittenPayment { payment: self.payment_view(payment)?, receipt_upload })
     }
 
-    async fn payment_view(&self, payment: FeePayment) -> Result<PaymentView> {
+    fn payment_view(&self, payment: FeePayment) -> Result<PaymentView> {
         let receipt = match &payment.receipt {
-            Some(key) => Some(self.receipts.link(key, self.clock.now()).await?),
+            Some(key) => Some(self.receipts.link(key, self.clock.now())?),
             None => None,
         };
         Ok(PaymentView {

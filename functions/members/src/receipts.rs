@@ -2,14 +2,13 @@
 //! closed bucket and back, with requests that we sign.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_sdk_s3::presigning::PresigningConfig;
 use boot::{Boot, ConfigError};
 use domain::error::Fields;
 use domain::member::FeePayment;
-use domain::{Error, Result, Timestamp};
+use domain::{Result, Timestamp};
+use integrations::bucket::Bucket;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +21,7 @@ const VIEW_TIME: Duration = Duration::from_secs(5 * 60);
 
 /// Where receipts are kept.
 #[derive(Clone, Debug)]
-pub(crate) struct Receipts {
-    client: aws_sdk_s3::Client,
-    bucket: Arc<str>,
-}
+pub(crate) struct Receipts(Bucket);
 
 /// The types of receipts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -104,45 +100,22 @@ pub(crate) struct ReceiptUpload {
 
 impl Receipts {
     pub(crate) fn new(boot: &Boot) -> std::result::Result<Self, ConfigError> {
-        let config = aws_sdk_s3::config::Builder::from(&boot.aws.config())
-            // The local cloud has no name for every bucket.
-            .force_path_style(boot.aws.is_local())
-            .build();
-        Ok(Self {
-            client: aws_sdk_s3::Client::from_conf(config),
-            bucket: boot.env.required("RECEIPTS_BUCKET")?.into(),
-        })
+        Ok(Self(Bucket::from_env(boot, "RECEIPTS_BUCKET")?))
     }
 
     /// Signs the upload of a receipt under `key`.
-    pub(crate) async fn upload(&self, key: &str, new: NewReceipt, now: Timestamp) -> Result<ReceiptUpload> {
-        let request = self
-            .client
-            .put_object()
-            .bucket(&*self.bucket)
-            .key(key)
-            .content_type(new.content_type.mime())
-            // Signed as well, so that the bucket refuses any other size.
-            .content_length(i64::from(new.size));
-        let signed = request.presigned(signing(now, UPLOAD_TIME)?).await.map_err(Error::internal)?;
-        let headers = signed.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    pub(crate) fn upload(&self, key: &str, new: NewReceipt, now: Timestamp) -> Result<ReceiptUpload> {
+        let signed = self.0.upload(key, (new.content_type.mime(), new.size), &[], (now, UPLOAD_TIME))?;
         Ok(ReceiptUpload {
-            method: signed.method().to_owned(),
-            upload_url: signed.uri().to_owned(),
-            headers,
+            method: signed.method.to_owned(),
+            upload_url: signed.url,
+            headers: signed.headers,
             expires_at: now.checked_add(UPLOAD_TIME).unwrap_or(Timestamp::MAX),
         })
     }
 
     /// A link to the receipt under `key`, good for five minutes.
-    pub(crate) async fn link(&self, key: &str, now: Timestamp) -> Result<String> {
-        let request = self.client.get_object().bucket(&*self.bucket).key(key);
-        let signed = request.presigned(signing(now, VIEW_TIME)?).await.map_err(Error::internal)?;
-        Ok(signed.uri().to_owned())
+    pub(crate) fn link(&self, key: &str, now: Timestamp) -> Result<String> {
+        self.0.link(key, now, VIEW_TIME)
     }
-}
-
-fn signing(now: Timestamp, time: Duration) -> Result<PresigningConfig> {
-    let config = PresigningConfig::builder().start_time(SystemTime::from(now)).expires_in(time);
-    config.build().map_err(Error::internal)
 }

@@ -20,6 +20,8 @@ use crate::{ConfigError, Env};
 #[derive(Clone, Debug)]
 pub struct Aws {
     base: SdkConfig,
+    credentials: Credentials,
+    region: String,
     /// Where all services answer, if not at AWS (`AWS_ENDPOINT_URL`).
     endpoint: Option<String>,
 }
@@ -41,10 +43,11 @@ impl Aws {
             None,
             "environment",
         );
+        let region = env.required("AWS_REGION")?.to_owned();
         let base = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(env.required("AWS_REGION")?.to_owned()))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .region(Region::new(region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
             .http_client(http)
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .retry_config(
@@ -58,7 +61,7 @@ impl Aws {
                     .build(),
             )
             .build();
-        Ok(Self { base, endpoint })
+        Ok(Self { base, credentials, region, endpoint })
     }
 
     /// The configuration for any AWS client.
@@ -69,8 +72,18 @@ impl Aws {
         }
     }
 
-    /// True when the local cloud answers; S3 then wants the bucket in the path.
-    pub fn is_local(&self) -> bool {
-        self.endpoint.is_some()
+    /// Where all services answer, if not at AWS.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
+    }
+
+    /// As whom requests are signed.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// The region of everything.
+    pub fn region(&self) -> &str {
+        &self.region
     }
 }

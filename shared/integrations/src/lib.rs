@@ -4,6 +4,7 @@
 
 #![warn(missing_docs)]
 
+pub mod bucket;
 pub mod http;
 pub mod payment;
 pub mod sns;
