@@ -6,3 +6,4 @@ mod contract;
 mod flows;
 mod lambda;
 mod races;
+mod table;

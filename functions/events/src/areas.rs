@@ -243,8 +243,7 @@ async fn update(
 
 async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<AreaPath>) -> Answer<NoContent> {
     let (sheet, area) = state.area(organizer.tenant, path).await?;
-    let is_published =
-        sheet.event.status == EventStatus::Published && sheet.event.ticketing_link.is_none();
+    let is_published = sheet.event.status == EventStatus::Published && sheet.event.ticketing_link.is_none();
     let is_last = !sheet.areas.iter().any(|other| other.id != area.id && other.capacity > 0);
     if is_published && is_last {
         return Err(Error::conflict(

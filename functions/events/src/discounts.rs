@@ -74,7 +74,8 @@ impl State {
             Err(Refusal::Failure(failure)) => Err(failure.into()),
             Err(_) => {
                 let given = self.discounts_given(event, now).await?;
-                let detail = format!("{given} discounts were given to members already. Set at least {given}.");
+                let detail =
+                    format!("{given} discounts were given to members already. Set at least {given}.");
                 let field = FieldError { pointer: "/max_discounts".to_owned(), detail };
                 Err(Error::fields(vec![field]).with("given", given))
             }

@@ -286,8 +286,11 @@ async fn update(
         let sheet = EventSheet { event: after.clone(), ..before.clone() };
         crate::publishing::check(&sheet, is_moved.then_some(now))?;
     }
-    let after =
-        if sets_discounts { state.change_discounts(&before, after, now).await? } else { state.change_event(&before, after).await? };
+    let after = if sets_discounts {
+        state.change_discounts(&before, after, now).await?
+    } else {
+        state.change_event(&before, after).await?
+    };
     Ok(Json(after.shown()))
 }
 

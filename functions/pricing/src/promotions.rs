@@ -236,7 +236,11 @@ async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<Cod
 
 impl State {
     async fn promotion(&self, tenant: TenantId, code: &PromotionCode) -> Result<Promotion> {
-        let promotion = self.store.promotion(tenant, code.as_str()).await?;
+        let promotion = match code.is_of_member() {
+            // Whose it is and what became of it, only supervisors see.
+            true => None,
+            false => self.store.promotion(tenant, code.as_str()).await?,
+        };
         promotion
             .ok_or_else(|| Error::not_found("promotion_unknown", "You have no promotion with this code."))
     }
@@ -296,6 +300,14 @@ impl State {
 
 fn check_bounds(promotion: &Promotion, fields: &mut Fields) {
     promotion.check(fields);
+    fields.check(
+        !promotion.promotion_code.is_of_member(),
+        "/promotion_code",
+        format!(
+            "Codes that begin with {} are those of members' discounts. Choose another.",
+            PromotionCode::MEMBER_PREFIX
+        ),
+    );
     fields.check(
         promotion.target_area_id.is_none() || promotion.target_event_id.is_some(),
         "/target_event_id",
@@ -413,6 +425,8 @@ mod tests {
         assert_eq!(bad(json!({"applies_to": "area", "target_area_id": area})), ["/target_event_id"]);
         assert_eq!(bad(json!({"discount_value": 0})), ["/discount_value"]);
         assert_eq!(bad(json!({"discount_type": "fixed"})), ["/currency"]);
+        assert_eq!(bad(json!({"max_quantity": 0})), ["/max_quantity"]);
+        assert_eq!(bad(json!({"promotion_code": "socio-1234"})), ["/promotion_code"]);
     }
 
     #[test]

@@ -11,8 +11,8 @@ function showCard(show) {
 }
 
 // The search answers in the words of another system.
-const fromShort = ({ code, title, img, show_date, other_data, ...show }) =>
-  ({ ...show, slug: code, name: title, image: img, starts_at: show_date, price_from: other_data.price, ...other_data });
+const fromShort = ({ title, img, show_date, other_data: { city, time_zone, currency, price }, ...show }) =>
+  ({ ...show, name: title, image: img, starts_at: show_date, city, time_zone, currency, price_from: show.sold_elsewhere ? null : price });
 
 async function whatsOn(visit) {
   const list = h("ul", { class: "cards" });
@@ -109,19 +109,20 @@ async function oneShow(visit, slug) {
   draw(first.items);
   summary.changed();
 
-  const picture = event.images.find(image => image.kind === "main") ?? event.images[0];
   const { name, legal_name, nit, pulep_code } = event.organizer;
   const seller = [legal_name ?? name, nit && `NIT ${nit}`, pulep_code && `PULEP ${pulep_code}`].filter(Boolean).join(" · ");
   return [
     h("h1", {}, event.name),
-    picture && h("div", { class: "card" }, h("img", { class: "picture", src: picture.url, alt: "" })),
+    event.img && h("div", { class: "card" }, h("img", { class: "picture", src: event.img, alt: "" })),
     event.artist !== event.name && h("p", {}, event.artist),
     h("p", {}, time(event.starts_at, event.time_zone), event.doors_at && ` · ${words.doors} ${time(event.doors_at, event.time_zone, { timeStyle: "short" })}`),
     h("p", { class: "soft" }, [event.venue, event.address, event.city].filter(Boolean).join(", ")),
     h("p", { class: "text" }, event.description),
-    h("div", { class: "two" },
-      h("section", {}, h("h2", {}, words.chooseTickets), areas),
-      h("aside", {}, h("h2", {}, words.summary), summary.element)),
+    event.sold_elsewhere
+      ? h("p", {}, h("a", { class: "button", href: event.ticketing_link, rel: "noopener noreferrer" }, words.buyElsewhere))
+      : h("div", { class: "two" },
+        h("section", {}, h("h2", {}, words.chooseTickets), areas),
+        h("aside", {}, h("h2", {}, words.summary), summary.element)),
     h("p", { class: "soft" }, `${words.soldBy}: ${seller}`),
   ].filter(Boolean);
 }

@@ -4,6 +4,7 @@ use domain::event::Area;
 use domain::{AreaId, EventId, RequestId, Timestamp};
 
 use crate::items::{number, string, to_item};
+use crate::keys::Key;
 use crate::{Failure, Store, Versioned, keys};
 
 impl Versioned for Area {
@@ -16,14 +17,15 @@ impl Versioned for Area {
 /// a function may run, after which nothing of it can still arrive.
 const CHANGE_SECONDS: i64 = 60;
 
-/// The right to change the places of an area. Whoever has it is the only one
-/// until it is given back with [`Store::finish_places`] or a minute is over.
+/// The right to change the places of an area, or the discounts of an event.
+/// Whoever has it is the only one until it is given back with
+/// [`Store::finish_places`] or [`Store::finish_discounts`], or a minute is over.
 ///
 /// Places are many items and the area is one more: without this, two requests
 /// could both lay out rows with the same indexes.
 #[derive(Debug)]
 pub struct PlacesChange {
-    token: String,
+    pub(crate) token: String,
 }
 
 impl Store {
@@ -52,11 +54,21 @@ impl Store {
     /// Takes the right to change the places of `area`. Refused if the area is
     /// not as it was read, or somebody is changing its places right now.
     pub async fn begin_places(&self, area: &Area, now: Timestamp) -> Result<PlacesChange, Failure> {
+        self.begin_change(&keys::area(area.event_id, area.id), area.version, now).await
+    }
+
+    /// Takes the right to change what belongs to the item with this version.
+    pub(crate) async fn begin_change(
+        &self,
+        key: &Key,
+        version: u32,
+        now: Timestamp,
+    ) -> Result<PlacesChange, Failure> {
         let token = RequestId::generate(now).suffix();
         self.client
             .update_item()
             .table_name(&*self.table)
-            .set_key(Some(keys::area(area.event_id, area.id).attributes()))
+            .set_key(Some(key.attributes()))
             .update_expression("SET changing = :token, changing_until = :until")
             .condition_expression(
                 "version = :version \
@@ -64,7 +76,7 @@ impl Store {
             )
             .expression_attribute_values(":token", string(&token))
             .expression_attribute_values(":until", number(now.as_second() + CHANGE_SECONDS))
-            .expression_attribute_values(":version", number(area.version))
+            .expression_attribute_values(":version", number(version))
             .expression_attribute_values(":now", number(now.as_second()))
             .send()
             .await?;
@@ -98,11 +110,16 @@ impl Store {
 
     /// Gives the right back without a change.
     pub async fn abandon_places(&self, change: &PlacesChange, area: &Area) -> Result<(), Failure> {
+        self.abandon_change(change, &keys::area(area.event_id, area.id)).await
+    }
+
+    /// Gives the right to change what belongs to an item back without a change.
+    pub(crate) async fn abandon_change(&self, change: &PlacesChange, key: &Key) -> Result<(), Failure> {
         let sent = self
             .client
             .update_item()
             .table_name(&*self.table)
-            .set_key(Some(keys::area(area.event_id, area.id).attributes()))
+            .set_key(Some(key.attributes()))
             .update_expression("REMOVE changing, changing_until")
             .condition_expression("changing = :token")
             .expression_attribute_values(":token", string(&change.token))

@@ -1,6 +1,8 @@
 //! How a show of the demo is described, and what becomes of the description.
 
-use domain::event::{Area, AreaKind, AttendeeField, Event, EventStatus, Fees, Language, RowLayout, Vat};
+use domain::event::{
+    Area, AreaKind, AttendeeField, Event, EventStatus, Fees, Language, MemberDiscount, RowLayout, Vat,
+};
 use domain::pricing::{AdjustmentType, SaleStage};
 use domain::{AreaId, BasisPoints, Currency, Error, EventId, Result, SaleStageId, TenantId, Timestamp};
 use jiff::SignedDuration;
@@ -123,6 +125,36 @@ pub(super) enum Lasts {
     ToTheEnd,
 }
 
+/// The discounts of a show for members.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Discounts {
+    /// How many there are; none if 0.
+    pub(super) count: u32,
+    /// What a code takes off; a seller elsewhere knows that best.
+    pub(super) off: Option<Off>,
+}
+
+impl Discounts {
+    /// None at all.
+    pub(super) const NONE: Self = Self { count: 0, off: None };
+}
+
+/// What a member's code takes off: percent, of at most so many tickets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Off {
+    pub(super) percent: i64,
+    pub(super) tickets: u8,
+}
+
+/// Who sells the tickets of a show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seller {
+    /// The box office.
+    Us,
+    /// Somebody else, at this address.
+    At(&'static str),
+}
+
 /// Who can find a show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listing {
@@ -136,6 +168,8 @@ pub(super) enum Listing {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Act {
     pub(super) slug: &'static str,
+    /// The organiser's own code for it.
+    pub(super) code: &'static str,
     pub(super) name: &'static str,
     pub(super) artist: &'static str,
     pub(super) description: &'static str,
@@ -146,6 +180,10 @@ pub(super) struct Act {
     pub(super) prices: &'static [Price],
     pub(super) asks: &'static [AttendeeField],
     pub(super) max_tickets: u8,
+    pub(super) discounts: Discounts,
+    pub(super) seller: Seller,
+    /// Further details, by their names.
+    pub(super) details: &'static [(&'static str, &'static str)],
     pub(super) listing: Listing,
 }
 
@@ -190,13 +228,27 @@ impl Act {
             fees: country.fees(),
             vat: country.vat(),
             images: Vec::new(),
-            code: None,
+            code: Some(self.code.to_owned()),
             img: None,
-            max_discounts: 0,
-            ticketing_link: None,
-            other_data: serde_json::Map::new(),
-            member_discount: None,
-            discount_blocks: 0,
+            max_discounts: self.discounts.count,
+            ticketing_link: match self.seller {
+                Seller::Us => None,
+                Seller::At(address) => Some(address.to_owned()),
+            },
+            other_data: self
+                .details
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).into()))
+                .collect(),
+            member_discount: self.discounts.off.map(|off| MemberDiscount {
+                discount_type: AdjustmentType::Percentage,
+                discount_value: off.percent * 100,
+                max_tickets: off.tickets,
+            }),
+            discount_blocks: match self.discounts.count {
+                0 => 0,
+                count => Pool::blocks_for(count),
+            },
             created_at: now,
             updated_at: now,
             version: 1,

@@ -32,6 +32,10 @@ pub(super) async fn plant_program(store: &Store, tenant: TenantId, now: Timestam
 async fn plant(store: &Store, act: &Act, tenant: TenantId, now: Timestamp) -> Result<EventSheet> {
     let event = act.draft(tenant, now)?;
     let taken = || Error::conflict("slug_taken", format!("another event has the slug {}", event.slug));
+    if event.max_discounts > 0 {
+        let pool = Pool::discounts(event.id, event.discount_blocks);
+        store.create_pool(&pool, event.max_discounts).await?;
+    }
     store.create_event(&event).await.on_refused(taken)?;
     let areas = act.areas(&event, now);
     let stages = act.stages(&event, now);

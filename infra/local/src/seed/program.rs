@@ -6,7 +6,8 @@ use domain::event::AttendeeField;
 use jiff::civil::Weekday;
 
 use super::act::{
-    ARGENTINA, Act, Adjustment, CHILE, COLOMBIA, Lasts, Listing, Places, Price, Venue, When, Zone,
+    ARGENTINA, Act, Adjustment, CHILE, COLOMBIA, Discounts, Lasts, Listing, Off, Places, Price, Seller,
+    Venue, When, Zone,
 };
 
 /// The show with hundreds of numbered seats.
@@ -19,6 +20,7 @@ pub(super) const INVITATION: &str = "INVITADO";
 /// What an act of the program is unless it says otherwise.
 const PLAIN: Act = Act {
     slug: "",
+    code: "",
     name: "",
     artist: "",
     description: "",
@@ -28,6 +30,9 @@ const PLAIN: Act = Act {
     prices: &[],
     asks: &[],
     max_tickets: 8,
+    discounts: Discounts::NONE,
+    seller: Seller::Us,
+    details: &[],
     listing: Listing::OnSale,
 };
 
@@ -45,12 +50,17 @@ const fn presale(percent: i64, days_before: i64) -> Price {
     }
 }
 
+/// So many discounts for members, of percent on at most so many tickets.
+const fn for_members(count: u32, percent: i64, tickets: u8) -> Discounts {
+    Discounts { count, off: Some(Off { percent, tickets }) }
+}
+
 const fn on(week: i32, weekday: Weekday, hour: i8, minute: i8, minutes: i64) -> When {
     When { week, weekday, at: (hour, minute), minutes }
 }
 
 /// Every show.
-pub(super) const PROGRAM: [Act; 13] = [
+pub(super) const PROGRAM: [Act; 14] = [
     MAREA_BAJA,
     FERIA,
     SOBREMESA,
@@ -63,11 +73,13 @@ pub(super) const PROGRAM: [Act; 13] = [
     ANDENES,
     TUCAN,
     ALTO_VIENTO,
+    ORILLA,
     REHEARSAL,
 ];
 
 const MAREA_BAJA: Act = Act {
     slug: "marea-baja-quinteto",
+    code: "MB5-VAL",
     name: "Marea Baja Quinteto",
     artist: "Marea Baja Quinteto",
     description: "Jazz de puerto en cinco voces: trompeta, bandoneón, piano, contrabajo y una batería que \
@@ -94,11 +106,13 @@ const MAREA_BAJA: Act = Act {
         },
     ],
     prices: &[GENERAL],
+    discounts: for_members(10, 25, 1),
     ..PLAIN
 };
 
 const FERIA: Act = Act {
     slug: FREE_SHOW,
+    code: "SEMILLAS",
     name: "Feria de las Semillas",
     artist: "Colectivo Tierra de Papel",
     description: "Libros ilustrados, semillas para cambiar y cuentos al aire libre. La entrada es gratuita; \
@@ -118,6 +132,7 @@ const FERIA: Act = Act {
 
 const SOBREMESA: Act = Act {
     slug: "sobremesa",
+    code: "SOBREMESA-MZA",
     name: "Sobremesa",
     artist: "Berta Quitapenas",
     description: "Una hora y media de comedia sobre suegras, asados y grupos de mensajes que nadie se anima a \
@@ -132,11 +147,13 @@ const SOBREMESA: Act = Act {
     when: on(2, Weekday::Friday, 21, 30, 90),
     zones: &[Zone::plain("General", 18_000, Places::General(150))],
     prices: &[presale(10, 5), GENERAL],
+    discounts: for_members(15, 30, 1),
     ..PLAIN
 };
 
 const LOS_FAROLES: Act = Act {
     slug: "los-faroles",
+    code: "FAROLES-BOG",
     name: "Los Faroles",
     artist: "Los Faroles",
     description: "Rock de barrio con vientos y coros para cantar a los gritos. Los Faroles presentan su disco \
@@ -161,11 +178,13 @@ const LOS_FAROLES: Act = Act {
         },
     ],
     prices: &[early_bird(20, 100), presale(10, 7), GENERAL],
+    discounts: for_members(40, 50, 1),
     ..PLAIN
 };
 
 const IRENE: Act = Act {
     slug: "la-lluvia-segun-irene",
+    code: "IRENE-CLO",
     name: "La lluvia según Irene",
     artist: "Compañía La Tramoya",
     description: "Una meteoróloga que nunca acierta, un paraguas con memoria y un pueblo que espera el agua. \
@@ -185,6 +204,7 @@ const IRENE: Act = Act {
 
 const NIEBLA: Act = Act {
     slug: SEATED_SHOW,
+    code: "NIEBLA-BUE",
     name: "Niebla de Enero",
     artist: "Niebla de Enero",
     description: "El cuarteto vuelve con cuerdas, sintetizadores y proyecciones para escuchar sentados y en \
@@ -226,11 +246,13 @@ const NIEBLA: Act = Act {
         },
     ],
     prices: &[presale(15, 14), GENERAL],
+    discounts: for_members(25, 40, 2),
     ..PLAIN
 };
 
 const QUIMERA: Act = Act {
     slug: "orquesta-quimera",
+    code: "QUIMERA-COR",
     name: "Milonga con la Orquesta Quimera",
     artist: "Orquesta Quimera",
     description: "Tango en vivo con ocho músicos y pista abierta hasta tarde. A las nueve hay una clase para \
@@ -258,6 +280,7 @@ const QUIMERA: Act = Act {
 
 const GRILLOS: Act = Act {
     slug: "los-grillos-de-cobre",
+    code: "GRILLOS-MDE",
     name: "Los Grillos de Cobre: gira Metal Dulce",
     artist: "Los Grillos de Cobre",
     description: "Cumbia eléctrica con guitarras oxidadas. La única fecha de la gira en la ciudad, con el \
@@ -275,11 +298,13 @@ const GRILLOS: Act = Act {
         Zone::plain("Balcón", 95_000, Places::General(80)),
     ],
     prices: &[early_bird(15, 50), GENERAL],
+    discounts: for_members(20, 35, 1),
     ..PLAIN
 };
 
 const CAMPAMENTO: Act = Act {
     slug: "campamento-estelar",
+    code: "ESTELAR",
     name: "Campamento Estelar",
     artist: "Planetario Cometa de Papel",
     description: "Una noche de telescopios, cuentos y chocolate caliente para niñas y niños de seis a doce \
@@ -304,6 +329,7 @@ const CAMPAMENTO: Act = Act {
 
 const ANDENES: Act = Act {
     slug: "coro-de-los-andenes",
+    code: "ANDENES",
     name: "Coro de los Andenes",
     artist: "Coro de los Andenes",
     description: "Sesenta voces sin micrófonos en una estación sin trenes. Repertorio de arrullos, valses y \
@@ -323,6 +349,7 @@ const ANDENES: Act = Act {
 
 const TUCAN: Act = Act {
     slug: "tucan-electrico",
+    code: "TUCAN-CTG",
     name: "Tucán Eléctrico",
     artist: "Tucán Eléctrico",
     description: "Sesión de seis horas frente al agua, del atardecer imaginario al amanecer real. Solo para \
@@ -343,11 +370,13 @@ const TUCAN: Act = Act {
         },
     ],
     prices: &[early_bird(25, 50), presale(10, 21), GENERAL],
+    discounts: for_members(3, 20, 2),
     ..PLAIN
 };
 
 const ALTO_VIENTO: Act = Act {
     slug: "festival-alto-viento",
+    code: "ALTO-VIENTO",
     name: "Festival Alto Viento",
     artist: "Ovejas Magnéticas, Kilómetro Cero y Tía Aurora",
     description: "Tres escenarios, diez horas de música y el viento de siempre. Hay cocina local, zona de \
@@ -377,11 +406,34 @@ const ALTO_VIENTO: Act = Act {
         Price { name: "Preventa", adjustment: Adjustment::Amount(-6_000), lasts: Lasts::UntilDaysBefore(30) },
         GENERAL,
     ],
+    discounts: for_members(60, 15, 4),
+    ..PLAIN
+};
+
+const ORILLA: Act = Act {
+    slug: "la-orilla-prestada",
+    code: "ORILLA-ROS",
+    name: "La Orilla Prestada",
+    artist: "Dúo Marejada",
+    description: "Milongas lentas y boleros con arena en los zapatos. Las entradas las vende la casa de la \
+                  función; aquí pueden pedir su descuento quienes son de la comunidad.",
+    venue: Venue {
+        name: "Salón del Farolero",
+        address: "Calle de las Mareas 31",
+        city: "Rosario",
+        country: ARGENTINA,
+        time_zone: "America/Argentina/Buenos_Aires",
+    },
+    when: on(6, Weekday::Saturday, 21, 0, 100),
+    discounts: Discounts { count: 12, off: None },
+    seller: Seller::At("https://boletos-de-papel.example/funciones/la-orilla-prestada"),
+    details: &[("price", "desde 24.000 pesos"), ("genre", "milonga")],
     ..PLAIN
 };
 
 const REHEARSAL: Act = Act {
     slug: "ensayo-abierto-los-faroles",
+    code: "ENSAYO",
     name: "Ensayo abierto",
     artist: "Los Faroles",
     description: "Borrador: ensayo para amigos de la banda, solo con enlace.",

@@ -1,16 +1,19 @@
-//! Events, the lists that they stand in, and the claims on their addresses.
+//! Events, the lists that they stand in, and the claims on their addresses and codes.
+
+mod discounts;
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use domain::event::{Area, Event, EventStatus};
 use domain::pricing::SaleStage;
 use domain::{AreaId, Currency, EventId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::area::PlacesChange;
 use crate::failure::Item;
-use crate::items::{from_item, number, string};
+use crate::items::{from_item, number, string, to_item};
 use crate::keys::Key;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
@@ -154,22 +157,63 @@ fn is_listed(event: &Event) -> bool {
     event.status == EventStatus::Published && !event.unlisted
 }
 
+/// The claim of an event on its code, if it has one.
+fn code_claim(event: &Event) -> Option<Key> {
+    event.code.as_deref().map(|code| keys::show_code(event.tenant_id, code))
+}
+
+/// Who has the right to change the discounts of an event when it is written.
+#[derive(Debug, Clone, Copy)]
+enum Right<'a> {
+    /// Nobody, at this time.
+    Nobodys { now: Timestamp },
+    /// Whoever writes.
+    Ours(&'a PlacesChange),
+}
+
+impl Right<'_> {
+    /// The condition of a write of an event with this version.
+    fn condition(self, version: u32) -> (&'static str, HashMap<String, AttributeValue>) {
+        let (condition, name, value) = match self {
+            Self::Nobodys { now } => (
+                "version = :version AND (attribute_not_exists(changing) OR changing_until < :now)",
+                ":now",
+                number(now.as_second()),
+            ),
+            Self::Ours(change) => {
+                ("version = :version AND changing = :token", ":token", string(&change.token))
+            }
+        };
+        (condition, HashMap::from([(name.to_owned(), value), (":version".to_owned(), number(version))]))
+    }
+}
+
 impl Store {
-    /// Writes a new event and claims its slug; writing it again answers with
-    /// what is stored. Refused if another event has the slug.
+    /// Writes a new event and claims its slug and its code; writing it again
+    /// answers with what is stored. Refused if another event has the slug, or
+    /// another one of the tenant the code (see [`Store::show_code_owner`]).
     pub async fn create_event(&self, event: &Event) -> Result<Event, Failure> {
         let pointer = Pointer { event_id: event.id };
         let key = keys::event(event.id);
-        let writes = vec![
+        let mut writes = vec![
             self.put_new_part(&key, event)?,
             self.put_new_part(&keys::slug(&event.slug), &pointer)?,
             self.put_new_part(&keys::tenant_event(event.tenant_id, event.starts_at, event.id), &pointer)?,
         ];
+        if let Some(claim) = code_claim(event) {
+            writes.push(self.put_new_part(&claim, &pointer)?);
+        }
         match self.transact(writes).await {
             Ok(()) => Ok(event.clone()),
             Err(refused @ Failure::Refused(_)) => self.get_consistent(&key).await?.ok_or(refused),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Which of the tenant's events has this code, in whatever case, right now.
+    pub async fn show_code_owner(&self, tenant: TenantId, code: &str) -> Result<Option<EventId>, Failure> {
+        let claim: Option<Pointer> = self.get_consistent(&keys::show_code(tenant, code)).await?;
+        Ok(claim.map(|claim| claim.event_id))
     }
 
     /// The event, possibly as it was a moment ago.
@@ -202,18 +246,25 @@ impl Store {
         Ok(claim.map(|claim| claim.event_id))
     }
 
-    /// Stores a changed event, its version counted up, and keeps the lists in
-    /// step. The slug must not differ. Refused if somebody else changed it
-    /// meanwhile.
+    /// Stores a changed event, its version counted up, and keeps the lists and
+    /// the claim on its code in step. The slug must not differ, and neither the
+    /// number of its discounts (see [`Store::finish_discounts`]). Refused if
+    /// somebody else changed it meanwhile, is changing its discounts right now,
+    /// or another event of the tenant has the code.
     pub async fn update_event(&self, before: &EventSheet, after: &Event) -> Result<(), Failure> {
-        let old = &before.event;
+        self.write_event(before, after, Right::Nobodys { now: after.updated_at }).await
+    }
+
+    async fn write_event(&self, before: &EventSheet, after: &Event, right: Right<'_>) -> Result<(), Failure> {
+        let (old, key) = (&before.event, keys::event(after.id));
+        let put = Put::builder().table_name(&*self.table).set_item(Some(to_item(&key, after)?));
+        let (condition, values) = right.condition(after.version.saturating_sub(1));
+        let put = put.condition_expression(condition).set_expression_attribute_values(Some(values));
+        let put = put.build().map_err(Failure::unreadable)?;
+        let mut writes = vec![TransactWriteItem::builder().put(put).build()];
         let was_moved = keys::key_time(old.starts_at) != keys::key_time(after.starts_at);
-        if !was_moved && !is_listed(old) && !is_listed(after) {
-            return self.replace(&keys::event(after.id), after).await;
-        }
-        let mut writes = vec![self.replace_part(&keys::event(after.id), after)?];
+        let pointer = Pointer { event_id: after.id };
         if was_moved {
-            let pointer = Pointer { event_id: after.id };
             writes.push(self.delete_part(&keys::tenant_event(old.tenant_id, old.starts_at, old.id))?);
             writes.push(
                 self.put_part(&keys::tenant_event(after.tenant_id, after.starts_at, after.id), &pointer)?,
@@ -226,7 +277,23 @@ impl Store {
             let show = Show::new(after, before.price_from());
             writes.push(self.put_part(&keys::published_event(after.starts_at, after.id), &show)?);
         }
-        self.transact(writes).await
+        let (had, has) = (code_claim(old), code_claim(after));
+        if had != has {
+            if let Some(had) = had {
+                writes.push(self.delete_part(&had)?);
+            }
+            if let Some(has) = has {
+                writes.push(self.put_new_part(&has, &pointer)?);
+            }
+        }
+        match self.transact(writes).await {
+            // A write of ours may have come through without our hearing of it.
+            Err(refused @ Failure::Refused(_)) => match self.get_consistent::<Event>(&key).await? {
+                Some(stored) if stored == *after => Ok(()),
+                _ => Err(refused),
+            },
+            result => result,
+        }
     }
 
     /// Brings the lowest price in the public list up to date after an area of
@@ -255,16 +322,27 @@ impl Store {
         }
     }
 
-    /// Deletes a draft with its areas and stages. Refused if somebody else
-    /// changed the event meanwhile. What its allotments counted stays behind:
-    /// nothing points to it.
-    pub async fn delete_event(&self, sheet: &EventSheet) -> Result<(), Failure> {
+    /// Deletes a draft with its areas and stages, by who has the right to change
+    /// its discounts. Refused if somebody else changed the event meanwhile. What
+    /// its allotments counted stays behind: nothing points to it.
+    pub async fn delete_event(&self, change: &PlacesChange, sheet: &EventSheet) -> Result<(), Failure> {
         let event = &sheet.event;
-        let writes = vec![
-            self.delete_version_part(&keys::event(event.id), event)?,
+        let (condition, values) = Right::Ours(change).condition(event.version);
+        let delete = Delete::builder()
+            .table_name(&*self.table)
+            .set_key(Some(keys::event(event.id).attributes()))
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(values))
+            .build()
+            .map_err(Failure::unreadable)?;
+        let mut writes = vec![
+            TransactWriteItem::builder().delete(delete).build(),
             self.delete_part(&keys::slug(&event.slug))?,
             self.delete_part(&keys::tenant_event(event.tenant_id, event.starts_at, event.id))?,
         ];
+        if let Some(claim) = code_claim(event) {
+            writes.push(self.delete_part(&claim)?);
+        }
         self.transact(writes).await?;
         for area in &sheet.areas {
             self.delete(&keys::area(event.id, area.id)).await?;

@@ -1,14 +1,14 @@
 use std::time::Duration;
 
 use boot::Clock;
-use domain::event::{AreaKind, EventImage, Fees, Language, Vat};
+use domain::event::{AreaKind, EventImage, Fees, ImageKind, Language, Vat};
 use domain::pricing::AdjustmentType;
 use domain::{ImageId, SaleStageId};
 
 use super::*;
 use crate::testing::{at_once, store_with_clock};
 
-fn event(clock: &Clock, slug: &str) -> Event {
+pub(super) fn event(clock: &Clock, slug: &str) -> Event {
     let now = clock.now();
     let starts_at = now + Duration::from_secs(86_400);
     Event {
@@ -40,7 +40,7 @@ fn event(clock: &Clock, slug: &str) -> Event {
         img: None,
         max_discounts: 0,
         ticketing_link: None,
-        other_data: serde_json::Map::new(),
+        other_data: Map::new(),
         member_discount: None,
         discount_blocks: 0,
         created_at: now,
@@ -86,7 +86,7 @@ fn stage(event: &Event, priority_order: u16) -> SaleStage {
     }
 }
 
-async fn sheet(store: &Store, event: &Event) -> EventSheet {
+pub(super) async fn sheet(store: &Store, event: &Event) -> EventSheet {
     store.event_sheet(event.id).await.expect("reads").expect("exists")
 }
 
@@ -242,8 +242,9 @@ async fn a_deleted_event_leaves_its_slug_to_others() {
     store.create_area(&area(&first, 500, 1)).await.expect("created");
     let stale =
         EventSheet { event: Event { version: 7, ..first.clone() }, areas: Vec::new(), stages: Vec::new() };
-    assert!(matches!(store.delete_event(&stale).await, Err(Failure::Refused(_))));
-    store.delete_event(&sheet(&store, &first).await).await.expect("deleted");
+    let change = store.begin_discounts(&first, clock.now()).await.expect("nobody else has the right");
+    assert!(matches!(store.delete_event(&change, &stale).await, Err(Failure::Refused(_))));
+    store.delete_event(&change, &sheet(&store, &first).await).await.expect("deleted");
     assert_eq!(store.event_sheet(first.id).await.expect("reads"), None);
     assert!(store.events(first.tenant_id, None, 9, false).await.expect("reads").items.is_empty());
     store.create_event(&event(&clock, "noche")).await.expect("the slug is free");
@@ -282,14 +283,56 @@ async fn one_request_at_a_time_changes_the_places_of_an_area() {
     assert_eq!(store.area(draft.id, area.id).await.expect("reads"), None);
 }
 
+#[tokio::test]
+async fn a_code_belongs_to_one_event_of_a_tenant() {
+    let (store, clock) = store_with_clock().await;
+    let coded = |slug: &str, tenant, code: &str| Event {
+        tenant_id: tenant,
+        code: Some(code.to_owned()),
+        ..event(&clock, slug)
+    };
+    let (tenant, other) = (TenantId::generate(clock.now()), TenantId::generate(clock.now()));
+    let first = coded("uno", tenant, "LF-1");
+    store.create_event(&first).await.expect("created");
+    let refused = store.create_event(&coded("dos", tenant, "lf-1")).await;
+    assert!(matches!(refused, Err(Failure::Refused(_))), "{refused:?}");
+    assert_eq!(store.event_by_slug("dos").await.expect("reads"), None, "nothing of it was written");
+    store.create_event(&coded("tres", other, "LF-1")).await.expect("another tenant's own codes");
+    assert_eq!(store.show_code_owner(tenant, "Lf-1").await.expect("reads"), Some(first.id));
+
+    let second = coded("cuatro", tenant, "LF-2");
+    store.create_event(&second).await.expect("created");
+    let before = sheet(&store, &second).await;
+    let with = |code: Option<&str>| Event { code: code.map(str::to_owned), version: 2, ..second.clone() };
+    let refused = store.update_event(&before, &with(Some("LF-1"))).await;
+    assert!(matches!(refused, Err(Failure::Refused(_))), "{refused:?}");
+    store.update_event(&before, &with(Some("lf-2"))).await.expect("only its case changes");
+    let before = sheet(&store, &second).await;
+    let bare = Event { code: None, version: 3, ..second.clone() };
+    store.update_event(&before, &bare).await.expect("given up");
+    store.update_event(&before, &bare).await.expect("safe to repeat");
+    assert_eq!(store.show_code_owner(tenant, "LF-2").await.expect("reads"), None);
+
+    let change = store.begin_discounts(&first, clock.now()).await.expect("nobody else has the right");
+    store.delete_event(&change, &sheet(&store, &first).await).await.expect("deleted");
+    store.create_event(&coded("cinco", tenant, "LF-1")).await.expect("the code is free");
+    let contested = at_once(6, |attempt| {
+        let (store, event) = (store.clone(), coded(&format!("noche-{attempt}"), tenant, "LF-9"));
+        async move { store.create_event(&event).await.is_ok() }
+    });
+    assert_eq!(contested.await.into_iter().filter(|won| *won).count(), 1);
+}
+
 #[test]
-fn the_summary_shows_the_cover_or_else_the_first_picture() {
+fn the_summary_shows_the_cover_or_else_what_is_kept_elsewhere_or_else_the_first_picture() {
     let mut event = event(&Clock::movable(), "noche");
     let image =
         |kind, url: &str| EventImage { id: ImageId::generate(event.created_at), kind, url: url.to_owned() };
     let (map, cover) = (image(ImageKind::SeatMap, "map"), image(ImageKind::Cover, "cover"));
     event.images = vec![map.clone()];
     assert_eq!(Show::new(&event, None).image.as_deref(), Some("map"));
+    event.img = Some("elsewhere".to_owned());
+    assert_eq!(Show::new(&event, None).image.as_deref(), Some("elsewhere"));
     event.images = vec![map, cover];
     assert_eq!(Show::new(&event, None).image.as_deref(), Some("cover"));
 }

@@ -36,6 +36,13 @@ pub(crate) fn forgetful(store: &Store, lost: u32) -> Store {
     through(store, Forgetful { lost })
 }
 
+/// The same table over a client whose writes of single items collide with
+/// somebody's transaction at the first `times` tries: the table carries out
+/// nothing of them.
+pub(crate) fn colliding(store: &Store, times: u32) -> Store {
+    through(store, Colliding { times })
+}
+
 /// The same table over a client that counts the units of each update that was
 /// carried out, and refuses expressions that only a real DynamoDB refuses.
 pub(crate) fn metered(store: &Store) -> (Store, Meter) {
@@ -71,6 +78,10 @@ fn is_update(config: &ConfigBag) -> bool {
     operation(config) == "UpdateItem"
 }
 
+fn attempt(config: &ConfigBag) -> u32 {
+    config.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts)
+}
+
 /// Changes the JSON of an update before it is signed.
 fn edit(
     context: &mut BeforeTransmitInterceptorContextMut<'_>,
@@ -80,6 +91,14 @@ fn edit(
     if !is_update(config) {
         return Ok(());
     }
+    edit_any(context, edit)
+}
+
+/// Changes the JSON of a request before it is signed.
+fn edit_any(
+    context: &mut BeforeTransmitInterceptorContextMut<'_>,
+    edit: impl FnOnce(&mut Value) -> Result<(), BoxError>,
+) -> Result<(), BoxError> {
     let request = context.request_mut();
     let mut body: Value = serde_json::from_slice(request.body().bytes().expect("JSON in memory"))?;
     edit(&mut body)?;
@@ -141,13 +160,57 @@ impl Intercept for Forgetful {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let attempt = config.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts);
         let is_write =
             matches!(operation(config), "UpdateItem" | "PutItem" | "DeleteItem" | "TransactWriteItems");
-        if is_write && attempt <= self.lost {
+        if is_write && attempt(config) <= self.lost {
             let lost =
                 r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"lost"}"#;
             *context.response_mut() = Response::new(StatusCode::try_from(500)?, lost.into());
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Colliding {
+    times: u32,
+}
+
+impl Colliding {
+    fn collides(&self, config: &ConfigBag) -> bool {
+        matches!(operation(config), "UpdateItem" | "PutItem" | "DeleteItem") && attempt(config) <= self.times
+    }
+}
+
+impl Intercept for Colliding {
+    fn name(&self) -> &'static str {
+        "Colliding"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if !self.collides(config) {
+            return Ok(());
+        }
+        edit_any(context, |body| {
+            body["TableName"] = "nowhere".into();
+            Ok(())
+        })
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.collides(config) {
+            let collided = r#"{"__type":"com.amazonaws.dynamodb.v20120810#TransactionConflictException","message":"collided"}"#;
+            *context.response_mut() = Response::new(StatusCode::try_from(400)?, collided.into());
         }
         Ok(())
     }

@@ -74,6 +74,45 @@ async fn a_crowd_oversells_a_pool_without_conditions() {
     }
 }
 
+/// Everybody gives eight of forty discounts away, one after the other. Tells how
+/// many were given, and what is wrong.
+async fn give_discounts(store: &Store) -> Result<usize, String> {
+    let pool = Pool::discounts(EventId::generate(at(0)), Pool::blocks_for(40));
+    store.create_pool(&pool, 40).await.map_err(|failure| failure.to_string())?;
+    let (shared, of) = (store.clone(), pool.clone());
+    let results = at_once(BUYERS, move |supervisor| {
+        let (store, pool) = (shared.clone(), of.clone());
+        async move {
+            let mut given = 0;
+            for request in 0..8 {
+                match store.claim_admissions(&pool, 1, order(supervisor, request), Claim::Sold, at(0)).await {
+                    Ok(parts) if quantity(&parts) == 1 => given += 1,
+                    Err(Refusal::SoldOut(0)) => {}
+                    other => return Err(format!("{other:?}")),
+                }
+            }
+            Ok(given)
+        }
+    });
+    let given = results.await.into_iter().sum::<Result<usize, String>>()?;
+    let left = store.pool_state(&pool, at(0)).await.map_err(|failure| failure.to_string())?;
+    if given != 40 || left != (PoolState { capacity: 40, left: 0, sold: 40 }) {
+        return Err(format!("{given} of forty were given, which leaves {left:?}"));
+    }
+    Ok(given)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_crowd_gives_every_discount_away_and_none_twice() {
+    assert_eq!(give_discounts(&testing::store().await).await, Ok(40));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_crowd_gives_too_many_discounts_away_without_conditions() {
+    let seen = give_discounts(&testing::unguarded(&testing::store().await)).await;
+    assert!(seen.is_err(), "the race proves nothing: {seen:?}");
+}
+
 /// Everybody buys seats of one row, two neighbours at a time, until it is full.
 /// Tells what is wrong.
 async fn buy_neighbours(store: &Store) -> Result<(), String> {

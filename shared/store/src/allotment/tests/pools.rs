@@ -211,6 +211,7 @@ async fn pools_of_an_event_and_a_tenant_do_not_mix() {
     let pools = [
         Pool::stage(event, stages[0], 60),
         Pool::stage(event, stages[1], 60),
+        Pool::discounts(event, Pool::blocks_for(60)),
         Pool::promotion(tenant, "A", 60),
         Pool::promotion(tenant, "A-1", 60),
     ];

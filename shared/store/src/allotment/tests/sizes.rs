@@ -31,12 +31,13 @@ async fn item(store: &Store, key: &Key) -> HashMap<String, AttributeValue> {
 }
 
 /// The pools with the longest keys, at a capacity of one block.
-fn longest_pools() -> [Pool; 4] {
+fn longest_pools() -> [Pool; 5] {
     let (event, tenant) = (EventId::generate(at(0)), TenantId::generate(at(0)));
     let code = "X".repeat(32);
     [
         Pool::area(event, AreaId::generate(at(0)), 1),
         Pool::stage(event, SaleStageId::generate(at(0)), 1),
+        Pool::discounts(event, 1),
         Pool::promotion(tenant, &code, 1),
         Pool::promotion_buyer(tenant, &code, UserId::generate(at(0)), BLOCK_ADMISSIONS),
     ]

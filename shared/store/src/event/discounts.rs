@@ -1,0 +1,135 @@
+//! The right to change how many discounts an event has for members.
+//!
+//! They are a pool and the event is one more item: without this, of two requests
+//! one could set the pool and the other the event.
+
+use domain::event::Event;
+use domain::{EventId, Timestamp};
+
+use super::{EventSheet, Right};
+use crate::allotment::{Pool, PoolState};
+use crate::area::PlacesChange;
+use crate::{Failure, Store, keys};
+
+impl Store {
+    /// Takes the right to change the discounts of `event`. Refused if the event
+    /// is not as it was read, or somebody is changing them right now. As long as
+    /// it lasts, nobody else changes the event at all.
+    pub async fn begin_discounts(&self, event: &Event, now: Timestamp) -> Result<PlacesChange, Failure> {
+        self.begin_change(&keys::event(event.id), event.version, now).await
+    }
+
+    /// Does what [`Store::update_event`] does for an event with changed
+    /// discounts, and gives the right back. Refused if the right was lost, or
+    /// another event of the tenant has the code; then the event is as it was.
+    pub async fn finish_discounts(
+        &self,
+        change: &PlacesChange,
+        before: &EventSheet,
+        after: &Event,
+    ) -> Result<(), Failure> {
+        self.write_event(before, after, Right::Ours(change)).await
+    }
+
+    /// Gives the right back without a change.
+    pub async fn abandon_discounts(&self, change: &PlacesChange, event: EventId) -> Result<(), Failure> {
+        self.abandon_change(change, &keys::event(event)).await
+    }
+
+    /// How the discounts of an event stand: `capacity` of them, `sold` given to
+    /// members, `left` to give.
+    pub async fn discounts_state(&self, event: &Event, now: Timestamp) -> Result<PoolState, Failure> {
+        if event.discount_blocks == 0 {
+            return Ok(PoolState::default());
+        }
+        self.pool_state(&Pool::discounts(event.id, event.discount_blocks), now).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::tests::{event, sheet};
+    use super::*;
+    use crate::testing::{at_once, store, store_with_clock, unguarded};
+
+    #[tokio::test]
+    async fn one_request_at_a_time_changes_the_discounts_of_an_event() {
+        let (store, clock) = store_with_clock().await;
+        let draft = event(&clock, "noche");
+        store.create_event(&draft).await.expect("created");
+        let before = sheet(&store, &draft).await;
+        let attempts = at_once(6, |_| {
+            let (store, draft, now) = (store.clone(), draft.clone(), clock.now());
+            async move { store.begin_discounts(&draft, now).await.ok() }
+        });
+        let mut winners: Vec<_> = attempts.await.into_iter().flatten().collect();
+        assert_eq!(winners.len(), 1);
+        let first = winners.remove(0);
+
+        let renamed = Event { name: "Otra".to_owned(), version: 2, updated_at: clock.now(), ..draft.clone() };
+        let refused = store.update_event(&before, &renamed).await;
+        assert!(matches!(refused, Err(Failure::Refused(_))), "not while discounts change: {refused:?}");
+        store.abandon_discounts(&first, draft.id).await.expect("given back");
+        let second = store.begin_discounts(&draft, clock.now()).await.expect("free again");
+
+        clock.advance(Duration::from_secs(61));
+        let third =
+            store.begin_discounts(&draft, clock.now()).await.expect("the second one is taken for dead");
+        let after = Event { max_discounts: 40, discount_blocks: 1, version: 2, ..draft.clone() };
+        let late = store.finish_discounts(&second, &before, &after).await;
+        assert!(matches!(late, Err(Failure::Refused(_))), "{late:?}");
+        assert!(matches!(store.delete_event(&second, &before).await, Err(Failure::Refused(_))));
+        store.finish_discounts(&third, &before, &after).await.expect("changed");
+        store.finish_discounts(&third, &before, &after).await.expect("safe to repeat");
+        assert_eq!(store.event(draft.id).await.expect("reads"), Some(after.clone()));
+        let renamed = Event { updated_at: clock.now(), name: "Otra".to_owned(), version: 3, ..after };
+        store.update_event(&before, &renamed).await.expect("the right was given back");
+    }
+
+    /// Many set another number each. Tells whether the event and its pool agree
+    /// in the end.
+    async fn numbers_agree(store: &Store, slug: &str) -> bool {
+        let draft = event(&boot::Clock::movable(), slug);
+        store.create_event(&draft).await.expect("created");
+        let before = sheet(store, &draft).await;
+        let shared = store.clone();
+        let changes = at_once(8, move |change| {
+            let (store, before) = (shared.clone(), before.clone());
+            async move {
+                let (event, now) = (&before.event, before.event.updated_at);
+                let max_discounts = 10 * (u32::try_from(change).expect("few") + 1);
+                let Ok(right) = store.begin_discounts(event, now).await else { return };
+                let pool = Pool::discounts(event.id, 0);
+                let Ok(discount_blocks) = store.resize_pool(&pool, max_discounts, now).await else { return };
+                let after = Event { max_discounts, discount_blocks, version: 2, ..event.clone() };
+                // Who lost the right in between is told so.
+                let _ = store.finish_discounts(&right, &before, &after).await;
+            }
+        });
+        changes.await;
+        let event = store.event(draft.id).await.expect("reads").expect("exists");
+        let state = store.pool_state(&Pool::discounts(event.id, 2), event.updated_at).await.expect("reads");
+        state.capacity == event.max_discounts
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn an_event_and_its_discounts_agree_whoever_changes_them() {
+        let store = store().await;
+        for round in 0..5 {
+            assert!(numbers_agree(&store, &format!("noche-{round}")).await, "in round {round}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn without_the_right_an_event_and_its_discounts_part() {
+        let store = unguarded(&store().await);
+        for round in 0..50 {
+            if !numbers_agree(&store, &format!("noche-{round}")).await {
+                return;
+            }
+        }
+        panic!("the race proves nothing");
+    }
+}
