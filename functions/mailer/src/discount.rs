@@ -6,7 +6,7 @@ use domain::discount::{DeliveryStatus, DiscountRequest};
 use domain::mail_template::{Page, page};
 use domain::{DiscountRequestId, Error, RequestId, Result, Timestamp};
 use jiff::SignedDuration;
-use queue::MailMessage;
+use queue::{MailMessage, REQUEST_TAG};
 use store::Mailing;
 
 use crate::State;
@@ -15,9 +15,6 @@ use crate::send::{self, Manner, SendError};
 /// How long a worker has a mail for itself: longer than the function may run
 /// (30 seconds, see the template), so that whoever finds it ended can be sure.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
-
-/// The tag of SES's events that names the request.
-const TAG: &str = "discount_request";
 
 /// How long to wait before the next try when SES wants fewer mails per second.
 const PAUSES: [Duration; 3] =
@@ -70,7 +67,7 @@ async fn try_to_send(
 ) -> Result<String, SendError> {
     let page = compose(state, message, request).await.map_err(SendError::NotSent)?;
     let (id, mut pauses) = (request.id.to_string(), PAUSES.into_iter());
-    let manner = Manner::Once { configuration_set: &state.configuration_set, tag: (TAG, &id) };
+    let manner = Manner::Once { configuration_set: &state.configuration_set, tag: (REQUEST_TAG, &id) };
     loop {
         match (send::send(state, message, page.clone(), manner).await, pauses.next()) {
             (Err(SendError::NotSent(_)), Some(pause)) => tokio::time::sleep(pause).await,

@@ -1,6 +1,10 @@
 //! What gateways call when something happens to a payment: checks who says so,
 //! puts the hint on the queue and answers within milliseconds. Nothing in the
 //! notification is believed; `settler` asks the gateway.
+//!
+//! And what SES has to say about mails, which is believed once SNS signed it.
+
+mod ses;
 
 use aide::NoApi;
 use aide::axum::ApiRouter;
@@ -11,9 +15,11 @@ use bytes::Bytes;
 use domain::{Error, Result};
 use http::{HeaderMap, StatusCode};
 use integrations::payment::{MAX_WEBHOOK_BYTES, PaymentGateways, Subject, WebhookRequest};
+use integrations::sns::Sns;
 use queue::{Notification, PaymentMessage, Queue};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use store::{Fingerprints, Store};
 use web::{Answer, Path};
 
 /// What the function works with.
@@ -22,6 +28,9 @@ pub struct State {
     clock: Clock,
     gateways: PaymentGateways,
     payments: Queue<PaymentMessage>,
+    sns: Sns,
+    store: Store,
+    fingerprints: Fingerprints,
 }
 
 impl State {
@@ -31,24 +40,38 @@ impl State {
             clock: boot.clock.clone(),
             gateways: PaymentGateways::from_env(&boot.env)?,
             payments: Queue::new(boot)?,
+            sns: Sns::from_env(&boot.env, "MAIL_EVENTS_TOPIC")?,
+            store: Store::new(boot)?,
+            fingerprints: Fingerprints::from_env(&boot.env)?,
         })
     }
 }
 
 /// The function's routes.
 pub fn router(state: State) -> ApiRouter {
-    let routes = ApiRouter::new().api_route(
-        "/api/v1/webhooks/{gateway}",
-        post_with(notify, |op| {
-            op.id("notifyPayment")
-                .tag("Webhooks")
-                .summary("A gateway's notification about a payment")
-                .description(
-                    "Called by payment gateways only: the raw body must carry the gateway's signature.",
-                )
-                .response_with::<200, (), _>(|response| response.description("Taken note of."))
-        }),
-    );
+    let routes = ApiRouter::new()
+        .api_route(
+            "/api/v1/webhooks/{gateway}",
+            post_with(notify, |op| {
+                op.id("notifyPayment")
+                    .tag("Webhooks")
+                    .summary("A gateway's notification about a payment")
+                    .description(
+                        "Called by payment gateways only: the raw body must carry the gateway's signature.",
+                    )
+                    .response_with::<200, (), _>(|response| response.description("Taken note of."))
+            }),
+        )
+        .api_route(
+            "/api/v1/webhooks/ses",
+            post_with(ses::notify, |op| {
+                op.id("notifyMail")
+                    .tag("Webhooks")
+                    .summary("What became of a mail")
+                    .description("Called by Amazon SNS only, which signs what it sends.")
+                    .response_with::<200, (), _>(|response| response.description("Taken note of."))
+            }),
+        );
     routes.with_state(state)
 }
 

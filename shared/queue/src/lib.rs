@@ -18,7 +18,7 @@ pub use batch::process;
 pub use dead_letters::DeadLetters;
 pub use mail::{
     Admission, DiscountMail, Image, LinkMail, LinkPurpose, Mail, MailMessage, OrderMail, Organiser,
-    Recipient, Show, TicketsMail, TransferMail,
+    REQUEST_TAG, Recipient, Show, TicketsMail, TransferMail,
 };
 pub use message::{IssueMessage, Message, Notification, PaymentMessage};
 pub use outbox::{OrderNews, Outbox};

@@ -169,6 +169,10 @@ pub struct TransferMail {
     pub organiser: Organiser,
 }
 
+/// The tag of an answer's mail that names the request: SES repeats it in all that
+/// it says about the mail.
+pub const REQUEST_TAG: &str = "discount_request";
+
 /// The answer to a request for a discount. What it says stands in the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscountMail {

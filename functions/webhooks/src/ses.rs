@@ -1,0 +1,114 @@
+//! What SES says about the mails that were sent, through SNS: marks the answers
+//! to discount requests, and the members whose mail comes back.
+
+use aide::NoApi;
+use axum::extract::State as Shared;
+use bytes::Bytes;
+use domain::discount::DeliveryStatus;
+use domain::user::Email;
+use domain::{DiscountRequestId, Error, Result, TenantId, Timestamp};
+use http::StatusCode;
+use integrations::sns::ses::{Event, EventKind};
+use integrations::sns::{MAX_BYTES, Verified};
+use queue::REQUEST_TAG;
+use web::Answer;
+
+use crate::State;
+
+pub(crate) async fn notify(Shared(state): Shared<State>, NoApi(body): NoApi<Bytes>) -> Answer<StatusCode> {
+    if body.len() > MAX_BYTES {
+        return Err(Error::too_large("body_too_large", "SNS sends no messages of this size.").into());
+    }
+    let now = state.clock.now();
+    match state.sns.verify(&body, now).await.map_err(Error::from)? {
+        Verified::Notification { id, message } => match Event::parse(&message) {
+            Ok(event) => note(&state, event, now).await?,
+            // Sending it again would make nothing better of it.
+            Err(error) => tracing::warn!(id, %error, "a notification that is no event of SES"),
+        },
+        Verified::Subscription(confirmation) => {
+            state.sns.confirm(&confirmation).await.map_err(|error| {
+                Error::unavailable("sns_unavailable", "The subscription can not be confirmed now.")
+                    .retry_after(20)
+                    .caused_by(error)
+            })?;
+            tracing::info!("confirmed the subscription to SES's events");
+        }
+        Verified::Unsubscribed { topic } => {
+            tracing::error!(topic, "somebody took away the subscription to SES's events");
+        }
+    }
+    Ok(StatusCode::OK)
+}
+
+/// Carries an event out. Once more, late, or before an earlier one, it changes
+/// nothing that outweighs it.
+async fn note(state: &State, event: Event, now: Timestamp) -> Result<()> {
+    let tag = event.tags.get(REQUEST_TAG).and_then(|values| values.first());
+    let request: Option<DiscountRequestId> = tag.and_then(|id| id.parse().ok());
+    let ses_message = event.ses_message;
+    match event.kind {
+        EventKind::Sent => {
+            if let Some(request) = request {
+                state.store.mark_request_mailed(request, &ses_message, now).await?;
+            }
+        }
+        EventKind::Delivered => drop(mark(state, request, DeliveryStatus::Delivered, now).await?),
+        EventKind::Rejected => {
+            tracing::error!(ses_message, "SES rejected a mail that it had taken");
+            mark(state, request, DeliveryStatus::Failed, now).await?;
+        }
+        EventKind::Bounced { for_good, recipients } => {
+            let tenant = mark(state, request, DeliveryStatus::Bounced, now).await?;
+            tracing::info!(ses_message, for_good, "a mail bounced");
+            if for_good {
+                mark_members(state, tenant, &recipients, now).await?;
+            }
+        }
+        EventKind::Complained { not_spam: false, recipients } => {
+            let tenant = mark(state, request, DeliveryStatus::Complained, now).await?;
+            tracing::warn!(ses_message, "somebody complained about a mail");
+            mark_members(state, tenant, &recipients, now).await?;
+        }
+        EventKind::Complained { not_spam: true, .. } => {
+            tracing::info!(ses_message, "somebody said that a mail is no spam");
+        }
+        EventKind::Other(kind) => tracing::info!(ses_message, kind, "an event of no concern"),
+    }
+    Ok(())
+}
+
+/// Notes what became of the answer to a request; gives its tenant.
+async fn mark(
+    state: &State,
+    request: Option<DiscountRequestId>,
+    status: DeliveryStatus,
+    now: Timestamp,
+) -> Result<Option<TenantId>> {
+    let Some(request) = request else { return Ok(None) };
+    let marked = state.store.mark_delivery(request, status, now).await?;
+    Ok(marked.map(|request| request.tenant_id))
+}
+
+/// Notes that mail to these people comes back: as members of this tenant, or of
+/// all, if it was a mail of no tenant that we know.
+async fn mark_members(
+    state: &State,
+    tenant: Option<TenantId>,
+    recipients: &[Email],
+    now: Timestamp,
+) -> Result<()> {
+    for email in recipients {
+        let tenants = match tenant {
+            Some(tenant) => vec![tenant],
+            None => {
+                let memberships = state.store.memberships(&state.fingerprints, email).await?;
+                memberships.into_iter().map(|(tenant, _)| tenant).collect()
+            }
+        };
+        for tenant in tenants {
+            state.store.mark_member_bounced(&state.fingerprints, tenant, email, now).await?;
+        }
+    }
+    Ok(())
+}
