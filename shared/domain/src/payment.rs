@@ -24,13 +24,25 @@ use crate::{Money, OrderId, UserId};
 pub enum GatewayName {
     /// The simulated gateway of the local cloud: no real money.
     Sandbox,
+    /// Mercado Pago: Argentina, Chile, Colombia and others.
+    MercadoPago,
+    /// Wompi: Colombia.
+    Wompi,
+    /// PayU Latam: Argentina, Chile, Colombia and others.
+    Payu,
 }
 
 impl GatewayName {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Sandbox, Self::MercadoPago, Self::Wompi, Self::Payu];
+
     /// The name in paths, items and messages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sandbox => "sandbox",
+            Self::MercadoPago => "mercado_pago",
+            Self::Wompi => "wompi",
+            Self::Payu => "payu",
         }
     }
 }
@@ -57,7 +69,7 @@ impl FromStr for GatewayName {
     type Err = UnknownGateway;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Sandbox].into_iter().find(|name| name.as_str() == text).ok_or(UnknownGateway)
+        Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or(UnknownGateway)
     }
 }
 
@@ -226,9 +238,11 @@ mod tests {
 
     #[test]
     fn gateway_names_round_trip() {
-        assert_eq!("sandbox".parse(), Ok(GatewayName::Sandbox));
+        for name in GatewayName::ALL {
+            assert_eq!(name.as_str().parse(), Ok(name));
+            assert_eq!(serde_json::to_value(name).expect("JSON"), name.as_str());
+        }
         assert_eq!("Sandbox".parse::<GatewayName>(), Err(UnknownGateway));
-        assert_eq!(serde_json::to_value(GatewayName::Sandbox).expect("JSON"), GatewayName::Sandbox.as_str());
     }
 
     proptest! {

@@ -116,6 +116,14 @@ impl Call {
         self
     }
 
+    /// Says that the call changes nothing, although it is a post, so that it may be
+    /// repeated.
+    #[must_use]
+    pub fn only_reads(mut self) -> Self {
+        self.repeatable = true;
+        self
+    }
+
     /// Says in `header` which call this is, so that the service does a repeated
     /// one only once. Use it only where the service documents that.
     ///
@@ -351,6 +359,10 @@ mod tests {
         let post = Call::post(["a"], &()).expect("JSON");
         let answer = client.send(&post).await.expect("an answer");
         assert_eq!((answer.status, count.load(Ordering::SeqCst)), (StatusCode::SERVICE_UNAVAILABLE, 1));
+
+        let (client, count) = service(third_time_lucky).await;
+        let answer = client.send(&post.clone().only_reads()).await.expect("an answer");
+        assert_eq!((answer.status, count.load(Ordering::SeqCst)), (StatusCode::OK, 3));
 
         let (client, count) = service(third_time_lucky).await;
         let post = post.idempotency_key(KEY, "k").expect("a header");

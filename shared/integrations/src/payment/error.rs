@@ -18,6 +18,14 @@ pub enum GatewayError {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The call arrived, and what became of it is unknown. Other than when it is
+    /// unavailable, the gateway would do a repeated call twice: an operator has to look.
+    #[error("it is unknown whether the gateway did it")]
+    Uncertain {
+        /// What happened, for the log.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// It knows no such payment. Right after a notification that can be a replica
     /// which lags behind.
     #[error("the gateway knows no such payment")]
@@ -81,6 +89,10 @@ impl From<GatewayError> for Error {
                 )
                 .retry_after(u32::try_from(seconds).unwrap_or(300))
             }
+            GatewayError::Uncertain { .. } => Self::conflict(
+                "payment_gateway_uncertain",
+                "It is unknown whether the payment gateway did this. The organiser has to look there before it is tried again.",
+            ),
             GatewayError::NotFound => {
                 Self::not_found("payment_not_found", "The payment gateway knows no such payment.")
             }
@@ -137,6 +149,7 @@ mod tests {
         let secret = "merchant 4711 is blocked";
         let cases = [
             (GatewayError::Unavailable { retry_after: None, source: secret.into() }, Kind::Unavailable),
+            (GatewayError::Uncertain { source: secret.into() }, Kind::Conflict),
             (GatewayError::NotFound, Kind::NotFound),
             (GatewayError::Refused { code: secret.to_owned(), message: secret.to_owned() }, Kind::Conflict),
             (GatewayError::Unsupported, Kind::Conflict),

@@ -1,7 +1,7 @@
 //! Payment gateways behind one trait.
 //!
 //! What every gateway that Taquilla knows has in common, and so what the trait asks
-//! for (Mercado Pago, Wompi and PayU were read for it, the sandbox is built):
+//! for (the sandbox, Mercado Pago, Wompi and PayU):
 //!
 //! - The buyer pays on the gateway's own page and comes back; what the browser then
 //!   says is not believed. Taquilla never sees a card.
@@ -12,9 +12,17 @@
 //! - Some ways to pay have no refund by API ([`GatewayError::Unsupported`]), and
 //!   some refunds take days ([`RefundStatus::Pending`]).
 
+mod checkout;
+mod credentials;
+mod decimal;
 mod error;
 mod gateways;
+pub mod mercado_pago;
+pub mod payu;
 pub mod sandbox;
+mod signed_time;
+mod untrusted;
+pub mod wompi;
 
 use std::fmt::Debug;
 
@@ -23,9 +31,12 @@ use domain::{Money, Timestamp};
 use futures::future::BoxFuture;
 use http::HeaderMap;
 
+pub use checkout::{BuyerStep, Checkout};
+pub use credentials::{BadCredential, CredentialCheck, Mode};
 pub use domain::payment::{GatewayName, PaymentReference, PaymentReport, PaymentStatus};
 pub use error::{GatewayError, WebhookRefused};
 pub use gateways::PaymentGateways;
+pub use signed_time::{MAX_CLOCK_DIFFERENCE, MAX_SIGNATURE_AGE};
 
 /// The key that payment references are signed with, from `REFERENCE_SECRET`.
 ///
@@ -180,6 +191,12 @@ pub trait PaymentGateway: Debug + Send + Sync {
     /// [`CreatedPayment::checkout_url`]. Idempotent by its key.
     fn create<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, CreatedPayment>;
 
+    /// Makes a payment as [`PaymentGateway::create`], and says how the buyer gets to
+    /// it: some gateways have no address to open, but want a form to be posted.
+    fn checkout<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, Checkout> {
+        Box::pin(async { self.create(payment).await.map(Checkout::from) })
+    }
+
     /// Checks that the gateway sent this, over the raw body and in constant time.
     /// Calls nobody, so that a webhook can be answered in milliseconds.
     ///
@@ -196,4 +213,13 @@ pub trait PaymentGateway: Debug + Send + Sync {
 
     /// Gives money back, all or a part. Idempotent by its key.
     fn refund<'a>(&'a self, refund: &'a RefundPayment) -> Reply<'a, RefundReport>;
+
+    /// Asks whether the gateway takes the credentials, by a call that costs nothing
+    /// and changes nothing.
+    ///
+    /// # Errors
+    /// [`GatewayError::Unsupported`] if it has no such call.
+    fn check_credentials(&self) -> Reply<'_, CredentialCheck> {
+        Box::pin(async { Err(GatewayError::Unsupported) })
+    }
 }

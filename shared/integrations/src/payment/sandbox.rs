@@ -29,6 +29,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use super::untrusted::{checked_id, clip, is_id, known_id};
 use super::{
     CreatePayment, CreatedPayment, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE, MAX_WEBHOOK_BYTES,
     Notification, PaymentGateway, PaymentReport, PaymentStatus, RefundPayment, RefundReport, RefundStatus,
@@ -260,27 +261,6 @@ fn verify_signature(secret: &str, request: &WebhookRequest<'_>) -> Result<(), We
     // All are compared, so that the time does not tell which one fits.
     let fits = signatures.iter().filter(|signature| mac.clone().verify_slice(&signature[..]).is_ok()).count();
     if fits > 0 { Ok(()) } else { Err(WebhookRefused::Mismatch) }
-}
-
-/// True if the text can be an id of the sandbox: 1 to 64 of `[A-Za-z0-9_-]`.
-fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-}
-
-/// The id to ask for: one that the sandbox cannot have made is not worth a call.
-fn known_id(id: &str) -> Result<&str, GatewayError> {
-    if is_id(id) { Ok(id) } else { Err(GatewayError::NotFound) }
-}
-
-/// The id in an answer, before it is stored anywhere.
-fn checked_id(id: String) -> Result<String, GatewayError> {
-    if is_id(&id) { Ok(id) } else { Err(GatewayError::Protocol("an id has a wrong form".to_owned())) }
-}
-
-/// The first `most` characters.
-fn clip(text: &str, most: usize) -> String {
-    text.chars().take(most).collect()
 }
 
 /// What goes over the wire.

@@ -1,0 +1,45 @@
+//! How a buyer's browser gets to the gateway.
+
+use domain::Timestamp;
+
+use super::CreatedPayment;
+
+/// A payment that waits for its buyer at the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkout {
+    /// The gateway's id of the payment. `None` where it has one only once the buyer
+    /// has chosen how to pay; it then comes with the notification, or by reference.
+    pub payment_id: Option<String>,
+    /// What the browser has to do.
+    pub step: BuyerStep,
+    /// Until when the gateway takes the money.
+    pub expires_at: Timestamp,
+}
+
+/// What a browser has to do to get to the gateway's page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuyerStep {
+    /// Open this address.
+    Open {
+        /// An `https` address, or `http` on this machine.
+        url: String,
+    },
+    /// Post a form, `application/x-www-form-urlencoded`.
+    Post {
+        /// Where to.
+        action: String,
+        /// Names and values, in the order of the gateway's documentation. No value
+        /// is a secret.
+        fields: Vec<(&'static str, String)>,
+    },
+}
+
+impl From<CreatedPayment> for Checkout {
+    fn from(created: CreatedPayment) -> Self {
+        Self {
+            payment_id: created.payment_id,
+            step: BuyerStep::Open { url: created.checkout_url },
+            expires_at: created.expires_at,
+        }
+    }
+}

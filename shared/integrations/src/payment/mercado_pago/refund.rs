@@ -1,0 +1,121 @@
+//! Giving money back.
+
+use domain::Money;
+use serde::{Deserialize, Serialize};
+
+use super::super::decimal::Decimal;
+use super::super::untrusted::{IdText, OneOrMany, checked_id, clip};
+use super::super::{GatewayError, RefundPayment, RefundReport, RefundStatus};
+use super::payment::known;
+use super::{IDEMPOTENCY_KEY, MercadoPagoGateway, idempotency_key};
+use crate::http::Call;
+
+/// A refund of all has no amount.
+#[derive(Serialize)]
+struct NewRefund {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<Decimal>,
+}
+
+#[derive(Deserialize)]
+struct Refund {
+    id: IdText,
+    status: Option<String>,
+}
+
+impl Refund {
+    fn report(self) -> Result<RefundReport, GatewayError> {
+        let status = self.status.as_deref().unwrap_or_default();
+        Ok(RefundReport { refund_id: checked_id(self.id.0)?, status: refund_status(status) })
+    }
+}
+
+/// What a refund's `status` means.
+fn refund_status(status: &str) -> RefundStatus {
+    match status {
+        "approved" => RefundStatus::Done,
+        "in_process" => RefundStatus::Pending,
+        "rejected" | "cancelled" => RefundStatus::Declined,
+        other => {
+            tracing::error!(status = clip(other, 64), "a refund has a status that Taquilla does not know");
+            RefundStatus::Pending
+        }
+    }
+}
+
+impl MercadoPagoGateway {
+    /// Gives money back, after `before` was given back of the same payment. Knowing
+    /// that, a repetition is recognised even after Mercado Pago has forgotten the
+    /// idempotency key, which it keeps for a day.
+    ///
+    /// # Errors
+    /// As [`super::super::PaymentGateway::refund`].
+    pub async fn refund_beyond(
+        &self,
+        refund: &RefundPayment,
+        before: Option<Money>,
+    ) -> Result<RefundReport, GatewayError> {
+        let id = known(&refund.payment_id)?;
+        if let Some(before) = before
+            && self.payment_report(id).await?.refunded.amount >= before.amount + refund.amount.amount
+        {
+            return self.newest_refund(id).await;
+        }
+        let amount = (!refund.is_whole()).then(|| Decimal::new(refund.amount));
+        let call = Call::post(["v1", "payments", id, "refunds"], &NewRefund { amount })?
+            .idempotency_key(IDEMPOTENCY_KEY, &idempotency_key(&refund.idempotency_key))?;
+        match self.call::<Refund>(&call).await {
+            Ok(made) => made.report(),
+            // The payment is not in a state to be refunded; because it already was?
+            Err(GatewayError::Refused { code, message })
+                if refund.is_whole() && matches!(code.as_str(), "2063" | "4296") =>
+            {
+                if self.payment_report(id).await?.refunded == refund.amount {
+                    return self.newest_refund(id).await;
+                }
+                Err(GatewayError::Refused { code, message })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How far a refund is.
+    ///
+    /// # Errors
+    /// If Mercado Pago does not answer, or does not know it.
+    pub async fn refund_report(
+        &self,
+        payment_id: &str,
+        refund_id: &str,
+    ) -> Result<RefundReport, GatewayError> {
+        let path = ["v1", "payments", known(payment_id)?, "refunds", known(refund_id)?];
+        self.call::<Refund>(&Call::get(path)).await?.report()
+    }
+
+    /// The last refund of a payment that certainly has one.
+    async fn newest_refund(&self, payment_id: &str) -> Result<RefundReport, GatewayError> {
+        let refunds: OneOrMany<Refund> =
+            self.call(&Call::get(["v1", "payments", payment_id, "refunds"])).await?;
+        let newest = refunds.0.into_iter().max_by_key(|refund| (refund.id.0.len(), refund.id.0.clone()));
+        newest.ok_or(GatewayError::NotFound)?.report()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_of_a_refund_has_a_meaning() {
+        let statuses = ["approved", "in_process", "rejected", "cancelled", "", "something_new"];
+        let lines = statuses.map(|status| format!("{status:?} {:?}", refund_status(status)));
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        "approved" Done
+        "in_process" Pending
+        "rejected" Declined
+        "cancelled" Declined
+        "" Pending
+        "something_new" Pending
+        "#);
+    }
+}

@@ -1,0 +1,197 @@
+//! Mercado Pago's notifications.
+//!
+//! Only the resource's id in the address, the request's id and the time are signed.
+//! The body is not, so what it says beyond that is a hint for what to ask.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::super::untrusted::{IdText, clip, is_id, is_number};
+use super::super::{MAX_WEBHOOK_BYTES, Notification, Subject, WebhookRefused, WebhookRequest, signed_time};
+use super::signature::{SignatureHeader, request_id};
+use super::{MercadoPagoGateway, Related};
+
+/// A notification of Mercado Pago.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The same for every delivery of the notification, at most 128 characters.
+    pub id: String,
+    /// What it is about.
+    pub topic: Topic,
+}
+
+/// What a notification is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topic {
+    /// A payment came into being or changed.
+    Payment(String),
+    /// Something changed that leads to payments.
+    Related {
+        /// What changed.
+        related: Related,
+        /// The payment that it is about, if the notification says so.
+        payment_id: Option<String>,
+    },
+    /// Nothing that Taquilla needs to know.
+    Other {
+        /// Mercado Pago's word for it, at most 64 characters.
+        kind: String,
+    },
+}
+
+impl Notice {
+    /// The notice in the words that all gateways share.
+    pub(super) fn notification(self) -> Notification {
+        let subject = match self.topic {
+            Topic::Payment(payment_id) | Topic::Related { payment_id: Some(payment_id), .. } => {
+                Subject::Payment { payment_id }
+            }
+            Topic::Related { related: Related::MerchantOrder(_), .. } => {
+                Subject::Unknown { kind: "merchant_order".to_owned() }
+            }
+            Topic::Related { related: Related::Chargeback(_), .. } => {
+                Subject::Unknown { kind: "chargebacks".to_owned() }
+            }
+            Topic::Other { kind } => Subject::Unknown { kind },
+        };
+        Notification { id: self.id, subject }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    id: Option<IdText>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    topic: Option<String>,
+    data: Option<Data>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Data {
+    id: Option<IdText>,
+    payment_id: Option<IdText>,
+}
+
+/// What address and body say together.
+struct Said {
+    kind: String,
+    /// The id in the address that is signed.
+    signed_id: Option<String>,
+    /// The id in the address of an older notification (IPN).
+    older_id: Option<String>,
+    body: Body,
+}
+
+impl Said {
+    fn read(request: &WebhookRequest<'_>) -> Result<Self, WebhookRefused> {
+        if request.body.len() > MAX_WEBHOOK_BYTES || request.query.len() > 2048 {
+            return Err(WebhookRefused::NotANotification);
+        }
+        let mut query = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(request.query.as_bytes()) {
+            if query.insert(name.into_owned(), value.into_owned()).is_some() {
+                return Err(WebhookRefused::NotANotification);
+            }
+        }
+        // Older notifications may come without any.
+        let body: Body = if request.body.is_empty() {
+            Body::default()
+        } else if request.body.trim_ascii_start().starts_with(b"{") {
+            serde_json::from_slice(request.body).map_err(|_| WebhookRefused::NotANotification)?
+        } else {
+            return Err(WebhookRefused::NotANotification);
+        };
+        let mut from_query = |name: &str| query.remove(name).filter(|value| !value.is_empty());
+        let kind = from_query("type").or_else(|| from_query("topic"));
+        let kind = kind.or_else(|| body.kind.clone()).or_else(|| body.topic.clone());
+        Ok(Self {
+            kind: clip(&kind.ok_or(WebhookRefused::NotANotification)?, 64),
+            signed_id: from_query("data.id"),
+            older_id: from_query("id"),
+            body,
+        })
+    }
+
+    /// What to ask about.
+    fn topic(&self) -> Result<Topic, WebhookRefused> {
+        let said = self.body.data.as_ref();
+        let (said_id, said_payment) =
+            (said.and_then(|data| data.id.as_ref()), said.and_then(|data| data.payment_id.as_ref()));
+        if let (Some(signed), Some(said)) = (&self.signed_id, said_id)
+            && !signed.eq_ignore_ascii_case(&said.0)
+        {
+            return Err(WebhookRefused::Mismatch);
+        }
+        let id = self.signed_id.as_ref().or(self.older_id.as_ref()).or(said_id.map(|id| &id.0));
+        let numbered = |id: Option<&String>| {
+            id.filter(|id| is_number(id)).cloned().ok_or(WebhookRefused::NotANotification)
+        };
+        let payment_id = said_payment.map(|id| id.0.clone()).filter(|id| is_number(id));
+        Ok(match self.kind.as_str() {
+            "payment" => Topic::Payment(numbered(id)?),
+            "merchant_order" | "topic_merchant_order_wh" => {
+                // Here the notification has the order's id instead of its own.
+                let id = id.or(self.body.id.as_ref().map(|id| &id.0));
+                Topic::Related { related: Related::MerchantOrder(numbered(id)?), payment_id }
+            }
+            "chargebacks" | "topic_chargebacks_wh" => {
+                Topic::Related { related: Related::Chargeback(numbered(id)?), payment_id }
+            }
+            kind => Topic::Other { kind: kind.to_owned() },
+        })
+    }
+
+    /// The id of the notification.
+    fn id(&self, topic: &Topic, ts: &str) -> String {
+        let own = self.body.id.as_ref().map(|id| &id.0).filter(|id| is_id(id));
+        match (own, topic) {
+            (Some(own), Topic::Payment(_) | Topic::Other { .. }) => own.clone(),
+            _ => {
+                let about = self.signed_id.as_ref().or(self.older_id.as_ref()).or(own);
+                let about = about.map(String::as_str).unwrap_or_default();
+                clip(&format!("{}:{}:{ts}", self.kind, clip(about, 40)), 128)
+            }
+        }
+    }
+}
+
+impl MercadoPagoGateway {
+    /// Checks that Mercado Pago sent this, and reads what it is about.
+    ///
+    /// # Errors
+    /// If it is not signed as Mercado Pago signs, or not recently.
+    pub fn notice(&self, request: &WebhookRequest<'_>) -> Result<Notice, WebhookRefused> {
+        let said = Said::read(request)?;
+        let header = SignatureHeader::read(request.headers)?.ok_or(WebhookRefused::Unsigned)?;
+        let request_id = request_id(request.headers)?;
+        signed_time::check(header.ts, request.received_at)?;
+        let lower = said.signed_id.as_ref().map(|id| id.to_ascii_lowercase());
+        // Whether an older notification is ever signed, and with which id, nobody says.
+        let ids = match &said.signed_id {
+            Some(id) => [Some(id.as_str()), lower.as_deref()],
+            None => [None, said.older_id.as_deref()],
+        };
+        if !header.fits(&self.webhook_secret, &ids, request_id) {
+            return Err(WebhookRefused::Mismatch);
+        }
+        let topic = said.topic()?;
+        Ok(Notice { id: said.id(&topic, header.ts), topic })
+    }
+
+    /// What an unsigned notification is about: an older one (IPN), or one for a QR
+    /// code at a counter. Anybody can send these, so they are worth a question to
+    /// Mercado Pago at most. `None` if it is signed, or makes no sense.
+    pub fn unsigned_hint(request: &WebhookRequest<'_>) -> Option<Topic> {
+        if SignatureHeader::read(request.headers) != Ok(None) {
+            return None;
+        }
+        match Said::read(request).ok()?.topic().ok()? {
+            Topic::Other { .. } => None,
+            topic => Some(topic),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What PayU posts when a transaction is decided.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use super::super::untrusted::{clip, is_number};
+use super::super::{MAX_WEBHOOK_BYTES, Notification, Subject, WebhookRefused, WebhookRequest};
+use super::order::PaymentId;
+use super::{PayuGateway, confirmation_value};
+
+/// A confirmation that PayU signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirmation {
+    /// PayU's order and transaction. They are not signed.
+    pub payment_id: String,
+    /// Our reference.
+    pub reference: String,
+    /// `state_pol`; see [`super::of_state`].
+    pub state: String,
+    /// `response_code_pol`; see [`super::of_response_code`]. Not signed.
+    pub response_code: Option<String>,
+}
+
+impl Confirmation {
+    /// The confirmation in the words that all gateways share.
+    pub(super) fn notification(self) -> Notification {
+        Notification {
+            id: format!("{}:{}", self.payment_id, self.state),
+            subject: Subject::Payment { payment_id: self.payment_id },
+        }
+    }
+}
+
+/// The fields of a form, or of a flat JSON object: PayU mentions both, and documents
+/// only the form.
+fn fields(body: &[u8]) -> Result<BTreeMap<String, String>, WebhookRefused> {
+    let no_notification = |_| WebhookRefused::NotANotification;
+    let mut fields = BTreeMap::new();
+    let mut put = |name: String, value: String| match fields.insert(name, value) {
+        // Two values would leave open which one is signed.
+        Some(_) => Err(WebhookRefused::Malformed),
+        None => Ok(()),
+    };
+    if body.trim_ascii_start().starts_with(b"{") {
+        let object: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_slice(body).map_err(no_notification)?;
+        for (name, value) in object {
+            let text = value.get();
+            match text.as_bytes().first() {
+                Some(b'"') => put(name, serde_json::from_str(text).map_err(no_notification)?)?,
+                Some(b'{' | b'[' | b'n') => {}
+                _ => put(name, text.to_owned())?,
+            }
+        }
+    } else {
+        for (name, value) in form_urlencoded::parse(body) {
+            put(name.into_owned(), value.into_owned())?;
+        }
+    }
+    Ok(fields)
+}
+
+impl PayuGateway {
+    /// Checks that PayU sent this, and reads what it is about.
+    ///
+    /// # Errors
+    /// If it is not signed as PayU signs.
+    pub fn confirmation(&self, request: &WebhookRequest<'_>) -> Result<Confirmation, WebhookRefused> {
+        if request.body.len() > MAX_WEBHOOK_BYTES {
+            return Err(WebhookRefused::NotANotification);
+        }
+        let mut fields = fields(request.body)?;
+        let mut field = |name: &str| fields.remove(name).filter(|value| !value.is_empty());
+        let sign = field("sign").ok_or(WebhookRefused::Unsigned)?;
+        let mut needed = |name: &str| field(name).ok_or(WebhookRefused::NotANotification);
+        let (merchant, reference) = (needed("merchant_id")?, needed("reference_sale")?);
+        let (value, currency, state) = (needed("value")?, needed("currency")?, needed("state_pol")?);
+        let signed_value = confirmation_value(&value).ok_or(WebhookRefused::Malformed)?;
+        // With more than two decimals it is not documented what is signed.
+        let as_it_is = self.keys().fits(&sign, &[&reference, &value, &currency, &state]);
+        let as_documented = self.keys().fits(&sign, &[&reference, &signed_value, &currency, &state]);
+        let odd = value.split_once('.').is_some_and(|(_, fraction)| fraction.len() > 2);
+        if merchant != self.credentials.merchant_id || !(as_documented | (as_it_is & odd)) {
+            return Err(WebhookRefused::Mismatch);
+        }
+        let (order, transaction) = (needed("reference_pol")?, needed("transaction_id")?);
+        let payment_id =
+            PaymentId::new(&order, &transaction).ok_or(WebhookRefused::NotANotification)?.to_string();
+        if !is_number(&state) || reference.chars().count() > 255 {
+            return Err(WebhookRefused::NotANotification);
+        }
+        let response_code = field("response_code_pol").map(|code| clip(&code, 64));
+        Ok(Confirmation { payment_id, reference, state, response_code })
+    }
+}

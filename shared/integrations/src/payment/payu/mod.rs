@@ -1,0 +1,285 @@
+//! Client of PayU Latam's WebCheckout.
+//!
+//! # Protocol
+//!
+//! The buyer's browser posts a signed form to the checkout: nothing has to be created
+//! before. Everything else is one address to post JSON to, with the credentials in
+//! the body.
+//!
+//! - `reports-api`: `PING`, `ORDER_DETAIL`, `ORDER_DETAIL_BY_REFERENCE_CODE`,
+//!   `TRANSACTION_RESPONSE_DETAIL` → `{"code", "error", "result": {"payload"}}`
+//! - `payments-api`: `SUBMIT_TRANSACTION` of type `REFUND` or `PARTIAL_REFUND` →
+//!   `{"code", "error", "transactionResponse"}`; without any key against doing it twice
+//!
+//! A confirmation is a form that PayU posts once a transaction is decided; its
+//! signature covers merchant, reference, amount, currency and state. The page that
+//! the buyer returns to has a signature of its own, after another rounding.
+//!
+//! A reference is one order at PayU, and each try to pay it is a transaction of that
+//! order. Refunds need both, so a payment's id here is `<order>_<transaction>`.
+//!
+//! # Statuses
+//!
+//! | Transaction | Order or reason | Ours |
+//! |---|---|---|
+//! | `APPROVED` | `REFUNDED`, but for a refund of a part | refunded |
+//! | `APPROVED` | `CANCELLED` | refunded: the transaction was voided |
+//! | `APPROVED` | `AUTHORIZED` | pending: the card is good, the money not taken |
+//! | `APPROVED` | any other | approved |
+//! | `PENDING`, `SUBMITTED` | any | pending |
+//! | `EXPIRED` | any | expired |
+//! | `DECLINED`, `ERROR` | `ABANDONED_TRANSACTION` | cancelled |
+//! | `DECLINED`, `ERROR` | `EXPIRED_TRANSACTION` | expired |
+//! | `DECLINED`, `ERROR` | any other | declined |
+//! | anything else | any | pending, and an error in the log |
+
+mod amount;
+mod checkout;
+mod confirmation;
+mod order;
+mod query;
+mod refund;
+mod return_page;
+mod rules;
+mod signature;
+mod status;
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderValue, header};
+use serde::{Deserialize, Serialize};
+
+use super::checkout::Checkout;
+use super::credentials::{BadCredential, CredentialCheck, Mode, plain};
+use super::untrusted::is_number;
+use super::{
+    CreatePayment, CreatedPayment, GatewayError, GatewayName, Notification, PaymentGateway, PaymentReport,
+    RefundPayment, RefundReport, Reply, WebhookRefused, WebhookRequest,
+};
+use crate::http::{HttpClient, Timeouts, Url};
+
+pub use amount::{confirmation_value, response_value};
+pub use confirmation::Confirmation;
+pub use return_page::ReturnPage;
+pub use rules::{RefundRules, refund_rules};
+pub use signature::{Algorithm, SignatureKeys};
+pub use status::{RESPONSE_CODES, Standing, of_response_code, of_state, standing};
+
+/// Where PayU answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Both APIs: `https://api.payulatam.com`.
+    pub api: Url,
+    /// What the form is posted to.
+    pub checkout: Url,
+}
+
+impl Endpoints {
+    /// PayU's own.
+    pub fn of(mode: Mode) -> Self {
+        let (api, checkout) = match mode {
+            Mode::Test => (
+                "https://sandbox.api.payulatam.com",
+                "https://sandbox.checkout.payulatam.com/ppp-web-gateway-payu/",
+            ),
+            Mode::Live => {
+                ("https://api.payulatam.com", "https://checkout.payulatam.com/ppp-web-gateway-payu/")
+            }
+        };
+        let parse = |url: &str| url.parse().expect("an address that is written here");
+        Self { api: parse(api), checkout: parse(checkout) }
+    }
+}
+
+/// What an organiser has to enter.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    /// The shop's number.
+    pub merchant_id: String,
+    /// The number of the shop's account in a country.
+    pub account_id: String,
+    /// The API login.
+    pub api_login: String,
+    /// The API key, which also signs.
+    pub api_key: String,
+    /// How the form is signed.
+    #[serde(default)]
+    pub algorithm: Algorithm,
+    /// The key of HMAC signatures, where PayU gave another than the API key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hmac_secret: Option<String>,
+}
+
+impl fmt::Debug for Credentials {
+    /// Without the secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("merchant_id", &self.merchant_id)
+            .field("account_id", &self.account_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Credentials {
+    /// Checks what can be seen without asking PayU.
+    ///
+    /// # Errors
+    /// Which one is wrong, and how.
+    pub fn check(&self) -> Result<(), BadCredential> {
+        for (field, text) in [("merchant_id", &self.merchant_id), ("account_id", &self.account_id)] {
+            if !is_number(text) || text.len() > 12 {
+                return Err(BadCredential::new(field, "This is a number of at most 12 digits."));
+            }
+        }
+        plain("api_login", &self.api_login, 4..=64)?;
+        plain("api_key", &self.api_key, 6..=64)?;
+        if self.api_key.contains('~') {
+            return Err(BadCredential::new("api_key", "An API key has no tilde. Copy it again."));
+        }
+        if let Some(secret) = &self.hmac_secret {
+            plain("hmac_secret", secret, 4..=256)?;
+        }
+        Ok(())
+    }
+}
+
+/// PayU, seen from Taquilla.
+pub struct PayuGateway {
+    http: HttpClient,
+    checkout: Url,
+    credentials: Credentials,
+    mode: Mode,
+}
+
+impl fmt::Debug for PayuGateway {
+    /// Without the secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PayuGateway")
+            .field("credentials", &self.credentials)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PayuGateway {
+    /// PayU at `endpoints`, which are [`Endpoints::of`] unless something stands in.
+    ///
+    /// # Errors
+    /// If the credentials cannot be any.
+    pub fn new(
+        endpoints: Endpoints,
+        credentials: Credentials,
+        mode: Mode,
+        timeouts: Timeouts,
+    ) -> Result<Self, BadCredential> {
+        credentials.check()?;
+        // Without this header PayU answers in XML.
+        let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
+        let http = HttpClient::new(endpoints.api, headers, timeouts);
+        Ok(Self { http, checkout: endpoints.checkout, credentials, mode })
+    }
+
+    fn keys(&self) -> SignatureKeys<'_> {
+        SignatureKeys {
+            api_key: &self.credentials.api_key,
+            hmac_secret: self.credentials.hmac_secret.as_deref(),
+            merchant_id: &self.credentials.merchant_id,
+        }
+    }
+}
+
+impl PaymentGateway for PayuGateway {
+    fn name(&self) -> GatewayName {
+        GatewayName::Payu
+    }
+
+    /// PayU has no address to open: its checkout wants a form, see
+    /// [`PaymentGateway::checkout`].
+    fn create<'a>(&'a self, _: &'a CreatePayment) -> Reply<'a, CreatedPayment> {
+        Box::pin(async { Err(GatewayError::Unsupported) })
+    }
+
+    fn checkout<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, Checkout> {
+        Box::pin(async { self.form(payment) })
+    }
+
+    fn verify_webhook(&self, request: &WebhookRequest<'_>) -> Result<Notification, WebhookRefused> {
+        self.confirmation(request).map(Confirmation::notification)
+    }
+
+    fn payment<'a>(&'a self, payment_id: &'a str) -> Reply<'a, PaymentReport> {
+        Box::pin(self.payment_report(payment_id))
+    }
+
+    fn payments_of<'a>(&'a self, reference: &'a str) -> Reply<'a, Vec<PaymentReport>> {
+        Box::pin(self.payments_of_reference(reference))
+    }
+
+    fn refund<'a>(&'a self, refund: &'a RefundPayment) -> Reply<'a, RefundReport> {
+        Box::pin(self.refund_beyond(refund, None))
+    }
+
+    fn check_credentials(&self) -> Reply<'_, CredentialCheck> {
+        Box::pin(self.ping())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credentials() -> Credentials {
+        Credentials {
+            merchant_id: "508029".to_owned(),
+            account_id: "512321".to_owned(),
+            api_login: "login-secret4711".to_owned(),
+            api_key: "key-secret4711".to_owned(),
+            algorithm: Algorithm::HmacSha256,
+            hmac_secret: Some("hmac-secret4711".to_owned()),
+        }
+    }
+
+    #[test]
+    fn credentials_are_checked_before_they_are_used() {
+        assert_eq!(credentials().check(), Ok(()));
+        let wrong = |change: fn(&mut Credentials)| {
+            let mut credentials = credentials();
+            change(&mut credentials);
+            credentials.check().expect_err("wrong").field
+        };
+        assert_eq!(wrong(|credentials| credentials.merchant_id = "50 8029".to_owned()), "merchant_id");
+        assert_eq!(wrong(|credentials| credentials.account_id = "1".repeat(13)), "account_id");
+        assert_eq!(wrong(|credentials| credentials.api_login = String::new()), "api_login");
+        assert_eq!(wrong(|credentials| credentials.api_key = "key~4711".to_owned()), "api_key");
+        assert_eq!(wrong(|credentials| credentials.hmac_secret = Some(String::new())), "hmac_secret");
+    }
+
+    #[test]
+    fn algorithms_are_stored_by_payus_names() {
+        let json =
+            serde_json::json!({"merchant_id": "1", "account_id": "2", "api_login": "l", "api_key": "k"});
+        let read: Credentials = serde_json::from_value(json).expect("credentials");
+        assert_eq!(read.algorithm, Algorithm::Md5);
+        assert_eq!(serde_json::to_value(credentials().algorithm).expect("JSON"), "HMAC-SHA256");
+    }
+
+    #[test]
+    fn payus_own_addresses_are_addresses() {
+        for mode in [Mode::Test, Mode::Live] {
+            let endpoints = Endpoints::of(mode);
+            let sandbox = endpoints.api.as_str().contains("sandbox");
+            assert_eq!(sandbox, mode == Mode::Test);
+            assert_eq!(endpoints.checkout.as_str().contains("sandbox"), sandbox);
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show_in_debug_output() {
+        let gateway =
+            PayuGateway::new(Endpoints::of(Mode::Test), credentials(), Mode::Test, Timeouts::default());
+        let gateway = gateway.expect("credentials");
+        let shown = format!("{:?}{gateway:?}{:?}{:?}", credentials(), gateway.http, gateway.keys());
+        assert!(!shown.contains("secret4711"), "{shown}");
+    }
+}

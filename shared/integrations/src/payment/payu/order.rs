@@ -1,0 +1,310 @@
+//! What PayU says of orders and their transactions.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use domain::{Currency, Money, Timestamp};
+use serde::Deserialize;
+
+use super::super::credentials::Mode;
+use super::super::decimal::Decimal;
+use super::super::untrusted::{IdText, OneOrMany, clip, is_id, is_number, protocol};
+use super::super::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus};
+use super::query::Details;
+use super::{PayuGateway, standing};
+
+/// An order and one of its transactions, both of which a refund needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PaymentId {
+    pub(super) order: u64,
+    pub(super) transaction: String,
+}
+
+impl PaymentId {
+    /// `None` if PayU cannot have made them.
+    pub(super) fn new(order: &str, transaction: &str) -> Option<Self> {
+        let plain = |text: &str| is_id(text) && text.len() <= 40 && !text.contains('_');
+        let order: u64 = Some(order).filter(|order| is_number(order))?.parse().ok()?;
+        plain(transaction).then(|| Self { order, transaction: transaction.to_owned() })
+    }
+
+    pub(super) fn read(text: &str) -> Result<Self, GatewayError> {
+        let (order, transaction) = text.split_once('_').ok_or(GatewayError::NotFound)?;
+        Self::new(order, transaction).ok_or(GatewayError::NotFound)
+    }
+}
+
+impl fmt::Display for PaymentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.order, self.transaction)
+    }
+}
+
+/// The fields of an order that Taquilla needs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Order {
+    id: IdText,
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    reference_code: Option<String>,
+    #[serde(default)]
+    is_test: Option<bool>,
+    #[serde(default)]
+    pub(super) transactions: OneOrMany<Transaction>,
+    #[serde(default)]
+    additional_values: Values,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Transaction {
+    pub(super) id: String,
+    /// Missing in some answers; then it is a payment.
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    parent_transaction_id: Option<String>,
+    pub(super) transaction_response: Option<Response>,
+    #[serde(default)]
+    additional_values: Values,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Response {
+    pub(super) state: String,
+    #[serde(default)]
+    response_code: Option<String>,
+    #[serde(default)]
+    operation_date: Option<When>,
+}
+
+/// Milliseconds since 1970, or a text in one of several forms.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum When {
+    Milliseconds(i64),
+    Other(serde::de::IgnoredAny),
+}
+
+/// Amounts by name, `TX_VALUE` above all.
+#[derive(Debug, Default, Deserialize)]
+#[serde(transparent)]
+struct Values(Option<BTreeMap<String, Option<Value>>>);
+
+#[derive(Debug, Deserialize)]
+struct Value {
+    value: Option<Decimal>,
+    currency: Option<String>,
+}
+
+impl Values {
+    fn money(&self) -> Option<Money> {
+        let value = self.0.as_ref()?.get("TX_VALUE")?.as_ref()?;
+        let currency = Currency::from_code(value.currency.as_deref()?)?;
+        value.value.as_ref()?.money(currency)
+    }
+}
+
+impl Transaction {
+    pub(super) fn state(&self) -> &str {
+        self.transaction_response.as_ref().map_or("", |response| response.state.as_str())
+    }
+
+    /// True if the buyer pays with it.
+    fn is_payment(&self) -> bool {
+        matches!(self.kind.as_deref(), None | Some("AUTHORIZATION_AND_CAPTURE" | "AUTHORIZATION" | "CAPTURE"))
+    }
+
+    /// True if it gives back money of `payment`.
+    fn gives_back(&self, payment: &str) -> bool {
+        matches!(self.kind.as_deref(), Some("REFUND" | "PARTIAL_REFUND" | "VOID"))
+            && self.parent_transaction_id.as_deref().is_none_or(|parent| parent == payment)
+    }
+
+    fn at(&self) -> Option<Timestamp> {
+        match self.transaction_response.as_ref()?.operation_date.as_ref()? {
+            When::Milliseconds(milliseconds) => Timestamp::from_millisecond(*milliseconds).ok(),
+            When::Other(_) => None,
+        }
+    }
+}
+
+/// A refund that PayU knows of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KnownRefund {
+    pub(super) id: String,
+    /// How much, if it was a part and PayU says so; all of the payment otherwise.
+    pub(super) amount: Option<Money>,
+    pub(super) part: bool,
+    pub(super) approved: bool,
+}
+
+impl Order {
+    /// The refunds of a payment that are not declined, the newest first.
+    pub(super) fn refunds(&self, payment: &str) -> Vec<KnownRefund> {
+        let mut refunds: Vec<_> = self
+            .transactions
+            .0
+            .iter()
+            .filter(|transaction| transaction.gives_back(payment))
+            .filter(|transaction| matches!(transaction.state(), "APPROVED" | "PENDING" | "SUBMITTED"))
+            .collect();
+        refunds.sort_by_key(|refund| std::cmp::Reverse(refund.at()));
+        let known = |refund: &&Transaction| KnownRefund {
+            id: refund.id.clone(),
+            amount: refund.additional_values.money(),
+            part: refund.kind.as_deref() == Some("PARTIAL_REFUND"),
+            approved: refund.state() == "APPROVED",
+        };
+        refunds.iter().map(known).collect()
+    }
+
+    /// A payment of this order. `response` is asked for apart where the order lists
+    /// only its newest transaction.
+    fn report(&self, transaction: &Transaction, mode: Mode) -> Result<PaymentReport, GatewayError> {
+        let id =
+            PaymentId::new(&self.id.0, &transaction.id).ok_or_else(|| protocol("an id has a wrong form"))?;
+        if mode == Mode::Live && self.is_test == Some(true) {
+            return Err(protocol("a payment of play money in an account for real money"));
+        }
+        let amount = transaction.additional_values.money().or_else(|| self.additional_values.money());
+        let amount = amount.filter(|amount| amount.amount > 0);
+        let amount = amount.ok_or_else(|| protocol("its amounts make no sense"))?;
+        let response = transaction.transaction_response.as_ref();
+        let code = response.and_then(|response| response.response_code.as_deref()).unwrap_or_default();
+        let order_status = self.status.as_deref().unwrap_or_default();
+        let mut standing = standing(order_status, transaction.state(), code);
+        if !standing.known {
+            tracing::error!(
+                payment = %id,
+                order = clip(order_status, 64),
+                state = clip(transaction.state(), 64),
+                "PayU has a status that Taquilla does not know"
+            );
+        }
+        let mut refunded = 0;
+        if matches!(standing.status, PaymentStatus::Approved | PaymentStatus::Refunded) {
+            (standing.status, refunded) = self.given_back(transaction, amount, standing.status)?;
+        }
+        let decided = matches!(standing.status, PaymentStatus::Approved | PaymentStatus::Refunded);
+        Ok(PaymentReport {
+            payment_id: id.to_string(),
+            reference: clip(self.reference_code.as_deref().unwrap_or_default(), 256),
+            status: standing.status,
+            amount,
+            refunded: Money::new(refunded, amount.currency),
+            reason: Some(clip(&format!("{order_status}, {}: {code}", transaction.state()), 100)),
+            approved_at: transaction.at().filter(|_| decided),
+        })
+    }
+
+    /// How much of a payment PayU has given back, and what that makes of its status.
+    fn given_back(
+        &self,
+        payment: &Transaction,
+        amount: Money,
+        status: PaymentStatus,
+    ) -> Result<(PaymentStatus, i64), GatewayError> {
+        let refunds = self.refunds(&payment.id);
+        let approved: Vec<_> = refunds.iter().filter(|refund| refund.approved).collect();
+        let parts_only = !approved.is_empty() && approved.iter().all(|refund| refund.part);
+        if !parts_only {
+            // Without any refund in sight the order's status alone counts.
+            let all = status == PaymentStatus::Refunded || !approved.is_empty();
+            let given = if all { amount.amount } else { 0 };
+            return Ok((if all { PaymentStatus::Refunded } else { status }, given));
+        }
+        let mut given: i64 = 0;
+        for part in approved {
+            let money = part.amount.filter(|money| money.currency == amount.currency && money.amount > 0);
+            if money.is_none() {
+                tracing::warn!(refund = part.id, "PayU does not say how much a refund is");
+            }
+            given = given.saturating_add(money.map_or(0, |money| money.amount));
+        }
+        if given > amount.amount {
+            return Err(protocol("its amounts make no sense"));
+        }
+        let all = given == amount.amount;
+        Ok((if all { PaymentStatus::Refunded } else { PaymentStatus::Approved }, given))
+    }
+}
+
+impl PayuGateway {
+    pub(super) async fn order(&self, id: u64) -> Result<Order, GatewayError> {
+        let orders: OneOrMany<Order> = self.ask(Details::OrderId(id)).await?.unwrap_or_default();
+        let order = orders.0.into_iter().next().ok_or(GatewayError::NotFound)?;
+        if order.id.0 != id.to_string() {
+            return Err(protocol("it answered with another order"));
+        }
+        Ok(order)
+    }
+
+    pub(super) async fn payment_report(&self, payment_id: &str) -> Result<PaymentReport, GatewayError> {
+        let id = PaymentId::read(payment_id)?;
+        let order = self.order(id.order).await?;
+        if let Some(found) = order.transactions.0.iter().find(|transaction| transaction.id == id.transaction)
+        {
+            return order.report(found, self.mode);
+        }
+        // An order may list its newest transaction only, which can be a refund.
+        let response: Option<Response> = self.ask(Details::TransactionId(&id.transaction)).await?;
+        let transaction = Transaction {
+            id: id.transaction,
+            kind: None,
+            parent_transaction_id: None,
+            transaction_response: Some(response.ok_or(GatewayError::NotFound)?),
+            additional_values: Values::default(),
+        };
+        order.report(&transaction, self.mode)
+    }
+
+    pub(super) async fn payments_of_reference(
+        &self,
+        reference: &str,
+    ) -> Result<Vec<PaymentReport>, GatewayError> {
+        let orders: OneOrMany<Order> = self.ask(Details::ReferenceCode(reference)).await?.unwrap_or_default();
+        let mut payments = Vec::new();
+        for mut order in orders.0 {
+            // The name of this field is documented for another call.
+            let stated = order.reference_code.get_or_insert_with(|| reference.to_owned());
+            if stated != reference {
+                return Err(protocol("it answered with other references"));
+            }
+            for transaction in order.transactions.0.iter().filter(|transaction| transaction.is_payment()) {
+                payments.push((transaction.at(), order.report(transaction, self.mode)?));
+            }
+        }
+        payments.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        Ok(payments.into_iter().map(|(_, report)| report).take(MAX_PAYMENTS_OF_REFERENCE).collect())
+    }
+
+    /// The state of a transaction alone: how far a refund is.
+    pub(super) async fn transaction_state(&self, transaction: &str) -> Result<String, GatewayError> {
+        if !is_id(transaction) {
+            return Err(GatewayError::NotFound);
+        }
+        let response: Option<Response> = self.ask(Details::TransactionId(transaction)).await?;
+        Ok(response.ok_or(GatewayError::NotFound)?.state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payment_ids_lead_to_order_and_transaction() {
+        let text = "1400449660_60e2080d-08b1-4db2-a54f-8bcbe8271662";
+        let id = PaymentId::read(text).expect("an id");
+        assert_eq!((id.order, id.to_string().as_str()), (1_400_449_660, text));
+        for wrong in ["", "1", "1_", "_a", "x_a", "1_a_b", "1_../x", "99999999999999999999_a"] {
+            assert!(matches!(PaymentId::read(wrong), Err(GatewayError::NotFound)), "{wrong}");
+        }
+        let longest = format!("{}_{}", u64::MAX, "a".repeat(40));
+        assert!(PaymentId::read(&longest).is_ok() && longest.len() <= 64, "fits an item's field");
+    }
+}

@@ -1,0 +1,292 @@
+//! Giving money back. PayU has no key against doing it twice, so what it knows of
+//! is looked at first.
+
+use domain::Money;
+use serde::{Deserialize, Serialize};
+
+use super::super::untrusted::{IdText, checked_id, clip};
+use super::super::{GatewayError, RefundPayment, RefundReport, RefundStatus, decimal};
+use super::order::{KnownRefund, PaymentId};
+use super::query::{Merchant, not_understood, refusal};
+use super::{PayuGateway, refund_rules};
+use crate::http::{Call, CallError};
+
+#[derive(Serialize)]
+struct Submit<'a> {
+    language: &'static str,
+    command: &'static str,
+    merchant: Merchant<'a>,
+    transaction: NewTransaction<'a>,
+    test: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NewTransaction<'a> {
+    order: OrderId,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    reason: String,
+    parent_transaction_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    additional_values: Option<NewValues>,
+}
+
+#[derive(Serialize)]
+struct OrderId {
+    id: String,
+}
+
+#[derive(Serialize)]
+struct NewValues {
+    #[serde(rename = "TX_VALUE")]
+    value: NewValue,
+}
+
+#[derive(Serialize)]
+struct NewValue {
+    value: String,
+    currency: &'static str,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome {
+    code: String,
+    error: Option<String>,
+    transaction_response: Option<Submitted>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Submitted {
+    /// Missing while a person at PayU looks at the refund.
+    transaction_id: Option<IdText>,
+    state: Option<String>,
+    error_code: Option<String>,
+    response_code: Option<String>,
+    response_message: Option<String>,
+}
+
+/// What to do about a refund, given those that PayU knows of.
+#[derive(Debug, PartialEq, Eq)]
+enum Plan {
+    Submit,
+    /// It was submitted before.
+    Is(KnownRefund),
+    /// Somebody else refunded meanwhile; a person has to look.
+    Contradiction,
+}
+
+/// `before` is how much was refunded before this refund, if the caller knows.
+fn plan(refund: &RefundPayment, before: Option<Money>, known: &[KnownRefund]) -> Plan {
+    let amount = |known: &KnownRefund| match known.amount {
+        Some(money) => money.amount,
+        None if known.part => refund.amount.amount,
+        None => refund.paid.amount,
+    };
+    let total: i64 = known.iter().map(amount).sum();
+    let same = |known: &&KnownRefund| amount(known) == refund.amount.amount;
+    match (before, known.iter().find(same)) {
+        (_, None) if total == before.map_or(0, |before| before.amount) => Plan::Submit,
+        (Some(before), _) if total == before.amount => Plan::Submit,
+        (Some(before), Some(known)) if total == before.amount + refund.amount.amount => {
+            Plan::Is(known.clone())
+        }
+        (Some(_), _) => Plan::Contradiction,
+        // Two parts of the same amount cannot be told apart. Not to pay twice counts more.
+        (None, Some(known)) => Plan::Is(known.clone()),
+        (None, None) if refund.is_whole() => Plan::Contradiction,
+        (None, None) => Plan::Submit,
+    }
+}
+
+/// What the state of a refund means.
+fn refund_status(state: &str) -> RefundStatus {
+    match state {
+        "APPROVED" => RefundStatus::Done,
+        "PENDING" | "SUBMITTED" => RefundStatus::Pending,
+        "DECLINED" | "ERROR" | "EXPIRED" => RefundStatus::Declined,
+        other => {
+            tracing::error!(state = clip(other, 64), "a refund has a state that Taquilla does not know");
+            RefundStatus::Pending
+        }
+    }
+}
+
+impl PayuGateway {
+    /// Gives money back, after `before` was given back of the same payment. Without
+    /// knowing that, two refunds of the same part are taken for one.
+    ///
+    /// # Errors
+    /// As [`super::super::PaymentGateway::refund`], and [`GatewayError::Uncertain`] if
+    /// PayU got the refund and did not answer: while a person there looks at it, it is
+    /// not shown, so that asking again could give the money back twice.
+    pub async fn refund_beyond(
+        &self,
+        refund: &RefundPayment,
+        before: Option<Money>,
+    ) -> Result<RefundReport, GatewayError> {
+        let id = PaymentId::read(&refund.payment_id)?;
+        let known = self.order(id.order).await?.refunds(&id.transaction);
+        match plan(refund, before, &known) {
+            Plan::Submit => {}
+            Plan::Is(known) => {
+                let status = if known.approved { RefundStatus::Done } else { RefundStatus::Pending };
+                return Ok(RefundReport { refund_id: checked_id(known.id)?, status });
+            }
+            Plan::Contradiction => {
+                return Err(refusal("refunds_differ", Some("PayU knows of other refunds of this payment.")));
+            }
+        }
+        let parts = u8::try_from(known.iter().filter(|known| known.part).count()).unwrap_or(u8::MAX);
+        if !refund_rules(refund.amount.currency).allow(refund.amount, refund.is_whole(), parts) {
+            return Err(GatewayError::Unsupported);
+        }
+        self.submit(refund, &id).await
+    }
+
+    async fn submit(&self, refund: &RefundPayment, id: &PaymentId) -> Result<RefundReport, GatewayError> {
+        let (kind, additional_values) = if refund.is_whole() {
+            ("REFUND", None)
+        } else {
+            let currency = refund.amount.currency.code();
+            let value = NewValue { value: decimal::text(refund.amount), currency };
+            ("PARTIAL_REFUND", Some(NewValues { value }))
+        };
+        let submit = Submit {
+            language: "es",
+            command: "SUBMIT_TRANSACTION",
+            merchant: self.merchant(),
+            transaction: NewTransaction {
+                order: OrderId { id: id.order.to_string() },
+                kind,
+                // For the person at PayU, and for ours who compares.
+                reason: clip(&refund.idempotency_key, 128),
+                parent_transaction_id: &id.transaction,
+                additional_values,
+            },
+            test: false,
+        };
+        let call = Call::post(["payments-api", "4.0", "service.cgi"], &submit)?;
+        let uncertain = |source| GatewayError::Uncertain { source };
+        let answer = match self.http.send(&call).await {
+            Ok(answer) => answer,
+            // It certainly did not arrive.
+            Err(CallError::Unanswered(error)) if error.is_connect() => {
+                return Err(CallError::Unanswered(error).into());
+            }
+            Err(error @ (CallError::Unanswered(_) | CallError::TimedOut | CallError::TooLarge)) => {
+                return Err(uncertain(error.into()));
+            }
+            Err(error @ CallError::Unsendable(_)) => return Err(error.into()),
+        };
+        if answer.is_passing_trouble() && answer.status.as_u16() != 429 {
+            return Err(uncertain(format!("it answered with status {}", answer.status).into()));
+        }
+        if !answer.status.is_success() {
+            return Err(not_understood(&answer));
+        }
+        let outcome: Outcome = answer.json().map_err(|error| uncertain(error.into()))?;
+        let submitted = match (outcome.code.as_str(), outcome.transaction_response) {
+            ("SUCCESS", Some(submitted)) => submitted,
+            (code, _) => return Err(refusal(code, outcome.error.as_deref())),
+        };
+        let state = submitted.state.unwrap_or_default();
+        let status = refund_status(&state);
+        if status == RefundStatus::Declined {
+            let [code, error, message] =
+                [submitted.response_code, submitted.error_code, submitted.response_message]
+                    .map(|text| clip(&text.unwrap_or_default(), 100));
+            tracing::warn!(payment = %id, state, code, error, message, "PayU declines a refund");
+        }
+        // Until a person at PayU has looked, there is no transaction; the order is what
+        // to look for.
+        let refund_id = submitted.transaction_id.map_or_else(|| id.order.to_string(), |id| id.0);
+        Ok(RefundReport { refund_id: checked_id(refund_id)?, status })
+    }
+
+    /// How far a refund is.
+    ///
+    /// # Errors
+    /// If PayU does not answer, or does not know it: one that a person there has not
+    /// looked at yet has no id of its own.
+    pub async fn refund_report(&self, refund_id: &str) -> Result<RefundReport, GatewayError> {
+        let status = refund_status(&self.transaction_state(refund_id).await?);
+        Ok(RefundReport { refund_id: refund_id.to_owned(), status })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Currency;
+
+    use super::*;
+
+    fn ars(amount: i64) -> Money {
+        Money::new(amount, Currency::ARS)
+    }
+
+    fn refund(amount: i64) -> RefundPayment {
+        RefundPayment {
+            payment_id: "1_a".to_owned(),
+            amount: ars(amount),
+            paid: ars(1000),
+            idempotency_key: "k".to_owned(),
+        }
+    }
+
+    fn known(id: &str, amount: Option<i64>, part: bool) -> KnownRefund {
+        KnownRefund { id: id.to_owned(), amount: amount.map(ars), part, approved: true }
+    }
+
+    #[test]
+    fn a_refund_is_submitted_only_if_payu_does_not_know_it() {
+        let (whole, part) = (known("w", None, false), known("p", Some(300), true));
+        let (silent, other) = (known("s", None, true), known("o", Some(200), true));
+        let planned = |amount, before: Option<i64>, known: &[&KnownRefund]| {
+            let known: Vec<_> = known.iter().map(|known| (*known).clone()).collect();
+            match plan(&refund(amount), before.map(ars), &known) {
+                Plan::Submit => "submit".to_owned(),
+                Plan::Is(known) => known.id,
+                Plan::Contradiction => "contradiction".to_owned(),
+            }
+        };
+        // All of it.
+        assert_eq!(planned(1000, Some(0), &[]), "submit");
+        assert_eq!(planned(1000, None, &[]), "submit");
+        assert_eq!(planned(1000, Some(0), &[&whole]), "w");
+        assert_eq!(planned(1000, None, &[&whole]), "w");
+        assert_eq!(planned(1000, Some(0), &[&part]), "contradiction");
+        assert_eq!(planned(1000, None, &[&part]), "contradiction");
+        // Parts, with and without knowing what came before.
+        assert_eq!(planned(300, Some(0), &[]), "submit");
+        assert_eq!(planned(300, Some(0), &[&part]), "p");
+        assert_eq!(planned(300, Some(300), &[&part]), "submit");
+        assert_eq!(planned(300, Some(300), &[&part, &part]), "p");
+        assert_eq!(planned(300, Some(200), &[&part, &other]), "p");
+        assert_eq!(planned(300, Some(200), &[&other]), "submit");
+        assert_eq!(planned(300, Some(0), &[&other]), "contradiction");
+        assert_eq!(planned(300, Some(0), &[&whole]), "contradiction");
+        assert_eq!(planned(300, Some(0), &[&silent]), "s");
+        assert_eq!(planned(300, None, &[&part]), "p");
+        assert_eq!(planned(300, None, &[&other]), "submit");
+    }
+
+    #[test]
+    fn every_state_of_a_refund_has_a_meaning() {
+        let states =
+            ["APPROVED", "PENDING", "SUBMITTED", "DECLINED", "ERROR", "EXPIRED", "", "SOMETHING_NEW"];
+        let lines = states.map(|state| format!("{state:?} {:?}", refund_status(state)));
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        "APPROVED" Done
+        "PENDING" Pending
+        "SUBMITTED" Pending
+        "DECLINED" Declined
+        "ERROR" Declined
+        "EXPIRED" Declined
+        "" Pending
+        "SOMETHING_NEW" Pending
+        "#);
+    }
+}

@@ -1,0 +1,10 @@
+//! The clients of real gateways against a stub that speaks like them, and all
+//! signatures against known ones.
+
+mod flips;
+mod mercado_pago;
+mod payu;
+mod statuses;
+mod stub;
+mod vectors;
+mod wompi;

@@ -1,0 +1,365 @@
+use domain::{Currency, Money};
+use http::{HeaderMap, HeaderName};
+use integrations::payment::mercado_pago::{
+    Credentials, MercadoPagoGateway, Notice, Related, Topic, manifest, sign,
+};
+use integrations::payment::{
+    BuyerStep, CredentialCheck, GatewayError, GatewayName, Mode, PaymentGateway, PaymentStatus, RefundStatus,
+    Subject, WebhookRefused,
+};
+
+use crate::stub::{QUICK, Stub, fixture, notification, payment, refund};
+
+const SECRET: &str = "mp_test_secret_01";
+const NOW: i64 = 1_795_000_000;
+
+fn made(url: &str, token: &str, secret: &str, mode: Mode) -> MercadoPagoGateway {
+    let credentials = Credentials { access_token: token.to_owned(), webhook_secret: secret.to_owned() };
+    MercadoPagoGateway::new(url.parse().expect("a URL"), &credentials, mode, QUICK).expect("credentials")
+}
+
+pub(crate) fn gateway(url: &str, secret: &str) -> MercadoPagoGateway {
+    made(url, "APP_USR-1234567890123456-112015", secret, Mode::Live)
+}
+
+async fn with<B: Into<String>>(answers: impl IntoIterator<Item = (u16, B)>) -> (Stub, MercadoPagoGateway) {
+    let stub = Stub::new(answers).await;
+    let gateway = gateway(stub.url.as_str(), SECRET);
+    (stub, gateway)
+}
+
+#[tokio::test]
+async fn a_preference_is_made_with_our_reference_and_an_expiry() {
+    let (stub, gateway) = with([(201, fixture!("mercado_pago/preference.json"))]).await;
+    let payment = payment(50_000, Currency::CLP);
+    let checkout = gateway.checkout(&payment).await.expect("made");
+    let url = "https://www.mercadopago.cl/checkout/v1/redirect?pref_id=123456789-abcd1234".to_owned();
+    assert_eq!((checkout.payment_id, checkout.step), (None, BuyerStep::Open { url }));
+    assert_eq!((gateway.name(), checkout.expires_at), (GatewayName::MercadoPago, payment.expires_at));
+
+    let [request] = &stub.seen()[..] else { panic!("one request") };
+    assert_eq!(request.line, "POST /checkout/preferences");
+    assert_eq!(request.header("authorization"), "Bearer APP_USR-1234567890123456-112015");
+    assert_eq!(request.header("x-idempotency-key").len(), 36);
+    let body = std::str::from_utf8(&request.body).expect("text");
+    insta::assert_snapshot!(body, @r#"{"items":[{"id":"tickets","title":"2 × Los Faroles","description":"Los Faroles","quantity":1,"currency_id":"CLP","unit_price":50000}],"payer":{"name":"Ana Pérez","email":"ana@example.com"},"back_urls":{"success":"https://boletos.example/#/purchases/1","pending":"https://boletos.example/#/purchases/1","failure":"https://boletos.example/#/purchases/1"},"auto_return":"approved","notification_url":"https://boletos.example/api/v1/webhooks/gateway?source_news=webhooks","external_reference":"ref-1","expires":true,"expiration_date_to":"2026-11-20T13:15:00.500+00:00","payment_methods":{"excluded_payment_types":[{"id":"ticket"},{"id":"atm"}]},"statement_descriptor":"Los Faroles"}"#);
+}
+
+#[tokio::test]
+async fn amounts_have_the_decimals_of_their_currency() {
+    for (amount, currency, expected) in [
+        (50_000, Currency::CLP, "\"unit_price\":50000}"),
+        (5_000_000, Currency::COP, "\"unit_price\":50000}"),
+        (5_000_050, Currency::ARS, "\"unit_price\":50000.50}"),
+    ] {
+        let (stub, gateway) = with([(200, r#"{"id":"1","init_point":"https://pay.example/1"}"#)]).await;
+        gateway.create(&payment(amount, currency)).await.expect("made");
+        let body = String::from_utf8(stub.seen()[0].body.to_vec()).expect("text");
+        assert!(body.contains(expected), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn test_tokens_of_the_older_kind_have_their_own_page() {
+    let stub = Stub::new([(201, fixture!("mercado_pago/preference.json"))]).await;
+    let gateway = made(stub.url.as_str(), "TEST-1234567890123456", SECRET, Mode::Test);
+    let created = gateway.create(&payment(50_000, Currency::CLP)).await.expect("made");
+    assert!(created.checkout_url.starts_with("https://sandbox.mercadopago.cl/"));
+}
+
+#[tokio::test]
+async fn another_preference_than_asked_for_is_not_shown_to_the_buyer() {
+    for wrong in [
+        r#"{"id":"1","init_point":"https://pay.example/1","external_reference":"ref-2"}"#,
+        r#"{"id":"1","init_point":"https://pay.example/1","items":[{"unit_price":49999}]}"#,
+        r#"{"id":"1","init_point":"javascript:alert(1)"}"#,
+        r#"{"id":"1"}"#,
+        "[]",
+    ] {
+        let (_stub, gateway) = with([(201, wrong)]).await;
+        let result = gateway.create(&payment(50_000, Currency::CLP)).await;
+        assert!(matches!(result, Err(GatewayError::Protocol(_))), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_payment_is_reported() {
+    let fixture = fixture!("mercado_pago/payment_approved.json");
+    let (stub, gateway) = with([(200, fixture), (200, fixture)]).await;
+    let report = gateway.payment("1234567890").await.expect("known");
+    assert_eq!((report.status, report.payment_id.as_str()), (PaymentStatus::Approved, "1234567890"));
+    let brl = Currency::from_code("BRL").expect("a currency");
+    assert_eq!((report.amount, report.refunded), (Money::new(10_050, brl), Money::new(0, brl)));
+    assert_eq!(report.reference, "ORDER-2024-001234");
+    assert_eq!(report.reason.as_deref(), Some("approved: accredited"));
+    assert_eq!(report.approved_at.expect("a time").to_string(), "2024-01-15T13:30:02Z");
+    let other = gateway.payment("1234567891").await;
+    assert!(matches!(other, Err(GatewayError::Protocol(_))), "another payment");
+    assert_eq!(stub.lines(), ["GET /v1/payments/1234567890", "GET /v1/payments/1234567891"]);
+    for nonsense in ["", "../refunds", "1a", "-1"] {
+        assert!(matches!(gateway.payment(nonsense).await, Err(GatewayError::NotFound)));
+    }
+}
+
+#[tokio::test]
+async fn senseless_payments_are_not_settled_by() {
+    let fine = r#"{"id":1,"status":"approved","status_detail":null,"currency_id":"CLP","transaction_amount":5,"transaction_amount_refunded":null,"external_reference":null,"live_mode":true,"more":[1]}"#;
+    for (from, to, passes) in [
+        ("", "", true),
+        ("\"CLP\"", "\"XXL\"", false),
+        (":5", ":5.5", false),
+        (":5", ":0", false),
+        (":5", ":-5", false),
+        ("\"transaction_amount_refunded\":null", "\"transaction_amount_refunded\":6", false),
+        ("\"live_mode\":true", "\"live_mode\":false", false),
+        ("\"live_mode\":true", "\"other\":1", true),
+    ] {
+        let body = fine.replacen(from, to, usize::from(!from.is_empty()));
+        let (_stub, gateway) = with([(200, body.clone())]).await;
+        assert_eq!(gateway.payment("1").await.is_ok(), passes, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_refunded_payment_has_given_all_back_even_if_it_does_not_say_so() {
+    let body = r#"{"id":1,"status":"refunded","status_detail":"refunded","currency_id":"ARS","transaction_amount":12.5,"external_reference":"r"}"#;
+    let (_stub, gateway) = with([(200, body)]).await;
+    let report = gateway.payment("1").await.expect("known");
+    assert_eq!((report.status, report.refunded), (PaymentStatus::Refunded, Money::new(1250, Currency::ARS)));
+}
+
+#[tokio::test]
+async fn payments_are_found_by_our_reference_and_no_other() {
+    let (stub, gateway) = with([(200, fixture!("mercado_pago/search.json"))]).await;
+    let reports = gateway.payments_of("ref-1").await.expect("found");
+    let found: Vec<_> = reports.iter().map(|report| (report.status, report.refunded.amount)).collect();
+    assert_eq!(found, [(PaymentStatus::Approved, 25_000), (PaymentStatus::Declined, 0)]);
+    assert_eq!(
+        stub.lines(),
+        [
+            "GET /v1/payments/search?sort=date_created&criteria=desc&external_reference=ref-1&limit=50&offset=0"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn refunds_have_a_key_and_an_amount_if_they_are_a_part() {
+    let answer = fixture!("mercado_pago/refund.json");
+    let (stub, gateway) = with([(201, answer), (201, answer), (503, "{}"), (201, answer)]).await;
+    let whole = refund("1234567890", 50_000, 50_000, Currency::CLP);
+    let part = refund("1234567890", 25_000, 50_000, Currency::CLP);
+    let report = gateway.refund(&whole).await.expect("done");
+    assert_eq!((report.refund_id.as_str(), report.status), ("1009042015", RefundStatus::Done));
+    gateway.refund(&part).await.expect("done");
+    gateway.refund(&part).await.expect("done the second time");
+    let seen = stub.seen();
+    assert!(seen.iter().all(|request| request.line == "POST /v1/payments/1234567890/refunds"));
+    let bodies: Vec<_> = seen.iter().map(|request| request.json().to_string()).collect();
+    assert_eq!(bodies, ["{}", r#"{"amount":25000}"#, r#"{"amount":25000}"#, r#"{"amount":25000}"#]);
+    let keys: Vec<_> = seen.iter().map(|request| request.header("x-idempotency-key")).collect();
+    assert_ne!(keys[0], keys[1]);
+    assert!(keys[1] == keys[2] && keys[2] == keys[3], "the same refund has the same key");
+}
+
+#[tokio::test]
+async fn a_refund_that_was_made_before_is_not_made_again() {
+    let payment = r#"{"id":1,"status":"approved","status_detail":"partially_refunded","currency_id":"CLP","transaction_amount":100,"transaction_amount_refunded":30,"external_reference":"r"}"#;
+    let refunds = r#"[{"id":8,"status":"approved"},{"id":9,"status":"in_process"}]"#;
+    let (stub, gateway) =
+        with([(200, payment), (200, refunds), (200, payment), (201, r#"{"id":10,"status":"rejected"}"#)])
+            .await;
+    let part = refund("1", 20, 100, Currency::CLP);
+    let before = |amount| Some(Money::new(amount, Currency::CLP));
+    let report = gateway.refund_beyond(&part, before(10)).await.expect("known");
+    assert_eq!((report.refund_id.as_str(), report.status), ("9", RefundStatus::Pending));
+    let report = gateway.refund_beyond(&part, before(30)).await.expect("asked");
+    assert_eq!((report.refund_id.as_str(), report.status), ("10", RefundStatus::Declined));
+    let lines = stub.lines();
+    assert_eq!(lines[1], "GET /v1/payments/1/refunds");
+    assert_eq!(lines[3], "POST /v1/payments/1/refunds");
+}
+
+#[tokio::test]
+async fn a_payment_that_is_refunded_already_is_as_good_as_a_refund() {
+    let refused = r#"{"message":"x","error":"bad_request","status":400,"cause":[{"code":4296,"description":"Already refunded"}]}"#;
+    let payment = |refunded| {
+        format!(
+            r#"{{"id":1,"status":"refunded","currency_id":"CLP","transaction_amount":100,"transaction_amount_refunded":{refunded},"external_reference":"r"}}"#
+        )
+    };
+    let one = r#"{"id":8,"status":"approved"}"#;
+    let whole = refund("1", 100, 100, Currency::CLP);
+    let (_stub, gateway) =
+        with([(400, refused.to_owned()), (200, payment(100)), (200, one.to_owned())]).await;
+    assert_eq!(gateway.refund(&whole).await.expect("done before").refund_id, "8");
+    let (_stub, gateway) = with([(400, refused.to_owned()), (200, payment(60))]).await;
+    let refused = gateway.refund(&whole).await;
+    assert!(matches!(refused, Err(GatewayError::Refused { code, .. }) if code == "4296"));
+}
+
+#[tokio::test]
+async fn a_refund_can_be_asked_about() {
+    let (stub, gateway) = with([(200, fixture!("mercado_pago/refund.json"))]).await;
+    let report = gateway.refund_report("1234567890", "1009042015").await.expect("known");
+    assert_eq!(report.status, RefundStatus::Done);
+    assert_eq!(stub.lines(), ["GET /v1/payments/1234567890/refunds/1009042015"]);
+}
+
+#[tokio::test]
+async fn merchant_orders_and_chargebacks_lead_to_payments() {
+    let chargeback = r#"{"id":"217000087654321000","payments":[1234567890,"1234567891"],"currency":"BRL"}"#;
+    let (stub, gateway) = with([
+        (200, fixture!("mercado_pago/merchant_order.json")),
+        (200, chargeback),
+        (200, r#"{"id":"1"}"#),
+        (200, r#"{"id":"1","payments":[{}]}"#),
+    ])
+    .await;
+    let order = Related::MerchantOrder("23603350837".to_owned());
+    let both = ["1234567890", "1234567891"];
+    assert_eq!(gateway.payments_behind(&order).await.expect("known"), both);
+    let chargeback = Related::Chargeback("217000087654321000".to_owned());
+    assert_eq!(gateway.payments_behind(&chargeback).await.expect("known"), both);
+    assert!(gateway.payments_behind(&order).await.expect("none yet").is_empty());
+    assert!(matches!(gateway.payments_behind(&order).await, Err(GatewayError::Protocol(_))));
+    assert_eq!(
+        stub.lines()[..2],
+        ["GET /merchant_orders/23603350837", "GET /v1/chargebacks/217000087654321000"]
+    );
+    let outside = Related::MerchantOrder("../x".to_owned());
+    assert!(matches!(gateway.payments_behind(&outside).await, Err(GatewayError::NotFound)));
+}
+
+#[tokio::test]
+async fn credentials_are_checked_with_a_search() {
+    let (stub, gateway) =
+        with([(200, r#"{"results":[],"paging":{}}"#), (401, "{}"), (500, ""), (500, ""), (500, "")]).await;
+    assert_eq!(
+        gateway.check_credentials().await.expect("asked"),
+        CredentialCheck::Accepted { account: None }
+    );
+    let refused = gateway.check_credentials().await.expect("asked");
+    assert!(matches!(refused, CredentialCheck::Refused(bad) if bad.field == "access_token"));
+    assert!(gateway.check_credentials().await.expect_err("down").may_be_repeated());
+    assert!(stub.lines()[0].contains("external_reference=taquilla-credential-check&limit=1"));
+}
+
+/// A notification with a right signature.
+fn notice(query: &str, signed_id: Option<&str>, body: &str) -> Result<Notice, WebhookRefused> {
+    let v1 = sign(SECRET, &manifest(signed_id, Some("req-1"), &NOW.to_string()));
+    let headers = HeaderMap::from_iter([
+        (HeaderName::from_static("x-signature"), format!("ts={NOW},v1={v1}").parse().expect("a header")),
+        (HeaderName::from_static("x-request-id"), "req-1".parse().expect("a header")),
+    ]);
+    let gateway = gateway("https://api.mercadopago.com", SECRET);
+    gateway.notice(&notification(&headers, query, body.as_bytes(), NOW + 5))
+}
+
+#[test]
+fn payments_are_asked_about_by_the_id_that_is_signed() {
+    let body = fixture!("mercado_pago/notification_payment.json");
+    let expected = Notice { id: "12345".to_owned(), topic: Topic::Payment("999999999".to_owned()) };
+    let query = "data.id=999999999&type=payment";
+    assert_eq!(notice(query, Some("999999999"), body), Ok(expected.clone()));
+    assert_eq!(notice("source_news=webhooks", None, body), Ok(expected), "nothing in the address");
+    let other = body.replace("999999999", "999999998");
+    assert_eq!(notice(query, Some("999999999"), &other), Err(WebhookRefused::Mismatch));
+    assert_eq!(notice(query, None, body), Err(WebhookRefused::Mismatch), "the id must be signed");
+    assert_eq!(notice(query, Some(""), body), Err(WebhookRefused::Mismatch));
+}
+
+#[test]
+fn what_leads_to_payments_is_told_apart() {
+    let chargeback = fixture!("mercado_pago/notification_chargeback.json");
+    let id = "233000061680860000";
+    let found =
+        notice(&format!("data.id={id}&type=topic_chargebacks_wh"), Some(id), chargeback).expect("signed");
+    let payment_id = Some("81968653106".to_owned());
+    let related = Related::Chargeback(id.to_owned());
+    assert_eq!(found.topic, Topic::Related { related, payment_id });
+
+    let order = r#"{"action":"update","id":"23603350837","type":"topic_merchant_order_wh","data":{"currency_id":"","status":"closed"},"status":"closed"}"#;
+    let found = notice("", None, order).expect("signed");
+    let related = Related::MerchantOrder("23603350837".to_owned());
+    assert_eq!(found.topic, Topic::Related { related, payment_id: None });
+    assert_ne!(found.id, "23603350837", "every change of an order is another notification");
+}
+
+#[test]
+fn subjects_are_payments_where_a_payment_is_named() {
+    let gateway = gateway("https://api.mercadopago.com", SECRET);
+    let subject = |query: &str, signed_id: &str, body: &str| {
+        let v1 = sign(SECRET, &manifest(Some(signed_id), None, &NOW.to_string()));
+        let headers = HeaderMap::from_iter([(
+            HeaderName::from_static("x-signature"),
+            format!("ts={NOW},v1={v1}").parse().expect("a header"),
+        )]);
+        gateway.verify_webhook(&notification(&headers, query, body.as_bytes(), NOW)).expect("signed").subject
+    };
+    let unknown = |kind: &str| Subject::Unknown { kind: kind.to_owned() };
+    let chargeback = fixture!("mercado_pago/notification_chargeback.json");
+    let id = "233000061680860000";
+    assert_eq!(
+        subject(&format!("data.id={id}&type=topic_chargebacks_wh"), id, chargeback),
+        Subject::Payment { payment_id: "81968653106".to_owned() }
+    );
+    assert_eq!(subject("data.id=1&type=chargebacks", "1", "{}"), unknown("chargebacks"));
+    assert_eq!(subject("data.id=1&type=topic_merchant_order_wh", "1", "{}"), unknown("merchant_order"));
+    assert_eq!(
+        subject("data.id=ab-1&type=topic_claims_integration_wh", "ab-1", "{}"),
+        unknown("topic_claims_integration_wh")
+    );
+    assert_eq!(subject("data.id=1&type=something_new", "1", ""), unknown("something_new"));
+}
+
+#[test]
+fn nonsense_is_no_notification_even_if_it_is_signed() {
+    for (query, id, body) in [
+        ("data.id=1", Some("1"), "{}"),
+        ("data.id=1&type=payment", Some("1"), "[1]"),
+        ("data.id=1&type=payment", Some("1"), "{"),
+        ("data.id=1&data.id=2&type=payment", Some("1"), "{}"),
+        ("data.id=../x&type=payment", Some("../x"), "{}"),
+        ("type=payment", None, "{}"),
+    ] {
+        assert_eq!(notice(query, id, body), Err(WebhookRefused::NotANotification), "{query} {body}");
+    }
+    let huge = format!(r#"{{"x":"{}"}}"#, "x".repeat(64 * 1024));
+    assert_eq!(notice("data.id=1&type=payment", Some("1"), &huge), Err(WebhookRefused::NotANotification));
+}
+
+#[test]
+fn old_signatures_are_refused_after_two_days() {
+    let gateway = gateway("https://api.mercadopago.com", SECRET);
+    let v1 = sign(SECRET, &manifest(Some("1"), None, &NOW.to_string()));
+    let header = format!("ts={NOW},v1={v1}").parse().expect("a header");
+    let headers = HeaderMap::from_iter([(HeaderName::from_static("x-signature"), header)]);
+    let at =
+        |late: i64| gateway.notice(&notification(&headers, "data.id=1&type=payment", b"", NOW + late)).err();
+    assert_eq!((at(48 * 3600), at(-300)), (None, None));
+    assert_eq!(at(48 * 3600 + 1), Some(WebhookRefused::OutOfTime));
+    assert_eq!(at(-301), Some(WebhookRefused::OutOfTime));
+}
+
+#[test]
+fn older_notifications_are_hints_and_never_believed() {
+    let gateway = gateway("https://api.mercadopago.com", SECRET);
+    let nothing = HeaderMap::new();
+    let hint = |query: &str| {
+        let request = notification(&nothing, query, b"", NOW);
+        assert_eq!(gateway.verify_webhook(&request), Err(WebhookRefused::Unsigned));
+        MercadoPagoGateway::unsigned_hint(&request)
+    };
+    assert_eq!(hint("topic=payment&id=123"), Some(Topic::Payment("123".to_owned())));
+    let order = Related::MerchantOrder("5".to_owned());
+    assert_eq!(hint("topic=merchant_order&id=5"), Some(Topic::Related { related: order, payment_id: None }));
+    assert_eq!(hint("topic=invoice&id=5"), None);
+    let request = notification(&nothing, "topic=payment&id=../x", b"", NOW);
+    assert_eq!(MercadoPagoGateway::unsigned_hint(&request), None);
+    // If they are signed after all, then with their id or without any.
+    let topic = Topic::Payment("123".to_owned());
+    for signed_id in [Some("123"), None] {
+        assert_eq!(notice("topic=payment&id=123", signed_id, "").expect("signed").topic, topic);
+    }
+    assert_eq!(notice("topic=payment&id=123", Some("124"), ""), Err(WebhookRefused::Mismatch));
+}
