@@ -175,10 +175,14 @@ impl Cloud {
         )
         .map_err(while_doing("the event sources"))?;
 
+        services.set_configuration_sets(stack.configuration_sets.clone());
         let router =
             front::routes(&stack, &functions, &clock).merge(mailbox::routes(services.mailbox().clone()));
         let (stopping, stop) = watch::channel(false);
         let front = tokio::spawn(serve(public, router, stop));
+        for subscription in &stack.subscriptions {
+            services.sns().subscribe(&subscription.topic, &subscription.endpoint);
+        }
         Ok(Self {
             url,
             stack,
@@ -247,22 +251,27 @@ impl Cloud {
     }
 
     /// Waits until everything that was set off has been done: notifications of the
-    /// gateway, queues, streams, workers. Requests are the caller's own business.
+    /// gateway and of SNS, queues, streams, workers. Requests are the caller's own business.
     ///
     /// # Errors
     /// If something is left after `patience`; the error names it.
     pub async fn idle(&self, patience: Duration) -> Result<(), NotIdle> {
         let deadline = tokio::time::Instant::now() + patience;
         loop {
-            let before = self.mappings.changes();
+            let sns = self.services.sns();
+            let before = (self.mappings.changes(), sns.changes());
             if tokio::time::timeout_at(deadline, self.sandbox.idle()).await.is_err() {
                 return Err(NotIdle {
                     left: vec!["the sandbox gateway has notifications to deliver".to_owned()],
                 });
             }
             self.mappings.idle(deadline.saturating_duration_since(tokio::time::Instant::now())).await?;
-            // A worker may have done something at the gateway, which then notifies.
-            if self.mappings.changes() == before {
+            if tokio::time::timeout_at(deadline, sns.idle()).await.is_err() {
+                return Err(NotIdle { left: vec!["SNS has messages to deliver".to_owned()] });
+            }
+            // A worker may have done something at the gateway, which then notifies, or
+            // sent a mail, of which SES then tells.
+            if (self.mappings.changes(), sns.changes()) == before {
                 return Ok(());
             }
         }
@@ -443,9 +452,11 @@ fn own_environment(function: &Function, endpoint: &str) -> BTreeMap<String, Stri
 
 /// What Lambda puts into every function's environment. The access key is the name
 /// of the function, so that the services know who calls.
-pub(crate) fn credentials(endpoint: &str, name: &str) -> [(String, String); 4] {
+pub(crate) fn credentials(endpoint: &str, name: &str) -> [(String, String); 5] {
     [
         ("AWS_ENDPOINT_URL", endpoint),
+        // Who signs what comes from SNS.
+        ("AWS_ENDPOINT_URL_SNS", endpoint),
         ("AWS_REGION", REGION),
         ("AWS_ACCESS_KEY_ID", name),
         ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),

@@ -13,7 +13,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, context};
 use serde::{Deserialize, Serialize};
 
-use crate::services::{Mail, Mailbox};
+use crate::services::{Fate, Mail, Mailbox};
 
 /// The most messages that a page or a list shows.
 const MOST_SHOWN: usize = 200;
@@ -59,6 +59,8 @@ struct View<'a> {
     text: Option<&'a str>,
     html: Option<&'a str>,
     has_html: bool,
+    /// What becomes of it: of several recipients, the worst.
+    fate: &'static str,
     attachments: Vec<File<'a>>,
 }
 
@@ -90,6 +92,7 @@ impl<'a> View<'a> {
             text: mail.text.as_deref(),
             html: mail.html.as_deref(),
             has_html: mail.html.is_some(),
+            fate: mail.recipients().map(Fate::of).max().unwrap_or(Fate::Delivered).name(),
             attachments: mail.attachments.iter().enumerate().map(file).collect(),
         }
     }

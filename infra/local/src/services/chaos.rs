@@ -29,16 +29,21 @@ pub struct Weather {
     pub slow: f64,
     /// The longest delay that `slow` adds.
     pub slowest: Duration,
-    /// A queue message is delivered a second time although it was deleted.
+    /// A queue message is delivered a second time although it was deleted; so is
+    /// a message of SNS.
     pub duplicate_delivery: f64,
-    /// A queue message is delivered before older ones.
+    /// A queue message is delivered before older ones, a message of SNS after later ones.
     pub reordered_delivery: f64,
-    /// A queue message becomes visible late, after [`Weather::delivery_delay`].
+    /// A queue message becomes visible late, after [`Weather::delivery_delay`]; a
+    /// message of SNS comes so late.
     pub delayed_delivery: f64,
     /// How late `delayed_delivery` is.
     pub delivery_delay: Duration,
     /// SES refuses an e-mail with `TooManyRequestsException`.
     pub mail_throttled: f64,
+    /// SES takes an e-mail, and then its answer is lost. Fair weather even in a
+    /// storm: whoever sends again, rather than not at all, sends twice.
+    pub mail_answer_lost: f64,
     /// A worker dies: half of the time midway, half of the time after its work,
     /// so that the event source never learns that it was done.
     pub worker_crash: f64,
@@ -65,6 +70,7 @@ impl Weather {
             delayed_delivery: 0.05,
             delivery_delay: Duration::from_millis(500),
             mail_throttled: 0.05,
+            mail_answer_lost: 0.0,
             worker_crash: 0.02,
             ignored_conditions: Vec::new(),
         }
@@ -93,9 +99,11 @@ pub(super) enum Fault {
     DelayedDelivery,
     MailThrottled,
     WorkerCrash,
+    MailAnswerLost,
+    Notification,
 }
 
-const FAULTS: u64 = Fault::WorkerCrash as u64 + 1;
+const FAULTS: u64 = Fault::Notification as u64 + 1;
 
 /// The source of misbehaviour. Clones share one state.
 ///

@@ -83,8 +83,40 @@ impl Mail {
     }
 }
 
+/// What becomes of a mail; see `services::ses_events`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// It arrives.
+    Delivered,
+    /// It comes back: there is no such mailbox.
+    Bounced,
+    /// It arrives, and its reader calls it spam.
+    Complained,
+}
+
+impl Fate {
+    /// What becomes of mails to this recipient.
+    pub fn of(recipient: &str) -> Self {
+        let address = bare(recipient).to_ascii_lowercase();
+        match address.split('@').next().unwrap_or_default() {
+            local if local.starts_with("bounce") => Self::Bounced,
+            local if local.starts_with("complaint") => Self::Complained,
+            _ => Self::Delivered,
+        }
+    }
+
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Bounced => "bounced",
+            Self::Complained => "complained",
+        }
+    }
+}
+
 /// The address in `Name <address>`.
-fn bare(recipient: &str) -> &str {
+pub(super) fn bare(recipient: &str) -> &str {
     match (recipient.rfind('<'), recipient.rfind('>')) {
         (Some(start), Some(end)) if start < end => &recipient[start + 1..end],
         _ => recipient,

@@ -1,5 +1,5 @@
 //! The AWS services of the local cloud, on one loopback address: DynamoDB with
-//! its streams, SQS, SES v2 and S3, for the unchanged AWS SDK clients.
+//! its streams, SQS, SES v2, SNS and S3, for the unchanged AWS SDK clients.
 //!
 //! They share a [`Meter`] that counts what DynamoDB calls cost and a [`Chaos`]
 //! that makes them misbehave. The event source mappings of the local cloud work
@@ -14,6 +14,8 @@ mod meter;
 mod reply;
 mod s3;
 mod ses;
+mod ses_events;
+pub mod sns;
 mod sqs;
 #[cfg(test)]
 mod testing;
@@ -33,14 +35,18 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::template::ConfigurationSet;
+
 pub use self::chaos::{Chaos, Crash, Weather};
 pub use self::dynamodb::{Checkpoint, Dynamodb, checkpoint};
 pub use self::guard::{Call, Denied, Guard};
-pub use self::mailbox::{Attachment, MOST_MAILS, Mail, Mailbox};
+pub use self::mailbox::{Attachment, Fate, MOST_MAILS, Mail, Mailbox};
 pub use self::meter::{Meter, Reading, Usage};
 use self::reply::Reply;
 pub use self::s3::{ObjectInfo, S3};
 use self::ses::Ses;
+use self::ses_events::Events;
+use self::sns::Sns;
 pub use self::sqs::{
     Attributes as QueueAttributes, Depth, MOST_MESSAGES, Message, MessageAttribute, Redrive, Sqs, SqsError,
 };
@@ -106,6 +112,8 @@ struct Parts {
     dynamodb: Dynamodb,
     sqs: Sqs,
     ses: Ses,
+    events: Events,
+    sns: Sns,
     s3: S3,
     gate: guard::Gate,
 }
@@ -119,13 +127,15 @@ impl Services {
     pub async fn start(config: ServicesConfig) -> Result<Self, ServicesError> {
         let ServicesConfig { listener, data_dir, chaos, clock } = config;
         let endpoint = format!("http://{}", listener.local_addr()?);
+        let sns = Sns::new(chaos.clone(), clock.clone());
         let opened = {
-            let (chaos, endpoint) = (chaos.clone(), endpoint.clone());
+            let (chaos, endpoint, sns) = (chaos.clone(), endpoint.clone(), sns.clone());
             // Opening reads files and builds indexes.
             tokio::task::spawn_blocking(move || {
                 let file = |name: &str| data_dir.as_ref().map(|folder| folder.join(name));
                 let mailbox = Mailbox::open(file("mailbox.jsonl").as_deref())?;
                 let queues = file("queues.jsonl");
+                let events = Events::new(sns.clone());
                 let parts = Parts {
                     dynamodb: Dynamodb::open(
                         file("dynamodb.sqlite").as_deref(),
@@ -134,7 +144,9 @@ impl Services {
                         clock.clone(),
                     )?,
                     sqs: Sqs::open(queues.as_deref(), REGION, &endpoint, chaos.clone(), clock.clone())?,
-                    ses: Ses::new(mailbox.clone(), chaos, clock.clone()),
+                    ses: Ses::new(mailbox.clone(), events.clone(), chaos, clock.clone()),
+                    events,
+                    sns,
                     s3: S3::open(file("objects"), SECRET_ACCESS_KEY, clock)?,
                     gate: guard::Gate::default(),
                 };
@@ -220,6 +232,16 @@ impl Services {
         &self.parts.s3
     }
 
+    /// Tells SES its configuration sets.
+    pub fn set_configuration_sets(&self, sets: Vec<ConfigurationSet>) {
+        self.parts.events.set(sets);
+    }
+
+    /// SNS: to subscribe.
+    pub fn sns(&self) -> &Sns {
+        &self.parts.sns
+    }
+
     /// What was sent by e-mail.
     pub fn mailbox(&self) -> &Mailbox {
         &self.mailbox
@@ -243,6 +265,7 @@ impl Services {
         };
         sweeper.abort();
         self.parts.sqs.stop();
+        self.parts.sns.stop();
         let _ = shutdown.send(());
         if tokio::time::timeout(PATIENCE, &mut server).await.is_err() {
             server.abort();
@@ -261,6 +284,9 @@ async fn answer(State(parts): State<Parts>, request: Request) -> Response {
         "AmazonSQS" => (Service::Sqs, 8 * sqs::MOST_BYTES),
         "" if request.uri().path().starts_with("/v2/email/") => (Service::Ses, 2 * ses::MOST_BYTES),
         "" => {
+            if let Some(answer) = parts.sns.answer(request.uri().path(), request.uri().query()) {
+                return answer;
+            }
             let (head, body) = request.into_parts();
             return match parts.gate.refuse("s3", head.method.as_str(), &head, &[]) {
                 Some(refusal) => refusal,

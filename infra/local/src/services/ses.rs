@@ -18,6 +18,7 @@ use serde_json::json;
 use super::chaos::{Chaos, Fault};
 use super::mailbox::{Attachment, Mail, Mailbox};
 use super::reply::Reply;
+use super::ses_events::Events;
 
 /// The largest message that SES v2 takes.
 pub(super) const MOST_BYTES: usize = 40 * 1024 * 1024;
@@ -28,6 +29,7 @@ const MOST_RECIPIENTS: usize = 50;
 #[derive(Clone)]
 pub(super) struct Ses {
     mailbox: Mailbox,
+    events: Events,
     chaos: Chaos,
     clock: Clock,
     sent: Arc<AtomicU64>,
@@ -111,8 +113,8 @@ struct SimpleAttachment {
 }
 
 impl Ses {
-    pub(super) fn new(mailbox: Mailbox, chaos: Chaos, clock: Clock) -> Self {
-        Self { mailbox, chaos, clock, sent: Arc::default() }
+    pub(super) fn new(mailbox: Mailbox, events: Events, chaos: Chaos, clock: Clock) -> Self {
+        Self { mailbox, events, chaos, clock, sent: Arc::default() }
     }
 
     /// Answers one request of the REST protocol.
@@ -128,6 +130,9 @@ impl Ses {
             Ok(mail) => mail,
             Err(problem) => return refuse(400, "BadRequestException", &problem),
         };
+        if let Some(set) = mail.configuration_set.as_ref().filter(|set| !self.events.knows(set)) {
+            return refuse(404, "NotFoundException", &format!("Configuration set <{set}> does not exist."));
+        }
         mail.sent_at = self.clock.now();
         mail.id = format!(
             "{:016x}-{:08x}",
@@ -135,10 +140,14 @@ impl Ses {
             self.sent.fetch_add(1, Ordering::Relaxed)
         );
         let answer = json!({ "MessageId": mail.id });
-        match self.mailbox.add(mail) {
-            Ok(()) => Reply::json(200, &answer),
-            Err(error) => refuse(500, "InternalServiceErrorException", &error.to_string()),
+        if let Err(error) = self.mailbox.add(mail.clone()) {
+            return refuse(500, "InternalServiceErrorException", &error.to_string());
         }
+        self.events.publish(&mail);
+        if self.chaos.strikes(Fault::MailAnswerLost, self.chaos.weather().mail_answer_lost) {
+            return Reply::Dropped;
+        }
+        Reply::json(200, &answer)
     }
 }
 

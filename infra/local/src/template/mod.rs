@@ -4,6 +4,7 @@
 //! the table. [`Template`] is the document, [`Stack`] what it amounts to with the
 //! names, addresses and secrets of this machine.
 
+mod mail;
 mod pattern;
 mod read;
 mod resolve;
@@ -17,8 +18,8 @@ use serde_yaml_ng::{Mapping, Value};
 
 pub use pattern::Pattern;
 pub use stack::{
-    Bucket, Function, Queue, QueueSource, Route, ScheduleSource, Source, Stack, Statement, StreamSource,
-    Table,
+    Bucket, ConfigurationSet, EventDestination, Function, Queue, QueueSource, Route, ScheduleSource, Source,
+    Stack, Statement, StreamSource, Subscription, Table,
 };
 
 /// The account that everything local belongs to.

@@ -10,6 +10,7 @@ use serde_yaml_ng::Value;
 
 use crate::services::{QueueAttributes, Redrive};
 
+use super::mail;
 use super::resolve::{Resolver, Secrets};
 use super::{
     Bucket, Function, Pattern, Queue, QueueSource, Resource, Route, ScheduleSource, Source, Stack, Statement,
@@ -30,6 +31,8 @@ impl Template {
             buckets: self.each("AWS::S3::Bucket", surroundings, |resolver, id, resource| {
                 Ok(Bucket { name: resolver.name(id, resource)? })
             })?,
+            configuration_sets: mail::configuration_sets(self, surroundings)?,
+            subscriptions: mail::subscriptions(self, surroundings)?,
         };
         stack.functions.sort_by(|a, b| a.name.cmp(&b.name));
         stack.queues.sort_by_key(|queue| queue.attributes.redrive.is_some());
@@ -37,7 +40,7 @@ impl Template {
         Ok(stack)
     }
 
-    fn each<T>(
+    pub(super) fn each<T>(
         &self,
         kind: &str,
         surroundings: &Surroundings,
@@ -54,7 +57,7 @@ impl Template {
     }
 }
 
-fn read<T: DeserializeOwned>(resolver: &Resolver, value: Json) -> Result<T, TemplateError> {
+pub(super) fn read<T: DeserializeOwned>(resolver: &Resolver, value: Json) -> Result<T, TemplateError> {
     T::deserialize(value).map_err(|error| resolver.error(error.to_string()))
 }
 

@@ -184,6 +184,7 @@ impl<'a> Resolver<'a> {
             "AWS::SQS::Queue" => {
                 Ok(format!("{}/{ACCOUNT}/{}", self.surroundings.endpoint, self.name(id, resource)?))
             }
+            "AWS::SNS::Topic" => Ok(format!("arn:aws:sns:{REGION}:{ACCOUNT}:{}", self.name(id, resource)?)),
             "AWS::SecretsManager::Secret" if self.secrets == Secrets::Arns => {
                 Ok(format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{}", local_name(id)))
             }
@@ -218,6 +219,8 @@ impl<'a> Resolver<'a> {
             "AWS::SQS::Queue" => "QueueName",
             "AWS::DynamoDB::Table" => "TableName",
             "AWS::S3::Bucket" => "BucketName",
+            "AWS::SES::ConfigurationSet" => "Name",
+            "AWS::SNS::Topic" => "TopicName",
             _ => return Ok(local_name(id)),
         };
         match resource.properties.get(property) {

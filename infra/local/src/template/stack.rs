@@ -17,6 +17,10 @@ pub struct Stack {
     pub tables: Vec<Table>,
     /// The buckets.
     pub buckets: Vec<Bucket>,
+    /// The configuration sets of SES.
+    pub configuration_sets: Vec<ConfigurationSet>,
+    /// Who hears over HTTP of what is published on topics.
+    pub subscriptions: Vec<Subscription>,
 }
 
 /// A Lambda function.
@@ -137,6 +141,33 @@ pub struct Table {
 pub struct Bucket {
     /// The name.
     pub name: String,
+}
+
+/// With what mails are sent whose fate SES publishes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigurationSet {
+    /// The name.
+    pub name: String,
+    /// What is published where.
+    pub destinations: Vec<EventDestination>,
+}
+
+/// A topic of SNS that hears of some of SES's events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventDestination {
+    /// The events, as `send` or `bounce`.
+    pub events: BTreeSet<String>,
+    /// The ARN of the topic.
+    pub topic: String,
+}
+
+/// An address that hears of what is published on a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The ARN of the topic.
+    pub topic: String,
+    /// The address.
+    pub endpoint: String,
 }
 
 impl Stack {
