@@ -143,7 +143,7 @@ impl Store {
         let writes = self.new_member_parts(fingerprints, member)?;
         match self.transact(writes).await {
             Ok(()) => Ok(()),
-            Err(failure) => self.judge(fingerprints, member, failure).await,
+            Err(failure) => self.judge(fingerprints, None, member, failure).await,
         }
     }
 
@@ -176,11 +176,12 @@ impl Store {
         Ok(writes)
     }
 
-    /// What a write of `member` that was refused, or whose answer got lost, came
-    /// to: whoever was written must not hear that the address is taken.
+    /// What a write of `member`, new or changed, that was refused or whose answer
+    /// got lost came to: whoever was written must not hear that the address is taken.
     async fn judge(
         &self,
         fingerprints: &Fingerprints,
+        before: Option<&Member>,
         member: &Member,
         failure: Failure,
     ) -> Result<(), MemberError> {
@@ -190,17 +191,26 @@ impl Store {
         if self.member(member.tenant_id, member.id).await?.as_ref() == Some(member) {
             return Ok(());
         }
-        let email: Option<Claim> = self.get_consistent(&email_key(fingerprints, member)).await?;
-        if let Some(claim) = email.filter(|claim| claim.claimed_by != member.id) {
-            return Err(MemberError::EmailTaken(claim.claimed_by));
+        // Only what this write would have claimed: of what it had, somebody who was
+        // faster may have disposed.
+        if before.is_none_or(|before| before.email != member.email)
+            && let Some(other) = self.other_owner(&email_key(fingerprints, member), member).await?
+        {
+            return Err(MemberError::EmailTaken(other));
         }
-        if let Some(key) = national_id_key(fingerprints, member) {
-            let claim: Option<Claim> = self.get_consistent(&key).await?;
-            if let Some(claim) = claim.filter(|claim| claim.claimed_by != member.id) {
-                return Err(MemberError::NationalIdTaken(claim.claimed_by));
-            }
+        if before.is_none_or(|before| before.identity() != member.identity())
+            && let Some(key) = national_id_key(fingerprints, member)
+            && let Some(other) = self.other_owner(&key, member).await?
+        {
+            return Err(MemberError::NationalIdTaken(other));
         }
         Err(failure.into())
+    }
+
+    /// Who else has the claim.
+    async fn other_owner(&self, claim: &Key, member: &Member) -> Result<Option<MemberId>, Failure> {
+        let claim: Option<Claim> = self.get_consistent(claim).await?;
+        Ok(claim.map(|claim| claim.claimed_by).filter(|owner| *owner != member.id))
     }
 
     /// Stores a changed member, its version counted up, and moves the claims if
@@ -223,7 +233,7 @@ impl Store {
         };
         match sent {
             Ok(()) => Ok(()),
-            Err(failure) => self.judge(fingerprints, after, failure).await,
+            Err(failure) => self.judge(fingerprints, Some(before), after, failure).await,
         }
     }
 
