@@ -432,7 +432,7 @@ pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::events::tests::{at, draft};
+    use crate::writing::tests::{at, draft};
 
     pub(crate) fn area(body: serde_json::Value) -> Area {
         let new: NewArea = serde_json::from_value(body).expect("a new area");

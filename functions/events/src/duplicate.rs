@@ -14,7 +14,7 @@ use store::{EventSheet, Once};
 use uuid::Uuid;
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path};
 
-use crate::{EventPath, State, discounts, events, slug};
+use crate::{EventPath, State, discounts, slug, writing};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -71,7 +71,7 @@ impl State {
             return Ok(event.shown());
         }
         let copy = copy(&original, wanted, id, now);
-        events::check(&copy.event)?;
+        writing::check(&copy.event)?;
         // The event comes last: until it exists, nobody finds any of this.
         self.create_discounts(&copy.event).await?;
         for area in &copy.areas {
@@ -159,7 +159,7 @@ mod tests {
 
     use super::*;
     use crate::areas::tests::area;
-    use crate::events::tests::{at, draft};
+    use crate::writing::tests::{at, draft};
 
     #[test]
     fn a_copy_has_ids_and_times_of_its_own() {

@@ -17,6 +17,7 @@ mod slug;
 mod staff;
 mod tenants;
 mod units;
+mod writing;
 
 use aide::axum::ApiRouter;
 use axum::extract::FromRef;

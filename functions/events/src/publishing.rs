@@ -88,7 +88,7 @@ pub(crate) fn check(sheet: &EventSheet, now: Option<Timestamp>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::tests::{at, draft};
+    use crate::writing::tests::{at, draft};
 
     #[test]
     fn everything_that_is_missing_is_said_at_once() {

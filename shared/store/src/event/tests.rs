@@ -3,7 +3,8 @@ use std::time::Duration;
 use boot::Clock;
 use domain::event::{AreaKind, EventImage, Fees, ImageKind, Language, Vat};
 use domain::pricing::AdjustmentType;
-use domain::{ImageId, SaleStageId};
+use domain::{Currency, ImageId, SaleStageId};
+use serde_json::Map;
 
 use super::*;
 use crate::testing::{at_once, store_with_clock};

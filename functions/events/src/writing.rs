@@ -1,0 +1,445 @@
+//! An event as its organiser writes it: new, changed, and what is wrong with it.
+
+use domain::error::Fields;
+use domain::event::{AttendeeField, Event, EventStatus, Language, MemberDiscount};
+use domain::{Currency, EventId, MAX_TICKETS_PER_ORDER, Result, Timestamp};
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use web::nullable;
+
+use crate::check::{country, some_text, time_zone};
+use crate::{discounts, slug};
+
+/// The longest event; the public list looks back this far for what is still on.
+const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
+/// How long a show takes if nobody says.
+const USUAL: SignedDuration = SignedDuration::from_hours(4);
+/// The years in which an event can start.
+const YEARS: std::ops::RangeInclusive<i16> = 2000..=2099;
+
+/// A new event.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewEvent {
+    /// The title.
+    #[schemars(length(min = 1, max = 150))]
+    pub(crate) name: String,
+    /// Who plays.
+    #[serde(default)]
+    #[schemars(length(max = 150))]
+    artist: String,
+    /// What to expect, as plain text.
+    #[serde(default)]
+    #[schemars(length(max = 10_000))]
+    description: String,
+    /// Where.
+    #[serde(default)]
+    #[schemars(length(max = 150))]
+    venue: String,
+    /// The venue's street address.
+    #[serde(default)]
+    #[schemars(length(max = 200))]
+    address: String,
+    /// The city.
+    #[serde(default)]
+    #[schemars(length(max = 100))]
+    city: String,
+    /// ISO 3166-1 alpha-2 country; the organiser's if absent.
+    #[serde(default)]
+    country: Option<String>,
+    /// IANA time zone of the venue, such as `America/Bogota`.
+    time_zone: String,
+    /// Start of the show.
+    starts_at: Timestamp,
+    /// End of the show, at most 31 days after the start; four hours after it if absent.
+    #[serde(default)]
+    ends_at: Option<Timestamp>,
+    /// When the doors open, at most a day before the start.
+    #[serde(default)]
+    doors_at: Option<Timestamp>,
+    /// The currency of all its prices; the organiser's if absent.
+    #[serde(default)]
+    currency: Option<Currency>,
+    /// The language of its tickets' mails unless the buyer chose another.
+    #[serde(default)]
+    language: Language,
+    /// True keeps it out of lists and search; whoever knows its address finds it.
+    #[serde(default)]
+    unlisted: bool,
+    /// Minutes that a reservation holds its seats.
+    #[serde(default = "ten")]
+    #[schemars(range(min = 2, max = 60))]
+    hold_minutes: u8,
+    /// The most tickets in one order.
+    #[serde(default = "ten")]
+    #[schemars(range(min = 1, max = 20))]
+    max_tickets_per_order: u8,
+    /// What each attendee is asked for.
+    #[serde(default)]
+    attendee_fields: Vec<AttendeeField>,
+    /// The readable part of its address; made from the name if absent.
+    #[serde(default)]
+    #[schemars(length(min = 3, max = 80), regex(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
+    pub(crate) slug: Option<String>,
+    /// Your own internal code for it; no other of your events may have it.
+    #[serde(default)]
+    #[schemars(length(min = 2, max = 50), regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    code: Option<String>,
+    /// The https address of a picture that is kept elsewhere; an uploaded cover goes before it.
+    #[serde(default)]
+    #[schemars(length(max = 500))]
+    img: Option<String>,
+    /// The most discounts that members get for it.
+    #[serde(default)]
+    #[schemars(range(max = 10_000))]
+    max_discounts: u32,
+    /// The https address of somebody else who sells its tickets; nothing is sold here then.
+    #[serde(default)]
+    #[schemars(length(max = 500))]
+    ticketing_link: Option<String>,
+    /// Further details that are shown with it: at most 20 members and 2 KB.
+    #[serde(default)]
+    other_data: Map<String, Value>,
+    /// What the code of a member's discount takes off; needed for discounts of an
+    /// event that is sold here.
+    #[serde(default)]
+    member_discount: Option<MemberDiscount>,
+}
+
+const fn ten() -> u8 {
+    10
+}
+
+/// A change of an event: what is absent stays. Its slug and its organiser never
+/// change, its fees and tax have a route of their own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventChanges {
+    /// The version that the change is based on.
+    pub(crate) version: Option<u32>,
+    /// The title.
+    #[schemars(length(min = 1, max = 150))]
+    name: Option<String>,
+    /// Who plays.
+    #[schemars(length(max = 150))]
+    artist: Option<String>,
+    /// What to expect, as plain text.
+    #[schemars(length(max = 10_000))]
+    description: Option<String>,
+    /// Where.
+    #[schemars(length(max = 150))]
+    venue: Option<String>,
+    /// The venue's street address.
+    #[schemars(length(max = 200))]
+    address: Option<String>,
+    /// The city.
+    #[schemars(length(max = 100))]
+    city: Option<String>,
+    /// ISO 3166-1 alpha-2 country.
+    country: Option<String>,
+    /// IANA time zone of the venue.
+    time_zone: Option<String>,
+    /// Start of the show.
+    starts_at: Option<Timestamp>,
+    /// End of the show. Moves with the start if only that is given.
+    ends_at: Option<Timestamp>,
+    /// When the doors open; `null` for not said. Moves with the start if only that is given.
+    #[serde(default, deserialize_with = "nullable")]
+    doors_at: Option<Option<Timestamp>>,
+    /// The currency of all its prices; only as long as it has no areas.
+    currency: Option<Currency>,
+    /// The language of its tickets' mails unless the buyer chose another.
+    language: Option<Language>,
+    /// True keeps it out of lists and search.
+    unlisted: Option<bool>,
+    /// Minutes that a reservation holds its seats.
+    #[schemars(range(min = 2, max = 60))]
+    hold_minutes: Option<u8>,
+    /// The most tickets in one order.
+    #[schemars(range(min = 1, max = 20))]
+    max_tickets_per_order: Option<u8>,
+    /// What each attendee is asked for.
+    attendee_fields: Option<Vec<AttendeeField>>,
+    /// Your own internal code for it, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    code: Option<Option<String>>,
+    /// The https address of a picture that is kept elsewhere, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    img: Option<Option<String>>,
+    /// The most discounts that members get for it; never fewer than were given already.
+    #[schemars(range(max = 10_000))]
+    pub(crate) max_discounts: Option<u32>,
+    /// The https address of somebody else who sells its tickets, or `null` to sell them here.
+    #[serde(default, deserialize_with = "nullable")]
+    ticketing_link: Option<Option<String>>,
+    /// Further details, in place of all that there were.
+    other_data: Option<Map<String, Value>>,
+    /// What the code of a member's discount takes off, or `null`. Codes that were
+    /// sent keep what they said.
+    #[serde(default, deserialize_with = "nullable")]
+    member_discount: Option<Option<MemberDiscount>>,
+}
+
+impl NewEvent {
+    pub(crate) fn event(&self, id: EventId, tenant: &domain::event::Tenant, now: Timestamp) -> Event {
+        let text = |text: &str| text.trim().to_owned();
+        let after_start = self.starts_at.checked_add(USUAL).unwrap_or(Timestamp::MAX);
+        Event {
+            id,
+            tenant_id: tenant.id,
+            slug: self.slug.clone().unwrap_or_else(|| "made-from-the-name".to_owned()),
+            name: text(&self.name),
+            artist: text(&self.artist),
+            description: text(&self.description),
+            venue: text(&self.venue),
+            address: text(&self.address),
+            city: text(&self.city),
+            country: self.country.clone().unwrap_or_else(|| tenant.country.clone()),
+            time_zone: time_zone(&self.time_zone).unwrap_or_else(|| self.time_zone.clone()),
+            starts_at: self.starts_at,
+            ends_at: self.ends_at.unwrap_or(after_start),
+            doors_at: self.doors_at,
+            currency: self.currency.unwrap_or(tenant.currency),
+            language: self.language,
+            status: EventStatus::Draft,
+            unlisted: self.unlisted,
+            hold_minutes: self.hold_minutes,
+            max_tickets_per_order: self.max_tickets_per_order,
+            attendee_fields: self.attendee_fields.clone(),
+            fees: tenant.fees,
+            vat: tenant.vat,
+            images: Vec::new(),
+            code: self.code.as_deref().and_then(some_text),
+            img: self.img.as_deref().and_then(some_text),
+            max_discounts: self.max_discounts,
+            ticketing_link: self.ticketing_link.as_deref().and_then(some_text),
+            other_data: self.other_data.clone(),
+            member_discount: self.member_discount,
+            discount_blocks: discounts::blocks(self.max_discounts),
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+}
+
+impl EventChanges {
+    pub(crate) fn apply(self, event: Event, now: Timestamp) -> Event {
+        let text = |change: Option<String>, old| change.map_or(old, |text| text.trim().to_owned());
+        let optional = |change: Option<Option<String>>, old| match change {
+            Some(changed) => changed.as_deref().and_then(some_text),
+            None => old,
+        };
+        let starts_at = self.starts_at.unwrap_or(event.starts_at);
+        let moved = move |time: Timestamp| {
+            starts_at.checked_add(time.duration_since(event.starts_at)).unwrap_or(time)
+        };
+        Event {
+            name: text(self.name, event.name),
+            artist: text(self.artist, event.artist),
+            description: text(self.description, event.description),
+            venue: text(self.venue, event.venue),
+            address: text(self.address, event.address),
+            city: text(self.city, event.city),
+            country: self.country.unwrap_or(event.country),
+            time_zone: self.time_zone.map_or(event.time_zone, |name| time_zone(&name).unwrap_or(name)),
+            starts_at,
+            ends_at: self.ends_at.unwrap_or_else(|| moved(event.ends_at)),
+            doors_at: self.doors_at.unwrap_or_else(|| event.doors_at.map(moved)),
+            currency: self.currency.unwrap_or(event.currency),
+            language: self.language.unwrap_or(event.language),
+            unlisted: self.unlisted.unwrap_or(event.unlisted),
+            hold_minutes: self.hold_minutes.unwrap_or(event.hold_minutes),
+            max_tickets_per_order: self.max_tickets_per_order.unwrap_or(event.max_tickets_per_order),
+            attendee_fields: self.attendee_fields.unwrap_or(event.attendee_fields),
+            code: optional(self.code, event.code),
+            img: optional(self.img, event.img),
+            max_discounts: self.max_discounts.unwrap_or(event.max_discounts),
+            ticketing_link: optional(self.ticketing_link, event.ticketing_link),
+            other_data: self.other_data.unwrap_or(event.other_data),
+            member_discount: self.member_discount.unwrap_or(event.member_discount),
+            updated_at: now,
+            version: event.version + 1,
+            ..event
+        }
+    }
+}
+
+/// Checks everything that must hold for an event to be stored, draft or not.
+pub(crate) fn check(event: &Event) -> Result<()> {
+    let mut fields = Fields::new();
+    fields
+        .text("/name", &event.name, 1, 150)
+        .text("/artist", &event.artist, 0, 150)
+        .text("/description", &event.description, 0, 10_000)
+        .text("/venue", &event.venue, 0, 150)
+        .text("/address", &event.address, 0, 200)
+        .text("/city", &event.city, 0, 100);
+    country(&mut fields, "/country", &event.country);
+    fields.check(
+        time_zone(&event.time_zone).is_some(),
+        "/time_zone",
+        "Must be a time zone of the IANA database, such as America/Bogota.",
+    );
+    check_times(event, &mut fields);
+    fields.check(
+        (2..=60).contains(&event.hold_minutes),
+        "/hold_minutes",
+        "Must be between 2 and 60 minutes.",
+    );
+    fields.check(
+        (1..=MAX_TICKETS_PER_ORDER).contains(&event.max_tickets_per_order),
+        "/max_tickets_per_order",
+        format!("Must be between 1 and {MAX_TICKETS_PER_ORDER}."),
+    );
+    let repeats = (1..event.attendee_fields.len())
+        .any(|index| event.attendee_fields[..index].contains(&event.attendee_fields[index]));
+    fields.check(!repeats, "/attendee_fields", "Name each field once.");
+    fields.check(
+        slug::is_slug(&event.slug),
+        "/slug",
+        format!(
+            "Must have 3 to {} small letters and digits, with single hyphens between them.",
+            slug::MAX_CHARS
+        ),
+    );
+    event.check_show(&mut fields);
+    fields.finish()
+}
+
+fn check_times(event: &Event, fields: &mut Fields) {
+    let year = event.starts_at.to_zoned(jiff::tz::TimeZone::UTC).year();
+    fields.check(YEARS.contains(&year), "/starts_at", "Must be in this century.");
+    let length = event.ends_at.duration_since(event.starts_at);
+    fields.check(length.is_positive(), "/ends_at", "Must be after the start.");
+    fields.check(length <= LONGEST, "/ends_at", "Must be at most 31 days after the start.");
+    if let Some(doors_at) = event.doors_at {
+        let before = event.starts_at.duration_since(doors_at);
+        let range = SignedDuration::ZERO..=SignedDuration::from_hours(24);
+        fields.check(range.contains(&before), "/doors_at", "Must be in the 24 hours before the start.");
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use domain::TenantId;
+    use domain::event::{Fees, Tenant, Vat};
+    use serde_json::json;
+
+    use super::*;
+
+    pub(crate) fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("in range")
+    }
+
+    const NOW: i64 = 1_795_000_000;
+
+    pub(crate) fn draft() -> Event {
+        let tenant = Tenant {
+            id: TenantId::generate(at(NOW)),
+            name: "Faroles del Sur".to_owned(),
+            email: "hola@faroles.example".to_owned(),
+            country: "CO".to_owned(),
+            currency: Currency::COP,
+            fees: Fees { convenience_fixed: 900, ..Fees::default() },
+            vat: Vat::default(),
+            legal_info: None,
+            created_at: at(NOW),
+            version: 1,
+        };
+        let new: NewEvent = serde_json::from_value(json!({
+            "name": " Noche de faroles ", "venue": "Teatro Inventado", "time_zone": "america/bogota",
+            "starts_at": "2027-01-10T01:00:00Z", "doors_at": "2027-01-09T23:00:00Z",
+        }))
+        .expect("a new event");
+        new.event(EventId::generate(at(NOW)), &tenant, at(NOW))
+    }
+
+    fn bad(change: impl FnOnce(&mut Event)) -> Vec<String> {
+        let mut event = draft();
+        change(&mut event);
+        let error = check(&event).expect_err("refused");
+        error.field_errors().iter().map(|field| field.pointer.clone()).collect()
+    }
+
+    #[test]
+    fn a_new_event_takes_what_is_not_said_from_its_organiser() {
+        let event = draft();
+        check(&event).expect("valid");
+        assert_eq!((event.name.as_str(), event.country.as_str()), ("Noche de faroles", "CO"));
+        assert_eq!((event.time_zone.as_str(), event.currency), ("America/Bogota", Currency::COP));
+        assert_eq!((event.fees.convenience_fixed, event.status), (900, EventStatus::Draft));
+        assert_eq!(event.ends_at.to_string(), "2027-01-10T05:00:00Z");
+    }
+
+    #[test]
+    fn what_can_not_be_is_refused_where_it_stands() {
+        assert_eq!(bad(|event| event.name = " ".to_owned()), ["/name"]);
+        assert_eq!(bad(|event| event.artist = "x".repeat(151)), ["/artist"]);
+        assert_eq!(bad(|event| event.description = "\u{7}".to_owned()), ["/description"]);
+        assert_eq!(bad(|event| event.time_zone = "America/Macondo".to_owned()), ["/time_zone"]);
+        assert_eq!(bad(|event| event.ends_at = event.starts_at), ["/ends_at"]);
+        assert_eq!(bad(|event| event.ends_at = event.starts_at + LONGEST * 2), ["/ends_at"]);
+        assert_eq!(bad(|event| event.doors_at = Some(event.ends_at)), ["/doors_at"]);
+        assert_eq!(
+            bad(|event| (event.starts_at, event.doors_at) = (Timestamp::MIN, None)),
+            ["/starts_at", "/ends_at"]
+        );
+        assert_eq!(bad(|event| event.hold_minutes = 1), ["/hold_minutes"]);
+        assert_eq!(bad(|event| event.max_tickets_per_order = 21), ["/max_tickets_per_order"]);
+        assert_eq!(bad(|event| event.attendee_fields = vec![AttendeeField::Rut; 2]), ["/attendee_fields"]);
+        assert_eq!(bad(|event| event.slug = "Mal Slug".to_owned()), ["/slug"]);
+        assert_eq!(bad(|event| event.max_discounts = 1), ["/member_discount"]);
+    }
+
+    fn changed(changes: Value) -> Event {
+        let changes: EventChanges = serde_json::from_value(changes).expect("changes");
+        changes.apply(draft(), at(NOW + 1))
+    }
+
+    #[test]
+    fn a_change_leaves_what_it_does_not_name() {
+        let before = draft();
+        let after = changed(json!({"artist": " Los Faroles "}));
+        assert_eq!((after.artist.as_str(), after.version, after.updated_at), ("Los Faroles", 2, at(NOW + 1)));
+        assert_eq!((after.name, after.doors_at, after.slug), (before.name, before.doors_at, before.slug));
+    }
+
+    #[test]
+    fn what_a_show_says_can_be_taken_back() {
+        let said = json!({
+            "code": " LF-1 ", "img": "https://fotos.example/a.png", "ticketing_link": "https://boletos.example",
+            "max_discounts": 40, "other_data": {"genre": "rock"},
+            "member_discount": {"discount_type": "fixed", "discount_value": 900, "max_tickets": 2},
+        });
+        let after = changed(said);
+        check(&after).expect("valid");
+        assert_eq!(
+            (after.code.as_deref(), after.max_discounts, after.other_data.len()),
+            (Some("LF-1"), 40, 1)
+        );
+        let nothing = json!({"code": null, "img": "", "ticketing_link": null, "member_discount": null, "other_data": {}});
+        let nothing: EventChanges = serde_json::from_value(nothing).expect("changes");
+        let after = nothing.apply(after, at(NOW + 2));
+        assert_eq!((after.code, after.img, after.ticketing_link), (None, None, None));
+        assert_eq!((after.member_discount, after.max_discounts), (None, 40));
+        assert!(after.other_data.is_empty());
+    }
+
+    #[test]
+    fn a_show_that_moves_takes_its_end_and_doors_along() {
+        let after = changed(json!({"starts_at": "2027-02-10T01:00:00Z"}));
+        assert_eq!(after.ends_at.to_string(), "2027-02-10T05:00:00Z");
+        assert_eq!(after.doors_at.map(|at| at.to_string()).as_deref(), Some("2027-02-09T23:00:00Z"));
+        assert_eq!(changed(json!({"doors_at": null})).doors_at, None);
+    }
+
+    #[test]
+    fn what_has_another_route_is_no_field_of_a_change() {
+        for field in ["slug", "status", "fees", "tenant_id", "images", "discount_blocks"] {
+            assert!(serde_json::from_value::<EventChanges>(json!({ field: null })).is_err(), "{field}");
+        }
+    }
+}
