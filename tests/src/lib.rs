@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod chaos;
+mod community;
 mod contract;
 mod flows;
 mod lambda;

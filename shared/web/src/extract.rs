@@ -1,7 +1,6 @@
 use aide::generate::GenContext;
 use aide::openapi::Operation;
 use aide::{OperationInput, OperationOutput};
-use axum::body::HttpBody;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
 use axum::response::{IntoResponse, Response};
@@ -30,15 +29,18 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !content_type.is_some_and(is_json) {
-            return Err(Error::unsupported_type(
-                "json_required",
-                "Send the body as JSON, with the header `Content-Type: application/json`.",
-            )
-            .into());
+            return Err(json_required().into());
         }
         let body = Bytes::from_request(request, state).await.map_err(too_large)?;
         parse(&body).map(Self)
     }
+}
+
+fn json_required() -> Error {
+    Error::unsupported_type(
+        "json_required",
+        "Send the body as JSON, with the header `Content-Type: application/json`.",
+    )
 }
 
 /// A JSON body that may be left out: then there is neither a body nor a word
@@ -51,9 +53,9 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
-        let is_empty = request.body().size_hint().exact() == Some(0);
-        if is_empty && !request.headers().contains_key(header::CONTENT_TYPE) {
-            return Ok(None);
+        if !request.headers().contains_key(header::CONTENT_TYPE) {
+            let body = Bytes::from_request(request, state).await.map_err(too_large)?;
+            return if body.is_empty() { Ok(None) } else { Err(json_required().into()) };
         }
         <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
     }

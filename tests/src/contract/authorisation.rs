@@ -14,9 +14,12 @@ use super::world::World;
 
 /// The routes that nobody has to sign in for. A route belongs here on purpose
 /// only.
-const PUBLIC: [&str; 24] = [
+const PUBLIC: [&str; 28] = [
     "GET /",
     "GET /.well-known/jwks.json",
+    "GET /api/v1/discounts/health",
+    "GET /api/v1/discounts/remaining/{show}",
+    "GET /api/v1/discounts/requests/{id}",
     "GET /api/v1/public/events",
     "GET /api/v1/public/events/{slug}",
     "GET /api/v1/public/events/{slug}/areas",
@@ -34,6 +37,7 @@ const PUBLIC: [&str; 24] = [
     "POST /api/v1/auth/password/reset",
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/register",
+    "POST /api/v1/discounts/request",
     "POST /api/v1/promotions/{code}/validate",
     "POST /api/v1/public/quotes",
     "POST /api/v1/users/check-email",

@@ -1,6 +1,7 @@
 //! How to call each route so that it succeeds. A new route belongs in the table
 //! below; until it is there, the tests of all routes fail.
 
+mod discounts;
 mod members;
 
 use serde_json::{Value, json};
@@ -108,6 +109,7 @@ pub(super) async fn call(world: &World, operation: &Operation) -> Call {
         "tickets" | "transfers" => ticket(world, method, path).await,
         "qr" | "door" => door(world, method, path).await,
         "users" => members::call(world, method, path).await,
+        "discounts" | "supervision" => discounts::call(world, method, path).await,
         "webhooks" => Some(Call::new(Whose::Gateway).at("gateway", "sandbox").body(json!({
             "id": "n1", "type": "payment.updated", "created_at": world.app.clock.now().to_string(),
             "data": {"id": "unknown", "status": "approved"},

@@ -57,6 +57,9 @@ impl World {
         let show = app.show(&admin, "Los Faroles", 500, 5_000_000).await;
         let seated = app.seated_show(&admin, "Marea Baja", 3, 12, 4_000_000).await;
         let foreign = app.show(&stranger, "Otra Orilla", 100, 1_000_000).await;
+        let discount = json!({"discount_type": "percentage", "discount_value": 5000});
+        let discounts = json!({"max_discounts": 500, "member_discount": discount});
+        app.patch(format!("/api/v1/events/{}", show.id)).token(&admin.token).json(discounts).ok().await;
         let order = app.buy(&buyer.token, &show.id, json!({"area_id": show.area, "quantity": 5})).await;
         app.idle().await;
         let mut world = Self {

@@ -1,6 +1,7 @@
 //! What people do, from their first request to the last thing it causes.
 
 mod bad_input;
+mod discounts;
 mod door;
 mod events;
 mod member_codes;
@@ -12,4 +13,5 @@ mod refunds;
 mod reservations;
 mod shows;
 mod storefront;
+mod supervision;
 mod transfers;

@@ -1,5 +1,6 @@
 //! Many at once. Every race here has its negative control: with the guard
 //! switched off in the table, the same test must see the harm.
 
+mod discounts;
 mod members;
 mod on_sale;

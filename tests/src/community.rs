@@ -1,0 +1,122 @@
+//! A community whose members get discounts.
+
+use serde_json::{Value, json};
+use testkit::{Organizer, Request, Show, TestApp};
+
+/// A box office with one community and somebody who supervises it.
+pub(crate) struct Community {
+    pub(crate) app: TestApp,
+    pub(crate) organizer: Organizer,
+}
+
+impl Community {
+    pub(crate) async fn open() -> Self {
+        let app = TestApp::start().await;
+        let organizer = app.organizer("faroles").await;
+        Self { app, organizer }
+    }
+
+    /// Changes the show so that so many members get half off one ticket of it.
+    pub(crate) async fn offer(&self, show: &Show, discounts: u32) {
+        let discount = json!({"discount_type": "percentage", "discount_value": 5000, "max_tickets": 1});
+        self.change(show, json!({"max_discounts": discounts, "member_discount": discount})).await;
+    }
+
+    /// Changes a show of the organiser's.
+    pub(crate) async fn change(&self, show: &Show, change: Value) {
+        let path = format!("/api/v1/events/{}", show.id);
+        self.app.patch(path).token(&self.organizer.token).json(change).ok().await;
+    }
+
+    /// A show in a week with so many discounts.
+    pub(crate) async fn show(&self, name: &str, discounts: u32) -> Show {
+        let show = self.app.show(&self.organizer, name, 100, 2_000_000).await;
+        self.offer(&show, discounts).await;
+        show
+    }
+
+    /// A member who may ask for discounts; the address.
+    pub(crate) async fn member(&self, name: &str) -> String {
+        self.member_who(name, json!({})).await
+    }
+
+    /// A member who may ask for discounts, unless `change` says otherwise.
+    pub(crate) async fn member_who(&self, name: &str, change: Value) -> String {
+        let email = format!("{name}@example.com");
+        let mut body = json!({
+            "name": format!("{name} ejemplo"), "email": email, "subscription_active": true,
+            "monthly_fee_current": true,
+        });
+        body.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
+        self.app.post("/api/v1/users/register").token(&self.organizer.token).json(body).ok().await;
+        email
+    }
+
+    /// Asks for a discount.
+    pub(crate) fn ask(&self, email: &str, show: &Show) -> Request {
+        self.app.post("/api/v1/discounts/request").json(json!({"email": email, "show_id": show.id}))
+    }
+
+    /// The id of a new request of somebody who may ask.
+    pub(crate) async fn request(&self, name: &str, show: &Show) -> String {
+        let email = self.member(name).await;
+        text(&self.ask(&email, show).ok().await["id"]).to_owned()
+    }
+
+    /// The id of a new request that was decided.
+    pub(crate) async fn decided(&self, name: &str, show: &Show, action: &str) -> String {
+        let id = self.request(name, show).await;
+        self.act(&id, json!({"action": action})).ok().await;
+        id
+    }
+
+    /// Reads under `/supervision` as the organiser's admin.
+    pub(crate) fn get(&self, path: &str) -> Request {
+        self.app.get(format!("/api/v1/supervision/{path}")).token(&self.organizer.token)
+    }
+
+    /// A request of the queue, as supervisors see it.
+    pub(crate) async fn queued(&self, id: &str) -> Value {
+        self.get(&format!("queue/{id}")).ok().await
+    }
+
+    /// Decides as the organiser's admin.
+    pub(crate) fn act(&self, id: &str, body: Value) -> Request {
+        self.act_as(&self.organizer.token, id, body)
+    }
+
+    /// Decides as somebody.
+    pub(crate) fn act_as(&self, token: &str, id: &str, body: Value) -> Request {
+        self.app.post(format!("/api/v1/supervision/queue/{id}/action")).token(token).json(body)
+    }
+
+    /// Words the answer as the organiser's admin.
+    pub(crate) fn edit(&self, id: &str, body: Value) -> Request {
+        self.app.put(format!("/api/v1/supervision/queue/{id}/edit")).token(&self.organizer.token).json(body)
+    }
+
+    /// Sends as the organiser's admin.
+    pub(crate) fn send(&self, id: &str) -> Request {
+        self.send_as(&self.organizer.token, id)
+    }
+
+    /// Sends as somebody.
+    pub(crate) fn send_as(&self, token: &str, id: &str) -> Request {
+        self.app.post(format!("/api/v1/supervision/queue/{id}/send")).token(token)
+    }
+
+    /// Does something to many requests, as the organiser's admin.
+    pub(crate) fn bulk(&self, body: Value) -> Request {
+        self.app.post("/api/v1/supervision/queue/bulk").token(&self.organizer.token).json(body)
+    }
+
+    /// How many discounts a show has left.
+    pub(crate) async fn remaining(&self, show: &Show) -> Value {
+        self.app.get(format!("/api/v1/discounts/remaining/{}", show.id)).ok().await["remaining"].clone()
+    }
+}
+
+/// A value that must be text.
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+}

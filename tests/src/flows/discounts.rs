@@ -1,0 +1,216 @@
+//! Asking for a discount.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::Show;
+
+use crate::community::{Community, text};
+
+/// Longer than a window in which tries are counted.
+const NEXT_WINDOW: Duration = Duration::from_secs(15 * 60);
+
+async fn suggestion(house: &Community, request: &Value) -> (String, f64, String) {
+    let queued = house.queued(text(&request["id"])).await;
+    let score = queued["confidence_score"].as_f64().expect("a number");
+    (text(&queued["suggested_decision"]).to_owned(), score, text(&queued["reasoning"]).to_owned())
+}
+
+#[tokio::test]
+async fn a_member_asks_and_hears_how_far_it_is() {
+    let house = Community::open().await;
+    let show = house.show("Los Faroles", 40).await;
+    let ana = house.member("ana").await;
+
+    let before = house.app.cloud.services().meter().snapshot();
+    let asked = house.ask(&ana, &show).send().await;
+    let used = house.app.cloud.services().meter().snapshot().since(&before);
+    assert_eq!(asked.status, 201, "{}", asked.text());
+    let asked = asked.json();
+    let (id, request_id) = (&asked["id"], &asked["request_id"]);
+    assert_eq!((id, &asked["show_id"]), (request_id, &json!(show.id)));
+    assert_eq!((&asked["status"], asked.get("decision_type")), (&json!("pending"), None));
+    assert_eq!(asked["show_description"], "Los Faroles, Teatro La Chicharra, Bogotá");
+    assert!(!asked.to_string().contains(&ana), "{asked}");
+    // The request and its place in the queue, and one for the count of tries.
+    assert_eq!(used.prefixes["DR"].write_units, 2.0, "{used:?}");
+    assert!(used.callers["discounts"].write_units <= 4.0, "{used:?}");
+
+    let open = house.ask(&ana.to_uppercase(), &show).refused(409, "request_open").await;
+    assert_eq!(&open["id"], id);
+    let path = format!("/api/v1/discounts/requests/{}", text(id));
+    assert_eq!(house.app.get(&path).ok().await, asked);
+
+    house.act(text(id), json!({"action": "approve"})).ok().await;
+    assert_eq!(house.app.get(&path).ok().await, asked, "nothing shows before it is mailed");
+    house.send(text(id)).ok().await;
+    let sent = house.app.get(&path).ok().await;
+    assert_eq!((&sent["status"], &sent["decision_type"]), (&json!("sent"), &json!("approved")));
+    assert!(sent["sent_at"].is_string());
+    assert!(!sent.to_string().contains("SOCIO-"), "{sent}");
+    let given = house.ask(&ana, &show).refused(409, "discount_already_given").await;
+    assert_eq!(&given["id"], id);
+
+    house
+        .app
+        .get("/api/v1/discounts/requests/drq_00000000000000000000000000")
+        .refused(404, "request_unknown")
+        .await;
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn who_may_not_ask_is_told_why() {
+    let house = Community::open().await;
+    let show = house.show("Los Faroles", 40).await;
+    house.member_who("inactiva", json!({"subscription_active": false})).await;
+    house.member_who("debe", json!({"monthly_fee_current": false})).await;
+    for (name, code) in
+        [("nadie", "email_unknown"), ("inactiva", "subscription_inactive"), ("debe", "fee_overdue")]
+    {
+        let problem = house.ask(&format!("{name}@example.com"), &show).refused(403, code).await;
+        assert!(text(&problem["detail"]).len() > 20, "{problem}");
+    }
+    let queue = house.get("queue").ok().await;
+    assert_eq!(queue["items"], json!([]), "who is refused leaves nothing behind");
+
+    // The rules overrule everybody: nothing opens the way but the fee itself.
+    let page = house.app.get("/api/v1/users/list?q=debe").token(&house.organizer.token).ok().await;
+    let path = format!("/api/v1/users/{}/payment-status", text(&page["items"][0]["id"]));
+    let paid = json!({"monthly_fee_current": true});
+    house.app.patch(path).token(&house.organizer.token).json(paid).ok().await;
+    house.ask("debe@example.com", &show).ok().await;
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn only_shows_with_discounts_that_everybody_sees_can_be_asked_for() {
+    let house = Community::open().await;
+    let ana = house.member("ana").await;
+    let without = house.app.show(&house.organizer, "Marea Baja", 100, 1000).await;
+    house.ask(&ana, &without).refused(409, "no_discounts_offered").await;
+    let draft = house.app.draft(&house.organizer, "Ensayo").await;
+    let draft = Show { id: text(&draft["id"]).to_owned(), ..without.clone() };
+    house.ask(&ana, &draft).refused(404, "show_unknown").await;
+    let path = format!("/api/v1/discounts/remaining/{}", draft.id);
+    house.app.get(path).refused(404, "show_unknown").await;
+    let nowhere = Show { id: "evt_00000000000000000000000000".to_owned(), ..without.clone() };
+    house.ask(&ana, &nowhere).refused(404, "show_unknown").await;
+
+    let show = house.show("Los Faroles", 3).await;
+    let remaining = house.app.get(format!("/api/v1/discounts/remaining/{}", show.id)).ok().await;
+    assert_eq!(remaining, json!({"show_id": show.id, "max_discounts": 3, "remaining": 3}));
+    house.app.clock.advance(Duration::from_secs(9 * 24 * 3600));
+    house.ask(&ana, &show).refused(409, "show_over").await;
+
+    let ask = |body: Value| house.app.post("/api/v1/discounts/request").json(body);
+    for body in [
+        json!({"email": ana}),
+        json!({"email": ana, "show_id": show.id, "show_code": "FAROLES-1"}),
+        json!({"email": "ana", "show_id": show.id}),
+        json!({"email": ana, "show_id": show.id, "approved": true}),
+        json!({"email": ana, "show_id": show.id, "message": "x".repeat(281)}),
+    ] {
+        ask(body).refused(400, "invalid_fields").await;
+    }
+    assert_eq!(house.app.get("/api/v1/discounts/health").ok().await, json!({"status": "ok"}));
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn a_show_is_found_by_its_code_in_the_members_own_communities() {
+    let house = Community::open().await;
+    let show = house.show("Los Faroles", 40).await;
+    house.change(&show, json!({"code": "FAROLES-1"})).await;
+    let ana = house.member("ana").await;
+    let ask = |email: &str, code: &str| {
+        let body =
+            json!({"user_email": email, "show_code": code, "show_description": "Los Faroles, ¡por favor!"});
+        house.app.post("/api/v1/discounts/request").json(body)
+    };
+    ask("nadie@example.com", "FAROLES-1").refused(403, "email_unknown").await;
+    ask(&ana, "FAROLES-2").refused(404, "show_unknown").await;
+    let asked = ask(&ana, "faroles-1").ok().await;
+    assert_eq!(asked["show_id"], show.id);
+    let queued = house.queued(text(&asked["id"])).await;
+    assert_eq!(queued["message"], "Los Faroles, ¡por favor!");
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn what_is_proposed_follows_from_what_there_is() {
+    let house = Community::open().await;
+    let show = house.show("Los Faroles", 2).await;
+    let ana = house.member("ana").await;
+    let first = house.ask(&ana, &show).ok().await;
+    let (decision, score, reasoning) = suggestion(&house, &first).await;
+    assert_eq!((decision.as_str(), score), ("approved", 0.85));
+    assert_eq!(reasoning, "The member is eligible and 2 discounts are left; open requests may take them.");
+    let queued = house.queued(text(&first["id"])).await;
+    assert_eq!(queued["decision_source"], "prefilter_template");
+    let took = queued["processing_time"].as_f64().expect("seconds");
+    assert!(took > 0.0 && took < 10.0, "{took}");
+
+    // On the same day, in the same house.
+    house.act(text(&first["id"]), json!({"action": "approve"})).ok().await;
+    let other = house.show("Marea Baja", 2).await;
+    let (decision, _, reasoning) = suggestion(&house, &house.ask(&ana, &other).ok().await).await;
+    assert_eq!(decision, "needs_clarification");
+    assert!(reasoning.contains("same day: Los Faroles"), "{reasoning}");
+
+    // Gone by then.
+    house.send(text(&first["id"])).ok().await;
+    let id = house.decided("beto", &show, "approve").await;
+    house.send(&id).ok().await;
+    assert_eq!(house.remaining(&show).await, 0);
+    let eva = house.member("eva").await;
+    let third = house.ask(&eva, &show).ok().await;
+    let (decision, score, _) = suggestion(&house, &third).await;
+    assert_eq!((decision.as_str(), score), ("rejected", 0.99));
+
+    // Who was rejected may ask again, and it is seen.
+    house.act(text(&third["id"]), json!({"action": "reject"})).ok().await;
+    house.ask(&eva, &show).refused(409, "request_open").await;
+    house.send(text(&third["id"])).ok().await;
+    house.offer(&show, 20).await;
+    let again = house.ask(&eva, &show).ok().await;
+    assert_ne!(again["id"], third["id"]);
+    let (decision, score, reasoning) = suggestion(&house, &again).await;
+    assert_eq!((decision.as_str(), score), ("approved", 0.65), "{reasoning}");
+    assert_eq!(house.queued(text(&again["id"])).await["attempt"], 2);
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn nobody_asks_for_the_same_more_than_five_times() {
+    let house = Community::open().await;
+    let show = house.show("Los Faroles", 40).await;
+    let ana = house.member("ana").await;
+    for _ in 0..5 {
+        let asked = house.ask(&ana, &show).ok().await;
+        house.act(text(&asked["id"]), json!({"action": "needs_clarification"})).ok().await;
+        house.send(text(&asked["id"])).ok().await;
+    }
+    house.ask(&ana, &show).refused(409, "asked_too_often").await;
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn who_guesses_addresses_or_floods_has_to_wait() {
+    let house = Community::open().await;
+    let show = house.show("Los Faroles", 40).await;
+    for _ in 0..20 {
+        house.ask("nadie@example.com", &show).refused(403, "email_unknown").await;
+    }
+    let problem = house.ask("nadie@example.com", &show).refused(429, "too_many_tries").await;
+    assert_eq!(problem["status"], 429);
+    let ana = house.member("ana").await;
+    house.ask(&ana, &show).ok().await;
+    for index in 0..78 {
+        house.ask(&format!("nadie{index}@example.com"), &show).refused(403, "email_unknown").await;
+    }
+    house.ask("otra@example.com", &show).refused(429, "too_many_tries").await;
+    house.app.clock.advance(NEXT_WINDOW);
+    house.ask("nadie@example.com", &show).refused(403, "email_unknown").await;
+    house.app.close().await;
+}

@@ -1,0 +1,277 @@
+//! Sixty-four supervisors, five hundred approvals and forty discounts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use local::services::Weather;
+use serde_json::{Value, json};
+use testkit::{Show, TestApp};
+
+use crate::community::{Community, text};
+
+const SUPERVISORS: usize = 64;
+/// Tries of one request in bad weather.
+const TRIES: usize = 40;
+/// Requests that are made within one window of tries, and at the same time.
+const AT_ONCE: usize = 50;
+
+/// Who was answered what.
+struct Outcome {
+    show: Show,
+    house: Community,
+    /// The addresses of everybody, by the ids of their requests.
+    members: BTreeMap<String, String>,
+    /// The ids of the requests that some supervisor heard to be sent.
+    sent: BTreeSet<String>,
+    /// What the supervisors of each other request heard.
+    refused: BTreeMap<String, BTreeSet<String>>,
+}
+
+fn email(index: usize) -> String {
+    format!("socia{index}@example.com")
+}
+
+/// Registers so many members from a file.
+async fn register(house: &Community, count: usize) {
+    let mut csv = "email,name,subscription_active,monthly_fee_current\n".to_owned();
+    for index in 0..count {
+        csv.push_str(&format!("{},Socia {index},si,si\n", email(index)));
+    }
+    let import =
+        |body: Value| house.app.post("/api/v1/users/import").token(&house.organizer.token).json(body);
+    let preview = import(json!({"csv": csv})).ok().await;
+    let done = import(json!({"csv": csv, "confirm": preview["digest"]})).ok().await;
+    assert_eq!((&done["new"], &done["bad"]), (&json!(count), &json!(0)), "{}", done["errors"]);
+}
+
+/// Has so many members ask, and approves all of it. Their addresses by the ids of
+/// their requests.
+async fn approved(house: &mut Community, show: &Show, count: usize) -> BTreeMap<String, String> {
+    let mut members = BTreeMap::new();
+    for first in (0..count).step_by(AT_ONCE) {
+        let asking = (first..count.min(first + AT_ONCE)).map(|index| {
+            let request = house.ask(&email(index), show);
+            tokio::spawn(async move { (text(&request.ok().await["id"]).to_owned(), email(index)) })
+        });
+        for asked in asking.collect::<Vec<_>>() {
+            let (id, email) = asked.await.expect("no panic");
+            members.insert(id, email);
+        }
+        house.app.clock.advance(Duration::from_secs(15 * 60));
+    }
+    let organizer = &house.organizer;
+    let person = house.app.sign_in(&organizer.person.email, Some(&organizer.tenant)).await;
+    house.organizer.token = person.token;
+    let ids: Vec<&String> = members.keys().collect();
+    for some in ids.chunks(100) {
+        let done = house.bulk(json!({"action": "approve", "ids": some})).ok().await;
+        assert_eq!(done["refused"], 0, "{done}");
+    }
+    members
+}
+
+/// Tokens of people who may send.
+async fn supervisors(house: &Community) -> Vec<String> {
+    let mut tokens = Vec::with_capacity(SUPERVISORS);
+    for index in 0..SUPERVISORS {
+        tokens
+            .push(house.app.staff(&house.organizer, &format!("supervisa{index}"), "coordinator").await.token);
+    }
+    tokens
+}
+
+/// Sends one request until there is an answer: `None` for sent, else the code.
+async fn send(app: &TestApp, token: &str, id: &str) -> Option<String> {
+    for _ in 0..TRIES {
+        let path = format!("/api/v1/supervision/queue/{id}/send");
+        let answer = app.post(path).token(token).json(json!({})).send().await;
+        match answer.status {
+            200 => return None,
+            503 => tokio::time::sleep(Duration::from_millis(5)).await,
+            409 => return Some(text(&answer.json()["code"]).to_owned()),
+            status => panic!("{status}: {}", answer.text()),
+        }
+    }
+    panic!("the box office never had time")
+}
+
+/// Lets all supervisors send all approvals at the same time. Every third request
+/// is sent by two of them.
+async fn rush(discounts: u32, requests: usize, weather: Weather) -> Outcome {
+    let mut house = Community::open().await;
+    let show = house.show("Los Faroles", discounts).await;
+    register(&house, requests).await;
+    let members = approved(&mut house, &show, requests).await;
+    let tokens = supervisors(&house).await;
+    house.app.idle().await;
+
+    let mut work: Vec<Vec<String>> = vec![Vec::new(); SUPERVISORS];
+    for (index, id) in members.keys().enumerate() {
+        work[index % SUPERVISORS].push(id.clone());
+        if index % 3 == 0 {
+            work[(index + 17) % SUPERVISORS].push(id.clone());
+        }
+    }
+    house.app.chaos.set(weather);
+    let Community { app, organizer } = house;
+    let app = Arc::new(app);
+    let workers = tokens.into_iter().zip(work).map(|(token, ids)| {
+        let app = app.clone();
+        tokio::spawn(async move {
+            let mut heard = Vec::with_capacity(ids.len());
+            for id in ids {
+                let answer = send(&app, &token, &id).await;
+                heard.push((id, answer));
+            }
+            heard
+        })
+    });
+    let (mut sent, mut refused) = (BTreeSet::new(), BTreeMap::<_, BTreeSet<String>>::new());
+    for worker in workers.collect::<Vec<_>>() {
+        for (id, answer) in worker.await.expect("no panic") {
+            match answer {
+                None => drop(sent.insert(id)),
+                Some(code) => drop(refused.entry(id).or_default().insert(code)),
+            }
+        }
+    }
+    app.idle().await;
+    app.chaos.set(Weather::default());
+    // Mails of workers that died are looked at again when their lease has ended.
+    for _ in 0..5 {
+        app.clock.advance(Duration::from_secs(70));
+        app.idle().await;
+    }
+    let app = Arc::into_inner(app).expect("everybody is done");
+    let person = app.sign_in(&organizer.person.email, Some(&organizer.tenant)).await;
+    let house = Community { app, organizer: testkit::Organizer { token: person.token, ..organizer } };
+    Outcome { show, house, members, sent, refused }
+}
+
+/// The requests in a list of the queue, by their ids.
+async fn queue(house: &Community, status: &str) -> BTreeMap<String, Value> {
+    let (mut all, mut cursor) = (BTreeMap::new(), String::new());
+    loop {
+        let page = house.get(&format!("queue?status={status}&limit=100{cursor}")).ok().await;
+        for item in page["items"].as_array().expect("items") {
+            assert!(all.insert(text(&item["id"]).to_owned(), item.clone()).is_none(), "on two pages");
+        }
+        let Some(next) = page["next_cursor"].as_str() else { return all };
+        cursor = format!("&cursor={next}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forty_discounts_are_given_to_forty_members_and_mailed_once() {
+    let Outcome { show, house, members, sent, mut refused } = rush(40, 500, Weather::stormy()).await;
+    let (given, left) = (queue(&house, "sent").await, queue(&house, "approved").await);
+    assert_eq!((given.len(), left.len()), (40, 460), "none is lost");
+    assert_eq!(given.keys().collect::<Vec<_>>(), sent.iter().collect::<Vec<_>>(), "who sent it knows");
+    assert!(given.values().all(|request| request["decision_type"] == "approved"));
+    // Of two who sent the same, one heard so at most.
+    for id in given.keys() {
+        let heard = refused.remove(id).unwrap_or_default();
+        assert!(heard.iter().all(|code| code == "already_sent"), "{heard:?}");
+    }
+    assert_eq!(refused.len(), 460);
+    for (id, codes) in &refused {
+        assert_eq!(codes.iter().collect::<Vec<_>>(), ["no_discounts_left"], "{id}");
+    }
+    assert_eq!(house.remaining(&show).await, 0);
+
+    let mut codes = BTreeSet::new();
+    for (id, email) in &members {
+        let mails = house.app.mails(email);
+        assert_eq!(mails.len(), usize::from(given.contains_key(id)), "mails to {email}");
+        for mail in mails {
+            let text = mail.text.as_deref().expect("text");
+            let code = text.split_whitespace().find(|word| word.starts_with("SOCIO-")).expect("a code");
+            assert!(codes.insert(code.to_owned()), "{code} is mailed twice");
+        }
+    }
+    assert_eq!(codes.len(), 40);
+    house.app.close().await;
+}
+
+/// Without the conditions on the discounts of shows, the same rush gives away
+/// more than there are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_guard_more_discounts_are_given_than_there_are() {
+    let weather = Weather { ignored_conditions: vec!["E#".to_owned()], ..Weather::default() };
+    let Outcome { house, .. } = rush(10, 128, weather).await;
+    let given = queue(&house, "sent").await.len();
+    assert!(given > 10, "the race test would not notice a race: {given} were given");
+}
+
+/// How many of many who ask at the same moment for the same hear that they have a
+/// new request.
+async fn asked(weather: Weather) -> usize {
+    let house = Community::open().await;
+    let show = house.show("Los Faroles", 40).await;
+    let ana = house.member("ana").await;
+    house.app.chaos.set(weather);
+    let asking = (0..32).map(|_| {
+        let request = house.ask(&ana, &show);
+        tokio::spawn(async move { request.send().await })
+    });
+    let mut opened = 0;
+    for answer in asking.collect::<Vec<_>>() {
+        let answer = answer.await.expect("no panic");
+        match answer.status {
+            201 => opened += 1,
+            _ => drop(answer.refused(409, "request_open")),
+        }
+    }
+    opened
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_has_one_open_request_for_a_show() {
+    assert_eq!(asked(Weather::default()).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_guard_a_member_has_many_requests() {
+    let weather = Weather { ignored_conditions: vec!["DR#".to_owned()], ..Weather::default() };
+    assert!(asked(weather).await > 1, "the race test would not notice a race");
+}
+
+/// How many of many supervisors who decide about the same request at the same
+/// moment hear that it is as they decided.
+async fn decided(weather: Weather) -> usize {
+    let house = Community::open().await;
+    let show = house.show("Los Faroles", 40).await;
+    let id = house.request("ana", &show).await;
+    let mut tokens = vec![house.organizer.token.clone()];
+    for index in 0..7 {
+        tokens.push(house.app.staff(&house.organizer, &format!("carlos{index}"), "coordinator").await.token);
+    }
+    house.app.idle().await;
+    house.app.chaos.set(weather);
+    let deciding = tokens.iter().enumerate().map(|(index, token)| {
+        let action = ["approve", "reject", "needs_clarification"][index % 3];
+        let request = house.act_as(token, &id, json!({"action": action}));
+        tokio::spawn(async move { request.send().await })
+    });
+    let mut won = 0;
+    for answer in deciding.collect::<Vec<_>>() {
+        let answer = answer.await.expect("no panic");
+        match answer.status {
+            200 => won += 1,
+            _ => drop(answer.refused(409, "already_decided")),
+        }
+    }
+    won
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_supervisors_who_decide_at_once_one_wins_and_the_others_are_told() {
+    assert_eq!(decided(Weather::default()).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_guard_they_overwrite_each_other() {
+    let weather = Weather { ignored_conditions: vec!["DR#".to_owned()], ..Weather::default() };
+    assert!(decided(weather).await > 1, "the race test would not notice a race");
+}
