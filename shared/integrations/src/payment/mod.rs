@@ -19,6 +19,7 @@ mod error;
 mod gateways;
 pub mod mercado_pago;
 pub mod payu;
+mod refund_plan;
 pub mod sandbox;
 mod signed_time;
 mod untrusted;

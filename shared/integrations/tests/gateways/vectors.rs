@@ -46,7 +46,8 @@ fn mercado_pago_signs_the_address_the_request_and_the_time() {
         let seconds: i64 = ts[..10].parse().expect("a time");
         let request = notification(&headers, &query, b"{}", seconds + 3600);
         let gateway = crate::mercado_pago::gateway("https://api.mercadopago.com", secret);
-        let notice = gateway.verify_webhook(&request).expect(text(vector, "name"));
+        let name = text(vector, "name");
+        let notice = gateway.verify_webhook(&request).expect(name);
         assert_eq!(notice.subject, Subject::Unknown { kind: "order".to_owned() });
     }
 }
@@ -99,7 +100,8 @@ fn wompi_signs_the_values_that_an_event_lists() {
         let body = event.to_string();
         let request = notification(&headers, "", body.as_bytes(), timestamp + 60);
         let id = vector["data"]["transaction"]["id"].as_str().expect("an id").to_owned();
-        let notice = gateway.verify_webhook(&request).expect(text(vector, "name"));
+        let name = text(vector, "name");
+        let notice = gateway.verify_webhook(&request).expect(name);
         assert_eq!(notice.subject, Subject::Payment { payment_id: id });
     }
 }

@@ -1,9 +1,12 @@
 //! Giving money back.
 
-use domain::Money;
+use std::cmp::Reverse;
+
+use domain::{Currency, Money};
 use serde::{Deserialize, Serialize};
 
 use super::super::decimal::Decimal;
+use super::super::refund_plan::{KnownRefund, Plan, plan};
 use super::super::untrusted::{IdText, OneOrMany, checked_id, clip};
 use super::super::{GatewayError, RefundPayment, RefundReport, RefundStatus};
 use super::payment::known;
@@ -20,6 +23,7 @@ struct NewRefund {
 #[derive(Deserialize)]
 struct Refund {
     id: IdText,
+    amount: Option<Decimal>,
     status: Option<String>,
 }
 
@@ -56,10 +60,11 @@ impl MercadoPagoGateway {
         before: Option<Money>,
     ) -> Result<RefundReport, GatewayError> {
         let id = known(&refund.payment_id)?;
-        if let Some(before) = before
-            && self.payment_report(id).await?.refunded.amount >= before.amount + refund.amount.amount
-        {
-            return self.newest_refund(id).await;
+        if before.is_some() {
+            let known = self.known_refunds(id, refund.amount.currency).await?;
+            if let Plan::Is(report) = plan(refund, before, &known)? {
+                return Ok(report);
+            }
         }
         let amount = (!refund.is_whole()).then(|| Decimal::new(refund.amount));
         let call = Call::post(["v1", "payments", id, "refunds"], &NewRefund { amount })?
@@ -70,10 +75,11 @@ impl MercadoPagoGateway {
             Err(GatewayError::Refused { code, message })
                 if refund.is_whole() && matches!(code.as_str(), "2063" | "4296") =>
             {
-                if self.payment_report(id).await?.refunded == refund.amount {
-                    return self.newest_refund(id).await;
+                let known = self.known_refunds(id, refund.amount.currency).await?;
+                match plan(refund, before, &known) {
+                    Ok(Plan::Is(report)) => Ok(report),
+                    _ => Err(GatewayError::Refused { code, message }),
                 }
-                Err(GatewayError::Refused { code, message })
             }
             Err(error) => Err(error),
         }
@@ -92,12 +98,25 @@ impl MercadoPagoGateway {
         self.call::<Refund>(&Call::get(path)).await?.report()
     }
 
-    /// The last refund of a payment that certainly has one.
-    async fn newest_refund(&self, payment_id: &str) -> Result<RefundReport, GatewayError> {
+    /// The refunds of a payment that were not declined, the newest first.
+    async fn known_refunds(
+        &self,
+        payment_id: &str,
+        currency: Currency,
+    ) -> Result<Vec<KnownRefund>, GatewayError> {
         let refunds: OneOrMany<Refund> =
             self.call(&Call::get(["v1", "payments", payment_id, "refunds"])).await?;
-        let newest = refunds.0.into_iter().max_by_key(|refund| (refund.id.0.len(), refund.id.0.clone()));
-        newest.ok_or(GatewayError::NotFound)?.report()
+        let mut known = Vec::new();
+        for refund in refunds.0 {
+            let amount = refund.amount.as_ref().and_then(|amount| amount.money(currency));
+            let RefundReport { refund_id: id, status } = refund.report()?;
+            if status != RefundStatus::Declined {
+                known.push(KnownRefund { id, amount, part: true, status });
+            }
+        }
+        // Ids are numbers that grow.
+        known.sort_by_key(|refund| Reverse((refund.id.len(), refund.id.clone())));
+        Ok(known)
     }
 }
 

@@ -83,7 +83,7 @@ mod tests {
             let tenths: u64 = written.replace('.', "").parse().expect("a number");
             let distance = (tenths * 10).abs_diff(hundredths);
             prop_assert!(distance <= 5);
-            prop_assert!(distance < 5 || tenths % 2 == 0);
+            prop_assert!(distance < 5 || tenths.is_multiple_of(2));
         }
 
         #[test]

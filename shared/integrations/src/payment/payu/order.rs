@@ -8,9 +8,11 @@ use serde::Deserialize;
 
 use super::super::credentials::Mode;
 use super::super::decimal::Decimal;
+use super::super::refund_plan::KnownRefund;
 use super::super::untrusted::{IdText, OneOrMany, clip, is_id, is_number, protocol};
-use super::super::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus};
+use super::super::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus, RefundStatus};
 use super::query::Details;
+use super::refund::refund_status;
 use super::{PayuGateway, standing};
 
 /// An order and one of its transactions, both of which a refund needs.
@@ -132,16 +134,6 @@ impl Transaction {
     }
 }
 
-/// A refund that PayU knows of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct KnownRefund {
-    pub(super) id: String,
-    /// How much, if it was a part and PayU says so; all of the payment otherwise.
-    pub(super) amount: Option<Money>,
-    pub(super) part: bool,
-    pub(super) approved: bool,
-}
-
 impl Order {
     /// The refunds of a payment that are not declined, the newest first.
     pub(super) fn refunds(&self, payment: &str) -> Vec<KnownRefund> {
@@ -150,20 +142,20 @@ impl Order {
             .0
             .iter()
             .filter(|transaction| transaction.gives_back(payment))
-            .filter(|transaction| matches!(transaction.state(), "APPROVED" | "PENDING" | "SUBMITTED"))
+            .map(|transaction| (refund_status(transaction.state()), transaction))
+            .filter(|(status, _)| *status != RefundStatus::Declined)
             .collect();
-        refunds.sort_by_key(|refund| std::cmp::Reverse(refund.at()));
-        let known = |refund: &&Transaction| KnownRefund {
+        refunds.sort_by_key(|(_, refund)| std::cmp::Reverse(refund.at()));
+        let known = |(status, refund): (RefundStatus, &Transaction)| KnownRefund {
             id: refund.id.clone(),
             amount: refund.additional_values.money(),
             part: refund.kind.as_deref() == Some("PARTIAL_REFUND"),
-            approved: refund.state() == "APPROVED",
+            status,
         };
-        refunds.iter().map(known).collect()
+        refunds.into_iter().map(known).collect()
     }
 
-    /// A payment of this order. `response` is asked for apart where the order lists
-    /// only its newest transaction.
+    /// A payment of this order in the words that all gateways share.
     fn report(&self, transaction: &Transaction, mode: Mode) -> Result<PaymentReport, GatewayError> {
         let id =
             PaymentId::new(&self.id.0, &transaction.id).ok_or_else(|| protocol("an id has a wrong form"))?;
@@ -209,7 +201,7 @@ impl Order {
         status: PaymentStatus,
     ) -> Result<(PaymentStatus, i64), GatewayError> {
         let refunds = self.refunds(&payment.id);
-        let approved: Vec<_> = refunds.iter().filter(|refund| refund.approved).collect();
+        let approved: Vec<_> = refunds.iter().filter(|refund| refund.status == RefundStatus::Done).collect();
         let parts_only = !approved.is_empty() && approved.iter().all(|refund| refund.part);
         if !parts_only {
             // Without any refund in sight the order's status alone counts.

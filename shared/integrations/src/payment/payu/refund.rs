@@ -4,9 +4,10 @@
 use domain::Money;
 use serde::{Deserialize, Serialize};
 
+use super::super::refund_plan::{Plan, plan};
 use super::super::untrusted::{IdText, checked_id, clip};
 use super::super::{GatewayError, RefundPayment, RefundReport, RefundStatus, decimal};
-use super::order::{KnownRefund, PaymentId};
+use super::order::PaymentId;
 use super::query::{Merchant, not_understood, refusal};
 use super::{PayuGateway, refund_rules};
 use crate::http::{Call, CallError};
@@ -68,41 +69,8 @@ struct Submitted {
     response_message: Option<String>,
 }
 
-/// What to do about a refund, given those that PayU knows of.
-#[derive(Debug, PartialEq, Eq)]
-enum Plan {
-    Submit,
-    /// It was submitted before.
-    Is(KnownRefund),
-    /// Somebody else refunded meanwhile; a person has to look.
-    Contradiction,
-}
-
-/// `before` is how much was refunded before this refund, if the caller knows.
-fn plan(refund: &RefundPayment, before: Option<Money>, known: &[KnownRefund]) -> Plan {
-    let amount = |known: &KnownRefund| match known.amount {
-        Some(money) => money.amount,
-        None if known.part => refund.amount.amount,
-        None => refund.paid.amount,
-    };
-    let total: i64 = known.iter().map(amount).sum();
-    let same = |known: &&KnownRefund| amount(known) == refund.amount.amount;
-    match (before, known.iter().find(same)) {
-        (_, None) if total == before.map_or(0, |before| before.amount) => Plan::Submit,
-        (Some(before), _) if total == before.amount => Plan::Submit,
-        (Some(before), Some(known)) if total == before.amount + refund.amount.amount => {
-            Plan::Is(known.clone())
-        }
-        (Some(_), _) => Plan::Contradiction,
-        // Two parts of the same amount cannot be told apart. Not to pay twice counts more.
-        (None, Some(known)) => Plan::Is(known.clone()),
-        (None, None) if refund.is_whole() => Plan::Contradiction,
-        (None, None) => Plan::Submit,
-    }
-}
-
 /// What the state of a refund means.
-fn refund_status(state: &str) -> RefundStatus {
+pub(super) fn refund_status(state: &str) -> RefundStatus {
     match state {
         "APPROVED" => RefundStatus::Done,
         "PENDING" | "SUBMITTED" => RefundStatus::Pending,
@@ -129,15 +97,9 @@ impl PayuGateway {
     ) -> Result<RefundReport, GatewayError> {
         let id = PaymentId::read(&refund.payment_id)?;
         let known = self.order(id.order).await?.refunds(&id.transaction);
-        match plan(refund, before, &known) {
-            Plan::Submit => {}
-            Plan::Is(known) => {
-                let status = if known.approved { RefundStatus::Done } else { RefundStatus::Pending };
-                return Ok(RefundReport { refund_id: checked_id(known.id)?, status });
-            }
-            Plan::Contradiction => {
-                return Err(refusal("refunds_differ", Some("PayU knows of other refunds of this payment.")));
-            }
+        if let Plan::Is(mut report) = plan(refund, before, &known)? {
+            report.refund_id = checked_id(report.refund_id)?;
+            return Ok(report);
         }
         let parts = u8::try_from(known.iter().filter(|known| known.part).count()).unwrap_or(u8::MAX);
         if !refund_rules(refund.amount.currency).allow(refund.amount, refund.is_whole(), parts) {
@@ -219,59 +181,7 @@ impl PayuGateway {
 
 #[cfg(test)]
 mod tests {
-    use domain::Currency;
-
     use super::*;
-
-    fn ars(amount: i64) -> Money {
-        Money::new(amount, Currency::ARS)
-    }
-
-    fn refund(amount: i64) -> RefundPayment {
-        RefundPayment {
-            payment_id: "1_a".to_owned(),
-            amount: ars(amount),
-            paid: ars(1000),
-            idempotency_key: "k".to_owned(),
-        }
-    }
-
-    fn known(id: &str, amount: Option<i64>, part: bool) -> KnownRefund {
-        KnownRefund { id: id.to_owned(), amount: amount.map(ars), part, approved: true }
-    }
-
-    #[test]
-    fn a_refund_is_submitted_only_if_payu_does_not_know_it() {
-        let (whole, part) = (known("w", None, false), known("p", Some(300), true));
-        let (silent, other) = (known("s", None, true), known("o", Some(200), true));
-        let planned = |amount, before: Option<i64>, known: &[&KnownRefund]| {
-            let known: Vec<_> = known.iter().map(|known| (*known).clone()).collect();
-            match plan(&refund(amount), before.map(ars), &known) {
-                Plan::Submit => "submit".to_owned(),
-                Plan::Is(known) => known.id,
-                Plan::Contradiction => "contradiction".to_owned(),
-            }
-        };
-        // All of it.
-        assert_eq!(planned(1000, Some(0), &[]), "submit");
-        assert_eq!(planned(1000, None, &[]), "submit");
-        assert_eq!(planned(1000, Some(0), &[&whole]), "w");
-        assert_eq!(planned(1000, None, &[&whole]), "w");
-        assert_eq!(planned(1000, Some(0), &[&part]), "contradiction");
-        assert_eq!(planned(1000, None, &[&part]), "contradiction");
-        // Parts, with and without knowing what came before.
-        assert_eq!(planned(300, Some(0), &[]), "submit");
-        assert_eq!(planned(300, Some(0), &[&part]), "p");
-        assert_eq!(planned(300, Some(300), &[&part]), "submit");
-        assert_eq!(planned(300, Some(300), &[&part, &part]), "p");
-        assert_eq!(planned(300, Some(200), &[&part, &other]), "p");
-        assert_eq!(planned(300, Some(200), &[&other]), "submit");
-        assert_eq!(planned(300, Some(0), &[&other]), "contradiction");
-        assert_eq!(planned(300, Some(0), &[&whole]), "contradiction");
-        assert_eq!(planned(300, Some(0), &[&silent]), "s");
-        assert_eq!(planned(300, None, &[&part]), "p");
-        assert_eq!(planned(300, None, &[&other]), "submit");
-    }
 
     #[test]
     fn every_state_of_a_refund_has_a_meaning() {

@@ -31,7 +31,7 @@ pub fn refund_rules(currency: Currency) -> RefundRules {
     match currency.code() {
         "ARS" => RefundRules { whole_units: true, ..free },
         "CLP" => RefundRules { latest: days(327), whole_units: true, ..free },
-        "COP" => RefundRules { least: 100_00, parts: Some(1), ..free },
+        "COP" => RefundRules { least: 10_000, parts: Some(1), ..free },
         _ => free,
     }
 }
@@ -60,7 +60,7 @@ mod tests {
         assert!(!allow(1_050, Currency::ARS, false, 0), "centavos");
         assert!(allow(1_000, Currency::ARS, false, 3));
         assert!(allow(5, Currency::CLP, false, 0));
-        assert!(!allow(99_99, Currency::COP, true, 0) && allow(100_00, Currency::COP, true, 0));
-        assert!(allow(5_000_50, Currency::COP, false, 0) && !allow(5_000_50, Currency::COP, false, 1));
+        assert!(!allow(9_999, Currency::COP, true, 0) && allow(10_000, Currency::COP, true, 0));
+        assert!(allow(500_050, Currency::COP, false, 0) && !allow(500_050, Currency::COP, false, 1));
     }
 }
