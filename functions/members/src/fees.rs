@@ -56,7 +56,7 @@ struct PaymentPath {
 /// A payment.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct NewPayment {
+struct NewFeePayment {
     /// How much, in minor units of the currency (centavos, say).
     amount_paid: i64,
     /// The currency; else the organiser's.
@@ -85,7 +85,7 @@ const fn yes() -> bool {
 /// What to change; `null` removes what may be absent.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct PaymentChanges {
+struct FeePaymentChanges {
     /// The version that the change is based on; without it, whatever is there.
     version: Option<u32>,
     /// How much, in minor units of the currency.
@@ -111,7 +111,7 @@ struct PaymentChanges {
 
 /// A payment of a member's fee.
 #[derive(Debug, Serialize, JsonSchema)]
-struct PaymentView {
+struct FeePaymentView {
     /// The payment's id.
     id: FeePaymentId,
     /// The member who paid.
@@ -142,9 +142,9 @@ struct PaymentView {
 
 /// A payment and, if a receipt was announced, how to upload it.
 #[derive(Debug, Serialize, JsonSchema)]
-struct WrittenPayment {
+struct WrittenFeePayment {
     #[serde(flatten)]
-    payment: PaymentView,
+    payment: FeePaymentView,
     /// How to upload the receipt that was announced.
     receipt_upload: Option<ReceiptUpload>,
 }
@@ -154,7 +154,7 @@ async fn list(
     supervisor: Supervisor,
     Path(path): Path<MemberPath>,
     paging: Paging,
-) -> Answer<Json<Page<PaymentView>>> {
+) -> Answer<Json<Page<FeePaymentView>>> {
     state.fee_payer(supervisor.tenant, path.id).await?;
     let page = state.store.fee_payments(path.id, paging.after.as_deref(), paging.limit).await;
     let page = page.map_err(Error::from)?;
@@ -170,8 +170,8 @@ async fn create(
     supervisor: Supervisor,
     Path(path): Path<MemberPath>,
     IdempotencyKey(key): IdempotencyKey,
-    Json(new): Json<NewPayment>,
-) -> Answer<Created<WrittenPayment>> {
+    Json(new): Json<NewFeePayment>,
+) -> Answer<Created<WrittenFeePayment>> {
     let now = state.clock.now();
     let route = "POST /api/v1/users/{id}/payments";
     let once = Once { user: supervisor.user, route, key: key.as_deref() };
@@ -187,8 +187,8 @@ async fn update(
     Of(state): Of<State>,
     supervisor: Supervisor,
     Path(path): Path<PaymentPath>,
-    Json(changes): Json<PaymentChanges>,
-) -> Answer<Json<WrittenPayment>> {
+    Json(changes): Json<FeePaymentChanges>,
+) -> Answer<Json<WrittenFeePayment>> {
     state.fee_payer(supervisor.tenant, path.id).await?;
     let before = state.store.fee_payment(path.id, path.payment).await.map_err(Error::from)?;
     let before = before.ok_or_else(|| {
@@ -212,7 +212,7 @@ impl State {
         supervisor: &Supervisor,
         member: MemberId,
         id: FeePaymentId,
-        new: &NewPayment,
+        new: &NewFeePayment,
     ) -> Result<FeePayment> {
         self.fee_payer(supervisor.tenant, member).await?;
         let currency = match new.currency {
@@ -247,20 +247,20 @@ impl State {
         Ok(payment)
     }
 
-    fn written(&self, payment: FeePayment, new: Option<NewReceipt>) -> Result<WrittenPayment> {
+    fn written(&self, payment: FeePayment, new: Option<NewReceipt>) -> Result<WrittenFeePayment> {
         let receipt_upload = match new.zip(payment.receipt.as_deref()) {
             Some((new, key)) => Some(self.receipts.upload(key, new, self.clock.now())?),
             None => None,
         };
-        Ok(WrittenPayment { payment: self.payment_view(payment)?, receipt_upload })
+        Ok(WrittenFeePayment { payment: self.payment_view(payment)?, receipt_upload })
     }
 
-    fn payment_view(&self, payment: FeePayment) -> Result<PaymentView> {
+    fn payment_view(&self, payment: FeePayment) -> Result<FeePaymentView> {
         let receipt = match &payment.receipt {
             Some(key) => Some(self.receipts.link(key, self.clock.now())?),
             None => None,
         };
-        Ok(PaymentView {
+        Ok(FeePaymentView {
             id: payment.id,
             user_id: payment.member_id,
             amount_paid: payment.amount_paid,
@@ -278,7 +278,7 @@ impl State {
     }
 }
 
-impl PaymentChanges {
+impl FeePaymentChanges {
     fn apply(&self, before: FeePayment, by: UserId, now: Timestamp) -> Result<FeePayment> {
         let mut after = FeePayment {
             amount_paid: self.amount_paid.unwrap_or(before.amount_paid),
@@ -341,7 +341,7 @@ mod tests {
     }
 
     fn changed(changes: Value) -> Result<FeePayment> {
-        let changes: PaymentChanges = serde_json::from_value(changes).expect("changes");
+        let changes: FeePaymentChanges = serde_json::from_value(changes).expect("changes");
         changes.apply(payment(), UserId::generate(NOW), NOW)
     }
 

@@ -42,7 +42,7 @@ const WHICH_COMMUNITY: &str = "The community is the one of `tenant_id`, that of 
 /// An address, and whose community is asked.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Question {
+struct AddressQuestion {
     /// The e-mail address.
     email: Email,
     /// The community's tenant.
@@ -53,14 +53,14 @@ struct Question {
 
 /// Whether an address is a member's.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Known {
+struct KnownAddress {
     /// True if a member has the address.
     exists: bool,
 }
 
 /// Whether a member may ask for discounts.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Validity {
+struct MemberValidity {
     /// True if a member with this address may ask for discounts.
     valid: bool,
     /// True if a member has the address.
@@ -75,7 +75,7 @@ struct Validity {
     message: String,
 }
 
-impl Validity {
+impl MemberValidity {
     fn of(member: Option<&Member>) -> Self {
         let eligible = member.ok_or(Ineligible::EmailUnknown).and_then(Member::eligible);
         Self {
@@ -96,26 +96,26 @@ async fn check(
     Of(state): Of<State>,
     SourceAddress(source): SourceAddress,
     MaybeBuyer(caller): MaybeBuyer,
-    Json(question): Json<Question>,
-) -> Answer<Json<Known>> {
+    Json(question): Json<AddressQuestion>,
+) -> Answer<Json<KnownAddress>> {
     let member = state.find(question, caller.as_ref(), &source).await?;
-    Ok(Json(Known { exists: member.is_some() }))
+    Ok(Json(KnownAddress { exists: member.is_some() }))
 }
 
 async fn validate(
     Of(state): Of<State>,
     SourceAddress(source): SourceAddress,
     MaybeBuyer(caller): MaybeBuyer,
-    Json(question): Json<Question>,
-) -> Answer<Json<Validity>> {
+    Json(question): Json<AddressQuestion>,
+) -> Answer<Json<MemberValidity>> {
     let member = state.find(question, caller.as_ref(), &source).await?;
-    Ok(Json(Validity::of(member.as_ref())))
+    Ok(Json(MemberValidity::of(member.as_ref())))
 }
 
 impl State {
     async fn find(
         &self,
-        question: Question,
+        question: AddressQuestion,
         caller: Option<&web::Buyer>,
         source: &str,
     ) -> Result<Option<Member>> {

@@ -33,7 +33,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 /// Somebody new.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Registration {
+struct MemberRegistration {
     /// The full name.
     #[schemars(length(min = 1, max = 120))]
     name: String,
@@ -78,7 +78,7 @@ async fn register(
     Of(state): Of<State>,
     SourceAddress(source): SourceAddress,
     MaybeBuyer(caller): MaybeBuyer,
-    Json(registration): Json<Registration>,
+    Json(registration): Json<MemberRegistration>,
 ) -> Answer<Created<MemberView>> {
     let now = state.clock.now();
     let asked = state.asked(caller.as_ref(), registration.tenant_id, registration.show_id).await?;
@@ -110,7 +110,12 @@ fn is_repetition(known: &Member, new: Member) -> bool {
 }
 
 impl State {
-    async fn new_member(&self, registration: Registration, asked: Asked, now: Timestamp) -> Result<Member> {
+    async fn new_member(
+        &self,
+        registration: MemberRegistration,
+        asked: Asked,
+        now: Timestamp,
+    ) -> Result<Member> {
         let tenant = asked.tenant.ok_or_else(tenant_needed)?;
         let tenant = self.store.tenant(tenant).await?.ok_or_else(|| {
             Error::not_found("tenant_unknown", "There is no such community. Check `tenant_id`.")

@@ -36,7 +36,7 @@ const RECENT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How many members there are, and of what sort.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-struct Stats {
+struct MemberStats {
     /// All members.
     total: u32,
     /// Those whose subscription is active.
@@ -54,11 +54,11 @@ struct Stats {
     /// Those who registered in the last 30 days.
     registered_last_30_days: u32,
     /// The cities of most members.
-    by_city: Vec<Group>,
+    by_city: Vec<MemberGroup>,
     /// The music that most members like best.
-    by_favorite_music_genre: Vec<Group>,
+    by_favorite_music_genre: Vec<MemberGroup>,
     /// How most members heard of the community.
-    by_how_did_you_find_us: Vec<Group>,
+    by_how_did_you_find_us: Vec<MemberGroup>,
     /// False if there are more members than were counted.
     complete: bool,
 }
@@ -66,14 +66,14 @@ struct Stats {
 /// Members who have something in common. Spellings that differ in accents and
 /// capitals only are one.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
-struct Group {
+struct MemberGroup {
     /// What they have in common, as most of them write it.
     name: String,
     /// How many they are.
     count: u32,
 }
 
-async fn stats(Of(state): Of<State>, supervisor: Supervisor) -> Answer<Json<Stats>> {
+async fn stats(Of(state): Of<State>, supervisor: Supervisor) -> Answer<Json<MemberStats>> {
     let mut tally = Tally::new(state.clock.now());
     let mut after = None;
     loop {
@@ -89,7 +89,7 @@ async fn stats(Of(state): Of<State>, supervisor: Supervisor) -> Answer<Json<Stat
 
 struct Tally {
     recent: Timestamp,
-    stats: Stats,
+    stats: MemberStats,
     cities: Words,
     genres: Words,
     channels: Words,
@@ -99,7 +99,7 @@ impl Tally {
     fn new(now: Timestamp) -> Self {
         let recent = now.saturating_sub(RECENT).unwrap_or(Timestamp::MIN);
         let words = Words::default;
-        Self { recent, stats: Stats::default(), cities: words(), genres: words(), channels: words() }
+        Self { recent, stats: MemberStats::default(), cities: words(), genres: words(), channels: words() }
     }
 
     fn count(&mut self, member: &Member) {
@@ -121,8 +121,8 @@ impl Tally {
         self.channels.count(member.how_did_you_find_us.as_deref());
     }
 
-    fn finish(self, complete: bool) -> Stats {
-        Stats {
+    fn finish(self, complete: bool) -> MemberStats {
+        MemberStats {
             by_city: self.cities.most_common(),
             by_favorite_music_genre: self.genres.most_common(),
             by_how_did_you_find_us: self.channels.most_common(),
@@ -143,8 +143,8 @@ impl Words {
         *spellings.entry(text.to_owned()).or_default() += 1;
     }
 
-    fn most_common(self) -> Vec<Group> {
-        let mut groups: Vec<Group> = self
+    fn most_common(self) -> Vec<MemberGroup> {
+        let mut groups: Vec<MemberGroup> = self
             .0
             .into_values()
             .filter_map(|spellings| {
@@ -152,7 +152,7 @@ impl Words {
                 let usual = spellings.into_iter().max_by(|(one, often), (other, as_often)| {
                     often.cmp(as_often).then_with(|| other.cmp(one))
                 });
-                usual.map(|(name, _)| Group { name, count })
+                usual.map(|(name, _)| MemberGroup { name, count })
             })
             .collect();
         groups.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.name.cmp(&other.name)));
@@ -191,8 +191,8 @@ mod tests {
         ] {
             tally.count(&member);
         }
-        let group = |name: &str, count| Group { name: name.to_owned(), count };
-        let expected = Stats {
+        let group = |name: &str, count| MemberGroup { name: name.to_owned(), count };
+        let expected = MemberStats {
             total: 5,
             subscription_active: 2,
             subscription_inactive: 3,

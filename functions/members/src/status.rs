@@ -24,7 +24,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 /// How far a member is.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct PaymentStatus {
+struct MemberStatus {
     /// True if the monthly fee is paid.
     monthly_fee_current: Option<bool>,
     /// True if the subscription is active.
@@ -37,7 +37,7 @@ async fn update(
     Of(state): Of<State>,
     supervisor: Supervisor,
     Path(path): Path<MemberPath>,
-    Json(status): Json<PaymentStatus>,
+    Json(status): Json<MemberStatus>,
 ) -> Answer<Json<MemberView>> {
     let now = state.clock.now();
     let change = |member: &mut Member| {
@@ -51,7 +51,7 @@ async fn update(
     Ok(Json(member.into()))
 }
 
-impl PaymentStatus {
+impl MemberStatus {
     /// True if the member is another than before.
     fn apply(self, member: &mut Member) -> bool {
         let before = (member.monthly_fee_current, member.subscription_active);
@@ -81,7 +81,7 @@ mod tests {
         }))
         .expect("a member");
         let mut apply = |monthly_fee_current, subscription_active| {
-            let status = PaymentStatus { monthly_fee_current, subscription_active, version: None };
+            let status = MemberStatus { monthly_fee_current, subscription_active, version: None };
             (status.apply(&mut member), member.monthly_fee_current, member.subscription_active)
         };
         assert_eq!(apply(None, None), (true, true, false));

@@ -9,7 +9,7 @@ use domain::user::Email;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-use super::LineError;
+use super::ImportError;
 use super::table::Row;
 use crate::fields::{capitals, check_past};
 
@@ -30,18 +30,18 @@ pub(super) struct Given {
 
 impl Given {
     /// Reads what needs no member to make sense.
-    pub(super) fn read(row: Row) -> Result<Self, Vec<LineError>> {
+    pub(super) fn read(row: Row) -> Result<Self, Vec<ImportError>> {
         let line = row.line;
         let mut errors = Vec::new();
         let email = match row.cells.get("email").map(|text| text.parse::<Email>()) {
             Some(Ok(email)) => Some(email),
             Some(Err(_)) => {
                 let reason = "Must be an e-mail address such as ana@example.com.";
-                errors.push(LineError::new(line, Some("email"), reason));
+                errors.push(ImportError::new(line, Some("email"), reason));
                 None
             }
             None => {
-                errors.push(LineError::new(line, Some("email"), "Every line needs an e-mail address."));
+                errors.push(ImportError::new(line, Some("email"), "Every line needs an e-mail address."));
                 None
             }
         };
@@ -49,7 +49,7 @@ impl Given {
             let text = row.cells.get(column)?;
             let is = yes_or_no(text);
             if is.is_none() {
-                errors.push(LineError::new(
+                errors.push(ImportError::new(
                     line,
                     Some(column),
                     "Must be si, yes, true or 1; or no, false or 0.",
@@ -63,7 +63,7 @@ impl Given {
             let time = day(text);
             if time.is_none() {
                 let reason = "Must be a date such as 2026-11-21 or 21/11/2026, or a time such as 2026-11-21T20:00:00Z.";
-                errors.push(LineError::new(line, Some("registration_date"), reason));
+                errors.push(ImportError::new(line, Some("registration_date"), reason));
             }
             time
         });
@@ -74,7 +74,7 @@ impl Given {
                 _ => None,
             };
             if language.is_none() {
-                errors.push(LineError::new(line, Some("language"), "Must be es or en."));
+                errors.push(ImportError::new(line, Some("language"), "Must be es or en."));
             }
             language
         });
@@ -96,7 +96,7 @@ impl Given {
     }
 
     /// Puts what the line says onto a member; what it does not say stays.
-    pub(super) fn apply(&self, member: &mut Member, now: Timestamp) -> Result<(), Vec<LineError>> {
+    pub(super) fn apply(&self, member: &mut Member, now: Timestamp) -> Result<(), Vec<ImportError>> {
         let mut fields = Fields::new();
         let cell = |column: &str| self.row.cells.get(column).cloned();
         if let Some(name) = cell("name") {
@@ -133,7 +133,11 @@ impl Given {
         fields.finish().map_err(|error| {
             let wrong = error.field_errors().iter().take(MAX_ERRORS);
             let line = |field: &domain::FieldError| {
-                LineError::new(self.line, Some(field.pointer.trim_start_matches('/')), field.detail.as_str())
+                ImportError::new(
+                    self.line,
+                    Some(field.pointer.trim_start_matches('/')),
+                    field.detail.as_str(),
+                )
             };
             wrong.map(line).collect()
         })
@@ -180,7 +184,7 @@ mod tests {
         Row { line: 7, cells: std::iter::once(email).chain(cells).collect() }
     }
 
-    fn applied(country: &str, cells: &[(&'static str, &str)]) -> Result<Member, Vec<LineError>> {
+    fn applied(country: &str, cells: &[(&'static str, &str)]) -> Result<Member, Vec<ImportError>> {
         let mut member: Member = serde_json::from_value(json!({
             "id": MemberId::generate(NOW), "tenant_id": TenantId::generate(NOW), "name": "Ana",
             "email": "ana@example.com", "country": country, "city": "Bogotá", "registration_date": NOW,

@@ -63,7 +63,7 @@ struct Import {
 
 /// What the file would do, or did.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Report {
+struct ImportReport {
     /// Send it as `confirm` to carry out what is described here.
     digest: String,
     /// True if it was carried out.
@@ -79,14 +79,14 @@ struct Report {
     /// Lines that can not be carried out.
     bad: u32,
     /// What is wrong with them, at most four things for each line.
-    errors: Vec<LineError>,
+    errors: Vec<ImportError>,
     /// What became of each line that is not bad, if it was carried out.
-    results: Vec<LineResult>,
+    results: Vec<ImportResult>,
 }
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-struct LineError {
+struct ImportError {
     /// The line of the file, from 1.
     line: u32,
     /// The column, if it is about one.
@@ -95,7 +95,7 @@ struct LineError {
     reason: String,
 }
 
-impl LineError {
+impl ImportError {
     fn new(line: u32, field: Option<&str>, reason: impl Into<String>) -> Self {
         Self { line, field: field.map(str::to_owned), reason: reason.into() }
     }
@@ -103,11 +103,11 @@ impl LineError {
 
 /// What became of a line.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
-struct LineResult {
+struct ImportResult {
     /// The line of the file, from 1.
     line: u32,
     /// What became of it.
-    outcome: Outcome,
+    outcome: ImportOutcome,
     /// The member that it is about.
     id: MemberId,
     /// Why it failed, if it did.
@@ -117,7 +117,7 @@ struct LineResult {
 /// What became of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Outcome {
+enum ImportOutcome {
     /// The member is new.
     Created,
     /// The member was changed.
@@ -132,7 +132,7 @@ async fn import(
     Of(state): Of<State>,
     supervisor: Supervisor,
     Json(import): Json<Import>,
-) -> Answer<Json<Report>> {
+) -> Answer<Json<ImportReport>> {
     Fields::new()
         .check(import.csv.len() <= MAX_BYTES, "/csv", format!("Must have at most {MAX_BYTES} bytes."))
         .finish()?;
@@ -146,7 +146,7 @@ async fn import(
     }
     let table = read(&import.csv)?;
     let plan = state.plan(&supervisor, table).await?;
-    let mut report = Report {
+    let mut report = ImportReport {
         digest,
         confirmed: import.confirm.is_some(),
         lines: plan.lines,

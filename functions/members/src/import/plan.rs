@@ -7,7 +7,7 @@ use domain::member::Member;
 use domain::{MemberId, Result, Timestamp, UserId};
 use web::Supervisor;
 
-use super::LineError;
+use super::ImportError;
 use super::cells::Given;
 use super::table::Table;
 use crate::{State, member_unknown};
@@ -20,7 +20,7 @@ pub(super) struct Plan {
     /// What the good lines do, with their numbers.
     pub(super) steps: Vec<(u32, Step)>,
     /// What is wrong with the others, by line.
-    pub(super) errors: Vec<LineError>,
+    pub(super) errors: Vec<ImportError>,
 }
 
 /// What a line does.
@@ -77,7 +77,7 @@ struct Draft {
     tenant: Tenant,
     by: UserId,
     now: Timestamp,
-    errors: Vec<LineError>,
+    errors: Vec<ImportError>,
     /// Each line's member as it was, if it was there, and as it would be.
     members: Vec<(u32, Option<Member>, Member)>,
 }
@@ -90,7 +90,7 @@ impl Draft {
             match first.get(line.email.as_str()) {
                 Some(other) => {
                     let reason = format!("Line {other} has the same e-mail address. Keep one of both.");
-                    self.errors.push(LineError::new(line.line, Some("email"), reason));
+                    self.errors.push(ImportError::new(line.line, Some("email"), reason));
                 }
                 None => {
                     first.insert(line.email.to_string(), line.line);
@@ -165,7 +165,7 @@ impl Draft {
                 first.insert(identity, *line);
                 return true;
             };
-            errors.push(LineError::new(*line, Some("dni"), reason));
+            errors.push(ImportError::new(*line, Some("dni"), reason));
             false
         });
     }

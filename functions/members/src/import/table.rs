@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 
-use super::LineError;
+use super::ImportError;
 
 /// The columns that mean something.
 pub(super) const COLUMNS: [&str; 12] = [
@@ -28,7 +28,7 @@ const SKIPPED: [&str; 3] = ["id", "created_at", "updated_at"];
 #[derive(Debug, Default)]
 pub(super) struct Table {
     pub(super) rows: Vec<Row>,
-    pub(super) errors: Vec<LineError>,
+    pub(super) errors: Vec<ImportError>,
     /// How many lines there are, the bad ones included.
     pub(super) lines: u32,
 }
@@ -82,7 +82,7 @@ impl Table {
             }
         }
         if columns.is_none() {
-            table.errors.push(LineError::new(
+            table.errors.push(ImportError::new(
                 1,
                 None,
                 "The file is empty. Its first line must name the columns.",
@@ -115,36 +115,40 @@ impl Place<'_> {
 }
 
 /// The meaning of each column, or what is wrong with their names.
-fn read_columns(record: &StringRecord, line: u32) -> Result<Vec<Option<&'static str>>, Vec<LineError>> {
+fn read_columns(record: &StringRecord, line: u32) -> Result<Vec<Option<&'static str>>, Vec<ImportError>> {
     let (mut columns, mut errors) = (Vec::new(), Vec::new());
     for name in record {
         let plain = name.to_lowercase().replace([' ', '-'], "_");
         let column = COLUMNS.into_iter().find(|column| *column == plain);
         if column.is_none() && !SKIPPED.contains(&plain.as_str()) {
             let shown: String = name.chars().take(60).collect();
-            errors.push(LineError::new(line, Some(&shown), "There is no such column. Rename or remove it."));
+            errors.push(ImportError::new(
+                line,
+                Some(&shown),
+                "There is no such column. Rename or remove it.",
+            ));
         }
         if column.is_some() && columns.contains(&column) {
-            errors.push(LineError::new(line, column, "The column is there twice. Remove one."));
+            errors.push(ImportError::new(line, column, "The column is there twice. Remove one."));
         }
         columns.push(column);
     }
     if !columns.contains(&Some("email")) {
-        errors.push(LineError::new(line, Some("email"), "The column is missing, and every line needs it."));
+        errors.push(ImportError::new(line, Some("email"), "The column is missing, and every line needs it."));
     }
     if errors.is_empty() { Ok(columns) } else { Err(errors) }
 }
 
-fn read_row(record: &StringRecord, columns: &[Option<&'static str>], line: u32) -> Result<Row, LineError> {
+fn read_row(record: &StringRecord, columns: &[Option<&'static str>], line: u32) -> Result<Row, ImportError> {
     if record.iter().any(|cell| cell.contains('\n')) {
         let reason =
             "A cell goes on over several lines; a quotation mark is missing here or on a line below.";
-        return Err(LineError::new(line, None, reason));
+        return Err(ImportError::new(line, None, reason));
     }
     if record.len() != columns.len() {
         let (cells, wanted) = (record.len(), columns.len());
         let reason = format!("The line has {cells} cells instead of {wanted}; look for a missing separator.");
-        return Err(LineError::new(line, None, reason));
+        return Err(ImportError::new(line, None, reason));
     }
     let cells = columns.iter().zip(record);
     let cells =

@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt};
 use store::MEMBERS_AT_ONCE;
 
 use super::plan::Step;
-use super::{LineResult, Outcome};
+use super::{ImportOutcome, ImportResult};
 use crate::State;
 
 /// Transactions on their way at the same time: 5,000 new members are 152 of them.
@@ -16,14 +16,14 @@ const CHANGES: usize = 16;
 
 impl State {
     /// Writes everything, and says what became of each line in their order.
-    pub(super) async fn carry_out(&self, steps: Vec<(u32, Step)>) -> Vec<LineResult> {
+    pub(super) async fn carry_out(&self, steps: Vec<(u32, Step)>) -> Vec<ImportResult> {
         let (mut new, mut changed, mut results) = (Vec::new(), Vec::new(), Vec::new());
         for (line, step) in steps {
             match step {
                 Step::New(member) => new.push((line, member)),
                 Step::Changed { before, after } => changed.push((line, before, after)),
                 Step::Unchanged(id) => {
-                    results.push(LineResult { line, outcome: Outcome::Unchanged, id, reason: None });
+                    results.push(ImportResult { line, outcome: ImportOutcome::Unchanged, id, reason: None });
                 }
             }
         }
@@ -45,34 +45,37 @@ impl State {
     }
 
     /// Writes new members together or, if one of them is in the way, one by one.
-    async fn create_all(&self, chunk: &[(u32, Member)]) -> Vec<LineResult> {
+    async fn create_all(&self, chunk: &[(u32, Member)]) -> Vec<ImportResult> {
         let members: Vec<Member> = chunk.iter().map(|(_, member)| member.clone()).collect();
         if self.store.create_members(&self.fingerprints, &members).await.is_ok() {
-            return chunk.iter().map(|(line, member)| done(*line, member.id, Outcome::Created)).collect();
+            return chunk
+                .iter()
+                .map(|(line, member)| done(*line, member.id, ImportOutcome::Created))
+                .collect();
         }
         let mut results = Vec::with_capacity(chunk.len());
         for (line, member) in chunk {
             let created = self.store.create_member(&self.fingerprints, member).await;
             results.push(match created {
-                Ok(()) => done(*line, member.id, Outcome::Created),
+                Ok(()) => done(*line, member.id, ImportOutcome::Created),
                 Err(error) => failed(*line, member.id, &error.into()),
             });
         }
         results
     }
 
-    async fn change(&self, line: u32, before: &Member, after: &Member) -> LineResult {
+    async fn change(&self, line: u32, before: &Member, after: &Member) -> ImportResult {
         match self.store.replace_member(&self.fingerprints, before, after).await {
-            Ok(()) => done(line, after.id, Outcome::Changed),
+            Ok(()) => done(line, after.id, ImportOutcome::Changed),
             Err(error) => failed(line, after.id, &error.into()),
         }
     }
 }
 
-fn done(line: u32, id: MemberId, outcome: Outcome) -> LineResult {
-    LineResult { line, outcome, id, reason: None }
+fn done(line: u32, id: MemberId, outcome: ImportOutcome) -> ImportResult {
+    ImportResult { line, outcome, id, reason: None }
 }
 
-fn failed(line: u32, id: MemberId, error: &Error) -> LineResult {
-    LineResult { line, outcome: Outcome::Failed, id, reason: Some(error.detail().to_owned()) }
+fn failed(line: u32, id: MemberId, error: &Error) -> ImportResult {
+    ImportResult { line, outcome: ImportOutcome::Failed, id, reason: Some(error.detail().to_owned()) }
 }
