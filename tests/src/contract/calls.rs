@@ -202,7 +202,11 @@ async fn tenant(world: &World, method: &str, path: &str) -> Option<Call> {
 
 async fn event(world: &World, method: &str, path: &str) -> Option<Call> {
     let starts_at = (world.app.clock.now() + std::time::Duration::from_secs(20 * 24 * 3600)).to_string();
-    let event = json!({"name": "Estreno", "time_zone": "America/Bogota", "starts_at": starts_at});
+    let off = json!({"discount_type": "percentage", "discount_value": 2000, "max_tickets": 2});
+    let event = json!({
+        "name": "Estreno", "time_zone": "America/Bogota", "starts_at": starts_at, "max_discounts": 60,
+        "member_discount": off, "img": "https://fotos.example/a.png", "other_data": {"genre": ["rock", 4.5]},
+    });
     if path == "/events" {
         let call = Call::new(Whose::Caller);
         return Some(if method == "GET" {
@@ -222,7 +226,9 @@ async fn event(world: &World, method: &str, path: &str) -> Option<Call> {
     }
     Some(match (method, path) {
         ("GET" | "DELETE", "/events/{id}") | ("POST", "/events/{id}/publish") => call,
-        ("PATCH", "/events/{id}") => call.body(json!({"name": "Otro título", "doors_at": null})),
+        ("PATCH", "/events/{id}") => call.body(json!({
+            "name": "Otro título", "doors_at": null, "max_discounts": 10, "member_discount": off, "code": null,
+        })),
         ("POST", "/events/{id}/unpublish") => {
             world.app.post(format!("{base}/publish")).token(&world.admin.token).ok().await;
             call

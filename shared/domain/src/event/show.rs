@@ -146,6 +146,11 @@ fn check_other_data(data: &Map<String, Value>, fields: &mut Fields) {
         format!("Must be nested at most {MAX_OTHER_DATA_DEPTH} levels deep."),
     );
     fields.check(
+        data.iter().all(|(name, value)| !name.is_empty() && has_names(value)),
+        pointer,
+        "Every member must have a name.",
+    );
+    fields.check(
         data.values().all(has_plain_numbers),
         pointer,
         "Numbers must be whole, or between a billionth and 10^15 on either side of zero. Write others as text.",
@@ -156,6 +161,14 @@ fn is_shallow(value: &Value, depth: usize) -> bool {
     match value {
         Value::Array(values) => depth > 0 && values.iter().all(|value| is_shallow(value, depth - 1)),
         Value::Object(members) => depth > 0 && members.values().all(|value| is_shallow(value, depth - 1)),
+        _ => true,
+    }
+}
+
+fn has_names(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.iter().all(has_names),
+        Value::Object(members) => members.iter().all(|(name, value)| !name.is_empty() && has_names(value)),
         _ => true,
     }
 }
@@ -277,6 +290,8 @@ mod tests {
             json!({"long": "x".repeat(2048)}),
             json!({"deep": [[[[[1]]]]]}),
             json!({"deep": {"a": {"b": {"c": {"d": {}}}}}}),
+            json!({"": 1}),
+            json!({"a": [{"": 1}]}),
             json!({"huge": 1e300}),
             json!({"tiny": [1e-200]}),
         ] {
