@@ -5,7 +5,7 @@ use domain::event::Event;
 use domain::{Error, FieldError, Result, Timestamp};
 use store::allotment::{Pool, Refusal};
 use store::keys::SHARDS;
-use store::{EventSheet, OnRefused};
+use store::{EventSheet, Failure, OnRefused, PlacesChange};
 
 use crate::State;
 use crate::check::changed_meanwhile;
@@ -52,18 +52,23 @@ impl State {
         &self,
         before: &EventSheet,
         after: Event,
-        change: &store::PlacesChange,
+        change: &PlacesChange,
         now: Timestamp,
     ) -> Result<Event> {
         // First what could be refused for another reason: then nothing is to be undone.
         self.check_code(&after).await?;
         let discount_blocks = self.resize_discounts(&before.event, after.max_discounts, now).await?;
         let after = Event { discount_blocks, ..after };
-        if let Err(failure) = self.store.finish_discounts(change, before, &after).await {
-            // Another event was given the code in this moment.
-            self.resize_discounts(&before.event, before.event.max_discounts, now).await?;
-            self.check_code(&after).await?;
-            return Err(failure).on_refused(changed_meanwhile);
+        match self.store.finish_discounts(change, before, &after).await {
+            Ok(()) => {}
+            Err(refused @ Failure::Refused(_)) => {
+                // Another event was given the code in this moment.
+                self.resize_discounts(&before.event, before.event.max_discounts, now).await?;
+                self.check_code(&after).await?;
+                return Err(refused).on_refused(changed_meanwhile);
+            }
+            // Perhaps it came through: a repetition brings event and discounts together.
+            Err(failure) => return Err(failure.into()),
         }
         Ok(after)
     }

@@ -154,7 +154,7 @@ mod tests {
             let code = PromotionCode::of_member(&one);
             prop_assert_eq!(code.as_str().parse::<PromotionCode>(), Ok(code.clone()));
             prop_assert!(!code.as_str()[6..].contains(['I', 'L', 'O', 'U']));
-            prop_assert_eq!(PromotionCode::of_member(&one[..7]), code.clone());
+            prop_assert_eq!(&PromotionCode::of_member(&one[..7]), &code);
             let mut other = one;
             other[bit / 8] ^= 0x80 >> (bit % 8);
             prop_assert_ne!(PromotionCode::of_member(&other), code);

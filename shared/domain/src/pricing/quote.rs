@@ -536,7 +536,7 @@ mod tests {
         assert_eq!(off(Some(2), &house), [0, 1500, 1500]);
         assert_eq!(off(Some(4), &house), [500, 1500, 3000]);
         assert_eq!(off(Some(99), &house), off(None, &house));
-        let mut cheaper = house.clone();
+        let mut cheaper = house;
         cheaper.stages = vec![(
             SaleStage { price_adjustment_value: -9000, target_area_id: Some(area_id(2)), ..stage(1) },
             None,
