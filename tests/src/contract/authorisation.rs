@@ -46,7 +46,7 @@ const PUBLIC: [&str; 28] = [
 ];
 
 /// Public too, but whoever calls must have signed the body.
-const SIGNED: [&str; 1] = ["POST /api/v1/webhooks/{gateway}"];
+const SIGNED: [&str; 2] = ["POST /api/v1/webhooks/ses", "POST /api/v1/webhooks/{gateway}"];
 
 #[test]
 fn what_needs_no_sign_in_is_so_on_purpose() {
@@ -99,7 +99,7 @@ impl Due {
     fn to(caller: &Caller, operation: &Operation, whose: Whose) -> Self {
         let Some(roles) = operation.roles() else {
             return match (whose, &caller.token, caller.role) {
-                (Whose::Gateway, ..) => Self::Unknown,
+                (Whose::Gateway | Whose::Sns, ..) => Self::Unknown,
                 (_, Some(_), None) => Self::SuccessOrUnknown,
                 _ => Self::Success,
             };

@@ -3,6 +3,7 @@
 
 mod discounts;
 mod members;
+mod templates;
 
 use serde_json::{Value, json};
 use testkit::{Request, Somebody};
@@ -23,6 +24,8 @@ pub(super) enum Whose {
     Buyer,
     /// The payment gateway's, which signs what it sends.
     Gateway,
+    /// That of Amazon SNS, which signs what it sends.
+    Sns,
 }
 
 /// A call that succeeds once, if the right person makes it.
@@ -109,7 +112,14 @@ pub(super) async fn call(world: &World, operation: &Operation) -> Call {
         "tickets" | "transfers" => ticket(world, method, path).await,
         "qr" | "door" => door(world, method, path).await,
         "users" => members::call(world, method, path).await,
+        "supervision" if path.starts_with("/supervision/templates") => {
+            templates::call(world, method, path).await
+        }
         "discounts" | "supervision" => discounts::call(world, method, path).await,
+        "webhooks" if path == "/webhooks/ses" => Some(Call::new(Whose::Sns).body(json!({
+            "eventType": "Delivery", "delivery": {},
+            "mail": {"messageId": "0100", "tags": {"discount_request": [discounts::new_request(world).await]}},
+        }))),
         "webhooks" => Some(Call::new(Whose::Gateway).at("gateway", "sandbox").body(json!({
             "id": "n1", "type": "payment.updated", "created_at": world.app.clock.now().to_string(),
             "data": {"id": "unknown", "status": "approved"},

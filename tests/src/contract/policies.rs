@@ -12,6 +12,8 @@ use local::template::{Stack, Surroundings, Template};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::flows::mail_feedback::Unmailed;
+
 use super::calls::{call, rightful};
 use super::document::operations;
 use super::world::{World, text};
@@ -191,6 +193,7 @@ async fn nothing_is_allowed_that_is_never_done() {
 async fn behind_the_routes(world: &World) {
     let app = &world.app;
     there_and_back(world).await;
+    mails_that_come_back(world).await;
 
     let image = world.new_image(&world.show.id).await;
     upload(world, &image).await;
@@ -245,4 +248,33 @@ async fn there_and_back(world: &World) {
         let token = world.mailed_token(&to.email).await;
         world.app.post("/api/v1/transfers/accept").token(&to.token).json(json!({"token": token})).ok().await;
     }
+}
+
+/// An answer to a discount request that bounces, one whose mailer died, and feedback
+/// about a mail that nobody knows.
+async fn mails_that_come_back(world: &World) {
+    let app = &world.app;
+    let token = &world.admin.token;
+    let email = format!("bounce+{}", world.new_address());
+    let member = json!({
+        "name": "Ana Farola", "email": email, "subscription_active": true, "monthly_fee_current": true,
+    });
+    app.post("/api/v1/users/register").token(token).json(member).ok().await;
+    let request = json!({"email": email, "show_id": world.show.id});
+    let id = text(&app.post("/api/v1/discounts/request").json(request).ok().await["id"]);
+    let queued = format!("/api/v1/supervision/queue/{id}");
+    app.post(format!("{queued}/action")).token(token).json(json!({"action": "approve"})).ok().await;
+    app.post(format!("{queued}/send")).token(token).ok().await;
+    app.idle().await;
+    assert_eq!(app.get(&queued).token(token).ok().await["email_delivery_status"], "bounced");
+
+    Unmailed::like(app, &id).await.mail().await;
+    app.idle().await;
+
+    let feedback = json!({
+        "notificationType": "Bounce", "mail": {"messageId": "0100"},
+        "bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": email}]},
+    });
+    let body = serde_json::to_vec(&world.signed_by_sns(&feedback.to_string())).expect("JSON");
+    app.post("/api/v1/webhooks/ses").raw(body).send().await.ok();
 }

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
+use integrations::sns::{Kind, Message};
+use local::services::sns::sign;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use testkit::{Organizer, Show, Somebody, TestApp};
@@ -222,6 +224,24 @@ impl World {
         mac.update(format!("{time}.").as_bytes());
         mac.update(body);
         format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes()))
+    }
+
+    /// A message on the topic of SES's events, as SNS signs it.
+    pub(super) fn signed_by_sns(&self, text: &str) -> Message {
+        let webhooks = self.app.cloud.stack().function("webhooks").expect("a function of the template");
+        sign(Message {
+            kind: Kind::Notification,
+            message_id: format!("message-{}", self.next()),
+            topic_arn: webhooks.env["MAIL_EVENTS_TOPIC"].clone(),
+            subject: None,
+            message: text.to_owned(),
+            timestamp: self.app.clock.now().to_string(),
+            signature_version: String::new(),
+            signature: String::new(),
+            signing_cert_url: String::new(),
+            subscribe_url: None,
+            token: None,
+        })
     }
 
     /// What may never stand in an answer to a stranger.

@@ -194,6 +194,10 @@ fn attempt(world: &World, pool: &Pool, operation: &Operation, call: &Call, rng: 
         let signature = world.signature(attempt.body.as_deref().unwrap_or_default());
         attempt.headers.push(("x-sandbox-signature".to_owned(), signature));
     }
+    if call.whose == Whose::Sns && rng.u8(..4) > 0 {
+        let event = body.unwrap_or_default().to_string();
+        attempt.body = Some(serde_json::to_vec(&world.signed_by_sns(&event)).expect("JSON"));
+    }
     attempt
 }
 

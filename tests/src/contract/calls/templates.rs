@@ -1,0 +1,41 @@
+//! Calls about how a tenant words its mails.
+
+use serde_json::json;
+
+use super::super::world::World;
+use super::{Call, Whose};
+
+pub(super) async fn call(world: &World, method: &str, path: &str) -> Option<Call> {
+    let rest = path.strip_prefix("/supervision/templates")?;
+    let one = Call::new(Whose::Caller).at("name", "discount_rejected").at("language", "en");
+    let saved = world.app.put("/api/v1/supervision/templates/discount_rejected/en").token(&world.admin.token);
+    let saved = saved.json(json!({"subject": world.new_code(), "body": "Not for {{ show }}, {{ name }}."}));
+    Some(match (method, rest) {
+        ("GET", "") => Call::new(Whose::Caller),
+        ("POST", "/preview") => Call::new(Whose::Caller).body(json!({
+            "name": "discount_approved", "language": "es", "subject": "Ven a {{ show }}",
+            "body": "Hola {{ name }}:\n\n{% if code %}Usa {{ code }}{% else %}{{ link }}{% endif %}",
+        })),
+        ("GET", "/{name}/{language}") => one,
+        ("PUT", "/{name}/{language}") => {
+            one.body(json!({"subject": world.new_code(), "body": "Not this time, {{ name }}."}))
+        }
+        ("DELETE", "/{name}/{language}") => {
+            saved.ok().await;
+            one
+        }
+        ("GET", "/{name}/{language}/versions") => {
+            saved.ok().await;
+            one.query("limit=2")
+        }
+        ("POST", "/{name}/{language}/restore") => {
+            // The stranger has a version to go back to as well.
+            let path = "/api/v1/supervision/templates/discount_rejected/en";
+            let body = json!({"subject": "Sorry", "body": "Not this time."});
+            world.app.put(path).token(&world.stranger.token).json(body).ok().await;
+            saved.ok().await;
+            one.body(json!({"version": 1}))
+        }
+        _ => return None,
+    })
+}
