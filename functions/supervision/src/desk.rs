@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::discount::{DecisionType, DiscountRequest, code, in_words};
+use domain::discount::{DecisionType, DiscountRequest, code, facts};
 use domain::event::{Event, Language, Tenant};
-use domain::mail_template::{Facts, MailTemplate, TemplateName, Wording, date, render};
+use domain::mail_template::{MailTemplate, TemplateName, Wording, render};
 use domain::{Error, EventId, Result, TenantId};
 use futures::future::try_join_all;
 
@@ -76,34 +76,8 @@ impl Desk {
         let (name, language, _) = template_key(request);
         let ours = || MailTemplate::ours(request.tenant_id, name, language);
         let template = self.templates.get(&template_key(request)).cloned().unwrap_or_else(ours);
-        render(&template.subject, &template.body, &self.facts(request))
-    }
-
-    fn facts(&self, request: &DiscountRequest) -> Facts {
-        let facts = Facts {
-            name: request.user_name.clone(),
-            email: request.user_email.clone(),
-            show: request.show_description.clone(),
-            organizer: self.tenant.name.clone(),
-            ..Facts::default()
-        };
-        let Some(show) = self.show(request) else { return facts };
-        let is_approval = request.outcome() == DecisionType::Approved;
-        let sold_elsewhere = show.ticketing_link.clone();
-        let discount = show.member_discount.filter(|_| is_approval);
-        let is_ours = is_approval && sold_elsewhere.is_none();
-        Facts {
-            show: show.name.clone(),
-            artist: show.artist.clone(),
-            venue: show.venue.clone(),
-            city: show.city.clone(),
-            date: date(show.starts_at, &show.time_zone, request.language),
-            code: is_ours.then(|| code(request.id, &self.secret).to_string()),
-            link: sold_elsewhere
-                .filter(|_| is_approval)
-                .or_else(|| is_ours.then(|| format!("{}/#/events/{}", self.public_url, show.slug))),
-            discount: discount.map(|discount| in_words(&discount, show.currency, request.language)),
-            ..facts
-        }
+        let code = code(request.id, &self.secret);
+        let facts = facts(request, self.show(request), &self.tenant.name, &code, &self.public_url);
+        render(&template.subject, &template.body, &facts)
     }
 }

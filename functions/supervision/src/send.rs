@@ -87,7 +87,7 @@ impl State {
         };
         let note = staff.note(&after, "send", now);
         let written =
-            self.store.send_discount_request(&after, promotion.as_ref(), outbox.text()?, &note).await;
+            self.store.send_discount_request(&after, promotion.as_ref(), Some(outbox.text()?), &note).await;
         match written {
             Ok(()) => {
                 self.give_back(&after).await?;

@@ -146,11 +146,11 @@ impl Store {
         &self,
         request: &DiscountRequest,
         promotion: Option<&Promotion>,
-        outbox: String,
+        outbox: Option<String>,
         note: &AuditNote,
     ) -> Result<(), Failure> {
         let key = keys::discount_request(request.id);
-        let attributes = beside(request, note, Some(outbox))?;
+        let attributes = beside(request, note, outbox)?;
         let sent = match promotion {
             None => self.replace_with(&key, request, attributes).await,
             Some(promotion) => self.transact(self.approval_parts(request, attributes, promotion)?).await,

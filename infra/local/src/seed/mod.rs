@@ -9,6 +9,7 @@ mod members;
 mod people;
 mod planting;
 mod program;
+mod requests;
 mod sales;
 #[cfg(test)]
 mod tests;
@@ -72,7 +73,8 @@ impl From<domain::Error> for SeedError {
 }
 
 /// Writes the demo data, unless it is there, and tells who can sign in. Nobody
-/// may use the table meanwhile. Reads `STAGE`, `TABLE_NAME` and `HASH_SECRET`.
+/// may use the table meanwhile. Reads `STAGE`, `TABLE_NAME`, `HASH_SECRET`,
+/// `DISCOUNT_SECRET` and `PUBLIC_URL`.
 ///
 /// # Errors
 /// If the stage is not the local one, or somebody else has a demo address or the
@@ -84,12 +86,14 @@ pub async fn plant(boot: &Boot) -> Result<Logins, SeedError> {
     let store = Store::new(boot)?;
     let fingerprints = Fingerprints::from_env(&boot.env)?;
     if store.tenant(TENANT).await.map_err(domain::Error::from)?.is_none() {
-        write(&store, &fingerprints, boot.clock.now()).await?;
+        write(boot, &store, &fingerprints).await?;
     }
     Ok(people::LOGINS)
 }
 
-async fn write(store: &Store, fingerprints: &Fingerprints, now: Timestamp) -> domain::Result<()> {
+async fn write(boot: &Boot, store: &Store, fingerprints: &Fingerprints) -> Result<(), SeedError> {
+    let now = boot.clock.now();
+    let tenant = tenant(now);
     let (guests, sheets, members) = tokio::try_join!(
         people::register(store, fingerprints, TENANT, now),
         planting::plant_program(store, TENANT, now),
@@ -99,7 +103,9 @@ async fn write(store: &Store, fingerprints: &Fingerprints, now: Timestamp) -> do
     members::collect(store, fingerprints, &members, supervisor, now).await?;
     planting::create_promotions(store, TENANT, &sheets, now).await?;
     sales::give_away(store, TENANT, &sheets, &guests, now).await?;
-    store.create_tenant(&tenant(now)).await?;
+    let office = requests::Office::new(boot, store, &tenant, people::reviewer(supervisor)?)?;
+    office.open(&members, members::KNOWN.len(), &sheets, now).await?;
+    store.create_tenant(&tenant).await.map_err(domain::Error::from)?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use argon2::{Argon2, PasswordHasher};
 use domain::access::Role;
+use domain::discount::Reviewer;
 use domain::user::{Email, PasswordHash, User};
 use domain::{Error, Result, TenantId, Timestamp, UserId};
 use futures::future::try_join_all;
@@ -106,11 +107,19 @@ pub(super) async fn register(
 
 /// Who looks after the members.
 pub(super) async fn supervisor(store: &Store, fingerprints: &Fingerprints) -> Result<UserId> {
-    let missing = || Error::internal("nobody supervises");
-    let login = LOGINS.people.iter().find(|login| login.role == Role::Coordinator).ok_or_else(missing)?;
-    let email: Email = login.email.parse().map_err(Error::internal)?;
-    let user = store.user_by_email(fingerprints, &email).await?.ok_or_else(missing)?;
-    Ok(user.id)
+    let email: Email = supervising()?.email.parse().map_err(Error::internal)?;
+    let user = store.user_by_email(fingerprints, &email).await?;
+    user.map(|user| user.id).ok_or_else(|| Error::internal("the supervisor has no account"))
+}
+
+/// The [`supervisor`] as requests name who decided.
+pub(super) fn reviewer(user: UserId) -> Result<Reviewer> {
+    Ok(Reviewer { user, email: supervising()?.email.to_owned() })
+}
+
+fn supervising() -> Result<&'static Login> {
+    let login = LOGINS.people.iter().find(|login| login.role == Role::Coordinator);
+    login.ok_or_else(|| Error::internal("nobody supervises"))
 }
 
 fn person(email: &str, name: &str, now: Timestamp) -> Result<User> {

@@ -1,8 +1,9 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use argon2::{Argon2, PasswordVerifier};
 use boot::{Clock, Env};
 use domain::access::Role;
+use domain::discount::Tab;
 use domain::error::Fields;
 use domain::event::{AreaKind, EventStatus};
 use domain::member::Ineligible;
@@ -13,7 +14,7 @@ use domain::{EventId, QuoteId};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use store::allotment::Pool;
-use store::{EventSheet, Show};
+use store::{EventSheet, Show, Wanted};
 use tokio::net::TcpListener;
 
 use super::program::{CODES, FREE_SHOW, INVITATION, PROGRAM, SEATED_SHOW};
@@ -59,6 +60,8 @@ async fn house_at(stage: &str) -> House {
         ("STAGE", stage),
         ("TABLE_NAME", &table.name),
         ("HASH_SECRET", HASH_SECRET),
+        ("DISCOUNT_SECRET", HASH_SECRET),
+        ("PUBLIC_URL", "http://127.0.0.1"),
         ("AWS_ENDPOINT_URL", &endpoint),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "seed"),
@@ -130,6 +133,7 @@ async fn the_demo_is_complete() {
     everybody_can_sign_in_as_what_they_are(&house).await;
     the_community_is_there(&house).await;
     members_have_discounts_here_and_elsewhere(&house).await;
+    forty_requests_are_in_all_lists(&house).await;
     house.services.stop().await;
 }
 
@@ -270,12 +274,36 @@ async fn members_have_discounts_here_and_elsewhere(house: &House) {
         assert_eq!(event.member_discount.is_some(), event.ticketing_link.is_none(), "{}", show.slug);
         here += u32::from(event.ticketing_link.is_none());
     }
-    assert_eq!(here, 6);
+    assert_eq!(here, 7);
     assert_eq!(house.sheet("los-faroles").await.event.max_discounts, 40);
     let elsewhere = house.sheet("la-orilla-prestada").await;
     let link = elsewhere.event.ticketing_link.as_deref().expect("a link");
     assert!(link.starts_with("https://") && link.contains(".example/"), "{link}");
     assert!(elsewhere.areas.is_empty() && elsewhere.event.status == EventStatus::Published);
+}
+
+async fn forty_requests_are_in_all_lists(house: &House) {
+    let mut counts = Vec::new();
+    for tab in Tab::PENDING.into_iter().chain(Tab::SENT) {
+        counts.push(house.store.count_discount_requests(TENANT, tab).await.expect("counted"));
+    }
+    assert_eq!(counts, [14, 7, 5, 4, 7, 2, 1]);
+    let tabs = Tab::SENT;
+    let wanted = Wanted { tabs: &tabs, from: None, to: None, newest_first: true };
+    let sent = house.store.discount_requests(TENANT, wanted, None, 100).await.expect("listed").items;
+    let statuses: HashSet<_> = sent.iter().filter_map(|request| request.email_delivery_status).collect();
+    assert_eq!(statuses.len(), 3, "{statuses:?}");
+    let mut with_code = 0;
+    for request in &sent {
+        let Some(code) = &request.code else { continue };
+        let promotion = house.store.promotion(TENANT, code.as_str()).await.expect("read").expect("works");
+        assert_eq!(promotion.bound_email.as_ref(), Some(&request.user_email));
+        assert!(request.mail.as_ref().is_some_and(|mail| mail.body.contains(code.as_str())));
+        with_code += 1;
+    }
+    assert!(with_code >= 4, "{with_code}");
+    let faroles = house.sheet("los-faroles").await.event;
+    assert!(house.store.discounts_left(&faroles, house.now()).await.expect("read") < 40);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! A suggestion is made at once; a person decides, may word the mail, and sends
 //! it. Whoever acts on what somebody else has changed meanwhile is told so.
 
+mod mail;
 mod promotion;
 mod state;
 mod suggest;
@@ -21,6 +22,7 @@ use crate::member::Member;
 use crate::pricing::PromotionCode;
 use crate::{DiscountRequestId, Error, EventId, MemberId, Result, TenantId, UserId};
 
+pub use mail::facts;
 pub use promotion::{code, in_words, promotion};
 pub use state::{Edit, Sending};
 pub use suggest::{Case, suggest};

@@ -144,7 +144,10 @@ async fn a_request_is_in_the_list_of_its_state_and_in_no_other() {
     }
     let approved = decided(&store, &requests[3], DecisionType::Approved).await;
     let sent = approved.sent(mail(), None, &eva(), at(8));
-    store.send_discount_request(&sent, None, "{}".to_owned(), &note(&sent, "send")).await.expect("sent");
+    store
+        .send_discount_request(&sent, None, Some("{}".to_owned()), &note(&sent, "send"))
+        .await
+        .expect("sent");
 
     let tabs = |tabs| Wanted { tabs, ..ALL };
     assert_eq!(listed(&store, ALL).await, [6, 5, 4, 2, 1, 0]);
@@ -229,12 +232,12 @@ async fn a_code_works_from_the_moment_on_in_which_its_request_is_sent() {
 
     let stale = DiscountRequest { version: 2, ..sent.clone() };
     let note = note(&sent, "send");
-    let refused = store.send_discount_request(&stale, Some(&promotion), String::new(), &note).await;
+    let refused = store.send_discount_request(&stale, Some(&promotion), None, &note).await;
     assert!(matches!(refused, Err(Failure::Refused(_))));
     assert_eq!(store.promotion(tenant(1), code).await.expect("read"), None);
 
     let lost = forgetful(&store, 2);
-    let told = lost.send_discount_request(&sent, Some(&promotion), "{}".to_owned(), &note).await;
+    let told = lost.send_discount_request(&sent, Some(&promotion), Some("{}".to_owned()), &note).await;
     told.expect("whatever became of the answers");
     assert_eq!(store.promotion(tenant(1), code).await.expect("read"), Some(promotion.clone()));
     assert_eq!(store.promotion_left(&promotion, at(9)).await.expect("read"), Some(1));

@@ -1,0 +1,50 @@
+//! What the mails about requests say.
+
+use super::{DecisionType, DiscountRequest, in_words};
+use crate::event::Event;
+use crate::mail_template::{Facts, date};
+use crate::pricing::PromotionCode;
+
+/// What the variables of a mail stand for that answers a request of the tenant
+/// `organizer` for `show`, if there still is one. `code` is the request's code;
+/// `public_url` the address of the box office, without a slash at its end.
+///
+/// Only an approval says how to get the discount: the link of who else sells the
+/// tickets, or the code.
+pub fn facts(
+    request: &DiscountRequest,
+    show: Option<&Event>,
+    organizer: &str,
+    code: &PromotionCode,
+    public_url: &str,
+) -> Facts {
+    let facts = Facts {
+        name: request.user_name.clone(),
+        email: request.user_email.clone(),
+        show: request.show_description.clone(),
+        organizer: organizer.to_owned(),
+        ..Facts::default()
+    };
+    let Some(show) = show else { return facts };
+    let facts = Facts {
+        show: show.name.clone(),
+        artist: show.artist.clone(),
+        venue: show.venue.clone(),
+        city: show.city.clone(),
+        date: date(show.starts_at, &show.time_zone, request.language),
+        ..facts
+    };
+    if request.outcome() != DecisionType::Approved {
+        return facts;
+    }
+    let discount = show.member_discount.map(|discount| in_words(&discount, show.currency, request.language));
+    match &show.ticketing_link {
+        Some(link) => Facts { link: Some(link.clone()), discount, ..facts },
+        None => Facts {
+            code: Some(code.to_string()),
+            link: Some(format!("{public_url}/#/events/{}", show.slug)),
+            discount,
+            ..facts
+        },
+    }
+}
