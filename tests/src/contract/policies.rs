@@ -105,12 +105,15 @@ fn the_policies_are_these() {
             lines.push_str(&format!("  {resource}: {}\n", actions.join(", ")));
         }
     }
-    insta::assert_snapshot!(lines, @r#"
+    insta::assert_snapshot!(lines, @r"
     auth
       dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
       secretsmanager hash-secret: GetSecretValue
       secretsmanager jwt-secret: GetSecretValue
       secretsmanager mail-secret: GetSecretValue
+    discounts
+      dynamodb table: BatchGetItem, GetItem, PutItem, Query, UpdateItem
+      secretsmanager hash-secret: GetSecretValue
     door
       dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
     events
@@ -128,6 +131,7 @@ fn the_policies_are_these() {
       dynamodb table: GetItem, UpdateItem
       secretsmanager mail-secret: GetSecretValue
       ses arn:aws:ses:us-east-1:000000000000:*: SendEmail
+      sqs mail-queue: SendMessage
     members
       dynamodb table: BatchGetItem, DeleteItem, GetItem, PutItem, Query, UpdateItem
       s3 receipts-bucket/*: GetObject, PutObject
@@ -142,6 +146,7 @@ fn the_policies_are_these() {
       secretsmanager sandbox-api-key: GetSecretValue
       secretsmanager sandbox-webhook-secret: GetSecretValue
     relay
+      dynamodb table: PutItem
       sqs issue-queue: SendMessage
       sqs mail-queue: SendMessage
       sqs payments-queue: SendMessage
@@ -156,14 +161,20 @@ fn the_policies_are_these() {
     storefront
       dynamodb table: GetItem, Query
       secretsmanager quote-secret: GetSecretValue
+    supervision
+      dynamodb table: BatchGetItem, GetItem, PutItem, Query, UpdateItem
+      dynamodb table/index/GSI1: Query
+      secretsmanager discount-secret: GetSecretValue
     tickets
       dynamodb table: GetItem, PutItem, Query, UpdateItem
       secretsmanager ticket-secret: GetSecretValue
     webhooks
+      dynamodb table: GetItem, PutItem, Query, UpdateItem
+      secretsmanager hash-secret: GetSecretValue
       secretsmanager sandbox-api-key: GetSecretValue
       secretsmanager sandbox-webhook-secret: GetSecretValue
       sqs payments-queue: SendMessage
-    "#);
+    ");
 }
 
 /// A tour of everything: every route once, and what happens behind them.

@@ -20,6 +20,7 @@ pub(super) async fn call(world: &World, method: &str, path: &str) -> Option<Call
             new_request(world).await;
             callers.query("status=undecided&order=oldest_first&limit=3&q=ana&from=2026-01-01T00:00:00Z")
         }
+        ("GET", "/supervision/audit") => callers.query("limit=3&month=2026-11"),
         ("GET", "/supervision/dashboard") => callers,
         ("GET", "/supervision/stats") => callers.query("from=2026-01-01T00:00:00Z&to=2026-12-31T00:00:00Z"),
         ("GET", "/supervision/queue/{id}") => tenants.at("id", new_request(world).await),
