@@ -145,6 +145,7 @@ impl Member {
     /// seed's names.
     pub fn check(&self, fields: &mut Fields) {
         fields.text("/name", &self.name, 1, MAX_NAME);
+        check_line("/name", &self.name, fields);
         check_phone(self.phone.as_deref(), fields);
         for (pointer, text) in [
             ("/city", &self.city),
@@ -152,6 +153,7 @@ impl Member {
             ("/favorite_music_genre", &self.favorite_music_genre),
         ] {
             fields.optional_text(pointer, text.as_deref(), MAX_TEXT);
+            check_line(pointer, text.as_deref().unwrap_or_default(), fields);
         }
         check_country(&self.country, fields);
     }
@@ -180,6 +182,11 @@ pub fn check_country(country: &str, fields: &mut Fields) {
         "/country",
         "Must be an ISO 3166-1 alpha-2 code such as CO.",
     );
+}
+
+/// Notes a text of several lines: names stand in the subjects of mails.
+fn check_line(pointer: &str, text: &str, fields: &mut Fields) {
+    fields.check(!text.contains(['\n', '\r', '\t']), pointer, "Must be a single line.");
 }
 
 /// Notes a telephone number with strange signs.
@@ -323,6 +330,7 @@ mod tests {
             country: "Colombia".to_owned(),
             phone: Some("call me".to_owned()),
             city: Some("x".repeat(121)),
+            how_did_you_find_us: Some("Un cartel\nBcc: eva@example.com".to_owned()),
             favorite_music_genre: Some("a\u{0}b".to_owned()),
             ..member("CO", "1020304050")
         };
@@ -330,6 +338,9 @@ mod tests {
         bad.check(&mut fields);
         let error = fields.finish().expect_err("bad");
         let pointers: Vec<_> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/name", "/phone", "/city", "/favorite_music_genre", "/country"]);
+        assert_eq!(
+            pointers,
+            ["/name", "/phone", "/city", "/how_did_you_find_us", "/favorite_music_genre", "/country"]
+        );
     }
 }
