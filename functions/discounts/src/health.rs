@@ -19,12 +19,12 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 /// How the discounts are.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Health {
+struct DiscountsHealth {
     /// `ok`; anything else is a problem+json answer with status 503.
     status: &'static str,
 }
 
-async fn health(Of(state): Of<State>) -> Answer<Json<Health>> {
+async fn health(Of(state): Of<State>) -> Answer<Json<DiscountsHealth>> {
     state.store.ping().await.map_err(Error::from)?;
-    Ok(Json(Health { status: "ok" }))
+    Ok(Json(DiscountsHealth { status: "ok" }))
 }

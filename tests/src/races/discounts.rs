@@ -211,7 +211,8 @@ async fn asked(weather: Weather) -> usize {
     let show = house.show("Los Faroles", 40).await;
     let ana = house.member("ana").await;
     house.app.chaos.set(weather);
-    let asking = (0..32).map(|_| {
+    // Fewer than the refusals that one address may have.
+    let asking = (0..16).map(|_| {
         let request = house.ask(&ana, &show);
         tokio::spawn(async move { request.send().await })
     });
