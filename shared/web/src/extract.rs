@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use aide::generate::GenContext;
 use aide::openapi::Operation;
 use aide::{OperationInput, OperationOutput};
@@ -103,7 +105,7 @@ const MAX_VALUES: usize = 240;
 fn sentence(message: &str) -> String {
     let mut sentence = match whole(message) {
         Some(plain) => plain.to_owned(),
-        None => in_plain_words(message.chars().take(300).collect()),
+        None => in_plain_words(without_long_list(message).chars().take(300).collect()),
     };
     if let Some(first) = sentence.get_mut(..1) {
         first.make_ascii_uppercase();
@@ -137,13 +139,21 @@ fn whole(message: &str) -> Option<&'static str> {
     })
 }
 
-fn in_plain_words(mut message: String) -> String {
-    if let Some((before, values)) = message.split_once(", expected one of ")
-        && before.starts_with("unknown variant")
-        && values.chars().count() > MAX_VALUES
-    {
-        message = format!("{before}; the API's description has the values that it can have");
+/// The message without a list that nobody reads to its end.
+fn without_long_list(message: &str) -> Cow<'_, str> {
+    match message.rsplit_once(", expected one of ") {
+        Some((before, values)) if values.chars().count() > MAX_VALUES => {
+            let described = match before.starts_with("unknown variant") {
+                true => "values that it can have",
+                false => "fields that there are",
+            };
+            format!("{before}; the API's description has the {described}").into()
+        }
+        _ => message.into(),
     }
+}
+
+fn in_plain_words(mut message: String) -> String {
     for (rust, plain) in [
         ("unknown variant ", "unknown value "),
         ("floating point ", "number "),
@@ -340,6 +350,11 @@ mod tests {
         assert_eq!(
             sentence(&many),
             "Unknown value `x`; the API's description has the values that it can have."
+        );
+        let many = format!("unknown field `x`, expected one of {}", "`abc`, ".repeat(40));
+        assert_eq!(
+            sentence(&many),
+            "Unknown field `x`; the API's description has the fields that there are."
         );
     }
 
