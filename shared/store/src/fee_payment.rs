@@ -249,7 +249,7 @@ mod tests {
         let after = FeePayment { payment_date: day_before, confirmed: true, version: 2, ..before.clone() };
         deaf.replace_fee_payment(&prints, &before, &after, true).await.expect("written, whatever was heard");
         let listed = store.fee_payments(member.id, None, 9).await.expect("reads").items;
-        assert_eq!(listed, [after.clone()], "the other day's item is gone");
+        assert_eq!(listed, std::slice::from_ref(&after), "the other day's item is gone");
         let current = store.member(member.tenant_id, member.id).await.expect("reads").expect("there");
         assert_eq!(
             (current.monthly_fee_current, current.version, current.updated_by),

@@ -153,7 +153,7 @@ fn member(
         email: email.parse().map_err(Error::internal)?,
         country: country.to_owned(),
         dni: Some(dni),
-        phone: (index % 3 != 0).then(|| format!("+57 300 000 {:04}", index % 10_000)),
+        phone: (!index.is_multiple_of(3)).then(|| format!("+57 300 000 {:04}", index % 10_000)),
         city: said(&CITIES, 13),
         registration_date: joined,
         how_did_you_find_us: said(&CHANNELS, 4),
