@@ -204,17 +204,20 @@ fn the_template_of_the_house_is_understood() {
     insta::assert_debug_snapshot!(names, @r#"
     [
         "auth",
+        "discounts",
         "door",
         "events",
         "issuer",
         "janitor",
         "mailer",
+        "members",
         "pricing",
         "purchases",
         "relay",
         "settler",
         "site",
         "storefront",
+        "supervision",
         "tickets",
         "webhooks",
     ]
@@ -315,7 +318,7 @@ fn the_table_keeps_its_shape() {
       "BillingMode": "PAY_PER_REQUEST",
       "StreamSpecification": {
         "StreamEnabled": true,
-        "StreamViewType": "NEW_IMAGE"
+        "StreamViewType": "NEW_AND_OLD_IMAGES"
       }
     }
     "#);
@@ -331,4 +334,19 @@ fn the_watch_router_sends_each_route_to_its_function() {
          { method = \"PATCH\", function = \"events\" }]\n"
     ), "{router}");
     assert_eq!(router.matches("method = ").count(), stack.routes().len());
+}
+
+#[test]
+fn events_of_mails_go_to_the_webhook() {
+    let stack = the_stack("local");
+    let topic = "arn:aws:sns:us-east-1:000000000000:taquilla-mail-events".to_owned();
+    let events = ["send", "delivery", "bounce", "complaint", "reject"].map(str::to_owned).into();
+    let destination = EventDestination { events, topic: topic.clone() };
+    let name = "taquilla-mail-configuration".to_owned();
+    assert_eq!(stack.configuration_sets, [ConfigurationSet { name, destinations: vec![destination] }]);
+    let endpoint = "x/api/v1/webhooks/ses".to_owned();
+    assert_eq!(stack.subscriptions, [Subscription { topic, endpoint }]);
+    let raw = "  Topic: {Type: AWS::SNS::Topic}\n  Hook:\n    Type: AWS::SNS::Subscription\n    Properties: \
+               {TopicArn: !Ref Topic, Protocol: https, Endpoint: \"https://x\", RawMessageDelivery: true}\n";
+    assert!(self::stack(raw).expect_err("refused").problem.contains("without a signature"));
 }
