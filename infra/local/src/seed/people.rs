@@ -40,6 +40,12 @@ pub(super) const LOGINS: Logins = Logins {
     people: &[
         Login { email: "ana@example.com", name: "Ana Ejemplo", role: Role::User, does: "buys tickets" },
         Login {
+            email: "socia@example.com",
+            name: "Sonia Socia",
+            role: Role::User,
+            does: "belongs to the community, which has discounts",
+        },
+        Login {
             email: "organiza@example.com",
             name: "Olga Organiza",
             role: Role::Admin,
@@ -55,7 +61,7 @@ pub(super) const LOGINS: Logins = Logins {
             email: "coordina@example.com",
             name: "Coral Coordina",
             role: Role::Coordinator,
-            does: "watches sales and discounts",
+            does: "looks after members and their discounts",
         },
     ],
 };

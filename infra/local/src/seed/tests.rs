@@ -244,9 +244,10 @@ async fn everybody_can_sign_in_as_what_they_are(house: &House) {
     insta::assert_snapshot!(logins, @r"
     Logins, all with the password taquilla-demo:
       ana@example.com        buys tickets
+      socia@example.com      belongs to the community, which has discounts
       organiza@example.com   organises the shows
       puerta@example.com     scans tickets at the door
-      coordina@example.com   watches sales and discounts
+      coordina@example.com   looks after members and their discounts
     ");
 }
 
