@@ -41,8 +41,9 @@ enum Actor {
 }
 
 /// The event that each function is given.
-const CASES: [(&str, &str, Actor); 15] = [
+const CASES: [(&str, &str, Actor); 17] = [
     ("auth", "login", Actor::Nobody),
+    ("discounts", "remaining", Actor::Nobody),
     ("door", "validate-without-token", Actor::Scanner),
     ("events", "list-without-token", Actor::Organizer),
     ("issuer", "paid-order", Actor::Nobody),
@@ -55,6 +56,7 @@ const CASES: [(&str, &str, Actor); 15] = [
     ("settler", "notification", Actor::Nobody),
     ("site", "ready", Actor::Nobody),
     ("storefront", "search", Actor::Nobody),
+    ("supervision", "queue-without-token", Actor::Organizer),
     ("tickets", "list-without-token", Actor::Buyer),
     ("webhooks", "unsigned-notification", Actor::Gateway),
 ];

@@ -8,6 +8,7 @@
 
 mod client;
 mod crowd;
+mod discounts;
 mod functions;
 mod load;
 mod onsale;

@@ -5,12 +5,12 @@ use std::rc::Rc;
 use local::services::{Reading, Usage};
 use serde_json::Value;
 
-use crate::Problem;
 use crate::client::{BoxOffice, Person};
 use crate::crowd::Crowd;
 use crate::report::{Report, Table, as_f64, number, text};
 use crate::server::Server;
 use crate::show::{Show, pair};
+use crate::{Problem, discounts};
 
 /// Dollars per write unit, on demand, us-east-1 (aws.amazon.com/dynamodb/pricing).
 const WRITE_UNIT: f64 = 0.625e-6;
@@ -82,6 +82,7 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
         );
     }
     report.add(summary);
+    discounts::measure(&mut server, &organizer, &mut report, quick).await?;
     Ok(report)
 }
 

@@ -17,7 +17,7 @@ use futures::future::try_join_all;
 use serde::Deserialize;
 
 use crate::allotment::{Claim, Pool, Refusal, Token};
-use crate::audit::noted;
+use crate::audit::audited;
 use crate::failure::Item;
 use crate::items::{from_item, number, string, to_item};
 use crate::{Failure, Listing, Store, Versioned, keys};
@@ -73,7 +73,7 @@ fn index_entry(request: &DiscountRequest) -> [(String, AttributeValue); 2] {
 /// The attributes of a request's item beside the request.
 fn beside(request: &DiscountRequest, note: &AuditNote, outbox: Option<String>) -> Result<Item, Failure> {
     let mut attributes = Item::from(index_entry(request));
-    attributes.extend([noted(note)?]);
+    attributes.extend(audited(note)?);
     attributes.extend(outbox.map(|outbox| ("ob".to_owned(), string(outbox))));
     Ok(attributes)
 }
