@@ -259,22 +259,22 @@ fn what_members_get_off_is_said_as_its_readers_do() {
 fn only_an_approval_says_how_to_get_the_discount() {
     let (request, show) = (request(), show());
     let code = code(request.id, &[1; 32]);
-    let facts = |request: &DiscountRequest, show: Option<&Event>| {
-        super::facts(request, show, "Producciones Almendra", &code, "https://box.example")
+    let told = |request: &DiscountRequest, show: Option<&Event>| {
+        facts(request, show, "Producciones Almendra", &code, "https://box.example")
     };
-    let ours = facts(&request, Some(&show));
+    let ours = told(&request, Some(&show));
     assert_eq!((ours.code.as_deref(), ours.show.as_str()), (Some(code.as_str()), "Los Faroles en vivo"));
     assert_eq!(ours.link, Some(format!("https://box.example/#/events/{}", show.slug)));
     let elsewhere = Event { ticketing_link: Some("https://boletos.example/f".to_owned()), ..show.clone() };
-    let theirs = facts(&request, Some(&elsewhere));
+    let theirs = told(&request, Some(&elsewhere));
     assert_eq!((theirs.code, theirs.link.as_deref()), (None, Some("https://boletos.example/f")));
     let eva = reviewer("eva");
     let rejected = request.decide(DecisionType::Rejected, None, &eva, (None, 0), at(1)).expect("decided");
     for show in [&show, &elsewhere] {
-        let facts = facts(&rejected, Some(show));
+        let facts = told(&rejected, Some(show));
         assert_eq!((facts.code, facts.link, facts.discount), (None, None, None));
     }
-    let nowhere = facts(&request, None);
+    let nowhere = told(&request, None);
     assert_eq!((nowhere.code, nowhere.show), (None, request.show_description));
 }
 
