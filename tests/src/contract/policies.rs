@@ -279,7 +279,7 @@ async fn mails_that_come_back(world: &World) {
     app.idle().await;
     assert_eq!(app.get(&queued).token(token).ok().await["email_delivery_status"], "bounced");
 
-    Unmailed::like(app, &id).await.mail().await;
+    Unmailed::like(app, &id).await.abandoned(app.clock.now()).await.mail(&email).await;
     app.idle().await;
 
     let feedback = json!({

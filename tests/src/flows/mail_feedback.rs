@@ -6,7 +6,7 @@ use std::time::Duration;
 use boot::{Boot, Env};
 use domain::discount::{DeliveryStatus, DiscountRequest};
 use domain::event::Language;
-use domain::{DiscountRequestId, RequestId};
+use domain::{DiscountRequestId, RequestId, Timestamp};
 use integrations::sns::{Kind, Message};
 use local::services::sns::sign;
 use local::services::{Chaos, Weather};
@@ -27,7 +27,7 @@ fn boot(app: &TestApp) -> Boot {
     Boot::new(env.into_iter().collect::<Env>(), app.clock.clone()).expect("complete configuration")
 }
 
-/// A request whose answer was sent and not mailed: whoever was to do so died.
+/// A request whose answer was sent and not mailed.
 pub(crate) struct Unmailed {
     store: Store,
     request: DiscountRequestId,
@@ -48,22 +48,31 @@ impl Unmailed {
             ..sent
         };
         store.open_discount_request(&unmailed).await.expect("written");
-        let now = app.clock.now();
-        let begun =
-            store.begin_mailing(request, RequestId::generate(now), now, now + Duration::from_secs(60));
-        assert!(matches!(begun.await.expect("answers"), Mailing::Begun(_)));
         Self { store, request, queue: Queue::new(&boot).expect("complete configuration") }
     }
 
+    /// Has a worker take the mail and die.
+    pub(crate) async fn abandoned(self, now: Timestamp) -> Self {
+        let until = now + Duration::from_secs(60);
+        let begun = self.store.begin_mailing(self.request, RequestId::generate(now), now, until);
+        assert!(matches!(begun.await.expect("answers"), Mailing::Begun(_)));
+        self
+    }
+
     /// Asks for the mail.
-    pub(crate) async fn mail(&self) {
-        self.queue.send(&message_for(self.request)).await.expect("queued");
+    pub(crate) async fn mail(&self, to: &str) {
+        self.queue.send(&message_for(self.request, to)).await.expect("queued");
+    }
+
+    async fn status(&self) -> Option<DeliveryStatus> {
+        let request = self.store.discount_request(self.request).await;
+        request.expect("read").expect("there").email_delivery_status
     }
 }
 
-fn message_for(request: DiscountRequestId) -> MailMessage {
+fn message_for(request: DiscountRequestId, to: &str) -> MailMessage {
     MailMessage {
-        to: Recipient { email: "ana@example.com".to_owned(), name: "Ana".to_owned() },
+        to: Recipient { email: to.to_owned(), name: "Ana".to_owned() },
         language: Language::Es,
         reply_to: None,
         mail: Mail::Discount(DiscountMail { request }),
@@ -129,7 +138,7 @@ async fn mails_of_many_deliveries(guarded: bool) -> usize {
         app.chaos.ignore_conditions("DR#");
     }
     house.send(&id).ok().await;
-    queued.send_all(&vec![message_for(id_of(&id)); 20]).await.expect("queued");
+    queued.send_all(&vec![message_for(id_of(&id), "ana@example.com"); 20]).await.expect("queued");
     app.idle().await;
     app.clock.advance(A_LEASE);
     app.idle().await;
@@ -154,16 +163,31 @@ async fn a_mail_whose_worker_died_before_ses_had_it_goes_out_once_the_lease_has_
     let show = house.show("Los Faroles", 10).await;
     let app = &house.app;
     let id = sent(&house, "ana", &show).await;
-    let unmailed = Unmailed::like(app, &id).await;
-    unmailed.mail().await;
+    let unmailed = Unmailed::like(app, &id).await.abandoned(app.clock.now()).await;
+    unmailed.mail("ana@example.com").await;
     app.idle().await;
     assert_eq!(app.mails("ana@example.com").len(), 1, "the second one may be on its way");
     app.clock.advance(A_LEASE);
     app.idle().await;
     assert_eq!(app.mails("ana@example.com").len(), 2);
-    let known = unmailed.store.discount_request(unmailed.request).await.expect("read").expect("there");
-    assert_eq!(known.email_delivery_status, Some(DeliveryStatus::Delivered));
+    assert_eq!(unmailed.status().await, Some(DeliveryStatus::Delivered));
     app.clock.advance(A_LEASE);
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn a_mail_that_ses_refuses_has_failed_and_is_not_tried_again() {
+    let house = Community::open().await;
+    let show = house.show("Los Faroles", 10).await;
+    let app = &house.app;
+    let id = sent(&house, "ana", &show).await;
+    let unmailed = Unmailed::like(app, &id).await;
+    unmailed.mail("no address at all").await;
+    app.idle().await;
+    assert_eq!(unmailed.status().await, Some(DeliveryStatus::Failed));
+    unmailed.mail("ana@example.com").await;
+    app.idle().await;
+    assert_eq!(app.mails("ana@example.com").len(), 1, "the first request's");
     house.app.close().await;
 }
 

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::chaos::{Chaos, Fault};
-use super::mailbox::{Attachment, Mail, Mailbox};
+use super::mailbox::{Attachment, Mail, Mailbox, bare};
 use super::reply::Reply;
 use super::ses_events::Events;
 
@@ -186,6 +186,7 @@ fn read(request: SendEmail) -> Result<Mail, String> {
     }
     match mail.recipients().count() {
         _ if mail.from.is_empty() => Err("Missing FromEmailAddress.".to_owned()),
+        _ if mail.recipients().any(|to| !bare(to).contains('@')) => Err("Missing final '@domain'".to_owned()),
         0 => Err("Missing destination.".to_owned()),
         1..=MOST_RECIPIENTS => Ok(mail),
         _ => Err("Recipient count exceeds 50.".to_owned()),
