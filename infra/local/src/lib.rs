@@ -10,6 +10,7 @@ mod folder;
 mod front;
 pub mod functions;
 pub mod gateway;
+pub mod gateways;
 mod iam;
 mod mailbox;
 mod mappings;

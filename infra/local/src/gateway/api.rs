@@ -17,9 +17,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::faults::{CallFate, CallKind};
 use super::payment::{Buyer, Method, Payment, Refund, Refusal, Status};
 use super::{Service, new_id};
+use crate::gateways::CallKind;
 
 /// An error as the protocol writes it.
 #[derive(Debug)]
@@ -44,8 +44,9 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such payment.")
     }
 
-    fn simulated() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "A simulated fault.")
+    fn simulated(status: StatusCode) -> Response {
+        let code = if status.is_server_error() { "internal" } else { "busy" };
+        Self::new(status, code, "A simulated fault.").into_response()
     }
 }
 
@@ -99,19 +100,7 @@ async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next
         (&Verb::POST, _) => CallKind::Refund,
         _ => CallKind::Read,
     };
-    let fate = service.call_fate(kind);
-    if fate == CallFate::FailsBefore {
-        return ApiError::simulated().into_response();
-    }
-    let answer = next.run(request).await;
-    match fate {
-        CallFate::FailsAfter => ApiError::simulated().into_response(),
-        CallFate::Hangs(wait) => {
-            tokio::time::sleep(wait).await;
-            answer
-        }
-        CallFate::Fine | CallFate::FailsBefore => answer,
-    }
+    service.call_fate(kind).befall(ApiError::simulated, next.run(request)).await
 }
 
 /// A payment on the wire.

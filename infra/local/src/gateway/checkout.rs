@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::Service;
 use super::api::ApiError;
 use super::payment::{Action, Method, Payment, Status};
+use crate::gateways::{STYLE, amount, html, language_code};
 
 /// How long after the expiry "pay after the deadline" pays: longer than a merchant
 /// whose hold ends shortly after the payment's expiry keeps the goods.
@@ -30,32 +31,20 @@ pub(super) fn templates() -> Environment<'static> {
     templates
         .add_template("checkout.html", include_str!("checkout.html"))
         .expect("the template is part of the program and a test renders it");
+    templates.add_template("page.css", STYLE).expect("the style is part of the program as well");
     templates
 }
 
 async fn show(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let payment = service.payment(&id)?;
     let status = if payment.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
-    let page = render(&service.templates, payment.as_ref()).map_err(|error| {
-        tracing::error!(%error, "the checkout page cannot be rendered");
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The page cannot be shown.")
-    })?;
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
-        ),
-    ];
-    Ok((status, headers, page).into_response())
+    Ok(html(status, render(&service.templates, payment.as_ref())))
 }
 
 fn render(templates: &Environment<'_>, payment: Option<&Payment>) -> Result<String, minijinja::Error> {
     let language = payment.map(|payment| payment.language).unwrap_or_default();
     templates.get_template("checkout.html")?.render(context! {
-        lang => match language { Language::Es => "es", Language::En => "en" },
+        lang => language_code(language),
         payment => payment.map(Serde),
         amount => payment.map(|payment| amount(Money::new(payment.amount, payment.currency), language)),
         back => payment.map(return_url),
@@ -113,46 +102,10 @@ fn return_url(payment: &Payment) -> String {
     }
 }
 
-/// The amount as people of the language write it: `COP 12.500,00`, `COP 12,500.00`.
-fn amount(money: Money, language: Language) -> String {
-    let (thousands, decimals) = match language {
-        Language::Es => ('.', ','),
-        Language::En => (',', '.'),
-    };
-    let plain = money.to_string();
-    let (code, number) = plain.split_once(' ').unwrap_or(("", &plain));
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let mut text = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
-            text.push(thousands);
-        }
-        text.push(digit);
-    }
-    if !fraction.is_empty() {
-        text.push(decimals);
-        text.push_str(fraction);
-    }
-    format!("{code} {text}")
-}
-
 #[cfg(test)]
 mod tests {
-    use domain::Currency;
-
     use super::super::payment_for_tests;
     use super::*;
-
-    #[test]
-    fn amounts_are_written_as_people_write_them() {
-        let check =
-            |amount_in_minor, currency, language| amount(Money::new(amount_in_minor, currency), language);
-        assert_eq!(check(1_250_000, Currency::COP, Language::Es), "COP 12.500,00");
-        assert_eq!(check(123_456_789, Currency::ARS, Language::En), "ARS 1,234,567.89");
-        assert_eq!(check(9_900, Currency::CLP, Language::Es), "CLP 9.900");
-        assert_eq!(check(999, Currency::CLP, Language::Es), "CLP 999");
-        assert_eq!(check(5, Currency::COP, Language::En), "COP 0.05");
-    }
 
     #[test]
     fn every_state_has_a_page_in_both_languages_and_nothing_is_injected() {

@@ -13,8 +13,8 @@ use serde_json::json;
 
 use super::Service;
 use super::api::{Answer, ApiError, PaymentView, parse};
-use super::faults::Faults;
 use super::payment::{Action, Method, Status};
+use crate::gateways::Faults;
 
 /// The most payments that one list answers with.
 const MAX_LIST: usize = 500;

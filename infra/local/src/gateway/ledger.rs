@@ -1,11 +1,11 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::{fs, io};
 
 use domain::Timestamp;
 
 use super::payment::Payment;
+use crate::gateways::Journal;
 
 /// All payments: in memory, and in a file of JSON lines that only grows while the
 /// gateway runs. The last line of a payment is its truth.
@@ -19,13 +19,6 @@ pub(super) struct Ledger {
     due: BTreeSet<(Timestamp, String)>,
     journal: Option<Journal>,
     limit: usize,
-}
-
-#[derive(Debug)]
-struct Journal {
-    path: PathBuf,
-    file: File,
-    lines: usize,
 }
 
 impl Ledger {
@@ -44,54 +37,19 @@ impl Ledger {
         let Some(directory) = directory else { return Ok(ledger) };
         fs::create_dir_all(directory)?;
         let path = directory.join("payments.jsonl");
-        if path.exists() {
-            ledger.read(&path)?;
-        }
-        ledger.journal = Some(ledger.rewrite(path)?);
+        Journal::read(&path, |payment| ledger.keep(payment))?;
+        ledger.journal = Some(Journal::rewrite(path, ledger.newest_first().rev())?);
         Ok(ledger)
-    }
-
-    fn read(&mut self, path: &Path) -> io::Result<()> {
-        let mut lines = BufReader::new(File::open(path)?).split(b'\n').enumerate().peekable();
-        while let Some((number, line)) = lines.next() {
-            match serde_json::from_slice(&line?) {
-                Ok(payment) => self.keep(payment),
-                // A crash may have torn the last line: that change never was answered.
-                Err(_) if lines.peek().is_none() => {}
-                Err(error) => {
-                    let text = format!("{} line {}: {error}", path.display(), number + 1);
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, text));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes one line per payment to a new file that then takes the old one's place.
-    fn rewrite(&self, path: PathBuf) -> io::Result<Journal> {
-        let fresh = path.with_extension("new");
-        let mut writer = BufWriter::new(File::create(&fresh)?);
-        for payment in self.newest_first().rev() {
-            serde_json::to_writer(&mut writer, payment)?;
-            writer.write_all(b"\n")?;
-        }
-        writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(&fresh, &path)?;
-        let file = OpenOptions::new().append(true).open(&path)?;
-        Ok(Journal { path, file, lines: self.ids.len() })
     }
 
     /// Writes the payment to the file, then keeps it in memory.
     pub(super) fn save(&mut self, payment: Payment) -> io::Result<()> {
         if let Some(journal) = &mut self.journal {
-            let mut line = serde_json::to_vec(&payment)?;
-            line.push(b'\n');
-            journal.file.write_all(&line)?;
-            journal.lines += 1;
+            journal.append(&payment)?;
         }
         self.keep(payment);
-        if let Some(journal) = self.journal.take_if(|journal| journal.lines > 2 * self.ids.len() + 10_000) {
-            self.journal = Some(self.rewrite(journal.path)?);
+        if let Some(journal) = self.journal.take_if(|journal| journal.is_wasteful(self.ids.len())) {
+            self.journal = Some(Journal::rewrite(journal.into_path(), self.newest_first().rev())?);
         }
         Ok(())
     }
@@ -171,6 +129,9 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write;
+
     use super::super::payment::{Action, Method, Status};
     use super::super::payment_for_tests;
     use super::*;

@@ -18,7 +18,6 @@
 mod api;
 mod checkout;
 mod control;
-mod faults;
 mod ledger;
 mod payment;
 #[cfg(test)]
@@ -27,7 +26,7 @@ mod webhook;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -40,11 +39,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use api::ApiError;
-use faults::{CallFate, CallKind, Chaos};
 use ledger::Ledger;
-use webhook::{Courier, CourierConfig};
+use webhook::Herald;
 
-pub use faults::Faults;
+use crate::gateways::{CallFate, CallKind, Chaos, Courier, lock};
+
+pub use crate::gateways::Faults;
 #[cfg(test)]
 use payment::payment_for_tests;
 pub use payment::{Action, Buyer, Method, Payment, Refund, Refusal, Status};
@@ -119,8 +119,8 @@ impl Sandbox {
         };
         let http =
             integrations::http::connection_pool(false, Duration::from_secs(2)).map_err(io::Error::other)?;
-        let courier = CourierConfig {
-            clock: clock.clone(),
+        let herald = Herald {
+            courier: Courier::new(http, clock.clone()),
             secret: config.webhook_secret,
             url_override: config.webhook_url_override,
             backoff: config.webhook_backoff,
@@ -132,7 +132,7 @@ impl Sandbox {
             api_key,
             ledger: Mutex::new(Ledger::open(data_dir.as_deref(), config.max_payments)?),
             chaos: Mutex::default(),
-            courier: Courier::new(courier, http),
+            herald,
             templates: checkout::templates(),
         });
         let stop = watch::Sender::new(false);
@@ -204,7 +204,7 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         self.server.abort();
         self.ticker.abort();
-        self.service.courier.stop();
+        self.service.herald.courier.stop();
     }
 }
 
@@ -266,7 +266,7 @@ struct Service {
     api_key: String,
     ledger: Mutex<Ledger>,
     chaos: Mutex<Chaos>,
-    courier: Courier,
+    herald: Herald,
     templates: Environment<'static>,
 }
 
@@ -338,7 +338,7 @@ impl Service {
 
     fn announce(&self, payment: &Payment) {
         let fate = lock(&self.chaos).webhook();
-        self.courier.announce(payment, &fate);
+        self.herald.announce(payment, &fate);
     }
 
     fn call_fate(&self, kind: CallKind) -> CallFate {
@@ -359,14 +359,8 @@ impl Service {
         if let Err(error) = self.run_due() {
             tracing::error!(%error, "the sandbox gateway cannot write its file");
         }
-        self.courier.idle().await;
+        self.herald.courier.idle().await;
     }
-}
-
-/// Locks even if another holder panicked: what the mutexes here guard is changed by
-/// single assignments, so it is never half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A fresh id that nobody can guess.

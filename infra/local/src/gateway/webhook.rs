@@ -1,60 +1,25 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use boot::Clock;
+use domain::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use sha2::Sha256;
-use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
 
-use super::faults::WebhookFate;
+use super::new_id;
 use super::payment::{Payment, Status};
-use super::{lock, new_id};
+use crate::gateways::{Courier, Letter, Parcel, Retries, WebhookFate};
 
 /// How long a receiver may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Deliveries that are on the wire at the same time.
-const AT_ONCE: usize = 32;
-/// Deliveries that are waiting or on the wire; more are lost, as at any gateway
-/// whose receiver is down for too long.
-const MAX_PENDING: usize = 100_000;
 
-/// Delivers notifications, and again if the receiver does not answer with 2xx.
-pub(super) struct Courier {
-    http: reqwest::Client,
-    clock: Clock,
-    secret: String,
-    url_override: Option<String>,
-    backoff: Duration,
-    max_tries: u32,
-    slots: Arc<Semaphore>,
-    pending: Arc<watch::Sender<usize>>,
-    deliveries: Mutex<JoinSet<()>>,
-    /// Where deliveries run, whoever causes them: a test's thread may have no runtime.
-    runtime: Handle,
-}
-
-/// How the courier works.
-pub(super) struct CourierConfig {
-    pub(super) clock: Clock,
+/// Tells merchants what became of their payments.
+pub(super) struct Herald {
+    pub(super) courier: Courier,
     pub(super) secret: String,
     pub(super) url_override: Option<String>,
     pub(super) backoff: Duration,
     pub(super) max_tries: u32,
-}
-
-/// One copy of a notification on its way.
-struct Delivery {
-    http: reqwest::Client,
-    clock: Clock,
-    secret: String,
-    url: String,
-    body: String,
-    wait: Duration,
-    backoff: Duration,
-    max_tries: u32,
 }
 
 #[derive(Serialize)]
@@ -62,7 +27,7 @@ struct Event<'a> {
     id: String,
     #[serde(rename = "type")]
     kind: &'static str,
-    created_at: domain::Timestamp,
+    created_at: Timestamp,
     data: EventData<'a>,
 }
 
@@ -72,24 +37,7 @@ struct EventData<'a> {
     status: Status,
 }
 
-impl Courier {
-    /// Must be called in a runtime, which then runs the deliveries.
-    pub(super) fn new(config: CourierConfig, http: reqwest::Client) -> Self {
-        let CourierConfig { clock, secret, url_override, backoff, max_tries } = config;
-        Self {
-            http,
-            clock,
-            secret,
-            url_override,
-            backoff,
-            max_tries,
-            slots: Arc::new(Semaphore::new(AT_ONCE)),
-            pending: Arc::new(watch::Sender::new(0)),
-            deliveries: Mutex::default(),
-            runtime: Handle::current(),
-        }
-    }
-
+impl Herald {
     /// Tells the merchant that `payment` changed, as `fate` has it.
     pub(super) fn announce(&self, payment: &Payment, fate: &WebhookFate) {
         let event = |status| {
@@ -108,73 +56,24 @@ impl Courier {
         }
     }
 
-    fn send(&self, payment: &Payment, body: String, wait: Duration, secret: String, max_tries: u32) {
-        let delivery = Delivery {
-            http: self.http.clone(),
-            clock: self.clock.clone(),
-            secret,
-            url: self.url_override.clone().unwrap_or_else(|| payment.notification_url.clone()),
-            body,
+    fn send(&self, payment: &Payment, body: String, wait: Duration, secret: String, tries: u32) {
+        let url = self.url_override.clone().unwrap_or_else(|| payment.notification_url.clone());
+        let write = move |_, now: Timestamp| Letter {
+            url: url.clone(),
+            headers: vec![
+                ("content-type", "application/json".to_owned()),
+                // Signed at each try, or a late one would look like a replay.
+                ("x-sandbox-signature", signature(&secret, now.as_second(), &body)),
+            ],
+            body: body.clone(),
+        };
+        self.courier.send(Parcel {
+            write: Arc::new(write),
             wait,
-            backoff: self.backoff,
-            max_tries,
-        };
-        if *self.pending.borrow() >= MAX_PENDING {
-            tracing::warn!(payment = payment.id, "too many pending notifications: one is lost");
-            return;
-        }
-        self.pending.send_modify(|count| *count += 1);
-        let (slots, pending) = (Arc::clone(&self.slots), Arc::clone(&self.pending));
-        let mut deliveries = lock(&self.deliveries);
-        while deliveries.try_join_next().is_some() {}
-        let delivering = async move {
-            delivery.run(&slots).await;
-            pending.send_modify(|count| *count -= 1);
-        };
-        deliveries.spawn_on(delivering, &self.runtime);
-    }
-
-    /// Waits until nothing is waiting or on the wire.
-    pub(super) async fn idle(&self) {
-        // Fails only if the sender is gone, which this borrow rules out.
-        let _ = self.pending.subscribe().wait_for(|count| *count == 0).await;
-    }
-
-    /// Drops everything that is not delivered.
-    pub(super) fn stop(&self) {
-        lock(&self.deliveries).abort_all();
-    }
-}
-
-impl Delivery {
-    async fn run(self, slots: &Semaphore) {
-        tokio::time::sleep(self.wait).await;
-        for attempt in 0..self.max_tries {
-            if attempt > 0 {
-                tokio::time::sleep(self.backoff * 2_u32.pow((attempt - 1).min(10))).await;
-            }
-            // Fails only if the semaphore is closed, which nobody does.
-            let Ok(_slot) = slots.acquire().await else { return };
-            match self.post().await {
-                Ok(status) if status.is_success() => return,
-                Ok(status) => tracing::debug!(%status, attempt, "a notification was not accepted"),
-                Err(error) => tracing::debug!(%error, attempt, "a notification did not arrive"),
-            }
-        }
-        tracing::warn!(url = self.url, tries = self.max_tries, "gave up on a notification");
-    }
-
-    async fn post(&self) -> reqwest::Result<reqwest::StatusCode> {
-        // Signed at each try, or a late one would look like a replay.
-        let signature = signature(&self.secret, self.clock.now().as_second(), &self.body);
-        let request = self
-            .http
-            .post(&self.url)
-            .header("content-type", "application/json")
-            .header("x-sandbox-signature", signature)
-            .timeout(PATIENCE)
-            .body(self.body.clone());
-        Ok(request.send().await?.status())
+            patience: PATIENCE,
+            accepted: |status| status.is_success(),
+            retries: Retries::Soon { backoff: self.backoff, tries },
+        });
     }
 }
 

@@ -1,5 +1,10 @@
+//! How gateways misbehave, and the chance that decides about it.
+
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 /// How the gateway misbehaves. Shares are percentages of the calls or
@@ -12,6 +17,15 @@ pub struct Faults {
     pub create_500: u8,
     /// Refunds that are answered with 500, likewise.
     pub refund_500: u8,
+    /// Questions that are answered with 500.
+    pub read_500: u8,
+    /// Calls that are not done but answered with 429, or with 423 where the gateway
+    /// locks what is in use.
+    pub busy: u8,
+    /// What those answers ask to wait for, in seconds.
+    pub busy_seconds: u32,
+    /// Calls that are done, and whose answer breaks off.
+    pub lost_answers: u8,
     /// API calls that are done but not answered for `timeout_ms`.
     pub timeouts: u8,
     /// How long those wait, in milliseconds; at most a minute.
@@ -34,9 +48,17 @@ pub struct Faults {
 
 impl Faults {
     /// Says which field is out of bounds, if one is.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
-        let shares =
-            [self.create_500, self.refund_500, self.timeouts, self.drop_webhooks, self.forged_webhooks];
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let shares = [
+            self.create_500,
+            self.refund_500,
+            self.read_500,
+            self.busy,
+            self.lost_answers,
+            self.timeouts,
+            self.drop_webhooks,
+            self.forged_webhooks,
+        ];
         if shares.iter().any(|share| *share > 100) {
             return Err("Shares are percentages: 0 to 100.");
         }
@@ -52,7 +74,7 @@ impl Faults {
 
 /// What happens to an API call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CallFate {
+pub(crate) enum CallFate {
     /// Nothing special.
     Fine,
     /// Answered with 500, not done.
@@ -61,20 +83,60 @@ pub(super) enum CallFate {
     FailsAfter,
     /// Done, then answered late.
     Hangs(Duration),
+    /// Not done: try again after so many seconds. The flag is for gateways that have
+    /// two ways to say so.
+    Busy(u32, bool),
+    /// Done, and the answer breaks off.
+    Lost,
+}
+
+impl CallFate {
+    /// Lets `answer` happen as the fate has it. `trouble` makes the gateway's own error
+    /// of a status.
+    pub(crate) async fn befall(
+        self,
+        trouble: impl Fn(StatusCode) -> Response,
+        answer: impl Future<Output = Response>,
+    ) -> Response {
+        match self {
+            Self::Fine => answer.await,
+            Self::FailsBefore => trouble(StatusCode::INTERNAL_SERVER_ERROR),
+            Self::FailsAfter => {
+                answer.await;
+                trouble(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            Self::Hangs(wait) => {
+                let answer = answer.await;
+                tokio::time::sleep(wait).await;
+                answer
+            }
+            Self::Busy(seconds, locked) => {
+                let status = if locked { StatusCode::LOCKED } else { StatusCode::TOO_MANY_REQUESTS };
+                ([(header::RETRY_AFTER, seconds.to_string())], trouble(status)).into_response()
+            }
+            Self::Lost => {
+                answer.await;
+                let broken = futures::stream::once(async {
+                    Err::<Bytes, _>(std::io::Error::other("a simulated loss"))
+                });
+                Body::from_stream(broken).into_response()
+            }
+        }
+    }
 }
 
 /// What happens to a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct WebhookFate {
+pub(crate) struct WebhookFate {
     /// How long each copy waits; none if the notification is lost.
-    pub(super) copies: Vec<Duration>,
+    pub(crate) copies: Vec<Duration>,
     /// How long the forged one waits, if there is one.
-    pub(super) forged: Option<Duration>,
+    pub(crate) forged: Option<Duration>,
 }
 
 /// What an API call does, as far as faults tell calls apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CallKind {
+pub(crate) enum CallKind {
     Create,
     Refund,
     Read,
@@ -82,7 +144,7 @@ pub(super) enum CallKind {
 
 /// The faults, and the chance that decides about each.
 #[derive(Debug)]
-pub(super) struct Chaos {
+pub(crate) struct Chaos {
     faults: Faults,
     dice: fastrand::Rng,
 }
@@ -94,19 +156,19 @@ impl Default for Chaos {
 }
 
 impl Chaos {
-    pub(super) fn new(faults: Faults) -> Self {
+    pub(crate) fn new(faults: Faults) -> Self {
         Self { faults, dice: fastrand::Rng::with_seed(faults.seed) }
     }
 
-    pub(super) fn faults(&self) -> Faults {
+    pub(crate) fn faults(&self) -> Faults {
         self.faults
     }
 
-    pub(super) fn call(&mut self, kind: CallKind) -> CallFate {
+    pub(crate) fn call(&mut self, kind: CallKind) -> CallFate {
         let fails = match kind {
             CallKind::Create => self.faults.create_500,
             CallKind::Refund => self.faults.refund_500,
-            CallKind::Read => 0,
+            CallKind::Read => self.faults.read_500,
         };
         if happens(&mut self.dice, fails) {
             return if self.dice.bool() { CallFate::FailsBefore } else { CallFate::FailsAfter };
@@ -114,10 +176,18 @@ impl Chaos {
         if happens(&mut self.dice, self.faults.timeouts) {
             return CallFate::Hangs(Duration::from_millis(self.faults.timeout_ms.into()));
         }
+        // Faults that came later draw only if they are wanted, so that a seed means for
+        // the others what it always meant.
+        if self.faults.lost_answers > 0 && happens(&mut self.dice, self.faults.lost_answers) {
+            return CallFate::Lost;
+        }
+        if self.faults.busy > 0 && happens(&mut self.dice, self.faults.busy) {
+            return CallFate::Busy(self.faults.busy_seconds, self.dice.bool());
+        }
         CallFate::Fine
     }
 
-    pub(super) fn webhook(&mut self) -> WebhookFate {
+    pub(crate) fn webhook(&mut self) -> WebhookFate {
         let Faults { delay_ms, reorder_ms, .. } = self.faults;
         let wait = |dice: &mut fastrand::Rng| {
             Duration::from_millis(u64::from(delay_ms) + u64::from(dice.u32(..=reorder_ms)))
