@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value as Json;
 
-use crate::services::{Call, Denied};
+use crate::services::{Call, Denied, secretsmanager};
 use crate::template::{ACCOUNT, REGION, Stack, Statement};
 
 /// The roles of all functions, by name.
@@ -47,8 +47,8 @@ impl Roles {
     }
 
     /// What the functions' roles allow and they never did: function, action and
-    /// resource, as the policies have them. Reading secrets does not count: here
-    /// they come with the environment.
+    /// resource, as the policies have them. Reading the template's own secrets does
+    /// not count: here they come with the environment.
     pub(crate) fn unused(&self) -> BTreeSet<String> {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let allowed = self.statements.iter().flat_map(|(function, statements)| {
@@ -62,7 +62,7 @@ impl Roles {
             })
         });
         allowed
-            .filter(|(_, (action, _))| !action.starts_with("secretsmanager:"))
+            .filter(|(_, (action, secret))| action != "secretsmanager:GetSecretValue" || secret.contains('*'))
             .filter(|deed| !used.contains(deed))
             .map(|(function, (action, resource))| format!("{function}: {action} on {resource}"))
             .collect()
@@ -95,6 +95,11 @@ fn deeds(call: &Call<'_>) -> Vec<Deed> {
             // The batched forms need the same permission as the single ones.
             let action = call.operation.trim_end_matches("Batch");
             vec![(format!("sqs:{action}"), format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"))]
+        }
+        "secretsmanager" => {
+            let body: Json = serde_json::from_slice(call.body).unwrap_or_default();
+            let id = body["SecretId"].as_str().or(body["Name"].as_str()).unwrap_or_default();
+            vec![(format!("secretsmanager:{}", call.operation), secretsmanager::arn(id))]
         }
         "ses" => vec![("ses:SendEmail".to_owned(), format!("arn:aws:ses:{REGION}:{ACCOUNT}:identity/local"))],
         "s3" => {
@@ -159,6 +164,19 @@ mod tests {
             statement("sqs:SendMessage", "arn:aws:sqs:us-east-1:000000000000:q"),
             statement("s3:PutObject", "arn:aws:s3:::images/*/original"),
             statement("ses:SendEmail", "arn:aws:ses:us-east-1:000000000000:*"),
+            statement(
+                "secretsmanager:PutSecretValue",
+                "arn:aws:secretsmanager:us-east-1:000000000000:secret:taquilla/local/toy/*",
+            ),
+            statement(
+                "secretsmanager:CreateSecret",
+                "arn:aws:secretsmanager:us-east-1:000000000000:secret:taquilla/local/toy/*",
+            ),
+            // Here it comes with the environment.
+            statement(
+                "secretsmanager:GetSecretValue",
+                "arn:aws:secretsmanager:us-east-1:000000000000:secret:taquilla-key",
+            ),
         ];
         Roles { statements: BTreeMap::from([("toy".to_owned(), statements)]), used: Mutex::default() }
     }
@@ -191,6 +209,12 @@ mod tests {
             ("s3", "PUT", "/images/a/b/original", Json::Null, true),
             ("s3", "PUT", "/images/a/b/other", Json::Null, false),
             ("ses", "SendEmail", "/v2/email/outbound-emails", json!({}), true),
+            ("secretsmanager", "PutSecretValue", "/", json!({"SecretId": "taquilla/local/toy/1"}), true),
+            ("secretsmanager", "PutSecretValue", "/", json!({"SecretId": "taquilla/local/door/1"}), false),
+            ("secretsmanager", "CreateSecret", "/", json!({"Name": "taquilla/local/toy/1"}), true),
+            ("secretsmanager", "DeleteSecret", "/", json!({"SecretId": "taquilla/local/toy/1"}), false),
+            // AWS adds six characters to the name in the ARN.
+            ("secretsmanager", "GetSecretValue", "/", json!({"SecretId": "taquilla-key"}), false),
         ] {
             let body = body.to_string();
             let call = Call { caller: "toy", service, operation, path, body: body.as_bytes() };

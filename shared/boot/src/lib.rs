@@ -8,12 +8,14 @@ mod env;
 mod keys;
 mod secrets;
 mod serve;
+mod vault;
 
 pub use aws::Aws;
 pub use clock::Clock;
 pub use env::{ConfigError, Env, Stage};
 pub use keys::{PublicKey, Secret, SigningKey, parse_public_keys};
 pub use serve::{BootError, serve_http, serve_worker};
+pub use vault::{SecretText, Vault, VaultError};
 
 /// What every function starts from.
 #[derive(Clone, Debug)]

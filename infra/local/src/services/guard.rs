@@ -14,7 +14,7 @@ use super::reply::Reply;
 pub struct Call<'a> {
     /// The access key id that signed it.
     pub caller: &'a str,
-    /// `dynamodb`, `sqs`, `ses` or `s3`.
+    /// `dynamodb`, `sqs`, `ses`, `s3` or `secretsmanager`.
     pub service: &'a str,
     /// The operation; of S3, the method.
     pub operation: &'a str,

@@ -1,5 +1,6 @@
 //! The AWS services of the local cloud, on one loopback address: DynamoDB with
-//! its streams, SQS, SES v2, SNS and S3, for the unchanged AWS SDK clients.
+//! its streams, SQS, SES v2, SNS, S3 and Secrets Manager, for the unchanged AWS SDK
+//! clients.
 //!
 //! They share a [`Meter`] that counts what DynamoDB calls cost and a [`Chaos`]
 //! that makes them misbehave. The event source mappings of the local cloud work
@@ -13,6 +14,7 @@ mod mailbox;
 mod meter;
 mod reply;
 mod s3;
+pub(crate) mod secretsmanager;
 mod ses;
 mod ses_events;
 pub mod sns;
@@ -44,6 +46,7 @@ pub use self::mailbox::{Attachment, Fate, MOST_MAILS, Mail, Mailbox};
 pub use self::meter::{Meter, Reading, Usage};
 use self::reply::Reply;
 pub use self::s3::{ObjectInfo, S3};
+use self::secretsmanager::SecretsManager;
 use self::ses::Ses;
 use self::ses_events::Events;
 use self::sns::Sns;
@@ -68,7 +71,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct ServicesConfig {
     /// Where they answer; on loopback, because callers are believed.
     pub listener: TcpListener,
-    /// The folder that keeps tables, queues, mailbox and objects, which must
+    /// The folder that keeps tables, queues, mailbox, objects and secrets, which must
     /// exist; without one they are in memory. Two processes must not share it.
     pub data_dir: Option<PathBuf>,
     /// What makes them misbehave.
@@ -115,6 +118,7 @@ struct Parts {
     events: Events,
     sns: Sns,
     s3: S3,
+    secrets: SecretsManager,
     gate: guard::Gate,
 }
 
@@ -147,7 +151,8 @@ impl Services {
                     ses: Ses::new(mailbox.clone(), events.clone(), chaos, clock.clone()),
                     events,
                     sns,
-                    s3: S3::open(file("objects"), SECRET_ACCESS_KEY, clock)?,
+                    s3: S3::open(file("objects"), SECRET_ACCESS_KEY, clock.clone())?,
+                    secrets: SecretsManager::open(file("secretsmanager.json"), clock)?,
                     gate: guard::Gate::default(),
                 };
                 Ok::<_, ServicesError>((parts, mailbox))
@@ -282,6 +287,7 @@ async fn answer(State(parts): State<Parts>, request: Request) -> Response {
         "DynamoDB_20120810" | "DynamoDBStreams_20120810" => (Service::Dynamodb, dynamodb::MOST_BYTES),
         // A batch's framing and the escapes of its text need room.
         "AmazonSQS" => (Service::Sqs, 8 * sqs::MOST_BYTES),
+        "secretsmanager" => (Service::Secrets, secretsmanager::MOST_BYTES),
         "" if request.uri().path().starts_with("/v2/email/") => (Service::Ses, 2 * ses::MOST_BYTES),
         "" => {
             if let Some(answer) = parts.sns.answer(request.uri().path(), request.uri().query()) {
@@ -308,6 +314,7 @@ async fn answer(State(parts): State<Parts>, request: Request) -> Response {
     let (name, called) = match service {
         Service::Dynamodb => ("dynamodb", operation.as_str()),
         Service::Sqs => ("sqs", operation.as_str()),
+        Service::Secrets => ("secretsmanager", operation.as_str()),
         Service::Ses => ("ses", "SendEmail"),
     };
     if let Some(refusal) = parts.gate.refuse(name, called, &head, &body) {
@@ -319,6 +326,9 @@ async fn answer(State(parts): State<Parts>, request: Request) -> Response {
             parts.dynamodb.answer(caller, &operation, &body).await.into_response("application/x-amz-json-1.0")
         }
         Service::Sqs => parts.sqs.answer(&operation, &body).await.into_response("application/x-amz-json-1.0"),
+        Service::Secrets => {
+            parts.secrets.answer(&operation, &body).await.into_response("application/x-amz-json-1.1")
+        }
         Service::Ses => {
             parts.ses.answer(&head.method, head.uri.path(), &body).into_response("application/json")
         }
@@ -328,5 +338,6 @@ async fn answer(State(parts): State<Parts>, request: Request) -> Response {
 enum Service {
     Dynamodb,
     Sqs,
+    Secrets,
     Ses,
 }

@@ -84,6 +84,7 @@ impl Local {
         services.create_bucket("images").await.unwrap();
         let env = [
             ("AWS_ENDPOINT_URL", services.endpoint()),
+            ("STAGE", "local"),
             ("AWS_REGION", REGION),
             ("AWS_ACCESS_KEY_ID", "tests"),
             ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
@@ -99,6 +100,15 @@ impl Local {
 
     pub(super) fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.boot.aws.config())
+    }
+
+    pub(super) fn secretsmanager(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.boot.aws.config())
+    }
+
+    /// What a function starts from.
+    pub(super) fn boot(&self) -> &Boot {
+        &self.boot
     }
 
     pub(super) fn sesv2(&self) -> aws_sdk_sesv2::Client {

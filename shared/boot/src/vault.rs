@@ -1,0 +1,200 @@
+//! Secrets that come and go while the functions run, such as what an organiser
+//! enters of an account at a payment gateway: texts in Secrets Manager, by name.
+//!
+//! Whoever puts a text is told its version and keeps that beside the thing which
+//! the secret is of. A version never changes. So what was read of it stays true, and
+//! a reader who has not heard of a newer one finds the one that it asks for.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::{DisplayErrorContext, SdkError};
+use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{Boot, Clock, ConfigError};
+
+/// How long a text that was read is used without asking again: so long works, in a
+/// warm function, what somebody deletes.
+const KEPT: SignedDuration = SignedDuration::from_mins(5);
+/// How many texts are kept at most.
+const MOST_KEPT: usize = 256;
+
+/// The text of a secret. Does not show in debug output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretText(Arc<str>);
+
+impl SecretText {
+    /// A text that nobody is to see.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself: not for logs, errors or answers.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(..)")
+    }
+}
+
+/// Secrets Manager does not do what it was asked to. Holds no text of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultError(String);
+
+impl VaultError {
+    fn of<E>(error: &E) -> Self
+    where
+        E: std::error::Error,
+    {
+        Self(DisplayErrorContext(error).to_string())
+    }
+}
+
+impl fmt::Display for VaultError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets Manager: {}", self.0)
+    }
+}
+
+impl std::error::Error for VaultError {}
+
+/// The secrets of one stage, whose names all begin with `taquilla/<stage>/`. Clones
+/// share what was read.
+#[derive(Clone)]
+pub struct Vault {
+    client: Client,
+    prefix: Arc<str>,
+    clock: Clock,
+    kept: Arc<Mutex<Kept>>,
+}
+
+/// What was read, by name and version, and until when it is used.
+type Kept = HashMap<(String, String), (Timestamp, SecretText)>;
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+impl Vault {
+    /// The secrets of the stage in `STAGE`.
+    pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        boot.env.stage()?;
+        let prefix = format!("taquilla/{}/", boot.env.required("STAGE")?).into();
+        let client = Client::new(&boot.aws.config());
+        Ok(Self { client, prefix, clock: boot.clock.clone(), kept: Arc::default() })
+    }
+
+    /// Stores a text under `name`, which follows the prefix. Tells its version; the
+    /// versions before it can still be read.
+    ///
+    /// # Errors
+    /// If Secrets Manager does not store it.
+    pub async fn put(&self, name: &str, text: &SecretText) -> Result<String, VaultError> {
+        // Most of the time the secret is there, and of two that make it one is late.
+        if let Some(version) = self.put_existing(name, text).await? {
+            return Ok(version);
+        }
+        if let Some(version) = self.create(name, text).await? {
+            return Ok(version);
+        }
+        let version = self.put_existing(name, text).await?;
+        version.ok_or_else(|| VaultError("the secret comes and goes".to_owned()))
+    }
+
+    /// The text of a version of the secret. `None` if there is none.
+    ///
+    /// # Errors
+    /// If Secrets Manager does not say.
+    pub async fn get(&self, name: &str, version: &str) -> Result<Option<SecretText>, VaultError> {
+        let key = (name.to_owned(), version.to_owned());
+        let now = self.clock.now();
+        let kept = self.lock().get(&key).filter(|(until, _)| now < *until).map(|(_, text)| text.clone());
+        if kept.is_some() {
+            return Ok(kept);
+        }
+        let request = self.client.get_secret_value().secret_id(self.full(name)).version_id(version);
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(SdkError::ServiceError(refused))
+                if matches!(refused.err(), GetSecretValueError::ResourceNotFoundException(_)) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(VaultError::of(&error)),
+        };
+        let text = answer.secret_string.ok_or_else(|| VaultError("the secret has no text".to_owned()))?;
+        let text = SecretText(text.into());
+        let mut kept = self.lock();
+        if kept.len() >= MOST_KEPT {
+            kept.retain(|_, (until, _)| now < *until);
+        }
+        if kept.len() >= MOST_KEPT {
+            kept.clear();
+        }
+        kept.insert(key, (now + KEPT, text.clone()));
+        Ok(Some(text))
+    }
+
+    /// Deletes the secret for good; one that is not there, too.
+    ///
+    /// # Errors
+    /// If Secrets Manager does not delete it.
+    pub async fn delete(&self, name: &str) -> Result<(), VaultError> {
+        let request =
+            self.client.delete_secret().secret_id(self.full(name)).force_delete_without_recovery(true);
+        request.send().await.map_err(|error| VaultError::of(&error))?;
+        self.lock().retain(|(kept, _), _| kept != name);
+        Ok(())
+    }
+
+    /// The version of a text that is added to the secret. `None` without the secret.
+    async fn put_existing(&self, name: &str, text: &SecretText) -> Result<Option<String>, VaultError> {
+        let request = self.client.put_secret_value().secret_id(self.full(name)).secret_string(text.reveal());
+        match request.send().await {
+            Ok(answer) => versioned(answer.version_id).map(Some),
+            Err(SdkError::ServiceError(refused))
+                if matches!(refused.err(), PutSecretValueError::ResourceNotFoundException(_)) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(VaultError::of(&error)),
+        }
+    }
+
+    /// The version of the text that makes the secret. `None` if it is there.
+    async fn create(&self, name: &str, text: &SecretText) -> Result<Option<String>, VaultError> {
+        let request = self.client.create_secret().name(self.full(name)).secret_string(text.reveal());
+        match request.send().await {
+            Ok(answer) => versioned(answer.version_id).map(Some),
+            Err(SdkError::ServiceError(refused))
+                if matches!(refused.err(), CreateSecretError::ResourceExistsException(_)) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(VaultError::of(&error)),
+        }
+    }
+
+    fn full(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn versioned(version: Option<String>) -> Result<String, VaultError> {
+    version.ok_or_else(|| VaultError("the answer tells no version".to_owned()))
+}
