@@ -70,9 +70,9 @@ impl State {
                 return Ok(before);
             }
         };
-        let (desk, ()) = tokio::try_join!(
+        let (desk, before) = tokio::try_join!(
             self.desk(staff.tenant, std::slice::from_ref(&before)),
-            self.address_works(&before),
+            self.reachable(&before),
         )?;
         let (mail, promotion) = match decision {
             DecisionType::Approved => self.approve(&before, &desk, now).await?,
@@ -98,19 +98,18 @@ impl State {
         }
     }
 
-    /// Mails that came back before would come back again.
-    async fn address_works(&self, request: &DiscountRequest) -> Result<()> {
+    /// The request with the address that its member has now: it may have been
+    /// put right since. Mails that came back before would come back again.
+    async fn reachable(&self, request: &DiscountRequest) -> Result<DiscountRequest> {
         let member = self.store.member(request.tenant_id, request.member_id).await?;
-        let bounces = member.is_some_and(|member| {
-            member.email_bounced_at.is_some() && member.email.as_str() == request.user_email
-        });
-        if bounces {
+        let Some(member) = member else { return Ok(request.clone()) };
+        if member.email_bounced_at.is_some() {
             return Err(Error::conflict(
                 "address_bounces",
-                "Mails to this member come back. Ask for another address, and have the member ask again.",
+                "Mails to this member come back. Change the member's address, then send the answer.",
             ));
         }
-        Ok(())
+        Ok(DiscountRequest { user_email: member.email.to_string(), ..request.clone() })
     }
 
     /// Takes a discount for an approval, as which nothing is written yet, and

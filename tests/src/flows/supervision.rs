@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use boot::Env;
 use serde_json::{Value, json};
+use store::Fingerprints;
 use testkit::{Answer, Show, Somebody};
 
 use crate::community::{Community, text};
+use crate::table::table_of;
 
 /// Longer than anything public is remembered.
 const A_WHILE: Duration = Duration::from_secs(6);
@@ -320,6 +323,74 @@ async fn nobody_gets_a_discount_that_there_is_not() {
     house.app.close().await;
 }
 
+/// Notes that a mail to the member came back.
+async fn bounce(house: &Community, email: &str) {
+    let environment = house.app.cloud.environment_of("webhooks").expect("a function of the template");
+    let fingerprints = Fingerprints::from_env(&Env::from_iter(environment)).expect("a secret");
+    let (tenant, email) =
+        (house.organizer.tenant.parse().expect("an id"), email.parse().expect("an address"));
+    let table = table_of(&house.app, "webhooks");
+    table.mark_member_bounced(&fingerprints, tenant, &email, house.app.clock.now()).await.expect("marked");
+}
+
+#[tokio::test]
+async fn nobody_is_answered_where_no_mail_arrives() {
+    let house = Community::open().await;
+    let show = house.show("Los Faroles", 40).await;
+    let id = house.decided("ana", &show, "approve").await;
+    bounce(&house, "ana@example.com").await;
+    house.send(&id).refused(409, "address_bounces").await;
+    assert_eq!(house.remaining(&show).await, 40, "nothing was taken");
+
+    let member = house.queued(&id).await["member_id"].clone();
+    let path = format!("/api/v1/users/{}", text(&member));
+    let change = json!({"email": "ana.nueva@example.com"});
+    house.app.patch(path).token(&house.organizer.token).json(change).ok().await;
+    let sent = house.send(&id).ok().await;
+    assert_eq!(sent["user_email"], "ana.nueva@example.com");
+    assert!(text(&sent["email_content"]).contains("ana.nueva@example.com"), "{sent}");
+    house.app.idle().await;
+    assert_eq!(house.app.mails("ana.nueva@example.com").len(), 1);
+    assert_eq!(house.app.mails("ana@example.com").len(), 0);
+
+    // The rules see it as well.
+    house.member("beto").await;
+    bounce(&house, "beto@example.com").await;
+    let asked = house.ask("beto@example.com", &show).ok().await;
+    let queued = house.queued(text(&asked["id"])).await;
+    assert_eq!(queued["suggested_decision"], "needs_clarification");
+    house.app.close().await;
+}
+
+/// A sending that was cut off after it took a discount, and before it wrote so.
+#[tokio::test]
+async fn a_discount_of_an_approval_that_was_taken_back_comes_back() {
+    let house = Community::open().await;
+    let show = house.show("Los Faroles", 5).await;
+    let table = table_of(&house.app, "supervision");
+    let event = table.event(show.id.parse().expect("an id")).await.expect("read").expect("there");
+    let take = async |id: &str| {
+        let id = id.parse().expect("an id");
+        table.take_discount(&event, id, house.app.clock.now()).await.expect("one is left");
+    };
+    let sent = house.decided("ana", &show, "approve").await;
+    take(&sent).await;
+    assert_eq!(house.remaining(&show).await, 4);
+    house.send(&sent).ok().await;
+    assert_eq!(house.remaining(&show).await, 4, "it is the same discount");
+
+    let rejected = house.decided("beto", &show, "approve").await;
+    take(&rejected).await;
+    let version = house.queued(&rejected).await["version"].clone();
+    house.act(&rejected, json!({"action": "reject", "version": version})).ok().await;
+    assert_eq!(house.remaining(&show).await, 3, "somebody may be sending the approval right now");
+    house.send(&rejected).ok().await;
+    assert_eq!(house.remaining(&show).await, 4);
+    house.send(&rejected).ok().await;
+    assert_eq!(house.remaining(&show).await, 4);
+    house.app.close().await;
+}
+
 #[tokio::test]
 async fn the_queue_is_searched_and_paged() {
     let house = Community::open().await;
@@ -428,6 +499,7 @@ async fn statistics_tell_who_decided_what_and_how_often_as_proposed() {
     assert!(window["average_processing_time"].as_f64().is_some_and(|took| took > 0.0), "{window}");
     let reviewers = window["reviewers"].as_array().expect("reviewers");
     assert!(reviewers.iter().any(|by| by["reviewed_by"] == json!(carlos.email) && by["rejected"] == 1));
+    house.app.clock.advance(Duration::from_secs(2));
     let now = house.app.clock.now().to_string();
     let later = house.get(&format!("stats?from={now}&to=2099-01-01T00:00:00Z")).ok().await;
     assert_eq!((&later["window"]["requests"], &later["total"]), (&json!(0), &json!(3)));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use local::services::Weather;
 use serde_json::{Value, json};
@@ -275,4 +275,52 @@ async fn of_supervisors_who_decide_at_once_one_wins_and_the_others_are_told() {
 async fn without_the_guard_they_overwrite_each_other() {
     let weather = Weather { ignored_conditions: vec!["DR#".to_owned()], ..Weather::default() };
     assert!(decided(weather).await > 1, "the race test would not notice a race");
+}
+
+/// Whatever two supervisors do to the same request at the same moment: what is
+/// taken from the show is what was sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_discount_that_is_sent_and_taken_back_at_once_is_given_or_comes_back() {
+    let mut house = Community::open().await;
+    let show = house.show("Los Faroles", 40).await;
+    register(&house, 24).await;
+    let members = approved(&mut house, &show, 24).await;
+    let carlos = house.app.staff(&house.organizer, "carlos", "coordinator").await;
+    house.app.idle().await;
+    // How long the others take is known from the first.
+    let mut ids = members.keys();
+    let start = Instant::now();
+    house.send(ids.next().expect("somebody")).ok().await;
+    let usual = start.elapsed();
+    house.app.chaos.set(Weather::stormy());
+    for (index, id) in (0..).zip(ids) {
+        // Sending takes many steps: the rejection comes after another of them each time.
+        let later = usual * (index % 12) / 8;
+        let rejecting = async {
+            tokio::time::sleep(later).await;
+            let rejected = house.act(id, json!({"action": "reject", "version": 2})).send().await;
+            (rejected.status, house.send(id).send().await.status)
+        };
+        let (sent, (rejected, sent_too)) = tokio::join!(house.send_as(&carlos.token, id).send(), rejecting);
+        for status in [sent.status, rejected, sent_too] {
+            assert!([200, 409, 503].contains(&status), "{status}");
+        }
+    }
+    house.app.chaos.set(Weather::default());
+    for id in members.keys() {
+        let answer = house.send(id).send().await;
+        assert!(answer.status == 200 || answer.json()["code"] == "already_sent", "{}", answer.text());
+    }
+    let sent = queue(&house, "sent").await;
+    let given = sent.values().filter(|request| request["decision_type"] == "approved").count();
+    assert_eq!(sent.len(), 24);
+    assert!(given > 1 && given < 24, "both sides win now and then: {given}");
+    assert_eq!(house.remaining(&show).await, 40 - given);
+    house.app.idle().await;
+    for (id, email) in &members {
+        for mail in house.app.mails(email) {
+            let has_code = mail.text.as_deref().is_some_and(|text| text.contains("SOCIO-"));
+            assert_eq!(has_code, sent[id]["decision_type"] == "approved", "{email}");
+        }
+    }
 }
