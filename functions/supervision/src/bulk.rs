@@ -69,12 +69,12 @@ struct Outcomes {
     /// How many were refused.
     refused: usize,
     /// Each request, in the order of `ids`.
-    items: Vec<Outcome>,
+    items: Vec<BulkOutcome>,
 }
 
 /// What became of a request.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Outcome {
+struct BulkOutcome {
     /// The request.
     id: DiscountRequestId,
     /// True if it was done.
@@ -96,7 +96,7 @@ struct Outcome {
     detail: Option<String>,
 }
 
-impl Outcome {
+impl BulkOutcome {
     fn new(id: DiscountRequestId, done: Result<DiscountRequest>) -> Self {
         let (request, error) = match done {
             Ok(request) => (Some(request), None),
@@ -128,12 +128,12 @@ async fn act(Of(state): Of<State>, supervisor: Supervisor, Json(bulk): Json<Bulk
                 Work::NeedsClarification => decide(Action::NeedsClarification).await,
                 Work::Send => state.send(staff, *id, None).await,
             };
-            Outcome::new(*id, done)
+            BulkOutcome::new(*id, done)
         }
     });
     // Collected, because a lazy closure over borrowed ids makes no future that may change threads.
     let done = done.collect::<Vec<_>>();
-    let items: Vec<Outcome> = futures::stream::iter(done).buffered(AT_ONCE).collect().await;
+    let items: Vec<BulkOutcome> = futures::stream::iter(done).buffered(AT_ONCE).collect().await;
     let succeeded = items.iter().filter(|item| item.ok).count();
     Ok(Json(Outcomes { succeeded, refused: items.len() - succeeded, items }))
 }

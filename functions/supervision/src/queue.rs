@@ -78,7 +78,7 @@ impl Status {
 /// In which order a list is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Order {
+enum QueueOrder {
     /// The last made first.
     #[default]
     NewestFirst,
@@ -93,7 +93,7 @@ struct Filter {
     status: Status,
     /// In which order; `newest_first` if left out.
     #[serde(default)]
-    order: Order,
+    order: QueueOrder,
     /// Words of the member's address or name or of the show; typos are forgiven.
     #[schemars(length(max = 100))]
     q: Option<String>,
@@ -109,7 +109,7 @@ impl Filter {
             tabs: self.status.tabs(),
             from: self.from,
             to: self.to,
-            newest_first: self.order == Order::NewestFirst,
+            newest_first: self.order == QueueOrder::NewestFirst,
         }
     }
 }

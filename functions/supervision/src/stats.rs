@@ -56,7 +56,7 @@ struct Span {
 
 /// Statistics of the queue.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Stats {
+struct QueueStats {
     /// All requests.
     total: u64,
     /// All requests, by how far they are.
@@ -147,7 +147,7 @@ async fn stats(
     Of(state): Of<State>,
     supervisor: Supervisor,
     Query(span): Query<Span>,
-) -> Answer<Json<Stats>> {
+) -> Answer<Json<QueueStats>> {
     // To the second, as the list counts: what was made in this one counts too.
     let to = span.to.unwrap_or(state.clock.now() + SignedDuration::from_secs(1));
     let from = span.from.unwrap_or(to.saturating_sub(USUAL).unwrap_or(Timestamp::MIN));
@@ -156,7 +156,7 @@ async fn stats(
     let (counted, (requests, complete)) =
         tokio::try_join!(state.count(supervisor.tenant), state.made(supervisor.tenant, from, to))?;
     let sent = |decision| counted.of(Tab::Sent(decision));
-    Ok(Json(Stats {
+    Ok(Json(QueueStats {
         total: counted.all(),
         by_state: counted.counters(),
         sent: Decisions {

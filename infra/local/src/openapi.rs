@@ -15,7 +15,7 @@ use crate::functions::routers;
 use crate::template::{Surroundings, Template};
 
 /// What the groups of operations are about, in the order of a ticket's life.
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 15] = [
     (
         "Storefront",
         "What everybody may see: shows, prices, free seats. And quotes, with which buying begins.",
@@ -29,7 +29,13 @@ const TAGS: [(&str, &str); 12] = [
     ("Events", "Events of an organiser, and putting them on sale."),
     ("Areas", "The zones of an event, their places and seats."),
     ("Prices", "Sale stages, promotions, fees and VAT."),
-    ("Webhooks", "What payment gateways tell us. Not for people."),
+    ("Discounts", "Members of a community ask for discounts on shows, and look how far the answer is."),
+    ("Members", "Who belongs to a tenant's community: subscriptions, fees, files of members."),
+    (
+        "Supervision",
+        "People decide about discount requests, word the mails and send them; templates, figures, the audit log.",
+    ),
+    ("Webhooks", "What payment gateways and the mail service tell us. Not for people."),
     ("Site", "Health, and where to read on."),
 ];
 
