@@ -200,6 +200,8 @@ ids! {
     FeePaymentId, FeePaymentKind = "fee";
     /// A member's request for a discount.
     DiscountRequestId, DiscountRequestKind = "drq";
+    /// A tenant's account at a payment gateway.
+    GatewayAccountId, GatewayAccountKind = "gwa";
     /// A record of who changed what.
     AuditId, AuditKind = "aud";
     /// A request as the log knows it.

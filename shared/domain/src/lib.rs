@@ -9,6 +9,7 @@ pub mod audit;
 pub mod discount;
 pub mod error;
 pub mod event;
+pub mod gateway_account;
 pub mod ids;
 pub mod mail_template;
 pub mod member;

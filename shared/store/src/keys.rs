@@ -5,11 +5,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::pricing::PromotionCode;
 use domain::audit::Month;
+use domain::pricing::PromotionCode;
 use domain::{
-    AreaId, AuditId, DeviceId, DiscountRequestId, EventId, FeePaymentId, MemberId, OrderId, SaleStageId,
-    SessionId, TenantId, TicketId, Timestamp, TransferId, UserId,
+    AreaId, AuditId, DeviceId, DiscountRequestId, EventId, FeePaymentId, GatewayAccountId, MemberId, OrderId,
+    SaleStageId, SessionId, TenantId, TicketId, Timestamp, TransferId, UserId,
 };
 
 /// The primary key of an item.
@@ -363,6 +363,19 @@ pub(crate) const MAIL_TEMPLATE_VERSION_PREFIX: &str = "V#";
 /// All versions of a tenant's wording of an e-mail.
 pub fn mail_template_versions(tenant: TenantId, name: &str, language: &str) -> String {
     format!("T#{}#TPL#{name}#{language}", tenant.suffix())
+}
+
+/// An account of a tenant at a payment gateway.
+pub fn gateway_account(tenant: TenantId, account: GatewayAccountId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{GATEWAY_ACCOUNT_PREFIX}{}", account.suffix()))
+}
+
+/// What the sort keys of [`gateway_account`] begin with.
+pub(crate) const GATEWAY_ACCOUNT_PREFIX: &str = "GW#";
+
+/// How many of [`gateway_account`] a tenant has.
+pub fn gateway_account_count(tenant: TenantId) -> Key {
+    Key::new(tenant_partition(tenant), "GWN")
 }
 
 /// The audit records of a tenant in one month.

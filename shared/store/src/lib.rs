@@ -16,6 +16,7 @@ mod fee_payment;
 mod fingerprint;
 mod fresh;
 mod gate;
+mod gateway_account;
 mod holding;
 mod idempotency;
 mod items;

@@ -1,16 +1,6 @@
 //! What organisers enter to use their account at a gateway.
 
-use serde::{Deserialize, Serialize};
-
-/// Play money or real money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// The gateway's own test environment, or its test users.
-    Test,
-    /// Real money.
-    Live,
-}
+pub use domain::gateway_account::Mode;
 
 /// A credential that cannot be one, found without asking the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,270 @@
+//! Tenants' accounts at payment gateways. One more item per tenant counts them, so
+//! that two people who add an account at the same moment do not exceed the limit.
+
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use domain::audit::AuditNote;
+use domain::gateway_account::{GatewayAccount, MAX_GATEWAY_ACCOUNTS};
+use domain::{GatewayAccountId, TenantId};
+use serde_json::{Map, Value};
+
+use crate::audit::{audited, noted};
+use crate::items::{number, to_item};
+use crate::keys::Key;
+use crate::{Failure, Store, Versioned, keys};
+
+impl Versioned for GatewayAccount {
+    fn version(&self) -> u32 {
+        self.version
+    }
+}
+
+impl Store {
+    /// Writes a new account; writing it again changes nothing. `note` says who does it.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if the tenant has [`MAX_GATEWAY_ACCOUNTS`] already.
+    pub async fn create_gateway_account(
+        &self,
+        account: &GatewayAccount,
+        note: &AuditNote,
+    ) -> Result<(), Failure> {
+        let key = key(account);
+        let mut item = to_item(&key, account)?;
+        item.extend([noted(note)?]);
+        let put = Put::builder()
+            .table_name(&*self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(PK)")
+            .build()
+            .map_err(Failure::unreadable)?;
+        let put = TransactWriteItem::builder().put(put).build();
+        let most = (1, "attribute_not_exists(n) OR n < :bound", MAX_GATEWAY_ACCOUNTS);
+        match self.transact(vec![put, self.count_part(account.tenant_id, most)?]).await {
+            Err(refused @ Failure::Refused(_)) => match self.get_consistent(&key).await? {
+                Some::<GatewayAccount>(_) => Ok(()),
+                None => Err(refused),
+            },
+            other => other,
+        }
+    }
+
+    /// An account of the tenant, as it is now.
+    pub async fn gateway_account(
+        &self,
+        tenant: TenantId,
+        account: GatewayAccountId,
+    ) -> Result<Option<GatewayAccount>, Failure> {
+        self.get_consistent(&keys::gateway_account(tenant, account)).await
+    }
+
+    /// All accounts of the tenant, the oldest first.
+    pub async fn gateway_accounts(&self, tenant: TenantId) -> Result<Vec<GatewayAccount>, Failure> {
+        let partition = keys::tenant_partition(tenant);
+        self.list_all(&partition, keys::GATEWAY_ACCOUNT_PREFIX, MAX_GATEWAY_ACCOUNTS).await
+    }
+
+    /// Stores a changed account, its version counted up. Refused if somebody else
+    /// changed it meanwhile.
+    pub async fn replace_gateway_account(
+        &self,
+        account: &GatewayAccount,
+        note: &AuditNote,
+    ) -> Result<(), Failure> {
+        self.replace_with(&key(account), account, audited(note)?).await
+    }
+
+    /// Deletes an account; one that is gone, too. The record of it is written here:
+    /// what is deleted has nowhere to leave a note.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if somebody else changed it meanwhile.
+    pub async fn delete_gateway_account(
+        &self,
+        account: &GatewayAccount,
+        note: &AuditNote,
+    ) -> Result<(), Failure> {
+        let (key, tenant) = (key(account), account.tenant_id);
+        let mut before = match serde_json::to_value(account) {
+            Ok(Value::Object(fields)) => fields,
+            _ => return Err(Failure::Fault("an account is an object".to_owned())),
+        };
+        // As `relay` leaves out what tells nobody anything.
+        before.retain(|name, _| !["version", "updated_at"].contains(&name.as_str()));
+        let record = note.clone().record(before, Map::new());
+        let writes = vec![
+            self.delete_version_part(&key, account)?,
+            self.count_part(tenant, (-1, "n > :bound", 0))?,
+            self.put_part(&keys::audit(tenant, note.at, record.id), &record)?,
+        ];
+        match self.transact(writes).await {
+            Err(refused @ Failure::Refused(_)) => {
+                if self.exists_now(&key).await? {
+                    Err(refused)
+                } else {
+                    Ok(())
+                }
+            }
+            other => other,
+        }
+    }
+
+    async fn exists_now(&self, key: &Key) -> Result<bool, Failure> {
+        Ok(self.get_item(key, true).await?.is_some())
+    }
+
+    /// The part of a transaction that counts the tenant's accounts up or down, under
+    /// a condition with a bound.
+    fn count_part(
+        &self,
+        tenant: TenantId,
+        (step, condition, bound): (i8, &str, usize),
+    ) -> Result<TransactWriteItem, Failure> {
+        let update = Update::builder()
+            .table_name(&*self.table)
+            .set_key(Some(keys::gateway_account_count(tenant).attributes()))
+            .update_expression("ADD n :step")
+            .condition_expression(condition)
+            .expression_attribute_values(":step", number(step))
+            .expression_attribute_values(":bound", number(bound))
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+fn key(account: &GatewayAccount) -> Key {
+    keys::gateway_account(account.tenant_id, account.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::audit::Month;
+    use domain::gateway_account::Mode;
+    use domain::payment::GatewayName;
+    use domain::{Currency, Timestamp, UserId};
+
+    use super::*;
+    use crate::testing::{at_once, forgetful, store};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("in range")
+    }
+
+    fn account(tenant_id: TenantId, second: i64) -> GatewayAccount {
+        GatewayAccount {
+            id: GatewayAccountId::generate(at(second)),
+            tenant_id,
+            gateway: GatewayName::Wompi,
+            mode: Mode::Test,
+            currencies: vec![Currency::COP],
+            position: 0,
+            holder: None,
+            active: true,
+            credentials_version: None,
+            checked_at: None,
+            created_at: at(second),
+            updated_at: at(second),
+            version: 1,
+        }
+    }
+
+    fn note(account: &GatewayAccount, action: &str) -> AuditNote {
+        AuditNote {
+            tenant_id: account.tenant_id,
+            by: UserId::generate(at(0)),
+            by_email: "administra@example.com".to_owned(),
+            action: format!("gateway_account.{action}"),
+            subject: account.id.to_string(),
+            at: at(1_795_000_000),
+        }
+    }
+
+    async fn create(store: &Store, account: &GatewayAccount) -> Result<(), Failure> {
+        store.create_gateway_account(account, &note(account, "create")).await
+    }
+
+    #[tokio::test]
+    async fn a_tenant_sees_its_own_accounts_only() {
+        let store = store().await;
+        let [tenant, other] = [TenantId::generate(at(0)), TenantId::generate(at(0))];
+        let (first, second) = (account(tenant, 1), account(tenant, 2));
+        for account in [&second, &first, &first] {
+            create(&store, account).await.expect("created");
+        }
+        assert_eq!(store.gateway_accounts(tenant).await.expect("listed"), [first.clone(), second]);
+        assert_eq!(store.gateway_accounts(other).await.expect("listed"), []);
+        assert_eq!(store.gateway_account(other, first.id).await.expect("read"), None);
+        assert_eq!(store.gateway_account(tenant, first.id).await.expect("read"), Some(first));
+    }
+
+    #[tokio::test]
+    async fn who_has_not_seen_a_change_neither_overwrites_nor_deletes() {
+        let store = store().await;
+        let before = account(TenantId::generate(at(0)), 1);
+        create(&store, &before).await.expect("created");
+        let after = GatewayAccount { position: 3, version: 2, ..before.clone() };
+        store.replace_gateway_account(&after, &note(&after, "update")).await.expect("replaced");
+        let late = GatewayAccount { position: 4, version: 2, ..before.clone() };
+        let replaced = store.replace_gateway_account(&late, &note(&late, "update")).await;
+        assert!(matches!(replaced, Err(Failure::Refused(_))), "{replaced:?}");
+        let deleted = store.delete_gateway_account(&before, &note(&before, "delete")).await;
+        assert!(matches!(deleted, Err(Failure::Refused(_))), "{deleted:?}");
+        let stays = store.gateway_account(before.tenant_id, before.id).await.expect("read");
+        assert_eq!(stays, Some(after));
+    }
+
+    #[tokio::test]
+    async fn a_deleted_account_is_recorded_and_makes_room() {
+        let store = store().await;
+        let tenant = TenantId::generate(at(0));
+        let all: Vec<_> = (1..=20).map(|second| account(tenant, second)).collect();
+        for account in &all {
+            create(&store, account).await.expect("created");
+        }
+        let more = account(tenant, 21);
+        assert!(matches!(create(&store, &more).await, Err(Failure::Refused(_))));
+        let deaf = forgetful(&store, 1);
+        let (old, told) = (&all[3], note(&all[3], "delete"));
+        for _ in 0..2 {
+            deaf.delete_gateway_account(old, &told).await.expect("deleted");
+        }
+        let records = store.audit_records(tenant, &Month::of(told.at), None, 10).await.expect("listed");
+        let [record] = &records.items[..] else { panic!("{records:?}") };
+        assert_eq!((&record.note, &record.before["gateway"]), (&told, &Value::from("wompi")));
+        create(&deaf, &more).await.expect("there is room");
+        assert!(matches!(create(&store, &account(tenant, 22)).await, Err(Failure::Refused(_))));
+        assert_eq!(store.gateway_accounts(tenant).await.expect("listed").len(), MAX_GATEWAY_ACCOUNTS);
+    }
+
+    /// How many of 24 accounts that are added at the same time there are in the end;
+    /// without the count, whoever looks first and then writes.
+    async fn crowd(counted: bool) -> usize {
+        let (store, tenant) = (store().await, TenantId::generate(at(0)));
+        at_once(24, |second| {
+            let store = store.clone();
+            async move {
+                let account = account(tenant, i64::try_from(second).expect("small"));
+                if counted {
+                    return create(&store, &account).await.is_ok();
+                }
+                let there = store.gateway_accounts(tenant).await.expect("listed");
+                there.len() < MAX_GATEWAY_ACCOUNTS && store.put_new(&key(&account), &account).await.is_ok()
+            }
+        })
+        .await
+        .into_iter()
+        .filter(|created| *created)
+        .count()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_crowd_does_not_exceed_the_limit() {
+        let created = crowd(true).await;
+        assert!((1..=MAX_GATEWAY_ACCOUNTS).contains(&created), "{created}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_only_looks_before_writing_exceeds_it() {
+        assert!(crowd(false).await > MAX_GATEWAY_ACCOUNTS);
+    }
+}
