@@ -104,7 +104,8 @@ impl<'a> Office<'a> {
         let mut reachable = reachable.into_iter();
         let mut asked = Vec::new();
         for (index, fate) in fates.enumerate() {
-            let unreachable = if fate.decision.is_none() && index % 5 == 0 { bounced.next() } else { None };
+            let unreachable =
+                if fate.decision.is_none() && index.is_multiple_of(5) { bounced.next() } else { None };
             let member = unreachable.or_else(|| reachable.next());
             let member = member.ok_or_else(|| Error::internal("too few members"))?;
             let show = sheet(sheets, SHOWS[index % SHOWS.len()])?;
@@ -131,7 +132,7 @@ impl<'a> Office<'a> {
         let age = i64::try_from(41 - index).map_err(Error::internal)?;
         let asked_at = now - SignedDuration::from_mins(age * 97);
         let request = DiscountRequest {
-            message: (index % 3 == 0).then(|| MESSAGES[index / 3 % MESSAGES.len()].to_owned()),
+            message: index.is_multiple_of(3).then(|| MESSAGES[index / 3 % MESSAGES.len()].to_owned()),
             processing_us: 2_100 + u32::try_from(index * 53 % 900).unwrap_or(0),
             ..DiscountRequest::open(member, show, 0, suggest(&case), 0, asked_at)
         };
