@@ -3,7 +3,7 @@
 //! never holds a secret, and a function can read just those it names.
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::DisplayErrorContext;
+use aws_sdk_secretsmanager::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use futures::future::try_join_all;
 
 use crate::{Aws, ConfigError, Env};
@@ -29,7 +29,28 @@ pub(crate) async fn resolve(env: Env, aws: &Aws) -> Result<Env, ConfigError> {
 
 async fn fetch(client: &Client, name: &str, arn: &str) -> Result<(String, String), ConfigError> {
     let answer = client.get_secret_value().secret_id(arn).send().await;
-    let answer = answer.map_err(|error| ConfigError::new(name, DisplayErrorContext(&error).to_string()))?;
+    let answer = answer.map_err(|error| ConfigError::new(name, reason(&error)))?;
     let value = answer.secret_string.ok_or_else(|| ConfigError::new(name, "the secret has no text"))?;
     Ok((name.to_owned(), value))
+}
+
+/// Why Secrets Manager did not do something. The SDK's own description of an answer
+/// that does not read quotes the answer, and the secret with it.
+pub(crate) fn reason<E, R>(error: &SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata,
+{
+    match error {
+        SdkError::ServiceError(refused) => {
+            let (code, message) = (refused.err().code(), refused.err().message());
+            format!("{}: {}", code.unwrap_or("an error without a code"), message.unwrap_or("no message"))
+        }
+        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+            Some(error) => DisplayErrorContext(error).to_string(),
+            None => "no answer".to_owned(),
+        },
+        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+        SdkError::ResponseError(_) => "an answer that does not read".to_owned(),
+        _ => "a request that cannot be sent".to_owned(),
+    }
 }

@@ -10,12 +10,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::{DisplayErrorContext, SdkError};
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::secrets::reason;
 use crate::{Boot, Clock, ConfigError};
 
 /// How long a text that was read is used without asking again: so long works, in a
@@ -51,11 +52,11 @@ impl fmt::Debug for SecretText {
 pub struct VaultError(String);
 
 impl VaultError {
-    fn of<E>(error: &E) -> Self
+    fn of<E, R>(error: &SdkError<E, R>) -> Self
     where
-        E: std::error::Error,
+        E: ProvideErrorMetadata,
     {
-        Self(DisplayErrorContext(error).to_string())
+        Self(reason(error))
     }
 }
 

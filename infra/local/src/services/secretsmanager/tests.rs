@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use boot::{SecretText, Vault};
+use axum::Router;
+use boot::{Boot, Clock, Env, SecretText, Vault};
+use tokio::net::TcpListener;
 
 use crate::services::testing::{Folder, Local};
 use crate::services::{Denied, Guard};
@@ -158,4 +160,26 @@ async fn secrets_do_not_show_in_debug_output_or_errors() {
     let shown = format!("{vault:?}{secret:?}{error:?}{error}");
     assert!(error.to_string().contains("AccessDenied"), "{error}");
     assert!(!shown.contains("4711"), "{shown}");
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_read_is_not_quoted() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let cut_short = Router::new().fallback(async || r#"{"SecretString":"secret-4711","#);
+    tokio::spawn(async move { axum::serve(listener, cut_short).await });
+    let env = [
+        ("AWS_ENDPOINT_URL", url.as_str()),
+        ("STAGE", "local"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "tests"),
+        ("AWS_SECRET_ACCESS_KEY", "tests"),
+    ];
+    let env: Env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let boot = Boot::new(env, Clock::system()).expect("complete configuration");
+    let quoted = Client::new(&boot.aws.config()).get_secret_value().secret_id(NAME).send().await;
+    assert!(format!("{:?}", quoted.expect_err("cut short")).contains("4711"), "else there is nothing to see");
+    let vault = Vault::new(&boot).expect("a vault");
+    let error = vault.get("gateway/one", "v").await.expect_err("cut short");
+    assert!(!format!("{error:?}{error}").contains("4711"), "{error}");
 }
