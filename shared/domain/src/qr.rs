@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use qrcode::{Color, EcLevel, QrCode};
+use fast_qr::{ECL, QRBuilder};
 
 use crate::{Error, Result};
 
@@ -15,7 +15,8 @@ pub const MAX_MODULE_PIXELS: u8 = 40;
 /// A QR code that can be drawn.
 #[derive(Debug)]
 pub struct Qr {
-    modules: Vec<Color>,
+    /// Row by row; true for black.
+    modules: Vec<bool>,
     /// Modules of one side, without the frame.
     width: usize,
 }
@@ -27,9 +28,11 @@ impl Qr {
     /// # Errors
     /// If the text does not fit into a QR code, which no ticket's can.
     pub fn new(text: &str) -> Result<Self> {
-        let code = QrCode::with_error_correction_level(text, EcLevel::M).map_err(Error::internal)?;
-        let width = code.width();
-        Ok(Self { modules: code.into_colors(), width })
+        let code =
+            QRBuilder::new(text).ecl(ECL::M).build().map_err(|error| Error::internal(error.to_string()))?;
+        let width = code.size;
+        let modules = (0..width).flat_map(|y| code[y].iter().take(width).map(|module| module.value()));
+        Ok(Self { modules: modules.collect(), width })
     }
 
     /// Modules of one side, frame included.
@@ -102,7 +105,7 @@ impl Qr {
         let inside = QUIET_ZONE..QUIET_ZONE + self.width;
         inside.contains(&x)
             && inside.contains(&y)
-            && self.modules[(y - QUIET_ZONE) * self.width + (x - QUIET_ZONE)] == Color::Dark
+            && self.modules[(y - QUIET_ZONE) * self.width + (x - QUIET_ZONE)]
     }
 }
 
@@ -172,7 +175,7 @@ mod tests {
         let svg = qr.svg();
         let runs = svg.split("v1h-").skip(1).filter_map(|rest| rest.split('z').next());
         let dark: usize = runs.map(|run| run.parse::<usize>().expect("a length")).sum();
-        assert_eq!(dark, qr.modules.iter().filter(|module| **module == Color::Dark).count());
+        assert_eq!(dark, qr.modules.iter().filter(|module| **module).count());
         assert!(svg.contains("viewBox=\"0 0 29 29\""));
     }
 }
