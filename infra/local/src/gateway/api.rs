@@ -19,7 +19,7 @@ use subtle::ConstantTimeEq;
 
 use super::payment::{Buyer, Method, Payment, Refund, Refusal, Status};
 use super::{Service, new_id};
-use crate::gateways::CallKind;
+use crate::gateways::{CallKind, without_locks};
 
 /// An error as the protocol writes it.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl ApiError {
 
     fn simulated(status: StatusCode) -> Response {
         let code = if status.is_server_error() { "internal" } else { "busy" };
-        Self::new(status, code, "A simulated fault.").into_response()
+        Self::new(without_locks(status), code, "A simulated fault.").into_response()
     }
 }
 

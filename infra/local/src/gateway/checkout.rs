@@ -6,7 +6,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use domain::Money;
-use domain::event::Language;
 use minijinja::value::Serde;
 use minijinja::{Environment, context};
 use reqwest::Url;
@@ -104,6 +103,8 @@ fn return_url(payment: &Payment) -> String {
 
 #[cfg(test)]
 mod tests {
+    use domain::event::Language;
+
     use super::super::payment_for_tests;
     use super::*;
 

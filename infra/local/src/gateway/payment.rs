@@ -139,7 +139,7 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Refusal {
-    pub(super) const fn new(code: &'static str, message: &'static str) -> Self {
+    pub(crate) const fn new(code: &'static str, message: &'static str) -> Self {
         Self { code, message }
     }
 }

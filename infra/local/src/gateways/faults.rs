@@ -90,6 +90,11 @@ pub(crate) enum CallFate {
     Lost,
 }
 
+/// The status of a gateway that is busy, where gateways do not lock anything.
+pub(crate) fn without_locks(status: StatusCode) -> StatusCode {
+    if status == StatusCode::LOCKED { StatusCode::TOO_MANY_REQUESTS } else { status }
+}
+
 impl CallFate {
     /// Lets `answer` happen as the fate has it. `trouble` makes the gateway's own error
     /// of a status.
