@@ -422,6 +422,24 @@ async fn an_answer_that_hangs_is_given_up_and_found_again() {
 }
 
 #[tokio::test]
+async fn questions_may_be_in_trouble_too() {
+    let test = start(None).await;
+    let id = test.create("a").await;
+    for faults in [
+        Faults { read_500: 100, ..Faults::default() },
+        Faults { lost_answers: 100, ..Faults::default() },
+        Faults { busy: 100, ..Faults::default() },
+    ] {
+        test.sandbox.set_faults(faults).expect("in bounds");
+        let error = test.client.payment(&id).await.expect_err("no answer");
+        assert!(error.may_be_repeated(), "{faults:?}: {error}");
+    }
+    test.sandbox.set_faults(Faults { lost_answers: 100, ..Faults::default() }).expect("in bounds");
+    test.client.create(&test.order("b")).await.expect_err("no answer");
+    assert_eq!(test.sandbox.payments().expect("listed").len(), 2, "it was done all the same");
+}
+
+#[tokio::test]
 async fn a_person_pays_on_the_page_and_is_sent_back() {
     let test = start(None).await;
     let id = test.create("a").await;

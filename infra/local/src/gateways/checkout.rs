@@ -13,8 +13,9 @@ use minijinja::value::Serde;
 use minijinja::{Environment, context};
 use serde::{Deserialize, Serialize};
 
+use super::actions::Action;
 use super::page::{STYLE, amount, html, language_code};
-use super::purchase::{Action, Attempt, Method, Purchase, Stage, Status};
+use super::purchase::{Attempt, Method, Purchase, Stage, Status};
 use super::service::Service;
 use crate::gateway::ActError;
 
@@ -61,7 +62,7 @@ async fn show(
     State(service): State<Arc<Service>>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<Response, Response> {
+) -> Result<Response, Trouble> {
     let purchase = find(&service, &id)?;
     let Some(purchase) = purchase else {
         return Ok(html(StatusCode::NOT_FOUND, render(&service, None, asked_language(&headers), None)));
@@ -69,10 +70,15 @@ async fn show(
     Ok(html(StatusCode::OK, render(&service, Some(&purchase), purchase.language, None)))
 }
 
-fn find(service: &Service, id: &str) -> Result<Option<Purchase>, Response> {
-    service.with_ledger(|ledger| Ok(ledger.get(id).cloned())).map_err(|error: std::io::Error| {
-        (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
-    })
+/// A page that there is not.
+type Trouble = (StatusCode, String);
+
+fn trouble(error: impl std::fmt::Display) -> Trouble {
+    (StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+}
+
+fn find(service: &Service, id: &str) -> Result<Option<Purchase>, Trouble> {
+    service.with_ledger(|ledger| Ok::<_, std::io::Error>(ledger.get(id).cloned())).map_err(trouble)
 }
 
 /// A button.
@@ -223,8 +229,9 @@ async fn choose(
     State(service): State<Arc<Service>>,
     Path((id, choice)): Path<(String, String)>,
     Query(details): Query<Details>,
-) -> Result<Response, Response> {
-    let Some(purchase) = find(&service, &id)? else { return Err(StatusCode::NOT_FOUND.into_response()) };
+) -> Result<Response, Trouble> {
+    let none = || (StatusCode::NOT_FOUND, "There is no such thing.".to_owned());
+    let purchase = find(&service, &id)?.ok_or_else(none)?;
     let method = details.method.unwrap_or(Method::Card);
     let now = service.clock.now();
     let after = |seconds: i64| now + jiff::SignedDuration::from_secs(seconds);
@@ -248,7 +255,7 @@ async fn choose(
         "win" => Action::CloseDispute { won: true },
         "lose" => Action::CloseDispute { won: false },
         "refund" => Action::Refund(None),
-        _ => return Err(StatusCode::NOT_FOUND.into_response()),
+        _ => return Err(none()),
     };
     let stays = matches!(
         action,
@@ -263,7 +270,7 @@ async fn choose(
         Ok((purchase, attempt)) => Ok(back(&service, &purchase, Some(&attempt))),
         // Somebody else was faster, or the time is over: the page says how it stands.
         Err(ActError::Refused(_)) => Ok(to_page(&purchase)),
-        Err(error) => Err((StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()),
+        Err(error) => Err(trouble(error)),
     }
 }
 

@@ -14,8 +14,9 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::actions::Action;
 use super::faults::Faults;
-use super::purchase::{Action, Method, Status};
+use super::purchase::{Method, Status};
 use super::service::Service;
 use crate::gateway::ActError;
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Faults {
-    /// Creations that are answered with 500: half of them before, half of them
+    /// Creations, and pages that are opened, that are answered with 500: half of them before, half of them
     /// after the payment was made.
     pub create_500: u8,
     /// Refunds that are answered with 500, likewise.

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use domain::Timestamp;
 
+use super::actions::Happened;
 use super::journal::Journal;
-use super::purchase::{Happened, Purchase};
+use super::purchase::Purchase;
 
 /// Where numbers start, which ids are made of: as many digits as real ones have.
 const FIRST_NUMBER: u64 = 1_000_000_001;

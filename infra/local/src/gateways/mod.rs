@@ -21,6 +21,7 @@
 //!
 //! What is not delivered when a simulator stops is lost.
 
+mod actions;
 mod checkout;
 mod control;
 mod courier;
@@ -41,12 +42,13 @@ pub mod wompi;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use actions::Action;
 pub(crate) use courier::{Courier, Letter, Parcel, Retries};
 pub use faults::Faults;
 pub(crate) use faults::{CallFate, CallKind, Chaos, WebhookFate, without_locks};
 pub(crate) use journal::Journal;
 pub(crate) use page::{STYLE, amount, html, language_code};
-pub use purchase::{Action, Attempt, Dispute, Method, Origin, Purchase, Refund, RefundState, Stage, Status};
+pub use purchase::{Attempt, Dispute, Method, Origin, Purchase, Refund, RefundState, Stage, Status};
 pub use service::Accounts;
 pub use simulator::{Options, Simulator};
 

@@ -16,11 +16,12 @@ use domain::event::Language;
 use domain::payment::GatewayName;
 use minijinja::Environment;
 
+use super::actions::{Action, Change, Happened, Ids, Rules};
 use super::courier::{Courier, Letter, Parcel, Retries};
 use super::faults::{CallKind, Chaos, Faults};
 use super::ledger::Ledger;
 use super::lock;
-use super::purchase::{Action, Attempt, Change, Happened, Ids, Method, Purchase, Rules, Status};
+use super::purchase::{Attempt, Method, Purchase, Status};
 use crate::gateway::ActError;
 
 /// Merchants that a gateway knows. Clones share them, so that more can join later.

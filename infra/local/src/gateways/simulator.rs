@@ -17,10 +17,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::actions::Action;
 use super::courier::Courier;
 use super::faults::{Chaos, Faults};
 use super::ledger::Ledger;
-use super::purchase::{Action, Attempt, Method, Purchase, Refund, RefundState, Status};
+use super::purchase::{Attempt, Method, Purchase, Refund, RefundState, Status};
 use super::service::{Protocol, Service, guard};
 use super::{checkout, control, panel};
 use crate::gateway::ActError;

@@ -34,10 +34,11 @@ use domain::payment::GatewayName;
 use domain::{Currency, Timestamp};
 use reqwest::Url;
 
+use super::actions::{Ids, Rules};
 use super::courier::Retries;
 use super::faults::CallKind;
 use super::new_uuid;
-use super::purchase::{Attempt, Ids, Method, Origin, Purchase, Rules, Status};
+use super::purchase::{Attempt, Method, Origin, Purchase, Status};
 use super::service::{Accounts, Delivery, Notice, Occasion, Protocol, Service};
 use super::simulator::{Options, Simulator};
 
@@ -118,7 +119,7 @@ impl Protocol for MercadoPago {
     }
 
     fn rules(&self) -> Rules {
-        Rules { closes: true, disputes: true, by_hand: Origin::Merchant }
+        Rules { closes: true, disputes: true, by_hand: |_, _, _| Origin::Merchant }
     }
 
     fn delivery(&self) -> Delivery {

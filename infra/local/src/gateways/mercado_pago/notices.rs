@@ -8,9 +8,10 @@ use reqwest::Url;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use super::super::actions::Change;
 use super::super::courier::Letter;
 use super::super::new_uuid;
-use super::super::purchase::{Change, Stage};
+use super::super::purchase::Stage;
 use super::super::service::{Notice, Occasion};
 use super::views::order_status;
 use super::{Account, written};
@@ -93,8 +94,10 @@ fn webhooks(account: &Account, occasion: &Occasion<'_>) -> Vec<(Option<String>, 
             "data": { "id": attempt.id },
         }),
     )];
-    match attempt.dispute.as_ref().filter(|dispute| dispute.stage != Stage::Mediation) {
-        Some(dispute) if occasion.change == Change::Disputed => webhooks.push((
+    if let Some(dispute) = attempt.dispute.as_ref().filter(|dispute| dispute.stage != Stage::Mediation)
+        && occasion.change == Change::Disputed
+    {
+        webhooks.push((
             Some(dispute.number.to_string()),
             "topic_chargebacks_wh",
             json!({
@@ -117,8 +120,7 @@ fn webhooks(account: &Account, occasion: &Occasion<'_>) -> Vec<(Option<String>, 
                 "user_id": account.collector_id,
                 "version": attempt.updated_at.as_second(),
             }),
-        )),
-        _ => {}
+        ));
     }
     // The id of an order is in the body only.
     webhooks.push((

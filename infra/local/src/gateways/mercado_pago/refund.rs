@@ -10,8 +10,9 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::super::actions::Ids;
 use super::super::decimal::minor_units;
-use super::super::purchase::{Ids, Method, Origin, Purchase, Refund, RefundState, Stage, Status};
+use super::super::purchase::{Method, Origin, Purchase, Refund, RefundState, Stage, Status};
 use super::api::{Failure, look};
 use super::views::RefundView;
 use super::{Account, Wire};

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use domain::{Money, Timestamp};
 use reqwest::Url;
 
+use super::super::actions::Change;
 use super::super::courier::Letter;
 use super::super::decimal::two_decimals;
-use super::super::purchase::{Attempt, Change, Purchase, Status};
+use super::super::purchase::{Attempt, Purchase, Status};
 use super::super::service::{Notice, Occasion};
 use super::signature::{in_confirmations, on_return_pages, sign};
 use super::wire::zone;

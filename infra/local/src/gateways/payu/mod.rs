@@ -33,10 +33,11 @@ use domain::event::Language;
 use domain::payment::GatewayName;
 use domain::{Currency, Timestamp};
 
+use super::actions::{Ids, Rules};
 use super::courier::Retries;
 use super::faults::{CallKind, without_locks};
 use super::new_uuid;
-use super::purchase::{Attempt, Ids, Method, Origin, Purchase, Rules, Status};
+use super::purchase::{Attempt, Method, Origin, Purchase, Status};
 use super::service::{Accounts, Delivery, Notice, Occasion, Protocol};
 use super::simulator::{Options, Simulator};
 
@@ -123,7 +124,7 @@ impl Protocol for Payu {
     }
 
     fn rules(&self) -> Rules {
-        Rules { closes: false, disputes: false, by_hand: Origin::Merchant }
+        Rules { closes: false, disputes: false, by_hand: |_, _, _| Origin::Merchant }
     }
 
     fn delivery(&self) -> Delivery {

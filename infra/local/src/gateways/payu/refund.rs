@@ -10,8 +10,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::super::actions::Ids;
 use super::super::decimal::minor_units;
-use super::super::purchase::{Ids, Origin, Purchase, Refund, RefundState, Status};
+use super::super::purchase::{Origin, Purchase, Refund, RefundState, Status};
 use super::wire::{Refused, Wire, outcome};
 
 #[derive(Deserialize)]

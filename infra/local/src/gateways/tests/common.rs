@@ -56,13 +56,13 @@ async fn pending_then_decided<G: PaymentGateway>(bench: Bench<G>) {
         [("a", Status::Approved, PaymentStatus::Approved), ("b", Status::Declined, PaymentStatus::Declined)]
     {
         bench.open(reference).await;
-        let pending = bench.simulator.pending_then(reference, status, Duration::from_secs(60));
+        let pending = bench.simulator.pending_then(reference, status, Duration::from_secs(300));
         let id = pending.expect("pending").payment_id;
         assert_eq!(bench.status(&id).await, PaymentStatus::Pending);
         bench.arrived().await;
-        bench.seconds_pass(59);
+        bench.seconds_pass(240);
         assert_eq!(bench.status(&id).await, PaymentStatus::Pending);
-        bench.seconds_pass(1);
+        bench.seconds_pass(60);
         assert_eq!(bench.status(&id).await, expected);
         assert_eq!(bench.heard_of().await, [id]);
     }
@@ -109,7 +109,8 @@ async fn a_restart<G: PaymentGateway>(folder: &std::path::Path, start: impl Asyn
 
     let bench = start(wanted()).await;
     assert_eq!(bench.report(&paid).await, before);
-    bench.seconds_pass(60);
+    // The new clock knows nothing of the seconds that the old one went.
+    bench.seconds_pass(120);
     assert_eq!(bench.status(&pending.payment_id).await, PaymentStatus::Approved, "what was due goes on");
     let new = bench.pay("c").await;
     assert!(new != paid && new != pending.payment_id, "ids go on as well");
@@ -189,4 +190,27 @@ async fn merchants_that_join_later_are_known() {
     assert!(client.payments_of("r").await.is_err());
     accounts.add(mp_account(Currency::CLP));
     assert_eq!(client.payments_of("r").await.expect("known"), []);
+}
+
+#[tokio::test]
+async fn addresses_may_be_others_than_merchants_say() {
+    let clock = Clock::movable();
+    let (shop, shop_url) = shop(&clock).await;
+    let options = Options {
+        webhook_url: Some(format!("{shop_url}/hook?for=all")),
+        public_url: Some("https://pay.example/".to_owned()),
+        ..Options::new(listen().await, clock.clone())
+    };
+    let address = format!("http://{}", options.listener.local_addr().expect("bound"));
+    let accounts = Accounts::from_iter([mp_account(Currency::CLP)]);
+    let simulator = mercado_pago::start(options, accounts).await.expect("started");
+    let bench = bench(simulator, mp_client(&address, TOKEN), clock, Currency::CLP, (shop, shop_url));
+    let nowhere =
+        CreatePayment { notification_url: "http://127.0.0.1:1/hook".to_owned(), ..bench.order("r") };
+    let created = bench.client.create(&nowhere).await.expect("created");
+    assert!(created.checkout_url.starts_with("https://pay.example/checkout/v1/redirect?pref_id=44444-"));
+    bench.simulator.approve("r").expect("paid");
+    let arrived = bench.arrived().await;
+    assert_eq!(arrived.len(), 2);
+    assert!(arrived.iter().all(|arrival| arrival.query.starts_with("for=all") && arrival.accepted));
 }

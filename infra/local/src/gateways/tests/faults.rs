@@ -28,12 +28,14 @@ async fn repeated_notifications<G: PaymentGateway>(bench: Bench<G>) {
 }
 
 async fn overtaking_notifications<G: PaymentGateway>(bench: Bench<G>) {
-    let mut sent = Vec::new();
-    let faults = Faults { delay_ms: 5, reorder_ms: 60, seed: 2, ..Faults::default() };
-    bench.simulator.set_faults(faults).expect("in bounds");
-    for n in 0..10 {
-        sent.push(bench.pay(&format!("r{n}")).await);
+    let references: Vec<_> = (0..10).map(|n| format!("r{n}")).collect();
+    for reference in &references {
+        bench.open(reference).await;
     }
+    let faults = Faults { delay_ms: 5, reorder_ms: 100, seed: 2, ..Faults::default() };
+    bench.simulator.set_faults(faults).expect("in bounds");
+    let pay = |reference: &String| bench.simulator.approve(reference).expect("paid").payment_id;
+    let sent: Vec<_> = references.iter().map(pay).collect();
     let heard = bench.heard_of().await;
     assert!(heard.len() == 10 && heard != sent, "all, in another order");
     assert!(sent.iter().all(|id| heard.contains(id)));

@@ -2,13 +2,13 @@
 
 use domain::Timestamp;
 
+use super::super::actions::{Ids, Rules};
 use super::super::ledger::Ledger;
-use super::super::purchase::{Ids, Rules};
 use super::super::{Action, Method, Origin, Purchase, Refund, RefundState, Status};
 use super::*;
 use crate::gateway::Buyer;
 
-const RULES: Rules = Rules { closes: true, disputes: true, by_hand: Origin::Merchant };
+const RULES: Rules = Rules { closes: true, disputes: true, by_hand: |_, _, _| Origin::Merchant };
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("in range")

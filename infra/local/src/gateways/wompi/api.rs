@@ -11,13 +11,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use domain::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::purchase::{Attempt, Method, Origin, Purchase, Refund, RefundState, Status};
 use super::super::service::{Accounts, Service};
-use super::{Account, Wire, checkout, is_void, method_word, status_word, written};
+use super::{Account, Wire, checkout, is_void, is_voidable, method_word, status_word, written};
 use crate::gateway::ActError;
 
 /// The most transactions that one list answers with.
@@ -226,12 +225,7 @@ async fn void(
     };
     let (purchase_id, at) = wire.service.look(&id, ours)?.ok_or_else(Failure::not_found)?;
     let view = wire.service.edit(&purchase_id, |purchase, ids, now| {
-        let attempt = &purchase.attempts[at];
-        let voidable = attempt.method == Method::Card
-            && attempt.status == Status::Approved
-            && attempt.refunds.is_empty()
-            && attempt.decided_at.is_some_and(|decided| day(decided) == day(now));
-        if !voidable {
+        if !is_voidable(&purchase.attempts[at], now) {
             return Err(Failure::invalid("transaction", "La transacción no se puede anular"));
         }
         if wanted.amount_in_cents.is_some_and(|cents| cents != purchase.amount.amount) {
@@ -255,11 +249,6 @@ async fn void(
         Ok((view, Some(happened)))
     })?;
     Ok((StatusCode::CREATED, Json(json!({ "data": view, "meta": {} }))).into_response())
-}
-
-/// The day in Colombia, where payments are settled in the evening.
-fn day(time: Timestamp) -> jiff::civil::Date {
-    time.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(-5))).date()
 }
 
 async fn merchant(State(wire): State<Wire>, Path(key): Path<String>) -> Result<Json<Value>, Failure> {

@@ -6,8 +6,9 @@ use domain::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::super::actions::Change;
 use super::super::courier::Letter;
-use super::super::purchase::{Change, Method, Status};
+use super::super::purchase::{Method, Status};
 use super::super::service::{Notice, Occasion};
 use super::{Account, is_void, method_word, status_word, written};
 

@@ -5,8 +5,8 @@
 //!   `POST /v1/transactions/{id}/void` with the private key
 //! - `GET /v1/merchants/{public key}`
 //!
-//! Each try to pay a reference is a transaction. There is no call for refunds; what a
-//! merchant gives back with the help of support stays invisible here as there.
+//! Each try to pay a reference is a transaction. There is no call for refunds: what a
+//! merchant can no longer void is given back by support, and invisible here as there.
 //!
 //! Events sign their core values alone, in another order, or with more; checksums
 //! alternate between upper and lower case. Who pays with Nequi also causes an event
@@ -30,9 +30,10 @@ use domain::event::Language;
 use domain::payment::GatewayName;
 use reqwest::Url;
 
+use super::actions::{Ids, Rules};
 use super::courier::Retries;
 use super::faults::{CallKind, without_locks};
-use super::purchase::{Attempt, Ids, Method, Origin, Purchase, Rules, Status};
+use super::purchase::{Attempt, Method, Origin, Purchase, Status};
 use super::service::{Accounts, Delivery, Notice, Occasion, Protocol, Service};
 use super::simulator::{Options, Simulator};
 
@@ -88,7 +89,11 @@ impl Protocol for Wompi {
     }
 
     fn rules(&self) -> Rules {
-        Rules { closes: true, disputes: false, by_hand: Origin::Merchant }
+        // On its pages too a merchant can void, and else asks support to pay back.
+        let by_hand = |attempt: &Attempt, amount: Option<i64>, now| {
+            if amount.is_none() && is_voidable(attempt, now) { Origin::Void } else { Origin::Merchant }
+        };
+        Rules { closes: true, disputes: false, by_hand }
     }
 
     fn delivery(&self) -> Delivery {
@@ -162,6 +167,15 @@ fn status_word(status: Status, voided: bool) -> &'static str {
 /// True if a payment was undone before it was settled.
 fn is_void(attempt: &Attempt) -> bool {
     attempt.refunds.iter().any(|refund| refund.origin == Origin::Void)
+}
+
+/// True if a payment is by card and not settled: that happens in the evening.
+fn is_voidable(attempt: &Attempt, now: Timestamp) -> bool {
+    let day = |time: Timestamp| time.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(-5))).date();
+    attempt.method == Method::Card
+        && attempt.status == Status::Approved
+        && attempt.refunds.is_empty()
+        && attempt.decided_at.is_some_and(|decided| day(decided) == day(now))
 }
 
 /// `payment_method_type` of a transaction.

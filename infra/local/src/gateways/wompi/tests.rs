@@ -123,8 +123,15 @@ async fn card_payments_are_voided_on_their_day() {
 #[tokio::test]
 async fn what_support_gives_back_stays_invisible() {
     let bench = start().await;
+    let voided = bench.pay("s").await;
+    bench.arrived().await;
+    bench.simulator.refund_at_gateway(&voided, None).expect("voided on its pages");
+    assert_eq!(bench.heard_of().await, [voided.clone()]);
+    assert_eq!(bench.status(&voided).await, PaymentStatus::Refunded);
+
     let id = bench.pay("r").await;
     bench.arrived().await;
+    bench.seconds_pass(24 * 3600);
     bench.simulator.refund_at_gateway(&id, None).expect("paid back by hand");
     assert!(bench.arrived().await.is_empty());
     assert_eq!(bench.status(&id).await, PaymentStatus::Approved);
