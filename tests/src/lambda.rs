@@ -14,8 +14,8 @@ use crate::flows::purchase::from_search_to_door;
 /// Lambda gives a function this long to start.
 const START: Duration = Duration::from_secs(10);
 
-/// What a function may do without although it stands in its environment: unset,
-/// it means AWS itself, which no test calls.
+/// What variables begin with that a function may do without: unset, they mean AWS
+/// itself, which no test calls.
 const UNSET_IS_AWS: &str = "AWS_ENDPOINT_URL";
 
 #[tokio::test]

@@ -94,7 +94,7 @@ async fn card_payments_are_voided_on_their_day() {
     let report = bench.refund(&id, whole).await.expect("voided");
     assert_eq!((report.refund_id.as_str(), report.status), (id.as_str(), RefundStatus::Done));
     assert_eq!(bench.refund(&id, whole).await.expect("voided already"), report);
-    assert_eq!(bench.heard_of().await, [id.clone()]);
+    assert_eq!(bench.heard_of().await, std::slice::from_ref(&id));
     let after = bench.report(&id).await;
     assert_eq!((after.status, after.refunded), (PaymentStatus::Refunded, bench.price()));
 
@@ -126,7 +126,7 @@ async fn what_support_gives_back_stays_invisible() {
     let voided = bench.pay("s").await;
     bench.arrived().await;
     bench.simulator.refund_at_gateway(&voided, None).expect("voided on its pages");
-    assert_eq!(bench.heard_of().await, [voided.clone()]);
+    assert_eq!(bench.heard_of().await, std::slice::from_ref(&voided));
     assert_eq!(bench.status(&voided).await, PaymentStatus::Refunded);
 
     let id = bench.pay("r").await;
