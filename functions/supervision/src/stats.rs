@@ -194,9 +194,9 @@ impl Window {
         let mut sources = Sources::default();
         let mut agreement = Agreement::default();
         let mut reviewers: BTreeMap<UserId, ReviewerStats> = BTreeMap::new();
-        let mut took = 0.0;
+        let mut took = 0_u64;
         for request in requests {
-            took += f64::from(request.processing_us) / 1_000_000.0;
+            took += u64::from(request.processing_us);
             match request.decision_source {
                 DecisionSource::PrefilterTemplate => sources.prefilter_template += 1,
                 DecisionSource::LlmGenerated => sources.llm_generated += 1,
@@ -223,11 +223,18 @@ impl Window {
             requests: count.into(),
             complete,
             by_decision_source: sources,
-            average_processing_time: (count > 0).then(|| took / f64::from(count)),
+            average_processing_time: average_seconds(took, count),
             agreement,
             reviewers,
         }
     }
+}
+
+/// The average in seconds of `count` times that are `microseconds` together, to the
+/// microsecond: finer digits would be noise.
+fn average_seconds(microseconds: u64, count: u32) -> Option<f64> {
+    let average = microseconds.checked_div(count.into())?;
+    Some(f64::from(u32::try_from(average).unwrap_or(u32::MAX)) / 1_000_000.0)
 }
 
 /// `part` of `whole`, of which there are few.
