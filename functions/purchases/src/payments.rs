@@ -9,7 +9,7 @@ use domain::order::{Attendee, Order, OrderStatus, Payment, PaymentState};
 use domain::payment::PaymentReference;
 use domain::{Error, OrderId, Result, Timestamp};
 use http::StatusCode;
-use integrations::payment::CreatePayment;
+use integrations::payment::{BuyerStep, CreatePayment};
 use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -186,7 +186,7 @@ async fn start_payment(
     };
     let reference = PaymentReference { user: order.user, order: order.id, attempt };
     let created = gateway
-        .create(&CreatePayment {
+        .checkout(&CreatePayment {
             reference: reference.encode(&state.keys.reference),
             amount: order.total(),
             seller: sheet.event.name.clone(),
@@ -204,11 +204,15 @@ async fn start_payment(
         order.payments.push(Payment {
             attempt,
             gateway: gateway.name(),
+            account: None,
             payment_id: created.payment_id,
+            checkout_url: None,
             state: PaymentState::Pending,
             amount: order.total,
             refunded: 0,
             refund_due: 0,
+            refund: None,
+            dispute: None,
             created_at: now,
             idempotency: digest.map(|digest| digest.text()),
         });
@@ -216,7 +220,10 @@ async fn start_payment(
         order.version += 1;
         state.store.update_order(order, Some(Outbox::AwaitPayment.text()?)).await?;
     }
-    Ok(created.checkout_url)
+    match created.step {
+        BuyerStep::Open { url } => Ok(url),
+        BuyerStep::Post { .. } => Err(Error::internal("the sandbox has a page to open")),
+    }
 }
 
 async fn list(Shared(state): Shared<State>, buyer: Buyer, paging: Paging) -> Answer<Json<Page<OrderView>>> {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boot::{Boot, BootError, Clock, ConfigError};
-use domain::payment::{GatewayName, PaymentReference, PaymentReport};
+use domain::payment::{GatewayName, PaymentReference, PaymentReport, PaymentStatus};
 use domain::{Error, EventId, OrderId, Result, UserId};
 use integrations::payment::{PaymentGateways, reference_key};
 use queue::{Notification, PaymentMessage, Queue};
@@ -81,13 +81,15 @@ pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, B
 
 async fn notified(state: &State, notification: &Notification) -> Result<()> {
     let gateway = state.gateways.get(notification.gateway)?;
-    let report = gateway.payment(&notification.payment_id).await?;
-    let Some(reference) = PaymentReference::decode(&report.reference, &state.reference_key) else {
-        // Somebody else's payment at the same account, or a forged reference.
-        tracing::warn!(gateway = %notification.gateway, payment = report.payment_id, "a payment that is not ours");
-        return Ok(());
-    };
-    settle::settle(state, notification.gateway, reference, &report).await
+    for report in gateway.payments_behind(&notification.hint).await? {
+        let Some(reference) = PaymentReference::decode(&report.reference, &state.reference_key) else {
+            // Somebody else's payment at the same account, or a forged reference.
+            tracing::warn!(gateway = %notification.gateway, payment = report.payment_id, "a payment that is not ours");
+            continue;
+        };
+        settle::settle(state, notification.gateway, reference, &report).await?;
+    }
+    Ok(())
 }
 
 /// Asks about the open payments of an order whose notification may never come.
@@ -103,7 +105,7 @@ async fn reconcile(state: &State, user: UserId, order: OrderId, round: u8) -> Re
         for report in &reports {
             settle::settle(state, payment.gateway, reference, report).await?;
         }
-        undecided |= reports.iter().all(|report| settle::verdict(report).is_undecided());
+        undecided |= reports.iter().all(|report| report.status == PaymentStatus::Pending);
     }
     if undecided && round < ROUNDS {
         let again = PaymentMessage::Reconcile { user, order: order.id, round: round + 1 };

@@ -42,6 +42,7 @@ async fn give_back(state: &State, order: &mut Order) -> Result<()> {
             payment_id: payment.payment_id.clone().ok_or_else(missing)?,
             amount: Money::new(payment.refund_due, currency),
             paid: Money::new(payment.amount, currency),
+            refunded_before: Money::new(payment.refunded, currency),
             // What was given back before is part of the key: the same refund
             // again has the same, the next one has another.
             idempotency_key: format!(

@@ -1,24 +1,12 @@
 //! One payment, one order: what the gateway's report means and writing it down.
 
-use domain::order::{Order, OrderStatus, Payment, PaymentState, Settlement, Verdict};
-use domain::payment::{GatewayName, PaymentReference, PaymentReport, PaymentStatus};
+use domain::order::{Order, OrderStatus, Payment, PaymentState, Settlement};
+use domain::payment::{GatewayName, PaymentReference, PaymentReport};
 use domain::{Error, Result};
 use queue::{OrderNews, Outbox};
 use store::{Failure, Settled};
 
 use crate::{State, TRIES};
-
-/// The report in the order's words.
-pub(crate) fn verdict(report: &PaymentReport) -> Verdict {
-    match report.status {
-        PaymentStatus::Pending => Verdict::Pending,
-        PaymentStatus::Declined | PaymentStatus::Cancelled | PaymentStatus::Expired => Verdict::Declined,
-        PaymentStatus::Approved => Verdict::Approved(report.amount),
-        // The money came and went. What went is between buyer and bank: it is
-        // not ours to settle, and not ours to give back again.
-        PaymentStatus::Refunded | PaymentStatus::ChargedBack => Verdict::Returned,
-    }
-}
 
 /// Makes the order say what the report says.
 ///
@@ -35,7 +23,7 @@ pub(crate) async fn settle(
             tracing::error!(order = %reference.order, payment = report.payment_id, "a payment of an order that does not exist");
             return Ok(());
         };
-        let settlement = order.settlement(reference.attempt, verdict(report));
+        let settlement = order.settlement(reference.attempt, report);
         if settlement == Settlement::Nothing {
             return Ok(());
         }
@@ -69,16 +57,19 @@ async fn decide(
 ) -> Result<(Vec<domain::order::Holding>, Option<Outbox>)> {
     let now = state.clock.now();
     let total = order.total;
-    let known = order.payments.iter().position(|payment| payment.attempt == attempt);
-    let index = known.unwrap_or_else(|| {
+    let index = order.payment_of(attempt, report).unwrap_or_else(|| {
         order.payments.push(Payment {
             attempt,
             gateway,
+            account: None,
             payment_id: None,
+            checkout_url: None,
             state: PaymentState::Pending,
             amount: total,
             refunded: 0,
             refund_due: 0,
+            refund: None,
+            dispute: None,
             created_at: now,
             idempotency: None,
         });
@@ -90,6 +81,24 @@ async fn decide(
         Settlement::Nothing => Ok((Vec::new(), None)),
         Settlement::Decline => {
             payment.state = PaymentState::Declined;
+            Ok((Vec::new(), None))
+        }
+        Settlement::Return => {
+            payment.state = PaymentState::Returned;
+            Ok((Vec::new(), None))
+        }
+        Settlement::ConfirmRefund => {
+            payment.refunded += payment.refund_due;
+            payment.refund_due = 0;
+            payment.refund = None;
+            Ok((Vec::new(), Some(Outbox::News { news: OrderNews::RefundDone })))
+        }
+        Settlement::RefundedElsewhere(amount) => {
+            payment.refunded += amount;
+            Ok((Vec::new(), None))
+        }
+        Settlement::Dispute(dispute) => {
+            payment.dispute = Some(dispute);
             Ok((Vec::new(), None))
         }
         Settlement::Alert => {

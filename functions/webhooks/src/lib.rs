@@ -98,9 +98,9 @@ async fn notify(
     let request = WebhookRequest { headers: &headers, query: &query, body: &body, received_at };
     let notification = gateway.verify_webhook(&request).map_err(Error::from)?;
     match notification.subject {
-        Subject::Payment { payment_id } => {
-            let hint = Notification { gateway: gateway.name(), payment_id, received_at };
-            state.payments.send(&PaymentMessage::Notification(hint)).await?;
+        Subject::Payments(hint) => {
+            let notification = Notification { gateway: gateway.name(), account: None, hint, received_at };
+            state.payments.send(&PaymentMessage::Notification(notification)).await?;
         }
         Subject::Unknown { kind } => {
             tracing::info!(gateway = %gateway.name(), kind, "a notification of no concern");

@@ -57,6 +57,15 @@ pub struct GatewayAccount {
     pub version: u32,
 }
 
+/// Names an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AccountRef {
+    /// Whose money it takes.
+    pub tenant_id: TenantId,
+    /// The account.
+    pub id: GatewayAccountId,
+}
+
 /// The codes of the currencies that a gateway can take for its accounts' holders.
 /// None of the sandbox, which is one for everybody and has no accounts.
 pub const fn currencies_of(gateway: GatewayName) -> &'static [&'static str] {

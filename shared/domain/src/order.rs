@@ -4,6 +4,9 @@
 //! a hold or a payment that runs out is `released`. Nothing has to happen for a
 //! hold to end: it carries its own expiry, and so does every allotment it took.
 
+mod payment;
+mod settlement;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -11,12 +14,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Language;
-use crate::payment::GatewayName;
 use crate::pricing::{QuoteLine, even_shares};
 use crate::seat::SeatLabel;
 use crate::{
     AreaId, Currency, Error, EventId, Money, OrderId, Result, SaleStageId, TenantId, TicketId, UserId,
 };
+
+pub use payment::{ManualReason, Payment, PaymentState, RefundProgress};
+pub use settlement::Settlement;
 
 /// How far an order is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -165,44 +170,6 @@ pub struct Part {
     pub block: u16,
     /// How many.
     pub quantity: u8,
-}
-
-/// One try to pay at a gateway.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payment {
-    /// Counts the tries, from 0; part of the reference that the gateway keeps.
-    pub attempt: u8,
-    /// The gateway.
-    pub gateway: GatewayName,
-    /// The gateway's id of the payment, once it has one.
-    pub payment_id: Option<String>,
-    /// How far it is.
-    pub state: PaymentState,
-    /// Asked for, in minor units of the order's currency.
-    pub amount: i64,
-    /// Given back so far.
-    pub refunded: i64,
-    /// To be given back now.
-    pub refund_due: i64,
-    /// When it was started.
-    pub created_at: Timestamp,
-    /// A digest of the request that started it, if it named an idempotency key.
-    pub idempotency: Option<String>,
-}
-
-/// How far a payment is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentState {
-    /// The gateway has not said yet.
-    Pending,
-    /// Declined, cancelled or expired at the gateway.
-    Declined,
-    /// The gateway has the money.
-    Approved,
-    /// The gateway has another amount or currency than asked for: an operator
-    /// must look.
-    Mismatched,
 }
 
 /// What is special about one ticket of an order; a ticket without is valid and
@@ -371,84 +338,18 @@ impl Order {
     }
 }
 
-/// What a gateway says about a payment, in our words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Not decided.
-    Pending,
-    /// Will never be paid.
-    Declined,
-    /// Paid: this much.
-    Approved(Money),
-    /// Was paid, and all of it went back to the buyer at the gateway.
-    Returned,
-}
-
-impl Verdict {
-    /// True if asking again later may give another answer.
-    pub const fn is_undecided(self) -> bool {
-        matches!(self, Self::Pending)
-    }
-}
-
-/// What to do about a payment that a gateway reported on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settlement {
-    /// Nothing changes.
-    Nothing,
-    /// Note that it was declined; the buyer may try again.
-    Decline,
-    /// Take the allotments for good and issue the tickets.
-    Settle,
-    /// The order has its money from another try: give this one back.
-    GiveBack,
-    /// The amount or currency is not what was asked for: tell an operator.
-    Alert,
-}
-
-impl Order {
-    /// What a `verdict` about the payment `attempt` means for this order.
-    pub fn settlement(&self, attempt: u8, verdict: Verdict) -> Settlement {
-        let Some(payment) = self.payments.iter().find(|payment| payment.attempt == attempt) else {
-            // The gateway made the payment, but we crashed before noting it. It
-            // still names our order, so its money counts.
-            return match verdict {
-                Verdict::Approved(paid) if paid != self.total() => Settlement::Alert,
-                Verdict::Approved(_) if self.status.is_settled() => Settlement::GiveBack,
-                Verdict::Approved(_) => Settlement::Settle,
-                Verdict::Pending | Verdict::Declined | Verdict::Returned => Settlement::Nothing,
-            };
-        };
-        match (payment.state, verdict) {
-            (PaymentState::Approved | PaymentState::Mismatched, _) | (_, Verdict::Pending) => {
-                Settlement::Nothing
-            }
-            (PaymentState::Pending, Verdict::Declined | Verdict::Returned) => Settlement::Decline,
-            (PaymentState::Declined, Verdict::Declined | Verdict::Returned) => Settlement::Nothing,
-            (_, Verdict::Approved(paid)) if paid != Money::new(payment.amount, self.currency) => {
-                Settlement::Alert
-            }
-            (_, Verdict::Approved(_))
-                if self.status.is_settled() || self.status == OrderStatus::RefundDue =>
-            {
-                Settlement::GiveBack
-            }
-            (_, Verdict::Approved(_)) => Settlement::Settle,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::QuoteId;
+    use crate::payment::GatewayName;
 
-    fn now() -> Timestamp {
+    pub(super) fn now() -> Timestamp {
         Timestamp::from_second(1_795_000_000).expect("in range")
     }
 
-    /// An order of 100 with payments in these states.
-    fn order(status: OrderStatus, payments: &[PaymentState]) -> Order {
+    /// An order of 100 with payments in these states, each of another try.
+    pub(super) fn order(status: OrderStatus, payments: &[PaymentState]) -> Order {
         let id = OrderId::of_quote(QuoteId::generate(now()), UserId::generate(now()));
         let line = OrderLine {
             area: AreaId::generate(now()),
@@ -465,11 +366,15 @@ mod tests {
         let payment = |(attempt, state): (u8, &PaymentState)| Payment {
             attempt,
             gateway: GatewayName::Sandbox,
+            account: None,
             payment_id: None,
+            checkout_url: None,
             state: *state,
             amount: 100,
             refunded: 0,
             refund_due: 0,
+            refund: None,
+            dispute: None,
             created_at: now(),
             idempotency: None,
         };
@@ -494,48 +399,6 @@ mod tests {
             idempotency: None,
             mailed_at: None,
             version: 1,
-        }
-    }
-
-    #[test]
-    fn what_a_verdict_means_depends_on_what_is_known_already() {
-        use OrderStatus::{AwaitingPayment, Held, Paid, RefundDue, Refunded, Released};
-        use PaymentState::{Approved, Declined, Mismatched, Pending};
-        use Settlement::{Alert, Decline, GiveBack, Nothing, Settle};
-        let clp = |amount| Verdict::Approved(Money::new(amount, Currency::CLP));
-        let cases = [
-            // The usual way.
-            (AwaitingPayment, vec![Pending], 0, Verdict::Pending, Nothing),
-            (AwaitingPayment, vec![Pending], 0, clp(100), Settle),
-            (AwaitingPayment, vec![Pending], 0, Verdict::Declined, Decline),
-            // The same again.
-            (Paid, vec![Approved], 0, clp(100), Nothing),
-            (Paid, vec![Approved], 0, Verdict::Declined, Nothing),
-            (AwaitingPayment, vec![Declined], 0, Verdict::Declined, Nothing),
-            // Late, or after the buyer gave up.
-            (Released, vec![Pending], 0, clp(100), Settle),
-            // Approved after all, though declined before.
-            (AwaitingPayment, vec![Declined], 0, clp(100), Settle),
-            // Paid twice, by two tries.
-            (Paid, vec![Approved, Pending], 1, clp(100), GiveBack),
-            (Refunded, vec![Approved, Pending], 1, clp(100), GiveBack),
-            (RefundDue, vec![Approved, Pending], 1, clp(100), GiveBack),
-            // Not what was asked for.
-            (AwaitingPayment, vec![Pending], 0, clp(99), Alert),
-            (AwaitingPayment, vec![Pending], 0, Verdict::Approved(Money::new(100, Currency::COP)), Alert),
-            (AwaitingPayment, vec![Mismatched], 0, clp(99), Nothing),
-            // Made at the gateway, but never noted.
-            (Held, vec![], 0, clp(100), Settle),
-            (Held, vec![], 0, clp(1), Alert),
-            (Paid, vec![], 3, clp(100), GiveBack),
-            (Held, vec![], 0, Verdict::Declined, Nothing),
-            // It went back at the gateway before we looked.
-            (AwaitingPayment, vec![Pending], 0, Verdict::Returned, Decline),
-            (Paid, vec![Approved], 0, Verdict::Returned, Nothing),
-        ];
-        for (status, payments, attempt, verdict, expected) in cases {
-            let settlement = order(status, &payments).settlement(attempt, verdict);
-            assert_eq!(settlement, expected, "{status:?} {payments:?} {attempt} {verdict:?}");
         }
     }
 

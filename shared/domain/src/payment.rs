@@ -95,6 +95,18 @@ pub enum PaymentStatus {
     ChargedBack,
 }
 
+/// The buyer's bank wants the money back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Dispute {
+    /// Not decided. Some gateways keep the money back meanwhile, others do not.
+    Open,
+    /// The organiser keeps the money.
+    Won,
+    /// The buyer has the money.
+    Lost,
+}
+
 /// What the gateway's own API says of a payment: the only truth to settle by.
 ///
 /// Notifications and return pages are hints to ask for this, never a source.
@@ -112,10 +124,36 @@ pub struct PaymentReport {
     pub amount: Money,
     /// How much of `amount` went back to the buyer until now, in its currency.
     pub refunded: Money,
+    /// Whether the buyer's bank wants the money back.
+    pub dispute: Option<Dispute>,
     /// The gateway's own word for why, for logs and operators.
     pub reason: Option<String>,
     /// When the money was approved.
     pub approved_at: Option<Timestamp>,
+}
+
+/// What a notification says to ask the gateway about. Nothing in it is believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum PaymentHint {
+    /// Something about this payment changed.
+    Payment {
+        /// The gateway's id, at most 64 characters.
+        payment_id: String,
+        /// The payment's reference, if the notification has it; at most 256 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+    },
+    /// Something about this group of payments changed, as Mercado Pago calls it.
+    MerchantOrder {
+        /// The gateway's id of it, at most 64 characters.
+        id: String,
+    },
+    /// Something about this dispute changed.
+    Chargeback {
+        /// The gateway's id of it, at most 64 characters.
+        id: String,
+    },
 }
 
 /// Whose payment it is: an attempt to pay an order, signed into the gateway's

@@ -1,4 +1,5 @@
-use domain::payment::GatewayName;
+use domain::gateway_account::AccountRef;
+use domain::payment::{GatewayName, PaymentHint};
 use domain::{OrderId, Timestamp, TransferId, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -45,8 +46,11 @@ impl Message for PaymentMessage {
 pub struct Notification {
     /// The gateway.
     pub gateway: GatewayName,
-    /// Its id of the payment.
-    pub payment_id: String,
+    /// Whose account there; `None` at the sandbox, which is one for everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountRef>,
+    /// What to ask about.
+    pub hint: PaymentHint,
     /// When the notification came.
     pub received_at: Timestamp,
 }

@@ -128,6 +128,7 @@ impl Test {
             payment_id: id.to_owned(),
             amount: Money::new(amount, COP),
             paid: Money::new(1_250_000, COP),
+            refunded_before: Money::new(0, COP),
             idempotency_key: key.to_owned(),
         };
         self.client.refund(&refund).await.map(|report| report.status)
@@ -174,6 +175,7 @@ async fn a_payment_from_creation_to_approval() {
             status: PaymentStatus::Pending,
             amount: order.amount,
             refunded: Money::new(0, COP),
+            dispute: None,
             reason: None,
             approved_at: None,
         }

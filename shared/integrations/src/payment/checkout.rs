@@ -2,8 +2,6 @@
 
 use domain::Timestamp;
 
-use super::CreatedPayment;
-
 /// A payment that waits for its buyer at the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkout {
@@ -12,6 +10,9 @@ pub struct Checkout {
     pub payment_id: Option<String>,
     /// What the browser has to do.
     pub step: BuyerStep,
+    /// True if asking again with the same idempotency key leads to the same payment.
+    /// Otherwise the address has to be kept, or the buyer might pay two.
+    pub is_repeatable: bool,
     /// Until when the gateway takes the money.
     pub expires_at: Timestamp,
 }
@@ -32,14 +33,4 @@ pub enum BuyerStep {
         /// is a secret.
         fields: Vec<(&'static str, String)>,
     },
-}
-
-impl From<CreatedPayment> for Checkout {
-    fn from(created: CreatedPayment) -> Self {
-        Self {
-            payment_id: created.payment_id,
-            step: BuyerStep::Open { url: created.checkout_url },
-            expires_at: created.expires_at,
-        }
-    }
 }

@@ -34,7 +34,9 @@ use http::HeaderMap;
 
 pub use checkout::{BuyerStep, Checkout};
 pub use credentials::{BadCredential, CredentialCheck, Mode};
-pub use domain::payment::{GatewayName, PaymentReference, PaymentReport, PaymentStatus};
+pub use domain::payment::{
+    Dispute, GatewayName, PaymentHint, PaymentReference, PaymentReport, PaymentStatus,
+};
 pub use error::{GatewayError, WebhookRefused};
 pub use gateways::PaymentGateways;
 pub use signed_time::{MAX_CLOCK_DIFFERENCE, MAX_SIGNATURE_AGE};
@@ -89,19 +91,6 @@ pub struct CreatePayment {
     pub language: Language,
 }
 
-/// Where the buyer pays.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CreatedPayment {
-    /// The gateway's id of the payment. `None` where it has one only once the buyer
-    /// has chosen how to pay; it then comes with the notification, or by reference.
-    pub payment_id: Option<String>,
-    /// The address to send the buyer's browser to. For a gateway that wants a form
-    /// to be posted, a page of ours that posts it.
-    pub checkout_url: String,
-    /// Until when the gateway takes the money.
-    pub expires_at: Timestamp,
-}
-
 /// A notification as it came over the wire, before anything is believed.
 #[derive(Debug, Clone, Copy)]
 pub struct WebhookRequest<'a> {
@@ -115,8 +104,7 @@ pub struct WebhookRequest<'a> {
     pub received_at: Timestamp,
 }
 
-/// A notification that the gateway signed. Says what to ask the gateway about, and
-/// nothing to settle by.
+/// A notification that the gateway signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
     /// The same for every delivery of the same notification, and for no other; at
@@ -129,11 +117,8 @@ pub struct Notification {
 /// What a notification is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// Something about this payment changed.
-    Payment {
-        /// The gateway's id, at most 64 characters.
-        payment_id: String,
-    },
+    /// Something about payments changed: ask.
+    Payments(PaymentHint),
     /// Something that Taquilla does not need to know: acknowledge and log it, or
     /// the gateway sends it again and again.
     Unknown {
@@ -151,6 +136,9 @@ pub struct RefundPayment {
     pub amount: Money,
     /// What the buyer paid. Gateways have different calls for all of it and a part.
     pub paid: Money,
+    /// What was given back of it before, as far as we know. What the gateway knows
+    /// beyond that tells a repetition from the next refund of the same amount.
+    pub refunded_before: Money,
     /// The same key gives the money back once, however often it is sent. At most
     /// 128 visible ASCII characters.
     pub idempotency_key: String,
@@ -188,15 +176,9 @@ pub trait PaymentGateway: Debug + Send + Sync {
     /// Which one it is.
     fn name(&self) -> GatewayName;
 
-    /// Makes a payment that the buyer then completes at
-    /// [`CreatedPayment::checkout_url`]. Idempotent by its key.
-    fn create<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, CreatedPayment>;
-
-    /// Makes a payment as [`PaymentGateway::create`], and says how the buyer gets to
-    /// it: some gateways have no address to open, but want a form to be posted.
-    fn checkout<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, Checkout> {
-        Box::pin(async { self.create(payment).await.map(Checkout::from) })
-    }
+    /// Makes a payment, and says how the buyer gets to the page where it is completed.
+    /// Idempotent by its key, unless [`Checkout::is_repeatable`] says otherwise.
+    fn checkout<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, Checkout>;
 
     /// Checks that the gateway sent this, over the raw body and in constant time.
     /// Calls nobody, so that a webhook can be answered in milliseconds.
@@ -212,8 +194,32 @@ pub trait PaymentGateway: Debug + Send + Sync {
     /// newest first; none is not an error.
     fn payments_of<'a>(&'a self, reference: &'a str) -> Reply<'a, Vec<PaymentReport>>;
 
-    /// Gives money back, all or a part. Idempotent by its key.
+    /// The payments that a notification is about, as they are now.
+    fn payments_behind<'a>(&'a self, hint: &'a PaymentHint) -> Reply<'a, Vec<PaymentReport>> {
+        Box::pin(async move {
+            let PaymentHint::Payment { payment_id, reference } = hint else {
+                return Err(GatewayError::Unsupported);
+            };
+            match (self.payment(payment_id).await, reference) {
+                // An id that is not signed may be wrong where the reference is not.
+                (Err(GatewayError::NotFound), Some(reference)) => self.payments_of(reference).await,
+                (report, _) => Ok(vec![report?]),
+            }
+        })
+    }
+
+    /// Gives money back, all or a part. Idempotent by its key and by what the gateway
+    /// knows; two at the same moment for the same payment may still be done twice, so
+    /// that a caller must see to it that there are none.
     fn refund<'a>(&'a self, refund: &'a RefundPayment) -> Reply<'a, RefundReport>;
+
+    /// How far a refund is that was [`RefundStatus::Pending`].
+    ///
+    /// # Errors
+    /// [`GatewayError::Unsupported`] if [`PaymentReport::refunded`] is all there is.
+    fn refund_report<'a>(&'a self, _payment_id: &'a str, _refund_id: &'a str) -> Reply<'a, RefundReport> {
+        Box::pin(async { Err(GatewayError::Unsupported) })
+    }
 
     /// Asks whether the gateway takes the credentials, by a call that costs nothing
     /// and changes nothing.

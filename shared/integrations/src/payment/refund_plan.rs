@@ -26,17 +26,12 @@ pub(super) enum Plan {
     Is(RefundReport),
 }
 
-/// Decides by the refunds that the gateway knows, the newest first. `before` is how
-/// much was given back before this refund, if the caller knows.
+/// Decides by the refunds that the gateway knows, the newest first.
 ///
 /// # Errors
 /// [`GatewayError::Refused`] if somebody else gave money back meanwhile, so that a
 /// person has to look.
-pub(super) fn plan(
-    refund: &RefundPayment,
-    before: Option<Money>,
-    known: &[KnownRefund],
-) -> Result<Plan, GatewayError> {
+pub(super) fn plan(refund: &RefundPayment, known: &[KnownRefund]) -> Result<Plan, GatewayError> {
     let amount = |known: &KnownRefund| match known.amount {
         Some(money) => money.amount,
         None if known.part => refund.amount.amount,
@@ -46,12 +41,10 @@ pub(super) fn plan(
     let same = known.iter().find(|known| amount(known) == refund.amount.amount);
     let is =
         |known: &KnownRefund| Plan::Is(RefundReport { refund_id: known.id.clone(), status: known.status });
-    match (before, same) {
-        (Some(before), _) if total == before.amount => Ok(Plan::Submit),
-        (Some(before), Some(same)) if total == before.amount + refund.amount.amount => Ok(is(same)),
-        // Two parts of the same amount cannot be told apart. Not to pay twice counts more.
-        (None, Some(same)) => Ok(is(same)),
-        (None, None) if known.is_empty() || !refund.is_whole() => Ok(Plan::Submit),
+    let before = refund.refunded_before.amount;
+    match same {
+        _ if total == before => Ok(Plan::Submit),
+        Some(same) if total == before.saturating_add(refund.amount.amount) => Ok(is(same)),
         _ => Err(GatewayError::Refused {
             code: "refunds_differ".to_owned(),
             message: "The gateway knows of other refunds of this payment.".to_owned(),
@@ -77,39 +70,35 @@ mod tests {
     fn a_refund_is_submitted_only_if_the_gateway_does_not_know_it() {
         let (whole, part) = (known("w", None, false), known("p", Some(300), true));
         let (silent, other) = (known("s", None, true), known("o", Some(200), true));
-        let planned = |amount, before: Option<i64>, known: &[&KnownRefund]| {
+        let planned = |amount, before: i64, known: &[&KnownRefund]| {
             let known: Vec<_> = known.iter().map(|known| (*known).clone()).collect();
             let refund = RefundPayment {
                 payment_id: "1_a".to_owned(),
                 amount: ars(amount),
                 paid: ars(1000),
+                refunded_before: ars(before),
                 idempotency_key: "k".to_owned(),
             };
-            match plan(&refund, before.map(ars), &known) {
+            match plan(&refund, &known) {
                 Ok(Plan::Submit) => "submit".to_owned(),
                 Ok(Plan::Is(report)) => report.refund_id,
                 Err(_) => "differ".to_owned(),
             }
         };
         // All of it.
-        assert_eq!(planned(1000, Some(0), &[]), "submit");
-        assert_eq!(planned(1000, None, &[]), "submit");
-        assert_eq!(planned(1000, Some(0), &[&whole]), "w");
-        assert_eq!(planned(1000, None, &[&whole]), "w");
-        assert_eq!(planned(1000, Some(0), &[&part]), "differ");
-        assert_eq!(planned(1000, None, &[&part]), "differ");
-        // Parts, with and without knowing what came before.
-        assert_eq!(planned(300, Some(0), &[]), "submit");
-        assert_eq!(planned(300, Some(0), &[&part]), "p");
-        assert_eq!(planned(300, Some(300), &[&part]), "submit");
-        assert_eq!(planned(300, Some(300), &[&part, &part]), "p");
-        assert_eq!(planned(300, Some(200), &[&part, &other]), "p");
-        assert_eq!(planned(300, Some(200), &[&other]), "submit");
-        assert_eq!(planned(300, Some(0), &[&other]), "differ");
-        assert_eq!(planned(300, Some(300), &[]), "differ", "the gateway forgot one");
-        assert_eq!(planned(300, Some(0), &[&whole]), "differ");
-        assert_eq!(planned(300, Some(0), &[&silent]), "s");
-        assert_eq!(planned(300, None, &[&part]), "p");
-        assert_eq!(planned(300, None, &[&other]), "submit");
+        assert_eq!(planned(1000, 0, &[]), "submit");
+        assert_eq!(planned(1000, 0, &[&whole]), "w");
+        assert_eq!(planned(1000, 0, &[&part]), "differ");
+        // Parts.
+        assert_eq!(planned(300, 0, &[]), "submit");
+        assert_eq!(planned(300, 0, &[&part]), "p");
+        assert_eq!(planned(300, 300, &[&part]), "submit");
+        assert_eq!(planned(300, 300, &[&part, &part]), "p");
+        assert_eq!(planned(300, 200, &[&part, &other]), "p");
+        assert_eq!(planned(300, 200, &[&other]), "submit");
+        assert_eq!(planned(300, 0, &[&other]), "differ");
+        assert_eq!(planned(300, 300, &[]), "differ", "the gateway forgot one");
+        assert_eq!(planned(300, 0, &[&whole]), "differ");
+        assert_eq!(planned(300, 0, &[&silent]), "s");
     }
 }

@@ -31,9 +31,9 @@ use sha2::Sha256;
 
 use super::untrusted::{checked_id, clip, is_id, known_id};
 use super::{
-    CreatePayment, CreatedPayment, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE, MAX_WEBHOOK_BYTES,
+    BuyerStep, Checkout, CreatePayment, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE, MAX_WEBHOOK_BYTES,
     Notification, PaymentGateway, PaymentReport, PaymentStatus, RefundPayment, RefundReport, RefundStatus,
-    Reply, Subject, WebhookRefused, WebhookRequest,
+    PaymentHint, Reply, Subject, WebhookRefused, WebhookRequest,
 };
 use crate::http::{Answer, Call, HttpClient, Timeouts, Url, service_url};
 
@@ -103,7 +103,7 @@ impl SandboxGateway {
         Err(refusal(&answer))
     }
 
-    async fn create_payment(&self, payment: &CreatePayment) -> Result<CreatedPayment, GatewayError> {
+    async fn create_payment(&self, payment: &CreatePayment) -> Result<Checkout, GatewayError> {
         let body = wire::NewPayment {
             reference: &payment.reference,
             amount: payment.amount.amount,
@@ -127,9 +127,10 @@ impl SandboxGateway {
                 "it created another payment than it was asked for".to_owned(),
             ));
         }
-        Ok(CreatedPayment {
+        Ok(Checkout {
             payment_id: Some(checked_id(created.id)?),
-            checkout_url: created.checkout_url,
+            step: BuyerStep::Open { url: created.checkout_url },
+            is_repeatable: true,
             expires_at: created.expires_at,
         })
     }
@@ -149,7 +150,7 @@ impl PaymentGateway for SandboxGateway {
         GatewayName::Sandbox
     }
 
-    fn create<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, CreatedPayment> {
+    fn checkout<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, Checkout> {
         Box::pin(self.create_payment(payment))
     }
 
@@ -164,7 +165,9 @@ impl PaymentGateway for SandboxGateway {
             return Err(WebhookRefused::NotANotification);
         }
         let subject = match (event.kind.as_str(), event.data.id) {
-            ("payment.updated", Some(payment_id)) if is_id(&payment_id) => Subject::Payment { payment_id },
+            ("payment.updated", Some(payment_id)) if is_id(&payment_id) => {
+                Subject::Payments(PaymentHint::Payment { payment_id, reference: None })
+            }
             ("payment.updated", _) => return Err(WebhookRefused::NotANotification),
             (kind, _) => Subject::Unknown { kind: clip(kind, 64) },
         };
@@ -389,6 +392,7 @@ mod wire {
                 },
                 amount,
                 refunded: Money::new(self.refunded_amount, self.currency),
+                dispute: None,
                 reason: self.reason.map(|reason| clip(&reason, 100)),
                 approved_at: self.approved_at,
             })
@@ -431,7 +435,10 @@ mod tests {
         let header = format!("t={TIME},v1={SIGNATURE}");
         let expected = Notification {
             id: "ntf_1".to_owned(),
-            subject: Subject::Payment { payment_id: "pay_1".to_owned() },
+            subject: Subject::Payments(PaymentHint::Payment {
+                payment_id: "pay_1".to_owned(),
+                reference: None,
+            }),
         };
         assert_eq!(verify(&[&header], BODY, 0), Ok(expected.clone()));
         let rotated = format!("v0=zz, t={TIME},v1={},v1={}", "00".repeat(32), SIGNATURE.to_uppercase());

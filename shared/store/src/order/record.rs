@@ -9,11 +9,14 @@ use std::collections::BTreeMap;
 
 use domain::event::Language;
 use domain::order::{
-    Attendee, Holding, Order, OrderLine, OrderStatus, Part, Payment, PaymentState, Person, TicketState,
+    Attendee, Holding, Order, OrderLine, OrderStatus, Part, Payment, PaymentState, Person, RefundProgress,
+    TicketState,
 };
-use domain::payment::GatewayName;
+use domain::payment::{Dispute, GatewayName};
 use domain::seat::SeatLabel;
-use domain::{AreaId, Currency, EventId, OrderId, SaleStageId, TenantId, Timestamp, UserId};
+use domain::{
+    AreaId, Currency, EventId, GatewayAccountId, OrderId, SaleStageId, TenantId, Timestamp, UserId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
@@ -96,8 +99,12 @@ struct PaymentRecord {
     attempt: u8,
     #[serde(rename = "g")]
     gateway: GatewayName,
+    #[serde(rename = "ac", default, skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     payment_id: Option<String>,
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    checkout_url: Option<String>,
     #[serde(rename = "s")]
     state: PaymentState,
     #[serde(rename = "a")]
@@ -106,6 +113,10 @@ struct PaymentRecord {
     refunded: i64,
     #[serde(rename = "d", default, skip_serializing_if = "is_zero")]
     refund_due: i64,
+    #[serde(rename = "rp", default, skip_serializing_if = "Option::is_none")]
+    refund: Option<RefundProgress>,
+    #[serde(rename = "di", default, skip_serializing_if = "Option::is_none")]
+    dispute: Option<Dispute>,
     #[serde(rename = "c")]
     created_at: i64,
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
@@ -188,11 +199,15 @@ impl Record {
         let payment = |payment: &Payment| PaymentRecord {
             attempt: payment.attempt,
             gateway: payment.gateway,
+            account: payment.account.map(|account| account.suffix()),
             payment_id: payment.payment_id.clone(),
+            checkout_url: payment.checkout_url.clone(),
             state: payment.state,
             amount: payment.amount,
             refunded: payment.refunded,
             refund_due: payment.refund_due,
+            refund: payment.refund.clone(),
+            dispute: payment.dispute,
             created_at: payment.created_at.as_millisecond(),
             idempotency: payment.idempotency.clone(),
         };
@@ -238,14 +253,19 @@ impl Record {
             total: line.total,
         };
         let payment = |payment: PaymentRecord| {
+            let account = payment.account.map(|account| GatewayAccountId::from_suffix(&account));
             Ok::<_, Failure>(Payment {
                 attempt: payment.attempt,
                 gateway: payment.gateway,
+                account: account.transpose().map_err(Failure::unreadable)?,
                 payment_id: payment.payment_id,
+                checkout_url: payment.checkout_url,
                 state: payment.state,
                 amount: payment.amount,
                 refunded: payment.refunded,
                 refund_due: payment.refund_due,
+                refund: payment.refund,
+                dispute: payment.dispute,
                 created_at: time(payment.created_at)?,
                 idempotency: payment.idempotency,
             })

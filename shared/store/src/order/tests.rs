@@ -27,6 +27,10 @@ fn order(now: Timestamp) -> Order {
     let payment = Payment {
         attempt: 0,
         gateway: GatewayName::Sandbox,
+        account: None,
+        checkout_url: None,
+        refund: None,
+        dispute: None,
         payment_id: Some("pay_01jd8m3n7kf8bq4v3k7w2r9s5t".to_owned()),
         state: PaymentState::Pending,
         amount: 21_238_200,

@@ -290,6 +290,7 @@ async fn merchants_see_nothing_of_each_other() {
         payment_id: id,
         amount: bench.price(),
         paid: bench.price(),
+        refunded_before: domain::Money::new(0, bench.price().currency),
         idempotency_key: "k".to_owned(),
     };
     assert!(matches!(stranger.refund(&whole).await, Err(GatewayError::NotFound)));

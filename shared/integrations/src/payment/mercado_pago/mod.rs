@@ -51,14 +51,14 @@ use uuid::Builder;
 
 use super::credentials::{BadCredential, CredentialCheck, Mode, plain};
 use super::{
-    CreatePayment, CreatedPayment, GatewayError, GatewayName, Notification, PaymentGateway, PaymentReport,
-    RefundPayment, RefundReport, Reply, WebhookRefused, WebhookRequest,
+    Checkout, CreatePayment, GatewayError, GatewayName, Notification, PaymentGateway, PaymentHint, PaymentReport, RefundPayment,
+    RefundReport, Reply, WebhookRefused, WebhookRequest,
 };
 use crate::http::{Call, HttpClient, Timeouts, Url};
 
-pub use related::Related;
 pub use signature::{REQUEST_ID_HEADER, SIGNATURE_HEADER, manifest, sign};
-pub use status::{Dispute, Standing, standing};
+pub use status::{Standing, standing};
+pub use related::Related;
 pub use webhook::{Notice, Topic};
 
 /// Where Mercado Pago answers, in tests and for real money: the token decides.
@@ -179,7 +179,7 @@ impl PaymentGateway for MercadoPagoGateway {
         GatewayName::MercadoPago
     }
 
-    fn create<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, CreatedPayment> {
+    fn checkout<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, Checkout> {
         Box::pin(self.create_preference(payment))
     }
 
@@ -196,7 +196,15 @@ impl PaymentGateway for MercadoPagoGateway {
     }
 
     fn refund<'a>(&'a self, refund: &'a RefundPayment) -> Reply<'a, RefundReport> {
-        Box::pin(self.refund_beyond(refund, None))
+        Box::pin(self.refund_once(refund))
+    }
+
+    fn refund_report<'a>(&'a self, payment_id: &'a str, refund_id: &'a str) -> Reply<'a, RefundReport> {
+        Box::pin(self.report_of_refund(payment_id, refund_id))
+    }
+
+    fn payments_behind<'a>(&'a self, hint: &'a PaymentHint) -> Reply<'a, Vec<PaymentReport>> {
+        Box::pin(self.reports_behind(hint))
     }
 
     fn check_credentials(&self) -> Reply<'_, CredentialCheck> {

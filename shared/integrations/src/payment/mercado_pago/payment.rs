@@ -104,6 +104,7 @@ impl Payment {
             status: standing.status,
             amount,
             refunded,
+            dispute: standing.dispute,
             reason: Some(clip(&format!("{}: {detail}", self.status), 100)),
             approved_at: time(self.date_approved.as_deref()),
         })

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::decimal::Decimal;
 use super::super::untrusted::{clip, page_address, protocol};
-use super::super::{CreatePayment, CreatedPayment, GatewayError};
+use super::super::{BuyerStep, Checkout, CreatePayment, GatewayError};
 use super::{IDEMPOTENCY_KEY, MercadoPagoGateway, idempotency_key};
 use crate::http::{Call, Url};
 
@@ -76,10 +76,7 @@ struct MadeItem {
 }
 
 impl MercadoPagoGateway {
-    pub(super) async fn create_preference(
-        &self,
-        payment: &CreatePayment,
-    ) -> Result<CreatedPayment, GatewayError> {
+    pub(super) async fn create_preference(&self, payment: &CreatePayment) -> Result<Checkout, GatewayError> {
         let seller = clip(&payment.seller, 100);
         let body = NewPreference {
             // One item for all: the order's fees and discounts have no item of their own.
@@ -105,8 +102,7 @@ impl MercadoPagoGateway {
             payment_methods: PaymentMethods { excluded_payment_types: TOO_SLOW },
             statement_descriptor: on_a_statement(&payment.seller),
         };
-        // Whether preferences are made once by their key is not documented. A second
-        // one would only be a second page for the same reference.
+        // Whether preferences are made once by their key is not documented.
         let call = Call::post(["checkout", "preferences"], &body)?
             .idempotency_key(IDEMPOTENCY_KEY, &idempotency_key(&payment.idempotency_key))?;
         let made: Preference = self.call(&call).await?;
@@ -119,10 +115,11 @@ impl MercadoPagoGateway {
         }
         let test_page = made.sandbox_init_point.filter(|_| self.test_page);
         let page = test_page.or(made.init_point).ok_or_else(|| protocol("a preference has no page"))?;
-        Ok(CreatedPayment {
+        Ok(Checkout {
             // The payment comes into being when the buyer pays.
             payment_id: None,
-            checkout_url: page_address(&page)?,
+            step: BuyerStep::Open { url: page_address(&page)? },
+            is_repeatable: false,
             expires_at: payment.expires_at,
         })
     }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use domain::{Currency, Money};
+use domain::Currency;
 use serde::{Deserialize, Serialize};
 
 use super::super::decimal::Decimal;
@@ -48,23 +48,13 @@ fn refund_status(status: &str) -> RefundStatus {
 }
 
 impl MercadoPagoGateway {
-    /// Gives money back, after `before` was given back of the same payment. Knowing
-    /// that, a repetition is recognised even after Mercado Pago has forgotten the
-    /// idempotency key, which it keeps for a day.
-    ///
-    /// # Errors
-    /// As [`super::super::PaymentGateway::refund`].
-    pub async fn refund_beyond(
-        &self,
-        refund: &RefundPayment,
-        before: Option<Money>,
-    ) -> Result<RefundReport, GatewayError> {
+    /// Gives money back. Looks first at what Mercado Pago knows, which recognises a
+    /// repetition even after it forgot the idempotency key, which it keeps for a day.
+    pub(super) async fn refund_once(&self, refund: &RefundPayment) -> Result<RefundReport, GatewayError> {
         let id = known(&refund.payment_id)?;
-        if before.is_some() {
-            let known = self.known_refunds(id, refund.amount.currency).await?;
-            if let Plan::Is(report) = plan(refund, before, &known)? {
-                return Ok(report);
-            }
+        let before = self.known_refunds(id, refund.amount.currency).await?;
+        if let Plan::Is(report) = plan(refund, &before)? {
+            return Ok(report);
         }
         let amount = (!refund.is_whole()).then(|| Decimal::new(refund.amount));
         let call = Call::post(["v1", "payments", id, "refunds"], &NewRefund { amount })?
@@ -76,7 +66,7 @@ impl MercadoPagoGateway {
                 if refund.is_whole() && matches!(code.as_str(), "2063" | "4296") =>
             {
                 let known = self.known_refunds(id, refund.amount.currency).await?;
-                match plan(refund, before, &known) {
+                match plan(refund, &known) {
                     Ok(Plan::Is(report)) => Ok(report),
                     _ => Err(GatewayError::Refused { code, message }),
                 }
@@ -86,10 +76,7 @@ impl MercadoPagoGateway {
     }
 
     /// How far a refund is.
-    ///
-    /// # Errors
-    /// If Mercado Pago does not answer, or does not know it.
-    pub async fn refund_report(
+    pub(super) async fn report_of_refund(
         &self,
         payment_id: &str,
         refund_id: &str,

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::super::untrusted::{IdText, is_number, protocol};
-use super::super::{GatewayError, MAX_PAYMENTS_OF_REFERENCE};
+use super::super::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentHint, PaymentReport};
 use super::MercadoPagoGateway;
 use crate::http::Call;
 
@@ -42,18 +42,28 @@ impl From<Box<serde_json::value::RawValue>> for Entry {
 }
 
 impl MercadoPagoGateway {
-    /// The ids of the payments that something is about, at most
-    /// [`MAX_PAYMENTS_OF_REFERENCE`].
-    ///
-    /// # Errors
-    /// If Mercado Pago does not answer, or does not know it.
-    pub async fn payments_behind(&self, related: &Related) -> Result<Vec<String>, GatewayError> {
-        let call = match related {
-            Related::MerchantOrder(id) if is_number(id) => Call::get(["merchant_orders", id]),
-            Related::Chargeback(id) if is_number(id) => Call::get(["v1", "chargebacks", id]),
+    /// The payments that something is about, at most [`MAX_PAYMENTS_OF_REFERENCE`].
+    pub(super) async fn reports_behind(
+        &self,
+        hint: &PaymentHint,
+    ) -> Result<Vec<PaymentReport>, GatewayError> {
+        let call = match hint {
+            PaymentHint::Payment { payment_id, .. } => {
+                return Ok(vec![self.payment_report(payment_id).await?]);
+            }
+            PaymentHint::MerchantOrder { id } if is_number(id) => Call::get(["merchant_orders", id]),
+            PaymentHint::Chargeback { id } if is_number(id) => Call::get(["v1", "chargebacks", id]),
             _ => return Err(GatewayError::NotFound),
         };
-        let named: Named = self.call(&call).await?;
+        let mut reports = Vec::new();
+        for id in self.ids_behind(&call).await? {
+            reports.push(self.payment_report(&id).await?);
+        }
+        Ok(reports)
+    }
+
+    async fn ids_behind(&self, call: &Call) -> Result<Vec<String>, GatewayError> {
+        let named: Named = self.call(call).await?;
         let ids = named.payments.into_iter().take(MAX_PAYMENTS_OF_REFERENCE);
         ids.map(|entry| entry.0.ok_or_else(|| protocol("an id has a wrong form"))).collect()
     }

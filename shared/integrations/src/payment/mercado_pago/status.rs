@@ -1,6 +1,6 @@
 //! Mercado Pago's statuses in our words.
 
-use super::super::PaymentStatus;
+use super::super::{Dispute, PaymentStatus};
 
 /// What a status means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,17 +12,6 @@ pub struct Standing {
     /// False if Mercado Pago used a word that Taquilla does not know. The payment is
     /// then taken for undecided: guessing would be guessing about money.
     pub known: bool,
-}
-
-/// A buyer against the organiser, with Mercado Pago or the card's bank as judge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dispute {
-    /// Not decided yet.
-    Open,
-    /// The organiser keeps the money.
-    Won,
-    /// The buyer has the money back.
-    Lost,
 }
 
 /// What `status` and `status_detail` of a payment mean.

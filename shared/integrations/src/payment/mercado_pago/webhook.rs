@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::super::untrusted::{IdText, clip, is_id, is_number};
-use super::super::{MAX_WEBHOOK_BYTES, Notification, Subject, WebhookRefused, WebhookRequest, signed_time};
+use super::super::{MAX_WEBHOOK_BYTES, Notification, PaymentHint, Subject, WebhookRefused, WebhookRequest, signed_time};
 use super::signature::{SignatureHeader, request_id};
-use super::{MercadoPagoGateway, Related};
+use super::MercadoPagoGateway;
+use super::related::Related;
 
 /// A notification of Mercado Pago.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,13 +46,13 @@ impl Notice {
     pub(super) fn notification(self) -> Notification {
         let subject = match self.topic {
             Topic::Payment(payment_id) | Topic::Related { payment_id: Some(payment_id), .. } => {
-                Subject::Payment { payment_id }
+                Subject::Payments(PaymentHint::Payment { payment_id, reference: None })
             }
-            Topic::Related { related: Related::MerchantOrder(_), .. } => {
-                Subject::Unknown { kind: "merchant_order".to_owned() }
+            Topic::Related { related: Related::MerchantOrder(id), .. } => {
+                Subject::Payments(PaymentHint::MerchantOrder { id })
             }
-            Topic::Related { related: Related::Chargeback(_), .. } => {
-                Subject::Unknown { kind: "chargebacks".to_owned() }
+            Topic::Related { related: Related::Chargeback(id), .. } => {
+                Subject::Payments(PaymentHint::Chargeback { id })
             }
             Topic::Other { kind } => Subject::Unknown { kind },
         };

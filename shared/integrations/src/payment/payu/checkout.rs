@@ -60,6 +60,7 @@ impl PayuGateway {
             // The order comes into being when the form arrives.
             payment_id: None,
             step: BuyerStep::Post { action: self.checkout.to_string(), fields },
+            is_repeatable: true,
             expires_at: payment.expires_at,
         })
     }

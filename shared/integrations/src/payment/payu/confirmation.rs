@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::super::untrusted::{clip, is_number};
-use super::super::{MAX_WEBHOOK_BYTES, Notification, Subject, WebhookRefused, WebhookRequest};
+use super::super::{MAX_WEBHOOK_BYTES, Notification, PaymentHint, Subject, WebhookRefused, WebhookRequest};
 use super::order::PaymentId;
 use super::{PayuGateway, confirmation_value};
 
@@ -27,7 +27,10 @@ impl Confirmation {
     pub(super) fn notification(self) -> Notification {
         Notification {
             id: format!("{}:{}", self.payment_id, self.state),
-            subject: Subject::Payment { payment_id: self.payment_id },
+            subject: Subject::Payments(PaymentHint::Payment {
+                payment_id: self.payment_id,
+                reference: Some(self.reference),
+            }),
         }
     }
 }

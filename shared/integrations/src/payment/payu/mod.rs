@@ -53,8 +53,8 @@ use super::checkout::Checkout;
 use super::credentials::{BadCredential, CredentialCheck, Mode, plain};
 use super::untrusted::is_number;
 use super::{
-    CreatePayment, CreatedPayment, GatewayError, GatewayName, Notification, PaymentGateway, PaymentReport,
-    RefundPayment, RefundReport, Reply, WebhookRefused, WebhookRequest,
+    CreatePayment, GatewayName, Notification, PaymentGateway, PaymentReport, RefundPayment,
+    RefundReport, Reply, WebhookRefused, WebhookRequest,
 };
 use crate::http::{HttpClient, Timeouts, Url};
 
@@ -194,12 +194,6 @@ impl PaymentGateway for PayuGateway {
         GatewayName::Payu
     }
 
-    /// PayU has no address to open: its checkout wants a form, see
-    /// [`PaymentGateway::checkout`].
-    fn create<'a>(&'a self, _: &'a CreatePayment) -> Reply<'a, CreatedPayment> {
-        Box::pin(async { Err(GatewayError::Unsupported) })
-    }
-
     fn checkout<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, Checkout> {
         Box::pin(async { self.form(payment) })
     }
@@ -217,7 +211,7 @@ impl PaymentGateway for PayuGateway {
     }
 
     fn refund<'a>(&'a self, refund: &'a RefundPayment) -> Reply<'a, RefundReport> {
-        Box::pin(self.refund_beyond(refund, None))
+        Box::pin(self.refund_once(refund))
     }
 
     fn check_credentials(&self) -> Reply<'_, CredentialCheck> {

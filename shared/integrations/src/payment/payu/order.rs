@@ -188,6 +188,7 @@ impl Order {
             status: standing.status,
             amount,
             refunded: Money::new(refunded, amount.currency),
+            dispute: None,
             reason: Some(clip(&format!("{order_status}, {}: {code}", transaction.state()), 100)),
             approved_at: transaction.at().filter(|_| decided),
         })

@@ -1,7 +1,6 @@
 //! Giving money back. PayU has no key against doing it twice, so what it knows of
 //! is looked at first.
 
-use domain::Money;
 use serde::{Deserialize, Serialize};
 
 use super::super::refund_plan::{Plan, plan};
@@ -83,21 +82,16 @@ pub(super) fn refund_status(state: &str) -> RefundStatus {
 }
 
 impl PayuGateway {
-    /// Gives money back, after `before` was given back of the same payment. Without
-    /// knowing that, two refunds of the same part are taken for one.
+    /// Gives money back.
     ///
     /// # Errors
-    /// As [`super::super::PaymentGateway::refund`], and [`GatewayError::Uncertain`] if
-    /// PayU got the refund and did not answer: while a person there looks at it, it is
-    /// not shown, so that asking again could give the money back twice.
-    pub async fn refund_beyond(
-        &self,
-        refund: &RefundPayment,
-        before: Option<Money>,
-    ) -> Result<RefundReport, GatewayError> {
+    /// [`GatewayError::Uncertain`] if PayU got the refund and did not answer: while a
+    /// person there looks at it, it is not shown, so that asking again could give the
+    /// money back twice.
+    pub(super) async fn refund_once(&self, refund: &RefundPayment) -> Result<RefundReport, GatewayError> {
         let id = PaymentId::read(&refund.payment_id)?;
         let known = self.order(id.order).await?.refunds(&id.transaction);
-        if let Plan::Is(mut report) = plan(refund, before, &known)? {
+        if let Plan::Is(mut report) = plan(refund, &known)? {
             report.refund_id = checked_id(report.refund_id)?;
             return Ok(report);
         }

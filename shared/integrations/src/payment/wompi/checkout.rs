@@ -4,7 +4,7 @@ use domain::{Currency, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::super::untrusted::clip;
-use super::super::{CreatePayment, CreatedPayment, GatewayError};
+use super::super::{BuyerStep, Checkout, CreatePayment, GatewayError};
 use super::WompiGateway;
 
 /// The signature that keeps the buyer from changing what is to be paid: a SHA-256 in
@@ -26,7 +26,7 @@ pub fn integrity_signature(
 }
 
 impl WompiGateway {
-    pub(super) fn checkout_page(&self, payment: &CreatePayment) -> Result<CreatedPayment, GatewayError> {
+    pub(super) fn checkout_page(&self, payment: &CreatePayment) -> Result<Checkout, GatewayError> {
         if payment.amount.currency != Currency::COP || payment.amount.amount <= 0 {
             return Err(GatewayError::Refused {
                 code: "currency".to_owned(),
@@ -49,10 +49,11 @@ impl WompiGateway {
             ("customer-data:email", &clip(&payment.buyer_email, 254)),
             ("customer-data:full-name", &clip(&payment.buyer_name, 100)),
         ]);
-        Ok(CreatedPayment {
+        Ok(Checkout {
             // The transaction comes into being when the buyer pays.
             payment_id: None,
-            checkout_url: url.into(),
+            step: BuyerStep::Open { url: url.into() },
+            is_repeatable: true,
             expires_at: payment.expires_at,
         })
     }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::super::untrusted::{IdText, clip, is_id};
-use super::super::{MAX_WEBHOOK_BYTES, Notification, Subject, WebhookRefused, WebhookRequest, signed_time};
+use super::super::{MAX_WEBHOOK_BYTES, Notification, PaymentHint, Subject, WebhookRefused, WebhookRequest, signed_time};
 
 /// The header that repeats the checksum of the body.
 pub const CHECKSUM_HEADER: HeaderName = HeaderName::from_static("x-event-checksum");
@@ -93,7 +93,7 @@ pub(super) fn verify(secret: &str, request: &WebhookRequest<'_>) -> Result<Notif
         if !is_id(&payment_id) {
             return Err(WebhookRefused::NotANotification);
         }
-        Subject::Payment { payment_id }
+        Subject::Payments(PaymentHint::Payment { payment_id, reference: None })
     } else {
         Subject::Unknown { kind: clip(&event.event, 64) }
     };

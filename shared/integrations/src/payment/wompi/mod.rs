@@ -39,7 +39,7 @@ use serde::{Deserialize, Serialize};
 
 use super::credentials::{BadCredential, CredentialCheck, Mode, plain};
 use super::{
-    CreatePayment, CreatedPayment, GatewayError, GatewayName, Notification, PaymentGateway, PaymentReport,
+    Checkout, CreatePayment, GatewayError, GatewayName, Notification, PaymentGateway, PaymentReport,
     RefundPayment, RefundReport, Reply, WebhookRefused, WebhookRequest,
 };
 use crate::http::{Answer, HttpClient, Timeouts, Url};
@@ -220,7 +220,7 @@ impl PaymentGateway for WompiGateway {
         GatewayName::Wompi
     }
 
-    fn create<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, CreatedPayment> {
+    fn checkout<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, Checkout> {
         Box::pin(async { self.checkout_page(payment) })
     }
 

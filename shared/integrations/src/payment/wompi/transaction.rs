@@ -110,6 +110,7 @@ impl Transaction {
             status,
             amount,
             refunded: Money::new(refunded, currency),
+            dispute: None,
             reason: Some(clip(&format!("{}: {}", self.status, self.status_message.unwrap_or_default()), 100)),
             approved_at: time(self.finalized_at.as_deref()).filter(|_| decided),
         })

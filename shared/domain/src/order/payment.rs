@@ -1,0 +1,108 @@
+//! The tries to pay an order, and the money that goes back.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::GatewayAccountId;
+use crate::payment::{Dispute, GatewayName};
+
+/// One payment at a gateway. Usually one for each try; a try has several where the
+/// gateway's page took the buyer's money twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// Counts the tries, from 0; part of the reference that the gateway keeps.
+    pub attempt: u8,
+    /// The gateway.
+    pub gateway: GatewayName,
+    /// The organiser's account there; `None` at the sandbox, which is one for everybody.
+    pub account: Option<GatewayAccountId>,
+    /// The gateway's id of the payment, once it has one.
+    pub payment_id: Option<String>,
+    /// The page where the buyer pays, where asking the gateway again would make a
+    /// second payment.
+    pub checkout_url: Option<String>,
+    /// How far it is.
+    pub state: PaymentState,
+    /// Asked for, in minor units of the order's currency.
+    pub amount: i64,
+    /// Given back so far.
+    pub refunded: i64,
+    /// To be given back now.
+    pub refund_due: i64,
+    /// How far the refund of `refund_due` is; `None` if nobody began with it.
+    pub refund: Option<RefundProgress>,
+    /// Whether the buyer's bank wants the money back.
+    pub dispute: Option<Dispute>,
+    /// When it was started.
+    pub created_at: Timestamp,
+    /// A digest of the request that started it, if it named an idempotency key.
+    pub idempotency: Option<String>,
+}
+
+impl Payment {
+    /// What of the money is still the organiser's and not about to go back, in minor
+    /// units.
+    pub fn kept(&self) -> i64 {
+        match (self.state, self.dispute) {
+            (_, Some(Dispute::Lost)) => 0,
+            (PaymentState::Approved, _) => self.amount - self.refunded - self.refund_due,
+            _ => 0,
+        }
+    }
+}
+
+/// How far a payment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentState {
+    /// The gateway has not said yet.
+    Pending,
+    /// Declined, cancelled or expired at the gateway.
+    Declined,
+    /// The gateway has the money.
+    Approved,
+    /// The gateway has another amount or currency than asked for: an operator
+    /// must look.
+    Mismatched,
+    /// All of the money went back at the gateway before it paid for anything.
+    Returned,
+}
+
+/// How far the refund of what is due is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum RefundProgress {
+    /// A worker is asking the gateway for it. Nobody else may before `until`: not
+    /// every gateway recognises a refund that is asked for twice.
+    Claimed {
+        /// When the worker must be dead.
+        until: Timestamp,
+    },
+    /// The gateway accepted it and decides later.
+    Pending {
+        /// The gateway's id of the refund.
+        refund_id: String,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// A person has to do it at the gateway.
+    Manual {
+        /// Why the gateway does not do it by itself.
+        reason: ManualReason,
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+/// Why a refund needs a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ManualReason {
+    /// The gateway has no call for it, such as for money paid in cash.
+    Unsupported,
+    /// The gateway or the bank said no.
+    Declined,
+    /// It is unknown whether the gateway did it: look there first.
+    Uncertain,
+}

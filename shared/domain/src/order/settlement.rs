@@ -1,0 +1,276 @@
+//! What a gateway's report about a payment means for its order.
+
+use super::{Order, OrderStatus, Payment, PaymentState, RefundProgress};
+use crate::payment::{Dispute, PaymentReport, PaymentStatus};
+
+/// What to do about a payment that a gateway reported on. One step at a time: once
+/// it is written down, the same report is judged again until there is nothing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settlement {
+    /// Nothing changes.
+    Nothing,
+    /// Note that it was declined; the buyer may try again.
+    Decline,
+    /// Take the allotments for good and issue the tickets.
+    Settle,
+    /// The order has its money from another payment: give this one back.
+    GiveBack,
+    /// The amount or currency is not what was asked for: tell an operator.
+    Alert,
+    /// Note that the money went back before it paid for anything.
+    Return,
+    /// The refund that was due is done, though we did not see the gateway do it.
+    ConfirmRefund,
+    /// Somebody gave this much back at the gateway that nobody asked us for, in
+    /// minor units: what is left may not be enough for the tickets.
+    RefundedElsewhere(i64),
+    /// The buyer's bank wants the money back, got it, or let it be.
+    Dispute(Dispute),
+}
+
+impl Order {
+    /// The place in `payments` of what `report` is about. One that was not decided
+    /// stands for any payment of its try: hosted pages let a buyer try again under
+    /// the same reference.
+    pub fn payment_of(&self, attempt: u8, report: &PaymentReport) -> Option<usize> {
+        let undecided = |payment: &Payment| {
+            payment.attempt == attempt
+                && matches!(payment.state, PaymentState::Pending | PaymentState::Declined)
+        };
+        self.payments
+            .iter()
+            .position(|payment| payment.payment_id.as_deref() == Some(&report.payment_id))
+            .or_else(|| self.payments.iter().position(undecided))
+    }
+
+    /// What a report about a payment of the try `attempt` means for this order.
+    pub fn settlement(&self, attempt: u8, report: &PaymentReport) -> Settlement {
+        let payment = self.payment_of(attempt, report).map(|index| &self.payments[index]);
+        match (payment.map(|payment| payment.state), report.status) {
+            (Some(PaymentState::Mismatched | PaymentState::Returned), _) | (_, PaymentStatus::Pending) => {
+                Settlement::Nothing
+            }
+            (Some(PaymentState::Approved), _) => {
+                payment.map_or(Settlement::Nothing, |payment| after(payment, report))
+            }
+            (_, PaymentStatus::Approved) => self.approved(report),
+            // Another payment of the same try was declined, and this one was never
+            // noted: it cannot be the one that the try is about any more.
+            (None, _) => Settlement::Nothing,
+            (Some(_), PaymentStatus::Refunded) => Settlement::Return,
+            (Some(PaymentState::Pending), _) => Settlement::Decline,
+            (Some(PaymentState::Declined), _) => Settlement::Nothing,
+        }
+    }
+
+    /// The gateway has money that paid for nothing yet.
+    fn approved(&self, report: &PaymentReport) -> Settlement {
+        if report.amount != self.total() {
+            // A crash before the payment was noted changes nothing: it still names
+            // our order, so its money counts.
+            Settlement::Alert
+        } else if self.status.is_settled() || self.status == OrderStatus::RefundDue {
+            Settlement::GiveBack
+        } else {
+            Settlement::Settle
+        }
+    }
+
+    /// What of the tickets' price is neither covered by a payment nor about to be
+    /// given back, in minor units. More than zero once money left by another way
+    /// than ours.
+    pub fn uncovered(&self) -> i64 {
+        let prices = self.lines.iter().flat_map(super::OrderLine::ticket_totals);
+        let valid: i64 =
+            self.tickets().zip(prices).filter(|(ticket, _)| !ticket.refunded).map(|(_, price)| price).sum();
+        (valid - self.payments.iter().map(Payment::kept).sum::<i64>()).max(0)
+    }
+}
+
+/// What may still happen to a payment that was approved.
+fn after(payment: &Payment, report: &PaymentReport) -> Settlement {
+    let back = match report.status {
+        PaymentStatus::Refunded => payment.amount,
+        _ => report.refunded.amount,
+    } - payment.refunded;
+    if back > 0 && payment.refund_due == 0 {
+        return Settlement::RefundedElsewhere(back);
+    }
+    let waits =
+        matches!(payment.refund, Some(RefundProgress::Pending { .. } | RefundProgress::Manual { .. }));
+    // While a worker has the refund in hand, it writes down what became of it.
+    if back > 0 && waits && back >= payment.refund_due {
+        return Settlement::ConfirmRefund;
+    }
+    let dispute = match (report.status, report.dispute) {
+        (PaymentStatus::ChargedBack, None) => Some(Dispute::Lost),
+        (_, dispute) => dispute,
+    };
+    match (payment.dispute, dispute) {
+        // A report from before the decision, or the decision again.
+        (Some(Dispute::Won | Dispute::Lost), Some(Dispute::Open)) => Settlement::Nothing,
+        (known, Some(dispute)) if known != Some(dispute) => Settlement::Dispute(dispute),
+        _ => Settlement::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{now, order};
+    use super::super::{ManualReason, PaymentState};
+    use super::*;
+    use crate::{Currency, Money};
+
+    fn report(id: &str, status: PaymentStatus, amount: i64) -> PaymentReport {
+        PaymentReport {
+            payment_id: id.to_owned(),
+            reference: String::new(),
+            status,
+            amount: Money::new(amount, Currency::CLP),
+            refunded: Money::new(0, Currency::CLP),
+            dispute: None,
+            reason: None,
+            approved_at: None,
+        }
+    }
+
+    #[test]
+    fn what_a_report_means_depends_on_what_is_known_already() {
+        use OrderStatus::{AwaitingPayment, Held, Paid, RefundDue, Refunded, Released};
+        use PaymentState::{Approved, Declined, Mismatched, Pending, Returned};
+        use PaymentStatus as Is;
+        use Settlement::{Alert, Decline, GiveBack, Nothing, Return, Settle};
+        let cases = [
+            // The usual way.
+            (AwaitingPayment, vec![Pending], 0, Is::Pending, 100, Nothing),
+            (AwaitingPayment, vec![Pending], 0, Is::Approved, 100, Settle),
+            (AwaitingPayment, vec![Pending], 0, Is::Declined, 100, Decline),
+            (AwaitingPayment, vec![Pending], 0, Is::Expired, 100, Decline),
+            // The same again.
+            (AwaitingPayment, vec![Declined], 0, Is::Cancelled, 100, Nothing),
+            // Late, or after the buyer gave up.
+            (Released, vec![Pending], 0, Is::Approved, 100, Settle),
+            // Approved after all, or by another card under the same reference.
+            (AwaitingPayment, vec![Declined], 0, Is::Approved, 100, Settle),
+            // Paid twice: by two tries, by one, after it was refunded.
+            (Paid, vec![Approved, Pending], 1, Is::Approved, 100, GiveBack),
+            (Paid, vec![Approved, Declined], 1, Is::Approved, 100, GiveBack),
+            (Paid, vec![Approved], 0, Is::Approved, 100, GiveBack),
+            (Refunded, vec![Approved, Pending], 1, Is::Approved, 100, GiveBack),
+            (RefundDue, vec![Approved, Pending], 1, Is::Approved, 100, GiveBack),
+            // Another card under the reference of the payment that paid.
+            (Paid, vec![Approved], 0, Is::Declined, 100, Nothing),
+            (Paid, vec![Approved], 0, Is::Refunded, 100, Nothing),
+            // Not what was asked for.
+            (AwaitingPayment, vec![Pending], 0, Is::Approved, 99, Alert),
+            (Paid, vec![Mismatched], 0, Is::Approved, 100, GiveBack),
+            // Made at the gateway, but never noted.
+            (Held, vec![], 0, Is::Approved, 100, Settle),
+            (Held, vec![], 0, Is::Approved, 1, Alert),
+            (Paid, vec![], 3, Is::Approved, 100, GiveBack),
+            (Held, vec![], 0, Is::Declined, 100, Nothing),
+            (Held, vec![], 0, Is::ChargedBack, 100, Nothing),
+            // It went back at the gateway before we looked.
+            (AwaitingPayment, vec![Pending], 0, Is::Refunded, 100, Return),
+            (AwaitingPayment, vec![Declined], 0, Is::Refunded, 100, Return),
+            // The bank took it back before we looked, and may give it again.
+            (AwaitingPayment, vec![Pending], 0, Is::ChargedBack, 100, Decline),
+            (Paid, vec![Returned, Approved], 0, Is::Declined, 100, Nothing),
+        ];
+        for (status, payments, attempt, is, amount, expected) in cases {
+            let settlement = order(status, &payments).settlement(attempt, &report("new", is, amount));
+            assert_eq!(settlement, expected, "{status:?} {payments:?} {attempt} {is:?} {amount}");
+        }
+        let ars =
+            PaymentReport { amount: Money::new(100, Currency::ARS), ..report("new", Is::Approved, 100) };
+        assert_eq!(order(AwaitingPayment, &[Pending]).settlement(0, &ars), Alert);
+    }
+
+    /// An order that was paid by the payment `known`.
+    fn paid() -> Order {
+        let mut order = order(OrderStatus::Paid, &[PaymentState::Approved]);
+        order.payments[0].payment_id = Some("known".to_owned());
+        order
+    }
+
+    fn known(status: PaymentStatus, refunded: i64, dispute: Option<Dispute>) -> PaymentReport {
+        let refunded = Money::new(refunded, Currency::CLP);
+        PaymentReport { refunded, dispute, ..report("known", status, 100) }
+    }
+
+    #[test]
+    fn what_was_noted_is_not_done_again() {
+        for state in [PaymentState::Mismatched, PaymentState::Returned] {
+            let mut order = order(OrderStatus::AwaitingPayment, &[state]);
+            order.payments[0].payment_id = Some("known".to_owned());
+            for status in [PaymentStatus::Approved, PaymentStatus::Refunded, PaymentStatus::Declined] {
+                assert_eq!(order.settlement(0, &known(status, 0, None)), Settlement::Nothing);
+            }
+        }
+        for status in [PaymentStatus::Approved, PaymentStatus::Declined, PaymentStatus::Pending] {
+            assert_eq!(paid().settlement(0, &known(status, 0, None)), Settlement::Nothing);
+        }
+    }
+
+    #[test]
+    fn money_that_went_back_is_ours_or_somebody_elses_doing() {
+        let (approved, refunded) = (PaymentStatus::Approved, PaymentStatus::Refunded);
+        let mut order = paid();
+        let judged = |order: &Order, status, back| order.settlement(0, &known(status, back, None));
+        assert_eq!(judged(&order, refunded, 0), Settlement::RefundedElsewhere(100));
+        assert_eq!(judged(&order, approved, 30), Settlement::RefundedElsewhere(30));
+        // What we gave back ourselves.
+        order.payments[0].refunded = 30;
+        assert_eq!(judged(&order, approved, 30), Settlement::Nothing);
+        assert_eq!(judged(&order, approved, 0), Settlement::Nothing, "an old report");
+        assert_eq!(judged(&order, refunded, 100), Settlement::RefundedElsewhere(70));
+        // What we are giving back.
+        order.payments[0].refund_due = 50;
+        assert_eq!(judged(&order, approved, 80), Settlement::Nothing);
+        order.payments[0].refund = Some(RefundProgress::Claimed { until: now() });
+        assert_eq!(judged(&order, approved, 80), Settlement::Nothing);
+        // What the gateway decided, or a person did by hand.
+        let pending = RefundProgress::Pending { refund_id: "r".to_owned(), since: now() };
+        let manual = RefundProgress::Manual { reason: ManualReason::Unsupported, since: now() };
+        for progress in [pending, manual] {
+            order.payments[0].refund = Some(progress);
+            assert_eq!(judged(&order, approved, 79), Settlement::Nothing, "not all of it yet");
+            assert_eq!(judged(&order, approved, 80), Settlement::ConfirmRefund);
+            assert_eq!(judged(&order, refunded, 0), Settlement::ConfirmRefund);
+        }
+    }
+
+    #[test]
+    fn a_dispute_goes_forward_only() {
+        let mut order = paid();
+        let judged = |order: &Order, status, dispute| order.settlement(0, &known(status, 0, dispute));
+        let (approved, back) = (PaymentStatus::Approved, PaymentStatus::ChargedBack);
+        assert_eq!(judged(&order, approved, Some(Dispute::Open)), Settlement::Dispute(Dispute::Open));
+        assert_eq!(judged(&order, back, None), Settlement::Dispute(Dispute::Lost));
+        order.payments[0].dispute = Some(Dispute::Open);
+        assert_eq!(judged(&order, back, Some(Dispute::Open)), Settlement::Nothing);
+        assert_eq!(judged(&order, approved, Some(Dispute::Won)), Settlement::Dispute(Dispute::Won));
+        assert_eq!(judged(&order, back, Some(Dispute::Lost)), Settlement::Dispute(Dispute::Lost));
+        order.payments[0].dispute = Some(Dispute::Lost);
+        assert_eq!(judged(&order, back, Some(Dispute::Open)), Settlement::Nothing);
+        assert_eq!(judged(&order, back, None), Settlement::Nothing);
+        assert_eq!(judged(&order, approved, Some(Dispute::Won)), Settlement::Dispute(Dispute::Won));
+    }
+
+    #[test]
+    fn tickets_are_covered_by_what_is_kept() {
+        let mut order = paid();
+        assert_eq!(order.uncovered(), 0);
+        order.payments[0].refunded = 33;
+        assert_eq!(order.uncovered(), 33);
+        order.tickets.entry(2).or_default().refunded = true;
+        assert_eq!(order.uncovered(), 0);
+        order.payments[0].refund_due = 67;
+        assert_eq!(order.uncovered(), 67);
+        let mut lost = paid();
+        lost.payments[0].dispute = Some(Dispute::Open);
+        assert_eq!(lost.uncovered(), 0);
+        lost.payments[0].dispute = Some(Dispute::Lost);
+        assert_eq!(lost.uncovered(), 100);
+    }
+}
