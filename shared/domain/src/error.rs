@@ -116,10 +116,8 @@ impl Error {
 
     /// A request with bad fields; `Ok` from [`Fields::finish`] if there are none.
     pub fn fields(fields: Vec<FieldError>) -> Self {
-        let mut error =
-            Self::invalid("invalid_fields", "Some fields of the request are not valid; see `errors`.");
-        error.0.fields = fields;
-        error
+        Self::invalid("invalid_fields", "Some fields of the request are not valid; see `errors`.")
+            .with_fields(fields)
     }
 
     /// A fault of ours: the source goes to the log, never to the caller.
@@ -143,6 +141,13 @@ impl Error {
     #[must_use]
     pub fn with(mut self, member: &'static str, value: impl Into<Value>) -> Self {
         self.0.members.insert(member.to_owned(), value.into());
+        self
+    }
+
+    /// Names the fields that it is about.
+    #[must_use]
+    pub fn with_fields(mut self, fields: Vec<FieldError>) -> Self {
+        self.0.fields = fields;
         self
     }
 
