@@ -58,7 +58,7 @@ impl State {
             clock: boot.clock.clone(),
             store: Store::new(boot)?,
             verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
-            gateways: PaymentGateways::from_env(&boot.env)?,
+            gateways: PaymentGateways::new(boot)?,
             keys: Arc::new(keys),
             sheets: Arc::new(Fresh::new(256, SHEET_MILLIS)),
             public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),

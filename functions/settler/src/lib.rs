@@ -24,7 +24,7 @@ const TRIES: usize = 6;
 
 /// How often an undecided payment is asked about: every 15 minutes for a day,
 /// after which gateways have cancelled it.
-const ROUNDS: u8 = 96;
+const ROUNDS: u16 = 96;
 
 /// What the worker works with.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ impl State {
         Ok(Self {
             clock: boot.clock.clone(),
             store: Store::new(boot)?,
-            gateways: PaymentGateways::from_env(&boot.env)?,
+            gateways: PaymentGateways::new(boot)?,
             payments: Queue::new(boot)?,
             reference_key: Arc::new(reference_key(&boot.env)?),
             sheets: Arc::new(Fresh::new(256, 3000)),
@@ -73,6 +73,7 @@ pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, B
                     reconcile(state, user, order, round).await
                 }
                 PaymentMessage::Refund { user, order } => refund::refund(state, user, order).await,
+                PaymentMessage::Audit { user, order } => reconcile(state, user, order, ROUNDS).await,
             }
         })
     };
@@ -93,7 +94,7 @@ async fn notified(state: &State, notification: &Notification) -> Result<()> {
 }
 
 /// Asks about the open payments of an order whose notification may never come.
-async fn reconcile(state: &State, user: UserId, order: OrderId, round: u8) -> Result<()> {
+async fn reconcile(state: &State, user: UserId, order: OrderId, round: u16) -> Result<()> {
     let Some(order) = state.store.order(user, order).await? else { return Ok(()) };
     let mut undecided = false;
     for payment in &order.payments {

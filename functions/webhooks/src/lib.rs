@@ -38,7 +38,7 @@ impl State {
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
-            gateways: PaymentGateways::from_env(&boot.env)?,
+            gateways: PaymentGateways::new(boot)?,
             payments: Queue::new(boot)?,
             sns: Sns::from_env(&boot.env, "MAIL_EVENTS_TOPIC")?,
             store: Store::new(boot)?,

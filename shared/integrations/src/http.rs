@@ -164,24 +164,49 @@ impl Answer {
     }
 }
 
+/// The connections that several clients share, and their patience.
+///
+/// A pool is made at the first call that needs it: loading the system's certificates
+/// takes milliseconds that a starting function which never calls should not pay.
+#[derive(Debug, Clone, Default)]
+pub struct Connections {
+    timeouts: Timeouts,
+    /// With TLS, and for this machine without.
+    pools: Arc<[OnceLock<reqwest::Client>; 2]>,
+}
+
+impl Connections {
+    /// No connections yet. Clones share theirs.
+    pub fn new(timeouts: Timeouts) -> Self {
+        Self { timeouts, pools: Arc::default() }
+    }
+
+    fn pool(&self, tls: bool) -> Result<&reqwest::Client, CallError> {
+        let place = &self.pools[usize::from(tls)];
+        if let Some(pool) = place.get() {
+            return Ok(pool);
+        }
+        let pool = connection_pool(tls, self.timeouts.connect)
+            .map_err(|error| CallError::Unsendable(error.into()))?;
+        Ok(place.get_or_init(|| pool))
+    }
+}
+
 /// A client for one outside service.
 ///
 /// Follows no redirect, because the credentials would travel along, and reads no
-/// proxy from the environment. The connection pool is made at the first call:
-/// loading the system's certificates takes milliseconds that a starting function
-/// which never calls should not pay.
+/// proxy from the environment.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     base: Url,
     headers: HeaderMap,
-    timeouts: Timeouts,
-    pool: Arc<OnceLock<reqwest::Client>>,
+    connections: Connections,
 }
 
 impl HttpClient {
     /// A client that sends `headers` with every call to `base`.
-    pub fn new(base: Url, headers: HeaderMap, timeouts: Timeouts) -> Self {
-        Self { base, headers, timeouts, pool: Arc::default() }
+    pub fn new(base: Url, headers: HeaderMap, connections: &Connections) -> Self {
+        Self { base, headers, connections: connections.clone() }
     }
 
     /// Sends the call and reads the answer. A repeatable call is sent again after
@@ -190,12 +215,13 @@ impl HttpClient {
     /// # Errors
     /// If there is no answer within the total time, or it is too large.
     pub async fn send(&self, call: &Call) -> Result<Answer, CallError> {
-        tokio::time::timeout(self.timeouts.total, self.send_with_retries(call))
+        tokio::time::timeout(self.connections.timeouts.total, self.send_with_retries(call))
             .await
             .unwrap_or(Err(CallError::TimedOut))
     }
 
     async fn send_with_retries(&self, call: &Call) -> Result<Answer, CallError> {
+        let Timeouts { total, backoff, .. } = self.connections.timeouts;
         let mut tries = 1;
         loop {
             let result = self.send_once(call).await;
@@ -205,10 +231,10 @@ impl HttpClient {
                 Err(_) => (false, None),
             };
             // A service that asks for a pause beyond our patience gets no second try.
-            if !again || tries == MAX_TRIES || asked.is_some_and(|pause| pause > self.timeouts.total) {
+            if !again || tries == MAX_TRIES || asked.is_some_and(|pause| pause > total) {
                 return result;
             }
-            let pause = jitter(self.timeouts.backoff * 2_u32.pow(tries - 1)) + asked.unwrap_or_default();
+            let pause = jitter(backoff * 2_u32.pow(tries - 1)) + asked.unwrap_or_default();
             tracing::warn!(host = self.base.host_str(), tries, ?pause, "repeating an outside call");
             tokio::time::sleep(pause).await;
             tries += 1;
@@ -218,11 +244,12 @@ impl HttpClient {
     async fn send_once(&self, call: &Call) -> Result<Answer, CallError> {
         let unanswered = |error: reqwest::Error| CallError::Unanswered(error.without_url());
         let mut request = self
-            .pool()?
+            .connections
+            .pool(self.base.scheme() == "https")?
             .request(call.method.clone(), self.url(call))
             .headers(self.headers.clone())
             .headers(call.headers.clone())
-            .timeout(self.timeouts.attempt);
+            .timeout(self.connections.timeouts.attempt);
         if let Some(body) = &call.body {
             request = request.body(body.clone());
         }
@@ -251,15 +278,6 @@ impl HttpClient {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
         url
-    }
-
-    fn pool(&self) -> Result<&reqwest::Client, CallError> {
-        if let Some(pool) = self.pool.get() {
-            return Ok(pool);
-        }
-        let pool = connection_pool(self.base.scheme() == "https", self.timeouts.connect)
-            .map_err(|error| CallError::Unsendable(error.into()))?;
-        Ok(self.pool.get_or_init(|| pool))
     }
 }
 
@@ -340,7 +358,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}/base/", listener.local_addr().expect("bound")).parse().expect("a URL");
         tokio::spawn(async move { axum::serve(listener, router).await });
-        (HttpClient::new(base, HeaderMap::new(), QUICK), count)
+        (HttpClient::new(base, HeaderMap::new(), &Connections::new(QUICK)), count)
     }
 
     fn third_time_lucky(n: usize, _: Request) -> Response {
@@ -411,13 +429,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base: Url = format!("http://{}", listener.local_addr().expect("bound")).parse().expect("a URL");
         let short = Timeouts { attempt: Duration::from_secs(5), total: Duration::from_millis(50), ..QUICK };
-        let client = HttpClient::new(base.clone(), HeaderMap::new(), short);
+        let client = HttpClient::new(base.clone(), HeaderMap::new(), &Connections::new(short));
         assert!(matches!(client.send(&Call::get(["a"])).await, Err(CallError::TimedOut)));
 
         // Nobody listens any more: a call that must not be repeated may still be,
         // because it cannot have arrived.
         drop(listener);
-        let client = HttpClient::new(base, HeaderMap::new(), QUICK);
+        let client = HttpClient::new(base, HeaderMap::new(), &Connections::new(QUICK));
         let error = client.send(&Call::post(["a"], &()).expect("JSON")).await.expect_err("nobody there");
         assert!(matches!(error, CallError::Unanswered(error) if error.is_connect()));
     }

@@ -56,6 +56,8 @@ fn a_function_may_read_the_secrets_of_its_environment_and_no_others() {
         let readable: BTreeSet<&str> = statements
             .filter(|statement| statement.actions.iter().any(|action| action.starts_with("secretsmanager:")))
             .flat_map(|statement| &statement.resources)
+            // Those of organisers' accounts have no names yet; see `the_policies_are_these`.
+            .filter(|resource| !resource.ends_with(":secret:taquilla/staging/gateway/*"))
             .map(|resource| resource.rsplit(':').next().unwrap_or_default())
             .collect();
         assert_eq!(
@@ -141,6 +143,7 @@ fn the_policies_are_these() {
     purchases
       dynamodb table: GetItem, PutItem, Query, UpdateItem
       dynamodb table/index/GSI1: Query
+      secretsmanager arn:aws:secretsmanager:us-east-1:000000000000:secret:taquilla/staging/gateway/*: GetSecretValue
       secretsmanager quote-secret: GetSecretValue
       secretsmanager reference-secret: GetSecretValue
       secretsmanager sandbox-api-key: GetSecretValue
@@ -152,6 +155,7 @@ fn the_policies_are_these() {
       sqs payments-queue: SendMessage
     settler
       dynamodb table: GetItem, PutItem, Query, UpdateItem
+      secretsmanager arn:aws:secretsmanager:us-east-1:000000000000:secret:taquilla/staging/gateway/*: GetSecretValue
       secretsmanager reference-secret: GetSecretValue
       secretsmanager sandbox-api-key: GetSecretValue
       secretsmanager sandbox-webhook-secret: GetSecretValue
@@ -170,6 +174,7 @@ fn the_policies_are_these() {
       secretsmanager ticket-secret: GetSecretValue
     webhooks
       dynamodb table: GetItem, PutItem, Query, UpdateItem
+      secretsmanager arn:aws:secretsmanager:us-east-1:000000000000:secret:taquilla/staging/gateway/*: GetSecretValue
       secretsmanager hash-secret: GetSecretValue
       secretsmanager sandbox-api-key: GetSecretValue
       secretsmanager sandbox-webhook-secret: GetSecretValue

@@ -38,7 +38,7 @@ pub use domain::payment::{
     Dispute, GatewayName, PaymentHint, PaymentReference, PaymentReport, PaymentStatus,
 };
 pub use error::{GatewayError, WebhookRefused};
-pub use gateways::PaymentGateways;
+pub use gateways::{PaymentGateways, credentials_name};
 pub use signed_time::{MAX_CLOCK_DIFFERENCE, MAX_SIGNATURE_AGE};
 
 /// The key that payment references are signed with, from `REFERENCE_SECRET`.

@@ -31,11 +31,11 @@ use sha2::Sha256;
 
 use super::untrusted::{checked_id, clip, is_id, known_id};
 use super::{
-    BuyerStep, Checkout, CreatePayment, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE, MAX_WEBHOOK_BYTES,
-    Notification, PaymentGateway, PaymentReport, PaymentStatus, RefundPayment, RefundReport, RefundStatus,
-    PaymentHint, Reply, Subject, WebhookRefused, WebhookRequest,
+    BuyerStep, Checkout, CreatePayment, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE,
+    MAX_WEBHOOK_BYTES, Notification, PaymentGateway, PaymentHint, PaymentReport, PaymentStatus,
+    RefundPayment, RefundReport, RefundStatus, Reply, Subject, WebhookRefused, WebhookRequest,
 };
-use crate::http::{Answer, Call, HttpClient, Timeouts, Url, service_url};
+use crate::http::{Answer, Call, Connections, HttpClient, Url, service_url};
 
 /// The header that carries a notification's signature.
 pub const SIGNATURE_HEADER: HeaderName = HeaderName::from_static("x-sandbox-signature");
@@ -68,7 +68,7 @@ impl SandboxGateway {
     ///
     /// # Errors
     /// If one is missing or malformed, or a secret has less than 32 characters.
-    pub fn from_env(env: &Env) -> Result<Self, ConfigError> {
+    pub fn from_env(env: &Env, connections: &Connections) -> Result<Self, ConfigError> {
         let [url, key, secret] = Self::VARIABLES;
         let base = service_url(env, url)?;
         for name in [key, secret] {
@@ -80,17 +80,17 @@ impl SandboxGateway {
                 return Err(ConfigError::new(name, "is where a secret is kept, not the secret"));
             }
         }
-        Self::new(base, env.required(key)?, env.required(secret)?, Timeouts::default())
+        Self::new(base, env.required(key)?, env.required(secret)?, connections)
             .ok_or_else(|| ConfigError::new(key, "must have visible ASCII characters only"))
     }
 
     /// The sandbox at `url`; `None` if the key cannot be sent in a header.
-    pub fn new(url: Url, api_key: &str, webhook_secret: &str, timeouts: Timeouts) -> Option<Self> {
+    pub fn new(url: Url, api_key: &str, webhook_secret: &str, connections: &Connections) -> Option<Self> {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {api_key}")).ok()?;
         bearer.set_sensitive(true);
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
         Some(Self {
-            http: HttpClient::new(url, headers, timeouts),
+            http: HttpClient::new(url, headers, connections),
             webhook_secret: webhook_secret.to_owned(),
         })
     }
@@ -412,7 +412,7 @@ mod tests {
 
     fn verify(headers: &[&str], body: &str, late: i64) -> Result<Notification, WebhookRefused> {
         let url = "http://127.0.0.1:9".parse().expect("a URL");
-        let gateway = SandboxGateway::new(url, "key", SECRET, Timeouts::default()).expect("a header");
+        let gateway = SandboxGateway::new(url, "key", SECRET, &Connections::default()).expect("a header");
         let headers =
             headers.iter().map(|text| (SIGNATURE_HEADER, text.parse().expect("a header value"))).collect();
         gateway.verify_webhook(&WebhookRequest {
@@ -542,7 +542,7 @@ mod tests {
     fn secrets_do_not_show_in_debug_output() {
         let url = "http://127.0.0.1:9".parse().expect("a URL");
         let gateway =
-            SandboxGateway::new(url, "key-4711", "secret-4711", Timeouts::default()).expect("a header");
+            SandboxGateway::new(url, "key-4711", "secret-4711", &Connections::default()).expect("a header");
         assert!(!format!("{gateway:?}{:?}", gateway.http).contains("4711"));
     }
 }

@@ -51,14 +51,14 @@ use uuid::Builder;
 
 use super::credentials::{BadCredential, CredentialCheck, Mode, plain};
 use super::{
-    Checkout, CreatePayment, GatewayError, GatewayName, Notification, PaymentGateway, PaymentHint, PaymentReport, RefundPayment,
-    RefundReport, Reply, WebhookRefused, WebhookRequest,
+    Checkout, CreatePayment, GatewayError, GatewayName, Notification, PaymentGateway, PaymentHint,
+    PaymentReport, RefundPayment, RefundReport, Reply, WebhookRefused, WebhookRequest,
 };
-use crate::http::{Call, HttpClient, Timeouts, Url};
+use crate::http::{Call, Connections, HttpClient, Url};
 
+pub use related::Related;
 pub use signature::{REQUEST_ID_HEADER, SIGNATURE_HEADER, manifest, sign};
 pub use status::{Standing, standing};
-pub use related::Related;
 pub use webhook::{Notice, Topic};
 
 /// Where Mercado Pago answers, in tests and for real money: the token decides.
@@ -134,7 +134,7 @@ impl MercadoPagoGateway {
         url: Url,
         credentials: &Credentials,
         mode: Mode,
-        timeouts: Timeouts,
+        connections: &Connections,
     ) -> Result<Self, BadCredential> {
         credentials.check(mode)?;
         let unsendable = |_| BadCredential::new("access_token", "This cannot be sent. Copy it again.");
@@ -143,7 +143,7 @@ impl MercadoPagoGateway {
         bearer.set_sensitive(true);
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
         Ok(Self {
-            http: HttpClient::new(url, headers, timeouts),
+            http: HttpClient::new(url, headers, connections),
             webhook_secret: credentials.webhook_secret.clone(),
             mode,
             test_page: credentials.access_token.starts_with("TEST-"),
@@ -238,7 +238,7 @@ mod tests {
         let field = |token: &str, secret: &str, mode| {
             let credentials =
                 Credentials { access_token: token.to_owned(), webhook_secret: secret.to_owned() };
-            MercadoPagoGateway::new(API.parse().expect("a URL"), &credentials, mode, Timeouts::default())
+            MercadoPagoGateway::new(API.parse().expect("a URL"), &credentials, mode, &Connections::default())
                 .err()
                 .map(|bad| bad.field)
         };
@@ -259,7 +259,7 @@ mod tests {
             webhook_secret: "secret-4711".to_owned(),
         };
         let url = API.parse().expect("a URL");
-        let gateway = MercadoPagoGateway::new(url, &credentials, Mode::Live, Timeouts::default());
+        let gateway = MercadoPagoGateway::new(url, &credentials, Mode::Live, &Connections::default());
         let gateway = gateway.expect("credentials");
         assert!(!format!("{credentials:?}{gateway:?}{:?}", gateway.http).contains("4711"));
     }

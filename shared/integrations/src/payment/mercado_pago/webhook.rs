@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::super::untrusted::{IdText, clip, is_id, is_number};
-use super::super::{MAX_WEBHOOK_BYTES, Notification, PaymentHint, Subject, WebhookRefused, WebhookRequest, signed_time};
-use super::signature::{SignatureHeader, request_id};
+use super::super::{
+    MAX_WEBHOOK_BYTES, Notification, PaymentHint, Subject, WebhookRefused, WebhookRequest, signed_time,
+};
 use super::MercadoPagoGateway;
 use super::related::Related;
+use super::signature::{SignatureHeader, request_id};
 
 /// A notification of Mercado Pago.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -53,10 +53,10 @@ use super::checkout::Checkout;
 use super::credentials::{BadCredential, CredentialCheck, Mode, plain};
 use super::untrusted::is_number;
 use super::{
-    CreatePayment, GatewayName, Notification, PaymentGateway, PaymentReport, RefundPayment,
-    RefundReport, Reply, WebhookRefused, WebhookRequest,
+    CreatePayment, GatewayName, Notification, PaymentGateway, PaymentReport, RefundPayment, RefundReport,
+    Reply, WebhookRefused, WebhookRequest,
 };
-use crate::http::{HttpClient, Timeouts, Url};
+use crate::http::{Connections, HttpClient, Url};
 
 pub use amount::{confirmation_value, response_value};
 pub use confirmation::Confirmation;
@@ -171,12 +171,12 @@ impl PayuGateway {
         endpoints: Endpoints,
         credentials: Credentials,
         mode: Mode,
-        timeouts: Timeouts,
+        connections: &Connections,
     ) -> Result<Self, BadCredential> {
         credentials.check()?;
         // Without this header PayU answers in XML.
         let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
-        let http = HttpClient::new(endpoints.api, headers, timeouts);
+        let http = HttpClient::new(endpoints.api, headers, connections);
         Ok(Self { http, checkout: endpoints.checkout, credentials, mode })
     }
 
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn secrets_do_not_show_in_debug_output() {
         let gateway =
-            PayuGateway::new(Endpoints::of(Mode::Test), credentials(), Mode::Test, Timeouts::default());
+            PayuGateway::new(Endpoints::of(Mode::Test), credentials(), Mode::Test, &Connections::default());
         let gateway = gateway.expect("credentials");
         let shown = format!("{:?}{gateway:?}{:?}{:?}", credentials(), gateway.http, gateway.keys());
         assert!(!shown.contains("secret4711"), "{shown}");

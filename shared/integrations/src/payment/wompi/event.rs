@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::super::untrusted::{IdText, clip, is_id};
-use super::super::{MAX_WEBHOOK_BYTES, Notification, PaymentHint, Subject, WebhookRefused, WebhookRequest, signed_time};
+use super::super::{
+    MAX_WEBHOOK_BYTES, Notification, PaymentHint, Subject, WebhookRefused, WebhookRequest, signed_time,
+};
 
 /// The header that repeats the checksum of the body.
 pub const CHECKSUM_HEADER: HeaderName = HeaderName::from_static("x-event-checksum");

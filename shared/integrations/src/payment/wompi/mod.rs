@@ -42,7 +42,7 @@ use super::{
     Checkout, CreatePayment, GatewayError, GatewayName, Notification, PaymentGateway, PaymentReport,
     RefundPayment, RefundReport, Reply, WebhookRefused, WebhookRequest,
 };
-use crate::http::{Answer, HttpClient, Timeouts, Url};
+use crate::http::{Answer, Connections, HttpClient, Url};
 
 pub use checkout::integrity_signature;
 pub use event::{CHECKSUM_HEADER, event_checksum};
@@ -164,7 +164,7 @@ impl WompiGateway {
         endpoints: Endpoints,
         credentials: Credentials,
         mode: Mode,
-        timeouts: Timeouts,
+        connections: &Connections,
     ) -> Result<Self, BadCredential> {
         credentials.check(mode)?;
         let unsendable = |_| BadCredential::new("private_key", "This cannot be sent. Copy it again.");
@@ -175,7 +175,7 @@ impl WompiGateway {
         bearer.set_sensitive(true);
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
         Ok(Self {
-            http: HttpClient::new(endpoints.api, headers, timeouts),
+            http: HttpClient::new(endpoints.api, headers, connections),
             checkout: endpoints.checkout,
             credentials,
         })
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn secrets_do_not_show_in_debug_output() {
         let gateway =
-            WompiGateway::new(Endpoints::of(Mode::Test), credentials(), Mode::Test, Timeouts::default());
+            WompiGateway::new(Endpoints::of(Mode::Test), credentials(), Mode::Test, &Connections::default());
         let gateway = gateway.expect("credentials");
         assert!(!format!("{:?}{gateway:?}{:?}", credentials(), gateway.http).contains("secret4711"));
     }

@@ -1,0 +1,216 @@
+//! All gateways that an installation can use: the sandbox, which is one for
+//! everybody, and tenants' own accounts.
+
+mod account;
+mod addresses;
+mod breaker;
+mod form;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use boot::{Boot, Clock, ConfigError, Env, Stage, Vault};
+use domain::gateway_account::{GatewayAccount, Mode};
+use domain::{Error, GatewayAccountId, Result};
+use serde_json::Value;
+
+use self::account::{Account, unavailable};
+use self::addresses::Addresses;
+use super::mercado_pago::MercadoPagoGateway;
+use super::payu::PayuGateway;
+use super::sandbox::SandboxGateway;
+use super::wompi::WompiGateway;
+use super::{BadCredential, GatewayName, PaymentGateway};
+use crate::http::Connections;
+
+/// The most accounts whose clients are kept.
+const MOST_KEPT: usize = 256;
+
+/// The gateways of this installation and its tenants. Clones share clients,
+/// connections and what is known of who answers.
+#[derive(Debug, Clone)]
+pub struct PaymentGateways(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    sandbox: Option<Arc<dyn PaymentGateway>>,
+    addresses: Addresses,
+    connections: Connections,
+    vault: Vault,
+    clock: Clock,
+    accounts: Mutex<HashMap<GatewayAccountId, Arc<Account>>>,
+}
+
+/// The name in the [`Vault`] of what an account's gateway wants to know before it
+/// believes us: an object of texts, as [`PaymentGateways::client`] takes it.
+pub fn credentials_name(account: GatewayAccountId) -> String {
+    format!("gateway/{account}")
+}
+
+impl PaymentGateways {
+    /// Reads which gateways there are.
+    ///
+    /// | Variable | Meaning |
+    /// |---|---|
+    /// | `STAGE` | `production` refuses the sandbox: tickets for play money |
+    /// | `SANDBOX_GATEWAY_URL` | where the sandbox's API answers |
+    /// | `SANDBOX_API_KEY` | the key for its API, at least 32 characters |
+    /// | `SANDBOX_WEBHOOK_SECRET` | what it signs notifications with, at least 32 characters |
+    /// | `MERCADO_PAGO_URL` | in stage `local` only: what answers instead of Mercado Pago |
+    /// | `WOMPI_URL`, `WOMPI_CHECKOUT_URL` | in stage `local` only: instead of Wompi's API, with its `/v1`, and its page |
+    /// | `PAYU_URL`, `PAYU_CHECKOUT_URL` | in stage `local` only: instead of PayU's APIs and its page |
+    ///
+    /// A deployment may have no sandbox; on one machine that is a mistake.
+    ///
+    /// # Errors
+    /// If a variable is missing, malformed, or must not be set in this stage.
+    pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        let connections = Connections::default();
+        Ok(Self(Arc::new(Shared {
+            sandbox: sandbox(&boot.env, &connections)?,
+            addresses: Addresses::from_env(&boot.env)?,
+            connections,
+            vault: Vault::new(boot)?,
+            clock: boot.clock.clone(),
+            accounts: Mutex::default(),
+        })))
+    }
+
+    /// The sandbox, if this installation has it.
+    pub fn sandbox(&self) -> Option<Arc<dyn PaymentGateway>> {
+        self.0.sandbox.clone()
+    }
+
+    /// The client of a tenant's account, with the credentials at the account's
+    /// version. It does not call a gateway that did not answer lately.
+    ///
+    /// # Errors
+    /// `payment_gateway_missing` (409) if the account has no credentials,
+    /// `payment_gateway_unavailable` (503) if they cannot be read now.
+    pub async fn of(&self, account: &GatewayAccount) -> Result<Arc<dyn PaymentGateway>> {
+        Ok(self.account(account).await?.client())
+    }
+
+    /// A client with credentials that are not stored: to check them.
+    ///
+    /// # Errors
+    /// Which one is missing or cannot be right. Its field is empty if it is none of
+    /// the gateway's.
+    pub fn client(
+        &self,
+        gateway: GatewayName,
+        mode: Mode,
+        credentials: &Value,
+    ) -> Result<Arc<dyn PaymentGateway>, BadCredential> {
+        let Shared { addresses, connections, .. } = &*self.0;
+        Ok(match gateway {
+            GatewayName::Sandbox => {
+                return Err(BadCredential::new("", "There are no accounts at this gateway."));
+            }
+            GatewayName::MercadoPago => {
+                let credentials = form::read(gateway, credentials)?;
+                let url = addresses.mercado_pago();
+                Arc::new(MercadoPagoGateway::new(url, &credentials, mode, connections)?)
+            }
+            GatewayName::Wompi => {
+                let credentials = form::read(gateway, credentials)?;
+                Arc::new(WompiGateway::new(addresses.wompi(mode), credentials, mode, connections)?)
+            }
+            GatewayName::Payu => {
+                let credentials = form::read(gateway, credentials)?;
+                Arc::new(PayuGateway::new(addresses.payu(mode), credentials, mode, connections)?)
+            }
+        })
+    }
+
+    /// Whether the account's gateway is worth sending a buyer to: it answers, and
+    /// takes the credentials. Asks it for two seconds at most, and not again for
+    /// half a minute.
+    ///
+    /// # Errors
+    /// `payment_gateway_unavailable` (503) if it is not; and those of [`Self::of`].
+    pub async fn available(&self, account: &GatewayAccount) -> Result<()> {
+        self.account(account).await?.available(account, &self.0.clock).await
+    }
+
+    async fn account(&self, account: &GatewayAccount) -> Result<Arc<Account>> {
+        let version = account.credentials_version.as_deref().ok_or_else(missing)?;
+        // Not only for a client that is new: the vault forgets what was deleted.
+        let text = self.0.vault.get(&credentials_name(account.id), version).await;
+        let text = text.map_err(|error| unavailable(Duration::from_secs(5), error))?;
+        let text = text.ok_or_else(|| {
+            let id = account.id;
+            Error::internal(format!("the credentials of the account {id} are not there at version {version}"))
+        })?;
+        let mut accounts = self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = accounts.get(&account.id);
+        if let Some(kept) = before.filter(|kept| kept.is_at(version)) {
+            return Ok(Arc::clone(kept));
+        }
+        // Neither error may quote the text.
+        let senseless =
+            || Error::internal(format!("the credentials of the account {} make no sense", account.id));
+        let credentials: Value = serde_json::from_str(text.reveal()).map_err(|_| senseless())?;
+        let client = self.client(account.gateway, account.mode, &credentials).map_err(|_| senseless())?;
+        let made = Arc::new(Account::new(version, client, &self.0.clock, before.map(|before| &**before)));
+        if accounts.len() >= MOST_KEPT && before.is_none() {
+            accounts.clear();
+        }
+        accounts.insert(account.id, Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// The gateway with this name, or an error for the buyer.
+    ///
+    /// # Errors
+    /// `payment_gateway_unknown` (404) if this installation does not have it.
+    pub fn get(&self, name: GatewayName) -> Result<Arc<dyn PaymentGateway>> {
+        self.sandbox().filter(|sandbox| sandbox.name() == name).ok_or_else(unknown)
+    }
+
+    /// The gateway that `/webhooks/{gateway}` names.
+    ///
+    /// # Errors
+    /// `payment_gateway_unknown` (404) if this installation does not have it.
+    pub fn at_path(&self, name: &str) -> Result<Arc<dyn PaymentGateway>> {
+        self.get(name.parse().map_err(|_| unknown())?)
+    }
+
+    /// The gateway for a new payment, while an installation has one for everybody.
+    ///
+    /// # Errors
+    /// `payment_gateway_missing` (409) if there is none.
+    pub fn for_new_payments(&self) -> Result<Arc<dyn PaymentGateway>> {
+        self.sandbox().ok_or_else(missing)
+    }
+}
+
+/// The sandbox, as the stage wants it or not.
+fn sandbox(env: &Env, connections: &Connections) -> Result<Option<Arc<dyn PaymentGateway>>, ConfigError> {
+    let set = SandboxGateway::VARIABLES.into_iter().find(|name| env.optional(name).is_some());
+    match (env.stage()?, set) {
+        (Stage::Production, Some(name)) => Err(ConfigError::new(
+            name,
+            "must not be set when STAGE is production: the sandbox gateway takes no real money",
+        )),
+        (Stage::Production | Stage::Staging, None) => Ok(None),
+        (Stage::Staging, Some(_)) | (Stage::Local, _) => {
+            Ok(Some(Arc::new(SandboxGateway::from_env(env, connections)?)))
+        }
+    }
+}
+
+fn missing() -> Error {
+    Error::conflict(
+        "payment_gateway_missing",
+        "This organiser cannot take payments yet. Contact the organiser.",
+    )
+}
+
+fn unknown() -> Error {
+    Error::not_found("payment_gateway_unknown", "There is no such payment gateway here.")
+}
+
+#[cfg(test)]
+mod tests;
