@@ -27,7 +27,13 @@ pub(crate) async fn about(
         OrderNews::RefundDone | OrderNews::RefundDue => {
             (recipient(&order.buyer), order.language, Some(tenant.email.clone()))
         }
-        OrderNews::PaymentMismatch => {
+        OrderNews::PaymentMismatch
+        | OrderNews::DisputeOpened
+        | OrderNews::DisputeLost
+        | OrderNews::DisputeWon
+        | OrderNews::RefundedElsewhere
+        | OrderNews::RefundByHand
+        | OrderNews::RefundByHandReminder => {
             let to = Recipient { email: tenant.email.clone(), name: tenant.name.clone() };
             (to, sheet.event.language, None)
         }
@@ -35,7 +41,13 @@ pub(crate) async fn about(
     let mail = match news {
         OrderNews::RefundDone => Mail::RefundDone(facts),
         OrderNews::RefundDue => Mail::RefundDue(facts),
-        OrderNews::PaymentMismatch => Mail::PaymentMismatch(facts),
+        OrderNews::PaymentMismatch
+        | OrderNews::DisputeOpened
+        | OrderNews::DisputeLost
+        | OrderNews::DisputeWon
+        | OrderNews::RefundedElsewhere
+        | OrderNews::RefundByHand
+        | OrderNews::RefundByHandReminder => Mail::PaymentMismatch(facts),
     };
     Ok(MailMessage { to, language, reply_to, mail, images: Vec::new() })
 }

@@ -87,10 +87,8 @@ async fn decide(
             payment.state = PaymentState::Returned;
             Ok((Vec::new(), None))
         }
-        Settlement::ConfirmRefund => {
-            payment.refunded += payment.refund_due;
-            payment.refund_due = 0;
-            payment.refund = None;
+        Settlement::ConfirmRefund(amount) => {
+            payment.book_refund(amount);
             Ok((Vec::new(), Some(Outbox::News { news: OrderNews::RefundDone })))
         }
         Settlement::RefundedElsewhere(amount) => {

@@ -43,6 +43,12 @@ impl<K: StaticType> Id<K> {
         Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
+    /// The lowest id whose time part is `time`: where the ids since then begin.
+    pub fn first_at(time: Timestamp) -> Self {
+        let millis = u64::try_from(time.as_millisecond()).unwrap_or(0);
+        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+    }
+
     /// The id with these 128 bits.
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid, PhantomData)

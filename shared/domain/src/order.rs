@@ -5,6 +5,7 @@
 //! hold to end: it carries its own expiry, and so does every allotment it took.
 
 mod payment;
+mod refund;
 mod settlement;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Language;
+use crate::payment::GatewayName;
 use crate::pricing::{QuoteLine, even_shares};
 use crate::seat::SeatLabel;
 use crate::{
@@ -21,6 +23,7 @@ use crate::{
 };
 
 pub use payment::{ManualReason, Payment, PaymentState, RefundProgress};
+pub use refund::RefundStep;
 pub use settlement::Settlement;
 
 /// How far an order is.
@@ -301,24 +304,32 @@ impl Order {
         self.payments.iter().map(|payment| payment.refunded).sum()
     }
 
-    /// Checks that a payment may be started at `now`.
+    /// Checks that it may be paid at `now`.
     pub fn payable(&self, now: Timestamp) -> Result<()> {
         match self.status_at(now) {
-            OrderStatus::Held | OrderStatus::AwaitingPayment
-                if self.payments.len() < MAX_PAYMENT_ATTEMPTS =>
-            {
-                Ok(())
-            }
-            OrderStatus::Held | OrderStatus::AwaitingPayment => Err(Error::conflict(
-                "too_many_payments",
-                "This reservation has had too many payment attempts. Cancel it and reserve again.",
-            )),
+            OrderStatus::Held | OrderStatus::AwaitingPayment => Ok(()),
             OrderStatus::Released => Err(Error::gone(
                 "reservation_expired",
                 "This reservation has ended and its places are free again. Ask for a new quote.",
             )),
             _ => Err(Error::conflict("already_paid", "This reservation is paid already.")),
         }
+    }
+
+    /// The number of one more try to pay. That of each try is in its reference, so no
+    /// two have the same.
+    ///
+    /// # Errors
+    /// `too_many_payments` (409) after [`MAX_PAYMENT_ATTEMPTS`].
+    pub fn next_attempt(&self) -> Result<u8> {
+        let attempts = u8::try_from(self.payments.len()).unwrap_or(u8::MAX);
+        if usize::from(attempts) < MAX_PAYMENT_ATTEMPTS {
+            return Ok(attempts);
+        }
+        Err(Error::conflict(
+            "too_many_payments",
+            "This reservation has had too many payment attempts. Cancel it and reserve again.",
+        ))
     }
 
     /// Checks that the buyer may give the places back at `now`.
@@ -332,9 +343,11 @@ impl Order {
         }
     }
 
-    /// The last try to pay that is still open.
-    pub fn open_payment(&self) -> Option<&Payment> {
-        self.payments.iter().rev().find(|payment| payment.state == PaymentState::Pending)
+    /// The last try to pay that is still open, at `gateway` if that is given.
+    pub fn open_payment(&self, gateway: Option<GatewayName>) -> Option<&Payment> {
+        self.payments.iter().rev().find(|payment| {
+            payment.state == PaymentState::Pending && gateway.is_none_or(|name| name == payment.gateway)
+        })
     }
 }
 
@@ -342,7 +355,6 @@ impl Order {
 mod tests {
     use super::*;
     use crate::QuoteId;
-    use crate::payment::GatewayName;
 
     pub(super) fn now() -> Timestamp {
         Timestamp::from_second(1_795_000_000).expect("in range")
@@ -438,8 +450,22 @@ mod tests {
     }
 
     #[test]
+    fn the_last_open_try_is_found_again_at_each_gateway() {
+        let (pending, declined) = (PaymentState::Pending, PaymentState::Declined);
+        let mut order = order(OrderStatus::AwaitingPayment, &[pending, pending, pending, declined]);
+        order.payments[1].gateway = GatewayName::Payu;
+        let attempt = |gateway| order.open_payment(gateway).map(|payment| payment.attempt);
+        assert_eq!(attempt(None), Some(2));
+        assert_eq!(attempt(Some(GatewayName::Payu)), Some(1));
+        assert_eq!(attempt(Some(GatewayName::Wompi)), None);
+    }
+
+    #[test]
     fn not_more_tries_than_can_be_numbered() {
-        let order = order(OrderStatus::AwaitingPayment, &[PaymentState::Declined; MAX_PAYMENT_ATTEMPTS]);
-        assert_eq!(order.payable(now()).expect_err("too many").code(), "too_many_payments");
+        let mut order = order(OrderStatus::AwaitingPayment, &[PaymentState::Declined; MAX_PAYMENT_ATTEMPTS]);
+        assert_eq!(order.next_attempt().expect_err("too many").code(), "too_many_payments");
+        order.payable(now()).expect("the last try may go on");
+        order.payments.pop();
+        assert_eq!(order.next_attempt().expect("one more"), 4);
     }
 }

@@ -1,6 +1,6 @@
 use domain::gateway_account::AccountRef;
 use domain::payment::{GatewayName, PaymentHint};
-use domain::{OrderId, Timestamp, TransferId, UserId};
+use domain::{OrderId, TenantId, Timestamp, TransferId, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -24,12 +24,20 @@ pub enum PaymentMessage {
         user: UserId,
         /// The order.
         order: OrderId,
-        /// How often it was asked before.
+        /// How often it was this order's turn before.
         #[serde(default)]
-        round: u8,
+        round: u16,
     },
     /// An order has money to be given back.
     Refund {
+        /// The buyer.
+        user: UserId,
+        /// The order.
+        order: OrderId,
+    },
+    /// Compare what the gateways have of an order's payments with the order, settle
+    /// what can be settled, and write down what is left.
+    Audit {
         /// The buyer.
         user: UserId,
         /// The order.
@@ -74,6 +82,18 @@ pub enum IssueMessage {
         order: OrderId,
         /// What.
         news: OrderNews,
+    },
+    /// Remind an organiser of the refunds that wait for a person.
+    RefundsWaiting {
+        /// The organiser.
+        tenant: TenantId,
+    },
+    /// Tell an organiser what gateways and orders did not agree about on a day.
+    PaymentDifferences {
+        /// The organiser.
+        tenant: TenantId,
+        /// The day, in UTC, by its first moment.
+        day: Timestamp,
     },
     /// Mail the offer of a transfer to its receiver.
     TransferOffered {

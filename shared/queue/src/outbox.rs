@@ -59,6 +59,14 @@ pub enum Outbox {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reply_to: Option<String>,
     },
+    /// On a refund task: remind its organiser of all that wait.
+    RefundsWaiting,
+    /// On what says that an organiser is told: mail what gateways and orders did not
+    /// agree about on a day.
+    PaymentDifferences {
+        /// The day, in UTC, by its first moment.
+        day: Timestamp,
+    },
 }
 
 impl Outbox {
@@ -78,6 +86,20 @@ pub enum OrderNews {
     RefundDue,
     /// To the organiser: a payment's amount or currency is not the order's.
     PaymentMismatch,
+    /// To the organiser: the buyer's bank wants the money back. The tickets stay valid
+    /// until it is decided.
+    DisputeOpened,
+    /// To the organiser: the bank took the money back. What was not used of the order's
+    /// tickets is worthless now, if none of its money is left.
+    DisputeLost,
+    /// To the organiser: the money stays theirs after all.
+    DisputeWon,
+    /// To the organiser: money was given back at the gateway that nobody asked us for.
+    /// To the buyer, too, if none of the order's money is left and the tickets that
+    /// were not used are worthless now.
+    RefundedElsewhere,
+    /// To the organiser: the gateway does not do a refund by itself, a person has to.
+    RefundByHand,
 }
 
 #[cfg(test)]
@@ -97,6 +119,11 @@ mod tests {
             @r#"{"do":"news","news":"refund_done"}"#
         );
         insta::assert_snapshot!(text(&Outbox::TransferOffered), @r#"{"do":"transfer_offered"}"#);
+        insta::assert_snapshot!(text(&Outbox::RefundsWaiting), @r#"{"do":"refunds_waiting"}"#);
+        insta::assert_snapshot!(
+            text(&Outbox::PaymentDifferences { day: Timestamp::UNIX_EPOCH }),
+            @r#"{"do":"payment_differences","day":"1970-01-01T00:00:00Z"}"#
+        );
         let to = Recipient { email: "ana@example.com".to_owned(), name: "Ana".to_owned() };
         let reply_to = Some("hola@almendra.example".to_owned());
         insta::assert_snapshot!(

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Item;
 use crate::items::{from_item, number, string};
 use crate::keys::{self, SHARDS};
-use crate::{Failure, Store};
+use crate::{Failure, Store, TaskChange};
 
 /// The gates of one page of [`Store::gates`].
 const PAGE: i32 = 1000;
@@ -299,7 +299,23 @@ impl Store {
         outbox: Option<String>,
         now: Timestamp,
     ) -> Result<(), GateError> {
+        self.revoke_tickets_with(order, tickets, (outbox, &[]), now).await
+    }
+
+    /// [`Store::revoke_tickets`] with what becomes of the order's refund tasks in the
+    /// same transaction.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn revoke_tickets_with(
+        &self,
+        order: &Order,
+        tickets: &[TicketId],
+        (outbox, tasks): (Option<String>, &[TaskChange]),
+        now: Timestamp,
+    ) -> Result<(), GateError> {
         let mut writes = vec![self.update_order_part(order, outbox)?];
+        writes.extend(self.task_parts(order, tasks)?);
         for ticket in tickets {
             let update = Update::builder()
                 .table_name(&*self.table)
@@ -325,6 +341,19 @@ impl Store {
             },
             other => Ok(other?),
         }
+    }
+
+    /// Those of the tickets that were not used at the door until now.
+    pub async fn unused_tickets(
+        &self,
+        event: EventId,
+        tickets: &[TicketId],
+    ) -> Result<Vec<TicketId>, Failure> {
+        let gates = tickets.iter().map(|ticket| async {
+            let gate = Record::read(self.get_item(&keys::gate(event, *ticket), true).await?)?;
+            Ok::<_, Failure>(gate.used_at.is_none().then_some(*ticket))
+        });
+        Ok(try_join_all(gates).await?.into_iter().flatten().collect())
     }
 
     /// The part of a transaction that gives a ticket its next code, so that the

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::audit::Month;
+use domain::payment_difference::PaymentDifference;
 use domain::pricing::PromotionCode;
+use domain::refund_task::RefundTask;
 use domain::{
     AreaId, AuditId, DeviceId, DiscountRequestId, EventId, FeePaymentId, GatewayAccountId, MemberId, OrderId,
     SaleStageId, SessionId, TenantId, TicketId, Timestamp, TransferId, UserId,
@@ -376,6 +378,83 @@ pub(crate) const GATEWAY_ACCOUNT_PREFIX: &str = "GW#";
 /// How many of [`gateway_account`] a tenant has.
 pub fn gateway_account_count(tenant: TenantId) -> Key {
     Key::new(tenant_partition(tenant), "GWN")
+}
+
+/// A refund that waits for a person: the payment at this place of an order.
+pub fn refund_task(tenant: TenantId, order: OrderId, payment: u8) -> Key {
+    Key::new(tenant_partition(tenant), format!("{REFUND_TASK_PREFIX}{}#{payment}", order.suffix()))
+}
+
+/// What the sort keys of [`refund_task`] begin with.
+pub(crate) const REFUND_TASK_PREFIX: &str = "RT#";
+
+/// What a person did last about the refund of a payment.
+pub fn closed_refund_task(tenant: TenantId, order: OrderId, payment: u8) -> Key {
+    Key::new(tenant_partition(tenant), format!("RTC#{}#{payment}", order.suffix()))
+}
+
+/// The index partition with the refunds that wait for people, of all tenants.
+pub(crate) const REFUND_TASKS: &str = "RT";
+
+/// The place of a refund task in [`REFUND_TASKS`]: by tenant, the longest waiting first.
+pub(crate) fn refund_task_place(task: &RefundTask) -> String {
+    let RefundTask { tenant_id, order_id, payment, since, .. } = task;
+    format!("{}#{}#{}#{payment}", tenant_id.suffix(), key_time(*since), order_id.suffix())
+}
+
+/// Reads which task is at a place of [`refund_task_place`].
+pub(crate) fn parse_refund_task_place(place: &str) -> Option<Key> {
+    let (order, payment) = place.split('#').nth(2).zip(place.split('#').nth(3))?;
+    let order = OrderId::from_suffix(order).ok()?;
+    Some(refund_task(parse_place_tenant(place)?, order, payment.parse().ok()?))
+}
+
+/// Whose entry is at a place of an index partition that begins with the tenant.
+pub(crate) fn parse_place_tenant(place: &str) -> Option<TenantId> {
+    TenantId::from_suffix(place.split('#').next()?).ok()
+}
+
+/// What a gateway and an order do not agree about, by the day on which it was seen.
+pub fn payment_difference(tenant: TenantId, difference: &PaymentDifference) -> Key {
+    let PaymentDifference { order, payment_id, kind, at, .. } = difference;
+    let (day, order) = (payment_differences_of_day(*at), order.suffix());
+    let payment = payment_id.as_deref().unwrap_or("-");
+    Key::new(tenant_partition(tenant), format!("{day}{order}#{payment}#{}", kind.as_str()))
+}
+
+/// What the sort keys of [`payment_difference`] begin with.
+pub(crate) const PAYMENT_DIFFERENCE_PREFIX: &str = "PD#";
+
+/// What the sort keys of the differences begin with that were seen on the day of `day`.
+pub(crate) fn payment_differences_of_day(day: Timestamp) -> String {
+    format!("{PAYMENT_DIFFERENCE_PREFIX}{}#", day.strftime("%Y-%m-%d"))
+}
+
+/// The index partition with the differences of all tenants that were seen on the day of
+/// `day`.
+pub(crate) fn payment_differences_of_all(day: Timestamp) -> String {
+    payment_differences_of_day(day)
+}
+
+/// The place of a difference in [`payment_differences_of_all`]: by tenant.
+pub(crate) fn payment_difference_place(tenant: TenantId, difference: &PaymentDifference) -> String {
+    let order = difference.order.suffix();
+    format!("{}#{order}#{}", tenant.suffix(), difference.payment_id.as_deref().unwrap_or("-"))
+}
+
+/// Says that the tenant was told about the differences of the day of `day`.
+pub fn payment_report(tenant: TenantId, day: Timestamp) -> Key {
+    Key::new(tenant_partition(tenant), format!("PDR#{}", day.strftime("%Y-%m-%d")))
+}
+
+/// How far the daily audit of payments is.
+pub fn audit_walk() -> Key {
+    Key::new("JANITOR", "AUDIT")
+}
+
+/// Whose item it is, if it stands in a tenant's partition.
+pub fn parse_tenant(key: &Key) -> Option<TenantId> {
+    TenantId::from_suffix(key.pk.strip_prefix("T#")?).ok()
 }
 
 /// The audit records of a tenant in one month.

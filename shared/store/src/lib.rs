@@ -26,7 +26,9 @@ mod mail_template;
 mod mailing;
 mod member;
 mod order;
+mod payment_difference;
 mod pricing;
+mod refund_task;
 mod session;
 mod tenant;
 #[cfg(test)]
@@ -55,6 +57,7 @@ pub use link::{Link, LinkGrant};
 pub use mailing::Mailing;
 pub use member::{MEMBERS_AT_ONCE, MemberError};
 pub use pricing::StagesLeft;
+pub use refund_task::TaskChange;
 pub use transfer::Received;
 
 /// A handle on the table; cheap to clone.

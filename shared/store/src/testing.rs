@@ -12,7 +12,7 @@ use boot::{Boot, Clock, Env};
 
 use crate::Store;
 
-pub(crate) use tampering::{colliding, forgetful, interrupted, metered, unguarded};
+pub(crate) use tampering::{colliding, forgetful, interrupted, metered, unguarded, unguarded_puts};
 
 const TABLE: &str = "taquilla-test";
 

@@ -76,11 +76,17 @@ pub enum RefundProgress {
     /// A worker is asking the gateway for it. Nobody else may before `until`: not
     /// every gateway recognises a refund that is asked for twice.
     Claimed {
-        /// When the worker must be dead.
+        /// How much is asked for, in minor units.
+        amount: i64,
+        /// When it was first asked for.
+        begun: Timestamp,
+        /// When the worker must be dead; long past if it gave up by itself.
         until: Timestamp,
     },
     /// The gateway accepted it and decides later.
     Pending {
+        /// How much, in minor units.
+        amount: i64,
         /// The gateway's id of the refund.
         refund_id: String,
         /// Since when.
@@ -88,6 +94,8 @@ pub enum RefundProgress {
     },
     /// A person has to do it at the gateway.
     Manual {
+        /// How much, in minor units.
+        amount: i64,
         /// Why the gateway does not do it by itself.
         reason: ManualReason,
         /// Since when.
@@ -105,4 +113,6 @@ pub enum ManualReason {
     Declined,
     /// It is unknown whether the gateway did it: look there first.
     Uncertain,
+    /// The buyer's bank wants the money back, too: see there who gives it.
+    Disputed,
 }

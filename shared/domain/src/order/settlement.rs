@@ -19,8 +19,9 @@ pub enum Settlement {
     Alert,
     /// Note that the money went back before it paid for anything.
     Return,
-    /// The refund that was due is done, though we did not see the gateway do it.
-    ConfirmRefund,
+    /// This much of what was due is back with the buyer, in minor units, though we did
+    /// not see the gateway do it.
+    ConfirmRefund(i64),
     /// Somebody gave this much back at the gateway that nobody asked us for, in
     /// minor units: what is left may not be enough for the tickets.
     RefundedElsewhere(i64),
@@ -83,7 +84,7 @@ impl Order {
         let prices = self.lines.iter().flat_map(super::OrderLine::ticket_totals);
         let valid: i64 =
             self.tickets().zip(prices).filter(|(ticket, _)| !ticket.refunded).map(|(_, price)| price).sum();
-        (valid - self.payments.iter().map(Payment::kept).sum::<i64>()).max(0)
+        (valid - self.kept()).max(0)
     }
 }
 
@@ -91,16 +92,22 @@ impl Order {
 fn after(payment: &Payment, report: &PaymentReport) -> Settlement {
     let back = match report.status {
         PaymentStatus::Refunded => payment.amount,
+        // Some gateways count as given back what the bank took.
+        PaymentStatus::ChargedBack => payment.refunded,
         _ => report.refunded.amount,
     } - payment.refunded;
-    if back > 0 && payment.refund_due == 0 {
-        return Settlement::RefundedElsewhere(back);
-    }
-    let waits =
-        matches!(payment.refund, Some(RefundProgress::Pending { .. } | RefundProgress::Manual { .. }));
-    // While a worker has the refund in hand, it writes down what became of it.
-    if back > 0 && waits && back >= payment.refund_due {
-        return Settlement::ConfirmRefund;
+    match &payment.refund {
+        _ if back <= 0 => {}
+        _ if payment.refund_due == 0 => return Settlement::RefundedElsewhere(back),
+        // Nobody began with it: what went back meanwhile is not given back again.
+        None => return Settlement::ConfirmRefund(back.min(payment.refund_due)),
+        // The worker that has it in hand writes down what became of it.
+        Some(RefundProgress::Claimed { .. }) => {}
+        Some(RefundProgress::Pending { amount, .. } | RefundProgress::Manual { amount, .. }) => {
+            if back >= *amount {
+                return Settlement::ConfirmRefund(*amount);
+            }
+        }
     }
     let dispute = match (report.status, report.dispute) {
         (PaymentStatus::ChargedBack, None) => Some(Dispute::Lost),
@@ -224,19 +231,22 @@ mod tests {
         assert_eq!(judged(&order, approved, 30), Settlement::Nothing);
         assert_eq!(judged(&order, approved, 0), Settlement::Nothing, "an old report");
         assert_eq!(judged(&order, refunded, 100), Settlement::RefundedElsewhere(70));
+        // What is due and somebody was faster with.
+        order.payments[0].refund_due = 60;
+        assert_eq!(judged(&order, approved, 50), Settlement::ConfirmRefund(20));
+        assert_eq!(judged(&order, refunded, 0), Settlement::ConfirmRefund(60));
         // What we are giving back.
-        order.payments[0].refund_due = 50;
+        order.payments[0].refund = Some(RefundProgress::Claimed { amount: 50, begun: now(), until: now() });
         assert_eq!(judged(&order, approved, 80), Settlement::Nothing);
-        order.payments[0].refund = Some(RefundProgress::Claimed { until: now() });
-        assert_eq!(judged(&order, approved, 80), Settlement::Nothing);
-        // What the gateway decided, or a person did by hand.
-        let pending = RefundProgress::Pending { refund_id: "r".to_owned(), since: now() };
-        let manual = RefundProgress::Manual { reason: ManualReason::Unsupported, since: now() };
+        // What the gateway decided, or a person did by hand; more is due by now.
+        let pending = RefundProgress::Pending { amount: 50, refund_id: "r".to_owned(), since: now() };
+        let manual = RefundProgress::Manual { amount: 50, reason: ManualReason::Unsupported, since: now() };
         for progress in [pending, manual] {
             order.payments[0].refund = Some(progress);
             assert_eq!(judged(&order, approved, 79), Settlement::Nothing, "not all of it yet");
-            assert_eq!(judged(&order, approved, 80), Settlement::ConfirmRefund);
-            assert_eq!(judged(&order, refunded, 0), Settlement::ConfirmRefund);
+            assert_eq!(judged(&order, approved, 80), Settlement::ConfirmRefund(50));
+            assert_eq!(judged(&order, refunded, 0), Settlement::ConfirmRefund(50));
+            assert_eq!(judged(&order, PaymentStatus::ChargedBack, 80), Settlement::Dispute(Dispute::Lost));
         }
     }
 

@@ -30,6 +30,11 @@ pub(crate) fn unguarded(store: &Store) -> Store {
     through(store, Unguarded)
 }
 
+/// As [`unguarded`], for whole items that are put.
+pub(crate) fn unguarded_puts(store: &Store) -> Store {
+    through(store, UnguardedPuts)
+}
+
 /// The same table over a client that never hears the answers to the first `lost`
 /// tries of each write, although the table has carried them out.
 pub(crate) fn forgetful(store: &Store, lost: u32) -> Store {
@@ -139,6 +144,32 @@ impl Intercept for Unguarded {
                     }
                 }
             }
+            Ok(())
+        })
+    }
+}
+
+#[derive(Debug)]
+struct UnguardedPuts;
+
+impl Intercept for UnguardedPuts {
+    fn name(&self) -> &'static str {
+        "UnguardedPuts"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if operation(config) != "PutItem" {
+            return Ok(());
+        }
+        edit_any(context, |body| {
+            let body = body.as_object_mut().expect("an object");
+            body.remove("ConditionExpression");
+            body.remove("ExpressionAttributeValues");
             Ok(())
         })
     }

@@ -1,0 +1,88 @@
+//! What a gateway and an order do not agree about, as the organiser's daily report
+//! has it.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::OrderId;
+
+/// Something about a payment that settles by nobody's doing. Empty lists of these are
+/// what every organiser should see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PaymentDifference {
+    /// The order that the payment names.
+    pub order: OrderId,
+    /// The gateway's id of the payment, if it has one; at most 64 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<String>,
+    /// What does not agree.
+    pub kind: DifferenceKind,
+    /// The figures, for a person; in English, at most 300 characters.
+    pub detail: String,
+    /// When it was seen.
+    pub at: Timestamp,
+}
+
+/// What a gateway and an order do not agree about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferenceKind {
+    /// The gateway has another amount or currency than was asked for.
+    AmountDiffers,
+    /// The gateway has not decided about the payment for a day.
+    Undecided,
+    /// The payment names an order that does not exist.
+    OrderMissing,
+    /// The payment was made with an account that the order is not paid with.
+    ForeignAccount,
+    /// The order has a payment that the gateway does not know, or says is not paid.
+    PaymentMissing,
+    /// The gateway has money that the order knows nothing of.
+    PaymentUnknown,
+    /// More or less money went back at the gateway than the order says.
+    RefundDiffers,
+    /// Tickets are valid that no money is kept for.
+    Uncovered,
+}
+
+impl DifferenceKind {
+    /// The name in keys and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AmountDiffers => "amount_differs",
+            Self::Undecided => "undecided",
+            Self::OrderMissing => "order_missing",
+            Self::ForeignAccount => "foreign_account",
+            Self::PaymentMissing => "payment_missing",
+            Self::PaymentUnknown => "payment_unknown",
+            Self::RefundDiffers => "refund_differs",
+            Self::Uncovered => "uncovered",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_json() {
+        use DifferenceKind::{
+            AmountDiffers, ForeignAccount, OrderMissing, PaymentMissing, PaymentUnknown, RefundDiffers,
+            Uncovered, Undecided,
+        };
+        for kind in [
+            AmountDiffers,
+            Undecided,
+            OrderMissing,
+            ForeignAccount,
+            PaymentMissing,
+            PaymentUnknown,
+            RefundDiffers,
+            Uncovered,
+        ] {
+            assert_eq!(serde_json::to_value(kind).expect("JSON"), kind.as_str());
+        }
+    }
+}
