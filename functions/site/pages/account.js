@@ -66,19 +66,22 @@ function resetPage(visit) {
 
 // ---- Orders
 
+const isPending = order => order.payments.some(payment => payment.status === "pending");
 const isOpen = order => ["held", "awaiting_payment"].includes(order.status);
 
 async function orderPage(visit, id) {
   const path = `/purchases/${id}`;
   const content = h("div");
   const left = h("p", { class: "note", role: "timer" });
+  const refused = refusal?.id === id ? refusal.problem : null;
+  refusal = null;
   let order = await ask(path, { signal: visit.signal });
 
   const draw = () => {
     const busyElsewhere = content.querySelector("button:disabled");
     if (busyElsewhere) return;
     const before = document.activeElement?.id;
-    content.replaceChildren(...orderParts(order, left, show));
+    content.replaceChildren(...orderParts(order, left, show, refused));
     if (before) byId(before)?.focus();
   };
   const show = next => {
@@ -95,7 +98,8 @@ async function orderPage(visit, id) {
   let looking = false;
   const look = async () => {
     const over = Date.parse(order.expires_at) - behind < Date.now();
-    const wanted = order.status === "awaiting_payment" || (order.status === "held" && over) || (order.status === "paid" && !order.mailed_at);
+    const late = order.status === "released" && isPending(order) && Date.now() + behind - Date.parse(order.expires_at) < 15 * 60_000;
+    const wanted = late || order.status === "awaiting_payment" || (order.status === "held" && over) || (order.status === "paid" && !order.mailed_at);
     if (looking || !wanted) return;
     looking = true;
     // A lost connection is no news: the next look may reach the box office.
@@ -109,8 +113,8 @@ async function orderPage(visit, id) {
   return [h("h1", {}, words.order), h("p", { class: "big" }, order.event_name), content];
 }
 
-function orderParts(order, left, show) {
-  const error = h("p", { class: "error", role: "alert" });
+function orderParts(order, left, show, refused) {
+  const error = h("p", { class: "error", role: "alert" }, isOpen(order) && refused ? shown(refused) : "");
   const last = order.payments.at(-1);
   const parts = [h("p", {}, h("span", { class: "badge" }, words.status[order.status] ?? order.status))];
   if (isOpen(order)) {
@@ -123,17 +127,39 @@ function orderParts(order, left, show) {
       cancel.disabled = false;
       show(next);
     }) }, words.cancel);
-    parts.push(error, h("p", { class: "row" }, toPay, cancel));
+    parts.push(error, ...otherWays(order, refused, error), h("p", { class: "row" }, toPay, cancel));
   } else if (order.tickets.some(ticket => !ticket.refunded)) {
     parts.push(order.mailed_at && h("p", {}, words.mailed), h("p", {}, h("a", { class: "button main", href: "#/tickets" }, words.seeTickets)));
   } else {
-    parts.push(h("p", {}, h("a", { class: "button", href: "#/" }, words.back)));
+    parts.push(order.status === "released" && isPending(order) && h("p", {}, words.waitingLate), h("p", {}, h("a", { class: "button", href: "#/" }, words.back)));
   }
+  parts.push(...order.payments.flatMap(payment => aboutPayment(payment, order.currency)));
   const total = h("tr", { class: "total" }, h("th", { scope: "row" }, words.total), h("td", {}, money(order.total, order.currency)));
   const returned = order.refunded > 0 && h("tr", {}, h("th", { scope: "row" }, words.returned), h("td", {}, money(-order.refunded, order.currency)));
   parts.push(h("div", { class: "card" }, h("table", { class: "sums" },
     order.lines.map(line => h("tbody", {}, sums(line, order.currency))), h("tbody", {}, total, returned))));
   return parts.filter(Boolean);
+}
+
+const gatewayNames = { sandbox: "Sandbox", mercado_pago: "Mercado Pago", wompi: "Wompi", payu: "PayU" };
+
+// The organiser's other gateways, if the one that was tried does not answer.
+function otherWays(order, refused, error) {
+  const buttons = (refused?.alternatives ?? []).map(({ gateway }) => {
+    const button = h("button", { id: `pay-${gateway}`, class: "button", type: "button", onclick: () => busy(button, error, () => pay(order.id, gateway)) },
+      words.payWith(gatewayNames[gateway] ?? gateway));
+    return button;
+  });
+  return buttons.length ? [h("p", {}, words.otherWays), h("p", { class: "row" }, buttons)] : [];
+}
+
+// What a buyer should know of money that goes back, or that the bank asks about.
+function aboutPayment({ refund, dispute }, currency) {
+  const say = refund && words.refund[refund.state];
+  return [
+    say && h("p", { class: "note" }, say(money(refund.amount, currency), refund.since && time(refund.since, undefined, short))),
+    dispute === "open" && h("p", { class: "note" }, words.disputed),
+  ].filter(Boolean);
 }
 
 async function pages(path, visit, put) {
@@ -243,8 +269,11 @@ byId("skip").addEventListener("click", event => {
   event.preventDefault();
   byId("main").focus();
 });
-// What a gateway adds to our address says nothing that we would believe.
-if (location.search) history.replaceState(null, "", location.pathname + location.hash);
+// Gateways lead back to a path of an order. What they add to it says nothing that we
+// would believe: the order's page asks the box office.
+const [, returned] = location.pathname.match(/^\/purchases\/(ord_[a-z0-9]{26})$/) ?? [];
+if (returned) history.replaceState(null, "", `/#/purchases/${returned}`);
+else if (location.search || location.pathname !== "/") history.replaceState(null, "", `/${location.hash}`);
 addEventListener("hashchange", open);
 // Coming back from the gateway, the browser shows the page as it was left.
 addEventListener("pageshow", event => { if (event.persisted) open(); });

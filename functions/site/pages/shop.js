@@ -321,7 +321,6 @@ function quoteBox(visit, event, choice, reload) {
       throw problem;
     }
     kept.drop("choice");
-    location.hash = `#/purchases/${order.id}`;
     await pay(order.id);
   }
 
@@ -330,13 +329,31 @@ function quoteBox(visit, event, choice, reload) {
   return { element: h("div", { class: "card" }, price, codeForm, form, note), changed };
 }
 
-// To the gateway's page, or to the order if there is nothing to pay.
-async function pay(id) {
-  const { checkout_url } = await postOnce("/purchases", { reservation_id: id });
-  if (!checkout_url) return open();
-  const url = new URL(checkout_url, location.href);
-  if (!["http:", "https:"].includes(url.protocol)) throw new Problem(0);
-  location.assign(url);
+// What the last try to pay was answered, for the page of its order.
+let refusal = null;
+
+// To the gateway's page, or to the order: if there is nothing to pay, or something
+// is wrong, which its page then says.
+async function pay(id, gateway) {
+  const there = `#/purchases/${id}`;
+  let url = null;
+  refusal = null;
+  try {
+    const { checkout_url } = await postOnce("/purchases", { reservation_id: id, ...(gateway && { gateway }) });
+    url = checkout_url && new URL(checkout_url, location.href);
+    if (url && !["http:", "https:"].includes(url.protocol)) throw new Problem(0);
+  } catch (problem) {
+    refusal = { id, problem };
+  }
+  if (url) {
+    // Going back from there leads to the order.
+    if (location.hash !== there) history.pushState(null, "", there);
+    location.assign(url);
+  } else if (location.hash === there) {
+    await open();
+  } else {
+    location.hash = there;
+  }
 }
 
 function sums(line, currency, stage) {

@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
@@ -23,18 +24,49 @@ const SCRIPT: &str = concat!(
 /// How long browsers and the edge keep the page.
 const KEEP: &str = "public, max-age=300";
 
-struct Page {
-    html: String,
+static PAGE: LazyLock<Page> = LazyLock::new(|| {
+    // It talks to nobody but us. Pictures come from wherever `/images` leads: a bucket,
+    // which locally has a port of its own.
+    let rest = "connect-src 'self'; img-src 'self' blob: data: https: http://127.0.0.1:*; base-uri 'none'; \
+                form-action 'none'; frame-ancestors 'none'";
+    Page::new(DOCUMENT, STYLE, SCRIPT, rest)
+});
+
+/// A document that carries its style and its script, and runs no others.
+#[derive(Debug)]
+pub(crate) struct Page {
+    html: Bytes,
     policy: HeaderValue,
 }
 
-static PAGE: LazyLock<Page> = LazyLock::new(|| {
-    let (style, script) = (lean(STYLE), lean(SCRIPT));
-    Page {
-        html: DOCUMENT.replacen("{{style}}", &style, 1).replacen("{{script}}", &script, 1),
-        policy: HeaderValue::try_from(policy(&style, &script)).expect("it is made of ASCII"),
+impl Page {
+    /// The document with its style and its script. `rest` is the part of its content
+    /// security policy that is not about them.
+    pub(crate) fn new(document: &str, style: &str, script: &str, rest: &str) -> Self {
+        let (style, script) = (lean(style), lean(script));
+        let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
+        let policy =
+            format!("default-src 'none'; script-src {}; style-src {}; {rest}", hash(&script), hash(&style));
+        let html = document.replacen("{{style}}", &style, 1).replacen("{{script}}", &script, 1);
+        Self { html: html.into(), policy: HeaderValue::try_from(policy).expect("it is made of ASCII") }
     }
-});
+
+    /// The page as an answer.
+    pub(crate) fn answer(&self) -> Response {
+        let headers = [
+            (header::CACHE_CONTROL, HeaderValue::from_static(KEEP)),
+            (header::CONTENT_SECURITY_POLICY, self.policy.clone()),
+            (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+            (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        ];
+        (headers, Html(self.html.clone())).into_response()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn html(&self) -> &str {
+        std::str::from_utf8(&self.html).expect("UTF-8")
+    }
+}
 
 /// Without indents and lines of comment: API Gateway compresses nothing. No text
 /// in our sources runs over a line's end.
@@ -43,27 +75,9 @@ fn lean(source: &str) -> String {
     lines.filter(|line| !line.is_empty()).fold(String::new(), |text, line| text + line + "\n")
 }
 
-/// Nothing runs but our script, and it talks to nobody but us. Pictures come from
-/// wherever `/images` leads: a bucket, which locally has a port of its own.
-fn policy(style: &str, script: &str) -> String {
-    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
-    format!(
-        "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; \
-         img-src 'self' blob: data: https: http://127.0.0.1:*; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'",
-        hash(script),
-        hash(style),
-    )
-}
-
+/// The page for people.
 pub(crate) fn page() -> Response {
-    let headers = [
-        (header::CACHE_CONTROL, HeaderValue::from_static(KEEP)),
-        (header::CONTENT_SECURITY_POLICY, PAGE.policy.clone()),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ];
-    (headers, Html(&*PAGE.html)).into_response()
+    PAGE.answer()
 }
 
 /// Whether the caller would rather have HTML than JSON. Browsers name HTML;
@@ -135,7 +149,7 @@ mod tests {
         let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().expect("ASCII");
         assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
-        let html = &PAGE.html;
+        let html = PAGE.html();
         assert!(!html.contains("{{"), "a part is missing");
         assert_eq!(html.matches("</script>").count(), 1, "the script ends itself");
         assert_eq!(html.matches("</style>").count(), 1, "the style ends itself");
@@ -147,6 +161,6 @@ mod tests {
 
     #[test]
     fn the_page_is_small() {
-        assert!(PAGE.html.len() < 60_000, "{} bytes on a bad network", PAGE.html.len());
+        assert!(PAGE.html().len() < 60_000, "{} bytes on a bad network", PAGE.html().len());
     }
 }

@@ -1,32 +1,29 @@
-//! What gateways call when something happens to a payment: checks who says so,
-//! puts the hint on the queue and answers within milliseconds. Nothing in the
-//! notification is believed; `settler` asks the gateway.
-//!
-//! And what SES has to say about mails, which is believed once SNS signed it.
+//! What payment gateways and SES tell us. Nothing in a gateway's notification is
+//! believed, `settler` asks the gateway; what SES says of mails is, once SNS signed it.
 
+mod payments;
 mod ses;
 
-use aide::NoApi;
+use std::sync::Arc;
+
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract::{RawQuery, State as Shared};
 use boot::{Boot, Clock, ConfigError};
-use bytes::Bytes;
-use domain::{Error, Result};
-use http::{HeaderMap, StatusCode};
-use integrations::payment::{MAX_WEBHOOK_BYTES, PaymentGateways, Subject, WebhookRequest};
+use domain::gateway_account::{AccountRef, GatewayAccount};
+use integrations::payment::PaymentGateways;
 use integrations::sns::Sns;
-use queue::{Notification, PaymentMessage, Queue};
-use schemars::JsonSchema;
-use serde::Deserialize;
-use store::{Fingerprints, Store};
-use web::{Answer, Path};
+use queue::{PaymentMessage, Queue};
+use store::{Fingerprints, Fresh, Store};
+
+/// How long what was read of an account at a gateway is good for, in milliseconds.
+const ACCOUNT_MILLIS: i64 = 5000;
 
 /// What the function works with.
 #[derive(Clone, Debug)]
 pub struct State {
     clock: Clock,
     gateways: PaymentGateways,
+    accounts: Arc<Fresh<AccountRef, GatewayAccount>>,
     payments: Queue<PaymentMessage>,
     sns: Sns,
     store: Store,
@@ -39,6 +36,7 @@ impl State {
         Ok(Self {
             clock: boot.clock.clone(),
             gateways: PaymentGateways::new(boot)?,
+            accounts: Arc::new(Fresh::new(1024, ACCOUNT_MILLIS)),
             payments: Queue::new(boot)?,
             sns: Sns::from_env(&boot.env, "MAIL_EVENTS_TOPIC")?,
             store: Store::new(boot)?,
@@ -52,13 +50,26 @@ pub fn router(state: State) -> ApiRouter {
     let routes = ApiRouter::new()
         .api_route(
             "/api/v1/webhooks/{gateway}",
-            post_with(notify, |op| {
+            post_with(payments::notify, |op| {
                 op.id("notifyPayment")
                     .tag("Webhooks")
                     .summary("A gateway's notification about a payment")
                     .description(
-                        "Called by payment gateways only: the raw body must carry the gateway's signature.",
+                        "Called by payment gateways only, at the address that they were given: it names the \
+                         organiser's account, and what comes must be signed as that account's is. Mercado Pago \
+                         and Wompi sign the time, and what was signed too long ago is refused. PayU does not: an \
+                         old notification of PayU's has it asked once more, which changes nothing.",
                     )
+                    .response_with::<200, (), _>(|response| response.description("Taken note of."))
+            }),
+        )
+        .api_route(
+            "/api/v1/purchases/webhook",
+            post_with(payments::notify_mercado_pago, |op| {
+                op.id("notifyMercadoPago")
+                    .tag("Webhooks")
+                    .summary("Mercado Pago's notification about a payment")
+                    .description("The same as `/api/v1/webhooks/mercado_pago`.")
                     .response_with::<200, (), _>(|response| response.description("Taken note of."))
             }),
         )
@@ -73,38 +84,4 @@ pub fn router(state: State) -> ApiRouter {
             }),
         );
     routes.with_state(state)
-}
-
-/// Which gateway calls.
-#[derive(Debug, Deserialize, JsonSchema)]
-struct GatewayPath {
-    /// The gateway's name.
-    gateway: String,
-}
-
-async fn notify(
-    Shared(state): Shared<State>,
-    Path(path): Path<GatewayPath>,
-    RawQuery(query): RawQuery,
-    NoApi(headers): NoApi<HeaderMap>,
-    NoApi(body): NoApi<Bytes>,
-) -> Answer<StatusCode> {
-    let gateway = state.gateways.at_path(&path.gateway)?;
-    if body.len() > MAX_WEBHOOK_BYTES {
-        return Err(Error::too_large("body_too_large", "No gateway sends notifications of this size.").into());
-    }
-    let received_at = state.clock.now();
-    let query = query.unwrap_or_default();
-    let request = WebhookRequest { headers: &headers, query: &query, body: &body, received_at };
-    let notification = gateway.verify_webhook(&request).map_err(Error::from)?;
-    match notification.subject {
-        Subject::Payments(hint) => {
-            let notification = Notification { gateway: gateway.name(), account: None, hint, received_at };
-            state.payments.send(&PaymentMessage::Notification(notification)).await?;
-        }
-        Subject::Unknown { kind } => {
-            tracing::info!(gateway = %gateway.name(), kind, "a notification of no concern");
-        }
-    }
-    Ok(StatusCode::OK)
 }

@@ -1,0 +1,38 @@
+// Posts a form to PayU. What is in it stands in the address after the #, which
+// browsers send to nobody.
+const allowed = {{allowed}};
+const english = /^en\b/i.test(navigator.language || "es");
+const words = english ? {
+  title: "To the payment", text: "PayU opens in a moment. If it does not, use the button.", go: "Continue to PayU",
+  nothing: "This address leads to no payment. Go back to your order and try again.", back: "My orders",
+} : {
+  title: "Al pago", text: "PayU se abre en un momento. Si no se abre, usa el botón.", go: "Continuar a PayU",
+  nothing: "Esta dirección no lleva a ningún pago. Vuelve a tu compra e inténtalo otra vez.", back: "Mis compras",
+};
+const byId = id => document.getElementById(id);
+document.documentElement.lang = english ? "en" : "es";
+document.title = `${words.title} · Taquilla`;
+byId("title").textContent = words.title;
+byId("go").textContent = words.go;
+byId("back").textContent = words.back;
+byId("back").hidden = false;
+
+const given = new URLSearchParams(location.hash.slice(1));
+const action = given.get("action");
+given.delete("action");
+if (allowed.includes(action)) {
+  const form = byId("form");
+  form.action = action;
+  for (const [name, value] of given) {
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+  }
+  form.hidden = false;
+  byId("text").textContent = words.text;
+  // By itself only once: who comes back must be able to stay.
+  if (!history.state?.posted) {
+    history.replaceState({ posted: true }, "");
+    form.requestSubmit();
+  }
+} else {
+  byId("text").textContent = words.nothing;
+}
