@@ -1,6 +1,7 @@
 //! The clients of real gateways against a stub that speaks like them, and all
 //! signatures against known ones.
 
+mod accounts;
 mod flips;
 mod mercado_pago;
 mod payu;

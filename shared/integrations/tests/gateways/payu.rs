@@ -6,7 +6,7 @@ use integrations::payment::{
     Subject, WebhookRefused,
 };
 
-use crate::stub::{QUICK, Stub, fixture, notification, payment, refund};
+use crate::stub::{Stub, about, after, fixture, notification, payment, quick, refund};
 
 const NOW: i64 = 1_795_000_000;
 const APPROVED: &str = "857695047_5fde3c2c-540d-4579-96f7-2a4b8c65a951";
@@ -21,7 +21,7 @@ fn made(url: &str, mode: Mode, algorithm: Algorithm) -> PayuGateway {
         hmac_secret: None,
     };
     let endpoints = Endpoints { api: url.parse().expect("a URL"), ..Endpoints::of(mode) };
-    PayuGateway::new(endpoints, credentials, mode, QUICK).expect("credentials")
+    PayuGateway::new(endpoints, credentials, mode, &quick()).expect("credentials")
 }
 
 pub(crate) fn gateway(url: &str) -> PayuGateway {
@@ -64,7 +64,7 @@ async fn the_checkout_is_a_signed_form() {
     responseUrl=https://boletos.example/#/purchases/1
     confirmationUrl=https://boletos.example/api/v1/webhooks/gateway
     ");
-    assert!(matches!(gateway.create(&payment).await, Err(GatewayError::Unsupported)), "no address to open");
+    assert!(checkout.is_repeatable);
 }
 
 #[tokio::test]
@@ -216,11 +216,10 @@ async fn a_refund_that_payu_knows_is_not_submitted_again() {
     let report = gateway.refund(&refund(APPROVED, 9_500_000, 9_500_000, Currency::COP)).await.expect("known");
     assert_eq!((report.refund_id.as_str(), report.status), (refunded, RefundStatus::Done));
     let part = refund(APPROVED, 4_750_000, 9_500_000, Currency::COP);
-    let zero = Some(Money::new(0, Currency::COP));
-    assert_eq!(gateway.refund_beyond(&part, zero).await.expect("known").refund_id, refunded);
+    assert_eq!(gateway.refund(&part).await.expect("known").refund_id, refunded);
     // Colombia refunds one part of an order.
-    let before = Some(part.amount);
-    assert!(matches!(gateway.refund_beyond(&part, before).await, Err(GatewayError::Unsupported)));
+    let next = after(part.amount.amount, &part);
+    assert!(matches!(gateway.refund(&next).await, Err(GatewayError::Unsupported)));
     let whole = gateway.refund(&refund(APPROVED, 9_500_000, 9_500_000, Currency::COP)).await;
     assert!(matches!(whole, Err(GatewayError::Refused { code, .. }) if code == "refunds_differ"));
     assert!(stub.lines().iter().all(|line| line.contains("reports-api")), "nothing is submitted");
@@ -249,8 +248,28 @@ async fn a_refund_without_an_answer_is_uncertain() {
 
 #[tokio::test]
 async fn a_refund_can_be_asked_about() {
-    let (_stub, gateway) = with([(200, fixture!("payu/transaction.json"))]).await;
-    assert_eq!(gateway.refund_report("7-7").await.expect("known").status, RefundStatus::Done);
+    let (stub, gateway) = with([(200, fixture!("payu/transaction.json"))]).await;
+    assert_eq!(gateway.refund_report(APPROVED, "7-7").await.expect("known").status, RefundStatus::Done);
+    assert_eq!(stub.seen()[0].json()["details"]["transactionId"], "7-7");
+}
+
+/// Until somebody at PayU has looked at it, a refund goes by the number of its order.
+#[tokio::test]
+async fn a_refund_without_a_transaction_is_looked_for_in_its_order() {
+    let part = fixture!("payu/order_part_refunded.json");
+    let declined = part.replacen("\"state\":\"APPROVED\"", "\"state\":\"DECLINED\"", 1);
+    let refund = r#"{"id":"8-8","type":"PARTIAL_REFUND","transactionResponse":{"state":"PENDING"}},"#;
+    let several = part.replacen("\"transactions\":[", &format!("\"transactions\":[{refund}"), 1);
+    let answers =
+        [(200, fixture!("payu/order_approved.json")), (200, part), (200, &declined), (200, &several)];
+    let (stub, gateway) = with(answers).await;
+    for expected in [RefundStatus::Pending, RefundStatus::Done, RefundStatus::Declined] {
+        let report = gateway.refund_report(APPROVED, "857695047").await.expect("known");
+        assert_eq!((report.refund_id.as_str(), report.status), ("857695047", expected));
+    }
+    let several = gateway.refund_report(APPROVED, "857695047").await;
+    assert!(matches!(several, Err(GatewayError::Unsupported)), "which one is not known");
+    assert_eq!(stub.seen()[0].json()["details"]["orderId"], 857_695_047);
 }
 
 #[tokio::test]
@@ -280,8 +299,8 @@ fn confirm(body: &str) -> Result<Subject, WebhookRefused> {
 #[test]
 fn a_confirmation_leads_to_its_transaction() {
     let form = fixture!("payu/confirmation.txt").trim_end();
-    let payment_id = "7069375_f5e668f1-7ecc-4b83-a4d1-0aaa68260862".to_owned();
-    assert_eq!(confirm(form), Ok(Subject::Payment { payment_id: payment_id.clone() }));
+    let subject = || Ok(about("7069375_f5e668f1-7ecc-4b83-a4d1-0aaa68260862", Some("ORD-2026-000123")));
+    assert_eq!(confirm(form), subject());
     let headers = HeaderMap::new();
     let gateway = gateway("https://api.payulatam.com");
     let confirmation =
@@ -294,9 +313,9 @@ fn a_confirmation_leads_to_its_transaction() {
     let object: serde_json::Map<_, _> =
         pairs.map(|(name, value)| (name.into_owned(), value.into_owned().into())).collect();
     let json = serde_json::Value::Object(object).to_string();
-    assert_eq!(confirm(&json), Ok(Subject::Payment { payment_id: payment_id.clone() }));
+    assert_eq!(confirm(&json), subject());
     let numbers = json.replace("\"250000.00\"", "250000.00").replace("\"508029\"", "508029");
-    assert_eq!(confirm(&numbers), Ok(Subject::Payment { payment_id }));
+    assert_eq!(confirm(&numbers), subject());
 }
 
 #[test]

@@ -8,20 +8,24 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
 use domain::event::Language;
 use domain::{Currency, Money, Timestamp};
-use http::{HeaderMap, StatusCode};
-use integrations::http::{Timeouts, Url};
-use integrations::payment::{CreatePayment, RefundPayment, WebhookRequest};
+use http::{HeaderMap, StatusCode, header};
+use integrations::http::{Connections, Timeouts, Url};
+use integrations::payment::{CreatePayment, PaymentHint, RefundPayment, Subject, WebhookRequest};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-pub(crate) const QUICK: Timeouts = Timeouts {
-    connect: Duration::from_secs(2),
-    attempt: Duration::from_secs(2),
-    total: Duration::from_secs(5),
-    backoff: Duration::from_millis(1),
-};
+/// Connections of a client that hardly waits before it repeats a call.
+pub(crate) fn quick() -> Connections {
+    Connections::new(Timeouts {
+        connect: Duration::from_secs(2),
+        attempt: Duration::from_secs(2),
+        total: Duration::from_secs(5),
+        backoff: Duration::from_millis(1),
+    })
+}
 
 /// One request as it came.
 #[derive(Debug, Clone)]
@@ -76,14 +80,20 @@ impl Stub {
     }
 }
 
-async fn answer(State(script): State<Script>, request: Request) -> (StatusCode, String) {
+/// The body of an answer that asks for a pause beyond any patience, so that a call
+/// is not repeated.
+pub(crate) const COME_BACK_LATER: &str = "come back later";
+
+async fn answer(State(script): State<Script>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.expect("a body");
     let line = format!("{} {}", parts.method, parts.uri);
     script.seen.lock().expect("alive").push(Seen { line: line.clone(), headers: parts.headers, body });
     let next = script.answers.lock().expect("alive").pop_front();
     let (status, body) = next.unwrap_or_else(|| panic!("nothing prepared for {line}"));
-    (StatusCode::from_u16(status).expect("a status"), body)
+    let pause = (body == COME_BACK_LATER).then_some([(header::RETRY_AFTER, "3600")]);
+    (StatusCode::from_u16(status).expect("a status"), pause.unwrap_or([(header::VARY, "x")]), body)
+        .into_response()
 }
 
 pub(crate) fn payment(amount: i64, currency: Currency) -> CreatePayment {
@@ -107,8 +117,20 @@ pub(crate) fn refund(payment_id: &str, amount: i64, paid: i64, currency: Currenc
         payment_id: payment_id.to_owned(),
         amount: Money::new(amount, currency),
         paid: Money::new(paid, currency),
+        refunded_before: Money::new(0, currency),
         idempotency_key: format!("ord_1-0-refund-0-{amount}"),
     }
+}
+
+/// The same refund after others of this much.
+pub(crate) fn after(before: i64, refund: &RefundPayment) -> RefundPayment {
+    RefundPayment { refunded_before: Money::new(before, refund.paid.currency), ..refund.clone() }
+}
+
+/// What a notification says that is about a payment.
+pub(crate) fn about(payment_id: &str, reference: Option<&str>) -> Subject {
+    let reference = reference.map(str::to_owned);
+    Subject::Payments(PaymentHint::Payment { payment_id: payment_id.to_owned(), reference })
 }
 
 /// A notification that arrives at a time.

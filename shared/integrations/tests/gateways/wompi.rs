@@ -9,7 +9,7 @@ use integrations::payment::{
     Subject, WebhookRefused,
 };
 
-use crate::stub::{QUICK, Stub, fixture, notification, payment, refund};
+use crate::stub::{Stub, about, fixture, notification, payment, quick, refund};
 
 const SECRET: &str = "test_events_0123456789abcdef";
 const NOW: i64 = 1_795_000_000;
@@ -25,7 +25,7 @@ pub(crate) fn gateway(url: &str, events_secret: &str) -> WompiGateway {
         integrity_secret: format!("{word}_integrity_AbCdEf0123456789"),
     };
     let endpoints = Endpoints { api: url.parse().expect("a URL"), ..Endpoints::of(mode) };
-    WompiGateway::new(endpoints, credentials, mode, QUICK).expect("credentials")
+    WompiGateway::new(endpoints, credentials, mode, &quick()).expect("credentials")
 }
 
 async fn with<B: Into<String>>(answers: impl IntoIterator<Item = (u16, B)>) -> (Stub, WompiGateway) {
@@ -40,6 +40,7 @@ async fn the_checkout_is_an_address_with_everything_in_it() {
     let payment = payment(9_500_000, Currency::COP);
     let checkout = gateway.checkout(&payment).await.expect("made");
     assert_eq!((gateway.name(), checkout.payment_id), (GatewayName::Wompi, None));
+    assert!(checkout.is_repeatable);
     let BuyerStep::Open { url } = checkout.step else { panic!("an address") };
     insta::assert_snapshot!(url, @"https://checkout.wompi.co/p/?public-key=pub_test_X0zDA9xoKdePzhd8a0x9HAez7HgGO2fH&currency=COP&amount-in-cents=9500000&reference=ref-1&signature%3Aintegrity=891e63d3ef976ec4fe049c77e0f01e4be01124b452173392fa3a7fbb661942e5&redirect-url=https%3A%2F%2Fboletos.example%2F%23%2Fpurchases%2F1&expiration-time=2026-11-20T13%3A15%3A00.500Z&customer-data%3Aemail=ana%40example.com&customer-data%3Afull-name=Ana+P%C3%A9rez");
     let url: Url = url.parse().expect("an address");
@@ -59,7 +60,7 @@ async fn the_checkout_is_an_address_with_everything_in_it() {
 async fn only_colombian_pesos_are_taken() {
     let gateway = gateway("https://sandbox.wompi.co/v1", SECRET);
     for wrong in [payment(100, Currency::CLP), payment(0, Currency::COP)] {
-        assert!(matches!(gateway.create(&wrong).await, Err(GatewayError::Refused { .. })));
+        assert!(matches!(gateway.checkout(&wrong).await, Err(GatewayError::Refused { .. })));
     }
 }
 
@@ -134,6 +135,16 @@ async fn a_card_payment_is_voided_once() {
 }
 
 #[tokio::test]
+async fn a_void_can_be_asked_about() {
+    let (stub, gateway) = with(["APPROVED", "VOIDED"].map(transaction)).await;
+    for expected in [RefundStatus::Pending, RefundStatus::Done] {
+        let report = gateway.refund_report(ID, ID).await.expect("known");
+        assert_eq!((report.refund_id.as_str(), report.status), (ID, expected));
+    }
+    assert_eq!(stub.lines(), vec![format!("GET /v1/transactions/{ID}"); 2]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_voided_is_left_to_a_person() {
     let whole = refund(ID, 9_500_000, 9_500_000, Currency::COP);
     let part = refund(ID, 4_750_000, 9_500_000, Currency::COP);
@@ -202,7 +213,7 @@ const CORE: [&str; 3] = ["transaction.id", "transaction.status", "transaction.am
 
 #[test]
 fn an_event_has_to_sign_what_matters() {
-    let payment = Ok(Subject::Payment { payment_id: "1-2-3".to_owned() });
+    let payment = Ok(about("1-2-3", None));
     assert_eq!(verify("transaction.updated", &CORE, &["1-2-3", "APPROVED", "100"], None), payment);
     let more = ["transaction.note", CORE[2], CORE[0], CORE[1]];
     assert_eq!(verify("transaction.updated", &more, &["", "100", "1-2-3", "APPROVED"], None), payment);

@@ -67,8 +67,25 @@ impl PaymentGateways {
     /// If a variable is missing, malformed, or must not be set in this stage.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let connections = Connections::default();
+        Self::with(sandbox(&boot.env, &connections)?, connections, boot)
+    }
+
+    /// Tenants' own accounts without the sandbox: for who never has to do with
+    /// payments. Reads the other variables of [`Self::new`].
+    ///
+    /// # Errors
+    /// If a variable is missing or malformed.
+    pub fn without_sandbox(boot: &Boot) -> Result<Self, ConfigError> {
+        Self::with(None, Connections::default(), boot)
+    }
+
+    fn with(
+        sandbox: Option<Arc<dyn PaymentGateway>>,
+        connections: Connections,
+        boot: &Boot,
+    ) -> Result<Self, ConfigError> {
         Ok(Self(Arc::new(Shared {
-            sandbox: sandbox(&boot.env, &connections)?,
+            sandbox,
             addresses: Addresses::from_env(&boot.env)?,
             connections,
             vault: Vault::new(boot)?,

@@ -56,10 +56,8 @@ use super::{
 };
 use crate::http::{Call, Connections, HttpClient, Url};
 
-pub use related::Related;
 pub use signature::{REQUEST_ID_HEADER, SIGNATURE_HEADER, manifest, sign};
 pub use status::{Standing, standing};
-pub use webhook::{Notice, Topic};
 
 /// Where Mercado Pago answers, in tests and for real money: the token decides.
 pub const API: &str = "https://api.mercadopago.com";
@@ -184,7 +182,7 @@ impl PaymentGateway for MercadoPagoGateway {
     }
 
     fn verify_webhook(&self, request: &WebhookRequest<'_>) -> Result<Notification, WebhookRefused> {
-        self.notice(request).map(Notice::notification)
+        self.notification(request)
     }
 
     fn payment<'a>(&'a self, payment_id: &'a str) -> Reply<'a, PaymentReport> {

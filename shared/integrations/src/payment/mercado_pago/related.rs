@@ -8,15 +8,6 @@ use super::super::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentHint, Payment
 use super::MercadoPagoGateway;
 use crate::http::Call;
 
-/// Something at Mercado Pago that has payments.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Related {
-    /// All payments of one page.
-    MerchantOrder(String),
-    /// A buyer's bank that takes money back.
-    Chargeback(String),
-}
-
 #[derive(Deserialize)]
 struct Named {
     #[serde(default)]

@@ -12,55 +12,11 @@ use super::super::{
     MAX_WEBHOOK_BYTES, Notification, PaymentHint, Subject, WebhookRefused, WebhookRequest, signed_time,
 };
 use super::MercadoPagoGateway;
-use super::related::Related;
 use super::signature::{SignatureHeader, request_id};
 
-/// A notification of Mercado Pago.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// The same for every delivery of the notification, at most 128 characters.
-    pub id: String,
-    /// What it is about.
-    pub topic: Topic,
-}
-
-/// What a notification is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Topic {
-    /// A payment came into being or changed.
-    Payment(String),
-    /// Something changed that leads to payments.
-    Related {
-        /// What changed.
-        related: Related,
-        /// The payment that it is about, if the notification says so.
-        payment_id: Option<String>,
-    },
-    /// Nothing that Taquilla needs to know.
-    Other {
-        /// Mercado Pago's word for it, at most 64 characters.
-        kind: String,
-    },
-}
-
-impl Notice {
-    /// The notice in the words that all gateways share.
-    pub(super) fn notification(self) -> Notification {
-        let subject = match self.topic {
-            Topic::Payment(payment_id) | Topic::Related { payment_id: Some(payment_id), .. } => {
-                Subject::Payments(PaymentHint::Payment { payment_id, reference: None })
-            }
-            Topic::Related { related: Related::MerchantOrder(id), .. } => {
-                Subject::Payments(PaymentHint::MerchantOrder { id })
-            }
-            Topic::Related { related: Related::Chargeback(id), .. } => {
-                Subject::Payments(PaymentHint::Chargeback { id })
-            }
-            Topic::Other { kind } => Subject::Unknown { kind },
-        };
-        Notification { id: self.id, subject }
-    }
-}
+/// What changes more than once under one id.
+const CHANGES: [&str; 4] =
+    ["merchant_order", "topic_merchant_order_wh", "chargebacks", "topic_chargebacks_wh"];
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -120,7 +76,7 @@ impl Said {
     }
 
     /// What to ask about.
-    fn topic(&self) -> Result<Topic, WebhookRefused> {
+    fn subject(&self) -> Result<Subject, WebhookRefused> {
         let said = self.body.data.as_ref();
         let (said_id, said_payment) =
             (said.and_then(|data| data.id.as_ref()), said.and_then(|data| data.payment_id.as_ref()));
@@ -133,27 +89,31 @@ impl Said {
         let numbered = |id: Option<&String>| {
             id.filter(|id| is_number(id)).cloned().ok_or(WebhookRefused::NotANotification)
         };
-        let payment_id = said_payment.map(|id| id.0.clone()).filter(|id| is_number(id));
-        Ok(match self.kind.as_str() {
-            "payment" => Topic::Payment(numbered(id)?),
+        // A chargeback that names its payment needs no question of its own.
+        let about = said_payment.map(|id| id.0.clone()).filter(|id| is_number(id));
+        let payment = |payment_id| PaymentHint::Payment { payment_id, reference: None };
+        Ok(Subject::Payments(match self.kind.as_str() {
+            "payment" => payment(numbered(id)?),
             "merchant_order" | "topic_merchant_order_wh" => {
                 // Here the notification has the order's id instead of its own.
-                let id = id.or(self.body.id.as_ref().map(|id| &id.0));
-                Topic::Related { related: Related::MerchantOrder(numbered(id)?), payment_id }
+                let id = numbered(id.or(self.body.id.as_ref().map(|id| &id.0)))?;
+                about.map_or(PaymentHint::MerchantOrder { id }, payment)
             }
             "chargebacks" | "topic_chargebacks_wh" => {
-                Topic::Related { related: Related::Chargeback(numbered(id)?), payment_id }
+                let id = numbered(id)?;
+                about.map_or(PaymentHint::Chargeback { id }, payment)
             }
-            kind => Topic::Other { kind: kind.to_owned() },
-        })
+            kind => return Ok(Subject::Unknown { kind: kind.to_owned() }),
+        }))
     }
 
-    /// The id of the notification.
-    fn id(&self, topic: &Topic, ts: &str) -> String {
+    /// The id of the notification. Those of merchant orders and chargebacks have none
+    /// of their own for each change.
+    fn id(&self, ts: &str) -> String {
         let own = self.body.id.as_ref().map(|id| &id.0).filter(|id| is_id(id));
-        match (own, topic) {
-            (Some(own), Topic::Payment(_) | Topic::Other { .. }) => own.clone(),
-            _ => {
+        match own.filter(|_| !CHANGES.contains(&self.kind.as_str())) {
+            Some(own) => own.clone(),
+            None => {
                 let about = self.signed_id.as_ref().or(self.older_id.as_ref()).or(own);
                 let about = about.map(String::as_str).unwrap_or_default();
                 clip(&format!("{}:{}:{ts}", self.kind, clip(about, 40)), 128)
@@ -163,11 +123,10 @@ impl Said {
 }
 
 impl MercadoPagoGateway {
-    /// Checks that Mercado Pago sent this, and reads what it is about.
-    ///
-    /// # Errors
-    /// If it is not signed as Mercado Pago signs, or not recently.
-    pub fn notice(&self, request: &WebhookRequest<'_>) -> Result<Notice, WebhookRefused> {
+    /// Checks that Mercado Pago sent this, and reads what it is about. Older
+    /// notifications (IPN), which nobody signs, are refused: our pages ask for
+    /// webhooks only, and what they would have told is found without them.
+    pub(super) fn notification(&self, request: &WebhookRequest<'_>) -> Result<Notification, WebhookRefused> {
         let said = Said::read(request)?;
         let header = SignatureHeader::read(request.headers)?.ok_or(WebhookRefused::Unsigned)?;
         let request_id = request_id(request.headers)?;
@@ -181,20 +140,6 @@ impl MercadoPagoGateway {
         if !header.fits(&self.webhook_secret, &ids, request_id) {
             return Err(WebhookRefused::Mismatch);
         }
-        let topic = said.topic()?;
-        Ok(Notice { id: said.id(&topic, header.ts), topic })
-    }
-
-    /// What an unsigned notification is about: an older one (IPN), or one for a QR
-    /// code at a counter. Anybody can send these, so they are worth a question to
-    /// Mercado Pago at most. `None` if it is signed, or makes no sense.
-    pub fn unsigned_hint(request: &WebhookRequest<'_>) -> Option<Topic> {
-        if SignatureHeader::read(request.headers) != Ok(None) {
-            return None;
-        }
-        match Said::read(request).ok()?.topic().ok()? {
-            Topic::Other { .. } => None,
-            topic => Some(topic),
-        }
+        Ok(Notification { id: said.id(header.ts), subject: said.subject()? })
     }
 }

@@ -214,6 +214,10 @@ impl PaymentGateway for PayuGateway {
         Box::pin(self.refund_once(refund))
     }
 
+    fn refund_report<'a>(&'a self, payment_id: &'a str, refund_id: &'a str) -> Reply<'a, RefundReport> {
+        Box::pin(self.report_of_refund(payment_id, refund_id))
+    }
+
     fn check_credentials(&self) -> Reply<'_, CredentialCheck> {
         Box::pin(self.ping())
     }

@@ -135,6 +135,15 @@ impl Transaction {
 }
 
 impl Order {
+    /// The states of all refunds of a payment.
+    pub(super) fn refund_states(&self, payment: &str) -> impl Iterator<Item = &str> {
+        self.transactions
+            .0
+            .iter()
+            .filter(move |transaction| transaction.gives_back(payment))
+            .map(Transaction::state)
+    }
+
     /// The refunds of a payment that are not declined, the newest first.
     pub(super) fn refunds(&self, payment: &str) -> Vec<KnownRefund> {
         let mut refunds: Vec<_> = self

@@ -162,13 +162,28 @@ impl PayuGateway {
         Ok(RefundReport { refund_id: checked_id(refund_id)?, status })
     }
 
-    /// How far a refund is.
+    /// How far a refund is. One that a person at PayU looks at has no transaction of
+    /// its own yet: [`RefundReport::refund_id`] is the order's then.
     ///
     /// # Errors
-    /// If PayU does not answer, or does not know it: one that a person there has not
-    /// looked at yet has no id of its own.
-    pub async fn refund_report(&self, refund_id: &str) -> Result<RefundReport, GatewayError> {
-        let status = refund_status(&self.transaction_state(refund_id).await?);
+    /// [`GatewayError::Unsupported`] if it had none and there are several now.
+    pub(super) async fn report_of_refund(
+        &self,
+        payment_id: &str,
+        refund_id: &str,
+    ) -> Result<RefundReport, GatewayError> {
+        let id = PaymentId::read(payment_id)?;
+        if refund_id != id.order.to_string() {
+            let status = refund_status(&self.transaction_state(refund_id).await?);
+            return Ok(RefundReport { refund_id: refund_id.to_owned(), status });
+        }
+        let order = self.order(id.order).await?;
+        let mut states = order.refund_states(&id.transaction);
+        let status = match (states.next(), states.next()) {
+            (None, _) => RefundStatus::Pending,
+            (Some(state), None) => refund_status(state),
+            (Some(_), Some(_)) => return Err(GatewayError::Unsupported),
+        };
         Ok(RefundReport { refund_id: refund_id.to_owned(), status })
     }
 }

@@ -240,6 +240,10 @@ impl PaymentGateway for WompiGateway {
         Box::pin(self.void(refund))
     }
 
+    fn refund_report<'a>(&'a self, payment_id: &'a str, _refund_id: &'a str) -> Reply<'a, RefundReport> {
+        Box::pin(self.report_of_void(payment_id))
+    }
+
     fn check_credentials(&self) -> Reply<'_, CredentialCheck> {
         Box::pin(self.check())
     }

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::super::untrusted::{clip, protocol};
-use super::super::{GatewayError, RefundPayment, RefundReport, RefundStatus};
+use super::super::{GatewayError, PaymentStatus, RefundPayment, RefundReport, RefundStatus};
 use super::transaction::Transaction;
-use super::{WompiGateway, failure};
+use super::{WompiGateway, failure, status};
 use crate::http::Call;
 
 impl WompiGateway {
@@ -56,9 +56,45 @@ impl WompiGateway {
             (_, Some(error)) => Err(error),
         }
     }
+
+    /// How far a void is.
+    pub(super) async fn report_of_void(&self, payment_id: &str) -> Result<RefundReport, GatewayError> {
+        let transaction = self.transaction(payment_id).await?;
+        let status = void_status(&transaction.status);
+        Ok(report(transaction, status))
+    }
+}
+
+/// What the status of a transaction says of its void, which Wompi took before.
+fn void_status(theirs: &str) -> RefundStatus {
+    match status(theirs) {
+        Some(PaymentStatus::Refunded) => RefundStatus::Done,
+        // A word that Taquilla does not know may be one on the way.
+        Some(PaymentStatus::Approved | PaymentStatus::Pending) | None => RefundStatus::Pending,
+        Some(_) => RefundStatus::Declined,
+    }
 }
 
 /// A void has no id of its own.
 fn report(transaction: Transaction, status: RefundStatus) -> RefundReport {
     RefundReport { refund_id: transaction.id, status }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_says_something_of_a_void() {
+        let statuses = ["PENDING", "APPROVED", "DECLINED", "VOIDED", "ERROR", "SOMETHING_NEW"];
+        let lines = statuses.map(|theirs| format!("{theirs} {:?}", void_status(theirs)));
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        PENDING Pending
+        APPROVED Pending
+        DECLINED Declined
+        VOIDED Done
+        ERROR Declined
+        SOMETHING_NEW Pending
+        ");
+    }
 }
