@@ -1,0 +1,123 @@
+//! The credentials of an account: they come in, and never out again.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::put_with;
+use axum::extract::State as Of;
+use boot::SecretText;
+use domain::gateway_account::GatewayAccount;
+use domain::{Error, FieldError, Result};
+use integrations::payment::{BadCredential, CredentialCheck, GatewayError, credentials_name};
+use serde_json::Value;
+use store::throttle::Limit;
+use store::{Failure, OnRefused};
+use web::{Admin, Answer, Json, Path};
+
+use crate::form::EnteredCredentials;
+use crate::view::GatewayView;
+use crate::{AccountPath, State, changed_meanwhile, note, unknown};
+
+/// How often a tenant has a gateway asked about credentials: nobody needs more, but
+/// who wants to know which stolen ones are good.
+const CHECKS: Limit = Limit { scope: "gateway-credentials", most: 60 };
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/tenant/gateways/{id}/credentials",
+        put_with(replace, |op| {
+            op.id("replaceGatewayCredentials").summary("Enter the credentials of an account").tag("Gateways").description(
+                "The gateway is asked whether it takes them, by a call that costs nothing. If it does they are \
+                 stored, and can never be read again. They must be of the same account at the gateway as those \
+                 before: payments that were made with it are asked about with them. \
+                 `credentials_refused` says which one the gateway does not take.",
+            )
+        }),
+    )
+}
+
+async fn replace(
+    Of(state): Of<State>,
+    admin: Admin,
+    Path(path): Path<AccountPath>,
+    Json(entered): Json<EnteredCredentials>,
+) -> Answer<Json<GatewayView>> {
+    let before = state.account(&admin, path.id).await?;
+    let credentials = entered.of(before.gateway)?;
+    let holder = state.accepted(&before, &credentials).await?;
+    let text = SecretText::new(&credentials.to_string());
+    let version = state.vault.put(&credentials_name(before.id), &text).await.map_err(|error| {
+        Error::unavailable(
+            "busy",
+            "The credentials could not be stored, and those before still hold. Repeat the request in a moment.",
+        )
+        .retry_after(5)
+        .caused_by(error)
+    })?;
+    // Only now: the version that an account names is always there.
+    let now = state.clock.now();
+    let after = GatewayAccount {
+        holder,
+        credentials_version: Some(version),
+        checked_at: Some(now),
+        updated_at: now,
+        version: before.version + 1,
+        ..before
+    };
+    match state.store.replace_gateway_account(&after, &note(&admin, &after, "credentials", now)).await {
+        Err(refused @ Failure::Refused(_)) => {
+            state.drop_without_account(&admin, &after).await?;
+            Err(refused)
+        }
+        other => other,
+    }
+    .on_refused(changed_meanwhile)?;
+    Ok(Json(state.view(after)))
+}
+
+impl State {
+    /// Asks the gateway whether it takes the credentials of an account, and whose it
+    /// is then.
+    async fn accepted(&self, account: &GatewayAccount, credentials: &Value) -> Result<Option<String>> {
+        let gateway = self.gateways.client(account.gateway, account.mode, credentials);
+        let gateway = gateway.map_err(|bad| Error::fields(vec![field(bad)]))?;
+        self.store.count_try(CHECKS, &account.tenant_id.suffix(), self.clock.now()).await?;
+        match gateway.check_credentials().await.map_err(unchecked)? {
+            CredentialCheck::Accepted { account } => Ok(account),
+            CredentialCheck::Refused(bad) => Err(Error::unprocessable(
+                "credentials_refused",
+                "The gateway does not take these credentials; see `errors`. Nothing was changed.",
+            )
+            .with_fields(vec![field(bad)])),
+        }
+    }
+
+    /// Deletes the secret that was just written if somebody has deleted the account
+    /// meanwhile, and the secret with it: it would stay for ever.
+    async fn drop_without_account(&self, admin: &Admin, account: &GatewayAccount) -> Result<()> {
+        if self.store.gateway_account(admin.tenant, account.id).await?.is_some() {
+            return Ok(());
+        }
+        if let Err(error) = self.vault.delete(&credentials_name(account.id)).await {
+            tracing::error!(account = %account.id, %error, "the credentials of a deleted account stay: delete the secret by hand");
+        }
+        Err(unknown())
+    }
+}
+
+fn field(bad: BadCredential) -> FieldError {
+    let pointer = if bad.field.is_empty() { String::new() } else { format!("/{}", bad.field) };
+    FieldError { pointer, detail: bad.detail.to_owned() }
+}
+
+/// The gateway says neither yes nor no.
+fn unchecked(error: GatewayError) -> Error {
+    let retry_after = match &error {
+        GatewayError::Unavailable { retry_after, .. } => retry_after.map_or(5, |pause| pause.as_secs()),
+        _ => 60,
+    };
+    Error::unavailable(
+        "payment_gateway_unavailable",
+        "The payment gateway does not say whether it takes these credentials. Nothing was changed; repeat the request in a while.",
+    )
+    .retry_after(u32::try_from(retry_after.clamp(1, 300)).unwrap_or(300))
+    .caused_by(error)
+}

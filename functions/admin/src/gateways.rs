@@ -1,0 +1,201 @@
+//! The tenant's accounts at payment gateways.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract::State as Of;
+use axum::response::NoContent;
+use domain::error::Fields;
+use domain::gateway_account::{GatewayAccount, MAX_GATEWAY_ACCOUNTS, MAX_POSITION, Mode};
+use domain::payment::GatewayName;
+use domain::{Currency, Error, GatewayAccountId, RequestId, Result, Timestamp};
+use integrations::payment::credentials_name;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::{OnRefused, Once};
+use web::{Admin, Answer, Created, IdempotencyKey, Json, Page, Path, based_on};
+
+use crate::view::GatewayView;
+use crate::{AccountPath, State, changed_meanwhile, note};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/tenant/gateways",
+            get_with(list, |op| {
+                op.id("listGateways")
+                    .summary("List your accounts at payment gateways")
+                    .tag("Gateways")
+                    .description("All of them, the oldest first.")
+            })
+            .post_with(create, |op| {
+                op.id("createGateway").summary("Add an account at a payment gateway").tag("Gateways").description(
+                    "It takes payments once it has credentials. Enter its webhook address in the gateway's dashboard \
+                     first: some gateways then show the secret that belongs to the credentials.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/tenant/gateways/{id}",
+            get_with(show, |op| op.id("showGateway").summary("Show an account").tag("Gateways"))
+                .patch_with(update, |op| {
+                    op.id("updateGateway").summary("Change an account").tag("Gateways").description(
+                        "Its gateway and its mode stay as they are: payments that were made with it are asked about \
+                         with it. For another gateway or mode, add another account.",
+                    )
+                })
+                .delete_with(delete, |op| {
+                    op.id("deleteGateway").summary("Delete an account and its credentials").tag("Gateways").description(
+                        "Payments that were made with it can neither be asked about nor be given back by us any \
+                         more. To start no more payments, send `active: false` instead.",
+                    )
+                }),
+        )
+}
+
+/// A new account at a payment gateway.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewGateway {
+    /// The gateway; not the sandbox, which needs no account.
+    gateway: GatewayName,
+    /// Play money or real money.
+    mode: Mode,
+    /// What it is to be used for, each once.
+    #[schemars(length(min = 1, max = 8))]
+    currencies: Vec<Currency>,
+    /// 0 is tried first for its currencies. Of equal ones, the older.
+    #[serde(default)]
+    #[schemars(range(max = MAX_POSITION))]
+    position: u16,
+    /// False to start no payments with it yet.
+    #[serde(default = "yes")]
+    active: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A change of an account: what is absent stays, and its gateway and mode always do.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct GatewayChanges {
+    /// The version that the change is based on.
+    version: Option<u32>,
+    /// What it is to be used for, each once.
+    #[schemars(length(min = 1, max = 8))]
+    currencies: Option<Vec<Currency>>,
+    /// 0 is tried first for its currencies. Of equal ones, the older.
+    #[schemars(range(max = MAX_POSITION))]
+    position: Option<u16>,
+    /// False to start no more payments with it.
+    active: Option<bool>,
+}
+
+async fn list(Of(state): Of<State>, admin: Admin) -> Answer<Json<Page<GatewayView>>> {
+    // At most twenty: there is never a second page.
+    let all = state.store.gateway_accounts(admin.tenant).await.map_err(Error::from)?;
+    Ok(Json(Page::new(all.into_iter().map(|account| state.view(account)).collect(), None)))
+}
+
+async fn show(
+    Of(state): Of<State>,
+    admin: Admin,
+    Path(path): Path<AccountPath>,
+) -> Answer<Json<GatewayView>> {
+    Ok(Json(state.view(state.account(&admin, path.id).await?)))
+}
+
+async fn create(
+    Of(state): Of<State>,
+    admin: Admin,
+    IdempotencyKey(key): IdempotencyKey,
+    Json(new): Json<NewGateway>,
+) -> Answer<Created<GatewayView>> {
+    let now = state.clock.now();
+    let once = Once { user: admin.user, route: "POST /api/v1/tenant/gateways", key: key.as_deref() };
+    let create = |id: RequestId| {
+        let account = new.account(GatewayAccountId::from_uuid(id.uuid()), &admin, now);
+        state.create(&admin, account)
+    };
+    Ok(Created(state.store.once(once, &(admin.tenant, &new), now, create).await?))
+}
+
+async fn update(
+    Of(state): Of<State>,
+    admin: Admin,
+    Path(path): Path<AccountPath>,
+    Json(changes): Json<GatewayChanges>,
+) -> Answer<Json<GatewayView>> {
+    let before = state.account(&admin, path.id).await?;
+    based_on(changes.version, before.version)?;
+    let now = state.clock.now();
+    let after = GatewayAccount {
+        currencies: changes.currencies.unwrap_or(before.currencies),
+        position: changes.position.unwrap_or(before.position),
+        active: changes.active.unwrap_or(before.active),
+        updated_at: now,
+        version: before.version + 1,
+        ..before
+    };
+    check(&after)?;
+    let note = note(&admin, &after, "update", now);
+    state.store.replace_gateway_account(&after, &note).await.on_refused(changed_meanwhile)?;
+    Ok(Json(state.view(after)))
+}
+
+async fn delete(Of(state): Of<State>, admin: Admin, Path(path): Path<AccountPath>) -> Answer<NoContent> {
+    let account = state.account(&admin, path.id).await?;
+    let note = note(&admin, &account, "delete", state.clock.now());
+    state.store.delete_gateway_account(&account, &note).await.on_refused(changed_meanwhile)?;
+    // Second: the other way round an account could name credentials that are gone.
+    if let Err(error) = state.vault.delete(&credentials_name(account.id)).await {
+        // Nobody can use it without its account, and nobody can ask for this again.
+        tracing::error!(account = %account.id, %error, "the credentials of a deleted account stay: delete the secret by hand");
+    }
+    Ok(NoContent)
+}
+
+impl State {
+    pub(crate) fn view(&self, account: GatewayAccount) -> GatewayView {
+        GatewayView::new(account, &self.public_url)
+    }
+
+    async fn create(&self, admin: &Admin, account: GatewayAccount) -> Result<GatewayView> {
+        check(&account)?;
+        let note = note(admin, &account, "create", account.created_at);
+        self.store.create_gateway_account(&account, &note).await.on_refused(|| {
+            Error::conflict(
+                "too_many_gateways",
+                format!("You have {MAX_GATEWAY_ACCOUNTS} accounts already. Delete one that you do not use."),
+            )
+        })?;
+        Ok(self.view(account))
+    }
+}
+
+impl NewGateway {
+    fn account(&self, id: GatewayAccountId, admin: &Admin, now: Timestamp) -> GatewayAccount {
+        GatewayAccount {
+            id,
+            tenant_id: admin.tenant,
+            gateway: self.gateway,
+            mode: self.mode,
+            currencies: self.currencies.clone(),
+            position: self.position,
+            holder: None,
+            active: self.active,
+            credentials_version: None,
+            checked_at: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+}
+
+fn check(account: &GatewayAccount) -> Result<()> {
+    let mut fields = Fields::new();
+    account.check(&mut fields);
+    fields.finish()
+}

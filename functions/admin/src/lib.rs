@@ -1,0 +1,101 @@
+//! What a tenant's admin sets up: accounts at payment gateways.
+
+mod credentials;
+mod form;
+mod gateways;
+mod view;
+
+use std::sync::Arc;
+
+use aide::axum::ApiRouter;
+use axum::extract::FromRef;
+use boot::{Boot, Clock, ConfigError, Vault};
+use domain::audit::AuditNote;
+use domain::gateway_account::GatewayAccount;
+use domain::{Error, GatewayAccountId, Result, Timestamp};
+use integrations::payment::PaymentGateways;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::Store;
+use web::{Admin, TokenVerifier};
+
+/// What the function works with.
+#[derive(Clone)]
+pub struct State {
+    clock: Clock,
+    store: Store,
+    verifier: TokenVerifier,
+    /// Where credentials are kept. The function may write there, not read.
+    vault: Vault,
+    gateways: PaymentGateways,
+    /// The address of the box office, without a slash at its end.
+    public_url: Arc<str>,
+}
+
+impl State {
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `STAGE` and `PUBLIC_URL`, and where
+    /// gateways answer that something stands in for.
+    pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        Ok(Self {
+            clock: boot.clock.clone(),
+            store: Store::new(boot)?,
+            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            vault: Vault::new(boot)?,
+            gateways: PaymentGateways::without_sandbox(boot)?,
+            public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
+        })
+    }
+
+    /// Opens the connection to the table before the first request needs it.
+    pub async fn warm(&self) {
+        self.store.warm().await;
+    }
+
+    /// The tenant's account as it is now. To a tenant, the account of another does
+    /// not exist.
+    async fn account(&self, admin: &Admin, id: GatewayAccountId) -> Result<GatewayAccount> {
+        self.store.gateway_account(admin.tenant, id).await?.ok_or_else(unknown)
+    }
+}
+
+impl FromRef<State> for TokenVerifier {
+    fn from_ref(state: &State) -> Self {
+        state.verifier.clone()
+    }
+}
+
+/// `/tenant/gateways/{id}`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+struct AccountPath {
+    /// The account.
+    id: GatewayAccountId,
+}
+
+/// The routes of the function.
+pub fn router(state: State) -> ApiRouter {
+    ApiRouter::new().merge(gateways::routes()).merge(credentials::routes()).with_state(state)
+}
+
+/// What the audit log is to say about a change.
+fn note(admin: &Admin, account: &GatewayAccount, action: &str, now: Timestamp) -> AuditNote {
+    AuditNote {
+        tenant_id: admin.tenant,
+        by: admin.user,
+        by_email: admin.claims.email.clone(),
+        action: format!("gateway_account.{action}"),
+        subject: account.id.to_string(),
+        at: now,
+    }
+}
+
+fn unknown() -> Error {
+    Error::not_found("gateway_unknown", "You have no such account at a payment gateway.")
+}
+
+/// Somebody else was faster between reading and writing.
+fn changed_meanwhile() -> Error {
+    Error::conflict(
+        "changed_meanwhile",
+        "Somebody changed this account at the same moment. Read it again and repeat your change.",
+    )
+}

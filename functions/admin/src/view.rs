@@ -1,0 +1,192 @@
+//! An account as its tenant sees it, without its credentials.
+
+use domain::gateway_account::{GatewayAccount, Mode};
+use domain::payment::GatewayName;
+use domain::{Currency, GatewayAccountId, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// An account at a payment gateway. Its credentials are never shown.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct GatewayView {
+    /// The account.
+    id: GatewayAccountId,
+    /// The gateway.
+    gateway: GatewayName,
+    /// Play money or real money.
+    mode: Mode,
+    /// What it is used for.
+    currencies: Vec<Currency>,
+    /// 0 is tried first for its currencies. Of equal ones, the older.
+    position: u16,
+    /// False if no payments are started with it. Those that were started go on.
+    active: bool,
+    /// False until there are credentials, without which it takes no payments.
+    has_credentials: bool,
+    /// Whose account it is in the gateway's words, if the gateway says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    holder: Option<String>,
+    /// When the gateway accepted the credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checked_at: Option<Timestamp>,
+    /// Where the gateway must send its notifications: enter this address in its
+    /// dashboard, where that asks for one.
+    webhook_url: String,
+    /// What to know before money is taken with it.
+    warnings: Vec<Warning>,
+    /// When it was made.
+    created_at: Timestamp,
+    /// When it was changed last.
+    updated_at: Timestamp,
+    /// Counts the changes.
+    version: u32,
+}
+
+/// Something about an account that is no mistake, but must be known.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+struct Warning {
+    /// What it is about.
+    code: WarningCode,
+    /// What it means, as a sentence.
+    detail: String,
+}
+
+/// What a warning is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum WarningCode {
+    /// Tickets are sold for play money.
+    PlayMoney,
+    /// An account is of one country, and more currencies are named.
+    OneCountry,
+    /// Most refunds have to be made by hand.
+    RefundsByHand,
+    /// Refunds take days and have bounds.
+    RefundsReviewed,
+    /// Some payments take days.
+    SlowPayments,
+}
+
+impl GatewayView {
+    /// The view of an account of the box office at `public_url`.
+    pub(crate) fn new(account: GatewayAccount, public_url: &str) -> Self {
+        Self {
+            webhook_url: format!(
+                "{public_url}/api/v1/webhooks/{}?tenant={}&account={}",
+                account.gateway, account.tenant_id, account.id
+            ),
+            warnings: warnings(&account),
+            id: account.id,
+            gateway: account.gateway,
+            mode: account.mode,
+            currencies: account.currencies,
+            position: account.position,
+            active: account.active,
+            has_credentials: account.credentials_version.is_some(),
+            holder: account.holder,
+            checked_at: account.checked_at,
+            created_at: account.created_at,
+            updated_at: account.updated_at,
+            version: account.version,
+        }
+    }
+}
+
+fn warnings(account: &GatewayAccount) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn = |code, detail: &str| warnings.push(Warning { code, detail: detail.to_owned() });
+    if account.mode == Mode::Test {
+        warn(
+            WarningCode::PlayMoney,
+            "Whoever pays with this account gets tickets for play money. Switch it off before real sales begin.",
+        );
+    }
+    // PayU's accounts take dollars besides the money of their country.
+    let money = account.currencies.iter().filter(|currency| currency.code() != "USD").count();
+    match account.gateway {
+        GatewayName::MercadoPago | GatewayName::Payu if money > 1 => warn(
+            WarningCode::OneCountry,
+            "An account is of one country and takes the money of that country. Add an account for each country, and name its currency only.",
+        ),
+        _ => {}
+    }
+    match account.gateway {
+        GatewayName::MercadoPago => warn(
+            WarningCode::SlowPayments,
+            "Payments in cash or by transfer can stay undecided for days. Their places go back on sale meanwhile, and money that comes later is given back if they are gone.",
+        ),
+        GatewayName::Wompi => warn(
+            WarningCode::RefundsByHand,
+            "Wompi can only take back whole card payments, and only until it settles them in the evening. Parts and everything else you have to pay back by hand, by bank transfer; each one is on your list of refunds.",
+        ),
+        GatewayName::Payu => warn(
+            WarningCode::RefundsReviewed,
+            "PayU may look at refunds for up to three business days. In Colombia it gives back 100 COP or more, and a part of a payment once; in Argentina and Chile no parts with decimals. What it does not give back you have to pay back by hand.",
+        ),
+        GatewayName::Sandbox => {}
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::TenantId;
+
+    use super::*;
+
+    fn account(gateway: GatewayName, mode: Mode, currencies: &[Currency]) -> GatewayAccount {
+        let at = Timestamp::from_second(1_795_000_000).expect("in range");
+        GatewayAccount {
+            id: GatewayAccountId::generate(at),
+            tenant_id: TenantId::generate(at),
+            gateway,
+            mode,
+            currencies: currencies.to_vec(),
+            position: 0,
+            holder: None,
+            active: true,
+            credentials_version: Some("secret version".to_owned()),
+            checked_at: Some(at),
+            created_at: at,
+            updated_at: at,
+            version: 2,
+        }
+    }
+
+    #[test]
+    fn the_webhook_address_names_gateway_tenant_and_account() {
+        let account = account(GatewayName::MercadoPago, Mode::Live, &[Currency::CLP]);
+        let (tenant, id) = (account.tenant_id, account.id);
+        let view = GatewayView::new(account, "https://taquilla.example");
+        assert_eq!(
+            view.webhook_url,
+            format!("https://taquilla.example/api/v1/webhooks/mercado_pago?tenant={tenant}&account={id}")
+        );
+        assert!(!format!("{view:?}").contains("secret version"));
+    }
+
+    #[test]
+    fn each_gateway_has_its_warnings() {
+        let codes = |gateway, mode, currencies: &[Currency]| {
+            let warnings = warnings(&account(gateway, mode, currencies));
+            warnings.into_iter().map(|warning| warning.code).collect::<Vec<_>>()
+        };
+        let (cop, ars, usd) = (Currency::COP, Currency::ARS, Currency::USD);
+        let (live, test) = (Mode::Live, Mode::Test);
+        assert_eq!(codes(GatewayName::Wompi, live, &[cop]), [WarningCode::RefundsByHand]);
+        assert_eq!(
+            codes(GatewayName::Wompi, test, &[cop]),
+            [WarningCode::PlayMoney, WarningCode::RefundsByHand]
+        );
+        assert_eq!(codes(GatewayName::Payu, live, &[cop, usd]), [WarningCode::RefundsReviewed]);
+        assert_eq!(
+            codes(GatewayName::Payu, live, &[cop, ars]),
+            [WarningCode::OneCountry, WarningCode::RefundsReviewed]
+        );
+        assert_eq!(codes(GatewayName::MercadoPago, live, &[ars]), [WarningCode::SlowPayments]);
+        assert_eq!(
+            codes(GatewayName::MercadoPago, live, &[ars, cop]),
+            [WarningCode::OneCountry, WarningCode::SlowPayments]
+        );
+    }
+}
