@@ -1,6 +1,8 @@
 //! Holds, orders and payments: from a quote to a paid order, and back.
 
 mod attendees;
+mod checkout;
+mod gateways;
 mod idempotency;
 mod payments;
 mod refunds;
@@ -12,7 +14,8 @@ use std::sync::Arc;
 use aide::axum::ApiRouter;
 use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError, Secret};
-use domain::{Error, EventId, Result};
+use domain::gateway_account::GatewayAccount;
+use domain::{Error, EventId, Result, TenantId};
 use integrations::payment::{PaymentGateways, reference_key};
 use store::{EventSheet, Fresh, Store};
 use web::TokenVerifier;
@@ -20,6 +23,10 @@ use web::TokenVerifier;
 /// How long a read event is good for, in milliseconds. Prices are in the quote
 /// and places in the allotments; what may be this old is the description.
 const SHEET_MILLIS: i64 = 3000;
+
+/// How long a tenant's list of accounts at gateways is good for, in milliseconds. For
+/// so long a payment may still start with one that was just switched off.
+const ACCOUNTS_MILLIS: i64 = 5000;
 
 /// What the function works with.
 #[derive(Clone, Debug)]
@@ -30,6 +37,7 @@ pub struct State {
     gateways: PaymentGateways,
     keys: Arc<Keys>,
     sheets: Arc<Fresh<EventId, EventSheet>>,
+    accounts: Arc<Fresh<TenantId, Vec<GatewayAccount>>>,
     /// Where the installation is reached, without a slash at the end.
     public_url: Arc<str>,
 }
@@ -61,6 +69,7 @@ impl State {
             gateways: PaymentGateways::new(boot)?,
             keys: Arc::new(keys),
             sheets: Arc::new(Fresh::new(256, SHEET_MILLIS)),
+            accounts: Arc::new(Fresh::new(256, ACCOUNTS_MILLIS)),
             public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
         })
     }
@@ -75,6 +84,13 @@ impl State {
         let read = || async { Ok(self.store.event_sheet(event).await?) };
         let sheet = self.sheets.get(event, self.clock.now(), read).await?;
         sheet.ok_or_else(|| Error::not_found("event_not_found", "There is no such event."))
+    }
+
+    /// A tenant's accounts at gateways, a few seconds old at most.
+    async fn accounts(&self, tenant: TenantId) -> Result<Arc<Vec<GatewayAccount>>> {
+        let read = || async { Ok(Some(self.store.gateway_accounts(tenant).await?)) };
+        let accounts = self.accounts.get(tenant, self.clock.now(), read).await?;
+        Ok(accounts.unwrap_or_default())
     }
 }
 

@@ -5,28 +5,21 @@ use std::time::Duration;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::extract::State as Shared;
-use domain::order::{Attendee, Order, OrderStatus, Payment, PaymentState};
-use domain::payment::PaymentReference;
+use domain::order::{Attendee, Order, OrderStatus};
+use domain::payment::GatewayName;
 use domain::{Error, OrderId, Result, Timestamp};
 use http::StatusCode;
-use integrations::payment::{BuyerStep, CreatePayment};
 use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{EventSheet, Settled};
 use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path};
 
+use crate::checkout::{CheckoutForm, WayToPay};
 use crate::idempotency::RequestDigest;
 use crate::reservations::{OrderPath, own_order};
 use crate::view::OrderView;
-use crate::{State, attendees};
-
-/// How long before the hold the gateway stops taking the money: longer than our
-/// clocks can differ.
-const MARGIN: Duration = Duration::from_secs(30);
-
-/// The least time a buyer needs at the gateway.
-const LEAST: Duration = Duration::from_secs(30);
+use crate::{State, attendees, checkout};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -38,8 +31,11 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .summary("Pay a reservation")
                     .description(
                         "Starts a payment at the organiser's gateway and answers with the page to send the buyer \
-                         to. If there is nothing to pay, the tickets are issued at once. After a declined \
-                         payment it can be called again while the reservation lives.",
+                         to; called again, it answers with the way to the same payment. If there is nothing to \
+                         pay, the tickets are issued at once. After a declined payment it can be called again \
+                         while the reservation lives. If the gateway does not answer, nothing is started: \
+                         `payment_gateway_unavailable` (503) has in `alternatives` which others of the organiser's \
+                         work, each as `{\"gateway\": ..}` to send with the same request.",
                     )
                     .response::<201, Json<PurchaseView>>()
             }),
@@ -65,6 +61,10 @@ struct Pay {
     #[serde(default)]
     #[schemars(length(max = 20))]
     attendees: Vec<Attendee>,
+    /// The gateway, if the buyer chooses among the organiser's. Another one than
+    /// before is another payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gateway: Option<GatewayName>,
 }
 
 /// An order, and where to pay it.
@@ -73,9 +73,20 @@ struct PurchaseView {
     /// The order.
     #[serde(flatten)]
     order: OrderView,
-    /// The gateway's page for the buyer; absent if nothing is left to pay.
+    /// The page to send the buyer to; absent if nothing is left to pay.
     #[serde(skip_serializing_if = "Option::is_none")]
     checkout_url: Option<String>,
+    /// What that page posts to the gateway, for clients that would rather do it
+    /// themselves; absent if the page is the gateway's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkout_form: Option<CheckoutForm>,
+}
+
+impl PurchaseView {
+    fn new(order: &Order, sheet: &EventSheet, way: Option<WayToPay>, now: Timestamp) -> Self {
+        let (checkout_url, checkout_form) = way.map_or((None, None), |way| (Some(way.url), way.form));
+        Self { order: OrderView::new(order, Some(sheet), now), checkout_url, checkout_form }
+    }
 }
 
 async fn pay(
@@ -89,8 +100,7 @@ async fn pay(
     let mut order = own_order(&state, &buyer, request.reservation_id).await?;
     let sheet = state.sheet(order.event).await?;
     if repeats(&state, &order, digest.as_ref(), now).await? && order.status.is_settled() {
-        let order = OrderView::new(&order, Some(&sheet), now);
-        return Ok((StatusCode::CREATED, Json(PurchaseView { order, checkout_url: None })));
+        return Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, None, now))));
     }
     order.payable(now)?;
     if !request.attendees.is_empty() {
@@ -98,14 +108,13 @@ async fn pay(
         order.attendees = request.attendees;
     }
     attendees::check_complete(&sheet.event, &order.attendees, order.ticket_count())?;
-    let checkout_url = if order.total == 0 {
+    let way = if order.total == 0 {
         settle_free(&state, &mut order, &sheet, now).await?;
         None
     } else {
-        Some(start_payment(&state, &mut order, &sheet, digest, now).await?)
+        Some(checkout::start(&state, &mut order, &sheet, request.gateway, digest, now).await?)
     };
-    let order = OrderView::new(&order, Some(&sheet), now);
-    Ok((StatusCode::CREATED, Json(PurchaseView { order, checkout_url })))
+    Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, way, now))))
 }
 
 /// True if the same request was made before for this order.
@@ -158,72 +167,6 @@ async fn settle_free(state: &State, order: &mut Order, sheet: &EventSheet, now: 
         return Err(error);
     }
     Ok(())
-}
-
-/// Makes the payment at the gateway, or finds the open one again, and notes it.
-async fn start_payment(
-    state: &State,
-    order: &mut Order,
-    sheet: &EventSheet,
-    digest: Option<RequestDigest>,
-    now: Timestamp,
-) -> Result<String> {
-    let expires_at = order.expires_at - MARGIN;
-    if expires_at < now + LEAST {
-        return Err(Error::gone(
-            "reservation_expiring",
-            "This reservation ends before a payment could. Cancel it and ask for a new quote.",
-        ));
-    }
-    let open = order.open_payment().map(|payment| (payment.attempt, payment.gateway));
-    let gateway = match open {
-        Some((_, name)) => state.gateways.get(name)?,
-        None => state.gateways.for_new_payments()?,
-    };
-    let attempt = match open {
-        Some((attempt, _)) => attempt,
-        None => u8::try_from(order.payments.len()).unwrap_or(u8::MAX),
-    };
-    let reference = PaymentReference { user: order.user, order: order.id, attempt };
-    let created = gateway
-        .checkout(&CreatePayment {
-            reference: reference.encode(&state.keys.reference),
-            amount: order.total(),
-            seller: sheet.event.name.clone(),
-            description: format!("{} × {}", order.ticket_count(), sheet.event.name),
-            buyer_email: order.buyer.email.clone(),
-            buyer_name: order.buyer.name.clone(),
-            expires_at,
-            return_url: format!("{}/#/purchases/{}", state.public_url, order.id),
-            notification_url: format!("{}/api/v1/webhooks/{}", state.public_url, gateway.name()),
-            idempotency_key: format!("{}-{attempt}", order.id),
-            language: order.language,
-        })
-        .await?;
-    if open.is_none() {
-        order.payments.push(Payment {
-            attempt,
-            gateway: gateway.name(),
-            account: None,
-            payment_id: created.payment_id,
-            checkout_url: None,
-            state: PaymentState::Pending,
-            amount: order.total,
-            refunded: 0,
-            refund_due: 0,
-            refund: None,
-            dispute: None,
-            created_at: now,
-            idempotency: digest.map(|digest| digest.text()),
-        });
-        order.status = OrderStatus::AwaitingPayment;
-        order.version += 1;
-        state.store.update_order(order, Some(Outbox::AwaitPayment.text()?)).await?;
-    }
-    match created.step {
-        BuyerStep::Open { url } => Ok(url),
-        BuyerStep::Post { .. } => Err(Error::internal("the sandbox has a page to open")),
-    }
 }
 
 async fn list(Shared(state): Shared<State>, buyer: Buyer, paging: Paging) -> Answer<Json<Page<OrderView>>> {

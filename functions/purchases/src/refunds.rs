@@ -3,7 +3,7 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Shared;
-use domain::order::{Order, OrderStatus, PaymentState};
+use domain::order::{Order, OrderStatus};
 use domain::{Error, EventId, FieldError, MAX_TICKETS_PER_ORDER, Result, TicketId};
 use queue::Outbox;
 use schemars::JsonSchema;
@@ -98,23 +98,117 @@ fn wanted(order: &Order, asked: Option<&[TicketId]>) -> Result<Vec<TicketId>> {
 /// Notes in the order that the tickets are refunded and how much money goes back.
 fn mark(order: &mut Order, tickets: &[TicketId]) -> Result<()> {
     let amounts: Vec<i64> = order.lines.iter().flat_map(|line| line.ticket_totals()).collect();
+    // What went back already without any ticket: at the gateway, or through the bank.
+    let before = order.uncovered();
     let mut due = 0;
     for (_, index) in tickets.iter().filter_map(TicketId::order) {
         order.tickets.entry(index).or_default().refunded = true;
         due += amounts.get(usize::from(index)).copied().unwrap_or(0);
     }
+    let mut due = (due - before).max(0);
+    for payment in &mut order.payments {
+        let part = due.min(payment.kept().max(0));
+        payment.refund_due += part;
+        due -= part;
+    }
     if due > 0 {
-        let paid = order.payments.iter_mut().find(|payment| {
-            payment.state == PaymentState::Approved
-                && payment.amount - payment.refunded - payment.refund_due >= due
-        });
-        let payment = paid.ok_or_else(|| {
-            Error::conflict("nothing_to_refund", "The money of this order is back already.")
-        })?;
-        payment.refund_due += due;
+        return Err(Error::conflict("nothing_to_refund", "The money of this order is back already."));
     }
     let all = order.tickets().all(|ticket| ticket.refunded);
     order.status = if all { OrderStatus::Refunded } else { OrderStatus::PartlyRefunded };
     order.version += 1;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use domain::event::Language;
+    use domain::order::{OrderLine, Payment, PaymentState, Person};
+    use domain::payment::{Dispute, GatewayName};
+    use domain::{AreaId, Currency, OrderId, QuoteId, TenantId, Timestamp, UserId};
+
+    use super::*;
+
+    fn payment(amount: i64) -> Payment {
+        Payment {
+            attempt: 0,
+            gateway: GatewayName::Sandbox,
+            account: None,
+            payment_id: None,
+            checkout_url: None,
+            state: PaymentState::Approved,
+            amount,
+            refunded: 0,
+            refund_due: 0,
+            refund: None,
+            dispute: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            idempotency: None,
+        }
+    }
+
+    /// An order of two tickets for 50 each.
+    fn paid(payments: Vec<Payment>) -> Order {
+        let (now, user) = (Timestamp::UNIX_EPOCH, UserId::generate(Timestamp::UNIX_EPOCH));
+        let line = OrderLine {
+            area: AreaId::generate(now),
+            quantity: 2,
+            seats: Vec::new(),
+            stage: None,
+            base: 100,
+            stage_adjustment: 0,
+            promotion: 0,
+            fee: 0,
+            vat: 0,
+            total: 100,
+        };
+        Order {
+            id: OrderId::of_quote(QuoteId::generate(now), user),
+            user,
+            tenant: TenantId::generate(now),
+            event: EventId::generate(now),
+            status: OrderStatus::Paid,
+            currency: Currency::CLP,
+            lines: vec![line],
+            total: 100,
+            buyer: Person { email: "ana@example.com".to_owned(), name: String::new() },
+            language: Language::Es,
+            attendees: Vec::new(),
+            holdings: Vec::new(),
+            expires_at: now,
+            paid_at: Some(now),
+            payments,
+            tickets: BTreeMap::new(),
+            promotion_code: None,
+            idempotency: None,
+            mailed_at: None,
+            version: 1,
+        }
+    }
+
+    /// What is due of each payment after these tickets were refunded.
+    fn due(payments: Vec<Payment>, tickets: &[u8]) -> Vec<i64> {
+        let mut order = paid(payments);
+        let tickets: Vec<_> = tickets.iter().map(|index| order.id.ticket(*index)).collect();
+        mark(&mut order, &tickets).expect("refunded");
+        order.payments.iter().map(|payment| payment.refund_due).collect()
+    }
+
+    #[test]
+    fn tickets_are_paid_back_once_by_whoever_has_the_money() {
+        assert_eq!(due(vec![payment(100)], &[1]), [50]);
+        assert_eq!(due(vec![payment(100)], &[0, 1]), [100]);
+        let declined = Payment { state: PaymentState::Declined, ..payment(100) };
+        let spare = Payment { refunded: 100, ..payment(100) };
+        assert_eq!(due(vec![declined, spare, payment(100)], &[0]), [0, 0, 50]);
+        // Somebody gave the price of a ticket back at the gateway before.
+        let part = Payment { refunded: 50, ..payment(100) };
+        assert_eq!(due(vec![part.clone()], &[0]), [0]);
+        assert_eq!(due(vec![part], &[0, 1]), [50]);
+        // The bank gave the buyer everything.
+        let lost = Payment { dispute: Some(Dispute::Lost), ..payment(100) };
+        assert_eq!(due(vec![lost], &[0, 1]), [0]);
+    }
 }

@@ -1,7 +1,7 @@
 //! An order as its buyer sees it: as a reservation first, as a purchase then.
 
-use domain::order::{Attendee, Order, OrderStatus, PaymentState};
-use domain::payment::GatewayName;
+use domain::order::{Attendee, Order, OrderStatus, Payment, PaymentState, RefundProgress};
+use domain::payment::{Dispute, GatewayName};
 use domain::seat::SeatLabel;
 use domain::{AreaId, Currency, EventId, OrderId, SaleStageId, TicketId, Timestamp};
 use schemars::JsonSchema;
@@ -94,8 +94,56 @@ struct PaymentView {
     refunded: i64,
     /// To be given back.
     refund_due: i64,
+    /// How far the money is that goes back, or went back last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund: Option<RefundView>,
+    /// How far it is that the buyer's bank wants the money back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dispute: Option<Dispute>,
     /// When it was started.
     created_at: Timestamp,
+}
+
+/// Money on its way back to the buyer.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+struct RefundView {
+    /// How far it is.
+    state: RefundState,
+    /// How much.
+    amount: i64,
+    /// Since when it is so, if it takes longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+}
+
+/// How far a refund is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum RefundState {
+    /// The gateway gives it back, or will be asked to.
+    Pending,
+    /// The gateway does not do it by itself: the organiser does.
+    ByHand,
+    /// It is back.
+    Done,
+}
+
+impl RefundView {
+    fn of(payment: &Payment) -> Option<Self> {
+        let view = |state, amount, since| Some(Self { state, amount, since });
+        match &payment.refund {
+            None if payment.refund_due > 0 => view(RefundState::Pending, payment.refund_due, None),
+            None if payment.refunded > 0 => view(RefundState::Done, payment.refunded, None),
+            None => None,
+            Some(RefundProgress::Claimed { amount, .. }) => view(RefundState::Pending, *amount, None),
+            Some(RefundProgress::Pending { amount, since, .. }) => {
+                view(RefundState::Pending, *amount, Some(*since))
+            }
+            Some(RefundProgress::Manual { amount, since, .. }) => {
+                view(RefundState::ByHand, *amount, Some(*since))
+            }
+        }
+    }
 }
 
 /// One ticket; its code is at `/api/v1/qr/{id}`.
@@ -139,6 +187,8 @@ impl OrderView {
             amount: payment.amount,
             refunded: payment.refunded,
             refund_due: payment.refund_due,
+            refund: RefundView::of(payment),
+            dispute: payment.dispute,
             created_at: payment.created_at,
         });
         let tickets = order.tickets().map(|ticket| OrderTicket {
@@ -166,5 +216,46 @@ impl OrderView {
             paid_at: order.paid_at,
             mailed_at: order.mailed_at,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::order::ManualReason;
+
+    use super::*;
+
+    #[test]
+    fn a_refund_is_told_in_the_buyers_words() {
+        let since = Timestamp::from_second(1_795_000_000).expect("in range");
+        let check = |refunded, refund_due, refund, expected: Option<(RefundState, i64, bool)>| {
+            let payment = Payment {
+                attempt: 0,
+                gateway: GatewayName::Wompi,
+                account: None,
+                payment_id: None,
+                checkout_url: None,
+                state: PaymentState::Approved,
+                amount: 100,
+                refunded,
+                refund_due,
+                refund,
+                dispute: None,
+                created_at: since,
+                idempotency: None,
+            };
+            let view = RefundView::of(&payment).map(|view| (view.state, view.amount, view.since.is_some()));
+            assert_eq!(view, expected);
+        };
+        check(0, 0, None, None);
+        check(0, 40, None, Some((RefundState::Pending, 40, false)));
+        check(40, 0, None, Some((RefundState::Done, 40, false)));
+        check(40, 60, None, Some((RefundState::Pending, 60, false)));
+        let claimed = RefundProgress::Claimed { amount: 40, begun: since, until: since };
+        check(0, 60, Some(claimed), Some((RefundState::Pending, 40, false)));
+        let pending = RefundProgress::Pending { amount: 40, refund_id: "r".to_owned(), since };
+        check(0, 40, Some(pending), Some((RefundState::Pending, 40, true)));
+        let by_hand = RefundProgress::Manual { amount: 40, reason: ManualReason::Declined, since };
+        check(20, 40, Some(by_hand), Some((RefundState::ByHand, 40, true)));
     }
 }

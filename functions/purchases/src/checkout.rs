@@ -1,0 +1,176 @@
+//! Sending a buyer to a gateway: the page, the form, and what is noted of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::order::{Order, OrderStatus, Payment, PaymentState};
+use domain::payment::{GatewayName, PaymentReference};
+use domain::{Error, Result, Timestamp};
+use integrations::payment::{BuyerStep, Checkout, CreatePayment};
+use queue::Outbox;
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::EventSheet;
+
+use crate::State;
+use crate::gateways::{Till, Tills};
+use crate::idempotency::RequestDigest;
+
+/// How long before the hold the gateway stops taking the money: longer than our
+/// clocks can differ.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// The least time a buyer needs at the gateway.
+const LEAST: Duration = Duration::from_secs(30);
+
+/// How the buyer gets to the gateway.
+#[derive(Debug)]
+pub(crate) struct WayToPay {
+    /// The page to open.
+    pub(crate) url: String,
+    /// What that page posts, if it is ours.
+    pub(crate) form: Option<CheckoutForm>,
+}
+
+/// A form that leads to the gateway's page.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct CheckoutForm {
+    /// The address to post it to.
+    action: String,
+    /// Its fields and their values, none of which may be changed.
+    fields: BTreeMap<&'static str, String>,
+}
+
+/// Finds the buyer's open payment again, or makes one: at the gateway that the buyer
+/// names, or at the organiser's first choice.
+pub(crate) async fn start(
+    state: &State,
+    order: &mut Order,
+    sheet: &EventSheet,
+    wanted: Option<GatewayName>,
+    digest: Option<RequestDigest>,
+    now: Timestamp,
+) -> Result<WayToPay> {
+    let expires_at = order.expires_at - MARGIN;
+    if expires_at < now + LEAST {
+        return Err(Error::gone(
+            "reservation_expiring",
+            "This reservation ends before a payment could. Cancel it and ask for a new quote.",
+        ));
+    }
+    let tills = Tills::of(state, order).await?;
+    if let Some(payment) = order.open_payment(wanted)
+        && let Some(till) = tills.of_payment(payment).await?
+    {
+        if let Some(url) = &payment.checkout_url {
+            return Ok(WayToPay { url: url.clone(), form: None });
+        }
+        let made = create(state, order, sheet, &till, payment.attempt, expires_at).await;
+        return match made {
+            Ok(checkout) => Ok(way_to_pay(state, checkout)),
+            Err(error) => Err(tills.or_others(payment.gateway, error).await),
+        };
+    }
+    let (attempt, till) = (order.next_attempt()?, tills.open(wanted).await?);
+    let gateway = till.gateway.name();
+    let checkout = match create(state, order, sheet, &till, attempt, expires_at).await {
+        Ok(checkout) => checkout,
+        Err(error) => return Err(tills.or_others(gateway, error).await),
+    };
+    let (payment_id, is_repeatable) = (checkout.payment_id.clone(), checkout.is_repeatable);
+    let way = way_to_pay(state, checkout);
+    order.payments.push(Payment {
+        attempt,
+        gateway,
+        account: till.account,
+        payment_id,
+        checkout_url: (!is_repeatable).then(|| way.url.clone()),
+        state: PaymentState::Pending,
+        amount: order.total,
+        refunded: 0,
+        refund_due: 0,
+        refund: None,
+        dispute: None,
+        created_at: now,
+        idempotency: digest.map(|digest| digest.text()),
+    });
+    order.status = OrderStatus::AwaitingPayment;
+    order.version += 1;
+    state.store.update_order(order, Some(Outbox::AwaitPayment.text()?)).await?;
+    Ok(way)
+}
+
+/// Makes the payment at the gateway; one that is there already once more.
+async fn create(
+    state: &State,
+    order: &Order,
+    sheet: &EventSheet,
+    till: &Till,
+    attempt: u8,
+    expires_at: Timestamp,
+) -> Result<Checkout> {
+    let reference = PaymentReference { user: order.user, order: order.id, attempt };
+    let payment = CreatePayment {
+        reference: reference.encode(&state.keys.reference),
+        amount: order.total(),
+        seller: sheet.event.name.clone(),
+        description: format!("{} × {}", order.ticket_count(), sheet.event.name),
+        buyer_email: order.buyer.email.clone(),
+        buyer_name: order.buyer.name.clone(),
+        expires_at,
+        // Gateways add a query to it, which would get lost after a `#`.
+        return_url: format!("{}/purchases/{}", state.public_url, order.id),
+        notification_url: notification_url(state, order, till),
+        idempotency_key: format!("{}-{attempt}", order.id),
+        language: order.language,
+    };
+    Ok(till.gateway.checkout(&payment).await?)
+}
+
+/// Where the gateway notifies us: it says whose account it is about, because that is
+/// what knows how the notification is signed.
+fn notification_url(state: &State, order: &Order, till: &Till) -> String {
+    let url = format!("{}/api/v1/webhooks/{}", state.public_url, till.gateway.name());
+    match till.account {
+        Some(account) => format!("{url}?tenant={}&account={account}", order.tenant),
+        None => url,
+    }
+}
+
+fn way_to_pay(state: &State, checkout: Checkout) -> WayToPay {
+    match checkout.step {
+        BuyerStep::Open { url } => WayToPay { url, form: None },
+        BuyerStep::Post { action, fields } => {
+            let url = page_with_form(&state.public_url, &action, &fields);
+            WayToPay { url, form: Some(CheckoutForm { action, fields: fields.into_iter().collect() }) }
+        }
+    }
+}
+
+/// The page of ours that posts a form. What is after the `#` stays in the browser.
+fn page_with_form(public_url: &str, action: &str, fields: &[(&'static str, String)]) -> String {
+    let mut form = form_urlencoded::Serializer::new(format!("{public_url}/checkout#"));
+    let start = form.append_pair("action", action);
+    start.extend_pairs(fields).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_posted_never_reaches_a_server_on_the_way() {
+        let fields = [("referenceCode", "ref-1".to_owned()), ("buyerFullName", "Ana Ñ & hijas".to_owned())];
+        let url = page_with_form("https://boletos.example", "https://gateway.example/pay/", &fields);
+        let (page, form) = url.split_once('#').expect("a fragment");
+        assert_eq!(page, "https://boletos.example/checkout");
+        let pairs: Vec<_> = form_urlencoded::parse(form.as_bytes()).into_owned().collect();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let expected = [
+            pair("action", "https://gateway.example/pay/"),
+            pair("referenceCode", "ref-1"),
+            pair("buyerFullName", "Ana Ñ & hijas"),
+        ];
+        assert_eq!(pairs, expected);
+    }
+}

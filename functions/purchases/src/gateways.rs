@@ -1,0 +1,139 @@
+//! Which gateway takes a payment: the organiser's accounts in their order, and what
+//! else there is while one of them does not answer.
+
+use std::sync::Arc;
+
+use domain::gateway_account::{GatewayAccount, choose};
+use domain::order::{Order, Payment};
+use domain::payment::GatewayName;
+use domain::{Currency, Error, GatewayAccountId, Kind, Result};
+use futures::future::join_all;
+use integrations::payment::PaymentGateway;
+use serde_json::{Value, json};
+
+use crate::State;
+
+/// A gateway that a buyer can be sent to.
+#[derive(Debug)]
+pub(crate) struct Till {
+    pub(crate) gateway: Arc<dyn PaymentGateway>,
+    /// The organiser's account there; `None` at the sandbox.
+    pub(crate) account: Option<GatewayAccountId>,
+}
+
+/// The gateways at which an order may be paid.
+#[derive(Debug)]
+pub(crate) struct Tills<'a> {
+    state: &'a State,
+    accounts: Arc<Vec<GatewayAccount>>,
+    currency: Currency,
+}
+
+impl<'a> Tills<'a> {
+    /// Those of the order's organiser, as they were a few seconds ago.
+    pub(crate) async fn of(state: &'a State, order: &Order) -> Result<Self> {
+        Ok(Self { state, accounts: state.accounts(order.tenant).await?, currency: order.currency })
+    }
+
+    /// Where a new payment is made: at the gateway that the buyer names, or at the
+    /// organiser's first choice.
+    ///
+    /// # Errors
+    /// `payment_gateway_missing` (409) if there is none, `payment_gateway_unavailable`
+    /// (503) if it does not answer; both with the alternatives.
+    pub(crate) async fn open(&self, wanted: Option<GatewayName>) -> Result<Till> {
+        if self.accounts.is_empty() {
+            return self
+                .sandbox()
+                .filter(|till| wanted.is_none_or(|name| name == till.gateway.name()))
+                .ok_or_else(missing);
+        }
+        let takers = choose(&self.accounts, self.currency);
+        let name = wanted.or(takers.first().map(|account| account.gateway)).ok_or_else(missing)?;
+        let mut refused = missing();
+        for account in takers.into_iter().filter(|account| account.gateway == name) {
+            match self.till(account).await {
+                Ok(till) => return Ok(till),
+                Err(error) => refused = error,
+            }
+        }
+        Err(self.or_others(name, refused).await)
+    }
+
+    /// Where a payment was begun, if it can go on there. Accounts that start no new
+    /// payments finish those that they have.
+    ///
+    /// # Errors
+    /// `payment_gateway_unavailable` (503) with the alternatives, if it does not answer.
+    pub(crate) async fn of_payment(&self, payment: &Payment) -> Result<Option<Till>> {
+        let Some(id) = payment.account else {
+            return Ok(self.sandbox().filter(|till| till.gateway.name() == payment.gateway));
+        };
+        let Some(account) = self.accounts.iter().find(|account| account.id == id) else { return Ok(None) };
+        match self.till(account).await {
+            Ok(till) => Ok(Some(till)),
+            Err(error) => Err(self.or_others(payment.gateway, error).await),
+        }
+    }
+
+    /// An error about one gateway, with the others that work.
+    pub(crate) async fn or_others(&self, gateway: GatewayName, error: Error) -> Error {
+        let takers = choose(&self.accounts, self.currency);
+        let mut names: Vec<GatewayName> = Vec::new();
+        for name in takers.iter().map(|account| account.gateway).filter(|name| *name != gateway) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let working = names.into_iter().map(|name| {
+            let accounts = takers.iter().filter(move |account| account.gateway == name);
+            async move {
+                for account in accounts {
+                    if self.till(account).await.is_ok() {
+                        return Some(json!({ "gateway": name }));
+                    }
+                }
+                None
+            }
+        });
+        let alternatives: Vec<Value> = join_all(working).await.into_iter().flatten().collect();
+        error.with("alternatives", alternatives)
+    }
+
+    /// The account's gateway, if it answers.
+    async fn till(&self, account: &GatewayAccount) -> Result<Till> {
+        let open = async {
+            self.state.gateways.available(account).await?;
+            self.state.gateways.of(account).await
+        };
+        match open.await {
+            Ok(gateway) => Ok(Till { gateway, account: Some(account.id) }),
+            Err(error) if error.kind() == Kind::Internal => {
+                // An operator must look, and the buyer needs not wait for that.
+                tracing::error!(account = %account.id, ?error, "an account at a gateway cannot be used");
+                Err(unusable(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn sandbox(&self) -> Option<Till> {
+        self.state.gateways.sandbox().map(|gateway| Till { gateway, account: None })
+    }
+}
+
+fn missing() -> Error {
+    Error::conflict(
+        "payment_gateway_missing",
+        "This organiser takes no such payments. Leave `gateway` out, or contact the organiser.",
+    )
+}
+
+fn unusable(error: Error) -> Error {
+    Error::unavailable(
+        "payment_gateway_unavailable",
+        "The payment gateway cannot be used right now. Choose another, or try again later.",
+    )
+    .retry_after(30)
+    .caused_by(error)
+}
