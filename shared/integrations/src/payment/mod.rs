@@ -15,6 +15,8 @@
 mod checkout;
 mod credentials;
 mod decimal;
+#[cfg(test)]
+mod documented;
 mod error;
 mod gateways;
 pub mod mercado_pago;

@@ -18,20 +18,22 @@
 //!
 //! # Statuses
 //!
-//! | Theirs | Detail | Ours |
-//! |---|---|---|
-//! | `pending`, `in_process` | any | pending |
-//! | `authorized` | any | pending: the card is good, the money not taken |
-//! | `approved` | any | approved; `partially_refunded` shows in `refunded` |
-//! | `in_mediation` | any | approved, in dispute |
-//! | `rejected` | any | declined |
-//! | `cancelled` | `expired` | expired |
-//! | `cancelled` | any other | cancelled |
-//! | `refunded` | any | refunded |
-//! | `charged_back` | `reimbursed` | approved, the dispute is won |
-//! | `charged_back` | `settled` | charged back, the dispute is lost |
-//! | `charged_back` | any other | charged back, in dispute |
-//! | anything else | any | pending, and an error in the log |
+//! The first row that fits counts.
+//!
+//! | `status` | `status_detail` | Ours | Dispute | Note |
+//! |---|---|---|---|---|
+//! | `pending`, `in_process` | any | `pending` | | |
+//! | `authorized` | any | `pending` | | the card is good, the money not taken |
+//! | `approved` | any | `approved` | | `partially_refunded` shows in the amount that was given back |
+//! | `in_mediation` | any | `approved` | `open` | |
+//! | `rejected` | any | `declined` | | |
+//! | `cancelled`, `canceled` | `expired` | `expired` | | newer documentation has one l |
+//! | `cancelled`, `canceled` | any | `cancelled` | | |
+//! | `refunded` | any | `refunded` | | |
+//! | `charged_back` | `reimbursed` | `approved` | `won` | |
+//! | `charged_back` | `settled` | `charged_back` | `lost` | |
+//! | `charged_back` | any | `charged_back` | `open` | |
+//! | any | any | `pending` | | an error in the log |
 
 mod failure;
 mod payment;

@@ -102,7 +102,8 @@ impl MercadoPagoGateway {
             payment_methods: PaymentMethods { excluded_payment_types: TOO_SLOW },
             statement_descriptor: on_a_statement(&payment.seller),
         };
-        // Whether preferences are made once by their key is not documented.
+        // Whether preferences are made once by their key is not documented. A second one
+        // costs nothing, and the buyer sees one page only.
         let call = Call::post(["checkout", "preferences"], &body)?
             .idempotency_key(IDEMPOTENCY_KEY, &idempotency_key(&payment.idempotency_key))?;
         let made: Preference = self.call(&call).await?;

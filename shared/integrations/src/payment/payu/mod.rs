@@ -20,18 +20,21 @@
 //!
 //! # Statuses
 //!
-//! | Transaction | Order or reason | Ours |
-//! |---|---|---|
-//! | `APPROVED` | `REFUNDED`, but for a refund of a part | refunded |
-//! | `APPROVED` | `CANCELLED` | refunded: the transaction was voided |
-//! | `APPROVED` | `AUTHORIZED` | pending: the card is good, the money not taken |
-//! | `APPROVED` | any other | approved |
-//! | `PENDING`, `SUBMITTED` | any | pending |
-//! | `EXPIRED` | any | expired |
-//! | `DECLINED`, `ERROR` | `ABANDONED_TRANSACTION` | cancelled |
-//! | `DECLINED`, `ERROR` | `EXPIRED_TRANSACTION` | expired |
-//! | `DECLINED`, `ERROR` | any other | declined |
-//! | anything else | any | pending, and an error in the log |
+//! The first row that fits counts.
+//!
+//! | `state` | Order's `status` | `responseCode` | Ours | Note |
+//! |---|---|---|---|---|
+//! | `APPROVED` | `REFUNDED` | any | `refunded` | `approved` as long as only parts of it were given back |
+//! | `APPROVED` | `CANCELLED` | any | `refunded` | the transaction was voided |
+//! | `APPROVED` | `AUTHORIZED` | any | `pending` | the card is good, the money not taken |
+//! | `APPROVED` | `CAPTURED`, `NEW`, `IN_PROGRESS`, `DECLINED`, none | any | `approved` | |
+//! | `APPROVED` | any | any | `pending` | an error in the log |
+//! | `PENDING`, `SUBMITTED` | any | any | `pending` | |
+//! | `EXPIRED` | any | any | `expired` | |
+//! | `DECLINED`, `ERROR` | any | `ABANDONED_TRANSACTION` | `cancelled` | |
+//! | `DECLINED`, `ERROR` | any | `EXPIRED_TRANSACTION` | `expired` | |
+//! | `DECLINED`, `ERROR` | any | any | `declined` | |
+//! | any | any | any | `pending` | an error in the log |
 
 mod amount;
 mod checkout;

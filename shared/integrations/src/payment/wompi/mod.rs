@@ -18,13 +18,15 @@
 //!
 //! # Statuses
 //!
-//! | Theirs | Ours |
-//! |---|---|
-//! | `PENDING` | pending |
-//! | `APPROVED` | approved |
-//! | `DECLINED`, `ERROR` | declined |
-//! | `VOIDED` | refunded: only approved card payments are voided |
-//! | anything else | pending, and an error in the log |
+//! The first row that fits counts.
+//!
+//! | `status` | Ours | Note |
+//! |---|---|---|
+//! | `PENDING` | `pending` | |
+//! | `APPROVED` | `approved` | |
+//! | `DECLINED`, `ERROR` | `declined` | |
+//! | `VOIDED` | `refunded` | only approved card payments are voided |
+//! | any | `pending` | an error in the log |
 
 mod checkout;
 mod event;
