@@ -42,14 +42,12 @@ impl<'a> Tills<'a> {
     /// `payment_gateway_missing` (409) if there is none, `payment_gateway_unavailable`
     /// (503) if it does not answer; both with the alternatives.
     pub(crate) async fn open(&self, wanted: Option<GatewayName>) -> Result<Till> {
-        if self.accounts.is_empty() {
-            return self
-                .sandbox()
-                .filter(|till| wanted.is_none_or(|name| name == till.gateway.name()))
-                .ok_or_else(missing);
-        }
         let takers = choose(&self.accounts, self.currency);
-        let name = wanted.or(takers.first().map(|account| account.gateway)).ok_or_else(missing)?;
+        let Some(first) = takers.first() else {
+            let till = self.sandbox().filter(|till| wanted.is_none_or(|name| name == till.gateway.name()));
+            return till.ok_or_else(missing);
+        };
+        let name = wanted.unwrap_or(first.gateway);
         let mut refused = missing();
         for account in takers.into_iter().filter(|account| account.gateway == name) {
             match self.till(account).await {
