@@ -177,30 +177,6 @@ impl PaymentGateways {
         accounts.insert(account.id, Arc::clone(&made));
         Ok(made)
     }
-
-    /// The gateway with this name, or an error for the buyer.
-    ///
-    /// # Errors
-    /// `payment_gateway_unknown` (404) if this installation does not have it.
-    pub fn get(&self, name: GatewayName) -> Result<Arc<dyn PaymentGateway>> {
-        self.sandbox().filter(|sandbox| sandbox.name() == name).ok_or_else(unknown)
-    }
-
-    /// The gateway that `/webhooks/{gateway}` names.
-    ///
-    /// # Errors
-    /// `payment_gateway_unknown` (404) if this installation does not have it.
-    pub fn at_path(&self, name: &str) -> Result<Arc<dyn PaymentGateway>> {
-        self.get(name.parse().map_err(|_| unknown())?)
-    }
-
-    /// The gateway for a new payment, while an installation has one for everybody.
-    ///
-    /// # Errors
-    /// `payment_gateway_missing` (409) if there is none.
-    pub fn for_new_payments(&self) -> Result<Arc<dyn PaymentGateway>> {
-        self.sandbox().ok_or_else(missing)
-    }
 }
 
 /// The sandbox, as the stage wants it or not.
@@ -223,10 +199,6 @@ fn missing() -> Error {
         "payment_gateway_missing",
         "This organiser cannot take payments yet. Contact the organiser.",
     )
-}
-
-fn unknown() -> Error {
-    Error::not_found("payment_gateway_unknown", "There is no such payment gateway here.")
 }
 
 #[cfg(test)]

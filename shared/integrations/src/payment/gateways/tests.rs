@@ -38,6 +38,16 @@ fn the_sandbox_is_there_where_it_is_configured() {
 }
 
 #[test]
+fn who_takes_no_payments_needs_no_sandbox() {
+    for (stage, without) in [("local", ""), ("local", SANDBOX), ("production", SANDBOX)] {
+        let gateways = PaymentGateways::without_sandbox(&boot(stage, without, &[])).expect("starts");
+        assert!(gateways.sandbox().is_none(), "{stage}");
+    }
+    let boot = boot("staging", "", &[("PAYU_URL", "http://127.0.0.1:9")]);
+    assert_eq!(PaymentGateways::without_sandbox(&boot).expect_err("refused").variable, "PAYU_URL");
+}
+
+#[test]
 fn production_refuses_to_start_with_any_part_of_the_sandbox() {
     assert_eq!(refused(&boot("production", "", &[])), "SANDBOX_GATEWAY_URL");
     assert_eq!(refused(&boot("production", "SANDBOX_GATEWAY_URL", &[])), "SANDBOX_API_KEY");
