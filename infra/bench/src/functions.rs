@@ -41,7 +41,8 @@ enum Actor {
 }
 
 /// The event that each function is given.
-const CASES: [(&str, &str, Actor); 17] = [
+const CASES: [(&str, &str, Actor); 18] = [
+    ("admin", "list-without-token", Actor::Organizer),
     ("auth", "login", Actor::Nobody),
     ("discounts", "remaining", Actor::Nobody),
     ("door", "validate-without-token", Actor::Scanner),

@@ -15,7 +15,7 @@ use crate::functions::routers;
 use crate::template::{Surroundings, Template};
 
 /// What the groups of operations are about, in the order of a ticket's life.
-const TAGS: [(&str, &str); 15] = [
+const TAGS: [(&str, &str); 16] = [
     (
         "Storefront",
         "What everybody may see: shows, prices, free seats. And quotes, with which buying begins.",
@@ -27,6 +27,7 @@ const TAGS: [(&str, &str); 15] = [
     ("Auth", "Accounts, sessions and the keys of access tokens."),
     ("Organisers", "Who sells: the organiser and its staff."),
     ("Events", "Events of an organiser, and putting them on sale."),
+    ("Gateways", "An organiser's accounts at payment gateways, which take its money."),
     ("Areas", "The zones of an event, their places and seats."),
     ("Prices", "Sale stages, promotions, fees and VAT."),
     ("Discounts", "Members of a community ask for discounts on shows, and look how far the answer is."),

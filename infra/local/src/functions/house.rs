@@ -38,6 +38,6 @@ macro_rules! house {
 }
 
 house! {
-    http: auth discounts door events members pricing purchases site storefront supervision tickets webhooks;
+    http: admin auth discounts door events members pricing purchases site storefront supervision tickets webhooks;
     workers: issuer janitor mailer relay settler;
 }

@@ -203,6 +203,7 @@ fn the_template_of_the_house_is_understood() {
     let names: Vec<_> = stack.functions.iter().map(|function| function.name.as_str()).collect();
     insta::assert_debug_snapshot!(names, @r#"
     [
+        "admin",
         "auth",
         "discounts",
         "door",
