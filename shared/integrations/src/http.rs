@@ -336,6 +336,7 @@ mod tests {
     use axum::extract::{Request, State};
     use axum::response::{IntoResponse, Response};
     use axum::routing::any;
+    use axum::serve::ListenerExt;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -438,6 +439,35 @@ mod tests {
         let client = HttpClient::new(base, HeaderMap::new(), &Connections::new(QUICK));
         let error = client.send(&Call::post(["a"], &()).expect("JSON")).await.expect_err("nobody there");
         assert!(matches!(error, CallError::Unanswered(error) if error.is_connect()));
+    }
+
+    #[tokio::test]
+    async fn clients_share_connections() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let base: Url = format!("http://{}", listener.local_addr().expect("bound")).parse().expect("a URL");
+        let count = Arc::new(AtomicUsize::new(0));
+        let accepted = Arc::clone(&count);
+        let listener = listener.tap_io(move |_| {
+            accepted.fetch_add(1, Ordering::SeqCst);
+        });
+        let router = Router::new().fallback(any(|| async { "{}" }));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let connections = Connections::new(QUICK);
+        for (connections, expected) in
+            [(&connections, 1), (&connections.clone(), 1), (&Connections::new(QUICK), 2)]
+        {
+            let client = HttpClient::new(base.clone(), HeaderMap::new(), connections);
+            client.send(&Call::get(["a"])).await.expect("an answer");
+            assert_eq!(count.load(Ordering::SeqCst), expected);
+        }
+    }
+
+    #[test]
+    fn pauses_differ_and_have_a_limit() {
+        let most = Duration::from_millis(200);
+        let pauses: Vec<_> = (0..50).map(|_| jitter(most)).collect();
+        assert!(pauses.iter().all(|pause| *pause <= most));
+        assert!(pauses.iter().any(|pause| *pause < most / 2) && pauses.iter().any(|pause| *pause > most / 2));
     }
 
     #[test]
