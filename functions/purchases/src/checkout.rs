@@ -88,6 +88,7 @@ pub(crate) async fn start(
         state: PaymentState::Pending,
         amount: order.total,
         refunded: 0,
+        by_hand: 0,
         refund_due: 0,
         refund: None,
         dispute: None,
@@ -149,9 +150,10 @@ fn way_to_pay(state: &State, checkout: Checkout) -> WayToPay {
 
 /// The page of ours that posts a form. What is after the `#` stays in the browser.
 fn page_with_form(public_url: &str, action: &str, fields: &[(&'static str, String)]) -> String {
-    let mut form = form_urlencoded::Serializer::new(format!("{public_url}/checkout#"));
-    let start = form.append_pair("action", action);
-    start.extend_pairs(fields).finish()
+    let page = format!("{public_url}/checkout#");
+    let start = page.len();
+    let mut form = form_urlencoded::Serializer::for_suffix(page, start);
+    form.append_pair("action", action).extend_pairs(fields).finish()
 }
 
 #[cfg(test)]
@@ -164,6 +166,7 @@ mod tests {
         let url = page_with_form("https://boletos.example", "https://gateway.example/pay/", &fields);
         let (page, form) = url.split_once('#').expect("a fragment");
         assert_eq!(page, "https://boletos.example/checkout");
+        assert!(form.starts_with("action="), "{form}");
         let pairs: Vec<_> = form_urlencoded::parse(form.as_bytes()).into_owned().collect();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let expected = [

@@ -141,6 +141,7 @@ mod tests {
             state: PaymentState::Approved,
             amount,
             refunded: 0,
+            by_hand: 0,
             refund_due: 0,
             refund: None,
             dispute: None,

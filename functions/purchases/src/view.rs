@@ -238,6 +238,7 @@ mod tests {
                 state: PaymentState::Approved,
                 amount: 100,
                 refunded,
+                by_hand: 0,
                 refund_due,
                 refund,
                 dispute: None,

@@ -1,0 +1,156 @@
+//! What gateways tell us, and what others would like to.
+
+use std::time::{Duration, Instant};
+
+use boot::Vault;
+use domain::gateway_account::GatewayAccount;
+use domain::payment::GatewayName;
+use integrations::payment::mercado_pago::{manifest, sign};
+use integrations::payment::{MAX_SIGNATURE_AGE, MAX_WEBHOOK_BYTES, credentials_name};
+use local::gateways::Faults;
+use serde_json::{Value, json};
+use testkit::{Request, TestApp};
+
+use super::{House, address};
+
+/// What a gateway signs notifications about an account with.
+async fn secret(app: &TestApp, account: &GatewayAccount) -> String {
+    let vault = Vault::new(&app.cloud.boot("test").expect("variables")).expect("a vault");
+    let version = account.credentials_version.as_deref().expect("credentials");
+    let text = vault.get(&credentials_name(account.id), version).await.expect("the vault answers");
+    let credentials: Value = serde_json::from_str(text.expect("credentials").reveal()).expect("JSON");
+    credentials["webhook_secret"].as_str().expect("a secret").to_owned()
+}
+
+/// A notification as Mercado Pago sends and signs it now.
+fn from_mercado_pago(app: &TestApp, secret: &str, path: &str, kind: &str, id: &str) -> Request {
+    let ts = app.clock.now().as_second().to_string();
+    let signature = sign(secret, &manifest(Some(id), Some("request-1"), &ts));
+    let body = json!({"id": 1, "type": kind, "action": format!("{kind}.updated"), "data": {"id": id}});
+    app.post(format!("{path}&data.id={id}&type={kind}"))
+        .header("x-signature", format!("ts={ts},v1={signature}"))
+        .header("x-request-id", "request-1")
+        .json(body)
+}
+
+/// The address that seed 4's clients know, for the same account.
+fn seed_address(account: &GatewayAccount) -> String {
+    address(account).replace("/webhooks/mercado_pago", "/purchases/webhook")
+}
+
+/// The number of a payment at Mercado Pago.
+fn number(order: &Value) -> String {
+    order["payments"][0]["payment_gateway_transaction_id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test]
+async fn sent_again_a_notification_changes_nothing() {
+    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    let paid = house.approve(GatewayName::MercadoPago, &purchase).await;
+    assert_eq!(paid["status"], "paid");
+    let mails = house.app.mails(&house.ana.email).len();
+    let account = &house.accounts[0];
+    let secret = secret(&house.app, account).await;
+    for path in [address(account), seed_address(account)] {
+        for _ in 0..2 {
+            let answer =
+                from_mercado_pago(&house.app, &secret, &path, "payment", &number(&paid)).send().await;
+            assert_eq!((answer.status, answer.text()), (200, String::new()), "{path}");
+        }
+    }
+    house.app.idle().await;
+    assert_eq!(house.order(&purchase).await, paid);
+    assert_eq!(house.app.mails(&house.ana.email).len(), mails);
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn the_seeds_address_settles_payments_too() {
+    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    let page = house.app.visit(&purchase).await;
+    let lost = Faults { drop_webhooks: 100, ..Faults::default() };
+    house.app.simulator(GatewayName::MercadoPago).set_faults(lost).expect("possible faults");
+    let attempt = house.app.simulator(GatewayName::MercadoPago).approve(&page).expect("approved");
+    house.app.idle().await;
+    assert_eq!(house.order(&purchase).await["status"], "awaiting_payment");
+    let (secret, path) = (secret(&house.app, &house.accounts[0]).await, seed_address(&house.accounts[0]));
+    from_mercado_pago(&house.app, &secret, &path, "payment", &attempt.payment_id).send().await.ok();
+    house.app.idle().await;
+    assert_eq!(house.order(&purchase).await["status"], "paid");
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn what_is_not_signed_for_the_account_is_refused() {
+    let house = House::open(&[GatewayName::MercadoPago, GatewayName::Wompi]).await;
+    let (app, accounts) = (&house.app, &house.accounts);
+    let other = app.organizer("otra").await;
+    let stranger = app.connect(&other, GatewayName::Payu, 0).await;
+    let (ours, wompi) = (address(&accounts[0]), address(&accounts[1]));
+    let secret = secret(app, &accounts[0]).await;
+
+    let notify = |secret: &str, path: &str| from_mercado_pago(app, secret, path, "payment", "123");
+    notify(&secret, &ours).send().await.ok();
+    notify(&"f".repeat(64), &ours).refused(401, "webhook_refused").await;
+    app.post(&ours).json(json!({})).refused(401, "webhook_refused").await;
+    app.post(&wompi).json(json!({"event": "x"})).refused(401, "webhook_refused").await;
+    app.post(address(&stranger)).raw("sign=1").refused(401, "webhook_refused").await;
+
+    let old = notify(&secret, &ours);
+    app.clock.advance(MAX_SIGNATURE_AGE + Duration::from_secs(1));
+    old.refused(401, "webhook_refused").await;
+
+    // Accounts that there are not, or not there.
+    let (tenant, account) = (&house.organizer.tenant, &accounts[0].id);
+    let at = "/api/v1/webhooks/mercado_pago";
+    for path in [
+        format!("{at}?a=1"),
+        "/api/v1/purchases/webhook?a=1".to_owned(),
+        format!("{at}?tenant=x&account=y"),
+        format!("{at}?tenant={tenant}"),
+        format!("{at}?tenant={tenant}&account={}", stranger.id),
+        format!("{at}?tenant={}&account={account}", other.tenant),
+        format!("{at}?tenant={tenant}&account={}", accounts[1].id),
+        format!("/api/v1/purchases/webhook?tenant={tenant}&account={}", accounts[1].id),
+        ours.replace("mercado_pago", "paypal"),
+        ours.replace("mercado_pago", "wompi"),
+    ] {
+        notify(&secret, &path).refused(404, "payment_gateway_unknown").await;
+    }
+    // The size comes first.
+    let large = vec![b'x'; MAX_WEBHOOK_BYTES + 1];
+    app.post("/api/v1/webhooks/paypal").raw(large).refused(413, "body_too_large").await;
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn events_of_no_concern_are_acknowledged() {
+    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let (secret, path) = (secret(&house.app, &house.accounts[0]).await, address(&house.accounts[0]));
+    for kind in ["subscription_preapproval", "stop_delivery_op_wh", "something_new"] {
+        from_mercado_pago(&house.app, &secret, &path, kind, "77").send().await.ok();
+    }
+    house.app.close().await;
+}
+
+/// The gateway waits for the answer, and so would the buyer if the queue came after it.
+#[tokio::test]
+async fn a_notification_is_answered_at_once() {
+    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let (secret, path) = (secret(&house.app, &house.accounts[0]).await, address(&house.accounts[0]));
+    let mut took = Vec::new();
+    for number in 0..40 {
+        let id = number.to_string();
+        let request = from_mercado_pago(&house.app, &secret, &path, "payment", &id);
+        let started = Instant::now();
+        request.send().await.ok();
+        took.push(started.elapsed());
+    }
+    took.sort();
+    // Other tests run at the same time: what is measured is the handler, not the machine.
+    let fastest_quarter = took[took.len() / 4];
+    assert!(fastest_quarter < Duration::from_millis(20), "{took:?}");
+    house.app.close().await;
+}

@@ -1,0 +1,106 @@
+//! The way to each gateway and back.
+
+use domain::payment::GatewayName;
+use serde_json::{Value, json};
+
+use super::House;
+
+/// What an answer to a buyer must not tell.
+fn tells_nothing_of_the_account(house: &House, answer: &Value) {
+    let account = house.accounts[0].id.to_string();
+    let mut answer = answer.clone();
+    // Gateways are told where to notify us, and PayU is told by the buyer's browser.
+    for address in ["checkout_url", "checkout_form"] {
+        answer.as_object_mut().expect("an object").remove(address);
+    }
+    assert!(!answer.to_string().contains(&account), "{answer}");
+}
+
+async fn bought_at(gateway: GatewayName) {
+    let house = House::open(&[gateway]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    assert_eq!(purchase["status"], "awaiting_payment");
+    assert_eq!(purchase["payments"][0]["gateway"], gateway.as_str());
+    assert_eq!(purchase["checkout_form"].is_object(), gateway == GatewayName::Payu, "{purchase}");
+    tells_nothing_of_the_account(&house, &purchase);
+
+    let paid = house.approve(gateway, &purchase).await;
+    assert_eq!(paid["status"], "paid", "{paid}");
+    assert!(paid["mailed_at"].is_string(), "{paid}");
+    assert!(paid["payments"][0]["payment_gateway_transaction_id"].is_string(), "{paid}");
+    assert!(paid["payments"][0].get("refund").is_none(), "{paid}");
+    tells_nothing_of_the_account(&house, &paid);
+    house.pay(&purchase, None).await.refused(409, "already_paid");
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn tickets_are_bought_at_mercado_pago() {
+    bought_at(GatewayName::MercadoPago).await;
+}
+
+#[tokio::test]
+async fn tickets_are_bought_at_wompi() {
+    bought_at(GatewayName::Wompi).await;
+}
+
+#[tokio::test]
+async fn tickets_are_bought_at_payu() {
+    bought_at(GatewayName::Payu).await;
+}
+
+#[tokio::test]
+async fn asking_again_leads_to_the_same_payment() {
+    for gateway in [GatewayName::MercadoPago, GatewayName::Wompi, GatewayName::Payu] {
+        let house = House::open(&[gateway]).await;
+        let reservation = house.reserve().await;
+        let first = house.pay(&reservation, None).await.ok();
+        house.app.clock.advance(std::time::Duration::from_secs(40));
+        let second = house.pay(&reservation, Some(gateway)).await.ok();
+        assert_eq!(first["checkout_url"], second["checkout_url"], "{gateway}");
+        assert_eq!(second["payments"].as_array().map(Vec::len), Some(1), "{gateway}");
+        let pages = [house.app.visit(&first).await, house.app.visit(&second).await];
+        assert_eq!(pages[0], pages[1], "{gateway}");
+        let simulator = house.app.simulator(gateway);
+        assert_eq!(simulator.purchases().expect("purchases").len(), 1, "{gateway}");
+        house.approve(gateway, &second).await;
+        house.app.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_declined_payment_is_tried_again_at_the_gateway() {
+    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let reservation = house.reserve().await;
+    let first = house.pay(&reservation, None).await.ok();
+    let page = house.app.visit(&first).await;
+    house.app.simulator(GatewayName::MercadoPago).decline(&page).expect("declined");
+    house.app.idle().await;
+    assert_eq!(house.order(&first).await["payments"][0]["status"], "declined");
+    let second = house.pay(&reservation, None).await.ok();
+    assert_ne!(first["checkout_url"], second["checkout_url"]);
+    let paid = house.approve(GatewayName::MercadoPago, &second).await;
+    let states: Vec<_> =
+        paid["payments"].as_array().expect("payments").iter().map(|p| &p["status"]).collect();
+    assert_eq!((&paid["status"], states), (&json!("paid"), vec![&json!("declined"), &json!("approved")]));
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn a_refund_by_hand_is_told_to_the_buyer() {
+    let house = House::open(&[GatewayName::Wompi]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    let paid = house.approve(GatewayName::Wompi, &purchase).await;
+    // Wompi voids all of a payment, or nothing.
+    let tickets = json!([paid["tickets"][0]["id"]]);
+    let body = json!({"event_id": house.show.id, "tickets": tickets});
+    let path = format!("/api/v1/purchases/{}/refund", paid["id"].as_str().expect("an id"));
+    house.app.post(path).token(&house.organizer.token).json(body).ok().await;
+    house.app.idle().await;
+    let order = house.order(&paid).await;
+    let refund = &order["payments"][0]["refund"];
+    assert_eq!((&refund["state"], &refund["amount"]), (&json!("by_hand"), &json!(5_000_000)), "{order}");
+    assert!(refund["since"].is_string(), "{order}");
+    assert_eq!((&order["status"], &order["refunded"]), (&json!("partly_refunded"), &json!(0)));
+    house.app.close().await;
+}
