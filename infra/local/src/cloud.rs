@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
-use boot::{Boot, Clock, Env, Secret};
+use boot::{Boot, Clock, ConfigError, Env, Secret};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use crate::folder::{Folder, FolderError};
 use crate::functions::{Lambda, Registry};
 use crate::gateway::{Sandbox, SandboxConfig};
+use crate::gateways::{GatewayUrls, Gateways};
 use crate::iam::Roles;
 use crate::mappings::{self, Mappings, NotIdle};
 use crate::seed::{self, Logins};
@@ -39,8 +40,8 @@ pub struct Options {
     pub fresh: bool,
     /// Writes the demo data into a table that does not have it.
     pub seed: bool,
-    /// The public port; the sandbox gateway and the AWS services take the next
-    /// two. Zero takes any three that are free.
+    /// The public port; the sandbox gateway, the AWS services, and the simulations of
+    /// Mercado Pago, Wompi and PayU take the next five. Zero takes any that are free.
     pub port: u16,
     /// What goes wrong.
     pub chaos: Chaos,
@@ -114,7 +115,9 @@ pub struct Cloud {
     environment: BTreeMap<String, String>,
     services: Services,
     roles: Arc<Roles>,
+    clock: Clock,
     sandbox: Sandbox,
+    gateways: Arc<Gateways>,
     logins: Option<Logins>,
     mappings: Mappings,
     front: JoinHandle<()>,
@@ -132,12 +135,17 @@ impl Cloud {
         let Options { template, registry, chaos, clock, .. } = options;
         let folder = open_folder(options.data_dir, options.fresh)?;
         let data_dir = folder.as_ref().map(|folder| folder.path().to_owned());
-        let [public, gateway, aws] = listeners(options.port).await?;
+        let [public, sandbox, aws, mercado_pago, wompi, payu] = listeners(options.port).await?;
 
         let secrets =
             secrets::load(data_dir.as_deref(), template.secrets()).map_err(while_doing("secrets.json"))?;
         let (url, endpoint) = (url_of(&public)?, url_of(&aws)?);
-        let mut parameters = parameters(&url, url_of(&gateway)?, &secrets);
+        let gateway_urls = GatewayUrls {
+            mercado_pago: &url_of(&mercado_pago)?,
+            wompi: &url_of(&wompi)?,
+            payu: &url_of(&payu)?,
+        };
+        let mut parameters = parameters(&url, url_of(&sandbox)?, gateway_urls, &secrets);
         parameters.extend(options.parameters);
         let surroundings = Surroundings { parameters, secrets, endpoint };
         let stack = template.stack(&surroundings).map_err(|error| StartError::Other(error.to_string()))?;
@@ -154,12 +162,21 @@ impl Cloud {
         let roles = Arc::new(Roles::of(&stack));
         let guard = Arc::clone(&roles);
         services.set_guard(Box::new(move |call| guard.check(call)));
-        let sandbox = start_sandbox(gateway, data_dir.as_ref(), &clock, &surroundings).await?;
+        let sandbox = start_sandbox(sandbox, data_dir.as_ref(), &clock, &surroundings).await?;
+        let folder_of_gateways = data_dir.as_ref().map(|folder| folder.join("gateways"));
+        let gateways = Gateways::start([mercado_pago, wompi, payu], folder_of_gateways, &clock)
+            .await
+            .map_err(while_doing("the simulated gateways"))?;
 
         let functions = start_functions(&stack, &registry, &clock, &surroundings.endpoint)?;
         let environment = shared_environment(&stack, &surroundings.endpoint);
         let logins = match options.seed {
-            true => Some(plant(&environment, &surroundings.endpoint, &clock).await?),
+            true => {
+                seed::merchants(&url).into_iter().for_each(|merchant| gateways.admit(merchant));
+                let boot = boot_of_all(&environment, &surroundings.endpoint, "seed", &clock)
+                    .map_err(while_doing("the demo data"))?;
+                Some(seed::plant(&boot).await.map_err(|error| StartError::Other(error.to_string()))?)
+            }
             false => None,
         };
         let mappings = Mappings::start(
@@ -189,7 +206,9 @@ impl Cloud {
             environment,
             services,
             roles,
+            clock,
             sandbox,
+            gateways: Arc::new(gateways),
             logins,
             mappings,
             front,
@@ -213,9 +232,15 @@ impl Cloud {
         &self.services
     }
 
-    /// The simulated payment gateway.
+    /// The payment gateway of tenants that have no account at any.
     pub fn sandbox(&self) -> &Sandbox {
         &self.sandbox
+    }
+
+    /// The simulations of real payment gateways. Whoever shares them lets go of them
+    /// before the cloud is stopped.
+    pub fn gateways(&self) -> &Arc<Gateways> {
+        &self.gateways
     }
 
     /// What the template's policies allow that no function ever did: function,
@@ -235,6 +260,15 @@ impl Cloud {
         self.environment.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
     }
 
+    /// What `who`, who is no function and may do everything, works with: the variables
+    /// of all functions, and the time.
+    ///
+    /// # Errors
+    /// If they do not fit together.
+    pub fn boot(&self, who: &str) -> Result<Boot, ConfigError> {
+        boot_of_all(&self.environment, self.services.endpoint(), who, &self.clock)
+    }
+
     /// The environment variables of one function, and those that Lambda adds for
     /// AWS's clients; `None` if the template has no such function.
     pub fn environment_of(&self, function: &str) -> Option<BTreeMap<String, String>> {
@@ -251,7 +285,7 @@ impl Cloud {
     }
 
     /// Waits until everything that was set off has been done: notifications of the
-    /// gateway and of SNS, queues, streams, workers. Requests are the caller's own business.
+    /// gateways and of SNS, queues, streams, workers. Requests are the caller's own business.
     ///
     /// # Errors
     /// If something is left after `patience`; the error names it.
@@ -263,6 +297,11 @@ impl Cloud {
             if tokio::time::timeout_at(deadline, self.sandbox.idle()).await.is_err() {
                 return Err(NotIdle {
                     left: vec!["the sandbox gateway has notifications to deliver".to_owned()],
+                });
+            }
+            if tokio::time::timeout_at(deadline, self.gateways.idle()).await.is_err() {
+                return Err(NotIdle {
+                    left: vec!["a simulated gateway has notifications to deliver".to_owned()],
                 });
             }
             self.mappings.idle(deadline.saturating_duration_since(tokio::time::Instant::now())).await?;
@@ -286,6 +325,10 @@ impl Cloud {
             front.abort();
         }
         self.sandbox.stop().await;
+        // If somebody shares them, they stop when that is dropped.
+        if let Some(gateways) = Arc::into_inner(self.gateways) {
+            gateways.stop().await;
+        }
         self.mappings.stop().await;
         self.services.stop().await;
     }
@@ -303,13 +346,13 @@ fn open_folder(path: Option<PathBuf>, fresh: bool) -> Result<Option<Folder>, Sta
     Ok(Some(folder))
 }
 
-/// The public port and the two after it, on loopback only.
-async fn listeners(port: u16) -> Result<[TcpListener; 3], StartError> {
+/// The public port and the five after it, on loopback only.
+async fn listeners(port: u16) -> Result<[TcpListener; 6], StartError> {
     let bind = async |offset: u16| {
         let port = match port {
             0 => 0,
             port => port.checked_add(offset).ok_or_else(|| {
-                StartError::Other(format!("port {port} leaves no room for the two after it"))
+                StartError::Other(format!("port {port} leaves no room for the five after it"))
             })?,
         };
         TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| match error.kind() {
@@ -317,7 +360,7 @@ async fn listeners(port: u16) -> Result<[TcpListener; 3], StartError> {
             _ => StartError::Other(format!("port {port}: {error}")),
         })
     };
-    Ok([bind(0).await?, bind(1).await?, bind(2).await?])
+    Ok([bind(0).await?, bind(1).await?, bind(2).await?, bind(3).await?, bind(4).await?, bind(5).await?])
 }
 
 fn url_of(listener: &TcpListener) -> Result<String, StartError> {
@@ -345,7 +388,8 @@ async fn serve(public: TcpListener, router: Router, mut stop: watch::Receiver<bo
 /// The values of the template's parameters that follow from where this runs.
 pub(crate) fn parameters(
     url: &str,
-    gateway_url: String,
+    sandbox_url: String,
+    gateways: GatewayUrls<'_>,
     secrets: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let public_key = |secret: &str, purpose: &str| {
@@ -355,13 +399,15 @@ pub(crate) fn parameters(
     [
         ("Stage", "local".to_owned()),
         ("PublicUrl", url.to_owned()),
-        ("SandboxGatewayUrl", gateway_url),
+        ("SandboxGatewayUrl", sandbox_url),
         ("SenderAddress", "boleteria@taquilla.example".to_owned()),
         ("JwtPublicKeys", public_key("JwtSecret", "jwt")),
         ("TicketPublicKeys", public_key("TicketSecret", "ticket")),
     ]
+    .into_iter()
+    .chain(gateways.parameters())
     .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    .collect()
 }
 
 /// Makes the tables, queues and buckets that are not there yet.
@@ -432,16 +478,16 @@ fn start_functions(
     }
 }
 
-/// Writes the demo data, if it is not there, while nobody else sees the table.
-async fn plant(
+/// What somebody starts with who is no function, and so may do everything.
+fn boot_of_all(
     environment: &BTreeMap<String, String>,
     endpoint: &str,
+    who: &str,
     clock: &Clock,
-) -> Result<Logins, StartError> {
+) -> Result<Boot, ConfigError> {
     let mut env = environment.clone();
-    env.extend(credentials(endpoint, "seed"));
-    let boot = Boot::new(env.into_iter().collect(), clock.clone()).map_err(while_doing("the demo data"))?;
-    seed::plant(&boot).await.map_err(|error| StartError::Other(error.to_string()))
+    env.extend(credentials(endpoint, who));
+    Boot::new(env.into_iter().collect(), clock.clone())
 }
 
 fn own_environment(function: &Function, endpoint: &str) -> BTreeMap<String, String> {

@@ -21,7 +21,8 @@ const FAREWELL: Duration = Duration::from_millis(1900);
 #[derive(Parser)]
 #[command(name = "taquilla", version)]
 struct Arguments {
-    /// The public port; the payment sandbox and the AWS services take the next two.
+    /// The public port; the payment sandbox, the AWS services and three simulated
+    /// payment gateways take the next five.
     #[arg(long, default_value_t = 8000)]
     port: u16,
     /// The folder that keeps the state, made beside the template if it is not there.
@@ -85,7 +86,11 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
         chaos.set(Weather::stormy());
         let faults =
             Faults { duplicate_webhooks: 1, drop_webhooks: 5, reorder_ms: 500, seed, ..Faults::default() };
-        cloud.sandbox().set_faults(faults).map_err(|problem| StartError::Other(problem.to_owned()))?;
+        let set = cloud.sandbox().set_faults(faults).and_then(|()| {
+            // What calls suffer too, at gateways that say how it is dealt with.
+            cloud.gateways().set_faults(Faults { read_500: 5, refund_500: 5, busy: 3, ..faults })
+        });
+        set.map_err(|problem| StartError::Other(problem.to_owned()))?;
     }
     let env_file = arguments.env_file.unwrap_or_else(|| data_dir.join("lambda.env"));
     write_private(&env_file, &cloud.environment())
@@ -114,8 +119,18 @@ fn welcome(out: &mut impl Write, cloud: &Cloud, chaos: Option<u64>) -> io::Resul
     writeln!(out, "  Box office   {url}")?;
     writeln!(out, "  API          {url}/docs")?;
     writeln!(out, "  Mailbox      {url}/local/mailbox")?;
-    writeln!(out, "  Payments     {}", cloud.sandbox().url())?;
     writeln!(out, "  AWS          {}", cloud.services().endpoint())?;
+    writeln!(out, "\n  Payments, all of play money. On its page each can be approved, declined, left")?;
+    writeln!(out, "  pending and then approved, or paid too late:")?;
+    let gateways = cloud.gateways();
+    writeln!(out, "    Sandbox        {}", cloud.sandbox().url())?;
+    for (name, url, also) in [
+        ("Mercado Pago", gateways.mercado_pago.url(), "refunded, disputed, charged back"),
+        ("Wompi", gateways.wompi.url(), "refunded"),
+        ("PayU", gateways.payu.url(), "refunded, once somebody there has looked at it"),
+    ] {
+        writeln!(out, "    {name:12}   {url}   also {also}")?;
+    }
     if let Some(logins) = cloud.logins() {
         writeln!(out, "\n{logins}")?;
     }

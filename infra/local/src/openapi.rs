@@ -12,10 +12,11 @@ use serde_json::Value;
 
 use crate::cloud::{credentials, parameters};
 use crate::functions::routers;
+use crate::gateways::GatewayUrls;
 use crate::template::{Surroundings, Template};
 
 /// What the groups of operations are about, in the order of a ticket's life.
-const TAGS: [(&str, &str); 16] = [
+const TAGS: [(&str, &str); 17] = [
     (
         "Storefront",
         "What everybody may see: shows, prices, free seats. And quotes, with which buying begins.",
@@ -26,8 +27,9 @@ const TAGS: [(&str, &str); 16] = [
     ("Door", "Letting each ticket in once; scanners, with and without a network."),
     ("Auth", "Accounts, sessions and the keys of access tokens."),
     ("Organisers", "Who sells: the organiser and its staff."),
-    ("Events", "Events of an organiser, and putting them on sale."),
     ("Gateways", "An organiser's accounts at payment gateways, which take its money."),
+    ("Refund tasks", "Refunds that a person has to do, and payments that a person has to look at."),
+    ("Events", "Events of an organiser, and putting them on sale."),
     ("Areas", "The zones of an event, their places and seats."),
     ("Prices", "Sale stages, promotions, fees and VAT."),
     ("Discounts", "Members of a community ask for discounts on shows, and look how far the answer is."),
@@ -153,7 +155,8 @@ fn house_routers() -> Result<BTreeMap<&'static str, ApiRouter>, BootError> {
     const NOWHERE: &str = "http://127.0.0.1:9";
     let template = Template::house()?;
     let secrets = template.secrets().map(|id| (id.to_owned(), "-".repeat(64))).collect();
-    let parameters = parameters(NOWHERE, NOWHERE.to_owned(), &secrets);
+    let gateways = GatewayUrls { mercado_pago: NOWHERE, wompi: NOWHERE, payu: NOWHERE };
+    let parameters = parameters(NOWHERE, NOWHERE.to_owned(), gateways, &secrets);
     let stack = template.stack(&Surroundings { parameters, secrets, endpoint: NOWHERE.to_owned() })?;
     let boot = |name: &str| {
         let env = stack.function(name).map(|function| function.env.clone()).unwrap_or_default();

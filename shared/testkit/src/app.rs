@@ -1,8 +1,12 @@
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use boot::Clock;
+use domain::payment::GatewayName;
 use local::functions::Registry;
+use local::gateways::Gateways;
 use local::services::Chaos;
 use local::template::Template;
 use local::{Cloud, Options};
@@ -28,11 +32,15 @@ pub fn template() -> Template {
 pub struct TestApp {
     /// The local cloud.
     pub cloud: Cloud,
+    /// Simulations of Mercado Pago, Wompi and PayU, for organisers with accounts there
+    /// ([`TestApp::connect`]); all others are paid through the sandbox.
+    pub gateways: Arc<Gateways>,
     /// The time everywhere in it.
     pub clock: Clock,
     /// What goes wrong in it.
     pub chaos: Chaos,
     http: reqwest::Client,
+    numbers: AtomicU32,
 }
 
 impl TestApp {
@@ -72,7 +80,8 @@ impl TestApp {
             .timeout(Duration::from_secs(60))
             .build()
             .expect("a client");
-        Self { cloud, clock, chaos, http }
+        let gateways = Arc::clone(cloud.gateways());
+        Self { cloud, gateways, clock, chaos, http, numbers: AtomicU32::new(99_001) }
     }
 
     /// A GET.
@@ -117,15 +126,28 @@ impl TestApp {
         }
     }
 
-    /// Approves the payment behind a gateway's page, as a buyer would, and waits
-    /// for what follows.
+    /// Approves the payment that was started last on its gateway's page, as a buyer
+    /// would, and waits for what follows.
     pub async fn approve(&self, purchase: &Value) {
-        self.cloud.sandbox().approve(&payment_id(purchase)).expect("approved");
+        match gateway(purchase) {
+            GatewayName::Sandbox => {
+                self.cloud.sandbox().approve(&payment_id(purchase)).expect("approved");
+            }
+            other => {
+                let page = self.visit(purchase).await;
+                self.simulator(other).approve(&page).expect("approved");
+            }
+        }
         self.idle().await;
     }
 
+    /// A number that nobody else in this test has, some apart from the one before.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.numbers.fetch_add(10, Ordering::Relaxed)
+    }
+
     /// The mails to an address, the oldest first.
-    pub fn mails(&self, to: &str) -> Vec<std::sync::Arc<local::services::Mail>> {
+    pub fn mails(&self, to: &str) -> Vec<Arc<local::services::Mail>> {
         self.cloud.services().mailbox().find(to)
     }
 
@@ -169,13 +191,21 @@ impl TestApp {
     /// set off, or it does not know what it tested.
     pub async fn close(self) {
         self.idle().await;
+        drop(self.gateways);
         self.cloud.stop().await;
     }
 }
 
+/// The payment that was started last.
+fn last_payment(purchase: &Value) -> &Value {
+    purchase["payments"].as_array().expect("payments").last().expect("a payment")
+}
+
+fn gateway(purchase: &Value) -> GatewayName {
+    last_payment(purchase)["gateway"].as_str().and_then(|name| name.parse().ok()).expect("a gateway")
+}
+
 /// The gateway's id of the payment that was started last.
-pub(crate) fn payment_id(purchase: &Value) -> String {
-    let payments = purchase["payments"].as_array().expect("payments");
-    let payment = payments.last().expect("a payment");
-    payment["payment_gateway_transaction_id"].as_str().expect("an id").to_owned()
+fn payment_id(purchase: &Value) -> String {
+    last_payment(purchase)["payment_gateway_transaction_id"].as_str().expect("an id").to_owned()
 }

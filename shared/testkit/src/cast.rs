@@ -29,6 +29,40 @@ pub struct Organizer {
     pub token: String,
     /// The tenant's id.
     pub tenant: String,
+    /// Where the tenant is.
+    pub country: Country,
+}
+
+/// A country with its money, its tax, and a city in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Country {
+    /// ISO 3166-1.
+    pub code: &'static str,
+    /// ISO 4217.
+    pub currency: &'static str,
+    /// The general rate of VAT in basis points.
+    pub vat: i32,
+    /// A city.
+    pub city: &'static str,
+    /// The city's time zone.
+    pub time_zone: &'static str,
+}
+
+impl Country {
+    /// Where pesos have cents.
+    pub const ARGENTINA: Self = Self {
+        code: "AR",
+        currency: "ARS",
+        vat: 2100,
+        city: "Rosario",
+        time_zone: "America/Argentina/Buenos_Aires",
+    };
+    /// Where pesos have no cents.
+    pub const CHILE: Self =
+        Self { code: "CL", currency: "CLP", vat: 1900, city: "Valparaíso", time_zone: "America/Santiago" };
+    /// Where pesos have cents that nobody uses.
+    pub const COLOMBIA: Self =
+        Self { code: "CO", currency: "COP", vat: 1900, city: "Bogotá", time_zone: "America/Bogota" };
 }
 
 /// A published event with one area.
@@ -80,19 +114,24 @@ impl TestApp {
         }
     }
 
-    /// Makes a tenant and its admin.
+    /// Makes a tenant in Colombia and its admin.
     pub async fn organizer(&self, name: &str) -> Organizer {
+        self.organizer_in(name, Country::COLOMBIA).await
+    }
+
+    /// Makes a tenant and its admin.
+    pub async fn organizer_in(&self, name: &str, country: Country) -> Organizer {
         let person = self.confirmed(name).await;
         let body = json!({
             "name": format!("{name} produce"),
-            "country": "CO",
-            "currency": "COP",
-            "vat": {"rate": 1900, "included": true},
+            "country": country.code,
+            "currency": country.currency,
+            "vat": {"rate": country.vat, "included": true},
         });
         let tenant = self.post("/api/v1/tenants").token(&person.token).json(body).ok().await;
         let tenant = tenant["id"].as_str().expect("an id").to_owned();
         let token = self.sign_in(&person.email, Some(&tenant)).await.token;
-        Organizer { person, token, tenant }
+        Organizer { person, token, tenant, country }
     }
 
     /// Somebody who works for a tenant in this role.
@@ -105,14 +144,15 @@ impl TestApp {
 
     /// A draft of an event in a week.
     pub async fn draft(&self, organizer: &Organizer, name: &str) -> Value {
+        let Country { code, city, time_zone, .. } = organizer.country;
         let starts_at = self.clock.now() + std::time::Duration::from_secs(7 * 24 * 3600);
         let body = json!({
             "name": name,
             "artist": name,
             "venue": "Teatro La Chicharra",
-            "city": "Bogotá",
-            "country": "CO",
-            "time_zone": "America/Bogota",
+            "city": city,
+            "country": code,
+            "time_zone": time_zone,
             "starts_at": starts_at.to_string(),
         });
         self.post("/api/v1/events").token(&organizer.token).json(body).ok().await

@@ -4,10 +4,11 @@
 mod app;
 mod binaries;
 mod cast;
+mod gateways;
 mod request;
 pub mod runtime_api;
 
 pub use app::{TestApp, template};
 pub use binaries::{binaries, fresh_binary};
-pub use cast::{Organizer, PASSWORD, Show, Somebody};
+pub use cast::{Country, Organizer, PASSWORD, Show, Somebody};
 pub use request::{Answer, Request};

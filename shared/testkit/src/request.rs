@@ -29,6 +29,13 @@ impl Request {
         self
     }
 
+    /// With these fields of a form.
+    #[must_use]
+    pub fn form<'a>(self, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.body("application/x-www-form-urlencoded", form)
+    }
+
     /// With these bytes as they are.
     #[must_use]
     pub fn body(mut self, content_type: &str, body: impl Into<reqwest::Body>) -> Self {

@@ -22,7 +22,9 @@
 //! What is not delivered when a simulator stops is lost.
 
 mod actions;
+mod all;
 mod checkout;
+mod connect;
 mod control;
 mod courier;
 mod decimal;
@@ -30,6 +32,7 @@ mod faults;
 mod journal;
 mod ledger;
 pub mod mercado_pago;
+mod merchant;
 mod page;
 mod panel;
 pub mod payu;
@@ -43,10 +46,14 @@ pub mod wompi;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use actions::Action;
+pub use all::Gateways;
+pub(crate) use all::GatewayUrls;
+pub use connect::Connection;
 pub(crate) use courier::{Courier, Letter, Parcel, Retries};
 pub use faults::Faults;
 pub(crate) use faults::{CallFate, CallKind, Chaos, WebhookFate, without_locks};
 pub(crate) use journal::Journal;
+pub use merchant::Merchant;
 pub(crate) use page::{STYLE, amount, html, language_code};
 pub use purchase::{Attempt, Dispute, Method, Origin, Purchase, Refund, RefundState, Stage, Status};
 pub use service::Accounts;

@@ -1,10 +1,12 @@
-//! The demo data of `cargo run`: an organiser, a dozen shows, people with
-//! logins, a few sold tickets. All of it is invented.
+//! The demo data of `cargo run`: an organiser with a dozen shows, a community and a
+//! few sold tickets, three more who take money through simulations of real payment
+//! gateways, people with logins. All of it is invented.
 //!
 //! It is written through the store's own functions, as the functions of the box
 //! office write it, before anybody else can see the table.
 
 mod act;
+mod houses;
 mod members;
 mod people;
 mod planting;
@@ -17,16 +19,21 @@ mod tests;
 use std::error::Error as _;
 use std::fmt;
 
-use boot::{Boot, ConfigError, Stage};
+use boot::{Boot, ConfigError, Stage, Vault};
 use domain::event::{LegalInfo, Tenant};
 use domain::{Currency, TenantId, Timestamp};
 use store::{Fingerprints, Store};
 use uuid::Uuid;
 
+use houses::HOUSES;
+use program::PROGRAM;
+
+use crate::gateways::Merchant;
+
 pub use people::{Login, Logins};
 
-/// The demo's organiser has the same id in every data folder, and its item is
-/// written last: where it is, the demo data is complete.
+/// The demo's organisers have the same ids in every data folder, and their items are
+/// written last: where the last of them is, the demo data is complete.
 const TENANT: TenantId = TenantId::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
 
 /// Why there is no demo data.
@@ -72,6 +79,15 @@ impl From<domain::Error> for SeedError {
     }
 }
 
+/// The accounts of the demo's organisers as the simulated gateways know them, for a box
+/// office at this address.
+pub fn merchants(public_url: &str) -> Vec<Merchant> {
+    HOUSES
+        .iter()
+        .flat_map(|house| house.merchants(public_url).map(|(_, merchant)| merchant).collect::<Vec<_>>())
+        .collect()
+}
+
 /// Writes the demo data, unless it is there, and tells who can sign in. Nobody
 /// may use the table meanwhile. Reads `STAGE`, `TABLE_NAME`, `HASH_SECRET`,
 /// `DISCOUNT_SECRET` and `PUBLIC_URL`.
@@ -85,28 +101,50 @@ pub async fn plant(boot: &Boot) -> Result<Logins, SeedError> {
     }
     let store = Store::new(boot)?;
     let fingerprints = Fingerprints::from_env(&boot.env)?;
-    if store.tenant(TENANT).await.map_err(domain::Error::from)?.is_none() {
+    let [.., last] = &HOUSES;
+    if store.tenant(last.id).await.map_err(domain::Error::from)?.is_none() {
         write(boot, &store, &fingerprints).await?;
     }
     Ok(people::LOGINS)
 }
 
 async fn write(boot: &Boot, store: &Store, fingerprints: &Fingerprints) -> Result<(), SeedError> {
-    let now = boot.clock.now();
-    let tenant = tenant(now);
-    let (guests, sheets, members) = tokio::try_join!(
-        people::register(store, fingerprints, TENANT, now),
-        planting::plant_program(store, TENANT, now),
+    let (now, vault) = (boot.clock.now(), Vault::new(boot)?);
+    let houses = async { Ok(houses::furnish(store, fingerprints, &vault, now).await?) };
+    // A folder of an earlier version has the first organiser alone.
+    if store.tenant(TENANT).await.map_err(domain::Error::from)?.is_some() {
+        houses.await?;
+    } else {
+        let tenant = tenant(now);
+        tokio::try_join!(houses, furnish(boot, store, fingerprints, &tenant, now))?;
+        store.create_tenant(&tenant).await.map_err(domain::Error::from)?;
+    }
+    for tenant in houses::tenants(now) {
+        store.create_tenant(&tenant).await.map_err(domain::Error::from)?;
+    }
+    Ok(())
+}
+
+/// Writes everything of the first organiser but its own item.
+async fn furnish(
+    boot: &Boot,
+    store: &Store,
+    fingerprints: &Fingerprints,
+    tenant: &Tenant,
+    now: Timestamp,
+) -> Result<(), SeedError> {
+    let (guests, _, sheets, members) = tokio::try_join!(
+        people::invite(store, fingerprints, now),
+        people::register(store, fingerprints, &people::FIRST, now),
+        planting::plant_program(store, TENANT, &PROGRAM, now),
         members::enrol(store, fingerprints, TENANT, now),
     )?;
     let supervisor = people::supervisor(store, fingerprints).await?;
     members::collect(store, fingerprints, &members, supervisor, now).await?;
     planting::create_promotions(store, TENANT, &sheets, now).await?;
     sales::give_away(store, TENANT, &sheets, &guests, now).await?;
-    let office = requests::Office::new(boot, store, &tenant, people::reviewer(supervisor)?)?;
-    office.open(&members, members::KNOWN.len(), &sheets, now).await?;
-    store.create_tenant(&tenant).await.map_err(domain::Error::from)?;
-    Ok(())
+    let office = requests::Office::new(boot, store, tenant, people::reviewer(supervisor)?)?;
+    Ok(office.open(&members, members::KNOWN.len(), &sheets, now).await?)
 }
 
 fn tenant(now: Timestamp) -> Tenant {

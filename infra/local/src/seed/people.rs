@@ -10,6 +10,9 @@ use domain::{Error, Result, TenantId, Timestamp, UserId};
 use futures::future::try_join_all;
 use store::{Fingerprints, OnRefused, Store};
 
+use super::TENANT;
+use super::houses::HOUSES;
+
 /// The password of every login.
 const PASSWORD: &str = "taquilla-demo";
 
@@ -20,8 +23,8 @@ pub struct Login {
     pub email: &'static str,
     /// The name.
     pub name: &'static str,
-    /// The role at the demo's organiser; [`Role::User`] has none.
-    pub role: Role,
+    /// For which organiser, and as what; `None` buys only.
+    pub works: Option<(TenantId, Role)>,
     /// What the person does, for the one who reads it at start.
     pub does: &'static str,
 }
@@ -35,36 +38,45 @@ pub struct Logins {
     pub people: &'static [Login],
 }
 
-pub(super) const LOGINS: Logins = Logins {
-    password: PASSWORD,
-    people: &[
-        Login { email: "ana@example.com", name: "Ana Ejemplo", role: Role::User, does: "buys tickets" },
-        Login {
-            email: "socia@example.com",
-            name: "Sonia Socia",
-            role: Role::User,
-            does: "belongs to the community, which has discounts",
-        },
-        Login {
-            email: "organiza@example.com",
-            name: "Olga Organiza",
-            role: Role::Admin,
-            does: "organises the shows",
-        },
-        Login {
-            email: "puerta@example.com",
-            name: "Pedro Puerta",
-            role: Role::Scanner,
-            does: "scans tickets at the door",
-        },
-        Login {
-            email: "coordina@example.com",
-            name: "Coral Coordina",
-            role: Role::Coordinator,
-            does: "looks after members and their discounts",
-        },
-    ],
+const fn works(role: Role) -> Option<(TenantId, Role)> {
+    Some((TENANT, role))
+}
+
+/// Those of the first organiser and its buyers.
+pub(super) const FIRST: [Login; 5] = [
+    Login { email: "ana@example.com", name: "Ana Ejemplo", works: None, does: "buys tickets" },
+    Login {
+        email: "socia@example.com",
+        name: "Sonia Socia",
+        works: None,
+        does: "belongs to the community, which has discounts",
+    },
+    Login {
+        email: "organiza@example.com",
+        name: "Olga Organiza",
+        works: works(Role::Admin),
+        does: "organises the shows",
+    },
+    Login {
+        email: "puerta@example.com",
+        name: "Pedro Puerta",
+        works: works(Role::Scanner),
+        does: "scans tickets at the door",
+    },
+    Login {
+        email: "coordina@example.com",
+        name: "Coral Coordina",
+        works: works(Role::Coordinator),
+        does: "looks after members and their discounts",
+    },
+];
+
+const PEOPLE: [Login; 8] = {
+    let [ana, sonia, olga, pedro, coral] = FIRST;
+    [ana, sonia, olga, pedro, coral, HOUSES[0].admin, HOUSES[1].admin, HOUSES[2].admin]
 };
+
+pub(super) const LOGINS: Logins = Logins { password: PASSWORD, people: &PEOPLE };
 
 /// Guests of the house: they have tickets, and sign in by mailed links only.
 const GUESTS: [(&str, &str); 3] = [
@@ -84,31 +96,37 @@ impl fmt::Display for Logins {
     }
 }
 
-/// Registers everybody, with confirmed addresses and their roles. Answers with
-/// the guests.
+/// Registers people with confirmed addresses and their roles.
 pub(super) async fn register(
     store: &Store,
     fingerprints: &Fingerprints,
-    tenant: TenantId,
+    logins: &[Login],
     now: Timestamp,
 ) -> Result<Vec<User>> {
-    let staff = LOGINS.people.iter().map(|login| async move {
-        // Slow on purpose, so each on a thread of its own.
-        let hash = tokio::task::spawn_blocking(hash).await.map_err(Error::internal)??;
-        let user = User { password_hash: Some(hash), ..person(login.email, login.name, now)? };
-        create(store, fingerprints, &user).await?;
-        if login.role != Role::User {
-            store.add_staff(tenant, user.id, login.role, now).await?;
+    // Slow on purpose, so on a thread of its own, and once: they share the password.
+    let hash = tokio::task::spawn_blocking(hash).await.map_err(Error::internal)??;
+    let registered = logins.iter().map(|login| {
+        let hash = hash.clone();
+        async move {
+            let user = User { password_hash: Some(hash), ..person(login.email, login.name, now)? };
+            create(store, fingerprints, &user).await?;
+            if let Some((tenant, role)) = login.works {
+                store.add_staff(tenant, user.id, role, now).await?;
+            }
+            Ok(user)
         }
-        Ok::<_, Error>(())
     });
+    try_join_all(registered).await
+}
+
+/// Registers the guests of the house.
+pub(super) async fn invite(store: &Store, fingerprints: &Fingerprints, now: Timestamp) -> Result<Vec<User>> {
     let guests = GUESTS.map(|(email, name)| async move {
         let user = person(email, name, now)?;
         create(store, fingerprints, &user).await?;
-        Ok::<_, Error>(user)
+        Ok(user)
     });
-    let (_, guests) = tokio::try_join!(try_join_all(staff), try_join_all(guests))?;
-    Ok(guests)
+    try_join_all(guests).await
 }
 
 /// Who looks after the members.
@@ -124,7 +142,7 @@ pub(super) fn reviewer(user: UserId) -> Result<Reviewer> {
 }
 
 fn supervising() -> Result<&'static Login> {
-    let login = LOGINS.people.iter().find(|login| login.role == Role::Coordinator);
+    let login = LOGINS.people.iter().find(|login| login.works == works(Role::Coordinator));
     login.ok_or_else(|| Error::internal("nobody supervises"))
 }
 

@@ -13,7 +13,7 @@ use store::allotment::{Pool, Refusal};
 use store::{EventSheet, OnRefused, Store};
 
 use super::act::{Act, Listing, Zone, minor};
-use super::program::{CODES, Code, PROGRAM, Worth};
+use super::program::{CODES, Code, Worth};
 
 /// The shows as they were written, by their slugs.
 pub(super) type Sheets = HashMap<&'static str, EventSheet>;
@@ -21,10 +21,15 @@ pub(super) type Sheets = HashMap<&'static str, EventSheet>;
 /// Shows that are written at the same time: enough to keep the table busy.
 const AT_ONCE: usize = 4;
 
-/// Writes every show of the program.
-pub(super) async fn plant_program(store: &Store, tenant: TenantId, now: Timestamp) -> Result<Sheets> {
+/// Writes every show of a program.
+pub(super) async fn plant_program(
+    store: &Store,
+    tenant: TenantId,
+    program: &'static [Act],
+    now: Timestamp,
+) -> Result<Sheets> {
     let planted =
-        PROGRAM.iter().map(|act| async move { Ok((act.slug, plant(store, act, tenant, now).await?)) });
+        program.iter().map(|act| async move { Ok((act.slug, plant(store, act, tenant, now).await?)) });
     // Collected, because a lazy closure over borrowed acts makes no future that may change threads.
     futures::stream::iter(planted.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await
 }

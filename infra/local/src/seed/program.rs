@@ -17,8 +17,8 @@ pub(super) const FREE_SHOW: &str = "feria-de-las-semillas";
 /// The code of the house's invitations to [`SEATED_SHOW`].
 pub(super) const INVITATION: &str = "INVITADO";
 
-/// What an act of the program is unless it says otherwise.
-const PLAIN: Act = Act {
+/// What an act is unless it says otherwise.
+pub(super) const PLAIN: Act = Act {
     slug: "",
     code: "",
     name: "",
@@ -36,13 +36,16 @@ const PLAIN: Act = Act {
     listing: Listing::OnSale,
 };
 
-const GENERAL: Price = Price { name: "General", adjustment: Adjustment::Percent(0), lasts: Lasts::ToTheEnd };
+/// The plain price, to the end.
+pub(super) const GENERAL: Price =
+    Price { name: "General", adjustment: Adjustment::Percent(0), lasts: Lasts::ToTheEnd };
 
 const fn early_bird(percent: i64, tickets: u32) -> Price {
     Price { name: "Early Bird", adjustment: Adjustment::Percent(-percent), lasts: Lasts::Tickets(tickets) }
 }
 
-const fn presale(percent: i64, days_before: i64) -> Price {
+/// So many percent off until so many days before the show.
+pub(super) const fn presale(percent: i64, days_before: i64) -> Price {
     Price {
         name: "Preventa",
         adjustment: Adjustment::Percent(-percent),
@@ -55,11 +58,12 @@ const fn for_members(count: u32, percent: i64, tickets: u8) -> Discounts {
     Discounts { count, off: Some(Off { percent, tickets }) }
 }
 
-const fn on(week: i32, weekday: Weekday, hour: i8, minute: i8, minutes: i64) -> When {
+/// The week from now, the day of it, when, and for how many minutes.
+pub(super) const fn on(week: i32, weekday: Weekday, hour: i8, minute: i8, minutes: i64) -> When {
     When { week, weekday, at: (hour, minute), minutes }
 }
 
-/// Every show.
+/// Every show of the first organiser.
 pub(super) const PROGRAM: [Act; 14] = [
     MAREA_BAJA,
     FERIA,

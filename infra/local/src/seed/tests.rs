@@ -6,18 +6,21 @@ use domain::access::Role;
 use domain::discount::Tab;
 use domain::error::Fields;
 use domain::event::{AreaKind, EventStatus};
+use domain::gateway_account::choose;
 use domain::member::Ineligible;
 use domain::pricing::{PromotionOffer, Quote, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote};
 use domain::search::{Entry, Index};
 use domain::seat::SeatState;
 use domain::{EventId, QuoteId};
+use integrations::payment::credentials_name;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use store::allotment::Pool;
 use store::{EventSheet, Show, Wanted};
 use tokio::net::TcpListener;
 
-use super::program::{CODES, FREE_SHOW, INVITATION, PROGRAM, SEATED_SHOW};
+use super::act::Act;
+use super::program::{CODES, FREE_SHOW, INVITATION, SEATED_SHOW};
 use super::*;
 use crate::services::{Chaos, Reading, Services, ServicesConfig};
 use crate::template::{Surroundings, Template};
@@ -131,6 +134,7 @@ async fn the_demo_is_complete() {
     prices_come_from_stages_and_codes(&house).await;
     the_house_is_drawn_with_what_is_sold_and_blocked(&house).await;
     everybody_can_sign_in_as_what_they_are(&house).await;
+    houses_take_money_through_what_the_gateways_know(&house).await;
     the_community_is_there(&house).await;
     members_have_discounts_here_and_elsewhere(&house).await;
     forty_requests_are_in_all_lists(&house).await;
@@ -139,7 +143,7 @@ async fn the_demo_is_complete() {
 
 async fn a_dozen_shows_are_listed_and_found(house: &House) {
     let shows = house.shows().await;
-    assert_eq!(shows.len(), PROGRAM.len() - 1, "the draft is not listed");
+    assert_eq!(shows.len(), acts().count() - 1, "the draft is not listed");
     let currencies: BTreeSet<&str> = shows.iter().map(|show| show.currency.code()).collect();
     assert_eq!(currencies, BTreeSet::from(["ARS", "CLP", "COP"]));
     let index = Index::new(shows.iter().map(|show| Entry {
@@ -158,6 +162,12 @@ async fn a_dozen_shows_are_listed_and_found(house: &House) {
     assert_eq!((draft.status, draft.unlisted), (EventStatus::Draft, true));
 }
 
+/// The shows of everybody.
+fn acts() -> impl Iterator<Item = &'static Act> {
+    const ALL: [&[Act]; 4] = [&PROGRAM, HOUSES[0].program, HOUSES[1].program, HOUSES[2].program];
+    ALL.into_iter().flatten()
+}
+
 /// Whatever the day on which somebody starts the demo.
 #[test]
 fn shows_begin_in_the_evening_of_the_days_to_come() {
@@ -165,7 +175,7 @@ fn shows_begin_in_the_evening_of_the_days_to_come() {
     for day in 0..366 {
         let now = first + hours(24 * day);
         let mut soonest = Timestamp::MAX;
-        for act in &PROGRAM {
+        for act in acts() {
             let event = act.draft(TENANT, now).expect("a draft");
             let local = event.starts_at.to_zoned(TimeZone::get(act.venue.time_zone).expect("a time zone"));
             assert_eq!((local.weekday(), (local.hour(), local.minute())), (act.when.weekday, act.when.at));
@@ -237,8 +247,8 @@ async fn everybody_can_sign_in_as_what_they_are(house: &House) {
         let hash = user.password_hash.clone().expect("a password");
         Argon2::default().verify_password(logins.password.as_bytes(), hash.0.as_str()).expect("the password");
         let standing = user.standing(None, None).expect("a standing");
-        assert_eq!(standing.role, login.role);
-        assert_eq!(standing.tenant, (login.role != Role::User).then_some(TENANT));
+        assert_eq!(standing.role, login.works.map_or(Role::User, |(_, role)| role));
+        assert_eq!(standing.tenant, login.works.map(|(tenant, _)| tenant));
     }
     assert_eq!(house.store.staff(TENANT, None, 10).await.expect("read").items.len(), 3);
     insta::assert_snapshot!(logins, @r"
@@ -248,7 +258,35 @@ async fn everybody_can_sign_in_as_what_they_are(house: &House) {
       organiza@example.com   organises the shows
       puerta@example.com     scans tickets at the door
       coordina@example.com   looks after members and their discounts
+      chile@example.com      organises in Chile, paid through Mercado Pago
+      colombia@example.com   organises in Colombia, paid through Wompi, else PayU
+      argentina@example.com  organises in Argentina, paid through Mercado Pago
     ");
+}
+
+async fn houses_take_money_through_what_the_gateways_know(house: &House) {
+    let vault = Vault::new(&house.boot).expect("a vault");
+    let mut chosen = Vec::new();
+    for demo in &HOUSES {
+        let tenant = house.store.tenant(demo.id).await.expect("read").expect("a tenant");
+        let accounts = house.store.gateway_accounts(demo.id).await.expect("read");
+        let merchants: Vec<_> = demo.merchants("http://127.0.0.1").collect();
+        assert_eq!(accounts.len(), merchants.len());
+        let currency = tenant.currency;
+        let choices = choose(&accounts, currency);
+        for (account, (_, merchant)) in choices.iter().zip(&merchants) {
+            let version = account.credentials_version.as_deref().expect("stored");
+            let stored = vault.get(&credentials_name(account.id), version).await.expect("read");
+            let stored = stored.expect("a secret");
+            assert_eq!(stored.reveal(), merchant.credentials().to_string());
+        }
+        let gateways = choices.iter().map(|account| account.gateway.as_str()).collect::<Vec<_>>();
+        chosen.push((tenant.country, currency.code(), gateways));
+        let zones = demo.program.iter().flat_map(|act| act.zones);
+        let kinds: BTreeSet<_> = zones.map(|zone| matches!(zone.places, act::Places::Rows(..))).collect();
+        assert_eq!(kinds, BTreeSet::from([false, true]), "general admission and seats");
+    }
+    insta::assert_debug_snapshot!(chosen, @r#""#);
 }
 
 async fn the_community_is_there(house: &House) {
@@ -322,6 +360,17 @@ async fn planting_is_short_and_done_once() {
 }
 
 #[tokio::test]
+async fn a_folder_of_an_earlier_version_gets_what_is_new() {
+    let house = house().await;
+    house.store.create_tenant(&tenant(house.now())).await.expect("created");
+    plant(&house.boot).await.expect("planted");
+    let shows = house.shows().await;
+    assert_eq!(shows.len(), acts().count() - PROGRAM.len());
+    assert!(!shows.iter().any(|show| show.slug == "los-faroles"), "that one has been planted once");
+    house.services.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_in_the_way_is_named() {
     let house = house().await;
     let mut event = PROGRAM[3].draft(TENANT, house.now()).expect("a draft");
@@ -345,7 +394,7 @@ async fn only_a_local_box_office_is_seeded() {
 fn the_program_is_valid() {
     let now = Clock::system().now();
     let (mut slugs, mut codes, mut sheets) = (BTreeSet::new(), BTreeSet::new(), planting::Sheets::new());
-    for act in &PROGRAM {
+    for act in acts() {
         let event = act.draft(TENANT, now).expect("a draft");
         let is_slug = |text: &str| {
             text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')

@@ -1,0 +1,107 @@
+//! Organisers with accounts at simulated gateways, and buyers who go there.
+
+use boot::Vault;
+use domain::gateway_account::GatewayAccount;
+use domain::payment::GatewayName;
+use domain::{Currency, GatewayAccountId, TenantId, UserId};
+use local::gateways::{Connection, Merchant, Simulator};
+use reqwest::Method;
+use serde_json::Value;
+use store::Store;
+
+use crate::{Country, Organizer, TestApp};
+
+impl TestApp {
+    /// An organiser who takes money through these gateways, the first choice first.
+    pub async fn paid_through(&self, name: &str, country: Country, gateways: &[GatewayName]) -> Organizer {
+        let organizer = self.organizer_in(name, country).await;
+        for (position, gateway) in (0..).zip(gateways) {
+            self.connect(&organizer, *gateway, position).await;
+        }
+        organizer
+    }
+
+    /// Opens an account at a simulated gateway for the organiser, and has the organiser
+    /// take its country's money with it. Of those with the lowest `position` the box
+    /// office chooses. It may take the box office some seconds to hear of it if it has
+    /// sold for the organiser before.
+    ///
+    /// # Panics
+    /// At the sandbox, which has no accounts.
+    pub async fn connect(
+        &self,
+        organizer: &Organizer,
+        gateway: GatewayName,
+        position: u16,
+    ) -> GatewayAccount {
+        let now = self.clock.now();
+        let (tenant, by): (TenantId, UserId) =
+            (organizer.tenant.parse().expect("an id"), organizer.person.id.parse().expect("an id"));
+        let id = GatewayAccountId::generate(now);
+        let currency = Currency::from_code(organizer.country.currency).expect("a currency");
+        let merchant = self.merchant(gateway, &organizer.person.email, currency, (tenant, id));
+        self.gateways.admit(merchant.clone());
+        let boot = self.cloud.boot("testkit").expect("the box office has a configuration");
+        let (store, vault) =
+            (Store::new(&boot).expect("a configuration"), Vault::new(&boot).expect("a configuration"));
+        let connection = Connection { id, tenant, currency, position, by: (by, &organizer.person.email) };
+        connection.make(&merchant, &store, &vault, now).await.expect("the account is written")
+    }
+
+    /// A merchant with keys that nobody else in this test has.
+    fn merchant(
+        &self,
+        gateway: GatewayName,
+        name: &str,
+        currency: Currency,
+        (tenant, id): (TenantId, GatewayAccountId),
+    ) -> Merchant {
+        let number = self.next_number();
+        match gateway {
+            GatewayName::Sandbox => panic!("there are no accounts at the sandbox"),
+            GatewayName::MercadoPago => Merchant::mercado_pago(number, name, currency),
+            GatewayName::Wompi => {
+                let url = Connection::notification_url(self.cloud.url(), gateway, tenant, id);
+                Merchant::wompi(number, name, url)
+            }
+            GatewayName::Payu => Merchant::payu(number, name, currency),
+        }
+    }
+
+    /// The simulation of a gateway.
+    ///
+    /// # Panics
+    /// For the sandbox, which is [`local::Cloud::sandbox`].
+    pub fn simulator(&self, gateway: GatewayName) -> &Simulator {
+        self.gateways.named(gateway).expect("a gateway that is simulated")
+    }
+
+    /// Goes where the answer to a purchase sends its buyer. Answers with the id of the
+    /// gateway's page, by which its simulator can be told what the buyer does; or with
+    /// what the gateway says instead.
+    ///
+    /// # Errors
+    /// What the gateway says instead of showing a page.
+    pub async fn try_visit(&self, purchase: &Value) -> Result<String, String> {
+        let form = &purchase["checkout_form"];
+        let request = match form["fields"].as_object() {
+            Some(fields) => {
+                let fields =
+                    fields.iter().map(|(name, value)| (name.as_str(), value.as_str().expect("text")));
+                self.elsewhere(Method::POST, form["action"].as_str().expect("an address")).form(fields)
+            }
+            None => self.elsewhere(Method::GET, purchase["checkout_url"].as_str().expect("an address")),
+        };
+        let answer = request.send().await;
+        let page = answer.headers.get("location").and_then(|value| value.to_str().ok());
+        match page.and_then(|page| page.rsplit_once("/pay/")) {
+            Some((_, id)) => Ok(id.to_owned()),
+            None => Err(format!("{}: {}", answer.status, answer.text())),
+        }
+    }
+
+    /// As [`TestApp::try_visit`], where nothing may go wrong.
+    pub async fn visit(&self, purchase: &Value) -> String {
+        self.try_visit(purchase).await.unwrap_or_else(|problem| panic!("{problem}"))
+    }
+}
