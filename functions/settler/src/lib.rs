@@ -4,27 +4,32 @@
 //! the same payment in hand. What decides is the order's version: who writes
 //! second finds that out, reads the order again and judges anew.
 
+mod audit;
+mod differences;
+mod note;
+mod reconcile;
 mod refund;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boot::{Boot, BootError, Clock, ConfigError};
-use domain::payment::{GatewayName, PaymentReference, PaymentReport, PaymentStatus};
-use domain::{Error, EventId, OrderId, Result, UserId};
-use integrations::payment::{PaymentGateways, reference_key};
+use domain::gateway_account::{AccountRef, GatewayAccount};
+use domain::payment::{GatewayName, PaymentReference};
+use domain::{Error, EventId, Result};
+use integrations::payment::{PaymentGateway, PaymentGateways, reference_key};
 use queue::{Notification, PaymentMessage, Queue};
 use store::{EventSheet, Fresh, Store};
 
-/// How often a worker judges an order anew that others keep changing.
-const TRIES: usize = 6;
+use note::Source;
 
-/// How often an undecided payment is asked about: every 15 minutes for a day,
-/// after which gateways have cancelled it.
-const ROUNDS: u16 = 96;
+/// How often a worker judges an order anew, after its own steps or because others
+/// keep changing it.
+const TRIES: usize = 8;
 
 /// What the worker works with.
 #[derive(Clone, Debug)]
@@ -35,6 +40,7 @@ pub struct State {
     payments: Queue<PaymentMessage>,
     reference_key: Arc<[u8; 32]>,
     sheets: Arc<Fresh<EventId, EventSheet>>,
+    accounts: Arc<Fresh<AccountRef, GatewayAccount>>,
 }
 
 impl State {
@@ -47,6 +53,7 @@ impl State {
             payments: Queue::new(boot)?,
             reference_key: Arc::new(reference_key(&boot.env)?),
             sheets: Arc::new(Fresh::new(256, 3000)),
+            accounts: Arc::new(Fresh::new(256, 3000)),
         })
     }
 
@@ -54,6 +61,27 @@ impl State {
         let read = || async { Ok(self.store.event_sheet(event).await?) };
         let sheet = self.sheets.get(event, self.clock.now(), read).await?;
         sheet.ok_or_else(|| Error::internal(format!("an order of the unknown event {event}")))
+    }
+
+    /// The client of an organiser's account, or of the sandbox; `None` if the organiser
+    /// deleted the account, so that nobody can be asked any more.
+    async fn client(
+        &self,
+        gateway: GatewayName,
+        account: Option<AccountRef>,
+    ) -> Result<Option<Arc<dyn PaymentGateway>>> {
+        let Some(account) = account else {
+            let sandbox = self.gateways.sandbox().filter(|sandbox| sandbox.name() == gateway);
+            let missing = || Error::internal(format!("there is no {gateway} without an account here"));
+            return sandbox.map(Some).ok_or_else(missing);
+        };
+        let read = || async { Ok(self.store.gateway_account(account.tenant_id, account.id).await?) };
+        let found = self.accounts.get(account, self.clock.now(), read).await?;
+        let Some(found) = found.filter(|found| found.gateway == gateway) else {
+            tracing::error!(account = %account.id, %gateway, "an account of payments is gone");
+            return Ok(None);
+        };
+        self.gateways.of(&found).await.map(Some)
     }
 }
 
@@ -70,10 +98,10 @@ pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, B
             match message {
                 PaymentMessage::Notification(notification) => notified(state, &notification).await,
                 PaymentMessage::Reconcile { user, order, round } => {
-                    reconcile(state, user, order, round).await
+                    reconcile::reconcile(state, user, order, round).await
                 }
                 PaymentMessage::Refund { user, order } => refund::refund(state, user, order).await,
-                PaymentMessage::Audit { user, order } => reconcile(state, user, order, ROUNDS).await,
+                PaymentMessage::Audit { user, order } => audit::audit(state, user, order).await,
             }
         })
     };
@@ -81,49 +109,19 @@ pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, B
 }
 
 async fn notified(state: &State, notification: &Notification) -> Result<()> {
-    let gateway = state.gateways.get(notification.gateway)?;
-    for report in gateway.payments_behind(&notification.hint).await? {
+    let source = Source { gateway: notification.gateway, account: notification.account };
+    let Some(client) = state.client(source.gateway, source.account).await? else { return Ok(()) };
+    for report in client.payments_behind(&notification.hint).await? {
         let Some(reference) = PaymentReference::decode(&report.reference, &state.reference_key) else {
             // Somebody else's payment at the same account, or a forged reference.
-            tracing::warn!(gateway = %notification.gateway, payment = report.payment_id, "a payment that is not ours");
+            tracing::warn!(gateway = %source.gateway, payment = report.payment_id, "a payment that is not ours");
             continue;
         };
-        settle::settle(state, notification.gateway, reference, &report).await?;
+        settle::settle(state, source, reference, &report).await?;
     }
     Ok(())
 }
 
-/// Asks about the open payments of an order whose notification may never come.
-async fn reconcile(state: &State, user: UserId, order: OrderId, round: u16) -> Result<()> {
-    let Some(order) = state.store.order(user, order).await? else { return Ok(()) };
-    let mut undecided = false;
-    for payment in &order.payments {
-        if payment.state != domain::order::PaymentState::Pending {
-            continue;
-        }
-        let reference = PaymentReference { user, order: order.id, attempt: payment.attempt };
-        let reports = reports(state, payment.gateway, payment.payment_id.as_deref(), reference).await?;
-        for report in &reports {
-            settle::settle(state, payment.gateway, reference, report).await?;
-        }
-        undecided |= reports.iter().all(|report| report.status == PaymentStatus::Pending);
-    }
-    if undecided && round < ROUNDS {
-        let again = PaymentMessage::Reconcile { user, order: order.id, round: round + 1 };
-        state.payments.send_later(&again, Duration::from_secs(900)).await?;
-    }
-    Ok(())
-}
-
-async fn reports(
-    state: &State,
-    gateway: GatewayName,
-    payment_id: Option<&str>,
-    reference: PaymentReference,
-) -> Result<Vec<PaymentReport>> {
-    let gateway = state.gateways.get(gateway)?;
-    Ok(match payment_id {
-        Some(payment_id) => vec![gateway.payment(payment_id).await?],
-        None => gateway.payments_of(&reference.encode(&state.reference_key)).await?,
-    })
+fn contended() -> Error {
+    Error::unavailable("order_contended", "Others keep changing the order.")
 }

@@ -1,12 +1,15 @@
-//! One payment, one order: what the gateway's report means and writing it down.
+//! One payment, one order: what the gateway's report means and writing it down, step
+//! by step until there is nothing to do.
 
-use domain::order::{Order, OrderStatus, Payment, PaymentState, Settlement};
-use domain::payment::{GatewayName, PaymentReference, PaymentReport};
-use domain::{Error, Result};
-use queue::{OrderNews, Outbox};
-use store::{Failure, Settled};
+use domain::Result;
+use domain::order::{Holding, Order, Settlement};
+use domain::payment::{PaymentReference, PaymentReport};
+use domain::payment_difference::DifferenceKind;
+use store::{Closed, Failure, GateError, Settled};
 
-use crate::{State, TRIES};
+use crate::differences::{amount_differs, difference};
+use crate::note::{self, Change, Source};
+use crate::{State, TRIES, contended};
 
 /// Makes the order say what the report says.
 ///
@@ -14,118 +17,126 @@ use crate::{State, TRIES};
 /// If the table fails, or others change the order faster than it can be judged.
 pub(crate) async fn settle(
     state: &State,
-    gateway: GatewayName,
+    source: Source,
     reference: PaymentReference,
     report: &PaymentReport,
 ) -> Result<()> {
+    let mut known: Option<Order> = None;
     for _ in 0..TRIES {
-        let Some(mut order) = state.store.order(reference.user, reference.order).await? else {
-            tracing::error!(order = %reference.order, payment = report.payment_id, "a payment of an order that does not exist");
-            return Ok(());
+        let order = match known.take() {
+            Some(order) => order,
+            None => match state.store.order(reference.user, reference.order).await? {
+                Some(order) => order,
+                None => return missing(state, source, reference, report).await,
+            },
         };
+        if !source.may_pay(&order, reference.attempt) {
+            return foreign(state, source, reference, report).await;
+        }
         let settlement = order.settlement(reference.attempt, report);
         if settlement == Settlement::Nothing {
             return Ok(());
         }
-        let (sold, outbox) =
-            decide(state, &mut order, settlement, gateway, reference.attempt, report).await?;
-        order.version += 1;
-        let outbox = outbox.map(|outbox| outbox.text()).transpose()?;
-        let written = match state.store.update_order(&order, outbox).await {
-            Ok(()) => order,
-            Err(Failure::Refused(_)) => {
-                let current = state.store.order(order.user, order.id).await?;
-                state.store.return_unused(&sold, current.as_ref().unwrap_or(&order)).await?;
-                continue;
-            }
-            Err(other) => return Err(other.into()),
-        };
-        return Ok(state.store.return_unused(&sold, &written).await?);
+        known = step(state, order, settlement, (source, reference.attempt), report).await?;
     }
-    Err(Error::unavailable("order_contended", "Others keep changing the order."))
+    Err(contended())
 }
 
-/// Changes the order in memory. Answers with what was sold on the way and what
-/// must happen afterwards.
-async fn decide(
+/// Takes one step and writes it down. Answers with the order as it is then; `None` if
+/// somebody else changed it meanwhile.
+async fn step(
     state: &State,
-    order: &mut Order,
+    mut order: Order,
     settlement: Settlement,
-    gateway: GatewayName,
-    attempt: u8,
+    (source, attempt): (Source, u8),
     report: &PaymentReport,
-) -> Result<(Vec<domain::order::Holding>, Option<Outbox>)> {
+) -> Result<Option<Order>> {
     let now = state.clock.now();
-    let total = order.total;
-    let index = order.payment_of(attempt, report).unwrap_or_else(|| {
-        order.payments.push(Payment {
-            attempt,
-            gateway,
-            account: None,
-            payment_id: None,
-            checkout_url: None,
-            state: PaymentState::Pending,
-            amount: total,
-            refunded: 0,
-            refund_due: 0,
-            refund: None,
-            dispute: None,
-            created_at: now,
-            idempotency: None,
-        });
-        order.payments.len() - 1
-    });
-    let payment = &mut order.payments[index];
-    payment.payment_id = Some(report.payment_id.clone());
-    match settlement {
-        Settlement::Nothing => Ok((Vec::new(), None)),
-        Settlement::Decline => {
-            payment.state = PaymentState::Declined;
-            Ok((Vec::new(), None))
-        }
-        Settlement::Return => {
-            payment.state = PaymentState::Returned;
-            Ok((Vec::new(), None))
-        }
-        Settlement::ConfirmRefund(amount) => {
-            payment.book_refund(amount);
-            Ok((Vec::new(), Some(Outbox::News { news: OrderNews::RefundDone })))
-        }
-        Settlement::RefundedElsewhere(amount) => {
-            payment.refunded += amount;
-            Ok((Vec::new(), None))
-        }
-        Settlement::Dispute(dispute) => {
-            payment.dispute = Some(dispute);
-            Ok((Vec::new(), None))
-        }
-        Settlement::Alert => {
-            tracing::error!(order = %order.id, payment = report.payment_id, asked = %order.total(), paid = %report.amount, "paid amount differs");
-            order.payments[index].state = PaymentState::Mismatched;
-            Ok((Vec::new(), Some(Outbox::News { news: OrderNews::PaymentMismatch })))
-        }
-        Settlement::GiveBack => {
-            payment.state = PaymentState::Approved;
-            payment.refund_due = payment.amount;
-            Ok((Vec::new(), Some(Outbox::Refund { news: None })))
-        }
-        Settlement::Settle => {
-            payment.state = PaymentState::Approved;
-            let sheet = state.sheet(order.event).await?;
-            match state.store.settle_holdings(order, &sheet, now).await? {
-                Settled::Sold(sold) => {
-                    order.holdings.clone_from(&sold);
-                    order.status = OrderStatus::Paid;
-                    order.paid_at = Some(now);
-                    Ok((sold, Some(Outbox::Tickets)))
-                }
-                Settled::Gone(sold) => {
-                    let payment = &mut order.payments[index];
-                    payment.refund_due = payment.amount;
-                    order.status = OrderStatus::RefundDue;
-                    Ok((sold, Some(Outbox::Refund { news: Some(OrderNews::RefundDue) })))
-                }
-            }
-        }
+    let place = note::place_of(&mut order, (source, attempt), report, now);
+    if settlement == Settlement::Alert {
+        tracing::error!(order = %order.id, payment = report.payment_id, asked = %order.total(), paid = %report.amount, "paid amount differs");
+        state.store.note_payment_difference(order.tenant, &amount_differs(&order, report, now)).await?;
     }
+    if settlement != Settlement::Settle {
+        let change = note::note(&mut order, place, settlement);
+        return Ok(write(state, &mut order, &change).await?.then_some(order));
+    }
+    let sheet = state.sheet(order.event).await?;
+    let settled = state.store.settle_holdings(&order, &sheet, now).await?;
+    let change = note::settled(&mut order, place, &settled, now);
+    let written = write(state, &mut order, &change).await?;
+    let (Settled::Sold(sold) | Settled::Gone(sold)) = settled;
+    return_unused(state, &sold, &order, written).await?;
+    Ok(written.then_some(order))
+}
+
+/// Gives back what was sold on the way and the order, as it was written in the end,
+/// does not have.
+async fn return_unused(state: &State, sold: &[Holding], order: &Order, written: bool) -> Result<()> {
+    if written {
+        return Ok(state.store.return_unused(sold, order).await?);
+    }
+    let current = state.store.order(order.user, order.id).await?;
+    Ok(state.store.return_unused(sold, current.as_ref().unwrap_or(order)).await?)
+}
+
+/// Writes a changed order with all that belongs to the change, and counts its version
+/// up. False if somebody else changed it meanwhile, or used a ticket that was to
+/// become worthless.
+pub(crate) async fn write(state: &State, order: &mut Order, change: &Change) -> Result<bool> {
+    order.version += 1;
+    let outbox = change.outbox.as_ref().map(queue::Outbox::text).transpose()?;
+    let mut revoked = Vec::new();
+    if change.revokes {
+        let valid = note::valid_tickets(order);
+        revoked = state.store.unused_tickets(order.event, &valid).await?;
+        note::revoke(order, &revoked);
+    }
+    let written = if revoked.is_empty() {
+        state.store.update_order_with(order, outbox, &change.tasks).await.map_err(GateError::Failure)
+    } else {
+        let now = state.clock.now();
+        state.store.revoke_tickets_with(order, &revoked, (outbox, &change.tasks), now).await
+    };
+    match written {
+        Ok(()) => Ok(true),
+        Err(GateError::Failure(Failure::Refused(_)) | GateError::Closed(Closed::Used(_))) => Ok(false),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// The payment names an order that does not exist.
+async fn missing(
+    state: &State,
+    source: Source,
+    reference: PaymentReference,
+    report: &PaymentReport,
+) -> Result<()> {
+    tracing::error!(order = %reference.order, payment = report.payment_id, "a payment of an order that does not exist");
+    tell_owner(state, source, reference, report, DifferenceKind::OrderMissing).await
+}
+
+/// The payment was made with an account that the order is not paid with.
+async fn foreign(
+    state: &State,
+    source: Source,
+    reference: PaymentReference,
+    report: &PaymentReport,
+) -> Result<()> {
+    tracing::error!(order = %reference.order, payment = report.payment_id, gateway = %source.gateway, "a payment with an account that the order is not paid with");
+    tell_owner(state, source, reference, report, DifferenceKind::ForeignAccount).await
+}
+
+/// Notes a difference for the organiser whose account has the money.
+async fn tell_owner(
+    state: &State,
+    source: Source,
+    reference: PaymentReference,
+    report: &PaymentReport,
+    kind: DifferenceKind,
+) -> Result<()> {
+    let Some(account) = source.account else { return Ok(()) };
+    let detail = format!("The gateway has {} as {:?}.", report.amount, report.status);
+    let noted = difference(reference.order, Some(&report.payment_id), kind, detail, state.clock.now());
+    Ok(state.store.note_payment_difference(account.tenant_id, &noted).await?)
 }

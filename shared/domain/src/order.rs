@@ -384,6 +384,7 @@ mod tests {
             state: *state,
             amount: 100,
             refunded: 0,
+            by_hand: 0,
             refund_due: 0,
             refund: None,
             dispute: None,

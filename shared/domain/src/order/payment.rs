@@ -28,6 +28,8 @@ pub struct Payment {
     pub amount: i64,
     /// Given back so far.
     pub refunded: i64,
+    /// How much of that a person gave back, which the gateway may know nothing of.
+    pub by_hand: i64,
     /// To be given back now.
     pub refund_due: i64,
     /// How far the refund of `refund_due` is; `None` if nobody began with it.

@@ -58,6 +58,12 @@ impl Payment {
         self.refund = None;
     }
 
+    /// Notes that a person gave `amount` of what was due back, perhaps without the gateway.
+    pub fn book_refund_by_hand(&mut self, amount: i64) {
+        self.by_hand += amount;
+        self.book_refund(amount);
+    }
+
     /// Leaves `amount` of what is due to a person.
     pub fn leave_to_person(&mut self, amount: i64, reason: ManualReason, now: Timestamp) {
         self.refund = Some(RefundProgress::Manual { amount, reason, since: now });

@@ -1,6 +1,7 @@
 //! What a gateway's report about a payment means for its order.
 
 use super::{Order, OrderStatus, Payment, PaymentState, RefundProgress};
+use crate::gateway_account::AccountRef;
 use crate::payment::{Dispute, PaymentReport, PaymentStatus};
 
 /// What to do about a payment that a gateway reported on. One step at a time: once
@@ -42,6 +43,12 @@ impl Order {
             .iter()
             .position(|payment| payment.payment_id.as_deref() == Some(&report.payment_id))
             .or_else(|| self.payments.iter().position(undecided))
+    }
+
+    /// The organiser's account that a payment of this order was made with; `None` at the
+    /// sandbox.
+    pub fn account_of(&self, payment: &Payment) -> Option<AccountRef> {
+        payment.account.map(|id| AccountRef { tenant_id: self.tenant, id })
     }
 
     /// What a report about a payment of the try `attempt` means for this order.

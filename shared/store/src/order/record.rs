@@ -111,6 +111,8 @@ struct PaymentRecord {
     amount: i64,
     #[serde(rename = "r", default, skip_serializing_if = "is_zero")]
     refunded: i64,
+    #[serde(rename = "bh", default, skip_serializing_if = "is_zero")]
+    by_hand: i64,
     #[serde(rename = "d", default, skip_serializing_if = "is_zero")]
     refund_due: i64,
     #[serde(rename = "rp", default, skip_serializing_if = "Option::is_none")]
@@ -205,6 +207,7 @@ impl Record {
             state: payment.state,
             amount: payment.amount,
             refunded: payment.refunded,
+            by_hand: payment.by_hand,
             refund_due: payment.refund_due,
             refund: payment.refund.clone(),
             dispute: payment.dispute,
@@ -263,6 +266,7 @@ impl Record {
                 state: payment.state,
                 amount: payment.amount,
                 refunded: payment.refunded,
+                by_hand: payment.by_hand,
                 refund_due: payment.refund_due,
                 refund: payment.refund,
                 dispute: payment.dispute,

@@ -35,6 +35,7 @@ fn order(now: Timestamp) -> Order {
         state: PaymentState::Pending,
         amount: 21_238_200,
         refunded: 0,
+        by_hand: 0,
         refund_due: 0,
         created_at: now,
         idempotency: Some("q83vEjRWeJq83vEj".to_owned()),

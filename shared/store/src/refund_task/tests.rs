@@ -21,6 +21,7 @@ fn refunding() -> Order {
         state: PaymentState::Approved,
         amount: 2000,
         refunded: 0,
+        by_hand: 0,
         refund_due: 700,
         refund: None,
         dispute: None,

@@ -1,0 +1,37 @@
+//! Comparing what gateways have with what orders say.
+
+use domain::{OrderId, Result, UserId};
+
+use crate::State;
+use crate::differences::differences;
+use crate::reconcile::{ask_about_refunds, settle_attempt};
+
+/// Settles what can be settled of an order's payments and notes what is left.
+///
+/// # Errors
+/// If a gateway or the table does not answer; the message then comes again.
+pub(crate) async fn audit(state: &State, user: UserId, order: OrderId) -> Result<()> {
+    let mut found = Vec::new();
+    let mut tenant = None;
+    // What was found once may have changed while it was looked at; so twice.
+    for _ in 0..2 {
+        let Some(before) = state.store.order(user, order).await? else { return Ok(()) };
+        let mut attempts: Vec<u8> = before.payments.iter().map(|payment| payment.attempt).collect();
+        attempts.dedup();
+        let mut reports = Vec::new();
+        for attempt in attempts {
+            reports.extend(settle_attempt(state, &before, attempt).await?);
+        }
+        let Some(after) = state.store.order(user, order).await? else { return Ok(()) };
+        ask_about_refunds(state, after.clone()).await?;
+        found = differences(&after, &reports, state.clock.now());
+        tenant = Some(after.tenant);
+        if found.is_empty() {
+            return Ok(());
+        }
+    }
+    for (difference, tenant) in found.iter().zip(std::iter::repeat(tenant).flatten()) {
+        state.store.note_payment_difference(tenant, difference).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! What is left of what a gateway and an order do not agree about.
+
+use std::time::Duration;
+
+use domain::order::{Order, Payment, PaymentState};
+use domain::payment::{Dispute, PaymentReport, PaymentStatus};
+use domain::payment_difference::{DifferenceKind, PaymentDifference};
+use domain::{Money, OrderId, Timestamp};
+
+/// How long a gateway may take to decide about a payment.
+pub(crate) const DECIDED_WITHIN: Duration = Duration::from_secs(24 * 3600);
+
+pub(crate) fn difference(
+    order: OrderId,
+    payment_id: Option<&str>,
+    kind: DifferenceKind,
+    detail: String,
+    at: Timestamp,
+) -> PaymentDifference {
+    PaymentDifference { order, payment_id: payment_id.map(str::to_owned), kind, detail, at }
+}
+
+pub(crate) fn amount_differs(order: &Order, report: &PaymentReport, now: Timestamp) -> PaymentDifference {
+    let detail = format!("Asked for {}, paid {}.", order.total(), report.amount);
+    difference(order.id, Some(&report.payment_id), DifferenceKind::AmountDiffers, detail, now)
+}
+
+/// What stays different after everything was settled that can be. `reports` are of all
+/// payments that the gateways have of the order.
+pub(crate) fn differences(
+    order: &Order,
+    reports: &[PaymentReport],
+    now: Timestamp,
+) -> Vec<PaymentDifference> {
+    let mut found: Vec<_> = reports.iter().filter_map(|report| of_report(order, report, now)).collect();
+    let unknown = order.payments.iter().filter(|payment| payment.state == PaymentState::Approved);
+    found.extend(unknown.filter_map(|payment| {
+        let id = payment.payment_id.as_deref();
+        let known = reports.iter().any(|report| Some(report.payment_id.as_str()) == id);
+        let detail = "The gateway does not know the payment.".to_owned();
+        (!known).then(|| difference(order.id, id, DifferenceKind::PaymentMissing, detail, now))
+    }));
+    if order.uncovered() > 0 {
+        let (lost, currency) = (order.uncovered(), order.currency);
+        let detail = format!("Valid tickets worth {} are not paid any more.", Money::new(lost, currency));
+        found.push(difference(order.id, None, DifferenceKind::Uncovered, detail, now));
+    }
+    found
+}
+
+fn of_report(order: &Order, report: &PaymentReport, now: Timestamp) -> Option<PaymentDifference> {
+    let noted = |payment: &&Payment| payment.payment_id.as_deref() == Some(&report.payment_id);
+    let payment = order.payments.iter().find(noted);
+    let (kind, detail) = match (payment.map(|payment| (payment, payment.state)), report.status) {
+        (Some((payment, PaymentState::Approved)), _) => of_approved(order, payment, report)?,
+        (Some((_, PaymentState::Mismatched)), PaymentStatus::Approved) => {
+            return (report.refunded.amount < report.amount.amount)
+                .then(|| amount_differs(order, report, now));
+        }
+        (_, PaymentStatus::Pending) => {
+            let since = payment.map_or(order.id.created_at(), |payment| payment.created_at);
+            let late = now >= since + DECIDED_WITHIN;
+            late.then(|| (DifferenceKind::Undecided, undecided(report)))?
+        }
+        (_, PaymentStatus::Approved) => {
+            let detail = format!("The gateway has {} that pays for nothing.", report.amount);
+            (DifferenceKind::PaymentUnknown, detail)
+        }
+        _ => return None,
+    };
+    Some(difference(order.id, Some(&report.payment_id), kind, detail, now))
+}
+
+/// Why nobody knows yet.
+pub(crate) fn undecided(report: &PaymentReport) -> String {
+    let reason = report.reason.as_deref().unwrap_or("no reason");
+    format!("The gateway has not decided about {} ({reason}).", report.amount)
+}
+
+fn of_approved(order: &Order, payment: &Payment, report: &PaymentReport) -> Option<(DifferenceKind, String)> {
+    let back = match report.status {
+        PaymentStatus::Approved => report.refunded.amount,
+        PaymentStatus::Refunded => payment.amount,
+        PaymentStatus::ChargedBack if payment.dispute == Some(Dispute::Lost) => return None,
+        status => {
+            let detail = format!("The order is paid with it, and the gateway has it as {status:?}.");
+            return Some((DifferenceKind::PaymentMissing, detail));
+        }
+    };
+    // What a person gave back, perhaps without the gateway.
+    let agrees = (payment.refunded - payment.by_hand..=payment.refunded).contains(&back);
+    // What is under way is somebody's business already.
+    (!agrees && payment.refund_due == 0).then(|| {
+        let [back, refunded] = [back, payment.refunded].map(|amount| Money::new(amount, order.currency));
+        let detail = format!("At the gateway {back} went back, in the order {refunded}.");
+        (DifferenceKind::RefundDiffers, detail)
+    })
+}

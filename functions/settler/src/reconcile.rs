@@ -1,0 +1,236 @@
+//! Asking about payments and refunds of which nothing was heard.
+//!
+//! Each order that awaits a payment or a refund has a message that comes back every 15
+//! minutes, which is as long as SQS keeps one; its gateways are asked ever more rarely.
+
+use std::time::Duration;
+
+use domain::order::{ManualReason, Order, PaymentState, RefundProgress};
+use domain::payment::{PaymentReference, PaymentReport, PaymentStatus};
+use domain::payment_difference::DifferenceKind;
+use domain::{Error, OrderId, Result, Timestamp, UserId};
+use integrations::payment::{GatewayError, PaymentGateway, RefundStatus};
+use queue::PaymentMessage;
+
+use crate::differences::{DECIDED_WITHIN, difference, undecided};
+use crate::note::Source;
+use crate::refund::{Outcome, finish};
+use crate::settle::{settle, write};
+use crate::{State, TRIES};
+
+/// The time between two rounds.
+const PAUSE: Duration = Duration::from_secs(900);
+
+/// How long after its end a payment may still begin at the gateway: our clocks differ,
+/// and what was begun takes a moment to be found.
+const GRACE: Duration = Duration::from_secs(300);
+
+/// How long a gateway may take over a refund. Theirs take up to three working days.
+const REFUNDED_WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The last round: [`REFUNDED_WITHIN`] and a day, in case workers are late.
+const LAST: u16 = 8 * 24 * 4;
+
+/// True if the gateways are asked in this round: at once, every quarter of an hour for
+/// an hour, then ever more rarely, at least every four hours.
+fn is_turn(round: u16) -> bool {
+    match round {
+        0..=4 => true,
+        5..=8 => round.is_multiple_of(2),
+        9..=24 => round.is_multiple_of(4),
+        _ => round.is_multiple_of(16),
+    }
+}
+
+/// Asks about the payments and refunds of an order that are not decided, and comes
+/// again until they are.
+///
+/// # Errors
+/// If a gateway or the table does not answer; the message then comes again.
+pub(crate) async fn reconcile(state: &State, user: UserId, order: OrderId, round: u16) -> Result<()> {
+    if is_turn(round) {
+        let Some(order) = state.store.order(user, order).await? else { return Ok(()) };
+        let mut trouble = None;
+        let mut is_open = false;
+        for attempt in undecided_attempts(&order) {
+            match ask_about(state, &order, attempt).await {
+                Ok(open) => is_open |= open,
+                // A gateway that is down must not keep us from asking the next.
+                Err(error) => trouble = Some(error),
+            }
+        }
+        match ask_about_refunds(state, order).await {
+            Ok(open) => is_open |= open,
+            Err(error) => trouble = Some(error),
+        }
+        if let Some(error) = trouble {
+            return Err(error);
+        }
+        if !is_open {
+            return Ok(());
+        }
+    }
+    if round >= LAST {
+        return Ok(());
+    }
+    state.payments.send_later(&PaymentMessage::Reconcile { user, order, round: round + 1 }, PAUSE).await
+}
+
+/// The tries that no payment is approved for. A declined one is among them: gateways
+/// let the buyer try again under the same reference.
+fn undecided_attempts(order: &Order) -> Vec<u8> {
+    let decided = |attempt: u8| {
+        let mut of_try = order.payments.iter().filter(|payment| payment.attempt == attempt);
+        of_try.any(|payment| matches!(payment.state, PaymentState::Approved | PaymentState::Mismatched))
+    };
+    let mut attempts: Vec<u8> = order.payments.iter().map(|payment| payment.attempt).collect();
+    attempts.dedup();
+    attempts.retain(|attempt| !decided(*attempt));
+    attempts
+}
+
+/// Settles all payments of a try. True if there is something to wait for.
+async fn ask_about(state: &State, order: &Order, attempt: u8) -> Result<bool> {
+    let reports = settle_attempt(state, order, attempt).await?;
+    let now = state.clock.now();
+    let pending: Vec<_> = reports.iter().filter(|report| report.status == PaymentStatus::Pending).collect();
+    let begun = order.payments.iter().filter(|payment| payment.attempt == attempt);
+    let begun = begun.map(|payment| payment.created_at).min().unwrap_or(now);
+    if pending.is_empty() || now < begun + DECIDED_WITHIN {
+        let may_begin = now < order.expires_at + GRACE;
+        let is_paid = reports.iter().any(|report| report.status == PaymentStatus::Approved);
+        return Ok(!pending.is_empty() || (may_begin && !is_paid));
+    }
+    for report in pending {
+        tracing::error!(order = %order.id, payment = report.payment_id, "a payment stays undecided");
+        let kind = DifferenceKind::Undecided;
+        let noted = difference(order.id, Some(&report.payment_id), kind, undecided(report), now);
+        state.store.note_payment_difference(order.tenant, &noted).await?;
+    }
+    Ok(false)
+}
+
+/// Asks the gateway for all payments of a try, settles them, and gives what it said.
+pub(crate) async fn settle_attempt(state: &State, order: &Order, attempt: u8) -> Result<Vec<PaymentReport>> {
+    let payments: Vec<_> = order.payments.iter().filter(|payment| payment.attempt == attempt).collect();
+    let Some(first) = payments.first() else { return Ok(Vec::new()) };
+    let source = Source { gateway: first.gateway, account: order.account_of(first) };
+    let Some(client) = state.client(source.gateway, source.account).await? else { return Ok(Vec::new()) };
+    let reference = PaymentReference { user: order.user, order: order.id, attempt };
+    let mut reports = client.payments_of(&reference.encode(&state.reference_key)).await?;
+    for id in payments.iter().filter_map(|payment| payment.payment_id.as_deref()) {
+        // A list may be behind.
+        if reports.iter().all(|report| report.payment_id != id) {
+            reports.extend(known(client.payment(id).await)?);
+        }
+    }
+    for report in &reports {
+        settle(state, source, reference, report).await?;
+    }
+    Ok(reports)
+}
+
+/// A payment that the gateway does not know is none.
+fn known(answer: std::result::Result<PaymentReport, GatewayError>) -> Result<Option<PaymentReport>> {
+    match answer {
+        Ok(report) => Ok(Some(report)),
+        Err(GatewayError::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Asks how far the refunds are that gateways decide later. True if there is something
+/// to wait for.
+pub(crate) async fn ask_about_refunds(state: &State, mut order: Order) -> Result<bool> {
+    let mut is_open = false;
+    for place in 0..order.payments.len() {
+        for _ in 0..TRIES {
+            let Some(waiting) = Waiting::of(&order, place) else { break };
+            let now = state.clock.now();
+            let Some(outcome) = waiting.ask(state, &order, now).await? else {
+                is_open = true;
+                break;
+            };
+            let change = finish(&mut order, place, waiting.amount, &outcome, now);
+            if write(state, &mut order, &change).await? {
+                break;
+            }
+            let Some(current) = state.store.order(order.user, order.id).await? else { return Ok(false) };
+            order = current;
+        }
+    }
+    Ok(is_open)
+}
+
+/// A refund that the gateway decides about.
+struct Waiting {
+    amount: i64,
+    payment_id: String,
+    refund_id: String,
+    since: Timestamp,
+    source: Source,
+    attempt: u8,
+}
+
+impl Waiting {
+    fn of(order: &Order, place: usize) -> Option<Self> {
+        let payment = order.payments.get(place)?;
+        let Some(RefundProgress::Pending { amount, refund_id, since }) = &payment.refund else { return None };
+        Some(Self {
+            amount: *amount,
+            payment_id: payment.payment_id.clone()?,
+            refund_id: refund_id.clone(),
+            since: *since,
+            source: Source { gateway: payment.gateway, account: order.account_of(payment) },
+            attempt: payment.attempt,
+        })
+    }
+
+    /// What became of it; `None` if it still waits.
+    async fn ask(&self, state: &State, order: &Order, now: Timestamp) -> Result<Option<Outcome>> {
+        let Source { gateway, account } = self.source;
+        let client = state.client(gateway, account).await?;
+        let answer = match &client {
+            Some(client) => client.refund_report(&self.payment_id, &self.refund_id).await,
+            None => Err(GatewayError::Unsupported),
+        };
+        let status = match answer {
+            Ok(report) => report.status,
+            // Not every gateway has refunds to ask for, nor an id for each from the start.
+            Err(GatewayError::Unsupported | GatewayError::NotFound | GatewayError::Refused { .. }) => {
+                self.by_payment(client.as_deref(), order).await?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(match status {
+            RefundStatus::Done => Some(Outcome::Done),
+            RefundStatus::Declined => Some(Outcome::Manual(ManualReason::Declined)),
+            RefundStatus::Pending if now >= self.since + REFUNDED_WITHIN => {
+                Some(Outcome::Manual(ManualReason::Uncertain))
+            }
+            RefundStatus::Pending => None,
+        })
+    }
+
+    /// How far it is by what the payment says of the money that went back.
+    async fn by_payment(&self, client: Option<&dyn PaymentGateway>, order: &Order) -> Result<RefundStatus> {
+        let Some(client) = client else { return Ok(RefundStatus::Pending) };
+        let report = client.payment(&self.payment_id).await.map_err(Error::from)?;
+        let confirmed = order.settlement(self.attempt, &report);
+        Ok(match confirmed {
+            domain::order::Settlement::ConfirmRefund(amount) if amount == self.amount => RefundStatus::Done,
+            _ => RefundStatus::Pending,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gateways_are_asked_ever_more_rarely() {
+        let turns: Vec<u16> = (0..=96).filter(|round| is_turn(*round)).collect();
+        assert_eq!(turns, [0, 1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 32, 48, 64, 80, 96]);
+    }
+}

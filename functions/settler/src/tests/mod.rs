@@ -1,0 +1,359 @@
+//! Random histories of one order: several payments of one reference, refunds, disputes,
+//! duplicated, reordered and stale reports, and settlers that are interleaved and die.
+
+mod workers;
+mod world;
+
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use domain::TicketId;
+use domain::order::{Order, PaymentState, RefundProgress};
+use domain::payment::{Dispute, PaymentStatus};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use self::workers::{ALL, Guards, Worker, ask_about_refund, refund, settle};
+use self::world::{GatewayPayment, Mood, PRICE, Shared, World};
+use crate::note;
+use crate::refund::CLAIM;
+
+struct History {
+    world: Shared,
+    guards: Guards,
+    workers: Vec<Worker>,
+    /// Somebody meddled with the money at the gateway, so that sums need not be even.
+    meddled: bool,
+}
+
+impl History {
+    fn new(guards: Guards) -> Self {
+        Self { world: World::new(), guards, workers: Vec::new(), meddled: false }
+    }
+
+    /// Does one thing; `choice` says to what and how.
+    fn act(&mut self, kind: u8, choice: u8) {
+        match kind % 16 {
+            0 | 1 => self.pay(choice),
+            2 | 3 => self.decide(choice),
+            4..=6 => self.notify(choice),
+            7 => self.organiser_refunds(choice),
+            8 => self.world.borrow_mut().moods.push(mood(choice)),
+            9 => self.disturb(choice),
+            10 => self.dispute(choice),
+            11 => self.deliver(),
+            12 => self.kill(choice),
+            _ => {
+                for _ in 0..=choice % 8 {
+                    self.go_on(usize::from(choice));
+                }
+            }
+        }
+    }
+
+    fn pay(&mut self, choice: u8) {
+        let mut world = self.world.borrow_mut();
+        if world.payments.len() < 4 {
+            let id = format!("p{}", world.payments.len());
+            world.payments.push(GatewayPayment {
+                id,
+                attempt: choice % 2,
+                foreign: choice % 16 == 15,
+                amount: if choice % 16 == 14 { PRICE - 1 } else { PRICE },
+                status: PaymentStatus::Pending,
+                dispute: None,
+                refunds: Vec::new(),
+            });
+        }
+    }
+
+    fn decide(&mut self, choice: u8) {
+        let mut world = self.world.borrow_mut();
+        if let Some(payment) = pick(&mut world.payments, choice) {
+            // Some are approved after they were declined.
+            match payment.status {
+                PaymentStatus::Approved => {}
+                _ if choice % 4 == 3 => payment.status = PaymentStatus::Declined,
+                _ => payment.status = PaymentStatus::Approved,
+            }
+        }
+    }
+
+    /// The gateway tells what is true now; who hears it may act on it much later.
+    fn notify(&mut self, choice: u8) {
+        let mut world = self.world.borrow_mut();
+        let Some(payment) = pick(&mut world.payments, choice) else { return };
+        let (report, attempt, foreign) = (payment.report(), payment.attempt, payment.foreign);
+        let source = world.source(foreign);
+        drop(world);
+        let worker = settle(self.world.clone(), self.guards, (source, attempt), report);
+        self.workers.push(Box::pin(worker));
+    }
+
+    /// As `purchases` does.
+    fn organiser_refunds(&mut self, choice: u8) {
+        let mut world = self.world.borrow_mut();
+        let mut order = world.order.clone();
+        let mut wanted = note::valid_tickets(&order);
+        wanted.retain(|ticket| !world.used.contains(ticket));
+        wanted.truncate(1 + usize::from(choice % 3));
+        let due = value(&order, &wanted);
+        let fits = |kept: i64| kept >= due && due > 0;
+        let Some(payment) = order.payments.iter_mut().find(|payment| fits(payment.kept())) else { return };
+        payment.refund_due += due;
+        note::revoke(&mut order, &wanted);
+        order.version += 1;
+        let outbox = queue::Outbox::Refund { news: None };
+        assert!(world.write(&order, (Some(&outbox), &[], &wanted)), "in one step");
+        world.promised += due;
+    }
+
+    fn dispute(&mut self, choice: u8) {
+        let mut world = self.world.borrow_mut();
+        if let Some(payment) = pick(&mut world.payments, choice).filter(|payment| payment.is_paid()) {
+            payment.dispute = match (payment.dispute, choice % 3) {
+                (None, _) => Some(Dispute::Open),
+                (Some(Dispute::Open), 0) => Some(Dispute::Won),
+                // The bank takes what is left.
+                (Some(Dispute::Open), _) => Some(Dispute::Lost),
+                (decided, _) => decided,
+            };
+            self.meddled |= payment.dispute == Some(Dispute::Lost);
+        }
+    }
+
+    /// Things that happen elsewhere.
+    fn disturb(&mut self, choice: u8) {
+        let mut world = self.world.borrow_mut();
+        match choice % 4 {
+            0 => world.places_gone = !world.order.status.is_settled(),
+            1 => {
+                let valid = note::valid_tickets(&world.order);
+                let ticket = valid.get(usize::from(choice / 4) % 3).copied();
+                world.used.extend(ticket);
+            }
+            2 => {
+                if let Some(payment) = pick(&mut world.payments, choice / 4) {
+                    let amount = if choice >= 128 { payment.amount } else { i64::from(choice / 8) };
+                    self.meddled |= payment.give(amount, (false, Some(true)));
+                }
+            }
+            // The buyer's mail was sent, or something else of the order changed.
+            _ => world.order.version += 1,
+        }
+    }
+
+    fn deliver(&mut self) {
+        let mut world = self.world.borrow_mut();
+        // A message may come twice, so it stays.
+        if world.refund_messages > 0 {
+            drop(world);
+            self.workers.push(Box::pin(refund(self.world.clone(), self.guards)));
+        } else {
+            world.now += Duration::from_secs(1);
+        }
+    }
+
+    /// A worker dies; its message comes again. No worker outlives its claim.
+    fn kill(&mut self, choice: u8) {
+        if choice.is_multiple_of(4) {
+            self.workers.clear();
+            let mut world = self.world.borrow_mut();
+            world.now += CLAIM;
+            world.refund_messages += 1;
+        } else if !self.workers.is_empty() {
+            let at = usize::from(choice) % self.workers.len();
+            drop(self.workers.swap_remove(at));
+            self.world.borrow_mut().refund_messages += 1;
+        }
+    }
+
+    fn go_on(&mut self, choice: usize) {
+        if self.workers.is_empty() {
+            return;
+        }
+        let at = choice % self.workers.len();
+        let mut context = Context::from_waker(Waker::noop());
+        if self.workers[at].as_mut().poll(&mut context).is_ready() {
+            drop(self.workers.swap_remove(at));
+        }
+    }
+
+    fn finish_workers(&mut self) {
+        while !self.workers.is_empty() {
+            self.go_on(0);
+        }
+    }
+
+    /// All is decided, delivered and looked at until nothing changes any more.
+    fn end(&mut self) {
+        self.finish_workers();
+        for round in 0..40 {
+            let before = self.world.borrow().order.clone();
+            let mut world = self.world.borrow_mut();
+            world.now += CLAIM;
+            world.moods.clear();
+            for payment in &mut world.payments {
+                if payment.dispute == Some(Dispute::Open) {
+                    payment.dispute = Some(Dispute::Won);
+                }
+                for (refund, at) in payment.refunds.iter_mut().zip(0..) {
+                    refund.done = refund.done.or(Some(at % 3 != 2));
+                }
+            }
+            for place in 0..before.payments.len() {
+                ask_about_refund(&mut world, place);
+            }
+            // Somebody does by hand what is left to do; the gateway's report tells.
+            if round > 1 {
+                by_hand(&mut world);
+            }
+            let payments = u8::try_from(world.payments.len()).expect("few");
+            drop(world);
+            for at in 0..payments {
+                self.notify(at);
+                self.finish_workers();
+            }
+            self.workers.push(Box::pin(refund(self.world.clone(), self.guards)));
+            self.finish_workers();
+            if round > 3 && self.world.borrow().order == before {
+                return;
+            }
+        }
+        panic!("it never comes to rest");
+    }
+
+    /// What must be true of every history at its end.
+    fn check(&self) -> Result<(), String> {
+        let world = self.world.borrow();
+        let order = &world.order;
+        let mut paying = 0;
+        for known in &world.payments {
+            let noted = order.payments.iter().find(|payment| payment.payment_id.as_ref() == Some(&known.id));
+            if known.foreign || known.amount != PRICE {
+                let counts = noted.is_some_and(|noted| noted.kept() > 0);
+                ensure(!counts, || format!("{} pays for tickets", known.id))?;
+                continue;
+            }
+            if !known.is_paid() {
+                continue;
+            }
+            let back = known.back();
+            let Some(noted) = noted else {
+                ensure(back == known.amount || known.dispute == Some(Dispute::Lost), || {
+                    format!("{} is approved, and nobody noted it", known.id)
+                })?;
+                continue;
+            };
+            let lost = known.dispute == Some(Dispute::Lost);
+            paying += u32::from(noted.kept() > 0);
+            let booked = lost || noted.refunded == back || noted.state == PaymentState::Returned;
+            ensure(booked, || format!("{}: {back} went back, {} noted", known.id, noted.refunded))?;
+            ensure(lost || noted.refund_due == 0, || format!("{}: some is still due", known.id))?;
+            if world.payer.as_ref() == Some(&known.id) {
+                let (ours, promised) = (known.ours(), world.promised);
+                ensure(ours <= promised, || format!("{ours} given back of {promised} promised"))?;
+            } else {
+                ensure(lost || back == known.amount, || format!("{} is kept for nothing", known.id))?;
+            }
+        }
+        ensure(paying <= 1, || "two payments are kept".to_owned())?;
+        let valid = value(order, &note::valid_tickets(order));
+        if !self.meddled {
+            ensure(order.kept() == valid, || format!("{} kept, tickets for {valid}", order.kept()))?;
+        }
+        ensure(order.kept() <= valid || self.meddled, || "kept for nothing".to_owned())?;
+        let refunded = order.tickets().filter(|ticket| ticket.refunded);
+        ensure(
+            refunded.map(|ticket| ticket.id).collect::<Vec<_>>()
+                == world.revoked.iter().copied().collect::<Vec<_>>(),
+            || "doors and order differ".to_owned(),
+        )?;
+        ensure(world.revoked.is_disjoint(&world.used), || "a used ticket was revoked".to_owned())?;
+        if order.kept() <= 0 {
+            let unused = note::valid_tickets(order).into_iter().find(|ticket| !world.used.contains(ticket));
+            ensure(unused.is_none(), || "a ticket admits that nobody paid".to_owned())?;
+        }
+        let manual =
+            |payment: &domain::order::Payment| matches!(payment.refund, Some(RefundProgress::Manual { .. }));
+        let manual = (0..).zip(&order.payments).filter(|(_, payment)| manual(payment)).map(|(at, _)| at);
+        ensure(manual.eq(world.tasks.iter().copied()), || "tasks and order differ".to_owned())
+    }
+}
+
+fn ensure(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+fn pick(payments: &mut [GatewayPayment], choice: u8) -> Option<&mut GatewayPayment> {
+    let count = payments.len().max(1);
+    payments.get_mut(usize::from(choice) % count)
+}
+
+fn mood(choice: u8) -> Mood {
+    let moods = [
+        Mood::Does,
+        Mood::DecidesLater,
+        Mood::Declines,
+        Mood::HasNoCall,
+        Mood::DoesInSilence,
+        Mood::IsDown,
+        Mood::IsUncertain,
+    ];
+    moods[usize::from(choice) % moods.len()]
+}
+
+/// What the tickets cost.
+fn value(order: &Order, tickets: &[TicketId]) -> i64 {
+    let prices: Vec<i64> = order.lines.iter().flat_map(|line| line.ticket_totals()).collect();
+    let price = |ticket: &TicketId| ticket.order().map(|(_, index)| prices[usize::from(index)]);
+    tickets.iter().filter_map(price).sum()
+}
+
+/// A person looks at the gateway first, and gives back what is not back.
+fn by_hand(world: &mut World) {
+    for payment in world.order.payments.clone() {
+        let Some(RefundProgress::Manual { amount, .. }) = payment.refund else { continue };
+        let known = world.payments.iter_mut().find(|known| Some(&known.id) == payment.payment_id.as_ref());
+        let known = known.expect("approved, so known");
+        let missing = payment.refunded + amount - known.back();
+        known.give(missing, (true, Some(true)));
+    }
+}
+
+/// The histories of one kind that end badly, out of many.
+fn run(guards: Guards, histories: u32) -> Result<(), String> {
+    let mut runner = TestRunner::new_with_rng(
+        Config { cases: histories, failure_persistence: None, max_shrink_iters: 4000, ..Config::default() },
+        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
+    );
+    let acts = proptest::collection::vec(any::<(u8, u8)>(), 0..140);
+    let outcome = runner.run(&acts, |acts| {
+        let mut history = History::new(guards);
+        for (kind, choice) in acts {
+            history.act(kind, choice);
+        }
+        history.end();
+        history.check().map_err(TestCaseError::fail)
+    });
+    outcome.map_err(|error| error.to_string())
+}
+
+#[test]
+fn money_kept_is_tickets_valid_whatever_happens() {
+    run(ALL, 3000).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn the_histories_see_every_guard_that_is_missing() {
+    let without = [
+        Guards { own_id: false, ..ALL },
+        Guards { claim: false, ..ALL },
+        Guards { account: false, ..ALL },
+        Guards { version: false, ..ALL },
+    ];
+    for guards in without {
+        let seen = std::panic::catch_unwind(|| run(guards, 3000));
+        assert!(!matches!(seen, Ok(Ok(()))), "nothing notices: {guards:?}");
+    }
+}

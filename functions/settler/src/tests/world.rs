@@ -1,0 +1,272 @@
+//! An order's item, the doors, and a gateway, all in memory.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use domain::event::Language;
+use domain::gateway_account::AccountRef;
+use domain::order::{ManualReason, Order, OrderLine, OrderStatus, Payment, PaymentState, Person};
+use domain::payment::{Dispute, GatewayName, PaymentReport, PaymentStatus};
+use domain::{
+    AreaId, Currency, EventId, GatewayAccountId, Money, OrderId, QuoteId, TenantId, TicketId, Timestamp,
+    UserId,
+};
+use queue::Outbox;
+use store::TaskChange;
+
+use crate::note::Source;
+use crate::refund::Outcome;
+
+/// What three tickets cost together.
+pub(super) const PRICE: i64 = 100;
+
+pub(super) type Shared = Rc<RefCell<World>>;
+
+pub(super) struct World {
+    pub(super) now: Timestamp,
+    /// The order's item.
+    pub(super) order: Order,
+    pub(super) tasks: BTreeSet<u8>,
+    /// Tickets that were used at the door.
+    pub(super) used: BTreeSet<TicketId>,
+    /// Tickets that the doors refuse.
+    pub(super) revoked: BTreeSet<TicketId>,
+    /// Somebody else has the places.
+    pub(super) places_gone: bool,
+    /// Messages that are to come: have money given back.
+    pub(super) refund_messages: u8,
+    pub(super) payments: Vec<GatewayPayment>,
+    /// The organiser's account; payments at another one must not count.
+    pub(super) own: Source,
+    /// What the gateway does about the next refunds.
+    pub(super) moods: Vec<Mood>,
+    /// What the organiser promised to give back for tickets.
+    pub(super) promised: i64,
+    /// The payment that the tickets were sold for.
+    pub(super) payer: Option<String>,
+}
+
+/// A payment as the gateway has it.
+pub(super) struct GatewayPayment {
+    pub(super) id: String,
+    pub(super) attempt: u8,
+    pub(super) foreign: bool,
+    pub(super) amount: i64,
+    pub(super) status: PaymentStatus,
+    pub(super) dispute: Option<Dispute>,
+    pub(super) refunds: Vec<GatewayRefund>,
+}
+
+pub(super) struct GatewayRefund {
+    pub(super) amount: i64,
+    /// `None` while the gateway has not decided.
+    pub(super) done: Option<bool>,
+    /// Asked for by us, or by a person because of a task.
+    pub(super) ours: bool,
+}
+
+/// How a gateway takes a refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mood {
+    Does,
+    DecidesLater,
+    Declines,
+    HasNoCall,
+    /// Does it, and nobody hears.
+    DoesInSilence,
+    /// Does not, and nobody hears.
+    IsDown,
+    /// Does it, or not, and would do it twice.
+    IsUncertain,
+}
+
+impl GatewayPayment {
+    pub(super) fn back(&self) -> i64 {
+        self.refunds.iter().filter(|refund| refund.done == Some(true)).map(|refund| refund.amount).sum()
+    }
+
+    /// What goes back or may.
+    fn promised(&self) -> i64 {
+        self.refunds.iter().filter(|refund| refund.done != Some(false)).map(|refund| refund.amount).sum()
+    }
+
+    pub(super) fn ours(&self) -> i64 {
+        let ours = self.refunds.iter().filter(|refund| refund.ours && refund.done == Some(true));
+        ours.map(|refund| refund.amount).sum()
+    }
+
+    pub(super) fn is_paid(&self) -> bool {
+        self.status == PaymentStatus::Approved
+    }
+
+    pub(super) fn give(&mut self, amount: i64, (ours, done): (bool, Option<bool>)) -> bool {
+        let fits = self.is_paid()
+            && self.dispute != Some(Dispute::Lost)
+            && amount > 0
+            && self.promised() + amount <= self.amount;
+        if fits {
+            self.refunds.push(GatewayRefund { amount, done, ours });
+        }
+        fits
+    }
+
+    pub(super) fn report(&self) -> PaymentReport {
+        let money = |amount| Money::new(amount, Currency::CLP);
+        let status = match (self.status, self.dispute) {
+            (PaymentStatus::Approved, Some(Dispute::Lost)) => PaymentStatus::ChargedBack,
+            (PaymentStatus::Approved, _) if self.back() == self.amount => PaymentStatus::Refunded,
+            (status, _) => status,
+        };
+        PaymentReport {
+            payment_id: self.id.clone(),
+            reference: String::new(),
+            status,
+            amount: money(self.amount),
+            refunded: money(self.back()),
+            dispute: self.dispute,
+            reason: None,
+            approved_at: None,
+        }
+    }
+}
+
+impl World {
+    pub(super) fn new() -> Shared {
+        let now = Timestamp::from_second(1_795_000_000).expect("in range");
+        let (user, tenant) = (UserId::generate(now), TenantId::generate(now));
+        let account = AccountRef { tenant_id: tenant, id: GatewayAccountId::generate(now) };
+        let line = OrderLine {
+            area: AreaId::generate(now),
+            quantity: 3,
+            seats: Vec::new(),
+            stage: None,
+            base: PRICE,
+            stage_adjustment: 0,
+            promotion: 0,
+            fee: 0,
+            vat: 0,
+            total: PRICE,
+        };
+        // The first try was noted, the second was not.
+        let payment = Payment {
+            attempt: 0,
+            gateway: GatewayName::Payu,
+            account: Some(account.id),
+            payment_id: None,
+            checkout_url: None,
+            state: PaymentState::Pending,
+            amount: PRICE,
+            refunded: 0,
+            by_hand: 0,
+            refund_due: 0,
+            refund: None,
+            dispute: None,
+            created_at: now,
+            idempotency: None,
+        };
+        let order = Order {
+            id: OrderId::of_quote(QuoteId::generate(now), user),
+            user,
+            tenant,
+            event: EventId::generate(now),
+            status: OrderStatus::AwaitingPayment,
+            currency: Currency::CLP,
+            lines: vec![line],
+            total: PRICE,
+            buyer: Person { email: "ana@example.com".to_owned(), name: "Ana".to_owned() },
+            language: Language::Es,
+            attendees: Vec::new(),
+            holdings: Vec::new(),
+            expires_at: now + Duration::from_secs(600),
+            paid_at: None,
+            payments: vec![payment],
+            tickets: BTreeMap::new(),
+            promotion_code: None,
+            idempotency: None,
+            mailed_at: None,
+            version: 1,
+        };
+        Rc::new(RefCell::new(Self {
+            now,
+            order,
+            tasks: BTreeSet::new(),
+            used: BTreeSet::new(),
+            revoked: BTreeSet::new(),
+            places_gone: false,
+            refund_messages: 0,
+            payments: Vec::new(),
+            own: Source { gateway: GatewayName::Payu, account: Some(account) },
+            moods: Vec::new(),
+            promised: 0,
+            payer: None,
+        }))
+    }
+
+    /// A payment at the organiser's account, or at somebody else's.
+    pub(super) fn source(&self, foreign: bool) -> Source {
+        if !foreign {
+            return self.own;
+        }
+        let (tenant_id, id) = (TenantId::generate(self.now), GatewayAccountId::generate(self.now));
+        Source { account: Some(AccountRef { tenant_id, id }), ..self.own }
+    }
+
+    /// What one transaction of the store does; false if a condition did not hold.
+    pub(super) fn write(
+        &mut self,
+        order: &Order,
+        (outbox, tasks, revoked): (Option<&Outbox>, &[TaskChange], &[TicketId]),
+    ) -> bool {
+        if order.version != self.order.version + 1 || revoked.iter().any(|ticket| self.used.contains(ticket))
+        {
+            return false;
+        }
+        self.order = order.clone();
+        self.revoked.extend(revoked);
+        for change in tasks {
+            match change {
+                TaskChange::Open(place) => assert!(self.tasks.insert(*place), "a task twice"),
+                TaskChange::Close(place) => assert!(self.tasks.remove(place), "no task to close"),
+            }
+        }
+        self.refund_messages += u8::from(matches!(outbox, Some(Outbox::Refund { .. })));
+        true
+    }
+
+    /// What the gateway's client does about a refund after it saw what went back
+    /// before: `seen` is that.
+    pub(super) fn refund(&mut self, id: &str, amount: i64, before: i64, seen: i64) -> Outcome {
+        let mood = self.moods.pop().unwrap_or(Mood::Does);
+        let payment = self.payments.iter_mut().find(|payment| payment.id == id).expect("known");
+        if seen == before + amount {
+            let done = payment.refunds.last().expect("seen").done;
+            return if done.is_some() { Outcome::Done } else { Outcome::Pending("r".to_owned()) };
+        }
+        let fits = match mood {
+            _ if seen != before => return Outcome::Manual(ManualReason::Declined),
+            Mood::HasNoCall => return Outcome::Manual(ManualReason::Unsupported),
+            Mood::Declines => return Outcome::Manual(ManualReason::Declined),
+            Mood::IsDown => return Outcome::Again,
+            Mood::Does | Mood::DoesInSilence => payment.give(amount, (true, Some(true))),
+            Mood::DecidesLater => payment.give(amount, (true, None)),
+            Mood::IsUncertain => {
+                if amount % 2 == 0 {
+                    payment.give(amount, (true, Some(true)));
+                }
+                return Outcome::Manual(ManualReason::Uncertain);
+            }
+        };
+        match mood {
+            _ if !fits => Outcome::Manual(ManualReason::Declined),
+            Mood::DoesInSilence => Outcome::Again,
+            Mood::DecidesLater => Outcome::Pending("r".to_owned()),
+            _ => Outcome::Done,
+        }
+    }
+
+    pub(super) fn seen_back(&self, id: &str) -> i64 {
+        self.payments.iter().find(|payment| payment.id == id).map_or(0, GatewayPayment::promised)
+    }
+}
