@@ -2,6 +2,7 @@
 //! below; until it is there, the tests of all routes fail.
 
 mod discounts;
+mod gateways;
 mod members;
 mod templates;
 
@@ -106,6 +107,7 @@ pub(super) async fn call(world: &World, operation: &Operation) -> Call {
         "auth" => auth(world, method, path).await,
         "tenants" | "tenant" => tenant(world, method, path).await,
         "events" => event(world, method, path).await,
+        "tenant" if path.starts_with("/tenant/gateways") => gateways::call(world, method, path).await,
         "promotions" => promotion(world, method, path).await,
         "public" | "shows" => public(world, method, path),
         "reservations" | "purchases" => purchase(world, method, path).await,

@@ -5,6 +5,7 @@ mod discounts;
 mod door;
 mod events;
 pub(crate) mod mail_feedback;
+pub(crate) mod gateways;
 mod member_codes;
 mod members;
 mod payments;

@@ -2,5 +2,6 @@
 //! switched off in the table, the same test must see the harm.
 
 mod discounts;
+mod gateways;
 mod members;
 mod on_sale;

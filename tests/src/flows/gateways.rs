@@ -1,0 +1,425 @@
+//! An organiser's accounts at payment gateways: their credentials go in, and never
+//! come out.
+
+use boot::Vault;
+use domain::gateway_account::GatewayAccount;
+use domain::{Currency, GatewayAccountId, TenantId};
+use integrations::payment::credentials_name;
+use local::gateways::{Faults, Merchant};
+use serde_json::{Value, json};
+use store::Store;
+use testkit::runtime_api::Lambda;
+use testkit::{Organizer, Request, TestApp, fresh_binary};
+
+pub(crate) const GATEWAYS: &str = "/api/v1/tenant/gateways";
+
+/// A tenant and its admin, and what lies behind the routes.
+pub(crate) struct House {
+    pub(crate) app: TestApp,
+    pub(crate) admin: Organizer,
+}
+
+impl House {
+    pub(crate) async fn open() -> Self {
+        let app = TestApp::start().await;
+        let admin = app.organizer("faroles").await;
+        Self { app, admin }
+    }
+
+    /// Adds an account for test payments, and answers with what is shown of it.
+    pub(crate) async fn add(&self, gateway: &str, currency: &str) -> Value {
+        let new = json!({"gateway": gateway, "mode": "test", "currencies": [currency]});
+        self.app.post(GATEWAYS).token(&self.admin.token).json(new).ok().await
+    }
+
+    /// The request that enters the credentials of an account.
+    pub(crate) fn enter(&self, account: &Value, credentials: Value) -> Request {
+        self.app.put(format!("{}/credentials", path(account))).token(&self.admin.token).json(credentials)
+    }
+
+    /// What the table has of an account.
+    pub(crate) async fn stored(&self, account: &Value) -> Option<GatewayAccount> {
+        let boot = self.app.cloud.boot("test").expect("variables");
+        let store = Store::new(&boot).expect("a table");
+        let tenant: TenantId = self.admin.tenant.parse().expect("an id");
+        store.gateway_account(tenant, id(account)).await.expect("read")
+    }
+
+    /// The credentials that are in the vault at a version.
+    pub(crate) async fn secret(&self, account: &Value, version: &str) -> Option<Value> {
+        // A new one each time, which has kept nothing.
+        let vault = Vault::new(&self.app.cloud.boot("test").expect("variables")).expect("a vault");
+        let text = vault.get(&credentials_name(id(account)), version).await.expect("the vault answers");
+        text.map(|text| serde_json::from_str(text.reveal()).expect("JSON"))
+    }
+}
+
+pub(crate) fn path(account: &Value) -> String {
+    format!("{GATEWAYS}/{}", account["id"].as_str().expect("an id"))
+}
+
+fn id(account: &Value) -> GatewayAccountId {
+    account["id"].as_str().expect("an id").parse().expect("an id")
+}
+
+/// A merchant whom the simulated gateways know.
+fn merchant(app: &TestApp, merchant: Merchant) -> Value {
+    let credentials = merchant.credentials();
+    app.cloud.gateways().admit(merchant);
+    credentials
+}
+
+fn wompi(number: u32) -> Merchant {
+    Merchant::wompi(number, "Faroles del Sur S.A.S.", "http://127.0.0.1:9/".to_owned())
+}
+
+fn three() -> [(&'static str, &'static str, Merchant); 3] {
+    [
+        ("mercado_pago", "ARS", Merchant::mercado_pago(44_444, "Faroles del Sur", Currency::ARS)),
+        ("wompi", "COP", wompi(1292)),
+        ("payu", "COP", Merchant::payu(999_001, "Faroles del Sur", Currency::COP)),
+    ]
+}
+
+/// The pointers of what is wrong, in an answer with this status and code.
+async fn wrong(request: Request, status: u16, code: &str) -> Vec<String> {
+    let problem = request.refused(status, code).await;
+    let errors = problem["errors"].as_array().expect("errors").iter();
+    errors.map(|error| error["pointer"].as_str().expect("a pointer").to_owned()).collect()
+}
+
+/// The texts of credentials that nobody but their gateway may see.
+fn secrets(credentials: &Value) -> Vec<String> {
+    let named = credentials.as_object().expect("an object").iter();
+    let texts = named.filter(|(name, _)| !name.ends_with("_id") && *name != "algorithm");
+    texts.map(|(_, value)| value.as_str().expect("a text").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_account_is_added_entered_changed_and_deleted() {
+    let house = House::open().await;
+    let (app, token) = (&house.app, &house.admin.token);
+    for (gateway, currency, who) in three() {
+        let account = house.add(gateway, currency).await;
+        assert_eq!((&account["has_credentials"], &account["active"]), (&json!(false), &json!(true)));
+        assert_eq!((&account["position"], &account["version"]), (&json!(0), &json!(1)));
+        let address = format!(
+            "{}/api/v1/webhooks/{gateway}?tenant={}&account={}",
+            app.cloud.url(),
+            house.admin.tenant,
+            account["id"].as_str().expect("an id")
+        );
+        assert_eq!(account["webhook_url"], address);
+
+        app.clock.advance(std::time::Duration::from_secs(60));
+        let credentials = merchant(app, who);
+        let entered = house.enter(&account, credentials.clone()).ok().await;
+        assert_eq!((&entered["has_credentials"], &entered["version"]), (&json!(true), &json!(2)));
+        assert_eq!(entered["checked_at"], entered["updated_at"]);
+        assert_ne!(entered["checked_at"], account["created_at"]);
+        let stored = house.stored(&account).await.expect("an account");
+        let version = stored.credentials_version.expect("credentials");
+        assert_eq!(house.secret(&account, &version).await, Some(credentials.clone()));
+
+        let changes = json!({"position": 7, "active": false, "version": 2});
+        let changed = app.patch(path(&account)).token(token).json(changes.clone()).ok().await;
+        assert_eq!((&changed["position"], &changed["active"]), (&json!(7), &json!(false)));
+        assert_eq!(app.get(path(&account)).token(token).ok().await, changed);
+        assert_eq!(app.get(GATEWAYS).token(token).ok().await["items"], json!([changed]));
+        app.patch(path(&account)).token(token).json(changes).refused(409, "changed_meanwhile").await;
+
+        app.delete(path(&account)).token(token).send().await.ok();
+        app.get(path(&account)).token(token).refused(404, "gateway_unknown").await;
+        house.enter(&account, credentials.clone()).refused(404, "gateway_unknown").await;
+        assert_eq!(app.get(GATEWAYS).token(token).ok().await["items"], json!([]));
+        assert_eq!(house.secret(&account, &version).await, None, "the secret goes with its account");
+
+        app.idle().await;
+        let month = app.clock.now().strftime("%Y-%m");
+        let audit =
+            app.get(format!("/api/v1/supervision/audit?limit=4&month={month}")).token(token).ok().await;
+        let records = audit["items"].as_array().expect("items").iter();
+        let actions: Vec<_> = records.map(|record| record["action"].as_str().expect("an action")).collect();
+        let expected =
+            ["delete", "update", "credentials", "create"].map(|action| format!("gateway_account.{action}"));
+        assert_eq!(actions, expected);
+        for secret in secrets(&credentials) {
+            assert!(!audit.to_string().contains(&secret), "the audit log tells {secret}: {audit}");
+        }
+    }
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn the_gateway_says_whose_account_it_is_and_we_what_it_cannot() {
+    let house = House::open().await;
+    let account = house.add("wompi", "COP").await;
+    assert_eq!(account["holder"], Value::Null);
+    let entered = house.enter(&account, merchant(&house.app, wompi(1292))).ok().await;
+    assert_eq!(entered["holder"], "Faroles del Sur S.A.S.");
+    let codes: Vec<_> =
+        entered["warnings"].as_array().expect("warnings").iter().map(|w| &w["code"]).collect();
+    assert_eq!(codes, ["play_money", "refunds_by_hand"]);
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn what_a_gateway_does_not_take_is_said_and_not_kept() {
+    let house = House::open().await;
+    let strangers = [("access_token", 0), ("public_key", 1), ("api_key", 2)];
+    for (field, index) in strangers {
+        let (gateway, currency, who) = three()[index].clone();
+        let account = house.add(gateway, currency).await;
+        let pointers = wrong(house.enter(&account, who.credentials()), 422, "credentials_refused").await;
+        assert_eq!(pointers, [format!("/{field}")], "a merchant whom {gateway} does not know");
+        assert_eq!(house.stored(&account).await.and_then(|account| account.credentials_version), None);
+    }
+
+    // Those of somebody else beside one's own.
+    let account = house.add("wompi", "COP").await;
+    let mut mixed = merchant(&house.app, wompi(1292));
+    let own = mixed.clone();
+    mixed["private_key"] = wompi(1293).credentials()["private_key"].clone();
+    house.enter(&account, own.clone()).ok().await;
+    let before = house.stored(&account).await.expect("an account");
+    assert_eq!(wrong(house.enter(&account, mixed), 422, "credentials_refused").await, ["/private_key"]);
+    assert_eq!(house.stored(&account).await.as_ref(), Some(&before), "those before still hold");
+    let version = before.credentials_version.expect("credentials");
+    assert_eq!(house.secret(&account, &version).await, Some(own));
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_credentials_is_found_before_the_gateway_is_asked() {
+    let house = House::open().await;
+    // Whoever asks them now gets no answer.
+    house
+        .app
+        .cloud
+        .gateways()
+        .set_faults(Faults { read_500: 100, ..Faults::default() })
+        .expect("possible faults");
+    let account = house.add("wompi", "COP").await;
+    let good = wompi(1292).credentials();
+    let mut swapped = good.clone();
+    swapped["events_secret"] = good["integrity_secret"].clone();
+    swapped["integrity_secret"] = good["events_secret"].clone();
+    assert_eq!(wrong(house.enter(&account, swapped), 400, "invalid_fields").await, ["/events_secret"]);
+    let partial = json!({"public_key": 1, "private_key": "", "other": "x"});
+    assert_eq!(
+        wrong(house.enter(&account, partial), 400, "invalid_fields").await,
+        ["/public_key", "/private_key", "/events_secret", "/integrity_secret", ""]
+    );
+    // A secret in the wrong place is not shown either.
+    let lost = house.enter(&account, json!("prv_test_4711")).send().await;
+    assert_eq!((lost.status, lost.text().contains("4711")), (400, false), "{}", lost.text());
+
+    let live = json!({"gateway": "wompi", "mode": "live", "currencies": ["COP"]});
+    let live = house.app.post(GATEWAYS).token(&house.admin.token).json(live).ok().await;
+    assert_eq!(live["warnings"].as_array().map(Vec::len), Some(1), "{live}");
+    assert_eq!(wrong(house.enter(&live, good), 400, "invalid_fields").await, ["/public_key"], "test keys");
+
+    let account = house.add("mercado_pago", "CLP").await;
+    let token = json!({"access_token": "a-webhook-secret-4711", "webhook_secret": "APP_USR-1234567890"});
+    assert_eq!(wrong(house.enter(&account, token), 400, "invalid_fields").await, ["/access_token"]);
+    let account = house.add("payu", "COP").await;
+    let mut payu = Merchant::payu(999_001, "Faroles", Currency::COP).credentials();
+    payu["algorithm"] = json!("ROT13");
+    assert_eq!(wrong(house.enter(&account, payu), 400, "invalid_fields").await, ["/algorithm"]);
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn nothing_is_kept_while_the_gateway_is_down() {
+    let house = House::open().await;
+    let gateways = house.app.cloud.gateways();
+    let account = house.add("wompi", "COP").await;
+    let credentials = merchant(&house.app, wompi(1292));
+    gateways.set_faults(Faults { read_500: 100, ..Faults::default() }).expect("possible faults");
+    let down = house.enter(&account, credentials.clone()).send().await;
+    assert_ne!(down.header("retry-after"), "");
+    down.refused(503, "payment_gateway_unavailable");
+    let stored = house.stored(&account).await.expect("an account");
+    assert_eq!((stored.credentials_version, stored.version), (None, 1));
+    gateways.set_faults(Faults::default()).expect("possible faults");
+    house.enter(&account, credentials).ok().await;
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn gateway_and_mode_never_change_and_the_rest_is_checked() {
+    let house = House::open().await;
+    let (app, token) = (&house.app, &house.admin.token);
+    let post = |body: Value| app.post(GATEWAYS).token(token).json(body);
+    let new = |gateway: &str, currencies: Value, position: u32| {
+        post(json!({"gateway": gateway, "mode": "live", "currencies": currencies, "position": position}))
+    };
+    assert_eq!(wrong(new("sandbox", json!(["COP"]), 0), 400, "invalid_fields").await, ["/gateway"]);
+    assert_eq!(
+        wrong(new("wompi", json!(["ARS", "COP", "COP"]), 100), 400, "invalid_fields").await,
+        ["/currencies/0", "/currencies/2", "/position"]
+    );
+    let account = new("payu", json!(["COP", "USD"]), 3).ok().await;
+    let patch = |body: Value| app.patch(path(&account)).token(token).json(body);
+    for fixed in [json!({"gateway": "wompi"}), json!({"mode": "test"}), json!({"holder": "Otra casa"})] {
+        wrong(patch(fixed), 400, "invalid_fields").await;
+    }
+    assert_eq!(wrong(patch(json!({"currencies": []})), 400, "invalid_fields").await, ["/currencies"]);
+    assert_eq!(wrong(patch(json!({"currencies": ["UYU"]})), 400, "invalid_fields").await, ["/currencies/0"]);
+    let changed = patch(json!({"currencies": ["ARS"]})).ok().await;
+    assert_eq!((&changed["currencies"], &changed["position"]), (&json!(["ARS"]), &json!(3)));
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn an_account_is_its_tenants_and_only_the_admin_sees_it() {
+    let house = House::open().await;
+    let app = &house.app;
+    let account = house.add("wompi", "COP").await;
+    let credentials = merchant(app, wompi(1292));
+    house.enter(&account, credentials.clone()).ok().await;
+    let (stranger, at) = (app.organizer("mareas").await, path(&account));
+    let entry = format!("{at}/credentials");
+    let all = |token: &str| {
+        [
+            app.get(&at).token(token),
+            app.patch(&at).token(token).json(json!({"position": 1})),
+            app.put(&entry).token(token).json(credentials.clone()),
+            app.delete(&at).token(token),
+        ]
+    };
+    for request in all(&stranger.token) {
+        request.refused(404, "gateway_unknown").await;
+    }
+    assert_eq!(app.get(GATEWAYS).token(&stranger.token).ok().await["items"], json!([]));
+    for role in ["organizer", "coordinator", "scanner"] {
+        let somebody = app.staff(&house.admin, role, role).await;
+        for request in all(&somebody.token) {
+            assert_eq!(request.send().await.status, 403, "{role}");
+        }
+        let new = json!({"gateway": "wompi", "mode": "test", "currencies": ["COP"]});
+        assert_eq!(app.post(GATEWAYS).token(&somebody.token).json(new).send().await.status, 403, "{role}");
+        assert_eq!(app.get(GATEWAYS).token(&somebody.token).send().await.status, 403, "{role}");
+    }
+    let stored = house.stored(&account).await.expect("an account");
+    assert_eq!((stored.version, stored.position), (2, 0));
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn a_tenant_has_twenty_accounts_at_most() {
+    let house = House::open().await;
+    let mut accounts = Vec::new();
+    for _ in 0..20 {
+        accounts.push(house.add("wompi", "COP").await);
+    }
+    let (app, token) = (&house.app, &house.admin.token);
+    let new = || {
+        app.post(GATEWAYS)
+            .token(token)
+            .json(json!({"gateway": "wompi", "mode": "test", "currencies": ["COP"]}))
+    };
+    new().refused(409, "too_many_gateways").await;
+    app.delete(path(&accounts[4])).token(token).send().await.ok();
+    new().ok().await;
+    new().refused(409, "too_many_gateways").await;
+    let page = app.get(GATEWAYS).token(token).ok().await;
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(20));
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn nobody_tries_credentials_without_end() {
+    let house = House::open().await;
+    let account = house.add("payu", "COP").await;
+    let stolen = Merchant::payu(999_001, "Faroles", Currency::COP).credentials();
+    let mut tries = 0;
+    let refused = loop {
+        let answer = house.enter(&account, stolen.clone()).send().await;
+        if answer.status != 422 {
+            break answer;
+        }
+        tries += 1;
+        assert!(tries <= 100, "they are never stopped");
+    };
+    refused.refused(429, "too_many_tries");
+    assert!(tries >= 20, "somebody with several accounts has tries enough: {tries}");
+    house.app.close().await;
+}
+
+/// By the function's own binary, as talkative as a deployment can make it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_are_in_no_answer_and_no_log() {
+    // Its clock is not moved: the function has the system's.
+    let house = House::open().await;
+    let mut env = house.app.cloud.environment_of("admin").expect("a function of the template");
+    env.insert("LOG_LEVEL".to_owned(), "debug".to_owned());
+    let binary = fresh_binary("admin").unwrap_or_else(|problem| panic!("{problem}"));
+    let mut lambda = Lambda::start(&binary, env).await.expect("it starts");
+    for (gateway, currency, who) in three() {
+        let account = house.add(gateway, currency).await;
+        let credentials = who.credentials();
+        let in_a_text = Value::from(credentials.to_string());
+        let mut in_lists = credentials.clone();
+        let texts = in_lists.as_object_mut().expect("an object").values_mut();
+        texts.filter(|text| text.is_string()).for_each(|text| *text = json!([text]));
+        let (mut statuses, mut told) = (Vec::new(), String::new());
+        for (method, body) in [
+            ("PUT", Some(&in_a_text)),
+            ("PUT", Some(&in_lists)),
+            ("PUT", Some(&credentials)),
+            ("PUT", Some(&credentials)),
+            ("PUT", Some(&credentials)),
+            ("GET", None),
+            ("DELETE", None),
+        ] {
+            if statuses.len() == 3 {
+                merchant(&house.app, who.clone());
+            }
+            let answer = invoke(&mut lambda, &house, method, &account, body).await;
+            statuses.push(answer["statusCode"].as_u64().expect("a status"));
+            // Only the end of the log is kept.
+            told.push_str(&format!("{answer}\n{}\n", lambda.output()));
+        }
+        assert_eq!(statuses, [400, 400, 422, 200, 200, 200, 204], "{told}");
+        assert!(told.contains("DEBUG"), "{told}");
+        for secret in secrets(&credentials) {
+            assert!(!told.contains(&secret), "{gateway}: {secret} is told: {told}");
+        }
+    }
+    house.app.close().await;
+}
+
+/// The answer to a request about an account; PUT is about its credentials.
+async fn invoke(
+    lambda: &mut Lambda,
+    house: &House,
+    method: &str,
+    account: &Value,
+    body: Option<&Value>,
+) -> Value {
+    let suffix = if method == "PUT" { "/credentials" } else { "" };
+    let raw_path = format!("{}{suffix}", path(account));
+    let event = json!({
+        "version": "2.0",
+        "routeKey": format!("{method} {GATEWAYS}/{{id}}{suffix}"),
+        "rawPath": raw_path,
+        "rawQueryString": "",
+        "headers": {
+            "host": "taquilla.example",
+            "content-type": "application/json",
+            "authorization": format!("Bearer {}", house.admin.token),
+        },
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "test",
+            "http": {"method": method, "path": raw_path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
+            "requestId": "req_test",
+            "stage": "$default",
+            "timeEpoch": 0,
+        },
+        "body": body.map(Value::to_string),
+        "isBase64Encoded": false,
+    });
+    lambda.invoke(&event).await.expect("an answer").answer.expect("no error")
+}

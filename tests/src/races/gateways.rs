@@ -1,0 +1,151 @@
+//! An account at a payment gateway names credentials that are there, whoever saves
+//! and deletes at the same moment.
+
+use std::sync::Arc;
+
+use domain::Currency;
+use local::gateways::Merchant;
+use local::services::Weather;
+use serde_json::{Value, json};
+
+use crate::flows::gateways::{House, path};
+
+/// People who save at the same moment.
+const PEOPLE: u32 = 8;
+/// Accounts of which each is saved and deleted at the same moment.
+const ACCOUNTS: usize = 30;
+
+/// Without the conditions on tenants' accounts.
+fn unguarded() -> Weather {
+    Weather { ignored_conditions: vec!["T#".to_owned()], ..Weather::default() }
+}
+
+fn merchants(house: &House) -> Vec<Value> {
+    let merchants = (0..PEOPLE).map(|index| Merchant::payu(999_001 + index, "Faroles", Currency::COP));
+    let admitted = merchants.map(|merchant| {
+        let credentials = merchant.credentials();
+        house.app.cloud.gateways().admit(merchant);
+        credentials
+    });
+    admitted.collect()
+}
+
+/// Lets everybody save credentials of their own for one account. How many heard that
+/// theirs are saved, and how often the account says that it was changed.
+async fn save_all(weather: Weather) -> (u32, u32) {
+    let house = Arc::new(House::open().await);
+    let account = house.add("payu", "COP").await;
+    let merchants = merchants(&house);
+    house.app.chaos.set(weather);
+    let savers: Vec<_> = merchants
+        .into_iter()
+        .map(|credentials| {
+            let (house, account) = (house.clone(), account.clone());
+            tokio::spawn(async move {
+                let answer = house.enter(&account, credentials.clone()).send().await;
+                match answer.status {
+                    200 => Some((answer.json()["version"].as_u64().expect("a version"), credentials)),
+                    409 => None,
+                    status => panic!("{status}: {}", answer.text()),
+                }
+            })
+        })
+        .collect();
+    let mut saved = Vec::new();
+    for saver in savers {
+        saved.extend(saver.await.expect("no panic"));
+    }
+    house.app.chaos.set(Weather::default());
+    let stored = house.stored(&account).await.expect("an account");
+    let version = stored.credentials_version.expect("somebody saved");
+    let secret = house.secret(&account, &version).await.expect("the vault has what the account names");
+    let last = saved.iter().filter(|(version, _)| *version == u64::from(stored.version));
+    assert!(last.map(|(_, credentials)| credentials).any(|credentials| *credentials == secret), "{secret}");
+    (u32::try_from(saved.len()).expect("few"), stored.version - 1)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_heard_that_credentials_are_saved_saved_them() {
+    let (heard, changes) = save_all(Weather::default()).await;
+    assert!(heard >= 1);
+    assert_eq!(heard, changes, "nobody's are overwritten unseen");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_guard_credentials_are_overwritten_unseen() {
+    let (heard, changes) = save_all(unguarded()).await;
+    assert!(heard > changes, "the race test would not notice a race");
+}
+
+/// What is wrong after accounts were saved and deleted at the same moment.
+async fn save_and_delete(weather: Weather) -> Vec<String> {
+    let house = Arc::new(House::open().await);
+    let credentials = merchants(&house).swap_remove(0);
+    let mut accounts = Vec::new();
+    for _ in 0..ACCOUNTS {
+        let account = house.add("payu", "COP").await;
+        house.enter(&account, credentials.clone()).ok().await;
+        accounts.push(account);
+    }
+    house.app.chaos.set(weather);
+    let mut wrong = Vec::new();
+    for account in accounts {
+        let (saver, deleter) = (house.clone(), house.clone());
+        let (saved, deleted) = (saver.enter(&account, credentials.clone()), path(&account));
+        let saving = tokio::spawn(saved.send());
+        let token = house.admin.token.clone();
+        let deleting = tokio::spawn(async move { deleter.app.delete(deleted).token(token).send().await });
+        let (saved, deleted) = (saving.await.expect("no panic"), deleting.await.expect("no panic"));
+        assert!([200, 404, 409].contains(&saved.status), "{}", saved.text());
+        assert!([204, 409].contains(&deleted.status), "{}", deleted.text());
+        match house.stored(&account).await {
+            Some(_) if deleted.status == 204 => wrong.push("it was deleted and is there".to_owned()),
+            Some(stored) => {
+                let version = stored.credentials_version.expect("credentials");
+                if house.secret(&account, &version).await.is_none() {
+                    wrong.push("it names credentials that are not there".to_owned());
+                }
+            }
+            None if secret_exists(&house, &account).await => wrong.push("its secret stays".to_owned()),
+            None => {}
+        }
+    }
+    house.app.chaos.set(Weather::default());
+    wrong
+}
+
+/// Whether the vault has a secret of this account, at whatever version.
+async fn secret_exists(house: &House, account: &Value) -> bool {
+    let id = account["id"].as_str().expect("an id");
+    let asked = house
+        .app
+        .elsewhere(reqwest::Method::POST, house.app.cloud.services().endpoint())
+        .header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=test/20261121/us-east-1/secretsmanager/aws4_request",
+        )
+        .header("x-amz-target", "secretsmanager.GetSecretValue")
+        .body(
+            "application/x-amz-json-1.1",
+            json!({"SecretId": format!("taquilla/local/gateway/{id}")}).to_string(),
+        )
+        .send()
+        .await;
+    match asked.status {
+        200 => true,
+        400 if asked.text().contains("ResourceNotFoundException") => false,
+        status => panic!("{status}: {}", asked.text()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_account_is_gone_with_its_secret() {
+    let wrong = save_and_delete(Weather::default()).await;
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_guard_deleted_accounts_come_back() {
+    let wrong = save_and_delete(unguarded()).await;
+    assert!(!wrong.is_empty(), "the race test would not notice a race");
+}
