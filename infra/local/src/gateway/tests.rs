@@ -8,11 +8,11 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use domain::Money;
 use domain::event::Language;
-use integrations::http::Timeouts;
+use integrations::http::{Connections, Timeouts};
 use integrations::payment::sandbox::SandboxGateway;
 use integrations::payment::{
-    CreatePayment, GatewayError, Notification, PaymentGateway, PaymentReport, PaymentStatus, RefundPayment,
-    RefundStatus, Subject, WebhookRefused, WebhookRequest,
+    BuyerStep, CreatePayment, GatewayError, Notification, PaymentGateway, PaymentHint, PaymentReport,
+    PaymentStatus, RefundPayment, RefundStatus, Subject, WebhookRefused, WebhookRequest,
 };
 use serde_json::{Value, json};
 
@@ -70,7 +70,8 @@ fn client(url: &str) -> SandboxGateway {
         backoff: Duration::from_millis(1),
         ..Timeouts::default()
     };
-    SandboxGateway::new(url.parse().expect("a URL"), API_KEY, SECRET, timeouts).expect("a header")
+    SandboxGateway::new(url.parse().expect("a URL"), API_KEY, SECRET, &Connections::new(timeouts))
+        .expect("a header")
 }
 
 async fn listen() -> TcpListener {
@@ -111,7 +112,7 @@ impl Test {
     }
 
     async fn create(&self, key: &str) -> String {
-        let created = self.client.create(&self.order(key)).await.expect("created");
+        let created = self.client.checkout(&self.order(key)).await.expect("created");
         created.payment_id.expect("the sandbox knows it at once")
     }
 
@@ -155,17 +156,18 @@ impl Test {
 }
 
 fn about(id: &str) -> Subject {
-    Subject::Payment { payment_id: id.to_owned() }
+    Subject::Payments(PaymentHint::Payment { payment_id: id.to_owned(), reference: None })
 }
 
 #[tokio::test]
 async fn a_payment_from_creation_to_approval() {
     let test = start(None).await;
     let order = test.order("a");
-    let created = test.client.create(&order).await.expect("created");
+    let created = test.client.checkout(&order).await.expect("created");
     let id = created.payment_id.clone().expect("an id");
     assert_eq!(created.expires_at, order.expires_at);
-    assert_eq!(created.checkout_url, format!("{}/pay/{id}", test.sandbox.url()));
+    let url = format!("{}/pay/{id}", test.sandbox.url());
+    assert_eq!((created.step, created.is_repeatable), (BuyerStep::Open { url }, true));
     let report = test.report(&id).await;
     assert_eq!(
         report,
@@ -198,11 +200,11 @@ async fn a_payment_from_creation_to_approval() {
 async fn creating_is_idempotent_by_key() {
     let test = start(None).await;
     let order = test.order("a");
-    let first = test.client.create(&order).await.expect("created");
-    assert_eq!(test.client.create(&order).await.expect("the same"), first);
+    let first = test.client.checkout(&order).await.expect("created");
+    assert_eq!(test.client.checkout(&order).await.expect("the same"), first);
     test.clock.advance(Duration::from_secs(3600));
-    assert_eq!(test.client.create(&order).await.expect("the same, long after"), first);
-    let error = test.client.create(&CreatePayment { amount: Money::new(1, COP), ..order }).await;
+    assert_eq!(test.client.checkout(&order).await.expect("the same, long after"), first);
+    let error = test.client.checkout(&CreatePayment { amount: Money::new(1, COP), ..order }).await;
     assert!(
         matches!(&error, Err(GatewayError::Refused { code, .. }) if code == "idempotency_conflict"),
         "{error:?}"
@@ -216,7 +218,7 @@ async fn payments_are_found_by_reference_newest_first() {
     let first = test.create("a").await;
     test.sandbox.act(&first, Action::Decline).expect("declined");
     let second = CreatePayment { reference: "ref-a".to_owned(), ..test.order("b") };
-    let second = test.client.create(&second).await.expect("created").payment_id.expect("an id");
+    let second = test.client.checkout(&second).await.expect("created").payment_id.expect("an id");
     let found = test.client.payments_of("ref-a").await.expect("listed");
     let found: Vec<_> = found.iter().map(|report| (report.payment_id.as_str(), report.status)).collect();
     assert_eq!(found, [(&*second, PaymentStatus::Pending), (&*first, PaymentStatus::Declined)]);
@@ -348,7 +350,7 @@ async fn a_restart_keeps_payments_keys_and_refunds() {
     let test = start(Some(folder.path().to_owned())).await;
     let paid = test.create("a").await;
     let order = test.order("b");
-    let open = test.client.create(&order).await.expect("created");
+    let open = test.client.checkout(&order).await.expect("created");
     test.sandbox.approve(&paid).expect("paid");
     test.refund(&paid, 50_000, "r1").await.expect("refunded");
     let before = test.report(&paid).await;
@@ -359,7 +361,7 @@ async fn a_restart_keeps_payments_keys_and_refunds() {
     assert_eq!(again.report(&paid).await, before);
     assert_eq!(again.refund(&paid, 50_000, "r1").await.expect("the same"), RefundStatus::Done);
     assert_eq!(again.report(&paid).await.refunded, Money::new(50_000, COP));
-    let repeated = again.client.create(&order).await.expect("the same");
+    let repeated = again.client.checkout(&order).await.expect("the same");
     assert_eq!(repeated.payment_id, open.payment_id);
     assert_eq!(again.sandbox.payments().expect("listed").len(), 2);
     again.clock.advance(Duration::from_secs(600));
@@ -377,7 +379,7 @@ async fn faults_of_the_api_never_pay_or_refund_twice() {
         let (key, order) = (n.to_string(), test.order(&n.to_string()));
         let created = loop {
             // The client has its own retries; beyond those, the caller repeats.
-            match test.client.create(&order).await {
+            match test.client.checkout(&order).await {
                 Ok(created) => break created,
                 Err(error) => {
                     assert!(error.may_be_repeated(), "{error}");
@@ -413,11 +415,11 @@ async fn an_answer_that_hangs_is_given_up_and_found_again() {
         ..Timeouts::default()
     };
     let url = test.sandbox.url().parse().expect("a URL");
-    let client = SandboxGateway::new(url, API_KEY, SECRET, impatient).expect("a header");
-    let error = client.create(&order).await.expect_err("no answer");
+    let client = SandboxGateway::new(url, API_KEY, SECRET, &Connections::new(impatient)).expect("a header");
+    let error = client.checkout(&order).await.expect_err("no answer");
     assert!(error.may_be_repeated(), "{error}");
     test.sandbox.set_faults(Faults::default()).expect("in bounds");
-    let created = test.client.create(&order).await.expect("created before");
+    let created = test.client.checkout(&order).await.expect("created before");
     let payments = test.sandbox.payments().expect("listed");
     assert_eq!(payments.len(), 1);
     assert_eq!(created.payment_id.as_ref(), Some(&payments[0].id));
@@ -437,7 +439,7 @@ async fn questions_may_be_in_trouble_too() {
         assert!(error.may_be_repeated(), "{faults:?}: {error}");
     }
     test.sandbox.set_faults(Faults { lost_answers: 100, ..Faults::default() }).expect("in bounds");
-    test.client.create(&test.order("b")).await.expect_err("no answer");
+    test.client.checkout(&test.order("b")).await.expect_err("no answer");
     assert_eq!(test.sandbox.payments().expect("listed").len(), 2, "it was done all the same");
 }
 
@@ -510,7 +512,8 @@ async fn wrong_requests_are_refused_with_a_reason() {
     let stranger = test.browser.get(format!("{}/v1/payments/x", test.sandbox.url())).send().await;
     assert_eq!(stranger.expect("an answer").status(), 401);
     let url = test.sandbox.url().parse().expect("a URL");
-    let wrong_key = SandboxGateway::new(url, "another key", SECRET, Timeouts::default()).expect("a header");
+    let wrong_key =
+        SandboxGateway::new(url, "another key", SECRET, &Connections::default()).expect("a header");
     assert!(matches!(wrong_key.payment("pay_1").await, Err(GatewayError::Protocol(_))));
 
     let good = json!({

@@ -1,6 +1,8 @@
 use domain::{Currency, Money};
-use integrations::payment::mercado_pago::{MercadoPagoGateway, Related, Topic, manifest, sign};
-use integrations::payment::{GatewayError, PaymentGateway, PaymentStatus, RefundStatus, WebhookRequest};
+use integrations::payment::mercado_pago::{MercadoPagoGateway, manifest, sign};
+use integrations::payment::{
+    GatewayError, PaymentGateway, PaymentHint, PaymentStatus, RefundStatus, Subject, WebhookRefused,
+};
 use serde_json::{Value, json};
 
 use super::super::tests::{Arrival, Bench, MP_SECRET, TOKEN, Wanted, mercado_pago_bench, mp_client, refusal};
@@ -51,20 +53,20 @@ async fn refunds_are_partial_or_whole_and_happen_once() {
     for _ in 0..3 {
         assert_eq!(bench.refund(&id, 5_000).await.expect("the same"), first);
     }
-    let second = bench.refund_with(&id, 5_000, "another").await.expect("another one");
+    let second = bench.refund_with(&id, 5_000, 5_000, "another").await.expect("another one");
     assert_ne!(second, first);
     assert_eq!(bench.heard_of().await, [id.clone(), id.clone()], "one for each");
     assert_eq!(bench.report(&id).await.refunded.amount, 10_000);
     assert_eq!(bench.client.refund_report(&id, &first.refund_id).await.expect("known"), first);
     assert!(matches!(bench.client.refund_report(&id, "1").await, Err(GatewayError::NotFound)));
-    assert!(refusal(bench.refund(&id, 15_001).await).starts_with("2085"));
+    assert!(refusal(bench.refund_after(&id, 15_001, 10_000).await).starts_with("2085"));
     assert_eq!(
-        refusal(bench.refund_with(&id, 5_001, "another").await),
+        refusal(bench.refund_with(&id, 5_001, 10_000, "another").await),
         "idempotency_key_already_used: The key was used for another refund"
     );
-    bench.refund(&id, 15_000).await.expect("the rest");
+    bench.refund_after(&id, 15_000, 10_000).await.expect("the rest");
     assert_eq!(bench.status(&id).await, PaymentStatus::Refunded);
-    assert!(refusal(bench.refund_with(&id, 1, "more").await).starts_with("4296"));
+    assert!(refusal(bench.refund_after(&id, 1, 25_000).await).starts_with("4296"));
 
     let whole = bench.pay("s").await;
     let report = bench.refund(&whole, bench.price().amount).await.expect("refunded");
@@ -242,7 +244,7 @@ async fn preferences_are_refused_where_the_real_ones_are() {
     // The client's own currency check is the gateway's.
     let dollars =
         integrations::payment::CreatePayment { amount: Money::new(100, Currency::USD), ..bench.order("r") };
-    assert!(refusal(bench.client.create(&dollars).await).contains("currency_id invalid"));
+    assert!(refusal(bench.client.checkout(&dollars).await).contains("currency_id invalid"));
     assert!(bench.simulator.purchases().expect("listed").len() == 1);
 }
 
@@ -279,51 +281,44 @@ async fn merchants_see_nothing_of_each_other() {
     let stranger = mp_client(bench.simulator.url(), "APP_USR-somebody-else-0000");
     assert!(matches!(stranger.payment(&id).await, Err(GatewayError::NotFound)));
     assert_eq!(stranger.payments_of("r").await.expect("listed"), []);
-    let order = Related::MerchantOrder(purchase.number.to_string());
+    let order = PaymentHint::MerchantOrder { id: purchase.number.to_string() };
     let dispute = purchase.attempts[0].dispute.as_ref().expect("disputed").number;
-    let dispute = Related::Chargeback(dispute.to_string());
+    let dispute = PaymentHint::Chargeback { id: dispute.to_string() };
     for related in [&order, &dispute] {
         assert!(matches!(stranger.payments_behind(related).await, Err(GatewayError::NotFound)));
-        assert_eq!(bench.client.payments_behind(related).await.expect("known"), std::slice::from_ref(&id));
+        let known = bench.client.payments_behind(related).await.expect("known");
+        assert_eq!(known, [bench.report(&id).await]);
     }
     let whole = integrations::payment::RefundPayment {
         payment_id: id,
         amount: bench.price(),
         paid: bench.price(),
-        refunded_before: domain::Money::new(0, bench.price().currency),
+        refunded_before: Money::new(0, bench.price().currency),
         idempotency_key: "k".to_owned(),
     };
     assert!(matches!(stranger.refund(&whole).await, Err(GatewayError::NotFound)));
 }
 
-/// The topic of a notification, by the client.
-fn topic(bench: &Bench<MercadoPagoGateway>, arrival: &Arrival) -> Topic {
-    let request = WebhookRequest {
-        headers: &arrival.headers,
-        query: &arrival.query,
-        body: &arrival.body,
-        received_at: bench.clock.now(),
-    };
-    bench.client.notice(&request).expect("signed").topic
+/// What arrived since the last call, in the order of its words.
+async fn subjects(bench: &Bench<MercadoPagoGateway>) -> Vec<Subject> {
+    let arrived = bench.arrived().await.into_iter();
+    let mut subjects: Vec<_> = arrived.map(|arrival| arrival.verdict.expect("genuine").subject).collect();
+    subjects.sort_by_key(|subject| format!("{subject:?}"));
+    subjects
 }
 
 #[tokio::test]
 async fn payments_orders_and_chargebacks_are_told_of() {
     let bench = mercado_pago_bench(Wanted::default()).await;
-    let id = bench.pay("r").await;
+    let payment_id = bench.pay("r").await;
     let order = bench.simulator.purchase("r").expect("there").number.to_string();
-    let mut topics: Vec<_> = bench.arrived().await.iter().map(|arrival| topic(&bench, arrival)).collect();
-    topics.sort_by_key(|topic| format!("{topic:?}"));
-    let related = Topic::Related { related: Related::MerchantOrder(order), payment_id: None };
-    assert_eq!(topics, [Topic::Payment(id.clone()), related.clone()]);
+    let order = Subject::Payments(PaymentHint::MerchantOrder { id: order });
+    let payment = Subject::Payments(PaymentHint::Payment { payment_id: payment_id.clone(), reference: None });
+    assert_eq!(subjects(&bench).await, [order.clone(), payment.clone()]);
 
-    bench.simulator.charge_back(&id).expect("charged back");
-    let purchase = bench.simulator.purchase("r").expect("there");
-    let dispute = purchase.attempts[0].dispute.as_ref().expect("disputed").number.to_string();
-    let mut topics: Vec<_> = bench.arrived().await.iter().map(|arrival| topic(&bench, arrival)).collect();
-    topics.sort_by_key(|topic| format!("{topic:?}"));
-    let chargeback = Topic::Related { related: Related::Chargeback(dispute), payment_id: Some(id.clone()) };
-    assert_eq!(topics, [Topic::Payment(id), chargeback, related]);
+    bench.simulator.charge_back(&payment_id).expect("charged back");
+    // The chargeback names its payment.
+    assert_eq!(subjects(&bench).await, [order, payment.clone(), payment]);
 }
 
 #[tokio::test]
@@ -393,18 +388,8 @@ async fn who_does_not_ask_for_webhooks_gets_unsigned_notifications_too() {
         let (with, without): (Vec<_>, Vec<_>) =
             bench.arrived().await.into_iter().partition(|arrival| arrival.verdict.is_ok());
         assert_eq!((with.len(), without.len()), (signed, unsigned), "{address}");
-        let hints: Vec<_> = without
-            .iter()
-            .map(|arrival| {
-                let request = WebhookRequest {
-                    headers: &arrival.headers,
-                    query: &arrival.query,
-                    body: &arrival.body,
-                    received_at: bench.clock.now(),
-                };
-                MercadoPagoGateway::unsigned_hint(&request).expect("a hint")
-            })
-            .collect();
-        assert_eq!(hints.contains(&Topic::Payment(id)), unsigned > 0, "{hints:?}");
+        let refused = without.iter().map(|arrival| arrival.verdict.clone());
+        assert!(refused.into_iter().all(|verdict| verdict == Err(WebhookRefused::Unsigned)));
+        assert_eq!(bench.client.payments_of(reference).await.expect("found")[0].payment_id, id);
     }
 }

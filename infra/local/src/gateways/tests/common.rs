@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use integrations::payment::{CredentialCheck, GatewayError, PaymentGateway, PaymentStatus, Subject};
+use integrations::payment::{BuyerStep, CredentialCheck, GatewayError, PaymentGateway, PaymentStatus};
 
 use super::super::{Action, Method, Status};
 use super::*;
@@ -15,8 +15,8 @@ async fn from_creation_to_approval<G: PaymentGateway>(bench: Bench<G>) {
     let id = bench.simulator.approve("r").expect("paid").payment_id;
     let arrived = bench.arrived().await;
     let about: Vec<_> = arrived.iter().map(|arrival| arrival.verdict.as_ref().expect("genuine")).collect();
-    let payment = Subject::Payment { payment_id: id.clone() };
-    assert_eq!(about.iter().filter(|notice| notice.subject == payment).count(), 1, "{about:?}");
+    let naming = about.iter().filter(|notice| payment_of(&notice.subject) == Some(&id));
+    assert_eq!(naming.count(), 1, "{about:?}");
     let report = bench.report(&id).await;
     assert_eq!((report.status, report.payment_id.as_str()), (PaymentStatus::Approved, id.as_str()));
     assert_eq!((report.amount, report.refunded.amount), (bench.price(), 0));
@@ -207,8 +207,9 @@ async fn addresses_may_be_others_than_merchants_say() {
     let bench = bench(simulator, mp_client(&address, TOKEN), clock, Currency::CLP, (shop, shop_url));
     let nowhere =
         CreatePayment { notification_url: "http://127.0.0.1:1/hook".to_owned(), ..bench.order("r") };
-    let created = bench.client.create(&nowhere).await.expect("created");
-    assert!(created.checkout_url.starts_with("https://pay.example/checkout/v1/redirect?pref_id=44444-"));
+    let made = bench.client.checkout(&nowhere).await.expect("made");
+    let BuyerStep::Open { url } = made.step else { panic!("an address") };
+    assert!(url.starts_with("https://pay.example/checkout/v1/redirect?pref_id=44444-"));
     bench.simulator.approve("r").expect("paid");
     let arrived = bench.arrived().await;
     assert_eq!(arrived.len(), 2);

@@ -18,10 +18,8 @@ async fn repeated_notifications<G: PaymentGateway>(bench: Bench<G>) {
     bench.simulator.set_faults(faults).expect("in bounds");
     let id = bench.pay("r").await;
     let arrived = bench.arrived().await;
-    let about = |arrival: &&Arrival| {
-        let subject = arrival.verdict.as_ref().expect("genuine").subject.clone();
-        subject == Subject::Payment { payment_id: id.clone() }
-    };
+    let about =
+        |arrival: &&Arrival| payment_of(&arrival.verdict.as_ref().expect("genuine").subject) == Some(&id);
     let copies: Vec<_> = arrived.iter().filter(about).collect();
     assert_eq!(copies.len(), 11);
     assert!(copies.iter().all(|copy| copy.verdict == copies[0].verdict), "one notification");
@@ -140,7 +138,7 @@ async fn tries<G: PaymentGateway>(bench: &Bench<G>) -> Vec<u64> {
     let payment = |arrivals: Vec<Arrival>| {
         let about_payments = arrivals.into_iter().filter(|arrival| {
             assert!(!arrival.accepted);
-            matches!(arrival.verdict.as_ref().expect("genuine").subject, Subject::Payment { .. })
+            payment_of(&arrival.verdict.as_ref().expect("genuine").subject).is_some()
         });
         about_payments.count()
     };

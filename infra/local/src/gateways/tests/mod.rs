@@ -19,11 +19,11 @@ use axum::routing::post;
 use boot::Clock;
 use domain::event::Language;
 use domain::{Currency, Money};
-use integrations::http::Timeouts;
+use integrations::http::{Connections, Timeouts};
 use integrations::payment::{
-    CreatePayment, GatewayError, Mode, Notification, PaymentGateway, PaymentReport, PaymentStatus,
-    RefundPayment, RefundReport, Subject, WebhookRefused, WebhookRequest, mercado_pago as mp, payu as pu,
-    wompi as wo,
+    CreatePayment, GatewayError, Mode, Notification, PaymentGateway, PaymentHint, PaymentReport,
+    PaymentStatus, RefundPayment, RefundReport, Subject, WebhookRefused, WebhookRequest, mercado_pago as mp,
+    payu as pu, wompi as wo,
 };
 use tokio::net::TcpListener;
 
@@ -91,12 +91,23 @@ async fn receive(
     status
 }
 
-pub(super) const QUICK: Timeouts = Timeouts {
-    connect: Duration::from_secs(2),
-    attempt: Duration::from_secs(5),
-    total: Duration::from_secs(20),
-    backoff: Duration::from_millis(1),
-};
+/// Connections of a client that hardly waits before it repeats a call.
+fn quick() -> Connections {
+    Connections::new(Timeouts {
+        connect: Duration::from_secs(2),
+        attempt: Duration::from_secs(5),
+        total: Duration::from_secs(20),
+        backoff: Duration::from_millis(1),
+    })
+}
+
+/// The payment that a notification is about, if it names one.
+pub(super) fn payment_of(subject: &Subject) -> Option<&str> {
+    match subject {
+        Subject::Payments(PaymentHint::Payment { payment_id, .. }) => Some(payment_id),
+        Subject::Payments(_) | Subject::Unknown { .. } => None,
+    }
+}
 
 async fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.expect("a free port")
@@ -156,7 +167,7 @@ pub(super) fn mp_client(url: &str, token: &str) -> mp::MercadoPagoGateway {
     let credentials =
         mp::Credentials { access_token: token.to_owned(), webhook_secret: MP_SECRET.to_owned() };
     let url = url.parse().expect("a URL");
-    mp::MercadoPagoGateway::new(url, &credentials, Mode::Test, QUICK).expect("credentials")
+    mp::MercadoPagoGateway::new(url, &credentials, Mode::Test, &quick()).expect("credentials")
 }
 
 /// A bench with Mercado Pago, in Chile unless said otherwise.
@@ -196,7 +207,7 @@ pub(super) fn wompi_client(url: &str, account: &wompi::Account) -> wo::WompiGate
     };
     let parse = |path: &str| format!("{url}{path}").parse().expect("a URL");
     let endpoints = wo::Endpoints { api: parse("/v1"), checkout: parse("/p/") };
-    wo::WompiGateway::new(endpoints, credentials, Mode::Test, QUICK).expect("credentials")
+    wo::WompiGateway::new(endpoints, credentials, Mode::Test, &quick()).expect("credentials")
 }
 
 /// A bench with Wompi.
@@ -243,7 +254,7 @@ pub(super) fn payu_client(url: &str, account: &payu::Account, algorithm: pu::Alg
     };
     let parse = |path: &str| format!("{url}{path}").parse().expect("a URL");
     let endpoints = pu::Endpoints { api: parse(""), checkout: parse("/ppp-web-gateway-payu/") };
-    pu::PayuGateway::new(endpoints, credentials, Mode::Test, QUICK).expect("credentials")
+    pu::PayuGateway::new(endpoints, credentials, Mode::Test, &quick()).expect("credentials")
 }
 
 /// A bench with PayU, in Colombia unless said otherwise.
@@ -325,21 +336,34 @@ impl<G: PaymentGateway> Bench<G> {
         self.report(payment_id).await.status
     }
 
+    /// Gives back an amount of a payment of which nothing was given back before.
     pub(super) async fn refund(&self, payment_id: &str, amount: i64) -> Result<RefundReport, GatewayError> {
-        let key = format!("{payment_id}-{amount}");
-        self.refund_with(payment_id, amount, &key).await
+        self.refund_after(payment_id, amount, 0).await
+    }
+
+    /// Gives back an amount when `before` was given back already.
+    pub(super) async fn refund_after(
+        &self,
+        payment_id: &str,
+        amount: i64,
+        before: i64,
+    ) -> Result<RefundReport, GatewayError> {
+        let key = format!("{payment_id}-{before}-{amount}");
+        self.refund_with(payment_id, amount, before, &key).await
     }
 
     pub(super) async fn refund_with(
         &self,
         payment_id: &str,
         amount: i64,
+        before: i64,
         key: &str,
     ) -> Result<RefundReport, GatewayError> {
         let refund = RefundPayment {
             payment_id: payment_id.to_owned(),
             amount: Money::new(amount, self.currency),
             paid: self.price(),
+            refunded_before: Money::new(before, self.currency),
             idempotency_key: key.to_owned(),
         };
         self.client.refund(&refund).await
@@ -355,12 +379,7 @@ impl<G: PaymentGateway> Bench<G> {
     pub(super) async fn heard_of(&self) -> Vec<String> {
         let arrived = self.arrived().await.into_iter();
         let subjects = arrived.map(|arrival| arrival.verdict.expect("genuine").subject);
-        subjects
-            .filter_map(|subject| match subject {
-                Subject::Payment { payment_id } => Some(payment_id),
-                Subject::Unknown { .. } => None,
-            })
-            .collect()
+        subjects.filter_map(|subject| payment_of(&subject).map(str::to_owned)).collect()
     }
 
     pub(super) fn seconds_pass(&self, seconds: u64) {

@@ -14,11 +14,15 @@ async fn refunds_are_hidden_until_somebody_looked() {
     let before = bench.report(&id).await;
     assert_eq!((before.status, before.refunded.amount), (PaymentStatus::Approved, 0));
     let refund = bench.simulator.refunds_in_review().expect("listed").remove(0).id;
-    assert!(matches!(bench.client.refund_report(&refund).await, Err(GatewayError::NotFound)));
+    assert!(matches!(bench.client.refund_report(&id, &refund).await, Err(GatewayError::NotFound)));
+    assert_eq!(bench.client.refund_report(&id, &order).await.expect("asked"), report, "by its order");
 
     bench.review(false);
     assert_eq!(bench.status(&id).await, PaymentStatus::Approved);
-    assert_eq!(bench.client.refund_report(&refund).await.expect("known").status, RefundStatus::Declined);
+    for known in [&refund, &order] {
+        let report = bench.client.refund_report(&id, known).await.expect("known");
+        assert_eq!((&report.refund_id, report.status), (known, RefundStatus::Declined));
+    }
     bench.refund(&id, whole).await.expect("taken again");
     bench.review(true);
     let after = bench.report(&id).await;
@@ -105,12 +109,13 @@ async fn countries_have_rules() {
 
     let bench = in_currency(Currency::ARS).await;
     let id = bench.pay("r").await;
-    for amount in [1_000_000, 500_000] {
-        bench.refund(&id, amount).await.expect("at once, and in many parts");
+    for (amount, before) in [(1_000_000, 0), (500_000, 1_000_000)] {
+        bench.refund_after(&id, amount, before).await.expect("at once, and in many parts");
         bench.review(true);
     }
     assert_eq!(bench.report(&id).await.refunded.amount, 1_500_000);
-    assert!(matches!(bench.refund(&id, 100_050).await, Err(GatewayError::Unsupported)), "the client knows");
+    let centavos = bench.refund_after(&id, 100_050, 1_500_000).await;
+    assert!(matches!(centavos, Err(GatewayError::Unsupported)), "the client knows");
     let centavos = {
         let mut request = refund_request(&id, "PARTIAL_REFUND", Some("1000.50"));
         request["transaction"]["additionalValues"]["TX_VALUE"]["currency"] = json!("ARS");
