@@ -240,8 +240,8 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     DELETE /api/v1/promotions/{code}                                401     401     401  403     403         403       yes   yes      404
     DELETE /api/v1/reservations/{id}                                401     401     401  yes     404         404       404   404      404
     DELETE /api/v1/supervision/templates/{name}/{language}          401     401     401  403     403         yes       403   yes      yes
-    DELETE /api/v1/tenant/staff/{user}                              401     401     401  403     403         403       403   yes      404
     DELETE /api/v1/tenant/gateways/{id}                             401     401     401  403     403         403       403   yes      404
+    DELETE /api/v1/tenant/staff/{user}                              401     401     401  403     403         403       403   yes      404
     GET /                                                           yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /.well-known/jwks.json                                      yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /api/v1/auth/me                                             401     401     401  yes     yes         yes       yes   yes      yes
@@ -280,9 +280,9 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     GET /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes      yes
     GET /api/v1/supervision/templates/{name}/{language}/versions    401     401     401  403     403         yes       403   yes      yes
     GET /api/v1/tenant                                              401     401     401  403     403         403       403   yes      yes
-    GET /api/v1/tenant/legal-info                                   401     401     401  403     403         403       403   yes      yes
     GET /api/v1/tenant/gateways                                     401     401     401  403     403         403       403   yes      yes
     GET /api/v1/tenant/gateways/{id}                                401     401     401  403     403         403       403   yes      404
+    GET /api/v1/tenant/legal-info                                   401     401     401  403     403         403       403   yes      yes
     GET /api/v1/tenant/staff                                        401     401     401  403     403         403       403   yes      yes
     GET /api/v1/tickets                                             401     401     401  yes     yes         yes       yes   yes      yes
     GET /api/v1/tickets/{id}                                        401     401     401  yes     404         404       404   404      404
@@ -301,8 +301,8 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     PATCH /api/v1/events/{id}/sale-stages/{stage}                   401     401     401  403     403         403       yes   yes      404
     PATCH /api/v1/promotions/{code}                                 401     401     401  403     403         403       yes   yes      404
     PATCH /api/v1/tenant                                            401     401     401  403     403         403       403   yes      yes
-    PATCH /api/v1/users/{id}                                        401     401     401  403     403         yes       403   yes      404
     PATCH /api/v1/tenant/gateways/{id}                              401     401     401  403     403         403       403   yes      404
+    PATCH /api/v1/users/{id}                                        401     401     401  403     403         yes       403   yes      404
     PATCH /api/v1/users/{id}/payment-status                         401     401     401  403     403         yes       403   yes      404
     PATCH /api/v1/users/{id}/payments/{payment}                     401     401     401  403     403         yes       403   yes      404
     POST /api/v1/auth/login                                         yes     yes     yes  yes     yes         yes       yes   yes      yes
@@ -338,9 +338,9 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     POST /api/v1/supervision/queue/{id}/send                        401     401     401  403     403         yes       403   yes      404
     POST /api/v1/supervision/templates/preview                      401     401     401  403     403         yes       403   yes      yes
     POST /api/v1/supervision/templates/{name}/{language}/restore    401     401     401  403     403         yes       403   yes      yes
+    POST /api/v1/tenant/gateways                                    401     401     401  403     403         403       403   yes      yes
     POST /api/v1/tenant/staff                                       401     401     401  403     403         403       403   yes      yes
     POST /api/v1/tenants                                            401     401     401  yes     yes         yes       yes   yes      yes
-    POST /api/v1/tenant/gateways                                    401     401     401  403     403         403       403   yes      yes
     POST /api/v1/transfers/accept                                   401     401     401  yes     yes         yes       yes   yes      yes
     POST /api/v1/transfers/cancel                                   401     401     401  yes     404         404       404   404      404
     POST /api/v1/transfers/initiate                                 401     401     401  yes     404         404       404   404      404
@@ -354,9 +354,9 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     PUT /api/v1/events/{id}/fees                                    401     401     401  403     403         403       yes   yes      404
     PUT /api/v1/supervision/queue/{id}/edit                         401     401     401  403     403         yes       403   yes      404
     PUT /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes      yes
+    PUT /api/v1/tenant/gateways/{id}/credentials                    401     401     401  403     403         403       403   yes      404
     PUT /api/v1/tenant/legal-info                                   401     401     401  403     403         403       403   yes      yes
     ");
-    PUT /api/v1/tenant/gateways/{id}/credentials                    401     401     401  403     403         403       403   yes      404
     world.app.close().await;
 }
 

@@ -105,9 +105,9 @@ pub(super) async fn call(world: &World, operation: &Operation) -> Call {
     let Some((method, path)) = route.split_once(" /api/v1") else { return outside(world, &route).await };
     let found = match path.split('/').nth(1).unwrap_or_default() {
         "auth" => auth(world, method, path).await,
+        "tenant" if path.starts_with("/tenant/gateways") => gateways::call(world, method, path).await,
         "tenants" | "tenant" => tenant(world, method, path).await,
         "events" => event(world, method, path).await,
-        "tenant" if path.starts_with("/tenant/gateways") => gateways::call(world, method, path).await,
         "promotions" => promotion(world, method, path).await,
         "public" | "shows" => public(world, method, path),
         "reservations" | "purchases" => purchase(world, method, path).await,
