@@ -44,7 +44,7 @@ pub(crate) struct CheckoutForm {
 /// Finds the buyer's open payment again, or makes one: at the gateway that the buyer
 /// names, or at the organiser's first choice.
 pub(crate) async fn start(
-    state: &State,
+    tills: &Tills<'_>,
     order: &mut Order,
     sheet: &EventSheet,
     wanted: Option<GatewayName>,
@@ -58,7 +58,7 @@ pub(crate) async fn start(
             "This reservation ends before a payment could. Cancel it and ask for a new quote.",
         ));
     }
-    let tills = Tills::of(state, order).await?;
+    let state = tills.state;
     if let Some(payment) = order.open_payment(wanted)
         && let Some(till) = tills.of_payment(payment).await?
     {

@@ -24,7 +24,7 @@ pub(crate) struct Till {
 /// The gateways at which an order may be paid.
 #[derive(Debug)]
 pub(crate) struct Tills<'a> {
-    state: &'a State,
+    pub(crate) state: &'a State,
     accounts: Arc<Vec<GatewayAccount>>,
     currency: Currency,
 }

@@ -16,6 +16,7 @@ use store::{EventSheet, Settled};
 use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path};
 
 use crate::checkout::{CheckoutForm, WayToPay};
+use crate::gateways::Tills;
 use crate::idempotency::RequestDigest;
 use crate::reservations::{OrderPath, own_order};
 use crate::view::OrderView;
@@ -98,7 +99,8 @@ async fn pay(
     let now = state.clock.now();
     let digest = RequestDigest::new("pay", key.0.as_deref(), &request)?;
     let mut order = own_order(&state, &buyer, request.reservation_id).await?;
-    let sheet = state.sheet(order.event).await?;
+    // At the same time, for the buyer waits.
+    let (sheet, tills) = tokio::try_join!(state.sheet(order.event), Tills::of(&state, &order))?;
     if repeats(&state, &order, digest.as_ref(), now).await? && order.status.is_settled() {
         return Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, None, now))));
     }
@@ -112,7 +114,7 @@ async fn pay(
         settle_free(&state, &mut order, &sheet, now).await?;
         None
     } else {
-        Some(checkout::start(&state, &mut order, &sheet, request.gateway, digest, now).await?)
+        Some(checkout::start(&tills, &mut order, &sheet, request.gateway, digest, now).await?)
     };
     Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, way, now))))
 }
