@@ -3,6 +3,7 @@
 
 mod compose;
 mod news;
+mod tenants;
 mod tickets;
 mod transfers;
 
@@ -83,7 +84,13 @@ pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, B
     Ok(queue::process(event, |message| async move {
         let mail = match message {
             IssueMessage::Tickets { user, order } => tickets::paid(state, user, order).await?,
-            IssueMessage::News { user, order, news } => Some(news::about(state, user, order, news).await?),
+            IssueMessage::News { user, order, news } => {
+                return state.mails.send_all(&news::about(state, user, order, news).await?).await;
+            }
+            IssueMessage::RefundsWaiting { tenant } => tenants::refunds_waiting(state, tenant).await?,
+            IssueMessage::PaymentDifferences { tenant, day } => {
+                tenants::payment_differences(state, tenant, day).await?
+            }
             IssueMessage::TransferOffered { from, transfer } => {
                 transfers::offered(state, from, transfer).await?
             }

@@ -1,6 +1,7 @@
 //! Times and money as people in each language read them.
 
 use domain::event::Language;
+use domain::payment::GatewayName;
 use domain::{Money, Timestamp};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
@@ -48,6 +49,16 @@ pub(crate) fn money(money: Money, language: Language) -> String {
         text.push_str(&format!("{decimal}{fraction:0width$}", width = exponent as usize));
     }
     text
+}
+
+/// A gateway as people call it.
+pub(crate) const fn gateway(name: GatewayName) -> &'static str {
+    match name {
+        GatewayName::Sandbox => "Sandbox",
+        GatewayName::MercadoPago => "Mercado Pago",
+        GatewayName::Wompi => "Wompi",
+        GatewayName::Payu => "PayU",
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use domain::event::Language;
 use domain::mail_template::{FOOTER_HTML, FOOTER_TEXT, LAYOUT, Page, date};
+use domain::payment::GatewayName;
 use domain::{Error, Money, Result, Timestamp};
 use jiff::SignedDuration;
 use minijinja::syntax::SyntaxConfig;
@@ -42,6 +43,9 @@ impl Templates {
             let money = Money::deserialize(money)?;
             Ok::<_, TemplateError>(format::money(money, language(state)))
         });
+        environment.add_filter("gateway", |name: Value| {
+            Ok::<_, TemplateError>(format::gateway(GatewayName::deserialize(name)?))
+        });
         let sources = templates![
             "button.html",
             "show.html",
@@ -61,6 +65,28 @@ impl Templates {
             "refund_due.en.html",
             "payment_mismatch.es.html",
             "payment_mismatch.en.html",
+            "payments.html",
+            "payments.txt",
+            "reason.txt",
+            "dispute_opened.es.html",
+            "dispute_opened.en.html",
+            "dispute_lost.es.html",
+            "dispute_lost.en.html",
+            "dispute_won.es.html",
+            "dispute_won.en.html",
+            "refunded_elsewhere.es.html",
+            "refunded_elsewhere.en.html",
+            "tickets_worthless.es.html",
+            "tickets_worthless.en.html",
+            "refund_by_hand.es.html",
+            "refund_by_hand.en.html",
+            "refund_by_hand_due.es.html",
+            "refund_by_hand_due.en.html",
+            "refunds_waiting.es.html",
+            "refunds_waiting.en.html",
+            "difference.txt",
+            "payment_differences.es.html",
+            "payment_differences.en.html",
             "sign_in.es.html",
             "sign_in.en.html",
             "welcome.es.html",
@@ -93,6 +119,17 @@ impl Templates {
             Mail::RefundDone(mail) => ("refund_done", Value::from(Serde(mail)), &*mail.show.name),
             Mail::RefundDue(mail) => ("refund_due", Value::from(Serde(mail)), &*mail.show.name),
             Mail::PaymentMismatch(mail) => ("payment_mismatch", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::DisputeOpened(mail) => ("dispute_opened", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::DisputeLost(mail) => ("dispute_lost", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::DisputeWon(mail) => ("dispute_won", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::RefundedElsewhere(mail) => {
+                ("refunded_elsewhere", Value::from(Serde(mail)), &*mail.show.name)
+            }
+            Mail::TicketsWorthless(mail) => ("tickets_worthless", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::RefundByHand(mail) => ("refund_by_hand", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::RefundByHandDue(mail) => ("refund_by_hand_due", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::RefundsWaiting(mail) => ("refunds_waiting", Value::from(Serde(mail)), "Taquilla"),
+            Mail::PaymentDifferences(mail) => ("payment_differences", Value::from(Serde(mail)), "Taquilla"),
             Mail::Link(mail) => (link_template(mail.purpose), Value::from(Serde(mail)), "Taquilla"),
             Mail::Discount(_) => return Err(Error::internal("an answer's wording stands in its request")),
         };
@@ -167,5 +204,7 @@ fn valid_for(mail: &Mail, now: Timestamp, language: Language) -> Option<String> 
     Some(format::lifetime(left, language))
 }
 
+#[cfg(test)]
+mod payment_tests;
 #[cfg(test)]
 mod tests;

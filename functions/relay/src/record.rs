@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::event::dynamodb::StreamRecord;
-use domain::{OrderId, TransferId, UserId};
+use domain::{OrderId, TenantId, TransferId, UserId};
 use queue::{DiscountMail, IssueMessage, LinkMail, Mail, MailMessage, Outbox, PaymentMessage};
 use serde_dynamo::AttributeValue;
 use store::keys::{self, Key};
@@ -65,6 +65,12 @@ fn of_item(key: &Key, outbox: Outbox) -> Result<Vec<Outgoing>, String> {
             let message = MailMessage { to, language, reply_to, mail, images: Vec::new() };
             vec![Outgoing::Mail(Box::new(message))]
         }
+        Outbox::RefundsWaiting => {
+            vec![Outgoing::Issue(IssueMessage::RefundsWaiting { tenant: tenant(key)? })]
+        }
+        Outbox::PaymentDifferences { day } => {
+            vec![Outgoing::Issue(IssueMessage::PaymentDifferences { tenant: tenant(key)?, day })]
+        }
         Outbox::TransferOffered => {
             let (from, transfer) = transfer(key)?;
             vec![Outgoing::Issue(IssueMessage::TransferOffered { from, transfer })]
@@ -78,6 +84,10 @@ fn of_item(key: &Key, outbox: Outbox) -> Result<Vec<Outgoing>, String> {
 
 fn order(key: &Key) -> Result<(UserId, OrderId), String> {
     keys::parse_order(key).ok_or_else(|| format!("{key:?} is not an order's"))
+}
+
+fn tenant(key: &Key) -> Result<TenantId, String> {
+    keys::parse_tenant(key).ok_or_else(|| format!("{key:?} is not a tenant's"))
 }
 
 fn transfer(key: &Key) -> Result<(UserId, TransferId), String> {

@@ -11,6 +11,7 @@ mod dead_letters;
 mod mail;
 mod message;
 mod outbox;
+mod payment_mail;
 mod producer;
 mod sealed;
 
@@ -22,5 +23,6 @@ pub use mail::{
 };
 pub use message::{IssueMessage, Message, Notification, PaymentMessage};
 pub use outbox::{OrderNews, Outbox};
+pub use payment_mail::{DifferencesMail, PaymentFacts, PaymentsMail, RefundsWaitingMail, WaitingRefund};
 pub use producer::Queue;
 pub use sealed::{TokenSeal, Unsealable};

@@ -5,6 +5,8 @@ use domain::event::{Language, LegalInfo};
 use domain::{DiscountRequestId, Money, OrderId, TicketId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::{DifferencesMail, PaymentsMail, RefundsWaitingMail};
+
 /// To `mailer`: one e-mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailMessage {
@@ -59,6 +61,24 @@ pub enum Mail {
     RefundDue(OrderMail),
     /// For the organiser: a payment does not match its order.
     PaymentMismatch(OrderMail),
+    /// For the organiser: a buyer's bank wants the money back.
+    DisputeOpened(PaymentsMail),
+    /// For the organiser: the bank took the money back.
+    DisputeLost(PaymentsMail),
+    /// For the organiser: the money stays theirs.
+    DisputeWon(PaymentsMail),
+    /// For the organiser: money was given back at the gateway.
+    RefundedElsewhere(PaymentsMail),
+    /// The money went back by another way than ours, and took the tickets with it.
+    TicketsWorthless(OrderMail),
+    /// For the organiser: a person has to give money back.
+    RefundByHand(PaymentsMail),
+    /// The organiser gives the money back by hand.
+    RefundByHandDue(OrderMail),
+    /// For the organiser: refunds wait for a person.
+    RefundsWaiting(RefundsWaitingMail),
+    /// For the organiser: what gateways and orders did not agree about on a day.
+    PaymentDifferences(DifferencesMail),
     /// The answer to a request for a discount; sent once per request.
     Discount(DiscountMail),
 }

@@ -209,6 +209,11 @@ pub fn published_event(starts_at: Timestamp, event: EventId) -> Key {
     Key::new(PUBLISHED, format!("{}#{}", key_time(starts_at), event.suffix()))
 }
 
+/// Which event a sort key of [`published_event`] is of.
+pub(crate) fn parse_published_event(sk: &str) -> Option<EventId> {
+    EventId::from_suffix(sk.split('#').nth(1)?).ok()
+}
+
 /// A promotion of a tenant. `code` is in capital letters. Those of members'
 /// discounts stand apart: there are too many of them to list.
 pub fn promotion(tenant: TenantId, code: &str) -> Key {

@@ -7,6 +7,8 @@
 pub mod allotment;
 mod area;
 mod audit;
+mod audit_walk;
+mod closed_refund_task;
 mod collision;
 mod device;
 mod discount;
@@ -36,6 +38,7 @@ mod testing;
 pub mod throttle;
 mod transfer;
 mod user;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -43,6 +46,7 @@ use boot::{Boot, ConfigError};
 
 pub use area::PlacesChange;
 pub use audit::AUDIT_ATTRIBUTE;
+pub use audit_walk::{AuditLook, AuditPlace, AuditWalk};
 pub use device::{Device, MAX_DEVICES};
 pub use discount::Wanted;
 pub use event::{EventSheet, Show};

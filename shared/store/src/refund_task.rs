@@ -65,7 +65,7 @@ impl Store {
     }
 
     /// The part of a transaction that opens a task, with its entry in the sparse index.
-    fn open_part(&self, task: &RefundTask) -> Result<TransactWriteItem, Failure> {
+    pub(crate) fn open_part(&self, task: &RefundTask) -> Result<TransactWriteItem, Failure> {
         let mut item = to_item(&keys::refund_task(task.tenant_id, task.order_id, task.payment), task)?;
         item.insert("GSI1PK".to_owned(), string(keys::REFUND_TASKS));
         item.insert("GSI1SK".to_owned(), string(keys::refund_task_place(task)));

@@ -10,17 +10,17 @@ fn message(event: &str) -> MailMessage {
     serde_json::from_str(event.records[0].body.as_deref().expect("a body")).expect("a message")
 }
 
-fn tickets() -> MailMessage {
+pub(super) fn tickets() -> MailMessage {
     message(include_str!("../../../../events/mailer/tickets.json"))
 }
 
-fn rendered(message: &MailMessage) -> Page {
+pub(super) fn rendered(message: &MailMessage) -> Page {
     let templates = Templates::new().expect("templates");
     let now = NOW.parse().expect("a time");
     templates.render(message, Some("TOKEN"), "https://box.example", now).expect("rendered")
 }
 
-fn text(message: &MailMessage) -> String {
+pub(super) fn text(message: &MailMessage) -> String {
     let rendered = rendered(message);
     format!("{}\n\n{}", rendered.subject, rendered.text)
 }
@@ -500,13 +500,18 @@ fn every_page_says_its_language_and_leaves_nothing_open() {
             let html = rendered(&message).html;
             let lang = if language == Language::Es { "<html lang=\"es\"" } else { "<html lang=\"en\"" };
             assert!(html.contains(lang) && html.contains("prefers-color-scheme: dark"));
-            for tag in ["table", "tr", "td", "p", "h1", "h2", "a", "div"] {
-                let count = |open: &str| html.matches(open).count();
-                let opened = count(&format!("<{tag} ")) + count(&format!("<{tag}>"));
-                assert_eq!(opened, count(&format!("</{tag}>")), "{tag} in {:?}", message.mail);
-            }
+            leaves_nothing_open(&html, &message.mail);
             assert_eq!(html.matches("<img ").count(), html.matches(" alt=\"").count());
         }
+    }
+}
+
+/// Every element of the page of a mail ends.
+pub(super) fn leaves_nothing_open(html: &str, mail: &Mail) {
+    for tag in ["table", "tr", "td", "p", "h1", "h2", "a", "div"] {
+        let count = |open: &str| html.matches(open).count();
+        let opened = count(&format!("<{tag} ")) + count(&format!("<{tag}>"));
+        assert_eq!(opened, count(&format!("</{tag}>")), "{tag} in {mail:?}");
     }
 }
 

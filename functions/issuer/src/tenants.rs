@@ -1,0 +1,70 @@
+//! What organisers should hear that is about no single order.
+
+use domain::event::{Language, Tenant};
+use domain::refund_task::RefundTask;
+use domain::{Result, TenantId, Timestamp};
+use queue::{DifferencesMail, Mail, MailMessage, PaymentFacts, Recipient, RefundsWaitingMail, WaitingRefund};
+
+use crate::State;
+use crate::compose::{organiser, recipient};
+
+/// Refunds, or differences, that one mail names.
+const NAMED: u16 = 20;
+
+/// The reminder of the refunds that wait for a person; `None` if none does any more.
+pub(crate) async fn refunds_waiting(state: &State, tenant: TenantId) -> Result<Option<MailMessage>> {
+    let mut tasks = state.store.longest_refund_tasks(tenant, NAMED + 1).await?;
+    let more = tasks.len() > usize::from(NAMED);
+    tasks.truncate(usize::from(NAMED));
+    let Some(first) = tasks.first() else { return Ok(None) };
+    let language = state.sheet(first.event_id).await?.event.language;
+    let tenant = state.tenant(tenant).await?;
+    let refunds = tasks.into_iter().map(waiting).collect();
+    let mail = RefundsWaitingMail { refunds, more, organiser: organiser(&tenant) };
+    Ok(Some(to(&tenant, language, Mail::RefundsWaiting(mail))))
+}
+
+fn waiting(task: RefundTask) -> WaitingRefund {
+    WaitingRefund {
+        order: task.order_id,
+        buyer: recipient(&task.buyer),
+        since: task.since,
+        payment: PaymentFacts {
+            gateway: task.gateway,
+            payment_id: task.payment_id,
+            amount: task.amount,
+            reason: Some(task.reason),
+        },
+    }
+}
+
+/// The report of a day; `None` if there is nothing in it.
+pub(crate) async fn payment_differences(
+    state: &State,
+    tenant: TenantId,
+    day: Timestamp,
+) -> Result<Option<MailMessage>> {
+    let page = state.store.payment_differences_of(tenant, day, None, NAMED).await?;
+    if page.items.is_empty() {
+        return Ok(None);
+    }
+    let tenant = state.tenant(tenant).await?;
+    let mail = DifferencesMail {
+        day,
+        differences: page.items,
+        more: page.last.is_some(),
+        organiser: organiser(&tenant),
+    };
+    // It is about no event whose language could be taken.
+    Ok(Some(to(&tenant, Language::default(), Mail::PaymentDifferences(mail))))
+}
+
+fn to(tenant: &Tenant, language: Language, mail: Mail) -> MailMessage {
+    MailMessage {
+        to: Recipient { email: tenant.email.clone(), name: tenant.name.clone() },
+        language,
+        reply_to: None,
+        mail,
+        images: Vec::new(),
+    }
+}

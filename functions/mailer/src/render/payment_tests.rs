@@ -1,0 +1,492 @@
+//! The mails about payments that people have to look at.
+
+use domain::order::ManualReason;
+use domain::payment_difference::{DifferenceKind, PaymentDifference};
+use domain::{Currency, Money};
+use queue::{
+    DifferencesMail, OrderMail, PaymentFacts, PaymentsMail, Recipient, RefundsWaitingMail, WaitingRefund,
+};
+
+use super::tests::{leaves_nothing_open, rendered, text, tickets};
+use super::*;
+
+fn cop(amount: i64) -> Money {
+    Money::new(amount, Currency::COP)
+}
+
+fn payment(reason: Option<ManualReason>) -> PaymentFacts {
+    PaymentFacts {
+        gateway: GatewayName::Wompi,
+        payment_id: "1234-1610641025-49201".to_owned(),
+        amount: cop(2_500_000),
+        reason,
+    }
+}
+
+/// Every mail of these that there is, in one language.
+fn all(language: Language) -> Vec<MailMessage> {
+    let message = tickets();
+    let Mail::Tickets(tickets) = message.mail.clone() else { panic!("the event has tickets") };
+    let (show, organiser, order) = (tickets.show, tickets.organiser, tickets.order);
+    let buyer = message.to.clone();
+    let about = OrderMail { order, amount: cop(2_500_000), show: show.clone(), organiser: organiser.clone() };
+    let payments = |reason, uncovered, worthless| PaymentsMail {
+        order,
+        buyer: buyer.clone(),
+        payments: vec![payment(reason)],
+        uncovered,
+        worthless,
+        show: show.clone(),
+        organiser: organiser.clone(),
+    };
+    let since = "2026-11-17T15:00:00Z".parse().expect("a time");
+    let waiting = |reason, email: &str| WaitingRefund {
+        order,
+        buyer: Recipient { email: email.to_owned(), name: String::new() },
+        since,
+        payment: payment(Some(reason)),
+    };
+    let difference = |kind, payment_id: Option<&str>| PaymentDifference {
+        order,
+        payment_id: payment_id.map(str::to_owned),
+        kind,
+        detail: "Asked for COP 100.00, paid COP 99.00.".to_owned(),
+        at: since,
+    };
+    let mails = [
+        Mail::DisputeOpened(payments(None, None, false)),
+        Mail::DisputeLost(payments(None, None, true)),
+        Mail::DisputeWon(payments(None, None, false)),
+        Mail::RefundedElsewhere(payments(None, Some(cop(900_000)), false)),
+        Mail::TicketsWorthless(about.clone()),
+        Mail::RefundByHand(payments(Some(ManualReason::Unsupported), None, false)),
+        Mail::RefundByHandDue(about),
+        Mail::RefundsWaiting(RefundsWaitingMail {
+            refunds: vec![
+                waiting(ManualReason::Declined, "ana@example.com"),
+                waiting(ManualReason::Uncertain, "beto@example.com"),
+                waiting(ManualReason::Disputed, "carla@example.com"),
+            ],
+            more: true,
+            organiser: organiser.clone(),
+        }),
+        Mail::PaymentDifferences(DifferencesMail {
+            day: "2026-11-17T00:00:00Z".parse().expect("a time"),
+            differences: vec![
+                difference(DifferenceKind::AmountDiffers, Some("1234-1610641025-49201")),
+                difference(DifferenceKind::Uncovered, None),
+            ],
+            more: true,
+            organiser,
+        }),
+    ];
+    mails.into_iter().map(|mail| MailMessage { mail, language, ..message.clone() }).collect()
+}
+
+fn texts(language: Language) -> String {
+    let texts: Vec<_> = all(language)
+        .iter()
+        .map(|message| {
+            let text = text(message);
+            text.split("\n--").next().expect("a first part").trim().to_owned()
+        })
+        .collect();
+    texts.join("\n\n==========\n\n")
+}
+
+#[test]
+fn in_english() {
+    insta::assert_snapshot!(texts(Language::En), @r"
+    A bank wants a payment for Los Faroles back
+
+    The buyer asked their bank for the money. Answer in the gateway's panel before
+    its deadline. The tickets stay valid until it is decided; if you do not want to
+    wait for that, give the money back.
+
+    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+    Bought by Ana Ríos · ana@example.com
+
+    ==========
+
+    The bank took a payment for Los Faroles back
+
+    The dispute was decided for the buyer: the bank took this money back.
+
+    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+
+    The tickets that nobody had used are worthless now, and their places are on sale
+    again.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+    Bought by Ana Ríos · ana@example.com
+
+    ==========
+
+    A payment for Los Faroles stays yours
+
+    The dispute was decided for you: the money stays with you, and the tickets are
+    valid.
+
+    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+    Bought by Ana Ríos · ana@example.com
+
+    ==========
+
+    Money for Los Faroles was given back at the gateway
+
+    Somebody gave money of this order back at the gateway, without asking for it
+    here. We noted it; this is what went back by now:
+
+    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+
+    Valid tickets worth COP 9,000.00 are not paid any more: talk to the
+    buyer, or revoke them.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+    Bought by Ana Ríos · ana@example.com
+
+    ==========
+
+    Your tickets for Los Faroles are not valid any more
+
+    The money of this order went back to you, by your bank or by the organiser. So
+    the tickets that were not used are not valid any more. If you did not expect
+    that, answer this e-mail.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Give money for Los Faroles back
+
+    This money has to go back, and the gateway did not do it:
+
+    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+      The gateway does not do it by itself: give it back in its panel, or by bank transfer.
+
+    Once it is back, mark it as done in your list of refunds: then we tell the
+    buyer. Until then we remind you each day.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+    Bought by Ana Ríos · ana@example.com
+
+    ==========
+
+    You get COP 25,000.00 back for Los Faroles
+
+    Producciones Almendra gives COP 25,000.00 back to you by hand, because the
+    payment gateway cannot do it by itself. You need do nothing: we tell you when it
+    is done.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Refunds are waiting for you
+
+    This money has to go back to the buyers, and the gateway did not give it back.
+    What waits longest comes first:
+
+    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+      ana@example.com · since 2026-11-17
+      ord_01jd8m4p2sf3x9d0h6c1v8a700
+      The gateway or the bank said no: give it back by bank transfer, or have us try again.
+    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+      beto@example.com · since 2026-11-17
+      ord_01jd8m4p2sf3x9d0h6c1v8a700
+      It is unknown whether the gateway gave it back already: look there first.
+    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+      carla@example.com · since 2026-11-17
+      ord_01jd8m4p2sf3x9d0h6c1v8a700
+      The buyer's bank wants the money, too: see at the gateway who gives it back.
+
+    There are more: you find them in your list of refunds.
+
+    Once one is back, mark it as done in your list of refunds: then we tell the
+    buyer.
+
+    ==========
+
+    Look at the payments of 2026-11-17
+
+    This is what gateways and orders did not agree about on 2026-11-17, and what
+    settles by nobody's doing. Look at it in the gateway's panel.
+
+    - The payment's amount is not the order's.
+      Asked for COP 100.00, paid COP 99.00.
+      ord_01jd8m4p2sf3x9d0h6c1v8a700 · 1234-1610641025-49201
+    - There are valid tickets that no money pays for.
+      Asked for COP 100.00, paid COP 99.00.
+      ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    There are more: you find them in the list of differences.
+    ");
+}
+
+#[test]
+fn in_spanish() {
+    insta::assert_snapshot!(texts(Language::Es), @r"
+    Un banco reclama un pago de Los Faroles
+
+    Quien compró pidió a su banco que le devuelva el dinero. Responde en el panel de
+    la pasarela antes de que venza el plazo. Las entradas siguen valiendo hasta que
+    se decida; si no quieres esperar, devuelve el dinero.
+
+    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+    Compró Ana Ríos · ana@example.com
+
+    ==========
+
+    El banco se llevó un pago de Los Faroles
+
+    La disputa se decidió a favor de quien compró: el banco se llevó este dinero.
+
+    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+
+    Las entradas que nadie había usado ya no valen, y sus lugares están a la venta
+    otra vez.
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+    Compró Ana Ríos · ana@example.com
+
+    ==========
+
+    Un pago de Los Faroles sigue siendo tuyo
+
+    La disputa se decidió a tu favor: el dinero queda contigo y las entradas valen.
+
+    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+    Compró Ana Ríos · ana@example.com
+
+    ==========
+
+    Se devolvió dinero de Los Faroles en la pasarela
+
+    Alguien devolvió dinero de este pedido en la pasarela, sin pedirlo aquí. Lo
+    anotamos; así queda lo devuelto:
+
+    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+
+    Entradas válidas por COP 9.000,00 ya no están pagadas: habla con
+    quien compró, o anúlalas.
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+    Compró Ana Ríos · ana@example.com
+
+    ==========
+
+    Tus entradas para Los Faroles ya no valen
+
+    El dinero de este pedido volvió a ti, por tu banco o por quien organiza. Por eso
+    las entradas que no se habían usado ya no valen. Si no lo esperabas, responde a
+    este correo.
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Devuelve dinero de Los Faroles
+
+    Hay que devolver este dinero, y la pasarela no lo hizo:
+
+    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+      La pasarela no lo hace por sí sola: devuélvelo en su panel o por transferencia.
+
+    Cuando esté devuelto, márcalo como hecho en tu lista de reembolsos: entonces
+    avisamos a quien compró. Hasta entonces te lo recordamos cada día.
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+    Compró Ana Ríos · ana@example.com
+
+    ==========
+
+    Te devolverán COP 25.000,00 de Los Faroles
+
+    Producciones Almendra te devuelve COP 25.000,00 a mano, porque la pasarela
+    no puede hacerlo por sí sola. No tienes que hacer nada: te avisamos cuando esté
+    hecho.
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Hay reembolsos que te esperan
+
+    Este dinero tiene que volver a quien compró, y la pasarela no lo devolvió. Lo
+    que espera hace más tiempo va primero:
+
+    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+      ana@example.com · desde 2026-11-17
+      ord_01jd8m4p2sf3x9d0h6c1v8a700
+      La pasarela o el banco dijo que no: devuélvelo por transferencia, o pide que lo intentemos otra vez.
+    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+      beto@example.com · desde 2026-11-17
+      ord_01jd8m4p2sf3x9d0h6c1v8a700
+      No se sabe si la pasarela ya lo devolvió: míralo allí primero.
+    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+      carla@example.com · desde 2026-11-17
+      ord_01jd8m4p2sf3x9d0h6c1v8a700
+      El banco de quien compró también reclama el dinero: mira en la pasarela quién lo devuelve.
+
+    Hay más: los encuentras en tu lista de reembolsos.
+
+    Cuando uno esté devuelto, márcalo como hecho en tu lista de reembolsos: entonces
+    avisamos a quien compró.
+
+    ==========
+
+    Revisa los pagos del 2026-11-17
+
+    Esto es lo que las pasarelas y los pedidos no tenían igual el 2026-11-17 y
+    no se arregla solo. Míralo en el panel de la pasarela.
+
+    - El monto del pago no es el del pedido.
+      Asked for COP 100.00, paid COP 99.00.
+      ord_01jd8m4p2sf3x9d0h6c1v8a700 · 1234-1610641025-49201
+    - Hay entradas válidas sin dinero que las pague.
+      Asked for COP 100.00, paid COP 99.00.
+      ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    Hay más: los encuentras en la lista de diferencias.
+    ");
+}
+
+#[test]
+fn every_page_leaves_nothing_open() {
+    for language in [Language::Es, Language::En] {
+        for message in all(language) {
+            leaves_nothing_open(&rendered(&message).html, &message.mail);
+        }
+    }
+}
+
+#[test]
+fn every_difference_has_its_words() {
+    use DifferenceKind::{
+        AmountDiffers, ForeignAccount, OrderMissing, PaymentMissing, PaymentUnknown, RefundDiffers,
+        Uncovered, Undecided,
+    };
+    let kinds = [
+        AmountDiffers,
+        Undecided,
+        OrderMissing,
+        ForeignAccount,
+        PaymentMissing,
+        PaymentUnknown,
+        RefundDiffers,
+        Uncovered,
+    ];
+    let mut all = all(Language::En);
+    let Some(MailMessage { mail: Mail::PaymentDifferences(mail), .. }) = all.last_mut() else {
+        panic!("the last is the report")
+    };
+    let one = mail.differences[0].clone();
+    mail.differences = kinds.iter().map(|kind| PaymentDifference { kind: *kind, ..one.clone() }).collect();
+    let text = text(all.last().expect("the report"));
+    let mut words: Vec<_> =
+        text.lines().filter(|line| line.starts_with("- ") && line.ends_with('.')).collect();
+    words.sort_unstable();
+    words.dedup();
+    assert_eq!(words.len(), kinds.len(), "{text}");
+}
+
+#[test]
+fn what_gateways_call_a_payment_stays_text() {
+    let mut message = all(Language::En).swap_remove(0);
+    let Mail::DisputeOpened(mail) = &mut message.mail else { panic!("the first is a dispute") };
+    mail.payments[0].payment_id = "<script>alert('x')</script>".to_owned();
+    mail.buyer.name = "<script>".to_owned();
+    assert!(!rendered(&message).html.contains("<script"));
+}
