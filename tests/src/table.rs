@@ -1,12 +1,33 @@
 //! The table behind a box office, for what no route does alone.
 
 use boot::{Boot, Env};
-use store::Store;
-use testkit::TestApp;
+use domain::order::{ManualReason, Order};
+use domain::{OrderId, UserId};
+use serde_json::Value;
+use store::{Store, TaskChange};
+use testkit::{Somebody, TestApp};
 
 /// The table as `function` may use it.
 pub(crate) fn table_of(app: &TestApp, function: &str) -> Store {
     let environment = app.cloud.environment_of(function).expect("a function of the template");
     let boot = Boot::new(Env::from_iter(environment), app.clock.clone()).expect("complete configuration");
     Store::new(&boot).expect("complete configuration")
+}
+
+/// The order behind what `buyer` is shown of a purchase, and the whole table.
+pub(crate) async fn order_of(app: &TestApp, buyer: &Somebody, purchase: &Value) -> (Store, Order) {
+    let store = Store::new(&app.cloud.boot("test").expect("variables")).expect("a table");
+    let user: UserId = buyer.id.parse().expect("an id");
+    let id: OrderId = purchase["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+    let order = store.order(user, id).await.expect("read").expect("an order");
+    (store, order)
+}
+
+/// Leaves a refund of `amount` of a purchase to a person, as when a gateway says no.
+pub(crate) async fn leave_to_person(app: &TestApp, buyer: &Somebody, purchase: &Value, amount: i64) {
+    let (store, mut order) = order_of(app, buyer, purchase).await;
+    order.payments[0].refund_due += amount;
+    order.payments[0].leave_to_person(amount, ManualReason::Declined, app.clock.now());
+    order.version += 1;
+    store.update_order_with(&order, None, &[TaskChange::Open(0)]).await.expect("written");
 }

@@ -1,8 +1,11 @@
-//! What a tenant's admin sets up: accounts at payment gateways.
+//! What a tenant's admin has to do with money: accounts at payment gateways, refunds that
+//! a person has to do, and what gateways and orders do not agree about.
 
 mod credentials;
 mod form;
 mod gateways;
+mod payment_differences;
+mod refund_tasks;
 mod view;
 
 use std::sync::Arc;
@@ -73,7 +76,12 @@ struct AccountPath {
 
 /// The routes of the function.
 pub fn router(state: State) -> ApiRouter {
-    ApiRouter::new().merge(gateways::routes()).merge(credentials::routes()).with_state(state)
+    ApiRouter::new()
+        .merge(gateways::routes())
+        .merge(credentials::routes())
+        .merge(refund_tasks::routes())
+        .merge(payment_differences::routes())
+        .with_state(state)
 }
 
 /// What the audit log is to say about a change.

@@ -4,11 +4,21 @@
 //! starts it also sends a message that arrives later and asks the gateway (see
 //! `queue::Outbox::AwaitPayment`). What needs one is a gateway that stays away
 //! for longer than a queue tries: its messages end among the dead letters, and
-//! the janitor brings them back until the gateway answers.
+//! the janitor brings them back until the gateway answers. It also has the payments
+//! of each day compared with the gateways', and reminds organisers of what only they
+//! can do.
+//!
+//! Every task is bounded and does the rest in its next run. Lambda may run one twice,
+//! or two at once.
 
-use boot::{Boot, BootError, ConfigError};
-use queue::{DeadLetters, PaymentMessage};
+mod audit;
+mod remind;
+mod report;
+
+use boot::{Boot, BootError, Clock, ConfigError};
+use queue::{DeadLetters, PaymentMessage, Queue};
 use serde::{Deserialize, Serialize};
+use store::Store;
 
 /// Dead letters that one run brings back; the next run takes the rest.
 const LETTERS: usize = 500;
@@ -16,13 +26,21 @@ const LETTERS: usize = 500;
 /// What the worker works with.
 #[derive(Clone, Debug)]
 pub struct State {
-    payments: DeadLetters<PaymentMessage>,
+    clock: Clock,
+    store: Store,
+    payments: Queue<PaymentMessage>,
+    dead_payments: DeadLetters<PaymentMessage>,
 }
 
 impl State {
-    /// Reads the configuration.
+    /// Reads `TABLE_NAME`, `PAYMENTS_QUEUE_URL` and `PAYMENTS_DEAD_LETTERS_URL`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
-        Ok(Self { payments: DeadLetters::new(boot, "PAYMENTS_DEAD_LETTERS_URL")? })
+        Ok(Self {
+            clock: boot.clock.clone(),
+            store: Store::new(boot)?,
+            payments: Queue::new(boot)?,
+            dead_payments: DeadLetters::new(boot, "PAYMENTS_DEAD_LETTERS_URL")?,
+        })
     }
 }
 
@@ -32,27 +50,37 @@ impl State {
 pub enum Task {
     /// Have the payments looked at that could not be settled.
     Reconcile,
+    /// Go on with having the day's payments compared with the gateways'.
+    Audit,
+    /// Remind organisers of refunds that wait for a person.
+    Remind,
+    /// Tell organisers what gateways and orders did not agree about.
+    Report,
 }
 
 /// What was done.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// Payment messages that were brought back.
-    pub brought_back: usize,
+    /// How many messages were brought back, orders audited, or organisers told.
+    pub done: usize,
 }
 
 /// Does a task.
 ///
 /// # Errors
-/// If the queue does not answer; the next run goes on.
+/// If the table or a queue does not answer; the next run goes on.
 pub async fn handle(state: State, task: Task) -> Result<Report, BootError> {
-    match task {
+    let done = match task {
         Task::Reconcile => {
-            let brought_back = state.payments.bring_back(LETTERS).await?;
+            let brought_back = state.dead_payments.bring_back(LETTERS).await?;
             if brought_back > 0 {
                 tracing::warn!(brought_back, "payments that could not be settled are tried again");
             }
-            Ok(Report { brought_back })
+            brought_back
         }
-    }
+        Task::Audit => audit::go_on(&state).await?,
+        Task::Remind => remind::remind(&state).await?,
+        Task::Report => report::report(&state).await?,
+    };
+    Ok(Report { done })
 }

@@ -4,6 +4,7 @@
 mod discounts;
 mod gateways;
 mod members;
+mod operators;
 mod templates;
 
 use serde_json::{Value, json};
@@ -106,6 +107,9 @@ pub(super) async fn call(world: &World, operation: &Operation) -> Call {
     let found = match path.split('/').nth(1).unwrap_or_default() {
         "auth" => auth(world, method, path).await,
         "tenant" if path.starts_with("/tenant/gateways") => gateways::call(world, method, path).await,
+        "tenant" if operators::PATHS.iter().any(|start| path.starts_with(start)) => {
+            operators::call(world, method, path).await
+        }
         "tenants" | "tenant" => tenant(world, method, path).await,
         "events" => event(world, method, path).await,
         "promotions" => promotion(world, method, path).await,

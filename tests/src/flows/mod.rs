@@ -8,6 +8,7 @@ pub(crate) mod gateways;
 pub(crate) mod mail_feedback;
 mod member_codes;
 mod members;
+mod operators;
 mod payments;
 mod pricing;
 pub(crate) mod purchase;

@@ -5,3 +5,4 @@ mod discounts;
 mod gateways;
 mod members;
 mod on_sale;
+mod operators;

@@ -1,0 +1,59 @@
+//! What gateways and orders did not agree about.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract::State as Of;
+use domain::payment_difference::PaymentDifference;
+use domain::{Error, FieldError, Result, Timestamp};
+use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use web::{Admin, Answer, Json, Page, Paging, Query};
+
+use crate::State;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/tenant/payment-differences",
+        get_with(list, |op| {
+            op.id("listPaymentDifferences")
+                .summary("List what gateways and orders did not agree about")
+                .tag("Refund tasks")
+                .description(
+                    "Every payment of the last days is compared with the gateway's once a day. What settles by \
+                     nobody's doing is here, each day that it is seen, the latest day first; an empty list means \
+                     that all is well. Of a day that has something, its organiser gets a mail when it is over.",
+                )
+        }),
+    )
+}
+
+/// Of which day.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct OfDay {
+    /// Only what was seen on this day (UTC).
+    day: Option<Date>,
+}
+
+async fn list(
+    Of(state): Of<State>,
+    admin: Admin,
+    Query(query): Query<OfDay>,
+    paging: Paging,
+) -> Answer<Json<Page<PaymentDifference>>> {
+    let (after, limit) = (paging.after.as_deref(), paging.limit);
+    let page = match query.day.map(start_of).transpose()? {
+        Some(day) => state.store.payment_differences_of(admin.tenant, day, after, limit).await,
+        None => state.store.payment_differences(admin.tenant, after, limit).await,
+    };
+    let page = page.map_err(Error::from)?;
+    Ok(Json(Page::new(page.items, page.last)))
+}
+
+/// The first moment of the day.
+fn start_of(day: Date) -> Result<Timestamp> {
+    format!("{day}T00:00:00Z").parse().map_err(|_| {
+        let detail = "Must be a day of our time, such as 2026-11-21.".to_owned();
+        Error::fields(vec![FieldError { pointer: "#day".to_owned(), detail }])
+    })
+}

@@ -1,0 +1,235 @@
+//! Refunds that a person has to do, because the gateway did not.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::{get_with, post_with};
+use axum::extract::State as Of;
+use domain::audit::AuditNote;
+use domain::error::Fields;
+use domain::order::{Order, RefundStep};
+use domain::refund_task::{ClosedRefundTask, RefundTask, TaskOutcome};
+use domain::{Error, OrderId, Result, Timestamp};
+use queue::{OrderNews, Outbox};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::Failure;
+use web::{Admin, Answer, Json, Page, Paging, Path};
+
+use crate::State;
+
+/// How often an order is judged anew that others keep changing.
+const TRIES: usize = 6;
+
+/// Characters of a note.
+const NOTE: usize = 500;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/tenant/refund-tasks",
+            get_with(list, |op| {
+                op.id("listRefundTasks").summary("List the refunds that wait for a person").tag("Refund tasks").description(
+                    "The open ones, those of the oldest orders first. One is here because the gateway has no call \
+                     for it, said no, or did not say what became of it (`reason`). Give the money back in the \
+                     gateway's panel or by bank transfer, and say that it is done; or have it tried again. It also \
+                     goes away when the gateway says that the money is back.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/tenant/refund-tasks/{order}/{payment}/done",
+            post_with(done, |op| {
+                op.id("finishRefundTask").summary("Say that you gave the money back").tag("Refund tasks").description(
+                    "The money counts as given back, and the buyer hears of it. Said again, it changes nothing and \
+                     answers the same. Send the task's `since`, so that you close the one that you read: it may \
+                     have been tried again meanwhile, or be for another amount.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/tenant/refund-tasks/{order}/{payment}/retry",
+            post_with(retry, |op| {
+                op.id("retryRefundTask").summary("Have the gateway asked again").tag("Refund tasks").description(
+                    "If it does not give the money back now either, there is a new task. Is the `reason` \
+                     `uncertain`, look at the gateway first: it may have given the money back already, and would \
+                     do it twice.",
+                )
+            }),
+        )
+}
+
+/// `/tenant/refund-tasks/{order}/{payment}`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+struct TaskPath {
+    /// The order.
+    order: OrderId,
+    /// The place of the payment in the order, from 0.
+    payment: u8,
+}
+
+/// That the money was given back.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Done {
+    /// The task's `since`, as you read it.
+    since: Option<Timestamp>,
+    /// How and by whom, for your own records; the buyer does not see it.
+    #[schemars(length(max = NOTE))]
+    note: Option<String>,
+}
+
+/// That the gateway is to be asked again.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Retry {
+    /// The task's `since`, as you read it.
+    since: Option<Timestamp>,
+}
+
+async fn list(Of(state): Of<State>, admin: Admin, paging: Paging) -> Answer<Json<Page<RefundTask>>> {
+    let page = state.store.refund_tasks(admin.tenant, paging.after.as_deref(), paging.limit).await;
+    let page = page.map_err(Error::from)?;
+    Ok(Json(Page::new(page.items, page.last)))
+}
+
+async fn done(
+    Of(state): Of<State>,
+    admin: Admin,
+    Path(path): Path<TaskPath>,
+    body: Option<Json<Done>>,
+) -> Answer<Json<ClosedRefundTask>> {
+    let Done { since, note } = body.map(|Json(body)| body).unwrap_or_default();
+    let mut fields = Fields::new();
+    let length = note.as_ref().map_or(0, |note| note.chars().count());
+    fields.check(length <= NOTE, "/note", format!("Must have at most {NOTE} characters."));
+    fields.finish()?;
+    let wanted = Wanted { outcome: TaskOutcome::Done, since, note };
+    Ok(Json(state.close(&admin, path, &wanted).await?))
+}
+
+async fn retry(
+    Of(state): Of<State>,
+    admin: Admin,
+    Path(path): Path<TaskPath>,
+    body: Option<Json<Retry>>,
+) -> Answer<Json<ClosedRefundTask>> {
+    let Retry { since } = body.map(|Json(body)| body).unwrap_or_default();
+    let wanted = Wanted { outcome: TaskOutcome::TriedAgain, since, note: None };
+    Ok(Json(state.close(&admin, path, &wanted).await?))
+}
+
+/// What is to become of a task.
+#[derive(Debug)]
+struct Wanted {
+    outcome: TaskOutcome,
+    since: Option<Timestamp>,
+    note: Option<String>,
+}
+
+impl State {
+    /// Closes a task under the version of its order: whoever else changes the order at
+    /// the same time, such as the worker that hears from the gateway, comes before or
+    /// after, and finds what was done.
+    async fn close(&self, admin: &Admin, path: TaskPath, wanted: &Wanted) -> Result<ClosedRefundTask> {
+        for _ in 0..TRIES {
+            let Some(task) = self.store.refund_task(admin.tenant, path.order, path.payment).await? else {
+                return self.closed(admin, path, wanted).await;
+            };
+            if wanted.since.is_some_and(|since| since != task.since) {
+                return Err(changed());
+            }
+            let gone = || Error::internal(format!("the order {} of a task is gone", task.order_id));
+            let mut order = self.store.order(task.user_id, task.order_id).await?.ok_or_else(gone)?;
+            let same = |current: RefundTask| (current.amount, current.since) == (task.amount, task.since);
+            if !RefundTask::of(&order, path.payment).is_some_and(same) {
+                // It was closed, or opened anew, since it was read.
+                continue;
+            }
+            let now = self.clock.now();
+            let outbox = apply(&mut order, &task, wanted.outcome, now)?;
+            let closed = ClosedRefundTask {
+                task,
+                outcome: wanted.outcome,
+                note: wanted.note.clone(),
+                by: admin.user,
+                at: now,
+            };
+            let note = note(admin, &closed);
+            match self.store.close_refund_task(&order, &closed, outbox.text()?, &note).await {
+                Ok(()) => return Ok(closed),
+                Err(Failure::Refused(_)) => {}
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Err(Error::unavailable("order_contended", "Others keep changing this order. Try again in a moment.")
+            .retry_after(1))
+    }
+
+    /// What somebody did about a task that is not open any more, if it is what is wanted.
+    async fn closed(&self, admin: &Admin, path: TaskPath, wanted: &Wanted) -> Result<ClosedRefundTask> {
+        let closed = self.store.closed_refund_task(admin.tenant, path.order, path.payment).await?;
+        let closed = closed.ok_or_else(unknown)?;
+        if closed.outcome == wanted.outcome && wanted.since.is_none_or(|since| since == closed.task.since) {
+            return Ok(closed);
+        }
+        Err(changed())
+    }
+}
+
+/// Changes the order, its version counted up; answers what must happen because of it.
+fn apply(order: &mut Order, task: &RefundTask, outcome: TaskOutcome, now: Timestamp) -> Result<Outbox> {
+    order.version += 1;
+    let payment = order.payments.get_mut(usize::from(task.payment)).ok_or_else(unknown)?;
+    match outcome {
+        TaskOutcome::Done => {
+            payment.book_refund_by_hand(task.amount.amount);
+            let news = OrderNews::RefundDone;
+            // More may have become due while this waited.
+            Ok(if order.has_refund_to_begin() {
+                Outbox::Refund { news: Some(news) }
+            } else {
+                Outbox::News { news }
+            })
+        }
+        TaskOutcome::TriedAgain => {
+            payment.refund = None;
+            match payment.refund_step(now) {
+                RefundStep::Ask { .. } => Ok(Outbox::Refund { news: None }),
+                _ => Err(Error::conflict(
+                    "refund_disputed",
+                    "The buyer's bank wants this money back, too, so the gateway is not asked for it. Look there who \
+                     gives it back, and then say that it is done.",
+                )),
+            }
+        }
+    }
+}
+
+/// What the audit log is to say about it.
+fn note(admin: &Admin, closed: &ClosedRefundTask) -> AuditNote {
+    let action = match closed.outcome {
+        TaskOutcome::Done => "refund_task.done",
+        TaskOutcome::TriedAgain => "refund_task.retry",
+    };
+    AuditNote {
+        tenant_id: admin.tenant,
+        by: admin.user,
+        by_email: admin.claims.email.clone(),
+        action: action.to_owned(),
+        subject: closed.task.order_id.to_string(),
+        at: closed.at,
+    }
+}
+
+fn unknown() -> Error {
+    Error::not_found(
+        "refund_task_unknown",
+        "You have no such refund to do: it never was, or the gateway said that the money is back.",
+    )
+}
+
+fn changed() -> Error {
+    Error::conflict(
+        "refund_task_changed",
+        "This refund was done, is tried again, or is for another amount meanwhile. Read the list again.",
+    )
+}

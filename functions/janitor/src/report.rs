@@ -1,0 +1,52 @@
+//! Tells organisers what gateways and orders did not agree about: one mail about each
+//! day, when it is over, and none if all was well.
+
+use std::time::Duration;
+
+use domain::{Result, Timestamp};
+use queue::Outbox;
+
+use crate::State;
+
+/// Organisers that one run tells; the next run tells the rest.
+const ORGANISERS: usize = 1000;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Tells those who were not told yet; answers how many. Goes back two days, should the
+/// clock have been missed for one.
+pub(crate) async fn report(state: &State) -> Result<usize> {
+    let now = state.clock.now();
+    let today = start_of_day(now);
+    let mut told = 0;
+    for day in [today - 2 * DAY, today - DAY] {
+        let (mut last, outbox) = (None, Outbox::PaymentDifferences { day }.text()?);
+        while told < ORGANISERS {
+            let Some(tenant) = state.store.next_with_payment_differences(day, last).await? else { break };
+            last = Some(tenant);
+            if state.store.tell_of_payment_differences(tenant, day, outbox.clone(), now).await? {
+                told += 1;
+            }
+        }
+    }
+    Ok(told)
+}
+
+/// The first moment of the day (UTC).
+fn start_of_day(now: Timestamp) -> Timestamp {
+    let into_the_day = now.as_second().rem_euclid(24 * 3600);
+    Timestamp::from_second(now.as_second() - into_the_day).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_begin_at_midnight_in_utc() {
+        for time in ["2026-11-21T00:00:00Z", "2026-11-21T23:59:59.9Z"] {
+            let start = start_of_day(time.parse().expect("a time"));
+            assert_eq!(start.to_string(), "2026-11-21T00:00:00Z");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What organisers have to do about payments themselves: refunds by hand, and what
+//! gateways and orders do not agree about.
+
+use std::time::Duration;
+
+use domain::payment::GatewayName;
+use serde_json::{Value, json};
+use testkit::{Country, Organizer, Show, Somebody, TestApp};
+
+use crate::table::{leave_to_person, order_of};
+
+const TASKS: &str = "/api/v1/tenant/refund-tasks";
+const DIFFERENCES: &str = "/api/v1/tenant/payment-differences";
+
+/// An organiser and what somebody bought from it.
+struct House {
+    app: TestApp,
+    organizer: Organizer,
+    show: Show,
+    ana: Somebody,
+    bought: Value,
+}
+
+impl House {
+    /// Two tickets, paid at the sandbox.
+    async fn open() -> Self {
+        let app = TestApp::start().await;
+        let organizer = app.organizer("organiza").await;
+        Self::of(app, organizer).await
+    }
+
+    /// Two tickets, paid at Wompi.
+    async fn at_wompi() -> Self {
+        let app = TestApp::start().await;
+        let organizer = app.paid_through("organiza", Country::COLOMBIA, &[GatewayName::Wompi]).await;
+        Self::of(app, organizer).await
+    }
+
+    async fn of(app: TestApp, organizer: Organizer) -> Self {
+        let show = app.show(&organizer, "Los Faroles", 10, 5_000_000).await;
+        let ana = app.somebody("ana").await;
+        let line = json!({"area_id": show.area, "quantity": 2});
+        let bought = app.buy(&ana.token, &show.id, line).await;
+        assert_eq!(bought["status"], "paid", "{bought}");
+        app.idle().await;
+        Self { app, organizer, show, ana, bought }
+    }
+
+    /// Lets time pass, for which tokens do not hold.
+    async fn after(&mut self, time: Duration) {
+        self.app.clock.advance(time);
+        self.app.idle().await;
+        let tenant = Some(self.organizer.tenant.as_str());
+        self.organizer.token = self.app.sign_in(&self.organizer.person.email, tenant).await.token;
+        self.ana = self.app.sign_in(&self.ana.email, None).await;
+    }
+
+    async fn list(&self, path: &str) -> Vec<Value> {
+        let page = self.app.get(path).token(&self.organizer.token).ok().await;
+        page["items"].as_array().expect("a list").clone()
+    }
+
+    /// The address at which the purchase's task is closed.
+    fn task(&self, verb: &str) -> String {
+        format!("{TASKS}/{}/0/{verb}", self.bought["id"].as_str().expect("an id"))
+    }
+
+    async fn purchase(&self) -> Value {
+        let path = format!("/api/v1/purchases/{}", self.bought["id"].as_str().expect("an id"));
+        self.app.get(path).token(&self.ana.token).ok().await
+    }
+
+    /// What the janitor does by the clock, and all that follows from it.
+    async fn janitor(&self, schedule: &str) {
+        self.app.cloud.run_schedule_now(schedule).await.expect("the janitor works");
+        self.app.idle().await;
+    }
+
+    /// How many mails with this in their subject somebody has.
+    fn mails(&self, to: &str, subject: &str) -> usize {
+        self.app.mails(to).iter().filter(|mail| mail.subject.contains(subject)).count()
+    }
+
+    /// The same to the organiser.
+    fn organizers_mails(&self, subject: &str) -> usize {
+        self.mails(&self.organizer.person.email, subject)
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_wompi_does_not_give_back_is_given_back_by_hand() {
+    let mut house = House::at_wompi().await;
+    let tickets = json!([house.bought["tickets"][0]["id"]]);
+    let path = format!("/api/v1/purchases/{}/refund", house.bought["id"].as_str().expect("an id"));
+    let refund = house.app.post(path).token(&house.organizer.token);
+    refund.json(json!({"event_id": house.show.id, "tickets": tickets})).ok().await;
+    house.app.idle().await;
+
+    let [task] = &house.list(TASKS).await[..] else { panic!("one task") };
+    assert_eq!(task["order_id"], house.bought["id"]);
+    assert_eq!(task["amount"], json!({"amount": 5_000_000, "currency": "COP"}));
+    assert_eq!((&task["gateway"], &task["reason"]), (&json!("wompi"), &json!("unsupported")));
+    let paid = house.purchase().await;
+    let payment = &paid["payments"][0];
+    assert_eq!(task["payment_id"], payment["payment_gateway_transaction_id"]);
+    assert_eq!(payment["refund"]["state"], "by_hand", "{paid}");
+    assert_eq!((&paid["refunded"], &payment["refund"]["amount"]), (&json!(0), &json!(5_000_000)));
+    assert_eq!(house.organizers_mails("Devuelve dinero"), 1);
+    assert_eq!(house.mails(&house.ana.email, "Te devolverán"), 1);
+
+    let done = json!({"since": task["since"], "note": "Transferencia 4711"});
+    let close = || house.app.post(house.task("done")).token(&house.organizer.token).json(done.clone());
+    let first = close().ok().await;
+    assert_eq!((&first["outcome"], &first["note"]), (&json!("done"), &json!("Transferencia 4711")));
+    house.app.idle().await;
+    assert_eq!(close().ok().await, first, "said again");
+    house.app.idle().await;
+    let paid = house.purchase().await;
+    assert_eq!(
+        (&paid["refunded"], &paid["payments"][0]["refund"]["state"]),
+        (&json!(5_000_000), &json!("done"))
+    );
+    assert!(house.list(TASKS).await.is_empty());
+    assert_eq!(house.mails(&house.ana.email, "Tu reembolso"), 1);
+    let audit = house.app.get("/api/v1/supervision/audit").token(&house.organizer.token).ok().await;
+    let of_task = |record: &&Value| record["action"] == "refund_task.done";
+    assert_eq!(audit["items"].as_array().expect("records").iter().filter(of_task).count(), 1);
+
+    // What went back by bank transfer, Wompi knows nothing of: nobody is to look at that.
+    house.after(Duration::from_secs(3600)).await;
+    house.janitor("Audit").await;
+    assert_eq!(house.list(DIFFERENCES).await, Vec::<Value>::new());
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn what_the_gateway_declined_is_tried_again() {
+    let house = House::open().await;
+    leave_to_person(&house.app, &house.ana, &house.bought, 5_000_000).await;
+    let retry = || house.app.post(house.task("retry")).token(&house.organizer.token);
+    let first = retry().ok().await;
+    assert_eq!(first["outcome"], "tried_again");
+    assert_eq!(retry().ok().await, first, "asked again");
+    house.app.idle().await;
+    assert_eq!(house.purchase().await["refunded"], 5_000_000);
+    assert!(house.list(TASKS).await.is_empty());
+    assert_eq!(house.mails(&house.ana.email, "Tu reembolso"), 1);
+    let done = house.app.post(house.task("done")).token(&house.organizer.token);
+    done.refused(409, "refund_task_changed").await;
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn only_the_task_that_was_read_is_closed_and_only_by_its_organiser() {
+    let house = House::open().await;
+    let close = |token: &str, body: Value| house.app.post(house.task("done")).token(token).json(body);
+    close(&house.organizer.token, json!({})).refused(404, "refund_task_unknown").await;
+    leave_to_person(&house.app, &house.ana, &house.bought, 1000).await;
+    let other = json!({"since": "2026-01-01T00:00:00Z"});
+    close(&house.organizer.token, other).refused(409, "refund_task_changed").await;
+    let long = json!({"note": "ñ".repeat(501)});
+    close(&house.organizer.token, long).refused(400, "invalid_fields").await;
+    let stranger = house.app.organizer("otra").await;
+    close(&stranger.token, json!({})).refused(404, "refund_task_unknown").await;
+    close(&house.ana.token, json!({})).refused(403, "role_required").await;
+    assert_eq!(house.purchase().await["refunded"], 0);
+    let strange = format!("{DIFFERENCES}?day=yesterday");
+    house.app.get(strange).token(&house.organizer.token).refused(400, "invalid_fields").await;
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn organisers_are_reminded_once_a_day_of_what_waits_for_them() {
+    let mut house = House::open().await;
+    leave_to_person(&house.app, &house.ana, &house.bought, 1000).await;
+    house.after(Duration::from_secs(23 * 3600)).await;
+    house.janitor("Remind").await;
+    assert_eq!(house.organizers_mails("reembolsos que te esperan"), 0, "not yet");
+    house.after(Duration::from_secs(3600)).await;
+    for _ in 0..2 {
+        house.janitor("Remind").await;
+    }
+    assert_eq!(house.organizers_mails("reembolsos que te esperan"), 1);
+    house.after(Duration::from_secs(24 * 3600)).await;
+    house.janitor("Remind").await;
+    assert_eq!(house.organizers_mails("reembolsos que te esperan"), 2);
+
+    house.app.post(house.task("done")).token(&house.organizer.token).ok().await;
+    house.app.idle().await;
+    house.after(Duration::from_secs(24 * 3600)).await;
+    house.janitor("Remind").await;
+    assert_eq!(house.organizers_mails("reembolsos que te esperan"), 2, "it is done");
+    assert_eq!(house.mails(&house.ana.email, "esperan"), 0);
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn what_does_not_agree_is_listed_and_mailed_when_the_day_is_over() {
+    let mut house = House::at_wompi().await;
+    house.janitor("Audit").await;
+    assert_eq!(house.list(DIFFERENCES).await, Vec::<Value>::new(), "all is well");
+
+    // Somebody says in the table that money went back.
+    let (store, mut order) = order_of(&house.app, &house.ana, &house.bought).await;
+    order.payments[0].refunded = 1_000_000;
+    order.version += 1;
+    store.update_order(&order, None).await.expect("written");
+    house.janitor("Audit").await;
+    assert_eq!(house.list(DIFFERENCES).await, Vec::<Value>::new(), "once a day");
+    house.after(Duration::from_secs(24 * 3600)).await;
+    let today = house.app.clock.now().strftime("%Y-%m-%d").to_string();
+    house.janitor("Audit").await;
+    let found = house.list(DIFFERENCES).await;
+    let mut kinds: Vec<&str> = found.iter().filter_map(|one| one["kind"].as_str()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["refund_differs", "uncovered"], "{found:?}");
+    assert!(found.iter().all(|one| one["order"] == house.bought["id"]));
+    assert_eq!(house.list(&format!("{DIFFERENCES}?day={today}")).await.len(), 2);
+    assert!(house.list(&format!("{DIFFERENCES}?day=2026-01-01")).await.is_empty());
+
+    house.janitor("Report").await;
+    assert_eq!(house.organizers_mails("Revisa los pagos"), 0, "the day is not over");
+    house.after(Duration::from_secs(24 * 3600)).await;
+    for _ in 0..2 {
+        house.janitor("Report").await;
+    }
+    assert_eq!(house.organizers_mails(&format!("Revisa los pagos del {today}")), 1);
+    house.app.close().await;
+}

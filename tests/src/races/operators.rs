@@ -1,0 +1,69 @@
+//! Money that waits for a person goes back once, whoever says what about it at the same
+//! moment: one that it is done, another that the gateway is to be asked again.
+
+use std::sync::Arc;
+
+use local::services::Weather;
+use reqwest::Method;
+use serde_json::json;
+use testkit::TestApp;
+
+use crate::table::leave_to_person;
+
+/// Refunds about which two people disagree.
+const REFUNDS: usize = 12;
+/// How much each of them is.
+const AMOUNT: i64 = 1000;
+
+/// How many refunds went back twice: a person said that it is done, and the gateway was
+/// asked for it, too.
+async fn disagree(weather: Weather) -> usize {
+    let app = Arc::new(TestApp::start().await);
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 50, 5_000_000).await;
+    let ana = app.somebody("ana").await;
+    let mut bought = Vec::with_capacity(REFUNDS);
+    for _ in 0..REFUNDS {
+        bought.push(app.buy(&ana.token, &show.id, json!({"area_id": show.area, "quantity": 1})).await);
+    }
+    app.idle().await;
+    for purchase in &bought {
+        leave_to_person(&app, &ana, purchase, AMOUNT).await;
+    }
+    app.chaos.set(weather);
+    let mut twice = 0;
+    for purchase in &bought {
+        let id = purchase["id"].as_str().expect("an id");
+        let say = |verb: &str| {
+            let path = format!("/api/v1/tenant/refund-tasks/{id}/0/{verb}");
+            tokio::spawn(app.request(Method::POST, path).token(&organizer.token).send())
+        };
+        let said = [say("done"), say("retry"), say("done"), say("retry")];
+        let mut heard = Vec::new();
+        for answer in said {
+            let answer = answer.await.expect("no panic");
+            assert!([200, 404, 409, 503].contains(&answer.status), "{}", answer.text());
+            if answer.status == 200 {
+                heard.push(answer.json()["outcome"].as_str().expect("an outcome").to_owned());
+            }
+        }
+        heard.sort_unstable();
+        heard.dedup();
+        assert!(!heard.is_empty(), "somebody is heard");
+        twice += usize::from(heard.len() > 1);
+    }
+    app.chaos.set(Weather::default());
+    app.idle().await;
+    twice
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_is_done_by_hand_or_by_the_gateway() {
+    assert_eq!(disagree(Weather::default()).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_guard_it_is_done_by_both() {
+    let unguarded = Weather { ignored_conditions: vec!["U#".to_owned()], ..Weather::default() };
+    assert!(disagree(unguarded).await > 0, "the race test would not notice a race");
+}
