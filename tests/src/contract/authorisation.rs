@@ -46,7 +46,8 @@ const PUBLIC: [&str; 28] = [
 ];
 
 /// Public too, but whoever calls must have signed the body.
-const SIGNED: [&str; 2] = ["POST /api/v1/webhooks/ses", "POST /api/v1/webhooks/{gateway}"];
+const SIGNED: [&str; 3] =
+    ["POST /api/v1/purchases/webhook", "POST /api/v1/webhooks/ses", "POST /api/v1/webhooks/{gateway}"];
 
 #[test]
 fn what_needs_no_sign_in_is_so_on_purpose() {
@@ -283,6 +284,8 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     GET /api/v1/tenant/gateways                                     401     401     401  403     403         403       403   yes      yes
     GET /api/v1/tenant/gateways/{id}                                401     401     401  403     403         403       403   yes      404
     GET /api/v1/tenant/legal-info                                   401     401     401  403     403         403       403   yes      yes
+    GET /api/v1/tenant/payment-differences                          401     401     401  403     403         403       403   yes      yes
+    GET /api/v1/tenant/refund-tasks                                 401     401     401  403     403         403       403   yes      yes
     GET /api/v1/tenant/staff                                        401     401     401  403     403         403       403   yes      yes
     GET /api/v1/tickets                                             401     401     401  yes     yes         yes       yes   yes      yes
     GET /api/v1/tickets/{id}                                        401     401     401  yes     404         404       404   404      404
@@ -330,6 +333,7 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     POST /api/v1/promotions/{code}/validate                         yes     401     401  yes     yes         yes       yes   yes      yes
     POST /api/v1/public/quotes                                      yes     401     401  yes     yes         yes       yes   yes      yes
     POST /api/v1/purchases                                          401     401     401  yes     404         404       404   404      404
+    POST /api/v1/purchases/webhook                                  401     401     401  401     401         401       401   401      401
     POST /api/v1/purchases/{id}/refund                              401     401     401  403     403         403       yes   yes      404
     POST /api/v1/qr/validate                                        401     401     401  403     yes         yes       yes   yes      404
     POST /api/v1/reservations                                       401     401     401  yes     yes         yes       yes   yes      yes
@@ -339,6 +343,8 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     POST /api/v1/supervision/templates/preview                      401     401     401  403     403         yes       403   yes      yes
     POST /api/v1/supervision/templates/{name}/{language}/restore    401     401     401  403     403         yes       403   yes      yes
     POST /api/v1/tenant/gateways                                    401     401     401  403     403         403       403   yes      yes
+    POST /api/v1/tenant/refund-tasks/{order}/{payment}/done         401     401     401  403     403         403       403   yes      404
+    POST /api/v1/tenant/refund-tasks/{order}/{payment}/retry        401     401     401  403     403         403       403   yes      404
     POST /api/v1/tenant/staff                                       401     401     401  403     403         403       403   yes      yes
     POST /api/v1/tenants                                            401     401     401  yes     yes         yes       yes   yes      yes
     POST /api/v1/transfers/accept                                   401     401     401  yes     yes         yes       yes   yes      yes

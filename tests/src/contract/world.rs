@@ -4,6 +4,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use domain::gateway_account::GatewayAccount;
+use domain::payment::GatewayName;
 use hmac::{Hmac, KeyInit, Mac};
 use integrations::sns::{Kind, Message};
 use local::services::sns::sign;
@@ -37,6 +39,8 @@ pub(super) struct World {
     pub(super) device: String,
     /// The stranger's own show.
     pub(super) foreign: Show,
+    /// The stranger's account at Mercado Pago, at which it is paid.
+    pub(super) foreign_account: GatewayAccount,
     counter: AtomicU32,
 }
 
@@ -59,6 +63,7 @@ impl World {
         let show = app.show(&admin, "Los Faroles", 500, 5_000_000).await;
         let seated = app.seated_show(&admin, "Marea Baja", 3, 12, 4_000_000).await;
         let foreign = app.show(&stranger, "Otra Orilla", 100, 1_000_000).await;
+        let foreign_account = app.connect(&stranger, GatewayName::MercadoPago, 0).await;
         let discount = json!({"discount_type": "percentage", "discount_value": 5000});
         let discounts = json!({"max_discounts": 500, "member_discount": discount});
         app.patch(format!("/api/v1/events/{}", show.id)).token(&admin.token).json(discounts).ok().await;
@@ -80,6 +85,7 @@ impl World {
             promotion: String::new(),
             device: String::new(),
             foreign,
+            foreign_account,
             counter: AtomicU32::new(1),
         };
         world.promotion = world.new_promotion().await;

@@ -1,6 +1,7 @@
 //! What people do, from their first request to the last thing it causes.
 
 mod bad_input;
+pub(crate) mod checkout;
 mod discounts;
 mod door;
 mod events;
@@ -14,6 +15,7 @@ mod pricing;
 pub(crate) mod purchase;
 mod refunds;
 mod reservations;
+mod settlement;
 mod shows;
 mod storefront;
 mod supervision;
