@@ -18,6 +18,12 @@ pub enum GatewayError {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// It answers, and does this only some time after the payment.
+    #[error("the gateway does this only later")]
+    TooEarly {
+        /// How long that is from now.
+        retry_after: Duration,
+    },
     /// The call arrived, and what became of it is unknown. Other than when it is
     /// unavailable, the gateway would do a repeated call twice: an operator has to look.
     #[error("it is unknown whether the gateway did it")]
@@ -51,7 +57,7 @@ pub enum GatewayError {
 impl GatewayError {
     /// True if the same call with the same idempotency key may work later.
     pub fn may_be_repeated(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::TooEarly { .. })
     }
 
     /// The gateway's answer had passing trouble.
@@ -89,6 +95,11 @@ impl From<GatewayError> for Error {
                 )
                 .retry_after(u32::try_from(seconds).unwrap_or(300))
             }
+            GatewayError::TooEarly { retry_after } => Self::unavailable(
+                "payment_gateway_too_early",
+                "The payment gateway does this only some minutes after the payment. Repeat the request then; nothing happens twice.",
+            )
+            .retry_after(u32::try_from(retry_after.as_secs().max(1)).unwrap_or(u32::MAX)),
             GatewayError::Uncertain { .. } => Self::conflict(
                 "payment_gateway_uncertain",
                 "It is unknown whether the payment gateway did this. The organiser has to look there before it is tried again.",
@@ -149,6 +160,7 @@ mod tests {
         let secret = "merchant 4711 is blocked";
         let cases = [
             (GatewayError::Unavailable { retry_after: None, source: secret.into() }, Kind::Unavailable),
+            (GatewayError::TooEarly { retry_after: Duration::ZERO }, Kind::Unavailable),
             (GatewayError::Uncertain { source: secret.into() }, Kind::Conflict),
             (GatewayError::NotFound, Kind::NotFound),
             (GatewayError::Refused { code: secret.to_owned(), message: secret.to_owned() }, Kind::Conflict),

@@ -1,3 +1,6 @@
+use std::time::Duration;
+
+use boot::Clock;
 use domain::{Currency, Money};
 use http::HeaderMap;
 use integrations::payment::payu::{Algorithm, Credentials, Endpoints, PayuGateway};
@@ -12,6 +15,13 @@ const NOW: i64 = 1_795_000_000;
 const APPROVED: &str = "857695047_5fde3c2c-540d-4579-96f7-2a4b8c65a951";
 
 fn made(url: &str, mode: Mode, algorithm: Algorithm) -> PayuGateway {
+    // Long after every payment of the fixtures.
+    let clock = Clock::movable();
+    clock.advance(Duration::from_hours(24 * 3650));
+    at(url, mode, algorithm, &clock)
+}
+
+fn at(url: &str, mode: Mode, algorithm: Algorithm, clock: &Clock) -> PayuGateway {
     let credentials = Credentials {
         merchant_id: "508029".to_owned(),
         account_id: "512321".to_owned(),
@@ -21,7 +31,7 @@ fn made(url: &str, mode: Mode, algorithm: Algorithm) -> PayuGateway {
         hmac_secret: None,
     };
     let endpoints = Endpoints { api: url.parse().expect("a URL"), ..Endpoints::of(mode) };
-    PayuGateway::new(endpoints, credentials, mode, &quick()).expect("credentials")
+    PayuGateway::new(endpoints, credentials, mode, &quick(), clock).expect("credentials")
 }
 
 pub(crate) fn gateway(url: &str) -> PayuGateway {
@@ -244,6 +254,29 @@ async fn a_refund_without_an_answer_is_uncertain() {
     let (_stub, gateway) = with([(200, order), (200, declined)]).await;
     let report = gateway.refund(&whole).await.expect("an answer");
     assert_eq!((report.refund_id.as_str(), report.status), ("7-7", RefundStatus::Declined));
+}
+
+/// In Colombia PayU refuses refunds for ten minutes.
+#[tokio::test]
+async fn a_refund_right_after_the_payment_has_to_wait() {
+    let clock = Clock::movable();
+    let order = |minutes: u64| {
+        let at = clock.now().as_millisecond() - i64::try_from(minutes * 60_000).expect("few");
+        fixture!("payu/order_approved.json").replace("1795186800123", &at.to_string())
+    };
+    let pesos = |order: String| order.replace("COP", "ARS");
+    let taken = fixture!("payu/refund_pending.json").to_owned();
+    let answers = [order(9), order(11), taken.clone(), pesos(order(0)), taken].map(|answer| (200, answer));
+    let stub = Stub::new(answers).await;
+    let gateway = at(stub.url.as_str(), Mode::Live, Algorithm::Md5, &clock);
+    let whole = refund(APPROVED, 9_500_000, 9_500_000, Currency::COP);
+    let error = gateway.refund(&whole).await.expect_err("too early");
+    assert!(error.may_be_repeated());
+    let GatewayError::TooEarly { retry_after } = error else { panic!("{error:?}") };
+    assert!((50..=60).contains(&retry_after.as_secs()), "{retry_after:?}");
+    gateway.refund(&whole).await.expect("taken");
+    gateway.refund(&refund(APPROVED, 9_500_000, 9_500_000, Currency::ARS)).await.expect("at once");
+    assert_eq!(stub.seen().len(), 5);
 }
 
 #[tokio::test]

@@ -175,7 +175,7 @@ async fn credentials_are_accepted_if_they_are_known() {
 
     let bench = payu_bench(Wanted::default()).await;
     let unknown = payu::Account { api_key: "unknownunknown".to_owned(), ..payu_account(bench.currency) };
-    let stranger = payu_client(bench.simulator.url(), &unknown, pu::Algorithm::Md5);
+    let stranger = payu_client(bench.simulator.url(), &unknown, pu::Algorithm::Md5, &bench.clock);
     known_and_unknown_credentials(&bench, &stranger).await;
     assert_eq!(refusal(stranger.payments_of("r").await), "ERROR: Invalid credentials");
 }

@@ -243,7 +243,12 @@ pub(super) fn payu_account(currency: Currency) -> payu::Account {
     }
 }
 
-pub(super) fn payu_client(url: &str, account: &payu::Account, algorithm: pu::Algorithm) -> pu::PayuGateway {
+pub(super) fn payu_client(
+    url: &str,
+    account: &payu::Account,
+    algorithm: pu::Algorithm,
+    clock: &Clock,
+) -> pu::PayuGateway {
     let credentials = pu::Credentials {
         merchant_id: account.merchant_id.clone(),
         account_id: account.account_id.clone(),
@@ -254,7 +259,7 @@ pub(super) fn payu_client(url: &str, account: &payu::Account, algorithm: pu::Alg
     };
     let parse = |path: &str| format!("{url}{path}").parse().expect("a URL");
     let endpoints = pu::Endpoints { api: parse(""), checkout: parse("/ppp-web-gateway-payu/") };
-    pu::PayuGateway::new(endpoints, credentials, Mode::Test, &quick()).expect("credentials")
+    pu::PayuGateway::new(endpoints, credentials, Mode::Test, &quick(), clock).expect("credentials")
 }
 
 /// A bench with PayU, in Colombia unless said otherwise.
@@ -271,7 +276,7 @@ pub(super) async fn payu_bench(wanted: Wanted) -> Bench<pu::PayuGateway> {
     let options = wanted.options(listen().await, &clock);
     let accounts = Accounts::from_iter([account.clone(), stranger]);
     let simulator = payu::start(options, accounts).await.expect("started");
-    let client = payu_client(simulator.url(), &account, wanted.algorithm);
+    let client = payu_client(simulator.url(), &account, wanted.algorithm, &clock);
     bench(simulator, client, clock.clone(), currency, shop(&clock).await)
 }
 

@@ -131,7 +131,7 @@ impl Drop for Pass<'_> {
 /// What a gateway's answer says of it.
 fn verdict<T>(result: &Result<T, GatewayError>) -> Verdict {
     match result {
-        Ok(_) | Err(GatewayError::Refused { .. }) => Verdict::Answers,
+        Ok(_) | Err(GatewayError::Refused { .. } | GatewayError::TooEarly { .. }) => Verdict::Answers,
         Err(GatewayError::Unavailable { .. }) => Verdict::DoesNot,
         // These may come from here: an id that cannot be one, a refund that no call does.
         Err(

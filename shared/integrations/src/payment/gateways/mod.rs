@@ -120,7 +120,7 @@ impl PaymentGateways {
         mode: Mode,
         credentials: &Value,
     ) -> Result<Arc<dyn PaymentGateway>, BadCredential> {
-        let Shared { addresses, connections, .. } = &*self.0;
+        let Shared { addresses, connections, clock, .. } = &*self.0;
         Ok(match gateway {
             GatewayName::Sandbox => {
                 return Err(BadCredential::new("", "There are no accounts at this gateway."));
@@ -136,7 +136,7 @@ impl PaymentGateways {
             }
             GatewayName::Payu => {
                 let credentials = form::read(gateway, credentials)?;
-                Arc::new(PayuGateway::new(addresses.payu(mode), credentials, mode, connections)?)
+                Arc::new(PayuGateway::new(addresses.payu(mode), credentials, mode, connections, clock)?)
             }
         })
     }

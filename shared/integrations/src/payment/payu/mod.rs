@@ -49,6 +49,7 @@ mod status;
 
 use std::fmt;
 
+use boot::Clock;
 use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
@@ -153,6 +154,7 @@ pub struct PayuGateway {
     checkout: Url,
     credentials: Credentials,
     mode: Mode,
+    clock: Clock,
 }
 
 impl fmt::Debug for PayuGateway {
@@ -167,6 +169,7 @@ impl fmt::Debug for PayuGateway {
 
 impl PayuGateway {
     /// PayU at `endpoints`, which are [`Endpoints::of`] unless something stands in.
+    /// Tells by the clock what PayU does not do yet.
     ///
     /// # Errors
     /// If the credentials cannot be any.
@@ -175,12 +178,13 @@ impl PayuGateway {
         credentials: Credentials,
         mode: Mode,
         connections: &Connections,
+        clock: &Clock,
     ) -> Result<Self, BadCredential> {
         credentials.check()?;
         // Without this header PayU answers in XML.
         let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
         let http = HttpClient::new(endpoints.api, headers, connections);
-        Ok(Self { http, checkout: endpoints.checkout, credentials, mode })
+        Ok(Self { http, checkout: endpoints.checkout, credentials, mode, clock: clock.clone() })
     }
 
     fn keys(&self) -> SignatureKeys<'_> {
@@ -277,8 +281,13 @@ mod tests {
 
     #[test]
     fn secrets_do_not_show_in_debug_output() {
-        let gateway =
-            PayuGateway::new(Endpoints::of(Mode::Test), credentials(), Mode::Test, &Connections::default());
+        let gateway = PayuGateway::new(
+            Endpoints::of(Mode::Test),
+            credentials(),
+            Mode::Test,
+            &Connections::default(),
+            &Clock::system(),
+        );
         let gateway = gateway.expect("credentials");
         let shown = format!("{:?}{gateway:?}{:?}{:?}", credentials(), gateway.http, gateway.keys());
         assert!(!shown.contains("secret4711"), "{shown}");

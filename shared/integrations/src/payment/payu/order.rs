@@ -135,6 +135,11 @@ impl Transaction {
 }
 
 impl Order {
+    /// When a payment was decided, if PayU says so.
+    pub(super) fn decided_at(&self, payment: &str) -> Option<Timestamp> {
+        self.transactions.0.iter().find(|transaction| transaction.id == payment)?.at()
+    }
+
     /// The states of all refunds of a payment.
     pub(super) fn refund_states(&self, payment: &str) -> impl Iterator<Item = &str> {
         self.transactions

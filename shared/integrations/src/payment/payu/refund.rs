@@ -1,6 +1,8 @@
 //! Giving money back. PayU has no key against doing it twice, so what it knows of
 //! is looked at first.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::refund_plan::{Plan, plan};
@@ -85,19 +87,28 @@ impl PayuGateway {
     /// Gives money back.
     ///
     /// # Errors
-    /// [`GatewayError::Uncertain`] if PayU got the refund and did not answer: while a
+    /// [`GatewayError::TooEarly`] right after the payment. [`GatewayError::Uncertain`] if PayU got the refund and did not answer: while a
     /// person there looks at it, it is not shown, so that asking again could give the
     /// money back twice.
     pub(super) async fn refund_once(&self, refund: &RefundPayment) -> Result<RefundReport, GatewayError> {
         let id = PaymentId::read(&refund.payment_id)?;
-        let known = self.order(id.order).await?.refunds(&id.transaction);
+        let order = self.order(id.order).await?;
+        let known = order.refunds(&id.transaction);
         if let Plan::Is(mut report) = plan(refund, &known)? {
             report.refund_id = checked_id(report.refund_id)?;
             return Ok(report);
         }
         let parts = u8::try_from(known.iter().filter(|known| known.part).count()).unwrap_or(u8::MAX);
-        if !refund_rules(refund.amount.currency).allow(refund.amount, refund.is_whole(), parts) {
+        let rules = refund_rules(refund.amount.currency);
+        if !rules.allow(refund.amount, refund.is_whole(), parts) {
             return Err(GatewayError::Unsupported);
+        }
+        let from = order.decided_at(&id.transaction).map(|decided| decided + rules.earliest);
+        let left = from.map(|from| from.duration_since(self.clock.now()));
+        if let Some(retry_after) =
+            left.and_then(|left| Duration::try_from(left).ok()).filter(|left| !left.is_zero())
+        {
+            return Err(GatewayError::TooEarly { retry_after });
         }
         self.submit(refund, &id).await
     }

@@ -7,7 +7,7 @@ use domain::{Currency, Money};
 /// What holds for refunds in the country of a currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefundRules {
-    /// How long after the approval a refund may be asked for. Earlier PayU declines.
+    /// How long after the approval a refund may be asked for. Earlier PayU refuses.
     pub earliest: Duration,
     /// Until when a refund may be asked for.
     pub latest: Duration,
@@ -26,12 +26,19 @@ const fn days(days: u64) -> Duration {
 /// The rules of the country that has this currency. Others than those of Argentina,
 /// Chile and Colombia are not written down anywhere, so nothing is forbidden there.
 pub fn refund_rules(currency: Currency) -> RefundRules {
-    let earliest = Duration::from_secs(10 * 60);
-    let free = RefundRules { earliest, latest: days(357), least: 1, whole_units: false, parts: None };
+    let free = RefundRules {
+        earliest: Duration::ZERO,
+        latest: days(357),
+        least: 1,
+        whole_units: false,
+        parts: None,
+    };
     match currency.code() {
         "ARS" => RefundRules { whole_units: true, ..free },
         "CLP" => RefundRules { latest: days(327), whole_units: true, ..free },
-        "COP" => RefundRules { least: 10_000, parts: Some(1), ..free },
+        "COP" => {
+            RefundRules { earliest: Duration::from_secs(10 * 60), least: 10_000, parts: Some(1), ..free }
+        }
         _ => free,
     }
 }

@@ -321,7 +321,7 @@ async fn merchants_see_nothing_of_each_other() {
         api_key: "somebodyElsesKey".to_owned(),
         ..payu_account(Currency::COP)
     };
-    let stranger = payu_client(bench.simulator.url(), &stranger, Algorithm::Md5);
+    let stranger = payu_client(bench.simulator.url(), &stranger, Algorithm::Md5, &bench.clock);
     assert!(matches!(stranger.payment(&id).await, Err(GatewayError::NotFound)));
     assert_eq!(stranger.payments_of("r").await.expect("listed"), []);
 }

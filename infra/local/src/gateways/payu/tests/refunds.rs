@@ -5,7 +5,9 @@ async fn refunds_are_hidden_until_somebody_looked() {
     let bench = start().await;
     let whole = bench.price().amount;
     let id = bench.pay("r").await;
-    assert!(refusal(bench.refund(&id, whole).await).contains("too new"));
+    let early = bench.ask("payments-api", &refund_request(&id, "REFUND", None)).await;
+    assert!(early["error"].as_str().is_some_and(|error| error.contains("too new")), "{early}");
+    assert!(matches!(bench.refund(&id, whole).await, Err(GatewayError::TooEarly { .. })), "the client knows");
     bench.seconds_pass(TEN_MINUTES);
     bench.arrived().await;
     let report = bench.refund(&id, whole).await.expect("taken");
