@@ -69,7 +69,7 @@ struct TaskPath {
 /// That the money was given back.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Done {
+struct RefundGivenBack {
     /// The task's `since`, as you read it.
     since: Option<Timestamp>,
     /// How and by whom, for your own records; the buyer does not see it.
@@ -80,7 +80,7 @@ struct Done {
 /// That the gateway is to be asked again.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Retry {
+struct RefundRetry {
     /// The task's `since`, as you read it.
     since: Option<Timestamp>,
 }
@@ -95,9 +95,9 @@ async fn done(
     Of(state): Of<State>,
     admin: Admin,
     Path(path): Path<TaskPath>,
-    body: Option<Json<Done>>,
+    body: Option<Json<RefundGivenBack>>,
 ) -> Answer<Json<ClosedRefundTask>> {
-    let Done { since, note } = body.map(|Json(body)| body).unwrap_or_default();
+    let RefundGivenBack { since, note } = body.map(|Json(body)| body).unwrap_or_default();
     let mut fields = Fields::new();
     let length = note.as_ref().map_or(0, |note| note.chars().count());
     fields.check(length <= NOTE, "/note", format!("Must have at most {NOTE} characters."));
@@ -110,9 +110,9 @@ async fn retry(
     Of(state): Of<State>,
     admin: Admin,
     Path(path): Path<TaskPath>,
-    body: Option<Json<Retry>>,
+    body: Option<Json<RefundRetry>>,
 ) -> Answer<Json<ClosedRefundTask>> {
-    let Retry { since } = body.map(|Json(body)| body).unwrap_or_default();
+    let RefundRetry { since } = body.map(|Json(body)| body).unwrap_or_default();
     let wanted = Wanted { outcome: TaskOutcome::TriedAgain, since, note: None };
     Ok(Json(state.close(&admin, path, &wanted).await?))
 }

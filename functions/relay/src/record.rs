@@ -136,6 +136,8 @@ mod tests {
         issue {"kind":"transfer_accepted","from":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","transfer":"trf_01jd9a7w5efjm8t2y4g0k6x3zb"}
         payments, later {"kind":"reconcile","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","round":0}
         mail {"to":{"email":"ana@example.com","name":"Ana"},"language":"es","reply_to":"hola@almendra.example","mail":{"template":"discount","request":"drq_01jd8m3n7kf8bq4v3k7w2r9s5t"}}
+        issue {"kind":"refunds_waiting","tenant":"tnt_01jd8m3n7kf8bq4v3k7w2r9s5t"}
+        issue {"kind":"payment_differences","tenant":"tnt_01jd8m3n7kf8bq4v3k7w2r9s5t","day":"2026-11-20T00:00:00Z"}
         "#);
     }
 }

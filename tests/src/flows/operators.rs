@@ -36,6 +36,15 @@ impl House {
         Self::of(app, organizer).await
     }
 
+    /// Two tickets, paid at Mercado Pago, and the gateway's id of the payment.
+    async fn at_mercado_pago() -> (Self, String) {
+        let app = TestApp::start().await;
+        let organizer = app.paid_through("organiza", Country::CHILE, &[GatewayName::MercadoPago]).await;
+        let house = Self::of(app, organizer).await;
+        let id = house.purchase().await["payments"][0]["payment_gateway_transaction_id"].clone();
+        (house, id.as_str().expect("an id").to_owned())
+    }
+
     async fn of(app: TestApp, organizer: Organizer) -> Self {
         let show = app.show(&organizer, "Los Faroles", 10, 5_000_000).await;
         let ana = app.somebody("ana").await;
@@ -130,6 +139,59 @@ async fn a_part_that_wompi_does_not_give_back_is_given_back_by_hand() {
     house.after(Duration::from_secs(3600)).await;
     house.janitor("Audit").await;
     assert_eq!(house.list(DIFFERENCES).await, Vec::<Value>::new());
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn tried_again_in_vain_the_buyer_is_not_told_twice() {
+    let house = House::at_wompi().await;
+    leave_to_person(&house.app, &house.ana, &house.bought, 5_000_000).await;
+    for _ in 0..2 {
+        house.app.post(house.task("retry")).token(&house.organizer.token).json(json!({})).ok().await;
+        house.app.idle().await;
+        let [task] = &house.list(TASKS).await[..] else { panic!("one task") };
+        assert_eq!(task["reason"], "unsupported", "Wompi gives no parts back");
+        // Tasks of the same moment would be the same.
+        house.app.clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(house.organizers_mails("Devuelve dinero"), 2);
+    assert_eq!(house.mails(&house.ana.email, "Te devolverán"), 0, "told when it became a task first");
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn a_dispute_is_told_to_the_organiser_and_its_loss_to_the_buyer_too() {
+    for won in [true, false] {
+        let (house, payment) = House::at_mercado_pago().await;
+        let gateway = house.app.simulator(GatewayName::MercadoPago);
+        gateway.charge_back(&payment).expect("charged back");
+        house.app.idle().await;
+        assert_eq!(house.organizers_mails("Un banco reclama un pago"), 1);
+        gateway.close_dispute(&payment, won).expect("decided");
+        house.app.idle().await;
+        assert_eq!(house.organizers_mails("sigue siendo tuyo"), usize::from(won));
+        assert_eq!(house.organizers_mails("El banco se llevó un pago"), usize::from(!won));
+        assert_eq!(house.mails(&house.ana.email, "ya no valen"), usize::from(!won));
+        house.app.close().await;
+    }
+}
+
+#[tokio::test]
+async fn money_that_went_back_at_the_gateway_is_told_to_the_buyer_once_none_is_left() {
+    let (house, payment) = House::at_mercado_pago().await;
+    let gateway = house.app.simulator(GatewayName::MercadoPago);
+    gateway.refund_at_gateway(&payment, Some(5_000_000)).expect("given back");
+    house.app.idle().await;
+    let subject = "Se devolvió dinero de Los Faroles en la pasarela";
+    let mails = house.app.mails(&house.organizer.person.email);
+    let mail = mails.iter().find(|mail| mail.subject == subject).expect("a mail");
+    let text = mail.text.as_deref().expect("a text");
+    assert!(text.contains(&payment) && text.contains("CLP 5.000.000 ya no están"), "{text}");
+    assert_eq!(house.mails(&house.ana.email, "ya no valen"), 0);
+    gateway.refund_at_gateway(&payment, None).expect("given back");
+    house.app.idle().await;
+    assert_eq!(house.organizers_mails(subject), 2);
+    assert_eq!(house.mails(&house.ana.email, "ya no valen"), 1);
     house.app.close().await;
 }
 
