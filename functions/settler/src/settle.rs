@@ -2,7 +2,7 @@
 //! by step until there is nothing to do.
 
 use domain::Result;
-use domain::order::{Holding, Order, Settlement};
+use domain::order::{Holding, Order, OrderStatus, Settlement};
 use domain::payment::{PaymentReference, PaymentReport};
 use domain::payment_difference::DifferenceKind;
 use store::{Closed, Failure, GateError, Settled};
@@ -21,7 +21,7 @@ pub(crate) async fn settle(
     reference: PaymentReference,
     report: &PaymentReport,
 ) -> Result<()> {
-    let mut known: Option<Order> = None;
+    let (mut known, mut doubtful): (Option<Order>, Vec<Holding>) = (None, Vec::new());
     for _ in 0..TRIES {
         let order = match known.take() {
             Some(order) => order,
@@ -30,6 +30,12 @@ pub(crate) async fn settle(
                 None => return missing(state, source, reference, report).await,
             },
         };
+        // Not before: a worker that read the order later than this one may be about to
+        // write an outcome that counts on the same claims.
+        if !doubtful.is_empty() && (order.status.is_settled() || order.status == OrderStatus::RefundDue) {
+            state.store.return_unused(&doubtful, &order).await?;
+            doubtful.clear();
+        }
         if !source.may_pay(&order, reference.attempt) {
             return foreign(state, source, reference, report).await;
         }
@@ -37,19 +43,21 @@ pub(crate) async fn settle(
         if settlement == Settlement::Nothing {
             return Ok(());
         }
-        known = step(state, order, settlement, (source, reference.attempt), report).await?;
+        let from = (source, reference.attempt);
+        known = step(state, order, settlement, from, report, &mut doubtful).await?;
     }
     Err(contended())
 }
 
 /// Takes one step and writes it down. Answers with the order as it is then; `None` if
-/// somebody else changed it meanwhile.
+/// somebody else changed it meanwhile, and then `doubtful` has what was sold on the way.
 async fn step(
     state: &State,
     mut order: Order,
     settlement: Settlement,
     (source, attempt): (Source, u8),
     report: &PaymentReport,
+    doubtful: &mut Vec<Holding>,
 ) -> Result<Option<Order>> {
     let now = state.clock.now();
     let place = note::place_of(&mut order, (source, attempt), report, now);
@@ -64,20 +72,13 @@ async fn step(
     let sheet = state.sheet(order.event).await?;
     let settled = state.store.settle_holdings(&order, &sheet, now).await?;
     let change = note::settled(&mut order, place, &settled, now);
-    let written = write(state, &mut order, &change).await?;
     let (Settled::Sold(sold) | Settled::Gone(sold)) = settled;
-    return_unused(state, &sold, &order, written).await?;
-    Ok(written.then_some(order))
-}
-
-/// Gives back what was sold on the way and the order, as it was written in the end,
-/// does not have.
-async fn return_unused(state: &State, sold: &[Holding], order: &Order, written: bool) -> Result<()> {
-    if written {
-        return Ok(state.store.return_unused(sold, order).await?);
+    doubtful.extend(sold);
+    if !write(state, &mut order, &change).await? {
+        return Ok(None);
     }
-    let current = state.store.order(order.user, order.id).await?;
-    Ok(state.store.return_unused(sold, current.as_ref().unwrap_or(order)).await?)
+    state.store.return_unused(&std::mem::take(doubtful), &order).await?;
+    Ok(Some(order))
 }
 
 /// Writes a changed order with all that belongs to the change, and counts its version
