@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
+use domain::order::Order;
 use domain::payment::GatewayName;
+use domain::payment_difference::DifferenceKind;
+use domain::{OrderId, QuoteId, UserId};
 use serde_json::{Value, json};
 use testkit::{Country, Organizer, Show, Somebody, TestApp};
 
@@ -11,6 +14,9 @@ use crate::table::{leave_to_person, order_of};
 
 const TASKS: &str = "/api/v1/tenant/refund-tasks";
 const DIFFERENCES: &str = "/api/v1/tenant/payment-differences";
+
+/// More orders than one run of the audit takes.
+const ORDERS: usize = 900;
 
 /// An organiser and what somebody bought from it.
 struct House {
@@ -287,5 +293,29 @@ async fn what_does_not_agree_is_listed_and_mailed_when_the_day_is_over() {
         house.janitor("Report").await;
     }
     assert_eq!(house.organizers_mails(&format!("Revisa los pagos del {today}")), 1);
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn many_orders_are_audited_in_parts() {
+    let house = House::open().await;
+    let (store, sold) = order_of(&house.app, &house.ana, &house.bought).await;
+    let now = house.app.clock.now();
+    for _ in 0..ORDERS {
+        // Valid tickets that nobody paid for.
+        let user = UserId::generate(now);
+        let id = OrderId::of_quote(QuoteId::generate(now), user);
+        let order = Order { id, user, payments: Vec::new(), version: 1, ..sold.clone() };
+        store.create_order(&order, None).await.expect("written");
+    }
+    let found = async || {
+        let page = store.payment_differences(sold.tenant, None, 2000).await.expect("read");
+        page.items.iter().filter(|found| found.kind == DifferenceKind::Uncovered).count()
+    };
+    house.janitor("Audit").await;
+    let part = found().await;
+    assert!((ORDERS / 2..ORDERS).contains(&part), "{part} in the first run");
+    house.janitor("Audit").await;
+    assert_eq!(found().await, ORDERS);
     house.app.close().await;
 }
