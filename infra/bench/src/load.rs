@@ -156,7 +156,8 @@ fn orders_table() -> Table {
          approval to `paid_at` and to `mailed_at`. Orders/s until the last ticket is mailed, accepted/s until \
          the last buyer is done. CPU: user and system time of the server's process (proc(5), stat) from the \
          first request to the last mail, so with all functions, queues, mails, the gateway and the database on \
-         disk. Buyers and server share the processors.",
+         disk. The functions' AWS clients sign their requests and the services check and answer them as over \
+         TCP, but in memory. Buyers and server share the processors.",
         &[
             "buyers",
             "orders",

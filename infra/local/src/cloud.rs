@@ -168,7 +168,7 @@ impl Cloud {
             .await
             .map_err(while_doing("the simulated gateways"))?;
 
-        let functions = start_functions(&stack, &registry, &clock, &surroundings.endpoint)?;
+        let functions = start_functions(&stack, &registry, &clock, &services)?;
         let environment = shared_environment(&stack, &surroundings.endpoint);
         let logins = match options.seed {
             true => {
@@ -445,7 +445,8 @@ async fn start_sandbox(
     Sandbox::start(SandboxConfig { data_dir, ..config }).await.map_err(while_doing("the sandbox gateway"))
 }
 
-/// Starts every function of the template.
+/// Starts every function of the template. Its clients reach the services without
+/// leaving the process.
 ///
 /// # Errors
 /// If there is no code for a function, code without a function, or the
@@ -454,14 +455,14 @@ fn start_functions(
     stack: &Stack,
     registry: &Registry,
     clock: &Clock,
-    endpoint: &str,
+    services: &Services,
 ) -> Result<BTreeMap<String, Arc<Lambda>>, StartError> {
     let mut code: BTreeSet<&str> = registry.names().collect();
     let mut functions = BTreeMap::new();
     for function in &stack.functions {
         let name = &function.name;
-        let env = own_environment(function, endpoint);
-        let boot = Boot::new(env.into_iter().collect::<Env>(), clock.clone())
+        let env = own_environment(function, services.endpoint());
+        let boot = Boot::with_http(env.into_iter().collect::<Env>(), clock.clone(), services.client())
             .map_err(while_doing(format!("the function {name}")))?;
         let started = registry.start(name, &boot).ok_or_else(|| {
             StartError::Other(format!("the template has the function {name}, but there is no code for it"))

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::Value as Json;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::services::{Call, Denied, secretsmanager};
 use crate::template::{ACCOUNT, REGION, Stack, Statement};
@@ -12,8 +13,8 @@ use crate::template::{ACCOUNT, REGION, Stack, Statement};
 /// The roles of all functions, by name.
 pub(crate) struct Roles {
     statements: BTreeMap<String, Vec<Statement>>,
-    /// Functions, and what of their statements they have used.
-    used: Mutex<BTreeSet<(String, Deed)>>,
+    /// By function, what of its statements it has used.
+    used: Mutex<BTreeMap<String, BTreeSet<Deed>>>,
 }
 
 /// An action and the ARN of what it is done to; in policies, a pattern of it.
@@ -41,7 +42,7 @@ impl Roles {
                 return Err(Denied { message });
             };
             let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-            used.insert((call.caller.to_owned(), (action, pattern.clone())));
+            used.entry(call.caller.to_owned()).or_default().insert((action, pattern.clone()));
         }
         Ok(())
     }
@@ -63,7 +64,7 @@ impl Roles {
         });
         allowed
             .filter(|(_, (action, secret))| action != "secretsmanager:GetSecretValue" || secret.contains('*'))
-            .filter(|deed| !used.contains(deed))
+            .filter(|(function, deed)| !used.get(function).is_some_and(|used| used.contains(deed)))
             .map(|(function, (action, resource))| format!("{function}: {action} on {resource}"))
             .collect()
     }
@@ -82,24 +83,44 @@ fn fits(pattern: &str, resource: &str) -> bool {
     }
 }
 
+/// What a call is done to, of all that its body says.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Objects {
+    table_name: String,
+    index_name: Option<String>,
+    /// By table.
+    request_items: BTreeMap<String, IgnoredAny>,
+    /// Each by what is done.
+    transact_items: Vec<BTreeMap<String, Item>>,
+    queue_url: String,
+    secret_id: Option<String>,
+    name: String,
+}
+
+/// An item of a transaction.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Item {
+    table_name: String,
+}
+
 /// What a call does, in the words of policies.
 fn deeds(call: &Call<'_>) -> Vec<Deed> {
+    let objects = || serde_json::from_slice::<Objects>(call.body).unwrap_or_default();
     match call.service {
-        "dynamodb" => {
-            let body: Json = serde_json::from_slice(call.body).unwrap_or_default();
-            dynamodb(call.operation, &body)
-        }
+        "dynamodb" => dynamodb(call.operation, &objects()),
         "sqs" => {
-            let body: Json = serde_json::from_slice(call.body).unwrap_or_default();
-            let queue = body["QueueUrl"].as_str().and_then(|url| url.rsplit('/').next()).unwrap_or_default();
+            let url = objects().queue_url;
+            let queue = url.rsplit('/').next().unwrap_or_default();
             // The batched forms need the same permission as the single ones.
             let action = call.operation.trim_end_matches("Batch");
             vec![(format!("sqs:{action}"), format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"))]
         }
         "secretsmanager" => {
-            let body: Json = serde_json::from_slice(call.body).unwrap_or_default();
-            let id = body["SecretId"].as_str().or(body["Name"].as_str()).unwrap_or_default();
-            vec![(format!("secretsmanager:{}", call.operation), secretsmanager::arn(id))]
+            let Objects { secret_id, name, .. } = objects();
+            let id = secret_id.unwrap_or(name);
+            vec![(format!("secretsmanager:{}", call.operation), secretsmanager::arn(&id))]
         }
         "ses" => vec![("ses:SendEmail".to_owned(), format!("arn:aws:ses:{REGION}:{ACCOUNT}:identity/local"))],
         "s3" => {
@@ -115,26 +136,23 @@ fn deeds(call: &Call<'_>) -> Vec<Deed> {
     }
 }
 
-fn dynamodb(operation: &str, body: &Json) -> Vec<Deed> {
+fn dynamodb(operation: &str, objects: &Objects) -> Vec<Deed> {
     let deed = |action: &str, table: &str| (format!("dynamodb:{action}"), table_arn(table));
-    let name = |part: &Json| part["TableName"].as_str().unwrap_or_default().to_owned();
     match operation {
         "BatchGetItem" | "BatchWriteItem" => {
-            let tables = body["RequestItems"].as_object().into_iter().flatten();
-            tables.map(|(table, _)| deed(operation, table)).collect()
+            objects.request_items.keys().map(|table| deed(operation, table)).collect()
         }
         "TransactWriteItems" | "TransactGetItems" => {
-            let items =
-                body["TransactItems"].as_array().into_iter().flatten().filter_map(Json::as_object).flatten();
+            let items = objects.transact_items.iter().flatten();
             let action = |kind: &str| match kind {
                 "ConditionCheck" => "ConditionCheckItem".to_owned(),
                 kind => format!("{kind}Item"),
             };
-            items.map(|(kind, item)| deed(&action(kind), &name(item))).collect()
+            items.map(|(kind, item)| deed(&action(kind), &item.table_name)).collect()
         }
         _ => {
-            let (action, mut resource) = deed(operation, &name(body));
-            if let Some(index) = body["IndexName"].as_str() {
+            let (action, mut resource) = deed(operation, &objects.table_name);
+            if let Some(index) = &objects.index_name {
                 resource.push_str("/index/");
                 resource.push_str(index);
             }
@@ -206,8 +224,8 @@ mod tests {
             ),
             ("sqs", "SendMessageBatch", "/", json!({"QueueUrl": "http://x/0/q"}), true),
             ("sqs", "ReceiveMessage", "/", json!({"QueueUrl": "http://x/0/q"}), false),
-            ("s3", "PUT", "/images/a/b/original", Json::Null, true),
-            ("s3", "PUT", "/images/a/b/other", Json::Null, false),
+            ("s3", "PUT", "/images/a/b/original", json!(null), true),
+            ("s3", "PUT", "/images/a/b/other", json!(null), false),
             ("ses", "SendEmail", "/v2/email/outbound-emails", json!({}), true),
             ("secretsmanager", "PutSecretValue", "/", json!({"SecretId": "taquilla/local/toy/1"}), true),
             ("secretsmanager", "PutSecretValue", "/", json!({"SecretId": "taquilla/local/door/1"}), false),

@@ -5,6 +5,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -27,15 +28,10 @@ pub struct Aws {
 }
 
 impl Aws {
-    pub(crate) fn from_env(env: &Env) -> Result<Self, ConfigError> {
+    /// Requests go out with `http`, or else over connections of the clients' own.
+    pub(crate) fn from_env(env: &Env, http: Option<SharedHttpClient>) -> Result<Self, ConfigError> {
         let endpoint = env.optional("AWS_ENDPOINT_URL").map(str::to_owned);
-        let plain_http = endpoint.as_deref().is_some_and(|url| url.starts_with("http://"));
-        let http = aws_smithy_http_client::Builder::new();
-        let http = if plain_http {
-            http.build_http()
-        } else {
-            http.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
-        };
+        let http = http.unwrap_or_else(|| connections(endpoint.as_deref()));
         let credentials = Credentials::new(
             env.required("AWS_ACCESS_KEY_ID")?,
             env.required("AWS_SECRET_ACCESS_KEY")?,
@@ -85,5 +81,14 @@ impl Aws {
     /// The region of everything.
     pub fn region(&self) -> &str {
         &self.region
+    }
+}
+
+/// Connections to AWS, or to an endpoint of this machine.
+fn connections(endpoint: Option<&str>) -> SharedHttpClient {
+    let http = aws_smithy_http_client::Builder::new();
+    match endpoint {
+        Some(url) if url.starts_with("http://") => http.build_http(),
+        _ => http.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https(),
     }
 }

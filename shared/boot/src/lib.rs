@@ -17,6 +17,8 @@ pub use keys::{PublicKey, Secret, SigningKey, parse_public_keys};
 pub use serve::{BootError, serve_http, serve_worker};
 pub use vault::{SecretText, Vault, VaultError};
 
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
 /// What every function starts from.
 #[derive(Clone, Debug)]
 pub struct Boot {
@@ -31,7 +33,17 @@ pub struct Boot {
 impl Boot {
     /// Starts from `env` and tells the time with `clock`.
     pub fn new(env: Env, clock: Clock) -> Result<Self, ConfigError> {
-        let aws = Aws::from_env(&env)?;
+        let aws = Aws::from_env(&env, None)?;
+        Ok(Self { env, clock, aws })
+    }
+
+    /// As [`Boot::new`], but AWS's clients send their requests with `http`. For the
+    /// local cloud, whose services are in the same process.
+    ///
+    /// # Errors
+    /// If a variable is missing or makes no sense.
+    pub fn with_http(env: Env, clock: Clock, http: SharedHttpClient) -> Result<Self, ConfigError> {
+        let aws = Aws::from_env(&env, Some(http))?;
         Ok(Self { env, clock, aws })
     }
 }

@@ -1,6 +1,7 @@
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Seek, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, join_all};
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::activity::Activity;
 use super::{Surroundings, obituary, reported_failures};
@@ -19,6 +21,9 @@ use crate::template::StreamSource;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The least time from one look at the stream to the next, so that under load each
+/// finds the records of many writes. Lambda looks four times a second.
+const PACE: Duration = Duration::from_millis(5);
 /// The pause after the stream could not be read.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -48,7 +53,30 @@ pub(super) struct StreamMapping {
     progress: Arc<Progress>,
     checkpoint: Option<Checkpoint>,
     /// Where the checkpoint outlives a restart.
-    file: Option<PathBuf>,
+    file: Option<Note>,
+}
+
+/// A file with a checkpoint.
+struct Note(File);
+
+impl Note {
+    /// Opens or creates the file, and reads what it says.
+    fn open(path: &Path) -> io::Result<(Self, Option<Checkpoint>)> {
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        // A torn file means reading again what was read before, which workers take.
+        let checkpoint = io::read_to_string(&file)?.trim().parse().ok();
+        if checkpoint.is_none() {
+            file.set_len(0)?;
+        }
+        Ok((Self(file), checkpoint))
+    }
+
+    /// Replaces what the file says. All checkpoints have the same length, so nothing
+    /// has to be cut off, for which the file system would wait for the disk.
+    fn write(&mut self, checkpoint: &Checkpoint) -> io::Result<()> {
+        self.0.rewind()?;
+        self.0.write_all(checkpoint.to_string().as_bytes())
+    }
 }
 
 impl StreamMapping {
@@ -59,14 +87,10 @@ impl StreamMapping {
         surroundings: Surroundings,
         activity: Arc<Activity>,
     ) -> io::Result<Self> {
-        let file =
-            surroundings.data_dir.as_ref().map(|folder| folder.join(format!("{}.checkpoint", lambda.name)));
-        let checkpoint = match file.as_ref().map(std::fs::read_to_string) {
-            None => None,
-            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => None,
-            // A torn file means reading again what was read before, which workers take.
-            Some(text) => text?.trim().parse().ok(),
-        };
+        let path = surroundings.data_dir.as_ref();
+        let path = path.map(|folder| folder.join(format!("{}.checkpoint", lambda.name)));
+        let (file, checkpoint) = path.map(|path| Note::open(&path)).transpose()?.unzip();
+        let checkpoint = checkpoint.flatten();
         let progress = Arc::new(Progress {
             table: source.table.clone(),
             writes: surroundings.dynamodb.writes(),
@@ -83,6 +107,7 @@ impl StreamMapping {
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut writes = self.surroundings.dynamodb.writes();
         loop {
+            let next = Instant::now() + PACE;
             let seen = *writes.borrow_and_update();
             while self.read_some().await {
                 if *stop.borrow() {
@@ -91,7 +116,11 @@ impl StreamMapping {
             }
             self.progress.handled.store(seen + 1, Ordering::Release);
             tokio::select! {
-                changed = writes.changed() => if changed.is_err() { return },
+                changed = async {
+                    let changed = writes.changed().await;
+                    tokio::time::sleep_until(next).await;
+                    changed
+                } => if changed.is_err() { return },
                 _ = stop.changed() => return,
             }
         }
@@ -122,10 +151,10 @@ impl StreamMapping {
             join_all(lanes.into_iter().map(|lane| self.handle_lane(lane))).await;
         }
         self.checkpoint = reached;
-        if let (Some(file), Some(checkpoint)) = (&self.file, &self.checkpoint)
-            && let Err(error) = std::fs::write(file, checkpoint.to_string())
+        if let (Some(file), Some(checkpoint)) = (&mut self.file, &self.checkpoint)
+            && let Err(error) = file.write(checkpoint)
         {
-            tracing::error!(file = %file.display(), %error, "cannot note how far the stream was read");
+            tracing::error!(function = self.lambda.name, %error, "cannot note how far the stream was read");
         }
         true
     }

@@ -4,11 +4,14 @@
 //!
 //! They share a [`Meter`] that counts what DynamoDB calls cost and a [`Chaos`]
 //! that makes them misbehave. The event source mappings of the local cloud work
-//! in the same process and use [`Sqs`] and [`Dynamodb`] without HTTP.
+//! in the same process and use [`Sqs`] and [`Dynamodb`] without HTTP. The clients of
+//! functions in the same process speak HTTP, but need no connection
+//! ([`Services::client`]).
 
 mod chaos;
 mod dynamodb;
 mod guard;
+mod inside;
 mod journal;
 mod mailbox;
 mod meter;
@@ -26,6 +29,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -161,7 +165,7 @@ impl Services {
         let (parts, mailbox) = opened.await.map_err(std::io::Error::other)??;
 
         let (shutdown, stopped) = oneshot::channel::<()>();
-        let router = Router::new().fallback(answer).with_state(parts.clone());
+        let router = Router::new().fallback(arrived).with_state(parts.clone());
         // Requests and answers are small; without this, each could wait for the
         // other side's delayed acknowledgement.
         let listener = listener.tap_io(|connection| {
@@ -185,6 +189,13 @@ impl Services {
     /// Where the services answer: `http://127.0.0.1:` and the port.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// What AWS's clients in this process reach the services with, instead of a
+    /// connection to the endpoint. What is asked is checked, counted and answered
+    /// in the same way.
+    pub fn client(&self) -> SharedHttpClient {
+        inside::client(self.parts.clone())
     }
 
     /// Makes a table from a `CreateTable` request. Does nothing if there is one
@@ -279,8 +290,13 @@ impl Services {
     }
 }
 
+/// A request came to the port.
+async fn arrived(State(parts): State<Parts>, request: Request) -> Response {
+    answer(&parts, request).await
+}
+
 /// Hands a request to the service that it is for.
-async fn answer(State(parts): State<Parts>, request: Request) -> Response {
+async fn answer(parts: &Parts, request: Request) -> Response {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
     let (service, operation) = target.and_then(|target| target.split_once('.')).unwrap_or_default();
     let (service, limit) = match service {

@@ -94,6 +94,11 @@ impl Local {
         Self { services, clock, boot }
     }
 
+    /// What a function of this process starts from.
+    pub(super) fn boot_inside(&self) -> Boot {
+        Boot::with_http(self.boot.env.clone(), self.clock.clone(), self.services.client()).unwrap()
+    }
+
     pub(super) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.boot.aws.config())
     }

@@ -52,6 +52,8 @@ const THROTTLED: &str = "Throughput exceeds the current capacity of your table o
     if you have a hot key: \
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html";
 const IN_CONFLICT: &str = "Transaction is ongoing for the item";
+/// How long a write is in flight at least, when that may be in another's way.
+const IN_FLIGHT: Duration = Duration::from_millis(1);
 
 /// The local DynamoDB. Clones share it.
 #[derive(Clone)]
@@ -271,10 +273,14 @@ impl Dynamodb {
             true => self.throttle(&mut request, touched, axis).inspect_err(|_| usage.throttled += 1)?,
             false => None,
         };
-        let _flight = match O::KIND {
+        let flight = match O::KIND {
             Kind::Read => None,
             kind => self.fly(touched, weather, kind).inspect_err(|_| usage.conflicts += 1)?,
         };
+        if flight.is_some() {
+            // The database often does it at once, and nobody would ever be in the way.
+            tokio::time::sleep(IN_FLIGHT).await;
+        }
         if !weather.ignored_conditions.is_empty() {
             request.ignore_conditions(&|table, item| {
                 self.partition(table, item).is_some_and(|partition| {
