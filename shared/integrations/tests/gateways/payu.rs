@@ -155,6 +155,17 @@ async fn a_refund_of_a_part_leaves_the_payment_approved() {
 }
 
 #[tokio::test]
+async fn an_order_that_was_paid_twice_has_only_given_back_what_it_says() {
+    let of_another = r#""parentTransactionId":"1b1f7d50-540d-4579-96f7-2a4b8c65a000""#;
+    let of_this = r#""parentTransactionId":"5fde3c2c-540d-4579-96f7-2a4b8c65a951""#;
+    let order = fixture!("payu/order_part_refunded.json");
+    assert!(order.contains(of_this));
+    let (_stub, gateway) = with([(200, order.replace(of_this, of_another))]).await;
+    let report = gateway.payment(APPROVED).await.expect("known");
+    assert_eq!((report.status, report.refunded.amount), (PaymentStatus::Approved, 0));
+}
+
+#[tokio::test]
 async fn senseless_orders_are_not_settled_by() {
     let fixture = fixture!("payu/order_approved.json");
     for (from, to) in [
