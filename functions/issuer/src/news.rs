@@ -22,6 +22,7 @@ pub(crate) async fn about(
     let facts = |amount| OrderMail {
         order: order.id,
         amount,
+        by_hand: order.payments.iter().any(|payment| payment.by_hand > 0),
         show: show(&sheet.event),
         organiser: organiser(&tenant),
     };

@@ -163,6 +163,9 @@ pub struct OrderMail {
     pub order: OrderId,
     /// The money that it is about.
     pub amount: Money,
+    /// True if a person gave it back, perhaps another way than it was paid.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
     /// The show.
     pub show: Show,
     /// Who sells.

@@ -29,7 +29,13 @@ fn all(language: Language) -> Vec<MailMessage> {
     let Mail::Tickets(tickets) = message.mail.clone() else { panic!("the event has tickets") };
     let (show, organiser, order) = (tickets.show, tickets.organiser, tickets.order);
     let buyer = message.to.clone();
-    let about = OrderMail { order, amount: cop(2_500_000), show: show.clone(), organiser: organiser.clone() };
+    let about = OrderMail {
+        order,
+        amount: cop(2_500_000),
+        by_hand: true,
+        show: show.clone(),
+        organiser: organiser.clone(),
+    };
     let payments = |reason, uncovered, worthless| PaymentsMail {
         order,
         buyer: buyer.clone(),
@@ -60,7 +66,8 @@ fn all(language: Language) -> Vec<MailMessage> {
         Mail::RefundedElsewhere(payments(None, Some(cop(900_000)), false)),
         Mail::TicketsWorthless(about.clone()),
         Mail::RefundByHand(payments(Some(ManualReason::Unsupported), None, false)),
-        Mail::RefundByHandDue(about),
+        Mail::RefundByHandDue(about.clone()),
+        Mail::RefundDone(about),
         Mail::RefundsWaiting(RefundsWaitingMail {
             refunds: vec![
                 waiting(ManualReason::Declined, "ana@example.com"),
@@ -217,6 +224,22 @@ fn in_english() {
     Producciones Almendra gives COP 25,000.00 back to you by hand, because the
     payment gateway cannot do it by itself. You need do nothing: we tell you when it
     is done.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Your refund for Los Faroles
+
+    Producciones Almendra gave COP 25,000.00 back to you. If it is not
+    the way you paid, they will tell you how; and if it does not arrive, answer this
+    e-mail.
 
     Los Faroles
     Los Faroles del Sur
@@ -391,6 +414,22 @@ fn in_spanish() {
     Producciones Almendra te devuelve COP 25.000,00 a mano, porque la pasarela
     no puede hacerlo por sí sola. No tienes que hacer nada: te avisamos cuando esté
     hecho.
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Tu reembolso para Los Faroles
+
+    Producciones Almendra te devolvió COP 25.000,00. Si no es por el
+    mismo medio con que pagaste, te dirá cómo; y si no llega, responde a este
+    correo.
 
     Los Faroles
     Los Faroles del Sur

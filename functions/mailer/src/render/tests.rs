@@ -32,6 +32,7 @@ fn all(language: Language) -> Vec<MailMessage> {
     let order = queue::OrderMail {
         order: tickets.order,
         amount: tickets.total.expect("a total"),
+        by_hand: false,
         show: tickets.show.clone(),
         organiser: tickets.organiser.clone(),
     };
