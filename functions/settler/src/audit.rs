@@ -4,7 +4,7 @@ use domain::{OrderId, Result, UserId};
 
 use crate::State;
 use crate::differences::differences;
-use crate::reconcile::{ask_about_refunds, settle_attempt};
+use crate::reconcile::{ask_about_refunds, attempts, settle_attempt};
 
 /// Settles what can be settled of an order's payments and notes what is left.
 ///
@@ -16,10 +16,8 @@ pub(crate) async fn audit(state: &State, user: UserId, order: OrderId) -> Result
     // What was found once may have changed while it was looked at; so twice.
     for _ in 0..2 {
         let Some(before) = state.store.order(user, order).await? else { return Ok(()) };
-        let mut attempts: Vec<u8> = before.payments.iter().map(|payment| payment.attempt).collect();
-        attempts.dedup();
         let mut reports = Vec::new();
-        for attempt in attempts {
+        for attempt in attempts(&before) {
             reports.extend(settle_attempt(state, &before, attempt).await?);
         }
         let Some(after) = state.store.order(user, order).await? else { return Ok(()) };

@@ -3,6 +3,7 @@
 //! Each order that awaits a payment or a refund has a message that comes back every 15
 //! minutes, which is as long as SQS keeps one; its gateways are asked ever more rarely.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::order::{ManualReason, Order, PaymentState, RefundProgress};
@@ -83,10 +84,12 @@ fn undecided_attempts(order: &Order) -> Vec<u8> {
         let mut of_try = order.payments.iter().filter(|payment| payment.attempt == attempt);
         of_try.any(|payment| matches!(payment.state, PaymentState::Approved | PaymentState::Mismatched))
     };
-    let mut attempts: Vec<u8> = order.payments.iter().map(|payment| payment.attempt).collect();
-    attempts.dedup();
-    attempts.retain(|attempt| !decided(*attempt));
-    attempts
+    attempts(order).filter(|attempt| !decided(*attempt)).collect()
+}
+
+/// The tries to pay an order, each once.
+pub(crate) fn attempts(order: &Order) -> impl Iterator<Item = u8> {
+    order.payments.iter().map(|payment| payment.attempt).collect::<BTreeSet<_>>().into_iter()
 }
 
 /// Settles all payments of a try. True if there is something to wait for.

@@ -21,13 +21,6 @@ use crate::{State, TRIES, contended};
 /// the template is 30 seconds) and clocks differ.
 pub(crate) const CLAIM: Duration = Duration::from_secs(90);
 
-/// How long a refusal may be because the payment is too young: PayU refunds none in
-/// Colombia that is not ten minutes old.
-const YOUNG: Duration = Duration::from_secs(600);
-
-/// When a refund that may have been too soon is asked for again.
-const LATER: Duration = Duration::from_secs(700);
-
 /// What became of a refund that a gateway was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -39,32 +32,26 @@ pub(crate) enum Outcome {
     Manual(ManualReason),
     /// It is to be asked for again.
     Again,
-    /// It may have been too soon, and is asked for again in a while.
-    Later,
+    /// It was too early, and is asked for again after that time.
+    Later(Duration),
 }
 
 impl Outcome {
-    /// What the gateway's answer means to a refund of that age; the error too, if the
-    /// message must come again.
-    pub(crate) fn of(
-        answer: std::result::Result<RefundReport, GatewayError>,
-        is_young: bool,
-    ) -> (Self, Option<Error>) {
+    /// What the gateway's answer means; the error too, if the message must come again.
+    pub(crate) fn of(answer: std::result::Result<RefundReport, GatewayError>) -> (Self, Option<Error>) {
         let manual = |reason| (Self::Manual(reason), None);
         match answer {
             Ok(RefundReport { status: RefundStatus::Done, .. }) => (Self::Done, None),
             Ok(RefundReport { status: RefundStatus::Pending, refund_id }) => (Self::Pending(refund_id), None),
-            Err(GatewayError::Refused { .. }) if is_young => (Self::Later, None),
+            Err(GatewayError::TooEarly { retry_after }) => (Self::Later(retry_after), None),
             Ok(RefundReport { status: RefundStatus::Declined, .. }) | Err(GatewayError::Refused { .. }) => {
                 manual(ManualReason::Declined)
             }
             Err(GatewayError::Unsupported) => manual(ManualReason::Unsupported),
             Err(GatewayError::Uncertain { .. }) => manual(ManualReason::Uncertain),
-            // Passing trouble, minutes that have to pass, a replica that lags behind, or
-            // credentials to be renewed.
+            // Passing trouble, a replica that lags behind, or credentials to be renewed.
             Err(
                 error @ (GatewayError::Unavailable { .. }
-                | GatewayError::TooEarly { .. }
                 | GatewayError::NotFound
                 | GatewayError::Protocol(_)),
             ) => (Self::Again, Some(error.into())),
@@ -135,8 +122,7 @@ async fn ask(state: &State, mut order: Order, place: usize, (amount, begun): (i6
     if !write(state, &mut order, &Change::default()).await? {
         return Ok(());
     }
-    let answer = answer(&*client, &refund).await;
-    let (outcome, error) = Outcome::of(answer, state.clock.now() < begun + YOUNG);
+    let (outcome, error) = Outcome::of(answer(&*client, &refund).await);
     for _ in 0..TRIES {
         let change = finish(&mut order, place, amount, &outcome, state.clock.now());
         if write(state, &mut order, &change).await? {
@@ -197,8 +183,8 @@ pub(crate) fn finish(
             return Change { outbox: Some(Outbox::AwaitPayment), ..Change::default() };
         }
         // The claim stays with its beginning, for whoever comes next to ask for the same.
-        Outcome::Again | Outcome::Later => {
-            let pause = if *outcome == Outcome::Later { LATER } else { Duration::ZERO };
+        Outcome::Again | Outcome::Later(_) => {
+            let pause = if let Outcome::Later(pause) = outcome { *pause } else { Duration::ZERO };
             if let Some(RefundProgress::Claimed { until, .. }) = &mut payment.refund {
                 *until = now + pause;
             }

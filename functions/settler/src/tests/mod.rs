@@ -1,6 +1,7 @@
 //! Random histories of one order: several payments of one reference, refunds, disputes,
 //! duplicated, reordered and stale reports, and settlers that are interleaved and die.
 
+mod rules;
 mod workers;
 mod world;
 
@@ -191,7 +192,7 @@ impl History {
         for round in 0..40 {
             let before = self.world.borrow().order.clone();
             let mut world = self.world.borrow_mut();
-            world.now += CLAIM;
+            world.now += Duration::from_secs(900);
             world.moods.clear();
             for payment in &mut world.payments {
                 if payment.dispute == Some(Dispute::Open) {
@@ -298,6 +299,7 @@ fn mood(choice: u8) -> Mood {
         Mood::HasNoCall,
         Mood::DoesInSilence,
         Mood::IsDown,
+        Mood::IsTooSoon,
         Mood::IsUncertain,
     ];
     moods[usize::from(choice) % moods.len()]

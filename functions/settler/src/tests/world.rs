@@ -78,6 +78,8 @@ pub(super) enum Mood {
     DoesInSilence,
     /// Does not, and nobody hears.
     IsDown,
+    /// Does it if it is asked again in a while.
+    IsTooSoon,
     /// Does it, or not, and would do it twice.
     IsUncertain,
 }
@@ -249,6 +251,7 @@ impl World {
             Mood::HasNoCall => return Outcome::Manual(ManualReason::Unsupported),
             Mood::Declines => return Outcome::Manual(ManualReason::Declined),
             Mood::IsDown => return Outcome::Again,
+            Mood::IsTooSoon => return Outcome::Later(Duration::from_secs(600)),
             Mood::Does | Mood::DoesInSilence => payment.give(amount, (true, Some(true))),
             Mood::DecidesLater => payment.give(amount, (true, None)),
             Mood::IsUncertain => {

@@ -1,0 +1,246 @@
+//! What becomes of an order when its money goes other ways than ours: disputes, refunds
+//! at the gateway, payments beyond the first, and payments at somebody else's account.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::event::Language;
+use domain::gateway_account::GatewayAccount;
+use domain::payment::GatewayName;
+use domain::{Currency, Money};
+use integrations::payment::{CreatePayment, PaymentGateway, PaymentGateways};
+use local::gateways::Simulator;
+use serde_json::{Value, json};
+use testkit::{Country, Organizer, Show, Somebody, TestApp};
+
+const PRICE: i64 = 5_000_000;
+
+/// An organiser paid through a gateway, and two tickets that Ana bought there.
+struct House {
+    app: TestApp,
+    gateway: GatewayName,
+    organizer: Organizer,
+    show: Show,
+    ana: Somebody,
+    bought: Value,
+}
+
+impl House {
+    async fn open() -> Self {
+        Self::paid_through(GatewayName::MercadoPago, Country::ARGENTINA).await
+    }
+
+    async fn paid_through(gateway: GatewayName, country: Country) -> Self {
+        let app = TestApp::start().await;
+        let organizer = app.paid_through("organiza", country, &[gateway]).await;
+        let show = app.show(&organizer, "Los Faroles", 10, PRICE).await;
+        let ana = app.somebody("ana").await;
+        let line = json!({"area_id": show.area, "quantity": 2});
+        let bought = app.start_buying(&ana.token, &show.id, line).await;
+        let house = Self { app, gateway, organizer, show, ana, bought };
+        let page = house.app.visit(&house.bought).await;
+        house.gateway().approve(&page).expect("approved");
+        house.app.idle().await;
+        let bought = house.order().await;
+        assert_eq!(bought["status"], "paid", "{bought}");
+        Self { bought, ..house }
+    }
+
+    fn gateway(&self) -> &Simulator {
+        self.app.simulator(self.gateway)
+    }
+
+    /// The gateway's id of the payment that the tickets were sold for.
+    fn payment(&self) -> &str {
+        self.bought["payments"][0]["payment_gateway_transaction_id"].as_str().expect("an id")
+    }
+
+    async fn order(&self) -> Value {
+        let path = format!("/api/v1/purchases/{}", self.bought["id"].as_str().expect("an id"));
+        self.app.get(path).token(&self.ana.token).ok().await
+    }
+
+    /// Lets the holder of the first ticket in.
+    async fn enter(&self) {
+        let scanner = self.app.staff(&self.organizer, "puerta", "scanner").await;
+        let path = format!("/api/v1/tickets/{}", self.bought["tickets"][0]["id"].as_str().expect("an id"));
+        let ticket = self.app.get(path).token(&self.ana.token).ok().await;
+        let body = json!({"code": ticket["code"], "event_id": self.show.id});
+        let verdict = self.app.post("/api/v1/qr/validate").token(&scanner.token).json(body).ok().await;
+        assert_eq!(verdict["reason"], Value::Null, "{verdict}");
+    }
+
+    async fn left(&self) -> Value {
+        self.app.clock.advance(Duration::from_secs(5));
+        let path = format!("/api/v1/public/events/{}/areas/{}/availability", self.show.slug, self.show.area);
+        self.app.get(path).ok().await["left"].clone()
+    }
+
+    /// Somebody pays with the order's own reference at an account, on a page that is
+    /// none of ours. Answers with the gateway's id of it.
+    async fn pay_again(&self, account: &GatewayAccount) -> String {
+        let client = client(&self.app, account).await;
+        let reference = self.gateway().purchase(self.payment()).expect("a purchase").reference;
+        let GatewayAccount { id, tenant_id, gateway, .. } = account;
+        let address = format!("/api/v1/webhooks/{gateway}?tenant={tenant_id}&account={id}");
+        let checkout = client
+            .checkout(&CreatePayment {
+                reference,
+                amount: Money::new(2 * PRICE, Currency::ARS),
+                seller: "Los Faroles".to_owned(),
+                description: "Dos entradas".to_owned(),
+                buyer_email: self.ana.email.clone(),
+                buyer_name: "Ana".to_owned(),
+                expires_at: self.app.clock.now() + Duration::from_secs(600),
+                return_url: format!("{}/purchases", self.app.cloud.url()),
+                notification_url: format!("{}{address}", self.app.cloud.url()),
+                idempotency_key: format!("again-{id}"),
+                language: Language::Es,
+            })
+            .await
+            .expect("a checkout");
+        let page = self.gateway().visit(&checkout.step).await.expect("a page");
+        let (_, page) = page.rsplit_once("/pay/").expect("the page of a purchase");
+        let paid = self.gateway().approve(page).expect("approved");
+        self.app.idle().await;
+        paid.id
+    }
+}
+
+async fn client(app: &TestApp, account: &GatewayAccount) -> Arc<dyn PaymentGateway> {
+    let boot = app.cloud.boot("test").expect("variables");
+    let gateways = PaymentGateways::without_sandbox(&boot).expect("variables");
+    gateways.of(account).await.expect("credentials")
+}
+
+fn refunded(order: &Value) -> Vec<bool> {
+    let tickets = order["tickets"].as_array().expect("tickets").iter();
+    tickets.map(|ticket| ticket["refunded"].as_bool().expect("a flag")).collect()
+}
+
+#[tokio::test]
+async fn a_dispute_that_is_lost_costs_the_tickets_that_nobody_used() {
+    let house = House::open().await;
+    house.enter().await;
+    house.gateway().charge_back(house.payment()).expect("charged back");
+    house.app.idle().await;
+    let open = house.order().await;
+    assert_eq!((&open["status"], refunded(&open)), (&json!("paid"), vec![false, false]), "still valid");
+
+    house.gateway().close_dispute(house.payment(), false).expect("decided");
+    house.app.idle().await;
+    let lost = house.order().await;
+    assert_eq!((&lost["status"], refunded(&lost)), (&json!("partly_refunded"), vec![false, true]));
+    assert_eq!(lost["refunded"], 0, "the bank gave it, not the organiser");
+    assert_eq!(house.left().await, 9, "the place is on sale again");
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn a_dispute_that_is_won_changes_nothing() {
+    let house = House::open().await;
+    house.gateway().charge_back(house.payment()).expect("charged back");
+    house.app.idle().await;
+    house.gateway().close_dispute(house.payment(), true).expect("decided");
+    house.app.idle().await;
+    let won = house.order().await;
+    assert_eq!((&won["status"], refunded(&won)), (&json!("paid"), vec![false, false]));
+    assert_eq!(house.left().await, 8);
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn money_that_went_back_at_the_gateway_costs_the_tickets_once_none_is_left() {
+    let house = House::open().await;
+    house.gateway().refund_at_gateway(house.payment(), Some(PRICE)).expect("given back");
+    house.app.idle().await;
+    let part = house.order().await;
+    assert_eq!((&part["refunded"], refunded(&part)), (&json!(PRICE), vec![false, false]));
+    house.gateway().refund_at_gateway(house.payment(), None).expect("given back");
+    house.app.idle().await;
+    let all = house.order().await;
+    assert_eq!((&all["status"], refunded(&all)), (&json!("refunded"), vec![true, true]));
+    assert_eq!(all["refunded"], 2 * PRICE);
+    assert_eq!(house.left().await, 10);
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn who_pays_again_under_the_same_reference_gets_that_back() {
+    let house = House::open().await;
+    let account = house.app.connect(&house.organizer, house.gateway, 1).await;
+    // At another account of the same organiser it is not the try's money.
+    house.pay_again(&account).await;
+    assert_eq!(house.order().await["payments"].as_array().map(Vec::len), Some(1));
+
+    let (_, order) = crate::table::order_of(&house.app, &house.ana, &house.bought).await;
+    let boot = house.app.cloud.boot("test").expect("variables");
+    let store = store::Store::new(&boot).expect("a table");
+    let own = order.payments[0].account.expect("an account");
+    let own = store.gateway_account(order.tenant, own).await.expect("read").expect("an account");
+    let again = house.pay_again(&own).await;
+    let order = house.order().await;
+    assert_eq!((&order["status"], refunded(&order)), (&json!("paid"), vec![false, false]), "{order}");
+    let second = &order["payments"][1];
+    assert_eq!(second["payment_gateway_transaction_id"], again);
+    assert_eq!((&second["refunded"], &second["refund_due"]), (&json!(2 * PRICE), &json!(0)));
+    assert_eq!(order["payments"][0]["refunded"], 0);
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn money_at_another_organisers_account_pays_for_nothing() {
+    let house = House::open().await;
+    let (_, before) = crate::table::order_of(&house.app, &house.ana, &house.bought).await;
+    let stranger = house.app.organizer_in("otra", Country::ARGENTINA).await;
+    let account = house.app.connect(&stranger, house.gateway, 0).await;
+    house.pay_again(&account).await;
+    let (_, after) = crate::table::order_of(&house.app, &house.ana, &house.bought).await;
+    assert_eq!(after, before);
+
+    let list = |token: &str| house.app.get("/api/v1/tenant/payment-differences").token(token);
+    let theirs = list(&stranger.token).ok().await;
+    assert_eq!(theirs["items"][0]["kind"], "foreign_account", "who has the money is told: {theirs}");
+    assert_eq!(list(&house.organizer.token).ok().await["items"], json!([]));
+    house.app.close().await;
+}
+
+/// Ana gets her money back at PayU, where a person looks at it first.
+async fn reviewed(approve: bool) -> (House, Value) {
+    let house = House::paid_through(GatewayName::Payu, Country::COLOMBIA).await;
+    let path = format!("/api/v1/purchases/{}/refund", house.bought["id"].as_str().expect("an id"));
+    let refund = house.app.post(path).token(&house.organizer.token);
+    refund.json(json!({"event_id": house.show.id})).ok().await;
+    house.app.idle().await;
+    let waits = house.order().await;
+    assert_eq!((&waits["refunded"], &waits["payments"][0]["refund_due"]), (&json!(0), &json!(2 * PRICE)));
+    assert_eq!(house.left().await, 10, "the places are on sale all the same");
+
+    // PayU takes no refund in a payment's first minutes.
+    assert!(house.gateway().refunds_in_review().expect("listed").is_empty());
+    house.app.clock.advance(Duration::from_secs(620));
+    house.app.idle().await;
+    let in_review = house.gateway().refunds_in_review().expect("listed");
+    let [review] = &in_review[..] else { panic!("one refund: {in_review:?}") };
+    house.gateway().review_refund(&review.id, approve).expect("reviewed");
+    house.app.clock.advance(Duration::from_secs(200));
+    house.app.idle().await;
+    let order = house.order().await;
+    (house, order)
+}
+
+#[tokio::test]
+async fn a_refund_that_takes_its_time_is_asked_about() {
+    let (house, order) = reviewed(true).await;
+    assert_eq!((&order["refunded"], &order["payments"][0]["refund_due"]), (&json!(2 * PRICE), &json!(0)));
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn a_refund_that_is_declined_late_is_somebodys_task() {
+    let (house, order) = reviewed(false).await;
+    assert_eq!((&order["refunded"], &order["payments"][0]["refund_due"]), (&json!(0), &json!(2 * PRICE)));
+    let tasks = house.app.get("/api/v1/tenant/refund-tasks").token(&house.organizer.token).ok().await;
+    assert_eq!(tasks["items"][0]["reason"], "declined", "{tasks}");
+    house.app.close().await;
+}
