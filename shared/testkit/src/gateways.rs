@@ -77,8 +77,7 @@ impl TestApp {
     }
 
     /// Goes where the answer to a purchase sends its buyer. Answers with the id of the
-    /// gateway's page, by which its simulator can be told what the buyer does; or with
-    /// what the gateway says instead.
+    /// gateway's page, by which its simulator can be told what the buyer does.
     ///
     /// # Errors
     /// What the gateway says instead of showing a page.
@@ -92,7 +91,7 @@ impl TestApp {
             }
             None => self.elsewhere(Method::GET, purchase["checkout_url"].as_str().expect("an address")),
         };
-        let answer = request.send().await;
+        let answer = request.try_send().await?;
         let page = answer.headers.get("location").and_then(|value| value.to_str().ok());
         match page.and_then(|page| page.rsplit_once("/pay/")) {
             Some((_, id)) => Ok(id.to_owned()),

@@ -65,10 +65,19 @@ impl Request {
 
     /// The answer.
     pub async fn send(self) -> Answer {
-        let response = self.builder.send().await.expect("the box office answers");
+        self.try_send().await.expect("the box office answers")
+    }
+
+    /// The answer, or why there is none.
+    ///
+    /// # Errors
+    /// If nobody answers, or not to the end.
+    pub async fn try_send(self) -> Result<Answer, String> {
+        let request = format!("{} {}", self.method, self.path);
+        let response = self.builder.send().await.map_err(|error| format!("{request}: {error}"))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.bytes().await.expect("a whole answer").to_vec();
-        Answer { request: format!("{} {}", self.method, self.path), status, headers, body }
+        let body = response.bytes().await.map_err(|error| format!("{request}: {error}"))?.to_vec();
+        Ok(Answer { request, status, headers, body })
     }
 
     /// The JSON of an answer that must be a success.

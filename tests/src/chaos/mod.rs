@@ -1,4 +1,6 @@
-//! Storms: everything that can go wrong in the cloud and at the gateway goes
+//! Storms: everything that can go wrong in the cloud and at the gateways goes
 //! wrong, and in the end every account balances.
 
+mod caller;
 mod soak;
+mod storm;

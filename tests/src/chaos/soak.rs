@@ -4,20 +4,20 @@
 //! weather and what the buyers do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
 use local::gateway::{Action, Faults, Method, Payment, Status};
 use local::services::{Chaos, Weather};
 use serde_json::{Value, json};
-use testkit::{Answer, Organizer, Request, Show, Somebody, TestApp};
+use testkit::{Organizer, Show, Somebody, TestApp};
+
+use super::caller::{Caller, Refusals, orders, orders_or, success};
 
 const SEED: u64 = 20_261_121;
 const BUYERS: usize = 32;
-/// Tries of one request before its buyer gives up on it.
-const TRIES: usize = 12;
 
 /// How many orders are tried, and places to sell: too few for everybody.
 struct Size {
@@ -27,7 +27,7 @@ struct Size {
 }
 
 fn size() -> Size {
-    let orders = boot::Env::process().parsed("TAQUILLA_CHAOS_ORDERS").expect("a number").unwrap_or(400);
+    let orders = orders_or(400);
     let admissions = u32::try_from(orders).expect("a reasonable number");
     let rows = u8::try_from((orders / 50).clamp(2, 26)).expect("at most 26");
     Size { orders, admissions, rows }
@@ -52,15 +52,15 @@ async fn every_payment_has_its_tickets_or_its_refund() {
     app.chaos.set(Weather::stormy());
     app.cloud.sandbox().set_faults(faults()).expect("possible faults");
     let next = Arc::new(AtomicUsize::new(0));
-    let refused: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
+    let refused = Refusals::default();
     let buyers = crowd.iter().cloned().enumerate().map(|(index, person)| {
         let (app, shows, next, refused) = (app.clone(), shows.clone(), next.clone(), refused.clone());
-        let mut buyer =
-            Buyer { app, person, rng: Rng::with_seed(SEED + index as u64), shows, rows: size.rows, refused };
+        let rng = Rng::with_seed(SEED + index as u64);
+        let mut buyer = Buyer { caller: Caller { app, person, rng, refused }, shows, rows: size.rows };
         tokio::spawn(async move {
             while next.fetch_add(1, Ordering::Relaxed) < size.orders {
                 // Time flies, so that holds and tokens run out on the way.
-                buyer.app.clock.advance(Duration::from_secs(1));
+                buyer.caller.app.clock.advance(Duration::from_secs(1));
                 buyer.try_an_order().await;
             }
         })
@@ -114,41 +114,28 @@ async fn settle_down(app: &TestApp) {
     }
 }
 
-/// Somebody with a bad connection, who tries again what did not answer.
 struct Buyer {
-    app: Arc<TestApp>,
-    person: Somebody,
-    rng: Rng,
+    caller: Caller,
     shows: [Show; 2],
     rows: u8,
-    /// What the box office refused, by code.
-    refused: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
 impl Buyer {
     async fn try_an_order(&mut self) {
-        let quantity = self.rng.u8(1..=4);
-        let seated = self.rng.u8(0..3) == 0;
+        let quantity = self.caller.rng.u8(1..=4);
+        let seated = self.caller.rng.u8(0..3) == 0;
         let show = self.shows[usize::from(seated)].clone();
         let line = if seated {
-            self.seats(&show, quantity)
+            self.caller.seats(&show, self.rows, quantity)
         } else {
             json!({"area_id": show.area, "quantity": quantity})
         };
-        let body = json!({"event_id": show.id, "lines": [line]});
-        let quote = self.send(|app| app.post("/api/v1/public/quotes").json(body.clone())).await;
-        let Some(quote) = success(quote) else { return };
-
-        let key = format!("r{}", self.rng.u64(..));
-        let body = json!({"quote": quote["quote"]});
-        let held =
-            self.signed_in(|app| app.post("/api/v1/reservations").idempotent(&key).json(body.clone())).await;
-        let Some(held) = success(held) else { return };
-        match self.rng.u8(0..10) {
+        let Some(held) = self.caller.hold(&show, &line).await else { return };
+        match self.caller.rng.u8(0..10) {
             0 => return, // Walks away.
             1 => {
                 let path = format!("/api/v1/reservations/{}", held["id"].as_str().expect("an id"));
-                self.signed_in(|app| app.delete(&path)).await;
+                self.caller.signed_in(|app| app.delete(&path)).await;
                 return;
             }
             _ => {}
@@ -161,14 +148,15 @@ impl Buyer {
     async fn pay(&mut self, held: &Value) {
         for _ in 0..2 {
             let body = json!({"reservation_id": held["id"]});
-            let purchase = self.signed_in(|app| app.post("/api/v1/purchases").json(body.clone())).await;
-            let Some(purchase) = success(purchase) else { return };
+            let purchase =
+                self.caller.signed_in(|app| app.post("/api/v1/purchases").json(body.clone())).await;
+            let Some(purchase) = success(&purchase) else { return };
             let id = purchase["payments"].as_array().and_then(|all| all.last());
             let Some(id) = id.and_then(|payment| payment["payment_gateway_transaction_id"].as_str()) else {
                 return;
             };
-            let sandbox = self.app.cloud.sandbox();
-            match self.rng.u8(0..20) {
+            let sandbox = self.caller.app.cloud.sandbox();
+            match self.caller.rng.u8(0..20) {
                 0..=2 => {
                     let _ = sandbox.act(id, Action::Decline);
                     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -176,8 +164,8 @@ impl Buyer {
                 3 => return, // Left open: may be paid after the storm.
                 4 => {
                     let path = format!("/api/v1/reservations/{}", held["id"].as_str().expect("an id"));
-                    self.signed_in(|app| app.delete(&path)).await;
-                    let _ = self.app.cloud.sandbox().act(id, Action::Approve(Method::Card));
+                    self.caller.signed_in(|app| app.delete(&path)).await;
+                    let _ = self.caller.app.cloud.sandbox().act(id, Action::Approve(Method::Card));
                     return;
                 }
                 _ => {
@@ -187,67 +175,6 @@ impl Buyer {
             }
         }
     }
-
-    fn seats(&mut self, show: &Show, quantity: u8) -> Value {
-        let row = char::from(b'A' + self.rng.u8(0..self.rows));
-        let first = self.rng.u16(1..=41 - u16::from(quantity));
-        let seats: Vec<String> =
-            (first..first + u16::from(quantity)).map(|seat| format!("{row}-{seat}")).collect();
-        json!({"area_id": show.area, "seats": seats})
-    }
-
-    /// Sends a request as this buyer, who signs in again when it is time.
-    async fn signed_in(&mut self, request: impl Fn(&TestApp) -> Request) -> Answer {
-        let token = self.person.token.clone();
-        let answer = self.send(|app| request(app).token(&token)).await;
-        if answer.status != 401 {
-            return answer;
-        }
-        let body = json!({"email": self.person.email, "password": testkit::PASSWORD});
-        let signed_in = self.send(|app| app.post("/api/v1/auth/login").json(body.clone())).await.ok();
-        self.person.token = signed_in["access_token"].as_str().expect("a token").to_owned();
-        let token = self.person.token.clone();
-        self.send(|app| request(app).token(&token)).await
-    }
-
-    /// Sends a request again while the box office says that it is busy.
-    async fn send(&mut self, request: impl Fn(&TestApp) -> Request) -> Answer {
-        let mut answer = request(&self.app).send().await;
-        for _ in 0..TRIES {
-            let changed = answer.status == 409 && answer.json()["code"] == "changed_meanwhile";
-            if answer.status != 503 && !changed {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(self.rng.u64(20..120))).await;
-            answer = request(&self.app).send().await;
-        }
-        assert_ne!(answer.status, 500, "{}", answer.text());
-        if answer.status >= 400 {
-            let code = answer.json()["code"].as_str().expect("a code").to_owned();
-            *self.refused.lock().expect("not poisoned").entry(code).or_default() += 1;
-        }
-        answer
-    }
-}
-
-fn success(answer: Answer) -> Option<Value> {
-    (answer.status < 300).then(|| answer.json())
-}
-
-/// Every order of everybody, read as they read them.
-async fn orders(app: &TestApp, crowd: &[Somebody]) -> Vec<Value> {
-    let mut orders = Vec::new();
-    for person in crowd {
-        let token = app.sign_in(&person.email, None).await.token;
-        let mut path = "/api/v1/purchases?limit=100".to_owned();
-        loop {
-            let page = app.get(&path).token(&token).ok().await;
-            orders.extend(page["items"].as_array().expect("items").iter().cloned());
-            let Some(cursor) = page["next_cursor"].as_str() else { break };
-            path = format!("/api/v1/purchases?limit=100&cursor={cursor}");
-        }
-    }
-    orders
 }
 
 /// The books of the box office against the books of the gateway.

@@ -253,14 +253,14 @@ async fn everybody_can_sign_in_as_what_they_are(house: &House) {
     assert_eq!(house.store.staff(TENANT, None, 10).await.expect("read").items.len(), 3);
     insta::assert_snapshot!(logins, @r"
     Logins, all with the password taquilla-demo:
-      ana@example.com        buys tickets
-      socia@example.com      belongs to the community, which has discounts
-      organiza@example.com   organises the shows
-      puerta@example.com     scans tickets at the door
-      coordina@example.com   looks after members and their discounts
-      chile@example.com      organises in Chile, paid through Mercado Pago
-      colombia@example.com   organises in Colombia, paid through Wompi, else PayU
-      argentina@example.com  organises in Argentina, paid through Mercado Pago
+      ana@example.com         buys tickets
+      socia@example.com       belongs to the community, which has discounts
+      organiza@example.com    organises the shows
+      puerta@example.com      scans tickets at the door
+      coordina@example.com    looks after members and their discounts
+      chile@example.com       organises in Chile, paid through Mercado Pago
+      colombia@example.com    organises in Colombia, paid through Wompi, else PayU
+      argentina@example.com   organises in Argentina, paid through Mercado Pago
     ");
 }
 
@@ -281,12 +281,12 @@ async fn houses_take_money_through_what_the_gateways_know(house: &House) {
             assert_eq!(stored.reveal(), merchant.credentials().to_string());
         }
         let gateways = choices.iter().map(|account| account.gateway.as_str()).collect::<Vec<_>>();
-        chosen.push((tenant.country, currency.code(), gateways));
+        chosen.push(format!("{} {}: {}", tenant.country, currency.code(), gateways.join(", then ")));
         let zones = demo.program.iter().flat_map(|act| act.zones);
         let kinds: BTreeSet<_> = zones.map(|zone| matches!(zone.places, act::Places::Rows(..))).collect();
         assert_eq!(kinds, BTreeSet::from([false, true]), "general admission and seats");
     }
-    insta::assert_debug_snapshot!(chosen, @r#""#);
+    assert_eq!(chosen, ["CL CLP: mercado_pago", "CO COP: wompi, then payu", "AR ARS: mercado_pago"]);
 }
 
 async fn the_community_is_there(house: &House) {
@@ -352,7 +352,7 @@ async fn planting_is_short_and_done_once() {
     let empty = house.services.meter().snapshot();
     plant(&house.boot).await.expect("planted");
     // About two milliseconds each in a debug build, of the two seconds that a start may take.
-    assert!(calls(&empty).calls <= 300, "{:?}", calls(&empty));
+    assert!(calls(&empty).calls <= 360, "{:?}", calls(&empty));
     let planted = house.services.meter().snapshot();
     plant(&house.boot).await.expect("is there");
     assert_eq!((calls(&planted).calls, calls(&planted).write_units), (1, 0.0), "it only looked");

@@ -1,0 +1,105 @@
+//! What buyers do at the pages of real gateways.
+
+use std::time::Duration;
+
+use local::gateways::{Action, Method, Simulator, Status};
+use serde_json::{Value, json};
+use testkit::Show;
+
+use crate::chaos::caller::{Caller, success};
+
+/// How often a buyer reloads a gateway's page that does not come.
+const RELOADS: usize = 8;
+
+pub(super) struct Buyer {
+    pub(super) caller: Caller,
+    pub(super) shows: [Show; 2],
+    pub(super) rows: u8,
+    pub(super) gateway: domain::payment::GatewayName,
+}
+
+impl Buyer {
+    pub(super) async fn try_an_order(&mut self) {
+        let quantity = self.caller.rng.u8(1..=4);
+        let seated = self.caller.rng.u8(0..3) == 0;
+        let show = self.shows[usize::from(seated)].clone();
+        let line = if seated {
+            self.caller.seats(&show, self.rows, quantity)
+        } else {
+            json!({"area_id": show.area, "quantity": quantity})
+        };
+        let Some(held) = self.caller.hold(&show, &line).await else { return };
+        let id = held["id"].as_str().expect("an id").to_owned();
+        if self.caller.rng.u8(0..20) == 0 {
+            return; // Walks away.
+        }
+        let Some(page) = self.go_to_pay(&id).await else { return };
+        match self.caller.rng.u8(0..100) {
+            0..5 => {} // Never pays.
+            5..9 => {
+                let path = format!("/api/v1/reservations/{id}");
+                self.caller.signed_in(|app| app.delete(&path)).await;
+                self.pay(&page);
+            }
+            9..16 => {
+                self.act(&page, Action::Decide(Method::Card, Status::Declined));
+                self.pay(&page);
+            }
+            16..23 => {
+                self.act(&page, Action::Decide(Method::Card, Status::Declined));
+                self.caller.pause().await;
+                let Some(again) = self.go_to_pay(&id).await else { return };
+                self.pay(&again);
+            }
+            23..31 => self.later(&page, Status::Approved, 5..120),
+            31..35 => self.later(&page, Status::Declined, 5..120),
+            // After the end of the hold, and after others may have taken the places.
+            35..45 => self.later(&page, Status::Approved, 660..1500),
+            45..53 => self.pay_twice(&page),
+            _ => self.pay(&page),
+        }
+    }
+
+    fn simulator(&self) -> &Simulator {
+        self.caller.app.simulator(self.gateway)
+    }
+
+    /// Starts a payment and opens the gateway's page, again and again if need be.
+    async fn go_to_pay(&mut self, reservation: &str) -> Option<String> {
+        let body = json!({"reservation_id": reservation});
+        let purchase = self.caller.signed_in(|app| app.post("/api/v1/purchases").json(body.clone())).await;
+        let purchase: Value = success(&purchase)?;
+        for _ in 0..RELOADS {
+            if let Ok(page) = self.caller.app.try_visit(&purchase).await {
+                return Some(page);
+            }
+            self.caller.pause().await;
+        }
+        None
+    }
+
+    /// What the gateway does not allow any more is no fault of the buyer's.
+    fn act(&self, page: &str, action: Action) {
+        let _ = self.simulator().act(page, action);
+    }
+
+    fn pay(&self, page: &str) {
+        self.act(page, Action::Decide(Method::Card, Status::Approved));
+    }
+
+    fn later(&mut self, page: &str, status: Status, seconds: std::ops::Range<u64>) {
+        let after = Duration::from_secs(self.caller.rng.u64(seconds));
+        let at = self.caller.app.clock.now() + after;
+        self.act(page, Action::BeginThen(Method::Card, status, at));
+    }
+
+    /// In two windows at once, one by another way.
+    fn pay_twice(&mut self, page: &str) {
+        let Ok(purchase) = self.simulator().purchase(page) else { return };
+        let other = purchase.methods.iter().copied().find(|method| *method != Method::Card);
+        let now = self.caller.app.clock.now();
+        let seconds = Duration::from_secs(self.caller.rng.u64(1..30));
+        self.act(page, Action::BeginThen(Method::Card, Status::Approved, now + seconds));
+        self.act(page, Action::BeginThen(other.unwrap_or(Method::Card), Status::Approved, now + seconds * 2));
+    }
+}

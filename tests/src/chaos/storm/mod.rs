@@ -1,0 +1,232 @@
+//! Mercado Pago, Wompi and PayU in bad weather, each by its own protocol.
+//!
+//! `TAQUILLA_CHAOS_ORDERS` sets how many orders; the seed is printed, and sets the
+//! weather, the gateway's faults and what people do.
+
+mod books;
+mod buyer;
+mod staff;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use domain::payment::GatewayName;
+use fastrand::Rng;
+use local::gateways::{Action, Faults, Method, Simulator, Status};
+use local::services::{Chaos, Weather};
+use serde_json::json;
+use testkit::{Country, Organizer, Show, Somebody, TestApp};
+
+use super::caller::{Caller, Refusals, orders_or};
+use books::Books;
+use buyer::Buyer;
+
+const SEED: u64 = 20_261_121;
+const BUYERS: usize = 24;
+/// What a ticket costs, in minor units: some dollars in all three countries, and more
+/// than the least that PayU gives back.
+const PRICE: i64 = 2_500_000;
+
+/// Everybody who has to do with an organiser that is paid through one gateway.
+struct World {
+    app: Arc<TestApp>,
+    gateway: GatewayName,
+    organizer: Staff,
+    shows: [Show; 2],
+    rows: u8,
+    crowd: Vec<Somebody>,
+    refused: Refusals,
+}
+
+/// The organiser, who signs in again when it is time.
+struct Staff {
+    app: Arc<TestApp>,
+    organizer: Organizer,
+}
+
+impl Staff {
+    async fn token(&self) -> String {
+        self.app.sign_in(&self.organizer.person.email, Some(&self.organizer.tenant)).await.token
+    }
+}
+
+impl World {
+    /// Opens a box office with too few places for so many orders.
+    async fn open(gateway: GatewayName, country: Country, orders: usize, buyers: usize) -> Self {
+        let app = Arc::new(TestApp::start_with(Chaos::seeded(SEED)).await);
+        let organizer = app.paid_through("organiza", country, &[gateway]).await;
+        let rows = u8::try_from((orders / 50).clamp(2, 26)).expect("at most 26");
+        let admissions = u32::try_from(orders).expect("a reasonable number");
+        let shows = [
+            app.show(&organizer, "Los Faroles", admissions, PRICE).await,
+            app.seated_show(&organizer, "Marea Baja", rows, 40, PRICE).await,
+        ];
+        let mut crowd = Vec::with_capacity(buyers);
+        for index in 0..buyers {
+            crowd.push(app.somebody(&format!("comprador{index}")).await);
+        }
+        app.idle().await;
+        let organizer = Staff { app: Arc::clone(&app), organizer };
+        Self { app, gateway, organizer, shows, rows, crowd, refused: Refusals::default() }
+    }
+
+    fn simulator(&self) -> &Simulator {
+        self.app.simulator(self.gateway)
+    }
+
+    fn caller(&self, person: Somebody, seed: u64) -> Caller {
+        let (app, refused) = (Arc::clone(&self.app), Arc::clone(&self.refused));
+        Caller { app, person, rng: Rng::with_seed(SEED + seed), refused }
+    }
+
+    /// Has the crowd buy until so many orders were tried.
+    async fn sell(&self, orders: usize) {
+        let next = Arc::new(AtomicUsize::new(0));
+        let buyers = (0..).zip(&self.crowd).map(|(index, person)| {
+            let (caller, next) = (self.caller(person.clone(), index), Arc::clone(&next));
+            let (shows, rows, gateway) = (self.shows.clone(), self.rows, self.gateway);
+            tokio::spawn(async move {
+                let mut buyer = Buyer { caller, shows, rows, gateway };
+                while next.fetch_add(1, Ordering::Relaxed) < orders {
+                    // Time flies, so that holds and tokens run out on the way.
+                    buyer.caller.app.clock.advance(Duration::from_secs(1));
+                    buyer.try_an_order().await;
+                }
+            })
+        });
+        for buyer in buyers.collect::<Vec<_>>() {
+            buyer.await.expect("no panic");
+        }
+    }
+
+    async fn close(self) {
+        let Self { app, organizer, .. } = self;
+        drop(organizer);
+        Arc::into_inner(app).expect("nobody else").close().await;
+    }
+}
+
+fn faults() -> Faults {
+    Faults {
+        create_500: 3,
+        refund_500: 8,
+        read_500: 3,
+        busy: 2,
+        busy_seconds: 0,
+        lost_answers: 2,
+        timeouts: 1,
+        // Longer than our clients wait.
+        timeout_ms: 5_500,
+        drop_webhooks: 15,
+        duplicate_webhooks: 1,
+        forged_webhooks: 10,
+        delay_ms: 0,
+        reorder_ms: 50,
+        seed: SEED,
+    }
+}
+
+async fn storm(gateway: GatewayName, country: Country) {
+    let orders = orders_or(200);
+    eprintln!("{gateway}: seed {SEED}, {orders} orders");
+    let world = World::open(gateway, country, orders, BUYERS).await;
+    world.app.chaos.set(Weather::stormy());
+    world.simulator().set_faults(faults()).expect("possible faults");
+    world.sell(orders).await;
+    world.give_back().await;
+    eprintln!("{gateway}: refused: {:?}", world.refused.lock().expect("not poisoned"));
+
+    // The storm passes; everybody does what is left to do, and time the rest.
+    world.app.chaos.set(Weather::default());
+    world.simulator().set_faults(Faults::default()).expect("possible faults");
+    world.settle_down().await;
+    let books = Books::of(&world).await;
+    eprintln!("{gateway}: {:?}", books.counts);
+    assert_eq!(books.problems, Vec::<String>::new());
+    assert_eq!(world.differences().await, Vec::<serde_json::Value>::new());
+    // Without these the storm was none.
+    for happened in
+        ["paid", "never paid", "approved late", "paid more than once", "given back", "refunded in part"]
+    {
+        assert!(books.counts.contains_key(happened), "{happened}: {:?}", books.counts);
+    }
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_payment_at_mercado_pago_has_its_tickets_or_its_refund() {
+    storm(GatewayName::MercadoPago, Country::CHILE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_payment_at_wompi_has_its_tickets_or_its_refund() {
+    storm(GatewayName::Wompi, Country::COLOMBIA).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_payment_at_payu_has_its_tickets_or_its_refund() {
+    storm(GatewayName::Payu, Country::COLOMBIA).await;
+}
+
+/// One order of each, paid at the gateway, with nobody to tell of it. `meanwhile`
+/// happens at the gateway before the books are read.
+async fn unheard(gateway: GatewayName, country: Country, meanwhile: impl Fn(&Simulator, &str)) -> [Books; 2] {
+    let world = World::open(gateway, country, 10, 1).await;
+    let [show, _] = &world.shows;
+    let token = world.crowd[0].token.clone();
+    let line = json!({"area_id": show.area, "quantity": 2});
+    let heard = world.app.buy(&token, &show.id, line.clone()).await;
+    assert_eq!(heard["status"], "paid", "{heard}");
+    world
+        .simulator()
+        .set_faults(Faults { drop_webhooks: 100, ..Faults::default() })
+        .expect("possible faults");
+    let page = world.app.visit(&world.app.start_buying(&token, &show.id, line).await).await;
+    world.simulator().act(&page, Action::Decide(Method::Card, Status::Approved)).expect("paid");
+    let paid = &heard["payments"][0]["payment_gateway_transaction_id"];
+    meanwhile(world.simulator(), paid.as_str().expect("an id"));
+    world.app.idle().await;
+    // Reconciliation waits for the clock, which stands still.
+    let before = Books::of(&world).await;
+    world.simulator().set_faults(Faults::default()).expect("possible faults");
+    world.settle_down().await;
+    let after = Books::of(&world).await;
+    world.close().await;
+    [before, after]
+}
+
+/// The negative control: without notifications and reconciliation the books show it.
+#[tokio::test]
+async fn what_nobody_heard_of_is_seen_in_the_books_until_somebody_asks() {
+    for (gateway, country) in [
+        (GatewayName::MercadoPago, Country::ARGENTINA),
+        (GatewayName::Wompi, Country::COLOMBIA),
+        (GatewayName::Payu, Country::COLOMBIA),
+    ] {
+        let [before, after] = unheard(gateway, country, |_, _| {}).await;
+        let problems = before.problems.join("\n");
+        assert!(problems.contains("nobody knows the payment"), "{gateway}: {problems}");
+        assert!(problems.contains("awaiting_payment is no end"), "{gateway}: {problems}");
+        assert_eq!(after.problems, Vec::<String>::new(), "{gateway}");
+    }
+}
+
+#[tokio::test]
+async fn tickets_whose_money_is_gone_are_seen_in_the_books() {
+    let refund = |gateway: &Simulator, payment: &str| {
+        gateway.refund_at_gateway(payment, None).expect("refunded");
+    };
+    let [before, after] = unheard(GatewayName::MercadoPago, Country::CHILE, refund).await;
+    let problems = before.problems.join("\n");
+    assert!(problems.contains("went back at the gateway, not as in"), "{problems}");
+    assert!(problems.contains("and 0 at the gateway"), "{problems}");
+    assert_eq!(after.problems, Vec::<String>::new());
+    let charge_back = |gateway: &Simulator, payment: &str| {
+        gateway.charge_back(payment).expect("charged back");
+        gateway.close_dispute(payment, false).expect("lost");
+    };
+    let [before, after] = unheard(GatewayName::MercadoPago, Country::CHILE, charge_back).await;
+    assert!(before.problems.join("\n").contains("and 0 at the gateway"), "{:?}", before.problems);
+    assert_eq!(after.problems, Vec::<String>::new());
+}

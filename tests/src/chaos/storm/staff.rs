@@ -1,0 +1,141 @@
+//! What the organiser does, and people at the gateway.
+
+use std::time::Duration;
+
+use domain::payment::GatewayName;
+use domain::refund_task::RefundTask;
+use local::gateways::{RefundState, Stage, Status};
+use serde_json::{Value, json};
+use store::Store;
+use testkit::Somebody;
+
+use super::World;
+use crate::chaos::caller::{orders, success};
+
+impl World {
+    /// In the middle of the storm, money goes back on all ways: the organiser refunds
+    /// tickets, here or at the gateway, and banks charge back.
+    pub(super) async fn give_back(&self) {
+        let token = self.organizer.token().await;
+        let organizer = Somebody { token, ..self.organizer.organizer.person.clone() };
+        let mut caller = self.caller(organizer, 1_000);
+        let paid: Vec<Value> = orders(&self.app, &self.crowd).await;
+        for order in paid.iter().filter(|order| order["status"] == "paid") {
+            let payments = order["payments"].as_array().expect("payments");
+            let paying = payments.iter().find(|payment| payment["status"] == "approved");
+            let id = paying.and_then(|payment| payment["payment_gateway_transaction_id"].as_str());
+            let Some(id) = id else { continue };
+            match caller.rng.u8(0..100) {
+                0..16 => {
+                    let tickets = order["tickets"].as_array().expect("tickets");
+                    let some = caller.rng.usize(1..=tickets.len());
+                    let ids: Vec<&Value> = tickets.iter().take(some).map(|ticket| &ticket["id"]).collect();
+                    let body = json!({"event_id": order["event_id"], "tickets": ids});
+                    let path = format!("/api/v1/purchases/{}/refund", order["id"].as_str().expect("an id"));
+                    let answer = caller.signed_in(|app| app.post(&path).json(body.clone())).await;
+                    success(&answer).unwrap_or_else(|| panic!("{}", answer.text()));
+                }
+                16..21 => drop(self.simulator().refund_at_gateway(id, None)),
+                // Only Mercado Pago tells merchants of it.
+                21..28 if self.gateway == GatewayName::MercadoPago => {
+                    drop(self.simulator().charge_back(id));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Lets every message arrive, those too that come again minutes later, and has
+    /// people do what waits for them. What nobody was told of is found in the night.
+    pub(super) async fn settle_down(&self) {
+        self.wait_and_work(10).await;
+        for _ in 0..3 {
+            self.app.cloud.run_schedule_now("Reconcile").await.expect("the janitor works");
+            self.app.idle().await;
+        }
+        self.compare().await;
+        self.wait_and_work(4).await;
+    }
+
+    async fn wait_and_work(&self, rounds: usize) {
+        for round in 0..rounds {
+            self.app.idle().await;
+            self.decide(round);
+            self.work_through_tasks().await;
+            self.app.clock.advance(Duration::from_secs(16 * 60));
+        }
+        self.app.idle().await;
+    }
+
+    /// A day passes, and the janitor has all orders compared.
+    async fn compare(&self) {
+        self.app.clock.advance(Duration::from_secs(24 * 3600));
+        // Each run does a part.
+        for _ in 0..4 {
+            self.app.cloud.run_schedule_now("Audit").await.expect("the janitor works");
+            self.app.idle().await;
+        }
+    }
+
+    /// Reviewers at the gateway decide about refunds and disputes, mostly in favour.
+    fn decide(&self, round: usize) {
+        let gateway = self.simulator();
+        for (index, refund) in gateway.refunds_in_review().expect("the gateway's ledger").iter().enumerate() {
+            gateway.review_refund(&refund.id, !(index + round).is_multiple_of(4)).expect("reviewed");
+        }
+        let purchases = gateway.purchases().expect("the gateway's ledger");
+        let attempts = purchases.iter().flat_map(|purchase| &purchase.attempts);
+        for (index, attempt) in attempts.filter(|attempt| attempt.status == Status::Approved).enumerate() {
+            let stage = attempt.dispute.as_ref().map(|dispute| dispute.stage);
+            if matches!(stage, Some(Stage::Open | Stage::Mediation)) {
+                gateway.close_dispute(&attempt.payment_id, index % 2 == 0).expect("decided");
+            }
+        }
+    }
+
+    /// The organiser gives back by hand what the gateway does not by itself, and says so.
+    async fn work_through_tasks(&self) {
+        let token = self.organizer.token().await;
+        let tasks = self.app.get("/api/v1/tenant/refund-tasks?limit=100").token(&token).ok().await;
+        let tasks: Vec<RefundTask> = serde_json::from_value(tasks["items"].clone()).expect("tasks");
+        for task in tasks {
+            if !self.give_back_by_hand(&task).await {
+                continue;
+            }
+            let RefundTask { order_id, payment, since, .. } = task;
+            let path = format!("/api/v1/tenant/refund-tasks/{order_id}/{payment}/done");
+            let body = json!({"since": since, "note": "a mano"});
+            let answer = self.app.post(path).token(&token).json(body).send().await;
+            // The gateway may have told before that the money is back.
+            assert!([200, 404, 409].contains(&answer.status), "{}", answer.text());
+        }
+    }
+
+    /// Does what a task asks for, unless the gateway did it already or is about to: a
+    /// person looks there first. False if it is to wait.
+    async fn give_back_by_hand(&self, task: &RefundTask) -> bool {
+        let boot = self.app.cloud.boot("staff").expect("a configuration");
+        let store = Store::new(&boot).expect("a configuration");
+        let order = store.order(task.user_id, task.order_id).await.expect("read").expect("an order");
+        let booked = order.payments[usize::from(task.payment)].refunded;
+        let purchase = self.simulator().purchase(&task.payment_id).expect("a payment of the gateway's");
+        let attempt = purchase.attempts.iter().find(|attempt| attempt.payment_id == task.payment_id);
+        let attempt = attempt.expect("the payment");
+        if attempt.refunds.iter().any(|refund| refund.state == RefundState::InReview) {
+            return false;
+        }
+        let missing = task.amount.amount - (attempt.refunded() - booked);
+        if missing > 0 {
+            self.simulator().refund_at_gateway(&task.payment_id, Some(missing)).expect("given back");
+        }
+        true
+    }
+
+    /// What the daily comparison finds, or ever found.
+    pub(super) async fn differences(&self) -> Vec<Value> {
+        self.compare().await;
+        let token = self.organizer.token().await;
+        let found = self.app.get("/api/v1/tenant/payment-differences").token(token).ok().await;
+        found["items"].as_array().expect("items").clone()
+    }
+}
