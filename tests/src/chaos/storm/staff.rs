@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use domain::payment::GatewayName;
 use domain::refund_task::RefundTask;
-use local::gateways::{RefundState, Stage, Status};
+use jiff::Timestamp;
+use jiff::tz::{TimeZone, offset};
+use local::gateways::{Method, RefundState, Stage, Status};
 use serde_json::{Value, json};
 use store::Store;
 use testkit::Somebody;
@@ -35,7 +37,7 @@ impl World {
                     let answer = caller.signed_in(|app| app.post(&path).json(body.clone())).await;
                     success(&answer).unwrap_or_else(|| panic!("{}", answer.text()));
                 }
-                16..21 => drop(self.simulator().refund_at_gateway(id, None)),
+                16..21 if self.shows_refunds(id) => drop(self.simulator().refund_at_gateway(id, None)),
                 // Only Mercado Pago tells merchants of it.
                 21..28 if self.gateway == GatewayName::MercadoPago => {
                     drop(self.simulator().charge_back(id));
@@ -43,6 +45,18 @@ impl World {
                 _ => {}
             }
         }
+    }
+
+    /// Whether merchants' programs see it if the merchant refunds this payment on the
+    /// gateway's pages: Wompi shows that only of cards on the same day, which it voids.
+    fn shows_refunds(&self, payment: &str) -> bool {
+        let day = |time: Timestamp| time.to_zoned(TimeZone::fixed(offset(-5))).date();
+        let purchase = self.simulator().purchase(payment).expect("a payment of the gateway's");
+        let attempt = purchase.attempts.iter().find(|attempt| attempt.payment_id == payment);
+        let decided = attempt.and_then(|attempt| attempt.decided_at);
+        self.gateway != GatewayName::Wompi
+            || attempt.is_some_and(|attempt| attempt.method == Method::Card)
+                && decided.is_some_and(|at| day(at) == day(self.app.clock.now()))
     }
 
     /// Lets every message arrive, those too that come again minutes later, and has
