@@ -2,13 +2,13 @@
 //! poll of the runtime API, first and second invocation, memory.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use boot::{Clock, Secret};
 use serde_json::{Value, json};
-use testkit::runtime_api::{Lambda, binary};
+use testkit::runtime_api::{Lambda, binary_in};
 
 use crate::Problem;
 use crate::client::{BoxOffice, Person, Started, text as text_of};
@@ -68,6 +68,7 @@ struct Subject {
     case: &'static str,
     env: BTreeMap<String, String>,
     event: Value,
+    binary: PathBuf,
     bytes: u64,
     runs: Vec<Run>,
 }
@@ -87,13 +88,16 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
     if let Some(name) = server.places.functions.keys().find(|name| !measured.contains(&name.as_str())) {
         return Err(format!("the function {name} of the template has no case to be measured with").into());
     }
+    // As functions are deployed, and not as this program was built.
+    let release = report::target()?.join("release");
     let mut subjects = Vec::with_capacity(CASES.len());
     for (name, case, actor) in CASES {
         let env = server.places.functions.get(name).cloned();
         let env = env.ok_or_else(|| format!("the template has no function {name}"))?;
         let event = world.event(name, case, actor, &env)?;
-        let bytes = std::fs::metadata(binary(name)?)?.len();
-        subjects.push(Subject { name, case, env, event, bytes, runs: Vec::new() });
+        let binary = binary_in(&release, name)?;
+        let bytes = std::fs::metadata(&binary)?.len();
+        subjects.push(Subject { name, case, env, event, binary, bytes, runs: Vec::new() });
     }
     // Round by round, so that a busy moment of the machine is everybody's.
     for round in 0..if quick { 3 } else { RUNS } {
@@ -111,7 +115,7 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
 
 impl Subject {
     async fn run(&self) -> Result<Run, Problem> {
-        let mut lambda = Lambda::start(&binary(self.name)?, self.env.clone()).await?;
+        let mut lambda = Lambda::start(&self.binary, self.env.clone()).await?;
         let start = lambda.ready().await?;
         let first = self.invoke(&mut lambda).await?;
         let second = self.invoke(&mut lambda).await?;

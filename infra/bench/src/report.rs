@@ -214,12 +214,15 @@ pub(crate) fn percentile<T: Copy>(sorted: &[T], per_mille: usize) -> Option<T> {
     sorted.get(rank.saturating_sub(1)).copied()
 }
 
+/// Cargo's target folder: this program is in `<target>/<profile>`.
+pub(crate) fn target() -> Result<PathBuf, Problem> {
+    let own = std::env::current_exe()?;
+    Ok(own.ancestors().nth(2).unwrap_or(Path::new("target")).to_owned())
+}
+
 /// Where results and servers' logs go.
 pub(crate) fn folder() -> Result<PathBuf, Problem> {
-    // This program is in `<target>/<profile>`.
-    let own = std::env::current_exe()?;
-    let target = own.ancestors().nth(2).unwrap_or(Path::new("target"));
-    let folder = target.join("bench");
+    let folder = target()?.join("bench");
     std::fs::create_dir_all(&folder)?;
     Ok(folder)
 }
@@ -232,7 +235,7 @@ fn machine() -> Value {
         "processor": model.map_or("unknown", |(_, model)| model),
         "cores": std::thread::available_parallelism().map_or(0, usize::from),
         "architecture": std::env::consts::ARCH,
-        "profile": if cfg!(debug_assertions) { "debug" } else { "release" },
+        "profile": if cfg!(debug_assertions) { "debug" } else { "fast" },
     })
 }
 

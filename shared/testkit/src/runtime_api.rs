@@ -42,7 +42,14 @@ pub fn binary(name: &str) -> Result<PathBuf, LambdaError> {
     let own = std::env::current_exe()?;
     let folder = own.parent().unwrap_or(Path::new(""));
     // Tests are in `deps`, programs beside the functions' binaries.
-    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    binary_in(if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder }, name)
+}
+
+/// The binary of a function in this folder of the target folder.
+///
+/// # Errors
+/// If it is not there; the error says how to build it.
+pub fn binary_in(folder: &Path, name: &str) -> Result<PathBuf, LambdaError> {
     let path = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
     if path.is_file() { Ok(path) } else { Err(LambdaError::NotBuilt(path)) }
 }
