@@ -46,8 +46,8 @@ pub mod wompi;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use actions::Action;
-pub use all::Gateways;
 pub(crate) use all::GatewayUrls;
+pub use all::Gateways;
 pub use connect::Connection;
 pub(crate) use courier::{Courier, Letter, Parcel, Retries};
 pub use faults::Faults;
