@@ -12,7 +12,7 @@ use testkit::runtime_api::{Lambda, binary_in};
 
 use crate::Problem;
 use crate::client::{BoxOffice, Person, Started, text as text_of};
-use crate::report::{Entry, Report, Table, megabytes, millis, percentile, text};
+use crate::report::{self, Entry, Report, Table, megabytes, millis, percentile, text};
 use crate::server::Server;
 use crate::show::Show;
 
