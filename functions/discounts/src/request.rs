@@ -94,10 +94,13 @@ async fn request(
     asking.check()?;
     let address = state.fingerprints.email(&asking.email);
     let source = state.fingerprints.source(&network(&source));
-    tokio::try_join!(
+    // Whoever is refused for the address is counted all the same: the first error must
+    // not cut the count off.
+    let (counted, left) = tokio::join!(
         state.store.count_try(SOURCE, &source, now),
         state.store.check_tries(ADDRESS, &address, now),
-    )?;
+    );
+    counted.and(left)?;
     let opened = async {
         let (show, member) = state.who_and_what(&asking, now).await?;
         state.open(&show, &member, asking.words(), started, now).await

@@ -288,7 +288,7 @@ async fn unknown_ids() {
     an event at the door: 404 event_not_found
         There is no such event.
     a gateway: 404 payment_gateway_unknown
-        There is no such payment gateway here.
+        There is no such account at a payment gateway here.
     a route: 404 route_not_found
         There is nothing at /api/v1/nothing; /docs lists all routes.
     a method: 405 method_not_allowed
