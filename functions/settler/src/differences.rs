@@ -81,7 +81,10 @@ fn of_approved(order: &Order, payment: &Payment, report: &PaymentReport) -> Opti
     let back = match report.status {
         PaymentStatus::Approved => report.refunded.amount,
         PaymentStatus::Refunded => payment.amount,
-        PaymentStatus::ChargedBack if payment.dispute == Some(Dispute::Lost) => return None,
+        // The organiser was told, whether or not it is decided.
+        PaymentStatus::ChargedBack if matches!(payment.dispute, Some(Dispute::Open | Dispute::Lost)) => {
+            return None;
+        }
         status => {
             let detail = format!("The order is paid with it, and the gateway has it as {status:?}.");
             return Some((DifferenceKind::PaymentMissing, detail));

@@ -130,4 +130,10 @@ fn the_report_is_empty_when_all_is_well_and_names_what_is_not() {
         (order.payments[0].dispute, payments[0].dispute) = (Some(Dispute::Lost), Some(Dispute::Lost));
     });
     assert_eq!(lost, [Uncovered], "somebody was let in before the bank took the money");
+    // The bank keeps the money until it has decided: the organiser was told.
+    let open = found(PaymentStatus::ChargedBack, |order, payments| {
+        (order.payments[0].dispute, payments[0].dispute) = (Some(Dispute::Open), Some(Dispute::Open));
+    });
+    assert_eq!(open, []);
+    assert_eq!(found(PaymentStatus::ChargedBack, |_, _| {}), [PaymentMissing], "and here nobody was");
 }
