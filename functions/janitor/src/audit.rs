@@ -1,5 +1,5 @@
-//! Has the payments of young orders compared with what the gateways have, each once
-//! a day.
+//! Has the payments of young orders with tickets compared with what the gateways have,
+//! each once a day; also those of events that were unpublished meanwhile.
 //!
 //! A run does a part and notes how far it came. Parts are small on purpose: audits go
 //! through the queue in which buyers' payments are settled, and ask the gateways that
@@ -23,9 +23,6 @@ const LOOKS: usize = 1000;
 /// For how long orders are audited after they were made.
 const YOUNG: Duration = Duration::from_secs(3 * 24 * 3600);
 
-/// For how long events are gone through after they began.
-const OVER: Duration = Duration::from_secs(30 * 24 * 3600);
-
 /// Sends the next part of the day's orders to be audited; answers how many. The audit
 /// of a new day begins when that of the day before is at its end.
 pub(crate) async fn go_on(state: &State) -> Result<usize> {
@@ -36,7 +33,7 @@ pub(crate) async fn go_on(state: &State) -> Result<usize> {
     let (day, mut place) = match before {
         Some(AuditWalk { place: Some(place), day, .. }) => (day, place),
         Some(walk) if walk.day == today => return Ok(0),
-        _ => (today, AuditPlace::at(now - OVER)),
+        _ => (today, AuditPlace::start()),
     };
 
     let (mut audits, mut looks, mut end) = (Vec::new(), 0, false);

@@ -1,14 +1,31 @@
-//! The way through everything that was sold, a part at a time: published events by
-//! their start, and the settled orders of each in its shards.
+//! The way through everything that was sold, a part at a time: the events that were
+//! ever published, and the settled orders of each in its shards. An event stays in
+//! that list when it is unpublished or unlisted, because what is reserved can still be
+//! paid; it leaves it some time after its end.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use domain::event::Event;
 use domain::{EventId, OrderId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Item;
-use crate::items::string;
+use crate::items::{from_item, string, to_item};
 use crate::keys::{self, Key, SHARDS};
+use crate::link::with_ttl;
 use crate::{Failure, Store, Versioned};
+
+/// For how long events are gone through after their end. Far longer than their last
+/// orders are young, because an end may be moved, too.
+const OVER: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// What the list says about an event.
+#[derive(Serialize, Deserialize)]
+struct Sold {
+    /// When it is no longer gone through.
+    until: Timestamp,
+}
 
 /// How far the audit of a day is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +48,7 @@ impl Versioned for AuditWalk {
 /// A place on the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditPlace {
-    /// In or before the event that stands here in the list of published events.
+    /// In or before the event that stands here in the list.
     show: String,
     /// In this shard of its orders; 0 unless it is in the event.
     shard: u16,
@@ -41,9 +58,9 @@ pub struct AuditPlace {
 }
 
 impl AuditPlace {
-    /// Before all events that start at `time` or later.
-    pub fn at(time: Timestamp) -> Self {
-        Self { show: keys::key_time(time), shard: 0, after: None }
+    /// Before all events.
+    pub fn start() -> Self {
+        Self::behind("")
     }
 
     /// Where the next event begins.
@@ -87,10 +104,13 @@ impl Store {
         since: Timestamp,
         limit: u16,
     ) -> Result<AuditLook, Failure> {
-        let Some((show, event)) = self.published_at(&place.show).await? else {
+        let Some((show, event, until)) = self.sold_at(&place.show).await? else {
             return Ok(AuditLook { orders: Vec::new(), next: None });
         };
-        // The event in which the walk stopped may have been moved, or withdrawn.
+        if until < since {
+            return Ok(AuditLook { orders: Vec::new(), next: Some(AuditPlace::behind(&show)) });
+        }
+        // The event in which the walk stopped may have been swept.
         let goes_on = show == place.show;
         let (shard, after) = if goes_on { (place.shard, place.after) } else { (0, None) };
         let orders =
@@ -105,26 +125,36 @@ impl Store {
         Ok(AuditLook { orders, next: Some(next) })
     }
 
-    /// The first published event at this place of the list or after it.
-    async fn published_at(&self, place: &str) -> Result<Option<(String, EventId)>, Failure> {
+    /// The part of a transaction that notes that the event is on sale, and so was from
+    /// then on.
+    pub(crate) fn sold_event_part(&self, event: &Event) -> Result<TransactWriteItem, Failure> {
+        let until = event.ends_at.checked_add(OVER).unwrap_or(Timestamp::MAX);
+        let item = with_ttl(to_item(&keys::sold_event(event.id), &Sold { until })?, until);
+        let put = Put::builder().table_name(&*self.table).set_item(Some(item));
+        Ok(TransactWriteItem::builder().put(put.build().map_err(Failure::unreadable)?).build())
+    }
+
+    /// The first event at this place of the list or after it, and until when it is
+    /// gone through.
+    async fn sold_at(&self, place: &str) -> Result<Option<(String, EventId, Timestamp)>, Failure> {
         let answer = self
             .client
             .query()
             .table_name(&*self.table)
             .key_condition_expression("PK = :pk AND SK >= :from")
-            .expression_attribute_values(":pk", string(keys::PUBLISHED))
+            .expression_attribute_values(":pk", string(keys::SOLD))
             .expression_attribute_values(":from", string(place))
-            .projection_expression("SK")
             .limit(1)
             .send()
             .await?;
         let Some(item) = answer.items.unwrap_or_default().into_iter().next() else { return Ok(None) };
-        let Some(AttributeValue::S(sk)) = item.get("SK") else {
-            return Err(Failure::unreadable("an entry of the public list without its key"));
+        let Some(AttributeValue::S(sk)) = item.get("SK").cloned() else {
+            return Err(Failure::unreadable("an entry of the list of what was sold without its key"));
         };
-        let event = keys::parse_published_event(sk)
-            .ok_or_else(|| Failure::unreadable(format!("the entry {sk} of the public list")))?;
-        Ok(Some((sk.clone(), event)))
+        let event = keys::parse_sold_event(&sk)
+            .ok_or_else(|| Failure::unreadable(format!("the entry {sk} of the list of what was sold")))?;
+        let Sold { until } = from_item(item)?;
+        Ok(Some((sk, event, until)))
     }
 
     /// The settled orders in a shard of an event's after one, at most `limit`.
@@ -162,18 +192,16 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::time::Duration;
 
+    use boot::Clock;
     use domain::QuoteId;
+    use domain::event::EventStatus;
     use domain::order::Order;
 
     use super::*;
+    use crate::event::tests::{event, sheet};
     use crate::gate::tests::paid_order;
     use crate::testing::store;
-
-    /// The entry of an event; what it says does not matter here.
-    #[derive(Serialize)]
-    struct Entry {}
 
     const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -181,10 +209,19 @@ mod tests {
         Timestamp::from_second(1_795_000_000).expect("in range")
     }
 
-    async fn publish(store: &Store, starts_at: Timestamp) -> EventId {
-        let event = EventId::generate(starts_at);
-        store.put(&keys::published_event(starts_at, event), &Entry {}).await.expect("written");
-        event
+    async fn change(store: &Store, before: &Event, change: impl FnOnce(&mut Event)) -> Event {
+        let mut after = Event { version: before.version + 1, ..before.clone() };
+        change(&mut after);
+        store.update_event(&sheet(store, before).await, &after).await.expect("changed");
+        after
+    }
+
+    async fn publish(store: &Store, starts_at: Timestamp) -> Event {
+        let draft = event(&Clock::movable(), "noche");
+        let slug = draft.id.to_string();
+        let draft = Event { starts_at, ends_at: starts_at + DAY, slug, ..draft };
+        store.create_event(&draft).await.expect("created");
+        change(store, &draft, |event| event.status = EventStatus::Published).await
     }
 
     async fn sell(store: &Store, event: EventId, made_at: Timestamp) -> OrderId {
@@ -209,8 +246,8 @@ mod tests {
     #[tokio::test]
     async fn every_young_order_of_every_show_is_found_once() {
         let store = store().await;
-        let shows = [publish(&store, now()).await, publish(&store, now()).await];
-        let past = publish(&store, now() - 40 * DAY).await;
+        let shows = [publish(&store, now()).await.id, publish(&store, now()).await.id];
+        let past = publish(&store, now() - 40 * DAY).await.id;
         let mut young = BTreeSet::new();
         for index in 0..60 {
             let show = shows[index % 2];
@@ -219,24 +256,40 @@ mod tests {
         }
         sell(&store, past, now() - DAY).await;
         for limit in [1, 3, 100] {
-            let found = walk(&store, AuditPlace::at(now() - 30 * DAY), limit).await;
+            let found = walk(&store, AuditPlace::start(), limit).await;
             assert_eq!(found.len(), young.len(), "by {limit}");
             assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), young);
         }
     }
 
     #[tokio::test]
-    async fn the_walk_goes_on_when_its_show_is_withdrawn() {
+    async fn what_nobody_finds_any_more_is_gone_through_too() {
         let store = store().await;
-        let first = publish(&store, now()).await;
-        let mut stopped = AuditPlace::at(now());
+        let show = publish(&store, now()).await;
+        let order = sell(&store, show.id, now() - DAY).await;
+        let found = async || walk(&store, AuditPlace::start(), 10).await;
+        let show = change(&store, &show, |event| event.unlisted = true).await;
+        assert_eq!(found().await, [order], "unlisted");
+        let show = change(&store, &show, |event| event.status = EventStatus::Draft).await;
+        assert_eq!(found().await, [order], "unpublished");
+        let show = change(&store, &show, |event| event.ends_at = now() + 300 * DAY).await;
+        assert_eq!(found().await, [order], "moved");
+        change(&store, &show, |event| event.status = EventStatus::Published).await;
+        assert_eq!(found().await, [order], "and again on sale, which is once");
+    }
+
+    #[tokio::test]
+    async fn the_walk_goes_on_when_its_show_is_swept() {
+        let store = store().await;
+        let mut shows = [publish(&store, now()).await.id, publish(&store, now()).await.id];
+        shows.sort();
+        let mut stopped = AuditPlace::start();
         for _ in 0..3 {
             let look = store.audit_look(&stopped, now(), 10).await.expect("read");
             stopped = look.next.expect("more shards");
         }
-        let second = publish(&store, now() + DAY).await;
-        let order = sell(&store, second, now()).await;
-        store.delete(&keys::published_event(now(), first)).await.expect("withdrawn");
+        let order = sell(&store, shows[1], now()).await;
+        store.delete(&keys::sold_event(shows[0])).await.expect("swept");
         assert_eq!(walk(&store, stopped, 10).await, [order]);
     }
 

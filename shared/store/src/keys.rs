@@ -209,9 +209,17 @@ pub fn published_event(starts_at: Timestamp, event: EventId) -> Key {
     Key::new(PUBLISHED, format!("{}#{}", key_time(starts_at), event.suffix()))
 }
 
-/// Which event a sort key of [`published_event`] is of.
-pub(crate) fn parse_published_event(sk: &str) -> Option<EventId> {
-    EventId::from_suffix(sk.split('#').nth(1)?).ok()
+/// The partition that lists all events that were ever published.
+pub(crate) const SOLD: &str = "SOLD";
+
+/// The entry of an event in [`SOLD`].
+pub fn sold_event(event: EventId) -> Key {
+    Key::new(SOLD, event.suffix())
+}
+
+/// Which event a sort key of [`sold_event`] is of.
+pub(crate) fn parse_sold_event(sk: &str) -> Option<EventId> {
+    EventId::from_suffix(sk).ok()
 }
 
 /// A promotion of a tenant. `code` is in capital letters. Those of members'

@@ -198,6 +198,9 @@ impl Store {
             let show = Show::new(after, before.price_from());
             writes.push(self.put_part(&keys::published_event(after.starts_at, after.id), &show)?);
         }
+        if after.status == EventStatus::Published {
+            writes.push(self.sold_event_part(after)?);
+        }
         let (had, has) = (code_claim(old), code_claim(after));
         if had != has {
             if let Some(had) = had {
@@ -344,4 +347,4 @@ impl Store {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -9,7 +9,7 @@ use serde_json::Map;
 use super::*;
 use crate::testing::{at_once, store_with_clock};
 
-pub(super) fn event(clock: &Clock, slug: &str) -> Event {
+pub(crate) fn event(clock: &Clock, slug: &str) -> Event {
     let now = clock.now();
     let starts_at = now + Duration::from_secs(86_400);
     Event {
@@ -87,7 +87,7 @@ fn stage(event: &Event, priority_order: u16) -> SaleStage {
     }
 }
 
-pub(super) async fn sheet(store: &Store, event: &Event) -> EventSheet {
+pub(crate) async fn sheet(store: &Store, event: &Event) -> EventSheet {
     store.event_sheet(event.id).await.expect("reads").expect("exists")
 }
 
