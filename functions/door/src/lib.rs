@@ -21,11 +21,8 @@ use domain::ticket::TicketKeys;
 use domain::{DeviceId, Error, EventId, Result, TenantId};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{Device, EventSheet, Fresh, Store};
+use store::{Device, EventSheet, Fresh, SOLD_MILLIS, Store};
 use web::TokenVerifier;
-
-/// How long events and scanners may be behind, in milliseconds.
-const FRESH_MILLIS: i64 = 30_000;
 
 /// What the function works with.
 #[derive(Clone)]
@@ -52,8 +49,8 @@ impl State {
             ticket_keys: ticket_keys
                 .ok_or_else(|| ConfigError::new("TICKET_PUBLIC_KEYS", "has a key that is not Ed25519's"))?,
             public_keys: public_keys.into(),
-            sheets: Arc::new(Fresh::new(200, FRESH_MILLIS)),
-            devices: Arc::new(Fresh::new(1000, FRESH_MILLIS)),
+            sheets: Arc::new(Fresh::new(200, SOLD_MILLIS)),
+            devices: Arc::new(Fresh::new(1000, SOLD_MILLIS)),
             stats: Arc::new(Fresh::new(200, stats::FRESH_MILLIS)),
         })
     }

@@ -4,6 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::{Error, Timestamp};
 
+/// How long what an organiser wrote may be behind where tickets are sold, in
+/// milliseconds. Prices are in the quote and places in the allotments; what may be this
+/// old is the rest.
+pub const ON_SALE_MILLIS: i64 = 3_000;
+/// How long it may be behind everywhere else, such as on tickets and at the door.
+pub const SOLD_MILLIS: i64 = 30_000;
+
 /// What was read a moment ago, so that an event that everybody looks at costs
 /// almost no reads.
 ///

@@ -52,7 +52,7 @@ pub use discount::Wanted;
 pub use event::{EventSheet, Show};
 pub use failure::{Failure, OnRefused};
 pub use fingerprint::Fingerprints;
-pub use fresh::Fresh;
+pub use fresh::{Fresh, ON_SALE_MILLIS, SOLD_MILLIS};
 pub use gate::{Closed, Gate, GateCursor, GateError, GateSummary, Redemption, Scan};
 pub use holding::{HoldRequest, Settled};
 pub use idempotency::Once;
