@@ -17,9 +17,10 @@ const USAGE: &str = "\
 Usage: cargo xtask <command>
 
   test [--no-install] [-- <filter and options of cargo test>]
-          Runs every test and check. Missing tools are installed under target/,
-          or with apt-get where that is allowed; --no-install only names them.
-          With a filter, only the matching Rust tests run.
+          Runs every test, and checks the template and the generated files;
+          `.ci/run` also asks rustfmt and clippy. Missing tools are installed
+          under target/, or with apt-get where that is allowed; --no-install
+          only names them. With a filter, only the matching Rust tests run.
   openapi [--check]
           Writes functions/site/openapi.json from the functions' routes.
   watch [--check]

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: everything that can be checked, in one command.
+//! `cargo xtask test`: all tests, and whether the template and the generated files are
+//! as they should be. Formatting and lints are for `.ci/run`, which ends with this.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
