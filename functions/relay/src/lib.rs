@@ -108,34 +108,27 @@ async fn send<M: Message>(queue: &Queue<M>, placed: Placed<M>) -> Option<usize> 
 /// Sends messages that are to arrive after a while; gives the place of the first
 /// that could not be sent.
 async fn send_later(queue: &Queue<PaymentMessage>, placed: Placed<PaymentMessage>) -> Option<usize> {
-    let failed = stream::iter(placed).map(|(place, message)| async move {
+    let sent = placed.into_iter().map(|(place, message)| async move {
         let error = queue.send_later(&message, record::ASK_AFTER).await.err()?;
         tracing::error!(queue = PaymentMessage::QUEUE_URL, %error, "a message could not be sent");
         Some(place)
     });
-    failed
-        .buffer_unordered(AT_ONCE)
-        .filter_map(std::future::ready)
-        .collect::<Vec<_>>()
-        .await
-        .into_iter()
-        .min()
+    first_failed(sent).await
 }
 
 /// Keeps audit records; gives the place of the first that could not be kept.
 async fn keep(store: &Store, placed: Placed<AuditRecord>) -> Option<usize> {
-    let failed = stream::iter(placed).map(|(place, record)| async move {
+    let kept = placed.into_iter().map(|(place, record)| async move {
         let error = store.put_audit(&record).await.err()?;
         tracing::error!(record = %record.id, %error, "an audit record could not be kept");
         Some(place)
     });
-    failed
-        .buffer_unordered(AT_ONCE)
-        .filter_map(std::future::ready)
-        .collect::<Vec<_>>()
-        .await
-        .into_iter()
-        .min()
+    first_failed(kept).await
+}
+
+/// Sees to everything, some at the same time; gives the lowest place that failed.
+async fn first_failed<F: Future<Output = Option<usize>>>(all: impl Iterator<Item = F>) -> Option<usize> {
+    stream::iter(all).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await.into_iter().flatten().min()
 }
 
 #[cfg(test)]
