@@ -15,7 +15,7 @@ use store::allotment::Pool;
 use store::{EventSheet, OnRefused, Once};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Viewer, based_on, nullable};
 
-use crate::check::{area_unknown, changed_meanwhile, some_text};
+use crate::check::{area_unknown, some_text};
 use crate::units::every_seat;
 use crate::{AreaPath, EventPath, State, rows};
 
@@ -233,7 +233,7 @@ async fn update(
     let after = match capacity {
         Some(_) => state.change_capacity(&before, after, state.clock.now()).await?,
         None => {
-            state.store.replace_area(&after).await.on_refused(changed_meanwhile)?;
+            state.store.replace_area(&after).await.on_refused(Error::changed_meanwhile)?;
             after
         }
     };
@@ -253,12 +253,12 @@ async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<Are
         .into());
     }
     let now = state.clock.now();
-    let change = state.store.begin_places(&area, now).await.on_refused(changed_meanwhile)?;
+    let change = state.store.begin_places(&area, now).await.on_refused(Error::changed_meanwhile)?;
     if let Err(error) = state.close(&area, now).await {
         state.store.abandon_places(&change, &area).await.map_err(Error::from)?;
         return Err(error.into());
     }
-    state.store.delete_area(&change, &area).await.on_refused(changed_meanwhile)?;
+    state.store.delete_area(&change, &area).await.on_refused(Error::changed_meanwhile)?;
     state.note_prices(organizer.tenant, path.id).await?;
     Ok(NoContent)
 }
@@ -296,11 +296,11 @@ impl State {
     }
 
     async fn change_capacity(&self, before: &Area, after: Area, now: Timestamp) -> Result<Area> {
-        let change = self.store.begin_places(before, now).await.on_refused(changed_meanwhile)?;
+        let change = self.store.begin_places(before, now).await.on_refused(Error::changed_meanwhile)?;
         match self.resize(before, after.capacity, now).await {
             Ok(blocks) => {
                 let after = Area { blocks, ..after };
-                self.store.finish_places(&change, &after).await.on_refused(changed_meanwhile)?;
+                self.store.finish_places(&change, &after).await.on_refused(Error::changed_meanwhile)?;
                 Ok(after)
             }
             Err(error) => {

@@ -30,14 +30,6 @@ pub(crate) fn area_unknown() -> Error {
     Error::not_found("area_unknown", "The event has no such area.")
 }
 
-/// Somebody else was faster between reading and writing.
-pub(crate) fn changed_meanwhile() -> Error {
-    Error::conflict(
-        "changed_meanwhile",
-        "Somebody changed this at the same moment. Read it again and repeat your change.",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

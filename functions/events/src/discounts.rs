@@ -8,7 +8,6 @@ use store::keys::SHARDS;
 use store::{EventSheet, Failure, OnRefused, PlacesChange};
 
 use crate::State;
-use crate::check::changed_meanwhile;
 
 /// Over how many blocks the discounts of a new event are spread.
 pub(crate) fn blocks(max_discounts: u32) -> u16 {
@@ -40,7 +39,7 @@ impl State {
         now: Timestamp,
     ) -> Result<Event> {
         let event = &before.event;
-        let change = self.store.begin_discounts(event, now).await.on_refused(changed_meanwhile)?;
+        let change = self.store.begin_discounts(event, now).await.on_refused(Error::changed_meanwhile)?;
         let changed = self.change_with_right(before, after, &change, now).await;
         if changed.is_err() {
             self.store.abandon_discounts(&change, event.id).await?;
@@ -65,7 +64,7 @@ impl State {
                 // Another event was given the code in this moment.
                 self.resize_discounts(&before.event, before.event.max_discounts, now).await?;
                 self.check_code(&after).await?;
-                return Err(refused).on_refused(changed_meanwhile);
+                return Err(refused).on_refused(Error::changed_meanwhile);
             }
             // Perhaps it came through: a repetition brings event and discounts together.
             Err(failure) => return Err(failure.into()),

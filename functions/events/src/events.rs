@@ -11,7 +11,7 @@ use serde::Deserialize;
 use store::{EventSheet, Failure, OnRefused, Once};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Query, Viewer, based_on};
 
-use crate::check::{changed_meanwhile, event_unknown};
+use crate::check::event_unknown;
 use crate::writing::{EventChanges, NewEvent, check};
 use crate::{EventPath, State, discounts, slug};
 
@@ -139,12 +139,12 @@ async fn delete(
         return Err(discounts::has_discounts().into());
     }
     // Until the event is gone, nobody may give it discounts again.
-    let change = state.store.begin_discounts(&sheet.event, now).await.on_refused(changed_meanwhile)?;
+    let change = state.store.begin_discounts(&sheet.event, now).await.on_refused(Error::changed_meanwhile)?;
     if let Err(error) = state.close_all(&sheet, now).await {
         state.store.abandon_discounts(&change, sheet.event.id).await.map_err(Error::from)?;
         return Err(error.into());
     }
-    state.store.delete_event(&change, &sheet).await.on_refused(changed_meanwhile)?;
+    state.store.delete_event(&change, &sheet).await.on_refused(Error::changed_meanwhile)?;
     Ok(NoContent)
 }
 
@@ -182,7 +182,7 @@ impl State {
             Ok(()) => Ok(after),
             Err(failure) => {
                 self.check_code(&after).await?;
-                Err(failure).on_refused(changed_meanwhile)
+                Err(failure).on_refused(Error::changed_meanwhile)
             }
         }
     }

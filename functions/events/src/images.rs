@@ -23,7 +23,6 @@ use serde::{Deserialize, Serialize};
 use store::{EventSheet, Failure, Once};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path};
 
-use crate::check::changed_meanwhile;
 use crate::{EventPath, State};
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -320,7 +319,7 @@ impl State {
                 Err(failure) => return Err(failure.into()),
             }
         }
-        Err(changed_meanwhile())
+        Err(Error::changed_meanwhile())
     }
 
     fn sign_upload(&self, image: EventImage, new: &NewImage, now: Timestamp) -> Result<ImageUpload> {

@@ -5,11 +5,10 @@ use aide::axum::routing::post_with;
 use axum::extract::State as Of;
 use domain::error::Fields;
 use domain::event::{Event, EventStatus};
-use domain::{Result, Timestamp};
+use domain::{Error, Result, Timestamp};
 use store::{EventSheet, OnRefused};
 use web::{Answer, Json, Organizer, Path};
 
-use crate::check::changed_meanwhile;
 use crate::{EventPath, State};
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -63,7 +62,7 @@ impl State {
         }
         let version = sheet.event.version + 1;
         let after = Event { status, updated_at: now, version, ..sheet.event.clone() };
-        self.store.update_event(&sheet, &after).await.on_refused(changed_meanwhile)?;
+        self.store.update_event(&sheet, &after).await.on_refused(Error::changed_meanwhile)?;
         Ok(after.shown())
     }
 }

@@ -14,7 +14,7 @@ use store::{OnRefused, Once};
 use web::{Admin, Answer, Buyer, Created, IdempotencyKey, Json, based_on};
 
 use crate::State;
-use crate::check::{changed_meanwhile, country};
+use crate::check::country;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -140,7 +140,7 @@ async fn update(
         ..before
     };
     check(&after)?;
-    state.store.replace_tenant(&after).await.on_refused(changed_meanwhile)?;
+    state.store.replace_tenant(&after).await.on_refused(Error::changed_meanwhile)?;
     Ok(Json(after))
 }
 
@@ -161,7 +161,7 @@ async fn replace_legal_info(
     check_legal_info(&info)?;
     let before = state.tenant(admin.tenant).await?;
     let after = Tenant { legal_info: Some(info.clone()), version: before.version + 1, ..before };
-    state.store.replace_tenant(&after).await.on_refused(changed_meanwhile)?;
+    state.store.replace_tenant(&after).await.on_refused(Error::changed_meanwhile)?;
     Ok(Json(info))
 }
 

@@ -15,7 +15,6 @@ use store::OnRefused;
 use store::allotment::{Refusal, RowState};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, based_on};
 
-use crate::check::changed_meanwhile;
 use crate::{AreaPath, State, rows};
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -171,14 +170,14 @@ impl State {
         let first_index = u16::try_from(area.rows.len()).unwrap_or(u16::MAX);
         let seats: u32 = added.iter().map(RowLayout::len).sum();
 
-        let change = self.store.begin_places(&area, now).await.on_refused(changed_meanwhile)?;
+        let change = self.store.begin_places(&area, now).await.on_refused(Error::changed_meanwhile)?;
         if let Err(failure) = self.store.create_rows(area.event_id, area.id, first_index, &blocks).await {
             self.store.abandon_places(&change, &area).await?;
             return Err(failure.into());
         }
         let mut after = Area { capacity: area.capacity + seats, version: area.version + 1, ..area };
         after.rows.extend(blocks);
-        self.store.finish_places(&change, &after).await.on_refused(changed_meanwhile)?;
+        self.store.finish_places(&change, &after).await.on_refused(Error::changed_meanwhile)?;
         self.note_prices(tenant, path.id).await?;
         Ok(UnitsCreated {
             area_id: after.id,
@@ -223,7 +222,7 @@ impl State {
                         let seats = seats.iter().filter_map(|seat| label(area, *block, *seat));
                         seats_taken(&seats.collect::<Vec<_>>())
                     }
-                    _ => changed_meanwhile(),
+                    _ => Error::changed_meanwhile(),
                 }));
             }
             let was_free = |seat: &&u16| state_of(&states, *block, **seat) == Some(SeatState::Available);

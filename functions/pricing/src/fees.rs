@@ -3,6 +3,7 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract::State as Of;
+use domain::Error;
 use domain::error::Fields;
 use domain::event::{Event, Fees, Vat};
 use schemars::JsonSchema;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::OnRefused;
 use web::{Answer, Json, Organizer, Path, Viewer, based_on};
 
-use crate::{EventPath, State, changed_meanwhile};
+use crate::{EventPath, State};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -78,6 +79,6 @@ async fn replace(
         version: before.event.version + 1,
         ..before.event.clone()
     };
-    state.store.update_event(&before, &after).await.on_refused(changed_meanwhile)?;
+    state.store.update_event(&before, &after).await.on_refused(Error::changed_meanwhile)?;
     Ok(Json(EventFees::from(&after)))
 }

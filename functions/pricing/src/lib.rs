@@ -73,11 +73,3 @@ struct EventPath {
 fn event_unknown() -> Error {
     Error::not_found("event_unknown", "There is no such event.")
 }
-
-/// Somebody else was faster between reading and writing.
-fn changed_meanwhile() -> Error {
-    Error::conflict(
-        "changed_meanwhile",
-        "Somebody changed this at the same moment. Read it again and repeat your change.",
-    )
-}

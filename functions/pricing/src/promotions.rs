@@ -14,7 +14,7 @@ use store::allotment::{Pool, Refusal};
 use store::{OnRefused, Once};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Viewer, based_on, nullable};
 
-use crate::{State, changed_meanwhile};
+use crate::State;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -214,7 +214,7 @@ async fn update(
     if let Some(Some(uses)) = total_uses {
         state.resize_promotion(&after, uses).await?;
     }
-    state.store.replace_promotion(&after).await.on_refused(changed_meanwhile)?;
+    state.store.replace_promotion(&after).await.on_refused(Error::changed_meanwhile)?;
     Ok(Json(state.promotion_view(after).await?))
 }
 
@@ -230,7 +230,7 @@ async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<Cod
             _ => error,
         })?;
     }
-    state.store.delete_promotion(&promotion).await.on_refused(changed_meanwhile)?;
+    state.store.delete_promotion(&promotion).await.on_refused(Error::changed_meanwhile)?;
     Ok(NoContent)
 }
 

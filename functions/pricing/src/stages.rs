@@ -14,7 +14,7 @@ use store::allotment::{Pool, Refusal};
 use store::{EventSheet, OnRefused, Once};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Viewer, based_on, nullable};
 
-use crate::{EventPath, State, changed_meanwhile};
+use crate::{EventPath, State};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -180,7 +180,7 @@ async fn update(
     if let Some(Some(quantity)) = quantity {
         state.resize_stage(&after, quantity, now).await?;
     }
-    state.store.replace_sale_stage(&after).await.on_refused(changed_meanwhile)?;
+    state.store.replace_sale_stage(&after).await.on_refused(Error::changed_meanwhile)?;
     Ok(Json(state.view(after, now).await?))
 }
 

@@ -62,12 +62,7 @@ async fn edit(
     let after = before.edit(&edit, desk.mail(&before)?, must_say.as_deref(), change.version)?;
     if after != before {
         let note = staff.note(&after, "edit", state.clock.now());
-        state.store.replace_discount_request(&after, &note).await.on_refused(|| {
-            Error::conflict(
-                "changed_meanwhile",
-                "Somebody changed this at the same moment. Read it again and repeat your change.",
-            )
-        })?;
+        state.store.replace_discount_request(&after, &note).await.on_refused(Error::changed_meanwhile)?;
     }
     Ok(Json(Queued::new(after, &desk)?))
 }

@@ -167,7 +167,7 @@ async fn reset(
 ) -> Answer<NoContent> {
     let before = holding(&state, &supervisor, path).await?;
     let note = note(&supervisor, &before, "reset", state.clock.now());
-    state.store.reset_mail_template(&before, &note).await.on_refused(changed_meanwhile)?;
+    state.store.reset_mail_template(&before, &note).await.on_refused(Error::changed_meanwhile)?;
     Ok(NoContent)
 }
 
@@ -200,7 +200,7 @@ async fn restore(
     })?;
     if old.version == 0 {
         let note = note(&supervisor, &before, "restore", state.clock.now());
-        state.store.reset_mail_template(&before, &note).await.on_refused(changed_meanwhile)?;
+        state.store.reset_mail_template(&before, &note).await.on_refused(Error::changed_meanwhile)?;
         return Ok(Json(old));
     }
     Ok(Json(save(&state, &supervisor, before, (old.subject, old.body), None, "restore").await?))
@@ -247,7 +247,7 @@ async fn save(
     }
     based_on(version, before.version)?;
     let note = note(supervisor, &before, action, state.clock.now());
-    state.store.save_mail_template(&before, words, &note).await.on_refused(changed_meanwhile)
+    state.store.save_mail_template(&before, words, &note).await.on_refused(Error::changed_meanwhile)
 }
 
 fn note(supervisor: &Supervisor, template: &MailTemplate, action: &str, now: Timestamp) -> AuditNote {
@@ -259,12 +259,4 @@ fn note(supervisor: &Supervisor, template: &MailTemplate, action: &str, now: Tim
         subject: format!("{}.{}", template.name.name(), template.language.code()),
         at: now,
     }
-}
-
-/// Somebody else was faster between reading and writing.
-fn changed_meanwhile() -> Error {
-    Error::conflict(
-        "changed_meanwhile",
-        "Somebody changed this at the same moment. Read it again and repeat your change.",
-    )
 }

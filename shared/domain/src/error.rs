@@ -120,6 +120,14 @@ impl Error {
             .with_fields(fields)
     }
 
+    /// Somebody else was faster between reading and writing.
+    pub fn changed_meanwhile() -> Self {
+        Self::conflict(
+            "changed_meanwhile",
+            "Somebody changed this at the same moment. Read it again and repeat your change.",
+        )
+    }
+
     /// A fault of ours: the source goes to the log, never to the caller.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::new(
