@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use aide::axum::ApiRouter;
 use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError, PublicKey, Secret, parse_public_keys};
+use boot::{Boot, Clock, ConfigError, PublicKey, Secret, SigningKey};
 use queue::TokenSeal;
 use store::{Fingerprints, Store};
 use web::{TokenSigner, TokenVerifier};
@@ -52,15 +52,8 @@ impl State {
     /// If one is missing or wrong, or if the key that signs is not among those
     /// that verify: then nobody would accept the tokens.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
-        let signing_key = Secret::from_env(&boot.env, "JWT_SECRET")?.signing_key("jwt");
-        let public_keys = parse_public_keys(&boot.env, "JWT_PUBLIC_KEYS")?;
-        if !public_keys.contains(&signing_key.public()) {
-            let public = signing_key.public();
-            return Err(ConfigError::new(
-                "JWT_PUBLIC_KEYS",
-                format!("misses the key of JWT_SECRET, {public}"),
-            ));
-        }
+        let (signing_key, public_keys) =
+            SigningKey::from_env(&boot.env, "jwt", "JWT_SECRET", "JWT_PUBLIC_KEYS")?;
         let hash_secret = Secret::from_env(&boot.env, "HASH_SECRET")?;
         Ok(Self {
             store: Store::new(boot)?,

@@ -10,15 +10,12 @@ mod transfers;
 use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use boot::{Boot, BootError, Clock, ConfigError, Secret, SigningKey, parse_public_keys};
+use boot::{Boot, BootError, Clock, ConfigError, Secret, SigningKey};
 use domain::event::Tenant;
 use domain::order::Order;
 use domain::{Error, EventId, OrderId, Result, TenantId, UserId};
 use queue::{IssueMessage, MailMessage, Queue};
-use store::{EventSheet, Fresh, Store};
-
-/// How long what an organiser wrote may be behind, in milliseconds.
-const FRESH_MILLIS: i64 = 30_000;
+use store::{EventSheet, Fresh, SOLD_MILLIS, Store};
 
 /// What the function works with.
 #[derive(Clone)]
@@ -40,20 +37,16 @@ impl State {
     /// If one is missing or wrong, or if the key that signs tickets is not among
     /// those that doors verify with: then nobody would get in.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
-        let secret = Secret::from_env(&boot.env, "TICKET_SECRET")?;
-        let ticket_key = secret.signing_key("ticket");
-        if !parse_public_keys(&boot.env, "TICKET_PUBLIC_KEYS")?.contains(&ticket_key.public()) {
-            let problem = format!("misses the key of TICKET_SECRET, {}", ticket_key.public());
-            return Err(ConfigError::new("TICKET_PUBLIC_KEYS", problem));
-        }
+        let (ticket_key, _) =
+            SigningKey::from_env(&boot.env, "ticket", "TICKET_SECRET", "TICKET_PUBLIC_KEYS")?;
         Ok(Self {
             store: Store::new(boot)?,
             clock: boot.clock.clone(),
             mails: Queue::new(boot)?,
             ticket_key,
-            transfer_key: secret.derive("transfer"),
-            sheets: Arc::new(Fresh::new(100, FRESH_MILLIS)),
-            tenants: Arc::new(Fresh::new(100, FRESH_MILLIS)),
+            transfer_key: Secret::from_env(&boot.env, "TICKET_SECRET")?.derive("transfer"),
+            sheets: Arc::new(Fresh::new(100, SOLD_MILLIS)),
+            tenants: Arc::new(Fresh::new(100, SOLD_MILLIS)),
         })
     }
 

@@ -47,6 +47,27 @@ impl Secret {
 pub struct SigningKey(pub ed25519_dalek::SigningKey);
 
 impl SigningKey {
+    /// The key pair for `purpose` from the secret in the variable `secret`, and the public
+    /// keys in the variable `public`, which the pair's own is among.
+    ///
+    /// # Errors
+    /// If a variable is missing or wrong, or if the pair's own is not among those that
+    /// verify: then nobody would accept what it signs.
+    pub fn from_env(
+        env: &Env,
+        purpose: &str,
+        secret: &str,
+        public: &str,
+    ) -> Result<(Self, Vec<PublicKey>), ConfigError> {
+        let key = Secret::from_env(env, secret)?.signing_key(purpose);
+        let public_keys = parse_public_keys(env, public)?;
+        if public_keys.contains(&key.public()) {
+            Ok((key, public_keys))
+        } else {
+            Err(ConfigError::new(public, format!("misses the key of {secret}, {}", key.public())))
+        }
+    }
+
     /// The half that verifies.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key().to_bytes())
