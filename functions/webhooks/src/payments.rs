@@ -3,8 +3,11 @@
 //!
 //! Sent again, a notification is put on the queue again, and the settler finds that
 //! there is nothing left to do. Signatures of Mercado Pago and Wompi hold the time, and
-//! old ones are refused. PayU's hold none: whoever caught one can have PayU asked about
-//! that payment as often as they like, and no more than that.
+//! old ones are refused. PayU's hold neither the time nor PayU's ids, and every buyer is
+//! shown one that fits on the way back: who has one can have PayU asked about that
+//! reference as often as they like, with any ids in the notification. That is no more
+//! than a question because nobody asks about those ids: see
+//! [`PaymentGateway::payments_behind`].
 
 use std::sync::Arc;
 

@@ -140,9 +140,10 @@ pub enum PaymentHint {
     Payment {
         /// The gateway's id, at most 64 characters.
         payment_id: String,
-        /// The payment's reference, if the notification has it; at most 256 characters.
+        /// What is signed instead of the id, at gateways that do not sign that. Then all
+        /// payments with this reference are asked about, and the id is nobody's word.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        reference: Option<String>,
+        reference: Option<SignedReference>,
     },
     /// Something about this group of payments changed, as Mercado Pago calls it.
     MerchantOrder {
@@ -154,6 +155,15 @@ pub enum PaymentHint {
         /// The gateway's id of it, at most 64 characters.
         id: String,
     },
+}
+
+/// What a notification's signature says of a payment whose id it leaves out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedReference {
+    /// The payment's reference; at most 256 characters.
+    pub text: String,
+    /// True if the payment was approved: an answer in which none is comes too early.
+    pub approved: bool,
 }
 
 /// Whose payment it is: an attempt to pay an order, signed into the gateway's

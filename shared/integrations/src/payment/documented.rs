@@ -167,8 +167,9 @@ fn transactions_of_wompi_are_understood_as_documented() {
 #[test]
 fn transactions_of_payu_are_understood_as_documented() {
     let states = ["APPROVED", "DECLINED", "ERROR", "EXPIRED", "PENDING", "SUBMITTED"];
-    let orders = ["NEW", "IN_PROGRESS", "AUTHORIZED", "CAPTURED", "CANCELLED", "DECLINED", "REFUNDED"];
-    let codes = super::payu::RESPONSE_CODES.map(|(_, word)| word);
+    let orders =
+        ["NEW", "IN_PROGRESS", "AUTHORIZED", "CAPTURED", "CANCELLED", "DECLINED", "REFUNDED", "CHARGEBACK"];
+    let codes = ["APPROVED", "INSUFFICIENT_FUNDS", "ANTIFRAUD_REJECTED", "ABANDONED_TRANSACTION"];
     let table = Table::documented("### PayU: transactions", 3);
     table.check(&[&states, &orders, &codes], |words| {
         let standing = super::payu::standing(words[1], words[0], words[2]);
@@ -176,20 +177,6 @@ fn transactions_of_payu_are_understood_as_documented() {
     });
     let module = Table::of_module(include_str!("payu/mod.rs"), 3);
     assert_eq!(module.rows, table.rows, "the module says the same");
-}
-
-#[test]
-fn numbers_of_payu_are_understood_as_documented() {
-    let states = ["4", "5", "6", "7", "10", "12", "14", "15", "18", "104"];
-    let table = Table::documented("### PayU: numbers of states", 1);
-    table.check(&[&states], |words| (super::payu::of_state(words[0]).map(ours).unwrap_or_default(), None));
-    let codes = super::payu::RESPONSE_CODES;
-    let table = Table::documented("### PayU: numbers of response codes", 1);
-    table.check(&[&codes.map(|(number, _)| number)], |words| {
-        let code = codes.iter().find(|(number, _)| *number == words[0]);
-        let meaning = super::payu::of_response_code(words[0]).map(ours).unwrap_or_default();
-        (code.map_or_else(String::new, |(_, word)| format!("{word} {meaning}")), None)
-    });
 }
 
 /// The checks above would find what is wrong.

@@ -13,6 +13,7 @@
 //!   some refunds take days ([`RefundStatus::Pending`]).
 
 mod checkout;
+mod credential_form;
 mod credentials;
 mod decimal;
 #[cfg(test)]
@@ -35,9 +36,10 @@ use futures::future::BoxFuture;
 use http::HeaderMap;
 
 pub use checkout::{BuyerStep, Checkout};
+pub use credential_form::{CredentialField, credential_fields};
 pub use credentials::{BadCredential, CredentialCheck, Mode};
 pub use domain::payment::{
-    Dispute, GatewayName, PaymentHint, PaymentReference, PaymentReport, PaymentStatus,
+    Dispute, GatewayName, PaymentHint, PaymentReference, PaymentReport, PaymentStatus, SignedReference,
 };
 pub use error::{GatewayError, WebhookRefused};
 pub use gateways::{PaymentGateways, credentials_name};
@@ -144,6 +146,9 @@ pub struct RefundPayment {
     /// The same key gives the money back once, however often it is sent. At most
     /// 128 visible ASCII characters.
     pub idempotency_key: String,
+    /// True if somebody may have asked for it before and died, so that nobody knows what
+    /// became of it. A gateway without a key, which would do it twice, is then not asked.
+    pub may_have_been_asked: bool,
 }
 
 impl RefundPayment {
@@ -196,16 +201,18 @@ pub trait PaymentGateway: Debug + Send + Sync {
     /// newest first; none is not an error.
     fn payments_of<'a>(&'a self, reference: &'a str) -> Reply<'a, Vec<PaymentReport>>;
 
-    /// The payments that a notification is about, as they are now.
+    /// The payments that a notification is about, as they are now. Where its signature
+    /// leaves the payment's id out, those of the reference that it covers.
+    ///
+    /// # Errors
+    /// [`GatewayError::NotFound`] if the gateway knows nothing of it yet.
     fn payments_behind<'a>(&'a self, hint: &'a PaymentHint) -> Reply<'a, Vec<PaymentReport>> {
         Box::pin(async move {
-            let PaymentHint::Payment { payment_id, reference } = hint else {
-                return Err(GatewayError::Unsupported);
-            };
-            match (self.payment(payment_id).await, reference) {
-                // An id that is not signed may be wrong where the reference is not.
-                (Err(GatewayError::NotFound), Some(reference)) => self.payments_of(reference).await,
-                (report, _) => Ok(vec![report?]),
+            match hint {
+                PaymentHint::Payment { payment_id, reference: None } => {
+                    Ok(vec![self.payment(payment_id).await?])
+                }
+                _ => Err(GatewayError::Unsupported),
             }
         })
     }
@@ -213,6 +220,10 @@ pub trait PaymentGateway: Debug + Send + Sync {
     /// Gives money back, all or a part. Idempotent by its key and by what the gateway
     /// knows; two at the same moment for the same payment may still be done twice, so
     /// that a caller must see to it that there are none.
+    ///
+    /// # Errors
+    /// [`GatewayError::Uncertain`] if it may be done, and asking again might do it twice.
+    /// After any other error that is not final, asking again is harmless.
     fn refund<'a>(&'a self, refund: &'a RefundPayment) -> Reply<'a, RefundReport>;
 
     /// How far a refund is that was [`RefundStatus::Pending`].

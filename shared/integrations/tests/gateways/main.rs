@@ -5,6 +5,7 @@ mod accounts;
 mod flips;
 mod mercado_pago;
 mod payu;
+mod payu_forgery;
 mod statuses;
 mod stub;
 mod vectors;

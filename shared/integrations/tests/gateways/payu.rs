@@ -1,18 +1,19 @@
 use std::time::Duration;
 
 use boot::Clock;
+use domain::payment::SignedReference;
 use domain::{Currency, Money};
 use http::HeaderMap;
 use integrations::payment::payu::{Algorithm, Credentials, Endpoints, PayuGateway};
 use integrations::payment::{
-    BuyerStep, CredentialCheck, GatewayError, GatewayName, Mode, PaymentGateway, PaymentStatus, RefundStatus,
-    Subject, WebhookRefused,
+    BuyerStep, CredentialCheck, GatewayError, GatewayName, Mode, PaymentGateway, PaymentStatus,
+    RefundPayment, RefundStatus, Subject, WebhookRefused,
 };
 
 use crate::stub::{Stub, about, after, fixture, notification, payment, quick, refund};
 
 const NOW: i64 = 1_795_000_000;
-const APPROVED: &str = "857695047_5fde3c2c-540d-4579-96f7-2a4b8c65a951";
+pub(crate) const APPROVED: &str = "857695047_5fde3c2c-540d-4579-96f7-2a4b8c65a951";
 
 fn made(url: &str, mode: Mode, algorithm: Algorithm) -> PayuGateway {
     // Long after every payment of the fixtures.
@@ -38,7 +39,9 @@ pub(crate) fn gateway(url: &str) -> PayuGateway {
     made(url, Mode::Live, Algorithm::Md5)
 }
 
-async fn with<B: Into<String>>(answers: impl IntoIterator<Item = (u16, B)>) -> (Stub, PayuGateway) {
+pub(crate) async fn with<B: Into<String>>(
+    answers: impl IntoIterator<Item = (u16, B)>,
+) -> (Stub, PayuGateway) {
     let stub = Stub::new(answers).await;
     let gateway = gateway(stub.url.as_str());
     (stub, gateway)
@@ -250,7 +253,8 @@ async fn a_refund_that_payu_knows_is_not_submitted_again() {
 async fn a_refund_without_an_answer_is_uncertain() {
     let order = fixture!("payu/order_approved.json");
     let whole = refund(APPROVED, 9_500_000, 9_500_000, Currency::COP);
-    for (status, body) in [(500, ""), (504, ""), (200, "<html>")] {
+    let silent = r#"{"code":"SUCCESS","error":null,"transactionResponse":null}"#;
+    for (status, body) in [(500, ""), (504, ""), (302, ""), (200, "<html>"), (200, silent)] {
         let (stub, gateway) = with([(200, order), (status, body)]).await;
         let error = gateway.refund(&whole).await.expect_err("unknown");
         assert!(matches!(error, GatewayError::Uncertain { .. }) && !error.may_be_repeated(), "{status}");
@@ -265,6 +269,30 @@ async fn a_refund_without_an_answer_is_uncertain() {
     let (_stub, gateway) = with([(200, order), (200, declined)]).await;
     let report = gateway.refund(&whole).await.expect("an answer");
     assert_eq!((report.refund_id.as_str(), report.status), ("7-7", RefundStatus::Declined));
+}
+
+/// What PayU took for review it does not show, so that it does not tell a refund that
+/// nobody asked for from one whose worker died.
+#[tokio::test]
+async fn a_refund_that_may_have_been_asked_for_is_not_submitted() {
+    let answers = [fixture!("payu/order_approved.json"), fixture!("payu/order_refunded_newest_only.json")];
+    let (stub, gateway) = with(answers.map(|answer| (200, answer))).await;
+    let whole = refund(APPROVED, 9_500_000, 9_500_000, Currency::COP);
+    let perhaps = RefundPayment { may_have_been_asked: true, ..whole };
+    assert!(matches!(gateway.refund(&perhaps).await, Err(GatewayError::Uncertain { .. })));
+    let known = gateway.refund(&perhaps).await.expect("known");
+    assert_eq!(known.status, RefundStatus::Done);
+    assert!(stub.lines().iter().all(|line| line.contains("reports-api")), "nothing is submitted");
+}
+
+#[tokio::test]
+async fn a_refund_that_was_taken_is_taken_though_its_number_is_odd() {
+    let odd =
+        fixture!("payu/refund_pending.json").replace("\"transactionId\":null", "\"transactionId\":\"../x\"");
+    assert!(odd.contains("../x"), "{odd}");
+    let (_stub, gateway) = with([(200, fixture!("payu/order_approved.json")), (200, odd.as_str())]).await;
+    let report = gateway.refund(&refund(APPROVED, 9_500_000, 9_500_000, Currency::COP)).await.expect("taken");
+    assert_eq!((report.refund_id.as_str(), report.status), ("857695047", RefundStatus::Pending));
 }
 
 /// In Colombia PayU refuses refunds for ten minutes.
@@ -334,23 +362,23 @@ async fn credentials_are_checked_with_a_ping() {
     insta::assert_snapshot!(stub.seen()[0].json(), @r#"{"test":false,"language":"en","command":"PING","merchant":{"apiLogin":"pRRXKOl8ikMmt9u","apiKey":"4Vj8eK4rloUd272L48hsrarnUA"}}"#);
 }
 
-fn confirm(body: &str) -> Result<Subject, WebhookRefused> {
+pub(crate) fn confirm(body: &str) -> Result<Subject, WebhookRefused> {
     let headers = HeaderMap::new();
     let gateway = gateway("https://api.payulatam.com");
     gateway.verify_webhook(&notification(&headers, "", body.as_bytes(), NOW)).map(|notice| notice.subject)
 }
 
 #[test]
-fn a_confirmation_leads_to_its_transaction() {
+fn a_confirmation_leads_to_its_reference() {
     let form = fixture!("payu/confirmation.txt").trim_end();
-    let subject = || Ok(about("7069375_f5e668f1-7ecc-4b83-a4d1-0aaa68260862", Some("ORD-2026-000123")));
+    let reference = SignedReference { text: "ORD-2026-000123".to_owned(), approved: true };
+    let subject = || Ok(about("7069375_f5e668f1-7ecc-4b83-a4d1-0aaa68260862", Some(reference.clone())));
     assert_eq!(confirm(form), subject());
     let headers = HeaderMap::new();
     let gateway = gateway("https://api.payulatam.com");
     let confirmation =
         gateway.confirmation(&notification(&headers, "", form.as_bytes(), NOW)).expect("signed");
     assert_eq!((confirmation.reference.as_str(), confirmation.state.as_str()), ("ORD-2026-000123", "4"));
-    assert_eq!(confirmation.response_code.as_deref(), Some("1"));
 
     // The same as JSON, in which PayU may send it.
     let pairs = form_urlencoded::parse(form.as_bytes());
@@ -412,7 +440,7 @@ fn a_return_page_says_how_far_the_payment_was() {
     let gateway = gateway("https://api.payulatam.com");
     let query = "merchantId=508029&referenceCode=TestPayU04&TX_VALUE=150.25&currency=USD&transactionState=6&signature=00286dc735bd9eaa8ae3a3a4cbb40688&message=x";
     let page = gateway.return_page(query).expect("signed");
-    assert_eq!((page.reference.as_str(), page.status), ("TestPayU04", Some(PaymentStatus::Declined)));
+    assert_eq!((page.reference.as_str(), page.state.as_str()), ("TestPayU04", "6"));
     assert_eq!(gateway.return_page(&query.replace("TX_VALUE=150.25", "TX_VALUE=150.35")), None);
     assert_eq!(gateway.return_page(&format!("{query}&currency=COP")), None);
     assert_eq!(gateway.return_page(""), None);

@@ -13,7 +13,9 @@ use domain::event::Language;
 use domain::{Currency, Money, Timestamp};
 use http::{HeaderMap, StatusCode, header};
 use integrations::http::{Connections, Timeouts, Url};
-use integrations::payment::{CreatePayment, PaymentHint, RefundPayment, Subject, WebhookRequest};
+use integrations::payment::{
+    CreatePayment, PaymentHint, RefundPayment, SignedReference, Subject, WebhookRequest,
+};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -119,6 +121,7 @@ pub(crate) fn refund(payment_id: &str, amount: i64, paid: i64, currency: Currenc
         paid: Money::new(paid, currency),
         refunded_before: Money::new(0, currency),
         idempotency_key: format!("ord_1-0-refund-0-{amount}"),
+        may_have_been_asked: false,
     }
 }
 
@@ -128,8 +131,7 @@ pub(crate) fn after(before: i64, refund: &RefundPayment) -> RefundPayment {
 }
 
 /// What a notification says that is about a payment.
-pub(crate) fn about(payment_id: &str, reference: Option<&str>) -> Subject {
-    let reference = reference.map(str::to_owned);
+pub(crate) fn about(payment_id: &str, reference: Option<SignedReference>) -> Subject {
     Subject::Payments(PaymentHint::Payment { payment_id: payment_id.to_owned(), reference })
 }
 

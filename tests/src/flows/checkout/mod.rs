@@ -1,6 +1,7 @@
 //! Paying at the organiser's own gateways, and what those tell us.
 
 mod choice;
+mod forgery;
 mod notifications;
 mod pages;
 mod ways;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::decimal::{Number, two_decimals};
-use super::super::purchase::{Attempt, Purchase, Refund, RefundState, Status};
+use super::super::purchase::{Attempt, Purchase, Refund, RefundState};
 use super::wire::{Caller, Refused, Wire, outcome};
 use super::{Account, method_word, standing};
 
@@ -211,18 +211,22 @@ impl Order {
             };
             (refund.decided_at.unwrap_or(refund.created_at), transaction)
         });
+        // The newest first, of two at the same moment the one that came later.
         let mut transactions: Vec<_> = payments.chain(refunds).collect();
+        transactions.reverse();
         transactions.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         if account.lists_newest_only {
             transactions.truncate(1);
         }
+        let transactions: Vec<_> = transactions.into_iter().map(|(_, transaction)| transaction).collect();
+        let status = order_status(transactions.first());
         Self {
             id: purchase.number,
-            transactions: transactions.into_iter().map(|(_, transaction)| transaction).collect(),
+            transactions,
             additional_values: values(purchase.amount),
             more: json!({
                 "accountId": account.account_id.parse::<u64>().ok(),
-                "status": order_status(purchase),
+                "status": status,
                 "referenceCode": purchase.reference,
                 "description": purchase.description,
                 "airlineCode": null,
@@ -237,18 +241,14 @@ impl Order {
     }
 }
 
-/// `status` of an order. A refund of a part makes it `REFUNDED` too.
-fn order_status(purchase: &Purchase) -> &'static str {
-    let refunded = visible(purchase).any(|(_, refund)| refund.state == RefundState::Done);
-    if refunded {
-        "REFUNDED"
-    } else if purchase.newest(Status::Approved).is_some() {
-        "CAPTURED"
-    } else if purchase.newest(Status::Pending).is_some() {
-        "IN_PROGRESS"
-    } else if purchase.attempts.is_empty() {
-        "NEW"
-    } else {
-        "DECLINED"
+/// `status` of an order: what became of its last transaction. A refund of a part is one
+/// like any other.
+fn order_status(last: Option<&Transaction>) -> &'static str {
+    let Some(last) = last else { return "NEW" };
+    match (last.transaction_response["state"].as_str(), last.parent_transaction_id.is_some()) {
+        (Some("APPROVED"), true) => "REFUNDED",
+        (Some("APPROVED"), false) => "CAPTURED",
+        (Some("PENDING"), _) => "IN_PROGRESS",
+        _ => "DECLINED",
     }
 }

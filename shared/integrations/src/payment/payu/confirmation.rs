@@ -4,22 +4,27 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::super::untrusted::{clip, is_number};
-use super::super::{MAX_WEBHOOK_BYTES, Notification, PaymentHint, Subject, WebhookRefused, WebhookRequest};
+use super::super::untrusted::is_number;
+use super::super::{
+    MAX_WEBHOOK_BYTES, Notification, PaymentHint, SignedReference, Subject, WebhookRefused, WebhookRequest,
+};
 use super::order::PaymentId;
 use super::{PayuGateway, confirmation_value};
 
-/// A confirmation that PayU signed.
+/// `state_pol` of a transaction that was approved.
+const APPROVED: &str = "4";
+
+/// A confirmation whose signature fits: PayU's, or one that a buyer made of a return
+/// page's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmation {
-    /// PayU's order and transaction. They are not signed.
+    /// An order and a transaction at PayU. They are not signed, so this may be anybody's
+    /// payment, a refund, or nothing; it tells notifications apart and is not asked about.
     pub payment_id: String,
-    /// Our reference.
+    /// Our reference. Signed.
     pub reference: String,
-    /// `state_pol`; see [`super::of_state`].
+    /// `state_pol`: 4 approved, 5 expired, 6 declined. Signed, but as true as it was once.
     pub state: String,
-    /// `response_code_pol`; see [`super::of_response_code`]. Not signed.
-    pub response_code: Option<String>,
 }
 
 impl Confirmation {
@@ -29,7 +34,7 @@ impl Confirmation {
             id: format!("{}:{}", self.payment_id, self.state),
             subject: Subject::Payments(PaymentHint::Payment {
                 payment_id: self.payment_id,
-                reference: Some(self.reference),
+                reference: Some(SignedReference { text: self.reference, approved: self.state == APPROVED }),
             }),
         }
     }
@@ -65,10 +70,10 @@ fn fields(body: &[u8]) -> Result<BTreeMap<String, String>, WebhookRefused> {
 }
 
 impl PayuGateway {
-    /// Checks that PayU sent this, and reads what it is about.
+    /// Checks that this is signed as PayU signs, and reads what it is about.
     ///
     /// # Errors
-    /// If it is not signed as PayU signs.
+    /// If it is not.
     pub fn confirmation(&self, request: &WebhookRequest<'_>) -> Result<Confirmation, WebhookRefused> {
         if request.body.len() > MAX_WEBHOOK_BYTES {
             return Err(WebhookRefused::NotANotification);
@@ -93,7 +98,6 @@ impl PayuGateway {
         if !is_number(&state) || reference.chars().count() > 255 {
             return Err(WebhookRefused::NotANotification);
         }
-        let response_code = field("response_code_pol").map(|code| clip(&code, 64));
-        Ok(Confirmation { payment_id, reference, state, response_code })
+        Ok(Confirmation { payment_id, reference, state })
     }
 }

@@ -12,11 +12,18 @@
 //!   `{"code", "error", "transactionResponse"}`; without any key against doing it twice
 //!
 //! A confirmation is a form that PayU posts once a transaction is decided; its
-//! signature covers merchant, reference, amount, currency and state. The page that
-//! the buyer returns to has a signature of its own, after another rounding.
+//! signature covers merchant, reference, amount, currency and state, but neither the
+//! order's number nor the transaction's id, nor a time. The page that the buyer returns
+//! to has a signature over the same, after another rounding, which mostly gives the same
+//! text: **every buyer can make confirmations with any ids in them, for ever.** So they
+//! are a reason to ask for the payments of the reference, and no more.
 //!
 //! A reference is one order at PayU, and each try to pay it is a transaction of that
 //! order. Refunds need both, so a payment's id here is `<order>_<transaction>`.
+//!
+//! `TRANSACTION_RESPONSE_DETAIL` does not say which order a transaction is of. Who pays
+//! for what is known by orders alone: they have our reference, and list their
+//! transactions.
 //!
 //! # Statuses
 //!
@@ -26,8 +33,9 @@
 //! |---|---|---|---|---|
 //! | `APPROVED` | `REFUNDED` | any | `refunded` | `approved` as long as only parts of it were given back |
 //! | `APPROVED` | `CANCELLED` | any | `refunded` | the transaction was voided |
+//! | `APPROVED` | `CHARGEBACK` | any | `charged_back` | the dispute is lost |
 //! | `APPROVED` | `AUTHORIZED` | any | `pending` | the card is good, the money not taken |
-//! | `APPROVED` | `CAPTURED`, `NEW`, `IN_PROGRESS`, `DECLINED`, none | any | `approved` | |
+//! | `APPROVED` | `CAPTURED`, `NEW`, `IN_PROGRESS`, `DECLINED`, none | any | `approved` | a refund that is pending or declined makes the order so |
 //! | `APPROVED` | any | any | `pending` | an error in the log |
 //! | `PENDING`, `SUBMITTED` | any | any | `pending` | |
 //! | `EXPIRED` | any | any | `expired` | |
@@ -35,6 +43,10 @@
 //! | `DECLINED`, `ERROR` | any | `EXPIRED_TRANSACTION` | `expired` | |
 //! | `DECLINED`, `ERROR` | any | any | `declined` | |
 //! | any | any | any | `pending` | an error in the log |
+//!
+//! The order's status is that of its last transaction, whichever that is. So an approved
+//! `AUTHORIZATION` in an order that is `NEW`, `IN_PROGRESS`, `DECLINED` or says nothing
+//! counts as in one that is `AUTHORIZED`.
 
 mod amount;
 mod checkout;
@@ -57,8 +69,8 @@ use super::checkout::Checkout;
 use super::credentials::{BadCredential, CredentialCheck, Mode, plain};
 use super::untrusted::is_number;
 use super::{
-    CreatePayment, GatewayName, Notification, PaymentGateway, PaymentReport, RefundPayment, RefundReport,
-    Reply, WebhookRefused, WebhookRequest,
+    CreatePayment, GatewayError, GatewayName, Notification, PaymentGateway, PaymentHint, PaymentReport,
+    RefundPayment, RefundReport, Reply, WebhookRefused, WebhookRequest,
 };
 use crate::http::{Connections, HttpClient, Url};
 
@@ -67,7 +79,7 @@ pub use confirmation::Confirmation;
 pub use return_page::ReturnPage;
 pub use rules::{RefundRules, refund_rules};
 pub use signature::{Algorithm, SignatureKeys};
-pub use status::{RESPONSE_CODES, Standing, of_response_code, of_state, standing};
+pub use status::{Standing, standing};
 
 /// Where PayU answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,6 +227,17 @@ impl PaymentGateway for PayuGateway {
 
     fn payments_of<'a>(&'a self, reference: &'a str) -> Reply<'a, Vec<PaymentReport>> {
         Box::pin(self.payments_of_reference(reference))
+    }
+
+    fn payments_behind<'a>(&'a self, hint: &'a PaymentHint) -> Reply<'a, Vec<PaymentReport>> {
+        Box::pin(async move {
+            match hint {
+                PaymentHint::Payment { payment_id: _, reference: Some(reference) } => {
+                    self.payments_confirmed(reference).await
+                }
+                _ => Err(GatewayError::Unsupported),
+            }
+        })
     }
 
     fn refund<'a>(&'a self, refund: &'a RefundPayment) -> Reply<'a, RefundReport> {

@@ -10,7 +10,10 @@ use super::super::credentials::Mode;
 use super::super::decimal::Decimal;
 use super::super::refund_plan::KnownRefund;
 use super::super::untrusted::{IdText, OneOrMany, clip, is_id, is_number, protocol};
-use super::super::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus, RefundStatus};
+use super::super::{
+    Dispute, GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus, RefundStatus,
+    SignedReference,
+};
 use super::query::Details;
 use super::refund::refund_status;
 use super::{PayuGateway, standing};
@@ -63,7 +66,7 @@ pub(super) struct Order {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Transaction {
     pub(super) id: String,
-    /// Missing in some answers; then it is a payment.
+    /// Missing in some answers; then it is a payment, unless it has a parent.
     #[serde(default, rename = "type")]
     kind: Option<String>,
     #[serde(default)]
@@ -117,7 +120,27 @@ impl Transaction {
 
     /// True if the buyer pays with it.
     fn is_payment(&self) -> bool {
-        matches!(self.kind.as_deref(), None | Some("AUTHORIZATION_AND_CAPTURE" | "AUTHORIZATION" | "CAPTURE"))
+        match self.kind.as_deref() {
+            Some(kind) => matches!(kind, "AUTHORIZATION_AND_CAPTURE" | "AUTHORIZATION" | "CAPTURE"),
+            None => self.parent_transaction_id.is_none(),
+        }
+    }
+
+    fn is_approved(&self) -> bool {
+        self.state() == "APPROVED"
+    }
+
+    /// True if it is a card that was found good and is charged by another transaction.
+    fn is_authorisation(&self) -> bool {
+        self.kind.as_deref() == Some("AUTHORIZATION")
+    }
+
+    /// True if it charged the card that `authorisation` found good.
+    fn charged(&self, authorisation: &Self) -> bool {
+        self.kind.as_deref() == Some("CAPTURE")
+            && self.is_approved()
+            && authorisation.is_authorisation()
+            && self.parent_transaction_id.as_deref().is_none_or(|parent| parent == authorisation.id)
     }
 
     /// True if it gives back money of `payment`.
@@ -135,6 +158,36 @@ impl Transaction {
 }
 
 impl Order {
+    /// The payments that it lists. Authorisation and capture are one: the capture, once
+    /// it is approved. As two, one of them would be given back.
+    fn payments(&self) -> impl Iterator<Item = &Transaction> {
+        let listed = &self.transactions.0;
+        listed.iter().filter(move |payment| {
+            payment.is_payment() && !listed.iter().any(|capture| capture.charged(payment))
+        })
+    }
+
+    /// True if this payment is one of the order that it does not list: it lists a refund
+    /// of it, and no other payment that can have brought the money.
+    ///
+    /// Only then may PayU be asked about a transaction by its id: the answer names no
+    /// order, and would have the approval of any transaction pay for this one. An order
+    /// with a refund was paid in any case.
+    fn hides(&self, payment: &str) -> bool {
+        let listed = &self.transactions.0;
+        listed.iter().any(|listed| listed.gives_back(payment))
+            && listed.iter().all(|listed| {
+                if listed.is_payment() { !listed.is_approved() } else { listed.gives_back(payment) }
+            })
+    }
+
+    /// True if it lists what a confirmation can be about: an approved payment, or one
+    /// that has been given back since, if the confirmation says approved; else any.
+    fn has_what_was_confirmed(&self, approved: bool) -> bool {
+        let mut listed = self.transactions.0.iter();
+        listed.any(|listed| !approved || listed.is_approved() || !listed.is_payment())
+    }
+
     /// When a payment was decided, if PayU says so.
     pub(super) fn decided_at(&self, payment: &str) -> Option<Timestamp> {
         self.transactions.0.iter().find(|transaction| transaction.id == payment)?.at()
@@ -191,7 +244,13 @@ impl Order {
         let response = transaction.transaction_response.as_ref();
         let code = response.and_then(|response| response.response_code.as_deref()).unwrap_or_default();
         let order_status = self.status.as_deref().unwrap_or_default();
-        let mut standing = standing(order_status, transaction.state(), code);
+        let mut standing = match order_status {
+            // Whatever came last, no money came with this one.
+            "" | "NEW" | "IN_PROGRESS" | "DECLINED" if transaction.is_authorisation() => {
+                standing("AUTHORIZED", transaction.state(), code)
+            }
+            _ => standing(order_status, transaction.state(), code),
+        };
         if !standing.known {
             tracing::error!(
                 payment = %id,
@@ -211,7 +270,7 @@ impl Order {
             status: standing.status,
             amount,
             refunded: Money::new(refunded, amount.currency),
-            dispute: None,
+            dispute: (standing.status == PaymentStatus::ChargedBack).then_some(Dispute::Lost),
             reason: Some(clip(&format!("{order_status}, {}: {code}", transaction.state()), 100)),
             approved_at: transaction.at().filter(|_| decided),
         })
@@ -263,14 +322,23 @@ impl PayuGateway {
         Ok(order)
     }
 
+    /// A payment that PayU listed before.
+    ///
+    /// # Errors
+    /// [`GatewayError::NotFound`] if its order does not vouch for it: it lists it as
+    /// something else, or lists neither it nor a refund of it.
     pub(super) async fn payment_report(&self, payment_id: &str) -> Result<PaymentReport, GatewayError> {
         let id = PaymentId::read(payment_id)?;
         let order = self.order(id.order).await?;
-        if let Some(found) = order.transactions.0.iter().find(|transaction| transaction.id == id.transaction)
-        {
-            return order.report(found, self.mode);
+        let named = |transaction: &&Transaction| transaction.id == id.transaction;
+        if order.transactions.0.iter().any(|transaction| named(&transaction)) {
+            let payment = order.payments().find(named).ok_or(GatewayError::NotFound)?;
+            return order.report(payment, self.mode);
         }
         // An order may list its newest transaction only, which can be a refund.
+        if !order.hides(&id.transaction) {
+            return Err(GatewayError::NotFound);
+        }
         let response: Option<Response> = self.ask(Details::TransactionId(&id.transaction)).await?;
         let transaction = Transaction {
             id: id.transaction,
@@ -286,15 +354,42 @@ impl PayuGateway {
         &self,
         reference: &str,
     ) -> Result<Vec<PaymentReport>, GatewayError> {
+        self.payments_in(&self.orders_of(reference).await?)
+    }
+
+    /// The payments of the reference that a confirmation is signed for.
+    ///
+    /// # Errors
+    /// [`GatewayError::NotFound`] if PayU does not list yet what it confirmed.
+    pub(super) async fn payments_confirmed(
+        &self,
+        reference: &SignedReference,
+    ) -> Result<Vec<PaymentReport>, GatewayError> {
+        let orders = self.orders_of(&reference.text).await?;
+        if !orders.iter().any(|order| order.has_what_was_confirmed(reference.approved)) {
+            return Err(GatewayError::NotFound);
+        }
+        self.payments_in(&orders)
+    }
+
+    async fn orders_of(&self, reference: &str) -> Result<Vec<Order>, GatewayError> {
         let orders: OneOrMany<Order> = self.ask(Details::ReferenceCode(reference)).await?.unwrap_or_default();
-        let mut payments = Vec::new();
-        for mut order in orders.0 {
+        let mut orders = orders.0;
+        for order in &mut orders {
             // The name of this field is documented for another call.
             let stated = order.reference_code.get_or_insert_with(|| reference.to_owned());
             if stated != reference {
                 return Err(protocol("it answered with other references"));
             }
-            for transaction in order.transactions.0.iter().filter(|transaction| transaction.is_payment()) {
+        }
+        Ok(orders)
+    }
+
+    /// The payments that orders list, the newest first.
+    fn payments_in(&self, orders: &[Order]) -> Result<Vec<PaymentReport>, GatewayError> {
+        let mut payments = Vec::new();
+        for order in orders {
+            for transaction in order.payments() {
                 payments.push((transaction.at(), order.report(transaction, self.mode)?));
             }
         }
