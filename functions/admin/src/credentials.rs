@@ -5,14 +5,14 @@ use aide::axum::routing::put_with;
 use axum::extract::State as Of;
 use boot::SecretText;
 use domain::gateway_account::GatewayAccount;
-use domain::{Error, FieldError, Result};
-use integrations::payment::{BadCredential, CredentialCheck, GatewayError, credentials_name};
+use domain::{Error, Result};
+use integrations::payment::{CredentialCheck, GatewayError, credentials_name};
 use serde_json::Value;
 use store::throttle::Limit;
 use store::{Failure, OnRefused};
 use web::{Admin, Answer, Json, Path};
 
-use crate::form::EnteredCredentials;
+use crate::form::{EnteredCredentials, field_error};
 use crate::view::GatewayView;
 use crate::{AccountPath, State, changed_meanwhile, note, unknown};
 
@@ -38,10 +38,9 @@ async fn replace(
     Of(state): Of<State>,
     admin: Admin,
     Path(path): Path<AccountPath>,
-    Json(entered): Json<EnteredCredentials>,
+    Json(EnteredCredentials(credentials)): Json<EnteredCredentials>,
 ) -> Answer<Json<GatewayView>> {
     let before = state.account(&admin, path.id).await?;
-    let credentials = entered.of(before.gateway)?;
     let holder = state.accepted(&before, &credentials).await?;
     let text = SecretText::new(&credentials.to_string());
     let version = state.vault.put(&credentials_name(before.id), &text).await.map_err(|error| {
@@ -78,7 +77,7 @@ impl State {
     /// is then.
     async fn accepted(&self, account: &GatewayAccount, credentials: &Value) -> Result<Option<String>> {
         let gateway = self.gateways.client(account.gateway, account.mode, credentials);
-        let gateway = gateway.map_err(|bad| Error::fields(vec![field(bad)]))?;
+        let gateway = gateway.map_err(|bad| Error::fields(bad.into_iter().map(field_error).collect()))?;
         self.store.count_try(CHECKS, &account.tenant_id.suffix(), self.clock.now()).await?;
         match gateway.check_credentials().await.map_err(unchecked)? {
             CredentialCheck::Accepted { account } => Ok(account),
@@ -86,7 +85,7 @@ impl State {
                 "credentials_refused",
                 "The gateway does not take these credentials; see `errors`. Nothing was changed.",
             )
-            .with_fields(vec![field(bad)])),
+            .with_fields(vec![field_error(bad)])),
         }
     }
 
@@ -101,11 +100,6 @@ impl State {
         }
         Err(unknown())
     }
-}
-
-fn field(bad: BadCredential) -> FieldError {
-    let pointer = if bad.field.is_empty() { String::new() } else { format!("/{}", bad.field) };
-    FieldError { pointer, detail: bad.detail.to_owned() }
 }
 
 /// The gateway says neither yes nor no.

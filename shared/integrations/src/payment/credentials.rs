@@ -1,19 +1,22 @@
 //! What organisers enter to use their account at a gateway.
 
+use std::borrow::Cow;
+
 pub use domain::gateway_account::Mode;
 
 /// A credential that cannot be one, found without asking the gateway.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadCredential {
-    /// Which one, as the credentials' JSON names it.
+    /// Which one, as the credentials' JSON names it; empty if it is all of them, or none
+    /// of the gateway's.
     pub field: &'static str,
-    /// What is wrong, for the organiser.
-    pub detail: &'static str,
+    /// What is wrong, for the organiser. Nothing of what was entered.
+    pub detail: Cow<'static, str>,
 }
 
 impl BadCredential {
-    pub(super) const fn new(field: &'static str, detail: &'static str) -> Self {
-        Self { field, detail }
+    pub(super) fn new(field: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { field, detail: detail.into() }
     }
 }
 

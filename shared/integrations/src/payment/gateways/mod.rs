@@ -4,7 +4,6 @@
 mod account;
 mod addresses;
 mod breaker;
-mod form;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +16,7 @@ use serde_json::Value;
 
 use self::account::{Account, unavailable};
 use self::addresses::Addresses;
+use super::credential_form::read_credentials;
 use super::mercado_pago::MercadoPagoGateway;
 use super::payu::PayuGateway;
 use super::sandbox::SandboxGateway;
@@ -112,31 +112,30 @@ impl PaymentGateways {
     /// A client with credentials that are not stored: to check them.
     ///
     /// # Errors
-    /// Which one is missing or cannot be right. Its field is empty if it is none of
-    /// the gateway's.
+    /// All that are missing or of a wrong form; or the first that cannot be right.
     pub fn client(
         &self,
         gateway: GatewayName,
         mode: Mode,
         credentials: &Value,
-    ) -> Result<Arc<dyn PaymentGateway>, BadCredential> {
+    ) -> Result<Arc<dyn PaymentGateway>, Vec<BadCredential>> {
         let Shared { addresses, connections, clock, .. } = &*self.0;
+        let alone = |bad| vec![bad];
         Ok(match gateway {
             GatewayName::Sandbox => {
-                return Err(BadCredential::new("", "There are no accounts at this gateway."));
+                return Err(alone(BadCredential::new("", "There are no accounts at this gateway.")));
             }
             GatewayName::MercadoPago => {
-                let credentials = form::read(gateway, credentials)?;
-                let url = addresses.mercado_pago();
-                Arc::new(MercadoPagoGateway::new(url, &credentials, mode, connections)?)
+                let (url, credentials) = (addresses.mercado_pago(), read_credentials(gateway, credentials)?);
+                Arc::new(MercadoPagoGateway::new(url, &credentials, mode, connections).map_err(alone)?)
             }
             GatewayName::Wompi => {
-                let credentials = form::read(gateway, credentials)?;
-                Arc::new(WompiGateway::new(addresses.wompi(mode), credentials, mode, connections)?)
+                let (urls, credentials) = (addresses.wompi(mode), read_credentials(gateway, credentials)?);
+                Arc::new(WompiGateway::new(urls, credentials, mode, connections).map_err(alone)?)
             }
             GatewayName::Payu => {
-                let credentials = form::read(gateway, credentials)?;
-                Arc::new(PayuGateway::new(addresses.payu(mode), credentials, mode, connections, clock)?)
+                let (urls, credentials) = (addresses.payu(mode), read_credentials(gateway, credentials)?);
+                Arc::new(PayuGateway::new(urls, credentials, mode, connections, clock).map_err(alone)?)
             }
         })
     }

@@ -28,6 +28,10 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// The names of all of them.
+    pub const NAMES: [&'static str; 4] =
+        [Self::Md5.as_str(), Self::Sha1.as_str(), Self::Sha256.as_str(), Self::HmacSha256.as_str()];
+
     /// The value of the form's `algorithmSignature`.
     pub const fn as_str(self) -> &'static str {
         match self {
