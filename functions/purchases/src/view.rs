@@ -221,7 +221,7 @@ impl OrderView {
 
 #[cfg(test)]
 mod tests {
-    use domain::order::ManualReason;
+    use domain::order::{ManualReason, RefundAsk};
 
     use super::*;
 
@@ -252,7 +252,7 @@ mod tests {
         check(0, 40, None, Some((RefundState::Pending, 40, false)));
         check(40, 0, None, Some((RefundState::Done, 40, false)));
         check(40, 60, None, Some((RefundState::Pending, 60, false)));
-        let claimed = RefundProgress::Claimed { amount: 40, begun: since, until: since };
+        let claimed = RefundAsk { amount: 40, begun: since, may_have_been_asked: false }.claim(since);
         check(0, 60, Some(claimed), Some((RefundState::Pending, 40, false)));
         let pending = RefundProgress::Pending { amount: 40, refund_id: "r".to_owned(), since };
         check(0, 40, Some(pending), Some((RefundState::Pending, 40, true)));

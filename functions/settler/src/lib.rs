@@ -15,13 +15,14 @@ mod tests;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boot::{Boot, BootError, Clock, ConfigError};
 use domain::gateway_account::{AccountRef, GatewayAccount};
 use domain::payment::{GatewayName, PaymentReference};
 use domain::{Error, EventId, Result};
-use integrations::payment::{PaymentGateway, PaymentGateways, reference_key};
+use integrations::payment::{GatewayError, PaymentGateway, PaymentGateways, reference_key};
 use queue::{Notification, PaymentMessage, Queue};
 use store::{EventSheet, Fresh, Store};
 
@@ -30,6 +31,18 @@ use note::Source;
 /// How often a worker judges an order anew, after its own steps or because others
 /// keep changing it.
 const TRIES: usize = 8;
+
+/// How long a gateway may not know, or refuse to say, what it told us of. Its replicas lag
+/// by seconds; after an hour it is something that never was, such as the notification
+/// that a merchant has a gateway's panel send for a try. Less than the two hours for which
+/// the queue tries, so that nobody is alarmed. A payment that there is after all is found
+/// by its order's reference.
+const DOUBTED_FOR: Duration = Duration::from_secs(3600);
+
+/// How long a gateway's answers may make no sense, such as without valid credentials:
+/// somebody is alarmed and has to look. As long as a queue keeps a message; those that
+/// come back from the dead letters would live for ever.
+const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// What the worker works with.
 #[derive(Clone, Debug)]
@@ -111,7 +124,17 @@ pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, B
 async fn notified(state: &State, notification: &Notification) -> Result<()> {
     let source = Source { gateway: notification.gateway, account: notification.account };
     let Some(client) = state.client(source.gateway, source.account).await? else { return Ok(()) };
-    for report in client.payments_behind(&notification.hint).await? {
+    let age = state.clock.now().duration_since(notification.received_at);
+    let age = Duration::try_from(age).unwrap_or_default();
+    let reports = match client.payments_behind(&notification.hint).await {
+        Ok(reports) => reports,
+        Err(error) if patience(&error).is_some_and(|patience| age >= patience) => {
+            tracing::warn!(gateway = %source.gateway, hint = ?notification.hint, %error, "a notification is given up");
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for report in reports {
         let Some(reference) = PaymentReference::decode(&report.reference, &state.reference_key) else {
             // Somebody else's payment at the same account, or a forged reference.
             tracing::warn!(gateway = %source.gateway, payment = report.payment_id, "a payment that is not ours");
@@ -120,6 +143,20 @@ async fn notified(state: &State, notification: &Notification) -> Result<()> {
         settle::settle(state, source, reference, &report).await?;
     }
     Ok(())
+}
+
+/// How old a notification gets if this is all that the gateway says; `None` if that it
+/// will answer some day.
+fn patience(error: &GatewayError) -> Option<Duration> {
+    match error {
+        GatewayError::NotFound | GatewayError::Refused { .. } | GatewayError::Unsupported => {
+            Some(DOUBTED_FOR)
+        }
+        GatewayError::Protocol(_) => Some(KEPT_FOR),
+        GatewayError::Unavailable { .. } | GatewayError::TooEarly { .. } | GatewayError::Uncertain { .. } => {
+            None
+        }
+    }
 }
 
 fn contended() -> Error {

@@ -1,7 +1,7 @@
 //! What a step of a settlement makes of an order, in memory.
 
 use domain::gateway_account::AccountRef;
-use domain::order::{Order, OrderStatus, Payment, PaymentState, RefundProgress, Settlement};
+use domain::order::{ManualReason, Order, OrderStatus, Payment, PaymentState, RefundProgress, Settlement};
 use domain::payment::{Dispute, GatewayName, PaymentReport};
 use domain::{TicketId, Timestamp};
 use queue::{OrderNews, Outbox};
@@ -116,7 +116,9 @@ pub(crate) fn settled(order: &mut Order, place: usize, settled: &Settled, now: T
             order.paid_at = Some(now);
             Outbox::Tickets
         }
-        Settled::Gone(_) => {
+        Settled::Gone(sold) => {
+            // Whoever gives the money back gives these back, too, if we die before.
+            order.holdings.clone_from(sold);
             payment.refund_due = payment.amount;
             order.status = OrderStatus::RefundDue;
             Outbox::Refund { news: Some(OrderNews::RefundDue) }
@@ -155,7 +157,13 @@ fn disputed(order: &mut Order, place: usize, dispute: Dispute) -> Change {
     if dispute == Dispute::Open {
         return Change::tell(OrderNews::DisputeOpened);
     }
-    // It is decided who gives the money back, so nobody has to look any more.
+    // It is decided who gives the money back, so nobody has to look any more, unless it
+    // is us and the gateway may have done it.
+    let uncertain =
+        matches!(&payment.refund, Some(RefundProgress::Manual { reason: ManualReason::Uncertain, .. }));
+    if uncertain && dispute == Dispute::Won {
+        return Change::tell(OrderNews::DisputeWon);
+    }
     let tasks = closed(payment, place);
     if !tasks.is_empty() {
         payment.refund = None;

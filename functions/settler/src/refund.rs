@@ -2,13 +2,14 @@
 //!
 //! Not every gateway recognises a refund that is asked for twice. So a worker first
 //! writes into the order that it is going to ask; who finds that there waits until the
-//! worker must be dead.
+//! worker must be dead. What it did then nobody knows: a gateway that would do it twice
+//! is not asked again, but a person.
 
 use std::time::Duration;
 
-use domain::order::{ManualReason, Order, Payment, RefundProgress, RefundStep};
+use domain::order::{ManualReason, Order, OrderStatus, Payment, RefundAsk, RefundProgress, RefundStep};
 use domain::payment::Dispute;
-use domain::{Error, Money, OrderId, Result, Timestamp, UserId};
+use domain::{Error, Kind, Money, OrderId, Result, Timestamp, UserId};
 use integrations::payment::{GatewayError, PaymentGateway, RefundPayment, RefundReport, RefundStatus};
 use queue::{OrderNews, Outbox, PaymentMessage};
 use store::TaskChange;
@@ -20,6 +21,18 @@ use crate::{State, TRIES, contended};
 /// How long a refund is one worker's: longer than the function lives (its timeout in
 /// the template is 30 seconds) and clocks differ.
 pub(crate) const CLAIM: Duration = Duration::from_secs(90);
+
+/// The pauses after which a table that does not answer is asked again. What a gateway
+/// said is worth more patience than the client has by itself, as long as the function
+/// lives.
+const PAUSES: [Duration; 6] = [
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1600),
+    Duration::from_millis(3200),
+];
 
 /// What became of a refund that a gateway was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,21 +86,25 @@ pub(crate) async fn refund(state: &State, user: UserId, order: OrderId) -> Resul
         if turn == 0 && order.status.is_settled() {
             state.store.return_refunded(&order).await?;
         }
+        if turn == 0 && order.status == OrderStatus::RefundDue {
+            // The worker that found the rest of the places gone may have died since.
+            state.store.return_unused(&order.holdings, &order).await?;
+        }
         let now = state.clock.now();
         let steps = order.payments.iter().map(|payment| payment.refund_step(now));
         let steps: Vec<RefundStep> = steps.collect();
         let next = steps.iter().enumerate().find(|(place, step)| {
-            matches!(step, RefundStep::Ask { .. } | RefundStep::ByHand) && !failed.contains(place)
+            matches!(step, RefundStep::Ask(_) | RefundStep::ByHand(_)) && !failed.contains(place)
         });
         match next {
-            Some((place, RefundStep::Ask { amount, begun })) => {
-                if let Err(trouble) = ask(state, order, place, (*amount, *begun)).await {
+            Some((place, RefundStep::Ask(asked))) => {
+                if let Err(trouble) = ask(state, order, place, *asked).await {
                     failed.push(place);
                     error = Some(trouble);
                 }
             }
-            Some((place, _)) => by_hand(state, order, place, ManualReason::Disputed).await?,
-            None => {
+            Some((place, RefundStep::ByHand(reason))) => by_hand(state, order, place, *reason).await?,
+            _ => {
                 wait(state, (user, order.id), &steps).await?;
                 return error.map_or(Ok(()), Err);
             }
@@ -110,33 +127,71 @@ async fn wait(state: &State, (user, order): (UserId, OrderId), steps: &[RefundSt
 
 /// Claims the refund of one payment, asks the gateway for it and writes down what it
 /// said. Does nothing if somebody else changed the order meanwhile.
-async fn ask(state: &State, mut order: Order, place: usize, (amount, begun): (i64, Timestamp)) -> Result<()> {
+async fn ask(state: &State, order: Order, place: usize, asked: RefundAsk) -> Result<()> {
     let payment = &order.payments[place];
     // Before the claim, so that trouble with the credentials claims nothing.
     let Some(client) = state.client(payment.gateway, order.account_of(payment)).await? else {
         return by_hand(state, order, place, ManualReason::Unsupported).await;
     };
-    let refund = request(&order, payment, (amount, begun))?;
-    let claim = RefundProgress::Claimed { amount, begun, until: state.clock.now() + CLAIM };
-    order.payments[place].refund = Some(claim.clone());
-    if !write(state, &mut order, &Change::default()).await? {
-        return Ok(());
-    }
+    let refund = request(&order, payment, asked)?;
+    let claim = asked.claim(state.clock.now() + CLAIM);
+    let taken = patiently(|| take(state, &order, place, &claim)).await?;
+    let Some(order) = taken else { return Ok(()) };
     let (outcome, error) = Outcome::of(answer(&*client, &refund).await);
-    for _ in 0..TRIES {
-        let change = finish(&mut order, place, amount, &outcome, state.clock.now());
-        if write(state, &mut order, &change).await? {
-            return error.map_or(Ok(()), Err);
+    patiently(|| note_down(state, &order, place, (&claim, &outcome))).await?;
+    error.map_or(Ok(()), Err)
+}
+
+/// Does what can be done again until the table answers, for some seconds.
+async fn patiently<T, F: Future<Output = Result<T>>>(step: impl Fn() -> F) -> Result<T> {
+    for pause in PAUSES {
+        match step().await {
+            Err(error) if error.kind() == Kind::Unavailable => tokio::time::sleep(pause).await,
+            done => return done,
         }
-        // Something else of the order changed; the claim is still ours, or the worker
-        // that took it over writes down what it hears.
-        let Some(current) = state.store.order(order.user, order.id).await? else { return Ok(()) };
-        order = current;
-        if order.payments.get(place).and_then(|payment| payment.refund.as_ref()) != Some(&claim) {
+    }
+    step().await
+}
+
+/// The order with the claim written into it; `None` if somebody else changed it meanwhile.
+async fn take(state: &State, order: &Order, place: usize, claim: &RefundProgress) -> Result<Option<Order>> {
+    let mut claimed = order.clone();
+    claimed.payments[place].refund = Some(claim.clone());
+    if write(state, &mut claimed, &Change::default()).await? {
+        return Ok(Some(claimed));
+    }
+    // It may have been written although the answer got lost.
+    let current = state.store.order(order.user, order.id).await?;
+    Ok(current.filter(|current| has(current, place, claim)))
+}
+
+/// Writes down what became of a refund, in an order that has the claim. Whoever took
+/// the claim over writes down what they hear instead.
+async fn note_down(
+    state: &State,
+    order: &Order,
+    place: usize,
+    (claim, outcome): (&RefundProgress, &Outcome),
+) -> Result<()> {
+    let mut order = order.clone();
+    for _ in 0..TRIES {
+        let amount = order.payments[place].refund_under_way().unwrap_or_default();
+        let change = finish(&mut order, place, amount, outcome, state.clock.now());
+        if write(state, &mut order, &change).await? {
             return Ok(());
+        }
+        // Something else of the order changed, or an answer got lost.
+        match state.store.order(order.user, order.id).await? {
+            Some(current) if has(&current, place, claim) => order = current,
+            _ => return Ok(()),
         }
     }
     Err(contended())
+}
+
+/// True if the refund of a payment is claimed by this very worker.
+fn has(order: &Order, place: usize, claim: &RefundProgress) -> bool {
+    order.payments.get(place).and_then(|payment| payment.refund.as_ref()) == Some(claim)
 }
 
 async fn answer(
@@ -150,15 +205,16 @@ async fn answer(
     answer
 }
 
-fn request(order: &Order, payment: &Payment, (amount, begun): (i64, Timestamp)) -> Result<RefundPayment> {
+fn request(order: &Order, payment: &Payment, asked: RefundAsk) -> Result<RefundPayment> {
     let missing = || Error::internal(format!("a refund of order {} without a payment", order.id));
     let payment_id = payment.payment_id.clone().ok_or_else(missing)?;
     Ok(RefundPayment {
-        amount: Money::new(amount, order.currency),
+        amount: Money::new(asked.amount, order.currency),
         paid: Money::new(payment.amount, order.currency),
         refunded_before: Money::new(payment.refunded, order.currency),
         // Who takes over knows when it begun, so the same refund has the same key.
-        idempotency_key: format!("{payment_id}-refund-{}", begun.as_millisecond()),
+        idempotency_key: format!("{payment_id}-refund-{}", asked.begun.as_millisecond()),
+        may_have_been_asked: asked.may_have_been_asked,
         payment_id,
     })
 }
@@ -185,9 +241,7 @@ pub(crate) fn finish(
         // The claim stays with its beginning, for whoever comes next to ask for the same.
         Outcome::Again | Outcome::Later(_) => {
             let pause = if let Outcome::Later(pause) = outcome { *pause } else { Duration::ZERO };
-            if let Some(RefundProgress::Claimed { until, .. }) = &mut payment.refund {
-                *until = now + pause;
-            }
+            payment.give_up_claim(now + pause);
         }
     }
     Change::default()
@@ -213,4 +267,31 @@ async fn by_hand(state: &State, mut order: Order, place: usize, reason: ManualRe
     let amount = payment.refund_under_way().unwrap_or(payment.refund_due);
     let change = left(&mut order, place, (amount, reason), state.clock.now());
     write(state, &mut order, &change).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Asks until the table answers the `answers`th time; answers how often it was asked.
+    async fn asked(answers: u8, error: fn() -> Error) -> (u8, bool) {
+        let count = Cell::new(0);
+        let done = patiently(|| async {
+            count.set(count.get() + 1);
+            if count.get() < answers { Err(error()) } else { Ok(()) }
+        });
+        let done = done.await.is_ok();
+        (count.get(), done)
+    }
+
+    #[tokio::test]
+    async fn what_a_gateway_said_is_written_down_patiently() {
+        assert_eq!(asked(1, contended).await, (1, true));
+        assert_eq!(asked(3, contended).await, (3, true));
+        assert_eq!(asked(3, || Error::internal("a fault of ours")).await, (1, false));
+        // The function has half a minute, of which the gateway may have taken half.
+        assert!(PAUSES.iter().sum::<Duration>() < Duration::from_secs(10));
+    }
 }

@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub use payment::{ManualReason, Payment, PaymentState, RefundProgress};
-pub use refund::RefundStep;
+pub use refund::{RefundAsk, RefundStep};
 pub use settlement::Settlement;
 
 /// How far an order is.

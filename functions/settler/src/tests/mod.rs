@@ -42,8 +42,14 @@ impl History {
             8 => self.world.borrow_mut().moods.push(mood(choice)),
             9 => self.disturb(choice),
             10 => self.dispute(choice),
-            11 => self.deliver(),
+            11 => self.deliver(choice),
             12 => self.kill(choice),
+            // One after the other, as those who set out together.
+            13 => {
+                for step in 0..=choice % 16 {
+                    self.go_on(usize::from(choice) + usize::from(step));
+                }
+            }
             _ => {
                 for _ in 0..=choice % 8 {
                     self.go_on(usize::from(choice));
@@ -144,12 +150,14 @@ impl History {
         }
     }
 
-    fn deliver(&mut self) {
+    fn deliver(&mut self, choice: u8) {
         let mut world = self.world.borrow_mut();
-        // A message may come twice, so it stays.
+        // A message may come twice, so it stays; and at the same moment.
         if world.refund_messages > 0 {
             drop(world);
-            self.workers.push(Box::pin(refund(self.world.clone(), self.guards)));
+            for _ in 0..=choice % 2 {
+                self.workers.push(Box::pin(refund(self.world.clone(), self.guards)));
+            }
         } else {
             world.now += Duration::from_secs(1);
         }
@@ -157,7 +165,7 @@ impl History {
 
     /// A worker dies; its message comes again. No worker outlives its claim.
     fn kill(&mut self, choice: u8) {
-        if choice.is_multiple_of(4) {
+        if choice.is_multiple_of(2) {
             self.workers.clear();
             let mut world = self.world.borrow_mut();
             world.now += CLAIM;
@@ -188,6 +196,11 @@ impl History {
 
     /// All is decided, delivered and looked at until nothing changes any more.
     fn end(&mut self) {
+        self.finish_workers();
+        // Long before a gateway decides about what it has to look at.
+        self.world.borrow_mut().now += CLAIM;
+        self.world.borrow_mut().moods.clear();
+        self.workers.push(Box::pin(refund(self.world.clone(), self.guards)));
         self.finish_workers();
         for round in 0..40 {
             let before = self.world.borrow().order.clone();
@@ -294,6 +307,9 @@ fn pick(payments: &mut [GatewayPayment], choice: u8) -> Option<&mut GatewayPayme
 fn mood(choice: u8) -> Mood {
     let moods = [
         Mood::Does,
+        // As PayU usually does.
+        Mood::DecidesLater,
+        Mood::DecidesLater,
         Mood::DecidesLater,
         Mood::Declines,
         Mood::HasNoCall,
@@ -353,9 +369,11 @@ fn the_histories_see_every_guard_that_is_missing() {
         Guards { claim: false, ..ALL },
         Guards { account: false, ..ALL },
         Guards { version: false, ..ALL },
+        Guards { owner: false, ..ALL },
+        Guards { warned: false, ..ALL },
     ];
     for guards in without {
-        let seen = std::panic::catch_unwind(|| run(guards, 3000));
+        let seen = std::panic::catch_unwind(|| run(guards, 30_000));
         assert!(!matches!(seen, Ok(Ok(()))), "nothing notices: {guards:?}");
     }
 }

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use domain::TenantId;
-use domain::order::{ManualReason, PaymentState};
+use domain::order::{Holding, ManualReason, OrderStatus, PaymentState, RefundProgress, Settlement};
 use domain::payment::{Dispute, GatewayName, PaymentStatus};
 use domain::payment_difference::DifferenceKind;
 use integrations::payment::{GatewayError, RefundReport, RefundStatus};
+use queue::{OrderNews, Outbox};
+use store::Settled;
 
 use super::world::{GatewayPayment, PRICE, World};
 use crate::differences::{DECIDED_WITHIN, differences};
-use crate::note::Source;
+use crate::note::{self, Change, Source};
 use crate::refund::Outcome;
 
 #[test]
@@ -56,6 +58,41 @@ fn every_answer_to_a_refund_has_a_meaning() {
     }
 }
 
+/// Whoever settles may die before they go back, and the order is all that is left.
+#[test]
+fn an_order_that_comes_too_late_knows_which_places_it_has_to_give_back() {
+    let world = World::new();
+    let world = world.borrow();
+    let mut order = world.order.clone();
+    let row = |row| Holding::Seats { line: 0, row, seats: vec![1, 2] };
+    order.holdings = vec![row(3), row(4)];
+    note::settled(&mut order, 0, &Settled::Gone(vec![row(3)]), world.now);
+    assert_eq!((order.status, order.holdings), (OrderStatus::RefundDue, vec![row(3)]));
+}
+
+#[test]
+fn a_dispute_that_is_won_has_nobody_asked_again_who_may_have_given_the_money_back() {
+    let world = World::new();
+    let world = world.borrow();
+    let mut order = world.order.clone();
+    order.payments[0].state = PaymentState::Approved;
+    order.payments[0].dispute = Some(Dispute::Open);
+    order.payments[0].refund_due = PRICE;
+    let won = |reason| {
+        let mut order = order.clone();
+        order.payments[0].leave_to_person(PRICE, reason, world.now);
+        let change = note::note(&mut order, 0, Settlement::Dispute(Dispute::Won));
+        (change, order.payments[0].refund.take())
+    };
+    let (change, refund) = won(ManualReason::Uncertain);
+    let told = Outbox::News { news: OrderNews::DisputeWon };
+    assert_eq!(change, Change { outbox: Some(told), ..Change::default() }, "the task stays");
+    assert!(matches!(refund, Some(RefundProgress::Manual { .. })));
+    let (change, refund) = won(ManualReason::Disputed);
+    assert!(matches!(change.outbox, Some(Outbox::Refund { .. })) && change.tasks.len() == 1);
+    assert_eq!(refund, None);
+}
+
 /// What differs between an order that is paid by `known`, as `change` leaves it, and
 /// the gateway.
 fn found(
@@ -65,7 +102,7 @@ fn found(
     let world = World::new();
     let world = world.borrow();
     let mut order = world.order.clone();
-    order.status = domain::order::OrderStatus::Paid;
+    order.status = OrderStatus::Paid;
     order.payments[0].state = PaymentState::Approved;
     order.payments[0].payment_id = Some("known".to_owned());
     let known = GatewayPayment {
@@ -98,12 +135,12 @@ fn the_report_is_empty_when_all_is_well_and_names_what_is_not() {
         [PaymentUnknown, PaymentMissing]
     );
     let undecided = found(Pending, |order, _| {
-        order.status = domain::order::OrderStatus::AwaitingPayment;
+        order.status = OrderStatus::AwaitingPayment;
         order.payments[0].state = PaymentState::Pending;
     });
     assert_eq!(undecided, [Undecided]);
     let mismatched = found(Approved, |order, payments| {
-        order.status = domain::order::OrderStatus::AwaitingPayment;
+        order.status = OrderStatus::AwaitingPayment;
         order.payments[0].state = PaymentState::Mismatched;
         payments[0].amount = PRICE - 1;
     });

@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use domain::order::{ManualReason, Order, RefundProgress, RefundStep, Settlement};
+use domain::order::{ManualReason, Order, RefundAsk, RefundProgress, RefundStep, Settlement};
 use domain::payment::PaymentReport;
 use store::Settled;
 
@@ -23,9 +23,14 @@ pub(super) struct Guards {
     pub(super) account: bool,
     /// Who writes second is told.
     pub(super) version: bool,
+    /// No two claims are the same.
+    pub(super) owner: bool,
+    /// Who takes a claim over knows that the gateway may have been asked.
+    pub(super) warned: bool,
 }
 
-pub(super) const ALL: Guards = Guards { own_id: true, claim: true, account: true, version: true };
+pub(super) const ALL: Guards =
+    Guards { own_id: true, claim: true, account: true, version: true, owner: true, warned: true };
 
 pub(super) type Worker = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -111,20 +116,24 @@ pub(super) async fn refund(world: Shared, guards: Guards) {
         let now = world.borrow().now;
         let steps = order.payments.iter().map(|payment| payment.refund_step(now));
         let steps: Vec<_> = steps.collect();
-        let next = steps.iter().position(|step| matches!(step, RefundStep::Ask { .. } | RefundStep::ByHand));
+        let next = steps.iter().position(|step| matches!(step, RefundStep::Ask(_) | RefundStep::ByHand(_)));
         let Some(place) = next else {
             let waits = steps.iter().any(|step| matches!(step, RefundStep::Wait(_)));
             world.borrow_mut().refund_messages += u8::from(waits);
             return;
         };
-        let RefundStep::Ask { amount, begun } = steps[place] else {
-            let payment = &order.payments[place];
-            let amount = payment.refund_under_way().unwrap_or(payment.refund_due);
-            let change = left(&mut order, place, (amount, ManualReason::Disputed), now);
-            write(&world, guards, &mut order, &change).await;
-            continue;
+        let asked = match steps[place] {
+            RefundStep::Ask(asked) => asked,
+            RefundStep::ByHand(reason) => {
+                let payment = &order.payments[place];
+                let amount = payment.refund_under_way().unwrap_or(payment.refund_due);
+                let change = left(&mut order, place, (amount, reason), now);
+                write(&world, guards, &mut order, &change).await;
+                continue;
+            }
+            step => panic!("{step:?} is nothing to do"),
         };
-        if !ask(&world, guards, order, (place, amount), begun).await {
+        if !ask(&world, guards, order, (place, asked)).await {
             world.borrow_mut().refund_messages += 1;
             return;
         }
@@ -133,16 +142,13 @@ pub(super) async fn refund(world: Shared, guards: Guards) {
 }
 
 /// As `refund::ask`; false if the message must come again.
-async fn ask(
-    world: &Shared,
-    guards: Guards,
-    mut order: Order,
-    (place, amount): (usize, i64),
-    begun: domain::Timestamp,
-) -> bool {
+async fn ask(world: &Shared, guards: Guards, mut order: Order, (place, asked): (usize, RefundAsk)) -> bool {
     let id = order.payments[place].payment_id.clone().expect("an approved payment has an id");
     let before = order.payments[place].refunded;
-    let claim = RefundProgress::Claimed { amount, begun, until: world.borrow().now + CLAIM };
+    let mut claim = asked.claim(world.borrow().now + CLAIM);
+    if let RefundProgress::Claimed { owner, .. } = &mut claim {
+        *owner = owner.filter(|_| guards.owner).or(Some(0));
+    }
     if guards.claim {
         order.payments[place].refund = Some(claim.clone());
         if !write(world, guards, &mut order, &Change::default()).await {
@@ -152,10 +158,11 @@ async fn ask(
     turn().await;
     let seen = world.borrow().seen_back(&id);
     turn().await;
-    let outcome = world.borrow_mut().refund(&id, amount, before, seen);
+    let warned = asked.may_have_been_asked && guards.warned;
+    let outcome = world.borrow_mut().refund(&id, (asked.amount, warned), (before, seen));
     loop {
         let now = world.borrow().now;
-        let change = finish(&mut order, place, amount, &outcome, now);
+        let change = finish(&mut order, place, asked.amount, &outcome, now);
         if write(world, guards, &mut order, &change).await {
             return outcome != crate::refund::Outcome::Again;
         }

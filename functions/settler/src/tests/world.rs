@@ -80,7 +80,7 @@ pub(super) enum Mood {
     IsDown,
     /// Does it if it is asked again in a while.
     IsTooSoon,
-    /// Does it, or not, and would do it twice.
+    /// Does it, or not, or later, and would do it twice.
     IsUncertain,
 }
 
@@ -215,7 +215,8 @@ impl World {
         Source { account: Some(AccountRef { tenant_id, id }), ..self.own }
     }
 
-    /// What one transaction of the store does; false if a condition did not hold.
+    /// What one transaction of the store does; false if a condition did not hold. Like
+    /// the store it takes what is there already for its own success.
     pub(super) fn write(
         &mut self,
         order: &Order,
@@ -223,7 +224,7 @@ impl World {
     ) -> bool {
         if order.version != self.order.version + 1 || revoked.iter().any(|ticket| self.used.contains(ticket))
         {
-            return false;
+            return self.order == *order;
         }
         self.order = order.clone();
         self.revoked.extend(revoked);
@@ -238,26 +239,33 @@ impl World {
     }
 
     /// What the gateway's client does about a refund after it saw what went back
-    /// before: `seen` is that.
-    pub(super) fn refund(&mut self, id: &str, amount: i64, before: i64, seen: i64) -> Outcome {
+    /// before: `seen` is that. As at PayU, which would do it twice.
+    pub(super) fn refund(
+        &mut self,
+        id: &str,
+        (amount, may_have_been_asked): (i64, bool),
+        (before, seen): (i64, i64),
+    ) -> Outcome {
         let mood = self.moods.pop().unwrap_or(Mood::Does);
         let payment = self.payments.iter_mut().find(|payment| payment.id == id).expect("known");
         if seen == before + amount {
-            let done = payment.refunds.last().expect("seen").done;
-            return if done.is_some() { Outcome::Done } else { Outcome::Pending("r".to_owned()) };
+            return Outcome::Done;
         }
         let fits = match mood {
             _ if seen != before => return Outcome::Manual(ManualReason::Declined),
             Mood::HasNoCall => return Outcome::Manual(ManualReason::Unsupported),
-            Mood::Declines => return Outcome::Manual(ManualReason::Declined),
             Mood::IsDown => return Outcome::Again,
             Mood::IsTooSoon => return Outcome::Later(Duration::from_secs(600)),
+            _ if may_have_been_asked => return Outcome::Manual(ManualReason::Uncertain),
+            Mood::Declines => return Outcome::Manual(ManualReason::Declined),
             Mood::Does | Mood::DoesInSilence => payment.give(amount, (true, Some(true))),
             Mood::DecidesLater => payment.give(amount, (true, None)),
             Mood::IsUncertain => {
-                if amount % 2 == 0 {
-                    payment.give(amount, (true, Some(true)));
-                }
+                match amount % 4 {
+                    0 | 3 => payment.give(amount, (true, Some(true))),
+                    1 => false,
+                    _ => payment.give(amount, (true, None)),
+                };
                 return Outcome::Manual(ManualReason::Uncertain);
             }
         };
@@ -269,7 +277,8 @@ impl World {
         }
     }
 
+    /// What PayU shows: nothing of what it has not decided.
     pub(super) fn seen_back(&self, id: &str) -> i64 {
-        self.payments.iter().find(|payment| payment.id == id).map_or(0, GatewayPayment::promised)
+        self.payments.iter().find(|payment| payment.id == id).map_or(0, GatewayPayment::back)
     }
 }

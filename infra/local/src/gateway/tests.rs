@@ -131,6 +131,7 @@ impl Test {
             paid: Money::new(1_250_000, COP),
             refunded_before: Money::new(0, COP),
             idempotency_key: key.to_owned(),
+            may_have_been_asked: false,
         };
         self.client.refund(&refund).await.map(|report| report.status)
     }

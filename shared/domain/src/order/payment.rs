@@ -84,6 +84,13 @@ pub enum RefundProgress {
         begun: Timestamp,
         /// When the worker must be dead; long past if it gave up by itself.
         until: Timestamp,
+        /// Drawn by the worker that has it in hand, so that no two claims are the same.
+        /// `None` once it gave up by itself, which it does if asking again is harmless.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<u64>,
+        /// True if no worker before may have asked for it. Old claims do not say so.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unasked: bool,
     },
     /// The gateway accepted it and decides later.
     Pending {

@@ -13,31 +13,69 @@ pub enum RefundStep {
     /// Another worker has it in hand until then.
     Wait(Timestamp),
     /// Claim it, then ask the gateway for it.
-    Ask {
-        /// How much, in minor units.
-        amount: i64,
-        /// When somebody first asked for it. Part of what the gateway recognises a
-        /// repetition by, so a worker that takes over asks for the same.
-        begun: Timestamp,
-    },
-    /// The buyer's bank wants the money back, too: a person has to see who gives it.
-    ByHand,
+    Ask(RefundAsk),
+    /// The buyer's bank wants the money back, too: a person has to see who gives it, and
+    /// whether the gateway did.
+    ByHand(ManualReason),
+}
+
+/// A refund that a gateway is to be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefundAsk {
+    /// How much, in minor units.
+    pub amount: i64,
+    /// When somebody first asked for it. Part of what the gateway recognises a
+    /// repetition by, so a worker that takes over asks for the same.
+    pub begun: Timestamp,
+    /// True if a worker may have asked for it before: it died, or could not write down
+    /// what it heard.
+    pub may_have_been_asked: bool,
+}
+
+impl RefundAsk {
+    /// The claim of one worker, which is dead at `until`. No two are the same.
+    pub fn claim(self, until: Timestamp) -> RefundProgress {
+        let mut owner = [0; 8];
+        getrandom::fill(&mut owner).expect("the operating system provides randomness");
+        RefundProgress::Claimed {
+            amount: self.amount,
+            begun: self.begun,
+            until,
+            owner: Some(u64::from_ne_bytes(owner)),
+            unasked: !self.may_have_been_asked,
+        }
+    }
 }
 
 impl Payment {
     /// What is to be done at `now` about the money that is due.
     pub fn refund_step(&self, now: Timestamp) -> RefundStep {
+        let may_have_been_asked = match &self.refund {
+            Some(RefundProgress::Claimed { owner, unasked, .. }) => owner.is_some() || !unasked,
+            _ => false,
+        };
         match (&self.refund, self.dispute) {
             _ if self.refund_due == 0 => RefundStep::Nothing,
             (Some(RefundProgress::Claimed { until, .. }), _) if now < *until => RefundStep::Wait(*until),
             // The bank gave the buyer the money.
             (Some(RefundProgress::Pending { .. } | RefundProgress::Manual { .. }), _)
             | (_, Some(Dispute::Lost)) => RefundStep::Nothing,
-            (_, Some(Dispute::Open)) => RefundStep::ByHand,
+            (_, Some(Dispute::Open)) if may_have_been_asked => RefundStep::ByHand(ManualReason::Uncertain),
+            (_, Some(Dispute::Open)) => RefundStep::ByHand(ManualReason::Disputed),
             (Some(RefundProgress::Claimed { amount, begun, .. }), _) => {
-                RefundStep::Ask { amount: *amount, begun: *begun }
+                RefundStep::Ask(RefundAsk { amount: *amount, begun: *begun, may_have_been_asked })
             }
-            (None, _) => RefundStep::Ask { amount: self.refund_due, begun: now },
+            (None, _) => {
+                RefundStep::Ask(RefundAsk { amount: self.refund_due, begun: now, may_have_been_asked })
+            }
+        }
+    }
+
+    /// Gives a claim up that changed nothing at the gateway: from `from` on somebody else
+    /// may claim it, and knows that.
+    pub fn give_up_claim(&mut self, from: Timestamp) {
+        if let Some(RefundProgress::Claimed { until, owner, .. }) = &mut self.refund {
+            (*until, *owner) = (from, None);
         }
     }
 
@@ -98,16 +136,58 @@ mod tests {
         let mut payment = order(OrderStatus::Paid, &[PaymentState::Approved]).payments.remove(0);
         assert_eq!(payment.refund_step(now()), RefundStep::Nothing);
         payment.refund_due = 60;
-        assert_eq!(payment.refund_step(now()), RefundStep::Ask { amount: 60, begun: now() });
+        let first = ask(60, now(), false);
+        assert_eq!(payment.refund_step(now()), RefundStep::Ask(first));
         let until = now() + Duration::from_secs(60);
-        payment.refund = Some(RefundProgress::Claimed { amount: 60, begun: now(), until });
+        payment.refund = Some(first.claim(until));
         payment.refund_due = 100;
         assert_eq!(payment.refund_step(now()), RefundStep::Wait(until));
-        let repeated = RefundStep::Ask { amount: 60, begun: now() };
+        let repeated = RefundStep::Ask(ask(60, now(), true));
         assert_eq!(payment.refund_step(until), repeated, "the same again, though more is due by now");
         payment.book_refund(60);
         assert_eq!((payment.refunded, payment.refund_due, &payment.refund), (60, 40, &None));
-        assert_eq!(payment.refund_step(until), RefundStep::Ask { amount: 40, begun: until });
+        assert_eq!(payment.refund_step(until), RefundStep::Ask(ask(40, until, false)));
+    }
+
+    fn ask(amount: i64, begun: Timestamp, may_have_been_asked: bool) -> RefundAsk {
+        RefundAsk { amount, begun, may_have_been_asked }
+    }
+
+    #[test]
+    fn no_two_workers_have_the_same_claim() {
+        let asked = ask(60, now(), false);
+        assert_ne!(asked.claim(now()), asked.claim(now()));
+    }
+
+    #[test]
+    fn who_takes_over_knows_whether_the_gateway_may_have_been_asked() {
+        let mut payment = order(OrderStatus::Paid, &[PaymentState::Approved]).payments.remove(0);
+        payment.refund_due = 60;
+        let next = |payment: &Payment| match payment.refund_step(now()) {
+            RefundStep::Ask(asked) => asked,
+            step => panic!("{step:?}"),
+        };
+        // Who gives up by itself asked for nothing.
+        payment.refund = Some(next(&payment).claim(now()));
+        payment.give_up_claim(now());
+        assert_eq!(next(&payment), ask(60, now(), false));
+        // Who dies may have.
+        payment.refund = Some(next(&payment).claim(now()));
+        assert_eq!(next(&payment), ask(60, now(), true));
+        // That the next gives up does not make it certain.
+        payment.refund = Some(next(&payment).claim(now()));
+        payment.give_up_claim(now());
+        assert_eq!(next(&payment), ask(60, now(), true));
+    }
+
+    #[test]
+    fn a_claim_from_before_there_were_owners_may_have_been_asked_for() {
+        let old = serde_json::json!({"is": "claimed", "amount": 60, "begun": now(), "until": now()});
+        let mut payment = order(OrderStatus::Paid, &[PaymentState::Approved]).payments.remove(0);
+        payment.refund_due = 60;
+        payment.refund = Some(serde_json::from_value(old.clone()).expect("a claim"));
+        assert_eq!(payment.refund_step(now()), RefundStep::Ask(ask(60, now(), true)));
+        assert_eq!(serde_json::to_value(&payment.refund).expect("JSON"), old);
     }
 
     #[test]
@@ -121,15 +201,20 @@ mod tests {
         };
         let pending = RefundProgress::Pending { amount: 60, refund_id: "r".to_owned(), since: now() };
         let manual = RefundProgress::Manual { amount: 60, reason: ManualReason::Declined, since: now() };
-        let over = RefundProgress::Claimed { amount: 60, begun: now(), until: now() };
-        let again = RefundStep::Ask { amount: 60, begun: now() };
+        let over = ask(60, now(), false).claim(now());
+        let mut given_up = order.payments[0].clone();
+        given_up.refund = Some(over.clone());
+        given_up.give_up_claim(now());
+        let again = |perhaps| RefundStep::Ask(ask(60, now(), perhaps));
+        let by_hand = RefundStep::ByHand;
         assert_eq!(with(Some(pending), None), (RefundStep::Nothing, false));
         assert_eq!(with(Some(manual), None), (RefundStep::Nothing, false));
         assert_eq!(with(None, Some(Dispute::Lost)), (RefundStep::Nothing, false));
         assert_eq!(with(Some(over.clone()), Some(Dispute::Lost)), (RefundStep::Nothing, false));
-        assert_eq!(with(None, Some(Dispute::Open)), (RefundStep::ByHand, true));
-        assert_eq!(with(Some(over.clone()), Some(Dispute::Open)), (RefundStep::ByHand, false));
-        assert_eq!(with(Some(over), None), (again, false));
-        assert_eq!(with(None, Some(Dispute::Won)), (again, true));
+        assert_eq!(with(None, Some(Dispute::Open)), (by_hand(ManualReason::Disputed), true));
+        assert_eq!(with(given_up.refund, Some(Dispute::Open)), (by_hand(ManualReason::Disputed), false));
+        assert_eq!(with(Some(over.clone()), Some(Dispute::Open)), (by_hand(ManualReason::Uncertain), false));
+        assert_eq!(with(Some(over), None), (again(true), false));
+        assert_eq!(with(None, Some(Dispute::Won)), (again(false), true));
     }
 }

@@ -131,7 +131,7 @@ fn after(payment: &Payment, report: &PaymentReport) -> Settlement {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{now, order};
-    use super::super::{ManualReason, PaymentState};
+    use super::super::{ManualReason, PaymentState, RefundAsk};
     use super::*;
     use crate::{Currency, Money};
 
@@ -243,7 +243,8 @@ mod tests {
         assert_eq!(judged(&order, approved, 50), Settlement::ConfirmRefund(20));
         assert_eq!(judged(&order, refunded, 0), Settlement::ConfirmRefund(60));
         // What we are giving back.
-        order.payments[0].refund = Some(RefundProgress::Claimed { amount: 50, begun: now(), until: now() });
+        order.payments[0].refund =
+            Some(RefundAsk { amount: 50, begun: now(), may_have_been_asked: false }.claim(now()));
         assert_eq!(judged(&order, approved, 80), Settlement::Nothing);
         // What the gateway decided, or a person did by hand; more is due by now.
         let pending = RefundProgress::Pending { amount: 50, refund_id: "r".to_owned(), since: now() };

@@ -78,6 +78,7 @@ mod tests {
                 paid: ars(1000),
                 refunded_before: ars(before),
                 idempotency_key: "k".to_owned(),
+                may_have_been_asked: false,
             };
             match plan(&refund, &known) {
                 Ok(Plan::Submit) => "submit".to_owned(),

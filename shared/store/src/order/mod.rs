@@ -115,6 +115,10 @@ impl Store {
     /// Replaces an order, whose `version` is already counted up, if nobody else
     /// did since it was read. `outbox` says what must happen because of it.
     ///
+    /// Of two who write the very same, both hear that it is written. Who must be alone
+    /// afterwards needs something in the order that nobody else writes, such as the owner
+    /// of a claim.
+    ///
     /// # Errors
     /// [`Failure::Refused`] if somebody did.
     pub async fn update_order(&self, order: &Order, outbox: Option<String>) -> Result<(), Failure> {

@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::event::Language;
-use domain::order::{Attendee, Holding, OrderLine, OrderStatus, Part, Payment, PaymentState, Person};
+use domain::order::{
+    Attendee, Holding, OrderLine, OrderStatus, Part, Payment, PaymentState, Person, RefundAsk,
+    RefundProgress, TicketState,
+};
 use domain::payment::GatewayName;
 use domain::{AreaId, Currency, GatewayAccountId, SaleStageId, TenantId};
 
@@ -103,8 +106,39 @@ fn an_order_that_is_paid_at_an_organisers_own_account_costs_one_write_unit_too()
     order.payments[0].account = Some(GatewayAccountId::generate(now));
     order.payments[0].payment_id = Some("1400449660_60e2080d-08b1-4db2-a54f-8bcbe8271662".to_owned());
     order.payments[0].state = PaymentState::Approved;
-    let bytes = bytes(&order);
-    assert!(bytes <= 1024, "{bytes} bytes");
+    let paid = bytes(&order);
+    assert!(paid <= 1024, "{paid} bytes");
+    // So is the claim of a refund, and what becomes of it.
+    order.payments[0].refund_due = order.total;
+    order.status = OrderStatus::Refunded;
+    order.tickets =
+        [0, 1].map(|index| (index, TicketState { refunded: true, ..TicketState::default() })).into();
+    let begun = now + Duration::from_millis(1);
+    let asked = RefundAsk { amount: order.total, begun, may_have_been_asked: false };
+    order.payments[0].refund = match asked.claim(begun) {
+        RefundProgress::Claimed { amount, begun, until, unasked, .. } => {
+            Some(RefundProgress::Claimed { amount, begun, until, owner: Some(u64::MAX), unasked })
+        }
+        other => panic!("{other:?}"),
+    };
+    let claimed = bytes(&order);
+    assert!(claimed <= 1024, "{claimed} bytes");
+}
+
+#[tokio::test]
+async fn a_claim_comes_back_as_it_was() {
+    let (store, clock) = store_with_clock().await;
+    let mut order = order(clock.now());
+    let asked = RefundAsk { amount: 7, begun: clock.now(), may_have_been_asked: false };
+    let RefundProgress::Claimed { amount, begun, until, .. } = asked.claim(clock.now()) else {
+        panic!("a claim")
+    };
+    for (owner, unasked) in [(Some(u64::MAX), true), (Some(1), false), (None, true), (None, false)] {
+        order.id = OrderId::of_quote(domain::QuoteId::generate(clock.now()), order.user);
+        order.payments[0].refund = Some(RefundProgress::Claimed { amount, begun, until, owner, unasked });
+        store.create_order(&order, None).await.expect("written");
+        assert_eq!(store.order(order.user, order.id).await.expect("read"), Some(order.clone()));
+    }
 }
 
 #[test]

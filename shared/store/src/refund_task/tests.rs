@@ -1,7 +1,5 @@
-use std::time::Duration;
-
 use domain::UserId;
-use domain::order::{ManualReason, Payment, PaymentState, RefundProgress};
+use domain::order::{ManualReason, Payment, PaymentState, RefundAsk};
 use domain::payment::GatewayName;
 
 use super::*;
@@ -138,12 +136,12 @@ async fn who_reminds_second_does_not() {
 async fn claims(store: &Store, through: &Store, workers: usize) -> usize {
     let order = Order { user: UserId::generate(at(0)), ..refunding() };
     store.create_order(&order, None).await.expect("created");
-    at_once(workers, |index| {
+    at_once(workers, |_| {
         let (store, mut order) = (through.clone(), order.clone());
         async move {
-            let begun = at(i64::try_from(index).expect("small"));
-            let until = begun + Duration::from_secs(60);
-            order.payments[0].refund = Some(RefundProgress::Claimed { amount: 700, begun, until });
+            // All in the same millisecond: what is there is not to be taken for one's own.
+            let asked = RefundAsk { amount: 700, begun: at(0), may_have_been_asked: false };
+            order.payments[0].refund = Some(asked.claim(at(60)));
             order.version += 1;
             store.update_order(&order, None).await.is_ok()
         }

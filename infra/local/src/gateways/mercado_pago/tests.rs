@@ -295,6 +295,7 @@ async fn merchants_see_nothing_of_each_other() {
         paid: bench.price(),
         refunded_before: Money::new(0, bench.price().currency),
         idempotency_key: "k".to_owned(),
+        may_have_been_asked: false,
     };
     assert!(matches!(stranger.refund(&whole).await, Err(GatewayError::NotFound)));
 }

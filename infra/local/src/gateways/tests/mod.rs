@@ -370,6 +370,7 @@ impl<G: PaymentGateway> Bench<G> {
             paid: self.price(),
             refunded_before: Money::new(before, self.currency),
             idempotency_key: key.to_owned(),
+            may_have_been_asked: false,
         };
         self.client.refund(&refund).await
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::refund_plan::{Plan, plan};
-use super::super::untrusted::{IdText, checked_id, clip};
+use super::super::untrusted::{IdText, checked_id, clip, is_id};
 use super::super::{GatewayError, RefundPayment, RefundReport, RefundStatus, decimal};
 use super::order::PaymentId;
 use super::query::{Merchant, not_understood, refusal};
@@ -87,9 +87,10 @@ impl PayuGateway {
     /// Gives money back.
     ///
     /// # Errors
-    /// [`GatewayError::TooEarly`] right after the payment. [`GatewayError::Uncertain`] if PayU got the refund and did not answer: while a
-    /// person there looks at it, it is not shown, so that asking again could give the
-    /// money back twice.
+    /// [`GatewayError::TooEarly`] right after the payment. [`GatewayError::Uncertain`] if
+    /// PayU got the refund and did not answer, or somebody may have asked for it before:
+    /// while a person there looks at it, it is not shown, so that asking again could give
+    /// the money back twice.
     pub(super) async fn refund_once(&self, refund: &RefundPayment) -> Result<RefundReport, GatewayError> {
         let id = PaymentId::read(&refund.payment_id)?;
         let order = self.order(id.order).await?;
@@ -109,6 +110,10 @@ impl PayuGateway {
             left.and_then(|left| Duration::try_from(left).ok()).filter(|left| !left.is_zero())
         {
             return Err(GatewayError::TooEarly { retry_after });
+        }
+        if refund.may_have_been_asked {
+            let source = "it may have been asked for before, and is not shown".into();
+            return Err(GatewayError::Uncertain { source });
         }
         self.submit(refund, &id).await
     }
@@ -148,7 +153,9 @@ impl PayuGateway {
             }
             Err(error @ CallError::Unsendable(_)) => return Err(error.into()),
         };
-        if answer.is_passing_trouble() && answer.status.as_u16() != 429 {
+        // Redirects may come after the deed.
+        let unclear = answer.status.is_redirection() || answer.is_passing_trouble();
+        if unclear && answer.status.as_u16() != 429 {
             return Err(uncertain(format!("it answered with status {}", answer.status).into()));
         }
         if !answer.status.is_success() {
@@ -157,6 +164,7 @@ impl PayuGateway {
         let outcome: Outcome = answer.json().map_err(|error| uncertain(error.into()))?;
         let submitted = match (outcome.code.as_str(), outcome.transaction_response) {
             ("SUCCESS", Some(submitted)) => submitted,
+            ("SUCCESS", None) => return Err(uncertain("it says nothing of the refund that it took".into())),
             (code, _) => return Err(refusal(code, outcome.error.as_deref())),
         };
         let state = submitted.state.unwrap_or_default();
@@ -169,8 +177,9 @@ impl PayuGateway {
         }
         // Until a person at PayU has looked, there is no transaction; the order is what
         // to look for.
-        let refund_id = submitted.transaction_id.map_or_else(|| id.order.to_string(), |id| id.0);
-        Ok(RefundReport { refund_id: checked_id(refund_id)?, status })
+        let transaction = submitted.transaction_id.map(|id| id.0).filter(|id| is_id(id));
+        let refund_id = transaction.unwrap_or_else(|| id.order.to_string());
+        Ok(RefundReport { refund_id, status })
     }
 
     /// How far a refund is. One that a person at PayU looks at has no transaction of

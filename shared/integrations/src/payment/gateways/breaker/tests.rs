@@ -281,6 +281,7 @@ async fn everything_but_notifications_waits() {
         paid: Money::new(1, Currency::COP),
         refunded_before: Money::new(0, Currency::COP),
         idempotency_key: "k".to_owned(),
+        may_have_been_asked: false,
     };
     let payment = payment();
     let gateway = &bench.guarded;
