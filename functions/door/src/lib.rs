@@ -21,7 +21,7 @@ use domain::ticket::TicketKeys;
 use domain::{DeviceId, Error, EventId, Result, TenantId};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{Device, EventSheet, Fresh, SOLD_MILLIS, Store};
+use store::{Device, EventSheet, Fresh, SOLD_MILLIS, Sheets, Store};
 use web::TokenVerifier;
 
 /// What the function works with.
@@ -32,7 +32,7 @@ pub struct State {
     verifier: TokenVerifier,
     ticket_keys: TicketKeys,
     public_keys: Arc<[PublicKey]>,
-    sheets: Arc<Fresh<EventId, EventSheet>>,
+    sheets: Sheets,
     devices: Arc<Fresh<(TenantId, DeviceId), Device>>,
     stats: Arc<Fresh<EventId, stats::Numbers>>,
 }
@@ -49,7 +49,7 @@ impl State {
             ticket_keys: ticket_keys
                 .ok_or_else(|| ConfigError::new("TICKET_PUBLIC_KEYS", "has a key that is not Ed25519's"))?,
             public_keys: public_keys.into(),
-            sheets: Arc::new(Fresh::new(200, SOLD_MILLIS)),
+            sheets: Sheets::new(200, SOLD_MILLIS),
             devices: Arc::new(Fresh::new(1000, SOLD_MILLIS)),
             stats: Arc::new(Fresh::new(200, stats::FRESH_MILLIS)),
         })
@@ -63,8 +63,7 @@ impl State {
     /// The event with its areas, if it is this tenant's: to a tenant, the event
     /// of another does not exist.
     async fn sheet(&self, tenant: TenantId, event: EventId) -> Result<Arc<EventSheet>> {
-        let read = || async { Ok(self.store.event_sheet(event).await?) };
-        let sheet = self.sheets.get(event, self.clock.now(), read).await?;
+        let sheet = self.sheets.get(&self.store, event, self.clock.now()).await?;
         sheet
             .filter(|sheet| sheet.event.tenant_id == tenant)
             .ok_or_else(|| Error::not_found("event_not_found", "There is no such event."))

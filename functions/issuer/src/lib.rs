@@ -15,7 +15,7 @@ use domain::event::Tenant;
 use domain::order::Order;
 use domain::{Error, EventId, OrderId, Result, TenantId, UserId};
 use queue::{IssueMessage, MailMessage, Queue};
-use store::{EventSheet, Fresh, SOLD_MILLIS, Store};
+use store::{EventSheet, Fresh, SOLD_MILLIS, Sheets, Store};
 
 /// What the function works with.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ pub struct State {
     mails: Queue<MailMessage>,
     ticket_key: SigningKey,
     transfer_key: [u8; 32],
-    sheets: Arc<Fresh<EventId, EventSheet>>,
+    sheets: Sheets,
     tenants: Arc<Fresh<TenantId, Tenant>>,
 }
 
@@ -45,7 +45,7 @@ impl State {
             mails: Queue::new(boot)?,
             ticket_key,
             transfer_key: Secret::from_env(&boot.env, "TICKET_SECRET")?.derive("transfer"),
-            sheets: Arc::new(Fresh::new(100, SOLD_MILLIS)),
+            sheets: Sheets::new(100, SOLD_MILLIS),
             tenants: Arc::new(Fresh::new(100, SOLD_MILLIS)),
         })
     }
@@ -56,8 +56,7 @@ impl State {
     }
 
     async fn sheet(&self, event: EventId) -> Result<Arc<EventSheet>> {
-        let read = || async { Ok(self.store.event_sheet(event).await?) };
-        let found = self.sheets.get(event, self.clock.now(), read).await?;
+        let found = self.sheets.get(&self.store, event, self.clock.now()).await?;
         found.ok_or_else(|| Error::internal(format!("the event {event} is gone")))
     }
 

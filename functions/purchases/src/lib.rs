@@ -17,12 +17,8 @@ use boot::{Boot, Clock, ConfigError, Secret};
 use domain::gateway_account::GatewayAccount;
 use domain::{Error, EventId, Result, TenantId};
 use integrations::payment::{PaymentGateways, reference_key};
-use store::{EventSheet, Fresh, Store};
+use store::{EventSheet, Fresh, ON_SALE_MILLIS, Sheets, Store};
 use web::TokenVerifier;
-
-/// How long a read event is good for, in milliseconds. Prices are in the quote
-/// and places in the allotments; what may be this old is the description.
-const SHEET_MILLIS: i64 = 3000;
 
 /// How long a tenant's list of accounts at gateways is good for, in milliseconds. For
 /// so long a payment may still start with one that was just switched off.
@@ -36,7 +32,7 @@ pub struct State {
     verifier: TokenVerifier,
     gateways: PaymentGateways,
     keys: Arc<Keys>,
-    sheets: Arc<Fresh<EventId, EventSheet>>,
+    sheets: Sheets,
     accounts: Arc<Fresh<TenantId, Vec<GatewayAccount>>>,
     /// Where the installation is reached, without a slash at the end.
     public_url: Arc<str>,
@@ -68,7 +64,7 @@ impl State {
             verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
             gateways: PaymentGateways::new(boot)?,
             keys: Arc::new(keys),
-            sheets: Arc::new(Fresh::new(256, SHEET_MILLIS)),
+            sheets: Sheets::new(256, ON_SALE_MILLIS),
             accounts: Arc::new(Fresh::new(256, ACCOUNTS_MILLIS)),
             public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
         })
@@ -81,8 +77,7 @@ impl State {
 
     /// An event with its areas and stages, a few seconds old at most.
     async fn sheet(&self, event: EventId) -> Result<Arc<EventSheet>> {
-        let read = || async { Ok(self.store.event_sheet(event).await?) };
-        let sheet = self.sheets.get(event, self.clock.now(), read).await?;
+        let sheet = self.sheets.get(&self.store, event, self.clock.now()).await?;
         sheet.ok_or_else(|| Error::not_found("event_not_found", "There is no such event."))
     }
 

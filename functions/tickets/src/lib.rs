@@ -13,7 +13,7 @@ use aide::axum::ApiRouter;
 use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError, Secret, SigningKey};
 use domain::{Error, EventId, Result};
-use store::{EventSheet, Fresh, SOLD_MILLIS, Store};
+use store::{EventSheet, SOLD_MILLIS, Sheets, Store};
 use web::TokenVerifier;
 
 /// What the function works with.
@@ -24,7 +24,7 @@ pub struct State {
     verifier: TokenVerifier,
     ticket_key: SigningKey,
     transfer_key: [u8; 32],
-    sheets: Arc<Fresh<EventId, EventSheet>>,
+    sheets: Sheets,
 }
 
 impl State {
@@ -43,7 +43,7 @@ impl State {
             verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
             ticket_key,
             transfer_key: Secret::from_env(&boot.env, "TICKET_SECRET")?.derive("transfer"),
-            sheets: Arc::new(Fresh::new(200, SOLD_MILLIS)),
+            sheets: Sheets::new(200, SOLD_MILLIS),
         })
     }
 
@@ -53,8 +53,7 @@ impl State {
     }
 
     async fn sheet(&self, event: EventId) -> Result<Arc<EventSheet>> {
-        let read = || async { Ok(self.store.event_sheet(event).await?) };
-        let sheet = self.sheets.get(event, self.clock.now(), read).await?;
+        let sheet = self.sheets.get(&self.store, event, self.clock.now()).await?;
         sheet.ok_or_else(|| Error::internal(format!("the event {event} with tickets is gone")))
     }
 }

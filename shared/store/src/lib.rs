@@ -32,6 +32,7 @@ mod payment_difference;
 mod pricing;
 mod refund_task;
 mod session;
+mod sheets;
 mod tenant;
 #[cfg(test)]
 mod testing;
@@ -62,6 +63,7 @@ pub use mailing::Mailing;
 pub use member::{MEMBERS_AT_ONCE, MemberError};
 pub use pricing::StagesLeft;
 pub use refund_task::TaskChange;
+pub use sheets::Sheets;
 pub use transfer::Received;
 
 /// A handle on the table; cheap to clone.
