@@ -6,7 +6,8 @@ use std::time::Duration;
 use domain::event::Event;
 use domain::{DiscountRequestId, EventId, Timestamp};
 use serde_json::{Value, json};
-use store::allotment::{Claim, Pool, Token};
+use store::Store;
+use store::allotment::{Claim, Pool, PoolState, Token};
 use testkit::{Organizer, TestApp};
 
 use crate::table::table_of;
@@ -49,6 +50,12 @@ async fn give(app: &TestApp, event: &str, discounts: u8) {
         let token = Token::of_request(DiscountRequestId::generate(now));
         store.claim_admissions(&pool, 1, token, Claim::Sold, now).await.expect("one is left");
     }
+}
+
+/// How the event's discounts stand.
+async fn discounts_of(store: &Store, event: &Event, now: Timestamp) -> PoolState {
+    let pool = Pool::discounts(event.id, event.discount_blocks);
+    store.pool_state(&pool, now).await.expect("read")
 }
 
 #[tokio::test]
@@ -163,7 +170,7 @@ async fn discounts_follow_the_show_and_never_go_below_what_was_given() {
     let state = async || {
         let store = table_of(&app, "supervision");
         let event = store.event(show.id.parse().expect("an id")).await.expect("read").expect("exists");
-        let state = store.discounts_state(&event, app.clock.now()).await.expect("read");
+        let state = discounts_of(&store, &event, app.clock.now()).await;
         (event.max_discounts, state.capacity, state.left)
     };
     assert_eq!(state().await, (40, 40, 28), "nothing changed");
@@ -202,7 +209,7 @@ async fn a_change_of_discounts_that_was_cut_off_is_set_right_by_the_next() {
     app.clock.advance(Duration::from_secs(61));
     patch(json!({"max_discounts": 60})).ok().await;
     let stored = store.event(id).await.expect("read").expect("exists");
-    let state = store.discounts_state(&stored, app.clock.now()).await.expect("read");
+    let state = discounts_of(&store, &stored, app.clock.now()).await;
     assert_eq!((stored.max_discounts, state.capacity, state.left), (60, 60, 60));
     patch(json!({"name": "Otra"})).ok().await;
     app.close().await;
@@ -225,12 +232,12 @@ async fn another_night_has_its_own_discounts_and_a_deleted_one_none() {
     let store = table_of(&app, "supervision");
     let id: EventId = text(&copy["id"]).parse().expect("an id");
     let stored = store.event(id).await.expect("read").expect("exists");
-    let state = store.discounts_state(&stored, app.clock.now()).await.expect("read");
+    let state = discounts_of(&store, &stored, app.clock.now()).await;
     assert_eq!((state.capacity, state.left), (40, 40));
 
     app.delete(format!("/api/v1/events/{id}")).token(&organizer.token).send().await.ok();
     // Somebody who read the event before it was deleted.
-    let state = store.discounts_state(&stored, app.clock.now()).await.expect("read");
+    let state = discounts_of(&store, &stored, app.clock.now()).await;
     assert_eq!((state.capacity, state.left), (0, 0));
     app.close().await;
 }

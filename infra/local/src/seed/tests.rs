@@ -308,7 +308,8 @@ async fn members_have_discounts_here_and_elsewhere(house: &House) {
     let mut here = 0;
     for show in house.shows().await.iter().filter(|show| show.max_discounts > 0) {
         let event = house.sheet(&show.slug).await.event;
-        let state = house.store.discounts_state(&event, now).await.expect("read");
+        let pool = Pool::discounts(event.id, event.discount_blocks);
+        let state = house.store.pool_state(&pool, now).await.expect("read");
         assert_eq!((state.capacity, event.max_discounts), (show.max_discounts, show.max_discounts));
         assert_eq!(event.member_discount.is_some(), event.ticketing_link.is_none(), "{}", show.slug);
         here += u32::from(event.ticketing_link.is_none());

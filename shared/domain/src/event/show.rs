@@ -5,10 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::MAX_TICKETS_PER_ORDER;
 use crate::error::Fields;
-use crate::event::{Event, EventImage, EventStatus, ImageKind};
+use crate::event::{Event, EventImage, ImageKind};
 use crate::pricing::{AdjustmentType, MAX_PRICE};
-use crate::{MAX_TICKETS_PER_ORDER, Timestamp};
 
 /// The most discounts that one event can have for members.
 pub const MAX_DISCOUNTS: u32 = 10_000;
@@ -62,21 +62,11 @@ impl MemberDiscount {
 }
 
 impl Event {
-    /// The internal code, or what stands for it if there is none: the slug.
-    pub fn code_or_slug(&self) -> &str {
-        self.code.as_deref().unwrap_or(&self.slug)
-    }
-
     /// Where its main picture is: the cover, or else the one that is kept
     /// elsewhere, or else any.
     pub fn picture(&self) -> Option<&str> {
         let cover = self.images.iter().find(|image| image.kind == ImageKind::Cover);
         cover.map(url_of).or(self.img.as_deref()).or(self.images.first().map(url_of))
-    }
-
-    /// True while everybody can see it and it is not over.
-    pub fn is_active(&self, now: Timestamp) -> bool {
-        self.status == EventStatus::Published && now < self.ends_at
     }
 
     /// The event as the API shows it: without what only the table needs.
@@ -328,14 +318,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_follows_from_the_rest() {
-        let plain = event();
-        assert_eq!((plain.code_or_slug(), plain.picture()), ("noche-de-faroles", None));
-        let coded =
-            Event { code: Some("LF-1".to_owned()), img: Some("https://f.example".to_owned()), ..event() };
-        assert_eq!((coded.code_or_slug(), coded.picture()), ("LF-1", Some("https://f.example")));
-        assert!(plain.is_active(at(99_999)) && !plain.is_active(at(100_000)));
-        assert!(!Event { status: EventStatus::Draft, ..event() }.is_active(at(0)));
+    fn a_picture_that_is_kept_elsewhere_stands_for_a_cover() {
+        assert_eq!(event().picture(), None);
+        let elsewhere = Event { img: Some("https://f.example".to_owned()), ..event() };
+        assert_eq!(elsewhere.picture(), Some("https://f.example"));
     }
 
     #[test]

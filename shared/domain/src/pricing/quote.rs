@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Area, Event};
 use crate::seat::SeatLabel;
-use crate::{AreaId, Currency, Error, EventId, QuoteId, Result, SaleStageId, TenantId};
+use crate::{AreaId, Currency, EventId, QuoteId, Result, SaleStageId, TenantId};
 
 use super::charge::{Charge, allocate, check_prices, even_shares};
 use super::promotion::{Circumstances, Promotion, PromotionOffer, PromotionReason, PromotionVerdict};
@@ -152,20 +152,6 @@ impl QuoteLine {
     }
 }
 
-impl Quote {
-    /// Fails with the reason if a promotion code was given and did not apply, for
-    /// callers to whom the price without it is of no use.
-    pub fn require_promotion(&self) -> Result<()> {
-        match &self.promotion {
-            Some(PromotionVerdict { reason: Some(reason), .. }) => {
-                Err(Error::conflict("promotion_not_applied", reason.sentence())
-                    .with("reason", serde_json::to_value(reason).unwrap_or_default()))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
 /// A line while its price comes together.
 struct Draft<'a> {
     /// Its place in the request.
@@ -218,8 +204,7 @@ impl Draft<'_> {
 /// JSON pointer to each bad field), or if it names another currency. Does not
 /// look at which seats are free: that is the hold's business.
 ///
-/// A promotion that does not apply does not fail the quote, see
-/// [`Quote::require_promotion`].
+/// A promotion that does not apply does not fail the quote; its verdict says why.
 pub fn quote(input: &QuoteInput<'_>, now: Timestamp) -> Result<Quote> {
     let event = input.event;
     event.on_sale(now)?;
@@ -471,7 +456,6 @@ mod tests {
             let quote = house.with_code().quote();
             assert_eq!(reason(&quote), expected, "{:?}", house.promotion);
             assert_eq!(quote.totals.total, if expected.is_none() { 1800 } else { 2000 });
-            assert_eq!(quote.require_promotion().is_err(), expected.is_some());
         }
     }
 

@@ -7,7 +7,6 @@ use domain::event::Event;
 use domain::{EventId, Timestamp};
 
 use super::{EventSheet, Right};
-use crate::allotment::{Pool, PoolState};
 use crate::area::PlacesChange;
 use crate::{Failure, Store, keys};
 
@@ -35,15 +34,6 @@ impl Store {
     pub async fn abandon_discounts(&self, change: &PlacesChange, event: EventId) -> Result<(), Failure> {
         self.abandon_change(change, &keys::event(event)).await
     }
-
-    /// How the discounts of an event stand: `capacity` of them, `sold` given to
-    /// members, `left` to give.
-    pub async fn discounts_state(&self, event: &Event, now: Timestamp) -> Result<PoolState, Failure> {
-        if event.discount_blocks == 0 {
-            return Ok(PoolState::default());
-        }
-        self.pool_state(&Pool::discounts(event.id, event.discount_blocks), now).await
-    }
 }
 
 #[cfg(test)]
@@ -52,6 +42,7 @@ mod tests {
 
     use super::super::tests::{event, sheet};
     use super::*;
+    use crate::allotment::Pool;
     use crate::testing::{at_once, store, store_with_clock, unguarded};
 
     #[tokio::test]
