@@ -20,9 +20,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 .summary("List what gateways and orders did not agree about")
                 .tag("Refund tasks")
                 .description(
-                    "Every payment of the last days is compared with the gateway's once a day. What settles by \
-                     nobody's doing is here, each day that it is seen, the latest day first; an empty list means \
-                     that all is well. Of a day that has something, its organiser gets a mail when it is over.",
+                    "The payments of orders with tickets are compared with the gateway's once a day, for three days \
+                     after the order was made, whether its event is still on sale or not. What settles by nobody's \
+                     doing is here, each day that it is seen, the latest day first; an empty list means that all is \
+                     well. Of a day that has something, its organiser gets a mail when it is over.",
                 )
         }),
     )
