@@ -107,7 +107,7 @@ impl<'a> Tills<'a> {
         match open.await {
             Ok(gateway) => Ok(Till { gateway, account: Some(account.id) }),
             Err(error) if error.kind() == Kind::Internal => {
-                // An operator must look, and the buyer needs not wait for that.
+                // Somebody must look at the log, and the buyer needs not wait for that.
                 tracing::error!(account = %account.id, ?error, "an account at a gateway cannot be used");
                 Err(unusable(error))
             }

@@ -3,7 +3,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A variable is missing or makes no sense. Shown to the operator at start.
+/// A variable is missing or makes no sense. Shown at the start, to whoever runs the
+/// box office.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// The environment variable.

@@ -111,7 +111,8 @@ impl BasisPoints {
 
     /// This share of `amount`, rounded half away from zero to a whole minor unit.
     ///
-    /// This is the only place where Taquilla rounds money.
+    /// Taquilla rounds money here and in [`Self::contained_in`]; what is shared out
+    /// otherwise adds up to the last unit.
     pub fn of(self, amount: i64) -> i64 {
         round_div(i128::from(amount) * i128::from(self.0), i128::from(Self::WHOLE.0))
     }

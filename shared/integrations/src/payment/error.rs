@@ -25,7 +25,7 @@ pub enum GatewayError {
         retry_after: Duration,
     },
     /// The call arrived, and what became of it is unknown. Other than when it is
-    /// unavailable, the gateway would do a repeated call twice: an operator has to look.
+    /// unavailable, the gateway would do a repeated call twice: the organiser has to look.
     #[error("it is unknown whether the gateway did it")]
     Uncertain {
         /// What happened, for the log.
@@ -39,17 +39,17 @@ pub enum GatewayError {
     /// It understood and will not do it; repeating does not help.
     #[error("the gateway refused: {code}: {message}")]
     Refused {
-        /// The gateway's own code, for logs and operators.
+        /// The gateway's own code, for the log.
         code: String,
-        /// The gateway's own words, for logs and operators.
+        /// The gateway's own words, for the log.
         message: String,
     },
-    /// It has no call for this, such as a refund of a payment in cash: an operator
+    /// It has no call for this, such as a refund of a payment in cash: the organiser
     /// has to do it by hand.
     #[error("the gateway has no call for this")]
     Unsupported,
     /// The gateway and Taquilla do not understand each other: credentials that are
-    /// not accepted, answers that make no sense. An operator has to look.
+    /// not accepted, answers that make no sense. Whoever runs the box office has to look.
     #[error("the gateway was not understood: {0}")]
     Protocol(String),
 }

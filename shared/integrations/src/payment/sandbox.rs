@@ -309,8 +309,8 @@ mod wire {
         pub(super) payments: Vec<Payment>,
     }
 
-    /// A status that is not listed fails to parse, and an operator hears of it:
-    /// guessing what it means would be guessing about money.
+    /// A status that is not listed fails to parse, and whoever runs the box office hears
+    /// of it: guessing what it means would be guessing about money.
     #[derive(Clone, Copy, Deserialize)]
     #[serde(rename_all = "snake_case")]
     pub(super) enum Status {

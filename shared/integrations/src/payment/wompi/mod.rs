@@ -12,7 +12,7 @@
 //! - `GET /v1/merchants/{public key}` → 200, whose account it is
 //! - errors: `{"error": {"type", "reason" or "messages"}}`
 //!
-//! There is no call for refunds: what cannot be voided any more an operator pays
+//! There is no call for refunds: what cannot be voided any more the organiser pays
 //! back by hand. Events carry a SHA-256 of the values that they list, the time and a
 //! secret, in the body and in `X-Event-Checksum`.
 //!
