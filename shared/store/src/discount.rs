@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem, Update,
+    AttributeValue, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem, Update,
 };
 use domain::audit::AuditNote;
 use domain::discount::{DiscountRequest, Tab};
@@ -175,17 +175,8 @@ impl Store {
         attributes: Item,
         promotion: &Promotion,
     ) -> Result<Vec<TransactWriteItem>, Failure> {
-        let mut item = to_item(&keys::discount_request(request.id), request)?;
-        item.extend(attributes);
-        let put = Put::builder()
-            .table_name(&*self.table)
-            .set_item(Some(item))
-            .condition_expression("version = :before")
-            .expression_attribute_values(":before", number(request.version.saturating_sub(1)))
-            .build()
-            .map_err(Failure::unreadable)?;
         Ok(vec![
-            TransactWriteItem::builder().put(put).build(),
+            self.replace_part_with(&keys::discount_request(request.id), request, attributes)?,
             self.put_part(
                 &keys::promotion(promotion.tenant_id, promotion.promotion_code.as_str()),
                 promotion,

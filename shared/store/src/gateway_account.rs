@@ -1,14 +1,14 @@
 //! Tenants' accounts at payment gateways. One more item per tenant counts them, so
 //! that two people who add an account at the same moment do not exceed the limit.
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use domain::audit::AuditNote;
 use domain::gateway_account::{GatewayAccount, MAX_GATEWAY_ACCOUNTS};
 use domain::{GatewayAccountId, TenantId};
 use serde_json::{Map, Value};
 
-use crate::audit::{audited, noted};
-use crate::items::{number, to_item};
+use crate::audit::audited;
+use crate::items::number;
 use crate::keys::Key;
 use crate::{Failure, Store, Versioned, keys};
 
@@ -29,15 +29,7 @@ impl Store {
         note: &AuditNote,
     ) -> Result<(), Failure> {
         let key = key(account);
-        let mut item = to_item(&key, account)?;
-        item.extend([noted(note)?]);
-        let put = Put::builder()
-            .table_name(&*self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(PK)")
-            .build()
-            .map_err(Failure::unreadable)?;
-        let put = TransactWriteItem::builder().put(put).build();
+        let put = self.put_new_part_with(&key, account, audited(note)?)?;
         let most = (1, "attribute_not_exists(n) OR n < :bound", MAX_GATEWAY_ACCOUNTS);
         match self.transact(vec![put, self.count_part(account.tenant_id, most)?]).await {
             Err(refused @ Failure::Refused(_)) => match self.get_consistent(&key).await? {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -244,12 +245,18 @@ impl Store {
 
     /// The part of a transaction that puts an item over whatever is there.
     pub(crate) fn put_part<T: Serialize>(&self, key: &Key, value: &T) -> Result<TransactWriteItem, Failure> {
-        let put = Put::builder()
-            .table_name(&*self.table)
-            .set_item(Some(to_item(key, value)?))
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().put(put).build())
+        self.put_part_if(to_item(key, value)?, |put| put)
+    }
+
+    /// The part of a transaction that puts an item under the condition that `condition`
+    /// adds.
+    fn put_part_if(
+        &self,
+        item: Item,
+        condition: impl FnOnce(PutBuilder) -> PutBuilder,
+    ) -> Result<TransactWriteItem, Failure> {
+        let put = condition(Put::builder().table_name(&*self.table).set_item(Some(item)));
+        Ok(TransactWriteItem::builder().put(put.build().map_err(Failure::unreadable)?).build())
     }
 
     /// The part of a transaction that does what [`Store::replace`] does.
@@ -258,14 +265,22 @@ impl Store {
         key: &Key,
         value: &T,
     ) -> Result<TransactWriteItem, Failure> {
-        let put = Put::builder()
-            .table_name(&*self.table)
-            .set_item(Some(to_item(key, value)?))
-            .condition_expression("version = :before")
-            .expression_attribute_values(":before", number(value.version().saturating_sub(1)))
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().put(put).build())
+        self.replace_part_with(key, value, Item::new())
+    }
+
+    /// [`Store::replace_part`] with further attributes, such as an outbox.
+    pub(crate) fn replace_part_with<T: Serialize + Versioned>(
+        &self,
+        key: &Key,
+        value: &T,
+        attributes: Item,
+    ) -> Result<TransactWriteItem, Failure> {
+        let mut item = to_item(key, value)?;
+        item.extend(attributes);
+        let before = number(value.version().saturating_sub(1));
+        self.put_part_if(item, |put| {
+            put.condition_expression("version = :before").expression_attribute_values(":before", before)
+        })
     }
 
     /// The part of a transaction that deletes an item, if it is there.
@@ -300,12 +315,18 @@ impl Store {
         key: &Key,
         value: &T,
     ) -> Result<TransactWriteItem, Failure> {
-        let put = Put::builder()
-            .table_name(&*self.table)
-            .set_item(Some(to_item(key, value)?))
-            .condition_expression("attribute_not_exists(PK)")
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().put(put).build())
+        self.put_new_part_with(key, value, Item::new())
+    }
+
+    /// [`Store::put_new_part`] with further attributes, such as an outbox.
+    pub(crate) fn put_new_part_with<T: Serialize>(
+        &self,
+        key: &Key,
+        value: &T,
+        attributes: Item,
+    ) -> Result<TransactWriteItem, Failure> {
+        let mut item = to_item(key, value)?;
+        item.extend(attributes);
+        self.put_part_if(item, |put| put.condition_expression("attribute_not_exists(PK)"))
     }
 }
