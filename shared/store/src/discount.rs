@@ -275,25 +275,21 @@ impl Store {
     /// How many of a tenant's requests are in a list. Reads the list's index
     /// entries, some 7,000 to the request and 130 read units.
     pub async fn count_discount_requests(&self, tenant: TenantId, tab: Tab) -> Result<u64, Failure> {
-        let (mut count, mut start) = (0, None);
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&*self.table)
-                .index_name("GSI1")
-                .key_condition_expression("GSI1PK = :pk")
-                .expression_attribute_values(":pk", string(keys::discount_requests(tenant, tab.name())))
-                .select(Select::Count)
-                .set_exclusive_start_key(start)
-                .send()
-                .await?;
-            count += u64::try_from(answer.count).unwrap_or(0);
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(count);
-            }
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .index_name("GSI1")
+            .key_condition_expression("GSI1PK = :pk")
+            .expression_attribute_values(":pk", string(keys::discount_requests(tenant, tab.name())))
+            .select(Select::Count)
+            .into_paginator()
+            .send();
+        let mut count = 0;
+        while let Some(page) = pages.try_next().await? {
+            count += u64::try_from(page.count).unwrap_or(0);
         }
+        Ok(count)
     }
 
     /// How many discounts a show has left.

@@ -106,29 +106,19 @@ impl Store {
     ) -> Result<Option<FeePayment>, Failure> {
         // Its day is not known here. One person's payments are few: even twenty
         // years of them fit in one answer.
-        let mut start = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&*self.table)
-                .key_condition_expression("PK = :pk")
-                .filter_expression("id = :id")
-                .expression_attribute_values(":pk", string(keys::fee_payments_partition(member)))
-                .expression_attribute_values(":id", string(payment.to_string()))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(Failure::from)?;
-            if let Some(item) = answer.items.unwrap_or_default().pop() {
-                return from_item(item).map(Some);
-            }
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(None);
-            }
-        }
+        let mut items = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("PK = :pk")
+            .filter_expression("id = :id")
+            .expression_attribute_values(":pk", string(keys::fee_payments_partition(member)))
+            .expression_attribute_values(":id", string(payment.to_string()))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        items.try_next().await?.map(from_item).transpose()
     }
 }
 

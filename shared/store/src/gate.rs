@@ -436,26 +436,23 @@ impl Store {
     }
 
     async fn shard_summary(&self, event: EventId, shard: u16) -> Result<GateSummary, Failure> {
-        let (mut summary, mut start) = (GateSummary::default(), None);
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&*self.table)
-                .key_condition_expression("PK = :pk")
-                .expression_attribute_values(":pk", string(keys::gate_partition(event, shard)))
-                .projection_expression("u, r, s")
-                .set_exclusive_start_key(start)
-                .send()
-                .await?;
-            for item in answer.items.unwrap_or_default() {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("PK = :pk")
+            .expression_attribute_values(":pk", string(keys::gate_partition(event, shard)))
+            .projection_expression("u, r, s")
+            .into_paginator()
+            .send();
+        // Page by page: of a stadium they would be too many at once.
+        let mut summary = GateSummary::default();
+        while let Some(page) = pages.try_next().await? {
+            for item in page.items.unwrap_or_default() {
                 summary.add(&from_item(item)?)?;
             }
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(summary);
-            }
         }
+        Ok(summary)
     }
 }
 

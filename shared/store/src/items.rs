@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
 use serde::Serialize;
@@ -42,6 +43,15 @@ pub(crate) fn string(text: impl Into<String>) -> AttributeValue {
 
 pub(crate) fn number(value: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
+}
+
+/// All items that a query finds, on all of its pages.
+pub(crate) async fn query_all(query: QueryFluentBuilder) -> Result<Vec<Item>, Failure> {
+    let (mut items, mut pages) = (Vec::new(), query.into_paginator().send());
+    while let Some(page) = pages.try_next().await? {
+        items.extend(page.items.unwrap_or_default());
+    }
+    Ok(items)
 }
 
 impl Store {
@@ -328,5 +338,28 @@ impl Store {
         let mut item = to_item(key, value)?;
         item.extend(attributes);
         self.put_part_if(item, |put| put.condition_expression("attribute_not_exists(PK)"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::store;
+
+    #[tokio::test]
+    async fn a_query_goes_on_to_its_last_page() {
+        let store = store().await;
+        // A page has a megabyte at most.
+        let text = "x".repeat(300_000);
+        for sk in ["a", "b", "c", "d", "e", "f", "g"] {
+            store.put(&Key::new("P", sk), &HashMap::from([("text", &text)])).await.expect("written");
+        }
+        let query = || {
+            let query = store.client.query().table_name(&*store.table).key_condition_expression("PK = :pk");
+            query.expression_attribute_values(":pk", string("P"))
+        };
+        let page = query().send().await.expect("read");
+        assert!(page.last_evaluated_key.is_some(), "there are more pages than one");
+        assert_eq!(query_all(query()).await.expect("read").len(), 7);
     }
 }

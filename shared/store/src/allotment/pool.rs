@@ -15,7 +15,7 @@ use futures::future::try_join_all;
 use super::block::{Block, admissions, reclaiming};
 use super::{ROUNDS, Refusal, pause};
 use crate::failure::Item;
-use crate::items::{number, string};
+use crate::items::{number, query_all, string};
 use crate::keys::{self, Key, SHARDS};
 use crate::{Failure, Store};
 
@@ -263,25 +263,15 @@ impl Store {
 
     /// The items of all blocks in one partition.
     pub(super) async fn read_blocks(&self, pk: String) -> Result<Vec<Item>, Failure> {
-        let (mut items, mut after) = (Vec::new(), None);
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&*self.table)
-                .consistent_read(true)
-                .key_condition_expression("PK = :pk AND begins_with(SK, :block)")
-                .expression_attribute_values(":pk", string(&pk))
-                .expression_attribute_values(":block", string("B#"))
-                .set_exclusive_start_key(after)
-                .send()
-                .await?;
-            items.extend(answer.items.unwrap_or_default());
-            after = answer.last_evaluated_key;
-            if after.is_none() {
-                return Ok(items);
-            }
-        }
+        let query = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .consistent_read(true)
+            .key_condition_expression("PK = :pk AND begins_with(SK, :block)")
+            .expression_attribute_values(":pk", string(pk))
+            .expression_attribute_values(":block", string("B#"));
+        query_all(query).await
     }
 
     pub(super) fn update_block(&self, pool: &Pool, block: u16) -> UpdateItemFluentBuilder {

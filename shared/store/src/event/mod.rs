@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::area::PlacesChange;
 use crate::failure::Item;
-use crate::items::{from_item, number, string, to_item};
+use crate::items::{from_item, number, query_all, string, to_item};
 use crate::keys::Key;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
@@ -301,48 +301,36 @@ impl Store {
     /// The published events that start at `from` or later, by their start, at
     /// most `bound` of them.
     pub async fn shows(&self, from: Timestamp, bound: usize) -> Result<Vec<Show>, Failure> {
-        let (mut shows, mut start) = (Vec::new(), None);
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&*self.table)
-                .key_condition_expression("PK = :pk AND SK >= :from")
-                .expression_attribute_values(":pk", string(keys::PUBLISHED))
-                .expression_attribute_values(":from", string(keys::key_time(from)))
-                .set_exclusive_start_key(start)
-                .send()
-                .await?;
-            for item in answer.items.unwrap_or_default() {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("PK = :pk AND SK >= :from")
+            .expression_attribute_values(":pk", string(keys::PUBLISHED))
+            .expression_attribute_values(":from", string(keys::key_time(from)))
+            .into_paginator()
+            .send();
+        let mut shows = Vec::new();
+        while shows.len() < bound
+            && let Some(page) = pages.try_next().await?
+        {
+            for item in page.items.unwrap_or_default() {
                 shows.push(from_item(item)?);
             }
-            start = answer.last_evaluated_key;
-            if start.is_none() || shows.len() >= bound {
-                shows.truncate(bound);
-                return Ok(shows);
-            }
         }
+        shows.truncate(bound);
+        Ok(shows)
     }
 
     async fn whole_partition(&self, pk: &str, consistent: bool) -> Result<Vec<Item>, Failure> {
-        let (mut items, mut start) = (Vec::new(), None);
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&*self.table)
-                .key_condition_expression("PK = :pk")
-                .expression_attribute_values(":pk", string(pk))
-                .consistent_read(consistent)
-                .set_exclusive_start_key(start)
-                .send()
-                .await?;
-            items.extend(answer.items.unwrap_or_default());
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(items);
-            }
-        }
+        let query = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("PK = :pk")
+            .expression_attribute_values(":pk", string(pk))
+            .consistent_read(consistent);
+        query_all(query).await
     }
 }
 
