@@ -41,14 +41,23 @@ pub(crate) struct CheckoutForm {
     fields: BTreeMap<&'static str, String>,
 }
 
-/// Finds the buyer's open payment again, or makes one: at the gateway that the buyer
-/// names, or at the organiser's first choice.
+/// How the buyer wants to pay.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    /// At which gateway; at the organiser's first choice if it is not said.
+    pub(crate) gateway: Option<GatewayName>,
+    /// True if `attendees` of the order are not yet written.
+    pub(crate) corrects: bool,
+    /// What a repetition of the request is known by.
+    pub(crate) digest: Option<RequestDigest>,
+}
+
+/// Finds the buyer's open payment again, or makes one.
 pub(crate) async fn start(
     tills: &Tills<'_>,
     order: &mut Order,
     sheet: &EventSheet,
-    wanted: Option<GatewayName>,
-    digest: Option<RequestDigest>,
+    wish: Wish,
     now: Timestamp,
 ) -> Result<WayToPay> {
     let expires_at = order.expires_at - MARGIN;
@@ -59,19 +68,23 @@ pub(crate) async fn start(
         ));
     }
     let state = tills.state;
-    if let Some(payment) = order.open_payment(wanted)
+    if let Some(payment) = order.open_payment(wish.gateway)
         && let Some(till) = tills.of_payment(payment).await?
     {
-        if let Some(url) = &payment.checkout_url {
-            return Ok(WayToPay { url: url.clone(), form: None });
-        }
-        let made = create(state, order, sheet, &till, payment.attempt, expires_at).await;
-        return match made {
-            Ok(checkout) => Ok(way_to_pay(state, checkout)),
-            Err(error) => Err(tills.or_others(payment.gateway, error).await),
+        let way = match &payment.checkout_url {
+            Some(url) => WayToPay { url: url.clone(), form: None },
+            None => match create(state, order, sheet, &till, payment.attempt, expires_at).await {
+                Ok(checkout) => way_to_pay(state, checkout),
+                Err(error) => return Err(tills.or_others(payment.gateway, error).await),
+            },
         };
+        if wish.corrects {
+            order.version += 1;
+            state.store.update_order(order, None).await?;
+        }
+        return Ok(way);
     }
-    let (attempt, till) = (order.next_attempt()?, tills.open(wanted).await?);
+    let (attempt, till) = (order.next_attempt()?, tills.open(wish.gateway).await?);
     let gateway = till.gateway.name();
     let checkout = match create(state, order, sheet, &till, attempt, expires_at).await {
         Ok(checkout) => checkout,
@@ -93,7 +106,7 @@ pub(crate) async fn start(
         refund: None,
         dispute: None,
         created_at: now,
-        idempotency: digest.map(|digest| digest.text()),
+        idempotency: wish.digest.map(|digest| digest.text()),
     });
     order.status = OrderStatus::AwaitingPayment;
     order.version += 1;
@@ -142,18 +155,25 @@ fn way_to_pay(state: &State, checkout: Checkout) -> WayToPay {
     match checkout.step {
         BuyerStep::Open { url } => WayToPay { url, form: None },
         BuyerStep::Post { action, fields } => {
-            let url = page_with_form(&state.public_url, &action, &fields);
+            let url = page_with_form(&state.public_url, &action, checkout.expires_at, &fields);
             WayToPay { url, form: Some(CheckoutForm { action, fields: fields.into_iter().collect() }) }
         }
     }
 }
 
-/// The page of ours that posts a form. What is after the `#` stays in the browser.
-fn page_with_form(public_url: &str, action: &str, fields: &[(&'static str, String)]) -> String {
+/// The page of ours that posts a form: by itself before `until`, for a gateway may take
+/// cards after that. What is after the `#` stays in the browser.
+fn page_with_form(
+    public_url: &str,
+    action: &str,
+    until: Timestamp,
+    fields: &[(&'static str, String)],
+) -> String {
     let page = format!("{public_url}/checkout#");
     let start = page.len();
     let mut form = form_urlencoded::Serializer::for_suffix(page, start);
-    form.append_pair("action", action).extend_pairs(fields).finish()
+    form.append_pair("action", action).append_pair("until", &until.as_second().to_string());
+    form.extend_pairs(fields).finish()
 }
 
 #[cfg(test)]
@@ -163,7 +183,8 @@ mod tests {
     #[test]
     fn what_is_posted_never_reaches_a_server_on_the_way() {
         let fields = [("referenceCode", "ref-1".to_owned()), ("buyerFullName", "Ana Ñ & hijas".to_owned())];
-        let url = page_with_form("https://boletos.example", "https://gateway.example/pay/", &fields);
+        let until = Timestamp::from_second(1_795_000_000).expect("in range");
+        let url = page_with_form("https://boletos.example", "https://gateway.example/pay/", until, &fields);
         let (page, form) = url.split_once('#').expect("a fragment");
         assert_eq!(page, "https://boletos.example/checkout");
         assert!(form.starts_with("action="), "{form}");
@@ -171,6 +192,7 @@ mod tests {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let expected = [
             pair("action", "https://gateway.example/pay/"),
+            pair("until", "1795000000"),
             pair("referenceCode", "ref-1"),
             pair("buyerFullName", "Ana Ñ & hijas"),
         ];

@@ -12,10 +12,10 @@ use http::StatusCode;
 use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{EventSheet, Settled};
+use store::{EventSheet, Failure, Settled};
 use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path};
 
-use crate::checkout::{CheckoutForm, WayToPay};
+use crate::checkout::{CheckoutForm, WayToPay, Wish};
 use crate::gateways::Tills;
 use crate::idempotency::RequestDigest;
 use crate::reservations::{OrderPath, own_order};
@@ -105,7 +105,8 @@ async fn pay(
         return Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, None, now))));
     }
     order.payable(now)?;
-    if !request.attendees.is_empty() {
+    let corrects = !request.attendees.is_empty() && request.attendees != order.attendees;
+    if corrects {
         attendees::check(&request.attendees, order.ticket_count(), now)?;
         order.attendees = request.attendees;
     }
@@ -114,7 +115,8 @@ async fn pay(
         settle_free(&state, &mut order, &sheet, now).await?;
         None
     } else {
-        Some(checkout::start(&tills, &mut order, &sheet, request.gateway, digest, now).await?)
+        let wish = Wish { gateway: request.gateway, corrects, digest };
+        Some(checkout::start(&tills, &mut order, &sheet, wish, now).await?)
     };
     Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, way, now))))
 }
@@ -146,29 +148,40 @@ async fn repeats(
     Ok(false)
 }
 
-/// Issues the tickets of an order with nothing to pay.
+/// Issues the tickets of an order with nothing to pay. If somebody else was faster,
+/// `order` is then as they left it.
 async fn settle_free(state: &State, order: &mut Order, sheet: &EventSheet, now: Timestamp) -> Result<()> {
     let settled = state.store.settle_holdings(order, sheet, now).await?;
-    let (Settled::Sold(sold) | Settled::Gone(sold)) = &settled;
-    let written = match &settled {
+    let outbox = match &settled {
         Settled::Sold(holdings) => {
             order.holdings.clone_from(holdings);
             order.status = OrderStatus::Paid;
             order.paid_at = Some(now);
-            order.version += 1;
-            state.store.update_order(order, Some(Outbox::Tickets.text()?)).await.map_err(Error::from)
+            Some(Outbox::Tickets.text()?)
         }
-        Settled::Gone(_) => Err(Error::gone(
-            "reservation_expired",
-            "This reservation has ended and its places are gone. Ask for a new quote.",
-        )),
+        // It ends before anything goes back, so that nobody counts on its places any more.
+        Settled::Gone(_) => {
+            order.status = OrderStatus::Released;
+            None
+        }
     };
-    if let Err(error) = written {
-        let current = state.store.order(order.user, order.id).await?;
-        state.store.return_unused(sold, current.as_ref().unwrap_or(order)).await?;
-        return Err(error);
+    order.version += 1;
+    match state.store.update_order(order, outbox).await {
+        Ok(()) => {}
+        Err(Failure::Refused(_)) => {
+            let current = state.store.order(order.user, order.id).await?;
+            *order = current.ok_or_else(|| Error::internal("an order vanished"))?;
+        }
+        // Somebody else may be about to write it as paid, with the same claims. Asked
+        // again, these are found where they are.
+        Err(failure) => return Err(failure.into()),
     }
-    Ok(())
+    if matches!(order.status, OrderStatus::Held | OrderStatus::AwaitingPayment) {
+        return Err(Failure::Refused(None).into());
+    }
+    let (Settled::Sold(sold) | Settled::Gone(sold)) = settled;
+    state.store.return_unused(&sold, order).await?;
+    if order.status.is_settled() { Ok(()) } else { order.payable(now) }
 }
 
 async fn list(Shared(state): Shared<State>, buyer: Buyer, paging: Paging) -> Answer<Json<Page<OrderView>>> {

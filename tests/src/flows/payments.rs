@@ -59,6 +59,33 @@ async fn asking_to_pay_twice_is_one_payment() {
 }
 
 #[tokio::test]
+async fn attendees_can_be_corrected_while_the_payment_is_open() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 10, 5_000_000).await;
+    let ana = app.somebody("ana").await;
+    let held = app.reserve(&ana.token, &show.id, places(&show, 1)).await;
+    let pay = |attendees: Value| {
+        let body = json!({"reservation_id": held["id"], "attendees": attendees});
+        app.post("/api/v1/purchases").token(&ana.token).json(body)
+    };
+    for name in ["Ana Luz", "Beto Sol"] {
+        let attendees = json!([{"nombre": name}]);
+        assert_eq!(pay(attendees.clone()).ok().await["attendees"], attendees);
+        assert_eq!(order(&app, &ana.token, &held).await["attendees"], attendees);
+    }
+    // Who names nobody takes nobody back.
+    let again = pay(json!([])).ok().await;
+    assert_eq!(again["attendees"], json!([{"nombre": "Beto Sol"}]));
+    assert_eq!(app.cloud.sandbox().payments().expect("payments").len(), 1);
+    app.approve(&again).await;
+    let paid = order(&app, &ana.token, &held).await;
+    assert_eq!((&paid["status"], &paid["attendees"]), (&json!("paid"), &json!([{"nombre": "Beto Sol"}])));
+    pay(json!([{"nombre": "Carla Mar"}])).refused(409, "already_paid").await;
+    app.close().await;
+}
+
+#[tokio::test]
 async fn paid_late_it_is_sold_if_the_places_are_still_free() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
