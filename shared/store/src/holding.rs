@@ -279,7 +279,8 @@ impl Store {
     }
 
     /// Gives back what [`Store::settle_holdings`] sold and `order`, as it was
-    /// written in the end, does not have.
+    /// written in the end, does not have, or not any more: it may have been
+    /// refunded before a slow worker sold its places again.
     pub async fn return_unused(&self, sold: &[Holding], order: &Order) -> Result<(), Failure> {
         let (names, token) = (Names::of_order(order), Token::of(order.id));
         let has: &[Holding] = if order.status.is_settled() { &order.holdings } else { &[] };
@@ -302,6 +303,9 @@ impl Store {
                     self.return_admissions(&pool, &parts, 0, token).await?;
                 }
             }
+        }
+        if order.tickets.values().any(|ticket| ticket.refunded) {
+            self.return_refunded(order).await?;
         }
         Ok(())
     }

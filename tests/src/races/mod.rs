@@ -6,3 +6,4 @@ mod gateways;
 mod members;
 mod on_sale;
 mod operators;
+mod settlement;
