@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use domain::event::Language;
 use domain::gateway_account::GatewayAccount;
+use domain::order::{OrderStatus, RefundAsk};
 use domain::payment::GatewayName;
 use domain::{Currency, Money};
 use integrations::payment::{CreatePayment, PaymentGateway, PaymentGateways};
 use local::gateways::Simulator;
+use queue::Outbox;
 use serde_json::{Value, json};
 use testkit::{Country, Organizer, Show, Somebody, TestApp};
 
@@ -242,5 +244,59 @@ async fn a_refund_that_is_declined_late_is_somebodys_task() {
     assert_eq!((&order["refunded"], &order["payments"][0]["refund_due"]), (&json!(0), &json!(2 * PRICE)));
     let tasks = house.app.get("/api/v1/tenant/refund-tasks").token(&house.organizer.token).ok().await;
     assert_eq!(tasks["items"][0]["reason"], "declined", "{tasks}");
+    house.app.close().await;
+}
+
+/// PayU shows nothing of a refund that somebody there looks at. So who finds that another
+/// worker claimed one and died does not ask again, but leaves it to a person.
+#[tokio::test]
+async fn a_refund_whose_worker_died_is_not_asked_for_where_nobody_would_notice_it() {
+    let house = House::paid_through(GatewayName::Payu, Country::COLOMBIA).await;
+    house.app.clock.advance(Duration::from_secs(620));
+    let path = format!("/api/v1/purchases/{}/refund", house.bought["id"].as_str().expect("an id"));
+    let refund = house.app.post(path).token(&house.organizer.token);
+    refund.json(json!({"event_id": house.show.id})).ok().await;
+    house.app.idle().await;
+    let in_review = house.gateway().refunds_in_review().expect("listed");
+    let [review] = &in_review[..] else { panic!("one refund: {in_review:?}") };
+
+    // As if the worker had died before it wrote down what PayU said.
+    let (store, mut order) = crate::table::order_of(&house.app, &house.ana, &house.bought).await;
+    let now = house.app.clock.now();
+    let asked = RefundAsk { amount: order.payments[0].refund_due, begun: now, may_have_been_asked: false };
+    order.payments[0].refund = Some(asked.claim(now));
+    order.version += 1;
+    let again = Outbox::Refund { news: None }.text().expect("a text");
+    store.update_order(&order, Some(again)).await.expect("written");
+    house.app.idle().await;
+    assert_eq!(house.gateway().refunds_in_review().expect("listed").len(), 1, "asked for once");
+    let list = house.app.get("/api/v1/tenant/refund-tasks").token(&house.organizer.token);
+    let tasks = list.ok().await;
+    assert_eq!(tasks["items"][0]["reason"], "uncertain", "{tasks}");
+
+    // Once PayU shows it, nobody has to do it any more.
+    house.gateway().review_refund(&review.id, true).expect("reviewed");
+    house.app.cloud.run_schedule_now("Audit").await.expect("the janitor works");
+    house.app.idle().await;
+    assert_eq!(house.order().await["refunded"], 2 * PRICE);
+    house.app.close().await;
+}
+
+/// As if a worker had sold some of the places of a late payment, found the others gone,
+/// written that down and died.
+#[tokio::test]
+async fn places_of_a_payment_that_came_too_late_are_for_sale_again() {
+    let house = House::open().await;
+    assert_eq!(house.left().await, 8);
+    let (store, mut order) = crate::table::order_of(&house.app, &house.ana, &house.bought).await;
+    order.status = OrderStatus::RefundDue;
+    order.paid_at = None;
+    order.payments[0].refund_due = order.payments[0].amount;
+    order.version += 1;
+    let back = Outbox::Refund { news: None }.text().expect("a text");
+    store.update_order(&order, Some(back)).await.expect("written");
+    house.app.idle().await;
+    assert_eq!(house.order().await["refunded"], 2 * PRICE);
+    assert_eq!(house.left().await, 10);
     house.app.close().await;
 }

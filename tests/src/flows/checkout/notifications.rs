@@ -135,6 +135,26 @@ async fn events_of_no_concern_are_acknowledged() {
     house.app.close().await;
 }
 
+/// As the gateway's own panel sends them for a try.
+#[tokio::test]
+async fn notifications_of_payments_that_never_were_do_not_live_for_ever() {
+    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let (secret, path) = (secret(&house.app, &house.accounts[0]).await, address(&house.accounts[0]));
+    from_mercado_pago(&house.app, &secret, &path, "payment", "123456").send().await.ok();
+    let janitor = house.app.cloud.environment_of("janitor").expect("a function of the template");
+    let queue = janitor["PAYMENTS_DEAD_LETTERS_URL"].rsplit('/').next().expect("a name").to_owned();
+    let left = async || {
+        house.app.idle().await;
+        house.app.cloud.services().sqs().depth(&queue).expect("a queue").total()
+    };
+    // Here messages that fail come again at once.
+    assert_eq!(left().await, 1, "it may be a replica that lags behind");
+    house.app.clock.advance(Duration::from_secs(3600));
+    house.app.cloud.run_schedule_now("Reconcile").await.expect("the janitor works");
+    assert_eq!(left().await, 0);
+    house.app.close().await;
+}
+
 /// Alone on a machine it takes some milliseconds, which no test can promise while
 /// others run; that it asks nobody outside is what keeps it so.
 #[tokio::test]
