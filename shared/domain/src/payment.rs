@@ -126,7 +126,7 @@ pub struct PaymentReport {
     pub refunded: Money,
     /// Whether the buyer's bank wants the money back.
     pub dispute: Option<Dispute>,
-    /// The gateway's own word for why, for logs and operators.
+    /// The gateway's own word for why, for the log and the organiser.
     pub reason: Option<String>,
     /// When the money was approved.
     pub approved_at: Option<Timestamp>,
