@@ -24,7 +24,7 @@ use domain::payment::{GatewayName, PaymentReference};
 use domain::{Error, EventId, Result};
 use integrations::payment::{GatewayError, PaymentGateway, PaymentGateways, reference_key};
 use queue::{Notification, PaymentMessage, Queue};
-use store::{EventSheet, Fresh, Store};
+use store::{EventSheet, Fresh, Sheets, Store};
 
 use note::Source;
 
@@ -52,7 +52,7 @@ pub struct State {
     gateways: PaymentGateways,
     payments: Queue<PaymentMessage>,
     reference_key: Arc<[u8; 32]>,
-    sheets: Arc<Fresh<EventId, EventSheet>>,
+    sheets: Sheets,
     accounts: Arc<Fresh<AccountRef, GatewayAccount>>,
 }
 
@@ -65,14 +65,13 @@ impl State {
             gateways: PaymentGateways::new(boot)?,
             payments: Queue::new(boot)?,
             reference_key: Arc::new(reference_key(&boot.env)?),
-            sheets: Arc::new(Fresh::new(256, 3000)),
+            sheets: Sheets::new(256, 3000),
             accounts: Arc::new(Fresh::new(256, 3000)),
         })
     }
 
     async fn sheet(&self, event: EventId) -> Result<Arc<EventSheet>> {
-        let read = || async { Ok(self.store.event_sheet(event).await?) };
-        let sheet = self.sheets.get(event, self.clock.now(), read).await?;
+        let sheet = self.sheets.get(&self.store, event, self.clock.now()).await?;
         sheet.ok_or_else(|| Error::internal(format!("an order of the unknown event {event}")))
     }
 
