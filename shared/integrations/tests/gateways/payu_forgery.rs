@@ -188,6 +188,17 @@ async fn what_payu_confirmed_and_does_not_list_yet_is_not_found() {
     assert_eq!(confirmed(APPROVED, true, listed).await.expect("listed").len(), 2);
 }
 
+/// The form's `test` is not signed, so that a buyer can set it.
+#[tokio::test]
+async fn play_money_pays_for_nothing_and_alarms_nobody() {
+    let played = fixture!("payu/order_approved.json").replacen(r#""isTest":false"#, r#""isTest":true"#, 1);
+    assert!(played.contains(r#""isTest":true"#));
+    assert_eq!(confirmed(APPROVED, true, played.clone()).await.expect("asked"), []);
+    let (_stub, gateway) = with([(200, played.as_str()), (200, played.as_str())]).await;
+    assert_eq!(gateway.payments_of("ref-1").await.expect("asked"), []);
+    assert!(matches!(gateway.payment(APPROVED).await, Err(GatewayError::Protocol(_))));
+}
+
 /// As two payments, one of them would be given back, and with it all the money.
 #[tokio::test]
 async fn an_authorisation_and_its_capture_are_one_payment() {
