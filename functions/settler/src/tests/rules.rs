@@ -13,6 +13,7 @@ use store::Settled;
 use super::world::{GatewayPayment, PRICE, World};
 use crate::differences::{DECIDED_WITHIN, differences};
 use crate::note::{self, Change, Source};
+use crate::patience;
 use crate::refund::Outcome;
 
 #[test]
@@ -56,6 +57,20 @@ fn every_answer_to_a_refund_has_a_meaning() {
     for trouble in [down, GatewayError::NotFound, GatewayError::Protocol(String::new())] {
         assert_eq!(meaning(Err(trouble)), (Outcome::Again, true));
     }
+}
+
+#[test]
+fn notifications_are_given_up_before_anybody_is_alarmed_or_not_before_somebody_is() {
+    // As the template has it: 40 tries of three minutes.
+    let alarm = Duration::from_secs(40 * 180);
+    let refused = GatewayError::Refused { code: "c".to_owned(), message: "m".to_owned() };
+    for nothing in [GatewayError::NotFound, refused, GatewayError::Unsupported] {
+        assert!(patience(&nothing).is_some_and(|patience| patience < alarm), "{nothing}");
+    }
+    let senseless = GatewayError::Protocol(String::new());
+    assert!(patience(&senseless).is_some_and(|patience| patience > alarm));
+    let down = GatewayError::Unavailable { retry_after: None, source: "x".into() };
+    assert_eq!(patience(&down), None);
 }
 
 /// Whoever settles may die before they go back, and the order is all that is left.
