@@ -16,10 +16,10 @@ use tokio::task::JoinHandle;
 
 use crate::folder::{Folder, FolderError};
 use crate::functions::{Lambda, Registry};
-use crate::gateway::{Sandbox, SandboxConfig};
 use crate::gateways::{GatewayUrls, Gateways};
 use crate::iam::Roles;
 use crate::mappings::{self, Mappings, NotIdle};
+use crate::sandbox::{Sandbox, SandboxConfig};
 use crate::seed::{self, Logins};
 use crate::services::{Chaos, SECRET_ACCESS_KEY, Services, ServicesConfig};
 use crate::template::{Function, REGION, Stack, Surroundings, Template};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use boot::Env;
 use clap::Parser;
 use local::functions::Registry;
-use local::gateway::Faults;
+use local::sandbox::Faults;
 use local::services::{Chaos, Weather};
 use local::template::Template;
 use local::{Cloud, Options, StartError, write_private};

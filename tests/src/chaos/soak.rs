@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
-use local::gateway::{Action, Faults, Method, Payment, Status};
+use local::sandbox::{Action, Faults, Method, Payment, Status};
 use local::services::{Chaos, Weather};
 use serde_json::{Value, json};
 use testkit::{Organizer, Show, Somebody, TestApp};

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use local::gateway::{Action, Faults};
+use local::sandbox::{Action, Faults};
 use local::template::{Stack, Surroundings, Template};
 use reqwest::Method;
 use serde_json::{Value, json};

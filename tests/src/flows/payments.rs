@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use local::gateway::{Action, Faults};
+use local::sandbox::{Action, Faults};
 use serde_json::{Value, json};
 use testkit::{Show, TestApp};
 

@@ -3,7 +3,7 @@
 use domain::Timestamp;
 
 use super::purchase::{Attempt, Dispute, Method, Origin, Purchase, Refund, RefundState, Stage, Status};
-use crate::gateway::Refusal;
+use crate::sandbox::Refusal;
 
 /// The most tries to pay one purchase.
 const MAX_ATTEMPTS: usize = 20;

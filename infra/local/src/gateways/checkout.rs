@@ -17,7 +17,7 @@ use super::actions::Action;
 use super::page::{STYLE, amount, html, language_code};
 use super::purchase::{Attempt, Method, Purchase, Stage, Status};
 use super::service::Service;
-use crate::gateway::ActError;
+use crate::sandbox::ActError;
 
 /// How long after the expiry "pay after the deadline" pays: longer than a merchant
 /// whose hold ends shortly after the payment's expiry keeps the goods.

@@ -18,7 +18,7 @@ use super::actions::Action;
 use super::faults::Faults;
 use super::purchase::{Method, Status};
 use super::service::Service;
-use crate::gateway::ActError;
+use crate::sandbox::ActError;
 
 /// The most purchases that one list answers with.
 const MAX_LIST: usize = 500;

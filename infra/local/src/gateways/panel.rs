@@ -18,7 +18,7 @@ use super::checkout::state;
 use super::page::{amount, html, language_code};
 use super::purchase::RefundState;
 use super::service::Service;
-use crate::gateway::ActError;
+use crate::sandbox::ActError;
 
 /// The most purchases, and the most refunds, that it shows.
 const MOST: usize = 50;

@@ -10,7 +10,7 @@ use domain::event::Language;
 use domain::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::gateway::Buyer;
+use crate::sandbox::Buyer;
 
 /// How a buyer pays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,7 +22,7 @@ use super::faults::{CallKind, Chaos, Faults};
 use super::ledger::Ledger;
 use super::lock;
 use super::purchase::{Attempt, Method, Purchase, Status};
-use crate::gateway::ActError;
+use crate::sandbox::ActError;
 
 /// Merchants that a gateway knows. Clones share them, so that more can join later.
 #[derive(Debug)]

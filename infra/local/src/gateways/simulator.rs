@@ -24,7 +24,7 @@ use super::ledger::Ledger;
 use super::purchase::{Attempt, Method, Purchase, Refund, RefundState, Status};
 use super::service::{Protocol, Service, guard};
 use super::{checkout, control, panel};
-use crate::gateway::ActError;
+use crate::sandbox::ActError;
 
 /// The largest body that it reads.
 const MAX_BODY_BYTES: usize = 64 * 1024;

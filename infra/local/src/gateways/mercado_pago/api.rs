@@ -17,7 +17,7 @@ use super::super::purchase::Purchase;
 use super::super::service::{Accounts, Service};
 use super::views::{chargeback, merchant_order, payment};
 use super::{Account, Wire, preference, refund};
-use crate::gateway::ActError;
+use crate::sandbox::ActError;
 
 /// The most payments that one search answers with, and how many if nobody says.
 const MAX_FOUND: usize = 100;

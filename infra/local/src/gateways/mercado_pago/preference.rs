@@ -18,7 +18,7 @@ use super::super::decimal::{Number, minor_units, shortest};
 use super::super::purchase::{Method, Purchase};
 use super::api::Failure;
 use super::{Account, Wire, preference_id, written};
-use crate::gateway::Buyer;
+use crate::sandbox::Buyer;
 
 #[derive(Deserialize)]
 struct NewPreference {

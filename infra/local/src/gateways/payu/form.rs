@@ -19,7 +19,7 @@ use super::super::purchase::{Method, Purchase};
 use super::Account;
 use super::signature::sign;
 use super::wire::{Wire, zone};
-use crate::gateway::Buyer;
+use crate::sandbox::Buyer;
 
 /// Why there is nothing to pay.
 enum Problem {

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::super::service::{Accounts, Service};
 use super::{Account, form, query, refund};
-use crate::gateway::ActError;
+use crate::sandbox::ActError;
 
 pub(super) const FORM: &str = "/ppp-web-gateway-payu/";
 pub(super) const REPORTS: &str = "/reports-api/4.0/service.cgi";

@@ -6,7 +6,7 @@ use super::super::actions::{Ids, Rules};
 use super::super::ledger::Ledger;
 use super::super::{Action, Method, Origin, Purchase, Refund, RefundState, Status};
 use super::*;
-use crate::gateway::Buyer;
+use crate::sandbox::Buyer;
 
 const RULES: Rules = Rules { closes: true, disputes: true, by_hand: |_, _, _| Origin::Merchant };
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::super::purchase::{Attempt, Method, Origin, Purchase, Refund, RefundState, Status};
 use super::super::service::{Accounts, Service};
 use super::{Account, Wire, checkout, is_void, is_voidable, method_word, status_word, written};
-use crate::gateway::ActError;
+use crate::sandbox::ActError;
 
 /// The most transactions that one list answers with.
 const MAX_LIST: usize = 100;

@@ -15,7 +15,7 @@ use super::super::ledger::Ledger;
 use super::super::new_uuid;
 use super::super::purchase::{Method, Purchase};
 use super::{Account, Wire};
-use crate::gateway::{ActError, Buyer};
+use crate::sandbox::{ActError, Buyer};
 
 /// All values one after the other, hashed.
 fn integrity(reference: &str, cents: &str, expiration: &str, secret: &str) -> String {

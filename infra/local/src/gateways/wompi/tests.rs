@@ -188,7 +188,7 @@ async fn every_status_is_understood() {
     ");
     assert!(matches!(
         bench.simulator.act("a", Action::Begin(Method::Cash)),
-        Err(crate::gateway::ActError::Refused(_))
+        Err(crate::sandbox::ActError::Refused(_))
     ));
 }
 
