@@ -174,3 +174,27 @@ async fn a_notification_is_answered_without_asking_the_gateway() {
     simulator.set_faults(Faults::default()).expect("possible faults");
     house.app.close().await;
 }
+
+/// PayU's page takes a card as long as it is open.
+#[tokio::test]
+async fn what_payu_takes_long_after_the_reservation_is_found_without_a_notification() {
+    let house = House::open(&[GatewayName::Payu]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    let page = house.app.visit(&purchase).await;
+    let quarters = async |count| {
+        for _ in 0..count {
+            house.app.clock.advance(Duration::from_secs(15 * 60 + 1));
+            house.app.idle().await;
+        }
+    };
+    quarters(5).await;
+    let payu = house.app.simulator(GatewayName::Payu);
+    payu.set_faults(Faults { drop_webhooks: 100, ..Faults::default() }).expect("possible faults");
+    payu.approve(&page).expect("approved");
+    quarters(4).await;
+    let token = house.app.sign_in(&house.ana.email, None).await.token;
+    let path = format!("/api/v1/purchases/{}", purchase["id"].as_str().expect("an id"));
+    let order = house.app.get(path).token(&token).ok().await;
+    assert_eq!(order["status"], "paid", "the places were still free");
+    house.app.close().await;
+}
