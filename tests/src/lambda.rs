@@ -1,7 +1,8 @@
 //! The functions' own binaries, as Lambda runs them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use local::template::{Function, Route, Source, Stack};
@@ -60,6 +61,26 @@ impl Case {
             let body = answer["body"].as_str().unwrap_or_default();
             assert!(!body.contains("route_not_found"), "{name} does not know {route:?}");
         }
+    }
+
+    /// It understands the examples of its events; of those named so, not all.
+    async fn understands_its_examples(&self) {
+        let name = &self.function.name;
+        let (mut lambda, _) = self.start_without("").await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events").join(name);
+        let mut examples = 0;
+        for file in std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{name}: {error}")) {
+            let path = file.expect("a file").path();
+            let text = std::fs::read_to_string(&path).expect("a text");
+            let event = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+            let answer = self.answer(&mut lambda, &event).await;
+            let status = answer["statusCode"].as_u64().unwrap_or(200);
+            let failed = answer["batchItemFailures"].as_array().map_or(0, Vec::len);
+            let fails = ["poison", "mixed"].map(OsStr::new).contains(&path.file_stem().expect("a name"));
+            assert!(status < 500 && (failed > 0) == fails, "{path:?}: {answer}");
+            examples += 1;
+        }
+        assert!(examples > 0, "{name} has no example of an event");
     }
 
     /// What the function answers to an event, which must not be an error.
@@ -139,6 +160,11 @@ async fn for_every_function<R: Future<Output = ()> + Send + 'static>(check: impl
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_function_starts_and_answers() {
     for_every_function(|case: Case| async move { case.starts_and_answers().await }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_function_understands_its_examples() {
+    for_every_function(|case: Case| async move { case.understands_its_examples().await }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
