@@ -24,7 +24,7 @@ use domain::payment::{GatewayName, PaymentReference};
 use domain::{Error, EventId, Result};
 use integrations::payment::{GatewayError, PaymentGateway, PaymentGateways, reference_key};
 use queue::{Notification, PaymentMessage, Queue};
-use store::{EventSheet, Fresh, Sheets, Store};
+use store::{EventSheet, Fresh, ON_SALE_MILLIS, Sheets, Store};
 
 use note::Source;
 
@@ -65,8 +65,8 @@ impl State {
             gateways: PaymentGateways::new(boot)?,
             payments: Queue::new(boot)?,
             reference_key: Arc::new(reference_key(&boot.env)?),
-            sheets: Sheets::new(256, 3000),
-            accounts: Arc::new(Fresh::new(256, 3000)),
+            sheets: Sheets::new(256, ON_SALE_MILLIS),
+            accounts: Arc::new(Fresh::new(256, ON_SALE_MILLIS)),
         })
     }
 

@@ -64,7 +64,7 @@ pub enum PaymentState {
     Declined,
     /// The gateway has the money.
     Approved,
-    /// The gateway has another amount or currency than asked for: an operator
+    /// The gateway has another amount or currency than asked for: the organiser
     /// must look.
     Mismatched,
     /// All of the money went back at the gateway before it paid for anything.

@@ -16,7 +16,7 @@ pub enum Settlement {
     Settle,
     /// The order has its money from another payment: give this one back.
     GiveBack,
-    /// The amount or currency is not what was asked for: tell an operator.
+    /// The amount or currency is not what was asked for: tell the organiser.
     Alert,
     /// Note that the money went back before it paid for anything.
     Return,
