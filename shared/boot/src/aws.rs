@@ -5,13 +5,14 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpClient};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
-use crate::{ConfigError, Env};
+use crate::{BootError, ConfigError, Env};
 
 /// How to reach AWS, or the local cloud instead of it.
 ///
@@ -82,13 +83,34 @@ impl Aws {
     pub fn region(&self) -> &str {
         &self.region
     }
+
+    /// Sends a request without a body that is signed already, and answers with the status.
+    /// For what is too rare for a client of its service: it keeps no connection.
+    ///
+    /// # Errors
+    /// If nobody answers within `patience`.
+    pub async fn send(&self, method: &str, url: &str, patience: Duration) -> Result<u16, BootError> {
+        let connector = aws_smithy_http_client::Connector::builder();
+        let connector = match url.starts_with("http://") {
+            true => connector.build_http(),
+            false => connector.tls_provider(RUSTLS).build(),
+        };
+        let mut request = HttpRequest::empty();
+        request.set_method(method)?;
+        request.set_uri(url)?;
+        let answer = tokio::time::timeout(patience, connector.call(request)).await??;
+        Ok(answer.status().as_u16())
+    }
 }
+
+/// As everything of ours speaks TLS.
+const RUSTLS: tls::Provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
 
 /// Connections to AWS, or to an endpoint of this machine.
 fn connections(endpoint: Option<&str>) -> SharedHttpClient {
     let http = aws_smithy_http_client::Builder::new();
     match endpoint {
         Some(url) if url.starts_with("http://") => http.build_http(),
-        _ => http.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https(),
+        _ => http.tls_provider(RUSTLS).build_https(),
     }
 }

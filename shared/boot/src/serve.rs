@@ -3,7 +3,8 @@ use std::future::Future;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 use crate::{Boot, Clock, ConfigError, Env, secrets};
 
@@ -48,17 +49,17 @@ where
 
 async fn boot() -> Result<Boot, BootError> {
     let env = Env::process();
-    let filter = EnvFilter::try_new(env.optional("LOG_LEVEL").unwrap_or("info"))?;
-    tracing_subscriber::fmt()
+    // Not an `EnvFilter`, whose regular expressions are half a megabyte of every function.
+    let filter: Targets = env.optional("LOG_LEVEL").unwrap_or("info").parse()?;
+    let log = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
         .with_target(false)
         // CloudWatch stamps every line itself.
-        .without_time()
-        .with_env_filter(filter)
-        .init();
+        .without_time();
+    tracing_subscriber::registry().with(log).with(filter).init();
     let boot = Boot::new(env, Clock::system())?;
     Ok(Boot { env: secrets::resolve(boot.env, &boot.aws).await?, ..boot })
 }

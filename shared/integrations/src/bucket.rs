@@ -5,20 +5,19 @@
 //! client, which would make a function 3 MB larger and its start slower.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ::http::Request;
-use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
     PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningSettings,
     UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4::SigningParams;
-use boot::{Boot, ConfigError};
+use boot::{Aws, Boot, ConfigError};
 use domain::{Error, Result, Timestamp};
 
-use crate::http::{Url, connection_pool};
+use crate::http::Url;
 
 /// How long a call of ours to the bucket may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -30,9 +29,7 @@ pub struct Bucket(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     base: Url,
-    region: String,
-    credentials: Credentials,
-    pool: OnceLock<reqwest::Client>,
+    aws: Aws,
 }
 
 /// A request that the bucket accepts from anybody for a while.
@@ -53,15 +50,14 @@ impl Bucket {
     /// If the variable is missing or no name of a bucket.
     pub fn from_env(boot: &Boot, variable: &str) -> std::result::Result<Self, ConfigError> {
         let name = boot.env.required(variable)?;
-        let region = boot.aws.region().to_owned();
+        let region = boot.aws.region();
         let base = match boot.aws.endpoint() {
             // The local cloud has no name for every bucket.
             Some(endpoint) => format!("{}/{name}/", endpoint.trim_end_matches('/')),
             None => format!("https://{name}.s3.{region}.amazonaws.com/"),
         };
         let base = base.parse().map_err(|_| ConfigError::new(variable, "must be the name of a bucket"))?;
-        let credentials = boot.aws.credentials().clone();
-        Ok(Self(Arc::new(Inner { base, region, credentials, pool: OnceLock::new() })))
+        Ok(Self(Arc::new(Inner { base, aws: boot.aws.clone() })))
     }
 
     /// Lets somebody store a file under `key` until `lifetime` after `now`. It must
@@ -96,12 +92,11 @@ impl Bucket {
     /// If the bucket refuses or does not answer.
     pub async fn delete(&self, key: &str, now: Timestamp) -> Result<()> {
         let signed = self.sign("DELETE", key, &[], now, Duration::from_secs(60))?;
-        let sent = self.pool()?.delete(signed.url).timeout(PATIENCE).send().await;
-        let answer = sent.map_err(|error| Error::internal(error.without_url()))?;
-        if answer.status().is_success() {
-            return Ok(());
+        let status = self.0.aws.send(signed.method, &signed.url, PATIENCE).await;
+        match status.map_err(|error| Error::internal(format!("the bucket does not answer: {error}")))? {
+            200..300 => Ok(()),
+            status => Err(Error::internal(format!("the bucket answers {status}"))),
         }
-        Err(Error::internal(format!("the bucket answers {}", answer.status())))
     }
 
     fn sign(
@@ -123,10 +118,10 @@ impl Bucket {
         settings.expires_in = Some(lifetime);
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-        let identity = self.0.credentials.clone().into();
+        let identity = self.0.aws.credentials().clone().into();
         let parameters = SigningParams::builder()
             .identity(&identity)
-            .region(&self.0.region)
+            .region(self.0.aws.region())
             .name("s3")
             .time(SystemTime::from(now))
             .settings(settings)
@@ -146,14 +141,6 @@ impl Bucket {
         instructions.apply_to_request_http1x(&mut signed);
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Ok(SignedRequest { method, url: signed.uri().to_string(), headers: headers.collect() })
-    }
-
-    fn pool(&self) -> Result<&reqwest::Client> {
-        if let Some(pool) = self.0.pool.get() {
-            return Ok(pool);
-        }
-        let pool = connection_pool(self.0.base.scheme() == "https", PATIENCE).map_err(Error::internal)?;
-        Ok(self.0.pool.get_or_init(|| pool))
     }
 }
 
@@ -182,9 +169,7 @@ mod tests {
         let bucket = Bucket(Arc::new(Inner {
             // The example is older than addresses with regions.
             base: "https://examplebucket.s3.amazonaws.com/".parse().expect("an address"),
-            region: bucket.0.region.clone(),
-            credentials: bucket.0.credentials.clone(),
-            pool: OnceLock::new(),
+            aws: bucket.0.aws.clone(),
         }));
         let link = bucket.link("test.txt", now, Duration::from_secs(86_400)).expect("signed");
         assert!(
