@@ -63,21 +63,25 @@ impl Case {
         }
     }
 
-    /// It understands the examples of its events; of those named so, not all.
+    /// It understands the examples of its events, but for those named so.
     async fn understands_its_examples(&self) {
         let name = &self.function.name;
-        let (mut lambda, _) = self.start_without("").await.unwrap_or_else(|error| panic!("{name}: {error}"));
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events").join(name);
         let mut examples = 0;
         for file in std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{name}: {error}")) {
             let path = file.expect("a file").path();
             let text = std::fs::read_to_string(&path).expect("a text");
             let event = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+            // Each in a process of its own, whose output is then about this alone.
+            let (mut lambda, _) =
+                self.start_without("").await.unwrap_or_else(|error| panic!("{name}: {error}"));
             let answer = self.answer(&mut lambda, &event).await;
-            let status = answer["statusCode"].as_u64().unwrap_or(200);
-            let failed = answer["batchItemFailures"].as_array().map_or(0, Vec::len);
-            let fails = ["poison", "mixed"].map(OsStr::new).contains(&path.file_stem().expect("a name"));
-            assert!(status < 500 && (failed > 0) == fails, "{path:?}: {answer}");
+            assert!(answer["statusCode"].as_u64().unwrap_or(200) < 500, "{path:?}: {answer}");
+            // What is in the examples is not in the table, so that some fail all the same.
+            let failed = answer["batchItemFailures"].as_array().is_some_and(|failed| !failed.is_empty());
+            let misread = failed && said(&lambda, "ERROR").await.contains("does not read");
+            let wrong = ["poison", "mixed"].map(OsStr::new).contains(&path.file_stem().expect("a name"));
+            assert_eq!(misread, wrong, "{path:?}: {answer}: {}", lambda.output());
             examples += 1;
         }
         assert!(examples > 0, "{name} has no example of an event");
@@ -105,6 +109,18 @@ impl Case {
             Err(error) => panic!("{name} without {variable}: {error}"),
         }
     }
+}
+
+/// What a function wrote, once `awaited` is in it: that may come after the answer.
+async fn said(lambda: &Lambda, awaited: &str) -> String {
+    for _ in 0..100 {
+        let output = lambda.output();
+        if output.contains(awaited) {
+            return output;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never says {awaited:?}:\n{}", lambda.output());
 }
 
 /// A request as API Gateway hands it over, from nobody and about nothing that exists.
