@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::order::{Order, OrderStatus, Payment, PaymentState};
+use domain::order::{Order, OrderStatus, Payment};
 use domain::payment::{GatewayName, PaymentReference};
 use domain::{Error, Result, Timestamp};
 use integrations::payment::{BuyerStep, Checkout, CreatePayment};
@@ -93,20 +93,10 @@ pub(crate) async fn start(
     let (payment_id, is_repeatable) = (checkout.payment_id.clone(), checkout.is_repeatable);
     let way = way_to_pay(state, checkout);
     order.payments.push(Payment {
-        attempt,
-        gateway,
-        account: till.account,
         payment_id,
         checkout_url: (!is_repeatable).then(|| way.url.clone()),
-        state: PaymentState::Pending,
-        amount: order.total,
-        refunded: 0,
-        by_hand: 0,
-        refund_due: 0,
-        refund: None,
-        dispute: None,
-        created_at: now,
         idempotency: wish.digest.map(|digest| digest.text()),
+        ..Payment::pending(attempt, (gateway, till.account), order.total, now)
     });
     order.status = OrderStatus::AwaitingPayment;
     order.version += 1;

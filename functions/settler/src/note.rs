@@ -51,22 +51,8 @@ pub(crate) fn place_of(
     now: Timestamp,
 ) -> usize {
     let place = order.payment_of(attempt, report).unwrap_or_else(|| {
-        order.payments.push(Payment {
-            attempt,
-            gateway: source.gateway,
-            account: source.account.map(|account| account.id),
-            payment_id: None,
-            checkout_url: None,
-            state: PaymentState::Pending,
-            amount: order.total,
-            refunded: 0,
-            by_hand: 0,
-            refund_due: 0,
-            refund: None,
-            dispute: None,
-            created_at: now,
-            idempotency: None,
-        });
+        let account = source.account.map(|account| account.id);
+        order.payments.push(Payment::pending(attempt, (source.gateway, account), order.total, now));
         order.payments.len() - 1
     });
     order.payments[place].payment_id = Some(report.payment_id.clone());

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use domain::order::{ManualReason, Order, OrderStatus, Payment, RefundAsk, RefundProgress, RefundStep};
+use domain::order::{ManualReason, Order, Payment, RefundAsk, RefundProgress, RefundStep};
 use domain::payment::Dispute;
 use domain::{Error, Kind, Money, OrderId, Result, Timestamp, UserId};
 use integrations::payment::{GatewayError, PaymentGateway, RefundPayment, RefundReport, RefundStatus};
@@ -83,11 +83,9 @@ pub(crate) async fn refund(state: &State, user: UserId, order: OrderId) -> Resul
     // Each turn has the refund of one payment go a step further.
     for turn in 0..TRIES * 2 {
         let Some(order) = state.store.order(user, order).await? else { return Ok(()) };
-        if turn == 0 && order.status.is_settled() {
-            state.store.return_refunded(&order).await?;
-        }
-        if turn == 0 && order.status == OrderStatus::RefundDue {
-            // The worker that found the rest of the places gone may have died since.
+        if turn == 0 && order.status.has_outcome() {
+            // Those of refunded tickets; and if some places were gone, the others, should
+            // the worker that found so have died since.
             state.store.return_unused(&order.holdings, &order).await?;
         }
         let now = state.clock.now();

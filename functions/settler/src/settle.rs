@@ -2,7 +2,7 @@
 //! by step until there is nothing to do.
 
 use domain::Result;
-use domain::order::{Holding, Order, OrderStatus, Settlement};
+use domain::order::{Holding, Order, Settlement};
 use domain::payment::{PaymentReference, PaymentReport};
 use domain::payment_difference::DifferenceKind;
 use store::{Closed, Failure, GateError, Settled};
@@ -32,7 +32,7 @@ pub(crate) async fn settle(
         };
         // Not before: a worker that read the order later than this one may be about to
         // write an outcome that counts on the same claims.
-        if !doubtful.is_empty() && (order.status.is_settled() || order.status == OrderStatus::RefundDue) {
+        if !doubtful.is_empty() && order.status.has_outcome() {
             state.store.return_unused(&doubtful, &order).await?;
             doubtful.clear();
         }

@@ -51,6 +51,11 @@ impl OrderStatus {
     pub const fn is_settled(self) -> bool {
         matches!(self, Self::Paid | Self::PartlyRefunded | Self::Refunded)
     }
+
+    /// True once a payment was decided about: its places are sold, or its money goes back.
+    pub const fn has_outcome(self) -> bool {
+        self.is_settled() || matches!(self, Self::RefundDue)
+    }
 }
 
 /// Somebody with an address.

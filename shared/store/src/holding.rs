@@ -279,8 +279,8 @@ impl Store {
     }
 
     /// Gives back what [`Store::settle_holdings`] sold and `order`, as it was
-    /// written in the end, does not have, or not any more: it may have been
-    /// refunded before a slow worker sold its places again.
+    /// written in the end, does not have, or not any more: the places of its
+    /// refunded tickets, which a slow worker may have sold again. Safe to repeat.
     pub async fn return_unused(&self, sold: &[Holding], order: &Order) -> Result<(), Failure> {
         let (names, token) = (Names::of_order(order), Token::of(order.id));
         let has: &[Holding] = if order.status.is_settled() { &order.holdings } else { &[] };
@@ -312,7 +312,7 @@ impl Store {
 
     /// Puts the places of an order's refunded tickets back on sale. Safe to
     /// repeat; a promotion's use comes back only when all tickets are refunded.
-    pub async fn return_refunded(&self, order: &Order) -> Result<(), Failure> {
+    async fn return_refunded(&self, order: &Order) -> Result<(), Failure> {
         let (names, token) = (Names::of_order(order), Token::of(order.id));
         let kept = |line: &OrderLine, first: u8| {
             let indexes = first..first + line.quantity;

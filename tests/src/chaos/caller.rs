@@ -37,8 +37,19 @@ impl Caller {
         self.send(|app| request(app).token(&token)).await
     }
 
+    /// Holds some places at one of two shows, general admission or seated with so many
+    /// `rows`; nothing if there are none left.
+    pub(super) async fn hold_some(&mut self, [admission, seated]: &[Show; 2], rows: u8) -> Option<Value> {
+        let quantity = self.rng.u8(1..=4);
+        if self.rng.u8(0..3) == 0 {
+            let line = self.seats(seated, rows, quantity);
+            return self.hold(seated, &line).await;
+        }
+        self.hold(admission, &json!({"area_id": admission.area, "quantity": quantity})).await
+    }
+
     /// Asks for a price and holds the places; nothing if there are none left.
-    pub(super) async fn hold(&mut self, show: &Show, line: &Value) -> Option<Value> {
+    async fn hold(&mut self, show: &Show, line: &Value) -> Option<Value> {
         let body = json!({"event_id": show.id, "lines": [line]});
         let quote = self.send(|app| app.post("/api/v1/public/quotes").json(body.clone())).await;
         let quote = success(&quote)?;
@@ -50,7 +61,7 @@ impl Caller {
     }
 
     /// A line of a quote: seats side by side in one of the first rows, of 40 seats each.
-    pub(super) fn seats(&mut self, show: &Show, rows: u8, quantity: u8) -> Value {
+    fn seats(&mut self, show: &Show, rows: u8, quantity: u8) -> Value {
         let row = char::from(b'A' + self.rng.u8(0..rows));
         let first = self.rng.u16(1..=41 - u16::from(quantity));
         let seats: Vec<String> =

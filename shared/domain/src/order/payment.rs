@@ -43,6 +43,31 @@ pub struct Payment {
 }
 
 impl Payment {
+    /// A try of which nothing is known yet.
+    pub fn pending(
+        attempt: u8,
+        (gateway, account): (GatewayName, Option<GatewayAccountId>),
+        amount: i64,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            attempt,
+            gateway,
+            account,
+            payment_id: None,
+            checkout_url: None,
+            state: PaymentState::Pending,
+            amount,
+            refunded: 0,
+            by_hand: 0,
+            refund_due: 0,
+            refund: None,
+            dispute: None,
+            created_at,
+            idempotency: None,
+        }
+    }
+
     /// What of the money is still the organiser's and not about to go back, in minor
     /// units.
     pub fn kept(&self) -> i64 {

@@ -1,6 +1,6 @@
 //! What a gateway's report about a payment means for its order.
 
-use super::{Order, OrderStatus, Payment, PaymentState, RefundProgress};
+use super::{Order, Payment, PaymentState, RefundProgress};
 use crate::gateway_account::AccountRef;
 use crate::payment::{Dispute, PaymentReport, PaymentStatus};
 
@@ -77,7 +77,7 @@ impl Order {
             // A crash before the payment was noted changes nothing: it still names
             // our order, so its money counts.
             Settlement::Alert
-        } else if self.status.is_settled() || self.status == OrderStatus::RefundDue {
+        } else if self.status.has_outcome() {
             Settlement::GiveBack
         } else {
             Settlement::Settle
@@ -131,7 +131,7 @@ fn after(payment: &Payment, report: &PaymentReport) -> Settlement {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{now, order};
-    use super::super::{ManualReason, PaymentState, RefundAsk};
+    use super::super::{ManualReason, OrderStatus, PaymentState, RefundAsk};
     use super::*;
     use crate::{Currency, Money};
 

@@ -20,15 +20,7 @@ pub(super) struct Buyer {
 
 impl Buyer {
     pub(super) async fn try_an_order(&mut self) {
-        let quantity = self.caller.rng.u8(1..=4);
-        let seated = self.caller.rng.u8(0..3) == 0;
-        let show = self.shows[usize::from(seated)].clone();
-        let line = if seated {
-            self.caller.seats(&show, self.rows, quantity)
-        } else {
-            json!({"area_id": show.area, "quantity": quantity})
-        };
-        let Some(held) = self.caller.hold(&show, &line).await else { return };
+        let Some(held) = self.caller.hold_some(&self.shows, self.rows).await else { return };
         let id = held["id"].as_str().expect("an id").to_owned();
         if self.caller.rng.u8(0..20) == 0 {
             return; // Walks away.
