@@ -42,7 +42,13 @@ impl Tool {
     /// is written after installing says so, since asking SAM takes seconds.
     fn is_there(self) -> Result<bool, String> {
         let stamp = std::fs::read_to_string(self.stamp()?).unwrap_or_default();
-        Ok(stamp == self.package() && in_environment(self.program())?.is_file())
+        Ok(stamp == self.as_installed()? && in_environment(self.program())?.is_file())
+    }
+
+    /// What the file says. With the folder, because programs of a virtual environment
+    /// name it and do not start once it was moved.
+    fn as_installed(self) -> Result<String, String> {
+        Ok(format!("{} in {}", self.package(), environment()?.display()))
     }
 
     fn stamp(self) -> Result<PathBuf, String> {
@@ -54,7 +60,7 @@ impl Tool {
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", self.package()]);
         cargo::run(&mut pip)
             .map_err(|problem| format!("{} cannot be installed: {problem}", self.package()))?;
-        write(&self.stamp()?, self.package())
+        write(&self.stamp()?, &self.as_installed()?)
     }
 }
 
@@ -116,12 +122,10 @@ fn make_with_python(folder: &Path) -> Result<(), String> {
 }
 
 /// Whether there is an environment with pip: one whose making was interrupted
-/// has none, and one whose Python was removed does not start.
+/// has none, and one that was moved or whose Python was removed does not start.
 fn works(folder: &Path) -> bool {
-    let python = in_environment("python");
-    folder.is_dir()
-        && python
-            .is_ok_and(|python| cargo::output(Command::new(python).args(["-m", "pip", "--version"])).is_ok())
+    let pip = in_environment("pip");
+    folder.is_dir() && pip.is_ok_and(|pip| cargo::output(Command::new(pip).arg("--version")).is_ok())
 }
 
 /// Installs Python with the system's package manager, if this may do that.
