@@ -97,7 +97,7 @@ fn note(admin: &Admin, account: &GatewayAccount, action: &str, now: Timestamp) -
 }
 
 fn unknown() -> Error {
-    Error::not_found("gateway_unknown", "You have no such account at a payment gateway.")
+    Error::not_found("gateway_not_found", "You have no such account at a payment gateway.")
 }
 
 /// Somebody else was faster between reading and writing.

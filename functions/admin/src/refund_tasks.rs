@@ -222,7 +222,7 @@ fn note(admin: &Admin, closed: &ClosedRefundTask) -> AuditNote {
 
 fn unknown() -> Error {
     Error::not_found(
-        "refund_task_unknown",
+        "refund_task_not_found",
         "You have no such refund to do: it never was, or the gateway said that the money is back.",
     )
 }

@@ -133,6 +133,6 @@ async fn end(
     if state.store.end_session(buyer.user, id).await.map_err(Error::from)? {
         Ok(NoContent)
     } else {
-        Err(Error::not_found("session_unknown", "You have no such session; it may be over already.").into())
+        Err(Error::not_found("session_not_found", "You have no such session; it may be over already.").into())
     }
 }

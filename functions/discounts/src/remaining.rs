@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use web::{Answer, Json, Path};
 
 use crate::State;
-use crate::rules::show_unknown;
+use crate::rules::show_not_found;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -41,7 +41,7 @@ struct Remaining {
 
 async fn remaining(Of(state): Of<State>, Path(path): Path<ShowPath>) -> Answer<Json<Remaining>> {
     let show = state.store.event(path.show).await.map_err(Error::from)?;
-    let show = show.filter(|show| show.status == EventStatus::Published).ok_or_else(show_unknown)?;
+    let show = show.filter(|show| show.status == EventStatus::Published).ok_or_else(show_not_found)?;
     let remaining = state.store.discounts_left(&show, state.clock.now()).await.map_err(Error::from)?;
     Ok(Json(Remaining { show_id: show.id, max_discounts: show.max_discounts, remaining }))
 }

@@ -17,7 +17,7 @@ use store::throttle::Limit;
 use web::{Answer, Created, Json, SourceAddress, network};
 
 use crate::State;
-use crate::rules::{History, show_unknown};
+use crate::rules::{History, show_not_found};
 use crate::show::RequestView;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -119,13 +119,13 @@ impl State {
     /// The show, if it has discounts for members, and the member, if eligible.
     async fn who_and_what(&self, asking: &Asking, now: Timestamp) -> Result<(Event, Member)> {
         let show = match (asking.show_id, &asking.show_code) {
-            (Some(show), _) => self.store.event(show).await?.ok_or_else(show_unknown)?,
+            (Some(show), _) => self.store.event(show).await?.ok_or_else(show_not_found)?,
             (None, Some(code)) => self.show_by_code(&asking.email, code).await?,
-            (None, None) => return Err(show_unknown()),
+            (None, None) => return Err(show_not_found()),
         };
         offered(&show, now)?;
         let member = self.store.member_by_email(&self.fingerprints, show.tenant_id, &asking.email).await?;
-        let member = member.ok_or_else(|| refused(Ineligible::EmailUnknown))?;
+        let member = member.ok_or_else(|| refused(Ineligible::EmailNotFound))?;
         member.eligible().map_err(refused)?;
         Ok((show, member))
     }
@@ -134,7 +134,7 @@ impl State {
     async fn show_by_code(&self, email: &Email, code: &str) -> Result<Event> {
         let memberships = self.store.memberships(&self.fingerprints, email).await?;
         if memberships.is_empty() {
-            return Err(refused(Ineligible::EmailUnknown));
+            return Err(refused(Ineligible::EmailNotFound));
         }
         let mut found = None;
         for (tenant, _) in memberships {
@@ -145,8 +145,8 @@ impl State {
                 fields.finish()?;
             }
         }
-        let show = found.ok_or_else(show_unknown)?;
-        self.store.event(show).await?.ok_or_else(show_unknown)
+        let show = found.ok_or_else(show_not_found)?;
+        self.store.event(show).await?.ok_or_else(show_not_found)
     }
 
     /// Proposes a decision and writes the request.

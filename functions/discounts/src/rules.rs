@@ -11,8 +11,8 @@ use crate::request::asked_too_often;
 /// The most other shows of a day that are looked at.
 const MAX_SAME_DAY: u16 = 15;
 
-pub(crate) fn show_unknown() -> Error {
-    Error::not_found("show_unknown", "There is no such show. Search for it again.")
+pub(crate) fn show_not_found() -> Error {
+    Error::not_found("show_not_found", "There is no such show. Search for it again.")
 }
 
 /// What there was before a request.

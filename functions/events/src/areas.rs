@@ -15,7 +15,7 @@ use store::allotment::Pool;
 use store::{EventSheet, OnRefused, Once};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Viewer, based_on, nullable};
 
-use crate::check::{area_unknown, some_text};
+use crate::check::{area_not_found, some_text};
 use crate::units::every_seat;
 use crate::{AreaPath, EventPath, State, rows};
 
@@ -267,7 +267,7 @@ impl State {
     /// The area, with the sheet of its event, if the event is the tenant's.
     pub(crate) async fn area(&self, tenant: TenantId, path: AreaPath) -> Result<(EventSheet, Area)> {
         let sheet = self.sheet(tenant, path.id).await?;
-        let area = sheet.area(path.area).cloned().ok_or_else(area_unknown)?;
+        let area = sheet.area(path.area).cloned().ok_or_else(area_not_found)?;
         Ok((sheet, area))
     }
 

@@ -22,12 +22,12 @@ pub(crate) fn some_text(text: &str) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-pub(crate) fn event_unknown() -> Error {
-    Error::not_found("event_unknown", "There is no such event.")
+pub(crate) fn event_not_found() -> Error {
+    Error::not_found("event_not_found", "There is no such event.")
 }
 
-pub(crate) fn area_unknown() -> Error {
-    Error::not_found("area_unknown", "The event has no such area.")
+pub(crate) fn area_not_found() -> Error {
+    Error::not_found("area_not_found", "The event has no such area.")
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use store::{EventSheet, Failure, OnRefused, Once};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Query, Viewer, based_on};
 
-use crate::check::event_unknown;
+use crate::check::event_not_found;
 use crate::writing::{EventChanges, NewEvent, check};
 use crate::{EventPath, State, discounts, slug};
 
@@ -158,12 +158,12 @@ fn has_sales() -> Error {
 impl State {
     /// The tenant's event.
     pub(crate) async fn event(&self, tenant: TenantId, id: EventId) -> Result<Event> {
-        self.store.event_of(tenant, id).await?.ok_or_else(event_unknown)
+        self.store.event_of(tenant, id).await?.ok_or_else(event_not_found)
     }
 
     /// The tenant's event with its areas and stages.
     pub(crate) async fn sheet(&self, tenant: TenantId, id: EventId) -> Result<EventSheet> {
-        self.store.event_sheet_of(tenant, id).await?.ok_or_else(event_unknown)
+        self.store.event_sheet_of(tenant, id).await?.ok_or_else(event_not_found)
     }
 
     /// Takes away everything of the event that can be sold or given.

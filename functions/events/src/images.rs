@@ -239,7 +239,7 @@ async fn delete(
         .change_images(organizer.tenant, path.id, now, |images| {
             let place = images.iter().position(|image| image.id == path.image);
             let place =
-                place.ok_or_else(|| Error::not_found("image_unknown", "The event has no such picture."))?;
+                place.ok_or_else(|| Error::not_found("image_not_found", "The event has no such picture."))?;
             removed = Some(images.remove(place));
             Ok(())
         })
@@ -256,7 +256,7 @@ async fn delete(
 
 /// The bucket itself is closed: whoever reads it needs a signed request.
 async fn show(Of(state): Of<State>, Path(path): Path<FilePath>) -> Answer<Moved> {
-    let key = path.key().ok_or_else(|| Error::not_found("image_unknown", "There is no such picture."))?;
+    let key = path.key().ok_or_else(|| Error::not_found("image_not_found", "There is no such picture."))?;
     Ok(Moved { to: state.images.bucket.link(&key, state.clock.now(), VIEW_TIME)? })
 }
 

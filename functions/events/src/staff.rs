@@ -93,7 +93,7 @@ async fn add(Of(state): Of<State>, admin: Admin, Json(new): Json<NewStaff>) -> A
     let user = state.store.user_by_email(&state.fingerprints, &new.email).await.map_err(Error::from)?;
     let user = user.ok_or_else(|| {
         Error::not_found(
-            "user_unknown",
+            "user_not_found",
             "Nobody has registered with this address. Ask the person to do that first.",
         )
     })?;
@@ -107,7 +107,7 @@ async fn add(Of(state): Of<State>, admin: Admin, Json(new): Json<NewStaff>) -> A
 async fn remove(Of(state): Of<State>, admin: Admin, Path(path): Path<StaffPath>) -> Answer<NoContent> {
     let user = state.store.user(path.user).await.map_err(Error::from)?;
     if user.is_none_or(|user| !user.staff.contains_key(&admin.tenant)) {
-        return Err(Error::not_found("staff_unknown", "This person does not work for you.").into());
+        return Err(Error::not_found("staff_not_found", "This person does not work for you.").into());
     }
     state.keep_an_admin(admin.tenant, path.user).await?;
     state.store.remove_staff(admin.tenant, path.user, state.clock.now()).await?;

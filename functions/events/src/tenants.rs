@@ -168,7 +168,7 @@ async fn replace_legal_info(
 impl State {
     pub(crate) async fn tenant(&self, id: TenantId) -> Result<Tenant> {
         let tenant = self.store.tenant(id).await?;
-        tenant.ok_or_else(|| Error::not_found("tenant_unknown", "There is no such organiser any more."))
+        tenant.ok_or_else(|| Error::not_found("tenant_not_found", "There is no such organiser any more."))
     }
 }
 

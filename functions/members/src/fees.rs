@@ -13,7 +13,7 @@ use web::{Answer, Created, IdempotencyKey, Json, Page, Paging, Path, Supervisor,
 
 use crate::fields::{check_past, trimmed};
 use crate::receipts::{NewReceipt, ReceiptUpload};
-use crate::{MemberPath, State, member_unknown};
+use crate::{MemberPath, State, member_not_found};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -192,7 +192,7 @@ async fn update(
     state.fee_payer(supervisor.tenant, path.id).await?;
     let before = state.store.fee_payment(path.id, path.payment).await.map_err(Error::from)?;
     let before = before.ok_or_else(|| {
-        Error::not_found("payment_unknown", "The member has no such payment. List the member's payments.")
+        Error::not_found("payment_not_found", "The member has no such payment. List the member's payments.")
     })?;
     based_on(changes.version, before.version)?;
     let now = state.clock.now();
@@ -204,7 +204,7 @@ async fn update(
 
 impl State {
     async fn fee_payer(&self, tenant: TenantId, member: MemberId) -> Result<Member> {
-        self.store.member(tenant, member).await?.ok_or_else(member_unknown)
+        self.store.member(tenant, member).await?.ok_or_else(member_not_found)
     }
 
     async fn create_payment(
@@ -219,7 +219,7 @@ impl State {
             Some(currency) => currency,
             None => {
                 let tenant = self.store.tenant(supervisor.tenant).await?;
-                tenant.ok_or_else(member_unknown)?.currency
+                tenant.ok_or_else(member_not_found)?.currency
             }
         };
         // Not the time of this try: whoever repeats the request must get the same payment.

@@ -80,6 +80,6 @@ struct MemberPath {
     id: MemberId,
 }
 
-fn member_unknown() -> Error {
-    Error::not_found("member_unknown", "There is no such member.")
+fn member_not_found() -> Error {
+    Error::not_found("member_not_found", "There is no such member.")
 }

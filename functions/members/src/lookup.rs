@@ -77,7 +77,7 @@ struct MemberValidity {
 
 impl MemberValidity {
     fn of(member: Option<&Member>) -> Self {
-        let eligible = member.ok_or(Ineligible::EmailUnknown).and_then(Member::eligible);
+        let eligible = member.ok_or(Ineligible::EmailNotFound).and_then(Member::eligible);
         Self {
             valid: eligible.is_ok(),
             exists: member.is_some(),

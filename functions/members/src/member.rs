@@ -14,7 +14,7 @@ use web::{Answer, Json, Path, Supervisor, based_on, nullable};
 
 use crate::fields::{WrittenId, capitals, check_past, trimmed};
 use crate::view::MemberView;
-use crate::{MemberPath, State, member_unknown};
+use crate::{MemberPath, State, member_not_found};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -74,7 +74,7 @@ async fn show(
     Path(path): Path<MemberPath>,
 ) -> Answer<Json<MemberView>> {
     let member = state.store.member(supervisor.tenant, path.id).await.map_err(Error::from)?;
-    Ok(Json(member.ok_or_else(member_unknown)?.into()))
+    Ok(Json(member.ok_or_else(member_not_found)?.into()))
 }
 
 async fn update(

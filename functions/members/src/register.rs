@@ -118,7 +118,7 @@ impl State {
     ) -> Result<Member> {
         let tenant = asked.tenant.ok_or_else(tenant_needed)?;
         let tenant = self.store.tenant(tenant).await?.ok_or_else(|| {
-            Error::not_found("tenant_unknown", "There is no such community. Check `tenant_id`.")
+            Error::not_found("tenant_not_found", "There is no such community. Check `tenant_id`.")
         })?;
         let mut fields = Fields::new();
         if asked.supervisor.is_none() {

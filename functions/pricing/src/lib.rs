@@ -43,7 +43,7 @@ impl State {
 
     /// The tenant's event with its areas and stages.
     async fn sheet(&self, tenant: TenantId, id: EventId) -> Result<EventSheet> {
-        self.store.event_sheet_of(tenant, id).await?.ok_or_else(event_unknown)
+        self.store.event_sheet_of(tenant, id).await?.ok_or_else(event_not_found)
     }
 }
 
@@ -70,6 +70,6 @@ struct EventPath {
     id: EventId,
 }
 
-fn event_unknown() -> Error {
-    Error::not_found("event_unknown", "There is no such event.")
+fn event_not_found() -> Error {
+    Error::not_found("event_not_found", "There is no such event.")
 }

@@ -242,7 +242,7 @@ impl State {
             false => self.store.promotion(tenant, code.as_str()).await?,
         };
         promotion
-            .ok_or_else(|| Error::not_found("promotion_unknown", "You have no promotion with this code."))
+            .ok_or_else(|| Error::not_found("promotion_not_found", "You have no promotion with this code."))
     }
 
     async fn promotion_view(&self, promotion: Promotion) -> Result<PromotionView> {

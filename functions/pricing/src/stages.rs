@@ -200,7 +200,7 @@ fn stage(sheet: &EventSheet, id: SaleStageId) -> Result<&SaleStage> {
         .stages
         .iter()
         .find(|stage| stage.id == id)
-        .ok_or_else(|| Error::not_found("sale_stage_unknown", "The event has no such sale stage."))
+        .ok_or_else(|| Error::not_found("sale_stage_not_found", "The event has no such sale stage."))
 }
 
 impl State {

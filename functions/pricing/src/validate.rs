@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use web::{Answer, Json, MaybeBuyer, Path};
 
 use crate::promotions::CodePath;
-use crate::{State, event_unknown};
+use crate::{State, event_not_found};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -90,7 +90,7 @@ impl State {
         let sheet = self.store.event_sheet(request.event_id).await?;
         // To the public a draft does not exist.
         let sheet =
-            sheet.filter(|sheet| sheet.event.status == EventStatus::Published).ok_or_else(event_unknown)?;
+            sheet.filter(|sheet| sheet.event.status == EventStatus::Published).ok_or_else(event_not_found)?;
         let code = request.code().ok_or_else(|| Error::internal("a path with a code has a code"))?;
         let promotion = self.store.promotion(sheet.event.tenant_id, code.as_str()).await?;
         let left = self.store.stages_left(&sheet.stages, now).await?;

@@ -64,7 +64,7 @@ fn of_report(order: &Order, report: &PaymentReport, now: Timestamp) -> Option<Pa
         }
         (_, PaymentStatus::Approved) => {
             let detail = format!("The gateway has {} that pays for nothing.", report.amount);
-            (DifferenceKind::PaymentUnknown, detail)
+            (DifferenceKind::PaymentUnexpected, detail)
         }
         _ => return None,
     };

@@ -114,7 +114,7 @@ async fn missing(
     report: &PaymentReport,
 ) -> Result<()> {
     tracing::error!(order = %reference.order, payment = report.payment_id, "a payment of an order that does not exist");
-    tell_owner(state, source, reference, report, DifferenceKind::OrderMissing).await
+    tell_owner(state, source, reference, report, DifferenceKind::OrderNotFound).await
 }
 
 /// The payment was made with an account that the order is not paid with.

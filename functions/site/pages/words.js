@@ -106,10 +106,10 @@ const spanishProblems = {
   session_over: "Tu sesión terminó. Entra otra vez.", sign_in_required: "Entra para seguir.",
   sold_out: "Ya no quedan tantas entradas. Elige menos u otra área.",
   seats_taken: "Alguien tomó alguno de estos asientos. Elige otros.",
-  seats_unknown: "Algunos de estos asientos ya no existen. Elige otros.",
+  seats_not_found: "Algunos de estos asientos ya no existen. Elige otros.",
   single_seat_left: "Tu elección deja un asiento suelto. Muévete un asiento o elige al final de la fila.",
   busy: "La taquilla está muy ocupada. Inténtalo en un momento.",
-  event_unknown: "Este evento no existe o no está a la venta.", event_not_on_sale: "Este evento no está a la venta.",
+  event_not_found: "Este evento no existe o no está a la venta.", event_not_on_sale: "Este evento no está a la venta.",
   event_over: "Este evento ya terminó.", already_paid: "Esta reserva ya está pagada.",
   promotion_used_up: "Este código ya se agotó.", promotion_used_by_buyer: "Ya usaste este código.",
   promotion_not_for_buyer: "Este código es personal. Entra con el correo que lo recibió.",
@@ -127,7 +127,7 @@ const spanishProblems = {
 };
 
 const spanishReasons = {
-  unknown: "Este código no existe.", inactive: "Este código no está activo.", not_started: "Este código todavía no vale.",
+  not_found: "Este código no existe.", inactive: "Este código no está activo.", not_started: "Este código todavía no vale.",
   ended: "Este código venció.", not_for_tickets: "Este código no es para entradas.", not_for_event: "Este código es para otro evento.",
   other_currency: "Este código es para otra moneda.", not_for_area: "Este código es para otra área.",
   not_for_buyer: "Este código es personal. Entra con el correo que lo recibió.", min_quantity: "Este código pide más entradas.",

@@ -159,7 +159,7 @@ async fn availability(
     let now = state.clock.now();
     let sheet = state.published_by_slug(&path.slug, now).await?;
     let area = sheet.area(path.area);
-    let area = area.ok_or_else(|| Error::not_found("area_unknown", "The event has no such area."))?;
+    let area = area.ok_or_else(|| Error::not_found("area_not_found", "The event has no such area."))?;
     let (left, rows) = match area.kind {
         AreaKind::GeneralAdmission => {
             let places = state.places(&sheet, now).await?;

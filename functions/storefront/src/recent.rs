@@ -105,8 +105,8 @@ pub(crate) struct Places {
     pub(crate) left: u32,
 }
 
-fn event_unknown() -> Error {
-    Error::not_found("event_unknown", "There is no such event, or it is not on sale.")
+fn event_not_found() -> Error {
+    Error::not_found("event_not_found", "There is no such event, or it is not on sale.")
 }
 
 impl State {
@@ -122,10 +122,10 @@ impl State {
     pub(crate) async fn published_by_slug(&self, slug: &str, now: Timestamp) -> Result<Arc<EventSheet>> {
         // Nothing longer can be a slug, and keys have a limit.
         if slug.len() > 100 {
-            return Err(event_unknown());
+            return Err(event_not_found());
         }
         let read = || async move { Ok(self.store.event_by_slug(slug).await?) };
-        let id = self.recent.slugs.get(slug.to_owned(), now, read).await?.ok_or_else(event_unknown)?;
+        let id = self.recent.slugs.get(slug.to_owned(), now, read).await?.ok_or_else(event_not_found)?;
         self.published(*id, now).await
     }
 
@@ -136,13 +136,13 @@ impl State {
             // To the public, a draft does not exist; and so nobody waits for a new show.
             Ok(sheet.filter(|sheet| sheet.event.status == EventStatus::Published))
         };
-        self.recent.sheets.get(id, now, read).await?.ok_or_else(event_unknown)
+        self.recent.sheets.get(id, now, read).await?.ok_or_else(event_not_found)
     }
 
     /// The organiser.
     pub(crate) async fn tenant(&self, id: TenantId, now: Timestamp) -> Result<Arc<Tenant>> {
         let read = || async move { Ok(self.store.tenant(id).await?) };
-        self.recent.tenants.get(id, now, read).await?.ok_or_else(event_unknown)
+        self.recent.tenants.get(id, now, read).await?.ok_or_else(event_not_found)
     }
 
     /// How many tickets the event's limited stages have left.

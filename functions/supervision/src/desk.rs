@@ -47,7 +47,8 @@ impl State {
         Ok(Desk {
             secret: *self.codes,
             public_url: self.public_url.to_string(),
-            tenant: found.ok_or_else(|| Error::not_found("tenant_unknown", "There is no such organiser."))?,
+            tenant: found
+                .ok_or_else(|| Error::not_found("tenant_not_found", "There is no such organiser."))?,
             shows: shows.into_iter().map(|show| (show.id, show)).collect(),
             templates: templates.into_iter().flatten().collect(),
         })

@@ -55,7 +55,8 @@ impl State {
     ) -> Result<DiscountRequest> {
         let request = self.store.discount_request(id).await?;
         let request = request.filter(|request| request.tenant_id == tenant);
-        request.ok_or_else(|| Error::not_found("request_unknown", "There is no such request in your queue."))
+        request
+            .ok_or_else(|| Error::not_found("request_not_found", "There is no such request in your queue."))
     }
 
     /// The view of one request.

@@ -196,7 +196,7 @@ async fn restore(
     let TemplatePath { name, language } = path;
     let old = state.store.mail_template_version(supervisor.tenant, name, language, old.version).await;
     let old = old.map_err(Error::from)?.ok_or_else(|| {
-        Error::not_found("version_unknown", "There is no such version. List the versions and choose one.")
+        Error::not_found("version_not_found", "There is no such version. List the versions and choose one.")
     })?;
     if old.version == 0 {
         let note = note(&supervisor, &before, "restore", state.clock.now());
@@ -213,7 +213,7 @@ async fn preview(
 ) -> Answer<Json<Preview>> {
     checked(draft.name, &draft.subject, &draft.body)?;
     let tenant = state.store.tenant(supervisor.tenant).await.map_err(Error::from)?;
-    let tenant = tenant.ok_or_else(|| Error::not_found("tenant_unknown", "There is no such organiser."))?;
+    let tenant = tenant.ok_or_else(|| Error::not_found("tenant_not_found", "There is no such organiser."))?;
     let facts = Facts { organizer: tenant.name.clone(), ..Facts::sample(draft.name, draft.language) };
     let wording = render(&draft.subject, &draft.body, &facts)?;
     let page = page(&wording, draft.language, &tenant, &state.public_url)?;

@@ -119,7 +119,7 @@ async fn sender(
 }
 
 fn unknown() -> Error {
-    Error::not_found("payment_gateway_unknown", "There is no such account at a payment gateway here.")
+    Error::not_found("payment_gateway_not_found", "There is no such account at a payment gateway here.")
 }
 
 /// The query without what we put into it ourselves, which no gateway signs. The rest

@@ -80,7 +80,7 @@ pub struct Member {
 #[serde(rename_all = "snake_case")]
 pub enum Ineligible {
     /// Nobody in the community has the e-mail address.
-    EmailUnknown,
+    EmailNotFound,
     /// The subscription is not active.
     SubscriptionInactive,
     /// The monthly fee is not paid.
@@ -91,7 +91,7 @@ impl Ineligible {
     /// The stable code that clients may branch on.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::EmailUnknown => "email_unknown",
+            Self::EmailNotFound => "email_not_found",
             Self::SubscriptionInactive => "subscription_inactive",
             Self::FeeOverdue => "fee_overdue",
         }
@@ -100,7 +100,7 @@ impl Ineligible {
     /// What it means and what to do about it, as sentences for the member.
     pub const fn detail(self) -> &'static str {
         match self {
-            Self::EmailUnknown => {
+            Self::EmailNotFound => {
                 "No member of the community has this e-mail address. Check its spelling, or register first."
             }
             Self::SubscriptionInactive => {
@@ -124,7 +124,7 @@ impl Member {
     /// before the fee: who has no subscription owes none.
     ///
     /// # Errors
-    /// The reason, never [`Ineligible::EmailUnknown`].
+    /// The reason, never [`Ineligible::EmailNotFound`].
     pub fn eligible(&self) -> Result<(), Ineligible> {
         if !self.subscription_active {
             Err(Ineligible::SubscriptionInactive)
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn codes_are_what_is_serialized() {
-        for reason in [Ineligible::EmailUnknown, Ineligible::SubscriptionInactive, Ineligible::FeeOverdue] {
+        for reason in [Ineligible::EmailNotFound, Ineligible::SubscriptionInactive, Ineligible::FeeOverdue] {
             assert_eq!(serde_json::to_value(reason).expect("JSON"), reason.code());
         }
     }

@@ -33,13 +33,13 @@ pub enum DifferenceKind {
     /// The gateway has not decided about the payment for a day.
     Undecided,
     /// The payment names an order that does not exist.
-    OrderMissing,
+    OrderNotFound,
     /// The payment was made with an account that the order is not paid with.
     ForeignAccount,
     /// The order has a payment that the gateway does not know, or says is not paid.
     PaymentMissing,
     /// The gateway has money that the order knows nothing of.
-    PaymentUnknown,
+    PaymentUnexpected,
     /// More or less money went back at the gateway than the order says.
     RefundDiffers,
     /// Tickets are valid that no money is kept for.
@@ -52,10 +52,10 @@ impl DifferenceKind {
         match self {
             Self::AmountDiffers => "amount_differs",
             Self::Undecided => "undecided",
-            Self::OrderMissing => "order_missing",
+            Self::OrderNotFound => "order_not_found",
             Self::ForeignAccount => "foreign_account",
             Self::PaymentMissing => "payment_missing",
-            Self::PaymentUnknown => "payment_unknown",
+            Self::PaymentUnexpected => "payment_unexpected",
             Self::RefundDiffers => "refund_differs",
             Self::Uncovered => "uncovered",
         }
@@ -69,16 +69,16 @@ mod tests {
     #[test]
     fn names_are_those_of_json() {
         use DifferenceKind::{
-            AmountDiffers, ForeignAccount, OrderMissing, PaymentMissing, PaymentUnknown, RefundDiffers,
+            AmountDiffers, ForeignAccount, OrderNotFound, PaymentMissing, PaymentUnexpected, RefundDiffers,
             Uncovered, Undecided,
         };
         for kind in [
             AmountDiffers,
             Undecided,
-            OrderMissing,
+            OrderNotFound,
             ForeignAccount,
             PaymentMissing,
-            PaymentUnknown,
+            PaymentUnexpected,
             RefundDiffers,
             Uncovered,
         ] {

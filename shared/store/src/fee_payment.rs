@@ -5,7 +5,7 @@ use domain::member::FeePayment;
 use domain::{FeePaymentId, MemberId, Timestamp};
 
 use crate::items::{from_item, string};
-use crate::member::{CHANGE_ATTEMPTS, member_unknown};
+use crate::member::{CHANGE_ATTEMPTS, member_not_found};
 use crate::{Failure, Fingerprints, Listing, Store, Versioned, keys};
 
 impl Versioned for FeePayment {
@@ -19,7 +19,7 @@ impl Store {
     /// paid: both or nothing. Writing the same one again is fine.
     ///
     /// # Errors
-    /// `member_unknown` if the payment's tenant has no such member.
+    /// `member_not_found` if the payment's tenant has no such member.
     pub async fn create_fee_payment(
         &self,
         fingerprints: &Fingerprints,
@@ -34,7 +34,7 @@ impl Store {
     /// `marks_current`, that the member's fee is paid: both or nothing.
     ///
     /// # Errors
-    /// `changed_meanwhile` if somebody else changed the payment; `member_unknown`.
+    /// `changed_meanwhile` if somebody else changed the payment; `member_not_found`.
     pub async fn replace_fee_payment(
         &self,
         fingerprints: &Fingerprints,
@@ -62,7 +62,7 @@ impl Store {
         let mut attempt = 0;
         loop {
             let member =
-                self.member(payment.tenant_id, payment.member_id).await?.ok_or_else(member_unknown)?;
+                self.member(payment.tenant_id, payment.member_id).await?.ok_or_else(member_not_found)?;
             let mut writes = parts()?;
             let touches_member = marks_current && !member.monthly_fee_current;
             if touches_member {
@@ -228,7 +228,7 @@ mod tests {
         let member = member(now);
         let lost = payment(&member, 0, now);
         let error = store.create_fee_payment(&prints, &lost, true).await.expect_err("refused");
-        assert_eq!(error.code(), "member_unknown");
+        assert_eq!(error.code(), "member_not_found");
         store.create_member(&prints, &member).await.expect("created");
 
         // Nobody hears that the table has done it.

@@ -60,7 +60,7 @@ fn seats_taken(seats: &[SeatLabel]) -> Error {
 
 fn no_such_seats(seats: &[SeatLabel]) -> Error {
     let labels: Vec<String> = seats.iter().map(SeatLabel::to_string).collect();
-    Error::conflict("seats_unknown", "This area has no such seats any more.").with("seats", labels)
+    Error::conflict("seats_not_found", "This area has no such seats any more.").with("seats", labels)
 }
 
 /// The seats of a line, grouped by the row block that they are in.

@@ -268,7 +268,7 @@ impl Store {
     /// writes nothing. `change` counts the version up with [`Member::touch`].
     ///
     /// # Errors
-    /// What `change` refuses; `member_unknown`; `email_taken`; `dni_taken`;
+    /// What `change` refuses; `member_not_found`; `email_taken`; `dni_taken`;
     /// `changed_meanwhile` if others are faster every time.
     pub async fn change_member(
         &self,
@@ -279,7 +279,7 @@ impl Store {
     ) -> domain::Result<Member> {
         let mut attempt = 0;
         loop {
-            let before = self.member(tenant, member).await?.ok_or_else(member_unknown)?;
+            let before = self.member(tenant, member).await?.ok_or_else(member_not_found)?;
             let mut after = before.clone();
             change(&mut after)?;
             if after == before {
@@ -342,8 +342,8 @@ impl Store {
 }
 
 /// There is no such member, or not for this tenant.
-pub(crate) fn member_unknown() -> Error {
-    Error::not_found("member_unknown", "There is no such member.")
+pub(crate) fn member_not_found() -> Error {
+    Error::not_found("member_not_found", "There is no such member.")
 }
 
 fn claim_of(member: &Member) -> Claim {

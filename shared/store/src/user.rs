@@ -70,7 +70,7 @@ impl Store {
     /// the start if somebody else was faster.
     ///
     /// # Errors
-    /// What `change` refuses; `user_unknown`; `changed_meanwhile` if others are
+    /// What `change` refuses; `user_not_found`; `changed_meanwhile` if others are
     /// faster every time.
     pub async fn change_user(
         &self,
@@ -83,7 +83,7 @@ impl Store {
             let mut user = self
                 .user(user)
                 .await?
-                .ok_or_else(|| Error::not_found("user_unknown", "There is no such person any more."))?;
+                .ok_or_else(|| Error::not_found("user_not_found", "There is no such person any more."))?;
             change(&mut user)?;
             user.touch(now);
             attempt += 1;
@@ -210,6 +210,6 @@ mod tests {
         let (store, clock) = store_with_clock().await;
         let nobody = UserId::generate(clock.now());
         let error = store.change_user(nobody, clock.now(), |_| Ok(())).await.expect_err("refused");
-        assert_eq!(error.code(), "user_unknown");
+        assert_eq!(error.code(), "user_not_found");
     }
 }

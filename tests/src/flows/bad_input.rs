@@ -265,13 +265,13 @@ async fn unknown_ids() {
         ("a method", app.delete("/api/v1/public/events")),
     ]);
     insta::assert_snapshot!(table.await, @r#"
-    an event: 404 event_unknown
+    an event: 404 event_not_found
         There is no such event, or it is not on sale.
     an area: 400 invalid_fields
         /lines/0/area_id: The event has no such area.
     a seat: 400 invalid_fields
         /lines/0/seats/0: The area has no such seat.
-    a slug: 404 event_unknown
+    a slug: 404 event_not_found
         There is no such event, or it is not on sale.
     a reservation: 404 reservation_not_found
         You have no such reservation.
@@ -283,11 +283,11 @@ async fn unknown_ids() {
         There is nothing at this address: an id in the path is malformed.
     no id at all: 404 route_not_found
         There is no such route.
-    a promotion: 404 promotion_unknown
+    a promotion: 404 promotion_not_found
         You have no promotion with this code.
     an event at the door: 404 event_not_found
         There is no such event.
-    a gateway: 404 payment_gateway_unknown
+    a gateway: 404 payment_gateway_not_found
         There is no such account at a payment gateway here.
     a route: 404 route_not_found
         There is nothing at /api/v1/nothing; /docs lists all routes.
@@ -407,15 +407,15 @@ async fn what_belongs_to_others() {
         }),
     ]);
     insta::assert_snapshot!(table.await, @r#"
-    an event: 404 event_unknown
+    an event: 404 event_not_found
         There is no such event.
-    a change of an event: 404 event_unknown
+    a change of an event: 404 event_not_found
         There is no such event.
-    an area: 404 event_unknown
+    an area: 404 event_not_found
         There is no such event.
-    an area as if of one's own event: 404 area_unknown
+    an area as if of one's own event: 404 area_not_found
         The event has no such area.
-    a promotion for an event: 404 event_unknown
+    a promotion for an event: 404 event_not_found
         There is no such event.
     a stage for an area: 400 invalid_fields
         /target_area_id: The event has no such area.
@@ -427,7 +427,7 @@ async fn what_belongs_to_others() {
         Your events have no such order.
     a door: 404 event_not_found
         There is no such event.
-    somebody's staff: 404 staff_unknown
+    somebody's staff: 404 staff_not_found
         This person does not work for you.
     somebody's order: 404 reservation_not_found
         You have no such reservation.

@@ -54,7 +54,7 @@ async fn a_member_asks_and_hears_how_far_it_is() {
     house
         .app
         .get("/api/v1/discounts/requests/drq_00000000000000000000000000")
-        .refused(404, "request_unknown")
+        .refused(404, "request_not_found")
         .await;
     house.app.close().await;
 }
@@ -66,7 +66,7 @@ async fn who_may_not_ask_is_told_why() {
     house.member_who("inactiva", json!({"subscription_active": false})).await;
     house.member_who("debe", json!({"monthly_fee_current": false})).await;
     for (name, code) in
-        [("nadie", "email_unknown"), ("inactiva", "subscription_inactive"), ("debe", "fee_overdue")]
+        [("nadie", "email_not_found"), ("inactiva", "subscription_inactive"), ("debe", "fee_overdue")]
     {
         let problem = house.ask(&format!("{name}@example.com"), &show).refused(403, code).await;
         assert!(text(&problem["detail"]).len() > 20, "{problem}");
@@ -91,11 +91,11 @@ async fn only_shows_with_discounts_that_everybody_sees_can_be_asked_for() {
     house.ask(&ana, &without).refused(409, "no_discounts_offered").await;
     let draft = house.app.draft(&house.organizer, "Ensayo").await;
     let draft = Show { id: text(&draft["id"]).to_owned(), ..without.clone() };
-    house.ask(&ana, &draft).refused(404, "show_unknown").await;
+    house.ask(&ana, &draft).refused(404, "show_not_found").await;
     let path = format!("/api/v1/discounts/remaining/{}", draft.id);
-    house.app.get(path).refused(404, "show_unknown").await;
+    house.app.get(path).refused(404, "show_not_found").await;
     let nowhere = Show { id: "evt_00000000000000000000000000".to_owned(), ..without.clone() };
-    house.ask(&ana, &nowhere).refused(404, "show_unknown").await;
+    house.ask(&ana, &nowhere).refused(404, "show_not_found").await;
 
     let show = house.show("Los Faroles", 3).await;
     let remaining = house.app.get(format!("/api/v1/discounts/remaining/{}", show.id)).ok().await;
@@ -128,8 +128,8 @@ async fn a_show_is_found_by_its_code_in_the_members_own_communities() {
             json!({"user_email": email, "show_code": code, "show_description": "Los Faroles, ¡por favor!"});
         house.app.post("/api/v1/discounts/request").json(body)
     };
-    ask("nadie@example.com", "FAROLES-1").refused(403, "email_unknown").await;
-    ask(&ana, "FAROLES-2").refused(404, "show_unknown").await;
+    ask("nadie@example.com", "FAROLES-1").refused(403, "email_not_found").await;
+    ask(&ana, "FAROLES-2").refused(404, "show_not_found").await;
     let asked = ask(&ana, "faroles-1").ok().await;
     assert_eq!(asked["show_id"], show.id);
     let queued = house.queued(text(&asked["id"])).await;
@@ -200,17 +200,17 @@ async fn who_guesses_addresses_or_floods_has_to_wait() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     for _ in 0..20 {
-        house.ask("nadie@example.com", &show).refused(403, "email_unknown").await;
+        house.ask("nadie@example.com", &show).refused(403, "email_not_found").await;
     }
     let problem = house.ask("nadie@example.com", &show).refused(429, "too_many_tries").await;
     assert_eq!(problem["status"], 429);
     let ana = house.member("ana").await;
     house.ask(&ana, &show).ok().await;
     for index in 0..78 {
-        house.ask(&format!("nadie{index}@example.com"), &show).refused(403, "email_unknown").await;
+        house.ask(&format!("nadie{index}@example.com"), &show).refused(403, "email_not_found").await;
     }
     house.ask("otra@example.com", &show).refused(429, "too_many_tries").await;
     house.app.clock.advance(NEXT_WINDOW);
-    house.ask("nadie@example.com", &show).refused(403, "email_unknown").await;
+    house.ask("nadie@example.com", &show).refused(403, "email_not_found").await;
     house.app.close().await;
 }

@@ -29,7 +29,7 @@ async fn a_draft_says_what_it_lacks_and_then_goes_on_sale() {
     let url = format!("/api/v1/events/{}", text(&event["id"]));
     let public = format!("/api/v1/public/events/{}", text(&event["slug"]));
 
-    app.get(&public).refused(404, "event_unknown").await;
+    app.get(&public).refused(404, "event_not_found").await;
     let problem =
         app.post(format!("{url}/publish")).token(&organizer.token).refused(400, "invalid_fields").await;
     let pointers: Vec<_> =
@@ -56,9 +56,9 @@ async fn a_draft_says_what_it_lacks_and_then_goes_on_sale() {
 
     app.post(format!("{url}/unpublish")).token(&organizer.token).ok().await;
     app.clock.advance(A_WHILE);
-    app.get(&public).refused(404, "event_unknown").await;
+    app.get(&public).refused(404, "event_not_found").await;
     app.delete(&url).token(&organizer.token).send().await.ok();
-    app.get(&url).token(&organizer.token).refused(404, "event_unknown").await;
+    app.get(&url).token(&organizer.token).refused(404, "event_not_found").await;
     app.close().await;
 }
 
@@ -130,7 +130,7 @@ async fn another_tenants_events_do_not_exist() {
         app.put(format!("{url}/fees")).json(json!({"fees": {}, "vat": {}})),
         app.get(format!("{url}/sale-stages")),
     ] {
-        request.token(&stranger.token).refused(404, "event_unknown").await;
+        request.token(&stranger.token).refused(404, "event_not_found").await;
     }
     let theirs = app.get("/api/v1/events").token(&stranger.token).ok().await;
     assert_eq!(theirs["items"], json!([]));
@@ -215,7 +215,7 @@ async fn seats_are_blocked_all_or_none() {
     assert_eq!(state(2).await, "available", "a deletion that is refused blocks nothing");
     app.clock.advance(Duration::from_secs(11 * 60));
     app.delete(&area).token(&organizer.token).send().await.ok();
-    app.get(&area).token(&organizer.token).refused(404, "area_unknown").await;
+    app.get(&area).token(&organizer.token).refused(404, "area_not_found").await;
     let late = json!({"quote": quote["quote"]});
     assert!(app.post("/api/v1/reservations").token(&ana.token).json(late).send().await.status >= 400);
     app.close().await;
@@ -343,10 +343,10 @@ async fn pictures_go_straight_to_the_bucket() {
     assert_eq!(public.status, 307);
     let shown = app.elsewhere(get(), public.header("location")).send().await;
     assert_eq!((shown.header("content-type"), shown.body.as_slice()), ("image/png", picture.as_slice()));
-    app.get(format!("/images/{}/other.png", text(&event["id"]))).refused(404, "image_unknown").await;
+    app.get(format!("/images/{}/other.png", text(&event["id"]))).refused(404, "image_not_found").await;
     let image = format!("{url}/{}", text(&upload["image"]["id"]));
     assert_eq!(app.delete(&image).token(&organizer.token).send().await.status, 204);
-    app.delete(&image).token(&organizer.token).refused(404, "image_unknown").await;
+    app.delete(&image).token(&organizer.token).refused(404, "image_not_found").await;
     app.close().await;
 }
 
@@ -363,14 +363,14 @@ async fn a_tenant_has_staff_and_always_an_admin() {
     let add = |email: &str, role: &str| {
         app.post("/api/v1/tenant/staff").token(&organizer.token).json(json!({"email": email, "role": role}))
     };
-    add("nadie@example.com", "scanner").refused(404, "user_unknown").await;
+    add("nadie@example.com", "scanner").refused(404, "user_not_found").await;
     add(&door.email, "user").refused(400, "invalid_fields").await;
     add(&organizer.person.email, "organizer").refused(409, "last_admin").await;
     let own = format!("/api/v1/tenant/staff/{}", organizer.person.id);
     app.delete(&own).token(&organizer.token).refused(409, "last_admin").await;
     assert_eq!(add(&door.email, "admin").ok().await["role"], "admin");
     app.delete(&own).token(&organizer.token).send().await.ok();
-    app.delete(&own).token(&organizer.token).refused(404, "staff_unknown").await;
+    app.delete(&own).token(&organizer.token).refused(404, "staff_not_found").await;
     app.close().await;
 }
 

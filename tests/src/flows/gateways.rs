@@ -130,8 +130,8 @@ async fn an_account_is_added_entered_changed_and_deleted() {
         app.patch(path(&account)).token(token).json(changes).refused(409, "changed_meanwhile").await;
 
         app.delete(path(&account)).token(token).send().await.ok();
-        app.get(path(&account)).token(token).refused(404, "gateway_unknown").await;
-        house.enter(&account, credentials.clone()).refused(404, "gateway_unknown").await;
+        app.get(path(&account)).token(token).refused(404, "gateway_not_found").await;
+        house.enter(&account, credentials.clone()).refused(404, "gateway_not_found").await;
         assert_eq!(app.get(GATEWAYS).token(token).ok().await["items"], json!([]));
         assert_eq!(house.secret(&account, &version).await, None, "the secret goes with its account");
 
@@ -290,7 +290,7 @@ async fn an_account_is_its_tenants_and_only_the_admin_sees_it() {
         ]
     };
     for request in all(&stranger.token) {
-        request.refused(404, "gateway_unknown").await;
+        request.refused(404, "gateway_not_found").await;
     }
     assert_eq!(app.get(GATEWAYS).token(&stranger.token).ok().await["items"], json!([]));
     for role in ["organizer", "coordinator", "scanner"] {

@@ -133,7 +133,7 @@ async fn members_codes_are_none_of_an_organisers_promotions() {
     assert_eq!(codes, ["SOCIOS-10"]);
     let url = format!("/api/v1/promotions/{code}");
     for request in [app.get(&url), app.patch(&url).json(json!({"active": false})), app.delete(&url)] {
-        request.token(&organizer.token).refused(404, "promotion_unknown").await;
+        request.token(&organizer.token).refused(404, "promotion_not_found").await;
     }
     let order = json!({"event_id": show.id, "lines": [{"area_id": show.area, "quantity": 1}]});
     let validate = || app.post(format!("{url}/validate")).json(order.clone());

@@ -222,14 +222,14 @@ async fn what_the_gateway_declined_is_tried_again() {
 async fn only_the_task_that_was_read_is_closed_and_only_by_its_organiser() {
     let house = House::open().await;
     let close = |token: &str, body: Value| house.app.post(house.task("done")).token(token).json(body);
-    close(&house.organizer.token, json!({})).refused(404, "refund_task_unknown").await;
+    close(&house.organizer.token, json!({})).refused(404, "refund_task_not_found").await;
     leave_to_person(&house.app, &house.ana, &house.bought, 1000).await;
     let other = json!({"since": "2026-01-01T00:00:00Z"});
     close(&house.organizer.token, other).refused(409, "refund_task_changed").await;
     let long = json!({"note": "ñ".repeat(501)});
     close(&house.organizer.token, long).refused(400, "invalid_fields").await;
     let stranger = house.app.organizer("otra").await;
-    close(&stranger.token, json!({})).refused(404, "refund_task_unknown").await;
+    close(&stranger.token, json!({})).refused(404, "refund_task_not_found").await;
     close(&house.ana.token, json!({})).refused(403, "role_required").await;
     assert_eq!(house.purchase().await["refunded"], 0);
     let strange = format!("{DIFFERENCES}?day=yesterday");

@@ -130,13 +130,13 @@ async fn a_promotion_is_used_as_often_as_it_can_be() {
         (&valid["applies"], &valid["discount"], &valid["total"]),
         (&json!(true), &json!(200), &json!(1800))
     );
-    assert_eq!(validate("NADIE").ok().await["reason"], "unknown");
+    assert_eq!(validate("NADIE").ok().await["reason"], "not_found");
     validate("n").refused(404, "not_found").await;
     assert_eq!(total(&app, &show, 2, Some("socios")).await, 1800);
 
     let url = "/api/v1/promotions/socios";
     app.delete(url).token(&organizer.token).send().await.ok();
-    assert_eq!(validate("SOCIOS").ok().await["reason"], "unknown");
+    assert_eq!(validate("SOCIOS").ok().await["reason"], "not_found");
     assert_eq!(new(promotion).ok().await["remaining"], 1, "the code can be used again");
 
     let ana = app.somebody("ana").await;
@@ -169,7 +169,7 @@ async fn promotions_are_their_tenants_own() {
         app.post("/api/v1/promotions").token(&organizer.token).json(body)
     };
     new(&other, json!({"applies_to": "event", "target_event_id": show.id}))
-        .refused(404, "event_unknown")
+        .refused(404, "event_not_found")
         .await;
     new(&owner, json!({})).ok().await;
     new(&other, json!({"discount_value": 9000})).ok().await;
@@ -177,7 +177,7 @@ async fn promotions_are_their_tenants_own() {
     app.delete("/api/v1/promotions/SOCIOS").token(&other.token).send().await.ok();
     let listed = app.get("/api/v1/promotions").token(&owner.token).ok().await;
     assert_eq!(listed["items"].as_array().expect("items").len(), 1);
-    app.get("/api/v1/promotions/SOCIOS").token(&other.token).refused(404, "promotion_unknown").await;
+    app.get("/api/v1/promotions/SOCIOS").token(&other.token).refused(404, "promotion_not_found").await;
     app.close().await;
 }
 

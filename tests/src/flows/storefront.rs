@@ -112,7 +112,7 @@ async fn public_answers_can_be_kept_for_a_moment() {
     }
     let missing = app.get("/api/v1/public/events/no-such-show").send().await;
     assert_eq!(missing.header("cache-control"), "no-store", "that something is missing is not kept");
-    missing.refused(404, "event_unknown");
+    missing.refused(404, "event_not_found");
     app.close().await;
 }
 
@@ -140,7 +140,7 @@ async fn availability_goes_down_to_the_seat() {
     );
     let elsewhere =
         format!("/api/v1/public/events/{}/areas/area_01h455vb4pex5vsknk084sn02q/availability", show.slug);
-    app.get(elsewhere).refused(404, "area_unknown").await;
+    app.get(elsewhere).refused(404, "area_not_found").await;
     app.close().await;
 }
 
@@ -155,7 +155,7 @@ async fn a_quote_says_what_is_wrong_with_its_request() {
     let good = ask(json!({"event_id": show.id, "lines": [line]})).ok().await;
     assert!(good["quote"].is_string());
     assert_eq!(good["totals"]["total"], 1000);
-    ask(json!({"event_id": draft["id"], "lines": [line]})).refused(404, "event_unknown").await;
+    ask(json!({"event_id": draft["id"], "lines": [line]})).refused(404, "event_not_found").await;
     ask(json!({"event_id": show.id, "lines": []})).refused(400, "invalid_fields").await;
     ask(json!({"event_id": show.id, "lines": [line], "currency": "USD"}))
         .refused(400, "currency_mismatch")

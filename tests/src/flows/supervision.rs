@@ -249,7 +249,7 @@ async fn the_code_of_the_mail_buys_at_the_discount_once_for_that_member_only() {
         text.split_whitespace().find(|word| word.starts_with("SOCIO-")).expect("a code").to_owned()
     };
     let early = quote(&house, &show, &ana, &code_in(&shown)).await;
-    assert_eq!(early["promotion"]["reason"], "unknown", "a code that was not sent is none");
+    assert_eq!(early["promotion"]["reason"], "not_found", "a code that was not sent is none");
 
     house.send(&id).ok().await;
     house.app.idle().await;
@@ -432,12 +432,12 @@ async fn another_organisers_requests_do_not_exist() {
     let id = house.decided("ana", &show, "approve").await;
     let stranger = house.app.organizer("mareas").await;
     let path = format!("/api/v1/supervision/queue/{id}");
-    house.app.get(&path).token(&stranger.token).refused(404, "request_unknown").await;
-    house.act_as(&stranger.token, &id, json!({"action": "reject"})).refused(404, "request_unknown").await;
-    house.send_as(&stranger.token, &id).refused(404, "request_unknown").await;
+    house.app.get(&path).token(&stranger.token).refused(404, "request_not_found").await;
+    house.act_as(&stranger.token, &id, json!({"action": "reject"})).refused(404, "request_not_found").await;
+    house.send_as(&stranger.token, &id).refused(404, "request_not_found").await;
     let body = json!({"action": "send", "ids": [id]});
     let bulk = house.app.post("/api/v1/supervision/queue/bulk").token(&stranger.token).json(body).ok().await;
-    assert_eq!(bulk["items"][0]["code"], "request_unknown");
+    assert_eq!(bulk["items"][0]["code"], "request_not_found");
     let queue = house.app.get("/api/v1/supervision/queue").token(&stranger.token).ok().await;
     assert_eq!(queue["items"], json!([]));
     let elena = house.app.staff(&house.organizer, "elena", "scanner").await;
@@ -464,7 +464,7 @@ async fn many_are_decided_and_sent_at_once_each_on_its_own() {
     let refused = |code: &str| (json!(false), Some(json!(code)));
     assert_eq!(
         told,
-        [done.clone(), refused("request_unknown"), done.clone(), done, refused("already_decided")]
+        [done.clone(), refused("request_not_found"), done.clone(), done, refused("already_decided")]
     );
 
     let sent = house.bulk(json!({"action": "send", "ids": all})).ok().await;

@@ -60,7 +60,7 @@ async fn a_tenant_words_its_mails_and_goes_back_and_forth() {
     let rest = format!("{APPROVED}/versions?limit=2&cursor={}", text(&page["next_cursor"]));
     assert_eq!(house.get(&rest).ok().await["items"][0]["version"], 1);
     let unknown = house.app.post(path(&format!("{APPROVED}/restore"))).token(&house.organizer.token);
-    unknown.json(json!({"version": 9})).refused(404, "version_unknown").await;
+    unknown.json(json!({"version": 9})).refused(404, "version_not_found").await;
 
     let stranger = house.app.organizer("mareas").await;
     let theirs = house.app.get(path(&format!("{APPROVED}/versions"))).token(&stranger.token).ok().await;

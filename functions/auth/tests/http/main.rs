@@ -270,9 +270,9 @@ async fn sessions_are_listed_in_pages_and_ended_one_by_one() {
 
     let path = format!("/sessions/{}", page["items"][0]["id"].as_str().expect("an id"));
     let stranger = app.sign_up("eva@example.com").await;
-    app.request(Method::DELETE, &path).bearer(&stranger).send().await.refused(404, "session_unknown");
+    app.request(Method::DELETE, &path).bearer(&stranger).send().await.refused(404, "session_not_found");
     app.request(Method::DELETE, &path).bearer(&first).send().await.expect(204);
-    app.request(Method::DELETE, &path).bearer(&first).send().await.refused(404, "session_unknown");
+    app.request(Method::DELETE, &path).bearer(&first).send().await.refused(404, "session_not_found");
     app.get("/verify").bearer(&second).send().await.refused(401, "session_over");
     assert_eq!(
         app.get("/sessions").bearer(&first).send().await.expect(200)["items"].as_array().map(Vec::len),

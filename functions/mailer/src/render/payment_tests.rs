@@ -494,16 +494,16 @@ fn every_page_leaves_nothing_open() {
 #[test]
 fn every_difference_has_its_words() {
     use DifferenceKind::{
-        AmountDiffers, ForeignAccount, OrderMissing, PaymentMissing, PaymentUnknown, RefundDiffers,
+        AmountDiffers, ForeignAccount, OrderNotFound, PaymentMissing, PaymentUnexpected, RefundDiffers,
         Uncovered, Undecided,
     };
     let kinds = [
         AmountDiffers,
         Undecided,
-        OrderMissing,
+        OrderNotFound,
         ForeignAccount,
         PaymentMissing,
-        PaymentUnknown,
+        PaymentUnexpected,
         RefundDiffers,
         Uncovered,
     ];

@@ -10,7 +10,7 @@ use web::Supervisor;
 use super::ImportError;
 use super::cells::Given;
 use super::table::Table;
-use crate::{State, member_unknown};
+use crate::{State, member_not_found};
 
 /// What a file does.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Plan {
 impl State {
     pub(super) async fn plan(&self, supervisor: &Supervisor, table: Table) -> Result<Plan> {
         let now = self.clock.now();
-        let tenant = self.store.tenant(supervisor.tenant).await?.ok_or_else(member_unknown)?;
+        let tenant = self.store.tenant(supervisor.tenant).await?.ok_or_else(member_not_found)?;
         let mut draft = Draft { tenant, by: supervisor.user, now, errors: table.errors, members: Vec::new() };
         let mut lines = Vec::with_capacity(table.rows.len());
         for row in table.rows {

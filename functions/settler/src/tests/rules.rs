@@ -139,7 +139,7 @@ fn found(
 #[test]
 fn the_report_is_empty_when_all_is_well_and_names_what_is_not() {
     use DifferenceKind::{
-        AmountDiffers, PaymentMissing, PaymentUnknown, RefundDiffers, Uncovered, Undecided,
+        AmountDiffers, PaymentMissing, PaymentUnexpected, RefundDiffers, Uncovered, Undecided,
     };
     use PaymentStatus::{Approved, Declined, Pending};
     assert_eq!(found(Approved, |_, _| {}), []);
@@ -147,7 +147,7 @@ fn the_report_is_empty_when_all_is_well_and_names_what_is_not() {
     assert_eq!(found(Approved, |_, payments| payments.clear()), [PaymentMissing]);
     assert_eq!(
         found(Approved, |order, _| order.payments[0].payment_id = None),
-        [PaymentUnknown, PaymentMissing]
+        [PaymentUnexpected, PaymentMissing]
     );
     let undecided = found(Pending, |order, _| {
         order.status = OrderStatus::AwaitingPayment;

@@ -273,10 +273,10 @@ pub fn day_of(show: &Event) -> (Timestamp, Timestamp) {
 /// Checks that members can ask for discounts for a show at `now`.
 ///
 /// # Errors
-/// `show_unknown`, `show_over`, `no_discounts_offered`.
+/// `show_not_found`, `show_over`, `no_discounts_offered`.
 pub fn offered(show: &Event, now: Timestamp) -> Result<()> {
     if show.status == EventStatus::Draft {
-        return Err(Error::not_found("show_unknown", "There is no such show. Search for it again."));
+        return Err(Error::not_found("show_not_found", "There is no such show. Search for it again."));
     }
     if now >= show.ends_at {
         return Err(Error::conflict("show_over", "This show is over."));

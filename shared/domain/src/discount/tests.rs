@@ -201,7 +201,7 @@ fn discounts_are_for_shows_that_everybody_sees_and_that_have_some() {
         Err("no_discounts_offered")
     );
     let draft = Event { status: EventStatus::Draft, ..show.clone() };
-    assert_eq!(code(&draft, show.starts_at), Err("show_unknown"));
+    assert_eq!(code(&draft, show.starts_at), Err("show_not_found"));
 }
 
 #[test]

@@ -188,7 +188,7 @@ pub struct PromotionOffer<'a> {
 #[serde(rename_all = "snake_case")]
 pub enum PromotionReason {
     /// The organiser has no such code.
-    Unknown,
+    NotFound,
     /// The organiser has switched it off.
     Inactive,
     /// Its time has not come.
@@ -217,7 +217,7 @@ impl PromotionReason {
     /// The reason as a sentence for a person.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::Unknown => "There is no such code. Check the spelling.",
+            Self::NotFound => "There is no such code. Check the spelling.",
             Self::Inactive => "This code does not work at the moment.",
             Self::NotStarted => "This code does not work yet.",
             Self::Ended => "This code has expired.",
@@ -312,7 +312,7 @@ impl PromotionOffer<'_> {
         };
 
         let reasons = [
-            (promotion.tenant_id != event.tenant_id, PromotionReason::Unknown),
+            (promotion.tenant_id != event.tenant_id, PromotionReason::NotFound),
             (!promotion.active, PromotionReason::Inactive),
             (promotion.start_date.is_some_and(|start| order.now < start), PromotionReason::NotStarted),
             (promotion.end_date.is_some_and(|end| end <= order.now), PromotionReason::Ended),

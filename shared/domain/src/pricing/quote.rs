@@ -263,7 +263,7 @@ fn apply_promotion(
     let code = input.request.code();
     let offer = input.promotion.filter(|offer| code.as_ref() == Some(&offer.promotion.promotion_code));
     let Some(offer) = offer else {
-        return Some(PromotionVerdict::refused(text, PromotionReason::Unknown));
+        return Some(PromotionVerdict::refused(text, PromotionReason::NotFound));
     };
     let tickets: Vec<(AreaId, u8)> =
         drafts.iter().map(|draft| (draft.ask.area.id, draft.ask.quantity)).collect();
@@ -429,8 +429,8 @@ mod tests {
         assert_ne!(house.event.id, elsewhere());
         let changes: [(Option<R>, Change); 18] = [
             (None, |_| {}),
-            (Some(R::Unknown), |p| p.tenant_id = TenantId::from_uuid(area_id(99).uuid())),
-            (Some(R::Unknown), |p| p.promotion_code = "OTHER".parse().expect("a code")),
+            (Some(R::NotFound), |p| p.tenant_id = TenantId::from_uuid(area_id(99).uuid())),
+            (Some(R::NotFound), |p| p.promotion_code = "OTHER".parse().expect("a code")),
             (Some(R::Inactive), |p| p.active = false),
             (Some(R::NotStarted), |p| p.start_date = Some(at(1001))),
             (None, |p| p.start_date = Some(at(1000))),

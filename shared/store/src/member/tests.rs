@@ -254,5 +254,5 @@ async fn nobody_can_not_be_changed() {
     let now = clock.now();
     let (tenant, nobody) = (TenantId::generate(now), MemberId::generate(now));
     let error = store.change_member(&fingerprints(), tenant, nobody, |_| Ok(())).await.expect_err("refused");
-    assert_eq!(error.code(), "member_unknown");
+    assert_eq!(error.code(), "member_not_found");
 }

@@ -117,7 +117,7 @@ async fn what_is_not_signed_for_the_account_is_refused() {
         ours.replace("mercado_pago", "paypal"),
         ours.replace("mercado_pago", "wompi"),
     ] {
-        notify(&secret, &path).refused(404, "payment_gateway_unknown").await;
+        notify(&secret, &path).refused(404, "payment_gateway_not_found").await;
     }
     // The size comes first.
     let large = vec![b'x'; MAX_WEBHOOK_BYTES + 1];

@@ -49,7 +49,7 @@ async fn a_confirmed_payment_makes_the_fee_current_unless_it_should_not() {
     assert!(is_current(&house, beto).await);
     house
         .patch(&format!("{beto}/payments/{}", text(&seen["id"])), json!({}))
-        .refused(404, "payment_unknown")
+        .refused(404, "payment_not_found")
         .await;
     house.app.close().await;
 }
@@ -90,13 +90,13 @@ async fn payments_are_listed_by_their_day_whatever_was_corrected() {
 
     let stranger = house.app.organizer("mareas").await;
     let foreign = format!("/api/v1/users/{path}");
-    house.app.get(&foreign).token(&stranger.token).refused(404, "member_unknown").await;
+    house.app.get(&foreign).token(&stranger.token).refused(404, "member_not_found").await;
     house
         .app
         .post(&foreign)
         .token(&stranger.token)
         .json(payment(json!({})))
-        .refused(404, "member_unknown")
+        .refused(404, "member_not_found")
         .await;
     house.app.close().await;
 }

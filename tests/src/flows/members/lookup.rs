@@ -22,7 +22,7 @@ async fn each_reason_has_its_own_code_and_sentence() {
     false "fee_overdue" "Your monthly fee is overdue. Pay it, or send the organiser the receipt, and try again."
     false "subscription_inactive" "Your subscription is not active. Write to the organiser to take it up again."
     false "subscription_inactive" "Your subscription is not active. Write to the organiser to take it up again."
-    false "email_unknown" "No member of the community has this e-mail address. Check its spelling, or register first."
+    false "email_not_found" "No member of the community has this e-mail address. Check its spelling, or register first."
     "#);
     house.app.close().await;
 }

@@ -66,7 +66,7 @@ async fn addresses_and_ids_are_given_once_and_repetitions_are_forgiven() {
     let stranger = house.app.organizer("mareas").await;
     let elsewhere = json!({"name": "Ana", "email": "ana@example.com", "dni": "1020304050"});
     house.app.post("/api/v1/users/register").token(&stranger.token).json(elsewhere).ok().await;
-    other(json!({"tenant_id": "tnt_01h455vb4pex5vsknk084sn02q"})).refused(404, "tenant_unknown").await;
+    other(json!({"tenant_id": "tnt_01h455vb4pex5vsknk084sn02q"})).refused(404, "tenant_not_found").await;
     house.app.close().await;
 }
 
@@ -95,8 +95,8 @@ async fn supervisors_correct_what_is_wrong() {
 
     let stranger = house.app.organizer("mareas").await;
     let path = format!("/api/v1/users/{id}");
-    house.app.get(&path).token(&stranger.token).refused(404, "member_unknown").await;
-    house.app.patch(&path).token(&stranger.token).json(json!({})).refused(404, "member_unknown").await;
+    house.app.get(&path).token(&stranger.token).refused(404, "member_not_found").await;
+    house.app.patch(&path).token(&stranger.token).json(json!({})).refused(404, "member_not_found").await;
     house.app.close().await;
 }
 
