@@ -74,6 +74,8 @@ impl std::error::Error for VaultError {}
 pub struct Vault {
     client: Client,
     prefix: Arc<str>,
+    /// The KMS key of new secrets; without it Secrets Manager's own.
+    key: Option<Arc<str>>,
     clock: Clock,
     kept: Arc<Mutex<Kept>>,
 }
@@ -88,12 +90,13 @@ impl fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// The secrets of the stage in `STAGE`.
+    /// The secrets of the stage in `STAGE`, encrypted with the key in `SECRETS_KEY` if there is one.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         boot.env.stage()?;
         let prefix = format!("taquilla/{}/", boot.env.required("STAGE")?).into();
         let client = Client::new(&boot.aws.config());
-        Ok(Self { client, prefix, clock: boot.clock.clone(), kept: Arc::default() })
+        let key = boot.env.optional("SECRETS_KEY").map(Into::into);
+        Ok(Self { client, prefix, key, clock: boot.clock.clone(), kept: Arc::default() })
     }
 
     /// Stores a text under `name`, which follows the prefix. Tells its version; the
@@ -176,6 +179,7 @@ impl Vault {
     /// The version of the text that makes the secret. `None` if it is there.
     async fn create(&self, name: &str, text: &SecretText) -> Result<Option<String>, VaultError> {
         let request = self.client.create_secret().name(self.full(name)).secret_string(text.reveal());
+        let request = request.set_kms_key_id(self.key.as_deref().map(str::to_owned));
         match request.send().await {
             Ok(answer) => versioned(answer.version_id).map(Some),
             Err(SdkError::ServiceError(refused))

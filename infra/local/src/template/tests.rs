@@ -358,3 +358,39 @@ fn events_of_mails_go_to_the_webhook() {
                {TopicArn: !Ref Topic, Protocol: https, Endpoint: \"https://x\", RawMessageDelivery: true}\n";
     assert!(self::stack(raw).expect_err("refused").problem.contains("without a signature"));
 }
+
+#[test]
+fn buckets_answer_over_tls_only() {
+    let template = Template::house().expect("it is a template");
+    let refused_without_tls: Vec<String> = template
+        .of_kind("AWS::S3::BucketPolicy")
+        .filter(|(_, policy)| {
+            let text = serde_yaml_ng::to_string(&policy.properties).expect("YAML");
+            text.contains("Effect: Deny") && text.contains("aws:SecureTransport: 'false'")
+        })
+        .map(|(id, _)| id.to_owned())
+        .collect();
+    let policies: Vec<String> =
+        template.of_kind("AWS::S3::Bucket").map(|(id, _)| format!("{id}Policy")).collect();
+    assert_eq!(refused_without_tls, policies);
+}
+
+#[test]
+fn the_own_key_encrypts_everything_that_keeps_data() {
+    let template = Template::house().expect("it is a template");
+    let kinds = [
+        "AWS::DynamoDB::Table",
+        "AWS::S3::Bucket",
+        "AWS::SQS::Queue",
+        "AWS::SecretsManager::Secret",
+        "AWS::Logs::LogGroup",
+    ];
+    let stores = kinds.iter().flat_map(|kind| template.of_kind(kind));
+    let without: Vec<&str> = stores
+        .filter(|(_, store)| {
+            !serde_yaml_ng::to_string(&store.properties).expect("YAML").contains("!GetAtt Key.Arn")
+        })
+        .map(|(id, _)| id)
+        .collect();
+    assert_eq!(without, [] as [&str; 0]);
+}
