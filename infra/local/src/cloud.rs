@@ -193,8 +193,9 @@ impl Cloud {
         .map_err(while_doing("the event sources"))?;
 
         services.set_configuration_sets(stack.configuration_sets.clone());
-        let router =
-            front::routes(&stack, &functions, &clock).merge(mailbox::routes(services.mailbox().clone()));
+        let router = front::logged(
+            front::routes(&stack, &functions, &clock).merge(mailbox::routes(services.mailbox().clone())),
+        );
         let (stopping, stop) = watch::channel(false);
         let front = tokio::spawn(serve(public, router, stop));
         for subscription in &stack.subscriptions {

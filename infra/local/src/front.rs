@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, RawPathParams, Request, State};
+use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::any;
 use boot::Clock;
@@ -58,6 +59,18 @@ pub(crate) fn routes(stack: &Stack, functions: &BTreeMap<String, Arc<Lambda>>, c
         read_to_the_end(request.into_body()).await;
         problem(Error::not_found("route_not_found", detail), &request_id)
     })
+}
+
+/// Writes a line into the log for each request. Not its query, which may hold a mailed link's token.
+pub(crate) fn logged(router: Router) -> Router {
+    router.layer(from_fn(|request: Request, next: Next| async move {
+        let started = Instant::now();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let response = next.run(request).await;
+        let millis = started.elapsed().as_secs_f64() * 1000.0;
+        tracing::info!("{method} {path} {} {millis:.1} ms", response.status().as_u16());
+        response
+    }))
 }
 
 async fn handle(

@@ -31,6 +31,9 @@ struct Arguments {
     /// Forget everything and start anew.
     #[arg(long)]
     fresh: bool,
+    /// Write no line for each request.
+    #[arg(long)]
+    quiet: bool,
     /// Do without the demo shows and logins.
     #[arg(long)]
     no_seed: bool,
@@ -57,7 +60,8 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), StartError> {
     let env = Env::process();
-    let filter = env.optional("RUST_LOG").unwrap_or("warn,local=info,taquilla=info");
+    let filter = if arguments.quiet { "warn" } else { "warn,local=info,taquilla=info" };
+    let filter = env.optional("RUST_LOG").unwrap_or(filter);
     let filter =
         EnvFilter::try_new(filter).map_err(|error| StartError::Other(format!("RUST_LOG: {error}")))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
