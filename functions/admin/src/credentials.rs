@@ -8,8 +8,8 @@ use domain::gateway_account::GatewayAccount;
 use domain::{Error, Result};
 use integrations::payment::{CredentialCheck, GatewayError, credentials_name};
 use serde_json::Value;
-use store::throttle::Limit;
-use store::{Failure, OnRefused};
+use store::limit::QUARTER;
+use store::{Failure, Limit, OnRefused};
 use web::{Admin, Answer, Json, Path};
 
 use crate::form::{EnteredCredentials, field_error};
@@ -18,7 +18,7 @@ use crate::{AccountPath, State, changed_meanwhile, note, unknown};
 
 /// How often a tenant has a gateway asked about credentials: nobody needs more, but
 /// who wants to know which stolen ones are good.
-const CHECKS: Limit = Limit { scope: "gateway-credentials", most: 60 };
+const CHECKS: Limit = Limit::exact("gateway-credentials", 60, QUARTER);
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -78,7 +78,7 @@ impl State {
     async fn accepted(&self, account: &GatewayAccount, credentials: &Value) -> Result<Option<String>> {
         let gateway = self.gateways.client(account.gateway, account.mode, credentials);
         let gateway = gateway.map_err(|bad| Error::fields(bad.into_iter().map(field_error).collect()))?;
-        self.store.count_try(CHECKS, &account.tenant_id.suffix(), self.clock.now()).await?;
+        self.store.count(&[CHECKS.of(&[&account.tenant_id.suffix()])], self.clock.now()).await?;
         match gateway.check_credentials().await.map_err(unchecked)? {
             CredentialCheck::Accepted { account } => Ok(account),
             CredentialCheck::Refused(bad) => Err(Error::unprocessable(

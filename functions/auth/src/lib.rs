@@ -5,10 +5,14 @@
 //! lives for 15 minutes; nothing but its end stops one. Behind it stands a
 //! session with a refresh token, which ends at once.
 //!
+//! Strangers can name an address as well as its owner, so limits count against those
+//! who try, and leave the owner a way; see [`limits`].
+//!
 //! No answer tells whether an address has an account: registering and asking
 //! for links answer the same, after the same work, and the rest goes by mail to
 //! the only person who may know.
 
+mod device;
 mod hashing;
 mod keyset;
 mod limits;
@@ -28,7 +32,7 @@ use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError, PublicKey, Secret, SigningKey};
 use queue::TokenSeal;
 use store::{Fingerprints, Store};
-use web::{TokenSigner, TokenVerifier};
+use web::{TokenSigner, TokenVerifier, TrustedHops};
 
 /// What the function works with.
 #[derive(Clone)]
@@ -40,13 +44,15 @@ pub struct State {
     fingerprints: Fingerprints,
     /// The key by which a refresh token leads to its successor.
     refresh_key: [u8; 32],
+    device_key: device::DeviceKey,
+    hops: TrustedHops,
     seal: TokenSeal,
     public_keys: Arc<[PublicKey]>,
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `JWT_SECRET`, `JWT_PUBLIC_KEYS`, `HASH_SECRET` and
-    /// `MAIL_SECRET`.
+    /// Reads `TABLE_NAME`, `JWT_SECRET`, `JWT_PUBLIC_KEYS`, `HASH_SECRET`,
+    /// `MAIL_SECRET` and `TRUSTED_HOPS`.
     ///
     /// # Errors
     /// If one is missing or wrong, or if the key that signs is not among those
@@ -62,6 +68,8 @@ impl State {
             verifier: TokenVerifier::new(&public_keys, boot.clock.clone()),
             fingerprints: Fingerprints::new(&hash_secret),
             refresh_key: hash_secret.derive("refresh token"),
+            device_key: device::DeviceKey::new(hash_secret.derive("device token")),
+            hops: TrustedHops::from_env(&boot.env)?,
             seal: TokenSeal::from_env(&boot.env)?,
             public_keys: public_keys.into(),
         })
@@ -76,6 +84,12 @@ impl State {
 impl FromRef<State> for TokenVerifier {
     fn from_ref(state: &State) -> Self {
         state.verifier.clone()
+    }
+}
+
+impl FromRef<State> for TrustedHops {
+    fn from_ref(state: &State) -> Self {
+        state.hops
     }
 }
 

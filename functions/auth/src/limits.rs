@@ -1,60 +1,176 @@
-//! How often one may try.
+//! How often one may try, and against whom it counts.
+//!
+//! An address can be named by strangers, so what is done with one counts against the
+//! network that it is done from. What is counted for an address over all networks never
+//! takes its owner's way:
+//!
+//! - A device that signed in before (see [`crate::device`]) has counts of its own.
+//! - A link can be had at any time, from any network. Whoever asks when there were
+//!   enough mails gets none, because the last one is a few minutes old and its link is
+//!   good for a few more. Nothing of this shows in the answer.
 
-use domain::user::Email;
-use domain::{Result, Timestamp};
-use futures::future::try_join;
-use store::throttle::Limit;
-use web::network;
+use domain::user::{Email, LinkPurpose};
+use domain::{Error, Result, SessionId, Timestamp};
+use store::limit::{DAY, HOUR, QUARTER};
+use store::{Count, Limit};
+use web::ClientNetwork;
 
 use crate::State;
 
-/// Failed tries to sign in to one account.
-const LOGIN_ACCOUNT: Limit = Limit { scope: "login", most: 10 };
-/// Failed tries to sign in from one network.
-const LOGIN_SOURCE: Limit = Limit { scope: "login", most: 50 };
-/// Mails to one address that anybody can cause.
-const MAIL_ADDRESS: Limit = Limit { scope: "mail", most: 5 };
-/// Mails that can be caused from one network. More than of failed tries, because
-/// a school or an office shares one address when sales open.
-const MAIL_SOURCE: Limit = Limit { scope: "mail", most: 100 };
+/// Wrong passwords from one network.
+const LOGIN_NETWORK: Limit = Limit::exact("login-network", 50, QUARTER);
+/// Wrong passwords for one account from one network.
+const LOGIN_HERE: Limit = Limit::exact("login-here", 10, QUARTER);
+/// Wrong passwords for one account from everywhere: as many as NIST SP 800-63B allows in
+/// a row.
+const LOGIN_ACCOUNT: Limit = Limit::exact("login-account", 100, DAY);
+/// Wrong passwords on one device that signed in before.
+const LOGIN_DEVICE: Limit = Limit::exact("login-device", 10, QUARTER);
+/// The same over a day, so that whoever took the device guesses no more than others.
+const LOGIN_DEVICE_DAILY: Limit = Limit::exact("login-device-daily", 100, DAY);
 
-/// Who is trying: an account by its address, from a network.
+/// Mails that can be caused from one network. More than of wrong passwords, because a
+/// school or an office shares one address when sales open.
+const MAIL_NETWORK: Limit = Limit::exact("mail-network", 100, QUARTER);
+/// Links of one kind to one address that were asked for from one network.
+const MAIL_HERE: Limit = Limit::exact("mail-here", 3, HOUR);
+/// Links of one kind to one address that were asked for from everywhere.
+const MAIL_ADDRESS: Limit = Limit::exact("mail-address", 6, HOUR);
+/// One more of them, whoever asks and however often, in ten minutes. A link is good for
+/// fifteen, so the last one is good for five more when the next can be had.
+const MAIL_AGAIN: Limit = Limit::exact("mail-again", 1, 10 * 60);
+/// Links of one kind that were asked for on one device that signed in before.
+const MAIL_DEVICE: Limit = Limit::exact("mail-device", 6, HOUR);
+/// Mails that say that an address has an account already. They bear no link.
+const MAIL_NOTICE: Limit = Limit::exact("mail-notice", 3, DAY);
+
+/// Whoever is trying to be the owner of an address.
 pub(crate) struct Tries<'a> {
     state: &'a State,
-    account: String,
-    source: String,
+    /// Fingerprints.
+    address: String,
+    network: String,
+    /// The session in which this device signed in to the account before.
+    device: Option<SessionId>,
     now: Timestamp,
 }
 
 impl<'a> Tries<'a> {
-    /// A try at `email`'s account from `source`.
-    pub(crate) fn new(state: &'a State, email: &Email, source: &str, now: Timestamp) -> Self {
-        let account = state.fingerprints.email(email);
-        Self { state, account, source: state.fingerprints.source(&network(source)), now }
+    /// Somebody at `network` who names `email`, on a `device` that is known to the
+    /// account if it is there.
+    pub(crate) fn new(
+        state: &'a State,
+        email: &Email,
+        network: &ClientNetwork,
+        device: Option<SessionId>,
+        now: Timestamp,
+    ) -> Self {
+        let address = state.fingerprints.email(email);
+        Self { state, address, network: state.fingerprints.source(&network.0), device, now }
     }
 
-    /// Checks that neither the account nor the network has failed too often.
+    /// Checks that there may be another wrong password.
     pub(crate) async fn check_login(&self) -> Result<()> {
-        let store = &self.state.store;
-        let account = store.check_tries(LOGIN_ACCOUNT, &self.account, self.now);
-        let source = store.check_tries(LOGIN_SOURCE, &self.source, self.now);
-        try_join(account, source).await.map(|_| ())
+        let (near, account) = self.login_counts();
+        let (near, account) = tokio::join!(
+            self.state.store.check_limits(&near, self.now),
+            self.state.store.check_limits(&account, self.now),
+        );
+        near.and(account.map_err(link_needed))
     }
 
-    /// Counts a failed try to sign in. It is an error if it was one too many, so
-    /// that of many tries at once no more than the limit learn that they failed.
+    /// Counts a wrong password. It is an error if it was one too many, so that of many
+    /// tries at once no more than the limit learn that they failed.
     pub(crate) async fn count_login(&self) -> Result<()> {
-        let store = &self.state.store;
-        let account = store.count_try(LOGIN_ACCOUNT, &self.account, self.now);
-        let source = store.count_try(LOGIN_SOURCE, &self.source, self.now);
-        try_join(account, source).await.map(|_| ())
+        let (near, account) = self.login_counts();
+        let (near, account) = tokio::join!(
+            self.state.store.count(&near, self.now),
+            self.state.store.count(&account, self.now),
+        );
+        near.and(account.map_err(link_needed))
     }
 
-    /// Counts a mail, if one more may go to this address from this network.
-    pub(crate) async fn count_mail(&self) -> Result<()> {
-        let store = &self.state.store;
-        let account = store.count_try(MAIL_ADDRESS, &self.account, self.now);
-        let source = store.count_try(MAIL_SOURCE, &self.source, self.now);
-        try_join(account, source).await.map(|_| ())
+    /// The counts that another network does not have, and that of the account.
+    fn login_counts(&self) -> (Vec<Count>, Vec<Count>) {
+        match self.device {
+            Some(device) => {
+                let device = device.suffix();
+                (vec![LOGIN_DEVICE.of(&[&device]), LOGIN_DEVICE_DAILY.of(&[&device])], Vec::new())
+            }
+            None => (
+                vec![LOGIN_NETWORK.of(&[&self.network]), LOGIN_HERE.of(&[&self.address, &self.network])],
+                vec![LOGIN_ACCOUNT.of(&[&self.address])],
+            ),
+        }
     }
+
+    /// Counts a mail with a link. False if there were enough: then the address has a
+    /// link of this kind that is still good for some minutes.
+    ///
+    /// # Errors
+    /// `too_many_tries` if this network caused too many mails, to whomever.
+    pub(crate) async fn count_link(&self, purpose: LinkPurpose) -> Result<bool> {
+        let (store, kind) = (&self.state.store, purpose.name());
+        if let Some(device) = self.device {
+            let own = MAIL_DEVICE.of(&[kind, &device.suffix()]);
+            if store.count_one(&own, self.now).await? {
+                return Ok(true);
+            }
+        }
+        let network = self.count_mail().await?;
+        // One after the other: what one network asks for too often must not fill the
+        // count of all of them.
+        let fills =
+            [MAIL_HERE.of(&[kind, &self.address, &self.network]), MAIL_ADDRESS.of(&[kind, &self.address])];
+        let mut room = true;
+        for count in &fills {
+            room = room && store.count_one(count, self.now).await?;
+        }
+        if room || store.count_one(&again(purpose, &self.address), self.now).await? {
+            return Ok(true);
+        }
+        // It caused no mail. Else an attack on one address would shut this network out.
+        store.uncount(&network, self.now).await?;
+        Ok(false)
+    }
+
+    /// Counts a mail to whoever has the address already. False if there were enough.
+    ///
+    /// # Errors
+    /// As [`Tries::count_link`].
+    pub(crate) async fn count_notice(&self) -> Result<bool> {
+        self.count_mail().await?;
+        Ok(self.state.store.count_one(&MAIL_NOTICE.of(&[&self.address]), self.now).await?)
+    }
+
+    async fn count_mail(&self) -> Result<Count> {
+        let network = MAIL_NETWORK.of(&[&self.network]);
+        self.state.store.count(std::slice::from_ref(&network), self.now).await?;
+        Ok(network)
+    }
+}
+
+impl State {
+    /// Lets the next link of this kind be mailed at once: the one before is used up.
+    pub(crate) async fn link_used(&self, email: &Email, purpose: LinkPurpose, now: Timestamp) -> Result<()> {
+        let again = again(purpose, &self.fingerprints.email(email));
+        Ok(self.store.forget_counts(&[again], now).await?)
+    }
+}
+
+fn again(purpose: LinkPurpose, address: &str) -> Count {
+    MAIL_AGAIN.of(&[purpose.name(), address])
+}
+
+/// Too many wrong passwords from too many networks: what is left is not to guess.
+fn link_needed(full: Error) -> Error {
+    if full.code() != "too_many_tries" {
+        return full;
+    }
+    Error::too_many(
+        "link_needed",
+        "Too many wrong passwords were tried for this account. Ask for a sign-in link by mail, or sign in on a \
+         device that signed in before.",
+    )
+    .retry_after(full.retry_after_seconds().unwrap_or(DAY))
 }

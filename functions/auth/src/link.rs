@@ -17,7 +17,7 @@ use queue::{Outbox, Recipient};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Link, LinkGrant, OnRefused};
-use web::{Answer, Json, MaybeBuyer, SourceAddress};
+use web::{Answer, ClientNetwork, Json, MaybeBuyer};
 
 use crate::State;
 use crate::limits::Tries;
@@ -30,8 +30,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
             post_with(send, |op| {
                 op.id("sendMagicLink").tag("Auth").summary("Mail a sign-in link").description(
                     "Mails a link that signs in once within 15 minutes, if the address has an account. The \
-                     answer does not tell whether it has. Whoever is signed in to an account whose address is \
-                     not confirmed yet gets the confirmation again.",
+                     answer does not tell whether it has. If links are asked for too often, from wherever, one is \
+                     mailed every ten minutes, so that the last one is always good; a device that sends the \
+                     `device_token` of an earlier sign-in still gets its own. Whoever is signed in to an account \
+                     whose address is not confirmed yet gets the confirmation again.",
                 )
             }),
         )
@@ -53,6 +55,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
 pub(crate) struct LinkRequest {
     /// The account's e-mail address.
     pub(crate) email: Email,
+    /// The `device_token` of an earlier sign-in on this device.
+    #[schemars(length(max = 128))]
+    pub(crate) device_token: Option<String>,
 }
 
 /// What was asked for is done; the rest is in the mail.
@@ -96,17 +101,20 @@ impl OperationOutput for Accepted {
 
 async fn send(
     extract::State(state): extract::State<State>,
-    SourceAddress(source): SourceAddress,
+    network: ClientNetwork,
     MaybeBuyer(buyer): MaybeBuyer,
-    Json(LinkRequest { email }): Json<LinkRequest>,
+    Json(LinkRequest { email, device_token }): Json<LinkRequest>,
 ) -> Answer<Accepted> {
     let now = state.clock.now();
-    Tries::new(&state, &email, &source, now).count_mail().await?;
     let user = state.store.user_by_email(&state.fingerprints, &email).await.map_err(Error::from)?;
-    let own = buyer.zip(user.as_ref()).is_some_and(|(buyer, user)| buyer.user == user.id);
+    let own = buyer.zip(user.as_ref()).filter(|(buyer, user)| buyer.user == user.id);
     let unverified = user.as_ref().is_some_and(|user| user.email_verified_at.is_none());
-    let purpose = if own && unverified { LinkPurpose::Welcome } else { LinkPurpose::SignIn };
-    NewLink::new()?.send(&state, user.as_ref(), purpose, now).await?;
+    let purpose = if own.is_some() && unverified { LinkPurpose::Welcome } else { LinkPurpose::SignIn };
+    let device = state.device_key.known(device_token.as_deref(), user.as_ref(), now);
+    let device = device.or(own.map(|(buyer, _)| buyer.session));
+    if Tries::new(&state, &email, &network, device, now).count_link(purpose).await? {
+        NewLink::new()?.send(&state, user.as_ref(), purpose, now).await?;
+    }
     Ok(Accepted)
 }
 
@@ -130,6 +138,7 @@ async fn redeem(
     let purposes = [LinkPurpose::SignIn, LinkPurpose::Welcome];
     let grant = use_up(&state, &redemption.token, &purposes, now).await?;
     let user = state.store.user(grant.user).await.map_err(Error::from)?.ok_or_else(invalid)?;
+    state.link_used(&user.email, grant.purpose, now).await?;
     let user = if user.email_verified_at.is_some() {
         user
     } else {

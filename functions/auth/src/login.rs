@@ -7,7 +7,7 @@ use domain::{Error, TenantId};
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use web::{Answer, Json, SourceAddress};
+use web::{Answer, ClientNetwork, Json};
 
 use crate::limits::Tries;
 use crate::tokens::SignedIn;
@@ -18,9 +18,11 @@ pub(crate) fn routes() -> ApiRouter<State> {
         "/api/v1/auth/login",
         post_with(login, |op| {
             op.id("login").tag("Auth").summary("Sign in").description(
-                "Signs in with e-mail address and password. After 10 failures for an account, or 50 from a \
-                 network, within a quarter of an hour, further tries are refused with `too_many_tries`; a \
-                 mailed link still signs in.",
+                "Signs in with e-mail address and password. After 10 failures for an account from one network, or \
+                 50 from it for any account, within a quarter of an hour, further tries from there are refused \
+                 with `too_many_tries`. After 100 failures for an account in a day, from wherever, its password \
+                 is refused with `link_needed`. A device that sends the `device_token` of an earlier sign-in is \
+                 counted apart, and a mailed link always signs in.",
             )
         }),
     )
@@ -37,11 +39,14 @@ struct Login {
     /// The organiser to act for. Without it: the only one that has this person
     /// as staff, or none.
     tenant: Option<TenantId>,
+    /// The `device_token` of an earlier sign-in on this device.
+    #[schemars(length(max = 128))]
+    device_token: Option<String>,
 }
 
 async fn login(
     extract::State(state): extract::State<State>,
-    SourceAddress(source): SourceAddress,
+    network: ClientNetwork,
     headers: HeaderMap,
     Json(login): Json<Login>,
 ) -> Answer<Json<SignedIn>> {
@@ -49,9 +54,10 @@ async fn login(
     login.password.check_length("/password", &mut fields);
     fields.finish()?;
     let now = state.clock.now();
-    let tries = Tries::new(&state, &login.email, &source, now);
-    tries.check_login().await?;
     let user = state.store.user_by_email(&state.fingerprints, &login.email).await.map_err(Error::from)?;
+    let device = state.device_key.known(login.device_token.as_deref(), user.as_ref(), now);
+    let tries = Tries::new(&state, &login.email, &network, device, now);
+    tries.check_login().await?;
     let hash = user.as_ref().and_then(|user| user.password_hash.clone());
     let matches = hashing::verify(login.password, hash).await?;
     let Some(user) = user.filter(|_| matches) else {

@@ -9,7 +9,7 @@ use domain::{Error, Result, TenantId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Failure;
-use web::{Answer, Buyer, Json, SourceAddress};
+use web::{Answer, Buyer, ClientNetwork, Json};
 
 use crate::limits::Tries;
 use crate::{State, hashing};
@@ -160,14 +160,14 @@ impl Changes {
 
 async fn update(
     extract::State(state): extract::State<State>,
-    SourceAddress(source): SourceAddress,
+    network: ClientNetwork,
     buyer: Buyer,
     Json(changes): Json<Changes>,
 ) -> Answer<Json<Profile>> {
     changes.check()?;
     let Changes { name, phone, language, password, current_password } = changes;
     let hash = match password.zip(current_password) {
-        Some((new, current)) => Some(check_passwords(&state, &buyer, &source, new, current).await?),
+        Some((new, current)) => Some(check_passwords(&state, &buyer, &network, new, current).await?),
         None => None,
     };
     let change = |user: &mut User| {
@@ -195,7 +195,7 @@ async fn update(
 async fn check_passwords(
     state: &State,
     buyer: &Buyer,
-    source: &str,
+    network: &ClientNetwork,
     new: Password,
     current: Password,
 ) -> Result<PasswordHash> {
@@ -209,7 +209,7 @@ async fn check_passwords(
             "This account has no password yet. Choose one with `/api/v1/auth/password/forgot`.",
         ));
     }
-    let tries = Tries::new(state, &user.email, source, state.clock.now());
+    let tries = Tries::new(state, &user.email, network, Some(buyer.session), state.clock.now());
     tries.check_login().await?;
     if !hashing::verify(current, user.password_hash).await? {
         tries.count_login().await?;

@@ -6,7 +6,7 @@ use domain::error::Fields;
 use domain::user::{LinkPurpose, Password, User};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use web::{Answer, Json, SourceAddress};
+use web::{Answer, ClientNetwork, Json};
 
 use crate::limits::Tries;
 use crate::link::{self, Accepted, LinkRequest, NewLink};
@@ -19,7 +19,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             post_with(forgot, |op| {
                 op.id("forgotPassword").tag("Auth").summary("Mail a link to choose a new password").description(
                     "Mails a link that is good once within 15 minutes, if the address has an account. The \
-                     answer does not tell whether it has.",
+                     answer does not tell whether it has. How often one is mailed is as with sign-in links.",
                 )
             }),
         )
@@ -36,13 +36,16 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 async fn forgot(
     extract::State(state): extract::State<State>,
-    SourceAddress(source): SourceAddress,
-    Json(LinkRequest { email }): Json<LinkRequest>,
+    network: ClientNetwork,
+    Json(LinkRequest { email, device_token }): Json<LinkRequest>,
 ) -> Answer<Accepted> {
     let now = state.clock.now();
-    Tries::new(&state, &email, &source, now).count_mail().await?;
     let user = state.store.user_by_email(&state.fingerprints, &email).await.map_err(domain::Error::from)?;
-    NewLink::new()?.send(&state, user.as_ref(), LinkPurpose::ResetPassword, now).await?;
+    let device = state.device_key.known(device_token.as_deref(), user.as_ref(), now);
+    let purpose = LinkPurpose::ResetPassword;
+    if Tries::new(&state, &email, &network, device, now).count_link(purpose).await? {
+        NewLink::new()?.send(&state, user.as_ref(), purpose, now).await?;
+    }
     Ok(Accepted)
 }
 
@@ -74,6 +77,7 @@ async fn reset(
         Ok(())
     };
     let user = state.store.change_user(grant.user, now, change).await?;
+    state.link_used(&user.email, grant.purpose, now).await?;
     state.store.end_other_sessions(user.id, None).await.map_err(domain::Error::from)?;
     Ok(NoContent)
 }

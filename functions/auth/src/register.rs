@@ -8,7 +8,7 @@ use domain::user::{Email, LinkPurpose, Password, User};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Failure, LinkGrant};
-use web::{Answer, Json, SourceAddress};
+use web::{Answer, ClientNetwork, Json};
 
 use crate::limits::Tries;
 use crate::link::{Accepted, NewLink};
@@ -61,17 +61,19 @@ impl Registration {
 /// reads, one transaction.
 async fn register(
     extract::State(state): extract::State<State>,
-    SourceAddress(source): SourceAddress,
+    network: ClientNetwork,
     Json(registration): Json<Registration>,
 ) -> Answer<Accepted> {
     registration.check()?;
     let now = state.clock.now();
-    Tries::new(&state, &registration.email, &source, now).count_mail().await?;
+    let may_tell = Tries::new(&state, &registration.email, &network, None, now).count_notice().await?;
     let Registration { email, password, name, phone, language } = registration;
     let hash = hashing::hash(password).await?;
     let known = state.store.user_by_email(&state.fingerprints, &email).await.map_err(Error::from)?;
     if let Some(user) = known {
-        NewLink::new()?.tell_registered(&state, &user, now).await?;
+        if may_tell {
+            NewLink::new()?.tell_registered(&state, &user, now).await?;
+        }
         return Ok(Accepted);
     }
     let user = User {
@@ -88,7 +90,7 @@ async fn register(
         // Somebody registered the address since it was read.
         Err(Failure::Refused(_)) => {
             let owner = state.store.user_by_email(&state.fingerprints, &user.email).await;
-            if let Some(user) = owner.map_err(Error::from)? {
+            if let Some(user) = owner.map_err(Error::from)?.filter(|_| may_tell) {
                 NewLink::new()?.tell_registered(&state, &user, now).await?;
             }
         }

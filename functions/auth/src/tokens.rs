@@ -31,6 +31,11 @@ pub(crate) struct SignedIn {
     /// Good once, for new tokens at `/api/v1/auth/refresh`. It ends after 30
     /// days without use.
     refresh_token: String,
+    /// Keep it on the device after signing out as well, and send it with the next
+    /// sign-in: it proves that the device signed in before, so that strangers who try
+    /// this account's password too often do not stop it. It signs nobody in. It ends
+    /// after 400 days, and with a new password.
+    device_token: String,
     /// Who is signed in.
     user: Profile,
 }
@@ -156,6 +161,7 @@ impl State {
             token_type: TokenType::Bearer,
             expires_in: ACCESS_TOKEN_SECONDS,
             refresh_token: refresh_token.text(),
+            device_token: self.device_key.token(user, refresh_token.session, now),
             user: Profile::new(user, standing),
         })
     }

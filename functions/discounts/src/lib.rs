@@ -10,8 +10,10 @@ mod rules;
 mod show;
 
 use aide::axum::ApiRouter;
+use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError};
 use store::{Fingerprints, Store};
+use web::TrustedHops;
 
 /// What the function works with.
 #[derive(Clone)]
@@ -19,21 +21,29 @@ pub struct State {
     clock: Clock,
     store: Store,
     fingerprints: Fingerprints,
+    hops: TrustedHops,
 }
 
 impl State {
-    /// Reads `TABLE_NAME` and `HASH_SECRET`.
+    /// Reads `TABLE_NAME`, `HASH_SECRET` and `TRUSTED_HOPS`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
             store: Store::new(boot)?,
             fingerprints: Fingerprints::from_env(&boot.env)?,
+            hops: TrustedHops::from_env(&boot.env)?,
         })
     }
 
     /// Opens the connection to the table before the first request needs it.
     pub async fn warm(&self) {
         self.store.warm().await;
+    }
+}
+
+impl FromRef<State> for TrustedHops {
+    fn from_ref(state: &State) -> Self {
+        state.hops
     }
 }
 

@@ -13,8 +13,9 @@ use domain::user::Email;
 use domain::{Error, EventId, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::throttle::Limit;
-use web::{Answer, Created, Json, SourceAddress, network};
+use store::Limit;
+use store::limit::QUARTER;
+use web::{Answer, ClientNetwork, Created, Json};
 
 use crate::State;
 use crate::rules::{History, show_not_found};
@@ -34,9 +35,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
 }
 
 /// Requests from one network.
-const SOURCE: Limit = Limit { scope: "discount", most: 100 };
-/// Requests for one address that were refused.
-const ADDRESS: Limit = Limit { scope: "discount", most: 20 };
+const NETWORK: Limit = Limit::exact("discount", 100, QUARTER);
+/// Requests for one address from one network that were refused. Not of all networks
+/// together: then strangers could keep a member from asking.
+const ADDRESS_HERE: Limit = Limit::exact("discount-refused", 20, QUARTER);
 /// The longest code of a show, in characters.
 const MAX_CODE: usize = 50;
 
@@ -86,20 +88,19 @@ impl Asking {
 
 async fn request(
     Of(state): Of<State>,
-    SourceAddress(source): SourceAddress,
+    ClientNetwork(network): ClientNetwork,
     Json(asking): Json<Asking>,
 ) -> Answer<Created<RequestView>> {
     let started = Instant::now();
     let now = state.clock.now();
     asking.check()?;
     let address = state.fingerprints.email(&asking.email);
-    let source = state.fingerprints.source(&network(&source));
+    let network = state.fingerprints.source(&network);
+    let all = [NETWORK.of(&[&network])];
+    let here = [ADDRESS_HERE.of(&[&address, &network])];
     // Whoever is refused for the address is counted all the same: the first error must
     // not cut the count off.
-    let (counted, left) = tokio::join!(
-        state.store.count_try(SOURCE, &source, now),
-        state.store.check_tries(ADDRESS, &address, now),
-    );
+    let (counted, left) = tokio::join!(state.store.count(&all, now), state.store.check_limits(&here, now),);
     counted.and(left)?;
     let opened = async {
         let (show, member) = state.who_and_what(&asking, now).await?;
@@ -109,7 +110,7 @@ async fn request(
         Ok(request) => Ok(Created(request.into())),
         Err(error) => {
             // Members have few requests; who is refused again and again is guessing.
-            state.store.count_try(ADDRESS, &address, now).await?;
+            state.store.count(&here, now).await?;
             Err(error.into())
         }
     }

@@ -5,15 +5,22 @@ use domain::error::Fields;
 use domain::event::EventStatus;
 use domain::user::Email;
 use domain::{Error, EventId, Result, TenantId, Timestamp, UserId};
-use store::throttle::Limit;
-use web::{Buyer, network};
+use store::limit::QUARTER;
+use store::{Count, Limit};
+use web::{Buyer, ClientNetwork};
 
 use crate::State;
 
 /// Questions about addresses from one network.
-const LOOKUPS: Limit = Limit { scope: "member-lookup", most: 100 };
+const LOOKUPS: Limit = Limit::exact("member-lookup", 100, QUARTER);
+/// Questions about one address from one network: no form asks more often, but who waits
+/// for a member to pay.
+const LOOKUPS_HERE: Limit = Limit::exact("member-lookup-here", 20, QUARTER);
 /// Registrations from one network; each writes.
-const REGISTRATIONS: Limit = Limit { scope: "member-register", most: 50 };
+const REGISTRATIONS: Limit = Limit::exact("member-register", 50, QUARTER);
+/// Registrations of one address from one network: whether a national id is taken shows
+/// in the answer.
+const REGISTRATIONS_HERE: Limit = Limit::exact("member-register-here", 10, QUARTER);
 
 /// Who asks about which community.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,21 +78,36 @@ impl State {
         }
     }
 
-    /// Counts a question of somebody who is none of the community's supervisors.
-    pub(crate) async fn count_lookup(&self, asked: Asked, source: &str, now: Timestamp) -> Result<()> {
-        self.count(LOOKUPS, asked, source, now).await
+    /// Counts a question about an address, unless one of the community's supervisors asks.
+    pub(crate) async fn count_lookup(
+        &self,
+        asked: Asked,
+        email: &Email,
+        network: &ClientNetwork,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.count(asked, &self.counts(LOOKUPS, LOOKUPS_HERE, email, network), now).await
     }
 
-    /// Counts a registration by somebody who is none of the community's supervisors.
-    pub(crate) async fn count_registration(&self, asked: Asked, source: &str, now: Timestamp) -> Result<()> {
-        self.count(REGISTRATIONS, asked, source, now).await
+    /// Counts a registration of an address, unless one of the community's supervisors
+    /// makes it.
+    pub(crate) async fn count_registration(
+        &self,
+        asked: Asked,
+        email: &Email,
+        network: &ClientNetwork,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.count(asked, &self.counts(REGISTRATIONS, REGISTRATIONS_HERE, email, network), now).await
     }
 
-    async fn count(&self, limit: Limit, asked: Asked, source: &str, now: Timestamp) -> Result<()> {
-        if asked.supervisor.is_some() {
-            return Ok(());
-        }
-        self.store.count_try(limit, &self.fingerprints.source(&network(source)), now).await
+    fn counts(&self, all: Limit, here: Limit, email: &Email, network: &ClientNetwork) -> [Count; 2] {
+        let (address, network) = (self.fingerprints.email(email), self.fingerprints.source(&network.0));
+        [all.of(&[&network]), here.of(&[&address, &network])]
+    }
+
+    async fn count(&self, asked: Asked, counts: &[Count], now: Timestamp) -> Result<()> {
+        if asked.supervisor.is_some() { Ok(()) } else { self.store.count(counts, now).await }
     }
 }
 

@@ -23,7 +23,7 @@ use domain::{Error, MemberId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Fingerprints, Store};
-use web::TokenVerifier;
+use web::{TokenVerifier, TrustedHops};
 
 /// What the function works with.
 #[derive(Clone)]
@@ -32,17 +32,20 @@ pub struct State {
     store: Store,
     verifier: TokenVerifier,
     fingerprints: Fingerprints,
+    hops: TrustedHops,
     receipts: receipts::Receipts,
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET` and `RECEIPTS_BUCKET`.
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET`, `RECEIPTS_BUCKET` and
+    /// `TRUSTED_HOPS`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
             store: Store::new(boot)?,
             verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
             fingerprints: Fingerprints::from_env(&boot.env)?,
+            hops: TrustedHops::from_env(&boot.env)?,
             receipts: receipts::Receipts::new(boot)?,
         })
     }
@@ -56,6 +59,12 @@ impl State {
 impl FromRef<State> for TokenVerifier {
     fn from_ref(state: &State) -> Self {
         state.verifier.clone()
+    }
+}
+
+impl FromRef<State> for TrustedHops {
+    fn from_ref(state: &State) -> Self {
+        state.hops
     }
 }
 

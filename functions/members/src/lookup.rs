@@ -9,7 +9,7 @@ use domain::user::Email;
 use domain::{EventId, Result, TenantId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Json, MaybeBuyer, SourceAddress};
+use web::{Answer, ClientNetwork, Json, MaybeBuyer};
 
 use crate::State;
 
@@ -37,7 +37,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 const WHICH_COMMUNITY: &str = "The community is the one of `tenant_id`, that of the show `show_id`, or that of a supervisor \
      who is signed in. Without any of these it is the only one in which the address is known; if there are several, \
-     the answer is 422. From one network only so many questions are answered in a quarter of an hour.";
+     the answer is 422. From one network only so many questions are answered in a quarter of an hour, and fewer about one address.";
 
 /// An address, and whose community is asked.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -94,21 +94,21 @@ impl MemberValidity {
 
 async fn check(
     Of(state): Of<State>,
-    SourceAddress(source): SourceAddress,
+    network: ClientNetwork,
     MaybeBuyer(caller): MaybeBuyer,
     Json(question): Json<AddressQuestion>,
 ) -> Answer<Json<KnownAddress>> {
-    let member = state.find(question, caller.as_ref(), &source).await?;
+    let member = state.find(question, caller.as_ref(), &network).await?;
     Ok(Json(KnownAddress { exists: member.is_some() }))
 }
 
 async fn validate(
     Of(state): Of<State>,
-    SourceAddress(source): SourceAddress,
+    network: ClientNetwork,
     MaybeBuyer(caller): MaybeBuyer,
     Json(question): Json<AddressQuestion>,
 ) -> Answer<Json<MemberValidity>> {
-    let member = state.find(question, caller.as_ref(), &source).await?;
+    let member = state.find(question, caller.as_ref(), &network).await?;
     Ok(Json(MemberValidity::of(member.as_ref())))
 }
 
@@ -117,10 +117,10 @@ impl State {
         &self,
         question: AddressQuestion,
         caller: Option<&web::Buyer>,
-        source: &str,
+        network: &ClientNetwork,
     ) -> Result<Option<Member>> {
         let asked = self.asked(caller, question.tenant_id, question.show_id).await?;
-        self.count_lookup(asked, source, self.clock.now()).await?;
+        self.count_lookup(asked, &question.email, network, self.clock.now()).await?;
         match self.asked_about(asked, &question.email).await? {
             Some(tenant) => {
                 Ok(self.store.member_by_email(&self.fingerprints, tenant, &question.email).await?)

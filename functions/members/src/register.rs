@@ -9,7 +9,7 @@ use domain::{Error, EventId, MemberId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::MemberError;
-use web::{Answer, Created, Json, MaybeBuyer, SourceAddress};
+use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer};
 
 use crate::State;
 use crate::community::{Asked, tenant_needed};
@@ -76,13 +76,13 @@ struct MemberRegistration {
 
 async fn register(
     Of(state): Of<State>,
-    SourceAddress(source): SourceAddress,
+    network: ClientNetwork,
     MaybeBuyer(caller): MaybeBuyer,
     Json(registration): Json<MemberRegistration>,
 ) -> Answer<Created<MemberView>> {
     let now = state.clock.now();
     let asked = state.asked(caller.as_ref(), registration.tenant_id, registration.show_id).await?;
-    state.count_registration(asked, &source, now).await?;
+    state.count_registration(asked, &registration.email, &network, now).await?;
     let member = state.new_member(registration, asked, now).await?;
     let registered = match state.store.create_member(&state.fingerprints, &member).await {
         Ok(()) => member,

@@ -27,7 +27,7 @@ function signInPage(visit) {
   }
   const password = field("password", words.password, { type: "password", autocomplete: "current-password", maxlength: 128 });
   const byPassword = form([emailField(), password], words.signIn, async values => {
-    signedIn(await send("/auth/login", { method: "POST", body: values }));
+    signedIn(await send("/auth/login", { method: "POST", body: onThisDevice(values) }));
     goOn();
   });
   const byLink = h("a", { class: "button wide", href: "#/sign-in/link" }, words.byLink);
@@ -35,7 +35,7 @@ function signInPage(visit) {
 }
 
 function linkPage() {
-  const ask = mailed([emailField()], words.sendLink, body => send("/auth/magic-link", { method: "POST", body }));
+  const ask = mailed([emailField()], words.sendLink, values => send("/auth/magic-link", { method: "POST", body: onThisDevice(values) }));
   return box(words.byLink, ask, links(["#/sign-in", words.signIn], toRegister));
 }
 
@@ -51,7 +51,7 @@ function registerPage() {
 function resetPage(visit) {
   const token = visit.takeToken();
   if (!token) {
-    const ask = mailed([emailField()], words.sendLink, body => send("/auth/password/forgot", { method: "POST", body }));
+    const ask = mailed([emailField()], words.sendLink, values => send("/auth/password/forgot", { method: "POST", body: onThisDevice(values) }));
     return box(words.reset, ask, links(toSignIn));
   }
   const place = h("div");

@@ -44,10 +44,14 @@ class Problem extends Error {
 const session = () => kept.get("session");
 
 function signedIn(answer) {
-  const { access_token: access, refresh_token: refresh, expires_in, user } = answer;
+  const { access_token: access, refresh_token: refresh, device_token, expires_in, user } = answer;
+  kept.set("device", device_token);
   kept.set("session", { access, refresh, ends: Date.now() + expires_in * 1000, email: user.email, name: user.name });
   navigation();
 }
+
+// Says that this device signed in before: then strangers who try the address do not stop it.
+const onThisDevice = values => ({ ...values, device_token: kept.get("device") });
 
 function signedOut() {
   kept.drop("session");

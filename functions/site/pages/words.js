@@ -102,6 +102,7 @@ const spanishProblems = {
   email_unverified: "Primero confirma tu correo con el enlace que te enviamos y entra otra vez.",
   link_invalid: "Este enlace ya se usó o venció. Pide otro.",
   no_password: "Esta cuenta todavía no tiene contraseña. Entra con un enlace o elige una contraseña.",
+  link_needed: "Se probaron demasiadas contraseñas para esta cuenta. Pide un enlace por correo para entrar.",
   too_many_tries: "Demasiados intentos. Espera un rato e inténtalo otra vez.",
   session_over: "Tu sesión terminó. Entra otra vez.", sign_in_required: "Entra para seguir.",
   sold_out: "Ya no quedan tantas entradas. Elige menos u otra área.",

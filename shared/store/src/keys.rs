@@ -70,9 +70,9 @@ pub fn link(hash: &str) -> Key {
     Key::new(format!("ML#{hash}"), "C")
 }
 
-/// The count of tries of one sort within one window of time.
-pub fn tries(scope: &str, fingerprint: &str, window: i64) -> Key {
-    Key::new(format!("TRY#{scope}#{fingerprint}"), format!("W#{window}"))
+/// The count of what a limit is about, within one window of so many seconds.
+pub(crate) fn tries(scope: &str, who: &str, seconds: u32, window: i64) -> Key {
+    Key::new(format!("TRY#{scope}#{who}"), format!("W#{seconds}#{window}"))
 }
 
 /// An order, under its buyer.

@@ -23,6 +23,7 @@ mod holding;
 mod idempotency;
 mod items;
 pub mod keys;
+pub mod limit;
 mod link;
 mod mail_template;
 mod mailing;
@@ -36,7 +37,6 @@ mod sheets;
 mod tenant;
 #[cfg(test)]
 mod testing;
-pub mod throttle;
 mod transfer;
 mod user;
 mod waiting;
@@ -58,6 +58,7 @@ pub use gate::{Closed, Gate, GateCursor, GateError, GateSummary, Redemption, Sca
 pub use holding::{HoldRequest, Settled};
 pub use idempotency::Once;
 pub use items::{Listing, Versioned};
+pub use limit::{Count, Limit};
 pub use link::{Link, LinkGrant};
 pub use mailing::Mailing;
 pub use member::{MEMBERS_AT_ONCE, MemberError};

@@ -10,7 +10,6 @@ use domain::{Error, Result, SessionId, TenantId, UserId};
 use http::header;
 use http::request::Parts;
 use indexmap::IndexMap;
-use lambda_http::request::RequestContext;
 use serde_json::json;
 
 use crate::{Problem, TokenVerifier};
@@ -156,21 +155,3 @@ fn require_roles(operation: &mut Operation, roles: &[Role]) {
     let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
     operation.extensions.insert("x-roles".to_owned(), json!(names));
 }
-
-/// The network address that the request came from, as API Gateway saw it.
-#[derive(Debug, Clone)]
-pub struct SourceAddress(pub String);
-
-impl<S: Send + Sync> FromRequestParts<S> for SourceAddress {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let address = match parts.extensions.get::<RequestContext>() {
-            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
-            _ => None,
-        };
-        Ok(Self(address.unwrap_or_else(|| "unknown".to_owned())))
-    }
-}
-
-impl OperationInput for SourceAddress {}

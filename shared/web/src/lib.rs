@@ -16,14 +16,14 @@ mod page;
 mod problem;
 mod token;
 
-pub use access::{Admin, Buyer, Door, MaybeBuyer, Organizer, SourceAddress, Supervisor, Viewer};
+pub use access::{Admin, Buyer, Door, MaybeBuyer, Organizer, Supervisor, Viewer};
 pub use cache::{Cached, Freshness};
 pub use change::{based_on, nullable};
 pub use created::Created;
 pub use extract::{Json, Path, Query};
 pub use finish::{describe, finish};
 pub use idempotency::IdempotencyKey;
-pub use network::network;
+pub use network::{ClientNetwork, TrustedHops};
 pub use page::{Page, Paging};
 pub use problem::Problem;
 pub use token::{ISSUER, TokenSigner, TokenVerifier};

@@ -19,7 +19,7 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
 use lambda_http::request::RequestContext;
 use queue::{LinkPurpose, Outbox, TokenSeal};
 use serde_json::{Value, json};
-use store::throttle::WINDOW_SECONDS;
+use store::limit::DAY;
 use store::{Fingerprints, Store};
 use tower::ServiceExt;
 
@@ -62,6 +62,11 @@ pub(crate) fn boot(variables: Vec<(&'static str, String)>, clock: Clock) -> Boot
 
 impl App {
     pub(crate) async fn start() -> Self {
+        Self::start_behind(0).await
+    }
+
+    /// The function behind so many proxies of the operator's.
+    pub(crate) async fn start_behind(hops: u8) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let endpoint = format!("http://{}", listener.local_addr().expect("bound"));
         let database = Database::memory().expect("a database in memory");
@@ -78,10 +83,12 @@ impl App {
         .expect("a table");
         database.create_table(table).expect("the table is created");
         tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
-        let boot = boot(variables(&endpoint), Clock::movable());
+        let mut variables = variables(&endpoint);
+        variables.push(("TRUSTED_HOPS", hops.to_string()));
+        let boot = boot(variables, Clock::movable());
         // Tries are counted in windows: no test should meet the end of one.
-        let into_window = boot.clock.now().as_second() % WINDOW_SECONDS;
-        boot.clock.advance(Duration::from_secs((WINDOW_SECONDS - into_window).unsigned_abs()));
+        let into_window = boot.clock.now().as_second() % i64::from(DAY);
+        boot.clock.advance(Duration::from_secs((i64::from(DAY) - into_window).unsigned_abs()));
         let state = auth::State::new(&boot).expect("complete configuration");
         Self {
             router: web::finish(auth::router(state)),

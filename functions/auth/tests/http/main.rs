@@ -1,6 +1,7 @@
 //! The function over HTTP: what its clients see.
 
 mod app;
+mod limits;
 
 use std::time::Duration;
 
@@ -35,13 +36,14 @@ async fn whoever_registers_signs_in_at_once_and_confirms_later() {
 
     let signed_in = app.login("ANA@example.com", PASSWORD).await.expect(200);
     insta::assert_json_snapshot!(signed_in, {
-        ".access_token" => "[token]", ".refresh_token" => "[token]", ".user.id" => "[id]", ".user.created_at" => "[time]",
+        ".access_token" => "[token]", ".refresh_token" => "[token]", ".device_token" => "[token]", ".user.id" => "[id]", ".user.created_at" => "[time]",
     }, @r#"
     {
       "access_token": "[token]",
       "token_type": "bearer",
       "expires_in": 900,
       "refresh_token": "[token]",
+      "device_token": "[token]",
       "user": {
         "id": "[id]",
         "email": "ana@example.com",
@@ -121,63 +123,6 @@ async fn wrong_password_and_unknown_account_look_the_same() {
     app.post("/magic-link").json(json!({"email": "eva@example.com"})).await.expect(202);
     app.post("/password/forgot").json(json!({"email": "eva@example.com"})).await.expect(202);
     assert_eq!(app.mails().await, []);
-}
-
-#[tokio::test]
-async fn an_account_takes_ten_failures_in_a_quarter_of_an_hour() {
-    let app = App::start().await;
-    app.sign_up(ANA).await;
-    let tries = (0..14).map(|_| app.login(ANA, "a wrong password"));
-    let mut failed = 0;
-    for answer in futures::future::join_all(tries).await {
-        if answer.status == 401 {
-            failed += 1;
-        } else {
-            let wait: u64 = answer.headers["retry-after"].to_str().expect("text").parse().expect("seconds");
-            assert!((1..=900).contains(&wait), "{wait}");
-            answer.refused(429, "too_many_tries");
-        }
-    }
-    assert_eq!(failed, 10);
-    app.login(ANA, PASSWORD).await.refused(429, "too_many_tries");
-    app.login("eva@example.com", PASSWORD).await.refused(401, "wrong_credentials");
-    app.clock.advance(minutes(15));
-    app.login(ANA, PASSWORD).await.expect(200);
-}
-
-#[tokio::test]
-async fn a_network_takes_fifty_failures_in_a_quarter_of_an_hour() {
-    let app = App::start().await;
-    let login = |source: String, index: usize| {
-        let body = json!({"email": format!("nobody{index}@example.com"), "password": PASSWORD});
-        app.post("/login").from(&source).json(body)
-    };
-    // One subscriber with many IPv6 addresses.
-    let tries = (0..60).map(|index| login(format!("2001:db8::{index:x}"), index));
-    let answers = futures::future::join_all(tries).await;
-    assert_eq!(answers.iter().filter(|answer| answer.status == 429).count(), 10);
-    login("2001:db8:0:1::1".to_owned(), 1).await.refused(401, "wrong_credentials");
-}
-
-#[tokio::test]
-async fn an_address_gets_five_mails_in_a_quarter_of_an_hour() {
-    let app = App::start().await;
-    app.sign_up(ANA).await;
-    app.clock.advance(minutes(15));
-    for email in [ANA, "eva@example.com"] {
-        let mut answers = Vec::new();
-        for path in
-            ["/magic-link", "/password/forgot", "/magic-link", "/password/forgot", "/register", "/magic-link"]
-        {
-            let mut body = json!({"email": email});
-            if path == "/register" {
-                body["password"] = PASSWORD.into();
-            }
-            answers.push(app.post(path).json(body).await.status.as_u16());
-        }
-        assert_eq!(answers[..5], [202; 5], "{email}");
-        assert_eq!(answers[5], 429, "{email}");
-    }
 }
 
 #[tokio::test]

@@ -1,0 +1,258 @@
+//! Strangers who try, and the owner of the address that they try.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use queue::LinkPurpose;
+use serde_json::{Value, json};
+
+use crate::app::{Answer, App, PASSWORD};
+
+const ANA: &str = "ana@example.com";
+/// Where the stranger is.
+const STRANGER: &str = "192.0.2.66";
+/// Where nobody has tried anything.
+const ELSEWHERE: &str = "203.0.113.7";
+
+fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
+}
+
+/// A network of its own for each number.
+fn network(number: usize) -> String {
+    format!("198.51.100.{number}")
+}
+
+async fn login(app: &App, from: &str, email: &str, password: &str, device: Option<&Value>) -> Answer {
+    let mut body = json!({"email": email, "password": password});
+    if let Some(signed_in) = device {
+        body["device_token"] = signed_in["device_token"].clone();
+    }
+    app.post("/login").from(from).json(body).await
+}
+
+async fn ask(app: &App, from: &str, path: &str) {
+    app.post(path).from(from).json(json!({"email": ANA})).await.expect(202);
+}
+
+/// How many mails of this kind are there that were not there before.
+async fn mailed(app: &App, kind: LinkPurpose) -> usize {
+    app.mails().await.into_iter().filter(|(_, purpose, _)| *purpose == kind).count()
+}
+
+#[tokio::test]
+async fn ten_failures_from_a_network_stop_that_network_only() {
+    let app = App::start().await;
+    let phone = app.sign_up(ANA).await;
+    let tries = (0..14).map(|_| login(&app, STRANGER, ANA, "a wrong password", None));
+    let mut failed = 0;
+    for answer in join_all(tries).await {
+        if answer.status == 401 {
+            failed += 1;
+        } else {
+            let wait: u64 = answer.headers["retry-after"].to_str().expect("text").parse().expect("seconds");
+            assert!((1..=900).contains(&wait), "{wait}");
+            answer.refused(429, "too_many_tries");
+        }
+    }
+    assert_eq!(failed, 10);
+    login(&app, STRANGER, ANA, PASSWORD, None).await.refused(429, "too_many_tries");
+    login(&app, STRANGER, "eva@example.com", PASSWORD, None).await.refused(401, "wrong_credentials");
+    login(&app, ELSEWHERE, ANA, PASSWORD, None).await.expect(200);
+    login(&app, STRANGER, ANA, PASSWORD, Some(&phone)).await.expect(200);
+    app.clock.advance(minutes(15));
+    login(&app, STRANGER, ANA, PASSWORD, None).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_network_takes_fifty_failures_in_a_quarter_of_an_hour() {
+    let app = App::start().await;
+    let phone = app.sign_up(ANA).await;
+    let try_one = |source: String, index: usize| {
+        let app = &app;
+        async move { login(app, &source, &format!("nobody{index}@example.com"), PASSWORD, None).await }
+    };
+    // One subscriber with many IPv6 addresses.
+    let tries = (0..60).map(|index| try_one(format!("2001:db8::{index:x}"), index));
+    let answers = join_all(tries).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 429).count(), 10);
+    try_one("2001:db8:0:1::1".to_owned(), 1).await.refused(401, "wrong_credentials");
+    login(&app, "2001:db8::7", ANA, PASSWORD, None).await.refused(429, "too_many_tries");
+    login(&app, "2001:db8::7", ANA, PASSWORD, Some(&phone)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_hundred_failures_from_everywhere_leave_the_link_and_the_devices_of_before() {
+    let app = App::start().await;
+    let phone = app.sign_up(ANA).await;
+    let tries = (0..104).map(|index| {
+        let (app, source) = (&app, network(index));
+        async move { login(app, &source, ANA, "a wrong password", None).await }
+    });
+    let answers = join_all(tries).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 100);
+    login(&app, ELSEWHERE, ANA, PASSWORD, None).await.refused(429, "link_needed");
+    login(&app, ELSEWHERE, ANA, PASSWORD, Some(&phone)).await.expect(200);
+    ask(&app, ELSEWHERE, "/magic-link").await;
+    let token = app.mail(ANA, LinkPurpose::SignIn).await;
+    app.post("/magic-link/redeem").from(ELSEWHERE).json(json!({"token": token})).await.expect(200);
+    app.clock.advance(minutes(24 * 60));
+    login(&app, ELSEWHERE, ANA, PASSWORD, None).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_device_has_tries_of_its_own_and_no_more() {
+    let app = App::start().await;
+    let phone = app.sign_up(ANA).await;
+    for _ in 0..10 {
+        login(&app, STRANGER, ANA, "a wrong password", Some(&phone)).await.refused(401, "wrong_credentials");
+    }
+    login(&app, STRANGER, ANA, PASSWORD, Some(&phone)).await.refused(429, "too_many_tries");
+    // Of another account it says nothing.
+    let other = app.sign_up("eva@example.com").await;
+    for _ in 0..10 {
+        login(&app, STRANGER, ANA, "a wrong password", Some(&other)).await.refused(401, "wrong_credentials");
+    }
+    login(&app, STRANGER, ANA, PASSWORD, Some(&other)).await.refused(429, "too_many_tries");
+    login(&app, STRANGER, "eva@example.com", PASSWORD, Some(&other)).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_a_caller_writes_about_its_address_is_not_believed() {
+    for (hops, source) in [(0, STRANGER), (1, "198.51.100.1")] {
+        let app = App::start_behind(hops).await;
+        let login = |invented: usize, caller: &str| {
+            let forwarded = format!("{}, {caller}, 198.51.100.1", network(invented));
+            let body = json!({"email": ANA, "password": "a wrong password"});
+            app.post("/login").from(source).header("x-forwarded-for", &forwarded).json(body)
+        };
+        for invented in 0..10 {
+            login(invented, STRANGER).await.refused(401, "wrong_credentials");
+        }
+        login(10, STRANGER).await.refused(429, "too_many_tries");
+        let neighbour = login(11, ELSEWHERE).await;
+        // Only a proxy that is known to stand there tells who called it.
+        assert_eq!(neighbour.status, if hops == 0 { 429 } else { 401 });
+    }
+}
+
+#[tokio::test]
+async fn the_owner_signs_in_by_link_from_everywhere_while_strangers_ask_and_guess() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    let (mut mailbox, mut caused) = (Vec::new(), 0);
+    for step in 0..15 {
+        for stranger in 0..4 {
+            let from = network(step % 4 * 4 + stranger);
+            for path in ["/magic-link", "/password/forgot", "/magic-link"] {
+                ask(&app, &from, path).await;
+            }
+        }
+        let from = network(step % 4);
+        let body = json!({"email": ANA, "password": "the password of Eve"});
+        app.post("/register").from(&from).json(body).await.expect(202);
+        login(&app, &from, ANA, "the password of Eve", None).await;
+        // From where the strangers are, and from where nobody was.
+        let from = if step % 2 == 0 { network(step) } else { format!("203.0.113.{step}") };
+        ask(&app, &from, "/magic-link").await;
+        for (_, purpose, token) in app.mails().await {
+            caused += 1;
+            mailbox.extend(token.filter(|_| purpose == LinkPurpose::SignIn));
+        }
+        let newest = mailbox.pop().expect("a link");
+        let answer = app.post("/magic-link/redeem").from(&from).json(json!({"token": newest})).await;
+        assert_eq!(answer.status, 200, "step {step} from {from}: {}", answer.body);
+        app.clock.advance(minutes(4));
+    }
+    assert!(caused < 40, "{caused} mails in an hour are a flood");
+}
+
+#[tokio::test]
+async fn a_mailbox_is_not_flooded_whoever_asks() {
+    for email in [ANA, "eva@example.com"] {
+        let app = App::start().await;
+        app.sign_up(ANA).await;
+        let ask_all = |kind: &'static str| {
+            let app = &app;
+            let asks = (0..40)
+                .map(move |index| app.post(kind).from(&network(index % 20)).json(json!({"email": email})));
+            async move {
+                for answer in join_all(asks).await {
+                    answer.expect(202);
+                }
+            }
+        };
+        let known = usize::from(email == ANA);
+        ask_all("/magic-link").await;
+        ask_all("/password/forgot").await;
+        let mails = app.mails().await;
+        let of = |kind| mails.iter().filter(|(_, purpose, _)| *purpose == kind).count();
+        // Six, and one that goes out again while the last is still good.
+        assert_eq!((of(LinkPurpose::SignIn), of(LinkPurpose::ResetPassword)), (7 * known, 7 * known));
+        ask_all("/magic-link").await;
+        assert_eq!(app.mails().await.len(), 0);
+        app.clock.advance(minutes(10));
+        ask_all("/magic-link").await;
+        assert_eq!(mailed(&app, LinkPurpose::SignIn).await, known);
+    }
+}
+
+#[tokio::test]
+async fn one_network_alone_changes_nothing_for_another() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    for _ in 0..20 {
+        ask(&app, STRANGER, "/magic-link").await;
+    }
+    assert_eq!(mailed(&app, LinkPurpose::SignIn).await, 4);
+    for _ in 0..2 {
+        ask(&app, ELSEWHERE, "/magic-link").await;
+        app.mail(ANA, LinkPurpose::SignIn).await;
+    }
+}
+
+#[tokio::test]
+async fn a_device_of_before_gets_its_own_link() {
+    let app = App::start().await;
+    let phone = app.sign_up(ANA).await;
+    for index in 0..10 {
+        ask(&app, &network(index), "/magic-link").await;
+    }
+    app.mails().await;
+    ask(&app, ELSEWHERE, "/magic-link").await;
+    assert_eq!(app.mails().await, [], "the last one is still good");
+    let body = json!({"email": ANA, "device_token": phone["device_token"]});
+    app.post("/magic-link").from(ELSEWHERE).json(body.clone()).await.expect(202);
+    app.mail(ANA, LinkPurpose::SignIn).await;
+    app.post("/password/forgot").from(ELSEWHERE).json(body).await.expect(202);
+    app.mail(ANA, LinkPurpose::ResetPassword).await;
+}
+
+#[tokio::test]
+async fn an_attack_on_one_address_does_not_shut_its_network_out() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    for _ in 0..30 {
+        ask(&app, STRANGER, "/magic-link").await;
+    }
+    assert_eq!(mailed(&app, LinkPurpose::SignIn).await, 4);
+    // Mails to many addresses do.
+    let asks = (0..100).map(|index| {
+        let body = json!({"email": format!("nobody{index}@example.com")});
+        app.post("/magic-link").from(STRANGER).json(body)
+    });
+    let refused = join_all(asks).await.iter().filter(|answer| answer.status == 429).count();
+    assert_eq!(refused, 4);
+}
+
+#[tokio::test]
+async fn whoever_registers_a_known_address_again_and_again_causes_three_mails_a_day() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    for index in 0..12 {
+        let body = json!({"email": ANA, "password": "the password of Eve"});
+        app.post("/register").from(&network(index)).json(body).await.expect(202);
+    }
+    // The first of the three was the owner's own.
+    assert_eq!(mailed(&app, LinkPurpose::AlreadyRegistered).await, 2);
+}
