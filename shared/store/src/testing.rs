@@ -1,5 +1,6 @@
 //! A store over an empty table in memory, for the tests of this crate.
 
+mod meeting;
 mod tampering;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use boot::{Boot, Clock, Env};
 
 use crate::Store;
 
+pub(crate) use meeting::meeting;
 pub(crate) use tampering::{colliding, forgetful, interrupted, metered, unguarded, unguarded_puts};
 
 const TABLE: &str = "taquilla-test";

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use local::services::Weather;
 use serde_json::{Value, json};
-use testkit::{Show, TestApp};
+use testkit::{Answer, Request, Show, TestApp};
 
 use crate::community::{Community, text};
 
@@ -204,6 +205,14 @@ async fn without_the_guard_more_discounts_are_given_than_there_are() {
     assert!(given > 10, "the race test would not notice a race: {given} were given");
 }
 
+/// Everybody who asks or decides stands before the write when the first one writes.
+async fn together(app: &TestApp, requests: Vec<Request>) -> Vec<Answer> {
+    let race = app.chaos.rendezvous(requests.len(), "DR#");
+    let answers = join_all(requests.into_iter().map(|request| race.racer(request.send()))).await;
+    assert_eq!(race.met(), answers.len());
+    answers
+}
+
 /// How many of many who ask at the same moment for the same hear that they have a
 /// new request.
 async fn asked(weather: Weather) -> usize {
@@ -212,13 +221,9 @@ async fn asked(weather: Weather) -> usize {
     let ana = house.member("ana").await;
     house.app.chaos.set(weather);
     // Fewer than the refusals that one address may have.
-    let asking = (0..16).map(|_| {
-        let request = house.ask(&ana, &show);
-        tokio::spawn(async move { request.send().await })
-    });
+    let asking = (0..16).map(|_| house.ask(&ana, &show)).collect();
     let mut opened = 0;
-    for answer in asking.collect::<Vec<_>>() {
-        let answer = answer.await.expect("no panic");
+    for answer in together(&house.app, asking).await {
         match answer.status {
             201 => opened += 1,
             _ => drop(answer.refused(409, "request_open")),
@@ -235,7 +240,7 @@ async fn a_member_has_one_open_request_for_a_show() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_a_member_has_many_requests() {
     let weather = Weather { ignored_conditions: vec!["DR#".to_owned()], ..Weather::default() };
-    assert!(asked(weather).await > 1, "the race test would not notice a race");
+    assert_eq!(asked(weather).await, 16, "the race test would not notice a race");
 }
 
 /// How many of many supervisors who decide about the same request at the same
@@ -252,12 +257,10 @@ async fn decided(weather: Weather) -> usize {
     house.app.chaos.set(weather);
     let deciding = tokens.iter().enumerate().map(|(index, token)| {
         let action = ["approve", "reject", "needs_clarification"][index % 3];
-        let request = house.act_as(token, &id, json!({"action": action}));
-        tokio::spawn(async move { request.send().await })
+        house.act_as(token, &id, json!({"action": action}))
     });
     let mut won = 0;
-    for answer in deciding.collect::<Vec<_>>() {
-        let answer = answer.await.expect("no panic");
+    for answer in together(&house.app, deciding.collect()).await {
         match answer.status {
             200 => won += 1,
             _ => drop(answer.refused(409, "already_decided")),
@@ -274,7 +277,7 @@ async fn of_supervisors_who_decide_at_once_one_wins_and_the_others_are_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_they_overwrite_each_other() {
     let weather = Weather { ignored_conditions: vec!["DR#".to_owned()], ..Weather::default() };
-    assert!(decided(weather).await > 1, "the race test would not notice a race");
+    assert_eq!(decided(weather).await, 8, "the race test would not notice a race");
 }
 
 /// Whatever two supervisors do to the same request at the same moment: what is

@@ -23,6 +23,7 @@ use serde_json::Value as Json;
 
 pub(crate) use self::house::routers;
 use crate::services::Crash;
+use crate::services::life::Life;
 use crate::template;
 
 /// What a function does with an event, in the JSON that Lambda hands over.
@@ -226,9 +227,10 @@ async fn run<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = Result<T, Failure>> + Send + 'static,
 ) -> Result<T, Failure> {
-    let mut task = tokio::spawn(AssertUnwindSafe(work));
+    let mut task = tokio::spawn(AssertUnwindSafe(Life::spent_on(work)));
     match tokio::time::timeout(limit, &mut task).await {
-        Ok(Ok(result)) => result,
+        Ok(Ok(Some(result))) => result,
+        Ok(Ok(None)) => Err(Failure::Failed("chaos killed it at a write".to_owned())),
         Ok(Err(error)) => Err(Failure::Failed(format!("panicked: {error}"))),
         Err(_) => {
             task.abort();

@@ -1,10 +1,54 @@
 //! Misbehaviour on request: what real AWS does to its callers now and then,
 //! done here often enough to be tested.
+//!
+//! The weather ([`Weather`]) strikes by lot, for storms in which everything happens some
+//! time. A test of one thing does not wait for luck:
+//!
+//! - A **rendezvous** makes a race: the next writes at a key wait until all racers stand
+//!   before theirs, having read what they read, and then go together. So a race and its
+//!   negative control decide the same way every time, on a loaded machine too.
+//!
+//!   ```ignore
+//!   let race = app.chaos.rendezvous(8, "DR#");       // eight supervisors, one request
+//!   let answers = join_all((0..8).map(|n| race.racer(decide(n).send()))).await;
+//!   assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+//!   ```
+//!
+//!   Dropping it fails the test if they never met. Its control does the same after
+//!   `app.chaos.ignore_conditions("DR#")` and must see the harm. A racer that is refused
+//!   before it comes to the write leaves the others to go without it. Racers that write
+//!   more than once meet at their first write; keys can be as long as it takes to name
+//!   another (`"PK/SK"`), and [`Spot::by`] names the function.
+//!
+//! - A **halt** has one write wait until its test has done something else meanwhile.
+//!
+//! - An **ambush** has a function die before or after a chosen write, or the write
+//!   refused or its answer lost:
+//!
+//!   ```ignore
+//!   for nth in 1.. {
+//!       let ambush = app.chaos.ambush("E#", nth, Mishap::DiesBefore);
+//!       buy(&app).await;
+//!       if !ambush.has_struck() { break }           // it has fewer writes
+//!       /* what it left runs out or is finished */
+//!   }
+//!   ```
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+mod mishap;
+mod rendezvous;
+mod spot;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use fastrand::Rng;
+
+use self::mishap::Trap;
+pub use self::mishap::{Ambush, Mishap};
+use self::rendezvous::Meeting;
+pub use self::rendezvous::{Halt, Rendezvous};
+pub use self::spot::Spot;
+pub(super) use self::spot::Write;
 
 /// What goes wrong and how often. The default is fair weather: nothing.
 ///
@@ -113,6 +157,24 @@ const FAULTS: u64 = Fault::Notification as u64 + 1;
 pub struct Chaos {
     weather: Arc<RwLock<Arc<Weather>>>,
     dice: Arc<[Mutex<Rng>]>,
+    watches: Arc<Watches>,
+}
+
+/// What tests have prepared for chosen writes.
+#[derive(Debug, Default)]
+struct Watches {
+    meetings: Mutex<Vec<Arc<Meeting>>>,
+    traps: Mutex<Vec<Arc<Trap>>>,
+}
+
+impl Watches {
+    fn meetings(&self) -> MutexGuard<'_, Vec<Arc<Meeting>>> {
+        self.meetings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn traps(&self) -> MutexGuard<'_, Vec<Arc<Trap>>> {
+        self.traps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Default for Chaos {
@@ -126,7 +188,8 @@ impl Chaos {
     /// Fair weather until [`Chaos::set`] or [`Chaos::change`] says otherwise.
     pub fn seeded(seed: u64) -> Self {
         let mut parent = Rng::with_seed(seed);
-        Self { weather: Arc::default(), dice: (0..FAULTS).map(|_| Mutex::new(parent.fork())).collect() }
+        let dice = (0..FAULTS).map(|_| Mutex::new(parent.fork())).collect();
+        Self { weather: Arc::default(), dice, watches: Arc::default() }
     }
 
     /// What goes wrong at present.
@@ -149,6 +212,39 @@ impl Chaos {
     /// `prefix` (see [`Weather::ignored_conditions`]).
     pub fn ignore_conditions(&self, prefix: impl Into<String>) {
         self.change(|weather| weather.ignored_conditions.push(prefix.into()));
+    }
+
+    /// Has the next `racers` writes at `spot` wait for each other and go together.
+    pub fn rendezvous(&self, racers: usize, spot: impl Into<Spot>) -> Rendezvous {
+        Rendezvous::arrange(racers, spot.into(), &self.watches)
+    }
+
+    /// Has the next write at `spot` wait until the test lets it go on. Not for long: the
+    /// client of a function tries for 20 seconds.
+    pub fn halt(&self, spot: impl Into<Spot>) -> Halt {
+        Halt::set_up(spot.into(), &self.watches)
+    }
+
+    /// Has something befall the write number `nth`, from 1, at `spot` from now on.
+    pub fn ambush(&self, spot: impl Into<Spot>, nth: usize, mishap: Mishap) -> Ambush {
+        Ambush::lay(spot.into(), nth, mishap, &self.watches)
+    }
+
+    /// True if some write is waited for.
+    pub(super) fn watches_writes(&self) -> bool {
+        !self.watches.meetings().is_empty() || !self.watches.traps().is_empty()
+    }
+
+    /// Lets a write wait for those it is to meet, and tells what befalls it.
+    pub(super) async fn about_to(&self, write: &Write<'_>) -> Option<Mishap> {
+        let befallen = self.watches.traps().iter().find_map(|trap| trap.befalls(write));
+        if befallen != Some(Mishap::DiesBefore) {
+            let meeting = self.watches.meetings().iter().find(|meeting| meeting.awaits(write)).cloned();
+            if let Some(meeting) = meeting {
+                meeting.join().await;
+            }
+        }
+        befallen
     }
 
     /// Whether and how the worker that is about to be invoked dies.
@@ -177,13 +273,16 @@ impl Chaos {
         self.dice(fault).usize(..end)
     }
 
-    fn dice(&self, fault: Fault) -> std::sync::MutexGuard<'_, Rng> {
+    fn dice(&self, fault: Fault) -> MutexGuard<'_, Rng> {
         self.dice[fault as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod dice_tests {
     use super::*;
 
     fn draws(chaos: &Chaos, fault: Fault) -> Vec<bool> {

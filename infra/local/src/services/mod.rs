@@ -13,6 +13,7 @@ mod dynamodb;
 mod guard;
 mod inside;
 mod journal;
+pub(crate) mod life;
 mod mailbox;
 mod meter;
 mod reply;
@@ -43,7 +44,7 @@ use tokio::task::JoinHandle;
 
 use crate::template::ConfigurationSet;
 
-pub use self::chaos::{Chaos, Crash, Weather};
+pub use self::chaos::{Ambush, Chaos, Crash, Halt, Mishap, Rendezvous, Spot, Weather};
 pub use self::dynamodb::{Checkpoint, Dynamodb, checkpoint};
 pub use self::guard::{Call, Denied, Guard};
 pub use self::mailbox::{Attachment, Fate, MOST_MAILS, Mail, Mailbox};

@@ -38,7 +38,8 @@ use self::engine::{Core, Engine, now};
 use self::limits::{Axis, InFlight, PartitionLimits};
 use self::operations::{Cost, Kind, Operation, Touched};
 pub use self::stream::{Checkpoint, checkpoint};
-use super::chaos::{Chaos, Fault, Weather};
+use super::chaos::{Chaos, Fault, Mishap, Weather, Write};
+use super::life::Life;
 use super::meter::{Meter, Usage};
 use super::reply::Reply;
 
@@ -235,6 +236,18 @@ impl Dynamodb {
         let weather = self.chaos.weather();
         let touched = request.touches(&self.engine);
         let mut usage = Usage { calls: 1, ..Usage::default() };
+        let mishap = match O::KIND {
+            Kind::Write | Kind::Transaction if self.chaos.watches_writes() => {
+                let keys = touched.iter().map(Touched::place_in_table).collect();
+                self.chaos.about_to(&Write { caller, keys }).await
+            }
+            _ => None,
+        };
+        match mishap {
+            Some(Mishap::Refused) => return internal_error(),
+            Some(Mishap::DiesBefore) => Life::end().await,
+            _ => {}
+        }
         let done = self.perform(request, &touched, &weather, &mut usage).await;
         let mut lost = None;
         if done.is_ok() && O::KIND != Kind::Read {
@@ -246,6 +259,11 @@ impl Dynamodb {
             }
         }
         self.meter.count(caller, O::NAME, &usage, touched.iter().map(|item| item.partition.as_str()));
+        match mishap {
+            Some(Mishap::AnswerLost) => return internal_error(),
+            Some(Mishap::DiesAfter) => Life::end().await,
+            _ => {}
+        }
         match done {
             Ok(answer) => lost.unwrap_or_else(|| Reply::json(200, &answer)),
             Err(refusal) => self.refuse::<O>(&refusal, &touched),

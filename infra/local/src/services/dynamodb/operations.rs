@@ -50,6 +50,11 @@ impl Touched {
         format!("{}/{}", self.place, self.partition)
     }
 
+    /// Its keys, as tests name them.
+    pub(super) fn place_in_table(&self) -> String {
+        format!("{}/{}", self.partition, self.sort)
+    }
+
     /// What transactions conflict about.
     pub(super) fn key(&self) -> String {
         format!("{}/{}/{}", self.place, self.partition, self.sort)
