@@ -12,7 +12,7 @@ use http::StatusCode;
 use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{EventSheet, Failure, Settled};
+use store::{EventSheet, Failure, Secured};
 use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path};
 
 use crate::checkout::{CheckoutForm, WayToPay, Wish};
@@ -151,37 +151,41 @@ async fn repeats(
 /// Issues the tickets of an order with nothing to pay. If somebody else was faster,
 /// `order` is then as they left it.
 async fn settle_free(state: &State, order: &mut Order, sheet: &EventSheet, now: Timestamp) -> Result<()> {
-    let settled = state.store.settle_holdings(order, sheet, now).await?;
-    let outbox = match &settled {
-        Settled::Sold(holdings) => {
-            order.holdings.clone_from(holdings);
+    let outbox = match state.store.secure_holdings(order, sheet, now).await? {
+        Secured::All(holdings) => {
+            order.holdings = holdings;
             order.status = OrderStatus::Paid;
             order.paid_at = Some(now);
-            Some(Outbox::Tickets.text()?)
+            Some(Outbox::FreeTickets.text()?)
         }
-        // It ends before anything goes back, so that nobody counts on its places any more.
-        Settled::Gone(_) => {
+        Secured::Gone(_) => {
             order.status = OrderStatus::Released;
             None
         }
     };
     order.version += 1;
     match state.store.update_order(order, outbox).await {
+        Ok(()) if order.status.is_settled() => {
+            // The tickets are the buyer's. What is not sold now, a message sells.
+            match state.store.sell_holdings(order).await {
+                Ok(true) => {}
+                Ok(false) => tracing::warn!(order = %order.id, "places are left to be sold"),
+                Err(failure) => tracing::warn!(order = %order.id, %failure, "places are left to be sold"),
+            }
+        }
         Ok(()) => {}
         Err(Failure::Refused(_)) => {
             let current = state.store.order(order.user, order.id).await?;
             *order = current.ok_or_else(|| Error::internal("an order vanished"))?;
         }
-        // Somebody else may be about to write it as paid, with the same claims. Asked
-        // again, these are found where they are.
+        // It may be written. What was secured for it runs out if it is not.
         Err(failure) => return Err(failure.into()),
     }
-    if matches!(order.status, OrderStatus::Held | OrderStatus::AwaitingPayment) {
-        return Err(Failure::Refused(None).into());
+    match order.status {
+        OrderStatus::Held | OrderStatus::AwaitingPayment => Err(Failure::Refused(None).into()),
+        status if status.is_settled() => Ok(()),
+        _ => order.payable(now),
     }
-    let (Settled::Sold(sold) | Settled::Gone(sold)) = settled;
-    state.store.return_unused(&sold, order).await?;
-    if order.status.is_settled() { Ok(()) } else { order.payable(now) }
 }
 
 async fn list(Shared(state): Shared<State>, buyer: Buyer, paging: Paging) -> Answer<Json<Page<OrderView>>> {

@@ -9,7 +9,8 @@ use serde_dynamo::AttributeValue;
 use store::keys::{self, Key};
 
 /// How long a gateway has to tell us what became of a payment before we ask. Most
-/// buyers are done by then, and their holds still live.
+/// buyers are done by then, and their holds still live. Less than places stay secured
+/// ([`store::SETTLING`]).
 pub(crate) const ASK_AFTER: Duration = Duration::from_secs(180);
 
 /// A message and the queue that it is for.
@@ -38,6 +39,13 @@ fn of_item(key: &Key, outbox: Outbox) -> Result<Vec<Outgoing>, String> {
         Outbox::Tickets => {
             let (user, order) = order(key)?;
             vec![Outgoing::Issue(IssueMessage::Tickets { user, order })]
+        }
+        Outbox::FreeTickets => {
+            let (user, order) = order(key)?;
+            vec![
+                Outgoing::Issue(IssueMessage::Tickets { user, order }),
+                Outgoing::PaymentLater(PaymentMessage::Reconcile { user, order, round: 0 }),
+            ]
         }
         Outbox::AwaitPayment => {
             let (user, order) = order(key)?;
@@ -138,6 +146,8 @@ mod tests {
         mail {"to":{"email":"ana@example.com","name":"Ana"},"language":"es","reply_to":"hola@almendra.example","mail":{"template":"discount","request":"drq_01jd8m3n7kf8bq4v3k7w2r9s5t"}}
         issue {"kind":"refunds_waiting","tenant":"tnt_01jd8m3n7kf8bq4v3k7w2r9s5t"}
         issue {"kind":"payment_differences","tenant":"tnt_01jd8m3n7kf8bq4v3k7w2r9s5t","day":"2026-11-20T00:00:00Z"}
+        issue {"kind":"tickets","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700"}
+        payments, later {"kind":"reconcile","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","round":0}
         "#);
     }
 }

@@ -7,6 +7,7 @@
 mod audit;
 mod differences;
 mod note;
+mod places;
 mod reconcile;
 mod refund;
 mod settle;

@@ -5,7 +5,7 @@ use domain::order::{ManualReason, Order, OrderStatus, Payment, PaymentState, Ref
 use domain::payment::{Dispute, GatewayName, PaymentReport};
 use domain::{TicketId, Timestamp};
 use queue::{OrderNews, Outbox};
-use store::{Settled, TaskChange};
+use store::{Secured, TaskChange};
 
 /// Where a report comes from.
 #[derive(Debug, Clone, Copy)]
@@ -92,25 +92,35 @@ pub(crate) fn note(order: &mut Order, place: usize, settlement: Settlement) -> C
 }
 
 /// Notes whether the places of a payment that was just approved were still there.
-pub(crate) fn settled(order: &mut Order, place: usize, settled: &Settled, now: Timestamp) -> Change {
+pub(crate) fn settled(order: &mut Order, place: usize, secured: Secured, now: Timestamp) -> Change {
     let payment = &mut order.payments[place];
     payment.state = PaymentState::Approved;
-    let outbox = match settled {
-        Settled::Sold(sold) => {
-            order.holdings.clone_from(sold);
+    let outbox = match secured {
+        Secured::All(holdings) => {
+            order.holdings = holdings;
             order.status = OrderStatus::Paid;
             order.paid_at = Some(now);
             Outbox::Tickets
         }
-        Settled::Gone(sold) => {
-            // Whoever gives the money back gives these back, too, if we die before.
-            order.holdings.clone_from(sold);
+        Secured::Gone(some) => {
+            // Whoever gives the money back gives these back, too.
+            order.holdings = some;
             payment.refund_due = payment.amount;
             order.status = OrderStatus::RefundDue;
             Outbox::Refund { news: Some(OrderNews::RefundDue) }
         }
     };
     Change { outbox: Some(outbox), ..Change::default() }
+}
+
+/// Notes that the places of a paid order ran out before they were sold, and others have
+/// them: its tickets are worthless, and its money goes back.
+pub(crate) fn lost(order: &mut Order) -> Change {
+    for payment in &mut order.payments {
+        payment.refund_due += payment.kept().max(0);
+    }
+    let news = (order.total > 0).then_some(OrderNews::RefundDue);
+    Change { outbox: Some(Outbox::Refund { news }), tasks: Vec::new(), revokes: true }
 }
 
 /// Notes that money which was due is back with the buyer, and goes on with what is due

@@ -1,4 +1,5 @@
-//! Asking about payments and refunds of which nothing was heard.
+//! Asking about payments and refunds of which nothing was heard, and looking after
+//! orders whose worker may have died.
 //!
 //! Each order that awaits a payment or a refund has a message that comes back every 15
 //! minutes, which is as long as SQS keeps one; its gateways are asked ever more rarely.
@@ -17,7 +18,7 @@ use crate::differences::{DECIDED_WITHIN, difference, undecided};
 use crate::note::Source;
 use crate::refund::{Outcome, finish};
 use crate::settle::{settle, write};
-use crate::{State, TRIES};
+use crate::{State, TRIES, places};
 
 /// The time between two rounds.
 const PAUSE: Duration = Duration::from_secs(900);
@@ -50,7 +51,7 @@ fn is_turn(round: u16) -> bool {
 }
 
 /// Asks about the payments and refunds of an order that are not decided, and comes
-/// again until they are.
+/// again until they are. Sells what is not sold yet of an order that has its outcome.
 ///
 /// # Errors
 /// If a gateway or the table does not answer; the message then comes again.
@@ -59,6 +60,9 @@ pub(crate) async fn reconcile(state: &State, user: UserId, order: OrderId, round
         let Some(order) = state.store.order(user, order).await? else { return Ok(()) };
         let mut trouble = None;
         let mut is_open = false;
+        if let Err(error) = places::sell_rest(state, &order).await {
+            trouble = Some(error);
+        }
         for attempt in undecided_attempts(&order) {
             match ask_about(state, &order, attempt).await {
                 Ok(open) => is_open |= open,

@@ -86,7 +86,7 @@ pub(crate) async fn refund(state: &State, user: UserId, order: OrderId) -> Resul
         if turn == 0 && order.status.has_outcome() {
             // Those of refunded tickets; and if some places were gone, the others, should
             // the worker that found so have died since.
-            state.store.return_unused(&order.holdings, &order).await?;
+            state.store.return_unused(&order).await?;
         }
         let now = state.clock.now();
         let steps = order.payments.iter().map(|payment| payment.refund_step(now));

@@ -2,14 +2,14 @@
 //! by step until there is nothing to do.
 
 use domain::Result;
-use domain::order::{Holding, Order, Settlement};
+use domain::order::{Order, Settlement};
 use domain::payment::{PaymentReference, PaymentReport};
 use domain::payment_difference::DifferenceKind;
-use store::{Closed, Failure, GateError, Settled};
+use store::{Closed, Failure, GateError};
 
 use crate::differences::{amount_differs, difference};
 use crate::note::{self, Change, Source};
-use crate::{State, TRIES, contended};
+use crate::{State, TRIES, contended, places};
 
 /// Makes the order say what the report says.
 ///
@@ -21,7 +21,7 @@ pub(crate) async fn settle(
     reference: PaymentReference,
     report: &PaymentReport,
 ) -> Result<()> {
-    let (mut known, mut doubtful): (Option<Order>, Vec<Holding>) = (None, Vec::new());
+    let (mut known, mut is_sold): (Option<Order>, bool) = (None, false);
     for _ in 0..TRIES {
         let order = match known.take() {
             Some(order) => order,
@@ -30,34 +30,28 @@ pub(crate) async fn settle(
                 None => return missing(state, source, reference, report).await,
             },
         };
-        // Not before: a worker that read the order later than this one may be about to
-        // write an outcome that counts on the same claims.
-        if !doubtful.is_empty() && order.status.has_outcome() {
-            state.store.return_unused(&doubtful, &order).await?;
-            doubtful.clear();
-        }
         if !source.may_pay(&order, reference.attempt) {
             return foreign(state, source, reference, report).await;
         }
         let settlement = order.settlement(reference.attempt, report);
         if settlement == Settlement::Nothing {
-            return Ok(());
+            // This may be the message of a worker that died after it wrote the outcome.
+            return if is_sold { Ok(()) } else { places::sell_rest(state, &order).await };
         }
-        let from = (source, reference.attempt);
-        known = step(state, order, settlement, from, report, &mut doubtful).await?;
+        known = step(state, order, settlement, (source, reference.attempt), report).await?;
+        is_sold |= settlement == Settlement::Settle && known.is_some();
     }
     Err(contended())
 }
 
 /// Takes one step and writes it down. Answers with the order as it is then; `None` if
-/// somebody else changed it meanwhile, and then `doubtful` has what was sold on the way.
+/// somebody else changed it meanwhile. What was secured for it then runs out.
 async fn step(
     state: &State,
     mut order: Order,
     settlement: Settlement,
     (source, attempt): (Source, u8),
     report: &PaymentReport,
-    doubtful: &mut Vec<Holding>,
 ) -> Result<Option<Order>> {
     let now = state.clock.now();
     let place = note::place_of(&mut order, (source, attempt), report, now);
@@ -70,15 +64,12 @@ async fn step(
         return Ok(write(state, &mut order, &change).await?.then_some(order));
     }
     let sheet = state.sheet(order.event).await?;
-    let settled = state.store.settle_holdings(&order, &sheet, now).await?;
-    let change = note::settled(&mut order, place, &settled, now);
-    let (Settled::Sold(sold) | Settled::Gone(sold)) = settled;
-    doubtful.extend(sold);
+    let secured = state.store.secure_holdings(&order, &sheet, now).await?;
+    let change = note::settled(&mut order, place, secured, now);
     if !write(state, &mut order, &change).await? {
         return Ok(None);
     }
-    state.store.return_unused(&std::mem::take(doubtful), &order).await?;
-    Ok(Some(order))
+    places::sell(state, order).await.map(Some)
 }
 
 /// Writes a changed order with all that belongs to the change, and counts its version

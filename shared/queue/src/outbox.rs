@@ -15,6 +15,9 @@ use crate::{LinkPurpose, Recipient};
 pub enum Outbox {
     /// On an order that was just paid: mail its tickets.
     Tickets,
+    /// On an order with nothing to pay that just got its tickets: mail them, and look
+    /// later whether its places are sold, for which no gateway's message comes.
+    FreeTickets,
     /// On an order whose payment was just started: ask the gateway about it
     /// later, in case its notification never comes.
     AwaitPayment,
@@ -110,6 +113,7 @@ mod tests {
     fn the_text_in_the_table_is_locked() {
         let text = |outbox: &Outbox| serde_json::to_string(outbox).expect("JSON");
         insta::assert_snapshot!(text(&Outbox::Tickets), @r#"{"do":"tickets"}"#);
+        insta::assert_snapshot!(text(&Outbox::FreeTickets), @r#"{"do":"free_tickets"}"#);
         insta::assert_snapshot!(
             text(&Outbox::Refund { news: Some(OrderNews::RefundDue) }),
             @r#"{"do":"refund","news":"refund_due"}"#

@@ -4,10 +4,10 @@
 //! runs out. No transaction, so no doubled write cost and no conflicts.
 
 use domain::event::AreaKind;
-use domain::order::{Holding, Order, OrderLine, Part};
+use domain::order::{Holding, Order, Part};
 use domain::pricing::{Promotion, Quote, QuoteLine};
 use domain::seat::{SeatLabel, SeatState, normal_row, strands_single_seat};
-use domain::{AreaId, Error, EventId, Result, SaleStageId, TenantId, Timestamp, UserId};
+use domain::{AreaId, Error, EventId, Kind, Result, SaleStageId, TenantId, Timestamp, UserId};
 
 use crate::allotment::{BLOCK_ADMISSIONS, Claim, Pool, Refusal, RowState, Token};
 use crate::{EventSheet, Failure, Store};
@@ -27,16 +27,6 @@ pub struct HoldRequest<'a> {
     pub token: Token,
     /// When the hold ends.
     pub until: Timestamp,
-}
-
-/// What came of settling an order's holdings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settled {
-    /// All is sold. Admissions may come from other blocks than were held, so this
-    /// replaces the order's holdings.
-    Sold(Vec<Holding>),
-    /// Places are gone. This much was sold before that turned out.
-    Gone(Vec<Holding>),
 }
 
 fn outdated() -> Error {
@@ -112,11 +102,16 @@ impl Store {
     ///
     /// # Errors
     /// `seats_taken`, `sold_out`, `single_seat_left`, `quote_outdated`,
-    /// `promotion_used_up`: then nothing is held.
+    /// `promotion_used_up`: then nothing is held. If the table fails, what is held
+    /// stays so until its time is over: the same request may have come twice, and the
+    /// other one have made an order of it.
     pub async fn hold(&self, request: HoldRequest<'_>, now: Timestamp) -> Result<Vec<Holding>> {
         let mut held = Vec::new();
         let taken = self.hold_into(&mut held, request, now).await;
         if let Err(refused) = taken {
+            if matches!(refused.kind(), Kind::Unavailable | Kind::Internal) {
+                return Err(refused);
+            }
             self.release(&held, &Names::of_quote(&request), request.token).await?;
             return Err(refused);
         }
@@ -240,136 +235,6 @@ impl Store {
         }
         Ok(())
     }
-
-    /// Makes the holds of a paid order sales, also if they have expired, as long
-    /// as nobody else took the places. Safe to repeat.
-    ///
-    /// Whoever calls this writes down the outcome next, under the order's
-    /// version, and only then hands what the written order does not have to
-    /// [`Store::return_unused`]: giving places back before could take them from a
-    /// worker that settles the same order at the same time.
-    pub async fn settle_holdings(
-        &self,
-        order: &Order,
-        sheet: &EventSheet,
-        now: Timestamp,
-    ) -> Result<Settled, Failure> {
-        let (names, token) = (Names { sheet: Some(sheet), ..Names::of_order(order) }, Token::of(order.id));
-        let mut sold = Vec::with_capacity(order.holdings.len());
-        for holding in &order.holdings {
-            let outcome = match holding {
-                Holding::Seats { line, row, seats } => {
-                    let place = (names.event, names.area(*line)?, *row);
-                    let claimed = self.claim_seats(place, seats, token, Claim::Sold, now).await;
-                    claimed.map(|()| holding.clone())
-                }
-                other => {
-                    let (pool, parts) = names.pool(other)?;
-                    let parts = self.settle_admissions(&pool, &parts, token, now).await;
-                    parts.map(|parts| with_parts(other, parts))
-                }
-            };
-            match outcome {
-                Ok(holding) => sold.push(holding),
-                Err(Refusal::Failure(failure)) => return Err(failure),
-                Err(_) => return Ok(Settled::Gone(sold)),
-            }
-        }
-        Ok(Settled::Sold(sold))
-    }
-
-    /// Gives back what [`Store::settle_holdings`] sold and `order`, as it was
-    /// written in the end, does not have, or not any more: the places of its
-    /// refunded tickets, which a slow worker may have sold again. Safe to repeat.
-    pub async fn return_unused(&self, sold: &[Holding], order: &Order) -> Result<(), Failure> {
-        let (names, token) = (Names::of_order(order), Token::of(order.id));
-        let has: &[Holding] = if order.status.is_settled() { &order.holdings } else { &[] };
-        for holding in sold {
-            if has.contains(holding) {
-                continue;
-            }
-            match holding {
-                Holding::Seats { line, row, seats } => {
-                    self.return_seats((names.event, names.area(*line)?, *row), seats, token).await?;
-                }
-                other => {
-                    let (pool, mut parts) = names.pool(other)?;
-                    for has in
-                        has.iter().filter(|has| with_parts(has, Vec::new()) == with_parts(other, Vec::new()))
-                    {
-                        let (_, kept) = names.pool(has)?;
-                        parts.retain(|part| kept.iter().all(|kept| kept.block != part.block));
-                    }
-                    self.return_admissions(&pool, &parts, 0, token).await?;
-                }
-            }
-        }
-        if order.tickets.values().any(|ticket| ticket.refunded) {
-            self.return_refunded(order).await?;
-        }
-        Ok(())
-    }
-
-    /// Puts the places of an order's refunded tickets back on sale. Safe to
-    /// repeat; a promotion's use comes back only when all tickets are refunded.
-    async fn return_refunded(&self, order: &Order) -> Result<(), Failure> {
-        let (names, token) = (Names::of_order(order), Token::of(order.id));
-        let kept = |line: &OrderLine, first: u8| {
-            let indexes = first..first + line.quantity;
-            indexes.filter(|index| !order.tickets.get(index).is_some_and(|ticket| ticket.refunded)).count()
-        };
-        let mut first = 0;
-        let mut kept_of_line = Vec::with_capacity(order.lines.len());
-        for line in &order.lines {
-            kept_of_line.push((first, u8::try_from(kept(line, first)).unwrap_or(u8::MAX)));
-            first += line.quantity;
-        }
-        let kept_in_all: u8 = kept_of_line.iter().map(|(_, kept)| kept).sum();
-        for holding in &order.holdings {
-            match holding {
-                Holding::Seats { line, row, seats } => {
-                    let at = usize::from(*line);
-                    let (first, _) = kept_of_line.get(at).copied().unwrap_or_default();
-                    let refunded = |number: &u16| {
-                        let place =
-                            order.lines.get(at)?.seats.iter().position(|seat| seat.number() == *number)?;
-                        let index = first + u8::try_from(place).ok()?;
-                        order.tickets.get(&index).filter(|ticket| ticket.refunded)
-                    };
-                    let back: Vec<u16> =
-                        seats.iter().copied().filter(|number| refunded(number).is_some()).collect();
-                    self.return_seats((names.event, names.area(*line)?, *row), &back, token).await?;
-                }
-                other => {
-                    let (pool, parts) = names.pool(other)?;
-                    let keeps = match other {
-                        Holding::Admissions { line, .. } => {
-                            kept_of_line.get(usize::from(*line)).map_or(0, |(_, kept)| *kept)
-                        }
-                        Holding::Stage { stage, .. } => {
-                            let lines = order.lines.iter().zip(&kept_of_line);
-                            lines
-                                .filter(|(line, _)| line.stage == Some(*stage))
-                                .map(|(_, (_, kept))| kept)
-                                .sum()
-                        }
-                        _ => u8::from(kept_in_all > 0),
-                    };
-                    self.return_admissions(&pool, &parts, keeps, token).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn with_parts(holding: &Holding, parts: Vec<Part>) -> Holding {
-    match holding {
-        Holding::Admissions { line, .. } => Holding::Admissions { line: *line, parts },
-        Holding::Stage { stage, .. } => Holding::Stage { stage: *stage, parts },
-        Holding::Promotion { .. } => Holding::Promotion { parts },
-        other => other.clone(),
-    }
 }
 
 /// The limited stages that set prices of the quote, and for how many tickets.
@@ -396,8 +261,8 @@ fn stage_pool(sheet: &EventSheet, id: SaleStageId) -> Pool {
 }
 
 /// What the holdings of an order refer to.
-struct Names<'a> {
-    event: EventId,
+pub(crate) struct Names<'a> {
+    pub(crate) event: EventId,
     tenant: TenantId,
     user: UserId,
     areas: Vec<AreaId>,
@@ -407,7 +272,7 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn of_order(order: &'a Order) -> Self {
+    pub(crate) fn of_order(order: &'a Order) -> Self {
         Self {
             event: order.event,
             tenant: order.tenant,
@@ -416,6 +281,11 @@ impl<'a> Names<'a> {
             promotion: order.promotion_code.as_deref(),
             sheet: None,
         }
+    }
+
+    /// The same, with other places to look for.
+    pub(crate) fn within(self, sheet: &'a EventSheet) -> Self {
+        Self { sheet: Some(sheet), ..self }
     }
 
     fn of_quote(request: &HoldRequest<'a>) -> Self {
@@ -429,13 +299,13 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn area(&self, line: u8) -> Result<AreaId, Failure> {
+    pub(crate) fn area(&self, line: u8) -> Result<AreaId, Failure> {
         let area = self.areas.get(usize::from(line)).copied();
         area.ok_or_else(|| Failure::unreadable("a holding of a line that the order does not have"))
     }
 
     /// The pool that a holding is from, and what it has of it.
-    fn pool(&self, holding: &Holding) -> Result<(Pool, Vec<Part>), Failure> {
+    pub(crate) fn pool(&self, holding: &Holding) -> Result<(Pool, Vec<Part>), Failure> {
         let code = || self.promotion.ok_or_else(|| Failure::unreadable("a use of no promotion"));
         Ok(match holding {
             Holding::Seats { .. } => return Err(Failure::unreadable("seats are not from a pool")),

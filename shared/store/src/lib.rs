@@ -33,6 +33,7 @@ mod payment_difference;
 mod pricing;
 mod refund_task;
 mod session;
+mod settling;
 mod sheets;
 mod tenant;
 #[cfg(test)]
@@ -55,7 +56,7 @@ pub use failure::{Failure, OnRefused};
 pub use fingerprint::Fingerprints;
 pub use fresh::{Fresh, ON_SALE_MILLIS, SOLD_MILLIS};
 pub use gate::{Closed, Gate, GateCursor, GateError, GateSummary, Redemption, Scan};
-pub use holding::{HoldRequest, Settled};
+pub use holding::HoldRequest;
 pub use idempotency::Once;
 pub use items::{Listing, Versioned};
 pub use limit::{Count, Limit};
@@ -64,6 +65,7 @@ pub use mailing::Mailing;
 pub use member::{MEMBERS_AT_ONCE, MemberError};
 pub use pricing::StagesLeft;
 pub use refund_task::TaskChange;
+pub use settling::{SETTLING, Secured};
 pub use sheets::Sheets;
 pub use transfer::Received;
 

@@ -1,14 +1,13 @@
 //! Several workers have the payments of one order in hand: what is sold in the end is
 //! what the order has.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::payment::GatewayName;
 use local::gateways::{Action, Method, Status};
 use local::services::Weather;
 use serde_json::{Value, json};
-use testkit::{Country, Request, Show, Somebody, TestApp};
+use testkit::{Country, Show, Somebody, TestApp};
 
 /// Orders whose buyers pay in three windows, of which one is declined and one too many.
 const ORDERS: u64 = 24;
@@ -91,81 +90,4 @@ async fn an_order_has_its_places_whoever_settles_its_payments() {
 async fn without_the_guard_workers_overwrite_each_others_orders() {
     let unguarded = Weather { ignored_conditions: vec!["U#".to_owned()], ..slow() };
     assert!(!settle_all(unguarded).await.is_empty(), "the race test would not notice a race");
-}
-
-/// What is wrong once everybody has asked for their free tickets and cancelled, both twice.
-async fn give_away(weather: Weather) -> Vec<String> {
-    let app = Arc::new(TestApp::start().await);
-    let organizer = app.organizer("organiza").await;
-    let show = app.show(&organizer, "Ensayo Abierto", PLACES, 0).await;
-    let mut held = Vec::new();
-    for buyer in crowd(&app).await {
-        let places = json!({"area_id": show.area, "quantity": 2});
-        held.push((app.reserve(&buyer.token, &show.id, places).await["id"].clone(), buyer));
-    }
-    app.chaos.set(weather);
-    let mut asked = Vec::new();
-    for (reservation, buyer) in &held {
-        for cancels in [false, true, false, true] {
-            let (app, token, reservation) = (app.clone(), buyer.token.clone(), reservation.clone());
-            asked.push(tokio::spawn(until_answered(move || {
-                let request = match cancels {
-                    true => app.delete(format!("/api/v1/reservations/{}", id(&reservation))),
-                    false => app.post("/api/v1/purchases").json(json!({"reservation_id": reservation})),
-                };
-                request.token(&token)
-            })));
-        }
-    }
-    for answered in asked {
-        answered.await.expect("no panic");
-    }
-    app.chaos.set(Weather::default());
-    app.idle().await;
-
-    let mut tickets = 0;
-    for (reservation, buyer) in &held {
-        let path = format!("/api/v1/purchases/{}", id(reservation));
-        let order = app.get(path).token(&buyer.token).ok().await;
-        tickets += order["tickets"].as_array().map_or(0, Vec::len) as u64;
-    }
-    let left = left(&app, &show).await;
-    let mut wrong = Vec::new();
-    if left + tickets != u64::from(PLACES) {
-        wrong.push(format!("{left} places are left of {PLACES}, and there are {tickets} tickets"));
-    }
-    wrong
-}
-
-/// Asks again while the table has trouble, as a patient client would.
-async fn until_answered(request: impl Fn() -> Request) {
-    for _ in 0..50 {
-        let answer = request().send().await;
-        if answer.status < 500 {
-            return;
-        }
-    }
-    panic!("nobody answers");
-}
-
-fn shaky() -> Weather {
-    Weather { server_error: 0.25, ..slow() }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn free_tickets_have_their_places_whoever_asks_and_cancels() {
-    assert_eq!(give_away(shaky()).await, Vec::<String>::new());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_guard_cancelled_orders_keep_their_places() {
-    // Who cancels must have read the order before it is paid, and write it after that:
-    // not every crowd has somebody so slow.
-    for _ in 0..8 {
-        let unguarded = Weather { ignored_conditions: vec!["U#".to_owned()], ..shaky() };
-        if !give_away(unguarded).await.is_empty() {
-            return;
-        }
-    }
-    panic!("the race test would not notice a race");
 }

@@ -8,7 +8,7 @@ use domain::payment::{Dispute, GatewayName, PaymentStatus};
 use domain::payment_difference::DifferenceKind;
 use integrations::payment::{GatewayError, RefundReport, RefundStatus};
 use queue::{OrderNews, Outbox};
-use store::Settled;
+use store::Secured;
 
 use super::world::{GatewayPayment, PRICE, World};
 use crate::differences::{DECIDED_WITHIN, differences};
@@ -81,7 +81,7 @@ fn an_order_that_comes_too_late_knows_which_places_it_has_to_give_back() {
     let mut order = world.order.clone();
     let row = |row| Holding::Seats { line: 0, row, seats: vec![1, 2] };
     order.holdings = vec![row(3), row(4)];
-    note::settled(&mut order, 0, &Settled::Gone(vec![row(3)]), world.now);
+    note::settled(&mut order, 0, Secured::Gone(vec![row(3)]), world.now);
     assert_eq!((order.status, order.holdings), (OrderStatus::RefundDue, vec![row(3)]));
 }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use domain::order::{ManualReason, Order, RefundAsk, RefundProgress, RefundStep, Settlement};
 use domain::payment::PaymentReport;
-use store::Settled;
+use store::Secured;
 
 use super::world::{Shared, World};
 use crate::note::{self, Change, Source};
@@ -97,8 +97,8 @@ pub(super) async fn settle(
         let place = note::place_of(&mut order, (source, attempt), &report, now);
         let sells = settlement == Settlement::Settle && !world.borrow().places_gone;
         let change = if settlement == Settlement::Settle {
-            let settled = if sells { Settled::Sold(Vec::new()) } else { Settled::Gone(Vec::new()) };
-            note::settled(&mut order, place, &settled, now)
+            let secured = if sells { Secured::All(Vec::new()) } else { Secured::Gone(Vec::new()) };
+            note::settled(&mut order, place, secured, now)
         } else {
             note::note(&mut order, place, settlement)
         };

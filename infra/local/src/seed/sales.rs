@@ -14,7 +14,7 @@ use futures::future::try_join_all;
 use jiff::SignedDuration;
 use queue::Outbox;
 use store::allotment::Token;
-use store::{EventSheet, HoldRequest, Settled, Store};
+use store::{EventSheet, HoldRequest, Secured, Store};
 
 use super::planting::{Sheets, sheet};
 use super::program::{FREE_SHOW, INVITATION, SEATED_SHOW};
@@ -106,14 +106,12 @@ async fn give(
     let holdings = store.hold(hold, now).await?;
     let held = Order { holdings, ..order(id, quote, sheet, guest, until) };
     store.create_order(&held, None).await?;
-    match store.settle_holdings(&held, sheet, now).await? {
-        Settled::Sold(holdings) => {
-            let status = OrderStatus::Paid;
-            let paid = Order { holdings, status, paid_at: Some(now), version: held.version + 1, ..held };
-            Ok(store.update_order(&paid, Some(Outbox::Tickets.text()?)).await?)
-        }
-        Settled::Gone(_) => Err(Error::internal("a gift that somebody else has")),
-    }
+    let gone = || Error::internal("a gift that somebody else has");
+    let Secured::All(holdings) = store.secure_holdings(&held, sheet, now).await? else { return Err(gone()) };
+    let status = OrderStatus::Paid;
+    let paid = Order { holdings, status, paid_at: Some(now), version: held.version + 1, ..held };
+    store.update_order(&paid, Some(Outbox::Tickets.text()?)).await?;
+    if store.sell_holdings(&paid).await? { Ok(()) } else { Err(gone()) }
 }
 
 fn request(sheet: &EventSheet, tickets: &Tickets, code: Option<&str>) -> Result<QuoteRequest> {

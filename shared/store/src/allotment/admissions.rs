@@ -253,28 +253,75 @@ impl Store {
         }
     }
 
-    /// Turns a hold into a sale, one write a part. A hold that expired is still
-    /// good while nobody took its places; if somebody did, others are taken.
+    /// Gives the token this claim on what it holds, one write a part. A hold that expired
+    /// is still good while nobody took its places; if somebody did, others are taken.
     ///
     /// # Errors
     /// [`Refusal::SoldOut`] if the places are gone and there are no others. The
     /// token then has nothing of this pool.
-    pub async fn settle_admissions(
+    pub async fn secure_admissions(
         &self,
         pool: &Pool,
         parts: &[Part],
         token: Token,
+        claim: Claim,
         now: Timestamp,
     ) -> Result<Vec<Part>, Refusal> {
         for part in parts {
-            let sold = Stake::new(part.quantity, Claim::Sold);
-            let had = Stake::held_or_sold(part.quantity);
-            if !self.exchange(pool, part.block, token, had, Some(sold)).await? {
+            let had = match claim {
+                Claim::Until(_) => Stake::held(part.quantity),
+                Claim::Sold => Stake::held_or_sold(part.quantity),
+            };
+            let next = Some(Stake::new(part.quantity, claim));
+            if !self.exchange(pool, part.block, token, had, next).await? {
                 let quantity = parts.iter().map(|part| part.quantity).sum();
-                return self.claim_admissions(pool, quantity, token, Claim::Sold, now).await;
+                return self.claim_admissions(pool, quantity, token, claim, now).await;
             }
         }
         Ok(parts.to_vec())
+    }
+
+    /// Makes sales of what the token holds, one write a part, whether or not it has
+    /// expired. What it has beyond `parts` is free again. False if it does not have them.
+    pub async fn sell_admissions(&self, pool: &Pool, parts: &[Part], token: Token) -> Result<bool, Failure> {
+        for part in parts {
+            let sold = Some(Stake::new(part.quantity, Claim::Sold));
+            let had = Stake::held_or_sold(part.quantity);
+            if self.exchange(pool, part.block, token, had, sold).await? {
+                continue;
+            }
+            match self.claim_on(pool, part.block, token).await? {
+                Some(has) if has.quantity() > part.quantity => {
+                    if !self.exchange(pool, part.block, token, has..=has, sold).await? {
+                        return Ok(false);
+                    }
+                }
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// True if all of `parts` are sold to the token.
+    pub async fn admissions_are_sold(
+        &self,
+        pool: &Pool,
+        parts: &[Part],
+        token: Token,
+    ) -> Result<bool, Failure> {
+        for part in parts {
+            let has = self.claim_on(pool, part.block, token).await?;
+            if !has.is_some_and(|has| has.is_sold() && has.quantity() >= part.quantity) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What the token has of a block, read consistently.
+    async fn claim_on(&self, pool: &Pool, index: u16, token: Token) -> Result<Option<Stake>, Failure> {
+        let Some(item) = self.get_item(&pool.key(index), true).await? else { return Ok(None) };
+        Ok(Block::read(index, item)?.claim(token))
     }
 
     /// Gives held admissions back. What was sold meanwhile stays sold, and what
@@ -319,8 +366,7 @@ impl Store {
         // the claim has now is what counts.
         for round in 0..ROUNDS {
             pause(round).await;
-            let Some(item) = self.get_item(&pool.key(index), true).await? else { return Ok(()) };
-            let Some(has) = Block::read(index, item)?.claim(token) else { return Ok(()) };
+            let Some(has) = self.claim_on(pool, index, token).await? else { return Ok(()) };
             let rest = (keep > 0).then(|| has.keeping(keep));
             if has.quantity() <= keep || self.exchange(pool, index, token, has..=has, rest).await? {
                 return Ok(());

@@ -113,7 +113,7 @@ fn remove_each(seats: &[u16]) -> String {
 #[derive(Clone, Copy)]
 enum Freed {
     HeldBy(Token),
-    SoldTo(Token),
+    HeldOrSoldBy(Token),
     Blocked,
 }
 
@@ -121,7 +121,7 @@ impl Freed {
     fn includes(self, value: &str) -> bool {
         match self {
             Self::HeldBy(token) => value.contains(token.as_str()) && value < BLOCKED,
-            Self::SoldTo(token) => value == value_of(token, Claim::Sold),
+            Self::HeldOrSoldBy(token) => value.contains(token.as_str()),
             Self::Blocked => value == BLOCKED,
         }
     }
@@ -204,7 +204,7 @@ impl Store {
                 || value(&item, seat).is_some_and(|value| Freed::HeldBy(token).includes(value))
         };
         let is_mine =
-            |seat: u16| value(&item, seat).is_some_and(|value| Freed::SoldTo(token).includes(value));
+            |seat: u16| value(&item, seat).is_some_and(|value| *value == value_of(token, Claim::Sold));
         let others: Vec<u16> = seats.iter().copied().filter(|seat| !is_mine(*seat)).collect();
         let taken: Vec<u16> = others.iter().copied().filter(|seat| !can_have(*seat)).collect();
         if !taken.is_empty() {
@@ -215,6 +215,44 @@ impl Store {
         }
         // Some were sold to this order before, and stay so.
         Box::pin(self.claim_seats(place, &others, token, claim, now)).await
+    }
+
+    /// Makes sales of the seats that the token holds, whether or not that has expired, in
+    /// one write. False, and nothing done, if it does not have them all.
+    pub async fn sell_seats(
+        &self,
+        place: (EventId, AreaId, u16),
+        seats: &[u16],
+        token: Token,
+    ) -> Result<bool, Failure> {
+        if seats.is_empty() {
+            return Ok(true);
+        }
+        let sent = self
+            .update_row(place)
+            .update_expression(set_each(seats))
+            .condition_expression(for_each(seats, "contains({}, :token)"))
+            .expression_attribute_values(":token", string(token.as_str()))
+            .expression_attribute_values(":v", string(value_of(token, Claim::Sold)))
+            .send()
+            .await;
+        match sent.map_err(Failure::from) {
+            Ok(_) => Ok(true),
+            Err(Failure::Refused(_)) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// True if all of the seats are sold to the token.
+    pub async fn seats_are_sold(
+        &self,
+        (event, area, row): (EventId, AreaId, u16),
+        seats: &[u16],
+        token: Token,
+    ) -> Result<bool, Failure> {
+        let item = self.get_item(&keys::area_block(event, area, row), true).await?.unwrap_or_default();
+        let sold = value_of(token, Claim::Sold);
+        Ok(seats.iter().all(|seat| value(&item, *seat) == Some(sold.as_str())))
     }
 
     /// Gives held seats back. What was sold meanwhile stays sold, and what
@@ -228,14 +266,14 @@ impl Store {
         self.free_seats(place, seats, Freed::HeldBy(token)).await
     }
 
-    /// Gives sold seats back after a refund. Safe to repeat.
+    /// Gives seats back after a refund, also those that were not sold yet. Safe to repeat.
     pub async fn return_seats(
         &self,
         place: (EventId, AreaId, u16),
         seats: &[u16],
         token: Token,
     ) -> Result<(), Failure> {
-        self.free_seats(place, seats, Freed::SoldTo(token)).await
+        self.free_seats(place, seats, Freed::HeldOrSoldBy(token)).await
     }
 
     /// Lets blocked seats of one row be sold again; others stay as they are.
@@ -264,9 +302,9 @@ impl Store {
                         .expression_attribute_values(":blocked", string(BLOCKED)),
                     "contains({}, :token) AND {} < :blocked",
                 ),
-                Freed::SoldTo(token) => (
-                    update.expression_attribute_values(":v", string(value_of(token, Claim::Sold))),
-                    "{} = :v",
+                Freed::HeldOrSoldBy(token) => (
+                    update.expression_attribute_values(":token", string(token.as_str())),
+                    "contains({}, :token)",
                 ),
                 Freed::Blocked => (update.expression_attribute_values(":v", string(BLOCKED)), "{} = :v"),
             };

@@ -9,7 +9,7 @@ use domain::event::RowLayout;
 use domain::seat::SeatState;
 
 use super::*;
-use crate::testing::{self, at_once};
+use crate::testing::{self, at_once, meeting};
 
 const BUYERS: usize = 64;
 
@@ -30,7 +30,7 @@ fn dice(seed: usize) -> impl FnMut(usize) -> usize {
 
 /// Everybody buys two of a hundred. Tells how many were sold, and what is wrong.
 async fn buy_pairs(store: &Store, pool: &Pool, claim: Claim) -> Result<usize, String> {
-    let (shared, of) = (store.clone(), pool.clone());
+    let (shared, of) = (meeting(store, BUYERS), pool.clone());
     let results = at_once(BUYERS, move |buyer| {
         let (store, pool) = (shared.clone(), of.clone());
         async move { store.claim_admissions(&pool, 2, order(buyer, 0), claim, at(0)).await }
@@ -79,7 +79,7 @@ async fn a_crowd_oversells_a_pool_without_conditions() {
 async fn give_discounts(store: &Store) -> Result<usize, String> {
     let pool = Pool::discounts(EventId::generate(at(0)), Pool::blocks_for(40));
     store.create_pool(&pool, 40).await.map_err(|failure| failure.to_string())?;
-    let (shared, of) = (store.clone(), pool.clone());
+    let (shared, of) = (meeting(store, BUYERS), pool.clone());
     let results = at_once(BUYERS, move |supervisor| {
         let (store, pool) = (shared.clone(), of.clone());
         async move {
@@ -119,7 +119,7 @@ async fn buy_neighbours(store: &Store) -> Result<(), String> {
     let place = (EventId::generate(at(0)), AreaId::generate(at(0)), 0);
     let row = [RowLayout { label: "A".to_owned(), first: 1, last: 40 }];
     store.create_rows(place.0, place.1, 0, &row).await.expect("created");
-    let shared = store.clone();
+    let shared = meeting(store, BUYERS);
     let results = at_once(BUYERS, move |buyer| {
         let store = shared.clone();
         async move {
@@ -257,7 +257,7 @@ async fn a_late_payment_that_is_reported_many_times_is_settled_once() {
     let (shared, of) = (store.clone(), pool.clone());
     let results = at_once(16, move |_| {
         let (store, pool, parts) = (testing::metered(&shared).0, of.clone(), parts.clone());
-        async move { store.settle_admissions(&pool, &parts, token(1), at(602)).await }
+        async move { store.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(602)).await }
     });
     for result in results.await {
         assert_eq!(quantity(&result.expect("sold")), 5);
@@ -321,7 +321,7 @@ async fn nothing_is_lost_or_made_while_a_crowd_comes_and_goes() {
                     2 | 3 => store.release_admissions(&pool, &parts, token).await.expect("released"),
                     _ => {
                         let late = now + 900 * i64::try_from(dice(2)).expect("small");
-                        match store.settle_admissions(&pool, &parts, token, at(late)).await {
+                        match store.secure_admissions(&pool, &parts, token, Claim::Sold, at(late)).await {
                             Ok(parts) if dice(3) == 0 => {
                                 store.return_admissions(&pool, &parts, 0, token).await.expect("returned");
                             }

@@ -11,7 +11,7 @@ async fn an_expired_hold_that_is_settled_just_now_is_not_taken_over() {
     let (other, of) = (store.clone(), pool.clone());
     // The first write finds the block full, the second one reclaims.
     let store = interrupted(&store, 2, async move {
-        other.settle_admissions(&of, &parts, token(1), at(601)).await.expect("sold");
+        other.secure_admissions(&of, &parts, token(1), Claim::Sold, at(601)).await.expect("sold");
     });
     assert_eq!(left(store.claim_admissions(&pool, 4, token(2), until(1200), at(601)).await), 0);
     assert_eq!(state(&store, &pool, 601).await, PoolState { capacity: 10, left: 0, sold: 10 });
@@ -28,7 +28,7 @@ async fn a_hold_that_expires_while_it_is_settled_is_nobodys_or_its_buyers() {
         let taken = other.claim_admissions(&of, 2, token(2), Claim::Sold, at(601)).await.expect("sold");
         assert_eq!(taken, [Part { block: 1, quantity: 2 }]);
     });
-    assert_eq!(left(store.settle_admissions(&pool, &parts, token(1), at(601)).await), 2);
+    assert_eq!(left(store.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(601)).await), 2);
     assert!(claims_of(&store, &pool, token(1)).await.is_empty());
     assert_eq!(state(&store, &pool, 601).await, PoolState { capacity: 100, left: 2, sold: 98 });
 }

@@ -28,7 +28,7 @@ async fn admissions_change_hands_once_when_the_client_repeats() {
     let parts = forgetful.claim_admissions(&pool, 40, token(1), until(600), at(0)).await.expect("claimed");
     assert_eq!(quantity(&parts), 40);
     assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 100, left: 60, sold: 0 });
-    forgetful.settle_admissions(&pool, &parts, token(1), at(0)).await.expect("sold");
+    forgetful.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(0)).await.expect("sold");
     assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 100, left: 60, sold: 40 });
     forgetful.return_admissions(&pool, &parts, 30, token(1)).await.expect("returned");
     assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 100, left: 70, sold: 30 });
@@ -62,8 +62,11 @@ async fn admissions_change_hands_once_when_the_caller_repeats() {
     unheard(deaf.claim_admissions(&pool, 7, token(1), until(600), at(0)).await);
     let parts = store.claim_admissions(&pool, 7, token(1), until(600), at(1)).await.expect("claimed");
     assert_eq!(state(&store, &pool, 1).await, PoolState { capacity: 100, left: 93, sold: 0 });
-    unheard(deaf.settle_admissions(&pool, &parts, token(1), at(1)).await);
-    assert_eq!(store.settle_admissions(&pool, &parts, token(1), at(2)).await.expect("sold"), parts);
+    unheard(deaf.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(1)).await);
+    assert_eq!(
+        store.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(2)).await.expect("sold"),
+        parts
+    );
     assert_eq!(state(&store, &pool, 1).await, PoolState { capacity: 100, left: 93, sold: 7 });
     unheard(deaf.return_admissions(&pool, &parts, 5, token(1)).await);
     store.return_admissions(&pool, &parts, 5, token(1)).await.expect("returned");

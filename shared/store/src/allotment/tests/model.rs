@@ -132,7 +132,7 @@ impl PoolModel {
                     return Outcome::Nothing;
                 }
                 let (token, parts) = (self.token(order), self.buyers[order].parts.clone());
-                let result = store.settle_admissions(&self.pool, &parts, token, now).await;
+                let result = store.secure_admissions(&self.pool, &parts, token, Claim::Sold, now).await;
                 Outcome::Claimed(order, Claim::Sold, result)
             }
             PoolStep::Release { order } => {
@@ -245,6 +245,7 @@ fn a_pool_keeps_its_promises_in_every_history() {
 enum RowStep {
     Hold { order: u32, seats: BTreeSet<u16>, seconds: i64 },
     Sell { order: u32, seats: BTreeSet<u16> },
+    SellHeld { order: u32, seats: BTreeSet<u16> },
     Release { order: u32, seats: BTreeSet<u16> },
     Return { order: u32, seats: BTreeSet<u16> },
     Block { seats: BTreeSet<u16> },
@@ -259,6 +260,7 @@ fn row_step() -> impl Strategy<Value = RowStep> {
         5 => (order.clone(), seats(), 0_i64..900)
             .prop_map(|(order, seats, seconds)| RowStep::Hold { order, seats, seconds }),
         3 => (order.clone(), seats()).prop_map(|(order, seats)| RowStep::Sell { order, seats }),
+        3 => (order.clone(), seats()).prop_map(|(order, seats)| RowStep::SellHeld { order, seats }),
         2 => (order.clone(), seats()).prop_map(|(order, seats)| RowStep::Release { order, seats }),
         2 => (order, seats()).prop_map(|(order, seats)| RowStep::Return { order, seats }),
         1 => seats().prop_map(|seats| RowStep::Block { seats }),
@@ -349,6 +351,19 @@ impl RowModel {
                     self.seats.extend(seats.into_iter().map(|seat| (seat, Seat::Sold(order))));
                 }
             }
+            RowStep::SellHeld { order, seats } => {
+                // Expired or not: what counts is that nobody else took it.
+                let mine = |seat: &u16| matches!(self.seats.get(seat), Some(Seat::Held(by, _) | Seat::Sold(by)) if *by == order);
+                let expected = seats.iter().all(mine);
+                let sold = store.sell_seats(place, &list(&seats), token(order)).await.expect("answers");
+                assert_eq!(sold, expected);
+                if expected {
+                    self.seats.extend(seats.iter().map(|seat| (*seat, Seat::Sold(order))));
+                }
+                let are_sold = seats.iter().all(|seat| self.seats.get(seat) == Some(&Seat::Sold(order)));
+                let seen = store.seats_are_sold(place, &list(&seats), token(order)).await.expect("answers");
+                assert_eq!(seen, are_sold);
+            }
             RowStep::Release { order, seats } => {
                 store.release_seats(place, &list(&seats), token(order)).await.expect("released");
                 self.seats.retain(|seat, of| {
@@ -357,7 +372,8 @@ impl RowModel {
             }
             RowStep::Return { order, seats } => {
                 store.return_seats(place, &list(&seats), token(order)).await.expect("returned");
-                self.seats.retain(|seat, of| !(seats.contains(seat) && *of == Seat::Sold(order)));
+                let mine = |of: &Seat| matches!(of, Seat::Held(by, _) | Seat::Sold(by) if *by == order);
+                self.seats.retain(|seat, of| !(seats.contains(seat) && mine(of)));
             }
             RowStep::Block { seats } => {
                 let expected = self.expected(&seats, |seat| matches!(seat, None | Some(Seat::Blocked)));

@@ -26,7 +26,7 @@ async fn nothing_is_claimed_as_nothing() {
     let store = testing::store().await;
     let pool = new_pool(&store, 0).await;
     assert_eq!(store.claim_admissions(&pool, 0, token(1), until(600), at(0)).await.expect("nothing"), []);
-    assert_eq!(store.settle_admissions(&pool, &[], token(1), at(0)).await.expect("nothing"), []);
+    assert_eq!(store.secure_admissions(&pool, &[], token(1), Claim::Sold, at(0)).await.expect("nothing"), []);
     store.release_admissions(&pool, &[], token(1)).await.expect("nothing");
     assert_eq!(left(store.claim_admissions(&pool, 1, token(1), until(600), at(0)).await), 0);
     let nowhere = Pool::area(EventId::generate(at(0)), AreaId::generate(at(0)), 3);
@@ -76,7 +76,7 @@ async fn a_hold_becomes_a_sale_also_late_while_its_places_are_free() {
     let pool = new_pool(&store, 120).await;
     let parts = store.claim_admissions(&pool, 5, token(1), until(600), at(0)).await.expect("claimed");
     for now in [700, 701] {
-        let settled = store.settle_admissions(&pool, &parts, token(1), at(now)).await;
+        let settled = store.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(now)).await;
         assert_eq!(settled.expect("sold"), parts);
         assert_eq!(state(&store, &pool, now).await, PoolState { capacity: 120, left: 115, sold: 5 });
     }
@@ -92,11 +92,12 @@ async fn a_late_sale_takes_other_places_once() {
     // Somebody else comes when the hold is over.
     let others = store.claim_admissions(&pool, 3, other, Claim::Sold, at(601)).await.expect("sold");
     assert_eq!(others, [Part { block: 0, quantity: 3 }]);
-    let settled = store.settle_admissions(&pool, &parts, late, at(602)).await.expect("other places");
+    let settled =
+        store.secure_admissions(&pool, &parts, late, Claim::Sold, at(602)).await.expect("other places");
     assert_eq!(settled, [Part { block: 2, quantity: 5 }]);
     // The message comes again, before and after the order remembers its new places.
     for known in [&parts, &settled] {
-        let again = store.settle_admissions(&pool, known, late, at(603)).await;
+        let again = store.secure_admissions(&pool, known, late, Claim::Sold, at(603)).await;
         assert_eq!(again.expect("the same places"), settled);
     }
     assert_eq!(state(&store, &pool, 603).await, PoolState { capacity: 150, left: 6, sold: 144 });
@@ -109,12 +110,12 @@ async fn a_late_sale_without_other_places_leaves_nothing_behind() {
     let parts = store.claim_admissions(&pool, 3, token(1), until(600), at(0)).await.expect("claimed");
     assert_eq!(parts, [Part { block: 0, quantity: 2 }, Part { block: 1, quantity: 1 }]);
     let one = store.claim_admissions(&pool, 1, token(2), until(1200), at(601)).await.expect("claimed");
-    let settled = store.settle_admissions(&pool, &parts, token(1), at(602)).await;
+    let settled = store.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(602)).await;
     assert_eq!(left(settled), 2, "what the order still had is free again");
     assert!(claims_of(&store, &pool, token(1)).await.is_empty());
     // As soon as there is enough again, the next try succeeds.
     store.release_admissions(&pool, &one, token(2)).await.expect("released");
-    let settled = store.settle_admissions(&pool, &parts, token(1), at(603)).await.expect("sold");
+    let settled = store.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(603)).await.expect("sold");
     assert_eq!(settled, parts);
     assert_eq!(state(&store, &pool, 603).await, PoolState { capacity: 100, left: 0, sold: 100 });
 }
@@ -128,7 +129,7 @@ async fn a_late_sale_keeps_those_places_that_nobody_took() {
     assert_eq!(parts, [Part { block: 0, quantity: 2 }, Part { block: 1, quantity: 1 }]);
     let elsewhere = testing::metered(&store).0;
     elsewhere.claim_admissions(&pool, 1, other, until(1200), at(601)).await.expect("claimed");
-    let settled = store.settle_admissions(&pool, &parts, late, at(603)).await.expect("sold");
+    let settled = store.secure_admissions(&pool, &parts, late, Claim::Sold, at(603)).await.expect("sold");
     let expected = [Part { block: 1, quantity: 1 }, Part { block: 2, quantity: 2 }];
     assert_eq!(settled, expected);
     assert_eq!(state(&store, &pool, 603).await, PoolState { capacity: 150, left: 2, sold: 147 });
@@ -149,9 +150,32 @@ async fn releasing_gives_back_once_and_never_what_is_sold() {
         assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 10, left: 10, sold: 0 });
     }
     store.claim_admissions(&pool, 4, token(1), until(600), at(0)).await.expect("claimed");
-    store.settle_admissions(&pool, &parts, token(1), at(0)).await.expect("sold");
+    store.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(0)).await.expect("sold");
     store.release_admissions(&pool, &parts, token(1)).await.expect("too late");
     assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 10, left: 6, sold: 4 });
+}
+
+#[tokio::test]
+async fn what_is_held_is_sold_once_however_late_and_what_is_gone_is_not() {
+    let store = testing::store().await;
+    let pool = new_pool(&store, 4).await;
+    let parts = store.claim_admissions(&pool, 3, token(1), until(600), at(0)).await.expect("claimed");
+    assert!(!store.admissions_are_sold(&pool, &parts, token(1)).await.expect("read"));
+    for _ in 0..2 {
+        assert!(store.sell_admissions(&pool, &parts, token(1)).await.expect("sold"));
+        assert!(store.admissions_are_sold(&pool, &parts, token(1)).await.expect("read"));
+    }
+    // A refund in between took one of them.
+    let fewer = [Part { quantity: 2, ..parts[0] }];
+    assert!(store.sell_admissions(&pool, &fewer, token(1)).await.expect("sold"));
+    assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 4, left: 2, sold: 2 });
+    assert!(!store.sell_admissions(&pool, &parts, token(1)).await.expect("no more than it has"));
+
+    let late = store.claim_admissions(&pool, 2, token(2), until(600), at(0)).await.expect("claimed");
+    let taken = store.claim_admissions(&pool, 2, token(3), until(900), at(601)).await.expect("expired");
+    assert!(!store.sell_admissions(&pool, &late, token(2)).await.expect("somebody else's by now"));
+    assert!(store.sell_admissions(&pool, &taken, token(3)).await.expect("sold"));
+    assert_eq!(state(&store, &pool, 901).await, PoolState { capacity: 4, left: 0, sold: 4 });
 }
 
 #[tokio::test]
@@ -160,7 +184,7 @@ async fn a_claim_of_another_quantity_is_not_settled_as_this_one() {
     let pool = new_pool(&store, 10).await;
     store.claim_admissions(&pool, 2, token(1), until(600), at(0)).await.expect("claimed");
     let thought = [Part { block: 0, quantity: 4 }];
-    let settled = store.settle_admissions(&pool, &thought, token(1), at(0)).await.expect("sold");
+    let settled = store.secure_admissions(&pool, &thought, token(1), Claim::Sold, at(0)).await.expect("sold");
     assert_eq!(quantity(&settled), 4);
     assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 10, left: 6, sold: 4 });
 }
@@ -194,7 +218,7 @@ async fn a_buyers_uses_of_a_promotion_need_no_creating() {
     assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 2, left: 1, sold: 0 });
     store.claim_admissions(&pool, 1, token(2), Claim::Sold, at(0)).await.expect("used");
     assert_eq!(left(store.claim_admissions(&pool, 1, token(3), until(600), at(0)).await), 0);
-    store.settle_admissions(&pool, &parts, token(1), at(700)).await.expect("sold");
+    store.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(700)).await.expect("sold");
     assert_eq!(left(store.claim_admissions(&pool, 1, token(3), until(900), at(700)).await), 0);
     store.return_admissions(&pool, &parts, 0, token(1)).await.expect("returned");
     store.claim_admissions(&pool, 1, token(3), Claim::Sold, at(700)).await.expect("the last use");
@@ -280,7 +304,7 @@ async fn only_free_admissions_can_be_taken_out_of_a_pool() {
     let after = blocks(&store, &pool).await;
     assert_eq!(format!("{before:?}").len(), format!("{after:?}").len(), "nothing changed");
     store
-        .settle_admissions(&pool, &[claims_part(&store, &pool, 0).await], token(0), at(0))
+        .secure_admissions(&pool, &[claims_part(&store, &pool, 0).await], token(0), Claim::Sold, at(0))
         .await
         .expect("sold");
     store.resize_pool(&pool, 20, at(601)).await.expect("all but the sold ones, expired ones too");
@@ -358,7 +382,7 @@ async fn a_retry_elsewhere_leaves_at_most_a_hold_that_ends_and_never_a_second_sa
     // The process knows that the block is full now, and nothing of the order.
     let again = store.claim_admissions(&pool, 3, token(1), until(900), at(1)).await.expect("claimed");
     assert_eq!(quantity(&again), 3);
-    let sold = store.settle_admissions(&pool, &again, token(1), at(2)).await.expect("sold");
+    let sold = store.secure_admissions(&pool, &again, token(1), Claim::Sold, at(2)).await.expect("sold");
     assert_eq!(sold, again);
     assert_eq!(state(&store, &pool, 601).await.left, 9, "{held:?} ends by itself");
     for fresh in [store.clone(), testing::metered(&store).0] {

@@ -60,7 +60,7 @@ async fn a_full_block_fits_one_write_unit() {
         let size = size(&item(&store, &pool.key(0)).await) + 3;
         assert!(size <= UNIT, "{size} bytes: {}", pool.key(0).pk);
         let last = token(BLOCK_ADMISSIONS - 1);
-        metered.settle_admissions(&pool, &parts, last, at(0)).await.expect("sold");
+        metered.secure_admissions(&pool, &parts, last, Claim::Sold, at(0)).await.expect("sold");
         metered.return_admissions(&pool, &parts, 0, last).await.expect("returned");
         let units = meter.take();
         assert_eq!(units.len(), 52, "one write each");

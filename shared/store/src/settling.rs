@@ -1,0 +1,216 @@
+//! How the holds of an order become sales, and come back.
+//!
+//! Allotments and order are different items, so a worker can die between their writes.
+//! Therefore no claim is permanent before the order's outcome is written: first the
+//! places are *secured* for some minutes, which the hold itself does as long as it lives;
+//! then the outcome is written under the order's version; then they are *sold*. What a
+//! worker leaves behind that dies, or whose outcome is refused, runs out by itself. What
+//! is not yet sold of an order with its outcome, the repeated message sells.
+
+use std::time::Duration;
+
+use domain::Timestamp;
+use domain::order::{Holding, Order, OrderStatus, Part};
+
+use crate::allotment::{Claim, Refusal, Token};
+use crate::holding::Names;
+use crate::{EventSheet, Failure, Store};
+
+/// How long places stay secured while an outcome is written and they are sold: longer
+/// than a queue takes to deliver the message of a dead worker again (180 seconds), and a
+/// worker lives (30).
+pub const SETTLING: Duration = Duration::from_secs(240);
+
+/// What came of securing an order's places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secured {
+    /// All of them are the order's for at least [`SETTLING`]. Admissions may come from
+    /// other blocks than were held, so this replaces the order's holdings.
+    All(Vec<Holding>),
+    /// Others have some. These are the order's for as long.
+    Gone(Vec<Holding>),
+}
+
+/// How many tickets of each line an order keeps after its refunds.
+struct Kept<'a> {
+    order: &'a Order,
+    /// Of each line, the index of its first ticket and how many are kept.
+    lines: Vec<(u8, u8)>,
+}
+
+impl<'a> Kept<'a> {
+    fn of(order: &'a Order) -> Self {
+        let (mut first, mut lines) = (0, Vec::with_capacity(order.lines.len()));
+        for line in &order.lines {
+            let kept = (first..first + line.quantity).filter(|index| !is_refunded(order, *index)).count();
+            lines.push((first, u8::try_from(kept).unwrap_or(u8::MAX)));
+            first += line.quantity;
+        }
+        Self { order, lines }
+    }
+
+    /// How many admissions a holding of a pool keeps. A promotion's use comes back only
+    /// when all tickets are refunded.
+    fn admissions(&self, holding: &Holding) -> u8 {
+        match holding {
+            Holding::Admissions { line, .. } => {
+                self.lines.get(usize::from(*line)).map_or(0, |(_, kept)| *kept)
+            }
+            Holding::Stage { stage, .. } => {
+                let lines = self.order.lines.iter().zip(&self.lines);
+                lines.filter(|(line, _)| line.stage == Some(*stage)).map(|(_, (_, kept))| kept).sum()
+            }
+            _ => u8::from(self.lines.iter().any(|(_, kept)| *kept > 0)),
+        }
+    }
+
+    /// Which seats of a row the line keeps, and which not.
+    fn seats(&self, line: u8, seats: &[u16]) -> (Vec<u16>, Vec<u16>) {
+        let at = usize::from(line);
+        let (first, _) = self.lines.get(at).copied().unwrap_or_default();
+        let is_kept = |number: &u16| {
+            let mut labels = self.order.lines.get(at).into_iter().flat_map(|line| &line.seats);
+            let place = labels.position(|seat| seat.number() == *number);
+            let index = place.and_then(|place| u8::try_from(place).ok()).map(|place| first + place);
+            index.is_none_or(|index| !is_refunded(self.order, index))
+        };
+        seats.iter().partition(|number| is_kept(number))
+    }
+}
+
+fn is_refunded(order: &Order, index: u8) -> bool {
+    order.tickets.get(&index).is_some_and(|ticket| ticket.refunded)
+}
+
+/// The parts of a holding of which `keeps` admissions are kept.
+fn keeping(parts: &[Part], keeps: u8) -> Vec<Part> {
+    let mut rest = keeps;
+    let kept = parts.iter().map(|part| {
+        let quantity = part.quantity.min(rest);
+        rest -= quantity;
+        Part { quantity, ..*part }
+    });
+    kept.filter(|part| part.quantity > 0).collect()
+}
+
+fn with_parts(holding: &Holding, parts: Vec<Part>) -> Holding {
+    match holding {
+        Holding::Admissions { line, .. } => Holding::Admissions { line: *line, parts },
+        Holding::Stage { stage, .. } => Holding::Stage { stage: *stage, parts },
+        Holding::Promotion { .. } => Holding::Promotion { parts },
+        other => other.clone(),
+    }
+}
+
+impl Store {
+    /// Sees to it that an order's places stay its own while its outcome is written, also
+    /// if its hold has expired, as long as nobody else took them. Writes nothing while
+    /// the hold itself lives long enough. Safe to repeat.
+    pub async fn secure_holdings(
+        &self,
+        order: &Order,
+        sheet: &EventSheet,
+        now: Timestamp,
+    ) -> Result<Secured, Failure> {
+        let until = now + SETTLING;
+        if matches!(order.status, OrderStatus::Held | OrderStatus::AwaitingPayment)
+            && until <= order.expires_at
+        {
+            return Ok(Secured::All(order.holdings.clone()));
+        }
+        let (names, token) = (Names::of_order(order).within(sheet), Token::of(order.id));
+        let mut secured = Vec::with_capacity(order.holdings.len());
+        for holding in &order.holdings {
+            let outcome = match holding {
+                Holding::Seats { line, row, seats } => {
+                    let place = (names.event, names.area(*line)?, *row);
+                    let claimed = self.claim_seats(place, seats, token, Claim::Until(until), now).await;
+                    claimed.map(|()| holding.clone())
+                }
+                other => {
+                    let (pool, parts) = names.pool(other)?;
+                    let parts = self.secure_admissions(&pool, &parts, token, Claim::Until(until), now).await;
+                    parts.map(|parts| with_parts(other, parts))
+                }
+            };
+            match outcome {
+                Ok(holding) => secured.push(holding),
+                Err(Refusal::Failure(failure)) => return Err(failure),
+                Err(_) => return Ok(Secured::Gone(secured)),
+            }
+        }
+        Ok(Secured::All(secured))
+    }
+
+    /// Makes the places of an order whose outcome is written its own for good; not those
+    /// of refunded tickets. One write for each allotment. Safe to repeat.
+    ///
+    /// False if they ran out before and somebody else has some, or the order was changed
+    /// since it was read.
+    pub async fn sell_holdings(&self, order: &Order) -> Result<bool, Failure> {
+        let (names, token, kept) = (Names::of_order(order), Token::of(order.id), Kept::of(order));
+        for holding in &order.holdings {
+            let sold = match holding {
+                Holding::Seats { line, row, seats } => {
+                    let place = (names.event, names.area(*line)?, *row);
+                    self.sell_seats(place, &kept.seats(*line, seats).0, token).await?
+                }
+                other => {
+                    let (pool, parts) = names.pool(other)?;
+                    self.sell_admissions(&pool, &keeping(&parts, kept.admissions(other)), token).await?
+                }
+            };
+            if !sold {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// True if all that [`Store::sell_holdings`] sells is sold: one read for each allotment.
+    pub async fn holdings_are_sold(&self, order: &Order) -> Result<bool, Failure> {
+        let (names, token, kept) = (Names::of_order(order), Token::of(order.id), Kept::of(order));
+        for holding in &order.holdings {
+            let sold = match holding {
+                Holding::Seats { line, row, seats } => {
+                    let place = (names.event, names.area(*line)?, *row);
+                    self.seats_are_sold(place, &kept.seats(*line, seats).0, token).await?
+                }
+                other => {
+                    let (pool, parts) = names.pool(other)?;
+                    let parts = keeping(&parts, kept.admissions(other));
+                    self.admissions_are_sold(&pool, &parts, token).await?
+                }
+            };
+            if !sold {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Puts on sale again what `order` has of the allotments and is not to keep: the
+    /// places of its refunded tickets or, if its money goes back, all. Safe to repeat.
+    pub async fn return_unused(&self, order: &Order) -> Result<(), Failure> {
+        if order.status.is_settled() && !order.tickets.values().any(|ticket| ticket.refunded) {
+            return Ok(());
+        }
+        let (names, token, kept) = (Names::of_order(order), Token::of(order.id), Kept::of(order));
+        let keeps_some = order.status.is_settled();
+        for holding in &order.holdings {
+            match holding {
+                Holding::Seats { line, row, seats } => {
+                    let place = (names.event, names.area(*line)?, *row);
+                    let refunded = kept.seats(*line, seats).1;
+                    self.return_seats(place, if keeps_some { &refunded } else { seats }, token).await?;
+                }
+                other => {
+                    let (pool, parts) = names.pool(other)?;
+                    let keeps = if keeps_some { kept.admissions(other) } else { 0 };
+                    self.return_admissions(&pool, &parts, keeps, token).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

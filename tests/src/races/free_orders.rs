@@ -1,0 +1,197 @@
+//! Whoever asks for free tickets, cancels or dies at the same moment: in the end each place
+//! is a ticket's or can be sold.
+
+use std::time::Duration;
+
+use local::services::{Mishap, Spot, Weather};
+use serde_json::{Value, json};
+use testkit::{Request, Show, Somebody, TestApp};
+
+const PLACES: u64 = 100;
+/// Rounds of the race if `TAQUILLA_RACE_ROUNDS` does not say how many.
+const ROUNDS: u64 = 20;
+/// Buyers who take turns.
+const BUYERS: u64 = 8;
+
+struct House {
+    app: TestApp,
+    show: Show,
+    ana: Somebody,
+}
+
+impl House {
+    async fn open(places: u64) -> Self {
+        let app = TestApp::start().await;
+        let organizer = app.organizer("organiza").await;
+        let places = u32::try_from(places).expect("few");
+        let show = app.show(&organizer, "Ensayo Abierto", places, 0).await;
+        let ana = app.somebody("ana").await;
+        Self { app, show, ana }
+    }
+
+    /// The id of a new reservation of two places.
+    async fn reserve(&self, buyer: &Somebody) -> String {
+        let places = json!({"area_id": self.show.area, "quantity": 2});
+        id(&self.app.reserve(&buyer.token, &self.show.id, places).await["id"])
+    }
+
+    fn pay(&self, buyer: &Somebody, order: &str) -> Request {
+        self.app.post("/api/v1/purchases").token(&buyer.token).json(json!({"reservation_id": order}))
+    }
+
+    fn cancel(&self, buyer: &Somebody, order: &str) -> Request {
+        self.app.delete(format!("/api/v1/reservations/{order}")).token(&buyer.token)
+    }
+
+    /// How many tickets an order has.
+    async fn tickets(&self, buyer: &Somebody, order: &str) -> u64 {
+        let order = self.app.get(format!("/api/v1/purchases/{order}")).token(&buyer.token).ok().await;
+        order["tickets"].as_array().map_or(0, Vec::len) as u64
+    }
+
+    /// How many places can still be sold, once all holds are over and all messages came.
+    async fn left(&self) -> u64 {
+        self.app.idle().await;
+        self.app.clock.advance(Duration::from_secs(1200));
+        self.app.idle().await;
+        let path = format!("/api/v1/public/events/{}/areas/{}/availability", self.show.slug, self.show.area);
+        self.app.get(path).ok().await["left"].as_u64().expect("a number")
+    }
+}
+
+fn id(value: &Value) -> String {
+    value.as_str().expect("an id").to_owned()
+}
+
+/// Asks again while the table has trouble, as a patient client would.
+async fn until_answered(request: impl Fn() -> Request) {
+    for _ in 0..50 {
+        if request().send().await.status < 500 {
+            return;
+        }
+    }
+    panic!("nobody answers");
+}
+
+/// The places that are neither a ticket's nor to be sold, or both, after so many rounds in
+/// which a buyer asks for the tickets and cancels at the same moment.
+async fn race(rounds: u64, weather: Weather) -> u64 {
+    let house = House::open(2 * rounds).await;
+    let mut buyers = Vec::new();
+    for index in 0..BUYERS.min(rounds) {
+        buyers.push(house.app.somebody(&format!("comprador{index}")).await);
+    }
+    let (mut tickets, mut turns) = (0, buyers.iter().cycle());
+    for _ in 0..rounds {
+        let buyer = turns.next().expect("somebody");
+        let order = house.reserve(buyer).await;
+        house.app.chaos.set(weather.clone());
+        // Both have read the order; by the table's troubles, one may come again much later.
+        let together = house.app.chaos.rendezvous(2, Spot::at("U#").by("purchases"));
+        tokio::join!(
+            together.racer(until_answered(|| house.pay(buyer, &order))),
+            together.racer(until_answered(|| house.cancel(buyer, &order))),
+        );
+        drop(together);
+        house.app.chaos.set(Weather::default());
+        // Who has no tickets by now gets none any more.
+        tickets += house.tickets(buyer, &order).await;
+    }
+    (house.left().await + tickets).abs_diff(2 * rounds)
+}
+
+fn rounds() -> u64 {
+    boot::Env::process().parsed("TAQUILLA_RACE_ROUNDS").expect("a number").unwrap_or(ROUNDS)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_place_is_lost_or_given_twice_whoever_asks_and_cancels() {
+    let shaky = Weather { server_error: 0.25, ..Weather::default() };
+    assert_eq!(race(rounds(), shaky).await, 0);
+}
+
+/// What is wrong with the places if whoever cancels has read the order before it is paid,
+/// and writes it after that.
+async fn cancel_slowly(weather: Weather) -> u64 {
+    let house = House::open(PLACES).await;
+    let order = house.reserve(&house.ana).await;
+    house.app.chaos.set(weather);
+    let halt = house.app.chaos.halt(Spot::at("U#").by("purchases"));
+    let cancelling = tokio::spawn(house.cancel(&house.ana, &order).send());
+    halt.reached().await;
+    let paid = house.pay(&house.ana, &order).send().await;
+    assert_eq!(paid.status, 201, "{}", paid.text());
+    drop(halt);
+    let cancelled = cancelling.await.expect("no panic");
+    assert!([200, 409].contains(&cancelled.status), "{}", cancelled.text());
+    house.app.chaos.set(Weather::default());
+    let tickets = house.tickets(&house.ana, &order).await;
+    (house.left().await + tickets).abs_diff(PLACES)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_cancels_too_late_cancels_nothing() {
+    assert_eq!(cancel_slowly(Weather::default()).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_guard_cancelled_orders_keep_their_places() {
+    let unguarded = Weather { ignored_conditions: vec!["U#".to_owned()], ..Weather::default() };
+    assert_eq!(cancel_slowly(unguarded).await, 2, "the race test would not notice a race");
+}
+
+/// A step of a buyer, of whose writes each is the last that its function does in turn.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Reserve,
+    Pay,
+    Cancel,
+}
+
+/// Whatever a function that dies leaves behind runs out, or is finished by what comes anyway:
+/// nobody asks again here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_dies_at_whichever_write_leaves_nothing_behind() {
+    let mut house = House::open(PLACES).await;
+    let mut tickets = 0;
+    for step in [Step::Reserve, Step::Pay, Step::Cancel] {
+        for mishap in [Mishap::DiesBefore, Mishap::DiesAfter] {
+            let mut struck = 0;
+            for nth in 1.. {
+                let places = json!({"area_id": house.show.area, "quantity": 2});
+                let quote = house.app.quote(&house.show.id, places).await["quote"].clone();
+                house.ana = house.app.sign_in(&house.ana.email, None).await;
+                let reserve = house.app.post("/api/v1/reservations").token(&house.ana.token);
+                let reserve = reserve.json(json!({"quote": quote}));
+                let ambush = |nth| house.app.chaos.ambush(Spot::at("").by("purchases"), nth, mishap);
+                let (ambush, answer) = match step {
+                    Step::Reserve => (ambush(nth), reserve.send().await),
+                    step => {
+                        let order = id(&reserve.ok().await["id"]);
+                        let request = match step {
+                            Step::Pay => house.pay(&house.ana, &order),
+                            _ => house.cancel(&house.ana, &order),
+                        };
+                        (ambush(nth), request.send().await)
+                    }
+                };
+                let has_struck = ambush.has_struck();
+                drop(ambush);
+                assert_eq!(has_struck, answer.status == 500, "{step:?} {mishap:?} {nth}: {}", answer.text());
+                let left = house.left().await;
+                house.ana = house.app.sign_in(&house.ana.email, None).await;
+                let orders = house.app.get("/api/v1/purchases?limit=100").token(&house.ana.token).ok().await;
+                let items = orders["items"].as_array().expect("items").iter();
+                tickets = items.map(|order| order["tickets"].as_array().map_or(0, Vec::len) as u64).sum();
+                assert_eq!(left + tickets, PLACES, "{step:?} {mishap:?} {nth}");
+                if !has_struck {
+                    break;
+                }
+                struck += 1;
+            }
+            // An allotment and the order, at least.
+            assert!(struck >= 2, "{step:?} has {struck} writes");
+        }
+    }
+    assert!(tickets > 0);
+}
