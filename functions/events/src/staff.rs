@@ -7,7 +7,7 @@ use axum::response::NoContent;
 use domain::access::Role;
 use domain::error::Fields;
 use domain::user::{Email, User};
-use domain::{Error, Result, TenantId, UserId};
+use domain::{Error, TenantId, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use web::{Admin, Answer, Created, Json, Page, Paging, Path};
@@ -97,9 +97,6 @@ async fn add(Of(state): Of<State>, admin: Admin, Json(new): Json<NewStaff>) -> A
             "Nobody has registered with this address. Ask the person to do that first.",
         )
     })?;
-    if new.role != Role::Admin {
-        state.keep_an_admin(admin.tenant, user.id).await?;
-    }
     let user = state.store.add_staff(admin.tenant, user.id, new.role, state.clock.now()).await?;
     Ok(Created(StaffMember::new(user, admin.tenant)))
 }
@@ -109,33 +106,6 @@ async fn remove(Of(state): Of<State>, admin: Admin, Path(path): Path<StaffPath>)
     if user.is_none_or(|user| !user.staff.contains_key(&admin.tenant)) {
         return Err(Error::not_found("staff_not_found", "This person does not work for you.").into());
     }
-    state.keep_an_admin(admin.tenant, path.user).await?;
     state.store.remove_staff(admin.tenant, path.user, state.clock.now()).await?;
     Ok(NoContent)
-}
-
-impl State {
-    /// Checks that the tenant has another admin than `user`, so that it can not
-    /// lock itself out.
-    async fn keep_an_admin(&self, tenant: TenantId, user: UserId) -> Result<()> {
-        let mut after = None;
-        loop {
-            let page = self.store.staff(tenant, after.as_deref(), 100).await?;
-            let is_other_admin = |member: &User| {
-                member.id != user
-                    && member.staff.get(&tenant) == Some(&Role::Admin)
-                    && member.email_verified_at.is_some()
-            };
-            if page.items.iter().any(is_other_admin) {
-                return Ok(());
-            }
-            after = page.last;
-            if after.is_none() {
-                return Err(Error::conflict(
-                    "last_admin",
-                    "An organiser needs at least one admin. Make somebody else admin first.",
-                ));
-            }
-        }
-    }
 }

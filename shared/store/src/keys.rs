@@ -287,6 +287,11 @@ pub fn staff(tenant: TenantId, user: UserId) -> Key {
 /// What the sort keys of [`staff`] begin with.
 pub(crate) const STAFF_PREFIX: &str = "M#";
 
+/// Counts how often a tenant lost an admin.
+pub fn admins_lost(tenant: TenantId) -> Key {
+    Key::new(tenant_partition(tenant), "AL")
+}
+
 /// All members of a tenant.
 pub fn members_partition(tenant: TenantId) -> String {
     format!("MB#{}", tenant.suffix())

@@ -1,24 +1,35 @@
 //! Tenants and the people who work for them.
 //!
 //! A role stands in the item of the user who has it, which is where a sign-in
-//! needs it. The tenant has a pointer to each of its people, written before the
-//! role and deleted after it: whoever has a role is always found.
+//! needs it. The tenant has a pointer to each of its people, written together with the
+//! role. What takes an admin away also counts one item of the tenant up: two admins who
+//! remove each other at the same moment both saw the other, and one of them is refused.
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use domain::access::Role;
 use domain::event::Tenant;
 use domain::user::User;
-use domain::{TenantId, Timestamp, UserId};
+use domain::{Error, TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::items::from_item;
+use crate::items::{from_item, number, query_all, string};
 use crate::keys::Key;
 use crate::{Failure, Listing, Store, Versioned, keys};
+
+/// How often somebody's role is tried to be changed while others change it, too.
+const CHANGE_ATTEMPTS: u32 = 8;
 
 #[derive(Serialize, Deserialize)]
 struct StaffPointer {
     user_id: UserId,
+}
+
+/// How often the tenant lost an admin.
+#[derive(Clone, Copy, Deserialize)]
+struct AdminsLost {
+    n: u32,
 }
 
 impl Versioned for Tenant {
@@ -69,8 +80,12 @@ impl Store {
         Ok(Listing { items, last: pointers.last })
     }
 
-    /// Makes somebody part of the tenant's staff, or changes the role. See
-    /// [`Store::set_staff_role`].
+    /// Makes somebody part of the tenant's staff, or changes the role. It has effect from
+    /// the next token on, and only once the address is verified (see [`User::standing`]).
+    ///
+    /// # Errors
+    /// `last_admin`, `too_many_memberships`, `user_not_found`; `changed_meanwhile` if others
+    /// are faster every time.
     pub async fn add_staff(
         &self,
         tenant: TenantId,
@@ -78,14 +93,101 @@ impl Store {
         role: Role,
         now: Timestamp,
     ) -> domain::Result<User> {
-        self.put(&keys::staff(tenant, user), &StaffPointer { user_id: user }).await?;
-        self.set_staff_role(user, tenant, Some(role), now).await
+        self.change_staff(tenant, user, Some(role), now).await
     }
 
     /// Ends somebody's work for the tenant.
+    ///
+    /// # Errors
+    /// As [`Store::add_staff`].
     pub async fn remove_staff(&self, tenant: TenantId, user: UserId, now: Timestamp) -> domain::Result<()> {
-        self.set_staff_role(user, tenant, None, now).await?;
-        Ok(self.delete(&keys::staff(tenant, user)).await?)
+        self.change_staff(tenant, user, None, now).await.map(drop)
+    }
+
+    async fn change_staff(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        role: Option<Role>,
+        now: Timestamp,
+    ) -> domain::Result<User> {
+        let pointer = keys::staff(tenant, user);
+        for _ in 0..CHANGE_ATTEMPTS {
+            // Before anybody is counted, so that who leaves after that is noticed.
+            let lost: Option<AdminsLost> = self.get_consistent(&keys::admins_lost(tenant)).await?;
+            let mut user = self
+                .user(user)
+                .await?
+                .ok_or_else(|| Error::not_found("user_not_found", "There is no such person any more."))?;
+            let is_admin = |user: &User| user.staff.get(&tenant) == Some(&Role::Admin);
+            let was_admin = is_admin(&user);
+            user.set_role(tenant, role)?;
+            user.touch(now);
+            let mut writes = vec![self.replace_part(&keys::user(user.id), &user)?];
+            writes.push(match user.staff.contains_key(&tenant) {
+                true => self.put_part(&pointer, &StaffPointer { user_id: user.id })?,
+                false => self.delete_part(&pointer)?,
+            });
+            if was_admin && !is_admin(&user) {
+                if !self.has_another_admin(tenant, user.id).await? {
+                    return Err(Error::conflict(
+                        "last_admin",
+                        "An organiser needs at least one admin. Make somebody else admin first.",
+                    ));
+                }
+                writes.push(self.admin_lost_part(tenant, lost)?);
+            }
+            match self.transact(writes).await {
+                Ok(()) => return Ok(user),
+                Err(Failure::Refused(_)) => {}
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Err(Failure::Refused(None).into())
+    }
+
+    /// Whether somebody else than `user` can administer the tenant, with every write that
+    /// was confirmed before.
+    async fn has_another_admin(&self, tenant: TenantId, user: UserId) -> Result<bool, Failure> {
+        let query = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("PK = :tenant AND begins_with(SK, :staff)")
+            .expression_attribute_values(":tenant", string(keys::tenant_partition(tenant)))
+            .expression_attribute_values(":staff", string(keys::STAFF_PREFIX))
+            .consistent_read(true);
+        for item in query_all(query).await? {
+            let pointer: StaffPointer = from_item(item)?;
+            let other = self.user(pointer.user_id).await?.filter(|other| other.id != user);
+            let is_admin = |other: &User| {
+                other.staff.get(&tenant) == Some(&Role::Admin) && other.email_verified_at.is_some()
+            };
+            if other.as_ref().is_some_and(is_admin) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The part of a transaction that takes an admin away, if no other was taken since.
+    fn admin_lost_part(
+        &self,
+        tenant: TenantId,
+        seen: Option<AdminsLost>,
+    ) -> Result<TransactWriteItem, Failure> {
+        let update = Update::builder()
+            .table_name(&*self.table)
+            .set_key(Some(keys::admins_lost(tenant).attributes()))
+            .update_expression("ADD n :one")
+            .expression_attribute_values(":one", number(1));
+        let update = match seen {
+            None => update.condition_expression("attribute_not_exists(n)"),
+            Some(AdminsLost { n }) => {
+                update.condition_expression("n = :seen").expression_attribute_values(":seen", number(n))
+            }
+        };
+        Ok(TransactWriteItem::builder().update(update.build().map_err(Failure::unreadable)?).build())
     }
 }
 

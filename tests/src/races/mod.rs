@@ -8,3 +8,4 @@ mod members;
 mod on_sale;
 mod operators;
 mod settlement;
+mod staff;
