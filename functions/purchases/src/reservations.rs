@@ -8,12 +8,12 @@ use aide::axum::routing::{delete_with, get_with, post_with};
 use axum::extract::State as Shared;
 use domain::order::{Attendee, Order, OrderLine, OrderStatus, Person};
 use domain::pricing::{Promotion, Quote, open};
-use domain::{Error, OrderId, Result, Timestamp};
+use domain::{Error, EventId, OrderId, Result, Timestamp};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::allotment::Token;
-use store::{EventSheet, HoldRequest};
+use store::{EventSheet, Failure, HoldRequest, crowd};
 use web::{Answer, Buyer, IdempotencyKey, Json, Path};
 
 use crate::idempotency::RequestDigest;
@@ -122,19 +122,51 @@ async fn known(
             .with("reservation_id", id.to_string()));
         }
     }
-    let is_open = |order: &&Order| {
-        order.event == quote.event_id
-            && order.id != id
-            && matches!(order.status_at(now), OrderStatus::Held | OrderStatus::AwaitingPayment)
-    };
     let known = recent.iter().find(|order| order.id == id).cloned();
-    if known.is_none() && recent.iter().filter(is_open).count() >= MAX_OPEN {
-        return Err(Error::too_many(
-            "too_many_reservations",
-            "You have too many unpaid reservations for this event. Pay or cancel one first.",
-        ));
+    if known.is_none()
+        && recent.iter().filter(|order| is_open(order, quote.event_id, now)).count() >= MAX_OPEN
+    {
+        return Err(too_many());
     }
     Ok(known)
+}
+
+fn is_open(order: &Order, event: EventId, now: Timestamp) -> bool {
+    order.event == event && matches!(order.status_at(now), OrderStatus::Held | OrderStatus::AwaitingPayment)
+}
+
+fn too_many() -> Error {
+    Error::too_many(
+        "too_many_reservations",
+        "You have too many unpaid reservations for this event. Pay or cancel one first.",
+    )
+}
+
+/// Counts the buyer's reservations again now that the new one is there: others may have
+/// come in the same moment. If there are too many, it goes.
+async fn keep_few(state: &State, mut order: Order, now: Timestamp) -> Result<Order> {
+    let there = || async {
+        let orders = state.store.orders_now(order.user, now - REMEMBERED).await?;
+        let open = orders.iter().filter(|other| is_open(other, order.event, now));
+        Ok(open.map(|other| other.id).collect())
+    };
+    if crowd::may_stay(MAX_OPEN, &order.id, there).await? {
+        return Ok(order);
+    }
+    order.status = OrderStatus::Released;
+    order.version += 1;
+    match state.store.update_order(&order, None).await {
+        Ok(()) => {
+            state.store.release_holdings(&order).await?;
+            Err(too_many())
+        }
+        // It is being paid already.
+        Err(Failure::Refused(_)) => {
+            let current = state.store.order(order.user, order.id).await?;
+            current.ok_or_else(|| Error::internal("an order vanished"))
+        }
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 async fn hold(
@@ -182,7 +214,10 @@ async fn hold(
         mailed_at: None,
         version: 1,
     };
-    Ok(state.store.create_order(&order, None).await?.unwrap_or(order))
+    match state.store.create_order(&order, None).await? {
+        Some(known) => Ok(known),
+        None => keep_few(state, order, now).await,
+    }
 }
 
 /// The quote's promotion as it is now, if its uses are limited or it is bound to

@@ -10,6 +10,7 @@ mod audit;
 mod audit_walk;
 mod closed_refund_task;
 mod collision;
+pub mod crowd;
 mod device;
 mod discount;
 mod event;

@@ -4,6 +4,7 @@
 mod discounts;
 mod free_orders;
 mod gateways;
+mod limits;
 mod members;
 mod on_sale;
 mod operators;

@@ -66,6 +66,26 @@ impl Store {
         Ok(orders)
     }
 
+    /// [`Store::orders_since`] with every write that was confirmed before.
+    pub async fn orders_now(&self, user: UserId, since: Timestamp) -> Result<Vec<Order>, Failure> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("PK = :user AND begins_with(SK, :order)")
+            .expression_attribute_values(":user", string(keys::user_partition(user)))
+            .expression_attribute_values(":order", string(keys::ORDER_PREFIX))
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .limit(50)
+            .send()
+            .await?;
+        let orders = answer.items.unwrap_or_default().into_iter().map(read);
+        let mut orders: Vec<Order> = orders.collect::<Result<_, _>>()?;
+        orders.retain(|order| order.id.created_at() >= since);
+        Ok(orders)
+    }
+
     /// Whose order of an event it is; `None` if no such order was ever paid.
     pub async fn buyer_of(&self, event: EventId, order: OrderId) -> Result<Option<UserId>, Failure> {
         let answer = self

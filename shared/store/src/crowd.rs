@@ -1,0 +1,89 @@
+//! Limits on how many of something there are, where no write has them as its condition.
+//!
+//! A count that was read before a write is old when the write is done: of twenty who read
+//! three, twenty write the fourth. So it is read again after it, consistently, and who
+//! finds too many lets its own go; that costs a read and no write.
+
+use std::time::Duration;
+
+use crate::Failure;
+
+/// How often those who came first look whether the others are gone.
+const LOOKS: u32 = 40;
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Whether `own`, which is written, may stay as one of `most`. `there` reads, consistently,
+/// the names of all that are there.
+///
+/// Whoever stays has seen, after its own write, no more than `most`; so however many come
+/// at once, no more than these stay. Of those who see more, the ones with the lowest names
+/// wait a moment for the others to go. If they do not, because they stayed before this one
+/// came, it goes, too.
+///
+/// # Errors
+/// If reading fails.
+pub async fn may_stay<T: Ord, F>(most: usize, own: &T, there: impl Fn() -> F) -> Result<bool, Failure>
+where
+    F: Future<Output = Result<Vec<T>, Failure>>,
+{
+    for look in 0..LOOKS {
+        if look > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+        let all = there().await?;
+        if all.len() <= most {
+            return Ok(true);
+        }
+        if all.iter().filter(|other| *other < own).count() >= most {
+            return Ok(false);
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::testing::at_once;
+
+    type There = Arc<Mutex<BTreeSet<usize>>>;
+
+    async fn stays(there: &There, own: usize) -> bool {
+        there.lock().expect("no panic").insert(own);
+        tokio::task::yield_now().await;
+        let read = || async { Ok(there.lock().expect("no panic").iter().copied().collect()) };
+        let stays = may_stay(4, &own, read).await.expect("read");
+        if !stays {
+            there.lock().expect("no panic").remove(&own);
+        }
+        stays
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_a_crowd_as_many_stay_as_may() {
+        let there = There::default();
+        let stayed = at_once(20, |own| {
+            let there = Arc::clone(&there);
+            async move { stays(&there, own).await }
+        });
+        assert_eq!(stayed.await.into_iter().filter(|stays| *stays).count(), 4);
+        assert_eq!(there.lock().expect("no panic").len(), 4);
+    }
+
+    #[tokio::test]
+    async fn who_comes_late_goes_whatever_its_name() {
+        let there = There::default();
+        for own in 5..9 {
+            assert!(stays(&there, own).await);
+        }
+        for late in [9, 1] {
+            assert!(!stays(&there, late).await, "{late}");
+        }
+        there.lock().expect("no panic").remove(&7);
+        assert!(stays(&there, 3).await);
+    }
+}
