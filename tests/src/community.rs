@@ -18,7 +18,7 @@ impl Community {
 
     /// Changes the show so that so many members get half off one ticket of it.
     pub(crate) async fn offer(&self, show: &Show, discounts: u32) {
-        let discount = json!({"discount_type": "percentage", "discount_value": 5000, "max_tickets": 1});
+        let discount = json!({"discount_type": "percentage", "discount_value": 50, "max_tickets": 1});
         self.change(show, json!({"max_discounts": discounts, "member_discount": discount})).await;
     }
 
@@ -30,7 +30,7 @@ impl Community {
 
     /// A show in a week with so many discounts.
     pub(crate) async fn show(&self, name: &str, discounts: u32) -> Show {
-        let show = self.app.show(&self.organizer, name, 100, 2_000_000).await;
+        let show = self.app.show(&self.organizer, name, 100, 20_000).await;
         self.offer(&show, discounts).await;
         show
     }

@@ -23,9 +23,11 @@ pub(crate) async fn order_of(app: &TestApp, buyer: &Somebody, purchase: &Value) 
     (store, order)
 }
 
-/// Leaves a refund of `amount` of a purchase to a person, as when a gateway says no.
+/// Leaves a refund of `amount`, in major units, of a purchase to a person, as when a gateway
+/// says no.
 pub(crate) async fn leave_to_person(app: &TestApp, buyer: &Somebody, purchase: &Value, amount: i64) {
     let (store, mut order) = order_of(app, buyer, purchase).await;
+    let amount = amount * 10_i64.pow(order.currency.exponent());
     order.payments[0].refund_due += amount;
     order.payments[0].leave_to_person(amount, ManualReason::Declined, app.clock.now());
     order.version += 1;

@@ -6,6 +6,7 @@ mod form;
 mod gateways;
 mod payment_differences;
 mod refund_tasks;
+mod task_view;
 mod view;
 
 use std::sync::Arc;

@@ -15,6 +15,7 @@ use store::Failure;
 use web::{Admin, Answer, Json, Page, Paging, Path};
 
 use crate::State;
+use crate::task_view::{ClosedTaskView, TaskView};
 
 /// How often an order is judged anew that others keep changing.
 const TRIES: usize = 6;
@@ -85,10 +86,10 @@ struct RefundRetry {
     since: Option<Timestamp>,
 }
 
-async fn list(Of(state): Of<State>, admin: Admin, paging: Paging) -> Answer<Json<Page<RefundTask>>> {
+async fn list(Of(state): Of<State>, admin: Admin, paging: Paging) -> Answer<Json<Page<TaskView>>> {
     let page = state.store.refund_tasks(admin.tenant, paging.after.as_deref(), paging.limit).await;
     let page = page.map_err(Error::from)?;
-    Ok(Json(Page::new(page.items, page.last)))
+    Ok(Json(Page::new(page.items.into_iter().map(TaskView::from).collect(), page.last)))
 }
 
 async fn done(
@@ -96,14 +97,14 @@ async fn done(
     admin: Admin,
     Path(path): Path<TaskPath>,
     body: Option<Json<RefundGivenBack>>,
-) -> Answer<Json<ClosedRefundTask>> {
+) -> Answer<Json<ClosedTaskView>> {
     let RefundGivenBack { since, note } = body.map(|Json(body)| body).unwrap_or_default();
     let mut fields = Fields::new();
     let length = note.as_ref().map_or(0, |note| note.chars().count());
     fields.check(length <= NOTE, "/note", format!("Must have at most {NOTE} characters."));
     fields.finish()?;
     let wanted = Wanted { outcome: TaskOutcome::Done, since, note };
-    Ok(Json(state.close(&admin, path, &wanted).await?))
+    Ok(Json(state.close(&admin, path, &wanted).await?.into()))
 }
 
 async fn retry(
@@ -111,10 +112,10 @@ async fn retry(
     admin: Admin,
     Path(path): Path<TaskPath>,
     body: Option<Json<RefundRetry>>,
-) -> Answer<Json<ClosedRefundTask>> {
+) -> Answer<Json<ClosedTaskView>> {
     let RefundRetry { since } = body.map(|Json(body)| body).unwrap_or_default();
     let wanted = Wanted { outcome: TaskOutcome::TriedAgain, since, note: None };
-    Ok(Json(state.close(&admin, path, &wanted).await?))
+    Ok(Json(state.close(&admin, path, &wanted).await?.into()))
 }
 
 /// What is to become of a task.

@@ -8,12 +8,12 @@ use domain::error::Fields;
 use domain::event::{Area, AreaKind, Event, EventStatus, RowLayout};
 use domain::pricing::MAX_PRICE;
 use domain::seat::normal_row;
-use domain::{AreaId, Currency, Error, EventId, Result, TenantId, Timestamp};
+use domain::{Amount, AreaId, Currency, Error, EventId, Money, Result, TenantId, Timestamp, Written};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::allotment::Pool;
 use store::{EventSheet, OnRefused, Once};
-use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Viewer, based_on, nullable};
+use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Viewer, based_on, formatted, nullable};
 
 use crate::check::{area_not_found, some_text};
 use crate::units::every_seat;
@@ -50,6 +50,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
+/// Where a request has the price.
+const PRICE: &str = "/price";
 /// The most areas of one event.
 const MAX_AREAS: usize = 50;
 /// The most general admissions of one area.
@@ -70,8 +72,10 @@ pub(crate) struct AreaView {
     kind: AreaKind,
     /// Tickets that it can sell; blocked seats count.
     capacity: u32,
-    /// The base price of one ticket in minor units.
-    price: i64,
+    /// The base price of one ticket.
+    price: Amount,
+    /// The same as people write it.
+    price_formatted: String,
     /// The event's currency.
     currency: Currency,
     /// The letter that stands before its unit numbers.
@@ -100,7 +104,8 @@ impl From<Area> for AreaView {
             description: area.description,
             kind: area.kind,
             capacity: area.capacity,
-            price: area.price,
+            price: Amount::of(area.price, area.currency),
+            price_formatted: formatted(area.price, area.currency),
             currency: area.currency,
             nomenclature_letter: area.nomenclature_letter,
             unit_capacity: area.unit_capacity,
@@ -136,9 +141,9 @@ struct NewArea {
     #[serde(default)]
     #[schemars(range(min = 1, max = 200_000))]
     capacity: Option<u32>,
-    /// The base price of one ticket in minor units of the event's currency.
+    /// The base price of one ticket in the event's currency.
     #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
-    price: i64,
+    price: Written,
     /// The letter that stands before its unit numbers.
     #[serde(default)]
     #[schemars(length(min = 1, max = 8))]
@@ -175,9 +180,9 @@ struct AreaChanges {
     /// Tickets that it can sell, for general admission.
     #[schemars(range(min = 1, max = 200_000))]
     capacity: Option<u32>,
-    /// The base price of one ticket in minor units of the event's currency.
+    /// The base price of one ticket in the event's currency.
     #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
-    price: Option<i64>,
+    price: Option<Written>,
     /// The letter that stands before its unit numbers; `null` for none.
     #[serde(default, deserialize_with = "nullable")]
     nomenclature_letter: Option<Option<String>>,
@@ -228,8 +233,9 @@ async fn update(
     let (_, before) = state.area(organizer.tenant, path).await?;
     based_on(changes.version, before.version)?;
     let capacity = changes.capacity;
-    let after = changes.apply(before.clone());
-    check(&after, capacity)?;
+    let mut fields = Fields::new();
+    let after = changes.apply(before.clone(), &mut fields);
+    check(&after, capacity, fields)?;
     let after = match capacity {
         Some(_) => state.change_capacity(&before, after, state.clock.now()).await?,
         None => {
@@ -284,11 +290,10 @@ impl State {
             ));
         }
         let last = sheet.areas.last().map_or(0, |area| area.position.saturating_add(1));
-        let area = new.area(id, &sheet.event, last);
-        check(
-            &area,
-            Some(area.capacity).filter(|_| area.kind == AreaKind::GeneralAdmission || new.capacity.is_some()),
-        )?;
+        let mut fields = Fields::new();
+        let area = new.area(id, &sheet.event, last, &mut fields);
+        let is_counted = area.kind == AreaKind::GeneralAdmission || new.capacity.is_some();
+        check(&area, Some(area.capacity).filter(|_| is_counted), fields)?;
         self.create_places(&area).await?;
         let area = self.store.create_area(&area).await?;
         self.note_prices(tenant, event).await?;
@@ -341,7 +346,7 @@ fn letter(text: &str) -> String {
 }
 
 impl NewArea {
-    fn area(&self, id: AreaId, event: &Event, last: u16) -> Area {
+    fn area(&self, id: AreaId, event: &Event, last: u16, fields: &mut Fields) -> Area {
         let capacity = self.capacity.unwrap_or(0);
         let blocks = match self.kind {
             AreaKind::GeneralAdmission => Pool::blocks_for(capacity),
@@ -354,7 +359,7 @@ impl NewArea {
             description: self.description.trim().to_owned(),
             kind: self.kind,
             capacity,
-            price: self.price,
+            price: self.price.amount(event.currency, PRICE, fields),
             currency: event.currency,
             nomenclature_letter: self.nomenclature_letter.as_deref().map(letter),
             unit_capacity: self.unit_capacity,
@@ -368,12 +373,12 @@ impl NewArea {
 }
 
 impl AreaChanges {
-    fn apply(self, area: Area) -> Area {
+    fn apply(self, area: Area, fields: &mut Fields) -> Area {
         Area {
             area_name: self.area_name.map_or(area.area_name, |name| name.trim().to_owned()),
             description: self.description.map_or(area.description, |text| text.trim().to_owned()),
             capacity: self.capacity.unwrap_or(area.capacity),
-            price: self.price.unwrap_or(area.price),
+            price: self.price.map_or(area.price, |price| price.amount(area.currency, PRICE, fields)),
             nomenclature_letter: match self.nomenclature_letter {
                 Some(changed) => changed.as_deref().map(letter),
                 None => area.nomenclature_letter,
@@ -391,8 +396,8 @@ impl AreaChanges {
 }
 
 /// Checks an area before it is stored; `capacity` is what the request says about it.
-fn check(area: &Area, capacity: Option<u32>) -> Result<()> {
-    let mut fields = Fields::new();
+/// Checks what is stored of an area. `fields` has what is wrong with its price already.
+fn check(area: &Area, capacity: Option<u32>, mut fields: Fields) -> Result<()> {
     fields.text("/area_name", &area.area_name, 1, 100).text("/description", &area.description, 0, 2000);
     match (area.kind, capacity) {
         (AreaKind::GeneralAdmission, Some(capacity)) => {
@@ -412,11 +417,7 @@ fn check(area: &Area, capacity: Option<u32>) -> Result<()> {
         }
         (_, None) => {}
     }
-    fields.check(
-        (0..=MAX_PRICE).contains(&area.price),
-        "/price",
-        format!("Must be between 0 and {MAX_PRICE} minor units."),
-    );
+    fields.amount(PRICE, Money::new(area.price, area.currency), 0..=MAX_PRICE);
     fields.check(
         area.nomenclature_letter.as_deref().is_none_or(|letter| normal_row(letter).is_some()),
         "/nomenclature_letter",
@@ -436,11 +437,11 @@ pub(crate) mod tests {
 
     pub(crate) fn area(body: serde_json::Value) -> Area {
         let new: NewArea = serde_json::from_value(body).expect("a new area");
-        new.area(AreaId::generate(at(1)), &draft(), 3)
+        new.area(AreaId::generate(at(1)), &draft(), 3, &mut Fields::new())
     }
 
     fn bad(area: &Area, capacity: Option<u32>) -> Vec<String> {
-        let error = check(area, capacity).expect_err("refused");
+        let error = check(area, capacity, Fields::new()).expect_err("refused");
         error.field_errors().iter().map(|field| field.pointer.clone()).collect()
     }
 
@@ -449,7 +450,7 @@ pub(crate) mod tests {
         let general =
             json!({"area_name": " Campo ", "kind": "general_admission", "capacity": 120, "price": 5000});
         let valid = area(general);
-        check(&valid, Some(120)).expect("valid");
+        check(&valid, Some(120), Fields::new()).expect("valid");
         assert_eq!((valid.area_name.as_str(), valid.position, valid.blocks), ("Campo", 3, 3));
         assert_eq!(bad(&valid, Some(0)), ["/capacity"]);
         assert_eq!(bad(&valid, Some(200_001)), ["/capacity"]);
@@ -464,7 +465,7 @@ pub(crate) mod tests {
 
         let seated =
             area(json!({"area_name": "Platea", "kind": "seated", "price": 0, "nomenclature_letter": "p"}));
-        check(&seated, None).expect("valid");
+        check(&seated, None, Fields::new()).expect("valid");
         assert_eq!((seated.nomenclature_letter.as_deref(), seated.blocks), (Some("P"), 0));
         assert_eq!(bad(&seated, Some(5)), ["/capacity"]);
     }
@@ -476,8 +477,8 @@ pub(crate) mod tests {
             "service": "Cena", "nomenclature_letter": "M",
         }));
         let changes: AreaChanges =
-            serde_json::from_value(json!({"service": null, "price": 7})).expect("changes");
-        let after = changes.apply(before.clone());
-        assert_eq!(after, Area { service: None, price: 7, version: 2, ..before });
+            serde_json::from_value(json!({"service": null, "price": 7.5})).expect("changes");
+        let after = changes.apply(before.clone(), &mut Fields::new());
+        assert_eq!(after, Area { service: None, price: 750, version: 2, ..before });
     }
 }

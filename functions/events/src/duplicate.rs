@@ -3,6 +3,7 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Of;
+use domain::error::Fields;
 use domain::event::{Area, AreaKind, Event, EventStatus};
 use domain::pricing::SaleStage;
 use domain::{AreaId, EventId, RequestId, Result, SaleStageId, TenantId, Timestamp};
@@ -14,6 +15,7 @@ use store::{EventSheet, Once};
 use uuid::Uuid;
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path};
 
+use crate::view::EventView;
 use crate::{EventPath, State, discounts, slug, writing};
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -47,7 +49,7 @@ async fn duplicate(
     Path(path): Path<EventPath>,
     IdempotencyKey(key): IdempotencyKey,
     Json(wanted): Json<Duplicate>,
-) -> Answer<Created<Event>> {
+) -> Answer<Created<EventView>> {
     let now = state.clock.now();
     let route = "POST /api/v1/events/{id}/duplicate";
     let once = Once { user: organizer.user, route, key: key.as_deref() };
@@ -64,14 +66,14 @@ impl State {
         wanted: &Duplicate,
         id: RequestId,
         now: Timestamp,
-    ) -> Result<Event> {
+    ) -> Result<EventView> {
         let original = self.sheet(tenant, original).await?;
         if let Some(event) = self.store.event_of(tenant, EventId::from_uuid(id.uuid())).await? {
             // An earlier try of this request came to its end; tickets may be sold already.
-            return Ok(event.shown());
+            return Ok(event.into());
         }
         let copy = copy(&original, wanted, id, now);
-        writing::check(&copy.event)?;
+        writing::check(&copy.event, Fields::new())?;
         // The event comes last: until it exists, nobody finds any of this.
         self.create_discounts(&copy.event).await?;
         for area in &copy.areas {

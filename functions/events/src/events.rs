@@ -4,7 +4,9 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract::State as Of;
 use axum::response::NoContent;
-use domain::event::{Event, EventStatus};
+use domain::error::Fields;
+use domain::event::{Event, EventStatus, MemberDiscount};
+use domain::pricing::AdjustmentType;
 use domain::{Error, EventId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,6 +14,7 @@ use store::{EventSheet, Failure, OnRefused, Once};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Query, Viewer, based_on};
 
 use crate::check::event_not_found;
+use crate::view::EventView;
 use crate::writing::{EventChanges, NewEvent, check};
 use crate::{EventPath, State, discounts, slug};
 
@@ -62,11 +65,11 @@ async fn list(
     viewer: Viewer,
     Query(query): Query<ListQuery>,
     paging: Paging,
-) -> Answer<Json<Page<Event>>> {
+) -> Answer<Json<Page<EventView>>> {
     let latest_first = query.order == EventOrder::LatestFirst;
     let events = state.store.events(viewer.tenant, paging.after.as_deref(), paging.limit, latest_first).await;
     let events = events.map_err(Error::from)?;
-    Ok(Json(Page::new(events.items.into_iter().map(Event::shown).collect(), events.last)))
+    Ok(Json(Page::new(events.items.into_iter().map(EventView::from).collect(), events.last)))
 }
 
 async fn create(
@@ -74,7 +77,7 @@ async fn create(
     organizer: Organizer,
     IdempotencyKey(key): IdempotencyKey,
     Json(new): Json<NewEvent>,
-) -> Answer<Created<Event>> {
+) -> Answer<Created<EventView>> {
     let now = state.clock.now();
     let once = Once { user: organizer.user, route: "POST /api/v1/events", key: key.as_deref() };
     let request = (organizer.tenant, &new);
@@ -84,8 +87,8 @@ async fn create(
     Ok(Created(state.store.once(once, &request, now, create).await?))
 }
 
-async fn show(Of(state): Of<State>, viewer: Viewer, Path(path): Path<EventPath>) -> Answer<Json<Event>> {
-    Ok(Json(state.event(viewer.tenant, path.id).await?.shown()))
+async fn show(Of(state): Of<State>, viewer: Viewer, Path(path): Path<EventPath>) -> Answer<Json<EventView>> {
+    Ok(Json(state.event(viewer.tenant, path.id).await?.into()))
 }
 
 async fn update(
@@ -93,19 +96,16 @@ async fn update(
     organizer: Organizer,
     Path(path): Path<EventPath>,
     Json(changes): Json<EventChanges>,
-) -> Answer<Json<Event>> {
+) -> Answer<Json<EventView>> {
     let before = state.sheet(organizer.tenant, path.id).await?;
     based_on(changes.version, before.event.version)?;
     let now = state.clock.now();
     let sets_discounts = changes.max_discounts.is_some();
-    let after = changes.apply(before.event.clone(), now);
-    check(&after)?;
-    if after.currency != before.event.currency && !before.areas.is_empty() {
-        return Err(Error::conflict(
-            "currency_fixed",
-            "The event has areas with prices in its currency. Delete them before you change it.",
-        )
-        .into());
+    let mut fields = Fields::new();
+    let after = changes.apply(before.event.clone(), now, &mut fields);
+    check(&after, fields)?;
+    if after.currency != before.event.currency {
+        check_unpriced(&before)?;
     }
     if after.status == EventStatus::Published {
         let is_moved = after.starts_at != before.event.starts_at;
@@ -117,7 +117,7 @@ async fn update(
     } else {
         state.change_event(&before, after).await?
     };
-    Ok(Json(after.shown()))
+    Ok(Json(after.into()))
 }
 
 async fn delete(
@@ -146,6 +146,23 @@ async fn delete(
     }
     state.store.delete_event(&change, &sheet).await.on_refused(Error::changed_meanwhile)?;
     Ok(NoContent)
+}
+
+/// Fails if the event has amounts that would become others in another currency.
+fn check_unpriced(sheet: &EventSheet) -> Result<()> {
+    let of_fixed = |discount: &MemberDiscount| discount.discount_type == AdjustmentType::Fixed;
+    let detail = if !sheet.areas.is_empty() {
+        "The event has areas with prices in its currency. Delete them before you change it."
+    } else if sheet.event.fees.convenience_fixed != 0 {
+        "The event has a fixed fee in its currency. Set its fees without one before you change it."
+    } else if sheet.event.member_discount.as_ref().is_some_and(of_fixed) {
+        "The event has a discount for members in its currency. Take it away before you change it."
+    } else if sheet.stages.iter().any(|stage| stage.price_adjustment_type == AdjustmentType::Fixed) {
+        "The event has a sale stage with an amount in its currency. Delete it before you change it."
+    } else {
+        return Ok(());
+    };
+    Err(Error::conflict("currency_fixed", detail))
 }
 
 fn has_sales() -> Error {
@@ -206,10 +223,11 @@ impl State {
         new: &NewEvent,
         id: EventId,
         now: Timestamp,
-    ) -> Result<Event> {
+    ) -> Result<EventView> {
         let tenant = self.tenant(tenant).await?;
-        let event = new.event(id, &tenant, now);
-        check(&event)?;
+        let mut fields = Fields::new();
+        let event = new.event(id, &tenant, now, &mut fields);
+        check(&event, fields)?;
         self.check_code(&event).await?;
         // The discounts come first: an event without them would count as given out.
         self.create_discounts(&event).await?;
@@ -220,12 +238,12 @@ impl State {
     }
 
     /// Writes a new event with the first slug of `slugs` that is free.
-    pub(crate) async fn write_event(&self, event: Event, slugs: &[String]) -> Result<Event> {
+    pub(crate) async fn write_event(&self, event: Event, slugs: &[String]) -> Result<EventView> {
         for slug in slugs {
             let event = Event { slug: slug.clone(), ..event.clone() };
             match self.store.create_event(&event).await {
                 Err(Failure::Refused(_)) => self.check_code(&event).await?,
-                result => return Ok(result?.shown()),
+                result => return Ok(result?.into()),
             }
         }
         Err(Error::conflict("slug_taken", "Another event has this slug. Choose another or leave it out."))

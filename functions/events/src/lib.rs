@@ -10,6 +10,7 @@ mod discounts;
 mod duplicate;
 mod events;
 mod images;
+mod member_discount;
 mod places;
 mod publishing;
 mod rows;
@@ -17,6 +18,7 @@ mod slug;
 mod staff;
 mod tenants;
 mod units;
+mod view;
 mod writing;
 
 use aide::axum::ApiRouter;

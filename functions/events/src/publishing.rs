@@ -9,6 +9,7 @@ use domain::{Error, Result, Timestamp};
 use store::{EventSheet, OnRefused};
 use web::{Answer, Json, Organizer, Path};
 
+use crate::view::EventView;
 use crate::{EventPath, State};
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -37,7 +38,7 @@ async fn publish(
     Of(state): Of<State>,
     organizer: Organizer,
     Path(path): Path<EventPath>,
-) -> Answer<Json<Event>> {
+) -> Answer<Json<EventView>> {
     let now = state.clock.now();
     let sheet = state.sheet(organizer.tenant, path.id).await?;
     if sheet.event.status == EventStatus::Draft {
@@ -50,20 +51,20 @@ async fn unpublish(
     Of(state): Of<State>,
     organizer: Organizer,
     Path(path): Path<EventPath>,
-) -> Answer<Json<Event>> {
+) -> Answer<Json<EventView>> {
     let sheet = state.sheet(organizer.tenant, path.id).await?;
     Ok(Json(state.set_status(sheet, EventStatus::Draft, state.clock.now()).await?))
 }
 
 impl State {
-    async fn set_status(&self, sheet: EventSheet, status: EventStatus, now: Timestamp) -> Result<Event> {
+    async fn set_status(&self, sheet: EventSheet, status: EventStatus, now: Timestamp) -> Result<EventView> {
         if sheet.event.status == status {
-            return Ok(sheet.event.shown());
+            return Ok(sheet.event.into());
         }
         let version = sheet.event.version + 1;
         let after = Event { status, updated_at: now, version, ..sheet.event.clone() };
         self.store.update_event(&sheet, &after).await.on_refused(Error::changed_meanwhile)?;
-        Ok(after.shown())
+        Ok(after.into())
     }
 }
 

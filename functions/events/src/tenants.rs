@@ -5,13 +5,16 @@ use aide::axum::routing::{get_with, post_with};
 use axum::extract::State as Of;
 use domain::access::Role;
 use domain::error::Fields;
-use domain::event::{Fees, LegalInfo, Tenant, Vat};
+use domain::event::{LegalInfo, Tenant};
 use domain::user::Email;
-use domain::{Currency, Error, Result, TenantId};
+use domain::{Currency, Error, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{OnRefused, Once};
-use web::{Admin, Answer, Buyer, Created, IdempotencyKey, Json, based_on};
+use web::{
+    Admin, Answer, Buyer, Created, FeesView, IdempotencyKey, Json, NewConvenienceFees, NewVat, VatView,
+    based_on,
+};
 
 use crate::State;
 use crate::check::country;
@@ -43,6 +46,50 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
+/// An organiser, with what holds for all of its events.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Tenant")]
+struct TenantView {
+    /// The tenant's id.
+    id: TenantId,
+    /// The name that buyers see.
+    name: String,
+    /// Where buyers reach the organiser.
+    email: String,
+    /// ISO 3166-1 alpha-2 country.
+    country: String,
+    /// The currency that new events get.
+    currency: Currency,
+    /// What is charged on top of the ticket price, in `currency`.
+    fees: FeesView,
+    /// The value added tax.
+    vat: VatView,
+    /// Who the organiser is in law.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    legal_info: Option<LegalInfo>,
+    /// When the tenant was created.
+    created_at: Timestamp,
+    /// Counts changes; a change names the version that it is based on.
+    version: u32,
+}
+
+impl From<Tenant> for TenantView {
+    fn from(tenant: Tenant) -> Self {
+        Self {
+            id: tenant.id,
+            name: tenant.name,
+            email: tenant.email,
+            country: tenant.country,
+            currency: tenant.currency,
+            fees: FeesView::new(tenant.fees, tenant.currency),
+            vat: tenant.vat.into(),
+            legal_info: tenant.legal_info,
+            created_at: tenant.created_at,
+            version: tenant.version,
+        }
+    }
+}
+
 /// A new organiser.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -57,12 +104,13 @@ struct NewTenant {
     country: String,
     /// The currency that new events get.
     currency: Currency,
-    /// The convenience fee that new events get.
+    /// The convenience fee that new events in `currency` get; in another currency they
+    /// get the percentage only.
     #[serde(default)]
-    fees: Fees,
+    fees: NewConvenienceFees,
     /// The value added tax that new events get.
     #[serde(default)]
-    vat: Vat,
+    vat: NewVat,
 }
 
 /// A change of the organiser: what is absent stays.
@@ -80,10 +128,11 @@ struct TenantChanges {
     country: Option<String>,
     /// The currency that new events get.
     currency: Option<Currency>,
-    /// The convenience fee that new events get.
-    fees: Option<Fees>,
+    /// The convenience fee that new events get. Needed if there is a fixed one and the
+    /// currency changes.
+    fees: Option<NewConvenienceFees>,
     /// The value added tax that new events get.
-    vat: Option<Vat>,
+    vat: Option<NewVat>,
 }
 
 async fn create(
@@ -91,57 +140,65 @@ async fn create(
     buyer: Buyer,
     IdempotencyKey(key): IdempotencyKey,
     Json(new): Json<NewTenant>,
-) -> Answer<Created<Tenant>> {
+) -> Answer<Created<TenantView>> {
     let now = state.clock.now();
     let once = Once { user: buyer.user, route: "POST /api/v1/tenants", key: key.as_deref() };
     let create = |id: domain::RequestId| {
+        let mut fields = Fields::new();
         let tenant = Tenant {
             id: TenantId::from_uuid(id.uuid()),
             name: new.name.trim().to_owned(),
             email: new.email.as_ref().map_or(buyer.email.clone(), ToString::to_string),
             country: new.country.clone(),
             currency: new.currency,
-            fees: new.fees,
-            vat: new.vat,
+            fees: new.fees.read(new.currency, "/fees", &mut fields),
+            vat: new.vat.read("/vat", &mut fields),
             legal_info: None,
             created_at: now,
             version: 1,
         };
         let state = &state;
         async move {
-            check(&tenant)?;
+            check(&tenant, fields)?;
             let tenant = state.store.create_tenant(&tenant).await?;
             state.store.add_staff(tenant.id, buyer.user, Role::Admin, now).await?;
-            Ok(tenant)
+            Ok(tenant.into())
         }
     };
     Ok(Created(state.store.once(once, &new, now, create).await?))
 }
 
-async fn show(Of(state): Of<State>, admin: Admin) -> Answer<Json<Tenant>> {
-    Ok(Json(state.tenant(admin.tenant).await?))
+async fn show(Of(state): Of<State>, admin: Admin) -> Answer<Json<TenantView>> {
+    Ok(Json(state.tenant(admin.tenant).await?.into()))
 }
 
 async fn update(
     Of(state): Of<State>,
     admin: Admin,
     Json(changes): Json<TenantChanges>,
-) -> Answer<Json<Tenant>> {
+) -> Answer<Json<TenantView>> {
     let before = state.tenant(admin.tenant).await?;
     based_on(changes.version, before.version)?;
+    let mut fields = Fields::new();
+    let currency = changes.currency.unwrap_or(before.currency);
+    fields.check(
+        currency == before.currency || before.fees.convenience_fixed == 0 || changes.fees.is_some(),
+        "/fees",
+        format!("Send the fees as well: the fixed one is in {}.", before.currency),
+    );
     let after = Tenant {
         name: changes.name.map_or(before.name, |name| name.trim().to_owned()),
         email: changes.email.map_or(before.email, |email| email.to_string()),
         country: changes.country.unwrap_or(before.country),
-        currency: changes.currency.unwrap_or(before.currency),
-        fees: changes.fees.unwrap_or(before.fees),
-        vat: changes.vat.unwrap_or(before.vat),
+        currency,
+        fees: changes.fees.map_or(before.fees, |fees| fees.read(currency, "/fees", &mut fields)),
+        vat: changes.vat.map_or(before.vat, |vat| vat.read("/vat", &mut fields)),
         version: before.version + 1,
         ..before
     };
-    check(&after)?;
+    check(&after, fields)?;
     state.store.replace_tenant(&after).await.on_refused(Error::changed_meanwhile)?;
-    Ok(Json(after))
+    Ok(Json(after.into()))
 }
 
 async fn show_legal_info(Of(state): Of<State>, admin: Admin) -> Answer<Json<LegalInfo>> {
@@ -172,12 +229,11 @@ impl State {
     }
 }
 
-fn check(tenant: &Tenant) -> Result<()> {
-    let mut fields = Fields::new();
+/// Checks an organiser before it is stored. `fields` has what is wrong with its fees and
+/// tax already.
+fn check(tenant: &Tenant, mut fields: Fields) -> Result<()> {
     fields.text("/name", &tenant.name, 2, 100);
     country(&mut fields, "/country", &tenant.country);
-    tenant.fees.check("/fees", &mut fields);
-    tenant.vat.check("/vat", &mut fields);
     fields.finish()
 }
 

@@ -1,7 +1,7 @@
 //! An event as its organiser writes it: new, changed, and what is wrong with it.
 
 use domain::error::Fields;
-use domain::event::{AttendeeField, Event, EventStatus, Language, MemberDiscount};
+use domain::event::{AttendeeField, Event, EventStatus, Fees, Language};
 use domain::{Currency, EventId, MAX_TICKETS_PER_ORDER, Result, Timestamp};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use web::nullable;
 
 use crate::check::{country, some_text, time_zone};
+use crate::member_discount::NewMemberDiscount;
 use crate::{discounts, slug};
 
 /// The longest event; the public list looks back this far for what is still on.
@@ -105,7 +106,7 @@ pub(crate) struct NewEvent {
     /// What the code of a member's discount takes off; needed for discounts of an
     /// event that is sold here.
     #[serde(default)]
-    member_discount: Option<MemberDiscount>,
+    member_discount: Option<NewMemberDiscount>,
 }
 
 const fn ten() -> u8 {
@@ -179,11 +180,24 @@ pub(crate) struct EventChanges {
     /// What the code of a member's discount takes off, or `null`. Codes that were
     /// sent keep what they said.
     #[serde(default, deserialize_with = "nullable")]
-    member_discount: Option<Option<MemberDiscount>>,
+    member_discount: Option<Option<NewMemberDiscount>>,
 }
 
 impl NewEvent {
-    pub(crate) fn event(&self, id: EventId, tenant: &domain::event::Tenant, now: Timestamp) -> Event {
+    /// The draft of `tenant`. Numbers with too many decimals are noted in `fields`.
+    pub(crate) fn event(
+        &self,
+        id: EventId,
+        tenant: &domain::event::Tenant,
+        now: Timestamp,
+        fields: &mut Fields,
+    ) -> Event {
+        let currency = self.currency.unwrap_or(tenant.currency);
+        let fees = match currency == tenant.currency {
+            true => tenant.fees,
+            // The same number of another currency would be another fee.
+            false => Fees { convenience_fixed: 0, ..tenant.fees },
+        };
         let text = |text: &str| text.trim().to_owned();
         let after_start = self.starts_at.checked_add(USUAL).unwrap_or(Timestamp::MAX);
         Event {
@@ -201,14 +215,14 @@ impl NewEvent {
             starts_at: self.starts_at,
             ends_at: self.ends_at.unwrap_or(after_start),
             doors_at: self.doors_at,
-            currency: self.currency.unwrap_or(tenant.currency),
+            currency,
             language: self.language,
             status: EventStatus::Draft,
             unlisted: self.unlisted,
             hold_minutes: self.hold_minutes,
             max_tickets_per_order: self.max_tickets_per_order,
             attendee_fields: self.attendee_fields.clone(),
-            fees: tenant.fees,
+            fees,
             vat: tenant.vat,
             images: Vec::new(),
             code: self.code.as_deref().and_then(some_text),
@@ -216,7 +230,7 @@ impl NewEvent {
             max_discounts: self.max_discounts,
             ticketing_link: self.ticketing_link.as_deref().and_then(some_text),
             other_data: self.other_data.clone(),
-            member_discount: self.member_discount,
+            member_discount: self.member_discount.map(|discount| discount.read(currency, fields)),
             discount_blocks: discounts::blocks(self.max_discounts),
             created_at: now,
             updated_at: now,
@@ -226,7 +240,9 @@ impl NewEvent {
 }
 
 impl EventChanges {
-    pub(crate) fn apply(self, event: Event, now: Timestamp) -> Event {
+    /// The changed event. Numbers with too many decimals are noted in `fields`.
+    pub(crate) fn apply(self, event: Event, now: Timestamp, fields: &mut Fields) -> Event {
+        let currency = self.currency.unwrap_or(event.currency);
         let text = |change: Option<String>, old| change.map_or(old, |text| text.trim().to_owned());
         let optional = |change: Option<Option<String>>, old| match change {
             Some(changed) => changed.as_deref().and_then(some_text),
@@ -248,7 +264,7 @@ impl EventChanges {
             starts_at,
             ends_at: self.ends_at.unwrap_or_else(|| moved(event.ends_at)),
             doors_at: self.doors_at.unwrap_or_else(|| event.doors_at.map(moved)),
-            currency: self.currency.unwrap_or(event.currency),
+            currency,
             language: self.language.unwrap_or(event.language),
             unlisted: self.unlisted.unwrap_or(event.unlisted),
             hold_minutes: self.hold_minutes.unwrap_or(event.hold_minutes),
@@ -259,7 +275,10 @@ impl EventChanges {
             max_discounts: self.max_discounts.unwrap_or(event.max_discounts),
             ticketing_link: optional(self.ticketing_link, event.ticketing_link),
             other_data: self.other_data.unwrap_or(event.other_data),
-            member_discount: self.member_discount.unwrap_or(event.member_discount),
+            member_discount: match self.member_discount {
+                Some(changed) => changed.map(|discount| discount.read(currency, fields)),
+                None => event.member_discount,
+            },
             updated_at: now,
             version: event.version + 1,
             ..event
@@ -267,9 +286,9 @@ impl EventChanges {
     }
 }
 
-/// Checks everything that must hold for an event to be stored, draft or not.
-pub(crate) fn check(event: &Event) -> Result<()> {
-    let mut fields = Fields::new();
+/// Checks everything that must hold for an event to be stored, draft or not. `fields` has
+/// what is wrong with its numbers already.
+pub(crate) fn check(event: &Event, mut fields: Fields) -> Result<()> {
     fields
         .text("/name", &event.name, 1, 150)
         .text("/artist", &event.artist, 0, 150)
@@ -325,7 +344,7 @@ fn check_times(event: &Event, fields: &mut Fields) {
 #[cfg(test)]
 pub(crate) mod tests {
     use domain::TenantId;
-    use domain::event::{Fees, Tenant, Vat};
+    use domain::event::{Tenant, Vat};
     use serde_json::json;
 
     use super::*;
@@ -354,20 +373,20 @@ pub(crate) mod tests {
             "starts_at": "2027-01-10T01:00:00Z", "doors_at": "2027-01-09T23:00:00Z",
         }))
         .expect("a new event");
-        new.event(EventId::generate(at(NOW)), &tenant, at(NOW))
+        new.event(EventId::generate(at(NOW)), &tenant, at(NOW), &mut Fields::new())
     }
 
     fn bad(change: impl FnOnce(&mut Event)) -> Vec<String> {
         let mut event = draft();
         change(&mut event);
-        let error = check(&event).expect_err("refused");
+        let error = check(&event, Fields::new()).expect_err("refused");
         error.field_errors().iter().map(|field| field.pointer.clone()).collect()
     }
 
     #[test]
     fn a_new_event_takes_what_is_not_said_from_its_organiser() {
         let event = draft();
-        check(&event).expect("valid");
+        check(&event, Fields::new()).expect("valid");
         assert_eq!((event.name.as_str(), event.country.as_str()), ("Noche de faroles", "CO"));
         assert_eq!((event.time_zone.as_str(), event.currency), ("America/Bogota", Currency::COP));
         assert_eq!((event.fees.convenience_fixed, event.status), (900, EventStatus::Draft));
@@ -396,7 +415,7 @@ pub(crate) mod tests {
 
     fn changed(changes: Value) -> Event {
         let changes: EventChanges = serde_json::from_value(changes).expect("changes");
-        changes.apply(draft(), at(NOW + 1))
+        changes.apply(draft(), at(NOW + 1), &mut Fields::new())
     }
 
     #[test]
@@ -415,14 +434,14 @@ pub(crate) mod tests {
             "member_discount": {"discount_type": "fixed", "discount_value": 900, "max_tickets": 2},
         });
         let after = changed(said);
-        check(&after).expect("valid");
+        check(&after, Fields::new()).expect("valid");
         assert_eq!(
             (after.code.as_deref(), after.max_discounts, after.other_data.len()),
             (Some("LF-1"), 40, 1)
         );
         let nothing = json!({"code": null, "img": "", "ticketing_link": null, "member_discount": null, "other_data": {}});
         let nothing: EventChanges = serde_json::from_value(nothing).expect("changes");
-        let after = nothing.apply(after, at(NOW + 2));
+        let after = nothing.apply(after, at(NOW + 2), &mut Fields::new());
         assert_eq!((after.code, after.img, after.ticketing_link), (None, None, None));
         assert_eq!((after.member_discount, after.max_discounts), (None, 40));
         assert!(after.other_data.is_empty());

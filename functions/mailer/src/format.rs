@@ -1,8 +1,8 @@
-//! Times and money as people in each language read them.
+//! Times and gateways as people in each language read them.
 
+use domain::Timestamp;
 use domain::event::Language;
 use domain::payment::GatewayName;
-use domain::{Money, Timestamp};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
@@ -30,27 +30,6 @@ pub(crate) fn lifetime(left: SignedDuration, language: Language) -> String {
     format!("{count} {}", words[usize::from(count != 1)])
 }
 
-/// An amount with the currency's code before it: `$` alone could mean three of
-/// the currencies that Taquilla sells in.
-pub(crate) fn money(money: Money, language: Language) -> String {
-    let (group, decimal) = if language == Language::Es { ('.', ',') } else { (',', '.') };
-    let exponent = money.currency.exponent();
-    let unit = 10_u64.pow(exponent);
-    let (whole, fraction) = (money.amount.unsigned_abs() / unit, money.amount.unsigned_abs() % unit);
-    let mut text = format!("{} {}", money.currency, if money.amount < 0 { "-" } else { "" });
-    let digits = whole.to_string();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(group);
-        }
-        text.push(digit);
-    }
-    if exponent > 0 {
-        text.push_str(&format!("{decimal}{fraction:0width$}", width = exponent as usize));
-    }
-    text
-}
-
 /// A gateway as people call it.
 pub(crate) const fn gateway(name: GatewayName) -> &'static str {
     match name {
@@ -63,8 +42,6 @@ pub(crate) const fn gateway(name: GatewayName) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use domain::Currency;
-
     use super::*;
 
     #[test]
@@ -72,16 +49,6 @@ mod tests {
         let time: Timestamp = "2026-11-21T01:30:00Z".parse().expect("a time");
         assert_eq!(clock(time, "America/Bogota", Language::Es), "20:30 h");
         assert_eq!(clock(time, "Nowhere/Else", Language::En), "01:30 UTC");
-    }
-
-    #[test]
-    fn money_is_grouped_as_its_readers_do() {
-        let cop = Money::new(21_238_200, Currency::COP);
-        assert_eq!(money(cop, Language::Es), "COP 212.382,00");
-        assert_eq!(money(cop, Language::En), "COP 212,382.00");
-        assert_eq!(money(Money::new(1_009_900, Currency::CLP), Language::Es), "CLP 1.009.900");
-        assert_eq!(money(Money::new(-5, Currency::ARS), Language::En), "ARS -0.05");
-        assert_eq!(money(Money::new(0, Currency::CLP), Language::En), "CLP 0");
     }
 
     #[test]

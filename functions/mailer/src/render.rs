@@ -41,7 +41,7 @@ impl Templates {
         });
         environment.add_filter("money", |state: &minijinja::State, money: Value| {
             let money = Money::deserialize(money)?;
-            Ok::<_, TemplateError>(format::money(money, language(state)))
+            Ok::<_, TemplateError>(domain::format::money(money, language(state)))
         });
         environment.add_filter("gateway", |name: Value| {
             Ok::<_, TemplateError>(format::gateway(GatewayName::deserialize(name)?))

@@ -5,11 +5,15 @@ use aide::axum::routing::{get_with, patch_with};
 use axum::extract::State as Of;
 use domain::error::Fields;
 use domain::member::{FeePayment, Member, PaymentMethod};
-use domain::{Currency, Error, FeePaymentId, MemberId, RequestId, Result, TenantId, Timestamp, UserId};
+use domain::{
+    Amount, Currency, Error, FeePaymentId, MemberId, RequestId, Result, TenantId, Timestamp, UserId, Written,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Once;
-use web::{Answer, Created, IdempotencyKey, Json, Page, Paging, Path, Supervisor, based_on, nullable};
+use web::{
+    Answer, Created, IdempotencyKey, Json, Page, Paging, Path, Supervisor, based_on, formatted, nullable,
+};
 
 use crate::fields::{check_past, trimmed};
 use crate::receipts::{NewReceipt, ReceiptUpload};
@@ -44,6 +48,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
+/// Where a request has the amount.
+const AMOUNT: &str = "/amount_paid";
+
 /// `/users/{id}/payments/{payment}`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct PaymentPath {
@@ -57,8 +64,9 @@ struct PaymentPath {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewFeePayment {
-    /// How much, in minor units of the currency (centavos, say).
-    amount_paid: i64,
+    /// How much.
+    #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
+    amount_paid: Written,
     /// The currency; else the organiser's.
     currency: Option<Currency>,
     /// When it was paid; else now.
@@ -88,9 +96,10 @@ const fn yes() -> bool {
 struct FeePaymentChanges {
     /// The version that the change is based on; without it, whatever is there.
     version: Option<u32>,
-    /// How much, in minor units of the currency.
-    amount_paid: Option<i64>,
-    /// The currency.
+    /// How much.
+    #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
+    amount_paid: Option<Written>,
+    /// The currency. Without `amount_paid`, the number stays and is of this currency then.
     currency: Option<Currency>,
     /// When it was paid.
     payment_date: Option<Timestamp>,
@@ -116,8 +125,10 @@ struct FeePaymentView {
     id: FeePaymentId,
     /// The member who paid.
     user_id: MemberId,
-    /// How much, in minor units of the currency.
-    amount_paid: i64,
+    /// How much.
+    amount_paid: Amount,
+    /// The same as people write it.
+    amount_paid_formatted: String,
     /// The currency.
     currency: Currency,
     /// When it was paid.
@@ -224,11 +235,12 @@ impl State {
         };
         // Not the time of this try: whoever repeats the request must get the same payment.
         let now = id.created_at();
+        let mut fields = Fields::new();
         let mut payment = FeePayment {
             id,
             tenant_id: supervisor.tenant,
             member_id: member,
-            amount_paid: new.amount_paid,
+            amount_paid: new.amount_paid.amount(currency, AMOUNT, &mut fields),
             currency,
             payment_date: new.payment_date.unwrap_or(now),
             payment_method: new.payment_method,
@@ -241,7 +253,7 @@ impl State {
             version: 1,
         };
         payment.receipt = new.receipt.map(|receipt| receipt.key(&payment));
-        check(&payment, new.receipt, now)?;
+        check(&payment, new.receipt, now, fields)?;
         let marks_current = new.confirmed && new.marks_current;
         self.store.create_fee_payment(&self.fingerprints, &payment, marks_current).await?;
         Ok(payment)
@@ -263,7 +275,8 @@ impl State {
         Ok(FeePaymentView {
             id: payment.id,
             user_id: payment.member_id,
-            amount_paid: payment.amount_paid,
+            amount_paid: Amount::of(payment.amount_paid, payment.currency),
+            amount_paid_formatted: formatted(payment.amount_paid, payment.currency),
             currency: payment.currency,
             payment_date: payment.payment_date,
             payment_method: payment.payment_method,
@@ -280,9 +293,12 @@ impl State {
 
 impl FeePaymentChanges {
     fn apply(&self, before: FeePayment, by: UserId, now: Timestamp) -> Result<FeePayment> {
+        let mut fields = Fields::new();
+        let currency = self.currency.unwrap_or(before.currency);
+        let amount = self.amount_paid.unwrap_or(Amount::of(before.amount_paid, before.currency).into());
         let mut after = FeePayment {
-            amount_paid: self.amount_paid.unwrap_or(before.amount_paid),
-            currency: self.currency.unwrap_or(before.currency),
+            amount_paid: amount.amount(currency, AMOUNT, &mut fields),
+            currency,
             payment_date: self.payment_date.unwrap_or(before.payment_date),
             payment_method: self.payment_method.unwrap_or(before.payment_method),
             description: match &self.description {
@@ -298,13 +314,18 @@ impl FeePaymentChanges {
         if let Some(changed) = self.receipt {
             after.receipt = changed.map(|receipt| receipt.key(&after));
         }
-        check(&after, self.receipt.flatten(), now)?;
+        check(&after, self.receipt.flatten(), now, fields)?;
         Ok(after)
     }
 }
 
-fn check(payment: &FeePayment, receipt: Option<NewReceipt>, now: Timestamp) -> Result<()> {
-    let mut fields = Fields::new();
+/// Checks a payment before it is stored. `fields` has what is wrong with its amount already.
+fn check(
+    payment: &FeePayment,
+    receipt: Option<NewReceipt>,
+    now: Timestamp,
+    mut fields: Fields,
+) -> Result<()> {
     payment.check(&mut fields);
     check_past("/payment_date", payment.payment_date, now, &mut fields);
     if let Some(receipt) = receipt {
@@ -355,6 +376,16 @@ mod tests {
         let receipt = json!({"content_type": "application/pdf", "size": 4});
         let other = changed(json!({"receipt": receipt})).expect("changed");
         assert_eq!(other.receipt, Some(format!("receipts/{}/{}-2.pdf", other.tenant_id, other.id)));
+    }
+
+    #[test]
+    fn an_amount_is_of_the_currency_beside_it() {
+        let of = |changes: Value| changed(changes).map(|after| (after.amount_paid, after.currency));
+        assert_eq!(of(json!({"amount_paid": "20000.5"})).expect("changed"), (2_000_050, Currency::COP));
+        let corrected = of(json!({"currency": "CLP"})).expect("a mistake in the currency");
+        assert_eq!(corrected, (15_000, Currency::CLP), "15,000 stay 15,000");
+        let error = of(json!({"currency": "CLP", "amount_paid": 0.5})).expect_err("no centavos");
+        assert_eq!((error.code(), error.field_errors()[0].pointer.as_str()), ("too_many_decimals", AMOUNT));
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract::State as Of;
-use domain::Error;
 use domain::error::Fields;
-use domain::event::{Event, Fees, Vat};
+use domain::event::Event;
+use domain::{Currency, Error};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::OnRefused;
-use web::{Answer, Json, Organizer, Path, Viewer, based_on};
+use web::{Answer, FeesView, Json, NewConvenienceFees, NewVat, Organizer, Path, VatView, Viewer, based_on};
 
 use crate::{EventPath, State};
 
@@ -29,28 +29,35 @@ pub(crate) fn routes() -> ApiRouter<State> {
 /// What is charged on top of the prices of an event.
 #[derive(Debug, Serialize, JsonSchema)]
 struct EventFees {
+    /// The currency of the event's amounts.
+    currency: Currency,
     /// The convenience fee of each ticket.
-    fees: Fees,
+    fees: FeesView,
     /// The value added tax on price and fee.
-    vat: Vat,
+    vat: VatView,
     /// The event's version.
     version: u32,
 }
 
 impl From<&Event> for EventFees {
     fn from(event: &Event) -> Self {
-        Self { fees: event.fees, vat: event.vat, version: event.version }
+        Self {
+            currency: event.currency,
+            fees: FeesView::new(event.fees, event.currency),
+            vat: event.vat.into(),
+            version: event.version,
+        }
     }
 }
 
-/// What to charge on top of the prices of an event.
+/// What to charge on top of the prices of an event, in its currency.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewFees {
     /// The convenience fee of each ticket.
-    fees: Fees,
+    fees: NewConvenienceFees,
     /// The value added tax on price and fee.
-    vat: Vat,
+    vat: NewVat,
     /// The event's version that the change is based on.
     version: Option<u32>,
 }
@@ -66,15 +73,15 @@ async fn replace(
     Path(path): Path<EventPath>,
     Json(new): Json<NewFees>,
 ) -> Answer<Json<EventFees>> {
-    let mut fields = Fields::new();
-    new.fees.check("/fees", &mut fields);
-    new.vat.check("/vat", &mut fields);
-    fields.finish()?;
     let before = state.sheet(organizer.tenant, path.id).await?;
     based_on(new.version, before.event.version)?;
+    let mut fields = Fields::new();
+    let fees = new.fees.read(before.event.currency, "/fees", &mut fields);
+    let vat = new.vat.read("/vat", &mut fields);
+    fields.finish()?;
     let after = Event {
-        fees: new.fees,
-        vat: new.vat,
+        fees,
+        vat,
         updated_at: state.clock.now(),
         version: before.event.version + 1,
         ..before.event.clone()

@@ -5,6 +5,7 @@
 //! goes into them.
 
 mod fees;
+mod promotion_view;
 mod promotions;
 mod stages;
 mod validate;

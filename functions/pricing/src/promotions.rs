@@ -7,14 +7,18 @@ use axum::response::NoContent;
 use domain::error::Fields;
 use domain::pricing::{AdjustmentType, AppliesTo, Promotion, PromotionCode};
 use domain::user::Email;
-use domain::{AreaId, Currency, Error, EventId, PromotionId, RequestId, Result, TenantId, Timestamp};
+use domain::{
+    Amount, AreaId, Currency, Error, EventId, PromotionId, RequestId, Result, TenantId, Timestamp, Worth,
+    Written,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::allotment::{Pool, Refusal};
-use store::{OnRefused, Once};
+use store::{EventSheet, OnRefused, Once};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Viewer, based_on, nullable};
 
 use crate::State;
+use crate::promotion_view::PromotionView;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -35,6 +39,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
+/// Where a request has what is taken off.
+const VALUE: &str = "/discount_value";
+/// Where a request has the most that is taken off.
+const MOST: &str = "/max_discount_amount";
 /// The most uses that a limited promotion can have.
 const MAX_USES: u32 = 100_000;
 /// The most uses of one buyer that can be a limit.
@@ -45,16 +53,6 @@ const MAX_USES_PER_BUYER: u32 = 20;
 pub(crate) struct CodePath {
     /// The promotion's code; capital and small letters are the same.
     pub(crate) code: PromotionCode,
-}
-
-/// A promotion, with how much of it is left.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct PromotionView {
-    #[serde(flatten)]
-    promotion: Promotion,
-    /// Orders that can still use it, if they are limited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    remaining: Option<u32>,
 }
 
 /// A new promotion.
@@ -68,9 +66,10 @@ struct NewPromotion {
     promotion_code: PromotionCode,
     /// How `discount_value` is meant.
     discount_type: AdjustmentType,
-    /// What is taken off: basis points of the price of the tickets that it is
-    /// for (1500 is 15 %), or minor units per order.
-    discount_value: i64,
+    /// What is taken off: a percentage of the price of the tickets that it is for, or an
+    /// amount **per order**, not per ticket.
+    #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
+    discount_value: Written,
     /// The currency of amounts; that of the event if it is for one.
     #[serde(default)]
     currency: Option<Currency>,
@@ -90,10 +89,10 @@ struct NewPromotion {
     #[serde(default)]
     #[schemars(range(min = 1))]
     max_quantity: Option<u32>,
-    /// The most that is taken off one order, in minor units.
+    /// The most that is taken off one order.
     #[serde(default)]
-    #[schemars(range(min = 1))]
-    max_discount_amount: Option<i64>,
+    #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
+    max_discount_amount: Option<Written>,
     /// The first moment at which it works.
     #[serde(default)]
     start_date: Option<Timestamp>,
@@ -131,8 +130,9 @@ struct PromotionChanges {
     promotion_name: Option<String>,
     /// How `discount_value` is meant.
     discount_type: Option<AdjustmentType>,
-    /// What is taken off.
-    discount_value: Option<i64>,
+    /// What is taken off. Without it, the number stays, however `discount_type` and
+    /// `currency` mean it.
+    discount_value: Option<Written>,
     /// The currency of amounts, or `null`.
     #[serde(default, deserialize_with = "nullable")]
     currency: Option<Option<Currency>>,
@@ -152,7 +152,7 @@ struct PromotionChanges {
     max_quantity: Option<Option<u32>>,
     /// The most that is taken off one order, or `null`.
     #[serde(default, deserialize_with = "nullable")]
-    max_discount_amount: Option<Option<i64>>,
+    max_discount_amount: Option<Option<Written>>,
     /// The first moment at which it works, or `null`.
     #[serde(default, deserialize_with = "nullable")]
     start_date: Option<Option<Timestamp>>,
@@ -170,10 +170,12 @@ struct PromotionChanges {
     bound_email: Option<Option<Email>>,
 }
 
-async fn list(Of(state): Of<State>, viewer: Viewer, paging: Paging) -> Answer<Json<Page<Promotion>>> {
+async fn list(Of(state): Of<State>, viewer: Viewer, paging: Paging) -> Answer<Json<Page<PromotionView>>> {
     let promotions = state.store.promotions(viewer.tenant, paging.after.as_deref(), paging.limit).await;
     let promotions = promotions.map_err(Error::from)?;
-    Ok(Json(Page::new(promotions.items, promotions.last)))
+    // How much is left of each would be more reads than the list.
+    let views = promotions.items.into_iter().map(|promotion| PromotionView::new(promotion, None));
+    Ok(Json(Page::new(views.collect(), promotions.last)))
 }
 
 async fn show(
@@ -194,9 +196,8 @@ async fn create(
     let now = state.clock.now();
     let once = Once { user: organizer.user, route: "POST /api/v1/promotions", key: key.as_deref() };
     let request = (organizer.tenant, &new);
-    let create = |id: RequestId| {
-        state.create_promotion(new.promotion(PromotionId::from_uuid(id.uuid()), organizer.tenant))
-    };
+    let create =
+        |id: RequestId| state.create_promotion(PromotionId::from_uuid(id.uuid()), organizer.tenant, &new);
     Ok(Created(state.store.once(once, &request, now, create).await?))
 }
 
@@ -209,8 +210,11 @@ async fn update(
     let before = state.promotion(organizer.tenant, &path.code).await?;
     based_on(changes.version, before.version)?;
     let total_uses = changes.total_uses;
-    let mut after = changes.apply(before);
-    state.check(&mut after).await?;
+    let target = changes.target_event_id.unwrap_or(before.target_event_id);
+    let sheet = state.target(organizer.tenant, target).await?;
+    let mut fields = Fields::new();
+    let after = changes.apply(before, sheet.as_ref().map(|sheet| sheet.event.currency), &mut fields);
+    check(&after, sheet.as_ref(), fields)?;
     if let Some(Some(uses)) = total_uses {
         state.resize_promotion(&after, uses).await?;
     }
@@ -247,11 +251,20 @@ impl State {
 
     async fn promotion_view(&self, promotion: Promotion) -> Result<PromotionView> {
         let remaining = self.store.promotion_left(&promotion, self.clock.now()).await?;
-        Ok(PromotionView { remaining, promotion })
+        Ok(PromotionView::new(promotion, remaining))
     }
 
-    async fn create_promotion(&self, mut promotion: Promotion) -> Result<PromotionView> {
-        self.check(&mut promotion).await?;
+    async fn create_promotion(
+        &self,
+        id: PromotionId,
+        tenant: TenantId,
+        new: &NewPromotion,
+    ) -> Result<PromotionView> {
+        let sheet = self.target(tenant, new.target_event_id).await?;
+        let mut fields = Fields::new();
+        let currency = sheet.as_ref().map(|sheet| sheet.event.currency);
+        let promotion = new.promotion(id, tenant, currency, &mut fields);
+        check(&promotion, sheet.as_ref(), fields)?;
         // The code is claimed first: only who has it may touch its pool.
         let promotion = self.store.create_promotion(&promotion).await.on_refused(|| {
             Error::conflict("code_taken", "You have a promotion with this code already. Choose another code.")
@@ -281,21 +294,26 @@ impl State {
         })
     }
 
-    /// Checks a promotion before it is stored, and fills in the currency of the
-    /// event that it is for.
-    async fn check(&self, promotion: &mut Promotion) -> Result<()> {
-        let mut fields = Fields::new();
-        check_bounds(promotion, &mut fields);
-        fields.finish()?;
-        let Some(event) = promotion.target_event_id else { return Ok(()) };
-        let sheet = self.sheet(promotion.tenant_id, event).await?;
-        if let Some(area) = promotion.target_area_id {
-            fields.check(sheet.area(area).is_some(), "/target_area_id", "The event has no such area.");
+    /// The event that a promotion is for, if it is for one.
+    async fn target(&self, tenant: TenantId, event: Option<EventId>) -> Result<Option<EventSheet>> {
+        match event {
+            Some(event) => Ok(Some(self.sheet(tenant, event).await?)),
+            None => Ok(None),
         }
-        let currency = *promotion.currency.get_or_insert(sheet.event.currency);
-        fields.check(currency == sheet.event.currency, "/currency", "The event sells in another currency.");
-        fields.finish()
     }
+}
+
+/// Checks a promotion for the event of `sheet` before it is stored. `fields` has what is
+/// wrong with its numbers already.
+fn check(promotion: &Promotion, sheet: Option<&EventSheet>, mut fields: Fields) -> Result<()> {
+    check_bounds(promotion, &mut fields);
+    if let Some(sheet) = sheet {
+        let has_area = promotion.target_area_id.is_none_or(|area| sheet.area(area).is_some());
+        fields.check(has_area, "/target_area_id", "The event has no such area.");
+        let is_same = promotion.currency == Some(sheet.event.currency);
+        fields.check(is_same, "/currency", "The event sells in another currency.");
+    }
+    fields.finish()
 }
 
 fn check_bounds(promotion: &Promotion, fields: &mut Fields) {
@@ -326,21 +344,30 @@ fn check_bounds(promotion: &Promotion, fields: &mut Fields) {
 }
 
 impl NewPromotion {
-    fn promotion(&self, id: PromotionId, tenant: TenantId) -> Promotion {
+    /// The promotion for an event with this currency, if it is for one.
+    fn promotion(
+        &self,
+        id: PromotionId,
+        tenant: TenantId,
+        currency: Option<Currency>,
+        fields: &mut Fields,
+    ) -> Promotion {
+        let currency = self.currency.or(currency);
+        let counted = currency.unwrap_or(Currency::NONE);
         Promotion {
             id,
             tenant_id: tenant,
             promotion_name: self.promotion_name.trim().to_owned(),
             promotion_code: self.promotion_code.clone(),
             discount_type: self.discount_type,
-            discount_value: self.discount_value,
-            currency: self.currency,
+            discount_value: self.discount_value.worth(self.discount_type, counted, VALUE, fields),
+            currency,
             applies_to: self.applies_to,
             target_event_id: self.target_event_id,
             target_area_id: self.target_area_id,
             min_quantity: self.min_quantity,
             max_quantity: self.max_quantity,
-            max_discount_amount: self.max_discount_amount,
+            max_discount_amount: self.max_discount_amount.map(|most| most.amount(counted, MOST, fields)),
             start_date: self.start_date,
             end_date: self.end_date,
             total_uses: self.total_uses,
@@ -353,20 +380,30 @@ impl NewPromotion {
 }
 
 impl PromotionChanges {
-    fn apply(self, promotion: Promotion) -> Promotion {
+    /// The promotion as it will be, for an event with the currency `of_event`, if it is
+    /// for one.
+    fn apply(self, promotion: Promotion, of_event: Option<Currency>, fields: &mut Fields) -> Promotion {
+        let before = promotion.currency();
+        let currency = self.currency.unwrap_or(promotion.currency).or(of_event);
+        let counted = currency.unwrap_or(Currency::NONE);
+        let kind = self.discount_type.unwrap_or(promotion.discount_type);
+        let value = Worth::of(promotion.discount_value, promotion.discount_type, before);
+        let value = self.discount_value.unwrap_or(value.into());
+        let most = promotion.max_discount_amount.map(|most| Amount::of(most, before).into());
+        let most = self.max_discount_amount.unwrap_or(most);
         Promotion {
             promotion_name: self
                 .promotion_name
                 .map_or(promotion.promotion_name, |name| name.trim().to_owned()),
-            discount_type: self.discount_type.unwrap_or(promotion.discount_type),
-            discount_value: self.discount_value.unwrap_or(promotion.discount_value),
-            currency: self.currency.unwrap_or(promotion.currency),
+            discount_type: kind,
+            discount_value: value.worth(kind, counted, VALUE, fields),
+            currency,
             applies_to: self.applies_to.unwrap_or(promotion.applies_to),
             target_event_id: self.target_event_id.unwrap_or(promotion.target_event_id),
             target_area_id: self.target_area_id.unwrap_or(promotion.target_area_id),
             min_quantity: self.min_quantity.unwrap_or(promotion.min_quantity),
             max_quantity: self.max_quantity.unwrap_or(promotion.max_quantity),
-            max_discount_amount: self.max_discount_amount.unwrap_or(promotion.max_discount_amount),
+            max_discount_amount: most.map(|most| most.amount(counted, MOST, fields)),
             start_date: self.start_date.unwrap_or(promotion.start_date),
             end_date: self.end_date.unwrap_or(promotion.end_date),
             total_uses: self.total_uses.unwrap_or(promotion.total_uses),
@@ -390,14 +427,14 @@ mod tests {
     fn promotion(change: serde_json::Value) -> Promotion {
         let mut body = json!({
             "promotion_name": "Socios", "promotion_code": "socios-10", "discount_type": "percentage",
-            "discount_value": 1000, "applies_to": "tenant",
+            "discount_value": 10, "applies_to": "tenant",
         });
         if let (Some(body), Some(change)) = (body.as_object_mut(), change.as_object()) {
             body.extend(change.clone());
         }
         let now = Timestamp::UNIX_EPOCH;
         let new: NewPromotion = serde_json::from_value(body).expect("a new promotion");
-        new.promotion(PromotionId::generate(now), TenantId::generate(now))
+        new.promotion(PromotionId::generate(now), TenantId::generate(now), None, &mut Fields::new())
     }
 
     fn bad(change: serde_json::Value) -> Vec<String> {
@@ -435,7 +472,28 @@ mod tests {
         let before = promotion(json!({"total_uses": 5}));
         let changes: PromotionChanges =
             serde_json::from_value(json!({"total_uses": null, "active": false})).expect("changes");
-        let after = changes.apply(before.clone());
+        let after = changes.apply(before.clone(), None, &mut Fields::new());
         assert_eq!(after, Promotion { total_uses: None, active: false, version: 2, ..before });
+    }
+
+    #[test]
+    fn a_number_that_stays_means_what_stands_beside_it_then() {
+        let before = promotion(json!({
+            "discount_type": "fixed", "discount_value": "5000", "currency": "COP", "max_discount_amount": 20_000.5,
+        }));
+        assert_eq!((before.discount_value, before.max_discount_amount), (500_000, Some(2_000_050)));
+        let changed = |changes: serde_json::Value| {
+            let changes: PromotionChanges = serde_json::from_value(changes).expect("changes");
+            let mut fields = Fields::new();
+            let after = changes.apply(before.clone(), None, &mut fields);
+            check(&after, None, fields).map(|()| (after.discount_value, after.max_discount_amount))
+        };
+        let moved = changed(json!({"currency": "CLP", "max_discount_amount": null}));
+        assert_eq!(moved.expect("5000 pesos"), (5000, None));
+        let error = changed(json!({"currency": "CLP"})).expect_err("half a peso");
+        assert_eq!((error.code(), error.field_errors()[0].pointer.as_str()), ("too_many_decimals", MOST));
+        let percentage = json!({"discount_type": "percentage", "discount_value": 12.5});
+        assert_eq!(changed(percentage).expect("12.5 %"), (1250, Some(2_000_050)));
+        assert!(changed(json!({"discount_type": "percentage"})).is_err(), "5000 %");
     }
 }

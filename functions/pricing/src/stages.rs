@@ -5,9 +5,12 @@ use aide::axum::routing::{get_with, patch_with};
 use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::error::Fields;
-use domain::event::Area;
+use domain::event::{Area, Language};
 use domain::pricing::{AdjustmentType, MAX_STAGES_PER_EVENT, SaleStage};
-use domain::{AreaId, Error, EventId, RequestId, Result, SaleStageId, TenantId, Timestamp};
+use domain::{
+    AreaId, Currency, Error, EventId, RequestId, Result, SaleStageId, TenantId, Timestamp, Worth, Written,
+    format,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::allotment::{Pool, Refusal};
@@ -41,6 +44,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
+/// Where a request has what a stage does to the price.
+const VALUE: &str = "/price_adjustment_value";
 /// The most tickets that a limited stage can have.
 const MAX_QUANTITY: u32 = 200_000;
 
@@ -53,14 +58,70 @@ struct StagePath {
     stage: SaleStageId,
 }
 
-/// A sale stage, with how much of it is left.
+/// A price stage of an event, with how much of it is left. Among the stages that apply
+/// to an area at a time, the one with the lowest `priority_order` decides the price.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct StageView {
-    #[serde(flatten)]
-    stage: SaleStage,
+    /// The stage's id.
+    id: SaleStageId,
+    /// The event.
+    event_id: EventId,
+    /// The name that buyers see.
+    stage_name: String,
+    /// How `price_adjustment_value` is meant.
+    price_adjustment_type: AdjustmentType,
+    /// What is added to the price of a ticket: a percentage (-20 is 20 % less) or an
+    /// amount. Negative makes tickets cheaper.
+    price_adjustment_value: Worth,
+    /// The same as people write it.
+    price_adjustment_value_formatted: String,
+    /// The event's currency.
+    currency: Currency,
+    /// The most tickets that are sold in this stage. Without it, only time ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quantity_available: Option<u32>,
     /// Tickets that are left in it, if they are limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     remaining: Option<u32>,
+    /// The first moment of the stage. Without it, it has always begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    start_time: Option<Timestamp>,
+    /// The first moment after the stage. Without it, it lasts as long as the sale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    end_time: Option<Timestamp>,
+    /// The only area that it is for. Without it, all areas of the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target_area_id: Option<AreaId>,
+    /// Its rank, lowest first. Between equals the one that started first applies, then
+    /// the older one.
+    priority_order: u16,
+    /// False while it is switched off.
+    active: bool,
+    /// Counts changes.
+    version: u32,
+}
+
+impl StageView {
+    fn new(stage: SaleStage, currency: Currency, remaining: Option<u32>) -> Self {
+        let (kind, value) = (stage.price_adjustment_type, stage.price_adjustment_value);
+        Self {
+            id: stage.id,
+            event_id: stage.event_id,
+            stage_name: stage.stage_name,
+            price_adjustment_type: kind,
+            price_adjustment_value: Worth::of(value, kind, currency),
+            price_adjustment_value_formatted: format::worth(value, kind, currency, Language::default()),
+            currency,
+            quantity_available: stage.quantity_available,
+            remaining,
+            start_time: stage.start_time,
+            end_time: stage.end_time,
+            target_area_id: stage.target_area_id,
+            priority_order: stage.priority_order,
+            active: stage.active,
+            version: stage.version,
+        }
+    }
 }
 
 /// All sale stages of an event.
@@ -79,9 +140,9 @@ struct NewStage {
     stage_name: String,
     /// How `price_adjustment_value` is meant.
     price_adjustment_type: AdjustmentType,
-    /// What is added to the price of a ticket: basis points (-2000 is 20 % less)
-    /// or minor units.
-    price_adjustment_value: i64,
+    /// What is added to the price of a ticket: a percentage (-20 is 20 % less), or an
+    /// amount in the event's currency.
+    price_adjustment_value: Written,
     /// The most tickets that are sold in it.
     #[serde(default)]
     #[schemars(range(min = 1, max = 200_000))]
@@ -118,8 +179,9 @@ struct StageChanges {
     stage_name: Option<String>,
     /// How `price_adjustment_value` is meant.
     price_adjustment_type: Option<AdjustmentType>,
-    /// What is added to the price of a ticket.
-    price_adjustment_value: Option<i64>,
+    /// What is added to the price of a ticket. Without it, the number stays, however
+    /// `price_adjustment_type` means it.
+    price_adjustment_value: Option<Written>,
     /// The most tickets that are sold in it, or `null` for no limit. A limit that
     /// is new counts from now on; one that goes down must leave what is sold.
     #[serde(default, deserialize_with = "nullable")]
@@ -142,7 +204,11 @@ struct StageChanges {
 async fn list(Of(state): Of<State>, viewer: Viewer, Path(path): Path<EventPath>) -> Answer<Json<Stages>> {
     let sheet = state.sheet(viewer.tenant, path.id).await?;
     let left = state.store.stages_left(&sheet.stages, state.clock.now()).await.map_err(Error::from)?;
-    let items = sheet.stages.into_iter().map(|stage| StageView { remaining: left.of(stage.id), stage });
+    let currency = sheet.event.currency;
+    let items = sheet.stages.into_iter().map(|stage| {
+        let remaining = left.of(stage.id);
+        StageView::new(stage, currency, remaining)
+    });
     Ok(Json(Stages { items: items.collect() }))
 }
 
@@ -174,14 +240,15 @@ async fn update(
     let before = stage(&sheet, path.stage)?;
     based_on(changes.version, before.version)?;
     let quantity = changes.quantity_available;
-    let after = changes.apply(before.clone());
-    check(&after, &sheet.areas)?;
+    let mut fields = Fields::new();
+    let after = changes.apply(before.clone(), sheet.event.currency, &mut fields);
+    check(&after, (&sheet.areas, sheet.event.currency), fields)?;
     let now = state.clock.now();
     if let Some(Some(quantity)) = quantity {
         state.resize_stage(&after, quantity, now).await?;
     }
     state.store.replace_sale_stage(&after).await.on_refused(Error::changed_meanwhile)?;
-    Ok(Json(state.view(after, now).await?))
+    Ok(Json(state.view(after, sheet.event.currency, now).await?))
 }
 
 async fn delete(
@@ -221,14 +288,15 @@ impl State {
             ));
         }
         let last = sheet.stages.last().map_or(0, |stage| stage.priority_order.saturating_add(1));
-        let stage = new.stage(id, event, last);
-        check(&stage, &sheet.areas)?;
+        let mut fields = Fields::new();
+        let stage = new.stage(id, (event, sheet.event.currency), last, &mut fields);
+        check(&stage, (&sheet.areas, sheet.event.currency), fields)?;
         // The pool comes first: a stage without one would count as sold out.
         if let Some(quantity) = stage.quantity_available {
             self.store.create_pool(&Pool::stage(event, id, quantity), quantity).await?;
         }
         let stage = self.store.create_sale_stage(&stage).await?;
-        self.view(stage, now).await
+        self.view(stage, sheet.event.currency, now).await
     }
 
     async fn resize_stage(&self, stage: &SaleStage, quantity: u32, now: Timestamp) -> Result<()> {
@@ -246,20 +314,27 @@ impl State {
         })
     }
 
-    async fn view(&self, stage: SaleStage, now: Timestamp) -> Result<StageView> {
-        let left = self.store.stages_left([&stage], now).await?;
-        Ok(StageView { remaining: left.of(stage.id), stage })
+    async fn view(&self, stage: SaleStage, currency: Currency, now: Timestamp) -> Result<StageView> {
+        let remaining = self.store.stages_left([&stage], now).await?.of(stage.id);
+        Ok(StageView::new(stage, currency, remaining))
     }
 }
 
 impl NewStage {
-    fn stage(&self, id: SaleStageId, event: EventId, last: u16) -> SaleStage {
+    fn stage(
+        &self,
+        id: SaleStageId,
+        (event, currency): (EventId, Currency),
+        last: u16,
+        fields: &mut Fields,
+    ) -> SaleStage {
+        let kind = self.price_adjustment_type;
         SaleStage {
             id,
             event_id: event,
             stage_name: self.stage_name.trim().to_owned(),
-            price_adjustment_type: self.price_adjustment_type,
-            price_adjustment_value: self.price_adjustment_value,
+            price_adjustment_type: kind,
+            price_adjustment_value: self.price_adjustment_value.worth(kind, currency, VALUE, fields),
             quantity_available: self.quantity_available,
             start_time: self.start_time,
             end_time: self.end_time,
@@ -272,11 +347,14 @@ impl NewStage {
 }
 
 impl StageChanges {
-    fn apply(self, stage: SaleStage) -> SaleStage {
+    fn apply(self, stage: SaleStage, currency: Currency, fields: &mut Fields) -> SaleStage {
+        let kind = self.price_adjustment_type.unwrap_or(stage.price_adjustment_type);
+        let before = Worth::of(stage.price_adjustment_value, stage.price_adjustment_type, currency);
+        let value = self.price_adjustment_value.unwrap_or(before.into());
         SaleStage {
             stage_name: self.stage_name.map_or(stage.stage_name, |name| name.trim().to_owned()),
-            price_adjustment_type: self.price_adjustment_type.unwrap_or(stage.price_adjustment_type),
-            price_adjustment_value: self.price_adjustment_value.unwrap_or(stage.price_adjustment_value),
+            price_adjustment_type: kind,
+            price_adjustment_value: value.worth(kind, currency, VALUE, fields),
             quantity_available: self.quantity_available.unwrap_or(stage.quantity_available),
             start_time: self.start_time.unwrap_or(stage.start_time),
             end_time: self.end_time.unwrap_or(stage.end_time),
@@ -289,9 +367,10 @@ impl StageChanges {
     }
 }
 
-fn check(stage: &SaleStage, areas: &[Area]) -> Result<()> {
-    let mut fields = Fields::new();
-    stage.check(&mut fields);
+/// Checks a stage of an event with these areas. `fields` has what is wrong with its
+/// numbers already.
+fn check(stage: &SaleStage, (areas, currency): (&[Area], Currency), mut fields: Fields) -> Result<()> {
+    stage.check(currency, &mut fields);
     fields.check(
         stage.quantity_available.is_none_or(|quantity| quantity <= MAX_QUANTITY),
         "/quantity_available",
@@ -311,15 +390,18 @@ mod tests {
 
     use super::*;
 
+    const NO_AREAS: (&[Area], Currency) = (&[], Currency::COP);
+
     fn new(body: serde_json::Value) -> SaleStage {
         let now = Timestamp::UNIX_EPOCH;
         let new: NewStage = serde_json::from_value(body).expect("a new stage");
-        new.stage(SaleStageId::generate(now), EventId::generate(now), 4)
+        let event = (EventId::generate(now), Currency::COP);
+        new.stage(SaleStageId::generate(now), event, 4, &mut Fields::new())
     }
 
     fn preventa() -> SaleStage {
         new(json!({
-            "stage_name": " Preventa ", "price_adjustment_type": "percentage", "price_adjustment_value": -2000,
+            "stage_name": " Preventa ", "price_adjustment_type": "percentage", "price_adjustment_value": -20,
             "quantity_available": 100, "end_time": "2027-01-01T00:00:00Z",
         }))
     }
@@ -327,7 +409,8 @@ mod tests {
     #[test]
     fn a_new_stage_comes_after_the_others() {
         let stage = preventa();
-        check(&stage, &[]).expect("valid");
+        check(&stage, NO_AREAS, Fields::new()).expect("valid");
+        assert_eq!(stage.price_adjustment_value, -2000);
         assert_eq!((stage.stage_name.as_str(), stage.priority_order, stage.active), ("Preventa", 4, true));
     }
 
@@ -338,7 +421,7 @@ mod tests {
             quantity_available: Some(MAX_QUANTITY + 1),
             ..preventa()
         };
-        let error = check(&stage, &[]).expect_err("refused");
+        let error = check(&stage, NO_AREAS, Fields::new()).expect_err("refused");
         let pointers: Vec<_> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
         assert_eq!(pointers, ["/quantity_available", "/target_area_id"]);
     }
@@ -348,7 +431,26 @@ mod tests {
         let before = preventa();
         let changes: StageChanges =
             serde_json::from_value(json!({"quantity_available": null, "active": false})).expect("changes");
-        let after = changes.apply(before.clone());
+        let after = changes.apply(before.clone(), Currency::COP, &mut Fields::new());
         assert_eq!(after, SaleStage { quantity_available: None, active: false, version: 2, ..before });
+    }
+
+    #[test]
+    fn a_number_means_what_stands_beside_it() {
+        let change = |changes: serde_json::Value, currency| {
+            let changes: StageChanges = serde_json::from_value(changes).expect("changes");
+            let mut fields = Fields::new();
+            let stage = changes.apply(preventa(), currency, &mut fields);
+            check(&stage, (&[], currency), fields).map(|()| stage.price_adjustment_value)
+        };
+        let fixed = json!({"price_adjustment_type": "fixed"});
+        assert_eq!(change(fixed.clone(), Currency::COP).expect("20 pesos less"), -2000);
+        assert_eq!(change(fixed, Currency::CLP).expect("20 pesos less"), -20);
+        let half = json!({"price_adjustment_type": "fixed", "price_adjustment_value": -0.5});
+        assert_eq!(change(half, Currency::CLP).expect_err("no centavos").code(), "too_many_decimals");
+        for absurd in [json!(-100.01), json!(1000.01), json!("99999")] {
+            let absurd = change(json!({"price_adjustment_value": absurd}), Currency::COP);
+            assert_eq!(absurd.expect_err("out of bounds").code(), "invalid_fields");
+        }
     }
 }

@@ -7,7 +7,7 @@ use domain::event::EventStatus;
 use domain::pricing::{
     PromotionOffer, PromotionReason, Quote, QuoteInput, QuoteRequest, QuoteRequestLine, quote,
 };
-use domain::{Currency, Error, EventId, QuoteId, Result};
+use domain::{Amount, Currency, Error, EventId, QuoteId, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use web::{Answer, Json, MaybeBuyer, Path};
@@ -51,10 +51,10 @@ struct Validity {
     /// The reason as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
-    /// What it takes off the tickets, in minor units.
-    discount: i64,
-    /// What the order costs with it, in minor units.
-    total: i64,
+    /// What it takes off the tickets.
+    discount: Amount,
+    /// What the order costs with it.
+    total: Amount,
     /// The currency of the amounts.
     currency: Currency,
 }
@@ -78,8 +78,8 @@ async fn validate(
         applies: verdict.is_some_and(|verdict| verdict.applied),
         reason: verdict.and_then(|verdict| verdict.reason),
         detail: verdict.and_then(|verdict| verdict.detail.clone()),
-        discount: -quote.totals.promotion,
-        total: quote.totals.total,
+        discount: Amount::of(-quote.totals.promotion, quote.currency),
+        total: Amount::of(quote.totals.total, quote.currency),
         currency: quote.currency,
     }))
 }

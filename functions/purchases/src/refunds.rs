@@ -4,12 +4,12 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Shared;
 use domain::order::{Order, OrderStatus};
-use domain::{Error, EventId, FieldError, MAX_TICKETS_PER_ORDER, Result, TicketId};
+use domain::{Error, EventId, FieldError, MAX_TICKETS_PER_ORDER, Result, TicketId, Timestamp};
 use queue::Outbox;
 use schemars::JsonSchema;
-use serde::Deserialize;
-use store::{Closed, GateError};
-use web::{Answer, Json, Organizer, Path};
+use serde::{Deserialize, Serialize};
+use store::{Closed, EventSheet, GateError};
+use web::{Answer, Json, Organizer, Path, formatted};
 
 use crate::State;
 use crate::reservations::OrderPath;
@@ -40,6 +40,32 @@ struct Refund {
     tickets: Option<Vec<TicketId>>,
 }
 
+/// An order after a refund, as its organiser sees it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct RefundedOrder {
+    /// The order.
+    #[serde(flatten)]
+    order: OrderView,
+    /// What was paid, as people write it.
+    total_formatted: String,
+    /// What is back already, as people write it.
+    refunded_formatted: String,
+    /// What still has to go back, as people write it.
+    refund_due_formatted: String,
+}
+
+impl RefundedOrder {
+    fn new(order: &Order, sheet: &EventSheet, now: Timestamp) -> Self {
+        let due = order.payments.iter().map(|payment| payment.refund_due).sum();
+        Self {
+            order: OrderView::new(order, Some(sheet), now),
+            total_formatted: formatted(order.total, order.currency),
+            refunded_formatted: formatted(order.refunded(), order.currency),
+            refund_due_formatted: formatted(due, order.currency),
+        }
+    }
+}
+
 fn not_found() -> Error {
     Error::not_found("purchase_not_found", "Your events have no such order.")
 }
@@ -49,7 +75,7 @@ async fn refund(
     organizer: Organizer,
     Path(path): Path<OrderPath>,
     Json(request): Json<Refund>,
-) -> Answer<Json<OrderView>> {
+) -> Answer<Json<RefundedOrder>> {
     let now = state.clock.now();
     let sheet = state.sheet(request.event_id).await.map_err(|_| not_found())?;
     if sheet.event.tenant_id != organizer.tenant {
@@ -78,7 +104,7 @@ async fn refund(
             },
         )?;
     }
-    Ok(Json(OrderView::new(&order, Some(&sheet), now)))
+    Ok(Json(RefundedOrder::new(&order, &sheet, now)))
 }
 
 /// The tickets to refund that are not refunded yet.
@@ -127,7 +153,7 @@ mod tests {
     use domain::event::Language;
     use domain::order::{OrderLine, Payment, PaymentState, Person};
     use domain::payment::{Dispute, GatewayName};
-    use domain::{AreaId, Currency, OrderId, QuoteId, TenantId, Timestamp, UserId};
+    use domain::{AreaId, Currency, OrderId, QuoteId, TenantId, UserId};
 
     use super::*;
 

@@ -3,12 +3,12 @@
 use domain::order::{Attendee, Order, OrderStatus, Payment, PaymentState, RefundProgress};
 use domain::payment::{Dispute, GatewayName};
 use domain::seat::SeatLabel;
-use domain::{AreaId, Currency, EventId, OrderId, SaleStageId, TicketId, Timestamp};
+use domain::{Amount, AreaId, Currency, EventId, OrderId, SaleStageId, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::EventSheet;
 
-/// An order. Amounts are in minor units of `currency`.
+/// An order. Amounts are in `currency`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct OrderView {
     /// The reservation's id, and the purchase's.
@@ -24,9 +24,9 @@ pub(crate) struct OrderView {
     /// What is bought.
     lines: Vec<LineView>,
     /// What is paid.
-    total: i64,
+    total: Amount,
     /// What was given back.
-    refunded: i64,
+    refunded: Amount,
     /// The promotion that took effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     promotion_code: Option<String>,
@@ -65,17 +65,17 @@ struct LineView {
     #[serde(skip_serializing_if = "Option::is_none")]
     applied_sale_stage_id: Option<SaleStageId>,
     /// The price of the tickets before anything else.
-    base: i64,
+    base: Amount,
     /// What the stage adds or takes off.
-    stage_adjustment: i64,
+    stage_adjustment: Amount,
     /// What the promotion takes off: zero or negative.
-    promotion: i64,
+    promotion: Amount,
     /// The convenience fee.
-    fee: i64,
+    fee: Amount,
     /// The value added tax.
-    vat: i64,
+    vat: Amount,
     /// What is paid for the line.
-    total: i64,
+    total: Amount,
 }
 
 /// One try to pay.
@@ -89,11 +89,11 @@ struct PaymentView {
     /// How far it is.
     status: PaymentState,
     /// Asked for.
-    amount: i64,
+    amount: Amount,
     /// Given back.
-    refunded: i64,
+    refunded: Amount,
     /// To be given back.
-    refund_due: i64,
+    refund_due: Amount,
     /// How far the money is that goes back, or went back last.
     #[serde(skip_serializing_if = "Option::is_none")]
     refund: Option<RefundView>,
@@ -105,12 +105,12 @@ struct PaymentView {
 }
 
 /// Money on its way back to the buyer.
-#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 struct RefundView {
     /// How far it is.
     state: RefundState,
     /// How much.
-    amount: i64,
+    amount: Amount,
     /// Since when it is so, if it takes longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
@@ -129,8 +129,8 @@ enum RefundState {
 }
 
 impl RefundView {
-    fn of(payment: &Payment) -> Option<Self> {
-        let view = |state, amount, since| Some(Self { state, amount, since });
+    fn of(payment: &Payment, currency: Currency) -> Option<Self> {
+        let view = |state, amount, since| Some(Self { state, amount: Amount::of(amount, currency), since });
         match &payment.refund {
             None if payment.refund_due > 0 => view(RefundState::Pending, payment.refund_due, None),
             None if payment.refunded > 0 => view(RefundState::Done, payment.refunded, None),
@@ -164,6 +164,7 @@ impl OrderView {
     /// What the buyer sees of `order` at `now`. `sheet` is missing if the event
     /// was deleted, which only happens to events without sales.
     pub(crate) fn new(order: &Order, sheet: Option<&EventSheet>, now: Timestamp) -> Self {
+        let amount = |minor| Amount::of(minor, order.currency);
         let area_name = |area: AreaId| {
             sheet.and_then(|sheet| sheet.area(area)).map(|area| area.area_name.clone()).unwrap_or_default()
         };
@@ -173,21 +174,21 @@ impl OrderView {
             quantity: line.quantity,
             seats: line.seats.clone(),
             applied_sale_stage_id: line.stage,
-            base: line.base,
-            stage_adjustment: line.stage_adjustment,
-            promotion: line.promotion,
-            fee: line.fee,
-            vat: line.vat,
-            total: line.total,
+            base: amount(line.base),
+            stage_adjustment: amount(line.stage_adjustment),
+            promotion: amount(line.promotion),
+            fee: amount(line.fee),
+            vat: amount(line.vat),
+            total: amount(line.total),
         });
         let payments = order.payments.iter().map(|payment| PaymentView {
             gateway: payment.gateway,
             payment_gateway_transaction_id: payment.payment_id.clone(),
             status: payment.state,
-            amount: payment.amount,
-            refunded: payment.refunded,
-            refund_due: payment.refund_due,
-            refund: RefundView::of(payment),
+            amount: amount(payment.amount),
+            refunded: amount(payment.refunded),
+            refund_due: amount(payment.refund_due),
+            refund: RefundView::of(payment, order.currency),
             dispute: payment.dispute,
             created_at: payment.created_at,
         });
@@ -204,8 +205,8 @@ impl OrderView {
             event_name: sheet.map(|sheet| sheet.event.name.clone()).unwrap_or_default(),
             currency: order.currency,
             lines: lines.collect(),
-            total: order.total,
-            refunded: order.refunded(),
+            total: amount(order.total),
+            refunded: amount(order.refunded()),
             promotion_code: order.promotion_code.clone(),
             attendees: order.attendees.clone(),
             attendee_fields: sheet.map(|sheet| sheet.event.attendee_fields.clone()).unwrap_or_default(),
@@ -245,8 +246,10 @@ mod tests {
                 created_at: since,
                 idempotency: None,
             };
-            let view = RefundView::of(&payment).map(|view| (view.state, view.amount, view.since.is_some()));
-            assert_eq!(view, expected);
+            let view = RefundView::of(&payment, Currency::CLP);
+            let view = view.map(|view| (view.state, view.amount, view.since.is_some()));
+            let amount = |minor| Amount::of(minor, Currency::CLP);
+            assert_eq!(view, expected.map(|(state, minor, since)| (state, amount(minor), since)));
         };
         check(0, 0, None, None);
         check(0, 40, None, Some((RefundState::Pending, 40, false)));

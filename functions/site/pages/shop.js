@@ -360,7 +360,7 @@ function sums(line, currency, stage) {
   const row = (name, amount) => amount !== 0 && h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, money(amount, currency)));
   const what = `${line.area_name} × ${line.quantity}`;
   const seats = line.seats.length ? ` (${line.seats.join(", ")})` : "";
-  const added = line.total - line.base - line.stage_adjustment - line.promotion - line.fee;
+  const added = dusted(line.total - line.base - line.stage_adjustment - line.promotion - line.fee);
   return [h("tr", { class: "head" }, h("th", { scope: "rowgroup", colspan: 2 }, what + seats)),
     row(words.base, line.base), row(words.stageLine(stage), line.stage_adjustment), row(words.promotion, line.promotion), row(words.fee, line.fee), row(words.vat, added)];
 }

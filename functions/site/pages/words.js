@@ -140,12 +140,16 @@ const spanishReasons = {
 // ISO 4217, as the server counts: browsers disagree about some currencies.
 const decimals = { 0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF", 3: "BHD IQD JOD KWD LYD OMR TND", 4: "CLF UYW" };
 
+// Amounts are in major units, as the API has them.
 function money(amount, currency) {
   const digits = Number(Object.keys(decimals).find(n => decimals[n].includes(currency)) ?? 2);
-  const fraction = amount % 10 ** digits ? digits : 0;
+  const fraction = Number.isInteger(amount) ? 0 : digits;
   const format = { style: "currency", currency, currencyDisplay: "code", minimumFractionDigits: fraction, maximumFractionDigits: fraction };
-  return new Intl.NumberFormat(locale, format).format(amount / 10 ** digits);
+  return new Intl.NumberFormat(locale, format).format(amount);
 }
+
+// No currency has more decimals; without this, floats leave dust of what cancels out.
+const dusted = amount => Math.round(amount * 1e4) / 1e4;
 
 function time(at, timeZone, format = { dateStyle: "full", timeStyle: "short" }) {
   try {

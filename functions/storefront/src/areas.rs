@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use store::allotment::RowState;
 use web::{Answer, Cached, Freshness, Path};
 
+use crate::price::PriceView;
 use crate::recent::available;
 use crate::{SlugPath, State};
 
@@ -77,7 +78,7 @@ struct PublicArea {
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<String>,
     /// What one ticket costs now.
-    price: AreaPrice,
+    price: PriceView,
     /// Tickets that are left.
     left: u32,
     /// The same in a word.
@@ -185,7 +186,7 @@ impl PublicArea {
             nomenclature_letter: area.nomenclature_letter,
             unit_capacity: area.unit_capacity,
             service: area.service,
-            price,
+            price: price.into(),
             left,
             availability: Availability::new(left, area.capacity),
         }

@@ -3,12 +3,12 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract::State as Of;
-use domain::event::{AttendeeField, EventImage, Fees, Language, Tenant, Vat};
+use domain::event::{AttendeeField, EventImage, Language, Tenant};
 use domain::{Currency, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{EventSheet, Show};
-use web::{Answer, Cached, Freshness, Path};
+use web::{Answer, Cached, FeesView, Freshness, Path, VatView};
 
 use crate::short::ShortShow;
 use crate::{SlugPath, State};
@@ -58,9 +58,9 @@ struct PublicEvent {
     /// What each attendee is asked for.
     attendee_fields: Vec<AttendeeField>,
     /// The convenience fee of each ticket.
-    fees: Fees,
+    fees: FeesView,
     /// The value added tax on price and fee.
-    vat: Vat,
+    vat: VatView,
     /// Its pictures.
     images: Vec<EventImage>,
     /// Who sells it.
@@ -104,8 +104,8 @@ impl PublicEvent {
             language: event.language,
             hold_minutes: event.hold_minutes,
             attendee_fields: event.attendee_fields,
-            fees: event.fees,
-            vat: event.vat,
+            fees: FeesView::new(event.fees, event.currency),
+            vat: event.vat.into(),
             images: event.images,
             organizer: PublicOrganizer {
                 name: tenant.name.clone(),

@@ -6,6 +6,7 @@
 
 mod areas;
 mod event;
+mod price;
 mod quotes;
 mod recent;
 mod short;

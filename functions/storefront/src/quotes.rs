@@ -7,7 +7,8 @@ use domain::pricing::{
     PromotionOffer, PromotionVerdict, Quote, QuoteInput, QuoteLine, QuoteRequest, StageVerdict, Totals,
     quote, seal,
 };
-use domain::{Currency, EventId, QuoteId, Result, Timestamp};
+use domain::seat::SeatLabel;
+use domain::{Amount, AreaId, Currency, EventId, QuoteId, Result, SaleStageId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use web::{Answer, Buyer, Json, MaybeBuyer};
@@ -27,8 +28,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// A price, and the token that proves it. All amounts are in minor units of
-/// `currency`, and the lines add up to the totals exactly.
+/// A price, and the token that proves it. All amounts are in `currency`, and the lines add
+/// up to the totals exactly.
 #[derive(Debug, Serialize, JsonSchema)]
 struct SignedQuote {
     /// Send it to reserve the tickets at this price.
@@ -42,9 +43,9 @@ struct SignedQuote {
     /// True if `vat` is contained in price and fee, false if it is added to them.
     vat_included: bool,
     /// A line for each area, in the order in which they were asked for.
-    lines: Vec<QuoteLine>,
+    lines: Vec<LineView>,
     /// The sums over all lines.
-    totals: Totals,
+    totals: TotalsView,
     /// Each sale stage of the event: whether it applied, or why not.
     stages: Vec<StageVerdict>,
     /// Whether the promotion code applied, or why not; absent without a code.
@@ -56,16 +57,107 @@ struct SignedQuote {
     valid_until: Timestamp,
 }
 
+/// The tickets of one area. `base + stage_adjustment + promotion + fee`, and `vat` unless
+/// it is included, make `total`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "QuoteLine")]
+struct LineView {
+    /// The area.
+    area_id: AreaId,
+    /// Its name.
+    area_name: String,
+    /// The seats, in order; empty for general admission.
+    seats: Vec<SeatLabel>,
+    /// How many tickets.
+    quantity: u8,
+    /// The area's price for one ticket.
+    unit_base: Amount,
+    /// What the stage adds to the price of one ticket; negative if it is cheaper.
+    unit_stage_adjustment: Amount,
+    /// The stage that applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage_id: Option<SaleStageId>,
+    /// `unit_base` for all tickets.
+    base: Amount,
+    /// `unit_stage_adjustment` for all tickets.
+    stage_adjustment: Amount,
+    /// The line's part of the promotion: zero or negative.
+    promotion: Amount,
+    /// The convenience fee.
+    fee: Amount,
+    /// The value added tax on price and fee.
+    vat: Amount,
+    /// What is paid for the line.
+    total: Amount,
+}
+
+impl LineView {
+    fn new(line: QuoteLine, currency: Currency) -> Self {
+        let amount = |minor| Amount::of(minor, currency);
+        Self {
+            area_id: line.area_id,
+            area_name: line.area_name,
+            seats: line.seats,
+            quantity: line.quantity,
+            unit_base: amount(line.unit_base),
+            unit_stage_adjustment: amount(line.unit_stage_adjustment),
+            stage_id: line.stage_id,
+            base: amount(line.base),
+            stage_adjustment: amount(line.stage_adjustment),
+            promotion: amount(line.promotion),
+            fee: amount(line.fee),
+            vat: amount(line.vat),
+            total: amount(line.total),
+        }
+    }
+}
+
+/// The sums of a quote.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Totals")]
+struct TotalsView {
+    /// How many tickets.
+    quantity: u8,
+    /// The areas' prices.
+    base: Amount,
+    /// What stages add or take off.
+    stage_adjustment: Amount,
+    /// What the promotion takes off: zero or negative.
+    promotion: Amount,
+    /// The convenience fees.
+    fee: Amount,
+    /// The value added tax on prices and fees.
+    vat: Amount,
+    /// What is paid.
+    total: Amount,
+}
+
+impl TotalsView {
+    fn new(totals: Totals, currency: Currency) -> Self {
+        let amount = |minor| Amount::of(minor, currency);
+        Self {
+            quantity: totals.quantity,
+            base: amount(totals.base),
+            stage_adjustment: amount(totals.stage_adjustment),
+            promotion: amount(totals.promotion),
+            fee: amount(totals.fee),
+            vat: amount(totals.vat),
+            total: amount(totals.total),
+        }
+    }
+}
+
 impl SignedQuote {
     fn new(details: Quote, key: &[u8; 32]) -> Self {
+        let currency = details.currency;
         Self {
             quote: seal(&details, key),
             id: details.id,
             event_id: details.event_id,
-            currency: details.currency,
+            currency,
             vat_included: details.vat_included,
-            lines: details.lines,
-            totals: details.totals,
+            lines: details.lines.into_iter().map(|line| LineView::new(line, currency)).collect(),
+            totals: TotalsView::new(details.totals, currency),
             stages: details.stages,
             promotion: details.promotion,
             created_at: details.created_at,

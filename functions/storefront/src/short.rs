@@ -1,6 +1,6 @@
 //! A show in the words of the IndieHOY system.
 
-use domain::{EventId, Timestamp};
+use domain::{Amount, Currency, EventId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -31,34 +31,68 @@ pub(crate) struct ShortShow {
     ticketing_link: String,
     /// True if somebody else sells its tickets.
     sold_elsewhere: bool,
-    /// Further details: `city`, `country`, `time_zone`, `currency` and `price` (the
-    /// lowest of its areas in minor units, without stages and fees), and what else
-    /// the organiser says. The price of a show without areas is the organiser's word.
-    other_data: Map<String, Value>,
+    /// Further details.
+    other_data: OtherData,
     /// True as long as it is published and not over.
     active: bool,
     /// When it was created.
     created_at: Timestamp,
 }
 
+/// Further details of a show: what the box office knows, and what else the organiser says.
+#[derive(Debug, Serialize, JsonSchema)]
+struct OtherData {
+    /// The city.
+    city: String,
+    /// ISO 3166-1 alpha-2 country.
+    country: String,
+    /// IANA time zone of the venue.
+    time_zone: String,
+    /// The currency of `price`.
+    currency: Currency,
+    /// The lowest price of its areas, without stages and fees; the organiser's word for a
+    /// show without areas.
+    price: Option<ShownPrice>,
+    /// What else the organiser says.
+    #[serde(flatten)]
+    said: Map<String, Value>,
+}
+
+/// The price of a show, by whoever knows it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum ShownPrice {
+    /// The box office.
+    Known(Amount),
+    /// The organiser.
+    Said(Value),
+}
+
+impl OtherData {
+    fn new(show: &Show, mut said: Map<String, Value>) -> Self {
+        for known in ["city", "country", "time_zone", "currency"] {
+            said.remove(known);
+        }
+        let word = said.remove("price").filter(|price| !price.is_null()).map(ShownPrice::Said);
+        let known = show.price_from.map(|price| ShownPrice::Known(Amount::of(price, show.currency)));
+        Self {
+            city: show.city.clone(),
+            country: show.country.clone(),
+            time_zone: show.time_zone.clone(),
+            currency: show.currency,
+            price: known.or(word),
+            said,
+        }
+    }
+}
+
 impl ShortShow {
     /// The words for a published show.
-    pub(crate) fn new(show: Show, public_url: &str, now: Timestamp) -> Self {
+    pub(crate) fn new(mut show: Show, public_url: &str, now: Timestamp) -> Self {
+        let said = std::mem::take(&mut show.other_data);
         let here = || format!("{public_url}/api/v1/public/events/{}", show.slug);
-        let mut other_data = show.other_data;
-        if let Some(price) = show.price_from {
-            other_data.insert("price".to_owned(), price.into());
-        }
-        other_data.entry("price").or_insert(Value::Null);
-        for (name, value) in [
-            ("city", show.city),
-            ("country", show.country),
-            ("time_zone", show.time_zone),
-            ("currency", show.currency.code().to_owned()),
-        ] {
-            other_data.insert(name.to_owned(), value.into());
-        }
         Self {
+            other_data: OtherData::new(&show, said),
             sold_elsewhere: show.ticketing_link.is_some(),
             ticketing_link: show.ticketing_link.clone().unwrap_or_else(here),
             id: show.id,
@@ -70,7 +104,6 @@ impl ShortShow {
             img: show.image,
             show_date: show.starts_at,
             max_discounts: show.max_discounts,
-            other_data,
             active: now < show.ends_at,
             created_at: show.created_at,
         }
@@ -115,13 +148,13 @@ mod tests {
         let said = json!({"city": "Macondo", "price": "desde 20.000", "genre": "cumbia"});
         let said = said.as_object().expect("members").clone();
         let priced =
-            Show { other_data: said.clone(), price_from: Some(5000), ..show(1, "Uno", "Cali", "CO") };
+            Show { other_data: said.clone(), price_from: Some(500_050), ..show(1, "Uno", "Cali", "CO") };
         let priced = words(priced);
         assert_eq!(
             priced["other_data"],
             json!({
                 "city": "Cali", "country": "CO", "time_zone": "America/Bogota", "currency": "COP",
-                "price": 5000, "genre": "cumbia",
+                "price": 5000.5, "genre": "cumbia",
             })
         );
         let unpriced = words(Show { other_data: said, ..show(1, "Uno", "Cali", "CO") });

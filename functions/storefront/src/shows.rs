@@ -6,7 +6,7 @@ use axum::extract::State as Of;
 use deunicode::deunicode;
 use domain::error::Fields;
 use domain::search::MAX_QUERY_CHARS;
-use domain::{Currency, EventId, Result, Timestamp};
+use domain::{Amount, Currency, EventId, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Show;
@@ -73,9 +73,9 @@ struct ShowView {
     ends_at: Timestamp,
     /// The currency of its prices.
     currency: Currency,
-    /// The lowest price of its areas in minor units, without stages and fees.
+    /// The lowest price of its areas, without stages and fees.
     #[serde(skip_serializing_if = "Option::is_none")]
-    price_from: Option<i64>,
+    price_from: Option<Amount>,
     /// The main picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<String>,
@@ -96,7 +96,7 @@ impl From<&Show> for ShowView {
             starts_at: show.starts_at,
             ends_at: show.ends_at,
             currency: show.currency,
-            price_from: show.price_from,
+            price_from: show.price_from.map(|price| Amount::of(price, show.currency)),
             image: show.image,
         }
     }

@@ -33,7 +33,7 @@ impl Show {
         places: u32,
     ) -> Result<Self, Problem> {
         let area = json!({
-            "area_name": "Campo", "kind": "general_admission", "capacity": places, "price": 5_000_000,
+            "area_name": "Campo", "kind": "general_admission", "capacity": places, "price": 50_000,
         });
         let (event, area) = draft(organizer, name, area).await?;
         publish(organizer, event, area).await
@@ -42,7 +42,7 @@ impl Show {
     /// An event with so many numbered seats, a multiple of [`ROW`], in rows named
     /// `1`, `2` and so on.
     pub(crate) async fn seated(organizer: &Person, name: &str, seats: u32) -> Result<Self, Problem> {
-        let area = json!({ "area_name": "Platea", "kind": "seated", "price": 5_000_000 });
+        let area = json!({ "area_name": "Platea", "kind": "seated", "price": 50_000 });
         let (event, area) = draft(organizer, name, area).await?;
         let mut made = 0;
         while made < seats {

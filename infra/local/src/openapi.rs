@@ -46,9 +46,11 @@ const DESCRIPTION: &str = "\
 Every price is a signed quote, every quote becomes a reservation, every reservation that is paid becomes \
 tickets, and every ticket opens the door once.
 
-Amounts are integers in minor units of their ISO 4217 currency. Times are RFC 3339 in UTC. Failures are \
-`application/problem+json` (RFC 9457) with a stable `code`. Lists are paged with `limit` and `cursor`. A POST \
-that creates or charges takes an `Idempotency-Key`: sent again with the same body it has the same answer.";
+Amounts are numbers in major units of the ISO 4217 `currency` beside them (`105680`, `87830.50`), exact to the \
+last decimal; percentages are numbers of per cent (`-20` is 20 % off). Requests may write both as text, too. What \
+has more decimals than its currency is refused. Times are RFC 3339 in UTC. Failures are `application/problem+json` \
+(RFC 9457) with a stable `code`. Lists are paged with `limit` and `cursor`. A POST that creates or charges takes an \
+`Idempotency-Key`: sent again with the same body it has the same answer.";
 
 /// The description of the whole API.
 ///
@@ -177,6 +179,54 @@ mod tests {
             api.operations().flat_map(|(_, _, operation)| &operation.tags).map(String::as_str).collect();
         assert_eq!(described, used, "the tags with a text on the left, those of operations on the right");
         assert_eq!(text(), text());
+    }
+
+    /// The amounts under `schema` that stand beside no currency, nor inside of anything
+    /// that does.
+    fn without_currency(api: &Value, schema: &Value, path: &str, deep: usize, lost: &mut BTreeSet<String>) {
+        let schema = match schema["$ref"].as_str().and_then(|name| name.strip_prefix('#')) {
+            Some(name) => api.pointer(name).unwrap_or_else(|| panic!("{name} is not there")),
+            None => schema,
+        };
+        if schema["format"] == "decimal" {
+            lost.insert(path.to_owned());
+        }
+        // Whatever is inside of an object with a currency has it.
+        if deep == 0 || !schema.is_object() || schema["properties"].get("currency").is_some() {
+            return;
+        }
+        for (name, part) in schema["properties"].as_object().into_iter().flatten() {
+            without_currency(api, part, &format!("{path}.{name}"), deep - 1, lost);
+        }
+        let parts = ["items", "additionalProperties"].map(|part| &schema[part]).into_iter();
+        let choices = ["anyOf", "oneOf", "allOf"].map(|part| schema[part].as_array());
+        let parts = parts.chain(choices.into_iter().flatten().flatten());
+        parts.for_each(|part| without_currency(api, part, path, deep - 1, lost));
+    }
+
+    #[test]
+    fn every_amount_of_an_answer_has_its_currency() {
+        let api = serde_json::to_value(document()).expect("JSON");
+        let (mut lost, mut answers) = (BTreeSet::new(), 0);
+        for (path, operations) in api["paths"].as_object().expect("paths") {
+            for (method, operation) in operations.as_object().expect("operations") {
+                for response in operation["responses"].as_object().into_iter().flatten().map(|(_, it)| it) {
+                    let schema = &response["content"]["application/json"]["schema"];
+                    answers += usize::from(!schema.is_null());
+                    without_currency(&api, schema, &format!("{method} {path}"), 20, &mut lost);
+                }
+            }
+        }
+        assert!(answers > 50, "{answers} answers");
+        assert!(lost.is_empty(), "amounts of no currency: {lost:#?}");
+    }
+
+    #[test]
+    fn the_api_knows_neither_minor_units_nor_basis_points() {
+        let text = text();
+        for word in ["minor unit", "basis point"] {
+            assert!(!text.contains(word), "{word}");
+        }
     }
 
     #[test]

@@ -4,8 +4,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
+
+use crate::{Amount, BasisPoints, Money, Percent};
 
 /// A result whose error can be shown to a caller.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -211,7 +214,11 @@ impl std::error::Error for Error {
 
 /// Collects the bad fields of a request, so that the caller hears of all at once.
 #[derive(Debug, Default)]
-pub struct Fields(Vec<FieldError>);
+pub struct Fields {
+    bad: Vec<FieldError>,
+    /// How many of them are numbers with too many decimals.
+    too_fine: usize,
+}
 
 impl Fields {
     /// No bad fields yet.
@@ -222,9 +229,48 @@ impl Fields {
     /// Notes `detail` for the field at `pointer` unless `valid`.
     pub fn check(&mut self, valid: bool, pointer: impl Into<String>, detail: impl Into<String>) -> &mut Self {
         if !valid {
-            self.0.push(FieldError { pointer: pointer.into(), detail: detail.into() });
+            self.bad.push(FieldError { pointer: pointer.into(), detail: detail.into() });
         }
         self
+    }
+
+    /// Notes that the number at `pointer` has more decimals than what it counts.
+    pub fn too_fine(&mut self, pointer: impl Into<String>, detail: impl Into<String>) -> &mut Self {
+        self.too_fine += 1;
+        self.check(false, pointer, detail)
+    }
+
+    /// Checks that an amount lies within these minor units of its currency.
+    pub fn amount(
+        &mut self,
+        pointer: impl Into<String>,
+        amount: Money,
+        range: RangeInclusive<i64>,
+    ) -> &mut Self {
+        let pointer = pointer.into();
+        let bound = |minor: &i64| Amount::of(*minor, amount.currency);
+        let (least, most) = (bound(range.start()), bound(range.end()));
+        let detail = format!("Must be between {least} and {most} {}.", amount.currency);
+        self.check(range.contains(&amount.amount) || self.is_noted(&pointer), pointer, detail)
+    }
+
+    /// Checks that a percentage lies within these basis points.
+    pub fn percent(
+        &mut self,
+        pointer: impl Into<String>,
+        rate: i64,
+        range: RangeInclusive<i32>,
+    ) -> &mut Self {
+        let pointer = pointer.into();
+        let bound = |rate: &i32| Percent::of(BasisPoints(*rate));
+        let detail = format!("Must be between {} and {} per cent.", bound(range.start()), bound(range.end()));
+        let contains = i32::try_from(rate).is_ok_and(|rate| range.contains(&rate));
+        self.check(contains || self.is_noted(&pointer), pointer, detail)
+    }
+
+    /// Whether something is wrong with this field already.
+    fn is_noted(&self, pointer: &str) -> bool {
+        self.bad.iter().any(|field| field.pointer == pointer)
     }
 
     /// Checks that a text has between `min` and `max` characters and no control
@@ -251,8 +297,17 @@ impl Fields {
         }
     }
 
-    /// The error if any field was bad.
+    /// The error if any field was bad: `too_many_decimals` (422) if that is all that is
+    /// wrong, else `invalid_fields`.
     pub fn finish(&mut self) -> Result<()> {
-        if self.0.is_empty() { Ok(()) } else { Err(Error::fields(std::mem::take(&mut self.0))) }
+        let Self { bad, too_fine } = std::mem::take(self);
+        if bad.is_empty() {
+            return Ok(());
+        }
+        if too_fine < bad.len() {
+            return Err(Error::fields(bad));
+        }
+        let detail = "Some numbers have more decimals than what they count; see `errors`.";
+        Err(Error::unprocessable("too_many_decimals", detail).with_fields(bad))
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::error::Fields;
 use crate::pricing::MAX_PRICE;
 use crate::{
-    AreaId, BasisPoints, Currency, Error, EventId, ImageId, MAX_TICKETS_PER_ORDER, Result, TenantId,
+    AreaId, BasisPoints, Currency, Error, EventId, ImageId, MAX_TICKETS_PER_ORDER, Money, Result, TenantId,
 };
 
 pub use show::{MAX_DISCOUNTS, MemberDiscount};
@@ -40,7 +40,7 @@ impl Language {
 }
 
 /// An organiser, with what holds for all of its events.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tenant {
     /// The tenant's id.
     pub id: TenantId,
@@ -66,8 +66,7 @@ pub struct Tenant {
 }
 
 /// The convenience fee of a ticket.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fees {
     /// A share of the ticket's price, in basis points (350 is 3.5 %).
     #[serde(default)]
@@ -78,35 +77,23 @@ pub struct Fees {
 }
 
 impl Fees {
-    /// Notes at `pointer` what can not be charged.
-    pub fn check(&self, pointer: &str, fields: &mut Fields) {
-        fields.check(
-            (BasisPoints(0)..=BasisPoints::WHOLE).contains(&self.convenience_rate),
-            format!("{pointer}/convenience_rate"),
-            "Must be between 0 and 10000 basis points.",
-        );
-        fields.check(
-            (0..=MAX_PRICE).contains(&self.convenience_fixed),
-            format!("{pointer}/convenience_fixed"),
-            format!("Must be between 0 and {MAX_PRICE} minor units."),
-        );
+    /// Notes at `pointer` what can not be charged in `currency`.
+    pub fn check(&self, currency: Currency, pointer: &str, fields: &mut Fields) {
+        let (rate, fixed) = (self.convenience_rate, Money::new(self.convenience_fixed, currency));
+        fields.percent(format!("{pointer}/convenience_rate"), rate.0.into(), 0..=BasisPoints::WHOLE.0);
+        fields.amount(format!("{pointer}/convenience_fixed"), fixed, 0..=MAX_PRICE);
     }
 }
 
 impl Vat {
     /// Notes at `pointer` what can not be charged.
     pub fn check(&self, pointer: &str, fields: &mut Fields) {
-        fields.check(
-            (BasisPoints(0)..=BasisPoints::WHOLE).contains(&self.rate),
-            format!("{pointer}/rate"),
-            "Must be between 0 and 10000 basis points.",
-        );
+        fields.percent(format!("{pointer}/rate"), self.rate.0.into(), 0..=BasisPoints::WHOLE.0);
     }
 }
 
 /// Value added tax.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vat {
     /// The rate in basis points (1900 is 19 %).
     #[serde(default)]
@@ -146,7 +133,7 @@ pub enum EventStatus {
 }
 
 /// A show.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// The event's id.
     pub id: EventId,
@@ -225,7 +212,6 @@ pub struct Event {
     /// Over how many items of the table its discounts are spread. It only grows,
     /// as the table's pools do; no part of the API.
     #[serde(default, skip_serializing_if = "is_zero")]
-    #[schemars(skip)]
     pub discount_blocks: u16,
     /// When it was created.
     pub created_at: Timestamp,
@@ -311,7 +297,7 @@ pub enum AreaKind {
 }
 
 /// A zone of an event: its own price, its own capacity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Area {
     /// The area's id.
     pub id: AreaId,
@@ -348,7 +334,6 @@ pub struct Area {
     /// Over how many items of the table its general admissions are spread. It
     /// only grows, as the table's pools do; no part of the API.
     #[serde(default)]
-    #[schemars(skip)]
     pub blocks: u16,
     /// Counts changes.
     pub version: u32,

@@ -13,7 +13,7 @@ use crate::error::Fields;
 use crate::event::Language;
 use crate::national_id::NationalId;
 use crate::user::Email;
-use crate::{Currency, FeePaymentId, MemberId, TenantId, UserId};
+use crate::{Currency, FeePaymentId, MemberId, Money, TenantId, UserId};
 
 /// The most characters of a member's name.
 pub const MAX_NAME: usize = 120;
@@ -249,11 +249,8 @@ pub struct FeePayment {
 impl FeePayment {
     /// Notes what can not be a payment.
     pub fn check(&self, fields: &mut Fields) {
-        fields.check(
-            (1..=MAX_PAYMENT).contains(&self.amount_paid),
-            "/amount_paid",
-            format!("Must be between 1 and {MAX_PAYMENT} minor units."),
-        );
+        let amount = Money::new(self.amount_paid, self.currency);
+        fields.amount("/amount_paid", amount, 1..=MAX_PAYMENT);
         fields.optional_text("/description", self.description.as_deref(), MAX_DESCRIPTION);
     }
 }

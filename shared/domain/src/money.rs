@@ -1,10 +1,17 @@
 //! Money: an integer of minor units with its ISO 4217 currency. Never a float.
+//!
+//! So it is inside: in rules, in the table, in messages. The API counts in major units
+//! and per cent; [`decimal`] has its numbers, and is the one place that converts.
+
+mod decimal;
 
 use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+
+pub use decimal::{Amount, Percent, Worth, Written};
 
 /// An ISO 4217 currency. Its exponent (decimals) comes from `iso_currency`:
 /// 2 for ARS, COP and USD, 0 for CLP.
@@ -21,6 +28,8 @@ impl Currency {
     pub const COP: Self = Self(iso_currency::Currency::COP);
     /// US dollar, two decimals.
     pub const USD: Self = Self(iso_currency::Currency::USD);
+    /// ISO 4217's code for no currency.
+    pub const NONE: Self = Self(iso_currency::Currency::XXX);
 
     /// The currency with this three-letter code, if there is one.
     pub fn from_code(code: &str) -> Option<Self> {
@@ -63,8 +72,8 @@ impl JsonSchema for Currency {
     }
 }
 
-/// An amount of money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+/// An amount of money. No part of the API, which has [`Amount`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Money {
     /// Whole minor units: centavos for ARS and COP, pesos for CLP.
@@ -98,16 +107,17 @@ impl fmt::Display for Money {
     }
 }
 
-/// A hundredth of a percent: 1900 is 19 %. May be negative for discounts.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+/// A hundredth of a percent: 1900 is 19 %. May be negative for discounts. No part of the
+/// API, which has [`Percent`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BasisPoints(pub i32);
 
 impl BasisPoints {
     /// All of it.
     pub const WHOLE: Self = Self(10_000);
+    /// Decimals of the percentage that it is.
+    pub const DECIMALS: u32 = 2;
 
     /// This share of `amount`, rounded half away from zero to a whole minor unit.
     ///

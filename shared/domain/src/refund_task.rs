@@ -10,7 +10,7 @@ use crate::{EventId, GatewayAccountId, Money, OrderId, TenantId, UserId};
 
 /// Money that a person has to give back. It exists exactly as long as the payment in
 /// the order says so ([`RefundProgress::Manual`]): both are always written together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundTask {
     /// The organiser.
     pub tenant_id: TenantId,
@@ -43,7 +43,7 @@ pub struct RefundTask {
 }
 
 /// What a person did about a refund task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClosedRefundTask {
     /// The task as it was.
     pub task: RefundTask,

@@ -40,7 +40,7 @@ pub struct Country {
     pub code: &'static str,
     /// ISO 4217.
     pub currency: &'static str,
-    /// The general rate of VAT in basis points.
+    /// The general rate of VAT in per cent.
     pub vat: i32,
     /// A city.
     pub city: &'static str,
@@ -53,16 +53,16 @@ impl Country {
     pub const ARGENTINA: Self = Self {
         code: "AR",
         currency: "ARS",
-        vat: 2100,
+        vat: 21,
         city: "Rosario",
         time_zone: "America/Argentina/Buenos_Aires",
     };
     /// Where pesos have no cents.
     pub const CHILE: Self =
-        Self { code: "CL", currency: "CLP", vat: 1900, city: "Valparaíso", time_zone: "America/Santiago" };
+        Self { code: "CL", currency: "CLP", vat: 19, city: "Valparaíso", time_zone: "America/Santiago" };
     /// Where pesos have cents that nobody uses.
     pub const COLOMBIA: Self =
-        Self { code: "CO", currency: "COP", vat: 1900, city: "Bogotá", time_zone: "America/Bogota" };
+        Self { code: "CO", currency: "COP", vat: 19, city: "Bogotá", time_zone: "America/Bogota" };
 }
 
 /// A published event with one area.
@@ -158,14 +158,15 @@ impl TestApp {
         self.post("/api/v1/events").token(&organizer.token).json(body).ok().await
     }
 
-    /// A published event with one general admission area.
+    /// A published event with one general admission area; the price is in major units.
     pub async fn show(&self, organizer: &Organizer, name: &str, capacity: u32, price: i64) -> Show {
         let area =
             json!({"area_name": "Campo", "kind": "general_admission", "capacity": capacity, "price": price});
         self.show_with(organizer, name, area, None).await
     }
 
-    /// A published event with rows `A`, `B` and so on of `seats` numbered seats.
+    /// A published event with rows `A`, `B` and so on of `seats` numbered seats; the price is
+    /// in major units.
     pub async fn seated_show(
         &self,
         organizer: &Organizer,

@@ -5,10 +5,12 @@ mod app;
 mod binaries;
 mod cast;
 mod gateways;
+mod money;
 mod request;
 pub mod runtime_api;
 
 pub use app::{TestApp, template};
 pub use binaries::{binaries, fresh_binary};
 pub use cast::{Country, Organizer, PASSWORD, Show, Somebody};
+pub use money::minor;
 pub use request::{Answer, Request};

@@ -204,7 +204,7 @@ async fn tenant(world: &World, method: &str, path: &str) -> Option<Call> {
     });
     Some(match (method, path) {
         ("POST", "/tenants") => Call::new(Whose::Caller).body(json!({
-            "name": "Otra casa", "country": "CL", "currency": "CLP", "vat": {"rate": 1900, "included": true},
+            "name": "Otra casa", "country": "CL", "currency": "CLP", "vat": {"rate": 19, "included": true},
         })),
         ("GET", "/tenant") => Call::new(Whose::Caller),
         ("PATCH", "/tenant") => Call::new(Whose::Caller).body(json!({"name": "Faroles del Sur"})),
@@ -226,7 +226,7 @@ async fn tenant(world: &World, method: &str, path: &str) -> Option<Call> {
 
 async fn event(world: &World, method: &str, path: &str) -> Option<Call> {
     let starts_at = (world.app.clock.now() + std::time::Duration::from_secs(20 * 24 * 3600)).to_string();
-    let off = json!({"discount_type": "percentage", "discount_value": 2000, "max_tickets": 2});
+    let off = json!({"discount_type": "percentage", "discount_value": 20, "max_tickets": 2});
     let event = json!({
         "name": "Estreno", "time_zone": "America/Bogota", "starts_at": starts_at, "max_discounts": 60,
         "member_discount": off, "img": "https://fotos.example/a.png", "other_data": {"genre": ["rock", 4.5]},
@@ -266,7 +266,7 @@ async fn event(world: &World, method: &str, path: &str) -> Option<Call> {
         }
         ("GET", "/events/{id}/fees") => call,
         ("PUT", "/events/{id}/fees") => call.body(json!({
-            "fees": {"convenience_rate": 500, "convenience_fixed": 0}, "vat": {"rate": 1900, "included": true},
+            "fees": {"convenience_rate": 5, "convenience_fixed": "900.50"}, "vat": {"rate": 19, "included": true},
         })),
         _ => return None,
     })
@@ -274,14 +274,14 @@ async fn event(world: &World, method: &str, path: &str) -> Option<Call> {
 
 async fn area(world: &World, method: &str, rest: &str, event: &str, call: Call) -> Option<Call> {
     let base = format!("/api/v1/events/{event}/areas");
-    let new = json!({"area_name": "Platea", "kind": "seated", "price": 3_000_000});
+    let new = json!({"area_name": "Platea", "kind": "seated", "price": 30_000});
     let rows = json!({"rows": [{"label": "A", "first": 1, "last": 10}]});
     Some(match (method, rest) {
         ("GET", "") => call,
         ("POST", "") => call.body(new),
         (_, "/{area}") => {
             let call = call.at("area", world.new_area(event).await);
-            if method == "PATCH" { call.body(json!({"price": 4_000_000, "capacity": 60})) } else { call }
+            if method == "PATCH" { call.body(json!({"price": 40_000, "capacity": 60})) } else { call }
         }
         ("POST", _) => {
             let area = world.make(&base, new, "id").await;
@@ -298,7 +298,7 @@ async fn area(world: &World, method: &str, rest: &str, event: &str, call: Call) 
 
 async fn stage(world: &World, method: &str, rest: &str, event: &str, call: Call) -> Option<Call> {
     let stage = json!({
-        "stage_name": "Preventa", "price_adjustment_type": "percentage", "price_adjustment_value": -1500,
+        "stage_name": "Preventa", "price_adjustment_type": "percentage", "price_adjustment_value": -15,
         "quantity_available": 40,
     });
     if rest.is_empty() {
@@ -312,7 +312,7 @@ async fn stage(world: &World, method: &str, rest: &str, event: &str, call: Call)
 async fn promotion(world: &World, method: &str, path: &str) -> Option<Call> {
     let new = json!({
         "promotion_name": "Amigos", "promotion_code": world.new_code(), "discount_type": "percentage",
-        "discount_value": 1000, "applies_to": "event", "target_event_id": world.show.id, "total_uses": 20,
+        "discount_value": 10, "applies_to": "event", "target_event_id": world.show.id, "total_uses": 20,
     });
     Some(match (method, path) {
         ("GET", "/promotions") => Call::new(Whose::Caller).query("limit=3"),
@@ -323,7 +323,7 @@ async fn promotion(world: &World, method: &str, path: &str) -> Option<Call> {
         _ => {
             let code = world.make("/api/v1/promotions", new, "promotion_code").await;
             let call = Call::new(Whose::Tenant).at("code", code);
-            if method == "PATCH" { call.body(json!({"discount_value": 500, "total_uses": 30})) } else { call }
+            if method == "PATCH" { call.body(json!({"discount_value": 5, "total_uses": 30})) } else { call }
         }
     })
 }

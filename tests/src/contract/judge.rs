@@ -116,7 +116,7 @@ impl Judge {
             check(leads_somewhere, &format!("`{pointer}` points nowhere: {problem}"))?;
         }
         check(
-            (code == "invalid_fields") != fields.is_empty(),
+            matches!(code, "invalid_fields" | "too_many_decimals") != fields.is_empty(),
             &format!("`errors` and the code do not fit: {problem}"),
         )?;
         if let Some(word) = INSIDE.iter().find(|word| answer.text().contains(*word)) {

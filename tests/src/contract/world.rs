@@ -60,11 +60,11 @@ impl World {
         let coordinator = app.staff(&admin, "carlos", "coordinator").await;
         let scanner = app.staff(&admin, "elena", "scanner").await;
 
-        let show = app.show(&admin, "Los Faroles", 500, 5_000_000).await;
-        let seated = app.seated_show(&admin, "Marea Baja", 3, 12, 4_000_000).await;
-        let foreign = app.show(&stranger, "Otra Orilla", 100, 1_000_000).await;
+        let show = app.show(&admin, "Los Faroles", 500, 50_000).await;
+        let seated = app.seated_show(&admin, "Marea Baja", 3, 12, 40_000).await;
+        let foreign = app.show(&stranger, "Otra Orilla", 100, 10_000).await;
         let foreign_account = app.connect(&stranger, GatewayName::MercadoPago, 0).await;
-        let discount = json!({"discount_type": "percentage", "discount_value": 5000});
+        let discount = json!({"discount_type": "percentage", "discount_value": 50});
         let discounts = json!({"max_discounts": 500, "member_discount": discount});
         app.patch(format!("/api/v1/events/{}", show.id)).token(&admin.token).json(discounts).ok().await;
         let order = app.buy(&buyer.token, &show.id, json!({"area_id": show.area, "quantity": 5})).await;
@@ -108,7 +108,7 @@ impl World {
     /// The id of a new area of general admission.
     pub(super) async fn new_area(&self, event: &str) -> String {
         let area =
-            json!({"area_name": "Balcón", "kind": "general_admission", "capacity": 50, "price": 900_000});
+            json!({"area_name": "Balcón", "kind": "general_admission", "capacity": 50, "price": 9_000});
         self.make(&format!("/api/v1/events/{event}/areas"), area, "id").await
     }
 
@@ -116,7 +116,7 @@ impl World {
     async fn new_promotion(&self) -> String {
         let promotion = json!({
             "promotion_name": "Amigos", "promotion_code": self.new_code(), "discount_type": "percentage",
-            "discount_value": 1000, "applies_to": "event", "target_event_id": self.show.id, "total_uses": 50,
+            "discount_value": 10, "applies_to": "event", "target_event_id": self.show.id, "total_uses": 50,
         });
         self.make("/api/v1/promotions", promotion, "promotion_code").await
     }
@@ -163,7 +163,7 @@ impl World {
         let member = json!({"name": "Ana Farola", "email": self.new_address()});
         let member = self.make("/api/v1/users/register", member, "id").await;
         let payment = json!({
-            "amount_paid": 2_500_000, "payment_method": "cash",
+            "amount_paid": 25_000, "payment_method": "cash",
             "receipt": {"content_type": "image/png", "size": 4},
         });
         let path = format!("/api/v1/users/{member}/payments");

@@ -21,9 +21,9 @@ impl House {
         let app = TestApp::start().await;
         let organizer = app.organizer("faroles").await;
         let stranger = app.organizer("mareas").await;
-        let show = app.show(&organizer, "Los Faroles", 20, 5_000_000).await;
-        let seated = app.seated_show(&organizer, "Marea Baja", 1, 10, 5_000_000).await;
-        let foreign = app.show(&stranger, "Otra Orilla", 20, 5_000_000).await;
+        let show = app.show(&organizer, "Los Faroles", 20, 50_000).await;
+        let seated = app.seated_show(&organizer, "Marea Baja", 1, 10, 50_000).await;
+        let foreign = app.show(&stranger, "Otra Orilla", 20, 50_000).await;
         let ana = app.somebody("ana").await;
         Self { app, organizer, stranger, ana, show, seated, foreign }
     }
@@ -150,7 +150,7 @@ async fn quantities_and_prices() {
     let house = House::open().await;
     let (app, area) = (&house.app, &house.show.area);
     let areas = format!("/api/v1/events/{}/areas", house.show.id);
-    let new_area = |price: i64, capacity: i64| {
+    let new_area = |price: Value, capacity: i64| {
         let body =
             json!({"area_name": "Balcón", "kind": "general_admission", "capacity": capacity, "price": price});
         app.post(&areas).token(&house.organizer.token).json(body)
@@ -161,10 +161,16 @@ async fn quantities_and_prices() {
         ("too many for an order", house.quote(json!({"area_id": area, "quantity": 11}))),
         ("more than a number holds", house.quote(json!({"area_id": area, "quantity": 99_999_999_999_i64}))),
         ("seats without numbers", house.quote(json!({"area_id": area, "seats": ["A-1"]}))),
-        ("a negative price", new_area(-1, 10)),
-        ("a price beyond all bounds", new_area(i64::MAX, 10)),
-        ("a negative capacity", new_area(1_000, -10)),
-        ("no capacity", new_area(1_000, 0)),
+        ("a negative price", new_area(json!(-1), 10)),
+        ("a price beyond belief", new_area(json!(10_000_000_000.01), 10)),
+        ("a price beyond all bounds", new_area(json!(i64::MAX), 10)),
+        ("a price with an exponent", new_area(json!("5e4"), 10)),
+        ("a price with a thousands separator", new_area(json!("50.000,00"), 10)),
+        ("half a centavo", new_area(json!(0.005), 10)),
+        ("a float that was added up", new_area(json!(0.1 + 0.2), 10)),
+        ("half a centavo and no capacity", new_area(json!("0.005"), 0)),
+        ("a negative capacity", new_area(json!(1_000), -10)),
+        ("no capacity", new_area(json!(1_000), 0)),
     ]);
     insta::assert_snapshot!(table.await, @r#"
     a negative quantity: 400 invalid_fields
@@ -179,9 +185,22 @@ async fn quantities_and_prices() {
         /lines/0/seats: This area has no numbered seats. Say how many tickets you want with `quantity`.
         /lines/0/quantity: Must be at least 1.
     a negative price: 400 invalid_fields
-        /price: Must be between 0 and 1000000000000 minor units.
+        /price: Must be between 0 and 10000000000 COP.
+    a price beyond belief: 400 invalid_fields
+        /price: Must be between 0 and 10000000000 COP.
     a price beyond all bounds: 400 invalid_fields
-        /price: Must be between 0 and 1000000000000 minor units.
+        /price: Must be a number of at most 18 digits.
+    a price with an exponent: 400 invalid_fields
+        /price: Must be a number without an exponent, such as 50000 or 87830.50, or the same as text.
+    a price with a thousands separator: 400 invalid_fields
+        /price: Must be a number without an exponent, such as 50000 or 87830.50, or the same as text.
+    half a centavo: 422 too_many_decimals
+        /price: COP has 2 decimals. Send no more than these.
+    a float that was added up: 422 too_many_decimals
+        /price: COP has 2 decimals. Send no more than these.
+    half a centavo and no capacity: 400 invalid_fields
+        /price: COP has 2 decimals. Send no more than these.
+        /capacity: Must be between 1 and 200000.
     a negative capacity: 400 invalid_fields
         /capacity: Invalid value: integer `-10`, expected a whole number from 0 to 4294967295.
     no capacity: 400 invalid_fields
@@ -368,10 +387,10 @@ async fn what_belongs_to_others() {
     let event = format!("/api/v1/events/{}", theirs.id);
     let promotion = json!({
         "promotion_name": "Amigos", "promotion_code": "AMIGOS", "discount_type": "percentage",
-        "discount_value": 1000, "applies_to": "event", "target_event_id": theirs.id,
+        "discount_value": 10, "applies_to": "event", "target_event_id": theirs.id,
     });
     let stage = json!({
-        "stage_name": "Preventa", "price_adjustment_type": "percentage", "price_adjustment_value": -1000,
+        "stage_name": "Preventa", "price_adjustment_type": "percentage", "price_adjustment_value": -10,
         "target_area_id": theirs.area,
     });
     let mixed = json!({"area_id": theirs.area, "quantity": 1});

@@ -17,7 +17,7 @@ impl Evening {
     async fn open() -> Self {
         let app = TestApp::start().await;
         let organizer = app.organizer("organiza").await;
-        let show = app.seated_show(&organizer, "Marea Baja", 2, 10, 4_000_000).await;
+        let show = app.seated_show(&organizer, "Marea Baja", 2, 10, 40_000).await;
         let scanner = app.staff(&organizer, "puerta", "scanner").await;
         let ana = app.somebody("ana").await;
         let line = json!({"area_id": show.area, "seats": ["A-1", "A-2"]});

@@ -25,7 +25,7 @@ async fn a_draft_says_what_it_lacks_and_then_goes_on_sale() {
     assert_eq!(event.status, 201);
     let event = event.ok();
     assert_eq!((&event["status"], &event["slug"]), (&json!("draft"), &json!("noche-de-faroles")));
-    assert_eq!(event["vat"], json!({"rate": 1900, "included": true}), "as its organiser has it");
+    assert_eq!(event["vat"], json!({"rate": 19, "included": true}), "as its organiser has it");
     let url = format!("/api/v1/events/{}", text(&event["id"]));
     let public = format!("/api/v1/public/events/{}", text(&event["slug"]));
 
@@ -41,8 +41,7 @@ async fn a_draft_says_what_it_lacks_and_then_goes_on_sale() {
     assert_eq!(changed["version"], 2);
     let stale = app.patch(&url).token(&organizer.token).json(changes).refused(409, "changed_meanwhile").await;
     assert_eq!(stale["version"], 2);
-    let area =
-        json!({"area_name": "Campo", "kind": "general_admission", "capacity": 120, "price": 5_000_000});
+    let area = json!({"area_name": "Campo", "kind": "general_admission", "capacity": 120, "price": 50_000});
     app.post(format!("{url}/areas")).token(&organizer.token).json(area).ok().await;
     let published = app.post(format!("{url}/publish")).token(&organizer.token).ok().await;
     assert_eq!(published["status"], "published");
@@ -281,7 +280,7 @@ async fn a_duplicate_is_a_fresh_draft() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.seated_show(&organizer, "Marea Baja", 2, 60, 1000).await;
-    let stage = json!({"stage_name": "Preventa", "price_adjustment_type": "percentage", "price_adjustment_value": -1000,
+    let stage = json!({"stage_name": "Preventa", "price_adjustment_type": "percentage", "price_adjustment_value": -10,
         "quantity_available": 30, "target_area_id": show.area});
     let stages = format!("/api/v1/events/{}/sale-stages", show.id);
     app.post(&stages).token(&organizer.token).json(stage).ok().await;
@@ -385,10 +384,10 @@ async fn a_tenant_says_who_it_is() {
     let stored = app.put(legal).token(&organizer.token).json(info).ok().await;
     assert_eq!(stored["pulep_code"], "ABC123");
     assert_eq!(app.get(legal).token(&organizer.token).ok().await, stored);
-    let changed = json!({"name": "Faroles del Sur", "fees": {"convenience_rate": 350}, "version": 2});
+    let changed = json!({"name": "Faroles del Sur", "fees": {"convenience_rate": 3.5}, "version": 2});
     let changed = app.patch(tenant).token(&organizer.token).json(changed).ok().await;
     assert_eq!((&changed["name"], &changed["version"]), (&json!("Faroles del Sur"), &json!(3)));
-    let bad = json!({"country": "Colombia", "fees": {"convenience_rate": 10_001}});
+    let bad = json!({"country": "Colombia", "fees": {"convenience_rate": 100.01}});
     let bad = app.patch(tenant).token(&organizer.token).json(bad).refused(400, "invalid_fields").await;
     assert_eq!(bad["errors"].as_array().expect("errors").len(), 2);
     app.close().await;

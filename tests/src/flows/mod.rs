@@ -9,6 +9,7 @@ pub(crate) mod gateways;
 pub(crate) mod mail_feedback;
 mod member_codes;
 mod members;
+mod money;
 mod operators;
 mod payments;
 mod pricing;

@@ -52,7 +52,7 @@ impl House {
     }
 
     async fn of(app: TestApp, organizer: Organizer) -> Self {
-        let show = app.show(&organizer, "Los Faroles", 10, 5_000_000).await;
+        let show = app.show(&organizer, "Los Faroles", 10, 50_000).await;
         let ana = app.somebody("ana").await;
         let line = json!({"area_id": show.area, "quantity": 2});
         let bought = app.buy(&ana.token, &show.id, line).await;
@@ -113,13 +113,13 @@ async fn a_part_that_wompi_does_not_give_back_is_given_back_by_hand() {
 
     let [task] = &house.list(TASKS).await[..] else { panic!("one task") };
     assert_eq!(task["order_id"], house.bought["id"]);
-    assert_eq!(task["amount"], json!({"amount": 5_000_000, "currency": "COP"}));
+    assert_eq!(task["amount"], json!({"amount": 50_000, "currency": "COP", "formatted": "COP 50.000"}));
     assert_eq!((&task["gateway"], &task["reason"]), (&json!("wompi"), &json!("unsupported")));
     let paid = house.purchase().await;
     let payment = &paid["payments"][0];
     assert_eq!(task["payment_id"], payment["payment_gateway_transaction_id"]);
     assert_eq!(payment["refund"]["state"], "by_hand", "{paid}");
-    assert_eq!((&paid["refunded"], &payment["refund"]["amount"]), (&json!(0), &json!(5_000_000)));
+    assert_eq!((&paid["refunded"], &payment["refund"]["amount"]), (&json!(0), &json!(50_000)));
     assert_eq!(house.organizers_mails("Devuelve dinero"), 1);
     assert_eq!(house.mails(&house.ana.email, "Te devolverán"), 1);
 
@@ -133,7 +133,7 @@ async fn a_part_that_wompi_does_not_give_back_is_given_back_by_hand() {
     let paid = house.purchase().await;
     assert_eq!(
         (&paid["refunded"], &paid["payments"][0]["refund"]["state"]),
-        (&json!(5_000_000), &json!("done"))
+        (&json!(50_000), &json!("done"))
     );
     assert!(house.list(TASKS).await.is_empty());
     assert_eq!(house.mails(&house.ana.email, "Tu reembolso"), 1);
@@ -151,7 +151,7 @@ async fn a_part_that_wompi_does_not_give_back_is_given_back_by_hand() {
 #[tokio::test]
 async fn tried_again_in_vain_the_buyer_is_not_told_twice() {
     let house = House::at_wompi().await;
-    leave_to_person(&house.app, &house.ana, &house.bought, 5_000_000).await;
+    leave_to_person(&house.app, &house.ana, &house.bought, 50_000).await;
     for _ in 0..2 {
         house.app.post(house.task("retry")).token(&house.organizer.token).json(json!({})).ok().await;
         house.app.idle().await;
@@ -186,13 +186,13 @@ async fn a_dispute_is_told_to_the_organiser_and_its_loss_to_the_buyer_too() {
 async fn money_that_went_back_at_the_gateway_is_told_to_the_buyer_once_none_is_left() {
     let (house, payment) = House::at_mercado_pago().await;
     let gateway = house.app.simulator(GatewayName::MercadoPago);
-    gateway.refund_at_gateway(&payment, Some(5_000_000)).expect("given back");
+    gateway.refund_at_gateway(&payment, Some(50_000)).expect("given back");
     house.app.idle().await;
     let subject = "Se devolvió dinero de Los Faroles en la pasarela";
     let mails = house.app.mails(&house.organizer.person.email);
     let mail = mails.iter().find(|mail| mail.subject == subject).expect("a mail");
     let text = mail.text.as_deref().expect("a text");
-    assert!(text.contains(&payment) && text.contains("CLP 5.000.000 ya no están"), "{text}");
+    assert!(text.contains(&payment) && text.contains("CLP 50.000 ya no están"), "{text}");
     assert_eq!(house.mails(&house.ana.email, "ya no valen"), 0);
     gateway.refund_at_gateway(&payment, None).expect("given back");
     house.app.idle().await;
@@ -204,13 +204,13 @@ async fn money_that_went_back_at_the_gateway_is_told_to_the_buyer_once_none_is_l
 #[tokio::test]
 async fn what_the_gateway_declined_is_tried_again() {
     let house = House::open().await;
-    leave_to_person(&house.app, &house.ana, &house.bought, 5_000_000).await;
+    leave_to_person(&house.app, &house.ana, &house.bought, 50_000).await;
     let retry = || house.app.post(house.task("retry")).token(&house.organizer.token);
     let first = retry().ok().await;
     assert_eq!(first["outcome"], "tried_again");
     assert_eq!(retry().ok().await, first, "asked again");
     house.app.idle().await;
-    assert_eq!(house.purchase().await["refunded"], 5_000_000);
+    assert_eq!(house.purchase().await["refunded"], 50_000);
     assert!(house.list(TASKS).await.is_empty());
     assert_eq!(house.mails(&house.ana.email, "Tu reembolso"), 1);
     let done = house.app.post(house.task("done")).token(&house.organizer.token);

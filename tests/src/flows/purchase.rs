@@ -11,7 +11,7 @@ async fn a_ticket_is_bought_mailed_and_admits_once() {
 /// The main job, in a box office of any kind.
 pub(crate) async fn from_search_to_door(app: TestApp) {
     let organizer = app.organizer("organiza").await;
-    let show = app.show(&organizer, "Los Faroles", 100, 5_000_000).await;
+    let show = app.show(&organizer, "Los Faroles", 100, 50_000).await;
     let scanner = app.staff(&organizer, "puerta", "scanner").await;
     let ana = app.somebody("ana").await;
 
@@ -19,7 +19,7 @@ pub(crate) async fn from_search_to_door(app: TestApp) {
     assert_eq!(found["items"][0]["id"], *show.id, "{found}");
 
     let quote = app.quote(&show.id, json!({"area_id": show.area, "quantity": 2})).await;
-    assert_eq!(quote["totals"]["total"], 10_000_000);
+    assert_eq!(quote["totals"]["total"], 100_000);
     let body = json!({"quote": quote["quote"]});
     let reservation = app.post("/api/v1/reservations").token(&ana.token).json(body).ok().await;
     assert_eq!(reservation["status"], "held");
@@ -84,7 +84,7 @@ async fn a_free_ticket_needs_no_gateway() {
 async fn numbered_seats_belong_to_one_buyer() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
-    let show = app.seated_show(&organizer, "Marea Baja", 2, 10, 4_000_000).await;
+    let show = app.seated_show(&organizer, "Marea Baja", 2, 10, 40_000).await;
     let (ana, beto) = (app.somebody("ana").await, app.somebody("beto").await);
     let seats = |seats: &[&str]| json!({"area_id": show.area, "seats": seats});
 

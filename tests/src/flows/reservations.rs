@@ -13,7 +13,7 @@ fn places(show: &Show, quantity: u8) -> Value {
 async fn what_is_held_is_gone_until_it_is_let_go() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
-    let show = app.show(&organizer, "Los Faroles", 3, 5_000_000).await;
+    let show = app.show(&organizer, "Los Faroles", 3, 50_000).await;
     let (ana, beto) = (app.somebody("ana").await, app.somebody("beto").await);
 
     let held = app.reserve(&ana.token, &show.id, places(&show, 2)).await;
@@ -36,7 +36,7 @@ async fn what_is_held_is_gone_until_it_is_let_go() {
 async fn an_expired_hold_is_free_without_anybody_sweeping() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
-    let show = app.show(&organizer, "Los Faroles", 2, 5_000_000).await;
+    let show = app.show(&organizer, "Los Faroles", 2, 50_000).await;
     let (ana, beto) = (app.somebody("ana").await, app.somebody("beto").await);
     let held = app.reserve(&ana.token, &show.id, places(&show, 2)).await;
     app.clock.advance(Duration::from_secs(11 * 60));
@@ -52,7 +52,7 @@ async fn an_expired_hold_is_free_without_anybody_sweeping() {
 async fn a_quote_becomes_one_reservation_however_often_it_is_sent() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
-    let show = app.show(&organizer, "Los Faroles", 10, 5_000_000).await;
+    let show = app.show(&organizer, "Los Faroles", 10, 50_000).await;
     let (ana, beto) = (app.somebody("ana").await, app.somebody("beto").await);
     let quote = app.quote(&show.id, places(&show, 2)).await;
     let reserve = |quote: &Value, key: &str| {
@@ -80,7 +80,7 @@ async fn a_quote_becomes_one_reservation_however_often_it_is_sent() {
 async fn a_quote_that_is_not_ours_or_old_is_refused() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
-    let show = app.show(&organizer, "Los Faroles", 10, 5_000_000).await;
+    let show = app.show(&organizer, "Los Faroles", 10, 50_000).await;
     let ana = app.somebody("ana").await;
     let quote = app.quote(&show.id, places(&show, 1)).await;
     let reserve =
@@ -99,7 +99,7 @@ async fn a_quote_that_is_not_ours_or_old_is_refused() {
 async fn nobody_hoards() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
-    let show = app.show(&organizer, "Los Faroles", 100, 5_000_000).await;
+    let show = app.show(&organizer, "Los Faroles", 100, 50_000).await;
     let ana = app.somebody("ana").await;
     for _ in 0..4 {
         app.reserve(&ana.token, &show.id, places(&show, 1)).await;

@@ -15,7 +15,10 @@ use queue::Outbox;
 use serde_json::{Value, json};
 use testkit::{Country, Organizer, Show, Somebody, TestApp};
 
-const PRICE: i64 = 5_000_000;
+/// In pesos, as the API counts.
+const PRICE: i64 = 50_000;
+/// Of a peso, as gateways and orders count.
+const CENTAVOS: i64 = 100;
 
 /// An organiser paid through a gateway, and two tickets that Ana bought there.
 struct House {
@@ -88,7 +91,7 @@ impl House {
         let checkout = client
             .checkout(&CreatePayment {
                 reference,
-                amount: Money::new(2 * PRICE, Currency::ARS),
+                amount: Money::new(2 * PRICE * CENTAVOS, Currency::ARS),
                 seller: "Los Faroles".to_owned(),
                 description: "Dos entradas".to_owned(),
                 buyer_email: self.ana.email.clone(),
@@ -154,7 +157,7 @@ async fn a_dispute_that_is_won_changes_nothing() {
 #[tokio::test]
 async fn money_that_went_back_at_the_gateway_costs_the_tickets_once_none_is_left() {
     let house = House::open().await;
-    house.gateway().refund_at_gateway(house.payment(), Some(PRICE)).expect("given back");
+    house.gateway().refund_at_gateway(house.payment(), Some(PRICE * CENTAVOS)).expect("given back");
     house.app.idle().await;
     let part = house.order().await;
     assert_eq!((&part["refunded"], refunded(&part)), (&json!(PRICE), vec![false, false]));

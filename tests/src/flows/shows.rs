@@ -156,9 +156,10 @@ async fn discounts_follow_the_show_and_never_go_below_what_was_given() {
     let patch = |body: Value| app.patch(&url).token(&organizer.token).json(body);
     let missing = patch(json!({"max_discounts": 40})).refused(400, "invalid_fields").await;
     assert_eq!(pointers(&missing), ["/member_discount"]);
-    let off = json!({"discount_type": "percentage", "discount_value": 5000});
+    let off = json!({"discount_type": "percentage", "discount_value": 50});
     let changed = patch(json!({"max_discounts": 40, "member_discount": off})).ok().await;
-    let kept = json!({"discount_type": "percentage", "discount_value": 5000, "max_tickets": 1});
+    let kept = json!({"discount_type": "percentage", "discount_value": 50, "discount_value_formatted": "50 %",
+        "max_tickets": 1});
     assert_eq!((&changed["max_discounts"], &changed["member_discount"]), (&json!(40), &kept));
     assert_eq!(changed.get("discount_blocks"), None, "only the table knows of blocks");
     patch(json!({"max_discounts": 10_001})).refused(400, "invalid_fields").await;
@@ -288,7 +289,7 @@ async fn what_a_show_can_not_say_is_refused_where_it_stands() {
     let bad = json!({
         "name": "Noche", "time_zone": "America/Lima", "starts_at": "2040-01-10T01:00:00Z", "code": "a b",
         "img": "http://fotos.example/a.png", "ticketing_link": "javascript:alert(1)", "max_discounts": 10_001,
-        "member_discount": {"discount_type": "percentage", "discount_value": 10_001, "max_tickets": 0},
+        "member_discount": {"discount_type": "percentage", "discount_value": 100.01, "max_tickets": 0},
         "other_data": {"deep": [[[[[[]]]]]]},
     });
     let problem =

@@ -166,7 +166,7 @@ async fn a_quote_says_what_is_wrong_with_its_request() {
     let code = ask(json!({"event_id": show.id, "lines": [line], "promotion_code": "NADA"})).ok().await;
     assert_eq!(
         (&code["promotion"]["applied"], &code["promotion"]["reason"]),
-        (&json!(false), &json!("unknown"))
+        (&json!(false), &json!("not_found"))
     );
     app.clock.advance(Duration::from_secs(8 * 24 * 3600));
     ask(json!({"event_id": show.id, "lines": [line]})).refused(409, "event_over").await;

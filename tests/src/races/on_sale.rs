@@ -58,7 +58,7 @@ fn oversold_seats(held: &[Value]) -> usize {
 async fn admissions(guarded: bool) -> u64 {
     let app = Arc::new(TestApp::start().await);
     let organizer = app.organizer("organiza").await;
-    let show = app.show(&organizer, "Los Faroles", 40, 5_000_000).await;
+    let show = app.show(&organizer, "Los Faroles", 40, 50_000).await;
     let crowd = crowd(&app).await;
     if !guarded {
         app.chaos.ignore_conditions("E#");
@@ -80,7 +80,7 @@ async fn without_the_guard_general_admission_is_oversold() {
 async fn seats(guarded: bool) -> usize {
     let app = Arc::new(TestApp::start().await);
     let organizer = app.organizer("organiza").await;
-    let show = app.seated_show(&organizer, "Marea Baja", 1, 8, 5_000_000).await;
+    let show = app.seated_show(&organizer, "Marea Baja", 1, 8, 50_000).await;
     let crowd = crowd(&app).await;
     if !guarded {
         app.chaos.ignore_conditions("E#");

@@ -20,7 +20,7 @@ const AMOUNT: i64 = 1000;
 async fn disagree(weather: Weather) -> usize {
     let app = Arc::new(TestApp::start().await);
     let organizer = app.organizer("organiza").await;
-    let show = app.show(&organizer, "Los Faroles", 50, 5_000_000).await;
+    let show = app.show(&organizer, "Los Faroles", 50, 50_000).await;
     let ana = app.somebody("ana").await;
     let mut bought = Vec::with_capacity(REFUNDS);
     for _ in 0..REFUNDS {

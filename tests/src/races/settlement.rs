@@ -43,7 +43,7 @@ async fn settle_all(weather: Weather) -> Vec<String> {
     // Of the gateways, the one that tells of each change once.
     let gateway = GatewayName::Wompi;
     let organizer = app.paid_through("organiza", Country::COLOMBIA, &[gateway]).await;
-    let show = app.show(&organizer, "Los Faroles", PLACES, 2_500_000).await;
+    let show = app.show(&organizer, "Los Faroles", PLACES, 25_000).await;
     let mut bought = Vec::new();
     for buyer in crowd(&app).await {
         let places = json!({"area_id": show.area, "quantity": 2});

@@ -110,7 +110,7 @@ fn in_english() {
     its deadline. The tickets stay valid until it is decided; if you do not want to
     wait for that, give the money back.
 
-    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+    - COP 25,000 · Wompi · 1234-1610641025-49201
 
     Los Faroles
     Los Faroles del Sur
@@ -127,7 +127,7 @@ fn in_english() {
 
     The dispute was decided for the buyer: the bank took this money back.
 
-    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+    - COP 25,000 · Wompi · 1234-1610641025-49201
 
     The tickets that nobody had used are worthless now, and their places are on sale
     again.
@@ -148,7 +148,7 @@ fn in_english() {
     The dispute was decided for you: the money stays with you, and the tickets are
     valid.
 
-    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+    - COP 25,000 · Wompi · 1234-1610641025-49201
 
     Los Faroles
     Los Faroles del Sur
@@ -166,9 +166,9 @@ fn in_english() {
     Somebody gave money of this order back at the gateway, without asking for it
     here. We noted it; this is what went back by now:
 
-    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+    - COP 25,000 · Wompi · 1234-1610641025-49201
 
-    Valid tickets worth COP 9,000.00 are not paid any more: talk to the
+    Valid tickets worth COP 9,000 are not paid any more: talk to the
     buyer, or revoke them.
 
     Los Faroles
@@ -202,7 +202,7 @@ fn in_english() {
 
     This money has to go back, and the gateway did not do it:
 
-    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+    - COP 25,000 · Wompi · 1234-1610641025-49201
       The gateway does not do it by itself: give it back in its panel, or by bank transfer.
 
     Once it is back, mark it as done in your list of refunds: then we tell the
@@ -219,9 +219,9 @@ fn in_english() {
 
     ==========
 
-    You get COP 25,000.00 back for Los Faroles
+    You get COP 25,000 back for Los Faroles
 
-    Producciones Almendra gives COP 25,000.00 back to you by hand, because the
+    Producciones Almendra gives COP 25,000 back to you by hand, because the
     payment gateway cannot do it by itself. You need do nothing: we tell you when it
     is done.
 
@@ -237,7 +237,7 @@ fn in_english() {
 
     Your refund for Los Faroles
 
-    Producciones Almendra gave COP 25,000.00 back to you. If it is not
+    Producciones Almendra gave COP 25,000 back to you. If it is not
     the way you paid, they will tell you how; and if it does not arrive, answer this
     e-mail.
 
@@ -256,15 +256,15 @@ fn in_english() {
     This money has to go back to the buyers, and the gateway did not give it back.
     What waits longest comes first:
 
-    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+    - COP 25,000 · Wompi · 1234-1610641025-49201
       ana@example.com · since 2026-11-17
       ord_01jd8m4p2sf3x9d0h6c1v8a700
       The gateway or the bank said no: give it back by bank transfer, or have us try again.
-    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+    - COP 25,000 · Wompi · 1234-1610641025-49201
       beto@example.com · since 2026-11-17
       ord_01jd8m4p2sf3x9d0h6c1v8a700
       It is unknown whether the gateway gave it back already: look there first.
-    - COP 25,000.00 · Wompi · 1234-1610641025-49201
+    - COP 25,000 · Wompi · 1234-1610641025-49201
       carla@example.com · since 2026-11-17
       ord_01jd8m4p2sf3x9d0h6c1v8a700
       The buyer's bank wants the money, too: see at the gateway who gives it back.
@@ -301,7 +301,7 @@ fn in_spanish() {
     la pasarela antes de que venza el plazo. Las entradas siguen valiendo hasta que
     se decida; si no quieres esperar, devuelve el dinero.
 
-    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+    - COP 25.000 · Wompi · 1234-1610641025-49201
 
     Los Faroles
     Los Faroles del Sur
@@ -318,7 +318,7 @@ fn in_spanish() {
 
     La disputa se decidió a favor de quien compró: el banco se llevó este dinero.
 
-    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+    - COP 25.000 · Wompi · 1234-1610641025-49201
 
     Las entradas que nadie había usado ya no valen, y sus lugares están a la venta
     otra vez.
@@ -338,7 +338,7 @@ fn in_spanish() {
 
     La disputa se decidió a tu favor: el dinero queda contigo y las entradas valen.
 
-    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+    - COP 25.000 · Wompi · 1234-1610641025-49201
 
     Los Faroles
     Los Faroles del Sur
@@ -356,9 +356,9 @@ fn in_spanish() {
     Alguien devolvió dinero de este pedido en la pasarela, sin pedirlo aquí. Lo
     anotamos; así queda lo devuelto:
 
-    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+    - COP 25.000 · Wompi · 1234-1610641025-49201
 
-    Entradas válidas por COP 9.000,00 ya no están pagadas: habla con
+    Entradas válidas por COP 9.000 ya no están pagadas: habla con
     quien compró, o anúlalas.
 
     Los Faroles
@@ -392,7 +392,7 @@ fn in_spanish() {
 
     Hay que devolver este dinero, y la pasarela no lo hizo:
 
-    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+    - COP 25.000 · Wompi · 1234-1610641025-49201
       La pasarela no lo hace por sí sola: devuélvelo en su panel o por transferencia.
 
     Cuando esté devuelto, márcalo como hecho en tu lista de reembolsos: entonces
@@ -409,9 +409,9 @@ fn in_spanish() {
 
     ==========
 
-    Te devolverán COP 25.000,00 de Los Faroles
+    Te devolverán COP 25.000 de Los Faroles
 
-    Producciones Almendra te devuelve COP 25.000,00 a mano, porque la pasarela
+    Producciones Almendra te devuelve COP 25.000 a mano, porque la pasarela
     no puede hacerlo por sí sola. No tienes que hacer nada: te avisamos cuando esté
     hecho.
 
@@ -427,7 +427,7 @@ fn in_spanish() {
 
     Tu reembolso para Los Faroles
 
-    Producciones Almendra te devolvió COP 25.000,00. Si no es por el
+    Producciones Almendra te devolvió COP 25.000. Si no es por el
     mismo medio con que pagaste, te dirá cómo; y si no llega, responde a este
     correo.
 
@@ -446,15 +446,15 @@ fn in_spanish() {
     Este dinero tiene que volver a quien compró, y la pasarela no lo devolvió. Lo
     que espera hace más tiempo va primero:
 
-    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+    - COP 25.000 · Wompi · 1234-1610641025-49201
       ana@example.com · desde 2026-11-17
       ord_01jd8m4p2sf3x9d0h6c1v8a700
       La pasarela o el banco dijo que no: devuélvelo por transferencia, o pide que lo intentemos otra vez.
-    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+    - COP 25.000 · Wompi · 1234-1610641025-49201
       beto@example.com · desde 2026-11-17
       ord_01jd8m4p2sf3x9d0h6c1v8a700
       No se sabe si la pasarela ya lo devolvió: míralo allí primero.
-    - COP 25.000,00 · Wompi · 1234-1610641025-49201
+    - COP 25.000 · Wompi · 1234-1610641025-49201
       carla@example.com · desde 2026-11-17
       ord_01jd8m4p2sf3x9d0h6c1v8a700
       El banco de quien compró también reclama el dinero: mira en la pasarela quién lo devuelve.

@@ -88,7 +88,7 @@ fn tickets_in_spanish() {
     2. Palco · 4 personas
        tkt_01jd8m4p2sf3x9d0h6c1v8a702
 
-    Total pagado: COP 212.382,00
+    Total pagado: COP 212.382
     Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
 
     --
@@ -155,7 +155,7 @@ fn tickets_as_a_page() {
     <img src="cid:ticket-2" width="240" height="240" alt="Código QR de la entrada 2: Palco" style="display:block;width:240px;height:240px;image-rendering:pixelated;">
     </div>
     <p class="muted" style="margin:0;color:#5b5b6b;font-size:12px;">tkt_01jd8m4p2sf3x9d0h6c1v8a702</p>
-    </td></tr></table><p style="margin:0;"><strong>Total pagado:</strong> COP 212.382,00</p>
+    </td></tr></table><p style="margin:0;"><strong>Total pagado:</strong> COP 212.382</p>
     <p class="muted" style="margin:0;color:#5b5b6b;font-size:14px;">Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700</p>
     <table role="presentation" cellpadding="0" cellspacing="0" style="margin:24px 0;"><tr><td style="background:#4338ca;border-radius:8px;">
     <a href="https://box.example/#/tickets" style="display:inline-block;padding:12px 24px;color:#ffffff;font-weight:600;text-decoration:none;">Ver mis entradas</a>
@@ -202,7 +202,7 @@ fn every_text_in_english() {
     2. Palco · 4 people
        tkt_01jd8m4p2sf3x9d0h6c1v8a702
 
-    Total paid: COP 212,382.00
+    Total paid: COP 212,382
     Order ord_01jd8m4p2sf3x9d0h6c1v8a700
 
     ==========
@@ -249,7 +249,7 @@ fn every_text_in_english() {
 
     Your refund for Los Faroles
 
-    We returned COP 212,382.00 the way you paid. Depending on the bank it
+    We returned COP 212,382 the way you paid. Depending on the bank it
     takes between some hours and ten working days to show up.
 
     Los Faroles
@@ -266,7 +266,7 @@ fn every_text_in_english() {
 
     Your payment reached us after your reservation had ended, and the places belong
     to somebody else by now. You have no tickets from this order: you get
-    COP 212,382.00 back the way you paid, without having to do anything.
+    COP 212,382 back the way you paid, without having to do anything.
 
     Los Faroles
     Los Faroles del Sur
@@ -281,7 +281,7 @@ fn every_text_in_english() {
     Look at a payment for Los Faroles
 
     The gateway reports a payment whose amount or currency is not
-    COP 212,382.00, the total of the order. So we issued no tickets. Look at
+    COP 212,382, the total of the order. So we issued no tickets. Look at
     it in the gateway's panel: give the money back, or talk to the buyer.
 
     Los Faroles
@@ -394,7 +394,7 @@ fn every_text_in_spanish() {
 
     Tu reembolso para Los Faroles
 
-    Devolvimos COP 212.382,00 por el mismo medio con que pagaste. Según el
+    Devolvimos COP 212.382 por el mismo medio con que pagaste. Según el
     banco, tarda entre unas horas y diez días hábiles en verse.
 
     Los Faroles
@@ -411,7 +411,7 @@ fn every_text_in_spanish() {
 
     Recibimos tu pago después de que terminó la reserva, y esos lugares ya son de
     otra persona. No tienes entradas por este pedido: te devolvemos
-    COP 212.382,00 por el mismo medio con que pagaste, sin que tengas que
+    COP 212.382 por el mismo medio con que pagaste, sin que tengas que
     hacer nada.
 
     Los Faroles
@@ -426,7 +426,7 @@ fn every_text_in_spanish() {
 
     Revisa un pago de Los Faroles
 
-    La pasarela informa un pago cuyo monto o moneda no es COP 212.382,00, el
+    La pasarela informa un pago cuyo monto o moneda no es COP 212.382, el
     total del pedido. Por eso no emitimos entradas. Revísalo en el panel de la
     pasarela: devuelve el dinero o habla con quien compró.
 

@@ -414,11 +414,11 @@ fn the_program_is_valid() {
         event.check_show(&mut fields);
         let code = event.code.clone().expect("a code");
         assert!(codes.insert(code.to_ascii_uppercase()), "{code} is there twice");
-        event.fees.check("/fees", &mut fields);
+        event.fees.check(event.currency, "/fees", &mut fields);
         event.vat.check("/vat", &mut fields);
         let stages = act.stages(&event, now);
         for stage in &stages {
-            stage.check(&mut fields);
+            stage.check(event.currency, &mut fields);
         }
         let areas = act.areas(&event, now);
         for area in &areas {

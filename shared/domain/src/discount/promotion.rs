@@ -6,7 +6,7 @@ use sha2::Sha256;
 use super::DiscountRequest;
 use crate::event::{Event, Language, MemberDiscount};
 use crate::pricing::{AdjustmentType, AppliesTo, Promotion, PromotionCode};
-use crate::{Currency, DiscountRequestId, Money, PromotionId};
+use crate::{Currency, DiscountRequestId, PromotionId, format};
 
 /// The code of a request's discount. It follows from the request, so that a
 /// preview shows what will be sent, and sending twice mints no second one.
@@ -17,25 +17,9 @@ pub fn code(request: DiscountRequestId, secret: &[u8; 32]) -> PromotionCode {
     PromotionCode::of_member(&mac.finalize().into_bytes())
 }
 
-/// What members get off, in words: `12,5 %`, `COP 20.000,00`.
+/// What members get off, in words: `12,5 %`, `COP 20.000`.
 pub fn in_words(discount: &MemberDiscount, currency: Currency, language: Language) -> String {
-    let (group, decimal) = if language == Language::Es { (".", ",") } else { (",", ".") };
-    let text = match discount.discount_type {
-        AdjustmentType::Percentage => {
-            let (whole, rest) = (discount.discount_value / 100, discount.discount_value % 100);
-            let rest = format!("{rest:02}");
-            let rest = rest.trim_end_matches('0');
-            return if rest.is_empty() { format!("{whole} %") } else { format!("{whole}{decimal}{rest} %") };
-        }
-        AdjustmentType::Fixed => Money::new(discount.discount_value, currency).to_string(),
-    };
-    // `COP 20000.00` has no thousands yet.
-    let (code, digits) = text.split_once(' ').unwrap_or(("", &text));
-    let (whole, rest) = digits.split_once('.').unwrap_or((digits, ""));
-    let places: Vec<String> = whole.chars().map(String::from).collect();
-    let groups: Vec<String> = places.rchunks(3).rev().map(|group| group.concat()).collect();
-    let whole = groups.join(group);
-    if rest.is_empty() { format!("{code} {whole}") } else { format!("{code} {whole}{decimal}{rest}") }
+    format::worth(discount.discount_value, discount.discount_type, currency, language)
 }
 
 /// The promotion behind the code of an approved request for `show`: for one order

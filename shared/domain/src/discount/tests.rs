@@ -244,7 +244,7 @@ fn what_members_get_off_is_said_as_its_readers_do() {
         (Percentage, 1_250, Currency::COP, "12,5 %", "12.5 %"),
         (Percentage, 5, Currency::COP, "0,05 %", "0.05 %"),
         (Percentage, 10_000, Currency::COP, "100 %", "100 %"),
-        (Fixed, 2_000_000, Currency::COP, "COP 20.000,00", "COP 20,000.00"),
+        (Fixed, 2_000_000, Currency::COP, "COP 20.000", "COP 20,000"),
         (Fixed, 5_000, Currency::CLP, "CLP 5.000", "CLP 5,000"),
         (Fixed, 1_234_567, Currency::CLP, "CLP 1.234.567", "CLP 1,234,567"),
         (Fixed, 99, Currency::CLP, "CLP 99", "CLP 99"),

@@ -1,14 +1,13 @@
 //! What an event says as a show: its code and picture, who sells it, and what
 //! members get off.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::MAX_TICKETS_PER_ORDER;
 use crate::error::Fields;
 use crate::event::{Event, EventImage, ImageKind};
-use crate::pricing::{AdjustmentType, MAX_PRICE};
+use crate::pricing::{AdjustmentType, check_discount};
+use crate::{Currency, MAX_TICKETS_PER_ORDER};
 
 /// The most discounts that one event can have for members.
 pub const MAX_DISCOUNTS: u32 = 10_000;
@@ -22,8 +21,7 @@ const MAX_OTHER_DATA_DEPTH: usize = 5;
 const MAX_ADDRESS_CHARS: usize = 500;
 
 /// What the code of a member's discount takes off an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberDiscount {
     /// How `discount_value` is meant.
     pub discount_type: AdjustmentType,
@@ -32,7 +30,6 @@ pub struct MemberDiscount {
     pub discount_value: i64,
     /// The most tickets of an order that something is taken off, the dearest first.
     #[serde(default = "one")]
-    #[schemars(range(min = 1, max = 20))]
     pub max_tickets: u8,
 }
 
@@ -41,23 +38,15 @@ const fn one() -> u8 {
 }
 
 impl MemberDiscount {
-    /// Notes at `pointer` what can not be a discount.
-    fn check(&self, pointer: &str, fields: &mut Fields) {
-        let (most, detail) = match self.discount_type {
-            AdjustmentType::Percentage => {
-                (10_000, "A percentage is in basis points, between 1 and 10000.".to_owned())
-            }
-            AdjustmentType::Fixed => {
-                (MAX_PRICE, format!("A fixed discount is in minor units, between 1 and {MAX_PRICE}."))
-            }
-        };
-        fields
-            .check((1..=most).contains(&self.discount_value), format!("{pointer}/discount_value"), detail)
-            .check(
-                (1..=MAX_TICKETS_PER_ORDER).contains(&self.max_tickets),
-                format!("{pointer}/max_tickets"),
-                format!("Must be between 1 and {MAX_TICKETS_PER_ORDER}."),
-            );
+    /// Notes at `pointer` what can not be a discount in `currency`.
+    fn check(&self, currency: Currency, pointer: &str, fields: &mut Fields) {
+        let value = format!("{pointer}/discount_value");
+        check_discount(fields, &value, self.discount_type, self.discount_value, currency);
+        fields.check(
+            (1..=MAX_TICKETS_PER_ORDER).contains(&self.max_tickets),
+            format!("{pointer}/max_tickets"),
+            format!("Must be between 1 and {MAX_TICKETS_PER_ORDER}."),
+        );
     }
 }
 
@@ -67,13 +56,6 @@ impl Event {
     pub fn picture(&self) -> Option<&str> {
         let cover = self.images.iter().find(|image| image.kind == ImageKind::Cover);
         cover.map(url_of).or(self.img.as_deref()).or(self.images.first().map(url_of))
-    }
-
-    /// The event as the API shows it: without what only the table needs.
-    #[must_use]
-    pub fn shown(mut self) -> Self {
-        self.discount_blocks = 0;
-        self
     }
 
     /// Notes every field of the event as a show with which it can not be stored.
@@ -107,7 +89,7 @@ impl Event {
             "Say what a member's code takes off: the event has discounts for members and is sold here.",
         );
         if let Some(discount) = &self.member_discount {
-            discount.check("/member_discount", fields);
+            discount.check(self.currency, "/member_discount", fields);
         }
         check_other_data(&self.other_data, fields);
     }
@@ -335,14 +317,5 @@ mod tests {
         );
         assert_eq!(elsewhere.on_sale(at(100_000)).expect_err("refused").code(), "event_over");
         event().on_sale(at(0)).expect("on sale");
-    }
-
-    #[test]
-    fn what_only_the_table_needs_is_not_shown() {
-        let stored = Event { discount_blocks: 3, ..event() };
-        let kept = serde_json::to_value(&stored).expect("JSON");
-        assert_eq!(serde_json::from_value::<Event>(kept).expect("an event"), stored);
-        let shown = serde_json::to_value(stored.shown()).expect("JSON");
-        assert_eq!((shown.get("discount_blocks"), &shown["max_discounts"]), (None, &json!(0)));
     }
 }

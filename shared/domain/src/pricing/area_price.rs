@@ -1,8 +1,6 @@
 //! The price of one ticket now, for lists of areas.
 
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::event::{Area, Event};
 use crate::{AreaId, Currency, Result, SaleStageId};
@@ -12,7 +10,7 @@ use super::stage::{StageOffer, Stages};
 
 /// What one ticket of an area costs at a moment, exactly as a quote for it would
 /// say. Amounts are in minor units of `currency`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AreaPrice {
     /// The area.
     pub area_id: AreaId,
@@ -31,21 +29,17 @@ pub struct AreaPrice {
     /// What is paid for one ticket.
     pub total: i64,
     /// The current stage, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage_id: Option<SaleStageId>,
     /// Its name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage_name: Option<String>,
     /// Tickets that are left at this price, if the stage limits them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage_remaining: Option<u32>,
     /// When the price changes next, unless the stage sells out before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<NextPrice>,
 }
 
 /// A change of price that time will bring.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextPrice {
     /// The first moment of the new price.
     pub at: Timestamp,
@@ -54,7 +48,6 @@ pub struct NextPrice {
     /// What is paid for one ticket then.
     pub total: i64,
     /// The name of the stage of then, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage_name: Option<String>,
 }
 

@@ -37,9 +37,12 @@ mod properties;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::{BasisPoints, Currency};
+
 pub use area_price::{AreaPrice, NextPrice, current_price};
 pub(crate) use charge::even_shares;
 pub use code::{InvalidCode, PromotionCode};
+pub(crate) use promotion::check_discount;
 pub use promotion::{AppliesTo, Promotion, PromotionOffer, PromotionReason, PromotionVerdict};
 pub use quote::{Quote, QuoteInput, QuoteLine, Totals, quote};
 pub use request::{MAX_LINES, QuoteRequest, QuoteRequestLine};
@@ -51,12 +54,22 @@ pub use token::{MAX_TOKEN_CHARS, open, seal};
 /// inside of `i64` and of the 2^53 that JavaScript can count.
 pub const MAX_PRICE: i64 = 1_000_000_000_000;
 
-/// How an adjustment or a discount is meant.
+/// How the value of an adjustment or a discount is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AdjustmentType {
-    /// Basis points of the price: 1500 is 15 %.
+    /// A percentage of the price.
     Percentage,
-    /// Minor units of the event's currency.
+    /// An amount in the event's currency.
     Fixed,
+}
+
+impl AdjustmentType {
+    /// Decimals of such a value in the API: inside, it is basis points or minor units.
+    pub fn decimals(self, currency: Currency) -> u32 {
+        match self {
+            Self::Percentage => BasisPoints::DECIMALS,
+            Self::Fixed => currency.exponent(),
+        }
+    }
 }

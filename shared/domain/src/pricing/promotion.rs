@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Fields;
 use crate::event::{Area, Event};
-use crate::{AreaId, BasisPoints, Currency, EventId, PromotionId, TenantId};
+use crate::{AreaId, BasisPoints, Currency, EventId, Money, PromotionId, TenantId};
 
 use super::stage::is_window;
 use super::{AdjustmentType, MAX_PRICE, PromotionCode};
@@ -27,7 +27,7 @@ pub enum AppliesTo {
 }
 
 /// A discount for who knows the code. It counts once per order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promotion {
     /// The promotion's id.
     pub id: PromotionId,
@@ -88,6 +88,20 @@ pub struct Promotion {
     pub version: u32,
 }
 
+/// Notes at `pointer` a `value` that nothing can be discounted by.
+pub(crate) fn check_discount(
+    fields: &mut Fields,
+    pointer: &str,
+    kind: AdjustmentType,
+    value: i64,
+    currency: Currency,
+) {
+    match kind {
+        AdjustmentType::Percentage => fields.percent(pointer, value, 1..=10_000),
+        AdjustmentType::Fixed => fields.amount(pointer, Money::new(value, currency), 1..=MAX_PRICE),
+    };
+}
+
 impl Promotion {
     /// The most characters in a promotion's name.
     pub const MAX_NAME_CHARS: usize = 80;
@@ -95,20 +109,12 @@ impl Promotion {
     /// Notes every field with which the promotion can not be stored.
     pub fn check(&self, fields: &mut Fields) {
         fields.text("/promotion_name", &self.promotion_name, 1, Self::MAX_NAME_CHARS);
-        let (most, detail) = match self.discount_type {
-            AdjustmentType::Percentage => {
-                (10_000, "A percentage is in basis points, between 1 and 10000.".to_owned())
-            }
-            AdjustmentType::Fixed => {
-                (MAX_PRICE, format!("A fixed discount is in minor units, between 1 and {MAX_PRICE}."))
-            }
-        };
-        fields.check((1..=most).contains(&self.discount_value), "/discount_value", detail);
+        check_discount(fields, "/discount_value", self.discount_type, self.discount_value, self.currency());
         let has_amount = self.discount_type == AdjustmentType::Fixed || self.max_discount_amount.is_some();
         fields.check(
-            !(has_amount && self.applies_to == AppliesTo::Tenant && self.currency.is_none()),
+            !has_amount || self.currency.is_some() || self.target_event_id.is_some(),
             "/currency",
-            "Say in which currency the amounts are: the promotion is for all of your events.",
+            "Say in which currency the amounts are: the promotion is not for one event.",
         );
         fields.check(
             self.applies_to != AppliesTo::Event || self.target_event_id.is_some(),
@@ -130,17 +136,20 @@ impl Promotion {
         fields.check(self.max_quantity != Some(0), "/max_quantity", at_least_one);
         fields.check(self.total_uses != Some(0), "/total_uses", at_least_one);
         fields.check(self.uses_per_buyer != Some(0), "/uses_per_buyer", at_least_one);
-        fields.check(
-            self.max_discount_amount.is_none_or(|most| (1..=MAX_PRICE).contains(&most)),
-            "/max_discount_amount",
-            format!("Must be between 1 and {MAX_PRICE} minor units. Leave it out for no limit."),
-        );
+        if let Some(most) = self.max_discount_amount {
+            fields.amount("/max_discount_amount", Money::new(most, self.currency()), 1..=MAX_PRICE);
+        }
         fields.check(
             is_window(self.start_date, self.end_date),
             "/end_date",
             "Must be later than start_date.",
         );
         fields.optional_text("/bound_email", self.bound_email.as_deref(), 254);
+    }
+
+    /// The currency of its amounts; that of none if it has no amounts.
+    pub fn currency(&self) -> Currency {
+        self.currency.unwrap_or(Currency::NONE)
     }
 
     /// What is taken off tickets that cost `subtotal` (0 or more), in minor

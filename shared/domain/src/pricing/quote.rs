@@ -2,13 +2,10 @@
 
 use std::cmp::Reverse;
 
-use jiff::{SignedDuration, Timestamp};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::event::{Area, Event};
 use crate::seat::SeatLabel;
 use crate::{AreaId, Currency, EventId, QuoteId, Result, SaleStageId, TenantId};
+use jiff::{SignedDuration, Timestamp};
 
 use super::charge::{Charge, allocate, check_prices, even_shares};
 use super::promotion::{Circumstances, Promotion, PromotionOffer, PromotionReason, PromotionVerdict};
@@ -39,7 +36,7 @@ pub struct QuoteInput<'a> {
 
 /// The price of an order, for a limited time. All amounts are in minor units of
 /// `currency`, and the lines add up to the totals exactly.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
     /// The quote's id.
     pub id: QuoteId,
@@ -58,7 +55,6 @@ pub struct Quote {
     /// Each sale stage of the event: whether it applied, or why not.
     pub stages: Vec<StageVerdict>,
     /// Whether the promotion code applied, or why not; absent without a code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promotion: Option<PromotionVerdict>,
     /// When the quote was made.
     pub created_at: Timestamp,
@@ -69,14 +65,13 @@ pub struct Quote {
 
 /// The tickets of one area. `base + stage_adjustment + promotion + fee`, and
 /// `vat` unless it is included, make `total`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuoteLine {
     /// The area.
     pub area_id: AreaId,
     /// Its name.
     pub area_name: String,
     /// The seats, in order; empty for general admission.
-    #[serde(default)]
     pub seats: Vec<SeatLabel>,
     /// How many tickets.
     pub quantity: u8,
@@ -85,7 +80,6 @@ pub struct QuoteLine {
     /// What the stage adds to the price of one ticket; negative if it is cheaper.
     pub unit_stage_adjustment: i64,
     /// The stage that applied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage_id: Option<SaleStageId>,
     /// `unit_base` for all tickets.
     pub base: i64,
@@ -102,7 +96,7 @@ pub struct QuoteLine {
 }
 
 /// The sums of a quote.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// How many tickets.
     pub quantity: u8,

@@ -1,11 +1,13 @@
 //! Sale stages: Early Bird, Preventa, General, one taking over from the other.
 
+use std::ops::RangeInclusive;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Fields;
-use crate::{AreaId, BasisPoints, EventId, SaleStageId};
+use crate::{AreaId, BasisPoints, Currency, EventId, Money, SaleStageId};
 
 use super::{AdjustmentType, MAX_PRICE};
 
@@ -14,7 +16,7 @@ pub const MAX_STAGES_PER_EVENT: usize = 20;
 
 /// A price stage of an event. Among the stages that apply to an area at a time,
 /// the one with the lowest `priority_order` decides the price.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SaleStage {
     /// The stage's id.
     pub id: SaleStageId,
@@ -51,26 +53,19 @@ pub struct SaleStage {
 impl SaleStage {
     /// The most characters in a stage's name.
     pub const MAX_NAME_CHARS: usize = 60;
-    /// The largest percentage up, in basis points: ten times the price on top.
-    pub const MAX_PERCENTAGE: i64 = 100_000;
+    /// From free to ten times the price on top, in basis points.
+    const PERCENTAGES: RangeInclusive<i32> = -10_000..=100_000;
 
-    /// Notes every field with which the stage can not be stored.
-    pub fn check(&self, fields: &mut Fields) {
+    /// Notes every field with which the stage can not be stored. `currency` is the event's.
+    pub fn check(&self, currency: Currency, fields: &mut Fields) {
         fields.text("/stage_name", &self.stage_name, 1, Self::MAX_NAME_CHARS);
-        let (valid, detail) = match self.price_adjustment_type {
-            AdjustmentType::Percentage => (
-                (-10_000..=Self::MAX_PERCENTAGE).contains(&self.price_adjustment_value),
-                format!(
-                    "A percentage is in basis points, between -10000 (free) and {}.",
-                    Self::MAX_PERCENTAGE
-                ),
-            ),
-            AdjustmentType::Fixed => (
-                (-MAX_PRICE..=MAX_PRICE).contains(&self.price_adjustment_value),
-                format!("A fixed adjustment is in minor units, between -{MAX_PRICE} and {MAX_PRICE}."),
-            ),
+        let (pointer, value) = ("/price_adjustment_value", self.price_adjustment_value);
+        match self.price_adjustment_type {
+            AdjustmentType::Percentage => fields.percent(pointer, value, Self::PERCENTAGES),
+            AdjustmentType::Fixed => {
+                fields.amount(pointer, Money::new(value, currency), -MAX_PRICE..=MAX_PRICE)
+            }
         };
-        fields.check(valid, "/price_adjustment_value", detail);
         fields.check(
             self.quantity_available != Some(0),
             "/quantity_available",
@@ -88,7 +83,8 @@ impl SaleStage {
     pub fn adjustment(&self, price: i64) -> i64 {
         let wanted = match self.price_adjustment_type {
             AdjustmentType::Percentage => {
-                let rate = self.price_adjustment_value.clamp(-10_000, Self::MAX_PERCENTAGE);
+                let (least, most) = (*Self::PERCENTAGES.start(), *Self::PERCENTAGES.end());
+                let rate = self.price_adjustment_value.clamp(least.into(), most.into());
                 BasisPoints(i32::try_from(rate).expect("clamped to six digits")).of(price)
             }
             AdjustmentType::Fixed => self.price_adjustment_value.clamp(-MAX_PRICE, MAX_PRICE),
@@ -307,13 +303,13 @@ mod tests {
             ..stage(1)
         };
         let mut fields = Fields::new();
-        bad.check(&mut fields);
+        bad.check(Currency::COP, &mut fields);
         let error = fields.finish().expect_err("is bad");
         let pointers: Vec<&str> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
         assert_eq!(pointers, ["/stage_name", "/price_adjustment_value", "/quantity_available", "/end_time"]);
 
         let mut fields = Fields::new();
-        stage(1).check(&mut fields);
+        stage(1).check(Currency::COP, &mut fields);
         assert!(fields.finish().is_ok());
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::payment::PaymentReference;
 use local::gateways::{Attempt, Purchase, Stage, Status};
 use serde_json::Value;
+use testkit::minor;
 
 use super::World;
 use crate::chaos::caller::orders;
@@ -36,10 +37,6 @@ fn kept(purchase: &Purchase, attempt: &Attempt) -> i64 {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
-}
-
-fn number(value: &Value) -> i64 {
-    value.as_i64().unwrap_or_default()
 }
 
 impl Books {
@@ -118,8 +115,9 @@ impl Books {
         let id = text(&order["id"]);
         let ours = order["payments"].as_array().cloned().unwrap_or_default();
         let theirs = self.paid.get(&id).cloned().unwrap_or_default();
+        let amount = |amount: &Value| minor(amount, &order["currency"]);
         for payment in &ours {
-            if number(&payment["refund_due"]) != 0 {
+            if amount(&payment["refund_due"]) != 0 {
                 self.problems.push(format!("{id}: {} is still to go back", payment["refund_due"]));
             }
             let payment_id = text(&payment["payment_gateway_transaction_id"]);
@@ -133,7 +131,7 @@ impl Books {
             if !self.known.insert(payment_id.clone()) {
                 self.problems.push(format!("{payment_id} pays twice"));
             }
-            if payment["status"] != "returned" && number(&payment["refunded"]) != attempt.refunded() {
+            if payment["status"] != "returned" && amount(&payment["refunded"]) != attempt.refunded() {
                 let back = attempt.refunded();
                 self.problems.push(format!("{id}: {back} went back at the gateway, not as in {payment}"));
             }
@@ -173,7 +171,10 @@ impl Books {
         *self.tickets.entry(text(&order["event_id"])).or_default() += count;
         match i64::try_from(tickets.len()) {
             Ok(0) | Err(_) => 0,
-            Ok(all) => number(&order["total"]) / all * i64::try_from(valid.len()).unwrap_or_default(),
+            Ok(all) => {
+                minor(&order["total"], &order["currency"]) / all
+                    * i64::try_from(valid.len()).unwrap_or_default()
+            }
         }
     }
 }

@@ -24,9 +24,9 @@ use buyer::Buyer;
 
 const SEED: u64 = 20_261_121;
 const BUYERS: usize = 24;
-/// What a ticket costs, in minor units: some dollars in all three countries, and more
+/// What a ticket costs, in major units: some dollars in all three countries, and more
 /// than the least that PayU gives back.
-const PRICE: i64 = 2_500_000;
+const PRICE: i64 = 25_000;
 
 /// Everybody who has to do with an organiser that is paid through one gateway.
 struct World {

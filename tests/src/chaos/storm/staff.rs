@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use domain::payment::GatewayName;
-use domain::refund_task::RefundTask;
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, offset};
 use local::gateways::{Method, RefundState, Stage, Status};
 use serde_json::{Value, json};
 use store::Store;
-use testkit::Somebody;
+use testkit::{Somebody, minor};
 
 use super::World;
 use crate::chaos::caller::{orders, success};
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
 
 impl World {
     /// In the middle of the storm, money goes back on all ways: the organiser refunds
@@ -111,14 +114,13 @@ impl World {
     async fn work_through_tasks(&self) {
         let token = self.organizer.token().await;
         let tasks = self.app.get("/api/v1/tenant/refund-tasks?limit=100").token(&token).ok().await;
-        let tasks: Vec<RefundTask> = serde_json::from_value(tasks["items"].clone()).expect("tasks");
-        for task in tasks {
-            if !self.give_back_by_hand(&task).await {
+        for task in tasks["items"].as_array().expect("tasks") {
+            if !self.give_back_by_hand(task).await {
                 continue;
             }
-            let RefundTask { order_id, payment, since, .. } = task;
-            let path = format!("/api/v1/tenant/refund-tasks/{order_id}/{payment}/done");
-            let body = json!({"since": since, "note": "a mano"});
+            let (order, payment) = (text(&task["order_id"]), &task["payment"]);
+            let path = format!("/api/v1/tenant/refund-tasks/{order}/{payment}/done");
+            let body = json!({"since": task["since"], "note": "a mano"});
             let answer = self.app.post(path).token(&token).json(body).send().await;
             // The gateway may have told before that the money is back.
             assert!([200, 404, 409].contains(&answer.status), "{}", answer.text());
@@ -127,20 +129,25 @@ impl World {
 
     /// Does what a task asks for, unless the gateway did it already or is about to: a
     /// person looks there first. False if it is to wait.
-    async fn give_back_by_hand(&self, task: &RefundTask) -> bool {
+    async fn give_back_by_hand(&self, task: &Value) -> bool {
         let boot = self.app.cloud.boot("staff").expect("a configuration");
         let store = Store::new(&boot).expect("a configuration");
-        let order = store.order(task.user_id, task.order_id).await.expect("read").expect("an order");
-        let booked = order.payments[usize::from(task.payment)].refunded;
-        let purchase = self.simulator().purchase(&task.payment_id).expect("a payment of the gateway's");
-        let attempt = purchase.attempts.iter().find(|attempt| attempt.payment_id == task.payment_id);
+        let (user, id) = (text(&task["user_id"]).parse(), text(&task["order_id"]).parse());
+        let order = store.order(user.expect("a user"), id.expect("an order")).await;
+        let order = order.expect("read").expect("an order");
+        let place = task["payment"].as_u64().and_then(|place| usize::try_from(place).ok());
+        let booked = order.payments[place.expect("a place")].refunded;
+        let payment_id = text(&task["payment_id"]);
+        let purchase = self.simulator().purchase(payment_id).expect("a payment of the gateway's");
+        let attempt = purchase.attempts.iter().find(|attempt| attempt.payment_id == payment_id);
         let attempt = attempt.expect("the payment");
         if attempt.refunds.iter().any(|refund| refund.state == RefundState::InReview) {
             return false;
         }
-        let missing = task.amount.amount - (attempt.refunded() - booked);
+        let amount = minor(&task["amount"]["amount"], &task["amount"]["currency"]);
+        let missing = amount - (attempt.refunded() - booked);
         if missing > 0 {
-            self.simulator().refund_at_gateway(&task.payment_id, Some(missing)).expect("given back");
+            self.simulator().refund_at_gateway(payment_id, Some(missing)).expect("given back");
         }
         true
     }

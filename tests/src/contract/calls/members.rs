@@ -30,7 +30,7 @@ pub(super) async fn call(world: &World, method: &str, path: &str) -> Option<Call
 async fn of_one(world: &World, method: &str, path: &str) -> Option<Call> {
     let member = new_member(world).await.0;
     let call = Call::new(Whose::Tenant).at("id", &member);
-    let payment = json!({"amount_paid": 2_500_000, "payment_method": "transfer"});
+    let payment = json!({"amount_paid": 25_000, "payment_method": "transfer"});
     let payments = format!("/api/v1/users/{member}/payments");
     Some(match (method, path) {
         ("GET", "/users/{id}") => call,

@@ -132,7 +132,7 @@ impl Pool {
             "object" => self.object(schema, depth, rng),
             "array" => self.array(schema, name, depth, rng),
             "integer" => integer(schema, rng),
-            "number" => json!(rng.f64() * 100.0),
+            "number" => number(schema, rng),
             "boolean" => json!(rng.bool()),
             "null" => Value::Null,
             _ => self.text(schema, name, rng),
@@ -166,6 +166,10 @@ impl Pool {
         let pattern = schema["pattern"].as_str().unwrap_or_default();
         if let Some((prefix, _)) = pattern.strip_prefix('^').and_then(|rest| rest.split_once("_[0-7]")) {
             return self.id(prefix, rng).into();
+        }
+        if pattern.starts_with("^-?(0|") {
+            // A decimal number, as a text.
+            return number(schema, rng).to_string().into();
         }
         if let Some(known) =
             self.named.get(name).and_then(|known| rng.choice(known)).filter(|_| rng.u8(..10) < 7)
@@ -216,6 +220,15 @@ fn kind<'a>(schema: &'a Value, rng: &mut Rng) -> &'a str {
         }
         _ if schema["properties"].is_object() => "object",
         _ => "string",
+    }
+}
+
+/// Whole mostly, with two decimals often, with all that a float has sometimes.
+fn number(schema: &Value, rng: &mut Rng) -> Value {
+    match rng.u8(..10) {
+        0 => json!(rng.f64() * 100.0),
+        1..4 => json!(f64::from(rng.u16(..)) / 100.0),
+        _ => integer(schema, rng),
     }
 }
 

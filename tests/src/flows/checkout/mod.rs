@@ -35,7 +35,7 @@ impl House {
         for (position, gateway) in (0..).zip(gateways) {
             accounts.push(app.connect(&organizer, *gateway, position).await);
         }
-        let show = app.show(&organizer, "Los Faroles", 20, 5_000_000).await;
+        let show = app.show(&organizer, "Los Faroles", 20, 50_000).await;
         let ana = app.somebody("ana").await;
         Self { app, organizer, accounts, show, ana }
     }

@@ -99,7 +99,7 @@ async fn a_refund_by_hand_is_told_to_the_buyer() {
     house.app.idle().await;
     let order = house.order(&paid).await;
     let refund = &order["payments"][0]["refund"];
-    assert_eq!((&refund["state"], &refund["amount"]), (&json!("by_hand"), &json!(5_000_000)), "{order}");
+    assert_eq!((&refund["state"], &refund["amount"]), (&json!("by_hand"), &json!(50_000)), "{order}");
     assert!(refund["since"].is_string(), "{order}");
     assert_eq!((&order["status"], &order["refunded"]), (&json!("partly_refunded"), &json!(0)));
     house.app.close().await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{House, pointers, text};
 
 fn payment(change: Value) -> Value {
-    let mut body = json!({"amount_paid": 2_500_000, "payment_method": "transfer"});
+    let mut body = json!({"amount_paid": 25_000, "payment_method": "transfer"});
     body.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
     body
 }
@@ -32,8 +32,7 @@ async fn a_confirmed_payment_makes_the_fee_current_unless_it_should_not() {
     assert!(!is_current(&house, member).await);
 
     let one = format!("{path}/{}", text(&seen["id"]));
-    let corrected =
-        house.patch(&one, json!({"amount_paid": 2_600_000, "description": "Noviembre"})).ok().await;
+    let corrected = house.patch(&one, json!({"amount_paid": 26_000, "description": "Noviembre"})).ok().await;
     assert_eq!((&corrected["version"], &corrected["confirmed"]), (&json!(2), &json!(false)));
     house.patch(&one, json!({"confirmed": true, "marks_current": false, "version": 2})).ok().await;
     assert!(!is_current(&house, member).await);

@@ -31,7 +31,7 @@ async fn each_reason_has_its_own_code_and_sentence() {
 async fn the_community_is_the_one_that_is_meant() {
     let house = House::open().await;
     let other = house.app.organizer("mareas").await;
-    let show = house.app.show(&house.organizer, "Los Faroles", 20, 5_000_000).await;
+    let show = house.app.show(&house.organizer, "Los Faroles", 20, 50_000).await;
     let draft = house.app.draft(&house.organizer, "Ensayo").await;
     house.member("ana@example.com", json!({})).await;
     let exists = |change: Value| {

@@ -77,7 +77,7 @@ async fn every_endpoint_of_the_seed_for_users_answers_with_its_fields() {
     assert_eq!((&stats["total"], &stats["monthly_fee_current"]), (&json!(1), &json!(1)));
 
     let payment = json!({
-        "amount_paid": 2_500_000, "payment_method": "transfer", "description": "Noviembre", "confirmed": true,
+        "amount_paid": 25_000, "payment_method": "transfer", "description": "Noviembre", "confirmed": true,
         "receipt": {"content_type": "application/pdf", "size": 4},
     });
     house.app.post(format!("/api/v1/users/{id}/payments")).token(token).json(payment).ok().await;

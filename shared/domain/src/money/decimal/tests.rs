@@ -1,0 +1,168 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// What is read of this JSON as an amount in `currency`; else the pointers of what is noted.
+fn read(json: &str, currency: Currency) -> Result<i64, String> {
+    let written: Written = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let mut fields = Fields::new();
+    let minor = written.amount(currency, "/price", &mut fields);
+    fields.finish().map(|()| minor).map_err(|error| error.code().to_owned())
+}
+
+fn text(amount: Amount) -> String {
+    serde_json::to_string(&amount).expect("JSON")
+}
+
+#[test]
+fn an_amount_has_no_decimals_or_all_of_its_currency() {
+    for (minor, currency, expected) in [
+        (10_568_000, Currency::COP, "105680"),
+        (8_783_050, Currency::COP, "87830.50"),
+        (-5, Currency::ARS, "-0.05"),
+        (0, Currency::USD, "0"),
+        (9900, Currency::CLP, "9900"),
+        (i64::MAX, Currency::COP, "92233720368547758.07"),
+        (i64::MIN, Currency::CLP, "-9223372036854775808"),
+    ] {
+        assert_eq!(text(Amount::of(minor, currency)), expected);
+    }
+    assert_eq!(serde_json::to_string(&Percent::of(BasisPoints(-250))).expect("JSON"), "-2.50");
+    assert_eq!(serde_json::to_string(&Percent::of(BasisPoints(1900))).expect("JSON"), "19");
+}
+
+#[test]
+fn numbers_and_texts_are_read_alike() {
+    for json in ["87830.5", "87830.50", "87830.500000000000", "\"87830.5\"", "\"87830.50\""] {
+        assert_eq!(read(json, Currency::COP), Ok(8_783_050), "{json}");
+    }
+    // A float would make 0.01 of the last of these, or of the digits before.
+    assert_eq!(read("9007199254740993", Currency::CLP), Ok(9_007_199_254_740_993));
+    assert_eq!(read("-0", Currency::COP), Ok(0));
+    assert_eq!(read("999999999999999999", Currency::COP), Ok(i64::MAX), "for bounds to refuse");
+}
+
+#[test]
+fn what_is_no_plain_number_is_refused() {
+    for json in [
+        "\"\"",
+        "\"1,5\"",
+        "\"1.\"",
+        "\".5\"",
+        "\"01\"",
+        "\"+1\"",
+        "\" 1\"",
+        "\"NaN\"",
+        "\"COP 5\"",
+        "\"1e3\"",
+        "1e3",
+        "5E-1",
+    ] {
+        assert!(
+            read(json, Currency::COP).is_err_and(|error| error.contains("without an exponent")),
+            "{json}"
+        );
+    }
+    for json in ["true", "[1]", "{\"amount\":1}", "null"] {
+        assert!(read(json, Currency::COP).is_err(), "{json}");
+    }
+    for json in [
+        "1234567890123456789".to_owned(),
+        format!("0.{}1", "0".repeat(60)),
+        format!("\"{}\"", "9".repeat(5000)),
+    ] {
+        assert!(read(&json, Currency::COP).is_err_and(|error| error.contains("at most 18 digits")), "{json}");
+    }
+}
+
+#[test]
+fn more_decimals_than_the_currency_has_are_refused() {
+    assert_eq!(read("10.005", Currency::COP), Err("too_many_decimals".to_owned()));
+    assert_eq!(read("0.30000000000000004", Currency::USD), Err("too_many_decimals".to_owned()));
+    assert_eq!(read("10.5", Currency::CLP), Err("too_many_decimals".to_owned()));
+    assert_eq!(read("10.000", Currency::CLP), Ok(10));
+    let mut fields = Fields::new();
+    let written: Written = serde_json::from_str("2.505").expect("a number");
+    assert_eq!(written.percent("/rate", &mut fields), BasisPoints(250), "for the bounds not to complain too");
+    assert_eq!(fields.finish().expect_err("too fine").code(), "too_many_decimals");
+}
+
+#[test]
+fn a_value_in_between_keeps_its_digits() {
+    let of = |value: Value| serde_json::from_value::<Written>(value).expect("a number").to_string();
+    assert_eq!(
+        (of(json!(50_000)), of(json!(87_830.5)), of(json!("0.07"))),
+        ("50000".into(), "87830.5".into(), "0.07".into())
+    );
+    #[derive(Serialize)]
+    struct Flat {
+        #[serde(flatten)]
+        inner: Inner,
+    }
+    #[derive(Serialize)]
+    struct Inner {
+        price: Amount,
+    }
+    let flat = Flat { inner: Inner { price: Amount::of(8_783_050, Currency::COP) } };
+    assert_eq!(serde_json::to_string(&flat).expect("JSON"), r#"{"price":87830.50}"#);
+}
+
+#[test]
+fn the_schema_says_what_is_read() {
+    let schema = schemars::schema_for!(Written);
+    let pattern = schema.get("pattern").and_then(Value::as_str).expect("a pattern");
+    assert_eq!(pattern, r"^-?(0|[1-9][0-9]{0,12})(\.[0-9]{1,5})?$");
+}
+
+/// Every currency that there is.
+fn currency() -> impl Strategy<Value = Currency> {
+    let letters = || (b'A'..=b'Z').map(char::from);
+    let codes =
+        letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| format!("{a}{b}{c}"))));
+    let all: Vec<Currency> = codes.filter_map(|code| Currency::from_code(&code)).collect();
+    assert!(all.len() > 150, "{}", all.len());
+    prop::sample::select(all)
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_again(minor in -MAX_MINOR..=MAX_MINOR, currency in currency()) {
+        let json = text(Amount::of(minor, currency));
+        prop_assert_eq!(read(&json, currency), Ok(minor), "{}", json);
+        prop_assert_eq!(read(&format!("\"{json}\""), currency), Ok(minor), "{}", json);
+        let again: Amount = serde_json::from_str(&json).expect("what was written");
+        prop_assert_eq!(again, Amount::of(minor, currency));
+    }
+
+    #[test]
+    fn one_decimal_more_is_refused(minor in -MAX_MINOR..=MAX_MINOR, digit in 1..=9_u8, currency in currency()) {
+        let (sign, size) = (if minor < 0 { "-" } else { "" }, minor.unsigned_abs());
+        let unit = 10_u64.pow(currency.exponent());
+        let (whole, fraction, width) = (size / unit, size % unit, currency.exponent() as usize);
+        let json = match width {
+            0 => format!("{sign}{whole}.{digit}"),
+            _ => format!("{sign}{whole}.{fraction:0width$}{digit}"),
+        };
+        for json in [format!("\"{json}\""), json] {
+            prop_assert_eq!(read(&json, currency), Err("too_many_decimals".to_owned()), "{}", json);
+        }
+    }
+
+    #[test]
+    fn rates_survive_as_percentages(rate in -10_000..=100_000_i32) {
+        let json = serde_json::to_string(&Percent::of(BasisPoints(rate))).expect("JSON");
+        let written: Written = serde_json::from_str(&json).expect("a number");
+        let mut fields = Fields::new();
+        prop_assert_eq!(written.percent("/rate", &mut fields), BasisPoints(rate));
+        prop_assert!(fields.finish().is_ok());
+    }
+
+    #[test]
+    fn nothing_that_is_read_panics(text in "[-+0-9.eE, \"]{0,50}") {
+        let _ = Decimal::parse_json(&text);
+    }
+}
+
+/// Far more than any amount of the API, and few enough digits for one decimal more.
+const MAX_MINOR: i64 = 10_000_000_000_000_000;
