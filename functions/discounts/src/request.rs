@@ -48,6 +48,7 @@ const MAX_CODE: usize = 50;
 struct Asking {
     /// The member's e-mail address; older clients say `user_email`.
     #[serde(alias = "user_email")]
+    #[schemars(extend("x-aliases" = ["user_email"]))]
     email: Email,
     /// The show.
     show_id: Option<EventId>,

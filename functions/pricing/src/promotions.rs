@@ -77,6 +77,7 @@ struct NewPromotion {
     applies_to: AppliesTo,
     /// The event, if it is for one or for one of its areas.
     #[serde(default, alias = "target_cluster_id")]
+    #[schemars(extend("x-aliases" = ["target_cluster_id"]))]
     target_event_id: Option<EventId>,
     /// The area, if it is for one.
     #[serde(default)]
@@ -140,6 +141,7 @@ struct PromotionChanges {
     applies_to: Option<AppliesTo>,
     /// The event, or `null`.
     #[serde(default, deserialize_with = "nullable", alias = "target_cluster_id")]
+    #[schemars(extend("x-aliases" = ["target_cluster_id"]))]
     target_event_id: Option<Option<EventId>>,
     /// The area, or `null`.
     #[serde(default, deserialize_with = "nullable")]

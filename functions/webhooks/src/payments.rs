@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use aide::NoApi;
-use axum::extract::{RawQuery, State as Shared};
+use axum::extract::State as Shared;
 use bytes::Bytes;
 use domain::gateway_account::{AccountRef, GatewayAccount};
 use domain::payment::GatewayName;
@@ -22,7 +22,7 @@ use integrations::payment::{MAX_WEBHOOK_BYTES, PaymentGateway, Subject, WebhookR
 use queue::{Notification, PaymentMessage};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use web::{Answer, Path, Query};
+use web::{Answer, AnyQuery, Path, Query};
 
 use crate::State;
 
@@ -54,28 +54,28 @@ pub(crate) async fn notify(
     Shared(state): Shared<State>,
     Path(path): Path<GatewayPath>,
     Query(about): Query<AccountQuery>,
-    RawQuery(query): RawQuery,
+    AnyQuery(query): AnyQuery,
     NoApi(headers): NoApi<HeaderMap>,
     NoApi(body): NoApi<Bytes>,
 ) -> Answer<StatusCode> {
-    Ok(take(&state, path.gateway.parse().ok(), &about, query, &headers, &body).await?)
+    Ok(take(&state, path.gateway.parse().ok(), &about, &query, &headers, &body).await?)
 }
 
 pub(crate) async fn notify_mercado_pago(
     Shared(state): Shared<State>,
     Query(about): Query<AccountQuery>,
-    RawQuery(query): RawQuery,
+    AnyQuery(query): AnyQuery,
     NoApi(headers): NoApi<HeaderMap>,
     NoApi(body): NoApi<Bytes>,
 ) -> Answer<StatusCode> {
-    Ok(take(&state, Some(GatewayName::MercadoPago), &about, query, &headers, &body).await?)
+    Ok(take(&state, Some(GatewayName::MercadoPago), &about, &query, &headers, &body).await?)
 }
 
 async fn take(
     state: &State,
     gateway: Option<GatewayName>,
     about: &AccountQuery,
-    query: Option<String>,
+    query: &str,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<StatusCode> {
@@ -84,7 +84,7 @@ async fn take(
     }
     let received_at = state.clock.now();
     let (account, gateway) = sender(state, gateway.ok_or_else(unknown)?, about).await?;
-    let query = signed_part(&query.unwrap_or_default());
+    let query = signed_part(query);
     let request = WebhookRequest { headers, query: &query, body, received_at };
     match gateway.verify_webhook(&request)?.subject {
         Subject::Payments(hint) => {

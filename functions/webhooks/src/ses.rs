@@ -11,11 +11,15 @@ use http::StatusCode;
 use integrations::sns::ses::{Event, EventKind};
 use integrations::sns::{MAX_BYTES, Verified};
 use queue::REQUEST_TAG;
-use web::Answer;
+use web::{Answer, AnyQuery};
 
 use crate::State;
 
-pub(crate) async fn notify(Shared(state): Shared<State>, NoApi(body): NoApi<Bytes>) -> Answer<StatusCode> {
+pub(crate) async fn notify(
+    Shared(state): Shared<State>,
+    _: AnyQuery,
+    NoApi(body): NoApi<Bytes>,
+) -> Answer<StatusCode> {
     if body.len() > MAX_BYTES {
         return Err(Error::too_large("body_too_large", "SNS sends no messages of this size.").into());
     }

@@ -49,8 +49,10 @@ tickets, and every ticket opens the door once.
 Amounts are numbers in major units of the ISO 4217 `currency` beside them (`105680`, `87830.50`), exact to the \
 last decimal; percentages are numbers of per cent (`-20` is 20 % off). Requests may write both as text, too. What \
 has more decimals than its currency is refused. Times are RFC 3339 in UTC. Failures are `application/problem+json` \
-(RFC 9457) with a stable `code`. Lists are paged with `limit` and `cursor`. A POST that creates or charges takes an \
-`Idempotency-Key`: sent again with the same body it has the same answer.";
+(RFC 9457) with a stable `code`. Fields and query parameters that an operation does not name are refused, and \
+`errors` has all that is wrong with a body or a query, each with its place. Lists are paged with `limit` and \
+`cursor`. A POST that creates or charges takes an `Idempotency-Key`: sent again with the same body it has the same \
+answer.";
 
 /// The description of the whole API.
 ///

@@ -1,9 +1,8 @@
-use std::borrow::Cow;
-
 use aide::generate::GenContext;
 use aide::openapi::Operation;
 use aide::{OperationInput, OperationOutput};
-use axum::extract::rejection::BytesRejection;
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -15,6 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Problem;
+use crate::problem::Said;
+use crate::reason::{message, parameter, part, sentence};
 
 /// A JSON body, in and out. What is wrong with one comes back with a JSON
 /// pointer to the field.
@@ -34,7 +35,7 @@ where
             return Err(json_required().into());
         }
         let body = Bytes::from_request(request, state).await.map_err(too_large)?;
-        parse(&body).map(Self)
+        parse(&body).map(Self).map_err(|unread| unread.of(&body))
     }
 }
 
@@ -76,115 +77,39 @@ fn too_large(rejection: BytesRejection) -> Problem {
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+/// Why a body could not be read.
+#[derive(Debug)]
+enum Unread {
+    Field(FieldError),
+    Malformed(Error),
+}
+
+impl Unread {
+    fn of(self, body: &Bytes) -> Problem {
+        match self {
+            Self::Field(field) => Problem::body(field, body.clone()),
+            Self::Malformed(error) => error.into(),
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unread> {
+    let malformed = |detail: String| Unread::Malformed(Error::invalid("json_malformed", detail));
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         if error.inner().is_data() {
-            let pointer = pointer(error.path());
-            Problem::from(Error::fields(vec![FieldError { pointer, detail: reason(error.inner()) }]))
+            let (mut pointer, message) = (pointer(error.path()), message(error.inner()));
+            if let Some(part) = part(&message) {
+                pointer = format!("{pointer}/{part}");
+            }
+            Unread::Field(FieldError { pointer, detail: sentence(&message) })
         } else {
-            Error::invalid("json_malformed", format!("The body is not valid JSON: {}.", error.inner())).into()
+            malformed(format!("The body is not valid JSON: {}.", error.inner()))
         }
     })?;
-    json.end().map_err(|_| {
-        Error::invalid("json_malformed", "The body has more than one JSON value; send just one.")
-    })?;
+    let rest = "The body has more than one JSON value; send just one.";
+    json.end().map_err(|_| malformed(rest.to_owned()))?;
     Ok(value)
-}
-
-/// serde's message without its position, which means nothing beside a pointer.
-fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    sentence(text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message))
-}
-
-/// Beyond this many characters a list of values is not worth reading.
-const MAX_VALUES: usize = 240;
-
-/// A message of serde's as a sentence for people who do not write Rust.
-fn sentence(message: &str) -> String {
-    let mut sentence = match whole(message) {
-        Some(plain) => plain.to_owned(),
-        None => in_plain_words(without_long_list(message).chars().take(300).collect()),
-    };
-    if let Some(first) = sentence.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    sentence.push('.');
-    sentence
-}
-
-/// What to say instead of messages that are about how something is read.
-fn whole(message: &str) -> Option<&'static str> {
-    // Those about dates and times are jiff's.
-    let about_times = [
-        "failed to parse ",
-        "failed to convert ",
-        "expected four digit year",
-        "parsed ",
-        "cannot parse civil",
-    ];
-    Some(match message {
-        "invalid digit found in string" => "must be a whole number that is not negative",
-        "number too large to fit in target type" => "the number is too large",
-        "number too small to fit in target type" => "the number is too small",
-        _ if message.contains("expected struct ") => "must be an object with members",
-        _ if message.contains("for parsing a timestamp") => {
-            "must be a time with its offset from UTC, such as 2026-11-21T20:00:00Z"
-        }
-        _ if about_times.iter().any(|start| message.starts_with(start)) => {
-            "must be a time such as 2026-11-21T20:00:00Z, or a date such as 2026-11-21 if it is one"
-        }
-        _ => return None,
-    })
-}
-
-/// The message without a list that nobody reads to its end.
-fn without_long_list(message: &str) -> Cow<'_, str> {
-    match message.rsplit_once(", expected one of ") {
-        Some((before, values)) if values.chars().count() > MAX_VALUES => {
-            let described = match before.starts_with("unknown variant") {
-                true => "values that it can have",
-                false => "fields that there are",
-            };
-            format!("{before}; the API's description has the {described}").into()
-        }
-        _ => message.into(),
-    }
-}
-
-fn in_plain_words(mut message: String) -> String {
-    for (rust, plain) in [
-        ("unknown variant ", "unknown value "),
-        ("floating point ", "number "),
-        ("expected a sequence", "expected a list"),
-        ("expected a map", "expected an object"),
-    ] {
-        message = message.replacen(rust, plain, 1);
-    }
-    for (rust, plain) in [
-        ("expected u8", "expected a whole number from 0 to 255"),
-        ("expected u16", "expected a whole number from 0 to 65535"),
-        ("expected u32", "expected a whole number from 0 to 4294967295"),
-        ("expected u64", "expected a whole number that is not negative"),
-        ("expected i32", "expected a whole number"),
-        ("expected i64", "expected a whole number"),
-    ] {
-        if let Some(before) = message.strip_suffix(rust) {
-            return format!("{before}{plain}");
-        }
-    }
-    message
-}
-
-/// The parameter that a message about a query is about, and the message. serde
-/// names it before a colon, or in the message itself.
-fn parameter(message: &str) -> (&str, &str) {
-    if let Some((name, rest)) = message.split_once(": ").filter(|(name, _)| !name.contains(' ')) {
-        return (name, rest);
-    }
-    let named = ["missing field `", "duplicate field `"].iter().find_map(|start| message.strip_prefix(start));
-    (named.and_then(|rest| rest.strip_suffix('`')).unwrap_or_default(), message)
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -240,17 +165,17 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        query(&parts.uri).map(Self)
+        query(&parts.uri).map(Self).map_err(|field| Problem::parameter(field, Said::BySerde, parts))
     }
 }
 
-fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, FieldError> {
     let query = axum::extract::Query::try_from_uri(uri);
     query.map(|axum::extract::Query(value)| value).map_err(|rejection| {
         let text = rejection.body_text();
         let detail = text.rsplit_once("query string: ").map_or(text.as_str(), |(_, reason)| reason);
         let (name, message) = parameter(detail);
-        Error::fields(vec![FieldError { pointer: format!("#{name}"), detail: sentence(message) }]).into()
+        FieldError { pointer: format!("#{name}"), detail: sentence(message) }
     })
 }
 
@@ -276,13 +201,28 @@ where
         axum::extract::Path::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Path(value)| Self(value))
-            .map_err(|_| {
-                Error::not_found(
-                    "not_found",
-                    "There is nothing at this address: an id in the path is malformed.",
-                )
-                .into()
-            })
+            .map_err(|rejection| names_nothing(rejection).into())
+    }
+}
+
+/// Which part of the path cannot name anything, and what it should look like.
+fn names_nothing(rejection: PathRejection) -> Error {
+    let (name, detail) = match rejection {
+        PathRejection::FailedToDeserializePathParams(error) => match error.into_kind() {
+            ErrorKind::DeserializeError { key, message, .. } => (key, sentence(&message)),
+            ErrorKind::InvalidUtf8InPathParam { key } => (key, "Must be UTF-8 text.".to_owned()),
+            ErrorKind::ParseErrorAtKey { key, .. } => {
+                (key, "Must be a number that is not too large.".to_owned())
+            }
+            _ => Default::default(),
+        },
+        _ => Default::default(),
+    };
+    let error =
+        Error::not_found("not_found", "There is nothing at this address: an id in the path is malformed.");
+    match name.is_empty() {
+        true => error,
+        false => error.with_fields(vec![FieldError { pointer: format!("#{name}"), detail }]),
     }
 }
 
@@ -308,54 +248,20 @@ mod tests {
         quantity: u8,
     }
 
-    fn fields(body: &str) -> Vec<(String, String)> {
-        let problem = parse::<Outer>(body.as_bytes()).expect_err("refused");
-        problem.error().field_errors().iter().map(|f| (f.pointer.clone(), f.detail.clone())).collect()
+    fn field(body: &str) -> (String, String) {
+        match parse::<Outer>(body.as_bytes()).expect_err("refused") {
+            Unread::Field(field) => (field.pointer, field.detail),
+            Unread::Malformed(error) => panic!("{error}"),
+        }
     }
 
     #[test]
     fn a_bad_field_is_pointed_at() {
-        let [(pointer, detail)] = &fields(r#"{"lines":[{"quantity":1},{"quantity":-1}]}"#)[..] else {
-            panic!()
-        };
+        let (pointer, detail) = field(r#"{"lines":[{"quantity":1},{"quantity":-1}]}"#);
         assert_eq!(pointer, "/lines/1/quantity");
         assert_eq!(detail, "Invalid value: integer `-1`, expected a whole number from 0 to 255.");
-        assert_eq!(fields(r#"{"lines":[],"extra":1}"#)[0].0, "/extra");
-    }
-
-    #[test]
-    fn reasons_are_for_people() {
-        let times = "Must be a time such as 2026-11-21T20:00:00Z, or a date such as 2026-11-21 if it is one.";
-        for (message, expected) in [
-            ("failed to parse four digit integer as year: invalid digit, expected 0-9 but got t", times),
-            (
-                "parsed date is not valid: parameter 'day' for `2026-02` is invalid, must be in range `1..=28`",
-                times,
-            ),
-            (
-                "failed to find time component, which is required for parsing a timestamp",
-                "Must be a time with its offset from UTC, such as 2026-11-21T20:00:00Z.",
-            ),
-            ("invalid length 0, expected struct Outer with 4 elements", "Must be an object with members."),
-            ("invalid type: null, expected a string", "Invalid type: null, expected a string."),
-            (
-                "invalid type: floating point `0.5`, expected i64",
-                "Invalid type: number `0.5`, expected a whole number.",
-            ),
-            ("unknown variant `fr`, expected `es` or `en`", "Unknown value `fr`, expected `es` or `en`."),
-        ] {
-            assert_eq!(sentence(message), expected);
-        }
-        let many = format!("unknown variant `x`, expected one of {}", "`abc`, ".repeat(40));
-        assert_eq!(
-            sentence(&many),
-            "Unknown value `x`; the API's description has the values that it can have."
-        );
-        let many = format!("unknown field `x`, expected one of {}", "`abc`, ".repeat(40));
-        assert_eq!(
-            sentence(&many),
-            "Unknown field `x`; the API's description has the fields that there are."
-        );
+        assert_eq!(field(r#"{"lines":[],"extra":1}"#).0, "/extra");
+        assert_eq!(field(r#"{"lines":[{}]}"#).0, "/lines/0/quantity");
     }
 
     #[tokio::test]
@@ -379,8 +285,8 @@ mod tests {
     #[test]
     fn what_is_not_json_says_so() {
         for body in ["{", "{}{}", ""] {
-            let code = parse::<serde_json::Value>(body.as_bytes()).expect_err("refused").error().code();
-            assert_eq!(code, "json_malformed", "{body}");
+            let unread = parse::<serde_json::Value>(body.as_bytes()).expect_err("refused");
+            assert_eq!(unread.of(&Bytes::new()).error().code(), "json_malformed", "{body}");
         }
     }
 
@@ -400,13 +306,8 @@ mod tests {
             ("q=a&q=b", "#q", "Duplicate field `q`."),
         ] {
             let uri = format!("/?{query}").parse().expect("an address");
-            let problem = super::query::<Search>(&uri).expect_err("refused");
-            let fields = problem.error().field_errors();
-            assert_eq!(
-                fields,
-                [FieldError { pointer: pointer.to_owned(), detail: detail.to_owned() }],
-                "{query}"
-            );
+            let field = super::query::<Search>(&uri).expect_err("refused");
+            assert_eq!((field.pointer.as_str(), field.detail.as_str()), (pointer, detail), "{query}");
         }
     }
 }

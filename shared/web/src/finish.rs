@@ -1,11 +1,12 @@
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use aide::axum::ApiRouter;
 use aide::openapi::{Info, OpenApi, ReferenceOr, SecurityScheme};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::middleware::{Next, from_fn};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
 use futures::FutureExt;
@@ -14,24 +15,25 @@ use indexmap::IndexMap;
 use lambda_http::request::RequestContext;
 
 use crate::Problem;
+use crate::described::Described;
 
 /// The largest body that a route takes unless it says otherwise.
 const BODY_LIMIT: usize = 256 * 1024;
 
 /// Adds to a function's routes what all routes have in common: the body limit,
-/// the id of the request, problem+json for every failure, one log line each.
+/// the id of the request, problem+json for every failure, one log line each. Refuses
+/// query parameters that an operation's description does not name.
 pub fn finish(router: ApiRouter) -> Router {
-    common(router.finish_api(&mut OpenApi::default()))
-}
-
-fn common(router: Router) -> Router {
+    let mut api = OpenApi::default();
+    let router = router.finish_api(&mut api);
+    let described = Arc::new(Described(api));
     router
         .fallback(|| async { Problem::from(Error::not_found("route_not_found", "There is no such route.")) })
         .method_not_allowed_fallback(|| async {
             Problem::from(Error::wrong_method("method_not_allowed", "The route does not take this method."))
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn(each_request))
+        .layer(from_fn_with_state(described, each_request))
 }
 
 /// The OpenAPI description of a function's routes.
@@ -57,13 +59,21 @@ pub fn describe(router: ApiRouter) -> OpenApi {
     api
 }
 
-async fn each_request(request: Request, next: Next) -> Response {
+async fn each_request(State(described): State<Arc<Described>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = request_id(&request);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let matched = route.as_ref().map_or("", MatchedPath::as_str);
+    let checked = described.check_query(&method, matched, request.uri(), request.headers());
     // A panic must cost one request, not the environment or, locally, its neighbours.
-    let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|panic| {
+    let answered = async move {
+        match checked {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        }
+    };
+    let response = AssertUnwindSafe(answered).catch_unwind().await.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
         Problem::from(Error::internal(format!("panicked: {}", text.unwrap_or_default()))).into_response()
@@ -71,6 +81,7 @@ async fn each_request(request: Request, next: Next) -> Response {
     let problem = response.extensions().get::<Problem>().cloned();
     let mut response = match problem.or_else(|| unnamed(response.status())) {
         Some(problem) => {
+            let problem = described.completed(problem, &method, matched);
             log_failure(&problem, &request_id);
             problem.render(&request_id)
         }
@@ -79,7 +90,7 @@ async fn each_request(request: Request, next: Next) -> Response {
     tracing::info!(
         request_id,
         %method,
-        route = route.as_ref().map_or("", MatchedPath::as_str),
+        route = matched,
         status = response.status().as_u16(),
         micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         "request"

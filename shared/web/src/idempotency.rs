@@ -4,12 +4,13 @@ use aide::openapi::{
     HeaderStyle, Operation, Parameter, ParameterData, ParameterSchemaOrContent, ReferenceOr, SchemaObject,
 };
 use axum::extract::FromRequestParts;
-use domain::{Error, FieldError};
+use domain::FieldError;
 use http::request::Parts;
 use indexmap::IndexMap;
 use schemars::json_schema;
 
 use crate::Problem;
+use crate::problem::Said;
 
 /// The `Idempotency-Key` header of a POST that creates or charges: the same key
 /// with the same body gets the same answer, with another body a 422.
@@ -26,11 +27,11 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
             .ok()
             .filter(|key| (1..=128).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()));
         key.map(|key| Self(Some(key.to_owned()))).ok_or_else(|| {
-            Error::fields(vec![FieldError {
+            let field = FieldError {
                 pointer: "#Idempotency-Key".to_owned(),
                 detail: "Must be 1 to 128 visible ASCII characters, such as a UUID.".to_owned(),
-            }])
-            .into()
+            };
+            Problem::parameter(field, Said::ByUs, parts)
         })
     }
 }

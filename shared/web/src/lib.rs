@@ -8,6 +8,7 @@ mod access;
 mod cache;
 mod change;
 mod created;
+mod described;
 mod extract;
 mod finish;
 mod idempotency;
@@ -15,6 +16,9 @@ mod money;
 mod network;
 mod page;
 mod problem;
+mod query;
+mod reason;
+mod schema;
 mod token;
 
 pub use access::{Admin, Buyer, Door, MaybeBuyer, Organizer, Supervisor, Viewer};
@@ -28,6 +32,7 @@ pub use money::{FeesView, MoneyView, NewConvenienceFees, NewVat, VatView, format
 pub use network::{ClientNetwork, TrustedHops};
 pub use page::{Page, Paging};
 pub use problem::Problem;
+pub use query::AnyQuery;
 pub use token::{ISSUER, TokenSigner, TokenVerifier};
 
 /// The answer of a handler.

@@ -4,11 +4,12 @@ use aide::openapi::Operation;
 use axum::extract::FromRequestParts;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::{Error, FieldError};
+use domain::FieldError;
 use http::request::Parts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::problem::Said;
 use crate::{Problem, Query};
 
 /// Which part of a list is wanted: `?limit=` and `?cursor=`.
@@ -37,22 +38,30 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
         let Query(query) = Query::<PagingQuery>::from_request_parts(parts, state).await?;
         let limit = query.limit.unwrap_or(25);
         if !(1..=100).contains(&limit) {
-            return Err(bad("#limit", "Must be between 1 and 100."));
+            return Err(bad("#limit", "Must be between 1 and 100.", parts));
         }
-        let after = query.cursor.as_deref().map(decode).transpose()?;
+        let after = match query.cursor.as_deref() {
+            Some(cursor) => Some(Self::place(cursor).ok_or_else(|| {
+                bad("#cursor", "Must be the `next_cursor` of an earlier page, unchanged.", parts)
+            })?),
+            None => None,
+        };
         Ok(Self { limit, after })
     }
 }
 
-fn bad(pointer: &str, detail: &str) -> Problem {
-    Error::fields(vec![FieldError { pointer: pointer.to_owned(), detail: detail.to_owned() }]).into()
+fn bad(pointer: &str, detail: &str, parts: &Parts) -> Problem {
+    let field = FieldError { pointer: pointer.to_owned(), detail: detail.to_owned() };
+    Problem::parameter(field, Said::ByUs, parts)
 }
 
-fn decode(cursor: &str) -> Result<String, Problem> {
-    let key = (cursor.len() <= 400).then(|| URL_SAFE_NO_PAD.decode(cursor).ok()).flatten();
-    key.and_then(|key| String::from_utf8(key).ok())
-        .filter(|key| !key.is_empty() && !key.chars().any(char::is_control))
-        .ok_or_else(|| bad("#cursor", "Must be the `next_cursor` of an earlier page, unchanged."))
+impl Paging {
+    /// The sort key behind a cursor, if it may be one.
+    pub fn place(cursor: &str) -> Option<String> {
+        let key = (cursor.len() <= 400).then(|| URL_SAFE_NO_PAD.decode(cursor).ok()).flatten();
+        key.and_then(|key| String::from_utf8(key).ok())
+            .filter(|key| !key.is_empty() && !key.chars().any(char::is_control))
+    }
 }
 
 impl OperationInput for Paging {

@@ -5,8 +5,10 @@ use aide::generate::GenContext;
 use aide::openapi::{MediaType, Operation, Response as ApiResponse, SchemaObject};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use domain::{Error, Kind};
-use http::{HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use domain::{Error, FieldError, Kind};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde_json::{Value, json};
@@ -17,11 +19,41 @@ const MAX_FIELDS: usize = 50;
 
 /// A failed request: an RFC 9457 `application/problem+json` answer.
 #[derive(Debug, Clone)]
-pub struct Problem(Arc<Error>);
+pub struct Problem(Arc<Refusal>);
+
+#[derive(Debug)]
+struct Refusal {
+    error: Error,
+    part: Option<(Part, Said)>,
+}
+
+/// The part of a request in which something is wrong, for `finish` to find what else
+/// is. Extractors stop at the first thing, and know no schemas.
+#[derive(Debug, Clone)]
+pub(crate) enum Part {
+    /// The query and the headers.
+    Parameters {
+        /// The address with the query.
+        uri: Uri,
+        /// All headers.
+        headers: HeaderMap,
+    },
+    /// The body.
+    Body(Bytes),
+}
+
+/// In whose words it is said what is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// An extractor's.
+    ByUs,
+    /// serde's, made into a sentence.
+    BySerde,
+}
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        Self(Arc::new(error))
+        Self::new(error, None)
     }
 }
 
@@ -59,8 +91,28 @@ struct ProblemField {
 }
 
 impl Problem {
+    fn new(error: Error, part: Option<(Part, Said)>) -> Self {
+        Self(Arc::new(Refusal { error, part }))
+    }
+
+    /// A bad parameter.
+    pub(crate) fn parameter(field: FieldError, said: Said, parts: &Parts) -> Self {
+        let part = Part::Parameters { uri: parts.uri.clone(), headers: parts.headers.clone() };
+        Self::new(Error::fields(vec![field]), Some((part, said)))
+    }
+
+    /// A bad field of the body.
+    pub(crate) fn body(field: FieldError, body: Bytes) -> Self {
+        Self::new(Error::fields(vec![field]), Some((Part::Body(body), Said::BySerde)))
+    }
+
+    /// Where else something may be wrong.
+    pub(crate) fn part(&self) -> Option<&(Part, Said)> {
+        self.0.part.as_ref()
+    }
+
     fn status(&self) -> StatusCode {
-        match self.0.kind() {
+        match self.0.error.kind() {
             Kind::Invalid => StatusCode::BAD_REQUEST,
             Kind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
             Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
@@ -79,12 +131,12 @@ impl Problem {
 
     /// The failure behind the answer.
     pub fn error(&self) -> &Error {
-        &self.0
+        &self.0.error
     }
 
     /// The complete answer, once the id of the request is known.
     pub fn render(&self, request_id: &str) -> Response {
-        let (status, error) = (self.status(), &self.0);
+        let (status, error) = (self.status(), &self.0.error);
         let mut body = error.members().clone();
         body.insert("type".to_owned(), format!("/problems/{}", error.code()).into());
         body.insert("title".to_owned(), status.canonical_reason().unwrap_or("Error").into());

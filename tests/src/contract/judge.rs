@@ -115,8 +115,10 @@ impl Judge {
             let leads_somewhere = pointer.is_empty() || pointer.starts_with('/') || pointer.starts_with('#');
             check(leads_somewhere, &format!("`{pointer}` points nowhere: {problem}"))?;
         }
+        // What cannot be found names the part of the address that cannot be anything.
         check(
-            matches!(code, "invalid_fields" | "too_many_decimals") != fields.is_empty(),
+            matches!(code, "invalid_fields" | "too_many_decimals") != fields.is_empty()
+                || code == "not_found",
             &format!("`errors` and the code do not fit: {problem}"),
         )?;
         if let Some(word) = INSIDE.iter().find(|word| answer.text().contains(*word)) {

@@ -10,6 +10,7 @@ mod idempotency;
 mod judge;
 mod methods;
 mod openapi;
+mod parameters;
 mod policies;
 mod routes;
 mod world;

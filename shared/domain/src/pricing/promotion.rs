@@ -19,6 +19,7 @@ pub enum AppliesTo {
     Tenant,
     /// The tickets of `target_event_id`. The WaRo seed's word `cluster` is read as this.
     #[serde(alias = "cluster")]
+    #[schemars(extend("x-aliases" = ["cluster"]))]
     Event,
     /// The tickets of `target_area_id`.
     Area,
