@@ -134,7 +134,7 @@ function orderParts(order, left, show, refused) {
     parts.push(order.status === "released" && isPending(order) && h("p", {}, words.waitingLate), h("p", {}, h("a", { class: "button", href: "#/" }, words.back)));
   }
   parts.push(...order.payments.flatMap(payment => aboutPayment(payment, order.currency)));
-  const total = h("tr", { class: "total" }, h("th", { scope: "row" }, words.total), h("td", {}, money(order.total, order.currency)));
+  const total = h("tr", { class: "total" }, h("th", { scope: "row" }, words.total), h("td", {}, cost(order.total, order.currency)));
   const returned = order.refunded > 0 && h("tr", {}, h("th", { scope: "row" }, words.returned), h("td", {}, money(-order.refunded, order.currency)));
   parts.push(h("div", { class: "card" }, h("table", { class: "sums" },
     order.lines.map(line => h("tbody", {}, sums(line, order.currency))), h("tbody", {}, total, returned))));
@@ -180,7 +180,7 @@ async function ordersPage(visit) {
   const more = await pages("/purchases", visit, orders => list.append(...orders.map(order => h("li", { class: "card" },
     h("h2", {}, h("a", { class: "whole", href: `#/purchases/${order.id}` }, order.event_name)),
     h("p", {}, h("span", { class: "badge" }, words.status[order.status] ?? order.status)),
-    h("p", { class: "soft" }, `${time(order.created_at, undefined, short)} · ${money(order.total, order.currency)}`)))));
+    h("p", { class: "soft" }, `${time(order.created_at, undefined, short)} · ${cost(order.total, order.currency)}`)))));
   return [h("h1", {}, words.orders), list.children.length ? list : h("p", {}, words.noOrders), more];
 }
 

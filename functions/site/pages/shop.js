@@ -128,18 +128,19 @@ async function oneShow(visit, slug) {
 }
 
 function areaCard(visit, event, area, choice, changed) {
-  const { price, left } = area;
-  const stage = price.stage_name && h("p", {}, h("span", { class: "badge" }, price.stage_name), " ",
-    price.stage_remaining != null && h("span", { class: "soft" }, words.stageLeft(price.stage_remaining)));
-  const next = price.next && h("p", { class: "soft" }, words.then(money(price.next.total, price.currency), time(price.next.at, event.time_zone, short)));
+  const { left } = area;
+  const { total, currency, price: base, stage_name, stage_remaining, next: later } = area.price;
+  const stage = stage_name && h("p", {}, h("span", { class: "badge" }, stage_name), " ",
+    stage_remaining != null && h("span", { class: "soft" }, words.stageLeft(stage_remaining)));
+  const next = later && h("p", { class: "soft" }, words.then(cost(later.total, currency), time(later.at, event.time_zone, short)));
   const left_text = left === 0 ? words.soldOut : area.availability === "few_left" ? words.lastLeft(left) : words.left(left);
   return h("section", { class: "card" },
     h("div", { class: "spread" }, h("h3", {}, area.area_name), h("p", {}, left_text)),
     area.description && h("p", { class: "soft" }, area.description),
     area.service && h("p", { class: "soft" }, area.service),
     area.unit_capacity > 1 && h("p", { class: "soft" }, words.admits(area.unit_capacity)),
-    h("p", {}, h("span", { class: "big" }, money(price.total, price.currency)), " ", words.each),
-    price.total !== price.price && h("p", { class: "soft" }, words.feesIncluded),
+    h("p", {}, h("span", { class: "big" }, cost(total, currency)), total ? ` ${words.each}` : null),
+    total !== base && h("p", { class: "soft" }, words.feesIncluded),
     stage, next,
     area.kind === "seated" ? seatMap(visit, area, choice, changed) : quantity(area, choice, changed));
 }
@@ -373,7 +374,7 @@ function quoteLines(quote) {
     h("table", { class: "sums" },
       quote.lines.map(line => h("tbody", {}, sums(line, currency, stage(line)))),
       h("tbody", {},
-        h("tr", { class: "total" }, h("th", { scope: "row" }, words.total), h("td", {}, money(totals.total, currency))),
+        h("tr", { class: "total" }, h("th", { scope: "row" }, words.total), h("td", {}, cost(totals.total, currency))),
         totals.vat !== 0 && quote.vat_included && h("tr", { class: "soft" }, h("th", { scope: "row" }, words.vatIncluded), h("td", {}, money(totals.vat, currency))))),
     promotion?.applied ? h("p", { class: "soft" }, words.codeApplied(promotion.code)) : why && h("p", { class: "note" }, why),
   ].filter(Boolean);

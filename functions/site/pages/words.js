@@ -95,37 +95,9 @@ const english = {
 
 const words = lang === "en" ? english : spanish;
 
-// The API says in English what went wrong. What buyers meet most is said in
-// Spanish too, by its stable code; anything else shows as it came.
-const spanishProblems = {
-  wrong_credentials: "El correo o la contraseña no son correctos. También puedes pedir un enlace por correo.",
-  email_unverified: "Primero confirma tu correo con el enlace que te enviamos y entra otra vez.",
-  link_invalid: "Este enlace ya se usó o venció. Pide otro.",
-  no_password: "Esta cuenta todavía no tiene contraseña. Entra con un enlace o elige una contraseña.",
-  link_needed: "Se probaron demasiadas contraseñas para esta cuenta. Pide un enlace por correo para entrar.",
-  too_many_tries: "Demasiados intentos. Espera un rato e inténtalo otra vez.",
-  session_over: "Tu sesión terminó. Entra otra vez.", sign_in_required: "Entra para seguir.",
-  sold_out: "Ya no quedan tantas entradas. Elige menos u otra área.",
-  seats_taken: "Alguien tomó alguno de estos asientos. Elige otros.",
-  seats_not_found: "Algunos de estos asientos ya no existen. Elige otros.",
-  single_seat_left: "Tu elección deja un asiento suelto. Muévete un asiento o elige al final de la fila.",
-  busy: "La taquilla está muy ocupada. Inténtalo en un momento.",
-  event_not_found: "Este evento no existe o no está a la venta.", event_not_on_sale: "Este evento no está a la venta.",
-  event_over: "Este evento ya terminó.", already_paid: "Esta reserva ya está pagada.",
-  promotion_used_up: "Este código ya se agotó.", promotion_used_by_buyer: "Ya usaste este código.",
-  promotion_not_for_buyer: "Este código es personal. Entra con el correo que lo recibió.",
-  too_many_reservations: "Tienes demasiadas reservas sin pagar para este evento. Paga o cancela una.",
-  too_many_payments: "Hubo demasiados intentos de pago. Cancela la reserva y empieza otra vez.",
-  reservation_expired: "Esta reserva venció. Elige tus entradas otra vez.",
-  reservation_expiring: "A esta reserva no le queda tiempo para pagar. Cancélala y reserva otra vez.",
-  reservation_not_found: "No tienes ninguna compra así.",
-  payment_gateway_missing: "Este organizador todavía no puede recibir pagos.",
-  payment_gateway_refused: "La pasarela de pago no lo acepta. Prueba otra forma de pago.",
-  payment_gateway_unavailable: "La pasarela de pago no responde. Inténtalo en un momento; nada se cobra dos veces.",
-  transfer_not_found: "Esta oferta no existe. Revisa el enlace.", transfer_expired: "Esta oferta venció. Pide que te la envíen otra vez.",
-  transfer_cancelled: "Quien te la ofreció la retiró.", transfer_accepted: "Esta entrada ya fue aceptada.",
-  own_transfer: "Tú ofreciste esta entrada; ya es tuya.", event_started: "El evento ya empezó; sus entradas ya no cambian de manos.",
-};
+// The API says in English what went wrong. What people can meet here is said in
+// Spanish too, by its stable code, from the table behind /problems.
+const spanishProblems = {{problems}};
 
 const spanishReasons = {
   not_found: "Este código no existe.", inactive: "Este código no está activo.", not_started: "Este código todavía no vale.",
@@ -150,6 +122,9 @@ function money(amount, currency) {
 
 // No currency has more decimals; without this, floats leave dust of what cancels out.
 const dusted = amount => Math.round(amount * 1e4) / 1e4;
+
+// What costs nothing is no amount of zero.
+const cost = (amount, currency) => amount === 0 ? words.free : money(amount, currency);
 
 function time(at, timeZone, format = { dateStyle: "full", timeStyle: "short" }) {
   try {

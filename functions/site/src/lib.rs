@@ -6,6 +6,7 @@ mod checkout;
 mod docs;
 mod health;
 mod page;
+mod problems;
 
 use std::sync::Arc;
 
@@ -31,5 +32,10 @@ impl State {
 
 /// The function's routes.
 pub fn router(state: State) -> ApiRouter {
-    ApiRouter::new().merge(health::routes()).merge(docs::routes()).merge(checkout::routes()).with_state(state)
+    ApiRouter::new()
+        .merge(health::routes())
+        .merge(problems::routes())
+        .merge(docs::routes())
+        .merge(checkout::routes())
+        .with_state(state)
 }

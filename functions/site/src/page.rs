@@ -11,6 +11,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use crate::problems;
+
 const DOCUMENT: &str = include_str!("../pages/index.html");
 const STYLE: &str = include_str!("../pages/style.css");
 /// One script in files by subject, each of which uses those before it.
@@ -29,7 +31,7 @@ static PAGE: LazyLock<Page> = LazyLock::new(|| {
     // which locally has a port of its own.
     let rest = "connect-src 'self'; img-src 'self' blob: data: https: http://127.0.0.1:*; base-uri 'none'; \
                 form-action 'none'; frame-ancestors 'none'";
-    Page::new(DOCUMENT, STYLE, SCRIPT, rest)
+    Page::new(DOCUMENT, STYLE, &SCRIPT.replacen("{{problems}}", &problems::spanish(), 1), rest)
 });
 
 /// A document that carries its style and its script, and runs no others.
@@ -161,6 +163,6 @@ mod tests {
 
     #[test]
     fn the_page_is_small() {
-        assert!(PAGE.html().len() < 60_000, "{} bytes on a bad network", PAGE.html().len());
+        assert!(PAGE.html().len() < 66_000, "{} bytes on a bad network", PAGE.html().len());
     }
 }

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::{Json, Problem};
 
 /// What the caller has already: its `If-None-Match` header.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Freshness(Option<HeaderValue>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Freshness {

@@ -14,7 +14,7 @@ use super::world::World;
 
 /// The routes that nobody has to sign in for. A route belongs here on purpose
 /// only.
-const PUBLIC: [&str; 28] = [
+const PUBLIC: [&str; 29] = [
     "GET /",
     "GET /.well-known/jwks.json",
     "GET /api/v1/discounts/health",
@@ -29,6 +29,7 @@ const PUBLIC: [&str; 28] = [
     "GET /health",
     "GET /health/database",
     "GET /images/{event}/{file}",
+    "GET /problems/{code}",
     "GET /ready",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/magic-link",
@@ -297,6 +298,7 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     GET /health                                                     yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /health/database                                            yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /images/{event}/{file}                                      yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /problems/{code}                                            yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /ready                                                      yes     yes     yes  yes     yes         yes       yes   yes      yes
     PATCH /api/v1/auth/me                                           401     401     401  yes     yes         yes       yes   yes      yes
     PATCH /api/v1/events/{id}                                       401     401     401  403     403         403       yes   yes      404

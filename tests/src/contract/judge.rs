@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use testkit::Answer;
 
 use super::document::{Operation, document, operations, resolve};
+use super::problems;
 
 /// More than any problem needs: an answer must not echo a huge request.
 const LONGEST_PROBLEM: usize = 16 * 1024;
@@ -101,6 +102,7 @@ impl Judge {
             !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
             &format!("no code that programs can branch on: {problem}"),
         )?;
+        check(problems::is_known(code), &format!("a code without a meaning: {problem}"))?;
         check(
             problem["type"] == format!("/problems/{code}"),
             &format!("another type than its code: {problem}"),

@@ -12,5 +12,6 @@ mod methods;
 mod openapi;
 mod parameters;
 mod policies;
+mod problems;
 mod routes;
 mod world;

@@ -100,6 +100,19 @@ fn tickets_in_spanish() {
 }
 
 #[test]
+fn free_tickets_have_no_total_of_zero() {
+    for language in [Language::Es, Language::En] {
+        let mut message = MailMessage { language, ..tickets() };
+        assert!(text(&message).contains("Total pa"), "what was paid is said");
+        if let Mail::Tickets(tickets) = &mut message.mail {
+            tickets.total.as_mut().expect("a total").amount = 0;
+        }
+        assert!(!text(&message).contains("Total"), "{}", text(&message));
+        assert!(!rendered(&message).html.contains("Total"));
+    }
+}
+
+#[test]
 fn tickets_as_a_page() {
     insta::assert_snapshot!(rendered(&tickets()).html, @r#"
     <!doctype html>

@@ -1,0 +1,164 @@
+//! Every code that the API can answer has its meaning in Spanish and in English.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use domain::member::Ineligible;
+use serde_json::Value;
+use testkit::TestApp;
+
+/// Constructors of failures, whose first argument is the code.
+const CONSTRUCTORS: [&str; 12] = [
+    "invalid",
+    "unprocessable",
+    "unauthenticated",
+    "forbidden",
+    "not_found",
+    "wrong_method",
+    "conflict",
+    "gone",
+    "too_large",
+    "unsupported_type",
+    "too_many",
+    "unavailable",
+];
+
+/// Functions that the pages for buyers call.
+const OF_PAGES: [&str; 5] = ["auth", "purchases", "site", "storefront", "tickets"];
+
+/// Codes of the shared crates that only staff and machines meet.
+const NOT_ON_PAGES: [&str; 15] = [
+    "already_decided",
+    "already_sent",
+    "dni_taken",
+    "function_timed_out",
+    "host_invalid",
+    "last_admin",
+    "member_not_found",
+    "no_discounts_left",
+    "not_decided",
+    "path_invalid",
+    "problem_not_found",
+    "sns_unavailable",
+    "too_many_decimals",
+    "too_many_memberships",
+    "webhook_refused",
+];
+
+static TABLE: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../../../functions/site/problems.json")).expect("a table of problems")
+});
+
+/// Whether a code has its meaning.
+pub(super) fn is_known(code: &str) -> bool {
+    TABLE.contains_key(code)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The codes in a source: first arguments of constructors that look like one.
+fn codes_in(source: &str) -> impl Iterator<Item = String> {
+    let calls = CONSTRUCTORS.iter().flat_map(move |name| {
+        let call = format!("::{name}(");
+        let starts: Vec<usize> = source.match_indices(&call).map(|(at, _)| at + call.len()).collect();
+        starts.into_iter().map(move |at| &source[at..])
+    });
+    calls.filter_map(|rest| {
+        let (code, _) = rest.trim_start().strip_prefix('"')?.split_once("\",")?;
+        let is_code = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        is_code.then(|| code.to_owned())
+    })
+}
+
+/// The codes of failures by the crates that make them.
+fn codes() -> BTreeMap<String, BTreeSet<String>> {
+    let mut codes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for room in ["functions", "shared", "infra/local"] {
+        let mut files = Vec::new();
+        sources(&root().join(room), &mut files);
+        for file in files {
+            let path = file.strip_prefix(root()).expect("inside").to_string_lossy().into_owned();
+            let is_test = path.contains("/tests/") || path.ends_with("tests.rs") || path.contains("/seed/");
+            let is_stand_in =
+                ["/gateways/", "/sandbox/", "/services/"].iter().any(|part| path.contains(part));
+            if is_test || room == "infra/local" && is_stand_in || path.contains("testkit") {
+                continue;
+            }
+            let text = fs::read_to_string(&file).expect("a source");
+            let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+            if !code.contains("Error") {
+                continue;
+            }
+            let maker = path.split('/').nth(1).unwrap_or_default();
+            for code in codes_in(code) {
+                codes.entry(code).or_default().insert(maker.to_owned());
+            }
+        }
+    }
+    codes.entry("internal".to_owned()).or_default().insert("domain".to_owned());
+    let reasons = [Ineligible::EmailNotFound, Ineligible::SubscriptionInactive, Ineligible::FeeOverdue];
+    for reason in reasons {
+        codes.entry(reason.code().to_owned()).or_default().insert("discounts".to_owned());
+    }
+    codes
+}
+
+#[test]
+fn every_code_has_its_meaning_and_no_other_has() {
+    let (known, made): (BTreeSet<_>, BTreeSet<_>) =
+        (TABLE.keys().cloned().collect(), codes().into_keys().collect());
+    let (missing, stale): (Vec<_>, Vec<_>) =
+        (made.difference(&known).collect(), known.difference(&made).collect());
+    assert!(missing.is_empty(), "not in functions/site/problems.json: {missing:?}");
+    assert!(stale.is_empty(), "in functions/site/problems.json, and nobody answers so: {stale:?}");
+}
+
+#[test]
+fn the_pages_have_spanish_words_for_every_code_that_buyers_can_meet() {
+    let shared = ["domain", "integrations", "queue", "store", "web", "local"];
+    let missing: Vec<_> = codes()
+        .into_iter()
+        .filter(|(_, makers)| {
+            makers.iter().any(|maker| OF_PAGES.contains(&maker.as_str()) || shared.contains(&maker.as_str()))
+        })
+        .map(|(code, _)| code)
+        .filter(|code| !NOT_ON_PAGES.contains(&code.as_str()) && TABLE[code]["page"] != true)
+        .collect();
+    assert!(missing.is_empty(), "without `\"page\": true` in functions/site/problems.json: {missing:?}");
+}
+
+#[tokio::test]
+async fn the_type_of_a_failure_leads_to_its_meaning() {
+    let app = TestApp::start().await;
+    let problem = app.get("/api/v1/public/events/no-such-show").send().await.refused(404, "event_not_found");
+    let meaning = app.get(problem["type"].as_str().expect("an address")).send().await;
+    assert!(meaning.header("cache-control").starts_with("public"), "{}", meaning.header("cache-control"));
+    insta::assert_json_snapshot!(meaning.ok(), @r#"
+    {
+      "type": "/problems/event_not_found",
+      "code": "event_not_found",
+      "en": "There is no such event, or it is not on sale.",
+      "es": "Este evento no existe o no está a la venta."
+    }
+    "#);
+    let page = app.get("/problems/sold_out?utm_source=x").header("accept", "text/html").send().await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(page.text().contains("Ya no quedan tantas entradas."), "{}", page.text());
+    app.get("/problems/no_such_code").refused(404, "problem_not_found").await;
+    app.close().await;
+}
