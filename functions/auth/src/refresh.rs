@@ -19,7 +19,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
             op.id("refresh").tag("Auth").summary("Get new tokens").description(
                 "Replaces a refresh token, which is good once. Within 10 seconds the same token gets the same \
                  successor again, for clients that lost the answer; later it ends the session with \
-                 `refresh_reused`, because somebody else has a copy.",
+                 `refresh_reused`, because somebody else has a copy. What never was a token of the session \
+                 changes nothing.",
             )
         }),
     )
@@ -65,7 +66,10 @@ async fn refresh(
                 let standing = user.standing(request.tenant, session.tenant)?;
                 return Ok(Json(state.tokens(&user, standing, &next, now)?));
             }
-            Refresh::Reused => {
+            Refresh::Unknown if !token.leads_to(&session.refresh_hash, &state.refresh_key) => {
+                return Err(over().into());
+            }
+            Refresh::Reused | Refresh::Unknown => {
                 state.store.end_session(token.user, token.session).await.map_err(Error::from)?;
                 return Err(Error::unauthenticated(
                     "refresh_reused",

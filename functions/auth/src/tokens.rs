@@ -19,6 +19,10 @@ use crate::me::Profile;
 /// a role that was taken away.
 const ACCESS_TOKEN_SECONDS: u32 = 15 * 60;
 
+/// How many successors of a token are looked through: those of forty days in which the
+/// access token was renewed whenever it ended. It takes some milliseconds.
+const MAX_SUCCESSORS: usize = 4000;
+
 /// Signed in.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct SignedIn {
@@ -83,6 +87,13 @@ impl RefreshToken {
     /// What the session keeps of the token.
     pub(crate) fn hash(&self) -> String {
         hash(&self.secret)
+    }
+
+    /// True if the token with this hash came of this one by being replaced, however often
+    /// in some weeks of use: then this one was good once. Nobody else's leads there.
+    pub(crate) fn leads_to(&self, hash: &str, key: &[u8; 32]) -> bool {
+        let successors = std::iter::successors(Some(self.next(key)), |token| Some(token.next(key)));
+        successors.take(MAX_SUCCESSORS).any(|token| token.hash() == hash)
     }
 
     fn text(&self) -> String {
@@ -203,5 +214,8 @@ mod tests {
         assert_eq!((next.user, next.session), (token.user, token.session));
         let others = [token.hash(), token.next(&[2; 32]).hash(), next.next(&[1; 32]).hash()];
         assert!(!others.contains(&next.hash()));
+        assert!(token.leads_to(&next.next(&[1; 32]).hash(), &[1; 32]));
+        assert!(!next.leads_to(&token.hash(), &[1; 32]), "not backwards");
+        assert!(!token.leads_to(&next.next(&[1; 32]).hash(), &[2; 32]));
     }
 }

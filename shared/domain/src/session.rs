@@ -4,8 +4,9 @@
 //! was either copied or sent again by somebody whose answer got lost, and the
 //! two look alike. Within [`REPEAT_GRACE_SECONDS`] it counts as a repetition and
 //! gets the very same successor again (tokens are derived from their
-//! predecessor, so nothing must be kept in the clear for that); later, and for
-//! any token that is not the last or last but one, the session ends for both.
+//! predecessor, so nothing must be kept in the clear for that); later, the session
+//! ends for both. Only a token that was good once proves that there is a copy: one
+//! that never was ends nothing, or anybody could end a session by its id.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -57,8 +58,10 @@ pub enum Refresh {
     Rotate,
     /// It was just replaced: give its successor again.
     Repeat,
-    /// It was replaced some time ago, or never was this session's: end the session.
+    /// It was the one before, some time ago: end the session.
     Reused,
+    /// It is neither the last nor the one before: an older one, or none at all.
+    Unknown,
     /// The session is over.
     Over,
 }
@@ -79,8 +82,11 @@ impl Session {
         if hash == self.refresh_hash {
             return Refresh::Rotate;
         }
+        if self.previous_hash.as_deref() != Some(hash) {
+            return Refresh::Unknown;
+        }
         let lately = now.duration_since(self.last_used_at) <= SignedDuration::from_secs(REPEAT_GRACE_SECONDS);
-        if lately && self.previous_hash.as_deref() == Some(hash) { Refresh::Repeat } else { Refresh::Reused }
+        if lately { Refresh::Repeat } else { Refresh::Reused }
     }
 
     /// The session once its token is replaced by the one with the hash `next`.
@@ -139,8 +145,8 @@ mod tests {
         assert_eq!(second.judge("a", 3, at(110)), Refresh::Repeat);
         assert_eq!(second.judge("a", 3, at(111)), Refresh::Reused);
         let third = second.rotated("c".to_owned(), None, at(101));
-        assert_eq!(third.judge("a", 3, at(101)), Refresh::Reused);
-        assert_eq!(third.judge("never", 3, at(101)), Refresh::Reused);
+        assert_eq!(third.judge("a", 3, at(101)), Refresh::Unknown);
+        assert_eq!(third.judge("never", 3, at(101)), Refresh::Unknown);
     }
 
     #[test]
