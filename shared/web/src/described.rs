@@ -28,7 +28,8 @@ impl Described {
     fn operation(&self, method: &Method, route: &str) -> Option<&Operation> {
         let paths = self.0.paths.as_ref().filter(|_| route.starts_with(API))?;
         let ReferenceOr::Item(item) = paths.paths.get(route)? else { return None };
-        of_method(item, method)
+        // HEAD comes along with GET.
+        of_method(item, if method == Method::HEAD { &Method::GET } else { method })
     }
 
     fn schemas(&self) -> Schemas<'_> {

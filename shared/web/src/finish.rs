@@ -5,12 +5,13 @@ use std::time::Instant;
 use aide::axum::ApiRouter;
 use aide::openapi::{Info, OpenApi, ReferenceOr, SecurityScheme};
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
 use futures::FutureExt;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use indexmap::IndexMap;
 use lambda_http::request::RequestContext;
 
@@ -21,8 +22,9 @@ use crate::described::Described;
 const BODY_LIMIT: usize = 256 * 1024;
 
 /// Adds to a function's routes what all routes have in common: the body limit,
-/// the id of the request, problem+json for every failure, one log line each. Refuses
-/// query parameters that an operation's description does not name.
+/// the id of the request, problem+json for every failure, one log line each, and the
+/// headers of [`guard`]. Refuses query parameters that an operation's description does
+/// not name.
 pub fn finish(router: ApiRouter) -> Router {
     let mut api = OpenApi::default();
     let router = router.finish_api(&mut api);
@@ -59,10 +61,21 @@ pub fn describe(router: ApiRouter) -> OpenApi {
     api
 }
 
+/// Adds the headers that every answer has: browsers come back by TLS only and believe the
+/// content type, and nobody keeps what does not say that it may be kept. A session's
+/// tokens, an order, a code: most answers are for one person, now.
+pub fn guard(headers: &mut HeaderMap) {
+    // A year.
+    headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
 async fn each_request(State(described): State<Arc<Described>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = request_id(&request);
     let method = request.method().clone();
+    let is_head = method == Method::HEAD;
     let route = request.extensions().get::<MatchedPath>().cloned();
     let matched = route.as_ref().map_or("", MatchedPath::as_str);
     let checked = described.check_query(&method, matched, request.uri(), request.headers());
@@ -83,7 +96,12 @@ async fn each_request(State(described): State<Arc<Described>>, request: Request,
         Some(problem) => {
             let problem = described.completed(problem, &method, matched);
             log_failure(&problem, &request_id);
-            problem.render(&request_id)
+            let mut rendered = problem.render(&request_id);
+            // The router knows which methods the path takes.
+            if let Some(allowed) = response.headers().get(header::ALLOW) {
+                rendered.headers_mut().insert(header::ALLOW, allowed.clone());
+            }
+            rendered
         }
         None => response,
     };
@@ -97,6 +115,10 @@ async fn each_request(State(described): State<Arc<Described>>, request: Request,
     );
     if let Ok(value) = HeaderValue::try_from(request_id) {
         response.headers_mut().insert("x-request-id", value);
+    }
+    guard(response.headers_mut());
+    if is_head {
+        *response.body_mut() = Body::empty();
     }
     response
 }

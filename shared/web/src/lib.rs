@@ -26,7 +26,7 @@ pub use cache::{Cached, Freshness};
 pub use change::{based_on, nullable};
 pub use created::Created;
 pub use extract::{Json, Path, Query};
-pub use finish::{describe, finish};
+pub use finish::{describe, finish, guard};
 pub use idempotency::IdempotencyKey;
 pub use money::{FeesView, MoneyView, NewConvenienceFees, NewVat, VatView, formatted};
 pub use network::{ClientNetwork, TrustedHops};

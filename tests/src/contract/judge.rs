@@ -40,6 +40,20 @@ impl Judge {
 
     /// Says what is wrong with an answer, if anything is.
     pub(super) fn verdict(&self, operation: Option<&Operation>, answer: &Answer) -> Result<(), String> {
+        for (name, value) in
+            [("strict-transport-security", "max-age=31536000"), ("x-content-type-options", "nosniff")]
+        {
+            check(answer.header(name) == value, &format!("`{name}` must be `{value}`"))?;
+        }
+        let kept = answer.header("cache-control");
+        let is_for_all =
+            operation.is_some_and(|operation| operation.roles().is_none() && operation.method == "GET");
+        check(
+            kept.contains("no-store")
+                || kept == "private, no-cache"
+                || (is_for_all && kept.starts_with("public, ")),
+            &format!("an answer that caches may keep: `{kept}`"),
+        )?;
         match answer.status {
             200..=299 => operation.map_or(Ok(()), |operation| self.success(operation, answer)),
             307 => check(

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use testkit::TestApp;
 
-use super::document::operations;
+use super::calls::{call, rightful};
+use super::document::{Operation, operations};
 use super::judge::Judge;
+use super::world::World;
 
 /// `TRACE` is left out: clients do not send it, and API Gateway does not pass it on.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"];
@@ -16,7 +18,11 @@ async fn a_path_says_which_methods_it_takes() {
     let judge = Judge::new();
     let mut paths: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for operation in operations() {
-        paths.entry(&operation.path).or_default().insert(&operation.method);
+        let methods = paths.entry(&operation.path).or_default();
+        methods.insert(&operation.method);
+        if operation.method == "GET" {
+            methods.insert("HEAD");
+        }
     }
     for (path, described) in paths {
         let address: String = path.replace(['{', '}'], "");
@@ -33,4 +39,28 @@ async fn a_path_says_which_methods_it_takes() {
         }
     }
     app.close().await;
+}
+
+/// By the function itself, to which API Gateway hands every method of a path that is read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn head_is_get_without_the_body() {
+    let world = World::open().await;
+    for operation in operations().iter().filter(|operation| operation.method == "GET") {
+        let call = call(&world, operation).await;
+        let token = rightful(&world, operation, call.whose);
+        let get = call.request(&world, operation, token.as_deref()).send().await;
+        let as_head = Operation { method: "HEAD".to_owned(), ..operation.clone() };
+        let head = call.request(&world, &as_head, token.as_deref()).send().await;
+        assert_eq!(head.status, get.status, "{}", operation.route());
+        assert!(head.body.is_empty(), "{}", operation.route());
+        for name in ["content-type", "cache-control", "location"] {
+            assert_eq!(
+                head.header(name).is_empty(),
+                get.header(name).is_empty(),
+                "{}: {name}",
+                operation.route()
+            );
+        }
+    }
+    world.app.close().await;
 }

@@ -375,7 +375,7 @@ async fn unknown_ids() {
     a route: 404 route_not_found
         There is nothing at /api/v1/nothing; /docs lists all routes.
     a method: 405 method_not_allowed
-        The route takes GET.
+        The route takes GET, HEAD.
     "#);
     house.app.close().await;
 }

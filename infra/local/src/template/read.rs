@@ -207,7 +207,7 @@ fn function(resolver: &Resolver, _: &str, resource: &Resource) -> Result<Functio
     let (mut routes, mut sources) = (Vec::new(), Vec::new());
     for (event, source) in properties.events {
         match source {
-            EventSource::HttpApi(event) => routes.push(route(resolver, event)?),
+            EventSource::HttpApi(event) => routes.extend(routes_of(resolver, event)?),
             EventSource::Sqs(event) => sources.push(Source::Queue(queue_source(resolver, event)?)),
             EventSource::DynamoDB(event) => sources.push(Source::Stream(stream_source(resolver, event)?)),
             EventSource::Schedule(schedule) => {
@@ -242,19 +242,29 @@ fn text(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn route(resolver: &Resolver, event: HttpApiEvent) -> Result<Route, TemplateError> {
+/// The routes of one event. `ANY` stands for the methods that read: the others that it
+/// would let through, the function refuses, and so does the local front.
+fn routes_of(resolver: &Resolver, event: HttpApiEvent) -> Result<Vec<Route>, TemplateError> {
     let method = event.method.to_ascii_uppercase();
-    if !["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].contains(&method.as_str()) {
-        return Err(
-            resolver.error(format!("the method of {} must be a single one, not {method}", event.path))
-        );
-    }
+    let methods: &[&str] = match method.as_str() {
+        "ANY" => &["GET", "HEAD"],
+        "POST" => &["POST"],
+        "PUT" => &["PUT"],
+        "PATCH" => &["PATCH"],
+        "DELETE" => &["DELETE"],
+        _ => {
+            let problem =
+                format!("the method of {} must be one that writes, or ANY to read, not {method}", event.path);
+            return Err(resolver.error(problem));
+        }
+    };
     if !event.path.starts_with('/') || event.path.contains("+}") {
         return Err(
             resolver.error(format!("the path {} must begin with a slash and name every part", event.path))
         );
     }
-    Ok(Route { path: event.path, method })
+    let route = |method: &&str| Route { path: event.path.clone(), method: (*method).to_owned() };
+    Ok(methods.iter().map(route).collect())
 }
 
 fn queue_source(resolver: &Resolver, event: SqsEvent) -> Result<QueueSource, TemplateError> {

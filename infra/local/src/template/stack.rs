@@ -45,7 +45,8 @@ pub struct Function {
 pub struct Route {
     /// The path.
     pub path: String,
-    /// The method, in capitals.
+    /// The method, in capitals. Where the template says `ANY`, there is a route for `GET`
+    /// and one for `HEAD`.
     pub method: String,
 }
 

@@ -171,8 +171,8 @@ fn errors_name_the_resource() {
             "template: Toy: uses `Ref:`; write the short form, such as `!Ref`",
         ),
         (
-            "Events: {E: {Type: HttpApi, Properties: {ApiId: a, Method: ANY, Path: /}}}",
-            "template: Toy: the method of / must be a single one, not ANY",
+            "Events: {E: {Type: HttpApi, Properties: {ApiId: a, Method: GET, Path: /}}}",
+            "template: Toy: the method of / must be one that writes, or ANY to read, not GET",
         ),
         (
             "Events: {E: {Type: Schedule, Properties: {Schedule: \"cron(0 12 * * ? *)\"}}}",
@@ -193,7 +193,7 @@ fn errors_name_the_resource() {
 
 #[test]
 fn a_route_leads_to_one_function() {
-    let twice = "Events: {E: {Type: HttpApi, Properties: {ApiId: a, Method: get, Path: /x}}, F: {Type: HttpApi, Properties: {ApiId: a, Method: GET, Path: /x}}}";
+    let twice = "Events: {E: {Type: HttpApi, Properties: {ApiId: a, Method: any, Path: /x}}, F: {Type: HttpApi, Properties: {ApiId: a, Method: ANY, Path: /x}}}";
     assert_eq!(problem(with_function(twice)), "template: toy: GET /x leads to two functions");
 }
 
@@ -339,7 +339,7 @@ fn the_watch_router_sends_each_route_to_its_function() {
     let (router, stack) = (template.watch_router().expect("complete"), template.outline().expect("complete"));
     assert!(router.contains(
         "\"/api/v1/events/{id}\" = [{ method = \"DELETE\", function = \"events\" }, { method = \"GET\", function = \"events\" }, \
-         { method = \"PATCH\", function = \"events\" }]\n"
+         { method = \"HEAD\", function = \"events\" }, { method = \"PATCH\", function = \"events\" }]\n"
     ), "{router}");
     assert_eq!(router.matches("method = ").count(), stack.routes().len());
 }
