@@ -4,6 +4,8 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::private;
+
 /// The file whose lock says that the folder is in use.
 const LOCK: &str = "lock";
 
@@ -30,15 +32,22 @@ impl From<io::Error> for FolderError {
 }
 
 impl Folder {
-    /// Makes the folder if it is not there, and locks it.
+    /// Makes the folder if it is not there, locks it, and takes it away from everybody
+    /// else on the machine, with all that an earlier box office left in it. What is
+    /// somebody's else is not touched: a folder that has other things and no lock.
     pub(crate) fn open(path: &Path) -> Result<Self, FolderError> {
-        fs::create_dir_all(path)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(path.join(LOCK))?;
+        private::create_dir_all(path)?;
+        let is_ours = path.join(LOCK).exists() || fs::read_dir(path)?.next().is_none();
+        let lock = private::options().create(true).truncate(false).write(true).open(path.join(LOCK))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(FolderError::Taken),
-            Err(TryLockError::Error(error)) => Err(error.into()),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(FolderError::Taken),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
         }
+        if is_ours {
+            private::tighten(path)?;
+        }
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     /// Deletes everything in the folder but the lock.

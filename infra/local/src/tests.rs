@@ -27,9 +27,9 @@ Resources:
       Timeout: 1
       Events:
         Send: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: POST, Path: "/echo/{name}"}}
-        Read: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: GET, Path: "/echo/{name}"}}
-        Fail: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: GET, Path: /fail}}
-        Hang: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: GET, Path: /hang}}
+        Read: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: ANY, Path: "/echo/{name}"}}
+        Fail: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: ANY, Path: /fail}}
+        Hang: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: ANY, Path: /hang}}
 "#;
 
 fn echo() -> Router {
@@ -134,7 +134,7 @@ async fn what_does_not_arrive_is_answered_with_a_problem() {
         let (id, allow) =
             (response.headers()["x-request-id"].clone(), response.headers().get("allow").cloned());
         assert_eq!(allow.is_some(), status == 405);
-        assert!(allow.is_none_or(|allow| allow == "GET, POST"));
+        assert!(allow.is_none_or(|allow| allow == "GET, HEAD, POST"));
         let problem = json_of(response).await;
         assert_eq!((&problem["status"], &problem["code"]), (&json!(status), &json!(code)), "{problem}");
         assert_eq!(problem["request_id"], id.to_str().expect("text"));
@@ -198,6 +198,64 @@ async fn a_fresh_start_forgets() {
     assert!(folder.path().join("kept").exists());
     Cloud::start(with(true)).await.expect("it starts").stop().await;
     assert!(!folder.path().join("kept").exists());
+}
+
+/// Files and folders that others than their owner may do anything with.
+#[cfg(unix)]
+fn open_to_others(folder: &std::path::Path) -> Vec<String> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mut open = Vec::new();
+    let mode = std::fs::metadata(folder).expect("there").permissions().mode() & 0o7777;
+    if mode != 0o700 {
+        open.push(format!("{} {mode:o}", folder.display()));
+    }
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let mode = entry.metadata().expect("there").permissions().mode() & 0o7777;
+        if entry.path().is_dir() {
+            open.extend(open_to_others(&entry.path()));
+        } else if mode != 0o600 {
+            open.push(format!("{} {mode:o}", entry.path().display()));
+        }
+    }
+    open
+}
+
+/// What a box office of the whole house leaves behind: the database with the files beside
+/// it, secrets, the mailbox, queues, payments, objects.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_state_is_nobody_elses_to_read() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = parent.path().join("state");
+    std::fs::create_dir(&folder).expect("made");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).expect("set");
+    let house = || Options {
+        data_dir: Some(folder.clone()),
+        ..Options::new(Template::house().expect("it is a template"), Registry::house())
+    };
+    let cloud = Cloud::start(house()).await.expect("it starts");
+    let names: Vec<_> = std::fs::read_dir(&folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert!(names.len() > 4, "{names:?}");
+    assert_eq!(open_to_others(&folder), Vec::<String>::new());
+    cloud.stop().await;
+
+    // As an earlier version left it.
+    for entry in std::fs::read_dir(&folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let mode = if path.is_dir() { 0o755 } else { 0o644 };
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("set");
+    }
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).expect("set");
+    let cloud = Cloud::start(house()).await.expect("it starts again");
+    assert_eq!(open_to_others(&folder), Vec::<String>::new());
+    cloud.stop().await;
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::private;
+
 /// The open file.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -43,7 +45,7 @@ impl Journal {
         records: impl Iterator<Item = &'a T>,
     ) -> io::Result<Self> {
         let fresh = path.with_extension("new");
-        let mut writer = BufWriter::new(File::create(&fresh)?);
+        let mut writer = BufWriter::new(private::create(&fresh)?);
         let mut lines = 0;
         for record in records {
             serde_json::to_writer(&mut writer, record)?;

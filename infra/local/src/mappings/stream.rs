@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::activity::Activity;
 use super::{Surroundings, obituary, reported_failures};
 use crate::functions::Lambda;
+use crate::private;
 use crate::services::Checkpoint;
 use crate::template::StreamSource;
 
@@ -62,7 +63,7 @@ struct Note(File);
 impl Note {
     /// Opens or creates the file, and reads what it says.
     fn open(path: &Path) -> io::Result<(Self, Option<Checkpoint>)> {
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = private::options().read(true).write(true).create(true).truncate(false).open(path)?;
         // A torn file means reading again what was read before, which workers take.
         let checkpoint = io::read_to_string(&file)?.trim().parse().ok();
         if checkpoint.is_none() {

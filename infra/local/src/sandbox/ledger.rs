@@ -1,11 +1,12 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::io;
 use std::path::Path;
-use std::{fs, io};
 
 use domain::Timestamp;
 
 use super::payment::Payment;
 use crate::gateways::Journal;
+use crate::private;
 
 /// All payments: in memory, and in a file of JSON lines that only grows while the
 /// gateway runs. The last line of a payment is its truth.
@@ -35,7 +36,7 @@ impl Ledger {
             limit: limit.max(1),
         };
         let Some(directory) = directory else { return Ok(ledger) };
-        fs::create_dir_all(directory)?;
+        private::create_dir_all(directory)?;
         let path = directory.join("payments.jsonl");
         Journal::read(&path, |payment| ledger.keep(payment))?;
         ledger.journal = Some(Journal::rewrite(path, ledger.newest_first().rev())?);
@@ -129,7 +130,7 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::OpenOptions;
+    use std::fs::{self, OpenOptions};
     use std::io::Write;
 
     use super::super::payment::{Action, Method, Status};

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::private;
+
 pub(super) struct Journal<T> {
     path: PathBuf,
     file: File,
@@ -27,7 +29,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
     /// A last line that a crash cut short is dropped. Anything else that does
     /// not parse is an error: better no start than lost messages.
     pub(super) fn open(path: &Path, mut replay: impl FnMut(T)) -> io::Result<Self> {
-        let file = File::options().create(true).append(true).read(true).open(path)?;
+        let file = private::options().create(true).append(true).read(true).open(path)?;
         let mut reader = BufReader::new(&file);
         let (mut lines, mut whole, mut line) = (0, 0, Vec::new());
         loop {
@@ -65,7 +67,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
     /// Replaces the file's content with what still matters.
     pub(super) fn rewrite<R: Borrow<T>>(&mut self, records: impl Iterator<Item = R>) -> io::Result<()> {
         let fresh = self.path.with_extension("new");
-        let mut writer = BufWriter::new(File::create(&fresh)?);
+        let mut writer = BufWriter::new(private::create(&fresh)?);
         let mut lines = 0;
         for record in records {
             serde_json::to_writer(&mut writer, record.borrow())?;

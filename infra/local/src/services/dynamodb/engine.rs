@@ -33,6 +33,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
+use crate::private;
+
 /// DynamoDB remembers a transaction's token for ten minutes.
 const TOKEN_LIFE: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 /// DynamoDB keeps a stream record for a day.
@@ -123,7 +125,13 @@ impl Engine {
     /// Opens the database at `path`, or one in memory, and starts its thread.
     pub(super) fn open(path: Option<&Path>, clock: Clock) -> Result<Self, DynoxideError> {
         let storage = match path {
-            Some(path) => Storage::new(&path.to_string_lossy())?,
+            Some(path) => {
+                // SQLite gives the files beside it the permissions of the database.
+                private::options().create(true).append(true).open(path).map_err(|error| {
+                    DynoxideError::InternalServerError(format!("{}: {error}", path.display()))
+                })?;
+                Storage::new(&path.to_string_lossy())?
+            }
             None => Storage::memory()?,
         };
         let storage = storage.with_clock(Arc::new(StorageClock(clock.clone())));

@@ -1,7 +1,7 @@
 //! Where objects are: in memory, or as files.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,6 +9,8 @@ use axum::body::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::private;
 
 /// What S3 tells about an object besides its content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +43,7 @@ impl Objects {
     /// Objects under a folder, or in memory without one.
     pub(super) fn open(folder: Option<PathBuf>) -> io::Result<Self> {
         match folder {
-            Some(folder) => std::fs::create_dir_all(&folder).map(|()| Self::Folder(folder)),
+            Some(folder) => private::create_dir_all(&folder).map(|()| Self::Folder(folder)),
             None => Ok(Self::Memory(Arc::default())),
         }
     }
@@ -51,7 +53,7 @@ impl Objects {
             Self::Memory(_) => Ok(()),
             Self::Folder(folder) => {
                 let folder = folder.join(bucket);
-                blocking(move || std::fs::create_dir_all(folder)).await
+                blocking(move || private::create_dir_all(&folder)).await
             }
         }
     }
@@ -145,6 +147,6 @@ impl Files {
 /// Replaces a file at once: a reader sees the old content or the new.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let fresh = path.with_extension(format!("{}.new", uuid::Uuid::now_v7().simple()));
-    std::fs::write(&fresh, content)?;
+    private::create(&fresh)?.write_all(content)?;
     std::fs::rename(&fresh, path)
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::secrets::write_private;
+use crate::private::write_private;
 
 /// So many versions of a secret are kept, the newest.
 const MOST_VERSIONS: usize = 100;
