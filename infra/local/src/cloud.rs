@@ -250,6 +250,12 @@ impl Cloud {
         self.roles.unused()
     }
 
+    /// What the template's policies kept functions from doing, for whoever wants to know
+    /// after this has stopped.
+    pub fn refusals(&self) -> Refusals {
+        Refusals(Arc::clone(&self.roles))
+    }
+
     /// Who can sign in to the demo, if it was asked for.
     pub fn logins(&self) -> Option<&Logins> {
         self.logins.as_ref()
@@ -332,6 +338,18 @@ impl Cloud {
         }
         self.mappings.stop().await;
         self.services.stop().await;
+    }
+}
+
+/// What functions wanted to do and the template's policies do not allow. Some failures are
+/// only logged, so nobody else may notice.
+#[derive(Clone)]
+pub struct Refusals(Arc<Roles>);
+
+impl Refusals {
+    /// Those since this was last asked.
+    pub fn take(&self) -> Vec<String> {
+        self.0.take_refused()
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Roles {
     statements: BTreeMap<String, Vec<Statement>>,
     /// By function, what of its statements it has used.
     used: Mutex<BTreeMap<String, BTreeSet<Deed>>>,
+    /// What was refused.
+    refused: Mutex<Vec<String>>,
 }
 
 /// An action and the ARN of what it is done to; in policies, a pattern of it.
@@ -24,7 +26,7 @@ impl Roles {
     pub(crate) fn of(stack: &Stack) -> Self {
         let roles =
             stack.functions.iter().map(|function| (function.name.clone(), function.statements.clone()));
-        Self { statements: roles.collect(), used: Mutex::default() }
+        Self { statements: roles.collect(), used: Mutex::default(), refused: Mutex::default() }
     }
 
     /// Refuses what the caller's role does not allow. A caller that is no function,
@@ -39,12 +41,18 @@ impl Roles {
                 let message =
                     format!("{} is not authorized to perform: {action} on resource: {resource}", call.caller);
                 tracing::error!("{message}: the template's policies do not allow it");
+                self.refused.lock().unwrap_or_else(PoisonError::into_inner).push(message.clone());
                 return Err(Denied { message });
             };
             let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
             used.entry(call.caller.to_owned()).or_default().insert((action, pattern.clone()));
         }
         Ok(())
+    }
+
+    /// What was refused since this was last asked.
+    pub(crate) fn take_refused(&self) -> Vec<String> {
+        std::mem::take(&mut self.refused.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What the functions' roles allow and they never did: function, action and
@@ -196,7 +204,11 @@ mod tests {
                 "arn:aws:secretsmanager:us-east-1:000000000000:secret:taquilla-key",
             ),
         ];
-        Roles { statements: BTreeMap::from([("toy".to_owned(), statements)]), used: Mutex::default() }
+        Roles {
+            statements: BTreeMap::from([("toy".to_owned(), statements)]),
+            used: Mutex::default(),
+            refused: Mutex::default(),
+        }
     }
 
     #[test]
@@ -241,5 +253,9 @@ mod tests {
             assert!(roles.check(&call).is_ok());
         }
         assert_eq!(roles.unused(), BTreeSet::new());
+        let refused = roles.take_refused();
+        assert_eq!(refused.len(), 9, "{refused:?}");
+        assert!(refused[0].starts_with("toy is not authorized to perform: dynamodb:Query on"), "{refused:?}");
+        assert_eq!(roles.take_refused(), Vec::<String>::new());
     }
 }

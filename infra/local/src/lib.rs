@@ -14,15 +14,16 @@ mod iam;
 mod mailbox;
 mod mappings;
 pub mod openapi;
+mod private;
 pub mod sandbox;
 mod secrets;
 pub mod seed;
 pub mod services;
 pub mod template;
 
-pub use cloud::{Cloud, Options, StartError};
+pub use cloud::{Cloud, Options, Refusals, StartError};
 pub use mappings::NotIdle;
-pub use secrets::write_private;
+pub use private::write_private;
 
 /// A box office of so many small requests on so many threads spends a fifth of its
 /// time in the system's allocator, and half of that in this one. Here, so that every

@@ -9,7 +9,7 @@ use local::functions::Registry;
 use local::gateways::Gateways;
 use local::services::Chaos;
 use local::template::Template;
-use local::{Cloud, Options};
+use local::{Cloud, Options, Refusals};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -41,6 +41,20 @@ pub struct TestApp {
     pub chaos: Chaos,
     http: reqwest::Client,
     numbers: AtomicU32,
+    refusals: NoRefusals,
+}
+
+/// Fails the test in whose box office a function was refused what its role does not allow,
+/// even if the function went on without it.
+struct NoRefusals(Refusals);
+
+impl Drop for NoRefusals {
+    fn drop(&mut self) {
+        let refused = self.0.take();
+        if !refused.is_empty() && !std::thread::panicking() {
+            panic!("template.yaml does not allow what functions do:\n{}", refused.join("\n"));
+        }
+    }
 }
 
 impl TestApp {
@@ -81,7 +95,8 @@ impl TestApp {
             .build()
             .expect("a client");
         let gateways = Arc::clone(cloud.gateways());
-        Self { cloud, gateways, clock, chaos, http, numbers: AtomicU32::new(99_001) }
+        let refusals = NoRefusals(cloud.refusals());
+        Self { cloud, gateways, clock, chaos, http, numbers: AtomicU32::new(99_001), refusals }
     }
 
     /// A GET.
@@ -117,6 +132,12 @@ impl TestApp {
     /// A request to any address, such as a presigned one.
     pub fn elsewhere(&self, method: Method, url: &str) -> Request {
         Request::new(&self.http, method, url, "")
+    }
+
+    /// What functions were refused because their roles do not allow it, for a test that
+    /// wants them to be. Any that is not asked for fails the test in its end.
+    pub fn take_refusals(&self) -> Vec<String> {
+        self.refusals.0.take()
     }
 
     /// Waits until everything that was set off has been done.

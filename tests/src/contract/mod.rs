@@ -13,5 +13,6 @@ mod openapi;
 mod parameters;
 mod policies;
 mod problems;
+mod reach;
 mod routes;
 mod world;

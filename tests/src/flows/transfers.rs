@@ -196,3 +196,22 @@ async fn tickets_are_listed_page_by_page() {
     assert_eq!(listed, bought.concat(), "the latest order first");
     app.close().await;
 }
+
+#[tokio::test]
+async fn a_refused_offer_frees_its_idempotency_key() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 10, 0).await;
+    let ana = app.somebody("ana").await;
+    let ticket = ticket_of(&app, &show, &ana).await;
+    let first = offer(&app, &ana, &ticket, "eva@example.com").await;
+    let body = json!({"ticket_id": ticket, "to_email": "uma@example.com"});
+    let again =
+        || app.post("/api/v1/transfers/initiate").token(&ana.token).idempotent("one").json(body.clone());
+    again().refused(409, "transfer_open").await;
+    let cancel = json!({"transfer_id": first["id"]});
+    app.post("/api/v1/transfers/cancel").token(&ana.token).json(cancel).ok().await;
+    // Nothing was done under the key, so it is not in progress either.
+    assert_eq!(again().ok().await["to_email"], "uma@example.com");
+    app.close().await;
+}
