@@ -29,6 +29,10 @@ const LOGIN_DEVICE: Limit = Limit::exact("login-device", 10, QUARTER);
 /// The same over a day, so that whoever took the device guesses no more than others.
 const LOGIN_DEVICE_DAILY: Limit = Limit::exact("login-device-daily", 100, DAY);
 
+/// Tokens of links that are none, from one network. Nobody guesses one of 256 bits; this
+/// keeps who tries from working us for nothing.
+const LINK_NETWORK: Limit = Limit::exact("link-network", 100, QUARTER);
+
 /// Mails that can be caused from one network. More than of wrong passwords, because a
 /// school or an office shares one address when sales open.
 const MAIL_NETWORK: Limit = Limit::exact("mail-network", 100, QUARTER);
@@ -151,6 +155,22 @@ impl<'a> Tries<'a> {
 }
 
 impl State {
+    /// What `redeem` makes of a link's token, unless too many from this network were none.
+    pub(crate) async fn redeem_limited<T>(
+        &self,
+        network: &ClientNetwork,
+        now: Timestamp,
+        redeem: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let tries = [LINK_NETWORK.of(&[&self.fingerprints.source(&network.0)])];
+        self.store.check_limits(&tries, now).await?;
+        let redeemed = redeem.await;
+        if redeemed.as_ref().is_err_and(|error| error.code() == "link_invalid") {
+            self.store.count(&tries, now).await?;
+        }
+        redeemed
+    }
+
     /// Lets the next link of this kind be mailed at once: the one before is used up.
     pub(crate) async fn link_used(&self, email: &Email, purpose: LinkPurpose, now: Timestamp) -> Result<()> {
         let again = again(purpose, &self.fingerprints.email(email));

@@ -5,8 +5,8 @@ use domain::error::Fields;
 use domain::event::EventStatus;
 use domain::user::Email;
 use domain::{Error, EventId, Result, TenantId, Timestamp, UserId};
-use store::limit::QUARTER;
-use store::{Count, Limit};
+use store::limit::{HOUR, QUARTER};
+use store::{Count, Limit, MemberError};
 use web::{Buyer, ClientNetwork};
 
 use crate::State;
@@ -18,9 +18,11 @@ const LOOKUPS: Limit = Limit::exact("member-lookup", 100, QUARTER);
 const LOOKUPS_HERE: Limit = Limit::exact("member-lookup-here", 20, QUARTER);
 /// Registrations from one network; each writes.
 const REGISTRATIONS: Limit = Limit::exact("member-register", 50, QUARTER);
-/// Registrations of one address from one network: whether a national id is taken shows
-/// in the answer.
+/// Registrations of one address from one network.
 const REGISTRATIONS_HERE: Limit = Limit::exact("member-register-here", 10, QUARTER);
+/// Registrations from one network that were refused because somebody is a member already:
+/// whoever tries national ids one after the other learns of few.
+const REFUSED: Limit = Limit::exact("member-register-refused", 10, HOUR);
 
 /// Who asks about which community.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +101,29 @@ impl State {
         now: Timestamp,
     ) -> Result<()> {
         self.count(asked, &self.counts(REGISTRATIONS, REGISTRATIONS_HERE, email, network), now).await
+    }
+
+    /// What is said to whoever registers somebody who is a member already. A supervisor
+    /// hears what is taken; anybody else neither whose address it is nor whose id.
+    pub(crate) async fn registered_already(
+        &self,
+        asked: Asked,
+        taken: MemberError,
+        network: &ClientNetwork,
+        now: Timestamp,
+    ) -> Error {
+        if asked.supervisor.is_some() || matches!(taken, MemberError::Failure(_)) {
+            return taken.into();
+        }
+        let refused = [REFUSED.of(&[&self.fingerprints.source(&network.0)])];
+        match self.store.count(&refused, now).await {
+            Ok(()) => Error::conflict(
+                "already_registered",
+                "Somebody with this e-mail address or this national id is a member already. If that is you, there \
+                 is nothing to do; else check both for a typo.",
+            ),
+            Err(error) => error,
+        }
     }
 
     fn counts(&self, all: Limit, here: Limit, email: &Email, network: &ClientNetwork) -> [Count; 2] {

@@ -89,9 +89,12 @@ async fn register(
         // Perhaps it is this very registration, whose answer got lost.
         Err(error @ MemberError::EmailTaken(by)) => {
             let known = state.store.member(member.tenant_id, by).await.map_err(Error::from)?;
-            known.filter(|known| is_repetition(known, member)).ok_or(Error::from(error))?
+            match known.filter(|known| is_repetition(known, member)) {
+                Some(known) => known,
+                None => return Err(state.registered_already(asked, error, &network, now).await.into()),
+            }
         }
-        Err(error) => return Err(Error::from(error).into()),
+        Err(error) => return Err(state.registered_already(asked, error, &network, now).await.into()),
     };
     Ok(Created(registered.into()))
 }

@@ -16,8 +16,8 @@ use boot::{Boot, Clock, ConfigError};
 use domain::{Error, EventId, Result, TenantId};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{EventSheet, Store};
-use web::TokenVerifier;
+use store::{EventSheet, Fingerprints, Store};
+use web::{TokenVerifier, TrustedHops};
 
 /// What the function works with.
 #[derive(Clone)]
@@ -25,15 +25,19 @@ pub struct State {
     clock: Clock,
     store: Store,
     verifier: TokenVerifier,
+    fingerprints: Fingerprints,
+    hops: TrustedHops,
 }
 
 impl State {
-    /// Reads `TABLE_NAME` and `JWT_PUBLIC_KEYS`.
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET` and `TRUSTED_HOPS`.
     pub fn new(boot: &Boot) -> std::result::Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
             store: Store::new(boot)?,
             verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            fingerprints: Fingerprints::from_env(&boot.env)?,
+            hops: TrustedHops::from_env(&boot.env)?,
         })
     }
 
@@ -51,6 +55,12 @@ impl State {
 impl FromRef<State> for TokenVerifier {
     fn from_ref(state: &State) -> Self {
         state.verifier.clone()
+    }
+}
+
+impl FromRef<State> for TrustedHops {
+    fn from_ref(state: &State) -> Self {
+        state.hops
     }
 }
 

@@ -5,12 +5,14 @@ use aide::axum::routing::post_with;
 use axum::extract::State as Of;
 use domain::event::EventStatus;
 use domain::pricing::{
-    PromotionOffer, PromotionReason, Quote, QuoteInput, QuoteRequest, QuoteRequestLine, quote,
+    PromotionOffer, PromotionReason, PromotionVerdict, Quote, QuoteInput, QuoteRequest, QuoteRequestLine,
+    quote,
 };
 use domain::{Amount, Currency, Error, EventId, QuoteId, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Json, MaybeBuyer, Path};
+use store::limit::CODES_TRIED;
+use web::{Answer, ClientNetwork, Json, MaybeBuyer, Path};
 
 use crate::promotions::CodePath;
 use crate::{State, event_not_found};
@@ -61,6 +63,7 @@ struct Validity {
 
 async fn validate(
     Of(state): Of<State>,
+    ClientNetwork(network): ClientNetwork,
     MaybeBuyer(buyer): MaybeBuyer,
     Path(path): Path<CodePath>,
     Json(order): Json<Order>,
@@ -71,8 +74,14 @@ async fn validate(
         currency: None,
         promotion_code: Some(path.code.to_string()),
     };
+    let now = state.clock.now();
+    let tried = [CODES_TRIED.of(&[&state.fingerprints.source(&network)])];
+    state.store.check_limits(&tried, now).await?;
     let quote = state.quote(&request, buyer.as_ref()).await?;
     let verdict = quote.promotion.as_ref();
+    if verdict.is_some_and(PromotionVerdict::is_guess) {
+        state.store.count(&tried, now).await?;
+    }
     Ok(Json(Validity {
         code: path.code.to_string(),
         applies: verdict.is_some_and(|verdict| verdict.applied),

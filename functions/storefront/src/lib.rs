@@ -1,6 +1,6 @@
 //! What everybody may see: shows, prices, free seats, and quotes.
 //!
-//! Writes nothing. What is read is kept for a few seconds (see [`recent`]), so
+//! Writes nothing but the count of codes that were guessed wrong. What is read is kept for a few seconds (see [`recent`]), so
 //! that an event on which everybody looks costs almost no reads; whoever buys
 //! is told the truth by the hold.
 
@@ -19,8 +19,8 @@ use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::Store;
-use web::TokenVerifier;
+use store::{Fingerprints, Store};
+use web::{TokenVerifier, TrustedHops};
 
 /// What the function works with.
 #[derive(Clone)]
@@ -28,18 +28,23 @@ pub struct State {
     clock: Clock,
     store: Store,
     verifier: TokenVerifier,
+    fingerprints: Fingerprints,
+    hops: TrustedHops,
     quote_key: [u8; 32],
     public_url: Arc<str>,
     recent: Arc<recent::Recent>,
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `QUOTE_SECRET` and `PUBLIC_URL`.
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `QUOTE_SECRET`, `HASH_SECRET`, `PUBLIC_URL` and
+    /// `TRUSTED_HOPS`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
             store: Store::new(boot)?,
             verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            fingerprints: Fingerprints::from_env(&boot.env)?,
+            hops: TrustedHops::from_env(&boot.env)?,
             quote_key: Secret::from_env(&boot.env, "QUOTE_SECRET")?.derive("quote"),
             public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
             recent: Arc::default(),
@@ -55,6 +60,12 @@ impl State {
 impl FromRef<State> for TokenVerifier {
     fn from_ref(state: &State) -> Self {
         state.verifier.clone()
+    }
+}
+
+impl FromRef<State> for TrustedHops {
+    fn from_ref(state: &State) -> Self {
+        state.hops
     }
 }
 

@@ -9,9 +9,11 @@ use domain::pricing::{
 };
 use domain::seat::SeatLabel;
 use domain::{Amount, AreaId, Currency, EventId, QuoteId, Result, SaleStageId, Timestamp};
+use futures::future::try_join;
 use schemars::JsonSchema;
 use serde::Serialize;
-use web::{Answer, Buyer, Json, MaybeBuyer};
+use store::limit::CODES_TRIED;
+use web::{Answer, Buyer, ClientNetwork, Json, MaybeBuyer};
 
 use crate::State;
 
@@ -22,7 +24,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             op.id("createQuote").summary("Ask for a price").tag("Storefront").description(
                 "Answers with every amount of the price and with the signed `quote` that a reservation takes. \
                  Nothing is held yet. Sign in to use a code that is personal or can be used only so often by each \
-                 buyer.",
+                 buyer. From one network only so many wrong codes are answered in a quarter of an hour.",
             )
         }),
     )
@@ -168,10 +170,19 @@ impl SignedQuote {
 
 async fn create(
     Of(state): Of<State>,
+    ClientNetwork(network): ClientNetwork,
     MaybeBuyer(buyer): MaybeBuyer,
     Json(request): Json<QuoteRequest>,
 ) -> Answer<Json<SignedQuote>> {
-    let details = state.quote(&request, buyer.as_ref()).await?;
+    let now = state.clock.now();
+    // Without a code nobody guesses, and the quote costs nothing more.
+    let tried = request.code().map(|_| CODES_TRIED.of(&[&state.fingerprints.source(&network)]));
+    let tried: Vec<_> = tried.into_iter().collect();
+    let (_, details) =
+        try_join(state.store.check_limits(&tried, now), state.quote(&request, buyer.as_ref())).await?;
+    if details.promotion.as_ref().is_some_and(PromotionVerdict::is_guess) {
+        state.store.count(&tried, now).await?;
+    }
     Ok(Json(SignedQuote::new(details, &state.quote_key)))
 }
 

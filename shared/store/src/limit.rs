@@ -20,6 +20,11 @@ pub const HOUR: u32 = 3600;
 /// A day, in seconds.
 pub const DAY: u32 = 24 * HOUR;
 
+/// Promotion codes that somebody tried from one network and may not have, wherever codes
+/// are taken. Organisers choose codes that people remember, so they can be guessed. An
+/// office or a telephone company's customers share a network, and some of them mistype.
+pub const CODES_TRIED: Limit = Limit::exact("promotion-code", 100, QUARTER);
+
 /// How long a count outlives its window in the table, in seconds.
 const SWEPT_AFTER: i64 = 60;
 

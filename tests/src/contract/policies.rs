@@ -20,7 +20,7 @@ use super::document::operations;
 use super::world::{World, text};
 
 /// The stack with each secret's logical id for its value.
-fn stack() -> Stack {
+pub(super) fn stack() -> Stack {
     let template = Template::house().expect("the template makes sense");
     let parameters = [
         ("Stage", "staging"),
@@ -169,6 +169,7 @@ fn the_policies_are_these() {
       secretsmanager hash-secret: GetSecretValue
     pricing
       dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
+      secretsmanager hash-secret: GetSecretValue
     purchases
       dynamodb table: GetItem, PutItem, Query, UpdateItem
       dynamodb table/index/GSI1: Query
@@ -192,14 +193,15 @@ fn the_policies_are_these() {
     site
       dynamodb table: GetItem
     storefront
-      dynamodb table: GetItem, Query
+      dynamodb table: GetItem, Query, UpdateItem
+      secretsmanager hash-secret: GetSecretValue
       secretsmanager quote-secret: GetSecretValue
     supervision
       dynamodb table: BatchGetItem, GetItem, PutItem, Query, UpdateItem
       dynamodb table/index/GSI1: Query
       secretsmanager discount-secret: GetSecretValue
     tickets
-      dynamodb table: GetItem, PutItem, Query, UpdateItem
+      dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
       secretsmanager ticket-secret: GetSecretValue
     webhooks
       dynamodb table: GetItem, PutItem, Query, UpdateItem
@@ -239,6 +241,12 @@ async fn behind_the_routes(world: &World) {
     let app = &world.app;
     there_and_back(world).await;
     mails_that_come_back(world).await;
+
+    let guess = json!({
+        "event_id": world.show.id, "promotion_code": "GUESSED",
+        "lines": [{"area_id": world.show.area, "quantity": 1}],
+    });
+    app.post("/api/v1/public/quotes").json(guess).ok().await;
 
     let image = world.new_image(&world.show.id).await;
     upload(world, &image).await;
@@ -313,6 +321,10 @@ async fn there_and_back(world: &World) {
         let token = world.mailed_token(&to.email).await;
         world.app.post("/api/v1/transfers/accept").token(&to.token).json(json!({"token": token})).ok().await;
     }
+    // A refused offer frees its key.
+    let offer = json!({"ticket_id": "tkt_01h455vb4pex5vsknk084sn02q", "to_email": friend.email});
+    let refused = world.app.post("/api/v1/transfers/initiate").token(&buyer.token).idempotent("refused");
+    refused.json(offer).refused(404, "ticket_not_found").await;
 }
 
 /// An answer to a discount request that bounces, one whose mailer died, and feedback

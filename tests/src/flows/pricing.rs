@@ -199,3 +199,35 @@ async fn fees_and_tax_are_the_events_own() {
     assert_eq!(bad["errors"].as_array().expect("errors").len(), 3);
     app.close().await;
 }
+
+#[tokio::test]
+async fn nobody_tries_codes_one_after_the_other() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("faroles").await;
+    let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
+    let promotion = json!({"promotion_name": "Amigos", "promotion_code": "AMIGOS", "discount_type": "percentage",
+        "discount_value": 10, "applies_to": "tenant"});
+    app.post("/api/v1/promotions").token(&organizer.token).json(promotion).ok().await;
+    let quote = |code: Option<&str>| {
+        let lines = json!([{"area_id": show.area, "quantity": 1}]);
+        app.post("/api/v1/public/quotes")
+            .json(json!({"event_id": show.id, "lines": lines, "promotion_code": code}))
+    };
+    let validate = |code: &str| {
+        let lines = json!([{"area_id": show.area, "quantity": 1}]);
+        app.post(format!("/api/v1/promotions/{code}/validate"))
+            .json(json!({"event_id": show.id, "lines": lines}))
+    };
+    for index in 0..50 {
+        quote(Some("AMIGOS")).ok().await;
+        quote(Some(&format!("AMIGO{index}"))).ok().await;
+        validate(&format!("AMIGA{index}")).ok().await;
+    }
+    // Not even whether the right one is right.
+    quote(Some("AMIGOS")).refused(429, "too_many_tries").await;
+    validate("AMIGOS").refused(429, "too_many_tries").await;
+    quote(None).ok().await;
+    app.clock.advance(Duration::from_secs(15 * 60));
+    quote(Some("AMIGOS")).ok().await;
+    app.close().await;
+}

@@ -256,3 +256,26 @@ async fn whoever_registers_a_known_address_again_and_again_causes_three_mails_a_
     // The first of the three was the owner's own.
     assert_eq!(mailed(&app, LinkPurpose::AlreadyRegistered).await, 2);
 }
+
+#[tokio::test]
+async fn whoever_tries_links_has_to_wait_and_others_do_not() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    ask(&app, STRANGER, "/magic-link").await;
+    let token = app.mail(ANA, LinkPurpose::SignIn).await;
+    let redeem = |path: &str, from: &str, token: &str| {
+        let mut body = json!({"token": token});
+        if path == "/password/reset" {
+            body["password"] = PASSWORD.into();
+        }
+        app.post(path).from(from).json(body)
+    };
+    let tries = (0..104).map(|index| {
+        let path = if index % 2 == 0 { "/magic-link/redeem" } else { "/password/reset" };
+        redeem(path, STRANGER, "AAAA")
+    });
+    let answers = join_all(tries).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 100);
+    redeem("/magic-link/redeem", STRANGER, &token).await.refused(429, "too_many_tries");
+    redeem("/magic-link/redeem", ELSEWHERE, &token).await.expect(200);
+}

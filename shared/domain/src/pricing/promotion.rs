@@ -264,6 +264,14 @@ pub struct PromotionVerdict {
 }
 
 impl PromotionVerdict {
+    /// True if the code is none that the buyer has any business knowing: whoever comes
+    /// with one may be guessing.
+    pub fn is_guess(&self) -> bool {
+        matches!(self.reason, Some(PromotionReason::NotFound | PromotionReason::NotForBuyer))
+    }
+}
+
+impl PromotionVerdict {
     pub(super) fn applied(promotion: &Promotion) -> Self {
         Self {
             code: promotion.promotion_code.to_string(),

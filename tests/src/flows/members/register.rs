@@ -55,9 +55,16 @@ async fn addresses_and_ids_are_given_once_and_repetitions_are_forgiven() {
         body.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
         house.public("register", body)
     };
-    other(json!({"name": "Otra"})).refused(409, "email_taken").await;
-    other(json!({"email": "eva@example.com"})).refused(409, "dni_taken").await;
-    other(json!({"email": "eva@example.com", "dni": "TI 1020304050"})).refused(409, "dni_taken").await;
+    // Which of both is taken is nobody's business but the community's.
+    let taken = other(json!({"name": "Otra"})).refused(409, "already_registered").await;
+    let by_id = other(json!({"email": "eva@example.com"})).refused(409, "already_registered").await;
+    assert_eq!(taken["detail"], by_id["detail"]);
+    other(json!({"email": "eva@example.com", "dni": "TI 1020304050"}))
+        .refused(409, "already_registered")
+        .await;
+    let known = json!({"name": "Otra", "email": "eva@example.com", "dni": "TI 1020304050"});
+    let known = house.app.post("/api/v1/users/register").token(&house.organizer.token).json(known);
+    known.refused(409, "dni_taken").await;
     other(json!({"email": "eva@example.com", "country": "AR", "dni": "20-12345678-6"})).ok().await;
     let problem =
         other(json!({"email": "uma@example.com", "country": "CL", "dni": "12531909-3", "phone": "x"}));
@@ -125,5 +132,23 @@ async fn what_members_owe_is_set_or_turned_around() {
     let by =
         house.app.patch(format!("/api/v1/users/{path}")).token(&coordinator.token).json(json!({})).ok().await;
     assert_eq!((&by["monthly_fee_current"], &by["updated_by"]), (&json!(true), &json!(coordinator.id)));
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn nobody_tries_national_ids_one_after_the_other() {
+    let house = House::open().await;
+    let tenant = &house.organizer.tenant;
+    let register = |email: String| {
+        house.public(
+            "register",
+            json!({"name": "Ana", "email": email, "dni": 1_020_304_050, "tenant_id": tenant}),
+        )
+    };
+    register("ana@example.com".to_owned()).ok().await;
+    for index in 0..10 {
+        register(format!("nadie{index}@example.com")).refused(409, "already_registered").await;
+    }
+    register("nadie@example.com".to_owned()).refused(429, "too_many_tries").await;
     house.app.close().await;
 }
