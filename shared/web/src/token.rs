@@ -91,8 +91,11 @@ impl TokenVerifier {
 mod tests {
     use std::time::Duration;
 
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use domain::access::Role;
     use domain::{SessionId, UserId};
+    use serde_json::json;
 
     use super::*;
 
@@ -127,5 +130,94 @@ mod tests {
         assert_eq!(code("nonsense"), "token_invalid");
         clock.advance(Duration::from_secs(901));
         assert_eq!(code(&token), "token_expired");
+    }
+
+    /// A token with this header and these claims, signed with the key that verifiers trust.
+    fn forged(key: &SigningKey, header: &serde_json::Value, claims: &serde_json::Value) -> String {
+        let part = |json: &serde_json::Value| URL_SAFE_NO_PAD.encode(json.to_string());
+        let message = format!("{}.{}", part(header), part(claims));
+        let key = EncodingKey::from_ed_der(&key.to_pkcs8());
+        let signature =
+            jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::EdDSA).expect("signed");
+        format!("{message}.{signature}")
+    }
+
+    /// Whoever can have claims signed that are not of the types they must be must gain
+    /// nothing by it, nor must extensions that we do not know pass for checked.
+    #[test]
+    fn claims_of_other_types_and_unknown_extensions_are_refused() {
+        let clock = boot::Clock::movable();
+        let now = clock.now();
+        let key = boot::Secret::new(&"a".repeat(32)).expect("long enough").signing_key("jwt");
+        let verifier = TokenVerifier::new(&[key.public()], clock);
+        let header = json!({"typ": "JWT", "alg": "EdDSA", "kid": key.public().id()});
+        let claims = json!({
+            "sub": UserId::generate(now), "email": "ana@example.com", "name": "", "role": "user",
+            "sid": SessionId::generate(now), "iat": now.as_second(), "exp": now.as_second() + 900, "iss": ISSUER,
+        });
+        let code = |header: &serde_json::Value, claims: &serde_json::Value| {
+            verifier.verify(&forged(&key, header, claims)).map_err(|error| error.code())
+        };
+        assert!(code(&header, &claims).is_ok(), "the token that all others differ from");
+        let with = |json: &serde_json::Value, name: &str, value: serde_json::Value| {
+            let mut json = json.clone();
+            json[name] = value;
+            json
+        };
+        let sub = claims["sub"].clone();
+        let changes = [
+            ("sub", vec![json!(7), json!([sub]), json!({"id": sub}), json!(null), json!(true), json!("")]),
+            (
+                "iss",
+                vec![
+                    json!([ISSUER]),
+                    json!([ISSUER, "elsewhere"]),
+                    json!({"0": ISSUER}),
+                    json!(7),
+                    json!(null),
+                ],
+            ),
+            ("aud", vec![json!("elsewhere"), json!(["elsewhere"]), json!({"0": "x"}), json!(7)]),
+            ("exp", vec![json!("9999999999"), json!([9_999_999_999_i64]), json!(null), json!(1e300)]),
+            ("iat", vec![json!("0"), json!(null)]),
+            ("role", vec![json!("root"), json!(["admin"])]),
+        ];
+        for (name, values) in changes {
+            for value in values {
+                let changed = with(&claims, name, value);
+                assert_eq!(code(&header, &changed), Err("token_invalid"), "{name} {}", changed[name]);
+            }
+        }
+        for crit in [json!(["exp"]), json!(["b64"]), json!([]), json!(["unheard-of"]), json!("b64")] {
+            let changed = with(&header, "crit", crit);
+            assert_eq!(code(&changed, &claims), Err("token_invalid"), "{changed}");
+        }
+        let unencoded = with(&with(&header, "crit", json!(["b64"])), "b64", json!(false));
+        assert_eq!(code(&unencoded, &claims), Err("token_invalid"));
+        for alg in ["none", "HS256", "ES256", "eddsa", ""] {
+            assert_eq!(code(&with(&header, "alg", json!(alg)), &claims), Err("token_invalid"), "{alg}");
+        }
+    }
+
+    #[test]
+    fn no_key_is_no_key_at_all() {
+        let clock = boot::Clock::movable();
+        let key = boot::Secret::new(&"a".repeat(32)).expect("long enough").signing_key("jwt");
+        let header = json!({"typ": "JWT", "alg": "HS256", "kid": key.public().id()});
+        let claims = json!({"iss": ISSUER, "exp": clock.now().as_second() + 900});
+        let verifier = TokenVerifier::new(&[key.public()], clock.clone());
+        // What everybody knows is no secret: neither nothing, nor the public key.
+        for secret in [&b"0"[..], &key.public().0] {
+            let secret = EncodingKey::from_secret(secret).expect("not empty");
+            let header = serde_json::from_value(header.clone()).expect("a header");
+            let token = jsonwebtoken::encode::<serde_json::Value>(&header, &claims, &secret).expect("signed");
+            assert_eq!(verifier.verify(&token).expect_err("refused").code(), "token_invalid");
+        }
+        assert!(EncodingKey::from_secret(b"").is_err() && DecodingKey::from_secret(b"").is_err());
+        let without = TokenVerifier::new(&[], clock);
+        let token = forged(&key, &json!({"alg": "EdDSA", "kid": key.public().id()}), &claims);
+        assert_eq!(without.verify(&token).expect_err("refused").code(), "token_invalid");
+        let env: Env = [("JWT_PUBLIC_KEYS".to_owned(), String::new())].into_iter().collect();
+        assert!(TokenVerifier::from_env(&env, boot::Clock::movable()).is_err());
     }
 }
