@@ -23,6 +23,7 @@ mod password;
 mod refresh;
 mod register;
 mod sessions;
+mod strength;
 mod tokens;
 
 use std::sync::Arc;

@@ -131,12 +131,14 @@ struct Redemption {
 
 async fn redeem(
     extract::State(state): extract::State<State>,
+    network: ClientNetwork,
     headers: HeaderMap,
     Json(redemption): Json<Redemption>,
 ) -> Answer<Json<SignedIn>> {
     let now = state.clock.now();
     let purposes = [LinkPurpose::SignIn, LinkPurpose::Welcome];
-    let grant = use_up(&state, &redemption.token, &purposes, now).await?;
+    let redeemed = use_up(&state, &redemption.token, &purposes, now);
+    let grant = state.redeem_limited(&network, now, redeemed).await?;
     let user = state.store.user(grant.user).await.map_err(Error::from)?.ok_or_else(invalid)?;
     state.link_used(&user.email, grant.purpose, now).await?;
     let user = if user.email_verified_at.is_some() {
@@ -167,6 +169,18 @@ pub(crate) async fn use_up(
 ) -> Result<LinkGrant> {
     let secret = tokens::parse_secret(token).ok_or_else(invalid)?;
     state.store.redeem_link(&tokens::hash(&secret), purposes, now).await.on_refused(invalid)
+}
+
+/// Whose link this is, for as long as it can be used.
+pub(crate) async fn owner(
+    state: &State,
+    token: &str,
+    purposes: &[LinkPurpose],
+    now: Timestamp,
+) -> Result<User> {
+    let secret = tokens::parse_secret(token).ok_or_else(invalid)?;
+    let grant = state.store.link_grant(&tokens::hash(&secret), purposes, now).await?.ok_or_else(invalid)?;
+    state.store.user(grant.user).await?.ok_or_else(invalid)
 }
 
 fn invalid() -> Error {

@@ -12,7 +12,7 @@ use store::Failure;
 use web::{Answer, Buyer, ClientNetwork, Json};
 
 use crate::limits::Tries;
-use crate::{State, hashing};
+use crate::{State, hashing, strength};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -202,6 +202,7 @@ async fn check_passwords(
     let user = state.store.user(buyer.user).await?.ok_or_else(unknown)?;
     let mut fields = Fields::new();
     new.check_new("/password", Some(&user.email), &mut fields);
+    strength::check(&new, &user.email, &user.name, "/password", &mut fields);
     fields.finish()?;
     if user.password_hash.is_none() {
         return Err(Error::conflict(

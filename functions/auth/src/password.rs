@@ -10,7 +10,7 @@ use web::{Answer, ClientNetwork, Json};
 
 use crate::limits::Tries;
 use crate::link::{self, Accepted, LinkRequest, NewLink};
-use crate::{State, hashing};
+use crate::{State, hashing, strength};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -56,12 +56,14 @@ struct Reset {
     /// The link's `token`.
     #[schemars(length(max = 64))]
     token: String,
-    /// The new password: 10 to 128 characters.
+    /// The new password: 10 to 128 characters, none of the usual ones, and nothing of the
+    /// address or the name.
     password: Password,
 }
 
 async fn reset(
     extract::State(state): extract::State<State>,
+    network: ClientNetwork,
     Json(Reset { token, password }): Json<Reset>,
 ) -> Answer<NoContent> {
     // Before the link is used up, so that a password that will not do costs no second mail.
@@ -69,7 +71,14 @@ async fn reset(
     password.check_new("/password", None, &mut fields);
     fields.finish()?;
     let now = state.clock.now();
-    let grant = link::use_up(&state, &token, &[LinkPurpose::ResetPassword], now).await?;
+    let purposes = [LinkPurpose::ResetPassword];
+    let owner = link::owner(&state, &token, &purposes, now);
+    let owner = state.redeem_limited(&network, now, owner).await?;
+    let mut fields = Fields::new();
+    password.check_new("/password", Some(&owner.email), &mut fields);
+    strength::check(&password, &owner.email, &owner.name, "/password", &mut fields);
+    fields.finish()?;
+    let grant = link::use_up(&state, &token, &purposes, now).await?;
     let hash = hashing::hash(password).await?;
     let change = |user: &mut User| {
         user.verify_email(now);

@@ -12,7 +12,7 @@ use web::{Answer, ClientNetwork, Json};
 
 use crate::limits::Tries;
 use crate::link::{Accepted, NewLink};
-use crate::{State, hashing, me};
+use crate::{State, hashing, me, strength};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -33,7 +33,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
 struct Registration {
     /// The e-mail address. It is what one signs in with.
     email: Email,
-    /// The password: 10 to 128 characters, not the address.
+    /// The password: 10 to 128 characters, none of the usual ones, and nothing of the
+    /// address or the name.
     password: Password,
     /// The name, as it should stand on tickets.
     #[serde(default)]
@@ -51,6 +52,7 @@ impl Registration {
     fn check(&self) -> domain::Result<()> {
         let mut fields = Fields::new();
         self.password.check_new("/password", Some(&self.email), &mut fields);
+        strength::check(&self.password, &self.email, &self.name, "/password", &mut fields);
         me::check_name(&self.name, &mut fields);
         me::check_phone(self.phone.as_deref(), &mut fields);
         fields.finish()

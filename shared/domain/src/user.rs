@@ -148,6 +148,11 @@ impl Password {
         Self(text.into())
     }
 
+    /// What the person typed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// What gets hashed.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()

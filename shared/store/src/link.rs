@@ -58,6 +58,19 @@ impl Store {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
+    /// What the link whose token has this hash is for, if it is one of `purposes` and its
+    /// time is not over. Whether it was used tells [`Store::redeem_link`].
+    pub async fn link_grant(
+        &self,
+        hash: &str,
+        purposes: &[LinkPurpose],
+        now: Timestamp,
+    ) -> Result<Option<LinkGrant>, Failure> {
+        let link: Option<Link> = self.get_consistent(&keys::link(hash)).await?;
+        let grant = link.filter(|link| now < link.expires_at).and_then(|link| link.grant);
+        Ok(grant.filter(|grant| purposes.contains(&grant.purpose)))
+    }
+
     /// Uses up the link whose token has this hash, if it is for one of
     /// `purposes`, and says what it grants.
     ///
@@ -134,6 +147,8 @@ mod tests {
         assert!(refused(store.redeem_link("hash", SIGN_IN, clock.now()).await));
         assert!(refused(store.redeem_link("other", SIGN_IN, clock.now()).await));
         let reset_only = &[LinkPurpose::ResetPassword];
+        let grants = async |purposes| store.link_grant("hash", purposes, clock.now()).await.expect("read");
+        assert_eq!((grants(SIGN_IN).await, grants(reset_only).await), (None, Some(grant.clone())));
         assert_eq!(store.redeem_link("hash", reset_only, clock.now()).await.expect("good"), grant);
 
         let (late, _) = link(LinkPurpose::SignIn, clock.now());

@@ -110,6 +110,12 @@ async fn bad_fields_are_pointed_at() {
     assert_eq!(pointers(json!({"email": ANA, "password": PASSWORD, "role": "admin"})).await, ["/role"]);
     let bad = json!({"email": ANA, "password": "short", "name": "a\u{7}", "phone": "call me"});
     assert_eq!(pointers(bad).await, ["/password", "/name", "/phone"]);
+    for weak in ["1234567890", "Password123", "ana.lopez12"] {
+        assert_eq!(
+            pointers(json!({"email": ANA, "password": weak, "name": "Ana López"})).await,
+            ["/password"]
+        );
+    }
     assert!(app.mails().await.is_empty());
 }
 
@@ -149,6 +155,27 @@ async fn a_refresh_token_is_good_once() {
     refresh(&third).await.refused(401, "session_over");
     app.get("/verify").bearer(&third).send().await.refused(401, "session_over");
     app.login(ANA, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn only_a_token_that_was_good_once_ends_its_session() {
+    let app = App::start().await;
+    let signed_in = app.sign_up(ANA).await;
+    let refresh = |token: &str| app.post("/refresh").json(json!({"refresh_token": token}));
+    let first = signed_in["refresh_token"].as_str().expect("a token");
+    let (place, _) = first.rsplit_once('.').expect("three parts");
+    // Anybody who knows the ids can make up a secret.
+    refresh(&format!("{place}.{}", "A".repeat(43))).await.refused(401, "session_over");
+    app.get("/verify").bearer(&signed_in).send().await.expect(200);
+
+    let mut last = signed_in.clone();
+    for _ in 0..3 {
+        last = refresh(last["refresh_token"].as_str().expect("a token")).await.expect(200);
+    }
+    refresh(&format!("{place}.{}", "A".repeat(43))).await.refused(401, "session_over");
+    app.get("/verify").bearer(&last).send().await.expect(200);
+    refresh(first).await.refused(401, "refresh_reused");
+    app.get("/verify").bearer(&last).send().await.refused(401, "session_over");
 }
 
 #[tokio::test]
@@ -282,7 +309,9 @@ async fn a_forgotten_password_is_replaced_and_every_session_ends() {
     app.post("/magic-link/redeem").json(json!({"token": token})).await.refused(401, "link_invalid");
     let reset =
         |password: &str| app.post("/password/reset").json(json!({"token": token, "password": password}));
-    reset("short").await.refused(400, "invalid_fields");
+    for weak in ["short", "password1234", "ana@example.com"] {
+        reset(weak).await.refused(400, "invalid_fields");
+    }
     reset("a new password").await.expect(204);
     reset("another password").await.refused(401, "link_invalid");
     app.post("/refresh")
@@ -299,6 +328,9 @@ async fn a_changed_password_ends_the_other_sessions() {
     let mine = app.sign_up(ANA).await;
     let other = app.login(ANA, PASSWORD).await.expect(200);
     let patch = |body: Value| app.request(Method::PATCH, "/me").bearer(&mine).json(body);
+    for weak in ["qwertyuiop", "ana@example1"] {
+        patch(json!({"password": weak, "current_password": PASSWORD})).await.refused(400, "invalid_fields");
+    }
     patch(json!({"password": "a new password"})).await.refused(400, "invalid_fields");
     patch(json!({"password": "a new password", "current_password": "no"}))
         .await
