@@ -9,15 +9,16 @@ use axum::extract;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::session::Session;
 use domain::user::{Email, LinkPurpose, User};
-use domain::{Error, Result, TenantId, Timestamp};
+use domain::{Error, Result, TenantId, Timestamp, UserId};
 use http::{HeaderMap, StatusCode};
 use jiff::SignedDuration;
 use queue::{Outbox, Recipient};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Link, LinkGrant, OnRefused};
-use web::{Answer, ClientNetwork, Json, MaybeBuyer};
+use web::{Answer, Buyer, ClientNetwork, Json, MaybeBuyer};
 
 use crate::State;
 use crate::limits::Tries;
@@ -41,9 +42,11 @@ pub(crate) fn routes() -> ApiRouter<State> {
             "/api/v1/auth/magic-link/redeem",
             post_with(redeem, |op| {
                 op.id("redeemMagicLink").tag("Auth").summary("Sign in with a link").description(
-                    "Takes the token of a mailed link, confirms the address and signs in. If the address was \
-                     not confirmed before and the link is not the one from registering, the password and all \
-                     sessions end: they may be of somebody who registered another person's address.",
+                    "Takes the token of a mailed link, confirms the address and signs in. Send the access \
+                     token, too, if the browser is signed in to the account: an address that was not confirmed \
+                     before is then confirmed, and nothing else changes. Without it, password, name, telephone \
+                     and all sessions of such an account end: they may be of somebody who registered another \
+                     person's address. `has_password` in the answer says whether to offer choosing one.",
                 )
             }),
         )
@@ -125,7 +128,7 @@ struct Redemption {
     /// The link's `token`.
     #[schemars(length(max = 64))]
     token: String,
-    /// The organiser to act for, if more than one has this person as staff.
+    /// The organiser to act for. Without it: the one chosen last.
     tenant: Option<TenantId>,
 }
 
@@ -133,6 +136,7 @@ async fn redeem(
     extract::State(state): extract::State<State>,
     network: ClientNetwork,
     headers: HeaderMap,
+    MaybeBuyer(buyer): MaybeBuyer,
     Json(redemption): Json<Redemption>,
 ) -> Answer<Json<SignedIn>> {
     let now = state.clock.now();
@@ -144,10 +148,12 @@ async fn redeem(
     let user = if user.email_verified_at.is_some() {
         user
     } else {
+        let session = own_session(&state, buyer.as_ref(), user.id).await?;
         let confirm = |user: &mut User| {
-            match grant.purpose {
-                LinkPurpose::Welcome => user.verify_email(now),
-                LinkPurpose::SignIn | LinkPurpose::ResetPassword => user.claim(now),
+            match &session {
+                // Whoever opens the link is also the one who registered.
+                Some(session) if session.is_current(user.session_epoch, now) => user.verify_email(now),
+                _ => user.claim(now),
             }
             Ok(())
         };
@@ -158,6 +164,14 @@ async fn redeem(
         confirmed
     };
     Ok(Json(state.sign_in(&user, redemption.tenant, &headers, now).await?))
+}
+
+/// The session in which the link was opened, if it is one of this user's.
+async fn own_session(state: &State, buyer: Option<&Buyer>, user: UserId) -> Result<Option<Session>> {
+    match buyer.filter(|buyer| buyer.user == user) {
+        Some(buyer) => Ok(state.store.session(user, buyer.session).await?),
+        None => Ok(None),
+    }
 }
 
 /// What a link with this token grants, which it does once.

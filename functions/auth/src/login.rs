@@ -36,8 +36,7 @@ struct Login {
     email: Email,
     /// The password.
     password: Password,
-    /// The organiser to act for. Without it: the only one that has this person
-    /// as staff, or none.
+    /// The organiser to act for. Without it: the one chosen last.
     tenant: Option<TenantId>,
     /// The `device_token` of an earlier sign-in on this device.
     #[schemars(length(max = 128))]

@@ -1,7 +1,7 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract;
-use domain::access::Role;
+use domain::access::{Role, Workplace};
 use domain::error::Fields;
 use domain::event::Language;
 use domain::user::{Password, PasswordHash, Standing, User};
@@ -50,27 +50,18 @@ pub(crate) struct Profile {
     /// The organiser that the role holds for.
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<TenantId>,
-    /// The organisers that have this person as staff. Sign in or refresh with
-    /// `tenant` to act for one of them.
-    staff: Vec<Membership>,
+    /// The organisers for whom this person works. Sign in or refresh with `tenant`
+    /// to act for another one than now.
+    workplaces: Vec<Workplace>,
     /// False for people who only use mailed links.
     has_password: bool,
     /// When the person registered.
     created_at: Timestamp,
 }
 
-/// A place among an organiser's staff.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Membership {
-    /// The organiser.
-    tenant: TenantId,
-    /// The role there.
-    role: Role,
-}
-
 impl Profile {
     /// The profile of `user`, who is now `standing`.
-    pub(crate) fn new(user: &User, standing: Standing) -> Self {
+    pub(crate) fn new(user: &User, standing: Standing, workplaces: Vec<Workplace>) -> Self {
         Self {
             id: user.id,
             email: user.email.as_str().to_owned(),
@@ -80,7 +71,7 @@ impl Profile {
             language: user.language,
             role: standing.role,
             tenant: standing.tenant,
-            staff: user.staff.iter().map(|(&tenant, &role)| Membership { tenant, role }).collect(),
+            workplaces,
             has_password: user.password_hash.is_some(),
             created_at: user.created_at,
         }
@@ -109,7 +100,12 @@ pub(crate) fn trimmed(text: Option<String>) -> Option<String> {
 
 async fn show(extract::State(state): extract::State<State>, buyer: Buyer) -> Answer<Json<Profile>> {
     let user = state.store.user(buyer.user).await.map_err(Error::from)?.ok_or_else(unknown)?;
-    Ok(Json(Profile::new(&user, standing(&buyer))))
+    profile(&state, &user, &buyer).await
+}
+
+async fn profile(state: &State, user: &User, buyer: &Buyer) -> Answer<Json<Profile>> {
+    let workplaces = state.workplaces(user).await?;
+    Ok(Json(Profile::new(user, standing(buyer), workplaces)))
 }
 
 fn standing(buyer: &Buyer) -> Standing {
@@ -187,7 +183,7 @@ async fn update(
     if hash.is_some() {
         keep_only(&state, &buyer, user.session_epoch).await?;
     }
-    Ok(Json(Profile::new(&user, standing(&buyer))))
+    profile(&state, &user, &buyer).await
 }
 
 /// The hash of a `new` password, once `current` has proved who is asking: a

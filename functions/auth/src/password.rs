@@ -28,7 +28,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
             post_with(reset, |op| {
                 op.id("resetPassword").tag("Auth").summary("Choose a new password").description(
                     "Takes the token of the mailed link, sets the password and ends all sessions. Sign in \
-                     with the new password afterwards.",
+                     with the new password afterwards. If the address was not confirmed before, the account's \
+                     name and telephone go too: they may be of somebody who registered another person's \
+                     address.",
                 )
             }),
         )
@@ -81,7 +83,7 @@ async fn reset(
     let grant = link::use_up(&state, &token, &purposes, now).await?;
     let hash = hashing::hash(password).await?;
     let change = |user: &mut User| {
-        user.verify_email(now);
+        user.claim(now);
         user.change_password(hash.clone());
         Ok(())
     };

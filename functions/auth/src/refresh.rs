@@ -33,7 +33,8 @@ struct RefreshRequest {
     /// The latest refresh token.
     #[schemars(length(max = 128))]
     refresh_token: String,
-    /// The organiser to act for from now on. Without it, the same as before.
+    /// The organiser to act for from now on, also after signing in again. Without
+    /// it, the same as before.
     tenant: Option<TenantId>,
 }
 
@@ -55,16 +56,17 @@ async fn refresh(
         match session.judge(&hash, user.session_epoch, now) {
             Refresh::Rotate => {
                 let standing = user.standing(request.tenant, session.tenant)?;
+                state.remember(&user, request.tenant, now).await?;
                 let rotated = session.rotated(next.hash(), standing.tenant, now);
                 match state.store.rotate_session(&rotated, &hash).await {
-                    Ok(()) => return Ok(Json(state.tokens(&user, standing, &next, now)?)),
+                    Ok(()) => return Ok(Json(state.tokens(&user, standing, &next, now).await?)),
                     Err(Failure::Refused(_)) => {}
                     Err(failure) => return Err(Error::from(failure).into()),
                 }
             }
             Refresh::Repeat => {
                 let standing = user.standing(request.tenant, session.tenant)?;
-                return Ok(Json(state.tokens(&user, standing, &next, now)?));
+                return Ok(Json(state.tokens(&user, standing, &next, now).await?));
             }
             Refresh::Unknown if !token.leads_to(&session.refresh_hash, &state.refresh_key) => {
                 return Err(over().into());

@@ -1,8 +1,10 @@
 //! The tokens that a session consists of.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::access::Claims;
+use domain::access::{Claims, MAX_NAMED_WORKPLACES, Role, Workplace};
 use domain::session::{self, Session};
 use domain::user::{Standing, User};
 use domain::{Error, Result, SessionId, TenantId, Timestamp, UserId};
@@ -121,15 +123,17 @@ pub(crate) fn hash(secret: &[u8; 32]) -> String {
 }
 
 impl State {
-    /// Starts a session for `user`, who has just proved to be that person.
+    /// Starts a session for `user`, who has just proved to be that person, and
+    /// remembers the tenant that was `asked` for.
     pub(crate) async fn sign_in(
         &self,
         user: &User,
-        tenant: Option<TenantId>,
+        asked: Option<TenantId>,
         headers: &HeaderMap,
         now: Timestamp,
     ) -> Result<SignedIn> {
-        let standing = user.standing(tenant, None)?;
+        let standing = user.standing(asked, None)?;
+        self.remember(user, asked, now).await?;
         let token = RefreshToken::random(user.id, SessionId::generate(now))?;
         let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let session = Session {
@@ -145,23 +149,51 @@ impl State {
             user_agent: session::user_agent(agent),
         };
         self.store.start_session(&session).await?;
-        self.tokens(user, standing, &token, now)
+        self.tokens(user, standing, &token, now).await
+    }
+
+    /// Notes for whom the user chose to act, so that the next sign-in goes on there.
+    pub(crate) async fn remember(&self, user: &User, asked: Option<TenantId>, now: Timestamp) -> Result<()> {
+        if asked.is_some() && asked != user.last_tenant {
+            let choose = |user: &mut User| {
+                user.last_tenant = asked;
+                Ok(())
+            };
+            self.store.change_user(user.id, now, choose).await?;
+        }
+        Ok(())
+    }
+
+    /// For whom the user works, with names.
+    pub(crate) async fn workplaces(&self, user: &User) -> Result<Vec<Workplace>> {
+        let tenants: Vec<TenantId> = user.staff.keys().copied().collect();
+        let names: HashMap<_, _> =
+            self.store.tenants(&tenants).await?.into_iter().map(|tenant| (tenant.id, tenant.name)).collect();
+        let workplace = |(&tenant, &role): (&TenantId, &Role)| {
+            let name = names.get(&tenant).cloned().unwrap_or_default();
+            Workplace { tenant, name, role }
+        };
+        Ok(user.staff.iter().map(workplace).collect())
     }
 
     /// The answer with `refresh_token` and a new access token.
-    pub(crate) fn tokens(
+    pub(crate) async fn tokens(
         &self,
         user: &User,
         standing: Standing,
         refresh_token: &RefreshToken,
         now: Timestamp,
     ) -> Result<SignedIn> {
+        let workplaces = self.workplaces(user).await?;
+        let is_elsewhere = |workplace: &&Workplace| Some(workplace.tenant) != standing.tenant;
         let claims = Claims {
             sub: user.id,
             email: user.email.as_str().to_owned(),
+            email_verified: user.email_verified_at.is_some(),
             name: user.name.clone(),
             role: standing.role,
             tenant: standing.tenant,
+            workplaces: workplaces.iter().filter(is_elsewhere).take(MAX_NAMED_WORKPLACES).cloned().collect(),
             sid: refresh_token.session,
             iat: now.as_second(),
             exp: now.as_second() + i64::from(ACCESS_TOKEN_SECONDS),
@@ -173,7 +205,7 @@ impl State {
             expires_in: ACCESS_TOKEN_SECONDS,
             refresh_token: refresh_token.text(),
             device_token: self.device_key.token(user, refresh_token.session, now),
-            user: Profile::new(user, standing),
+            user: Profile::new(user, standing, workplaces),
         })
     }
 }

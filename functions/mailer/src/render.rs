@@ -188,7 +188,8 @@ fn link_template(purpose: LinkPurpose) -> &'static str {
 fn link(mail: &Mail, token: Option<&str>, public_url: &str) -> Option<String> {
     let path = match mail {
         Mail::Link(link) => match (link.purpose, token) {
-            (LinkPurpose::SignIn | LinkPurpose::Welcome, Some(token)) => format!("sign-in?token={token}"),
+            (LinkPurpose::SignIn, Some(token)) => format!("sign-in?token={token}"),
+            (LinkPurpose::Welcome, Some(token)) => format!("confirm?token={token}"),
             (LinkPurpose::ResetPassword, Some(token)) => format!("reset-password?token={token}"),
             _ => "sign-in".to_owned(),
         },

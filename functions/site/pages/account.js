@@ -19,11 +19,7 @@ function signInPage(visit) {
   const token = visit.takeToken();
   // Programs that look through mails open links too: only a person uses it up.
   if (token) {
-    return box(words.signIn, h("p", {}, words.linkReady),
-      form([], words.linkUse, async () => {
-        signedIn(await send("/auth/magic-link/redeem", { method: "POST", body: { token } }));
-        goOn();
-      }), links(["#/sign-in", words.newLink]));
+    return box(words.signIn, h("p", {}, words.linkReady), redeeming(token, words.linkUse), links(["#/sign-in", words.newLink]));
   }
   const password = field("password", words.password, { type: "password", autocomplete: "current-password", maxlength: 128 });
   const byPassword = form([emailField(), password], words.signIn, async values => {
@@ -32,6 +28,35 @@ function signInPage(visit) {
   });
   const byLink = h("a", { class: "button wide", href: "#/sign-in/link" }, words.byLink);
   return box(words.signIn, byPassword, h("p", {}, byLink), links(["#/reset-password", words.forgot], toRegister));
+}
+
+// Uses up a link; in the browser that is signed in, as its proof that the account is
+// whose mail it is.
+function redeeming(token, label) {
+  const place = h("div");
+  place.append(form([], label, async () => {
+    const answer = await post("/auth/magic-link/redeem", { token });
+    signedIn(answer);
+    if (answer.user.has_password) goOn();
+    else place.replaceChildren(h("p", { class: "note", role: "status" }, words.noPassword),
+      h("p", { class: "row" }, h("button", { class: "button main", type: "button", onclick: goOn }, words.goOn), h("a", { class: "button", href: "#/reset-password" }, words.reset)));
+  }));
+  return place;
+}
+
+// Where the mail to a new account leads. Anybody can register any address, so without
+// a session or the password the link takes the account from whoever did.
+function confirmPage(visit) {
+  const token = visit.takeToken();
+  if (!token) return signInPage(visit);
+  if (session()) return box(words.confirm, h("p", {}, words.linkReady), redeeming(token, words.confirm));
+  const password = field("password", words.password, { type: "password", autocomplete: "current-password", maxlength: 128 });
+  const withPassword = form([emailField(), password], words.confirm, async values => {
+    signedIn(await send("/auth/login", { method: "POST", body: onThisDevice(values) }));
+    signedIn(await post("/auth/magic-link/redeem", { token }));
+    goOn();
+  });
+  return box(words.confirm, h("p", {}, words.confirmFirst), withPassword, h("p", { class: "soft" }, words.confirmWithoutText), redeeming(token, words.confirmWithout));
 }
 
 function linkPage() {
@@ -44,7 +69,13 @@ function registerPage() {
     field("name", words.name, { autocomplete: "name", maxlength: 120 }), emailField(),
     field("password", words.newPassword, { type: "password", autocomplete: "new-password", minlength: 10, maxlength: 128 }),
   ];
-  const ask = mailed(fields, words.register, values => send("/auth/register", { method: "POST", body: { ...values, language: lang } }));
+  const ask = mailed(fields, words.register, async values => {
+    await send("/auth/register", { method: "POST", body: { ...values, language: lang } });
+    const { email, password } = values;
+    // Signed in where one registered, the mailed link confirms and changes nothing else. An
+    // address that has an account already says no, and its owner hears of it by mail.
+    await send("/auth/login", { method: "POST", body: onThisDevice({ email, password }) }).then(signedIn, () => null);
+  });
   return box(words.register, ask, links(toSignIn));
 }
 
@@ -274,6 +305,7 @@ byId("skip").addEventListener("click", event => {
 const [, returned] = location.pathname.match(/^\/purchases\/(ord_[a-z0-9]{26})$/) ?? [];
 if (returned) history.replaceState(null, "", `/#/purchases/${returned}`);
 else if (location.search || location.pathname !== "/") history.replaceState(null, "", `/${location.hash}`);
+  [/^confirm$/, confirmPage, false],
 addEventListener("hashchange", open);
 // Coming back from the gateway, the browser shows the page as it was left.
 addEventListener("pageshow", event => { if (event.persisted) open(); });

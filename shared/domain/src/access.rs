@@ -66,6 +66,20 @@ impl Permission {
     }
 }
 
+/// An organiser for whom somebody works, and as what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Workplace {
+    /// The organiser.
+    pub tenant: TenantId,
+    /// The organiser's name.
+    pub name: String,
+    /// The role there.
+    pub role: Role,
+}
+
+/// The most workplaces that a token names besides its own: a token travels with every request.
+pub const MAX_NAMED_WORKPLACES: usize = 10;
+
 /// The claims of an access token, once its signature and time are checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
@@ -73,6 +87,10 @@ pub struct Claims {
     pub sub: UserId,
     /// The user's e-mail address, lower case.
     pub email: String,
+    /// True once the user proved to read mail at the address. Until then it says
+    /// no more than that somebody typed it.
+    #[serde(default)]
+    pub email_verified: bool,
     /// The user's name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
@@ -81,6 +99,10 @@ pub struct Claims {
     /// The tenant that the role holds for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
+    /// Where else the user works, so that a refusal can say so; at most
+    /// [`MAX_NAMED_WORKPLACES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workplaces: Vec<Workplace>,
     /// The session that the token belongs to.
     pub sid: SessionId,
     /// Issued at, in seconds since 1970 (RFC 7519).
@@ -93,14 +115,73 @@ pub struct Claims {
 
 impl Claims {
     /// The tenant for which the caller has `permission`.
+    ///
+    /// # Errors
+    /// `role_required`, with the roles that have it and the workplaces where the
+    /// caller has one of them.
     pub fn require(&self, permission: Permission) -> Result<TenantId> {
+        let roles = permission.roles();
         match self.tenant {
-            Some(tenant) if permission.roles().contains(&self.role) => Ok(tenant),
-            _ => Err(Error::forbidden(
-                "role_required",
-                "Your role does not allow this. Sign in with an account that has the right role.",
-            )
-            .with("roles", permission.roles().iter().map(|role| role.name()).collect::<Vec<_>>())),
+            Some(tenant) if roles.contains(&self.role) => Ok(tenant),
+            _ => {
+                let elsewhere: Vec<_> =
+                    self.workplaces.iter().filter(|workplace| roles.contains(&workplace.role)).collect();
+                let detail = match elsewhere.first() {
+                    None => "Your role does not allow this. Sign in with an account that has the right role."
+                        .to_owned(),
+                    Some(first) => format!(
+                        "Your role at the organiser for whom you act does not allow this. It does at {}: refresh \
+                         your session with its `tenant`.",
+                        first.name
+                    ),
+                };
+                Err(Error::forbidden("role_required", detail)
+                    .with("roles", roles.iter().map(|role| role.name()).collect::<Vec<_>>())
+                    .with("workplaces", serde_json::json!(elsewhere)))
+            }
         }
+    }
+}
+
+/// The refusal of what needs an address that is proved to be the caller's.
+pub fn email_unverified() -> Error {
+    Error::forbidden(
+        "email_unverified",
+        "First confirm your e-mail address with the link that we mailed you, then sign in again.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::UserId;
+
+    #[test]
+    fn a_refusal_names_where_the_caller_has_the_role() {
+        let now = Timestamp::UNIX_EPOCH;
+        let workplace =
+            |name: &str, role| Workplace { tenant: TenantId::generate(now), name: name.to_owned(), role };
+        let claims = Claims {
+            sub: UserId::generate(now),
+            email: "ana@example.com".to_owned(),
+            email_verified: true,
+            name: String::new(),
+            role: Role::Scanner,
+            tenant: Some(TenantId::generate(now)),
+            workplaces: vec![workplace("Faroles", Role::Coordinator), workplace("Mareas", Role::Admin)],
+            sid: SessionId::generate(now),
+            iat: 0,
+            exp: 900,
+            iss: "taquilla".to_owned(),
+        };
+        assert_eq!(claims.require(Permission::ScanTickets).ok(), claims.tenant);
+        let refused = claims.require(Permission::ManageTenant).expect_err("refused");
+        assert_eq!(refused.members()["workplaces"], serde_json::json!([claims.workplaces[1]]));
+        assert!(refused.detail().contains("Mareas"), "{}", refused.detail());
+        let nowhere = Claims { workplaces: Vec::new(), ..claims };
+        let refused = nowhere.require(Permission::ManageTenant).expect_err("refused");
+        assert_eq!(refused.members()["workplaces"], serde_json::json!([]));
     }
 }

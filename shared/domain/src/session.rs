@@ -72,10 +72,15 @@ impl Session {
         now < self.expires_at
     }
 
+    /// True while the session can be used and no later epoch of its user ended it.
+    pub fn is_current(&self, epoch: u32, now: Timestamp) -> bool {
+        self.is_live(now) && self.epoch == epoch
+    }
+
     /// What to do with the token whose hash is `hash`, when the user's session
     /// epoch is `epoch`.
     pub fn judge(&self, hash: &str, epoch: u32, now: Timestamp) -> Refresh {
-        if !self.is_live(now) || self.epoch != epoch {
+        if !self.is_current(epoch, now) {
             return Refresh::Over;
         }
         // Hashes of random tokens tell nothing by the time that comparing takes.

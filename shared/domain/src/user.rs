@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::access::Role;
+use crate::access::{Role, email_unverified};
 use crate::error::Fields;
 use crate::event::Language;
 use crate::{Error, Result, TenantId, UserId};
@@ -40,6 +40,16 @@ impl Email {
     pub fn local_part(&self) -> &str {
         self.0.split_once('@').map_or("", |(local, _)| local)
     }
+}
+
+/// The address of somebody who is signed in, and whether it is proved to be theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnAddress<'a> {
+    /// The address.
+    pub email: &'a str,
+    /// True once its reader opened a link that was mailed there. Anybody can register
+    /// any address.
+    pub confirmed: bool,
 }
 
 /// A text that is no e-mail address.
@@ -253,6 +263,10 @@ pub struct User {
     /// The role in each tenant that the person works for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub staff: BTreeMap<TenantId, Role>,
+    /// The tenant that the person chose last to act for; the first one, before
+    /// there was a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_tenant: Option<TenantId>,
     /// When the person proved to read mail at the address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_verified_at: Option<Timestamp>,
@@ -270,8 +284,8 @@ pub struct User {
 pub enum LinkPurpose {
     /// To sign in without a password.
     SignIn,
-    /// To confirm the address of an account that whoever asked for the link is
-    /// signed in to or just registered, and to sign in.
+    /// To confirm the address of an account that was just registered, or is signed
+    /// in to by whoever asks, and to sign in.
     Welcome,
     /// To choose a new password.
     ResetPassword,
@@ -324,6 +338,7 @@ impl User {
             password_hash: None,
             session_epoch: 0,
             staff: BTreeMap::new(),
+            last_tenant: None,
             email_verified_at: None,
             created_at: now,
             updated_at: now,
@@ -343,30 +358,35 @@ impl User {
         self.session_epoch += 1;
     }
 
-    /// Notes that whoever asked for this to happen reads mail at the address.
+    /// Notes that the person who registered reads mail at the address: a link was
+    /// opened by a browser that is signed in to the account.
     pub fn verify_email(&mut self, now: Timestamp) {
         self.email_verified_at.get_or_insert(now);
     }
 
-    /// Hands the account to the reader of its mail, who came with a link that
-    /// was not asked for by somebody signed in.
+    /// Hands the account to the reader of its mail, whose browser is not signed in
+    /// to it.
     ///
     /// Anybody can register any address. If this one was never verified, then
-    /// password and sessions may be a stranger's, who registered it first to
-    /// wait for its owner; they end here.
+    /// password, sessions, name and telephone may be a stranger's, who registered
+    /// it first to wait for its owner, or to have us greet the owner with words of
+    /// theirs; they end here.
     pub fn claim(&mut self, now: Timestamp) {
         if self.email_verified_at.is_none() {
             self.password_hash = None;
+            self.name.clear();
+            self.phone = None;
             self.session_epoch += 1;
             self.email_verified_at = Some(now);
         }
     }
 
-    /// What the user may be: in the tenant `asked` for; else as `before`, if
-    /// that still holds; else in the only tenant there is; else a buyer.
+    /// What the user may be: in the tenant `asked` for; else as `before`, if that
+    /// still holds; else in the tenant chosen last; else in any that there is; else
+    /// a buyer.
     ///
-    /// Roles wait for a verified address: staff are invited by address, and
-    /// whoever registered it first need not be who was meant.
+    /// Roles wait for a verified address: whoever registered it first need not be
+    /// who was meant.
     pub fn standing(&self, asked: Option<TenantId>, before: Option<TenantId>) -> Result<Standing> {
         let in_tenant =
             |tenant: TenantId| Some(Standing { role: *self.staff.get(&tenant)?, tenant: Some(tenant) });
@@ -375,16 +395,14 @@ impl User {
             let standing = in_tenant(tenant).ok_or_else(|| {
                 Error::forbidden(
                     "not_a_member",
-                    "You do not work for this organiser. Sign in without `tenant`, or ask the organiser to add you.",
+                    "You do not work for this organiser. Sign in without `tenant`, or ask the organiser to invite you.",
                 )
             })?;
-            return if verified { Ok(standing) } else { Err(unverified()) };
+            return if verified { Ok(standing) } else { Err(email_unverified()) };
         }
-        let only = || match self.staff.first_key_value() {
-            Some((tenant, _)) if self.staff.len() == 1 => in_tenant(*tenant),
-            _ => None,
-        };
-        let standing = before.and_then(in_tenant).or_else(only);
+        let any = || self.staff.keys().next().copied();
+        let standing = [before, self.last_tenant].into_iter().flatten().find_map(in_tenant);
+        let standing = standing.or_else(|| any().and_then(in_tenant));
         Ok(standing.filter(|_| verified).unwrap_or(Standing::BUYER))
     }
 
@@ -392,6 +410,7 @@ impl User {
     pub fn set_role(&mut self, tenant: TenantId, role: Option<Role>) -> Result<()> {
         let Some(role) = role.filter(|role| *role != Role::User) else {
             self.staff.remove(&tenant);
+            self.last_tenant = self.last_tenant.filter(|last| *last != tenant);
             return Ok(());
         };
         if self.staff.len() >= MAX_MEMBERSHIPS && !self.staff.contains_key(&tenant) {
@@ -400,16 +419,12 @@ impl User {
                 "This person works for 50 organisers already, which is the most.",
             ));
         }
+        // Whoever had no choice so far goes on where they work: a second organiser changes nothing there.
+        let so_far = self.last_tenant.or_else(|| self.staff.keys().next().copied());
+        self.last_tenant = Some(so_far.unwrap_or(tenant));
         self.staff.insert(tenant, role);
         Ok(())
     }
-}
-
-fn unverified() -> Error {
-    Error::forbidden(
-        "email_unverified",
-        "First confirm your e-mail address with the link that we mailed you, then sign in again.",
-    )
 }
 
 #[cfg(test)]
@@ -503,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn the_standing_follows_what_is_asked_then_what_was_then_what_is_unique() {
+    fn the_standing_follows_what_is_asked_then_what_was_then_the_last_choice() {
         let [a, b, foreign] = tenants();
         let at = |role, tenant| Ok(Standing { role, tenant: Some(tenant) });
         let codes = |result: Result<Standing>| result.map_err(|error| error.code());
@@ -511,17 +526,23 @@ mod tests {
         user.verify_email(now());
         assert_eq!(codes(user.standing(None, None)), Ok(Standing::BUYER));
 
-        user.set_role(a, Some(Role::Scanner)).expect("room");
-        assert_eq!(codes(user.standing(None, None)), at(Role::Scanner, a));
+        user.set_role(b, Some(Role::Scanner)).expect("room");
+        assert_eq!(codes(user.standing(None, None)), at(Role::Scanner, b));
 
-        user.set_role(b, Some(Role::Admin)).expect("room");
-        assert_eq!(codes(user.standing(None, None)), Ok(Standing::BUYER));
-        assert_eq!(codes(user.standing(None, Some(b))), at(Role::Admin, b));
-        assert_eq!(codes(user.standing(Some(a), Some(b))), at(Role::Scanner, a));
-        assert_eq!(codes(user.standing(Some(foreign), Some(b))), Err("not_a_member"));
+        user.set_role(a, Some(Role::Admin)).expect("room");
+        assert_eq!(
+            codes(user.standing(None, None)),
+            at(Role::Scanner, b),
+            "a second workplace changes nothing"
+        );
+        assert_eq!(codes(user.standing(None, Some(a))), at(Role::Admin, a));
+        assert_eq!(codes(user.standing(Some(b), Some(a))), at(Role::Scanner, b));
+        assert_eq!(codes(user.standing(Some(foreign), Some(a))), Err("not_a_member"));
+        user.last_tenant = Some(a);
+        assert_eq!(codes(user.standing(None, None)), at(Role::Admin, a), "chosen last");
 
-        user.set_role(b, None).expect("always");
-        assert_eq!(codes(user.standing(None, Some(b))), at(Role::Scanner, a));
+        user.set_role(a, None).expect("always");
+        assert_eq!(codes(user.standing(None, Some(a))), at(Role::Scanner, b), "what is left");
     }
 
     #[test]
@@ -554,8 +575,10 @@ mod tests {
     fn the_owner_of_an_address_takes_the_account_from_who_registered_it_first() {
         let mut user = user();
         user.password_hash = Some(PasswordHash("a stranger's".to_owned()));
+        (user.name, user.phone) = ("Your account is blocked".to_owned(), Some("300 555 0100".to_owned()));
         user.claim(now());
         assert_eq!((user.password_hash.clone(), user.session_epoch), (None, 1));
+        assert_eq!((user.name.as_str(), user.phone.as_deref()), ("", None));
         assert!(user.email_verified_at.is_some());
 
         user.change_password(PasswordHash("the owner's".to_owned()));

@@ -22,8 +22,8 @@ use crate::{Failure, Listing, Store, Versioned, keys};
 const CHANGE_ATTEMPTS: u32 = 8;
 
 #[derive(Serialize, Deserialize)]
-struct StaffPointer {
-    user_id: UserId,
+pub(crate) struct StaffPointer {
+    pub(crate) user_id: UserId,
 }
 
 /// How often the tenant lost an admin.
@@ -52,6 +52,13 @@ impl Store {
     /// The tenant, as it is now.
     pub async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>, Failure> {
         self.get_consistent(&keys::tenant(id)).await
+    }
+
+    /// Those of these tenants that there are, as they were a moment ago, in no
+    /// particular order.
+    pub async fn tenants(&self, ids: &[TenantId]) -> Result<Vec<Tenant>, Failure> {
+        let wanted: Vec<Key> = ids.iter().map(|id| keys::tenant(*id)).collect();
+        self.get_many(&wanted).await?.into_iter().map(from_item).collect()
     }
 
     /// Stores a changed tenant. Refused if somebody else changed it meanwhile.

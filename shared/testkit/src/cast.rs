@@ -20,6 +20,19 @@ pub struct Somebody {
     pub refresh_token: String,
 }
 
+impl Somebody {
+    /// The person behind the answer to a sign-in.
+    fn new(email: &str, signed_in: &Value) -> Self {
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        Self {
+            email: email.to_owned(),
+            id: text(&signed_in["user"]["id"]),
+            token: text(&signed_in["access_token"]),
+            refresh_token: text(&signed_in["refresh_token"]),
+        }
+    }
+}
+
 /// The admin of a tenant, who may do everything in it.
 #[derive(Debug, Clone)]
 pub struct Organizer {
@@ -77,17 +90,24 @@ pub struct Show {
 }
 
 impl TestApp {
-    /// Signs somebody up and in, and has them confirm their address: without
-    /// that nobody acts for a tenant.
+    /// Signs somebody up and in, and has them confirm their address in the same
+    /// browser: without that nobody acts for a tenant.
     pub async fn confirmed(&self, name: &str) -> Somebody {
         let person = self.somebody(name).await;
         self.idle().await;
-        let mails = self.mails(&person.email);
-        let text = mails.iter().rev().find_map(|mail| mail.text.clone()).expect("a mail with a link");
-        let (_, token) = text.split_once("token=").expect("a link");
-        let token = token.split_whitespace().next().expect("a token");
-        self.post("/api/v1/auth/magic-link/redeem").json(json!({"token": token})).ok().await;
-        person
+        let body = json!({"token": self.mailed_token(&person.email)});
+        let redeem = self.post("/api/v1/auth/magic-link/redeem").token(&person.token);
+        Somebody::new(&person.email, &redeem.json(body).ok().await)
+    }
+
+    /// The token in the latest link that was mailed to an address.
+    pub fn mailed_token(&self, to: &str) -> String {
+        let texts = self.mails(to).into_iter().rev().filter_map(|mail| mail.text.clone());
+        let token = texts.filter_map(|text| {
+            let (_, token) = text.split_once("token=")?;
+            token.split_whitespace().next().map(str::to_owned)
+        });
+        token.into_iter().next().expect("a mail with a link")
     }
 
     /// Signs somebody up and in.
@@ -104,14 +124,7 @@ impl TestApp {
         if let Some(tenant) = tenant {
             body["tenant"] = tenant.into();
         }
-        let signed_in = self.post("/api/v1/auth/login").json(body).ok().await;
-        let text = |value: &Value| value.as_str().expect("text").to_owned();
-        Somebody {
-            email: email.to_owned(),
-            id: text(&signed_in["user"]["id"]),
-            token: text(&signed_in["access_token"]),
-            refresh_token: text(&signed_in["refresh_token"]),
-        }
+        Somebody::new(email, &self.post("/api/v1/auth/login").json(body).ok().await)
     }
 
     /// Makes a tenant in Colombia and its admin.

@@ -5,7 +5,8 @@ use aide::OperationInput;
 use aide::generate::GenContext;
 use aide::openapi::Operation;
 use axum::extract::{FromRef, FromRequestParts};
-use domain::access::{Claims, Permission, Role};
+use domain::access::{Claims, Permission, Role, email_unverified};
+use domain::user::OwnAddress;
 use domain::{Error, Result, SessionId, TenantId, UserId};
 use http::header;
 use http::request::Parts;
@@ -19,7 +20,8 @@ use crate::{Problem, TokenVerifier};
 pub struct Buyer {
     /// The user.
     pub user: UserId,
-    /// The verified e-mail address.
+    /// The e-mail address. Anybody can register any: what depends on it being the
+    /// caller's asks for [`Buyer::confirmed_email`].
     pub email: String,
     /// The name, possibly empty.
     pub name: String,
@@ -38,6 +40,21 @@ impl From<Claims> for Buyer {
             session: claims.sid,
             claims,
         }
+    }
+}
+
+impl Buyer {
+    /// The e-mail address, with whether it is proved to be the caller's.
+    pub fn address(&self) -> OwnAddress<'_> {
+        OwnAddress { email: &self.email, confirmed: self.claims.email_verified }
+    }
+
+    /// The e-mail address, if the caller proved to read mail there.
+    ///
+    /// # Errors
+    /// `email_unverified`.
+    pub fn confirmed_email(&self) -> Result<&str> {
+        if self.claims.email_verified { Ok(&self.email) } else { Err(email_unverified()) }
     }
 }
 

@@ -109,9 +109,11 @@ mod tests {
         let claims = Claims {
             sub: UserId::generate(now),
             email: "ana@example.com".to_owned(),
+            email_verified: true,
             name: String::new(),
             role: Role::User,
             tenant: None,
+            workplaces: Vec::new(),
             sid: SessionId::generate(now),
             iat: now.as_second(),
             exp: now.as_second() + 900,

@@ -117,7 +117,12 @@ impl App {
     pub(crate) async fn sign_up(&self, email: &str) -> Value {
         self.post("/register").json(json!({"email": email, "password": PASSWORD})).await.expect(202);
         let token = self.mail(email, LinkPurpose::Welcome).await;
-        self.post("/magic-link/redeem").json(json!({"token": token})).await.expect(200)
+        let signed_in = self.login(email, PASSWORD).await.expect(200);
+        let redeem = self.post("/magic-link/redeem").bearer(&signed_in);
+        let confirmed = redeem.json(json!({"token": token})).await.expect(200);
+        // One session is enough for what follows.
+        self.post("/logout").bearer(&signed_in).send().await.expect(204);
+        confirmed
     }
 
     pub(crate) async fn login(&self, email: &str, password: &str) -> Answer {

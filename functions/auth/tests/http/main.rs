@@ -51,7 +51,7 @@ async fn whoever_registers_signs_in_at_once_and_confirms_later() {
         "name": "Ana López",
         "language": "en",
         "role": "user",
-        "staff": [],
+        "workplaces": [],
         "has_password": true,
         "created_at": "[time]"
       }
@@ -61,12 +61,18 @@ async fn whoever_registers_signs_in_at_once_and_confirms_later() {
     assert_eq!((claims.sub, claims.email.as_str()), (user_id(&signed_in), ANA));
     assert_eq!((claims.role, claims.tenant, claims.exp - claims.iat), (Role::User, None, 900));
 
+    assert!(!claims.email_verified);
+
+    // The owner opens the link where she registered: all stays as it is.
     let token = app.mail(ANA, LinkPurpose::Welcome).await;
-    let body = json!({"token": token});
-    let confirmed = app.post("/magic-link/redeem").json(body.clone()).await.expect(200);
+    let redeem = || app.post("/magic-link/redeem").bearer(&signed_in).json(json!({"token": token}));
+    let confirmed = redeem().await.expect(200);
     assert_eq!((user_id(&confirmed), &confirmed["user"]["email_verified"]), (claims.sub, &json!(true)));
-    app.post("/magic-link/redeem").json(body).await.refused(401, "link_invalid");
+    assert_eq!(confirmed["user"]["name"], "Ana López");
+    assert!(self::claims(&app, &confirmed).email_verified);
+    redeem().await.refused(401, "link_invalid");
     app.login(ANA, PASSWORD).await.expect(200);
+    app.get("/verify").bearer(&signed_in).send().await.expect(200);
 }
 
 #[tokio::test]
@@ -277,27 +283,77 @@ async fn a_magic_link_signs_in_once_and_in_time() {
     }
 }
 
-#[tokio::test]
-async fn the_reader_of_the_mail_takes_the_account_from_who_registered_the_address() {
-    let app = App::start().await;
-    app.post("/register").json(json!({"email": ANA, "password": "the password of Eve"})).await.expect(202);
-    let eve = app.login(ANA, "the password of Eve").await.expect(200);
-    app.mails().await;
-    // What Eve asks for while signed in only confirms, and it goes to Ana.
-    app.post("/magic-link").bearer(&eve).json(json!({"email": ANA})).await.expect(202);
-    app.mail(ANA, LinkPurpose::Welcome).await;
-
-    app.post("/magic-link").json(json!({"email": ANA})).await.expect(202);
-    let token = app.mail(ANA, LinkPurpose::SignIn).await;
-    let ana = app.post("/magic-link/redeem").json(json!({"token": token})).await.expect(200);
-    assert_eq!((&ana["user"]["email_verified"], &ana["user"]["has_password"]), (&json!(true), &json!(false)));
+/// What is left of a stranger's password, sessions and words.
+async fn ends_for(app: &App, eve: &Value, ana: &Value) {
+    let user = &ana["user"];
+    assert_eq!(
+        (&user["email_verified"], &user["name"], &user["phone"]),
+        (&json!(true), &json!(""), &Value::Null)
+    );
     app.login(ANA, "the password of Eve").await.refused(401, "wrong_credentials");
-    app.get("/verify").bearer(&eve).send().await.refused(401, "session_over");
-    app.post("/refresh")
-        .json(json!({"refresh_token": eve["refresh_token"]}))
-        .await
-        .refused(401, "session_over");
-    app.get("/verify").bearer(&ana).send().await.expect(200);
+    app.get("/verify").bearer(eve).send().await.refused(401, "session_over");
+    let body = json!({"refresh_token": eve["refresh_token"]});
+    app.post("/refresh").json(body).await.refused(401, "session_over");
+    app.get("/verify").bearer(ana).send().await.expect(200);
+}
+
+/// Eve registers Ana's address and signs in.
+async fn registered_by_eve(app: &App) -> Value {
+    let body = json!({
+        "email": ANA, "password": "the password of Eve", "name": "Your account is blocked", "phone": "300 555 0100",
+    });
+    app.post("/register").json(body).await.expect(202);
+    app.login(ANA, "the password of Eve").await.expect(200)
+}
+
+#[tokio::test]
+async fn every_link_takes_the_account_from_who_registered_somebody_elses_address() {
+    // The welcome link that Eve's registration caused; one that she asks for while she is
+    // signed in; one that Ana asks for.
+    for (asks, purpose) in
+        [(None, LinkPurpose::Welcome), (Some(true), LinkPurpose::Welcome), (Some(false), LinkPurpose::SignIn)]
+    {
+        let app = App::start().await;
+        let eve = registered_by_eve(&app).await;
+        if let Some(eve_asks) = asks {
+            app.mails().await;
+            let ask = app.post("/magic-link");
+            let ask = if eve_asks { ask.bearer(&eve) } else { ask };
+            ask.json(json!({"email": ANA})).await.expect(202);
+        }
+        let token = app.mail(ANA, purpose).await;
+        let ana = app.post("/magic-link/redeem").json(json!({"token": token})).await.expect(200);
+        assert_eq!(ana["user"]["has_password"], false);
+        ends_for(&app, &eve, &ana).await;
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_takes_the_account_from_who_registered_somebody_elses_address() {
+    let app = App::start().await;
+    let eve = registered_by_eve(&app).await;
+    app.mails().await;
+    app.post("/password/forgot").json(json!({"email": ANA})).await.expect(202);
+    let token = app.mail(ANA, LinkPurpose::ResetPassword).await;
+    app.post("/password/reset").json(json!({"token": token, "password": PASSWORD})).await.expect(204);
+    let ana = app.login(ANA, PASSWORD).await.expect(200);
+    ends_for(&app, &eve, &ana).await;
+}
+
+#[tokio::test]
+async fn a_link_in_a_browser_with_another_or_ended_session_proves_nothing() {
+    let app = App::start().await;
+    let beto = app.sign_up("beto@example.com").await;
+    let eve = registered_by_eve(&app).await;
+    app.post("/logout").bearer(&eve).send().await.expect(204);
+    for browser in [&beto, &eve] {
+        app.mails().await;
+        app.post("/magic-link").json(json!({"email": ANA})).await.expect(202);
+        let token = app.mail(ANA, LinkPurpose::SignIn).await;
+        let redeemed = app.post("/magic-link/redeem").bearer(browser).json(json!({"token": token})).await;
+        assert_eq!(redeemed.expect(200)["user"]["has_password"], false);
+    }
+    app.login(ANA, "the password of Eve").await.refused(401, "wrong_credentials");
 }
 
 #[tokio::test]
@@ -389,8 +445,11 @@ async fn staff_choose_for_whom_they_act() {
     let foreign = domain::TenantId::generate(app.clock.now());
     let body = json!({"email": ANA, "password": PASSWORD, "tenant": foreign});
     app.post("/login").json(body).await.refused(403, "not_a_member");
-    assert_eq!(role(&app.login(ANA, PASSWORD).await.expect(200)), (Role::User, None), "two to choose from");
-    assert_eq!(signed_in["user"]["staff"].as_array().map(Vec::len), Some(2));
+    let again = app.login(ANA, PASSWORD).await.expect(200);
+    assert_eq!(role(&again), (Role::Scanner, Some(second)), "the last one chosen");
+    assert_eq!(again["user"]["workplaces"].as_array().map(Vec::len), Some(2));
+    let elsewhere = claims(&app, &again).workplaces;
+    assert_eq!((elsewhere.len(), elsewhere[0].tenant), (1, first));
 
     app.store.set_staff_role(user_id(&signed_in), second, None, app.clock.now()).await.expect("changed");
     let signed_in = refresh(&signed_in, None).await.expect(200);
@@ -406,7 +465,8 @@ async fn a_role_waits_until_the_address_is_confirmed() {
     assert_eq!(app.login(ANA, PASSWORD).await.expect(200)["user"]["role"], "user");
     let body = json!({"email": ANA, "password": PASSWORD, "tenant": tenant});
     app.post("/login").json(body.clone()).await.refused(403, "email_unverified");
-    app.post("/magic-link/redeem").json(json!({"token": token})).await.expect(200);
+    let signed_in = app.login(ANA, PASSWORD).await.expect(200);
+    app.post("/magic-link/redeem").bearer(&signed_in).json(json!({"token": token})).await.expect(200);
     assert_eq!(app.post("/login").json(body).await.expect(200)["user"]["role"], "admin");
 }
 

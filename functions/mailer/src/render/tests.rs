@@ -325,7 +325,7 @@ fn every_text_in_english() {
     Welcome to Taquilla. Confirm that this address is yours, and sign in to your
     account. The link is good for 15 minutes and works once:
 
-    https://box.example/#/sign-in?token=TOKEN
+    https://box.example/#/confirm?token=TOKEN
 
     If you did not open this account, ignore this e-mail.
 
@@ -471,7 +471,7 @@ fn every_text_in_spanish() {
     Te damos la bienvenida a Taquilla. Confirma que este correo es tuyo y entra a
     tu cuenta. El enlace vale 15 minutos y una sola vez:
 
-    https://box.example/#/sign-in?token=TOKEN
+    https://box.example/#/confirm?token=TOKEN
 
     Si no abriste tú esta cuenta, ignora este correo.
 
