@@ -4,7 +4,7 @@ use boot::{Boot, Env};
 use domain::order::{ManualReason, Order};
 use domain::{OrderId, UserId};
 use serde_json::Value;
-use store::{Store, TaskChange};
+use store::{Fingerprints, Store, TaskChange};
 use testkit::{Somebody, TestApp};
 
 /// The table as `function` may use it.
@@ -12,6 +12,12 @@ pub(crate) fn table_of(app: &TestApp, function: &str) -> Store {
     let environment = app.cloud.environment_of(function).expect("a function of the template");
     let boot = Boot::new(Env::from_iter(environment), app.clock.clone()).expect("complete configuration");
     Store::new(&boot).expect("complete configuration")
+}
+
+/// How the functions of a box office turn addresses into keys.
+pub(crate) fn fingerprints(app: &TestApp) -> Fingerprints {
+    let environment = app.cloud.environment_of("events").expect("a function of the template");
+    Fingerprints::from_env(&Env::from_iter(environment)).expect("a secret")
 }
 
 /// The order behind what `buyer` is shown of a purchase, and the whole table.

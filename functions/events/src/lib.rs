@@ -10,6 +10,7 @@ mod discounts;
 mod duplicate;
 mod events;
 mod images;
+mod limits;
 mod member_discount;
 mod places;
 mod publishing;
@@ -19,6 +20,7 @@ mod staff;
 mod tenants;
 mod units;
 mod view;
+mod workplaces;
 mod writing;
 
 use aide::axum::ApiRouter;
@@ -28,7 +30,7 @@ use domain::{AreaId, EventId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Fingerprints, Store};
-use web::TokenVerifier;
+use web::{TokenVerifier, TrustedHops};
 
 /// What the function works with.
 #[derive(Clone, Debug)]
@@ -36,17 +38,20 @@ pub struct State {
     clock: Clock,
     store: Store,
     verifier: TokenVerifier,
+    hops: TrustedHops,
     fingerprints: Fingerprints,
     images: images::Images,
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET`, `IMAGES_BUCKET` and `PUBLIC_URL`.
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET`, `TRUSTED_HOPS`,
+    /// `IMAGES_BUCKET` and `PUBLIC_URL`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
             store: Store::new(boot)?,
             verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            hops: TrustedHops::from_env(&boot.env)?,
             fingerprints: Fingerprints::from_env(&boot.env)?,
             images: images::Images::new(boot)?,
         })
@@ -64,11 +69,18 @@ impl FromRef<State> for TokenVerifier {
     }
 }
 
+impl FromRef<State> for TrustedHops {
+    fn from_ref(state: &State) -> Self {
+        state.hops
+    }
+}
+
 /// The routes of the function.
 pub fn router(state: State) -> ApiRouter {
     ApiRouter::new()
         .merge(tenants::routes())
         .merge(staff::routes())
+        .merge(workplaces::routes())
         .merge(events::routes())
         .merge(publishing::routes())
         .merge(duplicate::routes())

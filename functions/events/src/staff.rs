@@ -1,64 +1,120 @@
-//! Who works for the organiser.
+//! Who works for the organiser: staff, and addresses that are invited.
+//!
+//! An address is invited by mail whether or not it has an account, with the same
+//! answer after the same work: the organiser learns who it is, by name, only when
+//! the person accepts (see [`crate::workplaces`]).
 
 use aide::axum::ApiRouter;
-use aide::axum::routing::{delete_with, get_with};
+use aide::axum::routing::{delete_with, get_with, patch_with};
 use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::access::Role;
 use domain::error::Fields;
+use domain::event::Language;
+use domain::staff::{Invitation, InvitationState, MAX_STAFF, Offer};
 use domain::user::{Email, User};
-use domain::{Error, TenantId, UserId};
+use domain::{Error, InvitationId, Result, TenantId, Timestamp, UserId};
+use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Admin, Answer, Created, Json, Page, Paging, Path};
+use store::{Failure, Invited, OnRefused, OnStaff};
+use web::{Admin, Answer, ClientNetwork, Created, Json, Page, Paging, Path};
 
 use crate::State;
+use crate::limits;
+
+/// How often an invitation is tried again when somebody else invites the same
+/// address at the same moment.
+const TRIES: usize = 4;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
         .api_route(
             "/api/v1/tenant/staff",
-            get_with(list, |op| op.id("listStaff").summary("List the staff").tag("Organisers")).post_with(
-                add,
-                |op| {
-                    op.id("addStaff").summary("Add somebody to the staff, or change the role").tag("Organisers").description(
-                        "The person must have registered with the address and confirmed it. The role is in the \
-                         person's next access token. Repeating the request changes nothing.",
-                    )
-                },
-            ),
+            get_with(list, |op| {
+                op.id("listStaff").summary("List the staff, then the open invitations").tag("Organisers")
+            })
+            .post_with(invite, |op| {
+                op.id("inviteStaff").summary("Invite somebody to the staff").tag("Organisers").description(
+                    "Mails an invitation that stands for 14 days, whether or not the address has an account. The \
+                     person accepts it once signed in with that address, and has no role before. Inviting an \
+                     address again changes the role that is offered; it is mailed at most once in 24 hours.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/tenant/staff/invitations/{invitation}",
+            delete_with(revoke, |op| {
+                op.id("revokeInvitation").summary("Take an invitation back").tag("Organisers")
+            }),
         )
         .api_route(
             "/api/v1/tenant/staff/{user}",
-            delete_with(remove, |op| {
+            patch_with(change_role, |op| {
+                op.id("updateStaff").summary("Change somebody's role").tag("Organisers").description(
+                    "The role is in the person's next access token.",
+                )
+            })
+            .delete_with(remove, |op| {
                 op.id("removeStaff").summary("Remove somebody from the staff").tag("Organisers")
             }),
         )
 }
 
-/// Somebody who works for the organiser.
+/// Whether somebody works for the organiser already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum StaffState {
+    /// Has accepted.
+    Active,
+    /// Has not answered yet.
+    Invited,
+}
+
+/// A person on the staff, or an address that is invited.
 #[derive(Debug, Serialize, JsonSchema)]
 struct StaffMember {
-    /// The person.
-    user_id: UserId,
-    /// The person's e-mail address.
+    /// Whether the person has accepted.
+    state: StaffState,
+    /// The person, once on the staff.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+    /// The invitation, until it is accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invitation_id: Option<InvitationId>,
+    /// The e-mail address; of an invitation, as the organiser typed it.
     email: Email,
-    /// The person's name, possibly empty.
+    /// The person's name, once on the staff; possibly empty.
     name: String,
-    /// What the person may do.
+    /// What the person may do, or is to do.
     role: Role,
-    /// False until the person has confirmed the address; the role rests until then.
-    active: bool,
+    /// When the invitation ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
 }
 
 impl StaffMember {
-    fn new(user: User, tenant: TenantId) -> Self {
+    fn active(user: User, tenant: TenantId) -> Self {
         Self {
-            user_id: user.id,
+            state: StaffState::Active,
+            user_id: Some(user.id),
+            invitation_id: None,
             role: user.staff.get(&tenant).copied().unwrap_or(Role::User),
-            active: user.email_verified_at.is_some(),
             email: user.email,
             name: user.name,
+            expires_at: None,
+        }
+    }
+
+    fn invited(invitation: Invitation) -> Self {
+        Self {
+            state: StaffState::Invited,
+            user_id: None,
+            invitation_id: Some(invitation.id),
+            email: invitation.email,
+            name: String::new(),
+            role: invitation.role,
+            expires_at: Some(invitation.expires_at),
         }
     }
 }
@@ -67,9 +123,20 @@ impl StaffMember {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewStaff {
-    /// The address with which the person registered.
+    /// The address to invite.
     email: Email,
-    /// What the person may do.
+    /// What the person is to do.
+    role: Role,
+    /// The language of the mail.
+    #[serde(default)]
+    language: Language,
+}
+
+/// Another role of somebody on the staff.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct StaffChanges {
+    /// What the person may do from now on.
     role: Role,
 }
 
@@ -79,33 +146,104 @@ struct StaffPath {
     user: UserId,
 }
 
-async fn list(Of(state): Of<State>, admin: Admin, paging: Paging) -> Answer<Json<Page<StaffMember>>> {
-    let staff = state.store.staff(admin.tenant, paging.after.as_deref(), paging.limit).await;
-    let staff = staff.map_err(Error::from)?;
-    let members = staff.items.into_iter().map(|user| StaffMember::new(user, admin.tenant)).collect();
-    Ok(Json(Page::new(members, staff.last)))
+#[derive(Debug, Deserialize, JsonSchema)]
+struct InvitationPath {
+    /// The invitation.
+    invitation: InvitationId,
 }
 
-async fn add(Of(state): Of<State>, admin: Admin, Json(new): Json<NewStaff>) -> Answer<Created<StaffMember>> {
-    Fields::new()
-        .check(new.role != Role::User, "/role", "Must be scanner, coordinator, organizer or admin.")
-        .finish()?;
-    let user = state.store.user_by_email(&state.fingerprints, &new.email).await.map_err(Error::from)?;
-    let user = user.ok_or_else(|| {
-        Error::not_found(
-            "user_not_found",
-            "Nobody has registered with this address. Ask the person to do that first.",
+async fn list(Of(state): Of<State>, admin: Admin, paging: Paging) -> Answer<Json<Page<StaffMember>>> {
+    let (after, now) = (paging.after.as_deref(), state.clock.now());
+    let staff = state.store.staff_and_invited(admin.tenant, after, paging.limit, now).await;
+    let staff = staff.map_err(Error::from)?;
+    let entry = |entry| match entry {
+        OnStaff::Member(user) => StaffMember::active(*user, admin.tenant),
+        OnStaff::Invited(invitation) => StaffMember::invited(*invitation),
+    };
+    Ok(Json(Page::new(staff.items.into_iter().map(entry).collect(), staff.last)))
+}
+
+async fn invite(
+    Of(state): Of<State>,
+    admin: Admin,
+    network: ClientNetwork,
+    Json(new): Json<NewStaff>,
+) -> Answer<Created<StaffMember>> {
+    check_role(new.role)?;
+    let now = state.clock.now();
+    let known = state.store.user_by_email(&state.fingerprints, &new.email).await.map_err(Error::from)?;
+    if let Some(user) = known.filter(|user| user.staff.contains_key(&admin.tenant)) {
+        return Err(Error::conflict(
+            "already_staff",
+            "This person works for you already. Change the role at `/api/v1/tenant/staff/{user}`.",
         )
-    })?;
-    let user = state.store.add_staff(admin.tenant, user.id, new.role, state.clock.now()).await?;
-    Ok(Created(StaffMember::new(user, admin.tenant)))
+        .with("user_id", user.id.to_string())
+        .into());
+    }
+    let id = InvitationId::of(admin.tenant, &state.fingerprints.email(&new.email));
+    let counts = limits::counts(&state, admin.tenant, &new.email, &network);
+    let offer =
+        Offer { email: new.email, role: new.role, language: new.language, by: admin.claims.email.clone() };
+    for _ in 0..TRIES {
+        let before = state.store.invitation(admin.tenant, id).await.map_err(Error::from)?;
+        let stands = before.as_ref().is_some_and(|before| before.is_open(now));
+        let (invitation, mailed) = match before {
+            Some(before) => before.again(offer.clone(), now)?,
+            None => (Invitation::new(id, admin.tenant, offer.clone(), now), true),
+        };
+        if mailed {
+            state.store.count(&counts, now).await?;
+        }
+        let outbox = mailed.then(|| Outbox::StaffInvited.text()).transpose()?;
+        let made = match stands {
+            true => state.store.put_invitation(&invitation, outbox).await.map(|()| Invited::Made),
+            false => state.store.invite(&invitation, outbox, now).await,
+        };
+        match made {
+            Ok(Invited::Made) => return Ok(Created(StaffMember::invited(invitation))),
+            Ok(Invited::Full) => return Err(full().into()),
+            Err(Failure::Refused(_)) => {}
+            Err(failure) => return Err(Error::from(failure).into()),
+        }
+    }
+    Err(Error::changed_meanwhile().into())
+}
+
+async fn revoke(Of(state): Of<State>, admin: Admin, Path(path): Path<InvitationPath>) -> Answer<NoContent> {
+    let found = state.store.invitation(admin.tenant, path.invitation).await.map_err(Error::from)?;
+    let invitation = found
+        .filter(|invitation| invitation.is_open(state.clock.now()))
+        .ok_or_else(|| Error::not_found("invitation_not_found", "You have no such open invitation."))?;
+    let revoked = invitation.decided(InvitationState::Revoked);
+    state.store.put_invitation(&revoked, None).await.on_refused(Error::changed_meanwhile)?;
+    Ok(NoContent)
+}
+
+async fn change_role(
+    Of(state): Of<State>,
+    admin: Admin,
+    Path(path): Path<StaffPath>,
+    Json(changes): Json<StaffChanges>,
+) -> Answer<Json<StaffMember>> {
+    check_role(changes.role)?;
+    let user = state.store.change_role(admin.tenant, path.user, changes.role, state.clock.now()).await?;
+    Ok(Json(StaffMember::active(user, admin.tenant)))
 }
 
 async fn remove(Of(state): Of<State>, admin: Admin, Path(path): Path<StaffPath>) -> Answer<NoContent> {
-    let user = state.store.user(path.user).await.map_err(Error::from)?;
-    if user.is_none_or(|user| !user.staff.contains_key(&admin.tenant)) {
-        return Err(Error::not_found("staff_not_found", "This person does not work for you.").into());
-    }
     state.store.remove_staff(admin.tenant, path.user, state.clock.now()).await?;
     Ok(NoContent)
+}
+
+fn check_role(role: Role) -> Result<()> {
+    Fields::new()
+        .check(role != Role::User, "/role", "Must be scanner, coordinator, organizer or admin.")
+        .finish()
+}
+
+fn full() -> Error {
+    Error::conflict(
+        "too_many_staff",
+        format!("You have {MAX_STAFF} people on the staff or invited, which is the most."),
+    )
 }

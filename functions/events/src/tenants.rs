@@ -25,8 +25,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
             "/api/v1/tenants",
             post_with(create, |op| {
                 op.id("createTenant").summary("Become an organiser").tag("Organisers").description(
-                    "Creates an organiser whose admin is the caller. The role is in the next access token: refresh \
-                     the session, or sign in, with the new tenant's id.",
+                    "Creates an organiser whose admin is the caller, who must have confirmed the e-mail address. The \
+                     role is in the next access token: refresh the session, or sign in, with the new tenant's id.",
                 )
             }),
         )
@@ -141,6 +141,7 @@ async fn create(
     IdempotencyKey(key): IdempotencyKey,
     Json(new): Json<NewTenant>,
 ) -> Answer<Created<TenantView>> {
+    buyer.confirmed_email()?;
     let now = state.clock.now();
     let once = Once { user: buyer.user, route: "POST /api/v1/tenants", key: key.as_deref() };
     let create = |id: domain::RequestId| {

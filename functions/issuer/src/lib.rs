@@ -1,8 +1,9 @@
-//! Composes the mails about orders: signs and draws the tickets of a paid one,
+//! Composes the mails about orders and to staff: signs and draws the tickets of a paid one,
 //! and hands everything that a mail needs to the mailer. Writes nothing.
 
 mod compose;
 mod news;
+mod staff;
 mod tenants;
 mod tickets;
 mod transfers;
@@ -85,6 +86,9 @@ pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, B
             }
             IssueMessage::TransferOffered { from, transfer } => {
                 transfers::offered(state, from, transfer).await?
+            }
+            IssueMessage::StaffInvited { tenant, invitation } => {
+                staff::invited(state, tenant, invitation).await?
             }
             IssueMessage::TransferAccepted { from, transfer } => {
                 transfers::accepted(state, from, transfer).await?

@@ -24,7 +24,8 @@ pub(crate) fn lifetime(left: SignedDuration, language: Language) -> String {
     let minutes = (left.as_secs() + 30).div_euclid(60).max(1);
     let (count, es, en) = match minutes {
         ..=119 => (minutes, ["minuto", "minutos"], ["minute", "minutes"]),
-        _ => ((minutes + 30) / 60, ["hora", "horas"], ["hour", "hours"]),
+        120..=2879 => ((minutes + 30) / 60, ["hora", "horas"], ["hour", "hours"]),
+        _ => ((minutes + 720) / 1440, ["día", "días"], ["day", "days"]),
     };
     let words = if language == Language::Es { es } else { en };
     format!("{count} {}", words[usize::from(count != 1)])
@@ -55,8 +56,8 @@ mod tests {
     fn lifetimes_are_rounded() {
         let of = |seconds| lifetime(SignedDuration::from_secs(seconds), Language::En);
         assert_eq!(
-            [of(-5), of(60), of(899), of(7200), of(86_399)],
-            ["1 minute", "1 minute", "15 minutes", "2 hours", "24 hours"]
+            [of(-5), of(60), of(899), of(7200), of(86_399), of(14 * 86_400 - 5)],
+            ["1 minute", "1 minute", "15 minutes", "2 hours", "24 hours", "14 days"]
         );
         assert_eq!(lifetime(SignedDuration::from_secs(900), Language::Es), "15 minutos");
     }

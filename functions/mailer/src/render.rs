@@ -59,6 +59,9 @@ impl Templates {
             "transfer_accepted.en.html",
             "transfer_offered.es.html",
             "transfer_offered.en.html",
+            "role.txt",
+            "staff_invitation.es.html",
+            "staff_invitation.en.html",
             "refund_done.es.html",
             "refund_done.en.html",
             "refund_due.es.html",
@@ -116,6 +119,7 @@ impl Templates {
             Mail::Tickets(mail) => ("tickets", Value::from(Serde(mail)), &*mail.show.name),
             Mail::TransferAccepted(mail) => ("transfer_accepted", Value::from(Serde(mail)), &*mail.show.name),
             Mail::TransferOffered(mail) => ("transfer_offered", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::StaffInvitation(mail) => ("staff_invitation", Value::from(Serde(mail)), "Taquilla"),
             Mail::RefundDone(mail) => ("refund_done", Value::from(Serde(mail)), &*mail.show.name),
             Mail::RefundDue(mail) => ("refund_due", Value::from(Serde(mail)), &*mail.show.name),
             Mail::PaymentMismatch(mail) => ("payment_mismatch", Value::from(Serde(mail)), &*mail.show.name),
@@ -194,14 +198,19 @@ fn link(mail: &Mail, token: Option<&str>, public_url: &str) -> Option<String> {
             _ => "sign-in".to_owned(),
         },
         Mail::TransferOffered(offer) => format!("transfers/accept?token={}", offer.token),
+        Mail::StaffInvitation(invitation) => format!("workplaces/{}", invitation.tenant),
         _ => return None,
     };
     Some(format!("{public_url}/#/{path}"))
 }
 
 fn valid_for(mail: &Mail, now: Timestamp, language: Language) -> Option<String> {
-    let Mail::Link(link) = mail else { return None };
-    let left: SignedDuration = link.expires_at?.duration_since(now);
+    let expires_at = match mail {
+        Mail::Link(link) => link.expires_at?,
+        Mail::StaffInvitation(invitation) => invitation.expires_at,
+        _ => return None,
+    };
+    let left: SignedDuration = expires_at.duration_since(now);
     Some(format::lifetime(left, language))
 }
 

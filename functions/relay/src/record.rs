@@ -83,6 +83,11 @@ fn of_item(key: &Key, outbox: Outbox) -> Result<Vec<Outgoing>, String> {
             let (from, transfer) = transfer(key)?;
             vec![Outgoing::Issue(IssueMessage::TransferOffered { from, transfer })]
         }
+        Outbox::StaffInvited => {
+            let (tenant, invitation) =
+                keys::parse_invitation(key).ok_or_else(|| format!("{key:?} is not an invitation's"))?;
+            vec![Outgoing::Issue(IssueMessage::StaffInvited { tenant, invitation })]
+        }
         Outbox::TransferAccepted => {
             let (from, transfer) = transfer(key)?;
             vec![Outgoing::Issue(IssueMessage::TransferAccepted { from, transfer })]
@@ -148,6 +153,7 @@ mod tests {
         issue {"kind":"payment_differences","tenant":"tnt_01jd8m3n7kf8bq4v3k7w2r9s5t","day":"2026-11-20T00:00:00Z"}
         issue {"kind":"tickets","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700"}
         payments, later {"kind":"reconcile","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","round":0}
+        issue {"kind":"staff_invited","tenant":"tnt_01jd8m3n7kf8bq4v3k7w2r9s5t","invitation":"inv_4qk1f3v8s0hd9rj2c7n5w6b8xe"}
         "#);
     }
 }

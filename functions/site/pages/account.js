@@ -280,6 +280,23 @@ function acceptPage(visit) {
   return box(words.transfer, h("p", {}, words.transferText), place);
 }
 
+async function invitationPage(visit, tenant) {
+  const path = `/workplaces/${tenant}/invitation`;
+  const { name, role, invited_by } = await ask(path, { signal: visit.signal });
+  const place = h("div");
+  const error = h("p", { class: "error", role: "alert" });
+  const done = text => place.replaceChildren(h("p", { class: "note", role: "status" }, text));
+  const decline = h("button", { class: "button wide", type: "button", onclick: () => busy(decline, error, async () => {
+    await post(`${path}/decline`);
+    done(words.declined_invitation);
+  }) }, words.decline);
+  place.append(form([], words.join, async () => {
+    await post(`${path}/accept`);
+    done(words.joined(name));
+  }), error, h("p", {}, decline));
+  return box(words.invitation, h("p", {}, words.invitedTo(name, words.roles[role], invited_by)), place);
+}
+
 // ---- Which page is where
 
 // A pattern, what shows it, and whether one must be signed in.
@@ -288,12 +305,14 @@ const routes = [
   [/^events\/([a-z0-9-]{1,120})$/, oneShow, false],
   [/^sign-in$/, signInPage, false],
   [/^sign-in\/link$/, linkPage, false],
+  [/^confirm$/, confirmPage, false],
   [/^register$/, registerPage, false],
   [/^reset-password$/, resetPage, false],
   [/^purchases$/, ordersPage, true],
   [/^purchases\/(ord_[a-z0-9]{26})$/, orderPage, true],
   [/^tickets$/, ticketsPage, true],
   [/^transfers\/accept$/, acceptPage, true],
+  [/^workplaces\/(tnt_[a-z0-9]{26})$/, invitationPage, true],
 ];
 
 byId("skip").addEventListener("click", event => {
@@ -305,7 +324,6 @@ byId("skip").addEventListener("click", event => {
 const [, returned] = location.pathname.match(/^\/purchases\/(ord_[a-z0-9]{26})$/) ?? [];
 if (returned) history.replaceState(null, "", `/#/purchases/${returned}`);
 else if (location.search || location.pathname !== "/") history.replaceState(null, "", `/${location.hash}`);
-  [/^confirm$/, confirmPage, false],
 addEventListener("hashchange", open);
 // Coming back from the gateway, the browser shows the page as it was left.
 addEventListener("pageshow", event => { if (event.persisted) open(); });

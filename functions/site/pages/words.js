@@ -46,6 +46,12 @@ const spanish = {
   ticketStatus: { valid: "Válida", used: "Usada", revoked: "Devuelta" }, seat: "Asiento", received: "Te la pasaron", usedAt: when => `Usada el ${when}`,
   qrOf: what => `Código QR de la entrada: ${what}`, qrHint: "Muestra este código en la puerta.", qrMissing: "El código no se pudo cargar.",
   transfer: "Una entrada para ti", transferText: "Alguien te quiere pasar una entrada. Al aceptarla será tuya y el código anterior dejará de valer.",
+  invitation: "Una invitación", invitedTo: (name, role, by) => `«${name}» te invita a su equipo, para ${role}. La invitación la hizo ${by}.`,
+  roles: { scanner: "revisar entradas en la puerta", coordinator: "atender a la comunidad y sus descuentos", organizer: "organizar eventos", admin: "administrar todo" },
+  join: "Aceptar la invitación", decline: "Rechazar", joined: name => `Ya eres parte del equipo de ${name}. Lo demás que haces en Taquilla sigue igual.`, declined_invitation: "Rechazaste la invitación.",
+  confirm: "Confirmar tu correo", confirmFirst: "Si creaste esta cuenta tú, entra con tu contraseña: así la confirmas y todo sigue igual.",
+  confirmWithout: "Entrar sin contraseña", confirmWithoutText: "Si no elegiste una contraseña, o no la creaste tú, entra solo con el enlace: la contraseña que haya deja de valer y se cierran las demás sesiones.",
+  noPassword: "Tu cuenta no tiene contraseña: puedes entrar con enlaces, o elegir una.", goOn: "Seguir",
   accept: "Aceptar la entrada", accepted: "La entrada es tuya.", noToken: "Al enlace le falta una parte. Ábrelo otra vez desde el correo.",
 };
 
@@ -90,6 +96,12 @@ const english = {
   ticketStatus: { valid: "Valid", used: "Used", revoked: "Refunded" }, seat: "Seat", received: "Handed on to you", usedAt: when => `Used on ${when}`,
   qrOf: what => `QR code of the ticket: ${what}`, qrHint: "Show this code at the door.", qrMissing: "The code could not be loaded.",
   transfer: "A ticket for you", transferText: "Somebody wants to hand a ticket on to you. Once you accept it is yours, and the old code is worth nothing.",
+  invitation: "An invitation", invitedTo: (name, role, by) => `“${name}” invites you to their team, to ${role}. The invitation was made by ${by}.`,
+  roles: { scanner: "check tickets at the door", coordinator: "look after members and their discounts", organizer: "organise events", admin: "run everything" },
+  join: "Accept the invitation", decline: "Decline", joined: name => `You are on the team of ${name} now. Whatever else you do on Taquilla stays as it is.`, declined_invitation: "You declined the invitation.",
+  confirm: "Confirm your address", confirmFirst: "If you made this account yourself, sign in with your password: that confirms it, and all stays as it is.",
+  confirmWithout: "Sign in without a password", confirmWithoutText: "If you chose no password, or did not make it yourself, sign in with the link alone: any password that there is ends, and so do all other sessions.",
+  noPassword: "Your account has no password: you can sign in with links, or choose one.", goOn: "Go on",
   accept: "Accept the ticket", accepted: "The ticket is yours.", noToken: "A part of the link is missing. Open it again from the e-mail.",
 };
 

@@ -200,6 +200,8 @@ ids! {
     DeviceId, DeviceKind = "dev";
     /// An offer of a ticket from one person to another.
     TransferId, TransferKind = "trf";
+    /// An invitation to work for an organiser.
+    InvitationId, InvitationKind = "inv";
     /// Somebody who belongs to a tenant's community.
     MemberId, MemberKind = "mem";
     /// A payment of a member's fee.
@@ -269,6 +271,18 @@ impl DiscountRequestId {
             .chain_update(show.uuid())
             .chain_update([attempt])
             .finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+}
+
+impl InvitationId {
+    /// The id of a tenant's invitation of an address, which is given by its
+    /// fingerprint: whoever is signed in with the address finds the invitation, and
+    /// of two made at the same moment one finds the other's item.
+    pub fn of(tenant: TenantId, fingerprint: &str) -> Self {
+        let digest = Sha256::new().chain_update(tenant.uuid()).chain_update(fingerprint).finalize();
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest[..16]);
         Self::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())

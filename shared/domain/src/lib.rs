@@ -25,6 +25,7 @@ pub mod refund_task;
 pub mod search;
 pub mod seat;
 pub mod session;
+pub mod staff;
 pub mod ticket;
 pub mod transfer;
 pub mod user;

@@ -18,8 +18,8 @@ mod sealed;
 pub use batch::process;
 pub use dead_letters::DeadLetters;
 pub use mail::{
-    Admission, DiscountMail, Image, LinkMail, LinkPurpose, Mail, MailMessage, OrderMail, Organiser,
-    REQUEST_TAG, Recipient, Show, TicketsMail, TransferMail,
+    Admission, DiscountMail, Image, InvitationMail, LinkMail, LinkPurpose, Mail, MailMessage, OrderMail,
+    Organiser, REQUEST_TAG, Recipient, Show, TicketsMail, TransferMail,
 };
 pub use message::{IssueMessage, Message, Notification, PaymentMessage};
 pub use outbox::{OrderNews, Outbox};

@@ -1,8 +1,9 @@
 //! What `mailer` needs to write and send one e-mail: facts, not sentences. It
 //! words them, in the reader's language and the event's time zone.
 
+use domain::access::Role;
 use domain::event::{Language, LegalInfo};
-use domain::{DiscountRequestId, Money, OrderId, TicketId, Timestamp, UserId};
+use domain::{DiscountRequestId, Money, OrderId, TenantId, TicketId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{DifferencesMail, PaymentsMail, RefundsWaitingMail};
@@ -55,6 +56,8 @@ pub enum Mail {
     TransferOffered(TransferMail),
     /// An accepted ticket, for its new holder.
     TransferAccepted(TicketsMail),
+    /// An organiser wants somebody on its staff.
+    StaffInvitation(InvitationMail),
     /// The money is on its way back.
     RefundDone(OrderMail),
     /// The payment came too late; the money goes back.
@@ -189,6 +192,21 @@ pub struct TransferMail {
     /// The show.
     pub show: Show,
     /// Who sells.
+    pub organiser: Organiser,
+}
+
+/// What an invitation to an organiser's staff says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvitationMail {
+    /// The organiser.
+    pub tenant: TenantId,
+    /// The role that is offered.
+    pub role: Role,
+    /// The confirmed address of the admin that invites.
+    pub by: String,
+    /// When the invitation ends.
+    pub expires_at: Timestamp,
+    /// The organiser, as the foot of the mail names it.
     pub organiser: Organiser,
 }
 

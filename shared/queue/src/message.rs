@@ -1,6 +1,6 @@
 use domain::gateway_account::AccountRef;
 use domain::payment::{GatewayName, PaymentHint};
-use domain::{OrderId, TenantId, Timestamp, TransferId, UserId};
+use domain::{InvitationId, OrderId, TenantId, Timestamp, TransferId, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +101,13 @@ pub enum IssueMessage {
         from: UserId,
         /// The transfer.
         transfer: TransferId,
+    },
+    /// Mail an invitation to an organiser's staff.
+    StaffInvited {
+        /// The organiser.
+        tenant: TenantId,
+        /// The invitation.
+        invitation: InvitationId,
     },
     /// Mail a transferred ticket to its new holder.
     TransferAccepted {

@@ -52,6 +52,8 @@ pub enum Outbox {
     TransferOffered,
     /// On a transfer that was just accepted: mail the ticket to its new holder.
     TransferAccepted,
+    /// On an invitation to an organiser's staff: mail it.
+    StaffInvited,
     /// On a discount request whose answer was just sent: mail it.
     Discount {
         /// Who gets it.
@@ -123,6 +125,7 @@ mod tests {
             @r#"{"do":"news","news":"refund_done"}"#
         );
         insta::assert_snapshot!(text(&Outbox::TransferOffered), @r#"{"do":"transfer_offered"}"#);
+        insta::assert_snapshot!(text(&Outbox::StaffInvited), @r#"{"do":"staff_invited"}"#);
         insta::assert_snapshot!(text(&Outbox::RefundsWaiting), @r#"{"do":"refunds_waiting"}"#);
         insta::assert_snapshot!(
             text(&Outbox::PaymentDifferences { day: Timestamp::UNIX_EPOCH }),

@@ -10,8 +10,8 @@ use domain::payment_difference::PaymentDifference;
 use domain::pricing::PromotionCode;
 use domain::refund_task::RefundTask;
 use domain::{
-    AreaId, AuditId, DeviceId, DiscountRequestId, EventId, FeePaymentId, GatewayAccountId, MemberId, OrderId,
-    SaleStageId, SessionId, TenantId, TicketId, Timestamp, TransferId, UserId,
+    AreaId, AuditId, DeviceId, DiscountRequestId, EventId, FeePaymentId, GatewayAccountId, InvitationId,
+    MemberId, OrderId, SaleStageId, SessionId, TenantId, TicketId, Timestamp, TransferId, UserId,
 };
 
 /// The primary key of an item.
@@ -291,6 +291,20 @@ pub(crate) const STAFF_PREFIX: &str = "M#";
 pub fn admins_lost(tenant: TenantId) -> Key {
     Key::new(tenant_partition(tenant), "AL")
 }
+
+/// A tenant's invitation of somebody to its staff.
+pub fn invitation(tenant: TenantId, invitation: InvitationId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{INVITATION_PREFIX}{}", invitation.suffix()))
+}
+
+/// Which invitation an item is, if it is one.
+pub fn parse_invitation(key: &Key) -> Option<(TenantId, InvitationId)> {
+    let invitation = InvitationId::from_suffix(key.sk.strip_prefix(INVITATION_PREFIX)?).ok()?;
+    Some((parse_tenant(key)?, invitation))
+}
+
+/// What the sort keys of [`invitation`] begin with.
+pub(crate) const INVITATION_PREFIX: &str = "MI#";
 
 /// All members of a tenant.
 pub fn members_partition(tenant: TenantId) -> String {

@@ -100,15 +100,31 @@ impl Store {
         role: Role,
         now: Timestamp,
     ) -> domain::Result<User> {
-        self.change_staff(tenant, user, Some(role), now).await
+        self.change_staff(tenant, user, Some(role), now, |_| true).await
+    }
+
+    /// Changes the role of somebody on the tenant's staff.
+    ///
+    /// # Errors
+    /// As [`Store::add_staff`], and `staff_not_found`: whoever left in the same moment does
+    /// not come back by it.
+    pub async fn change_role(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        role: Role,
+        now: Timestamp,
+    ) -> domain::Result<User> {
+        self.change_staff(tenant, user, Some(role), now, |user| user.staff.contains_key(&tenant)).await
     }
 
     /// Ends somebody's work for the tenant.
     ///
     /// # Errors
-    /// As [`Store::add_staff`].
+    /// As [`Store::change_role`].
     pub async fn remove_staff(&self, tenant: TenantId, user: UserId, now: Timestamp) -> domain::Result<()> {
-        self.change_staff(tenant, user, None, now).await.map(drop)
+        let works = |user: &User| user.staff.contains_key(&tenant);
+        self.change_staff(tenant, user, None, now, works).await.map(drop)
     }
 
     async fn change_staff(
@@ -117,6 +133,7 @@ impl Store {
         user: UserId,
         role: Option<Role>,
         now: Timestamp,
+        may: impl Fn(&User) -> bool,
     ) -> domain::Result<User> {
         let pointer = keys::staff(tenant, user);
         for _ in 0..CHANGE_ATTEMPTS {
@@ -126,6 +143,9 @@ impl Store {
                 .user(user)
                 .await?
                 .ok_or_else(|| Error::not_found("user_not_found", "There is no such person any more."))?;
+            if !may(&user) {
+                return Err(Error::not_found("staff_not_found", "This person does not work for you."));
+            }
             let is_admin = |user: &User| user.staff.get(&tenant) == Some(&Role::Admin);
             let was_admin = is_admin(&user);
             user.set_role(tenant, role)?;

@@ -147,11 +147,13 @@ impl TestApp {
         Organizer { person, token, tenant, country }
     }
 
-    /// Somebody who works for a tenant in this role.
+    /// Somebody who accepted to work for a tenant in this role.
     pub async fn staff(&self, organizer: &Organizer, name: &str, role: &str) -> Somebody {
         let person = self.confirmed(name).await;
         let body = json!({"email": person.email, "role": role});
         self.post("/api/v1/tenant/staff").token(&organizer.token).json(body).ok().await;
+        let accept = format!("/api/v1/workplaces/{}/invitation/accept", organizer.tenant);
+        self.post(accept).token(&person.token).ok().await;
         self.sign_in(&person.email, Some(&organizer.tenant)).await
     }
 

@@ -129,6 +129,11 @@ impl Answer {
         self.json()
     }
 
+    /// Checks for a success with nothing in it.
+    pub fn ok_empty(self) {
+        assert_eq!(self.status, 204, "{}: {}", self.request, self.text());
+    }
+
     /// The problem with this status and code.
     pub fn refused(self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{}: {}", self.request, self.text());

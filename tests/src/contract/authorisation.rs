@@ -243,7 +243,9 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     DELETE /api/v1/reservations/{id}                                401     401     401  yes     404         404       404   404      404
     DELETE /api/v1/supervision/templates/{name}/{language}          401     401     401  403     403         yes       403   yes      yes
     DELETE /api/v1/tenant/gateways/{id}                             401     401     401  403     403         403       403   yes      404
+    DELETE /api/v1/tenant/staff/invitations/{invitation}            401     401     401  403     403         403       403   yes      404
     DELETE /api/v1/tenant/staff/{user}                              401     401     401  403     403         403       403   yes      404
+    DELETE /api/v1/workplaces/{tenant}                              401     401     401  yes     404         404       404   404      404
     GET /                                                           yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /.well-known/jwks.json                                      yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /api/v1/auth/me                                             401     401     401  yes     yes         yes       yes   yes      yes
@@ -295,6 +297,7 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     GET /api/v1/users/stats                                         401     401     401  403     403         yes       403   yes      yes
     GET /api/v1/users/{id}                                          401     401     401  403     403         yes       403   yes      404
     GET /api/v1/users/{id}/payments                                 401     401     401  403     403         yes       403   yes      404
+    GET /api/v1/workplaces/{tenant}/invitation                      401     401     401  yes     404         404       404   404      404
     GET /health                                                     yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /health/database                                            yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /images/{event}/{file}                                      yes     yes     yes  yes     yes         yes       yes   yes      yes
@@ -307,13 +310,14 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     PATCH /api/v1/promotions/{code}                                 401     401     401  403     403         403       yes   yes      404
     PATCH /api/v1/tenant                                            401     401     401  403     403         403       403   yes      yes
     PATCH /api/v1/tenant/gateways/{id}                              401     401     401  403     403         403       403   yes      404
+    PATCH /api/v1/tenant/staff/{user}                               401     401     401  403     403         403       403   yes      404
     PATCH /api/v1/users/{id}                                        401     401     401  403     403         yes       403   yes      404
     PATCH /api/v1/users/{id}/payment-status                         401     401     401  403     403         yes       403   yes      404
     PATCH /api/v1/users/{id}/payments/{payment}                     401     401     401  403     403         yes       403   yes      404
     POST /api/v1/auth/login                                         yes     yes     yes  yes     yes         yes       yes   yes      yes
     POST /api/v1/auth/logout                                        401     401     401  yes     yes         yes       yes   yes      yes
     POST /api/v1/auth/magic-link                                    yes     401     401  yes     yes         yes       yes   yes      yes
-    POST /api/v1/auth/magic-link/redeem                             yes     yes     yes  yes     yes         yes       yes   yes      yes
+    POST /api/v1/auth/magic-link/redeem                             yes     401     401  yes     yes         yes       yes   yes      yes
     POST /api/v1/auth/password/forgot                               yes     yes     yes  yes     yes         yes       yes   yes      yes
     POST /api/v1/auth/password/reset                                yes     yes     yes  yes     yes         yes       yes   yes      yes
     POST /api/v1/auth/refresh                                       yes     yes     yes  yes     yes         yes       yes   yes      yes
@@ -359,6 +363,8 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     POST /api/v1/users/{id}/payments                                401     401     401  403     403         yes       403   yes      404
     POST /api/v1/webhooks/ses                                       401     401     401  401     401         401       401   401      401
     POST /api/v1/webhooks/{gateway}                                 401     401     401  401     401         401       401   401      401
+    POST /api/v1/workplaces/{tenant}/invitation/accept              401     401     401  yes     404         404       404   404      404
+    POST /api/v1/workplaces/{tenant}/invitation/decline             401     401     401  yes     404         404       404   404      404
     PUT /api/v1/events/{id}/fees                                    401     401     401  403     403         403       yes   yes      404
     PUT /api/v1/supervision/queue/{id}/edit                         401     401     401  403     403         yes       403   yes      404
     PUT /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes      yes

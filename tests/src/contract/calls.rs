@@ -6,6 +6,7 @@ mod gateways;
 mod members;
 mod operators;
 mod templates;
+mod workplaces;
 
 use serde_json::{Value, json};
 use testkit::{Request, Somebody};
@@ -112,6 +113,7 @@ pub(super) async fn call(world: &World, operation: &Operation) -> Call {
             operators::call(world, method, path).await
         }
         "tenants" | "tenant" => tenant(world, method, path).await,
+        "workplaces" => workplaces::call(world, method).await,
         "events" => event(world, method, path).await,
         "promotions" => promotion(world, method, path).await,
         "public" | "shows" => public(world, method, path),
@@ -198,7 +200,7 @@ async fn auth(world: &World, method: &str, path: &str) -> Option<Call> {
 }
 
 async fn tenant(world: &World, method: &str, path: &str) -> Option<Call> {
-    let staff = json!({"email": world.new_person().await, "role": "scanner"});
+    let invitation = json!({"email": world.new_address(), "role": "scanner"});
     let legal_info = json!({
         "nit": "900123456-7", "legal_name": "Faroles del Sur S.A.S.", "address": "Calle Inventada 12",
         "city": "Bogotá", "country": "CO",
@@ -217,10 +219,15 @@ async fn tenant(world: &World, method: &str, path: &str) -> Option<Call> {
             Call::new(Whose::Caller)
         }
         ("GET", "/tenant/staff") => Call::new(Whose::Caller),
-        ("POST", "/tenant/staff") => Call::new(Whose::Caller).body(staff),
-        ("DELETE", "/tenant/staff/{user}") => {
-            Call::new(Whose::Tenant).at("user", world.make("/api/v1/tenant/staff", staff, "user_id").await)
+        ("POST", "/tenant/staff") => Call::new(Whose::Caller).body(invitation),
+        ("DELETE", "/tenant/staff/invitations/{invitation}") => {
+            let id = world.make("/api/v1/tenant/staff", invitation, "invitation_id").await;
+            Call::new(Whose::Tenant).at("invitation", id)
         }
+        ("PATCH", "/tenant/staff/{user}") => {
+            Call::new(Whose::Tenant).at("user", world.new_staff().await).body(json!({"role": "coordinator"}))
+        }
+        ("DELETE", "/tenant/staff/{user}") => Call::new(Whose::Tenant).at("user", world.new_staff().await),
         _ => return None,
     })
 }

@@ -23,6 +23,8 @@ pub(super) struct World {
     pub(super) scanner: Somebody,
     /// The admin of another organiser, who must see nothing of it.
     pub(super) stranger: Organizer,
+    /// The admin of a third organiser, who invites the buyer.
+    pub(super) inviting: Organizer,
     /// Has bought and reserved.
     pub(super) buyer: Somebody,
     /// Is offered tickets.
@@ -48,14 +50,15 @@ impl World {
     /// Opens the box office and fills it.
     pub(super) async fn open() -> Self {
         let app = TestApp::start().await;
-        let buyer = app.somebody("ana").await;
+        let buyer = app.confirmed("ana").await;
         let expired = buyer.token.clone();
         app.clock.advance(Duration::from_secs(16 * 60));
         let buyer = app.sign_in(&buyer.email, None).await;
-        let friend = app.somebody("beto").await;
+        let friend = app.confirmed("beto").await;
 
         let admin = app.organizer("faroles").await;
         let stranger = app.organizer("mareas").await;
+        let inviting = app.organizer("calesita").await;
         let organizer = app.staff(&admin, "olga", "organizer").await;
         let coordinator = app.staff(&admin, "carlos", "coordinator").await;
         let scanner = app.staff(&admin, "elena", "scanner").await;
@@ -76,6 +79,7 @@ impl World {
             coordinator,
             scanner,
             stranger,
+            inviting,
             buyer,
             friend,
             expired,
@@ -212,13 +216,13 @@ impl World {
     /// The token in the last link that was mailed to `email`.
     pub(super) async fn mailed_token(&self, email: &str) -> String {
         self.app.idle().await;
-        let mails = self.app.mails(email);
-        let text = mails.iter().rev().find_map(|mail| {
-            let text = mail.text.clone()?;
-            text.split_once("token=").map(|(_, token)| token.to_owned())
-        });
-        let text = text.expect("a mail with a link");
-        text.split_whitespace().next().expect("a token").to_owned()
+        self.app.mailed_token(email)
+    }
+
+    /// The id of somebody new on the first organiser's staff.
+    pub(super) async fn new_staff(&self) -> String {
+        let name = format!("persona{}", self.next());
+        self.app.staff(&self.admin, &name, "scanner").await.id
     }
 
     /// With which the payment gateway signs a notification with this body.

@@ -350,30 +350,6 @@ async fn pictures_go_straight_to_the_bucket() {
 }
 
 #[tokio::test]
-async fn a_tenant_has_staff_and_always_an_admin() {
-    let app = TestApp::start().await;
-    let organizer = app.organizer("faroles").await;
-    let door = app.staff(&organizer, "puerta", "scanner").await;
-    app.get("/api/v1/events").token(&door.token).refused(403, "role_required").await;
-    app.get("/api/v1/tenant/staff").token(&door.token).refused(403, "role_required").await;
-    let listed = app.get("/api/v1/tenant/staff").token(&organizer.token).ok().await;
-    assert_eq!(listed["items"].as_array().expect("items").len(), 2);
-
-    let add = |email: &str, role: &str| {
-        app.post("/api/v1/tenant/staff").token(&organizer.token).json(json!({"email": email, "role": role}))
-    };
-    add("nadie@example.com", "scanner").refused(404, "user_not_found").await;
-    add(&door.email, "user").refused(400, "invalid_fields").await;
-    add(&organizer.person.email, "organizer").refused(409, "last_admin").await;
-    let own = format!("/api/v1/tenant/staff/{}", organizer.person.id);
-    app.delete(&own).token(&organizer.token).refused(409, "last_admin").await;
-    assert_eq!(add(&door.email, "admin").ok().await["role"], "admin");
-    app.delete(&own).token(&organizer.token).send().await.ok();
-    app.delete(&own).token(&organizer.token).refused(404, "staff_not_found").await;
-    app.close().await;
-}
-
-#[tokio::test]
 async fn a_tenant_says_who_it_is() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;

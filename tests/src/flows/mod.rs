@@ -18,6 +18,7 @@ mod refunds;
 mod reservations;
 mod settlement;
 mod shows;
+mod staff;
 mod storefront;
 mod supervision;
 mod templates;

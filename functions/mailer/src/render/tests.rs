@@ -47,6 +47,13 @@ fn all(language: Language) -> Vec<MailMessage> {
     };
     let one =
         queue::TicketsMail { total: None, tickets: vec![tickets.tickets[0].clone()], ..tickets.clone() };
+    let invitation = queue::InvitationMail {
+        tenant: "tnt_01jd8m3n7kf8bq4v3k7w2r9s5t".parse().expect("an id"),
+        role: domain::access::Role::Scanner,
+        by: "olga@example.com".to_owned(),
+        expires_at: "2026-12-02T11:45:00Z".parse().expect("a time"),
+        organiser: tickets.organiser.clone(),
+    };
     let link = |purpose| {
         let expires_at = (purpose != LinkPurpose::AlreadyRegistered)
             .then(|| "2026-11-18T12:00:00Z".parse().expect("a time"));
@@ -56,6 +63,7 @@ fn all(language: Language) -> Vec<MailMessage> {
         Mail::Tickets(tickets),
         Mail::TransferAccepted(one),
         Mail::TransferOffered(offer),
+        Mail::StaffInvitation(invitation),
         Mail::RefundDone(order.clone()),
         Mail::RefundDue(order.clone()),
         Mail::PaymentMismatch(order),
@@ -261,6 +269,21 @@ fn every_text_in_english() {
     ==========
 
     Your refund for Los Faroles
+    You are invited to work for an organiser on Taquilla
+
+    An organiser called “Producciones Almendra” wants you to work with them on
+    Taquilla, to check tickets at the door. The invitation was made by olga@example.com.
+
+    Sign in with this address to accept or decline; if you have no account yet,
+    register with this address and confirm it:
+    https://box.example/#/workplaces/tnt_01jd8m3n7kf8bq4v3k7w2r9s5t
+
+    The invitation is good for 14 days. If you did not expect it, ignore this
+    e-mail: without your answer nothing happens, and whatever else you do on
+    Taquilla stays as it is.
+
+    ==========
+
 
     We returned COP 212,382 the way you paid. Depending on the bank it
     takes between some hours and ten working days to show up.
@@ -402,6 +425,20 @@ fn every_text_in_spanish() {
 
     Recibirás un código nuevo, y el de quien te la pasa dejará de valer. Si no
     esperabas esto, ignora este correo.
+
+    ==========
+
+    Te invitan a trabajar con un organizador en Taquilla
+
+    Un organizador que se llama «Producciones Almendra» quiere que trabajes con él en
+    Taquilla, para revisar entradas en la puerta. La invitación la hizo olga@example.com.
+
+    Entra con este correo para aceptar o rechazar; si todavía no tienes una cuenta,
+    créala con este correo y confírmalo:
+    https://box.example/#/workplaces/tnt_01jd8m3n7kf8bq4v3k7w2r9s5t
+
+    La invitación vale 14 días. Si no la esperabas, ignora este correo: sin tu
+    respuesta no pasa nada, y lo demás que haces en Taquilla sigue igual.
 
     ==========
 

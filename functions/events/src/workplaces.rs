@@ -1,0 +1,168 @@
+//! For whom one works: accepting and declining invitations, and leaving.
+//!
+//! An invitation is found by organiser and by the confirmed address of whoever is
+//! signed in, so its link carries no secret, and works for an address that
+//! registers only after it was invited.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::{delete_with, get_with, post_with};
+use axum::extract::State as Of;
+use axum::response::NoContent;
+use domain::access::{Role, Workplace};
+use domain::staff::{Invitation, InvitationState};
+use domain::user::Email;
+use domain::{Error, InvitationId, Result, TenantId, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::{Failure, OnRefused};
+use web::{Answer, Buyer, Json, Path};
+
+use crate::State;
+
+/// How often an acceptance is tried again when something else changes the user at
+/// the same moment.
+const TRIES: usize = 4;
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/workplaces/{tenant}",
+            delete_with(leave, |op| {
+                op.id("leaveWorkplace").summary("Stop working for an organiser").tag("Workplaces").description(
+                    "Tokens that were given out before keep the role for 15 minutes at most.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/workplaces/{tenant}/invitation",
+            get_with(show, |op| {
+                op.id("showInvitation")
+                    .summary("The organiser's invitation to one's address")
+                    .tag("Workplaces")
+                    .description("The caller's confirmed address must be the invited one.")
+            }),
+        )
+        .api_route(
+            "/api/v1/workplaces/{tenant}/invitation/accept",
+            post_with(accept, |op| {
+                op.id("acceptInvitation").summary("Work for the organiser").tag("Workplaces").description(
+                    "The role is in the next access token for this organiser: refresh the session, or sign in, \
+                     with `tenant`. Other workplaces stay as they are. Accepting again answers the same.",
+                )
+            }),
+        )
+        .api_route(
+            "/api/v1/workplaces/{tenant}/invitation/decline",
+            post_with(decline, |op| {
+                op.id("declineInvitation").summary("Do not work for the organiser").tag("Workplaces").description(
+                    "The organiser sees that, and cannot invite the address again while the invitation would \
+                     have stood.",
+                )
+            }),
+        )
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct WorkplacePath {
+    /// The organiser.
+    tenant: TenantId,
+}
+
+/// An open invitation, as the invited person sees it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct InvitationView {
+    /// The organiser.
+    tenant: TenantId,
+    /// The organiser's name.
+    name: String,
+    /// The role that is offered.
+    role: Role,
+    /// The address of the admin that invites.
+    invited_by: String,
+    /// When the invitation ends.
+    expires_at: Timestamp,
+}
+
+async fn show(
+    Of(state): Of<State>,
+    buyer: Buyer,
+    Path(WorkplacePath { tenant }): Path<WorkplacePath>,
+) -> Answer<Json<InvitationView>> {
+    let invitation = state.own_invitation(tenant, &buyer).await?;
+    invitation.open(state.clock.now())?;
+    let Invitation { role, by, expires_at, .. } = invitation;
+    let name = state.tenant(tenant).await?.name;
+    Ok(Json(InvitationView { tenant, name, role, invited_by: by, expires_at }))
+}
+
+async fn accept(
+    Of(state): Of<State>,
+    buyer: Buyer,
+    Path(WorkplacePath { tenant }): Path<WorkplacePath>,
+) -> Answer<Json<Workplace>> {
+    for _ in 0..TRIES {
+        let invitation = state.own_invitation(tenant, &buyer).await?;
+        let name = state.tenant(tenant).await?.name;
+        let now = state.clock.now();
+        let user = state.store.user(buyer.user).await.map_err(Error::from)?;
+        let mut user = user.ok_or_else(|| Error::internal("an account is gone"))?;
+        if let Some(&role) = user.staff.get(&tenant) {
+            return Ok(Json(Workplace { tenant, name, role }));
+        }
+        invitation.open(now)?;
+        let role = invitation.role;
+        user.set_role(tenant, Some(role))?;
+        user.touch(now);
+        let accepted = invitation.decided(InvitationState::Accepted);
+        match state.store.accept_invitation(&accepted, &user).await {
+            Ok(()) => return Ok(Json(Workplace { tenant, name, role })),
+            Err(Failure::Refused(_)) => {}
+            Err(failure) => return Err(Error::from(failure).into()),
+        }
+    }
+    Err(Error::changed_meanwhile().into())
+}
+
+async fn decline(
+    Of(state): Of<State>,
+    buyer: Buyer,
+    Path(WorkplacePath { tenant }): Path<WorkplacePath>,
+) -> Answer<NoContent> {
+    let invitation = state.own_invitation(tenant, &buyer).await?;
+    if invitation.state == InvitationState::Declined {
+        return Ok(NoContent);
+    }
+    invitation.open(state.clock.now())?;
+    let declined = invitation.decided(InvitationState::Declined);
+    state.store.put_invitation(&declined, None).await.on_refused(Error::changed_meanwhile)?;
+    Ok(NoContent)
+}
+
+async fn leave(
+    Of(state): Of<State>,
+    buyer: Buyer,
+    Path(WorkplacePath { tenant }): Path<WorkplacePath>,
+) -> Answer<NoContent> {
+    let left = state.store.remove_staff(tenant, buyer.user, state.clock.now()).await;
+    left.map_err(|error| match error.code() {
+        "staff_not_found" => Error::not_found("workplace_not_found", "You do not work for this organiser."),
+        _ => error,
+    })?;
+    Ok(NoContent)
+}
+
+impl State {
+    /// The tenant's invitation to the caller's confirmed address, whatever became of it.
+    async fn own_invitation(&self, tenant: TenantId, buyer: &Buyer) -> Result<Invitation> {
+        let email: Email = buyer.confirmed_email()?.parse().map_err(Error::internal)?;
+        let id = InvitationId::of(tenant, &self.fingerprints.email(&email));
+        self.store.invitation(tenant, id).await?.ok_or_else(not_found)
+    }
+}
+
+fn not_found() -> Error {
+    Error::not_found(
+        "invitation_not_found",
+        "This organiser did not invite the address with which you are signed in.",
+    )
+}

@@ -1,0 +1,34 @@
+//! Invitations to an organiser's staff.
+
+use domain::{InvitationId, Result, TenantId};
+use queue::{InvitationMail, Mail, MailMessage, Recipient};
+
+use crate::State;
+use crate::compose::organiser;
+
+/// The invitation for its address; `None` if it is over already.
+pub(crate) async fn invited(
+    state: &State,
+    tenant: TenantId,
+    invitation: InvitationId,
+) -> Result<Option<MailMessage>> {
+    let found = state.store.invitation(tenant, invitation).await?;
+    let Some(invitation) = found.filter(|invitation| invitation.is_open(state.clock.now())) else {
+        return Ok(None);
+    };
+    let organiser = organiser(&*state.tenant(tenant).await?);
+    Ok(Some(MailMessage {
+        // Without a name: whether the address has an account is nobody's business here.
+        to: Recipient { email: invitation.email.as_str().to_owned(), name: String::new() },
+        language: invitation.language,
+        reply_to: Some(invitation.by.clone()),
+        mail: Mail::StaffInvitation(InvitationMail {
+            tenant,
+            role: invitation.role,
+            by: invitation.by,
+            expires_at: invitation.expires_at,
+            organiser,
+        }),
+        images: Vec::new(),
+    }))
+}

@@ -1,0 +1,203 @@
+//! People who work for an organiser: invited by address, staff once they accept.
+//!
+//! `open ─accept→ accepted`, `open ─decline→ declined`, `open ─revoke→ revoked`,
+//! and any of them `─invite again→ open`.
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::access::Role;
+use crate::event::Language;
+use crate::user::Email;
+use crate::{Error, InvitationId, Result, TenantId};
+
+/// The most people who work for one organiser or are invited to.
+pub const MAX_STAFF: usize = 200;
+/// How long an invitation stands: 14 days.
+const STANDS: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// How long an address is left in peace after a mail with the organiser's invitation.
+const PEACE: SignedDuration = SignedDuration::from_hours(24);
+
+/// How far an invitation is, as it was written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InvitationState {
+    /// The invited person has not answered.
+    Open,
+    /// The invited person is on the staff, or was.
+    Accepted,
+    /// The invited person does not want to.
+    Declined,
+    /// The organiser took it back.
+    Revoked,
+}
+
+/// An organiser's invitation to work for it. There is one for each organiser and
+/// address, whether or not the address has an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// The invitation's id, which follows from organiser and address.
+    pub id: InvitationId,
+    /// The organiser.
+    pub tenant: TenantId,
+    /// The invited address, as the organiser typed it.
+    pub email: Email,
+    /// The role that is offered.
+    pub role: Role,
+    /// The language of the mail.
+    pub language: Language,
+    /// The confirmed address of the admin that invites.
+    pub by: String,
+    /// How far it is.
+    pub state: InvitationState,
+    /// When it was made, the last time.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// When its mail was sent last.
+    pub mailed_at: Timestamp,
+    /// Counts changes; a change names the version that it is based on.
+    pub version: u32,
+}
+
+/// What an organiser offers to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The address to invite.
+    pub email: Email,
+    /// The role there.
+    pub role: Role,
+    /// The language of the mail.
+    pub language: Language,
+    /// The confirmed address of the admin that invites.
+    pub by: String,
+}
+
+impl Invitation {
+    /// The first invitation of an address, at `now`.
+    pub fn new(id: InvitationId, tenant: TenantId, offer: Offer, now: Timestamp) -> Self {
+        let Offer { email, role, language, by } = offer;
+        Self {
+            id,
+            tenant,
+            email,
+            role,
+            language,
+            by,
+            state: InvitationState::Open,
+            created_at: now,
+            expires_at: now.saturating_add(STANDS).unwrap_or(Timestamp::MAX),
+            mailed_at: now,
+            version: 1,
+        }
+    }
+
+    /// The invitation as the organiser makes it once more at `now`, and whether
+    /// that is mailed: once in 24 hours, however often it is revoked and made again.
+    ///
+    /// # Errors
+    /// `invitation_declined` while the person's no stands, which is as long as the
+    /// invitation would have.
+    pub fn again(&self, offer: Offer, now: Timestamp) -> Result<(Self, bool)> {
+        if self.state == InvitationState::Declined && now < self.expires_at {
+            return Err(Error::conflict(
+                "invitation_declined",
+                "This address declined your invitation. You can invite it again after `expires_at`.",
+            )
+            .with("expires_at", self.expires_at.to_string()));
+        }
+        let mailed = now.duration_since(self.mailed_at) >= PEACE;
+        let mailed_at = if mailed { now } else { self.mailed_at };
+        let again = Self::new(self.id, self.tenant, offer, now);
+        Ok((Self { mailed_at, version: self.version + 1, ..again }, mailed))
+    }
+
+    /// True while the invited person can accept or decline.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.state == InvitationState::Open && now < self.expires_at
+    }
+
+    /// Checks that the invitation can be accepted or declined at `now`.
+    pub fn open(&self, now: Timestamp) -> Result<()> {
+        match self.state {
+            InvitationState::Open if now < self.expires_at => Ok(()),
+            InvitationState::Open => Err(Error::gone(
+                "invitation_expired",
+                "This invitation has run out. Ask the organiser to invite you again.",
+            )),
+            InvitationState::Accepted => {
+                Err(Error::conflict("invitation_accepted", "This invitation was accepted already."))
+            }
+            InvitationState::Declined => {
+                Err(Error::gone("invitation_declined", "You declined this invitation."))
+            }
+            InvitationState::Revoked => {
+                Err(Error::gone("invitation_revoked", "The organiser took this invitation back."))
+            }
+        }
+    }
+
+    /// The invitation once it is answered or taken back.
+    #[must_use]
+    pub fn decided(&self, state: InvitationState) -> Self {
+        Self { state, version: self.version + 1, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + hour * 3600).expect("in range")
+    }
+
+    fn offer() -> Offer {
+        Offer {
+            email: "eva@example.com".parse().expect("valid"),
+            role: Role::Scanner,
+            language: Language::Es,
+            by: "ana@example.com".to_owned(),
+        }
+    }
+
+    fn invitation() -> Invitation {
+        let tenant = TenantId::generate(at(0));
+        Invitation::new(InvitationId::of(tenant, "fingerprint"), tenant, offer(), at(0))
+    }
+
+    #[test]
+    fn an_invitation_stands_for_fourteen_days_unless_it_is_decided() {
+        let invitation = invitation();
+        let code = |invitation: &Invitation, hour| invitation.open(at(hour)).err().map(|error| error.code());
+        assert_eq!(code(&invitation, 14 * 24 - 1), None);
+        assert_eq!(code(&invitation, 14 * 24), Some("invitation_expired"));
+        for (state, expected) in [
+            (InvitationState::Accepted, "invitation_accepted"),
+            (InvitationState::Declined, "invitation_declined"),
+            (InvitationState::Revoked, "invitation_revoked"),
+        ] {
+            assert_eq!(code(&invitation.decided(state), 1), Some(expected));
+        }
+    }
+
+    #[test]
+    fn an_address_gets_one_mail_a_day_whatever_the_organiser_does() {
+        let first = invitation();
+        let revoked = first.decided(InvitationState::Revoked);
+        for before in [&first, &revoked] {
+            let (again, mailed) = before.again(offer(), at(23)).expect("possible");
+            assert!(!mailed && again.is_open(at(23)));
+            assert!(!again.again(offer(), at(23)).expect("possible").1, "the day counts from the mail");
+            assert!(again.again(offer(), at(24)).expect("possible").1);
+        }
+    }
+
+    #[test]
+    fn a_no_stands_as_long_as_the_invitation_would_have() {
+        let declined = invitation().decided(InvitationState::Declined);
+        assert_eq!(declined.again(offer(), at(300)).expect_err("refused").code(), "invitation_declined");
+        assert!(declined.again(offer(), at(14 * 24)).expect("possible").1);
+    }
+}

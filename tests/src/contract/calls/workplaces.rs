@@ -1,0 +1,30 @@
+//! Calls of whoever works for an organiser, or is invited to.
+
+use domain::access::Role;
+use domain::staff::{Invitation, Offer};
+use domain::user::Email;
+use domain::{InvitationId, TenantId, UserId};
+
+use super::super::world::World;
+use super::{Call, Whose};
+use crate::table::{fingerprints, table_of};
+
+/// A call of the buyer, who is invited by an organiser of its own; to leave, is on its
+/// staff already. Written into the table: invitations are limited.
+pub(super) async fn call(world: &World, method: &str) -> Option<Call> {
+    let (store, now) = (table_of(&world.app, "events"), world.app.clock.now());
+    let tenant: TenantId = world.inviting.tenant.parse().expect("an id");
+    let email: Email = world.buyer.email.parse().expect("an address");
+    let id = InvitationId::of(tenant, &fingerprints(&world.app).email(&email));
+    let before = store.invitation(tenant, id).await.expect("read");
+    let version = before.map_or(1, |before| before.version + 1);
+    let by = world.inviting.person.email.clone();
+    let offer = Offer { email, role: Role::Scanner, language: Default::default(), by };
+    let invitation = Invitation { version, ..Invitation::new(id, tenant, offer, now) };
+    store.put_invitation(&invitation, None).await.expect("made");
+    if method == "DELETE" {
+        let buyer: UserId = world.buyer.id.parse().expect("an id");
+        store.add_staff(tenant, buyer, Role::Scanner, now).await.expect("added");
+    }
+    Some(Call::new(Whose::Buyer).at("tenant", &world.inviting.tenant))
+}
