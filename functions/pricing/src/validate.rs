@@ -121,7 +121,7 @@ impl State {
                 buyer_remaining,
             }),
             request,
-            buyer_email: buyer.map(|buyer| buyer.email.as_str()),
+            buyer: buyer.map(|buyer| buyer.address()),
         };
         quote(&input, now)
     }

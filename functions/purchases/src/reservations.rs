@@ -6,8 +6,9 @@ use std::time::Duration;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
 use axum::extract::State as Shared;
+use domain::access::email_unverified;
 use domain::order::{Attendee, Order, OrderLine, OrderStatus, Person};
-use domain::pricing::{Promotion, Quote, open};
+use domain::pricing::{Promotion, PromotionReason, Quote, open};
 use domain::{Error, EventId, OrderId, Result, Timestamp};
 use http::StatusCode;
 use schemars::JsonSchema;
@@ -230,13 +231,14 @@ async fn promotion(state: &State, buyer: &Buyer, quote: &Quote) -> Result<Option
     let promotion = promotion.filter(|promotion| Some(promotion.id) == verdict.id).ok_or_else(|| {
         Error::conflict("quote_outdated", "The promotion of this quote has ended. Ask for a new quote.")
     })?;
-    if !promotion.is_for_buyer(Some(&buyer.email)) {
-        return Err(Error::forbidden(
+    match promotion.refuses(Some(buyer.address())) {
+        None => Ok(Some(promotion)),
+        Some(PromotionReason::EmailUnverified) => Err(email_unverified()),
+        Some(_) => Err(Error::forbidden(
             "promotion_not_for_buyer",
             "This promotion code is personal. Sign in with the address that it was sent to.",
-        ));
+        )),
     }
-    Ok(Some(promotion))
 }
 
 /// The order of a buyer with this id.

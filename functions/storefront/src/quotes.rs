@@ -212,7 +212,7 @@ impl State {
             stages: &stages_left.offers(&sheet.stages),
             promotion: offer,
             request,
-            buyer_email: buyer.map(|buyer| buyer.email.as_str()),
+            buyer: buyer.map(|buyer| buyer.address()),
         };
         quote(&input, now)
     }

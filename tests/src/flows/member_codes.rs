@@ -68,7 +68,7 @@ async fn a_members_code_buys_at_the_discount_once_for_that_member_only() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
-    let (ana, beto) = (app.somebody("ana").await, app.somebody("beto").await);
+    let (ana, beto) = (app.confirmed("ana").await, app.confirmed("beto").await);
     let code = mint(&app, &organizer.tenant, &show, &ana.email).await;
     let reserve = |who: &Somebody, quote: &Value| {
         app.post("/api/v1/reservations").token(&who.token).json(json!({"quote": quote["quote"]}))
@@ -111,11 +111,37 @@ async fn a_members_code_buys_at_the_discount_once_for_that_member_only() {
 }
 
 #[tokio::test]
+async fn a_members_code_is_not_for_whoever_registers_the_members_address() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("faroles").await;
+    let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
+    let code = mint(&app, &organizer.tenant, &show, "ana@example.com").await;
+    let stranger = app.somebody("ana").await;
+    let theirs = quote(&app, &show, &code, Some(&stranger)).await;
+    assert_eq!((reason(&theirs), &theirs["totals"]["total"]), ("email_unverified", &json!(2000)));
+
+    // Nor with a quote that the member had made.
+    app.idle().await;
+    let body = json!({"token": app.mailed_token("ana@example.com")});
+    let ana = app.post("/api/v1/auth/magic-link/redeem").json(body).ok().await;
+    let ana =
+        Somebody { token: ana["access_token"].as_str().expect("a token").to_owned(), ..stranger.clone() };
+    let hers = quote(&app, &show, &code, Some(&ana)).await;
+    assert_eq!(hers["promotion"]["applied"], true);
+    let reserve = |who: &Somebody| {
+        app.post("/api/v1/reservations").token(&who.token).json(json!({"quote": hers["quote"]}))
+    };
+    reserve(&stranger).refused(403, "email_unverified").await;
+    assert_eq!(reserve(&ana).ok().await["total"], 1500);
+    app.close().await;
+}
+
+#[tokio::test]
 async fn members_codes_are_none_of_an_organisers_promotions() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
-    let ana = app.somebody("ana").await;
+    let ana = app.confirmed("ana").await;
     let code = mint(&app, &organizer.tenant, &show, &ana.email).await;
     let body = json!({"promotion_name": "Mío", "promotion_code": "socio-mio", "discount_type": "percentage",
         "discount_value": 10, "applies_to": "tenant"});

@@ -242,7 +242,7 @@ async fn the_code_of_the_mail_buys_at_the_discount_once_for_that_member_only() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let id = house.decided("ana", &show, "approve").await;
-    let (ana, beto) = (house.app.somebody("ana").await, house.app.somebody("beto").await);
+    let (ana, beto) = (house.app.confirmed("ana").await, house.app.confirmed("beto").await);
     let shown = house.queued(&id).await;
     let shown = text(&shown["email_content"]).to_owned();
     let code_in = |text: &str| {

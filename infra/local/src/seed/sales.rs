@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use domain::event::AreaKind;
 use domain::order::{Order, OrderLine, OrderStatus, Person};
 use domain::pricing::{PromotionOffer, Quote, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote};
-use domain::user::User;
+use domain::user::{OwnAddress, User};
 use domain::{Error, OrderId, QuoteId, Result, TenantId, Timestamp};
 use futures::future::try_join_all;
 use jiff::SignedDuration;
@@ -86,7 +86,7 @@ async fn give(
             stages: &stages,
             promotion: offer,
             request: &request,
-            buyer_email: Some(guest.email.as_str()),
+            buyer: Some(OwnAddress { email: guest.email.as_str(), confirmed: true }),
         },
         now,
     )?;

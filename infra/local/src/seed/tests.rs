@@ -119,7 +119,7 @@ impl House {
                 buyer_remaining: None,
             }),
             request: &request,
-            buyer_email: None,
+            buyer: None,
         };
         quote(&input, self.now()).expect("a quote")
     }

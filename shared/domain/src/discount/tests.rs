@@ -226,8 +226,10 @@ fn a_promotion_is_for_one_order_of_one_person_for_one_show() {
     let mut fields = crate::error::Fields::new();
     promotion.check(&mut fields);
     fields.finish().expect("it can be stored");
+    let buyer = |email| Some(crate::user::OwnAddress { email, confirmed: true });
     assert!(
-        promotion.is_for_buyer(Some("Ana@example.com")) && !promotion.is_for_buyer(Some("eva@example.com"))
+        promotion.refuses(buyer("Ana@example.com")).is_none()
+            && promotion.refuses(buyer("eva@example.com")).is_some()
     );
     assert_eq!((promotion.total_uses, promotion.max_quantity), (Some(1), Some(2)));
     assert_eq!((promotion.target_event_id, promotion.end_date), (Some(show.id), Some(show.ends_at)));

@@ -6,6 +6,7 @@ use type_safe_id::StaticType;
 
 use crate::event::{Area, AreaKind, Event, EventStatus, Fees, Language, RowLayout, Vat};
 use crate::ids::Id;
+use crate::user::OwnAddress;
 use crate::{AreaId, Currency, Result, SaleStageId};
 
 use super::{
@@ -166,7 +167,7 @@ pub(super) struct House {
     pub(super) promotion_remaining: Option<u32>,
     pub(super) buyer_remaining: Option<u32>,
     pub(super) request: QuoteRequest,
-    pub(super) buyer_email: Option<&'static str>,
+    pub(super) buyer: Option<OwnAddress<'static>>,
 }
 
 impl House {
@@ -180,7 +181,7 @@ impl House {
             promotion_remaining: None,
             buyer_remaining: None,
             request: request(&[(1, 1)]),
-            buyer_email: None,
+            buyer: None,
         }
     }
 
@@ -217,7 +218,7 @@ impl House {
             stages: &self.offers(),
             promotion,
             request: &self.request,
-            buyer_email: self.buyer_email,
+            buyer: self.buyer,
         };
         quote(&input, now)
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Fields;
 use crate::event::{Area, Event};
+use crate::user::OwnAddress;
 use crate::{AreaId, BasisPoints, Currency, EventId, Money, PromotionId, TenantId};
 
 use super::stage::is_window;
@@ -166,12 +167,16 @@ impl Promotion {
         wanted.min(self.max_discount_amount.unwrap_or(i64::MAX).max(0)).min(subtotal)
     }
 
-    /// Whether a buyer with this e-mail address may use the code. A bound code
-    /// is refused to a buyer who is not known.
-    pub fn is_for_buyer(&self, email: Option<&str>) -> bool {
-        self.bound_email.as_ref().is_none_or(|bound| {
-            email.is_some_and(|email| email.trim().to_lowercase() == bound.trim().to_lowercase())
-        })
+    /// Why a buyer with this address may not use the code, if so. A bound code is
+    /// refused to a buyer who is not known, and to one who only typed its address.
+    pub fn refuses(&self, buyer: Option<OwnAddress<'_>>) -> Option<PromotionReason> {
+        let bound = self.bound_email.as_ref()?.trim().to_lowercase();
+        match buyer {
+            Some(buyer) if buyer.email.trim().to_lowercase() == bound => {
+                (!buyer.confirmed).then_some(PromotionReason::EmailUnverified)
+            }
+            _ => Some(PromotionReason::NotForBuyer),
+        }
     }
 
     /// Whether it takes something off tickets of `area`.
@@ -215,6 +220,8 @@ pub enum PromotionReason {
     NotForArea,
     /// It is for somebody else, or the buyer is not known.
     NotForBuyer,
+    /// It is for the buyer's address, which the buyer has not confirmed yet.
+    EmailUnverified,
     /// It needs more tickets.
     MinQuantity,
     /// It was used as often as it can be.
@@ -236,6 +243,9 @@ impl PromotionReason {
             Self::OtherCurrency => "This code is for events in another currency.",
             Self::NotForArea => "This code is for another area of the event.",
             Self::NotForBuyer => "This code is personal. Sign in with the address that it was sent to.",
+            Self::EmailUnverified => {
+                "This code is personal. First confirm your e-mail address with the link that we mailed you."
+            }
             Self::MinQuantity => "This code needs more tickets in the order.",
             Self::UsedUp => "This code has been used up.",
             Self::UsedByBuyer => "You have used this code already.",
@@ -304,7 +314,7 @@ pub(super) struct Circumstances<'a> {
     pub(super) areas: &'a [Area],
     /// The areas of the order with their numbers of tickets.
     pub(super) tickets: &'a [(AreaId, u8)],
-    pub(super) buyer_email: Option<&'a str>,
+    pub(super) buyer: Option<OwnAddress<'a>>,
     pub(super) now: Timestamp,
 }
 
@@ -329,6 +339,8 @@ impl PromotionOffer<'_> {
             limit.is_some_and(|limit| remaining.unwrap_or(limit) == 0)
         };
 
+        let not_buyers = promotion.refuses(order.buyer);
+
         let reasons = [
             (promotion.tenant_id != event.tenant_id, PromotionReason::NotFound),
             (!promotion.active, PromotionReason::Inactive),
@@ -341,7 +353,8 @@ impl PromotionOffer<'_> {
                 PromotionReason::OtherCurrency,
             ),
             (tickets == 0, PromotionReason::NotForArea),
-            (!promotion.is_for_buyer(order.buyer_email), PromotionReason::NotForBuyer),
+            (not_buyers == Some(PromotionReason::NotForBuyer), PromotionReason::NotForBuyer),
+            (not_buyers == Some(PromotionReason::EmailUnverified), PromotionReason::EmailUnverified),
             (promotion.min_quantity.is_some_and(|fewest| tickets < fewest), PromotionReason::MinQuantity),
             (used_up(promotion.total_uses, self.remaining), PromotionReason::UsedUp),
             (used_up(promotion.uses_per_buyer, self.buyer_remaining), PromotionReason::UsedByBuyer),
@@ -444,9 +457,11 @@ mod tests {
     #[test]
     fn a_bound_code_is_for_one_address() {
         let bound = Promotion { bound_email: Some("ana@example.com".into()), ..promotion() };
-        assert!(bound.is_for_buyer(Some(" Ana@Example.com ")));
-        assert!(!bound.is_for_buyer(Some("ben@example.com")));
-        assert!(!bound.is_for_buyer(None));
-        assert!(promotion().is_for_buyer(None));
+        let address = |email, confirmed| Some(OwnAddress { email, confirmed });
+        assert_eq!(bound.refuses(address(" Ana@Example.com ", true)), None);
+        assert_eq!(bound.refuses(address("ana@example.com", false)), Some(PromotionReason::EmailUnverified));
+        assert_eq!(bound.refuses(address("ben@example.com", true)), Some(PromotionReason::NotForBuyer));
+        assert_eq!(bound.refuses(None), Some(PromotionReason::NotForBuyer));
+        assert_eq!(promotion().refuses(None), None);
     }
 }

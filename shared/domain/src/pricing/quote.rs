@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use crate::event::{Area, Event};
 use crate::seat::SeatLabel;
+use crate::user::OwnAddress;
 use crate::{AreaId, Currency, EventId, QuoteId, Result, SaleStageId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,8 +31,8 @@ pub struct QuoteInput<'a> {
     pub promotion: Option<PromotionOffer<'a>>,
     /// What the buyer wants.
     pub request: &'a QuoteRequest,
-    /// The buyer's e-mail address, if the buyer is known.
-    pub buyer_email: Option<&'a str>,
+    /// The buyer's address, if the buyer is known.
+    pub buyer: Option<OwnAddress<'a>>,
 }
 
 /// The price of an order, for a limited time. All amounts are in minor units of
@@ -261,13 +262,8 @@ fn apply_promotion(
     };
     let tickets: Vec<(AreaId, u8)> =
         drafts.iter().map(|draft| (draft.ask.area.id, draft.ask.quantity)).collect();
-    let circumstances = Circumstances {
-        event: input.event,
-        areas: input.areas,
-        tickets: &tickets,
-        buyer_email: input.buyer_email,
-        now,
-    };
+    let circumstances =
+        Circumstances { event: input.event, areas: input.areas, tickets: &tickets, buyer: input.buyer, now };
     if let Some(reason) = offer.refusal(&circumstances) {
         return Some(PromotionVerdict::refused(text, reason));
     }
@@ -471,7 +467,9 @@ mod tests {
         let mut house = House::new([area(1, 1000)]).with_code();
         house.promotion = Some(Promotion { bound_email: Some("ana@example.com".into()), ..promotion() });
         assert_eq!(reason(&house.quote()), Some(PromotionReason::NotForBuyer));
-        house.buyer_email = Some("Ana@example.com");
+        house.buyer = Some(OwnAddress { email: "Ana@example.com", confirmed: false });
+        assert_eq!(reason(&house.quote()), Some(PromotionReason::EmailUnverified));
+        house.buyer = Some(OwnAddress { email: "Ana@example.com", confirmed: true });
         assert_eq!(reason(&house.quote()), None);
     }
 
