@@ -28,7 +28,7 @@ pub(crate) async fn offered(
         language: order.language,
         reply_to: Some(sender.email.clone()),
         mail: Mail::TransferOffered(TransferMail {
-            from: if sender.name.is_empty() { sender.email.clone() } else { sender.name.clone() },
+            from: recipient(sender),
             reason: transfer.reason.clone(),
             token,
             expires_at: transfer.expires_at,

@@ -65,7 +65,7 @@ pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, B
 /// should the mark get lost, the buyer has them twice, which is better than not
 /// at all. The answer to a discount request is not: it is mailed once.
 async fn deliver(state: &State, message: MailMessage) -> Result<()> {
-    let now = state.clock.now();
+    let (message, now) = (message.in_plain_words(), state.clock.now());
     if let Mail::Discount(mail) = &message.mail {
         return discount::deliver(state, &message, mail.request).await;
     }

@@ -13,8 +13,8 @@ use aide::axum::ApiRouter;
 use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError, Secret, SigningKey};
 use domain::{Error, EventId, Result};
-use store::{EventSheet, SOLD_MILLIS, Sheets, Store};
-use web::TokenVerifier;
+use store::{EventSheet, Fingerprints, SOLD_MILLIS, Sheets, Store};
+use web::{TokenVerifier, TrustedHops};
 
 /// What the function works with.
 #[derive(Clone)]
@@ -22,14 +22,16 @@ pub struct State {
     store: Store,
     clock: Clock,
     verifier: TokenVerifier,
+    hops: TrustedHops,
+    fingerprints: Fingerprints,
     ticket_key: SigningKey,
     transfer_key: [u8; 32],
     sheets: Sheets,
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `TICKET_SECRET` and
-    /// `TICKET_PUBLIC_KEYS`.
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET`, `TRUSTED_HOPS`,
+    /// `TICKET_SECRET` and `TICKET_PUBLIC_KEYS`.
     ///
     /// # Errors
     /// If one is missing or wrong, or if the key that signs tickets is not among
@@ -41,6 +43,8 @@ impl State {
             store: Store::new(boot)?,
             clock: boot.clock.clone(),
             verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            hops: TrustedHops::from_env(&boot.env)?,
+            fingerprints: Fingerprints::from_env(&boot.env)?,
             ticket_key,
             transfer_key: Secret::from_env(&boot.env, "TICKET_SECRET")?.derive("transfer"),
             sheets: Sheets::new(200, SOLD_MILLIS),
@@ -61,6 +65,12 @@ impl State {
 impl FromRef<State> for TokenVerifier {
     fn from_ref(state: &State) -> Self {
         state.verifier.clone()
+    }
+}
+
+impl FromRef<State> for TrustedHops {
+    fn from_ref(state: &State) -> Self {
+        state.hops
     }
 }
 

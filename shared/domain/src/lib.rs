@@ -29,6 +29,7 @@ pub mod staff;
 pub mod ticket;
 pub mod transfer;
 pub mod user;
+pub mod words;
 
 pub use error::{Error, FieldError, Kind, Result};
 pub use ids::*;

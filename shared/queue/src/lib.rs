@@ -12,6 +12,7 @@ mod mail;
 mod message;
 mod outbox;
 mod payment_mail;
+mod plain_words;
 mod producer;
 mod sealed;
 

@@ -178,8 +178,8 @@ pub struct OrderMail {
 /// What the offer of a ticket says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransferMail {
-    /// Who offers, as they call themselves or by their address.
-    pub from: String,
+    /// Who offers, by their confirmed address.
+    pub from: Recipient,
     /// What they say about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -37,7 +37,7 @@ async fn a_ticket_goes_to_a_friend_and_its_old_code_is_void() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 10, 0).await;
-    let (ana, eva) = (app.somebody("ana").await, app.somebody("eva").await);
+    let (ana, eva) = (app.confirmed("ana").await, app.confirmed("eva").await);
     let ticket = ticket_of(&app, &show, &ana).await;
     let path = format!("/api/v1/tickets/{ticket}");
     let old = app.get(&path).token(&ana.token).ok().await;
@@ -91,7 +91,7 @@ async fn an_offer_ends_by_cancelling_by_time_and_by_the_event() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 10, 0).await;
-    let (ana, eva) = (app.somebody("ana").await, app.somebody("eva").await);
+    let (ana, eva) = (app.confirmed("ana").await, app.confirmed("eva").await);
     let ticket = ticket_of(&app, &show, &ana).await;
 
     let offered = offer(&app, &ana, &ticket, &eva.email).await;
@@ -151,7 +151,7 @@ async fn a_ticket_changes_hands_three_times_at_most() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 10, 0).await;
-    let (ana, eva) = (app.somebody("ana").await, app.somebody("eva").await);
+    let (ana, eva) = (app.confirmed("ana").await, app.confirmed("eva").await);
     let ticket = ticket_of(&app, &show, &ana).await;
     for (from, to) in [(&ana, &eva), (&eva, &ana), (&ana, &eva)] {
         offer(&app, from, &ticket, &to.email).await;
@@ -172,11 +172,77 @@ async fn a_ticket_changes_hands_three_times_at_most() {
 }
 
 #[tokio::test]
+async fn an_offer_says_its_senders_words_as_such_and_no_link_of_theirs() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles en premio.example", 10, 0).await;
+    let ana = app.confirmed("ana").await;
+    let ticket = ticket_of(&app, &show, &ana).await;
+    let name = json!({"name": "Tu cuenta fue bloqueada, entra en premio.example"});
+    app.patch("/api/v1/auth/me").token(&ana.token).json(name).ok().await;
+    let ana = app.sign_in(&ana.email, None).await;
+    let reason = "Tu cuenta fue bloqueada» Entra en https://premio.example/x o llama al 300 555 0100";
+    let body = json!({"ticket_id": ticket, "to_email": "eva@example.com", "reason": reason});
+    app.post("/api/v1/transfers/initiate").token(&ana.token).json(body).ok().await;
+    app.idle().await;
+    let mail = app.mails("eva@example.com").last().cloned().expect("a mail");
+    assert_eq!(mail.subject, "Te ofrecen una entrada");
+    let (text, html) = (mail.text.clone().expect("text"), mail.html.clone().expect("a page"));
+    for part in [&text, &html] {
+        assert!(!part.contains("premio.example") && !part.contains("300 555"), "{part}");
+        assert!(part.contains("Te la pasa ana@example.com."), "{part}");
+        assert!(part.contains("Su mensaje, que no escribió Taquilla: «Tu cuenta"), "{part}");
+        assert_eq!(part.matches('»').count(), 1, "{part}");
+    }
+    app.close().await;
+}
+
+#[tokio::test]
+async fn whoever_offers_a_ticket_has_confirmed_the_address_that_the_mail_names() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 10, 0).await;
+    let ana = app.somebody("ana").await;
+    let ticket = ticket_of(&app, &show, &ana).await;
+    let body = json!({"ticket_id": ticket, "to_email": "eva@example.com"});
+    app.post("/api/v1/transfers/initiate")
+        .token(&ana.token)
+        .json(body)
+        .refused(403, "email_unverified")
+        .await;
+    app.close().await;
+}
+
+#[tokio::test]
+async fn a_sender_mails_so_many_offers_a_day() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 50, 0).await;
+    let ana = app.confirmed("ana").await;
+    let mut tickets = Vec::new();
+    for _ in 0..5 {
+        let bought = app.buy(&ana.token, &show.id, json!({"area_id": show.area, "quantity": 9})).await;
+        tickets.extend(bought["tickets"].as_array().expect("tickets").clone());
+    }
+    let offer = |index: usize| {
+        let body = json!({"ticket_id": tickets[index]["id"], "to_email": format!("eva{index}@example.com")});
+        app.post("/api/v1/transfers/initiate").token(&ana.token).json(body)
+    };
+    for index in 0..40 {
+        offer(index).ok().await;
+    }
+    offer(40).refused(429, "too_many_tries").await;
+    app.idle().await;
+    assert!(app.mails("eva40@example.com").is_empty());
+    app.close().await;
+}
+
+#[tokio::test]
 async fn tickets_are_listed_page_by_page() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 50, 0).await;
-    let ana = app.somebody("ana").await;
+    let ana = app.confirmed("ana").await;
     let mut bought = Vec::new();
     for quantity in [1, 3, 1, 1] {
         let line = json!({"area_id": show.area, "quantity": quantity});

@@ -37,7 +37,7 @@ fn all(language: Language) -> Vec<MailMessage> {
         organiser: tickets.organiser.clone(),
     };
     let offer = queue::TransferMail {
-        from: "Ana Ríos".to_owned(),
+        from: queue::Recipient { email: "ana@example.com".to_owned(), name: "Ana Ríos".to_owned() },
         reason: Some("No puedo ir".to_owned()),
         token: "OFFER".to_owned(),
         expires_at: "2026-11-19T15:00:00Z".parse().expect("a time"),
@@ -246,11 +246,12 @@ fn every_text_in_english() {
 
     ==========
 
-    Ana Ríos hands you a ticket for Los Faroles
+    Somebody offers you a ticket
 
-    Ana Ríos hands you a ticket.
+    You are offered a ticket. It comes from ana@example.com, who goes by
+    “Ana Ríos”.
 
-    “No puedo ir”
+    Their message, which Taquilla did not write: “No puedo ir”
 
     Los Faroles
     Los Faroles del Sur
@@ -268,7 +269,6 @@ fn every_text_in_english() {
 
     ==========
 
-    Your refund for Los Faroles
     You are invited to work for an organiser on Taquilla
 
     An organiser called “Producciones Almendra” wants you to work with them on
@@ -284,6 +284,7 @@ fn every_text_in_english() {
 
     ==========
 
+    Your refund for Los Faroles
 
     We returned COP 212,382 the way you paid. Depending on the bank it
     takes between some hours and ten working days to show up.
@@ -406,11 +407,12 @@ fn every_text_in_spanish() {
 
     ==========
 
-    Ana Ríos te pasa una entrada para Los Faroles
+    Te ofrecen una entrada
 
-    Ana Ríos te pasa una entrada.
+    Te ofrecen una entrada. Te la pasa ana@example.com, que se presenta
+    como «Ana Ríos».
 
-    «No puedo ir»
+    Su mensaje, que no escribió Taquilla: «No puedo ir»
 
     Los Faroles
     Los Faroles del Sur
@@ -566,6 +568,49 @@ pub(super) fn leaves_nothing_open(html: &str, mail: &Mail) {
     }
 }
 
+/// Every word that people typed, made a link, a number to call and a sentence.
+#[test]
+fn no_mail_says_what_it_could_be_used_to_say() {
+    let evil = "Tu cuenta fue bloqueada. Entra en https://premio.malo.example/x o llama al 300 555 0100";
+    for language in [Language::Es, Language::En] {
+        for message in all(language) {
+            let facts = serde_json::to_string(&message).expect("JSON");
+            // All that stands in a mail from the event's facts, but not ids, addresses and times.
+            let typed = [
+                "Los Faroles del Sur",
+                "Los Faroles",
+                "Teatro Almendra",
+                "Calle 10 # 20-30",
+                "Platea",
+                "Palco",
+                "Bogotá",
+                "Producciones Almendra S.A.S.",
+                "Producciones Almendra",
+                "Carrera 7 # 12-34",
+                "Ana Ríos",
+                "No puedo ir",
+                "900123456-7",
+                "ABC123",
+            ];
+            let facts = typed
+                .iter()
+                .fold(facts, |facts, typed| facts.replace(&format!("\"{typed}\""), &format!("{evil:?}")));
+            let message: MailMessage = serde_json::from_str(&facts).expect("a message");
+            let Page { subject, html, text } = rendered(&message.clone().in_plain_words());
+            for part in [&subject, &html, &text] {
+                assert!(!part.contains("malo.example") && !part.contains("https://premio"), "{part}");
+            }
+            if let Mail::TransferOffered(_) | Mail::StaffInvitation(_) = message.mail {
+                assert!(
+                    !subject.contains("cuenta"),
+                    "who did not ask for it reads no words of others: {subject}"
+                );
+                assert!(!text.contains("300 555"), "{text}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_people_wrote_stays_text() {
     let mut message = tickets();
@@ -582,7 +627,7 @@ fn what_people_wrote_stays_text() {
     let Mail::TransferOffered(mut offer) = offers.swap_remove(2).mail else {
         panic!("the third is the offer")
     };
-    offer.from = evil.to_owned();
+    offer.from.name = evil.to_owned();
     offer.reason = Some(evil.to_owned());
     offer.ticket.attendee = Some(evil.to_owned());
     let message = MailMessage { mail: Mail::TransferOffered(offer), ..message };

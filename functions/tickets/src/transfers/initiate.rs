@@ -8,10 +8,10 @@ use domain::{Error, Result, TicketId, Timestamp, TransferId};
 use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Failure, GateError, Once};
-use web::{Answer, Buyer, Created, IdempotencyKey, Json};
+use store::{Count, Failure, GateError, Once};
+use web::{Answer, Buyer, ClientNetwork, Created, IdempotencyKey, Json};
 
-use super::{TransferView, person};
+use super::{TransferView, limits, person};
 use crate::State;
 use crate::held::held;
 
@@ -25,7 +25,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
         post_with(initiate, |op| {
             op.id("initiateTransfer").tag("Transfers").summary("Offer a ticket to somebody").description(
                 "Mails a link that is good for 72 hours, at most until the event begins. The ticket stays \
-                 valid and with its holder until the offer is accepted.",
+                 valid and with its holder until the offer is accepted. The caller must have confirmed the e-mail \
+                 address, which the mail names. It quotes `reason` without links and telephone numbers.",
             )
         }),
     )
@@ -47,6 +48,7 @@ struct InitiateRequest {
 
 async fn initiate(
     extract::State(state): extract::State<State>,
+    network: ClientNetwork,
     buyer: Buyer,
     IdempotencyKey(key): IdempotencyKey,
     Json(request): Json<InitiateRequest>,
@@ -55,12 +57,14 @@ async fn initiate(
     fields.optional_text("/reason", request.reason.as_deref(), 300);
     fields.check(request.to_email.as_str() != buyer.email, "/to_email", "This is your own address.");
     fields.finish()?;
+    buyer.confirmed_email()?;
     let now = state.clock.now();
     let once = Once { user: buyer.user, route: "POST /api/v1/transfers/initiate", key: key.as_deref() };
+    let counts = limits::counts(&state, &buyer, &request.to_email, &network);
     let transfer = state
         .store
         .once(once, &request, now, |id| {
-            offer(&state, &buyer, &request, TransferId::from_uuid(id.uuid()), now)
+            offer(&state, &buyer, &request, &counts, TransferId::from_uuid(id.uuid()), now)
         })
         .await?;
     Ok(Created(TransferView::new(transfer, buyer.user, now)))
@@ -70,6 +74,7 @@ async fn offer(
     state: &State,
     buyer: &Buyer,
     request: &InitiateRequest,
+    counts: &[Count],
     id: TransferId,
     now: Timestamp,
 ) -> Result<Transfer> {
@@ -81,6 +86,7 @@ async fn offer(
         return Err(GateError::Closed(closed).into());
     }
     check_earlier_offers(state, buyer, request.ticket_id, id, now).await?;
+    state.store.count(counts, now).await?;
     let to_email = request.to_email.as_str().to_owned();
     let transfer = Transfer {
         id,

@@ -4,6 +4,7 @@ mod accept;
 mod cancel;
 mod history;
 mod initiate;
+mod limits;
 
 use aide::axum::ApiRouter;
 use domain::order::Person;

@@ -4,6 +4,7 @@ use super::{DecisionType, DiscountRequest, in_words};
 use crate::event::Event;
 use crate::mail_template::{Facts, date};
 use crate::pricing::PromotionCode;
+use crate::words::{person_name, title};
 
 /// What the variables of a mail stand for that answers a request of the tenant
 /// `organizer` for `show`, if there still is one. `code` is the request's code;
@@ -19,18 +20,18 @@ pub fn facts(
     public_url: &str,
 ) -> Facts {
     let facts = Facts {
-        name: request.user_name.clone(),
+        name: person_name(&request.user_name).unwrap_or_default(),
         email: request.user_email.clone(),
-        show: request.show_description.clone(),
-        organizer: organizer.to_owned(),
+        show: title(&request.show_description),
+        organizer: title(organizer),
         ..Facts::default()
     };
     let Some(show) = show else { return facts };
     let facts = Facts {
-        show: show.name.clone(),
-        artist: show.artist.clone(),
-        venue: show.venue.clone(),
-        city: show.city.clone(),
+        show: title(&show.name),
+        artist: title(&show.artist),
+        venue: title(&show.venue),
+        city: title(&show.city),
         date: date(show.starts_at, &show.time_zone, request.language),
         ..facts
     };

@@ -4,6 +4,7 @@ use minijinja::{Environment, Error as TemplateError, Value, context};
 
 use super::Wording;
 use crate::event::{Language, Tenant};
+use crate::words::title;
 use crate::{Error, Result};
 
 /// The page of every mail, as a template with the blocks `preheader` and `content`.
@@ -39,7 +40,7 @@ pub fn page(wording: &Wording, language: Language, tenant: &Tenant, public_url: 
         paragraphs => Value::from_safe_string(paragraphs(&wording.body)),
         public_url => Value::from_safe_string(public_url.to_owned()),
         organiser => context! {
-            name => &tenant.name,
+            name => title(&tenant.name),
             email => &tenant.email,
             legal => tenant.legal_info.as_ref().map(|legal| Value::from(minijinja::value::Serde(legal))),
         },
