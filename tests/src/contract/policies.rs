@@ -135,7 +135,7 @@ fn the_policies_are_these() {
       dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
       secretsmanager arn:aws:secretsmanager:us-east-1:000000000000:secret:taquilla/staging/gateway/*: CreateSecret, DeleteSecret, PutSecretValue
     auth
-      dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
+      dynamodb table: BatchGetItem, DeleteItem, GetItem, PutItem, Query, UpdateItem
       secretsmanager hash-secret: GetSecretValue
       secretsmanager jwt-secret: GetSecretValue
       secretsmanager mail-secret: GetSecretValue
@@ -202,6 +202,7 @@ fn the_policies_are_these() {
       secretsmanager discount-secret: GetSecretValue
     tickets
       dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
+      secretsmanager hash-secret: GetSecretValue
       secretsmanager ticket-secret: GetSecretValue
     webhooks
       dynamodb table: GetItem, PutItem, Query, UpdateItem
