@@ -17,6 +17,9 @@
 //! symbol (45 modules wide) at error correction M. Area and seat are in it for
 //! the people at the door, who need them without the network too.
 
+mod keyboards;
+mod reader;
+
 use std::fmt;
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
@@ -37,7 +40,7 @@ const MAX_SEAT_BYTES: usize = 21;
 const SIGNATURE_BYTES: usize = 64;
 /// The most characters of a code: Base45 makes three of two bytes.
 const MAX_CHARS: usize = PREFIX.len() + (FIXED_BYTES + MAX_SEAT_BYTES + SIGNATURE_BYTES).div_ceil(2) * 3;
-/// The longest text that is looked at: a code, and some white space around it.
+/// The longest text that is looked at: a code, and what readers put around it.
 pub const MAX_CODE_INPUT_CHARS: usize = MAX_CHARS + 44;
 
 /// What the code of a ticket says.
@@ -123,19 +126,26 @@ pub fn sign(code: &TicketCode, key: &SigningKey) -> String {
 
 /// What a scanned text says, if one of `keys` signed it.
 ///
-/// Scanners and people who type differ: letters may be small, and white space
-/// around the code and line breaks within it do not matter. A space within the
-/// code does: it is one of Base45's 45 characters.
+/// Scanners, computers and people who type differ: what they are known to add and to
+/// swap is undone ([`reader`]), and the signature decides whether that was right. A
+/// space within the code counts: it is one of Base45's 45 characters.
 pub fn verify(text: &str, keys: &TicketKeys) -> Result<TicketCode, CodeRefused> {
-    if text.len() > MAX_CODE_INPUT_CHARS {
+    if text.chars().count() > MAX_CODE_INPUT_CHARS {
         return Err(CodeRefused::Malformed);
     }
-    let text: String = text
-        .trim()
-        .chars()
-        .filter(|c| !matches!(c, '\n' | '\r' | '\t'))
-        .map(|c| c.to_ascii_uppercase())
-        .collect();
+    let mut refused = CodeRefused::Malformed;
+    for candidate in reader::candidates(text) {
+        match open(&candidate, keys) {
+            Ok(code) => return Ok(code),
+            Err(CodeRefused::Forged) => refused = CodeRefused::Forged,
+            Err(CodeRefused::Malformed) => {}
+        }
+    }
+    Err(refused)
+}
+
+/// What exactly this text says.
+fn open(text: &str, keys: &TicketKeys) -> Result<TicketCode, CodeRefused> {
     let encoded = text.strip_prefix(PREFIX).ok_or(CodeRefused::Malformed)?;
     let bytes = base45::decode(encoded).map_err(|_| CodeRefused::Malformed)?;
     // Some overlong groups decode to the same bytes; a ticket has one text only.

@@ -1,0 +1,190 @@
+//! What a reader may have made of a code's text.
+//!
+//! Most scanners are keyboards: they press the keys that give a text on a US
+//! keyboard, and a computer with another layout writes something else. They may also
+//! put in front what kind of code it is (`]Q1`), end with a key such as Enter, or
+//! swap the case while Caps Lock is on. Which of these happened cannot be told from
+//! the text, so each reading that makes sense is a candidate, and the signature
+//! decides among them.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::PREFIX;
+use super::keyboards::{KEYBOARDS, Keyboard, US, alone, composed};
+
+/// The characters of Base45 in the order of their values.
+const ALPHABET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
+/// How many characters may stand in front of the code: an AIM identifier (`]Q1`), a
+/// maker's own, what became of a byte order mark.
+const MAX_LEAD: usize = 8;
+/// How many candidates are followed at the same time: after a dead key, a space may
+/// have been swallowed.
+const MAX_CANDIDATES: usize = 64;
+
+/// The texts that a reader may have seen when it wrote `text`, the likeliest first.
+pub(super) fn candidates(text: &str) -> impl Iterator<Item = String> {
+    let text = cleaned(text);
+    let plain = text.iter().collect::<String>();
+    let typed = READINGS.iter().flat_map(move |reading| reading.undo(&text));
+    std::iter::once_with(move || at_prefix(plain)).flatten().chain(typed)
+}
+
+/// The text from the code's beginning on, if it begins soon.
+fn at_prefix(text: String) -> Option<String> {
+    let lead = text.find(PREFIX)?;
+    (text[..lead].chars().count() <= MAX_LEAD).then(|| text[lead..].to_owned())
+}
+
+/// The characters without those that are no part of any text (controls, marks of
+/// order and direction), as capitals, and full-width ones as others.
+fn cleaned(text: &str) -> Vec<char> {
+    let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
+    let visible = text.chars().filter(|c| !is_invisible(*c));
+    visible
+        .map(|c| match c {
+            '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+            '\u{3000}' | '\u{a0}' => ' ',
+            // "Smart" punctuation of tablets.
+            '‘' | '’' => '\'',
+            '“' | '”' => '"',
+            _ => c,
+        })
+        .map(capital)
+        .collect()
+}
+
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// The capital of a letter, if that is one character, and the same of both sharp s.
+fn capital(c: char) -> char {
+    let mut upper = c.to_uppercase();
+    match (upper.next(), upper.next()) {
+        _ if c == 'ẞ' => 'ß',
+        (Some(upper), None) => upper,
+        _ => c,
+    }
+}
+
+/// What each character may stand for that a reader and a computer have written which
+/// misunderstand each other.
+#[derive(Debug)]
+struct Reading(BTreeMap<char, Vec<String>>);
+
+/// Who has which layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// The scanner types on a US keyboard, the computer has this one.
+    Computer(Keyboard),
+    /// The same, and the computer's Caps Lock shifts all keys, as on Windows in
+    /// Germany and France.
+    ShiftLock(Keyboard),
+    /// The scanner types on this keyboard, the computer has a US one.
+    Scanner(Keyboard),
+}
+
+impl Way {
+    /// Every way, the likelier ones first.
+    fn all() -> impl Iterator<Item = Self> {
+        let ways: [fn(Keyboard) -> Self; 3] = [Self::Computer, Self::Scanner, Self::ShiftLock];
+        ways.into_iter().flat_map(|way| KEYBOARDS.into_iter().map(way))
+    }
+
+    /// The keyboard that is pressed, the one that is understood, and whether Shift
+    /// does the contrary.
+    fn keyboards(self) -> (Keyboard, Keyboard, bool) {
+        match self {
+            Self::Computer(keyboard) => (US, keyboard, false),
+            Self::ShiftLock(keyboard) => (US, keyboard, true),
+            Self::Scanner(keyboard) => (keyboard, US, false),
+        }
+    }
+}
+
+static READINGS: LazyLock<Vec<Reading>> = LazyLock::new(|| Way::all().filter_map(Reading::new).collect());
+
+impl Reading {
+    /// `None` if the scanner cannot type every code, or nothing changes on the way.
+    fn new(way: Way) -> Option<Self> {
+        let (scanner, computer, is_locked) = way.keyboards();
+        let mut keys: Vec<(char, char)> = vec![(' ', ' ')];
+        for code in ALPHABET.chars().filter(|code| *code != ' ') {
+            let (place, is_shifted) = press(&scanner, code)?;
+            let levels = [computer.plain, computer.shifted].map(|level| level.chars().nth(place));
+            let [plain, shifted] = [levels[0]?, levels[1]?];
+            if code.is_ascii_alphabetic() {
+                keys.extend([(plain, code), (shifted, code)]);
+            } else {
+                keys.push((if is_shifted == is_locked { plain } else { shifted }, code));
+            }
+        }
+        if keys.iter().all(|(key, code)| capital(*key) == *code) {
+            return None;
+        }
+        let mut meanings: BTreeMap<char, Vec<String>> = BTreeMap::new();
+        let mut add = |written, meaning: String| {
+            let of_written: &mut Vec<String> = meanings.entry(written).or_default();
+            if !of_written.contains(&meaning) {
+                of_written.push(meaning);
+            }
+        };
+        for (key, code) in &keys {
+            let Some(alone) = alone(*key) else {
+                add(capital(*key), code.to_string());
+                continue;
+            };
+            // A dead key waits for the next one: it swallows a space, and marks letters.
+            add(alone, code.to_string());
+            add(alone, format!("{code} "));
+            for (letter, marked) in composed(*key) {
+                let next = keys.iter().filter(|(key, _)| capital(*key) == letter);
+                next.for_each(|(_, next)| add(marked, format!("{code}{next}")));
+            }
+        }
+        Some(Self(meanings))
+    }
+
+    /// The texts that are written as `text` this way, as far as they may be codes.
+    fn undo(&self, text: &[char]) -> Vec<String> {
+        let starts = 0..=MAX_LEAD.min(text.len());
+        starts.flat_map(|lead| self.undo_all(&text[lead..])).collect()
+    }
+
+    fn undo_all(&self, text: &[char]) -> Vec<String> {
+        let mut candidates = vec![String::new()];
+        for written in text {
+            let meanings = self.0.get(written).map_or(&[][..], Vec::as_slice);
+            let longer = candidates
+                .iter()
+                .flat_map(|candidate| meanings.iter().map(move |meaning| format!("{candidate}{meaning}")));
+            candidates = longer.filter(|candidate| is_begun(candidate)).take(MAX_CANDIDATES).collect();
+            if candidates.is_empty() {
+                break;
+            }
+        }
+        candidates
+    }
+}
+
+/// The key with which a keyboard gives `code`, and whether with Shift.
+fn press(keyboard: &Keyboard, code: char) -> Option<(usize, bool)> {
+    let place = |level: &str| level.chars().position(|key| key == code);
+    place(keyboard.plain).map(|place| (place, false)).or_else(|| Some((place(keyboard.shifted)?, true)))
+}
+
+/// True if a code can begin like this: its prefix, and groups of three characters that
+/// stand for two bytes.
+fn is_begun(text: &str) -> bool {
+    let Some(encoded) = text.strip_prefix(PREFIX) else { return PREFIX.starts_with(text) };
+    // The groups before the last one were looked at when they were written.
+    let whole = encoded.len() / 3 * 3;
+    let group = &encoded.as_bytes()[whole.saturating_sub(3)..whole];
+    let value = |c: &u8| ALPHABET.bytes().position(|known| known == *c).unwrap_or(ALPHABET.len());
+    group.iter().rev().fold(0, |sum, c| sum * 45 + value(c)) <= usize::from(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+use ed25519_dalek::SigningKey;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::ticket::{AreaTag, CodeRefused, TicketCode, TicketKeys, sign, verify};
+use crate::{AreaId, EventId, TicketId};
+
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+fn check(text: &str) -> Result<TicketCode, CodeRefused> {
+    let keys = TicketKeys::new([key().verifying_key().to_bytes()]).expect("a key");
+    verify(text, &keys)
+}
+
+fn ticket(event: u128, ticket: u128, serial: u16) -> TicketCode {
+    TicketCode {
+        event: EventId::from_uuid(Uuid::from_u128(event)),
+        ticket: TicketId::from_uuid(Uuid::from_u128(ticket)),
+        serial,
+        area: AreaTag::of(AreaId::from_uuid(Uuid::from_u128(event))),
+        seat: None,
+    }
+}
+
+/// What somebody sees who has a scanner type `text`: dead keys wait for the next key
+/// and swallow a space, as on Windows and macOS.
+fn typed(way: Way, text: &str) -> Option<String> {
+    let (scanner, computer, is_locked) = way.keyboards();
+    let (mut written, mut dead) = (String::new(), None);
+    for c in text.chars() {
+        let key = if c == ' ' {
+            ' '
+        } else {
+            let (place, is_shifted) = press(&scanner, c)?;
+            let level = if is_shifted == is_locked { computer.plain } else { computer.shifted };
+            level.chars().nth(place)?
+        };
+        if let Some(waiting) = dead.take() {
+            let marked = composed(waiting).find(|(letter, _)| *letter == capital(key) && key != ' ');
+            match (marked, alone(waiting)) {
+                (Some((_, marked)), _) if key.is_lowercase() => written.extend(marked.to_lowercase()),
+                (Some((_, marked)), _) => written.push(marked),
+                (None, waiting) => written.extend(waiting),
+            }
+            if key == ' ' || marked.is_some() {
+                continue;
+            }
+        }
+        match alone(key) {
+            Some(_) => dead = Some(key),
+            None => written.push(key),
+        }
+    }
+    Some(written)
+}
+
+/// With the cases of all letters swapped, as while Caps Lock is on.
+fn with_caps_lock(text: &str) -> String {
+    let swap = |c: char| match c {
+        'ß' => 'ẞ',
+        c if c.is_lowercase() => capital(c),
+        c => c.to_lowercase().next().unwrap_or(c),
+    };
+    text.chars().map(swap).collect()
+}
+
+#[test]
+fn a_latin_american_computer_writes_what_was_seen_at_a_door() {
+    let latam = KEYBOARDS.into_iter().find(|keyboard| keyboard.name == "Latin America").expect("known");
+    let typed = typed(Way::Computer(latam), "TQ1:A-B/C+D*E$F%G. 9").expect("typed");
+    assert_eq!(typed, "TQ1ÑA'B-C¡D(E$F%G. 9");
+}
+
+#[test]
+fn layouts_are_as_they_are_sold() {
+    let written = KEYBOARDS.map(|keyboard| {
+        let text = "TQ1:.-/+ *$%4580YZAM+A";
+        format!("{}: {}", keyboard.name, typed(Way::Computer(keyboard), text).expect("typed"))
+    });
+    insta::assert_snapshot!(written.join("\n"), @r#"
+    United States: TQ1:.-/+ *$%4580YZAM+A
+    United States, international: TQ1:.-/+ *$%4580YZAM+A
+    United Kingdom: TQ1:.-/+ *$%4580YZAM+A
+    Latin America: TQ1Ñ.'-¡ ($%4580YZAM¡A
+    Spain: TQ1Ñ.'-¿ ($%4580YZAM¿A
+    Portugal: TQ1Ç.'-» ($%4580YZAM»A
+    Brazil, ABNT2: TQ1Ç.-;+ *$%4580YZAM+A
+    France: TA&M:)!+ 845'(_àYWQ?+Q
+    Belgium: TA&M:)=_ 845'(!àYWQ?_Q
+    Germany: TQ1Ö.ß-`($%4580ZYAMÀ
+    Switzerland, German: TQ1é.'-`(ç%4580ZYAMÀ
+    Switzerland, French: TQ1ö.'-`(ç%4580ZYAMÀ
+    Italy: TQ1ç.'-^ ($%4580YZAM^A
+    Denmark: TQ1Æ.+-`(¤%4580YZAMÀ
+    Norway: TQ1Ø.+-`(¤%4580YZAMÀ
+    Sweden: TQ1Ö.+-`(¤%4580YZAMÀ
+    Netherlands: TQ1±./-~($%4580YZAMÃ
+    Czechia: TQ+".=-ˇ845čřáéZYAMǍ
+    Hungary: TQ1É.ü-Ó (!%458öZYAMÓA
+    Türkiye, Q: TQ1Şç*._ (+%4580YZAM_A
+    "#);
+    for Keyboard { name, plain, shifted } in KEYBOARDS {
+        assert_eq!((plain.chars().count(), shifted.chars().count()), (47, 47), "{name}");
+    }
+}
+
+#[test]
+fn what_readers_put_around_a_code_is_no_part_of_it() {
+    let code = ticket(u128::MAX / 3, u128::MAX / 5, 2);
+    let text = sign(&code, &key());
+    let wide: String = text
+        .chars()
+        .map(|c| if c == ' ' { '\u{3000}' } else { char::from_u32(u32::from(c) + 0xfee0).expect("a sign") })
+        .collect();
+    for (seen, what) in [
+        (format!("]Q1{text}"), "an AIM identifier"),
+        (format!("]Q3\u{1d}{text}"), "one with a separator"),
+        (format!("s{text}"), "a maker's own identifier"),
+        (format!("\u{feff}{text}"), "a byte order mark"),
+        (format!("ï»¿{text}"), "the same, misread"),
+        (format!("\u{2}{text}\u{3}"), "control signs around it"),
+        (format!("{text}\r\n"), "Enter"),
+        (format!("{text}\t"), "Tab"),
+        (format!("  {text}\u{a0}\n"), "white space"),
+        (text.to_lowercase(), "small letters"),
+        (with_caps_lock(&text), "Caps Lock"),
+        (wide, "full-width signs"),
+        (text.replace(' ', "\u{a0}"), "spaces that do not break"),
+    ] {
+        assert_eq!(check(&seen).as_ref(), Ok(&code), "{what}: {seen:?}");
+    }
+    assert_eq!(check(&format!("123456789{text}")), Err(CodeRefused::Malformed), "too much in front");
+    assert_eq!(check(&format!("{text}1")), Err(CodeRefused::Malformed));
+}
+
+#[test]
+fn candidates_are_few_whatever_is_seen() {
+    let dead = format!("TQ1Ö{}", "`".repeat(180));
+    for text in ["", "TQ1:", &dead, &"T".repeat(500), &"`".repeat(500), "https://example.com/?q=TQ1:"] {
+        let count = candidates(text).count();
+        assert!(count <= 500, "{count} of {text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn whatever_the_layouts_a_code_is_understood(event: u128, id: u128, serial: u16, lead in "(\\]Q1)?") {
+        let code = ticket(event, id, serial);
+        let text = sign(&code, &key());
+        let mut ways = 0;
+        for way in Way::all() {
+            // Some scanners cannot type all of Base45.
+            let (Some(_), Some(written)) = (typed(way, ALPHABET), typed(way, &text)) else { continue };
+            ways += 1;
+            let lead = typed(way, &lead).unwrap_or_default();
+            for seen in [
+                written.clone(),
+                with_caps_lock(&written),
+                format!("{lead}{written}\r\n"),
+                typed(way, &text.to_lowercase()).expect("has both cases"),
+            ] {
+                prop_assert_eq!(check(&seen), Ok(code.clone()), "{:?}: {}", way, seen);
+            }
+        }
+        prop_assert!(ways > 40, "{} ways", ways);
+    }
+
+    #[test]
+    fn what_is_undone_is_what_was_signed(event: u128, id: u128, place: prop::sample::Index, c in "[0-9A-Z $%*+./:-]") {
+        let text = sign(&ticket(event, id, 0), &key());
+        let place = place.index(text.len());
+        let mut other = text.clone();
+        other.replace_range(place..=place, &c);
+        prop_assume!(other != text);
+        for way in Way::all() {
+            let Some(written) = typed(way, &other) else { continue };
+            prop_assert!(check(&written).is_err(), "{:?}: {}", way, written);
+        }
+    }
+}
