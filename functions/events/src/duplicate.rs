@@ -4,10 +4,10 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Of;
 use domain::error::Fields;
-use domain::event::{Area, AreaKind, Event, EventStatus};
+use domain::event::{Area, AreaKind, Event, EventStatus, Move};
+use domain::moment::check_zone;
 use domain::pricing::SaleStage;
-use domain::{AreaId, EventId, RequestId, Result, SaleStageId, TenantId, Timestamp};
-use jiff::SignedDuration;
+use domain::{AreaId, EventId, Moment, RequestId, Result, SaleStageId, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::allotment::Pool;
@@ -24,8 +24,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
         post_with(duplicate, |op| {
             op.id("duplicateEvent").summary("Duplicate an event").tag("Events").description(
                 "Creates a draft with the same areas, seats, prices, stages, pictures and discounts for members. \
-                 Everything is unsold and no discount given, no seat is blocked, and the times of doors and stages \
-                 move with the start. The internal code stays with the original.",
+                 Everything is unsold and no discount given, no seat is blocked. Doors and end move with the start, \
+                 stages by as many days: all keep their time on the venue's clocks, also where these change \
+                 between the days. The internal code stays with the original.",
             )
         }),
     )
@@ -36,7 +37,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 #[serde(deny_unknown_fields)]
 struct Duplicate {
     /// Start of the new show.
-    starts_at: Timestamp,
+    starts_at: Moment,
     /// The new title; the same if absent.
     #[serde(default)]
     #[schemars(length(min = 1, max = 150))]
@@ -73,7 +74,9 @@ impl State {
             return Ok(event.into());
         }
         let copy = copy(&original, wanted, id, now);
-        writing::check(&copy.event, Fields::new())?;
+        let mut fields = Fields::new();
+        check_zone(&[("/starts_at", Some(wanted.starts_at))], &copy.event.time_zone, &mut fields);
+        writing::check(&copy.event, fields)?;
         // The event comes last: until it exists, nobody finds any of this.
         self.create_discounts(&copy.event).await?;
         for area in &copy.areas {
@@ -95,15 +98,14 @@ impl State {
 /// creates the same things.
 fn copy(original: &EventSheet, wanted: &Duplicate, id: RequestId, now: Timestamp) -> EventSheet {
     let event_id = EventId::from_uuid(id.uuid());
-    let old = &original.event;
-    let shift = wanted.starts_at.duration_since(old.starts_at);
-    let moved = |time: Timestamp| moved(time, shift);
+    let (old, starts_at) = (&original.event, wanted.starts_at.time());
+    let moved = Move::new(old, starts_at, &old.time_zone);
     let event = Event {
         id: event_id,
         name: wanted.name.as_deref().map_or_else(|| old.name.clone(), |name| name.trim().to_owned()),
-        starts_at: wanted.starts_at,
-        ends_at: moved(old.ends_at),
-        doors_at: old.doors_at.map(moved),
+        starts_at,
+        ends_at: moved.end(old, starts_at),
+        doors_at: moved.doors(old, starts_at),
         status: EventStatus::Draft,
         code: None,
         discount_blocks: discounts::blocks(old.max_discounts),
@@ -130,21 +132,18 @@ fn copy(original: &EventSheet, wanted: &Duplicate, id: RequestId, now: Timestamp
             Some(target) => Some(new_area(target)?),
             None => None,
         };
+        let (start_time, end_time) = moved.window(stage.start_time, stage.end_time);
         Some(SaleStage {
             id: SaleStageId::from_uuid(nth(id, index)),
             event_id,
             target_area_id,
-            start_time: stage.start_time.map(moved),
-            end_time: stage.end_time.map(moved),
+            start_time,
+            end_time,
             version: 1,
             ..stage.clone()
         })
     });
     EventSheet { event, areas: areas.collect(), stages: stages.collect() }
-}
-
-fn moved(time: Timestamp, shift: SignedDuration) -> Timestamp {
-    time.checked_add(shift).unwrap_or(time)
 }
 
 /// An id that follows from `id`: its last byte counts.
@@ -157,11 +156,16 @@ fn nth(id: RequestId, index: u8) -> Uuid {
 #[cfg(test)]
 mod tests {
     use domain::pricing::AdjustmentType;
+    use jiff::SignedDuration;
     use serde_json::json;
 
     use super::*;
     use crate::areas::tests::area;
     use crate::writing::tests::{at, draft};
+
+    fn duplicate_at(time: &str) -> Duplicate {
+        Duplicate { starts_at: time.parse().expect("a time"), name: None }
+    }
 
     #[test]
     fn a_copy_has_ids_and_times_of_its_own() {
@@ -185,8 +189,8 @@ mod tests {
         };
         let stages = vec![stage(None), stage(Some(AreaId::generate(at(9)))), stage(Some(areas[0].id))];
         let original = EventSheet { event, areas, stages };
-        let wanted =
-            Duplicate { starts_at: original.event.starts_at + SignedDuration::from_hours(24), name: None };
+        let starts_at = original.event.starts_at + SignedDuration::from_hours(24);
+        let wanted = duplicate_at(&starts_at.to_string());
         let id = RequestId::generate(at(100));
         let new = copy(&original, &wanted, id, at(100));
 
@@ -196,8 +200,42 @@ mod tests {
         assert_ne!(new.areas[0].id, original.areas[0].id);
         let targets: Vec<_> = new.stages.iter().map(|stage| stage.target_area_id).collect();
         assert_eq!(targets, [None, Some(new.areas[0].id)], "the stage of the area that is gone is gone");
-        assert_eq!(new.stages[0].end_time, Some(wanted.starts_at));
+        assert_eq!(new.stages[0].end_time, Some(starts_at));
         assert_ne!(new.stages[0].id, new.stages[1].id);
         assert_eq!(copy(&original, &wanted, id, at(100)), new, "a repetition makes the same");
+    }
+
+    #[test]
+    fn a_copy_keeps_the_clock_of_its_stages_across_a_clock_change() {
+        let time = |text: &str| -> Timestamp { text.parse().expect("a time") };
+        let event = Event {
+            time_zone: "America/Santiago".to_owned(),
+            starts_at: time("2026-08-29T21:00:00-04:00"),
+            ends_at: time("2026-08-30T02:00:00-04:00"),
+            doors_at: None,
+            ..draft()
+        };
+        // A presale from ten in the morning until the midnight before the show. The copy's
+        // begins before the clocks of Santiago change, and the copy is played after that.
+        let stage = SaleStage {
+            id: SaleStageId::generate(at(1)),
+            event_id: event.id,
+            stage_name: "Preventa".to_owned(),
+            price_adjustment_type: AdjustmentType::Percentage,
+            price_adjustment_value: -1000,
+            quantity_available: None,
+            start_time: Some(time("2026-08-24T10:00:00-04:00")),
+            end_time: Some(time("2026-08-29T00:00:00-04:00")),
+            target_area_id: None,
+            priority_order: 1,
+            active: true,
+            version: 1,
+        };
+        let original = EventSheet { event, areas: Vec::new(), stages: vec![stage] };
+        let wanted = duplicate_at("2026-09-08T21:00:00-03:00");
+        let new = copy(&original, &wanted, RequestId::generate(at(100)), at(100));
+        assert_eq!(new.stages[0].start_time, Some(time("2026-09-03T10:00:00-04:00")));
+        assert_eq!(new.stages[0].end_time, Some(time("2026-09-08T00:00:00-03:00")));
+        assert_eq!(new.event.ends_at, time("2026-09-09T02:00:00-03:00"));
     }
 }

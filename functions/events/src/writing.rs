@@ -1,8 +1,9 @@
 //! An event as its organiser writes it: new, changed, and what is wrong with it.
 
 use domain::error::Fields;
-use domain::event::{AttendeeField, Event, EventStatus, Fees, Language};
-use domain::{Currency, EventId, MAX_TICKETS_PER_ORDER, Result, Timestamp};
+use domain::event::{AttendeeField, Event, EventStatus, Fees, Language, Move};
+use domain::moment::check_zone;
+use domain::{Currency, EventId, MAX_TICKETS_PER_ORDER, Moment, Result, Timestamp};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,11 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
 const USUAL: SignedDuration = SignedDuration::from_hours(4);
 /// The years in which an event can start.
 const YEARS: std::ops::RangeInclusive<i16> = 2000..=2099;
+
+/// Where its times stand.
+const START: &str = "/starts_at";
+const END: &str = "/ends_at";
+const DOORS: &str = "/doors_at";
 
 /// A new event.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -53,13 +59,13 @@ pub(crate) struct NewEvent {
     /// IANA time zone of the venue, such as `America/Bogota`.
     time_zone: String,
     /// Start of the show.
-    starts_at: Timestamp,
+    starts_at: Moment,
     /// End of the show, at most 31 days after the start; four hours after it if absent.
     #[serde(default)]
-    ends_at: Option<Timestamp>,
+    ends_at: Option<Moment>,
     /// When the doors open, at most a day before the start.
     #[serde(default)]
-    doors_at: Option<Timestamp>,
+    doors_at: Option<Moment>,
     /// The currency of all its prices; the organiser's if absent.
     #[serde(default)]
     currency: Option<Currency>,
@@ -143,12 +149,12 @@ pub(crate) struct EventChanges {
     /// IANA time zone of the venue.
     time_zone: Option<String>,
     /// Start of the show.
-    starts_at: Option<Timestamp>,
-    /// End of the show. Moves with the start if only that is given.
-    ends_at: Option<Timestamp>,
+    starts_at: Option<Moment>,
+    /// End of the show. Moves with the start, on the venue's clocks, if only that is given.
+    ends_at: Option<Moment>,
     /// When the doors open; `null` for not said. Moves with the start if only that is given.
     #[serde(default, deserialize_with = "nullable")]
-    doors_at: Option<Option<Timestamp>>,
+    doors_at: Option<Option<Moment>>,
     /// The currency of all its prices; only as long as it has no areas.
     currency: Option<Currency>,
     /// The language of its tickets' mails unless the buyer chose another.
@@ -184,7 +190,8 @@ pub(crate) struct EventChanges {
 }
 
 impl NewEvent {
-    /// The draft of `tenant`. Numbers with too many decimals are noted in `fields`.
+    /// The draft of `tenant`. Numbers with too many decimals, and times that contradict
+    /// its time zone, are noted in `fields`.
     pub(crate) fn event(
         &self,
         id: EventId,
@@ -199,7 +206,10 @@ impl NewEvent {
             false => Fees { convenience_fixed: 0, ..tenant.fees },
         };
         let text = |text: &str| text.trim().to_owned();
-        let after_start = self.starts_at.checked_add(USUAL).unwrap_or(Timestamp::MAX);
+        let starts_at = self.starts_at.time();
+        let after_start = starts_at.checked_add(USUAL).unwrap_or(Timestamp::MAX);
+        let times = [(START, Some(self.starts_at)), (END, self.ends_at), (DOORS, self.doors_at)];
+        check_zone(&times, &self.time_zone, fields);
         Event {
             id,
             tenant_id: tenant.id,
@@ -212,9 +222,9 @@ impl NewEvent {
             city: text(&self.city),
             country: self.country.clone().unwrap_or_else(|| tenant.country.clone()),
             time_zone: time_zone(&self.time_zone).unwrap_or_else(|| self.time_zone.clone()),
-            starts_at: self.starts_at,
-            ends_at: self.ends_at.unwrap_or(after_start),
-            doors_at: self.doors_at,
+            starts_at,
+            ends_at: self.ends_at.map_or(after_start, Moment::time),
+            doors_at: self.doors_at.map(Moment::time),
             currency,
             language: self.language,
             status: EventStatus::Draft,
@@ -240,7 +250,8 @@ impl NewEvent {
 }
 
 impl EventChanges {
-    /// The changed event. Numbers with too many decimals are noted in `fields`.
+    /// The changed event. Numbers with too many decimals, and times that contradict its
+    /// time zone, are noted in `fields`.
     pub(crate) fn apply(self, event: Event, now: Timestamp, fields: &mut Fields) -> Event {
         let currency = self.currency.unwrap_or(event.currency);
         let text = |change: Option<String>, old| change.map_or(old, |text| text.trim().to_owned());
@@ -248,11 +259,20 @@ impl EventChanges {
             Some(changed) => changed.as_deref().and_then(some_text),
             None => old,
         };
-        let starts_at = self.starts_at.unwrap_or(event.starts_at);
-        let moved = move |time: Timestamp| {
-            starts_at.checked_add(time.duration_since(event.starts_at)).unwrap_or(time)
+        let starts_at = self.starts_at.map_or(event.starts_at, Moment::time);
+        let time_zone = match self.time_zone {
+            Some(name) => time_zone(&name).unwrap_or(name),
+            None => event.time_zone.clone(),
         };
+        let times = [(START, self.starts_at), (END, self.ends_at), (DOORS, self.doors_at.flatten())];
+        check_zone(&times, &time_zone, fields);
+        let moved = Move::new(&event, starts_at, &time_zone);
         Event {
+            ends_at: self.ends_at.map_or_else(|| moved.end(&event, starts_at), Moment::time),
+            doors_at: match self.doors_at {
+                Some(doors_at) => doors_at.map(Moment::time),
+                None => moved.doors(&event, starts_at),
+            },
             name: text(self.name, event.name),
             artist: text(self.artist, event.artist),
             description: text(self.description, event.description),
@@ -260,10 +280,8 @@ impl EventChanges {
             address: text(self.address, event.address),
             city: text(self.city, event.city),
             country: self.country.unwrap_or(event.country),
-            time_zone: self.time_zone.map_or(event.time_zone, |name| time_zone(&name).unwrap_or(name)),
+            time_zone,
             starts_at,
-            ends_at: self.ends_at.unwrap_or_else(|| moved(event.ends_at)),
-            doors_at: self.doors_at.unwrap_or_else(|| event.doors_at.map(moved)),
             currency,
             language: self.language.unwrap_or(event.language),
             unlisted: self.unlisted.unwrap_or(event.unlisted),
@@ -413,6 +431,24 @@ pub(crate) mod tests {
         assert_eq!(bad(|event| event.max_discounts = 1), ["/member_discount"]);
     }
 
+    #[test]
+    fn a_time_that_contradicts_its_zone_is_refused_where_it_stands() {
+        let bad = |time: &str| {
+            let changes = json!({"time_zone": "America/Santiago", "starts_at": time, "doors_at": time});
+            let changes: EventChanges = serde_json::from_value(changes).expect("changes");
+            let mut fields = Fields::new();
+            changes.apply(draft(), at(NOW + 1), &mut fields);
+            let error = fields.finish().err();
+            let errors = error.iter().flat_map(|error| error.field_errors());
+            errors.map(|field| field.pointer.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(bad("2026-09-26T21:00:00-03:00"), [""; 0], "spring");
+        assert_eq!(bad("2026-09-27T00:00:00Z"), [""; 0], "UTC");
+        assert_eq!(bad("2026-09-26T21:00:00-04:00"), ["/starts_at", "/doors_at"], "winter's offset");
+        let time = json!({"starts_at": "2026-09-26T21:00:00-04:00[America/Santiago]"});
+        assert!(serde_json::from_value::<EventChanges>(time).is_err());
+    }
+
     fn changed(changes: Value) -> Event {
         let changes: EventChanges = serde_json::from_value(changes).expect("changes");
         changes.apply(draft(), at(NOW + 1), &mut Fields::new())
@@ -453,6 +489,23 @@ pub(crate) mod tests {
         assert_eq!(after.ends_at.to_string(), "2027-02-10T05:00:00Z");
         assert_eq!(after.doors_at.map(|at| at.to_string()).as_deref(), Some("2027-02-09T23:00:00Z"));
         assert_eq!(changed(json!({"doors_at": null})).doors_at, None);
+    }
+
+    #[test]
+    fn a_show_that_moves_keeps_its_clock() {
+        let winter = Event {
+            time_zone: "America/Santiago".to_owned(),
+            starts_at: "2026-09-05T01:00:00Z".parse().expect("a time"),
+            doors_at: Some("2026-09-05T00:00:00Z".parse().expect("a time")),
+            ends_at: "2026-09-05T06:00:00Z".parse().expect("a time"),
+            ..draft()
+        };
+        // From nine to two, and a day later again, when the hour after midnight is skipped.
+        let changes = json!({"starts_at": "2026-09-06T01:00:00Z"});
+        let changes: EventChanges = serde_json::from_value(changes).expect("changes");
+        let after = changes.apply(winter, at(NOW + 1), &mut Fields::new());
+        assert_eq!(after.doors_at.map(|at| at.to_string()).as_deref(), Some("2026-09-06T00:00:00Z"));
+        assert_eq!(after.ends_at.to_string(), "2026-09-06T05:00:00Z");
     }
 
     #[test]

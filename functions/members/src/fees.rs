@@ -6,7 +6,8 @@ use axum::extract::State as Of;
 use domain::error::Fields;
 use domain::member::{FeePayment, Member, PaymentMethod};
 use domain::{
-    Amount, Currency, Error, FeePaymentId, MemberId, RequestId, Result, TenantId, Timestamp, UserId, Written,
+    Amount, Currency, Error, FeePaymentId, MemberId, Moment, RequestId, Result, TenantId, Timestamp, UserId,
+    Written,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,7 +71,7 @@ struct NewFeePayment {
     /// The currency; else the organiser's.
     currency: Option<Currency>,
     /// When it was paid; else now.
-    payment_date: Option<Timestamp>,
+    payment_date: Option<Moment>,
     /// How it was paid.
     payment_method: PaymentMethod,
     /// What for.
@@ -102,7 +103,7 @@ struct FeePaymentChanges {
     /// The currency. Without `amount_paid`, the number stays and is of this currency then.
     currency: Option<Currency>,
     /// When it was paid.
-    payment_date: Option<Timestamp>,
+    payment_date: Option<Moment>,
     /// How it was paid.
     payment_method: Option<PaymentMethod>,
     /// What for.
@@ -242,7 +243,7 @@ impl State {
             member_id: member,
             amount_paid: new.amount_paid.amount(currency, AMOUNT, &mut fields),
             currency,
-            payment_date: new.payment_date.unwrap_or(now),
+            payment_date: new.payment_date.map_or(now, Moment::time),
             payment_method: new.payment_method,
             description: trimmed(new.description.as_deref()),
             receipt: None,
@@ -299,7 +300,7 @@ impl FeePaymentChanges {
         let mut after = FeePayment {
             amount_paid: amount.amount(currency, AMOUNT, &mut fields),
             currency,
-            payment_date: self.payment_date.unwrap_or(before.payment_date),
+            payment_date: self.payment_date.map_or(before.payment_date, Moment::time),
             payment_method: self.payment_method.unwrap_or(before.payment_method),
             description: match &self.description {
                 Some(changed) => trimmed(changed.as_deref()),

@@ -7,7 +7,7 @@ use domain::error::Fields;
 use domain::event::Language;
 use domain::member::Member;
 use domain::user::Email;
-use domain::{Error, Result, Timestamp};
+use domain::{Error, Moment, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use web::{Answer, Json, Path, Supervisor, based_on, nullable};
@@ -53,7 +53,7 @@ struct MemberChanges {
     #[serde(default, deserialize_with = "nullable")]
     city: Option<Option<String>>,
     /// Since when the person belongs to the community.
-    registration_date: Option<Timestamp>,
+    registration_date: Option<Moment>,
     /// How the person heard of the community.
     #[serde(default, deserialize_with = "nullable")]
     how_did_you_find_us: Option<Option<String>>,
@@ -117,7 +117,7 @@ impl MemberChanges {
                 *text = trimmed(changed.as_deref());
             }
         }
-        if let Some(date) = self.registration_date {
+        if let Some(date) = self.registration_date.map(Moment::time) {
             check_past("/registration_date", date, now, &mut fields);
             member.registration_date = date;
         }

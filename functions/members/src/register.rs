@@ -5,7 +5,7 @@ use domain::error::Fields;
 use domain::event::Language;
 use domain::member::Member;
 use domain::user::Email;
-use domain::{Error, EventId, MemberId, Result, TenantId, Timestamp};
+use domain::{Error, EventId, MemberId, Moment, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::MemberError;
@@ -61,7 +61,7 @@ struct MemberRegistration {
     language: Language,
     /// Since when the person belongs to the community; else from now on. Only
     /// supervisors may say so.
-    registration_date: Option<Timestamp>,
+    registration_date: Option<Moment>,
     /// True if the subscription is active. Only supervisors may say so.
     #[serde(default)]
     subscription_active: bool,
@@ -143,7 +143,7 @@ impl State {
             country,
             phone: trimmed(registration.phone.as_deref()),
             city: trimmed(registration.city.as_deref()),
-            registration_date: registration.registration_date.unwrap_or(now),
+            registration_date: registration.registration_date.map_or(now, Moment::time),
             how_did_you_find_us: trimmed(registration.how_did_you_find_us.as_deref()),
             favorite_music_genre: trimmed(registration.favorite_music_genre.as_deref()),
             subscription_active: registration.subscription_active,

@@ -5,10 +5,11 @@ use aide::axum::routing::get_with;
 use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::error::Fields;
+use domain::moment::check_zone;
 use domain::pricing::{AdjustmentType, AppliesTo, Promotion, PromotionCode};
 use domain::user::Email;
 use domain::{
-    Amount, AreaId, Currency, Error, EventId, PromotionId, RequestId, Result, TenantId, Timestamp, Worth,
+    Amount, AreaId, Currency, Error, EventId, Moment, PromotionId, RequestId, Result, TenantId, Worth,
     Written,
 };
 use schemars::JsonSchema;
@@ -43,6 +44,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
 const VALUE: &str = "/discount_value";
 /// Where a request has the most that is taken off.
 const MOST: &str = "/max_discount_amount";
+/// Where its times stand.
+const START: &str = "/start_date";
+const END: &str = "/end_date";
 /// The most uses that a limited promotion can have.
 const MAX_USES: u32 = 100_000;
 /// The most uses of one buyer that can be a limit.
@@ -96,10 +100,10 @@ struct NewPromotion {
     max_discount_amount: Option<Written>,
     /// The first moment at which it works.
     #[serde(default)]
-    start_date: Option<Timestamp>,
+    start_date: Option<Moment>,
     /// The first moment at which it works no longer.
     #[serde(default)]
-    end_date: Option<Timestamp>,
+    end_date: Option<Moment>,
     /// The most orders that can use it.
     #[serde(default)]
     #[schemars(range(min = 1, max = 100_000))]
@@ -157,10 +161,10 @@ struct PromotionChanges {
     max_discount_amount: Option<Option<Written>>,
     /// The first moment at which it works, or `null`.
     #[serde(default, deserialize_with = "nullable")]
-    start_date: Option<Option<Timestamp>>,
+    start_date: Option<Option<Moment>>,
     /// The first moment at which it works no longer, or `null`.
     #[serde(default, deserialize_with = "nullable")]
-    end_date: Option<Option<Timestamp>>,
+    end_date: Option<Option<Moment>>,
     /// The most orders that can use it, or `null` for no limit. A limit that is
     /// new counts from now on.
     #[serde(default, deserialize_with = "nullable")]
@@ -215,6 +219,8 @@ async fn update(
     let target = changes.target_event_id.unwrap_or(before.target_event_id);
     let sheet = state.target(organizer.tenant, target).await?;
     let mut fields = Fields::new();
+    let times = [(START, changes.start_date.flatten()), (END, changes.end_date.flatten())];
+    check_times(&times, sheet.as_ref(), &mut fields);
     let after = changes.apply(before, sheet.as_ref().map(|sheet| sheet.event.currency), &mut fields);
     check(&after, sheet.as_ref(), fields)?;
     if let Some(Some(uses)) = total_uses {
@@ -265,6 +271,7 @@ impl State {
         let sheet = self.target(tenant, new.target_event_id).await?;
         let mut fields = Fields::new();
         let currency = sheet.as_ref().map(|sheet| sheet.event.currency);
+        check_times(&[(START, new.start_date), (END, new.end_date)], sheet.as_ref(), &mut fields);
         let promotion = new.promotion(id, tenant, currency, &mut fields);
         check(&promotion, sheet.as_ref(), fields)?;
         // The code is claimed first: only who has it may touch its pool.
@@ -302,6 +309,13 @@ impl State {
             Some(event) => Ok(Some(self.sheet(tenant, event).await?)),
             None => Ok(None),
         }
+    }
+}
+
+/// Notes times that contradict the time zone of the event that the promotion is for.
+fn check_times(times: &[(&'static str, Option<Moment>)], sheet: Option<&EventSheet>, fields: &mut Fields) {
+    if let Some(sheet) = sheet {
+        check_zone(times, &sheet.event.time_zone, fields);
     }
 }
 
@@ -370,8 +384,8 @@ impl NewPromotion {
             min_quantity: self.min_quantity,
             max_quantity: self.max_quantity,
             max_discount_amount: self.max_discount_amount.map(|most| most.amount(counted, MOST, fields)),
-            start_date: self.start_date,
-            end_date: self.end_date,
+            start_date: self.start_date.map(Moment::time),
+            end_date: self.end_date.map(Moment::time),
             total_uses: self.total_uses,
             uses_per_buyer: self.uses_per_buyer,
             active: self.active,
@@ -406,8 +420,8 @@ impl PromotionChanges {
             min_quantity: self.min_quantity.unwrap_or(promotion.min_quantity),
             max_quantity: self.max_quantity.unwrap_or(promotion.max_quantity),
             max_discount_amount: most.map(|most| most.amount(counted, MOST, fields)),
-            start_date: self.start_date.unwrap_or(promotion.start_date),
-            end_date: self.end_date.unwrap_or(promotion.end_date),
+            start_date: self.start_date.map_or(promotion.start_date, |time| time.map(Moment::time)),
+            end_date: self.end_date.map_or(promotion.end_date, |time| time.map(Moment::time)),
             total_uses: self.total_uses.unwrap_or(promotion.total_uses),
             active: self.active.unwrap_or(promotion.active),
             bound_email: match self.bound_email {
@@ -422,6 +436,7 @@ impl PromotionChanges {
 
 #[cfg(test)]
 mod tests {
+    use domain::Timestamp;
     use serde_json::json;
 
     use super::*;

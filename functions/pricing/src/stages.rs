@@ -6,10 +6,11 @@ use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::error::Fields;
 use domain::event::{Area, Language};
+use domain::moment::check_zone;
 use domain::pricing::{AdjustmentType, MAX_STAGES_PER_EVENT, SaleStage};
 use domain::{
-    AreaId, Currency, Error, EventId, RequestId, Result, SaleStageId, TenantId, Timestamp, Worth, Written,
-    format,
+    AreaId, Currency, Error, EventId, Moment, RequestId, Result, SaleStageId, TenantId, Timestamp, Worth,
+    Written, format,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 /// Where a request has what a stage does to the price.
 const VALUE: &str = "/price_adjustment_value";
+/// Where its times stand.
+const START: &str = "/start_time";
+const END: &str = "/end_time";
 /// The most tickets that a limited stage can have.
 const MAX_QUANTITY: u32 = 200_000;
 
@@ -149,10 +153,10 @@ struct NewStage {
     quantity_available: Option<u32>,
     /// The first moment of the stage.
     #[serde(default)]
-    start_time: Option<Timestamp>,
+    start_time: Option<Moment>,
     /// The first moment after the stage.
     #[serde(default)]
-    end_time: Option<Timestamp>,
+    end_time: Option<Moment>,
     /// The only area that it is for.
     #[serde(default)]
     target_area_id: Option<AreaId>,
@@ -188,10 +192,10 @@ struct StageChanges {
     quantity_available: Option<Option<u32>>,
     /// The first moment of the stage, or `null`.
     #[serde(default, deserialize_with = "nullable")]
-    start_time: Option<Option<Timestamp>>,
+    start_time: Option<Option<Moment>>,
     /// The first moment after the stage, or `null`.
     #[serde(default, deserialize_with = "nullable")]
-    end_time: Option<Option<Timestamp>>,
+    end_time: Option<Option<Moment>>,
     /// The only area that it is for, or `null` for all.
     #[serde(default, deserialize_with = "nullable")]
     target_area_id: Option<Option<AreaId>>,
@@ -241,6 +245,8 @@ async fn update(
     based_on(changes.version, before.version)?;
     let quantity = changes.quantity_available;
     let mut fields = Fields::new();
+    let times = [(START, changes.start_time.flatten()), (END, changes.end_time.flatten())];
+    check_zone(&times, &sheet.event.time_zone, &mut fields);
     let after = changes.apply(before.clone(), sheet.event.currency, &mut fields);
     check(&after, (&sheet.areas, sheet.event.currency), fields)?;
     let now = state.clock.now();
@@ -289,6 +295,7 @@ impl State {
         }
         let last = sheet.stages.last().map_or(0, |stage| stage.priority_order.saturating_add(1));
         let mut fields = Fields::new();
+        check_zone(&[(START, new.start_time), (END, new.end_time)], &sheet.event.time_zone, &mut fields);
         let stage = new.stage(id, (event, sheet.event.currency), last, &mut fields);
         check(&stage, (&sheet.areas, sheet.event.currency), fields)?;
         // The pool comes first: a stage without one would count as sold out.
@@ -336,8 +343,8 @@ impl NewStage {
             price_adjustment_type: kind,
             price_adjustment_value: self.price_adjustment_value.worth(kind, currency, VALUE, fields),
             quantity_available: self.quantity_available,
-            start_time: self.start_time,
-            end_time: self.end_time,
+            start_time: self.start_time.map(Moment::time),
+            end_time: self.end_time.map(Moment::time),
             target_area_id: self.target_area_id,
             priority_order: self.priority_order.unwrap_or(last),
             active: self.active,
@@ -356,8 +363,8 @@ impl StageChanges {
             price_adjustment_type: kind,
             price_adjustment_value: value.worth(kind, currency, VALUE, fields),
             quantity_available: self.quantity_available.unwrap_or(stage.quantity_available),
-            start_time: self.start_time.unwrap_or(stage.start_time),
-            end_time: self.end_time.unwrap_or(stage.end_time),
+            start_time: self.start_time.map_or(stage.start_time, |time| time.map(Moment::time)),
+            end_time: self.end_time.map_or(stage.end_time, |time| time.map(Moment::time)),
             target_area_id: self.target_area_id.unwrap_or(stage.target_area_id),
             priority_order: self.priority_order.unwrap_or(stage.priority_order),
             active: self.active.unwrap_or(stage.active),

@@ -7,7 +7,7 @@ use aide::axum::routing::get_with;
 use axum::extract::State as Of;
 use domain::discount::{DecisionSource, DecisionType, DiscountRequest, Tab};
 use domain::error::Fields;
-use domain::{Result, TenantId, Timestamp, UserId};
+use domain::{Moment, Result, TenantId, Timestamp, UserId};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,9 +49,9 @@ const ALL: [Tab; 7] = [
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Span {
     /// Requests made at this time or later; of the last 30 days if left out.
-    from: Option<Timestamp>,
+    from: Option<Moment>,
     /// Requests made before this time; until now if left out.
-    to: Option<Timestamp>,
+    to: Option<Moment>,
 }
 
 /// Statistics of the queue.
@@ -149,8 +149,8 @@ async fn stats(
     Query(span): Query<Span>,
 ) -> Answer<Json<QueueStats>> {
     // To the second, as the list counts: what was made in this one counts too.
-    let to = span.to.unwrap_or(state.clock.now() + SignedDuration::from_secs(1));
-    let from = span.from.unwrap_or(to.saturating_sub(USUAL).unwrap_or(Timestamp::MIN));
+    let to = span.to.map_or_else(|| state.clock.now() + SignedDuration::from_secs(1), Moment::time);
+    let from = span.from.map_or_else(|| to.saturating_sub(USUAL).unwrap_or(Timestamp::MIN), Moment::time);
     let mut fields = Fields::new();
     fields.check(from < to, "#to", "Must be later than `from`.").finish()?;
     let (counted, (requests, complete)) =

@@ -1,5 +1,6 @@
 //! Tenants, events and their areas, as the organiser describes them.
 
+mod moving;
 mod show;
 
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use crate::{
     AreaId, BasisPoints, Currency, Error, EventId, ImageId, MAX_TICKETS_PER_ORDER, Money, Result, TenantId,
 };
 
+pub use moving::Move;
 pub use show::{MAX_DISCOUNTS, MemberDiscount};
 
 /// The languages that mails and pages exist in.

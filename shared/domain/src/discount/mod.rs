@@ -11,8 +11,9 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -264,10 +265,11 @@ impl Tab {
 /// the next day.
 pub fn day_of(show: &Event) -> (Timestamp, Timestamp) {
     let zone = TimeZone::get(&show.time_zone).unwrap_or(TimeZone::UTC);
-    let start = show.starts_at.to_zoned(zone).start_of_day();
-    let start = start.map_or(show.starts_at, |start| start.timestamp());
-    // No day is longer: a clock that is put back ends the day an hour later.
-    (start, start.saturating_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX))
+    let day = zone.to_datetime(show.starts_at).date();
+    // A day on which the clocks change has another length than others.
+    let midnight = |day: Date| zone.to_timestamp(day.to_datetime(Time::midnight())).ok();
+    let end = day.tomorrow().ok().and_then(midnight);
+    (midnight(day).unwrap_or(show.starts_at), end.unwrap_or(Timestamp::MAX))
 }
 
 /// Checks that members can ask for discounts for a show at `now`.

@@ -289,6 +289,10 @@ fn a_day_is_that_of_the_venue() {
     };
     assert_eq!(day("America/Bogota", "2026-11-21T01:30:00Z"), "2026-11-20T05:00:00Z 2026-11-21T05:00:00Z");
     assert_eq!(day("Nowhere/Else", "2026-11-21T01:30:00Z"), "2026-11-21T00:00:00Z 2026-11-22T00:00:00Z");
+    // In Santiago a Saturday of April has 25 hours, and a Sunday of September 23.
+    let santiago = |starts_at| day("America/Santiago", starts_at);
+    assert_eq!(santiago("2027-04-04T01:00:00Z"), "2027-04-03T03:00:00Z 2027-04-04T04:00:00Z");
+    assert_eq!(santiago("2027-09-05T23:00:00Z"), "2027-09-05T04:00:00Z 2027-09-06T03:00:00Z");
 }
 
 #[test]
