@@ -1,12 +1,13 @@
 //! What a scanned code is worth.
 
 use domain::event::{Event, Language};
+use domain::late_entry::{ConflictKind, LateEntry};
 use domain::seat::SeatLabel;
 use domain::ticket::{AreaTag, CodeRefused, TicketCode, verify};
 use domain::{DeviceId, Result, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::{Closed, EventSheet, Redemption, Scan};
+use store::{Closed, EventSheet, Redemption, Report, Scan};
 
 use crate::State;
 
@@ -69,22 +70,54 @@ pub(crate) struct Verdict {
     /// With which paired scanner it was used before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_device_id: Option<DeviceId>,
+    /// For an entry that was reported later: what it contradicts. It is kept, and
+    /// the organiser finds it among the event's conflicts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) conflict: Option<ConflictKind>,
 }
 
-/// Judges the code `text` at the door of an event, and redeems its ticket if it
-/// admits.
-pub(crate) async fn judge(state: &State, sheet: &EventSheet, text: &str, scan: &Scan) -> Result<Verdict> {
-    let event = &sheet.event;
-    let code = match verify(text, &state.ticket_keys) {
-        Ok(code) => code,
-        Err(CodeRefused::Malformed) => return Ok(refused(event, Reason::Malformed)),
-        Err(CodeRefused::Forged) => return Ok(refused(event, Reason::Forged)),
-    };
-    if code.event != event.id {
-        return Ok(Verdict { ticket_id: Some(code.ticket), ..refused(event, Reason::WrongEvent) });
-    }
-    let redemption = state.store.redeem(event.id, code.ticket, code.serial, scan).await?;
+/// What the code `text` says at the doors of `event`, or why it admits nobody there.
+pub(crate) fn read(
+    state: &State,
+    event: &Event,
+    text: &str,
+) -> std::result::Result<TicketCode, Box<Verdict>> {
+    Err(Box::new(match verify(text, &state.ticket_keys) {
+        Ok(code) if code.event == event.id => return Ok(code),
+        Ok(code) => Verdict { ticket_id: Some(code.ticket), ..refused(event, Reason::WrongEvent) },
+        Err(CodeRefused::Malformed) => refused(event, Reason::Malformed),
+        Err(CodeRefused::Forged) => refused(event, Reason::Forged),
+    }))
+}
+
+/// Judges a code whose holder stands at the door, and redeems its ticket if it admits.
+pub(crate) async fn judge(
+    state: &State,
+    sheet: &EventSheet,
+    code: TicketCode,
+    scan: &Scan,
+) -> Result<Verdict> {
+    let redemption = state.store.redeem(sheet.event.id, code.ticket, code.serial, scan).await?;
     Ok(of_ticket(sheet, code, redemption))
+}
+
+/// Judges a code whose holder went in, or was sent away, some time ago; `let_in` is
+/// what the scanner says about that.
+pub(crate) async fn judge_late(
+    state: &State,
+    sheet: &EventSheet,
+    code: TicketCode,
+    scan: &Scan,
+    let_in: Option<bool>,
+) -> Result<Verdict> {
+    let (ticket, said) = (code.ticket, (code.serial, let_in));
+    let Report { redemption, conflict } = state.store.report(sheet.event.id, ticket, said, scan).await?;
+    let mut verdict = of_ticket(sheet, code, redemption);
+    if let Some(late) = conflict {
+        verdict.conflict = Some(late.kind);
+        verdict.message.push_str(in_conflict(sheet.event.language, &late));
+    }
+    Ok(verdict)
 }
 
 fn of_ticket(sheet: &EventSheet, code: TicketCode, redemption: Redemption) -> Verdict {
@@ -126,7 +159,29 @@ fn admitted() -> Verdict {
         scanned_at: None,
         first_scan_at: None,
         first_device_id: None,
+        conflict: None,
     }
+}
+
+fn in_conflict(language: Language, late: &LateEntry) -> &'static str {
+    let [es, en] = match (late.kind, late.was_valid) {
+        (ConflictKind::Refunded, true) => {
+            [" Entró antes de que se reembolsara.", " Its holder entered before it was refunded."]
+        }
+        (ConflictKind::Refunded, false) => {
+            [" Entró aunque ya se había reembolsado.", " Its holder entered although it was refunded."]
+        }
+        (ConflictKind::Transferred, true) => {
+            [" Entró antes de que pasara a otra persona.", " Its holder entered before it was handed on."]
+        }
+        (ConflictKind::Transferred, false) => {
+            [" Entró aunque ya era de otra persona.", " Its former holder entered although it was handed on."]
+        }
+        (ConflictKind::UsedTwice, _) => {
+            [" Con esta entrada entraron dos veces.", " It let somebody in twice."]
+        }
+    };
+    if language == Language::Es { es } else { en }
 }
 
 fn refused(event: &Event, reason: Reason) -> Verdict {

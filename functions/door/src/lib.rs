@@ -5,6 +5,7 @@
 //! by its signature, and what the event and the scanner are is remembered for
 //! half a minute.
 
+mod conflicts;
 mod devices;
 mod judge;
 mod manifest;
@@ -84,6 +85,7 @@ pub fn router(state: State) -> ApiRouter {
         .merge(devices::routes())
         .merge(manifest::routes())
         .merge(stats::routes())
+        .merge(conflicts::routes())
         .with_state(state)
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
         get_with(show, |op| {
             op.id("showDoorStats").tag("Door").summary("How full the house is").description(
                 "Counted at most five seconds ago. Scans that were refused are not counted: they change \
-                 nothing and so leave no trace.",
+                 nothing and so leave no trace, except entries that were reported late.",
             )
         }),
     )
@@ -52,6 +52,9 @@ struct Stats {
     revoked: u32,
     /// Tickets that changed hands.
     transferred: u32,
+    /// Entries that were reported late and contradict what happened to their
+    /// tickets; `/door/events/{id}/conflicts` lists them.
+    conflicts: usize,
     /// When the latest one was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_scan_at: Option<Timestamp>,
@@ -88,6 +91,7 @@ async fn show(
         sold: numbers.sold,
         revoked: numbers.gates.revoked,
         transferred: numbers.gates.reissued,
+        conflicts: numbers.gates.conflicts,
         last_scan_at: numbers.gates.last_at,
         by_minute: minutes
             .filter_map(|(minute, admitted)| {

@@ -4,8 +4,10 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract;
 use domain::error::Fields;
-use domain::{DeviceId, EventId, Result, Timestamp};
+use domain::ticket::TicketCode;
+use domain::{DeviceId, EventId, Moment, Result, TicketId};
 use futures::{StreamExt, TryStreamExt, stream};
+use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{EventSheet, Scan};
@@ -13,7 +15,7 @@ use web::{Answer, Door, Json};
 
 use crate::State;
 use crate::devices::DeviceSecret;
-use crate::judge::{Verdict, judge};
+use crate::judge::{Verdict, judge_late, read};
 use crate::validate::{believable, check_code, check_nonce};
 
 /// The most scans of one request.
@@ -26,8 +28,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
         "/api/v1/door/sync",
         post_with(sync, |op| {
             op.id("syncScans").tag("Door").summary("Report scans that were made without the network").description(
-                "Each is judged with its own time, the earliest first; sending them again changes nothing. \
-                 `already_used` means that another scan of the same ticket got here first: it says which.",
+                "Each is judged by when it was made, the earliest first; sending them again changes nothing. \
+                 `already_used` means that another scan of the same ticket got here first: it says which. An \
+                 entry is never dropped: one that contradicts what happened meanwhile (a refund, a transfer, \
+                 another entry) has a `conflict`, and is kept for the organiser.",
             )
         }),
     )
@@ -42,6 +46,10 @@ struct SyncRequest {
     /// The paired scanner; its secret comes in the header `X-Device-Secret`.
     #[serde(default)]
     device_id: Option<DeviceId>,
+    /// What the scanner's clock says as it sends this. If it differs from ours, the
+    /// times of the scans are corrected by as much.
+    #[serde(default)]
+    sent_at: Option<Moment>,
     /// The scans.
     #[schemars(length(min = 1, max = 200))]
     scans: Vec<OfflineScan>,
@@ -51,14 +59,20 @@ struct SyncRequest {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct OfflineScan {
-    /// What the QR code says.
+    /// What the QR code says, or what a scanner typed of it: what another keyboard layout,
+    /// Caps Lock, or marks in front and at the end did to it is undone.
     #[schemars(length(min = 1, max = 1000))]
     code: String,
     /// Names the scan.
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[!-~]+$"))]
     nonce: String,
-    /// When it was made. Later than now counts as now.
-    scanned_at: Timestamp,
+    /// When it was made. Later than now counts as now, earlier than the event as
+    /// the event's creation.
+    scanned_at: Moment,
+    /// Whether the scanner let its holder in. If absent, yes, except by a scanner
+    /// that let somebody in with the same ticket before.
+    #[serde(default)]
+    admitted: Option<bool>,
 }
 
 /// What became of the scans.
@@ -92,12 +106,19 @@ async fn sync(
     let sheet = state.sheet(door.tenant, request.event_id).await?;
     secret.check(&state, door.tenant, request.device_id).await?;
     let now = state.clock.now();
-    let scans: Vec<(String, Scan)> = request
+    let slow = request.sent_at.map_or(SignedDuration::ZERO, |sent_at| now.duration_since(sent_at.time()));
+    let scans: Vec<Reported> = request
         .scans
         .into_iter()
         .map(|scan| {
-            let at = believable(Some(scan.scanned_at), sheet.event.created_at, now);
-            (scan.code, Scan { nonce: scan.nonce, by: door.user, device: request.device_id, at })
+            let said_at = scan.scanned_at.time();
+            let said = said_at.saturating_add(slow).unwrap_or(said_at);
+            let at = believable(Some(said), sheet.event.created_at, now);
+            Reported {
+                code: read(&state, &sheet.event, &scan.code),
+                scan: Scan { nonce: scan.nonce, by: door.user, device: request.device_id, at },
+                let_in: scan.admitted,
+            }
         })
         .collect();
     let judged = stream::iter(in_turns(&scans))
@@ -109,7 +130,7 @@ async fn sync(
     let results: Vec<_> = scans
         .into_iter()
         .zip(verdicts.into_values())
-        .map(|((_, scan), verdict)| SyncedScan { nonce: scan.nonce, verdict })
+        .map(|(reported, verdict)| SyncedScan { nonce: reported.scan.nonce, verdict })
         .collect();
     let admitted = results.iter().filter(|scan| scan.verdict.reason.is_none()).count();
     Ok(Json(Synced { admitted, refused: results.len() - admitted, results }))
@@ -129,46 +150,74 @@ fn check(request: &SyncRequest) -> Result<()> {
     fields.finish()
 }
 
-/// The places of the scans, those with the same code together and the earliest
-/// of them first: of two scans of one ticket, the one made first must win.
-fn in_turns(scans: &[(String, Scan)]) -> Vec<Vec<usize>> {
-    let mut turns: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (place, (code, _)) in scans.iter().enumerate() {
-        turns.entry(code).or_default().push(place);
+/// A scan as it is judged.
+#[derive(Debug)]
+struct Reported {
+    /// What the code says, or why it admits nobody whenever it was scanned.
+    code: std::result::Result<TicketCode, Box<Verdict>>,
+    scan: Scan,
+    let_in: Option<bool>,
+}
+
+/// The places of the scans, those of the same ticket together and the earliest of
+/// them first: of two scans of one ticket, the one made first must win. The texts
+/// of one ticket's codes differ by reader and by holder.
+fn in_turns(scans: &[Reported]) -> Vec<Vec<usize>> {
+    let (mut turns, mut others) = (BTreeMap::<TicketId, Vec<usize>>::new(), Vec::new());
+    for (place, reported) in scans.iter().enumerate() {
+        match &reported.code {
+            Ok(code) => turns.entry(code.ticket).or_default().push(place),
+            Err(_) => others.push(vec![place]),
+        }
     }
     let mut turns: Vec<_> = turns.into_values().collect();
-    turns.iter_mut().for_each(|turn| turn.sort_by_key(|place| (scans[*place].1.at, *place)));
+    turns.iter_mut().for_each(|turn| turn.sort_by_key(|place| (scans[*place].scan.at, *place)));
+    turns.extend(others);
     turns
 }
 
 async fn judge_in_turn(
     state: &State,
     sheet: &EventSheet,
-    scans: &[(String, Scan)],
+    scans: &[Reported],
     turn: Vec<usize>,
 ) -> Result<Vec<(usize, Verdict)>> {
     let mut verdicts = Vec::with_capacity(turn.len());
     for place in turn {
-        let (code, scan) = &scans[place];
-        verdicts.push((place, judge(state, sheet, code, scan).await?));
+        let Reported { code, scan, let_in } = &scans[place];
+        let verdict = match code {
+            Ok(code) => judge_late(state, sheet, code.clone(), scan, *let_in).await?,
+            Err(verdict) => Verdict::clone(verdict),
+        };
+        verdicts.push((place, verdict));
     }
     Ok(verdicts)
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::UserId;
+    use domain::ticket::AreaTag;
+    use domain::{AreaId, OrderId, QuoteId, Timestamp, UserId};
 
     use super::*;
 
     #[test]
     fn scans_of_one_ticket_are_judged_in_the_order_of_their_times() {
         let at = |second| Timestamp::from_second(second).expect("in range");
-        let scan = |code: &str, second| {
-            let by = UserId::generate(at(0));
-            (code.to_owned(), Scan { nonce: String::new(), by, device: None, at: at(second) })
+        let user = UserId::generate(at(0));
+        let order = OrderId::of_quote(QuoteId::generate(at(0)), user);
+        let scan = |ticket: u8, serial, second| Reported {
+            code: Ok(TicketCode {
+                event: EventId::generate(at(0)),
+                ticket: order.ticket(ticket),
+                serial,
+                area: AreaTag::of(AreaId::generate(at(0))),
+                seat: None,
+            }),
+            scan: Scan { nonce: String::new(), by: user, device: None, at: at(second) },
+            let_in: None,
         };
-        let scans = [scan("B", 9), scan("A", 5), scan("B", 7), scan("A", 5), scan("C", 1)];
-        assert_eq!(in_turns(&scans), [vec![1, 3], vec![2, 0], vec![4]]);
+        let scans = [scan(1, 0, 9), scan(0, 0, 5), scan(1, 1, 7), scan(0, 0, 5), scan(2, 0, 1)];
+        assert_eq!(in_turns(&scans), [vec![1, 3], vec![2, 0], vec![4]], "an old code is of the same ticket");
     }
 }

@@ -4,7 +4,7 @@ use axum::extract;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::error::Fields;
-use domain::{DeviceId, Error, EventId, Result, Timestamp};
+use domain::{DeviceId, Error, EventId, Moment, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Scan;
@@ -12,7 +12,7 @@ use web::{Answer, Door, Json};
 
 use crate::State;
 use crate::devices::DeviceSecret;
-use crate::judge::{Verdict, judge};
+use crate::judge::{Verdict, judge, read};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -30,22 +30,24 @@ pub(crate) fn routes() -> ApiRouter<State> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ValidateRequest {
-    /// What the QR code says.
+    /// What the QR code says, or what a scanner typed of it: what another keyboard layout,
+    /// Caps Lock, or marks in front and at the end did to it is undone.
     #[schemars(length(min = 1, max = 1000))]
     code: String,
     /// The event whose door it is.
     event_id: EventId,
-    /// Names this scan: the same one sent again gets the same answer instead of
-    /// "already used".
+    /// Names this scan: the same one, sent again by the same person and scanner,
+    /// gets the same answer instead of "already used".
     #[serde(default)]
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[!-~]+$"))]
     nonce: Option<String>,
     /// The paired scanner; its secret comes in the header `X-Device-Secret`.
     #[serde(default)]
     device_id: Option<DeviceId>,
-    /// When it was scanned, if not now. Later than now counts as now.
+    /// When it was scanned, if not now. Later than now counts as now. It changes
+    /// nothing about who may enter: entries that happened are for `/door/sync`.
     #[serde(default)]
-    scanned_at: Option<Timestamp>,
+    scanned_at: Option<Moment>,
 }
 
 async fn validate(
@@ -67,9 +69,12 @@ async fn validate(
         nonce: request.nonce.map_or_else(fresh_nonce, Ok)?,
         by: door.user,
         device: request.device_id,
-        at: believable(request.scanned_at, sheet.event.created_at, now),
+        at: believable(request.scanned_at.map(Moment::time), sheet.event.created_at, now),
     };
-    Ok(Json(judge(&state, &sheet, &request.code, &scan).await?))
+    Ok(Json(match read(&state, &sheet.event, &request.code) {
+        Ok(code) => judge(&state, &sheet, code, &scan).await?,
+        Err(verdict) => *verdict,
+    }))
 }
 
 pub(crate) fn check_code(fields: &mut Fields, pointer: &str, code: &str) {

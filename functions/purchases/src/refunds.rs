@@ -8,7 +8,7 @@ use domain::{Error, EventId, FieldError, MAX_TICKETS_PER_ORDER, Result, TicketId
 use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Closed, EventSheet, GateError};
+use store::{Closed, Conflict, EventSheet, GateError};
 use web::{Answer, Json, Organizer, Path, formatted};
 
 use crate::State;
@@ -22,7 +22,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
             op.id("refundPurchase").tag("Purchases").summary("Refund tickets of an order").description(
                 "Makes the tickets worthless at the door, puts their places back on sale and has the gateway \
                      give the money back. Tickets that were refunded before stay so, which makes it safe to \
-                     repeat; a ticket that was used at the door is not refunded.",
+                     repeat; a ticket that was used at the door is not refunded. If a door that was without \
+                     the network reports an entry later, the repeated answer says so.",
             )
         }),
     )
@@ -55,10 +56,10 @@ struct RefundedOrder {
 }
 
 impl RefundedOrder {
-    fn new(order: &Order, sheet: &EventSheet, now: Timestamp) -> Self {
+    fn new(order: &Order, sheet: &EventSheet, entries: &[Conflict], now: Timestamp) -> Self {
         let due = order.payments.iter().map(|payment| payment.refund_due).sum();
         Self {
-            order: OrderView::new(order, Some(sheet), now),
+            order: OrderView::new(order, Some(sheet), now).with_entries(entries),
             total_formatted: formatted(order.total, order.currency),
             refunded_formatted: formatted(order.refunded(), order.currency),
             refund_due_formatted: formatted(due, order.currency),
@@ -104,7 +105,11 @@ async fn refund(
             },
         )?;
     }
-    Ok(Json(RefundedOrder::new(&order, &sheet, now)))
+    // A door without the network may have let their holders in, and say so only later.
+    let refunded = order.tickets().filter(|ticket| ticket.refunded).map(|ticket| ticket.id);
+    let refunded: Vec<TicketId> = refunded.collect();
+    let entries = state.store.conflicts_of(order.event, &refunded).await.map_err(Error::from)?;
+    Ok(Json(RefundedOrder::new(&order, &sheet, &entries, now)))
 }
 
 /// The tickets to refund that are not refunded yet.

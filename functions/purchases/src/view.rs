@@ -6,7 +6,7 @@ use domain::seat::SeatLabel;
 use domain::{Amount, AreaId, Currency, EventId, OrderId, SaleStageId, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::EventSheet;
+use store::{Conflict, EventSheet};
 
 /// An order. Amounts are in `currency`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -158,6 +158,10 @@ struct OrderTicket {
     seat: Option<SeatLabel>,
     /// Refunded: it admits nobody.
     refunded: bool,
+    /// When its holder entered all the same, as a door reported later. Told to the
+    /// organiser alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entered_at: Option<Timestamp>,
 }
 
 impl OrderView {
@@ -197,6 +201,7 @@ impl OrderView {
             area_id: ticket.area,
             seat: ticket.seat.cloned(),
             refunded: ticket.refunded,
+            entered_at: None,
         });
         Self {
             id: order.id,
@@ -217,6 +222,15 @@ impl OrderView {
             paid_at: order.paid_at,
             mailed_at: order.mailed_at,
         }
+    }
+
+    /// With the entries that contradict the tickets' refunds.
+    pub(crate) fn with_entries(mut self, conflicts: &[Conflict]) -> Self {
+        for ticket in &mut self.tickets {
+            let entries = conflicts.iter().filter(|conflict| conflict.ticket == ticket.id);
+            ticket.entered_at = entries.map(|conflict| conflict.scan.at).min();
+        }
+        self
     }
 }
 

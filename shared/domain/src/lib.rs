@@ -12,6 +12,7 @@ pub mod event;
 pub mod format;
 pub mod gateway_account;
 pub mod ids;
+pub mod late_entry;
 pub mod mail_template;
 pub mod member;
 pub mod moment;

@@ -57,7 +57,7 @@ pub use event::{EventSheet, Show};
 pub use failure::{Failure, OnRefused};
 pub use fingerprint::Fingerprints;
 pub use fresh::{Fresh, ON_SALE_MILLIS, SOLD_MILLIS};
-pub use gate::{Closed, Gate, GateCursor, GateError, GateSummary, Redemption, Scan};
+pub use gate::{Closed, Conflict, Gate, GateCursor, GateError, GateSummary, Redemption, Report, Scan};
 pub use holding::HoldRequest;
 pub use idempotency::Once;
 pub use invitation::{Invited, OnStaff};

@@ -88,13 +88,13 @@ impl Store {
         order: &Order,
         outbox: String,
     ) -> Result<(), GateError> {
-        let Some(to) = transfer.to else {
-            return Err(Failure::Fault("an acceptance without its receiver".to_owned()).into());
+        let (Some(to), Some(now)) = (transfer.to, transfer.decided_at) else {
+            return Err(Failure::Fault("an acceptance without its receiver or time".to_owned()).into());
         };
         let received = Received { ticket: transfer.ticket, buyer: order.user };
         let mut writes = vec![
             self.update_order_part(order, None)?,
-            self.rotate_part(order.event, transfer.ticket, transfer.serial)?,
+            self.rotate_part(order.event, transfer.ticket, transfer.serial, now)?,
             self.accept_part(transfer, outbox)?,
             self.put_part(&keys::transfer(to, transfer.id), transfer)?,
         ];

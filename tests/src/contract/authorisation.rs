@@ -255,6 +255,7 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     GET /api/v1/discounts/remaining/{show}                          yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /api/v1/discounts/requests/{id}                             yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /api/v1/door/devices                                        401     401     401  403     yes         yes       yes   yes      yes
+    GET /api/v1/door/events/{id}/conflicts                          401     401     401  403     403         yes       yes   yes      404
     GET /api/v1/door/events/{id}/manifest                           401     401     401  403     yes         yes       yes   yes      404
     GET /api/v1/door/events/{id}/stats                              401     401     401  403     yes         yes       yes   yes      404
     GET /api/v1/events                                              401     401     401  403     403         yes       yes   yes      yes

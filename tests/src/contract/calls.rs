@@ -411,7 +411,9 @@ async fn door(world: &World, method: &str, path: &str) -> Option<Call> {
         ("POST", "/door/devices") => Call::new(Whose::Caller).body(json!({"name": "Puerta 2"})),
         ("GET", "/door/devices") => Call::new(Whose::Caller),
         ("DELETE", "/door/devices/{id}") => call.at("id", world.new_device().await),
-        ("GET", "/door/events/{id}/manifest" | "/door/events/{id}/stats") => call.at("id", &world.show.id),
+        ("GET", "/door/events/{id}/manifest" | "/door/events/{id}/stats" | "/door/events/{id}/conflicts") => {
+            call.at("id", &world.show.id)
+        }
         ("POST", "/door/sync") => {
             let code = code(&world.buyer, world.ticket(2)).await;
             let scan = json!({"code": code, "nonce": "n-1", "scanned_at": world.app.clock.now().to_string()});

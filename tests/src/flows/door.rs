@@ -1,5 +1,7 @@
 //! At the door: who gets in, who does not, and why.
 
+mod late;
+
 use serde_json::{Value, json};
 use testkit::{Organizer, Show, Somebody, TestApp};
 
@@ -76,6 +78,49 @@ async fn the_door_says_who_sits_where_and_why_not() {
     let body = json!({"event_id": evening.show.id, "tickets": [evening.tickets[1]]});
     evening.app.post(&refund).token(&evening.organizer.token).json(body).ok().await;
     assert_eq!(reason(&evening.scan(&second).await), "revoked");
+    evening.app.close().await;
+}
+
+#[tokio::test]
+async fn a_scan_is_repeated_by_its_own_person_and_scanner_alone() {
+    let evening = Evening::open().await;
+    let app = &evening.app;
+    let other = app.staff(&evening.organizer, "otra-puerta", "scanner").await;
+    let mut devices = Vec::new();
+    for name in ["Puerta norte", "Puerta sur"] {
+        let paired = app.post("/api/v1/door/devices").token(&evening.organizer.token);
+        devices.push(paired.json(json!({"name": name})).ok().await);
+    }
+    let code = evening.code(0).await;
+    let look = async |person: &Somebody, device: Option<&Value>, late: bool| {
+        let now = app.clock.now().to_string();
+        let mut body = json!({"event_id": evening.show.id});
+        let path = if late {
+            let scan = json!({"code": code, "nonce": "scan-1", "scanned_at": now, "admitted": false});
+            body["scans"] = json!([scan]);
+            "/api/v1/door/sync"
+        } else {
+            body["code"] = json!(code);
+            body["nonce"] = json!("scan-1");
+            "/api/v1/qr/validate"
+        };
+        let mut request = app.post(path).token(&person.token);
+        if let Some(device) = device {
+            body["device_id"] = device["device_id"].clone();
+            request = request.header("x-device-secret", device["secret"].as_str().expect("a secret"));
+        }
+        let answer = request.json(body).ok().await;
+        let verdict = if late { &answer["results"][0] } else { &answer };
+        reason(verdict).to_owned()
+    };
+    let north = Some(&devices[0]);
+    assert_eq!(look(&evening.scanner, north, false).await, "admitted");
+    for late in [false, true] {
+        assert_eq!(look(&evening.scanner, north, late).await, "admitted", "its own repetition");
+        assert_eq!(look(&other, north, late).await, "already_used", "another person");
+        assert_eq!(look(&evening.scanner, Some(&devices[1]), late).await, "already_used", "another scanner");
+        assert_eq!(look(&evening.scanner, None, late).await, "already_used", "no scanner");
+    }
     evening.app.close().await;
 }
 

@@ -1,9 +1,13 @@
+use std::collections::BTreeMap;
+
 use domain::event::Language;
 use domain::order::{OrderLine, OrderStatus, Person};
 use domain::{AreaId, Currency, OrderId, QuoteId, TenantId};
 
 use super::*;
 use crate::testing::{at_once, meeting, store};
+
+mod late;
 
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_000_000 + second).expect("in range")
@@ -74,25 +78,79 @@ async fn a_ticket_admits_once_and_a_repeated_scan_gets_its_answer_again() {
 }
 
 #[tokio::test]
+async fn a_scan_is_repeated_by_its_own_person_with_its_own_scanner() {
+    let store = store().await;
+    let event = EventId::generate(at(0));
+    let device = |second| Some(DeviceId::generate(at(second)));
+    for (number, device_of_first) in [(0, None), (1, device(0))] {
+        let ticket = OrderId::generate(at(0)).ticket(number);
+        let first = Scan { device: device_of_first, ..scan("a", 1) };
+        let others = [
+            Scan { by: UserId::generate(at(1)), ..first.clone() },
+            Scan { device: device(1), ..first.clone() },
+            Scan { device: if number == 0 { device(2) } else { None }, ..first.clone() },
+            Scan { nonce: "b".to_owned(), ..first.clone() },
+        ];
+        let redeem = |scan| {
+            let store = &store;
+            async move { store.redeem(event, ticket, 0, &scan).await.expect("answers") }
+        };
+        assert_eq!(redeem(first.clone()).await, Redemption::Admitted(at(1)));
+        for other in others {
+            assert_eq!(redeem(other.clone()).await, Redemption::Refused(Closed::Used(first.clone())));
+            let report = store.report(event, ticket, (0, Some(false)), &other).await.expect("answers");
+            assert_eq!(report.redemption, Redemption::Refused(Closed::Used(first.clone())));
+        }
+        assert_eq!(redeem(Scan { at: at(9), ..first }).await, Redemption::Admitted(at(1)));
+    }
+}
+
+/// Sixty-four people with scanners of their own who all call their scan the same.
+async fn with_one_nonce(judge: fn(&Scan, Redemption) -> bool) -> usize {
+    let store = store().await;
+    let (event, ticket) = ticket();
+    let admitted = at_once(64, |index| {
+        let (store, scan) = (store.clone(), scan("scan-1", i64::try_from(index).expect("few")));
+        async move { judge(&scan, store.redeem(event, ticket, 0, &scan).await.expect("answers")) }
+    });
+    admitted.await.into_iter().filter(|admitted| *admitted).count()
+}
+
+#[tokio::test]
+async fn of_many_scanners_with_one_nonce_exactly_one_admits() {
+    assert_eq!(with_one_nonce(|_, result| matches!(result, Redemption::Admitted(_))).await, 1);
+}
+
+#[tokio::test]
+async fn judged_by_the_nonce_alone_they_would_all_admit() {
+    let by_nonce = |scan: &Scan, result| match result {
+        Redemption::Admitted(_) => true,
+        Redemption::Refused(Closed::Used(first)) => first.nonce == scan.nonce,
+        Redemption::Refused(_) => false,
+    };
+    assert_eq!(with_one_nonce(by_nonce).await, 64);
+}
+
+#[tokio::test]
 async fn an_old_code_is_refused_and_the_new_one_admits() {
     let store = store().await;
     let (event, ticket) = ticket();
     assert_eq!(store.gate(event, ticket, 0).await.expect("answers"), None);
     for serial in 0..2 {
-        let rotate = vec![store.rotate_part(event, ticket, serial).expect("complete")];
+        let rotate = vec![store.rotate_part(event, ticket, serial, at(0)).expect("complete")];
         store.transact(rotate).await.expect("rotated");
     }
     for old in [0, 1, 3] {
         let refused = store.redeem(event, ticket, old, &scan("a", 0)).await.expect("answers");
         assert_eq!(refused, Redemption::Refused(Closed::Superseded));
     }
-    let rotate = vec![store.rotate_part(event, ticket, 1).expect("complete")];
+    let rotate = vec![store.rotate_part(event, ticket, 1, at(0)).expect("complete")];
     assert!(matches!(store.transact(rotate).await, Err(Failure::Refused(Some(_)))), "not twice");
     assert_eq!(
         store.redeem(event, ticket, 2, &scan("a", 5)).await.expect("answers"),
         Redemption::Admitted(at(5))
     );
-    let rotate = vec![store.rotate_part(event, ticket, 2).expect("complete")];
+    let rotate = vec![store.rotate_part(event, ticket, 2, at(0)).expect("complete")];
     assert!(matches!(store.transact(rotate).await, Err(Failure::Refused(Some(_)))), "not when used");
 }
 
@@ -188,7 +246,7 @@ async fn the_summary_and_the_list_have_every_gate() {
         tickets.push(ticket);
     }
     let rotated = OrderId::generate(at(0)).ticket(1);
-    let rotate = vec![store.rotate_part(event, rotated, 0).expect("complete")];
+    let rotate = vec![store.rotate_part(event, rotated, 0, at(0)).expect("complete")];
     store.transact(rotate).await.expect("rotated");
 
     let summary = store.gate_summary(event).await.expect("answers");

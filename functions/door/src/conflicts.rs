@@ -1,0 +1,74 @@
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract;
+use domain::late_entry::{ConflictKind, LateEntry};
+use domain::{DeviceId, Error, OrderId, TicketId, Timestamp, UserId};
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::{Conflict, Scan};
+use web::{Answer, Json, Page, Path, Viewer};
+
+use crate::{EventPath, State};
+
+pub(crate) fn routes() -> ApiRouter<State> {
+    ApiRouter::new().api_route(
+        "/api/v1/door/events/{id}/conflicts",
+        get_with(list, |op| {
+            op.id("listDoorConflicts").tag("Door").summary("Entries that contradict their tickets").description(
+                "A scanner without the network lets people in and reports it later. Entries of tickets that \
+                 were refunded, handed on or used by another scan are listed here by their time, at most a \
+                 thousand: what to do about them, and about money that went back, is the organiser's decision.",
+            )
+        }),
+    )
+}
+
+/// An entry that contradicts what happened to its ticket.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ConflictView {
+    /// The ticket.
+    ticket_id: TicketId,
+    /// The order that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_id: Option<OrderId>,
+    /// What the entry contradicts.
+    kind: ConflictKind,
+    /// When its holder entered, as the scanner says.
+    entered_at: Timestamp,
+    /// When the ticket was refunded, handed on, or used by the other scan.
+    since: Timestamp,
+    /// True if the ticket was valid as its holder entered.
+    was_valid: bool,
+    /// The person with the scanner.
+    scanned_by: UserId,
+    /// The paired scanner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_id: Option<DeviceId>,
+}
+
+impl From<Conflict> for ConflictView {
+    fn from(conflict: Conflict) -> Self {
+        let Conflict { ticket, scan: Scan { by, device, at, .. }, late } = conflict;
+        let LateEntry { kind, since, was_valid, .. } = late;
+        Self {
+            ticket_id: ticket,
+            order_id: ticket.order().map(|(order, _)| order),
+            kind,
+            entered_at: at,
+            since,
+            was_valid,
+            scanned_by: by,
+            device_id: device,
+        }
+    }
+}
+
+async fn list(
+    extract::State(state): extract::State<State>,
+    viewer: Viewer,
+    Path(EventPath { id: event }): Path<EventPath>,
+) -> Answer<Json<Page<ConflictView>>> {
+    state.sheet(viewer.tenant, event).await?;
+    let conflicts = state.store.conflicts(event).await.map_err(Error::from)?;
+    Ok(Json(Page::new(conflicts.into_iter().map(ConflictView::from).collect(), None)))
+}
