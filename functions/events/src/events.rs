@@ -15,6 +15,7 @@ use web::{Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, 
 
 use crate::check::event_not_found;
 use crate::view::EventView;
+use crate::warnings::Noted;
 use crate::writing::{EventChanges, NewEvent, check};
 use crate::{EventPath, State, discounts, slug};
 
@@ -35,7 +36,12 @@ pub(crate) fn routes() -> ApiRouter<State> {
         .api_route(
             "/api/v1/events/{id}",
             get_with(show, |op| op.id("showEvent").summary("Show an event").tag("Events"))
-                .patch_with(update, |op| op.id("updateEvent").summary("Change an event").tag("Events"))
+                .patch_with(update, |op| {
+                    op.id("updateEvent").summary("Change an event").tag("Events").description(
+                        "What should be looked at comes back as `warnings`: for one, that tickets were sold for \
+                         another time or place.",
+                    )
+                })
                 .delete_with(delete, |op| {
                     op.id("deleteEvent")
                         .summary("Delete a draft")
@@ -96,7 +102,7 @@ async fn update(
     organizer: Organizer,
     Path(path): Path<EventPath>,
     Json(changes): Json<EventChanges>,
-) -> Answer<Json<EventView>> {
+) -> Answer<Json<Noted>> {
     let before = state.sheet(organizer.tenant, path.id).await?;
     based_on(changes.version, before.event.version)?;
     let now = state.clock.now();
@@ -117,7 +123,10 @@ async fn update(
     } else {
         state.change_event(&before, after).await?
     };
-    Ok(Json(after.into()))
+    let (old, event) = (before.event, after.clone());
+    let sheet = EventSheet { event, areas: before.areas, stages: before.stages };
+    let warnings = state.warnings(&sheet, Some(&old)).await?;
+    Ok(Json(Noted { event: after.into(), warnings }))
 }
 
 async fn delete(

@@ -20,12 +20,13 @@ mod staff;
 mod tenants;
 mod units;
 mod view;
+mod warnings;
 mod workplaces;
 mod writing;
 
 use aide::axum::ApiRouter;
 use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError};
+use boot::{Boot, Clock, ConfigError, Stage};
 use domain::{AreaId, EventId};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -41,11 +42,13 @@ pub struct State {
     hops: TrustedHops,
     fingerprints: Fingerprints,
     images: images::Images,
+    tills: warnings::Tills,
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET`, `TRUSTED_HOPS`,
-    /// `IMAGES_BUCKET` and `PUBLIC_URL`.
+    /// Reads `STAGE`, `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET`, `TRUSTED_HOPS`,
+    /// `IMAGES_BUCKET`, `PUBLIC_URL` and, where buyers can pay through a sandbox,
+    /// `SANDBOX_GATEWAY_URL`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
@@ -54,6 +57,10 @@ impl State {
             hops: TrustedHops::from_env(&boot.env)?,
             fingerprints: Fingerprints::from_env(&boot.env)?,
             images: images::Images::new(boot)?,
+            tills: warnings::Tills {
+                has_sandbox: boot.env.optional("SANDBOX_GATEWAY_URL").is_some(),
+                is_production: boot.env.stage()? == Stage::Production,
+            },
         })
     }
 

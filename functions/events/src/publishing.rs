@@ -10,6 +10,7 @@ use store::{EventSheet, OnRefused};
 use web::{Answer, Json, Organizer, Path};
 
 use crate::view::EventView;
+use crate::warnings::Noted;
 use crate::{EventPath, State};
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -19,7 +20,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
             post_with(publish, |op| {
                 op.id("publishEvent").summary("Publish an event").tag("Events").description(
                     "Everybody sees it from now on, and can buy. What is still missing comes back as bad fields of \
-                     the event. Repeating the request changes nothing.",
+                     the event; what should be looked at, such as an area without places or that nobody can pay, \
+                     as `warnings`. Repeating the request changes nothing.",
                 )
             }),
         )
@@ -38,13 +40,16 @@ async fn publish(
     Of(state): Of<State>,
     organizer: Organizer,
     Path(path): Path<EventPath>,
-) -> Answer<Json<EventView>> {
+) -> Answer<Json<Noted>> {
     let now = state.clock.now();
     let sheet = state.sheet(organizer.tenant, path.id).await?;
     if sheet.event.status == EventStatus::Draft {
         check(&sheet, Some(now))?;
     }
-    Ok(Json(state.set_status(sheet, EventStatus::Published, now).await?))
+    let event = state.set_status(&sheet, EventStatus::Published, now).await?;
+    let sheet = EventSheet { event, ..sheet };
+    let warnings = state.warnings(&sheet, None).await?;
+    Ok(Json(Noted { event: sheet.event.into(), warnings }))
 }
 
 async fn unpublish(
@@ -53,18 +58,18 @@ async fn unpublish(
     Path(path): Path<EventPath>,
 ) -> Answer<Json<EventView>> {
     let sheet = state.sheet(organizer.tenant, path.id).await?;
-    Ok(Json(state.set_status(sheet, EventStatus::Draft, state.clock.now()).await?))
+    Ok(Json(state.set_status(&sheet, EventStatus::Draft, state.clock.now()).await?.into()))
 }
 
 impl State {
-    async fn set_status(&self, sheet: EventSheet, status: EventStatus, now: Timestamp) -> Result<EventView> {
+    async fn set_status(&self, sheet: &EventSheet, status: EventStatus, now: Timestamp) -> Result<Event> {
         if sheet.event.status == status {
-            return Ok(sheet.event.into());
+            return Ok(sheet.event.clone());
         }
         let version = sheet.event.version + 1;
         let after = Event { status, updated_at: now, version, ..sheet.event.clone() };
-        self.store.update_event(&sheet, &after).await.on_refused(Error::changed_meanwhile)?;
-        Ok(after.into())
+        self.store.update_event(sheet, &after).await.on_refused(Error::changed_meanwhile)?;
+        Ok(after)
     }
 }
 

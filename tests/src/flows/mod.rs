@@ -23,3 +23,4 @@ mod storefront;
 mod supervision;
 mod templates;
 mod transfers;
+mod warnings;
