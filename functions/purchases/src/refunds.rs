@@ -128,7 +128,7 @@ fn wanted(order: &Order, asked: Option<&[TicketId]>) -> Result<Vec<TicketId>> {
 
 /// Notes in the order that the tickets are refunded and how much money goes back.
 fn mark(order: &mut Order, tickets: &[TicketId]) -> Result<()> {
-    let amounts: Vec<i64> = order.lines.iter().flat_map(|line| line.ticket_totals()).collect();
+    let amounts: Vec<i64> = order.ticket_totals().collect();
     // What went back already without any ticket: at the gateway, or through the bank.
     let before = order.uncovered();
     let mut due = 0;

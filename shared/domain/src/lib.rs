@@ -19,6 +19,7 @@ pub mod moment;
 pub mod money;
 pub mod national_id;
 pub mod order;
+pub mod payable;
 pub mod payment;
 pub mod payment_difference;
 pub mod pricing;

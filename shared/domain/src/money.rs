@@ -121,8 +121,9 @@ impl BasisPoints {
 
     /// This share of `amount`, rounded half away from zero to a whole minor unit.
     ///
-    /// Taquilla rounds money here and in [`Self::contained_in`]; what is shared out
-    /// otherwise adds up to the last unit.
+    /// Taquilla rounds money here, in [`Self::contained_in`] and, what buyers are asked
+    /// for, in [`PriceUnit`](crate::payable::PriceUnit); what is shared out otherwise adds
+    /// up to the last unit.
     pub fn of(self, amount: i64) -> i64 {
         round_div(i128::from(amount) * i128::from(self.0), i128::from(Self::WHOLE.0))
     }
@@ -135,7 +136,7 @@ impl BasisPoints {
 }
 
 /// Divides and rounds half away from zero; saturates outside of `i64`.
-fn round_div(numerator: i128, denominator: i128) -> i64 {
+pub(crate) fn round_div(numerator: i128, denominator: i128) -> i64 {
     if denominator == 0 {
         return 0;
     }

@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Language;
+use crate::payable::PriceUnit;
 use crate::payment::GatewayName;
 use crate::pricing::{QuoteLine, even_shares};
 use crate::seat::SeatLabel;
@@ -131,8 +132,8 @@ impl From<QuoteLine> for OrderLine {
 impl OrderLine {
     /// The line's total divided over its tickets: what is given back when
     /// tickets are refunded one by one.
-    pub fn ticket_totals(&self) -> impl Iterator<Item = i64> {
-        even_shares(self.total, self.quantity)
+    pub fn ticket_totals(&self, currency: Currency) -> impl Iterator<Item = i64> {
+        PriceUnit::of(currency).even_shares(self.total, self.quantity)
     }
 }
 
@@ -286,6 +287,12 @@ impl Order {
     /// Its tickets, in the order of the lines; none before it is paid.
     pub fn tickets(&self) -> impl Iterator<Item = Ticket<'_>> {
         let issued = self.status.is_settled();
+    /// What each ticket is given back for when it is refunded, in the order of the lines, in
+    /// minor units.
+    pub fn ticket_totals(&self) -> impl Iterator<Item = i64> {
+        self.lines.iter().flat_map(|line| line.ticket_totals(self.currency))
+    }
+
         let places = self.lines.iter().flat_map(|line| {
             (0..line.quantity).map(move |place| (line.area, line.seats.get(usize::from(place))))
         });
@@ -452,7 +459,7 @@ mod tests {
     #[test]
     fn what_single_tickets_cost_adds_up_to_the_line() {
         let order = order(OrderStatus::Paid, &[]);
-        assert_eq!(order.lines[0].ticket_totals().collect::<Vec<_>>(), [34, 33, 33]);
+        assert_eq!(order.lines[0].ticket_totals(order.currency).collect::<Vec<_>>(), [34, 33, 33]);
     }
 
     #[test]

@@ -323,7 +323,7 @@ fn mood(choice: u8) -> Mood {
 
 /// What the tickets cost.
 fn value(order: &Order, tickets: &[TicketId]) -> i64 {
-    let prices: Vec<i64> = order.lines.iter().flat_map(|line| line.ticket_totals()).collect();
+    let prices: Vec<i64> = order.ticket_totals().collect();
     let price = |ticket: &TicketId| ticket.order().map(|(_, index)| prices[usize::from(index)]);
     tickets.iter().filter_map(price).sum()
 }

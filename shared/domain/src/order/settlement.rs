@@ -88,7 +88,7 @@ impl Order {
     /// given back, in minor units. More than zero once money left by another way
     /// than ours.
     pub fn uncovered(&self) -> i64 {
-        let prices = self.lines.iter().flat_map(super::OrderLine::ticket_totals);
+        let prices = self.ticket_totals();
         let valid: i64 =
             self.tickets().zip(prices).filter(|(ticket, _)| !ticket.refunded).map(|(_, price)| price).sum();
         (valid - self.kept()).max(0)

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::event::{Area, Event};
+use crate::payable::PriceUnit;
 use crate::{AreaId, Currency, Result, SaleStageId};
 
 use super::charge::{Charge, check_prices};
@@ -70,13 +71,15 @@ pub fn current_price(
 /// The price at `moment`, without a look at the future.
 fn price_at(event: &Event, area: &Area, offers: &[StageOffer<'_>], moment: Timestamp) -> AreaPrice {
     let stage = Stages::new(offers, event.id, moment).choose(area.id, 1);
-    let price = area.price + stage.map_or(0, |stage| stage.adjustment(area.price));
-    let charge = Charge::of_ticket(price, event.fees, event.vat);
+    let unit = PriceUnit::of(event.currency);
+    let base_price = unit.round(area.price);
+    let price = base_price + stage.map_or(0, |stage| stage.adjustment(base_price, unit));
+    let charge = Charge::of_ticket(price, event.fees, event.vat, unit);
     let remaining = |id| offers.iter().find(|offer| offer.stage.id == id).and_then(StageOffer::left);
     AreaPrice {
         area_id: area.id,
         currency: event.currency,
-        base_price: area.price,
+        base_price,
         price,
         fee: charge.fee,
         vat: charge.vat,

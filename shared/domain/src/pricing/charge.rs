@@ -2,6 +2,7 @@
 //! divided.
 
 use crate::event::{Area, Event, Fees, Vat};
+use crate::payable::PriceUnit;
 use crate::{BasisPoints, Error, Result};
 
 use super::MAX_PRICE;
@@ -17,21 +18,23 @@ pub(super) struct Charge {
 
 impl Charge {
     /// The charge for one ticket at `price`, all discounts taken off already.
-    pub(super) fn of_ticket(price: i64, fees: Fees, vat: Vat) -> Self {
-        let fee = if price > 0 { fees.convenience_rate.of(price) + fees.convenience_fixed } else { 0 };
+    pub(super) fn of_ticket(price: i64, fees: Fees, vat: Vat, unit: PriceUnit) -> Self {
+        let fee =
+            if price > 0 { unit.share(fees.convenience_rate, price, fees.convenience_fixed) } else { 0 };
         let net_or_gross = price + fee;
         if vat.included {
+            // Not paid on top, so no gateway minds its decimals.
             Self { fee, vat: vat.rate.contained_in(net_or_gross), total: net_or_gross }
         } else {
-            let vat = vat.rate.of(net_or_gross);
+            let vat = unit.share(vat.rate, net_or_gross, 0);
             Self { fee, vat, total: net_or_gross + vat }
         }
     }
 
     /// The charge for `quantity` tickets that cost `price` together.
-    pub(super) fn of_tickets(price: i64, quantity: u8, fees: Fees, vat: Vat) -> Self {
-        even_shares(price, quantity).fold(Self::default(), |sum, price| {
-            let ticket = Self::of_ticket(price, fees, vat);
+    pub(super) fn of_tickets(price: i64, quantity: u8, fees: Fees, vat: Vat, unit: PriceUnit) -> Self {
+        unit.even_shares(price, quantity).fold(Self::default(), |sum, price| {
+            let ticket = Self::of_ticket(price, fees, vat, unit);
             Self { fee: sum.fee + ticket.fee, vat: sum.vat + ticket.vat, total: sum.total + ticket.total }
         })
     }
@@ -57,26 +60,25 @@ pub(super) fn check_prices(event: &Event, area: &Area) -> Result<()> {
     .with("area_id", area.id.to_string()))
 }
 
-/// Divides `amount` (0 or more) into `parts` that differ by at most one unit,
-/// the larger ones first.
-pub(crate) fn even_shares(amount: i64, parts: u8) -> impl Iterator<Item = i64> {
-    let count = i64::from(parts.max(1));
-    let (share, rest) = (amount / count, amount % count);
-    (0..i64::from(parts)).map(move |index| share + i64::from(index < rest))
-}
-
 /// Divides `discount` over lines in proportion to their `prices`, in whole units
 /// that add up to it exactly. No line gets more than its price. Between lines
 /// with equal claims the earlier one gets the unit.
 ///
-/// `discount` must be between 0 and the sum of the prices.
+/// `discount` must be between 0 and the sum of the prices, all of them whole units.
 ///
 /// Every line gets its share rounded down; each unit that is left goes to the
 /// line with the greatest price per unit that it would then have (the method of
 /// Jefferson and D'Hondt). Unlike the method of the largest remainder it never
 /// gives a line *less* of a *larger* discount (the "Alabama paradox"), and that
 /// is what makes a larger discount never cost more, fees and taxes included.
-pub(super) fn allocate(discount: i64, prices: &[i64]) -> Vec<i64> {
+pub(super) fn allocate(discount: i64, prices: &[i64], unit: PriceUnit) -> Vec<i64> {
+    let units = |amount: i64| amount / unit.minor_units();
+    let prices: Vec<i64> = prices.iter().copied().map(units).collect();
+    let shares = allocate_units(units(discount), &prices);
+    shares.into_iter().map(|share| share * unit.minor_units()).collect()
+}
+
+fn allocate_units(discount: i64, prices: &[i64]) -> Vec<i64> {
     let whole: i128 = prices.iter().copied().map(i128::from).sum();
     if whole == 0 {
         return vec![0; prices.len()];
@@ -105,7 +107,12 @@ pub(super) fn allocate(discount: i64, prices: &[i64]) -> Vec<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Currency;
     use proptest::prelude::*;
+
+    fn allocate(discount: i64, prices: &[i64]) -> Vec<i64> {
+        super::allocate(discount, prices, PriceUnit::of(Currency::ARS))
+    }
 
     const fn fees(rate: i32, fixed: i64) -> Fees {
         Fees { convenience_rate: BasisPoints(rate), convenience_fixed: fixed }
@@ -124,17 +131,9 @@ mod tests {
             (0, fees(1000, 900), added, 0, 0, 0),
             (1, fees(350, 0), added, 0, 0, 1),
         ] {
-            let charge = Charge::of_ticket(price, fees, vat);
+            let charge = Charge::of_ticket(price, fees, vat, PriceUnit::of(Currency::ARS));
             assert_eq!((charge.fee, charge.vat, charge.total), (fee, tax, total), "{price} {fees:?} {vat:?}");
         }
-    }
-
-    #[test]
-    fn shares_are_even() {
-        assert_eq!(even_shares(10, 4).collect::<Vec<_>>(), [3, 3, 2, 2]);
-        assert_eq!(even_shares(1, 3).collect::<Vec<_>>(), [1, 0, 0]);
-        assert_eq!(even_shares(0, 2).collect::<Vec<_>>(), [0, 0]);
-        assert_eq!(even_shares(5, 0).count(), 0);
     }
 
     #[test]
@@ -145,6 +144,16 @@ mod tests {
         assert_eq!(allocate(7, &[0, 7]), [0, 7]);
         assert_eq!(allocate(0, &[0, 0]), [0, 0]);
         assert_eq!(allocate(0, &[]), [0; 0]);
+    }
+
+    #[test]
+    fn what_buyers_pay_in_colombia_are_whole_pesos() {
+        let unit = PriceUnit::of(Currency::COP);
+        let added = Vat { rate: BasisPoints(1900), included: false };
+        let charge = Charge::of_ticket(8_783_100, fees(350, 0), added, unit);
+        // 3,074.09 and 17,272.88 pesos.
+        assert_eq!((charge.fee, charge.vat, charge.total), (307_400, 1_727_200, 10_817_700));
+        assert_eq!(super::allocate(1_000, &[300, 300, 600], unit), [300, 200, 500]);
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! A small event whose prices tests change: sold in COP from second 0 to 100,000,
+//! A small event whose prices tests change: sold in ARS, which has centavos, from second 0 to 100,000,
 //! looked at in second 1000.
 
 use jiff::Timestamp;
@@ -47,7 +47,7 @@ pub(crate) fn event() -> Event {
         starts_at: at(90_000),
         ends_at: at(100_000),
         doors_at: None,
-        currency: Currency::COP,
+        currency: Currency::ARS,
         language: Language::Es,
         status: EventStatus::Published,
         unlisted: false,
@@ -80,7 +80,7 @@ pub(super) fn area(n: u64, price: i64) -> Area {
         kind: AreaKind::GeneralAdmission,
         capacity: 1000,
         price,
-        currency: Currency::COP,
+        currency: Currency::ARS,
         nomenclature_letter: None,
         unit_capacity: 1,
         service: None,

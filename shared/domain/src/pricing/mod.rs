@@ -11,14 +11,15 @@
 //! 4. the convenience **fee** on what is left; a ticket that costs nothing has none;
 //! 5. **VAT** on price and fee, contained in them or added to them.
 //!
-//! Every rounding happens once, on one ticket, in [`BasisPoints`]; an order is the
+//! Every rounding happens once, on one ticket, to whole [`PriceUnit`]s; an order is the
 //! plain sum of its tickets. So what the storefront shows for one ticket
 //! ([`current_price`]) is what each of several costs, and lines always add up to
 //! the total.
 //!
-//! Amounts are whole minor units of the event's currency.
+//! Amounts are minor units of the event's currency. What is paid is a whole number of the
+//! smallest amount that gateways take, which for COP is a peso.
 //!
-//! [`BasisPoints`]: crate::BasisPoints
+//! [`PriceUnit`]: crate::payable::PriceUnit
 
 mod area_price;
 mod charge;
@@ -40,7 +41,6 @@ use serde::{Deserialize, Serialize};
 use crate::{BasisPoints, Currency};
 
 pub use area_price::{AreaPrice, NextPrice, current_price};
-pub(crate) use charge::even_shares;
 pub use code::{InvalidCode, PromotionCode};
 pub(crate) use promotion::check_discount;
 pub use promotion::{AppliesTo, Promotion, PromotionOffer, PromotionReason, PromotionVerdict};

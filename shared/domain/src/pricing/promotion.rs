@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Fields;
 use crate::event::{Area, Event};
 use crate::user::OwnAddress;
+use crate::payable::PriceUnit;
 use crate::{AreaId, BasisPoints, Currency, EventId, Money, PromotionId, TenantId};
 
 use super::stage::is_window;
@@ -154,17 +155,17 @@ impl Promotion {
         self.currency.unwrap_or(Currency::NONE)
     }
 
-    /// What is taken off tickets that cost `subtotal` (0 or more), in minor
+    /// What is taken off tickets that cost `subtotal` (0 or more, whole units), in minor
     /// units. Neither more than that nor than `max_discount_amount`.
-    pub fn discount(&self, subtotal: i64) -> i64 {
+    pub fn discount(&self, subtotal: i64, unit: PriceUnit) -> i64 {
         let wanted = match self.discount_type {
             AdjustmentType::Percentage => {
                 let rate = self.discount_value.clamp(0, 10_000);
-                BasisPoints(i32::try_from(rate).expect("clamped to five digits")).of(subtotal)
+                unit.share(BasisPoints(i32::try_from(rate).expect("clamped to five digits")), subtotal, 0)
             }
-            AdjustmentType::Fixed => self.discount_value.max(0),
+            AdjustmentType::Fixed => unit.round(self.discount_value.max(0)),
         };
-        wanted.min(self.max_discount_amount.unwrap_or(i64::MAX).max(0)).min(subtotal)
+        wanted.min(unit.floor(self.max_discount_amount.unwrap_or(i64::MAX).max(0))).min(subtotal)
     }
 
     /// Why a buyer with this address may not use the code, if so. A bound code is
@@ -397,7 +398,7 @@ mod tests {
                 ..promotion()
             };
             assert_eq!(
-                promotion.discount(subtotal),
+                promotion.discount(subtotal, PriceUnit::of(Currency::ARS)),
                 discount,
                 "{kind:?} {value}, at most {most:?}, of {subtotal}"
             );

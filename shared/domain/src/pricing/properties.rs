@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use crate::event::{Fees, Vat};
-use crate::{BasisPoints, Currency};
+use crate::gateway_account::currencies_of;
+use crate::payable::{PriceUnit, fits};
+use crate::payment::GatewayName;
+use crate::{BasisPoints, Currency, Money};
 
 use super::fixture::{House, area, area_id, at, promotion, request, stage};
 use super::{AdjustmentType, AppliesTo, MAX_PRICE, Promotion, SaleStage, current_price, open, seal};
@@ -123,7 +126,26 @@ proptest! {
             prop_assert!(line.unit_base + line.unit_stage_adjustment >= 0);
             prop_assert!(price >= 0 && line.promotion <= 0 && line.fee >= 0 && line.vat >= 0 && line.total >= 0);
             prop_assert!(price > 0 || line.total == 0, "free tickets carry no fee");
-            prop_assert_eq!(line.ticket_totals().iter().sum::<i64>(), line.total);
+            prop_assert_eq!(line.ticket_totals(quote.currency).iter().sum::<i64>(), line.total);
+        }
+    }
+
+    #[test]
+    fn every_gateway_takes_what_is_asked_for_and_what_is_given_back(house in a_house()) {
+        let quote = house.quote();
+        let tickets = quote.lines.iter().flat_map(|line| line.ticket_totals(quote.currency));
+        let asked = [quote.totals.total, quote.totals.total - quote.totals.vat];
+        for gateway in GatewayName::ALL {
+            if !currencies_of(gateway).contains(&quote.currency.code()) {
+                continue;
+            }
+            let taken = |amount| fits(gateway, Money::new(amount, quote.currency));
+            prop_assert!(taken(asked[0]), "{gateway} {asked:?}");
+            prop_assert!(quote.vat_included || taken(asked[1]), "{gateway} {asked:?}");
+            prop_assert!(tickets.clone().all(taken), "{gateway}: a ticket's refund");
+            for line in &quote.lines {
+                prop_assert!([line.unit_base, line.base, line.stage_adjustment, line.promotion, line.fee, line.total].into_iter().all(taken));
+            }
         }
     }
 
@@ -184,7 +206,7 @@ proptest! {
         let most = usize::try_from(offer.max_quantity.unwrap_or(u32::MAX)).unwrap_or(usize::MAX);
         let capped: i64 = prices.iter().rev().take(most).sum();
         let applied = quote.promotion.is_some_and(|verdict| verdict.applied);
-        prop_assert_eq!(-quote.totals.promotion, if applied { offer.discount(capped) } else { 0 });
+        prop_assert_eq!(-quote.totals.promotion, if applied { offer.discount(capped, PriceUnit::of(quote.currency)) } else { 0 });
         prop_assert!(-quote.totals.promotion <= capped);
     }
 

@@ -3,12 +3,13 @@
 use std::cmp::Reverse;
 
 use crate::event::{Area, Event};
+use crate::payable::PriceUnit;
 use crate::seat::SeatLabel;
 use crate::user::OwnAddress;
 use crate::{AreaId, Currency, EventId, QuoteId, Result, SaleStageId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 
-use super::charge::{Charge, allocate, check_prices, even_shares};
+use super::charge::{Charge, allocate, check_prices};
 use super::promotion::{Circumstances, Promotion, PromotionOffer, PromotionReason, PromotionVerdict};
 use super::request::{Ask, QuoteRequest};
 use super::stage::{SaleStage, StageOffer, StageVerdict, Stages};
@@ -76,7 +77,7 @@ pub struct QuoteLine {
     pub seats: Vec<SeatLabel>,
     /// How many tickets.
     pub quantity: u8,
-    /// The area's price for one ticket.
+    /// The area's price for one ticket, in the smallest amount that gateways take.
     pub unit_base: i64,
     /// What the stage adds to the price of one ticket; negative if it is cheaper.
     pub unit_stage_adjustment: i64,
@@ -142,8 +143,8 @@ impl QuoteLine {
 
     /// The line's total divided over its tickets, in the order of the seats:
     /// what is given back when tickets are refunded one by one.
-    pub fn ticket_totals(&self) -> Vec<i64> {
-        even_shares(self.total, self.quantity).collect()
+    pub fn ticket_totals(&self, currency: Currency) -> Vec<i64> {
+        PriceUnit::of(currency).even_shares(self.total, self.quantity).collect()
     }
 }
 
@@ -153,6 +154,7 @@ struct Draft<'a> {
     index: usize,
     ask: Ask<'a>,
     stage: Option<&'a SaleStage>,
+    unit_base: i64,
     unit_adjustment: i64,
     discount: i64,
 }
@@ -160,7 +162,7 @@ struct Draft<'a> {
 impl Draft<'_> {
     /// What one of its tickets costs in the stage, before the promotion.
     fn unit_price(&self) -> i64 {
-        self.ask.area.price + self.unit_adjustment
+        self.unit_base + self.unit_adjustment
     }
 
     /// What its tickets cost in the stage, before the promotion.
@@ -169,14 +171,14 @@ impl Draft<'_> {
     }
 
     fn into_line(self, event: &Event) -> QuoteLine {
-        let charge =
-            Charge::of_tickets(self.price() - self.discount, self.ask.quantity, event.fees, event.vat);
+        let (price, unit) = (self.price() - self.discount, PriceUnit::of(event.currency));
+        let charge = Charge::of_tickets(price, self.ask.quantity, event.fees, event.vat, unit);
         let line = QuoteLine {
             area_id: self.ask.area.id,
             area_name: self.ask.area.area_name.clone(),
             seats: self.ask.seats,
             quantity: self.ask.quantity,
-            unit_base: self.ask.area.price,
+            unit_base: self.unit_base,
             unit_stage_adjustment: self.unit_adjustment,
             stage_id: self.stage.map(|stage| stage.id),
             base: 0,
@@ -209,7 +211,7 @@ pub fn quote(input: &QuoteInput<'_>, now: Timestamp) -> Result<Quote> {
     }
 
     let mut stages = Stages::new(input.stages, event.id, now);
-    let mut drafts = choose_stages(asks, &mut stages);
+    let mut drafts = choose_stages(asks, &mut stages, PriceUnit::of(event.currency));
     let promotion = apply_promotion(input, &mut drafts, now);
 
     drafts.sort_by_key(|draft| draft.index);
@@ -236,14 +238,15 @@ pub fn quote(input: &QuoteInput<'_>, now: Timestamp) -> Result<Quote> {
 /// Gives every line its stage. The lines are served, and returned, in the order
 /// in which the event lists its areas, so that the order of the request does not
 /// matter when a limited stage is short.
-fn choose_stages<'a>(asks: Vec<Ask<'a>>, stages: &mut Stages<'a>) -> Vec<Draft<'a>> {
+fn choose_stages<'a>(asks: Vec<Ask<'a>>, stages: &mut Stages<'a>, unit: PriceUnit) -> Vec<Draft<'a>> {
     let mut asks: Vec<(usize, Ask<'a>)> = asks.into_iter().enumerate().collect();
     asks.sort_by_key(|(_, ask)| (ask.area.position, ask.area.id));
     asks.into_iter()
         .map(|(index, ask)| {
             let stage = stages.choose(ask.area.id, ask.quantity);
-            let unit_adjustment = stage.map_or(0, |stage| stage.adjustment(ask.area.price));
-            Draft { index, ask, stage, unit_adjustment, discount: 0 }
+            let unit_base = unit.round(ask.area.price);
+            let unit_adjustment = stage.map_or(0, |stage| stage.adjustment(unit_base, unit));
+            Draft { index, ask, stage, unit_base, unit_adjustment, discount: 0 }
         })
         .collect()
 }
@@ -267,11 +270,11 @@ fn apply_promotion(
     if let Some(reason) = offer.refusal(&circumstances) {
         return Some(PromotionVerdict::refused(text, reason));
     }
-    take_off(offer.promotion, drafts);
+    take_off(offer.promotion, drafts, PriceUnit::of(input.event.currency));
     Some(PromotionVerdict::applied(offer.promotion))
 }
 
-fn take_off(promotion: &Promotion, drafts: &mut [Draft<'_>]) {
+fn take_off(promotion: &Promotion, drafts: &mut [Draft<'_>], unit: PriceUnit) {
     let mut dearest: Vec<usize> =
         (0..drafts.len()).filter(|index| promotion.is_for_area(drafts[*index].ask.area.id)).collect();
     // Stable: of areas with the same price, the one that the event lists first.
@@ -283,8 +286,8 @@ fn take_off(promotion: &Promotion, drafts: &mut [Draft<'_>]) {
         prices[index] = drafts[index].unit_price() * i64::from(tickets);
         rest -= tickets;
     }
-    let discount = promotion.discount(prices.iter().sum());
-    for (draft, share) in drafts.iter_mut().zip(allocate(discount, &prices)) {
+    let discount = promotion.discount(prices.iter().sum(), unit);
+    for (draft, share) in drafts.iter_mut().zip(allocate(discount, &prices, unit)) {
         draft.discount = share;
     }
 }
@@ -570,6 +573,6 @@ mod tests {
         house.promotion =
             Some(Promotion { discount_type: AdjustmentType::Fixed, discount_value: 1, ..promotion() });
         house.request = request(&[(1, 3)]);
-        assert_eq!(house.with_code().quote().lines[0].ticket_totals(), [1000, 1000, 999]);
+        assert_eq!(house.with_code().quote().lines[0].ticket_totals(Currency::ARS), [1000, 1000, 999]);
     }
 }

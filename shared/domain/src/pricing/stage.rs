@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Fields;
+use crate::payable::PriceUnit;
 use crate::{AreaId, BasisPoints, Currency, EventId, Money, SaleStageId};
 
 use super::{AdjustmentType, MAX_PRICE};
@@ -78,16 +79,16 @@ impl SaleStage {
         );
     }
 
-    /// What the stage adds to a ticket of this `price` (0 to [`MAX_PRICE`]), in
-    /// minor units. The sum keeps to the same bounds.
-    pub fn adjustment(&self, price: i64) -> i64 {
+    /// What the stage adds to a ticket of this `price` (0 to [`MAX_PRICE`], whole units),
+    /// in minor units. The sum keeps to the same bounds.
+    pub fn adjustment(&self, price: i64, unit: PriceUnit) -> i64 {
         let wanted = match self.price_adjustment_type {
             AdjustmentType::Percentage => {
                 let (least, most) = (*Self::PERCENTAGES.start(), *Self::PERCENTAGES.end());
                 let rate = self.price_adjustment_value.clamp(least.into(), most.into());
-                BasisPoints(i32::try_from(rate).expect("clamped to six digits")).of(price)
+                unit.share(BasisPoints(i32::try_from(rate).expect("clamped to six digits")), price, 0)
             }
-            AdjustmentType::Fixed => self.price_adjustment_value.clamp(-MAX_PRICE, MAX_PRICE),
+            AdjustmentType::Fixed => unit.round(self.price_adjustment_value.clamp(-MAX_PRICE, MAX_PRICE)),
         };
         price.saturating_add(wanted).clamp(0, MAX_PRICE) - price
     }
@@ -288,7 +289,11 @@ mod tests {
             (AdjustmentType::Fixed, i64::MIN, MAX_PRICE, -MAX_PRICE),
         ] {
             let stage = SaleStage { price_adjustment_type: kind, price_adjustment_value: value, ..stage(1) };
-            assert_eq!(stage.adjustment(price), adjustment, "{kind:?} {value} on {price}");
+            assert_eq!(
+                stage.adjustment(price, PriceUnit::of(Currency::ARS)),
+                adjustment,
+                "{kind:?} {value} on {price}"
+            );
         }
     }
 

@@ -1,9 +1,13 @@
 //! Amounts as gateways write them, decimal text, to and from our minor units.
 //! Digit by digit: a float would already have lost the cent.
 
+use domain::payable::fits;
+use domain::payment::GatewayName;
 use domain::{Currency, Money};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
+
+use super::GatewayError;
 
 /// The longest number that is looked at. Amounts have ten characters or so.
 const MAX_CHARS: usize = 64;
@@ -20,6 +24,21 @@ pub(super) fn text(amount: Money) -> String {
         return format!("{sign}{whole}");
     }
     format!("{sign}{whole}.{fraction:0width$}", width = exponent as usize)
+}
+
+/// Checks that the gateway takes the decimals of an amount. Prices always fit; this is for
+/// orders from before they did.
+///
+/// # Errors
+/// `decimals`, before the gateway's page says so to the buyer.
+pub(super) fn payable(gateway: GatewayName, amount: Money) -> Result<(), GatewayError> {
+    if fits(gateway, amount) {
+        return Ok(());
+    }
+    Err(GatewayError::Refused {
+        code: "decimals".to_owned(),
+        message: format!("{gateway} takes no {amount}: it has too many decimals."),
+    })
 }
 
 /// Whole minor units of `currency` in a decimal number such as `100.5`, `100.500`

@@ -179,6 +179,32 @@ fn transactions_of_payu_are_understood_as_documented() {
     assert_eq!(module.rows, table.rows, "the module says the same");
 }
 
+#[test]
+fn decimals_are_those_that_are_documented() {
+    use domain::gateway_account::currencies_of;
+    use domain::payable::decimals;
+    use domain::{Currency, payment::GatewayName};
+    let table = Table::documented("## Decimals", 2);
+    let mut documented = BTreeSet::new();
+    for row in &table.rows {
+        let gateway = match row[0].as_str() {
+            "Mercado Pago" => GatewayName::MercadoPago,
+            "Wompi" => GatewayName::Wompi,
+            "PayU" => GatewayName::Payu,
+            other => panic!("{other} is no gateway"),
+        };
+        for code in literals(&row[1]) {
+            let currency = Currency::from_code(code).expect("a currency");
+            assert_eq!(literals(&row[2]), [decimals(gateway, currency).to_string()], "{gateway} {code}");
+            assert!(documented.insert((gateway, code)), "{gateway} {code} twice");
+        }
+    }
+    let takes = GatewayName::ALL
+        .into_iter()
+        .flat_map(|gateway| currencies_of(gateway).iter().map(move |code| (gateway, *code)));
+    assert_eq!(documented, takes.collect());
+}
+
 /// The checks above would find what is wrong.
 #[test]
 #[should_panic(expected = "[\"APPROVED\"]")]

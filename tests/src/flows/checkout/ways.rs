@@ -104,3 +104,27 @@ async fn a_refund_by_hand_is_told_to_the_buyer() {
     assert_eq!((&order["status"], &order["refunded"]), (&json!("partly_refunded"), &json!(0)));
     house.app.close().await;
 }
+
+/// Mercado Pago takes no centavos of COP, and a price does not depend on the gateway.
+#[tokio::test]
+async fn a_price_with_centavos_is_rounded_before_anybody_sees_it() {
+    for gateway in [GatewayName::MercadoPago, GatewayName::Wompi] {
+        let house = House::open(&[gateway]).await;
+        let show = house.app.show(&house.organizer, "La Calesita", 10, 8_783_050).await;
+        let quote = house.app.quote(&show.id, json!({"area_id": show.area, "quantity": 3})).await;
+        assert_eq!(quote["totals"]["total"], 3 * 8_783_100, "{quote}");
+        let areas = house.app.get(format!("/api/v1/public/events/{}/areas", show.slug)).ok().await;
+        assert!(areas.to_string().contains("8783100") && !areas.to_string().contains("8783050"), "{areas}");
+        let reservation = json!({"quote": quote["quote"]});
+        let held =
+            house.app.post("/api/v1/reservations").token(&house.ana.token).json(reservation).ok().await;
+        let purchase = house.pay(&held, None).await.ok();
+        let paid = house.approve(gateway, &purchase).await;
+        assert_eq!(
+            (&paid["status"], &paid["total"]),
+            (&json!("paid"), &json!(3 * 8_783_100)),
+            "{gateway}: {paid}"
+        );
+        house.app.close().await;
+    }
+}

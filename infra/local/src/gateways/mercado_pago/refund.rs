@@ -6,6 +6,8 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::Timestamp;
+use domain::payable::decimals;
+use domain::payment::GatewayName;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -71,8 +73,8 @@ fn parse(text: &str, purchase: &Purchase) -> Result<i64, Failure> {
     if text.starts_with('-') {
         return Err(Failure::because(4040, "Amount must be positive"));
     }
-    if purchase.amount.currency.exponent() == 0 && text.contains('.') {
-        return Err(Failure::invalid("amount invalid: this currency has no decimals"));
+    if decimals(GatewayName::MercadoPago, purchase.amount.currency) == 0 && text.contains('.') {
+        return Err(Failure::invalid("amount invalid: this currency has no decimals here"));
     }
     let amount =
         minor_units(text, purchase.amount.currency).ok_or_else(|| Failure::invalid("amount invalid"))?;

@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use boot::Clock;
 use domain::event::Language;
+use domain::payable::fits;
 use domain::{Currency, Money};
 use integrations::http::{Connections, Timeouts};
 use integrations::payment::{
@@ -295,9 +296,14 @@ fn bench<G: PaymentGateway + 'static>(
 }
 
 impl<G: PaymentGateway> Bench<G> {
-    /// An amount that has cents where the currency has them.
+    /// An amount that has cents where the gateway takes them.
     pub(super) fn price(&self) -> Money {
-        Money::new(if self.currency.exponent() == 0 { 25_000 } else { 2_500_050 }, self.currency)
+        let cents = Money::new(2_500_050, self.currency);
+        match self.currency.exponent() {
+            0 => Money::new(25_000, self.currency),
+            _ if fits(self.client.name(), cents) => cents,
+            _ => Money::new(2_500_000, self.currency),
+        }
     }
 
     pub(super) fn order(&self, reference: &str) -> CreatePayment {

@@ -3,9 +3,9 @@
 use domain::{Currency, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::super::decimal::Decimal;
+use super::super::decimal::{Decimal, payable};
 use super::super::untrusted::{clip, page_address, protocol};
-use super::super::{BuyerStep, Checkout, CreatePayment, GatewayError};
+use super::super::{BuyerStep, Checkout, CreatePayment, GatewayError, GatewayName};
 use super::{IDEMPOTENCY_KEY, MercadoPagoGateway, idempotency_key};
 use crate::http::{Call, Url};
 
@@ -77,6 +77,7 @@ struct MadeItem {
 
 impl MercadoPagoGateway {
     pub(super) async fn create_preference(&self, payment: &CreatePayment) -> Result<Checkout, GatewayError> {
+        payable(GatewayName::MercadoPago, payment.amount)?;
         let seller = clip(&payment.seller, 100);
         let body = NewPreference {
             // One item for all: the order's fees and discounts have no item of their own.

@@ -7,7 +7,7 @@ use super::super::checkout::{BuyerStep, Checkout};
 use super::super::credentials::Mode;
 use super::super::decimal;
 use super::super::untrusted::clip;
-use super::super::{CreatePayment, GatewayError};
+use super::super::{CreatePayment, GatewayError, GatewayName};
 use super::{Algorithm, PayuGateway};
 
 /// The currencies that PayU takes.
@@ -23,6 +23,7 @@ impl PayuGateway {
                 message: format!("PayU does not take {currency}."),
             });
         }
+        decimal::payable(GatewayName::Payu, payment.amount)?;
         let amount = decimal::text(payment.amount);
         let algorithm = self.credentials.algorithm;
         let signature = self.keys().sign(algorithm, &[&payment.reference, &amount, currency.code()]);

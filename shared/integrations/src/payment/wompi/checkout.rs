@@ -3,8 +3,9 @@
 use domain::{Currency, Timestamp};
 use sha2::{Digest, Sha256};
 
+use super::super::decimal::payable;
 use super::super::untrusted::clip;
-use super::super::{BuyerStep, Checkout, CreatePayment, GatewayError};
+use super::super::{BuyerStep, Checkout, CreatePayment, GatewayError, GatewayName};
 use super::WompiGateway;
 
 /// The signature that keeps the buyer from changing what is to be paid: a SHA-256 in
@@ -33,6 +34,7 @@ impl WompiGateway {
                 message: "Wompi takes Colombian pesos only.".to_owned(),
             });
         }
+        payable(GatewayName::Wompi, payment.amount)?;
         let cents = payment.amount.amount;
         let expiration = utc_with_milliseconds(payment.expires_at);
         let secret = &self.credentials.integrity_secret;
