@@ -183,7 +183,8 @@ fn apply(order: &mut Order, task: &RefundTask, outcome: TaskOutcome, now: Timest
     match outcome {
         TaskOutcome::Done => {
             payment.book_refund_by_hand(task.amount.amount);
-            let news = OrderNews::RefundDone;
+            let news =
+                OrderNews::RefundDone { payment: task.payment, amount: task.amount.amount, by_hand: true };
             // More may have become due while this waited.
             Ok(if order.has_refund_to_begin() {
                 Outbox::Refund { news: Some(news) }

@@ -1,10 +1,13 @@
 //! What people should hear about an order besides its tickets.
+//!
+//! News carry what they are about. The order, as it is when the mail is written, adds only
+//! what is true of the order then, and says which news would be wrong by now.
 
-use domain::order::{Order, Payment, RefundProgress};
+use domain::order::Payment;
 use domain::payment::Dispute;
 use domain::refund_task::{RefundTask, TaskOutcome};
-use domain::{Money, OrderId, Result, UserId};
-use queue::{Mail, MailMessage, OrderMail, OrderNews, PaymentFacts, PaymentsMail, Recipient};
+use domain::{Error, Money, OrderId, Result, UserId};
+use queue::{Loss, Mail, MailMessage, OrderMail, OrderNews, PaymentFacts, PaymentsMail, Recipient};
 
 use crate::State;
 use crate::compose::{organiser, recipient, show};
@@ -19,10 +22,17 @@ pub(crate) async fn about(
     let order = state.order(user, order).await?;
     let sheet = state.sheet(order.event).await?;
     let tenant = state.tenant(order.tenant).await?;
-    let facts = |amount| OrderMail {
+    let place = place(news);
+    let payment = order.payments.get(usize::from(place));
+    let payment =
+        payment.ok_or_else(|| Error::internal(format!("news about a payment that {} has not", order.id)))?;
+    let money = |amount| Money::new(amount, order.currency);
+    let facts = |amount, by_hand| OrderMail {
         order: order.id,
-        amount,
-        by_hand: order.payments.iter().any(|payment| payment.by_hand > 0),
+        amount: money(amount),
+        by_hand,
+        unused: payment.unused,
+        tickets_hold: order.tickets().any(|ticket| !ticket.refunded),
         show: show(&sheet.event),
         organiser: organiser(&tenant),
     };
@@ -40,97 +50,87 @@ pub(crate) async fn about(
         mail,
         images: Vec::new(),
     };
-    let payments = payments(&order, news);
-    let about_payments = || PaymentsMail {
+    let about_payment = |amount, loss: Loss| PaymentsMail {
         order: order.id,
         buyer: recipient(&order.buyer),
-        payments: payments.clone(),
-        uncovered: Some(order.uncovered())
-            .filter(|lost| *lost > 0)
-            .map(|lost| Money::new(lost, order.currency)),
-        worthless: is_worthless(&order),
+        payments: vec![PaymentFacts {
+            gateway: payment.gateway,
+            payment_id: payment.payment_id.clone().unwrap_or_default(),
+            amount,
+            reason: None,
+        }],
+        asked: None,
+        uncovered: Some(loss.uncovered).filter(|lost| *lost > 0).map(money),
+        worthless: loss.revoked,
         show: show(&sheet.event),
         organiser: organiser(&tenant),
     };
-    let all = order.total();
+    let whole = |loss| about_payment(money(payment.amount), loss);
+    // To the organiser and, if it cost tickets, to the buyer.
+    let lost = |mail, amount, loss: Loss| {
+        let worthless = loss.revoked.then(|| to_buyer(Mail::TicketsWorthless(facts(amount, false))));
+        [to_organiser(mail)].into_iter().chain(worthless).collect()
+    };
     Ok(match news {
-        OrderNews::RefundDone => vec![to_buyer(Mail::RefundDone(facts(amount(&order, news))))],
-        OrderNews::RefundDue => vec![to_buyer(Mail::RefundDue(facts(amount(&order, news))))],
-        OrderNews::PaymentMismatch => vec![to_organiser(Mail::PaymentMismatch(facts(all)))],
-        // What was decided meanwhile has news of its own.
-        _ if payments.is_empty() => Vec::new(),
-        OrderNews::DisputeOpened => vec![to_organiser(Mail::DisputeOpened(about_payments()))],
-        OrderNews::DisputeWon => vec![to_organiser(Mail::DisputeWon(about_payments()))],
-        OrderNews::DisputeLost | OrderNews::RefundedElsewhere => {
-            let mail = if news == OrderNews::DisputeLost {
-                Mail::DisputeLost(about_payments())
-            } else {
-                Mail::RefundedElsewhere(about_payments())
-            };
-            let buyers = is_worthless(&order).then(|| to_buyer(Mail::TicketsWorthless(facts(all))));
-            [to_organiser(mail)].into_iter().chain(buyers).collect()
+        OrderNews::RefundDone { amount, by_hand, .. } => {
+            vec![to_buyer(Mail::RefundDone(facts(amount, by_hand)))]
         }
-        OrderNews::RefundByHand => {
-            let amount = payments.iter().map(|payment| payment.amount.amount).sum();
-            let due = Mail::RefundByHandDue(facts(Money::new(amount, order.currency)));
-            let buyers = (!was_told(state, &order).await?).then(|| to_buyer(due));
-            [to_organiser(Mail::RefundByHand(about_payments()))].into_iter().chain(buyers).collect()
+        OrderNews::RefundDue { amount, .. } => vec![to_buyer(Mail::RefundDue(facts(amount, false)))],
+        OrderNews::PaymentMismatch { paid, .. } => {
+            let mail = PaymentsMail { asked: Some(order.total()), ..about_payment(paid, Loss::default()) };
+            vec![to_organiser(Mail::PaymentMismatch(mail))]
+        }
+        _ if is_over(payment, news) => Vec::new(),
+        OrderNews::DisputeOpened { .. } => {
+            vec![to_organiser(Mail::DisputeOpened(whole(Loss::default())))]
+        }
+        OrderNews::DisputeWon { .. } => vec![to_organiser(Mail::DisputeWon(whole(Loss::default())))],
+        OrderNews::DisputeLost { loss, .. } => lost(Mail::DisputeLost(whole(loss)), payment.amount, loss),
+        OrderNews::RefundedElsewhere { amount, loss, .. } => {
+            lost(Mail::RefundedElsewhere(about_payment(money(amount), loss)), amount, loss)
+        }
+        OrderNews::RefundByHand { amount, reason, since, .. } => {
+            let task = RefundTask::of(&order, place);
+            // Who gave it back already must not read that it has to be given back.
+            let Some(task) = task.filter(|task| task.since == since) else { return Ok(Vec::new()) };
+            let mut mail = about_payment(money(amount), Loss::default());
+            mail.payments[0].reason = Some(reason);
+            let due = Mail::RefundByHandDue(facts(amount, false));
+            let buyers = (!was_told(state, &task).await?).then(|| to_buyer(due));
+            [to_organiser(Mail::RefundByHand(mail))].into_iter().chain(buyers).collect()
         }
     })
 }
 
-/// The money that the news is about. What was still due may be given back by the
-/// time that its mail is written; then it is what was given back.
-fn amount(order: &Order, news: OrderNews) -> Money {
-    let due: i64 = order.payments.iter().map(|payment| payment.refund_due).sum();
-    let amount = match news {
-        OrderNews::RefundDue if due > 0 => due,
-        OrderNews::RefundDone | OrderNews::RefundDue if order.refunded() > 0 => order.refunded(),
-        _ => order.total,
-    };
-    Money::new(amount, order.currency)
+/// The place of the payment that the news is about.
+const fn place(news: OrderNews) -> u8 {
+    match news {
+        OrderNews::RefundDone { payment, .. }
+        | OrderNews::RefundDue { payment, .. }
+        | OrderNews::PaymentMismatch { payment, .. }
+        | OrderNews::DisputeOpened { payment }
+        | OrderNews::DisputeLost { payment, .. }
+        | OrderNews::DisputeWon { payment }
+        | OrderNews::RefundedElsewhere { payment, .. }
+        | OrderNews::RefundByHand { payment, .. } => payment,
+    }
 }
 
-/// The payments that the news is about, each with its money.
-fn payments(order: &Order, news: OrderNews) -> Vec<PaymentFacts> {
-    let of = |payment: &Payment| {
-        let (amount, reason) = match (news, &payment.refund) {
-            (OrderNews::DisputeOpened, _) if payment.dispute == Some(Dispute::Open) => (payment.amount, None),
-            (OrderNews::DisputeLost, _) if payment.dispute == Some(Dispute::Lost) => (payment.amount, None),
-            (OrderNews::DisputeWon, _) if payment.dispute == Some(Dispute::Won) => (payment.amount, None),
-            (OrderNews::RefundedElsewhere, _) if payment.refunded > 0 => (payment.refunded, None),
-            (OrderNews::RefundByHand, Some(RefundProgress::Manual { amount, reason, .. })) => {
-                (*amount, Some(*reason))
-            }
-            _ => return None,
-        };
-        Some(PaymentFacts {
-            gateway: payment.gateway,
-            payment_id: payment.payment_id.clone().unwrap_or_default(),
-            amount: Money::new(amount, order.currency),
-            reason,
-        })
+/// True if a dispute went on since, which has news of its own.
+fn is_over(payment: &Payment, news: OrderNews) -> bool {
+    let told = match news {
+        OrderNews::DisputeOpened { .. } => Dispute::Open,
+        OrderNews::DisputeWon { .. } => Dispute::Won,
+        OrderNews::DisputeLost { .. } => Dispute::Lost,
+        _ => return false,
     };
-    order.payments.iter().filter_map(of).collect()
-}
-
-/// True once the money went back by another way than ours, and took tickets with it.
-fn is_worthless(order: &Order) -> bool {
-    order.kept() <= 0 && order.status.is_settled() && order.tickets().any(|ticket| ticket.refunded)
+    payment.dispute != Some(told)
 }
 
 /// True if the buyer knows already that a person gives this money back: it was such a
 /// task before, and the gateway was only asked again.
-async fn was_told(state: &State, order: &Order) -> Result<bool> {
-    let tasks = (0..).zip(&order.payments).filter_map(|(place, _)| RefundTask::of(order, place));
-    for task in tasks {
-        let closed = state.store.closed_refund_task(task.tenant_id, task.order_id, task.payment).await?;
-        let again = closed.is_some_and(|closed| {
-            closed.outcome == TaskOutcome::TriedAgain && closed.task.amount == task.amount
-        });
-        if !again {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+async fn was_told(state: &State, task: &RefundTask) -> Result<bool> {
+    let closed = state.store.closed_refund_task(task.tenant_id, task.order_id, task.payment).await?;
+    Ok(closed
+        .is_some_and(|closed| closed.outcome == TaskOutcome::TriedAgain && closed.task.amount == task.amount))
 }

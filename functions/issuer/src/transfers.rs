@@ -15,7 +15,9 @@ pub(crate) async fn offered(
     transfer: TransferId,
 ) -> Result<Option<MailMessage>> {
     let (transfer, order) = read(state, from, transfer).await?;
-    let Some(ticket) = order.tickets().find(|ticket| ticket.id == transfer.ticket) else { return Ok(None) };
+    // One that was refunded since is nothing to accept.
+    let offered = order.tickets().find(|ticket| ticket.id == transfer.ticket && !ticket.refunded);
+    let Some(ticket) = offered else { return Ok(None) };
     if transfer.state_at(state.clock.now()) != TransferState::Initiated {
         return Ok(None);
     }

@@ -175,6 +175,7 @@ mod tests {
             by_hand: 0,
             refund_due: 0,
             refund: None,
+            unused: None,
             dispute: None,
             created_at: Timestamp::UNIX_EPOCH,
             idempotency: None,

@@ -1,6 +1,8 @@
 //! An order as its buyer sees it: as a reservation first, as a purchase then.
 
-use domain::order::{Attendee, Order, OrderStatus, Payment, PaymentState, RefundProgress};
+use domain::order::{
+    Attendee, IfPaid, Order, OrderStatus, Payment, PaymentState, RefundProgress, UnusedReason,
+};
 use domain::payment::{Dispute, GatewayName};
 use domain::seat::SeatLabel;
 use domain::{Amount, AreaId, Currency, EventId, OrderId, SaleStageId, TicketId, Timestamp};
@@ -25,7 +27,10 @@ pub(crate) struct OrderView {
     lines: Vec<LineView>,
     /// What is paid.
     total: Amount,
-    /// What was given back.
+    /// What gateways took in all, before anything went back: more than `total` if it was
+    /// paid twice.
+    paid: Amount,
+    /// What was given back in all, of payments that bought no tickets, too.
     refunded: Amount,
     /// The promotion that took effect.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,7 +114,7 @@ struct PaymentView {
 struct RefundView {
     /// How far it is.
     state: RefundState,
-    /// How much.
+    /// How much: what is on its way, or all that went back of the payment.
     amount: Amount,
     /// Since when it is so, if it takes longer.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -236,6 +241,7 @@ impl OrderView {
 
 #[cfg(test)]
 mod tests {
+            paid: amount(order.paid()),
     use domain::order::{ManualReason, RefundAsk};
 
     use super::*;
@@ -274,6 +280,7 @@ mod tests {
         let pending = RefundProgress::Pending { amount: 40, refund_id: "r".to_owned(), since };
         check(0, 40, Some(pending), Some((RefundState::Pending, 40, true)));
         let by_hand = RefundProgress::Manual { amount: 40, reason: ManualReason::Declined, since };
+                unused: None,
         check(20, 40, Some(by_hand), Some((RefundState::ByHand, 40, true)));
     }
 }

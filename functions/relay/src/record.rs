@@ -140,8 +140,8 @@ mod tests {
         let sent = sent(include_str!("../../../events/relay/mixed.json"));
         insta::assert_snapshot!(sent, @r#"
         payments {"kind":"refund","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700"}
-        issue {"kind":"news","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","news":"refund_due"}
-        issue {"kind":"news","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","news":"refund_done"}
+        issue {"kind":"news","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","news":{"is":"refund_due","payment":0,"amount":2088900}}
+        issue {"kind":"news","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","news":{"is":"refund_done","payment":0,"amount":2088900}}
         failed: expected ident at line 1 column 2
         failed: Key { pk: "U#01jd8m3n7kf8bq4v3k7w2r9s5t", sk: "PROFILE" } is not an order's
         mail {"to":{"email":"ana@example.com"},"language":"en","mail":{"template":"link","purpose":"sign_in","sealed_token":"c2VhbGVk","expires_at":"2026-11-18T12:00:00Z"}}

@@ -1,10 +1,12 @@
 //! What a step of a settlement makes of an order, in memory.
 
 use domain::gateway_account::AccountRef;
-use domain::order::{ManualReason, Order, OrderStatus, Payment, PaymentState, RefundProgress, Settlement};
+use domain::order::{
+    ManualReason, Order, OrderStatus, Payment, PaymentState, RefundProgress, Settlement, UnusedReason,
+};
 use domain::payment::{Dispute, GatewayName, PaymentReport};
 use domain::{TicketId, Timestamp};
-use queue::{OrderNews, Outbox};
+use queue::{Loss, OrderNews, Outbox};
 use store::{Secured, TaskChange};
 
 /// Where a report comes from.
@@ -60,7 +62,13 @@ pub(crate) fn place_of(
 }
 
 /// Notes a step that needs no look at the allotments.
-pub(crate) fn note(order: &mut Order, place: usize, settlement: Settlement) -> Change {
+pub(crate) fn note(
+    order: &mut Order,
+    place: usize,
+    settlement: Settlement,
+    report: &PaymentReport,
+) -> Change {
+    let number = number(place);
     let payment = &mut order.payments[place];
     match settlement {
         // What `Settle` makes of the order, its places decide: see `settled`.
@@ -75,17 +83,23 @@ pub(crate) fn note(order: &mut Order, place: usize, settlement: Settlement) -> C
         }
         Settlement::Alert => {
             payment.state = PaymentState::Mismatched;
-            Change::tell(OrderNews::PaymentMismatch)
+            Change::tell(OrderNews::PaymentMismatch { payment: number, paid: report.amount })
         }
-        Settlement::GiveBack => {
-            payment.state = PaymentState::Approved;
-            payment.refund_due = payment.amount;
-            Change { outbox: Some(Outbox::Refund { news: None }), ..Change::default() }
+        Settlement::GiveBack(reason) => {
+            payment.give_back(reason);
+            if reason == UnusedReason::Cancelled {
+                order.status = OrderStatus::RefundDue;
+            }
+            // Whose tickets hold needs no more than to hear that the money went back.
+            let is_told = reason != UnusedReason::PaidTwice;
+            let news = is_told.then_some(OrderNews::RefundDue { payment: number, amount: payment.amount });
+            Change { outbox: Some(Outbox::Refund { news }), ..Change::default() }
         }
         Settlement::ConfirmRefund(amount) => booked(order, place, amount),
         Settlement::RefundedElsewhere(amount) => {
             payment.refunded += amount;
-            after_loss(order, OrderNews::RefundedElsewhere)
+            let loss = Loss::default();
+            after_loss(order, OrderNews::RefundedElsewhere { payment: number, amount, loss })
         }
         Settlement::Dispute(dispute) => disputed(order, place, dispute),
     }
@@ -105,9 +119,10 @@ pub(crate) fn settled(order: &mut Order, place: usize, secured: Secured, now: Ti
         Secured::Gone(some) => {
             // Whoever gives the money back gives these back, too.
             order.holdings = some;
-            payment.refund_due = payment.amount;
+            payment.give_back(UnusedReason::PlacesGone);
             order.status = OrderStatus::RefundDue;
-            Outbox::Refund { news: Some(OrderNews::RefundDue) }
+            let news = OrderNews::RefundDue { payment: number(place), amount: payment.amount };
+            Outbox::Refund { news: Some(news) }
         }
     };
     Change { outbox: Some(outbox), ..Change::default() }
@@ -116,10 +131,14 @@ pub(crate) fn settled(order: &mut Order, place: usize, secured: Secured, now: Ti
 /// Notes that the places of a paid order ran out before they were sold, and others have
 /// them: its tickets are worthless, and its money goes back.
 pub(crate) fn lost(order: &mut Order) -> Change {
-    for payment in &mut order.payments {
-        payment.refund_due += payment.kept().max(0);
+    // One payment at most is kept, and none of free tickets.
+    let mut news = None;
+    for (place, payment) in order.payments.iter_mut().enumerate().filter(|(_, payment)| payment.kept() > 0) {
+        let amount = payment.kept();
+        payment.refund_due += amount;
+        payment.unused = Some(UnusedReason::PlacesGone);
+        news = Some(OrderNews::RefundDue { payment: number(place), amount });
     }
-    let news = (order.total > 0).then_some(OrderNews::RefundDue);
     Change { outbox: Some(Outbox::Refund { news }), tasks: Vec::new(), revokes: true }
 }
 
@@ -129,7 +148,7 @@ pub(crate) fn booked(order: &mut Order, place: usize, amount: i64) -> Change {
     let payment = &mut order.payments[place];
     let tasks = closed(payment, place);
     payment.book_refund(amount);
-    let news = OrderNews::RefundDone;
+    let news = OrderNews::RefundDone { payment: number(place), amount, by_hand: false };
     let outbox =
         if order.has_refund_to_begin() { Outbox::Refund { news: Some(news) } } else { Outbox::News { news } };
     Change { outbox: Some(outbox), tasks, revokes: false }
@@ -138,11 +157,11 @@ pub(crate) fn booked(order: &mut Order, place: usize, amount: i64) -> Change {
 /// The end of the task that the payment is, if it is one.
 pub(crate) fn closed(payment: &Payment, place: usize) -> Vec<TaskChange> {
     let is_task = matches!(payment.refund, Some(RefundProgress::Manual { .. }));
-    is_task.then(|| TaskChange::Close(task_place(place))).into_iter().collect()
+    is_task.then(|| TaskChange::Close(number(place))).into_iter().collect()
 }
 
-/// A payment's place as tasks have it.
-pub(crate) fn task_place(place: usize) -> u8 {
+/// A payment's place as tasks and news have it.
+pub(crate) fn number(place: usize) -> u8 {
     // An order has as many payments as somebody paid, which is not 255 times.
     u8::try_from(place).unwrap_or(u8::MAX)
 }
@@ -151,27 +170,28 @@ fn disputed(order: &mut Order, place: usize, dispute: Dispute) -> Change {
     let payment = &mut order.payments[place];
     payment.dispute = Some(dispute);
     if dispute == Dispute::Open {
-        return Change::tell(OrderNews::DisputeOpened);
+        return Change::tell(OrderNews::DisputeOpened { payment: number });
+    let number = number(place);
     }
     // It is decided who gives the money back, so nobody has to look any more, unless it
     // is us and the gateway may have done it.
     let uncertain =
         matches!(&payment.refund, Some(RefundProgress::Manual { reason: ManualReason::Uncertain, .. }));
     if uncertain && dispute == Dispute::Won {
-        return Change::tell(OrderNews::DisputeWon);
+        return Change::tell(OrderNews::DisputeWon { payment: number });
     }
     let tasks = closed(payment, place);
     if !tasks.is_empty() {
         payment.refund = None;
     }
     let change = match dispute {
-        Dispute::Lost => after_loss(order, OrderNews::DisputeLost),
+        Dispute::Lost => after_loss(order, OrderNews::DisputeLost { payment: number, loss: Loss::default() }),
         // What was due waited for this.
         _ if payment.refund_due > 0 => {
-            let outbox = Outbox::Refund { news: Some(OrderNews::DisputeWon) };
+            let outbox = Outbox::Refund { news: Some(OrderNews::DisputeWon { payment: number }) };
             Change { outbox: Some(outbox), ..Change::default() }
         }
-        _ => Change::tell(OrderNews::DisputeWon),
+        _ => Change::tell(OrderNews::DisputeWon { payment: number }),
     };
     Change { tasks, ..change }
 }

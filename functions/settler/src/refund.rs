@@ -14,7 +14,7 @@ use integrations::payment::{GatewayError, PaymentGateway, RefundPayment, RefundR
 use queue::{OrderNews, Outbox, PaymentMessage};
 use store::TaskChange;
 
-use crate::note::{Change, booked, task_place};
+use crate::note::{Change, booked, number};
 use crate::settle::write;
 use crate::{State, TRIES, contended};
 
@@ -253,8 +253,10 @@ pub(crate) fn left(
     now: Timestamp,
 ) -> Change {
     order.payments[place].leave_to_person(amount, reason, now);
-    let tasks = vec![TaskChange::Open(task_place(place))];
-    let outbox = Some(Outbox::News { news: OrderNews::RefundByHand });
+    let payment = number(place);
+    let tasks = vec![TaskChange::Open(payment)];
+    let news = OrderNews::RefundByHand { payment, amount, reason, since: now };
+    let outbox = Some(Outbox::News { news });
     Change { outbox, tasks, revokes: false }
 }
 

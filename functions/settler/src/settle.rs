@@ -5,6 +5,7 @@ use domain::Result;
 use domain::order::{Order, Settlement};
 use domain::payment::{PaymentReference, PaymentReport};
 use domain::payment_difference::DifferenceKind;
+use queue::Loss;
 use store::{Closed, Failure, GateError};
 
 use crate::differences::{amount_differs, difference};
@@ -60,7 +61,7 @@ async fn step(
         state.store.note_payment_difference(order.tenant, &amount_differs(&order, report, now)).await?;
     }
     if settlement != Settlement::Settle {
-        let change = note::note(&mut order, place, settlement);
+        let change = note::note(&mut order, place, settlement, report);
         return Ok(write(state, &mut order, &change).await?.then_some(order));
     }
     let sheet = state.sheet(order.event).await?;
@@ -77,13 +78,14 @@ async fn step(
 /// become worthless.
 pub(crate) async fn write(state: &State, order: &mut Order, change: &Change) -> Result<bool> {
     order.version += 1;
-    let outbox = change.outbox.as_ref().map(queue::Outbox::text).transpose()?;
     let mut revoked = Vec::new();
     if change.revokes {
         let valid = note::valid_tickets(order);
         revoked = state.store.unused_tickets(order.event, &valid).await?;
         note::revoke(order, &revoked);
     }
+    let loss = Loss { revoked: !revoked.is_empty(), uncovered: order.uncovered() };
+    let outbox = change.outbox.clone().map(|outbox| outbox.with_loss(loss).text()).transpose()?;
     let written = if revoked.is_empty() {
         state.store.update_order_with(order, outbox, &change.tasks).await.map_err(GateError::Failure)
     } else {

@@ -23,7 +23,7 @@ use crate::{
     AreaId, Currency, Error, EventId, Money, OrderId, Result, SaleStageId, TenantId, TicketId, UserId,
 };
 
-pub use payment::{ManualReason, Payment, PaymentState, RefundProgress};
+pub use payment::{ManualReason, Payment, PaymentState, RefundProgress, UnusedReason};
 pub use refund::{RefundAsk, RefundStep};
 pub use settlement::Settlement;
 
@@ -324,6 +324,12 @@ impl Order {
                 "reservation_expired",
                 "This reservation has ended and its places are free again. Ask for a new quote.",
             )),
+    /// What gateways took, whatever went back since, in minor units.
+    pub fn paid(&self) -> i64 {
+        let approved = self.payments.iter().filter(|payment| payment.state == PaymentState::Approved);
+        approved.map(|payment| payment.amount).sum()
+    }
+
             _ => Err(Error::conflict("already_paid", "This reservation is paid already.")),
         }
     }
@@ -437,6 +443,7 @@ mod tests {
         let paid = Order { status: OrderStatus::Paid, ..order };
         assert_eq!(paid.status_at(paid.expires_at), OrderStatus::Paid);
         assert_eq!(paid.cancellable(now()).expect_err("paid").code(), "already_paid");
+            unused: None,
     }
 
     #[test]

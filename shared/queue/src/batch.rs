@@ -78,8 +78,12 @@ mod tests {
         let (user, order) =
             (UserId::generate(Timestamp::UNIX_EPOCH), OrderId::generate(Timestamp::UNIX_EPOCH));
         let good = IssueMessage::Tickets { user, order };
-        let panics = IssueMessage::News { user, order, news: OrderNews::RefundDone };
-        let fails = IssueMessage::News { user, order, news: OrderNews::RefundDue };
+        let panics = IssueMessage::News {
+            user,
+            order,
+            news: OrderNews::RefundDone { payment: 0, amount: 1, by_hand: false },
+        };
+        let fails = IssueMessage::News { user, order, news: OrderNews::RefundDue { payment: 0, amount: 1 } };
         let text = |message: &IssueMessage| serde_json::to_string(message).expect("JSON");
         let bodies = [text(&good), "poison".to_owned(), text(&panics), text(&fails), text(&good)];
         let records: Vec<_> = bodies.iter().zip(0..).map(|(body, id)| {

@@ -23,7 +23,7 @@ pub use mail::{
     Organiser, REQUEST_TAG, Recipient, Show, TicketsMail, TransferMail,
 };
 pub use message::{IssueMessage, Message, Notification, PaymentMessage};
-pub use outbox::{OrderNews, Outbox};
+pub use outbox::{Loss, OrderNews, Outbox};
 pub use payment_mail::{DifferencesMail, PaymentFacts, PaymentsMail, RefundsWaitingMail, WaitingRefund};
 pub use producer::Queue;
 pub use sealed::{TokenSeal, Unsealable};

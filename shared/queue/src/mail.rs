@@ -3,6 +3,7 @@
 
 use domain::access::Role;
 use domain::event::{Language, LegalInfo};
+use domain::order::UnusedReason;
 use domain::{DiscountRequestId, Money, OrderId, TenantId, TicketId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -60,10 +61,10 @@ pub enum Mail {
     StaffInvitation(InvitationMail),
     /// The money is on its way back.
     RefundDone(OrderMail),
-    /// The payment came too late; the money goes back.
+    /// The payment came too late, or to a cancelled reservation; the money goes back.
     RefundDue(OrderMail),
     /// For the organiser: a payment does not match its order.
-    PaymentMismatch(OrderMail),
+    PaymentMismatch(PaymentsMail),
     /// For the organiser: a buyer's bank wants the money back.
     DisputeOpened(PaymentsMail),
     /// For the organiser: the bank took the money back.
@@ -169,6 +170,12 @@ pub struct OrderMail {
     /// True if a person gave it back, perhaps another way than it was paid.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
+    /// Why it goes back, if it is a payment that paid for no tickets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unused: Option<UnusedReason>,
+    /// True if the order has tickets that are valid.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tickets_hold: bool,
     /// The show.
     pub show: Show,
     /// Who sells.

@@ -1,5 +1,6 @@
-use domain::Timestamp;
 use domain::event::Language;
+use domain::order::ManualReason;
+use domain::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{LinkPurpose, Recipient};
@@ -21,6 +22,8 @@ pub enum Outbox {
     /// On an order whose payment was just started: ask the gateway about it
     /// later, in case its notification never comes.
     AwaitPayment,
+    /// On an order of which a gateway knows more than the order says: ask the gateway now.
+    AskNow,
     /// On an order with money to be given back: have the gateway do it, and tell
     /// the buyer if there is something to tell now.
     Refund {
@@ -81,30 +84,105 @@ impl Outbox {
     }
 }
 
-/// Something that a person should hear about an order.
+/// Something that a person should hear about an order, with what it is about: when its mail
+/// is written, the order may be further already. `payment` is the place of the payment in
+/// the order, from 0; amounts are minor units of the order's currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "is", rename_all = "snake_case")]
 pub enum OrderNews {
     /// To the buyer: the money is on its way back.
-    RefundDone,
-    /// To the buyer: the payment came when the places were gone; the money goes back.
-    RefundDue,
+    RefundDone {
+        /// The payment.
+        payment: u8,
+        /// How much of it went back this time.
+        amount: i64,
+        /// True if a person gave it back, perhaps another way than it was paid.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_hand: bool,
+    },
+    /// To the buyer: the payment came too late for tickets; all of it goes back.
+    RefundDue {
+        /// The payment.
+        payment: u8,
+        /// How much of it goes back.
+        amount: i64,
+    },
     /// To the organiser: a payment's amount or currency is not the order's.
-    PaymentMismatch,
+    PaymentMismatch {
+        /// The payment.
+        payment: u8,
+        /// What the gateway has.
+        paid: Money,
+    },
     /// To the organiser: the buyer's bank wants the money back. The tickets stay valid
     /// until it is decided.
-    DisputeOpened,
-    /// To the organiser: the bank took the money back. What was not used of the order's
-    /// tickets is worthless now, if none of its money is left.
-    DisputeLost,
+    DisputeOpened {
+        /// The payment.
+        payment: u8,
+    },
+    /// To the organiser: the bank took the money back.
+    DisputeLost {
+        /// The payment.
+        payment: u8,
+        /// What it did to the tickets.
+        loss: Loss,
+    },
     /// To the organiser: the money stays theirs after all.
-    DisputeWon,
+    DisputeWon {
+        /// The payment.
+        payment: u8,
+    },
     /// To the organiser: money was given back at the gateway that nobody asked us for.
-    /// To the buyer, too, if none of the order's money is left and the tickets that
-    /// were not used are worthless now.
-    RefundedElsewhere,
-    /// To the organiser: the gateway does not do a refund by itself, a person has to.
-    RefundByHand,
+    RefundedElsewhere {
+        /// The payment.
+        payment: u8,
+        /// How much of it went back this time.
+        amount: i64,
+        /// What it did to the tickets.
+        loss: Loss,
+    },
+    /// To the organiser and the buyer: the gateway does not do a refund by itself, a person
+    /// has to.
+    RefundByHand {
+        /// The payment.
+        payment: u8,
+        /// How much is to be given back.
+        amount: i64,
+        /// Why the gateway does not do it.
+        reason: ManualReason,
+        /// Since when it waits, which tells it from what waited before.
+        since: Timestamp,
+    },
+}
+
+/// What money that left by another way than ours did to an order's tickets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Loss {
+    /// True if those that nobody had used became worthless, which the buyer is told, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub revoked: bool,
+    /// What tickets cost that stay valid though their money is gone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uncovered: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+fn is_zero(amount: &i64) -> bool {
+    *amount == 0
+}
+
+impl Outbox {
+    /// Says what a loss did to the tickets, if this is about one: it is known once they
+    /// were looked at.
+    #[must_use]
+    pub fn with_loss(mut self, what: Loss) -> Self {
+        if let Self::News { news } | Self::Refund { news: Some(news) } = &mut self
+            && let OrderNews::DisputeLost { loss, .. } | OrderNews::RefundedElsewhere { loss, .. } = news
+        {
+            *loss = what;
+        }
+        self
+    }
 }
 
 #[cfg(test)]
@@ -117,13 +195,20 @@ mod tests {
         insta::assert_snapshot!(text(&Outbox::Tickets), @r#"{"do":"tickets"}"#);
         insta::assert_snapshot!(text(&Outbox::FreeTickets), @r#"{"do":"free_tickets"}"#);
         insta::assert_snapshot!(
-            text(&Outbox::Refund { news: Some(OrderNews::RefundDue) }),
-            @r#"{"do":"refund","news":"refund_due"}"#
+            text(&Outbox::Refund { news: Some(OrderNews::RefundDue { payment: 1, amount: 2_088_900 }) }),
+            @r#"{"do":"refund","news":{"is":"refund_due","payment":1,"amount":2088900}}"#
         );
+        let news = OrderNews::RefundDone { payment: 0, amount: 2_088_900, by_hand: false };
         insta::assert_snapshot!(
-            text(&Outbox::News { news: OrderNews::RefundDone }),
-            @r#"{"do":"news","news":"refund_done"}"#
+            text(&Outbox::News { news }),
+            @r#"{"do":"news","news":{"is":"refund_done","payment":0,"amount":2088900}}"#
         );
+        let lost = Outbox::News { news: OrderNews::DisputeLost { payment: 0, loss: Loss::default() } };
+        insta::assert_snapshot!(
+            text(&lost.with_loss(Loss { revoked: true, uncovered: 5 })),
+            @r#"{"do":"news","news":{"is":"dispute_lost","payment":0,"loss":{"revoked":true,"uncovered":5}}}"#
+        );
+        insta::assert_snapshot!(text(&Outbox::AskNow), @r#"{"do":"ask_now"}"#);
         insta::assert_snapshot!(text(&Outbox::TransferOffered), @r#"{"do":"transfer_offered"}"#);
         insta::assert_snapshot!(text(&Outbox::StaffInvited), @r#"{"do":"staff_invited"}"#);
         insta::assert_snapshot!(text(&Outbox::RefundsWaiting), @r#"{"do":"refunds_waiting"}"#);

@@ -17,6 +17,9 @@ pub struct PaymentsMail {
     pub buyer: Recipient,
     /// The payments that it is about.
     pub payments: Vec<PaymentFacts>,
+    /// What was asked for, if it is not what was paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Money>,
     /// What tickets cost that are valid though their money is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncovered: Option<Money>,

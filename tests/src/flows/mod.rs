@@ -10,6 +10,7 @@ pub(crate) mod mail_feedback;
 mod member_codes;
 mod members;
 mod money;
+mod news;
 mod operators;
 mod payments;
 mod pricing;

@@ -1,6 +1,6 @@
 //! The mails about payments that people have to look at.
 
-use domain::order::ManualReason;
+use domain::order::{ManualReason, UnusedReason};
 use domain::payment_difference::{DifferenceKind, PaymentDifference};
 use domain::{Currency, Money};
 use queue::{
@@ -33,6 +33,8 @@ fn all(language: Language) -> Vec<MailMessage> {
         order,
         amount: cop(2_500_000),
         by_hand: true,
+        unused: None,
+        tickets_hold: true,
         show: show.clone(),
         organiser: organiser.clone(),
     };
@@ -40,6 +42,7 @@ fn all(language: Language) -> Vec<MailMessage> {
         order,
         buyer: buyer.clone(),
         payments: vec![payment(reason)],
+        asked: None,
         uncovered,
         worthless,
         show: show.clone(),
@@ -59,6 +62,7 @@ fn all(language: Language) -> Vec<MailMessage> {
         detail: "Asked for COP 100.00, paid COP 99.00.".to_owned(),
         at: since,
     };
+    let unused = |reason| OrderMail { by_hand: false, unused: Some(reason), ..about.clone() };
     let mails = [
         Mail::DisputeOpened(payments(None, None, false)),
         Mail::DisputeLost(payments(None, None, true)),
@@ -67,7 +71,13 @@ fn all(language: Language) -> Vec<MailMessage> {
         Mail::TicketsWorthless(about.clone()),
         Mail::RefundByHand(payments(Some(ManualReason::Unsupported), None, false)),
         Mail::RefundByHandDue(about.clone()),
-        Mail::RefundDone(about),
+        Mail::RefundDone(about.clone()),
+        Mail::RefundDone(unused(UnusedReason::PaidTwice)),
+        Mail::RefundDone(unused(UnusedReason::PlacesGone)),
+        Mail::RefundByHandDue(unused(UnusedReason::PaidTwice)),
+        Mail::RefundDue(unused(UnusedReason::Cancelled)),
+        Mail::RefundDue(unused(UnusedReason::PlacesGone)),
+        Mail::PaymentMismatch(PaymentsMail { asked: Some(cop(2_600_000)), ..payments(None, None, false) }),
         Mail::RefundsWaiting(RefundsWaitingMail {
             refunds: vec![
                 waiting(ManualReason::Declined, "ana@example.com"),
@@ -164,7 +174,7 @@ fn in_english() {
     Money for Los Faroles was given back at the gateway
 
     Somebody gave money of this order back at the gateway, without asking for it
-    here. We noted it; this is what went back by now:
+    here. We noted it; this is what went back:
 
     - COP 25,000 · Wompi · 1234-1610641025-49201
 
@@ -248,6 +258,113 @@ fn in_english() {
     Teatro Almendra, Carrera 7 # 12-34, Bogotá
 
     Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    You paid twice for Los Faroles: one payment went back
+
+    This order was paid twice, and this is the payment too many.
+    Your purchase stands: your tickets are valid all the same.
+
+    We returned COP 25,000 the way you paid. Depending on the bank it
+    takes between some hours and ten working days to show up.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Your refund for Los Faroles
+
+    This payment came when the places belonged to somebody else, so you have no
+    tickets from this order.
+
+    We returned COP 25,000 the way you paid. Depending on the bank it
+    takes between some hours and ten working days to show up.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    You get COP 25,000 back for Los Faroles
+
+    This order was paid twice, and this is the payment too many.
+    Your purchase stands: your tickets are valid all the same.
+
+    Producciones Almendra gives COP 25,000 back to you by hand, because the
+    payment gateway cannot do it by itself. You need do nothing: we tell you when it
+    is done.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Your payment for Los Faroles came after you cancelled
+
+    You cancelled the reservation, and your payment reached us after that. You have
+    no tickets from this order: you get COP 25,000 back the way you paid,
+    without having to do anything.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Your payment for Los Faroles came too late
+
+    Your payment reached us after your reservation had ended, and the places belong
+    to somebody else by now. You have no tickets from this order: you get
+    COP 25,000 back the way you paid, without having to do anything.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Look at a payment for Los Faroles
+
+    The order costs COP 26,000, and the gateway reports this payment:
+
+    - COP 25,000 · Wompi · 1234-1610641025-49201
+
+    So we issued no tickets. Look at it in the gateway's panel: give the money back,
+    or talk to the buyer.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+    Bought by Ana Ríos · ana@example.com
 
     ==========
 
@@ -354,7 +471,7 @@ fn in_spanish() {
     Se devolvió dinero de Los Faroles en la pasarela
 
     Alguien devolvió dinero de este pedido en la pasarela, sin pedirlo aquí. Lo
-    anotamos; así queda lo devuelto:
+    anotamos; esto es lo que volvió:
 
     - COP 25.000 · Wompi · 1234-1610641025-49201
 
@@ -438,6 +555,114 @@ fn in_spanish() {
     Teatro Almendra, Carrera 7 # 12-34, Bogotá
 
     Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Pagaste dos veces Los Faroles: te devolvimos un pago
+
+    Este pedido se pagó dos veces, y este pago es el que sobra.
+    Tu compra sigue en pie: tus entradas valen igual.
+
+    Devolvimos COP 25.000 por el mismo medio con que pagaste. Según el
+    banco, tarda entre unas horas y diez días hábiles en verse.
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Tu reembolso para Los Faroles
+
+    Este pago llegó cuando los lugares ya eran de otra persona, así que no tienes
+    entradas por este pedido.
+
+    Devolvimos COP 25.000 por el mismo medio con que pagaste. Según el
+    banco, tarda entre unas horas y diez días hábiles en verse.
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Te devolverán COP 25.000 de Los Faroles
+
+    Este pedido se pagó dos veces, y este pago es el que sobra.
+    Tu compra sigue en pie: tus entradas valen igual.
+
+    Producciones Almendra te devuelve COP 25.000 a mano, porque la pasarela
+    no puede hacerlo por sí sola. No tienes que hacer nada: te avisamos cuando esté
+    hecho.
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Tu pago para Los Faroles llegó después de cancelar
+
+    Cancelaste la reserva y después recibimos tu pago. No tienes entradas por este
+    pedido: te devolvemos COP 25.000 por el mismo medio con que pagaste,
+    sin que tengas que hacer nada.
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Tu pago para Los Faroles llegó tarde
+
+    Recibimos tu pago después de que terminó la reserva, y esos lugares ya son de
+    otra persona. No tienes entradas por este pedido: te devolvemos
+    COP 25.000 por el mismo medio con que pagaste, sin que tengas que
+    hacer nada.
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Revisa un pago de Los Faroles
+
+    El pedido cuesta COP 26.000, y la pasarela informa este pago:
+
+    - COP 25.000 · Wompi · 1234-1610641025-49201
+
+    Por eso no emitimos entradas. Revísalo en el panel de la pasarela: devuelve el
+    dinero o habla con quien compró.
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+    Compró Ana Ríos · ana@example.com
 
     ==========
 

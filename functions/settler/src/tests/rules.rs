@@ -93,19 +93,33 @@ fn a_dispute_that_is_won_has_nobody_asked_again_who_may_have_given_the_money_bac
     order.payments[0].state = PaymentState::Approved;
     order.payments[0].dispute = Some(Dispute::Open);
     order.payments[0].refund_due = PRICE;
+    let report = known(PaymentStatus::Approved).report();
     let won = |reason| {
         let mut order = order.clone();
         order.payments[0].leave_to_person(PRICE, reason, world.now);
-        let change = note::note(&mut order, 0, Settlement::Dispute(Dispute::Won));
+        let change = note::note(&mut order, 0, Settlement::Dispute(Dispute::Won), &report);
         (change, order.payments[0].refund.take())
     };
     let (change, refund) = won(ManualReason::Uncertain);
-    let told = Outbox::News { news: OrderNews::DisputeWon };
+    let told = Outbox::News { news: OrderNews::DisputeWon { payment: 0 } };
     assert_eq!(change, Change { outbox: Some(told), ..Change::default() }, "the task stays");
     assert!(matches!(refund, Some(RefundProgress::Manual { .. })));
     let (change, refund) = won(ManualReason::Disputed);
     assert!(matches!(change.outbox, Some(Outbox::Refund { .. })) && change.tasks.len() == 1);
     assert_eq!(refund, None);
+}
+
+/// A payment of the first try at the gateway.
+fn known(status: PaymentStatus) -> GatewayPayment {
+    GatewayPayment {
+        id: "known".to_owned(),
+        attempt: 0,
+        foreign: false,
+        amount: PRICE,
+        status,
+        dispute: None,
+        refunds: Vec::new(),
+    }
 }
 
 /// What differs between an order that is paid by `known`, as `change` leaves it, and
@@ -120,16 +134,7 @@ fn found(
     order.status = OrderStatus::Paid;
     order.payments[0].state = PaymentState::Approved;
     order.payments[0].payment_id = Some("known".to_owned());
-    let known = GatewayPayment {
-        id: "known".to_owned(),
-        attempt: 0,
-        foreign: false,
-        amount: PRICE,
-        status,
-        dispute: None,
-        refunds: Vec::new(),
-    };
-    let mut payments = vec![known];
+    let mut payments = vec![known(status)];
     change(&mut order, &mut payments);
     let reports: Vec<_> = payments.iter().map(GatewayPayment::report).collect();
     let found = differences(&order, &reports, world.now + DECIDED_WITHIN);

@@ -100,7 +100,7 @@ pub(super) async fn settle(
             let secured = if sells { Secured::All(Vec::new()) } else { Secured::Gone(Vec::new()) };
             note::settled(&mut order, place, secured, now)
         } else {
-            note::note(&mut order, place, settlement)
+            note::note(&mut order, place, settlement, &report)
         };
         if write(&world, guards, &mut order, &change).await && sells {
             world.borrow_mut().payer = Some(id.clone());

@@ -164,6 +164,7 @@ impl World {
             by_hand: 0,
             refund_due: 0,
             refund: None,
+            unused: None,
             dispute: None,
             created_at: now,
             idempotency: None,

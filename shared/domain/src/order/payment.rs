@@ -34,6 +34,8 @@ pub struct Payment {
     pub refund_due: i64,
     /// How far the refund of `refund_due` is; `None` if nobody began with it.
     pub refund: Option<RefundProgress>,
+    /// Why all of it goes back, if it paid for no tickets.
+    pub unused: Option<UnusedReason>,
     /// Whether the buyer's bank wants the money back.
     pub dispute: Option<Dispute>,
     /// When it was started.
@@ -62,6 +64,7 @@ impl Payment {
             by_hand: 0,
             refund_due: 0,
             refund: None,
+            unused: None,
             dispute: None,
             created_at,
             idempotency: None,
@@ -83,7 +86,7 @@ impl Payment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentState {
-    /// The gateway has not said yet.
+    /// Nobody has paid it, as far as is known.
     Pending,
     /// Declined, cancelled or expired at the gateway.
     Declined,
@@ -110,6 +113,18 @@ pub enum RefundProgress {
         /// When the worker must be dead; long past if it gave up by itself.
         until: Timestamp,
         /// Drawn by the worker that has it in hand, so that no two claims are the same.
+/// Why a payment that a gateway approved pays for no tickets, so that all of it goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnusedReason {
+    /// The order has its money from another payment: its tickets hold.
+    PaidTwice,
+    /// It came after the reservation's time, when the places were gone.
+    PlacesGone,
+    /// It came after the buyer had cancelled the reservation.
+    Cancelled,
+}
+
         /// `None` once it gave up by itself, which it does if asking again is harmless.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<u64>,

@@ -1,6 +1,6 @@
 //! What a gateway's report about a payment means for its order.
 
-use super::{Order, Payment, PaymentState, RefundProgress};
+use super::{Order, OrderStatus, Payment, PaymentState, RefundProgress, UnusedReason};
 use crate::gateway_account::AccountRef;
 use crate::payment::{Dispute, PaymentReport, PaymentStatus};
 
@@ -14,8 +14,8 @@ pub enum Settlement {
     Decline,
     /// Take the allotments for good and issue the tickets.
     Settle,
-    /// The order has its money from another payment: give this one back.
-    GiveBack,
+    /// It pays for no tickets: give it back.
+    GiveBack(UnusedReason),
     /// The amount or currency is not what was asked for: tell the organiser.
     Alert,
     /// Note that the money went back before it paid for anything.
@@ -55,7 +55,7 @@ impl Order {
     pub fn settlement(&self, attempt: u8, report: &PaymentReport) -> Settlement {
         let payment = self.payment_of(attempt, report).map(|index| &self.payments[index]);
         match (payment.map(|payment| payment.state), report.status) {
-            (Some(PaymentState::Mismatched | PaymentState::Returned), _) | (_, PaymentStatus::Pending) => {
+            (Some(PaymentState::Mismatched | PaymentState::Returned), _) | (_, PaymentStatus::Open) => {
                 Settlement::Nothing
             }
             (Some(PaymentState::Approved), _) => {
@@ -76,11 +76,19 @@ impl Order {
         if report.amount != self.total() {
             // A crash before the payment was noted changes nothing: it still names
             // our order, so its money counts.
-            Settlement::Alert
-        } else if self.status.has_outcome() {
-            Settlement::GiveBack
-        } else {
-            Settlement::Settle
+            return Settlement::Alert;
+        }
+        match self.status {
+            OrderStatus::Held | OrderStatus::AwaitingPayment => Settlement::Settle,
+            // Who cancels may have bought other tickets since, and expects none of these.
+            OrderStatus::Released => Settlement::GiveBack(UnusedReason::Cancelled),
+            OrderStatus::RefundDue => {
+                let before = self.payments.iter().find_map(|payment| payment.unused);
+                Settlement::GiveBack(before.unwrap_or(UnusedReason::PlacesGone))
+            }
+            OrderStatus::Paid | OrderStatus::PartlyRefunded | OrderStatus::Refunded => {
+                Settlement::GiveBack(UnusedReason::PaidTwice)
+            }
         }
     }
 
@@ -162,26 +170,28 @@ mod tests {
             (AwaitingPayment, vec![Pending], 0, Is::Expired, 100, Decline),
             // The same again.
             (AwaitingPayment, vec![Declined], 0, Is::Cancelled, 100, Nothing),
-            // Late, or after the buyer gave up.
-            (Released, vec![Pending], 0, Is::Approved, 100, Settle),
+            // After the buyer cancelled. A hold that only ran out is not written as released.
+            (Released, vec![Pending], 0, Is::Approved, 100, cancelled),
+            (Released, vec![Declined], 0, Is::Approved, 100, cancelled),
+            (Released, vec![Pending], 0, Is::Approved, 99, Alert),
             // Approved after all, or by another card under the same reference.
             (AwaitingPayment, vec![Declined], 0, Is::Approved, 100, Settle),
             // Paid twice: by two tries, by one, after it was refunded.
-            (Paid, vec![Approved, Pending], 1, Is::Approved, 100, GiveBack),
-            (Paid, vec![Approved, Declined], 1, Is::Approved, 100, GiveBack),
-            (Paid, vec![Approved], 0, Is::Approved, 100, GiveBack),
-            (Refunded, vec![Approved, Pending], 1, Is::Approved, 100, GiveBack),
-            (RefundDue, vec![Approved, Pending], 1, Is::Approved, 100, GiveBack),
+            (Paid, vec![Approved, Pending], 1, Is::Approved, 100, twice),
+            (Paid, vec![Approved, Declined], 1, Is::Approved, 100, twice),
+            (Paid, vec![Approved], 0, Is::Approved, 100, twice),
+            (Refunded, vec![Approved, Pending], 1, Is::Approved, 100, twice),
+            (RefundDue, vec![Approved, Pending], 1, Is::Approved, 100, too_late),
             // Another card under the reference of the payment that paid.
             (Paid, vec![Approved], 0, Is::Declined, 100, Nothing),
             (Paid, vec![Approved], 0, Is::Refunded, 100, Nothing),
             // Not what was asked for.
             (AwaitingPayment, vec![Pending], 0, Is::Approved, 99, Alert),
-            (Paid, vec![Mismatched], 0, Is::Approved, 100, GiveBack),
+            (Paid, vec![Mismatched], 0, Is::Approved, 100, twice),
             // Made at the gateway, but never noted.
             (Held, vec![], 0, Is::Approved, 100, Settle),
             (Held, vec![], 0, Is::Approved, 1, Alert),
-            (Paid, vec![], 3, Is::Approved, 100, GiveBack),
+            (Paid, vec![], 3, Is::Approved, 100, twice),
             (Held, vec![], 0, Is::Declined, 100, Nothing),
             (Held, vec![], 0, Is::ChargedBack, 100, Nothing),
             // It went back at the gateway before we looked.

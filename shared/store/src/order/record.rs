@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use domain::event::Language;
 use domain::order::{
     Attendee, Holding, Order, OrderLine, OrderStatus, Part, Payment, PaymentState, Person, RefundProgress,
-    TicketState,
+    TicketState, UnusedReason,
 };
 use domain::payment::{Dispute, GatewayName};
 use domain::seat::SeatLabel;
@@ -117,6 +117,8 @@ struct PaymentRecord {
     refund_due: i64,
     #[serde(rename = "rp", default, skip_serializing_if = "Option::is_none")]
     refund: Option<RefundProgress>,
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    unused: Option<UnusedReason>,
     #[serde(rename = "di", default, skip_serializing_if = "Option::is_none")]
     dispute: Option<Dispute>,
     #[serde(rename = "c")]
@@ -210,6 +212,7 @@ impl Record {
             by_hand: payment.by_hand,
             refund_due: payment.refund_due,
             refund: payment.refund.clone(),
+            unused: payment.unused,
             dispute: payment.dispute,
             created_at: payment.created_at.as_millisecond(),
             idempotency: payment.idempotency.clone(),
@@ -269,6 +272,7 @@ impl Record {
                 by_hand: payment.by_hand,
                 refund_due: payment.refund_due,
                 refund: payment.refund,
+                unused: payment.unused,
                 dispute: payment.dispute,
                 created_at: time(payment.created_at)?,
                 idempotency: payment.idempotency,

@@ -33,6 +33,7 @@ fn order(now: Timestamp) -> Order {
         account: None,
         checkout_url: None,
         refund: None,
+        unused: None,
         dispute: None,
         payment_id: Some("pay_01jd8m3n7kf8bq4v3k7w2r9s5t".to_owned()),
         state: PaymentState::Pending,

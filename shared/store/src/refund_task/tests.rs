@@ -22,6 +22,7 @@ fn refunding() -> Order {
         by_hand: 0,
         refund_due: 700,
         refund: None,
+        unused: None,
         dispute: None,
         created_at: at(0),
         idempotency: None,
