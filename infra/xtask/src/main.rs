@@ -8,6 +8,7 @@ mod bench;
 mod cargo;
 mod generate;
 mod report;
+mod sdk;
 mod test;
 mod tools;
 
@@ -29,6 +30,8 @@ Usage: cargo xtask <command>
   bench [<part>...] [--quick]
           Measures, prints tables and writes target/bench/<part>.json. Parts:
           units, functions, load, onsale; all of them without an argument.
+  sdk     Has Mercado Pago's own library for Node.js, installed under target/,
+          talk to the simulated gateway and read the notices that it signs.
   tools [--no-install]
           Installs what `test` and `sam build` need, and tells where it is.
 
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         "openapi" => generate::run("openapi", rest),
         "watch" => generate::run("watch", rest),
         "bench" => bench::run(rest),
+        "sdk" => sdk::run(rest),
         "tools" => tools::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -13,7 +13,8 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::purchase::Purchase;
+use super::super::actions::Action;
+use super::super::purchase::{Purchase, Status};
 use super::super::service::{Accounts, Service};
 use super::views::{chargeback, merchant_order, payment};
 use super::{Account, Wire, preference, refund};
@@ -26,10 +27,13 @@ const FOUND: usize = 30;
 pub(super) fn router(service: &Arc<Service>, accounts: Accounts<Account>) -> Router {
     Router::new()
         .route("/checkout/preferences", post(preference::create))
+        // As the vendor's own library writes it.
+        .route("/checkout/preferences/", post(preference::create))
+        .route("/checkout/preferences/{id}", get(preference::read).put(preference::change))
         .route("/checkout/v1/redirect", get(open))
         .route("/sandbox/checkout/v1/redirect", get(open))
         .route("/v1/payments/search", get(search))
-        .route("/v1/payments/{id}", get(read))
+        .route("/v1/payments/{id}", get(read).put(cancel))
         .route("/v1/payments/{id}/refunds", post(refund::create).get(refund::list))
         .route("/v1/payments/{id}/refunds/{refund}", get(refund::read))
         .route("/merchant_orders/{id}", get(order))
@@ -154,6 +158,38 @@ async fn read(
         purchase.position(&id).map(|at| Json(payment(&account, purchase, &purchase.attempts[at])))
     })?;
     found.map(IntoResponse::into_response).ok_or_else(|| Failure::not_found(2000, "Payment"))
+}
+
+#[derive(Deserialize)]
+struct Update {
+    status: Option<String>,
+}
+
+/// Cancels a payment that is not decided.
+async fn cancel(
+    State(wire): State<Wire>,
+    account: Account,
+    Path(id): Path<String>,
+    Json(update): Json<Update>,
+) -> Result<Response, Failure> {
+    if update.status.as_deref() != Some("cancelled") {
+        return Err(Failure::because(2016, "Invalid status for update"));
+    }
+    let found = look(&wire, &account, &id, |purchase| {
+        purchase.position(&id).map(|at| (purchase.attempts[at].method, purchase.attempts[at].status))
+    })?;
+    let (method, status) = found.ok_or_else(|| Failure::not_found(2000, "Payment"))?;
+    match status {
+        Status::Cancelled => {}
+        Status::Pending => {
+            wire.service.act(&id, Action::Decide(method, Status::Cancelled))?;
+        }
+        _ => {
+            let why = "The action requested is not valid for the current payment state";
+            return Err(Failure::because(2018, why));
+        }
+    }
+    read(State(wire), account, Path(id)).await
 }
 
 #[derive(Deserialize)]

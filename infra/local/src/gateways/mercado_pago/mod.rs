@@ -1,7 +1,7 @@
 //! Mercado Pago's Checkout Pro, simulated.
 //!
-//! - `POST /checkout/preferences`
-//! - `GET /v1/payments/{id}`, `GET /v1/payments/search`
+//! - `POST /checkout/preferences`, `GET`, `PUT /checkout/preferences/{id}`
+//! - `GET`, `PUT /v1/payments/{id}`, `GET /v1/payments/search`
 //! - `POST`, `GET /v1/payments/{id}/refunds`, `GET /v1/payments/{id}/refunds/{id}`
 //! - `GET /merchant_orders/{id}`, `GET /v1/chargebacks/{id}`
 //!
@@ -132,9 +132,13 @@ impl Protocol for MercadoPago {
 
     fn call_kind(&self, verb: &Verb, path: &str) -> Option<CallKind> {
         match (verb, path) {
-            (&Verb::POST, "/checkout/preferences") => Some(CallKind::Create),
-            (&Verb::POST, _) => Some(CallKind::Refund),
-            (_, path) if path.starts_with("/v1/") || path.starts_with("/merchant_orders/") => {
+            (&Verb::POST, "/checkout/preferences" | "/checkout/preferences/") => Some(CallKind::Create),
+            (&Verb::POST | &Verb::PUT, _) => Some(CallKind::Refund),
+            (_, path)
+                if ["/v1/", "/merchant_orders/", "/checkout/preferences/"]
+                    .iter()
+                    .any(|read| path.starts_with(read)) =>
+            {
                 Some(CallKind::Read)
             }
             _ => None,
