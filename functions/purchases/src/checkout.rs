@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::order::{Order, OrderStatus, Payment};
+use domain::order::{Order, OrderStatus, Payment, PaymentState};
 use domain::payment::{GatewayName, PaymentReference};
 use domain::{Error, Result, Timestamp};
 use integrations::payment::{BuyerStep, Checkout, CreatePayment};
@@ -50,6 +50,13 @@ pub(crate) struct Wish {
     pub(crate) corrects: bool,
     /// What a repetition of the request is known by.
     pub(crate) digest: Option<RequestDigest>,
+}
+
+/// Until when somebody can begin to pay; `None` if nobody can, or if it has no end: PayU
+/// takes cards as long as its page is open.
+pub(crate) fn pay_until(order: &Order, payment: &Payment) -> Option<Timestamp> {
+    let ends = payment.state == PaymentState::Pending && payment.gateway != GatewayName::Payu;
+    ends.then(|| order.expires_at - MARGIN)
 }
 
 /// Finds the buyer's open payment again, or makes one.

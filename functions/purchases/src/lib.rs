@@ -4,6 +4,7 @@ mod attendees;
 mod checkout;
 mod gateways;
 mod idempotency;
+mod look;
 mod payments;
 mod refunds;
 mod reservations;
@@ -34,6 +35,7 @@ pub struct State {
     keys: Arc<Keys>,
     sheets: Sheets,
     accounts: Arc<Fresh<TenantId, Vec<GatewayAccount>>>,
+    looks: Arc<look::Looks>,
     /// Where the installation is reached, without a slash at the end.
     public_url: Arc<str>,
 }
@@ -66,6 +68,7 @@ impl State {
             keys: Arc::new(keys),
             sheets: Sheets::new(256, ON_SALE_MILLIS),
             accounts: Arc::new(Fresh::new(256, ACCOUNTS_MILLIS)),
+            looks: Arc::default(),
             public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
         })
     }

@@ -18,6 +18,7 @@ use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path};
 use crate::checkout::{CheckoutForm, WayToPay, Wish};
 use crate::gateways::Tills;
 use crate::idempotency::RequestDigest;
+use crate::look::{look, recall};
 use crate::reservations::{OrderPath, own_order};
 use crate::view::OrderView;
 use crate::{State, attendees, checkout};
@@ -34,7 +35,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                         "Starts a payment at the organiser's gateway and answers with the page to send the buyer \
                          to; called again, it answers with the way to the same payment. If there is nothing to \
                          pay, the tickets are issued at once. After a declined payment it can be called again \
-                         while the reservation lives. If the gateway does not answer, nothing is started: \
+                         while the reservation lives. While a payment is `processing`, only who names a `gateway` \
+                         can begin another (`payment_processing`, 409). If the gateway does not answer, nothing is started: \
                          `payment_gateway_unavailable` (503) has in `alternatives` which others of the organiser's \
                          work, each as `{\"gateway\": ..}` to send with the same request.",
                     )
@@ -47,7 +49,13 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
         .api_route(
             "/api/v1/purchases/{id}",
-            get_with(show, |op| op.id("getPurchase").tag("Purchases").summary("One of your orders")),
+            get_with(show, |op| {
+                op.id("getPurchase").tag("Purchases").summary("One of your orders").description(
+                    "While a payment is open its gateway is asked, every few seconds at most: who comes back from \
+                     there reads `processing` until the tickets are there, even if the gateway's notification is \
+                     slow or lost.",
+                )
+            }),
         )
 }
 
@@ -105,6 +113,15 @@ async fn pay(
         return Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, None, now))));
     }
     order.payable(now)?;
+    // Who names a gateway means it.
+    if request.gateway.is_none() && is_processing(&state, &order) {
+        return Err(Error::conflict(
+            "payment_processing",
+            "Your payment is being decided: do not pay again. To pay in another way all the same, name the \
+             `gateway`; what is paid twice goes back.",
+        )
+        .into());
+    }
     let corrects = !request.attendees.is_empty() && request.attendees != order.attendees;
     if corrects {
         attendees::check(&request.attendees, order.ticket_count(), now)?;
@@ -119,6 +136,13 @@ async fn pay(
         Some(checkout::start(&tills, &mut order, &sheet, wish, now).await?)
     };
     Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, way, now))))
+}
+
+/// True if the buyer has paid and the tickets are not there yet.
+fn is_processing(state: &State, order: &Order) -> bool {
+    let mut known = order.clone();
+    recall(state, &mut known);
+    known.processing_payment().is_some()
 }
 
 /// True if the same request was made before for this order.
@@ -205,7 +229,8 @@ async fn show(
     buyer: Buyer,
     Path(path): Path<OrderPath>,
 ) -> Answer<Json<OrderView>> {
-    let order = own_order(&state, &buyer, path.id).await?;
+    let now = state.clock.now();
+    let order = look(&state, own_order(&state, &buyer, path.id).await?, now).await;
     let sheet = state.sheet(order.event).await.ok();
-    Ok(Json(OrderView::new(&order, sheet.as_deref(), state.clock.now())))
+    Ok(Json(OrderView::new(&order, sheet.as_deref(), now)))
 }

@@ -18,6 +18,7 @@ use store::{EventSheet, Failure, HoldRequest, crowd};
 use web::{Answer, Buyer, IdempotencyKey, Json, Path};
 
 use crate::idempotency::RequestDigest;
+use crate::look::{self, look};
 use crate::view::OrderView;
 use crate::{State, attendees};
 
@@ -53,6 +54,12 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("cancelReservation")
                     .tag("Purchases")
                     .summary("Give the places of an unpaid reservation back")
+                    .description(
+                        "A payment that was begun is cancelled at the gateway, where the gateway can: it is then \
+                         `declined`. One that stays `pending` or `processing` can still be paid or approved: `if_paid` \
+                         says that its money would go back, and `pay_until` how long its page takes it, if that is \
+                         known. `already_paid` (409) if the gateway has the money already.",
+                    )
             }),
         )
 }
@@ -252,9 +259,10 @@ async fn show(
     buyer: Buyer,
     Path(path): Path<OrderPath>,
 ) -> Answer<Json<OrderView>> {
-    let order = own_order(&state, &buyer, path.id).await?;
+    let now = state.clock.now();
+    let order = look(&state, own_order(&state, &buyer, path.id).await?, now).await;
     let sheet = state.sheet(order.event).await.ok();
-    Ok(Json(OrderView::new(&order, sheet.as_deref(), state.clock.now())))
+    Ok(Json(OrderView::new(&order, sheet.as_deref(), now)))
 }
 
 async fn cancel(
@@ -266,6 +274,14 @@ async fn cancel(
     let mut order = own_order(&state, &buyer, path.id).await?;
     order.cancellable(now)?;
     if order.status != OrderStatus::Released {
+        // Who has paid would get the money back behind the organiser's back.
+        if look::is_paid(&state, &mut order).await {
+            return Err(Error::conflict(
+                "already_paid",
+                "Your payment has arrived, so this reservation is about to be paid; its tickets can only be refunded.",
+            )
+            .into());
+        }
         // First the order, then the places: a payment that settles meanwhile is
         // refused by the order's version, never by missing places.
         order.status = OrderStatus::Released;
@@ -273,6 +289,7 @@ async fn cancel(
         state.store.update_order(&order, None).await.map_err(Error::from)?;
     }
     state.store.release_holdings(&order).await.map_err(Error::from)?;
+    look::close(&state, &mut order, now).await;
     let sheet = state.sheet(order.event).await.ok();
     Ok(Json(OrderView::new(&order, sheet.as_deref(), now)))
 }

@@ -10,6 +10,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::{Conflict, EventSheet};
 
+use crate::checkout;
+
 /// An order. Amounts are in `currency`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct OrderView {
@@ -99,7 +101,18 @@ struct PaymentView {
     refunded: Amount,
     /// To be given back.
     refund_due: Amount,
-    /// How far the money is that goes back, or went back last.
+    /// Why it bought no tickets, if it was approved all the same: all of it goes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unused_because: Option<UnusedReason>,
+    /// What becomes of its money if it is paid or approved from now on; absent if that
+    /// cannot be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    if_paid: Option<IfPaid>,
+    /// Until when the gateway's page takes the money; absent if it takes none, or if the
+    /// gateway does not say when it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pay_until: Option<Timestamp>,
+    /// How far the money is that goes back, or went back.
     #[serde(skip_serializing_if = "Option::is_none")]
     refund: Option<RefundView>,
     /// How far it is that the buyer's bank wants the money back.
@@ -197,6 +210,9 @@ impl OrderView {
             amount: amount(payment.amount),
             refunded: amount(payment.refunded),
             refund_due: amount(payment.refund_due),
+            unused_because: payment.unused,
+            if_paid: order.if_paid(payment, now),
+            pay_until: checkout::pay_until(order, payment).filter(|until| now < *until),
             refund: RefundView::of(payment, order.currency),
             dispute: payment.dispute,
             created_at: payment.created_at,
@@ -216,6 +232,7 @@ impl OrderView {
             currency: order.currency,
             lines: lines.collect(),
             total: amount(order.total),
+            paid: amount(order.paid()),
             refunded: amount(order.refunded()),
             promotion_code: order.promotion_code.clone(),
             attendees: order.attendees.clone(),
@@ -241,7 +258,6 @@ impl OrderView {
 
 #[cfg(test)]
 mod tests {
-            paid: amount(order.paid()),
     use domain::order::{ManualReason, RefundAsk};
 
     use super::*;
@@ -262,6 +278,7 @@ mod tests {
                 by_hand: 0,
                 refund_due,
                 refund,
+                unused: None,
                 dispute: None,
                 created_at: since,
                 idempotency: None,
@@ -280,7 +297,6 @@ mod tests {
         let pending = RefundProgress::Pending { amount: 40, refund_id: "r".to_owned(), since };
         check(0, 40, Some(pending), Some((RefundState::Pending, 40, true)));
         let by_hand = RefundProgress::Manual { amount: 40, reason: ManualReason::Declined, since };
-                unused: None,
         check(20, 40, Some(by_hand), Some((RefundState::ByHand, 40, true)));
     }
 }

@@ -51,6 +51,10 @@ fn of_item(key: &Key, outbox: Outbox) -> Result<Vec<Outgoing>, String> {
             let (user, order) = order(key)?;
             vec![Outgoing::PaymentLater(PaymentMessage::Reconcile { user, order, round: 0 })]
         }
+        Outbox::AskNow => {
+            let (user, order) = order(key)?;
+            vec![Outgoing::Payment(PaymentMessage::Ask { user, order })]
+        }
         Outbox::Refund { news } => {
             let (user, order) = order(key)?;
             let refund = Outgoing::Payment(PaymentMessage::Refund { user, order });

@@ -57,7 +57,7 @@ fn of_report(order: &Order, report: &PaymentReport, now: Timestamp) -> Option<Pa
             return (report.refunded.amount < report.amount.amount)
                 .then(|| amount_differs(order, report, now));
         }
-        (_, PaymentStatus::Pending) => {
+        (_, status) if status.is_undecided() => {
             let since = payment.map_or(order.id.created_at(), |payment| payment.created_at);
             let late = now >= since + DECIDED_WITHIN;
             late.then(|| (DifferenceKind::Undecided, undecided(report)))?

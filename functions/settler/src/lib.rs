@@ -113,6 +113,7 @@ pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, B
                 PaymentMessage::Reconcile { user, order, round } => {
                     reconcile::reconcile(state, user, order, round).await
                 }
+                PaymentMessage::Ask { user, order } => reconcile::ask_now(state, user, order).await,
                 PaymentMessage::Refund { user, order } => refund::refund(state, user, order).await,
                 PaymentMessage::Audit { user, order } => audit::audit(state, user, order).await,
             }

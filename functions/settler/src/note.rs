@@ -73,6 +73,10 @@ pub(crate) fn note(
     match settlement {
         // What `Settle` makes of the order, its places decide: see `settled`.
         Settlement::Nothing | Settlement::Settle => Change::default(),
+        Settlement::Process => {
+            payment.state = PaymentState::Processing;
+            Change::default()
+        }
         Settlement::Decline => {
             payment.state = PaymentState::Declined;
             Change::default()
@@ -167,11 +171,11 @@ pub(crate) fn number(place: usize) -> u8 {
 }
 
 fn disputed(order: &mut Order, place: usize, dispute: Dispute) -> Change {
+    let number = number(place);
     let payment = &mut order.payments[place];
     payment.dispute = Some(dispute);
     if dispute == Dispute::Open {
         return Change::tell(OrderNews::DisputeOpened { payment: number });
-    let number = number(place);
     }
     // It is decided who gives the money back, so nobody has to look any more, unless it
     // is us and the gateway may have done it.

@@ -87,6 +87,18 @@ pub(crate) async fn reconcile(state: &State, user: UserId, order: OrderId, round
     state.payments.send_later(&PaymentMessage::Reconcile { user, order, round: round + 1 }, PAUSE).await
 }
 
+/// Asks about the payments of an order once, because its buyer waits to hear.
+///
+/// # Errors
+/// If a gateway or the table does not answer; the message then comes again.
+pub(crate) async fn ask_now(state: &State, user: UserId, order: OrderId) -> Result<()> {
+    let Some(order) = state.store.order(user, order).await? else { return Ok(()) };
+    for attempt in undecided_attempts(&order) {
+        settle_attempt(state, &order, attempt).await?;
+    }
+    Ok(())
+}
+
 /// The tries that no payment is approved for. A declined one is among them: gateways
 /// let the buyer try again under the same reference.
 fn undecided_attempts(order: &Order) -> Vec<u8> {
@@ -106,7 +118,7 @@ pub(crate) fn attempts(order: &Order) -> impl Iterator<Item = u8> {
 async fn ask_about(state: &State, order: &Order, attempt: u8) -> Result<bool> {
     let reports = settle_attempt(state, order, attempt).await?;
     let now = state.clock.now();
-    let pending: Vec<_> = reports.iter().filter(|report| report.status == PaymentStatus::Pending).collect();
+    let pending: Vec<_> = reports.iter().filter(|report| report.status.is_undecided()).collect();
     let of_try = || order.payments.iter().filter(|payment| payment.attempt == attempt);
     let begun = of_try().map(|payment| payment.created_at).min().unwrap_or(now);
     if pending.is_empty() || now < begun + DECIDED_WITHIN {

@@ -97,8 +97,13 @@ function resetPage(visit) {
 
 // ---- Orders
 
-const isPending = order => order.payments.some(payment => payment.status === "pending");
+const isUndecided = order => order.payments.some(payment => ["pending", "processing"].includes(payment.status));
 const isOpen = order => ["held", "awaiting_payment"].includes(order.status);
+
+// How long a buyer who comes back from a gateway is not asked to pay again, though nothing
+// is heard of the payment: gateways' lists are some seconds behind.
+const patience = 15_000;
+let cameBack = null;
 
 async function orderPage(visit, id) {
   const path = `/purchases/${id}`;
@@ -108,11 +113,16 @@ async function orderPage(visit, id) {
   refusal = null;
   let order = await ask(path, { signal: visit.signal });
 
+  const comesBack = cameBack === id;
+  cameBack = null;
+  const arrived = Date.now();
+  const isFresh = () => comesBack && Date.now() - arrived < patience;
+
   const draw = () => {
     const busyElsewhere = content.querySelector("button:disabled");
     if (busyElsewhere) return;
     const before = document.activeElement?.id;
-    content.replaceChildren(...orderParts(order, left, show, refused));
+    content.replaceChildren(...orderParts(order, left, show, refused, isFresh()));
     if (before) byId(before)?.focus();
   };
   const show = next => {
@@ -129,7 +139,7 @@ async function orderPage(visit, id) {
   let looking = false;
   const look = async () => {
     const over = Date.parse(order.expires_at) - behind < Date.now();
-    const late = order.status === "released" && isPending(order) && Date.now() + behind - Date.parse(order.expires_at) < 15 * 60_000;
+    const late = order.status === "released" && isUndecided(order) && Date.now() + behind - Date.parse(order.expires_at) < 15 * 60_000;
     const wanted = late || order.status === "awaiting_payment" || (order.status === "held" && over) || (order.status === "paid" && !order.mailed_at);
     if (looking || !wanted) return;
     looking = true;
@@ -138,19 +148,25 @@ async function orderPage(visit, id) {
     looking = false;
   };
   visit.every(2000, look);
+  if (comesBack) {
+    const end = setTimeout(draw, patience);
+    visit.leave(() => clearTimeout(end));
+  }
   visit.every(1000, tick);
   tick();
   draw();
   return [h("h1", {}, words.order), h("p", { class: "big" }, order.event_name), content];
 }
 
-function orderParts(order, left, show, refused) {
+function orderParts(order, left, show, refused, isFresh) {
   const error = h("p", { class: "error", role: "alert" }, isOpen(order) && refused ? shown(refused) : "");
   const last = order.payments.at(-1);
+  const looked = order.payments.find(payment => payment.status === "processing") ?? (isFresh && last?.status === "pending" ? last : null);
   const parts = [h("p", {}, h("span", { class: "badge" }, words.status[order.status] ?? order.status))];
   if (isOpen(order)) {
     parts.push(left);
-    if (order.status === "awaiting_payment") parts.push(h("p", {}, last?.status === "declined" ? words.declined : words.waiting));
+    if (looked) parts.push(h("div", { class: "note", role: "status" }, h("h2", {}, words.looking), h("p", {}, words.lookingAt(gatewayName(looked))), h("p", {}, words.lookingOn)));
+    else if (order.status === "awaiting_payment") parts.push(h("p", {}, last?.status === "declined" ? words.declined : words.waiting));
     const toPay = h("button", { id: "pay", class: "button main", type: "button", onclick: () => busy(toPay, error, () => pay(order.id)) },
       last?.status === "pending" ? words.payAgain : words.pay);
     const cancel = h("button", { id: "cancel", class: "button", type: "button", onclick: () => busy(cancel, error, async () => {
@@ -158,36 +174,44 @@ function orderParts(order, left, show, refused) {
       cancel.disabled = false;
       show(next);
     }) }, words.cancel);
-    parts.push(error, ...otherWays(order, refused, error), h("p", { class: "row" }, toPay, cancel));
+    parts.push(error, ...otherWays(order, refused, error), h("p", { class: "row" }, !looked && toPay, cancel));
   } else if (order.tickets.some(ticket => !ticket.refunded)) {
     parts.push(order.mailed_at && h("p", {}, words.mailed), h("p", {}, h("a", { class: "button main", href: "#/tickets" }, words.seeTickets)));
   } else {
-    parts.push(order.status === "released" && isPending(order) && h("p", {}, words.waitingLate), h("p", {}, h("a", { class: "button", href: "#/" }, words.back)));
+    parts.push(order.payments.some(payment => payment.if_paid === "tickets_or_refund") && h("p", {}, words.waitingLate), h("p", {}, h("a", { class: "button", href: "#/" }, words.back)));
   }
   parts.push(...order.payments.flatMap(payment => aboutPayment(payment, order.currency)));
   const total = h("tr", { class: "total" }, h("th", { scope: "row" }, words.total), h("td", {}, cost(order.total, order.currency)));
-  const returned = order.refunded > 0 && h("tr", {}, h("th", { scope: "row" }, words.returned), h("td", {}, money(-order.refunded, order.currency)));
+  // What was paid twice is no part of the price.
+  const refunded = order.payments.reduce((sum, payment) => payment.unused_because === "paid_twice" ? sum : sum + payment.refunded, 0);
+  const returned = refunded > 0 && h("tr", {}, h("th", { scope: "row" }, words.returned), h("td", {}, money(-refunded, order.currency)));
   parts.push(h("div", { class: "card" }, h("table", { class: "sums" },
     order.lines.map(line => h("tbody", {}, sums(line, order.currency))), h("tbody", {}, total, returned))));
   return parts.filter(Boolean);
 }
 
 const gatewayNames = { sandbox: "Sandbox", mercado_pago: "Mercado Pago", wompi: "Wompi", payu: "PayU" };
+const gatewayName = ({ gateway }) => gatewayNames[gateway] ?? gateway;
 
 // The organiser's other gateways, if the one that was tried does not answer.
 function otherWays(order, refused, error) {
   const buttons = (refused?.alternatives ?? []).map(({ gateway }) => {
     const button = h("button", { id: `pay-${gateway}`, class: "button", type: "button", onclick: () => busy(button, error, () => pay(order.id, gateway)) },
-      words.payWith(gatewayNames[gateway] ?? gateway));
+      words.payWith(gatewayName({ gateway })));
     return button;
   });
   return buttons.length ? [h("p", {}, words.otherWays), h("p", { class: "row" }, buttons)] : [];
 }
 
 // What a buyer should know of money that goes back, or that the bank asks about.
-function aboutPayment({ refund, dispute }, currency) {
-  const say = refund && words.refund[refund.state];
+function aboutPayment(payment, currency) {
+  const { refund, dispute, unused_because: unused, if_paid: ifPaid } = payment;
+  // The sums say what was given back of the price.
+  const say = refund && (unused || refund.state !== "done") && words.refund[refund.state];
+  const until = payment.pay_until && time(payment.pay_until, undefined, { timeStyle: "short" });
   return [
+    ifPaid === "refund" && h("p", { class: "note" }, payment.status === "pending" ? words.stillOpen(gatewayName(payment), until) : words.stillDecided(gatewayName(payment))),
+    unused && h("p", { class: "note" }, words.unused[unused]),
     say && h("p", { class: "note" }, say(money(refund.amount, currency), refund.since && time(refund.since, undefined, short))),
     dispute === "open" && h("p", { class: "note" }, words.disputed),
   ].filter(Boolean);
@@ -322,8 +346,10 @@ byId("skip").addEventListener("click", event => {
 // Gateways lead back to a path of an order. What they add to it says nothing that we
 // would believe: the order's page asks the box office.
 const [, returned] = location.pathname.match(/^\/purchases\/(ord_[a-z0-9]{26})$/) ?? [];
-if (returned) history.replaceState(null, "", `/#/purchases/${returned}`);
-else if (location.search || location.pathname !== "/") history.replaceState(null, "", `/${location.hash}`);
+if (returned) {
+  cameBack = returned;
+  history.replaceState(null, "", `/#/purchases/${returned}`);
+} else if (location.search || location.pathname !== "/") history.replaceState(null, "", `/${location.hash}`);
 addEventListener("hashchange", open);
 // Coming back from the gateway, the browser shows the page as it was left.
 addEventListener("pageshow", event => { if (event.persisted) open(); });

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Language;
 use crate::payable::PriceUnit;
 use crate::payment::GatewayName;
-use crate::pricing::{QuoteLine, even_shares};
+use crate::pricing::QuoteLine;
 use crate::seat::SeatLabel;
 use crate::{
     AreaId, Currency, Error, EventId, Money, OrderId, Result, SaleStageId, TenantId, TicketId, UserId,
@@ -41,9 +41,9 @@ pub enum OrderStatus {
     PartlyRefunded,
     /// All of its tickets were refunded.
     Refunded,
-    /// Cancelled by the buyer, or its time ran out.
+    /// Cancelled by the buyer, which alone is written down, or its time ran out.
     Released,
-    /// Paid when the places were gone: the money goes back.
+    /// Paid too late, when the places were gone or the buyer had cancelled: the money goes back.
     RefundDue,
 }
 
@@ -84,6 +84,19 @@ pub struct Attendee {
     /// The date of birth, `YYYY-MM-DD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fecha_nacimiento: Option<jiff::civil::Date>,
+}
+
+/// What becomes of money that arrives from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IfPaid {
+    /// It buys the tickets.
+    Tickets,
+    /// The reservation's time is over: it buys the tickets if the places are still free,
+    /// and goes back if not.
+    TicketsOrRefund,
+    /// It goes back: the reservation was cancelled, or is paid already.
+    Refund,
 }
 
 /// Tickets of one area and price.
@@ -274,6 +287,12 @@ impl Order {
         }
     }
 
+    /// What each ticket is given back for when it is refunded, in the order of the lines, in
+    /// minor units.
+    pub fn ticket_totals(&self) -> impl Iterator<Item = i64> {
+        self.lines.iter().flat_map(|line| line.ticket_totals(self.currency))
+    }
+
     /// The total with its currency.
     pub fn total(&self) -> Money {
         Money::new(self.total, self.currency)
@@ -287,12 +306,6 @@ impl Order {
     /// Its tickets, in the order of the lines; none before it is paid.
     pub fn tickets(&self) -> impl Iterator<Item = Ticket<'_>> {
         let issued = self.status.is_settled();
-    /// What each ticket is given back for when it is refunded, in the order of the lines, in
-    /// minor units.
-    pub fn ticket_totals(&self) -> impl Iterator<Item = i64> {
-        self.lines.iter().flat_map(|line| line.ticket_totals(self.currency))
-    }
-
         let places = self.lines.iter().flat_map(|line| {
             (0..line.quantity).map(move |place| (line.area, line.seats.get(usize::from(place))))
         });
@@ -311,9 +324,21 @@ impl Order {
         })
     }
 
+    /// What gateways took, whatever went back since, in minor units.
+    pub fn paid(&self) -> i64 {
+        let approved = self.payments.iter().filter(|payment| payment.state == PaymentState::Approved);
+        approved.map(|payment| payment.amount).sum()
+    }
+
     /// What was given back so far, in minor units.
     pub fn refunded(&self) -> i64 {
         self.payments.iter().map(|payment| payment.refunded).sum()
+    }
+
+    /// True if money that arrives buys its tickets, as long as its places are free: it has no
+    /// outcome, and its buyer did not cancel it. That its time ran out is not written down.
+    pub const fn is_payable(&self) -> bool {
+        matches!(self.status, OrderStatus::Held | OrderStatus::AwaitingPayment)
     }
 
     /// Checks that it may be paid at `now`.
@@ -324,12 +349,6 @@ impl Order {
                 "reservation_expired",
                 "This reservation has ended and its places are free again. Ask for a new quote.",
             )),
-    /// What gateways took, whatever went back since, in minor units.
-    pub fn paid(&self) -> i64 {
-        let approved = self.payments.iter().filter(|payment| payment.state == PaymentState::Approved);
-        approved.map(|payment| payment.amount).sum()
-    }
-
             _ => Err(Error::conflict("already_paid", "This reservation is paid already.")),
         }
     }
@@ -361,7 +380,26 @@ impl Order {
         }
     }
 
-    /// The last try to pay that is still open, at `gateway` if that is given.
+    /// A payment that its gateway decides about: another would be one too many.
+    pub fn processing_payment(&self) -> Option<&Payment> {
+        self.payments.iter().find(|payment| payment.state == PaymentState::Processing)
+    }
+
+    /// What becomes of the money if somebody pays `payment` now, or if it is approved;
+    /// `None` if neither can happen any more.
+    pub fn if_paid(&self, payment: &Payment, now: Timestamp) -> Option<IfPaid> {
+        payment.is_open().then(|| {
+            if !self.is_payable() {
+                IfPaid::Refund
+            } else if now < self.expires_at {
+                IfPaid::Tickets
+            } else {
+                IfPaid::TicketsOrRefund
+            }
+        })
+    }
+
+    /// The last try to pay that nobody has paid, at `gateway` if that is given.
     pub fn open_payment(&self, gateway: Option<GatewayName>) -> Option<&Payment> {
         self.payments.iter().rev().find(|payment| {
             payment.state == PaymentState::Pending && gateway.is_none_or(|name| name == payment.gateway)
@@ -405,6 +443,7 @@ mod tests {
             by_hand: 0,
             refund_due: 0,
             refund: None,
+            unused: None,
             dispute: None,
             created_at: now(),
             idempotency: None,
@@ -443,7 +482,6 @@ mod tests {
         let paid = Order { status: OrderStatus::Paid, ..order };
         assert_eq!(paid.status_at(paid.expires_at), OrderStatus::Paid);
         assert_eq!(paid.cancellable(now()).expect_err("paid").code(), "already_paid");
-            unused: None,
     }
 
     #[test]

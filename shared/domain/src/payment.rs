@@ -77,7 +77,11 @@ impl FromStr for GatewayName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentStatus {
-    /// The buyer has not finished, or the bank has not answered.
+    /// Nobody has paid it yet. Only gateways at which a payment is made before its buyer
+    /// pays say so, such as the sandbox.
+    Open,
+    /// The buyer has paid as far as the buyer can, and somebody has yet to decide: a bank,
+    /// a reviewer, a counter.
     Pending,
     /// The money is the organiser's. Parts of it may have been given back since:
     /// see [`PaymentReport::refunded`].
@@ -93,6 +97,13 @@ pub enum PaymentStatus {
     Refunded,
     /// The buyer's bank took the money back against the organiser's will.
     ChargedBack,
+}
+
+impl PaymentStatus {
+    /// True if there is something to wait for.
+    pub const fn is_undecided(self) -> bool {
+        matches!(self, Self::Open | Self::Pending)
+    }
 }
 
 /// The buyer's bank wants the money back.

@@ -91,11 +91,25 @@ impl Call {
         path: impl IntoIterator<Item = S>,
         body: &impl Serialize,
     ) -> Result<Self, CallError> {
-        let mut call = Self::new(Method::POST, path, false);
+        Self::new(Method::POST, path, false).json(body)
+    }
+
+    /// Puts `body` as JSON where it belongs, which is the same however often it is done.
+    ///
+    /// # Errors
+    /// If `body` has no JSON form.
+    pub fn put<S: Into<String>>(
+        path: impl IntoIterator<Item = S>,
+        body: &impl Serialize,
+    ) -> Result<Self, CallError> {
+        Self::new(Method::PUT, path, true).json(body)
+    }
+
+    fn json(mut self, body: &impl Serialize) -> Result<Self, CallError> {
         let body = serde_json::to_vec(body).map_err(|error| CallError::Unsendable(error.into()))?;
-        call.body = Some(body.into());
-        call.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(call)
+        self.body = Some(body.into());
+        self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(self)
     }
 
     fn new<S: Into<String>>(method: Method, path: impl IntoIterator<Item = S>, repeatable: bool) -> Self {

@@ -28,6 +28,14 @@ pub enum PaymentMessage {
         #[serde(default)]
         round: u16,
     },
+    /// A gateway has news of an order's payments that the order has not, and its buyer
+    /// waits for them: ask, once.
+    Ask {
+        /// The buyer.
+        user: UserId,
+        /// The order.
+        order: OrderId,
+    },
     /// An order has money to be given back.
     Refund {
         /// The buyer.

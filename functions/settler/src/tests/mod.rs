@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use domain::TicketId;
-use domain::order::{Order, PaymentState, RefundProgress};
+use domain::order::{Order, OrderStatus, PaymentState, RefundProgress};
 use domain::payment::{Dispute, PaymentStatus};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -144,6 +144,11 @@ impl History {
                     let amount = if choice >= 128 { payment.amount } else { i64::from(choice / 8) };
                     self.meddled |= payment.give(amount, (false, Some(true)));
                 }
+            }
+            // The buyer cancels.
+            _ if choice >= 224 && world.order.is_payable() => {
+                world.order.status = OrderStatus::Released;
+                world.order.version += 1;
             }
             // The buyer's mail was sent, or something else of the order changed.
             _ => world.order.version += 1,

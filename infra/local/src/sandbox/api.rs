@@ -17,7 +17,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::payment::{Buyer, Method, Payment, Refund, Refusal, Status};
+use super::payment::{Action, Buyer, Method, Payment, Refund, Refusal, Status};
 use super::{Service, new_id};
 use crate::gateways::{CallKind, without_locks};
 
@@ -83,6 +83,7 @@ pub(super) fn router(service: &Arc<Service>) -> Router<Arc<Service>> {
     Router::new()
         .route("/v1/payments", post(create).get(list))
         .route("/v1/payments/{id}", get(read))
+        .route("/v1/payments/{id}/cancel", post(cancel))
         .route("/v1/payments/{id}/refunds", post(refund))
         .layer(middleware::from_fn_with_state(Arc::clone(service), guard))
 }
@@ -108,7 +109,7 @@ async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next
 pub(super) struct PaymentView<'a> {
     id: &'a str,
     reference: &'a str,
-    status: Status,
+    status: Shown,
     amount: i64,
     currency: Currency,
     refunded_amount: i64,
@@ -122,6 +123,24 @@ pub(super) struct PaymentView<'a> {
     updated_at: Timestamp,
     approved_at: Option<Timestamp>,
     refunds: Vec<RefundView<'a>>,
+}
+
+/// A status on the wire, where a payment that its buyer has made and nobody decided is told
+/// from one that waits for its buyer.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown {
+    Status(Status),
+    Word(&'static str),
+}
+
+impl Shown {
+    fn of(payment: &Payment) -> Self {
+        match payment.status {
+            Status::Pending if payment.approve_at.is_some() => Self::Word("in_process"),
+            status => Self::Status(status),
+        }
+    }
 }
 
 /// A refund on the wire.
@@ -153,7 +172,7 @@ impl<'a> PaymentView<'a> {
         Self {
             id: &payment.id,
             reference: &payment.reference,
-            status: payment.status,
+            status: Shown::of(payment),
             amount: payment.amount,
             currency: payment.currency,
             refunded_amount: payment.refunded(),
@@ -271,6 +290,11 @@ async fn create(
 
 async fn read(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Answer<Response> {
     let payment = service.payment(&id)?.ok_or_else(ApiError::not_found)?;
+    Ok(axum::Json(PaymentView::new(&service, &payment)).into_response())
+}
+
+async fn cancel(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Answer<Response> {
+    let payment = service.act(&id, Action::Cancel)?;
     Ok(axum::Json(PaymentView::new(&service, &payment)).into_response())
 }
 

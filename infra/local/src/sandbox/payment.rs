@@ -162,7 +162,7 @@ impl Payment {
                 return Ok(true);
             }
             (Pending, Action::Decline) => (Declined, Some("insufficient_funds")),
-            (Pending, Action::Cancel) => (Cancelled, Some("cancelled_by_buyer")),
+            (Pending | Expired, Action::Cancel) => (Cancelled, Some("cancelled_by_buyer")),
             (Pending, Action::Expire) => (Expired, Some("not_paid_in_time")),
             (Approved, Action::Chargeback) => (ChargedBack, Some("disputed_by_cardholder")),
             (Approved, Action::Approve(_))
@@ -323,7 +323,7 @@ mod tests {
         Approved    | same | - | - | - | ChargedBack
         Declined    | - | same | - | - | -
         Cancelled   | - | - | same | - | -
-        Expired     | Approved | - | - | same | -
+        Expired     | Approved | - | Cancelled | same | -
         Refunded    | - | - | - | - | -
         ChargedBack | - | - | - | - | same
         ");

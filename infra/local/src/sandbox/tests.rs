@@ -175,7 +175,7 @@ async fn a_payment_from_creation_to_approval() {
         PaymentReport {
             payment_id: id.clone(),
             reference: "ref-a".to_owned(),
-            status: PaymentStatus::Pending,
+            status: PaymentStatus::Open,
             amount: order.amount,
             refunded: Money::new(0, COP),
             dispute: None,
@@ -222,7 +222,7 @@ async fn payments_are_found_by_reference_newest_first() {
     let second = test.client.checkout(&second).await.expect("created").payment_id.expect("an id");
     let found = test.client.payments_of("ref-a").await.expect("listed");
     let found: Vec<_> = found.iter().map(|report| (report.payment_id.as_str(), report.status)).collect();
-    assert_eq!(found, [(&*second, PaymentStatus::Pending), (&*first, PaymentStatus::Declined)]);
+    assert_eq!(found, [(&*second, PaymentStatus::Open), (&*first, PaymentStatus::Declined)]);
     assert_eq!(test.client.payments_of("ref-none").await.expect("listed"), []);
     assert_eq!(test.report(&first).await.reason.as_deref(), Some("insufficient_funds"));
     assert!(matches!(test.client.payment("pay_none").await, Err(GatewayError::NotFound)));
@@ -464,7 +464,7 @@ async fn a_person_pays_on_the_page_and_is_sent_back() {
     };
     assert_eq!(choose("steal").await, (404, None));
     assert_eq!(test.browser.get(format!("{page}/approve")).send().await.expect("an answer").status(), 405);
-    assert_eq!(test.status(&id).await, PaymentStatus::Pending, "looking changes nothing");
+    assert_eq!(test.status(&id).await, PaymentStatus::Open, "looking changes nothing");
     let back = |status: &str| {
         format!("{}/orders/1?lang=es&payment_id={id}&reference=ref-a&status={status}", test.shop_url)
     };

@@ -71,6 +71,18 @@ impl Payment {
         }
     }
 
+    /// True if it may still be approved, or paid.
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, PaymentState::Pending | PaymentState::Processing)
+    }
+
+    /// Notes that the gateway has the money, that it pays for nothing, and that it goes back.
+    pub fn give_back(&mut self, reason: UnusedReason) {
+        self.state = PaymentState::Approved;
+        self.refund_due = self.amount;
+        self.unused = Some(reason);
+    }
+
     /// What of the money is still the organiser's and not about to go back, in minor
     /// units.
     pub fn kept(&self) -> i64 {
@@ -88,6 +100,8 @@ impl Payment {
 pub enum PaymentState {
     /// Nobody has paid it, as far as is known.
     Pending,
+    /// The buyer has paid, and the gateway has not decided: not to be paid once more.
+    Processing,
     /// Declined, cancelled or expired at the gateway.
     Declined,
     /// The gateway has the money.
@@ -97,6 +111,18 @@ pub enum PaymentState {
     Mismatched,
     /// All of the money went back at the gateway before it paid for anything.
     Returned,
+}
+
+/// Why a payment that a gateway approved pays for no tickets, so that all of it goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnusedReason {
+    /// The order has its money from another payment: its tickets hold.
+    PaidTwice,
+    /// It came after the reservation's time, when the places were gone.
+    PlacesGone,
+    /// It came after the buyer had cancelled the reservation.
+    Cancelled,
 }
 
 /// How far the refund of what is due is.
@@ -113,18 +139,6 @@ pub enum RefundProgress {
         /// When the worker must be dead; long past if it gave up by itself.
         until: Timestamp,
         /// Drawn by the worker that has it in hand, so that no two claims are the same.
-/// Why a payment that a gateway approved pays for no tickets, so that all of it goes back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum UnusedReason {
-    /// The order has its money from another payment: its tickets hold.
-    PaidTwice,
-    /// It came after the reservation's time, when the places were gone.
-    PlacesGone,
-    /// It came after the buyer had cancelled the reservation.
-    Cancelled,
-}
-
         /// `None` once it gave up by itself, which it does if asking again is harmless.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<u64>,

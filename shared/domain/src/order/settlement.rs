@@ -10,6 +10,8 @@ use crate::payment::{Dispute, PaymentReport, PaymentStatus};
 pub enum Settlement {
     /// Nothing changes.
     Nothing,
+    /// Note that the buyer has paid and the gateway decides.
+    Process,
     /// Note that it was declined; the buyer may try again.
     Decline,
     /// Take the allotments for good and issue the tickets.
@@ -36,8 +38,7 @@ impl Order {
     /// the same reference.
     pub fn payment_of(&self, attempt: u8, report: &PaymentReport) -> Option<usize> {
         let undecided = |payment: &Payment| {
-            payment.attempt == attempt
-                && matches!(payment.state, PaymentState::Pending | PaymentState::Declined)
+            payment.attempt == attempt && (payment.is_open() || payment.state == PaymentState::Declined)
         };
         self.payments
             .iter()
@@ -58,6 +59,12 @@ impl Order {
             (Some(PaymentState::Mismatched | PaymentState::Returned), _) | (_, PaymentStatus::Open) => {
                 Settlement::Nothing
             }
+            (Some(PaymentState::Pending | PaymentState::Declined), PaymentStatus::Pending)
+                if !self.status.has_outcome() =>
+            {
+                Settlement::Process
+            }
+            (_, PaymentStatus::Pending) => Settlement::Nothing,
             (Some(PaymentState::Approved), _) => {
                 payment.map_or(Settlement::Nothing, |payment| after(payment, report))
             }
@@ -65,8 +72,15 @@ impl Order {
             // Another payment of the same try was declined, and this one was never
             // noted: it cannot be the one that the try is about any more.
             (None, _) => Settlement::Nothing,
+            // Another card under the same reference, which says nothing of the one that is
+            // being decided about.
+            (Some(PaymentState::Processing), _)
+                if payment.is_some_and(|known| known.payment_id.as_ref() != Some(&report.payment_id)) =>
+            {
+                Settlement::Nothing
+            }
             (Some(_), PaymentStatus::Refunded) => Settlement::Return,
-            (Some(PaymentState::Pending), _) => Settlement::Decline,
+            (Some(PaymentState::Pending | PaymentState::Processing), _) => Settlement::Decline,
             (Some(PaymentState::Declined), _) => Settlement::Nothing,
         }
     }
@@ -159,12 +173,23 @@ mod tests {
     #[test]
     fn what_a_report_means_depends_on_what_is_known_already() {
         use OrderStatus::{AwaitingPayment, Held, Paid, RefundDue, Refunded, Released};
-        use PaymentState::{Approved, Declined, Mismatched, Pending, Returned};
+        use PaymentState::{Approved, Declined, Mismatched, Pending, Processing, Returned};
         use PaymentStatus as Is;
-        use Settlement::{Alert, Decline, GiveBack, Nothing, Return, Settle};
+        use Settlement::{Alert, Decline, Nothing, Process, Return, Settle};
+        let twice = Settlement::GiveBack(UnusedReason::PaidTwice);
+        let cancelled = Settlement::GiveBack(UnusedReason::Cancelled);
+        let too_late = Settlement::GiveBack(UnusedReason::PlacesGone);
         let cases = [
             // The usual way.
-            (AwaitingPayment, vec![Pending], 0, Is::Pending, 100, Nothing),
+            (AwaitingPayment, vec![Pending], 0, Is::Open, 100, Nothing),
+            (AwaitingPayment, vec![Pending], 0, Is::Pending, 100, Process),
+            (AwaitingPayment, vec![Declined], 0, Is::Pending, 100, Process),
+            (AwaitingPayment, vec![Processing], 0, Is::Pending, 100, Nothing),
+            (AwaitingPayment, vec![Processing], 0, Is::Approved, 100, Settle),
+            (Paid, vec![Approved, Pending], 1, Is::Pending, 100, Nothing),
+            // Another card than the one that is being decided about.
+            (AwaitingPayment, vec![Processing], 0, Is::Declined, 100, Nothing),
+            (AwaitingPayment, vec![Processing], 0, Is::Refunded, 100, Nothing),
             (AwaitingPayment, vec![Pending], 0, Is::Approved, 100, Settle),
             (AwaitingPayment, vec![Pending], 0, Is::Declined, 100, Decline),
             (AwaitingPayment, vec![Pending], 0, Is::Expired, 100, Decline),

@@ -95,6 +95,19 @@ pub struct CreatePayment {
     pub language: Language,
 }
 
+/// A payment that waits for its buyer, or for a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenPayment {
+    /// [`CreatePayment::reference`].
+    pub reference: String,
+    /// The gateway's id of it, if it has one.
+    pub payment_id: Option<String>,
+    /// The page that the buyer was sent to, if its address was kept.
+    pub checkout_url: Option<String>,
+    /// When it is closed.
+    pub now: Timestamp,
+}
+
 /// A notification as it came over the wire, before anything is believed.
 #[derive(Debug, Clone, Copy)]
 pub struct WebhookRequest<'a> {
@@ -231,6 +244,17 @@ pub trait PaymentGateway: Debug + Send + Sync {
     /// # Errors
     /// [`GatewayError::Unsupported`] if [`PaymentReport::refunded`] is all there is.
     fn refund_report<'a>(&'a self, _payment_id: &'a str, _refund_id: &'a str) -> Reply<'a, RefundReport> {
+        Box::pin(async { Err(GatewayError::Unsupported) })
+    }
+
+    /// Keeps the buyer from paying a payment that nobody wants any more, and cancels what is
+    /// undecided of it. Idempotent.
+    ///
+    /// # Errors
+    /// [`GatewayError::Unsupported`] if the gateway has no call for it, and
+    /// [`GatewayError::Refused`] if it is paid already; then, as after any other error, it
+    /// may be, or become, approved.
+    fn close<'a>(&'a self, _payment: &'a OpenPayment) -> Reply<'a, ()> {
         Box::pin(async { Err(GatewayError::Unsupported) })
     }
 

@@ -8,6 +8,7 @@
 //! - `POST /v1/payments` with `Idempotency-Key` → 201, a payment
 //! - `GET /v1/payments/{id}` → 200, a payment
 //! - `GET /v1/payments?reference=` → 200, `{"payments": [..]}`, the newest first
+//! - `POST /v1/payments/{id}/cancel` → 200, a payment that nobody can pay any more
 //! - `POST /v1/payments/{id}/refunds` with `Idempotency-Key` → 201, a refund, done at once
 //! - errors: `{"error": {"code", "message"}}`
 //!
@@ -32,7 +33,7 @@ use sha2::Sha256;
 use super::untrusted::{checked_id, clip, is_id, known_id};
 use super::{
     BuyerStep, Checkout, CreatePayment, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE,
-    MAX_WEBHOOK_BYTES, Notification, PaymentGateway, PaymentHint, PaymentReport, PaymentStatus,
+    MAX_WEBHOOK_BYTES, Notification, OpenPayment, PaymentGateway, PaymentHint, PaymentReport, PaymentStatus,
     RefundPayment, RefundReport, RefundStatus, Reply, Subject, WebhookRefused, WebhookRequest,
 };
 use crate::http::{Answer, Call, Connections, HttpClient, Url, service_url};
@@ -201,6 +202,14 @@ impl PaymentGateway for SandboxGateway {
     fn refund<'a>(&'a self, refund: &'a RefundPayment) -> Reply<'a, RefundReport> {
         Box::pin(self.refund_payment(refund))
     }
+
+    fn close<'a>(&'a self, payment: &'a OpenPayment) -> Reply<'a, ()> {
+        Box::pin(async move {
+            let id = payment.payment_id.as_deref().ok_or(GatewayError::NotFound)?;
+            let call = Call::post(["v1", "payments", known_id(id)?, "cancel"], &serde_json::json!({}))?;
+            self.call::<wire::Payment>(call).await.map(drop)
+        })
+    }
 }
 
 /// What an answer that is no success means.
@@ -315,6 +324,7 @@ mod wire {
     #[serde(rename_all = "snake_case")]
     pub(super) enum Status {
         Pending,
+        InProcess,
         Approved,
         Declined,
         Cancelled,
@@ -382,7 +392,8 @@ mod wire {
                 payment_id: checked_id(self.id)?,
                 reference: clip(&self.reference, 256),
                 status: match self.status {
-                    Status::Pending => PaymentStatus::Pending,
+                    Status::Pending => PaymentStatus::Open,
+                    Status::InProcess => PaymentStatus::Pending,
                     Status::Approved => PaymentStatus::Approved,
                     Status::Declined => PaymentStatus::Declined,
                     Status::Cancelled => PaymentStatus::Cancelled,

@@ -1,6 +1,8 @@
 //! Paying at the organiser's own gateways, and what those tell us.
 
+mod cancelling;
 mod choice;
+mod coming_back;
 mod forgery;
 mod notifications;
 mod pages;

@@ -1,7 +1,8 @@
 use domain::{Currency, Money};
 use integrations::payment::mercado_pago::{MercadoPagoGateway, manifest, sign};
 use integrations::payment::{
-    GatewayError, PaymentGateway, PaymentHint, PaymentStatus, RefundStatus, Subject, WebhookRefused,
+    GatewayError, OpenPayment, PaymentGateway, PaymentHint, PaymentStatus, RefundStatus, Subject,
+    WebhookRefused,
 };
 use serde_json::{Value, json};
 
@@ -28,11 +29,18 @@ impl Bench<MercadoPagoGateway> {
         let status = answer.status().as_u16();
         (status, answer.json().await.expect("JSON"))
     }
+
+    async fn put(&self, path: &str, body: &Value) -> (u16, Value) {
+        let url = format!("{}{path}", self.simulator.url());
+        let answer = self.browser.put(url).bearer_auth(TOKEN).body(body.to_string());
+        let answer = answer.header("content-type", "application/json").send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
 }
 
 #[tokio::test]
 async fn amounts_have_the_decimals_of_their_currency() {
-    for (currency, refunded) in [(Currency::CLP, 5), (Currency::COP, 12_345), (Currency::ARS, 10)] {
+    for (currency, refunded) in [(Currency::CLP, 5), (Currency::COP, 12_300), (Currency::ARS, 10)] {
         let bench = in_currency(currency).await;
         let id = bench.pay("r").await;
         assert_eq!(bench.report(&id).await.amount, bench.price());
@@ -249,6 +257,68 @@ async fn preferences_are_refused_where_the_real_ones_are() {
 }
 
 #[tokio::test]
+async fn colombian_pesos_have_no_centavos_here() {
+    let bench = in_currency(Currency::COP).await;
+    let with =
+        |price: &str| format!(r#"{{"items":[{{"title":"Entrada","quantity":1,"unit_price":{price}}}]}}"#);
+    for (price, status) in [("87830.50", 400), ("87830.00", 400), ("87831", 201)] {
+        assert_eq!(bench.call("/checkout/preferences", Some(&with(price)), None).await.0, status, "{price}");
+    }
+    // The client does not even ask.
+    let centavos = Money::new(8_783_050, Currency::COP);
+    let order = integrations::payment::CreatePayment { amount: centavos, ..bench.order("r") };
+    assert!(refusal(bench.client.checkout(&order).await).starts_with("decimals"));
+    let id = bench.pay("s").await;
+    assert!(matches!(bench.refund(&id, 12_345).await, Err(GatewayError::Unsupported)), "a person does");
+}
+
+#[tokio::test]
+async fn a_preference_is_read_and_changed_as_the_vendors_library_does() {
+    let bench = mercado_pago_bench(Wanted::default()).await;
+    let body = r#"{"items":[{"title":"Entrada","quantity":2,"unit_price":25000}],"metadata":{"a":1}}"#;
+    let (status, made) = bench.call("/checkout/preferences/", Some(body), None).await;
+    assert_eq!(status, 201, "{made}");
+    let path = format!("/checkout/preferences/{}", made["id"].as_str().expect("an id"));
+    assert_eq!(bench.call(&path, None, None).await, (200, made.clone()));
+    let change = json!({"external_reference": "r", "items": [{"title": "Entrada", "quantity": 1, "unit_price": 9000}]});
+    let (status, changed) = bench.put(&path, &change).await;
+    assert_eq!((status, &changed["total_amount"], &changed["metadata"]["a"]), (200, &json!(9000), &json!(1)));
+    assert_eq!(bench.call(&path, None, None).await, (200, changed));
+    assert_eq!(bench.put(&path, &json!({"items": []})).await.0, 400);
+    assert_eq!(bench.call("/checkout/preferences/44444-none", None, None).await.0, 404);
+}
+
+#[tokio::test]
+async fn what_is_closed_is_not_paid() {
+    let bench = mercado_pago_bench(Wanted::default()).await;
+    let open = |reference: &str| {
+        let page = bench.simulator.purchase(reference).expect("there").id;
+        OpenPayment {
+            reference: reference.to_owned(),
+            payment_id: None,
+            checkout_url: Some(format!("https://www.mercadopago.cl/checkout/v1/redirect?pref_id={page}")),
+            now: bench.clock.now(),
+        }
+    };
+    bench.open("r").await;
+    let begun = bench.simulator.act("r", Action::Begin(Method::Bank)).expect("begun").payment_id;
+    for _ in 0..2 {
+        bench.client.close(&open("r")).await.expect("closed");
+    }
+    assert_eq!(bench.status(&begun).await, PaymentStatus::Cancelled);
+    bench.simulator.approve("r").expect_err("its time is over");
+
+    let paid = bench.pay("s").await;
+    assert!(refusal(bench.client.close(&open("s")).await).starts_with("approved"));
+    assert_eq!(
+        bench.put(&format!("/v1/payments/{paid}"), &json!({"status": "cancelled"})).await.1["cause"][0]["code"],
+        2018
+    );
+    let unknown = OpenPayment { checkout_url: None, ..open("r") };
+    assert!(matches!(bench.client.close(&unknown).await, Err(GatewayError::Unsupported)));
+}
+
+#[tokio::test]
 async fn searches_are_sorted_and_paged() {
     let bench = mercado_pago_bench(Wanted::default()).await;
     bench.open("r").await;
@@ -393,4 +463,18 @@ async fn who_does_not_ask_for_webhooks_gets_unsigned_notifications_too() {
         assert!(refused.into_iter().all(|verdict| verdict == Err(WebhookRefused::Unsigned)));
         assert_eq!(bench.client.payments_of(reference).await.expect("found")[0].payment_id, id);
     }
+}
+
+/// `cargo xtask sdk` installs the library and runs this.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Node.js and the vendor's library: `cargo xtask sdk`"]
+async fn the_vendors_library_talks_to_it() {
+    let env = boot::Env::process();
+    let modules = env.required("TAQUILLA_SDK_MODULES").expect("the folder of the library");
+    let bench = mercado_pago_bench(Wanted::default()).await;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/gateways/mercado_pago/vendor.cjs");
+    let mut node = tokio::process::Command::new("node");
+    node.arg(script).env("NODE_PATH", modules).env("SIMULATOR_URL", bench.simulator.url());
+    node.env("ACCESS_TOKEN", TOKEN).env("WEBHOOK_SECRET", MP_SECRET);
+    assert!(node.status().await.expect("Node.js starts").success());
 }

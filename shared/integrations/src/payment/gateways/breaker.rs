@@ -7,8 +7,9 @@ use boot::Clock;
 use reliakit_circuit::{CircuitBreaker, State};
 
 use super::super::{
-    Checkout, CreatePayment, CredentialCheck, GatewayError, GatewayName, Notification, PaymentGateway,
-    PaymentHint, PaymentReport, RefundPayment, RefundReport, Reply, WebhookRefused, WebhookRequest,
+    Checkout, CreatePayment, CredentialCheck, GatewayError, GatewayName, Notification, OpenPayment,
+    PaymentGateway, PaymentHint, PaymentReport, RefundPayment, RefundReport, Reply, WebhookRefused,
+    WebhookRequest,
 };
 
 /// So many calls in a row without an answer, and no more are made.
@@ -229,6 +230,10 @@ impl PaymentGateway for Guarded {
 
     fn refund_report<'a>(&'a self, payment_id: &'a str, refund_id: &'a str) -> Reply<'a, RefundReport> {
         Box::pin(self.guard(self.gateway.refund_report(payment_id, refund_id), verdict))
+    }
+
+    fn close<'a>(&'a self, payment: &'a OpenPayment) -> Reply<'a, ()> {
+        Box::pin(self.guard(self.gateway.close(payment), verdict))
     }
 
     fn check_credentials(&self) -> Reply<'_, CredentialCheck> {

@@ -3,10 +3,12 @@
 //! # Protocol
 //!
 //! JSON over HTTP with `Authorization: Bearer <access token>`; amounts are decimal
-//! numbers, without decimals in CLP.
+//! numbers, without decimals in CLP and COP.
 //!
 //! - `POST /checkout/preferences` → 201 or 200, a page for the buyer, and no payment yet
-//! - `GET /v1/payments/{id}` → 200, a payment
+//! - `PUT /checkout/preferences/{id}` → 200, the page with another end
+//! - `GET /v1/payments/{id}` → 200, a payment; `PUT` with the status `cancelled`, if it is
+//!   not decided
 //! - `GET /v1/payments/search?external_reference=` → 200, `{"results": [..]}`
 //! - `POST /v1/payments/{id}/refunds` with `X-Idempotency-Key` → 201, a refund
 //! - `GET /v1/payments/{id}/refunds`, `GET /v1/payments/{id}/refunds/{id}`
@@ -35,6 +37,7 @@
 //! | `charged_back` | any | `charged_back` | `open` | |
 //! | any | any | `pending` | | an error in the log |
 
+mod close;
 mod failure;
 mod payment;
 mod preference;
@@ -53,8 +56,8 @@ use uuid::Builder;
 
 use super::credentials::{BadCredential, CredentialCheck, Mode, plain};
 use super::{
-    Checkout, CreatePayment, GatewayError, GatewayName, Notification, PaymentGateway, PaymentHint,
-    PaymentReport, RefundPayment, RefundReport, Reply, WebhookRefused, WebhookRequest,
+    Checkout, CreatePayment, GatewayError, GatewayName, Notification, OpenPayment, PaymentGateway,
+    PaymentHint, PaymentReport, RefundPayment, RefundReport, Reply, WebhookRefused, WebhookRequest,
 };
 use crate::http::{Call, Connections, HttpClient, Url};
 
@@ -201,6 +204,10 @@ impl PaymentGateway for MercadoPagoGateway {
 
     fn refund_report<'a>(&'a self, payment_id: &'a str, refund_id: &'a str) -> Reply<'a, RefundReport> {
         Box::pin(self.report_of_refund(payment_id, refund_id))
+    }
+
+    fn close<'a>(&'a self, payment: &'a OpenPayment) -> Reply<'a, ()> {
+        Box::pin(self.close_preference(payment))
     }
 
     fn payments_behind<'a>(&'a self, hint: &'a PaymentHint) -> Reply<'a, Vec<PaymentReport>> {

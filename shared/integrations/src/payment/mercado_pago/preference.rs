@@ -128,7 +128,7 @@ impl MercadoPagoGateway {
 }
 
 /// A time as Mercado Pago's examples have it, with milliseconds and an offset.
-fn with_offset(time: Timestamp) -> String {
+pub(super) fn with_offset(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S.%3f+00:00").to_string()
 }
 

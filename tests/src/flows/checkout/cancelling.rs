@@ -1,0 +1,110 @@
+//! Cancelling a reservation whose payment was begun.
+
+use domain::payment::GatewayName;
+use local::gateways::{Action, Faults, Method};
+use serde_json::{Value, json};
+
+use super::House;
+
+impl House {
+    async fn cancel(&self, purchase: &Value) -> Value {
+        let path = format!("/api/v1/reservations/{}", purchase["id"].as_str().expect("an id"));
+        self.app.delete(path).token(&self.ana.token).ok().await
+    }
+}
+
+#[tokio::test]
+async fn mercado_pago_cancels_too() {
+    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    let page = house.app.visit(&purchase).await;
+    let gateway = house.app.simulator(GatewayName::MercadoPago);
+    // One that the bank has yet to decide about.
+    let begun = gateway.act(&page, Action::Begin(Method::Bank)).expect("begun").payment_id;
+    house.app.idle().await;
+    assert_eq!(house.order(&purchase).await["payments"][0]["status"], "processing");
+    for _ in 0..2 {
+        let cancelled = house.cancel(&purchase).await;
+        assert_eq!(
+            (&cancelled["status"], &cancelled["payments"][0]["status"]),
+            (&json!("released"), &json!("declined"))
+        );
+        assert!(cancelled["payments"][0].get("if_paid").is_none(), "{cancelled}");
+    }
+    gateway.approve(&begun).expect_err("cancelled");
+    gateway.approve(&page).expect_err("nobody can pay any more");
+    house.app.idle().await;
+    assert_eq!(house.order(&purchase).await["payments"][0]["status"], "declined");
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn where_there_is_no_call_the_buyer_hears_what_paying_would_do() {
+    for (gateway, ends) in [(GatewayName::Wompi, true), (GatewayName::Payu, false)] {
+        let house = House::open(&[gateway]).await;
+        let purchase = house.pay(&house.reserve().await, None).await.ok();
+        assert_eq!(purchase["payments"][0]["if_paid"], "tickets");
+        let page = house.app.visit(&purchase).await;
+        let cancelled = house.cancel(&purchase).await;
+        let payment = &cancelled["payments"][0];
+        assert_eq!(
+            (&payment["status"], &payment["if_paid"]),
+            (&json!("pending"), &json!("refund")),
+            "{cancelled}"
+        );
+        assert_eq!(payment["pay_until"].is_string(), ends, "{cancelled}");
+        // And so it does, though the places are free.
+        house.app.simulator(gateway).approve(&page).expect("approved");
+        house.app.idle().await;
+        let order = house.order(&purchase).await;
+        assert_eq!(
+            (&order["status"], &order["tickets"]),
+            (&json!("refund_due"), &json!([])),
+            "{gateway}: {order}"
+        );
+        assert_eq!(order["payments"][0]["unused_because"], "cancelled", "{gateway}: {order}");
+        house.app.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_down_does_not_keep_anybody_from_cancelling() {
+    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    let down = Faults { read_500: 100, refund_500: 100, ..Faults::default() };
+    house.app.simulator(GatewayName::MercadoPago).set_faults(down).expect("possible faults");
+    let cancelled = house.cancel(&purchase).await;
+    assert_eq!(
+        (&cancelled["status"], &cancelled["payments"][0]["if_paid"]),
+        (&json!("released"), &json!("refund"))
+    );
+    house.app.simulator(GatewayName::MercadoPago).set_faults(Faults::default()).expect("possible faults");
+    house.app.close().await;
+}
+
+/// Paying and cancelling before the notification would be a refund without the organiser.
+#[tokio::test]
+async fn what_is_paid_is_not_cancelled_though_nobody_was_told() {
+    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    let page = house.app.visit(&purchase).await;
+    let gateway = house.app.simulator(GatewayName::MercadoPago);
+    gateway.set_faults(Faults { drop_webhooks: 100, ..Faults::default() }).expect("possible faults");
+    gateway.approve(&page).expect("approved");
+    let path = format!("/api/v1/reservations/{}", purchase["id"].as_str().expect("an id"));
+    house.app.delete(path).token(&house.ana.token).refused(409, "already_paid").await;
+    house.app.idle().await;
+    assert_eq!(house.order(&purchase).await["status"], "paid", "and the tickets come at once");
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn at_the_sandbox_nobody_pays_what_was_cancelled() {
+    let house = House::open(&[]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    let cancelled = house.cancel(&purchase).await;
+    assert_eq!(cancelled["payments"][0]["status"], "declined", "{cancelled}");
+    let payment = purchase["payments"][0]["payment_gateway_transaction_id"].as_str().expect("an id");
+    house.app.cloud.sandbox().approve(payment).expect_err("cancelled");
+    house.app.close().await;
+}

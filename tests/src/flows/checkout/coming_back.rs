@@ -1,0 +1,92 @@
+//! A buyer who has paid and comes back before the gateway's notification.
+
+use std::time::Duration;
+
+use domain::payment::GatewayName;
+use local::gateways::{Action, Faults, Method};
+use serde_json::json;
+
+use super::House;
+
+const GATEWAYS: [GatewayName; 3] = [GatewayName::MercadoPago, GatewayName::Wompi, GatewayName::Payu];
+
+#[tokio::test]
+async fn the_gateway_is_asked_and_its_lost_notification_is_not_waited_for() {
+    for gateway in GATEWAYS {
+        let house = House::open(&[gateway]).await;
+        let purchase = house.pay(&house.reserve().await, None).await.ok();
+        let page = house.app.visit(&purchase).await;
+        let simulator = house.app.simulator(gateway);
+        simulator.set_faults(Faults { drop_webhooks: 100, ..Faults::default() }).expect("possible faults");
+        house.app.clock.advance(Duration::from_secs(6));
+        assert_eq!(house.order(&purchase).await["payments"][0]["status"], "pending", "nobody has paid");
+        house.app.clock.advance(Duration::from_secs(20));
+        simulator.approve(&page).expect("approved");
+
+        let (_, before) = crate::table::order_of(&house.app, &house.ana, &purchase).await;
+        let seen = house.order(&purchase).await;
+        assert_eq!(
+            (&seen["status"], &seen["payments"][0]["status"]),
+            (&json!("awaiting_payment"), &json!("processing"))
+        );
+        // No second payment meanwhile, unless the buyer means it.
+        house.pay(&purchase, None).await.refused(409, "payment_processing");
+        let (_, after) = crate::table::order_of(&house.app, &house.ana, &purchase).await;
+        assert_eq!(before, after, "{gateway}: what is about to be told costs no write");
+
+        house.app.clock.advance(Duration::from_secs(5));
+        house.order(&purchase).await;
+        house.app.idle().await;
+        let paid = house.order(&purchase).await;
+        assert_eq!(
+            (&paid["status"], &paid["payments"][0]["status"]),
+            (&json!("paid"), &json!("approved")),
+            "{gateway}"
+        );
+        house.app.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_bank_decides_later_is_processing_until_then() {
+    let house = House::open(&[GatewayName::Wompi, GatewayName::Payu]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    let page = house.app.visit(&purchase).await;
+    let wompi = house.app.simulator(GatewayName::Wompi);
+    let begun = wompi.act(&page, Action::Begin(Method::Bank)).expect("begun").payment_id;
+    house.app.clock.advance(Duration::from_secs(6));
+    for _ in 0..2 {
+        let seen = house.order(&purchase).await;
+        assert_eq!(
+            (&seen["payments"][0]["status"], &seen["payments"][0]["if_paid"]),
+            (&json!("processing"), &json!("tickets"))
+        );
+        house.app.clock.advance(Duration::from_secs(5));
+    }
+    house.pay(&purchase, None).await.refused(409, "payment_processing");
+    // Who would rather pay elsewhere may, and gets back what is too much.
+    let other = house.pay(&purchase, Some(GatewayName::Payu)).await.ok();
+    assert_eq!(other["payments"][1]["gateway"], "payu");
+
+    wompi.decline(&begun).expect("declined");
+    house.app.idle().await;
+    assert_eq!(house.order(&purchase).await["payments"][0]["status"], "declined");
+    assert_eq!(house.approve(GatewayName::Payu, &other).await["status"], "paid");
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_does_not_answer_keeps_nobody_waiting_for_the_order() {
+    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    house.app.clock.advance(Duration::from_secs(6));
+    let down = Faults { read_500: 100, ..Faults::default() };
+    house.app.simulator(GatewayName::MercadoPago).set_faults(down).expect("possible faults");
+    let order = house.order(&purchase).await;
+    assert_eq!(
+        (&order["status"], &order["payments"][0]["status"]),
+        (&json!("awaiting_payment"), &json!("pending"))
+    );
+    house.app.simulator(GatewayName::MercadoPago).set_faults(Faults::default()).expect("possible faults");
+    house.app.close().await;
+}
