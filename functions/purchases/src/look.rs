@@ -34,12 +34,15 @@ const MOST: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Looks(Mutex<HashMap<OrderId, Look>>);
 
+/// A try that the buyer has paid, and the gateway's id of the payment.
+type Paid = (u8, String);
+
 #[derive(Debug, Clone)]
 struct Look {
     /// Not to be asked before.
     due: Timestamp,
     /// The tries that the buyer has paid, as the order does not say yet.
-    paid: Vec<u8>,
+    paid: Vec<Paid>,
     /// True if the order does not say something that the gateway does.
     is_news: bool,
 }
@@ -64,7 +67,7 @@ impl Looks {
         (known, true)
     }
 
-    fn heard(&self, order: OrderId, paid: Vec<u8>, is_news: bool) {
+    fn heard(&self, order: OrderId, paid: Vec<Paid>, is_news: bool) {
         if let Some(look) = self.lock().get_mut(&order) {
             (look.paid, look.is_news) = (paid, is_news);
         }
@@ -157,7 +160,7 @@ pub(crate) async fn close(state: &State, order: &mut Order, now: Timestamp) {
 /// What gateways say that an order does not.
 struct News {
     /// The tries that the buyer has paid.
-    paid: Vec<u8>,
+    paid: Vec<Paid>,
     /// True if money is there that buys the tickets.
     sells: bool,
     /// True if it takes more than a note.
@@ -170,12 +173,12 @@ impl News {
         for (attempt, report) in reports {
             match order.settlement(*attempt, report) {
                 Settlement::Nothing => {}
-                Settlement::Process => news.paid.push(*attempt),
+                Settlement::Process => news.paid.push((*attempt, report.payment_id.clone())),
                 settlement => {
                     news.is_to_settle = true;
                     if settlement == Settlement::Settle {
                         news.sells = true;
-                        news.paid.push(*attempt);
+                        news.paid.push((*attempt, report.payment_id.clone()));
                     }
                 }
             }
@@ -206,12 +209,14 @@ async fn write_down(state: &State, order: &mut Order, news: &News) {
 }
 
 /// Shows the payments of these tries as made.
-fn mark(order: &mut Order, paid: &[u8]) {
+fn mark(order: &mut Order, paid: &[Paid]) {
     for payment in &mut order.payments {
-        if paid.contains(&payment.attempt)
+        let known = paid.iter().find(|(attempt, _)| *attempt == payment.attempt);
+        if let Some((_, id)) = known
             && matches!(payment.state, PaymentState::Pending | PaymentState::Declined)
         {
             payment.state = PaymentState::Processing;
+            payment.payment_id = Some(id.clone());
         }
     }
 }
@@ -282,11 +287,12 @@ mod tests {
         let order = |n: usize| orders[n];
         let asked = |n, second| looks.turn(order(n), at(second)).1;
         assert!(asked(1, 0));
-        looks.heard(order(1), vec![0], true);
+        let paid = vec![(0, "1".to_owned())];
+        looks.heard(order(1), paid.clone(), true);
         assert!((0..5).all(|second| !asked(1, second)));
         assert!(asked(2, 1), "another order");
         let (known, is_turn) = looks.turn(order(1), at(5));
-        assert!(is_turn && known.is_some_and(|look| look.is_news && look.paid == [0]));
+        assert!(is_turn && known.is_some_and(|look| look.is_news && look.paid == paid));
         // Who was to ask and got no answer is not followed by others at once.
         assert!(!asked(1, 9) && asked(1, 10));
         for n in 3..1000 {

@@ -37,7 +37,7 @@ fn mail(mail: Mail) -> Mail {
         }
         Mail::RefundDone(mail) => Mail::RefundDone(order(mail)),
         Mail::RefundDue(mail) => Mail::RefundDue(order(mail)),
-        Mail::PaymentMismatch(mail) => Mail::PaymentMismatch(order(mail)),
+        Mail::PaymentMismatch(mail) => Mail::PaymentMismatch(payments(mail)),
         Mail::TicketsWorthless(mail) => Mail::TicketsWorthless(order(mail)),
         Mail::RefundByHandDue(mail) => Mail::RefundByHandDue(order(mail)),
         Mail::DisputeOpened(mail) => Mail::DisputeOpened(payments(mail)),

@@ -132,7 +132,7 @@ async fn who_paid_twice_reads_why_money_comes_back_and_that_the_tickets_hold() {
 async fn what_went_back_at_the_gateway_is_told_each_time_and_lost_tickets_once() {
     let house = House::open(&[GatewayName::MercadoPago]).await;
     let gateway = house.app.simulator(GatewayName::MercadoPago);
-    gateway.refund_at_gateway(house.payment(), Some(PRICE)).expect("given back");
+    gateway.refund_at_gateway(house.payment(), Some(PRICE * 100)).expect("given back");
     house.app.idle().await;
     gateway.refund_at_gateway(house.payment(), None).expect("given back");
     house.app.idle().await;

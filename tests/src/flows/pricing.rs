@@ -193,7 +193,7 @@ async fn fees_and_tax_are_the_events_own() {
         "version": before["version"]});
     app.put(&url).token(&organizer.token).json(body.clone()).ok().await;
     app.put(&url).token(&organizer.token).json(body).refused(409, "changed_meanwhile").await;
-    assert_eq!(total(&app, &show, 1, None).await, 13_149.5, "10000 + 1050 and 19 % of it");
+    assert_eq!(total(&app, &show, 1, None).await, 13_150, "10000 + 1050 and 19 % of it, in whole pesos");
     let bad = json!({"fees": {"convenience_rate": -1, "convenience_fixed": -1}, "vat": {"rate": 100.01}});
     let bad = app.put(&url).token(&organizer.token).json(bad).refused(400, "invalid_fields").await;
     assert_eq!(bad["errors"].as_array().expect("errors").len(), 3);

@@ -75,7 +75,9 @@ impl Order {
             // Another card under the same reference, which says nothing of the one that is
             // being decided about.
             (Some(PaymentState::Processing), _)
-                if payment.is_some_and(|known| known.payment_id.as_ref() != Some(&report.payment_id)) =>
+                if payment
+                    .and_then(|known| known.payment_id.as_ref())
+                    .is_some_and(|id| *id != report.payment_id) =>
             {
                 Settlement::Nothing
             }
@@ -187,9 +189,7 @@ mod tests {
             (AwaitingPayment, vec![Processing], 0, Is::Pending, 100, Nothing),
             (AwaitingPayment, vec![Processing], 0, Is::Approved, 100, Settle),
             (Paid, vec![Approved, Pending], 1, Is::Pending, 100, Nothing),
-            // Another card than the one that is being decided about.
-            (AwaitingPayment, vec![Processing], 0, Is::Declined, 100, Nothing),
-            (AwaitingPayment, vec![Processing], 0, Is::Refunded, 100, Nothing),
+            (AwaitingPayment, vec![Processing], 0, Is::Declined, 100, Decline),
             (AwaitingPayment, vec![Pending], 0, Is::Approved, 100, Settle),
             (AwaitingPayment, vec![Pending], 0, Is::Declined, 100, Decline),
             (AwaitingPayment, vec![Pending], 0, Is::Expired, 100, Decline),
@@ -245,6 +245,17 @@ mod tests {
     fn known(status: PaymentStatus, refunded: i64, dispute: Option<Dispute>) -> PaymentReport {
         let refunded = Money::new(refunded, Currency::CLP);
         PaymentReport { refunded, dispute, ..report("known", status, 100) }
+    }
+
+    #[test]
+    fn another_card_says_nothing_of_the_one_that_is_decided_about() {
+        let mut order = order(OrderStatus::AwaitingPayment, &[PaymentState::Processing]);
+        order.payments[0].payment_id = Some("this".to_owned());
+        for status in [PaymentStatus::Declined, PaymentStatus::Refunded, PaymentStatus::Pending] {
+            assert_eq!(order.settlement(0, &report("another", status, 100)), Settlement::Nothing);
+        }
+        assert_eq!(order.settlement(0, &report("this", PaymentStatus::Declined, 100)), Settlement::Decline);
+        assert_eq!(order.settlement(0, &report("another", PaymentStatus::Approved, 100)), Settlement::Settle);
     }
 
     #[test]

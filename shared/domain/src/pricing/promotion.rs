@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Fields;
 use crate::event::{Area, Event};
-use crate::user::OwnAddress;
 use crate::payable::PriceUnit;
+use crate::user::OwnAddress;
 use crate::{AreaId, BasisPoints, Currency, EventId, Money, PromotionId, TenantId};
 
 use super::stage::is_window;
