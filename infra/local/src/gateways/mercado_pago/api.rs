@@ -27,7 +27,7 @@ const FOUND: usize = 30;
 pub(super) fn router(service: &Arc<Service>, accounts: Accounts<Account>) -> Router {
     Router::new()
         .route("/checkout/preferences", post(preference::create))
-        // As the vendor's own library writes it.
+        // With a slash at the end, as the vendor's own library writes some.
         .route("/checkout/preferences/", post(preference::create))
         .route("/checkout/preferences/{id}", get(preference::read).put(preference::change))
         .route("/checkout/v1/redirect", get(open))
@@ -35,6 +35,7 @@ pub(super) fn router(service: &Arc<Service>, accounts: Accounts<Account>) -> Rou
         .route("/v1/payments/search", get(search))
         .route("/v1/payments/{id}", get(read).put(cancel))
         .route("/v1/payments/{id}/refunds", post(refund::create).get(refund::list))
+        .route("/v1/payments/{id}/refunds/", get(refund::list))
         .route("/v1/payments/{id}/refunds/{refund}", get(refund::read))
         .route("/merchant_orders/{id}", get(order))
         .route("/v1/chargebacks/{id}", get(dispute))

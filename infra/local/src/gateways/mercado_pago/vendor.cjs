@@ -63,7 +63,7 @@ async function main(shop) {
   await control(second.id, "begin");
   const [pending] = (await payments.search({ options: { external_reference: "sdk-2", sort: "date_created", criteria: "desc" } })).results;
   assert.equal((await payments.cancel({ id: pending.id })).status, "cancelled");
-  await assert.rejects(payments.cancel({ id: payment.id }), error => JSON.stringify(error).includes("2018") || String(error.message).length > 0);
+  await assert.rejects(payments.cancel({ id: payment.id }), { status: 400 });
   done("Payment.cancel");
 
   await heard(6);
@@ -77,16 +77,19 @@ async function main(shop) {
     if (ts.length <= 10) WebhookSignatureValidator.validate({ ...notice, toleranceSeconds: 300, now: () => Number(ts) * 1000 });
   }
   done(`WebhookSignatureValidator of ${notices.length} notices`);
-  const order = notices.find(({ query }) => query.get("type").includes("merchant_order"));
-  const merchantOrder = await new MerchantOrder(config).get({ merchantOrderId: order.query.get("data.id") });
+  const order = notices.find(({ query, body }) => (query.get("type") ?? body.type ?? body.topic).includes("merchant_order"));
+  const merchantOrder = await new MerchantOrder(config).get({ merchantOrderId: order.query.get("data.id") ?? order.body.data?.id ?? order.body.id });
   assert.ok(merchantOrder.external_reference.startsWith("sdk-"));
   done("MerchantOrder.get");
 }
 
 const server = createServer((request, response) => {
   const { searchParams: query } = new URL(request.url, "http://127.0.0.1");
-  notices.push({ headers: request.headers, query });
-  request.resume().on("end", () => response.end());
+  const chunks = [];
+  request.on("data", chunk => chunks.push(chunk)).on("end", () => {
+    notices.push({ headers: request.headers, query, body: JSON.parse(Buffer.concat(chunks).toString()) });
+    response.end();
+  });
 });
 server.listen(0, "127.0.0.1", () => {
   main(`http://127.0.0.1:${server.address().port}/hook`).then(
