@@ -73,6 +73,8 @@ async fn validate(
         lines: order.lines,
         currency: None,
         promotion_code: Some(path.code.to_string()),
+        require_promotion: false,
+        require_stage: false,
     };
     let now = state.clock.now();
     let tried = [CODES_TRIED.of(&[&state.fingerprints.source(&network)])];

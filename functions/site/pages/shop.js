@@ -369,14 +369,16 @@ function sums(line, currency, stage) {
 function quoteLines(quote) {
   const { currency, totals, promotion } = quote;
   const stage = line => quote.stages.find(stage => stage.id === line.stage_id)?.name;
-  const why = promotion && !promotion.applied && ((lang === "es" && spanishReasons[promotion.reason]) || promotion.detail);
+  const why = (lang === "es" && spanishReasons[promotion?.reason]) || promotion?.detail;
   return [
     h("table", { class: "sums" },
       quote.lines.map(line => h("tbody", {}, sums(line, currency, stage(line)))),
       h("tbody", {},
         h("tr", { class: "total" }, h("th", { scope: "row" }, words.total), h("td", {}, cost(totals.total, currency))),
         totals.vat !== 0 && quote.vat_included && h("tr", { class: "soft" }, h("th", { scope: "row" }, words.vatIncluded), h("td", {}, money(totals.vat, currency))))),
-    promotion?.applied ? h("p", { class: "soft" }, words.codeApplied(promotion.code)) : why && h("p", { class: "note" }, why),
+    ...quote.outgrown_stages.map(({ name, left, unit_total }) => h("p", { class: "note" }, words.outgrown(name, left, money(unit_total, currency)))),
+    quote.promotion_applied && h("p", { class: "soft" }, words.codeApplied(promotion.code)),
+    quote.promotion_applied === false && h("p", { class: "note" }, words.codeNotApplied(promotion.code, why)),
   ].filter(Boolean);
 }
 

@@ -4,8 +4,8 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Of;
 use domain::pricing::{
-    PromotionOffer, PromotionVerdict, Quote, QuoteInput, QuoteLine, QuoteRequest, StageVerdict, Totals,
-    quote, seal,
+    OutgrownStage, PromotionOffer, PromotionVerdict, Quote, QuoteInput, QuoteLine, QuoteRequest,
+    StageVerdict, Totals, quote, seal,
 };
 use domain::seat::SeatLabel;
 use domain::{Amount, AreaId, Currency, EventId, QuoteId, Result, SaleStageId, Timestamp};
@@ -23,8 +23,11 @@ pub(crate) fn routes() -> ApiRouter<State> {
         post_with(create, |op| {
             op.id("createQuote").summary("Ask for a price").tag("Storefront").description(
                 "Answers with every amount of the price and with the signed `quote` that a reservation takes. \
-                 Nothing is held yet. Sign in to use a code that is personal or can be used only so often by each \
-                 buyer. From one network only so many wrong codes are answered in a quarter of an hour.",
+                 Nothing is held yet. Look at `promotion_applied` and `outgrown_stages`: a code that does not \
+                 apply, and a stage with fewer tickets left than are wanted, are no errors, unless the request \
+                 requires them (`promotion_not_applied`, `stage_outgrown`, both 409). Sign in to use a code that \
+                 is personal or can be used only so often by each buyer. From one network only so many wrong codes \
+                 are answered in a quarter of an hour.",
             )
         }),
     )
@@ -50,6 +53,13 @@ struct SignedQuote {
     totals: TotalsView,
     /// Each sale stage of the event: whether it applied, or why not.
     stages: Vec<StageVerdict>,
+    /// Stages that have tickets left, though fewer than a line wants: none of the line's
+    /// tickets has the stage's price. Empty if there is nothing to tell the buyer.
+    outgrown_stages: Vec<OutgrownView>,
+    /// False if a promotion code was sent and this is the price without it: tell the buyer
+    /// why, which `promotion` says. Absent without a code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    promotion_applied: Option<bool>,
     /// Whether the promotion code applied, or why not; absent without a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     promotion: Option<PromotionVerdict>,
@@ -149,6 +159,40 @@ impl TotalsView {
     }
 }
 
+/// A stage whose last tickets are fewer than a line wants.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "OutgrownStage")]
+struct OutgrownView {
+    /// The stage.
+    id: SaleStageId,
+    /// Its name.
+    name: String,
+    /// The area of the line.
+    area_id: AreaId,
+    /// Tickets that are left in it: so many would have its price.
+    left: u32,
+    /// Tickets that the line wants.
+    wanted: u8,
+    /// What is paid for one ticket in it, without a promotion.
+    unit_total: Amount,
+    /// What it means, as a sentence.
+    detail: String,
+}
+
+impl OutgrownView {
+    fn new(stage: OutgrownStage, currency: Currency) -> Self {
+        Self {
+            detail: stage.sentence(),
+            id: stage.id,
+            name: stage.name,
+            area_id: stage.area_id,
+            left: stage.left,
+            wanted: stage.wanted,
+            unit_total: Amount::of(stage.unit_total, currency),
+        }
+    }
+}
+
 impl SignedQuote {
     fn new(details: Quote, key: &[u8; 32]) -> Self {
         let currency = details.currency;
@@ -161,6 +205,8 @@ impl SignedQuote {
             lines: details.lines.into_iter().map(|line| LineView::new(line, currency)).collect(),
             totals: TotalsView::new(details.totals, currency),
             stages: details.stages,
+            outgrown_stages: details.outgrown.into_iter().map(|s| OutgrownView::new(s, currency)).collect(),
+            promotion_applied: details.promotion.as_ref().map(|verdict| verdict.applied),
             promotion: details.promotion,
             created_at: details.created_at,
             valid_until: details.valid_until,
@@ -183,6 +229,7 @@ async fn create(
     if details.promotion.as_ref().is_some_and(PromotionVerdict::is_guess) {
         state.store.count(&tried, now).await?;
     }
+    details.check_required(&request)?;
     Ok(Json(SignedQuote::new(details, &state.quote_key)))
 }
 

@@ -182,6 +182,44 @@ async fn promotions_are_their_tenants_own() {
 }
 
 #[tokio::test]
+async fn a_quote_says_loudly_that_it_is_not_the_price_that_was_hoped_for() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("faroles").await;
+    let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
+    let early = json!({"stage_name": "Early Bird", "price_adjustment_type": "percentage",
+        "price_adjustment_value": -50, "quantity_available": 3});
+    let early = stage(&app, &organizer, &show, early).await;
+    let ask = |change: Value| {
+        let lines = json!([{"area_id": show.area, "quantity": 4}]);
+        let mut body = json!({"event_id": show.id, "lines": lines, "promotion_code": "AMIGOS"});
+        body.as_object_mut().expect("members").extend(change.as_object().expect("members").clone());
+        app.post("/api/v1/public/quotes").json(body)
+    };
+    let quote = ask(json!({})).ok().await;
+    assert_eq!(
+        (&quote["promotion_applied"], &quote["promotion"]["reason"]),
+        (&json!(false), &json!("not_found"))
+    );
+    let outgrown = json!([{
+        "id": early["id"], "name": "Early Bird", "area_id": show.area, "left": 3, "wanted": 4, "unit_total": 500,
+        "detail": "Only 3 tickets are left at the price of Early Bird, so none of your 4 has it. Choose no more \
+            than 3 to have it.",
+    }]);
+    assert_eq!((&quote["outgrown_stages"], &quote["totals"]["total"]), (&outgrown, &json!(4000)));
+
+    let refused = ask(json!({"require_promotion": true})).refused(409, "promotion_not_applied").await;
+    assert_eq!(refused["reason"], "not_found");
+    let refused = ask(json!({"require_stage": true})).refused(409, "stage_outgrown").await;
+    assert_eq!((&refused["left"], &refused["area_id"]), (&json!(3), &json!(show.area)));
+    let no_code = json!({"promotion_code": null, "require_promotion": true});
+    ask(no_code).refused(400, "invalid_fields").await;
+    let plain =
+        ask(json!({"promotion_code": null, "lines": [{"area_id": show.area, "quantity": 3}]})).ok().await;
+    assert_eq!((plain.get("promotion_applied"), &plain["outgrown_stages"]), (None, &json!([])));
+    app.close().await;
+}
+
+#[tokio::test]
 async fn fees_and_tax_are_the_events_own() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
@@ -213,6 +251,12 @@ async fn nobody_tries_codes_one_after_the_other() {
         app.post("/api/v1/public/quotes")
             .json(json!({"event_id": show.id, "lines": lines, "promotion_code": code}))
     };
+    let insist = |code: &str| {
+        let lines = json!([{"area_id": show.area, "quantity": 1}]);
+        let body =
+            json!({"event_id": show.id, "lines": lines, "promotion_code": code, "require_promotion": true});
+        app.post("/api/v1/public/quotes").json(body)
+    };
     let validate = |code: &str| {
         let lines = json!([{"area_id": show.area, "quantity": 1}]);
         app.post(format!("/api/v1/promotions/{code}/validate"))
@@ -220,7 +264,10 @@ async fn nobody_tries_codes_one_after_the_other() {
     };
     for index in 0..50 {
         quote(Some("AMIGOS")).ok().await;
-        quote(Some(&format!("AMIGO{index}"))).ok().await;
+        match index % 2 {
+            0 => quote(Some(&format!("AMIGO{index}"))).ok().await,
+            _ => insist(&format!("AMIGO{index}")).refused(409, "promotion_not_applied").await,
+        };
         validate(&format!("AMIGA{index}")).ok().await;
     }
     // Not even whether the right one is right.

@@ -132,6 +132,8 @@ fn request(sheet: &EventSheet, tickets: &Tickets, code: Option<&str>) -> Result<
         lines: vec![QuoteRequestLine { area_id: area.id, quantity, seats }],
         currency: None,
         promotion_code: code.map(str::to_owned),
+        require_promotion: code.is_some(),
+        require_stage: false,
     })
 }
 

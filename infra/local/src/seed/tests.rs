@@ -107,6 +107,8 @@ impl House {
             lines: vec![QuoteRequestLine { area_id: area.id, quantity, seats }],
             currency: None,
             promotion_code: code.map(str::to_owned),
+            require_promotion: false,
+            require_stage: false,
         };
         let input = QuoteInput {
             id: QuoteId::generate(self.now()),

@@ -70,7 +70,7 @@ pub fn current_price(
 
 /// The price at `moment`, without a look at the future.
 fn price_at(event: &Event, area: &Area, offers: &[StageOffer<'_>], moment: Timestamp) -> AreaPrice {
-    let stage = Stages::new(offers, event.id, moment).choose(area.id, 1);
+    let stage = Stages::new(offers, event.id, moment).choose(area.id, 1).stage;
     let unit = PriceUnit::of(event.currency);
     let base_price = unit.round(area.price);
     let price = base_price + stage.map_or(0, |stage| stage.adjustment(base_price, unit));

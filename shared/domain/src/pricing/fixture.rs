@@ -153,6 +153,8 @@ pub(super) fn request(lines: &[(u64, u32)]) -> QuoteRequest {
         lines: lines.iter().map(line).collect(),
         currency: None,
         promotion_code: None,
+        require_promotion: false,
+        require_stage: false,
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) use promotion::check_discount;
 pub use promotion::{AppliesTo, Promotion, PromotionOffer, PromotionReason, PromotionVerdict};
 pub use quote::{Quote, QuoteInput, QuoteLine, Totals, quote};
 pub use request::{MAX_LINES, QuoteRequest, QuoteRequestLine};
-pub use stage::{MAX_STAGES_PER_EVENT, SaleStage, StageOffer, StageReason, StageVerdict};
+pub use stage::{MAX_STAGES_PER_EVENT, OutgrownStage, SaleStage, StageOffer, StageReason, StageVerdict};
 pub use token::{MAX_TOKEN_CHARS, open, seal};
 
 /// The highest price of one ticket, and the highest fixed fee, adjustment or

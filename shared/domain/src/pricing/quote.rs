@@ -6,13 +6,13 @@ use crate::event::{Area, Event};
 use crate::payable::PriceUnit;
 use crate::seat::SeatLabel;
 use crate::user::OwnAddress;
-use crate::{AreaId, Currency, EventId, QuoteId, Result, SaleStageId, TenantId};
+use crate::{AreaId, Currency, Error, EventId, QuoteId, Result, SaleStageId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::charge::{Charge, allocate, check_prices};
 use super::promotion::{Circumstances, Promotion, PromotionOffer, PromotionReason, PromotionVerdict};
 use super::request::{Ask, QuoteRequest};
-use super::stage::{SaleStage, StageOffer, StageVerdict, Stages};
+use super::stage::{Choice, OutgrownStage, SaleStage, StageOffer, StageVerdict, Stages};
 
 /// How long a price that was shown can be held.
 const VALID_FOR: SignedDuration = SignedDuration::from_mins(15);
@@ -56,6 +56,8 @@ pub struct Quote {
     pub totals: Totals,
     /// Each sale stage of the event: whether it applied, or why not.
     pub stages: Vec<StageVerdict>,
+    /// Stages that lines would be sold in if they wanted fewer tickets.
+    pub outgrown: Vec<OutgrownStage>,
     /// Whether the promotion code applied, or why not; absent without a code.
     pub promotion: Option<PromotionVerdict>,
     /// When the quote was made.
@@ -130,6 +132,28 @@ impl Totals {
     }
 }
 
+impl Quote {
+    /// Fails if what the request requires did not come about. Not part of [`quote`], whose
+    /// caller counts wrong codes first.
+    ///
+    /// # Errors
+    /// `stage_outgrown` with what is `left`, `promotion_not_applied` with the `reason`.
+    pub fn check_required(&self, request: &QuoteRequest) -> Result<()> {
+        if let Some(stage) = self.outgrown.first().filter(|_| request.require_stage) {
+            return Err(Error::conflict("stage_outgrown", stage.sentence())
+                .with("stage_id", stage.id.to_string())
+                .with("area_id", stage.area_id.to_string())
+                .with("left", stage.left));
+        }
+        let verdict = self.promotion.as_ref().filter(|_| request.require_promotion);
+        match verdict.and_then(|verdict| verdict.reason) {
+            Some(reason) => Err(Error::conflict("promotion_not_applied", reason.sentence())
+                .with("reason", serde_json::to_value(reason).unwrap_or_default())),
+            None => Ok(()),
+        }
+    }
+}
+
 impl QuoteLine {
     /// Fills in what follows from the other amounts.
     pub(super) fn added_up(mut self, vat_included: bool) -> Self {
@@ -155,6 +179,8 @@ struct Draft<'a> {
     ask: Ask<'a>,
     stage: Option<&'a SaleStage>,
     unit_base: i64,
+    /// The stage that it would be in if it wanted no more than so many tickets.
+    outgrown: Option<(&'a SaleStage, u32)>,
     unit_adjustment: i64,
     discount: i64,
 }
@@ -168,6 +194,22 @@ impl Draft<'_> {
     /// What its tickets cost in the stage, before the promotion.
     fn price(&self) -> i64 {
         self.unit_price() * i64::from(self.ask.quantity)
+    }
+
+    /// The stage that it has outgrown, if its tickets cost something else for it.
+    fn outgrown(&self, event: &Event) -> Option<OutgrownStage> {
+        let (stage, left) = self.outgrown?;
+        let unit = PriceUnit::of(event.currency);
+        let adjustment = stage.adjustment(self.unit_base, unit);
+        let charge = Charge::of_ticket(self.unit_base + adjustment, event.fees, event.vat, unit);
+        (adjustment != self.unit_adjustment).then(|| OutgrownStage {
+            id: stage.id,
+            name: stage.stage_name.clone(),
+            area_id: self.ask.area.id,
+            left,
+            wanted: self.ask.quantity,
+            unit_total: charge.total,
+        })
     }
 
     fn into_line(self, event: &Event) -> QuoteLine {
@@ -201,7 +243,9 @@ impl Draft<'_> {
 /// JSON pointer to each bad field), or if it names another currency. Does not
 /// look at which seats are free: that is the hold's business.
 ///
-/// A promotion that does not apply does not fail the quote; its verdict says why.
+/// A promotion that does not apply does not fail the quote, and neither does a line that
+/// wants more tickets than its stage has left: the quote says so, and
+/// [`Quote::check_required`] fails if the request requires them.
 pub fn quote(input: &QuoteInput<'_>, now: Timestamp) -> Result<Quote> {
     let event = input.event;
     event.on_sale(now)?;
@@ -212,6 +256,7 @@ pub fn quote(input: &QuoteInput<'_>, now: Timestamp) -> Result<Quote> {
 
     let mut stages = Stages::new(input.stages, event.id, now);
     let mut drafts = choose_stages(asks, &mut stages, PriceUnit::of(event.currency));
+    let outgrown: Vec<_> = drafts.iter().filter_map(|draft| draft.outgrown(event)).collect();
     let promotion = apply_promotion(input, &mut drafts, now);
 
     drafts.sort_by_key(|draft| draft.index);
@@ -229,6 +274,7 @@ pub fn quote(input: &QuoteInput<'_>, now: Timestamp) -> Result<Quote> {
         totals: Totals::of(&lines),
         lines,
         stages: stages.verdicts(&areas),
+        outgrown,
         promotion,
         created_at,
         valid_until,
@@ -243,10 +289,10 @@ fn choose_stages<'a>(asks: Vec<Ask<'a>>, stages: &mut Stages<'a>, unit: PriceUni
     asks.sort_by_key(|(_, ask)| (ask.area.position, ask.area.id));
     asks.into_iter()
         .map(|(index, ask)| {
-            let stage = stages.choose(ask.area.id, ask.quantity);
+            let Choice { stage, outgrown } = stages.choose(ask.area.id, ask.quantity);
             let unit_base = unit.round(ask.area.price);
             let unit_adjustment = stage.map_or(0, |stage| stage.adjustment(unit_base, unit));
-            Draft { index, ask, stage, unit_base, unit_adjustment, discount: 0 }
+            Draft { index, ask, stage, unit_base, outgrown, unit_adjustment, discount: 0 }
         })
         .collect()
 }
@@ -450,6 +496,50 @@ mod tests {
             assert_eq!(reason(&quote), expected, "{:?}", house.promotion);
             assert_eq!(quote.totals.total, if expected.is_none() { 1800 } else { 2000 });
         }
+    }
+
+    #[test]
+    fn a_line_that_outgrows_a_stage_says_so_and_how_many_would_not() {
+        let mut house = House::new([area(1, 1000), area(2, 1000)]);
+        house.event.fees = Fees { convenience_rate: BasisPoints(1000), convenience_fixed: 0 };
+        let early = SaleStage { price_adjustment_value: -5000, quantity_available: Some(9), ..stage(1) };
+        house.stages = vec![(early, Some(3))];
+        let outgrown = |lines: &[(u64, u32)]| {
+            let mut house = house.clone();
+            house.request = request(lines);
+            let quote = house.quote();
+            quote.outgrown.iter().map(|s| (s.area_id, s.left, s.wanted, s.unit_total)).collect::<Vec<_>>()
+        };
+        assert_eq!(outgrown(&[(1, 3)]), []);
+        assert_eq!(outgrown(&[(1, 4)]), [(area_id(1), 3, 4, 550)]);
+        assert_eq!(outgrown(&[(1, 2), (2, 2)]), [(area_id(2), 1, 2, 550)], "two are taken");
+        assert_eq!(outgrown(&[(1, 3), (2, 1)]), [], "nothing is left for the second line");
+
+        house.request = QuoteRequest { require_stage: true, ..request(&[(1, 4)]) };
+        let error = house.quote().check_required(&house.request).expect_err("refused when asked for");
+        assert_eq!((error.code(), &error.members()["left"]), ("stage_outgrown", &3.into()));
+        assert_eq!(
+            error.detail(),
+            "Only 3 tickets are left at the price of Stage 1, so none of your 4 has it. Choose no more than 3 to have it."
+        );
+        house.stages[0].0.price_adjustment_value = 0;
+        assert_eq!(house.quote().outgrown, [], "the price is the same");
+    }
+
+    #[test]
+    fn a_promotion_can_be_required() {
+        let mut house = House::new([area(1, 1000)]);
+        house.promotion = Some(Promotion { active: false, ..promotion() });
+        let mut house = house.with_code();
+        assert_eq!(house.quote().totals.total, 1000);
+        house.request.require_promotion = true;
+        let error = house.quote().check_required(&house.request).expect_err("refused when asked for");
+        assert_eq!((error.code(), &error.members()["reason"]), ("promotion_not_applied", &"inactive".into()));
+        house.promotion = Some(promotion());
+        house.quote().check_required(&house.request).expect("it applies");
+        house.request.promotion_code = Some(" ".to_owned());
+        let error = house.quote_at(at(1000)).expect_err("which one?");
+        assert_eq!(error.field_errors()[0].pointer, "/promotion_code");
     }
 
     #[test]

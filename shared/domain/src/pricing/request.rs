@@ -29,10 +29,19 @@ pub struct QuoteRequest {
     /// this changes nothing; another one than the event's is an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
-    /// A promotion code. One that does not apply is no error: the quote says why.
+    /// A promotion code. One that does not apply is no error, unless `require_promotion`
+    /// says so: `promotion_applied` is false then, and `promotion` says why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub promotion_code: Option<String>,
+    /// True refuses a quote that the promotion takes nothing off (`promotion_not_applied`).
+    #[serde(default)]
+    pub require_promotion: bool,
+    /// True refuses a quote in which a line wants more tickets than its sale stage has left
+    /// (`stage_outgrown`); without it, the line has the price of the next stage, and
+    /// `outgrown_stages` says so.
+    #[serde(default)]
+    pub require_stage: bool,
 }
 
 /// Tickets of one area: `quantity` for general admission, `seats` for numbered rows.
@@ -122,6 +131,12 @@ impl QuoteRequest {
             format!("Must have between 1 and {MAX_LINES} lines."),
         );
         fields.optional_text("/promotion_code", self.promotion_code.as_deref(), MAX_CODE_CHARS);
+        let has_code = self.promotion_code.as_deref().is_some_and(|code| !code.trim().is_empty());
+        fields.check(
+            has_code || !self.require_promotion,
+            "/promotion_code",
+            "Send the code of the promotion that is required.",
+        );
         fields.finish()
     }
 }

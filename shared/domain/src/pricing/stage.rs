@@ -178,6 +178,46 @@ pub struct StageVerdict {
     pub detail: Option<String>,
 }
 
+/// What stage a line is sold in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Choice<'a> {
+    /// The stage, if any.
+    pub(super) stage: Option<&'a SaleStage>,
+    /// The first stage that has some tickets left, though fewer than the line wants, and
+    /// how many.
+    pub(super) outgrown: Option<(&'a SaleStage, u32)>,
+}
+
+/// A stage whose last tickets are fewer than a line wants, so that none of the line's
+/// tickets has its price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgrownStage {
+    /// The stage.
+    pub id: SaleStageId,
+    /// Its name.
+    pub name: String,
+    /// The area of the line.
+    pub area_id: AreaId,
+    /// Tickets that are left in it: so many would have its price.
+    pub left: u32,
+    /// Tickets that the line wants.
+    pub wanted: u8,
+    /// What is paid for one ticket in it, without a promotion.
+    pub unit_total: i64,
+}
+
+impl OutgrownStage {
+    /// What it means, as a sentence for a person.
+    pub fn sentence(&self) -> String {
+        let Self { name, left, wanted, .. } = self;
+        let tickets = if *left == 1 { "ticket is" } else { "tickets are" };
+        format!(
+            "Only {left} {tickets} left at the price of {name}, so none of your {wanted} has it. Choose no more \
+             than {left} to have it."
+        )
+    }
+}
+
 /// The stages of one event at one moment, while lines choose among them.
 pub(super) struct Stages<'a> {
     now: Timestamp,
@@ -210,7 +250,8 @@ impl<'a> Stages<'a> {
     /// The stage in which `quantity` tickets of `area` are sold now, if any. A
     /// line is sold in one stage as a whole, and what it takes is not there for
     /// the next line.
-    pub(super) fn choose(&mut self, area: AreaId, quantity: u8) -> Option<&'a SaleStage> {
+    pub(super) fn choose(&mut self, area: AreaId, quantity: u8) -> Choice<'a> {
+        let mut outgrown = None;
         for ranked in &mut self.ranked {
             let stage = ranked.offer.stage;
             if standing(stage, self.now).is_some() || !stage.is_for(area) {
@@ -219,11 +260,15 @@ impl<'a> Stages<'a> {
             let wanted = ranked.taken.saturating_add(quantity);
             if ranked.offer.left().is_none_or(|left| u32::from(wanted) <= left) {
                 ranked.taken = wanted;
-                return Some(stage);
+                return Choice { stage: Some(stage), outgrown };
             }
             ranked.was_short = true;
+            let left = ranked.offer.left().unwrap_or(0).saturating_sub(ranked.taken.into());
+            if left > 0 {
+                outgrown.get_or_insert((stage, left));
+            }
         }
-        None
+        Choice { stage: None, outgrown }
     }
 
     /// What became of every stage, for lines in `areas` that have all chosen.

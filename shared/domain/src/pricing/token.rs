@@ -176,6 +176,7 @@ impl Sealed {
             totals: Totals::of(&lines),
             lines,
             stages,
+            outgrown: Vec::new(),
             promotion: promotion.map(SealedPromotion::unpack),
             created_at: Timestamp::from_second(created_at).ok()?,
             valid_until: Timestamp::from_second(valid_until).ok()?,
