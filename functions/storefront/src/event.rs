@@ -10,6 +10,7 @@ use serde::Serialize;
 use store::{EventSheet, Show};
 use web::{Answer, Cached, FeesView, Freshness, Path, VatView};
 
+use crate::recent::Priced;
 use crate::short::ShortShow;
 use crate::{SlugPath, State};
 
@@ -84,12 +85,19 @@ struct PublicOrganizer {
 }
 
 impl PublicEvent {
-    fn new(sheet: &EventSheet, tenant: &Tenant, public_url: &str, now: Timestamp) -> Self {
+    fn new(
+        sheet: &EventSheet,
+        price_from: Option<i64>,
+        tenant: &Tenant,
+        public_url: &str,
+        now: Timestamp,
+    ) -> Self {
         let event = sheet.event.clone();
         let show = Show::new(&event, sheet.price_from());
+        let priced = Priced { show: &show, price_from };
         let legal_info = tenant.legal_info.clone();
         Self {
-            short: ShortShow::new(show, public_url, now),
+            short: ShortShow::new(&priced, public_url, now),
             max_tickets_per_order: event.ticket_limit(),
             name: event.name,
             description: event.description,
@@ -125,5 +133,7 @@ async fn show(
     let now = state.clock.now();
     let sheet = state.published_by_slug(&path.slug, now).await?;
     let tenant = state.tenant(sheet.event.tenant_id, now).await?;
-    Cached::public(&PublicEvent::new(&sheet, &tenant, &state.public_url, now), EVENT_SECONDS, &freshness)
+    let price_from = state.price_from_sheet(&sheet, now).await?;
+    let event = PublicEvent::new(&sheet, price_from, &tenant, &state.public_url, now);
+    Cached::public(&event, EVENT_SECONDS, &freshness)
 }

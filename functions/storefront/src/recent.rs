@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use domain::event::{Area, AreaKind, EventStatus, Tenant};
-use domain::pricing::Promotion;
+use domain::pricing::{Promotion, price_from};
 use domain::search::{Entry, Index};
 use domain::seat::SeatState;
-use domain::{AreaId, Error, EventId, Result, TenantId, Timestamp};
+use domain::{Amount, AreaId, Error, EventId, Result, TenantId, Timestamp};
 use futures::future::try_join_all;
 use jiff::SignedDuration;
 use store::allotment::{Pool, RowState};
@@ -38,6 +38,7 @@ pub(crate) struct Recent {
     places: Fresh<EventId, Vec<Places>>,
     rows: Fresh<(EventId, AreaId), Vec<RowState>>,
     promotions: Fresh<(TenantId, String), (Promotion, Option<u32>)>,
+    prices: Fresh<EventId, Option<i64>>,
 }
 
 impl Default for Recent {
@@ -51,6 +52,7 @@ impl Default for Recent {
             places: Fresh::new(256, LEFT),
             rows: Fresh::new(64, LEFT),
             promotions: Fresh::new(512, LEFT),
+            prices: Fresh::new(MAX_SHOWS, LISTED),
         }
     }
 }
@@ -95,6 +97,19 @@ impl Program {
         let by_code = self.shows.iter().filter(|show| has_code(show));
         let shows = by_code.chain(found.filter(|show| !has_code(show)));
         shows.filter(|show| now < show.ends_at).collect()
+    }
+}
+
+/// A show with what its cheapest ticket costs now, with everything, in minor units.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Priced<'a> {
+    pub(crate) show: &'a Show,
+    pub(crate) price_from: Option<i64>,
+}
+
+impl Priced<'_> {
+    pub(crate) fn amount(&self) -> Option<Amount> {
+        self.price_from.map(|price| Amount::of(price, self.show.currency))
     }
 }
 
@@ -143,6 +158,43 @@ impl State {
     pub(crate) async fn tenant(&self, id: TenantId, now: Timestamp) -> Result<Arc<Tenant>> {
         let read = || async move { Ok(self.store.tenant(id).await?) };
         self.recent.tenants.get(id, now, read).await?.ok_or_else(event_not_found)
+    }
+
+    /// The shows with what their cheapest ticket costs now, with everything.
+    pub(crate) async fn priced<'a>(
+        &self,
+        shows: impl IntoIterator<Item = &'a Show>,
+        now: Timestamp,
+    ) -> Result<Vec<Priced<'a>>> {
+        let priced = shows.into_iter().map(|show| async move {
+            Ok::<_, Error>(Priced { show, price_from: self.price_from(show, now).await? })
+        });
+        try_join_all(priced).await
+    }
+
+    async fn price_from(&self, show: &Show, now: Timestamp) -> Result<Option<i64>> {
+        if show.price_from.is_none() || show.ticketing_link.is_some() {
+            return Ok(None);
+        }
+        let read = || async move {
+            // Not among the `sheets`: a long list would push out what everybody buys.
+            match self.store.event_sheet(show.id).await? {
+                Some(sheet) => self.price_from_sheet(&sheet, now).await.map(Some),
+                // It was deleted since the list was read.
+                None => Ok(Some(None)),
+            }
+        };
+        let price = self.recent.prices.get(show.id, now, read).await?;
+        Ok(price.and_then(|price| *price))
+    }
+
+    /// What the cheapest ticket of an event costs now, if it is sold here.
+    pub(crate) async fn price_from_sheet(&self, sheet: &EventSheet, now: Timestamp) -> Result<Option<i64>> {
+        if sheet.event.ticketing_link.is_some() {
+            return Ok(None);
+        }
+        let stages_left = self.stages_left(sheet, now).await?;
+        price_from(&sheet.event, &sheet.areas, &stages_left.offers(&sheet.stages), now)
     }
 
     /// How many tickets the event's limited stages have left.

@@ -4,7 +4,8 @@ use domain::{Amount, Currency, EventId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use store::Show;
+
+use crate::recent::Priced;
 
 /// A show in the words of the IndieHOY system.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -50,8 +51,8 @@ struct OtherData {
     time_zone: String,
     /// The currency of `price`.
     currency: Currency,
-    /// The lowest price of its areas, without stages and fees; the organiser's word for a
-    /// show without areas.
+    /// What the cheapest ticket costs now, with everything: the sale stage, the fee and the
+    /// tax. The organiser's word if nothing is sold here.
     price: Option<ShownPrice>,
     /// What else the organiser says.
     #[serde(flatten)]
@@ -69,12 +70,14 @@ enum ShownPrice {
 }
 
 impl OtherData {
-    fn new(show: &Show, mut said: Map<String, Value>) -> Self {
+    fn new(priced: &Priced<'_>) -> Self {
+        let show = priced.show;
+        let mut said = show.other_data.clone();
         for known in ["city", "country", "time_zone", "currency"] {
             said.remove(known);
         }
         let word = said.remove("price").filter(|price| !price.is_null()).map(ShownPrice::Said);
-        let known = show.price_from.map(|price| ShownPrice::Known(Amount::of(price, show.currency)));
+        let known = priced.amount().map(ShownPrice::Known);
         Self {
             city: show.city.clone(),
             country: show.country.clone(),
@@ -88,11 +91,11 @@ impl OtherData {
 
 impl ShortShow {
     /// The words for a published show.
-    pub(crate) fn new(mut show: Show, public_url: &str, now: Timestamp) -> Self {
-        let said = std::mem::take(&mut show.other_data);
+    pub(crate) fn new(priced: &Priced<'_>, public_url: &str, now: Timestamp) -> Self {
+        let show = priced.show.clone();
         let here = || format!("{public_url}/api/v1/public/events/{}", show.slug);
         Self {
-            other_data: OtherData::new(&show, said),
+            other_data: OtherData::new(priced),
             sold_elsewhere: show.ticketing_link.is_some(),
             ticketing_link: show.ticketing_link.clone().unwrap_or_else(here),
             id: show.id,
@@ -113,17 +116,22 @@ impl ShortShow {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use store::Show;
 
     use super::*;
     use crate::shows::tests::{at, show};
 
-    fn words(show: Show) -> Value {
-        serde_json::to_value(ShortShow::new(show, "https://faroles.example", at(0))).expect("JSON")
+    fn words(show: &Show) -> Value {
+        words_of(&Priced { show, price_from: None })
+    }
+
+    fn words_of(priced: &Priced<'_>) -> Value {
+        serde_json::to_value(ShortShow::new(priced, "https://faroles.example", at(0))).expect("JSON")
     }
 
     #[test]
     fn a_show_of_ours_leads_here_and_goes_by_its_slug() {
-        let words = words(show(10, "Los Faroles", "Bogotá", "CO"));
+        let words = words(&show(10, "Los Faroles", "Bogotá", "CO"));
         assert_eq!((&words["code"], &words["slug"]), (&json!("los-faroles"), &json!("los-faroles")));
         assert_eq!(words["ticketing_link"], "https://faroles.example/api/v1/public/events/los-faroles");
         assert_eq!((&words["sold_elsewhere"], &words["max_discounts"]), (&json!(false), &json!(0)));
@@ -137,7 +145,7 @@ mod tests {
             max_discounts: 12,
             ..show(10, "Río Abajo", "Valparaíso", "CL")
         };
-        let words = words(show);
+        let words = words(&show);
         assert_eq!((&words["code"], &words["slug"]), (&json!("RIO-7"), &json!("río-abajo")));
         assert_eq!(words["ticketing_link"], "https://boletos.example/rio");
         assert_eq!((&words["sold_elsewhere"], &words["max_discounts"]), (&json!(true), &json!(12)));
@@ -147,9 +155,8 @@ mod tests {
     fn what_the_box_office_knows_goes_before_what_the_organiser_says() {
         let said = json!({"city": "Macondo", "price": "desde 20.000", "genre": "cumbia"});
         let said = said.as_object().expect("members").clone();
-        let priced =
-            Show { other_data: said.clone(), price_from: Some(500_050), ..show(1, "Uno", "Cali", "CO") };
-        let priced = words(priced);
+        let show = Show { other_data: said, ..show(1, "Uno", "Cali", "CO") };
+        let priced = words_of(&Priced { show: &show, price_from: Some(500_050) });
         assert_eq!(
             priced["other_data"],
             json!({
@@ -157,16 +164,17 @@ mod tests {
                 "price": 5000.5, "genre": "cumbia",
             })
         );
-        let unpriced = words(Show { other_data: said, ..show(1, "Uno", "Cali", "CO") });
-        assert_eq!(unpriced["other_data"]["price"], "desde 20.000");
-        assert_eq!(words(show(1, "Uno", "Cali", "CO"))["other_data"]["price"], Value::Null);
+        assert_eq!(words(&show)["other_data"]["price"], "desde 20.000");
+        let nothing_said = Show { other_data: Map::new(), ..show };
+        assert_eq!(words(&nothing_said)["other_data"]["price"], Value::Null);
     }
 
     #[test]
     fn a_show_that_is_over_is_not_active() {
         let show = show(10, "Los Faroles", "Bogotá", "CO");
         let ends_at = show.ends_at;
-        assert!(ShortShow::new(show.clone(), "", ends_at - std::time::Duration::from_secs(1)).active);
-        assert!(!ShortShow::new(show, "", ends_at).active);
+        let priced = Priced { show: &show, price_from: None };
+        assert!(ShortShow::new(&priced, "", ends_at - std::time::Duration::from_secs(1)).active);
+        assert!(!ShortShow::new(&priced, "", ends_at).active);
     }
 }

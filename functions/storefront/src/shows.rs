@@ -13,7 +13,7 @@ use store::Show;
 use web::{Answer, Cached, Freshness, Page, Paging, Query};
 
 use crate::State;
-use crate::recent::Program;
+use crate::recent::{Priced, Program};
 use crate::short::ShortShow;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -73,7 +73,8 @@ struct ShowView {
     ends_at: Timestamp,
     /// The currency of its prices.
     currency: Currency,
-    /// The lowest price of its areas, without stages and fees.
+    /// What the cheapest ticket costs now, with everything: the sale stage, the fee and the
+    /// tax. Absent if nothing is sold here.
     #[serde(skip_serializing_if = "Option::is_none")]
     price_from: Option<Amount>,
     /// The main picture.
@@ -81,9 +82,9 @@ struct ShowView {
     image: Option<String>,
 }
 
-impl From<&Show> for ShowView {
-    fn from(show: &Show) -> Self {
-        let show = show.clone();
+impl From<&Priced<'_>> for ShowView {
+    fn from(priced: &Priced<'_>) -> Self {
+        let (price_from, show) = (priced.amount(), priced.show.clone());
         Self {
             id: show.id,
             slug: show.slug,
@@ -96,7 +97,7 @@ impl From<&Show> for ShowView {
             starts_at: show.starts_at,
             ends_at: show.ends_at,
             currency: show.currency,
-            price_from: show.price_from.map(|price| Amount::of(price, show.currency)),
+            price_from,
             image: show.image,
         }
     }
@@ -142,7 +143,8 @@ async fn list(
     let now = state.clock.now();
     let program = state.program(now).await?;
     let (shows, last) = page(filters.apply(&program, now), &paging)?;
-    let page = Page::new(shows.into_iter().map(ShowView::from).collect(), last);
+    let shows = state.priced(shows, now).await?;
+    let page = Page::new(shows.iter().map(ShowView::from).collect(), last);
     Cached::public(&page, LIST_SECONDS, &freshness)
 }
 
@@ -154,7 +156,8 @@ async fn available(
     let now = state.clock.now();
     let program = state.program(now).await?;
     let (shows, last) = page(program.upcoming(now).collect(), &paging)?;
-    let shows = shows.into_iter().map(|show| ShortShow::new(show.clone(), &state.public_url, now)).collect();
+    let shows = state.priced(shows, now).await?;
+    let shows = shows.iter().map(|show| ShortShow::new(show, &state.public_url, now)).collect();
     Cached::public(&Page::new(shows, last), LIST_SECONDS, &freshness)
 }
 
@@ -171,7 +174,8 @@ async fn search(
     let now = state.clock.now();
     let program = state.program(now).await?;
     let found = program.search(&search.q, now).into_iter().take(limit.into());
-    let items = found.map(|show| ShortShow::new(show.clone(), &state.public_url, now)).collect();
+    let found = state.priced(found, now).await?;
+    let items = found.iter().map(|show| ShortShow::new(show, &state.public_url, now)).collect();
     Cached::public(&Found { items }, LIST_SECONDS, &freshness)
 }
 

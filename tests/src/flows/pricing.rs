@@ -181,6 +181,39 @@ async fn promotions_are_their_tenants_own() {
     app.close().await;
 }
 
+/// What lists say that the first show costs at least: the list, the search, the show itself.
+async fn prices_from(app: &TestApp, slug: &str) -> [Value; 3] {
+    app.clock.advance(A_WHILE);
+    let list = app.get("/api/v1/public/events").ok().await;
+    let found = app.get(format!("/api/v1/shows/search?q={slug}")).ok().await;
+    let show = app.get(format!("/api/v1/public/events/{slug}")).ok().await;
+    [&list["items"][0]["price_from"], &found["items"][0]["other_data"]["price"], &show["other_data"]["price"]]
+        .map(Value::clone)
+}
+
+#[tokio::test]
+async fn the_price_in_lists_is_what_a_quote_says() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("faroles").await;
+    let show = app.show(&organizer, "Los Faroles", 100, 10_000).await;
+    let listed = async |charged: &Value| {
+        assert_eq!(total(&app, &show, 1, None).await, *charged);
+        assert_eq!(prices_from(&app, &show.slug).await, [charged, charged, charged].map(Value::clone));
+    };
+    listed(&json!(10_000)).await;
+    let fees = json!({"fees": {"convenience_rate": 10}, "vat": {"rate": 19}});
+    app.put(format!("/api/v1/events/{}/fees", show.id)).token(&organizer.token).json(fees).ok().await;
+    listed(&json!(13_090)).await;
+    let early = json!({"stage_name": "Early Bird", "price_adjustment_type": "percentage",
+        "price_adjustment_value": -50, "quantity_available": 1});
+    stage(&app, &organizer, &show, early).await;
+    listed(&json!(6545)).await;
+    let ana = app.somebody("ana").await;
+    app.buy(&ana.token, &show.id, json!({"area_id": show.area, "quantity": 1})).await;
+    listed(&json!(13_090)).await;
+    app.close().await;
+}
+
 #[tokio::test]
 async fn a_quote_says_loudly_that_it_is_not_the_price_that_was_hoped_for() {
     let app = TestApp::start().await;

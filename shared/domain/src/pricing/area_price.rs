@@ -68,6 +68,25 @@ pub fn current_price(
     Ok(AreaPrice { next, ..current })
 }
 
+/// What the cheapest ticket of the event costs at `now`, with everything: the stage, the
+/// fee, the tax. `None` without an area that has places.
+///
+/// Fails as [`current_price`] does.
+pub fn price_from(
+    event: &Event,
+    areas: &[Area],
+    stages: &[StageOffer<'_>],
+    now: Timestamp,
+) -> Result<Option<i64>> {
+    let mut cheapest = None;
+    for area in areas.iter().filter(|area| area.capacity > 0) {
+        check_prices(event, area)?;
+        let total = price_at(event, area, stages, now).total;
+        cheapest = Some(cheapest.map_or(total, |cheapest: i64| cheapest.min(total)));
+    }
+    Ok(cheapest)
+}
+
 /// The price at `moment`, without a look at the future.
 fn price_at(event: &Event, area: &Area, offers: &[StageOffer<'_>], moment: Timestamp) -> AreaPrice {
     let stage = Stages::new(offers, event.id, moment).choose(area.id, 1).stage;
@@ -169,6 +188,23 @@ mod tests {
 
         let then = price(&house(), 2000);
         assert_eq!((then.price, then.stage_name.as_deref(), then.next), (10_000, Some("Stage 2"), None));
+    }
+
+    #[test]
+    fn the_lowest_price_has_everything_in_it() {
+        let mut house = house();
+        house.areas.push(Area { capacity: 0, ..area(2, 1) });
+        house.areas.push(area(3, 9_000));
+        let from = |house: &House| {
+            price_from(&house.event, &house.areas, &house.offers(), at(1000)).expect("valid prices")
+        };
+        assert_eq!(from(&house), Some(7920), "20 % less, and 10 % fee on that");
+        house.stages[0].0.target_area_id = Some(area_id(1));
+        assert_eq!(from(&house), Some(8800), "what was cheapest without stages is not");
+        house.stages[0].1 = Some(0);
+        assert_eq!(from(&house), Some(9900));
+        house.areas.clear();
+        assert_eq!(from(&house), None);
     }
 
     #[test]

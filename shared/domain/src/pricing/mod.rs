@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BasisPoints, Currency};
 
-pub use area_price::{AreaPrice, NextPrice, current_price};
+pub use area_price::{AreaPrice, NextPrice, current_price, price_from};
 pub use code::{InvalidCode, PromotionCode};
 pub(crate) use promotion::check_discount;
 pub use promotion::{AppliesTo, Promotion, PromotionOffer, PromotionReason, PromotionVerdict};

@@ -34,7 +34,8 @@ pub struct Show {
     pub ends_at: Timestamp,
     /// The currency of its prices.
     pub currency: Currency,
-    /// The lowest base price, in minor units.
+    /// The lowest base price, in minor units; what buyers pay has stages, fee and tax in it
+    /// (`domain::pricing::price_from`). `None` if nothing can be bought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_from: Option<i64>,
     /// The main picture.
