@@ -4,9 +4,9 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::extract::State as Of;
 use domain::audit::AuditNote;
-use domain::error::Fields;
 use domain::order::{Order, RefundStep};
 use domain::refund_task::{ClosedRefundTask, RefundTask, TaskOutcome};
+use domain::text::Paragraph;
 use domain::{Error, OrderId, Result, Timestamp};
 use queue::{OrderNews, Outbox};
 use schemars::JsonSchema;
@@ -20,8 +20,8 @@ use crate::task_view::{ClosedTaskView, TaskView};
 /// How often an order is judged anew that others keep changing.
 const TRIES: usize = 6;
 
-/// Characters of a note.
-const NOTE: usize = 500;
+/// The most characters of a note.
+const MAX_NOTE: usize = 500;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -74,8 +74,7 @@ struct RefundGivenBack {
     /// The task's `since`, as you read it.
     since: Option<Timestamp>,
     /// How and by whom, for your own records; the buyer does not see it.
-    #[schemars(length(max = NOTE))]
-    note: Option<String>,
+    note: Option<Paragraph<0, MAX_NOTE>>,
 }
 
 /// That the gateway is to be asked again.
@@ -99,11 +98,7 @@ async fn done(
     body: Option<Json<RefundGivenBack>>,
 ) -> Answer<Json<ClosedTaskView>> {
     let RefundGivenBack { since, note } = body.map(|Json(body)| body).unwrap_or_default();
-    let mut fields = Fields::new();
-    let length = note.as_ref().map_or(0, |note| note.chars().count());
-    fields.check(length <= NOTE, "/note", format!("Must have at most {NOTE} characters."));
-    fields.finish()?;
-    let wanted = Wanted { outcome: TaskOutcome::Done, since, note };
+    let wanted = Wanted { outcome: TaskOutcome::Done, since, note: note.and_then(Paragraph::some) };
     Ok(Json(state.close(&admin, path, &wanted).await?.into()))
 }
 

@@ -4,7 +4,8 @@ use axum::extract;
 use domain::access::{Role, Workplace};
 use domain::error::Fields;
 use domain::event::Language;
-use domain::user::{Password, PasswordHash, Standing, User};
+use domain::text::{Line, Phone};
+use domain::user::{MAX_NAME, Password, PasswordHash, Standing, User};
 use domain::{Error, Result, TenantId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -78,26 +79,6 @@ impl Profile {
     }
 }
 
-pub(crate) fn check_name(name: &str, fields: &mut Fields) {
-    fields.text("/name", name, 0, 120);
-    // A name stands in one line of a mail and of a ticket.
-    fields.check(!name.trim().contains(['\n', '\r']), "/name", "Must be one line.");
-}
-
-pub(crate) fn check_phone(phone: Option<&str>, fields: &mut Fields) {
-    let phone = phone.unwrap_or_default().trim();
-    fields.check(
-        phone.len() <= 32 && phone.chars().all(|c| c.is_ascii_digit() || "+-() .".contains(c)),
-        "/phone",
-        "Must have at most 32 digits, spaces and the signs + - ( ) .",
-    );
-}
-
-/// A text without space around it, if anything is left.
-pub(crate) fn trimmed(text: Option<String>) -> Option<String> {
-    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
-}
-
 async fn show(extract::State(state): extract::State<State>, buyer: Buyer) -> Answer<Json<Profile>> {
     let user = state.store.user(buyer.user).await.map_err(Error::from)?.ok_or_else(unknown)?;
     profile(&state, &user, &buyer).await
@@ -121,12 +102,10 @@ fn unknown() -> Error {
 #[serde(deny_unknown_fields)]
 struct Changes {
     /// The name, as it should stand on tickets.
-    #[schemars(length(max = 120))]
-    name: Option<String>,
+    name: Option<Line<0, MAX_NAME>>,
     /// A telephone number; `null` removes it.
     #[serde(default, deserialize_with = "web::nullable")]
-    #[schemars(length(max = 32))]
-    phone: Option<Option<String>>,
+    phone: Option<Option<Phone>>,
     /// The language of mails.
     language: Option<Language>,
     /// A new password.
@@ -138,10 +117,6 @@ struct Changes {
 impl Changes {
     fn check(&self) -> Result<()> {
         let mut fields = Fields::new();
-        if let Some(name) = &self.name {
-            check_name(name, &mut fields);
-        }
-        check_phone(self.phone.as_ref().and_then(|phone| phone.as_deref()), &mut fields);
         fields.check(
             self.password.is_some() == self.current_password.is_some(),
             "/current_password",
@@ -168,10 +143,10 @@ async fn update(
     };
     let change = |user: &mut User| {
         if let Some(name) = &name {
-            name.trim().clone_into(&mut user.name);
+            name.as_str().clone_into(&mut user.name);
         }
         if let Some(phone) = &phone {
-            user.phone = trimmed(phone.clone());
+            user.phone = phone.clone().and_then(Phone::some);
         }
         user.language = language.unwrap_or(user.language);
         if let Some(hash) = &hash {

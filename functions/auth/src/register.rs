@@ -4,7 +4,8 @@ use axum::extract;
 use domain::Error;
 use domain::error::Fields;
 use domain::event::Language;
-use domain::user::{Email, LinkPurpose, Password, User};
+use domain::text::{Line, Phone};
+use domain::user::{Email, LinkPurpose, MAX_NAME, Password, User};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Failure, LinkGrant};
@@ -12,7 +13,7 @@ use web::{Answer, ClientNetwork, Json};
 
 use crate::limits::Tries;
 use crate::link::{Accepted, NewLink};
-use crate::{State, hashing, me, strength};
+use crate::{State, hashing, strength};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -38,11 +39,9 @@ struct Registration {
     password: Password,
     /// The name, as it should stand on tickets.
     #[serde(default)]
-    #[schemars(length(max = 120))]
-    name: String,
+    name: Line<0, MAX_NAME>,
     /// A telephone number.
-    #[schemars(length(max = 32))]
-    phone: Option<String>,
+    phone: Option<Phone>,
     /// The language of mails.
     #[serde(default)]
     language: Language,
@@ -53,8 +52,6 @@ impl Registration {
         let mut fields = Fields::new();
         self.password.check_new("/password", Some(&self.email), &mut fields);
         strength::check(&self.password, &self.email, &self.name, "/password", &mut fields);
-        me::check_name(&self.name, &mut fields);
-        me::check_phone(self.phone.as_deref(), &mut fields);
         fields.finish()
     }
 }
@@ -79,8 +76,8 @@ async fn register(
         return Ok(Accepted);
     }
     let user = User {
-        name: name.trim().to_owned(),
-        phone: me::trimmed(phone),
+        name: name.into(),
+        phone: phone.and_then(Phone::some),
         language,
         password_hash: Some(hash),
         ..User::new(email, now)

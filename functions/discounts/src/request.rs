@@ -9,6 +9,7 @@ use domain::discount::{DiscountRequest, MAX_ATTEMPTS, MAX_MESSAGE, offered, sugg
 use domain::error::Fields;
 use domain::event::Event;
 use domain::member::{Ineligible, Member};
+use domain::text::{Line, Paragraph};
 use domain::user::Email;
 use domain::{Error, EventId, Result, Timestamp};
 use schemars::JsonSchema;
@@ -53,14 +54,11 @@ struct Asking {
     /// The show.
     show_id: Option<EventId>,
     /// The organiser's own code for the show, if its id is not known.
-    #[schemars(length(min = 2, max = 50))]
-    show_code: Option<String>,
+    show_code: Option<Line<2, MAX_CODE>>,
     /// What the member says with it; whoever decides will read it.
-    #[schemars(length(max = 280))]
-    message: Option<String>,
+    message: Option<Paragraph<0, MAX_MESSAGE>>,
     /// How the member describes the show. Stands for a missing `message`.
-    #[schemars(length(max = 280))]
-    show_description: Option<String>,
+    show_description: Option<Paragraph<0, MAX_MESSAGE>>,
 }
 
 impl Asking {
@@ -71,18 +69,11 @@ impl Asking {
             "/show_id",
             "Name the show by its `show_id` or by its `show_code`, one of both.",
         );
-        if let Some(code) = &self.show_code {
-            fields.text("/show_code", code, 2, MAX_CODE);
-        }
-        fields.optional_text("/message", self.message.as_deref(), MAX_MESSAGE);
-        fields.optional_text("/show_description", self.show_description.as_deref(), MAX_MESSAGE);
         fields.finish()
     }
 
     fn words(&self) -> Option<String> {
-        let said = |text: &Option<String>| {
-            text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
-        };
+        let said = |text: &Option<Paragraph<0, MAX_MESSAGE>>| text.clone().and_then(Paragraph::some);
         said(&self.message).or_else(|| said(&self.show_description))
     }
 }
@@ -140,7 +131,7 @@ impl State {
         }
         let mut found = None;
         for (tenant, _) in memberships {
-            let Some(show) = self.store.show_code_owner(tenant, code.trim()).await? else { continue };
+            let Some(show) = self.store.show_code_owner(tenant, code).await? else { continue };
             if found.replace(show).is_some() {
                 let mut fields = Fields::new();
                 fields.check(false, "/show_code", "Several shows have this code. Send the `show_id`.");

@@ -9,7 +9,7 @@ use axum::extract::{self, FromRequestParts};
 use axum::response::NoContent;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::error::Fields;
+use domain::text::Line;
 use domain::{DeviceId, Error, Result, TenantId, Timestamp, UserId};
 use http::StatusCode;
 use http::request::Parts;
@@ -61,8 +61,7 @@ struct DevicePath {
 #[serde(deny_unknown_fields)]
 struct PairRequest {
     /// What people call it, such as the door where it stands.
-    #[schemars(length(min = 1, max = 60))]
-    name: String,
+    name: Line<1, 60>,
 }
 
 /// A scanner that was just paired.
@@ -95,7 +94,6 @@ async fn pair(
     organizer: Organizer,
     Json(request): Json<PairRequest>,
 ) -> Answer<(StatusCode, Json<Paired>)> {
-    Fields::new().text("/name", &request.name, 1, 60).finish()?;
     if state.store.devices(organizer.tenant).await.map_err(Error::from)?.len() >= MAX_DEVICES {
         return Err(
             Error::conflict("too_many_devices", "Remove scanners that are not used any more first.").into()
@@ -107,7 +105,7 @@ async fn pair(
     let now = state.clock.now();
     let device = Device {
         id: DeviceId::generate(now),
-        name: request.name.trim().to_owned(),
+        name: request.name.into(),
         secret_hash: hash(&secret),
         paired_by: organizer.user,
         paired_at: now,

@@ -8,6 +8,7 @@ use domain::error::Fields;
 use domain::event::{Area, AreaKind, Event, EventStatus, RowLayout};
 use domain::pricing::MAX_PRICE;
 use domain::seat::normal_row;
+use domain::text::{Line, Paragraph};
 use domain::{Amount, AreaId, Currency, Error, EventId, Money, Result, TenantId, Timestamp, Written};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use store::allotment::Pool;
 use store::{EventSheet, OnRefused, Once};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Viewer, based_on, formatted, nullable};
 
-use crate::check::{area_not_found, some_text};
+use crate::check::area_not_found;
 use crate::units::every_seat;
 use crate::{AreaPath, EventPath, State, rows};
 
@@ -129,12 +130,10 @@ struct Areas {
 #[serde(deny_unknown_fields)]
 struct NewArea {
     /// The name that buyers see.
-    #[schemars(length(min = 1, max = 100))]
-    area_name: String,
+    area_name: Line<1, 100>,
     /// What is special about it.
     #[serde(default)]
-    #[schemars(length(max = 2000))]
-    description: String,
+    description: Paragraph<0, 2000>,
     /// How its places are handed out.
     kind: AreaKind,
     /// Tickets that it can sell. For general admission only: numbered seats are counted.
@@ -154,8 +153,7 @@ struct NewArea {
     unit_capacity: u8,
     /// What comes with the ticket, such as table service.
     #[serde(default)]
-    #[schemars(length(max = 200))]
-    service: Option<String>,
+    service: Option<Line<0, 200>>,
     /// Where it stands in lists, lowest first; last if absent.
     #[serde(default)]
     position: Option<u16>,
@@ -172,11 +170,9 @@ struct AreaChanges {
     /// The version that the change is based on.
     version: Option<u32>,
     /// The name that buyers see.
-    #[schemars(length(min = 1, max = 100))]
-    area_name: Option<String>,
+    area_name: Option<Line<1, 100>>,
     /// What is special about it.
-    #[schemars(length(max = 2000))]
-    description: Option<String>,
+    description: Option<Paragraph<0, 2000>>,
     /// Tickets that it can sell, for general admission.
     #[schemars(range(min = 1, max = 200_000))]
     capacity: Option<u32>,
@@ -191,7 +187,7 @@ struct AreaChanges {
     unit_capacity: Option<u8>,
     /// What comes with the ticket; `null` for nothing.
     #[serde(default, deserialize_with = "nullable")]
-    service: Option<Option<String>>,
+    service: Option<Option<Line<0, 200>>>,
     /// Where it stands in lists, lowest first.
     position: Option<u16>,
 }
@@ -355,15 +351,15 @@ impl NewArea {
         Area {
             id,
             event_id: event.id,
-            area_name: self.area_name.trim().to_owned(),
-            description: self.description.trim().to_owned(),
+            area_name: self.area_name.to_string(),
+            description: self.description.to_string(),
             kind: self.kind,
             capacity,
             price: self.price.amount(event.currency, PRICE, fields),
             currency: event.currency,
             nomenclature_letter: self.nomenclature_letter.as_deref().map(letter),
             unit_capacity: self.unit_capacity,
-            service: self.service.as_deref().and_then(some_text),
+            service: self.service.clone().and_then(Line::some),
             position: self.position.unwrap_or(last),
             rows: Vec::new(),
             blocks,
@@ -375,8 +371,8 @@ impl NewArea {
 impl AreaChanges {
     fn apply(self, area: Area, fields: &mut Fields) -> Area {
         Area {
-            area_name: self.area_name.map_or(area.area_name, |name| name.trim().to_owned()),
-            description: self.description.map_or(area.description, |text| text.trim().to_owned()),
+            area_name: self.area_name.map_or(area.area_name, String::from),
+            description: self.description.map_or(area.description, String::from),
             capacity: self.capacity.unwrap_or(area.capacity),
             price: self.price.map_or(area.price, |price| price.amount(area.currency, PRICE, fields)),
             nomenclature_letter: match self.nomenclature_letter {
@@ -385,7 +381,7 @@ impl AreaChanges {
             },
             unit_capacity: self.unit_capacity.unwrap_or(area.unit_capacity),
             service: match self.service {
-                Some(changed) => changed.as_deref().and_then(some_text),
+                Some(changed) => changed.and_then(Line::some),
                 None => area.service,
             },
             position: self.position.unwrap_or(area.position),
@@ -398,7 +394,6 @@ impl AreaChanges {
 /// Checks an area before it is stored; `capacity` is what the request says about it.
 /// Checks what is stored of an area. `fields` has what is wrong with its price already.
 fn check(area: &Area, capacity: Option<u32>, mut fields: Fields) -> Result<()> {
-    fields.text("/area_name", &area.area_name, 1, 100).text("/description", &area.description, 0, 2000);
     match (area.kind, capacity) {
         (AreaKind::GeneralAdmission, Some(capacity)) => {
             let range = 1..=MAX_CAPACITY;
@@ -424,7 +419,6 @@ fn check(area: &Area, capacity: Option<u32>, mut fields: Fields) -> Result<()> {
         "Must be 1 to 8 letters and digits.",
     );
     fields.check((1..=50).contains(&area.unit_capacity), "/unit_capacity", "Must be between 1 and 50.");
-    fields.optional_text("/service", area.service.as_deref(), 200);
     fields.finish()
 }
 
@@ -454,14 +448,8 @@ pub(crate) mod tests {
         assert_eq!((valid.area_name.as_str(), valid.position, valid.blocks), ("Campo", 3, 3));
         assert_eq!(bad(&valid, Some(0)), ["/capacity"]);
         assert_eq!(bad(&valid, Some(200_001)), ["/capacity"]);
-        let wrong = Area {
-            price: -1,
-            unit_capacity: 0,
-            nomenclature_letter: Some("#".to_owned()),
-            service: Some("x".repeat(201)),
-            ..valid
-        };
-        assert_eq!(bad(&wrong, None), ["/price", "/nomenclature_letter", "/unit_capacity", "/service"]);
+        let wrong = Area { price: -1, unit_capacity: 0, nomenclature_letter: Some("#".to_owned()), ..valid };
+        assert_eq!(bad(&wrong, None), ["/price", "/nomenclature_letter", "/unit_capacity"]);
 
         let seated =
             area(json!({"area_name": "Platea", "kind": "seated", "price": 0, "nomenclature_letter": "p"}));

@@ -7,6 +7,7 @@ use domain::error::Fields;
 use domain::event::{Area, AreaKind, Event, EventStatus, Move};
 use domain::moment::check_zone;
 use domain::pricing::SaleStage;
+use domain::text::Line;
 use domain::{AreaId, EventId, Moment, RequestId, Result, SaleStageId, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,8 +41,7 @@ struct Duplicate {
     starts_at: Moment,
     /// The new title; the same if absent.
     #[serde(default)]
-    #[schemars(length(min = 1, max = 150))]
-    name: Option<String>,
+    name: Option<Line<1, 150>>,
 }
 
 async fn duplicate(
@@ -102,7 +102,7 @@ fn copy(original: &EventSheet, wanted: &Duplicate, id: RequestId, now: Timestamp
     let moved = Move::new(old, starts_at, &old.time_zone);
     let event = Event {
         id: event_id,
-        name: wanted.name.as_deref().map_or_else(|| old.name.clone(), |name| name.trim().to_owned()),
+        name: wanted.name.as_ref().map_or_else(|| old.name.clone(), ToString::to_string),
         starts_at,
         ends_at: moved.end(old, starts_at),
         doors_at: moved.doors(old, starts_at),

@@ -6,6 +6,7 @@ use axum::extract::State as Of;
 use domain::access::Role;
 use domain::error::Fields;
 use domain::event::{LegalInfo, Tenant};
+use domain::text::{Line, plain};
 use domain::user::Email;
 use domain::{Currency, Error, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
@@ -95,8 +96,7 @@ impl From<Tenant> for TenantView {
 #[serde(deny_unknown_fields)]
 struct NewTenant {
     /// The name that buyers see.
-    #[schemars(length(min = 2, max = 100))]
-    name: String,
+    name: Line<2, 100>,
     /// Where buyers reach the organiser; the caller's own address if absent.
     #[serde(default)]
     email: Option<Email>,
@@ -120,8 +120,7 @@ struct TenantChanges {
     /// The version that the change is based on.
     version: Option<u32>,
     /// The name that buyers see.
-    #[schemars(length(min = 2, max = 100))]
-    name: Option<String>,
+    name: Option<Line<2, 100>>,
     /// Where buyers reach the organiser.
     email: Option<Email>,
     /// ISO 3166-1 alpha-2 country.
@@ -133,6 +132,26 @@ struct TenantChanges {
     fees: Option<NewConvenienceFees>,
     /// The value added tax that new events get.
     vat: Option<NewVat>,
+}
+
+/// Who the organiser is in law.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewLegalInfo {
+    /// The tax number: NIT, RUT or CUIT.
+    #[schemars(length(max = 40))]
+    nit: String,
+    /// The registered name.
+    legal_name: Line<1, 200>,
+    /// Colombia's PULEP code of the producer's show, if there is one.
+    #[schemars(length(max = 40))]
+    pulep_code: Option<String>,
+    /// Street address.
+    address: Line<1, 200>,
+    /// City.
+    city: Line<1, 100>,
+    /// ISO 3166-1 alpha-2 country.
+    country: String,
 }
 
 async fn create(
@@ -148,7 +167,7 @@ async fn create(
         let mut fields = Fields::new();
         let tenant = Tenant {
             id: TenantId::from_uuid(id.uuid()),
-            name: new.name.trim().to_owned(),
+            name: new.name.to_string(),
             email: new.email.as_ref().map_or(buyer.email.clone(), ToString::to_string),
             country: new.country.clone(),
             currency: new.currency,
@@ -188,7 +207,7 @@ async fn update(
         format!("Send the fees as well: the fixed one is in {}.", before.currency),
     );
     let after = Tenant {
-        name: changes.name.map_or(before.name, |name| name.trim().to_owned()),
+        name: changes.name.map_or(before.name, String::from),
         email: changes.email.map_or(before.email, |email| email.to_string()),
         country: changes.country.unwrap_or(before.country),
         currency,
@@ -213,9 +232,9 @@ async fn show_legal_info(Of(state): Of<State>, admin: Admin) -> Answer<Json<Lega
 async fn replace_legal_info(
     Of(state): Of<State>,
     admin: Admin,
-    Json(info): Json<LegalInfo>,
+    Json(info): Json<NewLegalInfo>,
 ) -> Answer<Json<LegalInfo>> {
-    let info = tidy(info);
+    let info = info.tidy();
     check_legal_info(&info)?;
     let before = state.tenant(admin.tenant).await?;
     let after = Tenant { legal_info: Some(info.clone()), version: before.version + 1, ..before };
@@ -233,21 +252,21 @@ impl State {
 /// Checks an organiser before it is stored. `fields` has what is wrong with its fees and
 /// tax already.
 fn check(tenant: &Tenant, mut fields: Fields) -> Result<()> {
-    fields.text("/name", &tenant.name, 2, 100);
     country(&mut fields, "/country", &tenant.country);
     fields.finish()
 }
 
-/// Numbers and codes come from documents with stray spaces and any letter case.
-fn tidy(info: LegalInfo) -> LegalInfo {
-    let code = |text: String| text.trim().to_ascii_uppercase();
-    LegalInfo {
-        nit: code(info.nit),
-        legal_name: info.legal_name.trim().to_owned(),
-        pulep_code: info.pulep_code.map(code),
-        address: info.address.trim().to_owned(),
-        city: info.city.trim().to_owned(),
-        country: info.country,
+impl NewLegalInfo {
+    /// Numbers and codes come from documents with stray spaces and any letter case.
+    fn tidy(self) -> LegalInfo {
+        LegalInfo {
+            nit: plain(&self.nit).to_ascii_uppercase(),
+            legal_name: self.legal_name.into(),
+            pulep_code: self.pulep_code.map(|code| plain(&code).to_ascii_uppercase()),
+            address: self.address.into(),
+            city: self.city.into(),
+            country: self.country,
+        }
     }
 }
 
@@ -264,47 +283,38 @@ fn check_legal_info(info: &LegalInfo) -> Result<()> {
         "/nit",
         "Must be a tax number of 5 to 20 digits, letters, dots and hyphens.",
     );
-    fields.text("/legal_name", &info.legal_name, 1, 200);
     fields.check(
         info.pulep_code.as_deref().is_none_or(|code| is_code(code, 20, "-")),
         "/pulep_code",
         "Must be at most 20 letters, digits and hyphens.",
     );
-    fields.text("/address", &info.address, 1, 200);
-    fields.text("/city", &info.city, 1, 100);
     country(&mut fields, "/country", &info.country);
     fields.finish()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
-    fn info() -> LegalInfo {
-        LegalInfo {
-            nit: " 900123456-7 ".to_owned(),
-            legal_name: "Faroles del Sur S.A.S.".to_owned(),
-            pulep_code: Some("abc123".to_owned()),
-            address: "Calle Inventada 12".to_owned(),
-            city: "Bogotá".to_owned(),
-            country: "CO".to_owned(),
-        }
+    fn info(changes: Value) -> LegalInfo {
+        let mut info = json!({
+            "nit": " 900123456\u{2011}7 ", "legal_name": "Faroles del Sur S.A.S.", "pulep_code": "abc123",
+            "address": "Calle Inventada 12", "city": "Bogotá", "country": "CO",
+        });
+        info.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
+        serde_json::from_value::<NewLegalInfo>(info).expect("reads").tidy()
     }
 
     #[test]
     fn legal_info_is_tidied_and_bounded() {
-        let tidied = tidy(info());
+        let tidied = info(json!({}));
         assert_eq!((tidied.nit.as_str(), tidied.pulep_code.as_deref()), ("900123456-7", Some("ABC123")));
         check_legal_info(&tidied).expect("valid");
-        let bad = LegalInfo {
-            nit: "12#4567".to_owned(),
-            legal_name: String::new(),
-            pulep_code: Some(String::new()),
-            country: "Colombia".to_owned(),
-            ..info()
-        };
+        let bad = info(json!({"nit": "12#4567", "pulep_code": "", "country": "Colombia"}));
         let error = check_legal_info(&bad).expect_err("refused");
         let pointers: Vec<_> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/nit", "/legal_name", "/pulep_code", "/country"]);
+        assert_eq!(pointers, ["/nit", "/pulep_code", "/country"]);
     }
 }

@@ -4,7 +4,8 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, patch_with};
 use axum::extract::State as Of;
 use domain::error::Fields;
-use domain::member::{FeePayment, Member, PaymentMethod};
+use domain::member::{FeePayment, MAX_DESCRIPTION, Member, PaymentMethod};
+use domain::text::Paragraph;
 use domain::{
     Amount, Currency, Error, FeePaymentId, MemberId, Moment, RequestId, Result, TenantId, Timestamp, UserId,
     Written,
@@ -16,7 +17,7 @@ use web::{
     Answer, Created, IdempotencyKey, Json, Page, Paging, Path, Supervisor, based_on, formatted, nullable,
 };
 
-use crate::fields::{check_past, trimmed};
+use crate::fields::check_past;
 use crate::receipts::{NewReceipt, ReceiptUpload};
 use crate::{MemberPath, State, member_not_found};
 
@@ -75,8 +76,7 @@ struct NewFeePayment {
     /// How it was paid.
     payment_method: PaymentMethod,
     /// What for.
-    #[schemars(length(max = 500))]
-    description: Option<String>,
+    description: Option<Paragraph<0, MAX_DESCRIPTION>>,
     /// The receipt that will be uploaded.
     receipt: Option<NewReceipt>,
     /// True if somebody saw the money.
@@ -108,7 +108,7 @@ struct FeePaymentChanges {
     payment_method: Option<PaymentMethod>,
     /// What for.
     #[serde(default, deserialize_with = "nullable")]
-    description: Option<Option<String>>,
+    description: Option<Option<Paragraph<0, MAX_DESCRIPTION>>>,
     /// Another receipt that will be uploaded, or `null` for none.
     #[serde(default, deserialize_with = "nullable")]
     receipt: Option<Option<NewReceipt>>,
@@ -245,7 +245,7 @@ impl State {
             currency,
             payment_date: new.payment_date.map_or(now, Moment::time),
             payment_method: new.payment_method,
-            description: trimmed(new.description.as_deref()),
+            description: new.description.clone().and_then(Paragraph::some),
             receipt: None,
             confirmed: new.confirmed,
             updated_by: supervisor.user,
@@ -303,7 +303,7 @@ impl FeePaymentChanges {
             payment_date: self.payment_date.map_or(before.payment_date, Moment::time),
             payment_method: self.payment_method.unwrap_or(before.payment_method),
             description: match &self.description {
-                Some(changed) => trimmed(changed.as_deref()),
+                Some(changed) => changed.clone().and_then(Paragraph::some),
                 None => before.description,
             },
             confirmed: self.confirmed.unwrap_or(before.confirmed),
@@ -393,11 +393,11 @@ mod tests {
     fn all_bad_fields_are_named() {
         let receipt = json!({"content_type": "image/png", "size": 10_485_761});
         let error = changed(json!({
-            "amount_paid": 0, "description": "x".repeat(501), "payment_date": "2090-01-01T00:00:00Z",
+            "amount_paid": 0, "payment_date": "2090-01-01T00:00:00Z",
             "receipt": receipt,
         }))
         .expect_err("refused");
         let pointers: Vec<_> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/amount_paid", "/description", "/payment_date", "/receipt/size"]);
+        assert_eq!(pointers, ["/amount_paid", "/payment_date", "/receipt/size"]);
     }
 }

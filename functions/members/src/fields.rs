@@ -79,11 +79,6 @@ impl JsonSchema for WrittenId {
     }
 }
 
-/// A text without space around it, if anything is left.
-pub(crate) fn trimmed(text: Option<&str>) -> Option<String> {
-    text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
 /// A country in capitals, which is how people mean it.
 pub(crate) fn capitals(country: &str) -> String {
     country.trim().to_ascii_uppercase()

@@ -3,7 +3,8 @@ use aide::axum::routing::post_with;
 use axum::extract::State as Of;
 use domain::error::Fields;
 use domain::event::Language;
-use domain::member::Member;
+use domain::member::{MAX_NAME, MAX_TEXT, Member, check_country};
+use domain::text::{Line, Phone};
 use domain::user::Email;
 use domain::{Error, EventId, MemberId, Moment, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
@@ -13,7 +14,7 @@ use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer};
 
 use crate::State;
 use crate::community::{Asked, tenant_needed};
-use crate::fields::{WrittenId, capitals, check_past, trimmed};
+use crate::fields::{WrittenId, capitals, check_past};
 use crate::view::MemberView;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -35,8 +36,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 #[serde(deny_unknown_fields)]
 struct MemberRegistration {
     /// The full name.
-    #[schemars(length(min = 1, max = 120))]
-    name: String,
+    name: Line<1, MAX_NAME>,
     /// The e-mail address; no other member may have it.
     email: Email,
     /// The national id, as text or as a number; no other member may have it.
@@ -45,17 +45,13 @@ struct MemberRegistration {
     /// organiser's.
     country: Option<String>,
     /// A telephone number.
-    #[schemars(length(max = 32))]
-    phone: Option<String>,
+    phone: Option<Phone>,
     /// The city.
-    #[schemars(length(max = 120))]
-    city: Option<String>,
+    city: Option<Line<0, MAX_TEXT>>,
     /// How the person heard of the community.
-    #[schemars(length(max = 120))]
-    how_did_you_find_us: Option<String>,
+    how_did_you_find_us: Option<Line<0, MAX_TEXT>>,
     /// What music the person likes best.
-    #[schemars(length(max = 120))]
-    favorite_music_genre: Option<String>,
+    favorite_music_genre: Option<Line<0, MAX_TEXT>>,
     /// The language of mails.
     #[serde(default)]
     language: Language,
@@ -137,15 +133,15 @@ impl State {
         let member = Member {
             id: MemberId::generate(now),
             tenant_id: tenant.id,
-            name: registration.name.trim().to_owned(),
+            name: registration.name.into(),
             email: registration.email,
             dni: registration.dni.and_then(|written| written.read(&country, &mut fields)),
             country,
-            phone: trimmed(registration.phone.as_deref()),
-            city: trimmed(registration.city.as_deref()),
+            phone: registration.phone.and_then(Phone::some),
+            city: registration.city.and_then(Line::some),
             registration_date: registration.registration_date.map_or(now, Moment::time),
-            how_did_you_find_us: trimmed(registration.how_did_you_find_us.as_deref()),
-            favorite_music_genre: trimmed(registration.favorite_music_genre.as_deref()),
+            how_did_you_find_us: registration.how_did_you_find_us.and_then(Line::some),
+            favorite_music_genre: registration.favorite_music_genre.and_then(Line::some),
             subscription_active: registration.subscription_active,
             monthly_fee_current: registration.monthly_fee_current,
             language: registration.language,
@@ -155,7 +151,7 @@ impl State {
             updated_at: now,
             version: 1,
         };
-        member.check(&mut fields);
+        check_country(&member.country, &mut fields);
         check_past("/registration_date", member.registration_date, now, &mut fields);
         fields.finish()?;
         Ok(member)

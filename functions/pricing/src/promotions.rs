@@ -7,6 +7,7 @@ use axum::response::NoContent;
 use domain::error::Fields;
 use domain::moment::check_zone;
 use domain::pricing::{AdjustmentType, AppliesTo, Promotion, PromotionCode};
+use domain::text::Line;
 use domain::user::Email;
 use domain::{
     Amount, AreaId, Currency, Error, EventId, Moment, PromotionId, RequestId, Result, TenantId, Worth,
@@ -64,8 +65,7 @@ pub(crate) struct CodePath {
 #[serde(deny_unknown_fields)]
 struct NewPromotion {
     /// The name for your own lists.
-    #[schemars(length(min = 1, max = 80))]
-    promotion_name: String,
+    promotion_name: Line<1, { Promotion::MAX_NAME_CHARS }>,
     /// What the buyer types.
     promotion_code: PromotionCode,
     /// How `discount_value` is meant.
@@ -131,8 +131,7 @@ struct PromotionChanges {
     /// The version that the change is based on.
     version: Option<u32>,
     /// The name for your own lists.
-    #[schemars(length(min = 1, max = 80))]
-    promotion_name: Option<String>,
+    promotion_name: Option<Line<1, { Promotion::MAX_NAME_CHARS }>>,
     /// How `discount_value` is meant.
     discount_type: Option<AdjustmentType>,
     /// What is taken off. Without it, the number stays, however `discount_type` and
@@ -373,7 +372,7 @@ impl NewPromotion {
         Promotion {
             id,
             tenant_id: tenant,
-            promotion_name: self.promotion_name.trim().to_owned(),
+            promotion_name: self.promotion_name.to_string(),
             promotion_code: self.promotion_code.clone(),
             discount_type: self.discount_type,
             discount_value: self.discount_value.worth(self.discount_type, counted, VALUE, fields),
@@ -408,9 +407,7 @@ impl PromotionChanges {
         let most = promotion.max_discount_amount.map(|most| Amount::of(most, before).into());
         let most = self.max_discount_amount.unwrap_or(most);
         Promotion {
-            promotion_name: self
-                .promotion_name
-                .map_or(promotion.promotion_name, |name| name.trim().to_owned()),
+            promotion_name: self.promotion_name.map_or(promotion.promotion_name, String::from),
             discount_type: kind,
             discount_value: value.worth(kind, counted, VALUE, fields),
             currency,

@@ -8,6 +8,7 @@ use domain::error::Fields;
 use domain::event::{Area, Language};
 use domain::moment::check_zone;
 use domain::pricing::{AdjustmentType, MAX_STAGES_PER_EVENT, SaleStage};
+use domain::text::Line;
 use domain::{
     AreaId, Currency, Error, EventId, Moment, RequestId, Result, SaleStageId, TenantId, Timestamp, Worth,
     Written, format,
@@ -140,8 +141,7 @@ struct Stages {
 #[serde(deny_unknown_fields)]
 struct NewStage {
     /// The name that buyers see.
-    #[schemars(length(min = 1, max = 60))]
-    stage_name: String,
+    stage_name: Line<1, { SaleStage::MAX_NAME_CHARS }>,
     /// How `price_adjustment_value` is meant.
     price_adjustment_type: AdjustmentType,
     /// What is added to the price of a ticket: a percentage (-20 is 20 % less), or an
@@ -179,8 +179,7 @@ struct StageChanges {
     /// The version that the change is based on.
     version: Option<u32>,
     /// The name that buyers see.
-    #[schemars(length(min = 1, max = 60))]
-    stage_name: Option<String>,
+    stage_name: Option<Line<1, { SaleStage::MAX_NAME_CHARS }>>,
     /// How `price_adjustment_value` is meant.
     price_adjustment_type: Option<AdjustmentType>,
     /// What is added to the price of a ticket. Without it, the number stays, however
@@ -339,7 +338,7 @@ impl NewStage {
         SaleStage {
             id,
             event_id: event,
-            stage_name: self.stage_name.trim().to_owned(),
+            stage_name: self.stage_name.to_string(),
             price_adjustment_type: kind,
             price_adjustment_value: self.price_adjustment_value.worth(kind, currency, VALUE, fields),
             quantity_available: self.quantity_available,
@@ -359,7 +358,7 @@ impl StageChanges {
         let before = Worth::of(stage.price_adjustment_value, stage.price_adjustment_type, currency);
         let value = self.price_adjustment_value.unwrap_or(before.into());
         SaleStage {
-            stage_name: self.stage_name.map_or(stage.stage_name, |name| name.trim().to_owned()),
+            stage_name: self.stage_name.map_or(stage.stage_name, String::from),
             price_adjustment_type: kind,
             price_adjustment_value: value.worth(kind, currency, VALUE, fields),
             quantity_available: self.quantity_available.unwrap_or(stage.quantity_available),

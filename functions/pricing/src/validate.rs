@@ -72,7 +72,7 @@ async fn validate(
         event_id: order.event_id,
         lines: order.lines,
         currency: None,
-        promotion_code: Some(path.code.to_string()),
+        promotion_code: path.code.as_str().parse().ok(),
         require_promotion: false,
         require_stage: false,
     };

@@ -1,43 +1,74 @@
 //! Who will use the tickets, where the event asks for it.
 
+use domain::birth_date::BirthDate;
 use domain::error::Fields;
 use domain::event::{AttendeeField, Event};
+use domain::national_id::has_wrong_check_digit;
 use domain::order::Attendee;
+use domain::text::Line;
 use domain::{Result, Timestamp};
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// The most characters of a name.
-const MAX_NAME: usize = 100;
-/// The most characters of a national id.
-const MAX_ID: usize = 20;
+/// Who will use a ticket, as the buyer says.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewAttendee {
+    /// The name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nombre: Option<Line<1, 100>>,
+    /// The national id. If it is written with the hyphen of a check digit, the
+    /// digit must be right for Chile or for the event's country.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rut: Option<Line<3, 20>>,
+    /// The date of birth, `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fecha_nacimiento: Option<BirthDate>,
+}
 
-/// Checks what was sent, so far as it was: none at all, or one for each ticket.
-pub(crate) fn check(attendees: &[Attendee], tickets: u8, now: Timestamp) -> Result<()> {
+/// What was sent, so far as it was: none at all, or one for each ticket.
+pub(crate) fn read(
+    attendees: Vec<NewAttendee>,
+    tickets: u8,
+    event: &Event,
+    now: Timestamp,
+) -> Result<Vec<Attendee>> {
     let mut fields = Fields::new();
     fields.check(
         attendees.is_empty() || attendees.len() == usize::from(tickets),
         "/attendees",
         format!("Must name one attendee for each of the {tickets} tickets, in the order of the lines."),
     );
-    let today = now.to_zoned(TimeZone::UTC).date();
+    // Somewhere on earth tomorrow has begun.
+    let today = now.to_zoned(TimeZone::UTC).date().tomorrow();
     for (index, attendee) in attendees.iter().enumerate() {
         let at = |field: &str| format!("/attendees/{index}/{field}");
-        if let Some(name) = &attendee.nombre {
-            fields.text(&at("nombre"), name, 1, MAX_NAME);
-        }
-        if let Some(id) = &attendee.rut {
-            fields.text(&at("rut"), id, 3, MAX_ID);
-        }
-        if let Some(born) = attendee.fecha_nacimiento {
-            let plausible = born <= today && born.year() > 1900;
-            fields.check(
-                plausible,
-                at("fecha_nacimiento"),
-                "Must be a date of birth between 1901 and today.",
-            );
+        fields.check(
+            !attendee.rut.as_ref().is_some_and(|id| has_wrong_check_digit(&event.country, id)),
+            at("rut"),
+            "The check digit does not fit the other digits; look for a typo, or leave the hyphen out if it is \
+             another country's document.",
+        );
+        let is_born = |born: &BirthDate| today.as_ref().is_ok_and(|today| born.date() <= *today);
+        fields.check(
+            attendee.fecha_nacimiento.as_ref().is_none_or(is_born),
+            at("fecha_nacimiento"),
+            "Must be a date of birth between 1901 and today.",
+        );
+    }
+    fields.finish()?;
+    Ok(attendees.into_iter().map(Attendee::from).collect())
+}
+
+impl From<NewAttendee> for Attendee {
+    fn from(attendee: NewAttendee) -> Self {
+        Self {
+            nombre: attendee.nombre.map(String::from),
+            rut: attendee.rut.map(String::from),
+            fecha_nacimiento: attendee.fecha_nacimiento.map(BirthDate::date),
         }
     }
-    fields.finish()
 }
 
 /// Checks that everything is there that the event asks for.

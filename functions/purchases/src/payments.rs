@@ -5,7 +5,7 @@ use std::time::Duration;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::extract::State as Shared;
-use domain::order::{Attendee, Order, OrderStatus};
+use domain::order::{Order, OrderStatus};
 use domain::payment::GatewayName;
 use domain::{Error, OrderId, Result, Timestamp};
 use http::StatusCode;
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use store::{EventSheet, Failure, Secured};
 use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path};
 
+use crate::attendees::NewAttendee;
 use crate::checkout::{CheckoutForm, WayToPay, Wish};
 use crate::gateways::Tills;
 use crate::idempotency::RequestDigest;
@@ -69,7 +70,7 @@ struct Pay {
     /// it and the reservation does not say so yet.
     #[serde(default)]
     #[schemars(length(max = 20))]
-    attendees: Vec<Attendee>,
+    attendees: Vec<NewAttendee>,
     /// The gateway, if the buyer chooses among the organiser's. Another one than
     /// before is another payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,10 +123,10 @@ async fn pay(
         )
         .into());
     }
-    let corrects = !request.attendees.is_empty() && request.attendees != order.attendees;
+    let attendees = attendees::read(request.attendees, order.ticket_count(), &sheet.event, now)?;
+    let corrects = !attendees.is_empty() && attendees != order.attendees;
     if corrects {
-        attendees::check(&request.attendees, order.ticket_count(), now)?;
-        order.attendees = request.attendees;
+        order.attendees = attendees;
     }
     attendees::check_complete(&sheet.event, &order.attendees, order.ticket_count())?;
     let way = if order.total == 0 {

@@ -17,6 +17,7 @@ use store::allotment::Token;
 use store::{EventSheet, Failure, HoldRequest, crowd};
 use web::{Answer, Buyer, IdempotencyKey, Json, Path};
 
+use crate::attendees::NewAttendee;
 use crate::idempotency::RequestDigest;
 use crate::look::{self, look};
 use crate::view::OrderView;
@@ -75,7 +76,7 @@ struct Reserve {
     /// with the payment.
     #[serde(default)]
     #[schemars(length(max = 20))]
-    attendees: Vec<Attendee>,
+    attendees: Vec<NewAttendee>,
 }
 
 /// The address of an order.
@@ -95,12 +96,12 @@ async fn reserve(
     let quote = open(&request.quote, &state.keys.quote, now)?;
     let sheet = state.sheet(quote.event_id).await?;
     sheet.event.on_sale(now)?;
-    attendees::check(&request.attendees, quote.totals.quantity, now)?;
-
     let digest = RequestDigest::new("reserve", key.0.as_deref(), &request)?;
+    let attendees = attendees::read(request.attendees, quote.totals.quantity, &sheet.event, now)?;
+
     let order = match known(&state, &buyer, &quote, digest.as_ref(), now).await? {
         Some(order) => order,
-        None => hold(&state, &buyer, quote, &sheet, request.attendees, digest, now).await?,
+        None => hold(&state, &buyer, quote, &sheet, attendees, digest, now).await?,
     };
     Ok((StatusCode::CREATED, Json(OrderView::new(&order, Some(&sheet), now))))
 }

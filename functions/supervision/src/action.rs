@@ -3,7 +3,8 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Of;
-use domain::discount::{DecisionType, DiscountRequest};
+use domain::discount::{DecisionType, DiscountRequest, MAX_NOTES};
+use domain::text::Paragraph;
 use domain::{DiscountRequestId, Error, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -65,8 +66,7 @@ struct Decision {
     /// What to decide.
     action: Action,
     /// Notes for the other supervisors; an empty text takes them away.
-    #[schemars(length(max = 1000))]
-    supervisor_notes: Option<String>,
+    supervisor_notes: Option<Paragraph<0, MAX_NOTES>>,
     /// The version that the decision is based on.
     version: Option<u32>,
 }

@@ -3,8 +3,9 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Of;
-use domain::discount::{DecisionType, DiscountRequest, RequestStatus};
+use domain::discount::{DecisionType, DiscountRequest, MAX_NOTES, RequestStatus};
 use domain::error::Fields;
+use domain::text::Paragraph;
 use domain::{DiscountRequestId, Error, Result};
 use futures::StreamExt;
 use schemars::JsonSchema;
@@ -57,8 +58,7 @@ struct Bulk {
     #[schemars(length(min = 1, max = 100))]
     ids: Vec<DiscountRequestId>,
     /// Notes for the other supervisors, on each that is decided.
-    #[schemars(length(max = 1000))]
-    supervisor_notes: Option<String>,
+    supervisor_notes: Option<Paragraph<0, MAX_NOTES>>,
 }
 
 /// What became of each request.
@@ -174,7 +174,8 @@ mod tests {
     #[test]
     fn every_bad_field_is_named() {
         let pointers = |action, ids: Vec<_>, notes: Option<&str>| {
-            let bulk = Bulk { action, ids, supervisor_notes: notes.map(str::to_owned) };
+            let bulk =
+                Bulk { action, ids, supervisor_notes: notes.map(|notes| notes.parse().expect("a note")) };
             let bad = check(&bulk).map_or_else(|error| error.field_errors().to_vec(), |()| Vec::new());
             bad.into_iter().map(|field| field.pointer).collect::<Vec<_>>()
         };

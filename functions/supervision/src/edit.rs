@@ -4,8 +4,9 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::put_with;
 use axum::extract::State as Of;
 use domain::Error;
-use domain::discount::Edit;
+use domain::discount::{Edit, MAX_CONTENT, MAX_NOTES, MAX_SUBJECT};
 use domain::mail_template::CODE_PLACE;
+use domain::text::{Line, Paragraph};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::OnRefused;
@@ -32,14 +33,11 @@ pub(crate) fn routes() -> ApiRouter<State> {
 #[serde(deny_unknown_fields)]
 struct Change {
     /// The subject of the answer.
-    #[schemars(length(min = 1, max = 200))]
-    email_subject: Option<String>,
+    email_subject: Option<Line<1, MAX_SUBJECT>>,
     /// The text of the answer; `{{ code }}` stands for the member's code.
-    #[schemars(length(min = 1, max = 12_000))]
-    email_content: Option<String>,
+    email_content: Option<Paragraph<1, MAX_CONTENT>>,
     /// Notes for the other supervisors; an empty text takes them away.
-    #[schemars(length(max = 1000))]
-    supervisor_notes: Option<String>,
+    supervisor_notes: Option<Paragraph<0, MAX_NOTES>>,
     /// The version that the change is based on.
     version: Option<u32>,
 }
@@ -56,9 +54,13 @@ async fn edit(
     let must_say = desk.must_say(&before);
     let content = change.email_content.map(|text| match &must_say {
         Some(said) => text.replace(CODE_PLACE, said),
-        None => text,
+        None => text.into(),
     });
-    let edit = Edit { subject: change.email_subject, content, notes: change.supervisor_notes };
+    let edit = Edit {
+        subject: change.email_subject.map(String::from),
+        content,
+        notes: change.supervisor_notes.map(String::from),
+    };
     let after = before.edit(&edit, desk.mail(&before)?, must_say.as_deref(), change.version)?;
     if after != before {
         let note = staff.note(&after, "edit", state.clock.now());

@@ -6,6 +6,7 @@ use axum::extract::State as Of;
 use domain::discount::{DecisionType, DiscountRequest, Tab};
 use domain::error::Fields;
 use domain::search::{Entry, Index, MAX_QUERY_CHARS};
+use domain::text::Line;
 use domain::{Error, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -95,8 +96,7 @@ struct Filter {
     #[serde(default)]
     order: QueueOrder,
     /// Words of the member's address or name or of the show; typos are forgiven.
-    #[schemars(length(max = 100))]
-    q: Option<String>,
+    q: Option<Line<0, MAX_QUERY_CHARS>>,
     /// Only requests made at this time or later.
     from: Option<Timestamp>,
     /// Only requests made before this time.
@@ -133,12 +133,7 @@ async fn list(
 ) -> Answer<Json<Page<Queued>>> {
     let tenant = supervisor.tenant;
     let mut fields = Fields::new();
-    let query = filter.q.as_deref().map(str::trim).filter(|query| !query.is_empty());
-    fields.check(
-        query.is_none_or(|query| query.chars().count() <= MAX_QUERY_CHARS),
-        "#q",
-        format!("Must have at most {MAX_QUERY_CHARS} characters."),
-    );
+    let query = filter.q.as_deref().filter(|query| !query.is_empty());
     fields.check(
         filter.from.zip(filter.to).is_none_or(|(from, to)| from < to),
         "#to",

@@ -8,6 +8,7 @@ use domain::audit::AuditNote;
 use domain::error::Fields;
 use domain::event::Language;
 use domain::mail_template::{Facts, MAX_BODY, MAX_SUBJECT, MailTemplate, TemplateName, check, page, render};
+use domain::text::{Line, Paragraph};
 use domain::{Error, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -91,11 +92,9 @@ struct TemplatePath {
 #[serde(deny_unknown_fields)]
 struct NewWording {
     /// The subject, at most 150 characters.
-    #[schemars(length(min = 1, max = MAX_SUBJECT))]
-    subject: String,
+    subject: Line<1, MAX_SUBJECT>,
     /// The body, at most 10,000 characters.
-    #[schemars(length(min = 1, max = MAX_BODY))]
-    body: String,
+    body: Paragraph<1, MAX_BODY>,
     /// The version that the change is based on; 0 is ours.
     version: Option<u32>,
 }
@@ -109,11 +108,9 @@ struct Draft {
     /// Its language.
     language: Language,
     /// The subject, at most 150 characters.
-    #[schemars(length(min = 1, max = MAX_SUBJECT))]
-    subject: String,
+    subject: Line<1, MAX_SUBJECT>,
     /// The body, at most 10,000 characters.
-    #[schemars(length(min = 1, max = MAX_BODY))]
-    body: String,
+    body: Paragraph<1, MAX_BODY>,
 }
 
 /// A mail as it would be sent.
@@ -157,7 +154,9 @@ async fn replace(
 ) -> Answer<Json<MailTemplate>> {
     checked(path.name, &new.subject, &new.body)?;
     let before = holding(&state, &supervisor, path).await?;
-    Ok(Json(save(&state, &supervisor, before, (new.subject, new.body), new.version, "save").await?))
+    Ok(Json(
+        save(&state, &supervisor, before, (new.subject.into(), new.body.into()), new.version, "save").await?,
+    ))
 }
 
 async fn reset(
@@ -237,11 +236,10 @@ async fn save(
     state: &State,
     supervisor: &Supervisor,
     before: MailTemplate,
-    (subject, body): (String, String),
+    words: (String, String),
     version: Option<u32>,
     action: &str,
 ) -> Result<MailTemplate> {
-    let words = (subject.trim().to_owned(), body.trim().to_owned());
     if before.version != 0 && (&before.subject, &before.body) == (&words.0, &words.1) {
         return Ok(before);
     }

@@ -273,30 +273,6 @@ impl Fields {
         self.bad.iter().any(|field| field.pointer == pointer)
     }
 
-    /// Checks that a text has between `min` and `max` characters and no control
-    /// characters other than line breaks.
-    pub fn text(&mut self, pointer: &str, value: &str, min: usize, max: usize) -> &mut Self {
-        let count = value.trim().chars().count();
-        self.check(
-            (min..=max).contains(&count),
-            pointer,
-            format!("Must have between {min} and {max} characters."),
-        );
-        self.check(
-            !value.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')),
-            pointer,
-            "Must not contain control characters.",
-        )
-    }
-
-    /// Checks an optional text as [`Fields::text`] does.
-    pub fn optional_text(&mut self, pointer: &str, value: Option<&str>, max: usize) -> &mut Self {
-        match value {
-            Some(value) => self.text(pointer, value, 0, max),
-            None => self,
-        }
-    }
-
     /// The error if any field was bad: `too_many_decimals` (422) if that is all that is
     /// wrong, else `invalid_fields`.
     pub fn finish(&mut self) -> Result<()> {

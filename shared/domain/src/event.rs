@@ -1,5 +1,6 @@
 //! Tenants, events and their areas, as the organiser describes them.
 
+mod details;
 mod moving;
 mod show;
 
@@ -14,6 +15,7 @@ use crate::{
     AreaId, BasisPoints, Currency, Error, EventId, ImageId, MAX_TICKETS_PER_ORDER, Money, Result, TenantId,
 };
 
+pub use details::Details;
 pub use moving::Move;
 pub use show::{MAX_DISCOUNTS, MemberDiscount};
 

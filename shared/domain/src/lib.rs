@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod birth_date;
 pub mod discount;
 pub mod error;
 pub mod event;
@@ -29,6 +30,7 @@ pub mod search;
 pub mod seat;
 pub mod session;
 pub mod staff;
+pub mod text;
 pub mod ticket;
 pub mod transfer;
 pub mod user;

@@ -141,23 +141,6 @@ impl Member {
         Some(format!("{}:{}", self.country, self.dni.as_ref()?.identity()))
     }
 
-    /// Notes what is too long, empty or has strange signs, at the members of the
-    /// seed's names.
-    pub fn check(&self, fields: &mut Fields) {
-        fields.text("/name", &self.name, 1, MAX_NAME);
-        check_line("/name", &self.name, fields);
-        check_phone(self.phone.as_deref(), fields);
-        for (pointer, text) in [
-            ("/city", &self.city),
-            ("/how_did_you_find_us", &self.how_did_you_find_us),
-            ("/favorite_music_genre", &self.favorite_music_genre),
-        ] {
-            fields.optional_text(pointer, text.as_deref(), MAX_TEXT);
-            check_line(pointer, text.as_deref().unwrap_or_default(), fields);
-        }
-        check_country(&self.country, fields);
-    }
-
     /// Notes that the member is changed at `now` by somebody of the staff, or by
     /// what happens with mails.
     pub fn touch(&mut self, by: Option<UserId>, now: Timestamp) {
@@ -175,27 +158,12 @@ impl Member {
     }
 }
 
-/// Notes a country that is not two capital letters.
+/// Notes at `/country` what is not two capital letters.
 pub fn check_country(country: &str, fields: &mut Fields) {
     fields.check(
         country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase()),
         "/country",
         "Must be an ISO 3166-1 alpha-2 code such as CO.",
-    );
-}
-
-/// Notes a text of several lines: names stand in the subjects of mails.
-fn check_line(pointer: &str, text: &str, fields: &mut Fields) {
-    fields.check(!text.contains(['\n', '\r', '\t']), pointer, "Must be a single line.");
-}
-
-/// Notes a telephone number with strange signs.
-fn check_phone(phone: Option<&str>, fields: &mut Fields) {
-    let phone = phone.unwrap_or_default().trim();
-    fields.check(
-        phone.len() <= 32 && phone.chars().all(|c| c.is_ascii_digit() || "+-() .".contains(c)),
-        "/phone",
-        "Must have at most 32 digits, spaces and the signs + - ( ) .",
     );
 }
 
@@ -251,7 +219,6 @@ impl FeePayment {
     pub fn check(&self, fields: &mut Fields) {
         let amount = Money::new(self.amount_paid, self.currency);
         fields.amount("/amount_paid", amount, 1..=MAX_PAYMENT);
-        fields.optional_text("/description", self.description.as_deref(), MAX_DESCRIPTION);
     }
 }
 
@@ -318,26 +285,5 @@ mod tests {
         assert!(member.email_bounced_at.is_some(), "the same address");
         member.set_email("ana.b@example.com".parse().expect("valid"));
         assert_eq!(member.email_bounced_at, None);
-    }
-
-    #[test]
-    fn every_bad_field_is_named() {
-        let bad = Member {
-            name: " ".to_owned(),
-            country: "Colombia".to_owned(),
-            phone: Some("call me".to_owned()),
-            city: Some("x".repeat(121)),
-            how_did_you_find_us: Some("Un cartel\nBcc: eva@example.com".to_owned()),
-            favorite_music_genre: Some("a\u{0}b".to_owned()),
-            ..member("CO", "1020304050")
-        };
-        let mut fields = Fields::new();
-        bad.check(&mut fields);
-        let error = fields.finish().expect_err("bad");
-        let pointers: Vec<_> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
-        assert_eq!(
-            pointers,
-            ["/name", "/phone", "/city", "/how_did_you_find_us", "/favorite_music_genre", "/country"]
-        );
     }
 }

@@ -9,6 +9,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::plain;
+
 /// The most characters of an id as somebody writes it.
 pub const MAX_WRITTEN_CHARS: usize = 40;
 
@@ -51,6 +53,8 @@ pub enum InvalidNationalId {
     Form(&'static str),
     /// The check digit is not the one that the other digits have.
     CheckDigit,
+    /// It is a number as spreadsheets write it, which may be another one than was meant.
+    Number,
 }
 
 impl fmt::Display for InvalidNationalId {
@@ -60,6 +64,10 @@ impl fmt::Display for InvalidNationalId {
             Self::CheckDigit => {
                 f.write_str("The check digit does not fit the other digits; look for a typo.")
             }
+            Self::Number => f.write_str(
+                "A spreadsheet made a number with decimals or powers of ten of it. Format the cells as text and \
+                 write the digits again, such as 20123456.",
+            ),
         }
     }
 }
@@ -84,9 +92,10 @@ impl NationalId {
     /// letters a passport.
     ///
     /// # Errors
-    /// If the text has not the form of such an id, or a wrong check digit.
+    /// If the text has not the form of such an id, or a wrong check digit, or is a
+    /// number with decimals.
     pub fn parse(country: &str, text: &str) -> Result<Self, InvalidNationalId> {
-        let text = text.trim().to_ascii_uppercase();
+        let text = plain(text).to_ascii_uppercase();
         match country {
             "AR" => argentine(&text),
             "CL" => chilean(&text),
@@ -171,18 +180,53 @@ fn with_dots(digits: &str) -> String {
     text
 }
 
-/// The letters and digits of a text that has nothing else but spaces, dots,
-/// hyphens and slashes.
+/// The letters and digits of a text that has nothing else but spaces, hyphens,
+/// slashes, and dots or commas where they mean nothing: between thousands, and
+/// beside letters.
 fn bare(text: &str, wrong: InvalidNationalId) -> Result<String, InvalidNationalId> {
     if text.chars().count() > MAX_WRITTEN_CHARS {
         return Err(wrong);
     }
-    let kept: String = text.chars().filter(|c| !matches!(c, ' ' | '.' | '-' | '/')).collect();
+    if is_power_of_ten(text) || text.split([' ', '-', '/']).any(has_decimals) {
+        return Err(InvalidNationalId::Number);
+    }
+    let kept: String = text.chars().filter(|c| !matches!(c, ' ' | '.' | ',' | '-' | '/')).collect();
     if kept.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
         Ok(kept)
     } else {
         Err(wrong)
     }
+}
+
+/// True for digits with dots or commas between others than thousands: `2012345.0`.
+fn has_decimals(part: &str) -> bool {
+    let number = part.trim_matches(|c: char| c.is_ascii_uppercase());
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','));
+    let mut groups = number.split(if number.contains(',') { ',' } else { '.' });
+    let first = groups.next().unwrap_or_default();
+    let are_thousands = (1..=3).contains(&first.len())
+        && are_digits(first)
+        && groups.all(|group| group.len() == 3 && are_digits(group));
+    is_number && number.contains(['.', ',']) && !are_thousands
+}
+
+/// True for `1.5E+07` and the like, which spreadsheets make of long numbers.
+fn is_power_of_ten(text: &str) -> bool {
+    let Some((number, power)) = text.split_once('E') else { return false };
+    let (whole, decimals) = number.split_once(['.', ',']).unwrap_or((number, ""));
+    let power = power.strip_prefix(['+', '-']).unwrap_or(power);
+    whole.len() == 1
+        && are_digits(whole)
+        && are_digits(decimals)
+        && (2..=3).contains(&power.len())
+        && are_digits(power)
+}
+
+/// True if an id is written with a check digit, after a hyphen, that is wrong: in
+/// Chile, whose people have one, and in `country`.
+pub fn has_wrong_check_digit(country: &str, text: &str) -> bool {
+    let read = [country, "CL"].map(|country| NationalId::parse(country, text).err());
+    plain(text).contains('-') && read.contains(&Some(InvalidNationalId::CheckDigit)) && !read.contains(&None)
 }
 
 fn are_digits(text: &str) -> bool {
@@ -239,6 +283,9 @@ fn chilean(text: &str) -> Result<NationalId, InvalidNationalId> {
 fn colombian(text: &str) -> Result<NationalId, InvalidNationalId> {
     let documents = [
         ("NIT", IdKind::Nit),
+        ("C.C", IdKind::Cc),
+        ("C.E", IdKind::Ce),
+        ("T.I", IdKind::Ti),
         ("CC", IdKind::Cc),
         ("CE", IdKind::Ce),
         ("TI", IdKind::Ti),

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use idna::AsciiDenyList;
+use idna::uts46::{DnsLength, Hyphens, Uts46};
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -13,15 +15,20 @@ use serde::{Deserialize, Serialize};
 use crate::access::{Role, email_unverified};
 use crate::error::Fields;
 use crate::event::Language;
+use crate::text::plain;
 use crate::{Error, Result, TenantId, UserId};
 
+/// The most characters of a name.
+pub const MAX_NAME: usize = 120;
 /// The most tenants that one person works for; keeps the user's item small.
 pub const MAX_MEMBERSHIPS: usize = 50;
 
-/// An e-mail address that is plausible, in lower case and without space around it.
+/// An e-mail address that is plausible, in one spelling: lower case, without space
+/// around it, an international domain in its `xn--` form (IDNA, UTS 46), which is
+/// the one that mail goes to.
 ///
 /// Only what mail systems really take: an unquoted ASCII local part and a domain
-/// of at least two labels (RFC 5321; international domains in their `xn--` form).
+/// of at least two labels (RFC 5321).
 /// Whether somebody reads the mail is proved by a link, not by a stricter check.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "Cow<'_, str>")]
@@ -68,11 +75,23 @@ impl FromStr for Email {
     type Err = InvalidEmail;
 
     fn from_str(text: &str) -> Result<Self, InvalidEmail> {
-        let text = text.trim();
-        let (local, domain) = text.rsplit_once('@').ok_or(InvalidEmail)?;
-        let valid = text.len() <= Self::MAX_LEN && is_local_part(local) && is_domain(domain);
-        if valid { Ok(Self(text.to_ascii_lowercase())) } else { Err(InvalidEmail) }
+        let text = plain(text);
+        let (local, domain) = text.trim().rsplit_once('@').ok_or(InvalidEmail)?;
+        let domain = ascii(domain)?;
+        let text = format!("{local}@{domain}").to_ascii_lowercase();
+        let valid = text.len() <= Self::MAX_LEN && is_local_part(local) && is_domain(&domain);
+        if valid { Ok(Self(text)) } else { Err(InvalidEmail) }
     }
+}
+
+/// The domain as mail systems have it.
+fn ascii(domain: &str) -> Result<Cow<'_, str>, InvalidEmail> {
+    if domain.is_ascii() {
+        return Ok(domain.into());
+    }
+    let (deny, hyphens) = (AsciiDenyList::STD3, Hyphens::CheckFirstLast);
+    let ascii = Uts46::new().to_ascii(domain.as_bytes(), deny, hyphens, DnsLength::Verify);
+    ascii.map_err(|_| InvalidEmail)
 }
 
 fn is_local_part(local: &str) -> bool {
@@ -450,6 +469,10 @@ mod tests {
             ("  Ana.Maria+shows@Mail.Example.COM\n", "ana.maria+shows@mail.example.com"),
             ("o'neill@xn--espaa-rta.example", "o'neill@xn--espaa-rta.example"),
             ("1@2.co", "1@2.co"),
+            ("ana@ñandú.cl", "ana@xn--and-6ma2c.cl"),
+            ("Ana@N\u{303}ANDU\u{301}.CL", "ana@xn--and-6ma2c.cl"),
+            ("ana@ñandú。cl", "ana@xn--and-6ma2c.cl"),
+            ("\u{feff}ana@example.com\u{200b}\u{a0}", "ana@example.com"),
         ] {
             assert_eq!(text.parse::<Email>().map(String::from).as_deref(), Ok(email));
         }
@@ -483,7 +506,12 @@ mod tests {
             "ana@example.c",
             "\"ana\"@example.com",
             "añá@example.com",
-            "ana@español.example",
+            "ana@-ñandú.cl",
+            "ana@ñandú..cl",
+            "ana@ñandú",
+            "ana@ñan dú.cl",
+            "ana@ñandú/x.cl",
+            "ana@a\u{301}\u{202e}.cl",
             "ana@example.com.",
             "Ana <ana@example.com>",
             "ana@example.com\r\nBcc: eve@example.com",

@@ -43,7 +43,7 @@ fn whole(message: &str) -> Option<&'static str> {
             "must be a time with its offset from UTC, such as 2026-11-21T20:00:00Z"
         }
         _ if about_times.iter().any(|start| message.starts_with(start)) => {
-            "must be a time such as 2026-11-21T20:00:00Z, or a date such as 2026-11-21 if it is one"
+            "must be a time such as 2026-11-21T20:00:00Z, or a date such as 2026-11-21 if it is one, with four digits for the year"
         }
         _ => return None,
     })
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn reasons_are_for_people() {
-        let times = "Must be a time such as 2026-11-21T20:00:00Z, or a date such as 2026-11-21 if it is one.";
+        let times = "Must be a time such as 2026-11-21T20:00:00Z, or a date such as 2026-11-21 if it is one, with four digits for the year.";
         for (message, expected) in [
             ("failed to parse four digit integer as year: invalid digit, expected 0-9 but got t", times),
             (

@@ -7,6 +7,7 @@
 //! validator would bring regular expressions with all of Unicode into every function.
 
 use aide::openapi::Components;
+use domain::text::Form;
 use domain::{FieldError, Timestamp};
 use regex_lite::Regex;
 use serde_json::{Map, Value};
@@ -168,6 +169,15 @@ impl Found<'_> {
 
     fn text(&mut self, rules: &Map<String, Value>, text: &str, pointer: &str) {
         let (min, max) = (count(rules, "minLength"), count(rules, "maxLength"));
+        let format = rules.get("format").and_then(Value::as_str);
+        // People's texts have a rule that says more than its expression.
+        if let Some(form) = format.and_then(Form::named) {
+            let problem = form.check(text, (min.unwrap_or(0), max.unwrap_or(usize::MAX)));
+            return match problem {
+                Ok(()) => {}
+                Err(problem) => self.note(pointer, Rule::Form, problem.sentence()),
+            };
+        }
         let length = text.chars().count();
         if min.is_some_and(|min| length < min) || max.is_some_and(|max| length > max) {
             return self.note(pointer, Rule::Other, must_have(min, max, "character"));
@@ -182,7 +192,7 @@ impl Found<'_> {
             };
             return self.note(pointer, Rule::Form, detail);
         }
-        let form = match rules.get("format").and_then(Value::as_str) {
+        let form = match format {
             Some("date-time") if text.parse::<Timestamp>().is_err() => {
                 "Must be a time with its offset from UTC, such as 2026-11-21T20:00:00Z."
             }

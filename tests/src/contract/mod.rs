@@ -15,4 +15,5 @@ mod policies;
 mod problems;
 mod reach;
 mod routes;
+mod texts;
 mod world;

@@ -123,11 +123,11 @@ async fn wrong_types() {
         /lines: Must have between 1 and 10 items.
         /event_id: This field is required.
     no time: 400 invalid_fields
-        /starts_at: Must be a time such as 2026-11-21T20:00:00Z, or a date such as 2026-11-21 if it is one.
+        /starts_at: Must be a time such as 2026-11-21T20:00:00Z, or a date such as 2026-11-21 if it is one, with four digits for the year.
     a time without its offset: 400 invalid_fields
         /starts_at: Must be a time with its offset from UTC, such as 2026-11-21T20:00:00Z.
     the thirtieth of February: 400 invalid_fields
-        /starts_at: Must be a time such as 2026-11-21T20:00:00Z, or a date such as 2026-11-21 if it is one.
+        /starts_at: Must be a time such as 2026-11-21T20:00:00Z, or a date such as 2026-11-21 if it is one, with four digits for the year.
     no such time zone: 400 invalid_fields
         /time_zone: Must be a time zone of the IANA database, such as America/Bogota.
     no such choice: 400 invalid_fields
@@ -569,7 +569,7 @@ async fn lists_and_cursors() {
     nothing to search: 400 invalid_fields
         #q: This parameter is required.
     a novel to search: 400 invalid_fields
-        #q: Must have between 0 and 100 characters.
+        #q: Must have at most 100 characters.
     a picture too large: 400 invalid_fields
         #size: Must be between 60 and 2000.
     ");
@@ -626,7 +626,7 @@ async fn too_much_and_unknown() {
     a body that API Gateway refuses: 413 body_too_large
         The body is larger than this route takes.
     a long code: 400 invalid_fields
-        /promotion_code: Must have between 0 and 64 characters.
+        /promotion_code: Must have at most 64 characters.
     many lines: 400 invalid_fields
         /lines: Must have between 1 and 10 lines.
     many seats: 400 invalid_fields

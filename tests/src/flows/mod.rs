@@ -23,5 +23,6 @@ mod staff;
 mod storefront;
 mod supervision;
 mod templates;
+mod texts;
 mod transfers;
 mod warnings;

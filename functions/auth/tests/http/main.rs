@@ -114,8 +114,9 @@ async fn bad_fields_are_pointed_at() {
     };
     assert_eq!(pointers(json!({"email": "ana", "password": PASSWORD})).await, ["/email"]);
     assert_eq!(pointers(json!({"email": ANA, "password": PASSWORD, "role": "admin"})).await, ["/role"]);
-    let bad = json!({"email": ANA, "password": "short", "name": "a\u{7}", "phone": "call me"});
-    assert_eq!(pointers(bad).await, ["/password", "/name", "/phone"]);
+    let bad = json!({"email": ANA, "password": PASSWORD, "name": "a\u{7}", "phone": "call me"});
+    assert_eq!(pointers(bad).await, ["/name", "/phone"]);
+    assert_eq!(pointers(json!({"email": ANA, "password": "short"})).await, ["/password"]);
     for weak in ["1234567890", "Password123", "ana.lopez12"] {
         assert_eq!(
             pointers(json!({"email": ANA, "password": weak, "name": "Ana López"})).await,

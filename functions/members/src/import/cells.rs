@@ -3,15 +3,16 @@
 use domain::Timestamp;
 use domain::error::Fields;
 use domain::event::Language;
-use domain::member::Member;
-use domain::national_id::NationalId;
+use domain::member::{MAX_NAME, MAX_TEXT, Member, check_country};
+use domain::national_id::{InvalidNationalId, NationalId};
+use domain::text::{InvalidPhone, InvalidText, Line, Phone, plain};
 use domain::user::Email;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
 
 use super::ImportError;
+use super::dates::{Order, moment};
+use super::decode::ADVICE;
 use super::table::Row;
-use crate::fields::{capitals, check_past};
+use crate::fields::{capitals, check_past, folded};
 
 /// The most that is said about one line.
 const MAX_ERRORS: usize = 4;
@@ -29,11 +30,11 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// Reads what needs no member to make sense.
-    pub(super) fn read(row: Row) -> Result<Self, Vec<ImportError>> {
+    /// Reads what needs no member to make sense; `order` is that of the file's dates.
+    pub(super) fn read(row: Row, order: Order) -> Result<Self, Vec<ImportError>> {
         let line = row.line;
         let mut errors = Vec::new();
-        let email = match row.cells.get("email").map(|text| text.parse::<Email>()) {
+        let email = match row.cells.get("email").map(|text| plain(text).parse::<Email>()) {
             Some(Ok(email)) => Some(email),
             Some(Err(_)) => {
                 let reason = "Must be an e-mail address such as ana@example.com.";
@@ -52,7 +53,7 @@ impl Given {
                 errors.push(ImportError::new(
                     line,
                     Some(column),
-                    "Must be si, yes, true or 1; or no, false or 0.",
+                    "Must be sí, verdadero, yes, true, x or 1; or no, falso, false or 0.",
                 ));
             }
             is
@@ -60,17 +61,13 @@ impl Given {
         let (subscription_active, monthly_fee_current) =
             (is("subscription_active"), is("monthly_fee_current"));
         let registration_date = row.cells.get("registration_date").and_then(|text| {
-            let time = day(text);
-            if time.is_none() {
-                let reason = "Must be a date such as 2026-11-21 or 21/11/2026, or a time such as 2026-11-21T20:00:00Z.";
-                errors.push(ImportError::new(line, Some("registration_date"), reason));
-            }
-            time
+            let read = moment(&plain(text), order);
+            read.map_err(|reason| errors.push(ImportError::new(line, Some("registration_date"), reason))).ok()
         });
         let language = row.cells.get("language").and_then(|text| {
-            let language = match text.to_lowercase().as_str() {
-                "es" => Some(Language::Es),
-                "en" => Some(Language::En),
+            let language = match folded(&plain(text)).as_str() {
+                "es" | "espanol" | "spanish" => Some(Language::Es),
+                "en" | "ingles" | "english" => Some(Language::En),
                 _ => None,
             };
             if language.is_none() {
@@ -98,75 +95,91 @@ impl Given {
     /// Puts what the line says onto a member; what it does not say stays.
     pub(super) fn apply(&self, member: &mut Member, now: Timestamp) -> Result<(), Vec<ImportError>> {
         let mut fields = Fields::new();
-        let cell = |column: &str| self.row.cells.get(column).cloned();
-        if let Some(name) = cell("name") {
-            member.name = name;
+        let cell = |column: &str| self.row.cells.get(column).map(String::as_str);
+        let mut bad = |column: &str, reason: String| {
+            fields.check(false, column, reason);
+        };
+        match cell("name").map(str::parse::<Line<1, MAX_NAME>>) {
+            Some(Ok(name)) => member.name = name.into(),
+            Some(Err(problem)) => bad("name", advised(problem)),
+            None if member.name.is_empty() => bad("name", "A new member needs a name.".to_owned()),
+            None => {}
         }
-        let country = cell("country").map(|country| capitals(&country));
-        let is_moved = country.as_ref().is_some_and(|country| *country != member.country);
-        member.country = country.unwrap_or(std::mem::take(&mut member.country));
-        let number = member.dni.as_ref().map(|id| id.number().to_owned());
-        if let Some(written) = cell("dni").or(number.filter(|_| is_moved)) {
-            match NationalId::parse(&member.country, &written) {
-                Ok(id) => member.dni = Some(id),
-                Err(problem) => {
-                    fields.check(false, "/dni", problem.to_string());
-                }
-            }
+        match cell("phone").map(phone) {
+            Some(Ok(phone)) => member.phone = phone.some(),
+            Some(Err(reason)) => bad("phone", reason),
+            None => {}
         }
         for (text, column) in [
-            (&mut member.phone, "phone"),
             (&mut member.city, "city"),
             (&mut member.how_did_you_find_us, "how_did_you_find_us"),
             (&mut member.favorite_music_genre, "favorite_music_genre"),
         ] {
-            if let Some(said) = cell(column) {
-                *text = Some(said);
+            match cell(column).map(str::parse::<Line<0, MAX_TEXT>>) {
+                Some(Ok(said)) => *text = said.some(),
+                Some(Err(problem)) => bad(column, advised(problem)),
+                None => {}
+            }
+        }
+        let country = cell("country").map(|country| capitals(&plain(country)));
+        let is_moved = country.as_ref().is_some_and(|country| *country != member.country);
+        member.country = country.unwrap_or(std::mem::take(&mut member.country));
+        let number = member.dni.as_ref().map(|id| id.number());
+        if let Some(written) = cell("dni").or(number.filter(|_| is_moved)) {
+            match NationalId::parse(&member.country, written) {
+                Ok(id) => member.dni = Some(id),
+                Err(problem) => bad("dni", problem.to_string()),
             }
         }
         member.registration_date = self.registration_date.unwrap_or(member.registration_date);
         member.subscription_active = self.subscription_active.unwrap_or(member.subscription_active);
         member.monthly_fee_current = self.monthly_fee_current.unwrap_or(member.monthly_fee_current);
         member.language = self.language.unwrap_or(member.language);
-        member.check(&mut fields);
-        check_past("/registration_date", member.registration_date, now, &mut fields);
+        check_country(&member.country, &mut fields);
+        check_past("registration_date", member.registration_date, now, &mut fields);
         fields.finish().map_err(|error| {
             let wrong = error.field_errors().iter().take(MAX_ERRORS);
             let line = |field: &domain::FieldError| {
-                ImportError::new(
-                    self.line,
-                    Some(field.pointer.trim_start_matches('/')),
-                    field.detail.as_str(),
-                )
+                let column = field.pointer.trim_start_matches('/');
+                ImportError::new(self.line, Some(column), field.detail.as_str())
             };
             wrong.map(line).collect()
         })
     }
 }
 
-/// Yes or no, as spreadsheets and people write it.
-fn yes_or_no(text: &str) -> Option<bool> {
-    match text.to_lowercase().as_str() {
-        "si" | "sí" | "s" | "yes" | "y" | "true" | "verdadero" | "1" => Some(true),
-        "no" | "n" | "false" | "falso" | "0" => Some(false),
-        _ => None,
+/// The dates of all lines together say what comes first in them.
+pub(super) fn order_of_dates(rows: &[Row]) -> Order {
+    Order::of(rows.iter().filter_map(|row| row.cells.get("registration_date")).map(String::as_str))
+}
+
+/// A reason, with what to do about the whole file if it is about that.
+fn advised(problem: InvalidText) -> String {
+    match problem {
+        InvalidText::Lost(_) => format!("{} {ADVICE}", problem.sentence()),
+        _ => problem.sentence(),
     }
 }
 
-/// A moment, or a day: then its noon in UTC, which is the same day everywhere
-/// in the Americas.
-fn day(text: &str) -> Option<Timestamp> {
-    if let Ok(time) = text.parse() {
-        return Some(time);
+/// A telephone number that no spreadsheet took for an amount.
+fn phone(text: &str) -> Result<Phone, String> {
+    let number = plain(text);
+    let has_decimals = number.rsplit_once(['.', ',']).is_some_and(|(whole, decimals)| {
+        whole.len() > 5 && whole.bytes().all(|byte| byte.is_ascii_digit()) && decimals.len() < 3
+    });
+    if has_decimals || number.to_lowercase().contains("e+") {
+        return Err(InvalidNationalId::Number.to_string());
     }
-    let dates = ["%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y"].into_iter();
-    let date = dates.filter_map(|format| Date::strptime(format, text).ok()).next();
-    let times = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d/%m/%Y %H:%M"].into_iter();
-    let time = match date {
-        Some(date) => Some(date.at(12, 0, 0, 0)),
-        None => times.filter_map(|format| DateTime::strptime(format, text).ok()).next(),
-    };
-    Some(time?.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    text.parse().map_err(|problem: InvalidPhone| problem.sentence())
+}
+
+/// Yes or no, as spreadsheets and people write it.
+fn yes_or_no(text: &str) -> Option<bool> {
+    match folded(&plain(text)).as_str() {
+        "si" | "s" | "yes" | "y" | "true" | "verdadero" | "1" | "x" => Some(true),
+        "no" | "n" | "false" | "falso" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -192,7 +205,7 @@ mod tests {
             "version": 4,
         }))
         .expect("a member");
-        Given::read(row(cells))?.apply(&mut member, NOW).map(|()| member)
+        Given::read(row(cells), Order::DayFirst)?.apply(&mut member, NOW).map(|()| member)
     }
 
     fn wrong(country: &str, cells: &[(&'static str, &str)]) -> Vec<String> {
@@ -228,19 +241,38 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_read_as_people_write_them() {
-        for (text, time) in [
-            ("2024-05-31", "2024-05-31T12:00:00Z"),
-            ("31/05/2024", "2024-05-31T12:00:00Z"),
-            ("1-6-2024", "2024-06-01T12:00:00Z"),
-            ("2024-05-31 23:59:59", "2024-05-31T23:59:59Z"),
-            ("2024-05-31T20:00:00-05:00", "2024-06-01T01:00:00Z"),
+    fn what_spreadsheets_make_of_numbers_is_no_number() {
+        for (column, text) in [
+            ("dni", "52123456.0"),
+            ("dni", "2012345.0"),
+            ("dni", "5,2123456E+07"),
+            ("phone", "5,73001E+11"),
+            ("phone", "573001234567.0"),
         ] {
-            assert_eq!(day(text).map(|time| time.to_string()).as_deref(), Some(time), "{text}");
+            let errors = applied("CO", &[(column, text)]).expect_err("no number");
+            assert!(errors[0].reason.contains("cells as text"), "{column} {text}: {}", errors[0].reason);
         }
-        for text in ["31/31/2024", "ayer", "2024", "05/2024", "2024-02-30"] {
-            assert_eq!(day(text), None, "{text}");
-        }
+        let kept = applied(
+            "CO",
+            &[
+                ("dni", "2.012.345"),
+                ("phone", "\u{202a}+57\u{a0}300\u{202c}"),
+                ("subscription_active", "VERDADERO"),
+            ],
+        );
+        let kept = kept.expect("good");
+        assert_eq!(
+            (kept.identity().as_deref(), kept.phone.as_deref()),
+            (Some("CO:cc:2012345"), Some("+57 300"))
+        );
+        assert_eq!(yes_or_no("X\u{200b}"), Some(true));
+    }
+
+    #[test]
+    fn letters_that_are_lost_are_not_kept() {
+        let errors = applied("CO", &[("name", "Jos\u{fffd} P\u{fffd}rez")]).expect_err("lost");
+        assert!(errors[0].reason.contains("character 4") && errors[0].reason.contains("CSV UTF-8"));
+        assert_eq!(wrong("CO", &[("city", "Cali\nBcc: eva@example.com")]), ["city"]);
     }
 
     #[test]
@@ -254,7 +286,7 @@ mod tests {
         );
         assert_eq!(
             wrong("CL", &[("dni", "12531909-3"), ("phone", "llámame"), ("registration_date", "2090-01-01")]),
-            ["dni", "phone", "registration_date"]
+            ["phone", "dni", "registration_date"]
         );
         let long = "x".repeat(121);
         let cells: [(&'static str, &str); 5] = [
@@ -267,6 +299,6 @@ mod tests {
         assert_eq!(wrong("CO", &cells).len(), MAX_ERRORS);
         let mut nobody = row(&[]);
         nobody.cells.insert("email", "ana".to_owned());
-        assert_eq!(Given::read(nobody).expect_err("bad")[0].field.as_deref(), Some("email"));
+        assert_eq!(Given::read(nobody, Order::DayFirst).expect_err("bad")[0].field.as_deref(), Some("email"));
     }
 }

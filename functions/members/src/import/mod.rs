@@ -2,13 +2,22 @@
 //! line, then the same file once more to carry it out.
 
 mod cells;
+mod columns;
+#[cfg(test)]
+mod corpus;
+mod dates;
+mod decode;
 mod plan;
 mod table;
 mod writing;
 
+use std::borrow::Cow;
+
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::{DefaultBodyLimit, State as Of};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use domain::error::Fields;
 use domain::{Error, MemberId, Result, TenantId};
 use schemars::JsonSchema;
@@ -17,6 +26,7 @@ use sha2::{Digest, Sha256};
 use web::{Answer, Json, Supervisor};
 
 use crate::State;
+use decode::{Decoded, decode};
 use plan::Step;
 use table::Table;
 
@@ -36,11 +46,15 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 const DESCRIPTION: &str = "The first line names the columns: `email`, and any of `name`, `dni`, `country`, `phone`, `city`, \
      `registration_date`, `how_did_you_find_us`, `favorite_music_genre`, `subscription_active`, \
-     `monthly_fee_current` and `language` in any order (`id`, `created_at` and `updated_at` are skipped). Commas or \
-     semicolons separate; a line whose e-mail address is a member's changes that member, and an empty cell leaves \
-     what is there. Yes and no are `si`, `sí`, `yes`, `true`, `1` and `no`, `false`, `0`; dates are `2026-11-21` or \
-     `21/11/2026`. Without `confirm` nothing changes: the answer names every bad line and has a `digest`. The same \
-     file with that digest as `confirm` is carried out, except for its bad lines. Doing so again is harmless.";
+     `monthly_fee_current` and `language` in any order, in these words or in Spanish (`correo`, `nombre`, `rut`, \
+     `cédula`, `teléfono`, `ciudad`, `cuota al día` and so on). Columns of our own lists such as `id` are skipped. \
+     Commas, semicolons or tabs separate; a line whose e-mail address is a member's changes that member, and an empty \
+     cell leaves what is there. Yes and no are `sí`, `verdadero`, `yes`, `true`, `x`, `1` and `no`, `falso`, `false`, \
+     `0`. Dates are `2026-11-21` or `21/11/2026`; where some date of the file can only have the month first, all have. \
+     What spreadsheets make of numbers, such as `2012345.0` or `1,5E+07`, is refused with its cell. Send the file's \
+     text as `csv`, or its bytes as `file`. Without `confirm` nothing changes: the answer names every bad cell and has \
+     a `digest`. The same file with that digest as `confirm` is carried out, except for its bad lines. Doing so again \
+     is harmless.";
 
 /// The largest file, in bytes: 2 MB.
 const MAX_BYTES: usize = 2_000_000;
@@ -49,13 +63,17 @@ const MAX_LINES: usize = 5_000;
 /// The largest body: a file of quotation marks has a backslash before each.
 const BODY_BYTES: usize = 4_500_000;
 
-/// A file.
+/// A file, as `csv` or as `file`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Import {
     /// The file's text: at most 5000 lines and 2 MB.
     #[schemars(length(max = 2_000_000))]
-    csv: String,
+    csv: Option<String>,
+    /// The file's bytes in Base64, for files that may not be UTF-8: UTF-16 with its
+    /// mark, as Excel's "Unicode text" has, and Windows-1252 are read, too.
+    #[schemars(length(max = 2_666_668))]
+    file: Option<String>,
     /// The digest of the preview, to carry it out.
     #[schemars(length(max = 64))]
     confirm: Option<String>,
@@ -89,6 +107,8 @@ struct ImportReport {
 struct ImportError {
     /// The line of the file, from 1.
     line: u32,
+    /// The cell of the spreadsheet, such as `C7`, if it is about one.
+    cell: Option<String>,
     /// The column, if it is about one.
     field: Option<String>,
     /// What to do about it.
@@ -97,7 +117,7 @@ struct ImportError {
 
 impl ImportError {
     fn new(line: u32, field: Option<&str>, reason: impl Into<String>) -> Self {
-        Self { line, field: field.map(str::to_owned), reason: reason.into() }
+        Self { line, cell: None, field: field.map(str::to_owned), reason: reason.into() }
     }
 }
 
@@ -133,10 +153,8 @@ async fn import(
     supervisor: Supervisor,
     Json(import): Json<Import>,
 ) -> Answer<Json<ImportReport>> {
-    Fields::new()
-        .check(import.csv.len() <= MAX_BYTES, "/csv", format!("Must have at most {MAX_BYTES} bytes."))
-        .finish()?;
-    let digest = digest(supervisor.tenant, &import.csv);
+    let (file, pointer) = import.bytes()?;
+    let digest = digest(supervisor.tenant, &file);
     if import.confirm.as_ref().is_some_and(|confirmed| *confirmed != digest) {
         return Err(Error::conflict(
             "import_changed",
@@ -144,8 +162,7 @@ async fn import(
         )
         .into());
     }
-    let table = read(&import.csv)?;
-    let plan = state.plan(&supervisor, table).await?;
+    let plan = state.plan(&supervisor, read(&file, pointer)?).await?;
     let mut report = ImportReport {
         digest,
         confirmed: import.confirm.is_some(),
@@ -163,16 +180,51 @@ async fn import(
     Ok(Json(report))
 }
 
-/// The lines of a file that is not too long.
-fn read(csv: &str) -> Result<Table> {
-    let table = Table::read(csv, MAX_LINES);
-    Fields::new()
-        .check(table.is_some(), "/csv", format!("Must have at most {MAX_LINES} lines. Send it in parts."))
+impl Import {
+    /// The file's bytes, and the field that has them.
+    fn bytes(&self) -> Result<(Cow<'_, [u8]>, &'static str)> {
+        let mut fields = Fields::new();
+        let (bytes, pointer) = match (&self.csv, &self.file) {
+            (Some(csv), None) => (Ok(Cow::Borrowed(csv.as_bytes())), "/csv"),
+            (None, Some(file)) => (STANDARD.decode(file).map(Cow::Owned), "/file"),
+            _ => {
+                fields.check(
+                    false,
+                    "/csv",
+                    "Send the file's text as `csv`, or its bytes as `file`: one of both.",
+                );
+                (Ok(Cow::default()), "/csv")
+            }
+        };
+        fields.check(bytes.is_ok(), pointer, "Must be the file's bytes in Base64.");
+        let bytes = bytes.unwrap_or_default();
+        fields.check(bytes.len() <= MAX_BYTES, pointer, format!("Must have at most {MAX_BYTES} bytes."));
+        fields.finish()?;
+        Ok((bytes, pointer))
+    }
+}
+
+/// The lines of a file that can be read and is not too long. Of one whose letters
+/// are only guessed, just what is wrong with it.
+fn read(file: &[u8], pointer: &str) -> Result<Table> {
+    let mut fields = Fields::new();
+    let (decoded, unreadable) = match decode(file) {
+        Ok(decoded) => (decoded, None),
+        Err(reason) => (Decoded::default(), Some(reason)),
+    };
+    fields.check(unreadable.is_none(), pointer, unreadable.unwrap_or_default()).finish()?;
+    let table = Table::read(&decoded.text, MAX_LINES);
+    fields
+        .check(table.is_some(), pointer, format!("Must have at most {MAX_LINES} lines. Send it in parts."))
         .finish()?;
-    Ok(table.unwrap_or_default())
+    let mut table = table.unwrap_or_default();
+    if !decoded.is_certain {
+        table.keep_only_guesses();
+    }
+    Ok(table)
 }
 
 /// What tells this file of this tenant's from all others.
-fn digest(tenant: TenantId, csv: &str) -> String {
-    hex::encode(Sha256::new().chain_update(tenant.uuid()).chain_update(csv).finalize())
+fn digest(tenant: TenantId, file: &[u8]) -> String {
+    hex::encode(Sha256::new().chain_update(tenant.uuid()).chain_update(file).finalize())
 }

@@ -8,7 +8,7 @@ use domain::{MemberId, Result, Timestamp, UserId};
 use web::Supervisor;
 
 use super::ImportError;
-use super::cells::Given;
+use super::cells::{Given, order_of_dates};
 use super::table::Table;
 use crate::{State, member_not_found};
 
@@ -53,8 +53,9 @@ impl State {
         let tenant = self.store.tenant(supervisor.tenant).await?.ok_or_else(member_not_found)?;
         let mut draft = Draft { tenant, by: supervisor.user, now, errors: table.errors, members: Vec::new() };
         let mut lines = Vec::with_capacity(table.rows.len());
+        let order = order_of_dates(&table.rows);
         for row in table.rows {
-            match Given::read(row) {
+            match Given::read(row, order) {
                 Ok(line) => lines.push(line),
                 Err(errors) => draft.errors.extend(errors),
             }
@@ -68,6 +69,7 @@ impl State {
         let wanted: Vec<_> = wanted.iter().map(String::as_str).collect();
         let owners = self.store.members_with(&self.fingerprints, draft.tenant.id, &[], &wanted).await?;
         draft.check_identities(&owners);
+        table.sheet.name_cells(&mut draft.errors);
         Ok(draft.finish(table.lines))
     }
 }

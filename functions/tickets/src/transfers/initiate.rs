@@ -2,6 +2,7 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract;
 use domain::error::Fields;
+use domain::text::Paragraph;
 use domain::transfer::{Transfer, TransferState, transferable};
 use domain::user::Email;
 use domain::{Error, Result, TicketId, Timestamp, TransferId};
@@ -18,6 +19,8 @@ use crate::held::held;
 /// How often the same holder may offer the same ticket: every offer mails
 /// somebody who did not ask for it.
 const MAX_OFFERS: usize = 5;
+/// The most characters of what the receiver is told.
+const MAX_REASON: usize = 300;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -42,8 +45,7 @@ struct InitiateRequest {
     to_email: Email,
     /// What to tell them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 300))]
-    reason: Option<String>,
+    reason: Option<Paragraph<0, MAX_REASON>>,
 }
 
 async fn initiate(
@@ -54,7 +56,6 @@ async fn initiate(
     Json(request): Json<InitiateRequest>,
 ) -> Answer<Created<TransferView>> {
     let mut fields = Fields::new();
-    fields.optional_text("/reason", request.reason.as_deref(), 300);
     fields.check(request.to_email.as_str() != buyer.email, "/to_email", "This is your own address.");
     fields.finish()?;
     buyer.confirmed_email()?;
@@ -90,12 +91,7 @@ async fn offer(
     let to_email = request.to_email.as_str().to_owned();
     let transfer = Transfer {
         id,
-        reason: request
-            .reason
-            .as_deref()
-            .map(str::trim)
-            .filter(|reason| !reason.is_empty())
-            .map(str::to_owned),
+        reason: request.reason.clone().and_then(Paragraph::some),
         ..Transfer::offer(&sheet.event, &held.order, &ticket, person(buyer), to_email, now)
     };
     match state.store.create_transfer(&transfer, Outbox::TransferOffered.text()?).await {

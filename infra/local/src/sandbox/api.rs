@@ -229,7 +229,10 @@ impl NewPayment {
         text("seller", &self.seller, 100)?;
         text("description", &self.description, 200)?;
         text("buyer.email", &self.buyer.email, 254)?;
-        text("buyer.name", &self.buyer.name, 100)?;
+        // Who registers need not say a name.
+        if !self.buyer.name.is_empty() {
+            text("buyer.name", &self.buyer.name, 100)?;
+        }
         url("return_url", &self.return_url)?;
         url("notification_url", &self.notification_url)?;
         let month = jiff::SignedDuration::from_hours(30 * 24);

@@ -524,6 +524,11 @@ async fn wrong_requests_are_refused_with_a_reason() {
         "return_url": "http://127.0.0.1/", "notification_url": "http://127.0.0.1/",
     });
     assert_eq!(test.post("/v1/payments", Some("good"), &good).await.0, 201);
+    let nameless = json!({"email": "a@example.com", "name": ""});
+    let nameless = json!({"reference": "n", "buyer": nameless});
+    let mut body = good.clone();
+    body.as_object_mut().expect("an object").extend(nameless.as_object().expect("an object").clone());
+    assert_eq!(test.post("/v1/payments", Some("nameless"), &body).await.0, 201, "a name is not needed");
     for (pointer, wrong) in [
         ("/reference", json!("a b")),
         ("/reference", json!("x".repeat(65))),

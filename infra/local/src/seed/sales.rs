@@ -131,7 +131,7 @@ fn request(sheet: &EventSheet, tickets: &Tickets, code: Option<&str>) -> Result<
         event_id: sheet.event.id,
         lines: vec![QuoteRequestLine { area_id: area.id, quantity, seats }],
         currency: None,
-        promotion_code: code.map(str::to_owned),
+        promotion_code: code.map(str::parse).transpose().map_err(Error::internal)?,
         require_promotion: code.is_some(),
         require_stage: false,
     })

@@ -11,6 +11,7 @@ use domain::member::Ineligible;
 use domain::pricing::{PromotionOffer, Quote, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote};
 use domain::search::{Entry, Index};
 use domain::seat::SeatState;
+use domain::text::{Line, Paragraph};
 use domain::{EventId, QuoteId};
 use integrations::payment::credentials_name;
 use jiff::SignedDuration;
@@ -106,7 +107,7 @@ impl House {
             event_id: sheet.event.id,
             lines: vec![QuoteRequestLine { area_id: area.id, quantity, seats }],
             currency: None,
-            promotion_code: code.map(str::to_owned),
+            promotion_code: code.map(|code| code.parse().expect("a line")),
             require_promotion: false,
             require_stage: false,
         };
@@ -406,13 +407,11 @@ fn the_program_is_valid() {
         let zone = TimeZone::get(act.venue.time_zone).expect("a time zone");
         assert_eq!(zone.iana_name(), Some(act.venue.time_zone));
         let mut fields = Fields::new();
-        fields
-            .text("/name", &event.name, 1, 150)
-            .text("/artist", &event.artist, 1, 150)
-            .text("/description", &event.description, 1, 10_000)
-            .text("/venue", &event.venue, 1, 150)
-            .text("/address", &event.address, 1, 200)
-            .text("/city", &event.city, 1, 100);
+        let description = event.description.parse::<Paragraph<1, 10_000>>();
+        assert_eq!(description.as_deref(), Ok(event.description.as_str()));
+        for text in [&event.name, &event.artist, &event.venue, &event.address, &event.city] {
+            assert_eq!(text.parse::<Line<1, 150>>().as_deref(), Ok(text.as_str()));
+        }
         event.check_show(&mut fields);
         let code = event.code.clone().expect("a code");
         assert!(codes.insert(code.to_ascii_uppercase()), "{code} is there twice");
@@ -424,7 +423,7 @@ fn the_program_is_valid() {
         }
         let areas = act.areas(&event, now);
         for area in &areas {
-            fields.text("/area_name", &area.area_name, 1, 100);
+            assert_eq!(area.area_name.parse::<Line<1, 100>>().as_deref(), Ok(area.area_name.as_str()));
             fields.check(
                 area.rows.iter().all(|row| row.len() <= u32::from(store::allotment::BLOCK_SEATS)),
                 "/rows",

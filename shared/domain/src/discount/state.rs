@@ -2,10 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{
-    DecisionType, DeliveryStatus, DiscountRequest, MAX_CONTENT, MAX_NOTES, MAX_SUBJECT, RequestStatus,
-    Reviewer,
-};
+use super::{DecisionType, DeliveryStatus, DiscountRequest, MAX_CONTENT, RequestStatus, Reviewer};
 use crate::error::Fields;
 use crate::mail_template::Wording;
 use crate::pricing::PromotionCode;
@@ -49,7 +46,6 @@ impl DiscountRequest {
         (based_on, template_version): (Option<u32>, u32),
         now: Timestamp,
     ) -> Result<Self> {
-        check_notes(notes)?;
         self.not_sent()?;
         let notes = notes.map_or_else(|| self.supervisor_notes.clone(), some_text);
         let is_same = self.decision_type == Some(decision)
@@ -92,7 +88,6 @@ impl DiscountRequest {
     ) -> Result<Self> {
         self.not_sent()?;
         self.based_on(based_on)?;
-        check_notes(edit.notes.as_deref())?;
         let notes = edit.notes.as_deref().map_or_else(|| self.supervisor_notes.clone(), some_text);
         let mut after = self.clone();
         if edit.subject.is_some() || edit.content.is_some() {
@@ -181,12 +176,14 @@ impl Edit {
     /// `mail` with the changed parts.
     fn apply(&self, mail: Wording, must_say: Option<&str>) -> Result<Wording> {
         let mut fields = Fields::new();
-        let subject = self.subject.as_deref().map_or(mail.subject, |text| text.trim().to_owned());
-        let body = self.content.as_deref().map_or(mail.body, |text| text.trim().to_owned());
-        fields.text("/email_subject", &subject, 1, MAX_SUBJECT);
-        // A line break in a subject would end its header.
-        fields.check(!subject.contains(['\n', '\r']), "/email_subject", "Must be a single line.");
-        fields.text("/email_content", &body, 1, MAX_CONTENT);
+        let subject = self.subject.clone().unwrap_or(mail.subject);
+        let body = self.content.clone().unwrap_or(mail.body);
+        // It may have grown by a link since somebody entered it.
+        fields.check(
+            body.chars().count() <= MAX_CONTENT,
+            "/email_content",
+            format!("Must have at most {MAX_CONTENT} characters."),
+        );
         if let Some(said) = must_say {
             fields.check(
                 body.contains(said),
@@ -197,12 +194,6 @@ impl Edit {
         fields.finish()?;
         Ok(Wording { subject, body })
     }
-}
-
-fn check_notes(notes: Option<&str>) -> Result<()> {
-    let mut fields = Fields::new();
-    fields.optional_text("/supervisor_notes", notes, MAX_NOTES);
-    fields.finish()
 }
 
 /// A text that was left empty is none.

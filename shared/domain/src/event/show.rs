@@ -12,9 +12,9 @@ use crate::{Currency, MAX_TICKETS_PER_ORDER};
 /// The most discounts that one event can have for members.
 pub const MAX_DISCOUNTS: u32 = 10_000;
 /// The most members of an event's further details.
-const MAX_OTHER_DATA: usize = 20;
+pub(super) const MAX_OTHER_DATA: usize = 20;
 /// The most bytes of an event's further details, as JSON.
-const MAX_OTHER_DATA_BYTES: usize = 2048;
+pub(super) const MAX_OTHER_DATA_BYTES: usize = 2048;
 /// How deep further details can be nested.
 const MAX_OTHER_DATA_DEPTH: usize = 5;
 /// The most characters of an address of a picture or of a ticket shop.

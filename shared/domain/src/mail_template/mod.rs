@@ -242,24 +242,15 @@ fn paragraphs(text: &str) -> String {
     lines.join("\n").trim().to_owned()
 }
 
-/// Notes what is wrong with a template at `/subject` and `/body`: its size,
-/// variables that there are not, syntax with the line, and an approval that
+/// Notes what is wrong with a template at `/subject` and `/body`: variables that
+/// there are not, syntax with the line, and an approval that
 /// tells neither code nor link.
 pub fn check(name: TemplateName, subject: &str, body: &str, fields: &mut Fields) {
-    fields.text("/subject", subject, 1, MAX_SUBJECT);
-    fields.check(!subject.trim().contains(['\n', '\r']), "/subject", "Must be a single line.");
-    fields.text("/body", body, 1, MAX_BODY);
-    // What is too long is not looked at any further.
-    if subject.chars().count() <= MAX_SUBJECT {
-        language::check(subject, "/subject", fields);
-    }
-    if body.chars().count() <= MAX_BODY {
-        let printed = language::check(body, "/body", fields);
-        fields.check(
-            name != TemplateName::DiscountApproved
-                || printed.iter().any(|name| ["code", "link"].contains(name)),
-            "/body",
-            "An approval must tell how to get the discount: use {{ code }} or {{ link }}.",
-        );
-    }
+    language::check(subject, "/subject", fields);
+    let printed = language::check(body, "/body", fields);
+    fields.check(
+        name != TemplateName::DiscountApproved || printed.iter().any(|name| ["code", "link"].contains(name)),
+        "/body",
+        "An approval must tell how to get the discount: use {{ code }} or {{ link }}.",
+    );
 }

@@ -120,12 +120,7 @@ fn a_bad_template_is_told_what_is_wrong_with_it() {
         wrong("{{ name.first }}{{ 7 }}"),
         wrong("{% if %}{% endif %}"),
         wrong("{% if name show %}{% endif %}"),
-        wrong(""),
-        wrong(&"x".repeat(10_001)),
-        wrong("\u{7}"),
         wrong(&"{{ name }}".repeat(101)),
-        errors(TemplateName::DiscountRejected, "Hola\nBcc: all@example.com", "Hola"),
-        errors(TemplateName::DiscountRejected, &"x".repeat(151), "Hola"),
         errors(
             TemplateName::DiscountApproved,
             "Tu código {{ code }}",
@@ -150,17 +145,7 @@ fn a_bad_template_is_told_what_is_wrong_with_it() {
     --
     /body Line 1: unexpected identifier, expected end of block.
     --
-    /body Must have between 1 and 10000 characters.
-    --
-    /body Must have between 1 and 10000 characters.
-    --
-    /body Must not contain control characters.
-    --
     /body Must not have more than 100 tags.
-    --
-    /subject Must be a single line.
-    --
-    /subject Must have between 1 and 150 characters.
     --
     /body An approval must tell how to get the discount: use {{ code }} or {{ link }}.
     ");

@@ -91,6 +91,55 @@ fn of_other_countries_only_the_length_is_known() {
 }
 
 #[test]
+fn signs_are_dropped_only_where_they_mean_nothing() {
+    for text in [
+        "2012345.0",
+        "2012345,0",
+        "2.012.345,00",
+        "2,012,345.00",
+        "52123456.0",
+        "20.12.345",
+        "2012.345",
+        "2012345.",
+    ] {
+        for country in ["AR", "CL", "CO", "UY"] {
+            assert_eq!(parse(country, text), Err(InvalidNationalId::Number), "{country} {text}");
+        }
+    }
+    for text in ["1.5E+07", "1,5E+07", "2e7", "2.0123456E+07", "1E+09"] {
+        assert!(parse("CO", text).is_err() && parse("UY", text).is_err(), "{text}");
+    }
+    good("CO", "52,123,456", IdKind::Cc, "52123456", "52123456");
+    good("CO", "52\u{a0}123\u{202f}456\u{200b}", IdKind::Cc, "52123456", "52123456");
+    good("CL", "12.531.909\u{2011}2", IdKind::Rut, "125319092", "12.531.909-2");
+    good("CO", "C.C. 79.123.456", IdKind::Cc, "79123456", "79123456");
+    good("AR", "20-05.536.168-2", IdKind::Cuit, "20055361682", "20-05536168-2");
+}
+
+#[test]
+fn a_check_digit_is_wrong_where_one_is_written() {
+    for (country, text) in [
+        ("CL", "12.345.678-9"),
+        ("CO", "12345678-9"),
+        ("AR", "1-9"),
+        ("AR", "20-05536168-3"),
+        ("CL", "1000005-1"),
+    ] {
+        assert_eq!(has_wrong_check_digit(country, text), text != "1-9", "{country} {text}");
+    }
+    // Right in Chile; without the hyphen it may be anything; a passport; of a country without rules.
+    for (country, text) in [
+        ("CO", "12.345.678-5"),
+        ("CL", "20123456"),
+        ("CL", "AB-123456"),
+        ("UY", "1.234.567-2"),
+        ("CO", "890.903.938-8"),
+    ] {
+        assert!(!has_wrong_check_digit(country, text), "{country} {text}");
+    }
+}
+
+#[test]
 fn documents_of_one_person_have_one_identity() {
     let identity = |country, text| NationalId::parse(country, text).expect("plausible").identity();
     assert_eq!(identity("AR", "20-05536168-2"), identity("AR", "5536168"));

@@ -199,7 +199,7 @@ impl House {
     /// The same with the code of [`promotion`] in the request.
     pub(super) fn with_code(&self) -> Self {
         let mut house = self.clone();
-        house.request.promotion_code = Some(" diez".into());
+        house.request.promotion_code = " diez".parse().ok();
         house
     }
 

@@ -111,7 +111,6 @@ impl Promotion {
 
     /// Notes every field with which the promotion can not be stored.
     pub fn check(&self, fields: &mut Fields) {
-        fields.text("/promotion_name", &self.promotion_name, 1, Self::MAX_NAME_CHARS);
         check_discount(fields, "/discount_value", self.discount_type, self.discount_value, self.currency());
         let has_amount = self.discount_type == AdjustmentType::Fixed || self.max_discount_amount.is_some();
         fields.check(
@@ -147,7 +146,6 @@ impl Promotion {
             "/end_date",
             "Must be later than start_date.",
         );
-        fields.optional_text("/bound_email", self.bound_email.as_deref(), 254);
     }
 
     /// The currency of its amounts; that of none if it has no amounts.
@@ -416,7 +414,6 @@ mod tests {
         assert_eq!(pointers(promotion()), [""; 0]);
         assert_eq!(
             pointers(Promotion {
-                promotion_name: String::new(),
                 discount_value: 0,
                 min_quantity: Some(0),
                 max_quantity: Some(0),
@@ -429,7 +426,6 @@ mod tests {
                 ..promotion()
             }),
             [
-                "/promotion_name",
                 "/discount_value",
                 "/min_quantity",
                 "/max_quantity",

@@ -59,7 +59,6 @@ impl SaleStage {
 
     /// Notes every field with which the stage can not be stored. `currency` is the event's.
     pub fn check(&self, currency: Currency, fields: &mut Fields) {
-        fields.text("/stage_name", &self.stage_name, 1, Self::MAX_NAME_CHARS);
         let (pointer, value) = ("/price_adjustment_value", self.price_adjustment_value);
         match self.price_adjustment_type {
             AdjustmentType::Percentage => fields.percent(pointer, value, Self::PERCENTAGES),
@@ -345,7 +344,6 @@ mod tests {
     #[test]
     fn bad_fields_are_named() {
         let bad = SaleStage {
-            stage_name: " ".into(),
             price_adjustment_value: -10_001,
             quantity_available: Some(0),
             start_time: Some(at(10)),
@@ -356,7 +354,7 @@ mod tests {
         bad.check(Currency::COP, &mut fields);
         let error = fields.finish().expect_err("is bad");
         let pointers: Vec<&str> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/stage_name", "/price_adjustment_value", "/quantity_available", "/end_time"]);
+        assert_eq!(pointers, ["/price_adjustment_value", "/quantity_available", "/end_time"]);
 
         let mut fields = Fields::new();
         stage(1).check(Currency::COP, &mut fields);

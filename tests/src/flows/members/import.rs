@@ -75,24 +75,24 @@ async fn every_bad_line_is_named_by_its_number() {
     let mut errors = String::new();
     for error in report["errors"].as_array().expect("errors") {
         let field = error["field"].as_str().unwrap_or("-");
-        let _ = writeln!(errors, "{} {field}: {}", error["line"], text(&error["reason"]));
+        let cell = error["cell"].as_str().unwrap_or("-");
+        let _ = writeln!(errors, "{} {cell} {field}: {}", error["line"], text(&error["reason"]));
     }
     insta::assert_snapshot!(errors, @r"
-    3 email: Must be an e-mail address such as ana@example.com.
-    4 email: Line 2 has the same e-mail address. Keep one of both.
-    5 dni: Line 2 has the national id of the same person. Keep one of both.
-    6 dni: Another member has this national id. Check it for a typo.
-    7 name: Must have between 1 and 120 characters.
-    8 subscription_active: Must be si, yes, true or 1; or no, false or 0.
-    8 registration_date: Must be a date such as 2026-11-21 or 21/11/2026, or a time such as 2026-11-21T20:00:00Z.
-    9 dni: The check digit does not fit the other digits; look for a typo.
-    9 registration_date: Must be between 1970 and today.
-    10 -: The line has 2 cells instead of 6; look for a missing separator.
-    11 -: A cell goes on over several lines; a quotation mark is missing here or on a line below.
+    3 B3 email: Must be an e-mail address such as ana@example.com.
+    4 B4 email: Line 2 has the same e-mail address. Keep one of both.
+    5 C5 dni: Line 2 has the national id of the same person. Keep one of both.
+    6 C6 dni: Another member has this national id. Check it for a typo.
+    7 A7 name: A new member needs a name.
+    8 E8 subscription_active: Must be sí, verdadero, yes, true, x or 1; or no, falso, false or 0.
+    8 F8 registration_date: Must be a date such as 2026-11-21 or 21/11/2026, or a time such as 2026-11-21T20:00:00Z.
+    9 C9 dni: The check digit does not fit the other digits; look for a typo.
+    9 F9 registration_date: Must be between 1970 and today.
+    11 A11 name: The cell goes on over several lines. Take the line breaks out of it, or look for a missing quotation mark on this line and the next.
     ");
-    assert_eq!(counts(&report), [10, 1, 0, 0, 9]);
+    assert_eq!(counts(&report), [10, 2, 0, 0, 8]);
     let done = confirm(&house, csv).await;
-    assert_eq!(outcomes(&done), ["2 created"], "bad lines are left out");
+    assert_eq!(outcomes(&done), ["2 created", "10 created"], "bad lines are left out");
     house.app.close().await;
 }
 
@@ -114,13 +114,49 @@ async fn only_what_was_previewed_is_carried_out() {
         .await;
     assert_eq!(house.get("list").ok().await["items"], json!([]));
 
-    let columns = house.post("import", json!({"csv": "correo,name\nana@example.com,Ana\n"})).ok().await;
-    assert_eq!(columns["errors"][0]["field"], "correo");
+    let columns = house.post("import", json!({"csv": "edad,name\nana@example.com,Ana\n"})).ok().await;
+    assert_eq!(
+        (&columns["errors"][0]["field"], &columns["errors"][0]["cell"]),
+        (&json!("edad"), &json!("A1"))
+    );
     assert_eq!((&columns["errors"][1]["field"], &columns["lines"]), (&json!("email"), &json!(0)));
     let many = format!("email\n{}", "a@example.com\n".repeat(5001));
     house.post("import", json!({"csv": many})).refused(400, "invalid_fields").await;
     house.post("import", json!({"csv": "x".repeat(2_000_001)})).refused(400, "invalid_fields").await;
     house.post("import", json!({"csv": "x".repeat(5_000_000)})).refused(413, "body_too_large").await;
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn a_file_may_come_as_the_bytes_that_excel_wrote() {
+    let house = House::open().await;
+    // In Windows-1252: a header, and María Núñez.
+    let file = "Y29ycmVvO25vbWJyZQ0KbWFyaWFAZXhhbXBsZS5jb207TWFy7WEgTvrxZXoNCg==";
+    let preview = house.post("import", json!({"file": file})).ok().await;
+    house.post("import", json!({"file": file, "confirm": preview["digest"]})).ok().await;
+    assert_eq!(house.get("list").ok().await["items"][0]["name"], "María Núñez");
+    // The same in the old Mac's character set, whose letters can only be guessed.
+    let file = "Y29ycmVvO25vbWJyZQ0KbWFyaWFAZXhhbXBsZS5jb207TWFykmENCg==";
+    let preview = house.post("import", json!({"file": file})).ok().await;
+    assert_eq!((&preview["errors"][0]["cell"], counts(&preview)), (&json!("B2"), [1, 0, 0, 0, 1]));
+    for both in [json!({}), json!({"csv": "email", "file": "ZW1haWw="}), json!({"file": "¡no!"})] {
+        house.post("import", both).refused(400, "invalid_fields").await;
+    }
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn another_persons_id_is_never_made_of_a_number() {
+    let house = House::open().await;
+    let csv =
+        "correo,nombre,cédula,,\nana@example.com,Ana,2012345.0,,\nbeto@example.com,Jos\u{fffd},52123456,,\n";
+    let report = house.post("import", json!({"csv": csv})).ok().await;
+    let cells: Vec<_> =
+        report["errors"].as_array().expect("errors").iter().map(|error| text(&error["cell"])).collect();
+    assert_eq!((cells, counts(&report)), (vec!["C2", "B3"], [2, 0, 0, 0, 2]));
+    let member = json!({"name": "Ana", "email": "ana@example.com", "dni": "2012345.0"});
+    let refused = house.post("register", member).refused(400, "invalid_fields").await;
+    assert_eq!(refused["errors"][0]["pointer"], "/dni");
     house.app.close().await;
 }
 

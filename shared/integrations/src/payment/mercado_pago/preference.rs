@@ -39,6 +39,7 @@ struct Item<'a> {
 
 #[derive(Serialize)]
 struct Payer {
+    #[serde(skip_serializing_if = "String::is_empty")]
     name: String,
     email: String,
 }

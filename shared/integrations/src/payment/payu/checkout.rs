@@ -54,6 +54,8 @@ impl PayuGateway {
             ("responseUrl", payment.return_url.clone()),
             ("confirmationUrl", payment.notification_url.clone()),
         ];
+        // A buyer need not have said a name, and what is empty may be refused.
+        fields.retain(|(_, value)| !value.is_empty());
         if algorithm != Algorithm::Md5 {
             fields.push(("algorithmSignature", algorithm.as_str().to_owned()));
         }

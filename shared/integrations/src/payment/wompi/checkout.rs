@@ -49,8 +49,11 @@ impl WompiGateway {
             ("redirect-url", &payment.return_url),
             ("expiration-time", &expiration),
             ("customer-data:email", &clip(&payment.buyer_email, 254)),
-            ("customer-data:full-name", &clip(&payment.buyer_name, 100)),
         ]);
+        // A buyer need not have said a name, and what is empty may be refused.
+        if !payment.buyer_name.is_empty() {
+            url.query_pairs_mut().append_pair("customer-data:full-name", &clip(&payment.buyer_name, 100));
+        }
         Ok(Checkout {
             // The transaction comes into being when the buyer pays.
             payment_id: None,

@@ -1,0 +1,81 @@
+//! Further details that an organiser shows with an event.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::show::{MAX_OTHER_DATA, MAX_OTHER_DATA_BYTES};
+use crate::text::{InvalidText, Paragraph};
+
+/// Further details in a request. Their texts, and the names of their members, are
+/// what [`Paragraph`] lets pass.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Map<String, Value>", try_from = "Map<String, Value>")]
+pub struct Details(Map<String, Value>);
+
+impl TryFrom<Map<String, Value>> for Details {
+    type Error = InvalidText;
+
+    fn try_from(details: Map<String, Value>) -> Result<Self, InvalidText> {
+        object(details).map(Self)
+    }
+}
+
+impl From<Details> for Map<String, Value> {
+    fn from(details: Details) -> Self {
+        details.0
+    }
+}
+
+fn object(members: Map<String, Value>) -> Result<Map<String, Value>, InvalidText> {
+    members.into_iter().map(|(name, inner)| Ok((text(&name)?, value(inner)?))).collect()
+}
+
+fn value(value: Value) -> Result<Value, InvalidText> {
+    Ok(match value {
+        Value::String(said) => text(&said)?.into(),
+        Value::Array(values) => values.into_iter().map(self::value).collect::<Result<_, _>>()?,
+        Value::Object(members) => object(members)?.into(),
+        other => other,
+    })
+}
+
+fn text(said: &str) -> Result<String, InvalidText> {
+    said.parse::<Paragraph<0, MAX_OTHER_DATA_BYTES>>().map(String::from)
+}
+
+impl JsonSchema for Details {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Details".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "object", "maxProperties": MAX_OTHER_DATA, "additionalProperties": true})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_text_in_them_is_looked_at() {
+        let read = |details: Value| serde_json::from_value::<Details>(details).map(Map::from);
+        let kept = read(json!({"ge\u{301}nero": [" cumbia\u{a0}", {"a": "b\r\nc"}], "ages": [16, 99]}))
+            .expect("good");
+        assert_eq!(Value::from(kept), json!({"g\u{e9}nero": ["cumbia", {"a": "b\nc"}], "ages": [16, 99]}));
+        for bad in
+            [json!({"a\u{202e}": 1}), json!({"a": [{"b": ["x\0"]}]}), json!({"a": "\u{fffd}"}), json!([])]
+        {
+            assert!(read(bad.clone()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Telephone numbers as people write them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::{plain, sentence};
+
+/// A telephone number as its owner writes it: digits, spaces and `+ - ( ) .`; or
+/// empty.
+///
+/// What telephones and spreadsheets put around and into a number is removed:
+/// direction signs, spaces and hyphens of other widths.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "Cow<'_, str>")]
+pub struct Phone(String);
+
+/// A text that is no telephone number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidPhone;
+
+impl fmt::Display for InvalidPhone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "must have at most {} digits, spaces and the signs + - ( ) .", Phone::MAX)
+    }
+}
+
+impl std::error::Error for InvalidPhone {}
+
+impl InvalidPhone {
+    /// The reason as a sentence.
+    pub fn sentence(&self) -> String {
+        sentence(self)
+    }
+}
+
+impl Phone {
+    /// The most characters of a number.
+    pub const MAX: usize = 32;
+
+    /// The number, if one was entered.
+    pub fn some(self) -> Option<String> {
+        Some(self.0).filter(|number| !number.is_empty())
+    }
+}
+
+impl FromStr for Phone {
+    type Err = InvalidPhone;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPhone> {
+        if text.chars().nth(Self::MAX).is_some() {
+            return Err(InvalidPhone);
+        }
+        let number = plain(text);
+        let fits = number.chars().all(|sign| sign.is_ascii_digit() || "+-() .".contains(sign));
+        let is_number = number.is_empty() || number.contains(|sign: char| sign.is_ascii_digit());
+        if fits && is_number { Ok(Self(number)) } else { Err(InvalidPhone) }
+    }
+}
+
+impl TryFrom<Cow<'_, str>> for Phone {
+    type Error = InvalidPhone;
+
+    fn try_from(text: Cow<'_, str>) -> Result<Self, InvalidPhone> {
+        text.parse()
+    }
+}
+
+impl From<Phone> for String {
+    fn from(phone: Phone) -> Self {
+        phone.0
+    }
+}
+
+impl fmt::Debug for Phone {
+    /// Keeps numbers out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Phone(..)")
+    }
+}
+
+impl JsonSchema for Phone {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Phone".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // Besides plain spaces and hyphens, those of other widths, and signs without any.
+        let blank = r" \u00A0\u1680\u2000-\u200A\u202F\u205F\u3000";
+        let unseen = r"\u00AD\u034F\u061C\u180E\u200B\u200E\u200F\u202A-\u202E\u2060-\u206F\uFEFF";
+        let between = format!(r"[+\-().{blank}{unseen}\u2010-\u2015\u2212]");
+        json_schema!({
+            "type": "string",
+            "maxLength": Self::MAX,
+            "pattern": format!("^(?:(?:{between}*[0-9])+{between}*|[{blank}{unseen}]*)$"),
+            "examples": ["+57 601 555 0100"],
+        })
+    }
+}
