@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use local::services::Weather;
+use local::services::{Spot, Weather};
 use serde_json::{Value, json};
 use testkit::TestApp;
 
@@ -28,12 +28,15 @@ async fn rush(weather: Weather, body: fn(usize) -> Value) -> Outcome {
     let app = Arc::new(TestApp::start().await);
     let organizer = app.organizer("faroles").await;
     app.chaos.set(weather);
+    // All have seen that the address and the id are free.
+    let race = Arc::new(app.chaos.rendezvous(PEOPLE, Spot::at("MB").by("members")));
     let attempts: Vec<_> = (0..PEOPLE)
         .map(|index| {
             // As staff, whose tries are not counted.
             let (app, token, mut body) = (app.clone(), organizer.token.clone(), body(index));
             body["name"] = json!(format!("Persona {index}"));
-            tokio::spawn(async move {
+            let race = race.clone();
+            let register = async move {
                 for _ in 0..TRIES {
                     let request = app.post("/api/v1/users/register").token(&token).json(body.clone());
                     let answer = request.send().await;
@@ -45,7 +48,8 @@ async fn rush(weather: Weather, body: fn(usize) -> Value) -> Outcome {
                     }
                 }
                 panic!("the box office never had time")
-            })
+            };
+            tokio::spawn(async move { race.racer(register).await })
         })
         .collect();
     let (mut registered, mut refused) = (Vec::new(), BTreeSet::new());
@@ -59,6 +63,7 @@ async fn rush(weather: Weather, body: fn(usize) -> Value) -> Outcome {
         }
     }
     app.chaos.set(Weather::default());
+    assert_eq!(race.met(), PEOPLE);
     let page = app.get("/api/v1/users/list?limit=100").token(&organizer.token).ok().await;
     let items = page["items"].as_array().expect("items").iter();
     let listed = items.map(|member| member["name"].as_str().expect("a name").to_owned()).collect();
@@ -92,7 +97,7 @@ async fn an_address_has_one_member() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_an_address_has_many() {
     let outcome = rush(unguarded(), same_address).await;
-    assert!(outcome.listed.len() > 1, "the race test would not notice a race");
+    assert_eq!(outcome.listed.len(), PEOPLE, "the race test would not notice a race");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,7 +108,7 @@ async fn a_national_id_has_one_member() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_a_national_id_has_many() {
     let outcome = rush(unguarded(), same_id).await;
-    assert!(outcome.listed.len() > 1, "the race test would not notice a race");
+    assert_eq!(outcome.listed.len(), PEOPLE, "the race test would not notice a race");
 }
 
 /// Answers get lost after the table has written: whoever got the address must

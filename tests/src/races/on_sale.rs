@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use local::services::Spot;
 use serde_json::{Value, json};
 use testkit::{Show, Somebody, TestApp};
 
@@ -28,11 +29,12 @@ async fn rush(
     for index in 0..BUYERS {
         quotes.push(app.quote(&show.id, line(index)).await["quote"].clone());
     }
+    // All have seen that their places are free.
+    let race = Arc::new(app.chaos.rendezvous(BUYERS, Spot::at("E#").by("purchases")));
     let attempts = quotes.into_iter().enumerate().map(|(index, quote)| {
-        let (app, token) = (app.clone(), crowd[index % crowd.len()].token.clone());
-        tokio::spawn(async move {
-            app.post("/api/v1/reservations").token(token).json(json!({"quote": quote})).send().await
-        })
+        let reserve = app.post("/api/v1/reservations").token(&crowd[index % crowd.len()].token);
+        let (race, reserve) = (race.clone(), reserve.json(json!({"quote": quote})).send());
+        tokio::spawn(async move { race.racer(reserve).await })
     });
     let attempts: Vec<_> = attempts.collect();
     let mut held = Vec::new();
@@ -43,6 +45,7 @@ async fn rush(
             held.push(answer.json());
         }
     }
+    assert_eq!(race.met(), BUYERS);
     held
 }
 
@@ -74,7 +77,7 @@ async fn general_admission_is_never_oversold_and_sells_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_general_admission_is_oversold() {
-    assert!(admissions(false).await > 40, "the race test would not notice a race");
+    assert_eq!(admissions(false).await, 64, "the race test would not notice a race");
 }
 
 async fn seats(guarded: bool) -> usize {
@@ -103,5 +106,5 @@ async fn a_seat_is_never_held_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_a_seat_is_held_twice() {
-    assert!(seats(false).await > 0, "the race test would not notice a race");
+    assert_eq!(seats(false).await, 8, "the race test would not notice a race");
 }

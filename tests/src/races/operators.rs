@@ -1,9 +1,8 @@
 //! Money that waits for a person goes back once, whoever says what about it at the same
 //! moment: one that it is done, another that the gateway is to be asked again.
 
-use std::sync::Arc;
-
-use local::services::Weather;
+use futures::future::join_all;
+use local::services::{Spot, Weather};
 use reqwest::Method;
 use serde_json::json;
 use testkit::TestApp;
@@ -18,7 +17,7 @@ const AMOUNT: i64 = 1000;
 /// How many refunds went back twice: a person said that it is done, and the gateway was
 /// asked for it, too.
 async fn disagree(weather: Weather) -> usize {
-    let app = Arc::new(TestApp::start().await);
+    let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 50, 50_000).await;
     let ana = app.somebody("ana").await;
@@ -34,14 +33,15 @@ async fn disagree(weather: Weather) -> usize {
     let mut twice = 0;
     for purchase in &bought {
         let id = purchase["id"].as_str().expect("an id");
+        let race = app.chaos.rendezvous(4, Spot::at("U#").by("admin"));
         let say = |verb: &str| {
             let path = format!("/api/v1/tenant/refund-tasks/{id}/0/{verb}");
-            tokio::spawn(app.request(Method::POST, path).token(&organizer.token).send())
+            race.racer(app.request(Method::POST, path).token(&organizer.token).send())
         };
-        let said = [say("done"), say("retry"), say("done"), say("retry")];
+        let said = join_all([say("done"), say("retry"), say("done"), say("retry")]).await;
+        assert_eq!(race.met(), 4, "all have seen that it waits");
         let mut heard = Vec::new();
         for answer in said {
-            let answer = answer.await.expect("no panic");
             assert!([200, 404, 409, 503].contains(&answer.status), "{}", answer.text());
             if answer.status == 200 {
                 heard.push(answer.json()["outcome"].as_str().expect("an outcome").to_owned());
