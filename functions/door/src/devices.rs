@@ -16,7 +16,7 @@ use http::request::Parts;
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use store::{Device, MAX_DEVICES};
+use store::{Device, MAX_DEVICES, crowd};
 use subtle::ConstantTimeEq;
 use web::{Answer, Door, Json, Organizer, Page, Path};
 
@@ -95,9 +95,7 @@ async fn pair(
     Json(request): Json<PairRequest>,
 ) -> Answer<(StatusCode, Json<Paired>)> {
     if state.store.devices(organizer.tenant).await.map_err(Error::from)?.len() >= MAX_DEVICES {
-        return Err(
-            Error::conflict("too_many_devices", "Remove scanners that are not used any more first.").into()
-        );
+        return Err(too_many().into());
     }
     let mut secret = [0; 24];
     getrandom::fill(&mut secret).map_err(Error::internal)?;
@@ -111,7 +109,20 @@ async fn pair(
         paired_at: now,
     };
     state.store.create_device(organizer.tenant, &device).await.map_err(Error::from)?;
+    // Others may have paired theirs in the same moment.
+    let there = || async {
+        let devices = state.store.devices_now(organizer.tenant).await?;
+        Ok(devices.into_iter().map(|device| device.id).collect())
+    };
+    if !crowd::may_stay(MAX_DEVICES, &device.id, there).await.map_err(Error::from)? {
+        state.store.delete_device(organizer.tenant, device.id).await.map_err(Error::from)?;
+        return Err(too_many().into());
+    }
     Ok((StatusCode::CREATED, Json(Paired { device_id: device.id, name: device.name, secret })))
+}
+
+fn too_many() -> Error {
+    Error::conflict("too_many_devices", "Remove scanners that are not used any more first.")
 }
 
 async fn list(extract::State(state): extract::State<State>, door: Door) -> Answer<Json<Page<PairedDevice>>> {

@@ -13,7 +13,7 @@ use domain::{Amount, AreaId, Currency, Error, EventId, Money, Result, TenantId, 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::allotment::Pool;
-use store::{EventSheet, OnRefused, Once};
+use store::{EventSheet, OnRefused, Once, crowd};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Viewer, based_on, formatted, nullable};
 
 use crate::check::area_not_found;
@@ -265,6 +265,10 @@ async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<Are
     Ok(NoContent)
 }
 
+fn too_many() -> Error {
+    Error::conflict("too_many_areas", format!("An event has at most {MAX_AREAS} areas."))
+}
+
 impl State {
     /// The area, with the sheet of its event, if the event is the tenant's.
     pub(crate) async fn area(&self, tenant: TenantId, path: AreaPath) -> Result<(EventSheet, Area)> {
@@ -280,10 +284,7 @@ impl State {
             return Ok(area.clone());
         }
         if sheet.areas.len() >= MAX_AREAS {
-            return Err(Error::conflict(
-                "too_many_areas",
-                format!("An event has at most {MAX_AREAS} areas."),
-            ));
+            return Err(too_many());
         }
         let last = sheet.areas.last().map_or(0, |area| area.position.saturating_add(1));
         let mut fields = Fields::new();
@@ -292,8 +293,25 @@ impl State {
         check(&area, Some(area.capacity).filter(|_| is_counted), fields)?;
         self.create_places(&area).await?;
         let area = self.store.create_area(&area).await?;
+        self.keep_few(tenant, &area).await?;
         self.note_prices(tenant, event).await?;
         Ok(area)
+    }
+
+    /// Counts the areas again now that the new one is there: others may have been made in
+    /// the same moment. If there are too many, it goes.
+    async fn keep_few(&self, tenant: TenantId, area: &Area) -> Result<()> {
+        let there = || async {
+            let sheet = self.store.event_sheet_of(tenant, area.event_id).await?;
+            Ok(sheet.into_iter().flat_map(|sheet| sheet.areas).map(|area| area.id).collect())
+        };
+        if crowd::may_stay(MAX_AREAS, &area.id, there).await? {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let change = self.store.begin_places(area, now).await.on_refused(Error::changed_meanwhile)?;
+        self.store.delete_area(&change, area).await.on_refused(Error::changed_meanwhile)?;
+        Err(too_many())
     }
 
     async fn change_capacity(&self, before: &Area, after: Area, now: Timestamp) -> Result<Area> {

@@ -16,7 +16,7 @@ use domain::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::allotment::{Pool, Refusal};
-use store::{EventSheet, OnRefused, Once};
+use store::{EventSheet, OnRefused, Once, crowd};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Viewer, based_on, nullable};
 
 use crate::{EventPath, State};
@@ -275,6 +275,11 @@ fn stage(sheet: &EventSheet, id: SaleStageId) -> Result<&SaleStage> {
         .ok_or_else(|| Error::not_found("sale_stage_not_found", "The event has no such sale stage."))
 }
 
+fn too_many() -> Error {
+    let detail = format!("An event has at most {MAX_STAGES_PER_EVENT} sale stages. Delete one that is over.");
+    Error::conflict("too_many_sale_stages", detail)
+}
+
 impl State {
     async fn create_stage(
         &self,
@@ -287,10 +292,7 @@ impl State {
         let sheet = self.sheet(tenant, event).await?;
         let is_repetition = sheet.stages.iter().any(|stage| stage.id == id);
         if sheet.stages.len() >= MAX_STAGES_PER_EVENT && !is_repetition {
-            return Err(Error::conflict(
-                "too_many_sale_stages",
-                format!("An event has at most {MAX_STAGES_PER_EVENT} sale stages. Delete one that is over."),
-            ));
+            return Err(too_many());
         }
         let last = sheet.stages.last().map_or(0, |stage| stage.priority_order.saturating_add(1));
         let mut fields = Fields::new();
@@ -302,6 +304,15 @@ impl State {
             self.store.create_pool(&Pool::stage(event, id, quantity), quantity).await?;
         }
         let stage = self.store.create_sale_stage(&stage).await?;
+        // Others may have been made in the same moment.
+        let there = || async {
+            let sheet = self.store.event_sheet_of(tenant, event).await?;
+            Ok(sheet.into_iter().flat_map(|sheet| sheet.stages).map(|stage| stage.id).collect())
+        };
+        if !crowd::may_stay(MAX_STAGES_PER_EVENT, &stage.id, there).await? {
+            self.store.delete_sale_stage(event, stage.id).await?;
+            return Err(too_many());
+        }
         self.view(stage, sheet.event.currency, now).await
     }
 

@@ -39,6 +39,12 @@ impl Store {
         self.list_all(&keys::tenant_partition(tenant), keys::DEVICE_PREFIX, MAX_DEVICES).await
     }
 
+    /// [`Store::devices`] with every write that was confirmed before, also those beyond the
+    /// limit.
+    pub async fn devices_now(&self, tenant: TenantId) -> Result<Vec<Device>, Failure> {
+        self.list_now(&keys::tenant_partition(tenant), keys::DEVICE_PREFIX).await
+    }
+
     /// Removes a scanner, if the tenant has it.
     pub async fn delete_device(&self, tenant: TenantId, device: DeviceId) -> Result<(), Failure> {
         self.delete(&keys::device(tenant, device)).await

@@ -247,6 +247,23 @@ impl Store {
         }
     }
 
+    /// Every item of a short list, with every write that was confirmed before.
+    pub(crate) async fn list_now<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        prefix: &str,
+    ) -> Result<Vec<T>, Failure> {
+        let query = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("PK = :pk AND begins_with(SK, :prefix)")
+            .expression_attribute_values(":pk", string(pk))
+            .expression_attribute_values(":prefix", string(prefix))
+            .consistent_read(true);
+        query_all(query).await?.into_iter().map(from_item).collect()
+    }
+
     /// Writes all or nothing, at twice the write units: for rare paths only.
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<(), Failure> {
         self.client.transact_write_items().set_transact_items(Some(writes)).send().await?;

@@ -259,6 +259,11 @@ pub fn parse_transfer(key: &Key) -> Option<(UserId, TransferId)> {
 /// What the sort keys of transfers begin with.
 pub(crate) const TRANSFER_PREFIX: &str = "X#";
 
+/// What a holder's offers of a ticket have in common: that one is open, and how many.
+pub fn offers(holder: UserId, ticket: TicketId) -> Key {
+    Key::new(user_partition(holder), format!("OF#{}", ticket.suffix()))
+}
+
 /// Points from a holder to a ticket that stands in somebody else's order.
 pub fn received(user: UserId, ticket: TicketId) -> Key {
     Key::new(user_partition(user), format!("{RECEIVED_PREFIX}{}", ticket.suffix()))

@@ -14,7 +14,7 @@ use domain::user::User;
 use domain::{Error, TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::items::{from_item, number, query_all, string};
+use crate::items::{from_item, number};
 use crate::keys::Key;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
@@ -176,16 +176,9 @@ impl Store {
     /// Whether somebody else than `user` can administer the tenant, with every write that
     /// was confirmed before.
     async fn has_another_admin(&self, tenant: TenantId, user: UserId) -> Result<bool, Failure> {
-        let query = self
-            .client
-            .query()
-            .table_name(&*self.table)
-            .key_condition_expression("PK = :tenant AND begins_with(SK, :staff)")
-            .expression_attribute_values(":tenant", string(keys::tenant_partition(tenant)))
-            .expression_attribute_values(":staff", string(keys::STAFF_PREFIX))
-            .consistent_read(true);
-        for item in query_all(query).await? {
-            let pointer: StaffPointer = from_item(item)?;
+        let staff: Vec<StaffPointer> =
+            self.list_now(&keys::tenant_partition(tenant), keys::STAFF_PREFIX).await?;
+        for pointer in staff {
             let other = self.user(pointer.user_id).await?.filter(|other| other.id != user);
             let is_admin = |other: &User| {
                 other.staff.get(&tenant) == Some(&Role::Admin) && other.email_verified_at.is_some()

@@ -5,14 +5,15 @@
 //! also gets a pointer to the ticket; who holds it says the order alone, so a
 //! pointer that stayed behind means nothing.
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use domain::order::Order;
 use domain::transfer::{Transfer, TransferState};
 use domain::{TicketId, Timestamp, TransferId, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::failure::Item;
 use crate::gate::{self, GateError};
-use crate::items::{string, to_item};
+use crate::items::{number, string, to_item};
 use crate::{Failure, Listing, Store, keys};
 
 /// A ticket that somebody got from its buyer or from a holder after them.
@@ -26,17 +27,44 @@ pub struct Received {
 
 impl Store {
     /// Writes a new offer. `outbox` mails it.
-    pub async fn create_transfer(&self, transfer: &Transfer, outbox: String) -> Result<(), Failure> {
-        let mut item = to_item(&keys::transfer(transfer.from, transfer.id), transfer)?;
-        item.insert("ob".to_owned(), string(outbox));
-        self.client
-            .put_item()
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] if it is there already, another offer of the ticket is open, or
+    /// the holder has offered it `most` times.
+    pub async fn create_transfer(
+        &self,
+        transfer: &Transfer,
+        outbox: String,
+        most: usize,
+    ) -> Result<(), Failure> {
+        let outbox = Item::from([("ob".to_owned(), string(outbox))]);
+        let key = keys::transfer(transfer.from, transfer.id);
+        let open = Update::builder()
             .table_name(&*self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(PK)")
-            .send()
-            .await?;
-        Ok(())
+            .set_key(Some(keys::offers(transfer.from, transfer.ticket).attributes()))
+            .update_expression("SET open_until = :end ADD n :one")
+            .condition_expression("attribute_not_exists(n) OR (open_until <= :now AND n < :most)")
+            .expression_attribute_values(":end", number(transfer.expires_at.as_second()))
+            .expression_attribute_values(":now", number(transfer.created_at.as_second()))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":most", number(most))
+            .build()
+            .map_err(Failure::unreadable)?;
+        let put = self.put_new_part_with(&key, transfer, outbox)?;
+        self.transact(vec![put, TransactWriteItem::builder().update(open).build()]).await
+    }
+
+    /// The part of a transaction that ends the one open offer of a ticket.
+    fn close_part(&self, transfer: &Transfer) -> Result<TransactWriteItem, Failure> {
+        let update = Update::builder()
+            .table_name(&*self.table)
+            .set_key(Some(keys::offers(transfer.from, transfer.ticket).attributes()))
+            .update_expression("SET open_until = :over ADD n :none")
+            .expression_attribute_values(":over", number(0))
+            .expression_attribute_values(":none", number(0))
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// A transfer that `user` sent or received, with every write that was
@@ -60,8 +88,7 @@ impl Store {
     /// # Errors
     /// [`Failure::Refused`] if it was accepted or cancelled meanwhile.
     pub async fn cancel_transfer(&self, transfer: &Transfer, now: Timestamp) -> Result<(), Failure> {
-        self.client
-            .update_item()
+        let cancel = Update::builder()
             .table_name(&*self.table)
             .set_key(Some(keys::transfer(transfer.from, transfer.id).attributes()))
             .update_expression("SET #state = :cancelled, decided_at = :now REMOVE ob")
@@ -70,9 +97,10 @@ impl Store {
             .expression_attribute_values(":cancelled", state(TransferState::Cancelled)?)
             .expression_attribute_values(":initiated", state(TransferState::Initiated)?)
             .expression_attribute_values(":now", string(now.to_string()))
-            .send()
-            .await?;
-        Ok(())
+            .build()
+            .map_err(Failure::unreadable)?;
+        let cancel = TransactWriteItem::builder().update(cancel).build();
+        self.transact(vec![cancel, self.close_part(transfer)?]).await
     }
 
     /// Carries an acceptance out: the order with the ticket's new holder and
@@ -96,6 +124,7 @@ impl Store {
             self.update_order_part(order, None)?,
             self.rotate_part(order.event, transfer.ticket, transfer.serial, now)?,
             self.accept_part(transfer, outbox)?,
+            self.close_part(transfer)?,
             self.put_part(&keys::transfer(to, transfer.id), transfer)?,
         ];
         // The buyer needs no pointer: the ticket stands in the buyer's own order.
@@ -156,7 +185,7 @@ mod tests {
 
     use super::*;
     use crate::gate::tests::{at, paid_order, scan};
-    use crate::testing::{at_once, store};
+    use crate::testing::{at_once, meeting, store};
     use crate::{Closed, Redemption};
 
     fn offer(order: &Order, from: UserId, serial: u16) -> Transfer {
@@ -198,7 +227,7 @@ mod tests {
         let ticket = order.id.ticket(0);
         store.create_order(&order, None).await.expect("created");
         let first = offer(&order, ana, 0);
-        store.create_transfer(&first, "{}".to_owned()).await.expect("created");
+        store.create_transfer(&first, "{}".to_owned(), 10).await.expect("created");
         for _ in 0..2 {
             // The second time as a client that did not hear the answer.
             let (transfer, after) = first.accept(&order, (eva, eva_herself()), at(2)).expect("possible");
@@ -216,7 +245,7 @@ mod tests {
         assert_eq!(history(ana).await, history(eva).await);
 
         let back = offer(&order, eva, 1);
-        store.create_transfer(&back, "{}".to_owned()).await.expect("created");
+        store.create_transfer(&back, "{}".to_owned(), 10).await.expect("created");
         accept(&store, &back, ana).await.expect("accepted");
         let now = store.order(ana, order.id).await.expect("read").expect("there");
         assert_eq!(now.tickets().next().expect("a ticket").holder, ana, "whatever Eva's pointer says");
@@ -229,16 +258,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_many_acceptances_of_two_offers_exactly_one_wins() {
+    async fn a_ticket_has_one_open_offer_and_not_too_many_in_all() {
+        let store = store().await;
+        let order = paid_order();
+        let offer = || offer(&order, order.user, 0);
+        let create = async |offer: &Transfer| store.create_transfer(offer, "{}".to_owned(), 2).await;
+        let first = offer();
+        create(&first).await.expect("created");
+        assert!(matches!(create(&offer()).await, Err(Failure::Refused(_))), "one is open");
+        store.cancel_transfer(&first, at(2)).await.expect("cancelled");
+        let second = offer();
+        create(&second).await.expect("none is open");
+        store.cancel_transfer(&second, at(3)).await.expect("cancelled");
+        assert!(matches!(create(&offer()).await, Err(Failure::Refused(_))), "two are enough");
+    }
+
+    #[tokio::test]
+    async fn of_many_acceptances_of_an_offer_exactly_one_wins() {
         let store = store().await;
         let order = paid_order();
         store.create_order(&order, None).await.expect("created");
-        let offers = [offer(&order, order.user, 0), offer(&order, order.user, 0)];
-        for offer in &offers {
-            store.create_transfer(offer, "{}".to_owned()).await.expect("created");
-        }
-        let results = at_once(16, |index| {
-            let (store, offer) = (store.clone(), offers[index % 2].clone());
+        let offer = offer(&order, order.user, 0);
+        store.create_transfer(&offer, "{}".to_owned(), 10).await.expect("created");
+        let store = meeting(&store, 16);
+        let results = at_once(16, |_| {
+            let (store, offer) = (store.clone(), offer.clone());
             async move { accept(&store, &offer, UserId::generate(at(0))).await.is_ok() }
         })
         .await;
@@ -251,14 +295,13 @@ mod tests {
         let order = paid_order();
         store.create_order(&order, None).await.expect("created");
         let (used, cancelled) = (offer(&order, order.user, 0), offer(&order, order.user, 0));
-        for offer in [&used, &cancelled] {
-            store.create_transfer(offer, "{}".to_owned()).await.expect("created");
-        }
         let eva = UserId::generate(at(0));
+        store.create_transfer(&cancelled, "{}".to_owned(), 10).await.expect("created");
         store.cancel_transfer(&cancelled, at(2)).await.expect("cancelled");
         store.cancel_transfer(&cancelled, at(2)).await.expect("the same cancellation again");
         assert!(matches!(store.cancel_transfer(&cancelled, at(3)).await, Err(Failure::Refused(_))));
         assert_eq!(accept(&store, &cancelled, eva).await.expect_err("over").code(), "changed_meanwhile");
+        store.create_transfer(&used, "{}".to_owned(), 10).await.expect("none is open");
         store.redeem(order.event, used.ticket, 0, &scan("a", 3)).await.expect("answers");
         assert_eq!(accept(&store, &used, eva).await.expect_err("used").code(), "ticket_used");
         assert_eq!(store.order(order.user, order.id).await.expect("read"), Some(order));

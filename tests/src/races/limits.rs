@@ -1,16 +1,29 @@
 //! Limits on how many there are, for those who come at the same moment.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use domain::DeviceId;
+use domain::pricing::MAX_STAGES_PER_EVENT;
 use futures::future::join_all;
-use local::services::Spot;
+use local::services::{Spot, Weather};
 use serde_json::json;
-use testkit::{Answer, TestApp};
+use store::{Device, MAX_DEVICES};
+use testkit::{Answer, Request, TestApp};
+
+use crate::table::table_of;
 
 /// Reservations that one buyer makes at the same moment.
 const RESERVATIONS: usize = 20;
 
+/// Without what a consistent read finds after a write.
+fn blind(start: &str) -> Weather {
+    Weather { stale_queries: vec![start.to_owned()], ..Weather::default() }
+}
+
 /// How many reservations a buyer has who makes many at once, by the answers and by the
 /// list, and how many places are left of so many as were asked for.
-async fn reserve_at_once() -> (usize, usize, usize) {
+async fn reserve_at_once(weather: Weather) -> (usize, usize, usize) {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let places = u32::try_from(RESERVATIONS).expect("few");
@@ -21,6 +34,7 @@ async fn reserve_at_once() -> (usize, usize, usize) {
         let line = json!({"area_id": show.area, "quantity": 1});
         quotes.push(app.quote(&show.id, line).await["quote"].clone());
     }
+    app.chaos.set(weather);
     let race = app.chaos.rendezvous(RESERVATIONS, Spot::at("U#").by("purchases"));
     let reserve = |quote| app.post("/api/v1/reservations").token(&ana.token).json(json!({"quote": quote}));
     let answers = join_all(quotes.iter().map(|quote| race.racer(reserve(quote).send()))).await;
@@ -30,6 +44,7 @@ async fn reserve_at_once() -> (usize, usize, usize) {
         429 => false,
         status => panic!("{status}: {}", answer.text()),
     };
+    app.chaos.set(Weather::default());
     let heard = answers.iter().filter(|answer| held(answer)).count();
     let orders = app.get("/api/v1/purchases?limit=100").token(&ana.token).ok().await;
     let items = orders["items"].as_array().expect("items");
@@ -41,5 +56,118 @@ async fn reserve_at_once() -> (usize, usize, usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_twenty_reservations_at_once_four_are_held() {
-    assert_eq!(reserve_at_once().await, (4, 4, RESERVATIONS - 4));
+    assert_eq!(reserve_at_once(Weather::default()).await, (4, 4, RESERVATIONS - 4));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_counting_again_all_twenty_are_held() {
+    assert_eq!(reserve_at_once(blind("U#")).await, (RESERVATIONS, RESERVATIONS, 0));
+}
+
+/// Sends the same request several times at once; all have seen what there was before.
+/// Answers with how many heard 201, and the codes that the others heard.
+async fn at_once(app: &TestApp, spot: Spot, requests: Vec<Request>) -> (usize, BTreeSet<String>) {
+    let race = app.chaos.rendezvous(requests.len(), spot);
+    let answers = join_all(requests.into_iter().map(|request| race.racer(request.send()))).await;
+    assert_eq!(race.met(), answers.len());
+    let (done, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
+    let code = |answer: &Answer| answer.json()["code"].as_str().expect("a code").to_owned();
+    (done.len(), refused.iter().map(code).collect())
+}
+
+fn only(code: &str) -> BTreeSet<String> {
+    BTreeSet::from([code.to_owned()])
+}
+
+async fn offer_at_once(weather: Weather) -> (usize, BTreeSet<String>) {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Ensayo Abierto", 10, 0).await;
+    let ana = app.confirmed("ana").await;
+    let order = app.buy(&ana.token, &show.id, json!({"area_id": show.area, "quantity": 1})).await;
+    app.idle().await;
+    let offer = |name: &str| {
+        let body = json!({"ticket_id": order["tickets"][0]["id"], "to_email": format!("{name}@example.com")});
+        app.post("/api/v1/transfers/initiate").token(&ana.token).json(body)
+    };
+    app.chaos.set(weather);
+    at_once(&app, Spot::at("U#").by("tickets"), ["eva", "beto", "sol"].map(offer).into()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_has_one_open_offer() {
+    assert_eq!(offer_at_once(Weather::default()).await, (1, only("transfer_open")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_guard_a_ticket_has_many_open_offers() {
+    let unguarded = Weather { ignored_conditions: vec!["U#".to_owned()], ..Weather::default() };
+    assert_eq!(offer_at_once(unguarded).await.0, 3);
+}
+
+/// Scanners that a tenant pairs at the same moment, of which one is the last that it may.
+async fn pair_at_once(weather: Weather) -> (usize, BTreeSet<String>) {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let store = table_of(&app, "door");
+    let now = app.clock.now();
+    for _ in 1..MAX_DEVICES {
+        let device = Device {
+            id: DeviceId::generate(now),
+            name: "Puerta".to_owned(),
+            secret_hash: String::new(),
+            paired_by: organizer.person.id.parse().expect("an id"),
+            paired_at: now,
+        };
+        let tenant = organizer.tenant.parse().expect("an id");
+        store.create_device(tenant, &device).await.expect("paired");
+    }
+    // Whoever comes later has a higher id.
+    app.clock.advance(Duration::from_secs(1));
+    let pair = || app.post("/api/v1/door/devices").token(&organizer.token).json(json!({"name": "Puerta"}));
+    app.chaos.set(weather);
+    at_once(&app, Spot::at("T#").by("door"), (0..4).map(|_| pair()).collect()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_has_no_more_scanners_than_it_may() {
+    assert_eq!(pair_at_once(Weather::default()).await, (1, only("too_many_devices")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_counting_again_it_has_more() {
+    assert_eq!(pair_at_once(blind("T#")).await.0, 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_has_no_more_areas_and_stages_than_it_may() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let draft = app.draft(&organizer, "Los Faroles").await;
+    let event = draft["id"].as_str().expect("an id");
+    let area = || {
+        let body = json!({"area_name": "Campo", "kind": "general_admission", "capacity": 1, "price": 1000});
+        app.post(format!("/api/v1/events/{event}/areas")).token(&organizer.token).json(body)
+    };
+    for _ in 1..50 {
+        area().ok().await;
+    }
+    app.clock.advance(Duration::from_secs(1));
+    let areas = (0..4).map(|_| area()).collect();
+    // The first write makes the places, each its own.
+    let spot = Spot::at(format!("E#{}/A#", &event[4..])).by("events");
+    assert_eq!(at_once(&app, spot, areas).await, (1, only("too_many_areas")));
+
+    let stage = || {
+        let body = json!({"stage_name": "Preventa", "price_adjustment_type": "percentage",
+            "price_adjustment_value": -10});
+        app.post(format!("/api/v1/events/{event}/sale-stages")).token(&organizer.token).json(body)
+    };
+    for _ in 1..MAX_STAGES_PER_EVENT {
+        stage().ok().await;
+    }
+    app.clock.advance(Duration::from_secs(1));
+    let stages = (0..4).map(|_| stage()).collect();
+    let spot = Spot::at(format!("E#{}/ST#", &event[4..])).by("pricing");
+    assert_eq!(at_once(&app, spot, stages).await, (1, only("too_many_sale_stages")));
 }

@@ -94,19 +94,22 @@ async fn offer(
         reason: request.reason.clone().and_then(Paragraph::some),
         ..Transfer::offer(&sheet.event, &held.order, &ticket, person(buyer), to_email, now)
     };
-    match state.store.create_transfer(&transfer, Outbox::TransferOffered.text()?).await {
+    match state.store.create_transfer(&transfer, Outbox::TransferOffered.text()?, MAX_OFFERS).await {
         Ok(()) => Ok(transfer),
-        // The same request, carried out before.
-        Err(Failure::Refused(_)) => {
-            let there = state.store.transfer(buyer.user, id).await?;
-            there.ok_or_else(|| Error::internal("a transfer was there and is gone"))
-        }
+        // The same request was carried out before, or another offer came first.
+        Err(Failure::Refused(_)) => match state.store.transfer(buyer.user, id).await? {
+            Some(there) => Ok(there),
+            None => {
+                check_earlier_offers(state, buyer, request.ticket_id, id, now).await?;
+                Err(Error::changed_meanwhile())
+            }
+        },
         Err(other) => Err(other.into()),
     }
 }
 
-/// Refuses a second offer of the same ticket while one is open. Two that are
-/// made at the same moment both get through; only one of them can be accepted.
+/// Refuses a second offer of the same ticket while one is open. Of two that are made at the
+/// same moment, the write lets one through.
 async fn check_earlier_offers(
     state: &State,
     buyer: &Buyer,

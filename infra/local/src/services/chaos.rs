@@ -95,6 +95,10 @@ pub struct Weather {
     /// of these. Only for the negative controls of race tests: with the guard
     /// off, the test must see the race.
     pub ignored_conditions: Vec<String>,
+    /// Queries of partitions that start with one of these find nothing, as from a replica
+    /// that has heard of nothing. Only for the negative controls of checks that are made
+    /// again after a write.
+    pub stale_queries: Vec<String>,
 }
 
 impl Weather {
@@ -117,6 +121,7 @@ impl Weather {
             mail_answer_lost: 0.0,
             worker_crash: 0.02,
             ignored_conditions: Vec::new(),
+            stale_queries: Vec::new(),
         }
     }
 }

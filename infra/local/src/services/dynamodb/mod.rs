@@ -319,6 +319,12 @@ impl Dynamodb {
                 if let Some(held_back) = held_back {
                     O::unprocessed(&mut answer, held_back);
                 }
+                let is_stale = |item: &Touched| {
+                    weather.stale_queries.iter().any(|start| item.partition.starts_with(start))
+                };
+                if touched.iter().any(is_stale) {
+                    O::find_nothing(&mut answer);
+                }
                 (Ok(answer), table_units)
             }
             Err(error) => {

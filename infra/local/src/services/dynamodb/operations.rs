@@ -121,6 +121,9 @@ pub(super) trait Operation: DeserializeOwned + Send + 'static {
     /// Where the answer tells its cost.
     fn cost(answer: &mut Self::Answer) -> Cost<'_>;
 
+    /// Takes out of the answer what was found, if it is a query's.
+    fn find_nothing(_answer: &mut Self::Answer) {}
+
     /// Adds what was held back to the answer.
     fn unprocessed(_answer: &mut Self::Answer, _held_back: Unprocessed) {}
 }
@@ -277,6 +280,10 @@ impl Operation for QueryRequest {
     }
     fn execute(self, core: &mut Core) -> Result<Self::Answer, DynoxideError> {
         now(actions::query::execute(&core.storage, self))
+    }
+    fn find_nothing(answer: &mut Self::Answer) {
+        answer.items = answer.items.take().map(|_| Vec::new());
+        (answer.count, answer.scanned_count, answer.last_evaluated_key) = (0, 0, None);
     }
     fn cost(answer: &mut Self::Answer) -> Cost<'_> {
         Cost::One(&mut answer.consumed_capacity)
