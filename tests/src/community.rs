@@ -1,5 +1,7 @@
 //! A community whose members get discounts.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::{Organizer, Request, Show, TestApp};
 
@@ -50,6 +52,42 @@ impl Community {
         body.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
         self.app.post("/api/v1/users/register").token(&self.organizer.token).json(body).ok().await;
         email
+    }
+
+    /// So many members who may ask for discounts, from a file: their addresses.
+    pub(crate) async fn members(&self, count: usize) -> Vec<String> {
+        let emails: Vec<String> = (0..count).map(|index| format!("socia{index}@example.com")).collect();
+        let mut csv = "email,name,subscription_active,monthly_fee_current\n".to_owned();
+        for (index, email) in emails.iter().enumerate() {
+            csv.push_str(&format!("{email},Socia {index},si,si\n"));
+        }
+        let import =
+            |body: Value| self.app.post("/api/v1/users/import").token(&self.organizer.token).json(body);
+        let preview = import(json!({"csv": csv})).ok().await;
+        let done = import(json!({"csv": csv, "confirm": preview["digest"]})).ok().await;
+        assert_eq!((&done["new"], &done["bad"]), (&json!(count), &json!(0)), "{}", done["errors"]);
+        emails
+    }
+
+    /// Has these members ask for a discount, one after the other: the ids.
+    pub(crate) async fn ask_all(&mut self, emails: &[String], show: &Show) -> Vec<String> {
+        let mut ids = Vec::with_capacity(emails.len());
+        // So many may ask from one network within a quarter of an hour.
+        for some in emails.chunks(50) {
+            for email in some {
+                ids.push(text(&self.ask(email, show).ok().await["id"]).to_owned());
+                self.app.clock.advance(Duration::from_secs(1));
+            }
+            self.app.clock.advance(Duration::from_secs(15 * 60));
+        }
+        self.sign_in_again().await;
+        ids
+    }
+
+    /// Another access token for the organiser, whose former one is over.
+    pub(crate) async fn sign_in_again(&mut self) {
+        let person = self.app.sign_in(&self.organizer.person.email, Some(&self.organizer.tenant)).await;
+        self.organizer.token = person.token;
     }
 
     /// Asks for a discount.

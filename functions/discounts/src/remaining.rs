@@ -17,7 +17,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             op.id("showRemainingDiscounts")
                 .tag("Discounts")
                 .summary("How many discounts a show has left")
-                .description("A discount is gone once its approval was sent.")
+                .description("A discount is gone once a request for it is approved; if the approval is taken back, so is that.")
         }),
     )
 }
@@ -35,7 +35,7 @@ struct Remaining {
     show_id: EventId,
     /// All discounts of the show.
     max_discounts: u32,
-    /// Those that nobody has got.
+    /// Those that are neither given nor promised.
     remaining: u32,
 }
 

@@ -20,6 +20,8 @@ pub(crate) fn show_not_found() -> Error {
 pub(crate) struct History {
     /// Discounts that the show has left.
     remaining: u32,
+    /// Undecided requests for the show that are proposed for approval.
+    waiting: u32,
     /// The member's requests for the show, the first one first.
     own: Vec<DiscountRequest>,
     /// The member's requests for other shows of the same day.
@@ -27,12 +29,13 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Reads it: how many are left and what else there is that day at the same
+    /// Reads it: how many are left, who asked before, and what else there is that day at the same
     /// time, then all requests that the member may have made, whose ids follow
     /// from the shows.
     pub(crate) async fn read(store: &Store, show: &Event, member: &Member, now: Timestamp) -> Result<Self> {
-        let (remaining, shows) = tokio::try_join!(
+        let (remaining, waiting, shows) = tokio::try_join!(
             store.discounts_left(show, now),
+            store.discount_requests_waiting(show.tenant_id, show.id, show.max_discounts),
             store.events_starting(show.tenant_id, day_of(show), MAX_SAME_DAY),
         )?;
         let others = shows.into_iter().filter(|other| *other != show.id);
@@ -42,7 +45,7 @@ impl History {
         let (mut own, same_day): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|request| request.show_id == show.id);
         own.sort_by_key(|request| request.attempt);
-        Ok(Self { remaining, own, same_day })
+        Ok(Self { remaining, waiting, own, same_day })
     }
 
     /// The case of `member`, who is eligible.
@@ -51,6 +54,7 @@ impl History {
             self.same_day.iter().find(|request| request.decision_type == Some(DecisionType::Approved));
         Case {
             remaining: self.remaining,
+            waiting: self.waiting,
             address_bounces: member.email_bounced_at.is_some(),
             same_day: given.map(|request| request.show_description.as_str()),
             before: self.own.last().map(DiscountRequest::outcome),

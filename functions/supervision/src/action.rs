@@ -20,7 +20,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
         "/api/v1/supervision/queue/{id}/action",
         post_with(act, |op| {
             op.id("decide").summary("Approve or reject a request").tag("Supervision").description(
-                "Nothing is mailed before it is sent. Of two people who decide at the same time, one is told 409 \
+                "Nothing is mailed before it is sent. An approval reserves one of the show's discounts; without one \
+                 left the answer is 409 `no_discounts_left` and nothing changes. Of two people who decide at the same time, one is told 409 \
                  `already_decided`, with who decided what and when; naming the current `version` then decides \
                  otherwise.",
             )
@@ -107,12 +108,17 @@ impl State {
             };
             let after = before.decide(decision, notes, &staff.reviewer, (version, template), now)?;
             if after == before {
+                // Perhaps it was cut off before this.
+                self.settle_promise(&after, now).await?;
                 return Ok(after);
+            }
+            if decision == DecisionType::Approved {
+                self.has_discounts(&before, now).await?;
             }
             let note = staff.note(&after, action.name(), now);
             round += 1;
             match self.store.replace_discount_request(&after, &note).await {
-                Ok(()) => return Ok(after),
+                Ok(()) => return self.promised(staff, &before, after, now).await,
                 // Who was faster decides what to tell whom.
                 Err(Failure::Refused(_)) if round < ROUNDS => {}
                 Err(failure) => return Err(Error::from(failure)),

@@ -1,19 +1,28 @@
 //! Deciding about many requests, or sending many, at once.
+//!
+//! Requests are named by their ids, or by what they have in common. The latter may be
+//! any number: each call does a part that is far from the 30 seconds that API Gateway
+//! waits, and answers where the next goes on. A client that repeats a call, or never
+//! heard its answer, changes nothing twice; so the work needs no job that remembers it.
+
+use std::time::{Duration, Instant};
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Of;
-use domain::discount::{DecisionType, DiscountRequest, MAX_NOTES, RequestStatus};
+use domain::discount::{DecisionType, DiscountRequest, MAX_NOTES, RequestStatus, Tab};
 use domain::error::Fields;
 use domain::text::Paragraph;
-use domain::{DiscountRequestId, Error, Result};
-use futures::StreamExt;
+use domain::{DiscountRequestId, Error, EventId, FieldError, Kind, Result};
+use futures::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Json, Supervisor};
+use store::{Failure, Store, Wanted};
+use web::{Answer, Json, Page, Paging, Supervisor};
 
 use crate::State;
 use crate::action::Action;
+use crate::promise::no_discounts_left;
 use crate::staff::Staff;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -21,18 +30,23 @@ pub(crate) fn routes() -> ApiRouter<State> {
         "/api/v1/supervision/queue/bulk",
         post_with(act, |op| {
             op.id("decideMany").summary("Decide or send many requests").tag("Supervision").description(
-                "Each request on its own: some may succeed while others are refused, as `items` says in the order \
-                 of `ids`.",
+                "Each request on its own: some may succeed while others are refused, as `items` says. Approvals \
+                 are made one after the other, the request that was made first before the others, as long as \
+                 discounts are left. With a `filter`, a call does a part of the work; send `next_cursor` as \
+                 `cursor` until there is none. A repeated call changes nothing twice.",
             )
         }),
     )
 }
 
 /// The most requests at once.
-const MOST: usize = 100;
+const MOST: u16 = 100;
 /// Requests that are worked on at the same time: enough not to wait for the
-/// table, few enough not to crowd the last discounts of a show.
+/// table, few enough not to crowd its items.
 const AT_ONCE: usize = 8;
+/// After this time a call begins with no further request of its filter's: the rest of
+/// the function's 20 seconds is for those it has begun with.
+const ENOUGH: Duration = Duration::from_secs(10);
 
 /// What to do with each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -48,15 +62,67 @@ enum Work {
     Send,
 }
 
+impl Work {
+    const fn action(self) -> Option<Action> {
+        match self {
+            Self::Approve => Some(Action::Approve),
+            Self::Reject => Some(Action::Reject),
+            Self::NeedsClarification => Some(Action::NeedsClarification),
+            Self::Send => None,
+        }
+    }
+}
+
+/// How far requests are that are not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Unsent {
+    /// Not decided.
+    Undecided,
+    /// Approved.
+    Approved,
+    /// Rejected.
+    Rejected,
+    /// To be clarified by the member.
+    NeedsClarification,
+}
+
+impl Unsent {
+    const fn tabs(self) -> &'static [Tab] {
+        match self {
+            Self::Undecided => &[Tab::Undecided],
+            Self::Approved => &[Tab::Decided(DecisionType::Approved)],
+            Self::Rejected => &[Tab::Decided(DecisionType::Rejected)],
+            Self::NeedsClarification => &[Tab::Decided(DecisionType::NeedsClarification)],
+        }
+    }
+}
+
+/// What requests have in common.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct BulkFilter {
+    /// The show.
+    show_id: EventId,
+    /// How far they are. What was decided is decided otherwise.
+    status: Unsent,
+    /// What was proposed for them; anything if left out.
+    suggestion: Option<DecisionType>,
+}
+
 /// What to do with which requests.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Bulk {
     /// What to do with each.
     action: Work,
-    /// The requests, each once.
+    /// The requests, each once; or else a `filter`.
     #[schemars(length(min = 1, max = 100))]
-    ids: Vec<DiscountRequestId>,
+    ids: Option<Vec<DiscountRequestId>>,
+    /// All requests that have this in common; or else `ids`.
+    filter: Option<BulkFilter>,
+    /// The `next_cursor` of the call before, with the same `filter`.
+    cursor: Option<String>,
     /// Notes for the other supervisors, on each that is decided.
     supervisor_notes: Option<Paragraph<0, MAX_NOTES>>,
 }
@@ -68,8 +134,12 @@ struct Outcomes {
     succeeded: usize,
     /// How many were refused.
     refused: usize,
-    /// Each request, in the order of `ids`.
+    /// Each request: in the order of `ids`, or the first made first.
     items: Vec<BulkOutcome>,
+    /// Send it as `cursor`, with the same filter, for the requests that this call did
+    /// not come to; absent if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
 }
 
 /// What became of a request.
@@ -117,42 +187,184 @@ impl BulkOutcome {
 async fn act(Of(state): Of<State>, supervisor: Supervisor, Json(bulk): Json<Bulk>) -> Answer<Json<Outcomes>> {
     check(&bulk)?;
     let staff = Staff::from(supervisor);
-    let notes = bulk.supervisor_notes.as_deref();
-    let done = bulk.ids.iter().map(|id| {
-        let (state, staff) = (&state, &staff);
-        async move {
-            let decide = |action| state.decide(staff, *id, action, notes, None);
-            let done = match bulk.action {
-                Work::Approve => decide(Action::Approve).await,
-                Work::Reject => decide(Action::Reject).await,
-                Work::NeedsClarification => decide(Action::NeedsClarification).await,
-                Work::Send => state.send(staff, *id, None).await,
-            };
-            BulkOutcome::new(*id, done)
+    let outcomes = match (&bulk.filter, &bulk.ids) {
+        (Some(filter), _) => state.step(&staff, &bulk, filter).await?,
+        (None, ids) => state.each(&staff, &bulk, ids.as_deref().unwrap_or_default()).await?,
+    };
+    Ok(Json(outcomes))
+}
+
+/// A request that is worked on.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    id: DiscountRequestId,
+    /// Its show, if it was read.
+    show: Option<EventId>,
+    /// The version that the work is based on.
+    version: Option<u32>,
+}
+
+impl State {
+    /// Works on the requests that are named, on all of them.
+    async fn each(&self, staff: &Staff, bulk: &Bulk, ids: &[DiscountRequestId]) -> Result<Outcomes> {
+        let mut order: Vec<Piece> =
+            ids.iter().map(|id| Piece { id: *id, show: None, version: None }).collect();
+        if bulk.action == Work::Approve {
+            let mut known = self.store.discount_requests_of(ids).await?;
+            known.retain(|request| request.tenant_id == staff.tenant);
+            known.sort_by_key(|request| (request.created_at, request.id));
+            let place = |piece: &Piece| known.iter().position(|request| request.id == piece.id);
+            for piece in &mut order {
+                piece.show = place(piece).map(|at| known[at].show_id);
+            }
+            order.sort_by_key(|piece| place(piece).unwrap_or(usize::MAX));
         }
-    });
-    // Collected, because a lazy closure over borrowed ids makes no future that may change threads.
-    let done = done.collect::<Vec<_>>();
-    let items: Vec<BulkOutcome> = futures::stream::iter(done).buffered(AT_ONCE).collect().await;
-    let succeeded = items.iter().filter(|item| item.ok).count();
-    Ok(Json(Outcomes { succeeded, refused: items.len() - succeeded, items }))
+        let mut items = self.work(staff, bulk, &order, Instant::now()).await?;
+        items.sort_by_key(|item| ids.iter().position(|id| *id == item.id));
+        Ok(Outcomes::new(items, None))
+    }
+
+    /// Works on a part of the requests that a filter means.
+    async fn step(&self, staff: &Staff, bulk: &Bulk, filter: &BulkFilter) -> Result<Outcomes> {
+        let started = Instant::now();
+        let cursor = bulk.cursor.as_deref().map(|cursor| Paging::place(cursor).ok_or_else(bad_cursor));
+        let after = cursor.transpose()?;
+        let (show, suggestion) = (Some(filter.show_id), filter.suggestion);
+        let wanted = Wanted { show, suggestion, ..Wanted::of(filter.status.tabs()) };
+        let found = self.store.discount_requests(staff.tenant, wanted, after.as_deref(), MOST).await;
+        let found = found.map_err(|failure| match failure {
+            Failure::ForeignCursor => bad_cursor(),
+            other => other.into(),
+        })?;
+        let piece = |request: &DiscountRequest| Piece {
+            id: request.id,
+            show: Some(request.show_id),
+            version: bulk.action.action().map(|_| request.version),
+        };
+        let pieces: Vec<Piece> = found.items.iter().map(piece).collect();
+        let items = self.work(staff, bulk, &pieces, started).await?;
+        let last = match found.items.get(items.len()) {
+            Some(_) => found.items[..items.len()].last().map(Store::after_discount_request),
+            None => found.last,
+        };
+        Ok(Outcomes::new(items, last))
+    }
+
+    /// Works on requests in their order. Of those that a filter means perhaps not on all:
+    /// as many as there is time for, and on none after a request that could not be
+    /// approved now, because it was first.
+    ///
+    /// # Errors
+    /// If that was the very first of them.
+    async fn work(
+        &self,
+        staff: &Staff,
+        bulk: &Bulk,
+        pieces: &[Piece],
+        started: Instant,
+    ) -> Result<Vec<BulkOutcome>> {
+        let at_once = if bulk.action == Work::Approve { 1 } else { AT_ONCE };
+        let (mut items, mut given_away) = (Vec::with_capacity(pieces.len()), Vec::new());
+        for some in pieces.chunks(at_once) {
+            if bulk.filter.is_some() && !items.is_empty() && started.elapsed() > ENOUGH {
+                break;
+            }
+            let worked: Vec<_> =
+                some.iter().map(|piece| self.one(staff, bulk, *piece, &given_away)).collect();
+            for (piece, done) in some.iter().zip(join_all(worked).await) {
+                let is_stopped = bulk.filter.is_some()
+                    && bulk.action == Work::Approve
+                    && done.as_ref().is_err_and(|error| error.kind() == Kind::Unavailable);
+                match done {
+                    Err(error) if is_stopped && items.is_empty() => return Err(error),
+                    Err(_) if is_stopped => return Ok(items),
+                    _ => {}
+                }
+                let is_out = done.as_ref().is_err_and(|error| error.code() == no_discounts_left().code());
+                given_away.extend(piece.show.filter(|show| is_out && !given_away.contains(show)));
+                items.push(BulkOutcome::new(piece.id, done));
+            }
+        }
+        Ok(items)
+    }
+
+    /// Works on one request. Of shows whose discounts are all `given_away` nothing more
+    /// is approved.
+    async fn one(
+        &self,
+        staff: &Staff,
+        bulk: &Bulk,
+        piece: Piece,
+        given_away: &[EventId],
+    ) -> Result<DiscountRequest> {
+        let Some(action) = bulk.action.action() else { return self.send(staff, piece.id, None).await };
+        if piece.show.is_some_and(|show| given_away.contains(&show)) {
+            return Err(no_discounts_left());
+        }
+        self.decide(staff, piece.id, action, bulk.supervisor_notes.as_deref(), piece.version).await
+    }
+}
+
+impl Outcomes {
+    fn new(items: Vec<BulkOutcome>, last: Option<String>) -> Self {
+        let succeeded = items.iter().filter(|item| item.ok).count();
+        let refused = items.len() - succeeded;
+        let Page { items, next_cursor } = Page::new(items, last);
+        Self { succeeded, refused, items, next_cursor }
+    }
+}
+
+fn bad_cursor() -> Error {
+    let detail = "Must be the `next_cursor` of an earlier call, unchanged.".to_owned();
+    Error::fields(vec![FieldError { pointer: "/cursor".to_owned(), detail }])
 }
 
 fn check(bulk: &Bulk) -> Result<()> {
     let mut fields = Fields::new();
     fields.check(
-        (1..=MOST).contains(&bulk.ids.len()),
+        bulk.ids.is_some() != bulk.filter.is_some(),
         "/ids",
-        format!("Must have between 1 and {MOST} requests."),
+        "Name the requests by their `ids` or by a `filter`, one of both.",
     );
-    // Bounded, so that a huge list is not compared with itself.
-    for (index, id) in bulk.ids.iter().enumerate().take(MOST) {
+    let most = usize::from(MOST);
+    if let Some(ids) = &bulk.ids {
         fields.check(
-            !bulk.ids[..index].contains(id),
-            format!("/ids/{index}"),
-            "Stands in the list twice. Name each request once.",
+            (1..=most).contains(&ids.len()),
+            "/ids",
+            format!("Must have between 1 and {MOST} requests."),
         );
+        // Bounded, so that a huge list is not compared with itself.
+        for (index, id) in ids.iter().enumerate().take(most) {
+            fields.check(
+                !ids[..index].contains(id),
+                format!("/ids/{index}"),
+                "Stands in the list twice. Name each request once.",
+            );
+        }
     }
+    if let Some(filter) = &bulk.filter {
+        let decided = filter.status.tabs().iter().find_map(|tab| match tab {
+            Tab::Decided(decision) => Some(*decision),
+            Tab::Undecided | Tab::Sent(_) => None,
+        });
+        match bulk.action.action() {
+            None => fields.check(
+                decided.is_some(),
+                "/filter/status",
+                "Decide these requests before you send them.",
+            ),
+            Some(action) => fields.check(
+                decided != Some(action.decision()),
+                "/filter/status",
+                "These requests are decided so already.",
+            ),
+        };
+    }
+    fields.check(
+        bulk.cursor.is_none() || bulk.filter.is_some(),
+        "/cursor",
+        "A cursor goes with the `filter` of the call before.",
+    );
     fields.check(
         bulk.action != Work::Send || bulk.supervisor_notes.is_none(),
         "/supervisor_notes",
@@ -174,8 +386,8 @@ mod tests {
     #[test]
     fn every_bad_field_is_named() {
         let pointers = |action, ids: Vec<_>, notes: Option<&str>| {
-            let bulk =
-                Bulk { action, ids, supervisor_notes: notes.map(|notes| notes.parse().expect("a note")) };
+            let supervisor_notes = notes.map(|notes| notes.parse().expect("a note"));
+            let bulk = Bulk { action, ids: Some(ids), filter: None, cursor: None, supervisor_notes };
             let bad = check(&bulk).map_or_else(|error| error.field_errors().to_vec(), |()| Vec::new());
             bad.into_iter().map(|field| field.pointer).collect::<Vec<_>>()
         };
@@ -186,5 +398,32 @@ mod tests {
         let mut twice = ids(2);
         twice.push(twice[0]);
         assert_eq!(pointers(Work::Approve, twice, None), ["/ids/2"]);
+    }
+
+    #[test]
+    fn a_filter_stands_for_ids_and_means_something() {
+        let show_id = EventId::generate(Timestamp::UNIX_EPOCH);
+        let pointers = |action, status, ids: Option<Vec<_>>| {
+            let filter = Some(BulkFilter { show_id, status, suggestion: None });
+            let bulk = Bulk { action, ids, filter, cursor: Some("x".to_owned()), supervisor_notes: None };
+            let bad = check(&bulk).map_or_else(|error| error.field_errors().to_vec(), |()| Vec::new());
+            bad.into_iter().map(|field| field.pointer).collect::<Vec<_>>()
+        };
+        assert_eq!(pointers(Work::Reject, Unsent::Undecided, None), [""; 0]);
+        assert_eq!(pointers(Work::Reject, Unsent::Approved, None), [""; 0]);
+        assert_eq!(pointers(Work::Send, Unsent::Approved, None), [""; 0]);
+        assert_eq!(pointers(Work::Send, Unsent::Undecided, None), ["/filter/status"]);
+        assert_eq!(pointers(Work::Approve, Unsent::Approved, None), ["/filter/status"]);
+        assert_eq!(pointers(Work::Reject, Unsent::Undecided, Some(ids(1))), ["/ids"]);
+        let nothing = Bulk {
+            action: Work::Send,
+            ids: None,
+            filter: None,
+            cursor: Some("x".to_owned()),
+            supervisor_notes: None,
+        };
+        let bad = check(&nothing).expect_err("refused");
+        let pointers: Vec<_> = bad.field_errors().iter().map(|field| field.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/ids", "/cursor"]);
     }
 }

@@ -6,6 +6,7 @@ mod bulk;
 mod dashboard;
 mod desk;
 mod edit;
+mod promise;
 mod queue;
 mod send;
 mod staff;

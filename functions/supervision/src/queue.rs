@@ -7,7 +7,7 @@ use domain::discount::{DecisionType, DiscountRequest, Tab};
 use domain::error::Fields;
 use domain::search::{Entry, Index, MAX_QUERY_CHARS};
 use domain::text::Line;
-use domain::{Error, Result, TenantId, Timestamp};
+use domain::{Error, EventId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Listing, Store, Wanted};
@@ -15,7 +15,7 @@ use web::{Answer, Json, Page, Paging, Path, Query, Supervisor};
 
 use crate::State;
 use crate::staff::RequestPath;
-use crate::view::Queued;
+use crate::view::{QueueItem, Queued};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -23,7 +23,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             "/api/v1/supervision/queue",
             get_with(list, |op| {
                 op.id("listQueue").summary("List requests").tag("Supervision").description(
-                    "By when they were made. `approved`, `rejected` and `needs_clarification` are those that were \
+                    "By when they were made, without the texts of their mails. `approved`, `rejected` and `needs_clarification` are those that were \
                      decided and not sent; `pending` is all that was not sent. With `q`, only requests whose \
                      e-mail address, name or show it may mean; a page may then have few of them, or none, and go on.",
                 )
@@ -97,6 +97,10 @@ struct Filter {
     order: QueueOrder,
     /// Words of the member's address or name or of the show; typos are forgiven.
     q: Option<Line<0, MAX_QUERY_CHARS>>,
+    /// Only requests for this show.
+    show_id: Option<EventId>,
+    /// Only requests for which this was proposed.
+    suggestion: Option<DecisionType>,
     /// Only requests made at this time or later.
     from: Option<Timestamp>,
     /// Only requests made before this time.
@@ -110,6 +114,8 @@ impl Filter {
             from: self.from,
             to: self.to,
             newest_first: self.order == QueueOrder::NewestFirst,
+            show: self.show_id,
+            suggestion: self.suggestion,
         }
     }
 }
@@ -121,7 +127,7 @@ struct Detail {
     request: Queued,
     /// All discounts that the show has for members.
     max_discounts: u32,
-    /// Those that nobody has got.
+    /// Those that are neither given nor promised by an approval.
     remaining_discounts: u32,
 }
 
@@ -130,7 +136,7 @@ async fn list(
     supervisor: Supervisor,
     Query(filter): Query<Filter>,
     paging: Paging,
-) -> Answer<Json<Page<Queued>>> {
+) -> Answer<Json<Page<QueueItem>>> {
     let tenant = supervisor.tenant;
     let mut fields = Fields::new();
     let query = filter.q.as_deref().filter(|query| !query.is_empty());
@@ -149,7 +155,8 @@ async fn list(
         }
     };
     let desk = state.desk(tenant, &found.items).await?;
-    let items = found.items.into_iter().map(|request| Queued::new(request, &desk)).collect::<Result<_>>()?;
+    let item = |request| QueueItem::new(request, &desk);
+    let items = found.items.into_iter().map(item).collect::<Result<_>>()?;
     Ok(Json(Page::new(items, found.last)))
 }
 

@@ -4,7 +4,6 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Of;
 use domain::discount::{DecisionType, DiscountRequest, Sending, code, promotion};
-use domain::event::Event;
 use domain::mail_template::Wording;
 use domain::pricing::Promotion;
 use domain::{DiscountRequestId, Error, Result, Timestamp};
@@ -12,7 +11,6 @@ use queue::{Outbox, Recipient};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Failure;
-use store::allotment::Refusal;
 use web::{Answer, Json, Path, Supervisor};
 
 use crate::State;
@@ -25,8 +23,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
         "/api/v1/supervision/queue/{id}/send",
         post_with(send, |op| {
             op.id("sendQueued").summary("Send the answer to a request").tag("Supervision").description(
-                "An approval takes one of the show's discounts; without one left the answer is 409 \
-                 `no_discounts_left` and nothing changes. Its code works from this moment on. The mail goes out \
+                "The code of an approval works from this moment on. The mail goes out \
                  once; sending it again answers the same to whoever sent it, and 409 `already_sent` to others.",
             )
         }),
@@ -93,7 +90,7 @@ impl State {
                 self.give_back(&after).await?;
                 Ok(after)
             }
-            Err(Failure::Refused(_)) => self.lost(staff, id).await,
+            Err(Failure::Refused(_)) => self.lost(staff, &before).await,
             Err(failure) => Err(failure.into()),
         }
     }
@@ -112,18 +109,16 @@ impl State {
         Ok(DiscountRequest { user_email: member.email.to_string(), ..request.clone() })
     }
 
-    /// Takes a discount for an approval, as which nothing is written yet, and
-    /// words its mail. With the promotion behind its code, unless somebody else
-    /// sells the tickets.
+    /// Words the mail of an approval and makes sure that it has its discount, which it
+    /// took when it was written, unless that was cut off. With the promotion behind its
+    /// code, unless somebody else sells the tickets.
     async fn approve(
         &self,
         request: &DiscountRequest,
         desk: &Desk,
         now: Timestamp,
     ) -> Result<(Wording, Option<Promotion>)> {
-        // As it is now: over how many blocks the discounts are spread may have changed.
-        let show = self.store.event_of(request.tenant_id, request.show_id).await?;
-        let show = show.filter(|show| now < show.ends_at).ok_or_else(show_over)?;
+        let show = self.show_of(request, now).await?;
         let promotion = match &show.ticketing_link {
             Some(_) => None,
             None => Some(promotion(request, &show, code(request.id, &self.codes)).ok_or_else(|| {
@@ -143,24 +138,11 @@ impl State {
         Ok((mail, promotion))
     }
 
-    async fn take(&self, show: &Event, request: &DiscountRequest, now: Timestamp) -> Result<()> {
-        let taken = self.store.take_discount(show, request.id, now).await;
-        taken.map_err(|refusal| {
-            refusal.meaning(|_: Refusal| {
-                Error::conflict(
-                    "no_discounts_left",
-                    "All discounts of this show are given. Reject the request, or raise the show's `max_discounts`.",
-                )
-                .with("remaining", 0)
-            })
-        })
-    }
-
-    /// What to tell somebody whose sending came second. The discount that was
-    /// taken for it is the request's own: it goes back only if the request was
-    /// answered otherwise, because somebody may be sending the approval right now.
-    async fn lost(&self, staff: &Staff, id: DiscountRequestId) -> Result<DiscountRequest> {
-        let now = self.request_of(staff.tenant, id).await?;
+    /// What to tell somebody whose sending came second. If the approval was taken back
+    /// meanwhile, what this took for it goes back.
+    async fn lost(&self, staff: &Staff, before: &DiscountRequest) -> Result<DiscountRequest> {
+        let now = self.request_of(staff.tenant, before.id).await?;
+        self.give_back(&now).await?;
         match now.sending(&staff.reviewer, None) {
             Ok(Sending::Done) => Ok(now),
             Ok(Sending::Ready(_)) => Err(Error::conflict(
@@ -168,32 +150,7 @@ impl State {
                 "Somebody changed this at the same moment. Read it again before you send it.",
             )
             .with("version", now.version)),
-            Err(error) => {
-                self.give_back_of(&now).await?;
-                Err(error)
-            }
+            Err(error) => Err(error),
         }
     }
-
-    /// Gives back what an approval took that was cut off and then taken back.
-    async fn give_back(&self, sent: &DiscountRequest) -> Result<()> {
-        if sent.was_approved { self.give_back_of(sent).await } else { Ok(()) }
-    }
-
-    /// Gives back a discount that was taken for a request which was sent as
-    /// something else. Nobody can send it as an approval any more.
-    async fn give_back_of(&self, sent: &DiscountRequest) -> Result<()> {
-        let is_final = sent.sent_at.is_some() && sent.decision_type != Some(DecisionType::Approved);
-        if !is_final {
-            return Ok(());
-        }
-        if let Some(show) = self.store.event_of(sent.tenant_id, sent.show_id).await? {
-            self.store.return_discount(&show, sent.id).await?;
-        }
-        Ok(())
-    }
-}
-
-fn show_over() -> Error {
-    Error::conflict("show_over", "This show is over. Reject the request instead.")
 }

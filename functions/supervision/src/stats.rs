@@ -176,7 +176,7 @@ impl State {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<(Vec<DiscountRequest>, bool)> {
-        let wanted = Wanted { tabs: &ALL, from: Some(from), to: Some(to), newest_first: true };
+        let wanted = Wanted { from: Some(from), to: Some(to), newest_first: true, ..Wanted::of(&ALL) };
         let (mut requests, mut after) = (Vec::new(), None);
         loop {
             let page = self.store.discount_requests(tenant, wanted, after.as_deref(), AT_ONCE).await?;

@@ -13,6 +13,15 @@ use crate::desk::Desk;
 /// A request with what is proposed, what was decided and what the mail says.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Queued {
+    #[serde(flatten)]
+    item: QueueItem,
+    /// The text of the answer: as it was sent, or as it would be.
+    email_content: String,
+}
+
+/// A request in a list: all but the text of its mail.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct QueueItem {
     /// The request.
     id: DiscountRequestId,
     /// The same, under the name that older clients know.
@@ -45,8 +54,6 @@ pub(crate) struct Queued {
     processing_time: f64,
     /// The subject of the answer: as it was sent, or as it would be.
     email_subject: String,
-    /// The text of the answer, likewise.
-    email_content: String,
     /// The language of the answer.
     language: Language,
     /// How far the request is.
@@ -73,8 +80,20 @@ impl Queued {
     /// The view of a request that is on the desk.
     pub(crate) fn new(request: DiscountRequest, desk: &Desk) -> Result<Self> {
         let mail = desk.mail(&request)?;
+        Ok(Self { item: QueueItem::of(request, mail.subject), email_content: mail.body })
+    }
+}
+
+impl QueueItem {
+    /// The view of a request that is on the desk.
+    pub(crate) fn new(request: DiscountRequest, desk: &Desk) -> Result<Self> {
+        let mail = desk.mail(&request)?;
+        Ok(Self::of(request, mail.subject))
+    }
+
+    fn of(request: DiscountRequest, email_subject: String) -> Self {
         let email = |reviewer: Option<Reviewer>| reviewer.map(|reviewer| reviewer.email);
-        Ok(Self {
+        Self {
             id: request.id,
             request_id: request.id,
             member_id: request.member_id,
@@ -90,8 +109,7 @@ impl Queued {
             confidence_score: f64::from(request.suggestion.confidence) / 10_000.0,
             reasoning: request.suggestion.reasoning,
             processing_time: f64::from(request.processing_us) / 1_000_000.0,
-            email_subject: mail.subject,
-            email_content: mail.body,
+            email_subject,
             language: request.language,
             status: request.status,
             email_delivery_status: request.email_delivery_status,
@@ -102,6 +120,6 @@ impl Queued {
             sent_at: request.sent_at,
             sent_by: email(request.sent_by),
             version: request.version,
-        })
+        }
     }
 }

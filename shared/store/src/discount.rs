@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem, Update,
 };
 use domain::audit::AuditNote;
-use domain::discount::{DiscountRequest, Tab};
+use domain::discount::{DecisionType, DiscountRequest, Tab};
 use domain::event::Event;
 use domain::pricing::Promotion;
 use domain::{DiscountRequestId, EventId, TenantId, Timestamp};
@@ -20,6 +20,7 @@ use crate::allotment::{Claim, Pool, Refusal, Token};
 use crate::audit::audited;
 use crate::failure::Item;
 use crate::items::{from_item, number, string, to_item};
+use crate::keys::RequestPlace;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
 /// What is before, and what is after the sort keys of all requests.
@@ -43,9 +44,28 @@ pub struct Wanted<'a> {
     pub to: Option<Timestamp>,
     /// The last made ones first.
     pub newest_first: bool,
+    /// Only those for this show.
+    pub show: Option<EventId>,
+    /// Only those for which this was proposed.
+    pub suggestion: Option<DecisionType>,
 }
 
-impl Wanted<'_> {
+impl<'a> Wanted<'a> {
+    /// All those in these lists, the first made ones first.
+    pub const fn of(tabs: &'a [Tab]) -> Self {
+        Self { tabs, from: None, to: None, newest_first: false, show: None, suggestion: None }
+    }
+
+    /// Whether the list is narrowed by what only a place itself says.
+    const fn is_narrowed(&self) -> bool {
+        self.show.is_some() || self.suggestion.is_some()
+    }
+
+    fn includes(&self, place: &RequestPlace) -> bool {
+        self.show.is_none_or(|show| show == place.show)
+            && self.suggestion.is_none_or(|suggestion| suggestion == place.suggestion)
+    }
+
     /// The bounds of the sort key in the index, both included, when the list goes
     /// on after `after`.
     fn bounds(&self, after: Option<&str>) -> (String, String) {
@@ -66,7 +86,7 @@ fn index_entry(request: &DiscountRequest) -> [(String, AttributeValue); 2] {
     let partition = keys::discount_requests(request.tenant_id, request.tab().name());
     [
         ("GSI1PK".to_owned(), string(partition)),
-        ("GSI1SK".to_owned(), string(keys::discount_request_place(request.created_at, request.id))),
+        ("GSI1SK".to_owned(), string(Store::after_discount_request(request))),
     ]
 }
 
@@ -222,7 +242,8 @@ impl Store {
         }
         is_last &= places.len() <= usize::from(limit);
         places.truncate(limit.into());
-        let ids: Vec<_> = places.iter().filter_map(|at| keys::parse_discount_request_place(at)).collect();
+        let at = places.iter().filter_map(|at| keys::parse_discount_request_place(at));
+        let ids: Vec<_> = at.map(|place| place.request).collect();
         let requests = self.discount_requests_of(&ids).await?;
         let mut requests: HashMap<_, _> = requests.into_iter().map(|request| (request.id, request)).collect();
         let mut items: Vec<_> = ids.iter().filter_map(|id| requests.remove(id)).collect();
@@ -243,7 +264,7 @@ impl Store {
         if low > high {
             return Ok(Listing { items: Vec::new(), last: None });
         }
-        let answer = self
+        let query = self
             .client
             .query()
             .table_name(&*self.table)
@@ -252,24 +273,49 @@ impl Store {
             .expression_attribute_values(":pk", string(keys::discount_requests(tenant, tab.name())))
             .expression_attribute_values(":low", string(low))
             .expression_attribute_values(":high", string(high))
-            .scan_index_forward(!wanted.newest_first)
-            // One more for the one at `after`, which is the last of the page before.
-            .limit(i32::from(limit) + 1)
-            .send()
-            .await?;
-        let last = answer.last_evaluated_key.map(|_| String::new());
-        let items = answer.items.unwrap_or_default().into_iter().filter_map(|mut entry| {
-            match entry.remove("GSI1SK") {
-                Some(AttributeValue::S(place)) if Some(place.as_str()) != after => Some(place),
-                _ => None,
+            .scan_index_forward(!wanted.newest_first);
+        let (mut places, mut start) = (Vec::new(), None);
+        loop {
+            let query = query.clone().set_exclusive_start_key(start.take());
+            // One more for the one at `after`, which is the last of the page before. Of a
+            // narrowed list as many as an answer holds, because few may be wanted.
+            let most = (!wanted.is_narrowed()).then(|| i32::from(limit) + 1);
+            let answer = query.set_limit(most).send().await?;
+            places.extend(answer.items.unwrap_or_default().into_iter().filter_map(|mut entry| {
+                let Some(AttributeValue::S(place)) = entry.remove("GSI1SK") else { return None };
+                let is_wanted = || {
+                    keys::parse_discount_request_place(&place).is_some_and(|place| wanted.includes(&place))
+                };
+                (Some(place.as_str()) != after && is_wanted()).then_some(place)
+            }));
+            start = answer.last_evaluated_key;
+            if start.is_none() || !wanted.is_narrowed() || places.len() > usize::from(limit) {
+                return Ok(Listing { items: places, last: start.map(|_| String::new()) });
             }
-        });
-        Ok(Listing { items: items.collect(), last })
+        }
+    }
+
+    /// How many undecided requests for a show are proposed for approval; not more than
+    /// `most` are counted. As of a moment ago: it is for a suggestion, and who approves
+    /// is told exactly.
+    pub async fn discount_requests_waiting(
+        &self,
+        tenant: TenantId,
+        show: EventId,
+        most: u32,
+    ) -> Result<u32, Failure> {
+        let suggestion = Some(DecisionType::Approved);
+        let wanted = Wanted { show: Some(show), suggestion, ..Wanted::of(&[Tab::Undecided]) };
+        let most = u16::try_from(most).unwrap_or(u16::MAX);
+        let waiting = self.list_tab(tenant, Tab::Undecided, wanted, None, most).await?.items.len();
+        Ok(u32::try_from(waiting).unwrap_or(u32::MAX).min(most.into()))
     }
 
     /// Where the list of [`Store::discount_requests`] goes on after this one.
     pub fn after_discount_request(request: &DiscountRequest) -> String {
-        keys::discount_request_place(request.created_at, request.id)
+        let (show, suggestion) = (request.show_id, request.suggestion.decision_type);
+        let place = RequestPlace { request: request.id, show, suggestion };
+        keys::discount_request_place(request.created_at, &place)
     }
 
     /// How many of a tenant's requests are in a list. Reads the list's index
@@ -292,7 +338,7 @@ impl Store {
         Ok(count)
     }
 
-    /// How many discounts a show has left.
+    /// How many discounts a show has left that are neither given nor promised.
     pub async fn discounts_left(&self, show: &Event, now: Timestamp) -> Result<u32, Failure> {
         if show.discount_blocks == 0 {
             return Ok(0);
@@ -300,30 +346,34 @@ impl Store {
         Ok(self.pool_state(&pool(show), now).await?.left)
     }
 
-    /// Takes one of a show's discounts for a request, for good. Taking it again
-    /// is fine: a request never has more than one.
+    /// Takes one of a show's discounts for a request's approval, for good. Taking it
+    /// again is fine and writes nothing: an approval never has more than one.
     ///
     /// # Errors
     /// [`Refusal::SoldOut`] if none is left.
     pub async fn take_discount(
         &self,
         show: &Event,
-        request: DiscountRequestId,
+        request: &DiscountRequest,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         if show.discount_blocks == 0 {
             return Err(Refusal::SoldOut(0));
         }
-        self.claim_admissions(&pool(show), 1, Token::of_request(request), Claim::Sold, now).await.map(drop)
+        let token = Token::of_approval(request.id, request.taken_back);
+        self.claim_admissions(&pool(show), 1, token, Claim::Sold, now).await.map(drop)
     }
 
-    /// Gives back the discount that a request took, if it did. Only once the
-    /// request can not be sent as an approval any more.
-    pub async fn return_discount(&self, show: &Event, request: DiscountRequestId) -> Result<(), Failure> {
+    /// Gives back what the approvals of a request took that were taken back since. Safe
+    /// to repeat at any time: the present approval has its own under another name.
+    pub async fn return_discounts(&self, show: &Event, request: &DiscountRequest) -> Result<(), Failure> {
         if show.discount_blocks == 0 {
             return Ok(());
         }
-        self.return_claims(&pool(show), Token::of_request(request)).await
+        for former in 0..request.taken_back {
+            self.return_claims(&pool(show), Token::of_approval(request.id, former)).await?;
+        }
+        Ok(())
     }
 
     /// Those of these events that there are, possibly as they were a moment ago. An

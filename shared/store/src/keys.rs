@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::audit::Month;
+use domain::discount::DecisionType;
 use domain::payment_difference::PaymentDifference;
 use domain::pricing::PromotionCode;
 use domain::refund_task::RefundTask;
@@ -363,16 +364,41 @@ pub fn discount_requests(tenant: TenantId, state: &str) -> String {
     format!("T#{}#DR#{state}", tenant.suffix())
 }
 
-/// The place of a discount request in [`discount_requests`]: by when it was made.
-pub fn discount_request_place(created_at: Timestamp, request: DiscountRequestId) -> String {
-    format!("{}#{}", key_time(created_at), request.suffix())
+/// The place of a discount request in [`discount_requests`]: by when it was made. With
+/// what lists are narrowed by, so that nothing is read of a request that is not wanted.
+pub fn discount_request_place(created_at: Timestamp, place: &RequestPlace) -> String {
+    let (request, show) = (place.request.suffix(), place.show.suffix());
+    format!("{}#{request}#{show}#{}", key_time(created_at), letter(place.suggestion))
+}
+
+/// What a place in [`discount_requests`] says of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestPlace {
+    /// The request.
+    pub request: DiscountRequestId,
+    /// The show that it is for.
+    pub show: EventId,
+    /// What was proposed when it was made.
+    pub suggestion: DecisionType,
+}
+
+const fn letter(suggestion: DecisionType) -> &'static str {
+    match suggestion {
+        DecisionType::Approved => "a",
+        DecisionType::Rejected => "r",
+        DecisionType::NeedsClarification => "c",
+    }
 }
 
 /// Reads what [`discount_request_place`] wrote.
-pub fn parse_discount_request_place(place: &str) -> Option<DiscountRequestId> {
-    let (time, suffix) = place.split_once('#')?;
-    time.parse::<Timestamp>().ok()?;
-    DiscountRequestId::from_suffix(suffix).ok()
+pub fn parse_discount_request_place(place: &str) -> Option<RequestPlace> {
+    let mut parts = place.split('#');
+    parts.next()?.parse::<Timestamp>().ok()?;
+    let request = DiscountRequestId::from_suffix(parts.next()?).ok()?;
+    let show = EventId::from_suffix(parts.next()?).ok()?;
+    let named = parts.next()?;
+    let suggestion = DecisionType::ALL.into_iter().find(|suggestion| letter(*suggestion) == named)?;
+    parts.next().is_none().then_some(RequestPlace { request, show, suggestion })
 }
 
 /// Block `index` of the discounts that an event has for members.

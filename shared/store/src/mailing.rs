@@ -225,7 +225,7 @@ mod tests {
             },
             decision_source: DecisionSource::PrefilterTemplate,
             decision_type: Some(DecisionType::Approved),
-            was_approved: false,
+            taken_back: 0,
             status,
             template_version: 0,
             mail: Some(Wording { subject: "Hola".to_owned(), body: "Hola".to_owned() }),

@@ -14,6 +14,7 @@ mod news;
 mod operators;
 mod payments;
 mod pricing;
+mod promises;
 pub(crate) mod purchase;
 mod refunds;
 mod reservations;

@@ -47,7 +47,7 @@ async fn give(app: &TestApp, event: &str, discounts: u8) {
     let pool = Pool::discounts(id, stored.discount_blocks);
     let now = app.clock.now();
     for _ in 0..discounts {
-        let token = Token::of_request(DiscountRequestId::generate(now));
+        let token = Token::of_approval(DiscountRequestId::generate(now), 0);
         store.claim_admissions(&pool, 1, token, Claim::Sold, now).await.expect("one is left");
     }
 }

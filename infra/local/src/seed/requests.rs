@@ -142,16 +142,14 @@ impl<'a> Office<'a> {
             Some(decision) => request.decide(decision, fate.notes, &self.reviewer, (None, 0), decided_at)?,
         };
         self.store.open_discount_request(&request).await?;
-        if fate.is_sent { self.send(index, &request, sheet, now).await } else { Ok(()) }
+        if request.decision_type == Some(DecisionType::Approved) {
+            let taken = self.store.take_discount(show, &request, now).await;
+            taken.map_err(|refusal| refusal.meaning(|_| Error::internal("no discounts left")))?;
+        }
+        if fate.is_sent { self.send(index, &request, sheet).await } else { Ok(()) }
     }
 
-    async fn send(
-        &self,
-        index: usize,
-        request: &DiscountRequest,
-        sheet: &EventSheet,
-        now: Timestamp,
-    ) -> Result<()> {
+    async fn send(&self, index: usize, request: &DiscountRequest, sheet: &EventSheet) -> Result<()> {
         let show = &sheet.event;
         let code = code(request.id, &self.codes);
         let template = MailTemplate::ours(request.tenant_id, request.outcome().template(), request.language);
@@ -161,10 +159,6 @@ impl<'a> Office<'a> {
             (DecisionType::Approved, None) => promotion(request, show, code.clone()),
             _ => None,
         };
-        if request.outcome() == DecisionType::Approved {
-            let taken = self.store.take_discount(show, request.id, now).await;
-            taken.map_err(|refusal| refusal.meaning(|_| Error::internal("no discounts left")))?;
-        }
         let code = promotion.is_some().then_some(code);
         let sent_at = request.created_at + SignedDuration::from_mins(75);
         let mut sent = request.sent(mail, code, &self.reviewer, sent_at);

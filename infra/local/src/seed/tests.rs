@@ -332,7 +332,7 @@ async fn forty_requests_are_in_all_lists(house: &House) {
     }
     assert_eq!(counts, [14, 7, 5, 4, 7, 2, 1]);
     let tabs = Tab::SENT;
-    let wanted = Wanted { tabs: &tabs, from: None, to: None, newest_first: true };
+    let wanted = Wanted { newest_first: true, ..Wanted::of(&tabs) };
     let sent = house.store.discount_requests(TENANT, wanted, None, 100).await.expect("listed").items;
     let statuses: HashSet<_> = sent.iter().filter_map(|request| request.email_delivery_status).collect();
     assert_eq!(statuses.len(), 3, "{statuses:?}");

@@ -178,11 +178,11 @@ pub struct DiscountRequest {
     /// What was decided; nothing at first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision_type: Option<DecisionType>,
-    /// True once an approval was taken back. Its sending may have been cut off and
-    /// have left one of the show's discounts taken, which comes back when anything
-    /// else is sent.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub was_approved: bool,
+    /// How often an approval was taken back. Each approval reserves one of the show's
+    /// discounts under a name of its own, so that giving back a former one, however
+    /// late, never touches what the present one has.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub taken_back: u8,
     /// How far it is.
     pub status: RequestStatus,
     /// The version of the tenant's template for [`DiscountRequest::outcome`] that
@@ -317,7 +317,7 @@ impl DiscountRequest {
             suggestion,
             decision_source: DecisionSource::PrefilterTemplate,
             decision_type: None,
-            was_approved: false,
+            taken_back: 0,
             status: RequestStatus::Pending,
             template_version,
             mail: None,
@@ -369,8 +369,8 @@ impl DiscountRequest {
     }
 }
 
-fn is_false(value: &bool) -> bool {
-    !value
+fn is_zero(count: &u8) -> bool {
+    *count == 0
 }
 
 /// The show in a few words: what, who, where.

@@ -62,8 +62,7 @@ impl DiscountRequest {
         let is_proposed = self.outcome() == decision;
         Ok(Self {
             decision_type: Some(decision),
-            was_approved: self.was_approved
-                || (self.decision_type == Some(DecisionType::Approved) && decision != DecisionType::Approved),
+            taken_back: self.taken_back.saturating_add(u8::from(self.takes_back_with(decision))),
             template_version: if is_proposed { self.template_version } else { template_version },
             mail: self.mail.clone().filter(|_| is_proposed),
             reviewed_at: Some(now),
@@ -72,6 +71,18 @@ impl DiscountRequest {
             version: self.version + 1,
             ..self.clone()
         })
+    }
+
+    /// Whether `decision` would take an approval back, and with it the discount that
+    /// the approval reserved.
+    fn takes_back_with(&self, decision: DecisionType) -> bool {
+        self.decision_type == Some(DecisionType::Approved) && decision != DecisionType::Approved
+    }
+
+    /// The request as it was before an approval for which no discount was left.
+    #[must_use]
+    pub fn unapproved(&self, before: &Self) -> Self {
+        Self { version: self.version + 1, taken_back: self.taken_back.saturating_add(1), ..before.clone() }
     }
 
     /// The request with another mail or notes. `mail` is what it would send now;

@@ -5,8 +5,10 @@ use super::{DecisionType, Suggestion};
 /// What the rules look at. The member is eligible: who is not can not ask.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Case<'a> {
-    /// Discounts that the show has left.
+    /// Discounts that the show has left: neither given nor promised by an approval.
     pub remaining: u32,
+    /// Earlier requests that are proposed for approval and not decided. They were first.
+    pub waiting: u32,
     /// Whether mails to the member come back.
     pub address_bounces: bool,
     /// Another show of the same day for which the member has a discount.
@@ -24,10 +26,19 @@ const FEW: u32 = 5;
 /// is answered where no mail arrives, and whatever is unusual is for a person.
 pub fn suggest(case: &Case<'_>) -> Suggestion {
     use DecisionType::{Approved, NeedsClarification, Rejected};
+    let free = case.remaining.saturating_sub(case.waiting);
     let (decision_type, confidence, reasoning) = match *case {
         Case { remaining: 0, .. } => {
             (Rejected, 9_900, "The show has no discounts left for members.".to_owned())
         }
+        Case { remaining, waiting, .. } if free == 0 => (
+            Rejected,
+            9_000,
+            format!(
+                "{} left, and {waiting} earlier requests are proposed for approval.",
+                discounts(remaining)
+            ),
+        ),
         Case { address_bounces: true, .. } => (
             NeedsClarification,
             9_000,
@@ -38,22 +49,17 @@ pub fn suggest(case: &Case<'_>) -> Suggestion {
             7_000,
             format!("The member has a discount for another show of the same day: {}.", short(show)),
         ),
-        Case { before: Some(Rejected), remaining, .. } => (
+        Case { before: Some(Rejected), .. } => (
             Approved,
             6_500,
-            format!(
-                "The member is eligible and {} left; an earlier request was rejected.",
-                discounts(remaining)
-            ),
+            format!("The member is eligible and {} left; an earlier request was rejected.", discounts(free)),
         ),
-        Case { remaining, .. } if remaining <= FEW => (
+        Case { .. } if free <= FEW => (
             Approved,
             8_500,
-            format!("The member is eligible and {} left; open requests may take them.", discounts(remaining)),
+            format!("The member is eligible and {} left; open requests may take them.", discounts(free)),
         ),
-        Case { remaining, .. } => {
-            (Approved, 9_500, format!("The member is eligible and {} left.", discounts(remaining)))
-        }
+        Case { .. } => (Approved, 9_500, format!("The member is eligible and {} left.", discounts(free))),
     };
     Suggestion { decision_type, confidence, reasoning }
 }

@@ -63,6 +63,10 @@ fn the_same_case_has_the_same_suggestion() {
         (Case { remaining: 6, ..case }, Approved, 9_500, "6 discounts are left"),
         (Case { remaining: 5, ..case }, Approved, 8_500, "5 discounts are left; open requests"),
         (Case { remaining: 1, ..case }, Approved, 8_500, "1 discount is left"),
+        (Case { remaining: 40, waiting: 20, ..case }, Approved, 9_500, "20 discounts are left"),
+        (Case { remaining: 40, waiting: 39, ..case }, Approved, 8_500, "1 discount is left"),
+        (Case { remaining: 40, waiting: 40, ..case }, Rejected, 9_000, "40 earlier requests"),
+        (Case { remaining: 1, waiting: 3, ..case }, Rejected, 9_000, "1 discount is left, and 3 earlier"),
         (Case { remaining: 0, ..case }, Rejected, 9_900, "no discounts left"),
         (Case { remaining: 0, address_bounces: true, ..case }, Rejected, 9_900, "no discounts left"),
         (Case { remaining: 9, address_bounces: true, ..case }, NeedsClarification, 9_000, "come back"),
@@ -168,10 +172,13 @@ fn an_edit_keeps_what_it_does_not_name_and_an_approval_its_code() {
 
     let eva = reviewer("eva");
     let kept = edited.decide(DecisionType::Approved, None, &eva, (None, 9), at(5)).expect("decided");
-    assert_eq!((kept.mail.is_some(), kept.template_version, kept.was_approved), (true, 3, false));
+    assert_eq!((kept.mail.is_some(), kept.template_version, kept.taken_back), (true, 3, 0));
     let rejected = kept.decide(DecisionType::Rejected, None, &eva, (Some(3), 9), at(6)).expect("decided");
     let again = rejected.decide(DecisionType::Approved, None, &eva, (Some(4), 9), at(7)).expect("decided");
-    assert!(rejected.was_approved && again.was_approved);
+    assert_eq!((rejected.taken_back, again.taken_back), (1, 1));
+    let undone = again.unapproved(&rejected);
+    assert_eq!((undone.decision_type, undone.version), (Some(DecisionType::Rejected), 6));
+    assert_eq!(undone.taken_back, 2, "what it may have reserved is nobody else's");
     let other = edited.decide(DecisionType::Rejected, None, &eva, (None, 9), at(5)).expect("decided");
     assert_eq!((other.mail, other.template_version), (None, 9), "an approval's text is no rejection's");
     let same = open.edit(&Edit::default(), draft, None, None).expect("nothing to do");

@@ -49,10 +49,16 @@ impl Token {
         Self(token)
     }
 
-    /// The token of a member's request for one of a show's discounts, made as
-    /// [`Token::of`] makes that of an order.
-    pub fn of_request(request: DiscountRequestId) -> Self {
-        Self::of(OrderId::from_uuid(request.uuid()))
+    /// The token of an approval of a member's request for one of a show's discounts,
+    /// made as [`Token::of`] makes that of an order. Each approval has its own:
+    /// `former` is how many of the request's were taken back before it, and tells 32
+    /// of them apart.
+    pub fn of_approval(request: DiscountRequestId, former: u8) -> Self {
+        const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+        let mut token = Self::of(OrderId::from_uuid(request.uuid()));
+        let last = DIGITS.iter().position(|digit| *digit == token.0[7]).unwrap_or(0);
+        token.0[7] = DIGITS[(last + usize::from(former)) % DIGITS.len()];
+        token
     }
 
     fn as_str(&self) -> &str {

@@ -36,7 +36,7 @@ fn request(second: i64) -> DiscountRequest {
         },
         decision_source: DecisionSource::PrefilterTemplate,
         decision_type: None,
-        was_approved: false,
+        taken_back: 0,
         status: RequestStatus::Pending,
         template_version: 0,
         mail: None,
@@ -109,7 +109,7 @@ async fn listed(store: &Store, wanted: Wanted<'_>) -> Vec<i64> {
     page.items.iter().map(|request| request.created_at.as_second() - at(0).as_second()).collect()
 }
 
-const ALL: Wanted<'static> = Wanted { tabs: &Tab::PENDING, from: None, to: None, newest_first: true };
+const ALL: Wanted<'static> = Wanted { newest_first: true, ..Wanted::of(&Tab::PENDING) };
 
 #[tokio::test]
 async fn of_many_at_once_one_request_is_opened_and_the_others_find_it() {
@@ -155,6 +155,9 @@ async fn a_request_is_in_the_list_of_its_state_and_in_no_other() {
     assert_eq!(listed(&store, tabs(&[Tab::Decided(DecisionType::Approved)])).await, [1]);
     assert_eq!(listed(&store, tabs(&[Tab::Undecided])).await, [6, 5, 4, 0]);
     assert_eq!(listed(&store, tabs(&Tab::SENT)).await, [3]);
+    let suggested = |suggestion| Wanted { suggestion: Some(suggestion), ..ALL };
+    assert_eq!(listed(&store, suggested(DecisionType::Approved)).await, [6, 5, 4, 2, 1, 0]);
+    assert_eq!(listed(&store, suggested(DecisionType::Rejected)).await, [0; 0]);
     let window = Wanted { from: Some(at(1)), to: Some(at(5)), ..ALL };
     assert_eq!(listed(&store, window).await, [4, 2, 1]);
     assert_eq!(store.count_discount_requests(tenant(1), Tab::Undecided).await.expect("counted"), 4);
@@ -250,8 +253,9 @@ async fn a_discount_is_taken_once_and_comes_back_once() {
     let show = EventId::generate(at(0));
     let pool = Pool::discounts(show, 2);
     store.create_pool(&pool, 60).await.expect("created");
-    let token =
-        |number: u128| Token::of_request(DiscountRequestId::from_uuid(uuid::Uuid::from_u128(number << 20)));
+    let token = |number: u128| {
+        Token::of_approval(DiscountRequestId::from_uuid(uuid::Uuid::from_u128(number << 20)), 0)
+    };
     let left = async || store.pool_state(&pool, at(2)).await.expect("read").left;
     for _ in 0..2 {
         let client = forgetful(&store, 1);

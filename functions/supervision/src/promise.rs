@@ -1,0 +1,95 @@
+//! The discounts that approvals promise.
+//!
+//! An approval is written first and takes its discount second, like every outcome: a
+//! worker that dies in between leaves an approval without a discount, which its sending
+//! takes or is refused, and never a discount that belongs to no approval. What an
+//! approval took goes back when it is taken back, by the name of that approval, so that
+//! it does not matter how late.
+
+use domain::discount::{DecisionType, DiscountRequest};
+use domain::event::Event;
+use domain::{Error, Result, Timestamp};
+use store::Failure;
+use store::allotment::Refusal;
+
+use crate::State;
+use crate::staff::Staff;
+
+pub(crate) fn show_over() -> Error {
+    Error::conflict("show_over", "This show is over. Reject the request instead.")
+}
+
+pub(crate) fn no_discounts_left() -> Error {
+    Error::conflict(
+        "no_discounts_left",
+        "All discounts of this show are given or promised. Reject the request, or raise the show's `max_discounts`.",
+    )
+    .with("remaining", 0)
+}
+
+impl State {
+    /// Checks that an approval would find a discount, before anything is written.
+    pub(crate) async fn has_discounts(&self, request: &DiscountRequest, now: Timestamp) -> Result<()> {
+        let show = self.show_of(request, now).await?;
+        match self.store.discounts_left(&show, now).await? {
+            0 => Err(no_discounts_left()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The show of a request as it is now, if it is not over: over how many blocks its
+    /// discounts are spread may have changed.
+    pub(crate) async fn show_of(&self, request: &DiscountRequest, now: Timestamp) -> Result<Event> {
+        let show = self.store.event_of(request.tenant_id, request.show_id).await?;
+        show.filter(|show| now < show.ends_at).ok_or_else(show_over)
+    }
+
+    /// Takes the discount of an approval; once more changes nothing.
+    pub(crate) async fn take(&self, show: &Event, request: &DiscountRequest, now: Timestamp) -> Result<()> {
+        let taken = self.store.take_discount(show, request, now).await;
+        taken.map_err(|refusal| refusal.meaning(|_: Refusal| no_discounts_left()))
+    }
+
+    /// Takes what a decision promises, or gives back what it takes back.
+    pub(crate) async fn settle_promise(&self, decided: &DiscountRequest, now: Timestamp) -> Result<()> {
+        self.give_back(decided).await?;
+        if decided.decision_type == Some(DecisionType::Approved) {
+            let show = self.show_of(decided, now).await?;
+            self.take(&show, decided, now).await?;
+        }
+        Ok(())
+    }
+
+    /// A request that was just decided, once its promise is kept. If others were faster
+    /// with the last discounts, an approval becomes again what was there `before`.
+    pub(crate) async fn promised(
+        &self,
+        staff: &Staff,
+        before: &DiscountRequest,
+        decided: DiscountRequest,
+        now: Timestamp,
+    ) -> Result<DiscountRequest> {
+        let Err(error) = self.settle_promise(&decided, now).await else { return Ok(decided) };
+        if error.code() == no_discounts_left().code() {
+            let undone = decided.unapproved(before);
+            let note = staff.note(&undone, "withdraw", now);
+            match self.store.replace_discount_request(&undone, &note).await {
+                // If somebody changed it meanwhile, that stands: a sending takes a discount
+                // itself or is refused.
+                Ok(()) | Err(Failure::Refused(_)) => {}
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Err(error)
+    }
+
+    /// Gives back what approvals took that were taken back since.
+    pub(crate) async fn give_back(&self, request: &DiscountRequest) -> Result<()> {
+        if request.taken_back > 0
+            && let Some(show) = self.store.event_of(request.tenant_id, request.show_id).await?
+        {
+            self.store.return_discounts(&show, request).await?;
+        }
+        Ok(())
+    }
+}
