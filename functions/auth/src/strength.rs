@@ -1,6 +1,7 @@
 //! Whether a new password is one that is tried first.
 
 use domain::error::Fields;
+use domain::text::without_accents;
 use domain::user::{Email, Password};
 use zxcvbn::{Score, zxcvbn};
 
@@ -18,7 +19,7 @@ pub(crate) fn check(password: &Password, email: &Email, name: &str, pointer: &st
     if !(Password::MIN_CHARS..=Password::MAX_CHARS).contains(&text.chars().count()) {
         return;
     }
-    let own = [email.as_str(), name].map(str::to_lowercase);
+    let own = [email.as_str(), name].map(|text| without_accents(text).to_lowercase());
     let words = own.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
     // Shorter ones are in every text.
     let mut words: Vec<&str> = words.filter(|word| word.chars().count() > 2).collect();
@@ -36,7 +37,8 @@ pub(crate) fn check(password: &Password, email: &Email, name: &str, pointer: &st
 
 /// True if hardly anything but digits and signs is left of `text` without `words`.
 fn is_made_of(text: &str, words: &[&str]) -> bool {
-    let letters: String = text.to_lowercase().chars().filter(|c| c.is_alphabetic()).collect();
+    let letters: String =
+        without_accents(text).to_lowercase().chars().filter(|c| c.is_alphabetic()).collect();
     let rest = words.iter().fold(letters.clone(), |rest, word| rest.replace(word, ""));
     rest.len() < letters.len() && rest.chars().count() < 4
 }
@@ -69,6 +71,7 @@ mod tests {
         for password in OWN.split(' ') {
             assert!(!is_taken(password, "ana.farola@example.com", "Ana Farola"), "{password}");
         }
+        assert!(!is_taken("ana.lopez12", "ana@example.com", "Ana López"));
         assert!(!is_taken("ejemplares1", "caro@example.com", "Carolina Ejemplares"));
         assert!(is_taken("farola gris del puerto", "ana.farola@example.com", "Ana Farola"));
     }

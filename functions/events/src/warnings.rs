@@ -17,14 +17,14 @@ pub(crate) struct Noted {
     #[serde(flatten)]
     pub(crate) event: EventView,
     /// What should be looked at. The change was made all the same.
-    pub(crate) warnings: Vec<Warning>,
+    pub(crate) warnings: Vec<EventWarning>,
 }
 
 /// Something to look at.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub(crate) struct Warning {
+pub(crate) struct EventWarning {
     /// What it is about; stable.
-    code: WarningCode,
+    code: EventWarningCode,
     /// What is so, and what to do.
     message: String,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Warning {
 /// What a warning is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum WarningCode {
+pub(crate) enum EventWarningCode {
     /// An area on sale has no places.
     AreaWithoutPlaces,
     /// Tickets cost something, and no gateway takes the money.
@@ -55,7 +55,11 @@ pub(crate) struct Tills {
 impl State {
     /// What is to be said about an event as it is now: `sheet`. `before` is the event
     /// as it was, if it was changed. Nothing about drafts, which nobody buys.
-    pub(crate) async fn warnings(&self, sheet: &EventSheet, before: Option<&Event>) -> Result<Vec<Warning>> {
+    pub(crate) async fn warnings(
+        &self,
+        sheet: &EventSheet,
+        before: Option<&Event>,
+    ) -> Result<Vec<EventWarning>> {
         let event = &sheet.event;
         let mut warnings = Vec::new();
         if event.status == EventStatus::Published && event.ticketing_link.is_none() {
@@ -77,9 +81,9 @@ impl State {
     }
 }
 
-fn without_places(area: &Area) -> Option<Warning> {
-    (area.capacity == 0).then(|| Warning {
-        code: WarningCode::AreaWithoutPlaces,
+fn without_places(area: &Area) -> Option<EventWarning> {
+    (area.capacity == 0).then(|| EventWarning {
+        code: EventWarningCode::AreaWithoutPlaces,
         message: format!(
             "The area {} has no places, so nobody can buy there. Give it rows or a capacity, or delete it.",
             area.area_name
@@ -88,12 +92,12 @@ fn without_places(area: &Area) -> Option<Warning> {
 }
 
 impl Tills {
-    fn warning(self, accounts: &[GatewayAccount], event: &Event) -> Option<Warning> {
+    fn warning(self, accounts: &[GatewayAccount], event: &Event) -> Option<EventWarning> {
         let currency = event.currency;
         let (code, message) = match choose(accounts, currency).first() {
             None if self.has_sandbox => return None,
             None => (
-                WarningCode::NoWayToPay,
+                EventWarningCode::NoWayToPay,
                 format!(
                     "You have no account at a payment gateway that takes {}, so nobody can pay. Add one, with \
                      its credentials, at /api/v1/tenant/gateways.",
@@ -101,7 +105,7 @@ impl Tills {
                 ),
             ),
             Some(first) if self.is_production && first.mode == Mode::Test => (
-                WarningCode::OnlyPlayMoney,
+                EventWarningCode::OnlyPlayMoney,
                 format!(
                     "Your first account for {} is a gateway's test account: tickets are paid with play money.",
                     currency.code()
@@ -109,7 +113,7 @@ impl Tills {
             ),
             Some(_) => return None,
         };
-        Some(Warning { code, message })
+        Some(EventWarning { code, message })
     }
 }
 
@@ -127,9 +131,9 @@ fn told_otherwise(before: &Event, after: &Event) -> Option<&'static str> {
     }
 }
 
-fn sold(change: &'static str) -> Warning {
-    Warning {
-        code: WarningCode::TicketsSold,
+fn sold(change: &'static str) -> EventWarning {
+    EventWarning {
+        code: EventWarningCode::TicketsSold,
         message: format!(
             "Tickets are sold or held, and their buyers know another {change}. Nothing has told them yet: do it."
         ),
@@ -169,17 +173,17 @@ mod tests {
             warning.map(|warning| warning.code)
         };
         let [live, test] = [Mode::Live, Mode::Test].map(|mode| account(mode, 1, Currency::COP));
-        assert_eq!(check(false, true, &[]), Some(WarningCode::NoWayToPay));
+        assert_eq!(check(false, true, &[]), Some(EventWarningCode::NoWayToPay));
         assert_eq!(check(true, false, &[]), None, "the sandbox takes it");
         assert_eq!(
             check(false, true, &[account(Mode::Live, 0, Currency::CLP)]),
-            Some(WarningCode::NoWayToPay)
+            Some(EventWarningCode::NoWayToPay)
         );
         let off = GatewayAccount { active: false, ..live.clone() };
         let empty = GatewayAccount { credentials_version: None, ..live.clone() };
-        assert_eq!(check(false, true, &[off, empty]), Some(WarningCode::NoWayToPay));
+        assert_eq!(check(false, true, &[off, empty]), Some(EventWarningCode::NoWayToPay));
         assert_eq!(check(false, true, std::slice::from_ref(&live)), None);
-        assert_eq!(check(false, true, std::slice::from_ref(&test)), Some(WarningCode::OnlyPlayMoney));
+        assert_eq!(check(false, true, std::slice::from_ref(&test)), Some(EventWarningCode::OnlyPlayMoney));
         assert_eq!(check(false, false, std::slice::from_ref(&test)), None, "staging plays");
         let first = GatewayAccount { position: 0, ..live };
         assert_eq!(check(false, true, &[test, first]), None, "the first choice counts");

@@ -134,7 +134,7 @@ pub(crate) async fn close(state: &State, order: &mut Order, now: Timestamp) {
             match client.close(&open).await {
                 Ok(()) => closed.push(place),
                 Err(error) => {
-                    tracing::info!(order = %order.id, gateway = %payment.gateway, %error, "a payment stays open")
+                    tracing::info!(order = %order.id, gateway = %payment.gateway, %error, "a payment stays open");
                 }
             }
         }

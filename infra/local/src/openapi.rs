@@ -16,7 +16,7 @@ use crate::gateways::GatewayUrls;
 use crate::template::{Surroundings, Template};
 
 /// What the groups of operations are about, in the order of a ticket's life.
-const TAGS: [(&str, &str); 17] = [
+const TAGS: [(&str, &str); 18] = [
     (
         "Storefront",
         "What everybody may see: shows, prices, free seats. And quotes, with which buying begins.",
@@ -27,6 +27,7 @@ const TAGS: [(&str, &str); 17] = [
     ("Door", "Letting each ticket in once; scanners, with and without a network."),
     ("Auth", "Accounts, sessions and the keys of access tokens."),
     ("Organisers", "Who sells: the organiser and its staff."),
+    ("Workplaces", "A person's places on organisers' staff: invitations, and leaving."),
     ("Gateways", "An organiser's accounts at payment gateways, which take its money."),
     ("Refund tasks", "Refunds that a person has to do, and payments that a person has to look at."),
     ("Events", "Events of an organiser, and putting them on sale."),

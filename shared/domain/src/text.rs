@@ -30,7 +30,7 @@ mod sign;
 
 use std::fmt;
 
-use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
 pub use kinds::{Line, Paragraph};
 pub use phone::{InvalidPhone, Phone};
@@ -155,6 +155,12 @@ pub fn plain(text: &str) -> String {
         })
         .collect();
     plain.trim_matches(' ').to_owned()
+}
+
+/// The text without the accents on its letters, as careless writers and readers take it.
+pub fn without_accents(text: &str) -> String {
+    let letters = DecomposingNormalizerBorrowed::new_nfd().normalize(text);
+    letters.chars().filter(|sign| !sign::is_mark(*sign)).collect()
 }
 
 /// The text as it is kept, if it may be.

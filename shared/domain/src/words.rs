@@ -27,8 +27,7 @@ pub fn title(text: &str) -> String {
     line(&without_phones(&unlinked(text)))
 }
 
-/// A street address or an official number: without links, in one line, cut after 120
-/// characters.
+/// An official number: without links, in one line, cut after 120 characters.
 pub fn line(text: &str) -> String {
     let line = unlinked(text);
     match line.char_indices().nth(MAX_TITLE) {

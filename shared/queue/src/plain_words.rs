@@ -70,7 +70,7 @@ fn show(show: Show) -> Show {
         name: title(&show.name),
         artist: title(&show.artist),
         venue: title(&show.venue),
-        address: line(&show.address),
+        address: title(&show.address),
         city: title(&show.city),
         ..show
     }
@@ -81,7 +81,7 @@ fn organiser(organiser: Organiser) -> Organiser {
         nit: line(&legal.nit),
         legal_name: title(&legal.legal_name),
         pulep_code: legal.pulep_code.as_deref().map(line),
-        address: line(&legal.address),
+        address: title(&legal.address),
         city: title(&legal.city),
         country: legal.country,
     };

@@ -130,7 +130,7 @@ fn the_policies_are_these() {
             lines.push_str(&format!("  {resource}: {}\n", actions.join(", ")));
         }
     }
-    insta::assert_snapshot!(lines, @r"
+    insta::assert_snapshot!(lines, @"
     admin
       dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
       secretsmanager arn:aws:secretsmanager:us-east-1:000000000000:secret:taquilla/staging/gateway/*: CreateSecret, DeleteSecret, PutSecretValue
@@ -141,6 +141,7 @@ fn the_policies_are_these() {
       secretsmanager mail-secret: GetSecretValue
     discounts
       dynamodb table: BatchGetItem, GetItem, PutItem, Query, UpdateItem
+      dynamodb table/index/GSI1: Query
       secretsmanager hash-secret: GetSecretValue
     door
       dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem

@@ -182,7 +182,7 @@ async fn all_that_is_wrong_is_said_at_once() {
         /lines/0/price: Unknown field `price`, expected one of `area_id`, `quantity`, `seats`.
         /currency: Must look like `CLP`.
         /event_id: This field is required.
-        /total: Unknown field `total`, expected one of `event_id`, `lines`, `currency`, `promotion_code`.
+        /total: Unknown field `total`, expected one of `event_id`, `lines`, `currency`, `promotion_code`, `require_promotion`, `require_stage`.
     a form that was sent too soon: 400 invalid_fields
         /name: Must be a text, not null.
         /starts_at: Must be a text, not a number.
@@ -489,7 +489,7 @@ async fn what_belongs_to_others() {
             app.post("/api/v1/auth/login").json(body)
         }),
     ]);
-    insta::assert_snapshot!(table.await, @r#"
+    insta::assert_snapshot!(table.await, @"
     an event: 404 event_not_found
         There is no such event.
     a change of an event: 404 event_not_found
@@ -515,8 +515,8 @@ async fn what_belongs_to_others() {
     somebody's order: 404 reservation_not_found
         You have no such reservation.
     somebody's tenant: 403 not_a_member
-        You do not work for this organiser. Sign in without `tenant`, or ask the organiser to add you.
-    "#);
+        You do not work for this organiser. Sign in without `tenant`, or ask the organiser to invite you.
+    ");
     house.app.close().await;
 }
 

@@ -21,7 +21,7 @@ impl Evening {
         let organizer = app.organizer("organiza").await;
         let show = app.seated_show(&organizer, "Marea Baja", 2, 10, 40_000).await;
         let scanner = app.staff(&organizer, "puerta", "scanner").await;
-        let ana = app.somebody("ana").await;
+        let ana = app.confirmed("ana").await;
         let line = json!({"area_id": show.area, "seats": ["A-1", "A-2"]});
         let bought = app.buy(&ana.token, &show.id, line).await;
         let ticket = |index: usize| bought["tickets"][index]["id"].as_str().expect("an id").to_owned();

@@ -195,11 +195,11 @@ async fn an_answer_says_what_a_supervisor_writes_and_how_to_get_the_discount() {
     let code = content.split_whitespace().find(|word| word.starts_with("SOCIO-")).expect("a code").to_owned();
     assert!(content.contains("50 %") && content.contains(&format!("/#/events/{}", show.slug)), "{content}");
 
-    let bad = house.edit(&id, json!({"email_subject": "a\nb", "email_content": "Ven."})).send().await;
-    let bad = bad.refused(400, "invalid_fields");
+    let bad = house.edit(&id, json!({"email_subject": "a\nb"})).send().await.refused(400, "invalid_fields");
     assert_eq!(bad["errors"][0]["pointer"], "/email_subject");
-    assert_eq!(bad["errors"][1]["pointer"], "/email_content");
-    assert!(text(&bad["errors"][1]["detail"]).contains(&code), "{bad}");
+    let bad = house.edit(&id, json!({"email_content": "Ven."})).send().await.refused(400, "invalid_fields");
+    assert_eq!(bad["errors"][0]["pointer"], "/email_content");
+    assert!(text(&bad["errors"][0]["detail"]).contains(&code), "{bad}");
     let body = json!({"email_content": "Ven con <b>{{ code }}</b> y buen humor.", "supervisor_notes": "Amiga", "version": 1});
     let edited = house.edit(&id, body).ok().await;
     assert_eq!(edited["email_content"], json!(format!("Ven con <b>{code}</b> y buen humor.")));
@@ -342,7 +342,7 @@ async fn nobody_is_answered_where_no_mail_arrives() {
     let id = house.decided("ana", &show, "approve").await;
     bounce(&house, "ana@example.com").await;
     house.send(&id).refused(409, "address_bounces").await;
-    assert_eq!(house.remaining(&show).await, 40, "nothing was taken");
+    assert_eq!(house.remaining(&show).await, 39, "the approval has its own");
 
     let member = house.queued(&id).await["member_id"].clone();
     let path = format!("/api/v1/users/{}", text(&member));
@@ -443,7 +443,7 @@ async fn many_are_decided_and_sent_at_once_each_on_its_own() {
             refused("request_not_found"),
             done,
             refused("no_discounts_left"),
-            refused("already_decided")
+            refused("no_discounts_left")
         ]
     );
 

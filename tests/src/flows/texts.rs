@@ -21,9 +21,14 @@ async fn a_name_that_could_not_be_paid_is_refused_where_it_is_entered() {
     let show = app.show(&app.organizer("faroles").await, "Los Faroles", 10, 50_000).await;
     let ana = app.somebody("ana").await;
     let me = |name: &str| app.patch("/api/v1/auth/me").token(&ana.token).json(json!({"name": name}));
-    for name in
-        ["Ana\nFarola", "Ana\u{85}Farola", "Ana\u{2028}Farola", "Ana\u{b}", "\u{202e}anA", "Ana\u{fffd}"]
-    {
+    for name in [
+        "Ana\nFarola",
+        "Ana\u{85}Farola",
+        "Ana\u{2028}Farola",
+        "Ana\u{b}Farola",
+        "\u{202e}anA",
+        "Ana\u{fffd}",
+    ] {
         let refused = me(name).refused(400, "invalid_fields").await;
         assert_eq!(refused["errors"][0]["pointer"], "/name", "{name:?}");
     }
@@ -44,7 +49,7 @@ async fn a_buyer_without_a_name_can_pay_at_every_gateway() {
     for (name, country, gateway) in [
         ("chile", Country::CHILE, GatewayName::MercadoPago),
         ("wompi", Country::COLOMBIA, GatewayName::Wompi),
-        ("payu", Country::COLOMBIA, GatewayName::PayU),
+        ("payu", Country::COLOMBIA, GatewayName::Payu),
     ] {
         let organizer = app.paid_through(name, country, &[gateway]).await;
         let show = app.show(&organizer, "Los Faroles", 10, 5_000_000).await;

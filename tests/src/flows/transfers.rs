@@ -268,7 +268,7 @@ async fn a_refused_offer_frees_its_idempotency_key() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 10, 0).await;
-    let ana = app.somebody("ana").await;
+    let ana = app.confirmed("ana").await;
     let ticket = ticket_of(&app, &show, &ana).await;
     let first = offer(&app, &ana, &ticket, "eva@example.com").await;
     let body = json!({"ticket_id": ticket, "to_email": "uma@example.com"});

@@ -205,7 +205,7 @@ fn every_text_in_english() {
             text.split("\n--").next().expect("a first part").trim().to_owned()
         })
         .collect();
-    insta::assert_snapshot!(texts.join("\n\n==========\n\n"), @r#"
+    insta::assert_snapshot!(texts.join("\n\n==========\n\n"), @"
     Your tickets for Los Faroles
 
     Hello Ana Ríos,
@@ -316,8 +316,6 @@ fn every_text_in_english() {
 
     ==========
 
-
-=======
     Your link to sign in to Taquilla
 
     Hello Ana Ríos,
@@ -362,7 +360,7 @@ fn every_text_in_english() {
     https://box.example/#/sign-in
 
     If it was not you, there is nothing to do: your account stays as it is.
-    "#);
+    ");
 }
 
 #[test]
@@ -375,7 +373,7 @@ fn every_text_in_spanish() {
             text.split("\n--").next().expect("a first part").trim().to_owned()
         })
         .collect();
-    insta::assert_snapshot!(texts.join("\n\n==========\n\n"), @r#"
+    insta::assert_snapshot!(texts.join("\n\n==========\n\n"), @"
     Tu entrada para Los Faroles
 
     Hola Ana Ríos:
@@ -463,8 +461,6 @@ fn every_text_in_spanish() {
 
     ==========
 
-
-=======
     Tu enlace para entrar a Taquilla
 
     Hola Ana Ríos:
@@ -509,7 +505,7 @@ fn every_text_in_spanish() {
     https://box.example/#/sign-in
 
     Si no fuiste tú, no hagas nada: tu cuenta sigue igual.
-    "#);
+    ");
 }
 
 #[test]
@@ -548,7 +544,8 @@ fn no_mail_says_what_it_could_be_used_to_say() {
     for language in [Language::Es, Language::En] {
         for message in all(language) {
             let facts = serde_json::to_string(&message).expect("JSON");
-            // All that stands in a mail from the event's facts, but not ids, addresses and times.
+            // All that stands in a mail from the event's facts, but not ids, addresses, times, and the
+            // official numbers, which are checked when they are entered.
             let typed = [
                 "Los Faroles del Sur",
                 "Los Faroles",
@@ -562,8 +559,6 @@ fn no_mail_says_what_it_could_be_used_to_say() {
                 "Carrera 7 # 12-34",
                 "Ana Ríos",
                 "No puedo ir",
-                "900123456-7",
-                "ABC123",
             ];
             let facts = typed
                 .iter()

@@ -75,7 +75,12 @@ macro_rules! libreoffice {
 #[test]
 fn libreoffice() {
     let spanish = libreoffice!("es-semicolon-utf8");
-    insta::assert_snapshot!(spanish, @"");
+    insta::assert_snapshot!(spanish, @r#"
+    Ana Farola, CO:cc:1020304050, 2025-11-21, true, Un "cartel"; en la calle, creo
+    Beto Bambalina, CO:cc:52123456, 2025-01-31, false, -
+    C4: A spreadsheet made a number with decimals or pow
+    C5: A spreadsheet made a number with decimals or pow
+    "#);
     let cells_of_comma = libreoffice!("en-comma-utf8");
     assert_eq!(cells_of_comma, spanish, "the other separator, order of dates and words");
     for other in [
@@ -85,7 +90,10 @@ fn libreoffice() {
     ] {
         assert_eq!(other, spanish);
     }
-    insta::assert_snapshot!(libreoffice!("es-comma-macroman"), @"");
+    insta::assert_snapshot!(libreoffice!("es-comma-macroman"), @r"
+    F1: The letters of this name are lost or in an old c
+    G1: The letters of this name are lost or in an old c
+    ");
 }
 
 /// A sheet with the separator, decimals and words of a locale.

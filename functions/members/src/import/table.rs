@@ -123,6 +123,9 @@ impl Table {
         for (place, (&column, name)) in columns.iter().zip(record).enumerate() {
             let letters = letters(place);
             let reason = match column {
+                Column::Unknown if name.contains(char::REPLACEMENT_CHARACTER) => {
+                    format!("The letters of this name are lost or in an old character set. {ADVICE}")
+                }
                 Column::Unknown => UNKNOWN.to_owned(),
                 Column::Known(known) => match self.sheet.columns.get(known) {
                     Some(other) => format!("The columns {other} and {letters} say the same. Remove one."),

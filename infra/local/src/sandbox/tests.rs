@@ -554,5 +554,5 @@ async fn wrong_requests_are_refused_with_a_reason() {
     assert_eq!(test.post("/v1/payments", Some("bad"), &huge).await, (413, "unreadable_body".to_owned()));
     assert_eq!(test.post("/v1/payments", Some(&"k".repeat(129)), &good).await.0, 400);
     assert_eq!(test.post("/v1/refunds", Some("k"), &good).await, (404, "not_found".to_owned()));
-    assert_eq!(test.sandbox.payments().expect("listed").len(), 1);
+    assert_eq!(test.sandbox.payments().expect("listed").len(), 2);
 }

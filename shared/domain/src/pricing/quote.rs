@@ -537,7 +537,7 @@ mod tests {
         assert_eq!((error.code(), &error.members()["reason"]), ("promotion_not_applied", &"inactive".into()));
         house.promotion = Some(promotion());
         house.quote().check_required(&house.request).expect("it applies");
-        house.request.promotion_code = Some(" ".to_owned());
+        house.request.promotion_code = Some(" ".parse().expect("a line"));
         let error = house.quote_at(at(1000)).expect_err("which one?");
         assert_eq!(error.field_errors()[0].pointer, "/promotion_code");
     }
