@@ -8,6 +8,7 @@ mod bench;
 mod cargo;
 mod generate;
 mod report;
+mod schemathesis;
 mod sdk;
 mod test;
 mod tools;
@@ -32,6 +33,10 @@ Usage: cargo xtask <command>
           units, functions, load, onsale; all of them without an argument.
   sdk     Has Mercado Pago's own library for Node.js, installed under target/,
           talk to the simulated gateway and read the notices that it signs.
+  schemathesis [<role>...] [-- <options of schemathesis>]
+          Fuzzes a box office by its description, 20 examples an operation, as
+          user, member, admin, scanner, coordinator and public. Takes minutes
+          for each; CI does without.
   tools [--no-install]
           Installs what `test` and `sam build` need, and tells where it is.
 
@@ -50,6 +55,7 @@ fn main() -> ExitCode {
         "watch" => generate::run("watch", rest),
         "bench" => bench::run(rest),
         "sdk" => sdk::run(rest),
+        "schemathesis" => schemathesis::run(rest),
         "tools" => tools::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -1,5 +1,5 @@
-//! Tools that are not written in Rust: AWS's SAM CLI and cargo-lambda, both from
-//! Python's package index, in a virtual environment under `target/tools`.
+//! Tools that are not written in Rust: AWS's SAM CLI, cargo-lambda and schemathesis, all
+//! from Python's package index, in a virtual environment under `target/tools`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,15 +14,19 @@ pub(crate) enum Tool {
     Sam,
     /// Builds functions for Lambda's processors and runs them with `watch`.
     CargoLambda,
+    /// Fuzzes the API by its description.
+    Schemathesis,
 }
 
 impl Tool {
-    const ALL: [Self; 2] = [Self::Sam, Self::CargoLambda];
+    /// What `test` and deploying need.
+    const NEEDED: [Self; 2] = [Self::Sam, Self::CargoLambda];
 
     fn program(self) -> &'static str {
         match self {
             Self::Sam => "sam",
             Self::CargoLambda => "cargo-lambda",
+            Self::Schemathesis => "schemathesis",
         }
     }
 
@@ -30,6 +34,7 @@ impl Tool {
         match self {
             Self::Sam => "aws-sam-cli==1.170.0",
             Self::CargoLambda => "cargo-lambda==1.9.2",
+            Self::Schemathesis => "schemathesis==4.32.5",
         }
     }
 
@@ -64,11 +69,11 @@ impl Tool {
     }
 }
 
-/// Installs all tools, or only tells what is lacking.
+/// Installs the tools, or only tells what is lacking.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
-    let note = provide(&Tool::ALL, !only_flag("--no-install", arguments)?)?;
+    let note = provide(&Tool::NEEDED, !only_flag("--no-install", arguments)?)?;
     println!("{note}");
-    for tool in Tool::ALL {
+    for tool in Tool::NEEDED {
         println!("{}", in_environment(tool.program())?.display());
     }
     Ok(())

@@ -1,0 +1,112 @@
+//! `cargo xtask schemathesis`: a fuzzer that knows the API's description, against a box
+//! office of its own, as each role. It finds what is described and refused, and what is
+//! taken though the description forbids it.
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::USAGE;
+use crate::cargo::{self, cargo};
+use crate::report::Report;
+use crate::tools::{self, Tool};
+
+/// Callers of the demo data, by the role that they have there. The last one is signed out.
+const CALLERS: [(&str, Option<&str>); 6] = [
+    ("user", Some("ana@example.com")),
+    ("member", Some("socia@example.com")),
+    ("admin", Some("organiza@example.com")),
+    ("scanner", Some("puerta@example.com")),
+    ("coordinator", Some("coordina@example.com")),
+    ("public", None),
+];
+/// The first of the ports that the box office takes.
+const PORT: u16 = 8700;
+/// How long the box office may take to open, in tries of [`PAUSE`].
+const TRIES: u32 = 300;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Runs the fuzzer as these roles, or as all of them; what follows `--` goes to it.
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    let (roles, options) = match arguments.iter().position(|argument| argument == "--") {
+        Some(at) => (&arguments[..at], &arguments[at + 1..]),
+        None => (arguments, &[][..]),
+    };
+    if let Some(unknown) = roles.iter().find(|role| !CALLERS.iter().any(|(name, _)| name == role)) {
+        return Err(format!("unknown role `{unknown}`\n\n{USAGE}"));
+    }
+    tools::provide(&[Tool::Schemathesis], true)?;
+    cargo::run(&mut cargo(&["build", "--quiet", "--workspace", "--bin", "taquilla"]))?;
+    let mut report = Report::default();
+    for (role, email) in CALLERS {
+        if roles.is_empty() || roles.iter().any(|wanted| wanted == role) {
+            report.step(role, || fuzz(email, options));
+        }
+    }
+    report.close()
+}
+
+/// One caller's run, on a box office that nobody has used before.
+fn fuzz(email: Option<&str>, options: &[String]) -> Result<String, String> {
+    let folder = cargo::target()?.join("schemathesis");
+    let _open = BoxOffice::open(&folder.join("data"))?;
+    let mut command = Tool::Schemathesis.command()?;
+    if let Some(email) = email {
+        let config = cargo::root().join("tests/schemathesis.toml");
+        command.arg("--config-file").arg(config).env("TAQUILLA_CALLER", email);
+    }
+    // Its notes of earlier runs would make one run unlike another.
+    command.current_dir(&folder).args([
+        "run",
+        &format!("http://127.0.0.1:{PORT}/openapi.json"),
+        "--url",
+        &format!("http://127.0.0.1:{PORT}"),
+        "--checks",
+        "all",
+        "--max-examples",
+        "20",
+        "--seed",
+        "1",
+        "--continue-on-failure",
+    ]);
+    cargo::run(command.args(options))?;
+    Ok(String::new())
+}
+
+/// The local cloud as a process, which ends with this value.
+struct BoxOffice(Child);
+
+impl BoxOffice {
+    fn open(data: &Path) -> Result<Self, String> {
+        std::fs::create_dir_all(data).map_err(|error| format!("{}: {error}", data.display()))?;
+        if TcpStream::connect(("127.0.0.1", PORT)).is_ok() {
+            return Err(format!("something answers on port {PORT} already"));
+        }
+        let mut command = Command::new(cargo::built("debug", "taquilla")?);
+        command
+            .current_dir(cargo::root())
+            .args(["--port", &PORT.to_string(), "--fresh", "--quiet", "--data"])
+            .arg(data);
+        let child = command.stdout(Stdio::null()).spawn();
+        let mut open = Self(child.map_err(|error| format!("the box office cannot be started: {error}"))?);
+        for _ in 0..TRIES {
+            if TcpStream::connect(("127.0.0.1", PORT)).is_ok() {
+                return Ok(open);
+            }
+            if let Ok(Some(status)) = open.0.try_wait() {
+                return Err(format!("the box office ended with {status}"));
+            }
+            sleep(PAUSE);
+        }
+        Err("the box office does not open".to_owned())
+    }
+}
+
+impl Drop for BoxOffice {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
