@@ -14,6 +14,14 @@ pub(crate) fn run(kind: &str, arguments: &[String]) -> Result<(), String> {
     cargo::run(&mut program(kind, check)?)
 }
 
+/// Has the contract test write the examples that no longer fit, and then the description with them.
+pub(crate) fn examples() -> Result<(), String> {
+    let test = "contract::examples::every_operation_has_an_example_of_the_shape_that_it_answers_with";
+    let mut command = cargo(&["test", "--workspace", "--locked", "--quiet", "--lib", "--", "--exact", test]);
+    cargo::run(command.env("TAQUILLA_WRITE_EXAMPLES", "1"))?;
+    run("openapi", &[])
+}
+
 /// The program that knows the functions, as the last `cargo build` made it.
 pub(crate) fn program(kind: &str, check: bool) -> Result<Command, String> {
     let mut command = Command::new(cargo::built("debug", "generate")?);

@@ -24,7 +24,11 @@ Usage: cargo xtask <command>
           under target/, or with apt-get where that is allowed; --no-install
           only names them. With a filter, only the matching Rust tests run.
   openapi [--check]
-          Writes functions/site/openapi.json from the functions' routes.
+          Writes functions/site/openapi.json and docs/API_DOCUMENTATION.md from
+          the functions' routes and docs/examples.json.
+  examples
+          Writes the examples in docs/examples.json that have another shape than
+          what the contract test is answered, and what `openapi` writes.
   watch [--check]
           Writes CargoLambda.toml, the router of `cargo lambda watch`, from
           template.yaml.
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
     let done = match command {
         "test" => test::run(rest),
         "openapi" => generate::run("openapi", rest),
+        "examples" if rest.is_empty() => generate::examples(),
         "watch" => generate::run("watch", rest),
         "bench" => bench::run(rest),
         "sdk" => sdk::run(rest),

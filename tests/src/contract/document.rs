@@ -7,8 +7,7 @@ use serde_json::Value;
 /// The methods that an OpenAPI path item can have.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
-static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(|| serde_json::to_value(local::openapi::document()).expect("JSON"));
+static DOCUMENT: LazyLock<Value> = LazyLock::new(local::openapi::with_examples);
 
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| operations_of(&DOCUMENT));
 

@@ -5,6 +5,7 @@
 mod authorisation;
 mod calls;
 mod document;
+mod examples;
 mod fuzz;
 mod idempotency;
 mod judge;

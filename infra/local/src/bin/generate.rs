@@ -22,7 +22,7 @@ struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
-    /// The description of the API.
+    /// The description of the API, for programs and for people.
     Openapi,
     /// The router of `cargo lambda watch`.
     Watch,
@@ -47,6 +47,7 @@ fn run(kind: Kind, check: bool) -> Result<bool, String> {
     let mut up_to_date = true;
     if matches!(kind, Kind::Openapi | Kind::All) {
         up_to_date &= file("functions/site/openapi.json", &openapi::text(), check, "openapi")?;
+        up_to_date &= file("docs/API_DOCUMENTATION.md", &openapi::page(), check, "openapi")?;
     }
     if matches!(kind, Kind::Watch | Kind::All) {
         let router = Template::house().and_then(|template| template.watch_router());

@@ -2,6 +2,9 @@
 //! checked in for the function `site` to serve, because no function knows the
 //! others; a test compares.
 
+mod examples;
+mod markdown;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 
@@ -10,6 +13,7 @@ use aide::openapi::{License, OpenApi, Server, Tag};
 use boot::{Boot, BootError, Clock, Env};
 use serde_json::Value;
 
+pub use self::examples::examples;
 use crate::cloud::{credentials, parameters};
 use crate::functions::routers;
 use crate::gateways::GatewayUrls;
@@ -135,14 +139,32 @@ pub fn functions() -> BTreeMap<&'static str, OpenApi> {
     names.into_iter().map(|name| (name, one(name))).collect()
 }
 
-/// The text of the file that is checked in.
+/// The description with an example of each operation, as it is checked in.
+///
+/// # Panics
+/// As [`document`].
+pub fn with_examples() -> Value {
+    let mut api = serde_json::to_value(document()).expect("a description is JSON");
+    examples::add_to(&mut api);
+    api
+}
+
+/// The text of `functions/site/openapi.json`.
 ///
 /// # Panics
 /// As [`document`].
 pub fn text() -> String {
-    let mut text = serde_json::to_string_pretty(&document()).expect("a description is JSON");
+    let mut text = serde_json::to_string_pretty(&with_examples()).expect("a description is JSON");
     text.push('\n');
     text
+}
+
+/// The text of `docs/API_DOCUMENTATION.md`.
+///
+/// # Panics
+/// As [`document`].
+pub fn page() -> String {
+    markdown::page(&with_examples())
 }
 
 /// Has `make` describe the functions' routes on a thread of its own: schemas
