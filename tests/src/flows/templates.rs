@@ -118,7 +118,7 @@ async fn the_preview_is_what_is_mailed() {
     let preview = preview.ok().await;
     assert_eq!(preview["subject"], "Ven a Los Faroles");
 
-    let email = house.member_who("ana", json!({"name": "Ana <script>alert(1)</script>"})).await;
+    let email = house.member_who("ana", json!({"name": "Ana Ríos"})).await;
     let id = text(&house.ask(&email, &show).ok().await["id"]).to_owned();
     house.act(&id, json!({"action": "approve"})).ok().await;
     house.send(&id).ok().await;
@@ -136,7 +136,6 @@ async fn the_preview_is_what_is_mailed() {
     let code = mail.text.as_deref().and_then(|text| text.split("Código: ").nth(1));
     let code = code.and_then(|text| text.lines().next()).expect("a code");
     let same = |html: &str| {
-        let html = html.replace("Ana &lt;script&gt;alert(1)&lt;/script&gt;", "Ana Ríos");
         html.replace("&lt;script&gt;Los Faroles&lt;/script&gt;", "Los Faroles")
             .replace("&lt;script&gt;Los Faroles&lt;&#x2f;script&gt;", "Los Faroles")
             .replace(code, "FAROLES-7K2M9Q")

@@ -85,7 +85,9 @@ async fn a_holder_who_was_in_before_the_transfer_used_the_ticket() {
     let token = mail.split_once("token=").expect("a link").1.split_whitespace().next().expect("a token");
     let accept = app.post("/api/v1/transfers/accept").token(&eva.token);
     let accepted = accept.json(json!({"token": token})).ok().await;
-    let new = accepted["code"].as_str().expect("a code").to_owned();
+    let path = format!("/api/v1/tickets/{}", accepted["id"].as_str().expect("an id"));
+    let ticket = app.get(path).token(&eva.token).ok().await;
+    let new = ticket["code"].as_str().expect("a code").to_owned();
 
     let verdict = evening.report(json!({"code": old, "nonce": "n-1", "scanned_at": entered_at})).await;
     assert_eq!((reason(&verdict), &verdict["conflict"]), ("admitted", &json!("transferred")));
