@@ -18,27 +18,28 @@ pub fn examples() -> Map<String, Value> {
 pub(super) fn add_to(api: &mut Value) {
     for (route, example) in examples() {
         let Some((method, path)) = route.split_once(' ') else { continue };
-        let operation = &mut api["paths"][path][method.to_lowercase()];
-        if !operation.is_object() {
-            continue;
-        }
-        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        // Not by index, which makes what it does not find.
+        let item = api.get_mut("paths").and_then(|paths| paths.get_mut(path));
+        let Some(operation) = item.and_then(|item| item.get_mut(method.to_lowercase())) else { continue };
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        for parameter in parameters.into_iter().flatten() {
             let name = parameter["name"].as_str().unwrap_or_default();
             let value = example["path"].get(name).filter(|_| parameter["in"] == "path");
             if let Some(value) = value.cloned() {
                 parameter["example"] = value;
             }
         }
-        set(&mut operation["requestBody"], &example["body"]);
+        set(operation.get_mut("requestBody"), &example["body"]);
         if let Some(status) = example["status"].as_u64() {
-            set(&mut operation["responses"][status.to_string()], &example["answer"]);
+            let responses = operation.get_mut("responses");
+            set(responses.and_then(|responses| responses.get_mut(status.to_string())), &example["answer"]);
         }
     }
 }
 
 /// Sets the example of a body's JSON, if the body is described and there is an example.
-fn set(body: &mut Value, example: &Value) {
-    let media = body.pointer_mut("/content/application~1json");
+fn set(body: Option<&mut Value>, example: &Value) {
+    let media = body.and_then(|body| body.pointer_mut("/content/application~1json"));
     if let (Some(media), false) = (media, example.is_null()) {
         media["example"] = example.clone();
     }

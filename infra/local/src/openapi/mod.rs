@@ -255,6 +255,26 @@ mod tests {
     }
 
     #[test]
+    fn examples_add_nothing_but_examples() {
+        fn without_examples(value: &mut Value) {
+            match value {
+                Value::Object(members) => {
+                    members.shift_remove("example");
+                    members.values_mut().for_each(without_examples);
+                }
+                Value::Array(items) => items.iter_mut().for_each(without_examples),
+                _ => {}
+            }
+        }
+        let mut with = with_examples();
+        let mut without = serde_json::to_value(document()).expect("JSON");
+        assert_ne!(with, without, "there are examples");
+        without_examples(&mut with);
+        without_examples(&mut without);
+        assert!(with == without, "something else was added");
+    }
+
+    #[test]
     fn no_two_types_have_the_same_name() {
         let api = document();
         let schemas = &api.components.expect("components").schemas;
