@@ -48,7 +48,7 @@ const MAIL_DEVICE: Limit = Limit::exact("mail-device", 6, HOUR);
 /// Mails that say that an address has an account already. They bear no link.
 const MAIL_NOTICE: Limit = Limit::exact("mail-notice", 3, DAY);
 
-/// Whoever is trying to be the owner of an address.
+/// The counts of one attempt to sign in: its address, network and device, as fingerprints.
 pub(crate) struct Tries<'a> {
     state: &'a State,
     /// Fingerprints.
@@ -60,7 +60,7 @@ pub(crate) struct Tries<'a> {
 }
 
 impl<'a> Tries<'a> {
-    /// Somebody at `network` who names `email`, on a `device` that is known to the
+    /// The counts of an attempt from `network` that names `email`; `device` is known to the
     /// account if it is there.
     pub(crate) fn new(
         state: &'a State,

@@ -185,7 +185,7 @@ pub(crate) async fn use_up(
     state.store.redeem_link(&tokens::hash(&secret), purposes, now).await.on_refused(invalid)
 }
 
-/// Whose link this is, for as long as it can be used.
+/// The account of a mailed link that is still good; uses nothing up.
 pub(crate) async fn owner(
     state: &State,
     token: &str,

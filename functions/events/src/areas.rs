@@ -51,7 +51,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// Where a request has the price.
+/// JSON pointer of the price in a request, for refusals.
 const PRICE: &str = "/price";
 /// The most areas of one event.
 const MAX_AREAS: usize = 50;

@@ -7,7 +7,7 @@ use domain::{Currency, Worth, Written, format};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where a request has the value of the discount.
+/// JSON pointer of the discount's value in a request, for refusals.
 const VALUE: &str = "/member_discount/discount_value";
 
 /// What the code of a member's discount takes off an order.

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::app::{Answer, App, PASSWORD};
 
 const ANA: &str = "ana@example.com";
-/// Where the stranger is.
+/// The network of the attacker.
 const STRANGER: &str = "192.0.2.66";
-/// Where nobody has tried anything.
+/// A network without attempts.
 const ELSEWHERE: &str = "203.0.113.7";
 
 fn minutes(minutes: u64) -> Duration {
