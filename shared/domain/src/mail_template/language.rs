@@ -128,7 +128,34 @@ fn quoted(names: &[&str]) -> String {
 
 /// Fills a text that [`check`] has nothing against.
 pub(super) fn fill(text: &str, facts: &Facts) -> Result<String, TemplateError> {
-    environment().render_str(&without_tag_lines(text), Value::from(Serde(facts)))
+    let facts = Value::from(Serde(facts));
+    environment().render_str(&without_gaps(&without_tag_lines(text), &facts), &facts)
+}
+
+/// The text without the space before a variable that prints nothing, where a sign follows
+/// that stands without one: `Hola {{ name }}:` greets whoever has no name with `Hola:`.
+fn without_gaps(text: &str, facts: &Value) -> String {
+    let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((start, opening, closing)) = next_opening(rest) {
+        let Some(end) = rest[start..].find(closing).map(|end| start + end + closing.len()) else { break };
+        let (before, after) = (&rest[..start], &rest[end..]);
+        let prints_nothing = opening == "{{"
+            && words(&rest[start + opening.len()..end - closing.len()])
+                .is_some_and(|words| matches!(words[..], [name] if !is_said(facts, name)));
+        kept.push_str(match before.strip_suffix(' ') {
+            Some(shorter) if prints_nothing && after.starts_with([':', ',', '.', ';', '!', '?', ')']) => {
+                shorter
+            }
+            _ => before,
+        });
+        kept.push_str(&rest[start..end]);
+        rest = after;
+    }
+    kept + rest
+}
+
+fn is_said(facts: &Value, name: &str) -> bool {
+    facts.get_attr(name).is_ok_and(|value| value.is_true())
 }
 
 /// The text with lines that hold only one tag put before the next line: they leave

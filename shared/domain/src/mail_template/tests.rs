@@ -110,6 +110,21 @@ fn an_approval_in_both_languages() {
 }
 
 #[test]
+fn a_greeting_without_a_name_reads_well() {
+    let named = Facts { code: None, link: None, ..facts() };
+    let nobody = Facts { name: String::new(), discount: None, ..named.clone() };
+    for (template, expected) in [
+        ("Hola {{ name }}:", "Hola:"),
+        ("Hola {{name}}, te esperamos en {{ city }}.", "Hola, te esperamos en Bogotá."),
+        ("¡Hola {{ name }}!", "¡Hola!"),
+        ("Tu descuento ({{ show }} {{ discount }}): {{ name }}", "Tu descuento (Los Faroles):"),
+    ] {
+        assert_eq!(body(template, &nobody), expected, "{template}");
+    }
+    assert_eq!(body("Hola {{ name }}:", &named), "Hola Ana Ríos:");
+}
+
+#[test]
 fn a_bad_template_is_told_what_is_wrong_with_it() {
     let all = [
         wrong("Hola {{ nombre }} de {{ ciudad }}, {{ nombre }}"),
