@@ -428,8 +428,7 @@ fn acted_on(action: &TransactWriteItem) -> Option<(&str, &Item)> {
     put.or_else(update).or_else(delete).or_else(check)
 }
 
-/// Takes the condition of a transaction's put, update or deletion away. A
-/// condition check remains: it is nothing but its condition.
+/// Takes the condition of a transaction's put, update or deletion away.
 fn drop_condition(action: &mut TransactWriteItem) {
     if let Some(put) = &mut action.put {
         Expressions {
@@ -474,10 +473,11 @@ impl Operation for TransactWriteItemsRequest {
         &mut self.return_consumed_capacity
     }
     fn ignore_conditions(&mut self, ignored: &dyn Fn(&str, &Item) -> bool) {
-        self.transact_items
-            .iter_mut()
-            .filter(|action| acted_on(action).is_some_and(|(table, item)| ignored(table, item)))
-            .for_each(drop_condition);
+        let is_ignored =
+            |action: &TransactWriteItem| acted_on(action).is_some_and(|(table, item)| ignored(table, item));
+        // A condition check is nothing but its condition.
+        self.transact_items.retain(|action| action.condition_check.is_none() || !is_ignored(action));
+        self.transact_items.iter_mut().filter(|action| is_ignored(action)).for_each(drop_condition);
     }
     fn execute(self, core: &mut Core) -> Result<Self::Answer, DynoxideError> {
         let Some(token) = self.client_request_token.clone() else {
