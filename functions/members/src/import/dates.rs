@@ -1,6 +1,6 @@
 //! Dates as people and spreadsheets write them.
 
-use domain::Timestamp;
+use domain::{Moment, Timestamp};
 use jiff::civil::{Date, DateTime, Time, time};
 use jiff::tz::TimeZone;
 
@@ -50,13 +50,16 @@ const MONTHS: [[&str; 3]; 12] = [
 ];
 
 /// A moment, or a day: then its noon in UTC, which is the same day everywhere in the
-/// Americas. What has no offset is UTC.
+/// Americas. What has no offset is UTC. An offset and a time zone must agree, as in requests.
 ///
 /// # Errors
 /// What to do about it.
 pub(super) fn moment(text: &str, order: Order) -> Result<Timestamp, &'static str> {
-    if let Ok(moment) = text.parse() {
-        return Ok(moment);
+    if let Ok(moment) = text.parse::<Moment>() {
+        return Ok(moment.time());
+    }
+    if text.ends_with(']') {
+        return Err(ZONE);
     }
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','));
     if is_number && text.len() >= 4 && text.matches(['.', ',']).count() < 2 {
@@ -83,6 +86,8 @@ fn split_hour(text: &str) -> (&str, &str) {
 
 const SERIAL: &str =
     "This is the number with which spreadsheets count days. Format the column as dates, such as 2026-11-21.";
+const ZONE: &str =
+    "The offset contradicts the time zone, or there is no such time zone. Leave one of them out.";
 const NO_DATE: &str =
     "Must be a date such as 2026-11-21 or 21/11/2026, or a time such as 2026-11-21T20:00:00Z.";
 
@@ -196,6 +201,8 @@ mod tests {
             ("31/05/2024 8:30:15 p. m.", "2024-05-31T20:30:15Z"),
             ("31/05/2024 12:05 am", "2024-05-31T00:05:00Z"),
             ("2024-05-31T20:00:00-05:00", "2024-06-01T01:00:00Z"),
+            ("2024-05-31T20:00:00-05:00[America/Bogota]", "2024-06-01T01:00:00Z"),
+            ("2024-06-01T01:00:00Z[America/Bogota]", "2024-06-01T01:00:00Z"),
         ] {
             assert_eq!(read(text, Order::DayFirst).as_deref(), Ok(expected), "{text}");
         }
@@ -212,6 +219,11 @@ mod tests {
             "0024-05-31",
         ] {
             assert!(read(text, Order::DayFirst).is_err(), "{text}");
+        }
+        for text in
+            ["2024-05-31T20:00:00-04:00[America/Bogota]", "2024-05-31T20:00:00-05:00[America/Macondo]"]
+        {
+            assert!(read(text, Order::DayFirst).expect_err("no time").contains("time zone"), "{text}");
         }
         for text in ["31/05/24", "24-05-31", "31-may-24", "31-dic-24"] {
             assert!(read(text, Order::DayFirst).expect_err("short").contains("four digits"), "{text}");
