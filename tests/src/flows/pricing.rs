@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
-use testkit::{Organizer, Show, TestApp};
+use testkit::{Country, Organizer, Show, TestApp};
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("text")
@@ -310,5 +311,70 @@ async fn nobody_tries_codes_one_after_the_other() {
     quote(None).ok().await;
     app.clock.advance(Duration::from_secs(15 * 60));
     quote(Some("AMIGOS")).ok().await;
+    app.close().await;
+}
+
+#[tokio::test]
+async fn a_time_that_contradicts_the_events_zone_is_refused_at_stages_and_promotions() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer_in("faroles", Country::CHILE).await;
+    let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
+    // Santiago is at -03:00 in December and at -04:00 in July.
+    let (good, utc, wrong) =
+        ("2027-07-01T10:00:00-04:00", "2027-07-01T14:00:00Z", "2027-07-01T10:00:00-03:00");
+    let send = async |method: Method, path: &str, body: Value, pointers: &[&str]| {
+        let answer = app.request(method, path).token(&organizer.token).json(body).send().await;
+        if pointers.is_empty() {
+            return answer.ok();
+        }
+        let problem = answer.refused(400, "invalid_fields");
+        let named: Vec<_> = problem["errors"].as_array().expect("errors").iter().collect();
+        assert_eq!(
+            named.iter().map(|error| text(&error["pointer"])).collect::<Vec<_>>(),
+            pointers,
+            "{problem}"
+        );
+        assert!(named.iter().all(|error| text(&error["detail"]).contains("-04:00 then")), "{problem}");
+        problem
+    };
+    let stages = format!("/api/v1/events/{}/sale-stages", show.id);
+    let stage = |start: &str, end: &str| {
+        json!({"stage_name": "Preventa", "price_adjustment_type": "percentage", "price_adjustment_value": -10,
+            "start_time": start, "end_time": end})
+    };
+    send(Method::POST, &stages, stage(wrong, good), &["/start_time"]).await;
+    send(Method::POST, &stages, stage(utc, "2027-07-02T10:00:00-03:00"), &["/end_time"]).await;
+    let made = send(Method::POST, &stages, stage(utc, "2027-07-02T10:00:00-04:00"), &[]).await;
+    let made = format!("{stages}/{}", text(&made["id"]));
+    send(Method::PATCH, &made, json!({"start_time": wrong}), &["/start_time"]).await;
+    send(Method::PATCH, &made, json!({"start_time": good}), &[]).await;
+
+    let promotion = |event: Value, start: &str, end: &str| {
+        json!({"promotion_name": "Amigos", "promotion_code": "AMIGOS", "discount_type": "percentage",
+            "discount_value": 10, "applies_to": "event", "target_event_id": event, "start_date": start, "end_date": end})
+    };
+    let late = "2027-07-02T10:00:00-03:00";
+    send(
+        Method::POST,
+        "/api/v1/promotions",
+        promotion(json!(show.id), wrong, late),
+        &["/start_date", "/end_date"],
+    )
+    .await;
+    send(
+        Method::POST,
+        "/api/v1/promotions",
+        promotion(json!(show.id), good, "2027-07-02T10:00:00-04:00"),
+        &[],
+    )
+    .await;
+    send(Method::PATCH, "/api/v1/promotions/AMIGOS", json!({"end_date": late}), &["/end_date"]).await;
+    // Who names no event names no zone.
+    let all = json!({"promotion_name": "Todos", "promotion_code": "TODOS", "discount_type": "percentage",
+        "discount_value": 10, "applies_to": "tenant", "start_date": wrong});
+    send(Method::POST, "/api/v1/promotions", all, &[]).await;
+    // But once it is for an event, its times are that event's.
+    let aimed = json!({"applies_to": "event", "target_event_id": show.id, "start_date": wrong});
+    send(Method::PATCH, "/api/v1/promotions/TODOS", aimed, &["/start_date"]).await;
     app.close().await;
 }
