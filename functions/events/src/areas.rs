@@ -9,15 +9,14 @@ use domain::event::{Area, AreaKind, Event, EventStatus, RowLayout};
 use domain::pricing::MAX_PRICE;
 use domain::seat::normal_row;
 use domain::text::{Line, Paragraph};
-use domain::{Amount, AreaId, Currency, Error, EventId, Money, Result, TenantId, Timestamp, Written};
+use domain::{Amount, AreaId, Currency, Error, EventId, Money, Result, TenantId, Written};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::allotment::Pool;
-use store::{EventSheet, OnRefused, Once, crowd};
+use store::{EventSheet, Failure, OnRefused, Once, crowd};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Viewer, based_on, formatted, nullable};
 
 use crate::check::area_not_found;
-use crate::units::every_seat;
 use crate::{AreaPath, EventPath, State, rows};
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -232,12 +231,18 @@ async fn update(
     let mut fields = Fields::new();
     let after = changes.apply(before.clone(), &mut fields);
     check(&after, capacity, fields)?;
-    let after = match capacity {
-        Some(_) => state.change_capacity(&before, after, state.clock.now()).await?,
-        None => {
-            state.store.replace_area(&after).await.on_refused(Error::changed_meanwhile)?;
-            after
+    let written = match capacity {
+        Some(_) => None,
+        None => Some(state.store.replace_area(&after).await),
+    };
+    let after = match written {
+        Some(Ok(())) => after,
+        // Somebody may have died who was changing its places: they are as many as the area
+        // says again after this.
+        None | Some(Err(Failure::Refused(_))) => {
+            state.change_places(&before, after, state.clock.now()).await?
         }
+        Some(Err(failure)) => return Err(Error::from(failure).into()),
     };
     state.note_prices(organizer.tenant, path.id).await?;
     Ok(Json(after.into()))
@@ -312,37 +317,6 @@ impl State {
         let change = self.store.begin_places(area, now).await.on_refused(Error::changed_meanwhile)?;
         self.store.delete_area(&change, area).await.on_refused(Error::changed_meanwhile)?;
         Err(too_many())
-    }
-
-    async fn change_capacity(&self, before: &Area, after: Area, now: Timestamp) -> Result<Area> {
-        let change = self.store.begin_places(before, now).await.on_refused(Error::changed_meanwhile)?;
-        match self.resize(before, after.capacity, now).await {
-            Ok(blocks) => {
-                let after = Area { blocks, ..after };
-                self.store.finish_places(&change, &after).await.on_refused(Error::changed_meanwhile)?;
-                Ok(after)
-            }
-            Err(error) => {
-                self.store.abandon_places(&change, before).await?;
-                Err(error)
-            }
-        }
-    }
-
-    /// Takes every place of the area away, or fails if somebody has one. Buyers
-    /// may still know the area for some seconds, but get nothing there.
-    pub(crate) async fn close(&self, area: &Area, now: Timestamp) -> Result<()> {
-        let closed = match area.kind {
-            AreaKind::GeneralAdmission => self.resize(area, 0, now).await.map(drop),
-            AreaKind::Seated => self.block(area, &every_seat(area), now).await,
-        };
-        closed.map_err(|error| match error.code() {
-            "not_enough_free" | "seats_taken" => Error::conflict(
-                "area_has_sales",
-                "Tickets of this area are sold or held. Take what is free off sale instead of deleting it.",
-            ),
-            _ => error,
-        })
     }
 
     /// Brings the public list up to date after an area has changed.

@@ -3,10 +3,12 @@
 use domain::event::{Area, AreaKind};
 use domain::seat::SeatState;
 use domain::{Error, Result, Timestamp};
+use store::OnRefused;
 use store::allotment::{Pool, Refusal};
 use store::keys::SHARDS;
 
 use crate::State;
+use crate::units::every_seat;
 
 /// The pool of a general admission area.
 fn pool(area: &Area) -> Pool {
@@ -63,6 +65,44 @@ impl State {
                 )
                 .with("free", free)
             })
+        })
+    }
+
+    /// Stores the area `after` together with as many places as it says. Also sets right
+    /// what an earlier try that was cut off has left, but for seats that a deletion blocked:
+    /// nobody knows which of them were blocked before.
+    pub(crate) async fn change_places(&self, before: &Area, after: Area, now: Timestamp) -> Result<Area> {
+        let change = self.store.begin_places(before, now).await.on_refused(Error::changed_meanwhile)?;
+        let resized = match before.kind {
+            AreaKind::GeneralAdmission => self.resize(before, after.capacity, now).await,
+            AreaKind::Seated => Ok(after.blocks),
+        };
+        match resized {
+            Ok(blocks) => {
+                let after = Area { blocks, ..after };
+                self.store.finish_places(&change, &after).await.on_refused(Error::changed_meanwhile)?;
+                Ok(after)
+            }
+            Err(error) => {
+                self.store.abandon_places(&change, before).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes every place of the area away, or fails if somebody has one. Buyers
+    /// may still know the area for some seconds, but get nothing there.
+    pub(crate) async fn close(&self, area: &Area, now: Timestamp) -> Result<()> {
+        let closed = match area.kind {
+            AreaKind::GeneralAdmission => self.resize(area, 0, now).await.map(drop),
+            AreaKind::Seated => self.block(area, &every_seat(area), now).await,
+        };
+        closed.map_err(|error| match error.code() {
+            "not_enough_free" | "seats_taken" => Error::conflict(
+                "area_has_sales",
+                "Tickets of this area are sold or held. Take what is free off sale instead of deleting it.",
+            ),
+            _ => error,
         })
     }
 }

@@ -22,7 +22,9 @@ const CHANGE_SECONDS: i64 = 60;
 /// [`Store::finish_places`] or [`Store::finish_discounts`], or a minute is over.
 ///
 /// Places are many items and the area is one more: without this, two requests
-/// could both lay out rows with the same indexes.
+/// could both lay out rows with the same indexes. Whoever dies with the right leaves
+/// places that the area does not know of, so it stays taken until somebody takes it over
+/// and sets them right.
 #[derive(Debug)]
 pub struct PlacesChange {
     pub(crate) token: String,
@@ -45,10 +47,33 @@ impl Store {
         self.get_consistent(&keys::area(event, area)).await
     }
 
-    /// Stores a changed area, its version counted up. Not for changes of its
-    /// places. Refused if somebody else changed it meanwhile.
+    /// Stores a changed area, its version counted up. Not for changes of its places.
+    /// Refused if somebody else changed it meanwhile, or whoever had the right to change
+    /// its places did not give it back: see [`Store::begin_places`] then.
     pub async fn replace_area(&self, area: &Area) -> Result<(), Failure> {
-        self.replace(&keys::area(area.event_id, area.id), area).await
+        let key = keys::area(area.event_id, area.id);
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(to_item(&key, area)?))
+            .condition_expression("version = :before AND attribute_not_exists(changing)")
+            .expression_attribute_values(":before", number(area.version.saturating_sub(1)))
+            .send()
+            .await;
+        self.unless_stored(sent.map(drop).map_err(Failure::from), area).await
+    }
+
+    /// A refusal is none if the area is as it should be: a write of ours may have come
+    /// through without our hearing of it.
+    async fn unless_stored(&self, sent: Result<(), Failure>, area: &Area) -> Result<(), Failure> {
+        match sent {
+            Err(refused @ Failure::Refused(_)) => match self.area(area.event_id, area.id).await? {
+                Some(stored) if stored == *area => Ok(()),
+                _ => Err(refused),
+            },
+            sent => sent,
+        }
     }
 
     /// Takes the right to change the places of `area`. Refused if the area is
@@ -97,15 +122,7 @@ impl Store {
             .expression_attribute_values(":token", string(&change.token))
             .send()
             .await;
-        match sent.map_err(Failure::from) {
-            Ok(_) => Ok(()),
-            // A write of ours may have come through without our hearing of it.
-            Err(refused @ Failure::Refused(_)) => match self.get_consistent::<Area>(&key).await? {
-                Some(stored) if stored == *after => Ok(()),
-                _ => Err(refused),
-            },
-            Err(failure) => Err(failure),
-        }
+        self.unless_stored(sent.map(drop).map_err(Failure::from), after).await
     }
 
     /// Gives the right back without a change.

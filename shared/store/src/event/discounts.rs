@@ -7,7 +7,9 @@ use domain::event::Event;
 use domain::{EventId, Timestamp};
 
 use super::{EventSheet, Right};
+use crate::allotment::{Pool, Refusal};
 use crate::area::PlacesChange;
+use crate::keys::SHARDS;
 use crate::{Failure, Store, keys};
 
 impl Store {
@@ -30,6 +32,45 @@ impl Store {
         self.write_event(before, after, Right::Ours(change)).await
     }
 
+    /// Writes an event whose discounts somebody was changing who died, and gives it as many
+    /// as it says again. If members were given more meanwhile, none is left. `refused` if
+    /// that is not why the event could not be written.
+    pub(super) async fn update_left_event(
+        &self,
+        before: &EventSheet,
+        after: &Event,
+        refused: Failure,
+    ) -> Result<(), Failure> {
+        let item = self.get_item(&keys::event(after.id), true).await?.unwrap_or_default();
+        if !item.contains_key("changing") {
+            return Err(refused);
+        }
+        let now = after.updated_at;
+        let change = self.begin_discounts(&before.event, now).await?;
+        let written = async {
+            let pool = Pool::discounts(after.id, before.event.discount_blocks);
+            let discount_blocks = match self.resize_pool(&pool, after.max_discounts, now).await {
+                Err(Refusal::SoldOut(free)) => {
+                    let whole = Pool::discounts(after.id, SHARDS);
+                    let given = self.pool_state(&whole, now).await?.capacity.saturating_sub(free);
+                    self.resize_pool(&pool, given, now).await
+                }
+                resized => resized,
+            };
+            let discount_blocks = discount_blocks.map_err(|refusal| match refusal {
+                Refusal::Failure(failure) => failure,
+                _ => Failure::Unavailable("the discounts are contended".to_owned()),
+            })?;
+            let after = Event { discount_blocks, ..after.clone() };
+            self.finish_discounts(&change, before, &after).await
+        };
+        let written = written.await;
+        if written.is_err() {
+            self.abandon_discounts(&change, after.id).await?;
+        }
+        written
+    }
+
     /// Gives the right back without a change.
     pub async fn abandon_discounts(&self, change: &PlacesChange, event: EventId) -> Result<(), Failure> {
         self.abandon_change(change, &keys::event(event)).await
@@ -42,7 +83,6 @@ mod tests {
 
     use super::super::tests::{event, sheet};
     use super::*;
-    use crate::allotment::Pool;
     use crate::testing::{at_once, store, store_with_clock, unguarded};
 
     #[tokio::test]

@@ -86,8 +86,8 @@ fn code_claim(event: &Event) -> Option<Key> {
 /// Who has the right to change the discounts of an event when it is written.
 #[derive(Debug, Clone, Copy)]
 enum Right<'a> {
-    /// Nobody, at this time.
-    Nobodys { now: Timestamp },
+    /// Nobody.
+    Nobodys,
     /// Whoever writes.
     Ours(&'a PlacesChange),
 }
@@ -95,17 +95,14 @@ enum Right<'a> {
 impl Right<'_> {
     /// The condition of a write of an event with this version.
     fn condition(self, version: u32) -> (&'static str, HashMap<String, AttributeValue>) {
-        let (condition, name, value) = match self {
-            Self::Nobodys { now } => (
-                "version = :version AND (attribute_not_exists(changing) OR changing_until < :now)",
-                ":now",
-                number(now.as_second()),
-            ),
+        let mut values = HashMap::from([(":version".to_owned(), number(version))]);
+        match self {
+            Self::Nobodys => ("version = :version AND attribute_not_exists(changing)", values),
             Self::Ours(change) => {
-                ("version = :version AND changing = :token", ":token", string(&change.token))
+                values.insert(":token".to_owned(), string(&change.token));
+                ("version = :version AND changing = :token", values)
             }
-        };
-        (condition, HashMap::from([(name.to_owned(), value), (":version".to_owned(), number(version))]))
+        }
     }
 }
 
@@ -172,8 +169,13 @@ impl Store {
     /// number of its discounts (see [`Store::finish_discounts`]). Refused if
     /// somebody else changed it meanwhile, is changing its discounts right now,
     /// or another event of the tenant has the code.
+    ///
+    /// If whoever was changing its discounts died, this also sets them right.
     pub async fn update_event(&self, before: &EventSheet, after: &Event) -> Result<(), Failure> {
-        self.write_event(before, after, Right::Nobodys { now: after.updated_at }).await
+        match self.write_event(before, after, Right::Nobodys).await {
+            Err(refused @ Failure::Refused(_)) => self.update_left_event(before, after, refused).await,
+            result => result,
+        }
     }
 
     async fn write_event(&self, before: &EventSheet, after: &Event, right: Right<'_>) -> Result<(), Failure> {
