@@ -5,7 +5,7 @@ use aide::axum::routing::get_with;
 use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::error::Fields;
-use domain::event::{Area, AreaKind, Event, EventStatus, RowLayout};
+use domain::event::{Area, AreaKind, Event, RowLayout};
 use domain::pricing::MAX_PRICE;
 use domain::seat::normal_row;
 use domain::text::{Line, Paragraph};
@@ -250,9 +250,8 @@ async fn update(
 
 async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<AreaPath>) -> Answer<NoContent> {
     let (sheet, area) = state.area(organizer.tenant, path).await?;
-    let is_published = sheet.event.status == EventStatus::Published && sheet.event.ticketing_link.is_none();
     let is_last = !sheet.areas.iter().any(|other| other.id != area.id && other.capacity > 0);
-    if is_published && is_last {
+    if sheet.event.sells_here() && is_last {
         return Err(Error::conflict(
             "event_published",
             "An event on sale needs an area. Unpublish the event before you delete its last one.",
@@ -260,7 +259,7 @@ async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<Are
         .into());
     }
     let now = state.clock.now();
-    let change = state.store.begin_places(&area, now).await.on_refused(Error::changed_meanwhile)?;
+    let change = state.store.begin_deletion(&sheet, &area, now).await.on_refused(Error::changed_meanwhile)?;
     if let Err(error) = state.close(&area, now).await {
         state.store.abandon_places(&change, &area).await.map_err(Error::from)?;
         return Err(error.into());

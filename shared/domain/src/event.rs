@@ -230,6 +230,11 @@ fn is_zero(blocks: &u16) -> bool {
 }
 
 impl Event {
+    /// True if its tickets are sold here, as soon as it starts to sell: then it needs an area.
+    pub fn sells_here(&self) -> bool {
+        self.status == EventStatus::Published && self.ticketing_link.is_none()
+    }
+
     /// Checks that tickets can be sold here at `now`.
     pub fn on_sale(&self, now: Timestamp) -> Result<()> {
         match (self.status, &self.ticketing_link) {

@@ -1,11 +1,14 @@
 //! Areas, and the right to change how many places they have.
 
-use domain::event::Area;
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem, Update};
+use domain::event::{Area, Event};
 use domain::{AreaId, EventId, RequestId, Timestamp};
 
 use crate::items::{number, string, to_item};
 use crate::keys::Key;
-use crate::{Failure, Store, Versioned, keys};
+use crate::{EventSheet, Failure, Store, Versioned, keys};
 
 impl Versioned for Area {
     fn version(&self) -> u32 {
@@ -28,6 +31,21 @@ const CHANGE_SECONDS: i64 = 60;
 #[derive(Debug)]
 pub struct PlacesChange {
     pub(crate) token: String,
+}
+
+/// The condition of taking the right to change what belongs to an item.
+const NOBODY_CHANGES: &str = "version = :version \
+     AND (attribute_not_exists(changing) OR changing_until < :now OR changing = :token)";
+
+/// The values of a write that takes the right.
+fn right(token: &str, version: u32, now: Timestamp) -> HashMap<String, AttributeValue> {
+    let values = [
+        (":token", string(token)),
+        (":until", number(now.as_second() + CHANGE_SECONDS)),
+        (":version", number(version)),
+        (":now", number(now.as_second())),
+    ];
+    values.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 impl Store {
@@ -94,18 +112,70 @@ impl Store {
             .update_item()
             .table_name(&*self.table)
             .set_key(Some(key.attributes()))
-            .update_expression("SET changing = :token, changing_until = :until")
-            .condition_expression(
-                "version = :version \
-                 AND (attribute_not_exists(changing) OR changing_until < :now OR changing = :token)",
-            )
-            .expression_attribute_values(":token", string(&token))
-            .expression_attribute_values(":until", number(now.as_second() + CHANGE_SECONDS))
-            .expression_attribute_values(":version", number(version))
-            .expression_attribute_values(":now", number(now.as_second()))
+            .update_expression("SET changing = :token, changing_until = :until REMOVE leaving")
+            .condition_expression(NOBODY_CHANGES)
+            .set_expression_attribute_values(Some(right(&token, version, now)))
             .send()
             .await?;
         Ok(PlacesChange { token })
+    }
+
+    /// [`Store::begin_places`] for whoever is going to delete the area. Refused also if its
+    /// event sells tickets and keeps no other area of `sheet` to sell them of: the last two
+    /// of an event do not go at once, and none goes while the event is published.
+    pub async fn begin_deletion(
+        &self,
+        sheet: &EventSheet,
+        area: &Area,
+        now: Timestamp,
+    ) -> Result<PlacesChange, Failure> {
+        let token = RequestId::generate(now).suffix();
+        let begin = Update::builder()
+            .table_name(&*self.table)
+            .set_key(Some(keys::area(area.event_id, area.id).attributes()))
+            .update_expression("SET changing = :token, changing_until = :until, leaving = :token")
+            .condition_expression(NOBODY_CHANGES)
+            .set_expression_attribute_values(Some(right(&token, area.version, now)))
+            .build()
+            .map_err(Failure::unreadable)?;
+        let others = sheet.areas.iter().filter(|other| other.id != area.id);
+        let check = match EventSheet::with_places(others) {
+            Some(other) if sheet.event.sells_here() => self.stays_part(other, now)?,
+            _ => self.sells_nothing_part(&sheet.event)?,
+        };
+        self.transact(vec![TransactWriteItem::builder().update(begin).build(), check]).await?;
+        Ok(PlacesChange { token })
+    }
+
+    /// The part of a transaction that checks that an area with places is there and is not
+    /// being deleted.
+    pub(crate) fn stays_part(&self, area: &Area, now: Timestamp) -> Result<TransactWriteItem, Failure> {
+        let check = ConditionCheck::builder()
+            .table_name(&*self.table)
+            .set_key(Some(keys::area(area.event_id, area.id).attributes()))
+            .condition_expression(
+                "#capacity > :zero AND (attribute_not_exists(leaving) OR changing_until < :now)",
+            )
+            .expression_attribute_names("#capacity", "capacity")
+            .expression_attribute_values(":zero", number(0))
+            .expression_attribute_values(":now", number(now.as_second()))
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+
+    /// The part of a transaction that checks that an event does not sell tickets here:
+    /// see [`Event::sells_here`].
+    fn sells_nothing_part(&self, event: &Event) -> Result<TransactWriteItem, Failure> {
+        let check = ConditionCheck::builder()
+            .table_name(&*self.table)
+            .set_key(Some(keys::event(event.id).attributes()))
+            .condition_expression("#status = :draft OR attribute_exists(ticketing_link)")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":draft", string("draft"))
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
     /// Stores the area with its changed places, its version counted up, and
@@ -137,7 +207,7 @@ impl Store {
             .update_item()
             .table_name(&*self.table)
             .set_key(Some(key.attributes()))
-            .update_expression("REMOVE changing, changing_until")
+            .update_expression("REMOVE changing, changing_until, leaving")
             .condition_expression("changing = :token")
             .expression_attribute_values(":token", string(&change.token))
             .send()

@@ -146,7 +146,7 @@ fn the_policies_are_these() {
     door
       dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
     events
-      dynamodb table: BatchGetItem, DeleteItem, GetItem, PutItem, Query, UpdateItem
+      dynamodb table: BatchGetItem, ConditionCheckItem, DeleteItem, GetItem, PutItem, Query, UpdateItem
       s3 images-bucket/*: DeleteObject, GetObject, PutObject
       secretsmanager hash-secret: GetSecretValue
     issuer

@@ -1,6 +1,7 @@
 //! Many at once. Every race here has its negative control: with the guard
 //! switched off in the table, the same test must see the harm.
 
+mod areas;
 mod discounts;
 mod door;
 mod free_orders;

@@ -47,6 +47,11 @@ impl EventSheet {
         self.areas.iter().filter(|area| area.capacity > 0).map(|area| area.price).min()
     }
 
+    /// One of `areas` that has places.
+    pub(crate) fn with_places<'a>(mut areas: impl Iterator<Item = &'a Area>) -> Option<&'a Area> {
+        areas.find(|area| area.capacity > 0)
+    }
+
     /// `None` if the items are not those of an event, because it was deleted.
     fn from_items(items: Vec<Item>) -> Result<Option<Self>, Failure> {
         let (mut event, mut areas, mut stages) = (None, Vec::new(), Vec::new());
@@ -168,7 +173,8 @@ impl Store {
     /// the claim on its code in step. The slug must not differ, and neither the
     /// number of its discounts (see [`Store::finish_discounts`]). Refused if
     /// somebody else changed it meanwhile, is changing its discounts right now,
-    /// or another event of the tenant has the code.
+    /// another event of the tenant has the code, or it is to sell tickets and the area of
+    /// `before` that could be sold is being deleted.
     ///
     /// If whoever was changing its discounts died, this also sets them right.
     pub async fn update_event(&self, before: &EventSheet, after: &Event) -> Result<(), Failure> {
@@ -202,6 +208,13 @@ impl Store {
         }
         if after.status == EventStatus::Published {
             writes.push(self.sold_event_part(after)?);
+        }
+        // Its last area could go in this moment.
+        if after.sells_here()
+            && !old.sells_here()
+            && let Some(area) = EventSheet::with_places(before.areas.iter())
+        {
+            writes.push(self.stays_part(area, after.updated_at)?);
         }
         let (had, has) = (code_claim(old), code_claim(after));
         if had != has {
