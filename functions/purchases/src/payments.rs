@@ -5,6 +5,7 @@ use std::time::Duration;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::extract::State as Shared;
+use domain::access::email_unverified;
 use domain::order::{Order, OrderStatus};
 use domain::payment::GatewayName;
 use domain::{Error, OrderId, Result, Timestamp};
@@ -12,7 +13,8 @@ use http::StatusCode;
 use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{EventSheet, Failure, Secured};
+use store::limit::DAY;
+use store::{EventSheet, Failure, Limit, Secured};
 use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path};
 
 use crate::attendees::NewAttendee;
@@ -23,6 +25,9 @@ use crate::look::{look, recall};
 use crate::reservations::{OrderPath, own_order};
 use crate::view::OrderView;
 use crate::{State, attendees, checkout};
+
+/// Free orders of one account whose address is not confirmed.
+const UNCONFIRMED_MAILS: Limit = Limit::exact("free-unconfirmed", 10, DAY);
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -39,7 +44,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
                          while the reservation lives. While a payment is `processing`, only who names a `gateway` \
                          can begin another (`payment_processing`, 409). If the gateway does not answer, nothing is started: \
                          `payment_gateway_unavailable` (503) has in `alternatives` which others of the organiser's \
-                         work, each as `{\"gateway\": ..}` to send with the same request.",
+                         work, each as `{\"gateway\": ..}` to send with the same request. Who has not confirmed \
+                         the e-mail address has at most ten orders a day for which nothing is paid \
+                         (`email_unverified`, 403).",
                     )
                     .response::<201, Json<PurchaseView>>()
             }),
@@ -130,6 +137,7 @@ async fn pay(
     }
     attendees::check_complete(&sheet.event, &order.attendees, order.ticket_count())?;
     let way = if order.total == 0 {
+        check_mailing(&state, &buyer, now).await?;
         settle_free(&state, &mut order, &sheet, now).await?;
         None
     } else {
@@ -137,6 +145,18 @@ async fn pay(
         Some(checkout::start(&tills, &mut order, &sheet, wish, now).await?)
     };
     Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, way, now))))
+}
+
+/// Counts the mail with free tickets, if nobody knows that its reader asked for it: anybody
+/// can register any address, and what costs nothing can be asked for without an end. An
+/// address has one account, so this limits what one can mail to somebody; how many addresses
+/// one can register from a network is limited there.
+async fn check_mailing(state: &State, buyer: &Buyer, now: Timestamp) -> Result<()> {
+    if buyer.confirmed_email().is_ok() {
+        return Ok(());
+    }
+    let mails = UNCONFIRMED_MAILS.of(&[&buyer.user.suffix()]);
+    if state.store.count_one(&mails, now).await? { Ok(()) } else { Err(email_unverified()) }
 }
 
 /// True if the buyer has paid and the tickets are not there yet.

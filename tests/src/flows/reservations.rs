@@ -109,3 +109,32 @@ async fn nobody_hoards() {
     app.post("/api/v1/reservations").token(&ana.token).json(body).refused(429, "too_many_reservations").await;
     app.close().await;
 }
+
+#[tokio::test]
+async fn an_address_that_nobody_confirmed_is_not_mailed_free_tickets_without_an_end() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Ensayo Abierto", 100, 0).await;
+    let (ana, eva) = (app.somebody("ana").await, app.confirmed("eva").await);
+    for _ in 0..10 {
+        app.buy(&ana.token, &show.id, places(&show, 1)).await;
+    }
+    let mails = app.mails(&ana.email).len();
+    let held = app.reserve(&ana.token, &show.id, places(&show, 1)).await;
+    let pay = |token: &str, order: &Value| {
+        app.post("/api/v1/purchases").token(token).json(json!({"reservation_id": order["id"]}))
+    };
+    pay(&ana.token, &held).refused(403, "email_unverified").await;
+    app.idle().await;
+    assert_eq!(app.mails(&ana.email).len(), mails);
+    // What costs something is another matter, and so is an address that is somebody's.
+    let paid = app.show(&organizer, "Los Faroles", 10, 5000).await;
+    app.buy(&ana.token, &paid.id, places(&paid, 1)).await;
+    for _ in 0..11 {
+        app.buy(&eva.token, &show.id, places(&show, 1)).await;
+    }
+    app.clock.advance(Duration::from_secs(86_400));
+    let ana = app.sign_in(&ana.email, None).await;
+    app.buy(&ana.token, &show.id, places(&show, 1)).await;
+    app.close().await;
+}

@@ -25,7 +25,7 @@ impl House {
         let organizer = app.organizer("organiza").await;
         let places = u32::try_from(places).expect("few");
         let show = app.show(&organizer, "Ensayo Abierto", places, 0).await;
-        let ana = app.somebody("ana").await;
+        let ana = app.confirmed("ana").await;
         Self { app, show, ana }
     }
 
@@ -79,7 +79,7 @@ async fn race(rounds: u64, weather: Weather) -> u64 {
     let house = House::open(2 * rounds).await;
     let mut buyers = Vec::new();
     for index in 0..BUYERS.min(rounds) {
-        buyers.push(house.app.somebody(&format!("comprador{index}")).await);
+        buyers.push(house.app.confirmed(&format!("comprador{index}")).await);
     }
     let (mut tickets, mut turns) = (0, buyers.iter().cycle());
     for _ in 0..rounds {
