@@ -36,18 +36,27 @@ impl RequestDigest {
     /// # Errors
     /// `idempotency_key_reused` if it has the same key and another body.
     pub(crate) fn repeats(&self, kept: &str) -> Result<bool> {
-        let Ok(kept) = URL_SAFE_NO_PAD.decode(kept) else { return Ok(false) };
-        if kept.get(..HALF) != Some(&self.key[..]) {
+        if !self.shares_key(kept) {
             return Ok(false);
         }
-        if kept.get(HALF..) == Some(&self.body[..]) {
-            return Ok(true);
-        }
-        Err(Error::unprocessable(
-            "idempotency_key_reused",
-            "This Idempotency-Key was used with another body. Use a new key for a new request.",
-        ))
+        if self.text() == kept { Ok(true) } else { Err(key_reused()) }
     }
+
+    /// True if `kept` is a request with the same key, whatever its body.
+    pub(crate) fn shares_key(&self, kept: &str) -> bool {
+        URL_SAFE_NO_PAD.decode(kept).is_ok_and(|kept| kept.get(..HALF) == Some(&self.key[..]))
+    }
+}
+
+/// The code of [`key_reused`].
+pub(crate) const KEY_REUSED: &str = "idempotency_key_reused";
+
+/// The refusal of a key that another request has.
+pub(crate) fn key_reused() -> Error {
+    Error::unprocessable(
+        KEY_REUSED,
+        "This Idempotency-Key was used with another body. Use a new key for a new request.",
+    )
 }
 
 fn half(parts: &[&[u8]]) -> [u8; HALF] {

@@ -18,7 +18,7 @@ use store::{EventSheet, Failure, HoldRequest, crowd};
 use web::{Answer, Buyer, IdempotencyKey, Json, Path};
 
 use crate::attendees::NewAttendee;
-use crate::idempotency::RequestDigest;
+use crate::idempotency::{KEY_REUSED, RequestDigest, key_reused};
 use crate::look::{self, look};
 use crate::view::OrderView;
 use crate::{State, attendees};
@@ -117,27 +117,25 @@ async fn known(
 ) -> Result<Option<Order>> {
     let id = OrderId::of_quote(quote.id, buyer.user);
     let recent = state.store.orders_since(buyer.user, now - REMEMBERED).await?;
-    for order in &recent {
-        let repeats = match (digest, &order.idempotency) {
-            (Some(digest), Some(kept)) => digest.repeats(kept)?,
-            (None, _) => true,
-            (Some(_), None) => false,
-        };
-        if order.id == id && !repeats {
-            return Err(Error::conflict(
-                "quote_used",
-                "This quote is a reservation already. Pay that one, or ask for a new quote.",
-            )
-            .with("reservation_id", id.to_string()));
-        }
-    }
     let known = recent.iter().find(|order| order.id == id).cloned();
-    if known.is_none()
-        && recent.iter().filter(|order| is_open(order, quote.event_id, now)).count() >= MAX_OPEN
-    {
+    let repeats = |order: &Order| digest.is_none_or(|digest| order.idempotency == Some(digest.text()));
+    if known.as_ref().is_some_and(repeats) {
+        return Ok(known);
+    }
+    for kept in recent.iter().filter_map(|order| order.idempotency.as_deref()) {
+        digest.map_or(Ok(false), |digest| digest.repeats(kept))?;
+    }
+    if known.is_some() {
+        return Err(Error::conflict(
+            "quote_used",
+            "This quote is a reservation already. Pay that one, or ask for a new quote.",
+        )
+        .with("reservation_id", id.to_string()));
+    }
+    if recent.iter().filter(|order| is_open(order, quote.event_id, now)).count() >= MAX_OPEN {
         return Err(too_many());
     }
-    Ok(known)
+    Ok(None)
 }
 
 fn is_open(order: &Order, event: EventId, now: Timestamp) -> bool {
@@ -151,31 +149,66 @@ fn too_many() -> Error {
     )
 }
 
-/// Counts the buyer's reservations again now that the new one is there: others may have
-/// come in the same moment. If there are too many, it goes.
-async fn keep_few(state: &State, mut order: Order, now: Timestamp) -> Result<Order> {
-    let there = || async {
-        let orders = state.store.orders_now(order.user, now - REMEMBERED).await?;
-        let open = orders.iter().filter(|other| is_open(other, order.event, now));
-        Ok(open.map(|other| other.id).collect())
-    };
-    if crowd::may_stay(MAX_OPEN, &order.id, there).await? {
-        return Ok(order);
-    }
+/// Looks at the buyer's reservations again now that the new one is there: others may have
+/// come in the same moment. If there are too many, or another has its idempotency key, it
+/// goes.
+async fn keep_alone(
+    state: &State,
+    mut order: Order,
+    digest: Option<&RequestDigest>,
+    now: Timestamp,
+) -> Result<Order> {
+    let Some(refusal) = refusal(state, &order, digest, now).await? else { return Ok(order) };
     order.status = OrderStatus::Released;
+    if refusal.code() == KEY_REUSED {
+        // It is the other's.
+        order.idempotency = None;
+    }
     order.version += 1;
     match state.store.update_order(&order, None).await {
         Ok(()) => {
             state.store.release_holdings(&order).await?;
-            Err(too_many())
+            Err(refusal)
         }
-        // It is being paid already.
         Err(Failure::Refused(_)) => {
             let current = state.store.order(order.user, order.id).await?;
-            current.ok_or_else(|| Error::internal("an order vanished"))
+            match current.ok_or_else(|| Error::internal("an order vanished"))? {
+                // By the same request, sent twice.
+                current if current.status == OrderStatus::Released => Err(refusal),
+                // It is being paid already.
+                current => Ok(current),
+            }
         }
         Err(failure) => Err(failure.into()),
     }
+}
+
+/// Why an order that is there must go.
+async fn refusal(
+    state: &State,
+    order: &Order,
+    digest: Option<&RequestDigest>,
+    now: Timestamp,
+) -> Result<Option<Error>> {
+    let with_key = |orders: &[Order]| -> Vec<OrderId> {
+        let has_key = |kept: &str| digest.is_some_and(|digest| digest.shares_key(kept));
+        let others = orders.iter().filter(|other| other.idempotency.as_deref().is_some_and(has_key));
+        others.map(|other| other.id).collect()
+    };
+    let open = |orders: &[Order]| -> Vec<OrderId> {
+        orders.iter().filter(|other| is_open(other, order.event, now)).map(|other| other.id).collect()
+    };
+    let look = || state.store.orders_now(order.user, now - REMEMBERED);
+    let there = look().await?;
+    let again = || async { Ok(with_key(&look().await?)) };
+    if with_key(&there).len() > 1 && !crowd::may_stay(1, &order.id, again).await? {
+        return Ok(Some(key_reused()));
+    }
+    let again = || async { Ok(open(&look().await?)) };
+    if open(&there).len() > MAX_OPEN && !crowd::may_stay(MAX_OPEN, &order.id, again).await? {
+        return Ok(Some(too_many()));
+    }
+    Ok(None)
 }
 
 async fn hold(
@@ -219,14 +252,17 @@ async fn hold(
         payments: Vec::new(),
         tickets: BTreeMap::new(),
         promotion_code: quote.promotion.filter(|promotion| promotion.applied).map(|promotion| promotion.code),
-        idempotency: digest.map(|digest| digest.text()),
+        idempotency: digest.as_ref().map(RequestDigest::text),
         mailed_at: None,
         version: 1,
     };
-    match state.store.create_order(&order, None).await? {
-        Some(known) => Ok(known),
-        None => keep_few(state, order, now).await,
-    }
+    let order = match state.store.create_order(&order, None).await? {
+        // Made by the same request, which may have to go yet.
+        Some(known) if known.status == OrderStatus::Held => known,
+        Some(known) => return Ok(known),
+        None => order,
+    };
+    keep_alone(state, order, digest.as_ref(), now).await
 }
 
 /// The quote's promotion as it is now, if its uses are limited or it is bound to

@@ -6,6 +6,7 @@ mod discounts;
 mod door;
 mod free_orders;
 mod gateways;
+mod idempotency;
 mod limits;
 mod members;
 mod on_sale;

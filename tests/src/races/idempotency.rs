@@ -1,0 +1,62 @@
+//! One idempotency key and two different requests at the same moment.
+
+use futures::future::join_all;
+use local::services::{Spot, Weather};
+use serde_json::{Value, json};
+use testkit::TestApp;
+
+/// The statuses of three requests with one key, of which the first two are the same, and
+/// how many places are held in the end.
+async fn reserve_at_once(weather: Weather) -> (Vec<u16>, u64) {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 10, 5000).await;
+    let ana = app.somebody("ana").await;
+    let mut quotes = Vec::new();
+    for quantity in [1, 2] {
+        quotes.push(
+            app.quote(&show.id, json!({"area_id": show.area, "quantity": quantity})).await["quote"].clone(),
+        );
+    }
+    let reserve = |quote: &Value| {
+        let request = app.post("/api/v1/reservations").token(&ana.token).idempotent("una-vez");
+        request.json(json!({"quote": quote}))
+    };
+    app.chaos.set(weather);
+    let race = app.chaos.rendezvous(3, Spot::at("U#").by("purchases"));
+    let sent = [&quotes[0], &quotes[0], &quotes[1]].map(|quote| race.racer(reserve(quote).send()));
+    let answers = join_all(sent).await;
+    assert_eq!(race.met(), 3, "none knew of another");
+    app.chaos.set(Weather::default());
+
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    let path = format!("/api/v1/public/events/{}/areas/{}/availability", show.slug, show.area);
+    let left = app.get(path).ok().await["left"].as_u64().expect("a number");
+    if statuses != [201; 3] {
+        // Whoever asks again hears the same.
+        let again = join_all([&quotes[0], &quotes[1]].map(|quote| reserve(quote).send())).await;
+        for (first, again) in [&answers[0], &answers[2]].into_iter().zip(&again) {
+            assert_eq!(first.status, again.status, "{}", again.text());
+            let word = if first.status == 201 { "id" } else { "code" };
+            assert_eq!(first.json()[word], again.json()[word]);
+        }
+        let refused = answers.into_iter().filter(|answer| answer.status != 201);
+        refused.for_each(|answer| drop(answer.refused(422, "idempotency_key_reused")));
+    }
+    (statuses, 10 - left)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_that_of_one_reservation() {
+    for _ in 0..6 {
+        let heard = reserve_at_once(Weather::default()).await;
+        let (first, second) = ((vec![201, 201, 422], 1), (vec![422, 422, 201], 2));
+        assert!(heard == first || heard == second, "{heard:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_looking_again_it_is_that_of_two() {
+    let blind = Weather { stale_queries: vec!["U#".to_owned()], ..Weather::default() };
+    assert_eq!(reserve_at_once(blind).await, (vec![201; 3], 3));
+}
