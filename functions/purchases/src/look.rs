@@ -14,6 +14,8 @@ use domain::payment::{PaymentReference, PaymentReport, PaymentStatus};
 use domain::{OrderId, Result, Timestamp};
 use integrations::payment::{OpenPayment, PaymentGateway};
 use queue::Outbox;
+use store::Limit;
+use store::limit::QUARTER;
 
 use crate::State;
 
@@ -21,6 +23,11 @@ use crate::State;
 const FROM: Duration = Duration::from_secs(5);
 /// The time between two questions about one order, from one execution environment.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How often gateways are asked for one buyer, from all environments: so many are started
+/// as requests come at once, and each would ask. Whoever asks without an end would use up
+/// what the gateway answers the organiser, before others who pay. A page that looks every
+/// two seconds stays below it. A twentieth of a write each time.
+const ASKED: Limit = Limit::sampled("gateway-asked", 500, QUARTER, 20);
 /// How long after the hold the buyer is still waited for.
 const UNTIL: Duration = Duration::from_secs(15 * 60);
 /// How long a buyer waits for a gateway's answer.
@@ -86,7 +93,10 @@ pub(crate) async fn look(state: &State, mut order: Order, now: Timestamp) -> Ord
     }
     let (known, is_turn) = state.looks.turn(order.id, now);
     let mut paid = known.as_ref().map(|look| look.paid.clone()).unwrap_or_default();
-    if is_turn && let Some(reports) = ask(state, &order).await {
+    if is_turn
+        && may_ask(state, &order, now).await
+        && let Some(reports) = ask(state, &order).await
+    {
         let news = News::of(&order, &reports);
         paid = news.paid.clone();
         state.looks.heard(order.id, news.paid.clone(), news.is_any());
@@ -97,6 +107,12 @@ pub(crate) async fn look(state: &State, mut order: Order, now: Timestamp) -> Ord
     }
     mark(&mut order, &paid);
     order
+}
+
+/// Counts a question about one of the buyer's orders, if there may be another.
+async fn may_ask(state: &State, order: &Order, now: Timestamp) -> bool {
+    let asked = [ASKED.of(&[&order.user.suffix()])];
+    state.store.check_limits(&asked, now).await.is_ok() && state.store.count(&asked, now).await.is_ok()
 }
 
 /// Shows what was heard lately, without asking.

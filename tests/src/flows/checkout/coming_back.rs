@@ -5,6 +5,8 @@ use std::time::Duration;
 use domain::payment::GatewayName;
 use local::gateways::{Action, Faults, Method};
 use serde_json::json;
+use store::Limit;
+use store::limit::QUARTER;
 
 use super::House;
 
@@ -45,6 +47,28 @@ async fn the_gateway_is_asked_and_its_lost_notification_is_not_waited_for() {
         );
         house.app.close().await;
     }
+}
+
+#[tokio::test]
+async fn a_buyer_who_looks_without_an_end_is_not_asked_for_any_more() {
+    let house = House::open(&[GatewayName::Wompi]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    let page = house.app.visit(&purchase).await;
+    let wompi = house.app.simulator(GatewayName::Wompi);
+    wompi.set_faults(Faults { drop_webhooks: 100, ..Faults::default() }).expect("possible faults");
+    wompi.approve(&page).expect("approved");
+    house.app.clock.advance(Duration::from_secs(6));
+    // From other environments.
+    let (store, _) = crate::table::order_of(&house.app, &house.ana, &purchase).await;
+    let user = house.ana.id.split_once('_').expect("an id").1;
+    let asked = Limit::exact("gateway-asked", 500, QUARTER).of(&[user]);
+    let start = house.app.clock.now();
+    while store.count_one(&asked, start).await.expect("counts") {}
+    assert_eq!(house.order(&purchase).await["payments"][0]["status"], "pending");
+    store.forget_counts(&[asked], start).await.expect("forgotten");
+    house.app.clock.advance(Duration::from_secs(6));
+    assert_eq!(house.order(&purchase).await["payments"][0]["status"], "processing");
+    house.app.close().await;
 }
 
 #[tokio::test]
