@@ -32,7 +32,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "The open ones, those of the oldest orders first. One is here because the gateway has no call \
                      for it, said no, or did not say what became of it (`reason`). Give the money back in the \
                      gateway's panel or by bank transfer, and say that it is done; or have it tried again. It also \
-                     goes away when the gateway says that the money is back.",
+                     goes away when the gateway says that the money is back. Whether somebody was let in with a \
+                     ticket that was refunded is not said here: `GET /api/v1/door/events/{id}/conflicts` lists \
+                     the entries that a door without the network reported late.",
                 )
             }),
         )

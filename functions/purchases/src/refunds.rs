@@ -23,7 +23,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 "Makes the tickets worthless at the door, puts their places back on sale and has the gateway \
                      give the money back. Tickets that were refunded before stay so, which makes it safe to \
                      repeat; a ticket that was used at the door is not refunded. If a door that was without \
-                     the network reports an entry later, the repeated answer says so.",
+                     the network reports an entry later, the repeated answer says so (`entered_at`), and \
+                     `GET /api/v1/door/events/{id}/conflicts` lists all such entries of the event.",
             )
         }),
     )
