@@ -7,8 +7,10 @@ use domain::{Amount, Currency, Money, Percent, Written, format};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// An amount with the currency's code, as organisers read it: `COP 50.000`. Theirs are
-/// the mails' first language, for nobody says which one an organiser speaks.
+/// An amount with the currency's code, as organisers read it: `COP 50.000`. Theirs are the
+/// mails' first language, whatever a request accepts: views are made, kept under idempotency
+/// keys and told by their tags without their reader. Who reads another language writes the
+/// amount beside it.
 pub fn formatted(minor: i64, currency: Currency) -> String {
     format::money(Money::new(minor, currency), Language::default())
 }
