@@ -5,11 +5,14 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use local::template::{Function, Route, Source, Stack};
 use serde_json::{Value, json};
 use testkit::runtime_api::{Lambda, LambdaError};
 use testkit::{TestApp, fresh_binary};
 
+use crate::flows::compression::unzipped;
 use crate::flows::purchase::from_search_to_door;
 
 /// Lambda gives a function this long to start.
@@ -150,15 +153,43 @@ fn request(route: &Route) -> Value {
 }
 
 fn cases(app: &TestApp) -> Vec<Case> {
-    let functions = &app.cloud.stack().functions;
-    let common = common_variables(app.cloud.stack());
-    let case = |function: &Function| Case {
+    app.cloud.stack().functions.iter().map(|function| case(app, function)).collect()
+}
+
+fn case(app: &TestApp, function: &Function) -> Case {
+    Case {
         function: function.clone(),
         binary: fresh_binary(&function.name).unwrap_or_else(|problem| panic!("{problem}")),
         env: app.cloud.environment_of(&function.name).expect("a function of the template"),
-        common: common.clone(),
-    };
-    functions.iter().map(case).collect()
+        common: common_variables(app.cloud.stack()),
+    }
+}
+
+/// API Gateway passes on what is marked as base64 decoded, and anything else as text, which
+/// no compressed answer is.
+#[tokio::test]
+async fn a_compressed_answer_is_handed_over_as_base64() {
+    let app = TestApp::start().await;
+    let site = app.cloud.stack().functions.iter().find(|function| function.name == "site");
+    let case = case(&app, site.expect("it is there"));
+    let (mut lambda, _) = case.start_without("").await.expect("it starts");
+    let route = case.function.routes.iter().find(|route| route.path == "/openapi.json").expect("a route");
+    let mut event = request(&Route { method: "GET".to_owned(), ..route.clone() });
+    let plain = case.answer(&mut lambda, &event).await;
+    assert_eq!(
+        (&plain["isBase64Encoded"], &plain["headers"]["vary"]),
+        (&json!(false), &json!("accept-encoding"))
+    );
+    event["headers"]["accept-encoding"] = json!("gzip, deflate, br");
+    let zipped = case.answer(&mut lambda, &event).await;
+    assert_eq!(
+        (&zipped["isBase64Encoded"], &zipped["headers"]["content-encoding"]),
+        (&json!(true), &json!("gzip"))
+    );
+    assert!(zipped["headers"]["content-length"].is_null(), "it would be another's");
+    let bytes = STANDARD.decode(zipped["body"].as_str().expect("a text")).expect("base64");
+    assert_eq!(unzipped(&bytes), plain["body"].as_str().expect("a text").as_bytes());
+    app.close().await;
 }
 
 fn common_variables(stack: &Stack) -> BTreeSet<String> {

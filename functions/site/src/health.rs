@@ -60,7 +60,7 @@ async fn index(headers: HeaderMap) -> Response {
         };
         Json(index).into_response()
     };
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
     response
 }
 
@@ -92,10 +92,10 @@ mod tests {
     async fn the_index_is_a_page_for_browsers() {
         let page = answer("text/html,*/*;q=0.8").await;
         assert_eq!(page.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8");
-        assert_eq!(page.headers()[header::VARY], "Accept");
+        assert_eq!(page.headers()[header::VARY], "accept, accept-encoding");
         assert!(page.headers().contains_key(header::CONTENT_SECURITY_POLICY));
         let json = answer("*/*").await;
         assert_eq!(json.headers()[header::CONTENT_TYPE], "application/json");
-        assert_eq!(json.headers()[header::VARY], "Accept");
+        assert_eq!(json.headers()[header::VARY], "accept, accept-encoding");
     }
 }

@@ -88,7 +88,7 @@ async fn show(headers: HeaderMap, Path(path): Path<ProblemPath>, freshness: Fres
         let meaning = Meaning { type_: format!("/problems/{code}"), code, en: words.en, es: words.es };
         Cached::public(&meaning, KEEP, &freshness)?.into_response()
     };
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
     Ok(response)
 }
 
@@ -132,7 +132,7 @@ mod tests {
         let json = answer("*/*", "sold_out").await.expect("JSON");
         assert_eq!(json.headers()[header::CONTENT_TYPE], "application/json");
         for response in [&page, &json] {
-            assert_eq!(response.headers()[header::VARY], "Accept");
+            assert_eq!(response.headers()[header::VARY], "accept, accept-encoding");
         }
         let unknown = answer("text/html", "no_such_code").await.expect_err("none");
         assert_eq!(unknown.error().code(), "problem_not_found");

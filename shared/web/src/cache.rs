@@ -28,8 +28,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Freshness {
 
 impl aide::OperationInput for Freshness {}
 
-/// An answer that may be kept: JSON with `Cache-Control` and a strong
-/// `ETag`, or 304 if the caller has it already.
+/// An answer that may be kept: JSON with `Cache-Control` and an `ETag`, or 304 if the
+/// caller has it already. The tag is weak, because it names the answer however it is
+/// [encoded](crate::finish).
 #[derive(Debug)]
 pub struct Cached<T> {
     body: Result<Response, StatusCode>,
@@ -53,16 +54,18 @@ impl<T: Serialize> Cached<T> {
 
     fn new(value: &T, control: &str, freshness: &Freshness) -> Result<Self, Problem> {
         let json = serde_json::to_vec(value).map_err(Error::internal)?;
-        let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&json)[..12]));
+        let tag = format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&json)[..12]));
         let known = freshness.0.as_ref().and_then(|value| value.to_str().ok()).is_some_and(|tags| {
             tags.split(',').any(|known| {
                 let known = known.trim();
-                known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
+                known == "*" || opaque(known) == opaque(&tag)
             })
         });
         let mut headers = HeaderMap::new();
         headers.insert(header::CACHE_CONTROL, HeaderValue::try_from(control).map_err(Error::internal)?);
         headers.insert(header::ETAG, HeaderValue::try_from(tag).map_err(Error::internal)?);
+        // A 304, too, says what the answer depends on.
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         let body = if known {
             Err(StatusCode::NOT_MODIFIED)
         } else {
@@ -70,6 +73,11 @@ impl<T: Serialize> Cached<T> {
         };
         Ok(Self { body, headers, of: std::marker::PhantomData })
     }
+}
+
+/// A tag without what says that it is weak.
+fn opaque(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
 }
 
 impl<T> IntoResponse for Cached<T> {

@@ -5,18 +5,17 @@ use std::time::Instant;
 use aide::axum::ApiRouter;
 use aide::openapi::{Info, OpenApi, ReferenceOr, SecurityScheme};
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
 use futures::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use indexmap::IndexMap;
 use lambda_http::request::RequestContext;
 
-use crate::Problem;
 use crate::described::Described;
+use crate::{Problem, compress};
 
 /// The largest body that a route takes unless it says otherwise.
 const BODY_LIMIT: usize = 256 * 1024;
@@ -24,7 +23,7 @@ const BODY_LIMIT: usize = 256 * 1024;
 /// Adds to a function's routes what all routes have in common: the body limit,
 /// the id of the request, problem+json for every failure, one log line each, and the
 /// headers of [`guard`]. Refuses query parameters that an operation's description does
-/// not name.
+/// not name, and compresses long texts for callers who accept that.
 pub fn finish(router: ApiRouter) -> Router {
     let mut api = OpenApi::default();
     let router = router.finish_api(&mut api);
@@ -36,6 +35,7 @@ pub fn finish(router: ApiRouter) -> Router {
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(described, each_request))
+        .layer(compress::layer())
 }
 
 /// The OpenAPI description of a function's routes.
@@ -75,7 +75,6 @@ async fn each_request(State(described): State<Arc<Described>>, request: Request,
     let started = Instant::now();
     let request_id = request_id(&request);
     let method = request.method().clone();
-    let is_head = method == Method::HEAD;
     let route = request.extensions().get::<MatchedPath>().cloned();
     let matched = route.as_ref().map_or("", MatchedPath::as_str);
     let checked = described.check_query(&method, matched, request.uri(), request.headers());
@@ -117,9 +116,6 @@ async fn each_request(State(described): State<Arc<Described>>, request: Request,
         response.headers_mut().insert("x-request-id", value);
     }
     guard(response.headers_mut());
-    if is_head {
-        *response.body_mut() = Body::empty();
-    }
     response
 }
 

@@ -7,6 +7,7 @@
 mod access;
 mod cache;
 mod change;
+mod compress;
 mod created;
 mod described;
 mod extract;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 pub(crate) mod checkout;
+pub(crate) mod compression;
 mod cut_short;
 mod discounts;
 mod door;
