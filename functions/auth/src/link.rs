@@ -141,7 +141,15 @@ async fn redeem(
 ) -> Answer<Json<SignedIn>> {
     let now = state.clock.now();
     let purposes = [LinkPurpose::SignIn, LinkPurpose::Welcome];
-    let redeemed = use_up(&state, &redemption.token, &purposes, now);
+    let redeemed = async {
+        if redemption.tenant.is_some() {
+            // Before the link is used up, so that a wrong choice costs no second mail.
+            let mut user = owner(&state, &redemption.token, &purposes, now).await?;
+            user.verify_email(now);
+            user.standing(redemption.tenant, None)?;
+        }
+        use_up(&state, &redemption.token, &purposes, now).await
+    };
     let grant = state.redeem_limited(&network, now, redeemed).await?;
     let user = state.store.user(grant.user).await.map_err(Error::from)?.ok_or_else(invalid)?;
     state.link_used(&user.email, grant.purpose, now).await?;

@@ -457,6 +457,27 @@ async fn staff_choose_for_whom_they_act() {
 }
 
 #[tokio::test]
+async fn a_link_is_not_used_up_by_asking_for_a_foreign_organiser() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    let tenant = app.hire(ANA, Role::Organizer).await;
+    app.post("/magic-link").json(json!({"email": ANA})).await.expect(202);
+    let token = app.mail(ANA, LinkPurpose::SignIn).await;
+    let redeem =
+        |tenant| app.post("/magic-link/redeem").json(json!({"token": token.as_str(), "tenant": tenant}));
+    redeem(domain::TenantId::generate(app.clock.now())).await.refused(403, "not_a_member");
+    assert_eq!(redeem(tenant).await.expect(200)["user"]["role"], "organizer");
+    redeem(tenant).await.refused(401, "link_invalid");
+    // A link that confirms the address opens what waits for that.
+    let eva = "eva@example.com";
+    app.post("/register").json(json!({"email": eva, "password": PASSWORD})).await.expect(202);
+    let token = app.mail(eva, LinkPurpose::Welcome).await;
+    let tenant = app.hire(eva, Role::Scanner).await;
+    let body = json!({"token": token, "tenant": tenant});
+    assert_eq!(app.post("/magic-link/redeem").json(body).await.expect(200)["user"]["role"], "scanner");
+}
+
+#[tokio::test]
 async fn a_role_waits_until_the_address_is_confirmed() {
     let app = App::start().await;
     app.post("/register").json(json!({"email": ANA, "password": PASSWORD})).await.expect(202);
