@@ -114,8 +114,8 @@ async fn send(
     let unverified = user.as_ref().is_some_and(|user| user.email_verified_at.is_none());
     let purpose = if own.is_some() && unverified { LinkPurpose::Welcome } else { LinkPurpose::SignIn };
     let device = state.device_key.known(device_token.as_deref(), user.as_ref(), now);
-    let device = device.or(own.map(|(buyer, _)| buyer.session));
-    if Tries::new(&state, &email, &network, device, now).count_link(purpose).await? {
+    let owner = user.as_ref().filter(|_| device.is_some() || own.is_some());
+    if Tries::new(&state, &email, &network, device, now).count_link(purpose, owner).await? {
         NewLink::new()?.send(&state, user.as_ref(), purpose, now).await?;
     }
     Ok(Accepted)

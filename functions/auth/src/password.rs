@@ -44,8 +44,9 @@ async fn forgot(
     let now = state.clock.now();
     let user = state.store.user_by_email(&state.fingerprints, &email).await.map_err(domain::Error::from)?;
     let device = state.device_key.known(device_token.as_deref(), user.as_ref(), now);
+    let owner = user.as_ref().filter(|_| device.is_some());
     let purpose = LinkPurpose::ResetPassword;
-    if Tries::new(&state, &email, &network, device, now).count_link(purpose).await? {
+    if Tries::new(&state, &email, &network, device, now).count_link(purpose, owner).await? {
         NewLink::new()?.send(&state, user.as_ref(), purpose, now).await?;
     }
     Ok(Accepted)

@@ -236,13 +236,10 @@ async fn an_attack_on_one_address_does_not_shut_its_network_out() {
         ask(&app, STRANGER, "/magic-link").await;
     }
     assert_eq!(mailed(&app, LinkPurpose::SignIn).await, 4);
-    // Mails to many addresses do.
-    let asks = (0..100).map(|index| {
-        let body = json!({"email": format!("nobody{index}@example.com")});
-        app.post("/magic-link").from(STRANGER).json(body)
-    });
-    let refused = join_all(asks).await.iter().filter(|answer| answer.status == 429).count();
-    assert_eq!(refused, 4);
+    ask(&app, STRANGER, "/password/forgot").await;
+    assert_eq!(mailed(&app, LinkPurpose::ResetPassword).await, 1);
+    let body = json!({"email": "eva@example.com", "password": PASSWORD});
+    app.post("/register").from(STRANGER).json(body).await.expect(202);
 }
 
 #[tokio::test]
@@ -276,6 +273,101 @@ async fn whoever_tries_links_has_to_wait_and_others_do_not() {
     });
     let answers = join_all(tries).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 100);
-    redeem("/magic-link/redeem", STRANGER, &token).await.refused(429, "too_many_tries");
-    redeem("/magic-link/redeem", ELSEWHERE, &token).await.expect(200);
+    redeem("/magic-link/redeem", STRANGER, "AAAA").await.refused(429, "too_many_tries");
+    redeem("/magic-link/redeem", ELSEWHERE, "AAAA").await.refused(401, "link_invalid");
+    // The owner may be a neighbour of theirs.
+    redeem("/magic-link/redeem", STRANGER, &token).await.expect(200);
+    ask(&app, STRANGER, "/password/forgot").await;
+    let token = app.mail(ANA, LinkPurpose::ResetPassword).await;
+    redeem("/password/reset", STRANGER, &token).await.expect(204);
+}
+
+#[tokio::test]
+async fn whoever_registers_an_address_gets_no_further_with_a_session_for_each_mail() {
+    let app = App::start().await;
+    let body = json!({"email": ANA, "password": PASSWORD});
+    app.post("/register").from(STRANGER).json(body).await.expect(202);
+    app.mail(ANA, LinkPurpose::Welcome).await;
+    for _ in 0..4 {
+        let own = login(&app, STRANGER, ANA, PASSWORD, None).await.expect(200);
+        for _ in 0..7 {
+            let body = json!({"email": ANA, "device_token": own["device_token"]});
+            for path in ["/magic-link", "/password/forgot"] {
+                app.post(path).from(STRANGER).json(body.clone()).await.expect(202);
+            }
+            app.post("/magic-link").from(STRANGER).bearer(&own).json(json!({"email": ANA})).await.expect(202);
+        }
+    }
+    let mails = app.mails().await;
+    let of = |kind| mails.iter().filter(|(_, purpose, _)| *purpose == kind).count();
+    // As from a network where nobody is signed in.
+    assert_eq!(
+        (of(LinkPurpose::SignIn), of(LinkPurpose::ResetPassword), of(LinkPurpose::Welcome)),
+        (4, 4, 4)
+    );
+}
+
+#[tokio::test]
+async fn the_devices_of_an_account_have_one_count_of_mails_together() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    for _ in 0..3 {
+        let device = login(&app, ELSEWHERE, ANA, PASSWORD, None).await.expect(200);
+        let body = json!({"email": ANA, "device_token": device["device_token"]});
+        for _ in 0..10 {
+            app.post("/magic-link").from(ELSEWHERE).json(body.clone()).await.expect(202);
+        }
+    }
+    // Six, and what anybody has from one network.
+    assert_eq!(mailed(&app, LinkPurpose::SignIn).await, 6 + 4);
+}
+
+#[tokio::test]
+async fn a_neighbour_who_asks_for_everybody_leaves_each_owner_a_link() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    let asks = (0..300).map(|index| {
+        let body = json!({"email": format!("nobody{index}@example.com")});
+        app.post("/magic-link").from(STRANGER).json(body)
+    });
+    for answer in join_all(asks).await {
+        answer.expect(202);
+    }
+    for _ in 0..3 {
+        for path in ["/magic-link", "/password/forgot"] {
+            ask(&app, STRANGER, path).await;
+        }
+    }
+    let mails = app.mails().await;
+    let kinds: Vec<_> = mails.iter().map(|(_, purpose, _)| *purpose).collect();
+    assert_eq!(kinds.len(), 2, "{kinds:?}");
+    assert!(kinds.contains(&LinkPurpose::SignIn) && kinds.contains(&LinkPurpose::ResetPassword));
+    let body = json!({"email": "eva@example.com", "password": PASSWORD});
+    app.post("/register").from(STRANGER).json(body).await.refused(429, "too_many_tries");
+    app.clock.advance(minutes(10));
+    ask(&app, STRANGER, "/magic-link").await;
+    app.mail(ANA, LinkPurpose::SignIn).await;
+    // There is an end to that, too.
+    for some in 0..8 {
+        let asks = (0..100).map(|index| {
+            let body = json!({"email": format!("nobody{some}.{index}@example.com")});
+            app.post("/magic-link").from(STRANGER).json(body)
+        });
+        join_all(asks).await;
+    }
+    let body = json!({"email": ANA});
+    app.post("/magic-link").from(STRANGER).json(body.clone()).await.refused(429, "too_many_tries");
+    app.post("/magic-link").from(ELSEWHERE).json(body).await.expect(202);
+}
+
+#[tokio::test]
+async fn whoever_registers_a_known_address_for_nothing_does_not_shut_the_network_out() {
+    let app = App::start().await;
+    app.sign_up(ANA).await;
+    for _ in 0..120 {
+        let body = json!({"email": ANA, "password": "the password of Eve"});
+        app.post("/register").from(STRANGER).json(body).await.expect(202);
+    }
+    let body = json!({"email": "eva@example.com", "password": PASSWORD});
+    app.post("/register").from(STRANGER).json(body).await.expect(202);
 }
