@@ -8,9 +8,11 @@
 //! Strangers can name an address as well as its owner, so limits count against those
 //! who try, and leave the owner a way; see [`limits`].
 //!
-//! No answer tells whether an address has an account: registering and asking
-//! for links answer the same, after the same work, and the rest goes by mail to
-//! the only person who may know.
+//! Registering and asking for links answer the same whether an address has an
+//! account or not, and the rest goes by mail to the only person who may know. One way
+//! to learn it is left: a new account can be signed in to at once, so who registers an
+//! address and then signs in with that password knows that it had none. The address is
+//! mailed about it.
 
 mod device;
 mod hashing;
