@@ -94,23 +94,6 @@ impl Store {
             }
         }
     }
-
-    /// Gives the user a role in `tenant`, or takes it with `None`.
-    ///
-    /// The role has effect from the next token on, and only once the user's
-    /// e-mail address is verified (see [`User::standing`]).
-    ///
-    /// # Errors
-    /// As [`Store::change_user`], and `too_many_memberships`.
-    pub async fn set_staff_role(
-        &self,
-        user: UserId,
-        tenant: TenantId,
-        role: Option<Role>,
-        now: Timestamp,
-    ) -> domain::Result<User> {
-        self.change_user(user, now, |user| user.set_role(tenant, role)).await
-    }
 }
 
 #[cfg(test)]
@@ -194,14 +177,15 @@ mod tests {
         let (store, id) = (Arc::new(store), user.id);
         let results = at_once(tenants.len(), |index| {
             let (store, tenant) = (store.clone(), tenants[index]);
-            async move { store.set_staff_role(id, tenant, Some(Role::Scanner), now).await.map(|_| ()) }
+            let give = move |user: &mut User| user.set_role(tenant, Some(Role::Scanner));
+            async move { store.change_user(id, now, give).await.map(drop) }
         })
         .await;
         assert!(results.iter().all(Result::is_ok), "{results:?}");
         let user = store.user(id).await.expect("read").expect("there");
         assert_eq!((user.staff.len(), user.version), (4, 5));
         assert_eq!(user.staff.get(&tenants[0]), Some(&Role::Scanner));
-        store.set_staff_role(id, tenants[0], None, now).await.expect("changed");
+        store.change_user(id, now, |user| user.set_role(tenants[0], None)).await.expect("changed");
         assert_eq!(store.user(id).await.expect("read").expect("there").staff.len(), 3);
     }
 

@@ -164,7 +164,7 @@ impl App {
         let email: Email = email.parse().expect("an address");
         let user = self.store.user_by_email(&fingerprints, &email).await.expect("read").expect("registered");
         let tenant = TenantId::generate(self.clock.now());
-        self.store.set_staff_role(user.id, tenant, Some(role), self.clock.now()).await.expect("changed");
+        self.store.add_staff(tenant, user.id, role, self.clock.now()).await.expect("hired");
         tenant
     }
 

@@ -451,7 +451,7 @@ async fn staff_choose_for_whom_they_act() {
     let elsewhere = claims(&app, &again).workplaces;
     assert_eq!((elsewhere.len(), elsewhere[0].tenant), (1, first));
 
-    app.store.set_staff_role(user_id(&signed_in), second, None, app.clock.now()).await.expect("changed");
+    app.store.remove_staff(second, user_id(&signed_in), app.clock.now()).await.expect("removed");
     let signed_in = refresh(&signed_in, None).await.expect(200);
     assert_eq!(role(&signed_in), (Role::Organizer, Some(first)), "the only one left");
 }
