@@ -21,7 +21,7 @@ use store::{Failure, Invited, OnRefused, OnStaff};
 use web::{Admin, Answer, ClientNetwork, Created, Json, Page, Paging, Path};
 
 use crate::State;
-use crate::limits;
+use crate::limits::Mails;
 
 /// How often an invitation is tried again when somebody else invites the same
 /// address at the same moment.
@@ -181,19 +181,18 @@ async fn invite(
         .into());
     }
     let id = InvitationId::of(admin.tenant, &state.fingerprints.email(&new.email));
-    let counts = limits::counts(&state, admin.tenant, &new.email, &network);
+    let mails = Mails::new(&state, admin.tenant, &new.email, &network);
     let offer =
         Offer { email: new.email, role: new.role, language: new.language, by: admin.claims.email.clone() };
     for _ in 0..TRIES {
         let before = state.store.invitation(admin.tenant, id).await.map_err(Error::from)?;
         let stands = before.as_ref().is_some_and(|before| before.is_open(now));
-        let (invitation, mailed) = match before {
+        let (invitation, is_due) = match &before {
             Some(before) => before.again(offer.clone(), now)?,
             None => (Invitation::new(id, admin.tenant, offer.clone(), now), true),
         };
-        if mailed {
-            state.store.count(&counts, now).await?;
-        }
+        let mailed = is_due && mails.count(&state, now).await?;
+        let invitation = if mailed { invitation } else { invitation.unmailed(before.as_ref()) };
         let outbox = mailed.then(|| Outbox::StaffInvited.text()).transpose()?;
         let made = match stands {
             true => state.store.put_invitation(&invitation, outbox).await.map(|()| Invited::Made),

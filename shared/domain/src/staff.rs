@@ -55,8 +55,9 @@ pub struct Invitation {
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
-    /// When its mail was sent last.
-    pub mailed_at: Timestamp,
+    /// When its mail was sent last, if it ever was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailed_at: Option<Timestamp>,
     /// Counts changes; a change names the version that it is based on.
     pub version: u32,
 }
@@ -88,7 +89,7 @@ impl Invitation {
             state: InvitationState::Open,
             created_at: now,
             expires_at: now.saturating_add(STANDS).unwrap_or(Timestamp::MAX),
-            mailed_at: now,
+            mailed_at: Some(now),
             version: 1,
         }
     }
@@ -107,10 +108,17 @@ impl Invitation {
             )
             .with("expires_at", self.expires_at.to_string()));
         }
-        let mailed = now.duration_since(self.mailed_at) >= PEACE;
-        let mailed_at = if mailed { now } else { self.mailed_at };
+        let mailed = self.mailed_at.is_none_or(|mailed_at| now.duration_since(mailed_at) >= PEACE);
+        let mailed_at = if mailed { Some(now) } else { self.mailed_at };
         let again = Self::new(self.id, self.tenant, offer, now);
         Ok((Self { mailed_at, version: self.version + 1, ..again }, mailed))
+    }
+
+    /// The invitation if its mail is not sent, after what was there `before`: whoever is
+    /// invited finds it all the same, and the next time it is mailed.
+    #[must_use]
+    pub fn unmailed(self, before: Option<&Self>) -> Self {
+        Self { mailed_at: before.and_then(|before| before.mailed_at), ..self }
     }
 
     /// True while the invited person can accept or decline.
@@ -180,6 +188,18 @@ mod tests {
         ] {
             assert_eq!(code(&invitation.decided(state), 1), Some(expected));
         }
+    }
+
+    #[test]
+    fn what_was_not_mailed_is_mailed_the_next_time() {
+        let quiet = invitation().unmailed(None);
+        assert!(quiet.is_open(at(1)));
+        let (again, mailed) = quiet.again(offer(), at(1)).expect("possible");
+        assert!(mailed);
+        let (third, mailed) = again.again(offer(), at(26)).expect("possible");
+        assert!(mailed);
+        let (_, mailed) = third.unmailed(Some(&again)).again(offer(), at(27)).expect("possible");
+        assert!(mailed, "the last mail was the one of the day before");
     }
 
     #[test]
