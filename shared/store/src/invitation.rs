@@ -1,14 +1,14 @@
 //! Invitations to a tenant's staff, under their tenant.
 
-use aws_sdk_dynamodb::types::Select;
 use domain::staff::{Invitation, InvitationState, MAX_STAFF};
 use domain::user::User;
 use domain::{InvitationId, TenantId, Timestamp};
+use serde::Deserialize;
 
 use crate::failure::Item;
-use crate::items::{number, string, to_item};
+use crate::items::{from_item, number, query_all, string, to_item};
 use crate::tenant::StaffPointer;
-use crate::{Failure, Listing, Store, Versioned, keys};
+use crate::{Failure, Listing, Store, Versioned, crowd, keys};
 
 impl Versioned for Invitation {
     fn version(&self) -> u32 {
@@ -34,6 +34,18 @@ pub enum Invited {
     Full,
 }
 
+/// One of the [`MAX_STAFF`] places: the ones that were there first sort first, as
+/// [`crowd::may_stay`] wants it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+struct Place {
+    /// When the invitation was made; absent for whoever works for the tenant.
+    #[serde(rename = "created_at", default)]
+    since: Option<Timestamp>,
+    /// The sort key.
+    #[serde(rename = "SK")]
+    key: String,
+}
+
 impl Store {
     /// The tenant's invitation, with every write that was confirmed before.
     pub async fn invitation(
@@ -48,7 +60,7 @@ impl Store {
     /// there is room. `outbox` mails it.
     ///
     /// Others may be invited between the look and the write, so there is another look
-    /// after it: whoever then finds too many takes the own one back.
+    /// after it (see [`crowd`]): whoever is too many takes the own one back.
     ///
     /// # Errors
     /// As [`Store::put_invitation`].
@@ -58,7 +70,7 @@ impl Store {
         outbox: Option<String>,
         now: Timestamp,
     ) -> Result<Invited, Failure> {
-        if self.count_staff(invitation.tenant, now).await? >= MAX_STAFF {
+        if self.staff_places(invitation.tenant, now).await?.len() >= MAX_STAFF {
             return Ok(Invited::Full);
         }
         self.put_invitation(invitation, outbox).await?;
@@ -66,10 +78,12 @@ impl Store {
     }
 
     async fn keep_if_room(&self, invitation: &Invitation, now: Timestamp) -> Result<Invited, Failure> {
-        if self.count_staff(invitation.tenant, now).await? <= MAX_STAFF {
+        let key = keys::invitation(invitation.tenant, invitation.id);
+        let there = || self.staff_places(invitation.tenant, now);
+        let own = Place { since: Some(invitation.created_at), key: key.sk.clone() };
+        if crowd::may_stay(MAX_STAFF, &own, there).await? {
             return Ok(Invited::Made);
         }
-        let key = keys::invitation(invitation.tenant, invitation.id);
         match self.transact(vec![self.delete_version_part(&key, invitation)?]).await {
             // If somebody changed it meanwhile, it is theirs.
             Ok(()) | Err(Failure::Refused(_)) => Ok(Invited::Full),
@@ -122,16 +136,16 @@ impl Store {
         .await
     }
 
-    /// How many people work for the tenant or have an open invitation, with every
-    /// write that was confirmed before.
-    pub async fn count_staff(&self, tenant: TenantId, now: Timestamp) -> Result<usize, Failure> {
+    /// Everybody who works for the tenant or has an open invitation, with every write that
+    /// was confirmed before. Whoever accepts meanwhile is there twice, not missing.
+    async fn staff_places(&self, tenant: TenantId, now: Timestamp) -> Result<Vec<Place>, Failure> {
         let query = |prefix| {
             self.client
                 .query()
                 .table_name(&*self.table)
                 .consistent_read(true)
-                .select(Select::Count)
                 .key_condition_expression("PK = :pk AND begins_with(SK, :prefix)")
+                .projection_expression("SK, created_at")
                 .expression_attribute_values(":pk", string(keys::tenant_partition(tenant)))
                 .expression_attribute_values(":prefix", string(prefix))
         };
@@ -144,14 +158,13 @@ impl Store {
                 serde_dynamo::to_attribute_value(InvitationState::Open).map_err(Failure::unreadable)?,
             )
             .expression_attribute_values(":now", number(now.as_second()));
-        let mut count = 0;
-        for query in [query(keys::STAFF_PREFIX), open] {
-            let mut pages = query.into_paginator().send();
-            while let Some(page) = pages.try_next().await? {
-                count += usize::try_from(page.count).unwrap_or_default();
+        let mut places = Vec::new();
+        for query in [open, query(keys::STAFF_PREFIX)] {
+            for item in query_all(query).await? {
+                places.push(from_item(item)?);
             }
         }
-        Ok(count)
+        Ok(places)
     }
 
     /// A page of the people who work for the tenant, and after them of the open
@@ -197,6 +210,7 @@ fn attributes(invitation: &Invitation, outbox: Option<String>) -> Item {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use domain::access::Role;
     use domain::event::Language;
@@ -214,6 +228,10 @@ mod tests {
             by: "ana@example.com".to_owned(),
         };
         Invitation::new(InvitationId::of(tenant, email), tenant, offer, now)
+    }
+
+    async fn count(store: &Store, tenant: TenantId, now: Timestamp) -> usize {
+        store.staff_places(tenant, now).await.expect("read").len()
     }
 
     async fn user(store: &Store, email: &str, now: Timestamp) -> User {
@@ -282,8 +300,9 @@ mod tests {
         let (store, clock) = store_with_clock().await;
         let now = clock.now();
         let tenant = TenantId::generate(now);
+        let before = now - Duration::from_secs(60);
         for number in 3..MAX_STAFF {
-            let invitation = invitation(tenant, &format!("p{number}@example.com"), now);
+            let invitation = invitation(tenant, &format!("p{number}@example.com"), before);
             store.put_invitation(&invitation, None).await.expect("made");
         }
         let barrier = Arc::new(tokio::sync::Barrier::new(10));
@@ -294,19 +313,19 @@ mod tests {
                 barrier.wait().await;
                 if second_look {
                     store.invite(&invitation, None, now).await.expect("answered");
-                } else if store.count_staff(tenant, now).await.expect("counted") < MAX_STAFF {
+                } else if count(&store, tenant, now).await < MAX_STAFF {
                     barrier.wait().await;
                     store.put_invitation(&invitation, None).await.expect("made");
                 }
             }
         })
         .await;
-        store.count_staff(tenant, now).await.expect("counted")
+        count(&store, tenant, now).await
     }
 
     #[tokio::test]
-    async fn however_many_are_invited_at_once_there_are_no_more_than_the_limit() {
-        assert!(crowd(true).await <= MAX_STAFF);
+    async fn however_many_are_invited_at_once_there_is_room_for_three_and_no_more() {
+        assert_eq!(crowd(true).await, MAX_STAFF);
     }
 
     #[tokio::test]
@@ -326,18 +345,18 @@ mod tests {
             let again = store.put_invitation(invitation, None).await;
             again.expect("the same write again, whose answer got lost");
         }
-        assert_eq!(store.count_staff(tenant, now).await.expect("counted"), 2);
-        assert_eq!(store.count_staff(tenant, eva.expires_at).await.expect("counted"), 0, "run out");
+        assert_eq!(count(&store, tenant, now).await, 2);
+        assert_eq!(count(&store, tenant, eva.expires_at).await, 0, "run out");
 
         let person = user(&store, "eva@example.com", now).await;
         accept(&store, &eva, &person, now)
             .await
             .on_refused(domain::Error::changed_meanwhile)
             .expect("accepted");
-        assert_eq!(store.count_staff(tenant, now).await.expect("counted"), 2);
+        assert_eq!(count(&store, tenant, now).await, 2);
         let revoked = beto.decided(InvitationState::Revoked);
         store.put_invitation(&revoked, None).await.expect("revoked");
-        assert_eq!(store.count_staff(tenant, now).await.expect("counted"), 1);
+        assert_eq!(count(&store, tenant, now).await, 1);
         let listed = store.staff_and_invited(tenant, None, 9, now).await.expect("listed");
         assert!(matches!(&listed.items[..], [OnStaff::Member(user)] if user.id == person.id), "{listed:?}");
     }
