@@ -3,7 +3,6 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::extract::State as Of;
-use domain::access::Role;
 use domain::error::Fields;
 use domain::event::{LegalInfo, Tenant};
 use domain::text::{Line, plain};
@@ -180,9 +179,7 @@ async fn create(
         let state = &state;
         async move {
             check(&tenant, fields)?;
-            let tenant = state.store.create_tenant(&tenant).await?;
-            state.store.add_staff(tenant.id, buyer.user, Role::Admin, now).await?;
-            Ok(tenant.into())
+            Ok(state.store.found_tenant(&tenant, buyer.user, now).await?.into())
         }
     };
     Ok(Created(state.store.once(once, &new, now, create).await?))

@@ -39,7 +39,8 @@ impl Versioned for Tenant {
 }
 
 impl Store {
-    /// Writes a new tenant. Writing it again answers with what is stored.
+    /// Writes a new tenant, whose staff is added later. Writing it again answers with what
+    /// is stored.
     pub async fn create_tenant(&self, tenant: &Tenant) -> Result<Tenant, Failure> {
         let key = keys::tenant(tenant.id);
         match self.put_new(&key, tenant).await {
@@ -47,6 +48,42 @@ impl Store {
             Err(refused @ Failure::Refused(_)) => self.get_consistent(&key).await?.ok_or(refused),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Writes a new tenant with `founder` as its admin, both or nothing. Once more answers
+    /// with what is stored.
+    ///
+    /// # Errors
+    /// `too_many_memberships`, `user_not_found`; `changed_meanwhile` if others change the
+    /// founder every time.
+    pub async fn found_tenant(
+        &self,
+        tenant: &Tenant,
+        founder: UserId,
+        now: Timestamp,
+    ) -> domain::Result<Tenant> {
+        for _ in 0..CHANGE_ATTEMPTS {
+            if let Some(founded) = self.tenant(tenant.id).await? {
+                return Ok(founded);
+            }
+            let mut user = self
+                .user(founder)
+                .await?
+                .ok_or_else(|| Error::not_found("user_not_found", "There is no such person any more."))?;
+            user.set_role(tenant.id, Some(Role::Admin))?;
+            user.touch(now);
+            let writes = vec![
+                self.put_new_part(&keys::tenant(tenant.id), tenant)?,
+                self.replace_part(&keys::user(user.id), &user)?,
+                self.put_part(&keys::staff(tenant.id, user.id), &StaffPointer { user_id: user.id })?,
+            ];
+            match self.transact(writes).await {
+                Ok(()) => return Ok(tenant.clone()),
+                Err(Failure::Refused(_)) => {}
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Err(Failure::Refused(None).into())
     }
 
     /// The tenant, as it is now.
@@ -214,10 +251,45 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use boot::Secret;
+    use domain::Currency;
+    use domain::user::MAX_MEMBERSHIPS;
 
     use super::*;
     use crate::Fingerprints;
     use crate::testing::store_with_clock;
+
+    #[tokio::test]
+    async fn nobody_leaves_an_organiser_without_an_admin_behind() {
+        let (store, clock) = store_with_clock().await;
+        let now = clock.now();
+        let fingerprints = Fingerprints::new(&Secret::new(&"s".repeat(32)).expect("long enough"));
+        let mut user = User::new("ana@example.com".parse().expect("valid"), now);
+        for _ in 1..MAX_MEMBERSHIPS {
+            user.set_role(TenantId::generate(now), Some(Role::Scanner)).expect("room");
+        }
+        store.create_user(&fingerprints, &user, None).await.expect("created");
+        let tenant = || Tenant {
+            id: TenantId::generate(now),
+            name: "Los Faroles produce".to_owned(),
+            email: "ana@example.com".to_owned(),
+            country: "CO".to_owned(),
+            currency: Currency::COP,
+            fees: Default::default(),
+            vat: Default::default(),
+            legal_info: None,
+            created_at: now,
+            version: 1,
+        };
+        let first = tenant();
+        for _ in 0..2 {
+            assert_eq!(store.found_tenant(&first, user.id, now).await.expect("founded"), first);
+        }
+        assert_eq!(store.staff(first.id, None, 9).await.expect("read").items.len(), 1);
+        let second = tenant();
+        let refused = store.found_tenant(&second, user.id, now).await.expect_err("too many");
+        assert_eq!(refused.code(), "too_many_memberships");
+        assert_eq!(store.tenant(second.id).await.expect("read"), None);
+    }
 
     #[tokio::test]
     async fn staff_are_listed_with_the_role_they_have() {
