@@ -40,7 +40,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .summary("Hold places at a quoted price")
                     .description(
                         "Takes the places of a quote for some minutes (10 unless the event says otherwise). A \
-                         quote becomes one reservation: sending it again answers with the same one.",
+                         quote becomes one reservation: sending it again answers with the same one, or with \
+                         `quote_used` (409) once that has ended.",
                     )
                     .response::<201, Json<OrderView>>()
             }),
@@ -57,7 +58,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .summary("Give the places of an unpaid reservation back")
                     .description(
                         "A payment that was begun is cancelled at the gateway, where the gateway can: it is then \
-                         `declined`. One that stays `pending` or `processing` can still be paid or approved: `if_paid` \
+                         `declined`. One that stays `pending` or `processing`, or was declined and takes another card, can still be paid or approved: `if_paid` \
                          says that its money would go back, and `pay_until` how long its page takes it, if that is \
                          known. `already_paid` (409) if the gateway has the money already.",
                     )
@@ -120,22 +121,35 @@ async fn known(
     let known = recent.iter().find(|order| order.id == id).cloned();
     let repeats = |order: &Order| digest.is_none_or(|digest| order.idempotency == Some(digest.text()));
     if known.as_ref().is_some_and(repeats) {
-        return Ok(known);
+        return known.map(|known| unreleased(known, now)).transpose();
     }
     for kept in recent.iter().filter_map(|order| order.idempotency.as_deref()) {
         digest.map_or(Ok(false), |digest| digest.repeats(kept))?;
     }
     if known.is_some() {
-        return Err(Error::conflict(
-            "quote_used",
+        return Err(quote_used(
             "This quote is a reservation already. Pay that one, or ask for a new quote.",
-        )
-        .with("reservation_id", id.to_string()));
+            id,
+        ));
     }
     if recent.iter().filter(|order| is_open(order, quote.event_id, now)).count() >= MAX_OPEN {
         return Err(too_many());
     }
     Ok(None)
+}
+
+fn quote_used(detail: &'static str, id: OrderId) -> Error {
+    Error::conflict("quote_used", detail).with("reservation_id", id.to_string())
+}
+
+/// The order that a quote became before, unless it has ended: a quote is good for one.
+fn unreleased(known: Order, now: Timestamp) -> Result<Order> {
+    match known.status_at(now) {
+        OrderStatus::Released => {
+            Err(quote_used("The reservation of this quote has ended. Ask for a new quote.", known.id))
+        }
+        _ => Ok(known),
+    }
 }
 
 fn is_open(order: &Order, event: EventId, now: Timestamp) -> bool {
@@ -259,7 +273,13 @@ async fn hold(
     let order = match state.store.create_order(&order, None).await? {
         // Made by the same request, which may have to go yet.
         Some(known) if known.status == OrderStatus::Held => known,
-        Some(known) => return Ok(known),
+        Some(known) => {
+            if known.status == OrderStatus::Released {
+                // What was just taken is nobody's.
+                state.store.release_holdings(&order).await?;
+            }
+            return unreleased(known, now);
+        }
         None => order,
     };
     keep_alone(state, order, digest.as_ref(), now).await

@@ -71,6 +71,12 @@ impl<K: StaticType> Id<K> {
         format!("{}_{suffix}", K::TYPE).parse()
     }
 
+    /// The lowest id of this time: no id sorts before it that was generated then or later.
+    pub fn lowest_at(time: Timestamp) -> Self {
+        let millis = u64::try_from(time.as_millisecond()).unwrap_or(0);
+        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+    }
+
     /// When the id was generated.
     pub fn created_at(&self) -> Timestamp {
         let millis = self.0.get_timestamp().map_or(0, |time| {

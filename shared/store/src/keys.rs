@@ -91,6 +91,9 @@ pub fn parse_order(key: &Key) -> Option<(UserId, OrderId)> {
 /// What the sort keys of orders begin with.
 pub const ORDER_PREFIX: &str = "O#";
 
+/// Sorts after all sort keys of orders.
+pub(crate) const ORDERS_END: &str = "O#~";
+
 /// The index partition with a part of an event's paid orders.
 pub fn event_orders(event: EventId, shard: u16) -> String {
     format!("E#{}#{shard}", event.suffix())

@@ -73,6 +73,42 @@ async fn a_quote_becomes_one_reservation_however_often_it_is_sent() {
     let left =
         app.get(format!("/api/v1/public/events/{}/areas/{}/availability", show.slug, show.area)).ok().await;
     assert_eq!(left["left"], 6, "{left}");
+
+    // A quote is good for one reservation, and says so once that has ended.
+    let own = format!("/api/v1/reservations/{}", first["id"].as_str().expect("an id"));
+    app.delete(&own).token(&ana.token).ok().await;
+    let used = reserve(&quote, "k1").refused(409, "quote_used").await;
+    assert_eq!(used["reservation_id"], first["id"]);
+    app.close().await;
+}
+
+/// Reservations are listed by the time of their quotes, which live for a quarter of an hour.
+#[tokio::test]
+async fn newer_reservations_that_were_cancelled_hide_no_older_ones() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 100, 50_000).await;
+    let ana = app.somebody("ana").await;
+    let mut quotes = Vec::new();
+    for _ in 0..55 {
+        quotes.push(app.quote(&show.id, places(&show, 1)).await["quote"].clone());
+        app.clock.advance(Duration::from_millis(2));
+    }
+    let reserve = |quote: &Value, key: &str| {
+        app.post("/api/v1/reservations").token(&ana.token).idempotent(key).json(json!({"quote": quote}))
+    };
+    for (index, quote) in quotes[5..].iter().enumerate() {
+        let held = reserve(quote, &format!("newer-{index}")).ok().await;
+        let own = format!("/api/v1/reservations/{}", held["id"].as_str().expect("an id"));
+        app.delete(own).token(&ana.token).ok().await;
+    }
+    for (index, quote) in quotes[..4].iter().enumerate() {
+        assert_eq!(reserve(quote, &format!("older-{index}")).ok().await["status"], "held");
+    }
+    reserve(&quotes[4], "older-4").refused(429, "too_many_reservations").await;
+    // Their keys are known, too.
+    let fresh = app.quote(&show.id, places(&show, 2)).await;
+    reserve(&fresh["quote"], "older-0").refused(422, "idempotency_key_reused").await;
     app.close().await;
 }
 

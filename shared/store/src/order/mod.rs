@@ -7,7 +7,7 @@ use domain::order::Order;
 use domain::{EventId, OrderId, Timestamp, UserId};
 
 use crate::failure::Item;
-use crate::items::{from_item, number, string, to_item};
+use crate::items::{from_item, number, query_all, string, to_item};
 use crate::keys::{self, Key};
 use crate::{Failure, Listing, Store};
 
@@ -59,31 +59,34 @@ impl Store {
         Ok(Listing { items: page.items.into_iter().map(read).collect::<Result<_, _>>()?, last: page.last })
     }
 
-    /// The user's orders made since `since`, at most 50.
+    /// All of the user's orders with quotes made since `since`.
     pub async fn orders_since(&self, user: UserId, since: Timestamp) -> Result<Vec<Order>, Failure> {
-        let mut orders = self.orders(user, None, 50).await?.items;
-        orders.retain(|order| order.id.created_at() >= since);
-        Ok(orders)
+        self.all_orders_since(user, since, false).await
     }
 
     /// [`Store::orders_since`] with every write that was confirmed before.
     pub async fn orders_now(&self, user: UserId, since: Timestamp) -> Result<Vec<Order>, Failure> {
-        let answer = self
+        self.all_orders_since(user, since, true).await
+    }
+
+    /// One query, unless there are more than a thousand. All of them, because ids sort by
+    /// the time of the quote: the newest may have been reserved long before the oldest.
+    async fn all_orders_since(
+        &self,
+        user: UserId,
+        since: Timestamp,
+        consistent: bool,
+    ) -> Result<Vec<Order>, Failure> {
+        let query = self
             .client
             .query()
             .table_name(&*self.table)
-            .key_condition_expression("PK = :user AND begins_with(SK, :order)")
+            .key_condition_expression("PK = :user AND SK BETWEEN :first AND :end")
             .expression_attribute_values(":user", string(keys::user_partition(user)))
-            .expression_attribute_values(":order", string(keys::ORDER_PREFIX))
-            .consistent_read(true)
-            .scan_index_forward(false)
-            .limit(50)
-            .send()
-            .await?;
-        let orders = answer.items.unwrap_or_default().into_iter().map(read);
-        let mut orders: Vec<Order> = orders.collect::<Result<_, _>>()?;
-        orders.retain(|order| order.id.created_at() >= since);
-        Ok(orders)
+            .expression_attribute_values(":first", string(keys::order(user, OrderId::lowest_at(since)).sk))
+            .expression_attribute_values(":end", string(keys::ORDERS_END))
+            .consistent_read(consistent);
+        query_all(query).await?.into_iter().map(read).collect()
     }
 
     /// Whose order of an event it is; `None` if no such order was ever paid.
