@@ -55,8 +55,8 @@ pub(crate) struct Wish {
 /// Until when somebody can begin to pay; `None` if nobody can, or if it has no end: PayU
 /// takes cards as long as its page is open.
 pub(crate) fn pay_until(order: &Order, payment: &Payment) -> Option<Timestamp> {
-    let ends = payment.state == PaymentState::Pending && payment.gateway != GatewayName::Payu;
-    ends.then(|| order.expires_at - MARGIN)
+    let takes_money = payment.is_open() && payment.state != PaymentState::Processing;
+    (takes_money && payment.gateway != GatewayName::Payu).then(|| order.expires_at - MARGIN)
 }
 
 /// Finds the buyer's open payment again, or makes one.

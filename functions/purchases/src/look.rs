@@ -12,6 +12,7 @@ use std::time::Duration;
 use domain::order::{Order, Payment, PaymentState, Settlement};
 use domain::payment::{PaymentReference, PaymentReport, PaymentStatus};
 use domain::{OrderId, Result, Timestamp};
+use futures::future::try_join_all;
 use integrations::payment::{OpenPayment, PaymentGateway};
 use queue::Outbox;
 use store::Limit;
@@ -46,6 +47,9 @@ type Paid = (u8, String);
 
 #[derive(Debug, Clone)]
 struct Look {
+    /// The order's version that it is about: what was heard before somebody changed the
+    /// order is no news of it any more.
+    version: u32,
     /// Not to be asked before.
     due: Timestamp,
     /// The tries that the buyer has paid, as the order does not say yet.
@@ -56,9 +60,9 @@ struct Look {
 
 impl Looks {
     /// What was heard last, and whether it is time to ask again. Who is told so has to ask.
-    fn turn(&self, order: OrderId, now: Timestamp) -> (Option<Look>, bool) {
+    fn turn(&self, order: OrderId, version: u32, now: Timestamp) -> (Option<Look>, bool) {
         let mut looks = self.lock();
-        let known = looks.get(&order).cloned();
+        let known = looks.get(&order).filter(|look| look.version == version).cloned();
         if known.as_ref().is_some_and(|look| now < look.due) {
             return (known, false);
         }
@@ -70,13 +74,20 @@ impl Looks {
         }
         let (paid, is_news) =
             known.as_ref().map_or((Vec::new(), false), |look| (look.paid.clone(), look.is_news));
-        looks.insert(order, Look { due: now + PAUSE, paid, is_news });
+        looks.insert(order, Look { version, due: now + PAUSE, paid, is_news });
         (known, true)
     }
 
     fn heard(&self, order: OrderId, paid: Vec<Paid>, is_news: bool) {
         if let Some(look) = self.lock().get_mut(&order) {
             (look.paid, look.is_news) = (paid, is_news);
+        }
+    }
+
+    /// What was heard is written down in this version.
+    fn written(&self, order: OrderId, version: u32) {
+        if let Some(look) = self.lock().get_mut(&order) {
+            look.version = version;
         }
     }
 
@@ -91,7 +102,7 @@ pub(crate) async fn look(state: &State, mut order: Order, now: Timestamp) -> Ord
     if !is_awaited(&order, now) {
         return order;
     }
-    let (known, is_turn) = state.looks.turn(order.id, now);
+    let (known, is_turn) = state.looks.turn(order.id, order.version, now);
     let mut paid = known.as_ref().map(|look| look.paid.clone()).unwrap_or_default();
     if is_turn
         && may_ask(state, &order, now).await
@@ -103,6 +114,7 @@ pub(crate) async fn look(state: &State, mut order: Order, now: Timestamp) -> Ord
         // Its notification had the time of a pause to come.
         if news.is_any() && known.is_some_and(|before| before.is_news) {
             write_down(state, &mut order, &news).await;
+            state.looks.written(order.id, order.version);
         }
     }
     mark(&mut order, &paid);
@@ -115,11 +127,24 @@ async fn may_ask(state: &State, order: &Order, now: Timestamp) -> bool {
     state.store.check_limits(&asked, now).await.is_ok() && state.store.count(&asked, now).await.is_ok()
 }
 
-/// Shows what was heard lately, without asking.
-pub(crate) fn recall(state: &State, order: &mut Order) {
-    if let Some(look) = state.looks.lock().get(&order.id).cloned() {
-        mark(order, &look.paid);
+/// True if the buyer has paid and the order does not say what became of it. Asks, unless
+/// that was just heard: who is sent to a page now may have paid a second ago, and other
+/// execution environments know nothing of what this one heard.
+pub(crate) async fn is_processing(state: &State, order: &Order, now: Timestamp) -> bool {
+    let mut seen = order.clone();
+    if is_awaited(order, now) {
+        let (known, is_old) = state.looks.turn(order.id, order.version, now);
+        mark(&mut seen, &known.filter(|_| !is_old).map(|look| look.paid).unwrap_or_default());
+        if seen.processing_payment().is_none()
+            && may_ask(state, order, now).await
+            && let Some(reports) = ask(state, order).await
+        {
+            let news = News::of(order, &reports);
+            mark(&mut seen, &news.paid);
+            state.looks.heard(order.id, news.paid.clone(), news.is_any());
+        }
     }
+    seen.processing_payment().is_some()
 }
 
 /// True if a gateway has the money of an order that does not say so yet. Then that is
@@ -165,6 +190,7 @@ pub(crate) async fn close(state: &State, order: &mut Order, now: Timestamp) {
     }
     for place in closed {
         order.payments[place].state = PaymentState::Declined;
+        order.payments[place].closed = true;
     }
     order.version += 1;
     // Whoever else changed it meanwhile heard of it from the gateway.
@@ -229,7 +255,7 @@ fn mark(order: &mut Order, paid: &[Paid]) {
     for payment in &mut order.payments {
         let known = paid.iter().find(|(attempt, _)| *attempt == payment.attempt);
         if let Some((_, id)) = known
-            && matches!(payment.state, PaymentState::Pending | PaymentState::Declined)
+            && payment.is_undecided()
         {
             payment.state = PaymentState::Processing;
             payment.payment_id = Some(id.clone());
@@ -246,15 +272,16 @@ fn is_awaited(order: &Order, now: Timestamp) -> bool {
 /// What the gateways have of the tries that are open; `None` if one does not answer soon.
 async fn ask(state: &State, order: &Order) -> Option<Vec<(u8, PaymentReport)>> {
     let asked = async {
-        let mut reports = Vec::new();
-        for payment in order.payments.iter().filter(|payment| payment.is_open()) {
-            let Some(client) = client(state, order, payment).await? else { continue };
+        let of_try = |payment| async move {
+            let Some(client) = client(state, order, payment).await? else { return Ok(Vec::new()) };
             let found = client.payments_of(&reference(state, order, payment.attempt)).await?;
             // What only waits for its buyer is no news.
             let begun = found.into_iter().filter(|report| report.status != PaymentStatus::Open);
-            reports.extend(begun.map(|report| (payment.attempt, report)));
-        }
-        Ok::<_, domain::Error>(reports)
+            Ok::<_, domain::Error>(begun.map(|report| (payment.attempt, report)).collect())
+        };
+        let open = order.payments.iter().filter(|payment| payment.is_open());
+        let reports: Vec<Vec<_>> = try_join_all(open.map(of_try)).await?;
+        Ok::<_, domain::Error>(reports.into_iter().flatten().collect())
     };
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok(reports)) => Some(reports),
@@ -301,16 +328,18 @@ mod tests {
         let orders: Vec<_> =
             (0..1000).map(|_| OrderId::of_quote(QuoteId::generate(at(0)), UserId::generate(at(0)))).collect();
         let order = |n: usize| orders[n];
-        let asked = |n, second| looks.turn(order(n), at(second)).1;
+        let asked = |n, second| looks.turn(order(n), 1, at(second)).1;
         assert!(asked(1, 0));
         let paid = vec![(0, "1".to_owned())];
         looks.heard(order(1), paid.clone(), true);
         assert!((0..5).all(|second| !asked(1, second)));
         assert!(asked(2, 1), "another order");
-        let (known, is_turn) = looks.turn(order(1), at(5));
+        let (known, is_turn) = looks.turn(order(1), 1, at(5));
         assert!(is_turn && known.is_some_and(|look| look.is_news && look.paid == paid));
         // Who was to ask and got no answer is not followed by others at once.
         assert!(!asked(1, 9) && asked(1, 10));
+        // Somebody changed the order: what was heard is old.
+        assert!(matches!(looks.turn(order(1), 2, at(11)), (None, true)));
         for n in 3..1000 {
             assert!(asked(n, 10));
         }

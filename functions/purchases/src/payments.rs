@@ -21,7 +21,7 @@ use crate::attendees::NewAttendee;
 use crate::checkout::{CheckoutForm, WayToPay, Wish};
 use crate::gateways::Tills;
 use crate::idempotency::RequestDigest;
-use crate::look::{look, recall};
+use crate::look::{is_processing, look};
 use crate::reservations::{OrderPath, own_order};
 use crate::view::OrderView;
 use crate::{State, attendees, checkout};
@@ -122,7 +122,7 @@ async fn pay(
     }
     order.payable(now)?;
     // Who names a gateway means it.
-    if request.gateway.is_none() && is_processing(&state, &order) {
+    if request.gateway.is_none() && is_processing(&state, &order, now).await {
         return Err(Error::conflict(
             "payment_processing",
             "Your payment is being decided: do not pay again. To pay in another way all the same, name the \
@@ -157,13 +157,6 @@ async fn check_mailing(state: &State, buyer: &Buyer, now: Timestamp) -> Result<(
     }
     let mails = UNCONFIRMED_MAILS.of(&[&buyer.user.suffix()]);
     if state.store.count_one(&mails, now).await? { Ok(()) } else { Err(email_unverified()) }
-}
-
-/// True if the buyer has paid and the tickets are not there yet.
-fn is_processing(state: &State, order: &Order) -> bool {
-    let mut known = order.clone();
-    recall(state, &mut known);
-    known.processing_payment().is_some()
 }
 
 /// True if the same request was made before for this order.

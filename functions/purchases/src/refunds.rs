@@ -180,6 +180,7 @@ mod tests {
             dispute: None,
             created_at: Timestamp::UNIX_EPOCH,
             idempotency: None,
+            closed: false,
         }
     }
 

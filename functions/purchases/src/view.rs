@@ -282,6 +282,7 @@ mod tests {
                 dispute: None,
                 created_at: since,
                 idempotency: None,
+                closed: false,
             };
             let view = RefundView::of(&payment, Currency::CLP);
             let view = view.map(|view| (view.state, view.amount, view.since.is_some()));

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::order::{ManualReason, Order, PaymentState, RefundProgress};
-use domain::payment::{GatewayName, PaymentReference, PaymentReport, PaymentStatus};
+use domain::payment::{PaymentReference, PaymentReport, PaymentStatus};
 use domain::payment_difference::DifferenceKind;
 use domain::{Error, OrderId, Result, Timestamp, UserId};
 use integrations::payment::{GatewayError, PaymentGateway, RefundStatus};
@@ -22,16 +22,6 @@ use crate::{State, TRIES, places};
 
 /// The time between two rounds.
 const PAUSE: Duration = Duration::from_secs(900);
-
-/// How long after the hold a payment may still begin at the gateway: our clocks differ,
-/// and what was begun takes a moment to be found. PayU takes cards as long as its page is
-/// open, whatever end the form names.
-const fn grace(gateway: GatewayName) -> Duration {
-    match gateway {
-        GatewayName::Payu => Duration::from_secs(3 * 3600),
-        _ => Duration::from_secs(300),
-    }
-}
 
 /// How long a gateway may take over a refund. Theirs take up to three working days.
 const REFUNDED_WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -122,7 +112,7 @@ async fn ask_about(state: &State, order: &Order, attempt: u8) -> Result<bool> {
     let of_try = || order.payments.iter().filter(|payment| payment.attempt == attempt);
     let begun = of_try().map(|payment| payment.created_at).min().unwrap_or(now);
     if pending.is_empty() || now < begun + DECIDED_WITHIN {
-        let may_begin = of_try().any(|payment| now < order.expires_at + grace(payment.gateway));
+        let may_begin = of_try().any(|payment| now < order.expires_at + payment.gateway.grace());
         let is_paid = reports.iter().any(|report| report.status == PaymentStatus::Approved);
         return Ok(!pending.is_empty() || (may_begin && !is_paid));
     }

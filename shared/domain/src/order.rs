@@ -388,7 +388,9 @@ impl Order {
     /// What becomes of the money if somebody pays `payment` now, or if it is approved;
     /// `None` if neither can happen any more.
     pub fn if_paid(&self, payment: &Payment, now: Timestamp) -> Option<IfPaid> {
-        payment.is_open().then(|| {
+        let is_over =
+            payment.state == PaymentState::Declined && now >= self.expires_at + payment.gateway.grace();
+        (payment.is_open() && !is_over).then(|| {
             if !self.is_payable() {
                 IfPaid::Refund
             } else if now < self.expires_at {
@@ -447,6 +449,7 @@ mod tests {
             dispute: None,
             created_at: now(),
             idempotency: None,
+            closed: false,
         };
         Order {
             id,
@@ -505,6 +508,25 @@ mod tests {
     fn what_single_tickets_cost_adds_up_to_the_line() {
         let order = order(OrderStatus::Paid, &[]);
         assert_eq!(order.lines[0].ticket_totals(order.currency).collect::<Vec<_>>(), [34, 33, 33]);
+    }
+
+    #[test]
+    fn who_was_declined_may_pay_with_another_card_until_the_page_ends() {
+        let mut order = order(OrderStatus::AwaitingPayment, &[PaymentState::Declined]);
+        let if_paid = |order: &Order, now| order.if_paid(&order.payments[0], now);
+        assert_eq!(if_paid(&order, now()), None, "the sandbox has no second card");
+        order.payments[0].gateway = GatewayName::MercadoPago;
+        assert_eq!(if_paid(&order, now()), Some(IfPaid::Tickets));
+        assert_eq!(if_paid(&order, order.expires_at), Some(IfPaid::TicketsOrRefund));
+        let end = order.expires_at + GatewayName::MercadoPago.grace();
+        assert_eq!(if_paid(&order, end), None);
+        order.payments[0].state = PaymentState::Pending;
+        assert_eq!(if_paid(&order, end), Some(IfPaid::TicketsOrRefund), "nothing is known of it");
+        order.payments[0].state = PaymentState::Declined;
+        order.status = OrderStatus::Released;
+        assert_eq!(if_paid(&order, now()), Some(IfPaid::Refund));
+        order.payments[0].closed = true;
+        assert_eq!(if_paid(&order, now()), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -43,6 +44,16 @@ impl GatewayName {
             Self::MercadoPago => "mercado_pago",
             Self::Wompi => "wompi",
             Self::Payu => "payu",
+        }
+    }
+
+    /// How long after the hold a payment may still begin there: our clocks differ, and what
+    /// was begun takes a moment to be found. PayU takes cards as long as its page is open,
+    /// whatever end the form names.
+    pub const fn grace(self) -> Duration {
+        match self {
+            Self::Payu => Duration::from_secs(3 * 3600),
+            _ => Duration::from_secs(300),
         }
     }
 }

@@ -168,6 +168,7 @@ impl World {
             dispute: None,
             created_at: now,
             idempotency: None,
+            closed: false,
         };
         let order = Order {
             id: OrderId::of_quote(QuoteId::generate(now), user),

@@ -42,6 +42,8 @@ pub struct Payment {
     pub created_at: Timestamp,
     /// A digest of the request that started it, if it named an idempotency key.
     pub idempotency: Option<String>,
+    /// True if the gateway closed it for us, so that nobody can pay it any more.
+    pub closed: bool,
 }
 
 impl Payment {
@@ -68,12 +70,21 @@ impl Payment {
             dispute: None,
             created_at,
             idempotency: None,
+            closed: false,
         }
     }
 
+    /// True if nothing is known that decides about it for good. A declined one is among
+    /// these: the page of the gateway lets the buyer try another card.
+    pub const fn is_undecided(&self) -> bool {
+        matches!(self.state, PaymentState::Pending | PaymentState::Processing | PaymentState::Declined)
+    }
+
     /// True if it may still be approved, or paid.
-    pub const fn is_open(&self) -> bool {
-        matches!(self.state, PaymentState::Pending | PaymentState::Processing)
+    pub fn is_open(&self) -> bool {
+        // The sandbox has no second card.
+        let is_over = self.state == PaymentState::Declined && self.gateway == GatewayName::Sandbox;
+        self.is_undecided() && !self.closed && !is_over
     }
 
     /// Notes that the gateway has the money, that it pays for nothing, and that it goes back.

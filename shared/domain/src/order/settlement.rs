@@ -37,9 +37,7 @@ impl Order {
     /// stands for any payment of its try: hosted pages let a buyer try again under
     /// the same reference.
     pub fn payment_of(&self, attempt: u8, report: &PaymentReport) -> Option<usize> {
-        let undecided = |payment: &Payment| {
-            payment.attempt == attempt && (payment.is_open() || payment.state == PaymentState::Declined)
-        };
+        let undecided = |payment: &Payment| payment.attempt == attempt && payment.is_undecided();
         self.payments
             .iter()
             .position(|payment| payment.payment_id.as_deref() == Some(&report.payment_id))

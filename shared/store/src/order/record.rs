@@ -125,6 +125,8 @@ struct PaymentRecord {
     created_at: i64,
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     idempotency: Option<String>,
+    #[serde(rename = "cl", default, skip_serializing_if = "std::ops::Not::not")]
+    closed: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -216,6 +218,7 @@ impl Record {
             dispute: payment.dispute,
             created_at: payment.created_at.as_millisecond(),
             idempotency: payment.idempotency.clone(),
+            closed: payment.closed,
         };
         let ticket = |(index, ticket): (&u8, &TicketState)| {
             let record =
@@ -276,6 +279,7 @@ impl Record {
                 dispute: payment.dispute,
                 created_at: time(payment.created_at)?,
                 idempotency: payment.idempotency,
+                closed: payment.closed,
             })
         };
         let ticket = |(index, ticket): (String, TicketRecord)| {

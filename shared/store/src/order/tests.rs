@@ -43,6 +43,7 @@ fn order(now: Timestamp) -> Order {
         refund_due: 0,
         created_at: now,
         idempotency: Some("q83vEjRWeJq83vEj".to_owned()),
+        closed: false,
     };
     let attendee = |name: &str| Attendee { nombre: Some(name.to_owned()), ..Attendee::default() };
     Order {

@@ -26,6 +26,7 @@ fn refunding() -> Order {
         dispute: None,
         created_at: at(0),
         idempotency: None,
+        closed: false,
     });
     order
 }

@@ -67,6 +67,52 @@ async fn where_there_is_no_call_the_buyer_hears_what_paying_would_do() {
     }
 }
 
+/// The page that declined a card takes another one.
+#[tokio::test]
+async fn after_a_declined_card_the_page_is_closed_or_told_of() {
+    for (gateway, closes) in
+        [(GatewayName::MercadoPago, true), (GatewayName::Wompi, false), (GatewayName::Payu, false)]
+    {
+        let house = House::open(&[gateway]).await;
+        let purchase = house.pay(&house.reserve().await, None).await.ok();
+        let page = house.app.visit(&purchase).await;
+        let simulator = house.app.simulator(gateway);
+        simulator.decline(&page).expect("declined");
+        house.app.idle().await;
+        let cancelled = house.cancel(&purchase).await;
+        let payment = &cancelled["payments"][0];
+        assert_eq!((&cancelled["status"], &payment["status"]), (&json!("released"), &json!("declined")));
+        let told = (payment["if_paid"].as_str(), payment["pay_until"].is_string());
+        let expected = if closes { (None, false) } else { (Some("refund"), gateway == GatewayName::Wompi) };
+        assert_eq!(told, expected, "{gateway}: {cancelled}");
+        if closes {
+            simulator.approve(&page).expect_err("closed");
+        } else {
+            simulator.approve(&page).expect("approved");
+            house.app.idle().await;
+            assert_eq!(house.order(&purchase).await["status"], "refund_due", "{gateway}");
+        }
+        house.app.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_second_card_paid_is_not_cancelled_though_nobody_was_told() {
+    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    let page = house.app.visit(&purchase).await;
+    let gateway = house.app.simulator(GatewayName::MercadoPago);
+    gateway.decline(&page).expect("declined");
+    house.app.idle().await;
+    gateway.set_faults(Faults { drop_webhooks: 100, ..Faults::default() }).expect("possible faults");
+    gateway.approve(&page).expect("approved");
+    let path = format!("/api/v1/reservations/{}", purchase["id"].as_str().expect("an id"));
+    house.app.delete(path).token(&house.ana.token).refused(409, "already_paid").await;
+    house.app.idle().await;
+    assert_eq!(house.order(&purchase).await["status"], "paid");
+    house.app.close().await;
+}
+
 #[tokio::test]
 async fn a_gateway_that_is_down_does_not_keep_anybody_from_cancelling() {
     let house = House::open(&[GatewayName::MercadoPago]).await;

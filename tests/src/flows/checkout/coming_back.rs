@@ -49,6 +49,69 @@ async fn the_gateway_is_asked_and_its_lost_notification_is_not_waited_for() {
     }
 }
 
+/// Hosted pages let a buyer whose card was declined try another one.
+#[tokio::test]
+async fn whoever_pays_with_a_second_card_is_not_told_of_the_first_one() {
+    for gateway in GATEWAYS {
+        let house = House::open(&[gateway]).await;
+        let purchase = house.pay(&house.reserve().await, None).await.ok();
+        let page = house.app.visit(&purchase).await;
+        let simulator = house.app.simulator(gateway);
+        simulator.decline(&page).expect("declined");
+        house.app.idle().await;
+        let declined = &house.order(&purchase).await["payments"][0];
+        assert_eq!((&declined["status"], &declined["if_paid"]), (&json!("declined"), &json!("tickets")));
+        simulator.set_faults(Faults { drop_webhooks: 100, ..Faults::default() }).expect("possible faults");
+        simulator.approve(&page).expect("approved");
+        house.app.clock.advance(Duration::from_secs(6));
+        assert_eq!(house.order(&purchase).await["payments"][0]["status"], "processing", "{gateway}");
+        house.pay(&purchase, None).await.refused(409, "payment_processing");
+        house.app.clock.advance(Duration::from_secs(5));
+        house.order(&purchase).await;
+        house.app.idle().await;
+        let paid = house.order(&purchase).await;
+        assert_eq!((&paid["status"], paid["payments"].as_array().map(Vec::len)), (&json!("paid"), Some(1)));
+        house.app.close().await;
+    }
+}
+
+/// Nobody has looked since the bank said no.
+#[tokio::test]
+async fn what_was_heard_before_the_bank_declined_keeps_nobody_from_paying() {
+    let house = House::open(&[GatewayName::Wompi]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    let page = house.app.visit(&purchase).await;
+    let wompi = house.app.simulator(GatewayName::Wompi);
+    let begun = wompi.act(&page, Action::Begin(Method::Bank)).expect("begun").payment_id;
+    house.app.clock.advance(Duration::from_secs(6));
+    assert_eq!(house.order(&purchase).await["payments"][0]["status"], "processing");
+    wompi.decline(&begun).expect("declined");
+    house.app.idle().await;
+    house.app.clock.advance(Duration::from_secs(6));
+    let again = house.pay(&purchase, None).await.ok();
+    assert_eq!(again["payments"].as_array().map(Vec::len), Some(2), "{again}");
+    house.app.close().await;
+}
+
+/// Another environment of the function has heard nothing, and this one asked too early.
+#[tokio::test]
+async fn who_paid_a_moment_ago_is_not_sent_to_pay_again() {
+    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let purchase = house.pay(&house.reserve().await, None).await.ok();
+    let page = house.app.visit(&purchase).await;
+    let simulator = house.app.simulator(GatewayName::MercadoPago);
+    simulator.set_faults(Faults { drop_webhooks: 100, ..Faults::default() }).expect("possible faults");
+    house.app.clock.advance(Duration::from_secs(6));
+    assert_eq!(house.order(&purchase).await["payments"][0]["status"], "pending");
+    assert_eq!(house.pay(&purchase, None).await.ok()["checkout_url"], purchase["checkout_url"]);
+    simulator.approve(&page).expect("approved");
+    house.app.clock.advance(Duration::from_secs(1));
+    house.pay(&purchase, None).await.refused(409, "payment_processing");
+    // What the question found shows from then on.
+    assert_eq!(house.order(&purchase).await["payments"][0]["status"], "processing");
+    house.app.close().await;
+}
+
 #[tokio::test]
 async fn a_buyer_who_looks_without_an_end_is_not_asked_for_any_more() {
     let house = House::open(&[GatewayName::Wompi]).await;
