@@ -104,8 +104,8 @@ fn with_parts(holding: &Holding, parts: Vec<Part>) -> Holding {
 
 impl Store {
     /// Sees to it that an order's places stay its own while its outcome is written, also
-    /// if its hold has expired, as long as nobody else took them. Writes nothing while
-    /// the hold itself lives long enough. Safe to repeat.
+    /// if its hold has expired, as long as nobody else took them; not those of refunded
+    /// tickets. Writes nothing while the hold itself lives long enough. Safe to repeat.
     pub async fn secure_holdings(
         &self,
         order: &Order,
@@ -118,17 +118,22 @@ impl Store {
         {
             return Ok(Secured::All(order.holdings.clone()));
         }
-        let (names, token) = (Names::of_order(order).within(sheet), Token::of(order.id));
+        let (names, token, kept) =
+            (Names::of_order(order).within(sheet), Token::of(order.id), Kept::of(order));
         let mut secured = Vec::with_capacity(order.holdings.len());
         for holding in &order.holdings {
             let outcome = match holding {
                 Holding::Seats { line, row, seats } => {
                     let place = (names.event, names.area(*line)?, *row);
-                    let claimed = self.claim_seats(place, seats, token, Claim::Until(until), now).await;
+                    let seats = kept.seats(*line, seats).0;
+                    let claimed = self.claim_seats(place, &seats, token, Claim::Until(until), now).await;
                     claimed.map(|()| holding.clone())
                 }
+                // All of it was refunded.
+                other if kept.admissions(other) == 0 => Ok(other.clone()),
                 other => {
                     let (pool, parts) = names.pool(other)?;
+                    let parts = keeping(&parts, kept.admissions(other));
                     let parts = self.secure_admissions(&pool, &parts, token, Claim::Until(until), now).await;
                     parts.map(|parts| with_parts(other, parts))
                 }
@@ -212,5 +217,41 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::OrderId;
+    use domain::order::TicketState;
+
+    use super::*;
+    use crate::allotment::Pool;
+    use crate::event::tests::event;
+    use crate::gate::tests::{at, paid_order};
+    use crate::testing::store_with_clock;
+
+    #[tokio::test]
+    async fn what_was_refunded_and_sold_again_is_not_secured() {
+        let (store, clock) = store_with_clock().await;
+        let event = event(&clock, "los-faroles");
+        let sheet = EventSheet { event, areas: Vec::new(), stages: Vec::new() };
+        let admissions =
+            |quantity| vec![Holding::Admissions { line: 0, parts: vec![Part { block: 0, quantity }] }];
+        let mut order = Order { holdings: admissions(2), ..paid_order() };
+        let pool = Pool::area(order.event, order.lines[0].area, 1);
+        store.create_pool(&pool, 2).await.expect("created");
+        order.status = OrderStatus::PartlyRefunded;
+        order.tickets.insert(0, TicketState { refunded: true, ..TicketState::default() });
+        let other = Token::of(OrderId::generate(at(9)));
+        store.claim_admissions(&pool, 1, other, Claim::Sold, at(0)).await.expect("one is left");
+        let secured = store.secure_holdings(&order, &sheet, at(1000)).await.expect("answers");
+        assert_eq!(secured, Secured::All(admissions(1)));
+        order.holdings = admissions(1);
+        assert!(store.sell_holdings(&order).await.expect("answers"));
+        // Of an order that keeps nothing, nothing is secured.
+        order.tickets.insert(1, TicketState { refunded: true, ..TicketState::default() });
+        let secured = store.secure_holdings(&order, &sheet, at(1000)).await.expect("answers");
+        assert_eq!(secured, Secured::All(admissions(1)));
     }
 }
