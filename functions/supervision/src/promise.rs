@@ -2,9 +2,10 @@
 //!
 //! An approval is written first and takes its discount second, like every outcome: a
 //! worker that dies in between leaves an approval without a discount, which its sending
-//! takes or is refused, and never a discount that belongs to no approval. What an
-//! approval took goes back when it is taken back, by the name of that approval, so that
-//! it does not matter how late.
+//! takes or is refused. What an approval took goes back when it is taken back, by the name
+//! of that approval, so that it does not matter how late. Whoever takes a discount looks
+//! afterwards whether the approval was taken back meanwhile: else a slow write would leave
+//! a discount that belongs to no approval.
 
 use domain::discount::{DecisionType, DiscountRequest};
 use domain::event::Event;
@@ -47,7 +48,11 @@ impl State {
     /// Takes the discount of an approval; once more changes nothing.
     pub(crate) async fn take(&self, show: &Event, request: &DiscountRequest, now: Timestamp) -> Result<()> {
         let taken = self.store.take_discount(show, request, now).await;
-        taken.map_err(|refusal| refusal.meaning(|_: Refusal| no_discounts_left()))
+        taken.map_err(|refusal| refusal.meaning(|_: Refusal| no_discounts_left()))?;
+        match self.store.discount_request(request.id).await? {
+            Some(now) if now.taken_back > request.taken_back => self.give_back(&now).await,
+            _ => Ok(()),
+        }
     }
 
     /// Takes what a decision promises, or gives back what it takes back.
