@@ -30,8 +30,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
             op.id("syncScans").tag("Door").summary("Report scans that were made without the network").description(
                 "Each is judged by when it was made, the earliest first; sending them again changes nothing. \
                  `already_used` means that another scan of the same ticket got here first: it says which. An \
-                 entry is never dropped: one that contradicts what happened meanwhile (a refund, a transfer, \
-                 another entry) has a `conflict`, and is kept for the organiser.",
+                 entry that contradicts what happened meanwhile (a refund, a transfer, another entry) has a \
+                 `conflict`, and is kept for the organiser: up to twenty of a ticket, besides the one that \
+                 used it up. Whoever takes over a paired scanner may send what the one before left in it: what is known \
+                 of that is `already_used`, and no other entry.",
             )
         }),
     )
@@ -106,6 +108,7 @@ async fn sync(
     let sheet = state.sheet(door.tenant, request.event_id).await?;
     secret.check(&state, door.tenant, request.device_id).await?;
     let now = state.clock.now();
+    let session = request.device_id.is_none().then_some(door.claims.sid);
     let slow = request.sent_at.map_or(SignedDuration::ZERO, |sent_at| now.duration_since(sent_at.time()));
     let scans: Vec<Reported> = request
         .scans
@@ -116,7 +119,7 @@ async fn sync(
             let at = believable(Some(said), sheet.event.created_at, now);
             Reported {
                 code: read(&state, &sheet.event, &scan.code),
-                scan: Scan { nonce: scan.nonce, by: door.user, device: request.device_id, at },
+                scan: Scan { nonce: scan.nonce, by: door.user, device: request.device_id, session, at },
                 let_in: scan.admitted,
             }
         })
@@ -214,7 +217,7 @@ mod tests {
                 area: AreaTag::of(AreaId::generate(at(0))),
                 seat: None,
             }),
-            scan: Scan { nonce: String::new(), by: user, device: None, at: at(second) },
+            scan: Scan { nonce: String::new(), by: user, device: None, session: None, at: at(second) },
             let_in: None,
         };
         let scans = [scan(1, 0, 9), scan(0, 0, 5), scan(1, 1, 7), scan(0, 0, 5), scan(2, 0, 1)];

@@ -37,7 +37,8 @@ struct ValidateRequest {
     /// The event whose door it is.
     event_id: EventId,
     /// Names this scan: the same one, sent again by the same person and scanner,
-    /// gets the same answer instead of "already used".
+    /// gets the same answer instead of "already used". A scanner that is not paired is
+    /// known by its session.
     #[serde(default)]
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[!-~]+$"))]
     nonce: Option<String>,
@@ -69,6 +70,7 @@ async fn validate(
         nonce: request.nonce.map_or_else(fresh_nonce, Ok)?,
         by: door.user,
         device: request.device_id,
+        session: request.device_id.is_none().then_some(door.claims.sid),
         at: believable(request.scanned_at.map(Moment::time), sheet.event.created_at, now),
     };
     Ok(Json(match read(&state, &sheet.event, &request.code) {

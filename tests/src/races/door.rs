@@ -47,6 +47,28 @@ async fn of_many_scanners_with_one_nonce_one_admits() {
     assert_eq!(admissions(true).await, 1);
 }
 
+/// Two telephones that are not paired, with one login and one nonce.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_telephones_with_one_login_one_admits() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 10, 0).await;
+    let ana = app.somebody("ana").await;
+    let bought = app.buy(&ana.token, &show.id, json!({"area_id": show.area, "quantity": 1})).await;
+    let ticket = bought["tickets"][0]["id"].as_str().expect("an id");
+    let ticket = app.get(format!("/api/v1/tickets/{ticket}")).token(&ana.token).ok().await;
+    let one = app.staff(&organizer, "puerta", "scanner").await;
+    let other = app.sign_in(&one.email, Some(&organizer.tenant)).await;
+    let scan = |token: &str| {
+        let body = json!({"code": ticket["code"], "event_id": show.id, "nonce": "scan-1"});
+        app.post("/api/v1/qr/validate").token(token).json(body).ok()
+    };
+    assert_eq!(scan(&one.token).await["result"], "admitted");
+    assert_eq!(scan(&other.token).await["reason"], "already_used");
+    assert_eq!(scan(&one.token).await["result"], "admitted", "its answer got lost");
+    app.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_they_all_admit() {
     assert_eq!(admissions(false).await, SCANNERS);

@@ -41,15 +41,22 @@ impl Store {
         };
         // Whoever is refused has made way for another entry, and those are bounded.
         for _ in 0..2 * MAX_LATE_ENTRIES {
-            if let Some(first) = gate.repeated(serial, scan)? {
+            if let Some(first) = gate.redemption(serial, |first| first.is_repeated_by(scan))? {
                 let redemption = Redemption::Admitted(first.at);
                 return Ok(Report { redemption, conflict: gate.redemption_conflict()? });
             }
             let refused = Redemption::Refused(gate.why_closed(serial)?);
+            // No second entry, but nobody's whose answer this could be.
+            if gate.redemption(serial, |first| first.is_left_for(scan))?.is_some() {
+                return Ok(Report { redemption: refused, conflict: None });
+            }
             if let Some(late) = gate.known_entry(serial, scan)? {
                 return Ok(Report { redemption: refused, conflict: Some(late) });
             }
-            let let_in = let_in.unwrap_or_else(|| !gate.knows_scanner(scan));
+            let let_in = match let_in {
+                Some(let_in) => let_in,
+                None => !gate.knows_scanner(scan)?,
+            };
             let keeps = let_in && serial <= gate.serial && gate.entries.len() < MAX_LATE_ENTRIES;
             let late = if keeps { gate.past(serial)?.judge(scan.at) } else { None };
             let Some(late) = late else { return Ok(Report { redemption: refused, conflict: None }) };
@@ -80,11 +87,13 @@ impl Store {
             values.insert(":nonce".to_owned(), string(&scan.nonce));
             values.insert(":by".to_owned(), string(scan.by.to_string()));
             values.extend(scan.device.map(|device| (":device".to_owned(), string(device.to_string()))));
+            values.extend(scan.session.map(|session| (":session".to_owned(), string(session.to_string()))));
             let is_old = serial != gate.serial;
             values.extend(is_old.then(|| (":code".to_owned(), number(serial))));
             let device = if scan.device.is_some() { ", d = :device" } else { "" };
+            let session = if scan.session.is_some() { ", i = :session" } else { "" };
             let code = if is_old { ", c = :code" } else { "" };
-            format!("SET u = :at, n = :nonce, b = :by{device}{code}")
+            format!("SET u = :at, n = :nonce, b = :by{device}{session}{code}")
         } else {
             values.insert(":none".to_owned(), AttributeValue::L(Vec::new()));
             let entry = serde_dynamo::to_attribute_value(Entry::new(scan, serial));

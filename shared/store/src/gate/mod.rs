@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use domain::order::Order;
-use domain::{DeviceId, Error, EventId, TicketId, Timestamp, UserId};
+use domain::{DeviceId, Error, EventId, SessionId, TicketId, Timestamp, UserId};
 use futures::future::try_join_all;
 
 use crate::failure::Item;
@@ -34,16 +34,35 @@ pub struct Scan {
     pub by: UserId,
     /// With which paired scanner.
     pub device: Option<DeviceId>,
+    /// In which session, if the scanner is not paired: two that are signed in as one
+    /// person differ by that.
+    pub session: Option<SessionId>,
     /// When.
     pub at: Timestamp,
 }
+
+/// How far the time of a scan may differ when it is reported again: clocks are corrected
+/// by how long each report was on its way. In seconds.
+const SAME_MOMENT: u64 = 60;
 
 impl Scan {
     /// True if `again` is this scan sent again: the same name from the same person
     /// with the same scanner. A name that two scanners share says nothing, be it
     /// chance, a bad generator, or a copy of somebody else's request.
     fn is_repeated_by(&self, again: &Self) -> bool {
-        (&self.nonce, self.by, self.device) == (&again.nonce, again.by, again.device)
+        self.nonce == again.nonce && self.by == again.by && self.is_of_scanner(again)
+    }
+
+    /// True if `report` is of this scan, and of somebody who took the paired scanner over
+    /// and sends what was left in it: the same name at the same moment. It gets no answer
+    /// that lets anybody in, and is no second entry either.
+    fn is_left_for(&self, report: &Self) -> bool {
+        let is_same_moment = self.at.as_second().abs_diff(report.at.as_second()) <= SAME_MOMENT;
+        self.device.is_some() && self.device == report.device && self.nonce == report.nonce && is_same_moment
+    }
+
+    fn is_of_scanner(&self, other: &Self) -> bool {
+        (self.device, self.session) == (other.device, other.session)
     }
 }
 
@@ -130,7 +149,7 @@ impl Store {
         let Some(gate) = self.try_redeem(event, ticket, serial, scan).await? else {
             return Ok(Redemption::Admitted(scan.at));
         };
-        Ok(match gate.repeated(serial, scan)? {
+        Ok(match gate.redemption(serial, |first| first.is_repeated_by(scan))? {
             Some(first) => Redemption::Admitted(first.at),
             None => Redemption::Refused(gate.why_closed(serial)?),
         })
@@ -155,11 +174,14 @@ impl Store {
             .expression_attribute_values(":nonce", string(&scan.nonce))
             .expression_attribute_values(":by", string(scan.by.to_string()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        update = match scan.device {
-            Some(device) => update
+        update = match (scan.device, scan.session) {
+            (Some(device), _) => update
                 .update_expression("SET u = :at, n = :nonce, b = :by, d = :device")
                 .expression_attribute_values(":device", string(device.to_string())),
-            None => update.update_expression("SET u = :at, n = :nonce, b = :by"),
+            (None, Some(session)) => update
+                .update_expression("SET u = :at, n = :nonce, b = :by, i = :session")
+                .expression_attribute_values(":session", string(session.to_string())),
+            (None, None) => update.update_expression("SET u = :at, n = :nonce, b = :by"),
         };
         match update.send().await.map_err(Failure::from) {
             Ok(_) => Ok(None),

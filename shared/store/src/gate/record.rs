@@ -1,7 +1,7 @@
 //! A gate as the table has it, and what it says about a code.
 
 use domain::late_entry::{LateEntry, TicketPast};
-use domain::{DeviceId, TicketId, Timestamp, UserId};
+use domain::{DeviceId, SessionId, TicketId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{Closed, Conflict, Scan};
@@ -21,6 +21,8 @@ pub(super) struct Record {
     by: Option<UserId>,
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     device: Option<DeviceId>,
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    session: Option<SessionId>,
     /// The serial of the code that redeemed it, if that was not the latest when
     /// the door reported it.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
@@ -50,18 +52,21 @@ pub(super) struct Entry {
     by: UserId,
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     device: Option<DeviceId>,
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    session: Option<SessionId>,
     #[serde(rename = "s")]
     pub(super) serial: u16,
 }
 
 impl Entry {
     pub(super) fn new(scan: &Scan, serial: u16) -> Self {
-        let Scan { nonce, by, device, at } = scan.clone();
-        Self { at: at.as_millisecond(), nonce, by, device, serial }
+        let Scan { nonce, by, device, session, at } = scan.clone();
+        Self { at: at.as_millisecond(), nonce, by, device, session, serial }
     }
 
     fn scan(&self) -> Result<Scan, Failure> {
-        Ok(Scan { nonce: self.nonce.clone(), by: self.by, device: self.device, at: time(self.at)? })
+        let Self { by, device, session, .. } = *self;
+        Ok(Scan { nonce: self.nonce.clone(), by, device, session, at: time(self.at)? })
     }
 }
 
@@ -90,22 +95,26 @@ impl Record {
             nonce: self.nonce.clone().ok_or_else(missing)?,
             by: self.by.ok_or_else(missing)?,
             device: self.device,
+            session: self.session,
             at: time(at)?,
         }))
     }
 
-    /// The scan that redeemed the ticket, if `scan` of the code with `serial` is
-    /// that one sent again.
-    pub(super) fn repeated(&self, serial: u16, scan: &Scan) -> Result<Option<Scan>, Failure> {
-        let used = self.scan()?.filter(|used| used.is_repeated_by(scan));
-        Ok(used.filter(|_| self.redeemed_serial() == serial))
+    /// The scan that redeemed the ticket, if that was by the code with `serial` and `is_it`.
+    pub(super) fn redemption(
+        &self,
+        serial: u16,
+        is_it: impl Fn(&Scan) -> bool,
+    ) -> Result<Option<Scan>, Failure> {
+        Ok(self.scan()?.filter(|used| self.redeemed_serial() == serial && is_it(used)))
     }
 
     /// What contradicts the entry that `scan` of the code with `serial` reported
     /// before, if it is among those that did not redeem the ticket.
     pub(super) fn known_entry(&self, serial: u16, scan: &Scan) -> Result<Option<LateEntry>, Failure> {
         for (entry, late) in self.late_entries()? {
-            if entry.serial == serial && entry.scan()?.is_repeated_by(scan) {
+            let known = entry.scan()?;
+            if entry.serial == serial && (known.is_repeated_by(scan) || known.is_left_for(scan)) {
                 return Ok(Some(late));
             }
         }
@@ -113,10 +122,12 @@ impl Record {
     }
 
     /// True if the scanner of `scan` let somebody in with this ticket before.
-    pub(super) fn knows_scanner(&self, scan: &Scan) -> bool {
-        let redeemed = self.used_at.is_some() && (self.by, self.device) == (Some(scan.by), scan.device);
-        let same = |entry: &Entry| (entry.by, entry.device) == (scan.by, scan.device);
-        redeemed || self.entries.iter().any(same)
+    pub(super) fn knows_scanner(&self, scan: &Scan) -> Result<bool, Failure> {
+        let mut known = self.scan()?.into_iter().map(Ok).chain(self.entries.iter().map(Entry::scan));
+        known.try_fold(false, |knows, other| {
+            let other = other?;
+            Ok(knows || (other.by == scan.by && other.is_of_scanner(scan)))
+        })
     }
 
     /// What happened to the ticket, as far as its code with `serial` is concerned.

@@ -53,7 +53,8 @@ pub(crate) fn paid_order() -> Order {
 }
 
 pub(crate) fn scan(nonce: &str, second: i64) -> Scan {
-    Scan { nonce: nonce.to_owned(), by: UserId::generate(at(0)), device: None, at: at(second) }
+    let by = UserId::generate(at(0));
+    Scan { nonce: nonce.to_owned(), by, device: None, session: None, at: at(second) }
 }
 
 fn ticket() -> (EventId, TicketId) {
@@ -82,11 +83,14 @@ async fn a_scan_is_repeated_by_its_own_person_with_its_own_scanner() {
     let store = store().await;
     let event = EventId::generate(at(0));
     let device = |second| Some(DeviceId::generate(at(second)));
+    let session = |second| Some(SessionId::generate(at(second)));
     for (number, device_of_first) in [(0, None), (1, device(0))] {
         let ticket = OrderId::generate(at(0)).ticket(number);
-        let first = Scan { device: device_of_first, ..scan("a", 1) };
+        let session_of_first = if number == 0 { session(0) } else { None };
+        let first = Scan { device: device_of_first, session: session_of_first, ..scan("a", 1) };
         let others = [
-            Scan { by: UserId::generate(at(1)), ..first.clone() },
+            Scan { by: UserId::generate(at(1)), at: at(90), ..first.clone() },
+            Scan { session: session(1), at: at(90), ..first.clone() },
             Scan { device: device(1), ..first.clone() },
             Scan { device: if number == 0 { device(2) } else { None }, ..first.clone() },
             Scan { nonce: "b".to_owned(), ..first.clone() },

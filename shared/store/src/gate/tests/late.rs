@@ -132,6 +132,30 @@ async fn two_doors_that_let_in_with_one_ticket_are_both_known() {
 }
 
 #[tokio::test]
+async fn whoever_takes_over_a_paired_scanner_reports_what_is_left_in_it() {
+    let door = Door::open().await;
+    let device = Some(DeviceId::generate(at(0)));
+    let first = Scan { device, ..scan("a", 200) };
+    let next_shift = Scan { by: UserId::generate(at(9)), ..first.clone() };
+    assert_eq!(door.report((0, Some(true)), &first).await.conflict, None);
+    for again in [next_shift.clone(), Scan { at: at(203), ..next_shift.clone() }] {
+        let report = door.report((0, Some(true)), &again).await;
+        let redemption = Redemption::Refused(Closed::Used(first.clone()));
+        assert_eq!(report, Report { redemption, conflict: None }, "no second entry");
+    }
+    let other = Scan { at: at(100), ..next_shift.clone() };
+    let report = door.report((0, Some(true)), &other).await;
+    assert_eq!(report.redemption, Redemption::Refused(Closed::Used(first)), "another entry of that name");
+    assert_eq!(report.conflict, late(UsedTwice, 200, true, false));
+    // The one who kept it is asked again, too.
+    let kept = Scan { by: UserId::generate(at(10)), ..other };
+    assert_eq!(door.report((0, Some(true)), &kept).await.conflict, report.conflict);
+    assert_eq!(door.conflicts().await.len(), 1);
+    // At the door it is another person's scan.
+    assert!(matches!(door.redeem(0, &next_shift).await, Redemption::Refused(Closed::Used(_))));
+}
+
+#[tokio::test]
 async fn reports_at_once_are_all_kept_once_and_bounded() {
     let door = std::sync::Arc::new(Door::open().await);
     door.redeem(0, &scan("online", 0)).await;
