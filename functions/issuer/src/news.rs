@@ -3,7 +3,7 @@
 //! News carry what they are about. The order, as it is when the mail is written, adds only
 //! what is true of the order then, and says which news would be wrong by now.
 
-use domain::order::Payment;
+use domain::order::{Payment, UnusedReason};
 use domain::payment::Dispute;
 use domain::refund_task::{RefundTask, TaskOutcome};
 use domain::{Error, Money, OrderId, Result, UserId};
@@ -22,16 +22,12 @@ pub(crate) async fn about(
     let order = state.order(user, order).await?;
     let sheet = state.sheet(order.event).await?;
     let tenant = state.tenant(order.tenant).await?;
-    let place = place(news);
-    let payment = order.payments.get(usize::from(place));
-    let payment =
-        payment.ok_or_else(|| Error::internal(format!("news about a payment that {} has not", order.id)))?;
     let money = |amount| Money::new(amount, order.currency);
-    let facts = |amount, by_hand| OrderMail {
+    let facts_of = |unused, amount, by_hand| OrderMail {
         order: order.id,
         amount: money(amount),
         by_hand,
-        unused: payment.unused,
+        unused,
         tickets_hold: order.tickets().any(|ticket| !ticket.refunded),
         show: show(&sheet.event),
         organiser: organiser(&tenant),
@@ -43,6 +39,14 @@ pub(crate) async fn about(
         mail,
         images: Vec::new(),
     };
+    let Some(place) = place(news) else {
+        let facts = facts_of(Some(UnusedReason::PlacesGone), 0, false);
+        return Ok(vec![to_buyer(Mail::TicketsWorthless(facts))]);
+    };
+    let payment = order.payments.get(usize::from(place));
+    let payment =
+        payment.ok_or_else(|| Error::internal(format!("news about a payment that {} has not", order.id)))?;
+    let facts = |amount, by_hand| facts_of(payment.unused, amount, by_hand);
     let to_organiser = |mail| MailMessage {
         to: Recipient { email: tenant.email.clone(), name: tenant.name.clone() },
         language: sheet.event.language,
@@ -80,6 +84,7 @@ pub(crate) async fn about(
             let mail = PaymentsMail { asked: Some(order.total()), ..about_payment(paid, Loss::default()) };
             vec![to_organiser(Mail::PaymentMismatch(mail))]
         }
+        OrderNews::PlacesLost => Vec::new(),
         _ if is_over(payment, news) => Vec::new(),
         OrderNews::DisputeOpened { .. } => {
             vec![to_organiser(Mail::DisputeOpened(whole(Loss::default())))]
@@ -102,9 +107,10 @@ pub(crate) async fn about(
     })
 }
 
-/// The place of the payment that the news is about.
-const fn place(news: OrderNews) -> u8 {
+/// The place of the payment that the news is about, if it is about one.
+const fn place(news: OrderNews) -> Option<u8> {
     match news {
+        OrderNews::PlacesLost => None,
         OrderNews::RefundDone { payment, .. }
         | OrderNews::RefundDue { payment, .. }
         | OrderNews::PaymentMismatch { payment, .. }
@@ -112,7 +118,7 @@ const fn place(news: OrderNews) -> u8 {
         | OrderNews::DisputeLost { payment, .. }
         | OrderNews::DisputeWon { payment }
         | OrderNews::RefundedElsewhere { payment, .. }
-        | OrderNews::RefundByHand { payment, .. } => payment,
+        | OrderNews::RefundByHand { payment, .. } => Some(payment),
     }
 }
 

@@ -65,6 +65,7 @@ impl Templates {
             "refund_done.es.html",
             "refund_done.en.html",
             "unused.txt",
+            "worthless.txt",
             "refund_due.es.txt",
             "refund_due.en.txt",
             "refund_due.es.html",

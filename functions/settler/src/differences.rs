@@ -25,6 +25,13 @@ pub(crate) fn amount_differs(order: &Order, report: &PaymentReport, now: Timesta
     difference(order.id, Some(&report.payment_id), DifferenceKind::AmountDiffers, detail, now)
 }
 
+/// Some of the order's tickets were used before it showed that others have their places.
+pub(crate) fn used_without_places(order: &Order, now: Timestamp) -> PaymentDifference {
+    let used = order.tickets().filter(|ticket| !ticket.refunded).count();
+    let detail = format!("{used} of its tickets were used at the door, and others have their places.");
+    difference(order.id, None, DifferenceKind::Uncovered, detail, now)
+}
+
 /// What stays different after everything was settled that can be. `reports` are of all
 /// payments that the gateways have of the order.
 pub(crate) fn differences(

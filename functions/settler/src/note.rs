@@ -136,14 +136,14 @@ pub(crate) fn settled(order: &mut Order, place: usize, secured: Secured, now: Ti
 /// them: its tickets are worthless, and its money goes back.
 pub(crate) fn lost(order: &mut Order) -> Change {
     // One payment at most is kept, and none of free tickets.
-    let mut news = None;
+    let mut news = OrderNews::PlacesLost;
     for (place, payment) in order.payments.iter_mut().enumerate().filter(|(_, payment)| payment.kept() > 0) {
         let amount = payment.kept();
         payment.refund_due += amount;
         payment.unused = Some(UnusedReason::PlacesGone);
-        news = Some(OrderNews::RefundDue { payment: number(place), amount });
+        news = OrderNews::RefundDue { payment: number(place), amount };
     }
-    Change { outbox: Some(Outbox::Refund { news }), tasks: Vec::new(), revokes: true }
+    Change { outbox: Some(Outbox::Refund { news: Some(news) }), tasks: Vec::new(), revokes: true }
 }
 
 /// Notes that money which was due is back with the buyer, and goes on with what is due

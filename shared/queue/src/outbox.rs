@@ -107,6 +107,8 @@ pub enum OrderNews {
         /// How much of it goes back.
         amount: i64,
     },
+    /// To the buyer: others have the places of tickets for which no money is to go back.
+    PlacesLost,
     /// To the organiser: a payment's amount or currency is not the order's.
     PaymentMismatch {
         /// The payment.
@@ -207,6 +209,10 @@ mod tests {
         insta::assert_snapshot!(
             text(&lost.with_loss(Loss { revoked: true, uncovered: 5 })),
             @r#"{"do":"news","news":{"is":"dispute_lost","payment":0,"loss":{"revoked":true,"uncovered":5}}}"#
+        );
+        insta::assert_snapshot!(
+            text(&Outbox::Refund { news: Some(OrderNews::PlacesLost) }),
+            @r#"{"do":"refund","news":{"is":"places_lost"}}"#
         );
         insta::assert_snapshot!(text(&Outbox::AskNow), @r#"{"do":"ask_now"}"#);
         insta::assert_snapshot!(text(&Outbox::TransferOffered), @r#"{"do":"transfer_offered"}"#);

@@ -717,6 +717,30 @@ fn every_page_leaves_nothing_open() {
 }
 
 #[test]
+fn free_tickets_without_places_speak_of_no_money() {
+    for (language, says, money) in [
+        (Language::Es, "otras personas tienen los lugares", "dinero"),
+        (Language::En, "other people have the places", "money"),
+    ] {
+        let worthless = |message: &MailMessage| match &message.mail {
+            Mail::TicketsWorthless(mail) => Some(OrderMail { amount: cop(0), ..mail.clone() }),
+            _ => None,
+        };
+        let (message, mail) = all(language)
+            .into_iter()
+            .find_map(|message| worthless(&message).map(|mail| (message, mail)))
+            .expect("one of them");
+        let mail = Mail::TicketsWorthless(OrderMail { unused: Some(UnusedReason::PlacesGone), ..mail });
+        let message = MailMessage { mail, ..message };
+        let page = rendered(&message);
+        leaves_nothing_open(&page.html, &message.mail);
+        for said in [page.html.replace('\n', " "), text(&message).replace('\n', " ")] {
+            assert!(said.contains(says) && !said.contains(money), "{said}");
+        }
+    }
+}
+
+#[test]
 fn every_difference_has_its_words() {
     use DifferenceKind::{
         AmountDiffers, ForeignAccount, OrderNotFound, PaymentMissing, PaymentUnexpected, RefundDiffers,

@@ -1,0 +1,108 @@
+//! Free tickets whose places others have: the worker that was to sell them was too late.
+
+use std::time::Duration;
+
+use local::services::{Mishap, Spot};
+use serde_json::{Value, json};
+use testkit::{Organizer, Show, Somebody, TestApp};
+
+struct House {
+    app: TestApp,
+    organizer: Organizer,
+    show: Show,
+    ana: Somebody,
+    scanner: Somebody,
+    order: String,
+}
+
+impl House {
+    /// Ana has two free tickets. The function that gave her these died before it sold the
+    /// places for good, and the message that does so is late: by then her hold is over, and
+    /// Beto has the places. These of her
+    /// tickets were used before the message.
+    async fn resold(used: &[usize]) -> Self {
+        let app = TestApp::start().await;
+        let organizer = app.organizer("organiza").await;
+        let show = app.show(&organizer, "Ensayo Abierto", 2, 0).await;
+        let (ana, beto) = (app.somebody("ana").await, app.somebody("beto").await);
+        let scanner = app.staff(&organizer, "puerta", "scanner").await;
+        let places = json!({"area_id": show.area, "quantity": 2});
+        let held = app.reserve(&ana.token, &show.id, places.clone()).await;
+        let order = held["id"].as_str().expect("an id").to_owned();
+        app.idle().await;
+        let late = app.chaos.halt(Spot::at("E#").by("settler"));
+        let dies = app.chaos.ambush(Spot::at("E#").by("purchases"), 1, Mishap::DiesBefore);
+        let body = json!({"reservation_id": order});
+        let answer = app.post("/api/v1/purchases").token(&ana.token).json(body).send().await;
+        assert_eq!(answer.status, 500, "{}", answer.text());
+        drop(dies);
+        app.clock.advance(Duration::from_secs(11 * 60));
+        late.reached().await;
+        let held = app.reserve(&beto.token, &show.id, places).await;
+        let body = json!({"reservation_id": held["id"]});
+        let bought = app.post("/api/v1/purchases").token(&beto.token).json(body).ok().await;
+        assert_eq!(bought["status"], "paid", "{bought}");
+        let house = Self { app, organizer, show, ana, scanner, order };
+        for index in used {
+            house.enter(*index).await;
+        }
+        drop(late);
+        house.app.idle().await;
+        house
+    }
+
+    async fn order(&self) -> Value {
+        self.app.get(format!("/api/v1/purchases/{}", self.order)).token(&self.ana.token).ok().await
+    }
+
+    async fn enter(&self, index: usize) {
+        let order = self.order().await;
+        let path = format!("/api/v1/tickets/{}", order["tickets"][index]["id"].as_str().expect("an id"));
+        let ticket = self.app.get(path).token(&self.ana.token).ok().await;
+        let body = json!({"code": ticket["code"], "event_id": self.show.id});
+        let verdict = self.app.post("/api/v1/qr/validate").token(&self.scanner.token).json(body).ok().await;
+        assert_eq!(verdict["reason"], Value::Null, "{verdict}");
+    }
+
+    /// Which of Ana's tickets are worthless.
+    async fn refunded(&self) -> Vec<bool> {
+        let order = self.order().await;
+        let tickets = order["tickets"].as_array().expect("tickets").iter();
+        tickets.map(|ticket| ticket["refunded"].as_bool().expect("a flag")).collect()
+    }
+
+    /// What the organiser is told to look at.
+    async fn differences(&self) -> Vec<Value> {
+        let person = self.app.sign_in(&self.organizer.person.email, Some(&self.organizer.tenant)).await;
+        let list = self.app.get("/api/v1/tenant/payment-differences").token(&person.token).ok().await;
+        list["items"].as_array().expect("a list").clone()
+    }
+
+    /// How many mails told Ana that her tickets are worthless.
+    fn told(&self) -> usize {
+        let texts = self.app.mails(&self.ana.email).into_iter().filter_map(|mail| mail.text.clone());
+        texts.filter(|text| text.contains("otras personas tienen los lugares")).count()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_free_tickets_lost_their_places_is_told() {
+    let house = House::resold(&[]).await;
+    assert_eq!(house.refunded().await, [true, true]);
+    assert_eq!(house.told(), 1);
+    assert!(house.differences().await.is_empty());
+    house.app.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_used_before_is_somebodys_to_look_at_and_stays() {
+    for (used, refunded, told) in [(&[0][..], [false, true], 1), (&[0, 1], [false, false], 0)] {
+        let house = House::resold(used).await;
+        assert_eq!(house.refunded().await, refunded);
+        assert_eq!(house.told(), told);
+        let differences = house.differences().await;
+        assert_eq!(differences.len(), 1, "{differences:?}");
+        assert_eq!(differences[0]["order"], json!(house.order), "{differences:?}");
+        house.app.close().await;
+    }
+}
