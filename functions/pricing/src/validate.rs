@@ -5,8 +5,7 @@ use aide::axum::routing::post_with;
 use axum::extract::State as Of;
 use domain::event::EventStatus;
 use domain::pricing::{
-    PromotionOffer, PromotionReason, PromotionVerdict, Quote, QuoteInput, QuoteRequest, QuoteRequestLine,
-    quote,
+    PromotionOffer, PromotionReason, Quote, QuoteInput, QuoteRequest, QuoteRequestLine, quote,
 };
 use domain::{Amount, Currency, Error, EventId, QuoteId, Result};
 use schemars::JsonSchema;
@@ -78,12 +77,9 @@ async fn validate(
     };
     let now = state.clock.now();
     let tried = [CODES_TRIED.of(&[&state.fingerprints.source(&network)])];
-    state.store.check_limits(&tried, now).await?;
-    let quote = state.quote(&request, buyer.as_ref()).await?;
+    let quote =
+        state.store.guess(&tried, now, state.quote(&request, buyer.as_ref()), Quote::is_guess).await?;
     let verdict = quote.promotion.as_ref();
-    if verdict.is_some_and(PromotionVerdict::is_guess) {
-        state.store.count(&tried, now).await?;
-    }
     Ok(Json(Validity {
         code: path.code.to_string(),
         applies: verdict.is_some_and(|verdict| verdict.applied),

@@ -9,7 +9,6 @@ use domain::pricing::{
 };
 use domain::seat::SeatLabel;
 use domain::{Amount, AreaId, Currency, EventId, QuoteId, Result, SaleStageId, Timestamp};
-use futures::future::try_join;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::limit::CODES_TRIED;
@@ -224,11 +223,8 @@ async fn create(
     // Without a code nobody guesses, and the quote costs nothing more.
     let tried = request.code().map(|_| CODES_TRIED.of(&[&state.fingerprints.source(&network)]));
     let tried: Vec<_> = tried.into_iter().collect();
-    let (_, details) =
-        try_join(state.store.check_limits(&tried, now), state.quote(&request, buyer.as_ref())).await?;
-    if details.promotion.as_ref().is_some_and(PromotionVerdict::is_guess) {
-        state.store.count(&tried, now).await?;
-    }
+    let quote = state.quote(&request, buyer.as_ref());
+    let details = state.store.guess(&tried, now, quote, Quote::is_guess).await?;
     details.check_required(&request)?;
     Ok(Json(SignedQuote::new(details, &state.quote_key)))
 }

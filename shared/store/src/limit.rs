@@ -152,6 +152,29 @@ impl Store {
         }
     }
 
+    /// Does what may be a guess, and counts it if it was a wrong one.
+    ///
+    /// The counts are asked after it: of many guesses that are sent at once, the right one
+    /// must not get through behind the limit.
+    ///
+    /// # Errors
+    /// Those of `attempt`; as [`Store::count`] for a wrong guess, and as
+    /// [`Store::check_limits`] for a right one.
+    pub async fn guess<T>(
+        &self,
+        counts: &[Count],
+        now: Timestamp,
+        attempt: impl Future<Output = domain::Result<T>>,
+        is_wrong: impl FnOnce(&T) -> bool,
+    ) -> domain::Result<T> {
+        let outcome = attempt.await?;
+        match is_wrong(&outcome) {
+            true => self.count(counts, now).await?,
+            false => self.check_limits(counts, now).await?,
+        }
+        Ok(outcome)
+    }
+
     /// Takes back what was counted at `now`, because what it was counted for did not
     /// happen.
     pub async fn uncount(&self, count: &Count, now: Timestamp) -> Result<(), Failure> {
@@ -225,6 +248,32 @@ mod tests {
         })
         .await;
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 3);
+    }
+
+    #[tokio::test]
+    async fn the_right_one_of_many_guesses_at_once_does_not_get_through_behind_the_limit() {
+        let (store, now) = (Arc::new(store().await), start());
+        let counts = [LIMIT.of(&["ana"])];
+        let wrong = Arc::new(tokio::sync::Semaphore::new(0));
+        let results = at_once(12, |index| {
+            let (store, wrong, counts) = (store.clone(), wrong.clone(), counts.clone());
+            async move {
+                let is_right = index == 0;
+                let attempt = async {
+                    if is_right {
+                        // It takes as long as the others.
+                        drop(wrong.acquire_many(11).await);
+                    }
+                    Ok(is_right)
+                };
+                let guessed = store.guess(&counts, now, attempt, |right| !right).await;
+                wrong.add_permits(1);
+                guessed
+            }
+        })
+        .await;
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 3);
+        assert!(results[0].is_err(), "it was right, and is not told so");
     }
 
     #[tokio::test]

@@ -133,6 +133,11 @@ impl Totals {
 }
 
 impl Quote {
+    /// True if its code is a wrong one: see [`PromotionVerdict::is_guess`].
+    pub fn is_guess(&self) -> bool {
+        self.promotion.as_ref().is_some_and(PromotionVerdict::is_guess)
+    }
+
     /// Fails if what the request requires did not come about. Not part of [`quote`], whose
     /// caller counts wrong codes first.
     ///
