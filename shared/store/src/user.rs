@@ -1,8 +1,7 @@
 //! Users and the claims on their e-mail addresses.
 
-use domain::access::Role;
 use domain::user::{Email, User};
-use domain::{Error, TenantId, Timestamp, UserId};
+use domain::{Error, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -101,6 +100,8 @@ mod tests {
     use std::sync::Arc;
 
     use boot::Secret;
+    use domain::TenantId;
+    use domain::access::Role;
 
     use super::*;
     use crate::testing::{at_once, store_with_clock};
