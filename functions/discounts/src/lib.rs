@@ -13,7 +13,7 @@ use aide::axum::ApiRouter;
 use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError};
 use store::{Fingerprints, Store};
-use web::TrustedHops;
+use web::{TokenVerifier, TrustedHops};
 
 /// What the function works with.
 #[derive(Clone)]
@@ -22,22 +22,30 @@ pub struct State {
     store: Store,
     fingerprints: Fingerprints,
     hops: TrustedHops,
+    verifier: TokenVerifier,
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `HASH_SECRET` and `TRUSTED_HOPS`.
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET` and `TRUSTED_HOPS`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
             store: Store::new(boot)?,
             fingerprints: Fingerprints::from_env(&boot.env)?,
             hops: TrustedHops::from_env(&boot.env)?,
+            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
         })
     }
 
     /// Opens the connection to the table before the first request needs it.
     pub async fn warm(&self) {
         self.store.warm().await;
+    }
+}
+
+impl FromRef<State> for TokenVerifier {
+    fn from_ref(state: &State) -> Self {
+        state.verifier.clone()
     }
 }
 

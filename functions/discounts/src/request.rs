@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Limit;
 use store::limit::QUARTER;
-use web::{Answer, ClientNetwork, Created, Json};
+use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer};
 
 use crate::State;
 use crate::rules::{History, show_not_found};
@@ -29,7 +29,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
             op.id("requestDiscount").tag("Discounts").summary("Ask for a discount").description(
                 "Members whose subscription is active and whose fee is paid get an answer by mail, once somebody \
                  has looked at what is proposed. A member has one open request for a show: asking again answers \
-                 409 `request_open` with its `id`, so sending a request twice does no harm.",
+                 409 `request_open` with its `id`, so sending a request twice does no harm. Who asks signed in, with \
+                 the address confirmed, gets the answer with the links of its wording, and however many answers \
+                 others had mailed there.",
             )
         }),
     )
@@ -81,6 +83,7 @@ impl Asking {
 async fn request(
     Of(state): Of<State>,
     ClientNetwork(network): ClientNetwork,
+    MaybeBuyer(buyer): MaybeBuyer,
     Json(asking): Json<Asking>,
 ) -> Answer<Created<RequestView>> {
     let started = Instant::now();
@@ -96,7 +99,9 @@ async fn request(
     counted.and(left)?;
     let opened = async {
         let (show, member) = state.who_and_what(&asking, now).await?;
-        state.open(&show, &member, asking.words(), started, now).await
+        let own = buyer.as_ref().and_then(|buyer| buyer.confirmed_email().ok());
+        let signed_in = own.is_some_and(|own| own == member.email.as_str());
+        state.open(&show, &member, (asking.words(), signed_in), started, now).await
     };
     match opened.await {
         Ok(request) => Ok(Created(request.into())),
@@ -147,7 +152,7 @@ impl State {
         &self,
         show: &Event,
         member: &Member,
-        message: Option<String>,
+        (message, signed_in): (Option<String>, bool),
         started: Instant,
         now: Timestamp,
     ) -> Result<DiscountRequest> {
@@ -160,7 +165,8 @@ impl State {
             let request =
                 DiscountRequest::open(member, show, attempt, suggestion.clone(), template.version, now);
             let took = u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX);
-            let request = DiscountRequest { message: message.clone(), processing_us: took, ..request };
+            let request =
+                DiscountRequest { message: message.clone(), signed_in, processing_us: took, ..request };
             let Some(found) = self.store.open_discount_request(&request).await? else { return Ok(request) };
             // Somebody asked at the same moment, or this was too new to be read.
             found.lets_ask_again()?;

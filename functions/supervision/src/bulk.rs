@@ -22,6 +22,7 @@ use web::{Answer, Json, Page, Paging, Supervisor};
 
 use crate::State;
 use crate::action::Action;
+use crate::limits::too_many_answers;
 use crate::promise::no_discounts_left;
 use crate::staff::Staff;
 
@@ -33,7 +34,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 "Each request on its own: some may succeed while others are refused, as `items` says. Approvals \
                  are made one after the other, the request that was made first before the others, as long as \
                  discounts are left. With a `filter`, a call does a part of the work; send `next_cursor` as \
-                 `cursor` until there is none. A repeated call changes nothing twice.",
+                 `cursor` until there is none. If you have sent as many answers as a day takes, `retry_after` says \
+                 when to send it. A repeated call changes nothing twice.",
             )
         }),
     )
@@ -140,6 +142,9 @@ struct Outcomes {
     /// not come to; absent if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+    /// Seconds until more answers can be sent; absent unless the day's are used up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u32>,
 }
 
 /// What became of a request.
@@ -221,7 +226,7 @@ impl State {
         }
         let mut items = self.work(staff, bulk, &order, Instant::now()).await?;
         items.sort_by_key(|item| ids.iter().position(|id| *id == item.id));
-        Ok(Outcomes::new(items, None))
+        Ok(Outcomes::new(items, None, None))
     }
 
     /// Works on a part of the requests that a filter means.
@@ -247,7 +252,11 @@ impl State {
             Some(_) => found.items[..items.len()].last().map(Store::after_discount_request),
             None => found.last,
         };
-        Ok(Outcomes::new(items, last))
+        let is_stopped = bulk.action == Work::Send && last.is_some();
+        let now = self.clock.now();
+        let is_full = is_stopped && self.answers_left(staff.tenant, now).await? == 0;
+        let retry_after = is_full.then(|| too_many_answers(now).retry_after_seconds()).flatten();
+        Ok(Outcomes::new(items, last, retry_after))
     }
 
     /// Works on requests in their order. Of those that a filter means perhaps not on all:
@@ -255,7 +264,7 @@ impl State {
     /// approved now, because it was first.
     ///
     /// # Errors
-    /// If that was the very first of them.
+    /// If that was the very first of them, or no answer can be sent today.
     async fn work(
         &self,
         staff: &Staff,
@@ -268,6 +277,16 @@ impl State {
         for some in pieces.chunks(at_once) {
             if bulk.filter.is_some() && !items.is_empty() && started.elapsed() > ENOUGH {
                 break;
+            }
+            let mut some = some;
+            if bulk.filter.is_some() && bulk.action == Work::Send {
+                let now = self.clock.now();
+                some = &some[..some.len().min(self.answers_left(staff.tenant, now).await?)];
+                match (some.is_empty(), items.is_empty()) {
+                    (true, true) => return Err(too_many_answers(now)),
+                    (true, false) => break,
+                    _ => {}
+                }
             }
             let worked: Vec<_> =
                 some.iter().map(|piece| self.one(staff, bulk, *piece, &given_away)).collect();
@@ -306,11 +325,11 @@ impl State {
 }
 
 impl Outcomes {
-    fn new(items: Vec<BulkOutcome>, last: Option<String>) -> Self {
+    fn new(items: Vec<BulkOutcome>, last: Option<String>, retry_after: Option<u32>) -> Self {
         let succeeded = items.iter().filter(|item| item.ok).count();
         let refused = items.len() - succeeded;
         let Page { items, next_cursor } = Page::new(items, last);
-        Self { succeeded, refused, items, next_cursor }
+        Self { succeeded, refused, items, next_cursor, retry_after }
     }
 }
 

@@ -6,6 +6,7 @@ mod bulk;
 mod dashboard;
 mod desk;
 mod edit;
+mod limits;
 mod promise;
 mod queue;
 mod send;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use aide::axum::ApiRouter;
 use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError, Secret};
-use store::Store;
+use store::{Fingerprints, Store};
 use web::TokenVerifier;
 
 /// What the function works with.
@@ -28,6 +29,7 @@ pub struct State {
     clock: Clock,
     store: Store,
     verifier: TokenVerifier,
+    fingerprints: Fingerprints,
     /// Members' codes are derived from this.
     codes: Arc<[u8; 32]>,
     /// The address of the box office, without a slash at its end.
@@ -35,12 +37,14 @@ pub struct State {
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `DISCOUNT_SECRET` and `PUBLIC_URL`.
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET`, `DISCOUNT_SECRET` and
+    /// `PUBLIC_URL`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
             store: Store::new(boot)?,
             verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            fingerprints: Fingerprints::from_env(&boot.env)?,
             codes: Arc::new(Secret::from_env(&boot.env, "DISCOUNT_SECRET")?.derive("discount codes")),
             public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
         })

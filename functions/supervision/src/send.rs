@@ -24,7 +24,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
         post_with(send, |op| {
             op.id("sendQueued").summary("Send the answer to a request").tag("Supervision").description(
                 "The code of an approval works from this moment on. The mail goes out \
-                 once; sending it again answers the same to whoever sent it, and 409 `already_sent` to others.",
+                 once; sending it again answers the same to whoever sent it, and 409 `already_sent` to others. If the \
+                 member did not ask signed in, the mail has no links but those to the tickets. An organiser sends \
+                 1000 answers a day (`too_many_answers`), and an address gets ten a day of all organisers \
+                 (`address_answered_enough`), besides those that its reader asked for signed in.",
             )
         }),
     )
@@ -71,10 +74,30 @@ impl State {
             self.desk(staff.tenant, std::slice::from_ref(&before)),
             self.reachable(&before),
         )?;
+        self.count_answer(&before, now).await?;
+        let sent = self.answer(staff, &before, decision, &desk, now).await;
+        if sent.is_err() {
+            // If this fails, too, it stays counted until tomorrow.
+            drop(self.uncount_answer(&before, now).await);
+        }
+        sent
+    }
+
+    /// Mails an answer that is counted.
+    async fn answer(
+        &self,
+        staff: &Staff,
+        before: &DiscountRequest,
+        decision: DecisionType,
+        desk: &Desk,
+        now: Timestamp,
+    ) -> Result<DiscountRequest> {
         let (mail, promotion) = match decision {
-            DecisionType::Approved => self.approve(&before, &desk, now).await?,
-            DecisionType::Rejected | DecisionType::NeedsClarification => (desk.mail(&before)?, None),
+            DecisionType::Approved => self.approve(before, desk, now).await?,
+            DecisionType::Rejected | DecisionType::NeedsClarification => (desk.mail(before)?, None),
         };
+        let link = desk.show(before).and_then(|show| show.ticketing_link.as_deref());
+        let mail = before.sendable(mail, link, &self.public_url);
         let code = promotion.as_ref().map(|promotion| promotion.promotion_code.clone());
         let after = before.sent(mail, code, &staff.reviewer, now);
         let outbox = Outbox::Discount {
@@ -90,7 +113,7 @@ impl State {
                 self.give_back(&after).await?;
                 Ok(after)
             }
-            Err(Failure::Refused(_)) => self.lost(staff, &before).await,
+            Err(Failure::Refused(_)) => self.lost(staff, before).await,
             Err(failure) => Err(failure.into()),
         }
     }
@@ -106,7 +129,9 @@ impl State {
                 "Mails to this member come back. Change the member's address, then send the answer.",
             ));
         }
-        Ok(DiscountRequest { user_email: member.email.to_string(), ..request.clone() })
+        // Whoever reads the new one need not be who asked.
+        let signed_in = request.signed_in && request.user_email == member.email.as_str();
+        Ok(DiscountRequest { user_email: member.email.to_string(), signed_in, ..request.clone() })
     }
 
     /// Words the mail of an approval and makes sure that it has its discount, which it

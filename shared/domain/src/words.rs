@@ -43,6 +43,18 @@ pub fn note(text: &str) -> String {
     without_phones(&unlinked(&unquoted))
 }
 
+/// A letter of somebody else than us, in its lines: without links, but for the words that it
+/// `keeps`.
+pub fn letter(text: &str, keeps: impl Fn(&str) -> bool) -> String {
+    let is_around =
+        |c: char| matches!(c, '.' | ',' | ';' | ':' | '!' | '?' | '(' | ')' | '[' | ']') || is_quote(c);
+    let word = |word: &str| {
+        if keeps(word.trim_matches(is_around)) { word.to_owned() } else { unlinked(word) }
+    };
+    let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ");
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// A person's name, if the text looks like one: letters in a few words, no links,
 /// digits or sentences. A greeting goes without any other.
 pub fn person_name(text: &str) -> Option<String> {
@@ -198,6 +210,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_letter_keeps_its_lines_and_no_other_links() {
+        let keeps = |word: &str| word == "https://boletos.example/x" || word == "ana@example.com";
+        let text = "Hola Ana:\n\nMira https://premios.example/ya (o «https://boletos.example/x»).\n  \
+                    https://boletos.example/x.evil.example para ana@example.com, no para eva@example.com\r\nwww.premios.example";
+        assert_eq!(
+            letter(text, keeps),
+            "Hola Ana:\n\nMira https: premios·example/ya (o «https://boletos.example/x»).\n  https: \
+             boletos·example/x·evil·example para ana@example.com, no para eva @ example·com\nwww·premios·example"
+        );
+    }
 
     #[test]
     fn what_mail_clients_link_is_broken_up() {

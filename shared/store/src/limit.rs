@@ -74,7 +74,8 @@ impl Limit {
         (self.window(now) + 1) * i64::from(self.seconds)
     }
 
-    fn seconds_left(self, now: Timestamp) -> u32 {
+    /// Seconds until the window ends.
+    pub fn seconds_left(self, now: Timestamp) -> u32 {
         u32::try_from(self.window_end(now) - now.as_second()).unwrap_or(1).max(1)
     }
 }
@@ -113,6 +114,14 @@ impl Store {
             Ok::<_, Failure>(tries.is_none_or(|tries| tries.n < i64::from(count.limit.most)))
         });
         verdict(counts, join_all(looks).await, now)
+    }
+
+    /// How many more may be counted. For who has many at once and would rather begin with
+    /// none that does not fit.
+    pub async fn room(&self, count: &Count, now: Timestamp) -> Result<u32, Failure> {
+        let tries: Option<Tries> = self.get_consistent(&count.key(now)).await?;
+        let left = i64::from(count.limit.most) - tries.map_or(0, |tries| tries.n);
+        Ok(u32::try_from(left).unwrap_or(0))
     }
 
     /// Counts once in each of the counts that have room.

@@ -236,6 +236,7 @@ mod tests {
             reviewed_at: None,
             reviewed_by: None,
             supervisor_notes: None,
+            signed_in: false,
             sent_at: None,
             sent_by: None,
             version: 3,

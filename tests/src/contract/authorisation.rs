@@ -323,7 +323,7 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
     POST /api/v1/auth/password/reset                                yes     yes     yes  yes     yes         yes       yes   yes      yes
     POST /api/v1/auth/refresh                                       yes     yes     yes  yes     yes         yes       yes   yes      yes
     POST /api/v1/auth/register                                      yes     yes     yes  yes     yes         yes       yes   yes      yes
-    POST /api/v1/discounts/request                                  yes     yes     yes  yes     yes         yes       yes   yes      yes
+    POST /api/v1/discounts/request                                  yes     401     401  yes     yes         yes       yes   yes      yes
     POST /api/v1/door/devices                                       401     401     401  403     403         403       yes   yes      yes
     POST /api/v1/door/sync                                          401     401     401  403     yes         yes       yes   yes      404
     POST /api/v1/events                                             401     401     401  403     403         403       yes   yes      yes

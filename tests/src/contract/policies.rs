@@ -201,6 +201,7 @@ fn the_policies_are_these() {
       dynamodb table: BatchGetItem, GetItem, PutItem, Query, UpdateItem
       dynamodb table/index/GSI1: Query
       secretsmanager discount-secret: GetSecretValue
+      secretsmanager hash-secret: GetSecretValue
     tickets
       dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
       secretsmanager hash-secret: GetSecretValue

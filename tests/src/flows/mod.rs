@@ -1,5 +1,6 @@
 //! What people do, from their first request to the last thing it causes.
 
+mod answers;
 mod bad_input;
 pub(crate) mod checkout;
 pub(crate) mod compression;
@@ -8,8 +9,8 @@ mod discounts;
 mod door;
 mod events;
 pub(crate) mod gateways;
-pub(crate) mod lost_places;
-mod mail_feedback;
+mod lost_places;
+pub(crate) mod mail_feedback;
 mod member_codes;
 mod members;
 mod money;

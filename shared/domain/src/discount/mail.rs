@@ -2,9 +2,24 @@
 
 use super::{DecisionType, DiscountRequest, in_words};
 use crate::event::Event;
-use crate::mail_template::{Facts, date};
+use crate::mail_template::{Facts, Wording, date};
 use crate::pricing::PromotionCode;
 use crate::words::{person_name, title};
+
+impl DiscountRequest {
+    /// `mail` as it may be sent. An organiser can make anybody a member and ask for them, so
+    /// only readers who asked themselves get the links of its wording; others get those to
+    /// the tickets: `link`, where somebody else sells them, and ours, below `public_url`.
+    pub fn sendable(&self, mail: Wording, link: Option<&str>, public_url: &str) -> Wording {
+        if self.signed_in {
+            return mail;
+        }
+        let is_ours = |word: &str| {
+            word.strip_prefix(public_url).is_some_and(|path| path.starts_with('/') && path.is_ascii())
+        };
+        mail.unlinked(|word| word == self.user_email || Some(word) == link || is_ours(word))
+    }
+}
 
 /// What the variables of a mail stand for that answers a request of the tenant
 /// `organizer` for `show`, if there still is one. `code` is the request's code;

@@ -169,6 +169,10 @@ pub struct DiscountRequest {
     /// What the member says with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// True if whoever asked was signed in with the member's address, confirmed. Else
+    /// nobody knows whether its reader wants an answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed_in: bool,
     /// The language of the answer.
     pub language: Language,
     /// What is proposed.
@@ -313,6 +317,7 @@ impl DiscountRequest {
             user_name: member.name.clone(),
             show_description: describe(show),
             message: None,
+            signed_in: false,
             language: member.language,
             suggestion,
             decision_source: DecisionSource::PrefilterTemplate,

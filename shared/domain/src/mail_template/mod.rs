@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Fields;
 use crate::event::Language;
+use crate::words::{letter, title};
 use crate::{Error, Result, TenantId, UserId};
 
 pub use date::date;
@@ -179,6 +180,13 @@ impl Wording {
         let subject = self.subject.replace(CODE_PLACE, code);
         let body = said(self.body.replace(CODE_PLACE, code), code);
         Self { subject, body }
+    }
+
+    /// The wording for a reader who may not have asked for it: without links, but for the
+    /// words that it `keeps`.
+    #[must_use]
+    pub fn unlinked(self, keeps: impl Fn(&str) -> bool) -> Self {
+        Self { subject: title(&self.subject), body: letter(&self.body, keeps) }
     }
 
     /// The wording with `link` as its last paragraph, unless the body has it.

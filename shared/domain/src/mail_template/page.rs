@@ -37,6 +37,7 @@ pub fn page(wording: &Wording, language: Language, tenant: &Tenant, public_url: 
         lang => if language == Language::Es { "es" } else { "en" },
         title => &wording.subject,
         preheader => preheader(&wording.body),
+        lead => lead(&tenant.name, language),
         paragraphs => Value::from_safe_string(paragraphs(&wording.body)),
         public_url => Value::from_safe_string(public_url.to_owned()),
         organiser => context! {
@@ -46,7 +47,7 @@ pub fn page(wording: &Wording, language: Language, tenant: &Tenant, public_url: 
         },
     };
     let (html, footer) = fill(&context).map_err(Error::internal)?;
-    let text = format!("{}\n\n{}\n", wording.body.trim(), footer.trim());
+    let text = format!("{}\n\n{}\n\n{}\n", lead(&tenant.name, language), wording.body.trim(), footer.trim());
     Ok(Page { subject: wording.subject.clone(), html, text })
 }
 
@@ -62,6 +63,15 @@ fn fill(context: &Value) -> Result<(String, String), TemplateError> {
         environment.get_template("discount.html")?.render(context)?,
         environment.get_template("footer.txt")?.render(context)?,
     ))
+}
+
+/// Says before anything else whose words these are.
+fn lead(organiser: &str, language: Language) -> String {
+    let name = title(organiser);
+    match language {
+        Language::Es => format!("Un mensaje de {name}, por medio de Taquilla:"),
+        Language::En => format!("A message from {name}, by way of Taquilla:"),
+    }
 }
 
 /// The beginning of the text in one line.

@@ -47,6 +47,7 @@ fn request(second: i64) -> DiscountRequest {
         reviewed_at: None,
         reviewed_by: None,
         supervisor_notes: None,
+        signed_in: false,
         sent_at: None,
         sent_by: None,
         version: 1,

@@ -1,0 +1,81 @@
+//! How many answers are mailed.
+//!
+//! Anybody can found an organiser, make strangers its members and answer requests that it
+//! made for them. So answers are bounded by organiser, and by address over all organisers,
+//! unless the reader asked signed in: then nobody else can use the address's count up.
+
+use domain::discount::DiscountRequest;
+use domain::user::Email;
+use domain::{Error, Result, TenantId, Timestamp};
+use store::limit::DAY;
+use store::{Count, Limit};
+
+use crate::State;
+
+/// Answers of one organiser: some times as many as the largest show has discounts.
+const TENANT: Limit = Limit::exact("answer-tenant", 1000, DAY);
+/// Answers to one address, of all organisers, to requests of which nobody knows whether
+/// its reader made them.
+const ADDRESS: Limit = Limit::exact("answer-address", 10, DAY);
+
+impl State {
+    /// How many answers the organiser may send today.
+    pub(crate) async fn answers_left(&self, tenant: TenantId, now: Timestamp) -> Result<usize> {
+        let left = self.store.room(&tenant_count(tenant), now).await?;
+        Ok(usize::try_from(left).unwrap_or(usize::MAX))
+    }
+
+    /// Counts an answer that is about to be sent.
+    ///
+    /// # Errors
+    /// `too_many_answers`, `address_answered_enough`.
+    pub(crate) async fn count_answer(&self, request: &DiscountRequest, now: Timestamp) -> Result<()> {
+        let address = self.address_count(request)?;
+        if let Some(address) = &address
+            && !self.store.count_one(address, now).await?
+        {
+            return Err(Error::too_many(
+                "address_answered_enough",
+                "This address has had ten answers today, of all organisers together. Send this one tomorrow.",
+            )
+            .retry_after(ADDRESS.seconds_left(now)));
+        }
+        if self.store.count_one(&tenant_count(request.tenant_id), now).await? {
+            return Ok(());
+        }
+        if let Some(address) = &address {
+            self.store.uncount(address, now).await?;
+        }
+        Err(too_many_answers(now))
+    }
+
+    /// Takes back what was counted at `now`, because the answer was not sent.
+    pub(crate) async fn uncount_answer(&self, request: &DiscountRequest, now: Timestamp) -> Result<()> {
+        if let Some(address) = self.address_count(request)? {
+            self.store.uncount(&address, now).await?;
+        }
+        Ok(self.store.uncount(&tenant_count(request.tenant_id), now).await?)
+    }
+
+    /// That of the request's address, if it counts there.
+    fn address_count(&self, request: &DiscountRequest) -> Result<Option<Count>> {
+        if request.signed_in {
+            return Ok(None);
+        }
+        let email: Email = request.user_email.parse().map_err(Error::internal)?;
+        Ok(Some(ADDRESS.of(&[&self.fingerprints.email(&email)])))
+    }
+}
+
+fn tenant_count(tenant: TenantId) -> Count {
+    TENANT.of(&[&tenant.suffix()])
+}
+
+/// The organiser has sent enough today.
+pub(crate) fn too_many_answers(now: Timestamp) -> Error {
+    Error::too_many(
+        "too_many_answers",
+        "You have sent 1000 answers today, which is the most. Send the others tomorrow.",
+    )
+    .retry_after(TENANT.seconds_left(now))
+}
