@@ -22,7 +22,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
         put_with(edit, |op| {
             op.id("editQueued").summary("Word the answer to a request").tag("Supervision").description(
                 "What is left out stays. The wording is of the decision that was made, or of the proposed one: \
-                 deciding otherwise drops it. An approval must still say its code or link.",
+                 deciding otherwise drops it. An approval must still say its code or link. Other links are \
+                 broken up when it is sent, unless the member asked signed in.",
             )
         }),
     )
