@@ -153,11 +153,11 @@ impl Services {
                         clock.clone(),
                     )?,
                     sqs: Sqs::open(queues.as_deref(), REGION, &endpoint, chaos.clone(), clock.clone())?,
-                    ses: Ses::new(mailbox.clone(), events.clone(), chaos, clock.clone()),
+                    ses: Ses::new(mailbox.clone(), events.clone(), chaos.clone(), clock.clone()),
                     events,
                     sns,
                     s3: S3::open(file("objects"), SECRET_ACCESS_KEY, clock.clone())?,
-                    secrets: SecretsManager::open(file("secretsmanager.json"), clock)?,
+                    secrets: SecretsManager::open(file("secretsmanager.json"), chaos, clock)?,
                     gate: guard::Gate::default(),
                 };
                 Ok::<_, ServicesError>((parts, mailbox))
@@ -344,7 +344,8 @@ async fn answer(parts: &Parts, request: Request) -> Response {
         }
         Service::Sqs => parts.sqs.answer(&operation, &body).await.into_response("application/x-amz-json-1.0"),
         Service::Secrets => {
-            parts.secrets.answer(&operation, &body).await.into_response("application/x-amz-json-1.1")
+            let caller = guard::caller(&head).unwrap_or_default();
+            parts.secrets.answer(caller, &operation, &body).await.into_response("application/x-amz-json-1.1")
         }
         Service::Ses => {
             parts.ses.answer(&head.method, head.uri.path(), &body).into_response("application/json")

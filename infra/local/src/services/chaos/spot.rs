@@ -5,12 +5,14 @@
 pub(crate) struct Write<'a> {
     /// The access key that signed it: the name of the function.
     pub(crate) caller: &'a str,
-    /// Partition and sort key of each item, as `PK/SK`.
+    /// Partition and sort key of each item, as `PK/SK`; of a secret, what
+    /// [`Spot`] says.
     pub(crate) keys: Vec<String>,
 }
 
 /// Writes of items whose key, as `PK/SK`, starts with a text: `"U#"` for a user's,
-/// `"E#evt_1/E"` for one item.
+/// `"E#evt_1/E"` for one item. A secret has `secret:` and its name for a key; the empty
+/// text is the beginning of every key.
 #[derive(Clone, Debug)]
 pub struct Spot {
     start: String,

@@ -15,6 +15,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use self::shelf::{Refused, Shelf, Stored, Version};
+use super::chaos::{Chaos, Mishap, Write};
+use super::life::Life;
 use super::reply::Reply;
 use super::{ACCOUNT, REGION};
 
@@ -27,6 +29,7 @@ pub(super) const MOST_BYTES: usize = 8 * MOST_TEXT;
 #[derive(Clone)]
 pub(super) struct SecretsManager {
     shelf: Arc<Mutex<Shelf>>,
+    chaos: Chaos,
     clock: Clock,
 }
 
@@ -64,12 +67,32 @@ struct DeleteSecret {
 
 impl SecretsManager {
     /// Secrets in a file, or in memory without one.
-    pub(super) fn open(file: Option<PathBuf>, clock: Clock) -> io::Result<Self> {
-        Ok(Self { shelf: Arc::new(Mutex::new(Shelf::open(file)?)), clock })
+    pub(super) fn open(file: Option<PathBuf>, chaos: Chaos, clock: Clock) -> io::Result<Self> {
+        Ok(Self { shelf: Arc::new(Mutex::new(Shelf::open(file)?)), chaos, clock })
     }
 
-    /// Answers one request of the JSON protocol.
-    pub(super) async fn answer(&self, operation: &str, body: &[u8]) -> Reply {
+    /// Answers one request of the JSON protocol, unless a test has prepared something for it.
+    pub(super) async fn answer(&self, caller: &str, operation: &str, body: &[u8]) -> Reply {
+        let name = written(operation, body).filter(|_| self.chaos.watches_writes());
+        let mishap = match name {
+            Some(name) => self.chaos.about_to(&Write { caller, keys: vec![format!("secret:{name}")] }).await,
+            None => None,
+        };
+        match mishap {
+            Some(Mishap::Refused) => return internal_error(),
+            Some(Mishap::DiesBefore) => Life::end().await,
+            _ => {}
+        }
+        let reply = self.reply(operation, body).await;
+        match mishap {
+            Some(Mishap::AnswerLost) => return internal_error(),
+            Some(Mishap::DiesAfter) => Life::end().await,
+            _ => {}
+        }
+        reply
+    }
+
+    async fn reply(&self, operation: &str, body: &[u8]) -> Reply {
         let (secrets, operation, body) = (self.clone(), operation.to_owned(), body.to_owned());
         // Changes are written to a file.
         let done = tokio::task::spawn_blocking(move || secrets.carry_out(&operation, &body)).await;
@@ -128,6 +151,21 @@ impl SecretsManager {
             _ => Err(Refused::Unknown(operation.to_owned())),
         }
     }
+}
+
+fn internal_error() -> Reply {
+    let (status, name, message) =
+        Refused::Internal("An error occurred on the server side.".to_owned()).told();
+    Reply::json(status, &json!({ "__type": name, "Message": message }))
+}
+
+/// The name of the secret that a request writes, if it writes.
+fn written(operation: &str, body: &[u8]) -> Option<String> {
+    if !matches!(operation, "CreateSecret" | "PutSecretValue" | "DeleteSecret") {
+        return None;
+    }
+    let request: Value = serde_json::from_slice(body).ok()?;
+    request["Name"].as_str().or_else(|| request["SecretId"].as_str()).map(|id| name_of(id).to_owned())
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
