@@ -4,6 +4,7 @@
 mod chaos;
 mod community;
 mod contract;
+mod crashes;
 mod flows;
 mod lambda;
 mod races;
