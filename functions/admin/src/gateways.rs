@@ -145,13 +145,35 @@ async fn update(
 }
 
 async fn delete(Of(state): Of<State>, admin: Admin, Path(path): Path<AccountPath>) -> Answer<NoContent> {
-    let account = state.account(&admin, path.id).await?;
-    let note = note(&admin, &account, "delete", state.clock.now());
+    let now = state.clock.now();
+    let mut account = state.account(&admin, path.id).await?;
+    // In such an order that whoever is cut off finds the account and deletes it again: it
+    // never names credentials that are gone, and no credentials stay without it.
+    if account.credentials_version.is_some() {
+        account = GatewayAccount {
+            active: false,
+            credentials_version: None,
+            checked_at: None,
+            updated_at: now,
+            version: account.version + 1,
+            ..account
+        };
+        state.store.close_gateway_account(&account).await.on_refused(changed_meanwhile)?;
+    }
+    let name = credentials_name(account.id);
+    state.vault.delete(&name).await.map_err(|error| {
+        Error::unavailable(
+            "busy",
+            "The credentials could not be deleted. The account takes no payments; delete it again in a moment.",
+        )
+        .retry_after(5)
+        .caused_by(error)
+    })?;
+    let note = note(&admin, &account, "delete", now);
     state.store.delete_gateway_account(&account, &note).await.on_refused(changed_meanwhile)?;
-    // Second: the other way round an account could name credentials that are gone.
-    if let Err(error) = state.vault.delete(&credentials_name(account.id)).await {
-        // Nobody can use it without its account, and nobody can ask for this again.
-        tracing::error!(account = %account.id, %error, "the credentials of a deleted account stay: delete the secret by hand");
+    // Those that somebody entered meanwhile for an account that was not gone yet.
+    if let Err(error) = state.vault.delete(&name).await {
+        tracing::warn!(account = %account.id, %error, "credentials that were entered at the last moment may stay");
     }
     Ok(NoContent)
 }
@@ -164,7 +186,7 @@ impl State {
     async fn create(&self, admin: &Admin, account: GatewayAccount) -> Result<GatewayView> {
         check(&account)?;
         let note = note(admin, &account, "create", account.created_at);
-        self.store.create_gateway_account(&account, &note).await.on_refused(|| {
+        let account = self.store.create_gateway_account(&account, &note).await.on_refused(|| {
             Error::conflict(
                 "too_many_gateways",
                 format!("You have {MAX_GATEWAY_ACCOUNTS} accounts already. Delete one that you do not use."),

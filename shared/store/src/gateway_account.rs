@@ -19,7 +19,8 @@ impl Versioned for GatewayAccount {
 }
 
 impl Store {
-    /// Writes a new account; writing it again changes nothing. `note` says who does it.
+    /// Writes a new account; writing it again changes nothing, and answers with what is there.
+    /// `note` says who does it.
     ///
     /// # Errors
     /// [`Failure::Refused`] if the tenant has [`MAX_GATEWAY_ACCOUNTS`] already.
@@ -27,16 +28,14 @@ impl Store {
         &self,
         account: &GatewayAccount,
         note: &AuditNote,
-    ) -> Result<(), Failure> {
+    ) -> Result<GatewayAccount, Failure> {
         let key = key(account);
         let put = self.put_new_part_with(&key, account, audited(note)?)?;
         let most = (1, "attribute_not_exists(n) OR n < :bound", MAX_GATEWAY_ACCOUNTS);
         match self.transact(vec![put, self.count_part(account.tenant_id, most)?]).await {
-            Err(refused @ Failure::Refused(_)) => match self.get_consistent(&key).await? {
-                Some::<GatewayAccount>(_) => Ok(()),
-                None => Err(refused),
-            },
-            other => other,
+            Ok(()) => Ok(account.clone()),
+            Err(refused @ Failure::Refused(_)) => self.get_consistent(&key).await?.ok_or(refused),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -63,6 +62,15 @@ impl Store {
         note: &AuditNote,
     ) -> Result<(), Failure> {
         self.replace_with(&key(account), account, audited(note)?).await
+    }
+
+    /// Stores an account that is about to be deleted, its version counted up. What is
+    /// recorded is the deletion.
+    ///
+    /// # Errors
+    /// As [`Store::replace_gateway_account`].
+    pub async fn close_gateway_account(&self, account: &GatewayAccount) -> Result<(), Failure> {
+        self.replace(&key(account), account).await
     }
 
     /// Deletes an account; one that is gone, too. The record of it is written here:
@@ -172,7 +180,7 @@ mod tests {
     }
 
     async fn create(store: &Store, account: &GatewayAccount) -> Result<(), Failure> {
-        store.create_gateway_account(account, &note(account, "create")).await
+        store.create_gateway_account(account, &note(account, "create")).await.map(drop)
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 //! What the caller or the queue would do next is done, and in the end everything is as if
 //! nobody had died.
 
+mod gateways;
 mod imports;
 mod refunds;
 mod settler;

@@ -119,7 +119,7 @@ async fn save_and_delete(weather: Weather) -> Vec<String> {
 }
 
 /// Whether the vault has a secret of this account, at whatever version.
-async fn secret_exists(house: &House, account: &Value) -> bool {
+pub(crate) async fn secret_exists(house: &House, account: &Value) -> bool {
     let id = account["id"].as_str().expect("an id");
     let asked = house
         .app

@@ -5,7 +5,7 @@ mod areas;
 mod discounts;
 mod door;
 mod free_orders;
-mod gateways;
+pub(crate) mod gateways;
 mod idempotency;
 mod limits;
 mod members;

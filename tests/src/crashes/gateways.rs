@@ -1,0 +1,98 @@
+//! Accounts at payment gateways: an account names credentials that are in the vault, and
+//! the vault has none of accounts that are gone.
+
+use local::gateways::Merchant;
+use serde_json::{Value, json};
+
+use super::at_each_write;
+use crate::flows::gateways::{GATEWAYS, House, path};
+use crate::races::gateways::secret_exists;
+
+async fn sign_in(house: &mut House) {
+    let admin = &house.admin;
+    let person = house.app.sign_in(&admin.person.email, Some(&admin.tenant)).await;
+    house.admin.token = person.token;
+}
+
+/// Credentials that the gateway takes.
+fn credentials(house: &House) -> Value {
+    let merchant = Merchant::payu(999_001, "Faroles", domain::Currency::COP);
+    let credentials = merchant.credentials();
+    house.app.cloud.gateways().admit(merchant);
+    credentials
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_is_added_once() {
+    // The key, the account with its count, and the answer that is kept.
+    at_each_write("admin", 3, async |death| {
+        let house = House::open().await;
+        let new = json!({"gateway": "payu", "mode": "test", "currencies": ["COP"]});
+        let add = || {
+            let add = house.app.post(GATEWAYS).token(&house.admin.token);
+            add.header("idempotency-key", "account-1").json(new.clone())
+        };
+        let (has_struck, answer) = death.send(&house.app, add).await;
+        let account = answer.ok();
+        let listed = house.app.get(GATEWAYS).token(&house.admin.token).ok().await;
+        assert_eq!(listed["items"], json!([account]), "{death:?}");
+        has_struck
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_names_credentials_that_are_there() {
+    // The count of checks, the secret, and the account.
+    at_each_write("admin", 3, async |death| {
+        let mut house = House::open().await;
+        let credentials = credentials(&house);
+        let account = house.add("payu", "COP").await;
+        let enter = || house.enter(&account, credentials.clone());
+        let (has_struck, answer) = death.send(&house.app, enter).await;
+        assert_eq!(answer.ok()["has_credentials"], true, "{death:?}");
+        let version = house.stored(&account).await.and_then(|account| account.credentials_version);
+        let version = version.expect("credentials");
+        assert_eq!(house.secret(&account, &version).await, Some(credentials), "{death:?}");
+        sign_in(&mut house).await;
+        house.app.delete(path(&account)).token(&house.admin.token).send().await.ok_empty();
+        assert!(!secret_exists(&house, &account).await, "{death:?}: all versions go with the account");
+        has_struck
+    })
+    .await;
+}
+
+/// Whoever was cut off looks what there is, and deletes what is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_secret_of_a_deleted_account_is_gone() {
+    at_each_write("admin", 2, async |death| {
+        let house = House::open().await;
+        let account = house.add("payu", "COP").await;
+        house.enter(&account, credentials(&house)).ok().await;
+        let delete = || house.app.delete(path(&account)).token(&house.admin.token);
+        let (has_struck, answer) = death.send(&house.app, delete).await;
+        assert!([204, 404].contains(&answer.status), "{death:?}: {}", answer.text());
+        assert!(house.stored(&account).await.is_none(), "{death:?}");
+        assert!(!secret_exists(&house, &account).await, "{death:?}: its secret stays");
+        has_struck
+    })
+    .await;
+}
+
+/// An account whose first credentials were cut off has a secret that it does not name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_that_no_account_names_go_with_it() {
+    at_each_write("admin", 3, async |death| {
+        let house = House::open().await;
+        let account = house.add("payu", "COP").await;
+        let ambush = death.lurk(&house.app);
+        let entered = house.enter(&account, credentials(&house)).send().await;
+        let has_struck = ambush.has_struck();
+        assert_eq!(has_struck, entered.status == 500, "{death:?}: {}", entered.text());
+        drop(ambush);
+        house.app.delete(path(&account)).token(&house.admin.token).send().await.ok_empty();
+        assert!(!secret_exists(&house, &account).await, "{death:?}: its secret stays");
+        has_struck
+    })
+    .await;
+}
