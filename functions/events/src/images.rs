@@ -234,23 +234,24 @@ async fn delete(
     Path(path): Path<ImagePath>,
 ) -> Answer<NoContent> {
     let now = state.clock.now();
-    let mut removed = None;
+    let sheet = state.sheet(organizer.tenant, path.id).await?;
+    let image = sheet.event.images.iter().find(|image| image.id == path.image);
+    let image = image.ok_or_else(|| Error::not_found("image_not_found", "The event has no such picture."))?;
+    // First, because a picture that the event no longer names cannot be asked about again,
+    // and everybody who has its address would see it.
+    if let Some(key) = state.images.key(&image.url) {
+        state.images.bucket.delete(key, now).await.map_err(|error| {
+            Error::unavailable("busy", "The picture could not be deleted. Repeat the request in a moment.")
+                .retry_after(5)
+                .caused_by(error)
+        })?;
+    }
     state
         .change_images(organizer.tenant, path.id, now, |images| {
-            let place = images.iter().position(|image| image.id == path.image);
-            let place =
-                place.ok_or_else(|| Error::not_found("image_not_found", "The event has no such picture."))?;
-            removed = Some(images.remove(place));
+            images.retain(|image| image.id != path.image);
             Ok(())
         })
         .await?;
-    if let Some(key) = removed.as_ref().and_then(|image| state.images.key(&image.url)) {
-        // Nothing shows the picture any more; what stays behind costs a little space.
-        if let Err(error) = state.images.bucket.delete(key, now).await {
-            let cause = std::error::Error::source(&error);
-            tracing::warn!(%error, cause, key, "a picture stays in the bucket");
-        }
-    }
     Ok(NoContent)
 }
 

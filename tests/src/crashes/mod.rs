@@ -4,6 +4,7 @@
 //! nobody had died.
 
 mod gateways;
+mod images;
 mod imports;
 mod refunds;
 mod settler;
