@@ -7,9 +7,9 @@ use domain::DeviceId;
 use domain::pricing::MAX_STAGES_PER_EVENT;
 use futures::future::join_all;
 use local::services::{Spot, Weather};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{Device, MAX_DEVICES};
-use testkit::{Answer, Request, TestApp};
+use testkit::{Answer, Organizer, Request, TestApp};
 
 use crate::table::table_of;
 
@@ -139,35 +139,92 @@ async fn without_counting_again_it_has_more() {
     assert_eq!(pair_at_once(blind("T#")).await.0, 4);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_has_no_more_areas_and_stages_than_it_may() {
-    let app = TestApp::start().await;
-    let organizer = app.organizer("organiza").await;
-    let draft = app.draft(&organizer, "Los Faroles").await;
-    let event = draft["id"].as_str().expect("an id");
-    let area = || {
-        let body = json!({"area_name": "Campo", "kind": "general_admission", "capacity": 1, "price": 1000});
-        app.post(format!("/api/v1/events/{event}/areas")).token(&organizer.token).json(body)
-    };
-    for _ in 1..50 {
-        area().ok().await;
-    }
-    app.clock.advance(Duration::from_secs(1));
-    let areas = (0..4).map(|_| area()).collect();
-    // The first write makes the places, each its own.
-    let spot = Spot::at(format!("E#{}/A#", &event[4..])).by("events");
-    assert_eq!(at_once(&app, spot, areas).await, (1, only("too_many_areas")));
+/// The most areas of an event.
+const AREAS: usize = 50;
 
-    let stage = || {
+/// A draft that may have one more area and one more sale stage.
+struct Draft {
+    app: TestApp,
+    organizer: Organizer,
+    event: String,
+}
+
+impl Draft {
+    async fn open() -> Self {
+        let app = TestApp::start().await;
+        let organizer = app.organizer("organiza").await;
+        let draft = app.draft(&organizer, "Los Faroles").await;
+        let event = draft["id"].as_str().expect("an id").to_owned();
+        let draft = Self { app, organizer, event };
+        for _ in 1..AREAS {
+            draft.area().ok().await;
+        }
+        for _ in 1..MAX_STAGES_PER_EVENT {
+            draft.stage().ok().await;
+        }
+        // Whoever comes later has a higher id.
+        draft.app.clock.advance(Duration::from_secs(1));
+        draft
+    }
+
+    fn post(&self, what: &str, body: Value) -> Request {
+        self.app.post(format!("/api/v1/events/{}/{what}", self.event)).token(&self.organizer.token).json(body)
+    }
+
+    fn area(&self) -> Request {
+        let body = json!({"area_name": "Campo", "kind": "general_admission", "capacity": 1, "price": 1000});
+        self.post("areas", body)
+    }
+
+    fn stage(&self) -> Request {
         let body = json!({"stage_name": "Preventa", "price_adjustment_type": "percentage",
             "price_adjustment_value": -10});
-        app.post(format!("/api/v1/events/{event}/sale-stages")).token(&organizer.token).json(body)
-    };
-    for _ in 1..MAX_STAGES_PER_EVENT {
-        stage().ok().await;
+        self.post("sale-stages", body)
     }
-    app.clock.advance(Duration::from_secs(1));
-    let stages = (0..4).map(|_| stage()).collect();
-    let spot = Spot::at(format!("E#{}/ST#", &event[4..])).by("pricing");
-    assert_eq!(at_once(&app, spot, stages).await, (1, only("too_many_sale_stages")));
+
+    /// The first write of a new area, which makes its places.
+    fn areas(&self) -> Spot {
+        Spot::at(format!("E#{}/A#", &self.event[4..])).by("events")
+    }
+
+    fn stages(&self) -> Spot {
+        Spot::at(format!("E#{}/ST#", &self.event[4..])).by("pricing")
+    }
+
+    /// Four requests stand before the write at `spot`, and from there on find nothing that is
+    /// there already. How many of `what` the event has then.
+    async fn blindly(&self, what: &str, spot: Spot, requests: [Request; 4]) -> usize {
+        let halts = [(); 4].map(|()| self.app.chaos.halt(spot.clone()));
+        let sent: Vec<_> = requests.into_iter().map(|request| tokio::spawn(request.send())).collect();
+        for halt in &halts {
+            halt.reached().await;
+        }
+        self.app.chaos.set(blind("E#"));
+        drop(halts);
+        for answer in sent {
+            answer.await.expect("no panic");
+        }
+        self.app.chaos.set(Weather::default());
+        let path = format!("/api/v1/events/{}/{what}", self.event);
+        let listed = self.app.get(path).token(&self.organizer.token).ok().await;
+        listed["items"].as_array().expect("items").len()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_has_no_more_areas_and_stages_than_it_may() {
+    let draft = Draft::open().await;
+    let areas = (0..4).map(|_| draft.area()).collect();
+    assert_eq!(at_once(&draft.app, draft.areas(), areas).await, (1, only("too_many_areas")));
+    let stages = (0..4).map(|_| draft.stage()).collect();
+    assert_eq!(at_once(&draft.app, draft.stages(), stages).await, (1, only("too_many_sale_stages")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_counting_again_an_event_has_more_areas_and_stages() {
+    let draft = Draft::open().await;
+    let areas = [(); 4].map(|()| draft.area());
+    assert_eq!(draft.blindly("areas", draft.areas(), areas).await, AREAS + 3);
+    let stages = [(); 4].map(|()| draft.stage());
+    assert_eq!(draft.blindly("sale-stages", draft.stages(), stages).await, MAX_STAGES_PER_EVENT + 3);
 }
