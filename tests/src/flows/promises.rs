@@ -195,13 +195,13 @@ async fn work_in_bad_weather(house: &Community, action: &str, filter: &Value) {
     panic!("{action} never ended");
 }
 
-/// Three times as many requests as discounts.
+/// Eight times as many requests as discounts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bulk_work_in_bad_weather_promises_what_there_is_and_answers_everybody_once() {
     const DISCOUNTS: usize = 37;
     let mut house = Community::open().await;
     let show: Show = house.show("Los Faroles", 37).await;
-    let members = house.members(120).await;
+    let members = house.members(300).await;
     let all = house.ask_all(&members, &show).await;
     house.app.chaos.set(Weather::stormy());
     let of = |status: &str| json!({"show_id": show.id, "status": status});
