@@ -40,7 +40,7 @@ async fn replace(
     Path(path): Path<AccountPath>,
     Json(EnteredCredentials(credentials)): Json<EnteredCredentials>,
 ) -> Answer<Json<GatewayView>> {
-    let before = state.account(&admin, path.id).await?;
+    let before = state.open_account(&admin, path.id).await?;
     let holder = state.accepted(&before, &credentials).await?;
     let text = SecretText::new(&credentials.to_string());
     let version = state.vault.put(&credentials_name(before.id), &text).await.map_err(|error| {

@@ -127,7 +127,7 @@ async fn update(
     Path(path): Path<AccountPath>,
     Json(changes): Json<GatewayChanges>,
 ) -> Answer<Json<GatewayView>> {
-    let before = state.account(&admin, path.id).await?;
+    let before = state.open_account(&admin, path.id).await?;
     based_on(changes.version, before.version)?;
     let now = state.clock.now();
     let after = GatewayAccount {
@@ -149,10 +149,11 @@ async fn delete(Of(state): Of<State>, admin: Admin, Path(path): Path<AccountPath
     let mut account = state.account(&admin, path.id).await?;
     // In such an order that whoever is cut off finds the account and deletes it again: it
     // never names credentials that are gone, and no credentials stay without it.
-    if account.credentials_version.is_some() {
+    if !account.closing {
         account = GatewayAccount {
             active: false,
             credentials_version: None,
+            closing: true,
             checked_at: None,
             updated_at: now,
             version: account.version + 1,
@@ -171,7 +172,7 @@ async fn delete(Of(state): Of<State>, admin: Admin, Path(path): Path<AccountPath
     })?;
     let note = note(&admin, &account, "delete", now);
     state.store.delete_gateway_account(&account, &note).await.on_refused(changed_meanwhile)?;
-    // Those that somebody entered meanwhile for an account that was not gone yet.
+    // Those that somebody entered meanwhile who had read the account before.
     if let Err(error) = state.vault.delete(&name).await {
         tracing::warn!(account = %account.id, %error, "credentials that were entered at the last moment may stay");
     }
@@ -208,6 +209,7 @@ impl NewGateway {
             holder: None,
             active: self.active,
             credentials_version: None,
+            closing: false,
             checked_at: None,
             created_at: now,
             updated_at: now,

@@ -60,6 +60,18 @@ impl State {
     async fn account(&self, admin: &Admin, id: GatewayAccountId) -> Result<GatewayAccount> {
         self.store.gateway_account(admin.tenant, id).await?.ok_or_else(unknown)
     }
+
+    /// The account if nobody is deleting it.
+    async fn open_account(&self, admin: &Admin, id: GatewayAccountId) -> Result<GatewayAccount> {
+        let account = self.account(admin, id).await?;
+        if account.closing {
+            return Err(Error::conflict(
+                "gateway_closing",
+                "This account is being deleted, which was cut off. Delete it again, or add another.",
+            ));
+        }
+        Ok(account)
+    }
 }
 
 impl FromRef<State> for TokenVerifier {

@@ -146,6 +146,7 @@ mod tests {
             holder: None,
             active: true,
             credentials_version: Some("secret version".to_owned()),
+            closing: false,
             checked_at: Some(at),
             created_at: at,
             updated_at: at,

@@ -159,6 +159,7 @@ mod tests {
             holder: None,
             active: true,
             credentials_version: Some("v1".to_owned()),
+            closing: false,
             checked_at: None,
             created_at: at(0),
             updated_at: at(0),

@@ -47,6 +47,9 @@ pub struct GatewayAccount {
     pub active: bool,
     /// Which version of the stored credentials holds; `None` until there are any.
     pub credentials_version: Option<String>,
+    /// True once somebody deletes it: its secret goes, and it takes no other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closing: bool,
     /// When the gateway accepted the credentials.
     pub checked_at: Option<Timestamp>,
     /// When it was made.
@@ -137,6 +140,7 @@ mod tests {
             holder: None,
             active: true,
             credentials_version: Some("v1".to_owned()),
+            closing: false,
             checked_at: Some(at(1_795_000_000)),
             created_at: at(1_795_000_000),
             updated_at: at(1_795_000_000),

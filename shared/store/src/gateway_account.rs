@@ -161,6 +161,7 @@ mod tests {
             holder: None,
             active: true,
             credentials_version: None,
+            closing: false,
             checked_at: None,
             created_at: at(second),
             updated_at: at(second),

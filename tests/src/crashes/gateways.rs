@@ -2,6 +2,7 @@
 //! the vault has none of accounts that are gone.
 
 use local::gateways::Merchant;
+use local::services::{Mishap, Spot};
 use serde_json::{Value, json};
 
 use super::at_each_write;
@@ -77,6 +78,27 @@ async fn the_secret_of_a_deleted_account_is_gone() {
         has_struck
     })
     .await;
+}
+
+/// What was cut off between the account and its secret is there to be deleted, and for
+/// nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_is_half_deleted_takes_nothing() {
+    let house = House::open().await;
+    let (account, credentials) = (house.add("payu", "COP").await, credentials(&house));
+    house.enter(&account, credentials.clone()).ok().await;
+    let token = &house.admin.token;
+    let ambush = house.app.chaos.ambush(Spot::at("secret:").by("admin"), 1, Mishap::DiesBefore);
+    assert_eq!(house.app.delete(path(&account)).token(token).send().await.status, 500);
+    drop(ambush);
+    let listed = house.app.get(GATEWAYS).token(token).ok().await;
+    let left = &listed["items"][0];
+    assert_eq!((&left["active"], &left["has_credentials"]), (&json!(false), &json!(false)), "{listed}");
+    house.enter(&account, credentials).refused(409, "gateway_closing").await;
+    let change = house.app.patch(path(&account)).token(token).json(json!({"active": true}));
+    change.refused(409, "gateway_closing").await;
+    house.app.delete(path(&account)).token(token).send().await.ok_empty();
+    assert!(!secret_exists(&house, &account).await, "its secret stays");
 }
 
 /// An account whose first credentials were cut off has a secret that it does not name.

@@ -60,6 +60,7 @@ impl Connection<'_> {
             holder: Some(merchant.name().to_owned()),
             active: true,
             credentials_version: Some(version),
+            closing: false,
             checked_at: Some(now),
             created_at: now,
             updated_at: now,
