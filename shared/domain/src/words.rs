@@ -20,14 +20,18 @@ const MAX_TITLE: usize = 120;
 const PHONE_DIGITS: usize = 7;
 /// As many digits in groups with a sign or space between them are one, too.
 const GROUPED_PHONE_DIGITS: usize = 9;
+/// The longest group of digits that telephone numbers are written in; postal codes have more.
+const MAX_PHONE_GROUP: usize = 5;
 
 /// The title of a show, or a name of something else than a person: without links and
-/// telephone numbers, in one line, cut after 120 characters.
+/// telephone numbers, in one line, cut after 120 characters. Years, dates and postal
+/// codes stay.
 pub fn title(text: &str) -> String {
-    line(&without_phones(&unlinked(text)))
+    line(&without_phones(&unlinked(text), is_phone_in_title))
 }
 
-/// An official number: without links, in one line, cut after 120 characters.
+/// An official number, or an address, whose numbers mean something: without links, in one
+/// line, cut after 120 characters.
 pub fn line(text: &str) -> String {
     let line = unlinked(text);
     match line.char_indices().nth(MAX_TITLE) {
@@ -40,7 +44,7 @@ pub fn line(text: &str) -> String {
 /// and quotation marks, with which it could seem to end, in one line.
 pub fn note(text: &str) -> String {
     let unquoted: String = text.chars().map(|c| if is_quote(c) { '\'' } else { c }).collect();
-    without_phones(&unlinked(&unquoted))
+    without_phones(&unlinked(&unquoted), is_phone)
 }
 
 /// A letter of somebody else than us, in its lines: without links, but for the words that it
@@ -144,9 +148,8 @@ fn is_ipv4(text: &[char], at: usize) -> bool {
     number.trim_end_matches('.').parse::<Ipv4Addr>().is_ok()
 }
 
-/// The text with every telephone number as `[…]`. Dates, amounts and street numbers
-/// are shorter, or have no more than their groups.
-fn without_phones(text: &str) -> String {
+/// The text with every telephone number as `[…]`, as `is_phone` tells them.
+fn without_phones(text: &str, is_phone: fn(&[char]) -> bool) -> String {
     let chars: Vec<char> = text.chars().collect();
     let (mut kept, mut at) = (String::with_capacity(text.len()), 0);
     while at < chars.len() {
@@ -185,11 +188,28 @@ fn number_end(chars: &[char], at: usize) -> usize {
     }
 }
 
+/// Dates, amounts and street numbers are shorter, or have no more than their groups.
 fn is_phone(number: &[char]) -> bool {
     let digits = number.iter().filter(|c| c.is_numeric()).count();
+    digits >= GROUPED_PHONE_DIGITS || is_surely_phone(number)
+}
+
+/// As [`is_phone`], but of groups only those count that are no year and no postal code:
+/// titles have more of these than notes.
+fn is_phone_in_title(number: &[char]) -> bool {
+    let groups = number.split(|c| !c.is_numeric());
+    let counted = groups.filter(|group| group.len() <= MAX_PHONE_GROUP && !is_year(group));
+    counted.map(<[char]>::len).sum::<usize>() >= GROUPED_PHONE_DIGITS || is_surely_phone(number)
+}
+
+fn is_surely_phone(number: &[char]) -> bool {
+    let digits = number.iter().filter(|c| c.is_numeric()).count();
     let in_a_row = number.split(|c| !c.is_numeric()).map(<[char]>::len).max().unwrap_or(0);
-    let international = number.first() == Some(&'+');
-    digits >= GROUPED_PHONE_DIGITS || in_a_row >= PHONE_DIGITS || (international && digits >= PHONE_DIGITS)
+    in_a_row >= PHONE_DIGITS || (number.first() == Some(&'+') && digits >= PHONE_DIGITS)
+}
+
+fn is_year(group: &[char]) -> bool {
+    matches!(group, ['1', '8' | '9', _, _] | ['2', '0', _, _])
 }
 
 /// The text with single spaces for all space, and without signs that nobody sees or
@@ -318,6 +338,15 @@ mod tests {
     #[test]
     fn a_title_is_cut_and_gives_no_number_to_call() {
         assert_eq!(title("Llama al 300 555 0100"), "Llama al […]");
+        assert_eq!(title("3005550100, +57 300 555 0100, 1998"), "[…], […], 1998");
+        for text in [
+            "Festival 2025-2026 15 años",
+            "Gira 1994 - 2004 - 2014 - 2024",
+            "21-11-2026 20:30, 10 años",
+            "Carrera 13 # 26-45 110311",
+        ] {
+            assert_eq!(title(text), text);
+        }
         assert_eq!(line("900123456-7"), "900123456-7");
         assert_eq!(title(&"ñ".repeat(200)), format!("{}…", "ñ".repeat(120)));
     }

@@ -28,12 +28,13 @@ fn mail(mail: Mail) -> Mail {
             from: recipient(mail.from),
             reason: mail.reason.as_deref().map(note).filter(|reason| !reason.is_empty()),
             ticket: admission(mail.ticket),
-            show: show(mail.show),
-            organiser: organiser(mail.organiser),
+            show: show_to_strangers(mail.show),
+            organiser: organiser_to_strangers(mail.organiser),
             ..mail
         }),
         Mail::StaffInvitation(mail) => {
-            Mail::StaffInvitation(InvitationMail { organiser: organiser(mail.organiser), ..mail })
+            let organiser = organiser_to_strangers(mail.organiser);
+            Mail::StaffInvitation(InvitationMail { organiser, ..mail })
         }
         Mail::RefundDone(mail) => Mail::RefundDone(order(mail)),
         Mail::RefundDue(mail) => Mail::RefundDue(order(mail)),
@@ -70,10 +71,17 @@ fn show(show: Show) -> Show {
         name: title(&show.name),
         artist: title(&show.artist),
         venue: title(&show.venue),
-        address: title(&show.address),
-        city: title(&show.city),
+        address: line(&show.address),
+        city: line(&show.city),
         ..show
     }
+}
+
+/// The show in a mail to somebody who asked for nothing: its address gives no number to
+/// call either, though a postal code may be lost with it.
+fn show_to_strangers(show: Show) -> Show {
+    let show = self::show(show);
+    Show { address: title(&show.address), city: title(&show.city), ..show }
 }
 
 fn organiser(organiser: Organiser) -> Organiser {
@@ -81,11 +89,19 @@ fn organiser(organiser: Organiser) -> Organiser {
         nit: line(&legal.nit),
         legal_name: title(&legal.legal_name),
         pulep_code: legal.pulep_code.as_deref().map(line),
-        address: title(&legal.address),
-        city: title(&legal.city),
+        address: line(&legal.address),
+        city: line(&legal.city),
         country: legal.country,
     };
     Organiser { name: title(&organiser.name), legal: organiser.legal.map(legal), ..organiser }
+}
+
+/// The organiser in a mail to somebody who asked for nothing, as [`show_to_strangers`].
+fn organiser_to_strangers(organiser: Organiser) -> Organiser {
+    let organiser = self::organiser(organiser);
+    let legal =
+        |legal: LegalInfo| LegalInfo { address: title(&legal.address), city: title(&legal.city), ..legal };
+    Organiser { legal: organiser.legal.map(legal), ..organiser }
 }
 
 fn admission(ticket: Admission) -> Admission {
@@ -116,5 +132,39 @@ fn payments(mail: PaymentsMail) -> PaymentsMail {
         show: show(mail.show),
         organiser: organiser(mail.organiser),
         ..mail
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_bought_a_ticket_reads_the_whole_address() {
+        let addresses = ["Av. Providencia 1208, 7500000", "Carrera 13 # 26-45 110311"];
+        for address in addresses.map(str::to_owned) {
+            let legal = LegalInfo {
+                nit: "900123456-7".to_owned(),
+                legal_name: "Faroles S.A.S.".to_owned(),
+                pulep_code: None,
+                address: address.clone(),
+                city: "Santiago 7500000".to_owned(),
+                country: "CL".to_owned(),
+            };
+            let (name, email) = ("Faroles".to_owned(), "hola@faroles.example".to_owned());
+            let faroles = Organiser { name, email, legal: Some(legal) };
+            assert_eq!(organiser(faroles.clone()), faroles);
+            let fest = Show {
+                name: "Festival 2025-2026 15 años".to_owned(),
+                artist: "Los 1280 Almas".to_owned(),
+                venue: "Teatro 24 de Mayo 1822".to_owned(),
+                address: address.clone(),
+                city: "Santiago 7500000".to_owned(),
+                starts_at: domain::Timestamp::UNIX_EPOCH,
+                doors_at: None,
+                time_zone: "America/Santiago".to_owned(),
+            };
+            assert_eq!(show(fest.clone()), fest);
+        }
     }
 }
