@@ -148,11 +148,6 @@ impl Given {
     }
 }
 
-/// The dates of all lines together say what comes first in them.
-pub(super) fn order_of_dates(rows: &[Row]) -> Order {
-    Order::of(rows.iter().filter_map(|row| row.cells.get("registration_date")).map(String::as_str))
-}
-
 /// A reason, with what to do about the whole file if it is about that.
 fn advised(problem: InvalidText) -> String {
     match problem {

@@ -19,7 +19,8 @@ use domain::member::Member;
 use domain::{MemberId, TenantId, Timestamp};
 use serde_json::json;
 
-use super::cells::{Given, order_of_dates};
+use super::cells::Given;
+use super::dates::Order;
 use super::read;
 
 const NOW: Timestamp = Timestamp::constant(1_795_000_000, 0);
@@ -40,7 +41,7 @@ fn outcome(file: &[u8]) -> String {
         Err(error) => return format!("file: {}\n", error.field_errors()[0].detail),
     };
     let (mut told, mut errors) = (String::new(), table.errors);
-    let order = order_of_dates(&table.rows);
+    let order = Order::of(table.dates.iter().map(String::as_str));
     for row in table.rows {
         let member = Given::read(row, order).and_then(|given| {
             let mut member = nobody_yet(given.email.as_str());
@@ -153,4 +154,21 @@ fn google_sheets() {
     let form =
         "Marca temporal,Dirección de correo electrónico,Nombre\r\n21/11/2025 20:30:15,ana@example.com,Ana";
     assert!(outcome(form.as_bytes()).starts_with("Ana, "), "the answers to a form");
+}
+
+/// The only date that says that the month comes first stands where it is easily missed.
+#[test]
+fn every_date_says_what_comes_first() {
+    let beto = "beto@example.com,Beto,4/3/2025,Cali";
+    for ana in [
+        "ana@example.com,=A1,11/21/2025,Cali",
+        "ana,Ana,11/21/2025,Cali",
+        "ana@example.com,Ana,11/21/2025,Cali,33",
+        "ana@example.com,Ana,\u{200e}11/21/2025,Cali",
+        "ana@example.com,Ana,=\"11/21/2025\",Cali",
+    ] {
+        let file = format!("Correo,Nombre,Fecha de ingreso,Ciudad\r\n{ana}\r\n{beto}\r\n");
+        let told = outcome(file.as_bytes());
+        assert!(told.contains("2025-04-03"), "{ana}: {told}");
+    }
 }

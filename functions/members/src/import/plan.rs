@@ -8,7 +8,8 @@ use domain::{MemberId, Result, Timestamp, UserId};
 use web::Supervisor;
 
 use super::ImportError;
-use super::cells::{Given, order_of_dates};
+use super::cells::Given;
+use super::dates::Order;
 use super::table::Table;
 use crate::{State, member_not_found};
 
@@ -53,7 +54,7 @@ impl State {
         let tenant = self.store.tenant(supervisor.tenant).await?.ok_or_else(member_not_found)?;
         let mut draft = Draft { tenant, by: supervisor.user, now, errors: table.errors, members: Vec::new() };
         let mut lines = Vec::with_capacity(table.rows.len());
-        let order = order_of_dates(&table.rows);
+        let order = Order::of(table.dates.iter().map(String::as_str));
         for row in table.rows {
             match Given::read(row, order) {
                 Ok(line) => lines.push(line),

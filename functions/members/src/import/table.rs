@@ -18,6 +18,9 @@ const UNKNOWN: &str = "There is no such column. Name it nombre, correo, document
 pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     pub(super) errors: Vec<ImportError>,
+    /// The dates of all lines, the bad ones included: together they say what comes first
+    /// in each.
+    pub(super) dates: Vec<String>,
     /// How many lines there are, the bad ones included.
     pub(super) lines: u32,
     /// Where the spreadsheet has what the file has.
@@ -162,6 +165,9 @@ impl Table {
             let (field, reason) = match column {
                 Column::Known(known) => match said(cell) {
                     Ok(text) => {
+                        if known == "registration_date" {
+                            self.dates.push(plain(&text));
+                        }
                         cells.insert(known, text);
                         continue;
                     }
