@@ -1,6 +1,8 @@
 //! The bytes of a file as text.
 
-use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{UTF_16BE, UTF_16LE};
+
+use super::code_page::windows_1252;
 
 /// What to do about a file that cannot be read.
 pub(super) const ADVICE: &str = "Save the file again as UTF-8: in Excel as \"CSV UTF-8\", in LibreOffice with the character set \"Unicode (UTF-8)\"; \
@@ -16,8 +18,8 @@ pub(super) struct Decoded {
 }
 
 /// Reads a file as spreadsheets write them: UTF-8, UTF-16 with its mark, or
-/// Windows-1252, which has no mark and is believed only where DOS's and the old
-/// Mac's code pages would make nonsense.
+/// Windows-1252, which has no mark and is believed only if DOS's and the old Mac's
+/// code pages would make nonsense of the file.
 ///
 /// # Errors
 /// What the file is, and what to do.
@@ -39,37 +41,17 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Decoded { text: text.to_owned(), is_certain: true }),
-        Err(_) => Ok(windows_1252(bytes)),
-    }
-}
-
-/// Letters that may be another character set's are U+FFFD: signs of this one, and small
-/// letters amid capitals, for `LàPEZ` is how `LÓPEZ` looks that DOS wrote.
-fn windows_1252(bytes: &[u8]) -> Decoded {
-    let mut text = String::with_capacity(bytes.len());
-    let mut is_certain = true;
-    for (place, byte) in bytes.iter().enumerate() {
-        let before = place.checked_sub(1).and_then(|place| bytes.get(place));
-        let is_amid_capitals =
-            [before, bytes.get(place + 1)].iter().all(|beside| beside.is_some_and(u8::is_ascii_uppercase));
-        if byte.is_ascii() || is_letter(*byte) && !(is_amid_capitals && *byte >= 0xDF) {
-            text.push_str(&WINDOWS_1252.decode_without_bom_handling(&[*byte]).0);
-        } else {
-            text.push(char::REPLACEMENT_CHARACTER);
-            is_certain = false;
+        Err(_) => {
+            let text = windows_1252(bytes);
+            Ok(Decoded { is_certain: !text.contains(char::REPLACEMENT_CHARACTER), text })
         }
     }
-    Decoded { text, is_certain }
-}
-
-/// Letters of Windows-1252, and `¿`. Most of those of code page 850 and of the old Mac stand
-/// below, where this one has signs.
-fn is_letter(byte: u8) -> bool {
-    matches!(byte, 0xAA | 0xB0 | 0xB7 | 0xBA | 0xBF | 0xC0..=0xD6 | 0xD8..=0xF6 | 0xF8..=0xFF)
 }
 
 #[cfg(test)]
 mod tests {
+    use encoding_rs::WINDOWS_1252;
+
     use super::*;
 
     fn read(bytes: &[u8]) -> Option<(String, bool)> {
@@ -108,6 +90,157 @@ mod tests {
         ] {
             let (text, is_certain) = read(bytes).expect("some text");
             assert!(!is_certain && text.contains('\u{fffd}'), "{text}");
+        }
+    }
+
+    /// `text` as the old Mac or DOS (code page 850) wrote it.
+    fn written(text: &str, set: &[(char, u8)]) -> Vec<u8> {
+        let byte = |letter: char| match set.iter().find(|(other, _)| *other == letter) {
+            Some((_, byte)) => *byte,
+            None => u8::try_from(letter).expect("ASCII"),
+        };
+        text.chars().map(byte).collect()
+    }
+
+    const MAC: [(char, u8); 24] = [
+        ('á', 0x87),
+        ('é', 0x8E),
+        ('í', 0x92),
+        ('ó', 0x97),
+        ('ú', 0x9C),
+        ('ñ', 0x96),
+        ('ü', 0x9F),
+        ('Ñ', 0x84),
+        ('Á', 0xE7),
+        ('É', 0x83),
+        ('Í', 0xEA),
+        ('Ó', 0xEE),
+        ('Ú', 0xF2),
+        ('Ü', 0x86),
+        ('¿', 0xC0),
+        ('¡', 0xC1),
+        ('ã', 0x8B),
+        ('õ', 0x9B),
+        ('ç', 0x8D),
+        ('Â', 0xE5),
+        ('Ê', 0xE6),
+        ('Ô', 0xEF),
+        ('Ã', 0xCC),
+        ('Õ', 0xCD),
+    ];
+    const DOS: [(char, u8); 24] = [
+        ('á', 0xA0),
+        ('é', 0x82),
+        ('í', 0xA1),
+        ('ó', 0xA2),
+        ('ú', 0xA3),
+        ('ñ', 0xA4),
+        ('ü', 0x81),
+        ('Ñ', 0xA5),
+        ('Á', 0xB5),
+        ('É', 0x90),
+        ('Í', 0xD6),
+        ('Ó', 0xE0),
+        ('Ú', 0xE9),
+        ('Ü', 0x9A),
+        ('¿', 0xA8),
+        ('¡', 0xAD),
+        ('ã', 0xC6),
+        ('õ', 0xE4),
+        ('ç', 0x87),
+        ('Â', 0xB6),
+        ('Ê', 0xD2),
+        ('Ô', 0xE2),
+        ('Ã', 0xC7),
+        ('Õ', 0xE5),
+    ];
+
+    #[test]
+    fn no_letter_of_the_old_mac_or_dos_is_taken_for_another() {
+        for name in [
+            "Ángel",
+            "Óscar",
+            "Úrsula",
+            "Íngrid",
+            "Ángel,Óscar,Úrsula",
+            "GARCÍA",
+            "JESÚS",
+            "PERÚ",
+            "JOSÉ",
+            "LÓPEZ",
+            "Úrsula López",
+            "TOMÁS",
+            "MUÑOZ",
+            "Peña",
+            "Müller",
+            "São Paulo",
+            "Ângela",
+            "Conceição",
+            "CONCEIÇÃO",
+            "CAMÕES",
+            "SIMÕES",
+            "Simões",
+            "¿Quién?",
+            "¡Hola!",
+            "MARÍA JOSÉ",
+            "Antônio",
+            "él",
+            "última vez",
+        ] {
+            for (set, name_of_set) in [(MAC, "Mac"), (DOS, "DOS")] {
+                let is_written =
+                    |letter: char| letter.is_ascii() || set.iter().any(|(other, _)| *other == letter);
+                if !name.chars().all(is_written) {
+                    continue;
+                }
+                let file = [b"email,name\r\na@example.com,".to_vec(), written(name, &set)].concat();
+                let (text, is_certain) = read(&file).expect("some text");
+                assert!(!is_certain && text.contains('\u{fffd}'), "{name} by {name_of_set}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_windows_are_read() {
+        for name in [
+            "Ángel",
+            "Óscar Peña",
+            "Íñigo",
+            "GARCÍA",
+            "JESÚS",
+            "PERÚ",
+            "JOSÉ",
+            "José",
+            "LÓPEZ",
+            "TOMÁS",
+            "MUÑOZ",
+            "María",
+            "Conceição",
+            "João",
+            "Simões",
+            "São Paulo, Ângela, mãe",
+            "JOÃO CONCEIÇÃO",
+            "Antônio Júnior",
+            "Müller",
+            "Guimarães",
+            "Luís Lourenço",
+            "Vicenç",
+            "Noël Peña",
+            "¡Hola! ¿Quién?",
+            "él y ella, última vez",
+            "n.º 1º, 2ª",
+            "Sofía O\u{2019}Neill",
+            "la \u{201c}Peña\u{201d}",
+            "Schäfer Muñoz",
+            "Núñez \u{2013} Díaz",
+        ] {
+            let file = WINDOWS_1252.encode(name).0;
+            assert_eq!(read(&file), Some((name.to_owned(), true)), "{name}");
+        }
+        // Alone, these could as well be of another set.
+        for name in ["érica", "D\u{2019}angelo", "KÖHLER"] {
+            let (text, is_certain) = read(&WINDOWS_1252.encode(name).0).expect("some text");
+            assert!(!is_certain, "{text}");
         }
     }
 

@@ -2,6 +2,7 @@
 //! line, then the same file once more to carry it out.
 
 mod cells;
+mod code_page;
 mod columns;
 #[cfg(test)]
 mod corpus;

@@ -1,0 +1,153 @@
+//! Letters of a file without a mark, which may be Windows-1252 or of one of the two sets
+//! before it: DOS's code page 850 and the old Mac's.
+//!
+//! Each set makes other letters of the same bytes, often letters that could stand there:
+//! the Mac's `Ángel` is `çngel`, and DOS's `GARCÍA` is `GARCÖA`. So a file is believed to be
+//! Windows-1252 only if every sign makes sense as such, and for each of the other two there
+//! is one that would make none.
+
+use encoding_rs::{MACINTOSH, WINDOWS_1252};
+
+/// The letters with accents of names in Spanish and Portuguese.
+const SPANISH: &str = "áéíóúñü";
+const PORTUGUESE: &str = "ãõçâêôà";
+
+/// What code page 850 has of them, and the signs with which sentences and ordinals are written.
+const DOS: [(u8, char); 32] = [
+    (0x80, 'Ç'),
+    (0x81, 'ü'),
+    (0x82, 'é'),
+    (0x83, 'â'),
+    (0x85, 'à'),
+    (0x87, 'ç'),
+    (0x88, 'ê'),
+    (0x90, 'É'),
+    (0x93, 'ô'),
+    (0x9A, 'Ü'),
+    (0xA0, 'á'),
+    (0xA1, 'í'),
+    (0xA2, 'ó'),
+    (0xA3, 'ú'),
+    (0xA4, 'ñ'),
+    (0xA5, 'Ñ'),
+    (0xA6, 'ª'),
+    (0xA7, 'º'),
+    (0xA8, '¿'),
+    (0xAD, '¡'),
+    (0xB5, 'Á'),
+    (0xB6, 'Â'),
+    (0xB7, 'À'),
+    (0xC6, 'ã'),
+    (0xC7, 'Ã'),
+    (0xD2, 'Ê'),
+    (0xD6, 'Í'),
+    (0xE0, 'Ó'),
+    (0xE2, 'Ô'),
+    (0xE4, 'õ'),
+    (0xE5, 'Õ'),
+    (0xE9, 'Ú'),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
+    Windows,
+    Dos,
+    Mac,
+}
+
+/// The text of a file that is Windows-1252, with U+FFFD for all that is not surely so.
+pub(super) fn windows_1252(bytes: &[u8]) -> String {
+    let places = || (0..bytes.len()).filter(|place| !bytes[*place].is_ascii());
+    let excludes = |set: Set, place| Set::Windows.makes_sense(bytes, place) && !set.makes_sense(bytes, place);
+    let is_open = |set: &Set| !places().any(|place| excludes(*set, place));
+    let open: Vec<Set> = [Set::Dos, Set::Mac].into_iter().filter(is_open).collect();
+    let is_sure = |place: usize| {
+        Set::Windows.makes_sense(bytes, place) && !open.iter().any(|set| set.makes_sense(bytes, place))
+    };
+    let sign = |(place, byte): (usize, &u8)| match byte.is_ascii() || is_sure(place) {
+        true => Set::Windows.sign(*byte),
+        false => char::REPLACEMENT_CHARACTER,
+    };
+    bytes.iter().enumerate().map(sign).collect()
+}
+
+impl Set {
+    /// U+FFFD for what this set has no letter for.
+    fn sign(self, byte: u8) -> char {
+        let decoded = |encoding: &'static encoding_rs::Encoding| {
+            encoding.decode_without_bom_handling(&[byte]).0.chars().next()
+        };
+        let sign = match self {
+            _ if byte.is_ascii() => Some(char::from(byte)),
+            Self::Windows => decoded(WINDOWS_1252),
+            Self::Mac => decoded(MACINTOSH),
+            Self::Dos => DOS.iter().find(|(other, _)| *other == byte).map(|(_, sign)| *sign),
+        };
+        sign.unwrap_or(char::REPLACEMENT_CHARACTER)
+    }
+
+    /// Whether the byte at this place, read by this set, is what people write there.
+    fn makes_sense(self, bytes: &[u8], place: usize) -> bool {
+        // What lies outside is as the end of a line.
+        let at = |place: Option<usize>| {
+            place.and_then(|place| bytes.get(place)).map_or('\n', |byte| self.sign(*byte))
+        };
+        let (before, after) = (at(place.checked_sub(1)), at(Some(place + 1)));
+        let is_closed_by = |sign: u8| {
+            let line = bytes[place..].iter().take_while(|byte| !matches!(**byte, b'\n' | b'\r'));
+            line.into_iter().any(|byte| *byte == sign)
+        };
+        let begins = !before.is_alphanumeric() && (after.is_alphanumeric() || matches!(after, '¿' | '¡'));
+        match self.sign(bytes[place]) {
+            '¿' => begins && is_closed_by(b'?'),
+            '¡' => begins && is_closed_by(b'!'),
+            'º' | 'ª' | '°' => before.is_ascii_digit() || before == '.',
+            '’' => before.is_alphabetic() && after.is_alphabetic(),
+            '“' => begins,
+            '”' => !matches!(before, ' ' | '\n') && !after.is_alphanumeric(),
+            '–' => before == ' ' && after == ' ',
+            letter if self.has_letter(letter) => {
+                let is_second = !at(place.checked_sub(2)).is_alphabetic();
+                is_followed(letter, before, after) && has_its_case(letter, (before, is_second), after)
+            }
+            _ => false,
+        }
+    }
+
+    /// Windows-1252 may write any language of western Europe; that the others do is not
+    /// worth the doubt.
+    fn has_letter(self, letter: char) -> bool {
+        let small = letter.to_lowercase().next().unwrap_or(letter);
+        let is_ours = SPANISH.contains(small) || PORTUGUESE.contains(small);
+        is_ours || self == Self::Windows && matches!(letter, 'À'..='ÿ') && !matches!(letter, '×' | '÷')
+    }
+}
+
+/// Whether a letter of Portuguese stands where it can.
+fn is_followed(letter: char, before: char, after: char) -> bool {
+    match letter {
+        'ã' | 'Ã' => matches!(after, 'o' | 'e' | 's' | 'O' | 'E' | 'S') || !after.is_alphabetic(),
+        'õ' | 'Õ' => matches!(after, 'e' | 'E'),
+        'ç' | 'Ç' => {
+            let is_hard = matches!(after, 'a' | 'o' | 'u' | 'A' | 'O' | 'U') || !after.is_ascii_alphabetic();
+            before.is_alphabetic() && is_hard
+        }
+        _ => true,
+    }
+}
+
+/// No capital after a small letter, and no small letter amid or after capitals. Words begin
+/// with a small letter only if it is one of Spanish.
+fn has_its_case(letter: char, (before, is_second): (char, bool), after: char) -> bool {
+    if letter.is_uppercase() {
+        !before.is_lowercase() && !(before.is_uppercase() && after.is_lowercase())
+    } else if after.is_uppercase() {
+        false
+    } else if before.is_alphabetic() {
+        before.is_lowercase() || is_second
+    } else if after.is_alphabetic() {
+        SPANISH.contains(letter)
+    } else {
+        matches!(letter, 'à' | 'é' | 'ó')
+    }
+}
