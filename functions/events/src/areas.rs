@@ -296,7 +296,9 @@ impl State {
         let is_counted = area.kind == AreaKind::GeneralAdmission || new.capacity.is_some();
         check(&area, Some(area.capacity).filter(|_| is_counted), fields)?;
         self.create_places(&area).await?;
-        let area = self.store.create_area(&area).await?;
+        // The event may have gone over to another currency since it was read.
+        let area = self.store.create_area(&area, self.clock.now()).await;
+        let area = area.on_refused(Error::changed_meanwhile)?;
         self.keep_few(tenant, &area).await?;
         self.note_prices(tenant, event).await?;
         Ok(area)
@@ -382,8 +384,8 @@ impl AreaChanges {
     }
 }
 
-/// Checks an area before it is stored; `capacity` is what the request says about it.
-/// Checks what is stored of an area. `fields` has what is wrong with its price already.
+/// Checks an area before it is stored; `capacity` is what the request says about it, and
+/// `fields` has what is wrong with its price already.
 fn check(area: &Area, capacity: Option<u32>, mut fields: Fields) -> Result<()> {
     match (area.kind, capacity) {
         (AreaKind::GeneralAdmission, Some(capacity)) => {

@@ -1,5 +1,5 @@
 //! The discounts that an event has for members: what the store counts, and how
-//! it follows the event.
+//! it follows the event. Also changes of an event that nobody else may come between.
 
 use domain::event::Event;
 use domain::{Error, FieldError, Result, Timestamp};
@@ -8,6 +8,7 @@ use store::keys::SHARDS;
 use store::{EventSheet, Failure, OnRefused, PlacesChange};
 
 use crate::State;
+use crate::events::check_unpriced;
 
 /// Over how many blocks the discounts of a new event are spread.
 pub(crate) fn blocks(max_discounts: u32) -> u16 {
@@ -27,12 +28,13 @@ impl State {
         Ok(())
     }
 
-    /// Stores the event `after` together with as many discounts as it says. Also
-    /// sets right what an earlier try that was cut off has left.
+    /// Stores the event `after` together with as many discounts as it says, or in another
+    /// currency. Also sets right what an earlier try that was cut off has left.
     ///
     /// # Errors
-    /// A bad field, and nothing changed, if members were given more already.
-    pub(crate) async fn change_discounts(
+    /// A bad field, and nothing changed, if members were given more already; a conflict
+    /// if somebody entered a price in the former currency meanwhile.
+    pub(crate) async fn change_with_right(
         &self,
         before: &EventSheet,
         after: Event,
@@ -40,14 +42,14 @@ impl State {
     ) -> Result<Event> {
         let event = &before.event;
         let change = self.store.begin_discounts(event, now).await.on_refused(Error::changed_meanwhile)?;
-        let changed = self.change_with_right(before, after, &change, now).await;
+        let changed = self.change_under(before, after, &change, now).await;
         if changed.is_err() {
             self.store.abandon_discounts(&change, event.id).await?;
         }
         changed
     }
 
-    async fn change_with_right(
+    async fn change_under(
         &self,
         before: &EventSheet,
         after: Event,
@@ -56,6 +58,10 @@ impl State {
     ) -> Result<Event> {
         // First what could be refused for another reason: then nothing is to be undone.
         self.check_code(&after).await?;
+        if after.currency != before.event.currency {
+            // As long as the right lasts, no price is entered.
+            check_unpriced(&self.sheet(after.tenant_id, after.id).await?)?;
+        }
         let discount_blocks = self.resize_discounts(&before.event, after.max_discounts, now).await?;
         let after = Event { discount_blocks, ..after };
         match self.store.finish_discounts(change, before, &after).await {

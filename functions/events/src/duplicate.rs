@@ -81,13 +81,13 @@ impl State {
         self.create_discounts(&copy.event).await?;
         for area in &copy.areas {
             self.create_places(area).await?;
-            self.store.create_area(area).await?;
+            self.store.create_area(area, now).await?;
         }
         for stage in &copy.stages {
             if let Some(quantity) = stage.quantity_available {
                 self.store.create_pool(&Pool::stage(stage.event_id, stage.id, quantity), quantity).await?;
             }
-            self.store.create_sale_stage(stage).await?;
+            self.store.create_sale_stage(stage, copy.event.currency, now).await?;
         }
         let slugs = slug::candidates(&copy.event.name, copy.event.id);
         self.write_event(copy.event, &slugs).await

@@ -110,7 +110,8 @@ async fn update(
     let mut fields = Fields::new();
     let after = changes.apply(before.event.clone(), now, &mut fields);
     check(&after, fields)?;
-    if after.currency != before.event.currency {
+    let changes_currency = after.currency != before.event.currency;
+    if changes_currency {
         check_unpriced(&before)?;
     }
     if after.status == EventStatus::Published {
@@ -118,8 +119,8 @@ async fn update(
         let sheet = EventSheet { event: after.clone(), ..before.clone() };
         crate::publishing::check(&sheet, is_moved.then_some(now))?;
     }
-    let after = if sets_discounts {
-        state.change_discounts(&before, after, now).await?
+    let after = if sets_discounts || changes_currency {
+        state.change_with_right(&before, after, now).await?
     } else {
         state.change_event(&before, after).await?
     };
@@ -158,7 +159,7 @@ async fn delete(
 }
 
 /// Fails if the event has amounts that would become others in another currency.
-fn check_unpriced(sheet: &EventSheet) -> Result<()> {
+pub(crate) fn check_unpriced(sheet: &EventSheet) -> Result<()> {
     let of_fixed = |discount: &MemberDiscount| discount.discount_type == AdjustmentType::Fixed;
     let detail = if !sheet.areas.is_empty() {
         "The event has areas with prices in its currency. Delete them before you change it."

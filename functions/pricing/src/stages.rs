@@ -252,8 +252,10 @@ async fn update(
     if let Some(Some(quantity)) = quantity {
         state.resize_stage(&after, quantity, now).await?;
     }
-    state.store.replace_sale_stage(&after).await.on_refused(Error::changed_meanwhile)?;
-    Ok(Json(state.view(after, sheet.event.currency, now).await?))
+    let currency = sheet.event.currency;
+    let replaced = state.store.replace_sale_stage(&after, currency, now).await;
+    replaced.on_refused(Error::changed_meanwhile)?;
+    Ok(Json(state.view(after, currency, now).await?))
 }
 
 async fn delete(
@@ -303,7 +305,9 @@ impl State {
         if let Some(quantity) = stage.quantity_available {
             self.store.create_pool(&Pool::stage(event, id, quantity), quantity).await?;
         }
-        let stage = self.store.create_sale_stage(&stage).await?;
+        // The event may have gone over to another currency since it was read.
+        let stage = self.store.create_sale_stage(&stage, sheet.event.currency, now).await;
+        let stage = stage.on_refused(Error::changed_meanwhile)?;
         // Others may have been made in the same moment.
         let there = || async {
             let sheet = self.store.event_sheet_of(tenant, event).await?;

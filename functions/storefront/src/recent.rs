@@ -9,7 +9,7 @@ use domain::pricing::{Promotion, price_from};
 use domain::search::{Entry, Index};
 use domain::seat::SeatState;
 use domain::{Amount, AreaId, Error, EventId, Result, TenantId, Timestamp};
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use jiff::SignedDuration;
 use store::allotment::{Pool, RowState};
 use store::{EventSheet, Fresh, Show, StagesLeft};
@@ -25,6 +25,8 @@ const STEADY: i64 = 60_000;
 
 /// The most shows in the public list.
 const MAX_SHOWS: usize = 5_000;
+/// How many shows of a list are asked for their price at the same time.
+const PRICED_AT_ONCE: usize = 12;
 /// The longest event: what started longer ago is over.
 const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
 
@@ -100,7 +102,8 @@ impl Program {
     }
 }
 
-/// A show with what its cheapest ticket costs now, with everything, in minor units.
+/// A show with what a ticket of its cheapest area costs now, with everything, in minor units,
+/// whether that area is sold out or not: what is left would be more reads than the prices.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Priced<'a> {
     pub(crate) show: &'a Show,
@@ -160,16 +163,22 @@ impl State {
         self.recent.tenants.get(id, now, read).await?.ok_or_else(event_not_found)
     }
 
-    /// The shows with what their cheapest ticket costs now, with everything.
+    /// The shows with what their cheapest ticket costs now, with everything. A show whose
+    /// price cannot be told goes without: it must not hide the others.
     pub(crate) async fn priced<'a>(
         &self,
         shows: impl IntoIterator<Item = &'a Show>,
         now: Timestamp,
-    ) -> Result<Vec<Priced<'a>>> {
-        let priced = shows.into_iter().map(|show| async move {
-            Ok::<_, Error>(Priced { show, price_from: self.price_from(show, now).await? })
-        });
-        try_join_all(priced).await
+    ) -> Vec<Priced<'a>> {
+        let shows: Vec<&Show> = shows.into_iter().collect();
+        let mut priced = Vec::with_capacity(shows.len());
+        for some in shows.chunks(PRICED_AT_ONCE) {
+            let some = some.iter().map(|show| async move {
+                Priced { show, price_from: told(show.id, self.price_from(show, now).await) }
+            });
+            priced.extend(join_all(some).await);
+        }
+        priced
     }
 
     async fn price_from(&self, show: &Show, now: Timestamp) -> Result<Option<i64>> {
@@ -188,8 +197,12 @@ impl State {
         Ok(price.and_then(|price| *price))
     }
 
-    /// What the cheapest ticket of an event costs now, if it is sold here.
-    pub(crate) async fn price_from_sheet(&self, sheet: &EventSheet, now: Timestamp) -> Result<Option<i64>> {
+    /// What the cheapest ticket of an event costs now, if it is sold here and can be told.
+    pub(crate) async fn told_price_from(&self, sheet: &EventSheet, now: Timestamp) -> Option<i64> {
+        told(sheet.event.id, self.price_from_sheet(sheet, now).await)
+    }
+
+    async fn price_from_sheet(&self, sheet: &EventSheet, now: Timestamp) -> Result<Option<i64>> {
         if sheet.event.ticketing_link.is_some() {
             return Ok(None);
         }
@@ -255,6 +268,14 @@ impl State {
         let rows = self.recent.rows.get((area.event_id, area.id), now, read).await?;
         rows.ok_or_else(|| Error::internal("there is always an answer"))
     }
+}
+
+/// A price, if it could be made out. If not, its buyers hear why when they ask for a quote.
+fn told(event: EventId, price: Result<Option<i64>>) -> Option<i64> {
+    price.unwrap_or_else(|error| {
+        tracing::warn!(%event, %error, "a show stands in lists without its price");
+        None
+    })
 }
 
 /// How many seats can be bought.

@@ -141,7 +141,7 @@ async fn list(
     let now = state.clock.now();
     let program = state.program(now).await?;
     let (shows, last) = page(filters.apply(&program, now), &paging)?;
-    let shows = state.priced(shows, now).await?;
+    let shows = state.priced(shows, now).await;
     let page = Page::new(shows.iter().map(ShowView::from).collect(), last);
     Cached::public(&page, LIST_SECONDS, &freshness)
 }
@@ -154,7 +154,7 @@ async fn available(
     let now = state.clock.now();
     let program = state.program(now).await?;
     let (shows, last) = page(program.upcoming(now).collect(), &paging)?;
-    let shows = state.priced(shows, now).await?;
+    let shows = state.priced(shows, now).await;
     let shows = shows.iter().map(|show| ShortShow::new(show, &state.public_url, now)).collect();
     Cached::public(&Page::new(shows, last), LIST_SECONDS, &freshness)
 }
@@ -171,7 +171,7 @@ async fn search(
     let now = state.clock.now();
     let program = state.program(now).await?;
     let found = program.search(&search.q, now).into_iter().take(limit.into());
-    let found = state.priced(found, now).await?;
+    let found = state.priced(found, now).await;
     let items = found.iter().map(|show| ShortShow::new(show, &state.public_url, now)).collect();
     Cached::public(&Found { items }, LIST_SECONDS, &freshness)
 }

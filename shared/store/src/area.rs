@@ -50,10 +50,12 @@ fn right(token: &str, version: u32, now: Timestamp) -> HashMap<String, Attribute
 
 impl Store {
     /// Writes a new area; writing it again answers with what is stored. Its
-    /// places must exist already.
-    pub async fn create_area(&self, area: &Area) -> Result<Area, Failure> {
+    /// places must exist already. Refused if the event sells in another currency,
+    /// or somebody is changing that right now.
+    pub async fn create_area(&self, area: &Area, now: Timestamp) -> Result<Area, Failure> {
         let key = keys::area(area.event_id, area.id);
-        match self.put_new(&key, area).await {
+        let in_currency = self.sells_in_part(area.event_id, area.currency, now)?;
+        match self.transact(vec![self.put_new_part(&key, area)?, in_currency]).await {
             Ok(()) => Ok(area.clone()),
             Err(refused @ Failure::Refused(_)) => self.get_consistent(&key).await?.ok_or(refused),
             Err(failure) => Err(failure),

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::pricing::{Promotion, SaleStage, StageOffer};
-use domain::{EventId, SaleStageId, TenantId, Timestamp, UserId};
+use domain::pricing::{AdjustmentType, Promotion, SaleStage, StageOffer};
+use domain::{Currency, EventId, SaleStageId, TenantId, Timestamp, UserId};
 use futures::future::try_join_all;
 
 use crate::allotment::Pool;
@@ -40,10 +40,23 @@ impl Versioned for Promotion {
 
 impl Store {
     /// Writes a new stage; writing it again answers with what is stored. The
-    /// pool of a limited one must exist already.
-    pub async fn create_sale_stage(&self, stage: &SaleStage) -> Result<SaleStage, Failure> {
+    /// pool of a limited one must exist already. Refused if it has an amount, and the
+    /// event does not sell in its currency, or somebody is changing that right now.
+    pub async fn create_sale_stage(
+        &self,
+        stage: &SaleStage,
+        currency: Currency,
+        now: Timestamp,
+    ) -> Result<SaleStage, Failure> {
         let key = keys::sale_stage(stage.event_id, stage.id);
-        match self.put_new(&key, stage).await {
+        let written = match stage.price_adjustment_type {
+            AdjustmentType::Percentage => self.put_new(&key, stage).await,
+            AdjustmentType::Fixed => {
+                let in_currency = self.sells_in_part(stage.event_id, currency, now)?;
+                self.transact(vec![self.put_new_part(&key, stage)?, in_currency]).await
+            }
+        };
+        match written {
             Ok(()) => Ok(stage.clone()),
             Err(refused @ Failure::Refused(_)) => self.get_consistent(&key).await?.ok_or(refused),
             Err(failure) => Err(failure),
@@ -51,9 +64,29 @@ impl Store {
     }
 
     /// Stores a changed stage, its version counted up. Refused if somebody else
-    /// changed it meanwhile.
-    pub async fn replace_sale_stage(&self, stage: &SaleStage) -> Result<(), Failure> {
-        self.replace(&keys::sale_stage(stage.event_id, stage.id), stage).await
+    /// changed it meanwhile, and as [`Store::create_sale_stage`] is.
+    pub async fn replace_sale_stage(
+        &self,
+        stage: &SaleStage,
+        currency: Currency,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let key = keys::sale_stage(stage.event_id, stage.id);
+        match stage.price_adjustment_type {
+            AdjustmentType::Percentage => self.replace(&key, stage).await,
+            AdjustmentType::Fixed => {
+                let in_currency = self.sells_in_part(stage.event_id, currency, now)?;
+                match self.transact(vec![self.replace_part(&key, stage)?, in_currency]).await {
+                    // A write of ours may have come through without our hearing of it.
+                    Err(refused @ Failure::Refused(_)) => match self.get_consistent::<SaleStage>(&key).await?
+                    {
+                        Some(stored) if stored == *stage => Ok(()),
+                        _ => Err(refused),
+                    },
+                    result => result,
+                }
+            }
+        }
     }
 
     /// Deletes a stage. Its pool stays, for the orders that hold something of it.

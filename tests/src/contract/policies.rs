@@ -169,7 +169,7 @@ fn the_policies_are_these() {
       s3 receipts-bucket/*: GetObject, PutObject
       secretsmanager hash-secret: GetSecretValue
     pricing
-      dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
+      dynamodb table: ConditionCheckItem, DeleteItem, GetItem, PutItem, Query, UpdateItem
       secretsmanager hash-secret: GetSecretValue
     purchases
       dynamodb table: GetItem, PutItem, Query, UpdateItem
@@ -250,6 +250,11 @@ async fn behind_the_routes(world: &World) {
         "lines": [{"area_id": world.show.area, "quantity": 1}],
     });
     app.post("/api/v1/public/quotes").json(guess).ok().await;
+
+    // An amount is written on the condition that the event sells in its currency.
+    let fixed = json!({"stage_name": "Taquilla", "price_adjustment_type": "fixed", "price_adjustment_value": 500, "active": false});
+    let stages = app.post(format!("/api/v1/events/{}/sale-stages", world.show.id));
+    stages.token(&world.admin.token).json(fixed).ok().await;
 
     let image = world.new_image(&world.show.id).await;
     upload(world, &image).await;

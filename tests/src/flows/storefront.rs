@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use domain::Currency;
+use domain::event::Area;
 use serde_json::{Value, json};
 use testkit::TestApp;
+
+use crate::table::table_of;
 
 /// Longer than anything public is remembered.
 const A_WHILE: Duration = Duration::from_secs(6);
@@ -170,5 +174,40 @@ async fn a_quote_says_what_is_wrong_with_its_request() {
     );
     app.clock.advance(Duration::from_secs(8 * 24 * 3600));
     ask(json!({"event_id": show.id, "lines": [line]})).refused(409, "event_over").await;
+    app.close().await;
+}
+
+#[tokio::test]
+async fn a_show_whose_prices_are_wrong_hides_no_other() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("faroles").await;
+    let good = app.show(&organizer, "Los Faroles", 10, 2000).await;
+    let broken = app.show(&organizer, "Faroles Rotos", 10, 1000).await;
+    let store = table_of(&app, "events");
+    let (event, area) = (broken.id.parse().expect("an id"), broken.area.parse().expect("an id"));
+    let area = store.area(event, area).await.expect("read").expect("an area");
+    let wrong = Area { currency: Currency::CLP, version: area.version + 1, ..area };
+    store.replace_area(&wrong).await.expect("written");
+    app.clock.advance(A_WHILE);
+    let list = app.get("/api/v1/public/events").ok().await;
+    let priced: Vec<_> = list["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|show| (&show["id"], &show["price_from"]))
+        .collect();
+    assert_eq!(priced, [(&json!(good.id), &json!(2000)), (&json!(broken.id), &Value::Null)]);
+    for path in ["/api/v1/shows/available", "/api/v1/shows/search?q=faroles"] {
+        let list = app.get(path).ok().await;
+        assert_eq!(list["items"].as_array().expect("items").len(), 2, "{path}: {list}");
+        let prices = |show: &Value| show["other_data"]["price"].clone();
+        let prices: Vec<Value> = list["items"].as_array().expect("items").iter().map(prices).collect();
+        assert!(prices.contains(&json!(2000)), "{path}: {list}");
+    }
+    let page = app.get(format!("/api/v1/public/events/{}", broken.slug)).ok().await;
+    assert_eq!(page["id"], broken.id);
+    let line = json!({"area_id": broken.area, "quantity": 1});
+    let ask = app.post("/api/v1/public/quotes").json(json!({"event_id": broken.id, "lines": [line]}));
+    ask.refused(409, "prices_not_valid").await;
     app.close().await;
 }

@@ -2,6 +2,7 @@
 //! switched off in the table, the same test must see the harm.
 
 mod areas;
+mod currencies;
 mod discounts;
 mod door;
 mod free_orders;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use domain::event::{Area, AreaKind, Event, EventStatus};
 use domain::pricing::{AdjustmentType, AppliesTo, Promotion, SaleStage};
 use domain::seat::SeatLabel;
-use domain::{Error, PromotionId, Result, TenantId, Timestamp};
+use domain::{Currency, Error, PromotionId, Result, TenantId, Timestamp};
 use futures::future::try_join_all;
 use futures::stream::{StreamExt, TryStreamExt};
 use store::allotment::{Pool, Refusal};
@@ -47,7 +47,7 @@ async fn plant(store: &Store, act: &Act, tenant: TenantId, now: Timestamp) -> Re
     let zones = areas.iter().zip(act.zones);
     tokio::try_join!(
         try_join_all(zones.map(|(area, zone)| create_area(store, area, zone, now))),
-        try_join_all(stages.iter().map(|stage| create_stage(store, stage))),
+        try_join_all(stages.iter().map(|stage| create_stage(store, stage, (event.currency, now)))),
     )?;
     let sheet = EventSheet { event, areas, stages };
     match act.listing {
@@ -67,7 +67,7 @@ async fn create_area(store: &Store, area: &Area, zone: &Zone, now: Timestamp) ->
             block_seats(store, area, zone.blocked, now).await?;
         }
     }
-    store.create_area(area).await?;
+    store.create_area(area, now).await?;
     Ok(())
 }
 
@@ -86,11 +86,15 @@ async fn block_seats(store: &Store, area: &Area, blocked: &[&str], now: Timestam
     Ok(())
 }
 
-async fn create_stage(store: &Store, stage: &SaleStage) -> Result<()> {
+async fn create_stage(
+    store: &Store,
+    stage: &SaleStage,
+    (currency, now): (Currency, Timestamp),
+) -> Result<()> {
     if let Some(quantity) = stage.quantity_available {
         store.create_pool(&Pool::stage(stage.event_id, stage.id, quantity), quantity).await?;
     }
-    store.create_sale_stage(stage).await?;
+    store.create_sale_stage(stage, currency, now).await?;
     Ok(())
 }
 

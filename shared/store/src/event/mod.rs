@@ -1,5 +1,6 @@
 //! Events, the lists that they stand in, and the claims on their addresses and codes.
 
+mod currency;
 mod discounts;
 mod show;
 

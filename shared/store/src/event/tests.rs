@@ -104,10 +104,10 @@ async fn an_event_comes_with_its_areas_and_stages_in_order() {
     let (front, back) = (area(&event, 900, 1), area(&event, 500, 2));
     let (early, late) = (stage(&event, 1), stage(&event, 2));
     for area in [&back, &front] {
-        store.create_area(area).await.expect("created");
+        store.create_area(area, clock.now()).await.expect("created");
     }
     for stage in [&late, &early] {
-        store.create_sale_stage(stage).await.expect("created");
+        store.create_sale_stage(stage, event.currency, clock.now()).await.expect("created");
     }
     let sheet = sheet(&store, &event).await;
     assert_eq!(sheet.price_from(), Some(500));
@@ -146,7 +146,7 @@ async fn the_public_list_follows_the_event() {
     let draft = event(&clock, "noche");
     store.create_event(&draft).await.expect("created");
     let cheap = area(&draft, 500, 1);
-    store.create_area(&cheap).await.expect("created");
+    store.create_area(&cheap, clock.now()).await.expect("created");
     assert_eq!(listed(&store).await, []);
 
     let published = Event { status: EventStatus::Published, version: 2, ..draft.clone() };
@@ -240,7 +240,7 @@ async fn a_deleted_event_leaves_its_slug_to_others() {
     let (store, clock) = store_with_clock().await;
     let first = event(&clock, "noche");
     store.create_event(&first).await.expect("created");
-    store.create_area(&area(&first, 500, 1)).await.expect("created");
+    store.create_area(&area(&first, 500, 1), clock.now()).await.expect("created");
     let stale =
         EventSheet { event: Event { version: 7, ..first.clone() }, areas: Vec::new(), stages: Vec::new() };
     let change = store.begin_discounts(&first, clock.now()).await.expect("nobody else has the right");
@@ -256,7 +256,7 @@ async fn one_request_at_a_time_changes_the_places_of_an_area() {
     let (store, clock) = store_with_clock().await;
     let draft = event(&clock, "noche");
     let area = area(&draft, 500, 1);
-    store.create_area(&area).await.expect("created");
+    store.create_area(&area, clock.now()).await.expect("created");
     let attempts = at_once(6, |_| {
         let (store, area, now) = (store.clone(), area.clone(), clock.now());
         async move { store.begin_places(&area, now).await.ok() }
