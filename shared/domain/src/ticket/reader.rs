@@ -18,9 +18,9 @@ const ALPHABET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
 /// How many characters may stand in front of the code: an AIM identifier (`]Q1`), a
 /// maker's own, what became of a byte order mark.
 const MAX_LEAD: usize = 8;
-/// How many candidates are followed at the same time: after a dead key, a space may
-/// have been swallowed.
-const MAX_CANDIDATES: usize = 64;
+/// How many candidates are followed at the same time, the likeliest: each dead key may
+/// have swallowed a space, and a marked letter may be one key or two.
+const MAX_CANDIDATES: usize = 128;
 
 /// The texts that a reader may have seen when it wrote `text`, the likeliest first.
 pub(super) fn candidates(text: &str) -> impl Iterator<Item = String> {
@@ -72,7 +72,12 @@ fn capital(c: char) -> char {
 /// What each character may stand for that a reader and a computer have written which
 /// misunderstand each other.
 #[derive(Debug)]
-struct Reading(BTreeMap<char, Vec<String>>);
+struct Reading {
+    meanings: BTreeMap<char, Vec<String>>,
+    /// What dead keys stand for. The last one of a text still waits for the next key, and
+    /// nothing is seen of it.
+    waiting: Vec<char>,
+}
 
 /// Who has which layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +130,7 @@ impl Reading {
             return None;
         }
         let mut meanings: BTreeMap<char, Vec<String>> = BTreeMap::new();
+        let waiting = keys.iter().filter(|(key, _)| alone(*key).is_some()).map(|(_, code)| *code).collect();
         let mut add = |written, meaning: String| {
             let of_written: &mut Vec<String> = meanings.entry(written).or_default();
             if !of_written.contains(&meaning) {
@@ -144,7 +150,7 @@ impl Reading {
                 next.for_each(|(_, next)| add(marked, format!("{code}{next}")));
             }
         }
-        Some(Self(meanings))
+        Some(Self { meanings, waiting })
     }
 
     /// The texts that are written as `text` this way, as far as they may be codes.
@@ -154,18 +160,38 @@ impl Reading {
     }
 
     fn undo_all(&self, text: &[char]) -> Vec<String> {
-        let mut candidates = vec![String::new()];
+        let mut candidates = vec![Candidate::default()];
         for written in text {
-            let meanings = self.0.get(written).map_or(&[][..], Vec::as_slice);
+            let meanings = self.meanings.get(written).map_or(&[][..], Vec::as_slice);
             let longer = candidates
                 .iter()
-                .flat_map(|candidate| meanings.iter().map(move |meaning| format!("{candidate}{meaning}")));
-            candidates = longer.filter(|candidate| is_begun(candidate)).take(MAX_CANDIDATES).collect();
+                .flat_map(|candidate| meanings.iter().map(|meaning| candidate.with(meaning)));
+            candidates = longer.filter(|candidate| is_begun(&candidate.text)).collect();
+            candidates.sort_by_key(|candidate| candidate.unseen);
+            candidates.truncate(MAX_CANDIDATES);
             if candidates.is_empty() {
                 break;
             }
         }
-        candidates
+        let seen: Vec<String> = candidates.into_iter().map(|candidate| candidate.text).collect();
+        let waiting =
+            seen.iter().flat_map(|seen| self.waiting.iter().map(move |code| format!("{seen}{code}")));
+        let waiting: Vec<String> = waiting.filter(|candidate| is_begun(candidate)).collect();
+        seen.into_iter().chain(waiting).collect()
+    }
+}
+
+/// The beginning of a code.
+#[derive(Debug, Default)]
+struct Candidate {
+    text: String,
+    /// Characters of which nothing is seen by itself: each is there by one chance of 45.
+    unseen: usize,
+}
+
+impl Candidate {
+    fn with(&self, meaning: &str) -> Self {
+        Self { text: format!("{}{meaning}", self.text), unseen: self.unseen + meaning.len() - 1 }
     }
 }
 

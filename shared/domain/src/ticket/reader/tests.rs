@@ -136,6 +136,38 @@ fn what_readers_put_around_a_code_is_no_part_of_it() {
     assert_eq!(check(&format!("{text}1")), Err(CodeRefused::Malformed));
 }
 
+/// Codes that were not understood: one ends with a dead key, which waits for ever; others
+/// are full of letters that are one key with a mark, or two without.
+#[test]
+fn dead_keys_are_understood_wherever_they_stand() {
+    for (event, id, serial) in [
+        (
+            255_041_619_506_425_361_502_556_771_015_635_743_816,
+            285_087_351_573_944_514_734_294_308_117_837_598_501,
+            30_170,
+        ),
+        (
+            47_887_554_990_769_036_661_547_955_714_847_841_598,
+            248_076_346_985_223_464_888_520_701_814_249_312_388,
+            12_796,
+        ),
+        (
+            113_616_259_191_596_673_856_671_002_871_957_974_096,
+            225_920_263_355_112_248_446_504_279_463_634_843_892,
+            6_914,
+        ),
+    ] {
+        let code = ticket(event, id, serial);
+        let text = sign(&code, &key());
+        for way in Way::all() {
+            // Some scanners cannot type all of Base45.
+            let (Some(_), Some(written)) = (typed(way, ALPHABET), typed(way, &text)) else { continue };
+            assert_eq!(check(&written).as_ref(), Ok(&code), "{way:?}: {text}: {written}");
+            assert_eq!(check(&with_caps_lock(&written)).as_ref(), Ok(&code), "{way:?}: {text}: {written}");
+        }
+    }
+}
+
 #[test]
 fn candidates_are_few_whatever_is_seen() {
     let dead = format!("TQ1Ö{}", "`".repeat(180));
@@ -146,7 +178,7 @@ fn candidates_are_few_whatever_is_seen() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn whatever_the_layouts_a_code_is_understood(event: u128, id: u128, serial: u16, lead in "(\\]Q1)?") {
@@ -176,7 +208,8 @@ proptest! {
         let place = place.index(text.len());
         let mut other = text.clone();
         other.replace_range(place..=place, &c);
-        prop_assume!(other != text);
+        // A last key that waits for ever is found again.
+        prop_assume!(!text.starts_with(other.trim_end()));
         for way in Way::all() {
             let Some(written) = typed(way, &other) else { continue };
             prop_assert!(check(&written).is_err(), "{:?}: {}", way, written);
