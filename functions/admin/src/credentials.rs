@@ -10,7 +10,7 @@ use integrations::payment::{CredentialCheck, GatewayError, credentials_name};
 use serde_json::Value;
 use store::limit::QUARTER;
 use store::{Failure, Limit, OnRefused};
-use web::{Admin, Answer, Json, Path};
+use web::{Admin, Answer, Json, Path, Refuses};
 
 use crate::form::{EnteredCredentials, field_error};
 use crate::view::GatewayView;
@@ -30,6 +30,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  before: payments that were made with it are asked about with them. \
                  `credentials_refused` says which one the gateway does not take.",
             )
+            .refuses(["gateway_not_found", "changed_meanwhile"])
+            .refuses(["credentials_refused", "refused_fields", "too_many_tries"])
+            .refuses(["payment_gateway_unavailable"])
         }),
     )
 }
@@ -77,7 +80,8 @@ impl State {
     /// is then.
     async fn accepted(&self, account: &GatewayAccount, credentials: &Value) -> Result<Option<String>> {
         let gateway = self.gateways.client(account.gateway, account.mode, credentials);
-        let gateway = gateway.map_err(|bad| Error::fields(bad.into_iter().map(field_error).collect()))?;
+        let gateway =
+            gateway.map_err(|bad| Error::refused_fields(bad.into_iter().map(field_error).collect()))?;
         self.store.count(&[CHECKS.of(&[&account.tenant_id.suffix()])], self.clock.now()).await?;
         match gateway.check_credentials().await.map_err(unchecked)? {
             CredentialCheck::Accepted { account } => Ok(account),

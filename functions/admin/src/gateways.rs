@@ -12,7 +12,7 @@ use integrations::payment::credentials_name;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{OnRefused, Once};
-use web::{Admin, Answer, Created, IdempotencyKey, Json, Page, Path, based_on};
+use web::{Admin, Answer, Created, IdempotencyKey, Json, Page, Path, Refuses, based_on};
 
 use crate::view::GatewayView;
 use crate::{AccountPath, State, changed_meanwhile, note};
@@ -32,22 +32,30 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "It takes payments once it has credentials. Enter its webhook address in the gateway's dashboard \
                      first: some gateways then show the secret that belongs to the credentials.",
                 )
+                .refuses(["too_many_gateways", "refused_fields"])
             }),
         )
         .api_route(
             "/api/v1/tenant/gateways/{id}",
-            get_with(show, |op| op.id("showGateway").summary("Show an account").tag("Gateways"))
+            get_with(show, |op| {
+                op.id("showGateway")
+                    .summary("Show an account")
+                    .tag("Gateways")
+                    .refuses(["gateway_not_found"])
+            })
                 .patch_with(update, |op| {
                     op.id("updateGateway").summary("Change an account").tag("Gateways").description(
                         "Its gateway and its mode stay as they are: payments that were made with it are asked about \
                          with it. For another gateway or mode, add another account.",
                     )
+                    .refuses(["gateway_not_found", "changed_meanwhile", "refused_fields"])
                 })
                 .delete_with(delete, |op| {
                     op.id("deleteGateway").summary("Delete an account and its credentials").tag("Gateways").description(
                         "Payments that were made with it can neither be asked about nor be given back by us any \
                          more. To start no more payments, send `active: false` instead.",
                     )
+                    .refuses(["gateway_not_found", "changed_meanwhile"])
                 }),
         )
 }
@@ -61,7 +69,7 @@ struct NewGateway {
     /// Play money or real money.
     mode: Mode,
     /// What it is to be used for, each once.
-    #[schemars(length(min = 1, max = 8))]
+    #[schemars(length(min = 1, max = 8), extend("uniqueItems" = true))]
     currencies: Vec<Currency>,
     /// 0 is tried first for its currencies. Of equal ones, the older.
     #[serde(default)]
@@ -83,7 +91,7 @@ struct GatewayChanges {
     /// The version that the change is based on.
     version: Option<u32>,
     /// What it is to be used for, each once.
-    #[schemars(length(min = 1, max = 8))]
+    #[schemars(length(min = 1, max = 8), extend("uniqueItems" = true))]
     currencies: Option<Vec<Currency>>,
     /// 0 is tried first for its currencies. Of equal ones, the older.
     #[schemars(range(max = MAX_POSITION))]

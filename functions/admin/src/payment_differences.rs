@@ -55,6 +55,6 @@ async fn list(
 fn start_of(day: Date) -> Result<Timestamp> {
     format!("{day}T00:00:00Z").parse().map_err(|_| {
         let detail = "Must be a day of our time, such as 2026-11-21.".to_owned();
-        Error::fields(vec![FieldError { pointer: "#day".to_owned(), detail }])
+        Error::refused_fields(vec![FieldError { pointer: "#day".to_owned(), detail }])
     })
 }

@@ -12,7 +12,7 @@ use queue::{OrderNews, Outbox};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Failure;
-use web::{Admin, Answer, Json, Page, Paging, Path};
+use web::{Admin, Answer, Json, MaybeJson, Page, Paging, Path, Refuses};
 
 use crate::State;
 use crate::task_view::{ClosedTaskView, TaskView};
@@ -46,6 +46,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      answers the same. Send the task's `since`, so that you close the one that you read: it may \
                      have been tried again meanwhile, or be for another amount.",
                 )
+                .refuses(["refund_task_not_found", "refund_disputed", "refund_task_changed"])
+                .refuses(["order_contended"])
             }),
         )
         .api_route(
@@ -56,6 +58,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      `uncertain`, look at the gateway first: it may have given the money back already, and would \
                      do it twice.",
                 )
+                .refuses(["refund_task_not_found", "refund_disputed", "refund_task_changed"])
+                .refuses(["order_contended"])
             }),
         )
 }
@@ -97,9 +101,9 @@ async fn done(
     Of(state): Of<State>,
     admin: Admin,
     Path(path): Path<TaskPath>,
-    body: Option<Json<RefundGivenBack>>,
+    MaybeJson(body): MaybeJson<RefundGivenBack>,
 ) -> Answer<Json<ClosedTaskView>> {
-    let RefundGivenBack { since, note } = body.map(|Json(body)| body).unwrap_or_default();
+    let RefundGivenBack { since, note } = body.unwrap_or_default();
     let wanted = Wanted { outcome: TaskOutcome::Done, since, note: note.and_then(Paragraph::some) };
     Ok(Json(state.close(&admin, path, &wanted).await?.into()))
 }
@@ -108,9 +112,9 @@ async fn retry(
     Of(state): Of<State>,
     admin: Admin,
     Path(path): Path<TaskPath>,
-    body: Option<Json<RefundRetry>>,
+    MaybeJson(body): MaybeJson<RefundRetry>,
 ) -> Answer<Json<ClosedTaskView>> {
-    let RefundRetry { since } = body.map(|Json(body)| body).unwrap_or_default();
+    let RefundRetry { since } = body.unwrap_or_default();
     let wanted = Wanted { outcome: TaskOutcome::TriedAgain, since, note: None };
     Ok(Json(state.close(&admin, path, &wanted).await?.into()))
 }

@@ -18,7 +18,7 @@ use queue::{Outbox, Recipient};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Link, LinkGrant, OnRefused};
-use web::{Answer, Buyer, ClientNetwork, Json, MaybeBuyer};
+use web::{Answer, Buyer, ClientNetwork, Json, MaybeBuyer, Refuses};
 
 use crate::State;
 use crate::limits::Tries;
@@ -36,6 +36,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      `device_token` of an earlier sign-in still gets its own. Whoever is signed in to an account \
                      whose address is not confirmed yet gets the confirmation again.",
                 )
+                .refuses(["too_many_tries"])
             }),
         )
         .api_route(
@@ -48,6 +49,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      and all sessions of such an account end: they may be of somebody who registered another \
                      person's address. `has_password` in the answer says whether to offer choosing one.",
                 )
+                .refuses(["link_invalid", "not_a_member", "too_many_tries"])
             }),
         )
 }

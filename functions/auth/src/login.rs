@@ -7,7 +7,7 @@ use domain::{Error, TenantId};
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use web::{Answer, ClientNetwork, Json};
+use web::{Answer, ClientNetwork, Json, Refuses};
 
 use crate::limits::Tries;
 use crate::tokens::SignedIn;
@@ -24,6 +24,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  is refused with `link_needed`. A device that sends the `device_token` of an earlier sign-in is \
                  counted apart, and a mailed link always signs in.",
             )
+            .refuses(["wrong_credentials", "not_a_member", "link_needed", "too_many_tries"])
         }),
     )
 }

@@ -10,7 +10,7 @@ use domain::{Error, Result, TenantId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Failure;
-use web::{Answer, Buyer, ClientNetwork, Json};
+use web::{Answer, Buyer, ClientNetwork, Json, Refuses};
 
 use crate::limits::Tries;
 use crate::{State, hashing, strength};
@@ -25,6 +25,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "Changes what the body has and leaves the rest. A new password needs the current one and \
                      ends all other sessions.",
                 )
+                .refuses(["wrong_password", "changed_meanwhile", "no_password", "refused_fields"])
+                .refuses(["too_many_tries"])
             },
         ),
     )
@@ -117,7 +119,7 @@ struct Changes {
 impl Changes {
     fn check(&self) -> Result<()> {
         let mut fields = Fields::new();
-        fields.check(
+        fields.rule(
             self.password.is_some() == self.current_password.is_some(),
             "/current_password",
             "Must be there with a new password, and only then.",

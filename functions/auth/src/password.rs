@@ -6,7 +6,7 @@ use domain::error::Fields;
 use domain::user::{LinkPurpose, Password, User};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use web::{Answer, ClientNetwork, Json};
+use web::{Answer, ClientNetwork, Json, Refuses};
 
 use crate::limits::Tries;
 use crate::link::{self, Accepted, LinkRequest, NewLink};
@@ -21,6 +21,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "Mails a link that is good once within 15 minutes, if the address has an account. The \
                      answer does not tell whether it has. How often one is mailed is as with sign-in links.",
                 )
+                .refuses(["too_many_tries"])
             }),
         )
         .api_route(
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      name and telephone go too: they may be of somebody who registered another person's \
                      address.",
                 )
+                .refuses(["link_invalid", "too_many_tries"])
             }),
         )
 }

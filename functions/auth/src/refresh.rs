@@ -7,7 +7,7 @@ use futures::future::try_join;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Failure;
-use web::{Answer, Json};
+use web::{Answer, Json, Refuses};
 
 use crate::State;
 use crate::tokens::{RefreshToken, SignedIn};
@@ -22,6 +22,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  `refresh_reused`, because somebody else has a copy. What never was a token of the session \
                  changes nothing.",
             )
+            .refuses(["refresh_reused", "session_over"])
         }),
     )
 }

@@ -9,7 +9,7 @@ use domain::user::{Email, LinkPurpose, MAX_NAME, Password, User};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Failure, LinkGrant};
-use web::{Answer, ClientNetwork, Json};
+use web::{Answer, ClientNetwork, Json, Refuses};
 
 use crate::limits::Tries;
 use crate::link::{Accepted, NewLink};
@@ -24,6 +24,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  confirms the address. If the address has an account already, nothing changes and the mail \
                  says so; the answer is the same.",
             )
+            .refuses(["too_many_tries"])
         }),
     )
 }

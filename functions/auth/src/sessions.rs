@@ -7,7 +7,7 @@ use domain::session::Session;
 use domain::{Error, SessionId, TenantId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Buyer, Json, Page, Paging, Path};
+use web::{Answer, Buyer, Json, Page, Paging, Path, Refuses};
 
 use crate::State;
 
@@ -16,17 +16,25 @@ pub(crate) fn routes() -> ApiRouter<State> {
         .api_route(
             "/api/v1/auth/logout",
             post_with(logout, |op| {
-                op.id("logout").tag("Auth").summary("Sign out").description(
-                    "Ends the session of the access token. The token itself ends within 15 minutes.",
-                )
+                op.id("logout")
+                    .tag("Auth")
+                    .summary("Sign out")
+                    .description(
+                        "Ends the session of the access token. The token itself ends within 15 minutes.",
+                    )
+                    .refuses(["body_too_large"])
             }),
         )
         .api_route(
             "/api/v1/auth/verify",
             get_with(verify, |op| {
-                op.id("verifySession").tag("Auth").summary("Check the session").description(
-                    "Says who is signed in, if neither the access token nor its session is over.",
-                )
+                op.id("verifySession")
+                    .tag("Auth")
+                    .summary("Check the session")
+                    .description(
+                        "Says who is signed in, if neither the access token nor its session is over.",
+                    )
+                    .refuses(["session_over"])
             }),
         )
         .api_route(
@@ -37,7 +45,12 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
         .api_route(
             "/api/v1/auth/sessions/{id}",
-            delete_with(end, |op| op.id("endSession").tag("Auth").summary("End one of one's sessions")),
+            delete_with(end, |op| {
+                op.id("endSession")
+                    .tag("Auth")
+                    .summary("End one of one's sessions")
+                    .refuses(["session_not_found"])
+            }),
         )
 }
 

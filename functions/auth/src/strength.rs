@@ -27,7 +27,7 @@ pub(crate) fn check(password: &Password, email: &Email, name: &str, pointer: &st
     let known: Vec<&str> =
         words.iter().copied().chain(own.iter().map(String::as_str)).chain(HOUSE.split(' ')).collect();
     let is_first = is_made_of(text, &words) || zxcvbn(text, &known).score() < Score::Two;
-    fields.check(
+    fields.rule(
         !is_first,
         pointer,
         "Is among the first that anybody would try. Take several words that have nothing to do with each other or \

@@ -5,7 +5,7 @@ use domain::event::EventStatus;
 use domain::{Error, EventId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Json, Path};
+use web::{Answer, Json, Path, Refuses};
 
 use crate::State;
 use crate::rules::show_not_found;
@@ -18,6 +18,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 .tag("Discounts")
                 .summary("How many discounts a show has left")
                 .description("A discount is gone once a request for it is approved; if the approval is taken back, so is that.")
+                .refuses(["show_not_found"])
         }),
     )
 }

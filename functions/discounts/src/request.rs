@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Limit;
 use store::limit::QUARTER;
-use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer};
+use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer, Refuses};
 
 use crate::State;
 use crate::rules::{History, show_not_found};
@@ -33,6 +33,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  the address confirmed, gets the answer with the links of its wording, and however many answers \
                  others had mailed there.",
             )
+            .refuses(["email_not_found", "fee_overdue", "subscription_inactive"])
+            .refuses(["show_not_found"])
+            .refuses(["asked_too_often", "discount_already_given", "no_discounts_offered"])
+            .refuses(["request_open", "show_over", "refused_fields", "too_many_tries"])
         }),
     )
 }
@@ -66,7 +70,7 @@ struct Asking {
 impl Asking {
     fn check(&self) -> Result<()> {
         let mut fields = Fields::new();
-        fields.check(
+        fields.rule(
             self.show_id.is_some() != self.show_code.is_some(),
             "/show_id",
             "Name the show by its `show_id` or by its `show_code`, one of both.",
@@ -139,7 +143,7 @@ impl State {
             let Some(show) = self.store.show_code_owner(tenant, code).await? else { continue };
             if found.replace(show).is_some() {
                 let mut fields = Fields::new();
-                fields.check(false, "/show_code", "Several shows have this code. Send the `show_id`.");
+                fields.rule(false, "/show_code", "Several shows have this code. Send the `show_id`.");
                 fields.finish()?;
             }
         }

@@ -7,7 +7,7 @@ use domain::discount::{DecisionType, DiscountRequest, RequestStatus};
 use domain::{DiscountRequestId, Error, EventId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Json, Path};
+use web::{Answer, Json, Path, Refuses};
 
 use crate::State;
 
@@ -19,6 +19,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 "Whoever asked has the id, and nobody guesses it. The decision shows once it was mailed; neither \
                  the member nor the code ever does.",
             )
+            .refuses(["request_not_found"])
         }),
     )
 }

@@ -6,7 +6,7 @@ use domain::{DeviceId, Error, OrderId, TicketId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{Conflict, Scan};
-use web::{Answer, Json, Page, Path, Viewer};
+use web::{Answer, Json, Page, Path, Refuses, Viewer};
 
 use crate::{EventPath, State};
 
@@ -19,6 +19,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  were refunded, handed on or used by another scan are listed here by their time, at most a \
                  thousand: what to do about them, and about money that went back, is the organiser's decision.",
             )
+            .refuses(["event_not_found"])
         }),
     )
 }

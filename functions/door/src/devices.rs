@@ -10,7 +10,7 @@ use axum::response::NoContent;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::text::Line;
-use domain::{DeviceId, Error, Result, TenantId, Timestamp, UserId};
+use domain::{DeviceId, Error, FieldError, Result, TenantId, Timestamp, UserId};
 use http::StatusCode;
 use http::request::Parts;
 use schemars::{JsonSchema, json_schema};
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::{Device, MAX_DEVICES, crowd};
 use subtle::ConstantTimeEq;
-use web::{Answer, Door, Json, Organizer, Page, Path};
+use web::{Answer, Door, Json, Organizer, Page, Path, Problem, Refuses};
 
 use crate::State;
 
@@ -35,6 +35,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                          under its name, until it is removed.",
                     )
                     .response::<201, Json<Paired>>()
+                    .refuses(["too_many_devices"])
             })
             .get_with(list, |op| op.id("listDevices").tag("Door").summary("List the paired scanners")),
         )
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "It stops counting as paired within half a minute. The person who scans with it stays \
                      signed in.",
                 )
+                .refuses(["device_not_found"])
             }),
         )
 }
@@ -185,11 +187,19 @@ impl DeviceSecret {
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for DeviceSecret {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let value = parts.headers.get("x-device-secret").and_then(|value| value.to_str().ok());
-        Ok(Self(value.filter(|value| value.len() <= 128).map(str::to_owned)))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get("x-device-secret") else { return Ok(Self(None)) };
+        let secret = value.to_str().ok().filter(|secret| {
+            (1..=128).contains(&secret.len()) && secret.bytes().all(|byte| byte.is_ascii_graphic())
+        });
+        let Some(secret) = secret else {
+            let detail = "Must be the secret that pairing answered with, unchanged.".to_owned();
+            let field = FieldError { pointer: "#X-Device-Secret".to_owned(), detail };
+            return Err(Error::fields(vec![field]).into());
+        };
+        Ok(Self(Some(secret.to_owned())))
     }
 }
 
@@ -202,7 +212,7 @@ impl OperationInput for DeviceSecret {
                 required: false,
                 deprecated: None,
                 format: ParameterSchemaOrContent::Schema(SchemaObject {
-                    json_schema: json_schema!({"type": "string", "maxLength": 128}),
+                    json_schema: json_schema!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}),
                     external_docs: None,
                     example: None,
                 }),

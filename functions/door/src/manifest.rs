@@ -7,7 +7,7 @@ use domain::{AreaId, Error, EventId, FieldError, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{EventSheet, Gate, GateCursor};
-use web::{Answer, Cached, Door, Freshness, Path, Query};
+use web::{Answer, Cached, Door, Freshness, Path, Query, Refuses};
 
 use crate::{EventPath, State};
 
@@ -20,6 +20,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  not simply valid: a genuine code whose ticket is not in `gates` admits. Read all pages; \
                  `If-None-Match` makes looking again cheap.",
             )
+            .refuses(["event_not_found", "refused_fields"])
         }),
     )
 }
@@ -27,7 +28,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 #[derive(Deserialize, JsonSchema)]
 struct ManifestQuery {
     /// The `next_cursor` of the page before.
-    #[schemars(length(max = 40))]
+    #[schemars(regex(pattern = r"^[0-9]{1,3}(\.[0-9a-z]{26})?$"))]
     cursor: Option<String>,
 }
 
@@ -133,7 +134,7 @@ async fn show(
 ) -> Answer<Cached<Manifest>> {
     let from = query.cursor.as_deref().map_or(Ok(GateCursor::START), str::parse);
     let from = from.map_err(|detail| {
-        Error::fields(vec![FieldError { pointer: "#cursor".to_owned(), detail: detail.to_owned() }])
+        Error::refused_fields(vec![FieldError { pointer: "#cursor".to_owned(), detail: detail.to_owned() }])
     })?;
     let sheet = state.sheet(door.tenant, event).await?;
     let (gates, next) = state.store.gates(event, from).await.map_err(Error::from)?;

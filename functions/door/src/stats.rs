@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::allotment::Pool;
 use store::{EventSheet, GateSummary};
-use web::{Answer, Door, Json, Path};
+use web::{Answer, Door, Json, Path, Refuses};
 
 use crate::{EventPath, State};
 
@@ -23,10 +23,14 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/door/events/{id}/stats",
         get_with(show, |op| {
-            op.id("showDoorStats").tag("Door").summary("How full the house is").description(
-                "Counted at most five seconds ago. Scans that were refused are not counted: they change \
+            op.id("showDoorStats")
+                .tag("Door")
+                .summary("How full the house is")
+                .description(
+                    "Counted at most five seconds ago. Scans that were refused are not counted: they change \
                  nothing and so leave no trace, except entries that were reported late.",
-            )
+                )
+                .refuses(["event_not_found"])
         }),
     )
 }

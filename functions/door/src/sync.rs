@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{EventSheet, Scan};
-use web::{Answer, Door, Json};
+use web::{Answer, Door, Json, Refuses};
 
 use crate::State;
 use crate::devices::DeviceSecret;
@@ -35,6 +35,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  used it up. Whoever takes over a paired scanner may send what the one before left in it: what is known \
                  of that is `already_used`, and no other entry.",
             )
+            .refuses(["device_not_paired", "event_not_found"])
         }),
     )
 }

@@ -8,7 +8,7 @@ use domain::{DeviceId, Error, EventId, Moment, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Scan;
-use web::{Answer, Door, Json};
+use web::{Answer, Door, Json, Refuses};
 
 use crate::State;
 use crate::devices::DeviceSecret;
@@ -22,6 +22,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 "Every code that was judged gets a 200, with `result` to go by. The first scan of a valid \
                  ticket admits and uses it up.",
             )
+            .refuses(["device_not_paired", "event_not_found"])
         }),
     )
 }

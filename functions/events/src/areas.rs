@@ -14,7 +14,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::allotment::Pool;
 use store::{EventSheet, Failure, OnRefused, Once, crowd};
-use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Viewer, based_on, formatted, nullable};
+use web::{
+    Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, Viewer, based_on, formatted, nullable,
+};
 
 use crate::check::area_not_found;
 use crate::{AreaPath, EventPath, State, rows};
@@ -23,29 +25,45 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
         .api_route(
             "/api/v1/events/{id}/areas",
-            get_with(list, |op| op.id("listAreas").summary("List the areas of an event").tag("Areas")).post_with(
+            get_with(list, |op| {
+                op.id("listAreas")
+                    .summary("List the areas of an event")
+                    .tag("Areas")
+                    .refuses(["event_not_found"])
+            }).post_with(
                 create,
                 |op| {
                     op.id("createArea").summary("Create an area").tag("Areas").description(
                         "An area of general admission can be sold at once; one with numbered seats gets them from \
                          `/units`.",
                     )
+                    .refuses(["event_not_found", "too_many_areas"])
+                    .refuses(["refused_fields", "too_many_decimals"])
                 },
             ),
         )
         .api_route(
             "/api/v1/events/{id}/areas/{area}",
-            get_with(show, |op| op.id("showArea").summary("Show an area").tag("Areas"))
+            get_with(show, |op| {
+                op.id("showArea")
+                    .summary("Show an area")
+                    .tag("Areas")
+                    .refuses(["area_not_found", "event_not_found"])
+            })
                 .patch_with(update, |op| {
                     op.id("updateArea").summary("Change an area").tag("Areas").description(
                         "A new price is for new quotes: what somebody was quoted stays. The capacity of general \
                          admission can go down as far as places are free.",
                     )
+                    .refuses(["area_not_found", "event_not_found"])
+                    .refuses(["area_has_sales", "changed_meanwhile", "event_published"])
+                    .refuses(["not_enough_free", "refused_fields", "too_many_decimals"])
                 })
                 .delete_with(delete, |op| {
                     op.id("deleteArea").summary("Delete an area").tag("Areas").description(
                         "Only an area of which nothing is sold or held, and not the last one of a published event.",
                     )
+                    .refuses(["area_not_found", "event_not_found", "area_has_sales", "event_published"])
                 }),
         )
 }
@@ -144,7 +162,7 @@ struct NewArea {
     price: Written,
     /// The letter that stands before its unit numbers.
     #[serde(default)]
-    #[schemars(length(min = 1, max = 8))]
+    #[schemars(regex(pattern = LETTER))]
     nomenclature_letter: Option<String>,
     /// People that one ticket admits, such as the places at a table.
     #[serde(default = "one")]
@@ -180,6 +198,7 @@ struct AreaChanges {
     price: Option<Written>,
     /// The letter that stands before its unit numbers; `null` for none.
     #[serde(default, deserialize_with = "nullable")]
+    #[schemars(regex(pattern = LETTER))]
     nomenclature_letter: Option<Option<String>>,
     /// People that one ticket admits.
     #[schemars(range(min = 1, max = 50))]
@@ -329,6 +348,9 @@ impl State {
     }
 }
 
+/// What a letter looks like: the name of a row, with space around it.
+const LETTER: &str = r"^\s*[A-Za-z0-9Ññ]{1,8}\s*$";
+
 /// The letter as seats write it; what can not be one stays for [`check`] to refuse.
 fn letter(text: &str) -> String {
     normal_row(text.trim()).unwrap_or_else(|| text.to_owned())
@@ -397,7 +419,7 @@ fn check(area: &Area, capacity: Option<u32>, mut fields: Fields) -> Result<()> {
             );
         }
         (AreaKind::Seated, Some(_)) => {
-            fields.check(
+            fields.rule(
                 false,
                 "/capacity",
                 "Leave it out: the seats are counted. Create them with `/units`.",

@@ -87,7 +87,7 @@ impl State {
                 let detail =
                     format!("{given} discounts were given to members already. Set at least {given}.");
                 let field = FieldError { pointer: "/max_discounts".to_owned(), detail };
-                Err(Error::fields(vec![field]).with("given", given))
+                Err(Error::refused_fields(vec![field]).with("given", given))
             }
         }
     }
@@ -104,7 +104,7 @@ impl State {
     /// the right to change them.
     pub(crate) async fn close_discounts(&self, event: &Event, now: Timestamp) -> Result<()> {
         let closed = self.resize_discounts(event, 0, now).await.map(drop);
-        closed.map_err(|error| if error.code() == "invalid_fields" { has_discounts() } else { error })
+        closed.map_err(|error| if error.code() == "refused_fields" { has_discounts() } else { error })
     }
 }
 

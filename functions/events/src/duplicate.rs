@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use store::allotment::Pool;
 use store::{EventSheet, Once};
 use uuid::Uuid;
-use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path};
+use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses};
 
 use crate::view::EventView;
 use crate::{EventPath, State, discounts, slug, writing};
@@ -29,6 +29,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  stages by as many days: all keep their time on the venue's clocks, also where these change \
                  between the days. The internal code stays with the original.",
             )
+            .refuses(["event_not_found", "slug_taken"])
         }),
     )
 }

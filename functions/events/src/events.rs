@@ -11,7 +11,9 @@ use domain::{Error, EventId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{EventSheet, Failure, OnRefused, Once};
-use web::{Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Query, Viewer, based_on};
+use web::{
+    Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Query, Refuses, Viewer, based_on,
+};
 
 use crate::check::event_not_found;
 use crate::view::EventView;
@@ -30,23 +32,34 @@ pub(crate) fn routes() -> ApiRouter<State> {
                         .summary("Create an event")
                         .tag("Events")
                         .description("The event is a draft that only you see until it is published.")
+                        .refuses(["code_taken", "slug_taken", "refused_fields", "too_many_decimals"])
                 },
             ),
         )
         .api_route(
             "/api/v1/events/{id}",
-            get_with(show, |op| op.id("showEvent").summary("Show an event").tag("Events"))
+            get_with(show, |op| {
+                op.id("showEvent")
+                    .summary("Show an event")
+                    .tag("Events")
+                    .refuses(["event_not_found"])
+            })
                 .patch_with(update, |op| {
                     op.id("updateEvent").summary("Change an event").tag("Events").description(
                         "What should be looked at comes back as `warnings`: for one, that tickets were sold for \
                          another time or place.",
                     )
+                    .refuses(["event_not_found"])
+                    .refuses(["changed_meanwhile", "code_taken", "currency_fixed", "slug_taken"])
+                    .refuses(["refused_fields", "too_many_decimals"])
                 })
                 .delete_with(delete, |op| {
                     op.id("deleteEvent")
                         .summary("Delete a draft")
                         .tag("Events")
                         .description("Only a draft for which nothing is sold or held can be deleted, and for which no member has a discount.")
+                        .refuses(["event_not_found"])
+                        .refuses(["event_has_discounts", "event_has_sales", "event_published"])
                 }),
         )
 }

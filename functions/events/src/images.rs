@@ -21,7 +21,7 @@ use integrations::bucket::Bucket;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{EventSheet, Failure, Once};
-use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path};
+use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses};
 
 use crate::{EventPath, State};
 
@@ -34,11 +34,17 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "Answers with a signed request: send the picture's bytes with exactly that method, address and \
                      headers within 15 minutes.",
                 )
+                .refuses(["event_not_found", "too_many_images"])
             }),
         )
         .api_route(
             "/api/v1/events/{id}/images/{image}",
-            delete_with(delete, |op| op.id("deleteImage").summary("Remove a picture from an event").tag("Events")),
+            delete_with(delete, |op| {
+                op.id("deleteImage")
+                    .summary("Remove a picture from an event")
+                    .tag("Events")
+                    .refuses(["event_not_found", "image_not_found"])
+            }),
         )
         .api_route(
             "/images/{event}/{file}",
@@ -46,6 +52,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("showImage").summary("Show a picture").tag("Storefront").description(
                     "Leads to where the picture is, for an hour. This is the address that events name for it.",
                 )
+                .refuses(["image_not_found"])
             }),
         )
 }

@@ -7,7 +7,7 @@ use domain::error::Fields;
 use domain::event::{Event, EventStatus};
 use domain::{Error, Result, Timestamp};
 use store::{EventSheet, OnRefused};
-use web::{Answer, Json, Organizer, Path};
+use web::{Answer, Json, Organizer, Path, Refuses};
 
 use crate::view::EventView;
 use crate::warnings::Noted;
@@ -23,6 +23,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      the event; what should be looked at, such as an area without places or that nobody can pay, \
                      as `warnings`. Repeating the request changes nothing.",
                 )
+                .refuses(["event_not_found", "changed_meanwhile", "refused_fields"])
             }),
         )
         .api_route(
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "Nobody finds it or gets a new quote or reservation for it; what is reserved can still be paid, \
                      and tickets stay valid. Repeating the request changes nothing.",
                 )
+                .refuses(["event_not_found", "changed_meanwhile"])
             }),
         )
 }
@@ -78,10 +80,10 @@ impl State {
 pub(crate) fn check(sheet: &EventSheet, now: Option<Timestamp>) -> Result<()> {
     let event = &sheet.event;
     Fields::new()
-        .check(!event.venue.is_empty(), "/venue", "Say where it takes place.")
-        .check(!event.city.is_empty(), "/city", "Say in which city it takes place.")
-        .check(now.is_none_or(|now| now < event.starts_at), "/starts_at", "Must be in the future.")
-        .check(
+        .rule(!event.venue.is_empty(), "/venue", "Say where it takes place.")
+        .rule(!event.city.is_empty(), "/city", "Say in which city it takes place.")
+        .rule(now.is_none_or(|now| now < event.starts_at), "/starts_at", "Must be in the future.")
+        .rule(
             event.ticketing_link.is_some() || sheet.areas.iter().any(|area| area.capacity > 0),
             "/areas",
             "Create an area with a price and with places that can be sold, or say who sells the tickets with \

@@ -18,7 +18,7 @@ use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Failure, Invited, OnRefused, OnStaff};
-use web::{Admin, Answer, ClientNetwork, Created, Json, Page, Paging, Path};
+use web::{Admin, Answer, ClientNetwork, Created, Json, Page, Paging, Path, Refuses};
 
 use crate::State;
 use crate::limits::Mails;
@@ -40,12 +40,17 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      person accepts it once signed in with that address, and has no role before. Inviting an \
                      address again changes the role that is offered; it is mailed at most once in 24 hours.",
                 )
+                .refuses(["already_staff", "invitation_declined", "too_many_staff"])
+                .refuses(["too_many_tries"])
             }),
         )
         .api_route(
             "/api/v1/tenant/staff/invitations/{invitation}",
             delete_with(revoke, |op| {
-                op.id("revokeInvitation").summary("Take an invitation back").tag("Organisers")
+                op.id("revokeInvitation")
+                    .summary("Take an invitation back")
+                    .tag("Organisers")
+                    .refuses(["invitation_not_found"])
             }),
         )
         .api_route(
@@ -54,9 +59,13 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("updateStaff").summary("Change somebody's role").tag("Organisers").description(
                     "The role is in the person's next access token.",
                 )
+                .refuses(["staff_not_found", "changed_meanwhile", "last_admin"])
             })
             .delete_with(remove, |op| {
-                op.id("removeStaff").summary("Remove somebody from the staff").tag("Organisers")
+                op.id("removeStaff")
+                    .summary("Remove somebody from the staff")
+                    .tag("Organisers")
+                    .refuses(["staff_not_found", "last_admin"])
             }),
         )
 }
@@ -126,6 +135,7 @@ struct NewStaff {
     /// The address to invite.
     email: Email,
     /// What the person is to do.
+    #[schemars(extend("enum" = ["scanner", "coordinator", "organizer", "admin"]))]
     role: Role,
     /// The language of the mail.
     #[serde(default)]
@@ -137,6 +147,7 @@ struct NewStaff {
 #[serde(deny_unknown_fields)]
 struct StaffChanges {
     /// What the person may do from now on.
+    #[schemars(extend("enum" = ["scanner", "coordinator", "organizer", "admin"]))]
     role: Role,
 }
 

@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{OnRefused, Once};
 use web::{
-    Admin, Answer, Buyer, Created, FeesView, IdempotencyKey, Json, NewConvenienceFees, NewVat, VatView,
-    based_on,
+    Admin, Answer, Buyer, Created, FeesView, IdempotencyKey, Json, NewConvenienceFees, NewVat, Refuses,
+    VatView, based_on,
 };
 
 use crate::State;
@@ -28,20 +28,28 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "Creates an organiser whose admin is the caller, who must have confirmed the e-mail address. The \
                      role is in the next access token: refresh the session, or sign in, with the new tenant's id.",
                 )
+                .refuses(["email_unverified", "too_many_memberships", "too_many_decimals"])
             }),
         )
         .api_route(
             "/api/v1/tenant",
             get_with(show, |op| op.id("showTenant").summary("Show the organiser").tag("Organisers"))
-                .patch_with(update, |op| op.id("updateTenant").summary("Change the organiser").tag("Organisers")),
+                .patch_with(update, |op| op.id("updateTenant").summary("Change the organiser").tag("Organisers")
+                .refuses(["changed_meanwhile", "refused_fields", "too_many_decimals"])),
         )
         .api_route(
             "/api/v1/tenant/legal-info",
             get_with(show_legal_info, |op| {
-                op.id("showLegalInfo").summary("Show who the organiser is in law").tag("Organisers")
+                op.id("showLegalInfo")
+                    .summary("Show who the organiser is in law")
+                    .tag("Organisers")
+                    .refuses(["legal_info_missing"])
             })
             .put_with(replace_legal_info, |op| {
-                op.id("replaceLegalInfo").summary("Say who the organiser is in law").tag("Organisers")
+                op.id("replaceLegalInfo")
+                    .summary("Say who the organiser is in law")
+                    .tag("Organisers")
+                    .refuses(["changed_meanwhile"])
             }),
         )
 }
@@ -100,6 +108,7 @@ struct NewTenant {
     #[serde(default)]
     email: Option<Email>,
     /// ISO 3166-1 alpha-2 country.
+    #[schemars(regex(pattern = "^[A-Z]{2}$"))]
     country: String,
     /// The currency that new events get.
     currency: Currency,
@@ -123,6 +132,7 @@ struct TenantChanges {
     /// Where buyers reach the organiser.
     email: Option<Email>,
     /// ISO 3166-1 alpha-2 country.
+    #[schemars(regex(pattern = "^[A-Z]{2}$"))]
     country: Option<String>,
     /// The currency that new events get.
     currency: Option<Currency>,
@@ -133,23 +143,27 @@ struct TenantChanges {
     vat: Option<NewVat>,
 }
 
+/// What tax numbers look like, with the space that comes along when they are copied.
+const NIT: &str = r"^\s*[0-9A-Za-z.-]{5,20}\s*$";
+
 /// Who the organiser is in law.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewLegalInfo {
     /// The tax number: NIT, RUT or CUIT.
-    #[schemars(length(max = 40))]
+    #[schemars(length(max = 40), regex(pattern = NIT))]
     nit: String,
     /// The registered name.
     legal_name: Line<1, 200>,
     /// Colombia's PULEP code of the producer's show, if there is one.
-    #[schemars(length(max = 40))]
+    #[schemars(length(max = 40), regex(pattern = r"^\s*[0-9A-Za-z-]{1,20}\s*$"))]
     pulep_code: Option<String>,
     /// Street address.
     address: Line<1, 200>,
     /// City.
     city: Line<1, 100>,
     /// ISO 3166-1 alpha-2 country.
+    #[schemars(regex(pattern = "^[A-Z]{2}$"))]
     country: String,
 }
 
@@ -198,7 +212,7 @@ async fn update(
     based_on(changes.version, before.version)?;
     let mut fields = Fields::new();
     let currency = changes.currency.unwrap_or(before.currency);
-    fields.check(
+    fields.rule(
         currency == before.currency || before.fees.convenience_fixed == 0 || changes.fees.is_some(),
         "/fees",
         format!("Send the fees as well: the fixed one is in {}.", before.currency),

@@ -7,13 +7,13 @@ use aide::axum::routing::post_with;
 use axum::extract::State as Of;
 use domain::error::Fields;
 use domain::event::{Area, AreaKind, RowLayout};
-use domain::seat::{SeatLabel, SeatState};
+use domain::seat::{ROW_PATTERN, SeatLabel, SeatState};
 use domain::{AreaId, Error, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::OnRefused;
 use store::allotment::{Refusal, RowState};
-use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, based_on};
+use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, based_on};
 
 use crate::{AreaPath, State, rows};
 
@@ -26,6 +26,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "Adds up to 10,000 numbered seats behind the rows that there are. They can be sold at once. \
                      Either `rows`, or a range of rows of equal length.",
                 )
+                .refuses(["area_not_found", "event_not_found"])
+                .refuses(["area_not_seated", "changed_meanwhile", "seats_taken", "too_many_rows"])
+                .refuses(["refused_fields"])
             }),
         )
         .api_route(
@@ -34,6 +37,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("blockUnits").summary("Keep seats from being sold").tag("Areas").description(
                     "All of the seats or none. Repeating the request changes nothing.",
                 )
+                .refuses(["area_not_found", "event_not_found"])
+                .refuses(["area_not_seated", "changed_meanwhile", "seats_taken", "refused_fields"])
             }),
         )
         .api_route(
@@ -42,6 +47,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("unblockUnits").summary("Let blocked seats be sold").tag("Areas").description(
                     "Seats that are not blocked stay as they are. Repeating the request changes nothing.",
                 )
+                .refuses(["area_not_found", "event_not_found"])
+                .refuses(["area_not_seated", "changed_meanwhile", "seats_taken"])
             }),
         )
 }
@@ -69,9 +76,11 @@ struct NewUnits {
     rows: Option<Vec<RowLayout>>,
     /// The name of the first row: letters or a number.
     #[serde(default)]
+    #[schemars(regex(pattern = ROW_PATTERN))]
     from: Option<String>,
     /// The name of the last row. After `Z` comes `AA`.
     #[serde(default)]
+    #[schemars(regex(pattern = ROW_PATTERN))]
     to: Option<String>,
     /// The lowest seat number of each row.
     #[serde(default)]
@@ -270,7 +279,7 @@ impl Seats {
         for (index, seat) in self.seats.iter().enumerate() {
             let blocks = by_label.get(seat.row()).map_or(&[][..], Vec::as_slice);
             let block = blocks.iter().find(|(_, row)| (row.first..=row.last).contains(&seat.number()));
-            fields.check(block.is_some(), format!("/seats/{index}"), "The area has no such seat.");
+            fields.rule(block.is_some(), format!("/seats/{index}"), "The area has no such seat.");
             if let Some((block, _)) = block {
                 let seats = by_block.entry(*block).or_default();
                 if !seats.contains(&seat.number()) {
@@ -298,13 +307,13 @@ impl NewUnits {
         let (rows, bad) = rows::check(&area.rows, rows);
         for bad in bad.into_iter().take(MAX_BAD_ROWS) {
             match self.rows {
-                Some(_) => fields.check(false, format!("/rows/{}{}", bad.index, bad.field), bad.detail),
-                None => fields.check(false, "/from", bad.detail),
+                Some(_) => fields.rule(false, format!("/rows/{}{}", bad.index, bad.field), bad.detail),
+                None => fields.rule(false, "/from", bad.detail),
             };
         }
         fields.finish()?;
         let seats: u64 = rows.iter().map(|row| u64::from(row.len())).sum();
-        fields.check(
+        fields.rule(
             (1..=u64::from(MAX_NEW_SEATS)).contains(&seats),
             "",
             format!("Must be 1 to {MAX_NEW_SEATS} seats in all. Create more with further requests."),
@@ -331,7 +340,7 @@ impl NewUnits {
             }
             (None, Some(from), Some(to), Some(first), Some(last)) => {
                 let names = rows::names(from, to, MAX_NEW_ROWS);
-                fields.check(
+                fields.rule(
                     names.is_some(),
                     "/to",
                     format!("`from` and `to` must both be letters without accents or both numbers, in order, and at most {MAX_NEW_ROWS} rows apart."),
@@ -340,7 +349,7 @@ impl NewUnits {
                 names.unwrap_or_default().into_iter().map(row).collect()
             }
             _ => {
-                fields.check(false, "", "Send either `rows`, or all of `from`, `to`, `first` and `last`.");
+                fields.rule(false, "", "Send either `rows`, or all of `from`, `to`, `first` and `last`.");
                 Vec::new()
             }
         }
@@ -389,13 +398,13 @@ mod tests {
 
     #[test]
     fn what_can_not_be_laid_out_is_refused() {
-        assert_eq!(refusal(json!({})), "invalid_fields");
+        assert_eq!(refusal(json!({})), "refused_fields");
         assert_eq!(refusal(json!({"rows": []})), "invalid_fields /rows");
-        assert_eq!(refusal(json!({"rows": [], "from": "A"})), "invalid_fields");
-        assert_eq!(refusal(json!({"from": "C", "to": "D", "first": 1})), "invalid_fields");
-        assert_eq!(refusal(json!({"from": "D", "to": "C", "first": 1, "last": 9})), "invalid_fields /to");
-        assert_eq!(refusal(json!({"from": "A", "to": "A", "first": 60, "last": 70})), "invalid_fields /from");
-        assert_eq!(refusal(json!({"from": "C", "to": "D", "first": 1, "last": 9999})), "invalid_fields");
+        assert_eq!(refusal(json!({"rows": [], "from": "A"})), "refused_fields");
+        assert_eq!(refusal(json!({"from": "C", "to": "D", "first": 1})), "refused_fields");
+        assert_eq!(refusal(json!({"from": "D", "to": "C", "first": 1, "last": 9})), "refused_fields /to");
+        assert_eq!(refusal(json!({"from": "A", "to": "A", "first": 60, "last": 70})), "refused_fields /from");
+        assert_eq!(refusal(json!({"from": "C", "to": "D", "first": 1, "last": 9999})), "refused_fields");
         let general =
             area(json!({"area_name": "Campo", "kind": "general_admission", "capacity": 9, "price": 0}));
         let units: NewUnits = serde_json::from_value(json!({"rows": []})).expect("units");

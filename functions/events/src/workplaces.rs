@@ -15,7 +15,7 @@ use domain::{Error, InvitationId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Failure, OnRefused};
-use web::{Answer, Buyer, Json, Path};
+use web::{Answer, Buyer, Json, Path, Refuses};
 
 use crate::State;
 
@@ -31,6 +31,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("leaveWorkplace").summary("Stop working for an organiser").tag("Workplaces").description(
                     "Tokens that were given out before keep the role for 15 minutes at most.",
                 )
+                .refuses(["workplace_not_found", "last_admin"])
             }),
         )
         .api_route(
@@ -40,6 +41,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .summary("The organiser's invitation to one's address")
                     .tag("Workplaces")
                     .description("The caller's confirmed address must be the invited one.")
+                    .refuses(["invitation_not_found", "invitation_accepted", "invitation_declined"])
+                    .refuses(["invitation_expired", "invitation_revoked"])
             }),
         )
         .api_route(
@@ -49,6 +52,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "The role is in the next access token for this organiser: refresh the session, or sign in, \
                      with `tenant`. Other workplaces stay as they are. Accepting again answers the same.",
                 )
+                .refuses(["email_unverified", "invitation_not_found"])
+                .refuses(["invitation_accepted", "invitation_declined", "too_many_memberships"])
+                .refuses(["too_many_staff", "invitation_expired", "invitation_revoked"])
             }),
         )
         .api_route(
@@ -58,6 +64,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "The organiser sees that, and cannot invite the address again while the invitation would \
                      have stood.",
                 )
+                .refuses(["invitation_not_found", "invitation_accepted", "invitation_declined"])
+                .refuses(["invitation_expired", "invitation_revoked"])
             }),
         )
 }

@@ -1,7 +1,9 @@
 //! An event as its organiser writes it: new, changed, and what is wrong with it.
 
 use domain::error::Fields;
-use domain::event::{AttendeeField, Details, Event, EventStatus, Fees, Language, Move};
+use domain::event::{
+    ADDRESS_PATTERN, AttendeeField, CODE_PATTERN, Details, Event, EventStatus, Fees, Language, Move,
+};
 use domain::moment::check_zone;
 use domain::text::{Line, Paragraph};
 use domain::{Currency, EventId, MAX_TICKETS_PER_ORDER, Moment, Result, Timestamp};
@@ -50,6 +52,7 @@ pub(crate) struct NewEvent {
     city: Line<0, 100>,
     /// ISO 3166-1 alpha-2 country; the organiser's if absent.
     #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Z]{2}$"))]
     country: Option<String>,
     /// IANA time zone of the venue, such as `America/Bogota`.
     time_zone: String,
@@ -80,6 +83,7 @@ pub(crate) struct NewEvent {
     max_tickets_per_order: u8,
     /// What each attendee is asked for.
     #[serde(default)]
+    #[schemars(extend("uniqueItems" = true))]
     attendee_fields: Vec<AttendeeField>,
     /// The readable part of its address; made from the name if absent.
     #[serde(default)]
@@ -87,11 +91,11 @@ pub(crate) struct NewEvent {
     pub(crate) slug: Option<String>,
     /// Your own internal code for it; no other of your events may have it.
     #[serde(default)]
-    #[schemars(length(min = 2, max = 50), regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    #[schemars(regex(pattern = CODE_PATTERN))]
     code: Option<String>,
     /// The https address of a picture that is kept elsewhere; an uploaded cover goes before it.
     #[serde(default)]
-    #[schemars(length(max = 500))]
+    #[schemars(length(max = 500), regex(pattern = ADDRESS_PATTERN))]
     img: Option<String>,
     /// The most discounts that members get for it.
     #[serde(default)]
@@ -99,7 +103,7 @@ pub(crate) struct NewEvent {
     max_discounts: u32,
     /// The https address of somebody else who sells its tickets; nothing is sold here then.
     #[serde(default)]
-    #[schemars(length(max = 500))]
+    #[schemars(length(max = 500), regex(pattern = ADDRESS_PATTERN))]
     ticketing_link: Option<String>,
     /// Further details that are shown with it: at most 20 members and 2 KB.
     #[serde(default)]
@@ -134,6 +138,7 @@ pub(crate) struct EventChanges {
     /// The city.
     city: Option<Line<0, 100>>,
     /// ISO 3166-1 alpha-2 country.
+    #[schemars(regex(pattern = "^[A-Z]{2}$"))]
     country: Option<String>,
     /// IANA time zone of the venue.
     time_zone: Option<String>,
@@ -157,18 +162,22 @@ pub(crate) struct EventChanges {
     #[schemars(range(min = 1, max = 20))]
     max_tickets_per_order: Option<u8>,
     /// What each attendee is asked for.
+    #[schemars(extend("uniqueItems" = true))]
     attendee_fields: Option<Vec<AttendeeField>>,
     /// Your own internal code for it, or `null`.
     #[serde(default, deserialize_with = "nullable")]
+    #[schemars(regex(pattern = CODE_PATTERN))]
     code: Option<Option<String>>,
     /// The https address of a picture that is kept elsewhere, or `null`.
     #[serde(default, deserialize_with = "nullable")]
+    #[schemars(length(max = 500), regex(pattern = ADDRESS_PATTERN))]
     img: Option<Option<String>>,
     /// The most discounts that members get for it; never fewer than were given already.
     #[schemars(range(max = 10_000))]
     pub(crate) max_discounts: Option<u32>,
     /// The https address of somebody else who sells its tickets, or `null` to sell them here.
     #[serde(default, deserialize_with = "nullable")]
+    #[schemars(length(max = 500), regex(pattern = ADDRESS_PATTERN))]
     ticketing_link: Option<Option<String>>,
     /// Further details, in place of all that there were.
     other_data: Option<Details>,
@@ -295,7 +304,7 @@ impl EventChanges {
 /// what is wrong with its numbers already.
 pub(crate) fn check(event: &Event, mut fields: Fields) -> Result<()> {
     country(&mut fields, "/country", &event.country);
-    fields.check(
+    fields.rule(
         time_zone(&event.time_zone).is_some(),
         "/time_zone",
         "Must be a time zone of the IANA database, such as America/Bogota.",
@@ -328,14 +337,14 @@ pub(crate) fn check(event: &Event, mut fields: Fields) -> Result<()> {
 
 fn check_times(event: &Event, fields: &mut Fields) {
     let year = event.starts_at.to_zoned(jiff::tz::TimeZone::UTC).year();
-    fields.check(YEARS.contains(&year), "/starts_at", "Must be in this century.");
+    fields.rule(YEARS.contains(&year), "/starts_at", "Must be in this century.");
     let length = event.ends_at.duration_since(event.starts_at);
-    fields.check(length.is_positive(), "/ends_at", "Must be after the start.");
-    fields.check(length <= LONGEST, "/ends_at", "Must be at most 31 days after the start.");
+    fields.rule(length.is_positive(), "/ends_at", "Must be after the start.");
+    fields.rule(length <= LONGEST, "/ends_at", "Must be at most 31 days after the start.");
     if let Some(doors_at) = event.doors_at {
         let before = event.starts_at.duration_since(doors_at);
         let range = SignedDuration::ZERO..=SignedDuration::from_hours(24);
-        fields.check(range.contains(&before), "/doors_at", "Must be in the 24 hours before the start.");
+        fields.rule(range.contains(&before), "/doors_at", "Must be in the 24 hours before the start.");
     }
 }
 

@@ -48,7 +48,7 @@ impl State {
             None => None,
         };
         Fields::new()
-            .check(
+            .rule(
                 tenant.is_none() || of_show.is_none() || tenant == of_show,
                 "/show_id",
                 "Must be a show of the tenant in `tenant_id`; send one of both.",
@@ -63,7 +63,7 @@ impl State {
     async fn tenant_of(&self, show: EventId) -> Result<TenantId> {
         let event = self.store.event(show).await?.filter(|event| event.status != EventStatus::Draft);
         let mut fields = Fields::new();
-        fields.check(event.is_some(), "/show_id", "There is no such show.").finish()?;
+        fields.rule(event.is_some(), "/show_id", "There is no such show.").finish()?;
         event.map(|event| event.tenant_id).ok_or_else(tenant_needed)
     }
 

@@ -14,7 +14,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Once;
 use web::{
-    Answer, Created, IdempotencyKey, Json, Page, Paging, Path, Supervisor, based_on, formatted, nullable,
+    Answer, Created, IdempotencyKey, Json, Page, Paging, Path, Refuses, Supervisor, based_on, formatted,
+    nullable,
 };
 
 use crate::fields::check_past;
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("listFeePayments").summary("List what a member paid").tag("Members").description(
                     "The latest first. `receipt` leads to the uploaded file for five minutes.",
                 )
+                .refuses(["member_not_found"])
             })
             .post_with(create, |op| {
                 op.id("createFeePayment").summary("Note a payment of a member's fee").tag("Members").description(
@@ -36,6 +38,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      false. With `receipt`, the answer has a signed request in `receipt_upload`: send the file's \
                      bytes with exactly that method, address and headers within 15 minutes.",
                 )
+                .refuses(["member_not_found", "refused_fields", "too_many_decimals"])
             }),
         )
         .api_route(
@@ -46,6 +49,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      member's monthly fee current, unless `marks_current` is false; taking the confirmation \
                      back leaves the member as it is. `receipt` replaces the file by another one.",
                 )
+                .refuses(["member_not_found", "payment_not_found", "changed_meanwhile"])
+                .refuses(["too_many_decimals"])
             }),
         )
 }

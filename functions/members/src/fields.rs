@@ -21,7 +21,7 @@ impl WrittenId {
         match NationalId::parse(country, &self.0) {
             Ok(id) => Some(id),
             Err(problem) => {
-                fields.check(false, "/dni", problem.to_string());
+                fields.rule(false, "/dni", problem.to_string());
                 None
             }
         }
@@ -94,11 +94,7 @@ pub(crate) fn folded(text: &str) -> String {
 pub(crate) fn check_past(pointer: &str, time: Timestamp, now: Timestamp, fields: &mut Fields) {
     // Somewhere on earth tomorrow has begun.
     let latest = now.saturating_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
-    fields.check(
-        (Timestamp::UNIX_EPOCH..=latest).contains(&time),
-        pointer,
-        "Must be between 1970 and today.",
-    );
+    fields.rule((Timestamp::UNIX_EPOCH..=latest).contains(&time), pointer, "Must be between 1970 and today.");
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use domain::user::Email;
 use domain::{EventId, Result, TenantId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, ClientNetwork, Json, MaybeBuyer};
+use web::{Answer, ClientNetwork, Json, MaybeBuyer, Refuses};
 
 use crate::State;
 
@@ -22,6 +22,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .summary("Ask whether an address is a member's")
                     .tag("Members")
                     .description(WHICH_COMMUNITY)
+                    .refuses(["refused_fields", "tenant_needed", "too_many_tries"])
             }),
         )
         .api_route(
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .summary("Ask whether a member may ask for discounts")
                     .tag("Members")
                     .description(WHICH_COMMUNITY)
+                    .refuses(["refused_fields", "tenant_needed", "too_many_tries"])
             }),
         )
 }

@@ -11,7 +11,7 @@ use domain::user::Email;
 use domain::{Error, Moment, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use web::{Answer, Json, Path, Supervisor, based_on, nullable};
+use web::{Answer, Json, Path, Refuses, Supervisor, based_on, nullable};
 
 use crate::fields::{WrittenId, capitals, check_past};
 use crate::view::MemberView;
@@ -20,14 +20,19 @@ use crate::{MemberPath, State, member_not_found};
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/users/{id}",
-        get_with(show, |op| op.id("showMember").summary("Show a member").tag("Members")).patch_with(
-            update,
-            |op| {
-                op.id("updateMember").summary("Change a member").tag("Members").description(
+        get_with(show, |op| {
+            op.id("showMember").summary("Show a member").tag("Members").refuses(["member_not_found"])
+        })
+        .patch_with(update, |op| {
+            op.id("updateMember")
+                .summary("Change a member")
+                .tag("Members")
+                .description(
                     "What is not sent stays as it is. Another e-mail address or national id must be free.",
                 )
-            },
-        ),
+                .refuses(["member_not_found", "changed_meanwhile", "dni_taken", "email_taken"])
+                .refuses(["refused_fields"])
+        }),
     )
 }
 
@@ -45,6 +50,7 @@ struct MemberChanges {
     #[serde(default, deserialize_with = "nullable")]
     dni: Option<Option<WrittenId>>,
     /// The country of the national id.
+    #[schemars(regex(pattern = "^[A-Za-z]{2}$"))]
     country: Option<String>,
     /// A telephone number.
     #[serde(default, deserialize_with = "nullable")]
@@ -147,7 +153,7 @@ impl MemberChanges {
                 match read {
                     Some(Ok(id)) => member.dni = Some(id),
                     Some(Err(_)) => {
-                        fields.check(
+                        fields.rule(
                             false,
                             "/dni",
                             "Send the national id of the new country as well, or null.",

@@ -10,7 +10,7 @@ use domain::{Error, EventId, MemberId, Moment, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::MemberError;
-use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer};
+use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer, Refuses};
 
 use crate::State;
 use crate::community::{Asked, tenant_needed};
@@ -27,6 +27,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  people in their own community and may say how far they are. Sent again with the same fields, it \
                  answers with the same member.",
             )
+            .refuses(["tenant_not_found", "already_registered", "dni_taken", "email_taken"])
+            .refuses(["refused_fields", "tenant_needed", "too_many_tries"])
         }),
     )
 }
@@ -43,6 +45,7 @@ struct MemberRegistration {
     dni: Option<WrittenId>,
     /// The country of the national id, as an ISO 3166-1 alpha-2 code; else the
     /// organiser's.
+    #[schemars(regex(pattern = "^[A-Za-z]{2}$"))]
     country: Option<String>,
     /// A telephone number.
     phone: Option<Phone>,
@@ -126,7 +129,7 @@ impl State {
                 ("/subscription_active", registration.subscription_active),
                 ("/monthly_fee_current", registration.monthly_fee_current),
             ] {
-                fields.check(!is_said, pointer, "Only the organiser's supervisors may set this.");
+                fields.rule(!is_said, pointer, "Only the organiser's supervisors may set this.");
             }
         }
         let country = registration.country.as_deref().map_or(tenant.country, capitals);

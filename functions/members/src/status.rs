@@ -4,7 +4,7 @@ use axum::extract::State as Of;
 use domain::member::Member;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use web::{Answer, Json, Path, Supervisor, based_on};
+use web::{Answer, Json, Path, Refuses, Supervisor, based_on};
 
 use crate::view::MemberView;
 use crate::{MemberPath, State};
@@ -17,6 +17,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 "Sets what is sent. With neither field, `monthly_fee_current` becomes what it was not; to send \
                  that again safely, send the `version` that it is based on.",
             )
+            .refuses(["member_not_found", "changed_meanwhile"])
         }),
     )
 }

@@ -9,20 +9,29 @@ use domain::{Currency, Error};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::OnRefused;
-use web::{Answer, FeesView, Json, NewConvenienceFees, NewVat, Organizer, Path, VatView, Viewer, based_on};
+use web::{
+    Answer, FeesView, Json, NewConvenienceFees, NewVat, Organizer, Path, Refuses, VatView, Viewer, based_on,
+};
 
 use crate::{EventPath, State};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/events/{id}/fees",
-        get_with(show, |op| op.id("showFees").summary("Show the fee and tax of an event").tag("Prices"))
-            .put_with(replace, |op| {
-                op.id("replaceFees")
-                    .summary("Set the fee and tax of an event")
-                    .tag("Prices")
-                    .description("They are for new quotes: what somebody was quoted stays.")
-            }),
+        get_with(show, |op| {
+            op.id("showFees")
+                .summary("Show the fee and tax of an event")
+                .tag("Prices")
+                .refuses(["event_not_found"])
+        })
+        .put_with(replace, |op| {
+            op.id("replaceFees")
+                .summary("Set the fee and tax of an event")
+                .tag("Prices")
+                .description("They are for new quotes: what somebody was quoted stays.")
+                .refuses(["event_not_found", "changed_meanwhile"])
+                .refuses(["refused_fields", "too_many_decimals"])
+        }),
     )
 }
 

@@ -17,7 +17,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::allotment::{Pool, Refusal};
 use store::{EventSheet, OnRefused, Once};
-use web::{Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Viewer, based_on, nullable};
+use web::{
+    Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Refuses, Viewer, based_on, nullable,
+};
 
 use crate::State;
 use crate::promotion_view::PromotionView;
@@ -27,16 +29,26 @@ pub(crate) fn routes() -> ApiRouter<State> {
         .api_route(
             "/api/v1/promotions",
             get_with(list, |op| op.id("listPromotions").summary("List your promotions").tag("Prices"))
-                .post_with(create, |op| op.id("createPromotion").summary("Create a promotion").tag("Prices")),
+                .post_with(create, |op| op.id("createPromotion").summary("Create a promotion").tag("Prices")
+                .refuses(["event_not_found", "code_taken", "refused_fields", "too_many_decimals"])),
         )
         .api_route(
             "/api/v1/promotions/{code}",
-            get_with(show, |op| op.id("showPromotion").summary("Show a promotion").tag("Prices"))
-                .patch_with(update, |op| op.id("updatePromotion").summary("Change a promotion").tag("Prices"))
+            get_with(show, |op| {
+                op.id("showPromotion")
+                    .summary("Show a promotion")
+                    .tag("Prices")
+                    .refuses(["promotion_not_found"])
+            })
+                .patch_with(update, |op| op.id("updatePromotion").summary("Change a promotion").tag("Prices")
+                .refuses(["event_not_found", "promotion_not_found"])
+                .refuses(["changed_meanwhile", "not_enough_free"])
+                .refuses(["refused_fields", "too_many_decimals"]))
                 .delete_with(delete, |op| {
                     op.id("deletePromotion").summary("Delete a promotion").tag("Prices").description(
                         "Only one with a limit that nobody has used, or one without a limit. Switch off the others.",
                     )
+                    .refuses(["promotion_not_found", "promotion_in_use"])
                 }),
         )
 }
@@ -151,9 +163,11 @@ struct PromotionChanges {
     target_area_id: Option<Option<AreaId>>,
     /// The fewest tickets that the order must have, or `null`.
     #[serde(default, deserialize_with = "nullable")]
+    #[schemars(range(min = 1))]
     min_quantity: Option<Option<u32>>,
     /// The most tickets of an order that it takes something off, or `null`.
     #[serde(default, deserialize_with = "nullable")]
+    #[schemars(range(min = 1))]
     max_quantity: Option<Option<u32>>,
     /// The most that is taken off one order, or `null`.
     #[serde(default, deserialize_with = "nullable")]
@@ -167,6 +181,7 @@ struct PromotionChanges {
     /// The most orders that can use it, or `null` for no limit. A limit that is
     /// new counts from now on.
     #[serde(default, deserialize_with = "nullable")]
+    #[schemars(range(min = 1, max = 100_000))]
     total_uses: Option<Option<u32>>,
     /// False to switch it off.
     active: Option<bool>,
@@ -324,16 +339,16 @@ fn check(promotion: &Promotion, sheet: Option<&EventSheet>, mut fields: Fields) 
     check_bounds(promotion, &mut fields);
     if let Some(sheet) = sheet {
         let has_area = promotion.target_area_id.is_none_or(|area| sheet.area(area).is_some());
-        fields.check(has_area, "/target_area_id", "The event has no such area.");
+        fields.rule(has_area, "/target_area_id", "The event has no such area.");
         let is_same = promotion.currency == Some(sheet.event.currency);
-        fields.check(is_same, "/currency", "The event sells in another currency.");
+        fields.rule(is_same, "/currency", "The event sells in another currency.");
     }
     fields.finish()
 }
 
 fn check_bounds(promotion: &Promotion, fields: &mut Fields) {
     promotion.check(fields);
-    fields.check(
+    fields.rule(
         !promotion.promotion_code.is_of_member(),
         "/promotion_code",
         format!(
@@ -341,7 +356,7 @@ fn check_bounds(promotion: &Promotion, fields: &mut Fields) {
             PromotionCode::MEMBER_PREFIX
         ),
     );
-    fields.check(
+    fields.rule(
         promotion.target_area_id.is_none() || promotion.target_event_id.is_some(),
         "/target_event_id",
         "Name the event of the area.",

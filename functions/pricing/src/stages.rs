@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::allotment::{Pool, Refusal};
 use store::{EventSheet, OnRefused, Once, crowd};
-use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Viewer, based_on, nullable};
+use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, Viewer, based_on, nullable};
 
 use crate::{EventPath, State};
 
@@ -25,22 +25,36 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
         .api_route(
             "/api/v1/events/{id}/sale-stages",
-            get_with(list, |op| op.id("listSaleStages").summary("List the sale stages of an event").tag("Prices"))
+            get_with(list, |op| {
+                op.id("listSaleStages")
+                    .summary("List the sale stages of an event")
+                    .tag("Prices")
+                    .refuses(["event_not_found"])
+            })
                 .post_with(create, |op| {
                     op.id("createSaleStage").summary("Create a sale stage").tag("Prices").description(
                         "A stage changes prices in a window of time, up to a quantity, or both; it ends by whichever \
                          comes first, and the next one takes over by itself.",
                     )
+                    .refuses(["event_not_found", "changed_meanwhile", "too_many_sale_stages"])
+                    .refuses(["refused_fields", "too_many_decimals"])
                 }),
         )
         .api_route(
             "/api/v1/events/{id}/sale-stages/{stage}",
-            patch_with(update, |op| op.id("updateSaleStage").summary("Change a sale stage").tag("Prices")).delete_with(
+            patch_with(update, |op| {
+                op.id("updateSaleStage")
+                    .summary("Change a sale stage")
+                    .tag("Prices")
+                    .refuses(["event_not_found", "sale_stage_not_found"])
+                    .refuses(["changed_meanwhile", "not_enough_free", "too_many_decimals"])
+            }).delete_with(
                 delete,
                 |op| {
                     op.id("deleteSaleStage").summary("Delete a sale stage").tag("Prices").description(
                         "What was reserved or quoted at its price keeps the price.",
                     )
+                    .refuses(["event_not_found", "sale_stage_not_found"])
                 },
             ),
         )
@@ -188,6 +202,7 @@ struct StageChanges {
     /// The most tickets that are sold in it, or `null` for no limit. A limit that
     /// is new counts from now on; one that goes down must leave what is sold.
     #[serde(default, deserialize_with = "nullable")]
+    #[schemars(range(min = 1, max = 200_000))]
     quantity_available: Option<Option<u32>>,
     /// The first moment of the stage, or `null`.
     #[serde(default, deserialize_with = "nullable")]
@@ -397,7 +412,7 @@ fn check(stage: &SaleStage, (areas, currency): (&[Area], Currency), mut fields: 
         "/quantity_available",
         format!("Must be at most {MAX_QUANTITY}."),
     );
-    fields.check(
+    fields.rule(
         stage.target_area_id.is_none_or(|target| areas.iter().any(|area| area.id == target)),
         "/target_area_id",
         "The event has no such area.",
@@ -471,7 +486,7 @@ mod tests {
         assert_eq!(change(half, Currency::CLP).expect_err("no centavos").code(), "too_many_decimals");
         for absurd in [json!(-100.01), json!(1000.01), json!("99999")] {
             let absurd = change(json!({"price_adjustment_value": absurd}), Currency::COP);
-            assert_eq!(absurd.expect_err("out of bounds").code(), "invalid_fields");
+            assert_eq!(absurd.expect_err("out of bounds").code(), "refused_fields");
         }
     }
 }

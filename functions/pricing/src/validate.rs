@@ -11,7 +11,7 @@ use domain::{Amount, Currency, Error, EventId, QuoteId, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::limit::CODES_TRIED;
-use web::{Answer, ClientNetwork, Json, MaybeBuyer, Path};
+use web::{Answer, ClientNetwork, Json, MaybeBuyer, Path, Refuses};
 
 use crate::promotions::CodePath;
 use crate::{State, event_not_found};
@@ -24,6 +24,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 "Says whether the code would take something off an order, and if not, why. Sign in to check a code \
                  that is personal or can be used only so often by each buyer.",
             )
+            .refuses(["refused_fields", "too_many_tries"])
         }),
     )
 }

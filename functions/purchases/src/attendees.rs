@@ -35,7 +35,7 @@ pub(crate) fn read(
     now: Timestamp,
 ) -> Result<Vec<Attendee>> {
     let mut fields = Fields::new();
-    fields.check(
+    fields.rule(
         attendees.is_empty() || attendees.len() == usize::from(tickets),
         "/attendees",
         format!("Must name one attendee for each of the {tickets} tickets, in the order of the lines."),
@@ -44,14 +44,14 @@ pub(crate) fn read(
     let today = now.to_zoned(TimeZone::UTC).date().tomorrow();
     for (index, attendee) in attendees.iter().enumerate() {
         let at = |field: &str| format!("/attendees/{index}/{field}");
-        fields.check(
+        fields.rule(
             !attendee.rut.as_ref().is_some_and(|id| has_wrong_check_digit(&event.country, id)),
             at("rut"),
             "The check digit does not fit the other digits; look for a typo, or leave the hyphen out if it is \
              another country's document.",
         );
         let is_born = |born: &BirthDate| today.as_ref().is_ok_and(|today| born.date() <= *today);
-        fields.check(
+        fields.rule(
             attendee.fecha_nacimiento.as_ref().is_none_or(is_born),
             at("fecha_nacimiento"),
             "Must be a date of birth between 1901 and today.",
@@ -85,7 +85,7 @@ pub(crate) fn check_complete(event: &Event, attendees: &[Attendee], tickets: u8)
                 }
             };
             let pointer = format!("/attendees/{index}/{name}");
-            fields.check(given, pointer, "This event asks for it for every ticket.");
+            fields.rule(given, pointer, "This event asks for it for every ticket.");
         }
     }
     fields.finish()

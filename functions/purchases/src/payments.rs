@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::limit::DAY;
 use store::{EventSheet, Failure, Limit, Secured};
-use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path};
+use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path, Refuses};
 
 use crate::attendees::NewAttendee;
 use crate::checkout::{CheckoutForm, WayToPay, Wish};
@@ -49,6 +49,12 @@ pub(crate) fn routes() -> ApiRouter<State> {
                          (`email_unverified`, 403).",
                     )
                     .response::<201, Json<PurchaseView>>()
+                    .refuses(["email_unverified", "event_not_found", "reservation_not_found"])
+                    .refuses(["already_paid", "changed_meanwhile", "payment_gateway_cannot"])
+                    .refuses(["payment_gateway_missing", "payment_gateway_refused"])
+                    .refuses(["payment_gateway_uncertain", "payment_processing", "too_many_payments"])
+                    .refuses(["reservation_expired", "reservation_expiring"])
+                    .refuses(["payment_gateway_unavailable"])
             }),
         )
         .api_route(
@@ -63,6 +69,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      there reads `processing` until the tickets are there, even if the gateway's notification is \
                      slow or lost.",
                 )
+                .refuses(["event_not_found", "reservation_not_found"])
             }),
         )
 }

@@ -9,7 +9,7 @@ use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Closed, Conflict, EventSheet, GateError};
-use web::{Answer, Json, Organizer, Path, formatted};
+use web::{Answer, Json, Organizer, Path, Refuses, formatted};
 
 use crate::State;
 use crate::reservations::OrderPath;
@@ -26,6 +26,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      the network reports an entry later, the repeated answer says so (`entered_at`), and \
                      `GET /api/v1/door/events/{id}/conflicts` lists all such entries of the event.",
             )
+            .refuses(["purchase_not_found"])
+            .refuses(["changed_meanwhile", "nothing_to_refund", "ticket_revoked"])
+            .refuses(["ticket_used"])
         }),
     )
 }
@@ -120,7 +123,7 @@ fn wanted(order: &Order, asked: Option<&[TicketId]>) -> Result<Vec<TicketId>> {
         let bounded = (1..=usize::from(MAX_TICKETS_PER_ORDER)).contains(&asked.len());
         if !bounded || !asked.iter().all(known) {
             let detail = "Must name tickets of this order, at least one.".to_owned();
-            return Err(Error::fields(vec![FieldError { pointer: "/tickets".to_owned(), detail }]));
+            return Err(Error::refused_fields(vec![FieldError { pointer: "/tickets".to_owned(), detail }]));
         }
     }
     let tickets = order.tickets().filter(|ticket| !ticket.refunded);

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::allotment::Token;
 use store::{EventSheet, Failure, HoldRequest, crowd};
-use web::{Answer, Buyer, IdempotencyKey, Json, Path};
+use web::{Answer, Buyer, IdempotencyKey, Json, Path, Refuses};
 
 use crate::attendees::NewAttendee;
 use crate::idempotency::{KEY_REUSED, RequestDigest, key_reused};
@@ -44,11 +44,22 @@ pub(crate) fn routes() -> ApiRouter<State> {
                          `quote_used` (409) once that has ended.",
                     )
                     .response::<201, Json<OrderView>>()
+                    .refuses(["quote_invalid", "email_unverified", "promotion_not_for_buyer"])
+                    .refuses(["event_not_found", "event_not_on_sale", "event_over", "prices_not_valid"])
+                    .refuses(["promotion_used_by_buyer", "promotion_used_up", "quote_outdated"])
+                    .refuses(["quote_used", "seats_not_found", "seats_taken", "single_seat_left"])
+                    .refuses(["sold_elsewhere", "sold_out", "quote_expired", "refused_fields"])
+                    .refuses(["too_many_reservations"])
             }),
         )
         .api_route(
             "/api/v1/reservations/{id}",
-            get_with(show, |op| op.id("getReservation").tag("Purchases").summary("One reservation")),
+            get_with(show, |op| {
+                op.id("getReservation")
+                    .tag("Purchases")
+                    .summary("One reservation")
+                    .refuses(["reservation_not_found"])
+            }),
         )
         .api_route(
             "/api/v1/reservations/{id}",
@@ -62,6 +73,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                          says that its money would go back, and `pay_until` how long its page takes it, if that is \
                          known. `already_paid` (409) if the gateway has the money already.",
                     )
+                    .refuses(["reservation_not_found", "already_paid", "changed_meanwhile"])
             }),
         )
 }

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use domain::Error;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Cached, Freshness, Path};
+use web::{Answer, Cached, Freshness, Path, Refuses};
 
 use crate::State;
 use crate::page::{Page, prefers_html};
@@ -30,6 +30,7 @@ static PROBLEMS: LazyLock<BTreeMap<&'static str, Words>> =
 /// The meaning of a code.
 #[derive(Debug, Clone, Copy, Deserialize)]
 struct Words {
+    status: u16,
     es: &'static str,
     en: &'static str,
     /// Whether the pages for people say it in Spanish.
@@ -49,6 +50,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      in English; for browsers a page.",
                 )
                 .response::<200, Cached<Meaning>>()
+                .refuses(["problem_not_found"])
         }),
     )
 }
@@ -68,6 +70,8 @@ struct Meaning {
     type_: String,
     /// Their `code`.
     code: String,
+    /// Their HTTP status.
+    status: u16,
     /// In English.
     en: &'static str,
     /// In Spanish.
@@ -85,7 +89,8 @@ async fn show(headers: HeaderMap, Path(path): Path<ProblemPath>, freshness: Fres
     let mut response = if prefers_html(&headers) {
         page(&code, words).answer()
     } else {
-        let meaning = Meaning { type_: format!("/problems/{code}"), code, en: words.en, es: words.es };
+        let type_ = format!("/problems/{code}");
+        let meaning = Meaning { type_, code, status: words.status, en: words.en, es: words.es };
         Cached::public(&meaning, KEEP, &freshness)?.into_response()
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));

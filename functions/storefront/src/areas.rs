@@ -10,7 +10,7 @@ use domain::{AreaId, Currency, Error, EventId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::allotment::RowState;
-use web::{Answer, Cached, Freshness, Path};
+use web::{Answer, Cached, Freshness, Path, Refuses};
 
 use crate::price::PriceView;
 use crate::recent::available;
@@ -21,7 +21,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
         .api_route(
             "/api/v1/public/events/{slug}/areas",
             get_with(list, |op| {
-                op.id("listShowAreas").summary("List the areas of a show with current prices").tag("Storefront")
+                op.id("listShowAreas")
+                    .summary("List the areas of a show with current prices")
+                    .tag("Storefront")
+                    .refuses(["event_not_found"])
             }),
         )
         .api_route(
@@ -30,6 +33,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("showAvailability").summary("Show what is free in an area").tag("Storefront").description(
                     "Of numbered seats, the state of each. Who gets a seat is decided when it is reserved.",
                 )
+                .refuses(["area_not_found", "event_not_found"])
             }),
         )
 }

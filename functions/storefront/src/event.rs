@@ -8,7 +8,7 @@ use domain::{Currency, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{EventSheet, Show};
-use web::{Answer, Cached, FeesView, Freshness, Path, VatView};
+use web::{Answer, Cached, FeesView, Freshness, Path, Refuses, VatView};
 
 use crate::recent::Priced;
 use crate::short::ShortShow;
@@ -17,7 +17,9 @@ use crate::{SlugPath, State};
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/public/events/{slug}",
-        get_with(show, |op| op.id("showShow").summary("Show a published event").tag("Storefront")),
+        get_with(show, |op| {
+            op.id("showShow").summary("Show a published event").tag("Storefront").refuses(["event_not_found"])
+        }),
     )
 }
 

@@ -12,7 +12,7 @@ use domain::{Amount, AreaId, Currency, EventId, QuoteId, Result, SaleStageId, Ti
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::limit::CODES_TRIED;
-use web::{Answer, Buyer, ClientNetwork, Json, MaybeBuyer};
+use web::{Answer, Buyer, ClientNetwork, Json, MaybeBuyer, Refuses};
 
 use crate::State;
 
@@ -28,6 +28,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  is personal or can be used only so often by each buyer. From one network only so many wrong codes \
                  are answered in a quarter of an hour.",
             )
+            .refuses(["currency_mismatch", "event_not_found"])
+            .refuses(["event_not_on_sale", "event_over", "prices_not_valid"])
+            .refuses(["promotion_not_applied", "sold_elsewhere", "sold_out", "stage_outgrown"])
+            .refuses(["refused_fields", "too_many_tries"])
         }),
     )
 }

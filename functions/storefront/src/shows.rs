@@ -116,7 +116,7 @@ struct Filters {
     /// Only shows in this city, however it is written.
     city: Option<Line<0, 100>>,
     /// Only shows in this country (ISO 3166-1 alpha-2).
-    #[schemars(length(min = 2, max = 2))]
+    #[schemars(regex(pattern = "^[A-Za-z]{2}$"))]
     country: Option<String>,
     /// Only shows that this may mean.
     q: Option<Line<0, MAX_QUERY_CHARS>>,
@@ -213,7 +213,7 @@ fn folded(text: &str) -> String {
 fn page<'a>(mut shows: Vec<&'a Show>, paging: &Paging) -> Result<(Vec<&'a Show>, Option<String>)> {
     if let Some(after) = &paging.after {
         let detail = "Must be the `next_cursor` of an earlier page of this list, unchanged.";
-        Fields::new().check(is_cursor(after), "#cursor", detail).finish()?;
+        Fields::new().rule(is_cursor(after), "#cursor", detail).finish()?;
         shows.retain(|show| *after < show.cursor());
     }
     let limit = usize::from(paging.limit);

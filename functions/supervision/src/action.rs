@@ -9,7 +9,7 @@ use domain::{DiscountRequestId, Error, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Failure;
-use web::{Answer, Json, Path, Supervisor};
+use web::{Answer, Json, Path, Refuses, Supervisor};
 
 use crate::State;
 use crate::staff::{RequestPath, Staff};
@@ -25,6 +25,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  `already_decided`, with who decided what and when; naming the current `version` then decides \
                  otherwise.",
             )
+            .refuses(["request_not_found"])
+            .refuses(["already_decided", "already_sent", "no_discounts_left", "show_over"])
         }),
     )
 }

@@ -18,7 +18,7 @@ use futures::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Failure, Store, Wanted};
-use web::{Answer, Json, Page, Paging, Supervisor};
+use web::{Answer, Json, Page, Paging, Refuses, Supervisor};
 
 use crate::State;
 use crate::action::Action;
@@ -37,6 +37,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  `cursor` until there is none. If you have sent as many answers as a day takes, `retry_after` says \
                  when to send it. A repeated call changes nothing twice.",
             )
+            .refuses(["refused_fields"])
         }),
     )
 }
@@ -119,11 +120,12 @@ struct Bulk {
     /// What to do with each.
     action: Work,
     /// The requests, each once; or else a `filter`.
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(length(min = 1, max = 100), extend("uniqueItems" = true))]
     ids: Option<Vec<DiscountRequestId>>,
     /// All requests that have this in common; or else `ids`.
     filter: Option<BulkFilter>,
     /// The `next_cursor` of the call before, with the same `filter`.
+    #[schemars(regex(pattern = "^[A-Za-z0-9_-]{1,400}$"))]
     cursor: Option<String>,
     /// Notes for the other supervisors, on each that is decided.
     supervisor_notes: Option<Paragraph<0, MAX_NOTES>>,
@@ -335,12 +337,12 @@ impl Outcomes {
 
 fn bad_cursor() -> Error {
     let detail = "Must be the `next_cursor` of an earlier call, unchanged.".to_owned();
-    Error::fields(vec![FieldError { pointer: "/cursor".to_owned(), detail }])
+    Error::refused_fields(vec![FieldError { pointer: "/cursor".to_owned(), detail }])
 }
 
 fn check(bulk: &Bulk) -> Result<()> {
     let mut fields = Fields::new();
-    fields.check(
+    fields.rule(
         bulk.ids.is_some() != bulk.filter.is_some(),
         "/ids",
         "Name the requests by their `ids` or by a `filter`, one of both.",
@@ -367,24 +369,24 @@ fn check(bulk: &Bulk) -> Result<()> {
             Tab::Undecided | Tab::Sent(_) => None,
         });
         match bulk.action.action() {
-            None => fields.check(
+            None => fields.rule(
                 decided.is_some(),
                 "/filter/status",
                 "Decide these requests before you send them.",
             ),
-            Some(action) => fields.check(
+            Some(action) => fields.rule(
                 decided != Some(action.decision()),
                 "/filter/status",
                 "These requests are decided so already.",
             ),
         };
     }
-    fields.check(
+    fields.rule(
         bulk.cursor.is_none() || bulk.filter.is_some(),
         "/cursor",
         "A cursor goes with the `filter` of the call before.",
     );
-    fields.check(
+    fields.rule(
         bulk.action != Work::Send || bulk.supervisor_notes.is_none(),
         "/supervisor_notes",
         "Notes are taken with a decision, not when sending.",

@@ -10,7 +10,7 @@ use domain::text::{Line, Paragraph};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::OnRefused;
-use web::{Answer, Json, Path, Supervisor};
+use web::{Answer, Json, Path, Refuses, Supervisor};
 
 use crate::State;
 use crate::staff::{RequestPath, Staff};
@@ -25,6 +25,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  deciding otherwise drops it. An approval must still say its code or link. Other links are \
                  broken up when it is sent, unless the member asked signed in.",
             )
+            .refuses(["request_not_found", "already_sent", "changed_meanwhile"])
+            .refuses(["refused_fields"])
         }),
     )
 }

@@ -11,7 +11,7 @@ use domain::{Error, EventId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Listing, Store, Wanted};
-use web::{Answer, Json, Page, Paging, Path, Query, Supervisor};
+use web::{Answer, Json, Page, Paging, Path, Query, Refuses, Supervisor};
 
 use crate::State;
 use crate::staff::RequestPath;
@@ -35,6 +35,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("showQueued").summary("Show a request").tag("Supervision").description(
                     "With the mail as it would be sent, and how many discounts the show has left.",
                 )
+                .refuses(["request_not_found"])
             }),
         )
 }
@@ -140,7 +141,7 @@ async fn list(
     let tenant = supervisor.tenant;
     let mut fields = Fields::new();
     let query = filter.q.as_deref().filter(|query| !query.is_empty());
-    fields.check(
+    fields.rule(
         filter.from.zip(filter.to).is_none_or(|(from, to)| from < to),
         "#to",
         "Must be later than `from`.",

@@ -11,7 +11,7 @@ use queue::{Outbox, Recipient};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Failure;
-use web::{Answer, Json, Path, Supervisor};
+use web::{Answer, Json, MaybeJson, Path, Refuses, Supervisor};
 
 use crate::State;
 use crate::desk::Desk;
@@ -29,6 +29,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  1000 answers a day (`too_many_answers`), and an address gets ten a day of all organisers \
                  (`address_answered_enough`), besides those that its reader asked for signed in.",
             )
+            .refuses(["request_not_found"])
+            .refuses(["address_bounces", "already_sent", "changed_meanwhile"])
+            .refuses(["no_discounts_left", "no_member_discount", "not_decided", "show_over"])
         }),
     )
 }
@@ -45,9 +48,9 @@ async fn send(
     Of(state): Of<State>,
     supervisor: Supervisor,
     Path(path): Path<RequestPath>,
-    what: Option<Json<WhatToSend>>,
+    MaybeJson(what): MaybeJson<WhatToSend>,
 ) -> Answer<Json<Queued>> {
-    let Json(what) = what.unwrap_or(Json(WhatToSend::default()));
+    let what = what.unwrap_or_default();
     let request = state.send(&supervisor.into(), path.id, what.version).await?;
     Ok(Json(state.queued(request).await?))
 }

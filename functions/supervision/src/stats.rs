@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Wanted;
-use web::{Answer, Json, Query, Supervisor};
+use web::{Answer, Json, Query, Refuses, Supervisor};
 
 use crate::State;
 use crate::dashboard::Counters;
@@ -25,6 +25,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 "Counts of all requests, and what there is to say about those that were made between `from` and \
                  `to`: at most the last 1000 of them.",
             )
+            .refuses(["refused_fields"])
         }),
     )
 }
@@ -152,7 +153,7 @@ async fn stats(
     let to = span.to.map_or_else(|| state.clock.now() + SignedDuration::from_secs(1), Moment::time);
     let from = span.from.map_or_else(|| to.saturating_sub(USUAL).unwrap_or(Timestamp::MIN), Moment::time);
     let mut fields = Fields::new();
-    fields.check(from < to, "#to", "Must be later than `from`.").finish()?;
+    fields.rule(from < to, "#to", "Must be later than `from`.").finish()?;
     let (counted, (requests, complete)) =
         tokio::try_join!(state.count(supervisor.tenant), state.made(supervisor.tenant, from, to))?;
     let sent = |decision| counted.of(Tab::Sent(decision));

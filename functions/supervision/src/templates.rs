@@ -13,7 +13,7 @@ use domain::{Error, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::OnRefused;
-use web::{Answer, Json, Page, Paging, Path, Supervisor, based_on};
+use web::{Answer, Json, Page, Paging, Path, Refuses, Supervisor, based_on};
 
 use crate::State;
 
@@ -51,12 +51,14 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .summary("Word a mail yourself")
                     .tag("Supervision")
                     .description(WORDING)
+                    .refuses(["changed_meanwhile", "refused_fields"])
             })
             .delete_with(reset, |op| {
                 op.id("deleteMailTemplate")
                     .summary("Go back to our wording of a mail")
                     .tag("Supervision")
                     .description("Your versions stay and can be restored.")
+                    .refuses(["changed_meanwhile"])
             }),
         )
         .api_route(
@@ -74,6 +76,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .summary("Word a mail as it was once")
                     .tag("Supervision")
                     .description("The old wording becomes a new version.")
+                    .refuses(["version_not_found", "changed_meanwhile"])
             }),
         )
 }

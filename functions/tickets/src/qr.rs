@@ -13,7 +13,7 @@ use http::header;
 use indexmap::IndexMap;
 use schemars::{JsonSchema, json_schema};
 use serde::Deserialize;
-use web::{Answer, Buyer, Path, Query};
+use web::{Answer, Buyer, Path, Query, Refuses};
 
 use crate::State;
 use crate::held::held;
@@ -26,6 +26,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 "Black on white with the frame that scanners need. Nothing may keep it: whoever has the picture \
                  gets in.",
             )
+            .refuses(["ticket_not_found", "ticket_revoked"])
         }),
     )
 }

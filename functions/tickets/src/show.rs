@@ -4,7 +4,7 @@ use axum::extract;
 use domain::TicketId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Buyer, Json, Path};
+use web::{Answer, Buyer, Json, Path, Refuses};
 
 use crate::State;
 use crate::held::held;
@@ -14,7 +14,12 @@ use crate::view::{TicketStatus, TicketView, view};
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/tickets/{id}",
-        get_with(show, |op| op.id("showTicket").tag("Tickets").summary("Show one of one's tickets")),
+        get_with(show, |op| {
+            op.id("showTicket")
+                .tag("Tickets")
+                .summary("Show one of one's tickets")
+                .refuses(["ticket_not_found"])
+        }),
     )
 }
 

@@ -14,6 +14,7 @@ use integrations::payment::PaymentGateways;
 use integrations::sns::Sns;
 use queue::{PaymentMessage, Queue};
 use store::{Fingerprints, Fresh, Store};
+use web::Refuses;
 
 /// How long what was read of an account at a gateway is good for, in milliseconds.
 const ACCOUNT_MILLIS: i64 = 5000;
@@ -61,6 +62,7 @@ pub fn router(state: State) -> ApiRouter {
                          old notification of PayU's has it asked once more, which changes nothing.",
                     )
                     .response_with::<200, (), _>(|response| response.description("Taken note of."))
+                    .refuses(["webhook_refused", "payment_gateway_not_found", "body_too_large"])
             }),
         )
         .api_route(
@@ -71,6 +73,7 @@ pub fn router(state: State) -> ApiRouter {
                     .summary("Mercado Pago's notification about a payment")
                     .description("The same as `/api/v1/webhooks/mercado_pago`.")
                     .response_with::<200, (), _>(|response| response.description("Taken note of."))
+                    .refuses(["webhook_refused", "payment_gateway_not_found"])
             }),
         )
         .api_route(
@@ -81,6 +84,7 @@ pub fn router(state: State) -> ApiRouter {
                     .summary("What became of a mail")
                     .description("Called by Amazon SNS only, which signs what it sends.")
                     .response_with::<200, (), _>(|response| response.description("Taken note of."))
+                    .refuses(["webhook_refused", "body_too_large", "sns_unavailable"])
             }),
         );
     routes.with_state(state)

@@ -123,6 +123,16 @@ impl Error {
             .with_fields(fields)
     }
 
+    /// A request whose fields fit what the description says of them, and still cannot be:
+    /// see [`Fields::rule`].
+    pub fn refused_fields(fields: Vec<FieldError>) -> Self {
+        Self::unprocessable(
+            "refused_fields",
+            "Some fields do not go together, or name what is not there; see `errors`.",
+        )
+        .with_fields(fields)
+    }
+
     /// Somebody else was faster between reading and writing.
     pub fn changed_meanwhile() -> Self {
         Self::conflict(
@@ -218,6 +228,8 @@ pub struct Fields {
     bad: Vec<FieldError>,
     /// How many of them are numbers with too many decimals.
     too_fine: usize,
+    /// How many of them break a rule that no schema can say.
+    ruled_out: usize,
 }
 
 impl Fields {
@@ -232,6 +244,14 @@ impl Fields {
             self.bad.push(FieldError { pointer: pointer.into(), detail: detail.into() });
         }
         self
+    }
+
+    /// As [`Self::check`], for a rule that no schema can say: one between fields, or with
+    /// what is stored. What a schema can say stands in the field's type, and breaking it
+    /// is another failure.
+    pub fn rule(&mut self, valid: bool, pointer: impl Into<String>, detail: impl Into<String>) -> &mut Self {
+        self.ruled_out += usize::from(!valid);
+        self.check(valid, pointer, detail)
     }
 
     /// Notes that the number at `pointer` has more decimals than what it counts.
@@ -251,7 +271,7 @@ impl Fields {
         let bound = |minor: &i64| Amount::of(*minor, amount.currency);
         let (least, most) = (bound(range.start()), bound(range.end()));
         let detail = format!("Must be between {least} and {most} {}.", amount.currency);
-        self.check(range.contains(&amount.amount) || self.is_noted(&pointer), pointer, detail)
+        self.rule(range.contains(&amount.amount) || self.is_noted(&pointer), pointer, detail)
     }
 
     /// Checks that a percentage lies within these basis points.
@@ -265,7 +285,7 @@ impl Fields {
         let bound = |rate: &i32| Percent::of(BasisPoints(*rate));
         let detail = format!("Must be between {} and {} per cent.", bound(range.start()), bound(range.end()));
         let contains = i32::try_from(rate).is_ok_and(|rate| range.contains(&rate));
-        self.check(contains || self.is_noted(&pointer), pointer, detail)
+        self.rule(contains || self.is_noted(&pointer), pointer, detail)
     }
 
     /// Whether something is wrong with this field already.
@@ -273,15 +293,18 @@ impl Fields {
         self.bad.iter().any(|field| field.pointer == pointer)
     }
 
-    /// The error if any field was bad: `too_many_decimals` (422) if that is all that is
-    /// wrong, else `invalid_fields`.
+    /// The error if any field was bad: `invalid_fields` (400) if one of them breaks what a
+    /// schema says, else `too_many_decimals` or `refused_fields` (422).
     pub fn finish(&mut self) -> Result<()> {
-        let Self { bad, too_fine } = std::mem::take(self);
+        let Self { bad, too_fine, ruled_out } = std::mem::take(self);
         if bad.is_empty() {
             return Ok(());
         }
-        if too_fine < bad.len() {
+        if too_fine + ruled_out < bad.len() {
             return Err(Error::fields(bad));
+        }
+        if ruled_out > 0 {
+            return Err(Error::refused_fields(bad));
         }
         let detail = "Some numbers have more decimals than what they count; see `errors`.";
         Err(Error::unprocessable("too_many_decimals", detail).with_fields(bad))

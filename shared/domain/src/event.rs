@@ -11,13 +11,14 @@ use serde_json::{Map, Value};
 
 use crate::error::Fields;
 use crate::pricing::MAX_PRICE;
+use crate::seat::ROW_PATTERN;
 use crate::{
     AreaId, BasisPoints, Currency, Error, EventId, ImageId, MAX_TICKETS_PER_ORDER, Money, Result, TenantId,
 };
 
 pub use details::Details;
 pub use moving::Move;
-pub use show::{MAX_DISCOUNTS, MemberDiscount};
+pub use show::{ADDRESS_PATTERN, CODE_PATTERN, MAX_DISCOUNTS, MemberDiscount};
 
 /// The languages that mails and pages exist in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -353,10 +354,13 @@ pub struct Area {
 #[serde(deny_unknown_fields)]
 pub struct RowLayout {
     /// The row's letter or name, such as `A` or `AA`.
+    #[schemars(regex(pattern = ROW_PATTERN))]
     pub label: String,
     /// The lowest seat number.
+    #[schemars(range(min = 1, max = 9999))]
     pub first: u16,
     /// The highest seat number.
+    #[schemars(range(min = 1, max = 9999))]
     pub last: u16,
 }
 

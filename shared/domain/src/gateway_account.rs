@@ -85,7 +85,7 @@ impl GatewayAccount {
     /// Checks what people choose, each field under its own name.
     pub fn check(&self, fields: &mut Fields) {
         let takes = currencies_of(self.gateway);
-        fields.check(!takes.is_empty(), "/gateway", "There are no accounts at this gateway. Choose another.");
+        fields.rule(!takes.is_empty(), "/gateway", "There are no accounts at this gateway. Choose another.");
         fields.check(
             !self.currencies.is_empty(),
             "/currencies",
@@ -94,7 +94,7 @@ impl GatewayAccount {
         for (index, currency) in self.currencies.iter().enumerate() {
             let pointer = format!("/currencies/{index}");
             if !takes.is_empty() && !takes.contains(&currency.code()) {
-                fields.check(false, pointer, format!("This gateway takes {}.", takes.join(", ")));
+                fields.rule(false, pointer, format!("This gateway takes {}.", takes.join(", ")));
             } else {
                 let first = !self.currencies[..index].contains(currency);
                 fields.check(first, pointer, "This currency is there already. Name each once.");

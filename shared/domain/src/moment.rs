@@ -33,7 +33,7 @@ pub fn check_zone(times: &[(&'static str, Option<Moment>)], time_zone: &str, fie
     for (pointer, moment) in times {
         let Some(Moment { time, offset: Some(offset) }) = *moment else { continue };
         let actual = zone.to_offset(time);
-        fields.check(
+        fields.rule(
             actual == offset,
             *pointer,
             format!(

@@ -8,6 +8,7 @@ mod decimal;
 use std::borrow::Cow;
 use std::fmt;
 
+use iso_currency::IntoEnumIterator;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,11 @@ impl Currency {
         iso_currency::Currency::from_code(code).map(Self)
     }
 
+    /// Every currency that there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        iso_currency::Currency::iter().map(Self)
+    }
+
     /// The three-letter code.
     pub fn code(&self) -> &'static str {
         self.0.code()
@@ -54,10 +60,6 @@ impl fmt::Display for Currency {
 }
 
 impl JsonSchema for Currency {
-    fn inline_schema() -> bool {
-        true
-    }
-
     fn schema_name() -> Cow<'static, str> {
         "Currency".into()
     }
@@ -65,7 +67,7 @@ impl JsonSchema for Currency {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^[A-Z]{3}$",
+            "enum": Self::all().map(|currency| currency.code()).collect::<Vec<_>>(),
             "description": "ISO 4217 code.",
             "examples": ["CLP", "COP", "ARS"],
         })

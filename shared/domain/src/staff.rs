@@ -138,7 +138,7 @@ impl Invitation {
                 Err(Error::conflict("invitation_accepted", "This invitation was accepted already."))
             }
             InvitationState::Declined => {
-                Err(Error::gone("invitation_declined", "You declined this invitation."))
+                Err(Error::conflict("invitation_declined", "You declined this invitation."))
             }
             InvitationState::Revoked => {
                 Err(Error::gone("invitation_revoked", "The organiser took this invitation back."))

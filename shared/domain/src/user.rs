@@ -199,13 +199,13 @@ impl Password {
             format!("Must have between {min} and {max} characters."),
         );
         let first = self.0.chars().next();
-        fields.check(
+        fields.rule(
             self.0.chars().any(|c| Some(c) != first),
             pointer,
             "Must have more than one different character.",
         );
         let lower = self.0.to_lowercase();
-        fields.check(
+        fields.rule(
             email.is_none_or(|email| lower != email.as_str() && lower != email.local_part()),
             pointer,
             "Must not be the e-mail address.",

@@ -41,7 +41,7 @@ impl From<Failure> for Error {
                 "changed_meanwhile",
                 "Somebody changed this at the same moment. Read it again and repeat.",
             ),
-            Failure::ForeignCursor => Self::fields(vec![FieldError {
+            Failure::ForeignCursor => Self::refused_fields(vec![FieldError {
                 pointer: "#cursor".to_owned(),
                 detail: "Must be the `next_cursor` of an earlier page of this list, unchanged.".to_owned(),
             }]),

@@ -4,6 +4,7 @@
 mod app;
 mod binaries;
 mod cast;
+mod described;
 mod gateways;
 mod money;
 mod request;

@@ -2,6 +2,8 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use crate::described::{Asked, Exchange};
+
 /// A request on its way to the box office.
 pub struct Request {
     method: Method,
@@ -73,11 +75,27 @@ impl Request {
     /// # Errors
     /// If nobody answers, or not to the end.
     pub async fn try_send(self) -> Result<Answer, String> {
-        let request = format!("{} {}", self.method, self.path);
-        let response = self.builder.send().await.map_err(|error| format!("{request}: {error}"))?;
+        let name = format!("{} {}", self.method, self.path);
+        let (http, request) = self.builder.build_split();
+        let request = request.map_err(|error| format!("{name}: {error}"))?;
+        let asked = Asked::of(&request);
+        let response = http.execute(request).await.map_err(|error| format!("{name}: {error}"))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.bytes().await.map_err(|error| format!("{request}: {error}"))?.to_vec();
-        Ok(Answer { request, status, headers, body })
+        let body = response.bytes().await.map_err(|error| format!("{name}: {error}"))?.to_vec();
+        let answer = Answer { request: name, status, headers, body };
+        let problem = answer.header("content-type") == "application/problem+json";
+        let code = problem.then(|| answer.json()["code"].as_str().unwrap_or_default().to_owned());
+        let exchange = Exchange { request: &asked, status, code: code.as_deref().unwrap_or_default() };
+        if let Some(undescribed) = exchange.undescribed() {
+            // PANIC
+            let file = std::fs::OpenOptions::new().create(true).append(true).open("/tmp/refusals.txt");
+            let _ = writeln!(
+                file.expect("f"),
+                "{undescribed} ## {asked:?} ## {}",
+                answer.text().chars().take(600).collect::<String>()
+            );
+        }
+        Ok(answer)
     }
 
     /// The JSON of an answer that must be a success.

@@ -13,7 +13,11 @@ use http::request::Parts;
 use indexmap::IndexMap;
 use serde_json::json;
 
+use crate::refusals::may_refuse;
 use crate::{Problem, TokenVerifier};
+
+/// Why a token is not taken.
+const OF_TOKENS: [&str; 2] = ["token_expired", "token_invalid"];
 
 /// Anybody who is signed in.
 #[derive(Debug, Clone)]
@@ -98,7 +102,11 @@ where
     }
 }
 
-impl OperationInput for MaybeBuyer {}
+impl OperationInput for MaybeBuyer {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        may_refuse(operation, OF_TOKENS);
+    }
+}
 
 macro_rules! staff {
     ($($(#[$doc:meta])* $name:ident: $permission:ident;)*) => {$(
@@ -130,6 +138,7 @@ macro_rules! staff {
         impl OperationInput for $name {
             fn operation_input(_: &mut GenContext, operation: &mut Operation) {
                 require_roles(operation, Permission::$permission.roles());
+                may_refuse(operation, ["role_required"]);
             }
         }
     )*};
@@ -171,4 +180,6 @@ fn require_roles(operation: &mut Operation, roles: &[Role]) {
     operation.security = vec![IndexMap::from([("bearer".to_owned(), Vec::new())])];
     let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
     operation.extensions.insert("x-roles".to_owned(), json!(names));
+    may_refuse(operation, OF_TOKENS);
+    may_refuse(operation, ["sign_in_required"]);
 }

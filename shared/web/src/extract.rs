@@ -1,9 +1,9 @@
 use aide::generate::GenContext;
-use aide::openapi::Operation;
+use aide::openapi::{Operation, ReferenceOr};
 use aide::{OperationInput, OperationOutput};
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::{Error, FieldError};
@@ -16,6 +16,8 @@ use serde::de::DeserializeOwned;
 use crate::Problem;
 use crate::problem::Said;
 use crate::reason::{message, parameter, part, sentence};
+use crate::refusals::may_refuse;
+use crate::whole::without_decimals;
 
 /// A JSON body, in and out. What is wrong with one comes back with a JSON
 /// pointer to the field.
@@ -35,7 +37,11 @@ where
             return Err(json_required().into());
         }
         let body = Bytes::from_request(request, state).await.map_err(too_large)?;
-        parse(&body).map(Self).map_err(|unread| unread.of(&body))
+        let read = parse(&body).or_else(|unread| {
+            let whole = without_decimals(&body).filter(|_| matches!(unread, Unread::Field(_)));
+            whole.and_then(|body| parse(&body).ok()).ok_or(unread)
+        });
+        read.map(Self).map_err(|unread| unread.of(&body))
     }
 }
 
@@ -48,19 +54,32 @@ fn json_required() -> Error {
 
 /// A JSON body that may be left out: then there is neither a body nor a word
 /// about its type.
-impl<S, T> OptionalFromRequest<S> for Json<T>
+#[derive(Debug, Clone)]
+pub struct MaybeJson<T>(pub Option<T>);
+
+impl<S, T> FromRequest<S> for MaybeJson<T>
 where
     S: Send + Sync,
     T: DeserializeOwned,
 {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !request.headers().contains_key(header::CONTENT_TYPE) {
             let body = Bytes::from_request(request, state).await.map_err(too_large)?;
-            return if body.is_empty() { Ok(None) } else { Err(json_required().into()) };
+            return if body.is_empty() { Ok(Self(None)) } else { Err(json_required().into()) };
         }
-        <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
+        let Json(body) = Json::from_request(request, state).await?;
+        Ok(Self(Some(body)))
+    }
+}
+
+impl<T: JsonSchema> OperationInput for MaybeJson<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        Json::<T>::operation_input(ctx, operation);
+        if let Some(ReferenceOr::Item(body)) = &mut operation.request_body {
+            body.required = false;
+        }
     }
 }
 
@@ -132,6 +151,10 @@ impl<T: Serialize> IntoResponse for Json<T> {
 impl<T: JsonSchema> OperationInput for Json<T> {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
         axum::Json::<T>::operation_input(ctx, operation);
+        may_refuse(
+            operation,
+            ["body_too_large", "body_unreadable", "invalid_fields", "json_malformed", "json_required"],
+        );
     }
 }
 
@@ -182,6 +205,7 @@ fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, FieldError> {
 impl<T: JsonSchema> OperationInput for Query<T> {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
         axum::extract::Query::<T>::operation_input(ctx, operation);
+        may_refuse(operation, ["invalid_fields"]);
     }
 }
 
@@ -229,6 +253,7 @@ fn names_nothing(rejection: PathRejection) -> Error {
 impl<T: JsonSchema> OperationInput for Path<T> {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
         axum::extract::Path::<T>::operation_input(ctx, operation);
+        may_refuse(operation, ["not_found"]);
     }
 }
 
@@ -273,8 +298,8 @@ mod tests {
                 None => request,
             };
             let request = request.body(axum::body::Body::from(body)).expect("a request");
-            let read = <Json<u8> as OptionalFromRequest<()>>::from_request(request, &()).await;
-            read.map(|body| body.map(|Json(body)| body)).map_err(|problem| problem.error().code())
+            let read = <MaybeJson<u8> as FromRequest<()>>::from_request(request, &()).await;
+            read.map(|MaybeJson(body)| body).map_err(|problem| problem.error().code())
         };
         assert_eq!(read(None, "").await, Ok(None));
         assert_eq!(read(Some("application/json"), "7").await, Ok(Some(7)));

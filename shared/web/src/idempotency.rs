@@ -11,6 +11,7 @@ use schemars::json_schema;
 
 use crate::Problem;
 use crate::problem::Said;
+use crate::refusals::may_refuse;
 
 /// The `Idempotency-Key` header of a POST that creates or charges: the same key
 /// with the same body gets the same answer, with another body a 422.
@@ -38,6 +39,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 
 impl OperationInput for IdempotencyKey {
     fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        may_refuse(operation, ["idempotency_key_reused", "invalid_fields", "request_in_progress"]);
         operation.parameters.push(ReferenceOr::Item(Parameter::Header {
             parameter_data: ParameterData {
                 name: "Idempotency-Key".to_owned(),

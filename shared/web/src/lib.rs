@@ -19,14 +19,16 @@ mod page;
 mod problem;
 mod query;
 mod reason;
+mod refusals;
 mod schema;
 mod token;
+mod whole;
 
 pub use access::{Admin, Buyer, Door, MaybeBuyer, Organizer, Supervisor, Viewer};
 pub use cache::{Cached, Freshness};
 pub use change::{based_on, nullable};
 pub use created::Created;
-pub use extract::{Json, Path, Query};
+pub use extract::{Json, MaybeJson, Path, Query};
 pub use finish::{describe, finish, guard};
 pub use idempotency::IdempotencyKey;
 pub use money::{FeesView, MoneyView, NewConvenienceFees, NewVat, VatView, formatted};
@@ -34,6 +36,7 @@ pub use network::{ClientNetwork, TrustedHops};
 pub use page::{Page, Paging};
 pub use problem::Problem;
 pub use query::AnyQuery;
+pub use refusals::{REFUSALS, Refuses};
 pub use token::{ISSUER, TokenSigner, TokenVerifier};
 
 /// The answer of a handler.

@@ -4,12 +4,13 @@ use aide::openapi::Operation;
 use axum::extract::FromRequestParts;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::FieldError;
+use domain::{Error, FieldError};
 use http::request::Parts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Said;
+use crate::refusals::may_refuse;
 use crate::{Problem, Query};
 
 /// Which part of a list is wanted: `?limit=` and `?cursor=`.
@@ -28,6 +29,7 @@ struct PagingQuery {
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u16>,
     /// The `next_cursor` of the page before.
+    #[schemars(regex(pattern = "^[A-Za-z0-9_-]{1,400}$"))]
     cursor: Option<String>,
 }
 
@@ -41,13 +43,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
             return Err(bad("#limit", "Must be between 1 and 100.", parts));
         }
         let after = match query.cursor.as_deref() {
+            Some(cursor) if !is_cursor(cursor) => return Err(bad("#cursor", NO_CURSOR, parts)),
             Some(cursor) => Some(Self::place(cursor).ok_or_else(|| {
-                bad("#cursor", "Must be the `next_cursor` of an earlier page, unchanged.", parts)
+                let field = FieldError { pointer: "#cursor".to_owned(), detail: NO_CURSOR.to_owned() };
+                Error::refused_fields(vec![field])
             })?),
             None => None,
         };
         Ok(Self { limit, after })
     }
+}
+
+const NO_CURSOR: &str = "Must be the `next_cursor` of an earlier page, unchanged.";
+
+/// True if the description lets a text be a cursor.
+fn is_cursor(text: &str) -> bool {
+    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=400).contains(&text.len()) && text.bytes().all(is_sign)
 }
 
 fn bad(pointer: &str, detail: &str, parts: &Parts) -> Problem {
@@ -58,7 +70,7 @@ fn bad(pointer: &str, detail: &str, parts: &Parts) -> Problem {
 impl Paging {
     /// The sort key behind a cursor, if it may be one.
     pub fn place(cursor: &str) -> Option<String> {
-        let key = (cursor.len() <= 400).then(|| URL_SAFE_NO_PAD.decode(cursor).ok()).flatten();
+        let key = is_cursor(cursor).then(|| URL_SAFE_NO_PAD.decode(cursor).ok()).flatten();
         key.and_then(|key| String::from_utf8(key).ok())
             .filter(|key| !key.is_empty() && !key.chars().any(char::is_control))
     }
@@ -67,6 +79,7 @@ impl Paging {
 impl OperationInput for Paging {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
         Query::<PagingQuery>::operation_input(ctx, operation);
+        may_refuse(operation, ["refused_fields"]);
     }
 }
 

@@ -2,14 +2,13 @@ use std::sync::Arc;
 
 use aide::OperationOutput;
 use aide::generate::GenContext;
-use aide::openapi::{MediaType, Operation, Response as ApiResponse, SchemaObject};
+use aide::openapi::{Operation, Response as ApiResponse};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::{Error, FieldError, Kind};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
@@ -175,29 +174,21 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Failures are described by their codes; see [`crate::Refuses`].
 impl OperationOutput for Problem {
     type Inner = Self;
 
     fn operation_response(ctx: &mut GenContext, _: &mut Operation) -> Option<ApiResponse> {
-        let media = MediaType {
-            schema: Some(SchemaObject {
-                json_schema: ctx.schema.subschema_for::<ProblemBody>(),
-                external_docs: None,
-                example: None,
-            }),
-            ..MediaType::default()
-        };
-        Some(ApiResponse {
-            description: "What went wrong and what to do about it.".to_owned(),
-            content: IndexMap::from([("application/problem+json".to_owned(), media)]),
-            ..ApiResponse::default()
-        })
+        // Has the description know the schema.
+        let _ = ctx.schema.subschema_for::<ProblemBody>();
+        None
     }
 
     fn inferred_responses(
         ctx: &mut GenContext,
         operation: &mut Operation,
     ) -> Vec<(Option<u16>, ApiResponse)> {
-        Self::operation_response(ctx, operation).map(|response| (None, response)).into_iter().collect()
+        Self::operation_response(ctx, operation);
+        Vec::new()
     }
 }

@@ -133,7 +133,7 @@ impl Judge {
         }
         // What cannot be found names the part of the address that cannot be anything.
         check(
-            matches!(code, "invalid_fields" | "too_many_decimals") != fields.is_empty()
+            matches!(code, "invalid_fields" | "refused_fields" | "too_many_decimals") != fields.is_empty()
                 || code == "not_found",
             &format!("`errors` and the code do not fit: {problem}"),
         )?;

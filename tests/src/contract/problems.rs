@@ -9,6 +9,8 @@ use domain::member::Ineligible;
 use serde_json::Value;
 use testkit::TestApp;
 
+use super::document::{operations, resolve};
+
 /// Constructors of failures, whose first argument is the code.
 const CONSTRUCTORS: [&str; 12] = [
     "invalid",
@@ -128,6 +130,42 @@ fn every_code_has_its_meaning_and_no_other_has() {
     assert!(stale.is_empty(), "in functions/site/problems.json, and nobody answers so: {stale:?}");
 }
 
+/// Codes that no operation names: what answers before there is one, and workers, whom
+/// nobody asks.
+const OF_NO_OPERATION: [&str; 8] = [
+    "function_timed_out",
+    "host_invalid",
+    "method_not_allowed",
+    "path_invalid",
+    "payment_gateway_too_early",
+    "queue_unavailable",
+    "request_unreadable",
+    "route_not_found",
+];
+
+#[test]
+fn every_code_is_named_by_an_operation_with_its_own_status() {
+    let mut named: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for operation in operations() {
+        for (status, response) in operation.described["responses"].as_object().into_iter().flatten() {
+            let codes = resolve(response)["x-codes"].as_array().into_iter().flatten();
+            for code in codes.filter_map(Value::as_str) {
+                named.entry(code).or_default().insert(status);
+            }
+        }
+    }
+    let known: BTreeSet<&str> =
+        TABLE.keys().map(String::as_str).filter(|code| !OF_NO_OPERATION.contains(code)).collect();
+    let missing: Vec<_> = known.iter().filter(|code| !named.contains_key(*code)).collect();
+    assert!(missing.is_empty(), "no operation says that it refuses with {missing:?}");
+    let unknown: Vec<_> = named.keys().filter(|code| !known.contains(*code)).collect();
+    assert!(unknown.is_empty(), "these are of no operation: {unknown:?}");
+    for (code, statuses) in named {
+        let status = TABLE[code]["status"].to_string();
+        assert_eq!(statuses, BTreeSet::from([status.as_str()]), "{code}");
+    }
+}
+
 #[test]
 fn the_pages_have_spanish_words_for_every_code_that_buyers_can_meet() {
     let shared = ["domain", "integrations", "queue", "store", "web", "local"];
@@ -152,6 +190,7 @@ async fn the_type_of_a_failure_leads_to_its_meaning() {
     {
       "type": "/problems/event_not_found",
       "code": "event_not_found",
+      "status": 404,
       "en": "There is no such event, or it is not on sale.",
       "es": "Este evento no existe o no está a la venta."
     }

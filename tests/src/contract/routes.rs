@@ -144,11 +144,18 @@ fn every_success_and_every_failure_is_described() {
                 problems.push(format!("{}: the body of {status} is not described", operation.route()));
             }
         }
-        let problem = &responses.get("default").map_or(&Value::Null, resolve)["content"];
-        // A route that can not fail of itself may leave it out.
+        let failures = responses.iter().filter(|(status, _)| status.starts_with(['4', '5']));
+        let mut is_any = false;
+        for (status, response) in failures {
+            is_any = true;
+            if resolve(response)["content"]["application/problem+json"].is_null() {
+                problems.push(format!("{}: the body of {status} is not described", operation.route()));
+            }
+        }
+        // A route that can not fail of itself may leave them out.
         let can_fail = operation.body_schema().is_some() || operation.roles().is_some();
-        if can_fail && problem["application/problem+json"].is_null() {
-            problems.push(format!("{}: failures are not described", operation.route()));
+        if can_fail && !is_any || responses.contains_key("default") {
+            problems.push(format!("{}: failures are not described by their statuses", operation.route()));
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));

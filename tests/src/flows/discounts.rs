@@ -111,7 +111,7 @@ async fn only_shows_with_discounts_that_everybody_sees_can_be_asked_for() {
         json!({"email": ana, "show_id": show.id, "approved": true}),
         json!({"email": ana, "show_id": show.id, "message": "x".repeat(281)}),
     ] {
-        ask(body).refused(400, "invalid_fields").await;
+        ask(body).refused(422, "refused_fields").await;
     }
     assert_eq!(house.app.get("/api/v1/discounts/health").ok().await, json!({"status": "ok"}));
     house.app.close().await;

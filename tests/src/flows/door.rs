@@ -191,7 +191,7 @@ async fn a_scanner_works_without_the_network_and_reports_later() {
         manifest = app.get(format!("{path}?cursor={cursor}")).token(door).ok().await;
     }
     assert_eq!(gates, 2, "both are used now");
-    app.get(format!("{path}?cursor=99")).token(door).refused(400, "invalid_fields").await;
+    app.get(format!("{path}?cursor=99")).token(door).refused(422, "refused_fields").await;
 
     let stats = app.get(format!("/api/v1/door/events/{}/stats", evening.show.id)).token(door).ok().await;
     assert_eq!((&stats["admitted"], &stats["sold"], &stats["revoked"]), (&json!(2), &json!(2), &json!(0)));

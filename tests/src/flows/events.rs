@@ -31,7 +31,7 @@ async fn a_draft_says_what_it_lacks_and_then_goes_on_sale() {
 
     app.get(&public).refused(404, "event_not_found").await;
     let problem =
-        app.post(format!("{url}/publish")).token(&organizer.token).refused(400, "invalid_fields").await;
+        app.post(format!("{url}/publish")).token(&organizer.token).refused(422, "refused_fields").await;
     let pointers: Vec<_> =
         problem["errors"].as_array().expect("errors").iter().map(|e| text(&e["pointer"])).collect();
     assert_eq!(pointers, ["/venue", "/city", "/areas"]);
@@ -51,7 +51,7 @@ async fn a_draft_says_what_it_lacks_and_then_goes_on_sale() {
 
     app.delete(&url).token(&organizer.token).refused(409, "event_published").await;
     let bad = json!({"venue": ""});
-    app.patch(&url).token(&organizer.token).json(bad).refused(400, "invalid_fields").await;
+    app.patch(&url).token(&organizer.token).json(bad).refused(422, "refused_fields").await;
 
     app.post(format!("{url}/unpublish")).token(&organizer.token).ok().await;
     app.clock.advance(A_WHILE);
@@ -156,11 +156,11 @@ async fn ten_thousand_seats_are_one_request() {
     assert_eq!(rows.len(), 257);
     assert_eq!(rows[256], json!({"label": "PALCO", "first": 1, "last": 100}), "a long row is one row");
 
-    units(json!({"from": "A", "to": "B", "first": 39, "last": 60})).refused(400, "invalid_fields").await;
-    units(json!({"from": "JA", "to": "JZ", "first": 1, "last": 400})).refused(400, "invalid_fields").await;
-    units(json!({"from": "JA"})).refused(400, "invalid_fields").await;
+    units(json!({"from": "A", "to": "B", "first": 39, "last": 60})).refused(422, "refused_fields").await;
+    units(json!({"from": "JA", "to": "JZ", "first": 1, "last": 400})).refused(422, "refused_fields").await;
+    units(json!({"from": "JA"})).refused(422, "refused_fields").await;
     let price = json!({"capacity": 5});
-    app.patch(&url).token(&organizer.token).json(price).refused(400, "invalid_fields").await;
+    app.patch(&url).token(&organizer.token).json(price).refused(422, "refused_fields").await;
 
     let published =
         app.post(format!("/api/v1/events/{}/publish", text(&event["id"]))).token(&organizer.token);
@@ -201,7 +201,7 @@ async fn seats_are_blocked_all_or_none() {
     let quote = app.quote(&show.id, json!({"area_id": show.area, "seats": ["A-1"]})).await;
     let reserve = app.post("/api/v1/reservations").token(&ana.token).json(json!({"quote": quote["quote"]}));
     assert_eq!(reserve.send().await.status, 409);
-    seats("block", json!(["C-1"])).refused(400, "invalid_fields").await;
+    seats("block", json!(["C-1"])).refused(422, "refused_fields").await;
     seats("block", json!(["A"])).refused(400, "invalid_fields").await;
     seats("unblock", json!(["A-1", "A-2"])).ok().await;
     assert_eq!(state(1).await, "available");

@@ -205,10 +205,10 @@ async fn what_cannot_be_credentials_is_found_before_the_gateway_is_asked() {
     let mut swapped = good.clone();
     swapped["events_secret"] = good["integrity_secret"].clone();
     swapped["integrity_secret"] = good["events_secret"].clone();
-    assert_eq!(wrong(house.enter(&account, swapped), 400, "invalid_fields").await, ["/events_secret"]);
+    assert_eq!(wrong(house.enter(&account, swapped), 422, "refused_fields").await, ["/events_secret"]);
     let partial = json!({"public_key": 1, "private_key": "", "other": "x"});
     assert_eq!(
-        wrong(house.enter(&account, partial), 400, "invalid_fields").await,
+        wrong(house.enter(&account, partial), 422, "refused_fields").await,
         ["/public_key", "/private_key", "/events_secret", "/integrity_secret", ""]
     );
     // A secret in the wrong place is not shown either.
@@ -218,15 +218,15 @@ async fn what_cannot_be_credentials_is_found_before_the_gateway_is_asked() {
     let live = json!({"gateway": "wompi", "mode": "live", "currencies": ["COP"]});
     let live = house.app.post(GATEWAYS).token(&house.admin.token).json(live).ok().await;
     assert_eq!(live["warnings"].as_array().map(Vec::len), Some(1), "{live}");
-    assert_eq!(wrong(house.enter(&live, good), 400, "invalid_fields").await, ["/public_key"], "test keys");
+    assert_eq!(wrong(house.enter(&live, good), 422, "refused_fields").await, ["/public_key"], "test keys");
 
     let account = house.add("mercado_pago", "CLP").await;
     let token = json!({"access_token": "a-webhook-secret-4711", "webhook_secret": "APP_USR-1234567890"});
-    assert_eq!(wrong(house.enter(&account, token), 400, "invalid_fields").await, ["/access_token"]);
+    assert_eq!(wrong(house.enter(&account, token), 422, "refused_fields").await, ["/access_token"]);
     let account = house.add("payu", "COP").await;
     let mut payu = Merchant::payu(999_001, "Faroles", Currency::COP).credentials();
     payu["algorithm"] = json!("ROT13");
-    assert_eq!(wrong(house.enter(&account, payu), 400, "invalid_fields").await, ["/algorithm"]);
+    assert_eq!(wrong(house.enter(&account, payu), 422, "refused_fields").await, ["/algorithm"]);
     house.app.close().await;
 }
 
@@ -255,7 +255,7 @@ async fn gateway_and_mode_never_change_and_the_rest_is_checked() {
     let new = |gateway: &str, currencies: Value, position: u32| {
         post(json!({"gateway": gateway, "mode": "live", "currencies": currencies, "position": position}))
     };
-    assert_eq!(wrong(new("sandbox", json!(["COP"]), 0), 400, "invalid_fields").await, ["/gateway"]);
+    assert_eq!(wrong(new("sandbox", json!(["COP"]), 0), 422, "refused_fields").await, ["/gateway"]);
     assert_eq!(
         wrong(new("wompi", json!(["ARS", "COP", "COP"]), 100), 400, "invalid_fields").await,
         ["/currencies/0", "/currencies/2", "/position"]
@@ -266,7 +266,7 @@ async fn gateway_and_mode_never_change_and_the_rest_is_checked() {
         wrong(patch(fixed), 400, "invalid_fields").await;
     }
     assert_eq!(wrong(patch(json!({"currencies": []})), 400, "invalid_fields").await, ["/currencies"]);
-    assert_eq!(wrong(patch(json!({"currencies": ["UYU"]})), 400, "invalid_fields").await, ["/currencies/0"]);
+    assert_eq!(wrong(patch(json!({"currencies": ["UYU"]})), 422, "refused_fields").await, ["/currencies/0"]);
     let changed = patch(json!({"currencies": ["ARS"]})).ok().await;
     assert_eq!((&changed["currencies"], &changed["position"]), (&json!(["ARS"]), &json!(3)));
     house.app.close().await;

@@ -150,7 +150,7 @@ async fn members_codes_are_none_of_an_organisers_promotions() {
         body["promotion_code"] = code.into();
         app.post("/api/v1/promotions").token(&organizer.token).json(body)
     };
-    let problem = own("socio-mio").refused(400, "invalid_fields").await;
+    let problem = own("socio-mio").refused(422, "refused_fields").await;
     assert_eq!(problem["errors"][0]["pointer"], "/promotion_code");
     own("SOCIOS-10").ok().await;
     let listed = app.get("/api/v1/promotions").token(&organizer.token).ok().await;

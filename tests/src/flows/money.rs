@@ -55,7 +55,7 @@ async fn an_organisers_fixed_fee_is_in_its_own_currency() {
     let fees = json!({"convenience_rate": 2.5, "convenience_fixed": 900});
     let changed = tenant(json!({"fees": fees})).ok().await;
     assert_eq!(changed["fees"]["convenience_fixed_formatted"], "COP 900");
-    let refused = tenant(json!({"currency": "CLP"})).refused(400, "invalid_fields").await;
+    let refused = tenant(json!({"currency": "CLP"})).refused(422, "refused_fields").await;
     assert_eq!(refused["errors"][0]["pointer"], "/fees");
 
     let draft = async |currency: &str| {
@@ -84,7 +84,7 @@ async fn a_promotion_has_the_currency_of_its_amounts() {
         body.as_object_mut().expect("members").extend(change.as_object().expect("members").clone());
         app.post("/api/v1/promotions").token(&organizer.token).json(body)
     };
-    let refused = create(json!({})).refused(400, "invalid_fields").await;
+    let refused = create(json!({})).refused(422, "refused_fields").await;
     assert_eq!(refused["errors"][0]["pointer"], "/currency");
     let fine = create(json!({"currency": "CLP"})).refused(422, "too_many_decimals").await;
     assert_eq!(fine["errors"][0]["pointer"], "/discount_value");

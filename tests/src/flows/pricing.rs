@@ -89,7 +89,7 @@ async fn bad_stages_are_refused() {
     let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
     let url = format!("/api/v1/events/{}/sale-stages", show.id);
     let pointers = async |bad: Value| {
-        let problem = app.post(&url).token(&organizer.token).json(bad).refused(400, "invalid_fields").await;
+        let problem = app.post(&url).token(&organizer.token).json(bad).refused(422, "refused_fields").await;
         let errors = problem["errors"].as_array().expect("errors").iter();
         errors.map(|error| text(&error["pointer"]).to_owned()).collect::<Vec<_>>()
     };
@@ -247,7 +247,7 @@ async fn a_quote_says_loudly_that_it_is_not_the_price_that_was_hoped_for() {
     let refused = ask(json!({"require_stage": true})).refused(409, "stage_outgrown").await;
     assert_eq!((&refused["left"], &refused["area_id"]), (&json!(3), &json!(show.area)));
     let no_code = json!({"promotion_code": null, "require_promotion": true});
-    ask(no_code).refused(400, "invalid_fields").await;
+    ask(no_code).refused(422, "refused_fields").await;
     let plain =
         ask(json!({"promotion_code": null, "lines": [{"area_id": show.area, "quantity": 3}]})).ok().await;
     assert_eq!((plain.get("promotion_applied"), &plain["outgrown_stages"]), (None, &json!([])));
@@ -268,7 +268,7 @@ async fn fees_and_tax_are_the_events_own() {
     app.put(&url).token(&organizer.token).json(body).refused(409, "changed_meanwhile").await;
     assert_eq!(total(&app, &show, 1, None).await, 13_150, "10000 + 1050 and 19 % of it, in whole pesos");
     let bad = json!({"fees": {"convenience_rate": -1, "convenience_fixed": -1}, "vat": {"rate": 100.01}});
-    let bad = app.put(&url).token(&organizer.token).json(bad).refused(400, "invalid_fields").await;
+    let bad = app.put(&url).token(&organizer.token).json(bad).refused(422, "refused_fields").await;
     assert_eq!(bad["errors"].as_array().expect("errors").len(), 3);
     app.close().await;
 }

@@ -246,6 +246,6 @@ async fn a_call_does_a_part_and_says_where_the_next_goes_on() {
     }
     assert_eq!(queue(&house, "status=rejected").await, all);
     let foreign = json!("RVYjMjAyNi0xMi0wMQ");
-    step(&house, "reject", &undecided, &foreign).refused(400, "invalid_fields").await;
+    step(&house, "reject", &undecided, &foreign).refused(422, "refused_fields").await;
     house.app.close().await;
 }

@@ -154,7 +154,7 @@ async fn discounts_follow_the_show_and_never_go_below_what_was_given() {
     let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
     let url = format!("/api/v1/events/{}", show.id);
     let patch = |body: Value| app.patch(&url).token(&organizer.token).json(body);
-    let missing = patch(json!({"max_discounts": 40})).refused(400, "invalid_fields").await;
+    let missing = patch(json!({"max_discounts": 40})).refused(422, "refused_fields").await;
     assert_eq!(pointers(&missing), ["/member_discount"]);
     let off = json!({"discount_type": "percentage", "discount_value": 50});
     let changed = patch(json!({"max_discounts": 40, "member_discount": off})).ok().await;
@@ -165,7 +165,7 @@ async fn discounts_follow_the_show_and_never_go_below_what_was_given() {
     patch(json!({"max_discounts": 10_001})).refused(400, "invalid_fields").await;
 
     give(&app, &show.id, 12).await;
-    let below = patch(json!({"max_discounts": 11})).refused(400, "invalid_fields").await;
+    let below = patch(json!({"max_discounts": 11})).refused(422, "refused_fields").await;
     assert_eq!((pointers(&below), &below["given"]), (vec!["/max_discounts"], &json!(12)));
     assert!(text(&below["errors"][0]["detail"]).contains("12 discounts"), "{below}");
     let state = async || {
@@ -274,10 +274,10 @@ async fn what_somebody_else_sells_is_not_sold_here() {
     let event = complete_show(&app, &organizer).await;
     let url = format!("/api/v1/events/{}", text(&event["id"]));
     let patch = |body: Value| app.patch(&url).token(&organizer.token).json(body);
-    let refused = patch(json!({"ticketing_link": null})).refused(400, "invalid_fields").await;
+    let refused = patch(json!({"ticketing_link": null})).refused(422, "refused_fields").await;
     assert_eq!(pointers(&refused), ["/member_discount"]);
     let refused =
-        patch(json!({"ticketing_link": null, "max_discounts": 0})).refused(400, "invalid_fields").await;
+        patch(json!({"ticketing_link": null, "max_discounts": 0})).refused(422, "refused_fields").await;
     assert_eq!(pointers(&refused), ["/areas"]);
     app.close().await;
 }

@@ -124,7 +124,7 @@ async fn an_invitation_is_declined_revoked_and_runs_out_and_staff_leave() {
     for _ in 0..2 {
         answer(&app, &organizer, &eva, "decline").send().await.ok_empty();
     }
-    answer(&app, &organizer, &eva, "accept").refused(410, "invitation_declined").await;
+    answer(&app, &organizer, &eva, "accept").refused(409, "invitation_declined").await;
     invite(&app, &organizer, &eva.email, "scanner").refused(409, "invitation_declined").await;
 
     let beto = app.confirmed("beto").await;

@@ -166,7 +166,7 @@ async fn a_quote_says_what_is_wrong_with_its_request() {
         .await;
     ask(json!({"event_id": show.id, "lines": [line], "price": 1})).refused(400, "invalid_fields").await;
     let many = json!({"area_id": show.area, "quantity": 11});
-    ask(json!({"event_id": show.id, "lines": [many]})).refused(400, "invalid_fields").await;
+    ask(json!({"event_id": show.id, "lines": [many]})).refused(422, "refused_fields").await;
     let code = ask(json!({"event_id": show.id, "lines": [line], "promotion_code": "NADA"})).ok().await;
     assert_eq!(
         (&code["promotion"]["applied"], &code["promotion"]["reason"]),

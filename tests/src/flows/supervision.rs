@@ -197,7 +197,7 @@ async fn an_answer_says_what_a_supervisor_writes_and_how_to_get_the_discount() {
 
     let bad = house.edit(&id, json!({"email_subject": "a\nb"})).send().await.refused(400, "invalid_fields");
     assert_eq!(bad["errors"][0]["pointer"], "/email_subject");
-    let bad = house.edit(&id, json!({"email_content": "Ven."})).send().await.refused(400, "invalid_fields");
+    let bad = house.edit(&id, json!({"email_content": "Ven."})).send().await.refused(422, "refused_fields");
     assert_eq!(bad["errors"][0]["pointer"], "/email_content");
     assert!(text(&bad["errors"][0]["detail"]).contains(&code), "{bad}");
     let body = json!({"email_content": "Ven con <b>{{ code }}</b> y buen humor.", "supervisor_notes": "Amiga", "version": 1});
@@ -288,7 +288,7 @@ async fn a_show_that_is_sold_elsewhere_is_answered_with_its_link() {
     let show = house.show("Los Faroles", 40).await;
     house.change(&show, json!({"ticketing_link": "https://boletos.example/faroles"})).await;
     let id = house.decided("ana", &show, "approve").await;
-    house.edit(&id, json!({"email_content": "Ven."})).refused(400, "invalid_fields").await;
+    house.edit(&id, json!({"email_content": "Ven."})).refused(422, "refused_fields").await;
     let sent = house.send(&id).ok().await;
     let content = text(&sent["email_content"]);
     assert!(content.contains("https://boletos.example/faroles") && !content.contains("SOCIO-"), "{content}");
@@ -483,7 +483,7 @@ async fn statistics_tell_who_decided_what_and_how_often_as_proposed() {
     let now = house.app.clock.now().to_string();
     let later = house.get(&format!("stats?from={now}&to=2099-01-01T00:00:00Z")).ok().await;
     assert_eq!((&later["window"]["requests"], &later["total"]), (&json!(0), &json!(3)));
-    house.get(&format!("stats?from={now}&to={now}")).refused(400, "invalid_fields").await;
+    house.get(&format!("stats?from={now}&to={now}")).refused(422, "refused_fields").await;
     house.app.close().await;
 }
 

@@ -83,7 +83,7 @@ async fn a_bad_wording_is_refused_with_all_that_is_wrong() {
     let house = Community::open().await;
     let bad = json!({"subject": "{{ titulo }}", "body": "Hola {{ nombre }}, {% for x in y %}"});
     let answer = house.app.put(path(APPROVED)).token(&house.organizer.token).json(bad);
-    let answer = answer.refused(400, "invalid_fields").await;
+    let answer = answer.refused(422, "refused_fields").await;
     let errors = answer["errors"].as_array().expect("errors").iter();
     let errors: Vec<String> =
         errors.map(|error| format!("{}: {}", text(&error["pointer"]), text(&error["detail"]))).collect();

@@ -96,7 +96,7 @@ async fn attendees_have_right_check_digits_and_whole_years() {
         ("fecha_nacimiento", "2190-02-28", "between 1901 and today"),
         ("nombre", "Ana\nFarola", "single line"),
     ] {
-        let refused = reserve(json!({ field: wrong })).await.refused(400, "invalid_fields");
+        let refused = reserve(json!({ field: wrong })).await.refused(422, "refused_fields");
         let error = &refused["errors"][0];
         assert_eq!(error["pointer"], format!("/attendees/0/{field}"), "{wrong}");
         assert!(error["detail"].as_str().expect("a sentence").contains(advice), "{wrong}: {error}");

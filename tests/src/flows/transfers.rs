@@ -135,7 +135,7 @@ async fn an_offer_ends_by_cancelling_by_time_and_by_the_event() {
         app.post("/api/v1/transfers/initiate")
             .token(&ana.token)
             .json(body)
-            .refused(400, "invalid_fields")
+            .refused(422, "refused_fields")
             .await;
     }
     app.post("/api/v1/transfers/accept")

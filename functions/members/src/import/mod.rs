@@ -24,7 +24,7 @@ use domain::{Error, MemberId, Result, TenantId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use web::{Answer, Json, Supervisor};
+use web::{Answer, Json, Refuses, Supervisor};
 
 use crate::State;
 use decode::{Decoded, decode};
@@ -40,6 +40,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .summary("Import members from CSV")
                     .tag("Members")
                     .description(DESCRIPTION)
+                    .refuses(["import_changed", "refused_fields"])
             }),
         )
         .layer(DefaultBodyLimit::max(BODY_BYTES))
@@ -189,7 +190,7 @@ impl Import {
             (Some(csv), None) => (Ok(Cow::Borrowed(csv.as_bytes())), "/csv"),
             (None, Some(file)) => (STANDARD.decode(file).map(Cow::Owned), "/file"),
             _ => {
-                fields.check(
+                fields.rule(
                     false,
                     "/csv",
                     "Send the file's text as `csv`, or its bytes as `file`: one of both.",
@@ -197,9 +198,9 @@ impl Import {
                 (Ok(Cow::default()), "/csv")
             }
         };
-        fields.check(bytes.is_ok(), pointer, "Must be the file's bytes in Base64.");
+        fields.rule(bytes.is_ok(), pointer, "Must be the file's bytes in Base64.");
         let bytes = bytes.unwrap_or_default();
-        fields.check(bytes.len() <= MAX_BYTES, pointer, format!("Must have at most {MAX_BYTES} bytes."));
+        fields.rule(bytes.len() <= MAX_BYTES, pointer, format!("Must have at most {MAX_BYTES} bytes."));
         fields.finish()?;
         Ok((bytes, pointer))
     }
@@ -213,10 +214,10 @@ fn read(file: &[u8], pointer: &str) -> Result<Table> {
         Ok(decoded) => (decoded, None),
         Err(reason) => (Decoded::default(), Some(reason)),
     };
-    fields.check(unreadable.is_none(), pointer, unreadable.unwrap_or_default()).finish()?;
+    fields.rule(unreadable.is_none(), pointer, unreadable.unwrap_or_default()).finish()?;
     let table = Table::read(&decoded.text, MAX_LINES);
     fields
-        .check(table.is_some(), pointer, format!("Must have at most {MAX_LINES} lines. Send it in parts."))
+        .rule(table.is_some(), pointer, format!("Must have at most {MAX_LINES} lines. Send it in parts."))
         .finish()?;
     let mut table = table.unwrap_or_default();
     if !decoded.is_certain {

@@ -8,7 +8,7 @@ use queue::Outbox;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Failure, GateError};
-use web::{Answer, Buyer, Json};
+use web::{Answer, Buyer, Json, Refuses};
 
 use super::person;
 use crate::State;
@@ -27,6 +27,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 "The ticket gets a new code; the sender's is void from this moment. Accepting again answers the \
                  same.",
             )
+            .refuses(["transfer_not_found"])
+            .refuses(["event_started", "own_transfer", "ticket_changed", "ticket_revoked"])
+            .refuses(["ticket_used", "transfer_accepted"])
+            .refuses(["transfer_cancelled", "transfer_expired"])
         }),
     )
 }

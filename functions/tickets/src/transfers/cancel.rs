@@ -6,7 +6,7 @@ use domain::{Error, TransferId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::OnRefused;
-use web::{Answer, Buyer, Json};
+use web::{Answer, Buyer, Json, Refuses};
 
 use super::TransferView;
 use crate::State;
@@ -14,7 +14,12 @@ use crate::State;
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/transfers/cancel",
-        post_with(cancel, |op| op.id("cancelTransfer").tag("Transfers").summary("Take an offer back")),
+        post_with(cancel, |op| {
+            op.id("cancelTransfer")
+                .tag("Transfers")
+                .summary("Take an offer back")
+                .refuses(["transfer_not_found", "transfer_accepted"])
+        }),
     )
 }
 

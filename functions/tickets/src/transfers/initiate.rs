@@ -10,7 +10,7 @@ use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Count, Failure, GateError, Once};
-use web::{Answer, Buyer, ClientNetwork, Created, IdempotencyKey, Json};
+use web::{Answer, Buyer, ClientNetwork, Created, IdempotencyKey, Json, Refuses};
 
 use super::{TransferView, limits, person};
 use crate::State;
@@ -31,6 +31,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  valid and with its holder until the offer is accepted. The caller must have confirmed the e-mail \
                  address, which the mail names. It quotes `reason` without links and telephone numbers.",
             )
+            .refuses(["email_unverified", "ticket_not_found"])
+            .refuses(["event_started", "ticket_changed", "ticket_revoked", "ticket_used"])
+            .refuses(["too_many_offers", "too_many_transfers", "transfer_open"])
+            .refuses(["refused_fields", "too_many_tries"])
         }),
     )
 }
@@ -56,7 +60,7 @@ async fn initiate(
     Json(request): Json<InitiateRequest>,
 ) -> Answer<Created<TransferView>> {
     let mut fields = Fields::new();
-    fields.check(request.to_email.as_str() != buyer.email, "/to_email", "This is your own address.");
+    fields.rule(request.to_email.as_str() != buyer.email, "/to_email", "This is your own address.");
     fields.finish()?;
     buyer.confirmed_email()?;
     let now = state.clock.now();

@@ -4,6 +4,7 @@
 
 mod examples;
 mod markdown;
+mod refusals;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
@@ -54,7 +55,8 @@ tickets, and every ticket opens the door once.
 Amounts are numbers in major units of the ISO 4217 `currency` beside them (`105680`, `87830.50`), exact to the \
 last decimal; percentages are numbers of per cent (`-20` is 20 % off). Requests may write both as text, too. What \
 has more decimals than its currency is refused. Times are RFC 3339 in UTC. Failures are `application/problem+json` \
-(RFC 9457) with a stable `code`. Fields and query parameters that an operation does not name are refused, and \
+(RFC 9457) with a stable `code`; each operation lists its own. What a schema forbids is 400; what fits it and cannot be \
+all the same, because of other fields or of what is stored, is 422 or 409. Fields and query parameters that an operation does not name are refused, and \
 `errors` has all that is wrong with a body or a query, each with its place. Lists are paged with `limit` and \
 `cursor`. A POST that creates or charges takes an `Idempotency-Key`: sent again with the same body it has the same \
 answer.";
@@ -86,6 +88,7 @@ pub fn document() -> OpenApi {
         if let Some(paths) = &mut api.paths {
             paths.paths.sort_unstable_keys();
         }
+        refusals::describe(&mut api);
         let used = used_schemas(&api);
         if let Some(components) = &mut api.components {
             components.schemas.retain(|name, _| used.contains(name));

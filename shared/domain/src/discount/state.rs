@@ -196,7 +196,7 @@ impl Edit {
             format!("Must have at most {MAX_CONTENT} characters."),
         );
         if let Some(said) = must_say {
-            fields.check(
+            fields.rule(
                 body.contains(said),
                 "/email_content",
                 format!("An approval must say how to get the discount. Put this into the text: {said}"),

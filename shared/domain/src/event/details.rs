@@ -43,7 +43,7 @@ fn value(value: Value) -> Result<Value, InvalidText> {
 }
 
 fn text(said: &str) -> Result<String, InvalidText> {
-    said.parse::<Paragraph<0, MAX_OTHER_DATA_BYTES>>().map(String::from)
+    said.parse::<Text>().map(String::from)
 }
 
 impl JsonSchema for Details {
@@ -55,8 +55,39 @@ impl JsonSchema for Details {
         "Details".into()
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "object", "maxProperties": MAX_OTHER_DATA, "additionalProperties": true})
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "maxProperties": MAX_OTHER_DATA,
+            "propertyNames": generator.subschema_for::<Name>(),
+            "additionalProperties": generator.subschema_for::<Detail>(),
+        })
+    }
+}
+
+type Text = Paragraph<0, MAX_OTHER_DATA_BYTES>;
+type Name = Paragraph<1, MAX_OTHER_DATA_BYTES>;
+
+/// A detail, for descriptions.
+struct Detail;
+
+impl JsonSchema for Detail {
+    fn schema_name() -> Cow<'static, str> {
+        "EventDetail".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let detail = generator.subschema_for::<Self>();
+        let (text, name) = (generator.subschema_for::<Text>(), generator.subschema_for::<Name>());
+        json_schema!({
+            "description": "A detail: a text, a number, or several of them with or without names.",
+            "anyOf": [
+                {"type": ["number", "boolean", "null"]},
+                text,
+                {"type": "array", "items": detail},
+                {"type": "object", "propertyNames": name, "additionalProperties": detail},
+            ],
+        })
     }
 }
 

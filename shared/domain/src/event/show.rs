@@ -83,7 +83,7 @@ impl Event {
             "/max_discounts",
             format!("Must be at most {MAX_DISCOUNTS}."),
         );
-        fields.check(
+        fields.rule(
             self.max_discounts == 0 || self.ticketing_link.is_some() || self.member_discount.is_some(),
             "/member_discount",
             "Say what a member's code takes off: the event has discounts for members and is sold here.",
@@ -107,22 +107,22 @@ fn check_other_data(data: &Map<String, Value>, fields: &mut Fields) {
         format!("Must have at most {MAX_OTHER_DATA} members."),
     );
     let bytes = serde_json::to_string(data).map_or(usize::MAX, |json| json.len());
-    fields.check(
+    fields.rule(
         bytes <= MAX_OTHER_DATA_BYTES,
         pointer,
         format!("Must be at most {MAX_OTHER_DATA_BYTES} bytes long as JSON."),
     );
-    fields.check(
+    fields.rule(
         data.values().all(|value| is_shallow(value, MAX_OTHER_DATA_DEPTH - 1)),
         pointer,
         format!("Must be nested at most {MAX_OTHER_DATA_DEPTH} levels deep."),
     );
-    fields.check(
+    fields.rule(
         data.iter().all(|(name, value)| !name.is_empty() && has_names(value)),
         pointer,
         "Every member must have a name.",
     );
-    fields.check(
+    fields.rule(
         data.values().all(has_plain_numbers),
         pointer,
         "Numbers must be whole, or between a billionth and 10^15 on either side of zero. Write others as text.",
@@ -162,6 +162,13 @@ fn has_plain_numbers(value: &Value) -> bool {
         _ => true,
     }
 }
+
+/// What [`is_https`] lets pass, for descriptions, or nothing; space around it is removed.
+pub const ADDRESS_PATTERN: &str =
+    r"^\s*(https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[!$-.0-;=@-\[\]-~]*)?([/?#][!#-;=?-\[\]-~]*)?)?\s*$";
+/// What can be an organiser's own code of an event, for descriptions, or nothing; space
+/// around it is removed.
+pub const CODE_PATTERN: &str = r"^\s*([A-Za-z0-9_-]{2,50})?\s*$";
 
 /// An address on the web that browsers open without a warning: `https`, a host
 /// with a dot, nothing before an `@` that could look like another host.

@@ -73,7 +73,7 @@ fn words(inside: &str) -> Option<Vec<&str>> {
 pub(super) fn check<'a>(text: &'a str, pointer: &str, fields: &mut Fields) -> Vec<&'a str> {
     let tags = tags(text);
     let many = format!("Must not have more than {MOST_TAGS} tags.");
-    fields.check(tags.len() <= MOST_TAGS, pointer, many);
+    fields.rule(tags.len() <= MOST_TAGS, pointer, many);
     let (mut printed, mut unknown) = (Vec::new(), Vec::new());
     let mut understood = true;
     for Tag { line, opening, words } in tags {
@@ -89,7 +89,7 @@ pub(super) fn check<'a>(text: &'a str, pointer: &str, fields: &mut Fields) -> Ve
                 let detail = format!(
                     "Line {line}: between {{{{ and }}}} stands one variable and nothing else: {{{{ name }}}}."
                 );
-                fields.check(false, pointer, detail);
+                fields.rule(false, pointer, detail);
                 understood = false;
                 continue;
             }
@@ -98,7 +98,7 @@ pub(super) fn check<'a>(text: &'a str, pointer: &str, fields: &mut Fields) -> Ve
                     "Line {line}: between {{% and %}} stands `if` or `elif` with variables, `and`, `or` and `not`, \
                      or `else` or `endif`; nothing else is understood."
                 );
-                fields.check(false, pointer, detail);
+                fields.rule(false, pointer, detail);
                 understood = false;
                 continue;
             }
@@ -113,11 +113,11 @@ pub(super) fn check<'a>(text: &'a str, pointer: &str, fields: &mut Fields) -> Ve
     if !unknown.is_empty() {
         let detail =
             format!("There is no variable {}. The variables are {}.", quoted(&unknown), quoted(&VARIABLES),);
-        fields.check(false, pointer, detail);
+        fields.rule(false, pointer, detail);
     } else if understood && let Err(error) = environment().template_from_str(text) {
         let line = error.line().unwrap_or(1);
         let detail = error.detail().unwrap_or("this is not understood");
-        fields.check(false, pointer, format!("Line {line}: {detail}."));
+        fields.rule(false, pointer, format!("Line {line}: {detail}."));
     }
     printed
 }

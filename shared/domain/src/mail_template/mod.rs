@@ -256,7 +256,7 @@ fn paragraphs(text: &str) -> String {
 pub fn check(name: TemplateName, subject: &str, body: &str, fields: &mut Fields) {
     language::check(subject, "/subject", fields);
     let printed = language::check(body, "/body", fields);
-    fields.check(
+    fields.rule(
         name != TemplateName::DiscountApproved || printed.iter().any(|name| ["code", "link"].contains(name)),
         "/body",
         "An approval must tell how to get the discount: use {{ code }} or {{ link }}.",

@@ -113,22 +113,22 @@ impl Promotion {
     pub fn check(&self, fields: &mut Fields) {
         check_discount(fields, "/discount_value", self.discount_type, self.discount_value, self.currency());
         let has_amount = self.discount_type == AdjustmentType::Fixed || self.max_discount_amount.is_some();
-        fields.check(
+        fields.rule(
             !has_amount || self.currency.is_some() || self.target_event_id.is_some(),
             "/currency",
             "Say in which currency the amounts are: the promotion is not for one event.",
         );
-        fields.check(
+        fields.rule(
             self.applies_to != AppliesTo::Event || self.target_event_id.is_some(),
             "/target_event_id",
             "Name the event that the promotion is for.",
         );
-        fields.check(
+        fields.rule(
             self.applies_to != AppliesTo::Tenant || self.target_event_id.is_none(),
             "/target_event_id",
             "Leave it out, or set applies_to to `event`.",
         );
-        fields.check(
+        fields.rule(
             (self.applies_to == AppliesTo::Area) == self.target_area_id.is_some(),
             "/target_area_id",
             "Name the area if, and only if, applies_to is `area`.",
@@ -141,11 +141,7 @@ impl Promotion {
         if let Some(most) = self.max_discount_amount {
             fields.amount("/max_discount_amount", Money::new(most, self.currency()), 1..=MAX_PRICE);
         }
-        fields.check(
-            is_window(self.start_date, self.end_date),
-            "/end_date",
-            "Must be later than start_date.",
-        );
+        fields.rule(is_window(self.start_date, self.end_date), "/end_date", "Must be later than start_date.");
     }
 
     /// The currency of its amounts; that of none if it has no amounts.

@@ -85,20 +85,20 @@ impl QuoteRequest {
         for (index, line) in self.lines.iter().enumerate() {
             let pointer = format!("/lines/{index}");
             let repeated = self.lines[..index].iter().any(|earlier| earlier.area_id == line.area_id);
-            fields.check(
+            fields.rule(
                 !repeated,
                 format!("{pointer}/area_id"),
                 "Name each area once, with all the tickets or seats that you want there.",
             );
             let area = areas.iter().find(|area| area.id == line.area_id && area.event_id == event.id);
-            fields.check(area.is_some(), format!("{pointer}/area_id"), "The event has no such area.");
+            fields.rule(area.is_some(), format!("{pointer}/area_id"), "The event has no such area.");
             if let Some(area) = area {
                 asks.push(line.resolve(area, &pointer, event.ticket_limit(), &mut fields));
             }
         }
         let tickets: u32 = asks.iter().map(|ask| u32::from(ask.quantity)).sum();
         let limit = event.ticket_limit();
-        fields.check(
+        fields.rule(
             tickets <= u32::from(limit),
             "/lines",
             format!("An order of this event has at most {limit} tickets."),
@@ -120,7 +120,7 @@ impl QuoteRequest {
             .with("currency", event.currency.code()));
         }
         let mut fields = Fields::new();
-        fields.check(
+        fields.rule(
             self.event_id == event.id,
             "/event_id",
             "This is not the event that the quote is made for.",
@@ -131,7 +131,7 @@ impl QuoteRequest {
             format!("Must have between 1 and {MAX_LINES} lines."),
         );
         let has_code = self.promotion_code.as_deref().is_some_and(|code| !code.trim().is_empty());
-        fields.check(
+        fields.rule(
             has_code || !self.require_promotion,
             "/promotion_code",
             "Send the code of the promotion that is required.",
@@ -144,13 +144,13 @@ impl QuoteRequestLine {
     fn resolve<'a>(&self, area: &'a Area, pointer: &str, limit: u8, fields: &mut Fields) -> Ask<'a> {
         let quantity = match area.kind {
             AreaKind::GeneralAdmission => {
-                fields.check(
+                fields.rule(
                     self.seats.is_empty(),
                     format!("{pointer}/seats"),
                     "This area has no numbered seats. Say how many tickets you want with `quantity`.",
                 );
                 let quantity = self.quantity.unwrap_or(0);
-                fields.check(quantity >= 1, format!("{pointer}/quantity"), "Must be at least 1.");
+                fields.rule(quantity >= 1, format!("{pointer}/quantity"), "Must be at least 1.");
                 quantity
             }
             AreaKind::Seated => self.resolve_seats(area, pointer, limit, fields),
@@ -164,12 +164,12 @@ impl QuoteRequestLine {
     /// The number of seats, noting what is wrong with them.
     fn resolve_seats(&self, area: &Area, pointer: &str, limit: u8, fields: &mut Fields) -> u32 {
         let count = u32::try_from(self.seats.len()).unwrap_or(u32::MAX);
-        fields.check(
+        fields.rule(
             count >= 1,
             format!("{pointer}/seats"),
             "This area has numbered seats. Name those that you want, such as [\"A-12\"].",
         );
-        fields.check(
+        fields.rule(
             self.quantity.is_none_or(|quantity| quantity == count),
             format!("{pointer}/quantity"),
             "Must be the number of seats, or left out.",
@@ -178,8 +178,8 @@ impl QuoteRequestLine {
         if count <= u32::from(limit) {
             for (index, seat) in self.seats.iter().enumerate() {
                 let pointer = format!("{pointer}/seats/{index}");
-                fields.check(!self.seats[..index].contains(seat), pointer.clone(), "Name each seat once.");
-                fields.check(area.has_seat(seat), pointer, "The area has no such seat.");
+                fields.rule(!self.seats[..index].contains(seat), pointer.clone(), "Name each seat once.");
+                fields.rule(area.has_seat(seat), pointer, "The area has no such seat.");
             }
         }
         count
@@ -198,7 +198,7 @@ mod tests {
         let request = QuoteRequest { lines: serde_json::from_value(lines).expect("lines"), ..request(&[]) };
         let areas = [area(1, 100), seated_area(2, 100)];
         let error = request.resolve(&event(), &areas).expect_err("is refused");
-        assert_eq!(error.code(), "invalid_fields");
+        assert_eq!(error.code(), "refused_fields");
         error
             .field_errors()
             .iter()

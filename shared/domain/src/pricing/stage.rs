@@ -71,11 +71,7 @@ impl SaleStage {
             "/quantity_available",
             "Must be at least 1. Leave it out for a stage without a limit.",
         );
-        fields.check(
-            is_window(self.start_time, self.end_time),
-            "/end_time",
-            "Must be later than start_time.",
-        );
+        fields.rule(is_window(self.start_time, self.end_time), "/end_time", "Must be later than start_time.");
     }
 
     /// What the stage adds to a ticket of this `price` (0 to [`MAX_PRICE`], whole units),

@@ -77,7 +77,7 @@ async fn payments_are_listed_by_their_day_whatever_was_corrected() {
 
     let bad = payment(json!({"amount_paid": 0, "payment_date": "2090-01-01T00:00:00Z"}));
     assert_eq!(
-        pointers(&house.post(&path, bad).refused(400, "invalid_fields").await),
+        pointers(&house.post(&path, bad).refused(422, "refused_fields").await),
         ["/amount_paid", "/payment_date"]
     );
     house.post(&path, payment(json!({"payment_method": "cheque"}))).refused(400, "invalid_fields").await;

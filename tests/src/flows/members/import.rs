@@ -121,8 +121,8 @@ async fn only_what_was_previewed_is_carried_out() {
     );
     assert_eq!((&columns["errors"][1]["field"], &columns["lines"]), (&json!("email"), &json!(0)));
     let many = format!("email\n{}", "a@example.com\n".repeat(5001));
-    house.post("import", json!({"csv": many})).refused(400, "invalid_fields").await;
-    house.post("import", json!({"csv": "x".repeat(2_000_001)})).refused(400, "invalid_fields").await;
+    house.post("import", json!({"csv": many})).refused(422, "refused_fields").await;
+    house.post("import", json!({"csv": "x".repeat(2_000_001)})).refused(422, "refused_fields").await;
     house.post("import", json!({"csv": "x".repeat(5_000_000)})).refused(413, "body_too_large").await;
     house.app.close().await;
 }
@@ -140,7 +140,7 @@ async fn a_file_may_come_as_the_bytes_that_excel_wrote() {
     let preview = house.post("import", json!({"file": file})).ok().await;
     assert_eq!((&preview["errors"][0]["cell"], counts(&preview)), (&json!("B2"), [1, 0, 0, 0, 1]));
     for both in [json!({}), json!({"csv": "email", "file": "ZW1haWw="}), json!({"file": "¡no!"})] {
-        house.post("import", both).refused(400, "invalid_fields").await;
+        house.post("import", both).refused(422, "refused_fields").await;
     }
     house.app.close().await;
 }
@@ -155,7 +155,7 @@ async fn another_persons_id_is_never_made_of_a_number() {
         report["errors"].as_array().expect("errors").iter().map(|error| text(&error["cell"])).collect();
     assert_eq!((cells, counts(&report)), (vec!["C2", "B3"], [2, 0, 0, 0, 2]));
     let member = json!({"name": "Ana", "email": "ana@example.com", "dni": "2012345.0"});
-    let refused = house.post("register", member).refused(400, "invalid_fields").await;
+    let refused = house.post("register", member).refused(422, "refused_fields").await;
     assert_eq!(refused["errors"][0]["pointer"], "/dni");
     house.app.close().await;
 }

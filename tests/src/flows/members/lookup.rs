@@ -52,7 +52,7 @@ async fn the_community_is_the_one_that_is_meant() {
         json!({"show_id": draft["id"]}),
         json!({"show_id": "evt_01h455vb4pex5vsknk084sn02q"}),
     ] {
-        let problem = exists(bad).refused(400, "invalid_fields").await;
+        let problem = exists(bad).refused(422, "refused_fields").await;
         assert_eq!(super::pointers(&problem), ["/show_id"]);
     }
 

@@ -16,11 +16,11 @@ async fn the_public_registers_without_a_say_in_what_they_owe() {
     let bold = body(json!({
         "subscription_active": true, "monthly_fee_current": true, "registration_date": "2020-01-01T00:00:00Z",
     }));
-    let problem = house.public("register", bold.clone()).refused(400, "invalid_fields").await;
+    let problem = house.public("register", bold.clone()).refused(422, "refused_fields").await;
     assert_eq!(pointers(&problem), ["/registration_date", "/subscription_active", "/monthly_fee_current"]);
     // Whoever supervises another community is the public here.
     let stranger = house.app.organizer("mareas").await;
-    house.public("register", bold.clone()).token(&stranger.token).refused(400, "invalid_fields").await;
+    house.public("register", bold.clone()).token(&stranger.token).refused(422, "refused_fields").await;
 
     let ana = house.public("register", body(json!({"dni": "1.020.304.050"}))).ok().await;
     assert_eq!((&ana["name"], &ana["email"]), (&json!("Ana Farola"), &json!("ana@example.com")));
@@ -69,7 +69,7 @@ async fn addresses_and_ids_are_given_once_and_repetitions_are_forgiven() {
     for wrong in ["dni", "phone"] {
         let mut uma = json!({"email": "uma@example.com", "country": "CL", "dni": "12531909-2"});
         uma[wrong] = json!(if wrong == "dni" { "12531909-3" } else { "x" });
-        let problem = other(uma).refused(400, "invalid_fields").await;
+        let problem = other(uma).refused(422, "refused_fields").await;
         assert_eq!(pointers(&problem), [format!("/{wrong}")]);
     }
 
@@ -90,7 +90,7 @@ async fn supervisors_correct_what_is_wrong() {
     house.patch(id, json!({"dni": "52.123.456"})).refused(409, "dni_taken").await;
     let bad = house.patch(id, json!({"name": ""})).refused(400, "invalid_fields").await;
     assert_eq!(pointers(&bad), ["/name"]);
-    let bad = house.patch(id, json!({"country": "AR"})).refused(400, "invalid_fields").await;
+    let bad = house.patch(id, json!({"country": "AR"})).refused(422, "refused_fields").await;
     assert_eq!(pointers(&bad), ["/dni"], "the id is one of the country before");
     house.app.clock.advance(Duration::from_secs(1));
     let changes = json!({"email": "ana.b@example.com", "country": "CL", "dni": "12531909-2", "city": null, "version": 1});

@@ -1,0 +1,260 @@
+//! The API's description against what every test asks and gets: a request that was taken
+//! fits its schemas, one that has bad fields breaks them, and an operation refuses only
+//! with what it names.
+
+use std::collections::BTreeSet;
+use std::sync::{LazyLock, OnceLock};
+
+use domain::text::Form;
+use jsonschema::{Draft, Validator};
+use serde_json::{Value, json};
+
+static API: LazyLock<Value> = LazyLock::new(|| {
+    let text = include_str!("../../../functions/site/openapi.json");
+    serde_json::from_str(text).expect("the description is JSON")
+});
+
+static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(operations);
+
+/// What is answered before there is an operation: by the router and what stands before it.
+const OF_NO_OPERATION: [&str; 4] = ["host_invalid", "method_not_allowed", "path_invalid", "route_not_found"];
+
+/// The bounds of a text's length stand beside its format.
+const ANY_LENGTH: (usize, usize) = (0, usize::MAX);
+
+/// One operation, as far as requests and failures are concerned.
+struct Operation {
+    /// In capitals.
+    method: String,
+    path: String,
+    /// Statuses and codes of its failures.
+    refusals: BTreeSet<(u16, String)>,
+    described: &'static Value,
+    schemas: OnceLock<Schemas>,
+}
+
+/// What a request must fit, made when it is needed for the first time.
+struct Schemas {
+    parameters: Vec<Parameter>,
+    body: Option<Body>,
+}
+
+struct Parameter {
+    /// `query`, `header` or `path`.
+    place: String,
+    name: String,
+    required: bool,
+    schema: Validator,
+    /// Whether its text means a number or a truth.
+    typed: bool,
+}
+
+struct Body {
+    required: bool,
+    schema: Validator,
+}
+
+/// A request and its answer, as the description is asked about them.
+#[derive(Debug)]
+pub(crate) struct Exchange<'a> {
+    pub(crate) request: &'a Asked,
+    pub(crate) status: u16,
+    /// The code, if it is a failure.
+    pub(crate) code: &'a str,
+}
+
+/// What was asked, before it was sent.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    method: String,
+    path: String,
+    query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
+    /// The body, if it is JSON.
+    json: Option<Value>,
+    has_body: bool,
+}
+
+impl Asked {
+    pub(crate) fn of(request: &reqwest::Request) -> Self {
+        let bytes = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
+        let headers = request.headers().iter();
+        Self {
+            method: request.method().as_str().to_owned(),
+            path: request.url().path().to_owned(),
+            query: request.url().query_pairs().into_owned().collect(),
+            headers: headers
+                .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+                .collect(),
+            json: serde_json::from_slice(bytes).ok(),
+            has_body: !bytes.is_empty(),
+        }
+    }
+
+    fn parameter(&self, parameter: &Parameter) -> Option<&str> {
+        let listed = match parameter.place.as_str() {
+            "query" => &self.query,
+            _ => &self.headers,
+        };
+        let found = listed.iter().find(|(name, _)| match parameter.place.as_str() {
+            "query" => *name == parameter.name,
+            _ => name.eq_ignore_ascii_case(&parameter.name),
+        });
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+impl Exchange<'_> {
+    /// What the description does not say of it, if the API has such an operation.
+    pub(crate) fn undescribed(&self) -> Option<String> {
+        let operation = operation(&self.request.method, &self.request.path)?;
+        let route = format!("{} {}", operation.method, operation.path);
+        let is_of_none = OF_NO_OPERATION.contains(&self.code);
+        if !self.code.is_empty()
+            && !is_of_none
+            && !operation.refusals.contains(&(self.status, self.code.to_owned()))
+        {
+            return Some(format!("{route} does not say that it may answer {} {}", self.status, self.code));
+        }
+        let broken = operation.broken(self.request);
+        match (self.status, self.code, broken) {
+            (200..=299, _, Some(broken)) => Some(format!("{route} takes what its schema forbids: {broken}")),
+            (400, "invalid_fields", None) => Some(format!("{route} refuses what its schema allows")),
+            _ => None,
+        }
+    }
+}
+
+impl Operation {
+    /// How many parts of the path it names itself, if the path is one of its own.
+    fn fits(&self, method: &str, path: &str) -> Option<usize> {
+        // Where GET works, HEAD does.
+        let method = if method == "HEAD" { "GET" } else { method };
+        if self.method != method || self.path.split('/').count() != path.split('/').count() {
+            return None;
+        }
+        let mut own = 0;
+        for (described, asked) in self.path.split('/').zip(path.split('/')) {
+            match described.starts_with('{') {
+                true if !asked.is_empty() => {}
+                false if described == asked => own += 1,
+                _ => return None,
+            }
+        }
+        Some(own)
+    }
+
+    /// What a request breaks of the schemas.
+    fn broken(&self, request: &Asked) -> Option<String> {
+        let schemas = self.schemas.get_or_init(|| Schemas::of(self.described));
+        let known =
+            |name: &str| schemas.parameters.iter().any(|one| one.place == "query" && one.name == name);
+        // Pages ignore what links add to their addresses.
+        let is_open = !self.path.starts_with("/api/") || self.described.get("x-any-query").is_some();
+        if let Some((name, _)) = request.query.iter().find(|(name, _)| !is_open && !known(name)) {
+            return Some(format!("there is no parameter `{name}`"));
+        }
+        let is_there_before =
+            |at: usize, name: &str| request.query[..at].iter().any(|(other, _)| other == name);
+        let mut listed = request.query.iter().enumerate();
+        if let Some((_, (name, _))) = listed.find(|(at, (name, _))| !is_open && is_there_before(*at, name)) {
+            return Some(format!("`{name}` is there twice"));
+        }
+        for parameter in schemas.parameters.iter().filter(|parameter| parameter.place != "path") {
+            match request.parameter(parameter) {
+                None if parameter.required => return Some(format!("`{}` is required", parameter.name)),
+                None => {}
+                Some(text) => {
+                    let value = match serde_json::from_str(text) {
+                        Ok(value @ (Value::Number(_) | Value::Bool(_))) if parameter.typed => value,
+                        _ => Value::from(text),
+                    };
+                    if let Err(error) = parameter.schema.validate(&value) {
+                        return Some(format!("`{}`: {error}", parameter.name));
+                    }
+                }
+            }
+        }
+        let body = schemas.body.as_ref()?;
+        match &request.json {
+            Some(json) => {
+                let error = body.schema.iter_errors(json).next()?;
+                Some(format!("at `{}`: {error}", error.instance_path()))
+            }
+            None if request.has_body => Some("the body is not JSON".to_owned()),
+            None => body.required.then(|| "there is no body".to_owned()),
+        }
+    }
+}
+
+fn operation(method: &str, path: &str) -> Option<&'static Operation> {
+    let fitting = OPERATIONS.iter().filter_map(|operation| Some((operation.fits(method, path)?, operation)));
+    fitting.max_by_key(|(own, _)| *own).map(|(_, operation)| operation)
+}
+
+fn operations() -> Vec<Operation> {
+    let paths = API["paths"].as_object().into_iter().flatten();
+    let all = paths.flat_map(|(path, item)| {
+        let methods = item.as_object().into_iter().flatten();
+        methods.map(move |(method, described)| Operation {
+            method: method.to_uppercase(),
+            path: path.clone(),
+            refusals: refusals(described),
+            described,
+            schemas: OnceLock::new(),
+        })
+    });
+    all.collect()
+}
+
+fn refusals(operation: &'static Value) -> BTreeSet<(u16, String)> {
+    let responses = operation["responses"].as_object().into_iter().flatten();
+    let all = responses.flat_map(|(status, response)| {
+        let codes = resolve(response)["x-codes"].as_array().into_iter().flatten();
+        codes.filter_map(|code| Some((status.parse().ok()?, code.as_str()?.to_owned())))
+    });
+    all.collect()
+}
+
+impl Schemas {
+    fn of(operation: &'static Value) -> Self {
+        let listed = operation["parameters"].as_array().into_iter().flatten();
+        let parameters = listed.map(|parameter| {
+            let parameter = resolve(parameter);
+            let schema = &parameter["schema"];
+            let types = resolve(schema)["type"].to_string();
+            Parameter {
+                place: parameter["in"].as_str().unwrap_or_default().to_owned(),
+                name: parameter["name"].as_str().unwrap_or_default().to_owned(),
+                required: parameter["required"] == true,
+                schema: validator(schema),
+                typed: ["integer", "number", "boolean"].iter().any(|kind| types.contains(kind)),
+            }
+        });
+        Self { parameters: parameters.collect(), body: operation.get("requestBody").and_then(body) }
+    }
+}
+
+fn body(described: &'static Value) -> Option<Body> {
+    let body = resolve(described);
+    let schema = body["content"]["application/json"].get("schema")?;
+    Some(Body { required: body["required"] == true, schema: validator(schema) })
+}
+
+/// What a `$ref` leads to.
+fn resolve(part: &'static Value) -> &'static Value {
+    let pointer = part["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    pointer.and_then(|pointer| API.pointer(pointer)).unwrap_or(part)
+}
+
+/// A validator for a schema whose references lead into the components.
+fn validator(schema: &Value) -> Validator {
+    let schema = json!({"allOf": [schema], "components": {"schemas": API["components"]["schemas"]}});
+    jsonschema::options()
+        .with_draft(Draft::Draft202012)
+        .should_validate_formats(true)
+        .with_format("line", |text: &str| Form::Line.check(text, ANY_LENGTH).is_ok())
+        .with_format("paragraph", |text: &str| Form::Paragraph.check(text, ANY_LENGTH).is_ok())
+        .build(&schema)
+        .unwrap_or_else(|error| panic!("a schema of the description makes no sense: {error}"))
+}
