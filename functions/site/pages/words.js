@@ -51,6 +51,7 @@ const spanish = {
     paid_twice: "Este pedido se pagó dos veces y este pago sobra. Tu compra sigue en pie.",
     places_gone: "Este pago llegó cuando los lugares ya eran de otra persona.",
     cancelled: "Este pago llegó después de que cancelaste la reserva.",
+    places_lost: "Pagaste a tiempo, pero por un error nuestro tus lugares quedaron para otra persona.",
   },
   disputed: "Tu banco está revisando este pago.",
   seeTickets: "Ver mis entradas", mailed: "También las enviamos a tu correo.", returned: "Devuelto",
@@ -113,6 +114,7 @@ const english = {
     paid_twice: "This order was paid twice, and this payment is one too many. Your purchase stands.",
     places_gone: "This payment came when the places belonged to somebody else.",
     cancelled: "This payment came after you had cancelled the reservation.",
+    places_lost: "You paid in time, but by a fault of ours your places went to somebody else.",
   },
   disputed: "Your bank is looking into this payment.",
   seeTickets: "See my tickets", mailed: "We also sent them to your e-mail address.", returned: "Given back",
@@ -142,6 +144,7 @@ const spanishReasons = {
   not_for_buyer: "Este código es personal. Entra con el correo que lo recibió.",
   email_unverified: "Este código es personal. Primero confirma tu correo con el enlace que te enviamos.", min_quantity: "Este código pide más entradas.",
   used_up: "Este código ya se agotó.", used_by_buyer: "Ya usaste este código.",
+  nothing_off: "Este código no descuenta nada de estas entradas.",
 };
 
 // ---- Amounts and times

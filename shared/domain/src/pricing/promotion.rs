@@ -223,6 +223,9 @@ pub enum PromotionReason {
     UsedUp,
     /// The buyer has used it as often as one buyer can.
     UsedByBuyer,
+    /// It would take nothing off these tickets, because they are free or its amount is less
+    /// than the smallest that is paid.
+    NothingOff,
 }
 
 impl PromotionReason {
@@ -244,6 +247,7 @@ impl PromotionReason {
             Self::MinQuantity => "This code needs more tickets in the order.",
             Self::UsedUp => "This code has been used up.",
             Self::UsedByBuyer => "You have used this code already.",
+            Self::NothingOff => "This code takes nothing off these tickets.",
         }
     }
 }

@@ -201,13 +201,13 @@ impl Draft<'_> {
         self.unit_price() * i64::from(self.ask.quantity)
     }
 
-    /// The stage that it has outgrown, if its tickets cost something else for it.
+    /// The stage that it has outgrown, if its tickets cost more for it.
     fn outgrown(&self, event: &Event) -> Option<OutgrownStage> {
         let (stage, left) = self.outgrown?;
         let unit = PriceUnit::of(event.currency);
         let adjustment = stage.adjustment(self.unit_base, unit);
         let charge = Charge::of_ticket(self.unit_base + adjustment, event.fees, event.vat, unit);
-        (adjustment != self.unit_adjustment).then(|| OutgrownStage {
+        (adjustment < self.unit_adjustment).then(|| OutgrownStage {
             id: stage.id,
             name: stage.stage_name.clone(),
             area_id: self.ask.area.id,
@@ -321,11 +321,14 @@ fn apply_promotion(
     if let Some(reason) = offer.refusal(&circumstances) {
         return Some(PromotionVerdict::refused(text, reason));
     }
-    take_off(offer.promotion, drafts, PriceUnit::of(input.event.currency));
-    Some(PromotionVerdict::applied(offer.promotion))
+    Some(match take_off(offer.promotion, drafts, PriceUnit::of(input.event.currency)) {
+        0 => PromotionVerdict::refused(text, PromotionReason::NothingOff),
+        _ => PromotionVerdict::applied(offer.promotion),
+    })
 }
 
-fn take_off(promotion: &Promotion, drafts: &mut [Draft<'_>], unit: PriceUnit) {
+/// Takes the promotion off the lines, and answers with how much that is.
+fn take_off(promotion: &Promotion, drafts: &mut [Draft<'_>], unit: PriceUnit) -> i64 {
     let mut dearest: Vec<usize> =
         (0..drafts.len()).filter(|index| promotion.is_for_area(drafts[*index].ask.area.id)).collect();
     // Stable: of areas with the same price, the one that the event lists first.
@@ -341,6 +344,7 @@ fn take_off(promotion: &Promotion, drafts: &mut [Draft<'_>], unit: PriceUnit) {
     for (draft, share) in drafts.iter_mut().zip(allocate(discount, &prices, unit)) {
         draft.discount = share;
     }
+    discount
 }
 
 /// Quotes count in whole seconds: fractions would only make their tokens longer.
@@ -430,6 +434,46 @@ mod tests {
         ");
         house.promotion = Some(Promotion { discount_value: 10_000, ..promotion() });
         assert_eq!(house.with_code().quote().totals.total, 0);
+    }
+
+    #[test]
+    fn a_promotion_that_takes_nothing_off_does_not_apply() {
+        let bound = Promotion { total_uses: Some(1), ..promotion() };
+        let fixed = |value| Promotion {
+            discount_type: AdjustmentType::Fixed,
+            discount_value: value,
+            currency: Some(Currency::COP),
+            ..bound.clone()
+        };
+        let capped =
+            Promotion { max_discount_amount: Some(50), currency: Some(Currency::COP), ..bound.clone() };
+        for (price, promotion) in [(0, bound.clone()), (5000, capped), (5000, fixed(40))] {
+            let mut house = House::in_currency(Currency::COP, [area(1, price)]);
+            house.request = request(&[(1, 1)]);
+            house.promotion = Some(promotion);
+            let quote = house.with_code().quote();
+            assert_eq!(reason(&quote), Some(PromotionReason::NothingOff), "{price}");
+            let verdict = quote.promotion.as_ref().expect("a code was given");
+            assert_eq!((verdict.applied, verdict.limited, verdict.id), (false, false, None));
+            house.request.require_promotion = true;
+            let refused = quote.check_required(&house.request).expect_err("nothing is taken off");
+            assert_eq!(refused.code(), "promotion_not_applied");
+        }
+    }
+
+    #[test]
+    fn nobody_misses_a_stage_that_is_dearer() {
+        let mut house = House::new([area(1, 1000)]);
+        let limited = |adjustment| SaleStage {
+            price_adjustment_value: adjustment,
+            quantity_available: Some(50),
+            ..stage(1)
+        };
+        for (adjustment, is_missed) in [(2000, false), (0, false), (-2000, true)] {
+            house.stages = vec![(limited(adjustment), Some(1))];
+            house.request = request(&[(1, 2)]);
+            assert_eq!(house.quote().outgrown.len(), usize::from(is_missed), "{adjustment}");
+        }
     }
 
     #[test]
