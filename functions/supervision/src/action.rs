@@ -114,7 +114,8 @@ impl State {
                 self.settle_promise(&after, now).await?;
                 return Ok(after);
             }
-            if decision == DecisionType::Approved {
+            // Who only adds to an approval has its discount already.
+            if decision == DecisionType::Approved && before.decision_type != Some(decision) {
                 self.has_discounts(&before, now).await?;
             }
             let note = staff.note(&after, action.name(), now);

@@ -5,16 +5,15 @@
 //! waits, and answers where the next goes on. A client that repeats a call, or never
 //! heard its answer, changes nothing twice; so the work needs no job that remembers it.
 
-use std::time::{Duration, Instant};
-
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Of;
 use domain::discount::{DecisionType, DiscountRequest, MAX_NOTES, RequestStatus, Tab};
 use domain::error::Fields;
 use domain::text::Paragraph;
-use domain::{DiscountRequestId, Error, EventId, FieldError, Kind, Result};
+use domain::{DiscountRequestId, Error, EventId, FieldError, Kind, Result, Timestamp};
 use futures::future::join_all;
+use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Failure, Store, Wanted};
@@ -49,7 +48,7 @@ const MOST: u16 = 100;
 const AT_ONCE: usize = 8;
 /// After this time a call begins with no further request of its filter's: the rest of
 /// the function's 20 seconds is for those it has begun with.
-const ENOUGH: Duration = Duration::from_secs(10);
+const ENOUGH: SignedDuration = SignedDuration::from_secs(10);
 
 /// What to do with each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -226,14 +225,14 @@ impl State {
             }
             order.sort_by_key(|piece| place(piece).unwrap_or(usize::MAX));
         }
-        let mut items = self.work(staff, bulk, &order, Instant::now()).await?;
+        let mut items = self.work(staff, bulk, &order, self.clock.now()).await?;
         items.sort_by_key(|item| ids.iter().position(|id| *id == item.id));
         Ok(Outcomes::new(items, None, None))
     }
 
     /// Works on a part of the requests that a filter means.
     async fn step(&self, staff: &Staff, bulk: &Bulk, filter: &BulkFilter) -> Result<Outcomes> {
-        let started = Instant::now();
+        let started = self.clock.now();
         let cursor = bulk.cursor.as_deref().map(|cursor| Paging::place(cursor).ok_or_else(bad_cursor));
         let after = cursor.transpose()?;
         let (show, suggestion) = (Some(filter.show_id), filter.suggestion);
@@ -262,8 +261,8 @@ impl State {
     }
 
     /// Works on requests in their order. Of those that a filter means perhaps not on all:
-    /// as many as there is time for, and on none after a request that could not be
-    /// approved now, because it was first.
+    /// as many as there is time for, and on none after a request that could not be worked
+    /// on now: the next call begins with it.
     ///
     /// # Errors
     /// If that was the very first of them, or no answer can be sent today.
@@ -272,12 +271,13 @@ impl State {
         staff: &Staff,
         bulk: &Bulk,
         pieces: &[Piece],
-        started: Instant,
+        started: Timestamp,
     ) -> Result<Vec<BulkOutcome>> {
         let at_once = if bulk.action == Work::Approve { 1 } else { AT_ONCE };
         let (mut items, mut given_away) = (Vec::with_capacity(pieces.len()), Vec::new());
         for some in pieces.chunks(at_once) {
-            if bulk.filter.is_some() && !items.is_empty() && started.elapsed() > ENOUGH {
+            if bulk.filter.is_some() && !items.is_empty() && self.clock.now().duration_since(started) > ENOUGH
+            {
                 break;
             }
             let mut some = some;
@@ -294,7 +294,6 @@ impl State {
                 some.iter().map(|piece| self.one(staff, bulk, *piece, &given_away)).collect();
             for (piece, done) in some.iter().zip(join_all(worked).await) {
                 let is_stopped = bulk.filter.is_some()
-                    && bulk.action == Work::Approve
                     && done.as_ref().is_err_and(|error| error.kind() == Kind::Unavailable);
                 match done {
                     Err(error) if is_stopped && items.is_empty() => return Err(error),
@@ -396,8 +395,6 @@ fn check(bulk: &Bulk) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use domain::Timestamp;
-
     use super::*;
 
     fn ids(count: usize) -> Vec<DiscountRequestId> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::audit::AuditNote;
 use domain::discount::{DecisionType, Reviewer};
-use local::services::Weather;
+use local::services::{Mishap, Spot, Weather};
 use serde_json::{Value, json};
 use testkit::Show;
 
@@ -247,5 +247,49 @@ async fn a_call_does_a_part_and_says_where_the_next_goes_on() {
     assert_eq!(queue(&house, "status=rejected").await, all);
     let foreign = json!("RVYjMjAyNi0xMi0wMQ");
     step(&house, "reject", &undecided, &foreign).refused(422, "refused_fields").await;
+    house.app.close().await;
+}
+
+/// API Gateway would give up on a call that went on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_took_long_begins_with_no_more() {
+    let mut house = Community::open().await;
+    let show = house.show("Los Faroles", 1).await;
+    let members = house.members(20).await;
+    let all = house.ask_all(&members, &show).await;
+    let undecided = json!({"show_id": show.id, "status": "undecided"});
+    let halt = house.app.chaos.halt(Spot::at("DR#").by("supervision"));
+    let slow = tokio::spawn(step(&house, "reject", &undecided, &Value::Null).send());
+    halt.reached().await;
+    house.app.clock.advance(Duration::from_secs(11));
+    drop(halt);
+    let first = slow.await.expect("no panic").ok();
+    let done = first["succeeded"].as_u64().expect("a number");
+    assert!(0 < done && done < 20, "{first}");
+    let rest = step(&house, "reject", &undecided, &first["next_cursor"]).ok().await;
+    assert_eq!((&rest["succeeded"], &rest["next_cursor"]), (&json!(20 - done), &Value::Null));
+    assert_eq!(queue(&house, "status=rejected").await, all);
+    house.app.close().await;
+}
+
+/// What the table has no room for now is no refusal, and the cursor does not pass it.
+#[tokio::test]
+async fn a_call_that_is_throttled_stops_there() {
+    let mut house = Community::open().await;
+    let show = house.show("Los Faroles", 10).await;
+    let members = house.members(12).await;
+    let all = house.ask_all(&members, &show).await;
+    let filter = |status: &str| json!({"show_id": show.id, "status": status});
+    for (action, status) in [("reject", "undecided"), ("send", "rejected")] {
+        let throttled = house.app.chaos.ambush(Spot::at("DR#").by("supervision"), 10, Mishap::Refused);
+        let first = step(&house, action, &filter(status), &Value::Null).ok().await;
+        assert!(throttled.has_struck());
+        drop(throttled);
+        assert_eq!(first["refused"], 0, "{action}: {first}");
+        let rest = step(&house, action, &filter(status), &first["next_cursor"]).ok().await;
+        assert_eq!((&rest["refused"], &rest["next_cursor"]), (&json!(0), &Value::Null), "{action}: {rest}");
+        assert_eq!(queue(&house, &format!("status={status}")).await, [""; 0], "{action}");
+    }
+    assert_eq!(queue(&house, "status=sent").await, all);
     house.app.close().await;
 }

@@ -304,6 +304,9 @@ async fn nobody_gets_a_discount_that_there_is_not() {
     let beto = house.request("beto", &show).await;
     let refused = house.act(&beto, json!({"action": "approve"})).refused(409, "no_discounts_left").await;
     assert_eq!(refused["remaining"], 0, "it is promised");
+    let noted = json!({"action": "approve", "supervisor_notes": "Viene siempre.", "version": 2});
+    house.act(&ana, noted).ok().await;
+    assert_eq!(house.queued(&ana).await["decision_type"], "approved", "with the last one");
     house.send(&ana).ok().await;
     house.act(&beto, json!({"action": "approve"})).refused(409, "no_discounts_left").await;
     let queued = house.queued(&beto).await;
