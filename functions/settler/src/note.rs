@@ -140,7 +140,7 @@ pub(crate) fn lost(order: &mut Order) -> Change {
     for (place, payment) in order.payments.iter_mut().enumerate().filter(|(_, payment)| payment.kept() > 0) {
         let amount = payment.kept();
         payment.refund_due += amount;
-        payment.unused = Some(UnusedReason::PlacesGone);
+        payment.unused = Some(UnusedReason::PlacesLost);
         news = OrderNews::RefundDue { payment: number(place), amount };
     }
     Change { outbox: Some(Outbox::Refund { news: Some(news) }), tasks: Vec::new(), revokes: true }

@@ -77,6 +77,7 @@ fn all(language: Language) -> Vec<MailMessage> {
         Mail::RefundByHandDue(unused(UnusedReason::PaidTwice)),
         Mail::RefundDue(unused(UnusedReason::Cancelled)),
         Mail::RefundDue(unused(UnusedReason::PlacesGone)),
+        Mail::RefundDue(unused(UnusedReason::PlacesLost)),
         Mail::PaymentMismatch(PaymentsMail { asked: Some(cop(2_600_000)), ..payments(None, None, false) }),
         Mail::RefundsWaiting(RefundsWaitingMail {
             refunds: vec![

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use domain::TenantId;
-use domain::order::{Holding, ManualReason, OrderStatus, PaymentState, RefundProgress, Settlement};
+use domain::order::{
+    Holding, ManualReason, OrderStatus, PaymentState, RefundProgress, Settlement, UnusedReason,
+};
 use domain::payment::{Dispute, GatewayName, PaymentStatus};
 use domain::payment_difference::DifferenceKind;
 use integrations::payment::{GatewayError, RefundReport, RefundStatus};
@@ -83,6 +85,19 @@ fn an_order_that_comes_too_late_knows_which_places_it_has_to_give_back() {
     order.holdings = vec![row(3), row(4)];
     note::settled(&mut order, 0, Secured::Gone(vec![row(3)]), world.now);
     assert_eq!((order.status, order.holdings), (OrderStatus::RefundDue, vec![row(3)]));
+}
+
+/// The buyer did nothing late, and is not told so.
+#[test]
+fn who_paid_in_time_and_lost_the_places_hears_that() {
+    let world = World::new();
+    let world = world.borrow();
+    let mut order = world.order.clone();
+    note::settled(&mut order, 0, Secured::All(Vec::new()), world.now);
+    let change = note::lost(&mut order);
+    assert!(change.revokes, "the tickets are worthless");
+    let payment = &order.payments[0];
+    assert_eq!((payment.unused, payment.refund_due), (Some(UnusedReason::PlacesLost), payment.amount));
 }
 
 #[test]

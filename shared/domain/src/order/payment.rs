@@ -134,6 +134,9 @@ pub enum UnusedReason {
     PlacesGone,
     /// It came after the buyer had cancelled the reservation.
     Cancelled,
+    /// It came in time and paid, but the box office lost the places before they were sold
+    /// for good.
+    PlacesLost,
 }
 
 /// How far the refund of what is due is.
