@@ -47,8 +47,8 @@ pub(crate) fn read(
         fields.rule(
             !attendee.rut.as_ref().is_some_and(|id| has_wrong_check_digit(&event.country, id)),
             at("rut"),
-            "The check digit does not fit the other digits; look for a typo, or leave the hyphen out if it is \
-             another country's document.",
+            "The check digit does not fit the other digits; look for a typo, or write the country before it if \
+             it is another's document, such as US 123456789.",
         );
         let is_born = |born: &BirthDate| today.as_ref().is_ok_and(|today| born.date() <= *today);
         fields.rule(

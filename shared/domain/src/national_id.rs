@@ -222,11 +222,32 @@ fn is_power_of_ten(text: &str) -> bool {
         && are_digits(power)
 }
 
-/// True if an id is written with a check digit, after a hyphen, that is wrong: in
-/// Chile, whose people have one, and in `country`.
+/// True if an id is written with a check digit, after a hyphen, that is wrong: in Chile
+/// and Uruguay, whose people have one and travel, and in `country`. In Chile nine digits
+/// are a RUT without its hyphen, too; eight may be another country's document.
 pub fn has_wrong_check_digit(country: &str, text: &str) -> bool {
-    let read = [country, "CL"].map(|country| NationalId::parse(country, text).err());
-    plain(text).contains('-') && read.contains(&Some(InvalidNationalId::CheckDigit)) && !read.contains(&None)
+    let text = plain(text);
+    let mut read = [country, "CL"].map(|country| NationalId::parse(country, &text).err());
+    match uruguayan(&text) {
+        Some(true) => return false,
+        Some(false) if country == "UY" => read[0] = Some(InvalidNationalId::CheckDigit),
+        Some(false) | None => {}
+    }
+    let is_written =
+        text.contains('-') || country == "CL" && bare(&text, NO_RUT).is_ok_and(|id| id.len() == 9);
+    is_written && read.contains(&Some(InvalidNationalId::CheckDigit)) && !read.contains(&None)
+}
+
+/// Whether a text of the form of Uruguay's cédula (`1.234.567-2`) has the right check digit.
+fn uruguayan(text: &str) -> Option<bool> {
+    let (digits, check) = text.rsplit_once('-')?;
+    let digits = bare(digits, NO_DOCUMENT).ok()?;
+    let is_cedula =
+        (6..=7).contains(&digits.len()) && are_digits(&digits) && check.len() == 1 && are_digits(check);
+    is_cedula.then(|| {
+        let sum = weighted(&digits, &[4, 3, 6, 7, 8, 9, 2]);
+        check == ((10 - sum % 10) % 10).to_string()
+    })
 }
 
 fn are_digits(text: &str) -> bool {

@@ -124,6 +124,8 @@ fn a_check_digit_is_wrong_where_one_is_written() {
         ("AR", "1-9"),
         ("AR", "20-05536168-3"),
         ("CL", "1000005-1"),
+        ("CL", "123456789"),
+        ("UY", "1.234.567-3"),
     ] {
         assert_eq!(has_wrong_check_digit(country, text), text != "1-9", "{country} {text}");
     }
@@ -134,6 +136,16 @@ fn a_check_digit_is_wrong_where_one_is_written() {
         ("CL", "AB-123456"),
         ("UY", "1.234.567-2"),
         ("CO", "890.903.938-8"),
+        // Of Uruguay, wherever the event is.
+        ("CL", "1.234.567-2"),
+        ("CO", "1.234.567-2"),
+        ("CL", "123.456-6"),
+        // Nine digits are a RUT only in Chile, and no RUT with a country before them.
+        ("AR", "123456789"),
+        ("CO", "123456789"),
+        ("CL", "US 123456789"),
+        ("CL", "UY 1.234.567-3"),
+        ("CL", "123456785"),
     ] {
         assert!(!has_wrong_check_digit(country, text), "{country} {text}");
     }
