@@ -2,7 +2,7 @@
 
 use crate::event::Language;
 use crate::pricing::AdjustmentType;
-use crate::{BasisPoints, Currency, Money};
+use crate::{Amount, BasisPoints, Currency, Money};
 
 /// What separates thousands, and what separates decimals.
 const fn separators(language: Language) -> (char, char) {
@@ -16,19 +16,19 @@ const fn separators(language: Language) -> (char, char) {
 /// currencies that Taquilla sells in. `COP 50.000`, `COP 87.830,50`.
 pub fn money(money: Money, language: Language) -> String {
     let (group, decimal) = separators(language);
-    let exponent = money.currency.exponent();
-    let unit = 10_u64.pow(exponent);
-    let (whole, fraction) = (money.amount.unsigned_abs() / unit, money.amount.unsigned_abs() % unit);
-    let mut text = format!("{} {}", money.currency, if money.amount < 0 { "-" } else { "" });
-    let digits = whole.to_string();
+    let amount = Amount::of(money.amount, money.currency).to_string();
+    let (whole, fraction) = amount.split_once('.').unwrap_or((&amount, ""));
+    let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
+    let mut text = format!("{} {sign}", money.currency);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(group);
         }
         text.push(digit);
     }
-    if fraction > 0 {
-        text.push_str(&format!("{decimal}{fraction:0width$}", width = exponent as usize));
+    if !fraction.is_empty() {
+        text.push(decimal);
+        text.push_str(fraction);
     }
     text
 }

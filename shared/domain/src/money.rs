@@ -92,20 +92,9 @@ impl Money {
 }
 
 impl fmt::Display for Money {
-    /// `COP 12500.00`, `CLP 9900`: for people and logs, in no particular locale.
+    /// `COP 12500`, `COP 0.50`: for people and logs, in no particular locale.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exponent = self.currency.exponent();
-        let unit = 10_i64.pow(exponent);
-        let sign = if self.amount < 0 { "-" } else { "" };
-        let (whole, fraction) = (
-            self.amount.unsigned_abs() / unit.unsigned_abs(),
-            self.amount.unsigned_abs() % unit.unsigned_abs(),
-        );
-        write!(f, "{} {sign}{whole}", self.currency)?;
-        if exponent > 0 {
-            write!(f, ".{fraction:0width$}", width = exponent as usize)?;
-        }
-        Ok(())
+        write!(f, "{} {}", self.currency, Amount::of(self.amount, self.currency))
     }
 }
 
@@ -121,17 +110,11 @@ impl BasisPoints {
     /// Decimals of the percentage that it is.
     pub const DECIMALS: u32 = 2;
 
-    /// This share of `amount`, rounded half away from zero to a whole minor unit.
-    ///
-    /// Taquilla rounds money here, in [`Self::contained_in`] and, what buyers are asked
-    /// for, in [`PriceUnit`](crate::payable::PriceUnit); what is shared out otherwise adds
-    /// up to the last unit.
-    pub fn of(self, amount: i64) -> i64 {
-        round_div(i128::from(amount) * i128::from(self.0), i128::from(Self::WHOLE.0))
-    }
-
     /// The part of a `gross` amount that is tax, when this rate is already
-    /// contained in it: `gross * rate / (1 + rate)`.
+    /// contained in it: `gross * rate / (1 + rate)`, rounded half away from zero to a whole
+    /// minor unit. Nobody pays it on top: what buyers are asked for is rounded by
+    /// [`PriceUnit`](crate::payable::PriceUnit) alone, and what is shared out adds up to the
+    /// last unit.
     pub fn contained_in(self, gross: i64) -> i64 {
         round_div(i128::from(gross) * i128::from(self.0), i128::from(Self::WHOLE.0) + i128::from(self.0))
     }
@@ -155,25 +138,24 @@ mod tests {
 
     #[test]
     fn the_exponent_of_the_currency_decides_the_text() {
-        assert_eq!(Money::new(1_250_000, Currency::COP).to_string(), "COP 12500.00");
+        assert_eq!(Money::new(1_250_000, Currency::COP).to_string(), "COP 12500");
+        assert_eq!(Money::new(50, Currency::COP).to_string(), "COP 0.50");
         assert_eq!(Money::new(9900, Currency::CLP).to_string(), "CLP 9900");
         assert_eq!(Money::new(-5, Currency::ARS).to_string(), "ARS -0.05");
     }
 
     #[test]
     fn rounding_is_half_away_from_zero() {
-        assert_eq!(BasisPoints(5000).of(3), 2);
-        assert_eq!(BasisPoints(-5000).of(3), -2);
-        assert_eq!(BasisPoints(1900).of(100), 19);
+        assert_eq!((round_div(3, 2), round_div(-3, 2), round_div(1, 3)), (2, -2, 0));
         assert_eq!(BasisPoints(1900).contained_in(119), 19);
     }
 
     proptest! {
         #[test]
-        fn a_share_is_never_off_by_more_than_half_a_unit(amount in -1_000_000_000_000_i64..1_000_000_000_000, rate in -10_000_i32..=100_000) {
-            let share = i128::from(BasisPoints(rate).of(amount));
-            let exact = i128::from(amount) * i128::from(rate);
-            prop_assert!((share * 10_000 - exact).abs() * 2 <= 10_000);
+        fn a_contained_share_is_never_off_by_more_than_half_a_unit(gross in -1_000_000_000_000_i64..1_000_000_000_000, rate in 0_i32..=10_000) {
+            let share = i128::from(BasisPoints(rate).contained_in(gross));
+            let (exact, whole) = (i128::from(gross) * i128::from(rate), i128::from(10_000 + rate));
+            prop_assert!((share * whole - exact).abs() * 2 <= whole);
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::pricing::AdjustmentType;
 const MAX_DIGITS: usize = 18;
 /// The most characters that are looked at; zeros at the end count here only.
 const MAX_CHARS: usize = 40;
+/// The most digits of a text before its point and after it, as the schema says.
+const MAX_TEXT: (usize, usize) = (13, 5);
 
 /// `units` of a hundredth, say, if `decimals` is 2.
 #[derive(Debug, Clone, Copy)]
@@ -30,26 +32,40 @@ struct Decimal {
 enum NotDecimal {
     NotPlain,
     TooLong,
+    TextTooLong,
 }
 
 impl fmt::Display for NotDecimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotPlain => f.write_str(
-                "must be a number without an exponent, such as 50000 or 87830.50, or the same as text",
+                "must be a number such as 50000 or 87830.50, or the same as text, without an exponent",
             ),
             Self::TooLong => write!(f, "must be a number of at most {MAX_DIGITS} digits"),
+            Self::TextTooLong => {
+                let (whole, fraction) = MAX_TEXT;
+                write!(
+                    f,
+                    "must have, as text, at most {whole} digits before the point and {fraction} after it"
+                )
+            }
         }
     }
 }
 
 impl Decimal {
-    /// Reads JSON: a number, or a text with one in it.
+    /// Reads JSON: a number, perhaps with an exponent, or a text with one in it.
     fn parse_json(json: &str) -> Result<Self, NotDecimal> {
-        match json.starts_with('"') {
-            true => Self::parse(&serde_json::from_str::<String>(json).map_err(|_| NotDecimal::NotPlain)?),
-            false => Self::parse(json),
+        if !json.starts_with('"') {
+            return Self::parse(&without_exponent(json)?);
         }
+        let text: String = serde_json::from_str(json).map_err(|_| NotDecimal::NotPlain)?;
+        let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+        let whole = whole.strip_prefix('-').unwrap_or(whole);
+        if whole.len() > MAX_TEXT.0 || fraction.len() > MAX_TEXT.1 {
+            return Err(NotDecimal::TextTooLong);
+        }
+        Self::parse(&text)
     }
 
     fn parse(text: &str) -> Result<Self, NotDecimal> {
@@ -88,6 +104,38 @@ impl Decimal {
         let whole = i64::try_from(units / divisor).unwrap_or(i64::MAX);
         if units % divisor == 0 { Ok(whole) } else { Err(whole) }
     }
+}
+
+/// A JSON number with its point where its exponent moves it: `1.5e3` is `1500`.
+fn without_exponent(json: &str) -> Result<Cow<'_, str>, NotDecimal> {
+    let Some((mantissa, power)) = json.split_once(['e', 'E']) else { return Ok(json.into()) };
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |digits| ("-", digits));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.bytes().all(|digit| digit == b'0') {
+        return Ok("0".into());
+    }
+    let power: i32 = power.parse().map_err(|_| NotDecimal::TooLong)?;
+    let most = i32::try_from(MAX_CHARS).unwrap_or(i32::MAX);
+    if mantissa.len() > MAX_CHARS || power.abs() > most {
+        return Err(NotDecimal::TooLong);
+    }
+    let zeros = "0".repeat(MAX_CHARS);
+    let shift = usize::try_from(power.unsigned_abs()).unwrap_or(MAX_CHARS);
+    let (whole, fraction) = match power {
+        0.. => {
+            let (moved, rest) = fraction.split_at(shift.min(fraction.len()));
+            (format!("{whole}{moved}{}", &zeros[..shift - moved.len()]), rest.to_owned())
+        }
+        _ => {
+            let (rest, moved) = whole.split_at(whole.len().saturating_sub(shift));
+            (rest.to_owned(), format!("{}{moved}{fraction}", &zeros[..shift - moved.len()]))
+        }
+    };
+    let whole = whole.trim_start_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    let point = if fraction.is_empty() { "" } else { "." };
+    Ok(format!("{sign}{whole}{point}{fraction}").into())
 }
 
 impl PartialEq for Decimal {
@@ -195,7 +243,7 @@ numbers! {
     Written {
         "type": ["number", "string"],
         "pattern": "^-?(0|[1-9][0-9]{0,12})(\\.[0-9]{1,5})?$",
-        "description": "A decimal number without an exponent, or the same as text.",
+        "description": "A decimal number, or the same as text without an exponent.",
         "examples": [50000, 87830.50, "87830.50"],
     }
 }

@@ -3,7 +3,7 @@
 
 use domain::payable::fits;
 use domain::payment::GatewayName;
-use domain::{Currency, Money};
+use domain::{Amount, Currency, Money};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 
@@ -16,14 +16,7 @@ const MAX_CHARS: usize = 64;
 /// else all decimals of the currency, as in `25000.50`. Both ways are understood
 /// by gateways that want no decimals and by those that want two.
 pub(super) fn text(amount: Money) -> String {
-    let exponent = amount.currency.exponent();
-    let unit = 10_u64.pow(exponent);
-    let (sign, minor) = (if amount.amount < 0 { "-" } else { "" }, amount.amount.unsigned_abs());
-    let (whole, fraction) = (minor / unit, minor % unit);
-    if fraction == 0 {
-        return format!("{sign}{whole}");
-    }
-    format!("{sign}{whole}.{fraction:0width$}", width = exponent as usize)
+    Amount::of(amount.amount, amount.currency).to_string()
 }
 
 /// Checks that the gateway takes the decimals of an amount. Prices always fit; this is for
