@@ -19,6 +19,7 @@ use web::{
 };
 
 use crate::check::area_not_found;
+use crate::warnings::{EventWarning, of_area};
 use crate::{AreaPath, EventPath, State, rows};
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -35,7 +36,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 |op| {
                     op.id("createArea").summary("Create an area").tag("Areas").description(
                         "An area of general admission can be sold at once; one with numbered seats gets them from \
-                         `/units`.",
+                         `/units`. What should be looked at comes back as `warnings`: for one, a price that no \
+                         gateway takes with all of its decimals.",
                     )
                     .refuses(["event_not_found", "too_many_areas"])
                     .refuses(["refused_fields", "too_many_decimals"])
@@ -135,6 +137,15 @@ impl From<Area> for AreaView {
     }
 }
 
+/// An area after a change, with what its organiser should know.
+#[derive(Debug, Serialize, JsonSchema)]
+struct NotedArea {
+    #[serde(flatten)]
+    area: AreaView,
+    /// What should be looked at. The change was made all the same.
+    warnings: Vec<EventWarning>,
+}
+
 /// All areas of an event.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Areas {
@@ -226,7 +237,7 @@ async fn create(
     Path(path): Path<EventPath>,
     IdempotencyKey(key): IdempotencyKey,
     Json(new): Json<NewArea>,
-) -> Answer<Created<AreaView>> {
+) -> Answer<Created<NotedArea>> {
     let now = state.clock.now();
     let once = Once { user: organizer.user, route: "POST /api/v1/events/{id}/areas", key: key.as_deref() };
     let request = (path.id, &new);
@@ -235,7 +246,10 @@ async fn create(
         let (state, new) = (&state, &new);
         async move { state.create_area(organizer.tenant, path.id, new, id).await.map(AreaView::from) }
     };
-    Ok(Created(state.store.once(once, &request, now, create).await?))
+    let area: AreaView = state.store.once(once, &request, now, create).await?;
+    let sheet = state.sheet(organizer.tenant, path.id).await?;
+    let warnings = sheet.area(area.id).map(|area| of_area(&sheet.event, area)).unwrap_or_default();
+    Ok(Created(NotedArea { area, warnings }))
 }
 
 async fn update(
@@ -243,8 +257,8 @@ async fn update(
     organizer: Organizer,
     Path(path): Path<AreaPath>,
     Json(changes): Json<AreaChanges>,
-) -> Answer<Json<AreaView>> {
-    let (_, before) = state.area(organizer.tenant, path).await?;
+) -> Answer<Json<NotedArea>> {
+    let (sheet, before) = state.area(organizer.tenant, path).await?;
     based_on(changes.version, before.version)?;
     let capacity = changes.capacity;
     let mut fields = Fields::new();
@@ -264,7 +278,8 @@ async fn update(
         Some(Err(failure)) => return Err(Error::from(failure).into()),
     };
     state.note_prices(organizer.tenant, path.id).await?;
-    Ok(Json(after.into()))
+    let warnings = of_area(&sheet.event, &after);
+    Ok(Json(NotedArea { area: after.into(), warnings }))
 }
 
 async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<AreaPath>) -> Answer<NoContent> {

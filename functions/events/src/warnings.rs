@@ -2,8 +2,11 @@
 //! nothing was wrong enough to refuse it.
 
 use domain::Result;
-use domain::event::{Area, Event, EventStatus};
+use domain::event::{Area, Event, EventStatus, Language};
 use domain::gateway_account::{GatewayAccount, Mode, choose};
+use domain::payable::PriceUnit;
+use domain::pricing::AdjustmentType;
+use domain::{Money, format};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::EventSheet;
@@ -27,6 +30,14 @@ pub(crate) struct EventWarning {
     code: EventWarningCode,
     /// What is so, and what to do.
     message: String,
+    /// The same in Spanish.
+    message_es: String,
+}
+
+impl EventWarning {
+    fn new(code: EventWarningCode, message: impl Into<String>, message_es: impl Into<String>) -> Self {
+        Self { code, message: message.into(), message_es: message_es.into() }
+    }
 }
 
 /// What a warning is about.
@@ -41,6 +52,10 @@ pub(crate) enum EventWarningCode {
     OnlyPlayMoney,
     /// Tickets were sold for another time or place.
     TicketsSold,
+    /// A price has more decimals than gateways take, so that buyers pay another.
+    PriceRounded,
+    /// The show was moved, and sale stages with dates were not.
+    StagesNotMoved,
 }
 
 /// Who takes the money of this installation's buyers.
@@ -63,8 +78,8 @@ impl State {
         let event = &sheet.event;
         let mut warnings = Vec::new();
         if event.status == EventStatus::Published && event.ticketing_link.is_none() {
-            warnings.extend(sheet.areas.iter().filter_map(without_places));
-            if sheet.areas.iter().any(|area| area.capacity > 0 && area.price > 0) {
+            warnings.extend(sheet.areas.iter().flat_map(|area| of_area(event, area)));
+            if costs_something(sheet) {
                 let accounts = self.store.gateway_accounts(event.tenant_id).await?;
                 warnings.extend(self.tills.warning(&accounts, event));
             }
@@ -77,73 +92,145 @@ impl State {
                 }
             }
         }
+        if before.is_some_and(|before| before.starts_at != event.starts_at) {
+            warnings.extend(stages_not_moved(sheet));
+        }
         Ok(warnings)
     }
 }
 
+/// What is to be said about an area after it was created or changed. That it has no places
+/// does not matter before its event is on sale.
+pub(crate) fn of_area(event: &Event, area: &Area) -> Vec<EventWarning> {
+    let is_on_sale = event.status == EventStatus::Published && event.ticketing_link.is_none();
+    let without_places = Some(area).filter(|_| is_on_sale).and_then(without_places);
+    without_places.into_iter().chain(rounded(area)).collect()
+}
+
 fn without_places(area: &Area) -> Option<EventWarning> {
-    (area.capacity == 0).then(|| EventWarning {
-        code: EventWarningCode::AreaWithoutPlaces,
-        message: format!(
-            "The area {} has no places, so nobody can buy there. Give it rows or a capacity, or delete it.",
-            area.area_name
-        ),
+    let name = &area.area_name;
+    (area.capacity == 0).then(|| {
+        EventWarning::new(
+            EventWarningCode::AreaWithoutPlaces,
+            format!("The area {name} has no places, so nobody can buy there. Give it rows or a capacity, or delete it."),
+            format!("El área {name} no tiene lugares, así que nadie puede comprar allí. Dale filas o una capacidad, o bórrala."),
+        )
+    })
+}
+
+fn rounded(area: &Area) -> Option<EventWarning> {
+    let (name, paid) = (&area.area_name, PriceUnit::of(area.currency).round(area.price));
+    let [price_en, price_es, paid_en, paid_es] =
+        [(area.price, Language::En), (area.price, Language::Es), (paid, Language::En), (paid, Language::Es)]
+            .map(|(amount, language)| format::money(Money::new(amount, area.currency), language));
+    let (effect, efecto) = match paid {
+        0 => ("is free for buyers".to_owned(), "es gratis para el comprador".to_owned()),
+        _ => (format!("costs buyers {paid_en}"), format!("le cuesta {paid_es} al comprador")),
+    };
+    (paid != area.price).then(|| {
+        EventWarning::new(
+            EventWarningCode::PriceRounded,
+            format!("No gateway takes the decimals of {price_en}: a ticket of {name} {effect}."),
+            format!("Ninguna pasarela recibe los decimales de {price_es}: una entrada de {name} {efecto}."),
+        )
+    })
+}
+
+/// Whether somebody pays for a ticket: in an area with a price, or in a stage that gives
+/// one to an area without.
+fn costs_something(sheet: &EventSheet) -> bool {
+    let charges = |area: &Area| {
+        sheet.stages.iter().any(|stage| {
+            stage.active
+                && stage.price_adjustment_type == AdjustmentType::Fixed
+                && stage.price_adjustment_value > 0
+                && stage.target_area_id.is_none_or(|target| target == area.id)
+        })
+    };
+    sheet.areas.iter().any(|area| area.capacity > 0 && (area.price > 0 || charges(area)))
+}
+
+fn stages_not_moved(sheet: &EventSheet) -> Option<EventWarning> {
+    let dated = sheet.stages.iter().filter(|stage| stage.start_time.is_some() || stage.end_time.is_some());
+    let names: Vec<&str> = dated.map(|stage| stage.stage_name.as_str()).collect();
+    let names = names.join(", ");
+    (!names.is_empty()).then(|| {
+        EventWarning::new(
+            EventWarningCode::StagesNotMoved,
+            format!(
+                "Sale stages with dates stay on theirs: {names}. Change them if they are to move with the show; \
+                 promotions with dates, too."
+            ),
+            format!(
+                "Las etapas de venta con fechas se quedan en las suyas: {names}. Cámbialas si deben moverse con el \
+                 evento; las promociones con fechas, también."
+            ),
+        )
     })
 }
 
 impl Tills {
     fn warning(self, accounts: &[GatewayAccount], event: &Event) -> Option<EventWarning> {
-        let currency = event.currency;
-        let (code, message) = match choose(accounts, currency).first() {
+        let currency = event.currency.code();
+        Some(match choose(accounts, event.currency).first() {
             None if self.has_sandbox => return None,
-            None => (
+            None => EventWarning::new(
                 EventWarningCode::NoWayToPay,
                 format!(
-                    "You have no account at a payment gateway that takes {}, so nobody can pay. Add one, with \
-                     its credentials, at /api/v1/tenant/gateways.",
-                    currency.code()
+                    "You have no account at a payment gateway that takes {currency}, so nobody can pay. Add one, \
+                     with its credentials, at /api/v1/tenant/gateways."
+                ),
+                format!(
+                    "No tienes ninguna cuenta en una pasarela de pagos que reciba {currency}, así que nadie puede \
+                     pagar. Agrega una, con sus credenciales, en /api/v1/tenant/gateways."
                 ),
             ),
-            Some(first) if self.is_production && first.mode == Mode::Test => (
+            Some(first) if self.is_production && first.mode == Mode::Test => EventWarning::new(
                 EventWarningCode::OnlyPlayMoney,
                 format!(
-                    "Your first account for {} is a gateway's test account: tickets are paid with play money.",
-                    currency.code()
+                    "Your first account for {currency} is a gateway's test account: tickets are paid with play money."
+                ),
+                format!(
+                    "Tu primera cuenta para {currency} es la cuenta de pruebas de una pasarela: las entradas se pagan \
+                     con dinero de mentira."
                 ),
             ),
             Some(_) => return None,
-        };
-        Some(EventWarning { code, message })
+        })
     }
 }
 
-/// What the buyers of an event were told otherwise, if anything.
-fn told_otherwise(before: &Event, after: &Event) -> Option<&'static str> {
+/// What the buyers of an event were told otherwise, if anything, in English and in Spanish.
+fn told_otherwise(before: &Event, after: &Event) -> Option<(&'static str, &'static str)> {
     let times = |event: &Event| (event.starts_at, event.ends_at, event.doors_at, event.time_zone.clone());
     let place = |event: &Event| {
         (event.venue.clone(), event.address.clone(), event.city.clone(), event.country.clone())
     };
     match (times(before) != times(after), place(before) != place(after)) {
-        (true, true) => Some("time and place"),
-        (true, false) => Some("time"),
-        (false, true) => Some("place"),
+        (true, true) => Some(("time and place", "otra hora y otro lugar")),
+        (true, false) => Some(("time", "otra hora")),
+        (false, true) => Some(("place", "otro lugar")),
         (false, false) => None,
     }
 }
 
-fn sold(change: &'static str) -> EventWarning {
-    EventWarning {
-        code: EventWarningCode::TicketsSold,
-        message: format!(
+fn sold((change, cambio): (&'static str, &'static str)) -> EventWarning {
+    EventWarning::new(
+        EventWarningCode::TicketsSold,
+        format!(
             "Tickets are sold or held, and their buyers know another {change}. Nothing has told them yet: do it."
         ),
-    }
+        format!(
+            "Hay entradas vendidas o reservadas, y sus compradores conocen {cambio}. Nada se lo ha dicho todavía: hazlo tú."
+        ),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use domain::payment::GatewayName;
-    use domain::{Currency, GatewayAccountId};
+    use domain::pricing::SaleStage;
+    use domain::{Currency, GatewayAccountId, SaleStageId};
 
     use super::*;
     use crate::writing::tests::{at, draft};
@@ -193,14 +280,42 @@ mod tests {
     #[test]
     fn buyers_were_told_of_times_and_places() {
         let before = draft();
-        assert_eq!(told_otherwise(&before, &Event { name: "Otro".to_owned(), ..before.clone() }), None);
+        let told = |after: &Event| told_otherwise(&before, after).map(|(change, _)| change);
+        assert_eq!(told(&Event { name: "Otro".to_owned(), ..before.clone() }), None);
         let later = Event { starts_at: at(1_800_000_000), ..before.clone() };
         let elsewhere = Event { city: "Cali".to_owned(), ..before.clone() };
-        assert_eq!(told_otherwise(&before, &later), Some("time"));
-        assert_eq!(told_otherwise(&before, &elsewhere), Some("place"));
-        assert_eq!(
-            told_otherwise(&before, &Event { city: "Cali".to_owned(), ..later }),
-            Some("time and place")
-        );
+        assert_eq!(told(&later), Some("time"));
+        assert_eq!(told(&elsewhere), Some("place"));
+        assert_eq!(told(&Event { city: "Cali".to_owned(), ..later }), Some("time and place"));
+    }
+
+    #[test]
+    fn a_stage_gives_a_price_to_a_free_area() {
+        let area = crate::areas::tests::area(serde_json::json!({
+            "area_name": "Campo", "kind": "general_admission", "capacity": 120, "price": 0,
+        }));
+        let stage = |kind, value| SaleStage {
+            id: SaleStageId::generate(at(1)),
+            event_id: area.event_id,
+            stage_name: "Taquilla".to_owned(),
+            price_adjustment_type: kind,
+            price_adjustment_value: value,
+            quantity_available: None,
+            start_time: None,
+            end_time: None,
+            target_area_id: Some(area.id),
+            priority_order: 0,
+            active: true,
+            version: 1,
+        };
+        for (kind, value, expected) in [
+            (AdjustmentType::Fixed, 500_000, true),
+            (AdjustmentType::Fixed, -500_000, false),
+            (AdjustmentType::Percentage, 5000, false),
+        ] {
+            let stages = vec![stage(kind, value)];
+            let sheet = EventSheet { event: draft(), areas: vec![area.clone()], stages };
+            assert_eq!(costs_something(&sheet), expected, "{kind:?} {value}");
+        }
     }
 }

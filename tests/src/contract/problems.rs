@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use domain::member::Ineligible;
+use domain::order::UnusedReason;
+use domain::pricing::PromotionReason;
 use serde_json::Value;
 use testkit::TestApp;
 
@@ -178,6 +180,29 @@ fn the_pages_have_spanish_words_for_every_code_that_buyers_can_meet() {
         .filter(|code| !NOT_ON_PAGES.contains(&code.as_str()) && TABLE[code]["page"] != true)
         .collect();
     assert!(missing.is_empty(), "without `\"page\": true` in functions/site/problems.json: {missing:?}");
+}
+
+/// What the pages say about a code or a payment has no text of the API's in Spanish beside it.
+#[test]
+fn the_pages_have_spanish_words_for_every_reason() {
+    let words = include_str!("../../../functions/site/pages/words.js");
+    let reasons = [schemars::schema_for!(PromotionReason), schemars::schema_for!(UnusedReason)];
+    for schema in reasons {
+        let reasons: Vec<String> = schema
+            .get("oneOf")
+            .and_then(Value::as_array)
+            .expect("its values")
+            .iter()
+            .map(|value| value["const"].as_str().expect("a reason").to_owned())
+            .collect();
+        assert!(reasons.len() > 3, "{reasons:?}");
+        for reason in reasons {
+            assert!(
+                words.contains(&format!("{reason}: \"")),
+                "{reason} has no words in functions/site/pages/words.js"
+            );
+        }
+    }
 }
 
 #[tokio::test]
