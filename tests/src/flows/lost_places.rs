@@ -30,12 +30,14 @@ impl House {
         let held = app.reserve(&ana.token, &show.id, places.clone()).await;
         let order = held["id"].as_str().expect("an id").to_owned();
         app.idle().await;
-        let late = app.chaos.halt(Spot::at("E#").by("settler"));
         let dies = app.chaos.ambush(Spot::at("E#").by("purchases"), 1, Mishap::DiesBefore);
         let body = json!({"reservation_id": order});
         let answer = app.post("/api/v1/purchases").token(&ana.token).json(body).send().await;
         assert_eq!(answer.status, 500, "{}", answer.text());
         drop(dies);
+        // All but the message that sells, which comes a while after.
+        app.idle().await;
+        let late = app.chaos.halt(Spot::at("E#").by("settler"));
         app.clock.advance(Duration::from_secs(11 * 60));
         late.reached().await;
         let held = app.reserve(&beto.token, &show.id, places).await;
