@@ -255,9 +255,9 @@ async fn quantities_and_prices() {
     a price beyond all bounds: 400 invalid_fields
         /price: Must be between 0 and 1000000000000.
     a price with an exponent: 400 invalid_fields
-        /price: Must be a number without an exponent, such as 50000 or 87830.50, or the same as text.
+        /price: Must be a number such as 50000 or 87830.50, or the same as text, without an exponent.
     a price with a thousands separator: 400 invalid_fields
-        /price: Must be a number without an exponent, such as 50000 or 87830.50, or the same as text.
+        /price: Must be a number such as 50000 or 87830.50, or the same as text, without an exponent.
     half a centavo: 422 too_many_decimals
         /price: COP has 2 decimals. Send no more than these.
     a float that was added up: 422 too_many_decimals

@@ -349,6 +349,22 @@ fn in_english() {
 
     ==========
 
+    We lost your places for Los Faroles
+
+    You paid in time, but by a fault of ours your places went to somebody else. The
+    tickets of this order are not valid any more: you get COP 25,000 back
+    the way you paid, without having to do anything. We are sorry.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
     Look at a payment for Los Faroles
 
     The order costs COP 26,000, and the gateway reports this payment:
@@ -636,6 +652,23 @@ fn in_spanish() {
     otra persona. No tienes entradas por este pedido: te devolvemos
     COP 25.000 por el mismo medio con que pagaste, sin que tengas que
     hacer nada.
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Perdimos tus lugares para Los Faroles
+
+    Pagaste a tiempo, pero por un error nuestro tus lugares quedaron para otra
+    persona. Las entradas de este pedido ya no valen: te devolvemos
+    COP 25.000 por el mismo medio con que pagaste, sin que tengas que
+    hacer nada. Perdónanos.
 
     Los Faroles
     Los Faroles del Sur

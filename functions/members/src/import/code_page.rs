@@ -140,7 +140,7 @@ fn is_followed(letter: char, before: char, after: char) -> bool {
 /// with a small letter only if it is one of Spanish.
 fn has_its_case(letter: char, (before, is_second): (char, bool), after: char) -> bool {
     if letter.is_uppercase() {
-        !before.is_lowercase() && !(before.is_uppercase() && after.is_lowercase())
+        !(before.is_lowercase() || before.is_uppercase() && after.is_lowercase())
     } else if after.is_uppercase() {
         false
     } else if before.is_alphabetic() {

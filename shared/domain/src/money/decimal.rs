@@ -60,12 +60,14 @@ impl Decimal {
             return Self::parse(&without_exponent(json)?);
         }
         let text: String = serde_json::from_str(json).map_err(|_| NotDecimal::NotPlain)?;
+        let number = Self::parse(&text).map_err(|error| match error {
+            NotDecimal::TooLong => NotDecimal::TextTooLong,
+            other => other,
+        })?;
         let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
         let whole = whole.strip_prefix('-').unwrap_or(whole);
-        if whole.len() > MAX_TEXT.0 || fraction.len() > MAX_TEXT.1 {
-            return Err(NotDecimal::TextTooLong);
-        }
-        Self::parse(&text)
+        let fits = whole.len() <= MAX_TEXT.0 && fraction.len() <= MAX_TEXT.1;
+        fits.then_some(number).ok_or(NotDecimal::TextTooLong)
     }
 
     fn parse(text: &str) -> Result<Self, NotDecimal> {
