@@ -10,6 +10,8 @@ use crate::Failure;
 
 /// How often those who came first look whether the others are gone.
 const LOOKS: u32 = 40;
+/// After so many looks the last of those who wait goes; each of the others waits two more.
+const LAST_GOES: u32 = 20;
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -18,8 +20,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// Whoever stays has seen, after its own write, no more than `most`; so however many come
 /// at once, no more than these stay. Of those who see more, the ones with the lowest names
-/// wait a moment for the others to go. If they do not, because they stayed before this one
-/// came, it goes, too.
+/// wait a moment for the others to go. If they do not, because they stayed before these
+/// came, one after the other of these goes, too, the highest name first.
 ///
 /// # Errors
 /// If reading fails.
@@ -35,7 +37,9 @@ where
         if all.len() <= most {
             return Ok(true);
         }
-        if all.iter().filter(|other| *other < own).count() >= most {
+        let before = all.iter().filter(|other| *other < own).count();
+        let Some(behind) = most.checked_sub(before + 1) else { return Ok(false) };
+        if look >= LAST_GOES.saturating_add(u32::try_from(2 * behind).unwrap_or(LOOKS)) {
             return Ok(false);
         }
     }
@@ -72,6 +76,14 @@ mod tests {
         });
         assert_eq!(stayed.await.into_iter().filter(|stays| *stays).count(), 4);
         assert_eq!(there.lock().expect("no panic").len(), 4);
+    }
+
+    #[tokio::test]
+    async fn beside_one_who_stayed_as_many_of_a_crowd_stay_as_there_is_room_for() {
+        let there = There::default();
+        assert!(stays(&there, 9).await);
+        let stayed = futures::future::join_all((1..5).map(|own| stays(&there, own))).await;
+        assert_eq!(stayed, [true, true, true, false]);
     }
 
     #[tokio::test]
