@@ -30,7 +30,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  before: payments that were made with it are asked about with them. \
                  `credentials_refused` says which one the gateway does not take.",
             )
-            .refuses(["gateway_not_found", "changed_meanwhile"])
+            .refuses(["gateway_not_found", "changed_meanwhile", "gateway_closing"])
             .refuses(["credentials_refused", "refused_fields", "too_many_tries"])
             .refuses(["payment_gateway_unavailable"])
         }),

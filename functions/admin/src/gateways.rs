@@ -48,7 +48,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                         "Its gateway and its mode stay as they are: payments that were made with it are asked about \
                          with it. For another gateway or mode, add another account.",
                     )
-                    .refuses(["gateway_not_found", "changed_meanwhile", "refused_fields"])
+                    .refuses(["gateway_not_found", "changed_meanwhile", "gateway_closing"])
+                    .refuses(["refused_fields"])
                 })
                 .delete_with(delete, |op| {
                     op.id("deleteGateway").summary("Delete an account and its credentials").tag("Gateways").description(

@@ -49,7 +49,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      and all sessions of such an account end: they may be of somebody who registered another \
                      person's address. `has_password` in the answer says whether to offer choosing one.",
                 )
-                .refuses(["link_invalid", "not_a_member", "too_many_tries"])
+                .refuses(["link_invalid", "not_a_member", "changed_meanwhile", "too_many_tries"])
             }),
         )
 }
@@ -61,7 +61,6 @@ pub(crate) struct LinkRequest {
     /// The account's e-mail address.
     pub(crate) email: Email,
     /// The `device_token` of an earlier sign-in on this device.
-    #[schemars(length(max = 128))]
     pub(crate) device_token: Option<String>,
 }
 

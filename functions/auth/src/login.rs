@@ -40,7 +40,6 @@ struct Login {
     /// The organiser to act for. Without it: the one chosen last.
     tenant: Option<TenantId>,
     /// The `device_token` of an earlier sign-in on this device.
-    #[schemars(length(max = 128))]
     device_token: Option<String>,
 }
 

@@ -25,8 +25,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "Changes what the body has and leaves the rest. A new password needs the current one and \
                      ends all other sessions.",
                 )
-                .refuses(["wrong_password", "changed_meanwhile", "no_password", "refused_fields"])
-                .refuses(["too_many_tries"])
+                .refuses(["wrong_password", "user_not_found", "changed_meanwhile", "no_password"])
+                .refuses(["refused_fields", "too_many_tries"])
             },
         ),
     )
@@ -111,6 +111,7 @@ struct Changes {
     /// The language of mails.
     language: Option<Language>,
     /// A new password.
+    #[schemars(length(min = 10))]
     password: Option<Password>,
     /// The password so far, when there is a new one.
     current_password: Option<Password>,

@@ -33,7 +33,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      name and telephone go too: they may be of somebody who registered another person's \
                      address.",
                 )
-                .refuses(["link_invalid", "too_many_tries"])
+                .refuses(["link_invalid", "changed_meanwhile", "too_many_tries"])
             }),
         )
 }
@@ -63,6 +63,7 @@ struct Reset {
     token: String,
     /// The new password: 10 to 128 characters, none of the usual ones, and nothing of the
     /// address or the name.
+    #[schemars(length(min = 10))]
     password: Password,
 }
 

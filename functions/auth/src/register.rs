@@ -37,6 +37,7 @@ struct Registration {
     email: Email,
     /// The password: 10 to 128 characters, none of the usual ones, and nothing of the
     /// address or the name.
+    #[schemars(length(min = 10))]
     password: Password,
     /// The name, as it should stand on tickets.
     #[serde(default)]

@@ -35,7 +35,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                          under its name, until it is removed.",
                     )
                     .response::<201, Json<Paired>>()
-                    .refuses(["too_many_devices"])
+                    .refuses(["changed_meanwhile", "too_many_devices"])
             })
             .get_with(list, |op| op.id("listDevices").tag("Door").summary("List the paired scanners")),
         )

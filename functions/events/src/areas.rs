@@ -39,7 +39,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                          `/units`. What should be looked at comes back as `warnings`: for one, a price that no \
                          gateway takes with all of its decimals.",
                     )
-                    .refuses(["event_not_found", "too_many_areas"])
+                    .refuses(["event_not_found", "changed_meanwhile", "too_many_areas"])
                     .refuses(["refused_fields", "too_many_decimals"])
                 },
             ),
@@ -65,7 +65,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     op.id("deleteArea").summary("Delete an area").tag("Areas").description(
                         "Only an area of which nothing is sold or held, and not the last one of a published event.",
                     )
-                    .refuses(["area_not_found", "event_not_found", "area_has_sales", "event_published"])
+                    .refuses(["area_not_found", "event_not_found"])
+                    .refuses(["area_has_sales", "changed_meanwhile", "event_published"])
                 }),
         )
 }

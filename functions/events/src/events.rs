@@ -59,7 +59,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                         .tag("Events")
                         .description("Only a draft for which nothing is sold or held can be deleted, and for which no member has a discount.")
                         .refuses(["event_not_found"])
-                        .refuses(["event_has_discounts", "event_has_sales", "event_published"])
+                        .refuses(["changed_meanwhile", "event_has_discounts", "event_has_sales"])
+                        .refuses(["event_published"])
                 }),
         )
 }

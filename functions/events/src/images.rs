@@ -34,7 +34,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "Answers with a signed request: send the picture's bytes with exactly that method, address and \
                      headers within 15 minutes.",
                 )
-                .refuses(["event_not_found", "too_many_images"])
+                .refuses(["event_not_found", "changed_meanwhile", "too_many_images"])
             }),
         )
         .api_route(
@@ -43,7 +43,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("deleteImage")
                     .summary("Remove a picture from an event")
                     .tag("Events")
-                    .refuses(["event_not_found", "image_not_found"])
+                    .refuses(["event_not_found", "image_not_found", "changed_meanwhile"])
             }),
         )
         .api_route(

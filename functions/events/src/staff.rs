@@ -40,8 +40,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      person accepts it once signed in with that address, and has no role before. Inviting an \
                      address again changes the role that is offered; it is mailed at most once in 24 hours.",
                 )
-                .refuses(["already_staff", "invitation_declined", "too_many_staff"])
-                .refuses(["too_many_tries"])
+                .refuses(["already_staff", "changed_meanwhile", "invitation_declined"])
+                .refuses(["too_many_staff", "too_many_tries"])
             }),
         )
         .api_route(
@@ -50,7 +50,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("revokeInvitation")
                     .summary("Take an invitation back")
                     .tag("Organisers")
-                    .refuses(["invitation_not_found"])
+                    .refuses(["invitation_not_found", "changed_meanwhile"])
             }),
         )
         .api_route(
@@ -59,13 +59,13 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("updateStaff").summary("Change somebody's role").tag("Organisers").description(
                     "The role is in the person's next access token.",
                 )
-                .refuses(["staff_not_found", "changed_meanwhile", "last_admin"])
+                .refuses(["staff_not_found", "user_not_found", "changed_meanwhile", "last_admin"])
             })
             .delete_with(remove, |op| {
                 op.id("removeStaff")
                     .summary("Remove somebody from the staff")
                     .tag("Organisers")
-                    .refuses(["staff_not_found", "last_admin"])
+                    .refuses(["staff_not_found", "user_not_found", "changed_meanwhile", "last_admin"])
             }),
         )
 }

@@ -28,7 +28,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "Creates an organiser whose admin is the caller, who must have confirmed the e-mail address. The \
                      role is in the next access token: refresh the session, or sign in, with the new tenant's id.",
                 )
-                .refuses(["email_unverified", "too_many_memberships", "too_many_decimals"])
+                .refuses(["email_unverified", "user_not_found"])
+                .refuses(["changed_meanwhile", "too_many_memberships", "too_many_decimals"])
             }),
         )
         .api_route(
@@ -108,7 +109,7 @@ struct NewTenant {
     #[serde(default)]
     email: Option<Email>,
     /// ISO 3166-1 alpha-2 country.
-    #[schemars(regex(pattern = "^[A-Z]{2}$"))]
+    #[schemars(regex(pattern = "^[A-Z]{2}$"), extend("x-must" = "Must be the two capital letters of a country, such as CO, CL or AR."))]
     country: String,
     /// The currency that new events get.
     currency: Currency,
@@ -132,7 +133,7 @@ struct TenantChanges {
     /// Where buyers reach the organiser.
     email: Option<Email>,
     /// ISO 3166-1 alpha-2 country.
-    #[schemars(regex(pattern = "^[A-Z]{2}$"))]
+    #[schemars(regex(pattern = "^[A-Z]{2}$"), extend("x-must" = "Must be the two capital letters of a country, such as CO, CL or AR."))]
     country: Option<String>,
     /// The currency that new events get.
     currency: Option<Currency>,
@@ -151,19 +152,19 @@ const NIT: &str = r"^\s*[0-9A-Za-z.-]{5,20}\s*$";
 #[serde(deny_unknown_fields)]
 struct NewLegalInfo {
     /// The tax number: NIT, RUT or CUIT.
-    #[schemars(length(max = 40), regex(pattern = NIT))]
+    #[schemars(regex(pattern = NIT))]
     nit: String,
     /// The registered name.
     legal_name: Line<1, 200>,
     /// Colombia's PULEP code of the producer's show, if there is one.
-    #[schemars(length(max = 40), regex(pattern = r"^\s*[0-9A-Za-z-]{1,20}\s*$"))]
+    #[schemars(regex(pattern = r"^\s*[0-9A-Za-z-]{1,20}\s*$"))]
     pulep_code: Option<String>,
     /// Street address.
     address: Line<1, 200>,
     /// City.
     city: Line<1, 100>,
     /// ISO 3166-1 alpha-2 country.
-    #[schemars(regex(pattern = "^[A-Z]{2}$"))]
+    #[schemars(regex(pattern = "^[A-Z]{2}$"), extend("x-must" = "Must be the two capital letters of a country, such as CO, CL or AR."))]
     country: String,
 }
 

@@ -31,7 +31,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("leaveWorkplace").summary("Stop working for an organiser").tag("Workplaces").description(
                     "Tokens that were given out before keep the role for 15 minutes at most.",
                 )
-                .refuses(["workplace_not_found", "last_admin"])
+                .refuses(["user_not_found", "workplace_not_found"])
+                .refuses(["changed_meanwhile", "last_admin"])
             }),
         )
         .api_route(
@@ -52,9 +53,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "The role is in the next access token for this organiser: refresh the session, or sign in, \
                      with `tenant`. Other workplaces stay as they are. Accepting again answers the same.",
                 )
-                .refuses(["email_unverified", "invitation_not_found"])
-                .refuses(["invitation_accepted", "invitation_declined", "too_many_memberships"])
-                .refuses(["too_many_staff", "invitation_expired", "invitation_revoked"])
+                .refuses(["email_unverified", "invitation_not_found", "user_not_found"])
+                .refuses(["changed_meanwhile", "invitation_accepted", "invitation_declined"])
+                .refuses(["too_many_memberships", "too_many_staff"])
+                .refuses(["invitation_expired", "invitation_revoked"])
             }),
         )
         .api_route(
@@ -64,7 +66,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "The organiser sees that, and cannot invite the address again while the invitation would \
                      have stood.",
                 )
-                .refuses(["invitation_not_found", "invitation_accepted", "invitation_declined"])
+                .refuses(["invitation_not_found"])
+                .refuses(["changed_meanwhile", "invitation_accepted", "invitation_declined"])
                 .refuses(["invitation_expired", "invitation_revoked"])
             }),
         )

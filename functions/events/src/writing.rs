@@ -52,7 +52,7 @@ pub(crate) struct NewEvent {
     city: Line<0, 100>,
     /// ISO 3166-1 alpha-2 country; the organiser's if absent.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[A-Z]{2}$"))]
+    #[schemars(regex(pattern = "^[A-Z]{2}$"), extend("x-must" = "Must be the two capital letters of a country, such as CO, CL or AR."))]
     country: Option<String>,
     /// IANA time zone of the venue, such as `America/Bogota`.
     time_zone: String,
@@ -138,7 +138,7 @@ pub(crate) struct EventChanges {
     /// The city.
     city: Option<Line<0, 100>>,
     /// ISO 3166-1 alpha-2 country.
-    #[schemars(regex(pattern = "^[A-Z]{2}$"))]
+    #[schemars(regex(pattern = "^[A-Z]{2}$"), extend("x-must" = "Must be the two capital letters of a country, such as CO, CL or AR."))]
     country: Option<String>,
     /// IANA time zone of the venue.
     time_zone: Option<String>,

@@ -50,7 +50,7 @@ struct MemberChanges {
     #[serde(default, deserialize_with = "nullable")]
     dni: Option<Option<WrittenId>>,
     /// The country of the national id.
-    #[schemars(regex(pattern = "^[A-Za-z]{2}$"))]
+    #[schemars(regex(pattern = "^[A-Za-z]{2}$"), extend("x-must" = "Must be the two letters of a country, such as CO, CL or AR."))]
     country: Option<String>,
     /// A telephone number.
     #[serde(default, deserialize_with = "nullable")]

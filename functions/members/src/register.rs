@@ -45,7 +45,7 @@ struct MemberRegistration {
     dni: Option<WrittenId>,
     /// The country of the national id, as an ISO 3166-1 alpha-2 code; else the
     /// organiser's.
-    #[schemars(regex(pattern = "^[A-Za-z]{2}$"))]
+    #[schemars(regex(pattern = "^[A-Za-z]{2}$"), extend("x-must" = "Must be the two letters of a country, such as CO, CL or AR."))]
     country: Option<String>,
     /// A telephone number.
     phone: Option<Phone>,

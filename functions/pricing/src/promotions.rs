@@ -48,7 +48,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     op.id("deletePromotion").summary("Delete a promotion").tag("Prices").description(
                         "Only one with a limit that nobody has used, or one without a limit. Switch off the others.",
                     )
-                    .refuses(["promotion_not_found", "promotion_in_use"])
+                    .refuses(["promotion_not_found", "changed_meanwhile", "promotion_in_use"])
                 }),
         )
 }

@@ -54,7 +54,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     op.id("deleteSaleStage").summary("Delete a sale stage").tag("Prices").description(
                         "What was reserved or quoted at its price keeps the price.",
                     )
-                    .refuses(["event_not_found", "sale_stage_not_found"])
+                    .refuses(["event_not_found", "sale_stage_not_found", "changed_meanwhile"])
                 },
             ),
         )

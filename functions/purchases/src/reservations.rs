@@ -44,12 +44,12 @@ pub(crate) fn routes() -> ApiRouter<State> {
                          `quote_used` (409) once that has ended.",
                     )
                     .response::<201, Json<OrderView>>()
-                    .refuses(["quote_invalid", "email_unverified", "promotion_not_for_buyer"])
-                    .refuses(["event_not_found", "event_not_on_sale", "event_over", "prices_not_valid"])
+                    .refuses(["email_unverified", "promotion_not_for_buyer", "event_not_found"])
+                    .refuses(["event_not_on_sale", "event_over", "prices_not_valid"])
                     .refuses(["promotion_used_by_buyer", "promotion_used_up", "quote_outdated"])
                     .refuses(["quote_used", "seats_not_found", "seats_taken", "single_seat_left"])
-                    .refuses(["sold_elsewhere", "sold_out", "quote_expired", "refused_fields"])
-                    .refuses(["too_many_reservations"])
+                    .refuses(["sold_elsewhere", "sold_out", "quote_expired"])
+                    .refuses(["quote_invalid", "refused_fields", "too_many_reservations"])
             }),
         )
         .api_route(

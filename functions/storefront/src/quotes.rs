@@ -28,10 +28,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  is personal or can be used only so often by each buyer. From one network only so many wrong codes \
                  are answered in a quarter of an hour.",
             )
-            .refuses(["currency_mismatch", "event_not_found"])
-            .refuses(["event_not_on_sale", "event_over", "prices_not_valid"])
+            .refuses(["event_not_found", "event_not_on_sale", "event_over", "prices_not_valid"])
             .refuses(["promotion_not_applied", "sold_elsewhere", "sold_out", "stage_outgrown"])
-            .refuses(["refused_fields", "too_many_tries"])
+            .refuses(["currency_mismatch", "refused_fields", "too_many_tries"])
         }),
     )
 }

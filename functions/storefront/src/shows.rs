@@ -116,7 +116,7 @@ struct Filters {
     /// Only shows in this city, however it is written.
     city: Option<Line<0, 100>>,
     /// Only shows in this country (ISO 3166-1 alpha-2).
-    #[schemars(regex(pattern = "^[A-Za-z]{2}$"))]
+    #[schemars(regex(pattern = "^[A-Za-z]{2}$"), extend("x-must" = "Must be the two letters of a country, such as CO, CL or AR."))]
     country: Option<String>,
     /// Only shows that this may mean.
     q: Option<Line<0, MAX_QUERY_CHARS>>,

@@ -26,7 +26,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  otherwise.",
             )
             .refuses(["request_not_found"])
-            .refuses(["already_decided", "already_sent", "no_discounts_left", "show_over"])
+            .refuses(["already_decided", "already_sent", "changed_meanwhile"])
+            .refuses(["no_discounts_left", "show_over"])
         }),
     )
 }

@@ -36,7 +36,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  `cursor` until there is none. If you have sent as many answers as a day takes, `retry_after` says \
                  when to send it. A repeated call changes nothing twice.",
             )
-            .refuses(["refused_fields"])
+            .refuses(["refused_fields", "too_many_answers"])
         }),
     )
 }

@@ -32,6 +32,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             .refuses(["request_not_found"])
             .refuses(["address_bounces", "already_sent", "changed_meanwhile"])
             .refuses(["no_discounts_left", "no_member_discount", "not_decided", "show_over"])
+            .refuses(["address_answered_enough", "too_many_answers"])
         }),
     )
 }

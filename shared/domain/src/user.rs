@@ -154,7 +154,7 @@ impl JsonSchema for Email {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "format": "email",
+            "format": "idn-email",
             "maxLength": Self::MAX_LEN,
             "examples": ["ana@example.com"],
         })

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::{LazyLock, OnceLock};
 
 use domain::text::Form;
+use domain::user::Email;
 use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 
@@ -52,6 +53,21 @@ struct Parameter {
 struct Body {
     required: bool,
     schema: Validator,
+    /// Older names of its members (`x-aliases`), and what they are called now.
+    aliases: Vec<(String, String)>,
+}
+
+impl Body {
+    /// The body with its members by the names that they have now.
+    fn named(&self, json: &Value) -> Value {
+        let mut json = json.clone();
+        for (older, name) in &self.aliases {
+            if let Some(value) = json.as_object_mut().and_then(|members| members.remove(older)) {
+                json[name] = value;
+            }
+        }
+        json
+    }
 }
 
 /// A request and its answer, as the description is asked about them.
@@ -178,7 +194,8 @@ impl Operation {
         let body = schemas.body.as_ref()?;
         match &request.json {
             Some(json) => {
-                let error = body.schema.iter_errors(json).next()?;
+                let json = body.named(json);
+                let error = body.schema.iter_errors(&json).next()?;
                 Some(format!("at `{}`: {error}", error.instance_path()))
             }
             None if request.has_body => Some("the body is not JSON".to_owned()),
@@ -238,7 +255,12 @@ impl Schemas {
 fn body(described: &'static Value) -> Option<Body> {
     let body = resolve(described);
     let schema = body["content"]["application/json"].get("schema")?;
-    Some(Body { required: body["required"] == true, schema: validator(schema) })
+    let members = resolve(schema)["properties"].as_object().into_iter().flatten();
+    let aliases = members.flat_map(|(name, member)| {
+        let older = member["x-aliases"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        older.map(|older| (older.to_owned(), name.clone()))
+    });
+    Some(Body { required: body["required"] == true, schema: validator(schema), aliases: aliases.collect() })
 }
 
 /// What a `$ref` leads to.
@@ -253,6 +275,7 @@ fn validator(schema: &Value) -> Validator {
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)
+        .with_format("idn-email", |text: &str| text.parse::<Email>().is_ok())
         .with_format("line", |text: &str| Form::Line.check(text, ANY_LENGTH).is_ok())
         .with_format("paragraph", |text: &str| Form::Paragraph.check(text, ANY_LENGTH).is_ok())
         .build(&schema)

@@ -84,16 +84,11 @@ impl Request {
         let body = response.bytes().await.map_err(|error| format!("{name}: {error}"))?.to_vec();
         let answer = Answer { request: name, status, headers, body };
         let problem = answer.header("content-type") == "application/problem+json";
-        let code = problem.then(|| answer.json()["code"].as_str().unwrap_or_default().to_owned());
-        let exchange = Exchange { request: &asked, status, code: code.as_deref().unwrap_or_default() };
+        let problem = problem.then(|| serde_json::from_slice::<Value>(&answer.body).ok()).flatten();
+        let code = problem.as_ref().and_then(|problem| problem["code"].as_str());
+        let exchange = Exchange { request: &asked, status, code: code.unwrap_or_default() };
         if let Some(undescribed) = exchange.undescribed() {
-            // PANIC
-            let file = std::fs::OpenOptions::new().create(true).append(true).open("/tmp/refusals.txt");
-            let _ = writeln!(
-                file.expect("f"),
-                "{undescribed} ## {asked:?} ## {}",
-                answer.text().chars().take(600).collect::<String>()
-            );
+            panic!("{undescribed}: {asked:?} {}", answer.text());
         }
         Ok(answer)
     }

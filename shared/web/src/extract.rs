@@ -153,7 +153,14 @@ impl<T: JsonSchema> OperationInput for Json<T> {
         axum::Json::<T>::operation_input(ctx, operation);
         may_refuse(
             operation,
-            ["body_too_large", "body_unreadable", "invalid_fields", "json_malformed", "json_required"],
+            [
+                "body_too_large",
+                "body_unreadable",
+                "invalid_fields",
+                "json_malformed",
+                "json_required",
+                "refused_fields",
+            ],
         );
     }
 }

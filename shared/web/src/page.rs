@@ -29,7 +29,7 @@ struct PagingQuery {
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u16>,
     /// The `next_cursor` of the page before.
-    #[schemars(regex(pattern = "^[A-Za-z0-9_-]{1,400}$"))]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_-]{1,400}$"), extend("x-must" = NO_CURSOR))]
     cursor: Option<String>,
 }
 

@@ -21,6 +21,9 @@ const MAX_NAMES: usize = 240;
 /// As much of a wrong name or value is repeated.
 const MAX_ECHO: usize = 60;
 
+/// Where a schema says a pattern in words: as a sentence for whoever broke it.
+const MUST: &str = "x-must";
+
 /// A broken rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Broken {
@@ -186,9 +189,11 @@ impl Found<'_> {
         if let Some(pattern) = pattern
             && Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text))
         {
-            let detail = match list(rules, "examples").find_map(Value::as_str) {
-                Some(example) => format!("Must look like `{example}`."),
-                None => format!("Must match the pattern `{pattern}`."),
+            let words = rules.get(MUST).and_then(Value::as_str);
+            let detail = match (words, list(rules, "examples").find_map(Value::as_str)) {
+                (Some(words), _) => words.to_owned(),
+                (None, Some(example)) => format!("Must look like `{example}`."),
+                (None, None) => format!("Must match the pattern `{pattern}`."),
             };
             return self.note(pointer, Rule::Form, detail);
         }
@@ -199,7 +204,7 @@ impl Found<'_> {
             Some("date") if text.parse::<jiff::civil::Date>().is_err() => {
                 "Must be a date such as 2026-11-21."
             }
-            Some("email") if text.parse::<domain::user::Email>().is_err() => {
+            Some("idn-email") if text.parse::<domain::user::Email>().is_err() => {
                 "Must be an e-mail address such as ana@example.com."
             }
             _ => return,

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use local::functions::Registry;
 use local::template::{Stack, Template};
-use serde_json::Value;
 
 use super::document::{Operation, operations, operations_of, resolve};
 

@@ -213,7 +213,7 @@ async fn what_cannot_be_credentials_is_found_before_the_gateway_is_asked() {
     );
     // A secret in the wrong place is not shown either.
     let lost = house.enter(&account, json!("prv_test_4711")).send().await;
-    assert_eq!((lost.status, lost.text().contains("4711")), (400, false), "{}", lost.text());
+    assert_eq!((lost.status, lost.text().contains("4711")), (422, false), "{}", lost.text());
 
     let live = json!({"gateway": "wompi", "mode": "live", "currencies": ["COP"]});
     let live = house.app.post(GATEWAYS).token(&house.admin.token).json(live).ok().await;

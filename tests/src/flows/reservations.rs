@@ -121,7 +121,7 @@ async fn a_quote_that_is_not_ours_or_old_is_refused() {
     let quote = app.quote(&show.id, places(&show, 1)).await;
     let reserve =
         |quote: &str| app.post("/api/v1/reservations").token(&ana.token).json(json!({"quote": quote}));
-    reserve("nonsense").refused(400, "quote_invalid").await;
+    reserve("nonsense").refused(422, "quote_invalid").await;
     app.clock.advance(Duration::from_secs(14 * 60));
     reserve(quote["quote"].as_str().expect("text")).ok().await;
     app.clock.advance(Duration::from_secs(2 * 60));

@@ -162,7 +162,7 @@ async fn a_quote_says_what_is_wrong_with_its_request() {
     ask(json!({"event_id": draft["id"], "lines": [line]})).refused(404, "event_not_found").await;
     ask(json!({"event_id": show.id, "lines": []})).refused(400, "invalid_fields").await;
     ask(json!({"event_id": show.id, "lines": [line], "currency": "USD"}))
-        .refused(400, "currency_mismatch")
+        .refused(422, "currency_mismatch")
         .await;
     ask(json!({"event_id": show.id, "lines": [line], "price": 1})).refused(400, "invalid_fields").await;
     let many = json!({"area_id": show.area, "quantity": 11});

@@ -393,7 +393,7 @@ async fn the_queue_is_searched_and_paged() {
         path = format!("queue?limit=2&q=example&cursor={next}");
     }
     assert_eq!(seen, [dario, mariana, carla, beto, ana]);
-    house.get("queue?cursor=eA").refused(400, "invalid_fields").await;
+    house.get("queue?cursor=eA").refused(422, "refused_fields").await;
     house.get("queue?status=lost").refused(400, "invalid_fields").await;
     let time = house.queued(carla).await["created_at"].clone();
     assert_eq!(ids(&house, &format!("from={}", text(&time))).await, [dario, mariana, carla]);

@@ -127,16 +127,15 @@ async fn an_offer_ends_by_cancelling_by_time_and_by_the_event() {
         .json(body.clone())
         .refused(409, "event_started")
         .await;
-    for (field, value) in
-        [("to_email", json!("nobody")), ("to_email", json!(ana.email)), ("reason", json!("x".repeat(301)))]
-    {
+    let (formless, ruled_out) = ((400, "invalid_fields"), (422, "refused_fields"));
+    for (field, value, (status, code)) in [
+        ("to_email", json!("nobody"), formless),
+        ("to_email", json!(ana.email), ruled_out),
+        ("reason", json!("x".repeat(301)), formless),
+    ] {
         let mut body = body.clone();
         body[field] = value;
-        app.post("/api/v1/transfers/initiate")
-            .token(&ana.token)
-            .json(body)
-            .refused(422, "refused_fields")
-            .await;
+        app.post("/api/v1/transfers/initiate").token(&ana.token).json(body).refused(status, code).await;
     }
     app.post("/api/v1/transfers/accept")
         .token(&eva.token)

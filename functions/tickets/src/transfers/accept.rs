@@ -28,8 +28,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  same.",
             )
             .refuses(["transfer_not_found"])
-            .refuses(["event_started", "own_transfer", "ticket_changed", "ticket_revoked"])
-            .refuses(["ticket_used", "transfer_accepted"])
+            .refuses(["changed_meanwhile", "event_started", "own_transfer", "ticket_changed"])
+            .refuses(["ticket_revoked", "ticket_used", "transfer_accepted"])
             .refuses(["transfer_cancelled", "transfer_expired"])
         }),
     )

@@ -15,10 +15,11 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/transfers/cancel",
         post_with(cancel, |op| {
-            op.id("cancelTransfer")
-                .tag("Transfers")
-                .summary("Take an offer back")
-                .refuses(["transfer_not_found", "transfer_accepted"])
+            op.id("cancelTransfer").tag("Transfers").summary("Take an offer back").refuses([
+                "transfer_not_found",
+                "changed_meanwhile",
+                "transfer_accepted",
+            ])
         }),
     )
 }

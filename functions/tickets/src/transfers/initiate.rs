@@ -32,8 +32,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  address, which the mail names. It quotes `reason` without links and telephone numbers.",
             )
             .refuses(["email_unverified", "ticket_not_found"])
-            .refuses(["event_started", "ticket_changed", "ticket_revoked", "ticket_used"])
-            .refuses(["too_many_offers", "too_many_transfers", "transfer_open"])
+            .refuses(["changed_meanwhile", "event_started", "ticket_changed", "ticket_revoked"])
+            .refuses(["ticket_used", "too_many_offers", "too_many_transfers", "transfer_open"])
             .refuses(["refused_fields", "too_many_tries"])
         }),
     )

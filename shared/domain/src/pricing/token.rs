@@ -41,7 +41,7 @@ pub fn seal(quote: &Quote, key: &[u8; 32]) -> String {
 /// same key, and with `quote_expired` from `valid_until` on.
 pub fn open(token: &str, key: &[u8; 32], now: Timestamp) -> Result<Quote> {
     let quote = verified(token, key).ok_or_else(|| {
-        Error::invalid(
+        Error::unprocessable(
             "quote_invalid",
             "This is not a quote of ours, or it was changed on its way. Ask for a new quote.",
         )

@@ -77,7 +77,7 @@ async fn pages_follow_each_other_with_filters_and_without() {
         }
         assert_eq!(seen, expected);
     }
-    house.get("list?cursor=RVYjMjAyNg").refused(400, "invalid_fields").await;
+    house.get("list?cursor=RVYjMjAyNg").refused(422, "refused_fields").await;
     house.app.close().await;
 }
 

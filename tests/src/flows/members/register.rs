@@ -69,7 +69,8 @@ async fn addresses_and_ids_are_given_once_and_repetitions_are_forgiven() {
     for wrong in ["dni", "phone"] {
         let mut uma = json!({"email": "uma@example.com", "country": "CL", "dni": "12531909-2"});
         uma[wrong] = json!(if wrong == "dni" { "12531909-3" } else { "x" });
-        let problem = other(uma).refused(422, "refused_fields").await;
+        let (status, code) = if wrong == "dni" { (422, "refused_fields") } else { (400, "invalid_fields") };
+        let problem = other(uma).refused(status, code).await;
         assert_eq!(pointers(&problem), [format!("/{wrong}")]);
     }
 
