@@ -289,6 +289,10 @@ async fn hold(
             if known.status == OrderStatus::Released {
                 // What was just taken is nobody's.
                 state.store.release_holdings(&order).await?;
+                if digest.is_some() && known.idempotency.is_none() {
+                    // It went because another has the key, and left it to that one.
+                    return Err(key_reused());
+                }
             }
             return unreleased(known, now);
         }
