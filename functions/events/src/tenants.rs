@@ -73,7 +73,7 @@ struct TenantView {
     fees: FeesView,
     /// The value added tax.
     vat: VatView,
-    /// Who the organiser is in law.
+    /// The organiser as a legal person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     legal_info: Option<LegalInfo>,
     /// When the tenant was created.
@@ -147,7 +147,7 @@ struct TenantChanges {
 /// What tax numbers look like, with the space that comes along when they are copied.
 const NIT: &str = r"^\s*[0-9A-Za-z.-]{5,20}\s*$";
 
-/// Who the organiser is in law.
+/// The organiser as a legal person.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewLegalInfo {

@@ -26,7 +26,7 @@ pub(crate) struct Noted {
 /// Something to look at.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct EventWarning {
-    /// What it is about; stable.
+    /// The kind of warning, stable.
     code: EventWarningCode,
     /// What is so, and what to do.
     message: String,
@@ -58,7 +58,7 @@ pub(crate) enum EventWarningCode {
     StagesNotMoved,
 }
 
-/// Who takes the money of this installation's buyers.
+/// The gateways that take the money of this installation's buyers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tills {
     /// A sandbox takes what no account takes.
@@ -136,7 +136,7 @@ fn rounded(area: &Area) -> Option<EventWarning> {
     })
 }
 
-/// Whether somebody pays for a ticket: in an area with a price, or in a stage that gives
+/// True if a ticket costs something: in an area with a price, or in a stage that gives
 /// one to an area without.
 fn costs_something(sheet: &EventSheet) -> bool {
     let charges = |area: &Area| {

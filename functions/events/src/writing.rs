@@ -24,7 +24,7 @@ const USUAL: SignedDuration = SignedDuration::from_hours(4);
 /// The years in which an event can start.
 const YEARS: std::ops::RangeInclusive<i16> = 2000..=2099;
 
-/// Where its times stand.
+/// JSON pointers of the event's times.
 const START: &str = "/starts_at";
 const END: &str = "/ends_at";
 const DOORS: &str = "/doors_at";

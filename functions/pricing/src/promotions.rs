@@ -57,7 +57,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 const VALUE: &str = "/discount_value";
 /// Where a request has the most that is taken off.
 const MOST: &str = "/max_discount_amount";
-/// Where its times stand.
+/// JSON pointers of the promotion's times.
 const START: &str = "/start_date";
 const END: &str = "/end_date";
 /// The most uses that a limited promotion can have.

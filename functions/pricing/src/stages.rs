@@ -62,7 +62,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 /// Where a request has what a stage does to the price.
 const VALUE: &str = "/price_adjustment_value";
-/// Where its times stand.
+/// JSON pointers of the stage's times.
 const START: &str = "/start_time";
 const END: &str = "/end_time";
 /// The most tickets that a limited stage can have.

@@ -23,7 +23,7 @@ pub(super) struct Table {
     pub(super) dates: Vec<String>,
     /// How many lines there are, the bad ones included.
     pub(super) lines: u32,
-    /// Where the spreadsheet has what the file has.
+    /// The place of the file's cells in the spreadsheet.
     pub(super) sheet: Sheet,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Row {
     pub(super) cells: BTreeMap<&'static str, String>,
 }
 
-/// Where cells are in the spreadsheet that the file is of.
+/// The place of cells in the spreadsheet that the file is of.
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
     columns: BTreeMap<&'static str, String>,
