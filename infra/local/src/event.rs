@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use boot::BootError;
 use domain::{Error, Timestamp};
 use http::header::{self, HeaderMap, HeaderName};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::aws_lambda_events::encodings::Body;
 use serde::Deserialize;
@@ -104,11 +104,12 @@ pub(crate) fn request_event(arrival: Arrival<'_>) -> Result<Json, Error> {
     Ok(event)
 }
 
-/// The answer of a function as the caller gets it.
+/// The answer of a function as the caller gets it. Of its length the server knows best,
+/// but for a HEAD, whose answer has the length of a body that is not there.
 ///
 /// # Errors
 /// If it is none that API Gateway could pass on.
-pub(crate) fn response(answer: Json) -> Result<Response<axum::body::Body>, BootError> {
+pub(crate) fn response(answer: Json, method: &Method) -> Result<Response<axum::body::Body>, BootError> {
     let answer = ApiGatewayV2httpResponse::deserialize(answer)?;
     let body = match answer.body {
         Some(Body::Text(text)) if answer.is_base64_encoded => BASE64.decode(text)?,
@@ -122,7 +123,9 @@ pub(crate) fn response(answer: Json) -> Result<Response<axum::body::Body>, BootE
     for name in HOP_BY_HOP {
         response.headers_mut().remove(name);
     }
-    response.headers_mut().remove(header::CONTENT_LENGTH);
+    if method != Method::HEAD {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
     for cookie in answer.cookies {
         response.headers_mut().append(header::SET_COOKIE, HeaderValue::try_from(cookie)?);
     }
@@ -339,7 +342,7 @@ mod tests {
             "body": BASE64.encode(b"\x89PNG"),
             "isBase64Encoded": true,
         });
-        let response = response(answer).expect("valid");
+        let response = response(answer, &Method::GET).expect("valid");
         assert_eq!(response.status(), StatusCode::CREATED);
         assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
         assert_eq!(response.headers().len(), 3);

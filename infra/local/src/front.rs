@@ -123,7 +123,7 @@ impl Entry {
             return Err(too_large());
         }
         match function.request(&event, request_id, now, TIME_LIMIT).await {
-            Ok(answer) => self.pass_on(answer, &function.name),
+            Ok(answer) => self.pass_on(answer, &parts.method, &function.name),
             Err(Failure::TimedOut) => {
                 tracing::error!(request_id, function = function.name, "timed out");
                 Err(Error::unavailable("function_timed_out", "The answer took too long; please try again.")
@@ -136,13 +136,13 @@ impl Entry {
         }
     }
 
-    fn pass_on(&self, answer: Json, function: &str) -> Result<Response, Error> {
+    fn pass_on(&self, answer: Json, method: &Method, function: &str) -> Result<Response, Error> {
         if answer["body"].as_str().is_some_and(|body| body.len() > PAYLOAD_LIMIT) {
             let cause = "the answer is larger than the 6 MB that Lambda takes";
             tracing::error!(function, cause, "failed");
             return Err(Error::internal(cause));
         }
-        response(answer).map_err(Error::internal)
+        response(answer, method).map_err(Error::internal)
     }
 
     fn wrong_method(&self, request_id: &str) -> Response {

@@ -37,6 +37,8 @@ async fn long_texts_are_compressed_for_whoever_accepts_it() {
         assert_eq!(unzipped(&zipped.body), plain.body, "{path}");
         assert!(zipped.body.len() * 10 < plain.body.len() * 6, "{path}: {} bytes", zipped.body.len());
         assert_eq!(zipped.header("etag"), plain.header("etag"), "{path}");
+        let length = accepting(Method::HEAD, path, "identity").await;
+        assert_eq!(length.header("content-length"), plain.body.len().to_string(), "{path}");
         for refusing in ["identity", "gzip;q=0", "br"] {
             let refused = accepting(Method::GET, path, refusing).await;
             assert_eq!((refused.header("content-encoding"), &refused.body), ("", &plain.body), "{path}");
