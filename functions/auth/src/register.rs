@@ -1,11 +1,10 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract;
-use domain::Error;
 use domain::error::Fields;
-use domain::event::Language;
 use domain::text::{Line, Phone};
 use domain::user::{Email, LinkPurpose, MAX_NAME, Password, User};
+use domain::{Error, Language};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Failure, LinkGrant};

@@ -1,10 +1,10 @@
 //! What a scanned code is worth.
 
-use domain::event::{Event, Language};
+use domain::event::Event;
 use domain::late_entry::{ConflictKind, LateEntry};
 use domain::seat::SeatLabel;
 use domain::ticket::{AreaTag, CodeRefused, TicketCode, verify};
-use domain::{DeviceId, Result, TicketId, Timestamp};
+use domain::{DeviceId, Language, Result, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{Closed, EventSheet, Redemption, Report, Scan};

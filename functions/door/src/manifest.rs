@@ -1,9 +1,8 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract;
-use domain::event::Language;
 use domain::ticket::AreaTag;
-use domain::{AreaId, Error, EventId, FieldError, TicketId, Timestamp};
+use domain::{AreaId, Error, EventId, FieldError, Language, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{EventSheet, Gate, GateCursor};

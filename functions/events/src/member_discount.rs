@@ -1,9 +1,9 @@
 //! What the code of a member's discount takes off, as the organiser writes and sees it.
 
 use domain::error::Fields;
-use domain::event::{Language, MemberDiscount};
+use domain::event::MemberDiscount;
 use domain::pricing::AdjustmentType;
-use domain::{Currency, Worth, Written, format};
+use domain::{Currency, Language, Worth, Written, format};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

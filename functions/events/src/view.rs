@@ -1,7 +1,7 @@
 //! An event as its organiser sees it.
 
-use domain::event::{AttendeeField, Event, EventImage, EventStatus, Language};
-use domain::{Currency, EventId, TenantId, Timestamp};
+use domain::event::{AttendeeField, Event, EventImage, EventStatus};
+use domain::{Currency, EventId, Language, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

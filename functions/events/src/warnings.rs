@@ -2,11 +2,11 @@
 //! nothing was wrong enough to refuse it.
 
 use domain::Result;
-use domain::event::{Area, Event, EventStatus, Language};
+use domain::event::{Area, Event, EventStatus};
 use domain::gateway_account::{GatewayAccount, Mode, choose};
 use domain::payable::PriceUnit;
 use domain::pricing::AdjustmentType;
-use domain::{Money, format};
+use domain::{Language, Money, format};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::EventSheet;

@@ -1,12 +1,10 @@
 //! An event as its organiser writes it: new, changed, and what is wrong with it.
 
 use domain::error::Fields;
-use domain::event::{
-    ADDRESS_PATTERN, AttendeeField, CODE_PATTERN, Details, Event, EventStatus, Fees, Language, Move,
-};
+use domain::event::{ADDRESS_PATTERN, AttendeeField, CODE_PATTERN, Details, Event, EventStatus, Fees, Move};
 use domain::moment::check_zone;
 use domain::text::{Line, Paragraph};
-use domain::{Currency, EventId, MAX_TICKETS_PER_ORDER, Moment, Result, Timestamp};
+use domain::{Currency, EventId, Language, MAX_TICKETS_PER_ORDER, Moment, Result, Timestamp};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! What organisers should hear that is about no single order.
 
-use domain::event::{Language, Tenant};
+use domain::event::Tenant;
 use domain::refund_task::RefundTask;
-use domain::{Result, TenantId, Timestamp};
+use domain::{Language, Result, TenantId, Timestamp};
 use queue::{DifferencesMail, Mail, MailMessage, PaymentFacts, Recipient, RefundsWaitingMail, WaitingRefund};
 
 use crate::State;

@@ -1,8 +1,7 @@
 //! Times and gateways as people in each language read them.
 
-use domain::Timestamp;
-use domain::event::Language;
 use domain::payment::GatewayName;
+use domain::{Language, Timestamp};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 

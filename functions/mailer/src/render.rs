@@ -2,10 +2,9 @@
 
 use std::str::FromStr;
 
-use domain::event::Language;
 use domain::mail_template::{FOOTER_HTML, FOOTER_TEXT, LAYOUT, Page, date};
 use domain::payment::GatewayName;
-use domain::{Error, Money, Result, Timestamp};
+use domain::{Error, Language, Money, Result, Timestamp};
 use jiff::SignedDuration;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;

@@ -92,9 +92,13 @@ pub(crate) fn folded(text: &str) -> String {
 /// Notes a day that can not be meant: in the future, or before there were
 /// computers to note it.
 pub(crate) fn check_past(pointer: &str, time: Timestamp, now: Timestamp, fields: &mut Fields) {
-    // Somewhere on earth tomorrow has begun.
+    fields.rule(is_past(time, now), pointer, "Must be between 1970 and today.");
+}
+
+/// True from 1970 to today, wherever on earth that is: somewhere tomorrow has begun.
+pub(crate) fn is_past(time: Timestamp, now: Timestamp) -> bool {
     let latest = now.saturating_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
-    fields.rule((Timestamp::UNIX_EPOCH..=latest).contains(&time), pointer, "Must be between 1970 and today.");
+    (Timestamp::UNIX_EPOCH..=latest).contains(&time)
 }
 
 #[cfg(test)]

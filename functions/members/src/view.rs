@@ -1,10 +1,9 @@
 //! A member as the API shows it.
 
-use domain::event::Language;
 use domain::member::Member;
 use domain::national_id::IdKind;
 use domain::user::Email;
-use domain::{MemberId, Timestamp, UserId};
+use domain::{Language, MemberId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -1,8 +1,7 @@
 //! A promotion as its organiser sees it.
 
-use domain::event::Language;
 use domain::pricing::{AdjustmentType, AppliesTo, Promotion, PromotionCode};
-use domain::{Amount, AreaId, Currency, EventId, PromotionId, TenantId, Timestamp, Worth, format};
+use domain::{Amount, AreaId, Currency, EventId, Language, PromotionId, TenantId, Timestamp, Worth, format};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use web::formatted;

@@ -5,13 +5,13 @@ use aide::axum::routing::{get_with, patch_with};
 use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::error::Fields;
-use domain::event::{Area, Language};
+use domain::event::Area;
 use domain::moment::check_zone;
 use domain::pricing::{AdjustmentType, MAX_STAGES_PER_EVENT, SaleStage};
 use domain::text::Line;
 use domain::{
-    AreaId, Currency, Error, EventId, Moment, RequestId, Result, SaleStageId, TenantId, Timestamp, Worth,
-    Written, format,
+    AreaId, Currency, Error, EventId, Language, Moment, RequestId, Result, SaleStageId, TenantId, Timestamp,
+    Worth, Written, format,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -159,10 +159,9 @@ fn mark(order: &mut Order, tickets: &[TicketId]) -> Result<()> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use domain::event::Language;
     use domain::order::{OrderLine, Payment, PaymentState, Person};
     use domain::payment::{Dispute, GatewayName};
-    use domain::{AreaId, Currency, OrderId, QuoteId, TenantId, UserId};
+    use domain::{AreaId, Currency, Language, OrderId, QuoteId, TenantId, UserId};
 
     use super::*;
 

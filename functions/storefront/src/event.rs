@@ -3,8 +3,8 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract::State as Of;
-use domain::event::{AttendeeField, EventImage, Language, Tenant};
-use domain::{Currency, Timestamp};
+use domain::event::{AttendeeField, EventImage, Tenant};
+use domain::{Currency, Language, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{EventSheet, Show};

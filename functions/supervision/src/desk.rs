@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use domain::discount::{DecisionType, DiscountRequest, code, facts};
-use domain::event::{Event, Language, Tenant};
+use domain::event::{Event, Tenant};
 use domain::mail_template::{MailTemplate, TemplateName, Wording, render};
-use domain::{Error, EventId, Result, TenantId};
+use domain::{Error, EventId, Language, Result, TenantId};
 use futures::future::try_join_all;
 
 use crate::State;

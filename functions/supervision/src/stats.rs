@@ -257,7 +257,7 @@ mod tests {
             "id": id("drq"), "tenant_id": id("tnt"), "member_id": id("mem"), "show_id": id("evt"), "attempt": 0,
             "user_email": "ana@example.com", "user_name": "Ana", "show_description": "Los Faroles",
             "language": "es", "decision_source": source, "status": "pending", "template_version": 0,
-            "suggestion": {"decision_type": "approved", "confidence": 9500, "reasoning": "So."},
+            "suggestion": {"decision_type": "approved", "confidence": 9500, "reasoning": {"rule": "none_left"}},
             "processing_us": took, "created_at": "2026-11-21T10:00:00Z", "version": 1,
             "decision_type": decision.map(|(decision, _)| decision),
             "reviewed_by": decision.map(|(_, by)| json!({"user": user(by), "email": format!("{by}@example.com")})),

@@ -3,8 +3,7 @@
 use domain::discount::{
     DecisionSource, DecisionType, DeliveryStatus, DiscountRequest, RequestStatus, Reviewer,
 };
-use domain::event::Language;
-use domain::{DiscountRequestId, EventId, MemberId, Result, Timestamp};
+use domain::{DiscountRequestId, EventId, Language, MemberId, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -50,6 +49,8 @@ pub(crate) struct QueueItem {
     confidence_score: f64,
     /// Why it is proposed.
     reasoning: String,
+    /// The same in Spanish.
+    reasoning_es: String,
     /// How long the proposal took, in seconds.
     processing_time: f64,
     /// The subject of the answer: as it was sent, or as it would be.
@@ -107,7 +108,8 @@ impl QueueItem {
             suggested_decision: request.suggestion.decision_type,
             decision_source: request.decision_source,
             confidence_score: f64::from(request.suggestion.confidence) / 10_000.0,
-            reasoning: request.suggestion.reasoning,
+            reasoning: request.suggestion.reasoning.sentence(Language::En),
+            reasoning_es: request.suggestion.reasoning.sentence(Language::Es),
             processing_time: f64::from(request.processing_us) / 1_000_000.0,
             email_subject,
             language: request.language,

@@ -13,36 +13,13 @@ use crate::error::Fields;
 use crate::pricing::MAX_PRICE;
 use crate::seat::ROW_PATTERN;
 use crate::{
-    AreaId, BasisPoints, Currency, Error, EventId, ImageId, MAX_TICKETS_PER_ORDER, Money, Result, TenantId,
+    AreaId, BasisPoints, Currency, Error, EventId, ImageId, Language, MAX_TICKETS_PER_ORDER, Money, Result,
+    TenantId,
 };
 
 pub use details::Details;
 pub use moving::Move;
 pub use show::{ADDRESS_PATTERN, CODE_PATTERN, MAX_DISCOUNTS, MemberDiscount};
-
-/// The languages that mails and pages exist in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Language {
-    /// Spanish.
-    #[default]
-    Es,
-    /// English.
-    En,
-}
-
-impl Language {
-    /// Every language.
-    pub const ALL: [Self; 2] = [Self::Es, Self::En];
-
-    /// The ISO 639-1 code, which is also the wire name.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Es => "es",
-            Self::En => "en",
-        }
-    }
-}
 
 /// An organiser, with what holds for all of its events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,7 +38,7 @@ pub struct Tenant {
     pub fees: Fees,
     /// The value added tax.
     pub vat: Vat,
-    /// Who the organiser is in law.
+    /// The organiser as a legal person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legal_info: Option<LegalInfo>,
     /// When the tenant was created.

@@ -1,8 +1,7 @@
 //! Money and percentages as people in each language read them.
 
-use crate::event::Language;
 use crate::pricing::AdjustmentType;
-use crate::{Amount, BasisPoints, Currency, Money};
+use crate::{Amount, BasisPoints, Currency, Language, Money};
 
 /// What separates thousands, and what separates decimals.
 const fn separators(language: Language) -> (char, char) {

@@ -10,10 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Fields;
-use crate::event::Language;
 use crate::national_id::NationalId;
 use crate::user::Email;
-use crate::{Currency, FeePaymentId, MemberId, Money, TenantId, UserId};
+use crate::{Currency, FeePaymentId, Language, MemberId, Money, TenantId, UserId};
 
 /// The most characters of a member's name.
 pub const MAX_NAME: usize = 120;
@@ -160,11 +159,12 @@ impl Member {
 
 /// Notes at `/country` what is not two capital letters.
 pub fn check_country(country: &str, fields: &mut Fields) {
-    fields.check(
-        country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase()),
-        "/country",
-        "Must be an ISO 3166-1 alpha-2 code such as CO.",
-    );
+    fields.check(is_country(country), "/country", "Must be an ISO 3166-1 alpha-2 code such as CO.");
+}
+
+/// True for the form of a country's code: two capitals.
+pub fn is_country(country: &str) -> bool {
+    country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// How a fee was paid.

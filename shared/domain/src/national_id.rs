@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Language;
 use crate::text::plain;
 
 /// The most characters of an id as somebody writes it.
@@ -49,39 +50,84 @@ pub struct NationalId {
 /// Why a text is no national id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidNationalId {
-    /// It has another form than the country's ids; what would be right.
-    Form(&'static str),
+    /// It has another form than the country's ids.
+    Form(Expected),
     /// The check digit is not the one that the other digits have.
     CheckDigit,
     /// It is a number as spreadsheets write it, which may be another one than was meant.
     Number,
 }
 
-impl fmt::Display for InvalidNationalId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Form(right) => f.write_str(right),
-            Self::CheckDigit => {
-                f.write_str("The check digit does not fit the other digits; look for a typo.")
+/// The form that a country's ids have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Argentina's.
+    Dni,
+    /// Argentina's tax number.
+    Cuit,
+    /// Chile's.
+    Rut,
+    /// Colombia's.
+    Cedula,
+    /// That of any other country.
+    Document,
+}
+
+impl InvalidNationalId {
+    /// The reason and what to do, as a sentence.
+    pub const fn sentence(self, language: Language) -> &'static str {
+        let [spanish, english] = match self {
+            Self::Form(Expected::Dni) => [
+                "Debe ser un DNI de 7 u 8 dígitos, o un CUIT o CUIL de 11.",
+                "Must be a DNI of 7 or 8 digits, or a CUIT or CUIL of 11.",
+            ],
+            Self::Form(Expected::Cuit) => [
+                "Debe ser un CUIT o CUIL que empiece con 20, 23, 24, 27, 30, 33, 34, 50, 51 o 55.",
+                "Must be a CUIT or CUIL that starts with 20, 23, 24, 27, 30, 33, 34, 50, 51 or 55.",
+            ],
+            Self::Form(Expected::Rut) => [
+                "Debe ser un RUT como 12.345.678-5: 7 u 8 dígitos y el dígito verificador.",
+                "Must be a RUT such as 12.345.678-5: 7 or 8 digits and the check digit.",
+            ],
+            Self::Form(Expected::Cedula) => [
+                "Debe ser una cédula de 6 a 10 dígitos, o empezar con CC, CE, TI, PP o NIT y tener la forma de ese \
+                 documento.",
+                "Must be a cédula of 6 to 10 digits, or start with CC, CE, TI, PP or NIT and have that document's \
+                 form.",
+            ],
+            Self::Form(Expected::Document) => {
+                ["Debe tener de 4 a 20 letras y dígitos.", "Must have 4 to 20 letters and digits."]
             }
-            Self::Number => f.write_str(
+            Self::CheckDigit => [
+                "El dígito verificador no corresponde a los otros dígitos; busca el error de tipeo.",
+                "The check digit does not fit the other digits; look for a typo.",
+            ],
+            Self::Number => [
+                "Una hoja de cálculo lo convirtió en un número con decimales o potencias de diez. Da formato de texto \
+                 a las celdas y escribe los dígitos de nuevo, como 20123456.",
                 "A spreadsheet made a number with decimals or powers of ten of it. Format the cells as text and \
                  write the digits again, such as 20123456.",
-            ),
+            ],
+        };
+        match language {
+            Language::Es => spanish,
+            Language::En => english,
         }
+    }
+}
+
+impl fmt::Display for InvalidNationalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sentence(Language::En))
     }
 }
 
 impl std::error::Error for InvalidNationalId {}
 
-const NO_DNI: InvalidNationalId =
-    InvalidNationalId::Form("Must be a DNI of 7 or 8 digits, or a CUIT or CUIL of 11.");
-const NO_RUT: InvalidNationalId =
-    InvalidNationalId::Form("Must be a RUT such as 12.345.678-5: 7 or 8 digits and the check digit.");
-const NO_CEDULA: InvalidNationalId = InvalidNationalId::Form(
-    "Must be a cédula of 6 to 10 digits, or start with CC, CE, TI, PP or NIT and have that document's form.",
-);
-const NO_DOCUMENT: InvalidNationalId = InvalidNationalId::Form("Must have 4 to 20 letters and digits.");
+const NO_DNI: InvalidNationalId = InvalidNationalId::Form(Expected::Dni);
+const NO_RUT: InvalidNationalId = InvalidNationalId::Form(Expected::Rut);
+const NO_CEDULA: InvalidNationalId = InvalidNationalId::Form(Expected::Cedula);
+const NO_DOCUMENT: InvalidNationalId = InvalidNationalId::Form(Expected::Document);
 
 impl NationalId {
     /// Reads an id of `country`, an ISO 3166-1 alpha-2 code in capitals.
@@ -272,9 +318,7 @@ fn argentine(text: &str) -> Result<NationalId, InvalidNationalId> {
             let (digits, check) = number.split_at(10);
             let prefixes = ["20", "23", "24", "27", "30", "33", "34", "50", "51", "55"];
             if !prefixes.contains(&&number[..2]) {
-                return Err(InvalidNationalId::Form(
-                    "Must be a CUIT or CUIL that starts with 20, 23, 24, 27, 30, 33, 34, 50, 51 or 55.",
-                ));
+                return Err(InvalidNationalId::Form(Expected::Cuit));
             }
             let sum = weighted(digits, &[2, 3, 4, 5, 6, 7]) % 11;
             let right = &"012345678990"[11 - sum as usize..][..1];

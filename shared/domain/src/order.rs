@@ -14,13 +14,13 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::event::Language;
 use crate::payable::PriceUnit;
 use crate::payment::GatewayName;
 use crate::pricing::QuoteLine;
 use crate::seat::SeatLabel;
 use crate::{
-    AreaId, Currency, Error, EventId, Money, OrderId, Result, SaleStageId, TenantId, TicketId, UserId,
+    AreaId, Currency, Error, EventId, Language, Money, OrderId, Result, SaleStageId, TenantId, TicketId,
+    UserId,
 };
 
 pub use payment::{ManualReason, Payment, PaymentState, RefundProgress, UnusedReason};

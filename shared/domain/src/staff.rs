@@ -8,9 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Role;
-use crate::event::Language;
 use crate::user::Email;
-use crate::{Error, InvitationId, Result, TenantId};
+use crate::{Error, InvitationId, Language, Result, TenantId};
 
 /// The most people who work for one organiser or are invited to.
 pub const MAX_STAFF: usize = 200;

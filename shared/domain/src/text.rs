@@ -35,6 +35,7 @@ use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed}
 pub use kinds::{Line, Paragraph};
 pub use phone::{InvalidPhone, Phone};
 
+use crate::Language;
 use sign::Sign;
 
 /// The most accents and other marks on one letter: Hebrew and Tibetan need four.
@@ -97,8 +98,38 @@ pub enum InvalidText {
 
 impl InvalidText {
     /// The reason as a sentence.
-    pub fn sentence(&self) -> String {
-        sentence(self)
+    pub fn sentence(&self, language: Language) -> String {
+        match language {
+            Language::Es => self.spanish(),
+            Language::En => sentence(self),
+        }
+    }
+
+    fn spanish(&self) -> String {
+        let code = |sign: char| format!("U+{:04X}", u32::from(sign));
+        match *self {
+            Self::Length { min: 0, max } => format!("Debe tener a lo sumo {max} caracteres."),
+            Self::Length { min, max } => format!("Debe tener entre {min} y {max} caracteres."),
+            Self::LineBreak(at) => format!("Debe ser una sola línea; el carácter {at} es un salto de línea."),
+            Self::Control(at, '\t') => {
+                format!("No debe tener tabulaciones; el carácter {at} es una.")
+            }
+            Self::Control(at, sign) => {
+                format!("No debe tener signos de control; el carácter {at} es {}.", code(sign))
+            }
+            Self::Lost(at) => format!(
+                "Hay que escribirlo de nuevo; el carácter {at} es U+FFFD, que está en lugar de una letra que se \
+                 perdió al guardar o copiar el texto."
+            ),
+            Self::Direction(at, sign) => format!(
+                "No debe cambiar la dirección de la escritura; el carácter {at} es el invisible {}.",
+                code(sign)
+            ),
+            Self::Meaningless(at, sign) => {
+                format!("No debe tener signos que otros no pueden ver; el carácter {at} es {}.", code(sign))
+            }
+            Self::Marks => format!("No debe tener más de {MAX_MARKS} acentos en una letra."),
+        }
     }
 }
 

@@ -14,9 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{Role, email_unverified};
 use crate::error::Fields;
-use crate::event::Language;
 use crate::text::plain;
-use crate::{Error, Result, TenantId, UserId};
+use crate::{Error, Language, Result, TenantId, UserId};
 
 /// The most characters of a name.
 pub const MAX_NAME: usize = 120;

@@ -2,9 +2,9 @@
 //! words them, in the reader's language and the event's time zone.
 
 use domain::access::Role;
-use domain::event::{Language, LegalInfo};
+use domain::event::LegalInfo;
 use domain::order::UnusedReason;
-use domain::{DiscountRequestId, Money, OrderId, TenantId, TicketId, Timestamp, UserId};
+use domain::{DiscountRequestId, Language, Money, OrderId, TenantId, TicketId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{DifferencesMail, PaymentsMail, RefundsWaitingMail};

@@ -1,6 +1,5 @@
-use domain::event::Language;
 use domain::order::ManualReason;
-use domain::{Money, Timestamp};
+use domain::{Language, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{LinkPurpose, Recipient};

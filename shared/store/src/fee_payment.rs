@@ -136,9 +136,8 @@ fn is_place(sk: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use boot::Secret;
-    use domain::event::Language;
     use domain::member::{Member, PaymentMethod};
-    use domain::{Currency, TenantId, UserId};
+    use domain::{Currency, Language, TenantId, UserId};
     use jiff::SignedDuration;
 
     use super::*;

@@ -212,8 +212,8 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use domain::Language;
     use domain::access::Role;
-    use domain::event::Language;
     use domain::staff::Offer;
 
     use super::*;

@@ -2,10 +2,9 @@
 //! one more item says which of them holds.
 
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
-use domain::TenantId;
 use domain::audit::AuditNote;
-use domain::event::Language;
 use domain::mail_template::{MailTemplate, TemplateName};
+use domain::{Language, TenantId};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::noted;

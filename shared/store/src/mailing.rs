@@ -192,10 +192,9 @@ fn delivery(status: DeliveryStatus) -> Result<AttributeValue, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use domain::discount::{DecisionSource, DecisionType, Suggestion};
-    use domain::event::Language;
+    use domain::discount::{DecisionSource, DecisionType, Reasoning, Suggestion};
     use domain::mail_template::Wording;
-    use domain::{EventId, MemberId, TenantId};
+    use domain::{EventId, Language, MemberId, TenantId};
 
     use super::*;
     use crate::items::to_item;
@@ -221,7 +220,7 @@ mod tests {
             suggestion: Suggestion {
                 decision_type: DecisionType::Approved,
                 confidence: 10_000,
-                reasoning: "Everything is fine.".to_owned(),
+                reasoning: Reasoning::Eligible { left: 40 },
             },
             decision_source: DecisionSource::PrefilterTemplate,
             decision_type: Some(DecisionType::Approved),

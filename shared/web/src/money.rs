@@ -2,8 +2,8 @@
 //! while the domain counts in minor units and basis points.
 
 use domain::error::Fields;
-use domain::event::{Fees, Language, Vat};
-use domain::{Amount, Currency, Money, Percent, Written, format};
+use domain::event::{Fees, Vat};
+use domain::{Amount, Currency, Language, Money, Percent, Written, format};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,7 @@
 
 use aide::openapi::Components;
 use domain::text::Form;
-use domain::{FieldError, Timestamp};
+use domain::{FieldError, Language, Timestamp};
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
@@ -178,7 +178,7 @@ impl Found<'_> {
             let problem = form.check(text, (min.unwrap_or(0), max.unwrap_or(usize::MAX)));
             return match problem {
                 Ok(()) => {}
-                Err(problem) => self.note(pointer, Rule::Form, problem.sentence()),
+                Err(problem) => self.note(pointer, Rule::Form, problem.sentence(Language::En)),
             };
         }
         let length = text.chars().count();

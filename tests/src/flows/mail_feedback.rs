@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use boot::{Boot, Env};
 use domain::discount::{DeliveryStatus, DiscountRequest};
-use domain::event::Language;
-use domain::{DiscountRequestId, RequestId, Timestamp};
+use domain::{DiscountRequestId, Language, RequestId, Timestamp};
 use integrations::sns::{Kind, Message};
 use local::services::sns::sign;
 use local::services::{Chaos, Weather};

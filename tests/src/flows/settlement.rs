@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::event::Language;
 use domain::gateway_account::GatewayAccount;
 use domain::order::{OrderStatus, RefundAsk};
 use domain::payment::GatewayName;
-use domain::{Currency, Money};
+use domain::{Currency, Language, Money};
 use integrations::payment::{CreatePayment, PaymentGateway, PaymentGateways};
 use local::gateways::Simulator;
 use queue::Outbox;

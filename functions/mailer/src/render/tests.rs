@@ -1,5 +1,5 @@
 use aws_lambda_events::event::sqs::SqsEvent;
-use domain::event::Language;
+use domain::Language;
 
 use super::*;
 

@@ -1,21 +1,38 @@
 //! What the cells of a line mean.
 
-use domain::Timestamp;
-use domain::error::Fields;
-use domain::event::Language;
-use domain::member::{MAX_NAME, MAX_TEXT, Member, check_country};
+use domain::member::{MAX_NAME, MAX_TEXT, Member, is_country};
 use domain::national_id::{InvalidNationalId, NationalId};
 use domain::text::{InvalidPhone, InvalidText, Line, Phone, plain};
 use domain::user::Email;
+use domain::{Language, Timestamp};
 
 use super::ImportError;
 use super::dates::{Order, moment};
 use super::decode::ADVICE;
+use super::reason::Reason;
 use super::table::Row;
-use crate::fields::{capitals, check_past, folded};
+use crate::fields::{capitals, folded, is_past};
 
 /// The most that is said about one line.
 const MAX_ERRORS: usize = 4;
+
+const NO_EMAIL: Reason = Reason::of(
+    "Must be an e-mail address such as ana@example.com.",
+    "Debe ser un correo como ana@example.com.",
+);
+const EMAIL_MISSING: Reason =
+    Reason::of("Every line needs an e-mail address.", "Cada línea necesita un correo.");
+const NEITHER_YES_NOR_NO: Reason = Reason::of(
+    "Must be sí, verdadero, yes, true, x or 1; or no, falso, false or 0.",
+    "Debe ser sí, verdadero, yes, true, x o 1; o no, falso, false o 0.",
+);
+const NO_LANGUAGE: Reason = Reason::of("Must be es or en.", "Debe ser es o en.");
+const NAME_MISSING: Reason = Reason::of("A new member needs a name.", "Un miembro nuevo necesita un nombre.");
+const NO_COUNTRY: Reason = Reason::of(
+    "Must be an ISO 3166-1 alpha-2 code such as CO.",
+    "Debe ser un código ISO 3166-1 alfa-2 como CO.",
+);
+const NOT_PAST: Reason = Reason::of("Must be between 1970 and today.", "Debe estar entre 1970 y hoy.");
 
 /// A line with a good address, and what it says about the member.
 #[derive(Debug)]
@@ -37,12 +54,11 @@ impl Given {
         let email = match row.cells.get("email").map(|text| plain(text).parse::<Email>()) {
             Some(Ok(email)) => Some(email),
             Some(Err(_)) => {
-                let reason = "Must be an e-mail address such as ana@example.com.";
-                errors.push(ImportError::new(line, Some("email"), reason));
+                errors.push(ImportError::new(line, Some("email"), NO_EMAIL));
                 None
             }
             None => {
-                errors.push(ImportError::new(line, Some("email"), "Every line needs an e-mail address."));
+                errors.push(ImportError::new(line, Some("email"), EMAIL_MISSING));
                 None
             }
         };
@@ -50,11 +66,7 @@ impl Given {
             let text = row.cells.get(column)?;
             let is = yes_or_no(text);
             if is.is_none() {
-                errors.push(ImportError::new(
-                    line,
-                    Some(column),
-                    "Must be sí, verdadero, yes, true, x or 1; or no, falso, false or 0.",
-                ));
+                errors.push(ImportError::new(line, Some(column), NEITHER_YES_NOR_NO));
             }
             is
         };
@@ -71,7 +83,7 @@ impl Given {
                 _ => None,
             };
             if language.is_none() {
-                errors.push(ImportError::new(line, Some("language"), "Must be es or en."));
+                errors.push(ImportError::new(line, Some("language"), NO_LANGUAGE));
             }
             language
         });
@@ -94,15 +106,14 @@ impl Given {
 
     /// Puts what the line says onto a member; what it does not say stays.
     pub(super) fn apply(&self, member: &mut Member, now: Timestamp) -> Result<(), Vec<ImportError>> {
-        let mut fields = Fields::new();
+        let mut errors = Vec::new();
         let cell = |column: &str| self.row.cells.get(column).map(String::as_str);
-        let mut bad = |column: &str, reason: String| {
-            fields.check(false, column, reason);
-        };
+        let mut bad =
+            |column: &str, reason: Reason| errors.push(ImportError::new(self.line, Some(column), reason));
         match cell("name").map(str::parse::<Line<1, MAX_NAME>>) {
             Some(Ok(name)) => member.name = name.into(),
             Some(Err(problem)) => bad("name", advised(problem)),
-            None if member.name.is_empty() => bad("name", "A new member needs a name.".to_owned()),
+            None if member.name.is_empty() => bad("name", NAME_MISSING),
             None => {}
         }
         match cell("phone").map(phone) {
@@ -128,44 +139,43 @@ impl Given {
         if let Some(written) = cell("dni").or(number.filter(|_| is_moved)) {
             match NationalId::parse(&member.country, written) {
                 Ok(id) => member.dni = Some(id),
-                Err(problem) => bad("dni", problem.to_string()),
+                Err(problem) => bad("dni", Reason::said(|language| problem.sentence(language))),
             }
         }
         member.registration_date = self.registration_date.unwrap_or(member.registration_date);
         member.subscription_active = self.subscription_active.unwrap_or(member.subscription_active);
         member.monthly_fee_current = self.monthly_fee_current.unwrap_or(member.monthly_fee_current);
         member.language = self.language.unwrap_or(member.language);
-        check_country(&member.country, &mut fields);
-        check_past("registration_date", member.registration_date, now, &mut fields);
-        fields.finish().map_err(|error| {
-            let wrong = error.field_errors().iter().take(MAX_ERRORS);
-            let line = |field: &domain::FieldError| {
-                let column = field.pointer.trim_start_matches('/');
-                ImportError::new(self.line, Some(column), field.detail.as_str())
-            };
-            wrong.map(line).collect()
-        })
+        if !is_country(&member.country) {
+            bad("country", NO_COUNTRY);
+        }
+        if !is_past(member.registration_date, now) {
+            bad("registration_date", NOT_PAST);
+        }
+        errors.truncate(MAX_ERRORS);
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 }
 
 /// A reason, with what to do about the whole file if it is about that.
-fn advised(problem: InvalidText) -> String {
+fn advised(problem: InvalidText) -> Reason {
+    let reason = Reason::said(|language| problem.sentence(language));
     match problem {
-        InvalidText::Lost(_) => format!("{} {ADVICE}", problem.sentence()),
-        _ => problem.sentence(),
+        InvalidText::Lost(_) => reason.and(&ADVICE),
+        _ => reason,
     }
 }
 
 /// A telephone number that no spreadsheet took for an amount.
-fn phone(text: &str) -> Result<Phone, String> {
+fn phone(text: &str) -> Result<Phone, Reason> {
     let number = plain(text);
     let has_decimals = number.rsplit_once(['.', ',']).is_some_and(|(whole, decimals)| {
         whole.len() > 5 && whole.bytes().all(|byte| byte.is_ascii_digit()) && decimals.len() < 3
     });
     if has_decimals || number.to_lowercase().contains("e+") {
-        return Err(InvalidNationalId::Number.to_string());
+        return Err(Reason::said(|language| InvalidNationalId::Number.sentence(language)));
     }
-    text.parse().map_err(|problem: InvalidPhone| problem.sentence())
+    text.parse().map_err(|problem: InvalidPhone| Reason::said(|language| problem.sentence(language)))
 }
 
 /// Yes or no, as spreadsheets and people write it.
@@ -266,7 +276,7 @@ mod tests {
     #[test]
     fn letters_that_are_lost_are_not_kept() {
         let errors = applied("CO", &[("name", "Jos\u{fffd} P\u{fffd}rez")]).expect_err("lost");
-        assert!(errors[0].reason.contains("character 4") && errors[0].reason.contains("CSV UTF-8"));
+        assert!(errors[0].reason.contains("character 4") && errors[0].reason_es.contains("carácter 4"));
         assert_eq!(wrong("CO", &[("city", "Cali\nBcc: eva@example.com")]), ["city"]);
     }
 

@@ -4,6 +4,8 @@ use domain::{Moment, Timestamp};
 use jiff::civil::{Date, DateTime, Time, time};
 use jiff::tz::TimeZone;
 
+use super::reason::Reason;
+
 /// What comes first in dates with numbers only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
@@ -54,7 +56,7 @@ const MONTHS: [[&str; 3]; 12] = [
 ///
 /// # Errors
 /// What to do about it.
-pub(super) fn moment(text: &str, order: Order) -> Result<Timestamp, &'static str> {
+pub(super) fn moment(text: &str, order: Order) -> Result<Timestamp, Reason> {
     if let Ok(moment) = text.parse::<Moment>() {
         return Ok(moment.time());
     }
@@ -84,16 +86,30 @@ fn split_hour(text: &str) -> (&str, &str) {
     places.find(is_hour).unwrap_or((text, ""))
 }
 
-const SERIAL: &str =
-    "This is the number with which spreadsheets count days. Format the column as dates, such as 2026-11-21.";
-const ZONE: &str =
-    "The offset contradicts the time zone, or there is no such time zone. Leave one of them out.";
-const NO_DATE: &str =
-    "Must be a date such as 2026-11-21 or 21/11/2026, or a time such as 2026-11-21T20:00:00Z.";
+const SERIAL: Reason = Reason::of(
+    "This is the number with which spreadsheets count days. Format the column as dates, such as 2026-11-21.",
+    "Es el número con que las hojas de cálculo cuentan los días. Da formato de fecha a la columna, como 2026-11-21.",
+);
+const ZONE: Reason = Reason::of(
+    "The offset contradicts the time zone, or there is no such time zone. Leave one of them out.",
+    "El desfase contradice la zona horaria, o esa zona no existe. Deja solo uno de los dos.",
+);
+const NO_DATE: Reason = Reason::of(
+    "Must be a date such as 2026-11-21 or 21/11/2026, or a time such as 2026-11-21T20:00:00Z.",
+    "Debe ser una fecha como 2026-11-21 o 21/11/2026, o un momento como 2026-11-21T20:00:00Z.",
+);
+const SHORT_YEAR: Reason = Reason::of(
+    "Write the year with four digits, such as 21/11/2026.",
+    "Escribe el año con cuatro dígitos, como 21/11/2026.",
+);
+const EITHER_ORDER: Reason = Reason::of(
+    "Other dates of the column have the month in the other place. Write this one as 2026-11-21.",
+    "Otras fechas de la columna tienen el mes en el otro lugar. Escribe esta como 2026-11-21.",
+);
 
-fn read_day(text: &str, order: Order) -> Result<Date, &'static str> {
+fn read_day(text: &str, order: Order) -> Result<Date, Reason> {
     if domain::birth_date::has_short_year(text) || is_short_after_month(text) {
-        return Err("Write the year with four digits, such as 21/11/2026.");
+        return Err(SHORT_YEAR);
     }
     if let Some((first, second, year)) = numbers(text) {
         let is_month_first = match order {
@@ -102,9 +118,7 @@ fn read_day(text: &str, order: Order) -> Result<Date, &'static str> {
             Order::Mixed if first > 12 || first == second => false,
             Order::Mixed if second > 12 => true,
             Order::Mixed => {
-                return Err(
-                    "Other dates of the column have the month in the other place. Write this one as 2026-11-21.",
-                );
+                return Err(EITHER_ORDER);
             }
         };
         let (day, month) = if is_month_first { (second, first) } else { (first, second) };
@@ -177,7 +191,7 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str, order: Order) -> Result<String, &'static str> {
+    fn read(text: &str, order: Order) -> Result<String, Reason> {
         moment(text, order).map(|moment| moment.to_string())
     }
 
@@ -204,9 +218,9 @@ mod tests {
             ("2024-05-31T20:00:00-05:00[America/Bogota]", "2024-06-01T01:00:00Z"),
             ("2024-06-01T01:00:00Z[America/Bogota]", "2024-06-01T01:00:00Z"),
         ] {
-            assert_eq!(read(text, Order::DayFirst).as_deref(), Ok(expected), "{text}");
+            assert_eq!(read(text, Order::DayFirst), Ok(expected.to_owned()), "{text}");
         }
-        assert_eq!(read("5/31/2024 8:30 PM", Order::MonthFirst).as_deref(), Ok("2024-05-31T20:30:00Z"));
+        assert_eq!(read("5/31/2024 8:30 PM", Order::MonthFirst), Ok("2024-05-31T20:30:00Z".to_owned()));
         for text in [
             "31/31/2024",
             "ayer",
@@ -223,13 +237,13 @@ mod tests {
         for text in
             ["2024-05-31T20:00:00-04:00[America/Bogota]", "2024-05-31T20:00:00-05:00[America/Macondo]"]
         {
-            assert!(read(text, Order::DayFirst).expect_err("no time").contains("time zone"), "{text}");
+            assert!(read(text, Order::DayFirst).expect_err("no time").en.contains("time zone"), "{text}");
         }
         for text in ["31/05/24", "24-05-31", "31-may-24", "31-dic-24"] {
-            assert!(read(text, Order::DayFirst).expect_err("short").contains("four digits"), "{text}");
+            assert!(read(text, Order::DayFirst).expect_err("short").en.contains("four digits"), "{text}");
         }
         for text in ["45443", "45443.5", "45443,75"] {
-            assert!(read(text, Order::DayFirst).expect_err("a number").contains("count days"), "{text}");
+            assert!(read(text, Order::DayFirst).expect_err("a number").en.contains("count days"), "{text}");
         }
     }
 
@@ -241,7 +255,7 @@ mod tests {
         assert_eq!(order(&["03/04/2025", "5/31/2024"]), Order::MonthFirst);
         assert_eq!(order(&["31/05/2024", "5/31/2024"]), Order::Mixed);
         assert_eq!(read("5/31/2024", Order::Mixed), read("31/05/2024", Order::Mixed));
-        assert!(read("03/04/2025", Order::Mixed).expect_err("either").contains("2026-11-21"));
+        assert!(read("03/04/2025", Order::Mixed).expect_err("either").es.contains("2026-11-21"));
     }
 
     proptest! {

@@ -3,10 +3,15 @@
 use encoding_rs::{UTF_16BE, UTF_16LE};
 
 use super::code_page::windows_1252;
+use super::reason::Reason;
 
 /// What to do about a file that cannot be read.
-pub(super) const ADVICE: &str = "Save the file again as UTF-8: in Excel as \"CSV UTF-8\", in LibreOffice with the character set \"Unicode (UTF-8)\"; \
-     Google Sheets downloads it so.";
+pub(super) static ADVICE: Reason = Reason::of(
+    "Save the file again as UTF-8: in Excel as \"CSV UTF-8\", in LibreOffice with the character set \"Unicode \
+     (UTF-8)\"; Google Sheets downloads it so.",
+    "Guarda el archivo de nuevo en UTF-8: en Excel como \"CSV UTF-8\", en LibreOffice con el juego de caracteres \
+     \"Unicode (UTF-8)\"; Google Sheets lo descarga así.",
+);
 
 /// A file as text.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -23,9 +28,13 @@ pub(super) struct Decoded {
 ///
 /// # Errors
 /// What the file is, and what to do.
-pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Reason> {
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\xD0\xCF\x11\xE0") {
-        return Err(format!("This is a workbook, not a CSV file. {ADVICE}"));
+        return Err(Reason::of(
+            "This is a workbook, not a CSV file.",
+            "Es un libro de cálculo, no un archivo CSV.",
+        )
+        .and(&ADVICE));
     }
     let utf_16 = match bytes {
         [0xFF, 0xFE, rest @ ..] => Some(UTF_16LE.decode_without_bom_handling_and_without_replacement(rest)),
@@ -33,11 +42,18 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
         _ => None,
     };
     if let Some(text) = utf_16 {
-        let text = text.ok_or_else(|| format!("The file is cut off or damaged. {ADVICE}"))?;
+        let damaged = || {
+            Reason::of("The file is cut off or damaged.", "El archivo está cortado o dañado.").and(&ADVICE)
+        };
+        let text = text.ok_or_else(damaged)?;
         return Ok(Decoded { text: text.into_owned(), is_certain: true });
     }
     if bytes.contains(&0) {
-        return Err(format!("This is no CSV file, or one without the mark of its character set. {ADVICE}"));
+        let unmarked = Reason::of(
+            "This is no CSV file, or one without the mark of its character set.",
+            "No es un archivo CSV, o le falta la marca de su juego de caracteres.",
+        );
+        return Err(unmarked.and(&ADVICE));
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Decoded { text: text.to_owned(), is_certain: true }),
@@ -253,7 +269,7 @@ mod tests {
             b"\xFF\xFEn\0\x00\xD8",
             b"\xFF\xFEn",
         ] {
-            assert!(decode(bytes).expect_err("no text").contains("CSV UTF-8"), "{bytes:?}");
+            assert!(decode(bytes).expect_err("no text").es.contains("CSV UTF-8"), "{bytes:?}");
         }
     }
 }

@@ -9,6 +9,7 @@ mod corpus;
 mod dates;
 mod decode;
 mod plan;
+mod reason;
 mod table;
 mod writing;
 
@@ -29,6 +30,7 @@ use web::{Answer, Json, Refuses, Supervisor};
 use crate::State;
 use decode::{Decoded, decode};
 use plan::Step;
+use reason::Reason;
 use table::Table;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -115,11 +117,20 @@ struct ImportError {
     field: Option<String>,
     /// What to do about it.
     reason: String,
+    /// The same in Spanish.
+    reason_es: String,
 }
 
 impl ImportError {
-    fn new(line: u32, field: Option<&str>, reason: impl Into<String>) -> Self {
-        Self { line, cell: None, field: field.map(str::to_owned), reason: reason.into() }
+    fn new(line: u32, field: Option<&str>, reason: Reason) -> Self {
+        let Reason { en, es } = reason;
+        Self {
+            line,
+            cell: None,
+            field: field.map(str::to_owned),
+            reason: en.into_owned(),
+            reason_es: es.into_owned(),
+        }
     }
 }
 
@@ -134,6 +145,8 @@ struct ImportResult {
     id: MemberId,
     /// Why it failed, if it did.
     reason: Option<String>,
+    /// The code of that problem, if it failed: its page `/problems/{code}` says in Spanish what to do.
+    code: Option<&'static str>,
 }
 
 /// What became of a line.
@@ -212,7 +225,7 @@ fn read(file: &[u8], pointer: &str) -> Result<Table> {
     let mut fields = Fields::new();
     let (decoded, unreadable) = match decode(file) {
         Ok(decoded) => (decoded, None),
-        Err(reason) => (Decoded::default(), Some(reason)),
+        Err(reason) => (Decoded::default(), Some(reason.en)),
     };
     fields.rule(unreadable.is_none(), pointer, unreadable.unwrap_or_default()).finish()?;
     let table = Table::read(&decoded.text, MAX_LINES);

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::event::{Language, Tenant};
+use domain::event::Tenant;
 use domain::member::Member;
-use domain::{MemberId, Result, Timestamp, UserId};
+use domain::{Language, MemberId, Result, Timestamp, UserId};
 use web::Supervisor;
 
 use super::ImportError;
 use super::cells::Given;
 use super::dates::Order;
+use super::reason::Reason;
 use super::table::Table;
 use crate::{State, member_not_found};
 
@@ -92,7 +93,10 @@ impl Draft {
         for line in lines {
             match first.get(line.email.as_str()) {
                 Some(other) => {
-                    let reason = format!("Line {other} has the same e-mail address. Keep one of both.");
+                    let reason = Reason::new(
+                        format!("Line {other} has the same e-mail address. Keep one of both."),
+                        format!("La línea {other} tiene el mismo correo. Deja una de las dos."),
+                    );
                     self.errors.push(ImportError::new(line.line, Some("email"), reason));
                 }
                 None => {
@@ -161,9 +165,15 @@ impl Draft {
             let Some(identity) = after.identity() else { return true };
             let other = first.get(&identity).copied();
             let reason = if let Some(other) = other {
-                format!("Line {other} has the national id of the same person. Keep one of both.")
+                Reason::new(
+                    format!("Line {other} has the national id of the same person. Keep one of both."),
+                    format!("La línea {other} tiene el documento de la misma persona. Deja una de las dos."),
+                )
             } else if owners.get(&identity).is_some_and(|owner| *owner != after.id) {
-                "Another member has this national id. Check it for a typo.".to_owned()
+                Reason::of(
+                    "Another member has this national id. Check it for a typo.",
+                    "Otro miembro tiene este documento. Busca un error de tipeo.",
+                )
             } else {
                 first.insert(identity, *line);
                 return true;

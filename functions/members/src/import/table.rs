@@ -8,10 +8,31 @@ use domain::text::plain;
 use super::ImportError;
 use super::columns::{Column, letters};
 use super::decode::ADVICE;
+use super::reason::Reason;
 
 /// What is said about a column that is not known.
-const UNKNOWN: &str = "There is no such column. Name it nombre, correo, documento, país, teléfono, ciudad, fecha de registro, \
-     cómo nos conociste, género musical, suscripción activa, cuota al día or idioma, as it is; or remove it.";
+const UNKNOWN: Reason = Reason::of(
+    "There is no such column. Name it nombre, correo, documento, país, teléfono, ciudad, fecha de registro, \
+     cómo nos conociste, género musical, suscripción activa, cuota al día or idioma, as it is; or remove it.",
+    "Esta columna no existe. Llámala nombre, correo, documento, país, teléfono, ciudad, fecha de registro, \
+     cómo nos conociste, género musical, suscripción activa, cuota al día o idioma, según lo que tenga; o quítala.",
+);
+const NO_EMAIL_COLUMN: Reason = Reason::of(
+    "The column is missing, and every line needs it: correo, or email.",
+    "Falta la columna, y cada línea la necesita: correo, o email.",
+);
+const EMPTY_FILE: Reason = Reason::of(
+    "The file is empty. Its first line must name the columns.",
+    "El archivo está vacío. Su primera línea debe nombrar las columnas.",
+);
+const OLD_LETTERS: Reason = Reason::of(
+    "The letters of this cell are in an old character set.",
+    "Las letras de esta celda están en un juego de caracteres antiguo.",
+);
+const LOST_NAME: Reason = Reason::of(
+    "The letters of this name are lost or in an old character set.",
+    "Las letras de este nombre se perdieron o están en un juego de caracteres antiguo.",
+);
 
 /// The lines of a file, and what is wrong with it.
 #[derive(Debug, Default)]
@@ -99,11 +120,7 @@ impl Table {
             table.read_row(&record, columns, line);
         }
         if columns.is_none() {
-            table.errors.push(ImportError::new(
-                1,
-                None,
-                "The file is empty. Its first line must name the columns.",
-            ));
+            table.errors.push(ImportError::new(1, None, EMPTY_FILE));
         }
         Some(table)
     }
@@ -114,8 +131,7 @@ impl Table {
         for row in std::mem::take(&mut self.rows) {
             for (column, _) in row.cells.iter().filter(|(_, cell)| cell.contains(char::REPLACEMENT_CHARACTER))
             {
-                let reason = format!("The letters of this cell are in an old character set. {ADVICE}");
-                self.errors.push(ImportError::new(row.line, Some(*column), reason));
+                self.errors.push(ImportError::new(row.line, Some(*column), OLD_LETTERS.and(&ADVICE)));
             }
         }
     }
@@ -126,12 +142,13 @@ impl Table {
         for (place, (&column, name)) in columns.iter().zip(record).enumerate() {
             let letters = letters(place);
             let reason = match column {
-                Column::Unknown if name.contains(char::REPLACEMENT_CHARACTER) => {
-                    format!("The letters of this name are lost or in an old character set. {ADVICE}")
-                }
-                Column::Unknown => UNKNOWN.to_owned(),
+                Column::Unknown if name.contains(char::REPLACEMENT_CHARACTER) => LOST_NAME.and(&ADVICE),
+                Column::Unknown => UNKNOWN,
                 Column::Known(known) => match self.sheet.columns.get(known) {
-                    Some(other) => format!("The columns {other} and {letters} say the same. Remove one."),
+                    Some(other) => Reason::new(
+                        format!("The columns {other} and {letters} say the same. Remove one."),
+                        format!("Las columnas {other} y {letters} dicen lo mismo. Quita una."),
+                    ),
                     None => {
                         self.sheet.columns.insert(known, letters);
                         continue;
@@ -144,11 +161,7 @@ impl Table {
             self.errors.push(ImportError { cell, ..ImportError::new(line, Some(&shown), reason) });
         }
         if !self.sheet.columns.contains_key("email") {
-            self.errors.push(ImportError::new(
-                line,
-                Some("email"),
-                "The column is missing, and every line needs it: correo, or email.",
-            ));
+            self.errors.push(ImportError::new(line, Some("email"), NO_EMAIL_COLUMN));
         }
         self.errors.is_empty().then_some(columns)
     }
@@ -186,32 +199,47 @@ impl Table {
     }
 }
 
-const NO_COLUMN: &str = "The first line has no name for this column. Name it, or empty the cell; if it belongs to another column, \
-     look for a separator within a text on this line.";
+const NO_COLUMN: Reason = Reason::of(
+    "The first line has no name for this column. Name it, or empty the cell; if it belongs to another column, \
+     look for a separator within a text on this line.",
+    "La primera línea no tiene nombre para esta columna. Nómbrala, o vacía la celda; si pertenece a otra columna, \
+     busca un separador dentro de un texto en esta línea.",
+);
+
+const SEVERAL_LINES: Reason = Reason::of(
+    "The cell goes on over several lines. Take the line breaks out of it, or look for a missing quotation mark on \
+     this line and the next.",
+    "La celda sigue en varias líneas. Quítale los saltos de línea, o busca unas comillas que falten en esta línea y \
+     la siguiente.",
+);
+const FORMULA: Reason = Reason::of(
+    "This is a formula. Put its value into the cell: copy it and paste the values only.",
+    "Es una fórmula. Pon su valor en la celda: cópiala y pega solo los valores.",
+);
+const SHEET_ERROR: Reason = Reason::of(
+    "The spreadsheet wrote an error or had no room for the value. Mend the formula, or make the column wider, and \
+     save the file again.",
+    "La hoja de cálculo escribió un error o no le cupo el valor. Corrige la fórmula, o ensancha la columna, y guarda \
+     el archivo de nuevo.",
+);
 
 /// What a cell says, without what spreadsheets put around it.
-fn said(cell: &str) -> Result<String, &'static str> {
+fn said(cell: &str) -> Result<String, Reason> {
     let text = cell.trim();
     // The way to write digits so that Excel takes them for text.
     let text = text.strip_prefix("=\"").and_then(|text| text.strip_suffix('"')).unwrap_or(text);
     let is_escaped = |rest: &&str| rest.starts_with(|c: char| c.is_ascii_digit() || "=+-@".contains(c));
     let text = text.strip_prefix('\'').filter(is_escaped).unwrap_or(text);
     if text.contains('\n') {
-        return Err(
-            "The cell goes on over several lines. Take the line breaks out of it, or look for a missing quotation \
-                    mark on this line and the next.",
-        );
+        return Err(SEVERAL_LINES);
     }
     if text.starts_with('=') {
-        return Err("This is a formula. Put its value into the cell: copy it and paste the values only.");
+        return Err(FORMULA);
     }
     let is_error =
         text.starts_with('#') && (text.ends_with(['#', '!', '?']) || matches!(text, "#N/A" | "#N/D"));
     if is_error {
-        return Err(
-            "The spreadsheet wrote an error or had no room for the value. Mend the formula, or make the column \
-                    wider, and save the file again.",
-        );
+        return Err(SHEET_ERROR);
     }
     Ok(text.to_owned())
 }

@@ -23,7 +23,13 @@ impl State {
                 Step::New(member) => new.push((line, member)),
                 Step::Changed { before, after } => changed.push((line, before, after)),
                 Step::Unchanged(id) => {
-                    results.push(ImportResult { line, outcome: ImportOutcome::Unchanged, id, reason: None });
+                    results.push(ImportResult {
+                        line,
+                        outcome: ImportOutcome::Unchanged,
+                        id,
+                        reason: None,
+                        code: None,
+                    });
                 }
             }
         }
@@ -73,9 +79,10 @@ impl State {
 }
 
 fn done(line: u32, id: MemberId, outcome: ImportOutcome) -> ImportResult {
-    ImportResult { line, outcome, id, reason: None }
+    ImportResult { line, outcome, id, reason: None, code: None }
 }
 
 fn failed(line: u32, id: MemberId, error: &Error) -> ImportResult {
-    ImportResult { line, outcome: ImportOutcome::Failed, id, reason: Some(error.detail().to_owned()) }
+    let (reason, code) = (Some(error.detail().to_owned()), Some(error.code()));
+    ImportResult { line, outcome: ImportOutcome::Failed, id, reason, code }
 }

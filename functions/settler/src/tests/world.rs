@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use domain::event::Language;
 use domain::gateway_account::AccountRef;
 use domain::order::{ManualReason, Order, OrderLine, OrderStatus, Payment, PaymentState, Person};
 use domain::payment::{Dispute, GatewayName, PaymentReport, PaymentStatus};
 use domain::{
-    AreaId, Currency, EventId, GatewayAccountId, Money, OrderId, QuoteId, TenantId, TicketId, Timestamp,
-    UserId,
+    AreaId, Currency, EventId, GatewayAccountId, Language, Money, OrderId, QuoteId, TenantId, TicketId,
+    Timestamp, UserId,
 };
 use queue::Outbox;
 use store::TaskChange;

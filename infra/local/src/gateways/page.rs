@@ -2,8 +2,7 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::Money;
-use domain::event::Language;
+use domain::{Language, Money};
 
 /// The style of all pages, included by their templates.
 pub(crate) const STYLE: &str = include_str!("page.css");

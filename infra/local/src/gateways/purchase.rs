@@ -6,8 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::event::Language;
-use domain::{Money, Timestamp};
+use domain::{Language, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::sandbox::Buyer;

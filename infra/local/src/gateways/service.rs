@@ -11,9 +11,8 @@ use axum::http::{Method as Verb, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use boot::Clock;
-use domain::Timestamp;
-use domain::event::Language;
 use domain::payment::GatewayName;
+use domain::{Language, Timestamp};
 use minijinja::Environment;
 
 use super::actions::{Action, Change, Happened, Ids, Rules};

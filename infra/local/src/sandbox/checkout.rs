@@ -103,7 +103,7 @@ fn return_url(payment: &Payment) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::event::Language;
+    use domain::Language;
 
     use super::super::payment_for_tests;
     use super::*;

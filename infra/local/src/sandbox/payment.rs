@@ -1,7 +1,6 @@
 use std::fmt;
 
-use domain::event::Language;
-use domain::{Currency, Timestamp};
+use domain::{Currency, Language, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How far a payment is. The names are the protocol's.

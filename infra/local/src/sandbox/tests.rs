@@ -6,8 +6,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
-use domain::Money;
-use domain::event::Language;
+use domain::{Language, Money};
 use integrations::http::{Connections, Timeouts};
 use integrations::payment::sandbox::SandboxGateway;
 use integrations::payment::{

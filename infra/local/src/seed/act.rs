@@ -1,10 +1,12 @@
 //! How a show of the demo is described, and what becomes of the description.
 
 use domain::event::{
-    Area, AreaKind, AttendeeField, Event, EventStatus, Fees, Language, MemberDiscount, RowLayout, Vat,
+    Area, AreaKind, AttendeeField, Event, EventStatus, Fees, MemberDiscount, RowLayout, Vat,
 };
 use domain::pricing::{AdjustmentType, SaleStage};
-use domain::{AreaId, BasisPoints, Currency, Error, EventId, Result, SaleStageId, TenantId, Timestamp};
+use domain::{
+    AreaId, BasisPoints, Currency, Error, EventId, Language, Result, SaleStageId, TenantId, Timestamp,
+};
 use jiff::SignedDuration;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;

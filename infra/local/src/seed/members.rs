@@ -1,10 +1,9 @@
 //! The community of the demo's organiser: some three hundred invented people, in
 //! every state that a member can be in.
 
-use domain::event::Language;
 use domain::member::{FeePayment, Member, PaymentMethod};
 use domain::national_id::NationalId;
-use domain::{Currency, Error, FeePaymentId, MemberId, Result, TenantId, Timestamp, UserId};
+use domain::{Currency, Error, FeePaymentId, Language, MemberId, Result, TenantId, Timestamp, UserId};
 use futures::future::try_join_all;
 use jiff::SignedDuration;
 use store::{Fingerprints, MEMBERS_AT_ONCE, Store};

@@ -17,16 +17,16 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Event, EventStatus, Language};
+use crate::event::{Event, EventStatus};
 use crate::mail_template::{TemplateName, Wording};
 use crate::member::Member;
 use crate::pricing::PromotionCode;
-use crate::{DiscountRequestId, Error, EventId, MemberId, Result, TenantId, UserId};
+use crate::{DiscountRequestId, Error, EventId, Language, MemberId, Result, TenantId, UserId};
 
 pub use mail::facts;
 pub use promotion::{code, in_words, promotion};
 pub use state::{Edit, Sending};
-pub use suggest::{Case, suggest};
+pub use suggest::{Case, Reasoning, suggest};
 
 /// How often a member can ask for a discount for one show: again only once an
 /// answer was sent that was no approval.
@@ -134,8 +134,8 @@ pub struct Suggestion {
     pub decision_type: DecisionType,
     /// How sure that is, in basis points: 10,000 is certain.
     pub confidence: u16,
-    /// Why, in a sentence.
-    pub reasoning: String,
+    /// Why.
+    pub reasoning: Reasoning,
 }
 
 /// Who of the tenant's staff did something.

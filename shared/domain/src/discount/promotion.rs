@@ -4,9 +4,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::DiscountRequest;
-use crate::event::{Event, Language, MemberDiscount};
+use crate::event::{Event, MemberDiscount};
 use crate::pricing::{AdjustmentType, AppliesTo, Promotion, PromotionCode};
-use crate::{Currency, DiscountRequestId, PromotionId, format};
+use crate::{Currency, DiscountRequestId, Language, PromotionId, format};
 
 /// The code of a request's discount. It follows from the request, so that a
 /// preview shows what will be sent, and sending twice mints no second one.

@@ -77,8 +77,10 @@ fn the_same_case_has_the_same_suggestion() {
     for (case, decision, confidence, said) in table {
         let suggestion = suggest(&case);
         assert_eq!((suggestion.decision_type, suggestion.confidence), (decision, confidence), "{case:?}");
-        assert!(suggestion.reasoning.contains(said), "{suggestion:?}");
-        assert!(suggestion.reasoning.ends_with('.') && suggestion.reasoning.len() < 160);
+        let [english, spanish] =
+            [Language::En, Language::Es].map(|language| suggestion.reasoning.sentence(language));
+        assert!(english.contains(said), "{suggestion:?}");
+        assert!(english.ends_with('.') && spanish.ends_with('.') && english != spanish);
         assert_eq!(suggest(&case), suggestion);
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::event::Language;
+use crate::Language;
 
 const DAYS: [[&str; 2]; 7] = [
     ["lunes", "Monday"],

@@ -16,9 +16,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Fields;
-use crate::event::Language;
 use crate::words::{letter, title};
-use crate::{Error, Result, TenantId, UserId};
+use crate::{Error, Language, Result, TenantId, UserId};
 
 pub use date::date;
 pub use language::VARIABLES;

@@ -3,9 +3,9 @@
 use minijinja::{Environment, Error as TemplateError, Value, context};
 
 use super::Wording;
-use crate::event::{Language, Tenant};
+use crate::event::Tenant;
 use crate::words::title;
-use crate::{Error, Result};
+use crate::{Error, Language, Result};
 
 /// The page of every mail, as a template with the blocks `preheader` and `content`.
 pub const LAYOUT: &str = include_str!("pages/layout.html");

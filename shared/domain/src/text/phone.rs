@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::{plain, sentence};
+use crate::Language;
 
 /// A telephone number as its owner writes it: digits, spaces and `+ - ( ) .`; or
 /// empty.
@@ -32,8 +33,13 @@ impl std::error::Error for InvalidPhone {}
 
 impl InvalidPhone {
     /// The reason as a sentence.
-    pub fn sentence(&self) -> String {
-        sentence(self)
+    pub fn sentence(&self, language: Language) -> String {
+        match language {
+            Language::Es => {
+                format!("Debe tener a lo sumo {} dígitos, espacios y los signos + - ( ) .", Phone::MAX)
+            }
+            Language::En => sentence(self),
+        }
     }
 }
 

@@ -118,7 +118,7 @@ fn what_would_mislead_is_refused_where_it_is() {
         "Z\u{334}\u{335}\u{336}\u{337}\u{338}algo",
         &"x".repeat(41),
     ]
-    .map(|text| line(text).expect_err(text).sentence())
+    .map(|text| line(text).expect_err(text).sentence(Language::En))
     .into();
     insta::assert_snapshot!(reasons.join("\n"), @r"
     Must be a single line; character 4 is a line break.

@@ -30,8 +30,7 @@ pub mod wompi;
 
 use std::fmt::Debug;
 
-use domain::event::Language;
-use domain::{Money, Timestamp};
+use domain::{Language, Money, Timestamp};
 use futures::future::BoxFuture;
 use http::HeaderMap;
 

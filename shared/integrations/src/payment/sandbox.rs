@@ -22,8 +22,7 @@ use std::fmt;
 use std::time::Duration;
 
 use boot::{ConfigError, Env};
-use domain::event::Language;
-use domain::{Currency, Money, Timestamp};
+use domain::{Currency, Language, Money, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::de::DeserializeOwned;

@@ -9,8 +9,7 @@ use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use domain::event::Language;
-use domain::{Currency, Money, Timestamp};
+use domain::{Currency, Language, Money, Timestamp};
 use http::{HeaderMap, StatusCode, header};
 use integrations::http::{Connections, Timeouts, Url};
 use integrations::payment::{

@@ -1,8 +1,7 @@
-use domain::discount::{DecisionSource, DecisionType, RequestStatus, Reviewer, Suggestion};
-use domain::event::Language;
+use domain::discount::{DecisionSource, DecisionType, Reasoning, RequestStatus, Reviewer, Suggestion};
 use domain::mail_template::Wording;
 use domain::pricing::{AdjustmentType, AppliesTo, PromotionCode};
-use domain::{MemberId, PromotionId, UserId};
+use domain::{Language, MemberId, PromotionId, UserId};
 use jiff::SignedDuration;
 
 use super::*;
@@ -32,7 +31,7 @@ fn request(second: i64) -> DiscountRequest {
         suggestion: Suggestion {
             decision_type: DecisionType::Approved,
             confidence: 9_500,
-            reasoning: "The member is eligible and 40 discounts are left.".to_owned(),
+            reasoning: Reasoning::Eligible { left: 40 },
         },
         decision_source: DecisionSource::PrefilterTemplate,
         decision_type: None,

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use boot::Clock;
-use domain::event::{AreaKind, EventImage, Fees, ImageKind, Language, Vat};
+use domain::event::{AreaKind, EventImage, Fees, ImageKind, Vat};
 use domain::pricing::AdjustmentType;
-use domain::{Currency, ImageId, SaleStageId};
+use domain::{Currency, ImageId, Language, SaleStageId};
 use serde_json::Map;
 
 use super::*;

@@ -1,8 +1,7 @@
 use std::collections::BTreeMap;
 
-use domain::event::Language;
 use domain::order::{OrderLine, OrderStatus, Person};
-use domain::{AreaId, Currency, OrderId, QuoteId, TenantId};
+use domain::{AreaId, Currency, Language, OrderId, QuoteId, TenantId};
 
 use super::*;
 use crate::testing::{at_once, meeting, store};

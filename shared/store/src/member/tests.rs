@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use boot::Secret;
-use domain::event::Language;
+use domain::Language;
 use domain::national_id::NationalId;
 
 use super::*;

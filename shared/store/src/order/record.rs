@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use domain::event::Language;
 use domain::order::{
     Attendee, Holding, Order, OrderLine, OrderStatus, Part, Payment, PaymentState, Person, RefundProgress,
     TicketState, UnusedReason,
@@ -15,7 +14,7 @@ use domain::order::{
 use domain::payment::{Dispute, GatewayName};
 use domain::seat::SeatLabel;
 use domain::{
-    AreaId, Currency, EventId, GatewayAccountId, OrderId, SaleStageId, TenantId, Timestamp, UserId,
+    AreaId, Currency, EventId, GatewayAccountId, Language, OrderId, SaleStageId, TenantId, Timestamp, UserId,
 };
 use serde::{Deserialize, Serialize};
 

@@ -1,13 +1,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::event::Language;
 use domain::order::{
     Attendee, Holding, OrderLine, OrderStatus, Part, Payment, PaymentState, Person, RefundAsk,
     RefundProgress, TicketState,
 };
 use domain::payment::GatewayName;
-use domain::{AreaId, Currency, GatewayAccountId, SaleStageId, TenantId};
+use domain::{AreaId, Currency, GatewayAccountId, Language, SaleStageId, TenantId};
 
 use super::record::{holding_text, parse_holding};
 use super::*;

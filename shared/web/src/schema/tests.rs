@@ -12,7 +12,7 @@ struct Wanted {
     id: domain::EventId,
     #[schemars(length(min = 1, max = 3))]
     lines: Vec<Line>,
-    language: Option<domain::event::Language>,
+    language: Option<Language>,
     email: domain::user::Email,
     starts_at: Timestamp,
     #[schemars(extend("x-aliases" = ["note"]))]

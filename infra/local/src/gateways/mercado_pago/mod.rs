@@ -29,9 +29,8 @@ use std::time::Duration;
 
 use axum::http::{Method as Verb, StatusCode};
 use axum::response::Response;
-use domain::event::Language;
 use domain::payment::GatewayName;
-use domain::{Currency, Timestamp};
+use domain::{Currency, Language, Timestamp};
 use reqwest::Url;
 
 use super::actions::{Ids, Rules};

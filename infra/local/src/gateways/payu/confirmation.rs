@@ -194,7 +194,7 @@ pub(super) fn return_url(
         ("buyerEmail", purchase.buyer.email.clone()),
         ("processingDate", local.strftime("%Y-%m-%d").to_string()),
         ("description", purchase.description.clone()),
-        ("lng", if purchase.language == domain::event::Language::Es { "es" } else { "en" }.to_owned()),
+        ("lng", if purchase.language == domain::Language::Es { "es" } else { "en" }.to_owned()),
         ("extra1", detail(purchase, "extra1").to_owned()),
         ("extra2", detail(purchase, "extra2").to_owned()),
         ("extra3", detail(purchase, "extra3").to_owned()),

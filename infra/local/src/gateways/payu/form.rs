@@ -7,8 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use domain::event::Language;
-use domain::{Currency, Money, Timestamp};
+use domain::{Currency, Language, Money, Timestamp};
 use reqwest::Url;
 
 use super::super::checkout::{asked_language, problem, to_page};

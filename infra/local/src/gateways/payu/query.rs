@@ -230,7 +230,7 @@ impl Order {
                 "referenceCode": purchase.reference,
                 "description": purchase.description,
                 "airlineCode": null,
-                "language": if purchase.language == domain::event::Language::Es { "es" } else { "en" },
+                "language": if purchase.language == domain::Language::Es { "es" } else { "en" },
                 "notifyUrl": purchase.notification_url,
                 "shippingAddress": null,
                 "buyer": { "fullName": purchase.buyer.name, "emailAddress": purchase.buyer.email },

@@ -17,9 +17,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use boot::Clock;
-use domain::event::Language;
 use domain::payable::fits;
-use domain::{Currency, Money};
+use domain::{Currency, Language, Money};
 use integrations::http::{Connections, Timeouts};
 use integrations::payment::{
     CreatePayment, GatewayError, Mode, Notification, PaymentGateway, PaymentHint, PaymentReport,

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use domain::event::Language;
-use domain::{Currency, Money, Timestamp};
+use domain::{Currency, Language, Money, Timestamp};
 use reqwest::Url;
 use sha2::{Digest, Sha256};
 

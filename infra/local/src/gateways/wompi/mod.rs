@@ -25,9 +25,8 @@ use std::time::Duration;
 
 use axum::http::{Method as Verb, StatusCode};
 use axum::response::Response;
-use domain::Timestamp;
-use domain::event::Language;
 use domain::payment::GatewayName;
+use domain::{Language, Timestamp};
 use reqwest::Url;
 
 use super::actions::{Ids, Rules};

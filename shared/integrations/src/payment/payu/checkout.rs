@@ -1,7 +1,6 @@
 //! The form that takes the buyer to PayU.
 
-use domain::event::Language;
-use domain::{Money, Timestamp};
+use domain::{Language, Money, Timestamp};
 
 use super::super::checkout::{BuyerStep, Checkout};
 use super::super::credentials::Mode;

@@ -1,7 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use domain::event::Language;
-use domain::{Currency, Money, Timestamp};
+use domain::{Currency, Language, Money, Timestamp};
 use futures::FutureExt;
 use http::HeaderMap;
 
