@@ -7,9 +7,10 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
 use axum::extract::State as Shared;
 use domain::access::email_unverified;
+use domain::event::Event;
 use domain::order::{Attendee, Order, OrderLine, OrderStatus, Person};
 use domain::pricing::{Promotion, PromotionReason, Quote, open};
-use domain::{Error, EventId, OrderId, Result, Timestamp};
+use domain::{Error, EventId, Kind, OrderId, Result, Timestamp};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,9 @@ use crate::{State, attendees};
 /// Unpaid reservations that one buyer may have for one event at the same time,
 /// so that nobody empties a house without paying.
 const MAX_OPEN: usize = 4;
+
+/// How long the request that made a reservation may take to look at the buyer's others.
+const UNSURE: Duration = Duration::from_secs(15);
 
 /// How far back a repeated idempotency key is recognised.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
@@ -113,6 +117,9 @@ async fn reserve(
     let attendees = attendees::read(request.attendees, quote.totals.quantity, &sheet.event, now)?;
 
     let order = match known(&state, &buyer, &quote, digest.as_ref(), now).await? {
+        Some(order) if is_new(&order, &sheet.event, now) => {
+            confirmed(&state, order, digest.as_ref(), now).await?
+        }
         Some(order) => order,
         None => hold(&state, &buyer, quote, &sheet, attendees, digest, now).await?,
     };
@@ -177,7 +184,7 @@ fn too_many() -> Error {
 
 /// Looks at the buyer's reservations again now that the new one is there: others may have
 /// come in the same moment. If there are too many, or another has its idempotency key, it
-/// goes.
+/// goes. Only for the request that made it: see [`confirmed`].
 async fn keep_alone(
     state: &State,
     mut order: Order,
@@ -199,9 +206,8 @@ async fn keep_alone(
         Err(Failure::Refused(_)) => {
             let current = state.store.order(order.user, order.id).await?;
             match current.ok_or_else(|| Error::internal("an order vanished"))? {
-                // By the same request, sent twice.
                 current if current.status == OrderStatus::Released => Err(refusal),
-                // It is being paid already.
+                // It is being paid already, or the same request, sent twice, has confirmed it.
                 current => Ok(current),
             }
         }
@@ -216,25 +222,73 @@ async fn refusal(
     digest: Option<&RequestDigest>,
     now: Timestamp,
 ) -> Result<Option<Error>> {
-    let with_key = |orders: &[Order]| -> Vec<OrderId> {
-        let has_key = |kept: &str| digest.is_some_and(|digest| digest.shares_key(kept));
-        let others = orders.iter().filter(|other| other.idempotency.as_deref().is_some_and(has_key));
-        others.map(|other| other.id).collect()
-    };
-    let open = |orders: &[Order]| -> Vec<OrderId> {
-        orders.iter().filter(|other| is_open(other, order.event, now)).map(|other| other.id).collect()
-    };
     let look = || state.store.orders_now(order.user, now - REMEMBERED);
     let there = look().await?;
-    let again = || async { Ok(with_key(&look().await?)) };
-    if with_key(&there).len() > 1 && !crowd::may_stay(1, &order.id, again).await? {
+    let again = || async { Ok(with_key(&look().await?, digest)) };
+    if with_key(&there, digest).len() > 1 && !crowd::may_stay(1, &order.id, again).await? {
         return Ok(Some(key_reused()));
     }
-    let again = || async { Ok(open(&look().await?)) };
-    if open(&there).len() > MAX_OPEN && !crowd::may_stay(MAX_OPEN, &order.id, again).await? {
+    let again = || async { Ok(open_for(&look().await?, order.event, now)) };
+    if open_for(&there, order.event, now).len() > MAX_OPEN
+        && !crowd::may_stay(MAX_OPEN, &order.id, again).await?
+    {
         return Ok(Some(too_many()));
     }
     Ok(None)
+}
+
+/// The orders that have the idempotency key of a request.
+fn with_key(orders: &[Order], digest: Option<&RequestDigest>) -> Vec<OrderId> {
+    let has_key = |kept: &str| digest.is_some_and(|digest| digest.shares_key(kept));
+    let orders = orders.iter().filter(|order| order.idempotency.as_deref().is_some_and(has_key));
+    orders.map(|order| order.id).collect()
+}
+
+/// The unpaid reservations for an event.
+fn open_for(orders: &[Order], event: EventId, now: Timestamp) -> Vec<OrderId> {
+    orders.iter().filter(|order| is_open(order, event, now)).map(|order| order.id).collect()
+}
+
+/// True if the request that made an order may not have looked at the others yet.
+fn is_new(order: &Order, event: &Event, now: Timestamp) -> bool {
+    let held = order.expires_at - Duration::from_secs(60 * u64::from(event.hold_minutes));
+    order.version == 1 && now < held + UNSURE
+}
+
+/// An order that another request of its buyer made just now, the same sent twice, once it is
+/// sure to stay. That request may be about to let it go, or may have answered with it already:
+/// so this one never lets it go, and stays only if it is there without a crowd. Then it counts
+/// the version up, which a release that is late is refused by.
+async fn confirmed(
+    state: &State,
+    order: Order,
+    digest: Option<&RequestDigest>,
+    now: Timestamp,
+) -> Result<Order> {
+    for look in 0..crowd::LOOKS {
+        if look > 0 {
+            tokio::time::sleep(crowd::PAUSE).await;
+        }
+        let there = state.store.orders_now(order.user, now - REMEMBERED).await?;
+        let current = state.store.order(order.user, order.id).await?;
+        let mut current = current.ok_or_else(|| Error::internal("an order vanished"))?;
+        if current.status == OrderStatus::Released && digest.is_some() && current.idempotency.is_none() {
+            // It went because another has the key, and left it to that one.
+            return Err(key_reused());
+        }
+        if current.version > 1 {
+            return unreleased(current, now);
+        }
+        if with_key(&there, digest).len() <= 1 && open_for(&there, current.event, now).len() <= MAX_OPEN {
+            current.version += 1;
+            match state.store.update_order(&current, None).await {
+                Ok(()) => return Ok(current),
+                Err(Failure::Refused(_)) => {}
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+    }
+    Err(Failure::Unavailable("another request has the reservation in hand".to_owned()).into())
 }
 
 async fn hold(
@@ -283,18 +337,13 @@ async fn hold(
         version: 1,
     };
     let order = match state.store.create_order(&order, None).await? {
-        // Made by the same request, which may have to go yet.
-        Some(known) if known.status == OrderStatus::Held => known,
         Some(known) => {
-            if known.status == OrderStatus::Released {
-                // What was just taken is nobody's.
+            let answer = confirmed(state, known, digest.as_ref(), now).await;
+            if answer.as_ref().is_err_and(|error| error.kind() != Kind::Unavailable) {
+                // It is gone, so what was just taken is nobody's.
                 state.store.release_holdings(&order).await?;
-                if digest.is_some() && known.idempotency.is_none() {
-                    // It went because another has the key, and left it to that one.
-                    return Err(key_reused());
-                }
             }
-            return unreleased(known, now);
+            return answer;
         }
         None => order,
     };

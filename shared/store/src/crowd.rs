@@ -9,11 +9,11 @@ use std::time::Duration;
 use crate::Failure;
 
 /// How often those who came first look whether the others are gone.
-const LOOKS: u32 = 40;
+pub const LOOKS: u32 = 40;
 /// After so many looks the last of those who wait goes; each of the others waits two more.
 const LAST_GOES: u32 = 20;
 /// Between two looks.
-const PAUSE: Duration = Duration::from_millis(50);
+pub const PAUSE: Duration = Duration::from_millis(50);
 
 /// Whether `own`, which is written, may stay as one of `most`. `there` reads, consistently,
 /// the names of all that are there.

@@ -1,9 +1,14 @@
 //! One idempotency key and two different requests at the same moment.
 
+use std::time::Duration;
+
+use domain::{Timestamp, UserId};
 use futures::future::join_all;
 use local::services::{Spot, Weather};
 use serde_json::{Value, json};
 use testkit::TestApp;
+
+use crate::table::table_of;
 
 /// The statuses of three requests with one key, of which the first two are the same, and
 /// how many places are held in the end.
@@ -53,6 +58,52 @@ async fn a_key_is_that_of_one_reservation() {
         let (first, second) = ((vec![201, 201, 422], 1), (vec![422, 422, 201], 2));
         assert!(heard == first || heard == second, "{heard:?}");
     }
+}
+
+/// The first request has answered when another with its key comes, and then the first comes
+/// again, having known of neither.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_again_does_not_let_go_what_the_first_answered_with() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 10, 5000).await;
+    let ana = app.somebody("ana").await;
+    let quote = async || {
+        let line = json!({"area_id": show.area, "quantity": 1});
+        app.quote(&show.id, line).await["quote"].clone()
+    };
+    // The other has the lower id, so the first is the one to go if it is asked.
+    let other = quote().await;
+    let first = quote().await;
+    let reserve = |quote: &Value| {
+        let request = app.post("/api/v1/reservations").token(&ana.token).idempotent("una-vez");
+        tokio::spawn(request.json(json!({"quote": quote})).send())
+    };
+    let spot = || Spot::at("U#").by("purchases");
+    let comes_again = app.chaos.halt(spot());
+    let again = reserve(&first);
+    comes_again.reached().await;
+    let is_beside = app.chaos.halt(spot());
+    let beside = reserve(&other);
+    is_beside.reached().await;
+    let answer = reserve(&first).await.expect("no panic");
+    assert_eq!(answer.status, 201, "{}", answer.text());
+
+    let store = table_of(&app, "purchases");
+    let user: UserId = ana.id.parse().expect("an id");
+    drop(is_beside);
+    while store.orders_now(user, Timestamp::UNIX_EPOCH).await.expect("read").len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(comes_again);
+    let again = again.await.expect("no panic");
+    assert_eq!((again.status, &again.json()["id"]), (201, &answer.json()["id"]), "{}", again.text());
+    beside.await.expect("no panic").refused(422, "idempotency_key_reused");
+    let mine = app
+        .get(format!("/api/v1/reservations/{}", answer.json()["id"].as_str().expect("an id")))
+        .token(&ana.token);
+    assert_eq!(mine.ok().await["status"], "held");
+    app.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
