@@ -1,10 +1,11 @@
 //! The table behind a box office, for what no route does alone.
 
 use boot::{Boot, Env};
-use domain::order::{ManualReason, Order};
+use domain::order::{Change, Order, RefundProgress, TaskChange};
+use domain::payment::ManualReason;
 use domain::{OrderId, UserId};
 use serde_json::Value;
-use store::{Fingerprints, Store, TaskChange};
+use store::{Fingerprints, Store};
 use testkit::{Somebody, TestApp};
 
 /// The table as `function` may use it.
@@ -34,8 +35,11 @@ pub(crate) async fn order_of(app: &TestApp, buyer: &Somebody, purchase: &Value) 
 pub(crate) async fn leave_to_person(app: &TestApp, buyer: &Somebody, purchase: &Value, amount: i64) {
     let (store, mut order) = order_of(app, buyer, purchase).await;
     let amount = amount * 10_i64.pow(order.currency.exponent());
-    order.payments[0].refund_due += amount;
-    order.payments[0].leave_to_person(amount, ManualReason::Declined, app.clock.now());
-    order.version += 1;
-    store.update_order_with(&order, None, &[TaskChange::Open(0)]).await.expect("written");
+    let (reason, since) = (ManualReason::Declined, app.clock.now());
+    order.edit(|order| {
+        order.payments[0].refund_due += amount;
+        order.payments[0].refund = Some(RefundProgress::Manual { amount, reason, since });
+    });
+    let change = Change { tasks: vec![TaskChange::Open(0)], ..Change::default() };
+    store.save_order(&order, &change, since).await.expect("written");
 }

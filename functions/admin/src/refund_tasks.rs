@@ -4,14 +4,12 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::extract::State as Of;
 use domain::audit::AuditNote;
-use domain::order::{Order, RefundStep};
 use domain::refund_task::{ClosedRefundTask, RefundTask, TaskOutcome};
 use domain::text::Paragraph;
 use domain::{Error, OrderId, Result, Timestamp};
-use queue::{OrderNews, Outbox};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::Failure;
+use store::{Failure, GateError};
 use web::{Admin, Answer, Json, MaybeJson, Page, Paging, Path, Refuses};
 
 use crate::State;
@@ -147,7 +145,10 @@ impl State {
                 continue;
             }
             let now = self.clock.now();
-            let outbox = apply(&mut order, &task, wanted.outcome, now)?;
+            let change = match wanted.outcome {
+                TaskOutcome::Done => order.refunded_by_hand(task.payment),
+                TaskOutcome::TriedAgain => order.retry_refund(task.payment, now)?,
+            };
             let closed = ClosedRefundTask {
                 task,
                 outcome: wanted.outcome,
@@ -156,10 +157,10 @@ impl State {
                 at: now,
             };
             let note = note(admin, &closed);
-            match self.store.close_refund_task(&order, &closed, outbox.text()?, &note).await {
+            match self.store.close_refund_task((&order, &change), &closed, &note).await {
                 Ok(()) => return Ok(closed),
-                Err(Failure::Refused(_)) => {}
-                Err(failure) => return Err(failure.into()),
+                Err(GateError::Failure(Failure::Refused(_))) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Err(Error::unavailable("order_contended", "Others keep changing this order. Try again in a moment.")
@@ -174,36 +175,6 @@ impl State {
             return Ok(closed);
         }
         Err(changed())
-    }
-}
-
-/// Changes the order, its version counted up; answers what must happen because of it.
-fn apply(order: &mut Order, task: &RefundTask, outcome: TaskOutcome, now: Timestamp) -> Result<Outbox> {
-    order.version += 1;
-    let payment = order.payments.get_mut(usize::from(task.payment)).ok_or_else(unknown)?;
-    match outcome {
-        TaskOutcome::Done => {
-            payment.book_refund_by_hand(task.amount.amount);
-            let news =
-                OrderNews::RefundDone { payment: task.payment, amount: task.amount.amount, by_hand: true };
-            // More may have become due while this waited.
-            Ok(if order.has_refund_to_begin() {
-                Outbox::Refund { news: Some(news) }
-            } else {
-                Outbox::News { news }
-            })
-        }
-        TaskOutcome::TriedAgain => {
-            payment.refund = None;
-            match payment.refund_step(now) {
-                RefundStep::Ask { .. } => Ok(Outbox::Refund { news: None }),
-                _ => Err(Error::conflict(
-                    "refund_disputed",
-                    "The buyer's bank wants this money back, too, so the gateway is not asked for it. Look there who \
-                     gives it back, and then say that it is done.",
-                )),
-            }
-        }
     }
 }
 

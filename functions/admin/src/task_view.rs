@@ -1,9 +1,8 @@
 //! Refund tasks as an organiser sees them.
 
-use domain::order::{ManualReason, Person};
-use domain::payment::GatewayName;
+use domain::payment::{GatewayName, ManualReason};
 use domain::refund_task::{ClosedRefundTask, RefundTask, TaskOutcome};
-use domain::{EventId, GatewayAccountId, OrderId, TenantId, Timestamp, UserId};
+use domain::{EventId, GatewayAccountId, OrderId, Person, TenantId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use web::MoneyView;

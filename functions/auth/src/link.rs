@@ -9,12 +9,12 @@ use axum::extract;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::outbox::Outbox;
 use domain::session::Session;
 use domain::user::{Email, LinkPurpose, User};
-use domain::{Error, Result, TenantId, Timestamp, UserId};
+use domain::{Error, Person, Result, TenantId, Timestamp, UserId};
 use http::{HeaderMap, StatusCode};
 use jiff::SignedDuration;
-use queue::{Outbox, Recipient};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Link, LinkGrant, OnRefused};
@@ -232,13 +232,8 @@ impl NewLink {
     /// The item with the link and its mail to `user`.
     pub(crate) fn item(&self, state: &State, user: &User, grant: LinkGrant, now: Timestamp) -> Result<Link> {
         let expires_at = end(grant.purpose, now);
-        let purpose = match grant.purpose {
-            LinkPurpose::SignIn => queue::LinkPurpose::SignIn,
-            LinkPurpose::Welcome => queue::LinkPurpose::Welcome,
-            LinkPurpose::ResetPassword => queue::LinkPurpose::ResetPassword,
-        };
         let sealed = state.seal.seal(&URL_SAFE_NO_PAD.encode(self.secret), user.email.as_str())?;
-        let outbox = outbox(user, purpose, Some(sealed), Some(expires_at))?;
+        let outbox = outbox(user, grant.purpose, Some(sealed), Some(expires_at));
         Ok(Link { grant: Some(grant), expires_at, outbox: Some(outbox) })
     }
 
@@ -259,7 +254,7 @@ impl NewLink {
 
     /// Mails to `user` that somebody tried to register the address again.
     pub(crate) async fn tell_registered(&self, state: &State, user: &User, now: Timestamp) -> Result<()> {
-        let outbox = outbox(user, queue::LinkPurpose::AlreadyRegistered, None, None)?;
+        let outbox = outbox(user, LinkPurpose::AlreadyRegistered, None, None);
         let expires_at = end(LinkPurpose::Welcome, now);
         let link = Link { grant: None, expires_at, outbox: Some(outbox) };
         Ok(state.store.put_link(&self.hash(), &link).await?)
@@ -273,14 +268,13 @@ fn end(purpose: LinkPurpose, now: Timestamp) -> Timestamp {
 
 fn outbox(
     user: &User,
-    purpose: queue::LinkPurpose,
+    purpose: LinkPurpose,
     sealed_token: Option<String>,
     expires_at: Option<Timestamp>,
-) -> Result<String> {
+) -> Outbox {
     // Before the address is confirmed, the name is whatever a stranger typed: a
     // way to have us mail their words to somebody else.
     let name = if user.email_verified_at.is_some() { user.name.clone() } else { String::new() };
-    let to = Recipient { email: user.email.as_str().to_owned(), name };
-    let outbox = Outbox::Link { to, language: user.language, purpose, sealed_token, expires_at };
-    serde_json::to_string(&outbox).map_err(Error::internal)
+    let to = Person { email: user.email.as_str().to_owned(), name };
+    Outbox::Link { to, language: user.language, purpose, sealed_token, expires_at }
 }

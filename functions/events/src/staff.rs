@@ -10,10 +10,10 @@ use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::access::Role;
 use domain::error::Fields;
+use domain::outbox::Outbox;
 use domain::staff::{Invitation, InvitationState, MAX_STAFF, Offer};
 use domain::user::{Email, User};
 use domain::{Error, InvitationId, Language, Result, TenantId, Timestamp, UserId};
-use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Failure, Invited, OnRefused, OnStaff};
@@ -203,10 +203,10 @@ async fn invite(
         };
         let mailed = is_due && mails.count(&state, now).await?;
         let invitation = if mailed { invitation } else { invitation.unmailed(before.as_ref()) };
-        let outbox = mailed.then(|| Outbox::StaffInvited.text()).transpose()?;
+        let outbox = mailed.then_some(Outbox::StaffInvited);
         let made = match stands {
-            true => state.store.put_invitation(&invitation, outbox).await.map(|()| Invited::Made),
-            false => state.store.invite(&invitation, outbox, now).await,
+            true => state.store.put_invitation(&invitation, outbox.as_ref()).await.map(|()| Invited::Made),
+            false => state.store.invite(&invitation, outbox.as_ref(), now).await,
         };
         match made {
             Ok(Invited::Made) => return Ok(Created(StaffMember::invited(invitation))),

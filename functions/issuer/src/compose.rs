@@ -8,7 +8,7 @@ use domain::event::{Event, Tenant};
 use domain::order::Ticket;
 use domain::qr::Qr;
 use domain::ticket::{AreaTag, TicketCode, sign};
-use queue::{Admission, Image, Organiser, Recipient, Show};
+use queue::{Admission, Image, Organiser, Show};
 use store::EventSheet;
 
 /// Pixels of one module of a QR code in a mail: twice what it is shown at.
@@ -29,10 +29,6 @@ pub(crate) fn show(event: &Event) -> Show {
 
 pub(crate) fn organiser(tenant: &Tenant) -> Organiser {
     Organiser { name: tenant.name.clone(), email: tenant.email.clone(), legal: tenant.legal_info.clone() }
-}
-
-pub(crate) fn recipient(person: &domain::order::Person) -> Recipient {
-    Recipient { email: person.email.clone(), name: person.name.clone() }
 }
 
 /// The ticket in words, without its code.

@@ -4,13 +4,14 @@
 //! what is true of the order then, and says which news would be wrong by now.
 
 use domain::order::{Payment, UnusedReason};
+use domain::outbox::{Loss, OrderNews};
 use domain::payment::Dispute;
 use domain::refund_task::{RefundTask, TaskOutcome};
-use domain::{Error, Money, OrderId, Result, UserId};
-use queue::{Loss, Mail, MailMessage, OrderMail, OrderNews, PaymentFacts, PaymentsMail, Recipient};
+use domain::{Error, Money, OrderId, Person, Result, UserId};
+use queue::{Mail, MailMessage, OrderMail, PaymentFacts, PaymentsMail};
 
 use crate::State;
-use crate::compose::{organiser, recipient, show};
+use crate::compose::{organiser, show};
 
 /// The mails with the news; none if it is no news any more.
 pub(crate) async fn about(
@@ -33,7 +34,7 @@ pub(crate) async fn about(
         organiser: organiser(&tenant),
     };
     let to_buyer = |mail| MailMessage {
-        to: recipient(&order.buyer),
+        to: order.buyer.clone(),
         language: order.language,
         reply_to: Some(tenant.email.clone()),
         mail,
@@ -48,7 +49,7 @@ pub(crate) async fn about(
         payment.ok_or_else(|| Error::internal(format!("news about a payment that {} has not", order.id)))?;
     let facts = |amount, by_hand| facts_of(payment.unused, amount, by_hand);
     let to_organiser = |mail| MailMessage {
-        to: Recipient { email: tenant.email.clone(), name: tenant.name.clone() },
+        to: Person { email: tenant.email.clone(), name: tenant.name.clone() },
         language: sheet.event.language,
         reply_to: None,
         mail,
@@ -56,7 +57,7 @@ pub(crate) async fn about(
     };
     let about_payment = |amount, loss: Loss| PaymentsMail {
         order: order.id,
-        buyer: recipient(&order.buyer),
+        buyer: order.buyer.clone(),
         payments: vec![PaymentFacts {
             gateway: payment.gateway,
             payment_id: payment.payment_id.clone().unwrap_or_default(),

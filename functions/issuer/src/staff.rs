@@ -1,7 +1,7 @@
 //! Invitations to an organiser's staff.
 
-use domain::{InvitationId, Result, TenantId};
-use queue::{InvitationMail, Mail, MailMessage, Recipient};
+use domain::{InvitationId, Person, Result, TenantId};
+use queue::{InvitationMail, Mail, MailMessage};
 
 use crate::State;
 use crate::compose::organiser;
@@ -19,7 +19,7 @@ pub(crate) async fn invited(
     let organiser = organiser(&*state.tenant(tenant).await?);
     Ok(Some(MailMessage {
         // Without a name: whether the address has an account is nobody's business here.
-        to: Recipient { email: invitation.email.as_str().to_owned(), name: String::new() },
+        to: Person { email: invitation.email.as_str().to_owned(), name: String::new() },
         language: invitation.language,
         reply_to: Some(invitation.by.clone()),
         mail: Mail::StaffInvitation(InvitationMail {

@@ -2,11 +2,11 @@
 
 use domain::event::Tenant;
 use domain::refund_task::RefundTask;
-use domain::{Language, Result, TenantId, Timestamp};
-use queue::{DifferencesMail, Mail, MailMessage, PaymentFacts, Recipient, RefundsWaitingMail, WaitingRefund};
+use domain::{Language, Person, Result, TenantId, Timestamp};
+use queue::{DifferencesMail, Mail, MailMessage, PaymentFacts, RefundsWaitingMail, WaitingRefund};
 
 use crate::State;
-use crate::compose::{organiser, recipient};
+use crate::compose::organiser;
 
 /// Refunds, or differences, that one mail names.
 const NAMED: u16 = 20;
@@ -27,7 +27,7 @@ pub(crate) async fn refunds_waiting(state: &State, tenant: TenantId) -> Result<O
 fn waiting(task: RefundTask) -> WaitingRefund {
     WaitingRefund {
         order: task.order_id,
-        buyer: recipient(&task.buyer),
+        buyer: task.buyer.clone(),
         since: task.since,
         payment: PaymentFacts {
             gateway: task.gateway,
@@ -61,7 +61,7 @@ pub(crate) async fn payment_differences(
 
 fn to(tenant: &Tenant, language: Language, mail: Mail) -> MailMessage {
     MailMessage {
-        to: Recipient { email: tenant.email.clone(), name: tenant.name.clone() },
+        to: Person { email: tenant.email.clone(), name: tenant.name.clone() },
         language,
         reply_to: None,
         mail,

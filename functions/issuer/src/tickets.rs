@@ -8,7 +8,7 @@ use queue::{Mail, MailMessage, TicketsMail};
 use store::EventSheet;
 
 use crate::State;
-use crate::compose::{drawn, organiser, recipient, show};
+use crate::compose::{drawn, organiser, show};
 
 /// The mail with the tickets; `None` if it was sent already or nothing is left
 /// to send.
@@ -36,7 +36,7 @@ fn compose(
     }
     let (tickets, images) = drawn.into_iter().unzip();
     Ok(Some(MailMessage {
-        to: recipient(&order.buyer),
+        to: order.buyer.clone(),
         language: order.language,
         reply_to: Some(tenant.email.clone()),
         mail: Mail::Tickets(TicketsMail {

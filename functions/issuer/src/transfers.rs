@@ -2,11 +2,11 @@
 
 use domain::order::Order;
 use domain::transfer::{Transfer, TransferState, TransferToken};
-use domain::{Error, Result, TransferId, UserId};
-use queue::{Mail, MailMessage, Recipient, TicketsMail, TransferMail};
+use domain::{Error, Person, Result, TransferId, UserId};
+use queue::{Mail, MailMessage, TicketsMail, TransferMail};
 
 use crate::State;
-use crate::compose::{admission, drawn, organiser, recipient, show};
+use crate::compose::{admission, drawn, organiser, show};
 
 /// The offer for its receiver; `None` if it is over already.
 pub(crate) async fn offered(
@@ -26,11 +26,11 @@ pub(crate) async fn offered(
     let sender = &transfer.sender;
     let token = TransferToken { from, transfer: transfer.id }.encode(&state.transfer_key);
     Ok(Some(MailMessage {
-        to: Recipient { email: transfer.to_email.clone(), name: String::new() },
+        to: Person { email: transfer.to_email.clone(), name: String::new() },
         language: order.language,
         reply_to: Some(sender.email.clone()),
         mail: Mail::TransferOffered(TransferMail {
-            from: recipient(sender),
+            from: sender.clone(),
             reason: transfer.reason.clone(),
             token,
             expires_at: transfer.expires_at,
@@ -58,7 +58,7 @@ pub(crate) async fn accepted(
     let tenant = state.tenant(order.tenant).await?;
     let (admission, image) = drawn(&sheet, &ticket, &state.ticket_key)?;
     Ok(Some(MailMessage {
-        to: recipient(receiver),
+        to: receiver.clone(),
         language: order.language,
         reply_to: Some(tenant.email.clone()),
         mail: Mail::TransferAccepted(TicketsMail {

@@ -2,7 +2,7 @@
 //!
 //! A payment whose notification never comes needs no schedule: the write that
 //! starts it also sends a message that arrives later and asks the gateway (see
-//! `queue::Outbox::AwaitPayment`). What needs one is a gateway that stays away
+//! `domain::outbox::Outbox::AwaitPayment`). What needs one is a gateway that stays away
 //! for longer than a queue tries: its messages end among the dead letters, and
 //! the janitor brings them back until the gateway answers. It also has the payments
 //! of each day compared with the gateways', and reminds organisers of what only they

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use domain::outbox::Outbox;
 use domain::refund_task::RefundTask;
 use domain::{Error, Result, Timestamp};
-use queue::Outbox;
 use store::Failure;
 
 use crate::State;
@@ -47,8 +47,8 @@ fn is_due(tasks: &[RefundTask], now: Timestamp) -> bool {
 /// task, which also has the mail sent: if another run is faster there, it sends it.
 async fn mark(state: &State, tasks: &[RefundTask], now: Timestamp) -> Result<bool> {
     for (index, task) in tasks.iter().enumerate().rev() {
-        let outbox = (index == 0).then(|| Outbox::RefundsWaiting.text()).transpose()?;
-        match state.store.remind_of_refund_task(task, outbox, now).await {
+        let outbox = (index == 0).then_some(Outbox::RefundsWaiting);
+        match state.store.remind_of_refund_task(task, outbox.as_ref(), now).await {
             Ok(()) if index == 0 => return Ok(true),
             // Closed meanwhile, or another run's.
             Ok(()) | Err(Failure::Refused(_)) => {}
@@ -60,9 +60,8 @@ async fn mark(state: &State, tasks: &[RefundTask], now: Timestamp) -> Result<boo
 
 #[cfg(test)]
 mod tests {
-    use domain::order::{ManualReason, Person};
-    use domain::payment::GatewayName;
-    use domain::{Currency, EventId, Money, OrderId, TenantId, UserId};
+    use domain::payment::{GatewayName, ManualReason};
+    use domain::{Currency, EventId, Money, OrderId, Person, TenantId, UserId};
 
     use super::*;
 

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use domain::outbox::Outbox;
 use domain::{Result, Timestamp};
-use queue::Outbox;
 
 use crate::State;
 
@@ -20,11 +20,11 @@ pub(crate) async fn report(state: &State) -> Result<usize> {
     let today = start_of_day(now);
     let mut told = 0;
     for day in [today - 2 * DAY, today - DAY] {
-        let (mut last, outbox) = (None, Outbox::PaymentDifferences { day }.text()?);
+        let (mut last, outbox) = (None, Outbox::PaymentDifferences { day });
         while told < ORGANISERS {
             let Some(tenant) = state.store.next_with_payment_differences(day, last).await? else { break };
             last = Some(tenant);
-            if state.store.tell_of_payment_differences(tenant, day, outbox.clone(), now).await? {
+            if state.store.tell_of_payment_differences(tenant, day, &outbox, now).await? {
                 told += 1;
             }
         }

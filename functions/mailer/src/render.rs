@@ -4,12 +4,13 @@ use std::str::FromStr;
 
 use domain::mail_template::{FOOTER_HTML, FOOTER_TEXT, LAYOUT, Page, date};
 use domain::payment::GatewayName;
+use domain::user::LinkPurpose;
 use domain::{Error, Language, Money, Result, Timestamp};
 use jiff::SignedDuration;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, Error as TemplateError, ErrorKind, UndefinedBehavior, Value, context};
-use queue::{LinkPurpose, Mail, MailMessage};
+use queue::{Mail, MailMessage};
 use serde::Deserialize;
 
 use crate::format;

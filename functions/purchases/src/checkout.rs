@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::order::{Order, OrderStatus, Payment, PaymentState};
+use domain::order::{Change, Order, Payment, PaymentState, StartedPayment};
 use domain::payment::{GatewayName, PaymentReference};
 use domain::{Error, Result, Timestamp};
 use integrations::payment::{BuyerStep, Checkout, CreatePayment};
-use queue::Outbox;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::EventSheet;
@@ -86,8 +85,7 @@ pub(crate) async fn start(
             },
         };
         if wish.corrects {
-            order.version += 1;
-            state.store.update_order(order, None).await?;
+            *order = state.store.save_order(order, &Change::default(), now).await?;
         }
         return Ok(way);
     }
@@ -99,15 +97,16 @@ pub(crate) async fn start(
     };
     let (payment_id, is_repeatable) = (checkout.payment_id.clone(), checkout.is_repeatable);
     let way = way_to_pay(state, checkout);
-    order.payments.push(Payment {
+    let started = StartedPayment {
+        attempt,
+        gateway,
+        account: till.account,
         payment_id,
         checkout_url: (!is_repeatable).then(|| way.url.clone()),
         idempotency: wish.digest.map(|digest| digest.text()),
-        ..Payment::pending(attempt, (gateway, till.account), order.total, now)
-    });
-    order.status = OrderStatus::AwaitingPayment;
-    order.version += 1;
-    state.store.update_order(order, Some(Outbox::AwaitPayment.text()?)).await?;
+    };
+    let change = order.payment_started(started, now);
+    *order = state.store.save_order(order, &change, now).await?;
     Ok(way)
 }
 

@@ -9,12 +9,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::order::{Order, Payment, PaymentState, Settlement};
+use domain::order::{Order, Payment, Settlement};
 use domain::payment::{PaymentReference, PaymentReport, PaymentStatus};
 use domain::{OrderId, Result, Timestamp};
 use futures::future::try_join_all;
 use integrations::payment::{OpenPayment, PaymentGateway};
-use queue::Outbox;
 use store::Limit;
 use store::limit::QUARTER;
 
@@ -113,11 +112,11 @@ pub(crate) async fn look(state: &State, mut order: Order, now: Timestamp) -> Ord
         state.looks.heard(order.id, news.paid.clone(), news.is_any());
         // Its notification had the time of a pause to come.
         if news.is_any() && known.is_some_and(|before| before.is_news) {
-            write_down(state, &mut order, &news).await;
+            write_down(state, &mut order, &news, now).await;
             state.looks.written(order.id, order.version);
         }
     }
-    mark(&mut order, &paid);
+    order.show_processing(&paid);
     order
 }
 
@@ -134,13 +133,13 @@ pub(crate) async fn is_processing(state: &State, order: &Order, now: Timestamp) 
     let mut seen = order.clone();
     if is_awaited(order, now) {
         let (known, is_old) = state.looks.turn(order.id, order.version, now);
-        mark(&mut seen, &known.filter(|_| !is_old).map(|look| look.paid).unwrap_or_default());
+        seen.show_processing(&known.filter(|_| !is_old).map(|look| look.paid).unwrap_or_default());
         if seen.processing_payment().is_none()
             && may_ask(state, order, now).await
             && let Some(reports) = ask(state, order).await
         {
             let news = News::of(order, &reports);
-            mark(&mut seen, &news.paid);
+            seen.show_processing(&news.paid);
             state.looks.heard(order.id, news.paid.clone(), news.is_any());
         }
     }
@@ -149,13 +148,13 @@ pub(crate) async fn is_processing(state: &State, order: &Order, now: Timestamp) 
 
 /// True if a gateway has the money of an order that does not say so yet. Then that is
 /// written down, so that the tickets come.
-pub(crate) async fn is_paid(state: &State, order: &mut Order) -> bool {
+pub(crate) async fn is_paid(state: &State, order: &mut Order, now: Timestamp) -> bool {
     let Some(reports) = ask(state, order).await else { return false };
     let news = News::of(order, &reports);
     if !news.sells {
         return false;
     }
-    write_down(state, order, &news).await;
+    write_down(state, order, &news, now).await;
     true
 }
 
@@ -188,14 +187,13 @@ pub(crate) async fn close(state: &State, order: &mut Order, now: Timestamp) {
     if closed.is_empty() {
         return;
     }
-    for place in closed {
-        order.payments[place].state = PaymentState::Declined;
-        order.payments[place].closed = true;
-    }
-    order.version += 1;
-    // Whoever else changed it meanwhile heard of it from the gateway.
-    if let Err(failure) = state.store.update_order(order, None).await {
-        tracing::info!(order = %order.id, ?failure, "that payments are cancelled was not written down");
+    let change = order.payments_closed(&closed);
+    match state.store.save_order(order, &change, now).await {
+        Ok(saved) => *order = saved,
+        // Whoever else changed it meanwhile heard of it from the gateway.
+        Err(error) => {
+            tracing::info!(order = %order.id, ?error, "that payments are cancelled was not written down");
+        }
     }
 }
 
@@ -235,31 +233,12 @@ impl News {
 
 /// Notes what was heard and has the settler look, if that is not all. Does nothing if
 /// somebody else changed the order, who then knew more.
-async fn write_down(state: &State, order: &mut Order, news: &News) {
+async fn write_down(state: &State, order: &mut Order, news: &News, now: Timestamp) {
     let mut noted = order.clone();
-    mark(&mut noted, &news.paid);
-    noted.version += 1;
-    let outbox = news.is_to_settle.then(|| Outbox::AskNow.text()).transpose();
-    let written = match outbox {
-        Ok(outbox) => state.store.update_order(&noted, outbox).await.map_err(domain::Error::from),
-        Err(error) => Err(error),
-    };
-    match written {
-        Ok(()) => *order = noted,
-        Err(error) => tracing::info!(order = %order.id, %error, "what a gateway said was not written down"),
-    }
-}
-
-/// Shows the payments of these tries as made.
-fn mark(order: &mut Order, paid: &[Paid]) {
-    for payment in &mut order.payments {
-        let known = paid.iter().find(|(attempt, _)| *attempt == payment.attempt);
-        if let Some((_, id)) = known
-            && payment.is_undecided()
-        {
-            payment.state = PaymentState::Processing;
-            payment.payment_id = Some(id.clone());
-        }
+    let change = noted.payments_processing(&news.paid, news.is_to_settle);
+    match state.store.save_order(&noted, &change, now).await {
+        Ok(saved) => *order = saved,
+        Err(error) => tracing::info!(order = %order.id, ?error, "what a gateway said was not written down"),
     }
 }
 

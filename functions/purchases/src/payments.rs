@@ -10,11 +10,10 @@ use domain::order::{Order, OrderStatus};
 use domain::payment::GatewayName;
 use domain::{Error, OrderId, Result, Timestamp};
 use http::StatusCode;
-use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::limit::DAY;
-use store::{EventSheet, Failure, Limit, Secured};
+use store::{EventSheet, Failure, GateError, Limit};
 use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path, Refuses};
 
 use crate::attendees::NewAttendee;
@@ -138,10 +137,7 @@ async fn pay(
         .into());
     }
     let attendees = attendees::read(request.attendees, order.ticket_count(), &sheet.event, now)?;
-    let corrects = !attendees.is_empty() && attendees != order.attendees;
-    if corrects {
-        order.attendees = attendees;
-    }
+    let corrects = order.name_attendees(attendees);
     attendees::check_complete(&sheet.event, &order.attendees, order.ticket_count())?;
     let way = if order.total == 0 {
         check_mailing(&state, &buyer, now).await?;
@@ -196,35 +192,26 @@ async fn repeats(
 /// Issues the tickets of an order with nothing to pay. If somebody else was faster,
 /// `order` is then as they left it.
 async fn settle_free(state: &State, order: &mut Order, sheet: &EventSheet, now: Timestamp) -> Result<()> {
-    let outbox = match state.store.secure_holdings(order, sheet, now).await? {
-        Secured::All(holdings) => {
-            order.holdings = holdings;
-            order.status = OrderStatus::Paid;
-            order.paid_at = Some(now);
-            Some(Outbox::FreeTickets.text()?)
-        }
-        Secured::Gone(_) => {
-            order.status = OrderStatus::Released;
-            None
-        }
-    };
-    order.version += 1;
-    match state.store.update_order(order, outbox).await {
-        Ok(()) if order.status.is_settled() => {
+    let secured = state.store.secure_holdings(order, sheet, now).await?;
+    let change = order.settle_free(secured, now);
+    match state.store.save_order(order, &change, now).await {
+        Ok(saved) => {
+            *order = saved;
             // The tickets are the buyer's. What is not sold now, a message sells.
-            match state.store.sell_holdings(order).await {
-                Ok(true) => {}
-                Ok(false) => tracing::warn!(order = %order.id, "places are left to be sold"),
-                Err(failure) => tracing::warn!(order = %order.id, %failure, "places are left to be sold"),
+            if order.status.is_settled() {
+                match state.store.sell_holdings(order).await {
+                    Ok(true) => {}
+                    Ok(false) => tracing::warn!(order = %order.id, "places are left to be sold"),
+                    Err(failure) => tracing::warn!(order = %order.id, %failure, "places are left to be sold"),
+                }
             }
         }
-        Ok(()) => {}
-        Err(Failure::Refused(_)) => {
+        Err(GateError::Failure(Failure::Refused(_))) => {
             let current = state.store.order(order.user, order.id).await?;
             *order = current.ok_or_else(|| Error::internal("an order vanished"))?;
         }
         // It may be written. What was secured for it runs out if it is not.
-        Err(failure) => return Err(failure.into()),
+        Err(error) => return Err(error.into()),
     }
     match order.status {
         OrderStatus::Held | OrderStatus::AwaitingPayment => Err(Failure::Refused(None).into()),

@@ -3,9 +3,8 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Shared;
-use domain::order::{Order, OrderStatus};
+use domain::order::Order;
 use domain::{Error, EventId, FieldError, MAX_TICKETS_PER_ORDER, Result, TicketId, Timestamp};
-use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Closed, Conflict, EventSheet, GateError};
@@ -93,21 +92,18 @@ async fn refund(
 
     let tickets = wanted(&order, request.tickets.as_deref())?;
     if !tickets.is_empty() {
-        mark(&mut order, &tickets)?;
-        let outbox = Outbox::Refund { news: None }.text()?;
-        state.store.revoke_tickets(&order, &tickets, Some(outbox), now).await.map_err(
-            |error| match error {
-                GateError::Closed(Closed::Used(scan)) => Error::conflict(
-                    "ticket_used",
-                    "A ticket was used at the door and can not be refunded. Leave it out and repeat.",
-                )
-                .with("used_at", scan.at.to_string()),
-                GateError::Closed(_) => {
-                    Error::conflict("ticket_revoked", "A ticket is worthless already. Read the order again.")
-                }
-                GateError::Failure(failure) => failure.into(),
-            },
-        )?;
+        let change = order.refund_tickets(&tickets)?;
+        order = state.store.save_order(&order, &change, now).await.map_err(|error| match error {
+            GateError::Closed(Closed::Used(scan)) => Error::conflict(
+                "ticket_used",
+                "A ticket was used at the door and can not be refunded. Leave it out and repeat.",
+            )
+            .with("used_at", scan.at.to_string()),
+            GateError::Closed(_) => {
+                Error::conflict("ticket_revoked", "A ticket is worthless already. Read the order again.")
+            }
+            GateError::Failure(failure) => failure.into(),
+        })?;
     }
     // A door without the network may have let their holders in, and say so only later.
     let refunded = order.tickets().filter(|ticket| ticket.refunded).map(|ticket| ticket.id);
@@ -128,124 +124,4 @@ fn wanted(order: &Order, asked: Option<&[TicketId]>) -> Result<Vec<TicketId>> {
     }
     let tickets = order.tickets().filter(|ticket| !ticket.refunded);
     Ok(tickets.map(|ticket| ticket.id).filter(|id| asked.is_none_or(|asked| asked.contains(id))).collect())
-}
-
-/// Notes in the order that the tickets are refunded and how much money goes back.
-fn mark(order: &mut Order, tickets: &[TicketId]) -> Result<()> {
-    let amounts: Vec<i64> = order.ticket_totals().collect();
-    // What went back already without any ticket: at the gateway, or through the bank.
-    let before = order.uncovered();
-    let mut due = 0;
-    for (_, index) in tickets.iter().filter_map(TicketId::order) {
-        order.tickets.entry(index).or_default().refunded = true;
-        due += amounts.get(usize::from(index)).copied().unwrap_or(0);
-    }
-    let mut due = (due - before).max(0);
-    for payment in &mut order.payments {
-        let part = due.min(payment.kept().max(0));
-        payment.refund_due += part;
-        due -= part;
-    }
-    if due > 0 {
-        return Err(Error::conflict("nothing_to_refund", "The money of this order is back already."));
-    }
-    let all = order.tickets().all(|ticket| ticket.refunded);
-    order.status = if all { OrderStatus::Refunded } else { OrderStatus::PartlyRefunded };
-    order.version += 1;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use domain::order::{OrderLine, Payment, PaymentState, Person};
-    use domain::payment::{Dispute, GatewayName};
-    use domain::{AreaId, Currency, Language, OrderId, QuoteId, TenantId, UserId};
-
-    use super::*;
-
-    fn payment(amount: i64) -> Payment {
-        Payment {
-            attempt: 0,
-            gateway: GatewayName::Sandbox,
-            account: None,
-            payment_id: None,
-            checkout_url: None,
-            state: PaymentState::Approved,
-            amount,
-            refunded: 0,
-            by_hand: 0,
-            refund_due: 0,
-            refund: None,
-            unused: None,
-            dispute: None,
-            created_at: Timestamp::UNIX_EPOCH,
-            idempotency: None,
-            closed: false,
-        }
-    }
-
-    /// An order of two tickets for 50 each.
-    fn paid(payments: Vec<Payment>) -> Order {
-        let (now, user) = (Timestamp::UNIX_EPOCH, UserId::generate(Timestamp::UNIX_EPOCH));
-        let line = OrderLine {
-            area: AreaId::generate(now),
-            quantity: 2,
-            seats: Vec::new(),
-            stage: None,
-            base: 100,
-            stage_adjustment: 0,
-            promotion: 0,
-            fee: 0,
-            vat: 0,
-            total: 100,
-        };
-        Order {
-            id: OrderId::of_quote(QuoteId::generate(now), user),
-            user,
-            tenant: TenantId::generate(now),
-            event: EventId::generate(now),
-            status: OrderStatus::Paid,
-            currency: Currency::CLP,
-            lines: vec![line],
-            total: 100,
-            buyer: Person { email: "ana@example.com".to_owned(), name: String::new() },
-            language: Language::Es,
-            attendees: Vec::new(),
-            holdings: Vec::new(),
-            expires_at: now,
-            paid_at: Some(now),
-            payments,
-            tickets: BTreeMap::new(),
-            promotion_code: None,
-            idempotency: None,
-            mailed_at: None,
-            version: 1,
-        }
-    }
-
-    /// What is due of each payment after these tickets were refunded.
-    fn due(payments: Vec<Payment>, tickets: &[u8]) -> Vec<i64> {
-        let mut order = paid(payments);
-        let tickets: Vec<_> = tickets.iter().map(|index| order.id.ticket(*index)).collect();
-        mark(&mut order, &tickets).expect("refunded");
-        order.payments.iter().map(|payment| payment.refund_due).collect()
-    }
-
-    #[test]
-    fn tickets_are_paid_back_once_by_whoever_has_the_money() {
-        assert_eq!(due(vec![payment(100)], &[1]), [50]);
-        assert_eq!(due(vec![payment(100)], &[0, 1]), [100]);
-        let declined = Payment { state: PaymentState::Declined, ..payment(100) };
-        let spare = Payment { refunded: 100, ..payment(100) };
-        assert_eq!(due(vec![declined, spare, payment(100)], &[0]), [0, 0, 50]);
-        // Somebody gave the price of a ticket back at the gateway before.
-        let part = Payment { refunded: 50, ..payment(100) };
-        assert_eq!(due(vec![part.clone()], &[0]), [0]);
-        assert_eq!(due(vec![part], &[0, 1]), [50]);
-        // The bank gave the buyer everything.
-        let lost = Payment { dispute: Some(Dispute::Lost), ..payment(100) };
-        assert_eq!(due(vec![lost], &[0, 1]), [0]);
-    }
 }

@@ -1,6 +1,5 @@
 //! Holding places at a quoted price, and letting them go.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aide::axum::ApiRouter;
@@ -8,14 +7,14 @@ use aide::axum::routing::{delete_with, get_with, post_with};
 use axum::extract::State as Shared;
 use domain::access::email_unverified;
 use domain::event::Event;
-use domain::order::{Attendee, Order, OrderLine, OrderStatus, Person};
+use domain::order::{Attendee, Change, Hold, Order, OrderStatus};
 use domain::pricing::{Promotion, PromotionReason, Quote, open};
-use domain::{Error, EventId, Kind, OrderId, Result, Timestamp};
+use domain::{Error, EventId, Kind, OrderId, Person, Result, Timestamp};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::allotment::Token;
-use store::{EventSheet, Failure, HoldRequest, crowd};
+use store::{EventSheet, Failure, GateError, HoldRequest, crowd};
 use web::{Answer, Buyer, IdempotencyKey, Json, Path, Refuses};
 
 use crate::attendees::NewAttendee;
@@ -192,18 +191,14 @@ async fn keep_alone(
     now: Timestamp,
 ) -> Result<Order> {
     let Some(refusal) = refusal(state, &order, digest, now).await? else { return Ok(order) };
-    order.status = OrderStatus::Released;
-    if refusal.code() == KEY_REUSED {
-        // It is the other's.
-        order.idempotency = None;
-    }
-    order.version += 1;
-    match state.store.update_order(&order, None).await {
-        Ok(()) => {
+    // Its idempotency key is the other's then.
+    let change = order.give_way(refusal.code() == KEY_REUSED);
+    match state.store.save_order(&order, &change, now).await {
+        Ok(order) => {
             state.store.release_holdings(&order).await?;
             Err(refusal)
         }
-        Err(Failure::Refused(_)) => {
+        Err(GateError::Failure(Failure::Refused(_))) => {
             let current = state.store.order(order.user, order.id).await?;
             match current.ok_or_else(|| Error::internal("an order vanished"))? {
                 current if current.status == OrderStatus::Released => Err(refusal),
@@ -211,7 +206,7 @@ async fn keep_alone(
                 current => Ok(current),
             }
         }
-        Err(failure) => Err(failure.into()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -271,7 +266,7 @@ async fn confirmed(
         }
         let there = state.store.orders_now(order.user, now - REMEMBERED).await?;
         let current = state.store.order(order.user, order.id).await?;
-        let mut current = current.ok_or_else(|| Error::internal("an order vanished"))?;
+        let current = current.ok_or_else(|| Error::internal("an order vanished"))?;
         if current.status == OrderStatus::Released && digest.is_some() && current.idempotency.is_none() {
             // It went because another has the key, and left it to that one.
             return Err(key_reused());
@@ -280,11 +275,10 @@ async fn confirmed(
             return unreleased(current, now);
         }
         if with_key(&there, digest).len() <= 1 && open_for(&there, current.event, now).len() <= MAX_OPEN {
-            current.version += 1;
-            match state.store.update_order(&current, None).await {
-                Ok(()) => return Ok(current),
-                Err(Failure::Refused(_)) => {}
-                Err(failure) => return Err(failure.into()),
+            match state.store.save_order(&current, &Change::default(), now).await {
+                Ok(confirmed) => return Ok(confirmed),
+                Err(GateError::Failure(Failure::Refused(_))) => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -304,39 +298,21 @@ async fn hold(
     // To the second, as the allotments count.
     let ends = now.as_second() + i64::from(sheet.event.hold_minutes) * 60;
     let expires_at = Timestamp::from_second(ends).map_err(Error::internal)?;
-    let id = OrderId::of_quote(quote.id, buyer.user);
+    let user = buyer.user;
     let request = HoldRequest {
         quote: &quote,
         sheet,
         promotion: promotion.as_ref(),
-        user: buyer.user,
-        token: Token::of(id),
+        user,
+        token: Token::of(OrderId::of_quote(quote.id, user)),
         until: expires_at,
     };
     let holdings = state.store.hold(request, now).await?;
-    let order = Order {
-        id,
-        user: buyer.user,
-        tenant: quote.tenant_id,
-        event: quote.event_id,
-        status: OrderStatus::Held,
-        currency: quote.currency,
-        lines: quote.lines.into_iter().map(OrderLine::from).collect(),
-        total: quote.totals.total,
-        buyer: Person { email: buyer.email.clone(), name: buyer.name.clone() },
-        language: sheet.event.language,
-        attendees,
-        holdings,
-        expires_at,
-        paid_at: None,
-        payments: Vec::new(),
-        tickets: BTreeMap::new(),
-        promotion_code: quote.promotion.filter(|promotion| promotion.applied).map(|promotion| promotion.code),
-        idempotency: digest.as_ref().map(RequestDigest::text),
-        mailed_at: None,
-        version: 1,
-    };
-    let order = match state.store.create_order(&order, None).await? {
+    let buyer = Person { email: buyer.email.clone(), name: buyer.name.clone() };
+    let (language, idempotency) = (sheet.event.language, digest.as_ref().map(RequestDigest::text));
+    let order =
+        Order::hold(quote, Hold { user, buyer, language, attendees, holdings, expires_at, idempotency });
+    let order = match state.store.create_order(&order).await? {
         Some(known) => {
             let answer = confirmed(state, known, digest.as_ref(), now).await;
             if answer.as_ref().is_err_and(|error| error.kind() != Kind::Unavailable) {
@@ -397,7 +373,7 @@ async fn cancel(
     order.cancellable(now)?;
     if order.status != OrderStatus::Released {
         // Who has paid would get the money back behind the organiser's back.
-        if look::is_paid(&state, &mut order).await {
+        if look::is_paid(&state, &mut order, now).await {
             return Err(Error::conflict(
                 "already_paid",
                 "Your payment has arrived, so this reservation is about to be paid; its tickets can only be refunded.",
@@ -406,9 +382,8 @@ async fn cancel(
         }
         // First the order, then the places: a payment that settles meanwhile is
         // refused by the order's version, never by missing places.
-        order.status = OrderStatus::Released;
-        order.version += 1;
-        state.store.update_order(&order, None).await.map_err(Error::from)?;
+        let change = order.cancel(now)?;
+        order = state.store.save_order(&order, &change, now).await.map_err(Error::from)?;
     }
     state.store.release_holdings(&order).await.map_err(Error::from)?;
     look::close(&state, &mut order, now).await;

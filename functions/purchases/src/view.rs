@@ -258,7 +258,8 @@ impl OrderView {
 
 #[cfg(test)]
 mod tests {
-    use domain::order::{ManualReason, RefundAsk};
+    use domain::order::RefundAsk;
+    use domain::payment::ManualReason;
 
     use super::*;
 

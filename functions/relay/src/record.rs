@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use aws_lambda_events::event::dynamodb::StreamRecord;
+use domain::outbox::Outbox;
 use domain::{OrderId, TenantId, TransferId, UserId};
-use queue::{DiscountMail, IssueMessage, LinkMail, Mail, MailMessage, Outbox, PaymentMessage};
+use queue::{DiscountMail, IssueMessage, LinkMail, Mail, MailMessage, PaymentMessage};
 use serde_dynamo::AttributeValue;
 use store::keys::{self, Key};
 

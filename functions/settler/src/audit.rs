@@ -1,9 +1,9 @@
 //! Comparing what gateways have with what orders say.
 
+use domain::order::differences;
 use domain::{OrderId, Result, UserId};
 
 use crate::State;
-use crate::differences::differences;
 use crate::reconcile::{ask_about_refunds, attempts, settle_attempt};
 
 /// Settles what can be settled of an order's payments and notes what is left.
@@ -21,7 +21,7 @@ pub(crate) async fn audit(state: &State, user: UserId, order: OrderId) -> Result
             reports.extend(settle_attempt(state, &before, attempt).await?);
         }
         let Some(after) = state.store.order(user, order).await? else { return Ok(()) };
-        ask_about_refunds(state, after.clone()).await?;
+        ask_about_refunds(state, &after).await?;
         found = differences(&after, &reports, state.clock.now());
         tenant = Some(after.tenant);
         if found.is_empty() {

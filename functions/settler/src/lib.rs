@@ -5,8 +5,6 @@
 //! second finds that out, reads the order again and judges anew.
 
 mod audit;
-mod differences;
-mod note;
 mod places;
 mod reconcile;
 mod refund;
@@ -21,13 +19,12 @@ use std::time::Duration;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boot::{Boot, BootError, Clock, ConfigError};
 use domain::gateway_account::{AccountRef, GatewayAccount};
+use domain::order::{Report, Source};
 use domain::payment::{GatewayName, PaymentReference};
 use domain::{Error, EventId, Result};
 use integrations::payment::{GatewayError, PaymentGateway, PaymentGateways, reference_key};
 use queue::{Notification, PaymentMessage, Queue};
 use store::{EventSheet, Fresh, ON_SALE_MILLIS, Sheets, Store};
-
-use note::Source;
 
 /// How often a worker judges an order anew, after its own steps or because others
 /// keep changing it.
@@ -141,7 +138,7 @@ async fn notified(state: &State, notification: &Notification) -> Result<()> {
             tracing::warn!(gateway = %source.gateway, payment = report.payment_id, "a payment that is not ours");
             continue;
         };
-        settle::settle(state, source, reference, &report).await?;
+        settle::settle(state, reference, Report { source, attempt: reference.attempt, is: &report }).await?;
     }
     Ok(())
 }

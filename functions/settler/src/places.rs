@@ -1,12 +1,9 @@
 //! Selling the places of orders whose outcome is written.
 
 use domain::Result;
-use domain::order::Order;
-use store::Secured;
+use domain::order::{Input, Order, Secured, Step};
 
-use crate::differences::used_without_places;
-use crate::note::{self, Change};
-use crate::settle::write;
+use crate::settle::save;
 use crate::{State, TRIES, contended};
 
 /// Makes an order's places its own for good, after its outcome was written. If they ran
@@ -26,30 +23,28 @@ pub(crate) async fn sell(state: &State, mut order: Order) -> Result<Order> {
         }
         tracing::error!(order = %order.id, "the places of an order ran out before they were sold");
         let sheet = state.sheet(order.event).await?;
-        let change = match state.store.secure_holdings(&order, &sheet, state.clock.now()).await? {
-            Secured::All(holdings) => {
-                order.holdings = holdings;
-                Change::default()
+        let secured = state.store.secure_holdings(&order, &sheet, state.clock.now()).await?;
+        let is_over = match secured {
+            Secured::All(_) => false,
+            Secured::Gone(_) => {
+                let unused = state.store.unused_tickets(order.event, &order.valid_tickets()).await?;
+                order.is_over(unused.len())
             }
-            Secured::Gone(_) if is_lost(state, &order).await? => {
-                let noted = used_without_places(&order, state.clock.now());
-                state.store.note_payment_difference(order.tenant, &noted).await?;
+        };
+        let unsold = Input::Unsold { secured: &secured, is_over };
+        order = match order.next(unsold, state.clock.now()) {
+            Step::Save(changed, change) => match save(state, &changed, &change).await? {
+                Some(saved) => saved,
+                None => read_again(state, &order).await?,
+            },
+            Step::Note(difference) => {
+                state.store.note_payment_difference(order.tenant, &difference).await?;
                 return Ok(order);
             }
-            Secured::Gone(_) => note::lost(&mut order),
+            _ => return Ok(order),
         };
-        if !write(state, &mut order, &change).await? {
-            order = read_again(state, &order).await?;
-        }
     }
     Err(contended())
-}
-
-/// True if all that can be taken back of an order is: its tickets are used or worthless,
-/// and none of its money is kept.
-async fn is_lost(state: &State, order: &Order) -> Result<bool> {
-    let unused = state.store.unused_tickets(order.event, &note::valid_tickets(order)).await?;
-    Ok(unused.is_empty() && order.kept() <= 0)
 }
 
 /// Sells what a worker that died, or met trouble, left unsold of an order.

@@ -7,18 +7,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::order::{ManualReason, Order, PaymentState, RefundProgress};
-use domain::payment::{PaymentReference, PaymentReport, PaymentStatus};
-use domain::payment_difference::DifferenceKind;
+use domain::order::{
+    DECIDED_WITHIN, Input, Order, PaymentState, RefundOutcome, RefundProgress, Report, Settlement, Source,
+    undecided,
+};
+use domain::payment::{ManualReason, PaymentReference, PaymentReport, PaymentStatus};
 use domain::{Error, OrderId, Result, Timestamp, UserId};
 use integrations::payment::{GatewayError, PaymentGateway, RefundStatus};
 use queue::PaymentMessage;
 
-use crate::differences::{DECIDED_WITHIN, difference, undecided};
-use crate::note::Source;
-use crate::refund::{Outcome, finish};
-use crate::settle::{settle, write};
-use crate::{State, TRIES, places};
+use crate::refund::note_down;
+use crate::settle::settle;
+use crate::{State, places};
 
 /// The time between two rounds.
 const PAUSE: Duration = Duration::from_secs(900);
@@ -60,7 +60,7 @@ pub(crate) async fn reconcile(state: &State, user: UserId, order: OrderId, round
                 Err(error) => trouble = Some(error),
             }
         }
-        match ask_about_refunds(state, order).await {
+        match ask_about_refunds(state, &order).await {
             Ok(open) => is_open |= open,
             Err(error) => trouble = Some(error),
         }
@@ -118,9 +118,7 @@ async fn ask_about(state: &State, order: &Order, attempt: u8) -> Result<bool> {
     }
     for report in pending {
         tracing::error!(order = %order.id, payment = report.payment_id, "a payment stays undecided");
-        let kind = DifferenceKind::Undecided;
-        let noted = difference(order.id, Some(&report.payment_id), kind, undecided(report), now);
-        state.store.note_payment_difference(order.tenant, &noted).await?;
+        state.store.note_payment_difference(order.tenant, &undecided(order.id, report, now)).await?;
     }
     Ok(false)
 }
@@ -140,7 +138,7 @@ pub(crate) async fn settle_attempt(state: &State, order: &Order, attempt: u8) ->
         }
     }
     for report in &reports {
-        settle(state, source, reference, report).await?;
+        settle(state, reference, Report { source, attempt, is: report }).await?;
     }
     Ok(reports)
 }
@@ -156,45 +154,42 @@ fn known(answer: std::result::Result<PaymentReport, GatewayError>) -> Result<Opt
 
 /// Asks how far the refunds are that gateways decide later. True if there is something
 /// to wait for.
-pub(crate) async fn ask_about_refunds(state: &State, mut order: Order) -> Result<bool> {
+pub(crate) async fn ask_about_refunds(state: &State, order: &Order) -> Result<bool> {
     let mut is_open = false;
     for place in 0..order.payments.len() {
-        for _ in 0..TRIES {
-            let Some(waiting) = Waiting::of(&order, place) else { break };
-            let now = state.clock.now();
-            let Some(outcome) = waiting.ask(state, &order, now).await? else {
-                is_open = true;
-                break;
-            };
-            let change = finish(&mut order, place, waiting.amount, &outcome, now);
-            if write(state, &mut order, &change).await? {
-                break;
+        let Some(waiting) = Waiting::of(order, place) else { continue };
+        match waiting.ask(state, order, state.clock.now()).await? {
+            None => is_open = true,
+            Some(outcome) => {
+                let refunded = Input::Refunded { place, asked: waiting.progress, outcome: &outcome };
+                note_down(state, order.clone(), refunded).await?;
             }
-            let Some(current) = state.store.order(order.user, order.id).await? else { return Ok(false) };
-            order = current;
         }
     }
     Ok(is_open)
 }
 
 /// A refund that the gateway decides about.
-struct Waiting {
+struct Waiting<'a> {
+    progress: &'a RefundProgress,
     amount: i64,
-    payment_id: String,
-    refund_id: String,
+    payment_id: &'a str,
+    refund_id: &'a str,
     since: Timestamp,
     source: Source,
     attempt: u8,
 }
 
-impl Waiting {
-    fn of(order: &Order, place: usize) -> Option<Self> {
+impl<'a> Waiting<'a> {
+    fn of(order: &'a Order, place: usize) -> Option<Self> {
         let payment = order.payments.get(place)?;
-        let Some(RefundProgress::Pending { amount, refund_id, since }) = &payment.refund else { return None };
+        let progress = payment.refund.as_ref()?;
+        let RefundProgress::Pending { amount, refund_id, since } = progress else { return None };
         Some(Self {
+            progress,
             amount: *amount,
-            payment_id: payment.payment_id.clone()?,
-            refund_id: refund_id.clone(),
+            payment_id: payment.payment_id.as_deref()?,
+            refund_id,
             since: *since,
             source: Source { gateway: payment.gateway, account: order.account_of(payment) },
             attempt: payment.attempt,
@@ -202,11 +197,11 @@ impl Waiting {
     }
 
     /// What became of it; `None` if it still waits.
-    async fn ask(&self, state: &State, order: &Order, now: Timestamp) -> Result<Option<Outcome>> {
+    async fn ask(&self, state: &State, order: &Order, now: Timestamp) -> Result<Option<RefundOutcome>> {
         let Source { gateway, account } = self.source;
         let client = state.client(gateway, account).await?;
         let answer = match &client {
-            Some(client) => client.refund_report(&self.payment_id, &self.refund_id).await,
+            Some(client) => client.refund_report(self.payment_id, self.refund_id).await,
             None => Err(GatewayError::Unsupported),
         };
         let status = match answer {
@@ -218,10 +213,10 @@ impl Waiting {
             Err(error) => return Err(error.into()),
         };
         Ok(match status {
-            RefundStatus::Done => Some(Outcome::Done),
-            RefundStatus::Declined => Some(Outcome::Manual(ManualReason::Declined)),
+            RefundStatus::Done => Some(RefundOutcome::Done),
+            RefundStatus::Declined => Some(RefundOutcome::Manual(ManualReason::Declined)),
             RefundStatus::Pending if now >= self.since + REFUNDED_WITHIN => {
-                Some(Outcome::Manual(ManualReason::Uncertain))
+                Some(RefundOutcome::Manual(ManualReason::Uncertain))
             }
             RefundStatus::Pending => None,
         })
@@ -230,10 +225,10 @@ impl Waiting {
     /// How far it is by what the payment says of the money that went back.
     async fn by_payment(&self, client: Option<&dyn PaymentGateway>, order: &Order) -> Result<RefundStatus> {
         let Some(client) = client else { return Ok(RefundStatus::Pending) };
-        let report = client.payment(&self.payment_id).await.map_err(Error::from)?;
+        let report = client.payment(self.payment_id).await.map_err(Error::from)?;
         let confirmed = order.settlement(self.attempt, &report);
         Ok(match confirmed {
-            domain::order::Settlement::ConfirmRefund(amount) if amount == self.amount => RefundStatus::Done,
+            Settlement::ConfirmRefund(amount) if amount == self.amount => RefundStatus::Done,
             _ => RefundStatus::Pending,
         })
     }

@@ -7,15 +7,13 @@
 
 use std::time::Duration;
 
-use domain::order::{ManualReason, Order, Payment, RefundAsk, RefundProgress, RefundStep};
-use domain::payment::Dispute;
+use domain::order::{Input, Order, Payment, RefundAsk, RefundOutcome, RefundProgress, Step};
+use domain::payment::ManualReason;
 use domain::{Error, Kind, Money, OrderId, Result, Timestamp, UserId};
 use integrations::payment::{GatewayError, PaymentGateway, RefundPayment, RefundReport, RefundStatus};
-use queue::{OrderNews, Outbox, PaymentMessage};
-use store::TaskChange;
+use queue::PaymentMessage;
 
-use crate::note::{Change, booked, number};
-use crate::settle::write;
+use crate::settle::save;
 use crate::{State, TRIES, contended};
 
 /// How long a refund is one worker's: longer than the function lives (its timeout in
@@ -34,41 +32,26 @@ const PAUSES: [Duration; 6] = [
     Duration::from_millis(3200),
 ];
 
-/// What became of a refund that a gateway was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The money is on its way back.
-    Done,
-    /// The gateway decides later.
-    Pending(String),
-    /// A person has to do it.
-    Manual(ManualReason),
-    /// It is to be asked for again.
-    Again,
-    /// It was too early, and is asked for again after that time.
-    Later(Duration),
-}
-
-impl Outcome {
-    /// What the gateway's answer means; the error too, if the message must come again.
-    pub(crate) fn of(answer: std::result::Result<RefundReport, GatewayError>) -> (Self, Option<Error>) {
-        let manual = |reason| (Self::Manual(reason), None);
-        match answer {
-            Ok(RefundReport { status: RefundStatus::Done, .. }) => (Self::Done, None),
-            Ok(RefundReport { status: RefundStatus::Pending, refund_id }) => (Self::Pending(refund_id), None),
-            Err(GatewayError::TooEarly { retry_after }) => (Self::Later(retry_after), None),
-            Ok(RefundReport { status: RefundStatus::Declined, .. }) | Err(GatewayError::Refused { .. }) => {
-                manual(ManualReason::Declined)
-            }
-            Err(GatewayError::Unsupported) => manual(ManualReason::Unsupported),
-            Err(GatewayError::Uncertain { .. }) => manual(ManualReason::Uncertain),
-            // Passing trouble, a replica that lags behind, or credentials to be renewed.
-            Err(
-                error @ (GatewayError::Unavailable { .. }
-                | GatewayError::NotFound
-                | GatewayError::Protocol(_)),
-            ) => (Self::Again, Some(error.into())),
+/// What the gateway's answer to a refund means; the error too, if the message must come again.
+pub(crate) fn outcome(
+    answer: std::result::Result<RefundReport, GatewayError>,
+) -> (RefundOutcome, Option<Error>) {
+    let manual = |reason| (RefundOutcome::Manual(reason), None);
+    match answer {
+        Ok(RefundReport { status: RefundStatus::Done, .. }) => (RefundOutcome::Done, None),
+        Ok(RefundReport { status: RefundStatus::Pending, refund_id }) => {
+            (RefundOutcome::Pending(refund_id), None)
         }
+        Err(GatewayError::TooEarly { retry_after }) => (RefundOutcome::Later(retry_after), None),
+        Ok(RefundReport { status: RefundStatus::Declined, .. }) | Err(GatewayError::Refused { .. }) => {
+            manual(ManualReason::Declined)
+        }
+        Err(GatewayError::Unsupported) => manual(ManualReason::Unsupported),
+        Err(GatewayError::Uncertain { .. }) => manual(ManualReason::Uncertain),
+        // Passing trouble, a replica that lags behind, or credentials to be renewed.
+        Err(
+            error @ (GatewayError::Unavailable { .. } | GatewayError::NotFound | GatewayError::Protocol(_)),
+        ) => (RefundOutcome::Again, Some(error.into())),
     }
 }
 
@@ -88,55 +71,52 @@ pub(crate) async fn refund(state: &State, user: UserId, order: OrderId) -> Resul
             // the worker that found so have died since.
             state.store.return_unused(&order).await?;
         }
-        let now = state.clock.now();
-        let steps = order.payments.iter().map(|payment| payment.refund_step(now));
-        let steps: Vec<RefundStep> = steps.collect();
-        let next = steps.iter().enumerate().find(|(place, step)| {
-            matches!(step, RefundStep::Ask(_) | RefundStep::ByHand(_)) && !failed.contains(place)
-        });
-        match next {
-            Some((place, RefundStep::Ask(asked))) => {
-                if let Err(trouble) = ask(state, order, place, *asked).await {
+        match order.next(Input::Due(&failed), state.clock.now()) {
+            Step::Ask(place, asked) => {
+                if let Err(trouble) = ask(state, &order, place, asked).await {
                     failed.push(place);
                     error = Some(trouble);
                 }
             }
-            Some((place, RefundStep::ByHand(reason))) => by_hand(state, order, place, *reason).await?,
-            _ => {
-                wait(state, (user, order.id), &steps).await?;
+            Step::Save(changed, change) => drop(save(state, &changed, &change).await?),
+            Step::Wait(until) => {
+                look_again(state, &order, until).await?;
                 return error.map_or(Ok(()), Err);
             }
+            _ => return error.map_or(Ok(()), Err),
         }
     }
     Err(error.unwrap_or_else(contended))
 }
 
 /// Looks again once the other worker must be done or dead.
-async fn wait(state: &State, (user, order): (UserId, OrderId), steps: &[RefundStep]) -> Result<()> {
-    let until = steps.iter().filter_map(|step| match step {
-        RefundStep::Wait(until) => Some(*until),
-        _ => None,
-    });
-    let Some(until) = until.min() else { return Ok(()) };
+async fn look_again(state: &State, order: &Order, until: Timestamp) -> Result<()> {
     let left = until.as_second().saturating_sub(state.clock.now().as_second());
     let pause = Duration::from_secs(u64::try_from(left).unwrap_or(0) + 1);
-    state.payments.send_later(&PaymentMessage::Refund { user, order }, pause).await
+    let message = PaymentMessage::Refund { user: order.user, order: order.id };
+    state.payments.send_later(&message, pause).await
 }
 
 /// Claims the refund of one payment, asks the gateway for it and writes down what it
-/// said. Does nothing if somebody else changed the order meanwhile.
-async fn ask(state: &State, order: Order, place: usize, asked: RefundAsk) -> Result<()> {
+/// said. Does nothing if another worker changed the order meanwhile.
+async fn ask(state: &State, order: &Order, place: usize, asked: RefundAsk) -> Result<()> {
     let payment = &order.payments[place];
     // Before the claim, so that trouble with the credentials claims nothing.
     let Some(client) = state.client(payment.gateway, order.account_of(payment)).await? else {
-        return by_hand(state, order, place, ManualReason::Unsupported).await;
+        if let Step::Save(changed, change) = order.next(Input::NoAccount(place), state.clock.now()) {
+            save(state, &changed, &change).await?;
+        }
+        return Ok(());
     };
-    let refund = request(&order, payment, asked)?;
+    let refund = request(order, payment, asked)?;
     let claim = asked.claim(state.clock.now() + CLAIM);
-    let taken = patiently(|| take(state, &order, place, &claim)).await?;
+    let taken = patiently(|| take(state, order, place, &claim)).await?;
     let Some(order) = taken else { return Ok(()) };
-    let (outcome, error) = Outcome::of(answer(&*client, &refund).await);
-    patiently(|| note_down(state, &order, place, (&claim, &outcome))).await?;
+    let (outcome, error) = outcome(answer(&*client, &refund).await);
+    patiently(|| {
+        note_down(state, order.clone(), Input::Refunded { place, asked: &claim, outcome: &outcome })
+    })
+    .await?;
     error.map_or(Ok(()), Err)
 }
 
@@ -151,45 +131,34 @@ async fn patiently<T, F: Future<Output = Result<T>>>(step: impl Fn() -> F) -> Re
     step().await
 }
 
-/// The order with the claim written into it; `None` if somebody else changed it meanwhile.
+/// The order with the claim written into it; `None` if another worker changed it meanwhile.
 async fn take(state: &State, order: &Order, place: usize, claim: &RefundProgress) -> Result<Option<Order>> {
     let mut claimed = order.clone();
-    claimed.payments[place].refund = Some(claim.clone());
-    if write(state, &mut claimed, &Change::default()).await? {
+    let change = claimed.claim_refund(place, claim.clone());
+    if let Some(claimed) = save(state, &claimed, &change).await? {
         return Ok(Some(claimed));
     }
     // It may have been written although the answer got lost.
     let current = state.store.order(order.user, order.id).await?;
-    Ok(current.filter(|current| has(current, place, claim)))
+    let has_claim = |current: &Order| {
+        current.payments.get(place).and_then(|payment| payment.refund.as_ref()) == Some(claim)
+    };
+    Ok(current.filter(has_claim))
 }
 
-/// Writes down what became of a refund, in an order that has the claim. Whoever took
-/// the claim over writes down what they hear instead.
-async fn note_down(
-    state: &State,
-    order: &Order,
-    place: usize,
-    (claim, outcome): (&RefundProgress, &Outcome),
-) -> Result<()> {
-    let mut order = order.clone();
+/// Writes down what became of a refund that was under way. Who took it over meanwhile writes
+/// down what they hear instead.
+pub(crate) async fn note_down(state: &State, mut order: Order, refunded: Input<'_>) -> Result<()> {
     for _ in 0..TRIES {
-        let amount = order.payments[place].refund_under_way().unwrap_or_default();
-        let change = finish(&mut order, place, amount, outcome, state.clock.now());
-        if write(state, &mut order, &change).await? {
+        let Step::Save(changed, change) = order.next(refunded, state.clock.now()) else { return Ok(()) };
+        if save(state, &changed, &change).await?.is_some() {
             return Ok(());
         }
         // Something else of the order changed, or an answer got lost.
-        match state.store.order(order.user, order.id).await? {
-            Some(current) if has(&current, place, claim) => order = current,
-            _ => return Ok(()),
-        }
+        let Some(current) = state.store.order(order.user, order.id).await? else { return Ok(()) };
+        order = current;
     }
     Err(contended())
-}
-
-/// True if the refund of a payment is claimed by this very worker.
-fn has(order: &Order, place: usize, claim: &RefundProgress) -> bool {
-    order.payments.get(place).and_then(|payment| payment.refund.as_ref()) == Some(claim)
 }
 
 async fn answer(
@@ -215,58 +184,6 @@ fn request(order: &Order, payment: &Payment, asked: RefundAsk) -> Result<RefundP
         may_have_been_asked: asked.may_have_been_asked,
         payment_id,
     })
-}
-
-/// Notes what became of a refund.
-pub(crate) fn finish(
-    order: &mut Order,
-    place: usize,
-    amount: i64,
-    outcome: &Outcome,
-    now: Timestamp,
-) -> Change {
-    let payment = &mut order.payments[place];
-    match outcome {
-        Outcome::Done => return booked(order, place, amount),
-        // The bank gave the buyer the money meanwhile.
-        Outcome::Manual(_) if payment.dispute == Some(Dispute::Lost) => payment.refund = None,
-        Outcome::Manual(reason) => return left(order, place, (amount, *reason), now),
-        Outcome::Pending(refund_id) => {
-            let refund_id = refund_id.clone();
-            payment.refund = Some(RefundProgress::Pending { amount, refund_id, since: now });
-            return Change { outbox: Some(Outbox::AwaitPayment), ..Change::default() };
-        }
-        // The claim stays with its beginning, for whoever comes next to ask for the same.
-        Outcome::Again | Outcome::Later(_) => {
-            let pause = if let Outcome::Later(pause) = outcome { *pause } else { Duration::ZERO };
-            payment.give_up_claim(now + pause);
-        }
-    }
-    Change::default()
-}
-
-/// Leaves a refund to a person.
-pub(crate) fn left(
-    order: &mut Order,
-    place: usize,
-    (amount, reason): (i64, ManualReason),
-    now: Timestamp,
-) -> Change {
-    order.payments[place].leave_to_person(amount, reason, now);
-    let payment = number(place);
-    let tasks = vec![TaskChange::Open(payment)];
-    let news = OrderNews::RefundByHand { payment, amount, reason, since: now };
-    let outbox = Some(Outbox::News { news });
-    Change { outbox, tasks, revokes: false }
-}
-
-/// Leaves what is due to a person. Does nothing if somebody else changed the order
-/// meanwhile.
-async fn by_hand(state: &State, mut order: Order, place: usize, reason: ManualReason) -> Result<()> {
-    let payment = &order.payments[place];
-    let amount = payment.refund_under_way().unwrap_or(payment.refund_due);
-    let change = left(&mut order, place, (amount, reason), state.clock.now());
-    write(state, &mut order, &change).await.map(drop)
 }
 
 #[cfg(test)]

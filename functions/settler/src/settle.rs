@@ -1,136 +1,93 @@
-//! One payment, one order: what the gateway's report means and writing it down, step
-//! by step until there is nothing to do.
+//! Settling what a gateway reports of one payment: the driver of [`Order::next`].
 
 use domain::Result;
-use domain::order::{Order, Settlement};
+use domain::order::{Change, Input, Order, Report, Step};
 use domain::payment::{PaymentReference, PaymentReport};
-use domain::payment_difference::DifferenceKind;
-use queue::Loss;
+use domain::payment_difference::{DifferenceKind, PaymentDifference};
 use store::{Closed, Failure, GateError};
 
-use crate::differences::{amount_differs, difference};
-use crate::note::{self, Change, Source};
 use crate::{State, TRIES, contended, places};
 
 /// Makes the order say what the report says.
 ///
 /// # Errors
 /// If the table fails, or others change the order faster than it can be judged.
-pub(crate) async fn settle(
-    state: &State,
-    source: Source,
-    reference: PaymentReference,
-    report: &PaymentReport,
-) -> Result<()> {
+pub(crate) async fn settle(state: &State, reference: PaymentReference, report: Report<'_>) -> Result<()> {
     let (mut known, mut is_sold): (Option<Order>, bool) = (None, false);
     for _ in 0..TRIES {
         let order = match known.take() {
             Some(order) => order,
             None => match state.store.order(reference.user, reference.order).await? {
                 Some(order) => order,
-                None => return missing(state, source, reference, report).await,
+                None => return missing(state, reference, report).await,
             },
         };
-        if !source.may_pay(&order, reference.attempt) {
-            return foreign(state, source, reference, report).await;
+        let now = state.clock.now();
+        let mut step = order.next(Input::Reported(report), now);
+        let settles = step == Step::Secure;
+        if settles {
+            let sheet = state.sheet(order.event).await?;
+            let secured = state.store.secure_holdings(&order, &sheet, now).await?;
+            step = order.next(Input::Secured(report, &secured), now);
         }
-        let settlement = order.settlement(reference.attempt, report);
-        if settlement == Settlement::Nothing {
+        match step {
+            Step::Save(changed, change) => {
+                known = save(state, &changed, &change).await?;
+                if settles && let Some(order) = known.take() {
+                    known = Some(places::sell(state, order).await?);
+                    is_sold = true;
+                }
+            }
+            Step::Foreign => return foreign(state, reference, report).await,
             // This may be the message of a worker that died after it wrote the outcome.
-            return if is_sold { Ok(()) } else { places::sell_rest(state, &order).await };
+            _ if is_sold => return Ok(()),
+            _ => return places::sell_rest(state, &order).await,
         }
-        known = step(state, order, settlement, (source, reference.attempt), report).await?;
-        is_sold |= settlement == Settlement::Settle && known.is_some();
     }
     Err(contended())
 }
 
-/// Takes one step and writes it down. Answers with the order as it is then; `None` if
-/// somebody else changed it meanwhile. What was secured for it then runs out.
-async fn step(
-    state: &State,
-    mut order: Order,
-    settlement: Settlement,
-    (source, attempt): (Source, u8),
-    report: &PaymentReport,
-) -> Result<Option<Order>> {
-    let now = state.clock.now();
-    let place = note::place_of(&mut order, (source, attempt), report, now);
-    if settlement == Settlement::Alert {
-        tracing::error!(order = %order.id, payment = report.payment_id, asked = %order.total(), paid = %report.amount, "paid amount differs");
-        state.store.note_payment_difference(order.tenant, &amount_differs(&order, report, now)).await?;
+/// Writes a changed order with all that belongs to the change. `None` if another worker
+/// changed it meanwhile, or a ticket was used that was to become worthless; what was secured
+/// for it then runs out.
+pub(crate) async fn save(state: &State, order: &Order, change: &Change) -> Result<Option<Order>> {
+    if let Some(difference) = &change.difference {
+        tracing::error!(order = %order.id, difference = difference.detail, "an order and a gateway differ");
     }
-    if settlement != Settlement::Settle {
-        let change = note::note(&mut order, place, settlement, report);
-        return Ok(write(state, &mut order, &change).await?.then_some(order));
-    }
-    let sheet = state.sheet(order.event).await?;
-    let secured = state.store.secure_holdings(&order, &sheet, now).await?;
-    let change = note::settled(&mut order, place, secured, now);
-    if !write(state, &mut order, &change).await? {
-        return Ok(None);
-    }
-    places::sell(state, order).await.map(Some)
-}
-
-/// Writes a changed order with all that belongs to the change, and counts its version
-/// up. False if somebody else changed it meanwhile, or used a ticket that was to
-/// become worthless.
-pub(crate) async fn write(state: &State, order: &mut Order, change: &Change) -> Result<bool> {
-    order.version += 1;
-    let mut revoked = Vec::new();
-    if change.revokes {
-        let valid = note::valid_tickets(order);
-        revoked = state.store.unused_tickets(order.event, &valid).await?;
-        note::revoke(order, &revoked);
-    }
-    let loss = Loss { revoked: !revoked.is_empty(), uncovered: order.uncovered() };
-    let outbox = change.outbox.clone().map(|outbox| outbox.with_loss(loss).text()).transpose()?;
-    let written = if revoked.is_empty() {
-        state.store.update_order_with(order, outbox, &change.tasks).await.map_err(GateError::Failure)
-    } else {
-        let now = state.clock.now();
-        state.store.revoke_tickets_with(order, &revoked, (outbox, &change.tasks), now).await
-    };
-    match written {
-        Ok(()) => Ok(true),
-        Err(GateError::Failure(Failure::Refused(_)) | GateError::Closed(Closed::Used(_))) => Ok(false),
+    match state.store.save_order(order, change, state.clock.now()).await {
+        Ok(order) => Ok(Some(order)),
+        Err(GateError::Failure(Failure::Refused(_)) | GateError::Closed(Closed::Used(_))) => Ok(None),
         Err(other) => Err(other.into()),
     }
 }
 
 /// The payment names an order that does not exist.
-async fn missing(
-    state: &State,
-    source: Source,
-    reference: PaymentReference,
-    report: &PaymentReport,
-) -> Result<()> {
-    tracing::error!(order = %reference.order, payment = report.payment_id, "a payment of an order that does not exist");
-    tell_owner(state, source, reference, report, DifferenceKind::OrderNotFound).await
+async fn missing(state: &State, reference: PaymentReference, report: Report<'_>) -> Result<()> {
+    tracing::error!(order = %reference.order, payment = report.is.payment_id, "a payment of an order that does not exist");
+    tell_owner(state, reference, report, DifferenceKind::OrderNotFound).await
 }
 
 /// The payment was made with an account that the order is not paid with.
-async fn foreign(
-    state: &State,
-    source: Source,
-    reference: PaymentReference,
-    report: &PaymentReport,
-) -> Result<()> {
-    tracing::error!(order = %reference.order, payment = report.payment_id, gateway = %source.gateway, "a payment with an account that the order is not paid with");
-    tell_owner(state, source, reference, report, DifferenceKind::ForeignAccount).await
+async fn foreign(state: &State, reference: PaymentReference, report: Report<'_>) -> Result<()> {
+    tracing::error!(order = %reference.order, payment = report.is.payment_id, gateway = %report.source.gateway, "a payment with an account that the order is not paid with");
+    tell_owner(state, reference, report, DifferenceKind::ForeignAccount).await
 }
 
 /// Notes a difference for the organiser whose account has the money.
 async fn tell_owner(
     state: &State,
-    source: Source,
     reference: PaymentReference,
-    report: &PaymentReport,
+    report: Report<'_>,
     kind: DifferenceKind,
 ) -> Result<()> {
-    let Some(account) = source.account else { return Ok(()) };
-    let detail = format!("The gateway has {} as {:?}.", report.amount, report.status);
-    let noted = difference(reference.order, Some(&report.payment_id), kind, detail, state.clock.now());
-    Ok(state.store.note_payment_difference(account.tenant_id, &noted).await?)
+    let Some(account) = report.source.account else { return Ok(()) };
+    let PaymentReport { payment_id, amount, status, .. } = report.is;
+    let difference = PaymentDifference {
+        order: reference.order,
+        payment_id: Some(payment_id.clone()),
+        kind,
+        detail: format!("The gateway has {amount} as {status:?}."),
+        at: state.clock.now(),
+    };
+    Ok(state.store.note_payment_difference(account.tenant_id, &difference).await?)
 }

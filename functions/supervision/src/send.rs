@@ -5,9 +5,9 @@ use aide::axum::routing::post_with;
 use axum::extract::State as Of;
 use domain::discount::{DecisionType, DiscountRequest, Sending, code, promotion};
 use domain::mail_template::Wording;
+use domain::outbox::Outbox;
 use domain::pricing::Promotion;
-use domain::{DiscountRequestId, Error, Result, Timestamp};
-use queue::{Outbox, Recipient};
+use domain::{DiscountRequestId, Error, Person, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Failure;
@@ -105,13 +105,13 @@ impl State {
         let code = promotion.as_ref().map(|promotion| promotion.promotion_code.clone());
         let after = before.sent(mail, code, &staff.reviewer, now);
         let outbox = Outbox::Discount {
-            to: Recipient { email: after.user_email.clone(), name: after.user_name.clone() },
+            to: Person { email: after.user_email.clone(), name: after.user_name.clone() },
             language: after.language,
             reply_to: Some(desk.tenant.email.clone()).filter(|address| !address.is_empty()),
         };
         let note = staff.note(&after, "send", now);
         let written =
-            self.store.send_discount_request(&after, promotion.as_ref(), Some(outbox.text()?), &note).await;
+            self.store.send_discount_request(&after, promotion.as_ref(), Some(&outbox), &note).await;
         match written {
             Ok(()) => {
                 self.give_back(&after).await?;

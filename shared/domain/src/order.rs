@@ -4,28 +4,35 @@
 //! a hold or a payment that runs out is `released`. Nothing has to happen for a
 //! hold to end: it carries its own expiry, and so does every allotment it took.
 
+mod change;
+mod difference;
+#[cfg(any(test, feature = "testing"))]
+pub mod fixture;
+mod next;
+mod parts;
 mod payment;
 mod refund;
 mod settlement;
+mod transition;
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::payable::PriceUnit;
 use crate::payment::GatewayName;
-use crate::pricing::QuoteLine;
-use crate::seat::SeatLabel;
-use crate::{
-    AreaId, Currency, Error, EventId, Language, Money, OrderId, Result, SaleStageId, TenantId, TicketId,
-    UserId,
-};
+use crate::{Currency, Error, EventId, Language, Money, OrderId, Person, Result, TenantId, UserId};
 
-pub use payment::{ManualReason, Payment, PaymentState, RefundProgress, UnusedReason};
+pub use change::{Change, Revocation, TaskChange};
+pub use difference::{DECIDED_WITHIN, differences, undecided};
+pub use next::{Input, RefundOutcome, Report, Secured, Source, Step};
+pub use parts::{Attendee, Holding, OrderLine, Part, Ticket, TicketState};
+pub use payment::{Payment, PaymentState, RefundProgress, UnusedReason};
 pub use refund::{RefundAsk, RefundStep};
 pub use settlement::Settlement;
+pub use transition::{Hold, StartedPayment};
 
 /// How far an order is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -59,156 +66,31 @@ impl OrderStatus {
     }
 }
 
-/// Somebody with an address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Person {
-    /// E-mail address, lower case.
-    pub email: String,
-    /// Name, possibly empty.
-    pub name: String,
-}
-
-/// Who will use a ticket. The wire names are Spanish because clients of the
-/// Crowdify system send them so.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Attendee {
-    /// The name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 100))]
-    pub nombre: Option<String>,
-    /// The national id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 20))]
-    pub rut: Option<String>,
-    /// The date of birth, `YYYY-MM-DD`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fecha_nacimiento: Option<jiff::civil::Date>,
-}
-
-/// What becomes of money that arrives from now on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum IfPaid {
-    /// It buys the tickets.
-    Tickets,
-    /// The reservation's time is over: it buys the tickets if the places are still free,
-    /// and goes back if not.
-    TicketsOrRefund,
-    /// It goes back: the reservation was cancelled, or is paid already.
-    Refund,
-}
-
-/// Tickets of one area and price.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderLine {
-    /// The area.
-    pub area: AreaId,
-    /// How many tickets.
-    pub quantity: u8,
-    /// The seats, one for each ticket; empty for general admission.
-    pub seats: Vec<SeatLabel>,
-    /// The stage that set the price.
-    pub stage: Option<SaleStageId>,
-    /// Price of the tickets before anything else, in minor units.
-    pub base: i64,
-    /// What the stage added or took off.
-    pub stage_adjustment: i64,
-    /// What the promotion took off, zero or negative.
-    pub promotion: i64,
-    /// The convenience fee.
-    pub fee: i64,
-    /// The value added tax: contained in the other amounts, or on top of them.
-    pub vat: i64,
-    /// What the buyer pays for the line.
-    pub total: i64,
-}
-
-impl From<QuoteLine> for OrderLine {
-    /// The price that was shown is the price that is charged.
-    fn from(line: QuoteLine) -> Self {
-        Self {
-            area: line.area_id,
-            quantity: line.quantity,
-            seats: line.seats,
-            stage: line.stage_id,
-            base: line.base,
-            stage_adjustment: line.stage_adjustment,
-            promotion: line.promotion,
-            fee: line.fee,
-            vat: line.vat,
-            total: line.total,
-        }
-    }
-}
-
-impl OrderLine {
-    /// The line's total divided over its tickets: what is given back when
-    /// tickets are refunded one by one.
-    pub fn ticket_totals(&self, currency: Currency) -> impl Iterator<Item = i64> {
-        PriceUnit::of(currency).even_shares(self.total, self.quantity)
-    }
-}
-
-/// What an order took from an allotment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Holding {
-    /// Seats of one row block of the line's area.
-    Seats {
-        /// Index into the order's lines.
-        line: u8,
-        /// Index of the row block in the area.
-        row: u16,
-        /// The seat numbers.
-        seats: Vec<u16>,
-    },
-    /// Admissions of the line's area.
-    Admissions {
-        /// Index into the order's lines.
-        line: u8,
-        /// How many of which block.
-        parts: Vec<Part>,
-    },
-    /// Tickets of a limited sale stage.
-    Stage {
-        /// The stage.
-        stage: SaleStageId,
-        /// How many of which block.
-        parts: Vec<Part>,
-    },
-    /// A use of the order's promotion.
-    Promotion {
-        /// How many of which block.
-        parts: Vec<Part>,
-    },
-    /// One of the buyer's own uses of the order's promotion.
-    PromotionBuyer,
-}
-
-/// A quantity from one block of a pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
-    /// Index of the block.
-    pub block: u16,
-    /// How many.
-    pub quantity: u8,
-}
-
-/// What is special about one ticket of an order; a ticket without is valid and
-/// has its first code.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TicketState {
-    /// Counts the codes of the ticket: a new one makes the old ones worthless.
-    pub serial: u16,
-    /// Refunded: admits nobody.
-    pub refunded: bool,
-    /// Who has it now, if not the buyer.
-    pub holder: Option<UserId>,
-}
-
 /// An order with everything that belongs to it.
+///
+/// Everybody reads its [`OrderFields`]; only the transitions in this module change them.
+/// A transition says in a [`Change`] what must be written together with the order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub struct Order(OrderFields);
+
+impl Deref for Order {
+    type Target = OrderFields;
+
+    fn deref(&self) -> &OrderFields {
+        &self.0
+    }
+}
+
+impl From<OrderFields> for Order {
+    /// The order that the table has.
+    fn from(stored: OrderFields) -> Self {
+        Self(stored)
+    }
+}
+
+/// The fields of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderFields {
     /// The order's id.
     pub id: OrderId,
     /// Who buys.
@@ -217,7 +99,7 @@ pub struct Order {
     pub tenant: TenantId,
     /// The event.
     pub event: EventId,
-    /// How far it is; see [`Order::status_at`].
+    /// The status as it was last written; see [`Order::status_at`].
     pub status: OrderStatus,
     /// The currency of all amounts.
     pub currency: Currency,
@@ -254,25 +136,17 @@ pub struct Order {
 /// The most tries to pay one order.
 pub const MAX_PAYMENT_ATTEMPTS: usize = 5;
 
-/// One admission document of a paid order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ticket<'a> {
-    /// The ticket's id.
-    pub id: TicketId,
-    /// Its index in the order.
-    pub index: u8,
-    /// The area.
-    pub area: AreaId,
-    /// The seat, if it has one.
-    pub seat: Option<&'a SeatLabel>,
-    /// Who will use it, if asked.
-    pub attendee: Option<&'a Attendee>,
-    /// Counts its codes.
-    pub serial: u16,
-    /// Refunded: admits nobody.
-    pub refunded: bool,
-    /// Who has it.
-    pub holder: UserId,
+/// What becomes of money that arrives from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IfPaid {
+    /// It buys the tickets.
+    Tickets,
+    /// The reservation's time is over: it buys the tickets if the places are still free,
+    /// and goes back if not.
+    TicketsOrRefund,
+    /// It goes back: the reservation was cancelled, or is paid already.
+    Refund,
 }
 
 impl Order {
@@ -337,7 +211,7 @@ impl Order {
 
     /// True if money that arrives buys its tickets, as long as its places are free: it has no
     /// outcome, and its buyer did not cancel it. That its time ran out is not written down.
-    pub const fn is_payable(&self) -> bool {
+    pub fn is_payable(&self) -> bool {
         matches!(self.status, OrderStatus::Held | OrderStatus::AwaitingPayment)
     }
 
@@ -410,142 +284,4 @@ impl Order {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::QuoteId;
-
-    pub(super) fn now() -> Timestamp {
-        Timestamp::from_second(1_795_000_000).expect("in range")
-    }
-
-    /// An order of 100 with payments in these states, each of another try.
-    pub(super) fn order(status: OrderStatus, payments: &[PaymentState]) -> Order {
-        let id = OrderId::of_quote(QuoteId::generate(now()), UserId::generate(now()));
-        let line = OrderLine {
-            area: AreaId::generate(now()),
-            quantity: 3,
-            seats: Vec::new(),
-            stage: None,
-            base: 100,
-            stage_adjustment: 0,
-            promotion: 0,
-            fee: 0,
-            vat: 0,
-            total: 100,
-        };
-        let payment = |(attempt, state): (u8, &PaymentState)| Payment {
-            attempt,
-            gateway: GatewayName::Sandbox,
-            account: None,
-            payment_id: None,
-            checkout_url: None,
-            state: *state,
-            amount: 100,
-            refunded: 0,
-            by_hand: 0,
-            refund_due: 0,
-            refund: None,
-            unused: None,
-            dispute: None,
-            created_at: now(),
-            idempotency: None,
-            closed: false,
-        };
-        Order {
-            id,
-            user: UserId::generate(now()),
-            tenant: TenantId::generate(now()),
-            event: EventId::generate(now()),
-            status,
-            currency: Currency::CLP,
-            lines: vec![line],
-            total: 100,
-            buyer: Person { email: "ana@example.com".to_owned(), name: String::new() },
-            language: Language::Es,
-            attendees: Vec::new(),
-            holdings: Vec::new(),
-            expires_at: now() + std::time::Duration::from_secs(600),
-            paid_at: None,
-            payments: (0..).zip(payments).map(payment).collect(),
-            tickets: BTreeMap::new(),
-            promotion_code: None,
-            idempotency: None,
-            mailed_at: None,
-            version: 1,
-        }
-    }
-
-    #[test]
-    fn an_unpaid_hold_ends_by_itself() {
-        let order = order(OrderStatus::Held, &[]);
-        assert_eq!(order.status_at(now()), OrderStatus::Held);
-        assert_eq!(order.status_at(order.expires_at), OrderStatus::Released);
-        assert_eq!(order.payable(order.expires_at).expect_err("ended").code(), "reservation_expired");
-        order.cancellable(order.expires_at).expect("giving back what is free already harms nobody");
-        let paid = Order { status: OrderStatus::Paid, ..order };
-        assert_eq!(paid.status_at(paid.expires_at), OrderStatus::Paid);
-        assert_eq!(paid.cancellable(now()).expect_err("paid").code(), "already_paid");
-    }
-
-    #[test]
-    fn tickets_exist_once_it_is_paid_and_know_their_holder() {
-        let mut order = order(OrderStatus::Held, &[]);
-        assert_eq!(order.tickets().count(), 0);
-        order.status = OrderStatus::Paid;
-        let receiver = UserId::generate(now());
-        order.tickets.insert(1, TicketState { serial: 1, refunded: false, holder: Some(receiver) });
-        let holders: Vec<_> =
-            order.tickets().map(|ticket| (ticket.id, ticket.serial, ticket.holder)).collect();
-        let expected = [
-            (order.id.ticket(0), 0, order.user),
-            (order.id.ticket(1), 1, receiver),
-            (order.id.ticket(2), 0, order.user),
-        ];
-        assert_eq!(holders, expected);
-    }
-
-    #[test]
-    fn what_single_tickets_cost_adds_up_to_the_line() {
-        let order = order(OrderStatus::Paid, &[]);
-        assert_eq!(order.lines[0].ticket_totals(order.currency).collect::<Vec<_>>(), [34, 33, 33]);
-    }
-
-    #[test]
-    fn who_was_declined_may_pay_with_another_card_until_the_page_ends() {
-        let mut order = order(OrderStatus::AwaitingPayment, &[PaymentState::Declined]);
-        let if_paid = |order: &Order, now| order.if_paid(&order.payments[0], now);
-        assert_eq!(if_paid(&order, now()), None, "the sandbox has no second card");
-        order.payments[0].gateway = GatewayName::MercadoPago;
-        assert_eq!(if_paid(&order, now()), Some(IfPaid::Tickets));
-        assert_eq!(if_paid(&order, order.expires_at), Some(IfPaid::TicketsOrRefund));
-        let end = order.expires_at + GatewayName::MercadoPago.grace();
-        assert_eq!(if_paid(&order, end), None);
-        order.payments[0].state = PaymentState::Pending;
-        assert_eq!(if_paid(&order, end), Some(IfPaid::TicketsOrRefund), "nothing is known of it");
-        order.payments[0].state = PaymentState::Declined;
-        order.status = OrderStatus::Released;
-        assert_eq!(if_paid(&order, now()), Some(IfPaid::Refund));
-        order.payments[0].closed = true;
-        assert_eq!(if_paid(&order, now()), None);
-    }
-
-    #[test]
-    fn the_last_open_try_is_found_again_at_each_gateway() {
-        let (pending, declined) = (PaymentState::Pending, PaymentState::Declined);
-        let mut order = order(OrderStatus::AwaitingPayment, &[pending, pending, pending, declined]);
-        order.payments[1].gateway = GatewayName::Payu;
-        let attempt = |gateway| order.open_payment(gateway).map(|payment| payment.attempt);
-        assert_eq!(attempt(None), Some(2));
-        assert_eq!(attempt(Some(GatewayName::Payu)), Some(1));
-        assert_eq!(attempt(Some(GatewayName::Wompi)), None);
-    }
-
-    #[test]
-    fn not_more_tries_than_can_be_numbered() {
-        let mut order = order(OrderStatus::AwaitingPayment, &[PaymentState::Declined; MAX_PAYMENT_ATTEMPTS]);
-        assert_eq!(order.next_attempt().expect_err("too many").code(), "too_many_payments");
-        order.payable(now()).expect("the last try may go on");
-        order.payments.pop();
-        assert_eq!(order.next_attempt().expect("one more"), 4);
-    }
-}
+mod tests;

@@ -253,6 +253,20 @@ fn mac(key: &[u8; 32], signed: &[u8]) -> Hmac<Sha256> {
     mac
 }
 
+/// Why a refund needs a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ManualReason {
+    /// The gateway has no call for it, such as for money paid in cash.
+    Unsupported,
+    /// The gateway or the bank said no.
+    Declined,
+    /// It is unknown whether the gateway did it: look there first.
+    Uncertain,
+    /// The buyer's bank wants the money back, too: see there who gives it.
+    Disputed,
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

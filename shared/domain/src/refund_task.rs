@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::order::{ManualReason, Order, Person, RefundProgress};
-use crate::payment::GatewayName;
-use crate::{EventId, GatewayAccountId, Money, OrderId, TenantId, UserId};
+use crate::order::{Order, RefundProgress};
+use crate::payment::{GatewayName, ManualReason};
+use crate::{EventId, GatewayAccountId, Money, OrderId, Person, TenantId, UserId};
 
 /// Money that a person has to give back. It exists exactly as long as the payment in
 /// the order says so ([`RefundProgress::Manual`]): both are always written together.

@@ -11,8 +11,8 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::event::Event;
-use crate::order::{Order, Person, Ticket, TicketState};
-use crate::{Error, EventId, Result, TicketId, TransferId, UserId};
+use crate::order::{Order, Ticket};
+use crate::{Error, EventId, Person, Result, TicketId, TransferId, UserId};
 
 /// How often one ticket may change hands: enough for friends, too little for a trade.
 pub const MAX_TRANSFERS_PER_TICKET: u16 = 3;
@@ -173,15 +173,9 @@ impl Transfer {
                 "This ticket is not its sender's to give any more.",
             ));
         };
-        let state = TicketState {
-            serial: self.serial + 1,
-            refunded: false,
-            holder: Some(to).filter(|holder| *holder != order.user),
-        };
         let index = ticket.index;
         let mut after = order.clone();
-        after.tickets.insert(index, state);
-        after.version += 1;
+        let change = after.pass_ticket(index, to);
         let transfer = Self {
             state: TransferState::Accepted,
             to: Some(to),
@@ -189,7 +183,7 @@ impl Transfer {
             decided_at: Some(now),
             ..self.clone()
         };
-        Ok((transfer, after))
+        Ok((transfer, after.written(&change, &[]).0))
     }
 }
 

@@ -307,6 +307,9 @@ pub enum LinkPurpose {
     Welcome,
     /// To choose a new password.
     ResetPassword,
+    /// A mail without a link: the address that was registered again has an account, and only
+    /// its owner may learn that.
+    AlreadyRegistered,
 }
 
 impl LinkPurpose {
@@ -316,6 +319,7 @@ impl LinkPurpose {
             Self::SignIn => "sign_in",
             Self::Welcome => "welcome",
             Self::ResetPassword => "reset_password",
+            Self::AlreadyRegistered => "already_registered",
         }
     }
 
@@ -324,7 +328,7 @@ impl LinkPurpose {
     pub const fn lifetime_seconds(self) -> i64 {
         match self {
             Self::SignIn | Self::ResetPassword => 15 * 60,
-            Self::Welcome => 24 * 3600,
+            Self::Welcome | Self::AlreadyRegistered => 24 * 3600,
         }
     }
 }

@@ -71,7 +71,8 @@ mod tests {
     use domain::{Error, OrderId, Timestamp, UserId};
 
     use super::*;
-    use crate::{IssueMessage, OrderNews};
+    use crate::IssueMessage;
+    use domain::outbox::OrderNews;
 
     #[test]
     fn only_what_failed_is_delivered_again() {

@@ -10,7 +10,6 @@ mod batch;
 mod dead_letters;
 mod mail;
 mod message;
-mod outbox;
 mod payment_mail;
 mod plain_words;
 mod producer;
@@ -19,11 +18,10 @@ mod sealed;
 pub use batch::process;
 pub use dead_letters::DeadLetters;
 pub use mail::{
-    Admission, DiscountMail, Image, InvitationMail, LinkMail, LinkPurpose, Mail, MailMessage, OrderMail,
-    Organiser, REQUEST_TAG, Recipient, Show, TicketsMail, TransferMail,
+    Admission, DiscountMail, Image, InvitationMail, LinkMail, Mail, MailMessage, OrderMail, Organiser,
+    REQUEST_TAG, Show, TicketsMail, TransferMail,
 };
 pub use message::{IssueMessage, Message, Notification, PaymentMessage};
-pub use outbox::{Loss, OrderNews, Outbox};
 pub use payment_mail::{DifferencesMail, PaymentFacts, PaymentsMail, RefundsWaitingMail, WaitingRefund};
 pub use producer::Queue;
 pub use sealed::{TokenSeal, Unsealable};

@@ -4,7 +4,8 @@
 use domain::access::Role;
 use domain::event::LegalInfo;
 use domain::order::UnusedReason;
-use domain::{DiscountRequestId, Language, Money, OrderId, TenantId, TicketId, Timestamp, UserId};
+use domain::user::LinkPurpose;
+use domain::{DiscountRequestId, Language, Money, OrderId, Person, TenantId, TicketId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{DifferencesMail, PaymentsMail, RefundsWaitingMail};
@@ -13,7 +14,7 @@ use crate::{DifferencesMail, PaymentsMail, RefundsWaitingMail};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailMessage {
     /// Who gets it.
-    pub to: Recipient,
+    pub to: Person,
     /// In which language.
     pub language: Language,
     /// Where answers go, if not nowhere.
@@ -24,16 +25,6 @@ pub struct MailMessage {
     /// The pictures in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Image>,
-}
-
-/// Somebody with an address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recipient {
-    /// The e-mail address.
-    pub email: String,
-    /// The name, possibly empty.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub name: String,
 }
 
 /// A picture inside of an e-mail.
@@ -186,7 +177,7 @@ pub struct OrderMail {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransferMail {
     /// Who offers, by their confirmed address.
-    pub from: Recipient,
+    pub from: Person,
     /// What they say about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -240,19 +231,4 @@ pub struct LinkMail {
     /// When it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-}
-
-/// What a link is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LinkPurpose {
-    /// To sign in without a password.
-    SignIn,
-    /// To confirm the address of a new account, and sign in.
-    Welcome,
-    /// To choose a new password.
-    ResetPassword,
-    /// No link of its own: somebody tried to register an address that has an
-    /// account, and only its owner may learn that.
-    AlreadyRegistered,
 }

@@ -4,7 +4,8 @@ use domain::{InvitationId, OrderId, TenantId, Timestamp, TransferId, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{MailMessage, OrderNews};
+use crate::MailMessage;
+use domain::outbox::OrderNews;
 
 /// What one queue carries.
 pub trait Message: Serialize + DeserializeOwned {

@@ -1,12 +1,11 @@
 //! What mails say about payments that people have to look at.
 
-use domain::order::ManualReason;
-use domain::payment::GatewayName;
+use domain::payment::{GatewayName, ManualReason};
 use domain::payment_difference::PaymentDifference;
-use domain::{Money, OrderId, Timestamp};
+use domain::{Money, OrderId, Person, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Organiser, Recipient, Show};
+use crate::{Organiser, Show};
 
 /// What a mail to the organiser about payments of one order says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +13,7 @@ pub struct PaymentsMail {
     /// The order.
     pub order: OrderId,
     /// Who bought.
-    pub buyer: Recipient,
+    pub buyer: Person,
     /// The payments that it is about.
     pub payments: Vec<PaymentFacts>,
     /// What was asked for, if it is not what was paid.
@@ -64,7 +63,7 @@ pub struct WaitingRefund {
     /// The order.
     pub order: OrderId,
     /// Who gets the money.
-    pub buyer: Recipient,
+    pub buyer: Person,
     /// Since when it waits.
     pub since: Timestamp,
     /// What is to be given back, and where.

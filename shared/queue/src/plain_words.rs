@@ -4,12 +4,13 @@
 //! and no composer can forget it. The answer to a discount request is worded by its
 //! organiser, and says its facts so ([`domain::discount::facts`]).
 
+use domain::Person;
 use domain::event::LegalInfo;
 use domain::words::{line, note, person_name, title};
 
 use crate::{
     Admission, DifferencesMail, InvitationMail, Mail, MailMessage, OrderMail, Organiser, PaymentsMail,
-    Recipient, RefundsWaitingMail, Show, TicketsMail, TransferMail, WaitingRefund,
+    RefundsWaitingMail, Show, TicketsMail, TransferMail, WaitingRefund,
 };
 
 impl MailMessage {
@@ -62,8 +63,8 @@ fn mail(mail: Mail) -> Mail {
     }
 }
 
-fn recipient(to: Recipient) -> Recipient {
-    Recipient { name: person_name(&to.name).unwrap_or_default(), ..to }
+fn recipient(to: Person) -> Person {
+    Person { name: person_name(&to.name).unwrap_or_default(), ..to }
 }
 
 fn show(show: Show) -> Show {

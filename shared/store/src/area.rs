@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem,
 use domain::event::{Area, Event};
 use domain::{AreaId, EventId, RequestId, Timestamp};
 
+use crate::failure::unless_written;
 use crate::items::{number, string, to_item};
 use crate::keys::Key;
 use crate::{EventSheet, Failure, Store, Versioned, keys};
@@ -87,13 +88,8 @@ impl Store {
     /// A refusal is none if the area is as it should be: a write of ours may have come
     /// through without our hearing of it.
     async fn unless_stored(&self, sent: Result<(), Failure>, area: &Area) -> Result<(), Failure> {
-        match sent {
-            Err(refused @ Failure::Refused(_)) => match self.area(area.event_id, area.id).await? {
-                Some(stored) if stored == *area => Ok(()),
-                _ => Err(refused),
-            },
-            sent => sent,
-        }
+        let is_written = async { Ok(self.area(area.event_id, area.id).await?.as_ref() == Some(area)) };
+        unless_written(sent, is_written).await
     }
 
     /// Takes the right to change the places of `area`. Refused if the area is

@@ -196,7 +196,6 @@ mod tests {
     use boot::Clock;
     use domain::QuoteId;
     use domain::event::EventStatus;
-    use domain::order::Order;
 
     use super::*;
     use crate::event::tests::{event, sheet};
@@ -227,7 +226,8 @@ mod tests {
     async fn sell(store: &Store, event: EventId, made_at: Timestamp) -> OrderId {
         let user = UserId::generate(made_at);
         let id = OrderId::of_quote(QuoteId::generate(made_at), user);
-        store.create_order(&Order { id, user, event, ..paid_order() }, None).await.expect("created");
+        let order = paid_order().with(|order| (order.id, order.user, order.event) = (id, user, event));
+        store.create_order(&order).await.expect("created");
         id
     }
 

@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::{
 use domain::audit::AuditNote;
 use domain::discount::{DecisionType, DiscountRequest, Tab};
 use domain::event::Event;
+use domain::outbox::Outbox;
 use domain::pricing::Promotion;
 use domain::{DiscountRequestId, EventId, TenantId, Timestamp};
 use futures::future::try_join_all;
@@ -18,8 +19,8 @@ use serde::Deserialize;
 
 use crate::allotment::{Claim, Pool, Refusal, Token};
 use crate::audit::audited;
-use crate::failure::Item;
-use crate::items::{from_item, number, string, to_item};
+use crate::failure::{Item, unless_written};
+use crate::items::{carried, from_item, number, string, to_item};
 use crate::keys::RequestPlace;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
@@ -91,10 +92,10 @@ fn index_entry(request: &DiscountRequest) -> [(String, AttributeValue); 2] {
 }
 
 /// The attributes of a request's item beside the request.
-fn beside(request: &DiscountRequest, note: &AuditNote, outbox: Option<String>) -> Result<Item, Failure> {
+fn beside(request: &DiscountRequest, note: &AuditNote, outbox: Option<&Outbox>) -> Result<Item, Failure> {
     let mut attributes = Item::from(index_entry(request));
     attributes.extend(audited(note)?);
-    attributes.extend(outbox.map(|outbox| ("ob".to_owned(), string(outbox))));
+    attributes.extend(carried(outbox)?);
     Ok(attributes)
 }
 
@@ -166,7 +167,7 @@ impl Store {
         &self,
         request: &DiscountRequest,
         promotion: Option<&Promotion>,
-        outbox: Option<String>,
+        outbox: Option<&Outbox>,
         note: &AuditNote,
     ) -> Result<(), Failure> {
         let key = keys::discount_request(request.id);
@@ -175,17 +176,12 @@ impl Store {
             None => self.replace_with(&key, request, attributes).await,
             Some(promotion) => self.transact(self.approval_parts(request, attributes, promotion)?).await,
         };
-        match sent {
-            // After an unanswered write the client is refused by its own success,
-            // and whoever mails the answer may have counted the version up since.
-            Err(refused @ Failure::Refused(_)) => {
-                let now = self.discount_request(request.id).await?;
-                let is_ours =
-                    now.is_some_and(|now| now.sent_at == request.sent_at && now.sent_by == request.sent_by);
-                if is_ours { Ok(()) } else { Err(refused) }
-            }
-            other => other,
-        }
+        // Whoever mails the answer may have counted the version up since.
+        let is_written = async {
+            let now = self.discount_request(request.id).await?;
+            Ok(now.is_some_and(|now| now.sent_at == request.sent_at && now.sent_by == request.sent_by))
+        };
+        unless_written(sent, is_written).await
     }
 
     /// The parts of a transaction that sends an approval and makes its code work.

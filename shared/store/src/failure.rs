@@ -151,6 +151,25 @@ impl RefusedItem for aws_sdk_dynamodb::operation::transact_write_items::Transact
     }
 }
 
+/// The answer to a write that may be written although it was refused: after an unanswered
+/// write the client tries again, and is refused by its own success. Only then `is_written`
+/// looks whether what is there is what was written.
+pub(crate) async fn unless_written(
+    sent: Result<(), Failure>,
+    is_written: impl Future<Output = Result<bool, Failure>>,
+) -> Result<(), Failure> {
+    match sent {
+        Err(refused @ Failure::Refused(_)) => {
+            if is_written.await? {
+                Ok(())
+            } else {
+                Err(refused)
+            }
+        }
+        sent => sent,
+    }
+}
+
 /// Gives a refused write its meaning where it is called.
 pub trait OnRefused<T> {
     /// The value, or `meaning()` if the condition did not hold; other failures

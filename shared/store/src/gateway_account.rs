@@ -8,6 +8,7 @@ use domain::{GatewayAccountId, TenantId};
 use serde_json::{Map, Value};
 
 use crate::audit::audited;
+use crate::failure::unless_written;
 use crate::items::number;
 use crate::keys::Key;
 use crate::{Failure, Store, Versioned, keys};
@@ -96,16 +97,8 @@ impl Store {
             self.count_part(tenant, (-1, "n > :bound", 0))?,
             self.put_part(&keys::audit(tenant, note.at, record.id), &record)?,
         ];
-        match self.transact(writes).await {
-            Err(refused @ Failure::Refused(_)) => {
-                if self.exists_now(&key).await? {
-                    Err(refused)
-                } else {
-                    Ok(())
-                }
-            }
-            other => other,
-        }
+        let is_deleted = async { Ok(!self.exists_now(&key).await?) };
+        unless_written(self.transact(writes).await, is_deleted).await
     }
 
     async fn exists_now(&self, key: &Key) -> Result<bool, Failure> {

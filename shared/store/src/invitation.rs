@@ -1,12 +1,14 @@
 //! Invitations to a tenant's staff, under their tenant.
 
+use domain::outbox::Outbox;
 use domain::staff::{Invitation, InvitationState, MAX_STAFF};
 use domain::user::User;
 use domain::{InvitationId, TenantId, Timestamp};
 use serde::Deserialize;
 
-use crate::failure::Item;
-use crate::items::{from_item, number, query_all, string, to_item};
+use crate::failure::{Item, unless_written};
+use crate::items::{carried, from_item, number, query_all, string, to_item};
+use crate::link::with_ttl;
 use crate::tenant::StaffPointer;
 use crate::{Failure, Listing, Store, Versioned, crowd, keys};
 
@@ -67,7 +69,7 @@ impl Store {
     pub async fn invite(
         &self,
         invitation: &Invitation,
-        outbox: Option<String>,
+        outbox: Option<&Outbox>,
         now: Timestamp,
     ) -> Result<Invited, Failure> {
         if self.staff_places(invitation.tenant, now).await?.len() >= MAX_STAFF {
@@ -99,25 +101,21 @@ impl Store {
     pub async fn put_invitation(
         &self,
         invitation: &Invitation,
-        outbox: Option<String>,
+        outbox: Option<&Outbox>,
     ) -> Result<(), Failure> {
         let key = keys::invitation(invitation.tenant, invitation.id);
-        let attributes = attributes(invitation, outbox);
+        let attributes = attributes(invitation, outbox)?;
         if invitation.version > 1 {
             return self.replace_with(&key, invitation, attributes).await;
         }
         let mut item = to_item(&key, invitation)?;
         item.extend(attributes);
         let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
-        match put.condition_expression("attribute_not_exists(PK)").send().await.map_err(Failure::from) {
-            Ok(_) => Ok(()),
-            // After an unanswered write the client is refused by its own success.
-            Err(refused @ Failure::Refused(_)) => {
-                let there = self.invitation(invitation.tenant, invitation.id).await?;
-                if there.as_ref() == Some(invitation) { Ok(()) } else { Err(refused) }
-            }
-            Err(failure) => Err(failure),
-        }
+        let sent = put.condition_expression("attribute_not_exists(PK)").send().await;
+        let is_written = async {
+            Ok(self.invitation(invitation.tenant, invitation.id).await?.as_ref() == Some(invitation))
+        };
+        unless_written(sent.map(drop).map_err(Failure::from), is_written).await
     }
 
     /// Makes the invited person staff: the accepted invitation, the user with the
@@ -129,7 +127,7 @@ impl Store {
         let key = keys::invitation(accepted.tenant, accepted.id);
         let pointer = StaffPointer { user_id: user.id };
         self.transact(vec![
-            self.replace_part_with(&key, accepted, attributes(accepted, None))?,
+            self.replace_part_with(&key, accepted, attributes(accepted, None)?)?,
             self.replace_part(&keys::user(user.id), user)?,
             self.put_part(&keys::staff(accepted.tenant, user.id), &pointer)?,
         ])
@@ -202,9 +200,8 @@ impl Store {
 
 /// What an invitation's item has besides the invitation: the mail that it causes, and
 /// the time from which the table may sweep it.
-fn attributes(invitation: &Invitation, outbox: Option<String>) -> Item {
-    let sweep = ("ttl".to_owned(), number(invitation.expires_at.as_second()));
-    outbox.map(|outbox| ("ob".to_owned(), string(outbox))).into_iter().chain([sweep]).collect()
+fn attributes(invitation: &Invitation, outbox: Option<&Outbox>) -> Result<Item, Failure> {
+    Ok(with_ttl(carried(outbox)?, invitation.expires_at))
 }
 
 #[cfg(test)]
@@ -341,7 +338,7 @@ mod tests {
         let (eva, beto) =
             (invitation(tenant, "eva@example.com", now), invitation(tenant, "beto@example.com", now));
         for invitation in [&eva, &beto] {
-            store.put_invitation(invitation, Some("{}".to_owned())).await.expect("made");
+            store.put_invitation(invitation, Some(&Outbox::StaffInvited)).await.expect("made");
             let again = store.put_invitation(invitation, None).await;
             again.expect("the same write again, whose answer got lost");
         }

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
+use domain::outbox::Outbox;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::failure::Item;
+use crate::failure::{Item, unless_written};
 use crate::keys::Key;
 use crate::{Failure, Store};
 
@@ -35,6 +36,15 @@ pub(crate) fn to_item<T: Serialize>(key: &Key, value: &T) -> Result<Item, Failur
 
 pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Failure> {
     serde_dynamo::from_item(item).map_err(Failure::unreadable)
+}
+
+/// The attribute of an item that says what must happen because it was written.
+pub(crate) const OUTBOX: &str = "ob";
+
+/// An outbox as an item carries it.
+pub(crate) fn carried(outbox: Option<&Outbox>) -> Result<Item, Failure> {
+    let text = outbox.map(Outbox::text).transpose().map_err(Failure::unreadable)?;
+    Ok(text.map(|text| (OUTBOX.to_owned(), string(text))).into_iter().collect())
 }
 
 pub(crate) fn string(text: impl Into<String>) -> AttributeValue {
@@ -165,14 +175,8 @@ impl Store {
             .expression_attribute_values(":before", number(value.version().saturating_sub(1)))
             .send()
             .await;
-        match sent.map_err(Failure::from) {
-            Ok(_) => Ok(()),
-            Err(refused @ Failure::Refused(_)) if self.get_item(key, true).await?.as_ref() != Some(&item) => {
-                Err(refused)
-            }
-            Err(Failure::Refused(_)) => Ok(()),
-            Err(failure) => Err(failure),
-        }
+        let is_written = async { Ok(self.get_item(key, true).await?.as_ref() == Some(&item)) };
+        unless_written(sent.map(drop).map_err(Failure::from), is_written).await
     }
 
     /// Deletes the item, if it is there.

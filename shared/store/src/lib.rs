@@ -67,8 +67,7 @@ pub use link::{Link, LinkGrant};
 pub use mailing::Mailing;
 pub use member::{MEMBERS_AT_ONCE, MemberError};
 pub use pricing::StagesLeft;
-pub use refund_task::TaskChange;
-pub use settling::{SETTLING, Secured};
+pub use settling::SETTLING;
 pub use sheets::Sheets;
 pub use transfer::Received;
 

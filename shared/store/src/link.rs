@@ -2,12 +2,13 @@
 //! token and good for one use.
 
 use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
+use domain::outbox::Outbox;
 use domain::user::LinkPurpose;
 use domain::{RequestId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Item;
-use crate::items::{from_item, number, string, to_item};
+use crate::items::{carried, from_item, number, string, to_item};
 use crate::{Failure, Store, keys};
 
 /// What a mailed link does.
@@ -20,9 +21,9 @@ pub struct Link {
     pub grant: Option<LinkGrant>,
     /// When it ends.
     pub expires_at: Timestamp,
-    /// The mail that it causes, as the queue crate's outbox text.
-    #[serde(default, rename = "ob", skip_serializing_if = "Option::is_none")]
-    pub outbox: Option<String>,
+    /// The mail that it causes.
+    #[serde(skip)]
+    pub outbox: Option<Outbox>,
 }
 
 /// What the bearer of a link may do.
@@ -49,9 +50,11 @@ impl Store {
     }
 
     pub(crate) fn put_link_part(&self, hash: &str, link: &Link) -> Result<TransactWriteItem, Failure> {
+        let mut item = with_ttl(to_item(&keys::link(hash), link)?, link.expires_at);
+        item.extend(carried(link.outbox.as_ref())?);
         let put = Put::builder()
             .table_name(&*self.table)
-            .set_item(Some(with_ttl(to_item(&keys::link(hash), link)?, link.expires_at)))
+            .set_item(Some(item))
             .condition_expression("attribute_not_exists(PK)")
             .build()
             .map_err(Failure::unreadable)?;
@@ -120,7 +123,7 @@ mod tests {
     fn link(purpose: LinkPurpose, now: Timestamp) -> (Link, LinkGrant) {
         let grant = LinkGrant { purpose, user: UserId::generate(now) };
         let expires_at = now + jiff::SignedDuration::from_mins(15);
-        (Link { grant: Some(grant.clone()), expires_at, outbox: Some("{}".to_owned()) }, grant)
+        (Link { grant: Some(grant.clone()), expires_at, outbox: Some(Outbox::RefundsWaiting) }, grant)
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ use domain::{Language, TenantId};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::noted;
+use crate::failure::unless_written;
 use crate::items::{number, to_item};
 use crate::keys::Key;
 use crate::{Failure, Listing, Store, keys};
@@ -170,13 +171,11 @@ impl Store {
 
     /// Carries `writes` out; a refusal is none if it was the answer that got lost.
     async fn hold_template(&self, writes: Vec<TransactWriteItem>, after: &Current) -> Result<(), Failure> {
-        match self.transact(writes).await {
-            Err(refused @ Failure::Refused(_)) => {
-                let current: Option<Current> = self.get_consistent(&current_key(&after.template)).await?;
-                if current.as_ref() == Some(after) { Ok(()) } else { Err(refused) }
-            }
-            other => other,
-        }
+        let is_written = async {
+            let current: Option<Current> = self.get_consistent(&current_key(&after.template)).await?;
+            Ok(current.as_ref() == Some(after))
+        };
+        unless_written(self.transact(writes).await, is_written).await
     }
 }
 

@@ -197,7 +197,7 @@ mod tests {
     use domain::{EventId, Language, MemberId, TenantId};
 
     use super::*;
-    use crate::items::to_item;
+    use crate::items::{OUTBOX, to_item};
     use crate::testing::{at_once, forgetful, store, unguarded};
 
     fn at(second: i64) -> Timestamp {
@@ -246,7 +246,7 @@ mod tests {
     async fn written(store: &Store, status: RequestStatus) -> DiscountRequest {
         let request = answered(status);
         let mut item = to_item(&keys::discount_request(request.id), &request).expect("an item");
-        item.insert("ob".to_owned(), string("{}"));
+        item.insert(OUTBOX.to_owned(), string("{}"));
         item.insert("au".to_owned(), string("{}"));
         let put = store.client.put_item().table_name(&*store.table).set_item(Some(item));
         put.send().await.expect("written");
@@ -269,7 +269,7 @@ mod tests {
         let request = written(&store, RequestStatus::Sent).await;
         let Mailing::Begun(begun) = begin(&store, &request, 1).await else { panic!("nobody mails it") };
         assert_eq!(*begun, DiscountRequest { version: 4, ..request.clone() });
-        assert!(!item(&store, &request).await.contains_key("ob"), "or the relay would send it again");
+        assert!(!item(&store, &request).await.contains_key(OUTBOX), "or the relay would send it again");
         assert_eq!(begin(&store, &request, 60).await, Mailing::Busy(at(61)));
         assert!(matches!(begin(&store, &request, 61).await, Mailing::Begun(_)), "the first died");
         store.mark_request_mailed(request.id, "0100-1", at(62)).await.expect("marked");

@@ -8,6 +8,7 @@ use domain::{Currency, EventId, SaleStageId, TenantId, Timestamp, UserId};
 use futures::future::try_join_all;
 
 use crate::allotment::Pool;
+use crate::failure::unless_written;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
 /// How many tickets each limited stage has left.
@@ -76,15 +77,10 @@ impl Store {
             AdjustmentType::Percentage => self.replace(&key, stage).await,
             AdjustmentType::Fixed => {
                 let in_currency = self.sells_in_part(stage.event_id, currency, now)?;
-                match self.transact(vec![self.replace_part(&key, stage)?, in_currency]).await {
-                    // A write of ours may have come through without our hearing of it.
-                    Err(refused @ Failure::Refused(_)) => match self.get_consistent::<SaleStage>(&key).await?
-                    {
-                        Some(stored) if stored == *stage => Ok(()),
-                        _ => Err(refused),
-                    },
-                    result => result,
-                }
+                let sent = self.transact(vec![self.replace_part(&key, stage)?, in_currency]).await;
+                let is_written =
+                    async { Ok(self.get_consistent::<SaleStage>(&key).await?.as_ref() == Some(stage)) };
+                unless_written(sent, is_written).await
             }
         }
     }

@@ -2,51 +2,16 @@
 //! organiser's list, as an item of its own; one transaction writes both.
 
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
-use domain::order::Order;
+use domain::order::{Order, TaskChange};
+use domain::outbox::Outbox;
 use domain::refund_task::RefundTask;
 use domain::{OrderId, TenantId, Timestamp};
 
-use crate::items::{string, to_item};
+use crate::failure::unless_written;
+use crate::items::{OUTBOX, carried, string, to_item};
 use crate::{Failure, Listing, Store, keys};
 
-/// What becomes of a refund task in the same write as its order. Named by the place of
-/// the payment in the order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TaskChange {
-    /// It is there from now on, as [`RefundTask::of`] the order says.
-    Open(u8),
-    /// It is done, or tried again; one that does not exist, too.
-    Close(u8),
-}
-
 impl Store {
-    /// Replaces an order as [`Store::update_order`] does, and its refund tasks with it:
-    /// both or nothing.
-    ///
-    /// # Errors
-    /// [`Failure::Refused`] if somebody else changed the order.
-    pub async fn update_order_with(
-        &self,
-        order: &Order,
-        outbox: Option<String>,
-        tasks: &[TaskChange],
-    ) -> Result<(), Failure> {
-        if tasks.is_empty() {
-            return self.update_order(order, outbox).await;
-        }
-        let mut writes = vec![self.update_order_part(order, outbox)?];
-        writes.extend(self.task_parts(order, tasks)?);
-        match self.transact(writes).await {
-            // After an unanswered write the client tries again and is refused by its
-            // own success.
-            Err(refused @ Failure::Refused(_)) => match self.order(order.user, order.id).await? {
-                Some(current) if current == *order => Ok(()),
-                _ => Err(refused),
-            },
-            other => other,
-        }
-    }
-
     /// The parts of a transaction that change the tasks of an order.
     pub(crate) fn task_parts(
         &self,
@@ -101,7 +66,7 @@ impl Store {
     pub async fn remind_of_refund_task(
         &self,
         task: &RefundTask,
-        outbox: Option<String>,
+        outbox: Option<&Outbox>,
         now: Timestamp,
     ) -> Result<(), Failure> {
         // An outbox of an earlier reminder would be carried out again.
@@ -113,8 +78,8 @@ impl Store {
             .set_key(Some(keys::refund_task(task.tenant_id, task.order_id, task.payment).attributes()))
             .update_expression(format!("SET reminded_at = :now{ob}"))
             .expression_attribute_values(":now", string(now.to_string()));
-        let update = match outbox {
-            Some(outbox) => update.expression_attribute_values(":ob", string(outbox)),
+        let update = match carried(outbox)?.remove(OUTBOX) {
+            Some(outbox) => update.expression_attribute_values(":ob", outbox),
             None => update,
         };
         let update = match task.reminded_at {
@@ -123,19 +88,12 @@ impl Store {
                 .condition_expression("reminded_at = :before")
                 .expression_attribute_values(":before", string(before.to_string())),
         };
-        match update.send().await.map_err(Failure::from) {
-            Err(refused @ Failure::Refused(_)) => {
-                // As above: refused by its own success.
-                let key = keys::refund_task(task.tenant_id, task.order_id, task.payment);
-                let current: Option<RefundTask> = self.get_consistent(&key).await?;
-                if current.is_some_and(|current| current.reminded_at == Some(now)) {
-                    Ok(())
-                } else {
-                    Err(refused)
-                }
-            }
-            other => other.map(drop),
-        }
+        let sent = update.send().await.map(drop).map_err(Failure::from);
+        let is_written = async {
+            let current = self.refund_task(task.tenant_id, task.order_id, task.payment).await?;
+            Ok(current.is_some_and(|current| current.reminded_at == Some(now)))
+        };
+        unless_written(sent, is_written).await
     }
 }
 

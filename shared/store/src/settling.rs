@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::order::{Holding, Order, OrderStatus, Part};
+use domain::order::{Holding, Order, OrderStatus, Part, Secured};
 
 use crate::allotment::{Claim, Refusal, Token};
 use crate::holding::Names;
@@ -20,16 +20,6 @@ use crate::{EventSheet, Failure, Store};
 /// than a queue takes to deliver the message of a dead worker again (180 seconds), and a
 /// worker lives (30).
 pub const SETTLING: Duration = Duration::from_secs(240);
-
-/// What came of securing an order's places.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Secured {
-    /// All of them are the order's for at least [`SETTLING`]. Admissions may come from
-    /// other blocks than were held, so this replaces the order's holdings.
-    All(Vec<Holding>),
-    /// Others have some. These are the order's for as long.
-    Gone(Vec<Holding>),
-}
 
 /// How many tickets of each line an order keeps after its refunds.
 struct Kept<'a> {
@@ -238,19 +228,23 @@ mod tests {
         let sheet = EventSheet { event, areas: Vec::new(), stages: Vec::new() };
         let admissions =
             |quantity| vec![Holding::Admissions { line: 0, parts: vec![Part { block: 0, quantity }] }];
-        let mut order = Order { holdings: admissions(2), ..paid_order() };
+        let mut order = paid_order().with(|order| order.holdings = admissions(2));
         let pool = Pool::area(order.event, order.lines[0].area, 1);
         store.create_pool(&pool, 2).await.expect("created");
-        order.status = OrderStatus::PartlyRefunded;
-        order.tickets.insert(0, TicketState { refunded: true, ..TicketState::default() });
+        order.edit(|order| {
+            order.status = OrderStatus::PartlyRefunded;
+            order.tickets.insert(0, TicketState { refunded: true, ..TicketState::default() });
+        });
         let other = Token::of(OrderId::generate(at(9)));
         store.claim_admissions(&pool, 1, other, Claim::Sold, at(0)).await.expect("one is left");
         let secured = store.secure_holdings(&order, &sheet, at(1000)).await.expect("answers");
         assert_eq!(secured, Secured::All(admissions(1)));
-        order.holdings = admissions(1);
+        order.edit(|order| order.holdings = admissions(1));
         assert!(store.sell_holdings(&order).await.expect("answers"));
         // Of an order that keeps nothing, nothing is secured.
-        order.tickets.insert(1, TicketState { refunded: true, ..TicketState::default() });
+        order.edit(|order| {
+            order.tickets.insert(1, TicketState { refunded: true, ..TicketState::default() });
+        });
         let secured = store.secure_holdings(&order, &sheet, at(1000)).await.expect("answers");
         assert_eq!(secured, Secured::All(admissions(1)));
     }

@@ -7,13 +7,14 @@
 
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use domain::order::Order;
+use domain::outbox::Outbox;
 use domain::transfer::{Transfer, TransferState};
 use domain::{TicketId, Timestamp, TransferId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Item;
+use crate::failure::unless_written;
 use crate::gate::{self, GateError};
-use crate::items::{number, string, to_item};
+use crate::items::{carried, number, string, to_item};
 use crate::{Failure, Listing, Store, keys};
 
 /// A ticket that somebody got from its buyer or from a holder after them.
@@ -34,10 +35,9 @@ impl Store {
     pub async fn create_transfer(
         &self,
         transfer: &Transfer,
-        outbox: String,
+        outbox: &Outbox,
         most: usize,
     ) -> Result<(), Failure> {
-        let outbox = Item::from([("ob".to_owned(), string(outbox))]);
         let key = keys::transfer(transfer.from, transfer.id);
         let open = Update::builder()
             .table_name(&*self.table)
@@ -50,7 +50,7 @@ impl Store {
             .expression_attribute_values(":most", number(most))
             .build()
             .map_err(Failure::unreadable)?;
-        let put = self.put_new_part_with(&key, transfer, outbox)?;
+        let put = self.put_new_part_with(&key, transfer, carried(Some(outbox))?)?;
         self.transact(vec![put, TransactWriteItem::builder().update(open).build()]).await
     }
 
@@ -104,7 +104,7 @@ impl Store {
     }
 
     /// Carries an acceptance out: the order with the ticket's new holder and
-    /// serial (its version counted up), the gate that refuses the old code, the
+    /// serial, the gate that refuses the old code, the
     /// transfer, the receiver's copy and pointer. All or nothing.
     ///
     /// # Errors
@@ -114,14 +114,14 @@ impl Store {
         &self,
         transfer: &Transfer,
         order: &Order,
-        outbox: String,
+        outbox: &Outbox,
     ) -> Result<(), GateError> {
         let (Some(to), Some(now)) = (transfer.to, transfer.decided_at) else {
             return Err(Failure::Fault("an acceptance without its receiver or time".to_owned()).into());
         };
         let received = Received { ticket: transfer.ticket, buyer: order.user };
         let mut writes = vec![
-            self.update_order_part(order, None)?,
+            self.put_order_part(order, None)?,
             self.rotate_part(order.event, transfer.ticket, transfer.serial, now)?,
             self.accept_part(transfer, outbox)?,
             self.close_part(transfer)?,
@@ -132,21 +132,17 @@ impl Store {
         if to != order.user {
             writes.push(self.put_part(&keys::received(to, transfer.ticket), &received)?);
         }
-        match self.transact(writes).await {
-            Err(Failure::Refused(item)) => {
-                // After an unanswered write the client is refused by its own success.
-                if self.transfer(transfer.from, transfer.id).await?.as_ref() == Some(transfer) {
-                    return Ok(());
-                }
-                Err(gate::why_closed(item, transfer.serial)?)
-            }
+        let is_written =
+            async { Ok(self.transfer(transfer.from, transfer.id).await?.as_ref() == Some(transfer)) };
+        match unless_written(self.transact(writes).await, is_written).await {
+            Err(Failure::Refused(item)) => Err(gate::why_closed(item, transfer.serial)?),
             other => Ok(other?),
         }
     }
 
-    fn accept_part(&self, transfer: &Transfer, outbox: String) -> Result<TransactWriteItem, Failure> {
+    fn accept_part(&self, transfer: &Transfer, outbox: &Outbox) -> Result<TransactWriteItem, Failure> {
         let mut item = to_item(&keys::transfer(transfer.from, transfer.id), transfer)?;
-        item.insert("ob".to_owned(), string(outbox));
+        item.extend(carried(Some(outbox))?);
         let put = Put::builder()
             .table_name(&*self.table)
             .set_item(Some(item))
@@ -180,8 +176,7 @@ fn state(state: TransferState) -> Result<aws_sdk_dynamodb::types::AttributeValue
 
 #[cfg(test)]
 mod tests {
-    use domain::Error;
-    use domain::order::Person;
+    use domain::{Error, Person};
 
     use super::*;
     use crate::gate::tests::{at, paid_order, scan};
@@ -216,7 +211,7 @@ mod tests {
         let (order, _) = offer.ticket.order().expect("of an order");
         let order = store.order(offer.buyer, order).await?.expect("the order is there");
         let (transfer, order) = offer.accept(&order, (to, eva_herself()), at(2))?;
-        Ok(store.accept_transfer(&transfer, &order, "{}".to_owned()).await?)
+        Ok(store.accept_transfer(&transfer, &order, &Outbox::TransferOffered).await?)
     }
 
     #[tokio::test]
@@ -225,13 +220,13 @@ mod tests {
         let order = paid_order();
         let (ana, eva) = (order.user, UserId::generate(at(0)));
         let ticket = order.id.ticket(0);
-        store.create_order(&order, None).await.expect("created");
+        store.create_order(&order).await.expect("created");
         let first = offer(&order, ana, 0);
-        store.create_transfer(&first, "{}".to_owned(), 10).await.expect("created");
+        store.create_transfer(&first, &Outbox::TransferOffered, 10).await.expect("created");
         for _ in 0..2 {
             // The second time as a client that did not hear the answer.
             let (transfer, after) = first.accept(&order, (eva, eva_herself()), at(2)).expect("possible");
-            store.accept_transfer(&transfer, &after, "{}".to_owned()).await.expect("accepted");
+            store.accept_transfer(&transfer, &after, &Outbox::TransferOffered).await.expect("accepted");
         }
         let now = store.order(ana, order.id).await.expect("read").expect("there");
         let held = now.tickets().next().expect("a ticket");
@@ -245,7 +240,7 @@ mod tests {
         assert_eq!(history(ana).await, history(eva).await);
 
         let back = offer(&order, eva, 1);
-        store.create_transfer(&back, "{}".to_owned(), 10).await.expect("created");
+        store.create_transfer(&back, &Outbox::TransferOffered, 10).await.expect("created");
         accept(&store, &back, ana).await.expect("accepted");
         let now = store.order(ana, order.id).await.expect("read").expect("there");
         assert_eq!(now.tickets().next().expect("a ticket").holder, ana, "whatever Eva's pointer says");
@@ -262,7 +257,7 @@ mod tests {
         let store = store().await;
         let order = paid_order();
         let offer = || offer(&order, order.user, 0);
-        let create = async |offer: &Transfer| store.create_transfer(offer, "{}".to_owned(), 2).await;
+        let create = async |offer: &Transfer| store.create_transfer(offer, &Outbox::TransferOffered, 2).await;
         let first = offer();
         create(&first).await.expect("created");
         assert!(matches!(create(&offer()).await, Err(Failure::Refused(_))), "one is open");
@@ -277,9 +272,9 @@ mod tests {
     async fn of_many_acceptances_of_an_offer_exactly_one_wins() {
         let store = store().await;
         let order = paid_order();
-        store.create_order(&order, None).await.expect("created");
+        store.create_order(&order).await.expect("created");
         let offer = offer(&order, order.user, 0);
-        store.create_transfer(&offer, "{}".to_owned(), 10).await.expect("created");
+        store.create_transfer(&offer, &Outbox::TransferOffered, 10).await.expect("created");
         let store = meeting(&store, 16);
         let results = at_once(16, |_| {
             let (store, offer) = (store.clone(), offer.clone());
@@ -293,15 +288,15 @@ mod tests {
     async fn a_used_ticket_and_a_cancelled_offer_stay_where_they_are() {
         let store = store().await;
         let order = paid_order();
-        store.create_order(&order, None).await.expect("created");
+        store.create_order(&order).await.expect("created");
         let (used, cancelled) = (offer(&order, order.user, 0), offer(&order, order.user, 0));
         let eva = UserId::generate(at(0));
-        store.create_transfer(&cancelled, "{}".to_owned(), 10).await.expect("created");
+        store.create_transfer(&cancelled, &Outbox::TransferOffered, 10).await.expect("created");
         store.cancel_transfer(&cancelled, at(2)).await.expect("cancelled");
         store.cancel_transfer(&cancelled, at(2)).await.expect("the same cancellation again");
         assert!(matches!(store.cancel_transfer(&cancelled, at(3)).await, Err(Failure::Refused(_))));
         assert_eq!(accept(&store, &cancelled, eva).await.expect_err("over").code(), "changed_meanwhile");
-        store.create_transfer(&used, "{}".to_owned(), 10).await.expect("none is open");
+        store.create_transfer(&used, &Outbox::TransferOffered, 10).await.expect("none is open");
         store.redeem(order.event, used.ticket, 0, &scan("a", 3)).await.expect("answers");
         assert_eq!(accept(&store, &used, eva).await.expect_err("used").code(), "ticket_used");
         assert_eq!(store.order(order.user, order.id).await.expect("read"), Some(order));

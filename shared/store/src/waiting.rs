@@ -3,11 +3,12 @@
 //! entries each has.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::outbox::Outbox;
 use domain::refund_task::RefundTask;
 use domain::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::items::{from_item, string, to_item};
+use crate::items::{carried, from_item, string, to_item};
 use crate::link::with_ttl;
 use crate::{Failure, Store, keys};
 
@@ -62,11 +63,11 @@ impl Store {
         &self,
         tenant: TenantId,
         day: Timestamp,
-        outbox: String,
+        outbox: &Outbox,
         now: Timestamp,
     ) -> Result<bool, Failure> {
         let mut item = with_ttl(to_item(&keys::payment_report(tenant, day), &Told { at: now })?, now + KEPT);
-        item.insert("ob".to_owned(), string(outbox));
+        item.extend(carried(Some(outbox))?);
         let put = self
             .client
             .put_item()
@@ -175,12 +176,20 @@ mod tests {
         let told = at_once(8, |_| {
             let store = store.clone();
             async move {
-                store.tell_of_payment_differences(tenant, day, "{}".to_owned(), day).await.expect("asked")
+                store
+                    .tell_of_payment_differences(tenant, day, &Outbox::PaymentDifferences { day }, day)
+                    .await
+                    .expect("asked")
             }
         });
         assert_eq!(told.await.into_iter().filter(|first| *first).count(), 1);
         let next = at(1_795_000_000 + 24 * 3600);
-        assert!(store.tell_of_payment_differences(tenant, next, "{}".to_owned(), next).await.expect("asked"));
+        assert!(
+            store
+                .tell_of_payment_differences(tenant, next, &Outbox::PaymentDifferences { day: next }, next)
+                .await
+                .expect("asked")
+        );
     }
 
     #[tokio::test]
@@ -193,12 +202,12 @@ mod tests {
             payment: 0,
             event_id: domain::EventId::generate(at(0)),
             user_id: UserId::generate(at(0)),
-            buyer: domain::order::Person { email: "ana@example.com".to_owned(), name: String::new() },
+            buyer: domain::Person { email: "ana@example.com".to_owned(), name: String::new() },
             gateway: domain::payment::GatewayName::Wompi,
             account_id: None,
             payment_id: "p".to_owned(),
             amount: Money::new(700, domain::Currency::COP),
-            reason: domain::order::ManualReason::Unsupported,
+            reason: domain::payment::ManualReason::Unsupported,
             since: at(since),
             reminded_at: None,
         };

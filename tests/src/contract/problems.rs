@@ -33,7 +33,7 @@ const CONSTRUCTORS: [&str; 12] = [
 const OF_PAGES: [&str; 5] = ["auth", "purchases", "site", "storefront", "tickets"];
 
 /// Codes of the shared crates that only staff and machines meet.
-const NOT_ON_PAGES: [&str; 15] = [
+const NOT_ON_PAGES: [&str; 16] = [
     "already_decided",
     "already_sent",
     "dni_taken",
@@ -45,6 +45,7 @@ const NOT_ON_PAGES: [&str; 15] = [
     "not_decided",
     "path_invalid",
     "problem_not_found",
+    "refund_disputed",
     "sns_unavailable",
     "too_many_decimals",
     "too_many_memberships",

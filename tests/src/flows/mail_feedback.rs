@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use boot::{Boot, Env};
 use domain::discount::{DeliveryStatus, DiscountRequest};
-use domain::{DiscountRequestId, Language, RequestId, Timestamp};
+use domain::{DiscountRequestId, Language, Person, RequestId, Timestamp};
 use integrations::sns::{Kind, Message};
 use local::services::sns::sign;
 use local::services::{Chaos, Weather};
-use queue::{DiscountMail, Mail, MailMessage, Queue, Recipient};
+use queue::{DiscountMail, Mail, MailMessage, Queue};
 use serde_json::{Value, json};
 use store::{Mailing, Store};
 use testkit::{Answer, Show, TestApp};
@@ -71,7 +71,7 @@ impl Unmailed {
 
 fn message_for(request: DiscountRequestId, to: &str) -> MailMessage {
     MailMessage {
-        to: Recipient { email: to.to_owned(), name: "Ana".to_owned() },
+        to: Person { email: to.to_owned(), name: "Ana".to_owned() },
         language: Language::Es,
         reply_to: None,
         mail: Mail::Discount(DiscountMail { request }),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::order::Change;
 use domain::payment::GatewayName;
 use local::sandbox::Action;
 use local::services::Mail;
@@ -199,9 +200,8 @@ async fn a_payment_of_another_amount_is_named_with_what_was_paid() {
     let begun = app.start_buying(&ana.token, &show.id, json!({"area_id": show.area, "quantity": 1})).await;
     // As if more had been asked for than the gateway was told.
     let (store, mut order) = crate::table::order_of(&app, &ana, &begun).await;
-    order.total += 100; // One peso.
-    order.version += 1;
-    store.update_order(&order, None).await.expect("written");
+    order.edit(|order| order.total += 100); // One peso.
+    store.save_order(&order, &Change::default(), app.clock.now()).await.expect("written");
     let payment = begun["payments"][0]["payment_gateway_transaction_id"].as_str().expect("an id");
     app.cloud.sandbox().act(payment, Action::Approve(local::sandbox::Method::Card)).expect("approved");
     app.idle().await;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::order::Order;
+use domain::order::Change;
 use domain::payment::GatewayName;
 use domain::payment_difference::DifferenceKind;
 use domain::{OrderId, QuoteId, UserId};
@@ -270,9 +270,8 @@ async fn what_does_not_agree_is_listed_and_mailed_when_the_day_is_over() {
 
     // Somebody says in the table that money went back.
     let (store, mut order) = order_of(&house.app, &house.ana, &house.bought).await;
-    order.payments[0].refunded = 1_000_000;
-    order.version += 1;
-    store.update_order(&order, None).await.expect("written");
+    order.edit(|order| order.payments[0].refunded = 1_000_000);
+    store.save_order(&order, &Change::default(), house.app.clock.now()).await.expect("written");
     // What was sold is looked at whether the show is still on sale or not.
     let unpublish = house.app.post(format!("/api/v1/events/{}/unpublish", house.show.id));
     unpublish.token(&house.organizer.token).ok().await;
@@ -308,8 +307,11 @@ async fn many_orders_are_audited_in_parts() {
         // Valid tickets that nobody paid for.
         let user = UserId::generate(now);
         let id = OrderId::of_quote(QuoteId::generate(now), user);
-        let order = Order { id, user, payments: Vec::new(), version: 1, ..sold.clone() };
-        store.create_order(&order, None).await.expect("written");
+        let order = sold.clone().with(|order| {
+            (order.id, order.user, order.version) = (id, user, 1);
+            order.payments.clear();
+        });
+        store.create_order(&order).await.expect("written");
     }
     let found = async || {
         let page = store.payment_differences(sold.tenant, None, 2000).await.expect("read");

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::gateway_account::GatewayAccount;
-use domain::order::{OrderStatus, RefundAsk};
+use domain::order::{Change, OrderStatus, RefundAsk};
+use domain::outbox::Outbox;
 use domain::payment::GatewayName;
 use domain::{Currency, Language, Money};
 use integrations::payment::{CreatePayment, PaymentGateway, PaymentGateways};
 use local::gateways::Simulator;
-use queue::Outbox;
 use serde_json::{Value, json};
 use testkit::{Country, Organizer, Show, Somebody, TestApp};
 
@@ -266,10 +266,9 @@ async fn a_refund_whose_worker_died_is_not_asked_for_where_nobody_would_notice_i
     let (store, mut order) = crate::table::order_of(&house.app, &house.ana, &house.bought).await;
     let now = house.app.clock.now();
     let asked = RefundAsk { amount: order.payments[0].refund_due, begun: now, may_have_been_asked: false };
-    order.payments[0].refund = Some(asked.claim(now));
-    order.version += 1;
-    let again = Outbox::Refund { news: None }.text().expect("a text");
-    store.update_order(&order, Some(again)).await.expect("written");
+    drop(order.claim_refund(0, asked.claim(now)));
+    let again = Change::followed_by(Outbox::Refund { news: None });
+    store.save_order(&order, &again, now).await.expect("written");
     house.app.idle().await;
     assert_eq!(house.gateway().refunds_in_review().expect("listed").len(), 1, "asked for once");
     let list = house.app.get("/api/v1/tenant/refund-tasks").token(&house.organizer.token);
@@ -291,12 +290,13 @@ async fn places_of_a_payment_that_came_too_late_are_for_sale_again() {
     let house = House::open().await;
     assert_eq!(house.left().await, 8);
     let (store, mut order) = crate::table::order_of(&house.app, &house.ana, &house.bought).await;
-    order.status = OrderStatus::RefundDue;
-    order.paid_at = None;
-    order.payments[0].refund_due = order.payments[0].amount;
-    order.version += 1;
-    let back = Outbox::Refund { news: None }.text().expect("a text");
-    store.update_order(&order, Some(back)).await.expect("written");
+    order.edit(|order| {
+        order.status = OrderStatus::RefundDue;
+        order.paid_at = None;
+        order.payments[0].refund_due = order.payments[0].amount;
+    });
+    let back = Change::followed_by(Outbox::Refund { news: None });
+    store.save_order(&order, &back, house.app.clock.now()).await.expect("written");
     house.app.idle().await;
     assert_eq!(house.order().await["refunded"], 2 * PRICE);
     assert_eq!(house.left().await, 10);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use domain::user::LinkPurpose;
 use futures::future::join_all;
-use queue::LinkPurpose;
 use serde_json::{Value, json};
 
 use crate::app::{Answer, App, PASSWORD};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use app::{App, PASSWORD, user_id};
 use boot::Clock;
 use domain::access::{Claims, Role};
+use domain::user::LinkPurpose;
 use http::Method;
-use queue::LinkPurpose;
 use serde_json::{Value, json};
 use web::TokenVerifier;
 

@@ -1,11 +1,10 @@
 //! The mails about payments that people have to look at.
 
-use domain::order::{ManualReason, UnusedReason};
+use domain::order::UnusedReason;
+use domain::payment::ManualReason;
 use domain::payment_difference::{DifferenceKind, PaymentDifference};
-use domain::{Currency, Money};
-use queue::{
-    DifferencesMail, OrderMail, PaymentFacts, PaymentsMail, Recipient, RefundsWaitingMail, WaitingRefund,
-};
+use domain::{Currency, Money, Person};
+use queue::{DifferencesMail, OrderMail, PaymentFacts, PaymentsMail, RefundsWaitingMail, WaitingRefund};
 
 use super::tests::{leaves_nothing_open, rendered, text, tickets};
 use super::*;
@@ -51,7 +50,7 @@ fn all(language: Language) -> Vec<MailMessage> {
     let since = "2026-11-17T15:00:00Z".parse().expect("a time");
     let waiting = |reason, email: &str| WaitingRefund {
         order,
-        buyer: Recipient { email: email.to_owned(), name: String::new() },
+        buyer: Person { email: email.to_owned(), name: String::new() },
         since,
         payment: payment(Some(reason)),
     };

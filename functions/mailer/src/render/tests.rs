@@ -39,7 +39,7 @@ fn all(language: Language) -> Vec<MailMessage> {
         organiser: tickets.organiser.clone(),
     };
     let offer = queue::TransferMail {
-        from: queue::Recipient { email: "ana@example.com".to_owned(), name: "Ana Ríos".to_owned() },
+        from: domain::Person { email: "ana@example.com".to_owned(), name: "Ana Ríos".to_owned() },
         reason: Some("No puedo ir".to_owned()),
         token: "OFFER".to_owned(),
         expires_at: "2026-11-19T15:00:00Z".parse().expect("a time"),

@@ -9,14 +9,13 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use domain::TicketId;
-use domain::order::{Order, OrderStatus, PaymentState, RefundProgress};
+use domain::order::{Order, PaymentState, RefundProgress};
 use domain::payment::{Dispute, PaymentStatus};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use self::workers::{ALL, Guards, Worker, ask_about_refund, refund, settle};
 use self::world::{GatewayPayment, Mood, PRICE, Shared, World};
-use crate::note;
 use crate::refund::CLAIM;
 
 struct History {
@@ -101,18 +100,18 @@ impl History {
     fn organiser_refunds(&mut self, choice: u8) {
         let mut world = self.world.borrow_mut();
         let mut order = world.order.clone();
-        let mut wanted = note::valid_tickets(&order);
+        let mut wanted = order.valid_tickets();
         wanted.retain(|ticket| !world.used.contains(ticket));
         wanted.truncate(1 + usize::from(choice % 3));
-        let due = value(&order, &wanted);
-        let fits = |kept: i64| kept >= due && due > 0;
-        let Some(payment) = order.payments.iter_mut().find(|payment| fits(payment.kept())) else { return };
-        payment.refund_due += due;
-        note::revoke(&mut order, &wanted);
-        order.version += 1;
-        let outbox = queue::Outbox::Refund { news: None };
-        assert!(world.write(&order, (Some(&outbox), &[], &wanted)), "in one step");
-        world.promised += due;
+        if wanted.is_empty() {
+            return;
+        }
+        let Ok(change) = order.refund_tickets(&wanted) else { return };
+        let promised = |order: &Order| order.payments.iter().map(|payment| payment.refund_due).sum::<i64>();
+        let promised = promised(&order) - promised(&world.order);
+        let (order, outbox) = order.written(&change, &[]);
+        assert!(world.write(&order, (outbox.as_ref(), &[], &wanted)), "in one step");
+        world.promised += promised;
     }
 
     fn dispute(&mut self, choice: u8) {
@@ -135,7 +134,7 @@ impl History {
         match choice % 4 {
             0 => world.places_gone = !world.order.status.is_settled(),
             1 => {
-                let valid = note::valid_tickets(&world.order);
+                let valid = world.order.valid_tickets();
                 let ticket = valid.get(usize::from(choice / 4) % 3).copied();
                 world.used.extend(ticket);
             }
@@ -147,11 +146,13 @@ impl History {
             }
             // The buyer cancels.
             _ if choice >= 224 && world.order.is_payable() => {
-                world.order.status = OrderStatus::Released;
-                world.order.version += 1;
+                let now = world.now;
+                if let Ok(change) = world.order.cancel(now) {
+                    world.order = world.order.written(&change, &[]).0;
+                }
             }
             // The buyer's mail was sent, or something else of the order changed.
-            _ => world.order.version += 1,
+            _ => world.order.edit(|order| order.version += 1),
         }
     }
 
@@ -277,7 +278,7 @@ impl History {
             }
         }
         ensure(paying <= 1, || "two payments are kept".to_owned())?;
-        let valid = value(order, &note::valid_tickets(order));
+        let valid = value(order, &order.valid_tickets());
         if !self.meddled {
             ensure(order.kept() == valid, || format!("{} kept, tickets for {valid}", order.kept()))?;
         }
@@ -290,7 +291,7 @@ impl History {
         )?;
         ensure(world.revoked.is_disjoint(&world.used), || "a used ticket was revoked".to_owned())?;
         if order.kept() <= 0 {
-            let unused = note::valid_tickets(order).into_iter().find(|ticket| !world.used.contains(ticket));
+            let unused = order.valid_tickets().into_iter().find(|ticket| !world.used.contains(ticket));
             ensure(unused.is_none(), || "a ticket admits that nobody paid".to_owned())?;
         }
         let manual =

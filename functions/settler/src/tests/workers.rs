@@ -4,13 +4,13 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use domain::order::{ManualReason, Order, RefundAsk, RefundProgress, RefundStep, Settlement};
-use domain::payment::PaymentReport;
-use store::Secured;
+use domain::order::{
+    Change, Input, Order, RefundAsk, RefundOutcome, RefundProgress, Report, Revocation, Secured, Source, Step,
+};
+use domain::payment::{ManualReason, PaymentReport};
 
 use super::world::{Shared, World};
-use crate::note::{self, Change, Source};
-use crate::refund::{CLAIM, finish, left};
+use crate::refund::CLAIM;
 
 /// What keeps a settler from doing harm; switched off one by one, a test must see it.
 #[derive(Debug, Clone, Copy)]
@@ -54,24 +54,23 @@ async fn read(world: &Shared) -> Order {
     world.borrow().order.clone()
 }
 
-async fn write(world: &Shared, guards: Guards, order: &mut Order, change: &Change) -> bool {
-    order.version += 1;
+async fn save(world: &Shared, guards: Guards, order: &Order, change: &Change) -> Option<Order> {
     let mut revoked = Vec::new();
-    if change.revokes {
+    if change.revokes == Revocation::Unused {
         turn().await;
-        revoked = note::valid_tickets(order);
+        revoked = order.valid_tickets();
         revoked.retain(|ticket| !world.borrow().used.contains(ticket));
-        note::revoke(order, &revoked);
     }
+    let (mut order, outbox) = order.written(change, &revoked);
     turn().await;
     let mut world = world.borrow_mut();
     if !guards.version {
-        order.version = world.order.version + 1;
+        order.edit(|order| order.version = world.order.version + 1);
     }
-    world.write(order, (change.outbox.as_ref(), &change.tasks, &revoked))
+    world.write(&order, (outbox.as_ref(), &change.tasks, &revoked)).then_some(order)
 }
 
-/// As `settle::settle`.
+/// Drives [`Order::next`] as `settle::settle` does.
 pub(super) async fn settle(
     world: Shared,
     guards: Guards,
@@ -79,80 +78,66 @@ pub(super) async fn settle(
     mut report: PaymentReport,
 ) {
     let id = report.payment_id.clone();
+    let source = if guards.account { source } else { world.borrow().own };
     for _ in 0..50 {
-        let mut order = read(&world).await;
-        if guards.account && !source.may_pay(&order, attempt) {
-            return;
-        }
+        let order = read(&world).await;
         if !guards.own_id
             && let Some(first) = order.payments.iter().find(|payment| payment.attempt == attempt)
         {
             report.payment_id = first.payment_id.clone().unwrap_or(report.payment_id);
         }
-        let settlement = order.settlement(attempt, &report);
-        if settlement == Settlement::Nothing {
-            return;
-        }
         let now = world.borrow().now;
-        let place = note::place_of(&mut order, (source, attempt), &report, now);
-        let sells = settlement == Settlement::Settle && !world.borrow().places_gone;
-        let change = if settlement == Settlement::Settle {
+        let heard = Report { source, attempt, is: &report };
+        let mut step = order.next(Input::Reported(heard), now);
+        let sells = step == Step::Secure && !world.borrow().places_gone;
+        if step == Step::Secure {
             let secured = if sells { Secured::All(Vec::new()) } else { Secured::Gone(Vec::new()) };
-            note::settled(&mut order, place, secured, now)
-        } else {
-            note::note(&mut order, place, settlement, &report)
-        };
-        if write(&world, guards, &mut order, &change).await && sells {
+            step = order.next(Input::Secured(heard, &secured), now);
+        }
+        let Step::Save(changed, change) = step else { return };
+        if save(&world, guards, &changed, &change).await.is_some() && sells {
             world.borrow_mut().payer = Some(id.clone());
         }
     }
     panic!("it never ends");
 }
 
-/// As `refund::refund`; a message that fails comes again.
+/// Drives [`Order::next`] as `refund::refund` does; a message that fails comes again.
 pub(super) async fn refund(world: Shared, guards: Guards) {
     for _ in 0..50 {
-        let mut order = read(&world).await;
+        let order = read(&world).await;
         let now = world.borrow().now;
-        let steps = order.payments.iter().map(|payment| payment.refund_step(now));
-        let steps: Vec<_> = steps.collect();
-        let next = steps.iter().position(|step| matches!(step, RefundStep::Ask(_) | RefundStep::ByHand(_)));
-        let Some(place) = next else {
-            let waits = steps.iter().any(|step| matches!(step, RefundStep::Wait(_)));
-            world.borrow_mut().refund_messages += u8::from(waits);
-            return;
-        };
-        let asked = match steps[place] {
-            RefundStep::Ask(asked) => asked,
-            RefundStep::ByHand(reason) => {
-                let payment = &order.payments[place];
-                let amount = payment.refund_under_way().unwrap_or(payment.refund_due);
-                let change = left(&mut order, place, (amount, reason), now);
-                write(&world, guards, &mut order, &change).await;
-                continue;
+        match order.next(Input::Due(&[]), now) {
+            Step::Ask(place, asked) => {
+                if !ask(&world, guards, order, (place, asked)).await {
+                    world.borrow_mut().refund_messages += 1;
+                    return;
+                }
             }
-            step => panic!("{step:?} is nothing to do"),
-        };
-        if !ask(&world, guards, order, (place, asked)).await {
-            world.borrow_mut().refund_messages += 1;
-            return;
+            Step::Save(changed, change) => drop(save(&world, guards, &changed, &change).await),
+            step => {
+                world.borrow_mut().refund_messages += u8::from(matches!(step, Step::Wait(_)));
+                return;
+            }
         }
     }
     panic!("it never ends");
 }
 
 /// As `refund::ask`; false if the message must come again.
-async fn ask(world: &Shared, guards: Guards, mut order: Order, (place, asked): (usize, RefundAsk)) -> bool {
+async fn ask(world: &Shared, guards: Guards, order: Order, (place, asked): (usize, RefundAsk)) -> bool {
     let id = order.payments[place].payment_id.clone().expect("an approved payment has an id");
     let before = order.payments[place].refunded;
     let mut claim = asked.claim(world.borrow().now + CLAIM);
     if let RefundProgress::Claimed { owner, .. } = &mut claim {
         *owner = owner.filter(|_| guards.owner).or(Some(0));
     }
+    let mut order = order;
+    let change = order.claim_refund(place, claim.clone());
     if guards.claim {
-        order.payments[place].refund = Some(claim.clone());
-        if !write(world, guards, &mut order, &Change::default()).await {
-            return true;
+        match save(world, guards, &order, &change).await {
+            Some(claimed) => order = claimed,
+            None => return true,
         }
     }
     turn().await;
@@ -160,34 +145,37 @@ async fn ask(world: &Shared, guards: Guards, mut order: Order, (place, asked): (
     turn().await;
     let warned = asked.may_have_been_asked && guards.warned;
     let outcome = world.borrow_mut().refund(&id, (asked.amount, warned), (before, seen));
+    let refunded = Input::Refunded { place, asked: &claim, outcome: &outcome };
     loop {
         let now = world.borrow().now;
-        let change = finish(&mut order, place, asked.amount, &outcome, now);
-        if write(world, guards, &mut order, &change).await {
-            return outcome != crate::refund::Outcome::Again;
+        let Step::Save(changed, change) = order.next(refunded, now) else { return true };
+        if save(world, guards, &changed, &change).await.is_some() {
+            return outcome != RefundOutcome::Again;
         }
         order = read(world).await;
-        let ours = order.payments[place].refund.as_ref() == Some(&claim);
-        if !ours && (guards.claim || order.payments[place].refund_due == 0) {
-            return true;
+        // As if there were claims, where there are none.
+        if !guards.claim && order.payments[place].refund_due > 0 {
+            drop(order.claim_refund(place, claim.clone()));
         }
     }
 }
 
 /// Asks about a refund that the gateway decides later, as `reconcile` does.
 pub(super) fn ask_about_refund(world: &mut World, place: usize) {
-    let mut order = world.order.clone();
-    let payment = &order.payments[place];
-    let Some(RefundProgress::Pending { amount, .. }) = payment.refund else { return };
+    let payment = &world.order.payments[place];
+    let Some(asked @ RefundProgress::Pending { .. }) = payment.refund.clone() else { return };
     let id = payment.payment_id.as_deref().expect("approved");
     let known = world.payments.iter().find(|known| known.id == id).expect("known");
     let ours = known.refunds.iter().rev().find(|refund| refund.ours).expect("asked for");
     let outcome = match ours.done {
         None => return,
-        Some(true) => crate::refund::Outcome::Done,
-        Some(false) => crate::refund::Outcome::Manual(ManualReason::Declined),
+        Some(true) => RefundOutcome::Done,
+        Some(false) => RefundOutcome::Manual(ManualReason::Declined),
     };
-    let change = finish(&mut order, place, amount, &outcome, world.now);
-    order.version += 1;
-    assert!(world.write(&order, (change.outbox.as_ref(), &change.tasks, &[])), "nobody is in between");
+    let refunded = Input::Refunded { place, asked: &asked, outcome: &outcome };
+    let Step::Save(changed, change) = world.order.next(refunded, world.now) else {
+        panic!("it is under way")
+    };
+    let (order, outbox) = changed.written(&change, &[]);
+    assert!(world.write(&order, (outbox.as_ref(), &change.tasks, &[])), "nobody is in between");
 }

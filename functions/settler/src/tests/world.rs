@@ -1,22 +1,15 @@
 //! An order's item, the doors, and a gateway, all in memory.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
 use domain::gateway_account::AccountRef;
-use domain::order::{ManualReason, Order, OrderLine, OrderStatus, Payment, PaymentState, Person};
-use domain::payment::{Dispute, GatewayName, PaymentReport, PaymentStatus};
-use domain::{
-    AreaId, Currency, EventId, GatewayAccountId, Language, Money, OrderId, QuoteId, TenantId, TicketId,
-    Timestamp, UserId,
-};
-use queue::Outbox;
-use store::TaskChange;
-
-use crate::note::Source;
-use crate::refund::Outcome;
+use domain::order::{Order, OrderStatus, PaymentState, RefundOutcome, Source, TaskChange, fixture};
+use domain::outbox::Outbox;
+use domain::payment::{Dispute, GatewayName, ManualReason, PaymentReport, PaymentStatus};
+use domain::{Currency, GatewayAccountId, Money, TenantId, TicketId, Timestamp, UserId};
 
 /// What three tickets cost together.
 pub(super) const PRICE: i64 = 100;
@@ -135,62 +128,15 @@ impl GatewayPayment {
 
 impl World {
     pub(super) fn new() -> Shared {
-        let now = Timestamp::from_second(1_795_000_000).expect("in range");
+        let now = fixture::now();
         let (user, tenant) = (UserId::generate(now), TenantId::generate(now));
         let account = AccountRef { tenant_id: tenant, id: GatewayAccountId::generate(now) };
-        let line = OrderLine {
-            area: AreaId::generate(now),
-            quantity: 3,
-            seats: Vec::new(),
-            stage: None,
-            base: PRICE,
-            stage_adjustment: 0,
-            promotion: 0,
-            fee: 0,
-            vat: 0,
-            total: PRICE,
-        };
         // The first try was noted, the second was not.
-        let payment = Payment {
-            attempt: 0,
-            gateway: GatewayName::Payu,
-            account: Some(account.id),
-            payment_id: None,
-            checkout_url: None,
-            state: PaymentState::Pending,
-            amount: PRICE,
-            refunded: 0,
-            by_hand: 0,
-            refund_due: 0,
-            refund: None,
-            unused: None,
-            dispute: None,
-            created_at: now,
-            idempotency: None,
-            closed: false,
-        };
-        let order = Order {
-            id: OrderId::of_quote(QuoteId::generate(now), user),
-            user,
-            tenant,
-            event: EventId::generate(now),
-            status: OrderStatus::AwaitingPayment,
-            currency: Currency::CLP,
-            lines: vec![line],
-            total: PRICE,
-            buyer: Person { email: "ana@example.com".to_owned(), name: "Ana".to_owned() },
-            language: Language::Es,
-            attendees: Vec::new(),
-            holdings: Vec::new(),
-            expires_at: now + Duration::from_secs(600),
-            paid_at: None,
-            payments: vec![payment],
-            tickets: BTreeMap::new(),
-            promotion_code: None,
-            idempotency: None,
-            mailed_at: None,
-            version: 1,
-        };
+        let order = fixture::order(OrderStatus::AwaitingPayment, &[PaymentState::Pending]).with(|order| {
+            (order.user, order.tenant) = (user, tenant);
+            order.payments[0].gateway = GatewayName::Payu;
+            order.payments[0].account = Some(account.id);
+        });
         Rc::new(RefCell::new(Self {
             now,
             order,
@@ -246,19 +192,19 @@ impl World {
         id: &str,
         (amount, may_have_been_asked): (i64, bool),
         (before, seen): (i64, i64),
-    ) -> Outcome {
+    ) -> RefundOutcome {
         let mood = self.moods.pop().unwrap_or(Mood::Does);
         let payment = self.payments.iter_mut().find(|payment| payment.id == id).expect("known");
         if seen == before + amount {
-            return Outcome::Done;
+            return RefundOutcome::Done;
         }
         let fits = match mood {
-            _ if seen != before => return Outcome::Manual(ManualReason::Declined),
-            Mood::HasNoCall => return Outcome::Manual(ManualReason::Unsupported),
-            Mood::IsDown => return Outcome::Again,
-            Mood::IsTooSoon => return Outcome::Later(Duration::from_secs(600)),
-            _ if may_have_been_asked => return Outcome::Manual(ManualReason::Uncertain),
-            Mood::Declines => return Outcome::Manual(ManualReason::Declined),
+            _ if seen != before => return RefundOutcome::Manual(ManualReason::Declined),
+            Mood::HasNoCall => return RefundOutcome::Manual(ManualReason::Unsupported),
+            Mood::IsDown => return RefundOutcome::Again,
+            Mood::IsTooSoon => return RefundOutcome::Later(Duration::from_secs(600)),
+            _ if may_have_been_asked => return RefundOutcome::Manual(ManualReason::Uncertain),
+            Mood::Declines => return RefundOutcome::Manual(ManualReason::Declined),
             Mood::Does | Mood::DoesInSilence => payment.give(amount, (true, Some(true))),
             Mood::DecidesLater => payment.give(amount, (true, None)),
             Mood::IsUncertain => {
@@ -267,14 +213,14 @@ impl World {
                     1 => false,
                     _ => payment.give(amount, (true, None)),
                 };
-                return Outcome::Manual(ManualReason::Uncertain);
+                return RefundOutcome::Manual(ManualReason::Uncertain);
             }
         };
         match mood {
-            _ if !fits => Outcome::Manual(ManualReason::Declined),
-            Mood::DoesInSilence => Outcome::Again,
-            Mood::DecidesLater => Outcome::Pending("r".to_owned()),
-            _ => Outcome::Done,
+            _ if !fits => RefundOutcome::Manual(ManualReason::Declined),
+            Mood::DoesInSilence => RefundOutcome::Again,
+            Mood::DecidesLater => RefundOutcome::Pending("r".to_owned()),
+            _ => RefundOutcome::Done,
         }
     }
 

@@ -2,9 +2,9 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract;
 use domain::order::Order;
+use domain::outbox::Outbox;
 use domain::transfer::{Transfer, TransferState, TransferToken, transferable};
 use domain::{Error, Result};
-use queue::Outbox;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Failure, GateError};
@@ -54,7 +54,7 @@ async fn accept(
     if token.from == buyer.user {
         return Err(Error::conflict("own_transfer", "You offered this ticket yourself; it is yours.").into());
     }
-    let outbox = Outbox::TransferAccepted.text()?;
+    let outbox = Outbox::TransferAccepted;
     for _ in 0..TRIES {
         let transfer = state.store.transfer(token.from, token.transfer).await.map_err(Error::from)?;
         let transfer = transfer.ok_or_else(not_found)?;
@@ -62,7 +62,7 @@ async fn accept(
             return answer(&state, &buyer, &transfer).await;
         }
         let (transfer, order) = prepare(&state, &buyer, transfer).await?;
-        match state.store.accept_transfer(&transfer, &order, outbox.clone()).await {
+        match state.store.accept_transfer(&transfer, &order, &outbox).await {
             Ok(()) => return answer(&state, &buyer, &transfer).await,
             Err(GateError::Failure(Failure::Refused(_))) => {}
             Err(other) => return Err(Error::from(other).into()),

@@ -2,11 +2,11 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract;
 use domain::error::Fields;
+use domain::outbox::Outbox;
 use domain::text::Paragraph;
 use domain::transfer::{Transfer, TransferState, transferable};
 use domain::user::Email;
 use domain::{Error, Result, TicketId, Timestamp, TransferId};
-use queue::Outbox;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Count, Failure, GateError, Once};
@@ -98,7 +98,7 @@ async fn offer(
         reason: request.reason.clone().and_then(Paragraph::some),
         ..Transfer::offer(&sheet.event, &held.order, &ticket, person(buyer), to_email, now)
     };
-    match state.store.create_transfer(&transfer, Outbox::TransferOffered.text()?, MAX_OFFERS).await {
+    match state.store.create_transfer(&transfer, &Outbox::TransferOffered, MAX_OFFERS).await {
         Ok(()) => Ok(transfer),
         // The same request was carried out before, or another offer came first.
         Err(Failure::Refused(_)) => match state.store.transfer(buyer.user, id).await? {

@@ -7,9 +7,8 @@ mod initiate;
 mod limits;
 
 use aide::axum::ApiRouter;
-use domain::order::Person;
 use domain::transfer::{Transfer, TransferState};
-use domain::{EventId, TicketId, Timestamp, TransferId, UserId};
+use domain::{EventId, Person, TicketId, Timestamp, TransferId, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use web::Buyer;

@@ -8,10 +8,10 @@ use domain::discount::{
 use domain::event::Tenant;
 use domain::mail_template::{MailTemplate, render};
 use domain::member::Member;
-use domain::{Error, Result, Timestamp};
+use domain::outbox::Outbox;
+use domain::{Error, Person, Result, Timestamp};
 use futures::future::try_join_all;
 use jiff::SignedDuration;
-use queue::{Outbox, Recipient};
 use store::{EventSheet, Store};
 
 use super::planting::{Sheets, sheet};
@@ -169,7 +169,7 @@ impl<'a> Office<'a> {
             _ => sent.email_delivery_status,
         };
         let outbox = Outbox::Discount {
-            to: Recipient { email: sent.user_email.clone(), name: sent.user_name.clone() },
+            to: Person { email: sent.user_email.clone(), name: sent.user_name.clone() },
             language: sent.language,
             reply_to: Some(self.tenant.email.clone()),
         };
@@ -182,8 +182,8 @@ impl<'a> Office<'a> {
             at: sent_at,
         };
         let is_mailed = sent.email_delivery_status == Some(DeliveryStatus::Sent);
-        let outbox = is_mailed.then(|| outbox.text()).transpose()?;
-        self.store.send_discount_request(&sent, promotion.as_ref(), outbox, &note).await?;
+        let outbox = is_mailed.then_some(outbox);
+        self.store.send_discount_request(&sent, promotion.as_ref(), outbox.as_ref(), &note).await?;
         Ok(())
     }
 }

@@ -3,18 +3,15 @@
 //! They are held, settled and mailed as everybody's. Only what costs nothing is
 //! sold here: a paid ticket would need a payment that never was.
 
-use std::collections::BTreeMap;
-
 use domain::event::AreaKind;
-use domain::order::{Order, OrderLine, OrderStatus, Person};
-use domain::pricing::{PromotionOffer, Quote, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote};
+use domain::order::{Hold, Order};
+use domain::pricing::{PromotionOffer, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote};
 use domain::user::{OwnAddress, User};
-use domain::{Error, OrderId, QuoteId, Result, TenantId, Timestamp};
+use domain::{Error, OrderId, Person, QuoteId, Result, TenantId, Timestamp};
 use futures::future::try_join_all;
 use jiff::SignedDuration;
-use queue::Outbox;
 use store::allotment::Token;
-use store::{EventSheet, HoldRequest, Secured, Store};
+use store::{EventSheet, HoldRequest, Store};
 
 use super::planting::{Sheets, sheet};
 use super::program::{FREE_SHOW, INVITATION, SEATED_SHOW};
@@ -104,14 +101,22 @@ async fn give(
         until,
     };
     let holdings = store.hold(hold, now).await?;
-    let held = Order { holdings, ..order(id, quote, sheet, guest, until) };
-    store.create_order(&held, None).await?;
-    let gone = || Error::internal("a gift that somebody else has");
-    let Secured::All(holdings) = store.secure_holdings(&held, sheet, now).await? else { return Err(gone()) };
-    let status = OrderStatus::Paid;
-    let paid = Order { holdings, status, paid_at: Some(now), version: held.version + 1, ..held };
-    store.update_order(&paid, Some(Outbox::Tickets.text()?)).await?;
-    if store.sell_holdings(&paid).await? { Ok(()) } else { Err(gone()) }
+    let hold = Hold {
+        user: guest.id,
+        buyer: Person { email: guest.email.to_string(), name: guest.name.clone() },
+        language: sheet.event.language,
+        attendees: Vec::new(),
+        holdings,
+        expires_at: until,
+        idempotency: None,
+    };
+    let mut order = Order::hold(quote, hold);
+    store.create_order(&order).await?;
+    let secured = store.secure_holdings(&order, sheet, now).await?;
+    let change = order.settle_free(secured, now);
+    let order = store.save_order(&order, &change, now).await?;
+    let is_given = order.status.is_settled() && store.sell_holdings(&order).await?;
+    if is_given { Ok(()) } else { Err(Error::internal("a gift that somebody else has")) }
 }
 
 fn request(sheet: &EventSheet, tickets: &Tickets, code: Option<&str>) -> Result<QuoteRequest> {
@@ -135,30 +140,4 @@ fn request(sheet: &EventSheet, tickets: &Tickets, code: Option<&str>) -> Result<
         require_promotion: code.is_some(),
         require_stage: false,
     })
-}
-
-/// The order that a quote becomes, without its holdings.
-fn order(id: OrderId, quote: Quote, sheet: &EventSheet, guest: &User, expires_at: Timestamp) -> Order {
-    Order {
-        id,
-        user: guest.id,
-        tenant: quote.tenant_id,
-        event: quote.event_id,
-        status: OrderStatus::Held,
-        currency: quote.currency,
-        lines: quote.lines.into_iter().map(OrderLine::from).collect(),
-        total: quote.totals.total,
-        buyer: Person { email: guest.email.to_string(), name: guest.name.clone() },
-        language: sheet.event.language,
-        attendees: Vec::new(),
-        holdings: Vec::new(),
-        expires_at,
-        paid_at: None,
-        payments: Vec::new(),
-        tickets: BTreeMap::new(),
-        promotion_code: quote.promotion.filter(|promotion| promotion.applied).map(|promotion| promotion.code),
-        idempotency: None,
-        mailed_at: None,
-        version: 1,
-    }
 }

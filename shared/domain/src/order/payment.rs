@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::GatewayAccountId;
-use crate::payment::{Dispute, GatewayName};
+use crate::payment::{Dispute, GatewayName, ManualReason};
 
 /// One payment at a gateway. Usually one for each try; a try has several where the
 /// gateway's page took the buyer's money twice.
@@ -88,7 +88,7 @@ impl Payment {
     }
 
     /// Notes that the gateway has the money, that it pays for nothing, and that it goes back.
-    pub fn give_back(&mut self, reason: UnusedReason) {
+    pub(super) fn give_back(&mut self, reason: UnusedReason) {
         self.state = PaymentState::Approved;
         self.refund_due = self.amount;
         self.unused = Some(reason);
@@ -178,18 +178,4 @@ pub enum RefundProgress {
         /// Since when.
         since: Timestamp,
     },
-}
-
-/// Why a refund needs a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ManualReason {
-    /// The gateway has no call for it, such as for money paid in cash.
-    Unsupported,
-    /// The gateway or the bank said no.
-    Declined,
-    /// It is unknown whether the gateway did it: look there first.
-    Uncertain,
-    /// The buyer's bank wants the money back, too: see there who gives it.
-    Disputed,
 }

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{ManualReason, Order, Payment, RefundProgress};
-use crate::payment::Dispute;
+use super::{Order, Payment, RefundProgress};
+use crate::payment::{Dispute, ManualReason};
 
 /// What is to be done about the money of a payment that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Payment {
 
     /// Gives a claim up that changed nothing at the gateway: from `from` on somebody else
     /// may claim it, and knows that.
-    pub fn give_up_claim(&mut self, from: Timestamp) {
+    pub(super) fn give_up_claim(&mut self, from: Timestamp) {
         if let Some(RefundProgress::Claimed { until, owner, .. }) = &mut self.refund {
             (*until, *owner) = (from, None);
         }
@@ -90,21 +90,10 @@ impl Payment {
     }
 
     /// Notes that `amount` of what was due is back with the buyer.
-    pub fn book_refund(&mut self, amount: i64) {
+    pub(super) fn book_refund(&mut self, amount: i64) {
         self.refunded += amount;
         self.refund_due = (self.refund_due - amount).max(0);
         self.refund = None;
-    }
-
-    /// Notes that a person gave `amount` of what was due back, perhaps without the gateway.
-    pub fn book_refund_by_hand(&mut self, amount: i64) {
-        self.by_hand += amount;
-        self.book_refund(amount);
-    }
-
-    /// Leaves `amount` of what is due to a person.
-    pub fn leave_to_person(&mut self, amount: i64, reason: ManualReason, now: Timestamp) {
-        self.refund = Some(RefundProgress::Manual { amount, reason, since: now });
     }
 }
 
@@ -127,13 +116,13 @@ impl Order {
 mod tests {
     use std::time::Duration;
 
-    use super::super::tests::{now, order};
+    use super::super::fixture::{now, order};
     use super::super::{OrderStatus, PaymentState};
     use super::*;
 
     #[test]
     fn one_worker_at_a_time_asks_for_a_refund() {
-        let mut payment = order(OrderStatus::Paid, &[PaymentState::Approved]).payments.remove(0);
+        let mut payment = order(OrderStatus::Paid, &[PaymentState::Approved]).payments[0].clone();
         assert_eq!(payment.refund_step(now()), RefundStep::Nothing);
         payment.refund_due = 60;
         let first = ask(60, now(), false);
@@ -161,7 +150,7 @@ mod tests {
 
     #[test]
     fn who_takes_over_knows_whether_the_gateway_may_have_been_asked() {
-        let mut payment = order(OrderStatus::Paid, &[PaymentState::Approved]).payments.remove(0);
+        let mut payment = order(OrderStatus::Paid, &[PaymentState::Approved]).payments[0].clone();
         payment.refund_due = 60;
         let next = |payment: &Payment| match payment.refund_step(now()) {
             RefundStep::Ask(asked) => asked,
@@ -183,7 +172,7 @@ mod tests {
     #[test]
     fn a_claim_from_before_there_were_owners_may_have_been_asked_for() {
         let old = serde_json::json!({"is": "claimed", "amount": 60, "begun": now(), "until": now()});
-        let mut payment = order(OrderStatus::Paid, &[PaymentState::Approved]).payments.remove(0);
+        let mut payment = order(OrderStatus::Paid, &[PaymentState::Approved]).payments[0].clone();
         payment.refund_due = 60;
         payment.refund = Some(serde_json::from_value(old.clone()).expect("a claim"));
         assert_eq!(payment.refund_step(now()), RefundStep::Ask(ask(60, now(), true)));
@@ -193,10 +182,10 @@ mod tests {
     #[test]
     fn what_is_with_the_gateway_a_person_or_the_bank_is_not_asked_for() {
         let mut order = order(OrderStatus::Paid, &[PaymentState::Approved]);
-        order.payments[0].refund_due = 60;
+        order.0.payments[0].refund_due = 60;
         let with = |refund, dispute| {
             let mut order = order.clone();
-            (order.payments[0].refund, order.payments[0].dispute) = (refund, dispute);
+            (order.0.payments[0].refund, order.0.payments[0].dispute) = (refund, dispute);
             (order.payments[0].refund_step(now()), order.has_refund_to_begin())
         };
         let pending = RefundProgress::Pending { amount: 60, refund_id: "r".to_owned(), since: now() };

@@ -152,9 +152,10 @@ fn after(payment: &Payment, report: &PaymentReport) -> Settlement {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{now, order};
-    use super::super::{ManualReason, OrderStatus, PaymentState, RefundAsk};
+    use super::super::fixture::{now, order};
+    use super::super::{OrderStatus, PaymentState, RefundAsk};
     use super::*;
+    use crate::payment::ManualReason;
     use crate::{Currency, Money};
 
     fn report(id: &str, status: PaymentStatus, amount: i64) -> PaymentReport {
@@ -236,7 +237,7 @@ mod tests {
     /// An order that was paid by the payment `known`.
     fn paid() -> Order {
         let mut order = order(OrderStatus::Paid, &[PaymentState::Approved]);
-        order.payments[0].payment_id = Some("known".to_owned());
+        order.0.payments[0].payment_id = Some("known".to_owned());
         order
     }
 
@@ -248,7 +249,7 @@ mod tests {
     #[test]
     fn another_card_says_nothing_of_the_one_that_is_decided_about() {
         let mut order = order(OrderStatus::AwaitingPayment, &[PaymentState::Processing]);
-        order.payments[0].payment_id = Some("this".to_owned());
+        order.0.payments[0].payment_id = Some("this".to_owned());
         for status in [PaymentStatus::Declined, PaymentStatus::Refunded, PaymentStatus::Pending] {
             assert_eq!(order.settlement(0, &report("another", status, 100)), Settlement::Nothing);
         }
@@ -260,7 +261,7 @@ mod tests {
     fn what_was_noted_is_not_done_again() {
         for state in [PaymentState::Mismatched, PaymentState::Returned] {
             let mut order = order(OrderStatus::AwaitingPayment, &[state]);
-            order.payments[0].payment_id = Some("known".to_owned());
+            order.0.payments[0].payment_id = Some("known".to_owned());
             for status in [PaymentStatus::Approved, PaymentStatus::Refunded, PaymentStatus::Declined] {
                 assert_eq!(order.settlement(0, &known(status, 0, None)), Settlement::Nothing);
             }
@@ -278,23 +279,23 @@ mod tests {
         assert_eq!(judged(&order, refunded, 0), Settlement::RefundedElsewhere(100));
         assert_eq!(judged(&order, approved, 30), Settlement::RefundedElsewhere(30));
         // What we gave back ourselves.
-        order.payments[0].refunded = 30;
+        order.0.payments[0].refunded = 30;
         assert_eq!(judged(&order, approved, 30), Settlement::Nothing);
         assert_eq!(judged(&order, approved, 0), Settlement::Nothing, "an old report");
         assert_eq!(judged(&order, refunded, 100), Settlement::RefundedElsewhere(70));
         // What is due and somebody was faster with.
-        order.payments[0].refund_due = 60;
+        order.0.payments[0].refund_due = 60;
         assert_eq!(judged(&order, approved, 50), Settlement::ConfirmRefund(20));
         assert_eq!(judged(&order, refunded, 0), Settlement::ConfirmRefund(60));
         // What we are giving back.
-        order.payments[0].refund =
+        order.0.payments[0].refund =
             Some(RefundAsk { amount: 50, begun: now(), may_have_been_asked: false }.claim(now()));
         assert_eq!(judged(&order, approved, 80), Settlement::Nothing);
         // What the gateway decided, or a person did by hand; more is due by now.
         let pending = RefundProgress::Pending { amount: 50, refund_id: "r".to_owned(), since: now() };
         let manual = RefundProgress::Manual { amount: 50, reason: ManualReason::Unsupported, since: now() };
         for progress in [pending, manual] {
-            order.payments[0].refund = Some(progress);
+            order.0.payments[0].refund = Some(progress);
             assert_eq!(judged(&order, approved, 79), Settlement::Nothing, "not all of it yet");
             assert_eq!(judged(&order, approved, 80), Settlement::ConfirmRefund(50));
             assert_eq!(judged(&order, refunded, 0), Settlement::ConfirmRefund(50));
@@ -309,11 +310,11 @@ mod tests {
         let (approved, back) = (PaymentStatus::Approved, PaymentStatus::ChargedBack);
         assert_eq!(judged(&order, approved, Some(Dispute::Open)), Settlement::Dispute(Dispute::Open));
         assert_eq!(judged(&order, back, None), Settlement::Dispute(Dispute::Lost));
-        order.payments[0].dispute = Some(Dispute::Open);
+        order.0.payments[0].dispute = Some(Dispute::Open);
         assert_eq!(judged(&order, back, Some(Dispute::Open)), Settlement::Nothing);
         assert_eq!(judged(&order, approved, Some(Dispute::Won)), Settlement::Dispute(Dispute::Won));
         assert_eq!(judged(&order, back, Some(Dispute::Lost)), Settlement::Dispute(Dispute::Lost));
-        order.payments[0].dispute = Some(Dispute::Lost);
+        order.0.payments[0].dispute = Some(Dispute::Lost);
         assert_eq!(judged(&order, back, Some(Dispute::Open)), Settlement::Nothing);
         assert_eq!(judged(&order, back, None), Settlement::Nothing);
         assert_eq!(judged(&order, approved, Some(Dispute::Won)), Settlement::Dispute(Dispute::Won));
@@ -323,16 +324,16 @@ mod tests {
     fn tickets_are_covered_by_what_is_kept() {
         let mut order = paid();
         assert_eq!(order.uncovered(), 0);
-        order.payments[0].refunded = 33;
+        order.0.payments[0].refunded = 33;
         assert_eq!(order.uncovered(), 33);
-        order.tickets.entry(2).or_default().refunded = true;
+        order.0.tickets.entry(2).or_default().refunded = true;
         assert_eq!(order.uncovered(), 0);
-        order.payments[0].refund_due = 67;
+        order.0.payments[0].refund_due = 67;
         assert_eq!(order.uncovered(), 67);
         let mut lost = paid();
-        lost.payments[0].dispute = Some(Dispute::Open);
+        lost.0.payments[0].dispute = Some(Dispute::Open);
         assert_eq!(lost.uncovered(), 0);
-        lost.payments[0].dispute = Some(Dispute::Lost);
+        lost.0.payments[0].dispute = Some(Dispute::Lost);
         assert_eq!(lost.uncovered(), 100);
     }
 }

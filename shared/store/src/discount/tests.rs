@@ -145,7 +145,7 @@ async fn a_request_is_in_the_list_of_its_state_and_in_no_other() {
     let approved = decided(&store, &requests[3], DecisionType::Approved).await;
     let sent = approved.sent(mail(), None, &eva(), at(8));
     store
-        .send_discount_request(&sent, None, Some("{}".to_owned()), &note(&sent, "send"))
+        .send_discount_request(&sent, None, Some(&Outbox::RefundsWaiting), &note(&sent, "send"))
         .await
         .expect("sent");
 
@@ -240,7 +240,8 @@ async fn a_code_works_from_the_moment_on_in_which_its_request_is_sent() {
     assert_eq!(store.promotion(tenant(1), code).await.expect("read"), None);
 
     let lost = forgetful(&store, 2);
-    let told = lost.send_discount_request(&sent, Some(&promotion), Some("{}".to_owned()), &note).await;
+    let told =
+        lost.send_discount_request(&sent, Some(&promotion), Some(&Outbox::RefundsWaiting), &note).await;
     told.expect("whatever became of the answers");
     assert_eq!(store.promotion(tenant(1), code).await.expect("read"), Some(promotion.clone()));
     assert_eq!(store.promotion_left(&promotion, at(9)).await.expect("read"), Some(1));

@@ -13,13 +13,12 @@ mod record;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
-use domain::order::Order;
 use domain::{DeviceId, Error, EventId, SessionId, TicketId, Timestamp, UserId};
 use futures::future::try_join_all;
 
 use crate::failure::Item;
 use crate::items::{number, string};
-use crate::{Failure, Store, TaskChange, keys};
+use crate::{Failure, Store, keys};
 use record::Record;
 
 pub use late::Report;
@@ -130,6 +129,12 @@ fn open(serial: u16) -> &'static str {
     }
 }
 
+/// What refused the revocation of a ticket whose gate is `item`.
+pub(crate) fn why_used(item: Option<Item>) -> Result<GateError, Failure> {
+    let scan = item.map(|item| Record::read(Some(item))?.scan()).transpose()?.flatten();
+    Ok(scan.map_or(GateError::Failure(Failure::Refused(None)), |scan| GateError::Closed(Closed::Used(scan))))
+}
+
 /// What refused a transaction: the gate of the ticket, whose old item it then
 /// is, or something else that changed meanwhile.
 pub(crate) fn why_closed(item: Option<Item>, serial: u16) -> Result<GateError, Failure> {
@@ -190,60 +195,23 @@ impl Store {
         }
     }
 
-    /// Replaces a paid order, as [`Store::update_order`] does, and in the same
-    /// transaction makes these of its tickets worthless.
-    ///
-    /// # Errors
-    /// [`Closed::Used`] if one of them was used at the door: then nothing changes.
-    pub async fn revoke_tickets(
+    /// The part of a transaction that makes a ticket worthless at `now`, if nobody used it.
+    pub(crate) fn revoke_part(
         &self,
-        order: &Order,
-        tickets: &[TicketId],
-        outbox: Option<String>,
+        event: EventId,
+        ticket: TicketId,
         now: Timestamp,
-    ) -> Result<(), GateError> {
-        self.revoke_tickets_with(order, tickets, (outbox, &[]), now).await
-    }
-
-    /// [`Store::revoke_tickets`] with what becomes of the order's refund tasks in the
-    /// same transaction.
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn revoke_tickets_with(
-        &self,
-        order: &Order,
-        tickets: &[TicketId],
-        (outbox, tasks): (Option<String>, &[TaskChange]),
-        now: Timestamp,
-    ) -> Result<(), GateError> {
-        let mut writes = vec![self.update_order_part(order, outbox)?];
-        writes.extend(self.task_parts(order, tasks)?);
-        for ticket in tickets {
-            let update = Update::builder()
-                .table_name(&*self.table)
-                .set_key(Some(keys::gate(order.event, *ticket).attributes()))
-                .update_expression("SET r = if_not_exists(r, :now)")
-                .condition_expression("attribute_not_exists(u)")
-                .expression_attribute_values(":now", number(now.as_millisecond()))
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                .build()
-                .map_err(Failure::unreadable)?;
-            writes.push(TransactWriteItem::builder().update(update).build());
-        }
-        match self.transact(writes).await {
-            Err(Failure::Refused(Some(item))) => match Record::read(Some(item))?.scan()? {
-                Some(scan) => Err(GateError::Closed(Closed::Used(scan))),
-                None => Err(Failure::Refused(None).into()),
-            },
-            // The order is not as it was read, or the transaction was ours and
-            // its answer got lost.
-            Err(Failure::Refused(None)) => match self.order(order.user, order.id).await? {
-                Some(current) if current == *order => Ok(()),
-                _ => Err(Failure::Refused(None).into()),
-            },
-            other => Ok(other?),
-        }
+    ) -> Result<TransactWriteItem, Failure> {
+        let update = Update::builder()
+            .table_name(&*self.table)
+            .set_key(Some(keys::gate(event, ticket).attributes()))
+            .update_expression("SET r = if_not_exists(r, :now)")
+            .condition_expression("attribute_not_exists(u)")
+            .expression_attribute_values(":now", number(now.as_millisecond()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Failure::unreadable)?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// Those of the tickets that were not used at the door until now.

@@ -1,7 +1,5 @@
-use std::collections::BTreeMap;
-
-use domain::order::{OrderLine, OrderStatus, Person};
-use domain::{AreaId, Currency, Language, OrderId, QuoteId, TenantId};
+use domain::OrderId;
+use domain::order::{Change, Order, OrderStatus, Revocation, fixture};
 
 use super::*;
 use crate::testing::{at_once, meeting, store};
@@ -14,41 +12,10 @@ pub(crate) fn at(second: i64) -> Timestamp {
 
 /// A paid order of two tickets.
 pub(crate) fn paid_order() -> Order {
-    let line = OrderLine {
-        area: AreaId::generate(at(0)),
-        quantity: 2,
-        seats: Vec::new(),
-        stage: None,
-        base: 2000,
-        stage_adjustment: 0,
-        promotion: 0,
-        fee: 0,
-        vat: 0,
-        total: 2000,
-    };
-    let user = UserId::generate(at(0));
-    Order {
-        id: OrderId::of_quote(QuoteId::generate(at(0)), user),
-        user,
-        tenant: TenantId::generate(at(0)),
-        event: EventId::generate(at(0)),
-        status: OrderStatus::Paid,
-        currency: Currency::CLP,
-        lines: vec![line],
-        total: 2000,
-        buyer: Person { email: "ana@example.com".to_owned(), name: "Ana".to_owned() },
-        language: Language::Es,
-        attendees: Vec::new(),
-        holdings: Vec::new(),
-        expires_at: at(600),
-        paid_at: Some(at(0)),
-        payments: Vec::new(),
-        tickets: BTreeMap::new(),
-        promotion_code: None,
-        idempotency: None,
-        mailed_at: None,
-        version: 1,
-    }
+    fixture::order(OrderStatus::Paid, &[]).with(|order| {
+        order.lines = vec![fixture::line(2, 2000)];
+        order.total = 2000;
+    })
 }
 
 pub(crate) fn scan(nonce: &str, second: i64) -> Scan {
@@ -217,20 +184,25 @@ async fn tickets_are_refunded_together_and_never_after_use() {
     let store = store().await;
     let order = paid_order();
     let [one, two] = [order.id.ticket(0), order.id.ticket(1)];
-    store.create_order(&order, None).await.expect("created");
-    let after = Order { version: 2, status: OrderStatus::Refunded, ..order.clone() };
+    store.create_order(&order).await.expect("created");
+    let after = |version| {
+        order.clone().with(|order| (order.version, order.status) = (version, OrderStatus::Refunded))
+    };
+    let revoke = async |version, tickets: &[TicketId], second| {
+        let change = Change { revokes: Revocation::Tickets(tickets.to_vec()), ..Change::default() };
+        store.save_order(&after(version), &change, at(second)).await
+    };
 
     store.redeem(order.event, two, 0, &scan("a", 5)).await.expect("answers");
-    let refused = store.revoke_tickets(&after, &[one, two], None, at(6)).await.expect_err("one is used");
+    let refused = revoke(1, &[one, two], 6).await.expect_err("one is used");
     assert_eq!(Error::from(refused).code(), "ticket_used");
     assert_eq!(store.gate(order.event, one, 0).await.expect("answers"), None, "nothing changed");
     assert_eq!(store.order(order.user, order.id).await.expect("read"), Some(order.clone()));
 
-    let stale = Order { version: 3, ..after.clone() };
-    let refused = store.revoke_tickets(&stale, &[one], None, at(7)).await.expect_err("another version");
+    let refused = revoke(2, &[one], 7).await.expect_err("another version");
     assert_eq!(Error::from(refused).code(), "changed_meanwhile");
     for _ in 0..2 {
-        store.revoke_tickets(&after, &[one], None, at(8)).await.expect("revoked, also when repeated");
+        revoke(1, &[one], 8).await.expect("revoked, also when repeated");
     }
     assert_eq!(
         store.redeem(order.event, one, 0, &scan("b", 9)).await.expect("answers"),

@@ -3,11 +3,13 @@
 mod record;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
-use domain::order::Order;
+use domain::order::{Change, Order, Revocation};
+use domain::outbox::Outbox;
 use domain::{EventId, OrderId, Timestamp, UserId};
 
-use crate::failure::Item;
-use crate::items::{from_item, number, query_all, string, to_item};
+use crate::failure::{Item, unless_written};
+use crate::gate::{GateError, why_used};
+use crate::items::{carried, from_item, number, query_all, string, to_item};
 use crate::keys::{self, Key};
 use crate::{Failure, Listing, Store};
 
@@ -24,7 +26,7 @@ fn read(item: Item) -> Result<Order, Failure> {
 }
 
 /// The whole item, with what the index and the outbox need.
-fn write(order: &Order, outbox: Option<String>) -> Result<Item, Failure> {
+fn write(order: &Order, outbox: Option<&Outbox>) -> Result<Item, Failure> {
     let mut item = to_item(&keys::order(order.user, order.id), &Record::of(order))?;
     if order.status.is_settled() {
         // Set once, when paid, and never changed: an index entry costs a write
@@ -35,9 +37,7 @@ fn write(order: &Order, outbox: Option<String>) -> Result<Item, Failure> {
         );
         item.insert("GSI1SK".to_owned(), string(order.id.suffix()));
     }
-    if let Some(outbox) = outbox {
-        item.insert("ob".to_owned(), string(outbox));
-    }
+    item.extend(carried(outbox)?);
     Ok(item)
 }
 
@@ -115,16 +115,12 @@ impl Store {
     }
 
     /// Writes a new order, or answers with the one that is there already.
-    pub async fn create_order(
-        &self,
-        order: &Order,
-        outbox: Option<String>,
-    ) -> Result<Option<Order>, Failure> {
+    pub async fn create_order(&self, order: &Order) -> Result<Option<Order>, Failure> {
         let put = self
             .client
             .put_item()
             .table_name(&*self.table)
-            .set_item(Some(write(order, outbox)?))
+            .set_item(Some(write(order, None)?))
             .condition_expression("attribute_not_exists(PK)")
             .send()
             .await;
@@ -135,41 +131,79 @@ impl Store {
         }
     }
 
-    /// Replaces an order, whose `version` is already counted up, if nobody else
-    /// did since it was read. `outbox` says what must happen because of it.
+    /// Replaces an order that a transition changed, and writes with it what the change makes
+    /// necessary, all or nothing. Answers with the order as it is then, its version counted up.
     ///
     /// Of two who write the very same, both hear that it is written. Who must be alone
     /// afterwards needs something in the order that nobody else writes, such as the owner
     /// of a claim.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if somebody did.
-    pub async fn update_order(&self, order: &Order, outbox: Option<String>) -> Result<(), Failure> {
-        let sent = self
-            .client
+    /// [`Failure::Refused`] if somebody else changed the order since it was read;
+    /// [`Closed::Used`] if a ticket that was to become worthless was used at the door.
+    pub async fn save_order(
+        &self,
+        order: &Order,
+        change: &Change,
+        now: Timestamp,
+    ) -> Result<Order, GateError> {
+        self.save_order_with(order, change, Vec::new(), now).await
+    }
+
+    /// [`Store::save_order`] with further writes in the same transaction.
+    pub(crate) async fn save_order_with(
+        &self,
+        order: &Order,
+        change: &Change,
+        further: Vec<TransactWriteItem>,
+        now: Timestamp,
+    ) -> Result<Order, GateError> {
+        if let Some(difference) = &change.difference {
+            self.note_payment_difference(order.tenant, difference).await?;
+        }
+        let revoked = match &change.revokes {
+            Revocation::None => Vec::new(),
+            Revocation::Tickets(tickets) => tickets.clone(),
+            Revocation::Unused => self.unused_tickets(order.event, &order.valid_tickets()).await?,
+        };
+        let (order, outbox) = order.written(change, &revoked);
+        let written = if revoked.is_empty() && change.tasks.is_empty() && further.is_empty() {
+            self.put_order(&order, outbox.as_ref()).await
+        } else {
+            let mut writes = vec![self.put_order_part(&order, outbox.as_ref())?];
+            writes.extend(self.task_parts(&order, &change.tasks)?);
+            for ticket in &revoked {
+                writes.push(self.revoke_part(order.event, *ticket, now)?);
+            }
+            writes.extend(further);
+            self.transact(writes).await
+        };
+        let is_written = async { Ok(self.order(order.user, order.id).await?.as_ref() == Some(&order)) };
+        match unless_written(written, is_written).await {
+            Ok(()) => Ok(order),
+            Err(Failure::Refused(item)) => Err(why_used(item)?),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn put_order(&self, order: &Order, outbox: Option<&Outbox>) -> Result<(), Failure> {
+        self.client
             .put_item()
             .table_name(&*self.table)
             .set_item(Some(write(order, outbox)?))
             .condition_expression("v = :before")
             .expression_attribute_values(":before", number(order.version.saturating_sub(1)))
             .send()
-            .await;
-        match sent.map_err(Failure::from) {
-            // After an unanswered write the client tries again and is refused by
-            // its own success.
-            Err(Failure::Refused(_)) => match self.order(order.user, order.id).await? {
-                Some(current) if current == *order => Ok(()),
-                _ => Err(Failure::Refused(None)),
-            },
-            other => other.map(|_| ()),
-        }
+            .await?;
+        Ok(())
     }
 
-    /// [`Store::update_order`] as a part of a transaction.
-    pub(crate) fn update_order_part(
+    /// The part of a transaction that replaces an order, whose version is counted up, if it is
+    /// as it was read.
+    pub(crate) fn put_order_part(
         &self,
         order: &Order,
-        outbox: Option<String>,
+        outbox: Option<&Outbox>,
     ) -> Result<TransactWriteItem, Failure> {
         let put = Put::builder()
             .table_name(&*self.table)

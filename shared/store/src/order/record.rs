@@ -8,13 +8,14 @@
 use std::collections::BTreeMap;
 
 use domain::order::{
-    Attendee, Holding, Order, OrderLine, OrderStatus, Part, Payment, PaymentState, Person, RefundProgress,
-    TicketState, UnusedReason,
+    Attendee, Holding, Order, OrderFields, OrderLine, OrderStatus, Part, Payment, PaymentState,
+    RefundProgress, TicketState, UnusedReason,
 };
 use domain::payment::{Dispute, GatewayName};
 use domain::seat::SeatLabel;
 use domain::{
-    AreaId, Currency, EventId, GatewayAccountId, Language, OrderId, SaleStageId, TenantId, Timestamp, UserId,
+    AreaId, Currency, EventId, GatewayAccountId, Language, OrderId, Person, SaleStageId, TenantId, Timestamp,
+    UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -289,7 +290,7 @@ impl Record {
         };
         let holding =
             |text: String| parse_holding(&text).ok_or_else(|| Failure::unreadable(format!("holding {text}")));
-        Ok(Order {
+        Ok(Order::from(OrderFields {
             id,
             user,
             tenant: self.tenant,
@@ -310,6 +311,6 @@ impl Record {
             idempotency: self.idempotency,
             mailed_at: self.mailed_at.map(time).transpose()?,
             version: self.version,
-        })
+        }))
     }
 }

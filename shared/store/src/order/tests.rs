@@ -1,12 +1,11 @@
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::order::{
-    Attendee, Holding, OrderLine, OrderStatus, Part, Payment, PaymentState, Person, RefundAsk,
-    RefundProgress, TicketState,
+    Attendee, Holding, OrderLine, OrderStatus, Part, PaymentState, RefundAsk, RefundProgress, Secured,
+    TicketState, fixture,
 };
 use domain::payment::GatewayName;
-use domain::{AreaId, Currency, GatewayAccountId, Language, SaleStageId, TenantId};
+use domain::{AreaId, Currency, GatewayAccountId, SaleStageId};
 
 use super::record::{holding_text, parse_holding};
 use super::*;
@@ -26,55 +25,30 @@ fn order(now: Timestamp) -> Order {
         vat: 3_399_300,
         total: 21_238_200,
     };
-    let payment = Payment {
-        attempt: 0,
-        gateway: GatewayName::Sandbox,
-        account: None,
-        checkout_url: None,
-        refund: None,
-        unused: None,
-        dispute: None,
-        payment_id: Some("pay_01jd8m3n7kf8bq4v3k7w2r9s5t".to_owned()),
-        state: PaymentState::Pending,
-        amount: 21_238_200,
-        refunded: 0,
-        by_hand: 0,
-        refund_due: 0,
-        created_at: now,
-        idempotency: Some("q83vEjRWeJq83vEj".to_owned()),
-        closed: false,
-    };
     let attendee = |name: &str| Attendee { nombre: Some(name.to_owned()), ..Attendee::default() };
-    Order {
-        id: OrderId::of_quote(domain::QuoteId::generate(now), UserId::generate(now)),
-        user: UserId::generate(now),
-        tenant: TenantId::generate(now),
-        event: EventId::generate(now),
-        status: OrderStatus::AwaitingPayment,
-        currency: Currency::COP,
-        total: line.total,
-        holdings: vec![
+    fixture::order(OrderStatus::AwaitingPayment, &[PaymentState::Pending]).with(|order| {
+        order.user = UserId::generate(now);
+        order.id = OrderId::of_quote(domain::QuoteId::generate(now), order.user);
+        order.currency = Currency::COP;
+        order.total = line.total;
+        order.holdings = vec![
             Holding::Seats { line: 0, row: 7, seats: vec![101, 102] },
             Holding::Stage { stage: line.stage.expect("set"), parts: vec![Part { block: 3, quantity: 2 }] },
             Holding::Promotion { parts: vec![Part { block: 0, quantity: 1 }] },
             Holding::PromotionBuyer,
-        ],
-        lines: vec![line],
-        buyer: Person {
-            email: "maria.fernanda@example.com".to_owned(),
-            name: "María Fernanda Ríos".to_owned(),
-        },
-        language: Language::Es,
-        attendees: vec![attendee("María Fernanda Ríos"), attendee("Julián Ortega")],
-        expires_at: Timestamp::from_second(now.as_second() + 600).expect("in range"),
-        paid_at: None,
-        payments: vec![payment],
-        tickets: BTreeMap::new(),
-        promotion_code: Some("PREVENTA10".to_owned()),
-        idempotency: Some("q83vEjRWeJq83vEj".to_owned()),
-        mailed_at: None,
-        version: 1,
-    }
+        ];
+        order.lines = vec![line];
+        order.buyer.email = "maria.fernanda@example.com".to_owned();
+        order.buyer.name = "María Fernanda Ríos".to_owned();
+        order.attendees = vec![attendee("María Fernanda Ríos"), attendee("Julián Ortega")];
+        order.expires_at = Timestamp::from_second(now.as_second() + 600).expect("in range");
+        let payment = &mut order.payments[0];
+        payment.payment_id = Some("pay_01jd8m3n7kf8bq4v3k7w2r9s5t".to_owned());
+        (payment.amount, payment.created_at) = (order.total, now);
+        payment.idempotency = Some("q83vEjRWeJq83vEj".to_owned());
+        order.promotion_code = Some("PREVENTA10".to_owned());
+        order.idempotency = Some("q83vEjRWeJq83vEj".to_owned());
+    })
 }
 
 /// The size by DynamoDB's rule: names and values, numbers at two digits a byte.
@@ -92,7 +66,7 @@ fn size(value: &AttributeValue) -> usize {
 
 /// The size of an order's item when it is paid.
 fn bytes(order: &Order) -> usize {
-    let item = write(order, Some(r#"{"do":"tickets"}"#.to_owned())).expect("an item");
+    let item = write(order, Some(&Outbox::Tickets)).expect("an item");
     item.iter().map(|(name, value)| name.len() + size(value)).sum()
 }
 
@@ -100,29 +74,32 @@ fn bytes(order: &Order) -> usize {
 #[test]
 fn an_order_that_is_paid_at_an_organisers_own_account_costs_one_write_unit_too() {
     let now = Timestamp::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
-    let mut order = order(now);
-    order.status = OrderStatus::Paid;
-    order.paid_at = Some(now);
-    order.payments[0].gateway = GatewayName::Payu;
-    order.payments[0].account = Some(GatewayAccountId::generate(now));
-    order.payments[0].payment_id = Some("1400449660_60e2080d-08b1-4db2-a54f-8bcbe8271662".to_owned());
-    order.payments[0].state = PaymentState::Approved;
+    let order = order(now).with(|order| {
+        order.status = OrderStatus::Paid;
+        order.paid_at = Some(now);
+        order.payments[0].gateway = GatewayName::Payu;
+        order.payments[0].account = Some(GatewayAccountId::generate(now));
+        order.payments[0].payment_id = Some("1400449660_60e2080d-08b1-4db2-a54f-8bcbe8271662".to_owned());
+        order.payments[0].state = PaymentState::Approved;
+    });
     let paid = bytes(&order);
     assert!(paid <= 1024, "{paid} bytes");
     // So is the claim of a refund, and what becomes of it.
-    order.payments[0].refund_due = order.total;
-    order.status = OrderStatus::Refunded;
-    order.tickets =
-        [0, 1].map(|index| (index, TicketState { refunded: true, ..TicketState::default() })).into();
     let begun = now + Duration::from_millis(1);
     let asked = RefundAsk { amount: order.total, begun, may_have_been_asked: false };
-    order.payments[0].refund = match asked.claim(begun) {
-        RefundProgress::Claimed { amount, begun, until, unasked, .. } => {
-            Some(RefundProgress::Claimed { amount, begun, until, owner: Some(u64::MAX), unasked })
-        }
-        other => panic!("{other:?}"),
-    };
-    let claimed = bytes(&order);
+    let refunded = TicketState { refunded: true, ..TicketState::default() };
+    let claimed = order.with(|order| {
+        order.payments[0].refund_due = order.total;
+        order.status = OrderStatus::Refunded;
+        order.tickets = [0, 1].map(|index| (index, refunded.clone())).into();
+        order.payments[0].refund = match asked.claim(begun) {
+            RefundProgress::Claimed { amount, begun, until, unasked, .. } => {
+                Some(RefundProgress::Claimed { amount, begun, until, owner: Some(u64::MAX), unasked })
+            }
+            other => panic!("{other:?}"),
+        };
+    });
+    let claimed = bytes(&claimed);
     assert!(claimed <= 1024, "{claimed} bytes");
 }
 
@@ -135,9 +112,11 @@ async fn a_claim_comes_back_as_it_was() {
         panic!("a claim")
     };
     for (owner, unasked) in [(Some(u64::MAX), true), (Some(1), false), (None, true), (None, false)] {
-        order.id = OrderId::of_quote(domain::QuoteId::generate(clock.now()), order.user);
-        order.payments[0].refund = Some(RefundProgress::Claimed { amount, begun, until, owner, unasked });
-        store.create_order(&order, None).await.expect("written");
+        order.edit(|order| {
+            order.id = OrderId::of_quote(domain::QuoteId::generate(clock.now()), order.user);
+            order.payments[0].refund = Some(RefundProgress::Claimed { amount, begun, until, owner, unasked });
+        });
+        store.create_order(&order).await.expect("written");
         assert_eq!(store.order(order.user, order.id).await.expect("read"), Some(order.clone()));
     }
 }
@@ -145,7 +124,7 @@ async fn a_claim_comes_back_as_it_was() {
 #[test]
 fn holdings_have_one_text() {
     let now = Timestamp::UNIX_EPOCH;
-    for holding in order(now).holdings.into_iter().chain([Holding::Admissions {
+    for holding in order(now).holdings.clone().into_iter().chain([Holding::Admissions {
         line: 1,
         parts: vec![Part { block: 12, quantity: 2 }, Part { block: 13, quantity: 1 }],
     }]) {
@@ -159,13 +138,13 @@ fn holdings_have_one_text() {
 #[tokio::test]
 async fn an_order_comes_back_as_it_was_and_costs_one_write_unit() {
     let (store, clock) = store_with_clock().await;
-    let mut order = order(clock.now());
-    assert_eq!(store.create_order(&order, None).await.expect("written"), None);
+    let order = order(clock.now());
+    assert_eq!(store.create_order(&order).await.expect("written"), None);
     assert_eq!(store.order(order.user, order.id).await.expect("read"), Some(order.clone()));
-    order.status = OrderStatus::Paid;
-    order.paid_at = Some(clock.now());
-    order.version = 2;
-    store.update_order(&order, Some(r#"{"do":"tickets"}"#.to_owned())).await.expect("written");
+    let mut order = order;
+    let change = order.settle_free(Secured::All(order.holdings.clone()), clock.now());
+    let order = store.save_order(&order, &change, clock.now()).await.expect("written");
+    assert_eq!(order.version, 2);
     let bytes = bytes(&order);
     assert!(bytes <= 1024, "an order of two costs more than one write unit: {bytes} bytes");
     assert_eq!(store.buyer_of(order.event, order.id).await.expect("read"), Some(order.user));
@@ -175,31 +154,33 @@ async fn an_order_comes_back_as_it_was_and_costs_one_write_unit() {
 async fn who_comes_second_is_told() {
     let (store, clock) = store_with_clock().await;
     let first = order(clock.now());
-    store.create_order(&first, None).await.expect("written");
-    let second = Order { total: 1, ..first.clone() };
-    assert_eq!(store.create_order(&second, None).await.expect("read"), Some(first.clone()));
+    store.create_order(&first).await.expect("written");
+    let second = first.clone().with(|order| order.total = 1);
+    assert_eq!(store.create_order(&second).await.expect("read"), Some(first.clone()));
 
-    let change = Order { status: OrderStatus::Released, version: 2, ..first.clone() };
-    store.update_order(&change, None).await.expect("written");
-    store.update_order(&change, None).await.expect("the same change is no conflict");
-    let late = Order { status: OrderStatus::Paid, version: 2, ..first.clone() };
-    assert!(matches!(store.update_order(&late, None).await, Err(Failure::Refused(_))));
+    let save = async |order: &Order, change: &Change| store.save_order(order, change, clock.now()).await;
+    let mut cancelled = first.clone();
+    let change = cancelled.cancel(clock.now()).expect("unpaid");
+    let written = save(&cancelled, &change).await.expect("written");
+    assert_eq!(save(&cancelled, &change).await.expect("the same change is no conflict"), written);
+    let mut late = first.clone();
+    let change = late.settle_free(Secured::All(Vec::new()), clock.now());
+    assert!(matches!(save(&late, &change).await, Err(GateError::Failure(Failure::Refused(_)))));
 }
 
 #[tokio::test]
 async fn mailing_is_noted_once_and_noticed_by_who_changes_the_order() {
     let (store, clock) = store_with_clock().await;
-    let mut order = order(clock.now());
-    order.status = OrderStatus::Paid;
-    store.create_order(&order, Some("{}".to_owned())).await.expect("written");
+    let order = order(clock.now()).with(|order| order.status = OrderStatus::Paid);
+    store.create_order(&order).await.expect("written");
     let (user, id) = (order.user, order.id);
     store.mark_mailed(user, id, clock.now()).await.expect("noted");
     let noted = store.order(user, id).await.expect("read").expect("there");
     clock.advance(Duration::from_secs(60));
     store.mark_mailed(user, id, clock.now()).await.expect("noted");
     assert_eq!(store.order(user, id).await.expect("read").expect("there"), noted);
-    order.version += 1;
-    assert!(matches!(store.update_order(&order, None).await, Err(Failure::Refused(_))));
+    let late = store.save_order(&order, &Change::default(), clock.now()).await;
+    assert!(matches!(late, Err(GateError::Failure(Failure::Refused(_)))));
 }
 
 #[tokio::test]
@@ -209,8 +190,8 @@ async fn the_newest_order_comes_first() {
     let mut ids = Vec::new();
     for _ in 0..3 {
         clock.advance(Duration::from_secs(3600));
-        let order = Order { user, ..order(clock.now()) };
-        store.create_order(&order, None).await.expect("written");
+        let order = order(clock.now()).with(|order| order.user = user);
+        store.create_order(&order).await.expect("written");
         ids.insert(0, order.id);
     }
     let page = store.orders(user, None, 2).await.expect("read");

@@ -1,5 +1,5 @@
 use domain::UserId;
-use domain::order::{ManualReason, Payment, PaymentState, RefundAsk};
+use domain::order::{Change, Input, OrderStatus, PaymentState, RefundAsk, Revocation, Step, fixture};
 use domain::payment::GatewayName;
 
 use super::*;
@@ -9,34 +9,30 @@ use crate::{Closed, GateError};
 
 /// An order with a payment of which 700 are to go back.
 fn refunding() -> Order {
-    let mut order = paid_order();
-    order.payments.push(Payment {
-        attempt: 0,
-        gateway: GatewayName::Wompi,
-        account: None,
-        payment_id: Some("1234-1610641025-49201".to_owned()),
-        checkout_url: None,
-        state: PaymentState::Approved,
-        amount: 2000,
-        refunded: 0,
-        by_hand: 0,
-        refund_due: 700,
-        refund: None,
-        unused: None,
-        dispute: None,
-        created_at: at(0),
-        idempotency: None,
-        closed: false,
-    });
-    order
+    let payments = fixture::order(OrderStatus::Paid, &[PaymentState::Approved]);
+    paid_order().with(|order| {
+        order.payments = payments.payments.clone();
+        let payment = &mut order.payments[0];
+        payment.gateway = GatewayName::Wompi;
+        payment.payment_id = Some("1234-1610641025-49201".to_owned());
+        (payment.amount, payment.refund_due) = (2000, 700);
+    })
 }
 
-/// The order after its refund was left to a person.
-fn left_to_person(order: &Order) -> Order {
-    let mut order = order.clone();
-    order.payments[0].leave_to_person(700, ManualReason::Unsupported, at(1));
-    order.version += 1;
-    order
+/// The order whose refund a gateway left to a person, not written yet.
+fn left_to_person(order: &Order) -> (Order, Change) {
+    match order.next(Input::NoAccount(0), at(1)) {
+        Step::Save(order, change) => (order, change),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The order in the table after its refund was left to a person.
+async fn with_task(store: &Store) -> Order {
+    let before = refunding();
+    store.create_order(&before).await.expect("created");
+    let (order, change) = left_to_person(&before);
+    store.save_order(&order, &change, at(1)).await.expect("written")
 }
 
 async fn open(store: &Store, tenant: TenantId) -> Vec<RefundTask> {
@@ -47,31 +43,28 @@ async fn open(store: &Store, tenant: TenantId) -> Vec<RefundTask> {
 async fn a_task_comes_and_goes_with_its_order() {
     let store = store().await;
     let before = refunding();
-    store.create_order(&before, None).await.expect("created");
-    let order = left_to_person(&before);
-    for _ in 0..2 {
-        // The second time as a client that did not hear the answer.
-        let outbox = Some("{}".to_owned());
-        store.update_order_with(&order, outbox, &[TaskChange::Open(0)]).await.expect("written");
-    }
+    store.create_order(&before).await.expect("created");
+    let (left, change) = left_to_person(&before);
+    let order = store.save_order(&left, &change, at(1)).await.expect("written");
+    // As a client that did not hear the answer.
+    assert_eq!(store.save_order(&left, &change, at(1)).await.expect("written"), order);
     let [open_task] = &open(&store, order.tenant).await[..] else { panic!("one task") };
     assert_eq!(Some(open_task), RefundTask::of(&order, 0).as_ref());
     let found = store.refund_task(order.tenant, order.id, 0).await.expect("read");
     assert_eq!(found.as_ref(), Some(open_task));
 
     // Who acts on what is no longer so changes neither.
-    let close = [TaskChange::Close(0)];
-    let senseless = store.update_order_with(&before, None, &[TaskChange::Open(0)]).await;
-    assert!(matches!(senseless, Err(Failure::Fault(_))), "it needs no person");
-    let stale = Order { total: 1, ..order.clone() };
-    let refused = store.update_order_with(&stale, None, &close).await;
-    assert!(matches!(refused, Err(Failure::Refused(_))));
+    let close = Change { tasks: vec![TaskChange::Close(0)], ..Change::default() };
+    let reopen = Change { tasks: vec![TaskChange::Open(0)], ..Change::default() };
+    let senseless = store.save_order(&before, &reopen, at(2)).await;
+    assert!(matches!(senseless, Err(GateError::Failure(Failure::Fault(_)))), "it needs no person");
+    let refused = store.save_order(&before, &close, at(2)).await;
+    assert!(matches!(refused, Err(GateError::Failure(Failure::Refused(_)))));
     assert_eq!(open(&store, order.tenant).await.len(), 1);
 
     let mut done = order.clone();
-    done.payments[0].book_refund(700);
-    done.version += 1;
-    store.update_order_with(&done, None, &close).await.expect("written");
+    let change = done.refunded_by_hand(0);
+    let done = store.save_order(&done, &change, at(3)).await.expect("written");
     assert!(open(&store, order.tenant).await.is_empty());
     assert_eq!(store.order(order.user, order.id).await.expect("read"), Some(done));
 }
@@ -80,32 +73,26 @@ async fn a_task_comes_and_goes_with_its_order() {
 async fn an_answer_that_got_lost_is_no_refusal() {
     let store = store().await;
     let before = refunding();
-    store.create_order(&before, None).await.expect("created");
-    let order = left_to_person(&before);
-    forgetful(&store, 1).update_order_with(&order, None, &[TaskChange::Open(0)]).await.expect("written");
+    store.create_order(&before).await.expect("created");
+    let (order, change) = left_to_person(&before);
+    forgetful(&store, 1).save_order(&order, &change, at(1)).await.expect("written");
     assert_eq!(open(&store, order.tenant).await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_task_closes_with_the_tickets_that_a_dispute_costs() {
     let store = store().await;
-    let before = refunding();
-    store.create_order(&before, None).await.expect("created");
-    let order = left_to_person(&before);
-    store.update_order_with(&order, None, &[TaskChange::Open(0)]).await.expect("written");
+    let order = with_task(&store).await;
     let tickets = [0, 1].map(|index| order.id.ticket(index));
     store.redeem(order.event, tickets[0], 0, &scan("a", 2)).await.expect("answers");
 
-    let mut after = order.clone();
-    after.tickets.entry(1).or_default().refunded = true;
-    after.version += 1;
-    let close = [TaskChange::Close(0)];
-    let both = store.revoke_tickets_with(&after, &tickets, (None, &close), at(3)).await;
+    let close = |revokes| Change { tasks: vec![TaskChange::Close(0)], revokes, ..Change::default() };
+    let all = close(Revocation::Tickets(tickets.to_vec()));
+    let both = store.save_order(&order, &all, at(3)).await;
     assert!(matches!(both, Err(GateError::Closed(Closed::Used(_)))));
     assert_eq!(open(&store, order.tenant).await.len(), 1, "all or nothing");
-    let unused = store.unused_tickets(order.event, &tickets).await.expect("read");
-    assert_eq!(unused, [tickets[1]]);
-    store.revoke_tickets_with(&after, &unused, (None, &close), at(3)).await.expect("revoked");
+    let after = store.save_order(&order, &close(Revocation::Unused), at(3)).await.expect("revoked");
+    assert!(!after.tickets.contains_key(&0) && after.tickets[&1].refunded, "one was used");
     assert!(open(&store, order.tenant).await.is_empty());
     assert!(matches!(store.gate(order.event, tickets[1], 0).await, Ok(Some(Closed::Revoked(_)))));
 }
@@ -113,10 +100,7 @@ async fn a_task_closes_with_the_tickets_that_a_dispute_costs() {
 #[tokio::test]
 async fn who_reminds_second_does_not() {
     let store = store().await;
-    let before = refunding();
-    store.create_order(&before, None).await.expect("created");
-    let order = left_to_person(&before);
-    store.update_order_with(&order, None, &[TaskChange::Open(0)]).await.expect("written");
+    let order = with_task(&store).await;
     let [task] = &open(&store, order.tenant).await[..] else { panic!("one task") };
     store.remind_of_refund_task(task, None, at(10)).await.expect("noted");
     store.remind_of_refund_task(task, None, at(10)).await.expect("the same reminder is no conflict");
@@ -126,9 +110,8 @@ async fn who_reminds_second_does_not() {
     store.remind_of_refund_task(noted, None, at(20)).await.expect("noted");
 
     let mut done = order.clone();
-    done.payments[0].book_refund(700);
-    done.version += 1;
-    store.update_order_with(&done, None, &[TaskChange::Close(0)]).await.expect("written");
+    let change = done.refunded_by_hand(0);
+    store.save_order(&done, &change, at(25)).await.expect("written");
     assert!(matches!(store.remind_of_refund_task(noted, None, at(30)).await, Err(Failure::Refused(_))));
     assert!(open(&store, order.tenant).await.is_empty(), "a reminder brings no task back");
 }
@@ -136,16 +119,15 @@ async fn who_reminds_second_does_not() {
 /// How many of a crowd of workers ask the gateway for one refund, each after it wrote
 /// down its claim.
 async fn claims(store: &Store, through: &Store, workers: usize) -> usize {
-    let order = Order { user: UserId::generate(at(0)), ..refunding() };
-    store.create_order(&order, None).await.expect("created");
+    let order = refunding().with(|order| order.user = UserId::generate(at(0)));
+    store.create_order(&order).await.expect("created");
     at_once(workers, |_| {
         let (store, mut order) = (through.clone(), order.clone());
         async move {
             // All in the same millisecond: what is there is not to be taken for one's own.
             let asked = RefundAsk { amount: 700, begun: at(0), may_have_been_asked: false };
-            order.payments[0].refund = Some(asked.claim(at(60)));
-            order.version += 1;
-            store.update_order(&order, None).await.is_ok()
+            let change = order.claim_refund(0, asked.claim(at(60)));
+            store.save_order(&order, &change, at(0)).await.is_ok()
         }
     })
     .await

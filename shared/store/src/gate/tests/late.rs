@@ -16,13 +16,14 @@ struct Door {
 impl Door {
     async fn open() -> Self {
         let (store, order) = (store().await, paid_order());
-        store.create_order(&order, None).await.expect("created");
+        store.create_order(&order).await.expect("created");
         Self { store, ticket: order.id.ticket(0), order }
     }
 
     async fn refund(&self, second: i64) {
-        let order = Order { version: 2, status: OrderStatus::PartlyRefunded, ..self.order.clone() };
-        self.store.revoke_tickets(&order, &[self.ticket], None, at(second)).await.expect("refunded");
+        let order = self.order.clone().with(|order| order.status = OrderStatus::PartlyRefunded);
+        let change = Change { revokes: Revocation::Tickets(vec![self.ticket]), ..Change::default() };
+        self.store.save_order(&order, &change, at(second)).await.expect("refunded");
     }
 
     async fn transfer(&self, serial: u16, second: i64) {

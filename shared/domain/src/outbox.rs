@@ -1,8 +1,11 @@
-use domain::order::ManualReason;
-use domain::{Language, Money, Timestamp};
+//! What must happen because of a write, as the item that is written carries it.
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{LinkPurpose, Recipient};
+use crate::payment::ManualReason;
+use crate::user::LinkPurpose;
+use crate::{Error, Language, Money, Person, Result};
 
 /// What must happen because of the write that carries this.
 ///
@@ -38,7 +41,7 @@ pub enum Outbox {
     /// On a sign-in item: mail its link.
     Link {
         /// Who gets it.
-        to: Recipient,
+        to: Person,
         /// In which language.
         language: Language,
         /// What the link is for.
@@ -59,7 +62,7 @@ pub enum Outbox {
     /// On a discount request whose answer was just sent: mail it.
     Discount {
         /// Who gets it.
-        to: Recipient,
+        to: Person,
         /// In which language.
         language: Language,
         /// Where answers go, if not nowhere.
@@ -78,8 +81,11 @@ pub enum Outbox {
 
 impl Outbox {
     /// As the attribute `ob` holds it.
-    pub fn text(&self) -> domain::Result<String> {
-        serde_json::to_string(self).map_err(domain::Error::internal)
+    ///
+    /// # Errors
+    /// None that its fields allow.
+    pub fn text(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(Error::internal)
     }
 }
 
@@ -221,7 +227,7 @@ mod tests {
             text(&Outbox::PaymentDifferences { day: Timestamp::UNIX_EPOCH }),
             @r#"{"do":"payment_differences","day":"1970-01-01T00:00:00Z"}"#
         );
-        let to = Recipient { email: "ana@example.com".to_owned(), name: "Ana".to_owned() };
+        let to = Person { email: "ana@example.com".to_owned(), name: "Ana".to_owned() };
         let reply_to = Some("hola@almendra.example".to_owned());
         insta::assert_snapshot!(
             text(&Outbox::Discount { to, language: Language::Es, reply_to }),

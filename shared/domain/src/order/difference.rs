@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use domain::order::{Order, Payment, PaymentState};
-use domain::payment::{Dispute, PaymentReport, PaymentStatus};
-use domain::payment_difference::{DifferenceKind, PaymentDifference};
-use domain::{Money, OrderId, Timestamp};
+use super::{Order, Payment, PaymentState};
+use crate::payment::{Dispute, PaymentReport, PaymentStatus};
+use crate::payment_difference::{DifferenceKind, PaymentDifference};
+use crate::{Money, OrderId, Timestamp};
 
 /// How long a gateway may take to decide about a payment.
-pub(crate) const DECIDED_WITHIN: Duration = Duration::from_secs(24 * 3600);
+pub const DECIDED_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
-pub(crate) fn difference(
+fn difference(
     order: OrderId,
     payment_id: Option<&str>,
     kind: DifferenceKind,
@@ -20,13 +20,13 @@ pub(crate) fn difference(
     PaymentDifference { order, payment_id: payment_id.map(str::to_owned), kind, detail, at }
 }
 
-pub(crate) fn amount_differs(order: &Order, report: &PaymentReport, now: Timestamp) -> PaymentDifference {
+pub(super) fn amount_differs(order: &Order, report: &PaymentReport, now: Timestamp) -> PaymentDifference {
     let detail = format!("Asked for {}, paid {}.", order.total(), report.amount);
     difference(order.id, Some(&report.payment_id), DifferenceKind::AmountDiffers, detail, now)
 }
 
 /// Some of the order's tickets were used before it showed that others have their places.
-pub(crate) fn used_without_places(order: &Order, now: Timestamp) -> PaymentDifference {
+pub(super) fn used_without_places(order: &Order, now: Timestamp) -> PaymentDifference {
     let used = order.tickets().filter(|ticket| !ticket.refunded).count();
     let detail = format!("{used} of its tickets were used at the door, and others have their places.");
     difference(order.id, None, DifferenceKind::Uncovered, detail, now)
@@ -34,11 +34,7 @@ pub(crate) fn used_without_places(order: &Order, now: Timestamp) -> PaymentDiffe
 
 /// What stays different after everything was settled that can be. `reports` are of all
 /// payments that the gateways have of the order.
-pub(crate) fn differences(
-    order: &Order,
-    reports: &[PaymentReport],
-    now: Timestamp,
-) -> Vec<PaymentDifference> {
+pub fn differences(order: &Order, reports: &[PaymentReport], now: Timestamp) -> Vec<PaymentDifference> {
     let mut found: Vec<_> = reports.iter().filter_map(|report| of_report(order, report, now)).collect();
     let unknown = order.payments.iter().filter(|payment| payment.state == PaymentState::Approved);
     found.extend(unknown.filter_map(|payment| {
@@ -67,7 +63,7 @@ fn of_report(order: &Order, report: &PaymentReport, now: Timestamp) -> Option<Pa
         (_, status) if status.is_undecided() => {
             let since = payment.map_or(order.id.created_at(), |payment| payment.created_at);
             let late = now >= since + DECIDED_WITHIN;
-            late.then(|| (DifferenceKind::Undecided, undecided(report)))?
+            return late.then(|| undecided(order.id, report, now));
         }
         (_, PaymentStatus::Approved) => {
             let detail = format!("The gateway has {} that pays for nothing.", report.amount);
@@ -78,10 +74,11 @@ fn of_report(order: &Order, report: &PaymentReport, now: Timestamp) -> Option<Pa
     Some(difference(order.id, Some(&report.payment_id), kind, detail, now))
 }
 
-/// Why nobody knows yet.
-pub(crate) fn undecided(report: &PaymentReport) -> String {
+/// A payment about which its gateway has not decided for [`DECIDED_WITHIN`].
+pub fn undecided(order: OrderId, report: &PaymentReport, now: Timestamp) -> PaymentDifference {
     let reason = report.reason.as_deref().unwrap_or("no reason");
-    format!("The gateway has not decided about {} ({reason}).", report.amount)
+    let detail = format!("The gateway has not decided about {} ({reason}).", report.amount);
+    difference(order, Some(&report.payment_id), DifferenceKind::Undecided, detail, now)
 }
 
 fn of_approved(order: &Order, payment: &Payment, report: &PaymentReport) -> Option<(DifferenceKind, String)> {
@@ -106,3 +103,6 @@ fn of_approved(order: &Order, payment: &Payment, report: &PaymentReport) -> Opti
         (DifferenceKind::RefundDiffers, detail)
     })
 }
+
+#[cfg(test)]
+mod tests;

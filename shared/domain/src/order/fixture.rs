@@ -1,0 +1,74 @@
+//! Orders for tests and demo data of other crates, whatever their state.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::*;
+use crate::{AreaId, QuoteId};
+
+/// The moment at which the orders of tests were held.
+pub fn now() -> Timestamp {
+    Timestamp::from_second(1_795_000_000).expect("in range")
+}
+
+/// A line of `quantity` tickets without seats, for `total` minor units.
+pub fn line(quantity: u8, total: i64) -> OrderLine {
+    OrderLine {
+        area: AreaId::generate(now()),
+        quantity,
+        seats: Vec::new(),
+        stage: None,
+        base: total,
+        stage_adjustment: 0,
+        promotion: 0,
+        fee: 0,
+        vat: 0,
+        total,
+    }
+}
+
+/// An order of three tickets for 100 CLP, with payments in these states, each of another
+/// try at the sandbox.
+pub fn order(status: OrderStatus, payments: &[PaymentState]) -> Order {
+    let user = UserId::generate(now());
+    let payment = |(attempt, state): (u8, &PaymentState)| Payment {
+        state: *state,
+        ..Payment::pending(attempt, (GatewayName::Sandbox, None), 100, now())
+    };
+    Order(OrderFields {
+        id: OrderId::of_quote(QuoteId::generate(now()), user),
+        user,
+        tenant: TenantId::generate(now()),
+        event: EventId::generate(now()),
+        status,
+        currency: Currency::CLP,
+        lines: vec![line(3, 100)],
+        total: 100,
+        buyer: Person { email: "ana@example.com".to_owned(), name: "Ana".to_owned() },
+        language: Language::Es,
+        attendees: Vec::new(),
+        holdings: Vec::new(),
+        expires_at: now() + Duration::from_secs(600),
+        paid_at: status.is_settled().then(now),
+        payments: (0..).zip(payments).map(payment).collect(),
+        tickets: BTreeMap::new(),
+        promotion_code: None,
+        idempotency: None,
+        mailed_at: None,
+        version: 1,
+    })
+}
+
+impl Order {
+    /// The order with other fields.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut OrderFields)) -> Self {
+        self.edit(change);
+        self
+    }
+
+    /// Changes fields behind the back of the transitions.
+    pub fn edit(&mut self, change: impl FnOnce(&mut OrderFields)) {
+        change(&mut self.0);
+    }
+}

@@ -1,0 +1,381 @@
+//! What a worker does next about an order: gateways' reports, its places, and money that
+//! goes back.
+//!
+//! Pure: a worker reads the order, asks [`Order::next`], does the one [`Step`] that it says
+//! and asks again, until there is nothing to do. Every message may come twice, late or out
+//! of order, and two workers may have the same order in hand; what decides is the order's
+//! version, so a step that was refused is judged anew on the order as it is then.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::change::{Change, Revocation};
+use super::difference::{amount_differs, used_without_places};
+use super::transition::{ended_task, number};
+use super::{
+    Holding, Order, OrderStatus, Payment, PaymentState, RefundAsk, RefundProgress, RefundStep, Settlement,
+    UnusedReason,
+};
+use crate::gateway_account::AccountRef;
+use crate::outbox::{Loss, OrderNews, Outbox};
+use crate::payment::{Dispute, GatewayName, ManualReason, PaymentReport};
+use crate::payment_difference::PaymentDifference;
+
+/// Where a report comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    /// The gateway.
+    pub gateway: GatewayName,
+    /// The organiser's account there; `None` at the sandbox.
+    pub account: Option<AccountRef>,
+}
+
+impl Source {
+    /// True if a payment seen there counts for the try `attempt` of the order: made with
+    /// the account that the try names or, for a try that was never noted, with one of the
+    /// order's own organiser. Else one organiser's money could pay for another's tickets.
+    pub fn may_pay(&self, order: &Order, attempt: u8) -> bool {
+        let account = self.account.map(|account| account.id);
+        self.account.is_none_or(|account| account.tenant_id == order.tenant)
+            && (order.payments.iter().filter(|payment| payment.attempt == attempt))
+                .all(|payment| payment.gateway == self.gateway && payment.account == account)
+    }
+}
+
+/// A gateway's report about a payment of a try.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a> {
+    /// Where it comes from.
+    pub source: Source,
+    /// The number of the try.
+    pub attempt: u8,
+    /// What the gateway says.
+    pub is: &'a PaymentReport,
+}
+
+/// What came of securing an order's places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secured {
+    /// All of them are the order's for some minutes. Admissions may come from other blocks
+    /// than were held, so this replaces the order's holdings.
+    All(Vec<Holding>),
+    /// Others have some. These are the order's for as long.
+    Gone(Vec<Holding>),
+}
+
+/// What became of a refund that a gateway was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefundOutcome {
+    /// The money is on its way back.
+    Done,
+    /// The gateway decides later; its id of the refund.
+    Pending(String),
+    /// A person has to do it.
+    Manual(ManualReason),
+    /// It is to be asked for again.
+    Again,
+    /// It was too early, and is asked for again after that time.
+    Later(Duration),
+}
+
+/// What a worker has to do with an order.
+#[derive(Debug, Clone, Copy)]
+pub enum Input<'a> {
+    /// A gateway's report is to be settled.
+    Reported(Report<'a>),
+    /// The report buys the tickets, and the places were looked at.
+    Secured(Report<'a>, &'a Secured),
+    /// The places of a paid order ran out before they were sold, and were looked at again.
+    /// `is_over` if all that can be taken back of it is: see [`Order::is_over`].
+    Unsold {
+        /// What came of that.
+        secured: &'a Secured,
+        /// True if nothing can be taken back any more.
+        is_over: bool,
+    },
+    /// Money may be due that goes back; not of these payments, whose gateways have trouble.
+    Due(&'a [usize]),
+    /// There is no account any more at which the refund of this payment could be asked for.
+    NoAccount(usize),
+    /// A gateway said what became of a refund: of this payment, as it was asked for.
+    Refunded {
+        /// The place of the payment.
+        place: usize,
+        /// The refund as the order had it when the gateway was asked.
+        asked: &'a RefundProgress,
+        /// What became of it.
+        outcome: &'a RefundOutcome,
+    },
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a worker has one at a time, as long as a step takes")]
+pub enum Step {
+    /// Nothing.
+    Nothing,
+    /// Write the order so changed.
+    Save(Order, Change),
+    /// Note this for the organiser: nothing else is left to do about it.
+    Note(PaymentDifference),
+    /// Secure its places, and go on with [`Input::Secured`].
+    Secure,
+    /// The payment was made with an account that the order is not paid with: tell its owner.
+    Foreign,
+    /// Claim the refund of the payment at this place, ask the gateway for it, and go on with
+    /// [`Input::Refunded`].
+    Ask(usize, RefundAsk),
+    /// Look again then: another worker has a refund in hand.
+    Wait(Timestamp),
+}
+
+impl Order {
+    /// What to do next about the order, as it was just read.
+    pub fn next(&self, input: Input<'_>, now: Timestamp) -> Step {
+        match input {
+            Input::Reported(report) => self.reported(report, now),
+            Input::Secured(report, secured) => self.after(|order| {
+                let place = order.place_of(report, now);
+                order.approved_payment(place, secured.clone(), now)
+            }),
+            Input::Unsold { secured: Secured::All(holdings), .. } => self.after(|order| {
+                order.0.holdings.clone_from(holdings);
+                Change::default()
+            }),
+            Input::Unsold { is_over: false, .. } => self.after(Self::places_lost),
+            Input::Unsold { .. } => Step::Note(used_without_places(self, now)),
+            Input::Due(failed) => self.due(failed, now),
+            Input::NoAccount(place) => self.by_hand(place, ManualReason::Unsupported, now),
+            Input::Refunded { place, asked, outcome } => {
+                let refund = self.payments.get(place).and_then(|payment| payment.refund.as_ref());
+                match refund == Some(asked) {
+                    true => self.after(|order| order.refund_answered(place, outcome, now)),
+                    // Another worker took it over, and writes down what it hears.
+                    false => Step::Nothing,
+                }
+            }
+        }
+    }
+
+    /// True if all that can be taken back of the order is, `unused` being those of its valid
+    /// tickets that nobody used: the others are used, and none of its money is kept.
+    pub fn is_over(&self, unused: usize) -> bool {
+        unused == 0 && self.kept() <= 0
+    }
+
+    fn after(&self, transition: impl FnOnce(&mut Self) -> Change) -> Step {
+        let mut order = self.clone();
+        let change = transition(&mut order);
+        Step::Save(order, change)
+    }
+
+    fn reported(&self, report: Report<'_>, now: Timestamp) -> Step {
+        if !report.source.may_pay(self, report.attempt) {
+            return Step::Foreign;
+        }
+        match self.settlement(report.attempt, report.is) {
+            Settlement::Nothing => Step::Nothing,
+            Settlement::Settle => Step::Secure,
+            settlement => self.after(|order| {
+                let place = order.place_of(report, now);
+                order.settled(place, settlement, report.is, now)
+            }),
+        }
+    }
+
+    /// The place of the payment that the report is about; it is put there if it was never
+    /// noted.
+    fn place_of(&mut self, report: Report<'_>, now: Timestamp) -> usize {
+        let Report { source, attempt, is } = report;
+        let place = self.payment_of(attempt, is).unwrap_or_else(|| {
+            let account = source.account.map(|account| account.id);
+            let total = self.total;
+            self.0.payments.push(Payment::pending(attempt, (source.gateway, account), total, now));
+            self.payments.len() - 1
+        });
+        self.0.payments[place].payment_id = Some(is.payment_id.clone());
+        place
+    }
+
+    /// Notes a settlement for which no allotment matters.
+    fn settled(
+        &mut self,
+        place: usize,
+        settlement: Settlement,
+        report: &PaymentReport,
+        now: Timestamp,
+    ) -> Change {
+        let number = number(place);
+        let payment = &mut self.0.payments[place];
+        match settlement {
+            // What `Settle` makes of the order, its places decide: see `approved_payment`.
+            Settlement::Nothing | Settlement::Settle => Change::default(),
+            Settlement::Process => {
+                payment.state = PaymentState::Processing;
+                Change::default()
+            }
+            Settlement::Decline => {
+                payment.state = PaymentState::Declined;
+                Change::default()
+            }
+            Settlement::Return => {
+                payment.state = PaymentState::Returned;
+                Change::default()
+            }
+            Settlement::Alert => {
+                payment.state = PaymentState::Mismatched;
+                let news = OrderNews::PaymentMismatch { payment: number, paid: report.amount };
+                Change { difference: Some(amount_differs(self, report, now)), ..tell(news) }
+            }
+            Settlement::GiveBack(reason) => {
+                payment.give_back(reason);
+                // Whose tickets hold needs no more than to hear that the money went back.
+                let is_told = reason != UnusedReason::PaidTwice;
+                let news =
+                    is_told.then_some(OrderNews::RefundDue { payment: number, amount: payment.amount });
+                if reason == UnusedReason::Cancelled {
+                    self.0.status = OrderStatus::RefundDue;
+                }
+                Change::followed_by(Outbox::Refund { news })
+            }
+            Settlement::ConfirmRefund(amount) => self.booked(place, amount, false),
+            Settlement::RefundedElsewhere(amount) => {
+                payment.refunded += amount;
+                let loss = Loss::default();
+                self.after_loss(OrderNews::RefundedElsewhere { payment: number, amount, loss })
+            }
+            Settlement::Dispute(dispute) => self.disputed(place, dispute),
+        }
+    }
+
+    /// Notes a payment that was just approved, and whether its places were still there.
+    fn approved_payment(&mut self, place: usize, secured: Secured, now: Timestamp) -> Change {
+        self.0.payments[place].state = PaymentState::Approved;
+        match secured {
+            Secured::All(holdings) => {
+                self.sold(holdings, now);
+                Change::followed_by(Outbox::Tickets)
+            }
+            Secured::Gone(some) => {
+                // Whoever gives the money back gives these back, too.
+                self.0.holdings = some;
+                self.0.status = OrderStatus::RefundDue;
+                let payment = &mut self.0.payments[place];
+                payment.give_back(UnusedReason::PlacesGone);
+                let news = OrderNews::RefundDue { payment: number(place), amount: payment.amount };
+                Change::followed_by(Outbox::Refund { news: Some(news) })
+            }
+        }
+    }
+
+    /// Notes that the places of a paid order ran out before they were sold, and others have
+    /// them: its tickets are worthless, and its money goes back.
+    fn places_lost(&mut self) -> Change {
+        // One payment at most is kept, and none of free tickets.
+        let mut news = OrderNews::PlacesLost;
+        let kept = self.0.payments.iter_mut().enumerate().filter(|(_, payment)| payment.kept() > 0);
+        for (place, payment) in kept {
+            let amount = payment.kept();
+            payment.refund_due += amount;
+            payment.unused = Some(UnusedReason::PlacesLost);
+            news = OrderNews::RefundDue { payment: number(place), amount };
+        }
+        Change { revokes: Revocation::Unused, ..Change::followed_by(Outbox::Refund { news: Some(news) }) }
+    }
+
+    fn disputed(&mut self, place: usize, dispute: Dispute) -> Change {
+        let number = number(place);
+        let payment = &mut self.0.payments[place];
+        payment.dispute = Some(dispute);
+        if dispute == Dispute::Open {
+            return tell(OrderNews::DisputeOpened { payment: number });
+        }
+        // The dispute is decided: close the task, unless the organiser won and an earlier
+        // refund call has an unknown outcome.
+        let uncertain =
+            matches!(&payment.refund, Some(RefundProgress::Manual { reason: ManualReason::Uncertain, .. }));
+        if uncertain && dispute == Dispute::Won {
+            return tell(OrderNews::DisputeWon { payment: number });
+        }
+        let tasks = ended_task(payment, place);
+        if !tasks.is_empty() {
+            payment.refund = None;
+        }
+        let change = match dispute {
+            Dispute::Lost => {
+                self.after_loss(OrderNews::DisputeLost { payment: number, loss: Loss::default() })
+            }
+            // What was due waited for this.
+            _ if payment.refund_due > 0 => {
+                let news = Some(OrderNews::DisputeWon { payment: number });
+                Change::followed_by(Outbox::Refund { news })
+            }
+            _ => tell(OrderNews::DisputeWon { payment: number }),
+        };
+        Change { tasks, ..change }
+    }
+
+    /// Tells of money that left by another way than ours.
+    fn after_loss(&self, news: OrderNews) -> Change {
+        if self.status.is_settled() && self.kept() <= 0 && self.uncovered() > 0 {
+            // The refund also puts the places back on sale.
+            let outbox = Outbox::Refund { news: Some(news) };
+            return Change { revokes: Revocation::Unused, ..Change::followed_by(outbox) };
+        }
+        tell(news)
+    }
+
+    /// The next payment of which money goes back.
+    fn due(&self, failed: &[usize], now: Timestamp) -> Step {
+        let mut wait: Option<Timestamp> = None;
+        for (place, payment) in self.payments.iter().enumerate() {
+            match payment.refund_step(now) {
+                RefundStep::Ask(asked) if !failed.contains(&place) => return Step::Ask(place, asked),
+                RefundStep::ByHand(reason) if !failed.contains(&place) => {
+                    return self.by_hand(place, reason, now);
+                }
+                RefundStep::Wait(until) => wait = Some(wait.map_or(until, |earlier| earlier.min(until))),
+                RefundStep::Nothing | RefundStep::Ask(_) | RefundStep::ByHand(_) => {}
+            }
+        }
+        wait.map_or(Step::Nothing, Step::Wait)
+    }
+
+    /// Leaves what is due of a payment to a person.
+    fn by_hand(&self, place: usize, reason: ManualReason, now: Timestamp) -> Step {
+        self.after(|order| {
+            let payment = &order.payments[place];
+            let amount = payment.refund_under_way().unwrap_or(payment.refund_due);
+            order.leave_to_person(place, (amount, reason), now)
+        })
+    }
+
+    /// Notes what became of the refund that is under way.
+    fn refund_answered(&mut self, place: usize, outcome: &RefundOutcome, now: Timestamp) -> Change {
+        let payment = &mut self.0.payments[place];
+        let amount = payment.refund_under_way().unwrap_or_default();
+        match outcome {
+            RefundOutcome::Done => return self.booked(place, amount, false),
+            // The bank gave the buyer the money meanwhile.
+            RefundOutcome::Manual(_) if payment.dispute == Some(Dispute::Lost) => payment.refund = None,
+            RefundOutcome::Manual(reason) => return self.leave_to_person(place, (amount, *reason), now),
+            RefundOutcome::Pending(refund_id) => {
+                let refund_id = refund_id.clone();
+                payment.refund = Some(RefundProgress::Pending { amount, refund_id, since: now });
+                return Change::followed_by(Outbox::AwaitPayment);
+            }
+            // The claim stays with its beginning, for whoever comes next to ask for the same.
+            RefundOutcome::Again => payment.give_up_claim(now),
+            RefundOutcome::Later(pause) => payment.give_up_claim(now + *pause),
+        }
+        Change::default()
+    }
+}
+
+fn tell(news: OrderNews) -> Change {
+    Change::followed_by(Outbox::News { news })
+}
+
+#[cfg(test)]
+mod tests;

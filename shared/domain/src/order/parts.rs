@@ -1,0 +1,155 @@
+//! What an order is made of: lines, what it holds, attendees and tickets.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::payable::PriceUnit;
+use crate::pricing::QuoteLine;
+use crate::seat::SeatLabel;
+use crate::{AreaId, Currency, SaleStageId, TicketId, UserId};
+
+/// Who will use a ticket. The wire names are Spanish because clients of the
+/// Crowdify system send them so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Attendee {
+    /// The name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 100))]
+    pub nombre: Option<String>,
+    /// The national id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    pub rut: Option<String>,
+    /// The date of birth, `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fecha_nacimiento: Option<jiff::civil::Date>,
+}
+
+/// Tickets of one area and price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderLine {
+    /// The area.
+    pub area: AreaId,
+    /// How many tickets.
+    pub quantity: u8,
+    /// The seats, one for each ticket; empty for general admission.
+    pub seats: Vec<SeatLabel>,
+    /// The stage that set the price.
+    pub stage: Option<SaleStageId>,
+    /// Price of the tickets before anything else, in minor units.
+    pub base: i64,
+    /// What the stage added or took off.
+    pub stage_adjustment: i64,
+    /// What the promotion took off, zero or negative.
+    pub promotion: i64,
+    /// The convenience fee.
+    pub fee: i64,
+    /// The value added tax: contained in the other amounts, or on top of them.
+    pub vat: i64,
+    /// What the buyer pays for the line.
+    pub total: i64,
+}
+
+impl From<QuoteLine> for OrderLine {
+    /// The price that was shown is the price that is charged.
+    fn from(line: QuoteLine) -> Self {
+        Self {
+            area: line.area_id,
+            quantity: line.quantity,
+            seats: line.seats,
+            stage: line.stage_id,
+            base: line.base,
+            stage_adjustment: line.stage_adjustment,
+            promotion: line.promotion,
+            fee: line.fee,
+            vat: line.vat,
+            total: line.total,
+        }
+    }
+}
+
+impl OrderLine {
+    /// The line's total divided over its tickets: what is given back when
+    /// tickets are refunded one by one.
+    pub fn ticket_totals(&self, currency: Currency) -> impl Iterator<Item = i64> {
+        PriceUnit::of(currency).even_shares(self.total, self.quantity)
+    }
+}
+
+/// What an order took from an allotment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holding {
+    /// Seats of one row block of the line's area.
+    Seats {
+        /// Index into the order's lines.
+        line: u8,
+        /// Index of the row block in the area.
+        row: u16,
+        /// The seat numbers.
+        seats: Vec<u16>,
+    },
+    /// Admissions of the line's area.
+    Admissions {
+        /// Index into the order's lines.
+        line: u8,
+        /// How many of which block.
+        parts: Vec<Part>,
+    },
+    /// Tickets of a limited sale stage.
+    Stage {
+        /// The stage.
+        stage: SaleStageId,
+        /// How many of which block.
+        parts: Vec<Part>,
+    },
+    /// A use of the order's promotion.
+    Promotion {
+        /// How many of which block.
+        parts: Vec<Part>,
+    },
+    /// One of the buyer's own uses of the order's promotion.
+    PromotionBuyer,
+}
+
+/// A quantity from one block of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Index of the block.
+    pub block: u16,
+    /// How many.
+    pub quantity: u8,
+}
+
+/// What is special about one ticket of an order; a ticket without is valid and
+/// has its first code.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TicketState {
+    /// Counts the codes of the ticket: a new one makes the old ones worthless.
+    pub serial: u16,
+    /// Refunded: admits nobody.
+    pub refunded: bool,
+    /// Who has it now, if not the buyer.
+    pub holder: Option<UserId>,
+}
+
+/// One admission document of a paid order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket<'a> {
+    /// The ticket's id.
+    pub id: TicketId,
+    /// Its index in the order.
+    pub index: u8,
+    /// The area.
+    pub area: AreaId,
+    /// The seat, if it has one.
+    pub seat: Option<&'a SeatLabel>,
+    /// Who will use it, if asked.
+    pub attendee: Option<&'a Attendee>,
+    /// Counts its codes.
+    pub serial: u16,
+    /// Refunded: admits nobody.
+    pub refunded: bool,
+    /// Who has it.
+    pub holder: UserId,
+}

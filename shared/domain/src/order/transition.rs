@@ -1,0 +1,312 @@
+//! How an order changes: the buyer's and the organiser's side. What gateways report
+//! changes it in `next`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::change::{Change, Revocation, TaskChange};
+use super::{
+    Attendee, Holding, Order, OrderFields, OrderLine, OrderStatus, Payment, PaymentState, RefundProgress,
+    RefundStep, Secured, TicketState,
+};
+use crate::outbox::{OrderNews, Outbox};
+use crate::payment::{GatewayName, ManualReason};
+use crate::pricing::Quote;
+use crate::{Error, GatewayAccountId, Language, OrderId, Person, Result, TicketId, UserId};
+
+/// What a buyer's hold adds to its quote.
+#[derive(Debug)]
+pub struct Hold {
+    /// The buyer.
+    pub user: UserId,
+    /// The buyer's address and name.
+    pub buyer: Person,
+    /// The language of the order's mails.
+    pub language: Language,
+    /// One for each ticket in the order of the lines, or none yet.
+    pub attendees: Vec<Attendee>,
+    /// What was taken from the allotments.
+    pub holdings: Vec<Holding>,
+    /// When the hold ends.
+    pub expires_at: Timestamp,
+    /// A digest of the request, if it named an idempotency key.
+    pub idempotency: Option<String>,
+}
+
+/// A payment that was made at a gateway and that nobody has paid yet.
+#[derive(Debug)]
+pub struct StartedPayment {
+    /// The number of the try.
+    pub attempt: u8,
+    /// The gateway.
+    pub gateway: GatewayName,
+    /// The organiser's account there; `None` at the sandbox.
+    pub account: Option<GatewayAccountId>,
+    /// The gateway's id of it, if it has one already.
+    pub payment_id: Option<String>,
+    /// The page where the buyer pays, where asking the gateway again would make a second
+    /// payment.
+    pub checkout_url: Option<String>,
+    /// A digest of the request, if it named an idempotency key.
+    pub idempotency: Option<String>,
+}
+
+impl Order {
+    /// The reservation that a quote becomes. The price that was shown is the price that is
+    /// charged.
+    pub fn hold(quote: Quote, hold: Hold) -> Self {
+        let promotion = quote.promotion.filter(|promotion| promotion.applied);
+        Self(OrderFields {
+            id: OrderId::of_quote(quote.id, hold.user),
+            user: hold.user,
+            tenant: quote.tenant_id,
+            event: quote.event_id,
+            status: OrderStatus::Held,
+            currency: quote.currency,
+            lines: quote.lines.into_iter().map(OrderLine::from).collect(),
+            total: quote.totals.total,
+            buyer: hold.buyer,
+            language: hold.language,
+            attendees: hold.attendees,
+            holdings: hold.holdings,
+            expires_at: hold.expires_at,
+            paid_at: None,
+            payments: Vec::new(),
+            tickets: BTreeMap::new(),
+            promotion_code: promotion.map(|promotion| promotion.code),
+            idempotency: hold.idempotency,
+            mailed_at: None,
+            version: 1,
+        })
+    }
+
+    /// Ends a reservation that came beside others of its buyer. If one of those has its
+    /// idempotency key, this one forgets it.
+    #[must_use]
+    pub fn give_way(&mut self, forgets_key: bool) -> Change {
+        self.0.status = OrderStatus::Released;
+        if forgets_key {
+            self.0.idempotency = None;
+        }
+        Change::default()
+    }
+
+    /// Ends a reservation whose buyer cancels it.
+    ///
+    /// # Errors
+    /// `already_paid` (409).
+    pub fn cancel(&mut self, now: Timestamp) -> Result<Change> {
+        self.cancellable(now)?;
+        self.0.status = OrderStatus::Released;
+        Ok(Change::default())
+    }
+
+    /// Says who will use the tickets; true if that is new.
+    pub fn name_attendees(&mut self, attendees: Vec<Attendee>) -> bool {
+        let is_new = !attendees.is_empty() && attendees != self.attendees;
+        if is_new {
+            self.0.attendees = attendees;
+        }
+        is_new
+    }
+
+    /// Notes a payment that the buyer is sent to.
+    #[must_use]
+    pub fn payment_started(&mut self, started: StartedPayment, now: Timestamp) -> Change {
+        let StartedPayment { attempt, gateway, account, payment_id, checkout_url, idempotency } = started;
+        self.0.payments.push(Payment {
+            payment_id,
+            checkout_url,
+            idempotency,
+            ..Payment::pending(attempt, (gateway, account), self.total, now)
+        });
+        self.0.status = OrderStatus::AwaitingPayment;
+        Change::followed_by(Outbox::AwaitPayment)
+    }
+
+    /// Issues the tickets of an order with nothing to pay or, if its places are gone, ends it.
+    #[must_use]
+    pub fn settle_free(&mut self, secured: Secured, now: Timestamp) -> Change {
+        match secured {
+            Secured::All(holdings) => {
+                self.sold(holdings, now);
+                Change::followed_by(Outbox::FreeTickets)
+            }
+            Secured::Gone(_) => {
+                self.0.status = OrderStatus::Released;
+                Change::default()
+            }
+        }
+    }
+
+    /// Notes that its places are the order's, and that it is paid.
+    pub(super) fn sold(&mut self, holdings: Vec<Holding>, now: Timestamp) {
+        self.0.holdings = holdings;
+        self.0.status = OrderStatus::Paid;
+        self.0.paid_at = Some(now);
+    }
+
+    /// Notes that gateways closed these payments for us, so that nobody can pay them any more.
+    #[must_use]
+    pub fn payments_closed(&mut self, places: &[usize]) -> Change {
+        for place in places {
+            self.0.payments[*place].state = PaymentState::Declined;
+            self.0.payments[*place].closed = true;
+        }
+        Change::default()
+    }
+
+    /// Notes that the buyer has paid these tries, each with the gateway's id of the payment,
+    /// and that the gateway decides. If a gateway knows more than that, it is asked.
+    #[must_use]
+    pub fn payments_processing(&mut self, paid: &[(u8, String)], is_to_settle: bool) -> Change {
+        self.show_processing(paid);
+        Change { outbox: is_to_settle.then_some(Outbox::AskNow), ..Change::default() }
+    }
+
+    /// Shows these tries as paid, to a buyer who waits; see [`Order::payments_processing`].
+    pub fn show_processing(&mut self, paid: &[(u8, String)]) {
+        for payment in &mut self.0.payments {
+            let known = paid.iter().find(|(attempt, _)| *attempt == payment.attempt);
+            if let Some((_, id)) = known
+                && payment.is_undecided()
+            {
+                payment.state = PaymentState::Processing;
+                payment.payment_id = Some(id.clone());
+            }
+        }
+    }
+
+    /// Refunds tickets: each for what it cost, less what went back already without any.
+    ///
+    /// # Errors
+    /// `nothing_to_refund` (409) if less than that is left of the order's money.
+    pub fn refund_tickets(&mut self, tickets: &[TicketId]) -> Result<Change> {
+        let amounts: Vec<i64> = self.ticket_totals().collect();
+        // What went back already without any ticket: at the gateway, or through the bank.
+        let before = self.uncovered();
+        let indexes = tickets.iter().filter_map(TicketId::order).map(|(_, index)| usize::from(index));
+        let worth: i64 = indexes.filter_map(|index| amounts.get(index)).sum();
+        let mut due = (worth - before).max(0);
+        let mut payments = self.payments.clone();
+        for payment in &mut payments {
+            let part = due.min(payment.kept().max(0));
+            payment.refund_due += part;
+            due -= part;
+        }
+        if due > 0 {
+            return Err(Error::conflict("nothing_to_refund", "The money of this order is back already."));
+        }
+        self.0.payments = payments;
+        self.revoke(tickets);
+        let revokes = Revocation::Tickets(tickets.to_vec());
+        Ok(Change { outbox: Some(Outbox::Refund { news: None }), revokes, ..Change::default() })
+    }
+
+    /// Notes that these of its tickets are worthless.
+    pub(super) fn revoke(&mut self, tickets: &[TicketId]) {
+        if tickets.is_empty() {
+            return;
+        }
+        for (_, index) in tickets.iter().filter_map(TicketId::order) {
+            self.0.tickets.entry(index).or_default().refunded = true;
+        }
+        let all = self.tickets().all(|ticket| ticket.refunded);
+        self.0.status = if all { OrderStatus::Refunded } else { OrderStatus::PartlyRefunded };
+    }
+
+    /// Gives a ticket a new holder, and so its next code.
+    #[must_use]
+    pub fn pass_ticket(&mut self, index: u8, to: UserId) -> Change {
+        let buyer = self.user;
+        let serial = self.tickets.get(&index).map_or(0, |state| state.serial);
+        let holder = Some(to).filter(|holder| *holder != buyer);
+        self.0.tickets.insert(index, TicketState { serial: serial + 1, refunded: false, holder });
+        Change::default()
+    }
+
+    /// Notes that a person gave back what the task of a payment was about, perhaps without
+    /// the gateway.
+    #[must_use]
+    pub fn refunded_by_hand(&mut self, place: u8) -> Change {
+        let at = usize::from(place);
+        let amount = self.payments[at].refund_under_way().unwrap_or_default();
+        self.0.payments[at].by_hand += amount;
+        self.booked(at, amount, true)
+    }
+
+    /// Has the gateway asked again for what the task of a payment is about.
+    ///
+    /// # Errors
+    /// `refund_disputed` (409) if the buyer's bank wants the money back, too.
+    pub fn retry_refund(&mut self, place: u8, now: Timestamp) -> Result<Change> {
+        let at = usize::from(place);
+        let payment = Payment { refund: None, ..self.payments[at].clone() };
+        match payment.refund_step(now) {
+            RefundStep::Ask { .. } => {
+                self.0.payments[at] = payment;
+                let tasks = vec![TaskChange::Close(place)];
+                Ok(Change { outbox: Some(Outbox::Refund { news: None }), tasks, ..Change::default() })
+            }
+            _ => Err(Error::conflict(
+                "refund_disputed",
+                "The buyer's bank wants this money back, too, so the gateway is not asked for it. Look there who \
+                 gives it back, and then say that it is done.",
+            )),
+        }
+    }
+
+    /// Claims the refund of a payment for one worker.
+    #[must_use]
+    pub fn claim_refund(&mut self, place: usize, claim: RefundProgress) -> Change {
+        self.0.payments[place].refund = Some(claim);
+        Change::default()
+    }
+
+    /// Leaves `amount` of what is due of a payment to a person.
+    #[must_use]
+    pub(super) fn leave_to_person(
+        &mut self,
+        place: usize,
+        (amount, reason): (i64, ManualReason),
+        since: Timestamp,
+    ) -> Change {
+        self.0.payments[place].refund = Some(RefundProgress::Manual { amount, reason, since });
+        let payment = number(place);
+        let news = OrderNews::RefundByHand { payment, amount, reason, since };
+        let tasks = vec![TaskChange::Open(payment)];
+        Change { outbox: Some(Outbox::News { news }), tasks, ..Change::default() }
+    }
+
+    /// Notes that money which was due is back with the buyer, and goes on with what is due
+    /// beyond that.
+    #[must_use]
+    pub(super) fn booked(&mut self, place: usize, amount: i64, by_hand: bool) -> Change {
+        let payment = &mut self.0.payments[place];
+        let tasks = ended_task(payment, place);
+        payment.book_refund(amount);
+        let news = OrderNews::RefundDone { payment: number(place), amount, by_hand };
+        let outbox = if self.has_refund_to_begin() {
+            Outbox::Refund { news: Some(news) }
+        } else {
+            Outbox::News { news }
+        };
+        Change { outbox: Some(outbox), tasks, ..Change::default() }
+    }
+}
+
+/// The end of the task that a payment is, if it is one.
+pub(super) fn ended_task(payment: &Payment, place: usize) -> Vec<TaskChange> {
+    let is_task = matches!(payment.refund, Some(RefundProgress::Manual { .. }));
+    is_task.then(|| TaskChange::Close(number(place))).into_iter().collect()
+}
+
+/// A payment's place as tasks and news have it.
+pub(super) fn number(place: usize) -> u8 {
+    // An order has as many payments as somebody paid, which is not 255 times.
+    u8::try_from(place).unwrap_or(u8::MAX)
+}
+
+#[cfg(test)]
+mod tests;
