@@ -1,13 +1,10 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract;
-use domain::event::AreaKind;
-use domain::seat::SeatState;
 use domain::{Error, EventId, Result, Timestamp};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::allotment::Pool;
 use store::{EventSheet, GateSummary};
 use web::{Answer, Door, Json, Path, Refuses};
 
@@ -109,19 +106,10 @@ async fn show(
 
 async fn count(state: &State, sheet: &EventSheet, now: Timestamp) -> Result<Numbers> {
     let event = sheet.event.id;
-    let sold = sheet.areas.iter().map(|area| async move {
-        Ok::<_, Error>(match area.kind {
-            AreaKind::GeneralAdmission => {
-                state.store.pool_state(&Pool::area(event, area.id, area.blocks), now).await?.sold
-            }
-            AreaKind::Seated => {
-                let blocks = u16::try_from(area.rows.len()).unwrap_or(u16::MAX);
-                let rows = state.store.rows_state(event, area.id, blocks, now).await?;
-                let seats = rows.iter().flat_map(|row| &row.seats);
-                u32::try_from(seats.filter(|seat| **seat == SeatState::Sold).count()).unwrap_or(u32::MAX)
-            }
-        })
-    });
+    let sold = sheet
+        .areas
+        .iter()
+        .map(|area| async move { Ok::<_, Error>(state.store.area_state(area, now).await?.sold) });
     let (gates, sold) = futures::try_join!(
         async { Ok::<_, Error>(state.store.gate_summary(event).await?) },
         try_join_all(sold)

@@ -12,7 +12,6 @@ use domain::text::{Line, Paragraph};
 use domain::{Amount, AreaId, Currency, Error, EventId, Money, Result, TenantId, Written};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::allotment::Pool;
 use store::{EventSheet, Failure, OnRefused, Once, crowd};
 use web::{
     Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, Viewer, based_on, formatted, nullable,
@@ -330,7 +329,7 @@ impl State {
         let area = new.area(id, &sheet.event, last, &mut fields);
         let is_counted = area.kind == AreaKind::GeneralAdmission || new.capacity.is_some();
         check(&area, Some(area.capacity).filter(|_| is_counted), fields)?;
-        self.create_places(&area).await?;
+        self.store.create_places(&area).await?;
         // The event may have gone over to another currency since it was read.
         let area = self.store.create_area(&area, self.clock.now()).await;
         let area = area.on_refused(Error::changed_meanwhile)?;
@@ -375,10 +374,7 @@ fn letter(text: &str) -> String {
 impl NewArea {
     fn area(&self, id: AreaId, event: &Event, last: u16, fields: &mut Fields) -> Area {
         let capacity = self.capacity.unwrap_or(0);
-        let blocks = match self.kind {
-            AreaKind::GeneralAdmission => Pool::blocks_for(capacity),
-            AreaKind::Seated => 0,
-        };
+        let blocks = store::area_blocks(self.kind, capacity);
         Area {
             id,
             event_id: event.id,

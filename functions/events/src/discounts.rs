@@ -3,31 +3,12 @@
 
 use domain::event::Event;
 use domain::{Error, FieldError, Result, Timestamp};
-use store::allotment::{Pool, Refusal};
-use store::keys::SHARDS;
-use store::{EventSheet, Failure, OnRefused, PlacesChange};
+use store::{EventSheet, Failure, OnRefused, PlacesChange, Refusal};
 
 use crate::State;
 use crate::events::check_unpriced;
 
-/// Over how many blocks the discounts of a new event are spread.
-pub(crate) fn blocks(max_discounts: u32) -> u16 {
-    if max_discounts == 0 { 0 } else { Pool::blocks_for(max_discounts) }
-}
-
-fn pool(event: &Event) -> Pool {
-    Pool::discounts(event.id, event.discount_blocks)
-}
-
 impl State {
-    /// Creates the discounts of a new event. Nobody may know of the event yet.
-    pub(crate) async fn create_discounts(&self, event: &Event) -> Result<()> {
-        if event.max_discounts > 0 {
-            self.store.create_pool(&pool(event), event.max_discounts).await?;
-        }
-        Ok(())
-    }
-
     /// Stores the event `after` together with as many discounts as it says, or in another
     /// currency. Also sets right what an earlier try that was cut off has left.
     ///
@@ -79,7 +60,7 @@ impl State {
     }
 
     async fn resize_discounts(&self, event: &Event, capacity: u32, now: Timestamp) -> Result<u16> {
-        match self.store.resize_pool(&pool(event), capacity, now).await {
+        match self.store.resize_discounts(event, capacity, now).await {
             Ok(blocks) => Ok(blocks),
             Err(Refusal::Failure(failure)) => Err(failure.into()),
             Err(_) => {
@@ -94,9 +75,7 @@ impl State {
 
     /// How many discounts of the event members were given.
     pub(crate) async fn discounts_given(&self, event: &Event, now: Timestamp) -> Result<u32> {
-        // A request that died may have left blocks that the event does not know of.
-        let whole = Pool::discounts(event.id, event.discount_blocks.max(SHARDS));
-        let state = self.store.pool_state(&whole, now).await?;
+        let state = self.store.discounts_state(event, now).await?;
         Ok(state.capacity - state.left)
     }
 

@@ -4,20 +4,19 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Of;
 use domain::error::Fields;
-use domain::event::{Area, AreaKind, Event, EventStatus, Move};
+use domain::event::{Area, Event, EventStatus, Move};
 use domain::moment::check_zone;
 use domain::pricing::SaleStage;
 use domain::text::Line;
 use domain::{AreaId, EventId, Moment, RequestId, Result, SaleStageId, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::allotment::Pool;
 use store::{EventSheet, Once};
 use uuid::Uuid;
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses};
 
 use crate::view::EventView;
-use crate::{EventPath, State, discounts, slug, writing};
+use crate::{EventPath, State, slug, writing};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -79,15 +78,13 @@ impl State {
         check_zone(&[("/starts_at", Some(wanted.starts_at))], &copy.event.time_zone, &mut fields);
         writing::check(&copy.event, fields)?;
         // The event comes last: until it exists, nobody finds any of this.
-        self.create_discounts(&copy.event).await?;
+        self.store.create_discounts(&copy.event).await?;
         for area in &copy.areas {
-            self.create_places(area).await?;
+            self.store.create_places(area).await?;
             self.store.create_area(area, now).await?;
         }
         for stage in &copy.stages {
-            if let Some(quantity) = stage.quantity_available {
-                self.store.create_pool(&Pool::stage(stage.event_id, stage.id, quantity), quantity).await?;
-            }
+            self.store.create_quota(stage).await?;
             self.store.create_sale_stage(stage, copy.event.currency, now).await?;
         }
         let slugs = slug::candidates(&copy.event.name, copy.event.id);
@@ -109,7 +106,7 @@ fn copy(original: &EventSheet, wanted: &Duplicate, id: RequestId, now: Timestamp
         doors_at: moved.doors(old, starts_at),
         status: EventStatus::Draft,
         code: None,
-        discount_blocks: discounts::blocks(old.max_discounts),
+        discount_blocks: store::discount_blocks(old.max_discounts),
         created_at: now,
         updated_at: now,
         version: 1,
@@ -121,10 +118,7 @@ fn copy(original: &EventSheet, wanted: &Duplicate, id: RequestId, now: Timestamp
         .collect();
     let new_area = |old: AreaId| area_ids.iter().find(|(id, _)| *id == old).map(|(_, new)| *new);
     let areas = original.areas.iter().zip(&area_ids).map(|(area, (_, id))| {
-        let blocks = match area.kind {
-            AreaKind::GeneralAdmission => Pool::blocks_for(area.capacity),
-            AreaKind::Seated => 0,
-        };
+        let blocks = store::area_blocks(area.kind, area.capacity);
         Area { id: *id, event_id, blocks, version: 1, ..area.clone() }
     });
     let stages = (0..).zip(&original.stages).filter_map(|(index, stage)| {

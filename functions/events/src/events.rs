@@ -154,7 +154,7 @@ async fn delete(
         return Err(Error::conflict("event_published", "Unpublish the event before you delete it.").into());
     }
     for area in &sheet.areas {
-        if !state.is_untouched(area).await? {
+        if !state.store.is_untouched(area, state.clock.now()).await.map_err(Error::from)? {
             return Err(has_sales().into());
         }
     }
@@ -254,7 +254,7 @@ impl State {
         check(&event, fields)?;
         self.check_code(&event).await?;
         // The discounts come first: an event without them would count as given out.
-        self.create_discounts(&event).await?;
+        self.store.create_discounts(&event).await?;
         match &new.slug {
             Some(slug) => self.write_event(event, std::slice::from_ref(slug)).await,
             None => self.write_event(event, &slug::candidates(&new.name, id)).await,

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use domain::event::RowLayout;
 use domain::seat::{MAX_ROW_CHARS, MAX_SEAT_NUMBER, normal_row};
-use store::allotment::BLOCK_SEATS;
 
 /// The most blocks of one area: their names and numbers are part of the area's
 /// own item, which must stay small enough to be read with every quote.
@@ -90,22 +89,6 @@ pub(crate) fn check(existing: &[RowLayout], new: Vec<RowLayout>) -> (Vec<RowLayo
     (rows, bad)
 }
 
-/// The blocks of a row: as few as possible, and about equally long, so that
-/// buyers spread over them.
-pub(crate) fn blocks(row: &RowLayout) -> Vec<RowLayout> {
-    let seats = row.last - row.first + 1;
-    let count = seats.div_ceil(BLOCK_SEATS);
-    let (length, longer) = (seats / count, seats % count);
-    let mut first = row.first;
-    let block = |index: u16| {
-        let last = first + length - 1 + u16::from(index < longer);
-        let block = RowLayout { label: row.label.clone(), first, last };
-        first = last + 1;
-        block
-    };
-    (0..count).map(block).collect()
-}
-
 /// The rows that consist of these `blocks`.
 pub(crate) fn rows(blocks: &[RowLayout]) -> Vec<RowLayout> {
     let mut rows: Vec<RowLayout> = Vec::new();
@@ -170,12 +153,7 @@ mod tests {
         #[test]
         fn blocks_make_up_their_row(first in 1_u16..500, seats in 1_u16..2000) {
             let whole = row("A", first, first + seats - 1);
-            let parts = blocks(&whole);
-            prop_assert!(parts.iter().all(|part| part.len() <= u32::from(BLOCK_SEATS)));
-            prop_assert_eq!(parts.len(), usize::from(seats.div_ceil(BLOCK_SEATS)));
-            let lengths: Vec<u32> = parts.iter().map(RowLayout::len).collect();
-            prop_assert!(lengths.iter().max().unwrap_or(&0) - lengths.iter().min().unwrap_or(&0) <= 1);
-            prop_assert_eq!(rows(&parts), vec![whole]);
+            prop_assert_eq!(rows(&store::row_blocks(&whole)), vec![whole]);
         }
     }
 }

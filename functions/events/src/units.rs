@@ -12,7 +12,7 @@ use domain::{AreaId, Error, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::OnRefused;
-use store::allotment::{Refusal, RowState};
+use store::{Refusal, RowState};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, based_on};
 
 use crate::{AreaPath, State, rows};
@@ -175,7 +175,7 @@ impl State {
         let (_, area) = self.area(tenant, path).await?;
         based_on(new.version, area.version)?;
         let added = new.layout(&area)?;
-        let blocks: Vec<RowLayout> = added.iter().flat_map(rows::blocks).collect();
+        let blocks: Vec<RowLayout> = added.iter().flat_map(store::row_blocks).collect();
         let first_index = u16::try_from(area.rows.len()).unwrap_or(u16::MAX);
         let seats: u32 = added.iter().map(RowLayout::len).sum();
 
@@ -199,8 +199,7 @@ impl State {
 
     /// Blocks the seats in each of the area's blocks: all or none.
     pub(crate) async fn block(&self, area: &Area, by_block: &ByBlock, now: Timestamp) -> Result<()> {
-        let blocks = u16::try_from(area.rows.len()).unwrap_or(u16::MAX);
-        let states = self.store.rows_state(area.event_id, area.id, blocks, now).await?;
+        let states = self.store.area_rows(area, now).await?;
         let states: BTreeMap<u16, RowState> = states.into_iter().map(|state| (state.index, state)).collect();
         let taken: Vec<SeatLabel> = by_block
             .iter()
@@ -319,7 +318,7 @@ impl NewUnits {
             format!("Must be 1 to {MAX_NEW_SEATS} seats in all. Create more with further requests."),
         );
         fields.finish()?;
-        let blocks: usize = rows.iter().map(|row| rows::blocks(row).len()).sum();
+        let blocks: usize = rows.iter().map(|row| store::row_blocks(row).len()).sum();
         if area.rows.len() + blocks > rows::MAX_BLOCKS {
             return Err(Error::conflict(
                 "too_many_rows",

@@ -86,7 +86,7 @@ impl State {
         }
         if let Some(change) = before.and_then(|before| told_otherwise(before, event)) {
             for area in &sheet.areas {
-                if !self.is_untouched(area).await? {
+                if !self.store.is_untouched(area, self.clock.now()).await? {
                     warnings.push(sold(change));
                     break;
                 }

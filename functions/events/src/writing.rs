@@ -13,7 +13,7 @@ use web::nullable;
 
 use crate::check::{country, some_text, time_zone};
 use crate::member_discount::NewMemberDiscount;
-use crate::{discounts, slug};
+use crate::slug;
 
 /// The longest event; the public list looks back this far for what is still on.
 const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
@@ -236,7 +236,7 @@ impl NewEvent {
             ticketing_link: self.ticketing_link.as_deref().and_then(some_text),
             other_data: self.other_data.clone().into(),
             member_discount: self.member_discount.map(|discount| discount.read(currency, fields)),
-            discount_blocks: discounts::blocks(self.max_discounts),
+            discount_blocks: store::discount_blocks(self.max_discounts),
             created_at: now,
             updated_at: now,
             version: 1,

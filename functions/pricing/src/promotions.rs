@@ -15,7 +15,7 @@ use domain::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::allotment::{Pool, Refusal};
+use store::Refusal;
 use store::{EventSheet, OnRefused, Once};
 use web::{
     Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Refuses, Viewer, based_on, nullable,
@@ -293,8 +293,7 @@ impl State {
             Error::conflict("code_taken", "You have a promotion with this code already. Choose another code.")
         })?;
         if let Some(uses) = promotion.total_uses {
-            let pool = Pool::promotion(promotion.tenant_id, promotion.promotion_code.as_str(), uses);
-            self.store.create_pool(&pool, uses).await?;
+            self.store.create_uses(&promotion).await?;
             // A deleted promotion with this code may have left its blocks without uses.
             self.resize_promotion(&promotion, uses).await?;
         }
@@ -302,10 +301,8 @@ impl State {
     }
 
     async fn resize_promotion(&self, promotion: &Promotion, uses: u32) -> Result<()> {
-        let current = promotion.total_uses.unwrap_or(uses).max(uses);
-        let pool = Pool::promotion(promotion.tenant_id, promotion.promotion_code.as_str(), current);
-        let resized = self.store.resize_pool(&pool, uses, self.clock.now()).await;
-        resized.map(drop).map_err(|refusal| {
+        let resized = self.store.resize_uses(promotion, uses, self.clock.now()).await;
+        resized.map_err(|refusal| {
             refusal.meaning(|refusal| {
                 let free = if let Refusal::SoldOut(free) = refusal { free } else { 0 };
                 Error::conflict(

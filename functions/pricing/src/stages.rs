@@ -15,7 +15,7 @@ use domain::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::allotment::{Pool, Refusal};
+use store::Refusal;
 use store::{EventSheet, OnRefused, Once, crowd};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, Viewer, based_on, nullable};
 
@@ -317,9 +317,7 @@ impl State {
         let stage = new.stage(id, (event, sheet.event.currency), last, &mut fields);
         check(&stage, (&sheet.areas, sheet.event.currency), fields)?;
         // The pool comes first: a stage without one would count as sold out.
-        if let Some(quantity) = stage.quantity_available {
-            self.store.create_pool(&Pool::stage(event, id, quantity), quantity).await?;
-        }
+        self.store.create_quota(&stage).await?;
         // The event may have gone over to another currency since it was read.
         let stage = self.store.create_sale_stage(&stage, sheet.event.currency, now).await;
         let stage = stage.on_refused(Error::changed_meanwhile)?;
@@ -336,9 +334,8 @@ impl State {
     }
 
     async fn resize_stage(&self, stage: &SaleStage, quantity: u32, now: Timestamp) -> Result<()> {
-        let pool = Pool::stage(stage.event_id, stage.id, quantity);
-        let resized = self.store.resize_pool(&pool, quantity, now).await;
-        resized.map(drop).map_err(|refusal| {
+        let resized = self.store.resize_quota(stage, quantity, now).await;
+        resized.map_err(|refusal| {
             refusal.meaning(|refusal| {
                 let free = if let Refusal::SoldOut(free) = refusal { free } else { 0 };
                 Error::conflict(

@@ -13,7 +13,6 @@ use domain::{Error, EventId, Kind, OrderId, Person, Result, Timestamp};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::allotment::Token;
 use store::{EventSheet, Failure, GateError, HoldRequest, crowd};
 use web::{Answer, Buyer, IdempotencyKey, Json, Path, Refuses};
 
@@ -299,14 +298,8 @@ async fn hold(
     let ends = now.as_second() + i64::from(sheet.event.hold_minutes) * 60;
     let expires_at = Timestamp::from_second(ends).map_err(Error::internal)?;
     let user = buyer.user;
-    let request = HoldRequest {
-        quote: &quote,
-        sheet,
-        promotion: promotion.as_ref(),
-        user,
-        token: Token::of(OrderId::of_quote(quote.id, user)),
-        until: expires_at,
-    };
+    let request =
+        HoldRequest { quote: &quote, sheet, promotion: promotion.as_ref(), user, until: expires_at };
     let holdings = state.store.hold(request, now).await?;
     let buyer = Person { email: buyer.email.clone(), name: buyer.name.clone() };
     let (language, idempotency) = (sheet.event.language, digest.as_ref().map(RequestDigest::text));

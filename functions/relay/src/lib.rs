@@ -6,7 +6,6 @@
 //! follows it is then sent twice, which the receivers do not mind; and a record
 //! that never goes through holds up nobody until Lambda gives it up.
 
-mod audit;
 mod record;
 
 use aws_lambda_events::event::dynamodb::Event;
@@ -18,6 +17,7 @@ use queue::{IssueMessage, MailMessage, Message, PaymentMessage, Queue};
 
 use record::Outgoing;
 use store::Store;
+use store::stream::StreamRecord;
 
 /// What the function works with.
 #[derive(Clone)]
@@ -56,7 +56,8 @@ pub async fn handle(state: State, event: Event) -> Result<DynamoDbEventResponse,
         (Placed::new(), Placed::new(), Placed::new(), Placed::new(), Placed::new());
     let mut failed = Vec::new();
     for (place, record) in event.records.iter().enumerate() {
-        match record::messages(&record.change) {
+        let change = stream_record(&record.change);
+        match record::messages(change) {
             Ok(messages) => messages.into_iter().for_each(|message| match message {
                 Outgoing::Payment(message) => payments.push((place, message)),
                 Outgoing::PaymentLater(message) => later.push((place, message)),
@@ -68,7 +69,7 @@ pub async fn handle(state: State, event: Event) -> Result<DynamoDbEventResponse,
                 failed.push(place);
             }
         }
-        match audit::audit(&record.change) {
+        match change.audit() {
             Ok(audit) => audits.extend(audit.map(|audit| (place, audit))),
             Err(reason) => {
                 tracing::error!(event = record.event_id, reason, "a record's audit note does not read");
@@ -92,6 +93,11 @@ pub async fn handle(state: State, event: Event) -> Result<DynamoDbEventResponse,
         response.batch_item_failures.push(failure);
     }
     Ok(response)
+}
+
+/// A record as the table's stream has it.
+pub(crate) fn stream_record(change: &aws_lambda_events::event::dynamodb::StreamRecord) -> StreamRecord<'_> {
+    StreamRecord { key: &change.keys, before: &change.old_image, after: &change.new_image }
 }
 
 /// Sends the messages of one queue; gives the place of the first if they could
@@ -153,5 +159,29 @@ mod tests {
         let response = handle(state, event).await.expect("handled");
         let [failure] = &response.batch_item_failures[..] else { panic!("{response:?}") };
         assert_eq!(failure.item_identifier.as_deref(), Some("100000000000000000004"));
+    }
+
+    #[test]
+    fn a_decision_is_recorded_with_what_it_changed() {
+        let event: Event =
+            serde_json::from_str(include_str!("../../../events/relay/decision.json")).expect("an event");
+        let records: Vec<_> =
+            event.records.iter().map(|record| stream_record(&record.change).audit()).collect();
+        let [Ok(Some(decision)), Ok(None)] = &records[..] else { panic!("{records:?}") };
+        insta::assert_json_snapshot!(decision, @r#"
+        {
+          "id": "aud_01m7q5cqg0emwadq126q3xg0yr",
+          "tenant_id": "tnt_01jd8m3n7kf8bq4v3k7w2r9s5t",
+          "by": "usr_01jd8m3n7kf8bq4v3k7w2r9s5t",
+          "by_email": "coordina@example.com",
+          "action": "discount_request.approve",
+          "subject": "drq_01jd8m3n7kf8bq4v3k7w2r9s5t",
+          "at": "2026-11-18T11:06:40Z",
+          "before": {},
+          "after": {
+            "decision_type": "approved"
+          }
+        }
+        "#);
     }
 }

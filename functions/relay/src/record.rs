@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::event::dynamodb::StreamRecord;
 use domain::outbox::Outbox;
-use domain::{OrderId, TenantId, TransferId, UserId};
 use queue::{DiscountMail, IssueMessage, LinkMail, Mail, MailMessage, PaymentMessage};
-use serde_dynamo::AttributeValue;
-use store::keys::{self, Key};
+use store::stream::{StreamRecord, Subject};
 
 /// How long a gateway has to tell us what became of a payment before we ask. Most
 /// buyers are done by then, and their holds still live. Less than places stay secured
@@ -25,91 +22,63 @@ pub(crate) enum Outgoing {
 }
 
 /// The messages that a record asks for: none if the item carries no outbox.
-pub(crate) fn messages(change: &StreamRecord) -> Result<Vec<Outgoing>, String> {
-    let Some(AttributeValue::S(text)) = change.new_image.inner().get("ob") else { return Ok(Vec::new()) };
-    let outbox = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let part = |name| match change.keys.inner().get(name) {
-        Some(AttributeValue::S(text)) => Ok(text.as_str()),
-        _ => Err(format!("the record has no {name}")),
-    };
-    of_item(&Key::new(part("PK")?, part("SK")?), outbox)
+pub(crate) fn messages(record: StreamRecord<'_>) -> Result<Vec<Outgoing>, String> {
+    match record.outbox()? {
+        Some((subject, outbox)) => of_item(subject, outbox),
+        None => Ok(Vec::new()),
+    }
 }
 
-fn of_item(key: &Key, outbox: Outbox) -> Result<Vec<Outgoing>, String> {
-    Ok(match outbox {
-        Outbox::Tickets => {
-            let (user, order) = order(key)?;
+fn of_item(subject: Subject, outbox: Outbox) -> Result<Vec<Outgoing>, String> {
+    Ok(match (outbox, subject) {
+        (Outbox::Tickets, Subject::Order(user, order)) => {
             vec![Outgoing::Issue(IssueMessage::Tickets { user, order })]
         }
-        Outbox::FreeTickets => {
-            let (user, order) = order(key)?;
-            vec![
-                Outgoing::Issue(IssueMessage::Tickets { user, order }),
-                Outgoing::PaymentLater(PaymentMessage::Reconcile { user, order, round: 0 }),
-            ]
-        }
-        Outbox::AwaitPayment => {
-            let (user, order) = order(key)?;
+        (Outbox::FreeTickets, Subject::Order(user, order)) => vec![
+            Outgoing::Issue(IssueMessage::Tickets { user, order }),
+            Outgoing::PaymentLater(PaymentMessage::Reconcile { user, order, round: 0 }),
+        ],
+        (Outbox::AwaitPayment, Subject::Order(user, order)) => {
             vec![Outgoing::PaymentLater(PaymentMessage::Reconcile { user, order, round: 0 })]
         }
-        Outbox::AskNow => {
-            let (user, order) = order(key)?;
+        (Outbox::AskNow, Subject::Order(user, order)) => {
             vec![Outgoing::Payment(PaymentMessage::Ask { user, order })]
         }
-        Outbox::Refund { news } => {
-            let (user, order) = order(key)?;
+        (Outbox::Refund { news }, Subject::Order(user, order)) => {
             let refund = Outgoing::Payment(PaymentMessage::Refund { user, order });
             let news = news.map(|news| Outgoing::Issue(IssueMessage::News { user, order, news }));
             [refund].into_iter().chain(news).collect()
         }
-        Outbox::News { news } => {
-            let (user, order) = order(key)?;
+        (Outbox::News { news }, Subject::Order(user, order)) => {
             vec![Outgoing::Issue(IssueMessage::News { user, order, news })]
         }
-        Outbox::Link { to, language, purpose, sealed_token, expires_at } => {
+        (Outbox::Link { to, language, purpose, sealed_token, expires_at }, _) => {
             let mail = Mail::Link(LinkMail { purpose, sealed_token, expires_at });
             let message = MailMessage { to, language, reply_to: None, mail, images: Vec::new() };
             vec![Outgoing::Mail(Box::new(message))]
         }
-        Outbox::Discount { to, language, reply_to } => {
-            let request = keys::parse_discount_request(key)
-                .ok_or_else(|| format!("{key:?} is not a discount request's"))?;
+        (Outbox::Discount { to, language, reply_to }, Subject::DiscountRequest(request)) => {
             let mail = Mail::Discount(DiscountMail { request });
             let message = MailMessage { to, language, reply_to, mail, images: Vec::new() };
             vec![Outgoing::Mail(Box::new(message))]
         }
-        Outbox::RefundsWaiting => {
-            vec![Outgoing::Issue(IssueMessage::RefundsWaiting { tenant: tenant(key)? })]
+        (Outbox::RefundsWaiting, Subject::Tenant(tenant)) => {
+            vec![Outgoing::Issue(IssueMessage::RefundsWaiting { tenant })]
         }
-        Outbox::PaymentDifferences { day } => {
-            vec![Outgoing::Issue(IssueMessage::PaymentDifferences { tenant: tenant(key)?, day })]
+        (Outbox::PaymentDifferences { day }, Subject::Tenant(tenant)) => {
+            vec![Outgoing::Issue(IssueMessage::PaymentDifferences { tenant, day })]
         }
-        Outbox::TransferOffered => {
-            let (from, transfer) = transfer(key)?;
+        (Outbox::TransferOffered, Subject::Transfer(from, transfer)) => {
             vec![Outgoing::Issue(IssueMessage::TransferOffered { from, transfer })]
         }
-        Outbox::StaffInvited => {
-            let (tenant, invitation) =
-                keys::parse_invitation(key).ok_or_else(|| format!("{key:?} is not an invitation's"))?;
-            vec![Outgoing::Issue(IssueMessage::StaffInvited { tenant, invitation })]
-        }
-        Outbox::TransferAccepted => {
-            let (from, transfer) = transfer(key)?;
+        (Outbox::TransferAccepted, Subject::Transfer(from, transfer)) => {
             vec![Outgoing::Issue(IssueMessage::TransferAccepted { from, transfer })]
         }
+        (Outbox::StaffInvited, Subject::Invitation(tenant, invitation)) => {
+            vec![Outgoing::Issue(IssueMessage::StaffInvited { tenant, invitation })]
+        }
+        (outbox, subject) => return Err(format!("{outbox:?} on {subject:?}")),
     })
-}
-
-fn order(key: &Key) -> Result<(UserId, OrderId), String> {
-    keys::parse_order(key).ok_or_else(|| format!("{key:?} is not an order's"))
-}
-
-fn tenant(key: &Key) -> Result<TenantId, String> {
-    keys::parse_tenant(key).ok_or_else(|| format!("{key:?} is not a tenant's"))
-}
-
-fn transfer(key: &Key) -> Result<(UserId, TransferId), String> {
-    keys::parse_transfer(key).ok_or_else(|| format!("{key:?} is not a transfer's"))
 }
 
 #[cfg(test)]
@@ -127,10 +96,11 @@ mod tests {
             Outgoing::Issue(message) => format!("issue {}", serde_json::json!(message)),
             Outgoing::Mail(message) => format!("mail {}", serde_json::json!(message)),
         };
-        let lines = event.records.iter().flat_map(|record| match messages(&record.change) {
-            Ok(messages) => messages.into_iter().map(line).collect(),
-            Err(reason) => vec![format!("failed: {reason}")],
-        });
+        let lines =
+            event.records.iter().flat_map(|record| match messages(crate::stream_record(&record.change)) {
+                Ok(messages) => messages.into_iter().map(line).collect(),
+                Err(reason) => vec![format!("failed: {reason}")],
+            });
         lines.collect::<Vec<_>>().join("\n")
     }
 
@@ -148,7 +118,7 @@ mod tests {
         issue {"kind":"news","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","news":{"is":"refund_due","payment":0,"amount":2088900}}
         issue {"kind":"news","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","news":{"is":"refund_done","payment":0,"amount":2088900}}
         failed: expected ident at line 1 column 2
-        failed: Key { pk: "U#01jd8m3n7kf8bq4v3k7w2r9s5t", sk: "PROFILE" } is not an order's
+        failed: Tickets on Other
         mail {"to":{"email":"ana@example.com"},"language":"en","mail":{"template":"link","purpose":"sign_in","sealed_token":"c2VhbGVk","expires_at":"2026-11-18T12:00:00Z"}}
         issue {"kind":"transfer_offered","from":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","transfer":"trf_01jd9a7w5efjm8t2y4g0k6x3zb"}
         issue {"kind":"transfer_accepted","from":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","transfer":"trf_01jd9a7w5efjm8t2y4g0k6x3zb"}

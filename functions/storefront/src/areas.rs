@@ -9,7 +9,7 @@ use domain::seat::SeatState;
 use domain::{AreaId, Currency, Error, EventId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::allotment::RowState;
+use store::RowState;
 use web::{Answer, Cached, Freshness, Path, Refuses};
 
 use crate::price::PriceView;

@@ -11,7 +11,7 @@ use domain::seat::SeatState;
 use domain::{Amount, AreaId, Error, EventId, Result, TenantId, Timestamp};
 use futures::future::{join_all, try_join_all};
 use jiff::SignedDuration;
-use store::allotment::{Pool, RowState};
+use store::RowState;
 use store::{EventSheet, Fresh, Show, StagesLeft};
 
 use crate::State;
@@ -248,10 +248,7 @@ impl State {
     /// How many places the area has left.
     async fn left(&self, area: &Area, now: Timestamp) -> Result<u32> {
         match area.kind {
-            AreaKind::GeneralAdmission => {
-                let pool = Pool::area(area.event_id, area.id, area.blocks);
-                Ok(self.store.pool_state(&pool, now).await?.left)
-            }
+            AreaKind::GeneralAdmission => Ok(self.store.area_state(area, now).await?.left),
             AreaKind::Seated => Ok(available(&self.rows(area, now).await?)),
         }
     }
@@ -259,10 +256,9 @@ impl State {
     /// The seats of an area by its blocks.
     pub(crate) async fn rows(&self, area: &Area, now: Timestamp) -> Result<Arc<Vec<RowState>>> {
         let read = || async move {
-            let blocks = u16::try_from(area.rows.len()).unwrap_or(u16::MAX);
-            let mut rows = self.store.rows_state(area.event_id, area.id, blocks, now).await?;
+            let mut rows = self.store.area_rows(area, now).await?;
             // What lies beyond is about to be created, or was given up.
-            rows.retain(|row| row.index < blocks);
+            rows.retain(|row| usize::from(row.index) < area.rows.len());
             Ok(Some(rows))
         };
         let rows = self.recent.rows.get((area.event_id, area.id), now, read).await?;

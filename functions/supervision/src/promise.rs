@@ -10,8 +10,7 @@
 use domain::discount::{DecisionType, DiscountRequest};
 use domain::event::Event;
 use domain::{Error, Result, Timestamp};
-use store::Failure;
-use store::allotment::Refusal;
+use store::{Failure, Refusal};
 
 use crate::State;
 use crate::staff::Staff;

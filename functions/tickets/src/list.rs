@@ -2,9 +2,9 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract;
 use domain::order::Order;
-use domain::{OrderId, Result, TicketId, UserId};
+use domain::{Result, TicketId, UserId};
 use futures::future::try_join_all;
-use store::{Listing, Received};
+use store::{Listing, Received, Store};
 use web::{Answer, Buyer, Json, Page, Paging};
 
 use crate::State;
@@ -52,7 +52,7 @@ async fn list(
 type Orders = Listing<(Order, Option<TicketId>)>;
 
 /// What the cursors of the second part of the list begin with.
-const RECEIVED: &str = "TK#";
+const RECEIVED: &str = store::RECEIVED_START;
 
 /// As many whole orders as together have about `limit` tickets.
 async fn bought(state: &State, user: UserId, after: Option<&str>, limit: u16) -> Result<Orders> {
@@ -66,7 +66,7 @@ async fn bought(state: &State, user: UserId, after: Option<&str>, limit: u16) ->
         items.push((order, None));
     }
     let last = match items.last() {
-        Some((order, _)) if items.len() < read || page.last.is_some() => Some(order_cursor(user, order.id)),
+        Some((order, _)) if items.len() < read || page.last.is_some() => Some(Store::after_order(order)),
         _ => Some(RECEIVED.to_owned()),
     };
     // Most people never got a ticket from anybody: spare them the empty page.
@@ -74,10 +74,6 @@ async fn bought(state: &State, user: UserId, after: Option<&str>, limit: u16) ->
         return Ok(Listing { items, last: None });
     }
     Ok(Listing { items, last })
-}
-
-fn order_cursor(user: UserId, order: OrderId) -> String {
-    store::keys::order(user, order).sk
 }
 
 async fn received(state: &State, user: UserId, after: Option<&str>, limit: u16) -> Result<Orders> {

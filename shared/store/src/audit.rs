@@ -11,7 +11,7 @@ use crate::items::string;
 use crate::{Failure, Listing, Store, keys};
 
 /// The attribute with the note of a change, as JSON text.
-pub const AUDIT_ATTRIBUTE: &str = "au";
+pub(crate) const AUDIT_ATTRIBUTE: &str = "au";
 
 /// The note as an attribute of the item that it is about.
 pub(crate) fn noted(note: &AuditNote) -> Result<(String, AttributeValue), Failure> {

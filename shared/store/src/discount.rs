@@ -17,11 +17,12 @@ use domain::{DiscountRequestId, EventId, TenantId, Timestamp};
 use futures::future::try_join_all;
 use serde::Deserialize;
 
-use crate::allotment::{Claim, Pool, Refusal, Token};
+use crate::allotment::{Claim, Refusal, Token};
 use crate::audit::audited;
 use crate::failure::{Item, unless_written};
 use crate::items::{carried, from_item, number, string, to_item};
 use crate::keys::RequestPlace;
+use crate::places::discounts_pool;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
 /// What is before, and what is after the sort keys of all requests.
@@ -97,10 +98,6 @@ fn beside(request: &DiscountRequest, note: &AuditNote, outbox: Option<&Outbox>) 
     attributes.extend(audited(note)?);
     attributes.extend(carried(outbox)?);
     Ok(attributes)
-}
-
-fn pool(show: &Event) -> Pool {
-    Pool::discounts(show.id, show.discount_blocks)
 }
 
 impl Store {
@@ -339,7 +336,7 @@ impl Store {
         if show.discount_blocks == 0 {
             return Ok(0);
         }
-        Ok(self.pool_state(&pool(show), now).await?.left)
+        Ok(self.pool_state(&discounts_pool(show), now).await?.left)
     }
 
     /// Takes one of a show's discounts for a request's approval, for good. Taking it
@@ -357,7 +354,7 @@ impl Store {
             return Err(Refusal::SoldOut(0));
         }
         let token = Token::of_approval(request.id, request.taken_back);
-        self.claim_admissions(&pool(show), 1, token, Claim::Sold, now).await.map(drop)
+        self.claim_admissions(&discounts_pool(show), 1, token, Claim::Sold, now).await.map(drop)
     }
 
     /// Gives back what the approvals of a request took that were taken back since. Safe
@@ -367,7 +364,7 @@ impl Store {
             return Ok(());
         }
         for former in 0..request.taken_back {
-            self.return_claims(&pool(show), Token::of_approval(request.id, former)).await?;
+            self.return_claims(&discounts_pool(show), Token::of_approval(request.id, former)).await?;
         }
         Ok(())
     }

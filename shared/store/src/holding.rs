@@ -7,7 +7,7 @@ use domain::event::AreaKind;
 use domain::order::{Holding, Order, Part};
 use domain::pricing::{Promotion, Quote, QuoteLine};
 use domain::seat::{SeatLabel, SeatState, normal_row, strands_single_seat};
-use domain::{AreaId, Error, EventId, Kind, Result, SaleStageId, TenantId, Timestamp, UserId};
+use domain::{AreaId, Error, EventId, Kind, OrderId, Result, SaleStageId, TenantId, Timestamp, UserId};
 
 use crate::allotment::{BLOCK_ADMISSIONS, Claim, Pool, Refusal, RowState, Token};
 use crate::{EventSheet, Failure, Store};
@@ -23,10 +23,15 @@ pub struct HoldRequest<'a> {
     pub promotion: Option<&'a Promotion>,
     /// Who buys.
     pub user: UserId,
-    /// In whose name the allotments are claimed.
-    pub token: Token,
     /// When the hold ends.
     pub until: Timestamp,
+}
+
+impl HoldRequest<'_> {
+    /// In whose name the allotments are claimed: the order's that the quote becomes.
+    fn token(&self) -> Token {
+        Token::of(OrderId::of_quote(self.quote.id, self.user))
+    }
 }
 
 fn outdated() -> Error {
@@ -98,7 +103,7 @@ fn check_choice(line: &QuoteLine, row: &RowState, seats: &[u16]) -> Result<()> {
 
 impl Store {
     /// Holds everything that a quote needs until `request.until`. Asking again
-    /// with the same token gives the same.
+    /// for the same quote and buyer gives the same.
     ///
     /// # Errors
     /// `seats_taken`, `sold_out`, `single_seat_left`, `quote_outdated`,
@@ -112,7 +117,7 @@ impl Store {
             if matches!(refused.kind(), Kind::Unavailable | Kind::Internal) {
                 return Err(refused);
             }
-            self.release(&held, &Names::of_quote(&request), request.token).await?;
+            self.release(&held, &Names::of_quote(&request), request.token()).await?;
             return Err(refused);
         }
         Ok(held)
@@ -124,7 +129,8 @@ impl Store {
         request: HoldRequest<'_>,
         now: Timestamp,
     ) -> Result<()> {
-        let HoldRequest { quote, sheet, token, .. } = request;
+        let HoldRequest { quote, sheet, .. } = request;
+        let token = request.token();
         let until = Claim::Until(request.until);
         for (index, line) in (0..).zip(&quote.lines) {
             let area = sheet.area(line.area_id).ok_or_else(outdated)?;
@@ -196,13 +202,13 @@ impl Store {
         };
         if let Some(uses) = promotion.total_uses {
             let pool = Pool::promotion(tenant, code, uses);
-            let parts = self.claim_admissions(&pool, 1, request.token, until, now).await;
+            let parts = self.claim_admissions(&pool, 1, request.token(), until, now).await;
             let parts = parts.map_err(|refusal| refusal.meaning(|_| used_up()))?;
             held.push(Holding::Promotion { parts });
         }
         if let Some(uses) = promotion.uses_per_buyer {
             let pool = Pool::promotion_buyer(tenant, code, request.user, uses);
-            let claimed = self.claim_admissions(&pool, 1, request.token, until, now).await;
+            let claimed = self.claim_admissions(&pool, 1, request.token(), until, now).await;
             claimed.map_err(|refusal| {
                 refusal.meaning(|_| {
                     Error::conflict(

@@ -17,7 +17,7 @@ use domain::{
 
 /// The primary key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key {
+pub(crate) struct Key {
     /// The partition.
     pub pk: String,
     /// The place within it.
@@ -26,7 +26,7 @@ pub struct Key {
 
 impl Key {
     /// The item `sk` of the partition `pk`.
-    pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+    pub(crate) fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
         Self { pk: pk.into(), sk: sk.into() }
     }
 
@@ -41,25 +41,25 @@ impl Key {
 
 /// Partitions over which the blocks of one pool, the rows of one area and the
 /// gates of one event spread: 16 times DynamoDB's 1,000 writes per second.
-pub const SHARDS: u16 = 16;
+pub(crate) const SHARDS: u16 = 16;
 
 /// Everything of one user.
-pub fn user_partition(user: UserId) -> String {
+pub(crate) fn user_partition(user: UserId) -> String {
     format!("U#{}", user.suffix())
 }
 
 /// A user.
-pub fn user(user: UserId) -> Key {
+pub(crate) fn user(user: UserId) -> Key {
     Key::new(user_partition(user), "PROFILE")
 }
 
 /// The claim of a user on an e-mail address, which is given by its fingerprint.
-pub fn email(fingerprint: &str) -> Key {
+pub(crate) fn email(fingerprint: &str) -> Key {
     Key::new(format!("EM#{fingerprint}"), "C")
 }
 
 /// A session, under its user.
-pub fn session(user: UserId, session: SessionId) -> Key {
+pub(crate) fn session(user: UserId, session: SessionId) -> Key {
     Key::new(user_partition(user), format!("{SESSION_PREFIX}{}", session.suffix()))
 }
 
@@ -67,7 +67,7 @@ pub fn session(user: UserId, session: SessionId) -> Key {
 pub(crate) const SESSION_PREFIX: &str = "SES#";
 
 /// A mailed link, given by the hash of its token.
-pub fn link(hash: &str) -> Key {
+pub(crate) fn link(hash: &str) -> Key {
     Key::new(format!("ML#{hash}"), "C")
 }
 
@@ -77,50 +77,50 @@ pub(crate) fn tries(scope: &str, who: &str, seconds: u32, window: i64) -> Key {
 }
 
 /// An order, under its buyer.
-pub fn order(user: UserId, order: OrderId) -> Key {
+pub(crate) fn order(user: UserId, order: OrderId) -> Key {
     Key::new(user_partition(user), format!("{ORDER_PREFIX}{}", order.suffix()))
 }
 
 /// Reads what [`order`] wrote; `None` for the key of anything else.
-pub fn parse_order(key: &Key) -> Option<(UserId, OrderId)> {
+pub(crate) fn parse_order(key: &Key) -> Option<(UserId, OrderId)> {
     let user = UserId::from_suffix(key.pk.strip_prefix("U#")?).ok()?;
     let order = OrderId::from_suffix(key.sk.strip_prefix(ORDER_PREFIX)?).ok()?;
     Some((user, order))
 }
 
 /// What the sort keys of orders begin with.
-pub const ORDER_PREFIX: &str = "O#";
+pub(crate) const ORDER_PREFIX: &str = "O#";
 
 /// Sorts after all sort keys of orders.
 pub(crate) const ORDERS_END: &str = "O#~";
 
 /// The index partition with a part of an event's paid orders.
-pub fn event_orders(event: EventId, shard: u16) -> String {
+pub(crate) fn event_orders(event: EventId, shard: u16) -> String {
     format!("E#{}#{shard}", event.suffix())
 }
 
 /// In which of [`event_orders`]' shards an order is.
-pub fn order_shard(order: OrderId) -> u16 {
+pub(crate) fn order_shard(order: OrderId) -> u16 {
     u16::from(order.uuid().as_bytes()[14]) % SHARDS
 }
 
 /// Block `index` of an area's seats or general admissions.
-pub fn area_block(event: EventId, area: AreaId, index: u16) -> Key {
+pub(crate) fn area_block(event: EventId, area: AreaId, index: u16) -> Key {
     block(&format!("E#{}#A#{}", event.suffix(), area.suffix()), index)
 }
 
 /// Block `index` of a sale stage's quota.
-pub fn stage_block(event: EventId, stage: SaleStageId, index: u16) -> Key {
+pub(crate) fn stage_block(event: EventId, stage: SaleStageId, index: u16) -> Key {
     block(&format!("E#{}#ST#{}", event.suffix(), stage.suffix()), index)
 }
 
 /// Block `index` of a promotion's uses.
-pub fn promotion_block(tenant: TenantId, code: &str, index: u16) -> Key {
+pub(crate) fn promotion_block(tenant: TenantId, code: &str, index: u16) -> Key {
     block(&format!("T#{}#P#{code}", tenant.suffix()), index)
 }
 
 /// One buyer's uses of a promotion.
-pub fn promotion_buyer(tenant: TenantId, code: &str, user: UserId) -> Key {
+pub(crate) fn promotion_buyer(tenant: TenantId, code: &str, user: UserId) -> Key {
     Key::new(format!("T#{}#P#{code}#U#{}", tenant.suffix(), user.suffix()), "B#0000")
 }
 
@@ -136,22 +136,22 @@ pub(crate) fn block_index(sk: &str) -> Option<u16> {
 
 /// The gate of a ticket: what decides whether it still admits. It exists only
 /// once something happened to the ticket.
-pub fn gate(event: EventId, ticket: TicketId) -> Key {
+pub(crate) fn gate(event: EventId, ticket: TicketId) -> Key {
     Key::new(gate_partition(event, u16::from(ticket.uuid().as_bytes()[14]) % SHARDS), ticket.suffix())
 }
 
 /// The partition with a part of an event's gates.
-pub fn gate_partition(event: EventId, shard: u16) -> String {
+pub(crate) fn gate_partition(event: EventId, shard: u16) -> String {
     format!("Q#{}#{shard}", event.suffix())
 }
 
 /// Everything of one tenant.
-pub fn tenant_partition(tenant: TenantId) -> String {
+pub(crate) fn tenant_partition(tenant: TenantId) -> String {
     format!("T#{}", tenant.suffix())
 }
 
 /// A tenant.
-pub fn tenant(tenant: TenantId) -> Key {
+pub(crate) fn tenant(tenant: TenantId) -> Key {
     Key::new(tenant_partition(tenant), META)
 }
 
@@ -159,17 +159,17 @@ pub fn tenant(tenant: TenantId) -> Key {
 pub(crate) const META: &str = "META";
 
 /// An event with its areas and sale stages.
-pub fn event_partition(event: EventId) -> String {
+pub(crate) fn event_partition(event: EventId) -> String {
     format!("E#{}", event.suffix())
 }
 
 /// An event.
-pub fn event(event: EventId) -> Key {
+pub(crate) fn event(event: EventId) -> Key {
     Key::new(event_partition(event), META)
 }
 
 /// An area of an event.
-pub fn area(event: EventId, area: AreaId) -> Key {
+pub(crate) fn area(event: EventId, area: AreaId) -> Key {
     Key::new(event_partition(event), format!("{AREA_PREFIX}{}", area.suffix()))
 }
 
@@ -177,7 +177,7 @@ pub fn area(event: EventId, area: AreaId) -> Key {
 pub(crate) const AREA_PREFIX: &str = "A#";
 
 /// A sale stage of an event.
-pub fn sale_stage(event: EventId, stage: SaleStageId) -> Key {
+pub(crate) fn sale_stage(event: EventId, stage: SaleStageId) -> Key {
     Key::new(event_partition(event), format!("{STAGE_PREFIX}{}", stage.suffix()))
 }
 
@@ -185,17 +185,17 @@ pub fn sale_stage(event: EventId, stage: SaleStageId) -> Key {
 pub(crate) const STAGE_PREFIX: &str = "ST#";
 
 /// The claim of an event on the readable part of its address.
-pub fn slug(slug: &str) -> Key {
+pub(crate) fn slug(slug: &str) -> Key {
     Key::new(format!("SL#{slug}"), "C")
 }
 
 /// The claim of a tenant's event on its internal code, whatever the case of its letters.
-pub fn show_code(tenant: TenantId, code: &str) -> Key {
+pub(crate) fn show_code(tenant: TenantId, code: &str) -> Key {
     Key::new(format!("T#{}#SC#{}", tenant.suffix(), code.to_ascii_uppercase()), "C")
 }
 
 /// Points from a tenant to one of its events; sorted by their start.
-pub fn tenant_event(tenant: TenantId, starts_at: Timestamp, event: EventId) -> Key {
+pub(crate) fn tenant_event(tenant: TenantId, starts_at: Timestamp, event: EventId) -> Key {
     Key::new(
         tenant_partition(tenant),
         format!("{TENANT_EVENT_PREFIX}{}#{}", key_time(starts_at), event.suffix()),
@@ -209,7 +209,7 @@ pub(crate) const TENANT_EVENT_PREFIX: &str = "EV#";
 pub(crate) const PUBLISHED: &str = "PUB";
 
 /// The entry of an event in the public list.
-pub fn published_event(starts_at: Timestamp, event: EventId) -> Key {
+pub(crate) fn published_event(starts_at: Timestamp, event: EventId) -> Key {
     Key::new(PUBLISHED, format!("{}#{}", key_time(starts_at), event.suffix()))
 }
 
@@ -217,7 +217,7 @@ pub fn published_event(starts_at: Timestamp, event: EventId) -> Key {
 pub(crate) const SOLD: &str = "SOLD";
 
 /// The entry of an event in [`SOLD`].
-pub fn sold_event(event: EventId) -> Key {
+pub(crate) fn sold_event(event: EventId) -> Key {
     Key::new(SOLD, event.suffix())
 }
 
@@ -228,7 +228,7 @@ pub(crate) fn parse_sold_event(sk: &str) -> Option<EventId> {
 
 /// A promotion of a tenant. `code` is in capital letters. Those of members'
 /// discounts stand apart: there are too many of them to list.
-pub fn promotion(tenant: TenantId, code: &str) -> Key {
+pub(crate) fn promotion(tenant: TenantId, code: &str) -> Key {
     let is_of_member = code.starts_with(PromotionCode::MEMBER_PREFIX);
     let prefix = if is_of_member { MEMBER_PROMOTION_PREFIX } else { PROMOTION_PREFIX };
     Key::new(tenant_partition(tenant), format!("{prefix}{code}"))
@@ -241,7 +241,7 @@ const MEMBER_PROMOTION_PREFIX: &str = "PM#";
 pub(crate) const PROMOTION_PREFIX: &str = "P#";
 
 /// A scanner of a tenant.
-pub fn device(tenant: TenantId, device: DeviceId) -> Key {
+pub(crate) fn device(tenant: TenantId, device: DeviceId) -> Key {
     Key::new(tenant_partition(tenant), format!("{DEVICE_PREFIX}{}", device.suffix()))
 }
 
@@ -249,12 +249,12 @@ pub fn device(tenant: TenantId, device: DeviceId) -> Key {
 pub(crate) const DEVICE_PREFIX: &str = "DEV#";
 
 /// A transfer, under its sender and, once accepted, under its receiver.
-pub fn transfer(user: UserId, transfer: TransferId) -> Key {
+pub(crate) fn transfer(user: UserId, transfer: TransferId) -> Key {
     Key::new(user_partition(user), format!("{TRANSFER_PREFIX}{}", transfer.suffix()))
 }
 
 /// Whose transfer an item is, if it is one.
-pub fn parse_transfer(key: &Key) -> Option<(UserId, TransferId)> {
+pub(crate) fn parse_transfer(key: &Key) -> Option<(UserId, TransferId)> {
     let user = UserId::from_suffix(key.pk.strip_prefix("U#")?).ok()?;
     let transfer = TransferId::from_suffix(key.sk.strip_prefix(TRANSFER_PREFIX)?).ok()?;
     Some((user, transfer))
@@ -264,12 +264,12 @@ pub fn parse_transfer(key: &Key) -> Option<(UserId, TransferId)> {
 pub(crate) const TRANSFER_PREFIX: &str = "X#";
 
 /// What a holder's offers of a ticket have in common: that one is open, and how many.
-pub fn offers(holder: UserId, ticket: TicketId) -> Key {
+pub(crate) fn offers(holder: UserId, ticket: TicketId) -> Key {
     Key::new(user_partition(holder), format!("OF#{}", ticket.suffix()))
 }
 
 /// Points from a holder to a ticket that stands in somebody else's order.
-pub fn received(user: UserId, ticket: TicketId) -> Key {
+pub(crate) fn received(user: UserId, ticket: TicketId) -> Key {
     Key::new(user_partition(user), format!("{RECEIVED_PREFIX}{}", ticket.suffix()))
 }
 
@@ -278,7 +278,7 @@ pub(crate) const RECEIVED_PREFIX: &str = "TK#";
 
 /// The record of a request that must not be carried out twice. `scope` says who
 /// sent it and to which route.
-pub fn idempotency(scope: &str, key: &str) -> Key {
+pub(crate) fn idempotency(scope: &str, key: &str) -> Key {
     Key::new(format!("I#{scope}#{key}"), "I")
 }
 
@@ -289,7 +289,7 @@ pub(crate) fn key_time(time: Timestamp) -> String {
 
 /// Points from a tenant to somebody who works for it. The role itself stands in
 /// the user's own item.
-pub fn staff(tenant: TenantId, user: UserId) -> Key {
+pub(crate) fn staff(tenant: TenantId, user: UserId) -> Key {
     Key::new(tenant_partition(tenant), format!("{STAFF_PREFIX}{}", user.suffix()))
 }
 
@@ -297,17 +297,17 @@ pub fn staff(tenant: TenantId, user: UserId) -> Key {
 pub(crate) const STAFF_PREFIX: &str = "M#";
 
 /// Counts how often a tenant lost an admin.
-pub fn admins_lost(tenant: TenantId) -> Key {
+pub(crate) fn admins_lost(tenant: TenantId) -> Key {
     Key::new(tenant_partition(tenant), "AL")
 }
 
 /// A tenant's invitation of somebody to its staff.
-pub fn invitation(tenant: TenantId, invitation: InvitationId) -> Key {
+pub(crate) fn invitation(tenant: TenantId, invitation: InvitationId) -> Key {
     Key::new(tenant_partition(tenant), format!("{INVITATION_PREFIX}{}", invitation.suffix()))
 }
 
 /// Which invitation an item is, if it is one.
-pub fn parse_invitation(key: &Key) -> Option<(TenantId, InvitationId)> {
+pub(crate) fn parse_invitation(key: &Key) -> Option<(TenantId, InvitationId)> {
     let invitation = InvitationId::from_suffix(key.sk.strip_prefix(INVITATION_PREFIX)?).ok()?;
     Some((parse_tenant(key)?, invitation))
 }
@@ -316,67 +316,67 @@ pub fn parse_invitation(key: &Key) -> Option<(TenantId, InvitationId)> {
 pub(crate) const INVITATION_PREFIX: &str = "MI#";
 
 /// All members of a tenant.
-pub fn members_partition(tenant: TenantId) -> String {
+pub(crate) fn members_partition(tenant: TenantId) -> String {
     format!("MB#{}", tenant.suffix())
 }
 
 /// A member of a tenant's community.
-pub fn member(tenant: TenantId, member: MemberId) -> Key {
+pub(crate) fn member(tenant: TenantId, member: MemberId) -> Key {
     Key::new(members_partition(tenant), member.suffix())
 }
 
 /// Everything that the members of all tenants with one e-mail address claim, which
 /// is given by its fingerprint.
-pub fn member_emails(fingerprint: &str) -> String {
+pub(crate) fn member_emails(fingerprint: &str) -> String {
     format!("MBE#{fingerprint}")
 }
 
 /// The claim of a tenant's member on an e-mail address.
-pub fn member_email(fingerprint: &str, tenant: TenantId) -> Key {
+pub(crate) fn member_email(fingerprint: &str, tenant: TenantId) -> Key {
     Key::new(member_emails(fingerprint), tenant.suffix())
 }
 
 /// The claim of a tenant's member on a national id, which is given by its
 /// fingerprint, country included.
-pub fn member_national_id(fingerprint: &str, tenant: TenantId) -> Key {
+pub(crate) fn member_national_id(fingerprint: &str, tenant: TenantId) -> Key {
     Key::new(format!("MBI#{fingerprint}"), tenant.suffix())
 }
 
 /// All fee payments of a member.
-pub fn fee_payments_partition(member: MemberId) -> String {
+pub(crate) fn fee_payments_partition(member: MemberId) -> String {
     format!("MP#{}", member.suffix())
 }
 
 /// A payment of a member's fee; sorted by its day.
-pub fn fee_payment(member: MemberId, paid_at: Timestamp, payment: FeePaymentId) -> Key {
+pub(crate) fn fee_payment(member: MemberId, paid_at: Timestamp, payment: FeePaymentId) -> Key {
     Key::new(fee_payments_partition(member), format!("{}#{}", key_time(paid_at), payment.suffix()))
 }
 
 /// A member's request for a discount.
-pub fn discount_request(request: DiscountRequestId) -> Key {
+pub(crate) fn discount_request(request: DiscountRequestId) -> Key {
     Key::new(format!("DR#{}", request.suffix()), "R")
 }
 
 /// Which discount request an item is, if it is one.
-pub fn parse_discount_request(key: &Key) -> Option<DiscountRequestId> {
+pub(crate) fn parse_discount_request(key: &Key) -> Option<DiscountRequestId> {
     DiscountRequestId::from_suffix(key.pk.strip_prefix("DR#")?).ok()
 }
 
 /// The index partition with a tenant's discount requests in one state.
-pub fn discount_requests(tenant: TenantId, state: &str) -> String {
+pub(crate) fn discount_requests(tenant: TenantId, state: &str) -> String {
     format!("T#{}#DR#{state}", tenant.suffix())
 }
 
 /// The place of a discount request in [`discount_requests`]: by when it was made. With
 /// what lists are narrowed by, so that nothing is read of a request that is not wanted.
-pub fn discount_request_place(created_at: Timestamp, place: &RequestPlace) -> String {
+pub(crate) fn discount_request_place(created_at: Timestamp, place: &RequestPlace) -> String {
     let (request, show) = (place.request.suffix(), place.show.suffix());
     format!("{}#{request}#{show}#{}", key_time(created_at), letter(place.suggestion))
 }
 
 /// What a place in [`discount_requests`] says of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestPlace {
+pub(crate) struct RequestPlace {
     /// The request.
     pub request: DiscountRequestId,
     /// The show that it is for.
@@ -394,7 +394,7 @@ const fn letter(suggestion: DecisionType) -> &'static str {
 }
 
 /// Reads what [`discount_request_place`] wrote.
-pub fn parse_discount_request_place(place: &str) -> Option<RequestPlace> {
+pub(crate) fn parse_discount_request_place(place: &str) -> Option<RequestPlace> {
     let mut parts = place.split('#');
     parts.next()?.parse::<Timestamp>().ok()?;
     let request = DiscountRequestId::from_suffix(parts.next()?).ok()?;
@@ -405,12 +405,12 @@ pub fn parse_discount_request_place(place: &str) -> Option<RequestPlace> {
 }
 
 /// Block `index` of the discounts that an event has for members.
-pub fn discount_block(event: EventId, index: u16) -> Key {
+pub(crate) fn discount_block(event: EventId, index: u16) -> Key {
     block(&format!("E#{}#D", event.suffix()), index)
 }
 
 /// A tenant's own wording of an e-mail, as it is now.
-pub fn mail_template(tenant: TenantId, name: &str, language: &str) -> Key {
+pub(crate) fn mail_template(tenant: TenantId, name: &str, language: &str) -> Key {
     Key::new(tenant_partition(tenant), format!("{MAIL_TEMPLATE_PREFIX}{name}#{language}"))
 }
 
@@ -418,7 +418,7 @@ pub fn mail_template(tenant: TenantId, name: &str, language: &str) -> Key {
 pub(crate) const MAIL_TEMPLATE_PREFIX: &str = "TPL#";
 
 /// A version of a tenant's wording of an e-mail.
-pub fn mail_template_version(tenant: TenantId, name: &str, language: &str, version: u32) -> Key {
+pub(crate) fn mail_template_version(tenant: TenantId, name: &str, language: &str, version: u32) -> Key {
     Key::new(
         mail_template_versions(tenant, name, language),
         format!("{MAIL_TEMPLATE_VERSION_PREFIX}{version:08}"),
@@ -429,12 +429,12 @@ pub fn mail_template_version(tenant: TenantId, name: &str, language: &str, versi
 pub(crate) const MAIL_TEMPLATE_VERSION_PREFIX: &str = "V#";
 
 /// All versions of a tenant's wording of an e-mail.
-pub fn mail_template_versions(tenant: TenantId, name: &str, language: &str) -> String {
+pub(crate) fn mail_template_versions(tenant: TenantId, name: &str, language: &str) -> String {
     format!("T#{}#TPL#{name}#{language}", tenant.suffix())
 }
 
 /// An account of a tenant at a payment gateway.
-pub fn gateway_account(tenant: TenantId, account: GatewayAccountId) -> Key {
+pub(crate) fn gateway_account(tenant: TenantId, account: GatewayAccountId) -> Key {
     Key::new(tenant_partition(tenant), format!("{GATEWAY_ACCOUNT_PREFIX}{}", account.suffix()))
 }
 
@@ -442,12 +442,12 @@ pub fn gateway_account(tenant: TenantId, account: GatewayAccountId) -> Key {
 pub(crate) const GATEWAY_ACCOUNT_PREFIX: &str = "GW#";
 
 /// How many of [`gateway_account`] a tenant has.
-pub fn gateway_account_count(tenant: TenantId) -> Key {
+pub(crate) fn gateway_account_count(tenant: TenantId) -> Key {
     Key::new(tenant_partition(tenant), "GWN")
 }
 
 /// A refund that waits for a person: the payment at this place of an order.
-pub fn refund_task(tenant: TenantId, order: OrderId, payment: u8) -> Key {
+pub(crate) fn refund_task(tenant: TenantId, order: OrderId, payment: u8) -> Key {
     Key::new(tenant_partition(tenant), format!("{REFUND_TASK_PREFIX}{}#{payment}", order.suffix()))
 }
 
@@ -455,7 +455,7 @@ pub fn refund_task(tenant: TenantId, order: OrderId, payment: u8) -> Key {
 pub(crate) const REFUND_TASK_PREFIX: &str = "RT#";
 
 /// What a person did last about the refund of a payment.
-pub fn closed_refund_task(tenant: TenantId, order: OrderId, payment: u8) -> Key {
+pub(crate) fn closed_refund_task(tenant: TenantId, order: OrderId, payment: u8) -> Key {
     Key::new(tenant_partition(tenant), format!("RTC#{}#{payment}", order.suffix()))
 }
 
@@ -481,7 +481,7 @@ pub(crate) fn parse_place_tenant(place: &str) -> Option<TenantId> {
 }
 
 /// What a gateway and an order do not agree about, by the day on which it was seen.
-pub fn payment_difference(tenant: TenantId, difference: &PaymentDifference) -> Key {
+pub(crate) fn payment_difference(tenant: TenantId, difference: &PaymentDifference) -> Key {
     let PaymentDifference { order, payment_id, kind, at, .. } = difference;
     let (day, order) = (payment_differences_of_day(*at), order.suffix());
     let payment = payment_id.as_deref().unwrap_or("-");
@@ -509,26 +509,26 @@ pub(crate) fn payment_difference_place(tenant: TenantId, difference: &PaymentDif
 }
 
 /// Says that the tenant was told about the differences of the day of `day`.
-pub fn payment_report(tenant: TenantId, day: Timestamp) -> Key {
+pub(crate) fn payment_report(tenant: TenantId, day: Timestamp) -> Key {
     Key::new(tenant_partition(tenant), format!("PDR#{}", day.strftime("%Y-%m-%d")))
 }
 
 /// How far the daily audit of payments is.
-pub fn audit_walk() -> Key {
+pub(crate) fn audit_walk() -> Key {
     Key::new("JANITOR", "AUDIT")
 }
 
 /// Whose item it is, if it stands in a tenant's partition.
-pub fn parse_tenant(key: &Key) -> Option<TenantId> {
+pub(crate) fn parse_tenant(key: &Key) -> Option<TenantId> {
     TenantId::from_suffix(key.pk.strip_prefix("T#")?).ok()
 }
 
 /// The audit records of a tenant in one month.
-pub fn audit_partition(tenant: TenantId, month: &Month) -> String {
+pub(crate) fn audit_partition(tenant: TenantId, month: &Month) -> String {
     format!("AU#{}#{}", tenant.suffix(), month.as_str())
 }
 
 /// An audit record.
-pub fn audit(tenant: TenantId, at: Timestamp, audit: AuditId) -> Key {
+pub(crate) fn audit(tenant: TenantId, at: Timestamp, audit: AuditId) -> Key {
     Key::new(audit_partition(tenant, &Month::of(at)), format!("{}#{}", key_time(at), audit.suffix()))
 }

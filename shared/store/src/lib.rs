@@ -4,7 +4,7 @@
 //! attribute names. Every method that can lose a race says so in its result; the
 //! caller gives the loss its meaning with [`OnRefused`].
 
-pub mod allotment;
+mod allotment;
 mod area;
 mod audit;
 mod audit_walk;
@@ -24,7 +24,7 @@ mod holding;
 mod idempotency;
 mod invitation;
 mod items;
-pub mod keys;
+mod keys;
 pub mod limit;
 mod link;
 mod mail_template;
@@ -32,11 +32,13 @@ mod mailing;
 mod member;
 mod order;
 mod payment_difference;
+mod places;
 mod pricing;
 mod refund_task;
 mod session;
 mod settling;
 mod sheets;
+pub mod stream;
 mod tenant;
 #[cfg(test)]
 mod testing;
@@ -48,8 +50,8 @@ use std::sync::Arc;
 
 use boot::{Boot, ConfigError};
 
+pub use allotment::{AllotmentState, Refusal, RowState};
 pub use area::PlacesChange;
-pub use audit::AUDIT_ATTRIBUTE;
 pub use audit_walk::{AuditLook, AuditPlace, AuditWalk};
 pub use device::{Device, MAX_DEVICES};
 pub use discount::Wanted;
@@ -66,10 +68,11 @@ pub use limit::{Count, Limit};
 pub use link::{Link, LinkGrant};
 pub use mailing::Mailing;
 pub use member::{MEMBERS_AT_ONCE, MemberError};
+pub use places::{area_blocks, discount_blocks, row_blocks};
 pub use pricing::StagesLeft;
 pub use settling::SETTLING;
 pub use sheets::Sheets;
-pub use transfer::Received;
+pub use transfer::{RECEIVED_START, Received};
 
 /// A handle on the table; cheap to clone.
 #[derive(Clone, Debug)]

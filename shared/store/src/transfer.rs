@@ -17,6 +17,9 @@ use crate::gate::{self, GateError};
 use crate::items::{carried, number, string, to_item};
 use crate::{Failure, Listing, Store, keys};
 
+/// What the cursors of [`Store::received`] begin with, and none of [`Store::orders`] does.
+pub const RECEIVED_START: &str = keys::RECEIVED_PREFIX;
+
 /// A ticket that somebody got from its buyer or from a holder after them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Received {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use domain::pricing::{AdjustmentType, AppliesTo, Promotion, PromotionCode};
 use domain::{PromotionId, TenantId};
 use serde_json::{Value, json};
-use store::allotment::Pool;
 use testkit::{Show, Somebody, TestApp};
 
 use crate::table::table_of;
@@ -40,7 +39,7 @@ async fn mint(app: &TestApp, tenant: &str, show: &Show, email: &str) -> String {
         version: 1,
     };
     let store = table_of(app, "supervision");
-    store.create_pool(&Pool::promotion(tenant_id, code.as_str(), 1), 1).await.expect("created");
+    store.create_uses(&promotion).await.expect("created");
     store.create_promotion(&promotion).await.expect("created");
     code.to_string()
 }

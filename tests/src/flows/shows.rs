@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use domain::discount::{Case, DiscountRequest, suggest};
 use domain::event::Event;
-use domain::{DiscountRequestId, EventId, Timestamp};
+use domain::member::Member;
+use domain::{DiscountRequestId, EventId, MemberId, Timestamp};
 use serde_json::{Value, json};
-use store::Store;
-use store::allotment::{Claim, Pool, PoolState, Token};
+use store::{AllotmentState, Store};
 use testkit::{Organizer, TestApp};
 
 use crate::table::table_of;
@@ -44,18 +45,28 @@ async fn give(app: &TestApp, event: &str, discounts: u8) {
     let store = table_of(app, "supervision");
     let id: EventId = event.parse().expect("an id");
     let stored: Event = store.event(id).await.expect("read").expect("exists");
-    let pool = Pool::discounts(id, stored.discount_blocks);
     let now = app.clock.now();
     for _ in 0..discounts {
-        let token = Token::of_approval(DiscountRequestId::generate(now), 0);
-        store.claim_admissions(&pool, 1, token, Claim::Sold, now).await.expect("one is left");
+        store.take_discount(&stored, &approved(&stored, now), now).await.expect("one is left");
     }
 }
 
+/// A member's request whose approval takes a discount.
+fn approved(show: &Event, now: Timestamp) -> DiscountRequest {
+    let suggestion = suggest(&Case { remaining: 1, ..Case::default() });
+    let member: Member = serde_json::from_value(json!({
+        "id": MemberId::generate(now), "tenant_id": show.tenant_id, "name": "Ana", "email": "ana@example.com",
+        "country": "CO", "registration_date": now, "created_at": now, "updated_at": now,
+        "subscription_active": true, "monthly_fee_current": true, "version": 1,
+    }))
+    .expect("a member");
+    let request = DiscountRequest::open(&member, show, 0, suggestion, 0, now);
+    DiscountRequest { id: DiscountRequestId::generate(now), ..request }
+}
+
 /// How the event's discounts stand.
-async fn discounts_of(store: &Store, event: &Event, now: Timestamp) -> PoolState {
-    let pool = Pool::discounts(event.id, event.discount_blocks);
-    store.pool_state(&pool, now).await.expect("read")
+async fn discounts_of(store: &Store, event: &Event, now: Timestamp) -> AllotmentState {
+    store.discounts_state(event, now).await.expect("read")
 }
 
 #[tokio::test]
@@ -200,8 +211,7 @@ async fn a_change_of_discounts_that_was_cut_off_is_set_right_by_the_next() {
     let stored = store.event(id).await.expect("read").expect("exists");
     let now = app.clock.now();
     store.begin_discounts(&stored, now).await.expect("nobody else has the right");
-    let pool = Pool::discounts(id, stored.discount_blocks);
-    store.resize_pool(&pool, 300, now).await.expect("raised, and then nothing more");
+    store.resize_discounts(&stored, 300, now).await.expect("raised, and then nothing more");
 
     let url = format!("/api/v1/events/{id}");
     let patch = |body: Value| app.patch(&url).token(&organizer.token).json(body);

@@ -10,7 +10,6 @@ use domain::{
 use jiff::SignedDuration;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
-use store::allotment::Pool;
 
 /// What tickets of a country have in common.
 #[derive(Debug, Clone, Copy)]
@@ -94,8 +93,7 @@ impl Zone {
 pub(super) enum Places {
     /// So many general admissions.
     General(u32),
-    /// Rows with these names and so many seats each, at most
-    /// [`store::allotment::BLOCK_SEATS`].
+    /// Rows with these names and so many seats each, of one block ([`store::row_blocks`]).
     Rows(&'static [&'static str], u16),
 }
 
@@ -247,10 +245,7 @@ impl Act {
                 discount_value: off.percent * 100,
                 max_tickets: off.tickets,
             }),
-            discount_blocks: match self.discounts.count {
-                0 => 0,
-                count => Pool::blocks_for(count),
-            },
+            discount_blocks: store::discount_blocks(self.discounts.count),
             created_at: now,
             updated_at: now,
             version: 1,
@@ -267,9 +262,9 @@ impl Act {
                     (AreaKind::Seated, labels.iter().map(row).collect())
                 }
             };
-            let (capacity, blocks) = match zone.places {
-                Places::General(capacity) => (capacity, Pool::blocks_for(capacity)),
-                Places::Rows(..) => (rows.iter().map(RowLayout::len).sum(), 0),
+            let capacity = match zone.places {
+                Places::General(capacity) => capacity,
+                Places::Rows(..) => rows.iter().map(RowLayout::len).sum(),
             };
             Area {
                 id: AreaId::generate(now),
@@ -285,7 +280,7 @@ impl Act {
                 service: zone.service.map(str::to_owned),
                 position,
                 rows,
-                blocks,
+                blocks: store::area_blocks(kind, capacity),
                 version: 1,
             }
         };

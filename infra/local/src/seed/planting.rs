@@ -9,7 +9,7 @@ use domain::seat::SeatLabel;
 use domain::{Currency, Error, PromotionId, Result, TenantId, Timestamp};
 use futures::future::try_join_all;
 use futures::stream::{StreamExt, TryStreamExt};
-use store::allotment::{Pool, Refusal};
+use store::Refusal;
 use store::{EventSheet, OnRefused, Store};
 
 use super::act::{Act, Listing, Zone, minor};
@@ -37,10 +37,7 @@ pub(super) async fn plant_program(
 async fn plant(store: &Store, act: &Act, tenant: TenantId, now: Timestamp) -> Result<EventSheet> {
     let event = act.draft(tenant, now)?;
     let taken = || Error::conflict("slug_taken", format!("another event has the slug {}", event.slug));
-    if event.max_discounts > 0 {
-        let pool = Pool::discounts(event.id, event.discount_blocks);
-        store.create_pool(&pool, event.max_discounts).await?;
-    }
+    store.create_discounts(&event).await?;
     store.create_event(&event).await.on_refused(taken)?;
     let areas = act.areas(&event, now);
     let stages = act.stages(&event, now);
@@ -57,16 +54,8 @@ async fn plant(store: &Store, act: &Act, tenant: TenantId, now: Timestamp) -> Re
 }
 
 async fn create_area(store: &Store, area: &Area, zone: &Zone, now: Timestamp) -> Result<()> {
-    match area.kind {
-        AreaKind::GeneralAdmission => {
-            let pool = Pool::area(area.event_id, area.id, area.blocks);
-            store.create_pool(&pool, area.capacity).await?;
-        }
-        AreaKind::Seated => {
-            store.create_rows(area.event_id, area.id, 0, &area.rows).await?;
-            block_seats(store, area, zone.blocked, now).await?;
-        }
-    }
+    store.create_places(area).await?;
+    block_seats(store, area, zone.blocked, now).await?;
     store.create_area(area, now).await?;
     Ok(())
 }
@@ -91,9 +80,7 @@ async fn create_stage(
     stage: &SaleStage,
     (currency, now): (Currency, Timestamp),
 ) -> Result<()> {
-    if let Some(quantity) = stage.quantity_available {
-        store.create_pool(&Pool::stage(stage.event_id, stage.id, quantity), quantity).await?;
-    }
+    store.create_quota(stage).await?;
     store.create_sale_stage(stage, currency, now).await?;
     Ok(())
 }
@@ -114,9 +101,7 @@ pub(super) async fn create_promotions(
 ) -> Result<()> {
     let created = CODES.iter().map(|code| async move {
         let promotion = promotion(code, tenant, sheets, now)?;
-        if let Some(uses) = promotion.total_uses {
-            store.create_pool(&Pool::promotion(tenant, code.code, uses), uses).await?;
-        }
+        store.create_uses(&promotion).await?;
         let taken = || Error::conflict("promotion_code_taken", format!("there is another {}", code.code));
         store.create_promotion(&promotion).await.on_refused(taken)
     });

@@ -7,10 +7,9 @@ use domain::event::AreaKind;
 use domain::order::{Hold, Order};
 use domain::pricing::{PromotionOffer, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote};
 use domain::user::{OwnAddress, User};
-use domain::{Error, OrderId, Person, QuoteId, Result, TenantId, Timestamp};
+use domain::{Error, Person, QuoteId, Result, TenantId, Timestamp};
 use futures::future::try_join_all;
 use jiff::SignedDuration;
-use store::allotment::Token;
 use store::{EventSheet, HoldRequest, Store};
 
 use super::planting::{Sheets, sheet};
@@ -90,16 +89,8 @@ async fn give(
     if quote.totals.total != 0 {
         return Err(Error::internal("a gift that costs something"));
     }
-    let id = OrderId::of_quote(quote.id, guest.id);
     let until = now + SignedDuration::from_mins(sheet.event.hold_minutes.into());
-    let hold = HoldRequest {
-        quote: &quote,
-        sheet,
-        promotion: promotion.as_ref(),
-        user: guest.id,
-        token: Token::of(id),
-        until,
-    };
+    let hold = HoldRequest { quote: &quote, sheet, promotion: promotion.as_ref(), user: guest.id, until };
     let holdings = store.hold(hold, now).await?;
     let hold = Hold {
         user: guest.id,

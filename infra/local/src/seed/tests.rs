@@ -16,7 +16,6 @@ use domain::{EventId, QuoteId};
 use integrations::payment::credentials_name;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use store::allotment::Pool;
 use store::{EventSheet, Show, Wanted};
 use tokio::net::TcpListener;
 
@@ -223,8 +222,7 @@ async fn the_house_is_drawn_with_what_is_sold_and_blocked(house: &House) {
     let sheet = house.sheet(SEATED_SHOW).await;
     let mut states: HashMap<(String, SeatState), usize> = HashMap::new();
     for area in &sheet.areas {
-        let rows = u16::try_from(area.rows.len()).expect("few");
-        let rows = house.store.rows_state(sheet.event.id, area.id, rows, now).await.expect("read");
+        let rows = house.store.area_rows(area, now).await.expect("read");
         for state in rows.iter().flat_map(|row| &row.seats) {
             *states.entry((area.area_name.clone(), *state)).or_default() += 1;
         }
@@ -233,12 +231,10 @@ async fn the_house_is_drawn_with_what_is_sold_and_blocked(house: &House) {
     assert_eq!((count("Platea", SeatState::Sold), count("Platea", SeatState::Blocked)), (6, 8));
     assert_eq!(count("Palcos", SeatState::Blocked), 6);
     assert_eq!(states.values().sum::<usize>(), 596);
-    let invitations = Pool::promotion(TENANT, INVITATION, 10);
-    assert_eq!(house.store.pool_state(&invitations, now).await.expect("read").sold, 2);
+    let invitations = house.store.promotion(TENANT, INVITATION).await.expect("read").expect("there");
+    assert_eq!(house.store.promotion_left(&invitations, now).await.expect("read"), Some(8));
     let fair = house.sheet(FREE_SHOW).await;
-    let area = &fair.areas[0];
-    let pool = Pool::area(fair.event.id, area.id, area.blocks);
-    assert_eq!(house.store.pool_state(&pool, now).await.expect("read").sold, 9);
+    assert_eq!(house.store.area_state(&fair.areas[0], now).await.expect("read").sold, 9);
 }
 
 async fn everybody_can_sign_in_as_what_they_are(house: &House) {
@@ -311,8 +307,7 @@ async fn members_have_discounts_here_and_elsewhere(house: &House) {
     let mut here = 0;
     for show in house.shows().await.iter().filter(|show| show.max_discounts > 0) {
         let event = house.sheet(&show.slug).await.event;
-        let pool = Pool::discounts(event.id, event.discount_blocks);
-        let state = house.store.pool_state(&pool, now).await.expect("read");
+        let state = house.store.discounts_state(&event, now).await.expect("read");
         assert_eq!((state.capacity, event.max_discounts), (show.max_discounts, show.max_discounts));
         assert_eq!(event.member_discount.is_some(), event.ticketing_link.is_none(), "{}", show.slug);
         here += u32::from(event.ticketing_link.is_none());
@@ -424,11 +419,7 @@ fn the_program_is_valid() {
         let areas = act.areas(&event, now);
         for area in &areas {
             assert_eq!(area.area_name.parse::<Line<1, 100>>().as_deref(), Ok(area.area_name.as_str()));
-            fields.check(
-                area.rows.iter().all(|row| row.len() <= u32::from(store::allotment::BLOCK_SEATS)),
-                "/rows",
-                "",
-            );
+            fields.check(area.rows.iter().all(|row| store::row_blocks(row).len() == 1), "/rows", "");
             fields.check((1..=50).contains(&area.unit_capacity) && area.capacity > 0, "/area", "");
         }
         fields.finish().unwrap_or_else(|error| panic!("{}: {:?}", act.slug, error.field_errors()));

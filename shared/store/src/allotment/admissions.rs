@@ -46,7 +46,7 @@ impl Store {
     /// # Errors
     /// [`Refusal::SoldOut`] if fewer than `quantity` were free when all blocks
     /// were looked at; the token then has none.
-    pub async fn claim_admissions(
+    pub(crate) async fn claim_admissions(
         &self,
         pool: &Pool,
         quantity: u8,
@@ -259,7 +259,7 @@ impl Store {
     /// # Errors
     /// [`Refusal::SoldOut`] if the places are gone and there are no others. The
     /// token then has nothing of this pool.
-    pub async fn secure_admissions(
+    pub(crate) async fn secure_admissions(
         &self,
         pool: &Pool,
         parts: &[Part],
@@ -283,7 +283,12 @@ impl Store {
 
     /// Makes sales of what the token holds, one write a part, whether or not it has
     /// expired. What it has beyond `parts` is free again. False if it does not have them.
-    pub async fn sell_admissions(&self, pool: &Pool, parts: &[Part], token: Token) -> Result<bool, Failure> {
+    pub(crate) async fn sell_admissions(
+        &self,
+        pool: &Pool,
+        parts: &[Part],
+        token: Token,
+    ) -> Result<bool, Failure> {
         for part in parts {
             let sold = Some(Stake::new(part.quantity, Claim::Sold));
             let had = Stake::held_or_sold(part.quantity);
@@ -303,7 +308,7 @@ impl Store {
     }
 
     /// True if all of `parts` are sold to the token.
-    pub async fn admissions_are_sold(
+    pub(crate) async fn admissions_are_sold(
         &self,
         pool: &Pool,
         parts: &[Part],
@@ -326,7 +331,12 @@ impl Store {
 
     /// Gives held admissions back. What was sold meanwhile stays sold, and what
     /// was taken back already stays so.
-    pub async fn release_admissions(&self, pool: &Pool, parts: &[Part], token: Token) -> Result<(), Failure> {
+    pub(crate) async fn release_admissions(
+        &self,
+        pool: &Pool,
+        parts: &[Part],
+        token: Token,
+    ) -> Result<(), Failure> {
         for part in parts {
             self.exchange(pool, part.block, token, Stake::held(part.quantity), None).await?;
         }
@@ -335,7 +345,7 @@ impl Store {
 
     /// Gives sold admissions back after a refund, so that the order keeps
     /// `keeps` of them in these parts. Safe to repeat.
-    pub async fn return_admissions(
+    pub(crate) async fn return_admissions(
         &self,
         pool: &Pool,
         parts: &[Part],
@@ -352,7 +362,7 @@ impl Store {
     }
 
     /// Gives back whatever the token has of the pool, held or sold. Safe to repeat.
-    pub async fn return_claims(&self, pool: &Pool, token: Token) -> Result<(), Failure> {
+    pub(crate) async fn return_claims(&self, pool: &Pool, token: Token) -> Result<(), Failure> {
         for block in self.read_pool(pool).await? {
             if block.claim(token).is_some() {
                 self.shrink_claim(pool, block.index, 0, token).await?;

@@ -32,17 +32,19 @@ use crate::keys::Key;
 use crate::{Failure, Store};
 
 pub(crate) use hints::Hints;
-pub use pool::{BLOCK_ADMISSIONS, Pool, PoolState};
-pub use row::{BLOCK_SEATS, RowState};
+pub use pool::AllotmentState;
+pub(crate) use pool::{BLOCK_ADMISSIONS, Pool};
+pub(crate) use row::BLOCK_SEATS;
+pub use row::RowState;
 
 /// The name under which an order has claims on allotments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Token([u8; 8]);
+pub(crate) struct Token([u8; 8]);
 
 impl Token {
     /// The order's token: eight of its id's characters, all of them random. Two
     /// orders in one block share it with a probability of one in 10^12.
-    pub fn of(order: OrderId) -> Self {
+    pub(crate) fn of(order: OrderId) -> Self {
         let suffix = order.suffix();
         let mut token = [b'0'; 8];
         token.copy_from_slice(&suffix.as_bytes()[16..24]);
@@ -53,7 +55,7 @@ impl Token {
     /// made as [`Token::of`] makes that of an order. Each approval has its own:
     /// `former` is how many of the request's were taken back before it, and tells 32
     /// of them apart.
-    pub fn of_approval(request: DiscountRequestId, former: u8) -> Self {
+    pub(crate) fn of_approval(request: DiscountRequestId, former: u8) -> Self {
         const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let mut token = Self::of(OrderId::from_uuid(request.uuid()));
         let last = DIGITS.iter().position(|digit| *digit == token.0[7]).unwrap_or(0);
@@ -76,7 +78,7 @@ impl Token {
 
 /// For how long something is claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
+pub(crate) enum Claim {
     /// Until then, to the second, unless it is sold first.
     Until(Timestamp),
     /// For good.

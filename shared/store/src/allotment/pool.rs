@@ -20,12 +20,12 @@ use crate::keys::{self, Key, SHARDS};
 use crate::{Failure, Store};
 
 /// Admissions of one block. Fifty claims of one admission each still fit 1 KB.
-pub const BLOCK_ADMISSIONS: u32 = 50;
+pub(crate) const BLOCK_ADMISSIONS: u32 = 50;
 
 /// A pool of admissions: a general admission area, the quota of a sale stage,
 /// the uses of a promotion, the discounts of an event.
 #[derive(Debug, Clone)]
-pub struct Pool {
+pub(crate) struct Pool {
     kind: Kind,
     pub(super) blocks: u16,
 }
@@ -47,33 +47,33 @@ fn blocks_of(capacity: u32) -> u16 {
 
 impl Pool {
     /// The admissions of an area over `blocks` blocks (see [`Pool::blocks_for`]).
-    pub fn area(event: EventId, area: AreaId, blocks: u16) -> Self {
+    pub(crate) fn area(event: EventId, area: AreaId, blocks: u16) -> Self {
         Self { kind: Kind::Area(event, area), blocks: blocks.max(1) }
     }
 
     /// The quota of a sale stage that had `quantity` when it was created.
-    pub fn stage(event: EventId, stage: SaleStageId, quantity: u32) -> Self {
+    pub(crate) fn stage(event: EventId, stage: SaleStageId, quantity: u32) -> Self {
         Self { kind: Kind::Stage(event, stage), blocks: blocks_of(quantity) }
     }
 
     /// The uses of a promotion that had `uses` when it was created.
-    pub fn promotion(tenant: TenantId, code: &str, uses: u32) -> Self {
+    pub(crate) fn promotion(tenant: TenantId, code: &str, uses: u32) -> Self {
         Self { kind: Kind::Promotion(tenant, code.to_owned()), blocks: blocks_of(uses) }
     }
 
     /// The discounts that an event has for members, over `blocks` blocks (see
     /// [`Pool::blocks_for`]): [`Event::discount_blocks`](domain::event::Event::discount_blocks).
-    pub fn discounts(event: EventId, blocks: u16) -> Self {
+    pub(crate) fn discounts(event: EventId, blocks: u16) -> Self {
         Self { kind: Kind::Discounts(event), blocks: blocks.max(1) }
     }
 
     /// One buyer's uses of a promotion. Needs no creating.
-    pub fn promotion_buyer(tenant: TenantId, code: &str, user: UserId, uses: u32) -> Self {
+    pub(crate) fn promotion_buyer(tenant: TenantId, code: &str, user: UserId, uses: u32) -> Self {
         Self { kind: Kind::PromotionBuyer(tenant, code.to_owned(), user, uses), blocks: 1 }
     }
 
     /// How many blocks a pool of this capacity is created with.
-    pub fn blocks_for(capacity: u32) -> u16 {
+    pub(crate) fn blocks_for(capacity: u32) -> u16 {
         blocks_of(capacity)
     }
 
@@ -98,7 +98,7 @@ impl Pool {
 
 /// How a pool stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PoolState {
+pub struct AllotmentState {
     /// All admissions.
     pub capacity: u32,
     /// Free ones, expired holds among them.
@@ -110,7 +110,7 @@ pub struct PoolState {
 impl Store {
     /// Creates the blocks of a pool; those that exist stay as they are. Nothing
     /// can be claimed from it before.
-    pub async fn create_pool(&self, pool: &Pool, capacity: u32) -> Result<(), Failure> {
+    pub(crate) async fn create_pool(&self, pool: &Pool, capacity: u32) -> Result<(), Failure> {
         let mut rest = capacity;
         let blocks = (0..pool.blocks).map(|block| {
             let size = rest.min(BLOCK_ADMISSIONS);
@@ -129,7 +129,12 @@ impl Store {
     /// # Errors
     /// [`Refusal::SoldOut`] with how many are free, and nothing changed, if more
     /// than those would have to go.
-    pub async fn resize_pool(&self, pool: &Pool, capacity: u32, now: Timestamp) -> Result<u16, Refusal> {
+    pub(crate) async fn resize_pool(
+        &self,
+        pool: &Pool,
+        capacity: u32,
+        now: Timestamp,
+    ) -> Result<u16, Refusal> {
         // A try that was cut off may have left blocks that `pool` does not know.
         let whole = Pool { blocks: pool.blocks.max(SHARDS), ..pool.clone() };
         let (mut wanted, mut before, mut refused) = (i64::from(capacity), None, None);
@@ -228,7 +233,7 @@ impl Store {
     }
 
     /// How a pool stands, with every write that was confirmed before.
-    pub async fn pool_state(&self, pool: &Pool, now: Timestamp) -> Result<PoolState, Failure> {
+    pub(crate) async fn pool_state(&self, pool: &Pool, now: Timestamp) -> Result<AllotmentState, Failure> {
         let blocks = self.read_pool(pool).await?;
         let count =
             |of: &dyn Fn(&Block) -> i64| u32::try_from(blocks.iter().map(of).sum::<i64>()).unwrap_or(0);
@@ -236,7 +241,7 @@ impl Store {
             let sold = block.claims.iter().filter(|(_, stake)| stake.is_sold());
             sold.map(|(_, stake)| i64::from(stake.quantity())).sum()
         };
-        Ok(PoolState {
+        Ok(AllotmentState {
             capacity: count(&|block| block.capacity),
             left: count(&|block| block.free(now)),
             sold: count(&sold),

@@ -20,7 +20,7 @@ use crate::keys::{self, SHARDS};
 use crate::{Failure, Store};
 
 /// The most seats of one item: all of them held still fit 1 KB.
-pub const BLOCK_SEATS: u16 = 44;
+pub(crate) const BLOCK_SEATS: u16 = 44;
 
 /// Sorts after every expiry and before every sold seat.
 const BLOCKED: &str = "}";
@@ -156,7 +156,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Refusal::SeatsTaken`] or [`Refusal::NoSuchSeats`], with the numbers.
-    pub async fn claim_seats(
+    pub(crate) async fn claim_seats(
         &self,
         place: (EventId, AreaId, u16),
         seats: &[u16],
@@ -219,7 +219,7 @@ impl Store {
 
     /// Makes sales of the seats that the token holds, whether or not that has expired, in
     /// one write. False, and nothing done, if it does not have them all.
-    pub async fn sell_seats(
+    pub(crate) async fn sell_seats(
         &self,
         place: (EventId, AreaId, u16),
         seats: &[u16],
@@ -244,7 +244,7 @@ impl Store {
     }
 
     /// True if all of the seats are sold to the token.
-    pub async fn seats_are_sold(
+    pub(crate) async fn seats_are_sold(
         &self,
         (event, area, row): (EventId, AreaId, u16),
         seats: &[u16],
@@ -257,7 +257,7 @@ impl Store {
 
     /// Gives held seats back. What was sold meanwhile stays sold, and what
     /// somebody else has stays theirs.
-    pub async fn release_seats(
+    pub(crate) async fn release_seats(
         &self,
         place: (EventId, AreaId, u16),
         seats: &[u16],
@@ -267,7 +267,7 @@ impl Store {
     }
 
     /// Gives seats back after a refund, also those that were not sold yet. Safe to repeat.
-    pub async fn return_seats(
+    pub(crate) async fn return_seats(
         &self,
         place: (EventId, AreaId, u16),
         seats: &[u16],
@@ -370,7 +370,7 @@ impl Store {
 
     /// One row as the order with `token` sees it: the seats that it has itself
     /// are available to it. Read consistently; `None` if there is no such row.
-    pub async fn row_state(
+    pub(crate) async fn row_state(
         &self,
         (event, area, row): (EventId, AreaId, u16),
         token: Token,
@@ -384,7 +384,7 @@ impl Store {
     }
 
     /// All `rows` rows of an area, in order, read consistently.
-    pub async fn rows_state(
+    pub(crate) async fn rows_state(
         &self,
         event: EventId,
         area: AreaId,

@@ -5,6 +5,7 @@ use domain::{Language, MemberId, PromotionId, UserId};
 use jiff::SignedDuration;
 
 use super::*;
+use crate::allotment::Pool;
 use crate::testing::{at_once, forgetful, store};
 
 fn at(second: i64) -> Timestamp {

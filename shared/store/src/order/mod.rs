@@ -59,6 +59,11 @@ impl Store {
         Ok(Listing { items: page.items.into_iter().map(read).collect::<Result<_, _>>()?, last: page.last })
     }
 
+    /// Where the list of [`Store::orders`] goes on after this one.
+    pub fn after_order(order: &Order) -> String {
+        keys::order(order.user, order.id).sk
+    }
+
     /// All of the user's orders with quotes made since `since`.
     pub async fn orders_since(&self, user: UserId, since: Timestamp) -> Result<Vec<Order>, Failure> {
         self.all_orders_since(user, since, false).await

@@ -96,7 +96,7 @@ async fn give_discounts(store: &Store) -> Result<usize, String> {
     });
     let given = results.await.into_iter().sum::<Result<usize, String>>()?;
     let left = store.pool_state(&pool, at(0)).await.map_err(|failure| failure.to_string())?;
-    if given != 40 || left != (PoolState { capacity: 40, left: 0, sold: 40 }) {
+    if given != 40 || left != (AllotmentState { capacity: 40, left: 0, sold: 40 }) {
         return Err(format!("{given} of forty were given, which leaves {left:?}"));
     }
     Ok(given)
@@ -262,7 +262,7 @@ async fn a_late_payment_that_is_reported_many_times_is_settled_once() {
     for result in results.await {
         assert_eq!(quantity(&result.expect("sold")), 5);
     }
-    assert_eq!(state(&store, &pool, 602).await, PoolState { capacity: 200, left: 0, sold: 200 });
+    assert_eq!(state(&store, &pool, 602).await, AllotmentState { capacity: 200, left: 0, sold: 200 });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -292,7 +292,7 @@ async fn a_pool_shrinks_or_does_not_while_a_crowd_buys() {
             }
             Err(other) => panic!("{other:?}"),
         };
-        assert_eq!(state(&store, &pool, 0).await, PoolState { capacity, left: capacity - sold, sold });
+        assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity, left: capacity - sold, sold });
     }
 }
 

@@ -14,7 +14,7 @@ async fn an_expired_hold_that_is_settled_just_now_is_not_taken_over() {
         other.secure_admissions(&of, &parts, token(1), Claim::Sold, at(601)).await.expect("sold");
     });
     assert_eq!(left(store.claim_admissions(&pool, 4, token(2), until(1200), at(601)).await), 0);
-    assert_eq!(state(&store, &pool, 601).await, PoolState { capacity: 10, left: 0, sold: 10 });
+    assert_eq!(state(&store, &pool, 601).await, AllotmentState { capacity: 10, left: 0, sold: 10 });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -30,7 +30,7 @@ async fn a_hold_that_expires_while_it_is_settled_is_nobodys_or_its_buyers() {
     });
     assert_eq!(left(store.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(601)).await), 2);
     assert!(claims_of(&store, &pool, token(1)).await.is_empty());
-    assert_eq!(state(&store, &pool, 601).await, PoolState { capacity: 100, left: 2, sold: 98 });
+    assert_eq!(state(&store, &pool, 601).await, AllotmentState { capacity: 100, left: 2, sold: 98 });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,7 +46,7 @@ async fn a_sale_that_finds_its_own_hold_does_not_count_on_it() {
     });
     let sold = store.claim_admissions(&pool, 3, late, Claim::Sold, at(601)).await.expect("sold");
     assert_eq!(sold, [Part { block: 1, quantity: 3 }]);
-    assert_eq!(state(&store, &pool, 601).await, PoolState { capacity: 100, left: 0, sold: 97 });
+    assert_eq!(state(&store, &pool, 601).await, AllotmentState { capacity: 100, left: 0, sold: 97 });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,7 +62,7 @@ async fn who_gets_only_half_of_what_was_there_keeps_nothing() {
         });
         assert_eq!(left(store.claim_admissions(&pool, 4, token(1), claim, at(0)).await), 2, "{claim:?}");
         assert!(claims_of(&store, &pool, token(1)).await.is_empty());
-        assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 100, left: 2, sold: 98 });
+        assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 100, left: 2, sold: 98 });
     }
 }
 
@@ -78,7 +78,7 @@ async fn the_same_order_handled_elsewhere_in_the_middle_has_the_same_places() {
         });
         let parts = store.claim_admissions(&pool, 4, token(1), Claim::Sold, at(0)).await.expect("sold");
         assert_eq!(quantity(&parts), 4, "at write {write}");
-        assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 150, left: 1, sold: 149 });
+        assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 150, left: 1, sold: 149 });
     }
 }
 
@@ -93,7 +93,7 @@ async fn two_refunds_of_one_order_return_what_both_gave_up() {
             other.return_admissions(&of, &from, theirs, token(1)).await.expect("returned");
         });
         store.return_admissions(&pool, &parts, mine, token(1)).await.expect("returned");
-        assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 10, left: 10 - sold, sold });
+        assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 10, left: 10 - sold, sold });
     }
 }
 
@@ -107,9 +107,9 @@ async fn a_pool_from_which_buyers_were_faster_keeps_its_capacity() {
         other.claim_admissions(&of, 30, token(1), Claim::Sold, at(0)).await.expect("sold");
     });
     assert_eq!(left(store.resize_pool(&pool, 20, at(0)).await), 70);
-    assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 100, left: 70, sold: 30 });
+    assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 100, left: 70, sold: 30 });
     assert_eq!(store.resize_pool(&pool, 30, at(0)).await.expect("shrunk"), 2);
-    assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 30, left: 0, sold: 30 });
+    assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 30, left: 0, sold: 30 });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,6 +122,6 @@ async fn two_who_set_the_same_capacity_set_it_once() {
             other.resize_pool(&of, after, at(0)).await.expect("set");
         });
         store.resize_pool(&pool, after, at(0)).await.expect("set");
-        assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: after, left: after, sold: 0 });
+        assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: after, left: after, sold: 0 });
     }
 }

@@ -12,7 +12,7 @@ use domain::order::Part;
 use domain::{AreaId, EventId, OrderId, Timestamp};
 
 use super::block::{Block, Stake};
-use super::{BLOCK_ADMISSIONS, Claim, Pool, PoolState, Refusal, Token};
+use super::{AllotmentState, BLOCK_ADMISSIONS, Claim, Pool, Refusal, Token};
 use crate::Store;
 use crate::items::number;
 
@@ -78,7 +78,7 @@ async fn claims_of(store: &Store, pool: &Pool, token: Token) -> Vec<(u16, Stake)
     blocks.iter().filter_map(|block| Some((block.index, block.claim(token)?))).collect()
 }
 
-async fn state(store: &Store, pool: &Pool, now: i64) -> PoolState {
+async fn state(store: &Store, pool: &Pool, now: i64) -> AllotmentState {
     blocks(store, pool).await;
     store.pool_state(pool, at(now)).await.expect("read")
 }

@@ -17,8 +17,8 @@ async fn a_claim_takes_its_admissions_once() {
         let claims = claims_of(&store, &pool, token(1)).await;
         assert_eq!(claims, [(first[0].block, Stake::new(3, until(expiry)))], "until what was asked last");
     }
-    assert_eq!(state(&store, &pool, 300).await, PoolState { capacity: 120, left: 117, sold: 0 });
-    assert_eq!(state(&store, &pool, 301).await, PoolState { capacity: 120, left: 120, sold: 0 });
+    assert_eq!(state(&store, &pool, 300).await, AllotmentState { capacity: 120, left: 117, sold: 0 });
+    assert_eq!(state(&store, &pool, 301).await, AllotmentState { capacity: 120, left: 120, sold: 0 });
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn what_has_expired_is_free_for_others_only_when_its_last_second_is_over()
     assert_eq!(left(store.claim_admissions(&pool, 1, token(9), until(1200), at(600)).await), 0);
     assert_eq!(left(store.claim_admissions(&pool, 11, token(9), until(1200), at(601)).await), 10);
     store.claim_admissions(&pool, 9, token(9), until(1200), at(601)).await.expect("taken over");
-    assert_eq!(state(&store, &pool, 601).await, PoolState { capacity: 10, left: 1, sold: 0 });
+    assert_eq!(state(&store, &pool, 601).await, AllotmentState { capacity: 10, left: 1, sold: 0 });
     for order in 0..5 {
         assert!(claims_of(&store, &pool, token(order)).await.is_empty(), "reclaimed in the same write");
     }
@@ -54,7 +54,7 @@ async fn sold_stays_sold_whatever_is_asked_for() {
     let store = testing::store().await;
     let pool = new_pool(&store, 10).await;
     let parts = store.claim_admissions(&pool, 4, token(1), Claim::Sold, at(0)).await.expect("sold");
-    let sold = PoolState { capacity: 10, left: 6, sold: 4 };
+    let sold = AllotmentState { capacity: 10, left: 6, sold: 4 };
     assert_eq!(state(&store, &pool, 0).await, sold);
     for claim in [until(600), Claim::Sold, until(0)] {
         let again = store.claim_admissions(&pool, 4, token(1), claim, at(0)).await;
@@ -67,7 +67,7 @@ async fn sold_stays_sold_whatever_is_asked_for() {
     let more = store.claim_admissions(&pool, 9, token(1), until(600), at(0)).await;
     assert_eq!(more.expect("still sold"), parts);
     store.release_admissions(&pool, &parts, token(1)).await.expect("nothing to release");
-    assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 10, left: 0, sold: 4 });
+    assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 10, left: 0, sold: 4 });
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_hold_becomes_a_sale_also_late_while_its_places_are_free() {
     for now in [700, 701] {
         let settled = store.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(now)).await;
         assert_eq!(settled.expect("sold"), parts);
-        assert_eq!(state(&store, &pool, now).await, PoolState { capacity: 120, left: 115, sold: 5 });
+        assert_eq!(state(&store, &pool, now).await, AllotmentState { capacity: 120, left: 115, sold: 5 });
     }
 }
 
@@ -100,7 +100,7 @@ async fn a_late_sale_takes_other_places_once() {
         let again = store.secure_admissions(&pool, known, late, Claim::Sold, at(603)).await;
         assert_eq!(again.expect("the same places"), settled);
     }
-    assert_eq!(state(&store, &pool, 603).await, PoolState { capacity: 150, left: 6, sold: 144 });
+    assert_eq!(state(&store, &pool, 603).await, AllotmentState { capacity: 150, left: 6, sold: 144 });
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn a_late_sale_without_other_places_leaves_nothing_behind() {
     store.release_admissions(&pool, &one, token(2)).await.expect("released");
     let settled = store.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(603)).await.expect("sold");
     assert_eq!(settled, parts);
-    assert_eq!(state(&store, &pool, 603).await, PoolState { capacity: 100, left: 0, sold: 100 });
+    assert_eq!(state(&store, &pool, 603).await, AllotmentState { capacity: 100, left: 0, sold: 100 });
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn a_late_sale_keeps_those_places_that_nobody_took() {
     let settled = store.secure_admissions(&pool, &parts, late, Claim::Sold, at(603)).await.expect("sold");
     let expected = [Part { block: 1, quantity: 1 }, Part { block: 2, quantity: 2 }];
     assert_eq!(settled, expected);
-    assert_eq!(state(&store, &pool, 603).await, PoolState { capacity: 150, left: 2, sold: 147 });
+    assert_eq!(state(&store, &pool, 603).await, AllotmentState { capacity: 150, left: 2, sold: 147 });
 }
 
 #[tokio::test]
@@ -147,12 +147,12 @@ async fn releasing_gives_back_once_and_never_what_is_sold() {
     }
     for _ in 0..3 {
         store.release_admissions(&pool, &parts, token(1)).await.expect("released");
-        assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 10, left: 10, sold: 0 });
+        assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 10, left: 10, sold: 0 });
     }
     store.claim_admissions(&pool, 4, token(1), until(600), at(0)).await.expect("claimed");
     store.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(0)).await.expect("sold");
     store.release_admissions(&pool, &parts, token(1)).await.expect("too late");
-    assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 10, left: 6, sold: 4 });
+    assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 10, left: 6, sold: 4 });
 }
 
 #[tokio::test]
@@ -168,14 +168,14 @@ async fn what_is_held_is_sold_once_however_late_and_what_is_gone_is_not() {
     // A refund in between took one of them.
     let fewer = [Part { quantity: 2, ..parts[0] }];
     assert!(store.sell_admissions(&pool, &fewer, token(1)).await.expect("sold"));
-    assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 4, left: 2, sold: 2 });
+    assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 4, left: 2, sold: 2 });
     assert!(!store.sell_admissions(&pool, &parts, token(1)).await.expect("no more than it has"));
 
     let late = store.claim_admissions(&pool, 2, token(2), until(600), at(0)).await.expect("claimed");
     let taken = store.claim_admissions(&pool, 2, token(3), until(900), at(601)).await.expect("expired");
     assert!(!store.sell_admissions(&pool, &late, token(2)).await.expect("somebody else's by now"));
     assert!(store.sell_admissions(&pool, &taken, token(3)).await.expect("sold"));
-    assert_eq!(state(&store, &pool, 901).await, PoolState { capacity: 4, left: 0, sold: 4 });
+    assert_eq!(state(&store, &pool, 901).await, AllotmentState { capacity: 4, left: 0, sold: 4 });
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn a_claim_of_another_quantity_is_not_settled_as_this_one() {
     let thought = [Part { block: 0, quantity: 4 }];
     let settled = store.secure_admissions(&pool, &thought, token(1), Claim::Sold, at(0)).await.expect("sold");
     assert_eq!(quantity(&settled), 4);
-    assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 10, left: 6, sold: 4 });
+    assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 10, left: 6, sold: 4 });
 }
 
 #[tokio::test]
@@ -211,18 +211,18 @@ async fn a_buyers_uses_of_a_promotion_need_no_creating() {
     let store = testing::store().await;
     let (tenant, buyer) = (TenantId::generate(at(0)), UserId::generate(at(0)));
     let pool = Pool::promotion_buyer(tenant, "PREVENTA-10", buyer, 2);
-    assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 2, left: 2, sold: 0 });
+    assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 2, left: 2, sold: 0 });
     assert_eq!(left(store.claim_admissions(&pool, 3, token(1), until(600), at(0)).await), 2);
     let parts = store.claim_admissions(&pool, 1, token(1), until(600), at(0)).await.expect("used");
     store.claim_admissions(&pool, 1, token(1), until(600), at(0)).await.expect("the same use");
-    assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 2, left: 1, sold: 0 });
+    assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 2, left: 1, sold: 0 });
     store.claim_admissions(&pool, 1, token(2), Claim::Sold, at(0)).await.expect("used");
     assert_eq!(left(store.claim_admissions(&pool, 1, token(3), until(600), at(0)).await), 0);
     store.secure_admissions(&pool, &parts, token(1), Claim::Sold, at(700)).await.expect("sold");
     assert_eq!(left(store.claim_admissions(&pool, 1, token(3), until(900), at(700)).await), 0);
     store.return_admissions(&pool, &parts, 0, token(1)).await.expect("returned");
     store.claim_admissions(&pool, 1, token(3), Claim::Sold, at(700)).await.expect("the last use");
-    assert_eq!(state(&store, &pool, 700).await, PoolState { capacity: 2, left: 0, sold: 2 });
+    assert_eq!(state(&store, &pool, 700).await, AllotmentState { capacity: 2, left: 0, sold: 2 });
     let other = Pool::promotion_buyer(tenant, "PREVENTA-10", UserId::generate(at(0)), 2);
     assert_eq!(state(&store, &other, 700).await.left, 2, "another buyer's own uses");
 }
@@ -244,7 +244,7 @@ async fn pools_of_an_event_and_a_tenant_do_not_mix() {
         store.claim_admissions(pool, 7, token(order), Claim::Sold, at(0)).await.expect("sold");
     }
     for pool in &pools {
-        assert_eq!(state(&store, pool, 0).await, PoolState { capacity: 60, left: 53, sold: 7 });
+        assert_eq!(state(&store, pool, 0).await, AllotmentState { capacity: 60, left: 53, sold: 7 });
     }
 }
 
@@ -254,7 +254,7 @@ async fn a_pool_created_again_keeps_its_claims() {
     let pool = new_pool(&store, 130).await;
     store.claim_admissions(&pool, 20, token(1), Claim::Sold, at(0)).await.expect("sold");
     store.create_pool(&pool, 130).await.expect("a late repetition");
-    assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 130, left: 110, sold: 20 });
+    assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 130, left: 110, sold: 20 });
 }
 
 #[tokio::test]
@@ -264,7 +264,7 @@ async fn a_large_pool_has_all_its_blocks() {
     let blocks = blocks(&store, &pool).await;
     assert_eq!(blocks.len(), 401);
     assert!((0..).zip(&blocks).all(|(index, block)| block.index == index));
-    assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 20_001, left: 20_001, sold: 0 });
+    assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 20_001, left: 20_001, sold: 0 });
 }
 
 #[tokio::test]
@@ -289,7 +289,7 @@ async fn a_pool_grows_and_shrinks() {
     assert_eq!(sizes(&pool).await, [50, 10, 0]);
     assert_eq!(store.resize_pool(&pool, 110, at(0)).await.expect("grown"), 3);
     assert_eq!(sizes(&pool).await, [50, 50, 10]);
-    assert_eq!(state(&store, &pool, 0).await, PoolState { capacity: 110, left: 110, sold: 0 });
+    assert_eq!(state(&store, &pool, 0).await, AllotmentState { capacity: 110, left: 110, sold: 0 });
 }
 
 #[tokio::test]
@@ -308,7 +308,7 @@ async fn only_free_admissions_can_be_taken_out_of_a_pool() {
         .await
         .expect("sold");
     store.resize_pool(&pool, 20, at(601)).await.expect("all but the sold ones, expired ones too");
-    assert_eq!(state(&store, &pool, 601).await, PoolState { capacity: 20, left: 0, sold: 20 });
+    assert_eq!(state(&store, &pool, 601).await, AllotmentState { capacity: 20, left: 0, sold: 20 });
     assert_eq!(left(store.resize_pool(&pool, 19, at(601)).await), 0);
 }
 

@@ -88,7 +88,7 @@ async fn a_block_full_of_expired_holds_is_reclaimed_in_one_write() {
         }
         if pool.on_demand().is_none() {
             metered.resize_pool(&pool, 1, at(1201)).await.expect("shrunk");
-            assert_eq!(state(&store, &pool, 1201).await, PoolState { capacity: 1, left: 1, sold: 0 });
+            assert_eq!(state(&store, &pool, 1201).await, AllotmentState { capacity: 1, left: 1, sold: 0 });
         }
     }
 }

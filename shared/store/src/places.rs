@@ -1,0 +1,202 @@
+//! What can run out, by what it belongs to: the places of areas, the quotas of sale stages,
+//! the uses of promotions, the discounts of events. How that is counted is the business of
+//! [`allotment`](crate::allotment) alone.
+
+use domain::Timestamp;
+use domain::event::{Area, AreaKind, Event, RowLayout};
+use domain::pricing::{Promotion, SaleStage};
+use domain::seat::SeatState;
+
+use crate::allotment::{AllotmentState, BLOCK_SEATS, Pool, Refusal, RowState};
+use crate::keys::SHARDS;
+use crate::{Failure, Store};
+
+/// Over how many blocks the places of a new area are spread.
+pub fn area_blocks(kind: AreaKind, capacity: u32) -> u16 {
+    match kind {
+        AreaKind::GeneralAdmission => Pool::blocks_for(capacity),
+        AreaKind::Seated => 0,
+    }
+}
+
+/// Over how many blocks the discounts of a new event are spread.
+pub fn discount_blocks(max_discounts: u32) -> u16 {
+    if max_discounts == 0 { 0 } else { Pool::blocks_for(max_discounts) }
+}
+
+/// The row in blocks of about the same size, as many as its seats need; buyers spread over
+/// them.
+pub fn row_blocks(row: &RowLayout) -> Vec<RowLayout> {
+    let seats = row.last - row.first + 1;
+    let count = seats.div_ceil(BLOCK_SEATS);
+    let (length, longer) = (seats / count, seats % count);
+    let mut first = row.first;
+    let block = |index: u16| {
+        let last = first + length - 1 + u16::from(index < longer);
+        let block = RowLayout { label: row.label.clone(), first, last };
+        first = last + 1;
+        block
+    };
+    (0..count).map(block).collect()
+}
+
+fn area_pool(area: &Area) -> Pool {
+    Pool::area(area.event_id, area.id, area.blocks)
+}
+
+fn stage_pool(stage: &SaleStage, quantity: u32) -> Pool {
+    Pool::stage(stage.event_id, stage.id, quantity)
+}
+
+fn uses_pool(promotion: &Promotion, uses: u32) -> Pool {
+    Pool::promotion(promotion.tenant_id, promotion.promotion_code.as_str(), uses)
+}
+
+pub(crate) fn discounts_pool(event: &Event) -> Pool {
+    Pool::discounts(event.id, event.discount_blocks)
+}
+
+impl Store {
+    /// Creates the places of a new area; those that exist stay as they are. Nothing can be
+    /// held of it before.
+    pub async fn create_places(&self, area: &Area) -> Result<(), Failure> {
+        match area.kind {
+            AreaKind::GeneralAdmission => self.create_pool(&area_pool(area), area.capacity).await,
+            AreaKind::Seated => self.create_rows(area.event_id, area.id, 0, &area.rows).await,
+        }
+    }
+
+    /// How the places of an area stand.
+    pub async fn area_state(&self, area: &Area, now: Timestamp) -> Result<AllotmentState, Failure> {
+        match area.kind {
+            AreaKind::GeneralAdmission => self.pool_state(&area_pool(area), now).await,
+            AreaKind::Seated => {
+                let rows = self.area_rows(area, now).await?;
+                let count = |wanted| {
+                    let seats = rows.iter().flat_map(|row| &row.seats).filter(|seat| **seat == wanted);
+                    u32::try_from(seats.count()).unwrap_or(u32::MAX)
+                };
+                let [left, sold] = [SeatState::Available, SeatState::Sold].map(count);
+                Ok(AllotmentState { capacity: area.capacity, left, sold })
+            }
+        }
+    }
+
+    /// The seats of an area by its blocks, with those that are about to be created, or were
+    /// given up.
+    pub async fn area_rows(&self, area: &Area, now: Timestamp) -> Result<Vec<RowState>, Failure> {
+        let blocks = u16::try_from(area.rows.len()).unwrap_or(u16::MAX);
+        self.rows_state(area.event_id, area.id, blocks, now).await
+    }
+
+    /// True if nothing of the area is sold or held.
+    pub async fn is_untouched(&self, area: &Area, now: Timestamp) -> Result<bool, Failure> {
+        match area.kind {
+            AreaKind::GeneralAdmission => {
+                // A request that died may have left blocks that the area does not know of.
+                let whole = Pool::area(area.event_id, area.id, area.blocks.max(SHARDS));
+                let state = self.pool_state(&whole, now).await?;
+                Ok(state.left == state.capacity)
+            }
+            AreaKind::Seated => {
+                let is_free = |seat: &SeatState| matches!(seat, SeatState::Available | SeatState::Blocked);
+                Ok(self.area_rows(area, now).await?.iter().flat_map(|row| &row.seats).all(is_free))
+            }
+        }
+    }
+
+    /// Gives a general admission area `capacity` places. Answers over how many blocks they are
+    /// spread then.
+    ///
+    /// # Errors
+    /// [`Refusal::SoldOut`] with how many are free, and nothing changed, if more than those
+    /// would have to go.
+    pub async fn resize_area(&self, area: &Area, capacity: u32, now: Timestamp) -> Result<u16, Refusal> {
+        self.resize_pool(&area_pool(area), capacity, now).await
+    }
+
+    /// Creates the quota of a new stage, if it is limited.
+    pub async fn create_quota(&self, stage: &SaleStage) -> Result<(), Failure> {
+        match stage.quantity_available {
+            Some(quantity) => self.create_pool(&stage_pool(stage, quantity), quantity).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives a stage a quota of `quantity` tickets.
+    ///
+    /// # Errors
+    /// As [`Store::resize_area`].
+    pub async fn resize_quota(
+        &self,
+        stage: &SaleStage,
+        quantity: u32,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        self.resize_pool(&stage_pool(stage, quantity), quantity, now).await.map(drop)
+    }
+
+    /// Creates the uses of a new promotion, if they are limited.
+    pub async fn create_uses(&self, promotion: &Promotion) -> Result<(), Failure> {
+        match promotion.total_uses {
+            Some(uses) => self.create_pool(&uses_pool(promotion, uses), uses).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives a promotion `uses` uses.
+    ///
+    /// # Errors
+    /// As [`Store::resize_area`].
+    pub async fn resize_uses(&self, promotion: &Promotion, uses: u32, now: Timestamp) -> Result<(), Refusal> {
+        let most = promotion.total_uses.unwrap_or(uses).max(uses);
+        self.resize_pool(&uses_pool(promotion, most), uses, now).await.map(drop)
+    }
+
+    /// Creates the discounts that a new event has for members.
+    pub async fn create_discounts(&self, event: &Event) -> Result<(), Failure> {
+        match event.max_discounts {
+            0 => Ok(()),
+            discounts => self.create_pool(&discounts_pool(event), discounts).await,
+        }
+    }
+
+    /// Gives an event `discounts` discounts. Answers over how many blocks they are spread then.
+    ///
+    /// # Errors
+    /// As [`Store::resize_area`].
+    pub async fn resize_discounts(
+        &self,
+        event: &Event,
+        discounts: u32,
+        now: Timestamp,
+    ) -> Result<u16, Refusal> {
+        self.resize_pool(&discounts_pool(event), discounts, now).await
+    }
+
+    /// How the discounts of an event stand; what is not left, members were given.
+    pub async fn discounts_state(&self, event: &Event, now: Timestamp) -> Result<AllotmentState, Failure> {
+        // A request that died may have left blocks that the event does not know of.
+        let whole = Pool::discounts(event.id, event.discount_blocks.max(SHARDS));
+        self.pool_state(&whole, now).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn blocks_of_a_row_are_of_about_the_same_size(first in 1_u16..500, seats in 1_u16..2000) {
+            let whole = RowLayout { label: "A".to_owned(), first, last: first + seats - 1 };
+            let parts = row_blocks(&whole);
+            prop_assert!(parts.iter().all(|part| part.len() <= u32::from(BLOCK_SEATS)));
+            prop_assert_eq!(parts.len(), usize::from(seats.div_ceil(BLOCK_SEATS)));
+            let lengths: Vec<u32> = parts.iter().map(RowLayout::len).collect();
+            prop_assert!(lengths.iter().max().unwrap_or(&0) - lengths.iter().min().unwrap_or(&0) <= 1);
+        }
+    }
+}

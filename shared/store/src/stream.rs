@@ -1,0 +1,101 @@
+//! The table's stream: what a record says must happen because of a write, and who made it.
+
+use domain::audit::{AuditNote, AuditRecord};
+use domain::outbox::Outbox;
+use domain::{DiscountRequestId, InvitationId, OrderId, TenantId, TransferId, UserId};
+use serde_dynamo::{AttributeValue, Item};
+use serde_json::{Map, Value};
+
+use crate::audit::AUDIT_ATTRIBUTE;
+use crate::items::OUTBOX;
+use crate::keys::{self, Key};
+
+/// Attributes that are the table's business: they tell nobody what was changed.
+const INTERNAL: [&str; 9] =
+    ["PK", "SK", "GSI1PK", "GSI1SK", OUTBOX, "ttl", "version", "updated_at", AUDIT_ATTRIBUTE];
+
+/// One record of the stream, as Lambda hands it on.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamRecord<'a> {
+    /// The key of the item.
+    pub key: &'a Item,
+    /// The item before the write; empty if it is new.
+    pub before: &'a Item,
+    /// The item after the write; empty if it was deleted.
+    pub after: &'a Item,
+}
+
+/// The item that a record is about, as far as messages tell items apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A buyer's order.
+    Order(UserId, OrderId),
+    /// A transfer, under its sender.
+    Transfer(UserId, TransferId),
+    /// A member's request for a discount.
+    DiscountRequest(DiscountRequestId),
+    /// An invitation to an organiser's staff.
+    Invitation(TenantId, InvitationId),
+    /// Anything else of an organiser.
+    Tenant(TenantId),
+    /// Anything else.
+    Other,
+}
+
+impl Subject {
+    fn of(key: &Key) -> Self {
+        if let Some((user, order)) = keys::parse_order(key) {
+            return Self::Order(user, order);
+        }
+        if let Some((user, transfer)) = keys::parse_transfer(key) {
+            return Self::Transfer(user, transfer);
+        }
+        if let Some(request) = keys::parse_discount_request(key) {
+            return Self::DiscountRequest(request);
+        }
+        if let Some((tenant, invitation)) = keys::parse_invitation(key) {
+            return Self::Invitation(tenant, invitation);
+        }
+        keys::parse_tenant(key).map_or(Self::Other, Self::Tenant)
+    }
+}
+
+impl StreamRecord<'_> {
+    /// What must happen because of the write, and the item that it is about.
+    ///
+    /// # Errors
+    /// If the record is none of this table's.
+    pub fn outbox(&self) -> Result<Option<(Subject, Outbox)>, String> {
+        let Some(text) = string(self.after, OUTBOX) else { return Ok(None) };
+        let outbox = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let part = |name| string(self.key, name).ok_or_else(|| format!("the record has no {name}"));
+        Ok(Some((Subject::of(&Key::new(part("PK")?, part("SK")?)), outbox)))
+    }
+
+    /// The audit record that the write asks for. A note that stood on the item before is of an
+    /// earlier write.
+    ///
+    /// # Errors
+    /// If the record is none of this table's.
+    pub fn audit(&self) -> Result<Option<AuditRecord>, String> {
+        let earlier = string(self.before, AUDIT_ATTRIBUTE);
+        let note = string(self.after, AUDIT_ATTRIBUTE).filter(|note| earlier != Some(note));
+        let Some(note) = note else { return Ok(None) };
+        let note: AuditNote = serde_json::from_str(note).map_err(|error| error.to_string())?;
+        Ok(Some(note.record(fields(self.before)?, fields(self.after)?)))
+    }
+}
+
+fn string<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    match item.inner().get(name) {
+        Some(AttributeValue::S(text)) => Some(text),
+        _ => None,
+    }
+}
+
+fn fields(item: &Item) -> Result<Map<String, Value>, String> {
+    let mut fields: Map<String, Value> =
+        serde_dynamo::from_item(item.clone()).map_err(|error| error.to_string())?;
+    fields.retain(|name, _| !INTERNAL.contains(&name.as_str()));
+    Ok(fields)
+}
