@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use cloud::services::{Mishap, Spot};
 use local::sandbox::{Payment, Status};
-use local::services::{Mishap, Spot};
 use serde_json::{Value, json};
 use testkit::{Organizer, Show, Somebody, TestApp};
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use cloud::services::Mail;
 use domain::order::Change;
 use domain::payment::GatewayName;
 use local::sandbox::Action;
-use local::services::Mail;
 use serde_json::{Value, json};
 use testkit::{Country, Organizer, Show, Somebody, TestApp};
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::private;
+use cloud::private;
 
 /// The open file.
 #[derive(Debug)]

@@ -42,7 +42,7 @@ impl Ledger {
         };
         let Some(path) = path else { return Ok(ledger) };
         if let Some(directory) = path.parent() {
-            crate::private::create_dir_all(directory)?;
+            cloud::private::create_dir_all(directory)?;
         }
         Journal::read(&path, |purchase| ledger.keep(purchase))?;
         ledger.journal = Some(Journal::rewrite(path, ledger.newest_first().rev())?);

@@ -6,7 +6,7 @@ use domain::Timestamp;
 
 use super::payment::Payment;
 use crate::gateways::Journal;
-use crate::private;
+use cloud::private;
 
 /// All payments: in memory, and in a file of JSON lines that only grows while the
 /// gateway runs. The last line of a payment is its truth.

@@ -29,7 +29,7 @@ const SHOWS: [&str; 8] = [
 ];
 
 /// What became of some requests.
-struct Fate {
+struct MailOutcome {
     /// How many.
     count: usize,
     decision: Option<DecisionType>,
@@ -37,18 +37,24 @@ struct Fate {
     notes: Option<&'static str>,
 }
 
-const fn fate(count: usize, decision: Option<DecisionType>, is_sent: bool) -> Fate {
-    Fate { count, decision, is_sent, notes: None }
+const fn fate(count: usize, decision: Option<DecisionType>, is_sent: bool) -> MailOutcome {
+    MailOutcome { count, decision, is_sent, notes: None }
 }
 
 /// Forty requests, the oldest first.
-const FATES: [Fate; 7] = [
+const FATES: [MailOutcome; 7] = [
     fate(7, Some(DecisionType::Approved), true),
-    Fate { notes: Some("Ya fue dos veces este año."), ..fate(2, Some(DecisionType::Rejected), true) },
+    MailOutcome { notes: Some("Ya fue dos veces este año."), ..fate(2, Some(DecisionType::Rejected), true) },
     fate(1, Some(DecisionType::NeedsClarification), true),
     fate(7, Some(DecisionType::Approved), false),
-    Fate { notes: Some("Sin cupo para este fin de semana."), ..fate(5, Some(DecisionType::Rejected), false) },
-    Fate { notes: Some("¿Con quién viene?"), ..fate(4, Some(DecisionType::NeedsClarification), false) },
+    MailOutcome {
+        notes: Some("Sin cupo para este fin de semana."),
+        ..fate(5, Some(DecisionType::Rejected), false)
+    },
+    MailOutcome {
+        notes: Some("¿Con quién viene?"),
+        ..fate(4, Some(DecisionType::NeedsClarification), false)
+    },
     fate(14, None, false),
 ];
 
@@ -117,7 +123,7 @@ impl<'a> Office<'a> {
     async fn one(
         &self,
         index: usize,
-        fate: &Fate,
+        fate: &MailOutcome,
         member: &Member,
         sheet: &EventSheet,
         now: Timestamp,

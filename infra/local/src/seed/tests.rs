@@ -23,8 +23,8 @@ use tokio::net::TcpListener;
 use super::act::Act;
 use super::program::{CODES, FREE_SHOW, INVITATION, SEATED_SHOW};
 use super::*;
-use crate::services::{Chaos, Reading, Services, ServicesConfig};
-use crate::template::{Surroundings, Template};
+use cloud::services::{Chaos, Reading, Services, ServicesConfig};
+use cloud::template::{Surroundings, Template};
 
 const HASH_SECRET: &str = "only for tests, only for tests, only for tests";
 
