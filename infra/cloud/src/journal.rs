@@ -1,5 +1,5 @@
-//! A file of JSON lines that only grows: how queues and the mailbox survive a
-//! restart.
+//! A file of JSON lines that only grows: how queues, the mailbox and the payments at
+//! simulated gateways survive a restart.
 //!
 //! A line is handed to the operating system before the call that caused it is
 //! answered, so that it survives a killed process. Surviving a power cut is not
@@ -16,6 +16,8 @@ use serde::de::DeserializeOwned;
 
 use crate::private;
 
+/// The open file, whose lines are all of one type.
+#[derive(Debug)]
 pub struct Journal<T> {
     path: PathBuf,
     file: File,
@@ -68,6 +70,11 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
     /// How many records the file holds, those included that no longer matter.
     pub fn lines(&self) -> usize {
         self.lines
+    }
+
+    /// True if most lines are of no use any more, with so many records.
+    pub fn is_wasteful(&self, records: usize) -> bool {
+        self.lines > 2 * records + 10_000
     }
 
     /// Replaces the file's content with what still matters.

@@ -6,11 +6,9 @@
 
 mod folder;
 pub mod functions;
-pub mod gateways;
 mod local_cloud;
 mod mailbox;
 pub mod openapi;
-pub mod sandbox;
 mod secrets;
 pub mod seed;
 

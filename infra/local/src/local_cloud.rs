@@ -16,13 +16,13 @@ use cloud::lambda::{Lambda, Registry};
 use cloud::mappings::{self, Mappings, NotIdle};
 use cloud::services::{Chaos, REGION, SECRET_ACCESS_KEY, Services, ServicesConfig};
 use cloud::template::{Function, Stack, Surroundings, Template};
+use gateways::sandbox::{Sandbox, SandboxConfig};
+use gateways::{GatewayUrls, Gateways};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::folder::{Folder, FolderError};
-use crate::gateways::{GatewayUrls, Gateways};
-use crate::sandbox::{Sandbox, SandboxConfig};
 use crate::seed::{self, Logins};
 use crate::{mailbox, secrets};
 

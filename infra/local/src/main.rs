@@ -10,7 +10,7 @@ use clap::Parser;
 use cloud::private;
 use cloud::services::{Chaos, FaultRates};
 use cloud::template::Template;
-use local::sandbox::Faults;
+use gateways::Faults;
 use local::{Cloud, Options, StartError, functions};
 use tracing_subscriber::EnvFilter;
 
@@ -60,7 +60,8 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), StartError> {
     let env = Env::process();
-    let filter = if arguments.quiet { "warn" } else { "warn,cloud=info,local=info,taquilla=info" };
+    let filter =
+        if arguments.quiet { "warn" } else { "warn,cloud=info,gateways=info,local=info,taquilla=info" };
     let filter = env.optional("RUST_LOG").unwrap_or(filter);
     let filter =
         EnvFilter::try_new(filter).map_err(|error| StartError::Other(format!("RUST_LOG: {error}")))?;

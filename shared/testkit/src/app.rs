@@ -8,7 +8,7 @@ use cloud::lambda::Registry;
 use cloud::services::Chaos;
 use cloud::template::Template;
 use domain::payment::GatewayName;
-use local::gateways::Gateways;
+use gateways::Gateways;
 use local::{Cloud, Options, Refusals};
 use reqwest::Method;
 use serde_json::{Value, json};

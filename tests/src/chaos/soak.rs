@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use cloud::services::{Chaos, FaultRates};
 use fastrand::Rng;
-use local::sandbox::{Action, Faults, Method, Payment, Status};
+use gateways::Faults;
+use gateways::sandbox::{Action, Method, Payment, Status};
 use serde_json::{Value, json};
 use testkit::{Organizer, Show, Somebody, TestApp, minor};
 

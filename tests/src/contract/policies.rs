@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cloud::template::{Stack, Surroundings, Template};
-use local::sandbox::{Action, Faults};
+use gateways::Faults;
+use gateways::sandbox::Action;
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 //! the vault has none of accounts that are gone.
 
 use cloud::services::{Mishap, Spot};
-use local::gateways::Merchant;
+use gateways::Merchant;
 use serde_json::{Value, json};
 
 use super::at_each_write;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use cloud::services::{Mishap, Spot};
-use local::sandbox::{Payment, Status};
+use gateways::sandbox::{Payment, Status};
 use serde_json::{Value, json};
 use testkit::{Organizer, Show, Somebody, TestApp};
 

@@ -4,7 +4,7 @@
 use cloud::services::{FaultRates, Spot};
 use domain::Currency;
 use futures::future::join_all;
-use local::gateways::Merchant;
+use gateways::Merchant;
 use serde_json::{Value, json};
 
 use crate::flows::gateways::{House, path};

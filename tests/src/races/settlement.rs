@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cloud::services::{FaultRates, Spot};
 use domain::payment::GatewayName;
-use local::gateways::{Action, Method, Status};
+use gateways::{Action, Method, Status};
 use serde_json::{Value, json};
 use testkit::{Country, Show, Somebody, TestApp};
 

@@ -13,11 +13,11 @@ use aide::axum::ApiRouter;
 use aide::openapi::{License, OpenApi, Server, Tag};
 use boot::{Boot, BootError, Clock, Env};
 use cloud::template::{Surroundings, Template};
+use gateways::GatewayUrls;
 use serde_json::Value;
 
 pub use self::examples::examples;
 use crate::functions::routers;
-use crate::gateways::GatewayUrls;
 use crate::local_cloud::{credentials, parameters};
 
 /// What the groups of operations are about, in the order of a ticket's life.

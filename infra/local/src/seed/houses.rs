@@ -7,15 +7,16 @@ use domain::event::Tenant;
 use domain::payment::GatewayName;
 use domain::{Error, GatewayAccountId, Result, TenantId, Timestamp};
 use futures::future::try_join_all;
+use gateways::Merchant;
 use jiff::civil::Weekday;
 use store::{Fingerprints, Store};
 use uuid::Uuid;
 
 use super::act::{ARGENTINA, Act, CHILE, COLOMBIA, Country, Places, Venue, Zone};
+use super::connect::Connection;
 use super::people::{self, Login};
 use super::planting;
 use super::program::{GENERAL, PLAIN, on, presale};
-use crate::gateways::{Connection, Merchant};
 
 /// An organiser, its admin, where it takes money, and what it shows.
 pub(super) struct House {

@@ -6,6 +6,7 @@
 //! office write it, before anybody else can see the table.
 
 mod act;
+mod connect;
 mod houses;
 mod members;
 mod people;
@@ -22,14 +23,14 @@ use std::fmt;
 use boot::{Boot, ConfigError, Stage, Vault};
 use domain::event::{LegalInfo, Tenant};
 use domain::{Currency, TenantId, Timestamp};
+use gateways::Merchant;
 use store::{Fingerprints, Store};
 use uuid::Uuid;
 
 use houses::HOUSES;
 use program::PROGRAM;
 
-use crate::gateways::Merchant;
-
+pub use connect::Connection;
 pub use people::{Login, Logins};
 
 /// The demo's organisers have the same ids in every data folder, and their items are

@@ -29,7 +29,7 @@ const SHOWS: [&str; 8] = [
 ];
 
 /// What became of some requests.
-struct MailOutcome {
+struct RequestOutcome {
     /// How many.
     count: usize,
     decision: Option<DecisionType>,
@@ -37,25 +37,28 @@ struct MailOutcome {
     notes: Option<&'static str>,
 }
 
-const fn fate(count: usize, decision: Option<DecisionType>, is_sent: bool) -> MailOutcome {
-    MailOutcome { count, decision, is_sent, notes: None }
+const fn outcome(count: usize, decision: Option<DecisionType>, is_sent: bool) -> RequestOutcome {
+    RequestOutcome { count, decision, is_sent, notes: None }
 }
 
 /// Forty requests, the oldest first.
-const FATES: [MailOutcome; 7] = [
-    fate(7, Some(DecisionType::Approved), true),
-    MailOutcome { notes: Some("Ya fue dos veces este año."), ..fate(2, Some(DecisionType::Rejected), true) },
-    fate(1, Some(DecisionType::NeedsClarification), true),
-    fate(7, Some(DecisionType::Approved), false),
-    MailOutcome {
+const OUTCOMES: [RequestOutcome; 7] = [
+    outcome(7, Some(DecisionType::Approved), true),
+    RequestOutcome {
+        notes: Some("Ya fue dos veces este año."),
+        ..outcome(2, Some(DecisionType::Rejected), true)
+    },
+    outcome(1, Some(DecisionType::NeedsClarification), true),
+    outcome(7, Some(DecisionType::Approved), false),
+    RequestOutcome {
         notes: Some("Sin cupo para este fin de semana."),
-        ..fate(5, Some(DecisionType::Rejected), false)
+        ..outcome(5, Some(DecisionType::Rejected), false)
     },
-    MailOutcome {
+    RequestOutcome {
         notes: Some("¿Con quién viene?"),
-        ..fate(4, Some(DecisionType::NeedsClarification), false)
+        ..outcome(4, Some(DecisionType::NeedsClarification), false)
     },
-    fate(14, None, false),
+    outcome(14, None, false),
 ];
 
 /// What some members say.
@@ -101,7 +104,7 @@ impl<'a> Office<'a> {
         sheets: &Sheets,
         now: Timestamp,
     ) -> Result<()> {
-        let fates = FATES.iter().flat_map(|fate| std::iter::repeat_n(fate, fate.count));
+        let outcomes = OUTCOMES.iter().flat_map(|outcome| std::iter::repeat_n(outcome, outcome.count));
         let may_ask = members.iter().skip(untouched).filter(|member| member.eligible().is_ok());
         // Nobody is answered where no mail arrives.
         let (bounced, reachable): (Vec<_>, Vec<_>) =
@@ -109,13 +112,13 @@ impl<'a> Office<'a> {
         let mut bounced = bounced.into_iter();
         let mut reachable = reachable.into_iter();
         let mut asked = Vec::new();
-        for (index, fate) in fates.enumerate() {
+        for (index, outcome) in outcomes.enumerate() {
             let unreachable =
-                if fate.decision.is_none() && index.is_multiple_of(5) { bounced.next() } else { None };
+                if outcome.decision.is_none() && index.is_multiple_of(5) { bounced.next() } else { None };
             let member = unreachable.or_else(|| reachable.next());
             let member = member.ok_or_else(|| Error::internal("too few members"))?;
             let show = sheet(sheets, SHOWS[index % SHOWS.len()])?;
-            asked.push(self.one(index, fate, member, show, now));
+            asked.push(self.one(index, outcome, member, show, now));
         }
         try_join_all(asked).await.map(drop)
     }
@@ -123,7 +126,7 @@ impl<'a> Office<'a> {
     async fn one(
         &self,
         index: usize,
-        fate: &MailOutcome,
+        outcome: &RequestOutcome,
         member: &Member,
         sheet: &EventSheet,
         now: Timestamp,
@@ -143,16 +146,18 @@ impl<'a> Office<'a> {
             ..DiscountRequest::open(member, show, 0, suggest(&case), 0, asked_at)
         };
         let decided_at = asked_at + SignedDuration::from_mins(50);
-        let request = match fate.decision {
+        let request = match outcome.decision {
             None => request,
-            Some(decision) => request.decide(decision, fate.notes, &self.reviewer, (None, 0), decided_at)?,
+            Some(decision) => {
+                request.decide(decision, outcome.notes, &self.reviewer, (None, 0), decided_at)?
+            }
         };
         self.store.open_discount_request(&request).await?;
         if request.decision_type == Some(DecisionType::Approved) {
             let taken = self.store.take_discount(show, &request, now).await;
             taken.map_err(|refusal| refusal.meaning(|_| Error::internal("no discounts left")))?;
         }
-        if fate.is_sent { self.send(index, &request, sheet).await } else { Ok(()) }
+        if outcome.is_sent { self.send(index, &request, sheet).await } else { Ok(()) }
     }
 
     async fn send(&self, index: usize, request: &DiscountRequest, sheet: &EventSheet) -> Result<()> {

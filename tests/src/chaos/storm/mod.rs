@@ -14,7 +14,7 @@ use std::time::Duration;
 use cloud::services::{Chaos, FaultRates};
 use domain::payment::GatewayName;
 use fastrand::Rng;
-use local::gateways::{Action, Faults, Method, Simulator, Status};
+use gateways::{Action, Faults, Method, Simulator, Status};
 use serde_json::json;
 use testkit::{Country, Organizer, Show, Somebody, TestApp};
 
