@@ -33,7 +33,7 @@ impl Roles {
     /// such as a test, may do everything.
     ///
     /// # Errors
-    /// What it is not allowed, for the caller to read.
+    /// The permission that is missing, for the caller to read.
     pub fn check(&self, call: &Call<'_>) -> Result<(), Denied> {
         let Some(statements) = self.statements.get(call.caller) else { return Ok(()) };
         for (action, resource) in deeds(call) {

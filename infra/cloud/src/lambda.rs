@@ -41,7 +41,7 @@ pub enum Function {
 
 type Constructor = Box<dyn Fn(&Boot) -> Result<Function, ConfigError> + Send + Sync>;
 
-/// Where the code of each function comes from, by the name of its crate.
+/// The code of each function, by the name of its crate.
 #[derive(Default)]
 pub struct Registry(BTreeMap<&'static str, Constructor>);
 

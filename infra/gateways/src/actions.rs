@@ -282,7 +282,7 @@ impl Purchase {
         Ok(Happened { attempt: at, change })
     }
 
-    /// Somebody at the gateway looked at a refund.
+    /// A person at the gateway looked at a refund.
     pub(super) fn review(
         &mut self,
         refund: &str,

@@ -21,7 +21,7 @@ pub struct Gateways {
     merchants: Merchants,
 }
 
-/// Who has accounts where.
+/// The accounts at each gateway.
 #[derive(Debug, Default)]
 struct Merchants {
     mercado_pago: Accounts<mercado_pago::Account>,

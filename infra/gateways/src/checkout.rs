@@ -41,7 +41,7 @@ pub(super) fn templates() -> Environment<'static> {
     templates
 }
 
-/// Where the page of a purchase is.
+/// An answer that leads to the page of a purchase.
 pub(super) fn to_page(purchase: &Purchase) -> Response {
     Redirect::to(&format!("/pay/{}", purchase.id)).into_response()
 }
@@ -124,7 +124,7 @@ fn render(
     })
 }
 
-/// How far a try is, for people.
+/// The state of a try, for people.
 pub(super) fn state(attempt: &Attempt, whole: i64, language: Language) -> &'static str {
     let refunded = attempt.refunded();
     let (es, en) = match (attempt.status, attempt.dispute.as_ref().map(|dispute| dispute.stage)) {

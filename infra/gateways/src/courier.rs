@@ -68,7 +68,7 @@ pub(crate) struct Parcel {
 pub(crate) struct Courier {
     road: Arc<Road>,
     deliveries: Mutex<JoinSet<()>>,
-    /// Where deliveries run, whoever causes them: a test's thread may have no runtime.
+    /// The runtime of deliveries, whoever causes them: a test's thread may have no runtime.
     runtime: Handle,
 }
 

@@ -42,7 +42,7 @@ pub struct Faults {
     /// How long each copy waits beyond that at most, by chance, in milliseconds, so
     /// that notifications overtake each other; at most a minute.
     pub reorder_ms: u32,
-    /// Where chance starts: the same seed and calls have the same faults.
+    /// The start of chance: the same seed and calls have the same faults.
     pub seed: u64,
 }
 

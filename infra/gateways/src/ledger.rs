@@ -10,7 +10,7 @@ use domain::Timestamp;
 use crate::actions::Happened;
 use crate::purchase::Purchase;
 
-/// Where numbers start, which ids are made of: as many digits as real ones have.
+/// The first of the numbers, which ids are made of: as many digits as real ones have.
 const FIRST_NUMBER: u64 = 1_000_000_001;
 
 /// All purchases, and what is due.

@@ -17,7 +17,7 @@
 //! - `GET`, `POST /control/faults` (see [`Faults`])
 //! - `GET /control/idle` answers once no notification is due or on the wire
 //!
-//! Where the documentation of a gateway leaves two ways open, its simulator goes both,
+//! If the documentation of a gateway leaves two ways open, its simulator goes both,
 //! alternating by the number of a notification.
 //!
 //! What is not delivered when a simulator stops is lost.

@@ -65,7 +65,7 @@ impl Merchant {
         })
     }
 
-    /// Where the account is.
+    /// The gateway of the account.
     pub fn gateway(&self) -> GatewayName {
         match self {
             Self::MercadoPago(_) => GatewayName::MercadoPago,
@@ -112,7 +112,7 @@ fn json(credentials: &impl Serialize) -> Json {
     serde_json::to_value(credentials).expect("credentials are made of texts")
 }
 
-/// Where the keys of a merchant come from.
+/// The source of a merchant's keys.
 #[derive(Clone, Copy)]
 struct Key {
     gateway: &'static str,

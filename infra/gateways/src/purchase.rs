@@ -33,11 +33,11 @@ pub enum Method {
     Cash,
 }
 
-/// How far a try to pay is.
+/// The state of a try to pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Somebody has yet to decide: a bank, a reviewer, the buyer at a counter.
+    /// Not decided yet: a bank, a reviewer, the buyer at a counter.
     Pending,
     /// Paid. Parts of it may have been refunded since.
     Approved,
@@ -51,7 +51,7 @@ pub enum Status {
     Expired,
 }
 
-/// How far a dispute is.
+/// The stage of a dispute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
@@ -70,13 +70,13 @@ pub enum Stage {
 pub struct Dispute {
     /// The gateway's number of it.
     pub number: u64,
-    /// How far it is.
+    /// The state.
     pub stage: Stage,
     /// When it began.
     pub opened_at: Timestamp,
 }
 
-/// How far a refund is.
+/// The state of a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundState {
@@ -88,7 +88,7 @@ pub enum RefundState {
     Declined,
 }
 
-/// Who gave money back, and how.
+/// The origin of a refund: by whom, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
@@ -111,9 +111,9 @@ pub struct Refund {
     pub amount: i64,
     /// True if it was asked for as a part.
     pub part: bool,
-    /// How far it is.
+    /// The state.
     pub state: RefundState,
-    /// Who asked for it.
+    /// The one who asked for it.
     pub origin: Origin,
     /// The key against doing it twice, where a gateway takes one.
     pub key: Option<String>,
@@ -138,7 +138,7 @@ pub struct Attempt {
     pub number: u64,
     /// How the buyer pays.
     pub method: Method,
-    /// How far it is.
+    /// The state.
     pub status: Status,
     /// When it began.
     pub created_at: Timestamp,
@@ -182,13 +182,13 @@ pub struct Purchase {
     pub seller: String,
     /// What is sold.
     pub description: String,
-    /// Who pays.
+    /// The person who pays.
     pub buyer: Buyer,
     /// The language of the page.
     pub language: Language,
-    /// Where the browser goes after success, while pending, and after failure.
+    /// The addresses that the browser goes to after success, while pending, and after failure.
     pub return_urls: [Option<String>; 3],
-    /// Where notifications go.
+    /// The address for notifications.
     pub notification_url: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,

@@ -72,7 +72,7 @@ pub(super) struct Occasion<'a> {
     pub(super) purchase: &'a Purchase,
     pub(super) attempt: &'a Attempt,
     pub(super) change: Change,
-    /// Where ids start, of which an occasion may take ten.
+    /// The first of the ids, of which an occasion may take ten.
     pub(super) number: u64,
     /// Chooses among forms that are equally right: spread like chance, and the same in
     /// each run.
@@ -80,7 +80,7 @@ pub(super) struct Occasion<'a> {
     pub(super) now: Timestamp,
     /// True if somebody else sends it, with a key of his own.
     pub(super) forged: bool,
-    /// Where all notifications go, if not where they should.
+    /// The address for all notifications, if not where they should.
     pub(super) target: Option<&'a str>,
 }
 
@@ -126,7 +126,7 @@ pub(super) trait Protocol: Send + Sync + 'static {
     /// What the merchant is told.
     fn notices(&self, occasion: &Occasion<'_>) -> Vec<Notice>;
 
-    /// Where the browser goes after a try, or without one.
+    /// The address that the browser goes to after a try, or without one.
     fn return_url(&self, purchase: &Purchase, attempt: Option<&Attempt>) -> Option<String>;
 
     /// A way to pay, in words.
@@ -235,7 +235,7 @@ impl Service {
         })
     }
 
-    /// Somebody at the gateway approves or declines a refund.
+    /// A person at the gateway approves or declines a refund.
     pub(super) fn review(&self, refund: &str, approve: bool) -> Result<(), ActError> {
         let has = |purchase: &Purchase| {
             let mut refunds = purchase.attempts.iter().flat_map(|attempt| &attempt.refunds);

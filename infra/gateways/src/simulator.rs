@@ -34,13 +34,13 @@ const TICK: Duration = Duration::from_millis(50);
 /// How a simulated gateway runs.
 #[derive(Debug)]
 pub struct Options {
-    /// Where it listens.
+    /// The listener.
     pub listener: TcpListener,
     /// The time, which decides about expiry, refunds and repeated notifications.
     pub clock: Clock,
-    /// Where it keeps its file; `None` keeps everything in memory.
+    /// The folder of its file; `None` keeps everything in memory.
     pub data_dir: Option<PathBuf>,
-    /// Where all notifications go, whatever merchants say.
+    /// The address for all notifications, whatever merchants say.
     pub webhook_url: Option<String>,
     /// Its address as browsers see it, if that is not the listener's.
     pub public_url: Option<String>,
@@ -75,7 +75,7 @@ impl Options {
 
 /// A simulated gateway. Stops when dropped.
 ///
-/// What it is asked to do is always about something with a name: the id of a payment
+/// All that it is asked to do is about something with a name: the id of a payment
 /// as `integrations::payment` has it, a reference of the merchant, or the id of the
 /// buyer's page. By a reference, what is pending is decided; without anything
 /// pending, the buyer tries to pay.

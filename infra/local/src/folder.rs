@@ -66,7 +66,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -10,7 +10,6 @@ mod local_cloud;
 mod mailbox;
 pub mod openapi;
 mod secrets;
-pub mod seed;
 
 pub use local_cloud::{Cloud, Options, Refusals, StartError};
 

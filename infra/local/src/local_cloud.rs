@@ -16,6 +16,7 @@ use cloud::lambda::{Lambda, Registry};
 use cloud::mappings::{self, Mappings, NotIdle};
 use cloud::services::{Chaos, REGION, SECRET_ACCESS_KEY, Services, ServicesConfig};
 use cloud::template::{Function, Stack, Surroundings, Template};
+use demo::Logins;
 use gateways::sandbox::{Sandbox, SandboxConfig};
 use gateways::{GatewayUrls, Gateways};
 use tokio::net::TcpListener;
@@ -23,7 +24,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::folder::{Folder, FolderError};
-use crate::seed::{self, Logins};
 use crate::{mailbox, secrets};
 
 /// How long requests that are being answered may go on when everything stops.
@@ -35,7 +35,7 @@ pub struct Options {
     pub template: Template,
     /// The code of the template's functions.
     pub registry: Registry,
-    /// Where the state is kept; `None` keeps it in memory.
+    /// The folder of the state; `None` keeps it in memory.
     pub data_dir: Option<PathBuf>,
     /// Forgets what the folder holds.
     pub fresh: bool,
@@ -173,10 +173,10 @@ impl Cloud {
         let environment = shared_environment(&stack, &surroundings.endpoint);
         let logins = match options.seed {
             true => {
-                seed::merchants(&url).into_iter().for_each(|merchant| gateways.admit(merchant));
+                demo::merchants(&url).into_iter().for_each(|merchant| gateways.admit(merchant));
                 let boot = boot_of_all(&environment, &surroundings.endpoint, "seed", &clock)
                     .map_err(while_doing("the demo data"))?;
-                Some(seed::plant(&boot).await.map_err(|error| StartError::Other(error.to_string()))?)
+                Some(demo::write(&boot).await.map_err(|error| StartError::Other(error.to_string()))?)
             }
             false => None,
         };
@@ -258,7 +258,7 @@ impl Cloud {
         Refusals(Arc::clone(&self.roles))
     }
 
-    /// Who can sign in to the demo, if it was asked for.
+    /// The people who can sign in to the demo, if it was asked for.
     pub fn logins(&self) -> Option<&Logins> {
         self.logins.as_ref()
     }

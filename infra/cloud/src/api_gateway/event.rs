@@ -1,7 +1,7 @@
 //! HTTP requests as API Gateway hands them to Lambda, and answers as it takes
 //! them back: payload format 2.0 of HTTP APIs.
 //!
-//! Where the documentation is silent this follows what others observed on AWS:
+//! If the documentation is silent, this follows what others observed on AWS:
 //! `rawPath` arrives percent-decoded, `rawQueryString` as it was sent, and a body
 //! is text only for a few content types.
 

@@ -38,7 +38,7 @@ pub struct Surroundings {
     pub sqs: Sqs,
     pub dynamodb: Dynamodb,
     pub chaos: Chaos,
-    /// Where streams note how far they came; nowhere if everything is in memory.
+    /// The folder in which streams note how far they came; none if everything is in memory.
     pub data_dir: Option<PathBuf>,
     /// A failed message becomes visible again after so long, and not only when its
     /// visibility timeout ends.

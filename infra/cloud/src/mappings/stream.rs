@@ -28,7 +28,7 @@ const PACE: Duration = Duration::from_millis(5);
 /// The pause after the stream could not be read.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How far a mapping has come.
+/// The progress of a mapping.
 pub(super) struct Progress {
     table: String,
     writes: watch::Receiver<u64>,
@@ -53,7 +53,7 @@ pub(super) struct StreamMapping {
     activity: Arc<Activity>,
     progress: Arc<Progress>,
     checkpoint: Option<Checkpoint>,
-    /// Where the checkpoint outlives a restart.
+    /// The file in which the checkpoint outlives a restart.
     file: Option<Note>,
 }
 

@@ -1,4 +1,4 @@
-//! Who calls, and whether somebody minds.
+//! The caller of a service, and whether somebody minds.
 
 use std::sync::{Arc, OnceLock};
 

@@ -29,7 +29,7 @@ pub struct Mail {
     pub cc: Vec<String>,
     /// The recipients whom the others do not see.
     pub bcc: Vec<String>,
-    /// Where answers go.
+    /// The addresses for answers.
     pub reply_to: Vec<String>,
     /// The subject.
     pub subject: String,

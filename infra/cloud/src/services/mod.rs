@@ -72,7 +72,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the services need.
 pub struct ServicesConfig {
-    /// Where they answer; on loopback, because callers are believed.
+    /// The listener they answer on; on loopback, because callers are believed.
     pub listener: TcpListener,
     /// The folder that keeps tables, queues, mailbox, objects and secrets, which must
     /// exist; without one they are in memory. Two processes must not share it.
@@ -185,7 +185,7 @@ impl Services {
         Ok(Self { endpoint, parts, chaos, mailbox, running })
     }
 
-    /// Where the services answer: `http://127.0.0.1:` and the port.
+    /// The address of the services: `http://127.0.0.1:` and the port.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }

@@ -52,7 +52,7 @@ pub struct Surroundings {
     pub parameters: BTreeMap<String, String>,
     /// The values of the secrets, by logical id.
     pub secrets: BTreeMap<String, String>,
-    /// Where the AWS services answer, without a slash at the end.
+    /// The address of the AWS services, without a slash at the end.
     pub endpoint: String,
 }
 

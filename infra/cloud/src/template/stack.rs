@@ -19,7 +19,7 @@ pub struct Stack {
     pub buckets: Vec<Bucket>,
     /// The configuration sets of SES.
     pub configuration_sets: Vec<ConfigurationSet>,
-    /// Who hears over HTTP of what is published on topics.
+    /// The addresses that hear over HTTP of what is published on topics.
     pub subscriptions: Vec<Subscription>,
 }
 

@@ -78,7 +78,7 @@ struct Id {
 /// What a merchant said of a preference, as it was said.
 type Given = BTreeMap<String, Box<RawValue>>;
 
-/// Where a purchase keeps it.
+/// The name under which a purchase keeps it.
 const GIVEN: &str = "preference";
 
 /// What was asked for, and what became of it.

@@ -59,9 +59,9 @@ const TICK: Duration = Duration::from_millis(50);
 /// How the sandbox gateway runs.
 #[derive(Debug)]
 pub struct SandboxConfig {
-    /// Where it listens.
+    /// The listener.
     pub listener: TcpListener,
-    /// Where it keeps `payments.jsonl`; `None` keeps everything in memory.
+    /// The folder of `payments.jsonl`; `None` keeps everything in memory.
     pub data_dir: Option<PathBuf>,
     /// The time, which decides about expiry.
     pub clock: Clock,
@@ -69,7 +69,7 @@ pub struct SandboxConfig {
     pub api_key: String,
     /// What notifications are signed with.
     pub webhook_secret: String,
-    /// Where all notifications go, whatever the payments say.
+    /// The address for all notifications, whatever the payments say.
     pub webhook_url_override: Option<String>,
     /// Its address as browsers see it, if that is not the listener's.
     pub public_url: Option<String>,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use crate::actions::Refusal;
 use crate::purchase::Buyer;
 
-/// How far a payment is. The names are the protocol's.
+/// The state of a payment. The names are the protocol's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -54,7 +54,7 @@ pub struct Payment {
     pub id: String,
     /// The merchant's reference.
     pub reference: String,
-    /// How far it is.
+    /// The state.
     pub status: Status,
     /// Minor units.
     pub amount: i64,
@@ -64,13 +64,13 @@ pub struct Payment {
     pub seller: String,
     /// What is sold, for the page.
     pub description: String,
-    /// Who pays.
+    /// The person who pays.
     pub buyer: Buyer,
     /// The language of the page.
     pub language: Language,
-    /// Where the browser goes afterwards.
+    /// The address that the browser goes to afterwards.
     pub return_url: String,
-    /// Where notifications go.
+    /// The address for notifications.
     pub notification_url: String,
     /// When it was created.
     pub created_at: Timestamp,

@@ -51,7 +51,7 @@ pub struct Account {
     pub number: u64,
     /// The merchant's name.
     pub name: String,
-    /// Where events go, as the merchant has set on the gateway's pages.
+    /// The address for events, as the merchant has set on the gateway's pages.
     pub events_url: Option<String>,
 }
 

@@ -70,7 +70,7 @@ struct File<'a> {
     content_type: &'a str,
     content_id: Option<&'a str>,
     bytes: usize,
-    /// Where its content is.
+    /// The address of its content.
     url: String,
 }
 

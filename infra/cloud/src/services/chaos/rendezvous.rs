@@ -29,7 +29,7 @@ impl Standing {
     }
 }
 
-/// Where racers meet.
+/// A meeting of racers.
 #[derive(Debug)]
 pub(super) struct Meeting {
     spot: Spot,

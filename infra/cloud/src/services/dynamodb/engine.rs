@@ -52,7 +52,7 @@ pub(super) struct Engine {
 type Job = Box<dyn FnOnce(&mut Core) + Send>;
 type Schemas = HashMap<String, Arc<Schema>>;
 
-/// Where the database is used.
+/// The thread that the database is used on.
 struct Desk {
     /// Nothing once the service has stopped.
     core: Mutex<Option<Core>>,

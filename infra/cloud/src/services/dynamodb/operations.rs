@@ -81,7 +81,7 @@ pub(super) enum Kind {
     Transaction,
 }
 
-/// Where an answer tells its cost.
+/// The place in an answer that tells its cost.
 pub(super) enum Cost<'a> {
     One(&'a mut Option<ConsumedCapacity>),
     PerTable(&'a mut Option<Vec<ConsumedCapacity>>),
@@ -97,10 +97,10 @@ pub(super) trait Operation: DeserializeOwned + Send + 'static {
     /// be told, because the table does not exist or the operation is a scan.
     fn touches(&self, engine: &Engine) -> Vec<Touched>;
 
-    /// Where the request says what cost it wants to be told.
+    /// The place in the request that says what cost it wants to be told.
     fn wanted_cost(&mut self) -> &mut Option<String>;
 
-    /// Where it says that a refused condition returns the item, for the
+    /// The place that says that a refused condition returns the item, for the
     /// operations whose cost of refusal depends on it.
     fn wanted_old_item(&mut self) -> Option<&mut Option<String>> {
         None
@@ -118,7 +118,7 @@ pub(super) trait Operation: DeserializeOwned + Send + 'static {
     /// Does it, on the database's thread.
     fn execute(self, core: &mut Core) -> Result<Self::Answer, DynoxideError>;
 
-    /// Where the answer tells its cost.
+    /// The place in the answer that tells its cost.
     fn cost(answer: &mut Self::Answer) -> Cost<'_>;
 
     /// Takes out of the answer what was found, if it is a query's.

@@ -19,7 +19,7 @@ const MOST_RECORDS: usize = 10_000;
 /// The largest that one `GetRecords` gives.
 const PAGE: usize = 1_000;
 
-/// How far a reader of a stream has come: the sequence number of the last
+/// The progress of a reader of a stream: the sequence number of the last
 /// record that it is done with. Later records have larger ones, also after a
 /// restart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! Where objects are: in memory, or as files.
+//! The objects: in memory, or as files.
 
 use std::collections::HashMap;
 use std::io::{self, Write};

@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 
 /// S3 refuses URLs that are valid for more than a week.
 const LONGEST: i64 = 7 * 24 * 3600;
-/// How far the signer's clock may run ahead.
+/// The lead that the signer's clock may have.
 const SKEW: SignedDuration = SignedDuration::from_mins(15);
 
 /// Why a signed URL is refused: S3's code and message.

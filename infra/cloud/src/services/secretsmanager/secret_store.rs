@@ -1,4 +1,4 @@
-//! Where secrets are: in memory, and in a file that only its owner may read.
+//! The secrets: in memory, and in a file that only its owner may read.
 
 use std::collections::BTreeMap;
 use std::io;

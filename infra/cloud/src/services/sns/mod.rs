@@ -27,9 +27,9 @@ pub use delivery::sign;
 
 /// The certificate whose key signs.
 const CERTIFICATE: &str = include_str!("certificate.pem");
-/// Where it is.
+/// The path of the certificate.
 const CERTIFICATE_PATH: &str = "/SimpleNotificationService-test.pem";
-/// How far apart messages are that chaos puts out of order.
+/// The time between messages that chaos puts out of order.
 const SHUFFLE: Duration = Duration::from_millis(60);
 
 /// The local SNS. Clones share it.
@@ -45,7 +45,7 @@ struct Inner {
     /// Deliveries that have come to an end.
     ended: AtomicU64,
     deliveries: Mutex<JoinSet<()>>,
-    /// Where deliveries run, whoever causes them.
+    /// The runtime of deliveries, whoever causes them.
     runtime: Handle,
 }
 

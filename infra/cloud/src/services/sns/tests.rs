@@ -23,7 +23,7 @@ pub(crate) struct Webhook {
 }
 
 impl Webhook {
-    /// What it was told, in this order.
+    /// The messages that it was told, in this order.
     pub(crate) fn heard(&self) -> Vec<String> {
         lock(&self.heard).clone()
     }

@@ -77,7 +77,7 @@ pub struct Attributes {
     pub retention: Duration,
     /// How long a receiver waits that does not say (`ReceiveMessageWaitTimeSeconds`).
     pub wait: Duration,
-    /// Where messages go that nobody can process (`RedrivePolicy`).
+    /// The queue of messages that nobody can process (`RedrivePolicy`).
     pub redrive: Option<Redrive>,
 }
 

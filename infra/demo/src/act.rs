@@ -45,7 +45,7 @@ pub(super) fn minor(currency: Currency, whole: i64) -> i64 {
     whole * 10_i64.pow(currency.exponent())
 }
 
-/// Where a show takes place.
+/// The place of a show.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Venue {
     pub(super) name: &'static str,
@@ -148,16 +148,16 @@ pub(super) struct Off {
     pub(super) tickets: u8,
 }
 
-/// Who sells the tickets of a show.
+/// The seller of the tickets of a show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seller {
     /// The box office.
     Us,
-    /// Somebody else, at this address.
+    /// Another seller, at this address.
     At(&'static str),
 }
 
-/// Who can find a show.
+/// The public of a show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listing {
     /// Published and listed.

@@ -12,8 +12,8 @@ use futures::stream::{StreamExt, TryStreamExt};
 use store::allotment::{Pool, Refusal};
 use store::{EventSheet, OnRefused, Store};
 
-use super::act::{Act, Listing, Zone, minor};
-use super::program::{CODES, Code, Worth};
+use crate::act::{Act, Listing, Zone, minor};
+use crate::program::{CODES, Code, Worth};
 
 /// The shows as they were written, by their slugs.
 pub(super) type Sheets = HashMap<&'static str, EventSheet>;
@@ -22,19 +22,19 @@ pub(super) type Sheets = HashMap<&'static str, EventSheet>;
 const AT_ONCE: usize = 4;
 
 /// Writes every show of a program.
-pub(super) async fn plant_program(
+pub(super) async fn write_program(
     store: &Store,
     tenant: TenantId,
     program: &'static [Act],
     now: Timestamp,
 ) -> Result<Sheets> {
-    let planted =
-        program.iter().map(|act| async move { Ok((act.slug, plant(store, act, tenant, now).await?)) });
+    let written =
+        program.iter().map(|act| async move { Ok((act.slug, write(store, act, tenant, now).await?)) });
     // Collected, because a lazy closure over borrowed acts makes no future that may change threads.
-    futures::stream::iter(planted.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await
+    futures::stream::iter(written.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await
 }
 
-async fn plant(store: &Store, act: &Act, tenant: TenantId, now: Timestamp) -> Result<EventSheet> {
+async fn write(store: &Store, act: &Act, tenant: TenantId, now: Timestamp) -> Result<EventSheet> {
     let event = act.draft(tenant, now)?;
     let taken = || Error::conflict("slug_taken", format!("another event has the slug {}", event.slug));
     if event.max_discounts > 0 {

@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 use jiff::SignedDuration;
 use store::{Fingerprints, MEMBERS_AT_ONCE, Store};
 
-use super::act::minor;
+use crate::act::minor;
 
 /// Members whom the tour of the box office names: address, name, and whether the
 /// subscription is active and the fee paid.

@@ -12,25 +12,26 @@ use jiff::civil::Weekday;
 use store::{Fingerprints, Store};
 use uuid::Uuid;
 
-use super::act::{ARGENTINA, Act, CHILE, COLOMBIA, Country, Places, Venue, Zone};
-use super::connect::Connection;
-use super::people::{self, Login};
-use super::planting;
-use super::program::{GENERAL, PLAIN, on, presale};
+use crate::act::{ARGENTINA, Act, CHILE, COLOMBIA, Country, Places, Venue, Zone};
+use crate::connect::Connection;
+use crate::login::Login;
+use crate::people;
+use crate::program::{GENERAL, PLAIN, on, presale};
+use crate::shows;
 
 /// An organiser, its admin, where it takes money, and what it shows.
-pub(super) struct House {
+pub(super) struct DemoOrganizer {
     pub(super) id: TenantId,
     name: &'static str,
     email: &'static str,
     country: Country,
     pub(super) admin: Login,
-    pub(super) counters: &'static [Counter],
+    pub(super) accounts: &'static [DemoAccount],
     pub(super) program: &'static [Act],
 }
 
 /// An account at a gateway, the first choice first.
-pub(super) struct Counter {
+pub(super) struct DemoAccount {
     pub(super) id: GatewayAccountId,
     pub(super) gateway: GatewayName,
     /// The merchant's number there.
@@ -43,8 +44,8 @@ const fn id(number: u128) -> Uuid {
     Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + number)
 }
 
-const fn counter(place: u128, gateway: GatewayName, number: u32) -> Counter {
-    Counter { id: GatewayAccountId::from_uuid(id(place)), gateway, number }
+const fn account(place: u128, gateway: GatewayName, number: u32) -> DemoAccount {
+    DemoAccount { id: GatewayAccountId::from_uuid(id(place)), gateway, number }
 }
 
 const fn admin(tenant: TenantId, email: &'static str, name: &'static str, does: &'static str) -> Login {
@@ -56,8 +57,8 @@ const IN_COLOMBIA: TenantId = TenantId::from_uuid(id(3));
 const IN_ARGENTINA: TenantId = TenantId::from_uuid(id(4));
 
 /// All three.
-pub(super) const HOUSES: [House; 3] = [
-    House {
+pub(super) const ORGANIZERS: [DemoOrganizer; 3] = [
+    DemoOrganizer {
         id: IN_CHILE,
         name: "Volantín Imaginario",
         email: "hola@volantin.example",
@@ -68,10 +69,10 @@ pub(super) const HOUSES: [House; 3] = [
             "Violeta Volantín",
             "organises in Chile, paid through Mercado Pago",
         ),
-        counters: &[counter(0x21, GatewayName::MercadoPago, 990_000_021)],
+        accounts: &[account(0x21, GatewayName::MercadoPago, 990_000_021)],
         program: &[VOLANTINES, SALAR],
     },
-    House {
+    DemoOrganizer {
         id: IN_COLOMBIA,
         name: "Papagayo Imaginario",
         email: "hola@papagayo.example",
@@ -82,10 +83,10 @@ pub(super) const HOUSES: [House; 3] = [
             "Pilar Papagayo",
             "organises in Colombia, paid through Wompi, else PayU",
         ),
-        counters: &[counter(0x31, GatewayName::Wompi, 99_031), counter(0x32, GatewayName::Payu, 990_032)],
+        accounts: &[account(0x31, GatewayName::Wompi, 99_031), account(0x32, GatewayName::Payu, 990_032)],
         program: &[PAPAGAYOS, MARIMBA],
     },
-    House {
+    DemoOrganizer {
         id: IN_ARGENTINA,
         name: "Ombú Imaginario",
         email: "hola@ombu.example",
@@ -96,7 +97,7 @@ pub(super) const HOUSES: [House; 3] = [
             "Octavio Ombú",
             "organises in Argentina, paid through Mercado Pago",
         ),
-        counters: &[counter(0x41, GatewayName::MercadoPago, 990_000_041)],
+        accounts: &[account(0x41, GatewayName::MercadoPago, 990_000_041)],
         program: &[CALESITA, OMBU],
     },
 ];
@@ -215,11 +216,11 @@ const OMBU: Act = Act {
     ..PLAIN
 };
 
-impl House {
+impl DemoOrganizer {
     /// The accounts as the gateways know them, for a box office at this address.
-    pub(super) fn merchants(&self, public_url: &str) -> impl Iterator<Item = (&Counter, Merchant)> {
-        self.counters.iter().filter_map(move |counter| {
-            let Counter { id, gateway, number } = *counter;
+    pub(super) fn merchants(&self, public_url: &str) -> impl Iterator<Item = (&DemoAccount, Merchant)> {
+        self.accounts.iter().filter_map(move |account| {
+            let DemoAccount { id, gateway, number } = *account;
             let merchant = match gateway {
                 GatewayName::Sandbox => return None,
                 GatewayName::MercadoPago => Merchant::mercado_pago(number, self.name, self.country.currency),
@@ -229,12 +230,12 @@ impl House {
                 }
                 GatewayName::Payu => Merchant::payu(number, self.name, self.country.currency),
             };
-            Some((counter, merchant))
+            Some((account, merchant))
         })
     }
 
     /// Writes everything but the tenant's own item.
-    async fn furnish(
+    async fn write(
         &self,
         store: &Store,
         fingerprints: &Fingerprints,
@@ -245,9 +246,9 @@ impl House {
             let admins = people::register(store, fingerprints, &[self.admin], now).await?;
             let admin = admins.first().ok_or_else(|| Error::internal("nobody organises"))?;
             // What is entered here does not tell where the gateway sends anything.
-            for (position, (counter, merchant)) in (0..).zip(self.merchants("")) {
+            for (position, (account, merchant)) in (0..).zip(self.merchants("")) {
                 let connection = Connection {
-                    id: counter.id,
+                    id: account.id,
                     tenant: self.id,
                     currency: self.country.currency,
                     position,
@@ -257,7 +258,7 @@ impl House {
             }
             Ok(())
         };
-        tokio::try_join!(connecting, planting::plant_program(store, self.id, self.program, now))?;
+        tokio::try_join!(connecting, shows::write_program(store, self.id, self.program, now))?;
         Ok(())
     }
 
@@ -277,18 +278,18 @@ impl House {
     }
 }
 
-/// Writes everything of the houses but their own items.
-pub(super) async fn furnish(
+/// Writes everything of the organisers but their own items.
+pub(super) async fn write(
     store: &Store,
     fingerprints: &Fingerprints,
     vault: &Vault,
     now: Timestamp,
 ) -> Result<()> {
-    let furnished = HOUSES.iter().map(|house| house.furnish(store, fingerprints, vault, now));
-    try_join_all(furnished).await.map(drop)
+    let written = ORGANIZERS.iter().map(|organizer| organizer.write(store, fingerprints, vault, now));
+    try_join_all(written).await.map(drop)
 }
 
-/// The houses' own items.
+/// The organisers' own items.
 pub(super) fn tenants(now: Timestamp) -> impl Iterator<Item = Tenant> {
-    HOUSES.iter().map(move |house| house.tenant(now))
+    ORGANIZERS.iter().map(move |organizer| organizer.tenant(now))
 }

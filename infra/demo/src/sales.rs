@@ -13,8 +13,8 @@ use jiff::SignedDuration;
 use store::allotment::Token;
 use store::{EventSheet, HoldRequest, Store};
 
-use super::planting::{Sheets, sheet};
-use super::program::{FREE_SHOW, INVITATION, SEATED_SHOW};
+use crate::program::{FREE_SHOW, INVITATION, SEATED_SHOW};
+use crate::shows::{Sheets, sheet};
 
 /// What a guest gets.
 struct Gift {

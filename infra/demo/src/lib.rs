@@ -3,17 +3,19 @@
 //! gateways, people with logins. All of it is invented.
 //!
 //! It is written through the store's own functions, as the functions of the box
-//! office write it, before anybody else can see the table.
+//! office write it, before anybody else can see the table. It must not know how the
+//! table is kept, nor any function.
 
 mod act;
 mod connect;
-mod houses;
+mod login;
 mod members;
+mod organizers;
 mod people;
-mod planting;
 mod program;
 mod requests;
 mod sales;
+mod shows;
 #[cfg(test)]
 mod tests;
 
@@ -27,19 +29,28 @@ use gateways::Merchant;
 use store::{Fingerprints, Store};
 use uuid::Uuid;
 
-use houses::HOUSES;
+use login::PASSWORD;
+use organizers::ORGANIZERS;
 use program::PROGRAM;
 
 pub use connect::Connection;
-pub use people::{Login, Logins};
+pub use login::{Login, Logins};
 
 /// The demo's organisers have the same ids in every data folder, and their items are
 /// written last: where the last of them is, the demo data is complete.
 const TENANT: TenantId = TenantId::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
 
+const PEOPLE: [Login; 8] = {
+    let [ana, sonia, olga, pedro, coral] = people::FIRST;
+    let [chile, colombia, argentina] = ORGANIZERS;
+    [ana, sonia, olga, pedro, coral, chile.admin, colombia.admin, argentina.admin]
+};
+
+const LOGINS: Logins = Logins { password: PASSWORD, people: &PEOPLE };
+
 /// Why there is no demo data.
 #[derive(Debug)]
-pub enum SeedError {
+pub enum DemoError {
     /// The box office is not a local one: everybody knows the demo's passwords.
     NotLocal,
     /// The environment is incomplete.
@@ -48,7 +59,7 @@ pub enum SeedError {
     Refused(domain::Error),
 }
 
-impl fmt::Display for SeedError {
+impl fmt::Display for DemoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotLocal => f.write_str("demo data: only for a box office whose STAGE is local"),
@@ -66,15 +77,15 @@ impl fmt::Display for SeedError {
     }
 }
 
-impl std::error::Error for SeedError {}
+impl std::error::Error for DemoError {}
 
-impl From<ConfigError> for SeedError {
+impl From<ConfigError> for DemoError {
     fn from(error: ConfigError) -> Self {
         Self::Config(error)
     }
 }
 
-impl From<domain::Error> for SeedError {
+impl From<domain::Error> for DemoError {
     fn from(error: domain::Error) -> Self {
         Self::Refused(error)
     }
@@ -83,9 +94,11 @@ impl From<domain::Error> for SeedError {
 /// The accounts of the demo's organisers as the simulated gateways know them, for a box
 /// office at this address.
 pub fn merchants(public_url: &str) -> Vec<Merchant> {
-    HOUSES
+    ORGANIZERS
         .iter()
-        .flat_map(|house| house.merchants(public_url).map(|(_, merchant)| merchant).collect::<Vec<_>>())
+        .flat_map(|organizer| {
+            organizer.merchants(public_url).map(|(_, merchant)| merchant).collect::<Vec<_>>()
+        })
         .collect()
 }
 
@@ -96,53 +109,53 @@ pub fn merchants(public_url: &str) -> Vec<Merchant> {
 /// # Errors
 /// If the stage is not the local one, or somebody else has a demo address or the
 /// slug of a demo show. What was written by then stays.
-pub async fn plant(boot: &Boot) -> Result<Logins, SeedError> {
+pub async fn write(boot: &Boot) -> Result<Logins, DemoError> {
     if boot.env.stage()? != Stage::Local {
-        return Err(SeedError::NotLocal);
+        return Err(DemoError::NotLocal);
     }
     let store = Store::new(boot)?;
     let fingerprints = Fingerprints::from_env(&boot.env)?;
-    let [.., last] = &HOUSES;
+    let [.., last] = &ORGANIZERS;
     if store.tenant(last.id).await.map_err(domain::Error::from)?.is_none() {
-        write(boot, &store, &fingerprints).await?;
+        write_all(boot, &store, &fingerprints).await?;
     }
-    Ok(people::LOGINS)
+    Ok(LOGINS)
 }
 
-async fn write(boot: &Boot, store: &Store, fingerprints: &Fingerprints) -> Result<(), SeedError> {
+async fn write_all(boot: &Boot, store: &Store, fingerprints: &Fingerprints) -> Result<(), DemoError> {
     let (now, vault) = (boot.clock.now(), Vault::new(boot)?);
-    let houses = async { Ok(houses::furnish(store, fingerprints, &vault, now).await?) };
+    let others = async { Ok(organizers::write(store, fingerprints, &vault, now).await?) };
     // A folder of an earlier version has the first organiser alone.
     if store.tenant(TENANT).await.map_err(domain::Error::from)?.is_some() {
-        houses.await?;
+        others.await?;
     } else {
         let tenant = tenant(now);
-        tokio::try_join!(houses, furnish(boot, store, fingerprints, &tenant, now))?;
+        tokio::try_join!(others, write_first(boot, store, fingerprints, &tenant, now))?;
         store.create_tenant(&tenant).await.map_err(domain::Error::from)?;
     }
-    for tenant in houses::tenants(now) {
+    for tenant in organizers::tenants(now) {
         store.create_tenant(&tenant).await.map_err(domain::Error::from)?;
     }
     Ok(())
 }
 
 /// Writes everything of the first organiser but its own item.
-async fn furnish(
+async fn write_first(
     boot: &Boot,
     store: &Store,
     fingerprints: &Fingerprints,
     tenant: &Tenant,
     now: Timestamp,
-) -> Result<(), SeedError> {
+) -> Result<(), DemoError> {
     let (guests, _, sheets, members) = tokio::try_join!(
         people::invite(store, fingerprints, now),
         people::register(store, fingerprints, &people::FIRST, now),
-        planting::plant_program(store, TENANT, &PROGRAM, now),
+        shows::write_program(store, TENANT, &PROGRAM, now),
         members::enrol(store, fingerprints, TENANT, now),
     )?;
     let supervisor = people::supervisor(store, fingerprints).await?;
     members::collect(store, fingerprints, &members, supervisor, now).await?;
-    planting::create_promotions(store, TENANT, &sheets, now).await?;
+    shows::create_promotions(store, TENANT, &sheets, now).await?;
     sales::give_away(store, TENANT, &sheets, &guests, now).await?;
     let office = requests::Office::new(boot, store, tenant, people::reviewer(supervisor)?)?;
     Ok(office.open(&members, members::KNOWN.len(), &sheets, now).await?)

@@ -16,16 +16,16 @@ pub struct Connection<'a> {
     pub id: GatewayAccountId,
     /// Whose money it takes.
     pub tenant: TenantId,
-    /// What it is used for.
+    /// The currency that it is used for.
     pub currency: Currency,
     /// 0 is tried first.
     pub position: u16,
-    /// Who connects it: the id and the address.
+    /// The person who connects it: the id and the address.
     pub by: (UserId, &'a str),
 }
 
 impl Connection<'_> {
-    /// Where the gateway's notifications go, for a box office at this address.
+    /// The address for the gateway's notifications, for a box office at this address.
     pub fn notification_url(
         public_url: &str,
         gateway: GatewayName,

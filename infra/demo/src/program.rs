@@ -5,7 +5,7 @@ use domain::Currency;
 use domain::event::AttendeeField;
 use jiff::civil::Weekday;
 
-use super::act::{
+use crate::act::{
     ARGENTINA, Act, Adjustment, CHILE, COLOMBIA, Discounts, Lasts, Listing, Off, Places, Price, Seller,
     Venue, When, Zone,
 };

@@ -1,7 +1,5 @@
 //! The people of the demo.
 
-use std::fmt;
-
 use argon2::{Argon2, PasswordHasher};
 use domain::access::Role;
 use domain::discount::Reviewer;
@@ -10,33 +8,8 @@ use domain::{Error, Result, TenantId, Timestamp, UserId};
 use futures::future::try_join_all;
 use store::{Fingerprints, OnRefused, Store};
 
-use super::TENANT;
-use super::houses::HOUSES;
-
-/// The password of every login.
-const PASSWORD: &str = "taquilla-demo";
-
-/// Somebody of the demo who can sign in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Login {
-    /// The address.
-    pub email: &'static str,
-    /// The name.
-    pub name: &'static str,
-    /// For which organiser, and as what; `None` buys only.
-    pub works: Option<(TenantId, Role)>,
-    /// What the person does, for the one who reads it at start.
-    pub does: &'static str,
-}
-
-/// Who can sign in to the demo. Displayed as lines for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Logins {
-    /// The password of all of them.
-    pub password: &'static str,
-    /// The logins.
-    pub people: &'static [Login],
-}
+use crate::TENANT;
+use crate::login::{Login, PASSWORD};
 
 const fn works(role: Role) -> Option<(TenantId, Role)> {
     Some((TENANT, role))
@@ -71,30 +44,12 @@ pub(super) const FIRST: [Login; 5] = [
     },
 ];
 
-const PEOPLE: [Login; 8] = {
-    let [ana, sonia, olga, pedro, coral] = FIRST;
-    [ana, sonia, olga, pedro, coral, HOUSES[0].admin, HOUSES[1].admin, HOUSES[2].admin]
-};
-
-pub(super) const LOGINS: Logins = Logins { password: PASSWORD, people: &PEOPLE };
-
 /// Guests of the house: they have tickets, and sign in by mailed links only.
 const GUESTS: [(&str, &str); 3] = [
     ("bruno@example.com", "Bruno Butaca"),
     ("carmen@example.com", "Carmen Candileja"),
     ("dario@example.com", "Darío Decorado"),
 ];
-
-impl fmt::Display for Logins {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.people.iter().map(|login| login.email.len()).max().unwrap_or_default();
-        write!(f, "  Logins, all with the password {}:", self.password)?;
-        for Login { email, does, .. } in self.people {
-            write!(f, "\n    {email:width$}   {does}")?;
-        }
-        Ok(())
-    }
-}
 
 /// Registers people with confirmed addresses and their roles.
 pub(super) async fn register(
@@ -129,7 +84,7 @@ pub(super) async fn invite(store: &Store, fingerprints: &Fingerprints, now: Time
     try_join_all(guests).await
 }
 
-/// Who looks after the members.
+/// The person who looks after the members.
 pub(super) async fn supervisor(store: &Store, fingerprints: &Fingerprints) -> Result<UserId> {
     let email: Email = supervising()?.email.parse().map_err(Error::internal)?;
     let user = store.user_by_email(fingerprints, &email).await?;
@@ -142,7 +97,7 @@ pub(super) fn reviewer(user: UserId) -> Result<Reviewer> {
 }
 
 fn supervising() -> Result<&'static Login> {
-    let login = LOGINS.people.iter().find(|login| login.works == works(Role::Coordinator));
+    let login = FIRST.iter().find(|login| login.works == works(Role::Coordinator));
     login.ok_or_else(|| Error::internal("nobody supervises"))
 }
 

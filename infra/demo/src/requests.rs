@@ -14,7 +14,7 @@ use futures::future::try_join_all;
 use jiff::SignedDuration;
 use store::{EventSheet, Store};
 
-use super::planting::{Sheets, sheet};
+use crate::shows::{Sheets, sheet};
 
 /// Shows that members ask for, those with the most discounts more often.
 const SHOWS: [&str; 8] = [
@@ -69,7 +69,7 @@ const MESSAGES: [&str; 4] = [
     "Nunca pude verlos en vivo.",
 ];
 
-/// Who decides, and with what.
+/// The office that decides, and what it decides with.
 pub(super) struct Office<'a> {
     store: &'a Store,
     tenant: &'a Tenant,

@@ -20,9 +20,9 @@ use store::allotment::Pool;
 use store::{EventSheet, Show, Wanted};
 use tokio::net::TcpListener;
 
-use super::act::Act;
-use super::program::{CODES, FREE_SHOW, INVITATION, SEATED_SHOW};
 use super::*;
+use crate::act::Act;
+use crate::program::{CODES, FREE_SHOW, INVITATION, SEATED_SHOW};
 use cloud::services::{Chaos, Reading, Services, ServicesConfig};
 use cloud::template::{Surroundings, Template};
 
@@ -41,7 +41,7 @@ async fn house() -> House {
 }
 
 async fn house_at(stage: &str) -> House {
-    let template = include_str!("../../../../template.yaml");
+    let template = include_str!("../../../template.yaml");
     let template = Template::parse(template).expect("the template");
     let secrets = template.secrets().map(|id| (id.to_owned(), HASH_SECRET.to_owned())).collect();
     let parameters = BTreeMap::from([
@@ -132,7 +132,7 @@ impl House {
 #[tokio::test]
 async fn the_demo_is_complete() {
     let house = house().await;
-    plant(&house.boot).await.expect("planted");
+    write(&house.boot).await.expect("planted");
     a_dozen_shows_are_listed_and_found(&house).await;
     prices_come_from_stages_and_codes(&house).await;
     the_house_is_drawn_with_what_is_sold_and_blocked(&house).await;
@@ -167,7 +167,7 @@ async fn a_dozen_shows_are_listed_and_found(house: &House) {
 
 /// The shows of everybody.
 fn acts() -> impl Iterator<Item = &'static Act> {
-    const ALL: [&[Act]; 4] = [&PROGRAM, HOUSES[0].program, HOUSES[1].program, HOUSES[2].program];
+    const ALL: [&[Act]; 4] = [&PROGRAM, ORGANIZERS[0].program, ORGANIZERS[1].program, ORGANIZERS[2].program];
     ALL.into_iter().flatten()
 }
 
@@ -242,7 +242,7 @@ async fn the_house_is_drawn_with_what_is_sold_and_blocked(house: &House) {
 }
 
 async fn everybody_can_sign_in_as_what_they_are(house: &House) {
-    let logins = people::LOGINS;
+    let logins = LOGINS;
     for login in logins.people {
         let email = login.email.parse().expect("an address");
         let user =
@@ -270,7 +270,7 @@ async fn everybody_can_sign_in_as_what_they_are(house: &House) {
 async fn houses_take_money_through_what_the_gateways_know(house: &House) {
     let vault = Vault::new(&house.boot).expect("a vault");
     let mut chosen = Vec::new();
-    for demo in &HOUSES {
+    for demo in &ORGANIZERS {
         let tenant = house.store.tenant(demo.id).await.expect("read").expect("a tenant");
         let accounts = house.store.gateway_accounts(demo.id).await.expect("read");
         let merchants: Vec<_> = demo.merchants("http://127.0.0.1").collect();
@@ -354,11 +354,11 @@ async fn planting_is_short_and_done_once() {
     let house = house().await;
     let calls = |before: &Reading| house.services.meter().snapshot().since(before).total();
     let empty = house.services.meter().snapshot();
-    plant(&house.boot).await.expect("planted");
+    write(&house.boot).await.expect("planted");
     // About two milliseconds each in a debug build, of the two seconds that a start may take.
     assert!(calls(&empty).calls <= 380, "{:?}", calls(&empty));
     let planted = house.services.meter().snapshot();
-    plant(&house.boot).await.expect("is there");
+    write(&house.boot).await.expect("is there");
     assert_eq!((calls(&planted).calls, calls(&planted).write_units), (1, 0.0), "it only looked");
     house.services.stop().await;
 }
@@ -367,7 +367,7 @@ async fn planting_is_short_and_done_once() {
 async fn a_folder_of_an_earlier_version_gets_what_is_new() {
     let house = house().await;
     house.store.create_tenant(&tenant(house.now())).await.expect("created");
-    plant(&house.boot).await.expect("planted");
+    write(&house.boot).await.expect("planted");
     let shows = house.shows().await;
     assert_eq!(shows.len(), acts().count() - PROGRAM.len());
     assert!(!shows.iter().any(|show| show.slug == "los-faroles"), "that one has been planted once");
@@ -380,7 +380,7 @@ async fn what_is_in_the_way_is_named() {
     let mut event = PROGRAM[3].draft(TENANT, house.now()).expect("a draft");
     event.tenant_id = TenantId::generate(house.now());
     house.store.create_event(&event).await.expect("created");
-    let error = plant(&house.boot).await.expect_err("refused").to_string();
+    let error = write(&house.boot).await.expect_err("refused").to_string();
     assert!(error.contains("los-faroles") && error.contains("--fresh"), "{error}");
     house.services.stop().await;
 }
@@ -388,7 +388,7 @@ async fn what_is_in_the_way_is_named() {
 #[tokio::test]
 async fn only_a_local_box_office_is_seeded() {
     let house = house_at("staging").await;
-    assert!(matches!(plant(&house.boot).await, Err(SeedError::NotLocal)));
+    assert!(matches!(write(&house.boot).await, Err(DemoError::NotLocal)));
     assert!(house.shows().await.is_empty());
     house.services.stop().await;
 }
@@ -397,7 +397,7 @@ async fn only_a_local_box_office_is_seeded() {
 #[test]
 fn the_program_is_valid() {
     let now = Clock::system().now();
-    let (mut slugs, mut codes, mut sheets) = (BTreeSet::new(), BTreeSet::new(), planting::Sheets::new());
+    let (mut slugs, mut codes, mut sheets) = (BTreeSet::new(), BTreeSet::new(), shows::Sheets::new());
     for act in acts() {
         let event = act.draft(TENANT, now).expect("a draft");
         let is_slug = |text: &str| {
@@ -436,7 +436,7 @@ fn the_program_is_valid() {
     }
     for code in &CODES {
         let mut fields = Fields::new();
-        planting::promotion(code, TENANT, &sheets, now).expect("a promotion").check(&mut fields);
+        shows::promotion(code, TENANT, &sheets, now).expect("a promotion").check(&mut fields);
         fields.finish().unwrap_or_else(|error| panic!("{}: {:?}", code.code, error.field_errors()));
     }
 }
