@@ -4,6 +4,7 @@ use std::{fmt, io};
 
 use domain::Timestamp;
 
+use crate::ledger::Record;
 use crate::purchase::{Attempt, Dispute, Method, Origin, Purchase, Refund, RefundState, Stage, Status};
 
 /// The most tries to pay one purchase.
@@ -306,16 +307,43 @@ impl Purchase {
         }
         Err(Refusal::new("no_refund", "There is no such refund."))
     }
+}
 
-    /// When something happens to it by itself.
-    pub(super) fn due_at(&self) -> Option<Timestamp> {
+impl Record for Purchase {
+    type Change = Happened;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names = vec![self.id.clone(), self.number.to_string(), self.reference.clone()];
+        for attempt in &self.attempts {
+            names.push(attempt.id.clone());
+            if attempt.payment_id != attempt.id {
+                names.push(attempt.payment_id.clone());
+            }
+            names.extend(attempt.dispute.iter().map(|dispute| dispute.number.to_string()));
+            names.extend(attempt.refunds.iter().map(|refund| refund.id.clone()));
+        }
+        names
+    }
+
+    fn highest_number(&self) -> u64 {
+        let attempts = self.attempts.iter().flat_map(|attempt| {
+            let disputes = attempt.dispute.iter().map(|dispute| dispute.number);
+            disputes.chain(attempt.refunds.iter().map(|refund| refund.number)).chain([attempt.number])
+        });
+        attempts.chain([self.number]).max().unwrap_or_default()
+    }
+
+    fn due_at(&self) -> Option<Timestamp> {
         let decisions = self.attempts.iter().filter_map(|attempt| attempt.due.map(|(at, _)| at));
         let refunds = self.attempts.iter().flat_map(|attempt| &attempt.refunds);
         decisions.chain(refunds.filter_map(|refund| refund.review_at)).min()
     }
 
-    /// Does the first of what is due at `now`; `None` if nothing is.
-    pub(super) fn step(&mut self, now: Timestamp) -> Option<Happened> {
+    fn step(&mut self, now: Timestamp) -> Option<Happened> {
         let first = self.due_at().filter(|due| *due <= now)?;
         for (at, attempt) in self.attempts.iter_mut().enumerate() {
             if let Some((_, status)) = attempt.due.filter(|(due, _)| *due == first) {

@@ -37,6 +37,7 @@ mod panel;
 pub mod payu;
 mod purchase;
 pub mod sandbox;
+mod server;
 mod service;
 mod simulator;
 #[cfg(test)]

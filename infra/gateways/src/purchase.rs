@@ -203,29 +203,6 @@ pub struct Purchase {
 }
 
 impl Purchase {
-    /// All names by which it can be asked for.
-    pub(super) fn names(&self) -> Vec<String> {
-        let mut names = vec![self.id.clone(), self.number.to_string(), self.reference.clone()];
-        for attempt in &self.attempts {
-            names.push(attempt.id.clone());
-            if attempt.payment_id != attempt.id {
-                names.push(attempt.payment_id.clone());
-            }
-            names.extend(attempt.dispute.iter().map(|dispute| dispute.number.to_string()));
-            names.extend(attempt.refunds.iter().map(|refund| refund.id.clone()));
-        }
-        names
-    }
-
-    /// The highest of all numbers in it.
-    pub(super) fn highest_number(&self) -> u64 {
-        let attempts = self.attempts.iter().flat_map(|attempt| {
-            let disputes = attempt.dispute.iter().map(|dispute| dispute.number);
-            disputes.chain(attempt.refunds.iter().map(|refund| refund.number)).chain([attempt.number])
-        });
-        attempts.chain([self.number]).max().unwrap_or_default()
-    }
-
     /// The try with this id, as the wire or the client has it.
     pub(super) fn position(&self, id: &str) -> Option<usize> {
         self.attempts.iter().position(|attempt| attempt.id == id || attempt.payment_id == id)

@@ -146,7 +146,7 @@ pub(super) struct Service {
     pub(super) webhook_url: Option<String>,
     pub(super) retry_backoff: Option<Duration>,
     pub(super) review_after: Option<Duration>,
-    pub(super) ledger: Mutex<Ledger>,
+    pub(super) ledger: Mutex<Ledger<Purchase>>,
     pub(super) chaos: Mutex<Chaos>,
     pub(super) first_number: u64,
     pub(super) occasions: AtomicU64,
@@ -163,7 +163,7 @@ impl Service {
     /// Uses the ledger as it stands now: what is due has happened.
     pub(super) fn with_ledger<T, E: From<io::Error>>(
         &self,
-        use_it: impl FnOnce(&mut Ledger) -> Result<T, E>,
+        use_it: impl FnOnce(&mut Ledger<Purchase>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut ledger = lock(&self.ledger);
         for (purchase, happened) in ledger.run_due(self.clock.now())? {
@@ -182,7 +182,7 @@ impl Service {
     /// Keeps a new purchase, unless `before` finds that it is there already.
     pub(super) fn sell<E: From<io::Error>>(
         &self,
-        before: impl FnOnce(&Ledger) -> Result<Option<Purchase>, E>,
+        before: impl FnOnce(&Ledger<Purchase>) -> Result<Option<Purchase>, E>,
         make: impl FnOnce(u64, Timestamp) -> Result<Purchase, E>,
     ) -> Result<Purchase, E> {
         self.with_ledger(|ledger| {
@@ -298,7 +298,7 @@ impl Service {
 
 /// The purchase that something names, and the try if it names one. Of several with
 /// the same reference the one that is paid, or else the one in the works.
-fn resolve(ledger: &Ledger, about: &str) -> Option<(String, Option<usize>)> {
+fn resolve(ledger: &Ledger<Purchase>, about: &str) -> Option<(String, Option<usize>)> {
     let exact = |purchase: &Purchase| purchase.position(about).map(|at| (purchase.id.clone(), Some(at)));
     let with = |status: Status| {
         let mut named = ledger.named(about);

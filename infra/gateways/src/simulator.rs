@@ -7,15 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::middleware;
 use boot::Clock;
 use domain::payment::GatewayName;
 use integrations::payment::BuyerStep;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::actions::ActError;
 use crate::actions::Action;
@@ -23,13 +20,9 @@ use crate::courier::Courier;
 use crate::faults::{Chaos, Faults};
 use crate::ledger::Ledger;
 use crate::purchase::{Attempt, Method, Purchase, Refund, RefundState, Status};
+use crate::server::Server;
 use crate::service::{Protocol, Service, guard};
 use crate::{checkout, control, panel};
-
-/// The largest body that it reads.
-const MAX_BODY_BYTES: usize = 64 * 1024;
-/// How often it looks for what is due.
-const TICK: Duration = Duration::from_millis(50);
 
 /// How a simulated gateway runs.
 #[derive(Debug)]
@@ -83,9 +76,7 @@ impl Options {
 pub struct Simulator {
     service: Arc<Service>,
     http: reqwest::Client,
-    stop: watch::Sender<bool>,
-    server: JoinHandle<()>,
-    ticker: JoinHandle<()>,
+    server: Server,
 }
 
 impl Simulator {
@@ -120,14 +111,10 @@ impl Simulator {
         });
         let guarded = wire(&service).layer(middleware::from_fn_with_state(Arc::clone(&service), guard));
         let own = checkout::router().merge(control::router()).merge(panel::router());
-        let router = Router::new()
-            .merge(guarded)
-            .merge(own.with_state(Arc::clone(&service)))
-            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
-        let stop = watch::Sender::new(false);
-        let server = tokio::spawn(serve(options.listener, router, stop.subscribe()));
-        let ticker = tokio::spawn(tick(Arc::clone(&service)));
-        Ok(Self { service, http, stop, server, ticker })
+        let router = Router::new().merge(guarded).merge(own.with_state(Arc::clone(&service)));
+        let ticking = Arc::clone(&service);
+        let server = Server::start(options.listener, router, move || ticking.run_due());
+        Ok(Self { service, http, server })
     }
 
     /// Which gateway this pretends to be.
@@ -289,34 +276,12 @@ impl Simulator {
 
     /// Stops: answers what was asked, forgets what was not delivered.
     pub async fn stop(mut self) {
-        self.stop.send_replace(true);
-        // A caller that keeps its connection busy does not keep the gateway alive.
-        let _ = tokio::time::timeout(Duration::from_secs(2), &mut self.server).await;
+        self.server.stop().await;
     }
 }
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        self.server.abort();
-        self.ticker.abort();
         self.service.courier.stop();
-    }
-}
-
-async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
-    let stopped = async move {
-        // An error means that the gateway was dropped, which stops it as well.
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "a simulated gateway stopped");
-    }
-}
-
-async fn tick(service: Arc<Service>) {
-    let mut ticks = tokio::time::interval(TICK);
-    loop {
-        ticks.tick().await;
-        service.run_due();
     }
 }

@@ -1,8 +1,8 @@
-//! The box office on one machine: what AWS does for the functions, done here.
+//! The box office on one machine: the functions of this repository with what AWS, the
+//! payment gateways and the demo are for them, put together as `template.yaml` says.
 //!
-//! The functions, their routes, queues and event sources come from
-//! `template.yaml`; the AWS SDK clients in them are the real ones and talk to
-//! emulated services, which also answer on loopback.
+//! It must not know how any of these work: what can be said without naming a function is
+//! in `cloud`, what speaks a gateway's protocol in `gateways`, what is shown in `demo`.
 
 mod folder;
 pub mod functions;

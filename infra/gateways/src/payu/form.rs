@@ -106,7 +106,7 @@ fn make(wire: &Wire, given: &BTreeMap<String, String>, language: Language) -> Re
     ];
     let amount = Money::new(amount, currency);
     // The same form again, for instance after going back, is the same order.
-    let known = |ledger: &Ledger| {
+    let known = |ledger: &Ledger<Purchase>| {
         let mut ours = ledger
             .named(reference)
             .filter(|purchase| purchase.reference == reference && purchase.merchant == account.key());

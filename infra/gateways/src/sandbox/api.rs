@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::payment::{Action, KEY_REUSED, Method, Payment, Refund, Status};
-use super::{Service, new_id};
+use super::{Service, created_with, new_id, with_reference};
 use crate::actions::Refusal;
 use crate::faults::{CallKind, without_locks};
 use crate::purchase::Buyer;
@@ -251,7 +251,7 @@ async fn create(
     let wanted: NewPayment = parse(&body)?;
     let now = service.clock.now();
     let payment = service.with_ledger(|ledger| {
-        if let Some(payment) = ledger.created_with(key) {
+        if let Some(payment) = created_with(ledger, key) {
             return if payment.fingerprint == fingerprint {
                 Ok(payment.clone())
             } else {
@@ -312,7 +312,7 @@ async fn list(
     let Query(listing) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
     let limit = listing.limit.unwrap_or(MAX_LIST).clamp(1, MAX_LIST);
     let payments: Vec<_> = service.with_ledger(|ledger| {
-        Ok::<_, ApiError>(ledger.with_reference(&listing.reference).take(limit).cloned().collect())
+        Ok::<_, ApiError>(with_reference(ledger, &listing.reference).take(limit).cloned().collect())
     })?;
     let views: Vec<_> = payments.iter().map(|payment| PaymentView::new(&service, payment)).collect();
     Ok(axum::Json(json!({ "payments": views })).into_response())

@@ -18,7 +18,8 @@
 mod api;
 mod checkout;
 mod control;
-mod ledger;
+#[cfg(test)]
+mod ledger_tests;
 mod payment;
 #[cfg(test)]
 mod tests;
@@ -30,31 +31,24 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use boot::Clock;
 use domain::{Currency, Timestamp};
 use minijinja::Environment;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use api::ApiError;
-use ledger::Ledger;
 use webhook::Herald;
 
 use crate::actions::ActError;
 use crate::courier::Courier;
 use crate::faults::{CallFate, CallKind, Chaos, Faults};
+use crate::ledger::{Ledger, Record};
 use crate::lock;
+use crate::server::Server;
 
 #[cfg(test)]
 use payment::payment_for_tests;
 pub use payment::{Action, Method, Payment, Refund, Status};
-
-/// The largest body that it reads.
-const MAX_BODY_BYTES: usize = 64 * 1024;
-/// How often it looks for payments that expire or pay by themselves.
-const TICK: Duration = Duration::from_millis(50);
 
 /// How the sandbox gateway runs.
 #[derive(Debug)]
@@ -103,9 +97,7 @@ impl SandboxConfig {
 #[derive(Debug)]
 pub struct Sandbox {
     service: Arc<Service>,
-    stop: watch::Sender<bool>,
-    server: JoinHandle<()>,
-    ticker: JoinHandle<()>,
+    server: Server,
 }
 
 impl Sandbox {
@@ -132,15 +124,27 @@ impl Sandbox {
             url,
             clock,
             api_key,
-            ledger: Mutex::new(Ledger::open(data_dir.as_deref(), config.max_payments)?),
+            ledger: Mutex::new(Ledger::open(
+                data_dir.map(|folder| folder.join("payments.jsonl")),
+                config.max_payments,
+            )?),
             chaos: Mutex::default(),
             herald,
             templates: checkout::templates(),
         });
-        let stop = watch::Sender::new(false);
-        let server = tokio::spawn(serve(listener, Arc::clone(&service), stop.subscribe()));
-        let ticker = tokio::spawn(tick(Arc::clone(&service)));
-        Ok(Self { service, stop, server, ticker })
+        let router = Router::new()
+            .merge(api::router(&service))
+            .merge(checkout::router())
+            .merge(control::router())
+            .fallback(async || ApiError::not_found())
+            .with_state(Arc::clone(&service));
+        let ticking = Arc::clone(&service);
+        let server = Server::start(listener, router, move || {
+            if let Err(error) = ticking.run_due() {
+                tracing::error!(%error, "the sandbox gateway cannot write its file");
+            }
+        });
+        Ok(Self { service, server })
     }
 
     /// Its address, without a slash at the end.
@@ -196,44 +200,13 @@ impl Sandbox {
 
     /// Stops: answers what was asked, forgets what was not delivered.
     pub async fn stop(mut self) {
-        self.stop.send_replace(true);
-        // A caller that keeps its connection busy does not keep the gateway alive.
-        let _ = tokio::time::timeout(Duration::from_secs(2), &mut self.server).await;
+        self.server.stop().await;
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.server.abort();
-        self.ticker.abort();
         self.service.herald.courier.stop();
-    }
-}
-
-async fn serve(listener: TcpListener, service: Arc<Service>, mut stop: watch::Receiver<bool>) {
-    let router: Router = Router::new()
-        .merge(api::router(&service))
-        .merge(checkout::router())
-        .merge(control::router())
-        .fallback(async || ApiError::not_found())
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(service);
-    let stopped = async move {
-        // An error means that the gateway was dropped, which stops it as well.
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "the sandbox gateway stopped");
-    }
-}
-
-async fn tick(service: Arc<Service>) {
-    let mut ticks = tokio::time::interval(TICK);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = service.run_due() {
-            tracing::error!(%error, "the sandbox gateway cannot write its file");
-        }
     }
 }
 
@@ -252,7 +225,7 @@ struct Service {
     url: String,
     clock: Clock,
     api_key: String,
-    ledger: Mutex<Ledger>,
+    ledger: Mutex<Ledger<Payment>>,
     chaos: Mutex<Chaos>,
     herald: Herald,
     templates: Environment<'static>,
@@ -269,10 +242,10 @@ impl Service {
     /// Uses the ledger as it stands now: what is due has happened.
     fn with_ledger<T, E: From<io::Error>>(
         &self,
-        use_it: impl FnOnce(&mut Ledger) -> Result<T, E>,
+        use_it: impl FnOnce(&mut Ledger<Payment>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut ledger = lock(&self.ledger);
-        for payment in ledger.run_due(self.clock.now())? {
+        for (payment, ()) in ledger.run_due(self.clock.now())? {
             self.announce(&payment);
         }
         use_it(&mut ledger)
@@ -349,6 +322,36 @@ impl Service {
         }
         self.herald.courier.idle().await;
     }
+}
+
+impl Record for Payment {
+    type Change = ();
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![self.reference.clone(), self.idempotency_key.clone()]
+    }
+
+    fn due_at(&self) -> Option<Timestamp> {
+        Self::due_at(self)
+    }
+
+    fn step(&mut self, now: Timestamp) -> Option<()> {
+        Self::step(self, now).then_some(())
+    }
+}
+
+/// The payment that was created with this key.
+fn created_with<'a>(ledger: &'a Ledger<Payment>, key: &str) -> Option<&'a Payment> {
+    ledger.named(key).find(|payment| payment.idempotency_key == key)
+}
+
+/// The payments with this reference, the newest first.
+fn with_reference<'a>(ledger: &'a Ledger<Payment>, reference: &str) -> impl Iterator<Item = &'a Payment> {
+    ledger.named(reference).filter(move |payment| payment.reference == reference)
 }
 
 /// A fresh id that nobody can guess.

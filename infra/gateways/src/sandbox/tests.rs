@@ -549,7 +549,7 @@ async fn wrong_requests_are_refused_with_a_reason() {
         assert_eq!((status, &*code), (400, "invalid_request"), "{body}");
     }
     let mut huge = good.clone();
-    huge["description"] = json!("x".repeat(MAX_BODY_BYTES));
+    huge["description"] = json!("x".repeat(crate::server::MAX_BODY_BYTES));
     assert_eq!(test.post("/v1/payments", Some("bad"), &huge).await, (413, "unreadable_body".to_owned()));
     assert_eq!(test.post("/v1/payments", Some(&"k".repeat(129)), &good).await.0, 400);
     assert_eq!(test.post("/v1/refunds", Some("k"), &good).await, (404, "not_found".to_owned()));

@@ -4,7 +4,7 @@ use domain::Timestamp;
 
 use super::*;
 use crate::actions::{Ids, Rules};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Record};
 use crate::purchase::Buyer;
 use crate::{Action, Method, Origin, Purchase, Refund, RefundState, Status};
 

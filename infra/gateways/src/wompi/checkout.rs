@@ -105,7 +105,7 @@ fn make(wire: &Wire, pairs: Vec<(String, String)>, language: Language) -> Result
     };
     let Account { public_key, name, events_url, .. } = account;
     // The same address again, for instance after going back, is the same checkout.
-    let known = |ledger: &Ledger| {
+    let known = |ledger: &Ledger<Purchase>| {
         let mut ours = ledger
             .named(reference)
             .filter(|purchase| purchase.reference == reference && purchase.merchant == public_key);
