@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use local::template::{Function, Route, Source, Stack};
+use cloud::template::{Function, Route, Source, Stack};
 use serde_json::{Value, json};
 use testkit::runtime_api::{Lambda, LambdaError};
 use testkit::{TestApp, fresh_binary};

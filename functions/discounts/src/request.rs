@@ -19,7 +19,7 @@ use store::limit::QUARTER;
 use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer, Refuses};
 
 use crate::State;
-use crate::rules::{History, show_not_found};
+use crate::rules::{History, asked_too_often, show_not_found};
 use crate::show::RequestView;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -180,13 +180,6 @@ impl State {
             }
         }
     }
-}
-
-pub(crate) fn asked_too_often() -> Error {
-    Error::conflict(
-        "asked_too_often",
-        "You have asked for this discount too often. Write to the organiser instead.",
-    )
 }
 
 fn refused(reason: Ineligible) -> Error {

@@ -6,13 +6,18 @@ use domain::member::Member;
 use domain::{DiscountRequestId, Error, EventId, MemberId, Result, Timestamp};
 use store::Store;
 
-use crate::request::asked_too_often;
-
 /// The most other shows of a day that are looked at.
 const MAX_SAME_DAY: u16 = 15;
 
 pub(crate) fn show_not_found() -> Error {
     Error::not_found("show_not_found", "There is no such show. Search for it again.")
+}
+
+pub(crate) fn asked_too_often() -> Error {
+    Error::conflict(
+        "asked_too_often",
+        "You have asked for this discount too often. Write to the organiser instead.",
+    )
 }
 
 /// What there was before a request.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use local::services::Usage;
+use cloud::services::Usage;
 use serde_json::{Value, json};
 
 use crate::Problem;

@@ -8,10 +8,9 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use local::functions::Registry;
-use local::services::{Chaos, Reading};
-use local::template::Template;
-use local::{Cloud, Options};
+use cloud::services::{Chaos, Reading};
+use cloud::template::Template;
+use local::{Cloud, Options, functions};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -60,7 +59,7 @@ pub(crate) async fn serve(folder: PathBuf) -> Result<bool, Problem> {
         data_dir: Some(folder),
         seed: true,
         chaos: chaos.clone(),
-        ..Options::new(Template::house()?, Registry::house())
+        ..Options::new(Template::repository()?, functions::registry())
     })
     .await?;
     say(&places(&cloud))?;
@@ -72,7 +71,7 @@ pub(crate) async fn serve(folder: PathBuf) -> Result<bool, Problem> {
                 say(&left)?;
             }
             Order::LimitPartitions => {
-                chaos.change(|weather| weather.partition_limit = true);
+                chaos.change(|rates| rates.partition_limit = true);
                 say(&())?;
             }
         }

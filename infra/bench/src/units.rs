@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use local::services::{Reading, Usage};
+use cloud::services::{Reading, Usage};
 use serde_json::Value;
 
 use crate::client::{BoxOffice, Person};

@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::private;
+use cloud::private;
 
 /// The file whose lock says that the folder is in use.
 const LOCK: &str = "lock";
@@ -66,7 +66,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -1,29 +1,17 @@
-//! The box office on one machine: what AWS does for the functions, done here.
+//! The box office on one machine: the functions of this repository with what AWS, the
+//! payment gateways and the demo are for them, put together as `template.yaml` says.
 //!
-//! The functions, their routes, queues and event sources come from
-//! `template.yaml`; the AWS SDK clients in them are the real ones and talk to
-//! emulated services, which also answer on loopback.
+//! It must not know how any of these work: what can be said without naming a function is
+//! in `cloud`, what speaks a gateway's protocol in `gateways`, what is shown in `demo`.
 
-mod cloud;
-mod event;
 mod folder;
-mod front;
 pub mod functions;
-pub mod gateways;
-mod iam;
+mod local_cloud;
 mod mailbox;
-mod mappings;
 pub mod openapi;
-mod private;
-pub mod sandbox;
 mod secrets;
-pub mod seed;
-pub mod services;
-pub mod template;
 
-pub use cloud::{Cloud, Options, Refusals, StartError};
-pub use mappings::NotIdle;
-pub use private::write_private;
+pub use local_cloud::{Cloud, Options, Refusals, StartError};
 
 /// A box office of so many small requests on so many threads spends a fifth of its
 /// time in the system's allocator, and half of that in this one. Here, so that every

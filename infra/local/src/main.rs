@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use boot::Env;
 use clap::Parser;
-use local::functions::Registry;
-use local::sandbox::Faults;
-use local::services::{Chaos, Weather};
-use local::template::Template;
-use local::{Cloud, Options, StartError, write_private};
+use cloud::private;
+use cloud::services::{Chaos, FaultRates};
+use cloud::template::Template;
+use gateways::Faults;
+use local::{Cloud, Options, StartError, functions};
 use tracing_subscriber::EnvFilter;
 
 /// How long stopping may take before the process ends anyway.
@@ -60,7 +60,8 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), StartError> {
     let env = Env::process();
-    let filter = if arguments.quiet { "warn" } else { "warn,local=info,taquilla=info" };
+    let filter =
+        if arguments.quiet { "warn" } else { "warn,cloud=info,gateways=info,local=info,taquilla=info" };
     let filter = env.optional("RUST_LOG").unwrap_or(filter);
     let filter =
         EnvFilter::try_new(filter).map_err(|error| StartError::Other(format!("RUST_LOG: {error}")))?;
@@ -83,11 +84,11 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
         chaos: chaos.clone(),
         // In a storm, workers die often; waiting minutes for each teaches nobody anything.
         retry_after: arguments.chaos.map(|_| Duration::from_secs(1)),
-        ..Options::new(template, Registry::house())
+        ..Options::new(template, functions::registry())
     })
     .await?;
     if let Some(seed) = arguments.chaos {
-        chaos.set(Weather::stormy());
+        chaos.set(FaultRates::stormy());
         let faults =
             Faults { duplicate_webhooks: 1, drop_webhooks: 5, reorder_ms: 500, seed, ..Faults::default() };
         let set = cloud.sandbox().set_faults(faults).and_then(|()| {
@@ -97,7 +98,7 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
         set.map_err(|problem| StartError::Other(problem.to_owned()))?;
     }
     let env_file = arguments.env_file.unwrap_or_else(|| data_dir.join("lambda.env"));
-    write_private(&env_file, &cloud.environment())
+    private::write(&env_file, &cloud.environment())
         .map_err(|error| StartError::Other(format!("{}: {error}", env_file.display())))?;
     // Nobody may be reading, which is no reason to stop.
     let _ = welcome(&mut io::stdout(), &cloud, arguments.chaos);

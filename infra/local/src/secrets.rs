@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::private::write_private;
+use cloud::private;
 
 /// Reads the secrets with these ids from `folder`, draws those that are missing,
 /// and writes them down. Without a folder they live as long as the process.
@@ -26,7 +26,7 @@ pub(crate) fn load<'a>(
         }
     }
     if let Some(path) = path.filter(|_| secrets.len() > known) {
-        write_private(&path, &serde_json::to_string_pretty(&secrets)?)?;
+        private::write(&path, &serde_json::to_string_pretty(&secrets)?)?;
     }
     Ok(secrets)
 }

@@ -24,7 +24,16 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let mut npm = Command::new("npm");
     npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--save-exact", "--prefix"]);
     cargo::run(npm.arg(&folder).arg(LIBRARY))?;
-    let test =
-        ["test", "--locked", "-p", "local", "--lib", "the_vendors_library", "--", "--ignored", "--nocapture"];
+    let test = [
+        "test",
+        "--locked",
+        "-p",
+        "gateways",
+        "--lib",
+        "the_vendors_library",
+        "--",
+        "--ignored",
+        "--nocapture",
+    ];
     cargo::run(cargo::cargo(&test).env("TAQUILLA_SDK_MODULES", folder.join("node_modules")))
 }

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use boot::Clock;
+use cloud::lambda::Registry;
+use cloud::services::Chaos;
+use cloud::template::Template;
 use domain::payment::GatewayName;
-use local::functions::Registry;
-use local::gateways::Gateways;
-use local::services::Chaos;
-use local::template::Template;
+use gateways::Gateways;
 use local::{Cloud, Options, Refusals};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ impl TestApp {
 
     /// Opens a box office in this weather.
     pub async fn start_with(chaos: Chaos) -> Self {
-        Self::open(Registry::house(), Clock::movable(), chaos).await
+        Self::open(local::functions::registry(), Clock::movable(), chaos).await
     }
 
     /// Opens a box office whose functions run as on Lambda: each is its own binary,
@@ -168,7 +168,7 @@ impl TestApp {
     }
 
     /// The mails to an address, the oldest first.
-    pub fn mails(&self, to: &str) -> Vec<Arc<local::services::Mail>> {
+    pub fn mails(&self, to: &str) -> Vec<Arc<cloud::services::Mail>> {
         self.cloud.services().mailbox().find(to)
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use boot::BootError;
-use local::functions::Registry;
+use cloud::lambda::Registry;
 use serde_json::Value;
 
 use crate::runtime_api::{Invocation, Lambda, LambdaError, binary};
@@ -19,7 +19,7 @@ use crate::runtime_api::{Invocation, Lambda, LambdaError, binary};
 /// If a binary is not there, or older than its sources; the error says what to do.
 pub fn binaries() -> Result<Registry, LambdaError> {
     let mut registry = Registry::new();
-    for name in Registry::house().names() {
+    for name in local::functions::registry().names() {
         let binary = fresh_binary(name)?;
         registry = registry.program(name, move |boot| {
             let variables = boot.env.iter().map(|(name, value)| (name.clone(), value.clone()));

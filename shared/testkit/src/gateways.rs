@@ -1,10 +1,11 @@
 //! Organisers with accounts at simulated gateways, and buyers who go there.
 
 use boot::Vault;
+use demo::Connection;
 use domain::gateway_account::GatewayAccount;
 use domain::payment::GatewayName;
 use domain::{Currency, GatewayAccountId, TenantId, UserId};
-use local::gateways::{Connection, Merchant, Simulator};
+use gateways::{Merchant, Simulator};
 use reqwest::Method;
 use serde_json::Value;
 use store::Store;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use cloud::services::{Chaos, FaultRates};
 use fastrand::Rng;
-use local::sandbox::{Action, Faults, Method, Payment, Status};
-use local::services::{Chaos, Weather};
+use gateways::Faults;
+use gateways::sandbox::{Action, Method, Payment, Status};
 use serde_json::{Value, json};
 use testkit::{Organizer, Show, Somebody, TestApp, minor};
 
@@ -49,7 +50,7 @@ async fn every_payment_has_its_tickets_or_its_refund() {
     }
     app.idle().await;
 
-    app.chaos.set(Weather::stormy());
+    app.chaos.set(FaultRates::stormy());
     app.cloud.sandbox().set_faults(faults()).expect("possible faults");
     let next = Arc::new(AtomicUsize::new(0));
     let refused = Refusals::default();
@@ -72,7 +73,7 @@ async fn every_payment_has_its_tickets_or_its_refund() {
     eprintln!("refused: {:?}", refused.lock().expect("not poisoned"));
 
     // The storm passes; late payers pay, and time does what nobody did.
-    app.chaos.set(Weather::default());
+    app.chaos.set(FaultRates::default());
     app.cloud.sandbox().set_faults(Faults::default()).expect("possible faults");
     app.clock.advance(Duration::from_secs(12 * 60));
     let late: Vec<Payment> = payments(&app).into_iter().filter(|p| p.status == Status::Pending).collect();

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use local::services::Checkpoint;
+use cloud::services::Checkpoint;
 use serde_json::Value;
 use testkit::Answer;
 

@@ -1,14 +1,15 @@
 //! Each function's role allows exactly what the function does.
 //!
 //! What a role does not allow is refused by the local cloud in every test (see
-//! `local::iam`), so a policy that allows too little fails the test of whatever
+//! `cloud::iam`), so a policy that allows too little fails the test of whatever
 //! needs more. Here the other direction: a policy that allows too much.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use local::sandbox::{Action, Faults};
-use local::template::{Stack, Surroundings, Template};
+use cloud::template::{Stack, Surroundings, Template};
+use gateways::Faults;
+use gateways::sandbox::Action;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ use super::world::{World, text};
 
 /// The stack with each secret's logical id for its value.
 pub(super) fn stack() -> Stack {
-    let template = Template::house().expect("the template makes sense");
+    let template = Template::repository().expect("the template makes sense");
     let parameters = [
         ("Stage", "staging"),
         ("PublicUrl", "https://taquilla.example"),

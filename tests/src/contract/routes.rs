@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use local::functions::Registry;
-use local::template::{Stack, Template};
+use cloud::template::{Stack, Template};
 
 use super::document::{Operation, operations, operations_of, resolve};
 
@@ -14,7 +13,7 @@ const NOT_DESCRIBED: [&str; 5] =
     ["GET /checkout", "GET /docs", "GET /openapi.json", "GET /purchases/{id}", "GET /redoc"];
 
 fn outline() -> Stack {
-    Template::house().and_then(|template| template.outline()).expect("the template makes sense")
+    Template::repository().and_then(|template| template.outline()).expect("the template makes sense")
 }
 
 /// The folder of the functions' crates.
@@ -33,7 +32,7 @@ fn crates() -> BTreeSet<String> {
 #[test]
 fn every_crate_is_a_function_of_the_template_and_the_other_way_round() {
     let template: BTreeSet<String> = outline().functions.into_iter().map(|function| function.name).collect();
-    let registry: BTreeSet<String> = Registry::house().names().map(str::to_owned).collect();
+    let registry: BTreeSet<String> = local::functions::registry().names().map(str::to_owned).collect();
     assert_eq!(crates(), template, "functions/ on the left, template.yaml on the right");
     assert_eq!(crates(), registry, "functions/ on the left, the local cloud's registry on the right");
 }

@@ -4,11 +4,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use cloud::services::sns::sign;
 use domain::gateway_account::GatewayAccount;
 use domain::payment::GatewayName;
 use hmac::{Hmac, KeyInit, Mac};
 use integrations::sns::{Kind, Message};
-use local::services::sns::sign;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use testkit::{Organizer, Show, Somebody, TestApp};

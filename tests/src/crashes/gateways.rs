@@ -1,8 +1,8 @@
 //! Accounts at payment gateways: an account names credentials that are in the vault, and
 //! the vault has none of accounts that are gone.
 
-use local::gateways::Merchant;
-use local::services::{Mishap, Spot};
+use cloud::services::{Mishap, Spot};
+use gateways::Merchant;
 use serde_json::{Value, json};
 
 use super::at_each_write;

@@ -13,7 +13,7 @@ mod users;
 
 use std::time::Duration;
 
-use local::services::{Ambush, Mishap, Spot};
+use cloud::services::{Ambush, Mishap, Spot};
 use testkit::{Answer, Request, TestApp};
 
 /// Which of a function's writes it dies at, and on which side of it.

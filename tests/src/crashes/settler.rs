@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use local::sandbox::{Payment, Status};
-use local::services::{Mishap, Spot};
+use cloud::services::{Mishap, Spot};
+use gateways::sandbox::{Payment, Status};
 use serde_json::{Value, json};
 use testkit::{Organizer, Show, Somebody, TestApp};
 

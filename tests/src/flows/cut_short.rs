@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use local::services::{Mishap, Spot};
+use cloud::services::{Mishap, Spot};
 use serde_json::{Value, json};
 use testkit::Request;
 

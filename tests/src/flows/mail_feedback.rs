@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use boot::{Boot, Env};
+use cloud::services::sns::sign;
+use cloud::services::{Chaos, FaultRates};
 use domain::discount::{DeliveryStatus, DiscountRequest};
 use domain::{DiscountRequestId, Language, Person, RequestId, Timestamp};
 use integrations::sns::{Kind, Message};
-use local::services::sns::sign;
-use local::services::{Chaos, Weather};
 use queue::{DiscountMail, Mail, MailMessage, Queue};
 use serde_json::{Value, json};
 use store::{Mailing, Store};
@@ -195,7 +195,7 @@ async fn a_mail_whose_worker_died_after_ses_had_it_is_not_mailed_again() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 10).await;
     let app = &house.app;
-    app.chaos.change(|weather| weather.mail_answer_lost = 1.0);
+    app.chaos.change(|rates| rates.mail_answer_lost = 1.0);
     let id = sent(&house, "ana", &show).await;
     assert_eq!(delivery(&house, &id).await, "delivered", "SES's own events say so");
     for _ in 0..3 {
@@ -346,7 +346,7 @@ async fn in_a_storm_every_answer_is_mailed_once() {
         requests.insert(name, id);
     }
     house.app.idle().await;
-    house.app.chaos.set(Weather { mail_answer_lost: 0.1, ..Weather::stormy() });
+    house.app.chaos.set(FaultRates { mail_answer_lost: 0.1, ..FaultRates::stormy() });
     for id in requests.values() {
         while house.send(id).send().await.status != 200 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -356,7 +356,7 @@ async fn in_a_storm_every_answer_is_mailed_once() {
         house.app.idle().await;
         house.app.clock.advance(A_LEASE);
     }
-    house.app.chaos.set(Weather::default());
+    house.app.chaos.set(FaultRates::default());
     for _ in 0..4 {
         house.app.idle().await;
         house.app.clock.advance(A_LEASE);

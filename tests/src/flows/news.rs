@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use cloud::services::Mail;
 use domain::order::Change;
 use domain::payment::GatewayName;
-use local::sandbox::Action;
-use local::services::Mail;
+use gateways::sandbox::Action;
 use serde_json::{Value, json};
 use testkit::{Country, Organizer, Show, Somebody, TestApp};
 
@@ -203,7 +203,7 @@ async fn a_payment_of_another_amount_is_named_with_what_was_paid() {
     order.edit(|order| order.total += 100); // One peso.
     store.save_order(&order, &Change::default(), app.clock.now()).await.expect("written");
     let payment = begun["payments"][0]["payment_gateway_transaction_id"].as_str().expect("an id");
-    app.cloud.sandbox().act(payment, Action::Approve(local::sandbox::Method::Card)).expect("approved");
+    app.cloud.sandbox().act(payment, Action::Approve(gateways::sandbox::Method::Card)).expect("approved");
     app.idle().await;
     let told = mails(&app, &organizer.person.email, "Revisa un pago");
     assert_eq!(told.len(), 1, "{told:?}");

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use local::sandbox::{Action, Faults};
+use gateways::Faults;
+use gateways::sandbox::Action;
 use serde_json::{Value, json};
 use testkit::{Show, TestApp};
 

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use cloud::services::{FaultRates, Mishap, Spot};
 use domain::audit::AuditNote;
 use domain::discount::{DecisionType, Reviewer};
-use local::services::{Mishap, Spot, Weather};
 use serde_json::{Value, json};
 use testkit::Show;
 
@@ -203,7 +203,7 @@ async fn bulk_work_in_bad_weather_promises_what_there_is_and_answers_everybody_o
     let show: Show = house.show("Los Faroles", 37).await;
     let members = house.members(300).await;
     let all = house.ask_all(&members, &show).await;
-    house.app.chaos.set(Weather::stormy());
+    house.app.chaos.set(FaultRates::stormy());
     let of = |status: &str| json!({"show_id": show.id, "status": status});
     work_in_bad_weather(&house, "approve", &of("undecided")).await;
     work_in_bad_weather(&house, "reject", &of("undecided")).await;
@@ -211,7 +211,7 @@ async fn bulk_work_in_bad_weather_promises_what_there_is_and_answers_everybody_o
     // Of workers that died between an approval and its discount others may have been faster.
     work_in_bad_weather(&house, "reject", &of("approved")).await;
     work_in_bad_weather(&house, "send", &of("rejected")).await;
-    house.app.chaos.set(Weather::default());
+    house.app.chaos.set(FaultRates::default());
     for _ in 0..5 {
         house.app.clock.advance(Duration::from_secs(70));
         house.app.idle().await;

@@ -1,6 +1,6 @@
 //! A published event keeps an area, whoever deletes what at the same moment.
 
-use local::services::{Spot, Weather};
+use cloud::services::{FaultRates, Spot};
 use serde_json::{Value, json};
 use testkit::{Organizer, TestApp};
 
@@ -24,23 +24,23 @@ async fn state(app: &TestApp, organizer: &Organizer, event: &str) -> (Value, usi
     (status, areas["items"].as_array().map_or(0, Vec::len))
 }
 
-fn unguarded() -> Weather {
-    Weather { ignored_conditions: vec!["E#".to_owned()], ..Weather::default() }
+fn unguarded() -> FaultRates {
+    FaultRates { ignored_conditions: vec!["E#".to_owned()], ..FaultRates::default() }
 }
 
 /// Deletes both areas of a published event at once. How many areas it has then.
-async fn delete_both(weather: Weather) -> usize {
+async fn delete_both(rates: FaultRates) -> usize {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let (event, areas) = draft(&app, &organizer, 2).await;
     app.post(format!("{event}/publish")).token(&organizer.token).ok().await;
-    app.chaos.set(weather);
+    app.chaos.set(rates);
     let race = app.chaos.rendezvous(2, Spot::at("E#").by("events"));
     let delete = |area: &String| race.racer(app.delete(area).token(&organizer.token).send());
     let (one, other) = tokio::join!(delete(&areas[0]), delete(&areas[1]));
     assert_eq!(race.met(), 2, "both have seen both");
     drop(race);
-    app.chaos.set(Weather::default());
+    app.chaos.set(FaultRates::default());
     for answer in [&one, &other] {
         assert!([204, 409].contains(&answer.status), "{}", answer.text());
     }
@@ -59,7 +59,7 @@ async fn delete_both(weather: Weather) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_the_last_two_areas_one_stays() {
     for _ in 0..4 {
-        assert_eq!(delete_both(Weather::default()).await, 1);
+        assert_eq!(delete_both(FaultRates::default()).await, 1);
     }
 }
 
@@ -70,7 +70,7 @@ async fn without_the_guard_no_area_stays() {
 
 /// Puts an event on sale (`start`) while its only area is deleted. Whether it is on sale
 /// without one then.
-async fn delete_and_publish(weather: Weather, elsewhere: bool) -> bool {
+async fn delete_and_publish(rates: FaultRates, elsewhere: bool) -> bool {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let (event, areas) = draft(&app, &organizer, 1).await;
@@ -81,7 +81,7 @@ async fn delete_and_publish(weather: Weather, elsewhere: bool) -> bool {
         link(json!("https://boletos.example")).ok().await;
         publish().ok().await;
     }
-    app.chaos.set(weather);
+    app.chaos.set(rates);
     let race = app.chaos.rendezvous(2, Spot::at("E#").by("events"));
     let start = if elsewhere { link(Value::Null) } else { publish() };
     let (deleted, started) = tokio::join!(
@@ -90,7 +90,7 @@ async fn delete_and_publish(weather: Weather, elsewhere: bool) -> bool {
     );
     assert_eq!(race.met(), 2, "neither knew of the other");
     drop(race);
-    app.chaos.set(Weather::default());
+    app.chaos.set(FaultRates::default());
     assert!([204, 409].contains(&deleted.status), "{}", deleted.text());
     assert!([200, 409].contains(&started.status), "{}", started.text());
     let (status, left) = state(&app, &organizer, &event).await;
@@ -103,7 +103,7 @@ async fn delete_and_publish(weather: Weather, elsewhere: bool) -> bool {
 async fn an_event_is_not_put_on_sale_while_its_last_area_goes() {
     for elsewhere in [false, true, false, true] {
         assert!(
-            !delete_and_publish(Weather::default(), elsewhere).await,
+            !delete_and_publish(FaultRates::default(), elsewhere).await,
             "sold elsewhere first: {elsewhere}"
         );
     }

@@ -1,8 +1,8 @@
 //! What an event is sold for is in its currency, whoever changes that while somebody else
 //! enters a price.
 
+use cloud::services::{FaultRates, Spot};
 use domain::pricing::AdjustmentType;
-use local::services::{Spot, Weather};
 use serde_json::{Value, json};
 use store::EventSheet;
 use testkit::{Answer, Organizer, Request, TestApp};
@@ -58,7 +58,7 @@ impl House {
     /// Enters a price in pesos of Colombia while the event goes over to those of Chile; both
     /// have read the event before the other writes. Answers with what both heard, and what
     /// the event has in the end.
-    async fn change(&self, entered: Entered, late: Late, weather: Weather) -> (Answer, Answer, EventSheet) {
+    async fn change(&self, entered: Entered, late: Late, rates: FaultRates) -> (Answer, Answer, EventSheet) {
         let app = &self.app;
         let draft = app.draft(&self.organizer, "Los Faroles").await;
         let event = draft["id"].as_str().expect("an id");
@@ -80,7 +80,7 @@ impl House {
             Entered::Stage | Entered::ChangedStage => Spot::at(format!("{partition}ST#")).by("pricing"),
         };
         let meta = || Spot::at(format!("{partition}META")).by("events");
-        app.chaos.set(weather);
+        app.chaos.set(rates);
         let (price, currency) = match late {
             Late::Price => {
                 let halt = app.chaos.halt(price_spot);
@@ -110,7 +110,7 @@ impl House {
                 (price, changing.await.expect("no panic"))
             }
         };
-        app.chaos.set(Weather::default());
+        app.chaos.set(FaultRates::default());
         let tenant = self.organizer.tenant.parse().expect("an id");
         let store = table_of(app, "events");
         let sheet = store.event_sheet_of(tenant, event.parse().expect("an id")).await;
@@ -131,7 +131,7 @@ async fn a_price_is_in_the_currency_of_its_event() {
     let house = House::open().await;
     for entered in [Entered::Area, Entered::Stage, Entered::ChangedStage] {
         for late in [Late::Price, Late::Currency, Late::CurrencyWithRight] {
-            let (price, currency, sheet) = house.change(entered, late, Weather::default()).await;
+            let (price, currency, sheet) = house.change(entered, late, FaultRates::default()).await;
             assert!(!is_mixed(&sheet), "{entered:?}, {late:?}: {} {}", price.status, currency.status);
             let (is_entered, is_changed) = (price.status < 300, currency.status == 200);
             assert!(is_entered != is_changed, "{entered:?}, {late:?}: {} {}", price.text(), currency.text());
@@ -147,7 +147,7 @@ async fn a_price_is_in_the_currency_of_its_event() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_a_price_is_a_hundred_times_as_large() {
     let house = House::open().await;
-    let unguarded = Weather { ignored_conditions: vec!["E#".to_owned()], ..Weather::default() };
+    let unguarded = FaultRates { ignored_conditions: vec!["E#".to_owned()], ..FaultRates::default() };
     for entered in [Entered::Area, Entered::Stage, Entered::ChangedStage] {
         let (.., sheet) = house.change(entered, Late::Price, unguarded.clone()).await;
         assert!(is_mixed(&sheet), "{entered:?}: the race test would not notice a race");

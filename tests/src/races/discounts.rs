@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloud::services::{FaultRates, Spot};
 use domain::access::Role;
 use futures::future::join_all;
-use local::services::{Spot, Weather};
 use serde_json::{Value, json};
 use testkit::{Answer, Request, Show, TestApp};
 
@@ -118,7 +118,7 @@ async fn persist(app: &TestApp, token: &str, id: &str, what: &str, body: Value) 
 
 /// Lets all supervisors approve and send all requests at the same time. Every third
 /// request is in the hands of two of them.
-async fn rush(discounts: u32, requests: usize, weather: Weather) -> Outcome {
+async fn rush(discounts: u32, requests: usize, rates: FaultRates) -> Outcome {
     let mut house = Community::open().await;
     let show = house.show("Los Faroles", discounts).await;
     register(&house, requests).await;
@@ -133,7 +133,7 @@ async fn rush(discounts: u32, requests: usize, weather: Weather) -> Outcome {
             work[(index + 17) % SUPERVISORS].push(id.clone());
         }
     }
-    house.app.chaos.set(weather);
+    house.app.chaos.set(rates);
     let Community { app, organizer } = house;
     let app = Arc::new(app);
     let workers = tokens.into_iter().zip(work).map(|(token, ids)| {
@@ -157,7 +157,7 @@ async fn rush(discounts: u32, requests: usize, weather: Weather) -> Outcome {
         }
     }
     app.idle().await;
-    app.chaos.set(Weather::default());
+    app.chaos.set(FaultRates::default());
     // Mails of workers that died are looked at again when their lease has ended.
     for _ in 0..5 {
         app.clock.advance(Duration::from_secs(70));
@@ -184,7 +184,7 @@ async fn queue(house: &Community, status: &str) -> BTreeMap<String, Value> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forty_discounts_are_given_to_forty_members_and_mailed_once() {
-    let Outcome { show, house, members, sent, mut refused } = rush(40, 500, Weather::stormy()).await;
+    let Outcome { show, house, members, sent, mut refused } = rush(40, 500, FaultRates::stormy()).await;
     let (given, left) = (queue(&house, "sent").await, queue(&house, "undecided").await);
     assert_eq!((given.len(), left.len()), (40, 460), "none is lost, and no promise is left over");
     assert_eq!(given.keys().collect::<Vec<_>>(), sent.iter().collect::<Vec<_>>(), "who sent it knows");
@@ -242,7 +242,7 @@ async fn approve_at_once(discounts: u32, guarded: bool) -> usize {
     }
     assert_eq!(race.met(), SUPERVISORS);
     drop(race);
-    house.app.chaos.set(Weather::default());
+    house.app.chaos.set(FaultRates::default());
     let promised = queue(&house, "approved").await.len();
     assert_eq!(promised, approved, "who heard so has it, and nobody else");
     approved
@@ -269,11 +269,11 @@ async fn together(app: &TestApp, requests: Vec<Request>) -> Vec<Answer> {
 
 /// How many of many who ask at the same moment for the same hear that they have a
 /// new request.
-async fn asked(weather: Weather) -> usize {
+async fn asked(rates: FaultRates) -> usize {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let ana = house.member("ana").await;
-    house.app.chaos.set(weather);
+    house.app.chaos.set(rates);
     // Fewer than the refusals that one address may have.
     let asking = (0..16).map(|_| house.ask(&ana, &show)).collect();
     let mut opened = 0;
@@ -288,18 +288,18 @@ async fn asked(weather: Weather) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_has_one_open_request_for_a_show() {
-    assert_eq!(asked(Weather::default()).await, 1);
+    assert_eq!(asked(FaultRates::default()).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_a_member_has_many_requests() {
-    let weather = Weather { ignored_conditions: vec!["DR#".to_owned()], ..Weather::default() };
-    assert_eq!(asked(weather).await, 16, "the race test would not notice a race");
+    let rates = FaultRates { ignored_conditions: vec!["DR#".to_owned()], ..FaultRates::default() };
+    assert_eq!(asked(rates).await, 16, "the race test would not notice a race");
 }
 
 /// How many of many supervisors who decide about the same request at the same
 /// moment hear that it is as they decided.
-async fn decided(weather: Weather) -> usize {
+async fn decided(rates: FaultRates) -> usize {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let id = house.request("ana", &show).await;
@@ -308,7 +308,7 @@ async fn decided(weather: Weather) -> usize {
         tokens.push(house.app.staff(&house.organizer, &format!("carlos{index}"), "coordinator").await.token);
     }
     house.app.idle().await;
-    house.app.chaos.set(weather);
+    house.app.chaos.set(rates);
     let deciding = tokens.iter().enumerate().map(|(index, token)| {
         let action = ["approve", "reject", "needs_clarification"][index % 3];
         house.act_as(token, &id, json!({"action": action}))
@@ -325,13 +325,13 @@ async fn decided(weather: Weather) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_supervisors_who_decide_at_once_one_wins_and_the_others_are_told() {
-    assert_eq!(decided(Weather::default()).await, 1);
+    assert_eq!(decided(FaultRates::default()).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_they_overwrite_each_other() {
-    let weather = Weather { ignored_conditions: vec!["DR#".to_owned()], ..Weather::default() };
-    assert_eq!(decided(weather).await, 8, "the race test would not notice a race");
+    let rates = FaultRates { ignored_conditions: vec!["DR#".to_owned()], ..FaultRates::default() };
+    assert_eq!(decided(rates).await, 8, "the race test would not notice a race");
 }
 
 /// Sends the answer to a request and, when that stands before its write number `nth`, has

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use local::services::{Mishap, Spot, Weather};
+use cloud::services::{FaultRates, Mishap, Spot};
 use serde_json::{Value, json};
 use testkit::{Request, Show, Somebody, TestApp};
 
@@ -75,7 +75,7 @@ async fn until_answered(request: impl Fn() -> Request) {
 
 /// The places that are neither a ticket's nor to be sold, or both, after so many rounds in
 /// which a buyer asks for the tickets and cancels at the same moment.
-async fn race(rounds: u64, weather: Weather) -> u64 {
+async fn race(rounds: u64, rates: FaultRates) -> u64 {
     let house = House::open(2 * rounds).await;
     let mut buyers = Vec::new();
     for index in 0..BUYERS.min(rounds) {
@@ -85,7 +85,7 @@ async fn race(rounds: u64, weather: Weather) -> u64 {
     for _ in 0..rounds {
         let buyer = turns.next().expect("somebody");
         let order = house.reserve(buyer).await;
-        house.app.chaos.set(weather.clone());
+        house.app.chaos.set(rates.clone());
         // Both have read the order; by the table's troubles, one may come again much later.
         let together = house.app.chaos.rendezvous(2, Spot::at("U#").by("purchases"));
         tokio::join!(
@@ -93,7 +93,7 @@ async fn race(rounds: u64, weather: Weather) -> u64 {
             together.racer(until_answered(|| house.cancel(buyer, &order))),
         );
         drop(together);
-        house.app.chaos.set(Weather::default());
+        house.app.chaos.set(FaultRates::default());
         // Who has no tickets by now gets none any more.
         tickets += house.tickets(buyer, &order).await;
     }
@@ -106,16 +106,16 @@ fn rounds() -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_place_is_lost_or_given_twice_whoever_asks_and_cancels() {
-    let shaky = Weather { server_error: 0.25, ..Weather::default() };
+    let shaky = FaultRates { server_error: 0.25, ..FaultRates::default() };
     assert_eq!(race(rounds(), shaky).await, 0);
 }
 
 /// What is wrong with the places if whoever cancels has read the order before it is paid,
 /// and writes it after that.
-async fn cancel_slowly(weather: Weather) -> u64 {
+async fn cancel_slowly(rates: FaultRates) -> u64 {
     let house = House::open(PLACES).await;
     let order = house.reserve(&house.ana).await;
-    house.app.chaos.set(weather);
+    house.app.chaos.set(rates);
     let halt = house.app.chaos.halt(Spot::at("U#").by("purchases"));
     let cancelling = tokio::spawn(house.cancel(&house.ana, &order).send());
     halt.reached().await;
@@ -124,19 +124,19 @@ async fn cancel_slowly(weather: Weather) -> u64 {
     drop(halt);
     let cancelled = cancelling.await.expect("no panic");
     assert!([200, 409].contains(&cancelled.status), "{}", cancelled.text());
-    house.app.chaos.set(Weather::default());
+    house.app.chaos.set(FaultRates::default());
     let tickets = house.tickets(&house.ana, &order).await;
     (house.left().await + tickets).abs_diff(PLACES)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_cancels_too_late_cancels_nothing() {
-    assert_eq!(cancel_slowly(Weather::default()).await, 0);
+    assert_eq!(cancel_slowly(FaultRates::default()).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_cancelled_orders_keep_their_places() {
-    let unguarded = Weather { ignored_conditions: vec!["U#".to_owned()], ..Weather::default() };
+    let unguarded = FaultRates { ignored_conditions: vec!["U#".to_owned()], ..FaultRates::default() };
     assert_eq!(cancel_slowly(unguarded).await, 2, "the race test would not notice a race");
 }
 

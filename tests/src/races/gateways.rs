@@ -1,10 +1,10 @@
 //! An account at a payment gateway names credentials that are there, whoever saves
 //! and deletes at the same moment.
 
+use cloud::services::{FaultRates, Spot};
 use domain::Currency;
 use futures::future::join_all;
-use local::gateways::Merchant;
-use local::services::{Spot, Weather};
+use gateways::Merchant;
 use serde_json::{Value, json};
 
 use crate::flows::gateways::{House, path};
@@ -15,8 +15,8 @@ const PEOPLE: u32 = 8;
 const ACCOUNTS: usize = 4;
 
 /// Without the conditions on tenants' accounts.
-fn unguarded() -> Weather {
-    Weather { ignored_conditions: vec!["T#".to_owned()], ..Weather::default() }
+fn unguarded() -> FaultRates {
+    FaultRates { ignored_conditions: vec!["T#".to_owned()], ..FaultRates::default() }
 }
 
 fn merchants(house: &House) -> Vec<Value> {
@@ -31,11 +31,11 @@ fn merchants(house: &House) -> Vec<Value> {
 
 /// Lets everybody save credentials of their own for one account. How many heard that
 /// theirs are saved, and how often the account says that it was changed.
-async fn save_all(weather: Weather) -> (u32, u32) {
+async fn save_all(rates: FaultRates) -> (u32, u32) {
     let house = House::open().await;
     let account = house.add("payu", "COP").await;
     let merchants = merchants(&house);
-    house.app.chaos.set(weather);
+    house.app.chaos.set(rates);
     let race = house.app.chaos.rendezvous(merchants.len(), Spot::at("T#").by("admin"));
     let savers = merchants.iter().map(|credentials| {
         let save = race.racer(house.enter(&account, credentials.clone()).send());
@@ -50,7 +50,7 @@ async fn save_all(weather: Weather) -> (u32, u32) {
         }
     }
     assert_eq!(race.met(), merchants.len());
-    house.app.chaos.set(Weather::default());
+    house.app.chaos.set(FaultRates::default());
     let stored = house.stored(&account).await.expect("an account");
     let version = stored.credentials_version.expect("somebody saved");
     let secret = house.secret(&account, &version).await.expect("the vault has what the account names");
@@ -61,7 +61,7 @@ async fn save_all(weather: Weather) -> (u32, u32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_heard_that_credentials_are_saved_saved_them() {
-    let (heard, changes) = save_all(Weather::default()).await;
+    let (heard, changes) = save_all(FaultRates::default()).await;
     assert!(heard >= 1);
     assert_eq!(heard, changes, "nobody's are overwritten unseen");
 }
@@ -74,14 +74,14 @@ async fn without_the_guard_credentials_are_overwritten_unseen() {
 
 /// What is wrong after accounts were saved and deleted at the same moment: one of the two
 /// has read the account before the other writes it, and writes it after that.
-async fn save_and_delete(weather: Weather) -> Vec<String> {
+async fn save_and_delete(rates: FaultRates) -> Vec<String> {
     let house = House::open().await;
     let credentials = merchants(&house).swap_remove(0);
     let mut wrong = Vec::new();
     for saves_late in [true, false].repeat(ACCOUNTS / 2) {
         let account = house.add("payu", "COP").await;
         house.enter(&account, credentials.clone()).ok().await;
-        house.app.chaos.set(weather.clone());
+        house.app.chaos.set(rates.clone());
         let save = house.enter(&account, credentials.clone()).send();
         let delete = house.app.delete(path(&account)).token(&house.admin.token).send();
         let halt = house.app.chaos.halt(Spot::at("T#").by("admin"));
@@ -111,7 +111,7 @@ async fn save_and_delete(weather: Weather) -> Vec<String> {
             None if secret_exists(&house, &account).await => wrong.push("its secret stays".to_owned()),
             None => {}
         }
-        house.app.chaos.set(Weather::default());
+        house.app.chaos.set(FaultRates::default());
         // A tenant has few at once.
         house.app.delete(path(&account)).token(&house.admin.token).send().await;
     }
@@ -144,7 +144,7 @@ pub(crate) async fn secret_exists(house: &House, account: &Value) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_account_is_gone_with_its_secret() {
-    let wrong = save_and_delete(Weather::default()).await;
+    let wrong = save_and_delete(FaultRates::default()).await;
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use cloud::services::{FaultRates, Spot};
 use domain::{Timestamp, UserId};
 use futures::future::join_all;
-use local::services::{Spot, Weather};
 use serde_json::{Value, json};
 use testkit::TestApp;
 
@@ -12,7 +12,7 @@ use crate::table::table_of;
 
 /// The statuses of three requests with one key, of which the first two are the same, and
 /// how many places are held in the end.
-async fn reserve_at_once(weather: Weather) -> (Vec<u16>, u64) {
+async fn reserve_at_once(rates: FaultRates) -> (Vec<u16>, u64) {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 10, 5000).await;
@@ -27,12 +27,12 @@ async fn reserve_at_once(weather: Weather) -> (Vec<u16>, u64) {
         let request = app.post("/api/v1/reservations").token(&ana.token).idempotent("una-vez");
         request.json(json!({"quote": quote}))
     };
-    app.chaos.set(weather);
+    app.chaos.set(rates);
     let race = app.chaos.rendezvous(3, Spot::at("U#").by("purchases"));
     let sent = [&quotes[0], &quotes[0], &quotes[1]].map(|quote| race.racer(reserve(quote).send()));
     let answers = join_all(sent).await;
     assert_eq!(race.met(), 3, "none knew of another");
-    app.chaos.set(Weather::default());
+    app.chaos.set(FaultRates::default());
 
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
     let path = format!("/api/v1/public/events/{}/areas/{}/availability", show.slug, show.area);
@@ -54,7 +54,7 @@ async fn reserve_at_once(weather: Weather) -> (Vec<u16>, u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_is_that_of_one_reservation() {
     for _ in 0..6 {
-        let heard = reserve_at_once(Weather::default()).await;
+        let heard = reserve_at_once(FaultRates::default()).await;
         let (first, second) = ((vec![201, 201, 422], 1), (vec![422, 422, 201], 2));
         assert!(heard == first || heard == second, "{heard:?}");
     }
@@ -108,6 +108,6 @@ async fn who_comes_again_does_not_let_go_what_the_first_answered_with() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_looking_again_it_is_that_of_two() {
-    let blind = Weather { stale_queries: vec!["U#".to_owned()], ..Weather::default() };
+    let blind = FaultRates { stale_queries: vec!["U#".to_owned()], ..FaultRates::default() };
     assert_eq!(reserve_at_once(blind).await, (vec![201; 3], 3));
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use cloud::services::{FaultRates, Spot};
 use domain::DeviceId;
 use domain::pricing::MAX_STAGES_PER_EVENT;
 use futures::future::join_all;
-use local::services::{Spot, Weather};
 use serde_json::{Value, json};
 use store::{Device, MAX_DEVICES};
 use testkit::{Answer, Organizer, Request, TestApp};
@@ -17,13 +17,13 @@ use crate::table::table_of;
 const RESERVATIONS: usize = 20;
 
 /// Without what a consistent read finds after a write.
-fn blind(start: &str) -> Weather {
-    Weather { stale_queries: vec![start.to_owned()], ..Weather::default() }
+fn blind(start: &str) -> FaultRates {
+    FaultRates { stale_queries: vec![start.to_owned()], ..FaultRates::default() }
 }
 
 /// How many reservations a buyer has who makes many at once, by the answers and by the
 /// list, and how many places are left of so many as were asked for.
-async fn reserve_at_once(weather: Weather) -> (usize, usize, usize) {
+async fn reserve_at_once(rates: FaultRates) -> (usize, usize, usize) {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let places = u32::try_from(RESERVATIONS).expect("few");
@@ -34,7 +34,7 @@ async fn reserve_at_once(weather: Weather) -> (usize, usize, usize) {
         let line = json!({"area_id": show.area, "quantity": 1});
         quotes.push(app.quote(&show.id, line).await["quote"].clone());
     }
-    app.chaos.set(weather);
+    app.chaos.set(rates);
     let race = app.chaos.rendezvous(RESERVATIONS, Spot::at("U#").by("purchases"));
     let reserve = |quote| app.post("/api/v1/reservations").token(&ana.token).json(json!({"quote": quote}));
     let answers = join_all(quotes.iter().map(|quote| race.racer(reserve(quote).send()))).await;
@@ -44,7 +44,7 @@ async fn reserve_at_once(weather: Weather) -> (usize, usize, usize) {
         429 => false,
         status => panic!("{status}: {}", answer.text()),
     };
-    app.chaos.set(Weather::default());
+    app.chaos.set(FaultRates::default());
     let heard = answers.iter().filter(|answer| held(answer)).count();
     let orders = app.get("/api/v1/purchases?limit=100").token(&ana.token).ok().await;
     let items = orders["items"].as_array().expect("items");
@@ -56,7 +56,7 @@ async fn reserve_at_once(weather: Weather) -> (usize, usize, usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_twenty_reservations_at_once_four_are_held() {
-    assert_eq!(reserve_at_once(Weather::default()).await, (4, 4, RESERVATIONS - 4));
+    assert_eq!(reserve_at_once(FaultRates::default()).await, (4, 4, RESERVATIONS - 4));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,7 +79,7 @@ fn only(code: &str) -> BTreeSet<String> {
     BTreeSet::from([code.to_owned()])
 }
 
-async fn offer_at_once(weather: Weather) -> (usize, BTreeSet<String>) {
+async fn offer_at_once(rates: FaultRates) -> (usize, BTreeSet<String>) {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Ensayo Abierto", 10, 0).await;
@@ -90,23 +90,23 @@ async fn offer_at_once(weather: Weather) -> (usize, BTreeSet<String>) {
         let body = json!({"ticket_id": order["tickets"][0]["id"], "to_email": format!("{name}@example.com")});
         app.post("/api/v1/transfers/initiate").token(&ana.token).json(body)
     };
-    app.chaos.set(weather);
+    app.chaos.set(rates);
     at_once(&app, Spot::at("U#").by("tickets"), ["eva", "beto", "sol"].map(offer).into()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ticket_has_one_open_offer() {
-    assert_eq!(offer_at_once(Weather::default()).await, (1, only("transfer_open")));
+    assert_eq!(offer_at_once(FaultRates::default()).await, (1, only("transfer_open")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_a_ticket_has_many_open_offers() {
-    let unguarded = Weather { ignored_conditions: vec!["U#".to_owned()], ..Weather::default() };
+    let unguarded = FaultRates { ignored_conditions: vec!["U#".to_owned()], ..FaultRates::default() };
     assert_eq!(offer_at_once(unguarded).await.0, 3);
 }
 
 /// Scanners that a tenant pairs at the same moment, of which one is the last that it may.
-async fn pair_at_once(weather: Weather) -> (usize, BTreeSet<String>) {
+async fn pair_at_once(rates: FaultRates) -> (usize, BTreeSet<String>) {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let store = table_of(&app, "door");
@@ -125,13 +125,13 @@ async fn pair_at_once(weather: Weather) -> (usize, BTreeSet<String>) {
     // Whoever comes later has a higher id.
     app.clock.advance(Duration::from_secs(1));
     let pair = || app.post("/api/v1/door/devices").token(&organizer.token).json(json!({"name": "Puerta"}));
-    app.chaos.set(weather);
+    app.chaos.set(rates);
     at_once(&app, Spot::at("T#").by("door"), (0..4).map(|_| pair()).collect()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_has_no_more_scanners_than_it_may() {
-    assert_eq!(pair_at_once(Weather::default()).await, (1, only("too_many_devices")));
+    assert_eq!(pair_at_once(FaultRates::default()).await, (1, only("too_many_devices")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -204,7 +204,7 @@ impl Draft {
         for answer in sent {
             answer.await.expect("no panic");
         }
-        self.app.chaos.set(Weather::default());
+        self.app.chaos.set(FaultRates::default());
         let path = format!("/api/v1/events/{}/{what}", self.event);
         let listed = self.app.get(path).token(&self.organizer.token).ok().await;
         listed["items"].as_array().expect("items").len()

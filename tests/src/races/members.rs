@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use local::services::{Spot, Weather};
+use cloud::services::{FaultRates, Spot};
 use serde_json::{Value, json};
 use testkit::TestApp;
 
@@ -24,10 +24,10 @@ struct Outcome {
 
 /// Lets everybody register at the same moment, as somebody else each, and try
 /// again when the box office was too busy.
-async fn rush(weather: Weather, body: fn(usize) -> Value) -> Outcome {
+async fn rush(rates: FaultRates, body: fn(usize) -> Value) -> Outcome {
     let app = Arc::new(TestApp::start().await);
     let organizer = app.organizer("faroles").await;
-    app.chaos.set(weather);
+    app.chaos.set(rates);
     // All have seen that the address and the id are free.
     let race = Arc::new(app.chaos.rendezvous(PEOPLE, Spot::at("MB").by("members")));
     let attempts: Vec<_> = (0..PEOPLE)
@@ -62,7 +62,7 @@ async fn rush(weather: Weather, body: fn(usize) -> Value) -> Outcome {
             }
         }
     }
-    app.chaos.set(Weather::default());
+    app.chaos.set(FaultRates::default());
     assert_eq!(race.met(), PEOPLE);
     let page = app.get("/api/v1/users/list?limit=100").token(&organizer.token).ok().await;
     let items = page["items"].as_array().expect("items").iter();
@@ -79,8 +79,8 @@ fn same_id(index: usize) -> Value {
 }
 
 /// Without the conditions on members and what they claim.
-fn unguarded() -> Weather {
-    Weather { ignored_conditions: vec!["MB".to_owned()], ..Weather::default() }
+fn unguarded() -> FaultRates {
+    FaultRates { ignored_conditions: vec!["MB".to_owned()], ..FaultRates::default() }
 }
 
 fn check(outcome: &Outcome, code: &str) {
@@ -91,7 +91,7 @@ fn check(outcome: &Outcome, code: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_has_one_member() {
-    check(&rush(Weather::default(), same_address).await, "email_taken");
+    check(&rush(FaultRates::default(), same_address).await, "email_taken");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,7 +102,7 @@ async fn without_the_guard_an_address_has_many() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_national_id_has_one_member() {
-    check(&rush(Weather::default(), same_id).await, "dni_taken");
+    check(&rush(FaultRates::default(), same_id).await, "dni_taken");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,7 +115,7 @@ async fn without_the_guard_a_national_id_has_many() {
 /// not hear that it is taken.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_got_the_address_hears_so_in_bad_weather() {
-    let weather = || Weather { conflicts_in_flight: true, lost_answer: 0.5, ..Weather::default() };
-    check(&rush(weather(), same_address).await, "email_taken");
-    check(&rush(weather(), same_id).await, "dni_taken");
+    let rates = || FaultRates { conflicts_in_flight: true, lost_answer: 0.5, ..FaultRates::default() };
+    check(&rush(rates(), same_address).await, "email_taken");
+    check(&rush(rates(), same_id).await, "dni_taken");
 }

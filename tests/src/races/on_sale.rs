@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use local::services::Spot;
+use cloud::services::Spot;
 use serde_json::{Value, json};
 use testkit::{Show, Somebody, TestApp};
 

@@ -1,8 +1,8 @@
 //! Money that waits for a person goes back once, whoever says what about it at the same
 //! moment: one that it is done, another that the gateway is to be asked again.
 
+use cloud::services::{FaultRates, Spot};
 use futures::future::join_all;
-use local::services::{Spot, Weather};
 use reqwest::Method;
 use serde_json::json;
 use testkit::TestApp;
@@ -16,7 +16,7 @@ const AMOUNT: i64 = 1000;
 
 /// How many refunds went back twice: a person said that it is done, and the gateway was
 /// asked for it, too.
-async fn disagree(weather: Weather) -> usize {
+async fn disagree(rates: FaultRates) -> usize {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 50, 50_000).await;
@@ -29,7 +29,7 @@ async fn disagree(weather: Weather) -> usize {
     for purchase in &bought {
         leave_to_person(&app, &ana, purchase, AMOUNT).await;
     }
-    app.chaos.set(weather);
+    app.chaos.set(rates);
     let mut twice = 0;
     for purchase in &bought {
         let id = purchase["id"].as_str().expect("an id");
@@ -52,18 +52,18 @@ async fn disagree(weather: Weather) -> usize {
         assert!(!heard.is_empty(), "somebody is heard");
         twice += usize::from(heard.len() > 1);
     }
-    app.chaos.set(Weather::default());
+    app.chaos.set(FaultRates::default());
     app.idle().await;
     twice
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refund_is_done_by_hand_or_by_the_gateway() {
-    assert_eq!(disagree(Weather::default()).await, 0);
+    assert_eq!(disagree(FaultRates::default()).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_it_is_done_by_both() {
-    let unguarded = Weather { ignored_conditions: vec!["U#".to_owned()], ..Weather::default() };
+    let unguarded = FaultRates { ignored_conditions: vec!["U#".to_owned()], ..FaultRates::default() };
     assert!(disagree(unguarded).await > 0, "the race test would not notice a race");
 }

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use cloud::services::{FaultRates, Spot};
 use domain::payment::GatewayName;
-use local::gateways::{Action, Method, Status};
-use local::services::{Spot, Weather};
+use gateways::{Action, Method, Status};
 use serde_json::{Value, json};
 use testkit::{Country, Show, Somebody, TestApp};
 
@@ -14,8 +14,8 @@ const ORDERS: u64 = 24;
 const PLACES: u32 = 100;
 
 /// Every step takes its time.
-fn slow() -> Weather {
-    Weather { slow: 1.0, slowest: Duration::from_millis(40), ..Weather::default() }
+fn slow() -> FaultRates {
+    FaultRates { slow: 1.0, slowest: Duration::from_millis(40), ..FaultRates::default() }
 }
 
 fn id(value: &Value) -> &str {
@@ -40,7 +40,7 @@ async fn left(app: &TestApp, show: &Show) -> u64 {
 /// What is wrong once the payments of so many orders are settled, and what was paid twice
 /// given back. If it is one order, the workers of its two payments have both read it before
 /// one of them writes it.
-async fn settle_all(weather: Weather, orders: u64) -> Vec<String> {
+async fn settle_all(rates: FaultRates, orders: u64) -> Vec<String> {
     let app = TestApp::start().await;
     // Of the gateways, the one that tells of each change once.
     let gateway = GatewayName::Wompi;
@@ -65,12 +65,12 @@ async fn settle_all(weather: Weather, orders: u64) -> Vec<String> {
         }
     }
     app.idle().await;
-    app.chaos.set(weather);
+    app.chaos.set(rates);
     let race = (orders == 1).then(|| app.chaos.rendezvous(2, Spot::at("U#").by("settler")));
     app.clock.advance(soon);
     app.idle().await;
     drop(race);
-    app.chaos.set(Weather::default());
+    app.chaos.set(FaultRates::default());
 
     let mut wrong = Vec::new();
     for (_, purchase, buyer) in &bought {
@@ -90,17 +90,17 @@ async fn settle_all(weather: Weather, orders: u64) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_has_its_places_whoever_settles_its_payments() {
-    let heard_twice = Weather { duplicate_delivery: 0.5, reordered_delivery: 0.5, ..slow() };
+    let heard_twice = FaultRates { duplicate_delivery: 0.5, reordered_delivery: 0.5, ..slow() };
     assert_eq!(settle_all(heard_twice, ORDERS).await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_workers_of_one_order_one_sells_and_the_other_gives_back() {
-    assert_eq!(settle_all(Weather::default(), 1).await, Vec::<String>::new());
+    assert_eq!(settle_all(FaultRates::default(), 1).await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_workers_overwrite_each_others_orders() {
-    let unguarded = Weather { ignored_conditions: vec!["U#".to_owned()], ..Weather::default() };
+    let unguarded = FaultRates { ignored_conditions: vec!["U#".to_owned()], ..FaultRates::default() };
     assert_eq!(settle_all(unguarded, 1).await.len(), 1, "the race test would not notice a race");
 }

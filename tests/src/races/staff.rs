@@ -1,6 +1,6 @@
 //! An organiser keeps an admin, whoever removes whom at the same moment.
 
-use local::services::Spot;
+use cloud::services::Spot;
 use testkit::{Organizer, Somebody, TestApp};
 
 /// Two admins remove each other, and both have seen that the other is there. Whether the

@@ -13,7 +13,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, context};
 use serde::{Deserialize, Serialize};
 
-use crate::services::{Fate, Mail, Mailbox};
+use cloud::services::{Mail, MailOutcome, Mailbox};
 
 /// The most messages that a page or a list shows.
 const MOST_SHOWN: usize = 200;
@@ -70,13 +70,13 @@ struct File<'a> {
     content_type: &'a str,
     content_id: Option<&'a str>,
     bytes: usize,
-    /// Where its content is.
+    /// The address of its content.
     url: String,
 }
 
 impl<'a> View<'a> {
     fn new(mail: &'a Mail) -> Self {
-        let file = |(index, file): (usize, &'a crate::services::Attachment)| File {
+        let file = |(index, file): (usize, &'a cloud::services::Attachment)| File {
             name: &file.file_name,
             content_type: &file.content_type,
             content_id: file.content_id.as_deref(),
@@ -92,7 +92,7 @@ impl<'a> View<'a> {
             text: mail.text.as_deref(),
             html: mail.html.as_deref(),
             has_html: mail.html.is_some(),
-            fate: mail.recipients().map(Fate::of).max().unwrap_or(Fate::Delivered).name(),
+            fate: mail.recipients().map(MailOutcome::of).max().unwrap_or(MailOutcome::Delivered).name(),
             attachments: mail.attachments.iter().enumerate().map(file).collect(),
         }
     }
@@ -197,7 +197,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::services::Attachment;
+    use cloud::services::Attachment;
 
     fn a_mail() -> Mail {
         Mail {

@@ -12,13 +12,13 @@ use std::panic::resume_unwind;
 use aide::axum::ApiRouter;
 use aide::openapi::{License, OpenApi, Server, Tag};
 use boot::{Boot, BootError, Clock, Env};
+use cloud::template::{Surroundings, Template};
+use gateways::GatewayUrls;
 use serde_json::Value;
 
 pub use self::examples::examples;
-use crate::cloud::{credentials, parameters};
 use crate::functions::routers;
-use crate::gateways::GatewayUrls;
-use crate::template::{Surroundings, Template};
+use crate::local_cloud::{credentials, parameters};
 
 /// What the groups of operations are about, in the order of a ticket's life.
 const TAGS: [(&str, &str); 18] = [
@@ -183,7 +183,7 @@ fn describe<T: Send>(make: impl FnOnce(BTreeMap<&'static str, ApiRouter>) -> T +
 /// where nothing runs: they are only described.
 fn house_routers() -> Result<BTreeMap<&'static str, ApiRouter>, BootError> {
     const NOWHERE: &str = "http://127.0.0.1:9";
-    let template = Template::house()?;
+    let template = Template::repository()?;
     let secrets = template.secrets().map(|id| (id.to_owned(), "-".repeat(64))).collect();
     let gateways = GatewayUrls { mercado_pago: NOWHERE, wompi: NOWHERE, payu: NOWHERE };
     let parameters = parameters(NOWHERE, NOWHERE.to_owned(), gateways, &secrets);

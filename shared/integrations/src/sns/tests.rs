@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const CERTIFICATE: &[u8] = include_bytes!("../../../../infra/local/src/services/sns/certificate.pem");
-const KEY: &[u8] = include_bytes!("../../../../infra/local/src/services/sns/key.pem");
+const CERTIFICATE: &[u8] = include_bytes!("../../../../infra/cloud/src/services/sns/certificate.pem");
+const KEY: &[u8] = include_bytes!("../../../../infra/cloud/src/services/sns/key.pem");
 const ADDRESS: &str = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-test.pem";
 const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:ses-events";
 

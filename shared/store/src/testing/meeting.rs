@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// before theirs, having read what they read, and then go together.
 ///
 /// Behind [`super::unguarded`] it makes the negative control of a race. In the flows over
-/// HTTP, `local::services::Chaos::rendezvous` does the same.
+/// HTTP, `cloud::services::Chaos::rendezvous` does the same.
 pub(crate) fn meeting(store: &Store, racers: usize) -> Store {
     let inner = store.client.config().http_client().expect("a client has one");
     let gate = Arc::new(Gate { to_come: AtomicUsize::new(racers), barrier: Barrier::new(racers) });

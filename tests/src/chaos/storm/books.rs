@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::payment::PaymentReference;
-use local::gateways::{Attempt, Purchase, Stage, Status};
+use gateways::{Attempt, Purchase, Stage, Status};
 use serde_json::Value;
 use testkit::minor;
 

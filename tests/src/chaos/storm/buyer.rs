@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use local::gateways::{Action, Method, Simulator, Status};
+use gateways::{Action, Method, Simulator, Status};
 use serde_json::{Value, json};
 use testkit::Show;
 

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use cloud::services::{Chaos, FaultRates};
 use domain::payment::GatewayName;
 use fastrand::Rng;
-use local::gateways::{Action, Faults, Method, Simulator, Status};
-use local::services::{Chaos, Weather};
+use gateways::{Action, Faults, Method, Simulator, Status};
 use serde_json::json;
 use testkit::{Country, Organizer, Show, Somebody, TestApp};
 
@@ -131,14 +131,14 @@ async fn storm(gateway: GatewayName, country: Country) {
     let orders = orders_or(200);
     eprintln!("{gateway}: seed {SEED}, {orders} orders");
     let world = World::open(gateway, country, orders, BUYERS).await;
-    world.app.chaos.set(Weather::stormy());
+    world.app.chaos.set(FaultRates::stormy());
     world.simulator().set_faults(faults()).expect("possible faults");
     world.sell(orders).await;
     world.give_back().await;
     eprintln!("{gateway}: refused: {:?}", world.refused.lock().expect("not poisoned"));
 
     // The storm passes; everybody does what is left to do, and time the rest.
-    world.app.chaos.set(Weather::default());
+    world.app.chaos.set(FaultRates::default());
     world.simulator().set_faults(Faults::default()).expect("possible faults");
     world.settle_down().await;
     let books = Books::of(&world).await;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use domain::payment::GatewayName;
+use gateways::{Method, RefundState, Stage, Status};
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, offset};
-use local::gateways::{Method, RefundState, Stage, Status};
 use serde_json::{Value, json};
 use store::Store;
 use testkit::{Somebody, minor};

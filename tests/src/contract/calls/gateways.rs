@@ -1,7 +1,7 @@
 //! Calls about an organiser's accounts at payment gateways.
 
 use domain::Currency;
-use local::gateways::Merchant;
+use gateways::Merchant;
 use serde_json::json;
 
 use super::super::world::World;

@@ -1,7 +1,7 @@
 //! Cancelling a reservation whose payment was begun.
 
 use domain::payment::GatewayName;
-use local::gateways::{Action, Faults, Method};
+use gateways::{Action, Faults, Method};
 use serde_json::{Value, json};
 
 use super::House;

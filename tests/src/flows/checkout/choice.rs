@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::payment::GatewayName;
-use local::gateways::Faults;
+use gateways::Faults;
 use serde_json::json;
 
 use super::House;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::payment::GatewayName;
-use local::gateways::{Action, Faults, Method};
+use gateways::{Action, Faults, Method};
 use serde_json::json;
 use store::Limit;
 use store::limit::QUARTER;

@@ -1,0 +1,17 @@
+//! What AWS does for the functions, done on one machine: Lambda, API Gateway, DynamoDB
+//! with its streams, SQS, SES, SNS, S3, Secrets Manager and IAM, as a SAM template
+//! configures them, and the faults that the real ones have, too.
+//!
+//! It must not know what is sold: no tickets, no orders, no table but the one that the
+//! template describes, no function by its name. Of the box office it uses how a function
+//! starts (`boot`), how a failure is answered (`web`, with the error and the ids of
+//! `domain`), and the message of SNS as its receiver reads it (`integrations`).
+
+pub mod api_gateway;
+pub mod iam;
+pub mod journal;
+pub mod lambda;
+pub mod mappings;
+pub mod private;
+pub mod services;
+pub mod template;

@@ -1,0 +1,321 @@
+//! How a show of the demo is described, and what becomes of the description.
+
+use domain::event::{
+    Area, AreaKind, AttendeeField, Event, EventStatus, Fees, MemberDiscount, RowLayout, Vat,
+};
+use domain::pricing::{AdjustmentType, SaleStage};
+use domain::{
+    AreaId, BasisPoints, Currency, Error, EventId, Language, Result, SaleStageId, TenantId, Timestamp,
+};
+use jiff::SignedDuration;
+use jiff::civil::Weekday;
+use jiff::tz::TimeZone;
+
+/// What tickets of a country have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Country {
+    pub(super) code: &'static str,
+    pub(super) currency: Currency,
+    /// The convenience fee: basis points of the price, and whole units of the currency.
+    fee: (i32, i64),
+    /// The general rate of VAT in basis points; prices contain it.
+    vat: i32,
+}
+
+pub(super) const ARGENTINA: Country =
+    Country { code: "AR", currency: Currency::ARS, fee: (1200, 0), vat: 2100 };
+pub(super) const CHILE: Country = Country { code: "CL", currency: Currency::CLP, fee: (1000, 0), vat: 1900 };
+pub(super) const COLOMBIA: Country =
+    Country { code: "CO", currency: Currency::COP, fee: (800, 2000), vat: 1900 };
+
+impl Country {
+    pub(super) const fn vat(&self) -> Vat {
+        Vat { rate: BasisPoints(self.vat), included: true }
+    }
+
+    pub(super) fn fees(&self) -> Fees {
+        let (rate, fixed) = self.fee;
+        Fees { convenience_rate: BasisPoints(rate), convenience_fixed: minor(self.currency, fixed) }
+    }
+}
+
+/// Whole units of a currency in minor units.
+pub(super) fn minor(currency: Currency, whole: i64) -> i64 {
+    whole * 10_i64.pow(currency.exponent())
+}
+
+/// The place of a show.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Venue {
+    pub(super) name: &'static str,
+    pub(super) address: &'static str,
+    pub(super) city: &'static str,
+    pub(super) country: Country,
+    /// IANA time zone.
+    pub(super) time_zone: &'static str,
+}
+
+/// When a show takes place: counted from the day of seeding, so that the demo is
+/// never over when somebody starts it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct When {
+    /// 1 for the first such weekday after the day of seeding.
+    pub(super) week: i32,
+    pub(super) weekday: Weekday,
+    /// Hour and minute on the venue's clock.
+    pub(super) at: (i8, i8),
+    pub(super) minutes: i64,
+}
+
+/// An area and its places.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Zone {
+    pub(super) name: &'static str,
+    pub(super) description: &'static str,
+    /// In whole units of the currency.
+    pub(super) price: i64,
+    pub(super) places: Places,
+    pub(super) unit_capacity: u8,
+    pub(super) service: Option<&'static str>,
+    /// Seats that are not sold, such as `A-1`.
+    pub(super) blocked: &'static [&'static str],
+}
+
+impl Zone {
+    /// An area without anything special about it.
+    pub(super) const fn plain(name: &'static str, price: i64, places: Places) -> Self {
+        Self { name, description: "", price, places, unit_capacity: 1, service: None, blocked: &[] }
+    }
+}
+
+/// The places of an area.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Places {
+    /// So many general admissions.
+    General(u32),
+    /// Rows with these names and so many seats each, of one block ([`store::row_blocks`]).
+    Rows(&'static [&'static str], u16),
+}
+
+/// A sale stage for all areas.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Price {
+    pub(super) name: &'static str,
+    pub(super) adjustment: Adjustment,
+    pub(super) lasts: Lasts,
+}
+
+/// What a stage does to a price.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Adjustment {
+    /// Adds percent.
+    Percent(i64),
+    /// Adds whole units of the currency.
+    Amount(i64),
+}
+
+/// How long a stage lasts.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lasts {
+    /// Until so many tickets are sold.
+    Tickets(u32),
+    /// Until so many days before the show.
+    UntilDaysBefore(i64),
+    /// As long as tickets are sold.
+    ToTheEnd,
+}
+
+/// The discounts of a show for members.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Discounts {
+    /// How many there are; none if 0.
+    pub(super) count: u32,
+    /// What a code takes off; a seller elsewhere knows that best.
+    pub(super) off: Option<Off>,
+}
+
+impl Discounts {
+    /// None at all.
+    pub(super) const NONE: Self = Self { count: 0, off: None };
+}
+
+/// What a member's code takes off: percent, of at most so many tickets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Off {
+    pub(super) percent: i64,
+    pub(super) tickets: u8,
+}
+
+/// The seller of the tickets of a show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seller {
+    /// The box office.
+    Us,
+    /// Another seller, at this address.
+    At(&'static str),
+}
+
+/// The public of a show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listing {
+    /// Published and listed.
+    OnSale,
+    /// A draft, and unlisted once it is published.
+    UnlistedDraft,
+}
+
+/// A show.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Act {
+    pub(super) slug: &'static str,
+    /// The organiser's own code for it.
+    pub(super) code: &'static str,
+    pub(super) name: &'static str,
+    pub(super) artist: &'static str,
+    pub(super) description: &'static str,
+    pub(super) venue: Venue,
+    pub(super) when: When,
+    pub(super) zones: &'static [Zone],
+    /// The stage that comes first before the others.
+    pub(super) prices: &'static [Price],
+    pub(super) asks: &'static [AttendeeField],
+    pub(super) max_tickets: u8,
+    pub(super) discounts: Discounts,
+    pub(super) seller: Seller,
+    /// Further details, by their names.
+    pub(super) details: &'static [(&'static str, &'static str)],
+    pub(super) listing: Listing,
+}
+
+impl When {
+    /// The moment at which a show of this time begins in `zone`, if it is seeded at `now`.
+    fn starts_at(&self, zone: &str, now: Timestamp) -> Result<Timestamp, jiff::Error> {
+        let zone = TimeZone::get(zone)?;
+        let today = now.to_zoned(zone.clone()).date();
+        let day = today.nth_weekday(self.week, self.weekday)?;
+        let (hour, minute) = self.at;
+        Ok(day.at(hour, minute, 0, 0).to_zoned(zone)?.timestamp())
+    }
+}
+
+impl Act {
+    /// The show as a new draft.
+    pub(super) fn draft(&self, tenant: TenantId, now: Timestamp) -> Result<Event> {
+        let Venue { country, .. } = self.venue;
+        let starts_at = self.when.starts_at(self.venue.time_zone, now).map_err(Error::internal)?;
+        Ok(Event {
+            id: EventId::generate(now),
+            tenant_id: tenant,
+            slug: self.slug.to_owned(),
+            name: self.name.to_owned(),
+            artist: self.artist.to_owned(),
+            description: self.description.to_owned(),
+            venue: self.venue.name.to_owned(),
+            address: self.venue.address.to_owned(),
+            city: self.venue.city.to_owned(),
+            country: country.code.to_owned(),
+            time_zone: self.venue.time_zone.to_owned(),
+            starts_at,
+            ends_at: starts_at + SignedDuration::from_mins(self.when.minutes),
+            doors_at: Some(starts_at - SignedDuration::from_hours(1)),
+            currency: country.currency,
+            language: Language::Es,
+            status: EventStatus::Draft,
+            unlisted: self.listing == Listing::UnlistedDraft,
+            hold_minutes: 10,
+            max_tickets_per_order: self.max_tickets,
+            attendee_fields: self.asks.to_vec(),
+            fees: country.fees(),
+            vat: country.vat(),
+            images: Vec::new(),
+            code: Some(self.code.to_owned()),
+            img: None,
+            max_discounts: self.discounts.count,
+            ticketing_link: match self.seller {
+                Seller::Us => None,
+                Seller::At(address) => Some(address.to_owned()),
+            },
+            other_data: self
+                .details
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).into()))
+                .collect(),
+            member_discount: self.discounts.off.map(|off| MemberDiscount {
+                discount_type: AdjustmentType::Percentage,
+                discount_value: off.percent * 100,
+                max_tickets: off.tickets,
+            }),
+            discount_blocks: store::discount_blocks(self.discounts.count),
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        })
+    }
+
+    /// The areas of `event` in order.
+    pub(super) fn areas(&self, event: &Event, now: Timestamp) -> Vec<Area> {
+        let area = |(position, zone): (u16, &Zone)| {
+            let (kind, rows) = match zone.places {
+                Places::General(_) => (AreaKind::GeneralAdmission, Vec::new()),
+                Places::Rows(labels, seats) => {
+                    let row = |label: &&str| RowLayout { label: (*label).to_owned(), first: 1, last: seats };
+                    (AreaKind::Seated, labels.iter().map(row).collect())
+                }
+            };
+            let capacity = match zone.places {
+                Places::General(capacity) => capacity,
+                Places::Rows(..) => rows.iter().map(RowLayout::len).sum(),
+            };
+            Area {
+                id: AreaId::generate(now),
+                event_id: event.id,
+                area_name: zone.name.to_owned(),
+                description: zone.description.to_owned(),
+                kind,
+                capacity,
+                price: minor(event.currency, zone.price),
+                currency: event.currency,
+                nomenclature_letter: None,
+                unit_capacity: zone.unit_capacity,
+                service: zone.service.map(str::to_owned),
+                position,
+                rows,
+                blocks: store::area_blocks(kind, capacity),
+                version: 1,
+            }
+        };
+        (0..).zip(self.zones).map(area).collect()
+    }
+
+    /// The sale stages of `event`, the one that applies first before the others.
+    pub(super) fn stages(&self, event: &Event, now: Timestamp) -> Vec<SaleStage> {
+        let stage = |(priority_order, price): (u16, &Price)| {
+            let (price_adjustment_type, price_adjustment_value) = match price.adjustment {
+                Adjustment::Percent(percent) => (AdjustmentType::Percentage, percent * 100),
+                Adjustment::Amount(whole) => (AdjustmentType::Fixed, minor(event.currency, whole)),
+            };
+            let (quantity_available, end_time) = match price.lasts {
+                Lasts::Tickets(quantity) => (Some(quantity), None),
+                Lasts::UntilDaysBefore(days) => {
+                    (None, Some(event.starts_at - SignedDuration::from_hours(24 * days)))
+                }
+                Lasts::ToTheEnd => (None, None),
+            };
+            SaleStage {
+                id: SaleStageId::generate(now),
+                event_id: event.id,
+                stage_name: price.name.to_owned(),
+                price_adjustment_type,
+                price_adjustment_value,
+                quantity_available,
+                start_time: None,
+                end_time,
+                target_area_id: None,
+                priority_order,
+                active: true,
+                version: 1,
+            }
+        };
+        (1..).zip(self.prices).map(stage).collect()
+    }
+}

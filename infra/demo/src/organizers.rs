@@ -1,0 +1,295 @@
+//! Three organisers who take money as real ones do: through simulations of Mercado
+//! Pago, Wompi and PayU. Each has a show with general admission and one with seats.
+
+use boot::Vault;
+use domain::access::Role;
+use domain::event::Tenant;
+use domain::payment::GatewayName;
+use domain::{Error, GatewayAccountId, Result, TenantId, Timestamp};
+use futures::future::try_join_all;
+use gateways::Merchant;
+use jiff::civil::Weekday;
+use store::{Fingerprints, Store};
+use uuid::Uuid;
+
+use crate::act::{ARGENTINA, Act, CHILE, COLOMBIA, Country, Places, Venue, Zone};
+use crate::connect::Connection;
+use crate::login::Login;
+use crate::people;
+use crate::program::{GENERAL, PLAIN, on, presale};
+use crate::shows;
+
+/// An organiser, its admin, where it takes money, and what it shows.
+pub(super) struct DemoOrganizer {
+    pub(super) id: TenantId,
+    name: &'static str,
+    email: &'static str,
+    country: Country,
+    pub(super) admin: Login,
+    pub(super) accounts: &'static [DemoAccount],
+    pub(super) program: &'static [Act],
+}
+
+/// An account at a gateway, the first choice first.
+pub(super) struct DemoAccount {
+    pub(super) id: GatewayAccountId,
+    pub(super) gateway: GatewayName,
+    /// The merchant's number there.
+    number: u32,
+}
+
+/// The same ids in every data folder, because what the simulations keep there names
+/// them.
+const fn id(number: u128) -> Uuid {
+    Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + number)
+}
+
+const fn account(place: u128, gateway: GatewayName, number: u32) -> DemoAccount {
+    DemoAccount { id: GatewayAccountId::from_uuid(id(place)), gateway, number }
+}
+
+const fn admin(tenant: TenantId, email: &'static str, name: &'static str, does: &'static str) -> Login {
+    Login { email, name, works: Some((tenant, Role::Admin)), does }
+}
+
+const IN_CHILE: TenantId = TenantId::from_uuid(id(2));
+const IN_COLOMBIA: TenantId = TenantId::from_uuid(id(3));
+const IN_ARGENTINA: TenantId = TenantId::from_uuid(id(4));
+
+/// All three.
+pub(super) const ORGANIZERS: [DemoOrganizer; 3] = [
+    DemoOrganizer {
+        id: IN_CHILE,
+        name: "Volantín Imaginario",
+        email: "hola@volantin.example",
+        country: CHILE,
+        admin: admin(
+            IN_CHILE,
+            "chile@example.com",
+            "Violeta Volantín",
+            "organises in Chile, paid through Mercado Pago",
+        ),
+        accounts: &[account(0x21, GatewayName::MercadoPago, 990_000_021)],
+        program: &[VOLANTINES, SALAR],
+    },
+    DemoOrganizer {
+        id: IN_COLOMBIA,
+        name: "Papagayo Imaginario",
+        email: "hola@papagayo.example",
+        country: COLOMBIA,
+        admin: admin(
+            IN_COLOMBIA,
+            "colombia@example.com",
+            "Pilar Papagayo",
+            "organises in Colombia, paid through Wompi, else PayU",
+        ),
+        accounts: &[account(0x31, GatewayName::Wompi, 99_031), account(0x32, GatewayName::Payu, 990_032)],
+        program: &[PAPAGAYOS, MARIMBA],
+    },
+    DemoOrganizer {
+        id: IN_ARGENTINA,
+        name: "Ombú Imaginario",
+        email: "hola@ombu.example",
+        country: ARGENTINA,
+        admin: admin(
+            IN_ARGENTINA,
+            "argentina@example.com",
+            "Octavio Ombú",
+            "organises in Argentina, paid through Mercado Pago",
+        ),
+        accounts: &[account(0x41, GatewayName::MercadoPago, 990_000_041)],
+        program: &[CALESITA, OMBU],
+    },
+];
+
+const VOLANTINES: Act = Act {
+    slug: "los-volantines",
+    code: "VOLANTINES-VAP",
+    name: "Los Volantines",
+    artist: "Los Volantines",
+    description: "Cueca brava con guitarra eléctrica y una pared de acordeones. Se baila.",
+    venue: Venue {
+        name: "Galpón del Viento Sur",
+        address: "Pasaje de la Cometa 18",
+        city: "Valparaíso",
+        country: CHILE,
+        time_zone: "America/Santiago",
+    },
+    when: on(2, Weekday::Saturday, 21, 0, 150),
+    zones: &[Zone::plain("Cancha", 18_000, Places::General(250))],
+    prices: &[GENERAL],
+    ..PLAIN
+};
+
+const SALAR: Act = Act {
+    slug: "cuarteto-salar",
+    code: "SALAR-IQQ",
+    name: "Cuarteto Salar",
+    artist: "Cuarteto Salar",
+    description: "Cuerdas frotadas, charango y mucho silencio, en una sala de ochenta butacas.",
+    venue: Venue {
+        name: "Teatro de la Camanchaca",
+        address: "Calle de los Espejismos 301",
+        city: "Iquique",
+        country: CHILE,
+        time_zone: "America/Santiago",
+    },
+    when: on(4, Weekday::Thursday, 20, 0, 90),
+    zones: &[Zone::plain("Platea", 24_900, Places::Rows(&["A", "B", "C", "D", "E"], 16))],
+    prices: &[presale(10, 7), GENERAL],
+    ..PLAIN
+};
+
+const PAPAGAYOS: Act = Act {
+    slug: "los-papagayos",
+    code: "PAPAGAYOS-MDE",
+    name: "Los Papagayos",
+    artist: "Los Papagayos",
+    description: "Chirimía, bajo y sintetizadores de segunda mano, con coros de todo el barrio.",
+    venue: Venue {
+        name: "Patio de la Chirimía",
+        address: "Carrera de los Plumajes 7-70",
+        city: "Medellín",
+        country: COLOMBIA,
+        time_zone: "America/Bogota",
+    },
+    when: on(2, Weekday::Saturday, 20, 0, 150),
+    zones: &[Zone::plain("Patio", 80_000, Places::General(250))],
+    prices: &[GENERAL],
+    ..PLAIN
+};
+
+const MARIMBA: Act = Act {
+    slug: "marimba-de-agua",
+    code: "MARIMBA-CLO",
+    name: "Marimba de Agua",
+    artist: "Marimba de Agua",
+    description: "Currulaos lentos para marimba, cununo y una gota que cae cuando quiere.",
+    venue: Venue {
+        name: "Teatro del Manglar Quieto",
+        address: "Calle de los Remos 15-02",
+        city: "Cali",
+        country: COLOMBIA,
+        time_zone: "America/Bogota",
+    },
+    when: on(4, Weekday::Thursday, 19, 30, 90),
+    zones: &[Zone::plain("Platea", 95_000, Places::Rows(&["A", "B", "C", "D", "E"], 16))],
+    prices: &[presale(10, 7), GENERAL],
+    ..PLAIN
+};
+
+const CALESITA: Act = Act {
+    slug: "la-calesita-veloz",
+    code: "CALESITA-LPG",
+    name: "La Calesita Veloz",
+    artist: "La Calesita Veloz",
+    description: "Rock de kermese: dos baterías, un organito y ninguna balada.",
+    venue: Venue {
+        name: "Club Social La Sortija",
+        address: "Diagonal de los Trompos 55",
+        city: "La Plata",
+        country: ARGENTINA,
+        time_zone: "America/Argentina/Buenos_Aires",
+    },
+    when: on(2, Weekday::Saturday, 21, 30, 150),
+    zones: &[Zone::plain("Campo", 26_000, Places::General(250))],
+    prices: &[GENERAL],
+    ..PLAIN
+};
+
+const OMBU: Act = Act {
+    slug: "trio-del-ombu",
+    code: "OMBU-TUC",
+    name: "Trío del Ombú",
+    artist: "Trío del Ombú",
+    description: "Zambas y chacareras a tres voces, sentados, bajo un ombú de cartón.",
+    venue: Venue {
+        name: "Sala del Zaguán",
+        address: "Pasaje de la Siesta 1212",
+        city: "Tucumán",
+        country: ARGENTINA,
+        time_zone: "America/Argentina/Tucuman",
+    },
+    when: on(4, Weekday::Thursday, 20, 30, 90),
+    zones: &[Zone::plain("Platea", 31_500, Places::Rows(&["A", "B", "C", "D", "E"], 16))],
+    prices: &[presale(10, 7), GENERAL],
+    ..PLAIN
+};
+
+impl DemoOrganizer {
+    /// The accounts as the gateways know them, for a box office at this address.
+    pub(super) fn merchants(&self, public_url: &str) -> impl Iterator<Item = (&DemoAccount, Merchant)> {
+        self.accounts.iter().filter_map(move |account| {
+            let DemoAccount { id, gateway, number } = *account;
+            let merchant = match gateway {
+                GatewayName::Sandbox => return None,
+                GatewayName::MercadoPago => Merchant::mercado_pago(number, self.name, self.country.currency),
+                GatewayName::Wompi => {
+                    let events_url = Connection::notification_url(public_url, gateway, self.id, id);
+                    Merchant::wompi(number, self.name, events_url)
+                }
+                GatewayName::Payu => Merchant::payu(number, self.name, self.country.currency),
+            };
+            Some((account, merchant))
+        })
+    }
+
+    /// Writes everything but the tenant's own item.
+    async fn write(
+        &self,
+        store: &Store,
+        fingerprints: &Fingerprints,
+        vault: &Vault,
+        now: Timestamp,
+    ) -> Result<()> {
+        let connecting = async {
+            let admins = people::register(store, fingerprints, &[self.admin], now).await?;
+            let admin = admins.first().ok_or_else(|| Error::internal("nobody organises"))?;
+            // What is entered here does not tell where the gateway sends anything.
+            for (position, (account, merchant)) in (0..).zip(self.merchants("")) {
+                let connection = Connection {
+                    id: account.id,
+                    tenant: self.id,
+                    currency: self.country.currency,
+                    position,
+                    by: (admin.id, self.admin.email),
+                };
+                connection.make(&merchant, store, vault, now).await?;
+            }
+            Ok(())
+        };
+        tokio::try_join!(connecting, shows::write_program(store, self.id, self.program, now))?;
+        Ok(())
+    }
+
+    fn tenant(&self, now: Timestamp) -> Tenant {
+        Tenant {
+            id: self.id,
+            name: self.name.to_owned(),
+            email: self.email.to_owned(),
+            country: self.country.code.to_owned(),
+            currency: self.country.currency,
+            fees: self.country.fees(),
+            vat: self.country.vat(),
+            legal_info: None,
+            created_at: now,
+            version: 1,
+        }
+    }
+}
+
+/// Writes everything of the organisers but their own items.
+pub(super) async fn write(
+    store: &Store,
+    fingerprints: &Fingerprints,
+    vault: &Vault,
+    now: Timestamp,
+) -> Result<()> {
+    let written = ORGANIZERS.iter().map(|organizer| organizer.write(store, fingerprints, vault, now));
+    try_join_all(written).await.map(drop)
+}
+
+/// The organisers' own items.
+pub(super) fn tenants(now: Timestamp) -> impl Iterator<Item = Tenant> {
+    ORGANIZERS.iter().map(move |organizer| organizer.tenant(now))
+}

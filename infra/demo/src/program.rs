@@ -1,0 +1,518 @@
+//! The shows and promotion codes of the demo. Every band, venue and street here
+//! is invented.
+
+use domain::Currency;
+use domain::event::AttendeeField;
+use jiff::civil::Weekday;
+
+use crate::act::{
+    ARGENTINA, Act, Adjustment, CHILE, COLOMBIA, Discounts, Lasts, Listing, Off, Places, Price, Seller,
+    Venue, When, Zone,
+};
+
+/// The show with hundreds of numbered seats.
+pub(super) const SEATED_SHOW: &str = "niebla-de-enero";
+/// The show that costs nothing.
+pub(super) const FREE_SHOW: &str = "feria-de-las-semillas";
+/// The code of the house's invitations to [`SEATED_SHOW`].
+pub(super) const INVITATION: &str = "INVITADO";
+
+/// What an act is unless it says otherwise.
+pub(super) const PLAIN: Act = Act {
+    slug: "",
+    code: "",
+    name: "",
+    artist: "",
+    description: "",
+    venue: Venue { name: "", address: "", city: "", country: COLOMBIA, time_zone: "America/Bogota" },
+    when: When { week: 1, weekday: Weekday::Saturday, at: (20, 0), minutes: 120 },
+    zones: &[],
+    prices: &[],
+    asks: &[],
+    max_tickets: 8,
+    discounts: Discounts::NONE,
+    seller: Seller::Us,
+    details: &[],
+    listing: Listing::OnSale,
+};
+
+/// The plain price, to the end.
+pub(super) const GENERAL: Price =
+    Price { name: "General", adjustment: Adjustment::Percent(0), lasts: Lasts::ToTheEnd };
+
+const fn early_bird(percent: i64, tickets: u32) -> Price {
+    Price { name: "Early Bird", adjustment: Adjustment::Percent(-percent), lasts: Lasts::Tickets(tickets) }
+}
+
+/// So many percent off until so many days before the show.
+pub(super) const fn presale(percent: i64, days_before: i64) -> Price {
+    Price {
+        name: "Preventa",
+        adjustment: Adjustment::Percent(-percent),
+        lasts: Lasts::UntilDaysBefore(days_before),
+    }
+}
+
+/// So many discounts for members, of percent on at most so many tickets.
+const fn for_members(count: u32, percent: i64, tickets: u8) -> Discounts {
+    Discounts { count, off: Some(Off { percent, tickets }) }
+}
+
+/// The week from now, the day of it, when, and for how many minutes.
+pub(super) const fn on(week: i32, weekday: Weekday, hour: i8, minute: i8, minutes: i64) -> When {
+    When { week, weekday, at: (hour, minute), minutes }
+}
+
+/// Every show of the first organiser.
+pub(super) const PROGRAM: [Act; 14] = [
+    MAREA_BAJA,
+    FERIA,
+    SOBREMESA,
+    LOS_FAROLES,
+    IRENE,
+    NIEBLA,
+    QUIMERA,
+    GRILLOS,
+    CAMPAMENTO,
+    ANDENES,
+    TUCAN,
+    ALTO_VIENTO,
+    ORILLA,
+    REHEARSAL,
+];
+
+const MAREA_BAJA: Act = Act {
+    slug: "marea-baja-quinteto",
+    code: "MB5-VAL",
+    name: "Marea Baja Quinteto",
+    artist: "Marea Baja Quinteto",
+    description: "Jazz de puerto en cinco voces: trompeta, bandoneón, piano, contrabajo y una batería que \
+                  suena a lluvia sobre lata. Dos sets y una pausa para mirar el mar.",
+    venue: Venue {
+        name: "Bodega del Muelle Viejo",
+        address: "Pasaje de las Anclas 17",
+        city: "Valparaíso",
+        country: CHILE,
+        time_zone: "America/Santiago",
+    },
+    when: on(1, Weekday::Thursday, 21, 0, 150),
+    zones: &[
+        Zone {
+            description: "Una entrada es una mesa entera para cuatro personas.",
+            unit_capacity: 4,
+            service: Some("Tabla de quesos y una botella de vino de la casa"),
+            blocked: &["M-1", "M-2"],
+            ..Zone::plain("Mesas", 72_000, Places::Rows(&["M"], 18))
+        },
+        Zone {
+            description: "De pie o en un taburete, junto a la barra.",
+            ..Zone::plain("Barra", 14_000, Places::General(60))
+        },
+    ],
+    prices: &[GENERAL],
+    discounts: for_members(10, 25, 1),
+    ..PLAIN
+};
+
+const FERIA: Act = Act {
+    slug: FREE_SHOW,
+    code: "SEMILLAS",
+    name: "Feria de las Semillas",
+    artist: "Colectivo Tierra de Papel",
+    description: "Libros ilustrados, semillas para cambiar y cuentos al aire libre. La entrada es gratuita; \
+                  reserva la tuya para que alcance el chocolate.",
+    venue: Venue {
+        name: "Patio de los Inventores",
+        address: "Avenida del Caleidoscopio 400",
+        city: "Santiago",
+        country: CHILE,
+        time_zone: "America/Santiago",
+    },
+    when: on(1, Weekday::Sunday, 16, 30, 240),
+    zones: &[Zone::plain("Entrada general", 0, Places::General(300))],
+    max_tickets: 4,
+    ..PLAIN
+};
+
+const SOBREMESA: Act = Act {
+    slug: "sobremesa",
+    code: "SOBREMESA-MZA",
+    name: "Sobremesa",
+    artist: "Berta Quitapenas",
+    description: "Una hora y media de comedia sobre suegras, asados y grupos de mensajes que nadie se anima a \
+                  dejar. Para mayores de dieciséis.",
+    venue: Venue {
+        name: "Teatro del Umbral",
+        address: "Calle del Telón 88",
+        city: "Mendoza",
+        country: ARGENTINA,
+        time_zone: "America/Argentina/Mendoza",
+    },
+    when: on(2, Weekday::Friday, 21, 30, 90),
+    zones: &[Zone::plain("General", 18_000, Places::General(150))],
+    prices: &[presale(10, 5), GENERAL],
+    discounts: for_members(15, 30, 1),
+    ..PLAIN
+};
+
+const LOS_FAROLES: Act = Act {
+    slug: "los-faroles",
+    code: "FAROLES-BOG",
+    name: "Los Faroles",
+    artist: "Los Faroles",
+    description: "Rock de barrio con vientos y coros para cantar a los gritos. Los Faroles presentan su disco \
+                  «Luz de esquina» y repasan quince años de canciones.",
+    venue: Venue {
+        name: "Galpón La Luciérnaga",
+        address: "Carrera de los Espejos 12-34",
+        city: "Bogotá",
+        country: COLOMBIA,
+        time_zone: "America/Bogota",
+    },
+    when: on(3, Weekday::Saturday, 20, 0, 180),
+    zones: &[
+        Zone {
+            description: "De pie, frente al escenario.",
+            ..Zone::plain("Campo", 120_000, Places::General(800))
+        },
+        Zone {
+            description: "Plataforma lateral con buena vista y barra propia.",
+            service: Some("Un trago de bienvenida"),
+            ..Zone::plain("VIP", 260_000, Places::General(120))
+        },
+    ],
+    prices: &[early_bird(20, 100), presale(10, 7), GENERAL],
+    discounts: for_members(40, 50, 1),
+    ..PLAIN
+};
+
+const IRENE: Act = Act {
+    slug: "la-lluvia-segun-irene",
+    code: "IRENE-CLO",
+    name: "La lluvia según Irene",
+    artist: "Compañía La Tramoya",
+    description: "Una meteoróloga que nunca acierta, un paraguas con memoria y un pueblo que espera el agua. \
+                  Teatro para todas las edades, con música en vivo.",
+    venue: Venue {
+        name: "Sala La Tramoya",
+        address: "Calle del Apuntador 5-21",
+        city: "Cali",
+        country: COLOMBIA,
+        time_zone: "America/Bogota",
+    },
+    when: on(4, Weekday::Friday, 19, 30, 100),
+    zones: &[Zone::plain("Sala", 55_000, Places::Rows(&["A", "B", "C", "D", "E", "F", "G", "H"], 14))],
+    prices: &[presale(15, 10), GENERAL],
+    ..PLAIN
+};
+
+const NIEBLA: Act = Act {
+    slug: SEATED_SHOW,
+    code: "NIEBLA-BUE",
+    name: "Niebla de Enero",
+    artist: "Niebla de Enero",
+    description: "El cuarteto vuelve con cuerdas, sintetizadores y proyecciones para escuchar sentados y en \
+                  silencio. Concierto sin intervalo; no se entra a la sala una vez empezado.",
+    venue: Venue {
+        name: "Teatro La Chicharra",
+        address: "Avenida de los Grillos 1450",
+        city: "Buenos Aires",
+        country: ARGENTINA,
+        time_zone: "America/Argentina/Buenos_Aires",
+    },
+    when: on(5, Weekday::Saturday, 20, 30, 110),
+    zones: &[
+        Zone {
+            description: "Butacas frente al escenario. La consola ocupa el centro de la fila K.",
+            blocked: &["A-1", "A-2", "A-25", "A-26", "K-12", "K-13", "K-14", "K-15"],
+            ..Zone::plain(
+                "Platea",
+                48_000,
+                Places::Rows(
+                    &["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P"],
+                    26,
+                ),
+            )
+        },
+        Zone {
+            description: "Primer piso.",
+            ..Zone::plain("Pullman", 33_000, Places::Rows(&["AA", "BB", "CC", "DD", "EE", "FF"], 22))
+        },
+        Zone {
+            description: "Palcos laterales de seis sillas.",
+            service: Some("Copa de espumante"),
+            blocked: &["P1-1", "P1-2", "P1-3", "P1-4", "P1-5", "P1-6"],
+            ..Zone::plain(
+                "Palcos",
+                65_000,
+                Places::Rows(&["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"], 6),
+            )
+        },
+    ],
+    prices: &[presale(15, 14), GENERAL],
+    discounts: for_members(25, 40, 2),
+    ..PLAIN
+};
+
+const QUIMERA: Act = Act {
+    slug: "orquesta-quimera",
+    code: "QUIMERA-COR",
+    name: "Milonga con la Orquesta Quimera",
+    artist: "Orquesta Quimera",
+    description: "Tango en vivo con ocho músicos y pista abierta hasta tarde. A las nueve hay una clase para \
+                  quienes nunca bailaron.",
+    venue: Venue {
+        name: "Club El Compás Perdido",
+        address: "Pasaje del Bandoneón 230",
+        city: "Córdoba",
+        country: ARGENTINA,
+        time_zone: "America/Argentina/Cordoba",
+    },
+    when: on(6, Weekday::Friday, 22, 0, 270),
+    zones: &[
+        Zone::plain("Salón", 22_000, Places::General(200)),
+        Zone {
+            description: "Una entrada es una mesa para cuatro personas junto a la pista.",
+            unit_capacity: 4,
+            service: Some("Picada y una jarra de sidra"),
+            ..Zone::plain("Mesas de pista", 110_000, Places::General(20))
+        },
+    ],
+    prices: &[GENERAL],
+    ..PLAIN
+};
+
+const GRILLOS: Act = Act {
+    slug: "los-grillos-de-cobre",
+    code: "GRILLOS-MDE",
+    name: "Los Grillos de Cobre: gira Metal Dulce",
+    artist: "Los Grillos de Cobre",
+    description: "Cumbia eléctrica con guitarras oxidadas. La única fecha de la gira en la ciudad, con el \
+                  grupo Telar de Ruido como invitado.",
+    venue: Venue {
+        name: "Teatro Bambalina",
+        address: "Carrera del Azogue 43-10",
+        city: "Medellín",
+        country: COLOMBIA,
+        time_zone: "America/Bogota",
+    },
+    when: on(7, Weekday::Thursday, 20, 0, 150),
+    zones: &[
+        Zone::plain("General", 75_000, Places::General(300)),
+        Zone::plain("Balcón", 95_000, Places::General(80)),
+    ],
+    prices: &[early_bird(15, 50), GENERAL],
+    discounts: for_members(20, 35, 1),
+    ..PLAIN
+};
+
+const CAMPAMENTO: Act = Act {
+    slug: "campamento-estelar",
+    code: "ESTELAR",
+    name: "Campamento Estelar",
+    artist: "Planetario Cometa de Papel",
+    description: "Una noche de telescopios, cuentos y chocolate caliente para niñas y niños de seis a doce \
+                  años. Por seguridad pedimos el nombre, el RUT y la fecha de nacimiento de cada asistente.",
+    venue: Venue {
+        name: "Planetario Cometa de Papel",
+        address: "Camino de las Órbitas 9",
+        city: "Antofagasta",
+        country: CHILE,
+        time_zone: "America/Santiago",
+    },
+    when: on(8, Weekday::Friday, 19, 0, 180),
+    zones: &[
+        Zone::plain("Niñas y niños", 9_000, Places::General(80)),
+        Zone::plain("Acompañantes", 5_000, Places::General(80)),
+    ],
+    prices: &[GENERAL],
+    asks: &[AttendeeField::Nombre, AttendeeField::Rut, AttendeeField::FechaNacimiento],
+    max_tickets: 6,
+    ..PLAIN
+};
+
+const ANDENES: Act = Act {
+    slug: "coro-de-los-andenes",
+    code: "ANDENES",
+    name: "Coro de los Andenes",
+    artist: "Coro de los Andenes",
+    description: "Sesenta voces sin micrófonos en una estación sin trenes. Repertorio de arrullos, valses y \
+                  canciones de viaje.",
+    venue: Venue {
+        name: "Estación Quinta Campana",
+        address: "Calle del Guardagujas 26-90",
+        city: "Bogotá",
+        country: COLOMBIA,
+        time_zone: "America/Bogota",
+    },
+    when: on(9, Weekday::Wednesday, 19, 0, 75),
+    zones: &[Zone::plain("Nave central", 40_000, Places::General(200))],
+    prices: &[GENERAL],
+    ..PLAIN
+};
+
+const TUCAN: Act = Act {
+    slug: "tucan-electrico",
+    code: "TUCAN-CTG",
+    name: "Tucán Eléctrico",
+    artist: "Tucán Eléctrico",
+    description: "Sesión de seis horas frente al agua, del atardecer imaginario al amanecer real. Solo para \
+                  mayores de edad.",
+    venue: Venue {
+        name: "Terraza Muelle Siete",
+        address: "Avenida de las Boyas 7",
+        city: "Cartagena",
+        country: COLOMBIA,
+        time_zone: "America/Bogota",
+    },
+    when: on(11, Weekday::Saturday, 22, 30, 360),
+    zones: &[
+        Zone::plain("Pista", 90_000, Places::General(400)),
+        Zone {
+            service: Some("Acceso sin fila y guardarropa"),
+            ..Zone::plain("Terraza VIP", 180_000, Places::General(60))
+        },
+    ],
+    prices: &[early_bird(25, 50), presale(10, 21), GENERAL],
+    discounts: for_members(3, 20, 2),
+    ..PLAIN
+};
+
+const ALTO_VIENTO: Act = Act {
+    slug: "festival-alto-viento",
+    code: "ALTO-VIENTO",
+    name: "Festival Alto Viento",
+    artist: "Ovejas Magnéticas, Kilómetro Cero y Tía Aurora",
+    description: "Tres escenarios, diez horas de música y el viento de siempre. Hay cocina local, zona de \
+                  abrigo y fogones hasta el cierre.",
+    venue: Venue {
+        name: "Explanada del Faro Quieto",
+        address: "Ruta de los Coirones, kilómetro 3",
+        city: "Punta Arenas",
+        country: CHILE,
+        time_zone: "America/Punta_Arenas",
+    },
+    when: on(14, Weekday::Saturday, 18, 0, 480),
+    zones: &[
+        Zone::plain("Explanada", 45_000, Places::General(1_000)),
+        Zone {
+            description: "Frente al escenario mayor.",
+            ..Zone::plain("Cancha preferente", 68_000, Places::General(200))
+        },
+        Zone {
+            description: "Carpa con calefacción y baños propios.",
+            service: Some("Sopa y bebida caliente"),
+            ..Zone::plain("Refugio VIP", 98_000, Places::General(50))
+        },
+    ],
+    prices: &[
+        early_bird(25, 150),
+        Price { name: "Preventa", adjustment: Adjustment::Amount(-6_000), lasts: Lasts::UntilDaysBefore(30) },
+        GENERAL,
+    ],
+    discounts: for_members(60, 15, 4),
+    ..PLAIN
+};
+
+const ORILLA: Act = Act {
+    slug: "la-orilla-prestada",
+    code: "ORILLA-ROS",
+    name: "La Orilla Prestada",
+    artist: "Dúo Marejada",
+    description: "Milongas lentas y boleros con arena en los zapatos. Las entradas las vende la casa de la \
+                  función; aquí pueden pedir su descuento quienes son de la comunidad.",
+    venue: Venue {
+        name: "Salón del Farolero",
+        address: "Calle de las Mareas 31",
+        city: "Rosario",
+        country: ARGENTINA,
+        time_zone: "America/Argentina/Buenos_Aires",
+    },
+    when: on(6, Weekday::Saturday, 21, 0, 100),
+    discounts: Discounts { count: 12, off: None },
+    seller: Seller::At("https://boletos-de-papel.example/funciones/la-orilla-prestada"),
+    details: &[("price", "desde 24.000 pesos"), ("genre", "milonga")],
+    ..PLAIN
+};
+
+const REHEARSAL: Act = Act {
+    slug: "ensayo-abierto-los-faroles",
+    code: "ENSAYO",
+    name: "Ensayo abierto",
+    artist: "Los Faroles",
+    description: "Borrador: ensayo para amigos de la banda, solo con enlace.",
+    venue: Venue {
+        name: "Sala de ensayo La Bombilla",
+        address: "Calle del Filamento 60-01",
+        city: "Bogotá",
+        country: COLOMBIA,
+        time_zone: "America/Bogota",
+    },
+    when: on(2, Weekday::Thursday, 19, 0, 90),
+    zones: &[Zone::plain("Sala", 25_000, Places::General(40))],
+    max_tickets: 2,
+    listing: Listing::UnlistedDraft,
+    ..PLAIN
+};
+
+/// A promotion code.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Code {
+    pub(super) code: &'static str,
+    pub(super) name: &'static str,
+    pub(super) worth: Worth,
+    /// The slug of the only show that it is for.
+    pub(super) event: Option<&'static str>,
+    pub(super) min_quantity: Option<u32>,
+    pub(super) total_uses: Option<u32>,
+    pub(super) uses_per_buyer: Option<u32>,
+}
+
+/// What a code takes off an order.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Worth {
+    /// Percent.
+    Percent(i64),
+    /// Whole units of this currency.
+    Amount(Currency, i64),
+}
+
+/// Every code.
+pub(super) const CODES: [Code; 4] = [
+    Code {
+        code: "FAROL10",
+        name: "10 % para Los Faroles",
+        worth: Worth::Percent(10),
+        event: Some(LOS_FAROLES.slug),
+        min_quantity: None,
+        total_uses: None,
+        uses_per_buyer: None,
+    },
+    Code {
+        code: "VAMOSJUNTOS",
+        name: "5.000 pesos chilenos desde dos entradas",
+        worth: Worth::Amount(Currency::CLP, 5_000),
+        event: None,
+        min_quantity: Some(2),
+        total_uses: None,
+        uses_per_buyer: None,
+    },
+    Code {
+        code: "NIEBLA50",
+        name: "25 % para los primeros cincuenta",
+        worth: Worth::Percent(25),
+        event: Some(SEATED_SHOW),
+        min_quantity: None,
+        total_uses: Some(50),
+        uses_per_buyer: Some(1),
+    },
+    Code {
+        code: INVITATION,
+        name: "Invitaciones de la casa",
+        worth: Worth::Percent(100),
+        event: Some(SEATED_SHOW),
+        min_quantity: None,
+        total_uses: Some(10),
+        uses_per_buyer: Some(1),
+    },
+];

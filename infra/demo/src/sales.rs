@@ -1,0 +1,134 @@
+//! The first tickets: some for the free show, and invitations of the house.
+//!
+//! They are held, settled and mailed as everybody's. Only what costs nothing is
+//! sold here: a paid ticket would need a payment that never was.
+
+use domain::event::AreaKind;
+use domain::order::{Hold, Order};
+use domain::pricing::{PromotionOffer, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote};
+use domain::user::{OwnAddress, User};
+use domain::{Error, Person, QuoteId, Result, TenantId, Timestamp};
+use futures::future::try_join_all;
+use jiff::SignedDuration;
+use store::{EventSheet, HoldRequest, Store};
+
+use crate::program::{FREE_SHOW, INVITATION, SEATED_SHOW};
+use crate::shows::{Sheets, sheet};
+
+/// What a guest gets.
+struct Gift {
+    /// Index of the guest.
+    guest: usize,
+    /// The slug of the show.
+    show: &'static str,
+    /// How many tickets of the show's first area, or which seats.
+    tickets: Tickets,
+}
+
+enum Tickets {
+    Any(u32),
+    Seats(&'static [&'static str]),
+}
+
+const GIFTS: [Gift; 5] = [
+    Gift { guest: 0, show: FREE_SHOW, tickets: Tickets::Any(3) },
+    Gift { guest: 1, show: FREE_SHOW, tickets: Tickets::Any(2) },
+    Gift { guest: 2, show: FREE_SHOW, tickets: Tickets::Any(4) },
+    Gift { guest: 1, show: SEATED_SHOW, tickets: Tickets::Seats(&["D-13", "D-14"]) },
+    Gift { guest: 2, show: SEATED_SHOW, tickets: Tickets::Seats(&["E-7", "E-8", "E-9", "E-10"]) },
+];
+
+/// Gives every guest their tickets.
+pub(super) async fn give_away(
+    store: &Store,
+    tenant: TenantId,
+    sheets: &Sheets,
+    guests: &[User],
+    now: Timestamp,
+) -> Result<()> {
+    let given = GIFTS.iter().map(|gift| async move {
+        let guest = guests.get(gift.guest).ok_or_else(|| Error::internal("a gift for nobody"))?;
+        give(store, tenant, sheet(sheets, gift.show)?, guest, &gift.tickets, now).await
+    });
+    try_join_all(given).await.map(drop)
+}
+
+async fn give(
+    store: &Store,
+    tenant: TenantId,
+    sheet: &EventSheet,
+    guest: &User,
+    tickets: &Tickets,
+    now: Timestamp,
+) -> Result<()> {
+    let code = (sheet.event.slug == SEATED_SHOW).then_some(INVITATION);
+    let promotion = match code {
+        Some(code) => store.promotion(tenant, code).await?,
+        None => None,
+    };
+    let request = request(sheet, tickets, code)?;
+    let offer = promotion.as_ref().map(|promotion| PromotionOffer {
+        promotion,
+        remaining: None,
+        buyer_remaining: None,
+    });
+    let stages: Vec<StageOffer<'_>> =
+        sheet.stages.iter().map(|stage| StageOffer { stage, remaining: None }).collect();
+    let quote = quote(
+        &QuoteInput {
+            id: QuoteId::generate(now),
+            event: &sheet.event,
+            areas: &sheet.areas,
+            stages: &stages,
+            promotion: offer,
+            request: &request,
+            buyer: Some(OwnAddress { email: guest.email.as_str(), confirmed: true }),
+        },
+        now,
+    )?;
+    if quote.totals.total != 0 {
+        return Err(Error::internal("a gift that costs something"));
+    }
+    let until = now + SignedDuration::from_mins(sheet.event.hold_minutes.into());
+    let hold = HoldRequest { quote: &quote, sheet, promotion: promotion.as_ref(), user: guest.id, until };
+    let holdings = store.hold(hold, now).await?;
+    let hold = Hold {
+        user: guest.id,
+        buyer: Person { email: guest.email.to_string(), name: guest.name.clone() },
+        language: sheet.event.language,
+        attendees: Vec::new(),
+        holdings,
+        expires_at: until,
+        idempotency: None,
+    };
+    let mut order = Order::hold(quote, hold);
+    store.create_order(&order).await?;
+    let secured = store.secure_holdings(&order, sheet, now).await?;
+    let change = order.settle_free(secured, now);
+    let order = store.save_order(&order, &change, now).await?;
+    let is_given = order.status.is_settled() && store.sell_holdings(&order).await?;
+    if is_given { Ok(()) } else { Err(Error::internal("a gift that somebody else has")) }
+}
+
+fn request(sheet: &EventSheet, tickets: &Tickets, code: Option<&str>) -> Result<QuoteRequest> {
+    let kind = match tickets {
+        Tickets::Any(_) => AreaKind::GeneralAdmission,
+        Tickets::Seats(_) => AreaKind::Seated,
+    };
+    let area = sheet.areas.iter().find(|area| area.kind == kind);
+    let area = area.ok_or_else(|| Error::internal("a gift for no area"))?;
+    let (quantity, seats) = match tickets {
+        Tickets::Any(quantity) => (Some(*quantity), Vec::new()),
+        Tickets::Seats(seats) => {
+            (None, seats.iter().map(|seat| seat.parse()).collect::<Result<_, _>>().map_err(Error::internal)?)
+        }
+    };
+    Ok(QuoteRequest {
+        event_id: sheet.event.id,
+        lines: vec![QuoteRequestLine { area_id: area.id, quantity, seats }],
+        currency: None,
+        promotion_code: code.map(str::parse).transpose().map_err(Error::internal)?,
+        require_promotion: code.is_some(),
+        require_stage: false,
+    })
+}

@@ -1,0 +1,359 @@
+//! What happens to purchases, by somebody or by itself.
+
+use std::{fmt, io};
+
+use domain::Timestamp;
+
+use crate::ledger::Record;
+use crate::purchase::{Attempt, Dispute, Method, Origin, Purchase, Refund, RefundState, Stage, Status};
+
+/// The most tries to pay one purchase.
+const MAX_ATTEMPTS: usize = 20;
+/// The most refunds of one payment.
+const MAX_REFUNDS: usize = 50;
+
+/// What somebody does to a purchase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// The buyer tries to pay; somebody decides later.
+    Begin(Method),
+    /// The same, decided by itself at that time, which may be late.
+    BeginThen(Method, Status, Timestamp),
+    /// Decides the try that is pending, or else a new one.
+    Decide(Method, Status),
+    /// The buyer complains to the gateway.
+    Mediate,
+    /// The buyer's bank takes the money back.
+    ChargeBack,
+    /// The dispute ends.
+    CloseDispute {
+        /// For the merchant.
+        won: bool,
+    },
+    /// The merchant gives money back on the gateway's pages: this much, or the rest.
+    Refund(Option<i64>),
+}
+
+/// Why an action was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    /// There is no such payment.
+    #[error("there is no such payment")]
+    NoSuchPayment,
+    /// The payment's state does not allow it.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// The file cannot be written.
+    #[error("the gateway cannot store anything")]
+    Storage(#[from] io::Error),
+}
+
+/// Why something cannot be done. The code is the protocol's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The stable code.
+    pub code: &'static str,
+    /// A sentence for a person.
+    pub message: &'static str,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl Refusal {
+    pub(crate) const fn new(code: &'static str, message: &'static str) -> Self {
+        Self { code, message }
+    }
+}
+
+/// What kind of change merchants hear about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Created,
+    Updated,
+    Refunded,
+    Disputed,
+}
+
+/// Which try changed, and how; nothing if all was so already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Happened {
+    pub(super) attempt: usize,
+    pub(super) change: Option<Change>,
+}
+
+impl Happened {
+    fn new(attempt: usize, change: Change) -> Self {
+        Self { attempt, change: Some(change) }
+    }
+}
+
+/// Ids for what an action makes.
+#[derive(Debug, Clone)]
+pub(super) struct Ids {
+    pub(super) number: u64,
+    pub(super) attempt: String,
+    pub(super) payment: String,
+    pub(super) refund: String,
+}
+
+/// In what gateways differ here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// No new try after the expiry.
+    pub(super) closes: bool,
+    /// It knows disputes.
+    pub(super) disputes: bool,
+    /// What giving back so much on its pages is.
+    pub(super) by_hand: fn(&Attempt, Option<i64>, Timestamp) -> Origin,
+}
+
+impl Attempt {
+    fn decide(&mut self, status: Status, now: Timestamp) {
+        self.status = status;
+        self.updated_at = now;
+        self.decided_at = Some(now);
+        self.due = None;
+    }
+}
+
+const WRONG_STATE: Refusal = Refusal::new("wrong_state", "The payment's state does not allow this.");
+
+impl Purchase {
+    /// Does `action` to the try at `target`, or to the one that it fits.
+    pub(super) fn apply(
+        &mut self,
+        target: Option<usize>,
+        action: Action,
+        ids: Ids,
+        rules: Rules,
+        now: Timestamp,
+    ) -> Result<Happened, Refusal> {
+        match action {
+            Action::Begin(method) => self.begin(method, ids, rules, now),
+            Action::BeginThen(method, status, at) => {
+                let begun = self.begin(method, ids, rules, now)?;
+                self.attempts[begun.attempt].due = Some((at, status));
+                Ok(begun)
+            }
+            Action::Decide(method, status) => self.decide(target, method, status, ids, rules, now),
+            Action::Mediate | Action::ChargeBack | Action::CloseDispute { .. } => {
+                self.dispute(target, action, ids.number, rules, now)
+            }
+            Action::Refund(amount) => {
+                let at = target.or_else(|| self.newest(Status::Approved)).ok_or(WRONG_STATE)?;
+                let left = self.left(&self.attempts[at]);
+                let refund = Refund {
+                    id: ids.refund,
+                    number: ids.number,
+                    amount: amount.unwrap_or(left),
+                    part: amount.is_some(),
+                    state: RefundState::Done,
+                    origin: (rules.by_hand)(&self.attempts[at], amount, now),
+                    key: None,
+                    reason: None,
+                    created_at: now,
+                    decided_at: Some(now),
+                    review_at: None,
+                };
+                self.refund(at, refund)
+            }
+        }
+    }
+
+    fn begin(&mut self, method: Method, ids: Ids, rules: Rules, now: Timestamp) -> Result<Happened, Refusal> {
+        if self.newest(Status::Approved).is_some() {
+            return Err(Refusal::new("already_paid", "This is paid already."));
+        }
+        if rules.closes && self.expires_at.is_some_and(|end| end <= now) {
+            return Err(Refusal::new("expired", "The time to pay is over."));
+        }
+        if !self.methods.contains(&method) {
+            return Err(Refusal::new("method", "This cannot be paid that way."));
+        }
+        if self.attempts.len() >= MAX_ATTEMPTS {
+            return Err(Refusal::new("too_many_attempts", "There were too many tries to pay this."));
+        }
+        // Who pays at a counter does so until the merchant's expiry, or never.
+        let due = self.expires_at.filter(|_| method == Method::Cash).map(|end| (end, Status::Expired));
+        self.attempts.push(Attempt {
+            id: ids.attempt,
+            payment_id: ids.payment,
+            number: ids.number,
+            method,
+            status: Status::Pending,
+            created_at: now,
+            updated_at: now,
+            decided_at: None,
+            due,
+            dispute: None,
+            refunds: Vec::new(),
+        });
+        Ok(Happened::new(self.attempts.len() - 1, Change::Created))
+    }
+
+    fn decide(
+        &mut self,
+        target: Option<usize>,
+        method: Method,
+        status: Status,
+        ids: Ids,
+        rules: Rules,
+        now: Timestamp,
+    ) -> Result<Happened, Refusal> {
+        if let Some(at) = target.or_else(|| self.newest(Status::Pending)) {
+            let attempt = &mut self.attempts[at];
+            if attempt.status == status {
+                return Ok(Happened { attempt: at, change: None });
+            }
+            if attempt.status != Status::Pending {
+                return Err(WRONG_STATE);
+            }
+            attempt.decide(status, now);
+            return Ok(Happened::new(at, Change::Updated));
+        }
+        if let Some(paid) = self.newest(Status::Approved).filter(|_| status == Status::Approved) {
+            return Ok(Happened { attempt: paid, change: None });
+        }
+        let begun = self.begin(method, ids, rules, now)?;
+        self.attempts[begun.attempt].decide(status, now);
+        Ok(begun)
+    }
+
+    fn dispute(
+        &mut self,
+        target: Option<usize>,
+        action: Action,
+        number: u64,
+        rules: Rules,
+        now: Timestamp,
+    ) -> Result<Happened, Refusal> {
+        if !rules.disputes {
+            return Err(Refusal::new("no_disputes", "This gateway tells merchants nothing of disputes."));
+        }
+        let at = target.or_else(|| self.newest(Status::Approved)).ok_or(WRONG_STATE)?;
+        let whole = self.left(&self.attempts[at]) == 0;
+        let attempt = &mut self.attempts[at];
+        if attempt.status != Status::Approved || whole {
+            return Err(WRONG_STATE);
+        }
+        let stage = match (attempt.dispute.as_ref().map(|dispute| dispute.stage), action) {
+            (None | Some(Stage::Won), Action::Mediate) => Stage::Mediation,
+            (None | Some(Stage::Won | Stage::Mediation), Action::ChargeBack) => Stage::Open,
+            (Some(Stage::Open | Stage::Mediation), Action::CloseDispute { won: true }) => Stage::Won,
+            (Some(Stage::Open | Stage::Mediation), Action::CloseDispute { won: false }) => Stage::Lost,
+            (Some(Stage::Mediation), Action::Mediate) | (Some(Stage::Open), Action::ChargeBack) => {
+                return Ok(Happened { attempt: at, change: None });
+            }
+            _ => return Err(WRONG_STATE),
+        };
+        match &mut attempt.dispute {
+            Some(dispute) if dispute.stage != Stage::Won => dispute.stage = stage,
+            dispute => *dispute = Some(Dispute { number, stage, opened_at: now }),
+        }
+        attempt.updated_at = now;
+        Ok(Happened::new(at, Change::Disputed))
+    }
+
+    /// Gives money back, or has a person look at it. Whether that is more than all
+    /// counts only what went back already.
+    pub(super) fn refund(&mut self, at: usize, refund: Refund) -> Result<Happened, Refusal> {
+        let left = self.left(&self.attempts[at]);
+        let attempt = &mut self.attempts[at];
+        let taken = attempt.dispute.as_ref().map(|dispute| dispute.stage);
+        if attempt.status != Status::Approved
+            || matches!(taken, Some(Stage::Open | Stage::Lost | Stage::Mediation))
+        {
+            return Err(WRONG_STATE);
+        }
+        if refund.amount <= 0 || refund.amount > left {
+            return Err(Refusal::new("amount", "The amount must be at most what is left of the payment."));
+        }
+        if attempt.refunds.len() >= MAX_REFUNDS {
+            return Err(Refusal::new("too_many_refunds", "A payment has at most 50 refunds."));
+        }
+        attempt.updated_at = refund.created_at;
+        let change = (refund.state == RefundState::Done).then_some(Change::Refunded);
+        attempt.refunds.push(refund);
+        Ok(Happened { attempt: at, change })
+    }
+
+    /// A person at the gateway looked at a refund.
+    pub(super) fn review(
+        &mut self,
+        refund: &str,
+        approve: bool,
+        now: Timestamp,
+    ) -> Result<Happened, Refusal> {
+        let whole = self.amount.amount;
+        for (at, attempt) in self.attempts.iter_mut().enumerate() {
+            let left = whole - attempt.refunded();
+            let Some(found) = attempt.refunds.iter_mut().find(|found| found.id == refund) else { continue };
+            if found.state != RefundState::InReview {
+                return Err(WRONG_STATE);
+            }
+            // Nobody gives back more than was paid, whatever was asked for meanwhile.
+            let done = approve && found.amount <= left;
+            found.state = if done { RefundState::Done } else { RefundState::Declined };
+            found.decided_at = Some(now);
+            found.review_at = None;
+            attempt.updated_at = now;
+            return Ok(Happened::new(at, Change::Refunded));
+        }
+        Err(Refusal::new("no_refund", "There is no such refund."))
+    }
+}
+
+impl Record for Purchase {
+    type Change = Happened;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names = vec![self.id.clone(), self.number.to_string(), self.reference.clone()];
+        for attempt in &self.attempts {
+            names.push(attempt.id.clone());
+            if attempt.payment_id != attempt.id {
+                names.push(attempt.payment_id.clone());
+            }
+            names.extend(attempt.dispute.iter().map(|dispute| dispute.number.to_string()));
+            names.extend(attempt.refunds.iter().map(|refund| refund.id.clone()));
+        }
+        names
+    }
+
+    fn highest_number(&self) -> u64 {
+        let attempts = self.attempts.iter().flat_map(|attempt| {
+            let disputes = attempt.dispute.iter().map(|dispute| dispute.number);
+            disputes.chain(attempt.refunds.iter().map(|refund| refund.number)).chain([attempt.number])
+        });
+        attempts.chain([self.number]).max().unwrap_or_default()
+    }
+
+    fn due_at(&self) -> Option<Timestamp> {
+        let decisions = self.attempts.iter().filter_map(|attempt| attempt.due.map(|(at, _)| at));
+        let refunds = self.attempts.iter().flat_map(|attempt| &attempt.refunds);
+        decisions.chain(refunds.filter_map(|refund| refund.review_at)).min()
+    }
+
+    fn step(&mut self, now: Timestamp) -> Option<Happened> {
+        let first = self.due_at().filter(|due| *due <= now)?;
+        for (at, attempt) in self.attempts.iter_mut().enumerate() {
+            if let Some((_, status)) = attempt.due.filter(|(due, _)| *due == first) {
+                attempt.decide(status, first);
+                return Some(Happened::new(at, Change::Updated));
+            }
+        }
+        let refunds = self.attempts.iter().flat_map(|attempt| &attempt.refunds);
+        let due = refunds.filter(|refund| refund.review_at == Some(first)).map(|refund| refund.id.clone());
+        let due = due.min()?;
+        self.review(&due, true, first).ok()
+    }
+}

@@ -1,0 +1,73 @@
+//! Payment services as merchants and their buyers see them: simulations of real
+//! gateways, each speaking its own wire protocol, and a sandbox with one of ours.
+//!
+//! It must not know the box office: no tickets, no orders, no table, only merchants,
+//! amounts and addresses for notifications. A simulator shares no memory with anybody:
+//! it has its own port and its own file. Nobody is asked who is there on its pages and
+//! control addresses, so it belongs on loopback, and nowhere near real tickets:
+//!
+//! - `/` what the shop and the gateway's reviewers see
+//! - `/pay/{id}` the page of a buyer, who is also the bank
+//! - `GET /control/purchases?about=&limit=`
+//! - `POST /control/payments/{about}/{action}`, where `about` is the id of a payment, a
+//!   reference or the id of a page, and the action one of `approve`, `decline`, `fail`,
+//!   `cancel`, `expire` (with `?after_seconds=` pending until then, with `?method=` not
+//!   by card), `begin`, `mediate`, `charge-back`, `win`, `lose`, `refund` (`?amount=`)
+//! - `POST /control/refunds/{id}/{approve|decline}`
+//! - `GET`, `POST /control/faults` (see [`Faults`])
+//! - `GET /control/idle` answers once no notification is due or on the wire
+//!
+//! If the documentation of a gateway leaves two ways open, its simulator goes both,
+//! alternating by the number of a notification.
+//!
+//! What is not delivered when a simulator stops is lost.
+
+mod actions;
+mod all;
+mod checkout;
+mod control;
+mod courier;
+mod decimal;
+mod faults;
+mod ledger;
+pub mod mercado_pago;
+mod merchant;
+mod page;
+mod panel;
+pub mod payu;
+mod purchase;
+pub mod sandbox;
+mod server;
+mod service;
+mod simulator;
+#[cfg(test)]
+mod tests;
+pub mod wompi;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use actions::{ActError, Action, Refusal};
+pub use all::{GatewayUrls, Gateways};
+pub use faults::Faults;
+pub use merchant::Merchant;
+pub use purchase::{Attempt, Buyer, Dispute, Method, Origin, Purchase, Refund, RefundState, Stage, Status};
+pub use service::Accounts;
+pub use simulator::{Options, Simulator};
+
+/// Locks even if another holder panicked: what the mutexes here guard is changed by
+/// single assignments, so it is never half done.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Random bytes that nobody can guess.
+fn random() -> [u8; 16] {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).expect("the operating system provides randomness");
+    random
+}
+
+/// A fresh version 4 UUID.
+fn new_uuid() -> String {
+    uuid::Builder::from_random_bytes(random()).into_uuid().to_string()
+}
