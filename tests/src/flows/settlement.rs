@@ -9,8 +9,8 @@ use domain::order::{Change, OrderStatus, RefundAsk};
 use domain::outbox::Outbox;
 use domain::payment::GatewayName;
 use domain::{Currency, Language, Money};
-use integrations::payment::{CreatePayment, PaymentGateway, PaymentGateways};
 use local::gateways::Simulator;
+use payments::{CreatePayment, PaymentGateway, PaymentGateways};
 use serde_json::{Value, json};
 use testkit::{Country, Organizer, Show, Somebody, TestApp};
 

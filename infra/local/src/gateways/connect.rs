@@ -5,7 +5,7 @@ use domain::audit::AuditNote;
 use domain::gateway_account::{GatewayAccount, Mode};
 use domain::payment::GatewayName;
 use domain::{Currency, Error, GatewayAccountId, Result, TenantId, Timestamp, UserId};
-use integrations::payment::credentials_name;
+use payments::credentials_name;
 use store::Store;
 
 use super::Merchant;
