@@ -6,7 +6,7 @@ use axum::extract::State as Of;
 use boot::SecretText;
 use domain::gateway_account::GatewayAccount;
 use domain::{Error, Result};
-use integrations::payment::{CredentialCheck, GatewayError, credentials_name};
+use payments::{CredentialCheck, GatewayError, credentials_name};
 use serde_json::Value;
 use store::limit::QUARTER;
 use store::{Failure, Limit, OnRefused};

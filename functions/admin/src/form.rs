@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use domain::FieldError;
 use domain::payment::GatewayName;
-use integrations::payment::{BadCredential, credential_fields};
+use payments::{BadCredential, credential_fields};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value};

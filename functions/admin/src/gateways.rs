@@ -8,7 +8,7 @@ use domain::error::Fields;
 use domain::gateway_account::{GatewayAccount, MAX_GATEWAY_ACCOUNTS, MAX_POSITION, Mode};
 use domain::payment::GatewayName;
 use domain::{Currency, Error, GatewayAccountId, RequestId, Result, Timestamp};
-use integrations::payment::credentials_name;
+use payments::credentials_name;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{OnRefused, Once};

@@ -17,7 +17,7 @@ use boot::{Boot, Clock, ConfigError, Vault};
 use domain::audit::AuditNote;
 use domain::gateway_account::GatewayAccount;
 use domain::{Error, GatewayAccountId, Result, Timestamp};
-use integrations::payment::PaymentGateways;
+use payments::PaymentGateways;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Store;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use boot::{Boot, ConfigError};
+use bucket::Bucket;
 use domain::error::Fields;
 use domain::member::FeePayment;
 use domain::{Result, Timestamp};
-use integrations::bucket::Bucket;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::order::{Change, Order, Payment, PaymentState, StartedPayment};
 use domain::payment::{GatewayName, PaymentReference};
 use domain::{Error, Result, Timestamp};
-use integrations::payment::{BuyerStep, Checkout, CreatePayment};
+use payments::{BuyerStep, Checkout, CreatePayment};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::EventSheet;

@@ -8,7 +8,7 @@ use domain::order::{Order, Payment};
 use domain::payment::GatewayName;
 use domain::{Currency, Error, GatewayAccountId, Kind, Result};
 use futures::future::join_all;
-use integrations::payment::PaymentGateway;
+use payments::PaymentGateway;
 use serde_json::{Value, json};
 
 use crate::State;

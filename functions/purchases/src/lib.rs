@@ -12,12 +12,12 @@ mod view;
 
 use std::sync::Arc;
 
+use ::payments::{PaymentGateways, reference_key};
 use aide::axum::ApiRouter;
 use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError, Secret};
 use domain::gateway_account::GatewayAccount;
 use domain::{Error, EventId, Result, TenantId};
-use integrations::payment::{PaymentGateways, reference_key};
 use store::{EventSheet, Fresh, ON_SALE_MILLIS, Sheets, Store};
 use web::TokenVerifier;
 

@@ -13,7 +13,7 @@ use domain::order::{Order, Payment, Settlement};
 use domain::payment::{PaymentReference, PaymentReport, PaymentStatus};
 use domain::{OrderId, Result, Timestamp};
 use futures::future::try_join_all;
-use integrations::payment::{OpenPayment, PaymentGateway};
+use payments::{OpenPayment, PaymentGateway};
 use store::Limit;
 use store::limit::QUARTER;
 

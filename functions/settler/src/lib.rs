@@ -22,7 +22,7 @@ use domain::gateway_account::{AccountRef, GatewayAccount};
 use domain::order::{Report, Source};
 use domain::payment::{GatewayName, PaymentReference};
 use domain::{Error, EventId, Result};
-use integrations::payment::{GatewayError, PaymentGateway, PaymentGateways, reference_key};
+use payments::{GatewayError, PaymentGateway, PaymentGateways, reference_key};
 use queue::{Notification, PaymentMessage, Queue};
 use store::{EventSheet, Fresh, ON_SALE_MILLIS, Sheets, Store};
 

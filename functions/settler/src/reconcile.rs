@@ -13,7 +13,7 @@ use domain::order::{
 };
 use domain::payment::{ManualReason, PaymentReference, PaymentReport, PaymentStatus};
 use domain::{Error, OrderId, Result, Timestamp, UserId};
-use integrations::payment::{GatewayError, PaymentGateway, RefundStatus};
+use payments::{GatewayError, PaymentGateway, RefundStatus};
 use queue::PaymentMessage;
 
 use crate::refund::note_down;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use domain::order::{Input, Order, Payment, RefundAsk, RefundOutcome, RefundProgress, Step};
 use domain::payment::ManualReason;
 use domain::{Error, Kind, Money, OrderId, Result, Timestamp, UserId};
-use integrations::payment::{GatewayError, PaymentGateway, RefundPayment, RefundReport, RefundStatus};
+use payments::{GatewayError, PaymentGateway, RefundPayment, RefundReport, RefundStatus};
 use queue::PaymentMessage;
 
 use crate::settle::save;

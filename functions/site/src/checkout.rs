@@ -98,8 +98,8 @@ mod tests {
 
     #[test]
     fn the_checkouts_are_those_that_forms_are_made_for() {
-        use integrations::payment::Mode;
-        use integrations::payment::payu::Endpoints;
+        use payments::Mode;
+        use payments::payu::Endpoints;
         let known = [Mode::Live, Mode::Test].map(|mode| Endpoints::of(mode).checkout.to_string());
         assert_eq!(known, CHECKOUTS);
     }

@@ -1,7 +1,7 @@
 //! What payment gateways and SES tell us. Nothing in a gateway's notification is
 //! believed, `settler` asks the gateway; what SES says of mails is, once SNS signed it.
 
-mod payments;
+mod gateways;
 mod ses;
 
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use boot::{Boot, Clock, ConfigError};
 use domain::gateway_account::{AccountRef, GatewayAccount};
-use integrations::payment::PaymentGateways;
-use integrations::sns::Sns;
+use mail_events::Sns;
+use payments::PaymentGateways;
 use queue::{PaymentMessage, Queue};
 use store::{Fingerprints, Fresh, Store};
 use web::Refuses;
@@ -51,7 +51,7 @@ pub fn router(state: State) -> ApiRouter {
     let routes = ApiRouter::new()
         .api_route(
             "/api/v1/webhooks/{gateway}",
-            post_with(payments::notify, |op| {
+            post_with(gateways::notify, |op| {
                 op.id("notifyPayment")
                     .tag("Webhooks")
                     .summary("A gateway's notification about a payment")
@@ -67,7 +67,7 @@ pub fn router(state: State) -> ApiRouter {
         )
         .api_route(
             "/api/v1/purchases/webhook",
-            post_with(payments::notify_mercado_pago, |op| {
+            post_with(gateways::notify_mercado_pago, |op| {
                 op.id("notifyMercadoPago")
                     .tag("Webhooks")
                     .summary("Mercado Pago's notification about a payment")

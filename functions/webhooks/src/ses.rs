@@ -8,8 +8,8 @@ use domain::discount::DeliveryStatus;
 use domain::user::Email;
 use domain::{DiscountRequestId, Error, Result, TenantId, Timestamp};
 use http::StatusCode;
-use integrations::sns::ses::{Event, EventKind};
-use integrations::sns::{MAX_BYTES, Verified};
+use mail_events::ses::{Event, EventKind};
+use mail_events::{MAX_BYTES, Verified};
 use queue::REQUEST_TAG;
 use web::{Answer, AnyQuery};
 

@@ -5,7 +5,7 @@
 //! It must not know what is sold: no tickets, no orders, no table but the one that the
 //! template describes, no function by its name. Of the box office it uses how a function
 //! starts (`boot`), how a failure is answered (`web`, with the error and the ids of
-//! `domain`), and the message of SNS as its receiver reads it (`integrations`).
+//! `domain`), and the message of SNS as its receiver reads it (`mail_events`).
 
 pub mod api_gateway;
 pub mod iam;

@@ -6,7 +6,7 @@ use domain::gateway_account::{GatewayAccount, Mode};
 use domain::payment::GatewayName;
 use domain::{Currency, Error, GatewayAccountId, Result, TenantId, Timestamp, UserId};
 use gateways::Merchant;
-use integrations::payment::credentials_name;
+use payments::credentials_name;
 use store::Store;
 
 /// How a tenant uses a merchant's account: what its admin chooses.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::event::{Area, AreaKind, Event, EventStatus};
+use domain::event::{Area, Event, EventStatus};
 use domain::pricing::{AdjustmentType, AppliesTo, Promotion, SaleStage};
 use domain::seat::SeatLabel;
 use domain::{Currency, Error, PromotionId, Result, TenantId, Timestamp};

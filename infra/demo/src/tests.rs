@@ -1,3 +1,4 @@
+use payments::credentials_name;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use argon2::{Argon2, PasswordVerifier};
@@ -13,7 +14,6 @@ use domain::search::{Entry, Index};
 use domain::seat::SeatState;
 use domain::text::{Line, Paragraph};
 use domain::{EventId, QuoteId};
-use integrations::payment::credentials_name;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use store::{EventSheet, Show, Wanted};

@@ -2,8 +2,8 @@
 
 use domain::Currency;
 use domain::payment::GatewayName;
-use integrations::payment::payu::Algorithm;
-use integrations::payment::{mercado_pago as mp, payu as pu, wompi as wo};
+use payments::payu::Algorithm;
+use payments::{mercado_pago as mp, payu as pu, wompi as wo};
 use serde::Serialize;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -139,7 +139,7 @@ impl Key {
 
 #[cfg(test)]
 mod tests {
-    use integrations::payment::Mode;
+    use payments::Mode;
 
     use super::*;
 

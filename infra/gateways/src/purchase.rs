@@ -132,7 +132,7 @@ pub struct Refund {
 pub struct Attempt {
     /// The id on the wire.
     pub id: String,
-    /// The id as `integrations::payment` has it; at most gateways the same.
+    /// The id as `payments` has it; at most gateways the same.
     pub payment_id: String,
     /// The number that is in the id.
     pub number: u64,

@@ -11,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware;
 use boot::Clock;
 use domain::payment::GatewayName;
-use integrations::payment::BuyerStep;
+use payments::BuyerStep;
 use tokio::net::TcpListener;
 
 use crate::actions::ActError;
@@ -69,7 +69,7 @@ impl Options {
 /// A simulated gateway. Stops when dropped.
 ///
 /// All that it is asked to do is about something with a name: the id of a payment
-/// as `integrations::payment` has it, a reference of the merchant, or the id of the
+/// as `payments` has it, a reference of the merchant, or the id of the
 /// buyer's page. By a reference, what is pending is decided; without anything
 /// pending, the buyer tries to pay.
 #[derive(Debug)]
@@ -91,8 +91,7 @@ impl Simulator {
             None => format!("http://{}", options.listener.local_addr()?),
         };
         let file = options.data_dir.map(|folder| folder.join(format!("{}.jsonl", protocol.name())));
-        let http =
-            integrations::http::connection_pool(false, Duration::from_secs(2)).map_err(io::Error::other)?;
+        let http = outbound::connection_pool(false, Duration::from_secs(2)).map_err(io::Error::other)?;
         // Never the number of an earlier run, or receivers would take it for a repetition.
         let first_number = u64::try_from(options.clock.now().as_millisecond()).unwrap_or_default() * 1000;
         let service = Arc::new(Service {

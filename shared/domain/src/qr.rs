@@ -1,9 +1,9 @@
 //! Drawing QR codes (ISO/IEC 18004) as PNG and SVG: black on white whatever the
 //! page's colours are, with the quiet zone that scanners need around it.
 
-use std::fmt::Write as _;
+mod mask;
 
-use fast_qr::{ECL, QRBuilder};
+use std::fmt::Write as _;
 
 use crate::{Error, Result};
 
@@ -12,32 +12,26 @@ const QUIET_ZONE: usize = 4;
 /// The most pixels of one module: 40 makes over 2,000 pixels of a ticket.
 pub const MAX_MODULE_PIXELS: u8 = 40;
 
-/// A QR code that can be drawn.
+/// A symbol, without the frame around it.
 #[derive(Debug)]
 pub struct Qr {
-    /// Row by row; true for black.
-    modules: Vec<bool>,
-    /// Modules of one side, without the frame.
-    width: usize,
+    /// Bit x of row y is set if the module there is dark.
+    rows: Vec<u128>,
 }
 
 impl Qr {
-    /// The code with this text, at error correction level M (15 % of it may be
-    /// unreadable): the level at which a ticket still has coarse modules.
+    /// The symbol of a text at error correction level M, in the smallest version
+    /// that holds it and under the mask that the standard takes.
     ///
     /// # Errors
-    /// If the text does not fit into a QR code, which no ticket's can.
+    /// If the text is longer than 1,451 signs; a ticket's has some 200.
     pub fn new(text: &str) -> Result<Self> {
-        let code =
-            QRBuilder::new(text).ecl(ECL::M).build().map_err(|error| Error::internal(error.to_string()))?;
-        let width = code.size;
-        let modules = (0..width).flat_map(|y| code[y].iter().take(width).map(|module| module.value()));
-        Ok(Self { modules: modules.collect(), width })
+        Ok(Self { rows: mask::symbol(text).map_err(|error| Error::internal(error.to_string()))? })
     }
 
     /// Modules of one side, frame included.
     pub fn side(&self) -> usize {
-        self.width + 2 * QUIET_ZONE
+        self.rows.len() + 2 * QUIET_ZONE
     }
 
     /// The pixels per module with which a picture is nearest to `side` pixels
@@ -102,10 +96,8 @@ impl Qr {
 
     /// Whether the module at `x`, `y` is black, counted with the frame.
     fn is_dark(&self, x: usize, y: usize) -> bool {
-        let inside = QUIET_ZONE..QUIET_ZONE + self.width;
-        inside.contains(&x)
-            && inside.contains(&y)
-            && self.modules[(y - QUIET_ZONE) * self.width + (x - QUIET_ZONE)]
+        let inside = QUIET_ZONE..QUIET_ZONE + self.rows.len();
+        inside.contains(&x) && inside.contains(&y) && self.rows[y - QUIET_ZONE] >> (x - QUIET_ZONE) & 1 == 1
     }
 }
 
@@ -175,7 +167,7 @@ mod tests {
         let svg = qr.svg();
         let runs = svg.split("v1h-").skip(1).filter_map(|rest| rest.split('z').next());
         let dark: usize = runs.map(|run| run.parse::<usize>().expect("a length")).sum();
-        assert_eq!(dark, qr.modules.iter().filter(|module| **module).count());
+        assert_eq!(dark, qr.rows.iter().map(|row| row.count_ones() as usize).sum::<usize>());
         assert!(svg.contains("viewBox=\"0 0 29 29\""));
     }
 }

@@ -9,6 +9,7 @@ mod examples;
 mod fuzz;
 mod idempotency;
 mod judge;
+mod limits;
 mod methods;
 mod openapi;
 mod parameters;

@@ -170,7 +170,7 @@ fn every_code_is_named_by_an_operation_with_its_own_status() {
 
 #[test]
 fn the_pages_have_spanish_words_for_every_code_that_buyers_can_meet() {
-    let shared = ["domain", "integrations", "queue", "store", "web", "cloud"];
+    let shared = ["domain", "payments", "mail_events", "bucket", "queue", "store", "web", "cloud"];
     let missing: Vec<_> = codes()
         .into_iter()
         .filter(|(_, makers)| {

@@ -8,7 +8,7 @@ use cloud::services::sns::sign;
 use domain::gateway_account::GatewayAccount;
 use domain::payment::GatewayName;
 use hmac::{Hmac, KeyInit, Mac};
-use integrations::sns::{Kind, Message};
+use mail_events::{Kind, Message};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use testkit::{Organizer, Show, Somebody, TestApp};

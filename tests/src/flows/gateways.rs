@@ -7,7 +7,7 @@ use boot::Vault;
 use domain::gateway_account::GatewayAccount;
 use domain::{Currency, GatewayAccountId, TenantId};
 use gateways::{Faults, Merchant};
-use integrations::payment::credentials_name;
+use payments::credentials_name;
 use serde_json::{Value, json};
 use store::Store;
 use testkit::{Organizer, Request, TestApp};

@@ -8,7 +8,7 @@ use cloud::services::sns::sign;
 use cloud::services::{Chaos, FaultRates};
 use domain::discount::{DeliveryStatus, DiscountRequest};
 use domain::{DiscountRequestId, Language, Person, RequestId, Timestamp};
-use integrations::sns::{Kind, Message};
+use mail_events::{Kind, Message};
 use queue::{DiscountMail, Mail, MailMessage, Queue};
 use serde_json::{Value, json};
 use store::{Mailing, Store};

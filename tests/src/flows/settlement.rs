@@ -10,7 +10,7 @@ use domain::outbox::Outbox;
 use domain::payment::GatewayName;
 use domain::{Currency, Language, Money};
 use gateways::Simulator;
-use integrations::payment::{CreatePayment, PaymentGateway, PaymentGateways};
+use payments::{CreatePayment, PaymentGateway, PaymentGateways};
 use serde_json::{Value, json};
 use testkit::{Country, Organizer, Show, Somebody, TestApp};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::order::RefundOutcome;
 use domain::payment::ManualReason;
-use integrations::payment::{GatewayError, RefundReport, RefundStatus};
+use payments::{GatewayError, RefundReport, RefundStatus};
 
 use crate::patience;
 use crate::refund::outcome;

@@ -140,7 +140,7 @@ fn complaint(to: &str, at: Timestamp) -> Value {
 #[cfg(test)]
 mod tests {
     use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageTag};
-    use integrations::sns::ses::{Event, EventKind};
+    use mail_events::ses::{Event, EventKind};
 
     use crate::services::testing::Local;
     use crate::services::{ConfigurationSet, EventDestination, MailOutcome, sns};

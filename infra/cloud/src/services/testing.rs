@@ -128,5 +128,5 @@ impl Local {
 
 /// What fetches URLs without AWS's SDK.
 pub(super) fn browser() -> reqwest::Client {
-    integrations::http::connection_pool(false, Duration::from_secs(2)).unwrap()
+    outbound::connection_pool(false, Duration::from_secs(2)).unwrap()
 }

@@ -1,6 +1,6 @@
 use domain::{Currency, Money};
-use integrations::payment::mercado_pago::{MercadoPagoGateway, manifest, sign};
-use integrations::payment::{
+use payments::mercado_pago::{MercadoPagoGateway, manifest, sign};
+use payments::{
     GatewayError, OpenPayment, PaymentGateway, PaymentHint, PaymentStatus, RefundStatus, Subject,
     WebhookRefused,
 };
@@ -250,8 +250,7 @@ async fn preferences_are_refused_where_the_real_ones_are() {
     assert_eq!(bench.call("/checkout/preferences", Some("{}"), None).await.0, 400);
     assert_eq!(bench.call("/checkout/preferences", Some("nonsense"), None).await.0, 400);
     // The client's own currency check is the gateway's.
-    let dollars =
-        integrations::payment::CreatePayment { amount: Money::new(100, Currency::USD), ..bench.order("r") };
+    let dollars = payments::CreatePayment { amount: Money::new(100, Currency::USD), ..bench.order("r") };
     assert!(refusal(bench.client.checkout(&dollars).await).contains("currency_id invalid"));
     assert!(bench.simulator.purchases().expect("listed").len() == 1);
 }
@@ -266,7 +265,7 @@ async fn colombian_pesos_have_no_centavos_here() {
     }
     // The client does not even ask.
     let centavos = Money::new(8_783_050, Currency::COP);
-    let order = integrations::payment::CreatePayment { amount: centavos, ..bench.order("r") };
+    let order = payments::CreatePayment { amount: centavos, ..bench.order("r") };
     assert!(refusal(bench.client.checkout(&order).await).starts_with("decimals"));
     let id = bench.pay("s").await;
     assert!(matches!(bench.refund(&id, 12_345).await, Err(GatewayError::Unsupported)), "a person does");
@@ -359,7 +358,7 @@ async fn merchants_see_nothing_of_each_other() {
         let known = bench.client.payments_behind(related).await.expect("known");
         assert_eq!(known, [bench.report(&id).await]);
     }
-    let whole = integrations::payment::RefundPayment {
+    let whole = payments::RefundPayment {
         payment_id: id,
         amount: bench.price(),
         paid: bench.price(),

@@ -1,7 +1,7 @@
 //! The sandbox gateway: a payment service of its own, as a merchant sees one.
 //!
 //! It shares no memory with Taquilla: it has its own port, its own file, and speaks
-//! only the protocol that `integrations::payment::sandbox` describes. Beside it,
+//! only the protocol that `payments::sandbox` describes. Beside it,
 //! there is a page for the buyer (`/pay/{id}`) and a control API for tests and
 //! scripts. Neither asks who is there: whoever reaches the port can have any payment
 //! approved, so it belongs on loopback, and nowhere near real tickets:
@@ -111,8 +111,7 @@ impl Sandbox {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => format!("http://{}", listener.local_addr()?),
         };
-        let http =
-            integrations::http::connection_pool(false, Duration::from_secs(2)).map_err(io::Error::other)?;
+        let http = outbound::connection_pool(false, Duration::from_secs(2)).map_err(io::Error::other)?;
         let herald = Herald {
             courier: Courier::new(http, clock.clone()),
             secret: config.webhook_secret,

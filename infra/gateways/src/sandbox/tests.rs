@@ -7,9 +7,9 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use domain::{Language, Money};
-use integrations::http::{Connections, Timeouts};
-use integrations::payment::sandbox::SandboxGateway;
-use integrations::payment::{
+use outbound::{Connections, Timeouts};
+use payments::sandbox::SandboxGateway;
+use payments::{
     BuyerStep, CreatePayment, GatewayError, Notification, PaymentGateway, PaymentHint, PaymentReport,
     PaymentStatus, RefundPayment, RefundStatus, Subject, WebhookRefused, WebhookRequest,
 };
@@ -89,7 +89,7 @@ async fn start(data_dir: Option<PathBuf>) -> Test {
     let listener = listen().await;
     let shop_url = format!("http://{}", listener.local_addr().expect("bound"));
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let browser = integrations::http::connection_pool(false, Duration::from_secs(2)).expect("a client");
+    let browser = outbound::connection_pool(false, Duration::from_secs(2)).expect("a client");
     Test { client: client(sandbox.url()), sandbox, clock, shop, shop_url, browser }
 }
 

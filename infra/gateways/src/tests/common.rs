@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use integrations::payment::{BuyerStep, CredentialCheck, GatewayError, PaymentGateway, PaymentStatus};
+use payments::{BuyerStep, CredentialCheck, GatewayError, PaymentGateway, PaymentStatus};
 
 use super::*;
 use crate::{Action, Method, Status};

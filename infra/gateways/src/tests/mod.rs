@@ -19,8 +19,8 @@ use axum::routing::post;
 use boot::Clock;
 use domain::payable::fits;
 use domain::{Currency, Language, Money};
-use integrations::http::{Connections, Timeouts};
-use integrations::payment::{
+use outbound::{Connections, Timeouts};
+use payments::{
     CreatePayment, GatewayError, Mode, Notification, PaymentGateway, PaymentHint, PaymentReport,
     PaymentStatus, RefundPayment, RefundReport, Subject, WebhookRefused, WebhookRequest, mercado_pago as mp,
     payu as pu, wompi as wo,
@@ -290,7 +290,7 @@ fn bench<G: PaymentGateway + 'static>(
     let client = Arc::new(client);
     let erased: Arc<dyn PaymentGateway> = Arc::clone(&client) as _;
     assert!(shop.client.set(erased).is_ok());
-    let browser = integrations::http::connection_pool(false, Duration::from_secs(2)).expect("a client");
+    let browser = outbound::connection_pool(false, Duration::from_secs(2)).expect("a client");
     Bench { simulator, client, clock, shop, shop_url, browser, currency }
 }
 

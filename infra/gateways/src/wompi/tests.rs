@@ -1,5 +1,5 @@
-use integrations::payment::wompi::{WompiGateway, event_checksum};
-use integrations::payment::{BuyerStep, GatewayError, PaymentGateway, PaymentStatus, RefundStatus, Subject};
+use payments::wompi::{WompiGateway, event_checksum};
+use payments::{BuyerStep, GatewayError, PaymentGateway, PaymentStatus, RefundStatus, Subject};
 use serde_json::Value;
 
 use super::Account;
@@ -61,10 +61,8 @@ async fn addresses_are_good_as_they_are_signed_and_no_other() {
         assert!(said.contains(why), "{from}: {said}");
     }
     // Another amount, signed, under a reference that is taken.
-    let dearer = integrations::payment::CreatePayment {
-        amount: domain::Money::new(9_999_999, bench.currency),
-        ..bench.order("r")
-    };
+    let dearer =
+        payments::CreatePayment { amount: domain::Money::new(9_999_999, bench.currency), ..bench.order("r") };
     let said = bench.visit(&dearer).await.expect_err("refused");
     assert!(said.contains("La referencia ya ha sido usada."), "{said}");
 }

@@ -70,7 +70,7 @@ fn options() -> Options {
 }
 
 fn client() -> Client {
-    integrations::http::connection_pool(false, Duration::from_secs(2)).expect("a client")
+    outbound::connection_pool(false, Duration::from_secs(2)).expect("a client")
 }
 
 async fn json_of(response: Response) -> Json {

@@ -78,7 +78,7 @@ impl Books {
     /// Reads the gateway's ledger: what was approved, by order.
     fn read_ledger(&mut self, world: &World) {
         let boot = world.app.cloud.boot("books").expect("a configuration");
-        let key = integrations::payment::reference_key(&boot.env).expect("a key");
+        let key = payments::reference_key(&boot.env).expect("a key");
         for purchase in world.simulator().purchases().expect("the gateway's ledger") {
             let approved: Vec<_> = purchase
                 .attempts

@@ -6,8 +6,8 @@ use boot::Vault;
 use domain::gateway_account::GatewayAccount;
 use domain::payment::GatewayName;
 use gateways::Faults;
-use integrations::payment::mercado_pago::{manifest, sign};
-use integrations::payment::{MAX_SIGNATURE_AGE, MAX_WEBHOOK_BYTES, credentials_name};
+use payments::mercado_pago::{manifest, sign};
+use payments::{MAX_SIGNATURE_AGE, MAX_WEBHOOK_BYTES, credentials_name};
 use serde_json::{Value, json};
 use testkit::{Request, TestApp};
 

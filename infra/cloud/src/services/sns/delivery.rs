@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boot::Clock;
-use integrations::sns::{Kind, Message};
+use mail_events::{Kind, Message};
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -59,7 +59,7 @@ pub(super) struct Courier {
 
 impl Courier {
     pub(super) fn new(clock: Clock) -> Self {
-        let http = integrations::http::connection_pool(false, Duration::from_secs(2))
+        let http = outbound::connection_pool(false, Duration::from_secs(2))
             .expect("a client without certificates needs nothing of this machine");
         Self { http, clock, slots: Semaphore::new(AT_ONCE) }
     }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
-use integrations::sns::{Confirmation, Sns as Believer, Verified, Web};
+use mail_events::{Confirmation, Sns as Believer, Verified, Web};
 use tokio::net::TcpListener;
 
 use super::*;

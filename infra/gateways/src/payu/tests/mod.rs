@@ -3,8 +3,8 @@ mod refunds;
 use std::time::Duration;
 
 use domain::{Currency, Money};
-use integrations::payment::payu::{Algorithm, PayuGateway, ReturnPage, SignatureKeys};
-use integrations::payment::{BuyerStep, GatewayError, PaymentGateway, PaymentStatus, RefundStatus};
+use payments::payu::{Algorithm, PayuGateway, ReturnPage, SignatureKeys};
+use payments::{BuyerStep, GatewayError, PaymentGateway, PaymentStatus, RefundStatus};
 use reqwest::header::{ACCEPT, LOCATION};
 use serde_json::{Value, json};
 
@@ -93,14 +93,10 @@ async fn forms_are_good_as_they_are_signed_and_no_other() {
         let said = post(&change).await.expect_err("refused");
         assert!(said.contains(why), "{field}: {said}");
     }
-    let dearer = integrations::payment::CreatePayment {
-        amount: Money::new(9_999_900, Currency::COP),
-        ..bench.order("r")
-    };
+    let dearer = payments::CreatePayment { amount: Money::new(9_999_900, Currency::COP), ..bench.order("r") };
     let said = bench.visit(&dearer).await.expect_err("refused");
     assert!(said.contains("El código de referencia ya fue usado."), "{said}");
-    let euros =
-        integrations::payment::CreatePayment { amount: Money::new(100, Currency::ARS), ..bench.order("s") };
+    let euros = payments::CreatePayment { amount: Money::new(100, Currency::ARS), ..bench.order("s") };
     let said = bench.visit(&euros).await.expect_err("refused");
     assert!(said.contains("La cuenta no recibe esa moneda."), "{said}");
     assert_eq!(bench.simulator.purchases().expect("listed").len(), 1);
@@ -183,10 +179,8 @@ async fn confirmations_and_return_pages_are_signed_after_different_roundings() {
     let bench = start().await;
     for (n, cents) in [15_000, 15_020, 15_025, 15_034, 15_035, 9_995, 2_000_000].into_iter().enumerate() {
         let reference = format!("r{n}");
-        let order = integrations::payment::CreatePayment {
-            amount: Money::new(cents, Currency::COP),
-            ..bench.order(&reference)
-        };
+        let order =
+            payments::CreatePayment { amount: Money::new(cents, Currency::COP), ..bench.order(&reference) };
         let page = bench.visit(&order).await.expect("a page");
         for (button, expected) in
             [("decline", "6"), ("leave", "6"), ("begin?method=cash", "7"), ("approve", "4")]

@@ -1,0 +1,160 @@
+//! What gateways call when something happens to a payment: checks who says so, puts
+//! the hint on the queue and answers within milliseconds.
+//!
+//! Sent again, a notification is put on the queue again, and the settler finds that
+//! there is nothing left to do. Signatures of Mercado Pago and Wompi hold the time, and
+//! old ones are refused. PayU's hold neither the time nor PayU's ids, and every buyer is
+//! shown one that fits on the way back: who has one can have PayU asked about that
+//! reference as often as they like, with any ids in the notification. That is no more
+//! than a question because nobody asks about those ids: see
+//! [`PaymentGateway::payments_behind`].
+
+use std::sync::Arc;
+
+use aide::NoApi;
+use axum::extract::State as Shared;
+use bytes::Bytes;
+use domain::gateway_account::{AccountRef, GatewayAccount};
+use domain::payment::GatewayName;
+use domain::{Error, Result};
+use http::{HeaderMap, StatusCode};
+use payments::{MAX_WEBHOOK_BYTES, PaymentGateway, Subject, WebhookRequest};
+use queue::{Notification, PaymentMessage};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use web::{Answer, AnyQuery, Path, Query};
+
+use crate::State;
+
+/// Which gateway calls.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct GatewayPath {
+    /// The gateway's name.
+    gateway: String,
+}
+
+/// Whose account there it is about. Absent for the sandbox, which is one for everybody.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct AccountQuery {
+    /// The tenant.
+    tenant: Option<String>,
+    /// The tenant's account.
+    account: Option<String>,
+}
+
+impl AccountQuery {
+    /// Both names, if they can be any.
+    fn account(&self) -> Option<AccountRef> {
+        let (tenant, account) = self.tenant.as_ref().zip(self.account.as_ref())?;
+        Some(AccountRef { tenant_id: tenant.parse().ok()?, id: account.parse().ok()? })
+    }
+}
+
+pub(crate) async fn notify(
+    Shared(state): Shared<State>,
+    Path(path): Path<GatewayPath>,
+    Query(about): Query<AccountQuery>,
+    AnyQuery(query): AnyQuery,
+    NoApi(headers): NoApi<HeaderMap>,
+    NoApi(body): NoApi<Bytes>,
+) -> Answer<StatusCode> {
+    Ok(take(&state, path.gateway.parse().ok(), &about, &query, &headers, &body).await?)
+}
+
+pub(crate) async fn notify_mercado_pago(
+    Shared(state): Shared<State>,
+    Query(about): Query<AccountQuery>,
+    AnyQuery(query): AnyQuery,
+    NoApi(headers): NoApi<HeaderMap>,
+    NoApi(body): NoApi<Bytes>,
+) -> Answer<StatusCode> {
+    Ok(take(&state, Some(GatewayName::MercadoPago), &about, &query, &headers, &body).await?)
+}
+
+async fn take(
+    state: &State,
+    gateway: Option<GatewayName>,
+    about: &AccountQuery,
+    query: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<StatusCode> {
+    if body.len() > MAX_WEBHOOK_BYTES {
+        return Err(Error::too_large("body_too_large", "No gateway sends notifications of this size."));
+    }
+    let received_at = state.clock.now();
+    let (account, gateway) = sender(state, gateway.ok_or_else(unknown)?, about).await?;
+    let query = signed_part(query);
+    let request = WebhookRequest { headers, query: &query, body, received_at };
+    match gateway.verify_webhook(&request)?.subject {
+        Subject::Payments(hint) => {
+            let notification = Notification { gateway: gateway.name(), account, hint, received_at };
+            state.payments.send(&PaymentMessage::Notification(notification)).await?;
+        }
+        Subject::Unknown { kind } => {
+            tracing::info!(gateway = %gateway.name(), kind, "a notification of no concern");
+        }
+    }
+    Ok(StatusCode::OK)
+}
+
+/// The account that a notification is about, and who knows how its are signed.
+async fn sender(
+    state: &State,
+    name: GatewayName,
+    about: &AccountQuery,
+) -> Result<(Option<AccountRef>, Arc<dyn PaymentGateway>)> {
+    if name == GatewayName::Sandbox {
+        return Ok((None, state.gateways.sandbox().ok_or_else(unknown)?));
+    }
+    let named = about.account().ok_or_else(unknown)?;
+    let read = || async { Ok(state.store.gateway_account(named.tenant_id, named.id).await?) };
+    let account = state.accounts.get(named, state.clock.now(), read).await?;
+    let is_there = |account: &Arc<GatewayAccount>| {
+        // Without credentials nobody ever paid with it.
+        account.gateway == name && account.credentials_version.is_some()
+    };
+    let account = account.filter(is_there).ok_or_else(unknown)?;
+    Ok((Some(named), state.gateways.of(&account).await?))
+}
+
+fn unknown() -> Error {
+    Error::not_found("payment_gateway_not_found", "There is no such account at a payment gateway here.")
+}
+
+/// The query without what we put into it ourselves, which no gateway signs. The rest
+/// stays as it is encoded.
+fn signed_part(query: &str) -> String {
+    let is_ours = |pair: &&str| matches!(pair.split('=').next(), Some("tenant" | "account"));
+    query.split('&').filter(|pair| !is_ours(pair)).collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_gateways_sign_stays_as_it_came() {
+        let check = |query: &str, expected: &str| assert_eq!(signed_part(query), expected, "{query}");
+        check("", "");
+        check("tenant=ten_1&account=gwa_1", "");
+        check("tenant=ten_1&account=gwa_1&data.id=ORD%2B1&type=payment", "data.id=ORD%2B1&type=payment");
+        check("data.id=1&tenant=ten_1&accounts=2&account&tenants", "data.id=1&accounts=2&tenants");
+    }
+
+    #[test]
+    fn an_account_has_both_names() {
+        let named = |tenant: Option<&str>, account: Option<&str>| {
+            let text = |text: Option<&str>| text.map(str::to_owned);
+            AccountQuery { tenant: text(tenant), account: text(account) }.account()
+        };
+        let now = domain::Timestamp::from_second(1_795_000_000).expect("in range");
+        let tenant = domain::TenantId::generate(now).to_string();
+        let account = domain::GatewayAccountId::generate(now).to_string();
+        let both = named(Some(&tenant), Some(&account)).expect("both");
+        assert_eq!((both.tenant_id.to_string(), both.id.to_string()), (tenant.clone(), account.clone()));
+        for (one, other) in [(Some(&tenant), None), (None, Some(&account)), (Some(&account), Some(&tenant))] {
+            assert_eq!(named(one.map(String::as_str), other.map(String::as_str)), None);
+        }
+    }
+}

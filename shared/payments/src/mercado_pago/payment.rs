@@ -1,0 +1,112 @@
+//! What Mercado Pago says of payments.
+
+use domain::{Currency, Money};
+use outbound::Call;
+use serde::Deserialize;
+
+use super::{MercadoPagoGateway, standing};
+use crate::credentials::Mode;
+use crate::decimal::Decimal;
+use crate::untrusted::{IdText, clip, is_number, protocol, time};
+use crate::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus};
+
+/// The fields of a payment that Taquilla needs.
+#[derive(Deserialize)]
+struct Payment {
+    id: IdText,
+    status: String,
+    status_detail: Option<String>,
+    currency_id: String,
+    transaction_amount: Decimal,
+    transaction_amount_refunded: Option<Decimal>,
+    external_reference: Option<String>,
+    date_approved: Option<String>,
+    live_mode: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    results: Vec<Payment>,
+}
+
+/// The newest payments with this reference.
+pub(super) fn search(reference: &str, limit: usize) -> Call {
+    Call::get(["v1", "payments", "search"])
+        .query("sort", "date_created")
+        .query("criteria", "desc")
+        .query("external_reference", reference)
+        .query("limit", limit.to_string())
+        .query("offset", "0")
+}
+
+/// The id to ask for: Mercado Pago's payments have numbers.
+pub(super) fn known(payment_id: &str) -> Result<&str, GatewayError> {
+    if is_number(payment_id) { Ok(payment_id) } else { Err(GatewayError::NotFound) }
+}
+
+impl MercadoPagoGateway {
+    pub(super) async fn payment_report(&self, payment_id: &str) -> Result<PaymentReport, GatewayError> {
+        let payment: Payment = self.call(&Call::get(["v1", "payments", known(payment_id)?])).await?;
+        if payment.id.0 != payment_id {
+            return Err(protocol("it answered with another payment"));
+        }
+        payment.report(self.mode)
+    }
+
+    pub(super) async fn payments_of_reference(
+        &self,
+        reference: &str,
+    ) -> Result<Vec<PaymentReport>, GatewayError> {
+        let found: Found = self.call(&search(reference, MAX_PAYMENTS_OF_REFERENCE)).await?;
+        let ours = |payment: &Payment| payment.external_reference.as_deref() == Some(reference);
+        let (ours, others): (Vec<_>, Vec<_>) = found.results.into_iter().partition(ours);
+        if !others.is_empty() {
+            tracing::warn!(others = others.len(), "Mercado Pago found payments of other references");
+        }
+        ours.into_iter().take(MAX_PAYMENTS_OF_REFERENCE).map(|payment| payment.report(self.mode)).collect()
+    }
+}
+
+impl Payment {
+    fn report(self, mode: Mode) -> Result<PaymentReport, GatewayError> {
+        let senseless = || protocol("its amounts make no sense");
+        let currency = Currency::from_code(&self.currency_id).ok_or_else(senseless)?;
+        let amount = self.transaction_amount.money(currency).ok_or_else(senseless)?;
+        let mut refunded = match &self.transaction_amount_refunded {
+            Some(refunded) => refunded.money(currency).ok_or_else(senseless)?,
+            None => Money::new(0, currency),
+        };
+        if amount.amount <= 0 || !(0..=amount.amount).contains(&refunded.amount) {
+            return Err(senseless());
+        }
+        if mode == Mode::Live && self.live_mode == Some(false) {
+            return Err(protocol("a payment of play money in an account for real money"));
+        }
+        if !is_number(&self.id.0) {
+            return Err(protocol("an id has a wrong form"));
+        }
+        let detail = self.status_detail.unwrap_or_default();
+        let standing = standing(&self.status, &detail);
+        if !standing.known {
+            tracing::error!(
+                payment = self.id.0,
+                status = clip(&self.status, 64),
+                detail = clip(&detail, 64),
+                "Mercado Pago has a status that Taquilla does not know"
+            );
+        }
+        if standing.status == PaymentStatus::Refunded && refunded.amount == 0 {
+            refunded = amount;
+        }
+        Ok(PaymentReport {
+            payment_id: self.id.0,
+            reference: clip(&self.external_reference.unwrap_or_default(), 256),
+            status: standing.status,
+            amount,
+            refunded,
+            dispute: standing.dispute,
+            reason: Some(clip(&format!("{}: {detail}", self.status), 100)),
+            approved_at: time(self.date_approved.as_deref()),
+        })
+    }
+}

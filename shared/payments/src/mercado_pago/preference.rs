@@ -1,0 +1,175 @@
+//! Making the page on which the buyer pays.
+
+use domain::{Currency, Timestamp};
+use outbound::{Call, Url};
+use serde::{Deserialize, Serialize};
+
+use super::{IDEMPOTENCY_KEY, MercadoPagoGateway, idempotency_key};
+use crate::decimal::{Decimal, payable};
+use crate::untrusted::{clip, page_address, protocol};
+use crate::{BuyerStep, Checkout, CreatePayment, GatewayError, GatewayName};
+
+/// Ways to pay at a counter: the money would come days after the seats are gone.
+const TOO_SLOW: [Id; 2] = [Id { id: "ticket" }, Id { id: "atm" }];
+
+#[derive(Serialize)]
+struct NewPreference<'a> {
+    items: [Item<'a>; 1],
+    payer: Payer,
+    back_urls: BackUrls<'a>,
+    auto_return: &'static str,
+    notification_url: String,
+    external_reference: &'a str,
+    expires: bool,
+    expiration_date_to: String,
+    payment_methods: PaymentMethods,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    statement_descriptor: String,
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    id: &'static str,
+    title: String,
+    description: &'a str,
+    quantity: u8,
+    currency_id: Currency,
+    unit_price: Decimal,
+}
+
+#[derive(Serialize)]
+struct Payer {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    name: String,
+    email: String,
+}
+
+#[derive(Serialize)]
+struct BackUrls<'a> {
+    success: &'a str,
+    pending: &'a str,
+    failure: &'a str,
+}
+
+#[derive(Serialize)]
+struct PaymentMethods {
+    excluded_payment_types: [Id; 2],
+}
+
+#[derive(Serialize)]
+struct Id {
+    id: &'static str,
+}
+
+#[derive(Deserialize)]
+struct Preference {
+    #[serde(default)]
+    external_reference: Option<String>,
+    #[serde(default)]
+    items: Option<Vec<MadeItem>>,
+    init_point: Option<String>,
+    sandbox_init_point: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct MadeItem {
+    unit_price: Option<Decimal>,
+}
+
+impl MercadoPagoGateway {
+    pub(super) async fn create_preference(&self, payment: &CreatePayment) -> Result<Checkout, GatewayError> {
+        payable(GatewayName::MercadoPago, payment.amount)?;
+        let seller = clip(&payment.seller, 100);
+        let body = NewPreference {
+            // One item for all: the order's fees and discounts have no item of their own.
+            items: [Item {
+                id: "tickets",
+                title: clip(&payment.description, 250),
+                description: &seller,
+                quantity: 1,
+                currency_id: payment.amount.currency,
+                unit_price: Decimal::new(payment.amount),
+            }],
+            payer: Payer { name: clip(&payment.buyer_name, 100), email: clip(&payment.buyer_email, 254) },
+            back_urls: BackUrls {
+                success: &payment.return_url,
+                pending: &payment.return_url,
+                failure: &payment.return_url,
+            },
+            auto_return: "approved",
+            notification_url: webhooks_only(&payment.notification_url)?,
+            external_reference: &payment.reference,
+            expires: true,
+            expiration_date_to: with_offset(payment.expires_at),
+            payment_methods: PaymentMethods { excluded_payment_types: TOO_SLOW },
+            statement_descriptor: on_a_statement(&payment.seller),
+        };
+        // Whether preferences are made once by their key is not documented. A second one
+        // costs nothing, and the buyer sees one page only.
+        let call = Call::post(["checkout", "preferences"], &body)?
+            .idempotency_key(IDEMPOTENCY_KEY, &idempotency_key(&payment.idempotency_key))?;
+        let made: Preference = self.call(&call).await?;
+        let other_reference = made.external_reference.is_some_and(|reference| reference != payment.reference);
+        let price = made.items.and_then(|items| items.into_iter().next()?.unit_price);
+        let other_price =
+            price.is_some_and(|price| price.money(payment.amount.currency) != Some(payment.amount));
+        if other_reference || other_price {
+            return Err(protocol("it created another preference than it was asked for"));
+        }
+        let test_page = made.sandbox_init_point.filter(|_| self.test_page);
+        let page = test_page.or(made.init_point).ok_or_else(|| protocol("a preference has no page"))?;
+        Ok(Checkout {
+            // The payment comes into being when the buyer pays.
+            payment_id: None,
+            step: BuyerStep::Open { url: page_address(&page)? },
+            is_repeatable: false,
+            expires_at: payment.expires_at,
+        })
+    }
+}
+
+/// A time as Mercado Pago's examples have it, with milliseconds and an offset.
+pub(super) fn with_offset(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S.%3f+00:00").to_string()
+}
+
+/// Asks for signed webhooks only, and not also for the older notifications, which
+/// nobody signs.
+fn webhooks_only(url: &str) -> Result<String, GatewayError> {
+    let mut url: Url = url.parse().map_err(|_| protocol("the notification address is none"))?;
+    url.query_pairs_mut().append_pair("source_news", "webhooks");
+    Ok(url.into())
+}
+
+/// The seller's name as card statements can print it.
+fn on_a_statement(seller: &str) -> String {
+    let printable = |letter: &char| letter.is_ascii_alphanumeric() || *letter == ' ';
+    let text: String = seller.chars().filter(printable).take(22).collect();
+    text.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_milliseconds_and_an_offset() {
+        let time: Timestamp = "2026-11-20T13:15:00.987654321Z".parse().expect("a time");
+        assert_eq!(with_offset(time), "2026-11-20T13:15:00.987+00:00");
+        let time: Timestamp = "2026-11-20T13:15:00Z".parse().expect("a time");
+        assert_eq!(with_offset(time), "2026-11-20T13:15:00.000+00:00");
+    }
+
+    #[test]
+    fn notifications_are_asked_for_as_webhooks() {
+        let asked = |url: &str| webhooks_only(url).expect("an address");
+        assert_eq!(asked("https://b.example/wh/mp"), "https://b.example/wh/mp?source_news=webhooks");
+        assert_eq!(asked("https://b.example/wh?a=1"), "https://b.example/wh?a=1&source_news=webhooks");
+    }
+
+    #[test]
+    fn statements_show_what_they_can_print() {
+        assert_eq!(on_a_statement("Sala Ñandú — Conciertos del Sur S.A."), "Sala and  Conciertos d");
+        assert_eq!(on_a_statement("音楽"), "");
+    }
+}

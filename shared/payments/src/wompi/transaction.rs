@@ -1,0 +1,138 @@
+//! What Wompi says of transactions.
+
+use domain::{Currency, Money};
+use outbound::Call;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{WompiGateway, failure};
+use crate::untrusted::{checked_id, clip, known_id, protocol, time};
+use crate::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus};
+
+/// The fields of a transaction that Taquilla needs.
+#[derive(Debug, Deserialize)]
+pub(super) struct Transaction {
+    pub(super) id: String,
+    pub(super) status: String,
+    pub(super) amount_in_cents: i64,
+    pub(super) currency: String,
+    #[serde(default)]
+    pub(super) payment_method_type: Option<String>,
+    #[serde(default)]
+    reference: Option<String>,
+    #[serde(default)]
+    status_message: Option<String>,
+    #[serde(default)]
+    created_at: Option<String>,
+    #[serde(default)]
+    finalized_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Data<T> {
+    data: T,
+}
+
+/// What `status` of a transaction means; `None` for a word that Taquilla does not
+/// know.
+pub fn status(theirs: &str) -> Option<PaymentStatus> {
+    match theirs {
+        "PENDING" => Some(PaymentStatus::Pending),
+        "APPROVED" => Some(PaymentStatus::Approved),
+        "DECLINED" | "ERROR" => Some(PaymentStatus::Declined),
+        "VOIDED" => Some(PaymentStatus::Refunded),
+        _ => None,
+    }
+}
+
+/// Whose account it is.
+pub(super) fn merchant(public_key: &str) -> Call {
+    Call::get(["merchants", public_key])
+}
+
+/// The transactions with this reference.
+pub(super) fn search(reference: &str) -> Call {
+    Call::get(["transactions"]).query("reference", reference)
+}
+
+impl WompiGateway {
+    pub(super) async fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T, GatewayError> {
+        let answer = self.http.send(call).await?;
+        if answer.status.is_success() {
+            return answer.json().map_err(|error| GatewayError::Protocol(error.to_string()));
+        }
+        Err(failure::meaning(&answer))
+    }
+
+    pub(super) async fn transaction(&self, id: &str) -> Result<Transaction, GatewayError> {
+        let answer: Data<Transaction> = self.call(&Call::get(["transactions", known_id(id)?])).await?;
+        if answer.data.id != id {
+            return Err(protocol("it answered with another transaction"));
+        }
+        Ok(answer.data)
+    }
+
+    pub(super) async fn transactions_of(&self, reference: &str) -> Result<Vec<PaymentReport>, GatewayError> {
+        let list: Data<Vec<Transaction>> = self.call(&search(reference)).await?;
+        let all = list.data.len();
+        let ours = |transaction: &Transaction| transaction.reference.as_deref() == Some(reference);
+        let mut ours: Vec<_> = list.data.into_iter().filter(ours).collect();
+        if ours.len() < all {
+            tracing::warn!(others = all - ours.len(), "Wompi found transactions of other references");
+        }
+        // In which order Wompi lists them is not documented.
+        ours.sort_by_cached_key(|transaction| std::cmp::Reverse(time(transaction.created_at.as_deref())));
+        ours.into_iter().take(MAX_PAYMENTS_OF_REFERENCE).map(Transaction::report).collect()
+    }
+}
+
+impl Transaction {
+    /// The transaction in the words that all gateways share.
+    pub(super) fn report(self) -> Result<PaymentReport, GatewayError> {
+        let currency = Currency::from_code(&self.currency).ok_or_else(|| protocol("its currency is none"))?;
+        let amount = Money::new(self.amount_in_cents, currency);
+        if amount.amount <= 0 {
+            return Err(protocol("its amounts make no sense"));
+        }
+        let status = status(&self.status).unwrap_or_else(|| {
+            tracing::error!(
+                transaction = clip(&self.id, 64),
+                status = clip(&self.status, 64),
+                "Wompi has a status that Taquilla does not know"
+            );
+            PaymentStatus::Pending
+        });
+        let refunded = if status == PaymentStatus::Refunded { amount.amount } else { 0 };
+        let decided = matches!(status, PaymentStatus::Approved | PaymentStatus::Refunded);
+        Ok(PaymentReport {
+            payment_id: checked_id(self.id)?,
+            reference: clip(&self.reference.unwrap_or_default(), 256),
+            status,
+            amount,
+            refunded: Money::new(refunded, currency),
+            dispute: None,
+            reason: Some(clip(&format!("{}: {}", self.status, self.status_message.unwrap_or_default()), 100)),
+            approved_at: time(self.finalized_at.as_deref()).filter(|_| decided),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_has_a_meaning() {
+        let statuses = ["PENDING", "APPROVED", "DECLINED", "VOIDED", "ERROR", "approved", "SOMETHING_NEW"];
+        let lines = statuses.map(|theirs| format!("{theirs} {:?}", status(theirs)));
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        PENDING Some(Pending)
+        APPROVED Some(Approved)
+        DECLINED Some(Declined)
+        VOIDED Some(Refunded)
+        ERROR Some(Declined)
+        approved None
+        SOMETHING_NEW None
+        ");
+    }
+}
