@@ -8,13 +8,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use domain::{Language, Timestamp};
+use minijinja::context;
 use minijinja::value::Serde;
-use minijinja::{Environment, context};
 use serde::{Deserialize, Serialize};
 
 use crate::actions::ActError;
 use crate::actions::Action;
-use crate::page::{STYLE, amount, html, language_code};
+use crate::page::{amount, html, language_code};
 use crate::purchase::{Attempt, Method, Purchase, Stage, Status};
 use crate::service::Service;
 
@@ -24,21 +24,6 @@ const LATE_SECONDS: i64 = 120;
 
 pub(super) fn router() -> Router<Arc<Service>> {
     Router::new().route("/pay/{id}", get(show)).route("/pay/{id}/{choice}", post(choose))
-}
-
-/// The templates of all pages.
-pub(super) fn templates() -> Environment<'static> {
-    let mut templates = Environment::new();
-    for (name, text) in [
-        ("checkout.html", include_str!("checkout.html")),
-        ("panel.html", include_str!("panel.html")),
-        ("page.css", STYLE),
-    ] {
-        templates
-            .add_template(name, text)
-            .expect("the templates are part of the program and tests render them");
-    }
-    templates
 }
 
 /// An answer that leads to the page of a purchase.
@@ -113,6 +98,7 @@ fn render(
     let latest = purchase.and_then(|purchase| purchase.attempts.last());
     service.templates.get_template("checkout.html")?.render(context! {
         lang => language_code(language),
+        es => language == Language::Es,
         title => service.protocol.title(),
         problem => problem,
         purchase => purchase.map(Serde),

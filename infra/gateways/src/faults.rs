@@ -74,7 +74,7 @@ impl Faults {
 
 /// What happens to an API call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CallFate {
+pub(crate) enum CallOutcome {
     /// Nothing special.
     Fine,
     /// Answered with 500, not done.
@@ -95,8 +95,8 @@ pub(crate) fn without_locks(status: StatusCode) -> StatusCode {
     if status == StatusCode::LOCKED { StatusCode::TOO_MANY_REQUESTS } else { status }
 }
 
-impl CallFate {
-    /// Lets `answer` happen as the fate has it. `trouble` makes the gateway's own error
+impl CallOutcome {
+    /// Lets `answer` happen as the outcome has it. `trouble` makes the gateway's own error
     /// of a status.
     pub(crate) async fn befall(
         self,
@@ -132,7 +132,7 @@ impl CallFate {
 
 /// What happens to a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct WebhookFate {
+pub(crate) struct WebhookOutcome {
     /// How long each copy waits; none if the notification is lost.
     pub(crate) copies: Vec<Duration>,
     /// How long the forged one waits, if there is one.
@@ -169,37 +169,37 @@ impl Chaos {
         self.faults
     }
 
-    pub(crate) fn call(&mut self, kind: CallKind) -> CallFate {
+    pub(crate) fn call(&mut self, kind: CallKind) -> CallOutcome {
         let fails = match kind {
             CallKind::Create => self.faults.create_500,
             CallKind::Refund => self.faults.refund_500,
             CallKind::Read => self.faults.read_500,
         };
         if happens(&mut self.dice, fails) {
-            return if self.dice.bool() { CallFate::FailsBefore } else { CallFate::FailsAfter };
+            return if self.dice.bool() { CallOutcome::FailsBefore } else { CallOutcome::FailsAfter };
         }
         if happens(&mut self.dice, self.faults.timeouts) {
-            return CallFate::Hangs(Duration::from_millis(self.faults.timeout_ms.into()));
+            return CallOutcome::Hangs(Duration::from_millis(self.faults.timeout_ms.into()));
         }
         // Faults that came later draw only if they are wanted, so that a seed means for
         // the others what it always meant.
         if self.faults.lost_answers > 0 && happens(&mut self.dice, self.faults.lost_answers) {
-            return CallFate::Lost;
+            return CallOutcome::Lost;
         }
         if self.faults.busy > 0 && happens(&mut self.dice, self.faults.busy) {
-            return CallFate::Busy(self.faults.busy_seconds, self.dice.bool());
+            return CallOutcome::Busy(self.faults.busy_seconds, self.dice.bool());
         }
-        CallFate::Fine
+        CallOutcome::Fine
     }
 
-    pub(crate) fn webhook(&mut self) -> WebhookFate {
+    pub(crate) fn webhook(&mut self) -> WebhookOutcome {
         let Faults { delay_ms, reorder_ms, .. } = self.faults;
         let wait = |dice: &mut fastrand::Rng| {
             Duration::from_millis(u64::from(delay_ms) + u64::from(dice.u32(..=reorder_ms)))
         };
         let lost = happens(&mut self.dice, self.faults.drop_webhooks);
         let count = if lost { 0 } else { 1 + self.faults.duplicate_webhooks };
-        WebhookFate {
+        WebhookOutcome {
             copies: (0..count).map(|_| wait(&mut self.dice)).collect(),
             forged: happens(&mut self.dice, self.faults.forged_webhooks).then(|| wait(&mut self.dice)),
         }
@@ -229,13 +229,13 @@ mod tests {
             let mut chaos = Chaos::new(faults);
             (0..1000).map(|_| (chaos.call(CallKind::Create), chaos.webhook())).collect::<Vec<_>>()
         };
-        let fates = run();
-        assert_eq!(fates, run());
-        let failed = fates.iter().filter(|(call, _)| *call != CallFate::Fine).count();
-        let lost = fates.iter().filter(|(_, webhook)| webhook.copies.is_empty()).count();
+        let outcomes = run();
+        assert_eq!(outcomes, run());
+        let failed = outcomes.iter().filter(|(call, _)| *call != CallOutcome::Fine).count();
+        let lost = outcomes.iter().filter(|(_, webhook)| webhook.copies.is_empty()).count();
         assert!((150..250).contains(&failed) && (60..140).contains(&lost), "{failed} {lost}");
         assert!(
-            fates
+            outcomes
                 .iter()
                 .all(|(_, webhook)| [0, 3].contains(&webhook.copies.len()) && webhook.forged.is_none())
         );
@@ -245,8 +245,8 @@ mod tests {
     fn no_faults_means_none() {
         let mut chaos = Chaos::default();
         for kind in [CallKind::Create, CallKind::Refund, CallKind::Read] {
-            assert!((0..1000).all(|_| chaos.call(kind) == CallFate::Fine));
+            assert!((0..1000).all(|_| chaos.call(kind) == CallOutcome::Fine));
         }
-        assert_eq!(chaos.webhook(), WebhookFate { copies: vec![Duration::ZERO], forged: None });
+        assert_eq!(chaos.webhook(), WebhookOutcome { copies: vec![Duration::ZERO], forged: None });
     }
 }

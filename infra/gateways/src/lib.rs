@@ -21,6 +21,14 @@
 //! alternating by the number of a notification.
 //!
 //! What is not delivered when a simulator stops is lost.
+//!
+//! Another gateway is a folder with a `Protocol`, the accounts of its merchants and the
+//! routes of its calls, which read and change a [`Purchase`] through the `Service`;
+//! a variant of [`Merchant`], a field of [`Gateways`], and its bench in `at_each!` of the tests,
+//! which has it go through what all of them must do. Port, pages, control addresses,
+//! ledger, faults and deliveries are there. The sandbox has its own [`sandbox::Payment`],
+//! whose states are those of its protocol: it shares the ledger, the port and the shell
+//! of the pages.
 
 mod actions;
 mod all;

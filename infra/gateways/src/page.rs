@@ -3,9 +3,19 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::{Language, Money};
+use minijinja::Environment;
 
-/// The style of all pages, included by their templates.
-pub(crate) const STYLE: &str = include_str!("page.css");
+/// The templates of these pages, and of the shell around each.
+pub(crate) fn templates(pages: &[(&'static str, &'static str)]) -> Environment<'static> {
+    let shell = [("shell.html", include_str!("shell.html")), ("page.css", include_str!("page.css"))];
+    let mut templates = Environment::new();
+    for (name, text) in shell.iter().chain(pages) {
+        templates
+            .add_template(name, text)
+            .expect("the templates are part of the program and tests render them");
+    }
+    templates
+}
 
 /// A page, or 500 if it cannot be rendered. Nothing on it may run or load anything.
 pub(crate) fn html(status: StatusCode, page: Result<String, minijinja::Error>) -> Response {

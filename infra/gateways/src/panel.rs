@@ -88,6 +88,7 @@ async fn show(State(service): State<Arc<Service>>, Query(asked): Query<Asked>) -
     let page = service.templates.get_template("panel.html").and_then(|template| {
         template.render(context! {
             lang => language_code(language),
+            es => language == Language::Es,
             title => service.protocol.title(),
             reviews => Serde(reviews),
             purchases => Serde(rows),

@@ -268,11 +268,11 @@ impl Service {
         };
         let forged = self.protocol.notices(&lies);
         for (notice, lie) in self.protocol.notices(&genuine).iter().zip(&forged) {
-            let fate = lock(&self.chaos).webhook();
-            for wait in fate.copies {
+            let outcome = lock(&self.chaos).webhook();
+            for wait in outcome.copies {
                 send(notice, wait, retries);
             }
-            if let Some(wait) = fate.forged {
+            if let Some(wait) = outcome.forged {
                 send(lie, wait, Retries::NONE);
             }
         }
@@ -317,6 +317,6 @@ pub(super) async fn guard(State(service): State<Arc<Service>>, request: Request,
     let Some(kind) = service.protocol.call_kind(request.method(), request.uri().path()) else {
         return next.run(request).await;
     };
-    let fate = lock(&service.chaos).call(kind);
-    fate.befall(|status| service.protocol.trouble(status), next.run(request)).await
+    let outcome = lock(&service.chaos).call(kind);
+    outcome.befall(|status| service.protocol.trouble(status), next.run(request)).await
 }

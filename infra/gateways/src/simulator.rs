@@ -22,7 +22,7 @@ use crate::ledger::Ledger;
 use crate::purchase::{Attempt, Method, Purchase, Refund, RefundState, Status};
 use crate::server::Server;
 use crate::service::{Protocol, Service, guard};
-use crate::{checkout, control, panel};
+use crate::{checkout, control, page, panel};
 
 /// How a simulated gateway runs.
 #[derive(Debug)]
@@ -99,7 +99,10 @@ impl Simulator {
             url,
             courier: Courier::new(http.clone(), options.clock.clone()),
             clock: options.clock,
-            templates: checkout::templates(),
+            templates: page::templates(&[
+                ("checkout.html", include_str!("checkout.html")),
+                ("panel.html", include_str!("panel.html")),
+            ]),
             webhook_url: options.webhook_url,
             retry_backoff: options.retry_backoff,
             review_after: options.review_after,

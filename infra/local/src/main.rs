@@ -41,7 +41,7 @@ struct Arguments {
     /// messages, kill workers. The same seed misbehaves the same way.
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
     chaos: Option<u64>,
-    /// Where to write the environment for `cargo lambda watch --env-file`
+    /// The file to write the environment to for `cargo lambda watch --env-file`
     /// [default: lambda.env in the data folder].
     #[arg(long, value_name = "PATH")]
     env_file: Option<PathBuf>,

@@ -98,7 +98,7 @@ async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next
         (&Verb::POST, _) => CallKind::Refund,
         _ => CallKind::Read,
     };
-    service.call_fate(kind).befall(ApiError::simulated, next.run(request)).await
+    service.call_outcome(kind).befall(ApiError::simulated, next.run(request)).await
 }
 
 /// A payment on the wire.

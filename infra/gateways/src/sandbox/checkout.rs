@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use domain::Money;
+use domain::{Language, Money};
 use minijinja::value::Serde;
 use minijinja::{Environment, context};
 use reqwest::Url;
@@ -15,7 +15,7 @@ use super::Service;
 use super::api::ApiError;
 use super::payment::{Action, Method, Payment, Status};
 use crate::actions::ActError;
-use crate::page::{STYLE, amount, html, language_code};
+use crate::page::{self, amount, html, language_code};
 
 /// How long after the expiry "pay after the deadline" pays: longer than a merchant
 /// whose hold ends shortly after the payment's expiry keeps the goods.
@@ -27,12 +27,7 @@ pub(super) fn router() -> Router<Arc<Service>> {
 
 /// The templates of the page that a buyer sees.
 pub(super) fn templates() -> Environment<'static> {
-    let mut templates = Environment::new();
-    templates
-        .add_template("checkout.html", include_str!("checkout.html"))
-        .expect("the template is part of the program and a test renders it");
-    templates.add_template("page.css", STYLE).expect("the style is part of the program as well");
-    templates
+    page::templates(&[("checkout.html", include_str!("checkout.html"))])
 }
 
 async fn show(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Result<Response, ApiError> {
@@ -45,6 +40,7 @@ fn render(templates: &Environment<'_>, payment: Option<&Payment>) -> Result<Stri
     let language = payment.map(|payment| payment.language).unwrap_or_default();
     templates.get_template("checkout.html")?.render(context! {
         lang => language_code(language),
+        es => language == Language::Es,
         payment => payment.map(Serde),
         amount => payment.map(|payment| amount(Money::new(payment.amount, payment.currency), language)),
         back => payment.map(return_url),
@@ -104,8 +100,6 @@ fn return_url(payment: &Payment) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::Language;
-
     use super::super::payment_for_tests;
     use super::*;
 

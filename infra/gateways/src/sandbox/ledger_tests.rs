@@ -76,6 +76,6 @@ fn a_file_with_a_torn_last_line_is_read_and_any_other_damage_is_named() {
     assert_eq!(fs::read_to_string(&path).expect("compacted").lines().count(), 2);
 
     fs::write(&path, "nonsense\n{}\n").expect("written");
-    let error = Ledger::<Payment>::open(Some(path.clone()), 10).expect_err("damaged").to_string();
+    let error = Ledger::<Payment>::open(Some(path), 10).expect_err("damaged").to_string();
     assert!(error.contains("payments.jsonl, line 1"), "{error}");
 }

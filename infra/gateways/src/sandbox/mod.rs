@@ -41,7 +41,7 @@ use webhook::Herald;
 
 use crate::actions::ActError;
 use crate::courier::Courier;
-use crate::faults::{CallFate, CallKind, Chaos, Faults};
+use crate::faults::{CallKind, CallOutcome, Chaos, Faults};
 use crate::ledger::{Ledger, Record};
 use crate::lock;
 use crate::server::Server;
@@ -297,11 +297,11 @@ impl Service {
     }
 
     fn announce(&self, payment: &Payment) {
-        let fate = lock(&self.chaos).webhook();
-        self.herald.announce(payment, &fate);
+        let outcome = lock(&self.chaos).webhook();
+        self.herald.announce(payment, &outcome);
     }
 
-    fn call_fate(&self, kind: CallKind) -> CallFate {
+    fn call_outcome(&self, kind: CallKind) -> CallOutcome {
         lock(&self.chaos).call(kind)
     }
 

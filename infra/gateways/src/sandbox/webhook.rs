@@ -9,7 +9,7 @@ use sha2::Sha256;
 use super::new_id;
 use super::payment::{Payment, Status};
 use crate::courier::{Courier, Letter, Parcel, Retries};
-use crate::faults::WebhookFate;
+use crate::faults::WebhookOutcome;
 
 /// How long a receiver may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,8 +39,8 @@ struct EventData<'a> {
 }
 
 impl Herald {
-    /// Tells the merchant that `payment` changed, as `fate` has it.
-    pub(super) fn announce(&self, payment: &Payment, fate: &WebhookFate) {
+    /// Tells the merchant that `payment` changed, as `outcome` has it.
+    pub(super) fn announce(&self, payment: &Payment, outcome: &WebhookOutcome) {
         let event = |status| {
             let data = EventData { id: &payment.id, status };
             let event =
@@ -48,10 +48,10 @@ impl Herald {
             serde_json::to_string(&event).expect("strings, times and a status have a JSON form")
         };
         let body = event(payment.status);
-        for wait in &fate.copies {
+        for wait in &outcome.copies {
             self.send(payment, body.clone(), *wait, self.secret.clone(), self.max_tries);
         }
-        if let Some(wait) = fate.forged {
+        if let Some(wait) = outcome.forged {
             let lie = if payment.status == Status::Approved { Status::Declined } else { Status::Approved };
             self.send(payment, event(lie), wait, "the key of somebody else".to_owned(), 1);
         }

@@ -197,18 +197,18 @@ async fn the_same_seed_has_the_same_faults() {
         let faults =
             Faults { drop_webhooks: 30, duplicate_webhooks: 1, read_500: 30, seed: 9, ..Faults::default() };
         bench.simulator.set_faults(faults).expect("in bounds");
-        let mut fates = Vec::new();
+        let mut outcomes = Vec::new();
         for n in 0..20 {
             bench.pay(&format!("r{n}")).await;
             let url = format!("{}/v1/merchants/{}", bench.simulator.url(), wompi_account(None).public_key);
             let asked = bench.browser.get(url).send().await.expect("an answer").status().as_u16();
-            fates.push((bench.arrived().await.len(), asked));
+            outcomes.push((bench.arrived().await.len(), asked));
         }
-        fates
+        outcomes
     };
-    let fates = run().await;
-    assert_eq!(fates, run().await);
-    for fate in [(0, 200), (2, 200), (0, 500), (2, 500)] {
-        assert!(fates.contains(&fate), "{fates:?}");
+    let outcomes = run().await;
+    assert_eq!(outcomes, run().await);
+    for outcome in [(0, 200), (2, 200), (0, 500), (2, 500)] {
+        assert!(outcomes.contains(&outcome), "{outcomes:?}");
     }
 }
