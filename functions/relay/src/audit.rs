@@ -1,4 +1,4 @@
-//! What one record of the stream says about who changed an item.
+//! The audit record of a change, from one record of the stream.
 
 use aws_lambda_events::event::dynamodb::StreamRecord;
 use domain::audit::{AuditNote, AuditRecord};
@@ -6,7 +6,7 @@ use serde_dynamo::{AttributeValue, Item};
 use serde_json::{Map, Value};
 use store::AUDIT_ATTRIBUTE;
 
-/// Attributes that are the table's business: they tell nobody what was changed.
+/// Attributes of the table's own: they do not belong into an audit record.
 const INTERNAL: [&str; 9] =
     ["PK", "SK", "GSI1PK", "GSI1SK", "ob", "ttl", "version", "updated_at", AUDIT_ATTRIBUTE];
 

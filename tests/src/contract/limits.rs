@@ -88,10 +88,8 @@ fn the_stack_is_far_from_the_limits_of_aws() {
     let size = Size::of(&serde_yaml_ng::from_str(&text).expect("YAML"));
     // What would be counted as nothing would pass.
     assert!(size.routes > 100 && size.resources > size.routes, "{size:?}");
-    let complaints = [
-        complaint("routes", size.routes, MAX_ROUTES),
-        complaint("resources", size.resources, MAX_RESOURCES),
-    ];
+    let complaints =
+        [complaint("routes", size.routes, MAX_ROUTES), complaint("resources", size.resources, MAX_RESOURCES)];
     let complaints: Vec<String> = complaints.into_iter().flatten().collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
