@@ -18,7 +18,7 @@ use domain::{Error, EventId, OrderId, Result, TenantId, UserId};
 use queue::{IssueMessage, MailMessage, Queue};
 use store::{EventSheet, Fresh, SOLD_MILLIS, Sheets, Store};
 
-/// What the function works with.
+/// The function's clients and settings.
 #[derive(Clone)]
 pub struct State {
     store: Store,
@@ -36,7 +36,7 @@ impl State {
     ///
     /// # Errors
     /// If one is missing or wrong, or if the key that signs tickets is not among
-    /// those that doors verify with: then nobody would get in.
+    /// those that doors verify with: then no ticket would open a door.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let (ticket_key, _) =
             SigningKey::from_env(&boot.env, "ticket", "TICKET_SECRET", "TICKET_PUBLIC_KEYS")?;
@@ -78,7 +78,7 @@ pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, B
         let mail = match message {
             IssueMessage::Tickets { user, order } => tickets::paid(state, user, order).await?,
             IssueMessage::News { user, order, news } => {
-                return state.mails.send_all(&news::about(state, user, order, news).await?).await;
+                return state.mails.send_all(&news::mails(state, user, order, news).await?).await;
             }
             IssueMessage::RefundsWaiting { tenant } => tenants::refunds_waiting(state, tenant).await?,
             IssueMessage::PaymentDifferences { tenant, day } => {

@@ -1,7 +1,7 @@
-//! What people should hear about an order besides its tickets.
+//! Mails with an order's news, besides its tickets.
 //!
-//! News carry what they are about. The order, as it is when the mail is written, adds only
-//! what is true of the order then, and says which news would be wrong by now.
+//! News carry their own facts. The order, as it is when the mail is written, adds only its
+//! present state, and shows which news would be wrong by now.
 
 use domain::order::{Payment, UnusedReason};
 use domain::outbox::{Loss, OrderNews};
@@ -13,8 +13,8 @@ use queue::{Mail, MailMessage, OrderMail, PaymentFacts, PaymentsMail};
 use crate::State;
 use crate::compose::{organiser, show};
 
-/// The mails with the news; none if it is no news any more.
-pub(crate) async fn about(
+/// The mails with the news; none if it is out of date.
+pub(crate) async fn mails(
     state: &State,
     user: UserId,
     order: OrderId,
@@ -65,14 +65,14 @@ pub(crate) async fn about(
             reason: None,
         }],
         asked: None,
-        uncovered: Some(loss.uncovered).filter(|lost| *lost > 0).map(money),
+        uncovered: Some(loss.uncovered).filter(|amount| *amount > 0).map(money),
         worthless: loss.revoked,
         show: show(&sheet.event),
         organiser: organiser(&tenant),
     };
     let whole = |loss| about_payment(money(payment.amount), loss);
     // To the organiser and, if it cost tickets, to the buyer.
-    let lost = |mail, amount, loss: Loss| {
+    let loss_mails = |mail, amount, loss: Loss| {
         let worthless = loss.revoked.then(|| to_buyer(Mail::TicketsWorthless(facts(amount, false))));
         [to_organiser(mail)].into_iter().chain(worthless).collect()
     };
@@ -91,18 +91,20 @@ pub(crate) async fn about(
             vec![to_organiser(Mail::DisputeOpened(whole(Loss::default())))]
         }
         OrderNews::DisputeWon { .. } => vec![to_organiser(Mail::DisputeWon(whole(Loss::default())))],
-        OrderNews::DisputeLost { loss, .. } => lost(Mail::DisputeLost(whole(loss)), payment.amount, loss),
+        OrderNews::DisputeLost { loss, .. } => {
+            loss_mails(Mail::DisputeLost(whole(loss)), payment.amount, loss)
+        }
         OrderNews::RefundedElsewhere { amount, loss, .. } => {
-            lost(Mail::RefundedElsewhere(about_payment(money(amount), loss)), amount, loss)
+            loss_mails(Mail::RefundedElsewhere(about_payment(money(amount), loss)), amount, loss)
         }
         OrderNews::RefundByHand { amount, reason, since, .. } => {
             let task = RefundTask::of(&order, place);
-            // Who gave it back already must not read that it has to be given back.
+            // An organiser that gave it back already must not read that it has to be given back.
             let Some(task) = task.filter(|task| task.since == since) else { return Ok(Vec::new()) };
             let mut mail = about_payment(money(amount), Loss::default());
             mail.payments[0].reason = Some(reason);
             let due = Mail::RefundByHandDue(facts(amount, false));
-            let buyers = (!was_told(state, &task).await?).then(|| to_buyer(due));
+            let buyers = (!is_buyer_informed(state, &task).await?).then(|| to_buyer(due));
             [to_organiser(Mail::RefundByHand(mail))].into_iter().chain(buyers).collect()
         }
     })
@@ -125,18 +127,18 @@ const fn place(news: OrderNews) -> Option<u8> {
 
 /// True if a dispute went on since, which has news of its own.
 fn is_over(payment: &Payment, news: OrderNews) -> bool {
-    let told = match news {
+    let announced = match news {
         OrderNews::DisputeOpened { .. } => Dispute::Open,
         OrderNews::DisputeWon { .. } => Dispute::Won,
         OrderNews::DisputeLost { .. } => Dispute::Lost,
         _ => return false,
     };
-    payment.dispute != Some(told)
+    payment.dispute != Some(announced)
 }
 
 /// True if the buyer knows already that a person gives this money back: it was such a
 /// task before, and the gateway was only asked again.
-async fn was_told(state: &State, task: &RefundTask) -> Result<bool> {
+async fn is_buyer_informed(state: &State, task: &RefundTask) -> Result<bool> {
     let closed = state.store.closed_refund_task(task.tenant_id, task.order_id, task.payment).await?;
     Ok(closed
         .is_some_and(|closed| closed.outcome == TaskOutcome::TriedAgain && closed.task.amount == task.amount))

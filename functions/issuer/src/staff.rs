@@ -18,7 +18,7 @@ pub(crate) async fn invited(
     };
     let organiser = organiser(&*state.tenant(tenant).await?);
     Ok(Some(MailMessage {
-        // Without a name: whether the address has an account is nobody's business here.
+        // Without a name: it would show the organiser that the address has an account.
         to: Person { email: invitation.email.as_str().to_owned(), name: String::new() },
         language: invitation.language,
         reply_to: Some(invitation.by.clone()),

@@ -1,4 +1,4 @@
-//! What organisers should hear that is about no single order.
+//! Mails to organisers that are about no single order: reminders and daily reports.
 
 use domain::event::Tenant;
 use domain::refund_task::RefundTask;
@@ -8,14 +8,14 @@ use queue::{DifferencesMail, Mail, MailMessage, PaymentFacts, RefundsWaitingMail
 use crate::State;
 use crate::compose::organiser;
 
-/// Refunds, or differences, that one mail names.
-const NAMED: u16 = 20;
+/// The most refunds, or differences, that one mail names.
+const MAX_NAMED: u16 = 20;
 
 /// The reminder of the refunds that wait for a person; `None` if none does any more.
 pub(crate) async fn refunds_waiting(state: &State, tenant: TenantId) -> Result<Option<MailMessage>> {
-    let mut tasks = state.store.longest_refund_tasks(tenant, NAMED + 1).await?;
-    let more = tasks.len() > usize::from(NAMED);
-    tasks.truncate(usize::from(NAMED));
+    let mut tasks = state.store.longest_refund_tasks(tenant, MAX_NAMED + 1).await?;
+    let more = tasks.len() > usize::from(MAX_NAMED);
+    tasks.truncate(usize::from(MAX_NAMED));
     let Some(first) = tasks.first() else { return Ok(None) };
     let language = state.sheet(first.event_id).await?.event.language;
     let tenant = state.tenant(tenant).await?;
@@ -44,7 +44,7 @@ pub(crate) async fn payment_differences(
     tenant: TenantId,
     day: Timestamp,
 ) -> Result<Option<MailMessage>> {
-    let page = state.store.payment_differences_of(tenant, day, None, NAMED).await?;
+    let page = state.store.payment_differences_of(tenant, day, None, MAX_NAMED).await?;
     if page.items.is_empty() {
         return Ok(None);
     }
@@ -55,7 +55,7 @@ pub(crate) async fn payment_differences(
         more: page.last.is_some(),
         organiser: organiser(&tenant),
     };
-    // It is about no event whose language could be taken.
+    // It is about no event, so no event's language can be taken.
     Ok(Some(to(&tenant, Language::default(), Mail::PaymentDifferences(mail))))
 }
 

@@ -72,7 +72,7 @@ pub struct Report {
 pub async fn handle(state: State, task: Task) -> Result<Report, BootError> {
     let done = match task {
         Task::Reconcile => {
-            let brought_back = state.dead_payments.bring_back(LETTERS).await?;
+            let brought_back = state.dead_payments.redrive(LETTERS).await?;
             if brought_back > 0 {
                 tracing::warn!(brought_back, "payments that could not be settled are tried again");
             }

@@ -10,26 +10,26 @@ use queue::{MailMessage, REQUEST_TAG};
 use store::Mailing;
 
 use crate::State;
-use crate::send::{self, Manner, SendError};
+use crate::send::{self, Guarantee, SendError};
 
-/// How long a worker has a mail for itself: longer than the function may run
-/// (30 seconds, see the template), so that whoever finds it ended can be sure.
+/// The time for which a worker has a mail for itself: longer than the function may run
+/// (30 seconds, see the template), so that a lease that ended belongs to a dead worker.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
-/// How long to wait before the next try when SES wants fewer mails per second.
+/// The pauses before further tries when SES wants fewer mails per second.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(300), Duration::from_millis(900), Duration::from_millis(2700)];
 
-/// Mails the answer, unless somebody did, or does at this moment.
+/// Mails the answer, unless another worker did, or does at this moment.
 ///
 /// # Errors
-/// If it was not sent or nobody knows; the message then comes again.
+/// If it was not sent, or that is not certain; the message then comes again.
 pub(crate) async fn deliver(state: &State, message: &MailMessage, id: DiscountRequestId) -> Result<()> {
     let now = state.clock.now();
     let by = RequestId::generate(now);
     match state.store.begin_mailing(id, by, now, now + LEASE).await? {
         Mailing::Done => Ok(()),
-        Mailing::Busy(until) => later(state, message, until, now).await,
+        Mailing::Busy(until) => retry_after_lease(state, message, until, now).await,
         Mailing::Begun(request) => match try_to_send(state, message, &request).await {
             Ok(ses_message) => {
                 let marked = state.store.mark_request_mailed(id, &ses_message, state.clock.now()).await;
@@ -54,8 +54,13 @@ pub(crate) async fn deliver(state: &State, message: &MailMessage, id: DiscountRe
     }
 }
 
-/// Looks at the mail again once the lease of whoever is sending it has ended.
-async fn later(state: &State, message: &MailMessage, until: Timestamp, now: Timestamp) -> Result<()> {
+/// Looks at the mail again once the lease of the worker that is sending it has ended.
+async fn retry_after_lease(
+    state: &State,
+    message: &MailMessage,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<()> {
     let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
     state.mails.send_later(message, left + Duration::from_secs(1)).await
 }
@@ -67,9 +72,10 @@ async fn try_to_send(
 ) -> Result<String, SendError> {
     let page = compose(state, message, request).await.map_err(SendError::NotSent)?;
     let (id, mut pauses) = (request.id.to_string(), PAUSES.into_iter());
-    let manner = Manner::Once { configuration_set: &state.configuration_set, tag: (REQUEST_TAG, &id) };
+    let guarantee =
+        Guarantee::AtMostOnce { configuration_set: &state.configuration_set, tag: (REQUEST_TAG, &id) };
     loop {
-        match (send::send(state, message, page.clone(), manner).await, pauses.next()) {
+        match (send::send(state, message, page.clone(), guarantee).await, pauses.next()) {
             (Err(SendError::NotSent(_)), Some(pause)) => tokio::time::sleep(pause).await,
             (result, _) => return result,
         }

@@ -1,4 +1,4 @@
-//! Times and gateways as people in each language read them.
+//! Times and gateways as readers of each language know them.
 
 use domain::payment::GatewayName;
 use domain::{Language, Timestamp};
@@ -18,7 +18,7 @@ pub(crate) fn clock(time: Timestamp, time_zone: &str, language: Language) -> Str
     format!("{:02}:{:02}{hours}{note}", time.hour(), time.minute())
 }
 
-/// How long something is good for, rounded to what people count in.
+/// A duration in words, rounded to minutes, hours or days.
 pub(crate) fn lifetime(left: SignedDuration, language: Language) -> String {
     let minutes = (left.as_secs() + 30).div_euclid(60).max(1);
     let (count, es, en) = match minutes {
@@ -30,7 +30,7 @@ pub(crate) fn lifetime(left: SignedDuration, language: Language) -> String {
     format!("{count} {}", words[usize::from(count != 1)])
 }
 
-/// A gateway as people call it.
+/// A gateway's brand name.
 pub(crate) const fn gateway(name: GatewayName) -> &'static str {
     match name {
         GatewayName::Sandbox => "Sandbox",

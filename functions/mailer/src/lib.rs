@@ -15,7 +15,7 @@ use store::Store;
 
 use render::Templates;
 
-/// What the function works with.
+/// The function's clients and settings.
 #[derive(Clone)]
 pub struct State {
     store: Store,
@@ -23,13 +23,13 @@ pub struct State {
     ses: aws_sdk_sesv2::Client,
     /// The address that mails come from.
     sender: Arc<str>,
-    /// Where links lead, without a slash at the end.
+    /// The address that links begin with, without a slash at the end.
     public_url: Arc<str>,
     seal: TokenSeal,
     templates: Arc<Templates>,
-    /// The configuration set of SES that tells what becomes of a mail.
+    /// The configuration set of SES that publishes a mail's events.
     configuration_set: Arc<str>,
-    /// For mails that somebody else is sending, to look at them again.
+    /// The mail queue, for mails that another worker is sending.
     mails: Queue<MailMessage>,
 }
 
@@ -63,9 +63,9 @@ pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, B
 
 /// Sends one mail. The tickets of an order are marked as mailed after they were:
 /// should the mark get lost, the buyer has them twice, which is better than not
-/// at all. The answer to a discount request is not: it is mailed once.
+/// at all. The answer to a discount request is mailed at most once.
 async fn deliver(state: &State, message: MailMessage) -> Result<()> {
-    let (message, now) = (message.in_plain_words(), state.clock.now());
+    let (message, now) = (message.sanitised(), state.clock.now());
     if let Mail::Discount(mail) = &message.mail {
         return discount::deliver(state, &message, mail.request).await;
     }
@@ -87,7 +87,7 @@ async fn deliver(state: &State, message: MailMessage) -> Result<()> {
         _ => None,
     };
     let rendered = state.templates.render(&message, token.as_deref(), &state.public_url, now)?;
-    send::send(state, &message, rendered, send::Manner::Surely).await?;
+    send::send(state, &message, rendered, send::Guarantee::AtLeastOnce).await?;
     if let Mail::Tickets(mail) = &message.mail {
         state.store.mark_mailed(mail.user, mail.order, state.clock.now()).await?;
     }

@@ -1,4 +1,4 @@
-//! Turning the facts of a mail into what its reader sees.
+//! Renders the facts of a mail into subject, HTML and text.
 
 use std::str::FromStr;
 
@@ -103,7 +103,7 @@ impl Templates {
             "already_registered.es.html",
             "already_registered.en.html",
         ];
-        // Those that the wordings of tenants share.
+        // The layout and the footers, which tenants' wordings share.
         let shared = [("layout.html", LAYOUT), ("footer.html", FOOTER_HTML), ("footer.txt", FOOTER_TEXT)];
         for (name, source) in sources.into_iter().chain(shared) {
             environment.add_template(name, source).map_err(Error::internal)?;
@@ -191,8 +191,8 @@ fn link_template(purpose: LinkPurpose) -> &'static str {
     }
 }
 
-/// Where the mail's button leads. Tokens stand behind the `#`, which browsers
-/// send to nobody: they appear in no log on the way.
+/// The address of the mail's button. Tokens stand behind the `#`, which browsers do not
+/// send: they appear in no log on the way.
 fn link(mail: &Mail, token: Option<&str>, public_url: &str) -> Option<String> {
     let path = match mail {
         Mail::Link(link) => match (link.purpose, token) {

@@ -18,7 +18,7 @@ use queue::{Image, MailMessage};
 
 use crate::State;
 
-/// Why a mail was not sent, as far as that is known.
+/// A mail that was not sent, as far as SES's answer tells.
 #[derive(Debug)]
 pub(crate) enum SendError {
     /// It was not sent; another try may go better.
@@ -37,13 +37,13 @@ impl From<SendError> for Error {
     }
 }
 
-/// How a mail is to be sent.
+/// The guarantee of a mail's delivery to SES.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Manner<'a> {
+pub(crate) enum Guarantee<'a> {
     /// Rather twice than not at all: a lost answer is followed by another try.
-    Surely,
-    /// Rather late than twice, and SES tells what becomes of it under this tag.
-    Once {
+    AtLeastOnce,
+    /// Rather late than twice, and SES publishes its events under this tag.
+    AtMostOnce {
         /// The configuration set that publishes SES's events.
         configuration_set: &'a str,
         /// The tag by which the events are recognised: name and value.
@@ -60,7 +60,7 @@ pub(crate) async fn send(
     state: &State,
     message: &MailMessage,
     page: Page,
-    manner: Manner<'_>,
+    guarantee: Guarantee<'_>,
 ) -> Result<String, SendError> {
     let content = content(message, page).map_err(SendError::NotSent)?;
     let mut send = state
@@ -71,20 +71,20 @@ pub(crate) async fn send(
         .set_reply_to_addresses(message.reply_to.clone().map(|address| vec![address]))
         .content(content);
     let mut override_with = Config::builder();
-    if let Manner::Once { configuration_set, tag: (name, value) } = manner {
+    if let Guarantee::AtMostOnce { configuration_set, tag: (name, value) } = guarantee {
         let tag = MessageTag::builder().name(name).value(value).build();
         let tag = tag.map_err(|error| SendError::NotSent(Error::internal(error)))?;
         send = send.configuration_set_name(configuration_set).email_tags(tag);
         // The client would also repeat a request whose answer got lost.
         override_with = override_with.retry_config(RetryConfig::disabled());
     }
-    let sent = send.customize().config_override(override_with).send().await.map_err(judge)?;
+    let sent = send.customize().config_override(override_with).send().await.map_err(classify)?;
     tracing::info!(ses_message = sent.message_id(), "sent");
     Ok(sent.message_id.unwrap_or_default())
 }
 
-/// What a failure says about whether the mail was sent.
-fn judge(error: SdkError<SendEmailError, HttpResponse>) -> SendError {
+/// Classifies a failure by what it shows of the mail.
+fn classify(error: SdkError<SendEmailError, HttpResponse>) -> SendError {
     let error_of = |error: &SdkError<_, _>| Error::internal(format!("SES: {}", DisplayErrorContext(error)));
     match &error {
         SdkError::ConstructionFailure(_) => SendError::NotSent(error_of(&error)),

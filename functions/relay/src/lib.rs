@@ -1,10 +1,10 @@
 //! Carries what items ask for in their outbox from the table's stream to the
-//! queues, and keeps a record of the changes that say who made them.
+//! queues, and keeps an audit record of the changes that name their author.
 //!
-//! Every record of a batch is handled, whatever becomes of the others, and the
+//! Every record of a batch is handled, even if others fail, and the
 //! first one that failed is reported: the stream comes again from there. What
 //! follows it is then sent twice, which the receivers do not mind; and a record
-//! that never goes through holds up nobody until Lambda gives it up.
+//! that never goes through delays no other until Lambda gives it up.
 
 mod record;
 
@@ -19,7 +19,7 @@ use record::Outgoing;
 use store::Store;
 use store::stream::StreamRecord;
 
-/// What the function works with.
+/// The function's clients.
 #[derive(Clone)]
 pub struct State {
     store: Store,
@@ -40,8 +40,8 @@ impl State {
     }
 }
 
-/// How many requests for later messages, or for audit records, are under way at
-/// the same time.
+/// The number of requests for later messages, or for audit records, that are under way
+/// at the same time.
 const AT_ONCE: usize = 8;
 
 /// The messages for one queue, each with the place of its record in the batch.
@@ -82,7 +82,7 @@ pub async fn handle(state: State, event: Event) -> Result<DynamoDbEventResponse,
         send_later(&state.payments, later),
         send(&state.issue, issue),
         send(&state.mail, mail),
-        keep(&state.store, audits)
+        store_audit_records(&state.store, audits)
     );
     failed.extend([sent.0, sent.1, sent.2, sent.3, sent.4].into_iter().flatten());
 
@@ -123,7 +123,7 @@ async fn send_later(queue: &Queue<PaymentMessage>, placed: Placed<PaymentMessage
 }
 
 /// Keeps audit records; gives the place of the first that could not be kept.
-async fn keep(store: &Store, placed: Placed<AuditRecord>) -> Option<usize> {
+async fn store_audit_records(store: &Store, placed: Placed<AuditRecord>) -> Option<usize> {
     let kept = placed.into_iter().map(|(place, record)| async move {
         let error = store.put_audit(&record).await.err()?;
         tracing::error!(record = %record.id, %error, "an audit record could not be kept");
@@ -150,7 +150,7 @@ mod tests {
                 .into_iter()
                 .chain(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
                 .map(|name| (name.to_owned(), "test".to_owned()))
-                // Nobody answers there: this batch must send nothing.
+                // A closed port: this batch must send nothing.
                 .chain([("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:9".to_owned())]);
         let boot = Boot::new(Env::from_iter(variables), Clock::system()).expect("complete configuration");
         let state = State::new(&boot).expect("complete configuration");

@@ -1,4 +1,4 @@
-//! What one record of the stream asks for.
+//! The messages of one record of the stream.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use domain::outbox::Outbox;
 use queue::{DiscountMail, IssueMessage, LinkMail, Mail, MailMessage, PaymentMessage};
 use store::stream::{StreamRecord, Subject};
 
-/// How long a gateway has to tell us what became of a payment before we ask. Most
-/// buyers are done by then, and their holds still live. Less than places stay secured
+/// The time that a gateway has to notify us of a payment before we ask. Most buyers have
+/// paid by then, and their holds still live. Less than places stay secured
 /// ([`store::SETTLING`]).
 pub(crate) const ASK_AFTER: Duration = Duration::from_secs(180);
 

@@ -1,12 +1,12 @@
-//! What gateways call when something happens to a payment: checks who says so, puts
-//! the hint on the queue and answers within milliseconds.
+//! Gateways' notifications about payments: checks the signature, puts the hint on the
+//! queue and answers within milliseconds.
 //!
 //! Sent again, a notification is put on the queue again, and the settler finds that
 //! there is nothing left to do. Signatures of Mercado Pago and Wompi hold the time, and
 //! old ones are refused. PayU's hold neither the time nor PayU's ids, and every buyer is
-//! shown one that fits on the way back: who has one can have PayU asked about that
-//! reference as often as they like, with any ids in the notification. That is no more
-//! than a question because nobody asks about those ids: see
+//! shown one that fits on the way back: with it, a buyer can have PayU asked about that
+//! reference any number of times, with any ids in the notification. It costs no more than
+//! a question because those ids are not asked about: see
 //! [`PaymentGateway::payments_behind`].
 
 use std::sync::Arc;
@@ -26,14 +26,15 @@ use web::{Answer, AnyQuery, Path, Query};
 
 use crate::State;
 
-/// Which gateway calls.
+/// The path of a gateway's notifications.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct GatewayPath {
     /// The gateway's name.
     gateway: String,
 }
 
-/// Whose account there it is about. Absent for the sandbox, which is one for everybody.
+/// The organiser's account that a notification is for. Absent for the sandbox, which all
+/// organisers share.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct AccountQuery {
     /// The tenant.
@@ -98,7 +99,7 @@ async fn take(
     Ok(StatusCode::OK)
 }
 
-/// The account that a notification is about, and who knows how its are signed.
+/// The account that a notification is for, and the gateway that verifies it.
 async fn sender(
     state: &State,
     name: GatewayName,
@@ -111,7 +112,7 @@ async fn sender(
     let read = || async { Ok(state.store.gateway_account(named.tenant_id, named.id).await?) };
     let account = state.accounts.get(named, state.clock.now(), read).await?;
     let is_there = |account: &Arc<GatewayAccount>| {
-        // Without credentials nobody ever paid with it.
+        // Without credentials it never took a payment.
         account.gateway == name && account.credentials_version.is_some()
     };
     let account = account.filter(is_there).ok_or_else(unknown)?;

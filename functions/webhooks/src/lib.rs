@@ -1,5 +1,5 @@
-//! What payment gateways and SES tell us. Nothing in a gateway's notification is
-//! believed, `settler` asks the gateway; what SES says of mails is, once SNS signed it.
+//! Notifications of payment gateways and events of SES. A gateway's notification is only
+//! a hint, for which `settler` asks the gateway; SES's event is believed once SNS signed it.
 
 mod gateways;
 mod ses;
@@ -16,10 +16,10 @@ use queue::{PaymentMessage, Queue};
 use store::{Fingerprints, Fresh, Store};
 use web::Refuses;
 
-/// How long what was read of an account at a gateway is good for, in milliseconds.
+/// The milliseconds for which an account at a gateway is cached.
 const ACCOUNT_MILLIS: i64 = 5000;
 
-/// What the function works with.
+/// The function's clients and settings.
 #[derive(Clone, Debug)]
 pub struct State {
     clock: Clock,
@@ -81,7 +81,7 @@ pub fn router(state: State) -> ApiRouter {
             post_with(ses::notify, |op| {
                 op.id("notifyMail")
                     .tag("Webhooks")
-                    .summary("What became of a mail")
+                    .summary("An event of a mail that was sent")
                     .description("Called by Amazon SNS only, which signs what it sends.")
                     .response_with::<200, (), _>(|response| response.description("Taken note of."))
                     .refuses(["webhook_refused", "body_too_large", "sns_unavailable"])

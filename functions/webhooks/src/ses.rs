@@ -1,5 +1,5 @@
-//! What SES says about the mails that were sent, through SNS: marks the answers
-//! to discount requests, and the members whose mail comes back.
+//! SES's events about mails, through SNS: marks the delivery of answers to discount
+//! requests, and members with an address that bounces.
 
 use aide::NoApi;
 use axum::extract::State as Shared;
@@ -27,7 +27,7 @@ pub(crate) async fn notify(
     match state.sns.verify(&body, now).await.map_err(Error::from)? {
         Verified::Notification { id, message } => match Event::parse(&message) {
             Ok(event) => note(&state, event, now).await?,
-            // Sending it again would make nothing better of it.
+            // A repetition would read no better.
             Err(error) => tracing::warn!(id, %error, "a notification that is no event of SES"),
         },
         Verified::Subscription(confirmation) => {
@@ -39,14 +39,14 @@ pub(crate) async fn notify(
             tracing::info!("confirmed the subscription to SES's events");
         }
         Verified::Unsubscribed { topic } => {
-            tracing::error!(topic, "somebody took away the subscription to SES's events");
+            tracing::error!(topic, "the subscription to SES's events was cancelled");
         }
     }
     Ok(StatusCode::OK)
 }
 
-/// Carries an event out. Once more, late, or before an earlier one, it changes
-/// nothing that outweighs it.
+/// Applies an event. Repeated, late, or before an earlier one, it never overwrites a
+/// weightier state.
 async fn note(state: &State, event: Event, now: Timestamp) -> Result<()> {
     let tag = event.tags.get(REQUEST_TAG).and_then(|values| values.first());
     let request: Option<DiscountRequestId> = tag.and_then(|id| id.parse().ok());
@@ -62,27 +62,27 @@ async fn note(state: &State, event: Event, now: Timestamp) -> Result<()> {
             tracing::error!(ses_message, "SES rejected a mail that it had taken");
             mark(state, request, DeliveryStatus::Failed, now).await?;
         }
-        EventKind::Bounced { for_good, recipients } => {
+        EventKind::Bounced { permanent, recipients } => {
             let tenant = mark(state, request, DeliveryStatus::Bounced, now).await?;
-            tracing::info!(ses_message, for_good, "a mail bounced");
-            if for_good {
+            tracing::info!(ses_message, permanent, "a mail bounced");
+            if permanent {
                 mark_members(state, tenant, &recipients, now).await?;
             }
         }
         EventKind::Complained { not_spam: false, recipients } => {
             let tenant = mark(state, request, DeliveryStatus::Complained, now).await?;
-            tracing::warn!(ses_message, "somebody complained about a mail");
+            tracing::warn!(ses_message, "a receiver complained about a mail");
             mark_members(state, tenant, &recipients, now).await?;
         }
         EventKind::Complained { not_spam: true, .. } => {
-            tracing::info!(ses_message, "somebody said that a mail is no spam");
+            tracing::info!(ses_message, "a receiver said that a mail is no spam");
         }
         EventKind::Other(kind) => tracing::info!(ses_message, kind, "an event of no concern"),
     }
     Ok(())
 }
 
-/// Notes what became of the answer to a request; gives its tenant.
+/// Marks the delivery of the answer to a request; gives its tenant.
 async fn mark(
     state: &State,
     request: Option<DiscountRequestId>,
@@ -94,8 +94,8 @@ async fn mark(
     Ok(marked.map(|request| request.tenant_id))
 }
 
-/// Notes that mail to these people comes back: as members of this tenant, or of
-/// all, if it was a mail of no tenant that we know.
+/// Marks these members' addresses as bouncing: at this tenant, or at all of theirs, if
+/// the mail names no tenant.
 async fn mark_members(
     state: &State,
     tenant: Option<TenantId>,

@@ -14,7 +14,7 @@ use aws_types::region::Region;
 
 use crate::{BootError, ConfigError, Env};
 
-/// How to reach AWS, or the local cloud instead of it.
+/// The access to AWS, or to the local cloud in its place.
 ///
 /// Lambda hands a function its credentials and region in environment variables,
 /// so the credential chain of `aws-config` (with its STS, SSO and metadata
@@ -24,7 +24,7 @@ pub struct Aws {
     base: SdkConfig,
     credentials: Credentials,
     region: String,
-    /// Where all services answer, if not at AWS (`AWS_ENDPOINT_URL`).
+    /// The one address of all services, if they are not AWS's (`AWS_ENDPOINT_URL`).
     endpoint: Option<String>,
 }
 
@@ -69,12 +69,12 @@ impl Aws {
         }
     }
 
-    /// Where all services answer, if not at AWS.
+    /// The one address of all services, if they are not AWS's.
     pub fn endpoint(&self) -> Option<&str> {
         self.endpoint.as_deref()
     }
 
-    /// As whom requests are signed.
+    /// The credentials that sign requests.
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
     }
@@ -85,11 +85,11 @@ impl Aws {
     }
 
     /// Sends a request without a body that is signed already, and answers with the status.
-    /// For what is too rare for a client of its service: it keeps no connection.
+    /// For calls too rare for a client of their service: it keeps no connection.
     ///
     /// # Errors
-    /// If nobody answers within `patience`.
-    pub async fn send(&self, method: &str, url: &str, patience: Duration) -> Result<u16, BootError> {
+    /// If there is no answer within `timeout`.
+    pub async fn send(&self, method: &str, url: &str, timeout: Duration) -> Result<u16, BootError> {
         let connector = aws_smithy_http_client::Connector::builder();
         let connector = match url.starts_with("http://") {
             true => connector.build_http(),
@@ -98,12 +98,12 @@ impl Aws {
         let mut request = HttpRequest::empty();
         request.set_method(method)?;
         request.set_uri(url)?;
-        let answer = tokio::time::timeout(patience, connector.call(request)).await??;
+        let answer = tokio::time::timeout(timeout, connector.call(request)).await??;
         Ok(answer.status().as_u16())
     }
 }
 
-/// As everything of ours speaks TLS.
+/// The TLS stack of all clients: rustls with ring.
 const RUSTLS: tls::Provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
 
 /// Connections to AWS, or to an endpoint of this machine.

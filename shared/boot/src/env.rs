@@ -3,13 +3,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A variable is missing or makes no sense. Shown at the start, to whoever runs the
-/// box office.
+/// A variable that is missing or makes no sense. Shown to the operator at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// The environment variable.
     pub variable: String,
-    /// What is wrong with it.
+    /// The fault.
     pub problem: String,
 }
 
@@ -28,7 +27,7 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Where the function runs. Decides what configuration is refused.
+/// The stage that the function runs in. Decides which configuration is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// The local cloud or a test.
@@ -103,7 +102,7 @@ impl Env {
             .transpose()
     }
 
-    /// Where the function runs (`STAGE`).
+    /// The stage that the function runs in (`STAGE`).
     pub fn stage(&self) -> Result<Stage, ConfigError> {
         self.required("STAGE")?.parse().map_err(|problem: &str| ConfigError::new("STAGE", problem))
     }

@@ -52,7 +52,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// If a variable is missing or wrong, or if the pair's own is not among those that
-    /// verify: then nobody would accept what it signs.
+    /// verify: then no function would accept its signatures.
     pub fn from_env(
         env: &Env,
         purpose: &str,

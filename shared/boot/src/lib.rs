@@ -1,6 +1,6 @@
 //! Starting a function: configuration, clock, logs, AWS connections, and the
 //! loop that serves. The only crate that reads the process environment and the
-//! system clock; everybody else is handed what they need.
+//! system clock; other crates are handed both.
 
 mod aws;
 mod clock;
@@ -19,14 +19,14 @@ pub use vault::{SecretText, Vault, VaultError};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-/// What every function starts from.
+/// The parts that every function starts from.
 #[derive(Clone, Debug)]
 pub struct Boot {
     /// The configuration.
     pub env: Env,
     /// The time.
     pub clock: Clock,
-    /// How to reach AWS, or the local cloud.
+    /// The access to AWS, or to the local cloud.
     pub aws: Aws,
 }
 

@@ -1,5 +1,5 @@
 //! Secrets on AWS: a variable may hold the ARN of a secret instead of a value,
-//! and is replaced by what Secrets Manager has, once, at start. So the template
+//! and is replaced by the secret's text, once, at start. So the template
 //! never holds a secret, and a function can read just those it names.
 
 use aws_sdk_secretsmanager::Client;
@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 
 use crate::{Aws, ConfigError, Env};
 
-/// What the ARN of a secret begins with, in every partition of AWS.
+/// True for the ARN of a secret, in any partition of AWS.
 fn is_secret(value: &str) -> bool {
     value.starts_with("arn:aws") && value.split(':').nth(2) == Some("secretsmanager")
 }
@@ -34,8 +34,8 @@ async fn fetch(client: &Client, name: &str, arn: &str) -> Result<(String, String
     Ok((name.to_owned(), value))
 }
 
-/// Why Secrets Manager did not do something. The SDK's own description of an answer
-/// that does not read quotes the answer, and the secret with it.
+/// The reason of a failure for the log. The SDK's own description of an answer that does
+/// not read quotes the answer, and the secret with it.
 pub(crate) fn reason<E, R>(error: &SdkError<E, R>) -> String
 where
     E: ProvideErrorMetadata,

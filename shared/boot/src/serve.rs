@@ -8,7 +8,7 @@ use tracing_subscriber::prelude::*;
 
 use crate::{Boot, Clock, ConfigError, Env, secrets};
 
-/// Why a function does not start or stops.
+/// The error that keeps a function from starting, or stops it.
 pub type BootError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs an HTTP function: `build` makes its router, then Lambda's requests go in.

@@ -1,9 +1,9 @@
-//! Secrets that come and go while the functions run, such as what an organiser
-//! enters of an account at a payment gateway: texts in Secrets Manager, by name.
+//! Secrets that come and go while the functions run, such as an organiser's
+//! credentials at a payment gateway: texts in Secrets Manager, by name.
 //!
-//! Whoever puts a text is told its version and keeps that beside the thing which
-//! the secret is of. A version never changes. So what was read of it stays true, and
-//! a reader who has not heard of a newer one finds the one that it asks for.
+//! The writer of a text gets its version and keeps that beside the item which the
+//! secret belongs to. A version never changes. So a cached text stays right, and a
+//! reader without a newer version still finds the one that it asks for.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,18 +19,18 @@ use jiff::{SignedDuration, Timestamp};
 use crate::secrets::reason;
 use crate::{Boot, Clock, ConfigError};
 
-/// How long a text that was read is used without asking again: so long works, in a
-/// warm function, what somebody deletes.
-const KEPT: SignedDuration = SignedDuration::from_mins(5);
-/// How many texts are kept at most.
-const MOST_KEPT: usize = 256;
+/// The time for which a text is used without reading it again: for so long, deleted
+/// credentials still work in a warm function.
+const CACHE_LIFETIME: SignedDuration = SignedDuration::from_mins(5);
+/// The most texts in the cache.
+const MAX_CACHED: usize = 256;
 
 /// The text of a secret. Does not show in debug output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretText(Arc<str>);
 
 impl SecretText {
-    /// A text that nobody is to see.
+    /// A text to be hidden.
     pub fn new(text: &str) -> Self {
         Self(text.into())
     }
@@ -47,7 +47,7 @@ impl fmt::Debug for SecretText {
     }
 }
 
-/// Secrets Manager does not do what it was asked to. Holds no text of a secret.
+/// A failure of Secrets Manager. Holds no text of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaultError(String);
 
@@ -68,8 +68,8 @@ impl fmt::Display for VaultError {
 
 impl std::error::Error for VaultError {}
 
-/// The secrets of one stage, whose names all begin with `taquilla/<stage>/`. Clones
-/// share what was read.
+/// The secrets of one stage; all names begin with `taquilla/<stage>/`. Clones share the
+/// cache.
 #[derive(Clone)]
 pub struct Vault {
     client: Client,
@@ -77,11 +77,11 @@ pub struct Vault {
     /// The KMS key of new secrets; without it Secrets Manager's own.
     key: Option<Arc<str>>,
     clock: Clock,
-    kept: Arc<Mutex<Kept>>,
+    cache: Arc<Mutex<Cache>>,
 }
 
-/// What was read, by name and version, and until when it is used.
-type Kept = HashMap<(String, String), (Timestamp, SecretText)>;
+/// Texts by name and version, each with the end of its use.
+type Cache = HashMap<(String, String), (Timestamp, SecretText)>;
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,11 +96,11 @@ impl Vault {
         let prefix = format!("taquilla/{}/", boot.env.required("STAGE")?).into();
         let client = Client::new(&boot.aws.config());
         let key = boot.env.optional("SECRETS_KEY").map(Into::into);
-        Ok(Self { client, prefix, key, clock: boot.clock.clone(), kept: Arc::default() })
+        Ok(Self { client, prefix, key, clock: boot.clock.clone(), cache: Arc::default() })
     }
 
-    /// Stores a text under `name`, which follows the prefix. Tells its version; the
-    /// versions before it can still be read.
+    /// Stores a text under `name`, which follows the prefix, and gives its version.
+    /// Earlier versions can still be read.
     ///
     /// # Errors
     /// If Secrets Manager does not store it.
@@ -123,9 +123,9 @@ impl Vault {
     pub async fn get(&self, name: &str, version: &str) -> Result<Option<SecretText>, VaultError> {
         let key = (name.to_owned(), version.to_owned());
         let now = self.clock.now();
-        let kept = self.lock().get(&key).filter(|(until, _)| now < *until).map(|(_, text)| text.clone());
-        if kept.is_some() {
-            return Ok(kept);
+        let cached = self.lock().get(&key).filter(|(until, _)| now < *until).map(|(_, text)| text.clone());
+        if cached.is_some() {
+            return Ok(cached);
         }
         let request = self.client.get_secret_value().secret_id(self.full(name)).version_id(version);
         let answer = match request.send().await {
@@ -139,14 +139,14 @@ impl Vault {
         };
         let text = answer.secret_string.ok_or_else(|| VaultError("the secret has no text".to_owned()))?;
         let text = SecretText(text.into());
-        let mut kept = self.lock();
-        if kept.len() >= MOST_KEPT {
-            kept.retain(|_, (until, _)| now < *until);
+        let mut cache = self.lock();
+        if cache.len() >= MAX_CACHED {
+            cache.retain(|_, (until, _)| now < *until);
         }
-        if kept.len() >= MOST_KEPT {
-            kept.clear();
+        if cache.len() >= MAX_CACHED {
+            cache.clear();
         }
-        kept.insert(key, (now + KEPT, text.clone()));
+        cache.insert(key, (now + CACHE_LIFETIME, text.clone()));
         Ok(Some(text))
     }
 
@@ -158,7 +158,7 @@ impl Vault {
         let request =
             self.client.delete_secret().secret_id(self.full(name)).force_delete_without_recovery(true);
         request.send().await.map_err(|error| VaultError::of(&error))?;
-        self.lock().retain(|(kept, _), _| kept != name);
+        self.lock().retain(|(cached, _), _| cached != name);
         Ok(())
     }
 
@@ -195,8 +195,8 @@ impl Vault {
         format!("{}{name}", self.prefix)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Files in a closed S3 bucket. They go straight between the bucket and people's
-//! browsers, with requests that we sign: none passes through a function.
+//! Files in a closed S3 bucket. They go straight between the bucket and browsers, with
+//! requests that we sign: none passes through a function.
 //!
 //! Signing is all that is needed here, so this is AWS's own signer without the S3
 //! client, which would make a function 3 MB larger and its start slower.
@@ -18,8 +18,8 @@ use domain::{Error, Result, Timestamp};
 use http::Request;
 use url::Url;
 
-/// How long a call of ours to the bucket may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The limit of a call of ours to the bucket.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A bucket; cheap to clone.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ struct Inner {
     aws: Aws,
 }
 
-/// A request that the bucket accepts from anybody for a while.
+/// A request that the bucket accepts from any sender for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedRequest {
     /// The method.
@@ -59,7 +59,7 @@ impl Bucket {
         Ok(Self(Arc::new(Inner { base, aws: boot.aws.clone() })))
     }
 
-    /// Lets somebody store a file under `key` until `lifetime` after `now`. It must
+    /// Lets a browser store a file under `key` until `lifetime` after `now`. It must
     /// be of just this type and size, and later readers get `headers` with it.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl Bucket {
     /// If the bucket refuses or does not answer.
     pub async fn delete(&self, key: &str, now: Timestamp) -> Result<()> {
         let signed = self.sign("DELETE", key, &[], now, Duration::from_secs(60))?;
-        let status = self.0.aws.send(signed.method, &signed.url, PATIENCE).await;
+        let status = self.0.aws.send(signed.method, &signed.url, TIMEOUT).await;
         match status.map_err(|error| Error::internal(format!("the bucket does not answer: {error}")))? {
             200..300 => Ok(()),
             status => Err(Error::internal(format!("the bucket answers {status}"))),

@@ -1,4 +1,4 @@
-//! The certificate whose key signs SNS's messages.
+//! SNS's certificate, with the key that signs its messages.
 
 use ring::signature::{RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, UnparsedPublicKey};
 use rustls::pki_types::pem::PemObject;

@@ -1,4 +1,4 @@
-//! Reading what is at an address of SNS.
+//! Reads certificates and confirms subscriptions at addresses of SNS.
 
 use std::fmt::Debug;
 use std::sync::OnceLock;
@@ -11,12 +11,12 @@ use outbound::{Url, connection_pool};
 
 /// Certificates have some two kilobytes, confirmations less.
 const MAX_BYTES: usize = 64 * 1024;
-/// Until the connection stands.
+/// The limit for connecting.
 const CONNECT: Duration = Duration::from_secs(2);
-/// Until there is an answer: SNS itself waits 15 seconds for ours.
+/// The limit for the whole answer: SNS itself waits 15 seconds for ours.
 const TOTAL: Duration = Duration::from_secs(4);
 
-/// Why there is nothing to read.
+/// An address that could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// The server says that there is nothing, or not for us.
@@ -27,28 +27,28 @@ pub enum FetchError {
     Unavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
 }
 
-/// Where certificates come from. A trait, so that tests need no Amazon.
+/// The source of certificates. A trait, so that tests need no Amazon.
 pub trait Fetch: Debug + Send + Sync {
-    /// Reads what is at this address.
+    /// Reads the file at this address.
     fn get<'a>(&'a self, address: &'a Url) -> BoxFuture<'a, Result<Bytes, FetchError>>;
 }
 
 /// The web, over HTTPS and without redirects.
 #[derive(Debug, Default)]
 pub struct Web {
-    /// Who is asked instead of the address's own host.
-    instead: Option<Url>,
+    /// The server that is asked in place of the address's own host.
+    endpoint: Option<Url>,
     pool: OnceLock<reqwest::Client>,
 }
 
 impl Web {
     /// Asks the server at `base`, whatever host an address names.
-    pub fn instead(base: Url) -> Self {
-        Self { instead: Some(base), ..Self::default() }
+    pub fn at_endpoint(base: Url) -> Self {
+        Self { endpoint: Some(base), ..Self::default() }
     }
 
     pub(crate) fn address(&self, address: &Url) -> Url {
-        let Some(base) = &self.instead else { return address.clone() };
+        let Some(base) = &self.endpoint else { return address.clone() };
         let mut url = base.clone();
         url.set_path(address.path());
         url.set_query(address.query());

@@ -1,4 +1,5 @@
-//! Amazon SNS as the sender of webhooks: is a message Amazon's, and ours?
+//! SES's events about mails, which Amazon SNS posts to our webhook: the check that SNS
+//! signed a message for a topic of ours, and the reading of the event in it.
 //!
 //! Follows "Verifying the signatures of Amazon SNS messages" of its developer
 //! guide, and is stricter where that leaves room: certificates and confirmations
@@ -29,19 +30,19 @@ pub use fetch::{Fetch, FetchError, Web};
 /// 256 KB, which JSON's escapes can double.
 pub const MAX_BYTES: usize = 512 * 1024;
 
-/// How old a message may be: SNS tries for up to an hour (see the subscription in
+/// The greatest age of a message: SNS tries for up to an hour (see the subscription in
 /// the template), and a replay changes nothing anyway.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(2);
-/// How far ahead of ours the clock of SNS may be.
+/// The most that the clock of SNS may be ahead of ours.
 const MAX_LEAD: SignedDuration = SignedDuration::from_mins(5);
-/// Certificates that are kept. SNS has one per region and replaces it once a year.
-const KEPT: usize = 8;
+/// The most certificates in the cache. SNS has one per region and replaces it once a year.
+const MAX_CERTIFICATES: usize = 8;
 
 /// A message of SNS, as it comes over HTTPS. Names are those of the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Message {
-    /// What sort of message it is.
+    /// The sort of message.
     #[serde(rename = "Type")]
     pub kind: Kind,
     /// The same for every delivery.
@@ -53,36 +54,36 @@ pub struct Message {
     pub subject: Option<String>,
     /// The text.
     pub message: String,
-    /// When it was published.
+    /// The time of publication.
     pub timestamp: String,
     /// `1` is SHA-1, `2` is SHA-256.
     pub signature_version: String,
     /// In base64.
     pub signature: String,
-    /// Where the certificate is whose key signed.
+    /// The address of the certificate with the key of the signature.
     #[serde(rename = "SigningCertURL")]
     pub signing_cert_url: String,
-    /// Where a subscription is confirmed.
+    /// The address that confirms a subscription.
     #[serde(rename = "SubscribeURL", default, skip_serializing_if = "Option::is_none")]
     pub subscribe_url: Option<String>,
-    /// With what a subscription is confirmed.
+    /// The token that confirms a subscription.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
 }
 
-/// What sort of message SNS sends.
+/// A sort of message that SNS sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
-    /// Something was published.
+    /// A text that was published to the topic.
     Notification,
-    /// Somebody subscribed this address.
+    /// This address was subscribed, and has to confirm it.
     SubscriptionConfirmation,
-    /// Somebody took the subscription away.
+    /// The subscription was cancelled.
     UnsubscribeConfirmation,
 }
 
 impl Message {
-    /// What the signature is about; `None` if a part of it is missing.
+    /// The text that is signed; `None` if a part of it is missing.
     pub fn string_to_sign(&self) -> Option<String> {
         let kind = match self.kind {
             Kind::Notification => "Notification",
@@ -105,7 +106,7 @@ impl Message {
     }
 }
 
-/// Why a message is not believed.
+/// A message that is not believed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// It is not what SNS sends, not signed by SNS, not ours, or too old.
@@ -134,7 +135,7 @@ impl From<Refused> for Error {
 /// A message that SNS signed for a topic of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verified {
-    /// What was published.
+    /// A text that was published to the topic.
     Notification {
         /// The same for every delivery.
         id: String,
@@ -143,24 +144,24 @@ pub enum Verified {
     },
     /// A subscription to be confirmed with [`Sns::confirm`].
     Subscription(Confirmation),
-    /// The subscription was taken away.
+    /// The subscription was cancelled.
     Unsubscribed {
         /// The topic.
         topic: String,
     },
 }
 
-/// Where a subscription is confirmed: an address of SNS in the topic's region.
+/// The address that confirms a subscription: one of SNS in the topic's region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmation(Url);
 
-/// Knows the topics whose messages are believed; cheap to clone.
+/// Verifies the messages of our topics; cheap to clone.
 #[derive(Clone)]
 pub struct Sns {
     topics: Arc<[String]>,
     fetch: Arc<dyn Fetch>,
     /// Certificates by their addresses.
-    known: Arc<Mutex<BTreeMap<String, Certificate>>>,
+    certificates: Arc<Mutex<BTreeMap<String, Certificate>>>,
 }
 
 impl fmt::Debug for Sns {
@@ -172,27 +173,27 @@ impl fmt::Debug for Sns {
 impl Sns {
     /// For these topics' ARNs, with certificates from `fetch`.
     pub fn new(topics: impl IntoIterator<Item = String>, fetch: Arc<dyn Fetch>) -> Self {
-        Self { topics: topics.into_iter().collect(), fetch, known: Arc::default() }
+        Self { topics: topics.into_iter().collect(), fetch, certificates: Arc::default() }
     }
 
     /// For the topic whose ARN is in `topic_variable`. In the local cloud
-    /// `AWS_ENDPOINT_URL_SNS` says who stands in for SNS.
+    /// `AWS_ENDPOINT_URL_SNS` is the address of the simulated SNS.
     ///
     /// # Errors
-    /// If a variable is missing or malformed, or that one is set elsewhere: whoever
-    /// says where certificates come from can sign anything.
+    /// If a variable is missing or malformed, or that one is set elsewhere: the server that
+    /// gives certificates can sign anything.
     pub fn from_env(env: &Env, topic_variable: &str) -> Result<Self, ConfigError> {
-        const INSTEAD: &str = "AWS_ENDPOINT_URL_SNS";
+        const SNS_URL: &str = "AWS_ENDPOINT_URL_SNS";
         let topic = env.required(topic_variable)?;
         if region(topic).is_none() {
             return Err(ConfigError::new(topic_variable, "must be the ARN of a topic"));
         }
-        let web = match (env.stage()?, env.optional(INSTEAD)) {
+        let web = match (env.stage()?, env.optional(SNS_URL)) {
             (_, None) => Web::default(),
-            (Stage::Local, Some(_)) => Web::instead(service_url(env, INSTEAD)?),
+            (Stage::Local, Some(_)) => Web::at_endpoint(service_url(env, SNS_URL)?),
             (Stage::Staging | Stage::Production, Some(_)) => {
                 return Err(ConfigError::new(
-                    INSTEAD,
+                    SNS_URL,
                     "must not be set unless STAGE is local: certificates come from Amazon",
                 ));
             }
@@ -203,7 +204,8 @@ impl Sns {
     /// Checks that SNS signed this message for one of our topics, not long ago.
     ///
     /// # Errors
-    /// If not, or if the certificate can not be fetched now.
+    /// [`Refused::Forged`] if it did not; [`Refused::Unavailable`] if the certificate can
+    /// not be fetched now.
     pub async fn verify(&self, body: &[u8], now: Timestamp) -> Result<Verified, Refused> {
         let message: Message =
             serde_json::from_slice(body).map_err(|_| Refused::Forged("it is not a message of SNS"))?;
@@ -250,8 +252,8 @@ impl Sns {
     }
 
     async fn certificate(&self, address: &Url) -> Result<Certificate, Refused> {
-        if let Some(known) = self.known().get(address.as_str()) {
-            return Ok(known.clone());
+        if let Some(cached) = self.certificates().get(address.as_str()) {
+            return Ok(cached.clone());
         }
         let fetched = match self.fetch.get(address).await {
             Ok(fetched) => fetched,
@@ -260,16 +262,16 @@ impl Sns {
         };
         let certificate =
             Certificate::parse(&fetched).ok_or(Refused::Forged("the certificate does not read"))?;
-        let mut known = self.known();
-        if known.len() >= KEPT {
-            known.clear();
+        let mut certificates = self.certificates();
+        if certificates.len() >= MAX_CERTIFICATES {
+            certificates.clear();
         }
-        known.insert(address.to_string(), certificate.clone());
+        certificates.insert(address.to_string(), certificate.clone());
         Ok(certificate)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Certificate>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn certificates(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Certificate>> {
+        self.certificates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -292,7 +294,7 @@ fn host_of(topic: &str) -> Option<String> {
 /// The address, if it is HTTPS at this host and nothing unusual about it.
 fn address_at(host: &str, address: &str) -> Option<Url> {
     let url: Url = address.parse().ok()?;
-    // What a parser repairs, another may read differently.
+    // An address that one parser repairs, another may read differently.
     let is_plain = address.starts_with(&format!("https://{host}/"));
     let unusual = url.port().is_some()
         || !url.username().is_empty()

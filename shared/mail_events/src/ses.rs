@@ -1,4 +1,4 @@
-//! What SES publishes about the mails that were sent through it.
+//! SES's events about the mails that were sent through it.
 //!
 //! Events of a configuration set say `eventType`, the feedback of an identity
 //! `notificationType`; the rest is the same. More fields and more types than
@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use domain::user::Email;
 use serde::Deserialize;
 
-/// Something that happened to a mail.
+/// An event in the life of a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// What happened.
+    /// The kind of event.
     pub kind: EventKind,
     /// SES's id of the mail, as sending answered it.
     pub ses_message: String,
@@ -20,25 +20,25 @@ pub struct Event {
     pub tags: BTreeMap<String, Vec<String>>,
 }
 
-/// What happened to a mail.
+/// A kind of event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
     /// SES took it and tries to deliver it.
     Sent,
     /// The receiver's mail server took it.
     Delivered,
-    /// It came back.
+    /// The mail bounced.
     Bounced {
-        /// There is no such mailbox, and trying again is wrong.
-        for_good: bool,
-        /// Whose mail came back.
+        /// True if there is no such mailbox, so that another mail must not be sent there.
+        permanent: bool,
+        /// The addresses that it did not reach.
         recipients: Vec<Email>,
     },
-    /// Somebody said something about it.
+    /// The receiver's provider passed on what the receiver said about it.
     Complained {
-        /// That it is no spam, which is no complaint at all.
+        /// True if the receiver said that it is no spam, which is no complaint at all.
         not_spam: bool,
-        /// Who did.
+        /// The addresses that complained.
         recipients: Vec<Email>,
     },
     /// SES took it and then did not want to send it.
@@ -99,7 +99,7 @@ impl Event {
             ("Send", ..) => EventKind::Sent,
             ("Delivery", ..) => EventKind::Delivered,
             ("Bounce", Some(bounce), _) => EventKind::Bounced {
-                for_good: bounce.bounce_type == "Permanent",
+                permanent: bounce.bounce_type == "Permanent",
                 recipients: addresses(bounce.bounced_recipients),
             },
             ("Complaint", _, Some(complaint)) => EventKind::Complained {
@@ -149,12 +149,12 @@ mod tests {
             );
             let bounced = json!([{"emailAddress": "Ana <Ana@Example.com>", "status": "5.1.1"},
                 {"emailAddress": "bruno@example.com"}, {"emailAddress": "nonsense"}]);
-            for (bounce_type, for_good) in
+            for (bounce_type, permanent) in
                 [("Permanent", true), ("Transient", false), ("Undetermined", false)]
             {
                 let bounce = json!({"bounceType": bounce_type, "bouncedRecipients": bounced});
                 let recipients = emails(&["ana@example.com", "bruno@example.com"]);
-                let expected = EventKind::Bounced { for_good, recipients };
+                let expected = EventKind::Bounced { permanent, recipients };
                 assert_eq!(kind(json!({name: "Bounce", "bounce": bounce})), expected);
             }
             for (feedback, not_spam) in

@@ -50,7 +50,7 @@ fn verify(message: &Value) -> Result<Verified, Refused> {
     verify_at(message.to_string().as_bytes(), "2026-11-20T10:00:05Z")
 }
 
-/// Why it was refused.
+/// The reason of a refusal.
 fn refused(message: &Value) -> &'static str {
     match verify(message) {
         Err(Refused::Forged(why)) => why,
@@ -90,7 +90,7 @@ fn every_vector_verifies() {
             Verified::Notification { id, message } => {
                 assert_eq!(id, "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324");
                 let event = ses::Event::parse(&message).expect("an event");
-                assert!(matches!(event.kind, ses::EventKind::Bounced { for_good: true, .. }), "{name}");
+                assert!(matches!(event.kind, ses::EventKind::Bounced { permanent: true, .. }), "{name}");
             }
             Verified::Subscription(Confirmation(url)) => {
                 assert_eq!(name, "subscription_v2");
@@ -225,7 +225,7 @@ fn a_certificate_is_fetched_once() {
 }
 
 #[test]
-fn only_the_local_cloud_may_say_who_stands_in_for_sns() {
+fn only_the_local_cloud_may_name_a_simulated_sns() {
     let from = |stage: &str, instead: Option<&str>, topic: &str| {
         let variables = [("STAGE", Some(stage)), ("AWS_ENDPOINT_URL_SNS", instead), ("TOPIC", Some(topic))];
         let set =
@@ -244,7 +244,7 @@ fn only_the_local_cloud_may_say_who_stands_in_for_sns() {
 
 #[test]
 fn what_stands_in_is_asked_for_the_same_path() {
-    let web = Web::instead("http://127.0.0.1:4002".parse().expect("a URL"));
+    let web = Web::at_endpoint("http://127.0.0.1:4002".parse().expect("a URL"));
     let address =
         "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&Token=a".parse().expect("a URL");
     assert_eq!(web.address(&address).as_str(), "http://127.0.0.1:4002/?Action=ConfirmSubscription&Token=a");

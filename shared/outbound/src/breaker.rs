@@ -25,7 +25,7 @@ pub struct Breaker {
 #[derive(Debug)]
 struct Inner {
     circuit: CircuitBreaker,
-    /// When it opened last, in the circuit's milliseconds.
+    /// The time of its last opening, in the circuit's milliseconds.
     opened_at: u64,
     /// True while a call finds out whether the service is back.
     trying: bool,
@@ -125,5 +125,26 @@ impl Drop for Pass<'_> {
         if self.trial {
             self.breaker.lock().trying = false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_opens_after_five_failures_and_closes_by_one_trial() {
+        let clock = Clock::movable();
+        let breaker = Breaker::new(clock.clone());
+        for _ in 1..FAILURES {
+            assert!(!breaker.enter().expect("closed").note(Outcome::Unanswered));
+        }
+        assert!(breaker.enter().expect("closed").note(Outcome::Unanswered), "it opens");
+        assert_eq!(breaker.enter().err(), Some(PAUSE));
+        clock.advance(PAUSE);
+        let trial = breaker.enter().expect("half open");
+        assert_eq!(breaker.enter().err(), Some(TRIAL), "one at a time");
+        assert!(trial.note(Outcome::Answered), "it closes");
+        assert_eq!(breaker.pause(), None);
     }
 }

@@ -19,17 +19,17 @@ pub use reqwest::Url;
 /// kilobytes; a list of payments of one reference may be some more.
 const MAX_ANSWER_BYTES: usize = 512 * 1024;
 
-/// How often an idempotent call is sent at most.
+/// The most times that an idempotent call is sent.
 const MAX_TRIES: u32 = 3;
 
-/// How long a call may take.
+/// The limits of a call's time.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// Until the connection stands.
+    /// The limit for connecting.
     pub connect: Duration,
-    /// Until one try has its whole answer.
+    /// The limit for the whole answer to one try.
     pub attempt: Duration,
-    /// Until the caller has an answer or an error, whatever the number of tries.
+    /// The limit for the caller's answer or error, whatever the number of tries.
     pub total: Duration,
     /// The longest pause before the second try; it doubles with each further one.
     /// The real pause is a random part of it, so that clients do not return in step.
@@ -47,7 +47,7 @@ impl Default for Timeouts {
     }
 }
 
-/// Why there is no answer.
+/// A call without an answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// No connection, or it broke before the answer was complete. Whether the
@@ -151,7 +151,7 @@ impl Call {
     }
 }
 
-/// What the service answered, whatever the status.
+/// A service's answer, whatever the status.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The status.
@@ -171,14 +171,14 @@ impl Answer {
         serde_json::from_slice(&self.body)
     }
 
-    /// True if the service had a passing trouble, so that the same call may work
+    /// True if the service could not serve at the moment, so that the same call may work
     /// in a moment.
-    pub fn is_passing_trouble(&self) -> bool {
+    pub fn is_transient_failure(&self) -> bool {
         matches!(self.status.as_u16(), 408 | 425 | 429 | 500 | 502..=504)
     }
 }
 
-/// The connections that several clients share, and their patience.
+/// The connections that several clients share, and their time limits.
 ///
 /// A pool is made at the first call that needs it: loading the system's certificates
 /// takes milliseconds that a starting function which never calls should not pay.
@@ -223,8 +223,8 @@ impl HttpClient {
         Self { base, headers, connections: connections.clone() }
     }
 
-    /// Sends the call and reads the answer. A repeatable call is sent again after
-    /// passing trouble, any other only if it certainly did not reach the service.
+    /// Sends the call and reads the answer. A repeatable call is sent again after a
+    /// transient failure, any other only if it certainly did not reach the service.
     ///
     /// # Errors
     /// If there is no answer within the total time, or it is too large.
@@ -240,11 +240,11 @@ impl HttpClient {
         loop {
             let result = self.send_once(call).await;
             let (again, asked) = match &result {
-                Ok(answer) => (call.repeatable && answer.is_passing_trouble(), answer.retry_after),
+                Ok(answer) => (call.repeatable && answer.is_transient_failure(), answer.retry_after),
                 Err(CallError::Unanswered(error)) => (call.repeatable || error.is_connect(), None),
                 Err(_) => (false, None),
             };
-            // A service that asks for a pause beyond our patience gets no second try.
+            // A service that asks for a pause beyond the total time gets no second try.
             if !again || tries == MAX_TRIES || asked.is_some_and(|pause| pause > total) {
                 return result;
             }
@@ -413,9 +413,8 @@ mod tests {
         client.send(&Call::get(["a"])).await.expect("an answer");
         assert_eq!(count.load(Ordering::SeqCst), 1);
 
-        let patience =
-            |_, _| (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "3600")]).into_response();
-        let (client, count) = service(patience).await;
+        let later = |_, _| (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "3600")]).into_response();
+        let (client, count) = service(later).await;
         let answer = client.send(&Call::get(["a"])).await.expect("an answer");
         assert_eq!((answer.retry_after, count.load(Ordering::SeqCst)), (Some(Duration::from_secs(3600)), 1));
     }
@@ -447,8 +446,8 @@ mod tests {
         let client = HttpClient::new(base.clone(), HeaderMap::new(), &Connections::new(short));
         assert!(matches!(client.send(&Call::get(["a"])).await, Err(CallError::TimedOut)));
 
-        // Nobody listens any more: a call that must not be repeated may still be,
-        // because it cannot have arrived.
+        // The port is closed: a call that must not be repeated may still be, because it
+        // cannot have arrived.
         drop(listener);
         let client = HttpClient::new(base, HeaderMap::new(), &Connections::new(QUICK));
         let error = client.send(&Call::post(["a"], &()).expect("JSON")).await.expect_err("nobody there");

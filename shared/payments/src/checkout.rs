@@ -1,4 +1,4 @@
-//! How a buyer's browser gets to the gateway.
+//! The way of a buyer's browser to the gateway's page.
 
 use domain::Timestamp;
 
@@ -8,16 +8,16 @@ pub struct Checkout {
     /// The gateway's id of the payment. `None` where it has one only once the buyer
     /// has chosen how to pay; it then comes with the notification, or by reference.
     pub payment_id: Option<String>,
-    /// What the browser has to do.
+    /// The step that takes the browser to the page.
     pub step: BuyerStep,
     /// True if asking again with the same idempotency key leads to the same payment.
     /// Otherwise the address has to be kept, or the buyer might pay two.
     pub is_repeatable: bool,
-    /// Until when the gateway takes the money.
+    /// The end of the payment: the gateway takes no money after it.
     pub expires_at: Timestamp,
 }
 
-/// What a browser has to do to get to the gateway's page.
+/// The step that takes a browser to the gateway's page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BuyerStep {
     /// Open this address.
@@ -27,7 +27,7 @@ pub enum BuyerStep {
     },
     /// Post a form, `application/x-www-form-urlencoded`.
     Post {
-        /// Where to.
+        /// The address that the form is posted to.
         action: String,
         /// Names and values, in the order of the gateway's documentation. No value
         /// is a secret.

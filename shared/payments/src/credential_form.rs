@@ -1,4 +1,4 @@
-//! What the credentials of an account at each gateway consist of: an object of texts, as
+//! The form of an account's credentials at each gateway: an object of texts, as
 //! organisers enter it and as it is kept.
 
 use std::borrow::Cow;
@@ -14,11 +14,11 @@ use crate::{BadCredential, GatewayName};
 pub struct CredentialField {
     /// Its name, which is the one that the gateway's client has for it.
     pub name: &'static str,
-    /// What it is and where to find it, for the organiser.
+    /// Its meaning, and the page of the gateway that shows it, for the organiser.
     pub about: &'static str,
     /// False if it can be left out.
     pub required: bool,
-    /// What it can be; nothing if that is open.
+    /// The values that it can have; empty if any text will do.
     pub choices: &'static [&'static str],
 }
 
@@ -88,7 +88,7 @@ pub(super) fn read_credentials<T: DeserializeOwned>(
         .map_err(|_| vec![BadCredential::new("", "These are not this gateway's credentials.")])
 }
 
-/// What is wrong with credentials, as far as their form shows it.
+/// The faults that the form of credentials shows, without asking the gateway.
 fn faults(gateway: GatewayName, credentials: &Value) -> Vec<BadCredential> {
     let fields = credential_fields(gateway);
     let names = || fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
@@ -97,7 +97,7 @@ fn faults(gateway: GatewayName, credentials: &Value) -> Vec<BadCredential> {
     };
     let mut faults: Vec<_> = fields.iter().filter_map(|field| field.fault(given.get(field.name))).collect();
     if given.keys().any(|name| fields.iter().all(|field| field.name != name)) {
-        // Not by their names: somebody may have entered a secret as one.
+        // Not by their names: an organiser may have entered a secret as one.
         let detail = format!("There are other fields than this gateway's, which are {}.", names());
         faults.push(BadCredential::new("", detail));
     }
@@ -105,7 +105,7 @@ fn faults(gateway: GatewayName, credentials: &Value) -> Vec<BadCredential> {
 }
 
 impl CredentialField {
-    /// What is wrong with the value that was given for it.
+    /// The fault of the value that was given for it.
     fn fault(&self, given: Option<&Value>) -> Option<BadCredential> {
         let detail: Option<Cow<'static, str>> = match (given, self.choices) {
             (None | Some(Value::Null), _) => self.required.then(|| "This is missing.".into()),

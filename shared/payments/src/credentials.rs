@@ -1,4 +1,4 @@
-//! What organisers enter to use their account at a gateway.
+//! Credentials that organisers enter to use their account at a gateway.
 
 use std::borrow::Cow;
 
@@ -7,10 +7,10 @@ pub use domain::gateway_account::Mode;
 /// A credential that cannot be one, found without asking the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadCredential {
-    /// Which one, as the credentials' JSON names it; empty if it is all of them, or none
-    /// of the gateway's.
+    /// Its name in the credentials' JSON; empty if it is all of them, or none of the
+    /// gateway's.
     pub field: &'static str,
-    /// What is wrong, for the organiser. Nothing of what was entered.
+    /// The fault, for the organiser. Quotes nothing that was entered.
     pub detail: Cow<'static, str>,
 }
 
@@ -20,13 +20,13 @@ impl BadCredential {
     }
 }
 
-/// What the gateway says of credentials, by a call that costs nothing and changes
+/// The gateway's answer to credentials, by a call that costs nothing and changes
 /// nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CredentialCheck {
     /// It takes them.
     Accepted {
-        /// Whose account it is, in the gateway's words, if it says so; at most 100
+        /// The account's holder, in the gateway's words, if it says so; at most 100
         /// characters.
         account: Option<String>,
     },
@@ -49,7 +49,7 @@ pub(super) fn plain(
             "This has blanks or letters that the gateway's do not have. Copy it again.",
         ));
     }
-    // Long enough to pass for a secret, and known to everybody who reads the template.
+    // Long enough to pass for a secret, and public to every reader of the template.
     if text.starts_with("arn:") {
         return Err(BadCredential::new(field, "This is where a secret is kept, not the secret."));
     }

@@ -54,7 +54,7 @@ pub(super) fn minor_units(text: &str, currency: Currency) -> Option<i64> {
     if whole.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    // How many places the point moves to the right until minor units stand before it.
+    // The places that the point moves to the right until minor units stand before it.
     let places = i32::try_from(currency.exponent()).ok()? + power - i32::try_from(fraction.len()).ok()?;
     let digits = digits.trim_start_matches('0');
     let shift = usize::try_from(places.unsigned_abs()).ok()?;

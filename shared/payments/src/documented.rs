@@ -8,15 +8,14 @@ const DOCS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs
 /// A word that no gateway has yet.
 const NEW: &str = "SOMETHING_NEW";
 
-/// What the code makes of words: the cells after them, and whether it knows the words,
-/// if it says so.
+/// The code's reading of words: the cells after them, and whether it recognises the
+/// words, if it says so.
 pub(super) type Meaning = (String, Option<bool>);
 
-/// A table whose first cells are their words, the last is a note, and those between
-/// are what we make of them.
+/// A table: first the gateway's words, then our reading of them, last a note.
 pub(super) struct Table {
     name: String,
-    /// How many of the cells are their words.
+    /// The number of cells with the gateway's words.
     words: usize,
     rows: Vec<Vec<String>>,
 }
@@ -52,7 +51,7 @@ impl Table {
     }
 
     /// Holds every row against the code, by all words of `theirs` for each place and
-    /// some that nobody has. Each of the first place must be written down, and no
+    /// some that no gateway has. Each of the first place must be written down, and no
     /// row may be there for nothing.
     pub(super) fn check(&self, theirs: &[&[&str]], meaning: impl Fn(&[&str]) -> Meaning) {
         assert_eq!(theirs.len(), self.words, "{}", self.name);
@@ -66,17 +65,17 @@ impl Table {
             let row = row.unwrap_or_else(|| panic!("{}: nothing about {words:?}", self.name));
             used.insert(row);
             let cells = &self.rows[row];
-            let (meant, known) = meaning(&words);
+            let (expected, recognised) = meaning(&words);
             let between = cells[self.words..cells.len() - 1].iter().flat_map(|cell| literals(cell));
             let documented = between.collect::<Vec<_>>().join(" ");
-            assert_eq!(documented, meant, "{}: {words:?}", self.name);
+            assert_eq!(documented, expected, "{}: {words:?}", self.name);
             let logged = cells.last().is_some_and(|note| note.contains("error in the log"));
-            match known {
-                Some(true) => assert!(!logged, "{}: {words:?} are known", self.name),
-                // Nothing is taken for money by a word that nobody knows.
+            match recognised {
+                Some(true) => assert!(!logged, "{}: {words:?} are recognised", self.name),
+                // A word that is not recognised never stands for money.
                 Some(false) => assert!(
-                    logged || !["approved", "refunded", "done"].contains(&&*meant),
-                    "{}: {words:?} are not known",
+                    logged || !["approved", "refunded", "done"].contains(&&*expected),
+                    "{}: {words:?} are not recognised",
                     self.name
                 ),
                 None => {}
@@ -122,14 +121,14 @@ fn ours(word: impl serde::Serialize) -> String {
     word.as_str().expect("a word").to_owned()
 }
 
-/// How far a refund is, as it is written down.
+/// A refund's status as the tables write it.
 pub(super) fn refund(status: super::RefundStatus) -> Meaning {
     (format!("{status:?}").to_lowercase(), None)
 }
 
 #[test]
 fn payments_of_mercado_pago_are_understood_as_documented() {
-    use super::mercado_pago::standing;
+    use super::mercado_pago::map_status;
     let statuses = [
         "pending",
         "approved",
@@ -144,9 +143,9 @@ fn payments_of_mercado_pago_are_understood_as_documented() {
     let details = ["accredited", "partially_refunded", "in_process", "cc_rejected_high_risk"];
     let table = Table::documented("### Mercado Pago: payments", 2);
     table.check(&[&statuses, &details], |words| {
-        let standing = standing(words[0], words[1]);
-        let dispute = standing.dispute.map(|dispute| format!(" {}", ours(dispute))).unwrap_or_default();
-        (ours(standing.status) + &dispute, Some(standing.known))
+        let mapped = map_status(words[0], words[1]);
+        let dispute = mapped.dispute.map(|dispute| format!(" {}", ours(dispute))).unwrap_or_default();
+        (ours(mapped.status) + &dispute, Some(mapped.recognised))
     });
     let module = Table::of_module(include_str!("mercado_pago/mod.rs"), 2);
     assert_eq!(module.rows, table.rows, "the module says the same");
@@ -172,8 +171,8 @@ fn transactions_of_payu_are_understood_as_documented() {
     let codes = ["APPROVED", "INSUFFICIENT_FUNDS", "ANTIFRAUD_REJECTED", "ABANDONED_TRANSACTION"];
     let table = Table::documented("### PayU: transactions", 3);
     table.check(&[&states, &orders, &codes], |words| {
-        let standing = crate::payu::standing(words[1], words[0], words[2]);
-        (ours(standing.status), Some(standing.known))
+        let mapped = crate::payu::map_status(words[1], words[0], words[2]);
+        (ours(mapped.status), Some(mapped.recognised))
     });
     let module = Table::of_module(include_str!("payu/mod.rs"), 3);
     assert_eq!(module.rows, table.rows, "the module says the same");

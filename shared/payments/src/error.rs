@@ -4,30 +4,30 @@ use std::time::Duration;
 use domain::Error;
 use outbound::{Answer, CallError};
 
-/// Why a gateway did not do what it was asked.
+/// A call that a gateway did not carry out.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
     /// It does not answer, or has passing trouble. The call may or may not have
     /// taken effect: repeat it with the same idempotency key.
     #[error("the gateway is unavailable")]
     Unavailable {
-        /// How long the gateway asks to wait, if it does.
+        /// The pause that the gateway asks for, if it does.
         retry_after: Option<Duration>,
-        /// What happened, for the log.
+        /// The cause, for the log.
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
     /// It answers, and does this only some time after the payment.
     #[error("the gateway does this only later")]
     TooEarly {
-        /// How long that is from now.
+        /// The time from now until it does.
         retry_after: Duration,
     },
     /// The call arrived, and what became of it is unknown. Other than when it is
     /// unavailable, the gateway would do a repeated call twice: the organiser has to look.
     #[error("it is unknown whether the gateway did it")]
     Uncertain {
-        /// What happened, for the log.
+        /// The cause, for the log.
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
@@ -48,7 +48,7 @@ pub enum GatewayError {
     #[error("the gateway has no call for this")]
     Unsupported,
     /// The gateway and Taquilla do not understand each other: credentials that are
-    /// not accepted, answers that make no sense. Whoever runs the box office has to look.
+    /// not accepted, answers that make no sense. The operator has to look.
     #[error("the gateway was not understood: {0}")]
     Protocol(String),
 }
@@ -59,8 +59,8 @@ impl GatewayError {
         matches!(self, Self::Unavailable { .. } | Self::TooEarly { .. })
     }
 
-    /// The gateway's answer had passing trouble.
-    pub(super) fn trouble(answer: &Answer) -> Self {
+    /// The answer of a gateway that cannot serve at the moment.
+    pub(super) fn unavailable(answer: &Answer) -> Self {
         Self::Unavailable {
             retry_after: answer.retry_after,
             source: format!("it answered with status {}", answer.status).into(),
@@ -83,7 +83,7 @@ impl From<CallError> for GatewayError {
 }
 
 impl From<GatewayError> for Error {
-    /// What the caller of Taquilla hears; the gateway's own words stay in the log.
+    /// The problem for the caller of Taquilla; the gateway's own words stay in the log.
     fn from(error: GatewayError) -> Self {
         match &error {
             GatewayError::Unavailable { retry_after, .. } => {
@@ -120,8 +120,8 @@ impl From<GatewayError> for Error {
     }
 }
 
-/// Why a notification is not believed. All of them are 401 to the sender, who
-/// learns no more than that.
+/// A notification that is not believed. Every reason is 401 to the sender, to which
+/// more detail would only help forging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookRefused {
     /// There is no signature.

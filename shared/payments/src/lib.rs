@@ -1,7 +1,7 @@
 //! Payment gateways behind one trait.
 //!
-//! What every gateway that Taquilla knows has in common, and so what the trait asks
-//! for (the sandbox, Mercado Pago, Wompi and PayU):
+//! The trait asks for what all gateways that Taquilla uses have in common (the sandbox,
+//! Mercado Pago, Wompi and PayU):
 //!
 //! - The buyer pays on the gateway's own page and comes back; what the browser then
 //!   says is not believed. Taquilla never sees a card.
@@ -70,22 +70,22 @@ pub struct CreatePayment {
     /// [`PaymentReference::encode`]: how the payment leads back to its order. Must
     /// not have been used for another payment.
     pub reference: String,
-    /// What the buyer pays; more than zero.
+    /// The price to pay; more than zero.
     pub amount: Money,
     /// The organiser's name, as the buyer should read it on the gateway's page.
     pub seller: String,
-    /// What is bought, in the buyer's language. Gateways with shorter fields cut it.
+    /// The purchase in the buyer's language. Gateways with shorter fields cut it.
     pub description: String,
     /// The buyer's e-mail address.
     pub buyer_email: String,
     /// The buyer's name.
     pub buyer_name: String,
-    /// Until when the gateway may take the money. Must come before the end of the
-    /// hold, or the seats are gone when the money arrives.
+    /// The end of the payment. Must come before the end of the hold, or the seats are
+    /// gone when the money arrives.
     pub expires_at: Timestamp,
-    /// Where the browser goes afterwards.
+    /// The page that the browser opens after the payment.
     pub return_url: String,
-    /// Where notifications go: `/api/v1/webhooks/{gateway}` of this installation.
+    /// The address for notifications: `/api/v1/webhooks/{gateway}` of this installation.
     pub notification_url: String,
     /// The same key makes the same payment, however often it is sent. At most 128
     /// visible ASCII characters.
@@ -103,7 +103,7 @@ pub struct OpenPayment {
     pub payment_id: Option<String>,
     /// The page that the buyer was sent to, if its address was kept.
     pub checkout_url: Option<String>,
-    /// When it is closed.
+    /// The time of closing.
     pub now: Timestamp,
 }
 
@@ -116,7 +116,7 @@ pub struct WebhookRequest<'a> {
     pub query: &'a str,
     /// The body, byte for byte.
     pub body: &'a [u8],
-    /// When it arrived, by our clock.
+    /// The time of arrival, by our clock.
     pub received_at: Timestamp,
 }
 
@@ -126,11 +126,11 @@ pub struct Notification {
     /// The same for every delivery of the same notification, and for no other; at
     /// most 128 characters.
     pub id: String,
-    /// What it is about.
+    /// The payments that it announces.
     pub subject: Subject,
 }
 
-/// What a notification is about.
+/// The subject of a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
     /// Something about payments changed: ask.
@@ -148,18 +148,18 @@ pub enum Subject {
 pub struct RefundPayment {
     /// The gateway's id of the payment.
     pub payment_id: String,
-    /// How much; at most what is left of `paid`.
+    /// The amount; at most what is left of `paid`.
     pub amount: Money,
-    /// What the buyer paid. Gateways have different calls for all of it and a part.
+    /// The payment's amount. Gateways have different calls for all of it and a part.
     pub paid: Money,
-    /// What was given back of it before, as far as we know. What the gateway knows
-    /// beyond that tells a repetition from the next refund of the same amount.
+    /// The sum of earlier refunds, by our records. A gateway that has more of them shows
+    /// that this one is a repetition, and not the next refund of the same amount.
     pub refunded_before: Money,
     /// The same key gives the money back once, however often it is sent. At most
     /// 128 visible ASCII characters.
     pub idempotency_key: String,
-    /// True if somebody may have asked for it before and died, so that nobody knows what
-    /// became of it. A gateway without a key, which would do it twice, is then not asked.
+    /// True if a worker may have asked for it before and died without noting the answer.
+    /// A gateway without a key, which would do it twice, is then not asked.
     pub may_have_been_asked: bool,
 }
 
@@ -170,16 +170,16 @@ impl RefundPayment {
     }
 }
 
-/// What became of a refund.
+/// A refund as the gateway reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundReport {
     /// The gateway's id of the refund, at most 64 characters.
     pub refund_id: String,
-    /// How far it is.
+    /// The gateway's decision.
     pub status: RefundStatus,
 }
 
-/// How far a refund is.
+/// A refund's progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefundStatus {
     /// The money is on its way back to the buyer.
@@ -192,7 +192,7 @@ pub enum RefundStatus {
 
 /// A service that takes buyers' money for an organiser.
 pub trait PaymentGateway: Debug + Send + Sync {
-    /// Which one it is.
+    /// The name under which orders note it.
     fn name(&self) -> GatewayName;
 
     /// Makes a payment, and says how the buyer gets to the page where it is completed.
@@ -200,13 +200,13 @@ pub trait PaymentGateway: Debug + Send + Sync {
     fn checkout<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, Checkout>;
 
     /// Checks that the gateway sent this, over the raw body and in constant time.
-    /// Calls nobody, so that a webhook can be answered in milliseconds.
+    /// Makes no call, so that a webhook can be answered in milliseconds.
     ///
     /// # Errors
     /// If it is not signed as the gateway signs, or not recently.
     fn verify_webhook(&self, request: &WebhookRequest<'_>) -> Result<Notification, WebhookRefused>;
 
-    /// What is true of a payment now.
+    /// The payment as the gateway has it now.
     fn payment<'a>(&'a self, payment_id: &'a str) -> Reply<'a, PaymentReport>;
 
     /// All payments with this reference, at most [`MAX_PAYMENTS_OF_REFERENCE`], the
@@ -238,7 +238,7 @@ pub trait PaymentGateway: Debug + Send + Sync {
     /// After any other error that is not final, asking again is harmless.
     fn refund<'a>(&'a self, refund: &'a RefundPayment) -> Reply<'a, RefundReport>;
 
-    /// How far a refund is that was [`RefundStatus::Pending`].
+    /// The progress of a refund that was [`RefundStatus::Pending`].
     ///
     /// # Errors
     /// [`GatewayError::Unsupported`] if [`PaymentReport::refunded`] is all there is.
@@ -246,8 +246,8 @@ pub trait PaymentGateway: Debug + Send + Sync {
         Box::pin(async { Err(GatewayError::Unsupported) })
     }
 
-    /// Keeps the buyer from paying a payment that nobody wants any more, and cancels what is
-    /// undecided of it. Idempotent.
+    /// Keeps the buyer from paying a payment that was replaced or cancelled, and cancels
+    /// what is undecided of it. Idempotent.
     ///
     /// # Errors
     /// [`GatewayError::Unsupported`] if the gateway has no call for it, and

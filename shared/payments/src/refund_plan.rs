@@ -1,46 +1,48 @@
-//! Whether a refund still has to be asked for, by what the gateway knows already.
+//! The decision whether a refund still has to be asked for, by those that the gateway
+//! lists already.
 
 use domain::Money;
 
 use crate::{GatewayError, RefundPayment, RefundReport, RefundStatus};
 
-/// A refund that the gateway knows of, and has not declined.
+/// A refund that the gateway lists, and has not declined.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct KnownRefund {
+pub(super) struct EarlierRefund {
     /// The gateway's id of it.
     pub(super) id: String,
-    /// How much, if the gateway says so.
+    /// The amount, if the gateway says so.
     pub(super) amount: Option<Money>,
     /// True if it is of a part; one without an amount is of all of the payment else.
     pub(super) part: bool,
-    /// How far it is.
+    /// The gateway's decision.
     pub(super) status: RefundStatus,
 }
 
-/// What to do about a refund.
+/// The next step of a refund.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Plan {
     /// Ask for it.
     Submit,
     /// It was asked for before, and this is it.
-    Is(RefundReport),
+    Existing(RefundReport),
 }
 
-/// Decides by the refunds that the gateway knows, the newest first.
+/// Decides by the refunds that the gateway lists, the newest first.
 ///
 /// # Errors
-/// [`GatewayError::Refused`] if somebody else gave money back meanwhile, so that a
+/// [`GatewayError::Refused`] if money was given back without us meanwhile, so that a
 /// person has to look.
-pub(super) fn plan(refund: &RefundPayment, known: &[KnownRefund]) -> Result<Plan, GatewayError> {
-    let amount = |known: &KnownRefund| match known.amount {
+pub(super) fn plan(refund: &RefundPayment, earlier: &[EarlierRefund]) -> Result<Plan, GatewayError> {
+    let amount = |earlier: &EarlierRefund| match earlier.amount {
         Some(money) => money.amount,
-        None if known.part => refund.amount.amount,
+        None if earlier.part => refund.amount.amount,
         None => refund.paid.amount,
     };
-    let total = known.iter().map(amount).fold(0_i64, i64::saturating_add);
-    let same = known.iter().find(|known| amount(known) == refund.amount.amount);
-    let is =
-        |known: &KnownRefund| Plan::Is(RefundReport { refund_id: known.id.clone(), status: known.status });
+    let total = earlier.iter().map(amount).fold(0_i64, i64::saturating_add);
+    let same = earlier.iter().find(|earlier| amount(earlier) == refund.amount.amount);
+    let is = |earlier: &EarlierRefund| {
+        Plan::Existing(RefundReport { refund_id: earlier.id.clone(), status: earlier.status })
+    };
     let before = refund.refunded_before.amount;
     match same {
         _ if total == before => Ok(Plan::Submit),
@@ -62,16 +64,16 @@ mod tests {
         Money::new(amount, Currency::ARS)
     }
 
-    fn known(id: &str, amount: Option<i64>, part: bool) -> KnownRefund {
-        KnownRefund { id: id.to_owned(), amount: amount.map(ars), part, status: RefundStatus::Done }
+    fn earlier(id: &str, amount: Option<i64>, part: bool) -> EarlierRefund {
+        EarlierRefund { id: id.to_owned(), amount: amount.map(ars), part, status: RefundStatus::Done }
     }
 
     #[test]
     fn a_refund_is_submitted_only_if_the_gateway_does_not_know_it() {
-        let (whole, part) = (known("w", None, false), known("p", Some(300), true));
-        let (silent, other) = (known("s", None, true), known("o", Some(200), true));
-        let planned = |amount, before: i64, known: &[&KnownRefund]| {
-            let known: Vec<_> = known.iter().map(|known| (*known).clone()).collect();
+        let (whole, part) = (earlier("w", None, false), earlier("p", Some(300), true));
+        let (silent, other) = (earlier("s", None, true), earlier("o", Some(200), true));
+        let planned = |amount, before: i64, earlier: &[&EarlierRefund]| {
+            let earlier: Vec<_> = earlier.iter().map(|earlier| (*earlier).clone()).collect();
             let refund = RefundPayment {
                 payment_id: "1_a".to_owned(),
                 amount: ars(amount),
@@ -80,9 +82,9 @@ mod tests {
                 idempotency_key: "k".to_owned(),
                 may_have_been_asked: false,
             };
-            match plan(&refund, &known) {
+            match plan(&refund, &earlier) {
                 Ok(Plan::Submit) => "submit".to_owned(),
-                Ok(Plan::Is(report)) => report.refund_id,
+                Ok(Plan::Existing(report)) => report.refund_id,
                 Err(_) => "differ".to_owned(),
             }
         };

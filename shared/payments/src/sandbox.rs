@@ -8,7 +8,7 @@
 //! - `POST /v1/payments` with `Idempotency-Key` → 201, a payment
 //! - `GET /v1/payments/{id}` → 200, a payment
 //! - `GET /v1/payments?reference=` → 200, `{"payments": [..]}`, the newest first
-//! - `POST /v1/payments/{id}/cancel` → 200, a payment that nobody can pay any more
+//! - `POST /v1/payments/{id}/cancel` → 200, a payment that cannot be paid any more
 //! - `POST /v1/payments/{id}/refunds` with `Idempotency-Key` → 201, a refund, done at once
 //! - errors: `{"error": {"code", "message"}}`
 //!
@@ -30,7 +30,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::untrusted::{checked_id, clip, is_id, known_id};
+use crate::untrusted::{checked_id, clip, is_id, path_id};
 use crate::{
     BuyerStep, Checkout, CreatePayment, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE,
     MAX_WEBHOOK_BYTES, Notification, OpenPayment, PaymentGateway, PaymentHint, PaymentReport, PaymentStatus,
@@ -40,12 +40,12 @@ use crate::{
 /// The header that carries a notification's signature.
 pub const SIGNATURE_HEADER: HeaderName = HeaderName::from_static("x-sandbox-signature");
 
-/// How far a signature's time may be from ours, in either direction.
+/// The largest difference of a signature's time from ours, in either direction.
 pub const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The sandbox gateway, seen from Taquilla.
+/// Client of the sandbox gateway.
 pub struct SandboxGateway {
     http: HttpClient,
     webhook_secret: String,
@@ -75,7 +75,7 @@ impl SandboxGateway {
             if env.required(name)?.len() < 32 {
                 return Err(ConfigError::new(name, "must have at least 32 characters"));
             }
-            // Long enough to pass for a secret, and known to everybody who reads the template.
+            // Long enough to pass for a secret, and public to every reader of the template.
             if env.required(name)?.starts_with("arn:") {
                 return Err(ConfigError::new(name, "is where a secret is kept, not the secret"));
             }
@@ -136,7 +136,7 @@ impl SandboxGateway {
     }
 
     async fn refund_payment(&self, refund: &RefundPayment) -> Result<RefundReport, GatewayError> {
-        let path = ["v1", "payments", known_id(&refund.payment_id)?, "refunds"];
+        let path = ["v1", "payments", path_id(&refund.payment_id)?, "refunds"];
         let body = wire::NewRefund { amount: refund.amount.amount, currency: refund.amount.currency };
         let call = Call::post(path, &body)?.idempotency_key(IDEMPOTENCY_KEY, &refund.idempotency_key)?;
         let made: wire::Refund = self.call(call).await?;
@@ -177,7 +177,7 @@ impl PaymentGateway for SandboxGateway {
     fn payment<'a>(&'a self, payment_id: &'a str) -> Reply<'a, PaymentReport> {
         Box::pin(async move {
             let payment: wire::Payment =
-                self.call(Call::get(["v1", "payments", known_id(payment_id)?])).await?;
+                self.call(Call::get(["v1", "payments", path_id(payment_id)?])).await?;
             if payment.id != payment_id {
                 return Err(GatewayError::Protocol("it answered with another payment".to_owned()));
             }
@@ -205,16 +205,16 @@ impl PaymentGateway for SandboxGateway {
     fn close<'a>(&'a self, payment: &'a OpenPayment) -> Reply<'a, ()> {
         Box::pin(async move {
             let id = payment.payment_id.as_deref().ok_or(GatewayError::NotFound)?;
-            let call = Call::post(["v1", "payments", known_id(id)?, "cancel"], &serde_json::json!({}))?;
+            let call = Call::post(["v1", "payments", path_id(id)?, "cancel"], &serde_json::json!({}))?;
             self.call::<wire::Payment>(call).await.map(drop)
         })
     }
 }
 
-/// What an answer that is no success means.
+/// The error behind an answer that is no success.
 fn refusal(answer: &Answer) -> GatewayError {
-    if answer.is_passing_trouble() {
-        return GatewayError::trouble(answer);
+    if answer.is_transient_failure() {
+        return GatewayError::unavailable(answer);
     }
     match answer.status {
         StatusCode::NOT_FOUND => GatewayError::NotFound,
@@ -274,7 +274,7 @@ fn verify_signature(secret: &str, request: &WebhookRequest<'_>) -> Result<(), We
     if fits > 0 { Ok(()) } else { Err(WebhookRefused::Mismatch) }
 }
 
-/// What goes over the wire.
+/// The bodies of the sandbox's protocol.
 mod wire {
     use super::*;
 
@@ -317,8 +317,8 @@ mod wire {
         pub(super) payments: Vec<Payment>,
     }
 
-    /// A status that is not listed fails to parse, and whoever runs the box office hears
-    /// of it: guessing what it means would be guessing about money.
+    /// A payment's status. One that is not listed fails to parse, and the operator is
+    /// told of it: guessing its meaning would be guessing about money.
     #[derive(Clone, Copy, Deserialize)]
     #[serde(rename_all = "snake_case")]
     pub(super) enum Status {
@@ -344,7 +344,7 @@ mod wire {
         pub(super) status: RefundStatus,
     }
 
-    /// The sandbox gives money back at once, so there is nothing else to be.
+    /// A refund's status. The sandbox gives money back at once, so there is no other.
     #[derive(Clone, Copy, Deserialize)]
     #[serde(rename_all = "snake_case")]
     pub(super) enum RefundStatus {

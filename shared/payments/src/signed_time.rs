@@ -6,12 +6,12 @@ use domain::Timestamp;
 
 use crate::WebhookRefused;
 
-/// How old a signature may be. No gateway says whether it signs again when it
+/// The greatest age of a signature. No gateway says whether it signs again when it
 /// repeats a notification, and the last repetition comes after a day and more. A
 /// replay within this time only makes us ask the gateway once more.
 pub const MAX_SIGNATURE_AGE: Duration = Duration::from_secs(48 * 3600);
 
-/// How far a signature may be in the future: clocks differ, but not by more.
+/// The furthest that a signature may be in the future: clocks differ, but not by more.
 pub const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5 * 60);
 
 /// From here on a number of seconds would be in the year 33658, so that it must be

@@ -1,5 +1,5 @@
-//! What gateways answer with is untrusted: ids that go into paths and items, texts
-//! that go into logs, addresses that browsers are sent to.
+//! Checks of gateways' answers, which are untrusted: ids that go into paths and items,
+//! texts that go into logs, addresses that browsers are sent to.
 
 use std::net::IpAddr;
 
@@ -21,8 +21,8 @@ pub(super) fn is_number(text: &str) -> bool {
     (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The id to ask for: one that the gateway cannot have made is not worth a call.
-pub(super) fn known_id(id: &str) -> Result<&str, GatewayError> {
+/// An id for the path of a call: one that the gateway cannot have made is not worth it.
+pub(super) fn path_id(id: &str) -> Result<&str, GatewayError> {
     if is_id(id) { Ok(id) } else { Err(GatewayError::NotFound) }
 }
 
@@ -112,7 +112,7 @@ mod tests {
         }
         for wrong in ["", "../refunds", "a/b", "a b", "é", "1?x=y", &"a".repeat(65)] {
             assert!(!is_id(wrong), "{wrong}");
-            assert!(matches!(known_id(wrong), Err(GatewayError::NotFound)));
+            assert!(matches!(path_id(wrong), Err(GatewayError::NotFound)));
             assert!(matches!(checked_id(wrong.to_owned()), Err(GatewayError::Protocol(_))));
         }
         assert!(is_number("1234567890") && !is_number("") && !is_number("12a") && !is_number("-1"));

@@ -6,7 +6,7 @@ use futures::{FutureExt, StreamExt, stream};
 
 use crate::Message;
 
-/// How many messages of one batch are handled at the same time. They wait for
+/// The number of messages of one batch that are handled at the same time. They wait for
 /// the network most of the time; more would only make a throttled table worse.
 const AT_ONCE: usize = 4;
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::types::Message as Letter;
+use aws_sdk_sqs::types::Message as SqsMessage;
 use boot::{Boot, ConfigError};
 use domain::{Error, Result};
 
@@ -12,7 +12,7 @@ use crate::{Message, Queue};
 /// Messages that SQS hands out at most in one answer.
 const BATCH: i32 = 10;
 
-/// The messages of `M`'s queue whose handler failed too often.
+/// The messages of `M`'s queue that their handler failed on too often.
 #[derive(Clone, Debug)]
 pub struct DeadLetters<M> {
     client: Client,
@@ -32,15 +32,15 @@ impl<M: Message> DeadLetters<M> {
         })
     }
 
-    /// Sends up to `most` dead letters to their queue again; answers how many.
+    /// Sends up to `most` dead letters to their queue again; answers their number.
     /// One that does not read stays, for a person to look at.
     ///
     /// # Errors
     /// If SQS does not answer. A letter may then be in both queues, which its
     /// handler does not mind.
-    pub async fn bring_back(&self, most: usize) -> Result<usize> {
-        let mut brought = 0;
-        while brought < most {
+    pub async fn redrive(&self, most: usize) -> Result<usize> {
+        let mut redriven = 0;
+        while redriven < most {
             let letters = self.receive().await?;
             if letters.is_empty() {
                 break;
@@ -53,20 +53,20 @@ impl<M: Message> DeadLetters<M> {
                 };
                 self.queue.send(&message).await?;
                 self.delete(&letter).await?;
-                brought += 1;
+                redriven += 1;
             }
         }
-        Ok(brought)
+        Ok(redriven)
     }
 
-    async fn receive(&self) -> Result<Vec<Letter>> {
+    async fn receive(&self) -> Result<Vec<SqsMessage>> {
         let answer =
             self.client.receive_message().queue_url(&*self.url).max_number_of_messages(BATCH).send().await;
         let answer = answer.map_err(|error| unavailable(DisplayErrorContext(error)))?;
         Ok(answer.messages.unwrap_or_default())
     }
 
-    async fn delete(&self, letter: &Letter) -> Result<()> {
+    async fn delete(&self, letter: &SqsMessage) -> Result<()> {
         let receipt = letter.receipt_handle().unwrap_or_default();
         let sent = self.client.delete_message().queue_url(&*self.url).receipt_handle(receipt).send().await;
         sent.map(drop).map_err(|error| unavailable(DisplayErrorContext(error)))

@@ -1,18 +1,18 @@
-//! What the functions say to each other: the messages on the queues, the outbox
-//! that an item carries until its message is on its way, sending, and the loop
-//! that handles a batch.
+//! Messages between the functions: those on the queues, the outbox that an item
+//! carries until its message is on its way, sending, and the loop that handles a
+//! batch.
 //!
 //! Everything here may arrive twice, late and out of order. A message therefore
-//! says what to look at, not what to believe: its handler reads the order and
-//! does what is still to be done.
+//! names an order, and claims nothing about it: its handler reads the order and takes
+//! the steps that are left.
 
 mod batch;
 mod dead_letters;
 mod mail;
 mod message;
 mod payment_mail;
-mod plain_words;
 mod producer;
+mod sanitise;
 mod sealed;
 
 pub use batch::process;

@@ -1,5 +1,5 @@
-//! What `mailer` needs to write and send one e-mail: facts, not sentences. It
-//! words them, in the reader's language and the event's time zone.
+//! The facts of one e-mail, from which `mailer` writes it in the reader's language and
+//! the event's time zone.
 
 use domain::access::Role;
 use domain::event::LegalInfo;
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DifferencesMail, PaymentsMail, RefundsWaitingMail};
 
-/// To `mailer`: one e-mail.
+/// A message to `mailer`: one e-mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailMessage {
-    /// Who gets it.
+    /// The receiver.
     pub to: Person,
-    /// In which language.
+    /// The receiver's language.
     pub language: Language,
-    /// Where answers go, if not nowhere.
+    /// The address for answers; `None` if they are not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
-    /// What it says.
+    /// The subject with its facts.
     pub mail: Mail,
     /// The pictures in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -30,13 +30,13 @@ pub struct MailMessage {
 /// A picture inside of an e-mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
-    /// By which the text names it: `cid:` and this.
+    /// The name under which the text shows it: `cid:` and this.
     pub content_id: String,
     /// The PNG file in base64.
     pub png: String,
 }
 
-/// What an e-mail says.
+/// The subject of an e-mail with its facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "template", rename_all = "snake_case")]
 pub enum Mail {
@@ -44,11 +44,11 @@ pub enum Mail {
     Tickets(TicketsMail),
     /// A link that does something to an account.
     Link(LinkMail),
-    /// Somebody offers a ticket.
+    /// A ticket that its holder offers to the receiver.
     TransferOffered(TransferMail),
     /// An accepted ticket, for its new holder.
     TransferAccepted(TicketsMail),
-    /// An organiser wants somebody on its staff.
+    /// An invitation to an organiser's staff.
     StaffInvitation(InvitationMail),
     /// The money is on its way back.
     RefundDone(OrderMail),
@@ -83,32 +83,32 @@ pub enum Mail {
 pub struct Show {
     /// The title.
     pub name: String,
-    /// Who plays.
+    /// The artist.
     pub artist: String,
-    /// Where.
+    /// The venue's name.
     pub venue: String,
     /// The street address, possibly empty.
     #[serde(default)]
     pub address: String,
     /// The city.
     pub city: String,
-    /// When it starts.
+    /// The start of the show.
     pub starts_at: Timestamp,
-    /// When the doors open.
+    /// The opening of the doors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doors_at: Option<Timestamp>,
     /// The IANA time zone in which people read these times.
     pub time_zone: String,
 }
 
-/// Who sells, as the foot of a mail names it.
+/// The organiser, as the foot of a mail names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Organiser {
     /// The name that buyers know.
     pub name: String,
-    /// Where to ask.
+    /// The address for questions.
     pub email: String,
-    /// Who it is in law.
+    /// The legal person behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legal: Option<LegalInfo>,
 }
@@ -123,35 +123,35 @@ pub struct Admission {
     /// The seat's label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seat: Option<String>,
-    /// Who will use it.
+    /// The attendee, if the buyer named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attendee: Option<String>,
-    /// How many people it admits.
+    /// The number of people that it admits.
     pub admits: u8,
     /// The content id of its QR code's picture, if the mail has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
 }
 
-/// What a mail with tickets says.
+/// The facts of a mail with tickets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketsMail {
-    /// Who bought.
+    /// The buyer.
     pub user: UserId,
     /// The order.
     pub order: OrderId,
-    /// What was paid; not said to somebody who got the ticket from the buyer.
+    /// The price paid; `None` to a holder that got the ticket from the buyer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<Money>,
     /// The show.
     pub show: Show,
-    /// Who sells.
+    /// The organiser.
     pub organiser: Organiser,
     /// The tickets.
     pub tickets: Vec<Admission>,
 }
 
-/// What a mail about an order says.
+/// The facts of a mail about an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderMail {
     /// The order.
@@ -161,7 +161,7 @@ pub struct OrderMail {
     /// True if a person gave it back, perhaps another way than it was paid.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
-    /// Why it goes back, if it is a payment that paid for no tickets.
+    /// The reason of the refund, if it is a payment that paid for no tickets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unused: Option<UnusedReason>,
     /// True if the order has tickets that are valid.
@@ -169,31 +169,31 @@ pub struct OrderMail {
     pub tickets_hold: bool,
     /// The show.
     pub show: Show,
-    /// Who sells.
+    /// The organiser.
     pub organiser: Organiser,
 }
 
-/// What the offer of a ticket says.
+/// The facts of the offer of a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransferMail {
-    /// Who offers, by their confirmed address.
+    /// The ticket's holder, with the confirmed address.
     pub from: Person,
-    /// What they say about it.
+    /// The holder's note to the receiver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The token with which the offer is accepted.
     pub token: String,
-    /// When the offer ends.
+    /// The end of the offer.
     pub expires_at: Timestamp,
     /// The ticket.
     pub ticket: Admission,
     /// The show.
     pub show: Show,
-    /// Who sells.
+    /// The organiser.
     pub organiser: Organiser,
 }
 
-/// What an invitation to an organiser's staff says.
+/// The facts of an invitation to an organiser's staff.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvitationMail {
     /// The organiser.
@@ -202,7 +202,7 @@ pub struct InvitationMail {
     pub role: Role,
     /// The confirmed address of the admin that invites.
     pub by: String,
-    /// When the invitation ends.
+    /// The end of the invitation.
     pub expires_at: Timestamp,
     /// The organiser, as the foot of the mail names it.
     pub organiser: Organiser,
@@ -212,7 +212,7 @@ pub struct InvitationMail {
 /// it says about the mail.
 pub const REQUEST_TAG: &str = "discount_request";
 
-/// The answer to a request for a discount. What it says stands in the request.
+/// The answer to a request for a discount. Its wording stands in the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscountMail {
     /// The request.
@@ -222,13 +222,13 @@ pub struct DiscountMail {
 /// A link that does something to an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkMail {
-    /// What it does.
+    /// The action behind the link.
     pub purpose: LinkPurpose,
     /// Its token, encrypted until the moment of sending: neither the table nor a
     /// dead letter queue holds one in the clear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_token: Option<String>,
-    /// When it ends.
+    /// The end of the link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }

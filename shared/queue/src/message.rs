@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::MailMessage;
 use domain::outbox::OrderNews;
 
-/// What one queue carries.
+/// The message type of one queue.
 pub trait Message: Serialize + DeserializeOwned {
     /// The environment variable with the URL of its queue.
     const QUEUE_URL: &'static str;
 }
 
-/// To `settler`: look at a payment.
+/// A message to `settler`: look at a payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum PaymentMessage {
@@ -25,7 +25,7 @@ pub enum PaymentMessage {
         user: UserId,
         /// The order.
         order: OrderId,
-        /// How often it was this order's turn before.
+        /// The number of earlier questions about this order.
         #[serde(default)]
         round: u16,
     },
@@ -58,21 +58,21 @@ impl Message for PaymentMessage {
     const QUEUE_URL: &'static str = "PAYMENTS_QUEUE_URL";
 }
 
-/// A gateway's hint, its signature checked. What is true is asked of its API.
+/// A gateway's hint, its signature checked. The payment itself is asked of its API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
     /// The gateway.
     pub gateway: GatewayName,
-    /// Whose account there; `None` at the sandbox, which is one for everybody.
+    /// The organiser's account there; `None` at the sandbox, which all organisers share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountRef>,
-    /// What to ask about.
+    /// The payments to ask about.
     pub hint: PaymentHint,
-    /// When the notification came.
+    /// The time of arrival.
     pub received_at: Timestamp,
 }
 
-/// To `issuer`: compose the mails about an order.
+/// A message to `issuer`: compose the mails about an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum IssueMessage {
@@ -83,13 +83,13 @@ pub enum IssueMessage {
         /// The order.
         order: OrderId,
     },
-    /// Tell somebody about an order.
+    /// Tell the buyer or the organiser news of an order.
     News {
         /// The buyer.
         user: UserId,
         /// The order.
         order: OrderId,
-        /// What.
+        /// The news.
         news: OrderNews,
     },
     /// Remind an organiser of the refunds that wait for a person.
@@ -97,7 +97,7 @@ pub enum IssueMessage {
         /// The organiser.
         tenant: TenantId,
     },
-    /// Tell an organiser what gateways and orders did not agree about on a day.
+    /// Report to an organiser the payment differences of a day.
     PaymentDifferences {
         /// The organiser.
         tenant: TenantId,
@@ -106,7 +106,7 @@ pub enum IssueMessage {
     },
     /// Mail the offer of a transfer to its receiver.
     TransferOffered {
-        /// Who offers.
+        /// The ticket's holder.
         from: UserId,
         /// The transfer.
         transfer: TransferId,
@@ -120,7 +120,7 @@ pub enum IssueMessage {
     },
     /// Mail a transferred ticket to its new holder.
     TransferAccepted {
-        /// Who offered.
+        /// The ticket's former holder.
         from: UserId,
         /// The transfer.
         transfer: TransferId,

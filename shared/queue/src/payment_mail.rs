@@ -1,4 +1,4 @@
-//! What mails say about payments that people have to look at.
+//! The facts of mails about payments that a person has to look at.
 
 use domain::payment::{GatewayName, ManualReason};
 use domain::payment_difference::PaymentDifference;
@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Organiser, Show};
 
-/// What a mail to the organiser about payments of one order says.
+/// The facts of a mail to the organiser about payments of one order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentsMail {
     /// The order.
     pub order: OrderId,
-    /// Who bought.
+    /// The buyer.
     pub buyer: Person,
     /// The payments that it is about.
     pub payments: Vec<PaymentFacts>,
-    /// What was asked for, if it is not what was paid.
+    /// The amount that was asked for, if another was paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Money>,
-    /// What tickets cost that are valid though their money is gone.
+    /// The price of tickets that are valid though their money is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncovered: Option<Money>,
     /// True if none of the money is left, so that tickets became worthless.
@@ -27,25 +27,25 @@ pub struct PaymentsMail {
     pub worthless: bool,
     /// The show.
     pub show: Show,
-    /// Who sells.
+    /// The organiser.
     pub organiser: Organiser,
 }
 
 /// One payment in a mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentFacts {
-    /// Where it was paid.
+    /// The gateway that took it.
     pub gateway: GatewayName,
     /// The gateway's id of it.
     pub payment_id: String,
     /// The money that the mail is about.
     pub amount: Money,
-    /// Why a person has to give it back, if one has to.
+    /// The reason that a person has to give it back, if one has to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<ManualReason>,
 }
 
-/// What a reminder of refunds says.
+/// The facts of a reminder of refunds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundsWaitingMail {
     /// Those that wait longest, the first one longer than the others.
@@ -53,7 +53,7 @@ pub struct RefundsWaitingMail {
     /// True if there are more than these.
     #[serde(default)]
     pub more: bool,
-    /// Who has to do them.
+    /// The organiser, which has to make them.
     pub organiser: Organiser,
 }
 
@@ -62,25 +62,25 @@ pub struct RefundsWaitingMail {
 pub struct WaitingRefund {
     /// The order.
     pub order: OrderId,
-    /// Who gets the money.
+    /// The buyer, which gets the money.
     pub buyer: Person,
-    /// Since when it waits.
+    /// The time since which it waits.
     pub since: Timestamp,
-    /// What is to be given back, and where.
+    /// The payment to give back.
     #[serde(flatten)]
     pub payment: PaymentFacts,
 }
 
-/// What the report of a day says.
+/// The facts of the report of a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DifferencesMail {
     /// The day, in UTC.
     pub day: Timestamp,
-    /// What gateways and orders did not agree about.
+    /// The differences between gateways and orders.
     pub differences: Vec<PaymentDifference>,
     /// True if there are more than these.
     #[serde(default)]
     pub more: bool,
-    /// Who has to look at it.
+    /// The organiser, which has to look at them.
     pub organiser: Organiser,
 }

@@ -16,7 +16,7 @@ const MAX_ENTRIES: usize = 10;
 const MAX_BYTES: usize = 256 * 1024;
 /// The longest that SQS keeps a message back.
 const MAX_DELAY_SECONDS: i32 = 900;
-/// How often what a request left undone is sent again.
+/// The most times that the rest of a request is sent again.
 const MAX_TRIES: u32 = 5;
 
 /// The sending end of the queue of `M`; cheap to clone.
@@ -34,7 +34,7 @@ impl<M> Clone for Queue<M> {
 }
 
 impl<M: Message> Queue<M> {
-    /// The queue whose URL is in the variable [`Message::QUEUE_URL`].
+    /// The queue with the URL in the variable [`Message::QUEUE_URL`].
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let url = boot.env.required(M::QUEUE_URL)?.into();
         Ok(Self { client: Client::new(&boot.aws.config()), url, of: PhantomData })
@@ -61,7 +61,7 @@ impl<M: Message> Queue<M> {
         sent.map(drop).map_err(|error| unavailable(aws_sdk_sqs::error::DisplayErrorContext(error)))
     }
 
-    /// Sends many messages in as few requests as SQS allows, and repeats what a
+    /// Sends many messages in as few requests as SQS allows, and sends those again that a
     /// request left undone.
     ///
     /// # Errors

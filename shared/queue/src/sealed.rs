@@ -12,9 +12,9 @@ const NONCE_BYTES: usize = 24;
 
 /// Encrypts the tokens of mailed links on their way to `mailer`.
 ///
-/// A link's token signs somebody in, so the table keeps only its hash; but the
+/// A link's token signs its user in, so the table keeps only its hash; but the
 /// mail is caused by an outbox attribute in that same table, and waits in queues
-/// that people look into when something is stuck. So the token travels
+/// that operators look into when a message is stuck. So the token travels
 /// encrypted (XChaCha20-Poly1305), under a secret that only the function that
 /// makes links and the one that mails them have.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ impl TokenSeal {
     }
 
     /// Encrypts `token` for a mail to `email`: it opens for no other address, so
-    /// that changing the recipient of a message gets nobody a token.
+    /// that changing the recipient of a message reveals no token.
     pub fn seal(&self, token: &str, email: &str) -> domain::Result<String> {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(Error::internal)?;

@@ -16,16 +16,16 @@ use serde_json::json;
 use crate::refusals::may_refuse;
 use crate::{Problem, TokenVerifier};
 
-/// Why a token is not taken.
-const OF_TOKENS: [&str; 2] = ["token_expired", "token_invalid"];
+/// The codes with which a token is refused.
+const TOKEN_REFUSALS: [&str; 2] = ["token_expired", "token_invalid"];
 
-/// Anybody who is signed in.
+/// A caller that is signed in, whatever its role.
 #[derive(Debug, Clone)]
 pub struct Buyer {
     /// The user.
     pub user: UserId,
-    /// The e-mail address. Anybody can register any: what depends on it being the
-    /// caller's asks for [`Buyer::confirmed_email`].
+    /// The e-mail address. A caller can register any: routes that depend on its being the
+    /// caller's own ask for [`Buyer::confirmed_email`].
     pub email: String,
     /// The name, possibly empty.
     pub name: String,
@@ -86,7 +86,7 @@ impl OperationInput for Buyer {
     }
 }
 
-/// Somebody who may be signed in. A token that is sent must still be valid.
+/// A caller that may be signed in. A token that is sent must still be valid.
 #[derive(Debug, Clone)]
 pub struct MaybeBuyer(pub Option<Buyer>);
 
@@ -104,7 +104,7 @@ where
 
 impl OperationInput for MaybeBuyer {
     fn operation_input(_: &mut GenContext, operation: &mut Operation) {
-        may_refuse(operation, OF_TOKENS);
+        may_refuse(operation, TOKEN_REFUSALS);
     }
 }
 
@@ -115,7 +115,7 @@ macro_rules! staff {
         pub struct $name {
             /// The tenant that the caller may act for.
             pub tenant: TenantId,
-            /// Who is asking.
+            /// The caller.
             pub user: UserId,
             /// All claims of the token.
             pub claims: Claims,
@@ -174,12 +174,12 @@ fn claims(parts: &Parts, verifier: &TokenVerifier) -> Result<Option<Claims>> {
     verifier.verify(token).map(Some)
 }
 
-/// Notes in the API description who may call the operation: `security`, and
+/// Notes in the API description the roles that may call the operation: `security`, and
 /// `x-roles`, from which the authorisation tests are generated.
 fn require_roles(operation: &mut Operation, roles: &[Role]) {
     operation.security = vec![IndexMap::from([("bearer".to_owned(), Vec::new())])];
     let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
     operation.extensions.insert("x-roles".to_owned(), json!(names));
-    may_refuse(operation, OF_TOKENS);
+    may_refuse(operation, TOKEN_REFUSALS);
     may_refuse(operation, ["sign_in_required"]);
 }

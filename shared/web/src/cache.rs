@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{Json, Problem};
 
-/// What the caller has already: its `If-None-Match` header.
+/// The tag of the caller's copy: its `If-None-Match` header.
 #[derive(Debug, Clone, Default)]
 pub struct Freshness(Option<HeaderValue>);
 
@@ -46,8 +46,8 @@ impl<T: Serialize> Cached<T> {
         Self::new(value, &control, freshness)
     }
 
-    /// An answer for one caller, whose app asks every time and gets 304 if
-    /// nothing changed.
+    /// An answer for one caller: its app asks every time and gets 304 if nothing
+    /// changed.
     pub fn private(value: &T, freshness: &Freshness) -> Result<Self, Problem> {
         Self::new(value, "private, no-cache", freshness)
     }
@@ -55,10 +55,10 @@ impl<T: Serialize> Cached<T> {
     fn new(value: &T, control: &str, freshness: &Freshness) -> Result<Self, Problem> {
         let json = serde_json::to_vec(value).map_err(Error::internal)?;
         let tag = format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&json)[..12]));
-        let known = freshness.0.as_ref().and_then(|value| value.to_str().ok()).is_some_and(|tags| {
-            tags.split(',').any(|known| {
-                let known = known.trim();
-                known == "*" || opaque(known) == opaque(&tag)
+        let unchanged = freshness.0.as_ref().and_then(|value| value.to_str().ok()).is_some_and(|tags| {
+            tags.split(',').any(|theirs| {
+                let theirs = theirs.trim();
+                theirs == "*" || opaque(theirs) == opaque(&tag)
             })
         });
         let mut headers = HeaderMap::new();
@@ -66,7 +66,7 @@ impl<T: Serialize> Cached<T> {
         headers.insert(header::ETAG, HeaderValue::try_from(tag).map_err(Error::internal)?);
         // A 304, too, says what the answer depends on.
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-        let body = if known {
+        let body = if unchanged {
             Err(StatusCode::NOT_MODIFIED)
         } else {
             Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
@@ -75,7 +75,7 @@ impl<T: Serialize> Cached<T> {
     }
 }
 
-/// A tag without what says that it is weak.
+/// A tag without its mark of weakness.
 fn opaque(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag)
 }
@@ -100,7 +100,7 @@ impl<T: JsonSchema> OperationOutput for Cached<T> {
         operation: &mut Operation,
     ) -> Vec<(Option<u16>, ApiResponse)> {
         let not_modified = ApiResponse {
-            description: "What the caller has is still true.".to_owned(),
+            description: "The caller's copy is still right.".to_owned(),
             ..ApiResponse::default()
         };
         let mut responses = Json::<T>::inferred_responses(ctx, operation);

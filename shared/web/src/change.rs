@@ -1,4 +1,4 @@
-//! What PATCH requests have in common.
+//! Fields and versions of PATCH requests.
 
 use domain::Error;
 use serde::{Deserialize, Deserializer};

@@ -1,30 +1,31 @@
-//! Long texts made short on their way.
+//! Compression of long texts.
 //!
-//! An attacker who has a browser ask for a secret beside words of the attacker's own can
-//! guess the secret from lengths (BREACH). Nobody can have a browser do that here: what is
-//! somebody's is answered to a token in a header, never to a cookie, which a browser would
-//! add for a stranger; and pages are the same for everybody.
+//! An attacker that has a browser ask for a secret beside words of the attacker's own can
+//! guess the secret from lengths (BREACH). No browser can be made to do that here: private
+//! answers need a token in a header, never a cookie, which a browser would add for a
+//! stranger; and pages are the same for all readers.
 
 use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 
-/// Shorter answers are as many packets either way.
-const WORTH_IT: u16 = 1400;
+/// The least bytes to compress: shorter answers are as many packets either way.
+const MIN_BYTES: u16 = 1400;
 
 /// Gzip, which every client reads, at its fastest level: a page of a list becomes a fifth,
 /// in a tenth of a millisecond. The usual level takes several times as long to save a tenth
-/// of that fifth. Whoever sets `Vary` writes `accept-encoding` into it, where this leaves
-/// it: of two headers of one name, Lambda answers with the first.
+/// of that fifth. A handler that sets `Vary` writes `accept-encoding` into it, where this
+/// leaves it: of two headers of one name, Lambda answers with the first.
 pub(crate) fn layer() -> CompressionLayer<impl Predicate> {
     CompressionLayer::new()
         .gzip(true)
         .quality(CompressionLevel::Fastest)
-        .compress_when(SizeAbove::new(WORTH_IT).and(is_text))
+        .compress_when(SizeAbove::new(MIN_BYTES).and(is_text))
 }
 
-/// Images but SVG, and files of any kind, have their own compression or are random.
+/// True for texts: images but SVG, and files of any kind, have their own compression or
+/// are random.
 fn is_text(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim_end();

@@ -1,5 +1,6 @@
-//! What the operations of a function take, by their own description: which query
-//! parameters there are, and what else is wrong with a request that is refused.
+//! The operations of a function by their own description: it refuses query parameters
+//! that an operation does not name, and completes a refusal with all other faults of the
+//! request.
 
 use std::borrow::Cow;
 
@@ -11,8 +12,8 @@ use http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 
 use crate::Problem;
-use crate::problem::{Part, Said};
-use crate::query::OPEN;
+use crate::problem::{Part, Wording};
+use crate::query::ANY_QUERY;
 use crate::schema::{Broken, MAX_FOUND, Rule, Schemas, echo, unknown};
 
 /// Routes under this prefix are the API; the others are pages for people and for
@@ -37,7 +38,7 @@ impl Described {
     }
 
     /// Refuses query parameters that the operation does not know, and those that are
-    /// given twice. What is wrong with the others is said with it.
+    /// given twice. The faults of the others are named as well.
     pub(crate) fn check_query(
         &self,
         method: &Method,
@@ -47,15 +48,15 @@ impl Described {
     ) -> Result<(), Problem> {
         let Some(query) = uri.query().filter(|query| !query.is_empty()) else { return Ok(()) };
         let Some(operation) = self.operation(method, route) else { return Ok(()) };
-        if operation.extensions.contains_key(OPEN) {
+        if operation.extensions.contains_key(ANY_QUERY) {
             return Ok(());
         }
-        let known: Vec<&str> = query_parameters(operation).map(name).collect();
+        let described: Vec<&str> = query_parameters(operation).map(name).collect();
         let mut seen: Vec<Cow<'_, str>> = Vec::new();
         let mut fields: Vec<FieldError> = Vec::new();
         for (name, _) in form_urlencoded::parse(query.as_bytes()) {
-            let detail = if !known.contains(&name.as_ref()) {
-                unknown("parameter", &name, &known)
+            let detail = if !described.contains(&name.as_ref()) {
+                unknown("parameter", &name, &described)
             } else if seen.contains(&name) {
                 format!("`{name}` is given twice. Give it once.")
             } else {
@@ -71,19 +72,19 @@ impl Described {
             return Ok(());
         }
         let found = self.parameters(operation, uri, headers);
-        Err(Error::fields(merged(&fields, Said::ByUs, found)).into())
+        Err(Error::fields(merged(&fields, Wording::Ours, found)).into())
     }
 
-    /// A refusal with all that is wrong with the same part of the request: whoever
-    /// refused it stopped at the first thing.
+    /// A refusal with all faults of the same part of the request: extractors stop at the
+    /// first.
     pub(crate) fn completed(&self, problem: Problem, method: &Method, route: &str) -> Problem {
         let Some(operation) = self.operation(method, route) else { return problem };
-        let Some((part, said)) = problem.part() else { return problem };
+        let Some((part, wording)) = problem.part() else { return problem };
         let found = match part {
             Part::Parameters { uri, headers } => self.parameters(operation, uri, headers),
             Part::Body(bytes) => self.body(operation, bytes),
         };
-        Error::fields(merged(problem.error().field_errors(), *said, found)).into()
+        Error::fields(merged(problem.error().field_errors(), *wording, found)).into()
     }
 
     fn parameters(&self, operation: &Operation, uri: &Uri, headers: &HeaderMap) -> Vec<Broken> {
@@ -142,7 +143,7 @@ impl Described {
 
 fn of_method<'a>(item: &'a PathItem, method: &Method) -> Option<&'a Operation> {
     match *method {
-        // Where GET works, HEAD does.
+        // HEAD comes along with GET.
         Method::GET | Method::HEAD => item.get.as_ref(),
         Method::POST => item.post.as_ref(),
         Method::PUT => item.put.as_ref(),
@@ -164,18 +165,18 @@ fn name(parameter: &Parameter) -> &str {
     &parameter.parameter_data_ref().name
 }
 
-/// What is known to be wrong, and what the schema finds besides, each place once.
-fn merged(known: &[FieldError], said: Said, found: Vec<Broken>) -> Vec<FieldError> {
+/// The faults that a refusal names, and those that the schema adds, each place once.
+fn merged(named: &[FieldError], wording: Wording, found: Vec<Broken>) -> Vec<FieldError> {
     let mut all: Vec<FieldError> = Vec::new();
     for broken in found {
-        let own = known.iter().find(|known| known.pointer == broken.field.pointer);
-        // serde speaks of how something is read; what a text must look like is said by
-        // its type, through serde.
-        let own = own.filter(|_| said == Said::ByUs || broken.rule == Rule::Form);
+        let own = named.iter().find(|field| field.pointer == broken.field.pointer);
+        // serde words how a value is read; only the form of a text comes from its type,
+        // through serde.
+        let own = own.filter(|_| wording == Wording::Ours || broken.rule == Rule::Form);
         all.push(own.cloned().unwrap_or(broken.field));
     }
-    for field in known {
-        // A complaint about a whole is spelled out by those about its parts.
+    for field in named {
+        // A fault of a whole is spelled out by those of its parts.
         let spelled_out = |other: &FieldError| {
             let rest = other.pointer.strip_prefix(&field.pointer);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || field.pointer == "#")

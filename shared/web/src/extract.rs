@@ -14,13 +14,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Problem;
-use crate::problem::Said;
+use crate::problem::Wording;
 use crate::reason::{message, parameter, part, sentence};
 use crate::refusals::may_refuse;
 use crate::whole::without_decimals;
 
-/// A JSON body, in and out. What is wrong with one comes back with a JSON
-/// pointer to the field.
+/// A JSON body, in and out. A fault comes back with a JSON pointer to the field.
 #[derive(Debug, Clone)]
 pub struct Json<T>(pub T);
 
@@ -96,7 +95,7 @@ fn too_large(rejection: BytesRejection) -> Problem {
     }
 }
 
-/// Why a body could not be read.
+/// A body that could not be read.
 #[derive(Debug)]
 enum Unread {
     Field(FieldError),
@@ -195,7 +194,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        query(&parts.uri).map(Self).map_err(|field| Problem::parameter(field, Said::BySerde, parts))
+        query(&parts.uri).map(Self).map_err(|field| Problem::parameter(field, Wording::Serde, parts))
     }
 }
 
@@ -236,7 +235,7 @@ where
     }
 }
 
-/// Which part of the path cannot name anything, and what it should look like.
+/// The answer to a path with a part that is no valid id, and the form that it should have.
 fn names_nothing(rejection: PathRejection) -> Error {
     let (name, detail) = match rejection {
         PathRejection::FailedToDeserializePathParams(error) => match error.into_kind() {

@@ -23,7 +23,7 @@ const BODY_LIMIT: usize = 256 * 1024;
 /// Adds to a function's routes what all routes have in common: the body limit,
 /// the id of the request, problem+json for every failure, one log line each, and the
 /// headers of [`guard`]. Refuses query parameters that an operation's description does
-/// not name, and compresses long texts for callers who accept that.
+/// not name, and compresses long texts for callers that accept it.
 pub fn finish(router: ApiRouter) -> Router {
     let mut api = OpenApi::default();
     let router = router.finish_api(&mut api);
@@ -62,8 +62,8 @@ pub fn describe(router: ApiRouter) -> OpenApi {
 }
 
 /// Adds the headers that every answer has: browsers come back by TLS only and believe the
-/// content type, and nobody keeps what does not say that it may be kept. A session's
-/// tokens, an order, a code: most answers are for one person, now.
+/// content type, and no cache keeps an answer that does not allow it: a session's tokens,
+/// an order or a code is for one person, now.
 pub fn guard(headers: &mut HeaderMap) {
     // A year.
     headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
@@ -119,7 +119,7 @@ async fn each_request(State(described): State<Arc<Described>>, request: Request,
     response
 }
 
-/// What went wrong where nobody said it as a problem: in an extractor of axum's.
+/// The problem for a status without one: from an extractor of axum's own.
 fn unnamed(status: StatusCode) -> Option<Problem> {
     let error = match status {
         StatusCode::PAYLOAD_TOO_LARGE => {

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use schemars::json_schema;
 
 use crate::Problem;
-use crate::problem::Said;
+use crate::problem::Wording;
 use crate::refusals::may_refuse;
 
 /// The `Idempotency-Key` header of a POST that creates or charges: the same key
@@ -32,7 +32,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
                 pointer: "#Idempotency-Key".to_owned(),
                 detail: "Must be 1 to 128 visible ASCII characters, such as a UUID.".to_owned(),
             };
-            Problem::parameter(field, Said::ByUs, parts)
+            Problem::parameter(field, Wording::Ours, parts)
         })
     }
 }

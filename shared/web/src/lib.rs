@@ -1,6 +1,6 @@
 //! The HTTP edge of every function: problem+json, extractors, paging, caching.
 //!
-//! A handler takes what it needs as arguments (who is asking, the checked body)
+//! A handler takes its needs as arguments (the caller, the checked body)
 //! and answers with a value or a [`Problem`]; everything that all routes have in
 //! common is added once, in [`finish`].
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// An amount with the currency's code, as organisers read it: `COP 50.000`. Theirs are the
 /// mails' first language, whatever a request accepts: views are made, kept under idempotency
-/// keys and told by their tags without their reader. Who reads another language writes the
+/// keys and told by their tags without their reader. An app in another language formats the
 /// amount beside it.
 pub fn formatted(minor: i64, currency: Currency) -> String {
     format::money(Money::new(minor, currency), Language::default())
@@ -19,9 +19,9 @@ pub fn formatted(minor: i64, currency: Currency) -> String {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Money")]
 pub struct MoneyView {
-    /// How much.
+    /// The amount in major units.
     pub amount: Amount,
-    /// Of what.
+    /// The currency.
     pub currency: Currency,
     /// Both as people write them.
     pub formatted: String,
@@ -75,7 +75,7 @@ pub struct NewConvenienceFees {
 }
 
 impl NewConvenienceFees {
-    /// The fees in `currency`. What they can not be is noted at `pointer`.
+    /// The fees in `currency`. Faults are noted at `pointer`.
     pub fn read(self, currency: Currency, pointer: &str, fields: &mut Fields) -> Fees {
         let (rate, fixed) = (format!("{pointer}/convenience_rate"), format!("{pointer}/convenience_fixed"));
         let fees = Fees {
@@ -117,7 +117,7 @@ pub struct NewVat {
 }
 
 impl NewVat {
-    /// The tax. What it can not be is noted at `pointer`.
+    /// The tax. Faults are noted at `pointer`.
     pub fn read(self, pointer: &str, fields: &mut Fields) -> Vat {
         let rate = self.rate.percent(&format!("{pointer}/rate"), fields);
         let vat = Vat { rate, included: self.included };

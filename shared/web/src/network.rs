@@ -1,4 +1,4 @@
-//! Where a request came from, as limits count it.
+//! The network of a request, as limits count it.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -9,15 +9,15 @@ use http::HeaderMap;
 use http::request::Parts;
 use lambda_http::request::RequestContext;
 
-/// The most proxies that anybody puts in a row.
+/// The most proxies in a row: more is a mistake of configuration.
 const MAX_HOPS: usize = 5;
 
-/// How many proxies of the operator's stand in front of API Gateway, such as one CDN
-/// (`TRUSTED_HOPS`); none unless it is said.
+/// The number of the operator's proxies in front of API Gateway, such as one CDN
+/// (`TRUSTED_HOPS`); none by default.
 ///
 /// Each proxy adds the address that it was called from to the end of
-/// `X-Forwarded-For`. What stands before the addresses that these proxies wrote is the
-/// caller's own invention, and never read.
+/// `X-Forwarded-For`. Addresses before those that these proxies wrote are the caller's
+/// own invention, and never read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TrustedHops(usize);
 
@@ -57,9 +57,10 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 /// The network that a request came from: what one subscriber has of the internet. An
-/// IPv4 address, or 64 bits of an IPv6 address, the rest of which everybody picks freely.
+/// IPv4 address, or 64 bits of an IPv6 address, the rest of which a subscriber picks
+/// freely.
 ///
-/// It is personal data: what is stored of it is its fingerprint.
+/// It is personal data: only its fingerprint is stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientNetwork(pub String);
 
@@ -139,11 +140,11 @@ mod tests {
         assert_eq!(seen(1, EDGE, &["192.0.2.7"]), "192.0.2.7");
         assert_eq!(seen(1, EDGE, &["192.0.2.7:4711, 198.51.100.9"]), "192.0.2.7");
         assert_eq!(seen(1, EDGE, &["[2001:db8::7]:4711, 198.51.100.9"]), "2001:db8::");
-        // What the caller made up stands before.
+        // The caller's inventions stand before.
         assert_eq!(seen(1, EDGE, &["203.0.113.1, 192.0.2.7, 198.51.100.9"]), "192.0.2.7");
         assert_eq!(seen(1, EDGE, &["203.0.113.1", "192.0.2.7, 198.51.100.9"]), "192.0.2.7");
         assert_eq!(seen(2, EDGE, &["203.0.113.1, 192.0.2.7, 198.51.100.3, 198.51.100.9"]), "192.0.2.7");
-        // Fewer addresses than proxies, or none that reads: whoever called API Gateway.
+        // Fewer addresses than proxies, or none that reads: the caller of API Gateway.
         assert_eq!(seen(2, EDGE, &["192.0.2.7, 198.51.100.9"]), EDGE);
         assert_eq!(seen(1, EDGE, &[]), EDGE);
         assert_eq!(seen(1, EDGE, &["unknown, 198.51.100.9"]), EDGE);

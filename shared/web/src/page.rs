@@ -9,11 +9,11 @@ use http::request::Parts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::problem::Said;
+use crate::problem::Wording;
 use crate::refusals::may_refuse;
 use crate::{Problem, Query};
 
-/// Which part of a list is wanted: `?limit=` and `?cursor=`.
+/// The part of a list to answer with: `?limit=` and `?cursor=`.
 #[derive(Debug, Clone)]
 pub struct Paging {
     /// At most this many items, 1 to 100.
@@ -64,7 +64,7 @@ fn is_cursor(text: &str) -> bool {
 
 fn bad(pointer: &str, detail: &str, parts: &Parts) -> Problem {
     let field = FieldError { pointer: pointer.to_owned(), detail: detail.to_owned() };
-    Problem::parameter(field, Said::ByUs, parts)
+    Problem::parameter(field, Wording::Ours, parts)
 }
 
 impl Paging {

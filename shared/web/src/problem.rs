@@ -12,8 +12,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
-/// The most bad fields that an answer names: whoever sent a long list of bad
-/// things learns enough from the first ones.
+/// The most bad fields that an answer names: the sender of a long list of bad things
+/// learns enough from the first ones.
 const MAX_FIELDS: usize = 50;
 
 /// A failed request: an RFC 9457 `application/problem+json` answer.
@@ -23,11 +23,11 @@ pub struct Problem(Arc<Refusal>);
 #[derive(Debug)]
 struct Refusal {
     error: Error,
-    part: Option<(Part, Said)>,
+    part: Option<(Part, Wording)>,
 }
 
-/// The part of a request in which something is wrong, for `finish` to find what else
-/// is. Extractors stop at the first thing, and know no schemas.
+/// The part of a request with a fault, for `finish` to find the others. Extractors stop
+/// at the first fault, and know no schemas.
 #[derive(Debug, Clone)]
 pub(crate) enum Part {
     /// The query and the headers.
@@ -41,13 +41,13 @@ pub(crate) enum Part {
     Body(Bytes),
 }
 
-/// In whose words it is said what is wrong.
+/// The author of a fault's wording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Said {
-    /// An extractor's.
-    ByUs,
-    /// serde's, made into a sentence.
-    BySerde,
+pub(crate) enum Wording {
+    /// An extractor.
+    Ours,
+    /// serde, made into a sentence.
+    Serde,
 }
 
 impl From<Error> for Problem {
@@ -71,7 +71,7 @@ struct ProblemBody {
     status: u16,
     /// A stable code that programs may branch on.
     code: String,
-    /// What went wrong and what to do about it.
+    /// The failure, and what to do about it.
     detail: String,
     /// The request, as the log knows it.
     request_id: String,
@@ -85,28 +85,28 @@ struct ProblemBody {
 struct ProblemField {
     /// A JSON pointer (RFC 6901) into the body, or `#` and the name of a parameter.
     pointer: String,
-    /// What to do about it.
+    /// The fault, and how to mend it.
     detail: String,
 }
 
 impl Problem {
-    fn new(error: Error, part: Option<(Part, Said)>) -> Self {
+    fn new(error: Error, part: Option<(Part, Wording)>) -> Self {
         Self(Arc::new(Refusal { error, part }))
     }
 
     /// A bad parameter.
-    pub(crate) fn parameter(field: FieldError, said: Said, parts: &Parts) -> Self {
+    pub(crate) fn parameter(field: FieldError, wording: Wording, parts: &Parts) -> Self {
         let part = Part::Parameters { uri: parts.uri.clone(), headers: parts.headers.clone() };
-        Self::new(Error::fields(vec![field]), Some((part, said)))
+        Self::new(Error::fields(vec![field]), Some((part, wording)))
     }
 
     /// A bad field of the body.
     pub(crate) fn body(field: FieldError, body: Bytes) -> Self {
-        Self::new(Error::fields(vec![field]), Some((Part::Body(body), Said::BySerde)))
+        Self::new(Error::fields(vec![field]), Some((Part::Body(body), Wording::Serde)))
     }
 
-    /// Where else something may be wrong.
-    pub(crate) fn part(&self) -> Option<&(Part, Said)> {
+    /// The part of the request that may have further faults.
+    pub(crate) fn part(&self) -> Option<&(Part, Wording)> {
         self.0.part.as_ref()
     }
 

@@ -6,8 +6,8 @@ use aide::openapi::Operation;
 use axum::extract::{FromRequestParts, RawQuery};
 use http::request::Parts;
 
-/// How the description of an operation says that it takes parameters of any name.
-pub(crate) const OPEN: &str = "x-any-query";
+/// The extension that marks an operation which takes parameters of any name.
+pub(crate) const ANY_QUERY: &str = "x-any-query";
 
 /// The query string as it came, for operations whose callers add parameters of their
 /// own: a gateway to a notification, a provider of identities to the way back. Every
@@ -26,6 +26,6 @@ impl<S: Send + Sync> FromRequestParts<S> for AnyQuery {
 
 impl OperationInput for AnyQuery {
     fn operation_input(_: &mut GenContext, operation: &mut Operation) {
-        operation.extensions.insert(OPEN.to_owned(), true.into());
+        operation.extensions.insert(ANY_QUERY.to_owned(), true.into());
     }
 }

@@ -1,4 +1,4 @@
-//! serde's words for what is wrong, as sentences for people who do not write Rust.
+//! serde's messages as sentences for readers that do not write Rust.
 
 use std::borrow::Cow;
 
@@ -11,11 +11,11 @@ pub(crate) fn message(error: &serde_json::Error) -> String {
 /// Beyond this many characters a list of values is not worth reading.
 const MAX_VALUES: usize = 240;
 
-/// A message of serde's as a sentence for people who do not write Rust.
+/// A message of serde's as a sentence for readers that do not write Rust.
 pub(crate) fn sentence(message: &str) -> String {
     let mut sentence = match whole(message) {
         Some(plain) => plain.to_owned(),
-        None => in_plain_words(without_long_list(message).chars().take(300).collect()),
+        None => reworded(without_long_list(message).chars().take(300).collect()),
     };
     if let Some(first) = sentence.get_mut(..1) {
         first.make_ascii_uppercase();
@@ -24,7 +24,7 @@ pub(crate) fn sentence(message: &str) -> String {
     sentence
 }
 
-/// What to say instead of messages that are about how something is read.
+/// The sentence in place of a message about the way a value is read.
 fn whole(message: &str) -> Option<&'static str> {
     // Those about dates and times are jiff's.
     let about_times = [
@@ -49,7 +49,7 @@ fn whole(message: &str) -> Option<&'static str> {
     })
 }
 
-/// The message without a list that nobody reads to its end.
+/// The message without a list that is too long to read.
 fn without_long_list(message: &str) -> Cow<'_, str> {
     match message.rsplit_once(", expected one of ") {
         Some((before, values)) if values.chars().count() > MAX_VALUES => {
@@ -63,7 +63,7 @@ fn without_long_list(message: &str) -> Cow<'_, str> {
     }
 }
 
-fn in_plain_words(mut message: String) -> String {
+fn reworded(mut message: String) -> String {
     for (rust, plain) in [
         ("unknown variant ", "unknown value "),
         ("floating point ", "number "),

@@ -6,7 +6,7 @@ use aide::openapi::Operation;
 use aide::transform::TransformOperation;
 use serde_json::Value;
 
-/// How an operation's description lists the codes.
+/// The extension of an operation's description that lists the codes.
 pub const REFUSALS: &str = "x-refusals";
 
 /// Names failures in an operation's description.
@@ -29,7 +29,7 @@ pub(crate) fn may_refuse<const N: usize>(operation: &mut Operation, codes: [&str
     let listed = operation.extensions.entry(REFUSALS.to_owned()).or_insert_with(|| Value::Array(Vec::new()));
     if let Value::Array(listed) = listed {
         for code in codes {
-            if !listed.iter().any(|known| known == code) {
+            if !listed.iter().any(|other| other == code) {
                 listed.push(code.into());
             }
         }

@@ -1,5 +1,5 @@
-//! What a value breaks of its schema: each place by its JSON pointer, with what to do
-//! about it in a sentence.
+//! The faults of a value by its schema: each place by its JSON pointer, with a sentence
+//! on how to mend it.
 //!
 //! Only for requests that are refused anyway: serde stops at the first thing that is
 //! wrong, and this finds the rest. It knows the words of JSON Schema that the
@@ -12,16 +12,16 @@ use domain::{FieldError, Language, Timestamp};
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
-/// So many wrong places are enough to learn from.
+/// The most faults that are found: a caller learns enough from these.
 pub(crate) const MAX_FOUND: usize = 50;
-/// Beyond this depth nothing is looked at: our own bodies have four levels.
+/// The deepest level that is checked: our own bodies have four.
 const MAX_DEPTH: usize = 32;
 /// Beyond this many characters a list of names is not worth reading.
 const MAX_NAMES: usize = 240;
-/// As much of a wrong name or value is repeated.
+/// The most characters of a wrong name or value that are repeated.
 const MAX_ECHO: usize = 60;
 
-/// Where a schema says a pattern in words: as a sentence for whoever broke it.
+/// The extension of a schema that words its pattern, as a sentence for the caller.
 const MUST: &str = "x-must";
 
 /// A broken rule.
@@ -31,7 +31,7 @@ pub(crate) struct Broken {
     pub(crate) rule: Rule,
 }
 
-/// What sort of rule is broken.
+/// The sort of the broken rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// The value is none of those that there are.
@@ -87,8 +87,8 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn note(&mut self, pointer: &str, rule: Rule, detail: String) {
-        let known = self.broken.iter().any(|broken| broken.field.pointer == pointer);
-        if !known && self.broken.len() < MAX_FOUND {
+        let noted = self.broken.iter().any(|broken| broken.field.pointer == pointer);
+        if !noted && self.broken.len() < MAX_FOUND {
             self.broken.push(Broken { field: FieldError { pointer: pointer.to_owned(), detail }, rule });
         }
     }
@@ -152,15 +152,16 @@ impl Found<'_> {
         if let Some(choices) = constants.filter(|choices| !choices.is_empty()) {
             return self.note(pointer, Rule::Choice, no_such_choice(value, &choices.concat()));
         }
-        // What was meant is what fits best: a wrong tag tells of another kind of thing.
+        // The caller most likely meant the branch that fits best: a wrong tag tells of another
+        // kind of thing.
         let fits = |broken: &&Vec<Broken>| {
             !broken.iter().any(|one| one.rule == Rule::Type && one.field.pointer == pointer)
         };
         let misfit = |broken: &&Vec<Broken>| {
             (broken.iter().any(|one| one.rule == Rule::Choice && one.field.pointer != pointer), broken.len())
         };
-        if let Some(meant) = tried.iter().filter(fits).min_by_key(misfit) {
-            for broken in meant {
+        if let Some(closest) = tried.iter().filter(fits).min_by_key(misfit) {
+            for broken in closest {
                 self.note(&broken.field.pointer, broken.rule, broken.field.detail.clone());
             }
         } else if !tried.is_empty() {
@@ -271,19 +272,19 @@ impl Found<'_> {
                 self.note(&under(name), Rule::Other, "This field is required.".to_owned());
             }
         }
-        let known = |name: &str| {
+        let described = |name: &str| {
             properties.contains_key(name)
                 || properties.keys().any(|other| also(other).any(|also| also == name))
         };
         match rules.get("additionalProperties") {
             Some(Value::Bool(false)) => {
                 let names: Vec<&str> = properties.keys().map(String::as_str).collect();
-                for name in members.keys().filter(|name| !known(name)) {
+                for name in members.keys().filter(|name| !described(name)) {
                     self.note(&under(name), Rule::Other, unknown("field", name, &names));
                 }
             }
             Some(schema) => {
-                for (name, member) in members.iter().filter(|(name, _)| !known(name)) {
+                for (name, member) in members.iter().filter(|(name, _)| !described(name)) {
                     self.check(schema, member, &under(name));
                 }
             }
@@ -327,7 +328,7 @@ fn is_a(value: &Value, kind: &str) -> bool {
     match kind {
         "null" => value.is_null(),
         "boolean" => value.is_boolean(),
-        // What is written with a decimal point is no whole number to serde.
+        // A number with a decimal point is no whole number to serde.
         "integer" => value.is_i64() || value.is_u64(),
         "number" => value.is_number(),
         "string" => value.is_string(),
@@ -406,12 +407,12 @@ fn no_such_choice(value: &Value, choices: &[&Value]) -> String {
     }
 }
 
-/// What to say of a field or parameter that there is not.
-pub(crate) fn unknown(thing: &str, name: &str, known: &[&str]) -> String {
+/// The sentence for a field or parameter that does not exist.
+pub(crate) fn unknown(thing: &str, name: &str, existing: &[&str]) -> String {
     let name = echo(name);
-    match (known.is_empty(), listed(known)) {
+    match (existing.is_empty(), listed(existing)) {
         (true, _) => format!("Unknown {thing} `{name}`; none is taken here."),
-        (false, Some(known)) => format!("Unknown {thing} `{name}`, expected {known}."),
+        (false, Some(existing)) => format!("Unknown {thing} `{name}`, expected {existing}."),
         (false, None) => {
             format!("Unknown {thing} `{name}`; the API's description has the {thing}s that there are.")
         }
@@ -437,7 +438,7 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A part of what the caller sent that is short enough to be repeated.
+/// The start of the caller's text, short enough to be repeated.
 pub(crate) fn echo(text: &str) -> String {
     let mut start: String = text.chars().filter(|c| !c.is_control()).take(MAX_ECHO).collect();
     if start.len() < text.len() {

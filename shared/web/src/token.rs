@@ -144,8 +144,8 @@ mod tests {
         format!("{message}.{signature}")
     }
 
-    /// Whoever can have claims signed that are not of the types they must be must gain
-    /// nothing by it, nor must extensions that we do not know pass for checked.
+    /// Claims of wrong types must open nothing, even if they are signed, nor must extensions
+    /// that we do not know pass for checked.
     #[test]
     fn claims_of_other_types_and_unknown_extensions_are_refused() {
         let clock = boot::Clock::movable();
@@ -208,7 +208,7 @@ mod tests {
         let header = json!({"typ": "JWT", "alg": "HS256", "kid": key.public().id()});
         let claims = json!({"iss": ISSUER, "exp": clock.now().as_second() + 900});
         let verifier = TokenVerifier::new(&[key.public()], clock.clone());
-        // What everybody knows is no secret: neither nothing, nor the public key.
+        // Neither an empty text nor the public key is a secret.
         for secret in [&b"0"[..], &key.public().0] {
             let secret = EncodingKey::from_secret(secret).expect("not empty");
             let header = serde_json::from_value(header.clone()).expect("a header");

@@ -1,4 +1,4 @@
-//! The mails about payments that people have to look at.
+//! The mails about payments that a person has to look at.
 
 use domain::order::UnusedReason;
 use domain::payment::ManualReason;

@@ -189,7 +189,7 @@ mod tests {
     async fn the_address_decides_what_becomes_of_a_mail() {
         assert_eq!(heard("Ana <ana@example.com>").await, [EventKind::Sent, EventKind::Delivered]);
         let recipients = vec!["bounce+1@example.com".parse().unwrap()];
-        let bounced = EventKind::Bounced { for_good: true, recipients };
+        let bounced = EventKind::Bounced { permanent: true, recipients };
         assert_eq!(heard("Bounce+1@example.com").await, [EventKind::Sent, bounced]);
         let recipients = vec!["complaint@example.com".parse().unwrap()];
         let complained = EventKind::Complained { not_spam: false, recipients };

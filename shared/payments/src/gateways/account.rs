@@ -1,4 +1,4 @@
-//! What an execution environment keeps of a tenant's account between calls.
+//! A tenant's account as an execution environment keeps it between calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,24 +11,24 @@ use outbound::Breaker;
 use super::guarded::Guarded;
 use crate::{CredentialCheck, GatewayError, PaymentGateway};
 
-/// How long a buyer waits to hear whether the gateway answers.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How long its answer is good for further buyers.
-const KEPT: Duration = Duration::from_secs(30);
+/// The longest that a buyer waits for a probe of the gateway.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The time in which a probe's result is good for further buyers.
+const PROBE_LIFETIME: Duration = Duration::from_secs(30);
 
 /// The client of an account at one version of its credentials.
 #[derive(Debug)]
 pub(super) struct Account {
     version: String,
     client: Arc<Guarded>,
-    probed: tokio::sync::Mutex<Option<Probed>>,
+    probed: tokio::sync::Mutex<Option<ProbeResult>>,
 }
 
-/// Whether the gateway answered when it was asked.
+/// The result of a probe.
 #[derive(Debug, Clone, Copy)]
-struct Probed {
+struct ProbeResult {
     until: Timestamp,
-    fine: bool,
+    answers: bool,
 }
 
 impl Account {
@@ -56,7 +56,7 @@ impl Account {
         Arc::clone(&self.client) as _
     }
 
-    /// Whether to send a buyer to the gateway.
+    /// Checks that a buyer can be sent to the gateway.
     ///
     /// # Errors
     /// `payment_gateway_unavailable` (503) if not.
@@ -65,17 +65,17 @@ impl Account {
         if let Some(pause) = pause {
             return Err(unavailable(pause, "it did not answer lately"));
         }
-        // One asks and the others wait for the answer.
+        // One buyer's request probes, and the others wait for its result.
         let mut probed = self.probed.lock().await;
         let kept = probed.filter(|probed| clock.now() < probed.until);
         let answer = match kept {
             Some(kept) => kept,
             None => {
-                let fine = self.probe(account).await;
-                *probed.insert(Probed { until: clock.now() + KEPT, fine })
+                let answers = self.probe(account).await;
+                *probed.insert(ProbeResult { until: clock.now() + PROBE_LIFETIME, answers })
             }
         };
-        if answer.fine {
+        if answer.answers {
             return Ok(());
         }
         let left = Duration::try_from(answer.until.duration_since(clock.now())).unwrap_or_default();
@@ -84,8 +84,8 @@ impl Account {
 
     async fn probe(&self, account: &GatewayAccount) -> bool {
         let (account, gateway) = (account.id, account.gateway);
-        match self.client.probe(PATIENCE).await {
-            // Without a call for it there is nothing to know.
+        match self.client.probe(PROBE_TIMEOUT).await {
+            // A gateway without a call for it cannot be probed, and is taken to answer.
             Ok(CredentialCheck::Accepted { .. }) | Err(GatewayError::Unsupported) => true,
             Ok(CredentialCheck::Refused(bad)) => {
                 let field = bad.field;

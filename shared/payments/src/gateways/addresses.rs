@@ -1,5 +1,4 @@
-//! Where the gateways answer: at their own addresses, or on one machine where
-//! something stands in for them.
+//! The gateways' addresses: their own, or on one machine those of simulators.
 
 use boot::{ConfigError, Env, Stage};
 use domain::gateway_account::Mode;
@@ -7,7 +6,7 @@ use outbound::{Url, service_url};
 
 use crate::{mercado_pago, payu, wompi};
 
-/// What stands in for gateways.
+/// The addresses of simulators; without one the gateway's own counts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Addresses {
     mercado_pago: Option<Url>,
@@ -29,7 +28,7 @@ impl Addresses {
             Some(_) if local => service_url(env, name).map(Some),
             Some(_) => Err(ConfigError::new(
                 name,
-                "must be set on one machine only: whoever answers there is given organisers' credentials",
+                "must be set on one machine only: the server there is given organisers' credentials",
             )),
         };
         Ok(Self {

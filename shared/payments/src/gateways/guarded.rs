@@ -43,14 +43,14 @@ impl Guarded {
     }
 
     /// Asks whether the gateway answers and takes the credentials, and waits for
-    /// `patience` at most.
-    pub(super) async fn probe(&self, patience: Duration) -> Result<CredentialCheck, GatewayError> {
+    /// `timeout` at most.
+    pub(super) async fn probe(&self, timeout: Duration) -> Result<CredentialCheck, GatewayError> {
         let asked = async {
             let late = |_| GatewayError::Unavailable {
                 retry_after: None,
                 source: "it does not answer as soon as a buyer would like".into(),
             };
-            tokio::time::timeout(patience, self.gateway.check_credentials()).await.map_err(late)?
+            tokio::time::timeout(timeout, self.gateway.check_credentials()).await.map_err(late)?
         };
         self.guard(asked, outcome).await
     }
@@ -87,7 +87,7 @@ impl PaymentGateway for Guarded {
 
     fn checkout<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, Checkout> {
         // Some gateways' pages are addresses that are signed here: that one was made
-        // says nothing of who answers there.
+        // does not show that the gateway answers.
         let outcome = |result: &Result<Checkout, GatewayError>| match result {
             Ok(_) => Outcome::Unknown,
             Err(_) => outcome(result),

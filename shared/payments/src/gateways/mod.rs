@@ -1,5 +1,5 @@
-//! All gateways that an installation can use: the sandbox, which is one for
-//! everybody, and tenants' own accounts.
+//! All gateways that an installation can use: the sandbox, which all tenants share,
+//! and tenants' own accounts.
 
 mod account;
 mod addresses;
@@ -24,11 +24,11 @@ use crate::sandbox::SandboxGateway;
 use crate::wompi::WompiGateway;
 use crate::{BadCredential, GatewayName, PaymentGateway};
 
-/// The most accounts whose clients are kept.
-const MOST_KEPT: usize = 256;
+/// The most accounts for which clients are kept.
+const MAX_CLIENTS: usize = 256;
 
 /// The gateways of this installation and its tenants. Clones share clients,
-/// connections and what is known of who answers.
+/// connections and circuit breakers.
 #[derive(Debug, Clone)]
 pub struct PaymentGateways(Arc<Shared>);
 
@@ -42,14 +42,14 @@ struct Shared {
     accounts: Mutex<HashMap<GatewayAccountId, Arc<Account>>>,
 }
 
-/// The name in the [`Vault`] of what an account's gateway wants to know before it
-/// believes us: an object of texts, as [`PaymentGateways::client`] takes it.
+/// The name of an account's credentials in the [`Vault`]: an object of texts, as
+/// [`PaymentGateways::client`] takes it.
 pub fn credentials_name(account: GatewayAccountId) -> String {
     format!("gateway/{account}")
 }
 
 impl PaymentGateways {
-    /// Reads which gateways there are.
+    /// Reads the configuration of the gateways.
     ///
     /// | Variable | Meaning |
     /// |---|---|
@@ -70,8 +70,7 @@ impl PaymentGateways {
         Self::with(sandbox(&boot.env, &connections)?, connections, boot)
     }
 
-    /// Tenants' own accounts without the sandbox: for who never has to do with
-    /// payments. Reads the other variables of [`Self::new`].
+    /// Tenants' own accounts without the sandbox: for functions that take no payments. Reads the other variables of [`Self::new`].
     ///
     /// # Errors
     /// If a variable is missing or malformed.
@@ -140,9 +139,8 @@ impl PaymentGateways {
         })
     }
 
-    /// Whether the account's gateway is worth sending a buyer to: it answers, and
-    /// takes the credentials. Asks it for two seconds at most, and not again for
-    /// half a minute.
+    /// Checks that a buyer can be sent to the account's gateway: it answers, and takes
+    /// the credentials. Asks it for two seconds at most, and not again for half a minute.
     ///
     /// # Errors
     /// `payment_gateway_unavailable` (503) if it is not; and those of [`Self::of`].
@@ -152,7 +150,7 @@ impl PaymentGateways {
 
     async fn account(&self, account: &GatewayAccount) -> Result<Arc<Account>> {
         let version = account.credentials_version.as_deref().ok_or_else(missing)?;
-        // Not only for a client that is new: the vault forgets what was deleted.
+        // Not only for a new client: the vault drops credentials that were deleted.
         let text = self.0.vault.get(&credentials_name(account.id), version).await;
         let text = text.map_err(|error| unavailable(Duration::from_secs(5), error))?;
         let text = text.ok_or_else(|| {
@@ -170,7 +168,7 @@ impl PaymentGateways {
         let credentials: Value = serde_json::from_str(text.reveal()).map_err(|_| senseless())?;
         let client = self.client(account.gateway, account.mode, &credentials).map_err(|_| senseless())?;
         let made = Arc::new(Account::new(version, client, &self.0.clock, before.map(|before| &**before)));
-        if accounts.len() >= MOST_KEPT && before.is_none() {
+        if accounts.len() >= MAX_CLIENTS && before.is_none() {
             accounts.clear();
         }
         accounts.insert(account.id, Arc::clone(&made));

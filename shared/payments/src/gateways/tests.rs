@@ -38,7 +38,7 @@ fn the_sandbox_is_there_where_it_is_configured() {
 }
 
 #[test]
-fn who_takes_no_payments_needs_no_sandbox() {
+fn functions_without_payments_need_no_sandbox() {
     for (stage, without) in [("local", ""), ("local", SANDBOX), ("production", SANDBOX)] {
         let gateways = PaymentGateways::without_sandbox(&boot(stage, without, &[])).expect("starts");
         assert!(gateways.sandbox().is_none(), "{stage}");

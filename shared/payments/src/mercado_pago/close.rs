@@ -1,4 +1,4 @@
-//! Keeping a buyer from paying what nobody wants any more.
+//! Closing a payment that was replaced or cancelled, so that no buyer pays it.
 
 use outbound::{Call, Url};
 use serde::Serialize;
@@ -22,8 +22,8 @@ struct Cancelled {
 }
 
 impl MercadoPagoGateway {
-    /// Ends the preference, so that nobody begins to pay it, and cancels what was begun and
-    /// is not decided.
+    /// Ends the preference, so that no buyer begins to pay it, and cancels its payments
+    /// that are not decided.
     pub(super) async fn close_preference(&self, payment: &OpenPayment) -> Result<(), GatewayError> {
         let id = payment.checkout_url.as_deref().and_then(preference_of);
         let id = id.ok_or(GatewayError::Unsupported)?;

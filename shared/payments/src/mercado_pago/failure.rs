@@ -22,11 +22,11 @@ struct Cause {
     description: Option<String>,
 }
 
-/// What an answer that is no success means.
-pub(super) fn meaning(answer: &Answer) -> GatewayError {
-    // 423 and 424: somebody else has the resource in hand for a moment.
-    if answer.is_passing_trouble() || matches!(answer.status.as_u16(), 423 | 424) {
-        return GatewayError::trouble(answer);
+/// The error behind an answer that is no success.
+pub(super) fn gateway_error(answer: &Answer) -> GatewayError {
+    // 423 and 424: another call has locked the resource for a moment.
+    if answer.is_transient_failure() || matches!(answer.status.as_u16(), 423 | 424) {
+        return GatewayError::unavailable(answer);
     }
     match answer.status {
         StatusCode::NOT_FOUND => return GatewayError::NotFound,
@@ -63,7 +63,7 @@ mod tests {
 
     fn heard(status: u16, body: &'static str) -> String {
         let status = StatusCode::from_u16(status).expect("a status");
-        let error = meaning(&Answer { status, retry_after: None, body: body.into() });
+        let error = gateway_error(&Answer { status, retry_after: None, body: body.into() });
         format!("{status}: {error} (again: {})", error.may_be_repeated())
     }
 

@@ -62,20 +62,20 @@ use crate::{
 };
 
 pub use signature::{REQUEST_ID_HEADER, SIGNATURE_HEADER, manifest, sign};
-pub use status::{Standing, standing};
+pub use status::{MappedStatus, map_status};
 
-/// Where Mercado Pago answers, in tests and for real money: the token decides.
+/// Mercado Pago's address, in tests and for real money: the token decides.
 pub const API: &str = "https://api.mercadopago.com";
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("x-idempotency-key");
 
-/// What an organiser has to enter.
+/// The credentials of an organiser's account.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
     /// The application's access token: `APP_USR-…`, in older test accounts `TEST-…`.
     pub access_token: String,
-    /// What the application's notifications are signed with.
+    /// The key of the signatures of the application's notifications.
     pub webhook_secret: String,
 }
 
@@ -90,7 +90,7 @@ impl Credentials {
     /// Checks what can be seen without asking Mercado Pago.
     ///
     /// # Errors
-    /// Which one is wrong, and how.
+    /// The first credential that is wrong.
     pub fn check(&self, mode: Mode) -> Result<(), BadCredential> {
         plain("access_token", &self.access_token, 16..=256)?;
         plain("webhook_secret", &self.webhook_secret, 8..=256)?;
@@ -112,7 +112,7 @@ impl Credentials {
     }
 }
 
-/// Mercado Pago, seen from Taquilla.
+/// Client of one account at Mercado Pago.
 pub struct MercadoPagoGateway {
     http: HttpClient,
     webhook_secret: String,
@@ -158,7 +158,7 @@ impl MercadoPagoGateway {
         if answer.status.is_success() {
             return answer.json().map_err(|error| GatewayError::Protocol(error.to_string()));
         }
-        Err(failure::meaning(&answer))
+        Err(failure::gateway_error(&answer))
     }
 
     async fn check(&self) -> Result<CredentialCheck, GatewayError> {
@@ -172,7 +172,7 @@ impl MercadoPagoGateway {
                     "Mercado Pago does not accept this access token. Copy it again from your application's credentials.",
                 )))
             }
-            _ => Err(failure::meaning(&answer)),
+            _ => Err(failure::gateway_error(&answer)),
         }
     }
 }

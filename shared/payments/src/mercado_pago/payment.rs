@@ -1,10 +1,10 @@
-//! What Mercado Pago says of payments.
+//! Mercado Pago's payments, read and checked.
 
 use domain::{Currency, Money};
 use outbound::Call;
 use serde::Deserialize;
 
-use super::{MercadoPagoGateway, standing};
+use super::{MercadoPagoGateway, map_status};
 use crate::credentials::Mode;
 use crate::decimal::Decimal;
 use crate::untrusted::{IdText, clip, is_number, protocol, time};
@@ -39,14 +39,15 @@ pub(super) fn search(reference: &str, limit: usize) -> Call {
         .query("offset", "0")
 }
 
-/// The id to ask for: Mercado Pago's payments have numbers.
-pub(super) fn known(payment_id: &str) -> Result<&str, GatewayError> {
+/// An id for the path of a call: Mercado Pago's are numbers, and anything else is not
+/// worth a call.
+pub(super) fn numeric_id(payment_id: &str) -> Result<&str, GatewayError> {
     if is_number(payment_id) { Ok(payment_id) } else { Err(GatewayError::NotFound) }
 }
 
 impl MercadoPagoGateway {
     pub(super) async fn payment_report(&self, payment_id: &str) -> Result<PaymentReport, GatewayError> {
-        let payment: Payment = self.call(&Call::get(["v1", "payments", known(payment_id)?])).await?;
+        let payment: Payment = self.call(&Call::get(["v1", "payments", numeric_id(payment_id)?])).await?;
         if payment.id.0 != payment_id {
             return Err(protocol("it answered with another payment"));
         }
@@ -86,8 +87,8 @@ impl Payment {
             return Err(protocol("an id has a wrong form"));
         }
         let detail = self.status_detail.unwrap_or_default();
-        let standing = standing(&self.status, &detail);
-        if !standing.known {
+        let mapped = map_status(&self.status, &detail);
+        if !mapped.recognised {
             tracing::error!(
                 payment = self.id.0,
                 status = clip(&self.status, 64),
@@ -95,16 +96,16 @@ impl Payment {
                 "Mercado Pago has a status that Taquilla does not know"
             );
         }
-        if standing.status == PaymentStatus::Refunded && refunded.amount == 0 {
+        if mapped.status == PaymentStatus::Refunded && refunded.amount == 0 {
             refunded = amount;
         }
         Ok(PaymentReport {
             payment_id: self.id.0,
             reference: clip(&self.external_reference.unwrap_or_default(), 256),
-            status: standing.status,
+            status: mapped.status,
             amount,
             refunded,
-            dispute: standing.dispute,
+            dispute: mapped.dispute,
             reason: Some(clip(&format!("{}: {detail}", self.status), 100)),
             approved_at: time(self.date_approved.as_deref()),
         })

@@ -10,7 +10,7 @@ use crate::untrusted::{clip, page_address, protocol};
 use crate::{BuyerStep, Checkout, CreatePayment, GatewayError, GatewayName};
 
 /// Ways to pay at a counter: the money would come days after the seats are gone.
-const TOO_SLOW: [Id; 2] = [Id { id: "ticket" }, Id { id: "atm" }];
+const COUNTER_METHODS: [Id; 2] = [Id { id: "ticket" }, Id { id: "atm" }];
 
 #[derive(Serialize)]
 struct NewPreference<'a> {
@@ -101,11 +101,11 @@ impl MercadoPagoGateway {
             external_reference: &payment.reference,
             expires: true,
             expiration_date_to: with_offset(payment.expires_at),
-            payment_methods: PaymentMethods { excluded_payment_types: TOO_SLOW },
+            payment_methods: PaymentMethods { excluded_payment_types: COUNTER_METHODS },
             statement_descriptor: on_a_statement(&payment.seller),
         };
-        // Whether preferences are made once by their key is not documented. A second one
-        // costs nothing, and the buyer sees one page only.
+        // It is not documented that the same key makes one preference. A second one costs
+        // nothing, and the buyer sees one page only.
         let call = Call::post(["checkout", "preferences"], &body)?
             .idempotency_key(IDEMPOTENCY_KEY, &idempotency_key(&payment.idempotency_key))?;
         let made: Preference = self.call(&call).await?;
@@ -133,8 +133,8 @@ pub(super) fn with_offset(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S.%3f+00:00").to_string()
 }
 
-/// Asks for signed webhooks only, and not also for the older notifications, which
-/// nobody signs.
+/// Asks for signed webhooks only, and not also for the older notifications, which have
+/// no signature.
 fn webhooks_only(url: &str) -> Result<String, GatewayError> {
     let mut url: Url = url.parse().map_err(|_| protocol("the notification address is none"))?;
     url.query_pairs_mut().append_pair("source_news", "webhooks");

@@ -8,10 +8,10 @@ use domain::payment::GatewayName;
 use outbound::Call;
 use serde::{Deserialize, Serialize};
 
-use super::payment::known;
+use super::payment::numeric_id;
 use super::{IDEMPOTENCY_KEY, MercadoPagoGateway, idempotency_key};
 use crate::decimal::Decimal;
-use crate::refund_plan::{KnownRefund, Plan, plan};
+use crate::refund_plan::{EarlierRefund, Plan, plan};
 use crate::untrusted::{IdText, OneOrMany, checked_id, clip};
 use crate::{GatewayError, RefundPayment, RefundReport, RefundStatus};
 
@@ -36,7 +36,7 @@ impl Refund {
     }
 }
 
-/// What a refund's `status` means.
+/// A refund's `status` in our words.
 fn refund_status(status: &str) -> RefundStatus {
     match status {
         "approved" => RefundStatus::Done,
@@ -50,12 +50,12 @@ fn refund_status(status: &str) -> RefundStatus {
 }
 
 impl MercadoPagoGateway {
-    /// Gives money back. Looks first at what Mercado Pago knows, which recognises a
-    /// repetition even after it forgot the idempotency key, which it keeps for a day.
+    /// Gives money back. Reads Mercado Pago's list of refunds first, which shows a
+    /// repetition even after the idempotency key is forgotten, which it keeps for a day.
     pub(super) async fn refund_once(&self, refund: &RefundPayment) -> Result<RefundReport, GatewayError> {
-        let id = known(&refund.payment_id)?;
-        let before = self.known_refunds(id, refund.amount.currency).await?;
-        if let Plan::Is(report) = plan(refund, &before)? {
+        let id = numeric_id(&refund.payment_id)?;
+        let before = self.earlier_refunds(id, refund.amount.currency).await?;
+        if let Plan::Existing(report) = plan(refund, &before)? {
             return Ok(report);
         }
         // A part of an order from before prices had the decimals that are taken here.
@@ -71,9 +71,9 @@ impl MercadoPagoGateway {
             Err(GatewayError::Refused { code, message })
                 if refund.is_whole() && matches!(code.as_str(), "2063" | "4296") =>
             {
-                let known = self.known_refunds(id, refund.amount.currency).await?;
-                match plan(refund, &known) {
-                    Ok(Plan::Is(report)) => Ok(report),
+                let earlier = self.earlier_refunds(id, refund.amount.currency).await?;
+                match plan(refund, &earlier) {
+                    Ok(Plan::Existing(report)) => Ok(report),
                     _ => Err(GatewayError::Refused { code, message }),
                 }
             }
@@ -81,35 +81,35 @@ impl MercadoPagoGateway {
         }
     }
 
-    /// How far a refund is.
+    /// The progress of a refund.
     pub(super) async fn report_of_refund(
         &self,
         payment_id: &str,
         refund_id: &str,
     ) -> Result<RefundReport, GatewayError> {
-        let path = ["v1", "payments", known(payment_id)?, "refunds", known(refund_id)?];
+        let path = ["v1", "payments", numeric_id(payment_id)?, "refunds", numeric_id(refund_id)?];
         self.call::<Refund>(&Call::get(path)).await?.report()
     }
 
     /// The refunds of a payment that were not declined, the newest first.
-    async fn known_refunds(
+    async fn earlier_refunds(
         &self,
         payment_id: &str,
         currency: Currency,
-    ) -> Result<Vec<KnownRefund>, GatewayError> {
-        let refunds: OneOrMany<Refund> =
+    ) -> Result<Vec<EarlierRefund>, GatewayError> {
+        let listed: OneOrMany<Refund> =
             self.call(&Call::get(["v1", "payments", payment_id, "refunds"])).await?;
-        let mut known = Vec::new();
-        for refund in refunds.0 {
+        let mut refunds = Vec::new();
+        for refund in listed.0 {
             let amount = refund.amount.as_ref().and_then(|amount| amount.money(currency));
             let RefundReport { refund_id: id, status } = refund.report()?;
             if status != RefundStatus::Declined {
-                known.push(KnownRefund { id, amount, part: true, status });
+                refunds.push(EarlierRefund { id, amount, part: true, status });
             }
         }
         // Ids are numbers that grow.
-        known.sort_by_key(|refund| Reverse((refund.id.len(), refund.id.clone())));
-        Ok(known)
+        refunds.sort_by_key(|refund| Reverse((refund.id.len(), refund.id.clone())));
+        Ok(refunds)
     }
 }
 

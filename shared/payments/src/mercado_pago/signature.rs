@@ -35,7 +35,7 @@ fn mac(secret: &str, manifest: &str) -> Hmac<Sha256> {
     mac
 }
 
-/// What `x-signature` says.
+/// The parts of `x-signature`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SignatureHeader<'a> {
     /// The time, as it is written and signed.
@@ -70,9 +70,9 @@ impl<'a> SignatureHeader<'a> {
         Ok(Some(Self { ts, v1: signature }))
     }
 
-    /// True if this is the signature with one of these ids. Whether a resource's id
-    /// is signed as it is or in lower case, the documentation and the vendor's own
-    /// library disagree. All are compared, so that the time does not tell which fits.
+    /// True if this is the signature with one of these ids: the documentation has a
+    /// resource's id signed in lower case, the vendor's own library as it is. All are
+    /// compared, so that the time does not tell which fits.
     pub(super) fn fits(&self, secret: &str, data_ids: &[Option<&str>], request_id: Option<&str>) -> bool {
         let fits = |data_id: &&Option<&str>| {
             mac(secret, &manifest(**data_id, request_id, self.ts)).verify_slice(&self.v1).is_ok()

@@ -14,7 +14,7 @@ use crate::{
     MAX_WEBHOOK_BYTES, Notification, PaymentHint, Subject, WebhookRefused, WebhookRequest, signed_time,
 };
 
-/// What changes more than once under one id.
+/// Resources that change more than once under one id.
 const CHANGES: [&str; 4] =
     ["merchant_order", "topic_merchant_order_wh", "chargebacks", "topic_chargebacks_wh"];
 
@@ -35,8 +35,8 @@ struct Data {
     payment_id: Option<IdText>,
 }
 
-/// What address and body say together.
-struct Said {
+/// The parts of a notification's address and body.
+struct Parts {
     kind: String,
     /// The id in the address that is signed.
     signed_id: Option<String>,
@@ -45,7 +45,7 @@ struct Said {
     body: Body,
 }
 
-impl Said {
+impl Parts {
     fn read(request: &WebhookRequest<'_>) -> Result<Self, WebhookRefused> {
         if request.body.len() > MAX_WEBHOOK_BYTES || request.query.len() > 2048 {
             return Err(WebhookRefused::NotANotification);
@@ -75,22 +75,22 @@ impl Said {
         })
     }
 
-    /// What to ask about.
+    /// The payments to ask about.
     fn subject(&self) -> Result<Subject, WebhookRefused> {
-        let said = self.body.data.as_ref();
-        let (said_id, said_payment) =
-            (said.and_then(|data| data.id.as_ref()), said.and_then(|data| data.payment_id.as_ref()));
-        if let (Some(signed), Some(said)) = (&self.signed_id, said_id)
-            && !signed.eq_ignore_ascii_case(&said.0)
+        let data = self.body.data.as_ref();
+        let (body_id, body_payment) =
+            (data.and_then(|data| data.id.as_ref()), data.and_then(|data| data.payment_id.as_ref()));
+        if let (Some(signed), Some(unsigned)) = (&self.signed_id, body_id)
+            && !signed.eq_ignore_ascii_case(&unsigned.0)
         {
             return Err(WebhookRefused::Mismatch);
         }
-        let id = self.signed_id.as_ref().or(self.older_id.as_ref()).or(said_id.map(|id| &id.0));
+        let id = self.signed_id.as_ref().or(self.older_id.as_ref()).or(body_id.map(|id| &id.0));
         let numbered = |id: Option<&String>| {
             id.filter(|id| is_number(id)).cloned().ok_or(WebhookRefused::NotANotification)
         };
         // A chargeback that names its payment needs no question of its own.
-        let about = said_payment.map(|id| id.0.clone()).filter(|id| is_number(id));
+        let about = body_payment.map(|id| id.0.clone()).filter(|id| is_number(id));
         let payment = |payment_id| PaymentHint::Payment { payment_id, reference: None };
         Ok(Subject::Payments(match self.kind.as_str() {
             "payment" => payment(numbered(id)?),
@@ -123,23 +123,23 @@ impl Said {
 }
 
 impl MercadoPagoGateway {
-    /// Checks that Mercado Pago sent this, and reads what it is about. Older
-    /// notifications (IPN), which nobody signs, are refused: our pages ask for
-    /// webhooks only, and what they would have told is found without them.
+    /// Checks that Mercado Pago sent this, and reads its subject. Older notifications
+    /// (IPN), which have no signature, are refused: our pages ask for webhooks only, and
+    /// their news is found without them.
     pub(super) fn notification(&self, request: &WebhookRequest<'_>) -> Result<Notification, WebhookRefused> {
-        let said = Said::read(request)?;
+        let parts = Parts::read(request)?;
         let header = SignatureHeader::read(request.headers)?.ok_or(WebhookRefused::Unsigned)?;
         let request_id = request_id(request.headers)?;
         signed_time::check(header.ts, request.received_at)?;
-        let lower = said.signed_id.as_ref().map(|id| id.to_ascii_lowercase());
-        // Whether an older notification is ever signed, and with which id, nobody says.
-        let ids = match &said.signed_id {
+        let lower = parts.signed_id.as_ref().map(|id| id.to_ascii_lowercase());
+        // It is not documented whether an older notification is ever signed, nor with which id.
+        let ids = match &parts.signed_id {
             Some(id) => [Some(id.as_str()), lower.as_deref()],
-            None => [None, said.older_id.as_deref()],
+            None => [None, parts.older_id.as_deref()],
         };
         if !header.fits(&self.webhook_secret, &ids, request_id) {
             return Err(WebhookRefused::Mismatch);
         }
-        Ok(Notification { id: said.id(header.ts), subject: said.subject()? })
+        Ok(Notification { id: parts.id(header.ts), subject: parts.subject()? })
     }
 }

@@ -1,4 +1,4 @@
-//! What PayU posts when a transaction is decided.
+//! The confirmation that PayU posts when a transaction is decided.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,13 @@ use crate::{
 /// `state_pol` of a transaction that was approved.
 const APPROVED: &str = "4";
 
-/// A confirmation whose signature fits: PayU's, or one that a buyer made of a return
+/// A confirmation with a right signature: PayU's, or one that a buyer made of a return
 /// page's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmation {
-    /// An order and a transaction at PayU. They are not signed, so this may be anybody's
-    /// payment, a refund, or nothing; it tells notifications apart and is not asked about.
+    /// An order and a transaction at PayU. They are not signed, so this may be another
+    /// buyer's payment, a refund, or nothing; it tells notifications apart and is not asked
+    /// about.
     pub payment_id: String,
     /// Our reference. Signed.
     pub reference: String,
@@ -70,10 +71,10 @@ fn fields(body: &[u8]) -> Result<BTreeMap<String, String>, WebhookRefused> {
 }
 
 impl PayuGateway {
-    /// Checks that this is signed as PayU signs, and reads what it is about.
+    /// Checks that this is signed as PayU signs, and reads its subject.
     ///
     /// # Errors
-    /// If it is not.
+    /// If it is not signed so.
     pub fn confirmation(&self, request: &WebhookRequest<'_>) -> Result<Confirmation, WebhookRefused> {
         if request.body.len() > MAX_WEBHOOK_BYTES {
             return Err(WebhookRefused::NotANotification);

@@ -21,8 +21,8 @@
 //! A reference is one order at PayU, and each try to pay it is a transaction of that
 //! order. Refunds need both, so a payment's id here is `<order>_<transaction>`.
 //!
-//! `TRANSACTION_RESPONSE_DETAIL` does not say which order a transaction is of. Who pays
-//! for what is known by orders alone: they have our reference, and list their
+//! `TRANSACTION_RESPONSE_DETAIL` does not name the order of a transaction. A payment leads
+//! to its purchase through orders alone: they have our reference, and list their
 //! transactions.
 //!
 //! # Statuses
@@ -79,14 +79,14 @@ pub use confirmation::Confirmation;
 pub use return_page::ReturnPage;
 pub use rules::{RefundRules, refund_rules};
 pub use signature::{Algorithm, SignatureKeys};
-pub use status::{Standing, standing};
+pub use status::{MappedStatus, map_status};
 
-/// Where PayU answers.
+/// PayU's addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
     /// Both APIs: `https://api.payulatam.com`.
     pub api: Url,
-    /// What the form is posted to.
+    /// The page that takes the form.
     pub checkout: Url,
 }
 
@@ -107,7 +107,7 @@ impl Endpoints {
     }
 }
 
-/// What an organiser has to enter.
+/// The credentials of an organiser's account.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
@@ -119,7 +119,7 @@ pub struct Credentials {
     pub api_login: String,
     /// The API key, which also signs.
     pub api_key: String,
-    /// How the form is signed.
+    /// The hash that signs the form.
     #[serde(default)]
     pub algorithm: Algorithm,
     /// The key of HMAC signatures, where PayU gave another than the API key.
@@ -141,7 +141,7 @@ impl Credentials {
     /// Checks what can be seen without asking PayU.
     ///
     /// # Errors
-    /// Which one is wrong, and how.
+    /// The first credential that is wrong.
     pub fn check(&self) -> Result<(), BadCredential> {
         for (field, text) in [("merchant_id", &self.merchant_id), ("account_id", &self.account_id)] {
             if !is_number(text) || text.len() > 12 {
@@ -160,7 +160,7 @@ impl Credentials {
     }
 }
 
-/// PayU, seen from Taquilla.
+/// Client of one account at PayU.
 pub struct PayuGateway {
     http: HttpClient,
     checkout: Url,
@@ -181,7 +181,7 @@ impl fmt::Debug for PayuGateway {
 
 impl PayuGateway {
     /// PayU at `endpoints`, which are [`Endpoints::of`] unless something stands in.
-    /// Tells by the clock what PayU does not do yet.
+    /// The clock tells from when on PayU refunds a payment.
     ///
     /// # Errors
     /// If the credentials cannot be any.

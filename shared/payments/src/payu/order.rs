@@ -1,4 +1,4 @@
-//! What PayU says of orders and their transactions.
+//! PayU's orders and their transactions, read and checked.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use super::query::Details;
 use super::refund::refund_status;
-use super::{PayuGateway, standing};
+use super::{PayuGateway, map_status};
 use crate::credentials::Mode;
 use crate::decimal::Decimal;
-use crate::refund_plan::KnownRefund;
+use crate::refund_plan::EarlierRefund;
 use crate::untrusted::{IdText, OneOrMany, clip, is_id, is_number, protocol};
 use crate::{
     Dispute, GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus, RefundStatus,
@@ -181,14 +181,14 @@ impl Order {
             })
     }
 
-    /// True if it lists what a confirmation can be about: an approved payment, or one
-    /// that has been given back since, if the confirmation says approved; else any.
-    fn has_what_was_confirmed(&self, approved: bool) -> bool {
+    /// True if it lists a payment that fits a confirmation: an approved one, or one that
+    /// has been given back since, if the confirmation says approved; else any.
+    fn lists_confirmed(&self, approved: bool) -> bool {
         let mut listed = self.transactions.0.iter();
         listed.any(|listed| !approved || listed.is_approved() || !listed.is_payment())
     }
 
-    /// When a payment was decided, if PayU says so.
+    /// The time of a payment's decision, if PayU says so.
     pub(super) fn decided_at(&self, payment: &str) -> Option<Timestamp> {
         self.transactions.0.iter().find(|transaction| transaction.id == payment)?.at()
     }
@@ -203,7 +203,7 @@ impl Order {
     }
 
     /// True if money of another payment of this order went back.
-    fn gave_back_another(&self, payment: &str) -> bool {
+    fn refunded_another(&self, payment: &str) -> bool {
         self.transactions.0.iter().any(|transaction| {
             let parent = transaction.parent_transaction_id.as_deref();
             parent.is_some_and(|parent| parent != payment && transaction.gives_back(parent))
@@ -212,7 +212,7 @@ impl Order {
     }
 
     /// The refunds of a payment that are not declined, the newest first.
-    pub(super) fn refunds(&self, payment: &str) -> Vec<KnownRefund> {
+    pub(super) fn refunds(&self, payment: &str) -> Vec<EarlierRefund> {
         let mut refunds: Vec<_> = self
             .transactions
             .0
@@ -222,17 +222,17 @@ impl Order {
             .filter(|(status, _)| *status != RefundStatus::Declined)
             .collect();
         refunds.sort_by_key(|(_, refund)| std::cmp::Reverse(refund.at()));
-        let known = |(status, refund): (RefundStatus, &Transaction)| KnownRefund {
+        let earlier = |(status, refund): (RefundStatus, &Transaction)| EarlierRefund {
             id: refund.id.clone(),
             amount: refund.additional_values.money(),
             part: refund.kind.as_deref() == Some("PARTIAL_REFUND"),
             status,
         };
-        refunds.into_iter().map(known).collect()
+        refunds.into_iter().map(earlier).collect()
     }
 
-    /// True if it is paid with play money in an account for real money.
-    fn is_play_money(&self, mode: Mode) -> bool {
+    /// True if it is a test payment in an account for real money.
+    fn is_test_payment(&self, mode: Mode) -> bool {
         mode == Mode::Live && self.is_test == Some(true)
     }
 
@@ -240,7 +240,7 @@ impl Order {
     fn report(&self, transaction: &Transaction, mode: Mode) -> Result<PaymentReport, GatewayError> {
         let id =
             PaymentId::new(&self.id.0, &transaction.id).ok_or_else(|| protocol("an id has a wrong form"))?;
-        if self.is_play_money(mode) {
+        if self.is_test_payment(mode) {
             return Err(protocol("a payment of play money in an account for real money"));
         }
         let amount = transaction.additional_values.money().or_else(|| self.additional_values.money());
@@ -249,14 +249,14 @@ impl Order {
         let response = transaction.transaction_response.as_ref();
         let code = response.and_then(|response| response.response_code.as_deref()).unwrap_or_default();
         let order_status = self.status.as_deref().unwrap_or_default();
-        let mut standing = match order_status {
-            // Whatever came last, no money came with this one.
+        let mut mapped = match order_status {
+            // Whichever transaction came last, no money came with this one.
             "" | "NEW" | "IN_PROGRESS" | "DECLINED" if transaction.is_authorisation() => {
-                standing("AUTHORIZED", transaction.state(), code)
+                map_status("AUTHORIZED", transaction.state(), code)
             }
-            _ => standing(order_status, transaction.state(), code),
+            _ => map_status(order_status, transaction.state(), code),
         };
-        if !standing.known {
+        if !mapped.recognised {
             tracing::error!(
                 payment = %id,
                 order = clip(order_status, 64),
@@ -265,23 +265,23 @@ impl Order {
             );
         }
         let mut refunded = 0;
-        if matches!(standing.status, PaymentStatus::Approved | PaymentStatus::Refunded) {
-            (standing.status, refunded) = self.given_back(transaction, amount, standing.status)?;
+        if matches!(mapped.status, PaymentStatus::Approved | PaymentStatus::Refunded) {
+            (mapped.status, refunded) = self.given_back(transaction, amount, mapped.status)?;
         }
-        let decided = matches!(standing.status, PaymentStatus::Approved | PaymentStatus::Refunded);
+        let decided = matches!(mapped.status, PaymentStatus::Approved | PaymentStatus::Refunded);
         Ok(PaymentReport {
             payment_id: id.to_string(),
             reference: clip(self.reference_code.as_deref().unwrap_or_default(), 256),
-            status: standing.status,
+            status: mapped.status,
             amount,
             refunded: Money::new(refunded, amount.currency),
-            dispute: (standing.status == PaymentStatus::ChargedBack).then_some(Dispute::Lost),
+            dispute: (mapped.status == PaymentStatus::ChargedBack).then_some(Dispute::Lost),
             reason: Some(clip(&format!("{order_status}, {}: {code}", transaction.state()), 100)),
             approved_at: transaction.at().filter(|_| decided),
         })
     }
 
-    /// How much of a payment PayU has given back, and what that makes of its status.
+    /// The part of a payment that PayU has given back, and the status that follows from it.
     fn given_back(
         &self,
         payment: &Transaction,
@@ -289,8 +289,8 @@ impl Order {
         status: PaymentStatus,
     ) -> Result<(PaymentStatus, i64), GatewayError> {
         let refunds = self.refunds(&payment.id);
-        if refunds.is_empty() && self.gave_back_another(&payment.id) {
-            // A reference that was paid twice is one order, whose status speaks of both.
+        if refunds.is_empty() && self.refunded_another(&payment.id) {
+            // A reference that was paid twice is one order with one status for both payments.
             return Ok((PaymentStatus::Approved, 0));
         }
         let approved: Vec<_> = refunds.iter().filter(|refund| refund.status == RefundStatus::Done).collect();
@@ -371,7 +371,7 @@ impl PayuGateway {
         reference: &SignedReference,
     ) -> Result<Vec<PaymentReport>, GatewayError> {
         let orders = self.orders_of(&reference.text).await?;
-        if !orders.iter().any(|order| order.has_what_was_confirmed(reference.approved)) {
+        if !orders.iter().any(|order| order.lists_confirmed(reference.approved)) {
             return Err(GatewayError::NotFound);
         }
         self.payments_in(&orders)
@@ -394,9 +394,9 @@ impl PayuGateway {
     fn payments_in(&self, orders: &[Order]) -> Result<Vec<PaymentReport>, GatewayError> {
         let mut payments = Vec::new();
         for order in orders {
-            if order.is_play_money(self.mode) {
+            if order.is_test_payment(self.mode) {
                 // The form's `test` is not signed: a buyer set it.
-                tracing::warn!(order = clip(&order.id.0, 64), "an order is paid with play money");
+                tracing::warn!(order = clip(&order.id.0, 64), "an order is paid by a test payment");
                 continue;
             }
             for transaction in order.payments() {
@@ -407,7 +407,7 @@ impl PayuGateway {
         Ok(payments.into_iter().map(|(_, report)| report).take(MAX_PAYMENTS_OF_REFERENCE).collect())
     }
 
-    /// The state of a transaction alone: how far a refund is.
+    /// The state of a transaction alone, which is the progress of a refund.
     pub(super) async fn transaction_state(&self, transaction: &str) -> Result<String, GatewayError> {
         if !is_id(transaction) {
             return Err(GatewayError::NotFound);

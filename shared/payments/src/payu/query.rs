@@ -1,4 +1,4 @@
-//! Asking PayU.
+//! Queries to PayU.
 
 use outbound::{Answer, Call};
 use serde::de::DeserializeOwned;
@@ -9,7 +9,7 @@ use crate::GatewayError;
 use crate::credentials::{BadCredential, CredentialCheck};
 use crate::untrusted::{clip, protocol};
 
-/// Who asks.
+/// The login that every query carries.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Merchant<'a> {
@@ -27,7 +27,7 @@ struct Query<'a> {
     details: Option<Details<'a>>,
 }
 
-/// What is asked about.
+/// The subject of a query.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Details<'a> {
@@ -58,13 +58,13 @@ struct Payload<T> {
     payload: Option<T>,
 }
 
-/// What an answer without the expected form means: the API answers 200 to everything
-/// that it understands.
+/// The error behind an answer without the expected form: the API answers 200 to
+/// everything that it understands.
 pub(super) fn not_understood(answer: &Answer) -> GatewayError {
     match answer.status.as_u16() {
         401 | 403 => protocol("it does not accept the API login and key"),
         404 => GatewayError::NotFound,
-        _ if answer.is_passing_trouble() => GatewayError::trouble(answer),
+        _ if answer.is_transient_failure() => GatewayError::unavailable(answer),
         status => GatewayError::Protocol(format!("it answered with status {status} in another form")),
     }
 }
@@ -105,8 +105,8 @@ impl PayuGateway {
         Ok(outcome.result.and_then(|result| result.payload))
     }
 
-    /// Checks login and key. That merchant, account and key belong together no call
-    /// tells; PayU's page does.
+    /// Checks login and key. No call shows that merchant, account and key belong
+    /// together; only PayU's page does.
     pub(super) async fn ping(&self) -> Result<CredentialCheck, GatewayError> {
         /// `PING` has no payload, or a text.
         #[derive(Deserialize)]

@@ -1,5 +1,5 @@
-//! Giving money back. PayU has no key against doing it twice, so what it knows of
-//! is looked at first.
+//! Giving money back. PayU has no key against doing it twice, so its list of refunds is
+//! read first.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ struct Submitted {
     response_message: Option<String>,
 }
 
-/// What the state of a refund means.
+/// The state of a refund in our words.
 pub(super) fn refund_status(state: &str) -> RefundStatus {
     match state {
         "APPROVED" => RefundStatus::Done,
@@ -88,18 +88,18 @@ impl PayuGateway {
     ///
     /// # Errors
     /// [`GatewayError::TooEarly`] right after the payment. [`GatewayError::Uncertain`] if
-    /// PayU got the refund and did not answer, or somebody may have asked for it before:
-    /// while a person there looks at it, it is not shown, so that asking again could give
-    /// the money back twice.
+    /// PayU got the refund and did not answer, or a worker may have asked for it before:
+    /// while PayU reviews a refund it does not show it, so that asking again could give the
+    /// money back twice.
     pub(super) async fn refund_once(&self, refund: &RefundPayment) -> Result<RefundReport, GatewayError> {
         let id = PaymentId::read(&refund.payment_id)?;
         let order = self.order(id.order).await?;
-        let known = order.refunds(&id.transaction);
-        if let Plan::Is(mut report) = plan(refund, &known)? {
+        let earlier = order.refunds(&id.transaction);
+        if let Plan::Existing(mut report) = plan(refund, &earlier)? {
             report.refund_id = checked_id(report.refund_id)?;
             return Ok(report);
         }
-        let parts = u8::try_from(known.iter().filter(|known| known.part).count()).unwrap_or(u8::MAX);
+        let parts = u8::try_from(earlier.iter().filter(|refund| refund.part).count()).unwrap_or(u8::MAX);
         let rules = refund_rules(refund.amount.currency);
         if !rules.allow(refund.amount, refund.is_whole(), parts) {
             return Err(GatewayError::Unsupported);
@@ -133,7 +133,7 @@ impl PayuGateway {
             transaction: NewTransaction {
                 order: OrderId { id: id.order.to_string() },
                 kind,
-                // For the person at PayU, and for ours who compares.
+                // For the reviewer at PayU, and for ours, to compare.
                 reason: clip(&refund.idempotency_key, 128),
                 parent_transaction_id: &id.transaction,
                 additional_values,
@@ -154,7 +154,7 @@ impl PayuGateway {
             Err(error @ CallError::Unsendable(_)) => return Err(error.into()),
         };
         // Redirects may come after the deed.
-        let unclear = answer.status.is_redirection() || answer.is_passing_trouble();
+        let unclear = answer.status.is_redirection() || answer.is_transient_failure();
         if unclear && answer.status.as_u16() != 429 {
             return Err(uncertain(format!("it answered with status {}", answer.status).into()));
         }
@@ -175,15 +175,14 @@ impl PayuGateway {
                     .map(|text| clip(&text.unwrap_or_default(), 100));
             tracing::warn!(payment = %id, state, code, error, message, "PayU declines a refund");
         }
-        // Until a person at PayU has looked, there is no transaction; the order is what
-        // to look for.
+        // Until PayU's reviewer has decided, there is no transaction; the order stands for it.
         let transaction = submitted.transaction_id.map(|id| id.0).filter(|id| is_id(id));
         let refund_id = transaction.unwrap_or_else(|| id.order.to_string());
         Ok(RefundReport { refund_id, status })
     }
 
-    /// How far a refund is. One that a person at PayU looks at has no transaction of
-    /// its own yet: [`RefundReport::refund_id`] is the order's then.
+    /// The progress of a refund. One that PayU reviews has no transaction of its own yet:
+    /// [`RefundReport::refund_id`] is the order's then.
     ///
     /// # Errors
     /// [`GatewayError::Unsupported`] if it had none and there are several now.

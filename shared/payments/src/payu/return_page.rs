@@ -1,6 +1,6 @@
-//! What PayU adds to the address that the buyer's browser returns to.
+//! The parameters that PayU adds to the address that the buyer's browser returns to.
 //!
-//! Taquilla never reads it: our page asks our API how far the order is. The signature
+//! Taquilla never reads it: our page asks our API about the order. The signature
 //! is checked here because PayU documents it, with vectors, and because it is what
 //! buyers can make confirmations of; tests play that.
 

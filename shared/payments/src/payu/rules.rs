@@ -1,21 +1,21 @@
-//! What PayU refunds, country by country.
+//! PayU's rules for refunds, country by country.
 
 use std::time::Duration;
 
 use domain::{Currency, Money};
 
-/// What holds for refunds in the country of a currency.
+/// The rules for refunds in the country of a currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefundRules {
-    /// How long after the approval a refund may be asked for. Earlier PayU refuses.
+    /// The time after the approval before which PayU refuses a refund.
     pub earliest: Duration,
-    /// Until when a refund may be asked for.
+    /// The time after the approval until which a refund may be asked for.
     pub latest: Duration,
     /// The least amount, in minor units.
     pub least: i64,
     /// True if amounts must have no decimals.
     pub whole_units: bool,
-    /// How often a part may be refunded; `None` if often.
+    /// The most refunds of a part; `None` without a limit.
     pub parts: Option<u8>,
 }
 

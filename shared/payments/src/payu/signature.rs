@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 /// The hash of a signature.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Algorithm {
-    /// What PayU takes if the form does not say.
+    /// MD5, which PayU takes if the form names none.
     #[default]
     #[serde(rename = "MD5")]
     Md5,
@@ -43,7 +43,7 @@ impl Algorithm {
     }
 }
 
-/// What a merchant's signatures are made with.
+/// The keys of a merchant's signatures.
 #[derive(Clone, Copy)]
 pub struct SignatureKeys<'a> {
     /// The API key.
@@ -68,8 +68,8 @@ impl SignatureKeys<'_> {
     }
 
     /// True if this is a signature of `values`, by any algorithm that makes one of its
-    /// length: which one PayU takes for confirmations is not documented, and all of
-    /// them need the key. Compared in constant time.
+    /// length: PayU does not document the one for confirmations, and all of them need
+    /// the key. Compared in constant time.
     pub fn fits(&self, signature: &str, values: &[&str]) -> bool {
         let algorithms: &[Algorithm] = match signature.len() {
             32 => &[Algorithm::Md5],

@@ -16,8 +16,8 @@ use crate::{
 /// The header that repeats the checksum of the body.
 pub const CHECKSUM_HEADER: HeaderName = HeaderName::from_static("x-event-checksum");
 
-/// What an event about a transaction has to sign, at least. With less, an old
-/// checksum would be good for other transactions.
+/// The values that an event about a transaction has to sign, at least. With fewer, an
+/// old checksum would be good for other transactions.
 const CORE: [&str; 3] = ["transaction.id", "transaction.status", "transaction.amount_in_cents"];
 
 /// The most values that are looked up. Wompi signs three.
@@ -114,7 +114,7 @@ fn value(data: &RawValue, path: &str) -> Result<String, WebhookRefused> {
     let text = place.get();
     match text.as_bytes().first() {
         Some(b'"') => serde_json::from_str(text).map_err(|_| WebhookRefused::Malformed),
-        // How a value that is missing is signed is not documented.
+        // The signature of a missing value is not documented.
         Some(b'n') => Ok(String::new()),
         Some(b'{' | b'[') => Err(WebhookRefused::Malformed),
         // 100.0 is the same number as 100, and is signed as that.

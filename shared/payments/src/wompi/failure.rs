@@ -21,10 +21,10 @@ struct Detail {
     messages: Option<Box<RawValue>>,
 }
 
-/// What an answer that is no success means.
-pub(super) fn meaning(answer: &Answer) -> GatewayError {
-    if answer.is_passing_trouble() {
-        return GatewayError::trouble(answer);
+/// The error behind an answer that is no success.
+pub(super) fn gateway_error(answer: &Answer) -> GatewayError {
+    if answer.is_transient_failure() {
+        return GatewayError::unavailable(answer);
     }
     match answer.status {
         StatusCode::NOT_FOUND => return GatewayError::NotFound,
@@ -60,7 +60,7 @@ mod tests {
     fn errors_are_put_into_our_words() {
         let heard = |status: u16, body: &'static str| {
             let status = StatusCode::from_u16(status).expect("a status");
-            meaning(&Answer { status, retry_after: None, body: body.into() }).to_string()
+            gateway_error(&Answer { status, retry_after: None, body: body.into() }).to_string()
         };
         let used = r#"{"error":{"type":"INPUT_VALIDATION_ERROR","messages":{"reference":["La referencia ya ha sido usada"]}}}"#;
         insta::assert_snapshot!(

@@ -9,7 +9,7 @@
 //! - `GET /v1/transactions?reference=` with the private key → 200, `{"data": [..]}`
 //! - `POST /v1/transactions/{id}/void` with the private key → 201; cards only, all of
 //!   the amount, until it is settled in the evening
-//! - `GET /v1/merchants/{public key}` → 200, whose account it is
+//! - `GET /v1/merchants/{public key}` → 200, the account's holder
 //! - errors: `{"error": {"type", "reason" or "messages"}}`
 //!
 //! There is no call for refunds: what cannot be voided any more the organiser pays
@@ -50,7 +50,7 @@ pub use checkout::integrity_signature;
 pub use event::{CHECKSUM_HEADER, event_checksum};
 pub use transaction::status;
 
-/// Where Wompi answers.
+/// Wompi's addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
     /// The API, with its version: `https://production.wompi.co/v1`.
@@ -72,11 +72,11 @@ impl Endpoints {
     }
 }
 
-/// What an organiser has to enter.
+/// The credentials of an organiser's account.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
-    /// `pub_prod_…` or `pub_test_…`; everybody may see it.
+    /// `pub_prod_…` or `pub_test_…`; not a secret.
     pub public_key: String,
     /// `prv_prod_…` or `prv_test_…`.
     pub private_key: String,
@@ -97,7 +97,7 @@ impl Credentials {
     /// Checks what can be seen without asking Wompi.
     ///
     /// # Errors
-    /// Which one is wrong, and how.
+    /// The first credential that is wrong.
     pub fn check(&self, mode: Mode) -> Result<(), BadCredential> {
         let (live, test) = (
             ["pub_prod_", "prv_prod_", "prod_events_", "prod_integrity_"],
@@ -132,7 +132,7 @@ impl Credentials {
     }
 }
 
-/// Wompi, seen from Taquilla.
+/// Client of one account at Wompi.
 pub struct WompiGateway {
     http: HttpClient,
     checkout: Url,
@@ -170,7 +170,7 @@ impl WompiGateway {
     ) -> Result<Self, BadCredential> {
         credentials.check(mode)?;
         let unsendable = |_| BadCredential::new("private_key", "This cannot be sent. Copy it again.");
-        // The documentation contradicts itself about which key some calls want; the
+        // The documentation contradicts itself about the key that some calls want; the
         // private one may do everything.
         let mut bearer =
             HeaderValue::from_str(&format!("Bearer {}", credentials.private_key)).map_err(unsendable)?;
@@ -190,14 +190,14 @@ impl WompiGateway {
             return Ok(refused("public_key", "Wompi does not know this public key. Copy it again."));
         }
         if !merchant.status.is_success() {
-            return Err(failure::meaning(&merchant));
+            return Err(failure::gateway_error(&merchant));
         }
         let list = self.http.send(&transaction::search("taquilla-credential-check")).await?;
         if is_refusal(&list) {
             return Ok(refused("private_key", "Wompi does not accept this private key. Copy it again."));
         }
         if !list.status.is_success() {
-            return Err(failure::meaning(&list));
+            return Err(failure::gateway_error(&list));
         }
         // An answer in another form is still an answer to good keys.
         let merchant = merchant.json::<MerchantAnswer>().ok().map(|answer| answer.data);

@@ -1,4 +1,4 @@
-//! What Wompi says of transactions.
+//! Wompi's transactions, read and checked.
 
 use domain::{Currency, Money};
 use outbound::Call;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{WompiGateway, failure};
-use crate::untrusted::{checked_id, clip, known_id, protocol, time};
+use crate::untrusted::{checked_id, clip, path_id, protocol, time};
 use crate::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus};
 
 /// The fields of a transaction that Taquilla needs.
@@ -33,7 +33,7 @@ struct Data<T> {
     data: T,
 }
 
-/// What `status` of a transaction means; `None` for a word that Taquilla does not
+/// A transaction's `status` in our words; `None` for a word that Taquilla does not
 /// know.
 pub fn status(theirs: &str) -> Option<PaymentStatus> {
     match theirs {
@@ -45,7 +45,7 @@ pub fn status(theirs: &str) -> Option<PaymentStatus> {
     }
 }
 
-/// Whose account it is.
+/// The holder of the account.
 pub(super) fn merchant(public_key: &str) -> Call {
     Call::get(["merchants", public_key])
 }
@@ -61,11 +61,11 @@ impl WompiGateway {
         if answer.status.is_success() {
             return answer.json().map_err(|error| GatewayError::Protocol(error.to_string()));
         }
-        Err(failure::meaning(&answer))
+        Err(failure::gateway_error(&answer))
     }
 
     pub(super) async fn transaction(&self, id: &str) -> Result<Transaction, GatewayError> {
-        let answer: Data<Transaction> = self.call(&Call::get(["transactions", known_id(id)?])).await?;
+        let answer: Data<Transaction> = self.call(&Call::get(["transactions", path_id(id)?])).await?;
         if answer.data.id != id {
             return Err(protocol("it answered with another transaction"));
         }
@@ -80,7 +80,7 @@ impl WompiGateway {
         if ours.len() < all {
             tracing::warn!(others = all - ours.len(), "Wompi found transactions of other references");
         }
-        // In which order Wompi lists them is not documented.
+        // The order of Wompi's list is not documented.
         ours.sort_by_cached_key(|transaction| std::cmp::Reverse(time(transaction.created_at.as_deref())));
         ours.into_iter().take(MAX_PAYMENTS_OF_REFERENCE).map(Transaction::report).collect()
     }

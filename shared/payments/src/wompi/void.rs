@@ -32,18 +32,18 @@ impl WompiGateway {
         if before.amount_in_cents != refund.paid.amount || before.currency != refund.paid.currency.code() {
             return Err(protocol("the transaction has another amount than was paid"));
         }
-        // Whether a part can be voided the documentation and the specification of the
-        // API disagree; voiding all instead of a part would be worse than asking a person.
+        // The documentation and the specification of the API disagree whether a part can be
+        // voided; voiding all instead of a part would be worse than asking a person.
         if !refund.is_whole() || before.payment_method_type.as_deref() != Some("CARD") {
             return Err(GatewayError::Unsupported);
         }
         let call = Call::post(["transactions", before.id.as_str(), "void"], &json!({}))?;
         let answer = self.http.send(&call).await?;
-        let refused = (!answer.status.is_success()).then(|| failure::meaning(&answer));
+        let refused = (!answer.status.is_success()).then(|| failure::gateway_error(&answer));
         if let Some(error @ GatewayError::Unavailable { .. }) = refused {
             return Err(error);
         }
-        // The answer has no documented form. What counts is how the transaction is now.
+        // The answer has no documented form: the transaction itself is read again.
         let after = self.transaction(&refund.payment_id).await?;
         match (after.status.as_str(), refused) {
             ("VOIDED", _) => Ok(report(after, RefundStatus::Done)),
@@ -57,7 +57,7 @@ impl WompiGateway {
         }
     }
 
-    /// How far a void is.
+    /// The progress of a void.
     pub(super) async fn report_of_void(&self, payment_id: &str) -> Result<RefundReport, GatewayError> {
         let transaction = self.transaction(payment_id).await?;
         let status = void_status(&transaction.status);
@@ -65,7 +65,7 @@ impl WompiGateway {
     }
 }
 
-/// What the status of a transaction says of its void, which Wompi took before.
+/// The progress of a void that Wompi took, by the status of its transaction.
 fn void_status(theirs: &str) -> RefundStatus {
     match status(theirs) {
         Some(PaymentStatus::Refunded) => RefundStatus::Done,

@@ -1,5 +1,5 @@
-//! Tenants' accounts: credentials by version, who is worth a visit, and who gets a
-//! pause. Secrets Manager and the gateway are stubs, and the clock moves.
+//! Tenants' accounts: credentials by version, probes, and the pause for a gateway that
+//! does not answer. Secrets Manager and the gateway are stubs, and the clock moves.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -123,7 +123,7 @@ async fn new_credentials_make_a_new_client_and_the_old_go_on_elsewhere() {
     bench.put("v2", &credentials("second"));
     let second = at_version("v2", &bench.account);
     assert!(!Arc::ptr_eq(&first, &bench.gateways.of(&second).await.expect("credentials")));
-    // Whoever has not heard of the change finds what it asks for.
+    // An environment without the change still finds its own version.
     for account in [&bench.account, &second, &bench.account] {
         bench.search(account).await.expect("an answer");
     }
@@ -159,13 +159,13 @@ async fn credentials_that_were_deleted_work_for_minutes_at_most() {
     bench.gateways.of(&bench.account).await.expect("credentials");
     bench.texts.lock().expect("alive").clear();
     bench.clock.advance(Duration::from_mins(4));
-    bench.gateways.of(&bench.account).await.expect("still known");
+    bench.gateways.of(&bench.account).await.expect("still cached");
     bench.clock.advance(Duration::from_mins(2));
     assert_eq!(bench.gateways.of(&bench.account).await.expect_err("gone").code(), "internal");
 }
 
 #[tokio::test]
-async fn who_answers_is_not_asked_again_for_half_a_minute() {
+async fn a_gateway_that_answers_is_not_probed_again_for_half_a_minute() {
     let bench = Bench::new(&[NONE, DOWN, NONE]).await;
     bench.available().await.expect("answers");
     bench.clock.advance(Duration::from_secs(29));
@@ -182,7 +182,7 @@ async fn who_answers_is_not_asked_again_for_half_a_minute() {
 }
 
 #[tokio::test]
-async fn buyers_who_come_together_ask_once() {
+async fn buyers_that_come_together_ask_once() {
     let bench = Bench::new(&[NONE]).await;
     let (first, second, third) = tokio::join!(bench.available(), bench.available(), bench.available());
     assert!(first.is_ok() && second.is_ok() && third.is_ok());
@@ -190,7 +190,7 @@ async fn buyers_who_come_together_ask_once() {
 }
 
 #[tokio::test]
-async fn nobody_is_sent_to_a_gateway_that_refuses_the_credentials() {
+async fn no_buyer_is_sent_to_a_gateway_that_refuses_the_credentials() {
     let bench = Bench::new(&[(401, "{}"), NONE]).await;
     assert_eq!(bench.available().await.expect_err("refused").code(), "payment_gateway_unavailable");
     // New ones are asked about at once.
@@ -206,7 +206,7 @@ async fn an_account_whose_gateway_does_not_answer_gets_a_pause() {
     for _ in 0..5 {
         assert!(bench.search(&bench.account).await.expect_err("down").may_be_repeated());
     }
-    // Whatever was known a moment ago; and whatever the credentials are now.
+    // Whatever the last probe said, and whatever the credentials are now.
     let pause = bench.available().await.expect_err("a pause").retry_after_seconds().expect("how long");
     assert!((55..=60).contains(&pause), "{pause}");
     bench.put("v2", &credentials("second"));

@@ -24,7 +24,7 @@ fn encoded(bytes: &[u8]) -> String {
     form_urlencoded::byte_serialize(bytes).collect()
 }
 
-/// Whether Mercado Pago's notification is believed; `None` if no HTTP can carry it.
+/// True if Mercado Pago's notification is believed; `None` if no HTTP can carry it.
 fn mercado_pago(data_id: &[u8], request_id: &[u8], ts: &[u8], v1: &str) -> Option<bool> {
     let signature = [b"ts=", ts, b",v1=", v1.as_bytes()].concat();
     let mut headers = HeaderMap::new();

@@ -86,7 +86,7 @@ async fn another_preference_than_asked_for_is_not_shown_to_the_buyer() {
 async fn a_payment_is_reported() {
     let fixture = fixture!("mercado_pago/payment_approved.json");
     let (stub, gateway) = with([(200, fixture), (200, fixture)]).await;
-    let report = gateway.payment("1234567890").await.expect("known");
+    let report = gateway.payment("1234567890").await.expect("a report");
     assert_eq!((report.status, report.payment_id.as_str()), (PaymentStatus::Approved, "1234567890"));
     let brl = Currency::from_code("BRL").expect("a currency");
     assert_eq!((report.amount, report.refunded), (Money::new(10_050, brl), Money::new(0, brl)));
@@ -124,7 +124,7 @@ async fn senseless_payments_are_not_settled_by() {
 async fn a_refunded_payment_has_given_all_back_even_if_it_does_not_say_so() {
     let body = r#"{"id":1,"status":"refunded","status_detail":"refunded","currency_id":"ARS","transaction_amount":12.5,"external_reference":"r"}"#;
     let (_stub, gateway) = with([(200, body)]).await;
-    let report = gateway.payment("1").await.expect("known");
+    let report = gateway.payment("1").await.expect("a report");
     assert_eq!((report.status, report.refunded), (PaymentStatus::Refunded, Money::new(1250, Currency::ARS)));
 }
 
@@ -175,7 +175,7 @@ async fn a_refund_that_was_made_before_is_not_made_again() {
     let declined = r#"{"id":10,"amount":20,"status":"rejected"}"#;
     let (stub, gateway) = with([(200, refunds), (200, refunds), (201, declined), (200, refunds)]).await;
     let part = refund("1", 20, 100, Currency::CLP);
-    let report = gateway.refund(&after(10, &part)).await.expect("known");
+    let report = gateway.refund(&after(10, &part)).await.expect("a report");
     assert_eq!((report.refund_id.as_str(), report.status), ("9", RefundStatus::Pending));
     let report = gateway.refund(&after(30, &part)).await.expect("asked");
     assert_eq!((report.refund_id.as_str(), report.status), ("10", RefundStatus::Declined));
@@ -190,7 +190,7 @@ async fn a_refund_that_was_made_before_is_not_made_again() {
 async fn a_payment_that_is_refunded_already_is_as_good_as_a_refund() {
     let refused = r#"{"message":"x","error":"bad_request","status":400,"cause":[{"code":4296,"description":"Already refunded"}]}"#;
     let whole = refund("1", 100, 100, Currency::CLP);
-    // Nothing was known when it was asked, and then somebody was faster.
+    // The list was empty at first, and then another worker was faster.
     let (stub, gateway) =
         with([(200, "[]"), (400, refused), (200, r#"{"id":8,"amount":100,"status":"approved"}"#)]).await;
     assert_eq!(gateway.refund(&whole).await.expect("done before").refund_id, "8");
@@ -205,7 +205,7 @@ async fn a_payment_that_is_refunded_already_is_as_good_as_a_refund() {
 #[tokio::test]
 async fn a_refund_can_be_asked_about() {
     let (stub, gateway) = with([(200, fixture!("mercado_pago/refund.json"))]).await;
-    let report = gateway.refund_report("1234567890", "1009042015").await.expect("known");
+    let report = gateway.refund_report("1234567890", "1009042015").await.expect("a report");
     assert_eq!(report.status, RefundStatus::Done);
     assert_eq!(stub.lines(), ["GET /v1/payments/1234567890/refunds/1009042015"]);
 }
@@ -230,14 +230,14 @@ async fn merchant_orders_and_chargebacks_lead_to_payments() {
     let order = PaymentHint::MerchantOrder { id: "23603350837".to_owned() };
     let chargeback = PaymentHint::Chargeback { id: "217000087654321000".to_owned() };
     for hint in [&order, &chargeback] {
-        let reports = gateway.payments_behind(hint).await.expect("known");
+        let reports = gateway.payments_behind(hint).await.expect("a report");
         let ids: Vec<_> = reports.iter().map(|report| report.payment_id.as_str()).collect();
         assert_eq!(ids, ["1234567890", "1234567891"]);
     }
     assert!(gateway.payments_behind(&order).await.expect("none yet").is_empty());
     assert!(matches!(gateway.payments_behind(&order).await, Err(GatewayError::Protocol(_))));
     let payment = PaymentHint::Payment { payment_id: "1234567890".to_owned(), reference: None };
-    assert_eq!(gateway.payments_behind(&payment).await.expect("known").len(), 1);
+    assert_eq!(gateway.payments_behind(&payment).await.expect("a report").len(), 1);
     let lines = stub.lines();
     assert_eq!(
         [&lines[0], &lines[1], &lines[3]],

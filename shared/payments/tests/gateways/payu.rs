@@ -113,12 +113,12 @@ async fn amounts_have_two_decimals_or_none() {
 async fn a_payment_is_a_transaction_of_an_order() {
     let fixture = fixture!("payu/order_approved.json");
     let (stub, gateway) = with([(200, fixture), (200, fixture)]).await;
-    let report = gateway.payment(APPROVED).await.expect("known");
+    let report = gateway.payment(APPROVED).await.expect("a report");
     assert_eq!((report.status, report.payment_id.as_str()), (PaymentStatus::Approved, APPROVED));
     assert_eq!((report.amount, report.refunded.amount), (Money::new(9_500_000, Currency::COP), 0));
     assert_eq!(report.reference, "ref-1");
     assert_eq!(report.approved_at.expect("a time").as_millisecond(), 1_795_186_800_123);
-    let declined = gateway.payment("857695047_1b1f7d50-540d-4579-96f7-2a4b8c65a000").await.expect("known");
+    let declined = gateway.payment("857695047_1b1f7d50-540d-4579-96f7-2a4b8c65a000").await.expect("a report");
     assert_eq!((declined.status, declined.approved_at), (PaymentStatus::Declined, None));
     assert_eq!(declined.reason.as_deref(), Some("CAPTURED, DECLINED: INSUFFICIENT_FUNDS"));
 
@@ -138,7 +138,7 @@ async fn an_order_that_lists_its_newest_transaction_only_is_understood() {
         (200, fixture!("payu/transaction.json")),
     ])
     .await;
-    let report = gateway.payment(APPROVED).await.expect("known");
+    let report = gateway.payment(APPROVED).await.expect("a report");
     assert_eq!((report.status, report.refunded.amount), (PaymentStatus::Refunded, 9_500_000));
     let seen = stub.seen();
     assert_eq!(seen[1].json()["command"], "TRANSACTION_RESPONSE_DETAIL");
@@ -153,7 +153,7 @@ async fn an_order_that_lists_its_newest_transaction_only_is_understood() {
 #[tokio::test]
 async fn a_refund_of_a_part_leaves_the_payment_approved() {
     let (_stub, gateway) = with([(200, fixture!("payu/order_part_refunded.json"))]).await;
-    let report = gateway.payment(APPROVED).await.expect("known");
+    let report = gateway.payment(APPROVED).await.expect("a report");
     assert_eq!((report.status, report.refunded.amount), (PaymentStatus::Approved, 4_750_000));
 }
 
@@ -164,7 +164,7 @@ async fn an_order_that_was_paid_twice_has_only_given_back_what_it_says() {
     let order = fixture!("payu/order_part_refunded.json");
     assert!(order.contains(of_this));
     let (_stub, gateway) = with([(200, order.replace(of_this, of_another))]).await;
-    let report = gateway.payment(APPROVED).await.expect("known");
+    let report = gateway.payment(APPROVED).await.expect("a report");
     assert_eq!((report.status, report.refunded.amount), (PaymentStatus::Approved, 0));
 }
 
@@ -237,10 +237,11 @@ async fn a_refund_that_payu_knows_is_not_submitted_again() {
     ])
     .await;
     let refunded = "77777777-540d-4579-96f7-2a4b8c65a951";
-    let report = gateway.refund(&refund(APPROVED, 9_500_000, 9_500_000, Currency::COP)).await.expect("known");
+    let report =
+        gateway.refund(&refund(APPROVED, 9_500_000, 9_500_000, Currency::COP)).await.expect("a report");
     assert_eq!((report.refund_id.as_str(), report.status), (refunded, RefundStatus::Done));
     let part = refund(APPROVED, 4_750_000, 9_500_000, Currency::COP);
-    assert_eq!(gateway.refund(&part).await.expect("known").refund_id, refunded);
+    assert_eq!(gateway.refund(&part).await.expect("a report").refund_id, refunded);
     // Colombia refunds one part of an order.
     let next = after(part.amount.amount, &part);
     assert!(matches!(gateway.refund(&next).await, Err(GatewayError::Unsupported)));
@@ -271,8 +272,8 @@ async fn a_refund_without_an_answer_is_uncertain() {
     assert_eq!((report.refund_id.as_str(), report.status), ("7-7", RefundStatus::Declined));
 }
 
-/// What PayU took for review it does not show, so that it does not tell a refund that
-/// nobody asked for from one whose worker died.
+/// PayU does not show a refund that it reviews, so that one that was never asked for
+/// looks the same as one for which a worker asked before it died.
 #[tokio::test]
 async fn a_refund_that_may_have_been_asked_for_is_not_submitted() {
     let answers = [fixture!("payu/order_approved.json"), fixture!("payu/order_refunded_newest_only.json")];
@@ -280,8 +281,8 @@ async fn a_refund_that_may_have_been_asked_for_is_not_submitted() {
     let whole = refund(APPROVED, 9_500_000, 9_500_000, Currency::COP);
     let perhaps = RefundPayment { may_have_been_asked: true, ..whole };
     assert!(matches!(gateway.refund(&perhaps).await, Err(GatewayError::Uncertain { .. })));
-    let known = gateway.refund(&perhaps).await.expect("known");
-    assert_eq!(known.status, RefundStatus::Done);
+    let report = gateway.refund(&perhaps).await.expect("a report");
+    assert_eq!(report.status, RefundStatus::Done);
     assert!(stub.lines().iter().all(|line| line.contains("reports-api")), "nothing is submitted");
 }
 
@@ -321,11 +322,11 @@ async fn a_refund_right_after_the_payment_has_to_wait() {
 #[tokio::test]
 async fn a_refund_can_be_asked_about() {
     let (stub, gateway) = with([(200, fixture!("payu/transaction.json"))]).await;
-    assert_eq!(gateway.refund_report(APPROVED, "7-7").await.expect("known").status, RefundStatus::Done);
+    assert_eq!(gateway.refund_report(APPROVED, "7-7").await.expect("a report").status, RefundStatus::Done);
     assert_eq!(stub.seen()[0].json()["details"]["transactionId"], "7-7");
 }
 
-/// Until somebody at PayU has looked at it, a refund goes by the number of its order.
+/// A refund goes by the number of its order until PayU has reviewed it.
 #[tokio::test]
 async fn a_refund_without_a_transaction_is_looked_for_in_its_order() {
     let part = fixture!("payu/order_part_refunded.json");
@@ -336,7 +337,7 @@ async fn a_refund_without_a_transaction_is_looked_for_in_its_order() {
         [(200, fixture!("payu/order_approved.json")), (200, part), (200, &declined), (200, &several)];
     let (stub, gateway) = with(answers).await;
     for expected in [RefundStatus::Pending, RefundStatus::Done, RefundStatus::Declined] {
-        let report = gateway.refund_report(APPROVED, "857695047").await.expect("known");
+        let report = gateway.refund_report(APPROVED, "857695047").await.expect("a report");
         assert_eq!((report.refund_id.as_str(), report.status), ("857695047", expected));
     }
     let several = gateway.refund_report(APPROVED, "857695047").await;

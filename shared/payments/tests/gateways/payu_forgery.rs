@@ -1,5 +1,5 @@
-//! Confirmations that buyers make of what PayU's return page shows them, and what else
-//! could have one order's money pay for another.
+//! Confirmations that buyers make of PayU's return page, and other ways to have one
+//! order's money pay for another.
 
 use payments::payu::{Algorithm, SignatureKeys};
 use payments::{
@@ -52,7 +52,7 @@ fn commands(stub: &Stub) -> Vec<String> {
     seen.map(|seen| seen.json()["command"].as_str().expect("text").to_owned()).collect()
 }
 
-/// What comes of a confirmation of `ref-1` if PayU lists this for it.
+/// The result of a confirmation of `ref-1` if PayU lists this for it.
 async fn confirmed(
     payment_id: &str,
     approved: bool,
@@ -190,7 +190,7 @@ async fn what_payu_confirmed_and_does_not_list_yet_is_not_found() {
 
 /// The form's `test` is not signed, so that a buyer can set it.
 #[tokio::test]
-async fn play_money_pays_for_nothing_and_alarms_nobody() {
+async fn a_test_payment_pays_for_nothing_and_raises_no_alarm() {
     let played = fixture!("payu/order_approved.json").replacen(r#""isTest":false"#, r#""isTest":true"#, 1);
     assert!(played.contains(r#""isTest":true"#));
     assert_eq!(confirmed(APPROVED, true, played.clone()).await.expect("asked"), []);
@@ -237,7 +237,7 @@ async fn what_comes_after_a_payment_does_not_undo_it_unless_money_went_back() {
     for (status, transactions, expected) in cases {
         let (_stub, gateway) = with([(200, order(Some(status), &transactions))]).await;
         let report = gateway.payment("857695047_a").await.expect("listed");
-        let lost = (expected == PaymentStatus::ChargedBack).then_some(Dispute::Lost);
-        assert_eq!((report.status, report.dispute), (expected, lost), "{status}");
+        let dispute = (expected == PaymentStatus::ChargedBack).then_some(Dispute::Lost);
+        assert_eq!((report.status, report.dispute), (expected, dispute), "{status}");
     }
 }

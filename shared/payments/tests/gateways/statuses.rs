@@ -30,10 +30,10 @@ fn every_status_of_mercado_pago_has_a_meaning() {
         ("", ""),
     ];
     let lines = statuses.map(|(status, detail)| {
-        let standing = mercado_pago::standing(status, detail);
-        let dispute = standing.dispute.map(|dispute| format!(", dispute {dispute:?}")).unwrap_or_default();
-        let unknown = if standing.known { "" } else { ", unknown" };
-        format!("{status}/{detail}: {:?}{dispute}{unknown}", standing.status)
+        let mapped = mercado_pago::map_status(status, detail);
+        let dispute = mapped.dispute.map(|dispute| format!(", dispute {dispute:?}")).unwrap_or_default();
+        let unknown = if mapped.recognised { "" } else { ", unknown" };
+        format!("{status}/{detail}: {:?}{dispute}{unknown}", mapped.status)
     });
     insta::assert_snapshot!(lines.join("\n"), @r"
     pending/: Pending
@@ -61,8 +61,7 @@ fn every_status_of_mercado_pago_has_a_meaning() {
     ");
 }
 
-/// Only these two statuses depend on the detail, so that a detail that nobody knows
-/// yet changes nothing.
+/// Only these two statuses depend on the detail, so that a new detail changes nothing.
 #[test]
 fn no_detail_of_mercado_pago_changes_what_is_not_contested_or_cancelled() {
     let details = [
@@ -105,9 +104,9 @@ fn no_detail_of_mercado_pago_changes_what_is_not_contested_or_cancelled() {
     for status in
         ["pending", "approved", "authorized", "in_process", "in_mediation", "rejected", "refunded", "new"]
     {
-        let plain = mercado_pago::standing(status, "");
+        let plain = mercado_pago::map_status(status, "");
         for detail in details {
-            assert_eq!(mercado_pago::standing(status, detail), plain, "{status}/{detail}");
+            assert_eq!(mercado_pago::map_status(status, detail), plain, "{status}/{detail}");
         }
     }
 }
@@ -132,15 +131,15 @@ fn every_state_of_payu_has_a_meaning() {
         ] {
             let codes = ["", "INSUFFICIENT_FUNDS", "ABANDONED_TRANSACTION", "EXPIRED_TRANSACTION"];
             let outcomes = codes.map(|code| {
-                let standing = payu::standing(order, state, code);
-                format!("{:?}{}", standing.status, if standing.known { "" } else { "?" })
+                let mapped = payu::map_status(order, state, code);
+                format!("{:?}{}", mapped.status, if mapped.recognised { "" } else { "?" })
             });
             let outcome = if outcomes.iter().all(|outcome| *outcome == outcomes[0]) {
                 outcomes[0].clone()
             } else {
                 outcomes.join(" or ")
             };
-            match lines.iter_mut().find(|(known, _)| *known == outcome) {
+            match lines.iter_mut().find(|(listed, _)| *listed == outcome) {
                 Some((_, orders)) => orders.push(order),
                 None => lines.push((outcome, vec![order])),
             }

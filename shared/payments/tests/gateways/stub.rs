@@ -1,5 +1,4 @@
-//! A service that gives prepared answers one after the other, and remembers what it
-//! was asked.
+//! A service that gives prepared answers one after the other, and records the requests.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -127,7 +126,7 @@ pub(crate) fn after(before: i64, refund: &RefundPayment) -> RefundPayment {
     RefundPayment { refunded_before: Money::new(before, refund.paid.currency), ..refund.clone() }
 }
 
-/// What a notification says that is about a payment.
+/// The subject of a notification about a payment.
 pub(crate) fn about(payment_id: &str, reference: Option<SignedReference>) -> Subject {
     Subject::Payments(PaymentHint::Payment { payment_id: payment_id.to_owned(), reference })
 }

@@ -66,7 +66,7 @@ async fn only_colombian_pesos_are_taken() {
 async fn a_transaction_is_reported() {
     let fixture = fixture!("wompi/transaction_approved.json");
     let (stub, gateway) = with([(200, fixture), (200, fixture)]).await;
-    let report = gateway.payment("1292-1602113476-10985").await.expect("known");
+    let report = gateway.payment("1292-1602113476-10985").await.expect("a report");
     assert_eq!(
         (report.status, report.amount),
         (PaymentStatus::Approved, Money::new(9_500_000, Currency::COP))
@@ -85,9 +85,9 @@ async fn voided_is_refunded_and_an_unknown_word_is_undecided() {
     let fixture = fixture!("wompi/transaction_approved.json");
     let with_status = |status: &str| (200, fixture.replace("\"APPROVED\"", &format!("\"{status}\"")));
     let (_stub, gateway) = with(["VOIDED", "SOMETHING_NEW"].map(with_status)).await;
-    let report = gateway.payment("1292-1602113476-10985").await.expect("known");
+    let report = gateway.payment("1292-1602113476-10985").await.expect("a report");
     assert_eq!((report.status, report.refunded.amount), (PaymentStatus::Refunded, 9_500_000));
-    let report = gateway.payment("1292-1602113476-10985").await.expect("known");
+    let report = gateway.payment("1292-1602113476-10985").await.expect("a report");
     assert_eq!((report.status, report.approved_at), (PaymentStatus::Pending, None));
 }
 
@@ -136,7 +136,7 @@ async fn a_card_payment_is_voided_once() {
 async fn a_void_can_be_asked_about() {
     let (stub, gateway) = with(["APPROVED", "VOIDED"].map(transaction)).await;
     for expected in [RefundStatus::Pending, RefundStatus::Done] {
-        let report = gateway.refund_report(ID, ID).await.expect("known");
+        let report = gateway.refund_report(ID, ID).await.expect("a report");
         assert_eq!((report.refund_id.as_str(), report.status), (ID, expected));
     }
     assert_eq!(stub.lines(), vec![format!("GET /v1/transactions/{ID}"); 2]);

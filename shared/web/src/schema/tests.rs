@@ -8,7 +8,7 @@ use super::*;
 #[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only described")]
-struct Wanted {
+struct Request {
     id: domain::EventId,
     #[schemars(length(min = 1, max = 3))]
     lines: Vec<Line>,
@@ -28,7 +28,7 @@ struct Line {
     seats: Option<Vec<domain::seat::SeatLabel>>,
 }
 
-/// All that is wrong with a value, as aide would describe its type.
+/// All faults of a value, as aide would describe its type.
 fn broken<T: JsonSchema>(value: &Value) -> Vec<String> {
     let settings = SchemaSettings::draft07().with(|s| s.definitions_path = "#/components/schemas/".into());
     let mut generator = settings.into_generator();
@@ -56,16 +56,16 @@ fn right() -> Value {
 
 #[test]
 fn nothing_is_wrong_with_what_is_right() {
-    assert_eq!(broken::<Wanted>(&right()), [""; 0]);
+    assert_eq!(broken::<Request>(&right()), [""; 0]);
     let mut sparse = right();
     (sparse["language"], sparse["note"], sparse["lines"]) =
         (Value::Null, json!("hola"), json!([{"quantity": 10}]));
-    assert_eq!(broken::<Wanted>(&sparse), [""; 0]);
+    assert_eq!(broken::<Request>(&sparse), [""; 0]);
 }
 
 #[test]
 fn every_wrong_place_is_found_and_explained() {
-    let found = broken::<Wanted>(&json!({
+    let found = broken::<Request>(&json!({
         "id": "area_1",
         "lines": [{"quantity": 0}, {"quantity": "two", "price": 1}, {"quantity": 1, "seats": ["A-0", 7]}],
         "language": "fr",
@@ -92,11 +92,11 @@ fn every_wrong_place_is_found_and_explained() {
 
 #[test]
 fn what_is_missing_is_pointed_at() {
-    let found = broken::<Wanted>(&json!({"lines": []}));
+    let found = broken::<Request>(&json!({"lines": []}));
     let required = |name: &str| format!("/{name}: This field is required.");
     let lines = "/lines: Must have between 1 and 3 items.".to_owned();
     assert_eq!(found, [lines, required("id"), required("email"), required("starts_at")]);
-    assert_eq!(broken::<Wanted>(&json!([])), [": Must be an object with members, not a list."]);
+    assert_eq!(broken::<Request>(&json!([])), [": Must be an object with members, not a list."]);
 }
 
 #[test]

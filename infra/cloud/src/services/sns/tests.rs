@@ -49,7 +49,7 @@ async fn confirm(believer: &Believer, confirmation: &Confirmation) {
 }
 
 pub(crate) async fn webhook(local: &Local, topic: &str) -> (Arc<Webhook>, String) {
-    let web = Web::instead(local.services.endpoint().parse().expect("a URL"));
+    let web = Web::at_endpoint(local.services.endpoint().parse().expect("a URL"));
     let hook = Arc::new(Webhook {
         believer: Believer::new([topic.to_owned()], Arc::new(web)),
         clock: local.clock.clone(),

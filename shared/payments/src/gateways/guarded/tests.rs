@@ -147,7 +147,7 @@ impl Bench {
         self.clock.advance(PAUSE);
     }
 
-    /// Whether calls reach the gateway.
+    /// True if calls reach the gateway.
     async fn reaches(&self) -> bool {
         let before = self.calls();
         let _ = self.ask(Scripted::NotFound).await;
@@ -202,7 +202,7 @@ async fn only_failures_in_a_row_count() {
         let _ = bench.ask(answer).await;
         assert!(bench.reaches().await);
     }
-    // What may have been said here is no sign of life, and no failure either.
+    // An error that may come from our side is no sign of life, and no failure either.
     for nothing in [Scripted::NotFound, Scripted::Uncertain, Scripted::Down] {
         assert!(bench.reaches().await);
         let _ = bench.ask(nothing).await;
@@ -216,7 +216,7 @@ async fn only_failures_in_a_row_count() {
 }
 
 #[tokio::test]
-async fn one_call_at_a_time_finds_out_who_is_back() {
+async fn one_trial_at_a_time_finds_out_whether_the_gateway_is_back() {
     let bench = Bench::new();
     bench.half_open().await;
     bench.set(Scripted::Never);

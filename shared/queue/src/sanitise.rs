@@ -1,4 +1,4 @@
-//! What people typed, as a mail of ours may say it: see [`domain::words`].
+//! Typed texts made harmless for our mails: see [`domain::words`].
 //!
 //! The mailer does this to every message before it renders one, so that no template
 //! and no composer can forget it. The answer to a discount request is worded by its
@@ -14,9 +14,9 @@ use crate::{
 };
 
 impl MailMessage {
-    /// The message with all words that somebody typed as a mail may say them.
+    /// The message with all typed texts as a mail may say them.
     #[must_use]
-    pub fn in_plain_words(self) -> Self {
+    pub fn sanitised(self) -> Self {
         Self { to: recipient(self.to), mail: mail(self.mail), ..self }
     }
 }
@@ -29,12 +29,12 @@ fn mail(mail: Mail) -> Mail {
             from: recipient(mail.from),
             reason: mail.reason.as_deref().map(note).filter(|reason| !reason.is_empty()),
             ticket: admission(mail.ticket),
-            show: show_to_strangers(mail.show),
-            organiser: organiser_to_strangers(mail.organiser),
+            show: unsolicited_show(mail.show),
+            organiser: unsolicited_organiser(mail.organiser),
             ..mail
         }),
         Mail::StaffInvitation(mail) => {
-            let organiser = organiser_to_strangers(mail.organiser);
+            let organiser = unsolicited_organiser(mail.organiser);
             Mail::StaffInvitation(InvitationMail { organiser, ..mail })
         }
         Mail::RefundDone(mail) => Mail::RefundDone(order(mail)),
@@ -58,7 +58,7 @@ fn mail(mail: Mail) -> Mail {
         Mail::PaymentDifferences(mail) => {
             Mail::PaymentDifferences(DifferencesMail { organiser: organiser(mail.organiser), ..mail })
         }
-        // Nobody typed anything in these.
+        // These have no typed texts.
         Mail::Link(_) | Mail::Discount(_) => mail,
     }
 }
@@ -78,9 +78,9 @@ fn show(show: Show) -> Show {
     }
 }
 
-/// The show in a mail to somebody who asked for nothing: its address gives no number to
+/// The show in a mail that its receiver did not ask for: its address gives no number to
 /// call either, though a postal code may be lost with it.
-fn show_to_strangers(show: Show) -> Show {
+fn unsolicited_show(show: Show) -> Show {
     let show = self::show(show);
     Show { address: title(&show.address), city: title(&show.city), ..show }
 }
@@ -97,8 +97,8 @@ fn organiser(organiser: Organiser) -> Organiser {
     Organiser { name: title(&organiser.name), legal: organiser.legal.map(legal), ..organiser }
 }
 
-/// The organiser in a mail to somebody who asked for nothing, as [`show_to_strangers`].
-fn organiser_to_strangers(organiser: Organiser) -> Organiser {
+/// The organiser in a mail that its receiver did not ask for, as [`unsolicited_show`].
+fn unsolicited_organiser(organiser: Organiser) -> Organiser {
     let organiser = self::organiser(organiser);
     let legal =
         |legal: LegalInfo| LegalInfo { address: title(&legal.address), city: title(&legal.city), ..legal };
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_bought_a_ticket_reads_the_whole_address() {
+    fn a_buyer_reads_the_whole_address() {
         let addresses = ["Av. Providencia 1208, 7500000", "Carrera 13 # 26-45 110311"];
         for address in addresses.map(str::to_owned) {
             let legal = LegalInfo {
