@@ -119,7 +119,7 @@ mod tests {
         issue {"kind":"news","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","news":{"is":"refund_done","payment":0,"amount":2088900}}
         failed: expected ident at line 1 column 2
         failed: Tickets on Other
-        mail {"to":{"email":"ana@example.com"},"language":"en","mail":{"template":"link","purpose":"sign_in","sealed_token":"c2VhbGVk","expires_at":"2026-11-18T12:00:00Z"}}
+        mail {"to":{"email":"ana@example.com","name":""},"language":"en","mail":{"template":"link","purpose":"sign_in","sealed_token":"c2VhbGVk","expires_at":"2026-11-18T12:00:00Z"}}
         issue {"kind":"transfer_offered","from":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","transfer":"trf_01jd9a7w5efjm8t2y4g0k6x3zb"}
         issue {"kind":"transfer_accepted","from":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","transfer":"trf_01jd9a7w5efjm8t2y4g0k6x3zb"}
         payments, later {"kind":"reconcile","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","round":0}
