@@ -1,13 +1,26 @@
 //! A person by address and name.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// An e-mail address and the name that goes with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = both_are_said)]
 pub struct Person {
     /// E-mail address, lower case.
     pub email: String,
     /// Name, possibly empty.
+    // Messages of earlier versions leave an empty one out.
+    #[serde(default)]
     pub name: String,
+}
+
+/// Answers always have both.
+fn both_are_said(schema: &mut Schema) {
+    schema.insert("required".to_owned(), json!(["email", "name"]));
+    let name = schema.ensure_object().get_mut("properties").and_then(|properties| properties.get_mut("name"));
+    if let Some(name) = name.and_then(serde_json::Value::as_object_mut) {
+        name.remove("default");
+    }
 }
