@@ -148,8 +148,23 @@ pub fn functions() -> BTreeMap<&'static str, OpenApi> {
 /// As [`document`].
 pub fn with_examples() -> Value {
     let mut api = serde_json::to_value(document()).expect("a description is JSON");
+    say_largest(&mut api);
     examples::add_to(&mut api);
     api
+}
+
+/// Says how large a whole number of 32 bits can be: of smaller ones schemas say it already.
+fn say_largest(part: &mut Value) {
+    match part {
+        Value::Array(parts) => parts.iter_mut().for_each(say_largest),
+        Value::Object(parts) => {
+            parts.values_mut().for_each(say_largest);
+            if parts.get("format").is_some_and(|format| format == "uint32") {
+                parts.entry("maximum").or_insert(u32::MAX.into());
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The text of `functions/site/openapi.json`.
@@ -271,6 +286,7 @@ mod tests {
         }
         let mut with = with_examples();
         let mut without = serde_json::to_value(document()).expect("JSON");
+        say_largest(&mut without);
         assert_ne!(with, without, "there are examples");
         without_examples(&mut with);
         without_examples(&mut without);
