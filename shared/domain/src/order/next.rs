@@ -22,7 +22,7 @@ use crate::outbox::{Loss, OrderNews, Outbox};
 use crate::payment::{Dispute, GatewayName, ManualReason, PaymentReport};
 use crate::payment_difference::PaymentDifference;
 
-/// Where a report comes from.
+/// The account at a gateway that a report comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source {
     /// The gateway.
@@ -46,7 +46,7 @@ impl Source {
 /// A gateway's report about a payment of a try.
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a> {
-    /// Where it comes from.
+    /// The account that it comes from.
     pub source: Source,
     /// The number of the try.
     pub attempt: u8,

@@ -129,7 +129,7 @@ pub struct TicketState {
     pub serial: u16,
     /// Refunded: admits nobody.
     pub refunded: bool,
-    /// Who has it now, if not the buyer.
+    /// The holder after a transfer; `None` while it is the buyer.
     pub holder: Option<UserId>,
 }
 
@@ -144,12 +144,12 @@ pub struct Ticket<'a> {
     pub area: AreaId,
     /// The seat, if it has one.
     pub seat: Option<&'a SeatLabel>,
-    /// Who will use it, if asked.
+    /// The attendee, if the event asks for names.
     pub attendee: Option<&'a Attendee>,
     /// Counts its codes.
     pub serial: u16,
     /// Refunded: admits nobody.
     pub refunded: bool,
-    /// Who has it.
+    /// The holder: the buyer, or the last receiver of a transfer.
     pub holder: UserId,
 }

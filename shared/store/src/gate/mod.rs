@@ -40,7 +40,7 @@ pub struct Scan {
     pub at: Timestamp,
 }
 
-/// How far the time of a scan may differ when it is reported again: clocks are corrected
+/// The most by which the time of a scan differs when it is reported again: clocks are corrected
 /// by how long each report was on its way. In seconds.
 const SAME_MOMENT: u64 = 60;
 

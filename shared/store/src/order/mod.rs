@@ -59,7 +59,7 @@ impl Store {
         Ok(Listing { items: page.items.into_iter().map(read).collect::<Result<_, _>>()?, last: page.last })
     }
 
-    /// Where the list of [`Store::orders`] goes on after this one.
+    /// The cursor of [`Store::orders`] after this order.
     pub fn after_order(order: &Order) -> String {
         keys::order(order.user, order.id).sk
     }
