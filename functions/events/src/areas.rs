@@ -364,7 +364,7 @@ impl State {
 }
 
 /// What a letter looks like: the name of a row, with space around it.
-const LETTER: &str = r"^\s*[A-Za-z0-9Ññ]{1,8}\s*$";
+const LETTER: &str = r"^[\t-\r ]*[A-Za-z0-9Ññ]{1,8}[\t-\r ]*$";
 
 /// The letter as seats write it; what can not be one stays for [`check`] to refuse.
 fn letter(text: &str) -> String {

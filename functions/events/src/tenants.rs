@@ -145,7 +145,7 @@ struct TenantChanges {
 }
 
 /// What tax numbers look like, with the space that comes along when they are copied.
-const NIT: &str = r"^\s*[0-9A-Za-z.-]{5,20}\s*$";
+const NIT: &str = r"^[\t-\r ]*[0-9A-Za-z.-]{5,20}[\t-\r ]*$";
 
 /// The organiser as a legal person.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -157,7 +157,7 @@ struct NewLegalInfo {
     /// The registered name.
     legal_name: Line<1, 200>,
     /// Colombia's PULEP code of the producer's show, if there is one.
-    #[schemars(regex(pattern = r"^\s*[0-9A-Za-z-]{1,20}\s*$"))]
+    #[schemars(regex(pattern = r"^[\t-\r ]*[0-9A-Za-z-]{1,20}[\t-\r ]*$"))]
     pulep_code: Option<String>,
     /// Street address.
     address: Line<1, 200>,
@@ -312,7 +312,7 @@ mod tests {
 
     fn info(changes: Value) -> LegalInfo {
         let mut info = json!({
-            "nit": " 900123456\u{2011}7 ", "legal_name": "Faroles del Sur S.A.S.", "pulep_code": "abc123",
+            "nit": " 900123456\u{2011}7\n\u{0B}", "legal_name": "Faroles del Sur S.A.S.", "pulep_code": "abc123",
             "address": "Calle Inventada 12", "city": "Bogotá", "country": "CO",
         });
         info.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());

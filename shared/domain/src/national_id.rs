@@ -233,10 +233,10 @@ fn bare(text: &str, wrong: InvalidNationalId) -> Result<String, InvalidNationalI
     if text.chars().count() > MAX_WRITTEN_CHARS {
         return Err(wrong);
     }
-    if is_power_of_ten(text) || text.split([' ', '-', '/']).any(has_decimals) {
+    let kept: String = text.chars().filter(|c| !matches!(c, ' ' | '.' | ',' | '-' | '/')).collect();
+    if [text, &kept].into_iter().any(is_power_of_ten) || text.split([' ', '-', '/']).any(has_decimals) {
         return Err(InvalidNationalId::Number);
     }
-    let kept: String = text.chars().filter(|c| !matches!(c, ' ' | '.' | ',' | '-' | '/')).collect();
     if kept.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
         Ok(kept)
     } else {

@@ -175,7 +175,7 @@ impl fmt::Display for InvalidText {
 impl std::error::Error for InvalidText {}
 
 /// A number, code or date as people and spreadsheets write it, without what has no
-/// width, with plain spaces and hyphens, and none of them around it.
+/// width, with plain spaces and hyphens, and no white space around it.
 pub fn plain(text: &str) -> String {
     let seen = text.chars().filter(|sign| !matches!(Sign::of(*sign), Sign::Nothing | Sign::Direction));
     let plain: String = seen
@@ -185,7 +185,7 @@ pub fn plain(text: &str) -> String {
             sign => sign,
         })
         .collect();
-    plain.trim_matches(' ').to_owned()
+    plain.trim().to_owned()
 }
 
 /// The text without the accents on its letters, as careless writers and readers take it.

@@ -36,11 +36,12 @@ where
             return Err(json_required().into());
         }
         let body = Bytes::from_request(request, state).await.map_err(too_large)?;
-        let read = parse(&body).or_else(|unread| {
-            let whole = without_decimals(&body).filter(|_| matches!(unread, Unread::Field(_)));
-            whole.and_then(|body| parse(&body).ok()).ok_or(unread)
-        });
-        read.map(Self).map_err(|unread| unread.of(&body))
+        let read = |body: &Bytes| parse(body).map(Self).map_err(|unread| (unread, body.clone()));
+        let again = |(unread, body): (Unread, Bytes)| match (&unread, without_decimals(&body)) {
+            (Unread::Field(_), Some(whole)) => read(&whole.into()),
+            _ => Err((unread, body)),
+        };
+        read(&body).or_else(again).map_err(|(unread, body)| unread.of(&body))
     }
 }
 

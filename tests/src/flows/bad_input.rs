@@ -216,7 +216,7 @@ async fn quantities_and_prices() {
     let house = House::open().await;
     let (app, area) = (&house.app, &house.show.area);
     let areas = format!("/api/v1/events/{}/areas", house.show.id);
-    let new_area = |price: Value, capacity: i64| {
+    let new_area = |price: Value, capacity: f64| {
         let body =
             json!({"area_name": "Balcón", "kind": "general_admission", "capacity": capacity, "price": price});
         app.post(&areas).token(&house.organizer.token).json(body)
@@ -227,16 +227,17 @@ async fn quantities_and_prices() {
         ("too many for an order", house.quote(json!({"area_id": area, "quantity": 11}))),
         ("more than a number holds", house.quote(json!({"area_id": area, "quantity": 99_999_999_999_i64}))),
         ("seats without numbers", house.quote(json!({"area_id": area, "seats": ["A-1"]}))),
-        ("a negative price", new_area(json!(-1), 10)),
-        ("a price beyond belief", new_area(json!(10_000_000_000.01), 10)),
-        ("a price beyond all bounds", new_area(json!(i64::MAX), 10)),
-        ("a price with an exponent", new_area(json!("5e4"), 10)),
-        ("a price with a thousands separator", new_area(json!("50.000,00"), 10)),
-        ("half a centavo", new_area(json!(0.005), 10)),
-        ("a float that was added up", new_area(json!(0.1 + 0.2), 10)),
-        ("half a centavo and no capacity", new_area(json!("0.005"), 0)),
-        ("a negative capacity", new_area(json!(1_000), -10)),
-        ("no capacity", new_area(json!(1_000), 0)),
+        ("a negative price", new_area(json!(-1), 10.0)),
+        ("a price beyond belief", new_area(json!(10_000_000_000.01), 10.0)),
+        ("a price beyond all bounds", new_area(json!(i64::MAX), 10.0)),
+        ("a price with an exponent", new_area(json!("5e4"), 10.0)),
+        ("a price with a thousands separator", new_area(json!("50.000,00"), 10.0)),
+        ("half a centavo", new_area(json!(0.005), 10.0)),
+        ("next to nothing", new_area(json!(1e-124), 10.0)),
+        ("a float that was added up", new_area(json!(0.1 + 0.2), 10.0)),
+        ("half a centavo and no capacity", new_area(json!("0.005"), 0.0)),
+        ("a negative capacity", new_area(json!(1_000), -10.0)),
+        ("no capacity", new_area(json!(1_000), 0.0)),
     ]);
     insta::assert_snapshot!(table.await, @"
     a negative quantity: 400 invalid_fields
@@ -261,6 +262,8 @@ async fn quantities_and_prices() {
     a price with a thousands separator: 400 invalid_fields
         /price: Must be a number such as 50000 or 87830.50, or the same as text, without an exponent.
     half a centavo: 422 too_many_decimals
+        /price: COP has 2 decimals. Send no more than these.
+    next to nothing: 422 too_many_decimals
         /price: COP has 2 decimals. Send no more than these.
     a float that was added up: 422 too_many_decimals
         /price: COP has 2 decimals. Send no more than these.

@@ -164,11 +164,10 @@ fn has_plain_numbers(value: &Value) -> bool {
 }
 
 /// What [`is_https`] lets pass, for descriptions, or nothing; space around it is removed.
-pub const ADDRESS_PATTERN: &str =
-    r"^\s*(https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[!$-.0-;=@-\[\]-~]*)?([/?#][!#-;=?-\[\]-~]*)?)?\s*$";
+pub const ADDRESS_PATTERN: &str = r"^[\t-\r ]*(https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[!$-.0-;=@-\[\]-~]*)?([/?#][!#-;=?-\[\]-~]*)?)?[\t-\r ]*$";
 /// What can be an organiser's own code of an event, for descriptions, or nothing; space
 /// around it is removed.
-pub const CODE_PATTERN: &str = r"^\s*([A-Za-z0-9_-]{2,50})?\s*$";
+pub const CODE_PATTERN: &str = r"^[\t-\r ]*([A-Za-z0-9_-]{2,50})?[\t-\r ]*$";
 
 /// An address on the web that browsers open without a warning: `https`, a host
 /// with a dot, nothing before an `@` that could look like another host.

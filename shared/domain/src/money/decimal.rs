@@ -15,8 +15,8 @@ use crate::pricing::AdjustmentType;
 
 /// The most digits that a number may have, so that it fits in `i64`.
 const MAX_DIGITS: usize = 18;
-/// The most characters that are looked at; zeros at the end count here only.
-const MAX_CHARS: usize = 40;
+/// Decimals that are read of a number with too many: more than any currency or percentage has.
+const MAX_DECIMALS: usize = 5;
 /// The most digits of a text before its point and after it, as the schema says.
 const MAX_TEXT: (usize, usize) = (13, 5);
 
@@ -71,9 +71,6 @@ impl Decimal {
     }
 
     fn parse(text: &str) -> Result<Self, NotDecimal> {
-        if text.len() > MAX_CHARS {
-            return Err(NotDecimal::TooLong);
-        }
         let digits = text.strip_prefix('-').unwrap_or(text);
         let (whole, fraction) = match digits.split_once('.') {
             Some((whole, fraction)) => (whole, Some(fraction)),
@@ -84,9 +81,13 @@ impl Decimal {
         if !is_number(whole) || has_zeros_before || !fraction.is_none_or(is_number) {
             return Err(NotDecimal::NotPlain);
         }
-        let fraction = fraction.unwrap_or_default().trim_end_matches('0');
+        let mut fraction = Cow::from(fraction.unwrap_or_default().trim_end_matches('0'));
         if whole.len() + fraction.len() > MAX_DIGITS {
-            return Err(NotDecimal::TooLong);
+            if whole.len() + MAX_DECIMALS >= MAX_DIGITS {
+                return Err(NotDecimal::TooLong);
+            }
+            // Whatever it counts, it is too fine; a last digit that is not zero keeps it so.
+            fraction = format!("{}1", &fraction[..MAX_DECIMALS]).into();
         }
         let units: i64 = format!("{whole}{fraction}").parse().map_err(|_| NotDecimal::TooLong)?;
         let decimals = u32::try_from(fraction.len()).map_err(|_| NotDecimal::TooLong)?;
@@ -117,22 +118,16 @@ fn without_exponent(json: &str) -> Result<Cow<'_, str>, NotDecimal> {
     if digits.bytes().all(|digit| digit == b'0') {
         return Ok("0".into());
     }
-    let power: i32 = power.parse().map_err(|_| NotDecimal::TooLong)?;
-    let most = i32::try_from(MAX_CHARS).unwrap_or(i32::MAX);
-    if mantissa.len() > MAX_CHARS || power.abs() > most {
-        return Err(NotDecimal::TooLong);
-    }
-    let zeros = "0".repeat(MAX_CHARS);
-    let shift = usize::try_from(power.unsigned_abs()).unwrap_or(MAX_CHARS);
-    let (whole, fraction) = match power {
-        0.. => {
-            let (moved, rest) = fraction.split_at(shift.min(fraction.len()));
-            (format!("{whole}{moved}{}", &zeros[..shift - moved.len()]), rest.to_owned())
-        }
-        _ => {
-            let (rest, moved) = whole.split_at(whole.len().saturating_sub(shift));
-            (rest.to_owned(), format!("{}{moved}{fraction}", &zeros[..shift - moved.len()]))
-        }
+    // More zeros only tell more of what is far too large, or far too fine, already.
+    let most = mantissa.len() + MAX_DIGITS;
+    let shift = power.trim_start_matches(['+', '-']).parse().unwrap_or(most).min(most);
+    let zeros = |moved: &str| "0".repeat(shift - moved.len());
+    let (whole, fraction) = if power.starts_with('-') {
+        let (rest, moved) = whole.split_at(whole.len().saturating_sub(shift));
+        (rest.to_owned(), format!("{}{moved}{fraction}", zeros(moved)))
+    } else {
+        let (moved, rest) = fraction.split_at(shift.min(fraction.len()));
+        (format!("{whole}{moved}{}", zeros(moved)), rest.to_owned())
     };
     let whole = whole.trim_start_matches('0');
     let whole = if whole.is_empty() { "0" } else { whole };

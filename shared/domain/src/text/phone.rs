@@ -14,7 +14,7 @@ use crate::Language;
 /// empty.
 ///
 /// What telephones and spreadsheets put around and into a number is removed:
-/// direction signs, spaces and hyphens of other widths.
+/// direction signs, spaces and hyphens of other widths, white space around it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "Cow<'_, str>")]
 pub struct Phone(String);
@@ -101,11 +101,12 @@ impl JsonSchema for Phone {
         // Besides plain spaces and hyphens, those of other widths, and signs without any.
         let blank = r" \u00A0\u1680\u2000-\u200A\u202F\u205F\u3000";
         let unseen = r"\u00AD\u034F\u061C\u180E\u200B\u200E\u200F\u202A-\u202E\u2060-\u206F\uFEFF";
-        let between = format!(r"[+\-().{blank}{unseen}\u2010-\u2015\u2212]");
+        let between = format!(r"[+\-().{blank}{unseen}\u2010-\u2015\u2212]*");
+        let around = format!(r"[\t-\r\u0085\u2028\u2029{blank}{unseen}]*");
         json_schema!({
             "type": "string",
             "maxLength": Self::MAX,
-            "pattern": format!("^(?:(?:{between}*[0-9])+{between}*|[{blank}{unseen}]*)$"),
+            "pattern": format!("^{around}(?:(?:{between}[0-9])+{between})?{around}$"),
             "examples": ["+57 601 555 0100"],
         })
     }

@@ -67,10 +67,10 @@ fn what_is_no_plain_number_is_refused() {
     }
     for json in [
         "1234567890123456789".to_owned(),
-        format!("0.{}1", "0".repeat(60)),
+        "1234567890123.4567891".to_owned(),
         "1e18".to_owned(),
-        "1e-18".to_owned(),
-        "1e999999999999".to_owned(),
+        "0.0001e22".to_owned(),
+        "1e99999999999999999999".to_owned(),
     ] {
         assert!(read(&json, Currency::COP).is_err_and(|error| error.contains("at most 18 digits")), "{json}");
     }
@@ -103,6 +103,13 @@ fn more_decimals_than_the_currency_has_are_refused() {
     assert_eq!(read("0.30000000000000004", Currency::USD), Err("too_many_decimals".to_owned()));
     assert_eq!(read("10.5", Currency::CLP), Err("too_many_decimals".to_owned()));
     assert_eq!(read("10.000", Currency::CLP), Ok(10));
+    // Nothing that is not zero is read as zero, however small it is.
+    for json in ["1e-18", "-1e-124", "5e-99999999999999999999", "100000000000.0000009", "12e-30"] {
+        assert_eq!(read(json, Currency::COP), Err("too_many_decimals".to_owned()), "{json}");
+    }
+    let long = format!("0.{}1", "0".repeat(60));
+    assert_eq!(read(&long, Currency::COP), Err("too_many_decimals".to_owned()));
+    assert_eq!(read(&format!("{long}e61"), Currency::COP), Ok(100));
     let mut fields = Fields::new();
     let written: Written = serde_json::from_str("2.505").expect("a number");
     assert_eq!(written.percent("/rate", &mut fields), BasisPoints(250), "for the bounds not to complain too");
