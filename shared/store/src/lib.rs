@@ -5,74 +5,49 @@
 //! caller gives the loss its meaning with [`OnRefused`].
 
 mod allotment;
-mod area;
-mod audit;
-mod audit_walk;
-mod closed_refund_task;
+mod cache;
 mod collision;
 pub mod crowd;
-mod device;
 mod discount;
 mod event;
 mod failure;
-mod fee_payment;
 mod fingerprint;
-mod fresh;
 mod gate;
-mod gateway_account;
-mod holding;
 mod idempotency;
-mod invitation;
 mod items;
 mod keys;
 pub mod limit;
-mod link;
-mod mail_template;
-mod mailing;
 mod member;
 mod order;
-mod payment_difference;
-mod places;
-mod pricing;
-mod refund_task;
-mod session;
-mod settling;
-mod sheets;
 pub mod stream;
 mod tenant;
 #[cfg(test)]
 mod testing;
-mod transfer;
 mod user;
-mod waiting;
 
 use std::sync::Arc;
 
 use boot::{Boot, ConfigError};
 
 pub use allotment::{AllotmentState, Refusal, RowState};
-pub use area::PlacesChange;
-pub use audit_walk::{AuditLook, AuditPlace, AuditWalk};
-pub use device::{Device, MAX_DEVICES};
-pub use discount::Wanted;
-pub use event::{EventSheet, Show};
+pub use cache::{Fresh, ON_SALE_MILLIS, SOLD_MILLIS};
+pub use discount::{Mailing, Wanted};
+pub use event::{
+    EventSheet, PlacesChange, Sheets, Show, StagesLeft, area_blocks, discount_blocks, row_blocks,
+};
 pub use failure::{Failure, OnRefused};
 pub use fingerprint::Fingerprints;
-pub use fresh::{Fresh, ON_SALE_MILLIS, SOLD_MILLIS};
-pub use gate::{Closed, Conflict, Gate, GateCursor, GateError, GateSummary, Redemption, Report, Scan};
-pub use holding::HoldRequest;
+pub use gate::{
+    Closed, Conflict, Gate, GateCursor, GateError, GateSummary, RECEIVED_START, Received, Redemption, Report,
+    Scan,
+};
 pub use idempotency::Once;
-pub use invitation::{Invited, OnStaff};
 pub use items::{Listing, Versioned};
 pub use limit::{Count, Limit};
-pub use link::{Link, LinkGrant};
-pub use mailing::Mailing;
 pub use member::{MEMBERS_AT_ONCE, MemberError};
-pub use places::{area_blocks, discount_blocks, row_blocks};
-pub use pricing::StagesLeft;
-pub use settling::SETTLING;
-pub use sheets::Sheets;
-pub use transfer::{RECEIVED_START, Received};
+pub use order::{HoldRequest, SETTLING};
+pub use tenant::{AuditLook, AuditPlace, AuditWalk, Device, Invited, MAX_DEVICES, OnStaff};
+pub use user::{Link, LinkGrant};
 
 /// A handle on the table; cheap to clone.
 #[derive(Clone, Debug)]

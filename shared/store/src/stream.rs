@@ -6,9 +6,9 @@ use domain::{DiscountRequestId, InvitationId, OrderId, TenantId, TransferId, Use
 use serde_dynamo::{AttributeValue, Item};
 use serde_json::{Map, Value};
 
-use crate::audit::AUDIT_ATTRIBUTE;
 use crate::items::OUTBOX;
 use crate::keys::{self, Key};
+use crate::tenant::audit::AUDIT_ATTRIBUTE;
 
 /// Attributes that are the table's business: they tell nobody what was changed.
 const INTERNAL: [&str; 9] =

@@ -8,7 +8,7 @@ use domain::{EventId, Timestamp};
 
 use super::{EventSheet, Right};
 use crate::allotment::{Pool, Refusal};
-use crate::area::PlacesChange;
+use crate::event::area::PlacesChange;
 use crate::keys::SHARDS;
 use crate::{Failure, Store, keys};
 

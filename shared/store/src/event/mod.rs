@@ -1,7 +1,11 @@
 //! Events, the lists that they stand in, and the claims on their addresses and codes.
 
+pub(crate) mod area;
 mod currency;
 mod discounts;
+pub(crate) mod places;
+mod pricing;
+mod sheets;
 mod show;
 
 use std::collections::HashMap;
@@ -12,12 +16,15 @@ use domain::pricing::SaleStage;
 use domain::{AreaId, EventId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::area::PlacesChange;
 use crate::failure::Item;
 use crate::items::{from_item, number, query_all, string, to_item};
 use crate::keys::Key;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
+pub use area::PlacesChange;
+pub use places::{area_blocks, discount_blocks, row_blocks};
+pub use pricing::StagesLeft;
+pub use sheets::Sheets;
 pub use show::Show;
 
 impl Versioned for Event {

@@ -9,6 +9,7 @@
 mod late;
 mod listing;
 mod record;
+mod transfer;
 
 use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
@@ -23,6 +24,7 @@ use record::Record;
 
 pub use late::Report;
 pub use listing::{Conflict, Gate, GateCursor, GateSummary};
+pub use transfer::{RECEIVED_START, Received};
 
 /// A look at a ticket at the door.
 #[derive(Debug, Clone, PartialEq, Eq)]

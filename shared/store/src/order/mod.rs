@@ -1,6 +1,12 @@
 //! Orders: one item each, under its buyer, written whole.
 
+mod closed_refund_task;
+mod holding;
+mod payment_difference;
 mod record;
+mod refund_task;
+mod settling;
+mod waiting;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use domain::order::{Change, Order, Revocation};
@@ -14,6 +20,9 @@ use crate::keys::{self, Key};
 use crate::{Failure, Listing, Store};
 
 use record::Record;
+
+pub use holding::HoldRequest;
+pub use settling::SETTLING;
 
 fn read(item: Item) -> Result<Order, Failure> {
     let text = |name: &str| match item.get(name) {

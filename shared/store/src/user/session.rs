@@ -5,7 +5,7 @@ use domain::session::Session;
 use domain::{SessionId, UserId};
 
 use crate::items::{string, to_item};
-use crate::link::with_ttl;
+use crate::user::link::with_ttl;
 use crate::{Failure, Listing, Store, keys};
 
 /// Sessions that are ended one after the other in one request, at most. Those

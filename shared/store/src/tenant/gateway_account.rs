@@ -7,10 +7,10 @@ use domain::gateway_account::{GatewayAccount, MAX_GATEWAY_ACCOUNTS};
 use domain::{GatewayAccountId, TenantId};
 use serde_json::{Map, Value};
 
-use crate::audit::audited;
 use crate::failure::unless_written;
 use crate::items::number;
 use crate::keys::Key;
+use crate::tenant::audit::audited;
 use crate::{Failure, Store, Versioned, keys};
 
 impl Versioned for GatewayAccount {

@@ -5,6 +5,13 @@
 //! role. What takes an admin away also counts one item of the tenant up: two admins who
 //! remove each other at the same moment both saw the other, and one of them is refused.
 
+pub(crate) mod audit;
+mod audit_walk;
+mod device;
+mod gateway_account;
+mod invitation;
+mod mail_template;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
@@ -17,6 +24,10 @@ use serde::{Deserialize, Serialize};
 use crate::items::{from_item, number};
 use crate::keys::Key;
 use crate::{Failure, Listing, Store, Versioned, keys};
+
+pub use audit_walk::{AuditLook, AuditPlace, AuditWalk};
+pub use device::{Device, MAX_DEVICES};
+pub use invitation::{Invited, OnStaff};
 
 /// How often somebody's role is tried to be changed while others change it, too.
 const CHANGE_ATTEMPTS: u32 = 8;

@@ -13,7 +13,7 @@ use domain::Timestamp;
 use domain::order::{Holding, Order, OrderStatus, Part, Secured};
 
 use crate::allotment::{Claim, Refusal, Token};
-use crate::holding::Names;
+use crate::order::holding::Names;
 use crate::{EventSheet, Failure, Store};
 
 /// How long places stay secured while an outcome is written and they are sold: longer

@@ -3,6 +3,8 @@
 //! A request is one item whose key follows from member, show and attempt; the
 //! sparse index lists a tenant's requests by how far they are.
 
+mod mailing;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{
@@ -18,12 +20,14 @@ use futures::future::try_join_all;
 use serde::Deserialize;
 
 use crate::allotment::{Claim, Refusal, Token};
-use crate::audit::audited;
+use crate::event::places::discounts_pool;
 use crate::failure::{Item, unless_written};
 use crate::items::{carried, from_item, number, string, to_item};
 use crate::keys::RequestPlace;
-use crate::places::discounts_pool;
+use crate::tenant::audit::audited;
 use crate::{Failure, Listing, Store, Versioned, keys};
+
+pub use mailing::Mailing;
 
 /// What is before, and what is after the sort keys of all requests.
 const BEFORE_ALL: &str = "0";

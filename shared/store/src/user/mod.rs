@@ -1,11 +1,16 @@
 //! Users and the claims on their e-mail addresses.
 
+pub(crate) mod link;
+mod session;
+
 use domain::user::{Email, User};
 use domain::{Error, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Failure, Fingerprints, Link, Store, Versioned, keys};
+use crate::{Failure, Fingerprints, Store, Versioned, keys};
+
+pub use link::{Link, LinkGrant};
 
 /// How often a change is tried again when somebody else changed the user at the
 /// same moment.

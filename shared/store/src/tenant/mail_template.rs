@@ -7,10 +7,10 @@ use domain::mail_template::{MailTemplate, TemplateName};
 use domain::{Language, TenantId};
 use serde::{Deserialize, Serialize};
 
-use crate::audit::noted;
 use crate::failure::unless_written;
 use crate::items::{number, to_item};
 use crate::keys::Key;
+use crate::tenant::audit::noted;
 use crate::{Failure, Listing, Store, keys};
 
 /// Which version of a wording holds.

@@ -7,7 +7,7 @@ use domain::payment_difference::PaymentDifference;
 use domain::{TenantId, Timestamp};
 
 use crate::items::{string, to_item};
-use crate::link::with_ttl;
+use crate::user::link::with_ttl;
 use crate::{Failure, Listing, Store, keys};
 
 /// How long a difference is kept: longer than banks take over disputes.

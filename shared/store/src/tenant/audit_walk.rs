@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Item;
 use crate::items::{from_item, string, to_item};
 use crate::keys::{self, Key, SHARDS};
-use crate::link::with_ttl;
+use crate::user::link::with_ttl;
 use crate::{Failure, Store, Versioned};
 
 /// For how long events are gone through after their end. Far longer than their last

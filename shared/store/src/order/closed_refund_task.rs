@@ -9,9 +9,9 @@ use domain::order::{Change, Order};
 use domain::refund_task::ClosedRefundTask;
 use domain::{OrderId, TenantId};
 
-use crate::audit::noted;
 use crate::items::to_item;
-use crate::link::with_ttl;
+use crate::tenant::audit::noted;
+use crate::user::link::with_ttl;
 use crate::{Failure, GateError, Store, keys};
 
 /// How long it is kept: longer than anybody repeats a request, or asks who did it.

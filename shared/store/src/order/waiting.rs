@@ -9,7 +9,7 @@ use domain::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::items::{carried, from_item, string, to_item};
-use crate::link::with_ttl;
+use crate::user::link::with_ttl;
 use crate::{Failure, Store, keys};
 
 /// What is before the places of all tenants, and what is after all places of one.

@@ -4,6 +4,8 @@
 //! A claim is an item of its own, written with the member in one transaction: of
 //! two who want the same address in one tenant at the same moment, one gets it.
 
+mod fee_payment;
+
 use std::collections::HashSet;
 
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};

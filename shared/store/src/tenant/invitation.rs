@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::failure::{Item, unless_written};
 use crate::items::{carried, from_item, number, query_all, string, to_item};
-use crate::link::with_ttl;
 use crate::tenant::StaffPointer;
+use crate::user::link::with_ttl;
 use crate::{Failure, Listing, Store, Versioned, crowd, keys};
 
 impl Versioned for Invitation {
