@@ -7,15 +7,15 @@ use aide::axum::routing::post_with;
 use axum::extract::State as Of;
 use domain::discount::{DiscountRequest, MAX_ATTEMPTS, MAX_MESSAGE, offered, suggest};
 use domain::error::Fields;
-use domain::event::Event;
+
 use domain::member::{Ineligible, Member};
 use domain::text::{Line, Paragraph};
 use domain::user::Email;
 use domain::{Error, EventId, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::Limit;
 use store::limit::QUARTER;
+use store::{EventRecord, Limit};
 use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer, Refuses};
 
 use crate::State;
@@ -119,7 +119,7 @@ async fn request(
 
 impl State {
     /// The show, if it has discounts for members, and the member, if eligible.
-    async fn who_and_what(&self, asking: &Asking, now: Timestamp) -> Result<(Event, Member)> {
+    async fn who_and_what(&self, asking: &Asking, now: Timestamp) -> Result<(EventRecord, Member)> {
         let show = match (asking.show_id, &asking.show_code) {
             (Some(show), _) => self.store.event(show).await?.ok_or_else(show_not_found)?,
             (None, Some(code)) => self.show_by_code(&asking.email, code).await?,
@@ -133,7 +133,7 @@ impl State {
     }
 
     /// The show with this code in a community of which the address is a member.
-    async fn show_by_code(&self, email: &Email, code: &str) -> Result<Event> {
+    async fn show_by_code(&self, email: &Email, code: &str) -> Result<EventRecord> {
         let memberships = self.store.memberships(&self.fingerprints, email).await?;
         if memberships.is_empty() {
             return Err(refused(Ineligible::EmailNotFound));
@@ -154,7 +154,7 @@ impl State {
     /// Proposes a decision and writes the request.
     async fn open(
         &self,
-        show: &Event,
+        show: &EventRecord,
         member: &Member,
         (message, signed_in): (Option<String>, bool),
         started: Instant,

@@ -1,10 +1,9 @@
 //! What the rules for a suggestion look at.
 
 use domain::discount::{Case, DecisionType, DiscountRequest, MAX_ATTEMPTS, day_of};
-use domain::event::Event;
 use domain::member::Member;
 use domain::{DiscountRequestId, Error, EventId, MemberId, Result, Timestamp};
-use store::Store;
+use store::{EventRecord, Store};
 
 /// The most other shows of a day that are looked at.
 const MAX_SAME_DAY: u16 = 15;
@@ -37,7 +36,12 @@ impl History {
     /// Reads it: how many are left, who asked before, and what else there is that day at the same
     /// time, then all requests that the member may have made, whose ids follow
     /// from the shows.
-    pub(crate) async fn read(store: &Store, show: &Event, member: &Member, now: Timestamp) -> Result<Self> {
+    pub(crate) async fn read(
+        store: &Store,
+        show: &EventRecord,
+        member: &Member,
+        now: Timestamp,
+    ) -> Result<Self> {
         let (remaining, waiting, shows) = tokio::try_join!(
             store.discounts_left(show, now),
             store.discount_requests_waiting(show.tenant_id, show.id, show.max_discounts),

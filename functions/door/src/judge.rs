@@ -7,7 +7,7 @@ use domain::ticket::{AreaTag, CodeRefused, TicketCode, verify};
 use domain::{DeviceId, Language, Result, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::{Closed, EventSheet, Redemption, Report, Scan};
+use store::{Closed, Redemption, Report, Scan, StoredEvent};
 
 use crate::State;
 
@@ -93,7 +93,7 @@ pub(crate) fn read(
 /// Judges a code whose holder stands at the door, and redeems its ticket if it admits.
 pub(crate) async fn judge(
     state: &State,
-    sheet: &EventSheet,
+    sheet: &StoredEvent,
     code: TicketCode,
     scan: &Scan,
 ) -> Result<Verdict> {
@@ -105,7 +105,7 @@ pub(crate) async fn judge(
 /// what the scanner says about that.
 pub(crate) async fn judge_late(
     state: &State,
-    sheet: &EventSheet,
+    sheet: &StoredEvent,
     code: TicketCode,
     scan: &Scan,
     let_in: Option<bool>,
@@ -120,7 +120,7 @@ pub(crate) async fn judge_late(
     Ok(verdict)
 }
 
-fn of_ticket(sheet: &EventSheet, code: TicketCode, redemption: Redemption) -> Verdict {
+fn of_ticket(sheet: &StoredEvent, code: TicketCode, redemption: Redemption) -> Verdict {
     let event = &sheet.event;
     let verdict = match redemption {
         Redemption::Admitted(at) => Verdict { scanned_at: Some(at), ..admitted() },

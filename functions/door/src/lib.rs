@@ -22,7 +22,7 @@ use domain::ticket::TicketKeys;
 use domain::{DeviceId, Error, EventId, Result, TenantId};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{Device, EventSheet, Fresh, SOLD_MILLIS, Sheets, Store};
+use store::{Device, EventCache, Fresh, SOLD_MILLIS, Store, StoredEvent};
 use web::TokenVerifier;
 
 /// What the function works with.
@@ -33,7 +33,7 @@ pub struct State {
     verifier: TokenVerifier,
     ticket_keys: TicketKeys,
     public_keys: Arc<[PublicKey]>,
-    sheets: Sheets,
+    sheets: EventCache,
     devices: Arc<Fresh<(TenantId, DeviceId), Device>>,
     stats: Arc<Fresh<EventId, stats::Numbers>>,
 }
@@ -50,7 +50,7 @@ impl State {
             ticket_keys: ticket_keys
                 .ok_or_else(|| ConfigError::new("TICKET_PUBLIC_KEYS", "has a key that is not Ed25519's"))?,
             public_keys: public_keys.into(),
-            sheets: Sheets::new(200, SOLD_MILLIS),
+            sheets: EventCache::new(200, SOLD_MILLIS),
             devices: Arc::new(Fresh::new(1000, SOLD_MILLIS)),
             stats: Arc::new(Fresh::new(200, stats::FRESH_MILLIS)),
         })
@@ -63,7 +63,7 @@ impl State {
 
     /// The event with its areas, if it is this tenant's: to a tenant, the event
     /// of another does not exist.
-    async fn sheet(&self, tenant: TenantId, event: EventId) -> Result<Arc<EventSheet>> {
+    async fn sheet(&self, tenant: TenantId, event: EventId) -> Result<Arc<StoredEvent>> {
         let sheet = self.sheets.get(&self.store, event, self.clock.now()).await?;
         sheet
             .filter(|sheet| sheet.event.tenant_id == tenant)

@@ -5,7 +5,7 @@ use domain::ticket::AreaTag;
 use domain::{AreaId, Error, EventId, FieldError, Language, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{EventSheet, Gate, GateCursor};
+use store::{Gate, GateCursor, StoredEvent};
 use web::{Answer, Cached, Door, Freshness, Path, Query, Refuses};
 
 use crate::{EventPath, State};
@@ -108,8 +108,8 @@ impl From<Gate> for DoorGate {
     }
 }
 
-impl From<&EventSheet> for DoorEvent {
-    fn from(sheet: &EventSheet) -> Self {
+impl From<&StoredEvent> for DoorEvent {
+    fn from(sheet: &StoredEvent) -> Self {
         let event = &sheet.event;
         Self {
             id: event.id,

@@ -5,7 +5,7 @@ use domain::{Error, EventId, Result, Timestamp};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::{EventSheet, GateSummary};
+use store::{GateSummary, StoredEvent};
 use web::{Answer, Door, Json, Path, Refuses};
 
 use crate::{EventPath, State};
@@ -104,12 +104,12 @@ async fn show(
     }))
 }
 
-async fn count(state: &State, sheet: &EventSheet, now: Timestamp) -> Result<Numbers> {
+async fn count(state: &State, sheet: &StoredEvent, now: Timestamp) -> Result<Numbers> {
     let event = sheet.event.id;
     let sold = sheet
         .areas
         .iter()
-        .map(|area| async move { Ok::<_, Error>(state.store.area_state(area, now).await?.sold) });
+        .map(|area| async move { Ok::<_, Error>(state.store.area_state(sheet, area, now).await?.sold) });
     let (gates, sold) = futures::try_join!(
         async { Ok::<_, Error>(state.store.gate_summary(event).await?) },
         try_join_all(sold)

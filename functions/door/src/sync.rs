@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{EventSheet, Scan};
+use store::{Scan, StoredEvent};
 use web::{Answer, Door, Json, Refuses};
 
 use crate::State;
@@ -182,7 +182,7 @@ fn in_turns(scans: &[Reported]) -> Vec<Vec<usize>> {
 
 async fn judge_in_turn(
     state: &State,
-    sheet: &EventSheet,
+    sheet: &StoredEvent,
     scans: &[Reported],
     turn: Vec<usize>,
 ) -> Result<Vec<(usize, Verdict)>> {

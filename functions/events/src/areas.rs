@@ -12,7 +12,7 @@ use domain::text::{Line, Paragraph};
 use domain::{Amount, AreaId, Currency, Error, EventId, Money, Result, TenantId, Written};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{EventSheet, Failure, OnRefused, Once, crowd};
+use store::{Failure, OnRefused, Once, StoredEvent, crowd};
 use web::{
     Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, Viewer, based_on, formatted, nullable,
 };
@@ -223,7 +223,7 @@ struct AreaChanges {
 
 async fn list(Of(state): Of<State>, viewer: Viewer, Path(path): Path<EventPath>) -> Answer<Json<Areas>> {
     let sheet = state.sheet(viewer.tenant, path.id).await?;
-    Ok(Json(Areas { items: sheet.areas.into_iter().map(AreaView::from).collect() }))
+    Ok(Json(Areas { items: sheet.into_priced().areas.into_iter().map(AreaView::from).collect() }))
 }
 
 async fn show(Of(state): Of<State>, viewer: Viewer, Path(path): Path<AreaPath>) -> Answer<Json<AreaView>> {
@@ -266,7 +266,7 @@ async fn update(
     check(&after, capacity, fields)?;
     let written = match capacity {
         Some(_) => None,
-        None => Some(state.store.replace_area(&after).await),
+        None => Some(state.store.replace_area(&sheet, &after).await),
     };
     let after = match written {
         Some(Ok(())) => after,
@@ -284,7 +284,7 @@ async fn update(
 
 async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<AreaPath>) -> Answer<NoContent> {
     let (sheet, area) = state.area(organizer.tenant, path).await?;
-    let is_last = !sheet.areas.iter().any(|other| other.id != area.id && other.capacity > 0);
+    let is_last = !sheet.areas_with_places().any(|other| other.id != area.id);
     if sheet.event.sells_here() && is_last {
         return Err(Error::conflict(
             "event_published",
@@ -294,9 +294,15 @@ async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<Are
     }
     let now = state.clock.now();
     let change = state.store.begin_deletion(&sheet, &area, now).await.on_refused(Error::changed_meanwhile)?;
-    if let Err(error) = state.close(&area, now).await {
+    let closed = state.close(&sheet, &area, now).await;
+    if !matches!(closed, Ok(true)) {
         state.store.abandon_places(&change, &area).await.map_err(Error::from)?;
-        return Err(error.into());
+        closed?;
+        return Err(Error::conflict(
+            "area_has_sales",
+            "Tickets of this area are sold or held. Take what is free off sale instead of deleting it.",
+        )
+        .into());
     }
     state.store.delete_area(&change, &area).await.on_refused(Error::changed_meanwhile)?;
     state.note_prices(organizer.tenant, path.id).await?;
@@ -309,7 +315,7 @@ fn too_many() -> Error {
 
 impl State {
     /// The area, with the sheet of its event, if the event is the tenant's.
-    pub(crate) async fn area(&self, tenant: TenantId, path: AreaPath) -> Result<(EventSheet, Area)> {
+    pub(crate) async fn area(&self, tenant: TenantId, path: AreaPath) -> Result<(StoredEvent, Area)> {
         let sheet = self.sheet(tenant, path.id).await?;
         let area = sheet.area(path.area).cloned().ok_or_else(area_not_found)?;
         Ok((sheet, area))
@@ -342,8 +348,9 @@ impl State {
     /// the same moment. If there are too many, it goes.
     async fn keep_few(&self, tenant: TenantId, area: &Area) -> Result<()> {
         let there = || async {
-            let sheet = self.store.event_sheet_of(tenant, area.event_id).await?;
-            Ok(sheet.into_iter().flat_map(|sheet| sheet.areas).map(|area| area.id).collect())
+            let sheet = self.store.priced_event_of(tenant, area.event_id).await?;
+            let areas = sheet.map(|sheet| sheet.into_priced().areas).unwrap_or_default();
+            Ok(areas.into_iter().map(|area| area.id).collect())
         };
         if crowd::may_stay(MAX_AREAS, &area.id, there).await? {
             return Ok(());
@@ -356,7 +363,7 @@ impl State {
 
     /// Brings the public list up to date after an area has changed.
     pub(crate) async fn note_prices(&self, tenant: TenantId, event: EventId) -> Result<()> {
-        if let Some(sheet) = self.store.event_sheet_of(tenant, event).await? {
+        if let Some(sheet) = self.store.priced_event_of(tenant, event).await? {
             self.store.update_price_from(&sheet).await?;
         }
         Ok(())
@@ -374,7 +381,6 @@ fn letter(text: &str) -> String {
 impl NewArea {
     fn area(&self, id: AreaId, event: &Event, last: u16, fields: &mut Fields) -> Area {
         let capacity = self.capacity.unwrap_or(0);
-        let blocks = store::area_blocks(self.kind, capacity);
         Area {
             id,
             event_id: event.id,
@@ -389,7 +395,6 @@ impl NewArea {
             service: self.service.clone().and_then(Line::some),
             position: self.position.unwrap_or(last),
             rows: Vec::new(),
-            blocks,
             version: 1,
         }
     }
@@ -472,7 +477,7 @@ pub(crate) mod tests {
             json!({"area_name": " Campo ", "kind": "general_admission", "capacity": 120, "price": 5000});
         let valid = area(general);
         check(&valid, Some(120), Fields::new()).expect("valid");
-        assert_eq!((valid.area_name.as_str(), valid.position, valid.blocks), ("Campo", 3, 3));
+        assert_eq!((valid.area_name.as_str(), valid.position), ("Campo", 3));
         assert_eq!(bad(&valid, Some(0)), ["/capacity"]);
         assert_eq!(bad(&valid, Some(200_001)), ["/capacity"]);
         let wrong = Area { price: -1, unit_capacity: 0, nomenclature_letter: Some("#".to_owned()), ..valid };
@@ -481,7 +486,7 @@ pub(crate) mod tests {
         let seated =
             area(json!({"area_name": "Platea", "kind": "seated", "price": 0, "nomenclature_letter": "p"}));
         check(&seated, None, Fields::new()).expect("valid");
-        assert_eq!((seated.nomenclature_letter.as_deref(), seated.blocks), (Some("P"), 0));
+        assert_eq!(seated.nomenclature_letter.as_deref(), Some("P"));
         assert_eq!(bad(&seated, Some(5)), ["/capacity"]);
     }
 

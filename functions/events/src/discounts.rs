@@ -3,7 +3,7 @@
 
 use domain::event::Event;
 use domain::{Error, FieldError, Result, Timestamp};
-use store::{EventSheet, Failure, OnRefused, PlacesChange, Refusal};
+use store::{EventRecord, Failure, OnRefused, PlacesChange, Refusal, StoredEvent};
 
 use crate::State;
 use crate::events::check_unpriced;
@@ -17,13 +17,13 @@ impl State {
     /// if somebody entered a price in the former currency meanwhile.
     pub(crate) async fn change_with_right(
         &self,
-        before: &EventSheet,
+        before: &StoredEvent,
         after: Event,
         now: Timestamp,
     ) -> Result<Event> {
         let event = &before.event;
-        let change = self.store.begin_discounts(event, now).await.on_refused(Error::changed_meanwhile)?;
-        let changed = self.change_under(before, after, &change, now).await;
+        let mut change = self.store.begin_discounts(event, now).await.on_refused(Error::changed_meanwhile)?;
+        let changed = self.change_under(before, after, &mut change, now).await;
         if changed.is_err() {
             self.store.abandon_discounts(&change, event.id).await?;
         }
@@ -32,24 +32,24 @@ impl State {
 
     async fn change_under(
         &self,
-        before: &EventSheet,
+        before: &StoredEvent,
         after: Event,
-        change: &PlacesChange,
+        change: &mut PlacesChange,
         now: Timestamp,
     ) -> Result<Event> {
         // First what could be refused for another reason: then nothing is to be undone.
         self.check_code(&after).await?;
         if after.currency != before.event.currency {
             // As long as the right lasts, no price is entered.
-            check_unpriced(&self.sheet(after.tenant_id, after.id).await?)?;
+            let sheet = self.sheet(after.tenant_id, after.id).await?;
+            check_unpriced(&sheet)?;
         }
-        let discount_blocks = self.resize_discounts(&before.event, after.max_discounts, now).await?;
-        let after = Event { discount_blocks, ..after };
+        self.resize_discounts(change, &before.event, after.max_discounts, now).await?;
         match self.store.finish_discounts(change, before, &after).await {
             Ok(()) => {}
             Err(refused @ Failure::Refused(_)) => {
                 // Another event was given the code in this moment.
-                self.resize_discounts(&before.event, before.event.max_discounts, now).await?;
+                self.resize_discounts(change, &before.event, before.event.max_discounts, now).await?;
                 self.check_code(&after).await?;
                 return Err(refused).on_refused(Error::changed_meanwhile);
             }
@@ -59,12 +59,19 @@ impl State {
         Ok(after)
     }
 
-    async fn resize_discounts(&self, event: &Event, capacity: u32, now: Timestamp) -> Result<u16> {
-        match self.store.resize_discounts(event, capacity, now).await {
-            Ok(blocks) => Ok(blocks),
+    async fn resize_discounts(
+        &self,
+        change: &mut PlacesChange,
+        event: &Event,
+        capacity: u32,
+        now: Timestamp,
+    ) -> Result<()> {
+        match self.store.resize_discounts(change, event.id, capacity, now).await {
+            Ok(()) => Ok(()),
             Err(Refusal::Failure(failure)) => Err(failure.into()),
             Err(_) => {
-                let given = self.discounts_given(event, now).await?;
+                let event = self.event(event.tenant_id, event.id).await?;
+                let given = self.discounts_given(&event, now).await?;
                 let detail =
                     format!("{given} discounts were given to members already. Set at least {given}.");
                 let field = FieldError { pointer: "/max_discounts".to_owned(), detail };
@@ -74,16 +81,21 @@ impl State {
     }
 
     /// How many discounts of the event members were given.
-    pub(crate) async fn discounts_given(&self, event: &Event, now: Timestamp) -> Result<u32> {
+    pub(crate) async fn discounts_given(&self, event: &EventRecord, now: Timestamp) -> Result<u32> {
         let state = self.store.discounts_state(event, now).await?;
         Ok(state.capacity - state.left)
     }
 
     /// Takes every discount away, or fails if a member has one. Only for who has
     /// the right to change them.
-    pub(crate) async fn close_discounts(&self, event: &Event, now: Timestamp) -> Result<()> {
-        let closed = self.resize_discounts(event, 0, now).await.map(drop);
-        closed.map_err(|error| if error.code() == "refused_fields" { has_discounts() } else { error })
+    pub(crate) async fn close_discounts(
+        &self,
+        change: &mut PlacesChange,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<()> {
+        let closed = self.store.resize_discounts(change, event.id, 0, now).await;
+        closed.map_err(|refusal| refusal.meaning(|_| has_discounts()))
     }
 }
 

@@ -4,14 +4,14 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Of;
 use domain::error::Fields;
-use domain::event::{Area, Event, EventStatus, Move};
+use domain::event::{Area, Event, EventStatus, Move, PricedEvent};
 use domain::moment::check_zone;
 use domain::pricing::SaleStage;
 use domain::text::Line;
 use domain::{AreaId, EventId, Moment, RequestId, Result, SaleStageId, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{EventSheet, Once};
+use store::Once;
 use uuid::Uuid;
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses};
 
@@ -71,7 +71,7 @@ impl State {
         let original = self.sheet(tenant, original).await?;
         if let Some(event) = self.store.event_of(tenant, EventId::from_uuid(id.uuid())).await? {
             // An earlier try of this request came to its end; tickets may be sold already.
-            return Ok(event.into());
+            return Ok(Event::from(event).into());
         }
         let copy = copy(&original, wanted, id, now);
         let mut fields = Fields::new();
@@ -94,7 +94,7 @@ impl State {
 
 /// What the new event looks like. Its ids follow from `id`, so that a repetition
 /// creates the same things.
-fn copy(original: &EventSheet, wanted: &Duplicate, id: RequestId, now: Timestamp) -> EventSheet {
+fn copy(original: &PricedEvent, wanted: &Duplicate, id: RequestId, now: Timestamp) -> PricedEvent {
     let event_id = EventId::from_uuid(id.uuid());
     let (old, starts_at) = (&original.event, wanted.starts_at.time());
     let moved = Move::new(old, starts_at, &old.time_zone);
@@ -106,7 +106,6 @@ fn copy(original: &EventSheet, wanted: &Duplicate, id: RequestId, now: Timestamp
         doors_at: moved.doors(old, starts_at),
         status: EventStatus::Draft,
         code: None,
-        discount_blocks: store::discount_blocks(old.max_discounts),
         created_at: now,
         updated_at: now,
         version: 1,
@@ -117,9 +116,11 @@ fn copy(original: &EventSheet, wanted: &Duplicate, id: RequestId, now: Timestamp
         .map(|(index, area)| (area.id, AreaId::from_uuid(nth(id, index))))
         .collect();
     let new_area = |old: AreaId| area_ids.iter().find(|(id, _)| *id == old).map(|(_, new)| *new);
-    let areas = original.areas.iter().zip(&area_ids).map(|(area, (_, id))| {
-        let blocks = store::area_blocks(area.kind, area.capacity);
-        Area { id: *id, event_id, blocks, version: 1, ..area.clone() }
+    let areas = original.areas.iter().zip(&area_ids).map(|(area, (_, id))| Area {
+        id: *id,
+        event_id,
+        version: 1,
+        ..area.clone()
     });
     let stages = (0..).zip(&original.stages).filter_map(|(index, stage)| {
         let target_area_id = match stage.target_area_id {
@@ -138,7 +139,7 @@ fn copy(original: &EventSheet, wanted: &Duplicate, id: RequestId, now: Timestamp
             ..stage.clone()
         })
     });
-    EventSheet { event, areas: areas.collect(), stages: stages.collect() }
+    PricedEvent { event, areas: areas.collect(), stages: stages.collect() }
 }
 
 /// An id that follows from `id`: its last byte counts.
@@ -167,7 +168,7 @@ mod tests {
         let event = Event { status: EventStatus::Published, version: 7, ..draft() };
         let general =
             area(json!({"area_name": "Campo", "kind": "general_admission", "capacity": 120, "price": 5000}));
-        let areas = vec![Area { event_id: event.id, blocks: 9, version: 4, ..general }];
+        let areas = vec![Area { event_id: event.id, version: 4, ..general }];
         let stage = |target_area_id| SaleStage {
             id: SaleStageId::generate(at(1)),
             event_id: event.id,
@@ -183,7 +184,7 @@ mod tests {
             version: 3,
         };
         let stages = vec![stage(None), stage(Some(AreaId::generate(at(9)))), stage(Some(areas[0].id))];
-        let original = EventSheet { event, areas, stages };
+        let original = PricedEvent { event, areas, stages };
         let starts_at = original.event.starts_at + SignedDuration::from_hours(24);
         let wanted = duplicate_at(&starts_at.to_string());
         let id = RequestId::generate(at(100));
@@ -191,7 +192,7 @@ mod tests {
 
         assert_eq!((new.event.status, new.event.version), (EventStatus::Draft, 1));
         assert_eq!(new.event.ends_at, original.event.ends_at + SignedDuration::from_hours(24));
-        assert_eq!((new.areas[0].event_id, new.areas[0].blocks), (new.event.id, 3));
+        assert_eq!(new.areas[0].event_id, new.event.id);
         assert_ne!(new.areas[0].id, original.areas[0].id);
         let targets: Vec<_> = new.stages.iter().map(|stage| stage.target_area_id).collect();
         assert_eq!(targets, [None, Some(new.areas[0].id)], "the stage of the area that is gone is gone");
@@ -226,7 +227,7 @@ mod tests {
             active: true,
             version: 1,
         };
-        let original = EventSheet { event, areas: Vec::new(), stages: vec![stage] };
+        let original = PricedEvent { event, areas: Vec::new(), stages: vec![stage] };
         let wanted = duplicate_at("2026-09-08T21:00:00-03:00");
         let new = copy(&original, &wanted, RequestId::generate(at(100)), at(100));
         assert_eq!(new.stages[0].start_time, Some(time("2026-09-03T10:00:00-04:00")));

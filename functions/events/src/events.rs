@@ -5,12 +5,12 @@ use aide::axum::routing::get_with;
 use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::error::Fields;
-use domain::event::{Event, EventStatus, MemberDiscount};
+use domain::event::{Event, EventStatus, MemberDiscount, PricedEvent};
 use domain::pricing::AdjustmentType;
 use domain::{Error, EventId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{EventSheet, Failure, OnRefused, Once};
+use store::{EventRecord, Failure, OnRefused, Once, PlacesChange, StoredEvent};
 use web::{
     Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Query, Refuses, Viewer, based_on,
 };
@@ -108,7 +108,7 @@ async fn create(
 }
 
 async fn show(Of(state): Of<State>, viewer: Viewer, Path(path): Path<EventPath>) -> Answer<Json<EventView>> {
-    Ok(Json(state.event(viewer.tenant, path.id).await?.into()))
+    Ok(Json(Event::from(state.event(viewer.tenant, path.id).await?).into()))
 }
 
 async fn update(
@@ -130,7 +130,7 @@ async fn update(
     }
     if after.status == EventStatus::Published {
         let is_moved = after.starts_at != before.event.starts_at;
-        let sheet = EventSheet { event: after.clone(), ..before.clone() };
+        let sheet = PricedEvent { event: after.clone(), ..PricedEvent::clone(&before) };
         crate::publishing::check(&sheet, is_moved.then_some(now))?;
     }
     let after = if sets_discounts || changes_currency {
@@ -138,9 +138,8 @@ async fn update(
     } else {
         state.change_event(&before, after).await?
     };
-    let (old, event) = (before.event, after.clone());
-    let sheet = EventSheet { event, areas: before.areas, stages: before.stages };
-    let warnings = state.warnings(&sheet, Some(&old)).await?;
+    let sheet = PricedEvent { event: after.clone(), ..PricedEvent::clone(&before) };
+    let warnings = state.warnings(&sheet, Some(&before)).await?;
     Ok(Json(Noted { event: after.into(), warnings }))
 }
 
@@ -154,17 +153,18 @@ async fn delete(
         return Err(Error::conflict("event_published", "Unpublish the event before you delete it.").into());
     }
     for area in &sheet.areas {
-        if !state.store.is_untouched(area, state.clock.now()).await.map_err(Error::from)? {
+        if !state.store.is_untouched(&sheet, area, state.clock.now()).await.map_err(Error::from)? {
             return Err(has_sales().into());
         }
     }
     let now = state.clock.now();
-    if state.discounts_given(&sheet.event, now).await? > 0 {
+    if state.discounts_given(&sheet.record(), now).await? > 0 {
         return Err(discounts::has_discounts().into());
     }
     // Until the event is gone, nobody may give it discounts again.
-    let change = state.store.begin_discounts(&sheet.event, now).await.on_refused(Error::changed_meanwhile)?;
-    if let Err(error) = state.close_all(&sheet, now).await {
+    let mut change =
+        state.store.begin_discounts(&sheet.event, now).await.on_refused(Error::changed_meanwhile)?;
+    if let Err(error) = state.close_all(&sheet, &mut change, now).await {
         state.store.abandon_discounts(&change, sheet.event.id).await.map_err(Error::from)?;
         return Err(error.into());
     }
@@ -173,7 +173,7 @@ async fn delete(
 }
 
 /// Fails if the event has amounts that would become others in another currency.
-pub(crate) fn check_unpriced(sheet: &EventSheet) -> Result<()> {
+pub(crate) fn check_unpriced(sheet: &PricedEvent) -> Result<()> {
     let of_fixed = |discount: &MemberDiscount| discount.discount_type == AdjustmentType::Fixed;
     let detail = if !sheet.areas.is_empty() {
         "The event has areas with prices in its currency. Delete them before you change it."
@@ -198,27 +198,28 @@ fn has_sales() -> Error {
 
 impl State {
     /// The tenant's event.
-    pub(crate) async fn event(&self, tenant: TenantId, id: EventId) -> Result<Event> {
+    pub(crate) async fn event(&self, tenant: TenantId, id: EventId) -> Result<EventRecord> {
         self.store.event_of(tenant, id).await?.ok_or_else(event_not_found)
     }
 
     /// The tenant's event with its areas and stages.
-    pub(crate) async fn sheet(&self, tenant: TenantId, id: EventId) -> Result<EventSheet> {
-        self.store.event_sheet_of(tenant, id).await?.ok_or_else(event_not_found)
+    pub(crate) async fn sheet(&self, tenant: TenantId, id: EventId) -> Result<StoredEvent> {
+        self.store.priced_event_of(tenant, id).await?.ok_or_else(event_not_found)
     }
 
     /// Takes away everything of the event that can be sold or given.
-    async fn close_all(&self, sheet: &EventSheet, now: Timestamp) -> Result<()> {
+    async fn close_all(&self, sheet: &StoredEvent, change: &mut PlacesChange, now: Timestamp) -> Result<()> {
         // Who saw the event on sale a moment ago may still try to reserve.
         for area in &sheet.areas {
-            let closed = self.close(area, now).await;
-            closed.map_err(|error| if error.code() == "area_has_sales" { has_sales() } else { error })?;
+            if !self.close(sheet, area, now).await? {
+                return Err(has_sales());
+            }
         }
-        self.close_discounts(&sheet.event, now).await
+        self.close_discounts(change, &sheet.event, now).await
     }
 
     /// Stores a changed event whose discounts stay as many as they are.
-    async fn change_event(&self, before: &EventSheet, after: Event) -> Result<Event> {
+    async fn change_event(&self, before: &StoredEvent, after: Event) -> Result<Event> {
         match self.store.update_event(before, &after).await {
             Ok(()) => Ok(after),
             Err(failure) => {

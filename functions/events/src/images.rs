@@ -20,7 +20,7 @@ use domain::event::{Event, EventImage, ImageKind};
 use domain::{Error, EventId, ImageId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{EventSheet, Failure, Once};
+use store::{Failure, Once, StoredEvent};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses};
 
 use crate::{EventPath, State};
@@ -313,7 +313,7 @@ impl State {
         mut change: impl FnMut(&mut Vec<EventImage>) -> Result<()>,
     ) -> Result<()> {
         for _ in 0..ATTEMPTS {
-            let before: EventSheet = self.sheet(tenant, event).await?;
+            let before: StoredEvent = self.sheet(tenant, event).await?;
             let mut images = before.event.images.clone();
             change(&mut images)?;
             if images == before.event.images {

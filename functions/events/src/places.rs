@@ -2,20 +2,25 @@
 
 use domain::event::{Area, AreaKind};
 use domain::{Error, Result, Timestamp};
-use store::{OnRefused, Refusal};
+use store::{OnRefused, PlacesChange, Refusal, StoredEvent};
 
 use crate::State;
 use crate::units::every_seat;
 
 impl State {
-    /// Gives a general admission area `capacity` places. Gives over how many
-    /// blocks they are spread. Only for who has the right to change the places.
+    /// Gives a general admission area `capacity` places, with the right to change them.
     ///
     /// # Errors
     /// `not_enough_free`, and nothing changed, if fewer places are free than
     /// would have to go.
-    pub(crate) async fn resize(&self, area: &Area, capacity: u32, now: Timestamp) -> Result<u16> {
-        let resized = self.store.resize_area(area, capacity, now).await;
+    async fn resize(
+        &self,
+        change: &mut PlacesChange,
+        area: &Area,
+        capacity: u32,
+        now: Timestamp,
+    ) -> Result<()> {
+        let resized = self.store.resize_area(change, area, capacity, now).await;
         resized.map_err(|refusal| {
             refusal.meaning(|refusal| {
                 let free = if let Refusal::SoldOut(free) = refusal { free } else { 0 };
@@ -32,14 +37,13 @@ impl State {
     /// what an earlier try that was cut off has left, but for seats that a deletion blocked:
     /// nobody knows which of them were blocked before.
     pub(crate) async fn change_places(&self, before: &Area, after: Area, now: Timestamp) -> Result<Area> {
-        let change = self.store.begin_places(before, now).await.on_refused(Error::changed_meanwhile)?;
+        let mut change = self.store.begin_places(before, now).await.on_refused(Error::changed_meanwhile)?;
         let resized = match before.kind {
-            AreaKind::GeneralAdmission => self.resize(before, after.capacity, now).await,
-            AreaKind::Seated => Ok(after.blocks),
+            AreaKind::GeneralAdmission => self.resize(&mut change, before, after.capacity, now).await,
+            AreaKind::Seated => Ok(()),
         };
         match resized {
-            Ok(blocks) => {
-                let after = Area { blocks, ..after };
+            Ok(()) => {
                 self.store.finish_places(&change, &after).await.on_refused(Error::changed_meanwhile)?;
                 Ok(after)
             }
@@ -50,19 +54,16 @@ impl State {
         }
     }
 
-    /// Takes every place of the area away, or fails if somebody has one. Buyers
-    /// may still know the area for some seconds, but get nothing there.
-    pub(crate) async fn close(&self, area: &Area, now: Timestamp) -> Result<()> {
-        let closed = match area.kind {
-            AreaKind::GeneralAdmission => self.resize(area, 0, now).await.map(drop),
-            AreaKind::Seated => self.block(area, &every_seat(area), now).await,
-        };
-        closed.map_err(|error| match error.code() {
-            "not_enough_free" | "seats_taken" => Error::conflict(
-                "area_has_sales",
-                "Tickets of this area are sold or held. Take what is free off sale instead of deleting it.",
-            ),
-            _ => error,
-        })
+    /// Takes every place of the area away. `false`, and nothing changed, if one is sold or
+    /// held. Buyers may still know the area for some seconds, but get nothing there.
+    pub(crate) async fn close(&self, event: &StoredEvent, area: &Area, now: Timestamp) -> Result<bool> {
+        match area.kind {
+            AreaKind::GeneralAdmission => match self.store.close_area(event, area, now).await {
+                Ok(()) => Ok(true),
+                Err(Refusal::Failure(failure)) => Err(failure.into()),
+                Err(_) => Ok(false),
+            },
+            AreaKind::Seated => Ok(self.block(area, &every_seat(area), now).await?.is_empty()),
+        }
     }
 }

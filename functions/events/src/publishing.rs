@@ -4,9 +4,9 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Of;
 use domain::error::Fields;
-use domain::event::{Event, EventStatus};
+use domain::event::{Event, EventStatus, PricedEvent};
 use domain::{Error, Result, Timestamp};
-use store::{EventSheet, OnRefused};
+use store::{OnRefused, StoredEvent};
 use web::{Answer, Json, Organizer, Path, Refuses};
 
 use crate::view::EventView;
@@ -49,7 +49,7 @@ async fn publish(
         check(&sheet, Some(now))?;
     }
     let event = state.set_status(&sheet, EventStatus::Published, now).await?;
-    let sheet = EventSheet { event, ..sheet };
+    let sheet = PricedEvent { event, ..sheet.into_priced() };
     let warnings = state.warnings(&sheet, None).await?;
     Ok(Json(Noted { event: sheet.event.into(), warnings }))
 }
@@ -64,7 +64,7 @@ async fn unpublish(
 }
 
 impl State {
-    async fn set_status(&self, sheet: &EventSheet, status: EventStatus, now: Timestamp) -> Result<Event> {
+    async fn set_status(&self, sheet: &StoredEvent, status: EventStatus, now: Timestamp) -> Result<Event> {
         if sheet.event.status == status {
             return Ok(sheet.event.clone());
         }
@@ -77,14 +77,14 @@ impl State {
 
 /// Checks that the event has everything that buyers need. `now` is given when
 /// it must also start in the future.
-pub(crate) fn check(sheet: &EventSheet, now: Option<Timestamp>) -> Result<()> {
+pub(crate) fn check(sheet: &PricedEvent, now: Option<Timestamp>) -> Result<()> {
     let event = &sheet.event;
     Fields::new()
         .rule(!event.venue.is_empty(), "/venue", "Say where it takes place.")
         .rule(!event.city.is_empty(), "/city", "Say in which city it takes place.")
         .rule(now.is_none_or(|now| now < event.starts_at), "/starts_at", "Must be in the future.")
         .rule(
-            event.ticketing_link.is_some() || sheet.areas.iter().any(|area| area.capacity > 0),
+            event.ticketing_link.is_some() || sheet.areas_with_places().next().is_some(),
             "/areas",
             "Create an area with a price and with places that can be sold, or say who sells the tickets with \
              `ticketing_link`.",
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_missing_is_said_at_once() {
-        let sheet = EventSheet {
+        let sheet = PricedEvent {
             event: Event { venue: String::new(), ..draft() },
             areas: Vec::new(),
             stages: Vec::new(),

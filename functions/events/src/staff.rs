@@ -11,7 +11,7 @@ use axum::response::NoContent;
 use domain::access::Role;
 use domain::error::Fields;
 use domain::outbox::Outbox;
-use domain::staff::{Invitation, InvitationState, MAX_STAFF, Offer};
+use domain::staff::{Invitation, InvitationState, MAX_STAFF, Offer, staff_not_found};
 use domain::user::{Email, User};
 use domain::{Error, InvitationId, Language, Result, TenantId, Timestamp, UserId};
 use schemars::JsonSchema;
@@ -240,7 +240,8 @@ async fn change_role(
 }
 
 async fn remove(Of(state): Of<State>, admin: Admin, Path(path): Path<StaffPath>) -> Answer<NoContent> {
-    state.store.remove_staff(admin.tenant, path.user, state.clock.now()).await?;
+    let removed = state.store.remove_staff(admin.tenant, path.user, state.clock.now()).await?;
+    removed.ok_or_else(staff_not_found)?;
     Ok(NoContent)
 }
 

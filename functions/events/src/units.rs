@@ -146,7 +146,10 @@ async fn block(
 ) -> Answer<Json<SeatsChanged>> {
     let (_, area) = state.area(organizer.tenant, path).await?;
     let by_block = wanted.by_block(&area)?;
-    state.block(&area, &by_block, state.clock.now()).await?;
+    let taken = state.block(&area, &by_block, state.clock.now()).await?;
+    if !taken.is_empty() {
+        return Err(seats_taken(&taken).into());
+    }
     Ok(Json(SeatsChanged { seats: wanted.seats }))
 }
 
@@ -197,8 +200,14 @@ impl State {
         })
     }
 
-    /// Blocks the seats in each of the area's blocks: all or none.
-    pub(crate) async fn block(&self, area: &Area, by_block: &ByBlock, now: Timestamp) -> Result<()> {
+    /// Blocks the seats in each of the area's blocks. Answers which of them are sold or
+    /// held; if any are, none is blocked.
+    pub(crate) async fn block(
+        &self,
+        area: &Area,
+        by_block: &ByBlock,
+        now: Timestamp,
+    ) -> Result<Vec<SeatLabel>> {
         let states = self.store.area_rows(area, now).await?;
         let states: BTreeMap<u16, RowState> = states.into_iter().map(|state| (state.index, state)).collect();
         let taken: Vec<SeatLabel> = by_block
@@ -215,7 +224,7 @@ impl State {
             })
             .collect();
         if !taken.is_empty() {
-            return Err(seats_taken(&taken));
+            return Ok(taken);
         }
         let mut done: Vec<(u16, Vec<u16>)> = Vec::new();
         for (block, seats) in by_block {
@@ -225,18 +234,17 @@ impl State {
                 for (block, seats) in done {
                     self.store.unblock_seats((area.event_id, area.id, block), &seats).await?;
                 }
-                return Err(refusal.meaning(|refusal| match refusal {
+                return match refusal {
                     Refusal::SeatsTaken(seats) => {
-                        let seats = seats.iter().filter_map(|seat| label(area, *block, *seat));
-                        seats_taken(&seats.collect::<Vec<_>>())
+                        Ok(seats.iter().filter_map(|seat| label(area, *block, *seat)).collect())
                     }
-                    _ => Error::changed_meanwhile(),
-                }));
+                    refusal => Err(refusal.meaning(|_| Error::changed_meanwhile())),
+                };
             }
             let was_free = |seat: &&u16| state_of(&states, *block, **seat) == Some(SeatState::Available);
             done.push((*block, seats.iter().filter(was_free).copied().collect()));
         }
-        Ok(())
+        Ok(Vec::new())
     }
 }
 

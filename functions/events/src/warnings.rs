@@ -2,14 +2,14 @@
 //! nothing was wrong enough to refuse it.
 
 use domain::Result;
-use domain::event::{Area, Event, EventStatus};
+use domain::event::{Area, Event, EventStatus, PricedEvent};
 use domain::gateway_account::{GatewayAccount, Mode, choose};
 use domain::payable::PriceUnit;
 use domain::pricing::AdjustmentType;
 use domain::{Language, Money, format};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::EventSheet;
+use store::StoredEvent;
 
 use crate::State;
 use crate::view::EventView;
@@ -72,8 +72,8 @@ impl State {
     /// as it was, if it was changed. Nothing about drafts, which nobody buys.
     pub(crate) async fn warnings(
         &self,
-        sheet: &EventSheet,
-        before: Option<&Event>,
+        sheet: &PricedEvent,
+        before: Option<&StoredEvent>,
     ) -> Result<Vec<EventWarning>> {
         let event = &sheet.event;
         let mut warnings = Vec::new();
@@ -84,15 +84,16 @@ impl State {
                 warnings.extend(self.tills.warning(&accounts, event));
             }
         }
-        if let Some(change) = before.and_then(|before| told_otherwise(before, event)) {
-            for area in &sheet.areas {
-                if !self.store.is_untouched(area, self.clock.now()).await? {
+        let Some(before) = before else { return Ok(warnings) };
+        if let Some(change) = told_otherwise(&before.event, event) {
+            for area in &before.areas {
+                if !self.store.is_untouched(before, area, self.clock.now()).await? {
                     warnings.push(sold(change));
                     break;
                 }
             }
         }
-        if before.is_some_and(|before| before.starts_at != event.starts_at) {
+        if before.event.starts_at != event.starts_at {
             warnings.extend(stages_not_moved(sheet));
         }
         Ok(warnings)
@@ -138,7 +139,7 @@ fn rounded(area: &Area) -> Option<EventWarning> {
 
 /// True if a ticket costs something: in an area with a price, or in a stage that gives
 /// one to an area without.
-fn costs_something(sheet: &EventSheet) -> bool {
+fn costs_something(sheet: &PricedEvent) -> bool {
     let charges = |area: &Area| {
         sheet.stages.iter().any(|stage| {
             stage.active
@@ -147,10 +148,10 @@ fn costs_something(sheet: &EventSheet) -> bool {
                 && stage.target_area_id.is_none_or(|target| target == area.id)
         })
     };
-    sheet.areas.iter().any(|area| area.capacity > 0 && (area.price > 0 || charges(area)))
+    sheet.areas_with_places().any(|area| area.price > 0 || charges(area))
 }
 
-fn stages_not_moved(sheet: &EventSheet) -> Option<EventWarning> {
+fn stages_not_moved(sheet: &PricedEvent) -> Option<EventWarning> {
     let dated = sheet.stages.iter().filter(|stage| stage.start_time.is_some() || stage.end_time.is_some());
     let names: Vec<&str> = dated.map(|stage| stage.stage_name.as_str()).collect();
     let names = names.join(", ");
@@ -314,7 +315,7 @@ mod tests {
             (AdjustmentType::Percentage, 5000, false),
         ] {
             let stages = vec![stage(kind, value)];
-            let sheet = EventSheet { event: draft(), areas: vec![area.clone()], stages };
+            let sheet = PricedEvent { event: draft(), areas: vec![area.clone()], stages };
             assert_eq!(costs_something(&sheet), expected, "{kind:?} {value}");
         }
     }

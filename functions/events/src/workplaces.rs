@@ -154,11 +154,8 @@ async fn leave(
     buyer: Buyer,
     Path(WorkplacePath { tenant }): Path<WorkplacePath>,
 ) -> Answer<NoContent> {
-    let left = state.store.remove_staff(tenant, buyer.user, state.clock.now()).await;
-    left.map_err(|error| match error.code() {
-        "staff_not_found" => Error::not_found("workplace_not_found", "You do not work for this organiser."),
-        _ => error,
-    })?;
+    let left = state.store.remove_staff(tenant, buyer.user, state.clock.now()).await?;
+    left.ok_or_else(|| Error::not_found("workplace_not_found", "You do not work for this organiser."))?;
     Ok(NoContent)
 }
 

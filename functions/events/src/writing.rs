@@ -236,7 +236,6 @@ impl NewEvent {
             ticketing_link: self.ticketing_link.as_deref().and_then(some_text),
             other_data: self.other_data.clone().into(),
             member_discount: self.member_discount.map(|discount| discount.read(currency, fields)),
-            discount_blocks: store::discount_blocks(self.max_discounts),
             created_at: now,
             updated_at: now,
             version: 1,

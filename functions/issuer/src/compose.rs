@@ -9,7 +9,7 @@ use domain::order::Ticket;
 use domain::qr::Qr;
 use domain::ticket::{AreaTag, TicketCode, sign};
 use queue::{Admission, Image, Organiser, Show};
-use store::EventSheet;
+use store::StoredEvent;
 
 /// Pixels of one module of a QR code in a mail: twice what it is shown at.
 const MODULE_PIXELS: u8 = 8;
@@ -32,7 +32,7 @@ pub(crate) fn organiser(tenant: &Tenant) -> Organiser {
 }
 
 /// The ticket in words, without its code.
-pub(crate) fn admission(sheet: &EventSheet, ticket: &Ticket<'_>) -> Admission {
+pub(crate) fn admission(sheet: &StoredEvent, ticket: &Ticket<'_>) -> Admission {
     let area = sheet.area(ticket.area);
     Admission {
         ticket: ticket.id,
@@ -46,7 +46,11 @@ pub(crate) fn admission(sheet: &EventSheet, ticket: &Ticket<'_>) -> Admission {
 }
 
 /// The ticket in words and its code as a picture.
-pub(crate) fn drawn(sheet: &EventSheet, ticket: &Ticket<'_>, key: &SigningKey) -> Result<(Admission, Image)> {
+pub(crate) fn drawn(
+    sheet: &StoredEvent,
+    ticket: &Ticket<'_>,
+    key: &SigningKey,
+) -> Result<(Admission, Image)> {
     let code = TicketCode {
         event: sheet.event.id,
         ticket: ticket.id,

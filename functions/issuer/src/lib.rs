@@ -16,7 +16,7 @@ use domain::event::Tenant;
 use domain::order::Order;
 use domain::{Error, EventId, OrderId, Result, TenantId, UserId};
 use queue::{IssueMessage, MailMessage, Queue};
-use store::{EventSheet, Fresh, SOLD_MILLIS, Sheets, Store};
+use store::{EventCache, Fresh, SOLD_MILLIS, Store, StoredEvent};
 
 /// The function's clients and settings.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub struct State {
     mails: Queue<MailMessage>,
     ticket_key: SigningKey,
     transfer_key: [u8; 32],
-    sheets: Sheets,
+    sheets: EventCache,
     tenants: Arc<Fresh<TenantId, Tenant>>,
 }
 
@@ -46,7 +46,7 @@ impl State {
             mails: Queue::new(boot)?,
             ticket_key,
             transfer_key: Secret::from_env(&boot.env, "TICKET_SECRET")?.derive("transfer"),
-            sheets: Sheets::new(100, SOLD_MILLIS),
+            sheets: EventCache::new(100, SOLD_MILLIS),
             tenants: Arc::new(Fresh::new(100, SOLD_MILLIS)),
         })
     }
@@ -56,7 +56,7 @@ impl State {
         found.ok_or_else(|| Error::internal(format!("the order {order} of {user} is gone")))
     }
 
-    async fn sheet(&self, event: EventId) -> Result<Arc<EventSheet>> {
+    async fn sheet(&self, event: EventId) -> Result<Arc<StoredEvent>> {
         let found = self.sheets.get(&self.store, event, self.clock.now()).await?;
         found.ok_or_else(|| Error::internal(format!("the event {event} is gone")))
     }

@@ -5,7 +5,7 @@ use domain::event::Tenant;
 use domain::order::Order;
 use domain::{OrderId, Result, UserId};
 use queue::{Mail, MailMessage, TicketsMail};
-use store::EventSheet;
+use store::StoredEvent;
 
 use crate::State;
 use crate::compose::{drawn, organiser, show};
@@ -25,7 +25,7 @@ pub(crate) async fn paid(state: &State, user: UserId, order: OrderId) -> Result<
 /// The tickets that the buyer has: not those refunded or handed on meanwhile.
 fn compose(
     order: &Order,
-    sheet: &EventSheet,
+    sheet: &StoredEvent,
     tenant: &Tenant,
     key: &SigningKey,
 ) -> Result<Option<MailMessage>> {

@@ -20,7 +20,8 @@ use web::{
 
 use crate::fields::check_past;
 use crate::receipts::{NewReceipt, ReceiptUpload};
-use crate::{MemberPath, State, member_not_found};
+use crate::{MemberPath, State};
+use domain::member::member_not_found;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()

@@ -19,7 +19,7 @@ mod view;
 use aide::axum::ApiRouter;
 use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError};
-use domain::{Error, MemberId};
+use domain::MemberId;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Fingerprints, Store};
@@ -87,8 +87,4 @@ pub fn router(state: State) -> ApiRouter {
 struct MemberPath {
     /// The member.
     id: MemberId,
-}
-
-fn member_not_found() -> Error {
-    Error::not_found("member_not_found", "There is no such member.")
 }

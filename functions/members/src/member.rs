@@ -14,7 +14,8 @@ use web::{Answer, Json, Path, Refuses, Supervisor, based_on, nullable};
 
 use crate::fields::{WrittenId, capitals, check_past};
 use crate::view::MemberView;
-use crate::{MemberPath, State, member_not_found};
+use crate::{MemberPath, State};
+use domain::member::member_not_found;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(

@@ -16,7 +16,7 @@ use boot::{Boot, Clock, ConfigError};
 use domain::{Error, EventId, Result, TenantId};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{EventSheet, Fingerprints, Store};
+use store::{Fingerprints, Store, StoredEvent};
 use web::{TokenVerifier, TrustedHops};
 
 /// What the function works with.
@@ -47,8 +47,8 @@ impl State {
     }
 
     /// The tenant's event with its areas and stages.
-    async fn sheet(&self, tenant: TenantId, id: EventId) -> Result<EventSheet> {
-        self.store.event_sheet_of(tenant, id).await?.ok_or_else(event_not_found)
+    async fn sheet(&self, tenant: TenantId, id: EventId) -> Result<StoredEvent> {
+        self.store.priced_event_of(tenant, id).await?.ok_or_else(event_not_found)
     }
 }
 

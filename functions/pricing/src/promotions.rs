@@ -16,7 +16,7 @@ use domain::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Refusal;
-use store::{EventSheet, OnRefused, Once};
+use store::{OnRefused, Once, StoredEvent};
 use web::{
     Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Refuses, Viewer, based_on, nullable,
 };
@@ -248,13 +248,14 @@ async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<Cod
     let promotion = state.promotion(organizer.tenant, &path.code).await?;
     if promotion.total_uses.is_some() {
         // Without uses nobody can take one any more, and the code may be used for another promotion.
-        state.resize_promotion(&promotion, 0).await.map_err(|error| match error.code() {
-            "not_enough_free" => Error::conflict(
+        let in_use = || {
+            Error::conflict(
                 "promotion_in_use",
                 "Orders have used this code. Switch it off with `active` instead of deleting it.",
-            ),
-            _ => error,
-        })?;
+            )
+        };
+        let closed = state.store.resize_uses(&promotion, 0, state.clock.now()).await;
+        closed.map_err(|refusal| refusal.meaning(|_| in_use()))?;
     }
     state.store.delete_promotion(&promotion).await.on_refused(Error::changed_meanwhile)?;
     Ok(NoContent)
@@ -315,7 +316,7 @@ impl State {
     }
 
     /// The event that a promotion is for, if it is for one.
-    async fn target(&self, tenant: TenantId, event: Option<EventId>) -> Result<Option<EventSheet>> {
+    async fn target(&self, tenant: TenantId, event: Option<EventId>) -> Result<Option<StoredEvent>> {
         match event {
             Some(event) => Ok(Some(self.sheet(tenant, event).await?)),
             None => Ok(None),
@@ -324,7 +325,7 @@ impl State {
 }
 
 /// Notes times that contradict the time zone of the event that the promotion is for.
-fn check_times(times: &[(&'static str, Option<Moment>)], sheet: Option<&EventSheet>, fields: &mut Fields) {
+fn check_times(times: &[(&'static str, Option<Moment>)], sheet: Option<&StoredEvent>, fields: &mut Fields) {
     if let Some(sheet) = sheet {
         check_zone(times, &sheet.event.time_zone, fields);
     }
@@ -332,7 +333,7 @@ fn check_times(times: &[(&'static str, Option<Moment>)], sheet: Option<&EventShe
 
 /// Checks a promotion for the event of `sheet` before it is stored. `fields` has what is
 /// wrong with its numbers already.
-fn check(promotion: &Promotion, sheet: Option<&EventSheet>, mut fields: Fields) -> Result<()> {
+fn check(promotion: &Promotion, sheet: Option<&StoredEvent>, mut fields: Fields) -> Result<()> {
     check_bounds(promotion, &mut fields);
     if let Some(sheet) = sheet {
         let has_area = promotion.target_area_id.is_none_or(|area| sheet.area(area).is_some());

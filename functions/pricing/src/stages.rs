@@ -16,7 +16,7 @@ use domain::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Refusal;
-use store::{EventSheet, OnRefused, Once, crowd};
+use store::{OnRefused, Once, StoredEvent, crowd};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, Viewer, based_on, nullable};
 
 use crate::{EventPath, State};
@@ -223,7 +223,7 @@ async fn list(Of(state): Of<State>, viewer: Viewer, Path(path): Path<EventPath>)
     let sheet = state.sheet(viewer.tenant, path.id).await?;
     let left = state.store.stages_left(&sheet.stages, state.clock.now()).await.map_err(Error::from)?;
     let currency = sheet.event.currency;
-    let items = sheet.stages.into_iter().map(|stage| {
+    let items = sheet.into_priced().stages.into_iter().map(|stage| {
         let remaining = left.of(stage.id);
         StageView::new(stage, currency, remaining)
     });
@@ -284,7 +284,7 @@ async fn delete(
     Ok(NoContent)
 }
 
-fn stage(sheet: &EventSheet, id: SaleStageId) -> Result<&SaleStage> {
+fn stage(sheet: &StoredEvent, id: SaleStageId) -> Result<&SaleStage> {
     sheet
         .stages
         .iter()
@@ -323,8 +323,9 @@ impl State {
         let stage = stage.on_refused(Error::changed_meanwhile)?;
         // Others may have been made in the same moment.
         let there = || async {
-            let sheet = self.store.event_sheet_of(tenant, event).await?;
-            Ok(sheet.into_iter().flat_map(|sheet| sheet.stages).map(|stage| stage.id).collect())
+            let sheet = self.store.priced_event_of(tenant, event).await?;
+            let stages = sheet.map(|sheet| sheet.into_priced().stages).unwrap_or_default();
+            Ok(stages.into_iter().map(|stage| stage.id).collect())
         };
         if !crowd::may_stay(MAX_STAGES_PER_EVENT, &stage.id, there).await? {
             self.store.delete_sale_stage(event, stage.id).await?;

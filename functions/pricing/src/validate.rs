@@ -95,7 +95,7 @@ async fn validate(
 impl State {
     async fn quote(&self, request: &QuoteRequest, buyer: Option<&web::Buyer>) -> Result<Quote> {
         let now = self.clock.now();
-        let sheet = self.store.event_sheet(request.event_id).await?;
+        let sheet = self.store.priced_event(request.event_id).await?;
         // To the public a draft does not exist.
         let sheet =
             sheet.filter(|sheet| sheet.event.status == EventStatus::Published).ok_or_else(event_not_found)?;

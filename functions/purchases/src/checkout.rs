@@ -9,7 +9,7 @@ use domain::{Error, Result, Timestamp};
 use payments::{BuyerStep, Checkout, CreatePayment};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::EventSheet;
+use store::StoredEvent;
 
 use crate::State;
 use crate::gateways::{Till, Tills};
@@ -62,7 +62,7 @@ pub(crate) fn pay_until(order: &Order, payment: &Payment) -> Option<Timestamp> {
 pub(crate) async fn start(
     tills: &Tills<'_>,
     order: &mut Order,
-    sheet: &EventSheet,
+    sheet: &StoredEvent,
     wish: Wish,
     now: Timestamp,
 ) -> Result<WayToPay> {
@@ -114,7 +114,7 @@ pub(crate) async fn start(
 async fn create(
     state: &State,
     order: &Order,
-    sheet: &EventSheet,
+    sheet: &StoredEvent,
     till: &Till,
     attempt: u8,
     expires_at: Timestamp,

@@ -18,7 +18,7 @@ use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError, Secret};
 use domain::gateway_account::GatewayAccount;
 use domain::{Error, EventId, Result, TenantId};
-use store::{EventSheet, Fresh, ON_SALE_MILLIS, Sheets, Store};
+use store::{EventCache, Fresh, ON_SALE_MILLIS, Store, StoredEvent};
 use web::TokenVerifier;
 
 /// How long a tenant's list of accounts at gateways is good for, in milliseconds. For
@@ -33,7 +33,7 @@ pub struct State {
     verifier: TokenVerifier,
     gateways: PaymentGateways,
     keys: Arc<Keys>,
-    sheets: Sheets,
+    sheets: EventCache,
     accounts: Arc<Fresh<TenantId, Vec<GatewayAccount>>>,
     looks: Arc<look::Looks>,
     /// Where the installation is reached, without a slash at the end.
@@ -66,7 +66,7 @@ impl State {
             verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
             gateways: PaymentGateways::new(boot)?,
             keys: Arc::new(keys),
-            sheets: Sheets::new(256, ON_SALE_MILLIS),
+            sheets: EventCache::new(256, ON_SALE_MILLIS),
             accounts: Arc::new(Fresh::new(256, ACCOUNTS_MILLIS)),
             looks: Arc::default(),
             public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
@@ -79,7 +79,7 @@ impl State {
     }
 
     /// An event with its areas and stages, a few seconds old at most.
-    async fn sheet(&self, event: EventId) -> Result<Arc<EventSheet>> {
+    async fn sheet(&self, event: EventId) -> Result<Arc<StoredEvent>> {
         let sheet = self.sheets.get(&self.store, event, self.clock.now()).await?;
         sheet.ok_or_else(|| Error::not_found("event_not_found", "There is no such event."))
     }

@@ -13,7 +13,7 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::limit::DAY;
-use store::{EventSheet, Failure, GateError, Limit};
+use store::{Failure, GateError, Limit, StoredEvent};
 use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path, Refuses};
 
 use crate::attendees::NewAttendee;
@@ -106,7 +106,7 @@ struct PurchaseView {
 }
 
 impl PurchaseView {
-    fn new(order: &Order, sheet: &EventSheet, way: Option<WayToPay>, now: Timestamp) -> Self {
+    fn new(order: &Order, sheet: &StoredEvent, way: Option<WayToPay>, now: Timestamp) -> Self {
         let (checkout_url, checkout_form) = way.map_or((None, None), |way| (Some(way.url), way.form));
         Self { order: OrderView::new(order, Some(sheet), now), checkout_url, checkout_form }
     }
@@ -191,7 +191,7 @@ async fn repeats(
 
 /// Issues the tickets of an order with nothing to pay. If somebody else was faster,
 /// `order` is then as they left it.
-async fn settle_free(state: &State, order: &mut Order, sheet: &EventSheet, now: Timestamp) -> Result<()> {
+async fn settle_free(state: &State, order: &mut Order, sheet: &StoredEvent, now: Timestamp) -> Result<()> {
     let secured = state.store.secure_holdings(order, sheet, now).await?;
     let change = order.settle_free(secured, now);
     match state.store.save_order(order, &change, now).await {

@@ -7,7 +7,7 @@ use domain::order::Order;
 use domain::{Error, EventId, FieldError, MAX_TICKETS_PER_ORDER, Result, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Closed, Conflict, EventSheet, GateError};
+use store::{Closed, Conflict, GateError, StoredEvent};
 use web::{Answer, Json, Organizer, Path, Refuses, formatted};
 
 use crate::State;
@@ -59,7 +59,7 @@ struct RefundedOrder {
 }
 
 impl RefundedOrder {
-    fn new(order: &Order, sheet: &EventSheet, entries: &[Conflict], now: Timestamp) -> Self {
+    fn new(order: &Order, sheet: &StoredEvent, entries: &[Conflict], now: Timestamp) -> Self {
         let due = order.payments.iter().map(|payment| payment.refund_due).sum();
         Self {
             order: OrderView::new(order, Some(sheet), now).with_entries(entries),

@@ -13,7 +13,7 @@ use domain::{Error, EventId, Kind, OrderId, Person, Result, Timestamp};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{EventSheet, Failure, GateError, HoldRequest, crowd};
+use store::{Failure, GateError, HoldRequest, StoredEvent, crowd};
 use web::{Answer, Buyer, IdempotencyKey, Json, Path, Refuses};
 
 use crate::attendees::NewAttendee;
@@ -288,7 +288,7 @@ async fn hold(
     state: &State,
     buyer: &Buyer,
     quote: Quote,
-    sheet: &EventSheet,
+    sheet: &StoredEvent,
     attendees: Vec<Attendee>,
     digest: Option<RequestDigest>,
     now: Timestamp,

@@ -8,7 +8,7 @@ use domain::seat::SeatLabel;
 use domain::{Amount, AreaId, Currency, EventId, OrderId, SaleStageId, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::{Conflict, EventSheet};
+use store::{Conflict, StoredEvent};
 
 use crate::checkout;
 
@@ -185,7 +185,7 @@ struct OrderTicket {
 impl OrderView {
     /// What the buyer sees of `order` at `now`. `sheet` is missing if the event
     /// was deleted, which only happens to events without sales.
-    pub(crate) fn new(order: &Order, sheet: Option<&EventSheet>, now: Timestamp) -> Self {
+    pub(crate) fn new(order: &Order, sheet: Option<&StoredEvent>, now: Timestamp) -> Self {
         let amount = |minor| Amount::of(minor, order.currency);
         let area_name = |area: AreaId| {
             sheet.and_then(|sheet| sheet.area(area)).map(|area| area.area_name.clone()).unwrap_or_default()

@@ -24,7 +24,7 @@ use domain::payment::{GatewayName, PaymentReference};
 use domain::{Error, EventId, Result};
 use payments::{GatewayError, PaymentGateway, PaymentGateways, reference_key};
 use queue::{Notification, PaymentMessage, Queue};
-use store::{EventSheet, Fresh, ON_SALE_MILLIS, Sheets, Store};
+use store::{EventCache, Fresh, ON_SALE_MILLIS, Store, StoredEvent};
 
 /// How often a worker judges an order anew, after its own steps or because others
 /// keep changing it.
@@ -50,7 +50,7 @@ pub struct State {
     gateways: PaymentGateways,
     payments: Queue<PaymentMessage>,
     reference_key: Arc<[u8; 32]>,
-    sheets: Sheets,
+    sheets: EventCache,
     accounts: Arc<Fresh<AccountRef, GatewayAccount>>,
 }
 
@@ -63,12 +63,12 @@ impl State {
             gateways: PaymentGateways::new(boot)?,
             payments: Queue::new(boot)?,
             reference_key: Arc::new(reference_key(&boot.env)?),
-            sheets: Sheets::new(256, ON_SALE_MILLIS),
+            sheets: EventCache::new(256, ON_SALE_MILLIS),
             accounts: Arc::new(Fresh::new(256, ON_SALE_MILLIS)),
         })
     }
 
-    async fn sheet(&self, event: EventId) -> Result<Arc<EventSheet>> {
+    async fn sheet(&self, event: EventId) -> Result<Arc<StoredEvent>> {
         let sheet = self.sheets.get(&self.store, event, self.clock.now()).await?;
         sheet.ok_or_else(|| Error::internal(format!("an order of the unknown event {event}")))
     }

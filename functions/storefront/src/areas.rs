@@ -248,7 +248,6 @@ mod tests {
             service: None,
             position: 0,
             rows: vec![layout("A", 1, 2), layout("A", 3, 3), layout("A", 9, 9), layout("B", 10, 11)],
-            blocks: 0,
             version: 1,
         };
         let block = |index, first, seats: &[SeatState]| RowState { index, first, seats: seats.to_vec() };

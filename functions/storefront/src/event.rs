@@ -3,11 +3,12 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract::State as Of;
+use domain::event::EventSummary;
 use domain::event::{AttendeeField, EventImage, Tenant};
 use domain::{Currency, Language, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::{EventSheet, Show};
+use store::StoredEvent;
 use web::{Answer, Cached, FeesView, Freshness, Path, Refuses, VatView};
 
 use crate::recent::Priced;
@@ -88,14 +89,14 @@ struct PublicOrganizer {
 
 impl PublicEvent {
     fn new(
-        sheet: &EventSheet,
+        sheet: &StoredEvent,
         price_from: Option<i64>,
         tenant: &Tenant,
         public_url: &str,
         now: Timestamp,
     ) -> Self {
         let event = sheet.event.clone();
-        let show = Show::new(&event, sheet.price_from());
+        let show = EventSummary::new(&event, sheet.price_from());
         let priced = Priced { show: &show, price_from };
         let legal_info = tenant.legal_info.clone();
         Self {

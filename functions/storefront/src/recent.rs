@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use domain::event::EventSummary;
 use domain::event::{Area, AreaKind, EventStatus, Tenant};
 use domain::pricing::{Promotion, price_from};
 use domain::search::{Entry, Index};
@@ -12,7 +13,7 @@ use domain::{Amount, AreaId, Error, EventId, Result, TenantId, Timestamp};
 use futures::future::{join_all, try_join_all};
 use jiff::SignedDuration;
 use store::RowState;
-use store::{EventSheet, Fresh, Show, StagesLeft};
+use store::{Fresh, StagesLeft, StoredEvent};
 
 use crate::State;
 
@@ -34,7 +35,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
 pub(crate) struct Recent {
     program: Fresh<(), Program>,
     slugs: Fresh<String, EventId>,
-    sheets: Fresh<EventId, EventSheet>,
+    sheets: Fresh<EventId, StoredEvent>,
     tenants: Fresh<TenantId, Tenant>,
     stages_left: Fresh<EventId, StagesLeft>,
     places: Fresh<EventId, Vec<Places>>,
@@ -64,13 +65,13 @@ const MIN_CODE_CHARS: usize = 2;
 
 /// The public list, with an index to search it.
 pub(crate) struct Program {
-    shows: Vec<Show>,
+    shows: Vec<EventSummary>,
     /// Finds places in `shows`.
     index: Index<usize>,
 }
 
 impl Program {
-    pub(crate) fn new(shows: Vec<Show>) -> Self {
+    pub(crate) fn new(shows: Vec<EventSummary>) -> Self {
         let index = Index::new(shows.iter().enumerate().map(|(place, show)| Entry {
             id: place,
             title: &show.name,
@@ -82,15 +83,15 @@ impl Program {
     }
 
     /// The shows that are not over at `now`, by their start.
-    pub(crate) fn upcoming(&self, now: Timestamp) -> impl Iterator<Item = &Show> {
+    pub(crate) fn upcoming(&self, now: Timestamp) -> impl Iterator<Item = &EventSummary> {
         self.shows.iter().filter(move |show| now < show.ends_at)
     }
 
     /// What `query` may mean among the shows that are not over, best first. Who
     /// types a show's code means that show.
-    pub(crate) fn search(&self, query: &str, now: Timestamp) -> Vec<&Show> {
+    pub(crate) fn search(&self, query: &str, now: Timestamp) -> Vec<&EventSummary> {
         let typed = query.trim().to_ascii_lowercase();
-        let has_code = |show: &Show| {
+        let has_code = |show: &EventSummary| {
             let code = show.code.as_deref().filter(|_| typed.len() >= MIN_CODE_CHARS);
             code.is_some_and(|code| code.to_ascii_lowercase().starts_with(&typed))
         };
@@ -106,7 +107,7 @@ impl Program {
 /// whether that area is sold out or not: what is left would be more reads than the prices.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Priced<'a> {
-    pub(crate) show: &'a Show,
+    pub(crate) show: &'a EventSummary,
     pub(crate) price_from: Option<i64>,
 }
 
@@ -137,7 +138,7 @@ impl State {
     }
 
     /// The published event with this slug.
-    pub(crate) async fn published_by_slug(&self, slug: &str, now: Timestamp) -> Result<Arc<EventSheet>> {
+    pub(crate) async fn published_by_slug(&self, slug: &str, now: Timestamp) -> Result<Arc<StoredEvent>> {
         // Nothing longer can be a slug, and keys have a limit.
         if slug.len() > 100 {
             return Err(event_not_found());
@@ -148,9 +149,9 @@ impl State {
     }
 
     /// The published event with this id, its areas and its stages.
-    pub(crate) async fn published(&self, id: EventId, now: Timestamp) -> Result<Arc<EventSheet>> {
+    pub(crate) async fn published(&self, id: EventId, now: Timestamp) -> Result<Arc<StoredEvent>> {
         let read = || async move {
-            let sheet = self.store.event_sheet(id).await?;
+            let sheet = self.store.priced_event(id).await?;
             // To the public, a draft does not exist; and so nobody waits for a new show.
             Ok(sheet.filter(|sheet| sheet.event.status == EventStatus::Published))
         };
@@ -167,10 +168,10 @@ impl State {
     /// price cannot be told goes without: it must not hide the others.
     pub(crate) async fn priced<'a>(
         &self,
-        shows: impl IntoIterator<Item = &'a Show>,
+        shows: impl IntoIterator<Item = &'a EventSummary>,
         now: Timestamp,
     ) -> Vec<Priced<'a>> {
-        let shows: Vec<&Show> = shows.into_iter().collect();
+        let shows: Vec<&EventSummary> = shows.into_iter().collect();
         let mut priced = Vec::with_capacity(shows.len());
         for some in shows.chunks(PRICED_AT_ONCE) {
             let some = some.iter().map(|show| async move {
@@ -181,13 +182,13 @@ impl State {
         priced
     }
 
-    async fn price_from(&self, show: &Show, now: Timestamp) -> Result<Option<i64>> {
+    async fn price_from(&self, show: &EventSummary, now: Timestamp) -> Result<Option<i64>> {
         if show.price_from.is_none() || show.ticketing_link.is_some() {
             return Ok(None);
         }
         let read = || async move {
             // Not among the `sheets`: a long list would push out what everybody buys.
-            match self.store.event_sheet(show.id).await? {
+            match self.store.priced_event(show.id).await? {
                 Some(sheet) => self.price_from_sheet(&sheet, now).await.map(Some),
                 // It was deleted since the list was read.
                 None => Ok(Some(None)),
@@ -198,11 +199,11 @@ impl State {
     }
 
     /// What the cheapest ticket of an event costs now, if it is sold here and can be told.
-    pub(crate) async fn told_price_from(&self, sheet: &EventSheet, now: Timestamp) -> Option<i64> {
+    pub(crate) async fn told_price_from(&self, sheet: &StoredEvent, now: Timestamp) -> Option<i64> {
         told(sheet.event.id, self.price_from_sheet(sheet, now).await)
     }
 
-    async fn price_from_sheet(&self, sheet: &EventSheet, now: Timestamp) -> Result<Option<i64>> {
+    async fn price_from_sheet(&self, sheet: &StoredEvent, now: Timestamp) -> Result<Option<i64>> {
         if sheet.event.ticketing_link.is_some() {
             return Ok(None);
         }
@@ -211,7 +212,7 @@ impl State {
     }
 
     /// How many tickets the event's limited stages have left.
-    pub(crate) async fn stages_left(&self, sheet: &EventSheet, now: Timestamp) -> Result<Arc<StagesLeft>> {
+    pub(crate) async fn stages_left(&self, sheet: &StoredEvent, now: Timestamp) -> Result<Arc<StagesLeft>> {
         let read = || async move { Ok(Some(self.store.stages_left(&sheet.stages, now).await?)) };
         let left = self.recent.stages_left.get(sheet.event.id, now, read).await?;
         left.ok_or_else(|| Error::internal("there is always an answer"))
@@ -234,10 +235,10 @@ impl State {
     }
 
     /// How many places each area of the event has left.
-    pub(crate) async fn places(&self, sheet: &EventSheet, now: Timestamp) -> Result<Arc<Vec<Places>>> {
+    pub(crate) async fn places(&self, sheet: &StoredEvent, now: Timestamp) -> Result<Arc<Vec<Places>>> {
         let read = || async move {
             let areas = sheet.areas.iter().map(|area| async move {
-                Ok::<_, Error>(Places { area: area.id, left: self.left(area, now).await? })
+                Ok::<_, Error>(Places { area: area.id, left: self.left(sheet, area, now).await? })
             });
             try_join_all(areas).await.map(Some)
         };
@@ -246,9 +247,9 @@ impl State {
     }
 
     /// How many places the area has left.
-    async fn left(&self, area: &Area, now: Timestamp) -> Result<u32> {
+    async fn left(&self, event: &StoredEvent, area: &Area, now: Timestamp) -> Result<u32> {
         match area.kind {
-            AreaKind::GeneralAdmission => Ok(self.store.area_state(area, now).await?.left),
+            AreaKind::GeneralAdmission => Ok(self.store.area_state(event, area, now).await?.left),
             AreaKind::Seated => Ok(available(&self.rows(area, now).await?)),
         }
     }

@@ -115,13 +115,13 @@ impl ShortShow {
 
 #[cfg(test)]
 mod tests {
+    use domain::event::EventSummary;
     use serde_json::json;
-    use store::Show;
 
     use super::*;
     use crate::shows::tests::{at, show};
 
-    fn words(show: &Show) -> Value {
+    fn words(show: &EventSummary) -> Value {
         words_of(&Priced { show, price_from: None })
     }
 
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_show_of_others_leads_to_them() {
-        let show = Show {
+        let show = EventSummary {
             code: Some("RIO-7".to_owned()),
             ticketing_link: Some("https://boletos.example/rio".to_owned()),
             max_discounts: 12,
@@ -155,7 +155,7 @@ mod tests {
     fn what_the_box_office_knows_goes_before_what_the_organiser_says() {
         let said = json!({"city": "Macondo", "price": "desde 20.000", "genre": "cumbia"});
         let said = said.as_object().expect("members").clone();
-        let show = Show { other_data: said, ..show(1, "Uno", "Cali", "CO") };
+        let show = EventSummary { other_data: said, ..show(1, "Uno", "Cali", "CO") };
         let priced = words_of(&Priced { show: &show, price_from: Some(500_050) });
         assert_eq!(
             priced["other_data"],
@@ -165,7 +165,7 @@ mod tests {
             })
         );
         assert_eq!(words(&show)["other_data"]["price"], "desde 20.000");
-        let nothing_said = Show { other_data: Map::new(), ..show };
+        let nothing_said = EventSummary { other_data: Map::new(), ..show };
         assert_eq!(words(&nothing_said)["other_data"]["price"], Value::Null);
     }
 

@@ -5,12 +5,13 @@ use aide::axum::routing::get_with;
 use axum::extract::State as Of;
 use deunicode::deunicode;
 use domain::error::Fields;
+use domain::event::EventSummary;
 use domain::search::MAX_QUERY_CHARS;
 use domain::text::Line;
 use domain::{Amount, Currency, EventId, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::Show;
+use store::Store;
 use web::{Answer, Cached, Freshness, Page, Paging, Query};
 
 use crate::State;
@@ -189,9 +190,9 @@ impl Filters {
             .finish()
     }
 
-    fn apply<'a>(&self, program: &'a Program, now: Timestamp) -> Vec<&'a Show> {
+    fn apply<'a>(&self, program: &'a Program, now: Timestamp) -> Vec<&'a EventSummary> {
         let city = self.city.as_deref().map(folded).filter(|city| !city.is_empty());
-        let mut shows: Vec<&Show> = match self.q.as_deref().filter(|query| !query.is_empty()) {
+        let mut shows: Vec<&EventSummary> = match self.q.as_deref().filter(|query| !query.is_empty()) {
             Some(query) => program.search(query, now),
             None => program.upcoming(now).collect(),
         };
@@ -200,7 +201,7 @@ impl Filters {
                 && self.country.as_deref().is_none_or(|country| show.country.eq_ignore_ascii_case(country))
         });
         // A search answers by how well it fits, a list by date.
-        shows.sort_by_cached_key(|show| show.cursor());
+        shows.sort_by_cached_key(|show| Store::after_show(show));
         shows
     }
 }
@@ -210,16 +211,19 @@ fn folded(text: &str) -> String {
 }
 
 /// The part of the sorted `shows` that is asked for, and where to go on.
-fn page<'a>(mut shows: Vec<&'a Show>, paging: &Paging) -> Result<(Vec<&'a Show>, Option<String>)> {
+fn page<'a>(
+    mut shows: Vec<&'a EventSummary>,
+    paging: &Paging,
+) -> Result<(Vec<&'a EventSummary>, Option<String>)> {
     if let Some(after) = &paging.after {
         let detail = "Must be the `next_cursor` of an earlier page of this list, unchanged.";
         Fields::new().rule(is_cursor(after), "#cursor", detail).finish()?;
-        shows.retain(|show| *after < show.cursor());
+        shows.retain(|show| *after < Store::after_show(show));
     }
     let limit = usize::from(paging.limit);
     let has_more = shows.len() > limit;
     shows.truncate(limit);
-    let last = shows.last().filter(|_| has_more).map(|show| show.cursor());
+    let last = shows.last().filter(|_| has_more).map(|show| Store::after_show(show));
     Ok((shows, last))
 }
 
@@ -242,8 +246,8 @@ pub(crate) mod tests {
     }
 
     /// A show that begins in this hour and takes two.
-    pub(crate) fn show(hour: i64, name: &str, city: &str, country: &str) -> Show {
-        Show {
+    pub(crate) fn show(hour: i64, name: &str, city: &str, country: &str) -> EventSummary {
+        EventSummary {
             id: EventId::generate(at(hour)),
             tenant_id: TenantId::generate(at(0)),
             slug: name.to_lowercase().replace(' ', "-"),

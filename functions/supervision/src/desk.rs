@@ -1,12 +1,14 @@
 //! Requests with what their mails are made of.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Deref;
 
 use domain::discount::{DecisionType, DiscountRequest, code, facts};
-use domain::event::{Event, Tenant};
+use domain::event::Tenant;
 use domain::mail_template::{MailTemplate, TemplateName, Wording, render};
 use domain::{Error, EventId, Language, Result, TenantId};
 use futures::future::try_join_all;
+use store::EventRecord;
 
 use crate::State;
 
@@ -18,7 +20,7 @@ pub(crate) struct Desk {
     secret: [u8; 32],
     public_url: String,
     pub(crate) tenant: Tenant,
-    shows: HashMap<EventId, Event>,
+    shows: HashMap<EventId, EventRecord>,
     templates: HashMap<TemplateKey, MailTemplate>,
 }
 
@@ -57,7 +59,7 @@ impl State {
 
 impl Desk {
     /// The show of a request, if there still is one.
-    pub(crate) fn show(&self, request: &DiscountRequest) -> Option<&Event> {
+    pub(crate) fn show(&self, request: &DiscountRequest) -> Option<&EventRecord> {
         self.shows.get(&request.show_id)
     }
 
@@ -78,7 +80,8 @@ impl Desk {
         let ours = || MailTemplate::ours(request.tenant_id, name, language);
         let template = self.templates.get(&template_key(request)).cloned().unwrap_or_else(ours);
         let code = code(request.id, &self.secret);
-        let facts = facts(request, self.show(request), &self.tenant.name, &code, &self.public_url);
+        let show = self.show(request).map(Deref::deref);
+        let facts = facts(request, show, &self.tenant.name, &code, &self.public_url);
         render(&template.subject, &template.body, &facts)
     }
 }

@@ -8,9 +8,9 @@
 //! a discount that belongs to no approval.
 
 use domain::discount::{DecisionType, DiscountRequest};
-use domain::event::Event;
+
 use domain::{Error, Result, Timestamp};
-use store::{Failure, Refusal};
+use store::{EventRecord, Failure, Refusal};
 
 use crate::State;
 use crate::staff::Staff;
@@ -39,13 +39,18 @@ impl State {
 
     /// The show of a request as it is now, if it is not over: over how many blocks its
     /// discounts are spread may have changed.
-    pub(crate) async fn show_of(&self, request: &DiscountRequest, now: Timestamp) -> Result<Event> {
+    pub(crate) async fn show_of(&self, request: &DiscountRequest, now: Timestamp) -> Result<EventRecord> {
         let show = self.store.event_of(request.tenant_id, request.show_id).await?;
         show.filter(|show| now < show.ends_at).ok_or_else(show_over)
     }
 
     /// Takes the discount of an approval; once more changes nothing.
-    pub(crate) async fn take(&self, show: &Event, request: &DiscountRequest, now: Timestamp) -> Result<()> {
+    pub(crate) async fn take(
+        &self,
+        show: &EventRecord,
+        request: &DiscountRequest,
+        now: Timestamp,
+    ) -> Result<()> {
         let taken = self.store.take_discount(show, request, now).await;
         taken.map_err(|refusal| refusal.meaning(|_: Refusal| no_discounts_left()))?;
         match self.store.discount_request(request.id).await? {

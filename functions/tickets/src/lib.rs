@@ -13,7 +13,7 @@ use aide::axum::ApiRouter;
 use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError, Secret, SigningKey};
 use domain::{Error, EventId, Result};
-use store::{EventSheet, Fingerprints, SOLD_MILLIS, Sheets, Store};
+use store::{EventCache, Fingerprints, SOLD_MILLIS, Store, StoredEvent};
 use web::{TokenVerifier, TrustedHops};
 
 /// What the function works with.
@@ -26,7 +26,7 @@ pub struct State {
     fingerprints: Fingerprints,
     ticket_key: SigningKey,
     transfer_key: [u8; 32],
-    sheets: Sheets,
+    sheets: EventCache,
 }
 
 impl State {
@@ -47,7 +47,7 @@ impl State {
             fingerprints: Fingerprints::from_env(&boot.env)?,
             ticket_key,
             transfer_key: Secret::from_env(&boot.env, "TICKET_SECRET")?.derive("transfer"),
-            sheets: Sheets::new(200, SOLD_MILLIS),
+            sheets: EventCache::new(200, SOLD_MILLIS),
         })
     }
 
@@ -56,7 +56,7 @@ impl State {
         self.store.warm().await;
     }
 
-    async fn sheet(&self, event: EventId) -> Result<Arc<EventSheet>> {
+    async fn sheet(&self, event: EventId) -> Result<Arc<StoredEvent>> {
         let sheet = self.sheets.get(&self.store, event, self.clock.now()).await?;
         sheet.ok_or_else(|| Error::internal(format!("the event {event} with tickets is gone")))
     }

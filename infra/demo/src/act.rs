@@ -245,7 +245,6 @@ impl Act {
                 discount_value: off.percent * 100,
                 max_tickets: off.tickets,
             }),
-            discount_blocks: store::discount_blocks(self.discounts.count),
             created_at: now,
             updated_at: now,
             version: 1,
@@ -280,7 +279,6 @@ impl Act {
                 service: zone.service.map(str::to_owned),
                 position,
                 rows,
-                blocks: store::area_blocks(kind, capacity),
                 version: 1,
             }
         };

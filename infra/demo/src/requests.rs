@@ -12,7 +12,7 @@ use domain::outbox::Outbox;
 use domain::{Error, Person, Result, Timestamp};
 use futures::future::try_join_all;
 use jiff::SignedDuration;
-use store::{EventSheet, Store};
+use store::{Store, StoredEvent};
 
 use crate::shows::{Sheets, sheet};
 
@@ -128,7 +128,7 @@ impl<'a> Office<'a> {
         index: usize,
         outcome: &RequestOutcome,
         member: &Member,
-        sheet: &EventSheet,
+        sheet: &StoredEvent,
         now: Timestamp,
     ) -> Result<()> {
         let show = &sheet.event;
@@ -154,13 +154,13 @@ impl<'a> Office<'a> {
         };
         self.store.open_discount_request(&request).await?;
         if request.decision_type == Some(DecisionType::Approved) {
-            let taken = self.store.take_discount(show, &request, now).await;
+            let taken = self.store.take_discount(&sheet.record(), &request, now).await;
             taken.map_err(|refusal| refusal.meaning(|_| Error::internal("no discounts left")))?;
         }
         if outcome.is_sent { self.send(index, &request, sheet).await } else { Ok(()) }
     }
 
-    async fn send(&self, index: usize, request: &DiscountRequest, sheet: &EventSheet) -> Result<()> {
+    async fn send(&self, index: usize, request: &DiscountRequest, sheet: &StoredEvent) -> Result<()> {
         let show = &sheet.event;
         let code = code(request.id, &self.codes);
         let template = MailTemplate::ours(request.tenant_id, request.outcome().template(), request.language);

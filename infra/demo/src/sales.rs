@@ -10,7 +10,7 @@ use domain::user::{OwnAddress, User};
 use domain::{Error, Person, QuoteId, Result, TenantId, Timestamp};
 use futures::future::try_join_all;
 use jiff::SignedDuration;
-use store::{EventSheet, HoldRequest, Store};
+use store::{HoldRequest, Store, StoredEvent};
 
 use crate::program::{FREE_SHOW, INVITATION, SEATED_SHOW};
 use crate::shows::{Sheets, sheet};
@@ -56,7 +56,7 @@ pub(super) async fn give_away(
 async fn give(
     store: &Store,
     tenant: TenantId,
-    sheet: &EventSheet,
+    sheet: &StoredEvent,
     guest: &User,
     tickets: &Tickets,
     now: Timestamp,
@@ -110,7 +110,7 @@ async fn give(
     if is_given { Ok(()) } else { Err(Error::internal("a gift that somebody else has")) }
 }
 
-fn request(sheet: &EventSheet, tickets: &Tickets, code: Option<&str>) -> Result<QuoteRequest> {
+fn request(sheet: &StoredEvent, tickets: &Tickets, code: Option<&str>) -> Result<QuoteRequest> {
     let kind = match tickets {
         Tickets::Any(_) => AreaKind::GeneralAdmission,
         Tickets::Seats(_) => AreaKind::Seated,

@@ -3,20 +3,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::event::{Area, Event, EventStatus};
+use domain::event::{Area, Event, EventStatus, PricedEvent};
 use domain::pricing::{AdjustmentType, AppliesTo, Promotion, SaleStage};
 use domain::seat::SeatLabel;
 use domain::{Currency, Error, PromotionId, Result, TenantId, Timestamp};
 use futures::future::try_join_all;
 use futures::stream::{StreamExt, TryStreamExt};
 use store::Refusal;
-use store::{EventSheet, OnRefused, Store};
+use store::{OnRefused, Store, StoredEvent};
 
 use crate::act::{Act, Listing, Zone, minor};
 use crate::program::{CODES, Code, Worth};
 
 /// The shows as they were written, by their slugs.
-pub(super) type Sheets = HashMap<&'static str, EventSheet>;
+pub(super) type Sheets = HashMap<&'static str, StoredEvent>;
 
 /// Shows that are written at the same time: enough to keep the table busy.
 const AT_ONCE: usize = 4;
@@ -34,7 +34,7 @@ pub(super) async fn write_program(
     futures::stream::iter(written.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await
 }
 
-async fn write(store: &Store, act: &Act, tenant: TenantId, now: Timestamp) -> Result<EventSheet> {
+async fn write(store: &Store, act: &Act, tenant: TenantId, now: Timestamp) -> Result<StoredEvent> {
     let event = act.draft(tenant, now)?;
     let taken = || Error::conflict("slug_taken", format!("another event has the slug {}", event.slug));
     store.create_discounts(&event).await?;
@@ -46,7 +46,7 @@ async fn write(store: &Store, act: &Act, tenant: TenantId, now: Timestamp) -> Re
         try_join_all(zones.map(|(area, zone)| create_area(store, area, zone, now))),
         try_join_all(stages.iter().map(|stage| create_stage(store, stage, (event.currency, now)))),
     )?;
-    let sheet = EventSheet { event, areas, stages };
+    let sheet = PricedEvent { event, areas, stages }.into();
     match act.listing {
         Listing::UnlistedDraft => Ok(sheet),
         Listing::OnSale => publish(store, sheet, now).await,
@@ -85,11 +85,11 @@ async fn create_stage(
     Ok(())
 }
 
-async fn publish(store: &Store, draft: EventSheet, now: Timestamp) -> Result<EventSheet> {
+async fn publish(store: &Store, draft: StoredEvent, now: Timestamp) -> Result<StoredEvent> {
     let version = draft.event.version + 1;
     let event = Event { status: EventStatus::Published, updated_at: now, version, ..draft.event.clone() };
     store.update_event(&draft, &event).await?;
-    Ok(EventSheet { event, ..draft })
+    Ok(PricedEvent { event, ..draft.into_priced() }.into())
 }
 
 /// Creates the promotion codes.
@@ -139,6 +139,6 @@ pub(super) fn promotion(code: &Code, tenant: TenantId, sheets: &Sheets, now: Tim
 }
 
 /// The show with this slug.
-pub(super) fn sheet<'a>(sheets: &'a Sheets, slug: &str) -> Result<&'a EventSheet> {
+pub(super) fn sheet<'a>(sheets: &'a Sheets, slug: &str) -> Result<&'a StoredEvent> {
     sheets.get(slug).ok_or_else(|| Error::internal(format!("the program has no {slug}")))
 }

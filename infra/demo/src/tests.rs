@@ -6,7 +6,7 @@ use boot::{Clock, Env};
 use domain::access::Role;
 use domain::discount::Tab;
 use domain::error::Fields;
-use domain::event::{AreaKind, EventStatus};
+use domain::event::{AreaKind, EventStatus, EventSummary, PricedEvent};
 use domain::gateway_account::choose;
 use domain::member::Ineligible;
 use domain::pricing::{PromotionOffer, Quote, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote};
@@ -16,7 +16,7 @@ use domain::text::{Line, Paragraph};
 use domain::{EventId, QuoteId};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use store::{EventSheet, Show, Wanted};
+use store::{StoredEvent, Wanted};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -82,13 +82,13 @@ impl House {
         self.boot.clock.now()
     }
 
-    async fn shows(&self) -> Vec<Show> {
+    async fn shows(&self) -> Vec<EventSummary> {
         self.store.shows(self.now(), 100).await.expect("the list")
     }
 
-    async fn sheet(&self, slug: &str) -> EventSheet {
+    async fn sheet(&self, slug: &str) -> StoredEvent {
         let id: EventId = self.store.event_by_slug(slug).await.expect("read").expect(slug);
-        self.store.event_sheet(id).await.expect("read").expect(slug)
+        self.store.priced_event(id).await.expect("read").expect(slug)
     }
 
     /// What tickets of the first area of the kind cost.
@@ -160,7 +160,7 @@ async fn a_dozen_shows_are_listed_and_found(house: &House) {
     {
         assert_eq!(index.search(query, 5).first().map(|(slug, _)| *slug), Some(first), "{query}");
     }
-    let draft = house.sheet("ensayo-abierto-los-faroles").await.event;
+    let draft = house.sheet("ensayo-abierto-los-faroles").await.record();
     assert_eq!((draft.status, draft.unlisted), (EventStatus::Draft, true));
 }
 
@@ -234,7 +234,7 @@ async fn the_house_is_drawn_with_what_is_sold_and_blocked(house: &House) {
     let invitations = house.store.promotion(TENANT, INVITATION).await.expect("read").expect("there");
     assert_eq!(house.store.promotion_left(&invitations, now).await.expect("read"), Some(8));
     let fair = house.sheet(FREE_SHOW).await;
-    assert_eq!(house.store.area_state(&fair.areas[0], now).await.expect("read").sold, 9);
+    assert_eq!(house.store.area_state(&fair, &fair.areas[0], now).await.expect("read").sold, 9);
 }
 
 async fn everybody_can_sign_in_as_what_they_are(house: &House) {
@@ -306,7 +306,7 @@ async fn members_have_discounts_here_and_elsewhere(house: &House) {
     let now = house.now();
     let mut here = 0;
     for show in house.shows().await.iter().filter(|show| show.max_discounts > 0) {
-        let event = house.sheet(&show.slug).await.event;
+        let event = house.sheet(&show.slug).await.record();
         let state = house.store.discounts_state(&event, now).await.expect("read");
         assert_eq!((state.capacity, event.max_discounts), (show.max_discounts, show.max_discounts));
         assert_eq!(event.member_discount.is_some(), event.ticketing_link.is_none(), "{}", show.slug);
@@ -340,7 +340,7 @@ async fn forty_requests_are_in_all_lists(house: &House) {
         with_code += 1;
     }
     assert!(with_code >= 4, "{with_code}");
-    let faroles = house.sheet("los-faroles").await.event;
+    let faroles = house.sheet("los-faroles").await.record();
     assert!(house.store.discounts_left(&faroles, house.now()).await.expect("read") < 40);
 }
 
@@ -423,7 +423,7 @@ fn the_program_is_valid() {
             fields.check((1..=50).contains(&area.unit_capacity) && area.capacity > 0, "/area", "");
         }
         fields.finish().unwrap_or_else(|error| panic!("{}: {:?}", act.slug, error.field_errors()));
-        sheets.insert(act.slug, EventSheet { event, areas, stages });
+        sheets.insert(act.slug, PricedEvent { event, areas, stages }.into());
     }
     for code in &CODES {
         let mut fields = Fields::new();

@@ -2,7 +2,9 @@
 
 mod details;
 mod moving;
+mod priced;
 mod show;
+mod summary;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -19,7 +21,9 @@ use crate::{
 
 pub use details::Details;
 pub use moving::Move;
+pub use priced::PricedEvent;
 pub use show::{ADDRESS_PATTERN, CODE_PATTERN, MAX_DISCOUNTS, MemberDiscount};
+pub use summary::EventSummary;
 
 /// An organiser, with what holds for all of its events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -191,20 +195,12 @@ pub struct Event {
     /// What the code of a member's discount takes off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member_discount: Option<MemberDiscount>,
-    /// Over how many items of the table its discounts are spread. It only grows,
-    /// as the table's pools do; no part of the API.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub discount_blocks: u16,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
     /// Counts changes.
     pub version: u32,
-}
-
-fn is_zero(blocks: &u16) -> bool {
-    *blocks == 0
 }
 
 impl Event {
@@ -318,10 +314,6 @@ pub struct Area {
     /// How the seats are laid out: the rows' names and sizes, in order from the stage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<RowLayout>,
-    /// Over how many items of the table its general admissions are spread. It
-    /// only grows, as the table's pools do; no part of the API.
-    #[serde(default)]
-    pub blocks: u16,
     /// Counts changes.
     pub version: u32,
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Fields;
 use crate::national_id::NationalId;
 use crate::user::Email;
-use crate::{Currency, FeePaymentId, Language, MemberId, Money, TenantId, UserId};
+use crate::{Currency, Error, FeePaymentId, Language, MemberId, Money, TenantId, UserId};
 
 /// The most characters of a member's name.
 pub const MAX_NAME: usize = 120;
@@ -116,6 +116,27 @@ impl fmt::Display for Ineligible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.detail())
     }
+}
+
+/// No member of this organiser has the id.
+pub fn member_not_found() -> Error {
+    Error::not_found("member_not_found", "There is no such member.")
+}
+
+/// Another member of the organiser has the e-mail address.
+pub fn email_taken() -> Error {
+    Error::conflict(
+        "email_taken",
+        "Another member has this e-mail address. Use another one, or change that member.",
+    )
+}
+
+/// Another member of the organiser has the national id.
+pub fn national_id_taken() -> Error {
+    Error::conflict(
+        "dni_taken",
+        "Another member has this national id. Check it for a typo, or change that member.",
+    )
 }
 
 impl Member {

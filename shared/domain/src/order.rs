@@ -8,6 +8,7 @@ mod change;
 mod difference;
 #[cfg(any(test, feature = "testing"))]
 pub mod fixture;
+mod hold_refusal;
 mod next;
 mod parts;
 mod payment;
@@ -27,6 +28,7 @@ use crate::{Currency, Error, EventId, Language, Money, OrderId, Person, Result, 
 
 pub use change::{Change, Revocation, TaskChange};
 pub use difference::{DECIDED_WITHIN, differences, undecided};
+pub use hold_refusal::HoldRefusal;
 pub use next::{Input, RefundOutcome, Report, Secured, Source, Step};
 pub use parts::{Attendee, Holding, OrderLine, Part, Ticket, TicketState};
 pub use payment::{Payment, PaymentState, RefundProgress, UnusedReason};

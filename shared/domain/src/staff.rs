@@ -18,6 +18,16 @@ const STANDS: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// How long an address is left in peace after a mail with the organiser's invitation.
 const PEACE: SignedDuration = SignedDuration::from_hours(24);
 
+/// The person does not work for the organiser.
+pub fn staff_not_found() -> Error {
+    Error::not_found("staff_not_found", "This person does not work for you.")
+}
+
+/// The organiser would be left without an admin.
+pub fn last_admin() -> Error {
+    Error::conflict("last_admin", "An organiser needs at least one admin. Make somebody else admin first.")
+}
+
 /// How far an invitation is, as it was written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

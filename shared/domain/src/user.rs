@@ -347,6 +347,11 @@ impl Standing {
     pub const BUYER: Self = Self { role: Role::User, tenant: None };
 }
 
+/// The user deleted the account, or never had one.
+pub fn user_not_found() -> Error {
+    Error::not_found("user_not_found", "There is no such person any more.")
+}
+
 impl User {
     /// Somebody who registers at `now`, without a password and with an address
     /// that is not verified yet.

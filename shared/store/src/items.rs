@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::failure::{Item, unless_written};
-use crate::keys::Key;
+use crate::keys::{self, Key};
 use crate::{Failure, Store};
 
 /// An entity whose changes name the version that they are based on.
@@ -72,7 +72,7 @@ impl Store {
             .get_item()
             .table_name(&*self.table)
             .set_key(Some(key.attributes()))
-            .projection_expression("PK")
+            .projection_expression(keys::PK)
             .send()
             .await?;
         Ok(answer.item.is_some())
@@ -225,7 +225,7 @@ impl Store {
             .limit(i32::from(limit))
             .send()
             .await?;
-        let last = answer.last_evaluated_key.and_then(|mut key| match key.remove("SK") {
+        let last = answer.last_evaluated_key.and_then(|mut key| match key.remove(keys::SK) {
             Some(AttributeValue::S(sk)) => Some(sk),
             _ => None,
         });

@@ -15,6 +15,15 @@ use domain::{
     MemberId, OrderId, SaleStageId, SessionId, TenantId, TicketId, Timestamp, TransferId, UserId,
 };
 
+/// The attribute of an item's partition.
+pub(crate) const PK: &str = "PK";
+/// The attribute of its place within the partition.
+pub(crate) const SK: &str = "SK";
+/// The attribute of its partition in the sparse index.
+pub(crate) const GSI1PK: &str = "GSI1PK";
+/// The attribute of its place in the sparse index.
+pub(crate) const GSI1SK: &str = "GSI1SK";
+
 /// The primary key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
@@ -33,8 +42,8 @@ impl Key {
     /// As the two attributes that DynamoDB wants.
     pub(crate) fn attributes(&self) -> HashMap<String, AttributeValue> {
         HashMap::from([
-            ("PK".to_owned(), AttributeValue::S(self.pk.clone())),
-            ("SK".to_owned(), AttributeValue::S(self.sk.clone())),
+            (PK.to_owned(), AttributeValue::S(self.pk.clone())),
+            (SK.to_owned(), AttributeValue::S(self.sk.clone())),
         ])
     }
 }

@@ -32,9 +32,7 @@ use boot::{Boot, ConfigError};
 pub use allotment::{AllotmentState, Refusal, RowState};
 pub use cache::{Fresh, ON_SALE_MILLIS, SOLD_MILLIS};
 pub use discount::{Mailing, Wanted};
-pub use event::{
-    EventSheet, PlacesChange, Sheets, Show, StagesLeft, area_blocks, discount_blocks, row_blocks,
-};
+pub use event::{EventCache, EventRecord, PlacesChange, StagesLeft, StoredEvent, row_blocks};
 pub use failure::{Failure, OnRefused};
 pub use fingerprint::Fingerprints;
 pub use gate::{
@@ -45,7 +43,7 @@ pub use idempotency::Once;
 pub use items::{Listing, Versioned};
 pub use limit::{Count, Limit};
 pub use member::{MEMBERS_AT_ONCE, MemberError};
-pub use order::{HoldRequest, SETTLING};
+pub use order::{HoldError, HoldRequest, SETTLING};
 pub use tenant::{AuditLook, AuditPlace, AuditWalk, Device, Invited, MAX_DEVICES, OnStaff};
 pub use user::{Link, LinkGrant};
 

@@ -12,7 +12,7 @@ use crate::tenant::audit::AUDIT_ATTRIBUTE;
 
 /// Attributes that are the table's business: they tell nobody what was changed.
 const INTERNAL: [&str; 9] =
-    ["PK", "SK", "GSI1PK", "GSI1SK", OUTBOX, "ttl", "version", "updated_at", AUDIT_ATTRIBUTE];
+    [keys::PK, keys::SK, keys::GSI1PK, keys::GSI1SK, OUTBOX, "ttl", "version", "updated_at", AUDIT_ATTRIBUTE];
 
 /// One record of the stream, as Lambda hands it on.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +69,7 @@ impl StreamRecord<'_> {
         let Some(text) = string(self.after, OUTBOX) else { return Ok(None) };
         let outbox = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let part = |name| string(self.key, name).ok_or_else(|| format!("the record has no {name}"));
-        Ok(Some((Subject::of(&Key::new(part("PK")?, part("SK")?)), outbox)))
+        Ok(Some((Subject::of(&Key::new(part(keys::PK)?, part(keys::SK)?)), outbox)))
     }
 
     /// The audit record that the write asks for. A note that stood on the item before is of an

@@ -156,7 +156,7 @@ fn reach(function: &str, store: &BTreeMap<String, Deeds>) -> BTreeSet<&'static s
     let code = sources(&root().join("functions").join(function).join("src")).join(" ");
     let on_store = called(&code).filter(|(before, _)| before.ends_with("store."));
     let mut waiting: Vec<&str> = on_store.map(|(_, name)| name).collect();
-    if code.contains("Sheets") {
+    if code.contains("EventCache") {
         waiting.push("event_sheet");
     }
     let (mut seen, mut actions) = (BTreeSet::new(), BTreeSet::new());

@@ -8,7 +8,7 @@ use domain::event::Event;
 use domain::member::Member;
 use domain::{DiscountRequestId, EventId, MemberId, Timestamp};
 use serde_json::{Value, json};
-use store::{AllotmentState, Store};
+use store::{AllotmentState, EventRecord, Store};
 use testkit::{Organizer, TestApp};
 
 use crate::table::table_of;
@@ -44,7 +44,7 @@ async fn complete_show(app: &TestApp, organizer: &Organizer) -> Value {
 async fn give(app: &TestApp, event: &str, discounts: u8) {
     let store = table_of(app, "supervision");
     let id: EventId = event.parse().expect("an id");
-    let stored: Event = store.event(id).await.expect("read").expect("exists");
+    let stored = store.event(id).await.expect("read").expect("exists");
     let now = app.clock.now();
     for _ in 0..discounts {
         store.take_discount(&stored, &approved(&stored, now), now).await.expect("one is left");
@@ -65,7 +65,7 @@ fn approved(show: &Event, now: Timestamp) -> DiscountRequest {
 }
 
 /// How the event's discounts stand.
-async fn discounts_of(store: &Store, event: &Event, now: Timestamp) -> AllotmentState {
+async fn discounts_of(store: &Store, event: &EventRecord, now: Timestamp) -> AllotmentState {
     store.discounts_state(event, now).await.expect("read")
 }
 
@@ -210,8 +210,8 @@ async fn a_change_of_discounts_that_was_cut_off_is_set_right_by_the_next() {
     let id: EventId = text(&event["id"]).parse().expect("an id");
     let stored = store.event(id).await.expect("read").expect("exists");
     let now = app.clock.now();
-    store.begin_discounts(&stored, now).await.expect("nobody else has the right");
-    store.resize_discounts(&stored, 300, now).await.expect("raised, and then nothing more");
+    let mut change = store.begin_discounts(&stored, now).await.expect("nobody else has the right");
+    store.resize_discounts(&mut change, id, 300, now).await.expect("raised, and then nothing more");
 
     let url = format!("/api/v1/events/{id}");
     let patch = |body: Value| app.patch(&url).token(&organizer.token).json(body);

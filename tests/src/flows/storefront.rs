@@ -185,9 +185,10 @@ async fn a_show_whose_prices_are_wrong_hides_no_other() {
     let broken = app.show(&organizer, "Faroles Rotos", 10, 1000).await;
     let store = table_of(&app, "events");
     let (event, area) = (broken.id.parse().expect("an id"), broken.area.parse().expect("an id"));
-    let area = store.area(event, area).await.expect("read").expect("an area");
+    let stored = store.priced_event(event).await.expect("read").expect("an event");
+    let area = stored.area(area).expect("an area").clone();
     let wrong = Area { currency: Currency::CLP, version: area.version + 1, ..area };
-    store.replace_area(&wrong).await.expect("written");
+    store.replace_area(&stored, &wrong).await.expect("written");
     app.clock.advance(A_WHILE);
     let list = app.get("/api/v1/public/events").ok().await;
     let priced: Vec<_> = list["items"]

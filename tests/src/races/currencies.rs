@@ -4,7 +4,7 @@
 use cloud::services::{FaultRates, Spot};
 use domain::pricing::AdjustmentType;
 use serde_json::{Value, json};
-use store::EventSheet;
+use store::StoredEvent;
 use testkit::{Answer, Organizer, Request, TestApp};
 
 use crate::table::table_of;
@@ -58,7 +58,7 @@ impl House {
     /// Enters a price in pesos of Colombia while the event goes over to those of Chile; both
     /// have read the event before the other writes. Answers with what both heard, and what
     /// the event has in the end.
-    async fn change(&self, entered: Entered, late: Late, rates: FaultRates) -> (Answer, Answer, EventSheet) {
+    async fn change(&self, entered: Entered, late: Late, rates: FaultRates) -> (Answer, Answer, StoredEvent) {
         let app = &self.app;
         let draft = app.draft(&self.organizer, "Los Faroles").await;
         let event = draft["id"].as_str().expect("an id");
@@ -113,13 +113,13 @@ impl House {
         app.chaos.set(FaultRates::default());
         let tenant = self.organizer.tenant.parse().expect("an id");
         let store = table_of(app, "events");
-        let sheet = store.event_sheet_of(tenant, event.parse().expect("an id")).await;
+        let sheet = store.priced_event_of(tenant, event.parse().expect("an id")).await;
         (price, currency, sheet.expect("read").expect("a draft"))
     }
 }
 
 /// Whether the event has amounts that were meant in another currency.
-fn is_mixed(sheet: &EventSheet) -> bool {
+fn is_mixed(sheet: &StoredEvent) -> bool {
     let is_fixed = |kind| kind == AdjustmentType::Fixed;
     sheet.event.currency.code() != "COP"
         && (sheet.areas.iter().any(|area| area.currency != sheet.event.currency)

@@ -1,7 +1,7 @@
 //! Files as spreadsheets really write them, and what becomes of each.
 //!
 //! LibreOffice's were made with it and lie in `corpus/`. Those of Excel and Google
-//! Sheets are built here from what is publicly known about their bytes:
+//! EventCache are built here from what is publicly known about their bytes:
 //!
 //! - Excel writes the machine's code page (Windows-1252) for "CSV", a byte order mark
 //!   for "CSV UTF-8", and UTF-16LE with its mark and tabs for "Unicode text"; the
@@ -10,7 +10,7 @@
 //!   format", which also knows the first line `sep=`).
 //! - Excel leaves out the separators of empty last cells in some blocks of lines
 //!   (stata.com/support/faqs/data-management/how-excel-writes-empty-cells).
-//! - Google Sheets writes UTF-8 without a mark, commas in every locale, and CRLF
+//! - Google EventCache writes UTF-8 without a mark, commas in every locale, and CRLF
 //!   between lines but not after the last.
 
 use std::fmt::Write as _;

@@ -8,9 +8,9 @@ use super::reason::Reason;
 /// What to do about a file that cannot be read.
 pub(super) static ADVICE: Reason = Reason::of(
     "Save the file again as UTF-8: in Excel as \"CSV UTF-8\", in LibreOffice with the character set \"Unicode \
-     (UTF-8)\"; Google Sheets downloads it so.",
+     (UTF-8)\"; Google EventCache downloads it so.",
     "Guarda el archivo de nuevo en UTF-8: en Excel como \"CSV UTF-8\", en LibreOffice con el juego de caracteres \
-     \"Unicode (UTF-8)\"; Google Sheets lo descarga así.",
+     \"Unicode (UTF-8)\"; Google EventCache lo descarga así.",
 );
 
 /// A file as text.

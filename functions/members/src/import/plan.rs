@@ -12,7 +12,8 @@ use super::cells::Given;
 use super::dates::Order;
 use super::reason::Reason;
 use super::table::Table;
-use crate::{State, member_not_found};
+use crate::State;
+use domain::member::member_not_found;
 
 /// What a file does.
 #[derive(Debug)]

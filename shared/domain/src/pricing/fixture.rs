@@ -63,7 +63,6 @@ pub(crate) fn event() -> Event {
         ticketing_link: None,
         other_data: serde_json::Map::new(),
         member_discount: None,
-        discount_blocks: 0,
         created_at: at(0),
         updated_at: at(0),
         version: 1,
@@ -86,7 +85,6 @@ pub(super) fn area(n: u64, price: i64) -> Area {
         service: None,
         position: 0,
         rows: Vec::new(),
-        blocks: 20,
         version: 1,
     }
 }

@@ -254,7 +254,7 @@ impl Store {
         let partitions = (0..pool.blocks.min(SHARDS)).map(|shard| self.read_blocks(pool.key(shard).pk));
         let mut blocks = Vec::with_capacity(pool.blocks.into());
         for item in try_join_all(partitions).await?.into_iter().flatten() {
-            if let Some(AttributeValue::S(sk)) = item.get("SK") {
+            if let Some(AttributeValue::S(sk)) = item.get(keys::SK) {
                 let index = keys::block_index(sk).ok_or_else(|| Failure::unreadable("the key of a block"))?;
                 blocks.push(Block::read(index, item)?);
             }

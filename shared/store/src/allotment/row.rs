@@ -395,7 +395,7 @@ impl Store {
             (0..rows.min(SHARDS)).map(|shard| self.read_blocks(keys::area_block(event, area, shard).pk));
         let mut states = Vec::with_capacity(usize::from(rows));
         for item in try_join_all(partitions).await?.into_iter().flatten() {
-            if let Some(AttributeValue::S(sk)) = item.get("SK") {
+            if let Some(AttributeValue::S(sk)) = item.get(keys::SK) {
                 let index = keys::block_index(sk).ok_or_else(|| Failure::unreadable("the key of a row"))?;
                 states.push(RowState::read(index, &item, now)?);
             }

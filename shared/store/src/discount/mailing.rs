@@ -198,6 +198,7 @@ mod tests {
 
     use super::*;
     use crate::items::{OUTBOX, to_item};
+    use crate::tenant::audit::AUDIT_ATTRIBUTE;
     use crate::testing::{at_once, forgetful, store, unguarded};
 
     fn at(second: i64) -> Timestamp {
@@ -247,7 +248,7 @@ mod tests {
         let request = answered(status);
         let mut item = to_item(&keys::discount_request(request.id), &request).expect("an item");
         item.insert(OUTBOX.to_owned(), string("{}"));
-        item.insert("au".to_owned(), string("{}"));
+        item.insert(AUDIT_ATTRIBUTE.to_owned(), string("{}"));
         let put = store.client.put_item().table_name(&*store.table).set_item(Some(item));
         put.send().await.expect("written");
         request
@@ -278,7 +279,7 @@ mod tests {
         store.mark_request_mailed(request.id, "0100-2", at(63)).await.expect("known");
         let item = item(&store, &request).await;
         assert_eq!(item.get("ses_message"), Some(&string("0100-1")));
-        assert!(item.contains_key("au") && !item.contains_key("mailing_until"));
+        assert!(item.contains_key(AUDIT_ATTRIBUTE) && !item.contains_key("mailing_until"));
     }
 
     #[tokio::test]

@@ -12,7 +12,6 @@ use aws_sdk_dynamodb::types::{
 };
 use domain::audit::AuditNote;
 use domain::discount::{DecisionType, DiscountRequest, Tab};
-use domain::event::Event;
 use domain::outbox::Outbox;
 use domain::pricing::Promotion;
 use domain::{DiscountRequestId, EventId, TenantId, Timestamp};
@@ -25,7 +24,7 @@ use crate::failure::{Item, unless_written};
 use crate::items::{carried, from_item, number, string, to_item};
 use crate::keys::RequestPlace;
 use crate::tenant::audit::audited;
-use crate::{Failure, Listing, Store, Versioned, keys};
+use crate::{EventRecord, Failure, Listing, Store, Versioned, keys};
 
 pub use mailing::Mailing;
 
@@ -91,8 +90,8 @@ impl<'a> Wanted<'a> {
 fn index_entry(request: &DiscountRequest) -> [(String, AttributeValue); 2] {
     let partition = keys::discount_requests(request.tenant_id, request.tab().name());
     [
-        ("GSI1PK".to_owned(), string(partition)),
-        ("GSI1SK".to_owned(), string(Store::after_discount_request(request))),
+        (keys::GSI1PK.to_owned(), string(partition)),
+        (keys::GSI1SK.to_owned(), string(Store::after_discount_request(request))),
     ]
 }
 
@@ -279,7 +278,7 @@ impl Store {
             let most = (!wanted.is_narrowed()).then(|| i32::from(limit) + 1);
             let answer = query.set_limit(most).send().await?;
             places.extend(answer.items.unwrap_or_default().into_iter().filter_map(|mut entry| {
-                let Some(AttributeValue::S(place)) = entry.remove("GSI1SK") else { return None };
+                let Some(AttributeValue::S(place)) = entry.remove(keys::GSI1SK) else { return None };
                 let is_wanted = || {
                     keys::parse_discount_request_place(&place).is_some_and(|place| wanted.includes(&place))
                 };
@@ -336,7 +335,7 @@ impl Store {
     }
 
     /// How many discounts a show has left that are neither given nor promised.
-    pub async fn discounts_left(&self, show: &Event, now: Timestamp) -> Result<u32, Failure> {
+    pub async fn discounts_left(&self, show: &EventRecord, now: Timestamp) -> Result<u32, Failure> {
         if show.discount_blocks == 0 {
             return Ok(0);
         }
@@ -350,7 +349,7 @@ impl Store {
     /// [`Refusal::SoldOut`] if none is left.
     pub async fn take_discount(
         &self,
-        show: &Event,
+        show: &EventRecord,
         request: &DiscountRequest,
         now: Timestamp,
     ) -> Result<(), Refusal> {
@@ -363,7 +362,11 @@ impl Store {
 
     /// Gives back what the approvals of a request took that were taken back since. Safe
     /// to repeat at any time: the present approval has its own under another name.
-    pub async fn return_discounts(&self, show: &Event, request: &DiscountRequest) -> Result<(), Failure> {
+    pub async fn return_discounts(
+        &self,
+        show: &EventRecord,
+        request: &DiscountRequest,
+    ) -> Result<(), Failure> {
         if show.discount_blocks == 0 {
             return Ok(());
         }
@@ -375,7 +378,7 @@ impl Store {
 
     /// Those of these events that there are, possibly as they were a moment ago. An
     /// id must not appear twice.
-    pub async fn events_of(&self, ids: &[EventId]) -> Result<Vec<Event>, Failure> {
+    pub async fn events_of(&self, ids: &[EventId]) -> Result<Vec<EventRecord>, Failure> {
         let keys: Vec<_> = ids.iter().map(|id| keys::event(*id)).collect();
         self.get_many(&keys).await?.into_iter().map(from_item).collect()
     }

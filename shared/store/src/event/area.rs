@@ -2,20 +2,15 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, ReturnValue, TransactWriteItem, Update};
 use domain::event::{Area, Event};
 use domain::{AreaId, EventId, RequestId, Timestamp};
 
+use super::record::AreaRecord;
 use crate::failure::unless_written;
 use crate::items::{number, string, to_item};
 use crate::keys::Key;
-use crate::{EventSheet, Failure, Store, Versioned, keys};
-
-impl Versioned for Area {
-    fn version(&self) -> u32 {
-        self.version
-    }
-}
+use crate::{Failure, Store, StoredEvent, keys};
 
 /// For how long one request may change an area's places: well over the time that
 /// a function may run, after which nothing of it can still arrive.
@@ -32,7 +27,15 @@ const CHANGE_SECONDS: i64 = 60;
 #[derive(Debug)]
 pub struct PlacesChange {
     pub(crate) token: String,
+    /// Over how many blocks what is changed is spread: what the write that gives the right
+    /// back says.
+    pub(crate) blocks: u16,
 }
+
+/// The attribute that says over how many blocks an area's admissions are spread.
+const AREA_BLOCKS: &str = "blocks";
+/// The attribute that says over how many blocks an event's discounts are spread.
+pub(crate) const DISCOUNT_BLOCKS: &str = "discount_blocks";
 
 /// The condition of taking the right to change what belongs to an item.
 const NOBODY_CHANGES: &str = "version = :version \
@@ -56,28 +59,31 @@ impl Store {
     pub async fn create_area(&self, area: &Area, now: Timestamp) -> Result<Area, Failure> {
         let key = keys::area(area.event_id, area.id);
         let in_currency = self.sells_in_part(area.event_id, area.currency, now)?;
-        match self.transact(vec![self.put_new_part(&key, area)?, in_currency]).await {
-            Ok(()) => Ok(area.clone()),
-            Err(refused @ Failure::Refused(_)) => self.get_consistent(&key).await?.ok_or(refused),
+        let record = AreaRecord::new(area.clone());
+        match self.transact(vec![self.put_new_part(&key, &record)?, in_currency]).await {
+            Ok(()) => Ok(record.area),
+            Err(refused @ Failure::Refused(_)) => self.area(area.event_id, area.id).await?.ok_or(refused),
             Err(failure) => Err(failure),
         }
     }
 
     /// The area, as it is now.
     pub async fn area(&self, event: EventId, area: AreaId) -> Result<Option<Area>, Failure> {
-        self.get_consistent(&keys::area(event, area)).await
+        let record: Option<AreaRecord> = self.get_consistent(&keys::area(event, area)).await?;
+        Ok(record.map(|record| record.area))
     }
 
-    /// Stores a changed area, its version counted up. Not for changes of its places.
+    /// Stores a changed area of `before`, its version counted up. Not for changes of its places.
     /// Refused if somebody else changed it meanwhile, or whoever had the right to change
     /// its places did not give it back: see [`Store::begin_places`] then.
-    pub async fn replace_area(&self, area: &Area) -> Result<(), Failure> {
+    pub async fn replace_area(&self, before: &StoredEvent, area: &Area) -> Result<(), Failure> {
         let key = keys::area(area.event_id, area.id);
+        let record = AreaRecord { area: area.clone(), blocks: before.area_blocks(area.id) };
         let sent = self
             .client
             .put_item()
             .table_name(&*self.table)
-            .set_item(Some(to_item(&key, area)?))
+            .set_item(Some(to_item(&key, &record)?))
             .condition_expression("version = :before AND attribute_not_exists(changing)")
             .expression_attribute_values(":before", number(area.version.saturating_sub(1)))
             .send()
@@ -95,27 +101,32 @@ impl Store {
     /// Takes the right to change the places of `area`. Refused if the area is
     /// not as it was read, or somebody is changing its places right now.
     pub async fn begin_places(&self, area: &Area, now: Timestamp) -> Result<PlacesChange, Failure> {
-        self.begin_change(&keys::area(area.event_id, area.id), area.version, now).await
+        self.begin_change(&keys::area(area.event_id, area.id), AREA_BLOCKS, area.version, now).await
     }
 
-    /// Takes the right to change what belongs to the item with this version.
+    /// Takes the right to change what belongs to the item with this version, and is spread
+    /// over as many blocks as its attribute `blocks` says.
     pub(crate) async fn begin_change(
         &self,
         key: &Key,
+        blocks: &str,
         version: u32,
         now: Timestamp,
     ) -> Result<PlacesChange, Failure> {
         let token = RequestId::generate(now).suffix();
-        self.client
+        let sent = self
+            .client
             .update_item()
             .table_name(&*self.table)
             .set_key(Some(key.attributes()))
             .update_expression("SET changing = :token, changing_until = :until REMOVE leaving")
             .condition_expression(NOBODY_CHANGES)
             .set_expression_attribute_values(Some(right(&token, version, now)))
+            .return_values(ReturnValue::AllNew)
             .send()
             .await?;
-        Ok(PlacesChange { token })
+        let blocks = sent.attributes.as_ref().and_then(|item| item.get(blocks)?.as_n().ok()?.parse().ok());
+        Ok(PlacesChange { token, blocks: blocks.unwrap_or(0) })
     }
 
     /// [`Store::begin_places`] for whoever is going to delete the area. Refused also if its
@@ -123,7 +134,7 @@ impl Store {
     /// of an event do not go at once, and none goes while the event is published.
     pub async fn begin_deletion(
         &self,
-        sheet: &EventSheet,
+        sheet: &StoredEvent,
         area: &Area,
         now: Timestamp,
     ) -> Result<PlacesChange, Failure> {
@@ -136,13 +147,13 @@ impl Store {
             .set_expression_attribute_values(Some(right(&token, area.version, now)))
             .build()
             .map_err(Failure::unreadable)?;
-        let others = sheet.areas.iter().filter(|other| other.id != area.id);
-        let check = match EventSheet::with_places(others) {
+        let other = sheet.areas_with_places().find(|other| other.id != area.id);
+        let check = match other {
             Some(other) if sheet.event.sells_here() => self.stays_part(other, now)?,
             _ => self.sells_nothing_part(&sheet.event)?,
         };
         self.transact(vec![TransactWriteItem::builder().update(begin).build(), check]).await?;
-        Ok(PlacesChange { token })
+        Ok(PlacesChange { token, blocks: sheet.area_blocks(area.id) })
     }
 
     /// The part of a transaction that checks that an area with places is there and is not
@@ -181,11 +192,12 @@ impl Store {
     /// it was.
     pub async fn finish_places(&self, change: &PlacesChange, after: &Area) -> Result<(), Failure> {
         let key = keys::area(after.event_id, after.id);
+        let record = AreaRecord { area: after.clone(), blocks: change.blocks };
         let sent = self
             .client
             .put_item()
             .table_name(&*self.table)
-            .set_item(Some(to_item(&key, after)?))
+            .set_item(Some(to_item(&key, &record)?))
             .condition_expression("changing = :token")
             .expression_attribute_values(":token", string(&change.token))
             .send()

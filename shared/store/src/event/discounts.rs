@@ -6,7 +6,8 @@
 use domain::event::Event;
 use domain::{EventId, Timestamp};
 
-use super::{EventSheet, Right};
+use super::area::DISCOUNT_BLOCKS;
+use super::{Right, StoredEvent};
 use crate::allotment::{Pool, Refusal};
 use crate::event::area::PlacesChange;
 use crate::keys::SHARDS;
@@ -17,7 +18,7 @@ impl Store {
     /// is not as it was read, or somebody is changing them right now. As long as
     /// it lasts, nobody else changes the event at all.
     pub async fn begin_discounts(&self, event: &Event, now: Timestamp) -> Result<PlacesChange, Failure> {
-        self.begin_change(&keys::event(event.id), event.version, now).await
+        self.begin_change(&keys::event(event.id), DISCOUNT_BLOCKS, event.version, now).await
     }
 
     /// Does what [`Store::update_event`] does for an event with changed
@@ -26,7 +27,7 @@ impl Store {
     pub async fn finish_discounts(
         &self,
         change: &PlacesChange,
-        before: &EventSheet,
+        before: &StoredEvent,
         after: &Event,
     ) -> Result<(), Failure> {
         self.write_event(before, after, Right::Ours(change)).await
@@ -37,7 +38,7 @@ impl Store {
     /// that is not why the event could not be written.
     pub(super) async fn update_left_event(
         &self,
-        before: &EventSheet,
+        before: &StoredEvent,
         after: &Event,
         refused: Failure,
     ) -> Result<(), Failure> {
@@ -46,23 +47,21 @@ impl Store {
             return Err(refused);
         }
         let now = after.updated_at;
-        let change = self.begin_discounts(&before.event, now).await?;
+        let mut change = self.begin_discounts(&before.event, now).await?;
         let written = async {
-            let pool = Pool::discounts(after.id, before.event.discount_blocks);
-            let discount_blocks = match self.resize_pool(&pool, after.max_discounts, now).await {
+            match self.resize_discounts(&mut change, after.id, after.max_discounts, now).await {
                 Err(Refusal::SoldOut(free)) => {
                     let whole = Pool::discounts(after.id, SHARDS);
                     let given = self.pool_state(&whole, now).await?.capacity.saturating_sub(free);
-                    self.resize_pool(&pool, given, now).await
+                    self.resize_discounts(&mut change, after.id, given, now).await
                 }
                 resized => resized,
-            };
-            let discount_blocks = discount_blocks.map_err(|refusal| match refusal {
+            }
+            .map_err(|refusal| match refusal {
                 Refusal::Failure(failure) => failure,
                 _ => Failure::Unavailable("the discounts are contended".to_owned()),
             })?;
-            let after = Event { discount_blocks, ..after.clone() };
-            self.finish_discounts(&change, before, &after).await
+            self.finish_discounts(&change, before, after).await
         };
         let written = written.await;
         if written.is_err() {
@@ -108,13 +107,13 @@ mod tests {
         clock.advance(Duration::from_secs(61));
         let third =
             store.begin_discounts(&draft, clock.now()).await.expect("the second one is taken for dead");
-        let after = Event { max_discounts: 40, discount_blocks: 1, version: 2, ..draft.clone() };
+        let after = Event { max_discounts: 40, version: 2, ..draft.clone() };
         let late = store.finish_discounts(&second, &before, &after).await;
         assert!(matches!(late, Err(Failure::Refused(_))), "{late:?}");
         assert!(matches!(store.delete_event(&second, &before).await, Err(Failure::Refused(_))));
         store.finish_discounts(&third, &before, &after).await.expect("changed");
         store.finish_discounts(&third, &before, &after).await.expect("safe to repeat");
-        assert_eq!(store.event(draft.id).await.expect("reads"), Some(after.clone()));
+        assert_eq!(store.event(draft.id).await.expect("reads").map(Event::from), Some(after.clone()));
         let renamed = Event { updated_at: clock.now(), name: "Otra".to_owned(), version: 3, ..after };
         store.update_event(&before, &renamed).await.expect("the right was given back");
     }
@@ -133,11 +132,11 @@ mod tests {
         }
         // Who took the right over writes the event in the end, whoever was the last to
         // change the pool.
-        for (_, max_discounts) in changes.iter().rev() {
-            store.resize_pool(&Pool::discounts(event.id, 0), *max_discounts, now).await.expect("resized");
+        for (right, max_discounts) in changes.iter_mut().rev() {
+            store.resize_discounts(right, event.id, *max_discounts, now).await.expect("resized");
         }
         for (right, max_discounts) in changes {
-            let after = Event { max_discounts, discount_blocks: 1, version: 2, ..event.clone() };
+            let after = Event { max_discounts, version: 2, ..event.clone() };
             let _ = store.finish_discounts(&right, &before, &after).await;
         }
         let event = store.event(draft.id).await.expect("reads").expect("exists");

@@ -1,19 +1,18 @@
 //! Events, the lists that they stand in, and the claims on their addresses and codes.
 
 pub(crate) mod area;
+mod cache;
 mod currency;
 mod discounts;
 pub(crate) mod places;
 mod pricing;
-mod sheets;
-mod show;
+mod record;
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
-use domain::event::{Area, Event, EventStatus};
-use domain::pricing::SaleStage;
-use domain::{AreaId, EventId, TenantId, Timestamp};
+use domain::event::{Event, EventStatus, EventSummary};
+use domain::{EventId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Item;
@@ -22,62 +21,14 @@ use crate::keys::Key;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
 pub use area::PlacesChange;
-pub use places::{area_blocks, discount_blocks, row_blocks};
+pub use cache::EventCache;
+pub use places::row_blocks;
 pub use pricing::StagesLeft;
-pub use sheets::Sheets;
-pub use show::Show;
+pub use record::{EventRecord, StoredEvent};
 
-impl Versioned for Event {
+impl Versioned for EventRecord {
     fn version(&self) -> u32 {
-        self.version
-    }
-}
-
-/// An event with everything that its prices depend on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EventSheet {
-    /// The event.
-    pub event: Event,
-    /// Its areas as they stand in lists.
-    pub areas: Vec<Area>,
-    /// Its sale stages, the one that applies first before the others.
-    pub stages: Vec<SaleStage>,
-}
-
-impl EventSheet {
-    /// The area with this id.
-    pub fn area(&self, id: AreaId) -> Option<&Area> {
-        self.areas.iter().find(|area| area.id == id)
-    }
-
-    /// The lowest base price of an area that has places, in minor units.
-    pub fn price_from(&self) -> Option<i64> {
-        self.areas.iter().filter(|area| area.capacity > 0).map(|area| area.price).min()
-    }
-
-    /// One of `areas` that has places.
-    pub(crate) fn with_places<'a>(mut areas: impl Iterator<Item = &'a Area>) -> Option<&'a Area> {
-        areas.find(|area| area.capacity > 0)
-    }
-
-    /// `None` if the items are not those of an event, because it was deleted.
-    fn from_items(items: Vec<Item>) -> Result<Option<Self>, Failure> {
-        let (mut event, mut areas, mut stages) = (None, Vec::new(), Vec::new());
-        for item in items {
-            match item.get("SK") {
-                Some(AttributeValue::S(sk)) if sk == keys::META => event = Some(from_item(item)?),
-                Some(AttributeValue::S(sk)) if sk.starts_with(keys::AREA_PREFIX) => {
-                    areas.push(from_item(item)?);
-                }
-                Some(AttributeValue::S(sk)) if sk.starts_with(keys::STAGE_PREFIX) => {
-                    stages.push(from_item(item)?);
-                }
-                _ => {}
-            }
-        }
-        areas.sort_by_key(|area: &Area| (area.position, area.id));
-        stages.sort_by_key(|stage: &SaleStage| (stage.priority_order, stage.start_time, stage.id));
-        Ok(event.map(|event| Self { event, areas, stages }))
+        self.event.version
     }
 }
 
@@ -127,7 +78,7 @@ impl Store {
         let pointer = Pointer { event_id: event.id };
         let key = keys::event(event.id);
         let mut writes = vec![
-            self.put_new_part(&key, event)?,
+            self.put_new_part(&key, &EventRecord::new(event.clone()))?,
             self.put_new_part(&keys::slug(&event.slug), &pointer)?,
             self.put_new_part(&keys::tenant_event(event.tenant_id, event.starts_at, event.id), &pointer)?,
         ];
@@ -136,7 +87,10 @@ impl Store {
         }
         match self.transact(writes).await {
             Ok(()) => Ok(event.clone()),
-            Err(refused @ Failure::Refused(_)) => self.get_consistent(&key).await?.ok_or(refused),
+            Err(refused @ Failure::Refused(_)) => {
+                let stored: Option<EventRecord> = self.get_consistent(&key).await?;
+                stored.map(Event::from).ok_or(refused)
+            }
             Err(failure) => Err(failure),
         }
     }
@@ -148,27 +102,31 @@ impl Store {
     }
 
     /// The event, possibly as it was a moment ago.
-    pub async fn event(&self, id: EventId) -> Result<Option<Event>, Failure> {
+    pub async fn event(&self, id: EventId) -> Result<Option<EventRecord>, Failure> {
         self.get(&keys::event(id)).await
     }
 
     /// The event with its areas and stages in one round trip, possibly as they
     /// were a moment ago.
-    pub async fn event_sheet(&self, id: EventId) -> Result<Option<EventSheet>, Failure> {
-        EventSheet::from_items(self.whole_partition(&keys::event_partition(id), false).await?)
+    pub async fn priced_event(&self, id: EventId) -> Result<Option<StoredEvent>, Failure> {
+        StoredEvent::from_items(self.whole_partition(&keys::event_partition(id), false).await?)
     }
 
     /// The event as it is now, if it is this tenant's. To a tenant, the event of
     /// another does not exist.
-    pub async fn event_of(&self, tenant: TenantId, id: EventId) -> Result<Option<Event>, Failure> {
-        let event: Option<Event> = self.get_consistent(&keys::event(id)).await?;
+    pub async fn event_of(&self, tenant: TenantId, id: EventId) -> Result<Option<EventRecord>, Failure> {
+        let event: Option<EventRecord> = self.get_consistent(&keys::event(id)).await?;
         Ok(event.filter(|event| event.tenant_id == tenant))
     }
 
     /// The event with its areas and stages as they are now, if it is this tenant's.
-    pub async fn event_sheet_of(&self, tenant: TenantId, id: EventId) -> Result<Option<EventSheet>, Failure> {
+    pub async fn priced_event_of(
+        &self,
+        tenant: TenantId,
+        id: EventId,
+    ) -> Result<Option<StoredEvent>, Failure> {
         let items = self.whole_partition(&keys::event_partition(id), true).await?;
-        Ok(EventSheet::from_items(items)?.filter(|sheet| sheet.event.tenant_id == tenant))
+        Ok(StoredEvent::from_items(items)?.filter(|sheet| sheet.event.tenant_id == tenant))
     }
 
     /// The event that has this slug.
@@ -185,16 +143,26 @@ impl Store {
     /// `before` that could be sold is being deleted.
     ///
     /// If whoever was changing its discounts died, this also sets them right.
-    pub async fn update_event(&self, before: &EventSheet, after: &Event) -> Result<(), Failure> {
+    pub async fn update_event(&self, before: &StoredEvent, after: &Event) -> Result<(), Failure> {
         match self.write_event(before, after, Right::Nobodys).await {
             Err(refused @ Failure::Refused(_)) => self.update_left_event(before, after, refused).await,
             result => result,
         }
     }
 
-    async fn write_event(&self, before: &EventSheet, after: &Event, right: Right<'_>) -> Result<(), Failure> {
+    async fn write_event(
+        &self,
+        before: &StoredEvent,
+        after: &Event,
+        right: Right<'_>,
+    ) -> Result<(), Failure> {
         let (old, key) = (&before.event, keys::event(after.id));
-        let put = Put::builder().table_name(&*self.table).set_item(Some(to_item(&key, after)?));
+        let discount_blocks = match right {
+            Right::Nobodys => before.discount_blocks(),
+            Right::Ours(change) => change.blocks,
+        };
+        let record = EventRecord { event: after.clone(), discount_blocks };
+        let put = Put::builder().table_name(&*self.table).set_item(Some(to_item(&key, &record)?));
         let (condition, values) = right.condition(after.version.saturating_sub(1));
         let put = put.condition_expression(condition).set_expression_attribute_values(Some(values));
         let put = put.build().map_err(Failure::unreadable)?;
@@ -211,7 +179,7 @@ impl Store {
             writes.push(self.delete_part(&keys::published_event(old.starts_at, old.id))?);
         }
         if is_listed(after) {
-            let show = Show::new(after, before.price_from());
+            let show = EventSummary::new(after, before.price_from());
             writes.push(self.put_part(&keys::published_event(after.starts_at, after.id), &show)?);
         }
         if after.status == EventStatus::Published {
@@ -220,7 +188,7 @@ impl Store {
         // Its last area could go in this moment.
         if after.sells_here()
             && !old.sells_here()
-            && let Some(area) = EventSheet::with_places(before.areas.iter())
+            && let Some(area) = before.areas_with_places().next()
         {
             writes.push(self.stays_part(area, after.updated_at)?);
         }
@@ -235,8 +203,8 @@ impl Store {
         }
         match self.transact(writes).await {
             // A write of ours may have come through without our hearing of it.
-            Err(refused @ Failure::Refused(_)) => match self.get_consistent::<Event>(&key).await? {
-                Some(stored) if stored == *after => Ok(()),
+            Err(refused @ Failure::Refused(_)) => match self.get_consistent::<EventRecord>(&key).await? {
+                Some(stored) if stored == record => Ok(()),
                 _ => Err(refused),
             },
             result => result,
@@ -245,7 +213,7 @@ impl Store {
 
     /// Brings the lowest price in the public list up to date after an area of
     /// `sheet` has changed. Nothing happens if the event is not listed.
-    pub async fn update_price_from(&self, sheet: &EventSheet) -> Result<(), Failure> {
+    pub async fn update_price_from(&self, sheet: &StoredEvent) -> Result<(), Failure> {
         if !is_listed(&sheet.event) {
             return Ok(());
         }
@@ -272,7 +240,7 @@ impl Store {
     /// Deletes a draft with its areas and stages, by who has the right to change
     /// its discounts. Refused if somebody else changed the event meanwhile. What
     /// its allotments counted stays behind: nothing points to it.
-    pub async fn delete_event(&self, change: &PlacesChange, sheet: &EventSheet) -> Result<(), Failure> {
+    pub async fn delete_event(&self, change: &PlacesChange, sheet: &StoredEvent) -> Result<(), Failure> {
         let event = &sheet.event;
         let (condition, values) = Right::Ours(change).condition(event.version);
         let delete = Delete::builder()
@@ -323,7 +291,7 @@ impl Store {
 
     /// The published events that start at `from` or later, by their start, at
     /// most `bound` of them.
-    pub async fn shows(&self, from: Timestamp, bound: usize) -> Result<Vec<Show>, Failure> {
+    pub async fn shows(&self, from: Timestamp, bound: usize) -> Result<Vec<EventSummary>, Failure> {
         let mut pages = self
             .client
             .query()
@@ -343,6 +311,11 @@ impl Store {
         }
         shows.truncate(bound);
         Ok(shows)
+    }
+
+    /// Where the list of [`Store::shows`] goes on after this event.
+    pub fn after_show(show: &EventSummary) -> String {
+        keys::published_event(show.starts_at, show.id).sk
     }
 
     async fn whole_partition(&self, pk: &str, consistent: bool) -> Result<Vec<Item>, Failure> {

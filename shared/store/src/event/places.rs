@@ -2,17 +2,17 @@
 //! the uses of promotions, the discounts of events. How that is counted is the business of
 //! [`allotment`](crate::allotment) alone.
 
-use domain::Timestamp;
 use domain::event::{Area, AreaKind, Event, RowLayout};
 use domain::pricing::{Promotion, SaleStage};
 use domain::seat::SeatState;
+use domain::{EventId, Timestamp};
 
 use crate::allotment::{AllotmentState, BLOCK_SEATS, Pool, Refusal, RowState};
 use crate::keys::SHARDS;
-use crate::{Failure, Store};
+use crate::{EventRecord, Failure, PlacesChange, Store, StoredEvent};
 
 /// Over how many blocks the places of a new area are spread.
-pub fn area_blocks(kind: AreaKind, capacity: u32) -> u16 {
+pub(crate) fn area_blocks(kind: AreaKind, capacity: u32) -> u16 {
     match kind {
         AreaKind::GeneralAdmission => Pool::blocks_for(capacity),
         AreaKind::Seated => 0,
@@ -20,7 +20,7 @@ pub fn area_blocks(kind: AreaKind, capacity: u32) -> u16 {
 }
 
 /// Over how many blocks the discounts of a new event are spread.
-pub fn discount_blocks(max_discounts: u32) -> u16 {
+pub(crate) fn discount_blocks(max_discounts: u32) -> u16 {
     if max_discounts == 0 { 0 } else { Pool::blocks_for(max_discounts) }
 }
 
@@ -40,10 +40,6 @@ pub fn row_blocks(row: &RowLayout) -> Vec<RowLayout> {
     (0..count).map(block).collect()
 }
 
-fn area_pool(area: &Area) -> Pool {
-    Pool::area(area.event_id, area.id, area.blocks)
-}
-
 fn stage_pool(stage: &SaleStage, quantity: u32) -> Pool {
     Pool::stage(stage.event_id, stage.id, quantity)
 }
@@ -52,8 +48,12 @@ fn uses_pool(promotion: &Promotion, uses: u32) -> Pool {
     Pool::promotion(promotion.tenant_id, promotion.promotion_code.as_str(), uses)
 }
 
-pub(crate) fn discounts_pool(event: &Event) -> Pool {
+pub(crate) fn discounts_pool(event: &EventRecord) -> Pool {
     Pool::discounts(event.id, event.discount_blocks)
+}
+
+fn area_pool(event: &StoredEvent, area: &Area) -> Pool {
+    Pool::area(area.event_id, area.id, event.area_blocks(area.id))
 }
 
 impl Store {
@@ -61,15 +61,23 @@ impl Store {
     /// held of it before.
     pub async fn create_places(&self, area: &Area) -> Result<(), Failure> {
         match area.kind {
-            AreaKind::GeneralAdmission => self.create_pool(&area_pool(area), area.capacity).await,
+            AreaKind::GeneralAdmission => {
+                let pool = Pool::area(area.event_id, area.id, area_blocks(area.kind, area.capacity));
+                self.create_pool(&pool, area.capacity).await
+            }
             AreaKind::Seated => self.create_rows(area.event_id, area.id, 0, &area.rows).await,
         }
     }
 
     /// How the places of an area stand.
-    pub async fn area_state(&self, area: &Area, now: Timestamp) -> Result<AllotmentState, Failure> {
+    pub async fn area_state(
+        &self,
+        event: &StoredEvent,
+        area: &Area,
+        now: Timestamp,
+    ) -> Result<AllotmentState, Failure> {
         match area.kind {
-            AreaKind::GeneralAdmission => self.pool_state(&area_pool(area), now).await,
+            AreaKind::GeneralAdmission => self.pool_state(&area_pool(event, area), now).await,
             AreaKind::Seated => {
                 let rows = self.area_rows(area, now).await?;
                 let count = |wanted| {
@@ -90,11 +98,16 @@ impl Store {
     }
 
     /// True if nothing of the area is sold or held.
-    pub async fn is_untouched(&self, area: &Area, now: Timestamp) -> Result<bool, Failure> {
+    pub async fn is_untouched(
+        &self,
+        event: &StoredEvent,
+        area: &Area,
+        now: Timestamp,
+    ) -> Result<bool, Failure> {
         match area.kind {
             AreaKind::GeneralAdmission => {
                 // A request that died may have left blocks that the area does not know of.
-                let whole = Pool::area(area.event_id, area.id, area.blocks.max(SHARDS));
+                let whole = Pool::area(area.event_id, area.id, event.area_blocks(area.id).max(SHARDS));
                 let state = self.pool_state(&whole, now).await?;
                 Ok(state.left == state.capacity)
             }
@@ -105,14 +118,29 @@ impl Store {
         }
     }
 
-    /// Gives a general admission area `capacity` places. Answers over how many blocks they are
-    /// spread then.
+    /// Gives a general admission area `capacity` places, with the right to change them.
     ///
     /// # Errors
     /// [`Refusal::SoldOut`] with how many are free, and nothing changed, if more than those
     /// would have to go.
-    pub async fn resize_area(&self, area: &Area, capacity: u32, now: Timestamp) -> Result<u16, Refusal> {
-        self.resize_pool(&area_pool(area), capacity, now).await
+    pub async fn resize_area(
+        &self,
+        change: &mut PlacesChange,
+        area: &Area,
+        capacity: u32,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let pool = Pool::area(area.event_id, area.id, change.blocks);
+        change.blocks = self.resize_pool(&pool, capacity, now).await?;
+        Ok(())
+    }
+
+    /// Takes every place of a general admission area away: only what is about to be deleted.
+    ///
+    /// # Errors
+    /// As [`Store::resize_area`].
+    pub async fn close_area(&self, event: &StoredEvent, area: &Area, now: Timestamp) -> Result<(), Refusal> {
+        self.resize_pool(&area_pool(event, area), 0, now).await.map(drop)
     }
 
     /// Creates the quota of a new stage, if it is limited.
@@ -157,25 +185,34 @@ impl Store {
     pub async fn create_discounts(&self, event: &Event) -> Result<(), Failure> {
         match event.max_discounts {
             0 => Ok(()),
-            discounts => self.create_pool(&discounts_pool(event), discounts).await,
+            discounts => {
+                let pool = Pool::discounts(event.id, discount_blocks(discounts));
+                self.create_pool(&pool, discounts).await
+            }
         }
     }
 
-    /// Gives an event `discounts` discounts. Answers over how many blocks they are spread then.
+    /// Gives an event `discounts` discounts, with the right to change them.
     ///
     /// # Errors
     /// As [`Store::resize_area`].
     pub async fn resize_discounts(
         &self,
-        event: &Event,
+        change: &mut PlacesChange,
+        event: EventId,
         discounts: u32,
         now: Timestamp,
-    ) -> Result<u16, Refusal> {
-        self.resize_pool(&discounts_pool(event), discounts, now).await
+    ) -> Result<(), Refusal> {
+        change.blocks = self.resize_pool(&Pool::discounts(event, change.blocks), discounts, now).await?;
+        Ok(())
     }
 
     /// How the discounts of an event stand; what is not left, members were given.
-    pub async fn discounts_state(&self, event: &Event, now: Timestamp) -> Result<AllotmentState, Failure> {
+    pub async fn discounts_state(
+        &self,
+        event: &EventRecord,
+        now: Timestamp,
+    ) -> Result<AllotmentState, Failure> {
         // A request that died may have left blocks that the event does not know of.
         let whole = Pool::discounts(event.id, event.discount_blocks.max(SHARDS));
         self.pool_state(&whole, now).await

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use boot::Clock;
-use domain::event::{AreaKind, EventImage, Fees, ImageKind, Vat};
-use domain::pricing::AdjustmentType;
-use domain::{Currency, ImageId, Language, SaleStageId};
+use domain::event::{Area, AreaKind, EventImage, Fees, ImageKind, PricedEvent, Vat};
+use domain::pricing::{AdjustmentType, SaleStage};
+use domain::{AreaId, Currency, ImageId, Language, SaleStageId};
 use serde_json::Map;
 
 use super::*;
@@ -43,7 +43,6 @@ pub(crate) fn event(clock: &Clock, slug: &str) -> Event {
         ticketing_link: None,
         other_data: Map::new(),
         member_discount: None,
-        discount_blocks: 0,
         created_at: now,
         updated_at: now,
         version: 1,
@@ -65,7 +64,6 @@ fn area(event: &Event, price: i64, position: u16) -> Area {
         service: None,
         position,
         rows: Vec::new(),
-        blocks: 2,
         version: 1,
     }
 }
@@ -87,8 +85,8 @@ fn stage(event: &Event, priority_order: u16) -> SaleStage {
     }
 }
 
-pub(crate) async fn sheet(store: &Store, event: &Event) -> EventSheet {
-    store.event_sheet(event.id).await.expect("reads").expect("exists")
+pub(crate) async fn sheet(store: &Store, event: &Event) -> StoredEvent {
+    store.priced_event(event.id).await.expect("reads").expect("exists")
 }
 
 async fn listed(store: &Store) -> Vec<(String, Option<i64>)> {
@@ -111,15 +109,14 @@ async fn an_event_comes_with_its_areas_and_stages_in_order() {
     }
     let sheet = sheet(&store, &event).await;
     assert_eq!(sheet.price_from(), Some(500));
-    assert_eq!(
-        sheet,
-        EventSheet { event: event.clone(), areas: vec![front, back], stages: vec![early, late] }
-    );
+    let expected = PricedEvent { event: event.clone(), areas: vec![front, back], stages: vec![early, late] };
+    assert_eq!(sheet, expected.into());
 
     let stranger = TenantId::generate(clock.now());
-    assert_eq!(store.event_sheet_of(stranger, event.id).await.expect("reads"), None);
+    assert_eq!(store.priced_event_of(stranger, event.id).await.expect("reads"), None);
     assert_eq!(store.event_of(stranger, event.id).await.expect("reads"), None);
-    assert_eq!(store.event_of(event.tenant_id, event.id).await.expect("reads"), Some(event));
+    let own = store.event_of(event.tenant_id, event.id).await.expect("reads");
+    assert_eq!(own.map(Event::from), Some(event));
 }
 
 #[tokio::test]
@@ -163,7 +160,8 @@ async fn the_public_list_follows_the_event() {
     assert_eq!(listed(&store).await, [("Otra noche".to_owned(), Some(500))]);
     assert!(store.shows(published.starts_at + Duration::from_secs(3601), 9).await.expect("reads").is_empty());
 
-    store.replace_area(&Area { price: 700, version: 2, ..cheap }).await.expect("changed");
+    let before = sheet(&store, &draft).await;
+    store.replace_area(&before, &Area { price: 700, version: 2, ..cheap }).await.expect("changed");
     store.update_price_from(&sheet(&store, &draft).await).await.expect("noted");
     assert_eq!(listed(&store).await, [("Otra noche".to_owned(), Some(700))]);
 
@@ -241,12 +239,12 @@ async fn a_deleted_event_leaves_its_slug_to_others() {
     let first = event(&clock, "noche");
     store.create_event(&first).await.expect("created");
     store.create_area(&area(&first, 500, 1), clock.now()).await.expect("created");
-    let stale =
-        EventSheet { event: Event { version: 7, ..first.clone() }, areas: Vec::new(), stages: Vec::new() };
+    let stale = Event { version: 7, ..first.clone() };
+    let stale = PricedEvent { event: stale, areas: Vec::new(), stages: Vec::new() }.into();
     let change = store.begin_discounts(&first, clock.now()).await.expect("nobody else has the right");
     assert!(matches!(store.delete_event(&change, &stale).await, Err(Failure::Refused(_))));
     store.delete_event(&change, &sheet(&store, &first).await).await.expect("deleted");
-    assert_eq!(store.event_sheet(first.id).await.expect("reads"), None);
+    assert_eq!(store.priced_event(first.id).await.expect("reads"), None);
     assert!(store.events(first.tenant_id, None, 9, false).await.expect("reads").items.is_empty());
     store.create_event(&event(&clock, "noche")).await.expect("the slug is free");
 }
@@ -331,9 +329,9 @@ fn the_summary_shows_the_cover_or_else_what_is_kept_elsewhere_or_else_the_first_
         |kind, url: &str| EventImage { id: ImageId::generate(event.created_at), kind, url: url.to_owned() };
     let (map, cover) = (image(ImageKind::SeatMap, "map"), image(ImageKind::Cover, "cover"));
     event.images = vec![map.clone()];
-    assert_eq!(Show::new(&event, None).image.as_deref(), Some("map"));
+    assert_eq!(EventSummary::new(&event, None).image.as_deref(), Some("map"));
     event.img = Some("elsewhere".to_owned());
-    assert_eq!(Show::new(&event, None).image.as_deref(), Some("elsewhere"));
+    assert_eq!(EventSummary::new(&event, None).image.as_deref(), Some("elsewhere"));
     event.images = vec![map, cover];
-    assert_eq!(Show::new(&event, None).image.as_deref(), Some("cover"));
+    assert_eq!(EventSummary::new(&event, None).image.as_deref(), Some("cover"));
 }

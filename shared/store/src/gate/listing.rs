@@ -228,7 +228,7 @@ impl Store {
 
 /// The ticket of a gate's item, and the gate.
 fn keyed(mut item: Item) -> Result<(TicketId, Record), Failure> {
-    let Some(AttributeValue::S(sk)) = item.remove("SK") else {
+    let Some(AttributeValue::S(sk)) = item.remove(keys::SK) else {
         return Err(Failure::unreadable("a gate without its key"));
     };
     Ok((TicketId::from_suffix(&sk).map_err(Failure::unreadable)?, from_item(item)?))

@@ -9,7 +9,7 @@ mod fee_payment;
 use std::collections::HashSet;
 
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
-use domain::member::Member;
+use domain::member::{Member, email_taken, member_not_found, national_id_taken};
 use domain::user::Email;
 use domain::{Error, MemberId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -63,14 +63,8 @@ impl From<Failure> for MemberError {
 impl From<MemberError> for Error {
     fn from(error: MemberError) -> Self {
         match error {
-            MemberError::EmailTaken(_) => Self::conflict(
-                "email_taken",
-                "Another member has this e-mail address. Use another one, or change that member.",
-            ),
-            MemberError::NationalIdTaken(_) => Self::conflict(
-                "dni_taken",
-                "Another member has this national id. Check it for a typo, or change that member.",
-            ),
+            MemberError::EmailTaken(_) => email_taken(),
+            MemberError::NationalIdTaken(_) => national_id_taken(),
             MemberError::Failure(failure) => failure.into(),
         }
     }
@@ -341,11 +335,6 @@ impl Store {
         }
         self.get_many(&distinct(members)).await?.into_iter().map(from_item).collect()
     }
-}
-
-/// There is no such member, or not for this tenant.
-pub(crate) fn member_not_found() -> Error {
-    Error::not_found("member_not_found", "There is no such member.")
 }
 
 fn claim_of(member: &Member) -> Claim {

@@ -4,13 +4,13 @@
 //! runs out. No transaction, so no doubled write cost and no conflicts.
 
 use domain::event::AreaKind;
-use domain::order::{Holding, Order, Part};
+use domain::order::{HoldRefusal, Holding, Order, Part};
 use domain::pricing::{Promotion, Quote, QuoteLine};
 use domain::seat::{SeatLabel, SeatState, normal_row, strands_single_seat};
-use domain::{AreaId, Error, EventId, Kind, OrderId, Result, SaleStageId, TenantId, Timestamp, UserId};
+use domain::{AreaId, Error, EventId, OrderId, SaleStageId, TenantId, Timestamp, UserId};
 
 use crate::allotment::{BLOCK_ADMISSIONS, Claim, Pool, Refusal, RowState, Token};
-use crate::{EventSheet, Failure, Store};
+use crate::{Failure, Store, StoredEvent};
 
 /// What a hold is made from.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,7 @@ pub struct HoldRequest<'a> {
     /// The price that the buyer was shown.
     pub quote: &'a Quote,
     /// The event, its areas and stages as they are now.
-    pub sheet: &'a EventSheet,
+    pub sheet: &'a StoredEvent,
     /// The quote's promotion as it is now, if it took effect.
     pub promotion: Option<&'a Promotion>,
     /// Who buys.
@@ -34,40 +34,58 @@ impl HoldRequest<'_> {
     }
 }
 
-fn outdated() -> Error {
-    Error::conflict("quote_outdated", "The price has changed since this quote. Ask for a new one.")
+/// Why nothing was held.
+#[derive(Debug)]
+pub enum HoldError {
+    /// What was asked for is not to be had.
+    Refused(HoldRefusal),
+    /// The table failed.
+    Failure(Failure),
 }
 
-fn sold_out(line: &QuoteLine, left: u32) -> Error {
-    let detail = if left == 0 {
-        "This area is sold out."
-    } else {
-        "This area has fewer places left than you asked for."
-    };
-    Error::conflict("sold_out", detail).with("area_id", line.area_id.to_string()).with("left", left)
+type Result<T> = std::result::Result<T, HoldError>;
+
+impl From<HoldRefusal> for HoldError {
+    fn from(refusal: HoldRefusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
-fn seats_taken(seats: &[SeatLabel]) -> Error {
-    let labels: Vec<String> = seats.iter().map(SeatLabel::to_string).collect();
-    Error::conflict("seats_taken", "Somebody else has some of these seats. Choose others.")
-        .with("seats", labels)
+impl From<Failure> for HoldError {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
 }
 
-fn no_such_seats(seats: &[SeatLabel]) -> Error {
-    let labels: Vec<String> = seats.iter().map(SeatLabel::to_string).collect();
-    Error::conflict("seats_not_found", "This area has no such seats any more.").with("seats", labels)
+impl From<HoldError> for Error {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::Refused(refusal) => refusal.into(),
+            HoldError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+/// Gives an allotment's refusal its meaning for the buyer.
+fn meaning(refusal: Refusal, refused: impl FnOnce(Refusal) -> HoldRefusal) -> HoldError {
+    match refusal {
+        Refusal::Failure(failure) => failure.into(),
+        other => refused(other).into(),
+    }
 }
 
 /// The seats of a line, grouped by the row block that they are in.
 fn seats_by_row(request: &HoldRequest<'_>, line: &QuoteLine) -> Result<Vec<(u16, Vec<u16>)>> {
-    let area = request.sheet.area(line.area_id).ok_or_else(outdated)?;
+    let area = request.sheet.area(line.area_id).ok_or(HoldRefusal::QuoteOutdated)?;
     let mut rows: Vec<(u16, Vec<u16>)> = Vec::new();
     for seat in &line.seats {
         let found = (0..).zip(&area.rows).find(|(_, row)| {
             (row.first..=row.last).contains(&seat.number())
                 && normal_row(&row.label).is_some_and(|label| label == seat.row())
         });
-        let Some((index, _)) = found else { return Err(no_such_seats(std::slice::from_ref(seat))) };
+        let Some((index, _)) = found else {
+            return Err(HoldRefusal::SeatsNotFound(vec![seat.clone()]).into());
+        };
         match rows.iter_mut().find(|(row, _)| *row == index) {
             Some((_, seats)) => seats.push(seat.number()),
             None => rows.push((index, vec![seat.number()])),
@@ -90,13 +108,10 @@ fn check_choice(line: &QuoteLine, row: &RowState, seats: &[u16]) -> Result<()> {
     let taken: Vec<u16> =
         seats.iter().copied().filter(|seat| state(*seat) != Some(SeatState::Available)).collect();
     if !taken.is_empty() {
-        return Err(seats_taken(&labels(line, &taken)));
+        return Err(HoldRefusal::SeatsTaken(labels(line, &taken)).into());
     }
     if strands_single_seat(&row.seats, &indexes) {
-        return Err(Error::conflict(
-            "single_seat_left",
-            "This choice leaves a single seat alone. Move by one seat, or choose a place at the end of the row.",
-        ));
+        return Err(HoldRefusal::SingleSeatLeft.into());
     }
     Ok(())
 }
@@ -106,21 +121,19 @@ impl Store {
     /// for the same quote and buyer gives the same.
     ///
     /// # Errors
-    /// `seats_taken`, `sold_out`, `single_seat_left`, `quote_outdated`,
-    /// `promotion_used_up`: then nothing is held. If the table fails, what is held
-    /// stays so until its time is over: the same request may have come twice, and the
-    /// other one have made an order of it.
+    /// If the hold is refused, nothing is held. If the table fails, what is held stays so
+    /// until its time is over: the same request may have come twice, and the other one have
+    /// made an order of it.
     pub async fn hold(&self, request: HoldRequest<'_>, now: Timestamp) -> Result<Vec<Holding>> {
         let mut held = Vec::new();
-        let taken = self.hold_into(&mut held, request, now).await;
-        if let Err(refused) = taken {
-            if matches!(refused.kind(), Kind::Unavailable | Kind::Internal) {
-                return Err(refused);
+        match self.hold_into(&mut held, request, now).await {
+            Ok(()) => Ok(held),
+            Err(HoldError::Refused(refusal)) => {
+                self.release(&held, &Names::of_quote(&request), request.token()).await?;
+                Err(refusal.into())
             }
-            self.release(&held, &Names::of_quote(&request), request.token()).await?;
-            return Err(refused);
+            Err(failure) => Err(failure),
         }
-        Ok(held)
     }
 
     async fn hold_into(
@@ -133,7 +146,7 @@ impl Store {
         let token = request.token();
         let until = Claim::Until(request.until);
         for (index, line) in (0..).zip(&quote.lines) {
-            let area = sheet.area(line.area_id).ok_or_else(outdated)?;
+            let area = sheet.area(line.area_id).ok_or(HoldRefusal::QuoteOutdated)?;
             match area.kind {
                 AreaKind::Seated => {
                     for (row, seats) in seats_by_row(&request, line)? {
@@ -142,12 +155,12 @@ impl Store {
                     }
                 }
                 AreaKind::GeneralAdmission => {
-                    let pool = Pool::area(quote.event_id, area.id, area.blocks);
+                    let pool = Pool::area(quote.event_id, area.id, sheet.area_blocks(area.id));
                     let parts = self.claim_admissions(&pool, line.quantity, token, until, now).await;
                     let parts = parts.map_err(|refusal| {
-                        refusal.meaning(|refused| match refused {
-                            Refusal::SoldOut(left) => sold_out(line, left),
-                            _ => outdated(),
+                        meaning(refusal, |refused| match refused {
+                            Refusal::SoldOut(left) => HoldRefusal::SoldOut { area: area.id, left },
+                            _ => HoldRefusal::QuoteOutdated,
                         })
                     })?;
                     held.push(Holding::Admissions { line: index, parts });
@@ -157,7 +170,7 @@ impl Store {
         for (stage, quantity) in limited_stages(quote, sheet)? {
             let pool = stage_pool(sheet, stage);
             let parts = self.claim_admissions(&pool, quantity, token, until, now).await;
-            let parts = parts.map_err(|refusal| refusal.meaning(|_| outdated()))?;
+            let parts = parts.map_err(|refusal| meaning(refusal, |_| HoldRefusal::QuoteOutdated))?;
             held.push(Holding::Stage { stage, parts });
         }
         if let Some(promotion) = request.promotion {
@@ -175,15 +188,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<()> {
         let place = (event, line.area_id, row);
-        let state =
-            self.row_state(place, token, now).await?.ok_or_else(|| no_such_seats(&labels(line, seats)))?;
+        let state = self.row_state(place, token, now).await?;
+        let state = state.ok_or_else(|| HoldRefusal::SeatsNotFound(labels(line, seats)))?;
         check_choice(line, &state, seats)?;
         let claimed = self.claim_seats(place, seats, token, until, now).await;
         claimed.map_err(|refusal| {
-            refusal.meaning(|refused| match refused {
-                Refusal::SeatsTaken(numbers) => seats_taken(&labels(line, &numbers)),
-                Refusal::NoSuchSeats(numbers) => no_such_seats(&labels(line, &numbers)),
-                _ => outdated(),
+            meaning(refusal, |refused| match refused {
+                Refusal::SeatsTaken(numbers) => HoldRefusal::SeatsTaken(labels(line, &numbers)),
+                Refusal::NoSuchSeats(numbers) => HoldRefusal::SeatsNotFound(labels(line, &numbers)),
+                _ => HoldRefusal::QuoteOutdated,
             })
         })
     }
@@ -197,37 +210,32 @@ impl Store {
     ) -> Result<()> {
         let (code, tenant, until) =
             (promotion.promotion_code.as_str(), request.quote.tenant_id, Claim::Until(request.until));
-        let used_up = || {
-            Error::conflict("promotion_used_up", "This promotion code has been used up. Ask for a new quote.")
-        };
         if let Some(uses) = promotion.total_uses {
             let pool = Pool::promotion(tenant, code, uses);
             let parts = self.claim_admissions(&pool, 1, request.token(), until, now).await;
-            let parts = parts.map_err(|refusal| refusal.meaning(|_| used_up()))?;
+            let parts = parts.map_err(|refusal| meaning(refusal, |_| HoldRefusal::PromotionUsedUp))?;
             held.push(Holding::Promotion { parts });
         }
         if let Some(uses) = promotion.uses_per_buyer {
             let pool = Pool::promotion_buyer(tenant, code, request.user, uses);
             let claimed = self.claim_admissions(&pool, 1, request.token(), until, now).await;
-            claimed.map_err(|refusal| {
-                refusal.meaning(|_| {
-                    Error::conflict(
-                        "promotion_used_by_buyer",
-                        "You have used this promotion code already. Ask for a new quote.",
-                    )
-                })
-            })?;
+            claimed.map_err(|refusal| meaning(refusal, |_| HoldRefusal::PromotionUsedByBuyer))?;
             held.push(Holding::PromotionBuyer);
         }
         Ok(())
     }
 
     /// Gives back what an unpaid order holds. What was sold meanwhile stays sold.
-    pub async fn release_holdings(&self, order: &Order) -> Result<(), Failure> {
+    pub async fn release_holdings(&self, order: &Order) -> std::result::Result<(), Failure> {
         self.release(&order.holdings, &Names::of_order(order), Token::of(order.id)).await
     }
 
-    async fn release(&self, holdings: &[Holding], names: &Names<'_>, token: Token) -> Result<(), Failure> {
+    async fn release(
+        &self,
+        holdings: &[Holding],
+        names: &Names<'_>,
+        token: Token,
+    ) -> std::result::Result<(), Failure> {
         for holding in holdings {
             match holding {
                 Holding::Seats { line, row, seats } => {
@@ -244,11 +252,11 @@ impl Store {
 }
 
 /// The limited stages that set prices of the quote, and for how many tickets.
-fn limited_stages(quote: &Quote, sheet: &EventSheet) -> Result<Vec<(SaleStageId, u8)>> {
+fn limited_stages(quote: &Quote, sheet: &StoredEvent) -> Result<Vec<(SaleStageId, u8)>> {
     let mut stages: Vec<(SaleStageId, u8)> = Vec::new();
     for line in &quote.lines {
         let Some(id) = line.stage_id else { continue };
-        let stage = sheet.stages.iter().find(|stage| stage.id == id).ok_or_else(outdated)?;
+        let stage = sheet.stages.iter().find(|stage| stage.id == id).ok_or(HoldRefusal::QuoteOutdated)?;
         if stage.quantity_available.is_none() {
             continue;
         }
@@ -260,7 +268,7 @@ fn limited_stages(quote: &Quote, sheet: &EventSheet) -> Result<Vec<(SaleStageId,
     Ok(stages)
 }
 
-fn stage_pool(sheet: &EventSheet, id: SaleStageId) -> Pool {
+fn stage_pool(sheet: &StoredEvent, id: SaleStageId) -> Pool {
     let stage = sheet.stages.iter().find(|stage| stage.id == id);
     let quantity = stage.and_then(|stage| stage.quantity_available).unwrap_or(1);
     Pool::stage(sheet.event.id, id, quantity)
@@ -274,7 +282,7 @@ pub(crate) struct Names<'a> {
     areas: Vec<AreaId>,
     promotion: Option<&'a str>,
     /// Where to look for other places, if the held ones are gone.
-    sheet: Option<&'a EventSheet>,
+    sheet: Option<&'a StoredEvent>,
 }
 
 impl<'a> Names<'a> {
@@ -290,7 +298,7 @@ impl<'a> Names<'a> {
     }
 
     /// The same, with other places to look for.
-    pub(crate) fn within(self, sheet: &'a EventSheet) -> Self {
+    pub(crate) fn within(self, sheet: &'a StoredEvent) -> Self {
         Self { sheet: Some(sheet), ..self }
     }
 
@@ -305,19 +313,19 @@ impl<'a> Names<'a> {
         }
     }
 
-    pub(crate) fn area(&self, line: u8) -> Result<AreaId, Failure> {
+    pub(crate) fn area(&self, line: u8) -> std::result::Result<AreaId, Failure> {
         let area = self.areas.get(usize::from(line)).copied();
         area.ok_or_else(|| Failure::unreadable("a holding of a line that the order does not have"))
     }
 
     /// The pool that a holding is from, and what it has of it.
-    pub(crate) fn pool(&self, holding: &Holding) -> Result<(Pool, Vec<Part>), Failure> {
+    pub(crate) fn pool(&self, holding: &Holding) -> std::result::Result<(Pool, Vec<Part>), Failure> {
         let code = || self.promotion.ok_or_else(|| Failure::unreadable("a use of no promotion"));
         Ok(match holding {
             Holding::Seats { .. } => return Err(Failure::unreadable("seats are not from a pool")),
             Holding::Admissions { line, parts } => {
                 let area = self.area(*line)?;
-                let blocks = self.sheet.and_then(|sheet| sheet.area(area)).map_or(0, |area| area.blocks);
+                let blocks = self.sheet.map_or(0, |sheet| sheet.area_blocks(area));
                 (Pool::area(self.event, area, blocks.max(blocks_of(parts))), parts.clone())
             }
             Holding::Stage { stage, parts } => {

@@ -21,7 +21,7 @@ use crate::{Failure, Listing, Store};
 
 use record::Record;
 
-pub use holding::HoldRequest;
+pub use holding::{HoldError, HoldRequest};
 pub use settling::SETTLING;
 
 fn read(item: Item) -> Result<Order, Failure> {
@@ -29,7 +29,7 @@ fn read(item: Item) -> Result<Order, Failure> {
         Some(AttributeValue::S(text)) => Some(text.clone()),
         _ => None,
     };
-    let key = text("PK").zip(text("SK")).and_then(|(pk, sk)| keys::parse_order(&Key::new(pk, sk)));
+    let key = text(keys::PK).zip(text(keys::SK)).and_then(|(pk, sk)| keys::parse_order(&Key::new(pk, sk)));
     let (user, order) = key.ok_or_else(|| Failure::unreadable("the key of an order"))?;
     from_item::<Record>(item)?.into_order(user, order)
 }
@@ -41,10 +41,10 @@ fn write(order: &Order, outbox: Option<&Outbox>) -> Result<Item, Failure> {
         // Set once, when paid, and never changed: an index entry costs a write
         // unit whenever its keys change.
         item.insert(
-            "GSI1PK".to_owned(),
+            keys::GSI1PK.to_owned(),
             string(keys::event_orders(order.event, keys::order_shard(order.id))),
         );
-        item.insert("GSI1SK".to_owned(), string(order.id.suffix()));
+        item.insert(keys::GSI1SK.to_owned(), string(order.id.suffix()));
     }
     item.extend(carried(outbox)?);
     Ok(item)
@@ -120,7 +120,7 @@ impl Store {
             .send()
             .await?;
         let Some(item) = answer.items.unwrap_or_default().into_iter().next() else { return Ok(None) };
-        match (item.get("PK"), item.get("SK")) {
+        match (item.get(keys::PK), item.get(keys::SK)) {
             (Some(AttributeValue::S(pk)), Some(AttributeValue::S(sk))) => {
                 Ok(keys::parse_order(&Key::new(pk, sk)).map(|(user, _)| user))
             }

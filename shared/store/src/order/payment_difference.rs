@@ -21,8 +21,8 @@ impl Store {
         difference: &PaymentDifference,
     ) -> Result<(), Failure> {
         let mut item = to_item(&keys::payment_difference(tenant, difference), difference)?;
-        item.insert("GSI1PK".to_owned(), string(keys::payment_differences_of_all(difference.at)));
-        item.insert("GSI1SK".to_owned(), string(keys::payment_difference_place(tenant, difference)));
+        item.insert(keys::GSI1PK.to_owned(), string(keys::payment_differences_of_all(difference.at)));
+        item.insert(keys::GSI1SK.to_owned(), string(keys::payment_difference_place(tenant, difference)));
         let item = with_ttl(item, difference.at + KEPT);
         self.client.put_item().table_name(&*self.table).set_item(Some(item)).send().await?;
         Ok(())

@@ -32,8 +32,8 @@ impl Store {
     /// The part of a transaction that opens a task, with its entry in the sparse index.
     pub(crate) fn open_part(&self, task: &RefundTask) -> Result<TransactWriteItem, Failure> {
         let mut item = to_item(&keys::refund_task(task.tenant_id, task.order_id, task.payment), task)?;
-        item.insert("GSI1PK".to_owned(), string(keys::REFUND_TASKS));
-        item.insert("GSI1SK".to_owned(), string(keys::refund_task_place(task)));
+        item.insert(keys::GSI1PK.to_owned(), string(keys::REFUND_TASKS));
+        item.insert(keys::GSI1SK.to_owned(), string(keys::refund_task_place(task)));
         let put = Put::builder().table_name(&*self.table).set_item(Some(item)).build();
         Ok(TransactWriteItem::builder().put(put.map_err(Failure::unreadable)?).build())
     }

@@ -14,7 +14,7 @@ use domain::order::{Holding, Order, OrderStatus, Part, Secured};
 
 use crate::allotment::{Claim, Refusal, Token};
 use crate::order::holding::Names;
-use crate::{EventSheet, Failure, Store};
+use crate::{Failure, Store, StoredEvent};
 
 /// How long places stay secured while an outcome is written and they are sold: longer
 /// than a queue takes to deliver the message of a dead worker again (180 seconds), and a
@@ -99,7 +99,7 @@ impl Store {
     pub async fn secure_holdings(
         &self,
         order: &Order,
-        sheet: &EventSheet,
+        sheet: &StoredEvent,
         now: Timestamp,
     ) -> Result<Secured, Failure> {
         let until = now + SETTLING;
@@ -213,6 +213,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use domain::OrderId;
+    use domain::event::PricedEvent;
     use domain::order::TicketState;
 
     use super::*;
@@ -225,7 +226,7 @@ mod tests {
     async fn what_was_refunded_and_sold_again_is_not_secured() {
         let (store, clock) = store_with_clock().await;
         let event = event(&clock, "los-faroles");
-        let sheet = EventSheet { event, areas: Vec::new(), stages: Vec::new() };
+        let sheet = PricedEvent { event, areas: Vec::new(), stages: Vec::new() }.into();
         let admissions =
             |quantity| vec![Holding::Admissions { line: 0, parts: vec![Part { block: 0, quantity }] }];
         let mut order = paid_order().with(|order| order.holdings = admissions(2));

@@ -119,7 +119,7 @@ impl Store {
             .limit(i32::from(limit))
             .send()
             .await?;
-        let place = |mut entry: crate::failure::Item| match entry.remove("GSI1SK") {
+        let place = |mut entry: crate::failure::Item| match entry.remove(keys::GSI1SK) {
             Some(AttributeValue::S(place)) => Ok(place),
             _ => Err(Failure::unreadable("an entry of the index without its place")),
         };

@@ -148,7 +148,7 @@ impl Store {
             .send()
             .await?;
         let Some(item) = answer.items.unwrap_or_default().into_iter().next() else { return Ok(None) };
-        let Some(AttributeValue::S(sk)) = item.get("SK").cloned() else {
+        let Some(AttributeValue::S(sk)) = item.get(keys::SK).cloned() else {
             return Err(Failure::unreadable("an entry of the list of what was sold without its key"));
         };
         let event = keys::parse_sold_event(&sk)
@@ -176,7 +176,7 @@ impl Store {
             .limit(i32::from(limit))
             .send()
             .await?;
-        let read = |item: &Item| match (item.get("PK"), item.get("SK")) {
+        let read = |item: &Item| match (item.get(keys::PK), item.get(keys::SK)) {
             (Some(AttributeValue::S(pk)), Some(AttributeValue::S(sk))) => {
                 keys::parse_order(&Key::new(pk, sk))
             }

@@ -17,8 +17,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use domain::access::Role;
 use domain::event::Tenant;
-use domain::user::User;
-use domain::{Error, TenantId, Timestamp, UserId};
+use domain::staff::{last_admin, staff_not_found};
+use domain::user::{User, user_not_found};
+use domain::{TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::items::{from_item, number};
@@ -77,10 +78,7 @@ impl Store {
             if let Some(founded) = self.tenant(tenant.id).await? {
                 return Ok(founded);
             }
-            let mut user = self
-                .user(founder)
-                .await?
-                .ok_or_else(|| Error::not_found("user_not_found", "There is no such person any more."))?;
+            let mut user = self.user(founder).await?.ok_or_else(user_not_found)?;
             user.set_role(tenant.id, Some(Role::Admin))?;
             user.touch(now);
             let writes = vec![
@@ -148,7 +146,8 @@ impl Store {
         role: Role,
         now: Timestamp,
     ) -> domain::Result<User> {
-        self.change_staff(tenant, user, Some(role), now, |_| true).await
+        let added = self.change_staff(tenant, user, Some(role), now, |_| true).await?;
+        added.ok_or_else(user_not_found)
     }
 
     /// Changes the role of somebody on the tenant's staff.
@@ -163,16 +162,22 @@ impl Store {
         role: Role,
         now: Timestamp,
     ) -> domain::Result<User> {
-        self.change_staff(tenant, user, Some(role), now, |user| user.staff.contains_key(&tenant)).await
+        let works = |user: &User| user.staff.contains_key(&tenant);
+        self.change_staff(tenant, user, Some(role), now, works).await?.ok_or_else(staff_not_found)
     }
 
-    /// Ends somebody's work for the tenant.
+    /// Ends a person's work for the tenant. `None` if the person did not work for it.
     ///
     /// # Errors
-    /// As [`Store::change_role`].
-    pub async fn remove_staff(&self, tenant: TenantId, user: UserId, now: Timestamp) -> domain::Result<()> {
+    /// As [`Store::add_staff`].
+    pub async fn remove_staff(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        now: Timestamp,
+    ) -> domain::Result<Option<User>> {
         let works = |user: &User| user.staff.contains_key(&tenant);
-        self.change_staff(tenant, user, None, now, works).await.map(drop)
+        self.change_staff(tenant, user, None, now, works).await
     }
 
     async fn change_staff(
@@ -182,17 +187,14 @@ impl Store {
         role: Option<Role>,
         now: Timestamp,
         may: impl Fn(&User) -> bool,
-    ) -> domain::Result<User> {
+    ) -> domain::Result<Option<User>> {
         let pointer = keys::staff(tenant, user);
         for _ in 0..CHANGE_ATTEMPTS {
             // Before anybody is counted, so that who leaves after that is noticed.
             let lost: Option<AdminsLost> = self.get_consistent(&keys::admins_lost(tenant)).await?;
-            let mut user = self
-                .user(user)
-                .await?
-                .ok_or_else(|| Error::not_found("user_not_found", "There is no such person any more."))?;
+            let mut user = self.user(user).await?.ok_or_else(user_not_found)?;
             if !may(&user) {
-                return Err(Error::not_found("staff_not_found", "This person does not work for you."));
+                return Ok(None);
             }
             let is_admin = |user: &User| user.staff.get(&tenant) == Some(&Role::Admin);
             let was_admin = is_admin(&user);
@@ -205,15 +207,12 @@ impl Store {
             });
             if was_admin && !is_admin(&user) {
                 if !self.has_another_admin(tenant, user.id).await? {
-                    return Err(Error::conflict(
-                        "last_admin",
-                        "An organiser needs at least one admin. Make somebody else admin first.",
-                    ));
+                    return Err(last_admin());
                 }
                 writes.push(self.admin_lost_part(tenant, lost)?);
             }
             match self.transact(writes).await {
-                Ok(()) => return Ok(user),
+                Ok(()) => return Ok(Some(user)),
                 Err(Failure::Refused(_)) => {}
                 Err(failure) => return Err(failure.into()),
             }

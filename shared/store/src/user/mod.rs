@@ -3,8 +3,8 @@
 pub(crate) mod link;
 mod session;
 
-use domain::user::{Email, User};
-use domain::{Error, Timestamp, UserId};
+use domain::user::{Email, User, user_not_found};
+use domain::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -84,10 +84,7 @@ impl Store {
     ) -> domain::Result<User> {
         let mut attempt = 0;
         loop {
-            let mut user = self
-                .user(user)
-                .await?
-                .ok_or_else(|| Error::not_found("user_not_found", "There is no such person any more."))?;
+            let mut user = self.user(user).await?.ok_or_else(user_not_found)?;
             change(&mut user)?;
             user.touch(now);
             attempt += 1;

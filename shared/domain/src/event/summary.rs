@@ -1,15 +1,13 @@
-//! What the public list says about events.
-
-use domain::event::Event;
-use domain::{Currency, EventId, TenantId, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::keys;
+use super::Event;
+use crate::{Currency, EventId, TenantId};
 
-/// What the public list says about an event.
+/// An event in the public list: what it says without its areas.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Show {
+pub struct EventSummary {
     /// The event.
     pub id: EventId,
     /// The organiser.
@@ -35,7 +33,7 @@ pub struct Show {
     /// The currency of its prices.
     pub currency: Currency,
     /// The lowest base price, in minor units; what buyers pay has stages, fee and tax in it
-    /// (`domain::pricing::price_from`). `None` if nothing can be bought.
+    /// ([`price_from`](crate::pricing::price_from)). `None` if nothing can be bought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_from: Option<i64>,
     /// The main picture.
@@ -57,7 +55,7 @@ pub struct Show {
     pub created_at: Timestamp,
 }
 
-impl Show {
+impl EventSummary {
     /// The summary of an event whose cheapest area costs `price_from`.
     pub fn new(event: &Event, price_from: Option<i64>) -> Self {
         Self {
@@ -81,10 +79,5 @@ impl Show {
             other_data: event.other_data.clone(),
             created_at: event.created_at,
         }
-    }
-
-    /// Where the public list goes on after this event.
-    pub fn cursor(&self) -> String {
-        keys::published_event(self.starts_at, self.id).sk
     }
 }

@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use domain::{Error, EventId, Timestamp};
 
-use crate::{EventSheet, Fresh, Store};
+use crate::{Fresh, Store, StoredEvent};
 
 /// Events with their areas, as they were read a moment ago; clones share them.
 #[derive(Clone, Debug)]
-pub struct Sheets(Arc<Fresh<EventId, EventSheet>>);
+pub struct EventCache(Arc<Fresh<EventId, StoredEvent>>);
 
-impl Sheets {
+impl EventCache {
     /// Keeps at most `bound` events for `millis` milliseconds.
     pub fn new(bound: usize, millis: i64) -> Self {
         Self(Arc::new(Fresh::new(bound, millis)))
@@ -24,7 +24,7 @@ impl Sheets {
         store: &Store,
         event: EventId,
         now: Timestamp,
-    ) -> Result<Option<Arc<EventSheet>>, Error> {
-        self.0.get(event, now, || async { Ok(store.event_sheet(event).await?) }).await
+    ) -> Result<Option<Arc<StoredEvent>>, Error> {
+        self.0.get(event, now, || async { Ok(store.priced_event(event).await?) }).await
     }
 }
