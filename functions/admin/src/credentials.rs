@@ -1,4 +1,4 @@
-//! The credentials of an account: they come in, and never out again.
+//! Replacing the credentials of a gateway account: written once, never readable again.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::put_with;
@@ -16,8 +16,8 @@ use crate::form::{EnteredCredentials, field_error};
 use crate::view::GatewayView;
 use crate::{AccountPath, State, changed_meanwhile, note, unknown};
 
-/// How often a tenant has a gateway asked about credentials: nobody needs more, but
-/// who wants to know which stolen ones are good.
+/// Credential checks of one tenant in a quarter of an hour. More would serve only a thief who tries
+/// which stolen credentials are good.
 const CHECKS: Limit = Limit::exact("gateway-credentials", 60, QUARTER);
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -54,7 +54,7 @@ async fn replace(
         .retry_after(5)
         .caused_by(error)
     })?;
-    // Only now: the version that an account names is always there.
+    // Only after the secret is stored: the version that an account names always exists.
     let now = state.clock.now();
     let after = GatewayAccount {
         holder,
@@ -76,8 +76,8 @@ async fn replace(
 }
 
 impl State {
-    /// Asks the gateway whether it takes the credentials of an account, and whose it
-    /// is then.
+    /// Asks the gateway whether it takes the credentials; answers with the name of the account's
+    /// holder, if the gateway tells it.
     async fn accepted(&self, account: &GatewayAccount, credentials: &Value) -> Result<Option<String>> {
         let gateway = self.gateways.client(account.gateway, account.mode, credentials);
         let gateway =
@@ -93,8 +93,8 @@ impl State {
         }
     }
 
-    /// Deletes the secret that was just written if somebody has deleted the account
-    /// meanwhile, and the secret with it: it would stay for ever.
+    /// Deletes the secret that was just written if the account was deleted at the same moment:
+    /// otherwise the secret would stay for ever.
     async fn drop_without_account(&self, admin: &Admin, account: &GatewayAccount) -> Result<()> {
         if self.store.gateway_account(admin.tenant, account.id).await?.is_some() {
             return Ok(());
@@ -106,7 +106,7 @@ impl State {
     }
 }
 
-/// The gateway says neither yes nor no.
+/// The error for a gateway that did not decide about the credentials.
 fn unchecked(error: GatewayError) -> Error {
     let retry_after = match &error {
         GatewayError::Unavailable { retry_after, .. } => retry_after.map_or(5, |pause| pause.as_secs()),

@@ -9,8 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// Credentials as somebody enters them. Nothing of them is ever shown: there is no
-/// debug output, and what is wrong with them is said without them.
+/// Credentials as an organiser enters them. They are never shown: there is no debug output, and
+/// errors about them do not repeat them.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(crate) struct EnteredCredentials(pub(crate) Value);
@@ -53,7 +53,7 @@ fn form(gateway: GatewayName) -> Schema {
     })
 }
 
-/// The error of a field of the request.
+/// The field error of the request for a credential that was refused.
 pub(crate) fn field_error(bad: BadCredential) -> FieldError {
     let pointer = if bad.field.is_empty() { String::new() } else { format!("/{}", bad.field) };
     FieldError { pointer, detail: bad.detail.into_owned() }

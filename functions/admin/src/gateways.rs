@@ -61,18 +61,18 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// A new account at a payment gateway.
+/// A new account at a payment gateway, without credentials yet.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewGateway {
     /// The gateway; not the sandbox, which needs no account.
     gateway: GatewayName,
-    /// Play money or real money.
+    /// `test` takes play money, `live` real money; it can not be changed later.
     mode: Mode,
-    /// What it is to be used for, each once.
+    /// The currencies for which payments are started with it, such as `COP`; each once.
     #[schemars(length(min = 1, max = 8), extend("uniqueItems" = true))]
     currencies: Vec<Currency>,
-    /// 0 is tried first for its currencies. Of equal ones, the older.
+    /// Order in which accounts are tried for a currency, 0 first; of equal ones the older first.
     #[serde(default)]
     #[schemars(range(max = MAX_POSITION))]
     position: u16,
@@ -85,16 +85,17 @@ const fn yes() -> bool {
     true
 }
 
-/// A change of an account: what is absent stays, and its gateway and mode always do.
+/// A change of a gateway account: absent fields stay as they are. Gateway and mode can not change.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct GatewayChanges {
-    /// The version that the change is based on.
+    /// The `version` that you read. If the account was changed since, the change is refused.
+    /// Absent: no check.
     version: Option<u32>,
-    /// What it is to be used for, each once.
+    /// The currencies for which payments are started with it, such as `COP`; each once.
     #[schemars(length(min = 1, max = 8), extend("uniqueItems" = true))]
     currencies: Option<Vec<Currency>>,
-    /// 0 is tried first for its currencies. Of equal ones, the older.
+    /// Order in which accounts are tried for a currency, 0 first; of equal ones the older first.
     #[schemars(range(max = MAX_POSITION))]
     position: Option<u16>,
     /// False to start no more payments with it.
@@ -102,7 +103,7 @@ struct GatewayChanges {
 }
 
 async fn list(Of(state): Of<State>, admin: Admin) -> Answer<Json<Page<GatewayView>>> {
-    // At most twenty: there is never a second page.
+    // A tenant has at most 20 accounts: there is never a second page.
     let all = state.store.gateway_accounts(admin.tenant).await.map_err(Error::from)?;
     Ok(Json(Page::new(all.into_iter().map(|account| state.view(account)).collect(), None)))
 }
@@ -156,8 +157,8 @@ async fn update(
 async fn delete(Of(state): Of<State>, admin: Admin, Path(path): Path<AccountPath>) -> Answer<NoContent> {
     let now = state.clock.now();
     let mut account = state.account(&admin, path.id).await?;
-    // In such an order that whoever is cut off finds the account and deletes it again: it
-    // never names credentials that are gone, and no credentials stay without it.
+    // In this order, a deletion that is cut off can be repeated: the account never names a deleted
+    // secret, and no secret is left without its account.
     if !account.closing {
         account = GatewayAccount {
             active: false,
@@ -181,7 +182,7 @@ async fn delete(Of(state): Of<State>, admin: Admin, Path(path): Path<AccountPath
     })?;
     let note = note(&admin, &account, "delete", now);
     state.store.delete_gateway_account(&account, &note).await.on_refused(changed_meanwhile)?;
-    // Those that somebody entered meanwhile who had read the account before.
+    // Deletes the secret again: a request that had read the account before may have stored one.
     if let Err(error) = state.vault.delete(&name).await {
         tracing::warn!(account = %account.id, %error, "credentials that were entered at the last moment may stay");
     }

@@ -1,5 +1,5 @@
-//! What a tenant's admin has to do with money: accounts at payment gateways, refunds that
-//! a person has to do, and what gateways and orders do not agree about.
+//! Money matters of a tenant's admin: accounts at payment gateways, refunds that a person has to
+//! do, and differences between gateways and orders.
 
 mod credentials;
 mod form;
@@ -23,22 +23,22 @@ use serde::Deserialize;
 use store::Store;
 use web::{Admin, TokenVerifier};
 
-/// What the function works with.
+/// The function's clients and settings.
 #[derive(Clone)]
 pub struct State {
     clock: Clock,
     store: Store,
     verifier: TokenVerifier,
-    /// Where credentials are kept. The function may write there, not read.
+    /// The store of credentials, which the function may write and delete, but not read.
     vault: Vault,
     gateways: PaymentGateways,
-    /// The address of the box office, without a slash at its end.
+    /// The box office's address, without a slash at its end.
     public_url: Arc<str>,
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `STAGE` and `PUBLIC_URL`, and where
-    /// gateways answer that something stands in for.
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `STAGE` and `PUBLIC_URL`, and the addresses of
+    /// simulated gateways, if any.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
@@ -50,18 +50,17 @@ impl State {
         })
     }
 
-    /// Opens the connection to the table before the first request needs it.
+    /// Opens the connection to the table before the first request.
     pub async fn warm(&self) {
         self.store.warm().await;
     }
 
-    /// The tenant's account as it is now. To a tenant, the account of another does
-    /// not exist.
+    /// The tenant's account, read now. The account of another tenant counts as not found.
     async fn account(&self, admin: &Admin, id: GatewayAccountId) -> Result<GatewayAccount> {
         self.store.gateway_account(admin.tenant, id).await?.ok_or_else(unknown)
     }
 
-    /// The account if nobody is deleting it.
+    /// The account, unless it is being deleted.
     async fn open_account(&self, admin: &Admin, id: GatewayAccountId) -> Result<GatewayAccount> {
         let account = self.account(admin, id).await?;
         if account.closing {
@@ -80,14 +79,14 @@ impl FromRef<State> for TokenVerifier {
     }
 }
 
-/// `/tenant/gateways/{id}`.
+/// Path of `/tenant/gateways/{id}`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct AccountPath {
-    /// The account.
+    /// The account's id.
     id: GatewayAccountId,
 }
 
-/// The routes of the function.
+/// The function's routes.
 pub fn router(state: State) -> ApiRouter {
     ApiRouter::new()
         .merge(gateways::routes())
@@ -97,7 +96,7 @@ pub fn router(state: State) -> ApiRouter {
         .with_state(state)
 }
 
-/// What the audit log is to say about a change.
+/// The audit log's entry about a change of an account.
 fn note(admin: &Admin, account: &GatewayAccount, action: &str, now: Timestamp) -> AuditNote {
     AuditNote {
         tenant_id: admin.tenant,
@@ -113,7 +112,7 @@ fn unknown() -> Error {
     Error::not_found("gateway_not_found", "You have no such account at a payment gateway.")
 }
 
-/// Somebody else was faster between reading and writing.
+/// The error for a lost update: the account was changed between reading and writing.
 fn changed_meanwhile() -> Error {
     Error::conflict(
         "changed_meanwhile",

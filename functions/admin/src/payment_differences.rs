@@ -1,4 +1,4 @@
-//! What gateways and orders did not agree about.
+//! Differences between what a gateway has and what an order says.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -29,10 +29,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// Of which day.
+/// Filter by day.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct OfDay {
-    /// Only what was seen on this day (UTC).
+    /// Only differences seen on this day (UTC), such as `2026-11-21`.
     day: Option<Date>,
 }
 
@@ -51,7 +51,7 @@ async fn list(
     Ok(Json(Page::new(page.items, page.last)))
 }
 
-/// The first moment of the day.
+/// Midnight (UTC) at which the day begins.
 fn start_of(day: Date) -> Result<Timestamp> {
     format!("{day}T00:00:00Z").parse().map_err(|_| {
         let detail = "Must be a day of our time, such as 2026-11-21.".to_owned();

@@ -1,4 +1,4 @@
-//! Refunds that a person has to do, because the gateway did not.
+//! Refund tasks: refunds that a person has to do, because the gateway did not.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
@@ -15,10 +15,10 @@ use web::{Admin, Answer, Json, MaybeJson, Page, Paging, Path, Refuses};
 use crate::State;
 use crate::task_view::{ClosedTaskView, TaskView};
 
-/// How often an order is judged anew that others keep changing.
+/// How often a task is closed anew after another request or worker changed its order.
 const TRIES: usize = 6;
 
-/// The most characters of a note.
+/// The most characters of a note about a refund.
 const MAX_NOTE: usize = 500;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -62,30 +62,32 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// `/tenant/refund-tasks/{order}/{payment}`.
+/// Path of `/tenant/refund-tasks/{order}/{payment}`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct TaskPath {
-    /// The order.
+    /// The order's id.
     order: OrderId,
-    /// The place of the payment in the order, from 0.
+    /// Index of the payment in the order, from 0.
     payment: u8,
 }
 
-/// That the money was given back.
+/// The admin's report that the money was given back.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RefundGivenBack {
-    /// The task's `since`, as you read it.
+    /// The task's `since` as you read it; refused if the task is another one by now. Absent: no
+    /// check.
     since: Option<Timestamp>,
-    /// How and by whom, for your own records; the buyer does not see it.
+    /// How and by whom the money was given back, for your own records; the buyer does not see it.
     note: Option<Paragraph<0, MAX_NOTE>>,
 }
 
-/// That the gateway is to be asked again.
+/// The admin's wish to have the gateway asked again.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RefundRetry {
-    /// The task's `since`, as you read it.
+    /// The task's `since` as you read it; refused if the task is another one by now. Absent: no
+    /// check.
     since: Option<Timestamp>,
 }
 
@@ -117,7 +119,7 @@ async fn retry(
     Ok(Json(state.close(&admin, path, &wanted).await?.into()))
 }
 
-/// What is to become of a task.
+/// How an admin closes a task.
 #[derive(Debug)]
 struct Wanted {
     outcome: TaskOutcome,
@@ -126,9 +128,8 @@ struct Wanted {
 }
 
 impl State {
-    /// Closes a task under the version of its order: whoever else changes the order at
-    /// the same time, such as the worker that hears from the gateway, comes before or
-    /// after, and finds what was done.
+    /// Closes a task under its order's version: another writer of the order, such as the worker
+    /// that hears from the gateway, comes before or after, and sees the change.
     async fn close(&self, admin: &Admin, path: TaskPath, wanted: &Wanted) -> Result<ClosedRefundTask> {
         for _ in 0..TRIES {
             let Some(task) = self.store.refund_task(admin.tenant, path.order, path.payment).await? else {
@@ -141,7 +142,7 @@ impl State {
             let mut order = self.store.order(task.user_id, task.order_id).await?.ok_or_else(gone)?;
             let same = |current: RefundTask| (current.amount, current.since) == (task.amount, task.since);
             if !RefundTask::of(&order, path.payment).is_some_and(same) {
-                // It was closed, or opened anew, since it was read.
+                // The task was closed, or opened anew, since it was read.
                 continue;
             }
             let now = self.clock.now();
@@ -167,7 +168,7 @@ impl State {
             .retry_after(1))
     }
 
-    /// What somebody did about a task that is not open any more, if it is what is wanted.
+    /// How a task was closed, if that is what the request asks for: a repeated request succeeds.
     async fn closed(&self, admin: &Admin, path: TaskPath, wanted: &Wanted) -> Result<ClosedRefundTask> {
         let closed = self.store.closed_refund_task(admin.tenant, path.order, path.payment).await?;
         let closed = closed.ok_or_else(unknown)?;
@@ -178,7 +179,7 @@ impl State {
     }
 }
 
-/// What the audit log is to say about it.
+/// The audit log's entry about the closed task.
 fn note(admin: &Admin, closed: &ClosedRefundTask) -> AuditNote {
     let action = match closed.outcome {
         TaskOutcome::Done => "refund_task.done",

@@ -7,36 +7,36 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use web::MoneyView;
 
-/// Money that a person has to give back.
+/// A refund that a person has to do, because the gateway did not.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "RefundTask")]
 pub(crate) struct TaskView {
-    /// The organiser.
+    /// The organiser's id.
     tenant_id: TenantId,
-    /// The order.
+    /// The order's id.
     order_id: OrderId,
-    /// The place of the payment in the order, from 0; with the order it names the task.
+    /// Index of the payment in the order, from 0; with the order it identifies the task.
     payment: u8,
-    /// The event.
+    /// The event's id.
     event_id: EventId,
-    /// The buyer's account.
+    /// The buyer's user id.
     user_id: UserId,
-    /// The buyer, to whom the money goes.
+    /// The buyer, who gets the money.
     buyer: Person,
-    /// Where it was paid.
+    /// The gateway at which the payment was made.
     gateway: GatewayName,
-    /// With which account of the organiser; none at the sandbox.
+    /// The organiser's account at the gateway; absent for the sandbox.
     #[serde(skip_serializing_if = "Option::is_none")]
     account_id: Option<GatewayAccountId>,
-    /// The gateway's id of the payment.
+    /// The gateway's id of the payment, to find it in the gateway's panel.
     payment_id: String,
-    /// How much goes back.
+    /// The amount to give back, which can be less than the payment.
     amount: MoneyView,
-    /// Why the gateway does not do it by itself.
+    /// Why the gateway did not do it.
     reason: ManualReason,
-    /// Since when it waits.
+    /// When the task was opened; send it when you close the task.
     since: Timestamp,
-    /// When the organiser was reminded of it last.
+    /// When the organiser last got a reminder by mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     reminded_at: Option<Timestamp>,
 }
@@ -61,18 +61,18 @@ impl From<RefundTask> for TaskView {
     }
 }
 
-/// What a person did about a refund task.
+/// A refund task that an admin closed.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ClosedRefundTask")]
 pub(crate) struct ClosedTaskView {
-    /// The task as it was.
+    /// The task as it was when it was closed.
     task: TaskView,
-    /// What became of it.
+    /// How it was closed.
     outcome: TaskOutcome,
-    /// What the person says about it; at most 500 characters.
+    /// The admin's note; at most 500 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
-    /// The person.
+    /// The admin's user id.
     by: UserId,
     /// When it was closed.
     at: Timestamp,

@@ -1,4 +1,4 @@
-//! An account as its tenant sees it, without its credentials.
+//! Gateway accounts in the API's answers, without their credentials.
 
 use domain::gateway_account::{GatewayAccount, Mode};
 use domain::payment::GatewayName;
@@ -9,66 +9,66 @@ use serde::{Deserialize, Serialize};
 /// An account at a payment gateway. Its credentials are never shown.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct GatewayView {
-    /// The account.
+    /// The account's id.
     id: GatewayAccountId,
     /// The gateway.
     gateway: GatewayName,
-    /// Play money or real money.
+    /// `test` takes play money, `live` real money.
     mode: Mode,
-    /// What it is used for.
+    /// The currencies for which payments are started with it, such as `COP`.
     currencies: Vec<Currency>,
-    /// 0 is tried first for its currencies. Of equal ones, the older.
+    /// Order in which accounts are tried for a currency, 0 first; of equal ones the older first.
     position: u16,
-    /// False if no payments are started with it. Those that were started go on.
+    /// False: no new payments are started with it. Payments already started are still settled.
     active: bool,
-    /// False until there are credentials, without which it takes no payments.
+    /// False until credentials are entered; without them the account takes no payments.
     has_credentials: bool,
-    /// Whose account it is in the gateway's words, if the gateway says so.
+    /// The account's name or number at the gateway, if the gateway tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     holder: Option<String>,
-    /// When the gateway accepted the credentials.
+    /// When the gateway last accepted the credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     checked_at: Option<Timestamp>,
-    /// Where the gateway must send its notifications: enter this address in its
-    /// dashboard, where that asks for one.
+    /// Address for the gateway's notifications; enter it in the gateway's dashboard if that asks
+    /// for one.
     webhook_url: String,
-    /// What to know before money is taken with it.
+    /// Limits of this gateway or account that the organiser should know before taking money.
     warnings: Vec<Warning>,
-    /// When it was made.
+    /// When the account was added.
     created_at: Timestamp,
-    /// When it was changed last.
+    /// When the account was last changed.
     updated_at: Timestamp,
-    /// Counts the changes.
+    /// Counts the changes, from 1. Send it with a change to detect a lost update.
     version: u32,
 }
 
-/// Something about an account that is no mistake, but must be known.
+/// A limit of a gateway account that is no mistake, but must be known.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 struct Warning {
-    /// What it is about.
+    /// The kind of warning, stable.
     code: WarningCode,
-    /// What it means, as a sentence.
+    /// What the warning means and what to do, as a sentence in English.
     detail: String,
 }
 
-/// What a warning is about.
+/// The kind of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum WarningCode {
-    /// Tickets are sold for play money.
+    /// The account is in test mode: its tickets are sold for play money.
     PlayMoney,
-    /// An account is of one country, and more currencies are named.
+    /// The account has more than one currency, but a gateway's account takes that of one country.
     OneCountry,
-    /// Most refunds have to be made by hand.
+    /// The gateway can undo few payments: most refunds have to be made by hand.
     RefundsByHand,
-    /// Refunds take days and have bounds.
+    /// The gateway reviews refunds for days and does not make all of them.
     RefundsReviewed,
-    /// Some payments take days.
+    /// The gateway can leave some payments undecided for days.
     SlowPayments,
 }
 
 impl GatewayView {
-    /// The view of an account of the box office at `public_url`.
+    /// The view of an account; `public_url` is the box office's address.
     pub(crate) fn new(account: GatewayAccount, public_url: &str) -> Self {
         Self {
             webhook_url: format!(
