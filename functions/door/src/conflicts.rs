@@ -27,22 +27,22 @@ pub(crate) fn routes() -> ApiRouter<State> {
 /// An entry that contradicts what happened to its ticket.
 #[derive(Debug, Serialize, JsonSchema)]
 struct ConflictView {
-    /// The ticket.
+    /// The ticket's id.
     ticket_id: TicketId,
-    /// The order that it belongs to.
+    /// The order's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     order_id: Option<OrderId>,
-    /// What the entry contradicts.
+    /// The event that the entry contradicts.
     kind: ConflictKind,
-    /// When its holder entered, as the scanner says.
+    /// When the holder entered, by the scanner's clock (corrected).
     entered_at: Timestamp,
-    /// When the ticket was refunded, handed on, or used by the other scan.
+    /// When the ticket was refunded or handed on, or when the other scan used it.
     since: Timestamp,
-    /// True if the ticket was valid as its holder entered.
+    /// True if the ticket was still valid when its holder entered.
     was_valid: bool,
-    /// The person with the scanner.
+    /// The user id of the person who scanned.
     scanned_by: UserId,
-    /// The paired scanner.
+    /// The paired scanner; absent if the scanner was not paired.
     #[serde(skip_serializing_if = "Option::is_none")]
     device_id: Option<DeviceId>,
 }

@@ -51,30 +51,30 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// `/door/devices/{id}`.
+/// Path of `/door/devices/{id}`.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct DevicePath {
-    /// The scanner.
+    /// The scanner's id.
     id: DeviceId,
 }
 
-/// A scanner to pair.
+/// A scanner to be paired.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PairRequest {
-    /// What people call it, such as the door where it stands.
+    /// A name for the staff, such as the door where the scanner stands.
     name: Line<1, 60>,
 }
 
-/// A scanner that was just paired.
+/// A scanner that was just paired, with its secret.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Paired {
     /// The scanner's id.
     device_id: DeviceId,
-    /// Its name.
+    /// The name that was given to it.
     name: String,
-    /// What it proves itself with, in the header `X-Device-Secret`. Keep it on
-    /// the scanner; it can not be read again.
+    /// The scanner's secret, for the header `X-Device-Secret`. Keep it on the scanner; it can not
+    /// be read again.
     secret: String,
 }
 
@@ -83,11 +83,11 @@ struct Paired {
 struct PairedDevice {
     /// The scanner's id.
     device_id: DeviceId,
-    /// Its name.
+    /// The name that was given to it.
     name: String,
-    /// Who paired it.
+    /// The user id of the organiser's person who paired it.
     paired_by: UserId,
-    /// When.
+    /// When it was paired.
     paired_at: Timestamp,
 }
 
@@ -111,7 +111,7 @@ async fn pair(
         paired_at: now,
     };
     state.store.create_device(organizer.tenant, &device).await.map_err(Error::from)?;
-    // Others may have paired theirs in the same moment.
+    // Another request may have paired a scanner at the same moment.
     let there = || async {
         let devices = state.store.devices_now(organizer.tenant).await?;
         Ok(devices.into_iter().map(|device| device.id).collect())
@@ -150,17 +150,18 @@ async fn remove(
     Ok(NoContent)
 }
 
-/// The secret has 192 random bits, so a plain digest of it can not be guessed back.
+/// Digest of a scanner's secret. The secret has 192 random bits, so a plain SHA-256 can not be
+/// inverted by guessing.
 fn hash(secret: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(secret))
 }
 
-/// The `X-Device-Secret` header, with which a paired scanner proves itself.
+/// The header `X-Device-Secret`, with which a paired scanner proves its identity.
 #[derive(Debug, Clone)]
 pub(crate) struct DeviceSecret(Option<String>);
 
 impl DeviceSecret {
-    /// Checks that the scans come from `device`, if they claim to.
+    /// Checks that the scan comes from the scanner `device`; a scan without one passes.
     pub(crate) async fn check(
         &self,
         state: &State,

@@ -1,4 +1,4 @@
-//! What a scanned code is worth.
+//! The verdict about a scanned code.
 
 use domain::event::Event;
 use domain::late_entry::{ConflictKind, LateEntry};
@@ -11,72 +11,75 @@ use store::{Closed, Redemption, Report, Scan, StoredEvent};
 
 use crate::State;
 
-/// Whether somebody may enter.
+/// Whether the holder of a ticket may enter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
-    /// Yes.
+    /// The holder may enter.
     Admitted,
-    /// No; `reason` says why.
+    /// The holder may not enter; `reason` says why.
     Refused,
 }
 
-/// Why somebody may not enter.
+/// Why the holder may not enter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reason {
-    /// The ticket was used; `first_scan_at` says when.
+    /// The ticket was already used; `first_scan_at` says when.
     AlreadyUsed,
-    /// A ticket of another event.
+    /// The ticket is for another event.
     WrongEvent,
-    /// Refunded.
+    /// The ticket is void: it was refunded, or its payment was taken back.
     Revoked,
-    /// Handed on: its new holder has a new code.
+    /// The ticket was handed on; its new holder has a new code.
     Transferred,
-    /// It looks like a ticket, but we did not sign it.
+    /// The code looks like a ticket's, but its signature is not ours.
     Forged,
-    /// Not the code of a ticket.
+    /// The text is not the code of a ticket.
     Malformed,
 }
 
-/// What became of a scan. It is the same when the same scan is sent again.
+/// The verdict about a scan. A scan that is sent again gets the same verdict.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Verdict {
-    /// Whether somebody may enter.
+    /// Whether the holder may enter.
     pub(crate) result: Outcome,
-    /// Why not.
+    /// Why the holder may not enter; absent if they may.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<Reason>,
-    /// A sentence for the people at the door, in the event's language.
+    /// A sentence for the staff at the door, in the event's language.
     pub(crate) message: String,
-    /// The ticket, if its code is genuine.
+    /// The ticket's id, if the code is genuine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ticket_id: Option<TicketId>,
-    /// The name of its area.
+    /// Name of the ticket's area.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) area: Option<String>,
-    /// Its seat.
+    /// The ticket's seat; absent for admissions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) seat: Option<SeatLabel>,
-    /// How many people it admits.
+    /// How many people may enter with the ticket, such as all at a table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) admits: Option<u8>,
-    /// When the scan was made that admitted.
+    /// When the scan that admitted was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scanned_at: Option<Timestamp>,
-    /// When the ticket was used before.
+    /// When the ticket was used before; only with the reason `already_used`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_scan_at: Option<Timestamp>,
-    /// With which paired scanner it was used before.
+    /// The paired scanner that used it before; absent if that was not paired.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_device_id: Option<DeviceId>,
-    /// For an entry that was reported later: what it contradicts. It is kept, and
-    /// the organiser finds it among the event's conflicts.
+    /// For an entry that was reported later: the event that it contradicts. The entry is kept, and
+    /// listed among the event's conflicts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) conflict: Option<ConflictKind>,
 }
 
-/// What the code `text` says at the doors of `event`, or why it admits nobody there.
+/// Reads the code `text` at a door of `event`.
+///
+/// # Errors
+/// The verdict that refuses it, if it is no genuine code of this event.
 pub(crate) fn read(
     state: &State,
     event: &Event,
@@ -90,7 +93,7 @@ pub(crate) fn read(
     }))
 }
 
-/// Judges a code whose holder stands at the door, and redeems its ticket if it admits.
+/// Judges the code of a holder who stands at the door, and uses up the ticket if it admits.
 pub(crate) async fn judge(
     state: &State,
     sheet: &StoredEvent,
@@ -101,8 +104,8 @@ pub(crate) async fn judge(
     Ok(of_ticket(sheet, code, redemption))
 }
 
-/// Judges a code whose holder went in, or was sent away, some time ago; `let_in` is
-/// what the scanner says about that.
+/// Judges a scan that was made some time ago; `let_in` is the scanner's word on whether the holder
+/// entered.
 pub(crate) async fn judge_late(
     state: &State,
     sheet: &StoredEvent,
@@ -224,7 +227,7 @@ fn welcome(language: Language, verdict: &Verdict) -> String {
     text
 }
 
-/// With the time on the clocks of the venue.
+/// The message with the time of the first scan, in the venue's time zone.
 fn already_used(event: &Event, at: Timestamp) -> String {
     let time = match at.in_tz(&event.time_zone) {
         Ok(time) => time.strftime("%d/%m %H:%M:%S").to_string(),

@@ -1,9 +1,8 @@
-//! Lets each ticket in once; scanners, their offline manifests and what they
-//! report later.
+//! The doors: lets each ticket in once, pairs scanners, gives them manifests for work without the
+//! network, and takes their later reports.
 //!
-//! A scan that admits costs one write and one round trip: the code proves itself
-//! by its signature, and what the event and the scanner are is remembered for
-//! half a minute.
+//! A scan that admits costs one write and one round trip: the code proves itself by its signature,
+//! and the event and the scanner are cached for half a minute.
 
 mod conflicts;
 mod devices;
@@ -25,7 +24,7 @@ use serde::Deserialize;
 use store::{Device, EventCache, Fresh, SOLD_MILLIS, Store, StoredEvent};
 use web::TokenVerifier;
 
-/// What the function works with.
+/// The function's clients, settings and caches.
 #[derive(Clone)]
 pub struct State {
     store: Store,
@@ -56,13 +55,12 @@ impl State {
         })
     }
 
-    /// Opens the connection to the table.
+    /// Opens the connection to the table before the first request.
     pub async fn warm(&self) {
         self.store.warm().await;
     }
 
-    /// The event with its areas, if it is this tenant's: to a tenant, the event
-    /// of another does not exist.
+    /// The event with its areas, cached. Another tenant's event counts as not found.
     async fn sheet(&self, tenant: TenantId, event: EventId) -> Result<Arc<StoredEvent>> {
         let sheet = self.sheets.get(&self.store, event, self.clock.now()).await?;
         sheet
@@ -89,9 +87,9 @@ pub fn router(state: State) -> ApiRouter {
         .with_state(state)
 }
 
-/// `/door/events/{id}`.
+/// Path of `/door/events/{id}` and its sub-routes.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct EventPath {
-    /// The event.
+    /// The event's id.
     id: EventId,
 }

@@ -26,19 +26,19 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 #[derive(Deserialize, JsonSchema)]
 struct ManifestQuery {
-    /// The `next_cursor` of the page before.
+    /// `next_cursor` of the page before; absent for the first page.
     #[schemars(regex(pattern = r"^[0-9]{1,3}(\.[0-9a-z]{26})?$"))]
     cursor: Option<String>,
 }
 
-/// What a scanner needs without the network.
+/// All that a scanner needs to admit tickets without the network.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Manifest {
     /// The event.
     event: DoorEvent,
-    /// The Ed25519 keys whose signatures count, 64 hexadecimal digits each.
+    /// The Ed25519 public keys that sign codes, each as 64 hexadecimal digits.
     public_keys: Vec<String>,
-    /// The areas.
+    /// All areas of the event.
     areas: Vec<DoorArea>,
     /// A page of the tickets that were used, refunded, or got another code.
     gates: Vec<DoorGate>,
@@ -47,16 +47,16 @@ struct Manifest {
     next_cursor: Option<String>,
 }
 
-/// The event, as far as the door is concerned.
+/// The event's facts for the door.
 #[derive(Debug, Serialize, JsonSchema)]
 struct DoorEvent {
     /// The event's id.
     id: EventId,
-    /// The title.
+    /// The event's title.
     name: String,
-    /// Where.
+    /// Name of the venue, such as `Teatro Colón`.
     venue: String,
-    /// IANA time zone of the venue.
+    /// IANA time zone of the venue, such as `America/Bogota`.
     time_zone: String,
     /// When the doors open.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,34 +65,34 @@ struct DoorEvent {
     starts_at: Timestamp,
     /// End of the show.
     ends_at: Timestamp,
-    /// The language of its doors.
+    /// The language of the messages at its doors.
     language: Language,
 }
 
-/// An area, as codes name it.
+/// An area and its tag in codes.
 #[derive(Debug, Serialize, JsonSchema)]
 struct DoorArea {
     /// The area's id.
     id: AreaId,
-    /// The four bytes that stand for it in a code, as hexadecimal digits.
+    /// The tag that stands for the area in a code: four bytes as 8 hexadecimal digits.
     tag: String,
-    /// The name.
+    /// The area's name.
     name: String,
-    /// People that one of its tickets admits.
+    /// How many people may enter with one of its tickets.
     admits: u8,
 }
 
-/// A ticket that is not simply valid.
+/// A ticket that was used or refunded, or that has a newer code than its first.
 #[derive(Debug, Serialize, JsonSchema)]
 struct DoorGate {
-    /// The ticket.
+    /// The ticket's id.
     ticket_id: TicketId,
-    /// The serial of its latest code; codes with another one are void.
+    /// The serial of the latest code; codes with another serial are void.
     serial: u16,
-    /// When it was used.
+    /// When the ticket was used; absent if it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     used_at: Option<Timestamp>,
-    /// When it was refunded.
+    /// When the ticket was refunded or voided; absent if it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     revoked_at: Option<Timestamp>,
 }

@@ -10,10 +10,10 @@ use web::{Answer, Door, Json, Path, Refuses};
 
 use crate::{EventPath, State};
 
-/// How long the numbers may be behind, in milliseconds: counting reads every
-/// gate, and a hall full of scanners looks at them.
+/// How old cached statistics may be, in milliseconds. Counting reads every gate, and all scanners
+/// of a venue show the numbers.
 pub(crate) const FRESH_MILLIS: i64 = 5_000;
-/// How many minutes back the admissions are told one by one.
+/// How many minutes back `by_minute` goes.
 const MINUTES: i64 = 60;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -32,7 +32,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// What is counted.
+/// Counts of one event, as cached.
 #[derive(Debug)]
 pub(crate) struct Numbers {
     gates: GateSummary,
@@ -40,37 +40,37 @@ pub(crate) struct Numbers {
     at: Timestamp,
 }
 
-/// How full the house is.
+/// How many holders have entered.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Stats {
-    /// The event.
+    /// The event's id.
     event_id: EventId,
-    /// Tickets that were used.
+    /// Tickets that were used at a door.
     admitted: u32,
-    /// Tickets that are sold.
+    /// Places that are sold.
     sold: u32,
-    /// Tickets that were refunded.
+    /// Tickets that were refunded or voided.
     revoked: u32,
-    /// Tickets that changed hands.
+    /// Tickets with a newer code than their first: they changed hands.
     transferred: u32,
-    /// Entries that were reported late and contradict what happened to their
-    /// tickets; `/door/events/{id}/conflicts` lists them.
+    /// Late reported entries that contradict what happened to their tickets; see
+    /// `/door/events/{id}/conflicts`.
     conflicts: usize,
-    /// When the latest one was used.
+    /// When the latest entry was scanned.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_scan_at: Option<Timestamp>,
-    /// The last hour, without the minutes in which nobody came.
+    /// Entries by minute of the last hour; minutes without entries are left out.
     by_minute: Vec<Minute>,
-    /// When this was counted.
+    /// When the numbers were counted, at most five seconds ago.
     counted_at: Timestamp,
 }
 
-/// One minute at the doors.
+/// Entries of one minute.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Minute {
-    /// Its begin.
+    /// Start of the minute.
     minute: Timestamp,
-    /// Tickets that were used in it.
+    /// Tickets that were used in this minute.
     admitted: u32,
 }
 

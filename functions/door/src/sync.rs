@@ -20,7 +20,7 @@ use crate::validate::{believable, check_code, check_nonce};
 
 /// The most scans of one request.
 const MAX_SCANS: usize = 200;
-/// How many tickets are judged at the same time.
+/// How many tickets are judged concurrently.
 const AT_ONCE: usize = 8;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -40,61 +40,62 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// Scans of one scanner at the doors of one event.
+/// Scans that one scanner made without the network, at the doors of one event.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SyncRequest {
-    /// The event.
+    /// The event's id.
     event_id: EventId,
-    /// The paired scanner; its secret comes in the header `X-Device-Secret`.
+    /// The paired scanner's id; its secret comes in the header `X-Device-Secret`.
     #[serde(default)]
     device_id: Option<DeviceId>,
-    /// What the scanner's clock says as it sends this. If it differs from ours, the
-    /// times of the scans are corrected by as much.
+    /// The scanner's clock as it sends this. The difference from the server's clock corrects the
+    /// times of the scans.
     #[serde(default)]
     sent_at: Option<Moment>,
-    /// The scans.
+    /// The scans, 1 to 200.
     #[schemars(length(min = 1, max = 200))]
     scans: Vec<OfflineScan>,
 }
 
-/// A scan that was made earlier.
+/// A scan that was made earlier, without the network.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct OfflineScan {
-    /// What the QR code says, or what a scanner typed of it: what another keyboard layout,
-    /// Caps Lock, or marks in front and at the end did to it is undone.
+    /// The text of the QR code, up to 1000 bytes, as a camera or a keyboard scanner gives it. Caps
+    /// Lock, another keyboard layout and marks at both ends are undone.
     #[schemars(length(min = 1, max = 1000))]
     code: String,
-    /// Names the scan.
+    /// The scan's own name, such as a UUID: 1 to 64 visible ASCII characters. The same scan sent
+    /// again with it gets the same verdict.
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[!-~]+$"))]
     nonce: String,
-    /// When it was made. Later than now counts as now, earlier than the event as
-    /// the event's creation.
+    /// When the scan was made. Later than now counts as now, earlier than the event's creation as
+    /// that.
     scanned_at: Moment,
-    /// Whether the scanner let its holder in. If absent, yes, except by a scanner
-    /// that let somebody in with the same ticket before.
+    /// Whether the scanner let the holder in. If absent: yes, unless the same scanner already
+    /// reported an entry with this ticket.
     #[serde(default)]
     admitted: Option<bool>,
 }
 
-/// What became of the scans.
+/// The verdicts about the scans.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Synced {
-    /// One for each scan, in the order of the request.
+    /// One verdict for each scan, in the order of the request.
     results: Vec<SyncedScan>,
-    /// How many admitted.
+    /// Number of scans that admitted.
     admitted: usize,
-    /// How many did not.
+    /// Number of scans that did not admit.
     refused: usize,
 }
 
-/// What became of one scan.
+/// The verdict about one scan.
 #[derive(Debug, Serialize, JsonSchema)]
 struct SyncedScan {
-    /// The name of the scan.
+    /// The scan's name, from the request.
     nonce: String,
-    /// What became of it.
+    /// The verdict.
     #[serde(flatten)]
     verdict: Verdict,
 }
@@ -154,18 +155,18 @@ fn check(request: &SyncRequest) -> Result<()> {
     fields.finish()
 }
 
-/// A scan as it is judged.
+/// A scan, read from the request and ready to be judged.
 #[derive(Debug)]
 struct Reported {
-    /// What the code says, or why it admits nobody whenever it was scanned.
+    /// The code, or the verdict that refuses it: it is no genuine code of this event.
     code: std::result::Result<TicketCode, Box<Verdict>>,
     scan: Scan,
     let_in: Option<bool>,
 }
 
-/// The places of the scans, those of the same ticket together and the earliest of
-/// them first: of two scans of one ticket, the one made first must win. The texts
-/// of one ticket's codes differ by reader and by holder.
+/// The scans' indexes, grouped by ticket and sorted by time in each group: of two scans of one
+/// ticket, the one made first must win. Grouped by ticket, not by text: the texts of one ticket's
+/// codes differ by reader and by holder.
 fn in_turns(scans: &[Reported]) -> Vec<Vec<usize>> {
     let (mut turns, mut others) = (BTreeMap::<TicketId, Vec<usize>>::new(), Vec::new());
     for (place, reported) in scans.iter().enumerate() {

@@ -27,27 +27,27 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// A scan.
+/// A scan at the door.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ValidateRequest {
-    /// What the QR code says, or what a scanner typed of it: what another keyboard layout,
-    /// Caps Lock, or marks in front and at the end did to it is undone.
+    /// The text of the QR code, up to 1000 bytes, as a camera or a keyboard scanner gives it. Caps
+    /// Lock, another keyboard layout and marks at both ends are undone.
     #[schemars(length(min = 1, max = 1000))]
     code: String,
-    /// The event whose door it is.
+    /// The id of the event at whose door it is scanned.
     event_id: EventId,
-    /// Names this scan: the same one, sent again by the same person and scanner,
-    /// gets the same answer instead of "already used". A scanner that is not paired is
-    /// known by its session.
+    /// The scan's own name, such as a UUID: sent again by the same person and scanner, it gets the
+    /// same verdict instead of "already used". A scanner that is not paired is known by its
+    /// session.
     #[serde(default)]
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[!-~]+$"))]
     nonce: Option<String>,
-    /// The paired scanner; its secret comes in the header `X-Device-Secret`.
+    /// The paired scanner's id; its secret comes in the header `X-Device-Secret`.
     #[serde(default)]
     device_id: Option<DeviceId>,
-    /// When it was scanned, if not now. Later than now counts as now. It changes
-    /// nothing about who may enter: entries that happened are for `/door/sync`.
+    /// When it was scanned, if not now. Later than now counts as now. It does not change whether
+    /// the holder may enter; report past entries to `/door/sync`.
     #[serde(default)]
     scanned_at: Option<Moment>,
 }
@@ -81,7 +81,7 @@ async fn validate(
 }
 
 pub(crate) fn check_code(fields: &mut Fields, pointer: &str, code: &str) {
-    // Whatever is in the first thousand bytes is judged; a ticket has under 300.
+    // The first 1000 bytes are enough: a ticket's code has fewer than 300.
     fields.check((1..=1000).contains(&code.len()), pointer, "Must have between 1 and 1000 bytes.");
 }
 
@@ -90,14 +90,12 @@ pub(crate) fn check_nonce(fields: &mut Fields, pointer: &str, nonce: &str) {
     fields.check(valid, pointer, "Must be 1 to 64 visible ASCII characters, such as a UUID.");
 }
 
-/// The time of a scan as its scanner's clock says, corrected where that clock
-/// can not be right.
+/// The time of a scan by its scanner's clock, limited to the span between `earliest` and `now`.
 pub(crate) fn believable(said: Option<Timestamp>, earliest: Timestamp, now: Timestamp) -> Timestamp {
     said.map_or(now, |said| said.max(earliest).min(now))
 }
 
-/// For a scan without a name of its own: this request is its only one, except
-/// that the table's client may send it several times.
+/// A nonce for a request without one: it makes the retries of the table's client the same scan.
 fn fresh_nonce() -> Result<String> {
     let mut nonce = [0; 9];
     getrandom::fill(&mut nonce).map_err(Error::internal)?;
