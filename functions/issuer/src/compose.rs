@@ -1,4 +1,4 @@
-//! The parts that several mails share.
+//! Parts that several mails share.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +11,7 @@ use domain::ticket::{AreaTag, TicketCode, sign};
 use queue::{Admission, Image, Organiser, Show};
 use store::StoredEvent;
 
-/// Pixels of one module of a QR code in a mail: twice what it is shown at.
+/// Pixels per module of a QR code in a mail: twice the size at which it is shown.
 const MODULE_PIXELS: u8 = 8;
 
 pub(crate) fn show(event: &Event) -> Show {
@@ -31,12 +31,12 @@ pub(crate) fn organiser(tenant: &Tenant) -> Organiser {
     Organiser { name: tenant.name.clone(), email: tenant.email.clone(), legal: tenant.legal_info.clone() }
 }
 
-/// The ticket in words, without its code.
+/// The ticket's facts for a mail, without its code.
 pub(crate) fn admission(sheet: &StoredEvent, ticket: &Ticket<'_>) -> Admission {
     let area = sheet.area(ticket.area);
     Admission {
         ticket: ticket.id,
-        // An area with sold tickets can not be deleted; a nameless one would be odd, not wrong.
+        // Areas with sold tickets can not be deleted; an empty name would be odd, but not wrong.
         area: area.map(|area| area.area_name.clone()).unwrap_or_default(),
         seat: ticket.seat.map(ToString::to_string),
         attendee: ticket.attendee.and_then(|attendee| attendee.nombre.clone()),
@@ -45,7 +45,7 @@ pub(crate) fn admission(sheet: &StoredEvent, ticket: &Ticket<'_>) -> Admission {
     }
 }
 
-/// The ticket in words and its code as a picture.
+/// The ticket's facts for a mail, with its signed code as a picture.
 pub(crate) fn drawn(
     sheet: &StoredEvent,
     ticket: &Ticket<'_>,

@@ -1,5 +1,5 @@
-//! Composes the mails about orders and to staff: signs and draws the tickets of a paid one,
-//! and hands everything that a mail needs to the mailer. Writes nothing.
+//! Composes the mails about orders and to staff: reads what a mail needs, signs and draws tickets,
+//! and sends the result to the mail queue. Writes nothing to the table.
 
 mod compose;
 mod news;
@@ -35,8 +35,8 @@ impl State {
     /// `MAIL_QUEUE_URL`.
     ///
     /// # Errors
-    /// If one is missing or wrong, or if the key that signs tickets is not among
-    /// those that doors verify with: then no ticket would open a door.
+    /// If a variable is missing or wrong, or if the key that signs tickets is not among the keys
+    /// that doors verify with: no door would accept such tickets.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let (ticket_key, _) =
             SigningKey::from_env(&boot.env, "ticket", "TICKET_SECRET", "TICKET_PUBLIC_KEYS")?;
@@ -68,10 +68,10 @@ impl State {
     }
 }
 
-/// Handles a batch of the issue queue.
+/// Handles a batch of the issue queue: composes each message's mails and queues them.
 ///
 /// # Errors
-/// Never: failures are reported message by message.
+/// Never as a whole: failed messages are reported one by one.
 pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, BootError> {
     let state = &state;
     Ok(queue::process(event, |message| async move {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn it_signs_nothing_that_no_door_would_accept() {
+    fn a_signing_key_that_no_door_accepts_is_refused_at_start() {
         let other = public_key(&SECRET.to_uppercase());
         let refused = State::new(&boot(&other)).err().expect("refused");
         assert_eq!(refused.variable, "TICKET_PUBLIC_KEYS");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn poison_fails_alone() {
+    async fn a_message_that_does_not_parse_fails_alone() {
         let state = State::new(&boot(&public_key(SECRET))).expect("complete configuration");
         let event =
             serde_json::from_str(include_str!("../../../events/issuer/poison.json")).expect("an event");

@@ -1,7 +1,7 @@
 //! Mails with an order's news, besides its tickets.
 //!
-//! News carry their own facts. The order, as it is when the mail is written, adds only its
-//! present state, and shows which news would be wrong by now.
+//! A message carries the facts of its news. The order is read only for its present state, and to
+//! drop news that is out of date.
 
 use domain::order::{Payment, UnusedReason};
 use domain::outbox::{Loss, OrderNews};
@@ -13,7 +13,7 @@ use queue::{Mail, MailMessage, OrderMail, PaymentFacts, PaymentsMail};
 use crate::State;
 use crate::compose::{organiser, show};
 
-/// The mails with the news; none if it is out of date.
+/// The mails for this news; empty if it is out of date.
 pub(crate) async fn mails(
     state: &State,
     user: UserId,
@@ -71,7 +71,7 @@ pub(crate) async fn mails(
         organiser: organiser(&tenant),
     };
     let whole = |loss| about_payment(money(payment.amount), loss);
-    // To the organiser and, if it cost tickets, to the buyer.
+    // To the organiser and, if tickets became void, to the buyer.
     let loss_mails = |mail, amount, loss: Loss| {
         let worthless = loss.revoked.then(|| to_buyer(Mail::TicketsWorthless(facts(amount, false))));
         [to_organiser(mail)].into_iter().chain(worthless).collect()
@@ -99,7 +99,7 @@ pub(crate) async fn mails(
         }
         OrderNews::RefundByHand { amount, reason, since, .. } => {
             let task = RefundTask::of(&order, place);
-            // An organiser that gave it back already must not read that it has to be given back.
+            // An organiser that already gave the money back must not be told to give it back.
             let Some(task) = task.filter(|task| task.since == since) else { return Ok(Vec::new()) };
             let mut mail = about_payment(money(amount), Loss::default());
             mail.payments[0].reason = Some(reason);
@@ -110,7 +110,7 @@ pub(crate) async fn mails(
     })
 }
 
-/// The place of the payment that the news is about, if it is about one.
+/// Index of the payment that the news is about, if any.
 const fn place(news: OrderNews) -> Option<u8> {
     match news {
         OrderNews::PlacesLost => None,
@@ -125,7 +125,7 @@ const fn place(news: OrderNews) -> Option<u8> {
     }
 }
 
-/// True if a dispute went on since, which has news of its own.
+/// True if the dispute has changed since: that change has its own news.
 fn is_over(payment: &Payment, news: OrderNews) -> bool {
     let announced = match news {
         OrderNews::DisputeOpened { .. } => Dispute::Open,
@@ -136,8 +136,8 @@ fn is_over(payment: &Payment, news: OrderNews) -> bool {
     payment.dispute != Some(announced)
 }
 
-/// True if the buyer knows already that a person gives this money back: it was such a
-/// task before, and the gateway was only asked again.
+/// True if the buyer was told before that a person gives this money back: the same task existed,
+/// and was closed only to ask the gateway again.
 async fn is_buyer_informed(state: &State, task: &RefundTask) -> Result<bool> {
     let closed = state.store.closed_refund_task(task.tenant_id, task.order_id, task.payment).await?;
     Ok(closed

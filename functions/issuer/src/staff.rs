@@ -1,4 +1,4 @@
-//! Invitations to an organiser's staff.
+//! Mails that invite people to an organiser's staff.
 
 use domain::{InvitationId, Person, Result, TenantId};
 use queue::{InvitationMail, Mail, MailMessage};
@@ -6,7 +6,7 @@ use queue::{InvitationMail, Mail, MailMessage};
 use crate::State;
 use crate::compose::organiser;
 
-/// The invitation for its address; `None` if it is over already.
+/// The mail with the invitation; `None` if it is no longer open.
 pub(crate) async fn invited(
     state: &State,
     tenant: TenantId,
@@ -18,7 +18,7 @@ pub(crate) async fn invited(
     };
     let organiser = organiser(&*state.tenant(tenant).await?);
     Ok(Some(MailMessage {
-        // Without a name: it would show the organiser that the address has an account.
+        // Without a name: it would tell the organiser that the address has an account.
         to: Person { email: invitation.email.as_str().to_owned(), name: String::new() },
         language: invitation.language,
         reply_to: Some(invitation.by.clone()),

@@ -1,4 +1,4 @@
-//! Mails to organisers that are about no single order: reminders and daily reports.
+//! Mails to organisers that are not about a single order: reminders and daily reports.
 
 use domain::event::Tenant;
 use domain::refund_task::RefundTask;
@@ -8,10 +8,10 @@ use queue::{DifferencesMail, Mail, MailMessage, PaymentFacts, RefundsWaitingMail
 use crate::State;
 use crate::compose::organiser;
 
-/// The most refunds, or differences, that one mail names.
+/// The most refunds, or differences, listed in one mail.
 const MAX_NAMED: u16 = 20;
 
-/// The reminder of the refunds that wait for a person; `None` if none does any more.
+/// The mail that reminds of open refund tasks; `None` if none is open.
 pub(crate) async fn refunds_waiting(state: &State, tenant: TenantId) -> Result<Option<MailMessage>> {
     let mut tasks = state.store.longest_refund_tasks(tenant, MAX_NAMED + 1).await?;
     let more = tasks.len() > usize::from(MAX_NAMED);
@@ -38,7 +38,7 @@ fn waiting(task: RefundTask) -> WaitingRefund {
     }
 }
 
-/// The report of a day; `None` if there is nothing in it.
+/// The report of payment differences of a day; `None` if there are none.
 pub(crate) async fn payment_differences(
     state: &State,
     tenant: TenantId,
@@ -55,7 +55,7 @@ pub(crate) async fn payment_differences(
         more: page.last.is_some(),
         organiser: organiser(&tenant),
     };
-    // It is about no event, so no event's language can be taken.
+    // It is about no event, so there is no event's language to use.
     Ok(Some(to(&tenant, Language::default(), Mail::PaymentDifferences(mail))))
 }
 

@@ -1,4 +1,4 @@
-//! The tickets of a paid order.
+//! The mail with the tickets of a paid order.
 
 use boot::SigningKey;
 use domain::event::Tenant;
@@ -10,8 +10,7 @@ use store::StoredEvent;
 use crate::State;
 use crate::compose::{drawn, organiser, show};
 
-/// The mail with the tickets; `None` if it was sent already or nothing is left
-/// to send.
+/// The mail with the tickets; `None` if it was sent already, or no ticket is left to send.
 pub(crate) async fn paid(state: &State, user: UserId, order: OrderId) -> Result<Option<MailMessage>> {
     let order = state.order(user, order).await?;
     if order.mailed_at.is_some() {
@@ -22,7 +21,7 @@ pub(crate) async fn paid(state: &State, user: UserId, order: OrderId) -> Result<
     compose(&order, &sheet, &tenant, &state.ticket_key)
 }
 
-/// The tickets that the buyer has: not those refunded or handed on meanwhile.
+/// Composes the mail with the buyer's tickets, without those refunded or handed on meanwhile.
 fn compose(
     order: &Order,
     sheet: &StoredEvent,

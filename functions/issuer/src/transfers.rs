@@ -1,4 +1,4 @@
-//! Tickets that change hands.
+//! Mails about transfers of tickets.
 
 use domain::order::Order;
 use domain::transfer::{Transfer, TransferState, TransferToken};
@@ -8,14 +8,14 @@ use queue::{Mail, MailMessage, TicketsMail, TransferMail};
 use crate::State;
 use crate::compose::{admission, drawn, organiser, show};
 
-/// The offer for its receiver; `None` if it is over already.
+/// The mail that offers the ticket to its receiver; `None` if the offer is over.
 pub(crate) async fn offered(
     state: &State,
     from: UserId,
     transfer: TransferId,
 ) -> Result<Option<MailMessage>> {
     let (transfer, order) = read(state, from, transfer).await?;
-    // One that was refunded since is nothing to accept.
+    // A ticket that was refunded since then can not be accepted.
     let offered = order.tickets().find(|ticket| ticket.id == transfer.ticket && !ticket.refunded);
     let Some(ticket) = offered else { return Ok(None) };
     if transfer.state_at(state.clock.now()) != TransferState::Initiated {
@@ -42,7 +42,7 @@ pub(crate) async fn offered(
     }))
 }
 
-/// The ticket for its new holder; `None` if it went on or was refunded meanwhile.
+/// The mail with the ticket for its new holder; `None` if it was handed on again or refunded.
 pub(crate) async fn accepted(
     state: &State,
     from: UserId,
