@@ -1,9 +1,9 @@
-//! Has the payments of young orders with tickets compared with what the gateways have,
-//! each once a day; also those of events that were unpublished meanwhile.
+//! Queues recent orders with tickets for an audit, in which the settler compares their payments
+//! with the gateway's: each order once a day, also those of events that were unpublished meanwhile.
 //!
-//! A run does a part and notes how far it came. Parts are small on purpose: audits go
-//! through the queue in which buyers' payments are settled, and ask the gateways that
-//! buyers pay at. Nobody shall wait behind a day's audits.
+//! A run does a part and saves how far it came. Parts are small on purpose: audits share the queue
+//! with buyers' payments, and ask the same gateways. No buyer's payment may wait behind a day's
+//! audits.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use store::{AuditPlace, AuditWalk, Failure};
 
 use crate::State;
 
-/// Orders of one run. Every five minutes, that is 200,000 a day: those of three days
-/// with 65,000 each.
+/// Orders per run. With a run every five minutes that is 200,000 a day: three days' orders at
+/// 65,000 a day.
 const ORDERS: u16 = 700;
 
-/// Looks of one run, each at one of an event's 16 shards: 18,000 events a day.
+/// Reads per run, each of one of an event's 16 shards: enough for 18,000 events a day.
 const LOOKS: usize = 1000;
 
-/// For how long orders are audited after they were made.
+/// How long after its creation an order is audited.
 const YOUNG: Duration = Duration::from_secs(3 * 24 * 3600);
 
-/// Sends the next part of the day's orders to be audited; answers how many. The audit
-/// of a new day begins when that of the day before is at its end.
+/// Queues the next part of the day's audit; returns the number of orders. A new day's audit begins
+/// when that of the day before is complete.
 pub(crate) async fn go_on(state: &State) -> Result<usize> {
     let now = state.clock.now();
     let today = now.strftime("%Y-%m-%d").to_string();
@@ -50,7 +50,8 @@ pub(crate) async fn go_on(state: &State) -> Result<usize> {
             None => end = true,
         }
     }
-    // First, so that none is left out: twice is harmless.
+    // Queued before the progress is saved, so that no order is left out: a second audit is
+    // harmless.
     state.payments.send_all(&audits).await?;
     let walk = AuditWalk { day, place: (!end).then_some(place), version };
     match state.store.save_audit_walk(&walk).await {

@@ -1,15 +1,13 @@
-//! What has to be done by the clock.
+//! Scheduled work.
 //!
-//! A payment whose notification never comes needs no schedule: the write that
-//! starts it also sends a message that arrives later and asks the gateway (see
-//! `domain::outbox::Outbox::AwaitPayment`). What needs one is a gateway that stays away
-//! for longer than a queue tries: its messages end among the dead letters, and
-//! the janitor brings them back until the gateway answers. It also has the payments
-//! of each day compared with the gateways', and reminds organisers of what only they
-//! can do.
+//! A payment whose notification never comes needs no schedule: the write that starts it also sends
+//! a delayed message that asks the gateway (see `domain::outbox::Outbox::AwaitPayment`). A gateway
+//! that does not answer for longer than the queue retries does: its messages end in the dead-letter
+//! queue, and the janitor moves them back until the gateway answers. It also has each day's
+//! payments compared with the gateways', and reminds organisers of what only they can do.
 //!
-//! Every task is bounded and does the rest in its next run. Lambda may run one twice,
-//! or two at once.
+//! Every task is bounded and leaves the rest to its next run. Lambda may run a task twice, or two
+//! runs at once.
 
 mod audit;
 mod remind;
@@ -20,10 +18,10 @@ use queue::{DeadLetters, PaymentMessage, Queue};
 use serde::{Deserialize, Serialize};
 use store::Store;
 
-/// Dead letters that one run brings back; the next run takes the rest.
+/// The most dead letters that one run moves back; the next run takes the rest.
 const LETTERS: usize = 500;
 
-/// What the worker works with.
+/// The function's clients.
 #[derive(Clone, Debug)]
 pub struct State {
     clock: Clock,
@@ -44,31 +42,31 @@ impl State {
     }
 }
 
-/// What the schedule asks for.
+/// A scheduled task, as the schedule's payload names it.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "task", rename_all = "snake_case")]
 pub enum Task {
-    /// Have the payments looked at that could not be settled.
+    /// Move dead payment messages back to their queue, to be tried again.
     Reconcile,
-    /// Go on with having the day's payments compared with the gateways'.
+    /// Queue the next part of the day's audit of payments.
     Audit,
-    /// Remind organisers of refunds that wait for a person.
+    /// Remind organisers of refund tasks that have been open for a day.
     Remind,
-    /// Tell organisers what gateways and orders did not agree about.
+    /// Mail organisers the day's payment differences.
     Report,
 }
 
-/// What was done.
+/// The result of a task.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// How many messages were brought back, orders audited, or organisers told.
+    /// Number of messages moved back, orders queued for audit, or organisers notified.
     pub done: usize,
 }
 
-/// Does a task.
+/// Runs a task.
 ///
 /// # Errors
-/// If the table or a queue does not answer; the next run goes on.
+/// If the table or a queue does not answer; the next run continues.
 pub async fn handle(state: State, task: Task) -> Result<Report, BootError> {
     let done = match task {
         Task::Reconcile => {

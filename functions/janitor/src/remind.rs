@@ -1,5 +1,4 @@
-//! Reminds organisers of refunds that wait for a person: one mail about all of them,
-//! at most once a day.
+//! Reminds organisers of their open refund tasks: one mail about all of them, at most once a day.
 
 use std::time::Duration;
 
@@ -10,19 +9,19 @@ use store::Failure;
 
 use crate::State;
 
-/// Organisers that one run reminds; the next run reminds the rest.
+/// The most organisers that one run reminds; the next run reminds the rest.
 const ORGANISERS: usize = 1000;
 
-/// Refunds that one mail names.
+/// The most refund tasks listed in one mail.
 const NAMED: u16 = 20;
 
-/// After which an organiser should have done it, in their own time zone.
+/// How long an organiser has to do a refund before the first reminder.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// A day, less what an hourly run may come early.
+/// Time between two reminders: a day, less ten minutes that an hourly run may come early.
 const AGAIN: Duration = Duration::from_secs(24 * 3600 - 600);
 
-/// Reminds those who have refunds that wait for more than a day; answers how many.
+/// Reminds the organisers that are due; returns their number.
 pub(crate) async fn remind(state: &State) -> Result<usize> {
     let now = state.clock.now();
     let (mut reminded, mut last) = (0, None);
@@ -37,20 +36,20 @@ pub(crate) async fn remind(state: &State) -> Result<usize> {
     Ok(reminded)
 }
 
-/// The first of these waits longest.
+/// True if the organiser is to be reminded. The first task is the one open longest.
 fn is_due(tasks: &[RefundTask], now: Timestamp) -> bool {
     let waits = tasks.first().is_some_and(|task| task.since + DAY <= now);
     waits && tasks.iter().all(|task| task.reminded_at.is_none_or(|before| before + AGAIN <= now))
 }
 
-/// Notes that the organiser is reminded of these. The last write is that of the first
-/// task, which also has the mail sent: if another run is faster there, it sends it.
+/// Notes on each task that its organiser is reminded; true if this run did it. The last write is
+/// the first task's, which also queues the mail: if two runs meet there, only one sends it.
 async fn mark(state: &State, tasks: &[RefundTask], now: Timestamp) -> Result<bool> {
     for (index, task) in tasks.iter().enumerate().rev() {
         let outbox = (index == 0).then_some(Outbox::RefundsWaiting);
         match state.store.remind_of_refund_task(task, outbox.as_ref(), now).await {
             Ok(()) if index == 0 => return Ok(true),
-            // Closed meanwhile, or another run's.
+            // The task was closed meanwhile, or another run noted the reminder.
             Ok(()) | Err(Failure::Refused(_)) => {}
             Err(failure) => return Err(Error::from(failure)),
         }
@@ -86,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn organisers_have_a_day_and_are_reminded_once_a_day() {
+    fn organisers_are_reminded_after_a_day_and_once_a_day() {
         let now = Timestamp::from_second(1_795_000_000).expect("in range");
         let waiting = |hours: u32| now - hours * HOUR;
         let due = |tasks: &[(u32, Option<u32>)]| {
@@ -99,7 +98,7 @@ mod tests {
         assert!(due(&[(30, None), (2, None)]));
         assert!(!due(&[(48, Some(1))]));
         assert!(due(&[(48, Some(24))]));
-        // The one that they were reminded of is done, and the next is a day old.
+        // The task of the last reminder is done, and the next one is a day old: still within a day.
         assert!(!due(&[(40, None), (30, Some(5))]));
     }
 }

@@ -1,5 +1,5 @@
-//! Tells organisers what gateways and orders did not agree about: one mail about each
-//! day, when it is over, and none if all was well.
+//! Mails organisers their payment differences: one mail about each day, after its end, and none if
+//! there are no differences.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use domain::{Result, Timestamp};
 
 use crate::State;
 
-/// Organisers that one run tells; the next run tells the rest.
+/// The most organisers that one run notifies; the next run notifies the rest.
 const ORGANISERS: usize = 1000;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Tells those who were not told yet; answers how many. Goes back two days, should the
-/// clock have been missed for one.
+/// Queues the mails that are not queued yet; returns the number of organisers. Goes back two days,
+/// in case all runs of a day failed.
 pub(crate) async fn report(state: &State) -> Result<usize> {
     let now = state.clock.now();
     let today = start_of_day(now);
@@ -32,7 +32,7 @@ pub(crate) async fn report(state: &State) -> Result<usize> {
     Ok(told)
 }
 
-/// The first moment of the day (UTC).
+/// Midnight (UTC) at which the day of `now` begins.
 fn start_of_day(now: Timestamp) -> Timestamp {
     let into_the_day = now.as_second().rem_euclid(24 * 3600);
     Timestamp::from_second(now.as_second() - into_the_day).unwrap_or(now)
