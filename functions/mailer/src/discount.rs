@@ -1,4 +1,4 @@
-//! Mailing the answer to a discount request, once: see `store::Mailing`.
+//! Sends the answer to a discount request at most once: see `store::Mailing`.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use store::Mailing;
 use crate::State;
 use crate::send::{self, Guarantee, SendError};
 
-/// The time for which a worker has a mail for itself: longer than the function may run
-/// (30 seconds, see the template), so that a lease that ended belongs to a dead worker.
+/// How long a worker has a mail to itself: longer than the function may run (30 seconds, see the
+/// template), so that an ended lease belongs to a dead worker.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
-/// The pauses before further tries when SES wants fewer mails per second.
+/// Pauses before SES is asked again, when it limits mails per second.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(300), Duration::from_millis(900), Duration::from_millis(2700)];
 
-/// Mails the answer, unless another worker did, or does at this moment.
+/// Mails the answer, unless another worker did or is doing so.
 ///
 /// # Errors
-/// If it was not sent, or that is not certain; the message then comes again.
+/// If the mail was not sent, or that is uncertain; the queue then delivers the message again.
 pub(crate) async fn deliver(state: &State, message: &MailMessage, id: DiscountRequestId) -> Result<()> {
     let now = state.clock.now();
     let by = RequestId::generate(now);
@@ -33,7 +33,7 @@ pub(crate) async fn deliver(state: &State, message: &MailMessage, id: DiscountRe
         Mailing::Begun(request) => match try_to_send(state, message, &request).await {
             Ok(ses_message) => {
                 let marked = state.store.mark_request_mailed(id, &ses_message, state.clock.now()).await;
-                // It is sent all the same, and SES's event will say so too.
+                // The mail is sent all the same, and SES's event about it marks it, too.
                 if let Err(error) = marked {
                     tracing::error!(request = %id, %error, "a sent mail could not be marked");
                 }
@@ -48,13 +48,13 @@ pub(crate) async fn deliver(state: &State, message: &MailMessage, id: DiscountRe
                 state.store.release_mailing(id, by).await?;
                 Err(error)
             }
-            // The lease stays: if SES took the mail, its event comes before that ends.
+            // The lease stays: if SES took the mail, its event arrives before the lease ends.
             Err(SendError::Unknown(error)) => Err(error),
         },
     }
 }
 
-/// Looks at the mail again once the lease of the worker that is sending it has ended.
+/// Queues the message again for the time when the lease of the worker that is sending it has ended.
 async fn retry_after_lease(
     state: &State,
     message: &MailMessage,

@@ -1,16 +1,16 @@
-//! Times and gateways as readers of each language know them.
+//! Times, durations and gateways' names for a mail's text, by language.
 
 use domain::payment::GatewayName;
 use domain::{Language, Timestamp};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-/// The zone with this IANA name; UTC, which is then said, if there is none.
+/// The time zone with this IANA name; UTC, with a note to print, if there is none.
 fn zone(name: &str) -> (TimeZone, &'static str) {
     TimeZone::get(name).map_or((TimeZone::UTC, " UTC"), |zone| (zone, ""))
 }
 
-/// The time of day on the clocks of `time_zone`.
+/// The time of day in `time_zone`.
 pub(crate) fn clock(time: Timestamp, time_zone: &str, language: Language) -> String {
     let (zone, note) = zone(time_zone);
     let time = time.to_zoned(zone);

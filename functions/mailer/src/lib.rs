@@ -1,4 +1,4 @@
-//! Writes and sends the e-mails.
+//! Renders and sends e-mails.
 
 mod discount;
 mod format;
@@ -21,15 +21,15 @@ pub struct State {
     store: Store,
     clock: Clock,
     ses: aws_sdk_sesv2::Client,
-    /// The address that mails come from.
+    /// The sender's address of all mails.
     sender: Arc<str>,
-    /// The address that links begin with, without a slash at the end.
+    /// The box office's address, with which links begin; without a slash at its end.
     public_url: Arc<str>,
     seal: TokenSeal,
     templates: Arc<Templates>,
-    /// The configuration set of SES that publishes a mail's events.
+    /// The SES configuration set that publishes a mail's events.
     configuration_set: Arc<str>,
-    /// The mail queue, for mails that another worker is sending.
+    /// The mail queue, to which a mail goes back while another worker is sending it.
     mails: Queue<MailMessage>,
 }
 
@@ -52,18 +52,18 @@ impl State {
     }
 }
 
-/// Handles a batch of the mail queue.
+/// Handles a batch of the mail queue: sends each message's mail.
 ///
 /// # Errors
-/// Never: failures are reported message by message.
+/// Never as a whole: failed messages are reported one by one.
 pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, BootError> {
     let state = &state;
     Ok(queue::process(event, |message| deliver(state, message)).await)
 }
 
-/// Sends one mail. The tickets of an order are marked as mailed after they were:
-/// should the mark get lost, the buyer has them twice, which is better than not
-/// at all. The answer to a discount request is mailed at most once.
+/// Sends one mail. An order's tickets are marked as mailed only after the mail was sent: if the
+/// mark is lost, the buyer gets them twice, which is better than not at all. The answer to a
+/// discount request is mailed at most once.
 async fn deliver(state: &State, message: MailMessage) -> Result<()> {
     let (message, now) = (message.sanitised(), state.clock.now());
     if let Mail::Discount(mail) = &message.mail {

@@ -1,4 +1,4 @@
-//! Renders the facts of a mail into subject, HTML and text.
+//! Renders a mail's facts into subject, HTML and text.
 
 use std::str::FromStr;
 
@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::format;
 
-/// All templates, parsed once.
+/// All mail templates, parsed once.
 #[derive(Debug)]
 pub(crate) struct Templates(Environment<'static>);
 
@@ -28,9 +28,9 @@ impl Templates {
     /// If a template does not parse, which the tests would have found.
     pub(crate) fn new() -> Result<Self> {
         let mut environment = Environment::new();
-        // A name that is not there must fail loudly, though it may be asked for with `if`.
+        // A missing name must fail loudly, but may be tested with `if`.
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-        // Lines that hold only a tag leave no empty line.
+        // Lines that hold only a tag must not leave an empty line.
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(Error::internal)?);
         environment.add_filter("when", |state: &minijinja::State, time: String, zone: String| {
@@ -103,7 +103,7 @@ impl Templates {
             "already_registered.es.html",
             "already_registered.en.html",
         ];
-        // The layout and the footers, which tenants' wordings share.
+        // The layout and the footers are shared with tenants' own wordings.
         let shared = [("layout.html", LAYOUT), ("footer.html", FOOTER_HTML), ("footer.txt", FOOTER_TEXT)];
         for (name, source) in sources.into_iter().chain(shared) {
             environment.add_template(name, source).map_err(Error::internal)?;
@@ -111,7 +111,7 @@ impl Templates {
         Ok(Self(environment))
     }
 
-    /// The mail in its reader's language. `token` is that of its link, opened.
+    /// Renders the mail in its reader's language. `token` is the opened token of its link.
     pub(crate) fn render(
         &self,
         message: &MailMessage,
@@ -159,7 +159,7 @@ impl Templates {
         let mut filled = self.0.get_template(template)?.render_captured(context.clone())?;
         let html = filled.output().to_owned();
         let mut block = |name| filled.with_state_mut(|state| state.render_block(name));
-        // A line break in a subject would end its header.
+        // A line break in a subject would end the header.
         let subject = block("subject")?.split_whitespace().collect::<Vec<_>>().join(" ");
         let text = block("text")?;
         let footer = self.0.get_template("footer.txt")?.render(context)?;
@@ -167,7 +167,7 @@ impl Templates {
     }
 }
 
-/// An address of ours, whose slashes need no escaping.
+/// An address of the box office, marked safe: its slashes need no escaping.
 fn url(address: String) -> Value {
     Value::from_safe_string(address)
 }
@@ -191,8 +191,8 @@ fn link_template(purpose: LinkPurpose) -> &'static str {
     }
 }
 
-/// The address of the mail's button. Tokens stand behind the `#`, which browsers do not
-/// send: they appear in no log on the way.
+/// The address of the mail's button. Tokens stand after the `#`: browsers do not send that part, so
+/// no log on the way has them.
 fn link(mail: &Mail, token: Option<&str>, public_url: &str) -> Option<String> {
     let path = match mail {
         Mail::Link(link) => match (link.purpose, token) {

@@ -1,4 +1,4 @@
-//! Handing a mail to SES.
+//! Sends a mail with SES.
 
 use aws_sdk_sesv2::config::Config;
 use aws_sdk_sesv2::config::http::HttpResponse;
@@ -18,14 +18,14 @@ use queue::{Image, MailMessage};
 
 use crate::State;
 
-/// A mail that was not sent, as far as SES's answer tells.
+/// Why a mail was not sent, or may not have been.
 #[derive(Debug)]
 pub(crate) enum SendError {
-    /// It was not sent; another try may go better.
+    /// The mail was not sent; another try can succeed.
     NotSent(Error),
-    /// SES does not want this mail, now or later.
+    /// SES refuses this mail for good.
     Refused(Error),
-    /// SES did not answer: it may have been sent.
+    /// SES did not answer: the mail may have been sent.
     Unknown(Error),
 }
 
@@ -37,25 +37,25 @@ impl From<SendError> for Error {
     }
 }
 
-/// The guarantee of a mail's delivery to SES.
+/// How often a mail may be handed to SES.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Guarantee<'a> {
-    /// Rather twice than not at all: a lost answer is followed by another try.
+    /// Rather twice than not at all: a lost answer leads to a retry.
     AtLeastOnce,
-    /// Rather late than twice, and SES publishes its events under this tag.
+    /// Rather late than twice. SES publishes the mail's events under this tag.
     AtMostOnce {
         /// The configuration set that publishes SES's events.
         configuration_set: &'a str,
-        /// The tag by which the events are recognised: name and value.
+        /// Name and value of the tag that identifies the mail in SES's events.
         tag: (&'a str, &'a str),
     },
 }
 
-/// Sends the mail and gives SES's id of it.
+/// Sends the mail; returns SES's id of it.
 ///
 /// # Errors
-/// If SES refuses or does not answer. Its limit of mails per second is a refusal
-/// like others: the message comes again from its queue.
+/// If SES refuses or does not answer. Its limit of mails per second counts as such a refusal: the
+/// queue delivers the message again.
 pub(crate) async fn send(
     state: &State,
     message: &MailMessage,
@@ -75,7 +75,7 @@ pub(crate) async fn send(
         let tag = MessageTag::builder().name(name).value(value).build();
         let tag = tag.map_err(|error| SendError::NotSent(Error::internal(error)))?;
         send = send.configuration_set_name(configuration_set).email_tags(tag);
-        // The client would also repeat a request whose answer got lost.
+        // The client would also repeat a request whose answer was lost.
         override_with = override_with.retry_config(RetryConfig::disabled());
     }
     let sent = send.customize().config_override(override_with).send().await.map_err(classify)?;
@@ -83,7 +83,7 @@ pub(crate) async fn send(
     Ok(sent.message_id.unwrap_or_default())
 }
 
-/// Classifies a failure by what it shows of the mail.
+/// Classifies an SES error by whether the mail was sent.
 fn classify(error: SdkError<SendEmailError, HttpResponse>) -> SendError {
     let error_of = |error: &SdkError<_, _>| Error::internal(format!("SES: {}", DisplayErrorContext(error)));
     match &error {
@@ -104,7 +104,7 @@ fn content(message: &MailMessage, page: Page) -> Result<EmailContent> {
     let built = |error: BuildError| Error::internal(error);
     let body =
         Body::builder().html(text(page.html).map_err(built)?).text(text(page.text).map_err(built)?).build();
-    // Keeps holiday notices from being sent in answer (RFC 3834).
+    // Keeps out-of-office replies from being sent (RFC 3834).
     let automatic =
         MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build().map_err(built)?;
     let attachments = message.images.iter().map(attachment).collect::<Result<Vec<_>>>()?;
@@ -117,7 +117,7 @@ fn content(message: &MailMessage, page: Page) -> Result<EmailContent> {
     Ok(EmailContent::builder().simple(message).build())
 }
 
-/// A picture that the text shows in its place, not below it.
+/// A picture that is shown within the text, not below it.
 fn attachment(image: &Image) -> Result<Attachment> {
     let png = STANDARD.decode(&image.png).map_err(Error::internal)?;
     Attachment::builder()

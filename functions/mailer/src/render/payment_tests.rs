@@ -1,4 +1,4 @@
-//! The mails about payments that a person has to look at.
+//! Mails about payments that a person has to look at.
 
 use domain::order::UnusedReason;
 use domain::payment::ManualReason;
@@ -22,7 +22,7 @@ fn payment(reason: Option<ManualReason>) -> PaymentFacts {
     }
 }
 
-/// Every mail of these that there is, in one language.
+/// All mails about payments, in one language.
 fn all(language: Language) -> Vec<MailMessage> {
     let message = tickets();
     let Mail::Tickets(tickets) = message.mail.clone() else { panic!("the event has tickets") };
@@ -112,7 +112,7 @@ fn texts(language: Language) -> String {
 }
 
 #[test]
-fn in_english() {
+fn payment_mails_in_english() {
     insta::assert_snapshot!(texts(Language::En), @r"
     A bank wants a payment for Los Faroles back
 
@@ -426,7 +426,7 @@ fn in_english() {
 }
 
 #[test]
-fn in_spanish() {
+fn payment_mails_in_spanish() {
     insta::assert_snapshot!(texts(Language::Es), @r"
     Un banco reclama un pago de Los Faroles
 
@@ -741,7 +741,7 @@ fn in_spanish() {
 }
 
 #[test]
-fn every_page_leaves_nothing_open() {
+fn every_page_closes_its_elements() {
     for language in [Language::Es, Language::En] {
         for message in all(language) {
             leaves_nothing_open(&rendered(&message).html, &message.mail);
@@ -750,7 +750,7 @@ fn every_page_leaves_nothing_open() {
 }
 
 #[test]
-fn free_tickets_without_places_speak_of_no_money() {
+fn free_orders_without_places_do_not_mention_money() {
     for (language, says, money) in [
         (Language::Es, "otras personas tienen los lugares", "dinero"),
         (Language::En, "other people have the places", "money"),
@@ -774,7 +774,7 @@ fn free_tickets_without_places_speak_of_no_money() {
 }
 
 #[test]
-fn every_difference_has_its_words() {
+fn every_kind_of_difference_has_its_own_text() {
     use DifferenceKind::{
         AmountDiffers, ForeignAccount, OrderNotFound, PaymentMissing, PaymentUnexpected, RefundDiffers,
         Uncovered, Undecided,
@@ -804,7 +804,7 @@ fn every_difference_has_its_words() {
 }
 
 #[test]
-fn what_gateways_call_a_payment_stays_text() {
+fn payment_ids_are_escaped() {
     let mut message = all(Language::En).swap_remove(0);
     let Mail::DisputeOpened(mail) = &mut message.mail else { panic!("the first is a dispute") };
     mail.payments[0].payment_id = "<script>alert('x')</script>".to_owned();

@@ -25,7 +25,7 @@ pub(super) fn text(message: &MailMessage) -> String {
     format!("{}\n\n{}", rendered.subject, rendered.text)
 }
 
-/// Every mail that there is, in one language.
+/// All other mails, in one language.
 fn all(language: Language) -> Vec<MailMessage> {
     let message = tickets();
     let Mail::Tickets(tickets) = message.mail.clone() else { panic!("the event has tickets") };
@@ -109,7 +109,7 @@ fn tickets_in_spanish() {
 }
 
 #[test]
-fn free_tickets_have_no_total_of_zero() {
+fn free_tickets_show_no_total() {
     for language in [Language::Es, Language::En] {
         let mut message = MailMessage { language, ..tickets() };
         assert!(text(&message).contains("Total pa"), "what was paid is said");
@@ -122,7 +122,7 @@ fn free_tickets_have_no_total_of_zero() {
 }
 
 #[test]
-fn tickets_as_a_page() {
+fn tickets_in_html() {
     insta::assert_snapshot!(rendered(&tickets()).html, @r#"
     <!doctype html>
     <html lang="es" dir="ltr">
@@ -509,14 +509,14 @@ fn every_text_in_spanish() {
 }
 
 #[test]
-fn an_account_holder_is_told_so_without_a_token() {
+fn already_registered_mail_carries_no_token() {
     let mail = rendered(&message(include_str!("../../../../events/mailer/already-registered.json")));
     assert_eq!(mail.subject, "You have a Taquilla account already");
     assert!(!mail.html.contains("TOKEN") && !mail.text.contains("TOKEN"));
 }
 
 #[test]
-fn every_page_says_its_language_and_leaves_nothing_open() {
+fn every_page_names_its_language_and_closes_its_elements() {
     for language in [Language::Es, Language::En] {
         for message in all(language) {
             let html = rendered(&message).html;
@@ -528,7 +528,7 @@ fn every_page_says_its_language_and_leaves_nothing_open() {
     }
 }
 
-/// Every element of the page of a mail ends.
+/// Checks that every element of a mail's page is closed.
 pub(super) fn leaves_nothing_open(html: &str, mail: &Mail) {
     for tag in ["table", "tr", "td", "p", "h1", "h2", "a", "div"] {
         let count = |open: &str| html.matches(open).count();
@@ -537,15 +537,15 @@ pub(super) fn leaves_nothing_open(html: &str, mail: &Mail) {
     }
 }
 
-/// Every word that people typed, made a link, a number to call and a sentence.
+/// Every text that users typed is replaced by a link, a phone number and a sentence.
 #[test]
-fn no_mail_says_what_it_could_be_used_to_say() {
+fn typed_text_smuggles_no_links_into_mails() {
     let evil = "Tu cuenta fue bloqueada. Entra en https://premio.malo.example/x o llama al 300 555 0100";
     for language in [Language::Es, Language::En] {
         for message in all(language) {
             let facts = serde_json::to_string(&message).expect("JSON");
-            // All that stands in a mail from the event's facts, but not ids, addresses, times, and the
-            // official numbers, which are checked when they are entered.
+            // All typed text of the event's facts. Not ids, addresses and times, nor the official
+            // numbers, which are checked when they are entered.
             let typed = [
                 "Los Faroles del Sur",
                 "Los Faroles",
@@ -580,7 +580,7 @@ fn no_mail_says_what_it_could_be_used_to_say() {
 }
 
 #[test]
-fn what_people_wrote_stays_text() {
+fn typed_text_is_escaped() {
     let mut message = tickets();
     let Mail::Tickets(mail) = &mut message.mail else { panic!("the event has tickets") };
     let evil = "<script>alert('x')</script>\r\nBcc: all@example.com";
