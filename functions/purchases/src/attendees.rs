@@ -1,4 +1,4 @@
-//! Who will use the tickets, where the event asks for it.
+//! The persons for whom tickets are, where the event asks for them.
 
 use domain::birth_date::BirthDate;
 use domain::error::Fields;
@@ -11,23 +11,23 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Who will use a ticket, as the buyer says.
+/// The person for whom a ticket is, as the buyer says.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewAttendee {
-    /// The name.
+    /// The full name, at most 100 characters, such as `Ana Ríos`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nombre: Option<Line<1, 100>>,
-    /// The national id. If it is written with the hyphen of a check digit, the
-    /// digit must be right for Chile or for the event's country.
+    /// The number of the national id, 3 to 20 characters. A check digit after a hyphen must be
+    /// right for Chile, or for the event's country.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rut: Option<Line<3, 20>>,
-    /// The date of birth, `YYYY-MM-DD`.
+    /// The date of birth, `YYYY-MM-DD`, such as `1990-04-30`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fecha_nacimiento: Option<BirthDate>,
 }
 
-/// What was sent, so far as it was: none at all, or one for each ticket.
+/// Checks the attendees of a request: none, or one for each ticket; single fields may be missing.
 pub(crate) fn read(
     attendees: Vec<NewAttendee>,
     tickets: u8,
@@ -40,7 +40,7 @@ pub(crate) fn read(
         "/attendees",
         format!("Must name one attendee for each of the {tickets} tickets, in the order of the lines."),
     );
-    // Somewhere on earth tomorrow has begun.
+    // In the easternmost time zones tomorrow has begun.
     let today = now.to_zoned(TimeZone::UTC).date().tomorrow();
     for (index, attendee) in attendees.iter().enumerate() {
         let at = |field: &str| format!("/attendees/{index}/{field}");
@@ -71,7 +71,7 @@ impl From<NewAttendee> for Attendee {
     }
 }
 
-/// Checks that everything is there that the event asks for.
+/// Checks that all attendees have the fields that the event asks for.
 pub(crate) fn check_complete(event: &Event, attendees: &[Attendee], tickets: u8) -> Result<()> {
     let mut fields = Fields::new();
     for index in 0..usize::from(tickets) {

@@ -1,4 +1,5 @@
-//! Sending a buyer to a gateway: the page, the form, and what is noted of it.
+//! Starts payments at a gateway: the page or form to which the buyer is sent, and the order's note
+//! of it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,50 +16,49 @@ use crate::State;
 use crate::gateways::{Till, Tills};
 use crate::idempotency::RequestDigest;
 
-/// How long before the hold the gateway stops taking the money: longer than our
-/// clocks can differ.
+/// Time before the hold's end at which the gateway stops taking money: more than clocks can differ.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// The least time a buyer needs at the gateway.
+/// The least time that a buyer needs at the gateway.
 const LEAST: Duration = Duration::from_secs(30);
 
-/// How the buyer gets to the gateway.
+/// The page on which the buyer pays.
 #[derive(Debug)]
 pub(crate) struct WayToPay {
     /// The page to open.
     pub(crate) url: String,
-    /// What that page posts, if it is ours.
+    /// The form that the page posts to the gateway, if the page is the box office's own.
     pub(crate) form: Option<CheckoutForm>,
 }
 
-/// A form that leads to the gateway's page.
+/// A form that a client can post to the gateway by itself.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct CheckoutForm {
-    /// The address to post it to.
+    /// The gateway's address, to which the form is posted.
     action: String,
-    /// Its fields and their values, none of which may be changed.
+    /// The form's fields and values, all to be sent unchanged.
     fields: BTreeMap<&'static str, String>,
 }
 
 /// How the buyer wants to pay.
 #[derive(Debug)]
 pub(crate) struct Wish {
-    /// At which gateway; at the organiser's first choice if it is not said.
+    /// The gateway that the buyer chose; if `None`, the organiser's first choice.
     pub(crate) gateway: Option<GatewayName>,
-    /// True if `attendees` of the order are not yet written.
+    /// True if the request changed the order's attendees, which are not saved yet.
     pub(crate) corrects: bool,
-    /// What a repetition of the request is known by.
+    /// The digest that recognises a repeated request; `None` without an idempotency key.
     pub(crate) digest: Option<RequestDigest>,
 }
 
-/// Until when somebody can begin to pay; `None` if nobody can, or if it has no end: PayU
-/// takes cards as long as its page is open.
+/// The time until which a payment can be begun at the gateway's page. `None` if it can not be
+/// begun, or has no end: PayU takes cards as long as its page is open.
 pub(crate) fn pay_until(order: &Order, payment: &Payment) -> Option<Timestamp> {
     let takes_money = payment.is_open() && payment.state != PaymentState::Processing;
     (takes_money && payment.gateway != GatewayName::Payu).then(|| order.expires_at - MARGIN)
 }
 
-/// Finds the buyer's open payment again, or makes one.
+/// Returns the way to the buyer's open payment, or starts a new payment.
 pub(crate) async fn start(
     tills: &Tills<'_>,
     order: &mut Order,
@@ -110,7 +110,7 @@ pub(crate) async fn start(
     Ok(way)
 }
 
-/// Makes the payment at the gateway; one that is there already once more.
+/// Creates the payment at the gateway. Safe to repeat: the same attempt is the same payment.
 async fn create(
     state: &State,
     order: &Order,
@@ -128,7 +128,7 @@ async fn create(
         buyer_email: order.buyer.email.clone(),
         buyer_name: order.buyer.name.clone(),
         expires_at,
-        // Gateways add a query to it, which would get lost after a `#`.
+        // Gateways append a query, which would be lost after a `#`.
         return_url: format!("{}/purchases/{}", state.public_url, order.id),
         notification_url: notification_url(state, order, till),
         idempotency_key: format!("{}-{attempt}", order.id),
@@ -137,8 +137,8 @@ async fn create(
     Ok(till.gateway.checkout(&payment).await?)
 }
 
-/// Where the gateway notifies us: it says whose account it is about, because that is
-/// what knows how the notification is signed.
+/// The address for the gateway's notifications. It names the account, because the secret that
+/// verifies a notification's signature belongs to the account.
 fn notification_url(state: &State, order: &Order, till: &Till) -> String {
     let url = format!("{}/api/v1/webhooks/{}", state.public_url, till.gateway.name());
     match till.account {
@@ -157,8 +157,8 @@ fn way_to_pay(state: &State, checkout: Checkout) -> WayToPay {
     }
 }
 
-/// The page of ours that posts a form: by itself before `until`, for a gateway may take
-/// cards after that. What is after the `#` stays in the browser.
+/// The box office's page that posts a form to the gateway. It posts by itself only before `until`:
+/// a gateway may take cards after that. The part after the `#` stays in the browser.
 fn page_with_form(
     public_url: &str,
     action: &str,
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_posted_never_reaches_a_server_on_the_way() {
+    fn checkout_form_fields_stay_in_the_url_fragment() {
         let fields = [("referenceCode", "ref-1".to_owned()), ("buyerFullName", "Ana Ñ & hijas".to_owned())];
         let until = Timestamp::from_second(1_795_000_000).expect("in range");
         let url = page_with_form("https://boletos.example", "https://gateway.example/pay/", until, &fields);

@@ -1,5 +1,5 @@
-//! Which gateway takes a payment: the organiser's accounts in their order, and what
-//! else there is while one of them does not answer.
+//! Chooses the gateway of a payment: the organiser's accounts in their order, and the alternatives
+//! while one does not answer.
 
 use std::sync::Arc;
 
@@ -13,15 +13,15 @@ use serde_json::{Value, json};
 
 use crate::State;
 
-/// A gateway that a buyer can be sent to.
+/// A gateway account to which a buyer can be sent.
 #[derive(Debug)]
 pub(crate) struct Till {
     pub(crate) gateway: Arc<dyn PaymentGateway>,
-    /// The organiser's account there; `None` at the sandbox.
+    /// The organiser's account at the gateway; `None` for the sandbox.
     pub(crate) account: Option<GatewayAccountId>,
 }
 
-/// The gateways at which an order may be paid.
+/// The gateway accounts with which an order may be paid.
 #[derive(Debug)]
 pub(crate) struct Tills<'a> {
     pub(crate) state: &'a State,
@@ -30,17 +30,17 @@ pub(crate) struct Tills<'a> {
 }
 
 impl<'a> Tills<'a> {
-    /// Those of the order's organiser, as they were a few seconds ago.
+    /// Gateways of the order's organiser, cached for some seconds.
     pub(crate) async fn of(state: &'a State, order: &Order) -> Result<Self> {
         Ok(Self { state, accounts: state.accounts(order.tenant).await?, currency: order.currency })
     }
 
-    /// Where a new payment is made: at the gateway that the buyer names, or at the
-    /// organiser's first choice.
+    /// The account for a new payment: at the gateway that the buyer names, or the organiser's first
+    /// choice.
     ///
     /// # Errors
-    /// `payment_gateway_missing` (409) if there is none, `payment_gateway_unavailable`
-    /// (503) if it does not answer; both with the alternatives.
+    /// `payment_gateway_missing` (409) if there is none, `payment_gateway_unavailable` (503) if it
+    /// does not answer; both with the alternatives.
     pub(crate) async fn open(&self, wanted: Option<GatewayName>) -> Result<Till> {
         let takers = choose(&self.accounts, self.currency);
         let Some(first) = takers.first() else {
@@ -58,11 +58,11 @@ impl<'a> Tills<'a> {
         Err(self.or_others(name, refused).await)
     }
 
-    /// Where a payment was begun, if it can go on there. Accounts that start no new
-    /// payments finish those that they have.
+    /// The account with which a payment was begun; `None` if it no longer exists. Accounts that
+    /// start no new payments still finish those that they have.
     ///
     /// # Errors
-    /// `payment_gateway_unavailable` (503) with the alternatives, if it does not answer.
+    /// `payment_gateway_unavailable` (503) with the alternatives, if the gateway does not answer.
     pub(crate) async fn of_payment(&self, payment: &Payment) -> Result<Option<Till>> {
         let Some(id) = payment.account else {
             return Ok(self.sandbox().filter(|till| till.gateway.name() == payment.gateway));
@@ -74,7 +74,7 @@ impl<'a> Tills<'a> {
         }
     }
 
-    /// An error about one gateway, with the others that work.
+    /// Adds the organiser's other working gateways to an error about one gateway.
     pub(crate) async fn or_others(&self, gateway: GatewayName, error: Error) -> Error {
         let takers = choose(&self.accounts, self.currency);
         let mut names: Vec<GatewayName> = Vec::new();
@@ -98,7 +98,7 @@ impl<'a> Tills<'a> {
         error.with("alternatives", alternatives)
     }
 
-    /// The account's gateway, if it answers.
+    /// The account's client, if the gateway answers.
     async fn till(&self, account: &GatewayAccount) -> Result<Till> {
         let open = async {
             self.state.gateways.available(account).await?;
@@ -107,7 +107,8 @@ impl<'a> Tills<'a> {
         match open.await {
             Ok(gateway) => Ok(Till { gateway, account: Some(account.id) }),
             Err(error) if error.kind() == Kind::Internal => {
-                // Somebody must look at the log, and the buyer needs not wait for that.
+                // A misconfigured account: a person must see the log, but the buyer need not wait
+                // for that.
                 tracing::error!(account = %account.id, ?error, "an account at a gateway cannot be used");
                 Err(unusable(error))
             }

@@ -1,6 +1,6 @@
-//! Idempotency keys without records of their own: a reservation has the id of
-//! its quote, a payment that of its order and try, so what is kept is only a
-//! digest of key and body, on the order that is written anyway.
+//! Idempotency keys without records of their own. A reservation's id comes from its quote, a
+//! payment's from its order and attempt, so only a digest of key and body is kept, on the order
+//! that is written anyway.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,10 +8,10 @@ use domain::{Error, Result};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-/// Bytes of each half: enough to tell the requests of one user apart.
+/// Bytes of each half of a digest: enough to tell the requests of one user apart.
 const HALF: usize = 8;
 
-/// A request as its idempotency key and body name it.
+/// Digest of a request's idempotency key and of its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RequestDigest {
     key: [u8; HALF],
@@ -19,22 +19,22 @@ pub(crate) struct RequestDigest {
 }
 
 impl RequestDigest {
-    /// The digest of a request to `route`, if it has a key.
+    /// The digest of a request to `route`; `None` without a key.
     pub(crate) fn new<B: Serialize>(route: &str, key: Option<&str>, body: &B) -> Result<Option<Self>> {
         let Some(key) = key else { return Ok(None) };
         let body = serde_json::to_vec(body).map_err(Error::internal)?;
         Ok(Some(Self { key: half(&[route.as_bytes(), b"\0", key.as_bytes()]), body: half(&[&body]) }))
     }
 
-    /// As the order keeps it.
+    /// The digest as the order keeps it.
     pub(crate) fn text(&self) -> String {
         URL_SAFE_NO_PAD.encode([self.key, self.body].concat())
     }
 
-    /// True if `kept` is this very request.
+    /// True if `kept` is the digest of this same request.
     ///
     /// # Errors
-    /// `idempotency_key_reused` if it has the same key and another body.
+    /// `idempotency_key_reused` if `kept` has the same key and another body.
     pub(crate) fn repeats(&self, kept: &str) -> Result<bool> {
         if !self.shares_key(kept) {
             return Ok(false);
@@ -42,16 +42,16 @@ impl RequestDigest {
         if self.text() == kept { Ok(true) } else { Err(key_reused()) }
     }
 
-    /// True if `kept` is a request with the same key, whatever its body.
+    /// True if `kept` has the same key, whatever its body.
     pub(crate) fn shares_key(&self, kept: &str) -> bool {
         URL_SAFE_NO_PAD.decode(kept).is_ok_and(|kept| kept.get(..HALF) == Some(&self.key[..]))
     }
 }
 
-/// The code of [`key_reused`].
+/// The error code of [`key_reused`].
 pub(crate) const KEY_REUSED: &str = "idempotency_key_reused";
 
-/// The refusal of a key that another request has.
+/// The error for an idempotency key that another request used.
 pub(crate) fn key_reused() -> Error {
     Error::unprocessable(
         KEY_REUSED,

@@ -1,4 +1,4 @@
-//! Holds, orders and payments: from a quote to a paid order, and back.
+//! Reservations, payments and refunds: from a quote to a paid order, and back.
 
 mod attendees;
 mod checkout;
@@ -21,11 +21,11 @@ use domain::{Error, EventId, Result, TenantId};
 use store::{EventCache, Fresh, ON_SALE_MILLIS, Store, StoredEvent};
 use web::TokenVerifier;
 
-/// How long a tenant's list of accounts at gateways is good for, in milliseconds. For
-/// so long a payment may still start with one that was just switched off.
+/// How long a tenant's gateway accounts are cached, in milliseconds. For that long, a payment may
+/// still start with an account that was just switched off.
 const ACCOUNTS_MILLIS: i64 = 5000;
 
-/// What the function works with.
+/// The function's clients, settings and caches.
 #[derive(Clone, Debug)]
 pub struct State {
     clock: Clock,
@@ -36,14 +36,14 @@ pub struct State {
     sheets: EventCache,
     accounts: Arc<Fresh<TenantId, Vec<GatewayAccount>>>,
     looks: Arc<look::Looks>,
-    /// Where the installation is reached, without a slash at the end.
+    /// The box office's address, without a slash at its end.
     public_url: Arc<str>,
 }
 
 struct Keys {
-    /// Quotes are sealed with it.
+    /// Key that opens sealed quotes.
     quote: [u8; 32],
-    /// Payment references are signed with it.
+    /// Key that signs payment references.
     reference: [u8; 32],
 }
 
@@ -54,7 +54,8 @@ impl std::fmt::Debug for Keys {
 }
 
 impl State {
-    /// Reads the configuration.
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `QUOTE_SECRET`, `PUBLIC_URL` and the gateways'
+    /// variables.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let keys = Keys {
             quote: Secret::from_env(&boot.env, "QUOTE_SECRET")?.derive("quote"),
@@ -73,18 +74,18 @@ impl State {
         })
     }
 
-    /// Opens the connections that the first request will need.
+    /// Opens the connection to the table before the first request.
     pub async fn warm(&self) {
         self.store.warm().await;
     }
 
-    /// An event with its areas and stages, a few seconds old at most.
+    /// An event with its areas and stages, cached for some seconds.
     async fn sheet(&self, event: EventId) -> Result<Arc<StoredEvent>> {
         let sheet = self.sheets.get(&self.store, event, self.clock.now()).await?;
         sheet.ok_or_else(|| Error::not_found("event_not_found", "There is no such event."))
     }
 
-    /// A tenant's accounts at gateways, a few seconds old at most.
+    /// A tenant's gateway accounts, cached for some seconds.
     async fn accounts(&self, tenant: TenantId) -> Result<Arc<Vec<GatewayAccount>>> {
         let read = || async { Ok(Some(self.store.gateway_accounts(tenant).await?)) };
         let accounts = self.accounts.get(tenant, self.clock.now(), read).await?;

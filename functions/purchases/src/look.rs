@@ -1,9 +1,9 @@
-//! Asking gateways about payments whose buyer is here and waits.
+//! Asks gateways about payments whose buyer is waiting.
 //!
-//! Notifications come by themselves, mostly within a second or two. Who comes back from the
-//! gateway before them must not be asked to pay again: the gateway is asked, and what it says
-//! is shown at once. It is written down only if it is still news at the next question, so that
-//! an order whose notification comes costs nothing more.
+//! Notifications mostly arrive within a second or two. A buyer who comes back from the gateway
+//! before that must not be asked to pay again: the gateway is asked, and its report shown at once.
+//! The report is saved only if it is still news at the next question, so that an order whose
+//! notification arrives costs nothing more.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,46 +19,48 @@ use store::limit::QUARTER;
 
 use crate::State;
 
-/// Nobody has paid sooner after setting out for the gateway.
+/// The earliest time after its creation at which a payment can be paid; gateways are not asked
+/// before.
 const FROM: Duration = Duration::from_secs(5);
-/// The time between two questions about one order, from one execution environment.
+/// Time between two questions about one order, per execution environment.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How often gateways are asked for one buyer, from all environments: so many are started
-/// as requests come at once, and each would ask. Whoever asks without an end would use up
-/// what the gateway answers the organiser, before others who pay. A page that looks every
-/// two seconds stays below it. A twentieth of a write each time.
+/// Questions to gateways for one buyer in a quarter of an hour, over all environments: Lambda
+/// starts one per concurrent request, and each would ask. Without a limit one buyer could use up
+/// what the gateway answers the organiser, at the cost of other buyers. A page that asks every two
+/// seconds stays below it. Costs a twentieth of a write per question.
 const ASKED: Limit = Limit::sampled("gateway-asked", 500, QUARTER, 20);
-/// How long after the hold the buyer is still waited for.
+/// How long after the hold's end a payment may still be awaited.
 const UNTIL: Duration = Duration::from_secs(15 * 60);
 /// How long a buyer waits for a gateway's answer.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a buyer who cancels waits for the gateways to cancel, too.
+/// How long a buyer who cancels waits for the gateways to cancel their payments.
 const CLOSING: Duration = Duration::from_secs(6);
-/// The most orders that are remembered.
+/// The most orders whose last reports are cached.
 const MOST: usize = 256;
 
-/// What gateways said lately.
+/// The gateways' last reports about awaited orders, per execution environment.
 #[derive(Debug, Default)]
 pub(crate) struct Looks(Mutex<HashMap<OrderId, Look>>);
 
-/// A try that the buyer has paid, and the gateway's id of the payment.
+/// An attempt that the buyer has paid, and the gateway's id of the payment.
 type Paid = (u8, String);
 
 #[derive(Debug, Clone)]
 struct Look {
-    /// The order's version that it is about: what was heard before somebody changed the
-    /// order is no news of it any more.
+    /// The order's version for which the reports were made. Once the order has changed, they are
+    /// out of date.
     version: u32,
-    /// Not to be asked before.
+    /// The gateways are not asked again before this time.
     due: Timestamp,
-    /// The tries that the buyer has paid, as the order does not say yet.
+    /// Attempts that the buyer has paid, but the order does not show yet.
     paid: Vec<Paid>,
-    /// True if the order does not say something that the gateway does.
+    /// True if a report said something that the order does not.
     is_news: bool,
 }
 
 impl Looks {
-    /// What was heard last, and whether it is time to ask again. Who is told so has to ask.
+    /// The last reports, and whether the caller has the turn: then it must ask the gateways, and no
+    /// other request asks for a pause.
     fn turn(&self, order: OrderId, version: u32, now: Timestamp) -> (Option<Look>, bool) {
         let mut looks = self.lock();
         let known = looks.get(&order).filter(|look| look.version == version).cloned();
@@ -83,7 +85,7 @@ impl Looks {
         }
     }
 
-    /// What was heard is written down in this version.
+    /// The reports were saved in this version of the order.
     fn written(&self, order: OrderId, version: u32) {
         if let Some(look) = self.lock().get_mut(&order) {
             look.version = version;
@@ -91,12 +93,12 @@ impl Looks {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<OrderId, Look>> {
-        // No code that can panic runs while it is locked.
+        // Nothing that can panic runs while the mutex is locked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The order as its buyer should see it, after a look at the gateway if it is time for one.
+/// The order for its buyer, with the gateways' reports if they are due.
 pub(crate) async fn look(state: &State, mut order: Order, now: Timestamp) -> Order {
     if !is_awaited(&order, now) {
         return order;
@@ -110,7 +112,7 @@ pub(crate) async fn look(state: &State, mut order: Order, now: Timestamp) -> Ord
         let news = News::of(&order, &reports);
         paid = news.paid.clone();
         state.looks.heard(order.id, news.paid.clone(), news.is_any());
-        // Its notification had the time of a pause to come.
+        // The notification had a whole pause to arrive.
         if news.is_any() && known.is_some_and(|before| before.is_news) {
             write_down(state, &mut order, &news, now).await;
             state.looks.written(order.id, order.version);
@@ -120,15 +122,15 @@ pub(crate) async fn look(state: &State, mut order: Order, now: Timestamp) -> Ord
     order
 }
 
-/// Counts a question about one of the buyer's orders, if there may be another.
+/// Counts a question against the buyer's limit; false if the limit is reached.
 async fn may_ask(state: &State, order: &Order, now: Timestamp) -> bool {
     let asked = [ASKED.of(&[&order.user.suffix()])];
     state.store.check_limits(&asked, now).await.is_ok() && state.store.count(&asked, now).await.is_ok()
 }
 
-/// True if the buyer has paid and the order does not say what became of it. Asks, unless
-/// that was just heard: who is sent to a page now may have paid a second ago, and other
-/// execution environments know nothing of what this one heard.
+/// True if the buyer has paid and the outcome is not known yet. Asks the gateways unless the last
+/// report is recent: a buyer about to be sent to a page may have paid a second ago, and other
+/// execution environments do not know this one's reports.
 pub(crate) async fn is_processing(state: &State, order: &Order, now: Timestamp) -> bool {
     let mut seen = order.clone();
     if is_awaited(order, now) {
@@ -146,8 +148,8 @@ pub(crate) async fn is_processing(state: &State, order: &Order, now: Timestamp) 
     seen.processing_payment().is_some()
 }
 
-/// True if a gateway has the money of an order that does not say so yet. Then that is
-/// written down, so that the tickets come.
+/// True if a gateway has approved a payment that the order does not show yet. The report is then
+/// saved, so that the tickets are issued.
 pub(crate) async fn is_paid(state: &State, order: &mut Order, now: Timestamp) -> bool {
     let Some(reports) = ask(state, order).await else { return false };
     let news = News::of(order, &reports);
@@ -158,8 +160,8 @@ pub(crate) async fn is_paid(state: &State, order: &mut Order, now: Timestamp) ->
     true
 }
 
-/// Has the gateways cancel what is open of an order that its buyer cancelled, where they
-/// can. What they do not answer to in time stays open.
+/// Asks the gateways to cancel the open payments of an order that its buyer cancelled, where they
+/// can. Payments whose gateway does not answer in time stay open.
 pub(crate) async fn close(state: &State, order: &mut Order, now: Timestamp) {
     let closing = async {
         let mut closed = Vec::new();
@@ -190,20 +192,20 @@ pub(crate) async fn close(state: &State, order: &mut Order, now: Timestamp) {
     let change = order.payments_closed(&closed);
     match state.store.save_order(order, &change, now).await {
         Ok(saved) => *order = saved,
-        // Whoever else changed it meanwhile heard of it from the gateway.
+        // A lost update: the other writer already heard from the gateway.
         Err(error) => {
             tracing::info!(order = %order.id, ?error, "that payments are cancelled was not written down");
         }
     }
 }
 
-/// What gateways say that an order does not.
+/// The difference between gateways' reports and the order.
 struct News {
-    /// The tries that the buyer has paid.
+    /// Attempts that the buyer has paid.
     paid: Vec<Paid>,
-    /// True if money is there that buys the tickets.
+    /// True if an approved payment buys the tickets.
     sells: bool,
-    /// True if it takes more than a note.
+    /// True if the settler has to act on a report.
     is_to_settle: bool,
 }
 
@@ -231,8 +233,8 @@ impl News {
     }
 }
 
-/// Notes what was heard and has the settler look, if that is not all. Does nothing if
-/// somebody else changed the order, who then knew more.
+/// Saves that payments are processing, and calls the settler if more is to be done. Does nothing on
+/// a lost update: the other writer knew more.
 async fn write_down(state: &State, order: &mut Order, news: &News, now: Timestamp) {
     let mut noted = order.clone();
     let change = noted.payments_processing(&news.paid, news.is_to_settle);
@@ -242,19 +244,19 @@ async fn write_down(state: &State, order: &mut Order, news: &News, now: Timestam
     }
 }
 
-/// True if its buyer may be waiting for one of its payments.
+/// True if the buyer may be waiting for a payment of this order.
 fn is_awaited(order: &Order, now: Timestamp) -> bool {
     let may_be_paid = |payment: &Payment| payment.is_open() && payment.created_at + FROM <= now;
     order.is_payable() && now < order.expires_at + UNTIL && order.payments.iter().any(may_be_paid)
 }
 
-/// What the gateways have of the tries that are open; `None` if one does not answer soon.
+/// The gateways' reports about the open attempts; `None` if one does not answer in time.
 async fn ask(state: &State, order: &Order) -> Option<Vec<(u8, PaymentReport)>> {
     let asked = async {
         let of_try = |payment| async move {
             let Some(client) = client(state, order, payment).await? else { return Ok(Vec::new()) };
             let found = client.payments_of(&reference(state, order, payment.attempt)).await?;
-            // What only waits for its buyer is no news.
+            // A payment that still waits for its buyer is no news.
             let begun = found.into_iter().filter(|report| report.status != PaymentStatus::Open);
             Ok::<_, domain::Error>(begun.map(|report| (payment.attempt, report)).collect())
         };
@@ -279,7 +281,7 @@ fn reference(state: &State, order: &Order, attempt: u8) -> String {
     PaymentReference { user: order.user, order: order.id, attempt }.encode(&state.keys.reference)
 }
 
-/// The client of the account that a payment was begun with; `None` if it is gone.
+/// The client of the account with which a payment was begun; `None` if the account was deleted.
 async fn client(state: &State, order: &Order, payment: &Payment) -> Result<Option<Arc<dyn PaymentGateway>>> {
     let Some(id) = payment.account else {
         return Ok(state.gateways.sandbox().filter(|sandbox| sandbox.name() == payment.gateway));
@@ -302,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_asked_about_once_in_a_while_however_often_its_buyer_looks() {
+    fn gateways_are_asked_about_an_order_at_most_once_per_pause() {
         let looks = Looks::default();
         let orders: Vec<_> =
             (0..1000).map(|_| OrderId::of_quote(QuoteId::generate(at(0)), UserId::generate(at(0)))).collect();
@@ -315,9 +317,9 @@ mod tests {
         assert!(asked(2, 1), "another order");
         let (known, is_turn) = looks.turn(order(1), 1, at(5));
         assert!(is_turn && known.is_some_and(|look| look.is_news && look.paid == paid));
-        // Who was to ask and got no answer is not followed by others at once.
+        // A request that took the turn and got no answer is not followed by another at once.
         assert!(!asked(1, 9) && asked(1, 10));
-        // Somebody changed the order: what was heard is old.
+        // The order has changed: its reports are out of date.
         assert!(matches!(looks.turn(order(1), 2, at(11)), (None, true)));
         for n in 3..1000 {
             assert!(asked(n, 10));

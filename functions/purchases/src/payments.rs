@@ -1,4 +1,4 @@
-//! Paying a reservation, and looking at what was bought.
+//! Pays reservations, and shows buyers their orders.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use crate::reservations::{OrderPath, own_order};
 use crate::view::OrderView;
 use crate::{State, attendees, checkout};
 
-/// Free orders of one account whose address is not confirmed.
+/// Free orders per day of a user whose address is not confirmed: each sends a mail.
 const UNCONFIRMED_MAILS: Limit = Limit::exact("free-unconfirmed", 10, DAY);
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -73,24 +73,24 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// What to pay.
+/// A reservation to be paid.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Pay {
-    /// The reservation.
+    /// The reservation's id.
     reservation_id: OrderId,
-    /// Who will use the tickets, in the order of the lines, if the event asks for
-    /// it and the reservation does not say so yet.
+    /// The attendees, one for each ticket in the order of the lines, if the event asks for them and
+    /// the reservation does not have them yet.
     #[serde(default)]
     #[schemars(length(max = 20))]
     attendees: Vec<NewAttendee>,
-    /// The gateway, if the buyer chooses among the organiser's. Another one than
-    /// before is another payment.
+    /// The gateway, if the buyer chooses among the organiser's. Another one than before starts
+    /// another payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gateway: Option<GatewayName>,
 }
 
-/// An order, and where to pay it.
+/// An order with the page on which it is paid.
 #[derive(Debug, Serialize, JsonSchema)]
 struct PurchaseView {
     /// The order.
@@ -99,8 +99,8 @@ struct PurchaseView {
     /// The page to send the buyer to; absent if nothing is left to pay.
     #[serde(skip_serializing_if = "Option::is_none")]
     checkout_url: Option<String>,
-    /// What that page posts to the gateway, for clients that would rather do it
-    /// themselves; absent if the page is the gateway's own.
+    /// The form that this page posts to the gateway, for clients that post it themselves; absent if
+    /// the page is the gateway's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     checkout_form: Option<CheckoutForm>,
 }
@@ -121,13 +121,13 @@ async fn pay(
     let now = state.clock.now();
     let digest = RequestDigest::new("pay", key.0.as_deref(), &request)?;
     let mut order = own_order(&state, &buyer, request.reservation_id).await?;
-    // At the same time, for the buyer waits.
+    // Concurrently: the buyer is waiting.
     let (sheet, tills) = tokio::try_join!(state.sheet(order.event), Tills::of(&state, &order))?;
     if repeats(&state, &order, digest.as_ref(), now).await? && order.status.is_settled() {
         return Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, None, now))));
     }
     order.payable(now)?;
-    // Who names a gateway means it.
+    // A buyer who names a gateway wants to pay again.
     if request.gateway.is_none() && is_processing(&state, &order, now).await {
         return Err(Error::conflict(
             "payment_processing",
@@ -150,10 +150,10 @@ async fn pay(
     Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, way, now))))
 }
 
-/// Counts the mail with free tickets, if nobody knows that its reader asked for it: anybody
-/// can register any address, and what costs nothing can be asked for without an end. An
-/// address has one account, so this limits what one can mail to somebody; how many addresses
-/// one can register from a network is limited there.
+/// Counts the mail with free tickets if the address is not confirmed. A stranger can register any
+/// address, and free tickets can be ordered without end: without the limit, they would flood it
+/// with mails. One address has one account; how many addresses a network can register is limited at
+/// the registration.
 async fn check_mailing(state: &State, buyer: &Buyer, now: Timestamp) -> Result<()> {
     if buyer.confirmed_email().is_ok() {
         return Ok(());
@@ -179,7 +179,7 @@ async fn repeats(
     if repeats {
         return Ok(true);
     }
-    // A key that paid for another order of this buyer.
+    // The key may belong to another order of this buyer.
     let others = state.store.orders_since(order.user, now - Duration::from_secs(24 * 3600)).await?;
     for kept in
         others.iter().flat_map(|order| &order.payments).filter_map(|payment| payment.idempotency.as_ref())
@@ -189,15 +189,15 @@ async fn repeats(
     Ok(false)
 }
 
-/// Issues the tickets of an order with nothing to pay. If somebody else was faster,
-/// `order` is then as they left it.
+/// Issues the tickets of an order with nothing to pay. On a lost update, `order` becomes what the
+/// other writer saved.
 async fn settle_free(state: &State, order: &mut Order, sheet: &StoredEvent, now: Timestamp) -> Result<()> {
     let secured = state.store.secure_holdings(order, sheet, now).await?;
     let change = order.settle_free(secured, now);
     match state.store.save_order(order, &change, now).await {
         Ok(saved) => {
             *order = saved;
-            // The tickets are the buyer's. What is not sold now, a message sells.
+            // The tickets are issued. The queued message sells the places that are not sold now.
             if order.status.is_settled() {
                 match state.store.sell_holdings(order).await {
                     Ok(true) => {}
@@ -210,7 +210,7 @@ async fn settle_free(state: &State, order: &mut Order, sheet: &StoredEvent, now:
             let current = state.store.order(order.user, order.id).await?;
             *order = current.ok_or_else(|| Error::internal("an order vanished"))?;
         }
-        // It may be written. What was secured for it runs out if it is not.
+        // The order may have been saved. If not, its secured places expire.
         Err(error) => return Err(error.into()),
     }
     match order.status {

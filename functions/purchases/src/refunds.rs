@@ -1,4 +1,4 @@
-//! Giving money back for tickets.
+//! Refunds tickets at the organiser's request.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
@@ -32,29 +32,29 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// What to refund.
+/// The tickets to refund.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Refund {
-    /// The event that the order is for.
+    /// The id of the order's event.
     event_id: EventId,
-    /// The tickets; all of the order's if absent.
+    /// The tickets' ids, 1 to 20; absent: all of the order.
     #[serde(default)]
     #[schemars(length(min = 1, max = 20))]
     tickets: Option<Vec<TicketId>>,
 }
 
-/// An order after a refund, as its organiser sees it.
+/// An order after a refund, for its organiser.
 #[derive(Debug, Serialize, JsonSchema)]
 struct RefundedOrder {
     /// The order.
     #[serde(flatten)]
     order: OrderView,
-    /// What was paid, as people write it.
+    /// The total, formatted for people, such as `COP 212,382`.
     total_formatted: String,
-    /// What is back already, as people write it.
+    /// The amount already given back, formatted for people.
     refunded_formatted: String,
-    /// What still has to go back, as people write it.
+    /// The amount still to be given back, formatted for people.
     refund_due_formatted: String,
 }
 
@@ -105,7 +105,7 @@ async fn refund(
             GateError::Failure(failure) => failure.into(),
         })?;
     }
-    // A door without the network may have let their holders in, and say so only later.
+    // A door without the network may have admitted the holders, and report it only later.
     let refunded = order.tickets().filter(|ticket| ticket.refunded).map(|ticket| ticket.id);
     let refunded: Vec<TicketId> = refunded.collect();
     let entries = state.store.conflicts_of(order.event, &refunded).await.map_err(Error::from)?;

@@ -1,4 +1,4 @@
-//! Holding places at a quoted price, and letting them go.
+//! Reserves places at a quoted price, and cancels reservations.
 
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ use crate::look::{self, look};
 use crate::view::OrderView;
 use crate::{State, attendees};
 
-/// Unpaid reservations that one buyer may have for one event at the same time,
-/// so that nobody empties a house without paying.
+/// Unpaid reservations of one buyer for one event, so that no buyer can block a show without
+/// paying.
 const MAX_OPEN: usize = 4;
 
-/// How long the request that made a reservation may take to look at the buyer's others.
+/// How long a request may take to check the buyer's other reservations after it made one.
 const UNSURE: Duration = Duration::from_secs(15);
 
 /// How far back a repeated idempotency key is recognised.
@@ -80,21 +80,21 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// What to hold.
+/// The quote to reserve.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Reserve {
     /// The `quote` of `POST /api/v1/public/quotes`, unchanged.
     #[schemars(length(max = 12288))]
     quote: String,
-    /// Who will use the tickets, in the order of the lines; can be sent later,
-    /// with the payment.
+    /// The attendees, one for each ticket in the order of the lines; can also be sent with the
+    /// payment.
     #[serde(default)]
     #[schemars(length(max = 20))]
     attendees: Vec<NewAttendee>,
 }
 
-/// The address of an order.
+/// Path with the id of an order.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct OrderPath {
     /// The order's id.
@@ -124,8 +124,8 @@ async fn reserve(
     Ok((StatusCode::CREATED, Json(OrderView::new(&order, Some(&sheet), now))))
 }
 
-/// The order that the quote became already, if it did. Reads the buyer's orders
-/// of the last day, which is also where a reused key and a hoarder show.
+/// The existing order of this quote, if there is one. Reads the buyer's orders of the last day,
+/// which also show a reused key and too many open reservations.
 async fn known(
     state: &State,
     buyer: &Buyer,
@@ -159,7 +159,7 @@ fn quote_used(detail: &'static str, id: OrderId) -> Error {
     Error::conflict("quote_used", detail).with("reservation_id", id.to_string())
 }
 
-/// The order that a quote became before, unless it has ended: a quote is good for one.
+/// The existing order of a quote, unless it has ended: a quote can become only one order.
 fn unreleased(known: Order, now: Timestamp) -> Result<Order> {
     match known.status_at(now) {
         OrderStatus::Released => {
@@ -180,9 +180,9 @@ fn too_many() -> Error {
     )
 }
 
-/// Looks at the buyer's reservations again now that the new one is there: others may have
-/// come in the same moment. If there are too many, or another has its idempotency key, it
-/// goes. Only for the request that made it: see [`confirmed`].
+/// Checks the buyer's reservations again after saving the new one: concurrent requests may have
+/// made others. Cancels the new one if there are too many or another has its idempotency key. Only
+/// for the request that made it: see [`confirmed`].
 async fn keep_alone(
     state: &State,
     mut order: Order,
@@ -190,7 +190,7 @@ async fn keep_alone(
     now: Timestamp,
 ) -> Result<Order> {
     let Some(refusal) = refusal(state, &order, digest, now).await? else { return Ok(order) };
-    // Its idempotency key is the other's then.
+    // The idempotency key then belongs to the other order.
     let change = order.give_way(refusal.code() == KEY_REUSED);
     match state.store.save_order(&order, &change, now).await {
         Ok(order) => {
@@ -201,7 +201,7 @@ async fn keep_alone(
             let current = state.store.order(order.user, order.id).await?;
             match current.ok_or_else(|| Error::internal("an order vanished"))? {
                 current if current.status == OrderStatus::Released => Err(refusal),
-                // It is being paid already, or the same request, sent twice, has confirmed it.
+                // The order is being paid, or the same request, sent twice, has confirmed it.
                 current => Ok(current),
             }
         }
@@ -209,7 +209,7 @@ async fn keep_alone(
     }
 }
 
-/// Why an order that is there must go.
+/// Why an order that was just saved must be cancelled; `None` if it may stay.
 async fn refusal(
     state: &State,
     order: &Order,
@@ -231,7 +231,7 @@ async fn refusal(
     Ok(None)
 }
 
-/// The orders that have the idempotency key of a request.
+/// The orders that have the request's idempotency key.
 fn with_key(orders: &[Order], digest: Option<&RequestDigest>) -> Vec<OrderId> {
     let has_key = |kept: &str| digest.is_some_and(|digest| digest.shares_key(kept));
     let orders = orders.iter().filter(|order| order.idempotency.as_deref().is_some_and(has_key));
@@ -243,16 +243,16 @@ fn open_for(orders: &[Order], event: EventId, now: Timestamp) -> Vec<OrderId> {
     orders.iter().filter(|order| is_open(order, event, now)).map(|order| order.id).collect()
 }
 
-/// True if the request that made an order may not have looked at the others yet.
+/// True if the request that made the order may not have checked the buyer's others yet.
 fn is_new(order: &Order, event: &Event, now: Timestamp) -> bool {
     let held = order.expires_at - Duration::from_secs(60 * u64::from(event.hold_minutes));
     order.version == 1 && now < held + UNSURE
 }
 
-/// An order that another request of its buyer made just now, the same sent twice, once it is
-/// sure to stay. That request may be about to let it go, or may have answered with it already:
-/// so this one never lets it go, and stays only if it is there without a crowd. Then it counts
-/// the version up, which a release that is late is refused by.
+/// Waits until an order made just now by another, identical request is sure to stay. That request
+/// may be about to cancel the order, or may have returned it already. So this one never cancels it,
+/// and returns it only if the buyer is within the limits. Then it increments the version, so that a
+/// late cancellation is refused.
 async fn confirmed(
     state: &State,
     order: Order,
@@ -267,7 +267,7 @@ async fn confirmed(
         let current = state.store.order(order.user, order.id).await?;
         let current = current.ok_or_else(|| Error::internal("an order vanished"))?;
         if current.status == OrderStatus::Released && digest.is_some() && current.idempotency.is_none() {
-            // It went because another has the key, and left it to that one.
+            // It was cancelled because another order has the key.
             return Err(key_reused());
         }
         if current.version > 1 {
@@ -294,7 +294,7 @@ async fn hold(
     now: Timestamp,
 ) -> Result<Order> {
     let promotion = promotion(state, buyer, &quote).await?;
-    // To the second, as the allotments count.
+    // Whole seconds, as allotments count time.
     let ends = now.as_second() + i64::from(sheet.event.hold_minutes) * 60;
     let expires_at = Timestamp::from_second(ends).map_err(Error::internal)?;
     let user = buyer.user;
@@ -309,7 +309,7 @@ async fn hold(
         Some(known) => {
             let answer = confirmed(state, known, digest.as_ref(), now).await;
             if answer.as_ref().is_err_and(|error| error.kind() != Kind::Unavailable) {
-                // It is gone, so what was just taken is nobody's.
+                // The order is gone, so the places just claimed belong to no order.
                 state.store.release_holdings(&order).await?;
             }
             return answer;
@@ -319,8 +319,8 @@ async fn hold(
     keep_alone(state, order, digest.as_ref(), now).await
 }
 
-/// The quote's promotion as it is now, if its uses are limited or it is bound to
-/// a buyer: the quote may have been made before we knew who buys.
+/// The promotion of the quote, read again if its uses are limited or it is bound to a buyer: the
+/// quote may have been made before the buyer was known.
 async fn promotion(state: &State, buyer: &Buyer, quote: &Quote) -> Result<Option<Promotion>> {
     let Some(verdict) = quote.promotion.as_ref().filter(|verdict| verdict.applied && verdict.limited) else {
         return Ok(None);
@@ -339,7 +339,7 @@ async fn promotion(state: &State, buyer: &Buyer, quote: &Quote) -> Result<Option
     }
 }
 
-/// The order of a buyer with this id.
+/// The buyer's order with this id; other buyers' orders count as not found.
 pub(crate) async fn own_order(state: &State, buyer: &Buyer, id: OrderId) -> Result<Order> {
     let order = state.store.order(buyer.user, id).await?;
     order.ok_or_else(|| Error::not_found("reservation_not_found", "You have no such reservation."))
@@ -365,7 +365,8 @@ async fn cancel(
     let mut order = own_order(&state, &buyer, path.id).await?;
     order.cancellable(now)?;
     if order.status != OrderStatus::Released {
-        // Who has paid would get the money back behind the organiser's back.
+        // A cancelled order's money goes back. A buyer who has paid must not get that without the
+        // organiser.
         if look::is_paid(&state, &mut order, now).await {
             return Err(Error::conflict(
                 "already_paid",
@@ -373,8 +374,8 @@ async fn cancel(
             )
             .into());
         }
-        // First the order, then the places: a payment that settles meanwhile is
-        // refused by the order's version, never by missing places.
+        // The order first, then the places: a payment that settles meanwhile is refused by the
+        // order's version, never by missing places.
         let change = order.cancel(now)?;
         order = state.store.save_order(&order, &change, now).await.map_err(Error::from)?;
     }

@@ -1,4 +1,4 @@
-//! An order as its buyer sees it: as a reservation first, as a purchase then.
+//! Orders in the API's answers to their buyer, as a reservation and as a purchase.
 
 use domain::order::{
     Attendee, IfPaid, Order, OrderStatus, Payment, PaymentState, RefundProgress, UnusedReason,
@@ -12,137 +12,137 @@ use store::{Conflict, StoredEvent};
 
 use crate::checkout;
 
-/// An order. Amounts are in `currency`.
+/// An order: a reservation until it is paid, then a purchase. Amounts are in `currency`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct OrderView {
-    /// The reservation's id, and the purchase's.
+    /// The order's id, the same for reservation and purchase.
     id: OrderId,
-    /// How far it is.
+    /// The order's state; `held` and `awaiting_payment` end at `expires_at`.
     status: OrderStatus,
-    /// The event.
+    /// The event's id.
     event_id: EventId,
-    /// The event's title.
+    /// The event's title; empty if the event was deleted.
     event_name: String,
-    /// The currency of all amounts.
+    /// The currency of all amounts, such as `COP`.
     currency: Currency,
-    /// What is bought.
+    /// The places bought, one line for each area and price.
     lines: Vec<LineView>,
-    /// What is paid.
+    /// The price of the whole order, with fees and taxes.
     total: Amount,
-    /// What gateways took in all, before anything went back: more than `total` if it was
+    /// The amount that gateways took in all, before refunds: more than `total` if the order was
     /// paid twice.
     paid: Amount,
-    /// What was given back in all, of payments that bought no tickets, too.
+    /// The amount given back in all, including payments that bought no tickets.
     refunded: Amount,
-    /// The promotion that took effect.
+    /// The promotion code that took effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     promotion_code: Option<String>,
-    /// Who will use the tickets, in the order of the lines.
+    /// The attendees, in the order of the lines and their tickets; empty if none were given.
     attendees: Vec<Attendee>,
-    /// What each attendee is asked for before paying.
+    /// The attendees' fields that the event asks for before the payment.
     attendee_fields: Vec<domain::event::AttendeeField>,
-    /// The tries to pay.
+    /// The payments of the order, also declined ones, the oldest first.
     payments: Vec<PaymentView>,
-    /// The tickets, once it is paid.
+    /// The tickets; empty until the order is paid.
     tickets: Vec<OrderTicket>,
-    /// When it was made.
+    /// When the order was made.
     created_at: Timestamp,
-    /// When an unpaid hold ends.
+    /// When an unpaid reservation ends.
     expires_at: Timestamp,
-    /// When it was paid.
+    /// When the order was paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     paid_at: Option<Timestamp>,
-    /// When its tickets were mailed.
+    /// When the tickets were mailed.
     #[serde(skip_serializing_if = "Option::is_none")]
     mailed_at: Option<Timestamp>,
 }
 
-/// Tickets of one area and price.
+/// Tickets of one area at one price.
 #[derive(Debug, Serialize, JsonSchema)]
 struct LineView {
-    /// The area.
+    /// The area's id.
     area_id: AreaId,
-    /// Its name.
+    /// The area's name; empty if the event was deleted.
     area_name: String,
-    /// How many tickets.
+    /// Number of tickets.
     quantity: u8,
-    /// The seats; empty for general admission.
+    /// The seats; empty for admissions.
     seats: Vec<SeatLabel>,
-    /// The stage that set the price.
+    /// The sale stage that set the price.
     #[serde(skip_serializing_if = "Option::is_none")]
     applied_sale_stage_id: Option<SaleStageId>,
-    /// The price of the tickets before anything else.
+    /// The base price of all tickets of the line.
     base: Amount,
-    /// What the stage adds or takes off.
+    /// The stage's adjustment: negative for a reduction.
     stage_adjustment: Amount,
-    /// What the promotion takes off: zero or negative.
+    /// The promotion's reduction: zero or negative.
     promotion: Amount,
     /// The convenience fee.
     fee: Amount,
     /// The value added tax.
     vat: Amount,
-    /// What is paid for the line.
+    /// The price of the line, with fee and tax.
     total: Amount,
 }
 
-/// One try to pay.
+/// One try at a gateway to pay an order.
 #[derive(Debug, Serialize, JsonSchema)]
 struct PaymentView {
     /// The gateway.
     gateway: GatewayName,
-    /// The gateway's id.
+    /// The gateway's id of the payment, once known.
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_gateway_transaction_id: Option<String>,
-    /// How far it is.
+    /// The payment's state.
     status: PaymentState,
-    /// Asked for.
+    /// The amount asked for.
     amount: Amount,
-    /// Given back.
+    /// The amount already given back.
     refunded: Amount,
-    /// To be given back.
+    /// The amount still to be given back.
     refund_due: Amount,
-    /// Why it bought no tickets, if it was approved all the same: all of it goes back.
+    /// Why an approved payment bought no tickets; all of its money goes back.
     #[serde(skip_serializing_if = "Option::is_none")]
     unused_because: Option<UnusedReason>,
-    /// What becomes of its money if it is paid or approved from now on; absent if that
-    /// cannot be.
+    /// What happens to the money if the payment is paid or approved from now on; absent if that can
+    /// not happen.
     #[serde(skip_serializing_if = "Option::is_none")]
     if_paid: Option<IfPaid>,
-    /// Until when the gateway's page takes the money; absent if it takes none, or if the
-    /// gateway does not say when it ends.
+    /// Until when the gateway's page takes the money; absent if it takes none, or if its end is not
+    /// known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pay_until: Option<Timestamp>,
-    /// How far the money is that goes back, or went back.
+    /// The progress of the refund; absent if nothing goes back.
     #[serde(skip_serializing_if = "Option::is_none")]
     refund: Option<RefundView>,
-    /// How far it is that the buyer's bank wants the money back.
+    /// The state of a dispute: the buyer's bank wants the money back.
     #[serde(skip_serializing_if = "Option::is_none")]
     dispute: Option<Dispute>,
-    /// When it was started.
+    /// When the payment was started.
     created_at: Timestamp,
 }
 
-/// Money on its way back to the buyer.
+/// A refund of a payment, for its buyer.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 struct RefundView {
-    /// How far it is.
+    /// The refund's state.
     state: RefundState,
-    /// How much: what is on its way, or all that went back of the payment.
+    /// The amount: of the refund in progress or, once done, all that went back of the payment.
     amount: Amount,
-    /// Since when it is so, if it takes longer.
+    /// Since when the refund is in this state, if it takes longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
 }
 
-/// How far a refund is.
+/// The state of a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum RefundState {
-    /// The gateway gives it back, or will be asked to.
+    /// The gateway gives the money back, or will be asked to.
     Pending,
-    /// The gateway does not do it by itself: the organiser does.
+    /// The gateway can not give it back: the organiser does it by hand.
     ByHand,
-    /// It is back.
+    /// The money is back with the buyer, or on its way from the gateway.
     Done,
 }
 
@@ -164,27 +164,27 @@ impl RefundView {
     }
 }
 
-/// One ticket; its code is at `/api/v1/qr/{id}`.
+/// One ticket of the order; its code is at `/api/v1/qr/{id}`.
 #[derive(Debug, Serialize, JsonSchema)]
 struct OrderTicket {
     /// The ticket's id.
     id: TicketId,
-    /// The area.
+    /// The area's id.
     area_id: AreaId,
-    /// The seat.
+    /// The seat; absent for admissions.
     #[serde(skip_serializing_if = "Option::is_none")]
     seat: Option<SeatLabel>,
-    /// Refunded: it admits nobody.
+    /// True if the ticket was refunded or voided: it admits nobody.
     refunded: bool,
-    /// When its holder entered all the same, as a door reported later. Told to the
-    /// organiser alone.
+    /// When the holder of a refunded ticket entered all the same, as a door reported later. Only
+    /// shown to the organiser.
     #[serde(skip_serializing_if = "Option::is_none")]
     entered_at: Option<Timestamp>,
 }
 
 impl OrderView {
-    /// What the buyer sees of `order` at `now`. `sheet` is missing if the event
-    /// was deleted, which only happens to events without sales.
+    /// The view of `order` at `now`. `sheet` is `None` if the event was deleted, which can only
+    /// happen to events without sales.
     pub(crate) fn new(order: &Order, sheet: Option<&StoredEvent>, now: Timestamp) -> Self {
         let amount = |minor| Amount::of(minor, order.currency);
         let area_name = |area: AreaId| {
@@ -246,7 +246,7 @@ impl OrderView {
         }
     }
 
-    /// With the entries that contradict the tickets' refunds.
+    /// Adds the entries that contradict the tickets' refunds.
     pub(crate) fn with_entries(mut self, conflicts: &[Conflict]) -> Self {
         for ticket in &mut self.tickets {
             let entries = conflicts.iter().filter(|conflict| conflict.ticket == ticket.id);
@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refund_is_told_in_the_buyers_words() {
+    fn a_refund_view_shows_the_payments_refund_state() {
         let since = Timestamp::from_second(1_795_000_000).expect("in range");
         let check = |refunded, refund_due, refund, expected: Option<(RefundState, i64, bool)>| {
             let payment = Payment {
