@@ -1,10 +1,9 @@
-//! Carries what items ask for in their outbox from the table's stream to the
-//! queues, and keeps an audit record of the changes that name their author.
+//! Carries the outboxes of items from the table's stream to the queues, and keeps an audit record
+//! of each change that names its author.
 //!
-//! Every record of a batch is handled, even if others fail, and the
-//! first one that failed is reported: the stream comes again from there. What
-//! follows it is then sent twice, which the receivers do not mind; and a record
-//! that never goes through delays no other until Lambda gives it up.
+//! Every record of a batch is handled, even if others fail, and the first failed one is reported:
+//! the stream delivers the batch again from there. The records after it are then sent twice, which
+//! their receivers accept; and a record that always fails delays no other until Lambda drops it.
 
 mod record;
 
@@ -40,17 +39,16 @@ impl State {
     }
 }
 
-/// The number of requests for later messages, or for audit records, that are under way
-/// at the same time.
+/// How many delayed messages, or audit records, are written concurrently.
 const AT_ONCE: usize = 8;
 
-/// The messages for one queue, each with the place of its record in the batch.
+/// The messages for one queue, each with the index of its record in the batch.
 type Placed<M> = Vec<(usize, M)>;
 
-/// Handles a batch of the table's stream.
+/// Handles a batch of the table's stream: sends its messages and writes its audit records.
 ///
 /// # Errors
-/// Never: failures are reported record by record.
+/// Never as a whole: the first failed record is reported.
 pub async fn handle(state: State, event: Event) -> Result<DynamoDbEventResponse, BootError> {
     let (mut payments, mut later, mut issue, mut mail, mut audits) =
         (Placed::new(), Placed::new(), Placed::new(), Placed::new(), Placed::new());
@@ -95,13 +93,12 @@ pub async fn handle(state: State, event: Event) -> Result<DynamoDbEventResponse,
     Ok(response)
 }
 
-/// A record as the table's stream has it.
+/// The record as the store reads it.
 pub(crate) fn stream_record(change: &aws_lambda_events::event::dynamodb::StreamRecord) -> StreamRecord<'_> {
     StreamRecord { key: &change.keys, before: &change.old_image, after: &change.new_image }
 }
 
-/// Sends the messages of one queue; gives the place of the first if they could
-/// not be sent.
+/// Sends all messages of one queue; returns the first record's index if that fails.
 async fn send<M: Message>(queue: &Queue<M>, placed: Placed<M>) -> Option<usize> {
     let (first, _) = placed.first()?;
     let first = *first;
@@ -111,8 +108,7 @@ async fn send<M: Message>(queue: &Queue<M>, placed: Placed<M>) -> Option<usize> 
     Some(first)
 }
 
-/// Sends messages that are to arrive after a while; gives the place of the first
-/// that could not be sent.
+/// Sends delayed messages; returns the index of the first record that failed.
 async fn send_later(queue: &Queue<PaymentMessage>, placed: Placed<PaymentMessage>) -> Option<usize> {
     let sent = placed.into_iter().map(|(place, message)| async move {
         let error = queue.send_later(&message, record::ASK_AFTER).await.err()?;
@@ -122,7 +118,7 @@ async fn send_later(queue: &Queue<PaymentMessage>, placed: Placed<PaymentMessage
     first_failed(sent).await
 }
 
-/// Keeps audit records; gives the place of the first that could not be kept.
+/// Writes audit records; returns the index of the first record that failed.
 async fn store_audit_records(store: &Store, placed: Placed<AuditRecord>) -> Option<usize> {
     let kept = placed.into_iter().map(|(place, record)| async move {
         let error = store.put_audit(&record).await.err()?;
@@ -132,7 +128,7 @@ async fn store_audit_records(store: &Store, placed: Placed<AuditRecord>) -> Opti
     first_failed(kept).await
 }
 
-/// Sees to everything, some at the same time; gives the lowest place that failed.
+/// Runs all futures, some concurrently; returns the lowest index that failed.
 async fn first_failed<F: Future<Output = Option<usize>>>(all: impl Iterator<Item = F>) -> Option<usize> {
     stream::iter(all).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await.into_iter().flatten().min()
 }
@@ -144,13 +140,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_stream_comes_again_from_the_first_record_that_failed() {
+    async fn the_first_failed_record_is_reported() {
         let variables =
             ["TABLE_NAME", "PAYMENTS_QUEUE_URL", "ISSUE_QUEUE_URL", "MAIL_QUEUE_URL", "AWS_REGION"]
                 .into_iter()
                 .chain(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
                 .map(|name| (name.to_owned(), "test".to_owned()))
-                // A closed port: this batch must send nothing.
+                // A closed port: nothing of this batch may be sent.
                 .chain([("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:9".to_owned())]);
         let boot = Boot::new(Env::from_iter(variables), Clock::system()).expect("complete configuration");
         let state = State::new(&boot).expect("complete configuration");
@@ -162,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_is_recorded_with_what_it_changed() {
+    fn a_decision_is_audited_with_its_changes() {
         let event: Event =
             serde_json::from_str(include_str!("../../../events/relay/decision.json")).expect("an event");
         let records: Vec<_> =

@@ -1,4 +1,4 @@
-//! The messages of one record of the stream.
+//! The messages of one record of the table's stream.
 
 use std::time::Duration;
 
@@ -6,22 +6,22 @@ use domain::outbox::Outbox;
 use queue::{DiscountMail, IssueMessage, LinkMail, Mail, MailMessage, PaymentMessage};
 use store::stream::{StreamRecord, Subject};
 
-/// The time that a gateway has to notify us of a payment before we ask. Most buyers have
-/// paid by then, and their holds still live. Less than places stay secured
+/// How long a gateway has to notify us of a payment before we ask it. Most buyers have paid by
+/// then, and their holds still live. Less than the time for which places stay secured
 /// ([`store::SETTLING`]).
 pub(crate) const ASK_AFTER: Duration = Duration::from_secs(180);
 
-/// A message and the queue that it is for.
+/// A message, by the queue to which it goes.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Outgoing {
     Payment(PaymentMessage),
-    /// For the payments queue, after [`ASK_AFTER`].
+    /// For the payments queue, delayed by [`ASK_AFTER`].
     PaymentLater(PaymentMessage),
     Issue(IssueMessage),
     Mail(Box<MailMessage>),
 }
 
-/// The messages that a record asks for: none if the item carries no outbox.
+/// The messages of a record; none if its item carries no outbox.
 pub(crate) fn messages(record: StreamRecord<'_>) -> Result<Vec<Outgoing>, String> {
     match record.outbox()? {
         Some((subject, outbox)) => of_item(subject, outbox),
@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    /// A line for each message or failure.
+    /// One line for each message or failure.
     fn sent(event: &str) -> String {
         let event: Event = serde_json::from_str(event).expect("an event");
         let line = |message: Outgoing| match message {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn every_outbox_finds_its_queue_and_poison_is_told_apart() {
+    fn every_outbox_goes_to_its_queue_and_unreadable_ones_fail() {
         let sent = sent(include_str!("../../../events/relay/mixed.json"));
         insta::assert_snapshot!(sent, @r#"
         payments {"kind":"refund","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700"}
