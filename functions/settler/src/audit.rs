@@ -1,4 +1,4 @@
-//! Comparing what gateways have with what orders say.
+//! Compares the gateways' payments with the order's, once a day.
 
 use domain::order::differences;
 use domain::{OrderId, Result, UserId};
@@ -6,14 +6,14 @@ use domain::{OrderId, Result, UserId};
 use crate::State;
 use crate::reconcile::{ask_about_refunds, attempts, settle_attempt};
 
-/// Settles what can be settled of an order's payments and notes what is left.
+/// Settles what can be settled of an order's payments, and notes the differences that remain.
 ///
 /// # Errors
-/// If a gateway or the table does not answer; the message then comes again.
+/// If a gateway or the table does not answer; the queue then delivers the message again.
 pub(crate) async fn audit(state: &State, user: UserId, order: OrderId) -> Result<()> {
     let mut found = Vec::new();
     let mut tenant = None;
-    // What was found once may have changed while it was looked at; so twice.
+    // Twice: a difference may come from a change during the comparison.
     for _ in 0..2 {
         let Some(before) = state.store.order(user, order).await? else { return Ok(()) };
         let mut reports = Vec::new();

@@ -1,8 +1,8 @@
-//! Settles payments: asks the gateway what is true and makes the order say so.
+//! Settles payments: asks the gateways for their reports and brings orders into line with them.
 //!
-//! Every message may come twice, late or out of order, and two workers may have
-//! the same payment in hand. What decides is the order's version: who writes
-//! second finds that out, reads the order again and judges anew.
+//! Every message may come twice, late or out of order, and two workers may handle the same payment.
+//! The order's version decides: the second writer's write is refused, and it reads the order again
+//! and decides anew.
 
 mod audit;
 mod places;
@@ -26,23 +26,22 @@ use payments::{GatewayError, PaymentGateway, PaymentGateways, reference_key};
 use queue::{Notification, PaymentMessage, Queue};
 use store::{EventCache, Fresh, ON_SALE_MILLIS, Store, StoredEvent};
 
-/// How often a worker judges an order anew, after its own steps or because others
-/// keep changing it.
+/// How often a worker decides anew about an order, after its own steps or lost updates.
 const TRIES: usize = 8;
 
-/// How long a gateway may not know, or refuse to say, what it told us of. Its replicas lag
-/// by seconds; after an hour it is something that never was, such as the notification
-/// that a merchant has a gateway's panel send for a try. Less than the two hours for which
-/// the queue tries, so that nobody is alarmed. A payment that there is after all is found
-/// by its order's reference.
+/// How long a notification is retried while the gateway answers "not found" or refuses to report. A
+/// gateway's replicas lag by seconds; after an hour the payment never existed, such as when a
+/// merchant sends a test notification from the gateway's panel. Below the two hours for which the
+/// queue retries, or the dead-letter alarm rings. A payment that does exist is found by its order's
+/// reference.
 const DOUBTED_FOR: Duration = Duration::from_secs(3600);
 
-/// How long a gateway's answers may make no sense, such as without valid credentials:
-/// somebody is alarmed and has to look. As long as a queue keeps a message; those that
-/// come back from the dead letters would live for ever.
+/// How long a notification is retried while the gateway's answers make no sense, such as without
+/// valid credentials: the alarm rings and a person has to look. As long as a queue keeps a message;
+/// without a limit, messages redriven from the dead letters would live for ever.
 const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 3600);
 
-/// What the worker works with.
+/// The function's clients, settings and caches.
 #[derive(Clone, Debug)]
 pub struct State {
     clock: Clock,
@@ -55,7 +54,7 @@ pub struct State {
 }
 
 impl State {
-    /// Reads the configuration.
+    /// Reads `TABLE_NAME`, `PAYMENTS_QUEUE_URL`, the reference key and the gateways' variables.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
@@ -73,8 +72,8 @@ impl State {
         sheet.ok_or_else(|| Error::internal(format!("an order of the unknown event {event}")))
     }
 
-    /// The client of an organiser's account, or of the sandbox; `None` if the organiser
-    /// deleted the account, so that nobody can be asked any more.
+    /// The client of an organiser's account, or of the sandbox; `None` if the organiser deleted the
+    /// account, so that its payments can no longer be looked up.
     async fn client(
         &self,
         gateway: GatewayName,
@@ -95,14 +94,14 @@ impl State {
     }
 }
 
-/// Handles a batch of messages from the payments queue.
+/// Handles a batch of the payments queue.
 ///
 /// # Errors
-/// None: what fails is reported message by message and delivered again.
+/// Never as a whole: failed messages are reported one by one and delivered again.
 pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, BootError> {
     let state = &state;
-    // Boxed, because the compiler does not see through the loop of `process` that
-    // this may change threads, which the local cloud asks for.
+    // Boxed: the compiler does not see through the loop of `process` that this future is `Send`,
+    // which the local cloud needs.
     let one = |message: PaymentMessage| -> Pin<Box<dyn Future<Output = Result<()>> + Send + '_>> {
         Box::pin(async move {
             match message {
@@ -134,7 +133,7 @@ async fn notified(state: &State, notification: &Notification) -> Result<()> {
     };
     for report in reports {
         let Some(reference) = PaymentReference::decode(&report.reference, &state.reference_key) else {
-            // Somebody else's payment at the same account, or a forged reference.
+            // A payment of other software at the same account, or a forged reference.
             tracing::warn!(gateway = %source.gateway, payment = report.payment_id, "a payment that is not ours");
             continue;
         };
@@ -143,8 +142,8 @@ async fn notified(state: &State, notification: &Notification) -> Result<()> {
     Ok(())
 }
 
-/// How old a notification gets if this is all that the gateway says; `None` if that it
-/// will answer some day.
+/// How long a notification is retried if the gateway answers with this error; `None` for an error
+/// that will pass.
 fn patience(error: &GatewayError) -> Option<Duration> {
     match error {
         GatewayError::NotFound | GatewayError::Refused { .. } | GatewayError::Unsupported => {

@@ -1,4 +1,4 @@
-//! Selling the places of orders whose outcome is written.
+//! Sells the places of orders whose outcome is written.
 
 use domain::Result;
 use domain::order::{Input, Order, Secured, Step};
@@ -6,10 +6,10 @@ use domain::order::{Input, Order, Secured, Step};
 use crate::settle::save;
 use crate::{State, TRIES, contended};
 
-/// Makes an order's places its own for good, after its outcome was written. If they ran
-/// out before, because workers died, others are taken; if there are none, the tickets that
-/// nobody used become worthless and the money goes back. What was used stays as it is, for
-/// people to look at. Answers with the order as it is then.
+/// Turns an order's secured places into sold ones, after its outcome was written; returns the order
+/// as it is then. If the places expired before, because workers died, others are taken. If there
+/// are none, the unused tickets become void and their money goes back; used tickets stay as they
+/// are, for a person to look at.
 pub(crate) async fn sell(state: &State, mut order: Order) -> Result<Order> {
     for _ in 0..TRIES {
         if !order.status.is_settled() || state.store.sell_holdings(&order).await? {
@@ -18,7 +18,7 @@ pub(crate) async fn sell(state: &State, mut order: Order) -> Result<Order> {
         let known = order.version;
         order = read_again(state, &order).await?;
         if order.version != known {
-            // A refund, which took some of them back.
+            // A refund gave some of the places back.
             continue;
         }
         tracing::error!(order = %order.id, "the places of an order ran out before they were sold");
@@ -47,11 +47,11 @@ pub(crate) async fn sell(state: &State, mut order: Order) -> Result<Order> {
     Err(contended())
 }
 
-/// Sells what a worker that died, or met trouble, left unsold of an order.
+/// Sells the places that a worker left unsold because it died or failed.
 pub(crate) async fn sell_rest(state: &State, order: &Order) -> Result<()> {
     if order.status.is_settled() && !state.store.holdings_are_sold(order).await? {
         sell(state, order.clone()).await?;
-        // In case a refund had its turn in between.
+        // A refund may have come in between.
         let order = read_again(state, order).await?;
         state.store.return_unused(&order).await?;
     }

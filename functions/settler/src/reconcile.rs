@@ -1,8 +1,8 @@
-//! Asking about payments and refunds of which nothing was heard, and looking after
-//! orders whose worker may have died.
+//! Asks about payments and refunds whose outcome is not known, and repairs orders whose worker may
+//! have died.
 //!
-//! Each order that awaits a payment or a refund has a message that comes back every 15
-//! minutes, which is as long as SQS keeps one; its gateways are asked ever more rarely.
+//! Each order that awaits a payment or a refund has a message that comes back every 15 minutes, the
+//! longest delay that SQS allows; its gateways are asked less and less often.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,17 +20,17 @@ use crate::refund::note_down;
 use crate::settle::settle;
 use crate::{State, places};
 
-/// The time between two rounds.
+/// Time between two rounds.
 const PAUSE: Duration = Duration::from_secs(900);
 
-/// How long a gateway may take over a refund. Theirs take up to three working days.
+/// How long a gateway may take for a refund. Real ones take up to three working days.
 const REFUNDED_WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The last round: [`REFUNDED_WITHIN`] and a day, in case workers are late.
+/// The last round: [`REFUNDED_WITHIN`] and a day more, in case workers are late.
 const LAST: u16 = 8 * 24 * 4;
 
-/// True if the gateways are asked in this round: at once, every quarter of an hour for
-/// an hour, then ever more rarely, at least every four hours.
+/// True if gateways are asked in this round: at once, every quarter of an hour for an hour, then
+/// less and less often, at least every four hours.
 fn is_turn(round: u16) -> bool {
     match round {
         0..=4 => true,
@@ -40,11 +40,11 @@ fn is_turn(round: u16) -> bool {
     }
 }
 
-/// Asks about the payments and refunds of an order that are not decided, and comes
-/// again until they are. Sells what is not sold yet of an order that has its outcome.
+/// Asks about an order's undecided payments and refunds, and queues the next round while some are
+/// undecided. Also sells places that are still unsold although the order has its outcome.
 ///
 /// # Errors
-/// If a gateway or the table does not answer; the message then comes again.
+/// If a gateway or the table does not answer; the queue then delivers the message again.
 pub(crate) async fn reconcile(state: &State, user: UserId, order: OrderId, round: u16) -> Result<()> {
     if is_turn(round) {
         let Some(order) = state.store.order(user, order).await? else { return Ok(()) };
@@ -56,7 +56,7 @@ pub(crate) async fn reconcile(state: &State, user: UserId, order: OrderId, round
         for attempt in undecided_attempts(&order) {
             match ask_about(state, &order, attempt).await {
                 Ok(open) => is_open |= open,
-                // A gateway that is down must not keep us from asking the next.
+                // A gateway that is down must not keep the others from being asked.
                 Err(error) => trouble = Some(error),
             }
         }
@@ -77,10 +77,10 @@ pub(crate) async fn reconcile(state: &State, user: UserId, order: OrderId, round
     state.payments.send_later(&PaymentMessage::Reconcile { user, order, round: round + 1 }, PAUSE).await
 }
 
-/// Asks about the payments of an order once, because its buyer waits to hear.
+/// Asks about an order's payments once, because its buyer is waiting.
 ///
 /// # Errors
-/// If a gateway or the table does not answer; the message then comes again.
+/// If a gateway or the table does not answer; the queue then delivers the message again.
 pub(crate) async fn ask_now(state: &State, user: UserId, order: OrderId) -> Result<()> {
     let Some(order) = state.store.order(user, order).await? else { return Ok(()) };
     for attempt in undecided_attempts(&order) {
@@ -89,8 +89,8 @@ pub(crate) async fn ask_now(state: &State, user: UserId, order: OrderId) -> Resu
     Ok(())
 }
 
-/// The tries that no payment is approved for. A declined one is among them: gateways
-/// let the buyer try again under the same reference.
+/// The attempts without an approved payment. Declined ones are included: gateways let the buyer try
+/// again under the same reference.
 fn undecided_attempts(order: &Order) -> Vec<u8> {
     let decided = |attempt: u8| {
         let mut of_try = order.payments.iter().filter(|payment| payment.attempt == attempt);
@@ -99,12 +99,12 @@ fn undecided_attempts(order: &Order) -> Vec<u8> {
     attempts(order).filter(|attempt| !decided(*attempt)).collect()
 }
 
-/// The tries to pay an order, each once.
+/// The numbers of the order's attempts, each once.
 pub(crate) fn attempts(order: &Order) -> impl Iterator<Item = u8> {
     order.payments.iter().map(|payment| payment.attempt).collect::<BTreeSet<_>>().into_iter()
 }
 
-/// Settles all payments of a try. True if there is something to wait for.
+/// Settles all payments of an attempt. True if there is still something to wait for.
 async fn ask_about(state: &State, order: &Order, attempt: u8) -> Result<bool> {
     let reports = settle_attempt(state, order, attempt).await?;
     let now = state.clock.now();
@@ -123,7 +123,7 @@ async fn ask_about(state: &State, order: &Order, attempt: u8) -> Result<bool> {
     Ok(false)
 }
 
-/// Asks the gateway for all payments of a try, settles them, and gives what it said.
+/// Asks the gateway for all payments of an attempt and settles them; returns the gateway's reports.
 pub(crate) async fn settle_attempt(state: &State, order: &Order, attempt: u8) -> Result<Vec<PaymentReport>> {
     let payments: Vec<_> = order.payments.iter().filter(|payment| payment.attempt == attempt).collect();
     let Some(first) = payments.first() else { return Ok(Vec::new()) };
@@ -132,7 +132,7 @@ pub(crate) async fn settle_attempt(state: &State, order: &Order, attempt: u8) ->
     let reference = PaymentReference { user: order.user, order: order.id, attempt };
     let mut reports = client.payments_of(&reference.encode(&state.reference_key)).await?;
     for id in payments.iter().filter_map(|payment| payment.payment_id.as_deref()) {
-        // A list may be behind.
+        // A gateway's list may lag behind.
         if reports.iter().all(|report| report.payment_id != id) {
             reports.extend(known(client.payment(id).await)?);
         }
@@ -143,7 +143,7 @@ pub(crate) async fn settle_attempt(state: &State, order: &Order, attempt: u8) ->
     Ok(reports)
 }
 
-/// A payment that the gateway does not know is none.
+/// The payment, or `None` if the gateway does not know it.
 fn known(answer: std::result::Result<PaymentReport, GatewayError>) -> Result<Option<PaymentReport>> {
     match answer {
         Ok(report) => Ok(Some(report)),
@@ -152,8 +152,7 @@ fn known(answer: std::result::Result<PaymentReport, GatewayError>) -> Result<Opt
     }
 }
 
-/// Asks how far the refunds are that gateways decide later. True if there is something
-/// to wait for.
+/// Asks about refunds that gateways decide later. True if there is still something to wait for.
 pub(crate) async fn ask_about_refunds(state: &State, order: &Order) -> Result<bool> {
     let mut is_open = false;
     for place in 0..order.payments.len() {
@@ -169,7 +168,7 @@ pub(crate) async fn ask_about_refunds(state: &State, order: &Order) -> Result<bo
     Ok(is_open)
 }
 
-/// A refund that the gateway decides about.
+/// A refund that its gateway has not decided yet.
 struct Waiting<'a> {
     progress: &'a RefundProgress,
     amount: i64,
@@ -196,7 +195,7 @@ impl<'a> Waiting<'a> {
         })
     }
 
-    /// What became of it; `None` if it still waits.
+    /// The refund's outcome; `None` while it is undecided.
     async fn ask(&self, state: &State, order: &Order, now: Timestamp) -> Result<Option<RefundOutcome>> {
         let Source { gateway, account } = self.source;
         let client = state.client(gateway, account).await?;
@@ -206,7 +205,7 @@ impl<'a> Waiting<'a> {
         };
         let status = match answer {
             Ok(report) => report.status,
-            // Not every gateway has refunds to ask for, nor an id for each from the start.
+            // Not every gateway can be asked about refunds, or gives each an id from the start.
             Err(GatewayError::Unsupported | GatewayError::NotFound | GatewayError::Refused { .. }) => {
                 self.by_payment(client.as_deref(), order).await?
             }
@@ -222,7 +221,7 @@ impl<'a> Waiting<'a> {
         })
     }
 
-    /// How far it is by what the payment says of the money that went back.
+    /// The refund's status, derived from the amount that the payment's report shows as given back.
     async fn by_payment(&self, client: Option<&dyn PaymentGateway>, order: &Order) -> Result<RefundStatus> {
         let Some(client) = client else { return Ok(RefundStatus::Pending) };
         let report = client.payment(self.payment_id).await.map_err(Error::from)?;
@@ -239,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gateways_are_asked_ever_more_rarely() {
+    fn gateways_are_asked_less_and_less_often() {
         let turns: Vec<u16> = (0..=96).filter(|round| is_turn(*round)).collect();
         assert_eq!(turns, [0, 1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 32, 48, 64, 80, 96]);
     }

@@ -1,9 +1,9 @@
-//! Giving money back through the gateway, once.
+//! Gives money back through the gateway, once.
 //!
-//! Not every gateway recognises a refund that is asked for twice. So a worker first
-//! writes into the order that it is going to ask; who finds that there waits until the
-//! worker must be dead. What it did then nobody knows: a gateway that would do it twice
-//! is not asked again, but a person.
+//! Not every gateway recognises a repeated refund. So a worker first saves a claim on the order
+//! before it asks. Another worker that finds the claim waits until the first must be dead. Its
+//! call's outcome is then unknown: a gateway that would refund twice is not asked again, a person
+//! is.
 
 use std::time::Duration;
 
@@ -16,13 +16,12 @@ use queue::PaymentMessage;
 use crate::settle::save;
 use crate::{State, TRIES, contended};
 
-/// How long a refund is one worker's: longer than the function lives (its timeout in
-/// the template is 30 seconds) and clocks differ.
+/// Length of a claim on a refund: longer than the function may run (30 seconds, see the template),
+/// and than clocks differ.
 pub(crate) const CLAIM: Duration = Duration::from_secs(90);
 
-/// The pauses after which a table that does not answer is asked again. What a gateway
-/// said is worth more patience than the client has by itself, as long as the function
-/// lives.
+/// Pauses before a write is retried while the table does not answer. Longer than the client's own
+/// retries, because the gateway's answer must not be lost; bounded by the function's timeout.
 const PAUSES: [Duration; 6] = [
     Duration::from_millis(100),
     Duration::from_millis(200),
@@ -32,7 +31,8 @@ const PAUSES: [Duration; 6] = [
     Duration::from_millis(3200),
 ];
 
-/// What the gateway's answer to a refund means; the error too, if the message must come again.
+/// The outcome that a gateway's answer to a refund means; also the error, if the message must come
+/// again.
 pub(crate) fn outcome(
     answer: std::result::Result<RefundReport, GatewayError>,
 ) -> (RefundOutcome, Option<Error>) {
@@ -55,20 +55,20 @@ pub(crate) fn outcome(
     }
 }
 
-/// Has the gateways give back what the order owes, and puts places back on sale whose
-/// tickets are worthless.
+/// Asks the gateways to give back what the order owes, and returns the places of void tickets to
+/// sale.
 ///
 /// # Errors
-/// If a gateway or the table does not answer; the message then comes again.
+/// If a gateway or the table does not answer; the queue then delivers the message again.
 pub(crate) async fn refund(state: &State, user: UserId, order: OrderId) -> Result<()> {
-    // Those whose gateway has trouble; the others go on.
+    // Payments whose gateway has trouble; the others continue.
     let (mut failed, mut error) = (Vec::new(), None);
-    // Each turn has the refund of one payment go a step further.
+    // Each turn takes one payment's refund one step further.
     for turn in 0..TRIES * 2 {
         let Some(order) = state.store.order(user, order).await? else { return Ok(()) };
         if turn == 0 && order.status.has_outcome() {
-            // Those of refunded tickets; and if some places were gone, the others, should
-            // the worker that found so have died since.
+            // The places of refunded tickets; and, if some of the order's places were gone, all
+            // others, in case the worker that found it died.
             state.store.return_unused(&order).await?;
         }
         match order.next(Input::Due(&failed), state.clock.now()) {
@@ -89,7 +89,7 @@ pub(crate) async fn refund(state: &State, user: UserId, order: OrderId) -> Resul
     Err(error.unwrap_or_else(contended))
 }
 
-/// Looks again once the other worker must be done or dead.
+/// Queues the refund again for the time when the other worker must be done or dead.
 async fn look_again(state: &State, order: &Order, until: Timestamp) -> Result<()> {
     let left = until.as_second().saturating_sub(state.clock.now().as_second());
     let pause = Duration::from_secs(u64::try_from(left).unwrap_or(0) + 1);
@@ -97,11 +97,11 @@ async fn look_again(state: &State, order: &Order, until: Timestamp) -> Result<()
     state.payments.send_later(&message, pause).await
 }
 
-/// Claims the refund of one payment, asks the gateway for it and writes down what it
-/// said. Does nothing if another worker changed the order meanwhile.
+/// Claims the refund of one payment, asks the gateway for it and saves its answer. Does nothing on
+/// a lost update.
 async fn ask(state: &State, order: &Order, place: usize, asked: RefundAsk) -> Result<()> {
     let payment = &order.payments[place];
-    // Before the claim, so that trouble with the credentials claims nothing.
+    // The client first: trouble with credentials must not leave a claim behind.
     let Some(client) = state.client(payment.gateway, order.account_of(payment)).await? else {
         if let Step::Save(changed, change) = order.next(Input::NoAccount(place), state.clock.now()) {
             save(state, &changed, &change).await?;
@@ -120,7 +120,7 @@ async fn ask(state: &State, order: &Order, place: usize, asked: RefundAsk) -> Re
     error.map_or(Ok(()), Err)
 }
 
-/// Does what can be done again until the table answers, for some seconds.
+/// Retries a repeatable step while the table does not answer, for some seconds.
 async fn patiently<T, F: Future<Output = Result<T>>>(step: impl Fn() -> F) -> Result<T> {
     for pause in PAUSES {
         match step().await {
@@ -131,14 +131,14 @@ async fn patiently<T, F: Future<Output = Result<T>>>(step: impl Fn() -> F) -> Re
     step().await
 }
 
-/// The order with the claim written into it; `None` if another worker changed it meanwhile.
+/// The order with the claim saved in it; `None` on a lost update.
 async fn take(state: &State, order: &Order, place: usize, claim: &RefundProgress) -> Result<Option<Order>> {
     let mut claimed = order.clone();
     let change = claimed.claim_refund(place, claim.clone());
     if let Some(claimed) = save(state, &claimed, &change).await? {
         return Ok(Some(claimed));
     }
-    // It may have been written although the answer got lost.
+    // The write may have succeeded although its answer was lost.
     let current = state.store.order(order.user, order.id).await?;
     let has_claim = |current: &Order| {
         current.payments.get(place).and_then(|payment| payment.refund.as_ref()) == Some(claim)
@@ -146,15 +146,15 @@ async fn take(state: &State, order: &Order, place: usize, claim: &RefundProgress
     Ok(current.filter(has_claim))
 }
 
-/// Writes down what became of a refund that was under way. Who took it over meanwhile writes
-/// down what they hear instead.
+/// Saves the outcome of a refund that was in progress. Does nothing if another worker has taken the
+/// refund over: that one saves its own outcome.
 pub(crate) async fn note_down(state: &State, mut order: Order, refunded: Input<'_>) -> Result<()> {
     for _ in 0..TRIES {
         let Step::Save(changed, change) = order.next(refunded, state.clock.now()) else { return Ok(()) };
         if save(state, &changed, &change).await?.is_some() {
             return Ok(());
         }
-        // Something else of the order changed, or an answer got lost.
+        // Another part of the order changed, or an answer was lost.
         let Some(current) = state.store.order(order.user, order.id).await? else { return Ok(()) };
         order = current;
     }
@@ -179,7 +179,7 @@ fn request(order: &Order, payment: &Payment, asked: RefundAsk) -> Result<RefundP
         amount: Money::new(asked.amount, order.currency),
         paid: Money::new(payment.amount, order.currency),
         refunded_before: Money::new(payment.refunded, order.currency),
-        // Who takes over knows when it begun, so the same refund has the same key.
+        // A worker that takes over knows when the refund began, so it uses the same key.
         idempotency_key: format!("{payment_id}-refund-{}", asked.begun.as_millisecond()),
         may_have_been_asked: asked.may_have_been_asked,
         payment_id,
@@ -192,7 +192,8 @@ mod tests {
 
     use super::*;
 
-    /// Asks until the table answers the `answers`th time; answers how often it was asked.
+    /// Lets the table answer only at call number `answers`; returns the number of calls and whether
+    /// it succeeded.
     async fn asked(answers: u8, error: fn() -> Error) -> (u8, bool) {
         let count = Cell::new(0);
         let done = patiently(|| async {
@@ -204,11 +205,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_gateway_said_is_written_down_patiently() {
+    async fn saving_a_gateways_answer_is_retried() {
         assert_eq!(asked(1, contended).await, (1, true));
         assert_eq!(asked(3, contended).await, (3, true));
         assert_eq!(asked(3, || Error::internal("a fault of ours")).await, (1, false));
-        // The function has half a minute, of which the gateway may have taken half.
+        // The function may run 30 seconds, of which the gateway may have taken half.
         assert!(PAUSES.iter().sum::<Duration>() < Duration::from_secs(10));
     }
 }

@@ -1,4 +1,4 @@
-//! Settling what a gateway reports of one payment: the driver of [`Order::next`].
+//! Settles a gateway's report about one payment: the driver of [`Order::next`].
 
 use domain::Result;
 use domain::order::{Change, Input, Order, Report, Step};
@@ -8,10 +8,10 @@ use store::{Closed, Failure, GateError};
 
 use crate::{State, TRIES, contended, places};
 
-/// Makes the order say what the report says.
+/// Brings the order into line with the report.
 ///
 /// # Errors
-/// If the table fails, or others change the order faster than it can be judged.
+/// If the table fails, or after too many lost updates.
 pub(crate) async fn settle(state: &State, reference: PaymentReference, report: Report<'_>) -> Result<()> {
     let (mut known, mut is_sold): (Option<Order>, bool) = (None, false);
     for _ in 0..TRIES {
@@ -47,9 +47,8 @@ pub(crate) async fn settle(state: &State, reference: PaymentReference, report: R
     Err(contended())
 }
 
-/// Writes a changed order with all that belongs to the change. `None` if another worker
-/// changed it meanwhile, or a ticket was used that was to become worthless; what was secured
-/// for it then runs out.
+/// Saves a changed order with everything that belongs to the change. `None` on a lost update, or if
+/// a ticket to be voided was used meanwhile; its secured places then expire.
 pub(crate) async fn save(state: &State, order: &Order, change: &Change) -> Result<Option<Order>> {
     if let Some(difference) = &change.difference {
         tracing::error!(order = %order.id, difference = difference.detail, "an order and a gateway differ");
@@ -61,19 +60,19 @@ pub(crate) async fn save(state: &State, order: &Order, change: &Change) -> Resul
     }
 }
 
-/// The payment names an order that does not exist.
+/// Notes that the payment names an order that does not exist.
 async fn missing(state: &State, reference: PaymentReference, report: Report<'_>) -> Result<()> {
     tracing::error!(order = %reference.order, payment = report.is.payment_id, "a payment of an order that does not exist");
     tell_owner(state, reference, report, DifferenceKind::OrderNotFound).await
 }
 
-/// The payment was made with an account that the order is not paid with.
+/// Notes that the payment was made with an account that does not belong to the order.
 async fn foreign(state: &State, reference: PaymentReference, report: Report<'_>) -> Result<()> {
     tracing::error!(order = %reference.order, payment = report.is.payment_id, gateway = %report.source.gateway, "a payment with an account that the order is not paid with");
     tell_owner(state, reference, report, DifferenceKind::ForeignAccount).await
 }
 
-/// Notes a difference for the organiser whose account has the money.
+/// Notes a difference for the organiser whose account received the money.
 async fn tell_owner(
     state: &State,
     reference: PaymentReference,

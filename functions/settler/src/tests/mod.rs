@@ -1,5 +1,5 @@
-//! Random histories of one order: several payments of one reference, refunds, disputes,
-//! duplicated, reordered and stale reports, and settlers that are interleaved and die.
+//! Random histories of one order: several payments of one reference, refunds, disputes, duplicated,
+//! reordered and stale reports, and settlers that are interleaved and die.
 
 mod rules;
 mod workers;
@@ -22,7 +22,7 @@ struct History {
     world: Shared,
     guards: Guards,
     workers: Vec<Worker>,
-    /// Somebody meddled with the money at the gateway, so that sums need not be even.
+    /// True if money was moved at the gateway by hand, so that sums need not match.
     meddled: bool,
 }
 
@@ -31,7 +31,7 @@ impl History {
         Self { world: World::new(), guards, workers: Vec::new(), meddled: false }
     }
 
-    /// Does one thing; `choice` says to what and how.
+    /// Performs one act; `kind` says which, `choice` its details.
     fn act(&mut self, kind: u8, choice: u8) {
         match kind % 16 {
             0 | 1 => self.pay(choice),
@@ -43,7 +43,7 @@ impl History {
             10 => self.dispute(choice),
             11 => self.deliver(choice),
             12 => self.kill(choice),
-            // One after the other, as those who set out together.
+            // Workers take turns, as if they had started together.
             13 => {
                 for step in 0..=choice % 16 {
                     self.go_on(usize::from(choice) + usize::from(step));
@@ -76,7 +76,7 @@ impl History {
     fn decide(&mut self, choice: u8) {
         let mut world = self.world.borrow_mut();
         if let Some(payment) = pick(&mut world.payments, choice) {
-            // Some are approved after they were declined.
+            // Some payments are approved after they were declined.
             match payment.status {
                 PaymentStatus::Approved => {}
                 _ if choice % 4 == 3 => payment.status = PaymentStatus::Declined,
@@ -85,7 +85,7 @@ impl History {
         }
     }
 
-    /// The gateway tells what is true now; who hears it may act on it much later.
+    /// The gateway notifies its present state; a worker may act on it much later.
     fn notify(&mut self, choice: u8) {
         let mut world = self.world.borrow_mut();
         let Some(payment) = pick(&mut world.payments, choice) else { return };
@@ -128,7 +128,7 @@ impl History {
         }
     }
 
-    /// Things that happen elsewhere.
+    /// Changes from elsewhere: places, scans, refunds in the gateway's panel, the buyer.
     fn disturb(&mut self, choice: u8) {
         let mut world = self.world.borrow_mut();
         match choice % 4 {
@@ -151,14 +151,14 @@ impl History {
                     world.order = world.order.written(&change, &[]).0;
                 }
             }
-            // The buyer's mail was sent, or something else of the order changed.
+            // Another field of the order changed, such as when the tickets were mailed.
             _ => world.order.edit(|order| order.version += 1),
         }
     }
 
     fn deliver(&mut self, choice: u8) {
         let mut world = self.world.borrow_mut();
-        // A message may come twice, so it stays; and at the same moment.
+        // A message may be delivered twice, even at the same moment, so it stays queued.
         if world.refund_messages > 0 {
             drop(world);
             for _ in 0..=choice % 2 {
@@ -200,10 +200,10 @@ impl History {
         }
     }
 
-    /// All is decided, delivered and looked at until nothing changes any more.
+    /// Decides, delivers and settles everything until nothing changes any more.
     fn end(&mut self) {
         self.finish_workers();
-        // Long before a gateway decides about what it has to look at.
+        // Well before a gateway decides about the refunds that it reviews.
         self.world.borrow_mut().now += CLAIM;
         self.world.borrow_mut().moods.clear();
         self.workers.push(Box::pin(refund(self.world.clone(), self.guards)));
@@ -224,7 +224,7 @@ impl History {
             for place in 0..before.payments.len() {
                 ask_about_refund(&mut world, place);
             }
-            // Somebody does by hand what is left to do; the gateway's report tells.
+            // A person does by hand what is left; the gateway's report shows it.
             if round > 1 {
                 by_hand(&mut world);
             }
@@ -243,7 +243,7 @@ impl History {
         panic!("it never comes to rest");
     }
 
-    /// What must be true of every history at its end.
+    /// The properties that every history must have at its end.
     fn check(&self) -> Result<(), String> {
         let world = self.world.borrow();
         let order = &world.order;
@@ -313,7 +313,7 @@ fn pick(payments: &mut [GatewayPayment], choice: u8) -> Option<&mut GatewayPayme
 fn mood(choice: u8) -> Mood {
     let moods = [
         Mood::Does,
-        // As PayU usually does.
+        // PayU usually decides later.
         Mood::DecidesLater,
         Mood::DecidesLater,
         Mood::DecidesLater,
@@ -327,14 +327,14 @@ fn mood(choice: u8) -> Mood {
     moods[usize::from(choice) % moods.len()]
 }
 
-/// What the tickets cost.
+/// The price of these tickets, in minor units.
 fn value(order: &Order, tickets: &[TicketId]) -> i64 {
     let prices: Vec<i64> = order.ticket_totals().collect();
     let price = |ticket: &TicketId| ticket.order().map(|(_, index)| prices[usize::from(index)]);
     tickets.iter().filter_map(price).sum()
 }
 
-/// A person looks at the gateway first, and gives back what is not back.
+/// A person looks at the gateway first, and gives back what is missing.
 fn by_hand(world: &mut World) {
     for payment in world.order.payments.clone() {
         let Some(RefundProgress::Manual { amount, .. }) = payment.refund else { continue };
@@ -345,7 +345,7 @@ fn by_hand(world: &mut World) {
     }
 }
 
-/// The histories of one kind that end badly, out of many.
+/// Runs that many random histories; the shortest failing one is the error.
 fn run(guards: Guards, histories: u32) -> Result<(), String> {
     let mut runner = TestRunner::new_with_rng(
         Config { cases: histories, failure_persistence: None, max_shrink_iters: 4000, ..Config::default() },
@@ -364,12 +364,12 @@ fn run(guards: Guards, histories: u32) -> Result<(), String> {
 }
 
 #[test]
-fn money_kept_is_tickets_valid_whatever_happens() {
+fn money_kept_always_equals_the_value_of_valid_tickets() {
     run(ALL, 3000).unwrap_or_else(|why| panic!("{why}"));
 }
 
 #[test]
-fn the_histories_see_every_guard_that_is_missing() {
+fn histories_detect_every_missing_guard() {
     let without = [
         Guards { own_id: false, ..ALL },
         Guards { claim: false, ..ALL },

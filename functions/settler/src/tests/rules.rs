@@ -1,4 +1,4 @@
-//! Single rules of the worker itself; those of orders are with `domain::order`.
+//! Rules of the worker itself; the orders' rules are tested in `domain::order`.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::patience;
 use crate::refund::outcome;
 
 #[test]
-fn every_answer_to_a_refund_has_a_meaning() {
+fn every_refund_answer_maps_to_an_outcome() {
     let meaning = |answer| {
         let (outcome, error) = outcome(answer);
         (outcome, error.is_some())
@@ -37,7 +37,7 @@ fn every_answer_to_a_refund_has_a_meaning() {
 }
 
 #[test]
-fn notifications_are_given_up_before_anybody_is_alarmed_or_not_before_somebody_is() {
+fn unknown_payments_are_given_up_before_the_alarm_and_protocol_errors_after_it() {
     // As the template has it: 40 tries of three minutes.
     let alarm = Duration::from_secs(40 * 180);
     let refused = GatewayError::Refused { code: "c".to_owned(), message: "m".to_owned() };

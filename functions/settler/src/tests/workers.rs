@@ -1,5 +1,5 @@
-//! Settlers that can be stopped, interleaved and killed between any two things that
-//! they do to the world.
+//! Simulated settlers that can be stopped, interleaved and killed between any two of their reads
+//! and writes.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,20 +12,20 @@ use domain::payment::{ManualReason, PaymentReport};
 use super::world::{Shared, World};
 use crate::refund::CLAIM;
 
-/// What keeps a settler from doing harm; switched off one by one, a test must see it.
+/// The settler's safeguards. With any one of them switched off, the test must fail.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Guards {
-    /// A payment is judged by its own id, not by its try.
+    /// A payment is identified by its own id, not by its attempt.
     pub(super) own_id: bool,
     /// A refund is claimed before the gateway is asked.
     pub(super) claim: bool,
-    /// A payment counts for orders of its account only.
+    /// A payment counts only for orders of its account's organiser.
     pub(super) account: bool,
-    /// Who writes second is told.
+    /// Lost updates are refused.
     pub(super) version: bool,
-    /// No two claims are the same.
+    /// No two claims are equal.
     pub(super) owner: bool,
-    /// Who takes a claim over knows that the gateway may have been asked.
+    /// A worker that takes over a claim knows that the gateway may have been asked.
     pub(super) warned: bool,
 }
 
@@ -34,7 +34,7 @@ pub(super) const ALL: Guards =
 
 pub(super) type Worker = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Lets others go on in between.
+/// A point at which other workers may run.
 struct Turn(bool);
 
 impl Future for Turn {
@@ -102,7 +102,7 @@ pub(super) async fn settle(
     panic!("it never ends");
 }
 
-/// Drives [`Order::next`] as `refund::refund` does; a message that fails comes again.
+/// Drives [`Order::next`] as `refund::refund` does; a failed message is queued again.
 pub(super) async fn refund(world: Shared, guards: Guards) {
     for _ in 0..50 {
         let order = read(&world).await;
@@ -153,7 +153,7 @@ async fn ask(world: &Shared, guards: Guards, order: Order, (place, asked): (usiz
             return outcome != RefundOutcome::Again;
         }
         order = read(world).await;
-        // As if there were claims, where there are none.
+        // Restores the claim in the model when claims are switched off.
         if !guards.claim && order.payments[place].refund_due > 0 {
             drop(order.claim_refund(place, claim.clone()));
         }

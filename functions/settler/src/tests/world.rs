@@ -1,4 +1,4 @@
-//! An order's item, the doors, and a gateway, all in memory.
+//! An order's item, the doors and a gateway, all in memory.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -11,32 +11,32 @@ use domain::outbox::Outbox;
 use domain::payment::{Dispute, GatewayName, ManualReason, PaymentReport, PaymentStatus};
 use domain::{Currency, GatewayAccountId, Money, TenantId, TicketId, Timestamp, UserId};
 
-/// What three tickets cost together.
+/// The price of three tickets, in minor units.
 pub(super) const PRICE: i64 = 100;
 
 pub(super) type Shared = Rc<RefCell<World>>;
 
 pub(super) struct World {
     pub(super) now: Timestamp,
-    /// The order's item.
+    /// The order as stored in the table.
     pub(super) order: Order,
     pub(super) tasks: BTreeSet<u8>,
     /// Tickets that were used at the door.
     pub(super) used: BTreeSet<TicketId>,
     /// Tickets that the doors refuse.
     pub(super) revoked: BTreeSet<TicketId>,
-    /// Somebody else has the places.
+    /// True if another order has the places.
     pub(super) places_gone: bool,
-    /// Messages that are to come: have money given back.
+    /// Queued messages that ask for a refund.
     pub(super) refund_messages: u8,
     pub(super) payments: Vec<GatewayPayment>,
-    /// The organiser's account; payments at another one must not count.
+    /// The organiser's account; payments with another one must not count.
     pub(super) own: Source,
-    /// What the gateway does about the next refunds.
+    /// How the gateway reacts to the next refunds, the last one first.
     pub(super) moods: Vec<Mood>,
-    /// What the organiser promised to give back for tickets.
+    /// The amount that the organiser promised to give back for tickets.
     pub(super) promised: i64,
-    /// The payment that the tickets were sold for.
+    /// The payment that bought the tickets.
     pub(super) payer: Option<String>,
 }
 
@@ -55,24 +55,25 @@ pub(super) struct GatewayRefund {
     pub(super) amount: i64,
     /// `None` while the gateway has not decided.
     pub(super) done: Option<bool>,
-    /// Asked for by us, or by a person because of a task.
+    /// True if the box office asked for it, or a person made it because of a task.
     pub(super) ours: bool,
 }
 
-/// How a gateway takes a refund.
+/// How a gateway reacts to a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mood {
     Does,
     DecidesLater,
     Declines,
     HasNoCall,
-    /// Does it, and nobody hears.
+    /// Makes the refund, but its answer is lost.
     DoesInSilence,
-    /// Does not, and nobody hears.
+    /// Does not answer, and makes no refund.
     IsDown,
-    /// Does it if it is asked again in a while.
+    /// Refuses until some time after the payment has passed.
     IsTooSoon,
-    /// Does it, or not, or later, and would do it twice.
+    /// Makes the refund at once, later or not at all, without saying which; repeated, it would
+    /// refund twice.
     IsUncertain,
 }
 
@@ -81,7 +82,7 @@ impl GatewayPayment {
         self.refunds.iter().filter(|refund| refund.done == Some(true)).map(|refund| refund.amount).sum()
     }
 
-    /// What goes back or may.
+    /// The amount that went back or still may.
     fn promised(&self) -> i64 {
         self.refunds.iter().filter(|refund| refund.done != Some(false)).map(|refund| refund.amount).sum()
     }
@@ -131,7 +132,7 @@ impl World {
         let now = fixture::now();
         let (user, tenant) = (UserId::generate(now), TenantId::generate(now));
         let account = AccountRef { tenant_id: tenant, id: GatewayAccountId::generate(now) };
-        // The first try was noted, the second was not.
+        // The first attempt was noted, the second was not.
         let order = fixture::order(OrderStatus::AwaitingPayment, &[PaymentState::Pending]).with(|order| {
             (order.user, order.tenant) = (user, tenant);
             order.payments[0].gateway = GatewayName::Payu;
@@ -153,7 +154,7 @@ impl World {
         }))
     }
 
-    /// A payment at the organiser's account, or at somebody else's.
+    /// The organiser's own account or, if `foreign`, that of another organiser.
     pub(super) fn source(&self, foreign: bool) -> Source {
         if !foreign {
             return self.own;
@@ -162,8 +163,8 @@ impl World {
         Source { account: Some(AccountRef { tenant_id, id }), ..self.own }
     }
 
-    /// What one transaction of the store does; false if a condition did not hold. Like
-    /// the store it takes what is there already for its own success.
+    /// Does what a transaction of the store does; false if a condition failed. Like the store, it
+    /// counts an identical item as its own success.
     pub(super) fn write(
         &mut self,
         order: &Order,
@@ -185,8 +186,8 @@ impl World {
         true
     }
 
-    /// What the gateway's client does about a refund after it saw what went back
-    /// before: `seen` is that. As at PayU, which would do it twice.
+    /// The gateway client's answer to a refund, as at PayU, which would refund twice. `before` is
+    /// the refunded amount by the order, `seen` the one that the gateway showed just now.
     pub(super) fn refund(
         &mut self,
         id: &str,
@@ -224,7 +225,7 @@ impl World {
         }
     }
 
-    /// What PayU shows: nothing of what it has not decided.
+    /// The refunded amount that PayU shows: without refunds that it has not decided.
     pub(super) fn seen_back(&self, id: &str) -> i64 {
         self.payments.iter().find(|payment| payment.id == id).map_or(0, GatewayPayment::back)
     }
