@@ -5,7 +5,7 @@ const links = (...items) => h("p", { class: "spread" }, items.map(([hash, text])
 const toRegister = ["#/register", words.noAccount];
 const toSignIn = ["#/sign-in", words.haveAccount];
 
-// Asks for a mail, and says that it is on its way.
+// A form that asks for a mail, and then says that it was sent.
 function mailed(fields, label, submit) {
   const place = h("div");
   place.append(form(fields, label, async values => {
@@ -17,7 +17,7 @@ function mailed(fields, label, submit) {
 
 function signInPage(visit) {
   const token = visit.takeToken();
-  // Programs that look through mails open links too: only a person uses it up.
+  // Mail scanners open links, too: only the user's click redeems the token.
   if (token) {
     return box(words.signIn, h("p", {}, words.linkReady), redeeming(token, words.linkUse), links(["#/sign-in", words.newLink]));
   }
@@ -30,8 +30,8 @@ function signInPage(visit) {
   return box(words.signIn, byPassword, h("p", {}, byLink), links(["#/reset-password", words.forgot], toRegister));
 }
 
-// Uses up a link; in the browser that is signed in, as its proof that the account is
-// whose mail it is.
+// A button that redeems a mailed link. In a signed-in browser, that also proves that account and
+// mailbox have the same owner.
 function redeeming(token, label) {
   const place = h("div");
   place.append(form([], label, async () => {
@@ -44,8 +44,8 @@ function redeeming(token, label) {
   return place;
 }
 
-// Where the mail to a new account leads. Anybody can register any address, so without
-// a session or the password the link takes the account from whoever did.
+// The page behind the link in a new account's mail. A stranger can register any address: without a
+// session or the password, redeeming the link takes the account from that stranger.
 function confirmPage(visit) {
   const token = visit.takeToken();
   if (!token) return signInPage(visit);
@@ -72,8 +72,8 @@ function registerPage() {
   const ask = mailed(fields, words.register, async values => {
     await send("/auth/register", { method: "POST", body: { ...values, language: lang } });
     const { email, password } = values;
-    // Signed in where one registered, the mailed link confirms and changes nothing else. An
-    // address that has an account already says no, and its owner hears of it by mail.
+    // Signed in right away, so that the mailed link only confirms the address. If the address already
+    // has an account, this login fails, and the account's owner gets a mail.
     await send("/auth/login", { method: "POST", body: onThisDevice({ email, password }) }).then(signedIn, () => null);
   });
   return box(words.register, ask, links(toSignIn));
@@ -100,8 +100,8 @@ function resetPage(visit) {
 const isUndecided = order => order.payments.some(payment => ["pending", "processing"].includes(payment.status));
 const isOpen = order => ["held", "awaiting_payment"].includes(order.status);
 
-// How long a buyer who comes back from a gateway is not asked to pay again, though nothing
-// is heard of the payment: gateways' lists are some seconds behind.
+// How long a buyer who comes back from a gateway is not asked to pay again, in milliseconds,
+// although no payment is reported yet: gateways' lists lag by some seconds.
 const patience = 15_000;
 let cameBack = null;
 
@@ -143,7 +143,7 @@ async function orderPage(visit, id) {
     const wanted = late || order.status === "awaiting_payment" || (order.status === "held" && over) || (order.status === "paid" && !order.mailed_at);
     if (looking || !wanted) return;
     looking = true;
-    // A lost connection is no news: the next look may reach the box office.
+    // A lost connection is ignored: the next poll may reach the box office.
     await ask(path, { signal: visit.signal }).then(show, () => null);
     looking = false;
   };
@@ -182,7 +182,7 @@ function orderParts(order, left, show, refused, isFresh) {
   }
   parts.push(...order.payments.flatMap(payment => aboutPayment(payment, order.currency)));
   const total = h("tr", { class: "total" }, h("th", { scope: "row" }, words.total), h("td", {}, cost(order.total, order.currency)));
-  // What was paid twice is no part of the price.
+  // A refunded second payment is no part of the price.
   const refunded = order.payments.reduce((sum, payment) => payment.unused_because === "paid_twice" ? sum : sum + payment.refunded, 0);
   const returned = refunded > 0 && h("tr", {}, h("th", { scope: "row" }, words.returned), h("td", {}, money(-refunded, order.currency)));
   parts.push(h("div", { class: "card" }, h("table", { class: "sums" },
@@ -193,7 +193,7 @@ function orderParts(order, left, show, refused, isFresh) {
 const gatewayNames = { sandbox: "Sandbox", mercado_pago: "Mercado Pago", wompi: "Wompi", payu: "PayU" };
 const gatewayName = ({ gateway }) => gatewayNames[gateway] ?? gateway;
 
-// The organiser's other gateways, if the one that was tried does not answer.
+// Buttons for the organiser's other gateways, if the tried one does not answer.
 function otherWays(order, refused, error) {
   const buttons = (refused?.alternatives ?? []).map(({ gateway }) => {
     const button = h("button", { id: `pay-${gateway}`, class: "button", type: "button", onclick: () => busy(button, error, () => pay(order.id, gateway)) },
@@ -203,10 +203,10 @@ function otherWays(order, refused, error) {
   return buttons.length ? [h("p", {}, words.otherWays), h("p", { class: "row" }, buttons)] : [];
 }
 
-// What a buyer should know of money that goes back, or that the bank asks about.
+// Notes to the buyer about refunds, disputes and payments that are still open.
 function aboutPayment(payment, currency) {
   const { refund, dispute, unused_because: unused, if_paid: ifPaid } = payment;
-  // The sums say what was given back of the price.
+  // Finished refunds of the price are in the sums.
   const say = refund && (unused || refund.state !== "done") && words.refund[refund.state];
   const until = payment.pay_until && time(payment.pay_until, undefined, { timeStyle: "short" });
   return [
@@ -268,7 +268,7 @@ function ticketCard(visit, ticket, seen) {
     place);
 }
 
-// Fetches each code when its ticket comes near the screen.
+// Fetches each code when its ticket is about to be visible.
 function whenSeen(visit) {
   const work = new Map();
   const observer = new IntersectionObserver(entries => {
@@ -321,9 +321,9 @@ async function invitationPage(visit, tenant) {
   return box(words.invitation, h("p", {}, words.invitedTo(name, words.roles[role], invited_by)), place);
 }
 
-// ---- Which page is where
+// ---- Routes
 
-// A pattern, what shows it, and whether one must be signed in.
+// Pattern of the hash, the page, and whether the user must be signed in.
 const routes = [
   [/^$/, whatsOn, false],
   [/^events\/([a-z0-9-]{1,120})$/, oneShow, false],
@@ -343,16 +343,16 @@ byId("skip").addEventListener("click", event => {
   event.preventDefault();
   byId("main").focus();
 });
-// Gateways lead back to a path of an order. What they add to it says nothing that we
-// would believe: the order's page asks the box office.
+// Gateways send the buyer back to an order's path. The query that they append is not believed: the
+// order's page asks the box office.
 const [, returned] = location.pathname.match(/^\/purchases\/(ord_[a-z0-9]{26})$/) ?? [];
 if (returned) {
   cameBack = returned;
   history.replaceState(null, "", `/#/purchases/${returned}`);
 } else if (location.search || location.pathname !== "/") history.replaceState(null, "", `/${location.hash}`);
 addEventListener("hashchange", open);
-// Coming back from the gateway, the browser shows the page as it was left.
+// Back from the gateway, the browser may restore the page as it was left.
 addEventListener("pageshow", event => { if (event.persisted) open(); });
-// Signing in or out in another tab.
+// The user signed in or out in another tab.
 addEventListener("storage", event => { if (event.key === "taquilla.session") navigation(); });
 open();

@@ -1,5 +1,5 @@
-// Posts a form to PayU. What is in it stands in the address after the #, which
-// browsers send to nobody.
+// Posts a form to PayU. Its fields are in the address after the #, which browsers send to no
+// server.
 const allowed = {{allowed}};
 const english = /^en\b/i.test(navigator.language || "es");
 const words = english ? {
@@ -34,7 +34,7 @@ if (allowed.includes(action)) {
   const late = until < new Date();
   const time = until.toLocaleTimeString(english ? "en" : "es", { timeStyle: "short" });
   byId("text").textContent = late ? words.late.replace("{time}", time) : words.text;
-  // By itself only once, and in time: who comes back must be able to stay.
+  // Posted automatically only once, and in time: a buyer who comes back must be able to stay.
   if (!late && !history.state?.posted) {
     history.replaceState({ posted: true }, "");
     form.requestSubmit();

@@ -1,6 +1,6 @@
 // ---- The page's own parts
 
-// Text always becomes a text node: nothing that somebody wrote is ever markup.
+// Text always becomes a text node: text that users wrote is never markup.
 function h(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -15,7 +15,7 @@ function h(name, attributes = {}, ...children) {
 const byId = id => document.getElementById(id);
 const announce = text => { byId("status").textContent = text; };
 
-// Browsers that keep nothing still work until the page is closed.
+// Without storage, values last until the page is closed.
 const memory = new Map();
 const kept = {
   get(key) {
@@ -50,7 +50,7 @@ function signedIn(answer) {
   navigation();
 }
 
-// Says that this device signed in before: then strangers who try the address do not stop it.
+// Adds the token of a device that signed in before: failed logins of strangers do not lock it out.
 const onThisDevice = values => ({ ...values, device_token: kept.get("device") });
 
 function signedOut() {
@@ -58,7 +58,7 @@ function signedOut() {
   navigation();
 }
 
-// How much this device's clock is behind the server's, for countdowns.
+// Milliseconds that this device's clock is behind the server's, for countdowns.
 let behind = 0;
 
 async function send(path, { method = "GET", body, signal, access, key } = {}) {
@@ -82,7 +82,7 @@ async function send(path, { method = "GET", body, signal, access, key } = {}) {
 
 let refreshing = null;
 
-// A refresh token is good once, so one tab at a time uses it.
+// A refresh token works once, so only one tab at a time uses it.
 function refreshed(used) {
   const run = async () => {
     const now = session();
@@ -100,8 +100,8 @@ function refreshed(used) {
   return refreshing;
 }
 
-// With the session, if there is one. Lists that are the same for everybody are
-// asked for with `send`, so that caches can answer.
+// Sends a request with the session, if there is one. Public lists are requested with `send`, so
+// that caches can answer.
 async function ask(path, options = {}) {
   let now = session();
   if (now && now.ends - 30_000 < Date.now()) now = await refreshed(now);
@@ -122,8 +122,7 @@ function newKey() {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, "0")).join("");
 }
 
-// Sends the same request once more if its answer was lost: the key makes sure
-// that nothing happens twice.
+// Posts with an idempotency key, and retries once if the answer was lost.
 async function postOnce(path, body) {
   const key = newKey();
   try {
@@ -156,8 +155,7 @@ function form(fields, label, submit) {
   return element;
 }
 
-// Does something once, and shows what was wrong with it. `element` has fields
-// that problems may be about.
+// Runs `work` once at a time and shows its error. `element` has the fields that a problem may name.
 async function busy(button, error, work, element) {
   if (button.disabled) return;
   button.disabled = true;
@@ -191,12 +189,12 @@ function shown(problem, element) {
   return [problem.fields.length ? words.wrongFields : problem.message, ...others].join(" ");
 }
 
-// ---- Getting about
+// ---- Navigation
 
-// Where to go on after signing in, even if that happens in another tab.
+// Opens the sign-in page and keeps this address for afterwards, also for another tab.
 function signInFirst() {
   kept.set("next", { hash: location.hash, until: Date.now() + 30 * 60_000 });
-  // Going back must not lead to a page that leads here again.
+  // Replaced, so that the back button does not lead to a page that redirects here again.
   location.replace("#/sign-in");
 }
 
@@ -209,7 +207,7 @@ function goOn() {
 let leaving = new AbortController();
 let opened = false;
 
-// What a page needs to clean up after itself.
+// A visit of a page: its query, and the timers and resources to release when it is left.
 class Visit {
   constructor(signal, query) {
     this.signal = signal;
@@ -224,14 +222,14 @@ class Visit {
     return () => clearInterval(timer);
   }
 
-  // A token is used from memory, not from the history of the browser.
+  // Removes the token from the address, so that the browser's history does not keep it.
   takeToken() {
     const token = this.query.get("token");
     if (token) history.replaceState(null, "", location.hash.split("?")[0]);
     return token;
   }
 
-  // Shows a picture that only its owner may fetch.
+  // Shows a picture that was fetched with the session.
   picture(image, blob) {
     const url = URL.createObjectURL(blob);
     this.leave(() => URL.revokeObjectURL(url));

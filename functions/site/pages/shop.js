@@ -1,4 +1,4 @@
-// ---- What is on
+// ---- The public list
 
 function showCard(show) {
   return h("li", { class: "card" },
@@ -10,7 +10,7 @@ function showCard(show) {
     show.price_from != null && h("p", {}, show.price_from ? words.from(money(show.price_from, show.currency)) : words.free));
 }
 
-// The search answers in the words of another system.
+// Renames the fields of search results, whose format comes from another system.
 const fromShort = ({ title, img, show_date, other_data: { city, time_zone, currency, price }, ...show }) =>
   ({ ...show, name: title, image: img, starts_at: show_date, city, time_zone, currency, price_from: show.sold_elsewhere ? null : price });
 
@@ -62,7 +62,7 @@ async function whatsOn(visit) {
 
 // ---- A show
 
-// What somebody has chosen, kept while they sign in.
+// The buyer's choice of tickets, kept while they sign in.
 class Choice {
   constructor(slug, most) {
     const before = kept.get("choice");
@@ -100,7 +100,7 @@ async function oneShow(visit, slug) {
   const summary = quoteBox(visit, event, choice, reload);
   const areas = h("div");
   const draw = items => areas.replaceChildren(...items.map(area => areaCard(visit, event, area, choice, summary.changed)));
-  // What is free is kept for two seconds on the way here, so look once more.
+  // Availability is cached for two seconds, so the seat maps are loaded once more.
   async function reload() {
     draw((await send(`${at}/areas`, { signal })).items);
     const again = setTimeout(() => areas.querySelectorAll("details[open]").forEach(map => map.dispatchEvent(new Event("look"))), 4500);
@@ -159,7 +159,7 @@ function quantity(area, choice, changed) {
   return h("div", {}, h("label", { for: id }, h("span", { class: "hidden" }, words.quantity(area.area_name))), select);
 }
 
-// Seats are asked for when somebody wants to see them, and again while they look.
+// A seat map, loaded when the buyer opens it and reloaded while it is open.
 function seatMap(visit, area, choice, changed) {
   const grid = h("div", { class: "seats", role: "group", "aria-label": area.area_name });
   const note = h("p", { class: "note", role: "status" });
@@ -227,7 +227,7 @@ function seatMap(visit, area, choice, changed) {
   return details;
 }
 
-// One seat is reached by the tabulator, the others from it by the arrows.
+// The tab key reaches one seat; the arrow keys move from it to the others.
 function moveInGrid(event, grid) {
   const seats = row => [...row.querySelectorAll("button")];
   const row = event.target.closest(".seats > div");
@@ -314,7 +314,7 @@ function quoteBox(visit, event, choice, reload) {
     try {
       order = await postOnce("/reservations", { quote: quote.quote, ...(attendees.length && { attendees }) });
     } catch (problem) {
-      // What was shown is not true any more: show what is.
+      // Price or availability is stale: load both again.
       if ([409, 410].includes(problem.status)) {
         await reload();
         await fetchQuote();
@@ -330,11 +330,11 @@ function quoteBox(visit, event, choice, reload) {
   return { element: h("div", { class: "card" }, price, codeForm, form, note), changed };
 }
 
-// What the last try to pay was answered, for the page of its order.
+// The refusal of the last payment, for its order's page.
 let refusal = null;
 
-// To the gateway's page, or to the order: if there is nothing to pay, or something
-// is wrong, which its page then says.
+// Opens the gateway's page. If there is nothing to pay, or on a refusal, opens the order's page,
+// which shows the refusal.
 async function pay(id, gateway) {
   const there = `#/purchases/${id}`;
   let url = null;
@@ -347,7 +347,7 @@ async function pay(id, gateway) {
     refusal = { id, problem };
   }
   if (url) {
-    // Going back from there leads to the order.
+    // The back button leads from there to the order.
     if (location.hash !== there) history.pushState(null, "", there);
     location.assign(url);
   } else if (location.hash === there) {
@@ -388,7 +388,7 @@ const fieldKinds = {
   fecha_nacimiento: { type: "date", min: "1901-01-01" },
 };
 
-// Keeps what was typed while the number of tickets changes.
+// Adds or removes attendees' fields; the texts in the others stay.
 function attendeeFields(people, event, count) {
   if (!event.attendee_fields.length) return;
   while (people.children.length > count) people.lastElementChild.remove();

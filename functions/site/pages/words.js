@@ -133,8 +133,8 @@ const english = {
 
 const words = lang === "en" ? english : spanish;
 
-// The API says in English what went wrong. What people can meet here is said in
-// Spanish too, by its stable code, from the table behind /problems.
+// The API's errors are in English. Those that a user can meet here are also in Spanish, by their
+// stable code, from the table behind /problems.
 const spanishProblems = {{problems}};
 
 const spanishReasons = {
@@ -149,7 +149,7 @@ const spanishReasons = {
 
 // ---- Amounts and times
 
-// ISO 4217, as the server counts: browsers disagree about some currencies.
+// Decimals by ISO 4217, as the server has them: browsers disagree about some currencies.
 const decimals = { 0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF", 3: "BHD IQD JOD KWD LYD OMR TND", 4: "CLF UYW" };
 
 // Amounts are in major units, as the API has them.
@@ -160,10 +160,10 @@ function money(amount, currency) {
   return new Intl.NumberFormat(locale, format).format(amount);
 }
 
-// No currency has more decimals; without this, floats leave dust of what cancels out.
+// Rounds to four decimals, the most of any currency: sums of floats that cancel out leave tiny rests.
 const dusted = amount => Math.round(amount * 1e4) / 1e4;
 
-// What costs nothing is no amount of zero.
+// An amount, or "free" instead of zero.
 const cost = (amount, currency) => amount === 0 ? words.free : money(amount, currency);
 
 function time(at, timeZone, format = { dateStyle: "full", timeStyle: "short" }) {

@@ -1,9 +1,9 @@
-//! The way to a gateway and back.
+//! The pages on the way to a gateway and back.
 //!
-//! PayU wants a form from the buyer's browser: `/checkout` posts what stands in its
-//! own address after the `#`, to PayU's checkout and nowhere else. Buyers come back to
-//! `/purchases/{id}` with whatever the gateway adds to that; the page shows what our
-//! own API says of the order.
+//! PayU needs a form posted from the buyer's browser: `/checkout` posts the fields in its own
+//! address after the `#`, to PayU's checkouts and nowhere else. Buyers come back to
+//! `/purchases/{id}`, with whatever query the gateway appends; the page shows only what the box
+//! office's API says about the order.
 
 use aide::axum::ApiRouter;
 use axum::extract::State as Shared;
@@ -18,20 +18,20 @@ const DOCUMENT: &str = include_str!("../pages/checkout.html");
 const STYLE: &str = include_str!("../pages/checkout.css");
 const SCRIPT: &str = include_str!("../pages/checkout.js");
 
-/// PayU's checkouts, for real money and for its tests.
+/// PayU's checkouts, for real payments and for tests.
 const CHECKOUTS: [&str; 2] = [
     "https://checkout.payulatam.com/ppp-web-gateway-payu/",
     "https://sandbox.checkout.payulatam.com/ppp-web-gateway-payu/",
 ];
-/// On one machine, what stands in for them.
+/// Variable with the address of the simulated checkout, only on the stage `local`.
 const STAND_IN: &str = "PAYU_CHECKOUT_URL";
 
 pub(crate) fn routes() -> ApiRouter<State> {
-    // Pages for people, which is why they are not described.
+    // Pages for people are not part of the API's description.
     ApiRouter::new().route("/checkout", get(checkout)).route("/purchases/{id}", get(returned))
 }
 
-/// The page that posts the form, for the places that this stage allows.
+/// The page that posts the form, with the addresses that this stage allows.
 pub(crate) fn page(env: &Env) -> Result<Page, ConfigError> {
     let mut allowed = CHECKOUTS.to_vec();
     if let (Stage::Local, Some(url)) = (env.stage()?, env.optional(STAND_IN)) {
@@ -42,12 +42,12 @@ pub(crate) fn page(env: &Env) -> Result<Page, ConfigError> {
     }
     let origins: Vec<_> = allowed.iter().copied().filter_map(origin).collect();
     let policy = format!("base-uri 'none'; form-action {}; frame-ancestors 'none'", origins.join(" "));
-    // A list of plain texts looks the same in both languages.
+    // A Rust list of plain strings is also a valid JavaScript array.
     let script = SCRIPT.replacen("{{allowed}}", &format!("{allowed:?}"), 1);
     Ok(Page::new(DOCUMENT, STYLE, &script, &policy))
 }
 
-/// The part of a plain address before its path.
+/// Scheme and host of a plain address; `None` for any other address.
 fn origin(url: &str) -> Option<&str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/.-_".contains(&byte);
     let (scheme, rest) = url.split_once("://")?;
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_checkouts_are_those_that_forms_are_made_for() {
+    fn the_allowed_checkouts_are_those_of_the_payu_client() {
         use payments::Mode;
         use payments::payu::Endpoints;
         let known = [Mode::Live, Mode::Test].map(|mode| Endpoints::of(mode).checkout.to_string());
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_runs_its_own_script_and_tells_nobody_where_it_was() {
+    fn the_page_runs_only_its_own_script_and_sends_no_referrer() {
         let page = page(&env("production", "")).expect("a page");
         let policy = policy(&page);
         assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");

@@ -1,4 +1,4 @@
-//! Whether the box office is up.
+//! Index and health checks.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -37,18 +37,18 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// What this is.
+/// The box office, for programs that open its address.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Index {
-    /// A greeting.
+    /// A greeting, in English.
     message: &'static str,
-    /// The version of the software.
+    /// The software's version, such as `0.1.0`.
     version: &'static str,
-    /// Where the API is described.
+    /// Path of the page that describes the API.
     docs: &'static str,
 }
 
-/// The box office itself for browsers, which programs need not know of.
+/// The page for people if the client prefers HTML, else the JSON index.
 async fn index(headers: HeaderMap) -> Response {
     let mut response = if page::prefers_html(&headers) {
         page::page()
@@ -64,10 +64,10 @@ async fn index(headers: HeaderMap) -> Response {
     response
 }
 
-/// How something is.
+/// The answer of a health check.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Health {
-    /// `ok`; anything else is a problem+json answer with status 503.
+    /// Always `ok`; trouble is a problem+json answer with status 503.
     status: &'static str,
 }
 

@@ -1,6 +1,6 @@
-//! What is not anybody's feature: the index, the pages for people, health, and the
-//! description of the API with two pages to read it on. The pages carry their
-//! scripts themselves, so they work without the Internet.
+//! The routes that belong to no feature: the index, the pages for people, health checks, and the
+//! API's description with two pages to read it. The pages carry their scripts and styles, so they
+//! work without other servers.
 
 mod checkout;
 mod docs;
@@ -16,7 +16,7 @@ use store::Store;
 
 use crate::page::Page;
 
-/// What the function works with.
+/// The function's client and the checkout page.
 #[derive(Clone, Debug)]
 pub struct State {
     store: Store,
@@ -24,7 +24,7 @@ pub struct State {
 }
 
 impl State {
-    /// Reads the configuration.
+    /// Reads `TABLE_NAME`, `STAGE` and, on the stage `local`, `PAYU_CHECKOUT_URL`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self { store: Store::new(boot)?, checkout: Arc::new(checkout::page(&boot.env)?) })
     }

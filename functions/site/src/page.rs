@@ -1,6 +1,5 @@
-//! The page for people: what is on, buying, and the tickets. It is one document
-//! without anything from elsewhere, so it shows at once on a bad network, and the
-//! links in mails (`/#/tickets`) lead into it.
+//! The page for people: public list, purchase and tickets. One document that loads nothing else, so
+//! that it shows at once on a bad network. Links in mails (`/#/tickets`) lead into it.
 
 use std::sync::LazyLock;
 
@@ -15,7 +14,7 @@ use crate::problems;
 
 const DOCUMENT: &str = include_str!("../pages/index.html");
 const STYLE: &str = include_str!("../pages/style.css");
-/// One script in files by subject, each of which uses those before it.
+/// The script, in files by subject; each uses only those before it.
 const SCRIPT: &str = concat!(
     include_str!("../pages/words.js"),
     include_str!("../pages/core.js"),
@@ -23,18 +22,18 @@ const SCRIPT: &str = concat!(
     include_str!("../pages/account.js"),
 );
 
-/// How long browsers and the edge keep the page.
+/// How long browsers and the edge cache the page.
 const KEEP: &str = "public, max-age=300";
 
 static PAGE: LazyLock<Page> = LazyLock::new(|| {
-    // It talks to nobody but us. Pictures come from wherever `/images` leads: a bucket,
-    // which locally has a port of its own.
+    // Connections only to the box office itself. Pictures may come from any address to which
+    // `/images` redirects: a bucket, which locally has its own port.
     let rest = "connect-src 'self'; img-src 'self' blob: data: https: http://127.0.0.1:*; base-uri 'none'; \
                 form-action 'none'; frame-ancestors 'none'";
     Page::new(DOCUMENT, STYLE, &SCRIPT.replacen("{{problems}}", &problems::spanish(), 1), rest)
 });
 
-/// A document that carries its style and its script, and runs no others.
+/// A document with its style and script, whose policy forbids any others.
 #[derive(Debug)]
 pub(crate) struct Page {
     html: Bytes,
@@ -42,8 +41,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// The document with its style and its script. `rest` is the part of its content
-    /// security policy that is not about them.
+    /// `rest` is the part of the content security policy that is not about style and script.
     pub(crate) fn new(document: &str, style: &str, script: &str, rest: &str) -> Self {
         let (style, script) = (lean(style), lean(script));
         let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
@@ -53,7 +51,7 @@ impl Page {
         Self { html: html.into(), policy: HeaderValue::try_from(policy).expect("it is made of ASCII") }
     }
 
-    /// The page as an answer.
+    /// The page as a response, with its headers.
     pub(crate) fn answer(&self) -> Response {
         let headers = [
             (header::CACHE_CONTROL, HeaderValue::from_static(KEEP)),
@@ -70,28 +68,28 @@ impl Page {
     }
 }
 
-/// Without indents and lines of comment: API Gateway compresses nothing. No text
-/// in our sources runs over a line's end.
+/// Removes indents and comment lines, because API Gateway compresses nothing. No string of the
+/// sources may span lines.
 fn lean(source: &str) -> String {
     let lines = source.lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
     lines.filter(|line| !line.is_empty()).fold(String::new(), |text, line| text + line + "\n")
 }
 
-/// The page for people.
+/// The response with the page for people.
 pub(crate) fn page() -> Response {
     PAGE.answer()
 }
 
-/// Whether the caller would rather have HTML than JSON. Browsers name HTML;
-/// programs that take anything get what programs read.
+/// True if the client prefers HTML to JSON. Browsers name HTML; programs that accept anything get
+/// JSON.
 pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let accepted: Vec<&str> = accepted.flat_map(|value| value.split(',')).map(str::trim).collect();
     weight(&accepted, "text/html") > weight(&accepted, "application/json")
 }
 
-/// The weight of a media type in thousandths, by the most specific range that
-/// includes it (RFC 9110, 12.5.1).
+/// The weight of a media type in thousandths, by the most specific range that includes it (RFC
+/// 9110, 12.5.1).
 fn weight(accepted: &[&str], media_type: &str) -> u16 {
     let family = media_type.split('/').next().unwrap_or_default();
     let ranges = accepted.iter().filter_map(|range| {
@@ -110,7 +108,7 @@ fn weight(accepted: &[&str], media_type: &str) -> u16 {
     ranges.max().map_or(0, |(_, weight)| weight)
 }
 
-/// `0.85` as 850; nothing if it is no weight.
+/// A weight in thousandths: `0.85` is 850. `None` if it is no valid weight.
 fn thousandths(quality: &str) -> Option<u16> {
     let (whole, fraction) = quality.split_once('.').unwrap_or((quality, ""));
     let is_weight = matches!(whole, "0" | "1")
@@ -146,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_runs_what_it_carries_and_nothing_else() {
+    fn the_page_runs_only_its_own_script_and_style() {
         let page = page();
         let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().expect("ASCII");
         assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");

@@ -1,5 +1,5 @@
-//! What each code of a failure means and what to do about it: where the `type` of a
-//! problem leads, and the Spanish words of the pages. One table says all of it.
+//! The meaning of each problem code and what to do about it: the pages behind a problem's `type`,
+//! and the Spanish texts of the pages for people. One table has them all.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -20,20 +20,20 @@ const TABLE: &str = include_str!("../problems.json");
 const DOCUMENT: &str = include_str!("../pages/problem.html");
 const STYLE: &str = include_str!("../pages/problem.css");
 
-/// For how long browsers and the edge keep an answer, in seconds: meanings do not change.
+/// How long browsers and the edge cache an answer, in seconds: meanings do not change.
 const KEEP: u32 = 3600;
 
-/// All codes, each with its meaning.
+/// All problem codes with their texts.
 static PROBLEMS: LazyLock<BTreeMap<&'static str, Words>> =
     LazyLock::new(|| serde_json::from_str(TABLE).expect("a test reads it"));
 
-/// The meaning of a code.
+/// The texts of a problem code.
 #[derive(Debug, Clone, Copy, Deserialize)]
 struct Words {
     status: u16,
     es: &'static str,
     en: &'static str,
-    /// Whether the pages for people say it in Spanish.
+    /// True if the pages for people show the Spanish text.
     #[serde(default)]
     page: bool,
 }
@@ -57,24 +57,24 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct ProblemPath {
-    /// The `code` of the failure.
+    /// The `code` of the problem, such as `sold_out`.
     #[schemars(regex(pattern = "^[a-z_]+$"))]
     code: String,
 }
 
-/// What a failure means and what to do about it.
+/// The meaning of a problem code.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Meaning {
-    /// The `type` of such failures.
+    /// The `type` of problems with this code, such as `/problems/sold_out`.
     #[serde(rename = "type")]
     type_: String,
-    /// Their `code`.
+    /// The code, such as `sold_out`.
     code: String,
-    /// Their HTTP status.
+    /// The HTTP status of such answers, such as 409.
     status: u16,
-    /// In English.
+    /// Meaning and remedy in English.
     en: &'static str,
-    /// In Spanish.
+    /// Meaning and remedy in Spanish.
     es: &'static str,
 }
 
@@ -102,7 +102,7 @@ fn page(code: &str, words: Words) -> Page {
     Page::new(&document, STYLE, "", "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 }
 
-/// The Spanish words that the pages say, as a script reads them.
+/// The Spanish texts for the pages' script, as JSON by code.
 pub(crate) fn spanish() -> String {
     let words = PROBLEMS.iter().filter(|(_, words)| words.page).map(|(code, words)| (*code, words.es));
     serde_json::to_string(&words.collect::<BTreeMap<_, _>>()).expect("texts are JSON")
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_reads_and_its_texts_are_sentences_that_fit_a_page() {
+    fn problem_texts_are_short_sentences() {
         assert!(PROBLEMS.len() > 100);
         for (code, words) in PROBLEMS.iter() {
             for text in [words.es, words.en] {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_says_it_in_both_languages() {
+    fn a_problem_page_has_both_languages() {
         let words = PROBLEMS["sold_out"];
         let page = page("sold_out", words);
         for part in ["sold_out", words.es, words.en] {
