@@ -1,11 +1,11 @@
-//! Finding a ticket of the person who asks.
+//! Finds a ticket of its holder.
 
 use domain::order::{Order, Ticket};
 use domain::{Error, Result, TicketId, UserId};
 
 use crate::State;
 
-/// An order, and the index of one of its tickets.
+/// An order, and the index of the holder's ticket in it.
 pub(crate) struct Held {
     pub(crate) order: Order,
     index: u8,
@@ -18,8 +18,8 @@ impl Held {
     }
 }
 
-/// The ticket, if `user` has it: bought, or got from somebody. To everybody else
-/// it does not exist.
+/// The ticket, if `user` holds it: bought, or received by a transfer. For any other user it counts
+/// as not found.
 pub(crate) async fn held(state: &State, user: UserId, ticket: TicketId) -> Result<Held> {
     let not_found = || Error::not_found("ticket_not_found", "You have no such ticket.");
     let (order, index) = ticket.order().ok_or_else(not_found)?;

@@ -1,4 +1,4 @@
-//! A person's tickets, their QR codes, and handing one on.
+//! A holder's tickets, their QR codes and transfers.
 
 mod held;
 mod list;
@@ -16,7 +16,7 @@ use domain::{Error, EventId, Result};
 use store::{EventCache, Fingerprints, SOLD_MILLIS, Store, StoredEvent};
 use web::{TokenVerifier, TrustedHops};
 
-/// What the function works with.
+/// The function's clients, settings and cache.
 #[derive(Clone)]
 pub struct State {
     store: Store,
@@ -34,8 +34,8 @@ impl State {
     /// `TICKET_SECRET` and `TICKET_PUBLIC_KEYS`.
     ///
     /// # Errors
-    /// If one is missing or wrong, or if the key that signs tickets is not among
-    /// those that doors verify with: then nobody would get in.
+    /// If a variable is missing or wrong, or if the key that signs tickets is not among the keys
+    /// that doors verify with: no door would accept such tickets.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let (ticket_key, _) =
             SigningKey::from_env(&boot.env, "ticket", "TICKET_SECRET", "TICKET_PUBLIC_KEYS")?;
@@ -51,7 +51,7 @@ impl State {
         })
     }
 
-    /// Opens the connection to the table.
+    /// Opens the connection to the table before the first request.
     pub async fn warm(&self) {
         self.store.warm().await;
     }

@@ -48,13 +48,13 @@ async fn list(
     Ok(Json(Page::new(try_join_all(views).await?, page.last)))
 }
 
-/// Orders, and of each the one ticket that is meant, if not all.
+/// Orders; with an id only that ticket of the order, else all.
 type Orders = Listing<(Order, Option<TicketId>)>;
 
-/// What the cursors of the second part of the list begin with.
+/// Start of the cursors in the list's second part, the received tickets.
 const RECEIVED: &str = store::RECEIVED_START;
 
-/// As many whole orders as together have about `limit` tickets.
+/// Whole orders, until they have about `limit` tickets together.
 async fn bought(state: &State, user: UserId, after: Option<&str>, limit: u16) -> Result<Orders> {
     let page = state.store.orders(user, after, limit).await?;
     let (read, mut items, mut tickets) = (page.items.len(), Vec::new(), 0_usize);
@@ -69,7 +69,7 @@ async fn bought(state: &State, user: UserId, after: Option<&str>, limit: u16) ->
         Some((order, _)) if items.len() < read || page.last.is_some() => Some(Store::after_order(order)),
         _ => Some(RECEIVED.to_owned()),
     };
-    // Most people never got a ticket from anybody: spare them the empty page.
+    // Most users never received a ticket: they are spared an empty page.
     if last.as_deref() == Some(RECEIVED) && state.store.received(user, None, 1).await?.items.is_empty() {
         return Ok(Listing { items, last: None });
     }

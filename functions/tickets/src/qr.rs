@@ -31,37 +31,37 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// `/qr/{ticket}`.
+/// Path of `/qr/{ticket}`.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct TicketPath {
-    /// The ticket.
+    /// The ticket's id.
     ticket: TicketId,
 }
 
-/// How to draw it.
+/// Format and size of the picture.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct DrawQuery {
-    /// The kind of picture.
+    /// The picture's format, `svg` if absent.
     #[serde(default)]
     format: Format,
-    /// The most pixels of one side of a PNG; what is used is a multiple of the
-    /// code's modules.
+    /// The most pixels of one side of a PNG, 480 if absent. The picture may be smaller: each module
+    /// has a whole number of pixels.
     #[schemars(range(min = 60, max = 2000))]
     size: Option<u16>,
 }
 
-/// A kind of picture.
+/// The format of a picture.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
-    /// Lines that stay sharp at any size.
+    /// Vector graphics, sharp at any size.
     #[default]
     Svg,
-    /// Pixels, for apps that show nothing else.
+    /// Pixels, for apps that can not show SVG.
     Png,
 }
 
-/// The signed code of a ticket.
+/// The ticket's code, signed now.
 pub(crate) fn code(state: &State, event: EventId, ticket: &Ticket<'_>) -> String {
     let code = TicketCode {
         event,
@@ -98,7 +98,7 @@ async fn draw(
     })
 }
 
-/// A picture for one person, now.
+/// A picture that no cache may keep: its code admits any person who shows it.
 struct Picture {
     media: &'static str,
     file: Vec<u8>,

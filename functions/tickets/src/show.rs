@@ -23,19 +23,20 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// `/tickets/{id}`.
+/// Path of `/tickets/{id}`.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct TicketPath {
-    /// The ticket.
+    /// The ticket's id.
     id: TicketId,
 }
 
-/// A ticket and its code.
+/// A ticket with its code.
 #[derive(Debug, Serialize, JsonSchema)]
 struct TicketWithCode {
     #[serde(flatten)]
     ticket: TicketView,
-    /// What its QR code says; whoever shows it gets in. None once it was refunded.
+    /// The text of the ticket's QR code. It admits any person who shows it. Absent once the ticket
+    /// was refunded.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! A ticket as its holder sees it.
+//! Tickets in the API's answers to their holder.
 
 use domain::event::Event;
 use domain::order::{Attendee, Order, Ticket};
@@ -10,45 +10,45 @@ use store::Closed;
 
 use crate::State;
 
-/// What a ticket is worth.
+/// Whether a ticket admits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TicketStatus {
-    /// It admits.
+    /// The ticket admits its holder.
     Valid,
-    /// It admitted.
+    /// The ticket was used at a door.
     Used,
-    /// It was refunded.
+    /// The ticket is void: it was refunded, or its payment was taken back.
     Revoked,
 }
 
-/// A ticket.
+/// A ticket of the caller.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TicketView {
     /// The ticket's id.
     pub(crate) id: TicketId,
-    /// The order that it was bought with.
+    /// The id of the order that bought it.
     order_id: OrderId,
-    /// The event.
+    /// The ticket's event.
     event: TicketEvent,
-    /// The area.
+    /// The area's id.
     area_id: AreaId,
-    /// The name of the area.
+    /// The area's name.
     area: String,
-    /// The seat, if it has one.
+    /// The seat; absent for admissions.
     #[serde(skip_serializing_if = "Option::is_none")]
     seat: Option<SeatLabel>,
-    /// How many people it admits.
+    /// How many people may enter with it, such as all at a table.
     admits: u8,
-    /// Who will use it, if the event asks.
+    /// The person for whom the ticket is, if the event asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     attendee: Option<Attendee>,
-    /// What it is worth.
+    /// Whether the ticket admits.
     pub(crate) status: TicketStatus,
-    /// When it was used.
+    /// When it was used at a door; absent if it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     used_at: Option<Timestamp>,
-    /// True if somebody else bought it and handed it on.
+    /// True if the caller received it from its buyer or another holder.
     received: bool,
 }
 
@@ -57,17 +57,17 @@ pub(crate) struct TicketView {
 struct TicketEvent {
     /// The event's id.
     id: EventId,
-    /// The readable part of its address.
+    /// The readable part of the event's address, such as `los-faroles`.
     slug: String,
-    /// The title.
+    /// The event's title.
     name: String,
-    /// Who plays.
+    /// Name of the artist or band.
     artist: String,
-    /// Where.
+    /// Name of the venue, such as `Teatro Colón`.
     venue: String,
-    /// The city.
+    /// The venue's city, such as `Bogotá`.
     city: String,
-    /// IANA time zone of the venue.
+    /// IANA time zone of the venue, such as `America/Bogota`.
     time_zone: String,
     /// When the doors open.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +92,7 @@ impl From<&Event> for TicketEvent {
     }
 }
 
-/// The ticket with its event, and what the door knows of it.
+/// The view of a ticket, with its event and the state of its gate.
 pub(crate) async fn view(state: &State, order: &Order, ticket: &Ticket<'_>) -> Result<TicketView> {
     let sheet = state.sheet(order.event).await?;
     let closed = state.store.gate(order.event, ticket.id, ticket.serial).await?;
@@ -100,7 +100,7 @@ pub(crate) async fn view(state: &State, order: &Order, ticket: &Ticket<'_>) -> R
         _ if ticket.refunded => (TicketStatus::Revoked, None),
         Some(Closed::Used(scan)) => (TicketStatus::Used, Some(scan.at)),
         Some(Closed::Revoked(_)) => (TicketStatus::Revoked, None),
-        // A moment ago somebody handed it on, and the gate was read a moment late.
+        // The ticket was handed on after the order was read, so this order's data is a moment old.
         Some(Closed::Superseded) | None => (TicketStatus::Valid, None),
     };
     let area = sheet.area(ticket.area);

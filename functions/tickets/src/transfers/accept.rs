@@ -15,8 +15,8 @@ use crate::State;
 use crate::held::held;
 use crate::view::{TicketView, view};
 
-/// How often an acceptance is tried again when something else changes the order
-/// at the same moment, such as the mark that its tickets were mailed.
+/// How often an acceptance is retried after a lost update of the order, such as when its tickets
+/// were just mailed.
 const TRIES: usize = 4;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -35,11 +35,11 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// An acceptance.
+/// An acceptance of an offered ticket.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AcceptRequest {
-    /// The token of the link that was mailed.
+    /// The token from the mailed link, 64 characters.
     #[schemars(length(min = 64, max = 64))]
     token: String,
 }
@@ -71,7 +71,7 @@ async fn accept(
     Err(Error::from(Failure::Refused(None)).into())
 }
 
-/// The transfer and the order as they would be.
+/// Transfer and order as they become by the acceptance.
 async fn prepare(state: &State, buyer: &Buyer, transfer: Transfer) -> Result<(Transfer, Order)> {
     let now = state.clock.now();
     transfer.open(now)?;

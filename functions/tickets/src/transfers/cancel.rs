@@ -24,11 +24,11 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// An offer to take back.
+/// An offer to be cancelled.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct CancelRequest {
-    /// The transfer.
+    /// The transfer's id.
     transfer_id: TransferId,
 }
 

@@ -16,10 +16,10 @@ use super::{TransferView, limits, person};
 use crate::State;
 use crate::held::held;
 
-/// How often the same holder may offer the same ticket: every offer mails
-/// somebody who did not ask for it.
+/// The most offers of one ticket by the same holder: each sends a mail to a receiver who did not
+/// ask for it.
 const MAX_OFFERS: usize = 5;
-/// The most characters of what the receiver is told.
+/// The most characters of the message to the receiver.
 const MAX_REASON: usize = 300;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -39,15 +39,16 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// An offer.
+/// An offer of a ticket.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct InitiateRequest {
-    /// The ticket.
+    /// The ticket's id.
     ticket_id: TicketId,
-    /// Who may have it.
+    /// The receiver's address, not the caller's own.
     to_email: Email,
-    /// What to tell them.
+    /// A message to the receiver, at most 300 characters. The mail leaves out links and phone
+    /// numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<Paragraph<0, MAX_REASON>>,
 }
@@ -112,8 +113,8 @@ async fn offer(
     }
 }
 
-/// Refuses a second offer of the same ticket while one is open. Of two that are made at the
-/// same moment, the write lets one through.
+/// Refuses another offer while one of the same ticket is open, or after too many. Of two concurrent
+/// offers, the conditional write lets one through.
 async fn check_earlier_offers(
     state: &State,
     buyer: &Buyer,

@@ -1,4 +1,4 @@
-//! How many offers one may have us mail.
+//! Limits of offers, because each sends a mail.
 
 use domain::user::Email;
 use store::limit::DAY;
@@ -7,15 +7,15 @@ use web::{Buyer, ClientNetwork};
 
 use crate::State;
 
-/// Offers of one person: all tickets of two full orders.
+/// Offers of one user per day: all tickets of two full orders.
 const SENDER: Limit = Limit::exact("transfer-sender", 40, DAY);
-/// Offers from one network. More, because a whole city's phones may share an address.
+/// Offers from one network per day. More, because the phones of a whole city may share an address.
 const NETWORK: Limit = Limit::exact("transfer-network", 400, DAY);
-/// Offers to one address, of all people. Strangers with tickets can fill it, but that
-/// takes nothing from the address but more mails.
+/// Offers to one receiver's address per day, from all users. Strangers with tickets can use them
+/// up, but then the receiver only gets no more offers.
 const ADDRESS: Limit = Limit::exact("transfer-address", 60, DAY);
 
-/// What is counted when `buyer` offers a ticket to `to` from `network`.
+/// The limits that apply when `buyer` offers a ticket to `to` from `network`.
 pub(super) fn counts(state: &State, buyer: &Buyer, to: &Email, network: &ClientNetwork) -> [Count; 3] {
     let fingerprints = &state.fingerprints;
     [

@@ -1,4 +1,4 @@
-//! Handing tickets on.
+//! Transfers of tickets from holder to holder.
 
 mod accept;
 mod cancel;
@@ -23,41 +23,41 @@ pub(crate) fn routes() -> ApiRouter<State> {
         .merge(history::routes())
 }
 
-/// Which way a ticket goes, seen by who asks.
+/// The direction of a transfer, from the caller's side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Direction {
-    /// Away.
+    /// The caller offered the ticket.
     Sent,
-    /// Here.
+    /// The caller accepted the ticket.
     Received,
 }
 
-/// A ticket that changes hands.
+/// A transfer: a ticket that changes hands.
 #[derive(Debug, Serialize, JsonSchema)]
 struct TransferView {
     /// The transfer's id.
     id: TransferId,
-    /// Which way.
+    /// `sent` if the caller offered the ticket, `received` if they accepted it.
     direction: Direction,
-    /// How far it is.
+    /// The transfer's state.
     state: TransferState,
-    /// The ticket.
+    /// The ticket's id.
     ticket_id: TicketId,
-    /// The event.
+    /// The event's id.
     event_id: EventId,
-    /// Who offers.
+    /// The sender, who offers the ticket.
     from: Person,
-    /// Where the offer went.
+    /// The address to which the offer was mailed.
     to_email: String,
-    /// What the sender says about it.
+    /// The sender's message to the receiver.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// When it was offered.
+    /// When the ticket was offered.
     created_at: Timestamp,
-    /// When the offer ends.
+    /// When the offer ends: after 72 hours, at most until the event begins.
     expires_at: Timestamp,
-    /// When it was accepted or cancelled.
+    /// When the offer was accepted or cancelled; absent while it is open, and after it expired.
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_at: Option<Timestamp>,
 }
