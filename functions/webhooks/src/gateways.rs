@@ -1,12 +1,11 @@
-//! Gateways' notifications about payments: checks the signature, puts the hint on the
-//! queue and answers within milliseconds.
+//! Gateways' notifications about payments: checks the signature, queues the hint and answers within
+//! milliseconds.
 //!
-//! Sent again, a notification is put on the queue again, and the settler finds that
-//! there is nothing left to do. Signatures of Mercado Pago and Wompi hold the time, and
-//! old ones are refused. PayU's hold neither the time nor PayU's ids, and every buyer is
-//! shown one that fits on the way back: with it, a buyer can have PayU asked about that
-//! reference any number of times, with any ids in the notification. It costs no more than
-//! a question because those ids are not asked about: see
+//! A repeated notification is queued again, and the settler finds nothing left to do. Signatures of
+//! Mercado Pago and Wompi contain the time, and old ones are refused. PayU's contain neither the
+//! time nor PayU's ids, and each buyer gets a valid one on the way back from PayU. With it, a buyer
+//! can make us ask PayU about that reference any number of times, with any ids in the notification.
+//! That costs no more than one question each: the ids are not asked about, see
 //! [`PaymentGateway::payments_behind`].
 
 use std::sync::Arc;
@@ -26,25 +25,25 @@ use web::{Answer, AnyQuery, Path, Query};
 
 use crate::State;
 
-/// The path of a gateway's notifications.
+/// Path of a gateway's notifications.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct GatewayPath {
-    /// The gateway's name.
+    /// The gateway's name, such as `mercado_pago`.
     gateway: String,
 }
 
-/// The organiser's account that a notification is for. Absent for the sandbox, which all
+/// The organiser's account in a notification's address; absent for the sandbox, which all
 /// organisers share.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct AccountQuery {
-    /// The tenant.
+    /// The tenant's id.
     tenant: Option<String>,
-    /// The tenant's account.
+    /// The id of the tenant's gateway account.
     account: Option<String>,
 }
 
 impl AccountQuery {
-    /// Both names, if they can be any.
+    /// The account, if both ids parse.
     fn account(&self) -> Option<AccountRef> {
         let (tenant, account) = self.tenant.as_ref().zip(self.account.as_ref())?;
         Some(AccountRef { tenant_id: tenant.parse().ok()?, id: account.parse().ok()? })
@@ -99,7 +98,7 @@ async fn take(
     Ok(StatusCode::OK)
 }
 
-/// The account that a notification is for, and the gateway that verifies it.
+/// The account that a notification names, and the gateway client that verifies it.
 async fn sender(
     state: &State,
     name: GatewayName,
@@ -112,7 +111,7 @@ async fn sender(
     let read = || async { Ok(state.store.gateway_account(named.tenant_id, named.id).await?) };
     let account = state.accounts.get(named, state.clock.now(), read).await?;
     let is_there = |account: &Arc<GatewayAccount>| {
-        // Without credentials it never took a payment.
+        // An account without credentials never took a payment.
         account.gateway == name && account.credentials_version.is_some()
     };
     let account = account.filter(is_there).ok_or_else(unknown)?;
@@ -123,8 +122,8 @@ fn unknown() -> Error {
     Error::not_found("payment_gateway_not_found", "There is no such account at a payment gateway here.")
 }
 
-/// The query without what we put into it ourselves, which no gateway signs. The rest
-/// stays as it is encoded.
+/// The query without the parameters that the box office added, which gateways do not sign. The rest
+/// keeps its encoding.
 fn signed_part(query: &str) -> String {
     let is_ours = |pair: &&str| matches!(pair.split('=').next(), Some("tenant" | "account"));
     query.split('&').filter(|pair| !is_ours(pair)).collect::<Vec<_>>().join("&")
@@ -135,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_gateways_sign_stays_as_it_came() {
+    fn the_signed_part_of_a_query_stays_unchanged() {
         let check = |query: &str, expected: &str| assert_eq!(signed_part(query), expected, "{query}");
         check("", "");
         check("tenant=ten_1&account=gwa_1", "");
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_has_both_names() {
+    fn an_account_needs_tenant_and_account_ids() {
         let named = |tenant: Option<&str>, account: Option<&str>| {
             let text = |text: Option<&str>| text.map(str::to_owned);
             AccountQuery { tenant: text(tenant), account: text(account) }.account()

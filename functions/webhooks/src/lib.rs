@@ -1,5 +1,6 @@
-//! Notifications of payment gateways and events of SES. A gateway's notification is only
-//! a hint, for which `settler` asks the gateway; SES's event is believed once SNS signed it.
+//! Notifications of payment gateways, and SES's events. A gateway's notification is only a hint,
+//! for which the settler asks the gateway; SES's event is believed once SNS's signature is
+//! verified.
 
 mod gateways;
 mod ses;
@@ -16,7 +17,7 @@ use queue::{PaymentMessage, Queue};
 use store::{Fingerprints, Fresh, Store};
 use web::Refuses;
 
-/// The milliseconds for which an account at a gateway is cached.
+/// How long a gateway account is cached, in milliseconds.
 const ACCOUNT_MILLIS: i64 = 5000;
 
 /// The function's clients and settings.
@@ -32,7 +33,8 @@ pub struct State {
 }
 
 impl State {
-    /// Reads the configuration.
+    /// Reads `TABLE_NAME`, `PAYMENTS_QUEUE_URL`, `MAIL_EVENTS_TOPIC`, `HASH_SECRET` and the
+    /// gateways' variables.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),

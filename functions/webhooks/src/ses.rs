@@ -1,5 +1,5 @@
-//! SES's events about mails, through SNS: marks the delivery of answers to discount
-//! requests, and members with an address that bounces.
+//! SES's events about mails, through SNS: marks the delivery of answers to discount requests, and
+//! members whose address bounces.
 
 use aide::NoApi;
 use axum::extract::State as Shared;
@@ -27,7 +27,7 @@ pub(crate) async fn notify(
     match state.sns.verify(&body, now).await.map_err(Error::from)? {
         Verified::Notification { id, message } => match Event::parse(&message) {
             Ok(event) => note(&state, event, now).await?,
-            // A repetition would read no better.
+            // A retry would not parse either.
             Err(error) => tracing::warn!(id, %error, "a notification that is no event of SES"),
         },
         Verified::Subscription(confirmation) => {
@@ -45,8 +45,7 @@ pub(crate) async fn notify(
     Ok(StatusCode::OK)
 }
 
-/// Applies an event. Repeated, late, or before an earlier one, it never overwrites a
-/// weightier state.
+/// Applies an event. Repeated, late or out of order, it never overwrites a weightier state.
 async fn note(state: &State, event: Event, now: Timestamp) -> Result<()> {
     let tag = event.tags.get(REQUEST_TAG).and_then(|values| values.first());
     let request: Option<DiscountRequestId> = tag.and_then(|id| id.parse().ok());
@@ -82,7 +81,7 @@ async fn note(state: &State, event: Event, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Marks the delivery of the answer to a request; gives its tenant.
+/// Marks the delivery of a discount request's answer; returns the request's tenant.
 async fn mark(
     state: &State,
     request: Option<DiscountRequestId>,
@@ -94,8 +93,8 @@ async fn mark(
     Ok(marked.map(|request| request.tenant_id))
 }
 
-/// Marks these members' addresses as bouncing: at this tenant, or at all of theirs, if
-/// the mail names no tenant.
+/// Marks the recipients' addresses as bouncing: with this tenant or, if the mail names none, with
+/// all tenants of which they are members.
 async fn mark_members(
     state: &State,
     tenant: Option<TenantId>,
