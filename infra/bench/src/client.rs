@@ -1,4 +1,4 @@
-//! Requests as people's browsers and scanners make them.
+//! The benchmark's HTTP clients: browsers of buyers and scanners at the door.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,47 +13,47 @@ use serde_json::{Value, json};
 use crate::Problem;
 use crate::server::Places;
 
-/// How often a request is made before its caller gives up.
+/// How often a request is sent before the client gives up.
 const MOST_TRIES: u32 = 30;
-/// How long one try may take.
+/// Timeout of one try.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Whoever is told to wait for longer than this gives up.
+/// The longest `Retry-After` that a client waits for; it gives up on a longer one.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// The box office as its clients see it, and what they noticed together.
+/// The box office's addresses, and the clients' shared statistics.
 pub(crate) struct BoxOffice {
     places: Places,
-    /// The payment page, which buyers see in another tab.
+    /// Client for the payment page, which buyers open in another tab.
     gateway: Client,
-    /// Answers that made somebody try again, by status and code.
+    /// Answers that led to a retry, counted by status and code.
     repeated: RefCell<BTreeMap<String, usize>>,
 }
 
-/// Why a request was refused for good.
+/// A refusal, or a request that was given up.
 #[derive(Debug, thiserror::Error)]
 #[error("{request}: {status} {code}: {problem}")]
 pub(crate) struct Refused {
     request: String,
-    /// The HTTP status; 0 if no answer came.
+    /// The HTTP status; 0 if the client gave up.
     pub(crate) status: u16,
     /// The problem's code.
     pub(crate) code: String,
-    /// The whole problem.
+    /// The whole problem+json answer.
     pub(crate) problem: Value,
 }
 
-/// Somebody with an account and a device.
+/// A user with a device, signed in.
 pub(crate) struct Person {
     office: Rc<BoxOffice>,
     http: Client,
     email: String,
     password: String,
     token: RefCell<String>,
-    /// How many there were; makes idempotency keys differ.
+    /// Requests so far; keeps idempotency keys distinct.
     requests: Cell<u64>,
 }
 
-/// One try, judged.
+/// The result of one try.
 enum Tried {
     Done(Value),
     Again { why: String, after: Duration },
@@ -67,19 +67,19 @@ impl BoxOffice {
         Ok(Rc::new(Self { places: places.clone(), gateway, repeated: RefCell::default() }))
     }
 
-    /// Answers that made somebody try again, since the last time this was asked.
+    /// Answers that led to a retry, since the last call.
     pub(crate) fn take_repeated(&self) -> BTreeMap<String, usize> {
         self.repeated.take()
     }
 
-    /// Pays at the gateway's page.
+    /// Approves a payment at the gateway's page.
     pub(crate) async fn approve(&self, payment: &str) -> Result<(), Problem> {
         let url = format!("{}/control/payments/{payment}/approve", self.places.sandbox);
         self.gateway.post(url).send().await?.error_for_status()?;
         Ok(())
     }
 
-    /// The messages that were sent to an address, the newest first.
+    /// The mails sent to an address, the newest first.
     pub(crate) async fn mails(&self, address: &str) -> Result<Vec<Value>, Problem> {
         let url = format!("{}/local/mailbox.json?to={address}", self.places.url);
         let answer = self.gateway.get(url).send().await?.error_for_status()?;
@@ -89,14 +89,14 @@ impl BoxOffice {
 }
 
 impl Person {
-    /// Signs somebody of the demo in.
+    /// Signs in a user of the demo data.
     pub(crate) async fn of_demo(office: &Rc<BoxOffice>, email: &str) -> Result<Self, Problem> {
         let password = office.places.password.clone();
         Self::sign_in(office, client(Ipv4Addr::LOCALHOST)?, email.to_owned(), password).await
     }
 
-    /// Signs somebody up and in who calls from `address`, which must be one of
-    /// this machine's loopback addresses.
+    /// Registers a user and signs them in. `address` is their network address, one of this
+    /// machine's loopback addresses.
     pub(crate) async fn new(
         office: &Rc<BoxOffice>,
         email: String,
@@ -130,7 +130,7 @@ impl Person {
         self.token.borrow().clone()
     }
 
-    /// The address of the account.
+    /// The account's address.
     pub(crate) fn email(&self) -> &str {
         &self.email
     }
@@ -139,13 +139,13 @@ impl Person {
         self.call(Method::GET, path, None).await
     }
 
-    /// Posts with an idempotency key, so that it can be tried again.
+    /// Posts with an idempotency key, so that retries are safe.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Refused> {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    /// Makes a request until it is done or refused: as long as the box office
-    /// says that it is busy, or does not answer.
+    /// Sends a request until it is done or refused: retries while the box office is busy or does
+    /// not answer.
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Refused> {
         self.requests.set(self.requests.get() + 1);
         let key = format!("bench-{:016x}-{}", fastrand::u64(..), self.requests.get());
@@ -157,7 +157,7 @@ impl Person {
                 Tried::SignInAgain => Box::pin(self.sign_in_again()).await?,
                 Tried::Again { why, after } => {
                     *self.office.repeated.borrow_mut().entry(why.clone()).or_default() += 1;
-                    // Whoever was sent away at the same time must not return at the same time.
+                    // With jitter, so that clients refused together do not return together.
                     tokio::time::sleep(after.mul_f64(0.5 + fastrand::f64())).await;
                     last = why;
                 }
@@ -218,7 +218,7 @@ impl Person {
     }
 }
 
-/// How long the requests of one order took.
+/// Latencies of one order's requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Took {
     pub(crate) quote: Duration,
@@ -227,13 +227,13 @@ pub(crate) struct Took {
 }
 
 impl Took {
-    /// All of them, one after the other.
+    /// The sum of the three.
     pub(crate) fn whole(&self) -> Duration {
         self.quote + self.hold + self.pay
     }
 }
 
-/// An order on its way: its payment is started.
+/// An order whose payment is started.
 #[derive(Debug)]
 pub(crate) struct Started {
     /// The order's id.
@@ -244,7 +244,7 @@ pub(crate) struct Started {
 }
 
 impl Person {
-    /// Asks for the price of one line, holds it, and starts to pay.
+    /// Gets a quote for one line, holds it and starts a payment.
     pub(crate) async fn start_order(&self, event: &str, line: Value) -> Result<Started, Refused> {
         let start = Instant::now();
         let quote = self.quote(event, line).await?;
@@ -256,25 +256,25 @@ impl Person {
         Ok(Started { order, payment, took })
     }
 
-    /// The signed price of one line.
+    /// The sealed quote of one line.
     pub(crate) async fn quote(&self, event: &str, line: Value) -> Result<Value, Refused> {
         let body = json!({ "event_id": event, "lines": [line] });
         Ok(self.post("/api/v1/public/quotes", &body).await?["quote"].take())
     }
 
-    /// Holds what a quote is for, and tells the order's id.
+    /// Holds the places of a quote; returns the order's id.
     pub(crate) async fn hold(&self, quote: &Value) -> Result<String, Refused> {
         let order = self.post("/api/v1/reservations", &json!({ "quote": quote })).await?;
         Ok(text(&order["id"]))
     }
 
-    /// Starts to pay an order, and tells the gateway's id of the payment.
+    /// Starts a payment of an order; returns the gateway's id of it.
     pub(crate) async fn pay(&self, order: &str) -> Result<String, Refused> {
         let order = self.post("/api/v1/purchases", &json!({ "reservation_id": order })).await?;
         Ok(text(&order["payments"][0]["payment_gateway_transaction_id"]))
     }
 
-    /// All of one's orders.
+    /// All orders of this user.
     pub(crate) async fn orders(&self) -> Result<Vec<Value>, Refused> {
         let mut orders = Vec::new();
         let mut path = "/api/v1/purchases?limit=100".to_owned();
@@ -291,12 +291,12 @@ impl Person {
     }
 }
 
-/// A string of an answer; empty if it is none, which the next request then shows.
+/// A string of an answer; empty if it is none, so that the next request fails visibly.
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// A device that calls from `address`.
+/// An HTTP client that calls from `address`.
 fn client(address: Ipv4Addr) -> Result<Client, Problem> {
     let client = Client::builder().timeout(PATIENCE).local_address(IpAddr::V4(address)).build();
     Ok(client?)

@@ -1,4 +1,4 @@
-//! Many people with accounts.
+//! The users of a benchmark.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -10,18 +10,18 @@ use serde_json::Value;
 use crate::Problem;
 use crate::client::{BoxOffice, Person};
 
-/// How many people share a network address: fewer than may sign up from one
-/// within a quarter of an hour.
+/// Users per network address: fewer than the limit of registrations from one address in a quarter
+/// of an hour.
 const HOUSEHOLD: usize = 50;
-/// How many sign up at the same time. Each costs the server a slow hash.
+/// Concurrent registrations. Each costs the server a slow password hash.
 const AT_ONCE: usize = 4;
 
-/// The people who buy. Orders are spread evenly over them, because hardly anybody
-/// buys a hundred times, and the box office looks at a buyer's other orders.
+/// The buyers of a benchmark. Orders are spread evenly over them: a real buyer rarely buys a
+/// hundred times, and the box office reads a buyer's other orders.
 pub(crate) struct Crowd(Vec<Rc<Person>>);
 
 impl Crowd {
-    /// Signs so many people up.
+    /// Registers `size` users.
     pub(crate) async fn new(office: &Rc<BoxOffice>, size: usize) -> Result<Self, Problem> {
         let lanes = (0..AT_ONCE).map(|lane| async move {
             let mut people = Vec::with_capacity(size / AT_ONCE + 1);
@@ -34,14 +34,14 @@ impl Crowd {
         Ok(Self(try_join_all(lanes).await?.into_iter().flatten().collect()))
     }
 
-    /// Who makes the order number `turn` of the buyer `buyer`, one of `buyers`
-    /// who buy at the same time. Two of them are never the same person.
+    /// The user who makes order number `turn` of buyer `buyer`, one of `buyers` concurrent ones. No
+    /// two concurrent buyers share a user.
     pub(crate) fn person(&self, buyer: usize, buyers: usize, turn: usize) -> &Rc<Person> {
         let each = self.0.len() / buyers;
         &self.0[buyer * each + turn % each]
     }
 
-    /// Every order of everybody, by its id.
+    /// All orders of all users, by id.
     pub(crate) async fn orders(&self) -> Result<BTreeMap<String, (Rc<Person>, Value)>, Problem> {
         let mut all = BTreeMap::new();
         for person in &self.0 {
@@ -54,7 +54,7 @@ impl Crowd {
     }
 }
 
-/// The loopback address of a household. All of 127.0.0.0/8 is this machine.
+/// The loopback address of a household; 127.0.0.0/8 is all this machine's.
 fn address(household: usize) -> Ipv4Addr {
     let byte = |number: usize| u8::try_from(number).unwrap_or(u8::MAX);
     Ipv4Addr::new(127, 0, byte(1 + household / 250), byte(1 + household % 250))
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn households_have_addresses_of_their_own() {
+    fn each_household_has_its_own_address() {
         assert_eq!(address(0), Ipv4Addr::new(127, 0, 1, 1));
         assert_eq!(address(249), Ipv4Addr::new(127, 0, 1, 250));
         assert_eq!(address(250), Ipv4Addr::new(127, 0, 2, 1));

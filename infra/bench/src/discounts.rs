@@ -1,4 +1,4 @@
-//! What a member's request for a discount costs, and how soon it is answered.
+//! Cost and latency of a discount request.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,14 +11,14 @@ use crate::client::{Person, text as text_of};
 use crate::report::{Report, Table, as_f64, millis, number, percentile, text};
 use crate::server::Server;
 
-/// The show of the demo with the most discounts that is sold here.
+/// The show of the demo data with the most discounts, among those sold by the box office.
 const SHOW: &str = "/api/v1/public/events/festival-alto-viento";
-/// The most write units that a request may cost.
+/// Target: write units of a request.
 const MOST_WRITE_UNITS: f64 = 4.0;
-/// The longest that a request may take.
+/// Target: latency of a request.
 const MOST_TIME: Duration = Duration::from_millis(50);
 
-/// The steps: what happens, and which function does it.
+/// The steps of a request, each with the function that does it.
 const STEPS: [(&str, &str); 7] = [
     ("discount request", "discounts"),
     ("decide", "supervision"),
@@ -28,10 +28,10 @@ const STEPS: [(&str, &str); 7] = [
     ("mail", "mailer"),
     ("hear of delivery", "webhooks"),
 ];
-/// The first steps of the request, of the decision and of the sending.
+/// Indexes in [`STEPS`] of the first steps of request, decision and sending.
 const BEGINS: [usize; 3] = [0, 1, 3];
 
-/// What each of [`STEPS`] used.
+/// The DynamoDB usage of each of [`STEPS`].
 type Bill = [Usage; STEPS.len()];
 
 pub(crate) async fn measure(
@@ -97,8 +97,8 @@ fn calls(usage: &Usage) -> f64 {
     as_f64(usize::try_from(usage.calls).unwrap_or(usize::MAX))
 }
 
-/// Asks, approves and sends, and reads the meter after each step. With the time
-/// until the request was answered.
+/// Requests, approves and sends one discount, and reads the meter after each step. Also returns the
+/// request's latency.
 async fn bill(server: &mut Server, organizer: &Person, asking: &Value) -> Result<(Bill, Duration), Problem> {
     server.finish_work().await?;
     let mut readings = vec![server.meter().await?];

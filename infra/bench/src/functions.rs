@@ -1,5 +1,5 @@
-//! How each function starts as a process of its own: size, time to the first
-//! poll of the runtime API, first and second invocation, memory.
+//! How each function starts as a process: binary size, time to the first poll of the runtime API,
+//! first and second invocation, memory.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,19 +18,19 @@ use crate::show::Show;
 
 /// How often each function is started.
 const RUNS: usize = 15;
-/// The longest that a function may take from exec to its first poll.
+/// Target: time from exec to the first poll.
 const MOST_START: Duration = Duration::from_millis(15);
-/// The most bytes of a binary.
+/// Target: size of a binary.
 const MOST_BYTES: u64 = 12_000_000;
 
-/// What stands in the files under `events/` for what only exists at run time.
+/// Placeholders in the files under `events/`, replaced by ids and codes that exist.
 const EXAMPLE_USER: &str = "usr_01jd8m3n7kf8bq4v3k7w2r9s5t";
 const EXAMPLE_EVENT: &str = "evt_01jd8m3n7kf8bq4v3k7w2r9s5t";
 const EXAMPLE_ORDER: &str = "ord_01jd8m4p2sf3x9d0h6c1v8a700";
 const EXAMPLE_PAYMENT: &str = "pay_01jd8m4p2sf3x9d0h6c1v8a700";
 const EXAMPLE_CODE: &str = "TQ1:...";
 
-/// Who makes the request of an event.
+/// The caller of an event's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Actor {
     Nobody,
@@ -40,7 +40,7 @@ enum Actor {
     Gateway,
 }
 
-/// The event that each function is given.
+/// The event with which each function is measured.
 const CASES: [(&str, &str, Actor); 18] = [
     ("admin", "list-without-token", Actor::Organizer),
     ("auth", "login", Actor::Nobody),
@@ -62,7 +62,7 @@ const CASES: [(&str, &str, Actor); 18] = [
     ("webhooks", "unsigned-notification", Actor::Gateway),
 ];
 
-/// A function that is measured.
+/// A function under measurement.
 struct Subject {
     name: &'static str,
     case: &'static str,
@@ -73,7 +73,7 @@ struct Subject {
     runs: Vec<Run>,
 }
 
-/// One life of a function.
+/// Measurements of one process.
 struct Run {
     start: Duration,
     first: Duration,
@@ -88,7 +88,7 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
     if let Some(name) = server.places.functions.keys().find(|name| !measured.contains(&name.as_str())) {
         return Err(format!("the function {name} of the template has no case to be measured with").into());
     }
-    // As functions are deployed, and not as this program was built.
+    // The binaries as they are deployed; this program's own profile is another.
     let release = report::target()?.join("release");
     let mut subjects = Vec::with_capacity(CASES.len());
     for (name, case, actor) in CASES {
@@ -99,11 +99,11 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
         let bytes = std::fs::metadata(&binary)?.len();
         subjects.push(Subject { name, case, env, event, binary, bytes, runs: Vec::new() });
     }
-    // Round by round, so that a busy moment of the machine is everybody's.
+    // All functions in each round, so that a busy moment of the machine affects all of them.
     for round in 0..if quick { 3 } else { RUNS } {
         for subject in &mut subjects {
             let run = subject.run().await.map_err(|problem| format!("{}: {problem}", subject.name))?;
-            // The first round brings the binaries into memory.
+            // The first round only brings the binaries into memory.
             if round > 0 {
                 subject.runs.push(run);
             }
@@ -180,7 +180,7 @@ fn report(subjects: &[Subject]) -> Report {
     report
 }
 
-/// What the events are about: one sold ticket and the people around it.
+/// The things that events name: a sold ticket, and the users around it.
 struct World {
     buyer: Person,
     organizer: Person,
@@ -212,7 +212,7 @@ impl World {
         Ok(Self { buyer, organizer, scanner, user, show: show.id, order, payment, code })
     }
 
-    /// The event of a case, about things that exist.
+    /// The event of a case, with ids and tokens that exist.
     fn event(
         &self,
         function: &str,
@@ -229,7 +229,7 @@ impl World {
             .replace(EXAMPLE_ORDER, &self.order)
             .replace(EXAMPLE_PAYMENT, &self.payment)
             .replace(EXAMPLE_CODE, &self.code)
-            // Keys of the table.
+            // The table's keys.
             .replace(&format!("U#{}", suffix(EXAMPLE_USER)), &format!("U#{}", suffix(&self.user)))
             .replace(&format!("O#{}", suffix(EXAMPLE_ORDER)), &format!("O#{}", suffix(&self.order)));
         let mut event: Value = serde_json::from_str(&text)?;
@@ -248,12 +248,11 @@ impl World {
     }
 }
 
-/// What the sandbox gateway writes over a notification. It is good for five
-/// minutes.
+/// The sandbox gateway's signature of a notification; valid for five minutes.
 fn signature(body: &str, env: &BTreeMap<String, String>) -> Result<String, Problem> {
     let secret = env.get("SANDBOX_WEBHOOK_SECRET").and_then(|secret| Secret::new(secret));
     let time = Clock::system().now().as_second();
-    // Deriving a key is HMAC-SHA-256 under the secret, as signing is.
+    // `derive` is HMAC-SHA-256 under the secret, the same as signing.
     let signature = secret.ok_or("there is no webhook secret")?.derive(&format!("{time}.{body}"));
     Ok(format!("t={time},v1={}", hex::encode(signature)))
 }

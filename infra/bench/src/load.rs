@@ -1,4 +1,4 @@
-//! How much the local cloud sells and lets in, and what that costs its processor.
+//! Throughput of sales and scans of the local cloud, and its processor time.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -17,12 +17,12 @@ use crate::report::{Entry, Report, Table, as_f64, count, millis, number, percent
 use crate::server::Server;
 use crate::show::Show;
 
-/// Buyers, or scanners, at the same time.
+/// Numbers of concurrent buyers, or scanners.
 const LEVELS: [usize; 3] = [1, 8, 32];
-/// The most processor time per order.
+/// Target: processor time per order.
 const MOST_PER_ORDER: Duration = Duration::from_millis(10);
 
-/// How much is done at each level, whatever comes first.
+/// Bounds of the work at each level; the first one reached ends it.
 #[derive(Clone, Copy)]
 struct Bounds {
     orders: usize,
@@ -42,7 +42,7 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
     let crowd = Crowd::new(&office, if quick { 64 } else { 640 }).await?;
     let mut report = Report::new("load");
 
-    // Connections, caches and the database's pages are there before anything counts.
+    // Warm-up: connections, caches and the database's pages.
     let warm = Bounds { orders: 20, ..bounds };
     sell(&mut server, &office, &crowd, &show, 4, warm).await?;
     let mut table = orders_table();
@@ -73,12 +73,12 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
     Ok(report)
 }
 
-/// Orders that were made at one level.
+/// The sales at one level.
 struct Sales {
     started: Vec<Sold>,
-    /// Until the last buyer was done.
+    /// Time until the last buyer was done.
     bought: Duration,
-    /// Until the last ticket was mailed.
+    /// Time until the last ticket was mailed.
     whole: Duration,
     processor_time: Duration,
 }
@@ -89,7 +89,7 @@ struct Sold {
     approved_at: Timestamp,
 }
 
-/// Lets so many buyers at the same time buy two tickets each, again and again.
+/// Lets concurrent buyers buy two tickets each, again and again within the bounds.
 async fn sell(
     server: &mut Server,
     office: &Rc<BoxOffice>,
@@ -123,7 +123,7 @@ async fn sell(
     Ok(Sales { started: started.into_inner(), bought, whole, processor_time })
 }
 
-/// An order as the box office has it in the end.
+/// A paid order as the box office shows it.
 struct Bought {
     person: Rc<Person>,
     paid: Timestamp,
@@ -131,7 +131,7 @@ struct Bought {
     tickets: Vec<String>,
 }
 
-/// Reads all orders back. Each must be paid, have two tickets and a mail.
+/// Reads all orders back. Each must be paid, with two tickets and a mail.
 async fn verify(crowd: &Crowd, started: &[Sold]) -> Result<BTreeMap<String, Bought>, Problem> {
     let mut orders = crowd.orders().await?;
     let mut bought = BTreeMap::new();
@@ -183,7 +183,7 @@ fn orders_row(buyers: usize, sales: &Sales, bought: &BTreeMap<String, Bought>) -
     let since_approval = |part: fn(&Bought) -> Timestamp| {
         let waited = started.iter().filter_map(|sold| {
             let until = part(bought.get(&sold.order)?);
-            // Settled before the approval was answered.
+            // Zero if the payment was settled before the approval was answered.
             Some(Duration::try_from(until.duration_since(sold.approved_at)).unwrap_or_default())
         });
         sorted(waited)
@@ -218,7 +218,7 @@ fn at(sorted: &[Duration], per_mille: usize) -> Entry {
     percentile(sorted, per_mille).map_or(Entry::Nothing, millis)
 }
 
-/// What the QR codes of at most so many tickets say.
+/// The codes of at most `most` tickets.
 async fn codes(orders: &[(String, Bought)], most: usize) -> Result<Vec<String>, Problem> {
     let mut codes = Vec::with_capacity(most);
     for (person, ticket) in
@@ -233,14 +233,14 @@ async fn codes(orders: &[(String, Bought)], most: usize) -> Result<Vec<String>, 
     Ok(codes)
 }
 
-/// Scans that were made at one level.
+/// The scans at one level.
 struct Scans {
     took: Vec<Duration>,
     whole: Duration,
     processor_time: Duration,
 }
 
-/// Lets so many scanners at the same time scan each of `codes` once.
+/// Lets concurrent scanners scan each of `codes` once.
 async fn scan(
     server: &mut Server,
     door: &Person,
@@ -299,7 +299,7 @@ fn scans_row(scanners: usize, scans: &Scans) -> Vec<Entry> {
     ]
 }
 
-/// Whether the door has counted each ticket once and refuses it from now on.
+/// Checks that the door counted each ticket once, and refuses it from now on.
 async fn verify_door(
     door: &Person,
     show: &Show,

@@ -1,8 +1,8 @@
-//! Measures the box office: what an order costs at AWS, how the functions start,
-//! how fast the local cloud serves, and that nothing is sold twice when
-//! everybody comes at once. `cargo xtask bench` builds and starts it.
+//! Benchmarks the box office: what an order costs at AWS, how functions start, how fast the local
+//! cloud serves, and that nothing is sold twice in a rush. `cargo xtask bench` builds and starts
+//! it.
 //!
-//! It needs Linux: processor time and memory are read from `/proc`.
+//! Needs Linux: processor time and memory are read from `/proc`.
 
 #![expect(clippy::print_stdout, reason = "a command-line program talks to whoever started it")]
 
@@ -25,19 +25,19 @@ use clap::{Parser, ValueEnum};
 
 use crate::report::Report;
 
-/// What goes wrong in a benchmark, in words for whoever started it.
+/// An error of the benchmark, for the terminal.
 type Problem = Box<dyn Error + Send + Sync>;
 
 /// Measures the box office.
 #[derive(Parser)]
 struct Arguments {
-    /// What to measure.
+    /// The parts to measure.
     #[arg(required_unless_present = "serve")]
     parts: Vec<Part>,
-    /// Measures little, to see whether everything works.
+    /// Measures little, only to see whether everything works.
     #[arg(long)]
     quick: bool,
-    /// Is the server that is measured, with its state in this folder.
+    /// Runs the measured server instead, with its state in this folder.
     #[arg(long, hide = true)]
     serve: Option<PathBuf>,
 }
@@ -45,25 +45,24 @@ struct Arguments {
 /// A part of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// DynamoDB units and dollars of an order.
+    /// DynamoDB units and dollars per order.
     Units,
     /// Size, start and memory of each function.
     Functions,
     /// Processor time, latency and throughput of the local cloud.
     Load,
-    /// Everybody at once.
+    /// A rush: many buyers sell out a show under DynamoDB's limits.
     Onsale,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // Only plain HTTP on loopback is spoken; the client still wants to know whose
-    // TLS it would use.
+    // Only plain HTTP on loopback is used, but the client needs a TLS provider all the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match arguments.serve {
-        // As `cargo run` has it.
+        // With several threads, as `cargo run`.
         Some(folder) => run(&mut tokio::runtime::Builder::new_multi_thread(), server::serve(folder)),
-        // One thread for all buyers leaves the processors to the server.
+        // One thread for all buyers leaves the other processors to the server.
         None => {
             run(&mut tokio::runtime::Builder::new_current_thread(), measure(arguments.parts, arguments.quick))
         }
@@ -85,7 +84,7 @@ fn run(
     runtime.enable_all().build()?.block_on(task)
 }
 
-/// Takes one part after the other. False if one shows that the box office is wrong.
+/// Measures one part after the other. False if a check fails that must hold.
 async fn measure(parts: Vec<Part>, quick: bool) -> Result<bool, Problem> {
     let mut sound = true;
     for part in parts {

@@ -1,5 +1,5 @@
-//! Everybody at once: a large house is sold out under DynamoDB's limits, and
-//! every place of it exactly once.
+//! A rush: many buyers sell out a large show under DynamoDB's limits, and each place is sold
+//! exactly once.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,15 +17,15 @@ use crate::report::{Report, Table, as_f64, count, number, text};
 use crate::server::Server;
 use crate::show::Show;
 
-/// The most that a sale may take.
+/// The longest that a sale may take.
 const TIME: Duration = Duration::from_secs(30 * 60);
-/// How long a buyer waits before asking again for what is in others' hands.
+/// Time before a buyer asks again for places that others have reserved.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Whoever is refused looks at the house again if the last look is as old as
-/// what the box office lets caches keep.
+/// A refused buyer reads the availability again if the last reading is as old as caches may keep
+/// it.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// How much is sold to how many.
+/// The size of a sale.
 #[derive(Clone, Copy)]
 struct Scale {
     places: u32,
@@ -95,8 +95,7 @@ impl Mode {
     }
 }
 
-/// Sells a house out, and adds what that was like to `table`. Tells what buyers
-/// were refused, by code.
+/// Sells out a show and adds the figures to `table`; returns the buyers' refusals by code.
 async fn sale(
     mode: Mode,
     scale: Scale,
@@ -159,7 +158,7 @@ async fn sale(
     Ok(refused)
 }
 
-/// What all buyers of a sale did together.
+/// The buyers' shared counts of a sale.
 #[derive(Default)]
 struct Tally {
     approved: Cell<usize>,
@@ -167,7 +166,7 @@ struct Tally {
     refused: RefCell<BTreeMap<String, usize>>,
 }
 
-/// One buyer of many.
+/// One of the concurrent buyers.
 struct Rush<'a> {
     office: &'a Rc<BoxOffice>,
     show: &'a Show,
@@ -180,7 +179,7 @@ struct Rush<'a> {
 
 impl Rush<'_> {
     async fn buy_until_sold_out(self, mode: Mode) -> Result<(), Problem> {
-        // The same wishes in each run; who is faster differs.
+        // The same sequence of wishes in each run; which buyer is faster differs.
         let mut rng = Rng::with_seed(u64::try_from(self.buyer)?);
         match mode {
             Mode::GeneralAdmission => self.buy_places(&mut rng).await,
@@ -197,7 +196,7 @@ impl Rush<'_> {
                 Err(refused) => {
                     let left = refused.problem["left"].as_u64().and_then(|left| usize::try_from(left).ok());
                     match (refused.code.as_str(), left) {
-                        // Nobody's any more: reservations that are being paid do not come back.
+                        // Sold out for good: reserved places that are being paid do not come back.
                         ("sold_out", Some(0)) => return Ok(()),
                         ("sold_out", left) => wanted = left.unwrap_or(wanted - 1).clamp(1, wanted),
                         _ => self.wait_or_fail(refused).await?,
@@ -228,7 +227,7 @@ impl Rush<'_> {
                     "seats_taken" => {
                         let taken: Vec<String> =
                             serde_json::from_value(refused.problem["seats"].clone()).unwrap_or_default();
-                        // A refusal that names nobody's seats must not be repeated for ever.
+                        // A refusal without seats must not be repeated for ever.
                         if taken.is_empty() {
                             plan.take(&seats);
                         } else {
@@ -238,7 +237,7 @@ impl Rush<'_> {
                             plan = self.look(turn).await?;
                         }
                     }
-                    // What the buyer saw is out of date.
+                    // The buyer's availability is stale.
                     "single_seat_left" => plan = self.look(turn).await?,
                     _ => self.wait_or_fail(refused).await?,
                 },
@@ -247,7 +246,7 @@ impl Rush<'_> {
         Ok(())
     }
 
-    /// What a buyer sees of a seated house.
+    /// Reads the availability of the seats, as this buyer sees it.
     async fn look(&self, turn: usize) -> Result<Plan, Problem> {
         Plan::read(&self.show.availability(self.person(turn)).await?)
     }
@@ -271,7 +270,7 @@ impl Rush<'_> {
         }
     }
 
-    /// Waits if the buyer's own payments are still being settled.
+    /// Waits if the buyer's own payments are still being settled; any other refusal is an error.
     async fn wait_or_fail(&self, refused: Refused) -> Result<(), Problem> {
         if refused.code == "too_many_reservations" {
             tokio::time::sleep(PAUSE).await;
@@ -285,11 +284,11 @@ impl Rush<'_> {
     }
 }
 
-/// The seats of a house as one buyer last saw them.
+/// The seats of a show as one buyer last saw them.
 struct Plan {
     seen: Instant,
     rows: Vec<Row>,
-    /// Seats that somebody has reserved and may still give back.
+    /// Seats that are reserved and may come back.
     reserved: usize,
 }
 
@@ -322,8 +321,8 @@ impl Plan {
         self.reserved == 0 && self.is_full()
     }
 
-    /// One to six neighbours at the begin of a free stretch, which strands nobody's
-    /// single seat. None if nothing is free.
+    /// One to six neighbours from the start of a free stretch, so that no single seat is left
+    /// behind. `None` if nothing is free.
     fn choose(&self, rng: &mut Rng) -> Option<Vec<String>> {
         let wanted = rng.usize(1..=6);
         let offset = rng.usize(..self.rows.len().max(1));
@@ -352,7 +351,7 @@ impl Plan {
     }
 }
 
-/// What was sold, as all orders say.
+/// The sales, counted from all orders.
 #[derive(Default)]
 struct Sold {
     orders: usize,
@@ -389,7 +388,7 @@ impl Sold {
         Ok(sold)
     }
 
-    /// Places sold beyond those that there are, and seats sold more than once.
+    /// Places sold beyond the capacity, or seats sold more than once.
     fn oversold(&self, places: usize) -> usize {
         let twice: usize = self.seats.values().map(|times| times - 1).sum();
         twice.max(self.places.saturating_sub(places))
@@ -403,7 +402,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buyers_choose_neighbours_from_the_begin_of_a_stretch() {
+    fn buyers_choose_neighbours_from_the_start_of_a_free_stretch() {
         let states = ["sold", "available", "available", "available", "reserved", "available"];
         let mut plan =
             Plan::read(&json!({"rows": [{"label": "7", "first": 11, "seats": states}]})).expect("rows");

@@ -1,4 +1,4 @@
-//! Figures with how they were taken, as tables for people and as JSON for programs.
+//! Figures with the way they were taken, as tables for people and as JSON for programs.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Problem;
 
-/// What one part of the benchmark found.
+/// The results of one part of the benchmark.
 #[derive(Debug)]
 pub(crate) struct Report {
     part: &'static str,
@@ -20,17 +20,17 @@ pub(crate) struct Report {
 #[derive(Debug)]
 pub(crate) struct Table {
     title: String,
-    /// How the figures were taken.
+    /// How the figures were taken, as text below the table.
     how: String,
     columns: Vec<&'static str>,
     rows: Vec<Vec<Entry>>,
 }
 
-/// An entry of a table.
+/// A cell of a table.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
     Text(String),
-    /// A number, shown with so many decimals.
+    /// A number, shown with this many decimals.
     Number(f64, usize),
     /// Not measured, or without meaning here.
     Nothing,
@@ -40,7 +40,7 @@ pub(crate) enum Entry {
 struct Check {
     claim: String,
     holds: bool,
-    /// Whether the box office is wrong otherwise, rather than slow or dear.
+    /// True if a failure means an error of the box office; false for targets of speed and cost.
     must: bool,
 }
 
@@ -53,22 +53,22 @@ impl Report {
         self.tables.push(table);
     }
 
-    /// Notes whether a promise holds that would mean a mistake if it did not.
+    /// Adds a check whose failure means an error of the box office.
     pub(crate) fn must(&mut self, claim: impl Into<String>, holds: bool) {
         self.checks.push(Check { claim: claim.into(), holds, must: true });
     }
 
-    /// Notes whether a target is met.
+    /// Adds a target of speed or cost.
     pub(crate) fn target(&mut self, claim: impl Into<String>, holds: bool) {
         self.checks.push(Check { claim: claim.into(), holds, must: false });
     }
 
-    /// False if a promise does not hold.
+    /// False if a check fails that must hold.
     pub(crate) fn is_sound(&self) -> bool {
         self.checks.iter().all(|check| check.holds || !check.must)
     }
 
-    /// Writes `target/bench/<part>.json` and tells where that is.
+    /// Writes `target/bench/<part>.json`; returns its path.
     pub(crate) fn write(&self) -> Result<PathBuf, Problem> {
         let path = folder()?.join(self.part).with_extension("json");
         let mut text = serde_json::to_string_pretty(&self.json())?;
@@ -112,7 +112,7 @@ impl Table {
         Self { title: title.into(), how: how.into(), columns: columns.to_vec(), rows: Vec::new() }
     }
 
-    /// Adds a row, which must have an entry for each column.
+    /// Adds a row, with a cell for each column.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Entry>) {
         self.rows.push(cells.into_iter().collect());
     }
@@ -143,7 +143,7 @@ impl fmt::Display for Table {
         for row in [&header].into_iter().chain(&texts) {
             for (column, text) in row.iter().enumerate() {
                 let width = widths[column];
-                // Names to the left, figures to the right.
+                // Names are left-aligned, figures right-aligned.
                 if column == 0 { write!(f, "{text:<width$}")? } else { write!(f, "  {text:>width$}")? }
             }
             writeln!(f)?;
@@ -156,7 +156,7 @@ impl Entry {
     fn json(&self) -> Value {
         match self {
             Self::Text(text) => json!(text),
-            // What is shown is what was measured well enough.
+            // Only the shown decimals were measured well enough.
             Self::Number(number, decimals) => {
                 format!("{number:.decimals$}").parse::<f64>().map_or(Value::Null, |number| json!(number))
             }
@@ -175,40 +175,39 @@ impl fmt::Display for Entry {
     }
 }
 
-/// Text.
+/// A cell with text.
 pub(crate) fn text(text: impl Into<String>) -> Entry {
     Entry::Text(text.into())
 }
 
-/// A count.
+/// A cell with a count.
 pub(crate) fn count(count: usize) -> Entry {
     Entry::Number(as_f64(count), 0)
 }
 
-/// A number with so many decimals.
+/// A cell with a number, shown with this many decimals.
 pub(crate) fn number(number: f64, decimals: usize) -> Entry {
     Entry::Number(number, decimals)
 }
 
-/// A duration in milliseconds, to the hundredth.
+/// A cell with a duration in milliseconds, to the hundredth.
 pub(crate) fn millis(duration: Duration) -> Entry {
     Entry::Number(duration.as_secs_f64() * 1e3, 2)
 }
 
-/// Bytes in megabytes (10⁶), to the hundredth.
+/// A cell with bytes in megabytes (10⁶), to the hundredth.
 pub(crate) fn megabytes(bytes: u64) -> Entry {
     Entry::Number(as_f64(usize::try_from(bytes).unwrap_or(usize::MAX)) / 1e6, 2)
 }
 
-/// A count to calculate with; exact, as nothing here is counted beyond 2⁵³.
+/// A count as a number to calculate with; exact, as no count here exceeds 2⁵³.
 pub(crate) fn as_f64(count: usize) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "nothing here is counted beyond 2^53")]
     let number = count as f64;
     number
 }
 
-/// The value that a share of `sorted` does not exceed, by the nearest rank:
-/// `per_mille` 500 is the median, 990 the 99th percentile.
+/// The nearest-rank percentile of `sorted`: `per_mille` 500 is the median, 990 the 99th percentile.
 pub(crate) fn percentile<T: Copy>(sorted: &[T], per_mille: usize) -> Option<T> {
     let rank = (sorted.len() * per_mille).div_ceil(1000);
     sorted.get(rank.saturating_sub(1)).copied()
@@ -220,14 +219,14 @@ pub(crate) fn target() -> Result<PathBuf, Problem> {
     Ok(own.ancestors().nth(2).unwrap_or(Path::new("target")).to_owned())
 }
 
-/// Where results and servers' logs go.
+/// Folder of results and servers' logs, `target/bench`.
 pub(crate) fn folder() -> Result<PathBuf, Problem> {
     let folder = target()?.join("bench");
     std::fs::create_dir_all(&folder)?;
     Ok(folder)
 }
 
-/// What it was measured on.
+/// The machine on which the figures were taken.
 fn machine() -> Value {
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

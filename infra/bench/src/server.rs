@@ -1,6 +1,5 @@
-//! The server that is measured: the whole local cloud in a process of its own,
-//! so that its processor time is not that of the buyers. It is told what to do
-//! by lines of JSON, and answers with such lines.
+//! The measured server: the whole local cloud as a process of its own, so that its processor time
+//! is apart from the buyers'. It reads commands as lines of JSON, and answers with such lines.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -18,20 +17,20 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::{Problem, report};
 
-/// The longest that a server may take to start or to finish its work.
+/// The longest that a server may take to start, or to finish its work.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// Where things are in a server that has started.
+/// Addresses and settings of a running server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Places {
     /// The public address.
     pub(crate) url: String,
-    /// The simulated payment gateway.
+    /// The simulated payment gateway's address.
     pub(crate) sandbox: String,
-    /// The password of the demo's people.
+    /// The password of the demo data's users.
     pub(crate) password: String,
-    /// The environment of each function, which lets its own binary work with this
-    /// server's table and queues.
+    /// Environment variables by function, with which its own binary uses this server's table and
+    /// queues.
     pub(crate) functions: BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -40,14 +39,15 @@ pub(crate) struct Places {
 enum Order {
     /// Answer with the meter's [`Reading`].
     ReadMeter,
-    /// Answer with what is left to do after [`PATIENCE`]: nothing, usually earlier.
+    /// Wait until all work is done, and answer `null`; after [`PATIENCE`], answer with the work
+    /// that is left.
     FinishWork,
     /// Refuse more than DynamoDB's 1,000 write units per second and partition key.
     LimitPartitions,
 }
 
-/// Is a server: opens a box office with its demo as `cargo run` does, and follows
-/// orders until nobody gives any more.
+/// Runs the server: opens a box office with the demo data, as `cargo run` does, and follows
+/// commands until its input ends.
 pub(crate) async fn serve(folder: PathBuf) -> Result<bool, Problem> {
     // As quiet as `cargo run`.
     tracing_subscriber::fmt()
@@ -105,29 +105,28 @@ fn say(answer: &impl Serialize) -> Result<(), Problem> {
     Ok(out.flush()?)
 }
 
-/// A running server. Dropping it kills the process and forgets its state.
+/// A running server. On drop its process is killed and its state deleted.
 pub(crate) struct Server {
     process: Child,
     orders: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
-    /// Where things are.
+    /// The server's addresses and settings.
     pub(crate) places: Places,
     _state: State,
 }
 
-/// The folder of a server's state, which goes with it.
+/// The folder of a server's state, deleted on drop.
 struct State(PathBuf);
 
 impl Drop for State {
     fn drop(&mut self) {
-        // What stays behind is in the target folder and harms nobody.
+        // What can not be deleted stays in the target folder, and does no harm.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
 impl Server {
-    /// Starts a server with a fresh state on disk. Its log goes to
-    /// `target/bench/server.log`.
+    /// Starts a server with fresh state on disk. Its log goes to `target/bench/server.log`.
     pub(crate) async fn start() -> Result<Self, Problem> {
         let results = report::folder()?;
         let state = State(results.join(format!("state-{}", std::process::id())));
@@ -149,12 +148,12 @@ impl Server {
         Ok(Self { process, orders, answers, places, _state: state })
     }
 
-    /// What DynamoDB calls have cost until now.
+    /// The DynamoDB usage so far.
     pub(crate) async fn meter(&mut self) -> Result<Reading, Problem> {
         self.ask(&Order::ReadMeter).await
     }
 
-    /// Waits until everything has been done that requests have set off.
+    /// Waits until all work that requests started is done.
     pub(crate) async fn finish_work(&mut self) -> Result<(), Problem> {
         match self.ask::<Option<String>>(&Order::FinishWork).await? {
             None => Ok(()),
@@ -162,19 +161,19 @@ impl Server {
         }
     }
 
-    /// Has DynamoDB's limit per partition key enforced from now on.
+    /// Enforces DynamoDB's limit per partition key from now on.
     pub(crate) async fn limit_partitions(&mut self) -> Result<(), Problem> {
         self.ask(&Order::LimitPartitions).await
     }
 
-    /// The processor time that the server has used, user and system, to the
-    /// hundredth of a second (proc(5), `stat`, fields 14 and 15).
+    /// Processor time of the server so far, user and system, to the hundredth of a second (proc(5),
+    /// `stat`, fields 14 and 15).
     pub(crate) fn processor_time(&self) -> Result<Duration, Problem> {
-        // The kernel reports it in units of USER_HZ, which is 100 everywhere.
+        // The kernel counts in units of USER_HZ, which is 100 everywhere.
         const TICK: Duration = Duration::from_millis(10);
         let id = self.process.id().ok_or("the server has ended")?;
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
-        // The second field is a name that may have anything in it but ends with a parenthesis.
+        // The second field is a name that may contain anything, but ends with a parenthesis.
         let (_, fields) = stat.rsplit_once(')').ok_or("an unknown format of stat")?;
         let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
         Ok(TICK * ticks.sum::<Result<u32, _>>()?)

@@ -1,5 +1,5 @@
-//! What is on sale in a benchmark: events without anything special about their
-//! prices, made through the API by the demo's organiser.
+//! The events on sale in a benchmark: with plain prices, created through the API by the demo data's
+//! organiser.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::Problem;
 use crate::client::{Person, text};
 
-/// The most seats that one request makes.
+/// The most seats that one request creates.
 const SEATS_AT_ONCE: u32 = 10_000;
 /// Seats of a row: as many as one item of the table holds.
 const ROW: u32 = 50;
@@ -19,14 +19,14 @@ const ROW: u32 = 50;
 pub(crate) struct Show {
     /// The event's id.
     pub(crate) id: String,
-    /// The readable part of its address.
+    /// The readable part of the event's address.
     pub(crate) slug: String,
     /// The area's id.
     pub(crate) area: String,
 }
 
 impl Show {
-    /// An event with so many general admissions.
+    /// Publishes an event with `places` admissions.
     pub(crate) async fn general_admission(
         organizer: &Person,
         name: &str,
@@ -39,8 +39,8 @@ impl Show {
         publish(organizer, event, area).await
     }
 
-    /// An event with so many numbered seats, a multiple of [`ROW`], in rows named
-    /// `1`, `2` and so on.
+    /// Publishes an event with `seats` numbered seats, a multiple of [`ROW`], in rows `1`, `2` and
+    /// so on.
     pub(crate) async fn seated(organizer: &Person, name: &str, seats: u32) -> Result<Self, Problem> {
         let area = json!({ "area_name": "Platea", "kind": "seated", "price": 50_000 });
         let (event, area) = draft(organizer, name, area).await?;
@@ -59,25 +59,25 @@ impl Show {
         publish(organizer, event, area).await
     }
 
-    /// A line of an order for so many general admissions.
+    /// An order's line for `quantity` admissions.
     pub(crate) fn places(&self, quantity: usize) -> Value {
         json!({ "area_id": self.area, "quantity": quantity })
     }
 
-    /// A line of an order for these seats.
+    /// An order's line for these seats.
     pub(crate) fn seats(&self, seats: &[String]) -> Value {
         json!({ "area_id": self.area, "seats": seats })
     }
 
-    /// What is free, as everybody may see it.
+    /// The area's public availability.
     pub(crate) async fn availability(&self, buyer: &Person) -> Result<Value, Problem> {
         let Self { slug, area, .. } = self;
         Ok(buyer.get(&format!("/api/v1/public/events/{slug}/areas/{area}/availability")).await?)
     }
 }
 
-/// The neighbours `index * 2` and `index * 2 + 1` of a house with rows of [`ROW`]
-/// seats; whoever buys them in order leaves no single seat.
+/// Two neighbours: seats number `index * 2` and the next one, in rows of [`ROW`] seats. Bought in
+/// order, pairs leave no single seat.
 pub(crate) fn pair(index: u32) -> [String; 2] {
     let seat = |seat: u32| format!("{}-{}", seat / ROW + 1, seat % ROW + 1);
     [seat(index * 2), seat(index * 2 + 1)]
@@ -108,7 +108,7 @@ mod tests {
     use super::pair;
 
     #[test]
-    fn pairs_walk_the_house() {
+    fn pairs_fill_the_rows_in_order() {
         assert_eq!(pair(0), ["1-1", "1-2"]);
         assert_eq!(pair(24), ["1-49", "1-50"]);
         assert_eq!(pair(25), ["2-1", "2-2"]);

@@ -16,12 +16,12 @@ use crate::{Problem, discounts};
 const WRITE_UNIT: f64 = 0.625e-6;
 /// Dollars per read unit, likewise.
 const READ_UNIT: f64 = 0.125e-6;
-/// The most write units that an order of two tickets may cost.
+/// Target: write units of an order of two tickets.
 const MOST_WRITE_UNITS: f64 = 8.0;
-/// Orders of two tickets that 100,000 tickets are.
+/// Orders of two tickets that make 100,000 tickets.
 const ORDERS: f64 = 50_000.0;
 
-/// The steps of an order: what happens, and which functions do it.
+/// The steps of an order, each with the function that does it.
 const STEPS: [(&str, &str); 8] = [
     ("quote", "storefront"),
     ("hold", "purchases"),
@@ -33,10 +33,10 @@ const STEPS: [(&str, &str); 8] = [
     ("mail", "mailer"),
 ];
 
-/// The line of an order that an index stands for.
+/// Makes the line of order number `index`.
 type Line = fn(&Show, u32) -> Value;
 
-/// What each of [`STEPS`] used.
+/// The DynamoDB usage of each of [`STEPS`].
 type Bill = [Usage; STEPS.len()];
 
 pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
@@ -64,7 +64,7 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
             let buyer = crowd.person(usize::try_from(index)?, usize::try_from(orders + 1)?, 0);
             bills.push(bill(&mut server, &office, buyer, &show.id, line(&show, index)).await?);
         }
-        // Whatever functions keep for a few seconds is there after the first order.
+        // The functions' caches are filled after the first order.
         let (first, others) = (&bills[0], &bills[1..]);
         let mean = mean(others);
         report.add(table(kind, first, &mean, others.len()));
@@ -86,7 +86,7 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
     Ok(report)
 }
 
-/// Buys two tickets alone in the house and reads the meter after each step.
+/// Buys two tickets while nothing else happens, and reads the meter after each step.
 async fn bill(
     server: &mut Server,
     office: &Rc<BoxOffice>,
@@ -94,7 +94,7 @@ async fn bill(
     event: &str,
     line: Value,
 ) -> Result<Bill, Problem> {
-    // Confirmation mails of those who have just signed up.
+    // Waits for confirmation mails of users who have just registered.
     server.finish_work().await?;
     let start = server.meter().await?;
     let quote = buyer.quote(event, line).await?;
@@ -102,7 +102,7 @@ async fn bill(
     let order = buyer.hold(&quote).await?;
     let held = server.meter().await?;
     let payment = buyer.pay(&order).await?;
-    // Who looks after the payment later is told now.
+    // Waits for the delayed message that looks after the payment to be queued.
     server.finish_work().await?;
     let paying = server.meter().await?;
     office.approve(&payment).await?;
@@ -124,7 +124,7 @@ async fn bill(
     Ok(bill)
 }
 
-/// Whether the order became two mailed tickets.
+/// Checks that the order became two mailed tickets.
 async fn check(office: &BoxOffice, buyer: &Person, order: &str) -> Result<(), Problem> {
     let order = buyer.get(&format!("/api/v1/purchases/{order}")).await?;
     let tickets = order["tickets"].as_array().map_or(0, Vec::len);
@@ -140,7 +140,7 @@ async fn check(office: &BoxOffice, buyer: &Person, order: &str) -> Result<(), Pr
     }
 }
 
-/// Units and round trips on average.
+/// Mean units and round trips.
 #[derive(Clone, Copy, Debug, Default)]
 struct Mean {
     write_units: f64,
