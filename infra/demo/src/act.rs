@@ -1,4 +1,4 @@
-//! How a show of the demo is described, and what becomes of the description.
+//! Descriptions of the demo data's shows, and the events, areas and stages made from them.
 
 use domain::event::{
     Area, AreaKind, AttendeeField, Event, EventStatus, Fees, MemberDiscount, RowLayout, Vat,
@@ -11,14 +11,14 @@ use jiff::SignedDuration;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 
-/// What tickets of a country have in common.
+/// Currency, fees and tax of a country's tickets.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Country {
     pub(super) code: &'static str,
     pub(super) currency: Currency,
     /// The convenience fee: basis points of the price, and whole units of the currency.
     fee: (i32, i64),
-    /// The general rate of VAT in basis points; prices contain it.
+    /// The general VAT rate in basis points; prices include it.
     vat: i32,
 }
 
@@ -39,30 +39,30 @@ impl Country {
     }
 }
 
-/// Whole units of a currency in minor units.
+/// Converts whole units of a currency to minor units.
 pub(super) fn minor(currency: Currency, whole: i64) -> i64 {
     whole * 10_i64.pow(currency.exponent())
 }
 
-/// The place of a show.
+/// The venue of a show.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Venue {
     pub(super) name: &'static str,
     pub(super) address: &'static str,
     pub(super) city: &'static str,
     pub(super) country: Country,
-    /// IANA time zone.
+    /// IANA time zone, such as `America/Bogota`.
     pub(super) time_zone: &'static str,
 }
 
-/// When a show takes place: counted from the day of seeding, so that the demo is
-/// never over when somebody starts it.
+/// Time of a show, counted from the day on which the demo data is written, so that no show is ever
+/// over at the start.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct When {
-    /// 1 for the first such weekday after the day of seeding.
+    /// 1 for the first such weekday after that day.
     pub(super) week: i32,
     pub(super) weekday: Weekday,
-    /// Hour and minute on the venue's clock.
+    /// Hour and minute in the venue's time zone.
     pub(super) at: (i8, i8),
     pub(super) minutes: i64,
 }
@@ -72,7 +72,7 @@ pub(super) struct When {
 pub(super) struct Zone {
     pub(super) name: &'static str,
     pub(super) description: &'static str,
-    /// In whole units of the currency.
+    /// The price in whole units of the currency.
     pub(super) price: i64,
     pub(super) places: Places,
     pub(super) unit_capacity: u8,
@@ -82,7 +82,7 @@ pub(super) struct Zone {
 }
 
 impl Zone {
-    /// An area without anything special about it.
+    /// An area without description, service or blocked seats.
     pub(super) const fn plain(name: &'static str, price: i64, places: Places) -> Self {
         Self { name, description: "", price, places, unit_capacity: 1, service: None, blocked: &[] }
     }
@@ -91,9 +91,9 @@ impl Zone {
 /// The places of an area.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Places {
-    /// So many general admissions.
+    /// This many admissions.
     General(u32),
-    /// Rows with these names and so many seats each, of one block ([`store::row_blocks`]).
+    /// Rows with these names and this many seats each; a row is one block ([`store::row_blocks`]).
     Rows(&'static [&'static str], u16),
 }
 
@@ -105,48 +105,48 @@ pub(super) struct Price {
     pub(super) lasts: Lasts,
 }
 
-/// What a stage does to a price.
+/// The adjustment of a stage to the price.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Adjustment {
-    /// Adds percent.
+    /// Adds percent; negative for a reduction.
     Percent(i64),
-    /// Adds whole units of the currency.
+    /// Adds whole units of the currency; negative for a reduction.
     Amount(i64),
 }
 
-/// How long a stage lasts.
+/// The end of a stage.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Lasts {
-    /// Until so many tickets are sold.
+    /// Until this many tickets are sold.
     Tickets(u32),
-    /// Until so many days before the show.
+    /// Until this many days before the show.
     UntilDaysBefore(i64),
-    /// As long as tickets are sold.
+    /// Until the end of the sale.
     ToTheEnd,
 }
 
 /// The discounts of a show for members.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Discounts {
-    /// How many there are; none if 0.
+    /// Their number; 0 for none.
     pub(super) count: u32,
-    /// What a code takes off; a seller elsewhere knows that best.
+    /// The reduction of a code; `None` if another seller sells the show, and sets it.
     pub(super) off: Option<Off>,
 }
 
 impl Discounts {
-    /// None at all.
+    /// No discounts.
     pub(super) const NONE: Self = Self { count: 0, off: None };
 }
 
-/// What a member's code takes off: percent, of at most so many tickets.
+/// The reduction of a member's code: percent, on at most this many tickets.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Off {
     pub(super) percent: i64,
     pub(super) tickets: u8,
 }
 
-/// The seller of the tickets of a show.
+/// The seller of a show's tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seller {
     /// The box office.
@@ -155,20 +155,20 @@ pub(super) enum Seller {
     At(&'static str),
 }
 
-/// The public of a show.
+/// Whether a show is public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listing {
     /// Published and listed.
     OnSale,
-    /// A draft, and unlisted once it is published.
+    /// A draft, which stays unlisted when it is published.
     UnlistedDraft,
 }
 
-/// A show.
+/// A show of the demo data.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Act {
     pub(super) slug: &'static str,
-    /// The organiser's own code for it.
+    /// The organiser's own code for the show.
     pub(super) code: &'static str,
     pub(super) name: &'static str,
     pub(super) artist: &'static str,
@@ -176,19 +176,19 @@ pub(super) struct Act {
     pub(super) venue: Venue,
     pub(super) when: When,
     pub(super) zones: &'static [Zone],
-    /// The stage that comes first before the others.
+    /// The sale stages, the one with the highest priority first.
     pub(super) prices: &'static [Price],
     pub(super) asks: &'static [AttendeeField],
     pub(super) max_tickets: u8,
     pub(super) discounts: Discounts,
     pub(super) seller: Seller,
-    /// Further details, by their names.
+    /// Further details: name and text.
     pub(super) details: &'static [(&'static str, &'static str)],
     pub(super) listing: Listing,
 }
 
 impl When {
-    /// The moment at which a show of this time begins in `zone`, if it is seeded at `now`.
+    /// The start of the show in the time zone `zone`, for demo data written at `now`.
     fn starts_at(&self, zone: &str, now: Timestamp) -> Result<Timestamp, jiff::Error> {
         let zone = TimeZone::get(zone)?;
         let today = now.to_zoned(zone.clone()).date();
@@ -251,7 +251,7 @@ impl Act {
         })
     }
 
-    /// The areas of `event` in order.
+    /// The areas of `event`, in order.
     pub(super) fn areas(&self, event: &Event, now: Timestamp) -> Vec<Area> {
         let area = |(position, zone): (u16, &Zone)| {
             let (kind, rows) = match zone.places {
@@ -285,7 +285,7 @@ impl Act {
         (0..).zip(self.zones).map(area).collect()
     }
 
-    /// The sale stages of `event`, the one that applies first before the others.
+    /// The sale stages of `event`, the one with the highest priority first.
     pub(super) fn stages(&self, event: &Event, now: Timestamp) -> Vec<SaleStage> {
         let stage = |(priority_order, price): (u16, &Price)| {
             let (price_adjustment_type, price_adjustment_value) = match price.adjustment {

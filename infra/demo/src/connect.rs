@@ -1,4 +1,4 @@
-//! Having a tenant of the box office take its money through a simulated gateway.
+//! Connects a tenant to an account at a simulated gateway.
 
 use boot::{SecretText, Vault};
 use domain::audit::AuditNote;
@@ -9,23 +9,23 @@ use gateways::Merchant;
 use payments::credentials_name;
 use store::Store;
 
-/// How a tenant uses a merchant's account: what its admin chooses.
+/// A tenant's settings of a gateway account, as its admin would enter them.
 #[derive(Debug, Clone)]
 pub struct Connection<'a> {
-    /// The id that the box office gives the account.
+    /// The id of the gateway account in the box office.
     pub id: GatewayAccountId,
-    /// Whose money it takes.
+    /// The tenant that gets the money.
     pub tenant: TenantId,
-    /// The currency that it is used for.
+    /// The currency for which the account is used.
     pub currency: Currency,
-    /// 0 is tried first.
+    /// Order in which accounts are tried; 0 first.
     pub position: u16,
-    /// The person who connects it: the id and the address.
+    /// The admin who connects it: user id and address.
     pub by: (UserId, &'a str),
 }
 
 impl Connection<'_> {
-    /// The address for the gateway's notifications, for a box office at this address.
+    /// The address for the gateway's notifications, of a box office at `public_url`.
     pub fn notification_url(
         public_url: &str,
         gateway: GatewayName,
@@ -35,11 +35,11 @@ impl Connection<'_> {
         format!("{public_url}/api/v1/webhooks/{gateway}?tenant={tenant}&account={id}")
     }
 
-    /// Writes the account and its credentials, as the box office does once the gateway
-    /// has accepted them.
+    /// Writes the account and its credentials, as the box office does after the gateway has
+    /// accepted them.
     ///
     /// # Errors
-    /// If the vault or the table does not take them.
+    /// If the vault or the table refuses them.
     pub async fn make(
         &self,
         merchant: &Merchant,

@@ -1,10 +1,9 @@
-//! The demo data of `cargo run`: an organiser with a dozen shows, a community and a
-//! few sold tickets, three more who take money through simulations of real payment
-//! gateways, people with logins. All of it is invented.
+//! The demo data of `cargo run`: an organiser with a dozen shows, members and a few tickets; three
+//! more organisers with accounts at simulated payment gateways; users with logins. All of it is
+//! invented.
 //!
-//! It is written through the store's own functions, as the functions of the box
-//! office write it, before anybody else can see the table. It must not know how the
-//! table is kept, nor any function.
+//! It is written through the store, as the functions of the box office would, before any other
+//! program uses the table. This crate must depend on neither the table's layout nor any function.
 
 mod act;
 mod connect;
@@ -36,8 +35,8 @@ use program::PROGRAM;
 pub use connect::Connection;
 pub use login::{Login, Logins};
 
-/// The demo's organisers have the same ids in every data folder, and their items are
-/// written last: where the last of them is, the demo data is complete.
+/// The demo data's organisers have the same ids in every data folder, and their items are written
+/// last: where the last of them exists, the demo data is complete.
 const TENANT: TenantId = TenantId::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
 
 const PEOPLE: [Login; 8] = {
@@ -48,14 +47,14 @@ const PEOPLE: [Login; 8] = {
 
 const LOGINS: Logins = Logins { password: PASSWORD, people: &PEOPLE };
 
-/// Why there is no demo data.
+/// Why the demo data was not written.
 #[derive(Debug)]
 pub enum DemoError {
-    /// The box office is not a local one: everybody knows the demo's passwords.
+    /// The box office is not a local one: the demo data's passwords are public.
     NotLocal,
     /// The environment is incomplete.
     Config(ConfigError),
-    /// Something could not be written, perhaps because it is there already.
+    /// An item could not be written, perhaps because it already exists.
     Refused(domain::Error),
 }
 
@@ -91,8 +90,7 @@ impl From<domain::Error> for DemoError {
     }
 }
 
-/// The accounts of the demo's organisers as the simulated gateways know them, for a box
-/// office at this address.
+/// The organisers' accounts as the simulated gateways know them, for a box office at `public_url`.
 pub fn merchants(public_url: &str) -> Vec<Merchant> {
     ORGANIZERS
         .iter()
@@ -102,13 +100,12 @@ pub fn merchants(public_url: &str) -> Vec<Merchant> {
         .collect()
 }
 
-/// Writes the demo data, unless it is there, and tells who can sign in. Nobody
-/// may use the table meanwhile. Reads `STAGE`, `TABLE_NAME`, `HASH_SECRET`,
-/// `DISCOUNT_SECRET` and `PUBLIC_URL`.
+/// Writes the demo data, unless it exists; returns the logins. Nothing else may use the table
+/// meanwhile. Reads `STAGE`, `TABLE_NAME`, `HASH_SECRET`, `DISCOUNT_SECRET` and `PUBLIC_URL`.
 ///
 /// # Errors
-/// If the stage is not the local one, or somebody else has a demo address or the
-/// slug of a demo show. What was written by then stays.
+/// If the stage is not `local`, or an address or slug of the demo data is taken. What was written
+/// by then stays.
 pub async fn write(boot: &Boot) -> Result<Logins, DemoError> {
     if boot.env.stage()? != Stage::Local {
         return Err(DemoError::NotLocal);
@@ -125,7 +122,7 @@ pub async fn write(boot: &Boot) -> Result<Logins, DemoError> {
 async fn write_all(boot: &Boot, store: &Store, fingerprints: &Fingerprints) -> Result<(), DemoError> {
     let (now, vault) = (boot.clock.now(), Vault::new(boot)?);
     let others = async { Ok(organizers::write(store, fingerprints, &vault, now).await?) };
-    // A folder of an earlier version has the first organiser alone.
+    // A data folder of an earlier version has only the first organiser.
     if store.tenant(TENANT).await.map_err(domain::Error::from)?.is_some() {
         others.await?;
     } else {
@@ -139,7 +136,7 @@ async fn write_all(boot: &Boot, store: &Store, fingerprints: &Fingerprints) -> R
     Ok(())
 }
 
-/// Writes everything of the first organiser but its own item.
+/// Writes all of the first organiser's data except its own item.
 async fn write_first(
     boot: &Boot,
     store: &Store,

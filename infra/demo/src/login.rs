@@ -1,4 +1,4 @@
-//! The people who can sign in to the demo, as its reader is told of them.
+//! The logins of the demo data, as shown in the terminal.
 
 use std::fmt;
 
@@ -8,25 +8,25 @@ use domain::access::Role;
 /// The password of every login.
 pub(super) const PASSWORD: &str = "taquilla-demo";
 
-/// A person of the demo who can sign in.
+/// A user of the demo data who can sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Login {
-    /// The address.
+    /// The address with which they sign in.
     pub email: &'static str,
-    /// The name.
+    /// The full name.
     pub name: &'static str,
-    /// For which organiser, and as what; `None` buys only.
+    /// Organiser and role of a staff member; `None` for a user who only buys.
     pub works: Option<(TenantId, Role)>,
-    /// What the person does, for the one who reads it at start.
+    /// What the user does, in words for the terminal.
     pub does: &'static str,
 }
 
-/// The people who can sign in to the demo. Displayed as lines for people.
+/// The users of the demo data who can sign in; displayed as lines for the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Logins {
     /// The password of all of them.
     pub password: &'static str,
-    /// The logins.
+    /// The users, in the order in which they are shown.
     pub people: &'static [Login],
 }
 

@@ -1,5 +1,5 @@
-//! The community of the demo's organiser: some three hundred invented people, in
-//! every state that a member can be in.
+//! The community of the demo data's first organiser: about 300 invented members in every state that
+//! a member can have.
 
 use domain::member::{FeePayment, Member, PaymentMethod};
 use domain::national_id::NationalId;
@@ -10,8 +10,8 @@ use store::{Fingerprints, MEMBERS_AT_ONCE, Store};
 
 use crate::act::minor;
 
-/// Members whom the tour of the box office names: address, name, and whether the
-/// subscription is active and the fee paid.
+/// Members for trying the demo by hand: address, name, whether the subscription is active, whether
+/// the fee is paid.
 pub(super) const KNOWN: [(&str, &str, bool, bool); 3] = [
     ("socia@example.com", "Sonia Socia", true, true),
     ("morosa@example.com", "Mora Morosa", true, false),
@@ -45,12 +45,12 @@ const CITIES: [&str; 6] = ["Bogotá", "Medellín", "Cali", "Barranquilla", "Sant
 const GENRES: [&str; 7] = ["Indie", "Cumbia", "Rock", "Jazz", "Folclore", "Electrónica", "Salsa"];
 const CHANNELS: [&str; 5] = ["Instagram", "Una amiga", "Un cartel", "En un show", "La radio"];
 
-/// One in so many members has payments on record.
+/// One in this many members has fee payments.
 const PAYS: usize = 25;
 /// The monthly fee, in whole pesos.
 const FEE: i64 = 25_000;
 
-/// Writes the community. Answers with it, the members of [`KNOWN`] first.
+/// Writes all members and returns them, those of [`KNOWN`] first.
 pub(super) async fn enrol(
     store: &Store,
     fingerprints: &Fingerprints,
@@ -63,7 +63,7 @@ pub(super) async fn enrol(
     Ok(members)
 }
 
-/// Notes what some of the members paid, as somebody of the staff did.
+/// Records fee payments of some members, as the staff would.
 pub(super) async fn collect(
     store: &Store,
     fingerprints: &Fingerprints,
@@ -72,7 +72,7 @@ pub(super) async fn collect(
     now: Timestamp,
 ) -> Result<()> {
     let payments = members.iter().step_by(PAYS).enumerate().flat_map(|(index, member)| {
-        // Who owes has sent something that nobody has seen in the account yet.
+        // A member who owes has reported a payment that the staff has not confirmed yet.
         let is_seen = member.monthly_fee_current;
         let newest = payment(member, index, 3, is_seen, by, now);
         let older = payment(member, index + 1, 33, true, by, now);
@@ -118,7 +118,8 @@ fn members(tenant: TenantId, now: Timestamp) -> Result<Vec<Member>> {
     let names = FIRST_NAMES.iter().flat_map(|first| SURNAMES.iter().map(move |last| (*first, *last)));
     let others = names.zip(KNOWN.len()..).map(|((first, last), index)| {
         let email = format!("{}.{}@example.com", plain(first), plain(last));
-        // Of twenty, twelve may ask for discounts, four owe, and four are gone.
+        // Of twenty members, twelve may request discounts, four owe fees, and four have ended the
+        // subscription.
         let state = match index % 20 {
             0..12 => (true, true),
             12..16 => (true, false),
@@ -141,7 +142,7 @@ fn member(
     let days = i64::try_from(index).map_err(Error::internal)? * 3 + 1;
     let joined = now - SignedDuration::from_hours(24 * days);
     let (country, dni) = national_id(index)?;
-    // Not everybody says everything.
+    // Not every member fills in every field.
     let said = |texts: &[&str], unless: usize| {
         (index % unless != unless - 1).then(|| texts[index * 7 % texts.len()].to_owned())
     };
@@ -168,7 +169,7 @@ fn member(
     })
 }
 
-/// An id in a range that no country has given out.
+/// A national id from a range that no country has issued.
 fn national_id(index: usize) -> Result<(&'static str, NationalId)> {
     let country = ["CO", "CO", "CO", "CL", "AR"][index % 5];
     let first: usize = if country == "CO" { 9_900_000_000 } else { 99_000_000 };
@@ -180,7 +181,7 @@ fn national_id(index: usize) -> Result<(&'static str, NationalId)> {
     Ok((country, id))
 }
 
-/// A name as it stands in an address.
+/// A name as the local part of an address.
 fn plain(name: &str) -> String {
     name.to_lowercase().replace('á', "a").replace('ó', "o")
 }
@@ -192,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everybody_is_different_and_all_states_are_there() {
+    fn members_are_distinct_and_cover_all_states() {
         let now = Timestamp::from_second(1_795_000_000).expect("in range");
         let members = members(TenantId::generate(now), now).expect("people");
         assert_eq!(members.len(), 303);

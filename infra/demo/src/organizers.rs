@@ -1,5 +1,5 @@
-//! Three organisers who take money as real ones do: through simulations of Mercado
-//! Pago, Wompi and PayU. Each has a show with general admission and one with seats.
+//! Three organisers with accounts at simulations of Mercado Pago, Wompi and PayU. Each has a show
+//! with admissions and one with seats.
 
 use boot::Vault;
 use domain::access::Role;
@@ -19,7 +19,7 @@ use crate::people;
 use crate::program::{GENERAL, PLAIN, on, presale};
 use crate::shows;
 
-/// An organiser, its admin, where it takes money, and what it shows.
+/// An organiser with its admin, gateway accounts and shows.
 pub(super) struct DemoOrganizer {
     pub(super) id: TenantId,
     name: &'static str,
@@ -30,16 +30,15 @@ pub(super) struct DemoOrganizer {
     pub(super) program: &'static [Act],
 }
 
-/// An account at a gateway, the first choice first.
+/// An account at a gateway; the first one of an organiser is its first choice.
 pub(super) struct DemoAccount {
     pub(super) id: GatewayAccountId,
     pub(super) gateway: GatewayName,
-    /// The merchant's number there.
+    /// The merchant's number at the gateway.
     number: u32,
 }
 
-/// The same ids in every data folder, because what the simulations keep there names
-/// them.
+/// The same ids in every data folder, because the simulations' own data names them.
 const fn id(number: u128) -> Uuid {
     Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + number)
 }
@@ -56,7 +55,7 @@ const IN_CHILE: TenantId = TenantId::from_uuid(id(2));
 const IN_COLOMBIA: TenantId = TenantId::from_uuid(id(3));
 const IN_ARGENTINA: TenantId = TenantId::from_uuid(id(4));
 
-/// All three.
+/// All three organisers.
 pub(super) const ORGANIZERS: [DemoOrganizer; 3] = [
     DemoOrganizer {
         id: IN_CHILE,
@@ -217,7 +216,7 @@ const OMBU: Act = Act {
 };
 
 impl DemoOrganizer {
-    /// The accounts as the gateways know them, for a box office at this address.
+    /// The accounts as the gateways know them, for a box office at `public_url`.
     pub(super) fn merchants(&self, public_url: &str) -> impl Iterator<Item = (&DemoAccount, Merchant)> {
         self.accounts.iter().filter_map(move |account| {
             let DemoAccount { id, gateway, number } = *account;
@@ -234,7 +233,7 @@ impl DemoOrganizer {
         })
     }
 
-    /// Writes everything but the tenant's own item.
+    /// Writes all of an organiser's data except its own item.
     async fn write(
         &self,
         store: &Store,
@@ -245,7 +244,7 @@ impl DemoOrganizer {
         let connecting = async {
             let admins = people::register(store, fingerprints, &[self.admin], now).await?;
             let admin = admins.first().ok_or_else(|| Error::internal("nobody organises"))?;
-            // What is entered here does not tell where the gateway sends anything.
+            // The address for notifications is not part of the data written here.
             for (position, (account, merchant)) in (0..).zip(self.merchants("")) {
                 let connection = Connection {
                     id: account.id,
@@ -278,7 +277,7 @@ impl DemoOrganizer {
     }
 }
 
-/// Writes everything of the organisers but their own items.
+/// Writes all of the organisers' data except their own items.
 pub(super) async fn write(
     store: &Store,
     fingerprints: &Fingerprints,

@@ -1,4 +1,4 @@
-//! The people of the demo.
+//! The users of the demo data.
 
 use argon2::{Argon2, PasswordHasher};
 use domain::access::Role;
@@ -15,7 +15,7 @@ const fn works(role: Role) -> Option<(TenantId, Role)> {
     Some((TENANT, role))
 }
 
-/// Those of the first organiser and its buyers.
+/// Logins of the first organiser, and of its buyers.
 pub(super) const FIRST: [Login; 5] = [
     Login { email: "ana@example.com", name: "Ana Ejemplo", works: None, does: "buys tickets" },
     Login {
@@ -44,21 +44,21 @@ pub(super) const FIRST: [Login; 5] = [
     },
 ];
 
-/// Guests of the house: they have tickets, and sign in by mailed links only.
+/// Users with free tickets, who sign in by mailed links only.
 const GUESTS: [(&str, &str); 3] = [
     ("bruno@example.com", "Bruno Butaca"),
     ("carmen@example.com", "Carmen Candileja"),
     ("dario@example.com", "Darío Decorado"),
 ];
 
-/// Registers people with confirmed addresses and their roles.
+/// Registers users with confirmed addresses and their roles.
 pub(super) async fn register(
     store: &Store,
     fingerprints: &Fingerprints,
     logins: &[Login],
     now: Timestamp,
 ) -> Result<Vec<User>> {
-    // Slow on purpose, so on a thread of its own, and once: they share the password.
+    // Hashing is slow on purpose: done on a thread of its own, and once, as all share the password.
     let hash = tokio::task::spawn_blocking(hash).await.map_err(Error::internal)??;
     let registered = logins.iter().map(|login| {
         let hash = hash.clone();
@@ -74,7 +74,7 @@ pub(super) async fn register(
     try_join_all(registered).await
 }
 
-/// Registers the guests of the house.
+/// Registers the users with free tickets.
 pub(super) async fn invite(store: &Store, fingerprints: &Fingerprints, now: Timestamp) -> Result<Vec<User>> {
     let guests = GUESTS.map(|(email, name)| async move {
         let user = person(email, name, now)?;
@@ -84,14 +84,14 @@ pub(super) async fn invite(store: &Store, fingerprints: &Fingerprints, now: Time
     try_join_all(guests).await
 }
 
-/// The person who looks after the members.
+/// The coordinator who looks after the members.
 pub(super) async fn supervisor(store: &Store, fingerprints: &Fingerprints) -> Result<UserId> {
     let email: Email = supervising()?.email.parse().map_err(Error::internal)?;
     let user = store.user_by_email(fingerprints, &email).await?;
     user.map(|user| user.id).ok_or_else(|| Error::internal("the supervisor has no account"))
 }
 
-/// The [`supervisor`] as requests name who decided.
+/// The [`supervisor`] as requests name the person who decided.
 pub(super) fn reviewer(user: UserId) -> Result<Reviewer> {
     Ok(Reviewer { user, email: supervising()?.email.to_owned() })
 }
@@ -111,7 +111,7 @@ async fn create(store: &Store, fingerprints: &Fingerprints, user: &User) -> Resu
     store.create_user(fingerprints, user, None).await.on_refused(taken)
 }
 
-/// Argon2id with the parameters that registering uses, which are its defaults.
+/// Argon2id with its default parameters, which registration uses, too.
 fn hash() -> Result<PasswordHash> {
     let hash = Argon2::default().hash_password(PASSWORD.as_bytes()).map_err(Error::internal)?;
     Ok(PasswordHash(hash.to_string()))

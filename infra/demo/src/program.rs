@@ -1,5 +1,4 @@
-//! The shows and promotion codes of the demo. Every band, venue and street here
-//! is invented.
+//! The shows and promotion codes of the demo data. All bands, venues and streets are invented.
 
 use domain::Currency;
 use domain::event::AttendeeField;
@@ -12,12 +11,12 @@ use crate::act::{
 
 /// The show with hundreds of numbered seats.
 pub(super) const SEATED_SHOW: &str = "niebla-de-enero";
-/// The show that costs nothing.
+/// The free show.
 pub(super) const FREE_SHOW: &str = "feria-de-las-semillas";
-/// The code of the house's invitations to [`SEATED_SHOW`].
+/// The promotion code for free tickets of [`SEATED_SHOW`].
 pub(super) const INVITATION: &str = "INVITADO";
 
-/// What an act is unless it says otherwise.
+/// The defaults of a show.
 pub(super) const PLAIN: Act = Act {
     slug: "",
     code: "",
@@ -36,7 +35,7 @@ pub(super) const PLAIN: Act = Act {
     listing: Listing::OnSale,
 };
 
-/// The plain price, to the end.
+/// The plain price, until the end of the sale.
 pub(super) const GENERAL: Price =
     Price { name: "General", adjustment: Adjustment::Percent(0), lasts: Lasts::ToTheEnd };
 
@@ -44,7 +43,7 @@ const fn early_bird(percent: i64, tickets: u32) -> Price {
     Price { name: "Early Bird", adjustment: Adjustment::Percent(-percent), lasts: Lasts::Tickets(tickets) }
 }
 
-/// So many percent off until so many days before the show.
+/// A reduction in percent, until this many days before the show.
 pub(super) const fn presale(percent: i64, days_before: i64) -> Price {
     Price {
         name: "Preventa",
@@ -53,17 +52,17 @@ pub(super) const fn presale(percent: i64, days_before: i64) -> Price {
     }
 }
 
-/// So many discounts for members, of percent on at most so many tickets.
+/// Discounts for members: their number, percent, and the most tickets of each.
 const fn for_members(count: u32, percent: i64, tickets: u8) -> Discounts {
     Discounts { count, off: Some(Off { percent, tickets }) }
 }
 
-/// The week from now, the day of it, when, and for how many minutes.
+/// The time of a show; see [`When`].
 pub(super) const fn on(week: i32, weekday: Weekday, hour: i8, minute: i8, minutes: i64) -> When {
     When { week, weekday, at: (hour, minute), minutes }
 }
 
-/// Every show of the first organiser.
+/// All shows of the first organiser.
 pub(super) const PROGRAM: [Act; 14] = [
     MAREA_BAJA,
     FERIA,
@@ -461,14 +460,14 @@ pub(super) struct Code {
     pub(super) code: &'static str,
     pub(super) name: &'static str,
     pub(super) worth: Worth,
-    /// The slug of the only show that it is for.
+    /// The slug of the only show for which it is valid; `None` for all.
     pub(super) event: Option<&'static str>,
     pub(super) min_quantity: Option<u32>,
     pub(super) total_uses: Option<u32>,
     pub(super) uses_per_buyer: Option<u32>,
 }
 
-/// What a code takes off an order.
+/// The reduction of a code.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Worth {
     /// Percent.
@@ -477,7 +476,7 @@ pub(super) enum Worth {
     Amount(Currency, i64),
 }
 
-/// Every code.
+/// All promotion codes.
 pub(super) const CODES: [Code; 4] = [
     Code {
         code: "FAROL10",

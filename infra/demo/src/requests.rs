@@ -1,4 +1,4 @@
-//! Requests of the community for discounts, in every list of the queue.
+//! Discount requests of members, in every list of the queue.
 
 use boot::{Boot, Secret};
 use domain::audit::AuditNote;
@@ -16,7 +16,7 @@ use store::{Store, StoredEvent};
 
 use crate::shows::{Sheets, sheet};
 
-/// Shows that members ask for, those with the most discounts more often.
+/// Shows that members ask for; those with more discounts more often.
 const SHOWS: [&str; 8] = [
     "los-faroles",
     "festival-alto-viento",
@@ -28,9 +28,9 @@ const SHOWS: [&str; 8] = [
     "marea-baja-quinteto",
 ];
 
-/// What became of some requests.
+/// The state of some requests.
 struct RequestOutcome {
-    /// How many.
+    /// Number of requests.
     count: usize,
     decision: Option<DecisionType>,
     is_sent: bool,
@@ -61,7 +61,7 @@ const OUTCOMES: [RequestOutcome; 7] = [
     outcome(14, None, false),
 ];
 
-/// What some members say.
+/// Messages of some members.
 const MESSAGES: [&str; 4] = [
     "¡Es mi banda favorita!",
     "Voy con mi hermana, que también es socia.",
@@ -69,7 +69,7 @@ const MESSAGES: [&str; 4] = [
     "Nunca pude verlos en vivo.",
 ];
 
-/// The office that decides, and what it decides with.
+/// The reviewer of the requests, with the store and keys that deciding needs.
 pub(super) struct Office<'a> {
     store: &'a Store,
     tenant: &'a Tenant,
@@ -95,8 +95,8 @@ impl<'a> Office<'a> {
         })
     }
 
-    /// Has members ask, decides about most of it and sends some answers. The
-    /// first of `members` stay without a request, for who tries the demo.
+    /// Opens requests, decides most of them and sends some answers. The first `untouched` members
+    /// stay without requests, for people who try the demo.
     pub(super) async fn open(
         &self,
         members: &[Member],
@@ -106,7 +106,7 @@ impl<'a> Office<'a> {
     ) -> Result<()> {
         let outcomes = OUTCOMES.iter().flat_map(|outcome| std::iter::repeat_n(outcome, outcome.count));
         let may_ask = members.iter().skip(untouched).filter(|member| member.eligible().is_ok());
-        // Nobody is answered where no mail arrives.
+        // Requests of members whose address bounces stay undecided: no answer would arrive.
         let (bounced, reachable): (Vec<_>, Vec<_>) =
             may_ask.partition(|member| member.email_bounced_at.is_some());
         let mut bounced = bounced.into_iter();
@@ -137,7 +137,7 @@ impl<'a> Office<'a> {
             address_bounces: member.email_bounced_at.is_some(),
             ..Case::default()
         };
-        // Days ago, the oldest first, and each an hour or so after the one before.
+        // Oldest first, about an hour and a half apart.
         let age = i64::try_from(41 - index).map_err(Error::internal)?;
         let asked_at = now - SignedDuration::from_mins(age * 97);
         let request = DiscountRequest {
@@ -173,7 +173,7 @@ impl<'a> Office<'a> {
         let code = promotion.is_some().then_some(code);
         let sent_at = request.created_at + SignedDuration::from_mins(75);
         let mut sent = request.sent(mail, code, &self.reviewer, sent_at);
-        // Two that went wrong; the others are mailed as the demo starts.
+        // Two deliveries that failed; the others are mailed when the demo starts.
         sent.email_delivery_status = match index {
             5 => Some(DeliveryStatus::Bounced),
             6 => Some(DeliveryStatus::Failed),

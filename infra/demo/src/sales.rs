@@ -1,7 +1,7 @@
-//! The first tickets: some for the free show, and invitations of the house.
+//! The first tickets: for the free show, and free tickets of the organiser.
 //!
-//! They are held, settled and mailed as everybody's. Only what costs nothing is
-//! sold here: a paid ticket would need a payment that never was.
+//! They are held, settled and mailed like any order. Only free orders are made: a paid one would
+//! need a payment that never existed.
 
 use domain::event::AreaKind;
 use domain::order::{Hold, Order};
@@ -15,13 +15,13 @@ use store::{HoldRequest, Store, StoredEvent};
 use crate::program::{FREE_SHOW, INVITATION, SEATED_SHOW};
 use crate::shows::{Sheets, sheet};
 
-/// What a guest gets.
+/// A free order of a guest.
 struct Gift {
     /// Index of the guest.
     guest: usize,
     /// The slug of the show.
     show: &'static str,
-    /// How many tickets of the show's first area, or which seats.
+    /// Number of tickets, or the seats, of the show's first area of that kind.
     tickets: Tickets,
 }
 
@@ -38,7 +38,7 @@ const GIFTS: [Gift; 5] = [
     Gift { guest: 2, show: SEATED_SHOW, tickets: Tickets::Seats(&["E-7", "E-8", "E-9", "E-10"]) },
 ];
 
-/// Gives every guest their tickets.
+/// Makes all free orders.
 pub(super) async fn give_away(
     store: &Store,
     tenant: TenantId,

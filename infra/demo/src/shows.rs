@@ -1,5 +1,5 @@
-//! Writing the program as organisers put it on sale: drafts first, then places,
-//! prices and promotions, and the publishing last.
+//! Writes shows the way organisers do: drafts first, then places, prices and promotions, and the
+//! publication last.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,13 +15,13 @@ use store::{OnRefused, Store, StoredEvent};
 use crate::act::{Act, Listing, Zone, minor};
 use crate::program::{CODES, Code, Worth};
 
-/// The shows as they were written, by their slugs.
+/// The shows as written, by slug.
 pub(super) type Sheets = HashMap<&'static str, StoredEvent>;
 
-/// Shows that are written at the same time: enough to keep the table busy.
+/// Shows that are written concurrently: enough to keep the table busy.
 const AT_ONCE: usize = 4;
 
-/// Writes every show of a program.
+/// Writes all shows of a program.
 pub(super) async fn write_program(
     store: &Store,
     tenant: TenantId,
@@ -30,7 +30,7 @@ pub(super) async fn write_program(
 ) -> Result<Sheets> {
     let written =
         program.iter().map(|act| async move { Ok((act.slug, write(store, act, tenant, now).await?)) });
-    // Collected, because a lazy closure over borrowed acts makes no future that may change threads.
+    // Collected, because a lazy closure over borrowed shows makes a future that is not `Send`.
     futures::stream::iter(written.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await
 }
 

@@ -27,7 +27,7 @@ use cloud::template::{Surroundings, Template};
 
 const HASH_SECRET: &str = "only for tests, only for tests, only for tests";
 
-/// A table in memory with nothing in it.
+/// A store on an empty table in memory.
 struct House {
     boot: Boot,
     store: Store,
@@ -91,7 +91,7 @@ impl House {
         self.store.priced_event(id).await.expect("read").expect(slug)
     }
 
-    /// What tickets of the first area of the kind cost.
+    /// The quote for tickets of the show's first area of this kind.
     async fn quote(&self, slug: &str, kind: AreaKind, seats: &[&str], code: Option<&str>) -> Quote {
         let sheet = self.sheet(slug).await;
         let area = sheet.areas.iter().find(|area| area.kind == kind).expect("an area");
@@ -127,7 +127,7 @@ impl House {
     }
 }
 
-/// One planting is enough to look at from all sides.
+/// The demo data is written once, for all checks.
 #[tokio::test]
 async fn the_demo_is_complete() {
     let house = house().await;
@@ -164,15 +164,15 @@ async fn a_dozen_shows_are_listed_and_found(house: &House) {
     assert_eq!((draft.status, draft.unlisted), (EventStatus::Draft, true));
 }
 
-/// The shows of everybody.
+/// The shows of all organisers.
 fn acts() -> impl Iterator<Item = &'static Act> {
     const ALL: [&[Act]; 4] = [&PROGRAM, ORGANIZERS[0].program, ORGANIZERS[1].program, ORGANIZERS[2].program];
     ALL.into_iter().flatten()
 }
 
-/// Whatever the day on which somebody starts the demo.
+/// On whatever day the demo is started.
 #[test]
-fn shows_begin_in_the_evening_of_the_days_to_come() {
+fn shows_begin_on_coming_evenings() {
     let first: Timestamp = "2026-11-21T23:59:00Z".parse().expect("a time");
     for day in 0..366 {
         let now = first + hours(24 * day);
@@ -345,12 +345,12 @@ async fn forty_requests_are_in_all_lists(house: &House) {
 }
 
 #[tokio::test]
-async fn planting_is_short_and_done_once() {
+async fn writing_the_demo_data_is_short_and_done_once() {
     let house = house().await;
     let calls = |before: &Reading| house.services.meter().snapshot().since(before).total();
     let empty = house.services.meter().snapshot();
     write(&house.boot).await.expect("planted");
-    // About two milliseconds each in a debug build, of the two seconds that a start may take.
+    // Each takes about two milliseconds in a debug build, of the two seconds that a start may take.
     assert!(calls(&empty).calls <= 380, "{:?}", calls(&empty));
     let planted = house.services.meter().snapshot();
     write(&house.boot).await.expect("is there");
@@ -359,7 +359,7 @@ async fn planting_is_short_and_done_once() {
 }
 
 #[tokio::test]
-async fn a_folder_of_an_earlier_version_gets_what_is_new() {
+async fn a_data_folder_of_an_earlier_version_gets_the_new_organisers() {
     let house = house().await;
     house.store.create_tenant(&tenant(house.now())).await.expect("created");
     write(&house.boot).await.expect("planted");
@@ -370,7 +370,7 @@ async fn a_folder_of_an_earlier_version_gets_what_is_new() {
 }
 
 #[tokio::test]
-async fn what_is_in_the_way_is_named() {
+async fn a_taken_slug_is_named_in_the_error() {
     let house = house().await;
     let mut event = PROGRAM[3].draft(TENANT, house.now()).expect("a draft");
     event.tenant_id = TenantId::generate(house.now());
@@ -388,7 +388,7 @@ async fn only_a_local_box_office_is_seeded() {
     house.services.stop().await;
 }
 
-/// Everything in the program is what the API would have taken.
+/// The API would accept everything in the program.
 #[test]
 fn the_program_is_valid() {
     let now = Clock::system().now();
