@@ -1,6 +1,5 @@
-//! `cargo xtask bench`: builds what is measured, and starts the program that
-//! measures: functions in release, as they are deployed, and the local cloud for
-//! speed (the profile `fast`).
+//! `cargo xtask bench`: builds and starts the benchmark: the functions in release, as they are
+//! deployed, and the local cloud in the profile `fast`.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +9,7 @@ use crate::cargo::{self, cargo};
 
 const PARTS: [&str; 4] = ["units", "functions", "load", "onsale"];
 
-/// Measures these parts, or all of them.
+/// Runs these parts of the benchmark, or all.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let known = |argument: &&String| argument.as_str() == "--quick" || PARTS.contains(&argument.as_str());
     if let Some(unknown) = arguments.iter().find(|argument| !known(argument)) {
@@ -31,8 +30,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     cargo::run(&mut command)
 }
 
-/// Builds the functions' binaries without the rest of the workspace: the local
-/// cloud wants more of the shared dependencies than a function that is deployed.
+/// Builds the functions' binaries apart from the rest of the workspace: the local cloud turns on
+/// features of shared dependencies that deployed functions do not have.
 fn build_functions() -> Result<(), String> {
     let mut command = cargo(&["build", "--release", "--locked", "--bins"]);
     for function in crates(&cargo::root().join("functions"))? {
@@ -41,7 +40,7 @@ fn build_functions() -> Result<(), String> {
     cargo::run(&mut command)
 }
 
-/// The names of the crates in `folder`, in order.
+/// Names of the crates in `folder`, sorted.
 fn crates(folder: &Path) -> Result<Vec<String>, String> {
     let problem = |error: std::io::Error| format!("{}: {error}", folder.display());
     let mut names = Vec::new();

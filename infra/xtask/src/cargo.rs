@@ -1,11 +1,11 @@
-//! Where things are, and how to run cargo.
+//! Paths of the repository, and commands with cargo.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The root of the repository.
+/// The repository's root folder.
 pub(crate) fn root() -> &'static Path {
-    // `infra/xtask` is two folders below it.
+    // `infra/xtask` is two folders below the root.
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.ancestors().nth(2).unwrap_or(own)
 }
@@ -17,12 +17,12 @@ pub(crate) fn target() -> Result<PathBuf, String> {
     Ok(target.to_owned())
 }
 
-/// A program that `cargo build` made, by its profile's folder and its name.
+/// Path of a program that `cargo build` made, by its profile's folder and its name.
 pub(crate) fn built(profile: &str, name: &str) -> Result<PathBuf, String> {
     Ok(target()?.join(profile).join(name).with_extension(std::env::consts::EXE_EXTENSION))
 }
 
-/// The cargo that runs this, at the root, with these arguments.
+/// A command with the cargo that runs this program, in the root folder.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -30,7 +30,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command whose output everybody sees.
+/// Runs a command, whose output goes to the terminal.
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let name = command.get_program().to_string_lossy().into_owned();
     match command.status() {
@@ -40,7 +40,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
-/// Runs a command and gives back what it wrote.
+/// Runs a command and returns its output.
 pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|error| format!("{name} cannot be started: {error}"))?;

@@ -1,20 +1,21 @@
-//! Files that are made from others and checked in.
+//! Generated files that are checked in.
 
 use std::process::Command;
 
 use crate::cargo::{self, cargo};
 use crate::only_flag;
 
-/// Writes the file of this kind, or with `--check` tells whether it is up to date.
+/// Writes the file of this kind or, with `--check`, tells whether it is up to date.
 pub(crate) fn run(kind: &str, arguments: &[String]) -> Result<(), String> {
     let check = only_flag("--check", arguments)?;
-    // The whole workspace is named, so that dependencies are built with the same
-    // features as for the tests, which is to say not again.
+    // With `--workspace`, dependencies get the same features as for the tests, so they are not
+    // built twice.
     cargo::run(&mut cargo(&["build", "--quiet", "--workspace", "--bin", "generate"]))?;
     cargo::run(&mut program(kind, check)?)
 }
 
-/// Has the contract test write the examples that no longer fit, and then the description with them.
+/// Has the contract test rewrite examples that no longer fit, and then writes the description with
+/// them.
 pub(crate) fn examples() -> Result<(), String> {
     let test = "contract::examples::every_operation_has_an_example_of_the_shape_that_it_answers_with";
     let mut command = cargo(&["test", "--workspace", "--locked", "--quiet", "--lib", "--", "--exact", test]);
@@ -22,7 +23,7 @@ pub(crate) fn examples() -> Result<(), String> {
     run("openapi", &[])
 }
 
-/// The program that knows the functions, as the last `cargo build` made it.
+/// A command with the `generate` program, which knows the functions, as last built.
 pub(crate) fn program(kind: &str, check: bool) -> Result<Command, String> {
     let mut command = Command::new(cargo::built("debug", "generate")?);
     command.current_dir(cargo::root()).arg(kind);

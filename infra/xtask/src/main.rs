@@ -1,6 +1,6 @@
-//! `cargo xtask`: the chores of this repository. It has no dependencies, so
-//! that it is there in a second; what needs the functions' code is a program of
-//! its own, which this one builds and starts.
+//! `cargo xtask`: the repository's chores. It has no dependencies, so that it is built in a second;
+//! chores that need the functions' code are programs of their own, which this one builds and
+//! starts.
 
 #![expect(clippy::print_stdout, reason = "a command-line program talks to whoever started it")]
 
@@ -77,7 +77,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Takes `flag` out of `arguments`; whatever is left must be nothing.
+/// True if `flag` is given; any other argument is an error.
 fn only_flag(flag: &str, arguments: &[String]) -> Result<bool, String> {
     match arguments.iter().find(|argument| *argument != flag) {
         Some(unknown) => Err(format!("unknown argument `{unknown}`\n\n{USAGE}")),

@@ -1,8 +1,8 @@
-//! The steps of a longer command, and what became of them.
+//! Steps of a longer command, and their results.
 
 use std::time::{Duration, Instant};
 
-/// Runs steps one after the other, all of them, and remembers how they ended.
+/// Runs steps one after the other, also after a failure, and keeps their results.
 #[derive(Default)]
 pub(crate) struct Report(Vec<Step>);
 
@@ -26,7 +26,7 @@ impl Report {
         self.0.last().is_some_and(|step| step.outcome.is_ok())
     }
 
-    /// Prints what became of every step, and the closing line.
+    /// Prints each step's result and the totals.
     pub(crate) fn close(self) -> Result<(), String> {
         println!("\n==> summary");
         for Step { name, took, outcome } in &self.0 {

@@ -1,6 +1,5 @@
-//! `cargo xtask schemathesis`: a fuzzer that knows the API's description, against a box
-//! office of its own, as each role. It finds what is described and refused, and what is
-//! taken though the description forbids it.
+//! `cargo xtask schemathesis`: fuzzes a box office of its own by the API's description, as each
+//! role. Finds requests that the description allows and the box office refuses, and the reverse.
 
 use std::fs;
 use std::net::TcpStream;
@@ -14,7 +13,7 @@ use crate::cargo::{self, cargo};
 use crate::report::Report;
 use crate::tools::{self, Tool};
 
-/// Callers of the demo data, by the role that they have there. The last one is signed out.
+/// Callers of the demo data by role; the last one is signed out.
 const CALLERS: [(&str, Option<&str>); 6] = [
     ("user", Some("ana@example.com")),
     ("member", Some("socia@example.com")),
@@ -23,13 +22,13 @@ const CALLERS: [(&str, Option<&str>); 6] = [
     ("coordinator", Some("coordina@example.com")),
     ("public", None),
 ];
-/// The first of the ports that the box office takes.
+/// The first of the ports that the box office uses.
 const PORT: u16 = 8700;
-/// How long the box office may take to open, in tries of [`PAUSE`].
+/// How often the box office's port is tried before giving up, [`PAUSE`] apart.
 const TRIES: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Runs the fuzzer as these roles, or as all of them; what follows `--` goes to it.
+/// Runs the fuzzer as these roles, or all; arguments after `--` go to the fuzzer.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let (roles, options) = match arguments.iter().position(|argument| argument == "--") {
         Some(at) => (&arguments[..at], &arguments[at + 1..]),
@@ -49,7 +48,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     report.close()
 }
 
-/// One caller's run, on a box office that nobody has used before.
+/// Fuzzes as one caller, on a fresh box office.
 fn fuzz(email: Option<&str>, options: &[String]) -> Result<String, String> {
     let folder = cargo::target()?.join("schemathesis");
     let _open = BoxOffice::open(&folder.join("data"))?;
@@ -58,7 +57,7 @@ fn fuzz(email: Option<&str>, options: &[String]) -> Result<String, String> {
     if let Some(email) = email {
         command.env("TAQUILLA_CALLER", email);
     }
-    // Its notes of earlier runs would make one run unlike another.
+    // In its own folder: notes of earlier runs would change the next run.
     command.current_dir(&folder).args([
         "run",
         &format!("http://127.0.0.1:{PORT}/openapi.json"),
@@ -73,14 +72,14 @@ fn fuzz(email: Option<&str>, options: &[String]) -> Result<String, String> {
         "--continue-on-failure",
     ]);
     if email.is_some() {
-        // Wrong passwords would use up the tries by which the fuzzer itself signs in.
+        // Wrong passwords would use up the limit by which the fuzzer itself signs in.
         command.args(["--exclude-operation-id", "login"]);
     }
     cargo::run(command.args(options))?;
     Ok(String::new())
 }
 
-/// The fuzzer's configuration, without how to sign in for who does not.
+/// Writes the fuzzer's configuration; without its sign-in part for the caller who is signed out.
 fn config(folder: &Path, signs_in: bool) -> Result<PathBuf, String> {
     let path = cargo::root().join("tests/schemathesis.toml");
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -93,7 +92,7 @@ fn config(folder: &Path, signs_in: bool) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-/// The local cloud as a process, which ends with this value.
+/// The local cloud as a process, which is killed on drop.
 struct BoxOffice(Child);
 
 impl BoxOffice {

@@ -1,16 +1,16 @@
-//! Has vendors' own client libraries talk to the simulated gateways.
+//! Tests the simulated gateways with the gateways' own client libraries.
 //!
-//! Mercado Pago has one for Node.js. Wompi publishes none, and the ones of PayU Latam, for Java
-//! and PHP, are kept no more; see `docs/payments.md`.
+//! Mercado Pago has one for Node.js. Wompi publishes none, and those of PayU Latam, for Java and
+//! PHP, are no longer maintained; see `docs/payments.md`.
 
 use std::process::Command;
 
 use crate::cargo;
 
-/// The library and the version that is talked about in the documentation.
+/// The library, in the version that the documentation mentions.
 const LIBRARY: &str = "mercadopago@3.6.1";
 
-/// Installs the library under the target folder and runs the test that it drives.
+/// Installs the library under the target folder and runs the test that uses it.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     if let Some(unknown) = arguments.first() {
         return Err(format!("unknown argument `{unknown}`"));

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: all tests, and whether the template and the generated files are
-//! as they should be. Formatting and lints are for `.ci/run`, which ends with this.
+//! `cargo xtask test`: runs all tests, and checks the template and the generated files. Formatting
+//! and lints are checked by `.ci/run`, which ends with this.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         report.step("cargo test", || cargo_test(filter));
         return report.close();
     }
-    // Installing waits for the network, building for the processor.
+    // Concurrently: installing waits for the network, building for the processor.
     let tools = std::thread::scope(|scope| {
         let tools = scope.spawn(|| tools::provide(&[Tool::Sam], install));
         report.step("build", build);
@@ -67,14 +67,14 @@ fn cargo_test(filter: &[String]) -> Result<String, String> {
     if !status.success() {
         return Err(note);
     }
-    // A filter may match nothing, a whole run cannot.
+    // A filter may match nothing; a whole run can not.
     if counts.passed == 0 {
         return Err(if filter.is_empty() { "no test ran" } else { "no test matches" }.to_owned());
     }
     Ok(note)
 }
 
-/// What the harnesses of all crates report.
+/// Totals of all crates' test harnesses.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     passed: usize,
@@ -83,7 +83,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// Adds what a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; ..` says.
+    /// Adds a result line, such as `test result: ok. 3 passed; 0 failed; 1 ignored; ..`.
     fn read(&mut self, line: &str) {
         let Some((_, result)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
         else {
@@ -111,7 +111,7 @@ impl std::fmt::Display for Counts {
 fn sam_validate() -> Result<String, String> {
     let mut command = Tool::Sam.command()?;
     command.args(["validate", "--lint", "--template"]).arg(cargo::root().join("template.yaml"));
-    // The linter wants a region, and nothing is asked of AWS.
+    // The linter needs a region, but calls nothing of AWS.
     command.env("AWS_DEFAULT_REGION", "us-east-1").env("SAM_CLI_TELEMETRY", "0");
     cargo::run(&mut command)?;
     Ok(String::new())

@@ -1,25 +1,25 @@
-//! Tools that are not written in Rust: AWS's SAM CLI, cargo-lambda and schemathesis, all
-//! from Python's package index, in a virtual environment under `target/tools`.
+//! Tools that are not written in Rust: AWS's SAM CLI, cargo-lambda and schemathesis. They come from
+//! Python's package index, into a virtual environment under `target/tools`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::{cargo, only_flag};
 
-/// A tool, its package, and the version that is installed and expected.
+/// A tool, with a fixed version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tool {
-    /// Checks, builds and deploys the template. Its aws-lambda-builders must be
-    /// 1.66 or later: earlier ones compile all dependencies for each function.
+    /// Checks, builds and deploys the template. Needs aws-lambda-builders 1.66 or later: earlier
+    /// versions compile all dependencies again for each function.
     Sam,
-    /// Builds functions for Lambda's processors and runs them with `watch`.
+    /// Builds functions for Lambda's processors, and runs them with `watch`.
     CargoLambda,
     /// Fuzzes the API by its description.
     Schemathesis,
 }
 
 impl Tool {
-    /// What `test` and deploying need.
+    /// The tools that `test` and deploying need.
     const NEEDED: [Self; 2] = [Self::Sam, Self::CargoLambda];
 
     fn program(self) -> &'static str {
@@ -38,20 +38,20 @@ impl Tool {
         }
     }
 
-    /// The start of a command with this tool, which must have been installed.
+    /// Start of a command with this tool, which must be installed.
     pub(crate) fn command(self) -> Result<Command, String> {
         Ok(Command::new(in_environment(self.program())?))
     }
 
-    /// Whether the environment has the tool in the expected version: a file that
-    /// is written after installing says so, since asking SAM takes seconds.
+    /// True if the expected version is installed. Read from a stamp file, because asking SAM takes
+    /// seconds.
     fn is_there(self) -> Result<bool, String> {
         let stamp = std::fs::read_to_string(self.stamp()?).unwrap_or_default();
         Ok(stamp == self.as_installed()? && in_environment(self.program())?.is_file())
     }
 
-    /// What the file says. With the folder, because programs of a virtual environment
-    /// name it and do not start once it was moved.
+    /// Content of the stamp file. With the environment's folder: its programs contain that path and
+    /// do not start once it was moved.
     fn as_installed(self) -> Result<String, String> {
         Ok(format!("{} in {}", self.package(), environment()?.display()))
     }
@@ -69,7 +69,7 @@ impl Tool {
     }
 }
 
-/// Installs the tools, or only tells what is lacking.
+/// Installs the tools or, with `--no-install`, names a missing one.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let note = provide(&Tool::NEEDED, !only_flag("--no-install", arguments)?)?;
     println!("{note}");
@@ -79,8 +79,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes sure that `tools` are there. If they are not and may not be installed,
-/// or cannot be, the error says how to get them. The note says which version.
+/// Makes sure that `tools` are installed; returns their versions. If one is missing and may not or
+/// can not be installed, the error says how to get it.
 pub(crate) fn provide(tools: &[Tool], install: bool) -> Result<String, String> {
     for tool in tools {
         if tool.is_there()? {
@@ -96,12 +96,12 @@ pub(crate) fn provide(tools: &[Tool], install: bool) -> Result<String, String> {
     Ok(tools.iter().map(|tool| tool.package()).collect::<Vec<_>>().join(", "))
 }
 
-/// The virtual environment's folder.
+/// Folder of the virtual environment.
 fn environment() -> Result<PathBuf, String> {
     Ok(cargo::target()?.join("tools"))
 }
 
-/// A program in the virtual environment.
+/// Path of a program in the virtual environment.
 fn in_environment(program: &str) -> Result<PathBuf, String> {
     let folder = if cfg!(windows) { "Scripts" } else { "bin" };
     Ok(environment()?.join(folder).join(program).with_extension(std::env::consts::EXE_EXTENSION))
@@ -113,7 +113,7 @@ fn make_environment() -> Result<(), String> {
         return Ok(());
     }
     if make_with_python(&folder).is_err() {
-        // Debian has Python without what makes environments, or no Python at all.
+        // Debian has Python without the `venv` module, or no Python at all.
         install_python()?;
         make_with_python(&folder)?;
     }
@@ -126,14 +126,14 @@ fn make_with_python(folder: &Path) -> Result<(), String> {
     if works(folder) { Ok(()) } else { Err("the new Python environment has no pip".to_owned()) }
 }
 
-/// Whether there is an environment with pip: one whose making was interrupted
-/// has none, and one that was moved or whose Python was removed does not start.
+/// True if there is a working environment with pip. One whose creation was interrupted has none;
+/// one that was moved, or whose Python was removed, does not start.
 fn works(folder: &Path) -> bool {
     let pip = in_environment("pip");
     folder.is_dir() && pip.is_ok_and(|pip| cargo::output(Command::new(pip).arg("--version")).is_ok())
 }
 
-/// Installs Python with the system's package manager, if this may do that.
+/// Installs Python with apt-get, if run as root where there is one.
 fn install_python() -> Result<(), String> {
     const NEEDED: &str = "Python 3.10 or later with its `venv` module is lacking; \
         on Debian and Ubuntu: `sudo apt-get install python3 python3-venv`";
