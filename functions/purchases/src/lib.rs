@@ -54,8 +54,8 @@ impl std::fmt::Debug for Keys {
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `QUOTE_SECRET`, `PUBLIC_URL` and the gateways'
-    /// variables.
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `QUOTE_SECRET`, `REFERENCE_SECRET`, `PUBLIC_URL` and the
+    /// gateways' variables.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let keys = Keys {
             quote: Secret::from_env(&boot.env, "QUOTE_SECRET")?.derive("quote"),

@@ -54,7 +54,7 @@ pub struct State {
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `PAYMENTS_QUEUE_URL`, the reference key and the gateways' variables.
+    /// Reads `TABLE_NAME`, `PAYMENTS_QUEUE_URL`, `REFERENCE_SECRET` and the gateways' variables.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
             clock: boot.clock.clone(),
