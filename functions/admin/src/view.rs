@@ -23,7 +23,7 @@ pub(crate) struct GatewayView {
     active: bool,
     /// False until credentials are entered; without them the account takes no payments.
     has_credentials: bool,
-    /// The account's name or number at the gateway, if the gateway tells it.
+    /// The name of the account's holder at the gateway, if the gateway tells it; at most 100 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     holder: Option<String>,
     /// When the gateway last accepted the credentials.

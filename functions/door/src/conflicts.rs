@@ -32,7 +32,7 @@ struct ConflictView {
     /// The order's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     order_id: Option<OrderId>,
-    /// The event that the entry contradicts.
+    /// What the entry contradicts: a refund, a transfer or another entry.
     kind: ConflictKind,
     /// When the holder entered, by the scanner's clock (corrected).
     entered_at: Timestamp,

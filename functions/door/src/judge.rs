@@ -70,8 +70,8 @@ pub(crate) struct Verdict {
     /// The paired scanner that used it before; absent if that was not paired.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_device_id: Option<DeviceId>,
-    /// For an entry that was reported later: the event that it contradicts. The entry is kept, and
-    /// listed among the event's conflicts.
+    /// For an entry that was reported later: the refund, transfer or other entry that it contradicts.
+    /// The entry is kept, and listed among the event's conflicts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) conflict: Option<ConflictKind>,
 }

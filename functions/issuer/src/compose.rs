@@ -11,7 +11,7 @@ use domain::ticket::{AreaTag, TicketCode, sign};
 use queue::{Admission, Image, Organiser, Show};
 use store::StoredEvent;
 
-/// Pixels per module of a QR code in a mail: twice the size at which it is shown.
+/// Pixels per module of a QR code in a mail: about twice the size at which it is shown.
 const MODULE_PIXELS: u8 = 8;
 
 pub(crate) fn show(event: &Event) -> Show {

@@ -151,9 +151,8 @@ async fn pay(
 }
 
 /// Counts the mail with free tickets if the address is not confirmed. A stranger can register any
-/// address, and free tickets can be ordered without end: without the limit, they would flood it
-/// with mails. One address has one account; how many addresses a network can register is limited at
-/// the registration.
+/// address, and order free tickets without end: without the limit, that would flood the address with
+/// mails. One address has one account; how many addresses a network can register is limited there.
 async fn check_mailing(state: &State, buyer: &Buyer, now: Timestamp) -> Result<()> {
     if buyer.confirmed_email().is_ok() {
         return Ok(());

@@ -66,7 +66,7 @@ async fn missing(state: &State, reference: PaymentReference, report: Report<'_>)
     tell_owner(state, reference, report, DifferenceKind::OrderNotFound).await
 }
 
-/// Notes that the payment was made with an account that does not belong to the order.
+/// Notes that the payment was made with an account that is not the order's.
 async fn foreign(state: &State, reference: PaymentReference, report: Report<'_>) -> Result<()> {
     tracing::error!(order = %reference.order, payment = report.is.payment_id, gateway = %report.source.gateway, "a payment with an account that the order is not paid with");
     tell_owner(state, reference, report, DifferenceKind::ForeignAccount).await

@@ -25,7 +25,7 @@ pub(super) fn text(message: &MailMessage) -> String {
     format!("{}\n\n{}", rendered.subject, rendered.text)
 }
 
-/// All other mails, in one language.
+/// The mails about tickets, transfers, invitations and links, in one language.
 fn all(language: Language) -> Vec<MailMessage> {
     let message = tickets();
     let Mail::Tickets(tickets) = message.mail.clone() else { panic!("the event has tickets") };

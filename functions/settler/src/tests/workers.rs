@@ -153,7 +153,7 @@ async fn ask(world: &Shared, guards: Guards, order: Order, (place, asked): (usiz
             return outcome != RefundOutcome::Again;
         }
         order = read(world).await;
-        // Restores the claim in the model when claims are switched off.
+        // Without saved claims, the order read back needs one all the same.
         if !guards.claim && order.payments[place].refund_due > 0 {
             drop(order.claim_refund(place, claim.clone()));
         }

@@ -70,7 +70,7 @@ pub(super) enum Mood {
     DoesInSilence,
     /// Does not answer, and makes no refund.
     IsDown,
-    /// Refuses until some time after the payment has passed.
+    /// Refuses for now; it can be asked again after ten minutes.
     IsTooSoon,
     /// Makes the refund at once, later or not at all, without saying which; repeated, it would
     /// refund twice.
