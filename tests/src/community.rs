@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::{Organizer, Request, Show, TestApp};
 
-/// A box office with one community and somebody who supervises it.
+/// A box office with one community, supervised by its organiser's admin.
 pub(crate) struct Community {
     pub(crate) app: TestApp,
     pub(crate) organizer: Organizer,
@@ -18,31 +18,32 @@ impl Community {
         Self { app, organizer }
     }
 
-    /// Changes the show so that so many members get half off one ticket of it.
+    /// Changes the show so that `discounts` members get half off one of its tickets.
     pub(crate) async fn offer(&self, show: &Show, discounts: u32) {
         let discount = json!({"discount_type": "percentage", "discount_value": 50, "max_tickets": 1});
         self.change(show, json!({"max_discounts": discounts, "member_discount": discount})).await;
     }
 
-    /// Changes a show of the organiser's.
+    /// Changes one of the organiser's shows.
     pub(crate) async fn change(&self, show: &Show, change: Value) {
         let path = format!("/api/v1/events/{}", show.id);
         self.app.patch(path).token(&self.organizer.token).json(change).ok().await;
     }
 
-    /// A show in a week with so many discounts.
+    /// A show in a week, with so many discounts.
     pub(crate) async fn show(&self, name: &str, discounts: u32) -> Show {
         let show = self.app.show(&self.organizer, name, 100, 20_000).await;
         self.offer(&show, discounts).await;
         show
     }
 
-    /// A member who may ask for discounts; the address.
+    /// Registers a member who may ask for discounts. Returns the address.
     pub(crate) async fn member(&self, name: &str) -> String {
         self.member_who(name, json!({})).await
     }
 
-    /// A member who may ask for discounts, unless `change` says otherwise.
+    /// Registers a member who may ask for discounts unless `change` says otherwise. Returns the
+    /// address.
     pub(crate) async fn member_who(&self, name: &str, change: Value) -> String {
         let email = format!("{name}@example.com");
         let mut body = json!({
@@ -54,7 +55,7 @@ impl Community {
         email
     }
 
-    /// So many members who may ask for discounts, from a file: their addresses.
+    /// Imports `count` members who may ask for discounts. Returns their addresses.
     pub(crate) async fn members(&self, count: usize) -> Vec<String> {
         let emails: Vec<String> = (0..count).map(|index| format!("socia{index}@example.com")).collect();
         let mut csv = "email,name,subscription_active,monthly_fee_current\n".to_owned();
@@ -69,10 +70,10 @@ impl Community {
         emails
     }
 
-    /// Has these members ask for a discount, one after the other: the ids.
+    /// Asks for a discount for each member in turn. Returns the ids of the requests.
     pub(crate) async fn ask_all(&mut self, emails: &[String], show: &Show) -> Vec<String> {
         let mut ids = Vec::with_capacity(emails.len());
-        // So many may ask from one network within a quarter of an hour.
+        // Half of the requests that one network may make within a quarter of an hour.
         for some in emails.chunks(50) {
             for email in some {
                 ids.push(text(&self.ask(email, show).ok().await["id"]).to_owned());
@@ -84,24 +85,24 @@ impl Community {
         ids
     }
 
-    /// Another access token for the organiser, whose former one is over.
+    /// Signs the organiser in again, because the access token has expired.
     pub(crate) async fn sign_in_again(&mut self) {
         let person = self.app.sign_in(&self.organizer.person.email, Some(&self.organizer.tenant)).await;
         self.organizer.token = person.token;
     }
 
-    /// Asks for a discount.
+    /// A member's request for a discount, not sent yet.
     pub(crate) fn ask(&self, email: &str, show: &Show) -> Request {
         self.app.post("/api/v1/discounts/request").json(json!({"email": email, "show_id": show.id}))
     }
 
-    /// The id of a new request of somebody who may ask.
+    /// Registers a member who asks for a discount. Returns the id of the request.
     pub(crate) async fn request(&self, name: &str, show: &Show) -> String {
         let email = self.member(name).await;
         text(&self.ask(&email, show).ok().await["id"]).to_owned()
     }
 
-    /// The id of a new request that was decided.
+    /// Registers a member whose request is decided with `action`. Returns the id of the request.
     pub(crate) async fn decided(&self, name: &str, show: &Show, action: &str) -> String {
         let id = self.request(name, show).await;
         self.act(&id, json!({"action": action})).ok().await;
@@ -123,32 +124,32 @@ impl Community {
         self.act_as(&self.organizer.token, id, body)
     }
 
-    /// Decides as somebody.
+    /// Decides as the user of `token`.
     pub(crate) fn act_as(&self, token: &str, id: &str, body: Value) -> Request {
         self.app.post(format!("/api/v1/supervision/queue/{id}/action")).token(token).json(body)
     }
 
-    /// Words the answer as the organiser's admin.
+    /// Edits the answer as the organiser's admin.
     pub(crate) fn edit(&self, id: &str, body: Value) -> Request {
         self.app.put(format!("/api/v1/supervision/queue/{id}/edit")).token(&self.organizer.token).json(body)
     }
 
-    /// Sends as the organiser's admin.
+    /// Sends the answer as the organiser's admin.
     pub(crate) fn send(&self, id: &str) -> Request {
         self.send_as(&self.organizer.token, id)
     }
 
-    /// Sends as somebody.
+    /// Sends the answer as the user of `token`.
     pub(crate) fn send_as(&self, token: &str, id: &str) -> Request {
         self.app.post(format!("/api/v1/supervision/queue/{id}/send")).token(token)
     }
 
-    /// Does something to many requests, as the organiser's admin.
+    /// Decides or sends many requests at once, as the organiser's admin.
     pub(crate) fn bulk(&self, body: Value) -> Request {
         self.app.post("/api/v1/supervision/queue/bulk").token(&self.organizer.token).json(body)
     }
 
-    /// How many discounts a show has left.
+    /// The number of discounts that a show has left.
     pub(crate) async fn remaining(&self, show: &Show) -> Value {
         self.app.get(format!("/api/v1/discounts/remaining/{}", show.id)).ok().await["remaining"].clone()
     }

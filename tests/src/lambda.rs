@@ -18,19 +18,19 @@ use crate::flows::purchase::from_search_to_door;
 /// Lambda gives a function this long to start.
 const START: Duration = Duration::from_secs(10);
 
-/// What variables begin with that a function may do without: unset, they mean AWS
-/// itself or the real gateways, which no test calls.
+/// Prefixes of variables that a function does not need: unset, they mean AWS itself or the
+/// real gateways, which no test calls.
 const UNSET_IS_REAL: [&str; 4] = ["AWS_ENDPOINT_URL", "MERCADO_PAGO_URL", "PAYU_", "WOMPI_"];
 
-/// A function and a variable that says something by not being there: no sandbox takes money.
+/// A function and its optional variable: without it there is no sandbox gateway.
 const OPTIONAL: (&str, &str) = ("events", "SANDBOX_GATEWAY_URL");
 
 #[tokio::test]
-async fn a_ticket_is_bought_mailed_and_admits_once_by_processes() {
+async fn a_ticket_is_bought_mailed_and_admits_once_with_the_binaries() {
     from_search_to_door(TestApp::start_with_binaries().await).await;
 }
 
-/// One function with everything that Lambda would give it.
+/// A function with its binary and the variables that Lambda would set.
 struct Case {
     function: Function,
     binary: PathBuf,
@@ -47,7 +47,7 @@ impl Case {
         Ok((lambda, took))
     }
 
-    /// It starts in time, and answers whatever the template sends it.
+    /// The function starts within [`START`], and answers each source and route of the template.
     async fn starts_and_answers(&self) {
         let name = &self.function.name;
         let started = self.start_without("").await;
@@ -70,7 +70,8 @@ impl Case {
         }
     }
 
-    /// It understands the examples of its events, but for those named so.
+    /// The function reads its example events, except `poison` and `mixed`, which hold a message
+    /// that it must report as unreadable.
     async fn understands_its_examples(&self) {
         let name = &self.function.name;
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events").join(name);
@@ -79,12 +80,12 @@ impl Case {
             let path = file.expect("a file").path();
             let text = std::fs::read_to_string(&path).expect("a text");
             let event = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-            // Each in a process of its own, whose output is then about this alone.
+            // A process for each, so that its output is about this example alone.
             let (mut lambda, _) =
                 self.start_without("").await.unwrap_or_else(|error| panic!("{name}: {error}"));
             let answer = self.answer(&mut lambda, &event).await;
             assert!(answer["statusCode"].as_u64().unwrap_or(200) < 500, "{path:?}: {answer}");
-            // What is in the examples is not in the table, so that some fail all the same.
+            // The table lacks the items that the examples name, so some fail although they are read.
             let failed = answer["batchItemFailures"].as_array().is_some_and(|failed| !failed.is_empty());
             let misread = failed && said(&lambda, "ERROR").await.contains("does not read");
             let wrong = ["poison", "mixed"].map(OsStr::new).contains(&path.file_stem().expect("a name"));
@@ -94,15 +95,15 @@ impl Case {
         assert!(examples > 0, "{name} has no example of an event");
     }
 
-    /// What the function answers to an event, which must not be an error.
+    /// The function's answer to an event; an error fails the test.
     async fn answer(&self, lambda: &mut Lambda, event: &Value) -> Value {
         let name = &self.function.name;
         let done = lambda.invoke(event).await.unwrap_or_else(|error| panic!("{name}: {event}: {error}"));
         done.answer.unwrap_or_else(|error| panic!("{name}: {event}: {error}"))
     }
 
-    /// Every variable that the template gives to this function alone is needed, and
-    /// the function says so when it is missing.
+    /// Without `variable` the function ends and names it, unless the variable is common to all
+    /// functions or [`OPTIONAL`].
     async fn refuses_to_start_without(&self, variable: &str) {
         let name = &self.function.name;
         match self.start_without(variable).await {
@@ -119,7 +120,7 @@ impl Case {
     }
 }
 
-/// What a function wrote, once `awaited` is in it: that may come after the answer.
+/// The function's output once it contains `awaited`, which may come after the answer.
 async fn said(lambda: &Lambda, awaited: &str) -> String {
     for _ in 0..100 {
         let output = lambda.output();
@@ -131,7 +132,7 @@ async fn said(lambda: &Lambda, awaited: &str) -> String {
     panic!("it never says {awaited:?}:\n{}", lambda.output());
 }
 
-/// A request as API Gateway hands it over, from nobody and about nothing that exists.
+/// A request as API Gateway hands it over, signed out and for ids that do not exist.
 fn request(route: &Route) -> Value {
     let path = route.path.replace(['{', '}'], "");
     json!({
@@ -165,8 +166,8 @@ fn case(app: &TestApp, function: &Function) -> Case {
     }
 }
 
-/// API Gateway passes on what is marked as base64 decoded, and anything else as text, which
-/// no compressed answer is.
+/// API Gateway decodes a body that is marked as base64 and passes on any other as text, which
+/// would corrupt a compressed answer.
 #[tokio::test]
 async fn a_compressed_answer_is_handed_over_as_base64() {
     let app = TestApp::start().await;

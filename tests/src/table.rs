@@ -1,4 +1,4 @@
-//! The table behind a box office, for what no route does alone.
+//! Direct access to a box office's table, for states that no single route produces.
 
 use boot::{Boot, Env};
 use domain::order::{Change, Order, RefundProgress, TaskChange};
@@ -8,20 +8,20 @@ use serde_json::Value;
 use store::{Fingerprints, Store};
 use testkit::{Somebody, TestApp};
 
-/// The table as `function` may use it.
+/// The table, with the environment and so the permissions of `function`.
 pub(crate) fn table_of(app: &TestApp, function: &str) -> Store {
     let environment = app.cloud.environment_of(function).expect("a function of the template");
     let boot = Boot::new(Env::from_iter(environment), app.clock.clone()).expect("complete configuration");
     Store::new(&boot).expect("complete configuration")
 }
 
-/// How the functions of a box office turn addresses into keys.
+/// The keyed fingerprints with which the functions turn addresses into keys.
 pub(crate) fn fingerprints(app: &TestApp) -> Fingerprints {
     let environment = app.cloud.environment_of("events").expect("a function of the template");
     Fingerprints::from_env(&Env::from_iter(environment)).expect("a secret")
 }
 
-/// The order behind what `buyer` is shown of a purchase, and the whole table.
+/// The stored order of a purchase that `buyer` was shown, and the table with all permissions.
 pub(crate) async fn order_of(app: &TestApp, buyer: &Somebody, purchase: &Value) -> (Store, Order) {
     let store = Store::new(&app.cloud.boot("test").expect("variables")).expect("a table");
     let user: UserId = buyer.id.parse().expect("an id");
@@ -30,8 +30,8 @@ pub(crate) async fn order_of(app: &TestApp, buyer: &Somebody, purchase: &Value) 
     (store, order)
 }
 
-/// Leaves a refund of `amount`, in major units, of a purchase to a person, as when a gateway
-/// says no.
+/// Turns a refund of `amount`, in major units, into a task for a person, as when a gateway
+/// declines it.
 pub(crate) async fn leave_to_person(app: &TestApp, buyer: &Somebody, purchase: &Value, amount: i64) {
     let (store, mut order) = order_of(app, buyer, purchase).await;
     let amount = amount * 10_i64.pow(order.currency.exponent());
