@@ -1,4 +1,4 @@
-//! Somebody with a bad connection.
+//! A person whose client retries failed requests.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,13 +8,13 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use testkit::{Answer, Request, Show, Somebody, TestApp};
 
-/// Tries of one request before its caller gives up on it.
+/// Retries of one request before the caller gives up.
 const TRIES: usize = 12;
 
-/// What the box office refused, by code.
+/// Number of refused requests, by error code.
 pub(super) type Refusals = Arc<Mutex<BTreeMap<String, usize>>>;
 
-/// Somebody who sends a request again while there is no real answer.
+/// A person whose client retries while the box office answers 503 or `changed_meanwhile`.
 pub(super) struct Caller {
     pub(super) app: Arc<TestApp>,
     pub(super) person: Somebody,
@@ -23,7 +23,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Sends a request as this person, who signs in again when it is time.
+    /// Sends a request as this person, who signs in again when the access token has expired.
     pub(super) async fn signed_in(&mut self, request: impl Fn(&TestApp) -> Request) -> Answer {
         let token = self.person.token.clone();
         let answer = self.send(|app| request(app).token(&token)).await;
@@ -37,8 +37,8 @@ impl Caller {
         self.send(|app| request(app).token(&token)).await
     }
 
-    /// Holds some places at one of two shows, general admission or seated with so many
-    /// `rows`; nothing if there are none left.
+    /// Holds one to four places at one of two shows: general admission, or seated with so many
+    /// `rows`. `None` if refused, mostly because the places are gone.
     pub(super) async fn hold_some(&mut self, [admission, seated]: &[Show; 2], rows: u8) -> Option<Value> {
         let quantity = self.rng.u8(1..=4);
         if self.rng.u8(0..3) == 0 {
@@ -48,7 +48,7 @@ impl Caller {
         self.hold(admission, &json!({"area_id": admission.area, "quantity": quantity})).await
     }
 
-    /// Asks for a price and holds the places; nothing if there are none left.
+    /// Asks for a quote and holds its places. `None` if either is refused.
     async fn hold(&mut self, show: &Show, line: &Value) -> Option<Value> {
         let body = json!({"event_id": show.id, "lines": [line]});
         let quote = self.send(|app| app.post("/api/v1/public/quotes").json(body.clone())).await;
@@ -60,7 +60,7 @@ impl Caller {
         success(&held)
     }
 
-    /// A line of a quote: seats side by side in one of the first rows, of 40 seats each.
+    /// A line of a quote: adjacent seats in one of the first `rows` rows, of 40 seats each.
     fn seats(&mut self, show: &Show, rows: u8, quantity: u8) -> Value {
         let row = char::from(b'A' + self.rng.u8(0..rows));
         let first = self.rng.u16(1..=41 - u16::from(quantity));
@@ -69,12 +69,13 @@ impl Caller {
         json!({"area_id": show.area, "seats": seats})
     }
 
-    /// A moment, in which others do something.
+    /// Waits 20 to 120 milliseconds, in which other callers act.
     pub(super) async fn pause(&mut self) {
         tokio::time::sleep(Duration::from_millis(self.rng.u64(20..120))).await;
     }
 
-    /// Sends a request again while the box office says that it is busy.
+    /// Sends a request, and again while the answer is 503 or `changed_meanwhile`. A 500 fails the
+    /// test; other refusals are counted.
     pub(super) async fn send(&mut self, request: impl Fn(&TestApp) -> Request) -> Answer {
         let mut answer = request(&self.app).send().await;
         for _ in 0..TRIES {
@@ -94,18 +95,18 @@ impl Caller {
     }
 }
 
-/// The JSON of a success.
+/// The JSON of a success; `None` for any other answer.
 pub(super) fn success(answer: &Answer) -> Option<Value> {
     (answer.status < 300).then(|| answer.json())
 }
 
-/// How many orders are tried: `TAQUILLA_CHAOS_ORDERS`, or what a test can afford that
-/// runs every time.
+/// How many orders are tried: `TAQUILLA_CHAOS_ORDERS`, or `default`, small enough for every
+/// run of the tests.
 pub(super) fn orders_or(default: usize) -> usize {
     boot::Env::process().parsed("TAQUILLA_CHAOS_ORDERS").expect("a number").unwrap_or(default)
 }
 
-/// Every order of everybody, read as they read them.
+/// All orders of all buyers, read by each buyer through the API.
 pub(super) async fn orders(app: &TestApp, crowd: &[Somebody]) -> Vec<Value> {
     let mut orders = Vec::new();
     for person in crowd {

@@ -1,5 +1,5 @@
-//! Storms: everything that can go wrong in the cloud and at the gateways goes
-//! wrong, and in the end every account balances.
+//! Storms: many orders while the cloud and the gateways fail at random. In the end all
+//! accounts must balance.
 
 mod caller;
 mod soak;

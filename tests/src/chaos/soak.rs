@@ -1,7 +1,7 @@
-//! Many orders in bad weather.
+//! A storm at the sandbox gateway: many orders while the cloud and the gateway fail at random.
 //!
-//! `TAQUILLA_CHAOS_ORDERS` sets how many; the seed is printed, and sets both the
-//! weather and what the buyers do.
+//! `TAQUILLA_CHAOS_ORDERS` sets how many. The seed is printed, and sets both the faults and
+//! what the buyers do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::caller::{Caller, Refusals, orders, orders_or, success};
 const SEED: u64 = 20_261_121;
 const BUYERS: usize = 32;
 
-/// How many orders are tried, and places to sell: too few for everybody.
+/// How many orders are tried, and the places for sale: too few for all orders.
 struct Size {
     orders: usize,
     admissions: u32,
@@ -60,7 +60,7 @@ async fn every_payment_has_its_tickets_or_its_refund() {
         let mut buyer = Buyer { caller: Caller { app, person, rng, refused }, shows, rows: size.rows };
         tokio::spawn(async move {
             while next.fetch_add(1, Ordering::Relaxed) < size.orders {
-                // Time flies, so that holds and tokens run out on the way.
+                // A second for each order, so that holds and tokens expire on the way.
                 buyer.caller.app.clock.advance(Duration::from_secs(1));
                 buyer.try_an_order().await;
             }
@@ -72,7 +72,7 @@ async fn every_payment_has_its_tickets_or_its_refund() {
 
     eprintln!("refused: {:?}", refused.lock().expect("not poisoned"));
 
-    // The storm passes; late payers pay, and time does what nobody did.
+    // The storm ends. Of the pending payments, half are approved late and half expire.
     app.chaos.set(FaultRates::default());
     app.cloud.sandbox().set_faults(Faults::default()).expect("possible faults");
     app.clock.advance(Duration::from_secs(12 * 60));
@@ -103,7 +103,7 @@ fn payments(app: &TestApp) -> Vec<Payment> {
     app.cloud.sandbox().payments().expect("the gateway's ledger")
 }
 
-/// Lets every message arrive, those too that come again minutes later.
+/// Lets every message arrive, including those retried minutes later, and reconciles.
 async fn settle_down(app: &TestApp) {
     for _ in 0..8 {
         app.idle().await;
@@ -125,7 +125,7 @@ impl Buyer {
     async fn try_an_order(&mut self) {
         let Some(held) = self.caller.hold_some(&self.shows, self.rows).await else { return };
         match self.caller.rng.u8(0..10) {
-            0 => return, // Walks away.
+            0 => return, // Leaves the hold unpaid.
             1 => {
                 let path = format!("/api/v1/reservations/{}", held["id"].as_str().expect("an id"));
                 self.caller.signed_in(|app| app.delete(&path)).await;
@@ -170,7 +170,7 @@ impl Buyer {
     }
 }
 
-/// The books of the box office against the books of the gateway.
+/// Checks the box office's orders and places against the gateway's ledger.
 async fn balance(app: &TestApp, organizer: &Organizer, shows: &[Show; 2], crowd: &[Somebody]) {
     let orders = orders(app, crowd).await;
     let ledger: BTreeMap<String, Payment> = payments(app).into_iter().map(|p| (p.id.clone(), p)).collect();

@@ -1,4 +1,4 @@
-//! The books of the box office against the books of a gateway.
+//! The books: the box office's orders compared with a gateway's ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,16 +10,16 @@ use testkit::minor;
 use super::World;
 use crate::chaos::caller::orders;
 
-/// What became of everything, and what does not add up.
+/// The comparison's result: how the orders and payments ended, and what does not add up.
 #[derive(Debug, Default)]
 pub(super) struct Books {
-    /// In words; nothing is what there should be.
+    /// Differences, in words. Must be empty after the storm.
     pub(super) problems: Vec<String>,
-    /// How often what happened.
+    /// Number of orders or payments, by outcome.
     pub(super) counts: BTreeMap<&'static str, usize>,
-    /// What the gateway has of each order.
+    /// Approved payments at the gateway, by order.
     paid: BTreeMap<String, Vec<(Purchase, Attempt)>>,
-    /// Payments that some order knows.
+    /// Payments that an order names.
     known: BTreeSet<String>,
     /// Seats with a valid ticket.
     seats: BTreeSet<String>,
@@ -27,7 +27,7 @@ pub(super) struct Books {
     tickets: BTreeMap<String, u64>,
 }
 
-/// What the gateway still has of a payment for the organiser.
+/// What the organiser keeps of a payment at the gateway, in minor units.
 fn kept(purchase: &Purchase, attempt: &Attempt) -> i64 {
     match attempt.dispute.as_ref().map(|dispute| dispute.stage) {
         Some(Stage::Lost) => 0,
@@ -40,7 +40,7 @@ fn text(value: &Value) -> String {
 }
 
 impl Books {
-    /// Compares everything, whatever has not been done yet.
+    /// Compares the present state, also while messages and refunds are under way.
     pub(super) async fn of(world: &World) -> Self {
         let mut books = Self::default();
         books.read_ledger(world);
@@ -75,7 +75,7 @@ impl Books {
         *self.counts.entry(what).or_default() += 1;
     }
 
-    /// Reads the gateway's ledger: what was approved, by order.
+    /// Reads the approved payments from the gateway's ledger, by order.
     fn read_ledger(&mut self, world: &World) {
         let boot = world.app.cloud.boot("books").expect("a configuration");
         let key = payments::reference_key(&boot.env).expect("a key");
@@ -156,8 +156,8 @@ impl Books {
         }
     }
 
-    /// What the order's valid tickets cost. Every order here is of one line, whose
-    /// tickets cost the same.
+    /// Counts the order's valid tickets and returns their price, in minor units. Every order here
+    /// has one line, whose tickets cost the same.
     fn valid_tickets(&mut self, id: &str, order: &Value) -> i64 {
         let empty = Vec::new();
         let tickets = order["tickets"].as_array().unwrap_or(&empty);

@@ -1,4 +1,4 @@
-//! What buyers do at the pages of real gateways.
+//! What buyers do on the checkout pages of the real gateways' simulators.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use testkit::Show;
 
 use crate::chaos::caller::{Caller, success};
 
-/// How often a buyer reloads a gateway's page that does not come.
+/// How often a buyer reloads a gateway's page that fails to load.
 const RELOADS: usize = 8;
 
 pub(super) struct Buyer {
@@ -23,7 +23,7 @@ impl Buyer {
         let Some(held) = self.caller.hold_some(&self.shows, self.rows).await else { return };
         let id = held["id"].as_str().expect("an id").to_owned();
         if self.caller.rng.u8(0..20) == 0 {
-            return; // Walks away.
+            return; // Leaves the hold unpaid.
         }
         let Some(page) = self.go_to_pay(&id).await else { return };
         match self.caller.rng.u8(0..100) {
@@ -56,7 +56,7 @@ impl Buyer {
         self.caller.app.simulator(self.gateway)
     }
 
-    /// Starts a payment and opens the gateway's page, again and again if need be.
+    /// Starts a payment and opens the gateway's page, in at most [`RELOADS`] tries.
     async fn go_to_pay(&mut self, reservation: &str) -> Option<String> {
         let body = json!({"reservation_id": reservation});
         let purchase = self.caller.signed_in(|app| app.post("/api/v1/purchases").json(body.clone())).await;
@@ -70,7 +70,7 @@ impl Buyer {
         None
     }
 
-    /// What the gateway does not allow any more is no fault of the buyer's.
+    /// Acts on the gateway's page. Errors are ignored: the gateway may no longer allow the action.
     fn act(&self, page: &str, action: Action) {
         let _ = self.simulator().act(page, action);
     }
@@ -85,7 +85,7 @@ impl Buyer {
         self.act(page, Action::BeginThen(Method::Card, status, at));
     }
 
-    /// In two windows at once, one by another way.
+    /// Pays in two windows at once, in the second by another method if the page has one.
     fn pay_twice(&mut self, page: &str) {
         let Ok(purchase) = self.simulator().purchase(page) else { return };
         let other = purchase.methods.iter().copied().find(|method| *method != Method::Card);

@@ -1,7 +1,7 @@
-//! Mercado Pago, Wompi and PayU in bad weather, each by its own protocol.
+//! Storms at Mercado Pago, Wompi and PayU, each with its own protocol.
 //!
-//! `TAQUILLA_CHAOS_ORDERS` sets how many orders; the seed is printed, and sets the
-//! weather, the gateway's faults and what people do.
+//! `TAQUILLA_CHAOS_ORDERS` sets how many orders. The seed is printed, and sets the faults of
+//! the cloud and the gateway and what people do.
 
 mod books;
 mod buyer;
@@ -24,11 +24,11 @@ use buyer::Buyer;
 
 const SEED: u64 = 20_261_121;
 const BUYERS: usize = 24;
-/// What a ticket costs, in major units: some dollars in all three countries, and more
-/// than the least that PayU gives back.
+/// The price of a ticket, in major units: some dollars in all three countries, and above
+/// PayU's minimum refund.
 const PRICE: i64 = 25_000;
 
-/// Everybody who has to do with an organiser that is paid through one gateway.
+/// A box office with its buyers and one organiser, which is paid through one gateway.
 struct World {
     app: Arc<TestApp>,
     gateway: GatewayName,
@@ -39,7 +39,7 @@ struct World {
     refused: Refusals,
 }
 
-/// The organiser, who signs in again when it is time.
+/// The organiser's admin, who signs in anew for each token, since tokens expire in a storm.
 struct Staff {
     app: Arc<TestApp>,
     organizer: Organizer,
@@ -52,7 +52,7 @@ impl Staff {
 }
 
 impl World {
-    /// Opens a box office with too few places for so many orders.
+    /// Opens a box office with too few places for `orders` orders.
     async fn open(gateway: GatewayName, country: Country, orders: usize, buyers: usize) -> Self {
         let app = Arc::new(TestApp::start_with(Chaos::seeded(SEED)).await);
         let organizer = app.paid_through("organiza", country, &[gateway]).await;
@@ -80,7 +80,7 @@ impl World {
         Caller { app, person, rng: Rng::with_seed(SEED + seed), refused }
     }
 
-    /// Has the crowd buy until so many orders were tried.
+    /// Lets the buyers buy until `orders` orders were tried.
     async fn sell(&self, orders: usize) {
         let next = Arc::new(AtomicUsize::new(0));
         let buyers = (0..).zip(&self.crowd).map(|(index, person)| {
@@ -89,7 +89,7 @@ impl World {
             tokio::spawn(async move {
                 let mut buyer = Buyer { caller, shows, rows, gateway };
                 while next.fetch_add(1, Ordering::Relaxed) < orders {
-                    // Time flies, so that holds and tokens run out on the way.
+                    // A second for each order, so that holds and tokens expire on the way.
                     buyer.caller.app.clock.advance(Duration::from_secs(1));
                     buyer.try_an_order().await;
                 }
@@ -116,7 +116,7 @@ fn faults() -> Faults {
         busy_seconds: 0,
         lost_answers: 2,
         timeouts: 1,
-        // Longer than our clients wait.
+        // Longer than our gateway clients wait for an answer.
         timeout_ms: 5_500,
         drop_webhooks: 15,
         duplicate_webhooks: 1,
@@ -137,7 +137,7 @@ async fn storm(gateway: GatewayName, country: Country) {
     world.give_back().await;
     eprintln!("{gateway}: refused: {:?}", world.refused.lock().expect("not poisoned"));
 
-    // The storm passes; everybody does what is left to do, and time the rest.
+    // The storm ends: messages arrive, people do their tasks, reconciliation finds the rest.
     world.app.chaos.set(FaultRates::default());
     world.simulator().set_faults(Faults::default()).expect("possible faults");
     world.settle_down().await;
@@ -145,7 +145,7 @@ async fn storm(gateway: GatewayName, country: Country) {
     eprintln!("{gateway}: {:?}", books.counts);
     assert_eq!(books.problems, Vec::<String>::new());
     assert_eq!(world.differences().await, Vec::<serde_json::Value>::new());
-    // Without these the storm was none.
+    // A storm that lacks one of these has tested too little.
     for happened in
         ["paid", "never paid", "approved late", "paid more than once", "given back", "refunded in part"]
     {
@@ -169,8 +169,8 @@ async fn every_payment_at_payu_has_its_tickets_or_its_refund() {
     storm(GatewayName::Payu, Country::COLOMBIA).await;
 }
 
-/// One order of each, paid at the gateway, with nobody to tell of it. `meanwhile`
-/// happens at the gateway before the books are read.
+/// The books before and after reconciliation. A first order is sold; then the gateway drops
+/// all notifications, a second order is paid, and `meanwhile` is done to the first payment.
 async fn unheard(gateway: GatewayName, country: Country, meanwhile: impl Fn(&Simulator, &str)) -> [Books; 2] {
     let world = World::open(gateway, country, 10, 1).await;
     let [show, _] = &world.shows;
@@ -196,9 +196,10 @@ async fn unheard(gateway: GatewayName, country: Country, meanwhile: impl Fn(&Sim
     [before, after]
 }
 
-/// The negative control: without notifications and reconciliation the books show it.
+/// The negative control: the books show a payment that has no notification and is not
+/// reconciled.
 #[tokio::test]
-async fn what_nobody_heard_of_is_seen_in_the_books_until_somebody_asks() {
+async fn an_unreported_payment_shows_in_the_books_until_reconciliation() {
     for (gateway, country) in [
         (GatewayName::MercadoPago, Country::ARGENTINA),
         (GatewayName::Wompi, Country::COLOMBIA),
@@ -213,7 +214,7 @@ async fn what_nobody_heard_of_is_seen_in_the_books_until_somebody_asks() {
 }
 
 #[tokio::test]
-async fn tickets_whose_money_is_gone_are_seen_in_the_books() {
+async fn valid_tickets_without_their_money_show_in_the_books() {
     let refund = |gateway: &Simulator, payment: &str| {
         gateway.refund_at_gateway(payment, None).expect("refunded");
     };

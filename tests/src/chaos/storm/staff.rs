@@ -1,4 +1,4 @@
-//! What the organiser does, and people at the gateway.
+//! The organiser's refunds and tasks, and the reviews at the gateway.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ fn text(value: &Value) -> &str {
 }
 
 impl World {
-    /// In the middle of the storm, money goes back on all ways: the organiser refunds
-    /// tickets, here or at the gateway, and banks charge back.
+    /// Gives money back in every way during the storm: the organiser refunds tickets, here or at
+    /// the gateway, and banks take payments back.
     pub(super) async fn give_back(&self) {
         let token = self.organizer.token().await;
         let organizer = Somebody { token, ..self.organizer.organizer.person.clone() };
@@ -41,7 +41,7 @@ impl World {
                     success(&answer).unwrap_or_else(|| panic!("{}", answer.text()));
                 }
                 16..21 if self.shows_refunds(id) => drop(self.simulator().refund_at_gateway(id, None)),
-                // Only Mercado Pago tells merchants of it.
+                // Only Mercado Pago tells organisers of disputes.
                 21..28 if self.gateway == GatewayName::MercadoPago => {
                     drop(self.simulator().charge_back(id));
                 }
@@ -50,8 +50,8 @@ impl World {
         }
     }
 
-    /// Whether merchants' programs see it if the merchant refunds this payment on the
-    /// gateway's pages: Wompi shows that only of cards on the same day, which it voids.
+    /// Whether the gateway's API shows a refund that the organiser makes on the gateway's pages:
+    /// Wompi shows only the void of a card payment on the same day.
     fn shows_refunds(&self, payment: &str) -> bool {
         let day = |time: Timestamp| time.to_zoned(TimeZone::fixed(offset(-5))).date();
         let purchase = self.simulator().purchase(payment).expect("a payment of the gateway's");
@@ -62,8 +62,8 @@ impl World {
                 && decided.is_some_and(|at| day(at) == day(self.app.clock.now()))
     }
 
-    /// Lets every message arrive, those too that come again minutes later, and has
-    /// people do what waits for them. What nobody was told of is found in the night.
+    /// Lets every message arrive, including those retried minutes later, and people do their
+    /// tasks. Reconciliation and the daily audit find what no notification told.
     pub(super) async fn settle_down(&self) {
         self.wait_and_work(10).await;
         for _ in 0..3 {
@@ -84,17 +84,17 @@ impl World {
         self.app.idle().await;
     }
 
-    /// A day passes, and the janitor has all orders compared.
+    /// Lets a day pass and the janitor audit all orders.
     async fn compare(&self) {
         self.app.clock.advance(Duration::from_secs(24 * 3600));
-        // Each run does a part.
+        // Each run audits a part of the orders.
         for _ in 0..4 {
             self.app.cloud.run_schedule_now("Audit").await.expect("the janitor works");
             self.app.idle().await;
         }
     }
 
-    /// Reviewers at the gateway decide about refunds and disputes, mostly in favour.
+    /// The gateway's reviewers grant three of four refunds; the organiser wins every other dispute.
     fn decide(&self, round: usize) {
         let gateway = self.simulator();
         for (index, refund) in gateway.refunds_in_review().expect("the gateway's ledger").iter().enumerate() {
@@ -110,7 +110,7 @@ impl World {
         }
     }
 
-    /// The organiser gives back by hand what the gateway does not by itself, and says so.
+    /// The organiser gives back by hand what the gateway did not, and marks the task as done.
     async fn work_through_tasks(&self) {
         let token = self.organizer.token().await;
         let tasks = self.app.get("/api/v1/tenant/refund-tasks?limit=100").token(&token).ok().await;
@@ -122,13 +122,13 @@ impl World {
             let path = format!("/api/v1/tenant/refund-tasks/{order}/{payment}/done");
             let body = json!({"since": task["since"], "note": "a mano"});
             let answer = self.app.post(path).token(&token).json(body).send().await;
-            // The gateway may have told before that the money is back.
+            // The gateway may already have reported the refund.
             assert!([200, 404, 409].contains(&answer.status), "{}", answer.text());
         }
     }
 
-    /// Does what a task asks for, unless the gateway did it already or is about to: a
-    /// person looks there first. False if it is to wait.
+    /// Gives back what a task asks for, unless the gateway already did: a person looks there
+    /// first. False if the gateway still reviews a refund, so that the task has to wait.
     async fn give_back_by_hand(&self, task: &Value) -> bool {
         let boot = self.app.cloud.boot("staff").expect("a configuration");
         let store = Store::new(&boot).expect("a configuration");
@@ -152,7 +152,7 @@ impl World {
         true
     }
 
-    /// What the daily comparison finds, or ever found.
+    /// The payment differences that this day's audit finds, or an earlier one found.
     pub(super) async fn differences(&self) -> Vec<Value> {
         self.compare().await;
         let token = self.organizer.token().await;
