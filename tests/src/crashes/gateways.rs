@@ -1,5 +1,5 @@
-//! Accounts at payment gateways: an account names credentials that are in the vault, and
-//! the vault has none of accounts that are gone.
+//! Gateway accounts: an account names credentials that are in the vault, and a deleted account
+//! leaves none there.
 
 use cloud::services::{Mishap, Spot};
 use gateways::Merchant;
@@ -15,7 +15,7 @@ async fn sign_in(house: &mut House) {
     house.admin.token = person.token;
 }
 
-/// Credentials that the gateway takes.
+/// Credentials that the gateway accepts.
 fn credentials(house: &House) -> Value {
     let merchant = Merchant::payu(999_001, "Faroles", domain::Currency::COP);
     let credentials = merchant.credentials();
@@ -25,7 +25,7 @@ fn credentials(house: &House) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_is_added_once() {
-    // The key, the account with its count, and the answer that is kept.
+    // The idempotency key, the account with its count, and the stored answer.
     at_each_write("admin", 3, async |death| {
         let house = House::open().await;
         let new = json!({"gateway": "payu", "mode": "test", "currencies": ["COP"]});
@@ -63,7 +63,7 @@ async fn an_account_names_credentials_that_are_there() {
     .await;
 }
 
-/// Whoever was cut off looks what there is, and deletes what is there.
+/// A retry deletes what the first try left, or finds the account gone (404).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_secret_of_a_deleted_account_is_gone() {
     at_each_write("admin", 2, async |death| {
@@ -80,10 +80,10 @@ async fn the_secret_of_a_deleted_account_is_gone() {
     .await;
 }
 
-/// What was cut off between the account and its secret is there to be deleted, and for
-/// nothing else.
+/// If the function dies before it deletes the secret, the account stays, but only to be
+/// deleted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_account_that_is_half_deleted_takes_nothing() {
+async fn a_half_deleted_account_can_only_be_deleted() {
     let house = House::open().await;
     let (account, credentials) = (house.add("payu", "COP").await, credentials(&house));
     house.enter(&account, credentials.clone()).ok().await;
@@ -101,9 +101,10 @@ async fn an_account_that_is_half_deleted_takes_nothing() {
     assert!(!secret_exists(&house, &account).await, "its secret stays");
 }
 
-/// An account whose first credentials were cut off has a secret that it does not name.
+/// If the function dies while it stores the first credentials, the vault may have a secret that
+/// the account does not name.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn credentials_that_no_account_names_go_with_it() {
+async fn credentials_that_the_account_does_not_name_are_deleted_with_it() {
     at_each_write("admin", 3, async |death| {
         let house = House::open().await;
         let account = house.add("payu", "COP").await;

@@ -1,4 +1,4 @@
-//! Pictures of an event: it names the ones that are in the bucket, each once.
+//! Pictures of an event: the event names those in the bucket, each once.
 
 use std::cell::Cell;
 
@@ -26,7 +26,7 @@ impl House {
         self.app.sign_in(&self.organizer.person.email, Some(&self.organizer.tenant)).await.token
     }
 
-    /// The request that adds a picture, the same each time that it is sent.
+    /// The request that adds a picture, with the same idempotency key each time that it is sent.
     async fn add(&self) -> impl Fn() -> Request + '_ {
         let token = self.token().await;
         self.keys.set(self.keys.get() + 1);
@@ -59,7 +59,7 @@ impl House {
         images.map(|image| text(&image["id"]).to_owned()).collect()
     }
 
-    /// Whether anybody can see a picture.
+    /// Whether a picture can be loaded from its public address.
     async fn is_seen(&self, image: &Value) -> bool {
         let get = || "GET".parse().expect("a method");
         let way = self.app.elsewhere(get(), text(&image["url"])).send().await;
@@ -77,7 +77,7 @@ fn text(value: &Value) -> &str {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_picture_is_added_once() {
     let house = House::open().await;
-    // The key, the event, and the answer that is kept.
+    // The idempotency key, the event, and the stored answer.
     at_each_write("events", 3, async |death| {
         let (has_struck, answer) = death.send(&house.app, house.add().await).await;
         let upload = answer.ok();
@@ -101,7 +101,7 @@ async fn a_picture_that_is_deleted_is_gone() {
         let path = format!("/api/v1/events/{}/images/{}", house.event, text(&upload["image"]["id"]));
         let token = house.token().await;
         let (has_struck, answer) = death.send(&house.app, || house.app.delete(&path).token(&token)).await;
-        // If the first try came so far, there is nothing to delete.
+        // If the first try deleted the picture, the retry finds none.
         assert!([204, 404].contains(&answer.status), "{death:?}: {}", answer.text());
         assert_eq!(house.named().await, [""; 0], "{death:?}");
         assert!(!house.is_seen(&upload["image"]).await, "{death:?}: nobody sees it any more");

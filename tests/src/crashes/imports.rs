@@ -1,4 +1,4 @@
-//! Members from a file: each is there once, as the file says.
+//! Members imported from a file: each exists once, as the file says.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -8,12 +8,12 @@ use testkit::{Organizer, TestApp};
 
 use super::at_each_write;
 
-/// New members in a file: more than one transaction takes.
+/// New members in a file: more than one transaction can write.
 const NEW: usize = 70;
-/// Members that a file changes.
+/// Existing members whose city a file changes.
 const CHANGED: usize = 5;
 
-/// A file of new members, and of some who are there already and move.
+/// A file with [`NEW`] new members, and [`CHANGED`] existing ones with another city.
 fn file(number: usize) -> String {
     let mut csv = "email,name,dni,city\n".to_owned();
     for index in 0..CHANGED {
@@ -26,7 +26,7 @@ fn file(number: usize) -> String {
     csv
 }
 
-/// All members, by their addresses.
+/// All members with their addresses.
 async fn members(app: &TestApp, token: &str) -> Vec<(String, Value)> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
     loop {
@@ -40,7 +40,7 @@ async fn members(app: &TestApp, token: &str) -> Vec<(String, Value)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_file_again_does_what_is_left() {
+async fn a_repeated_import_does_the_rest() {
     let app = TestApp::start().await;
     let Organizer { person, tenant, .. } = app.organizer("faroles").await;
     let token = async || app.sign_in(&person.email, Some(&tenant)).await.token;

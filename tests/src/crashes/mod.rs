@@ -1,7 +1,6 @@
-//! Functions that die before or after each of their writes, one after the other.
+//! Functions that die before or after each of their writes, one write per run.
 //!
-//! What the caller or the queue would do next is done, and in the end everything is as if
-//! nobody had died.
+//! The caller or the queue retries, and the end state must be the same as without the death.
 
 mod gateways;
 mod images;
@@ -16,7 +15,7 @@ use std::time::Duration;
 use cloud::services::{Ambush, Mishap, Spot};
 use testkit::{Answer, Request, TestApp};
 
-/// Which of a function's writes it dies at, and on which side of it.
+/// The write at which a function dies, and whether it dies before or after it.
 #[derive(Clone, Copy, Debug)]
 struct Death {
     function: &'static str,
@@ -25,13 +24,13 @@ struct Death {
 }
 
 impl Death {
-    /// Counts the function's writes from now on.
+    /// Sets the trap: the function's writes count from now on.
     fn lurk(self, app: &TestApp) -> Ambush {
         app.chaos.ambush(Spot::at("").by(self.function), self.nth, self.mishap)
     }
 
-    /// Sends a request at one of whose writes the function dies, and again as its client
-    /// would until there is an answer. Whether somebody died, and the last answer.
+    /// Sends a request during which the function dies, and retries it as a client would. Returns
+    /// whether the function died, and the last answer.
     async fn send(self, app: &TestApp, request: impl Fn() -> Request) -> (bool, Answer) {
         let ambush = self.lurk(app);
         let mut answer = request().send().await;
@@ -39,7 +38,7 @@ impl Death {
         drop(ambush);
         assert_eq!(has_struck, answer.status == 500, "{self:?}: {}", answer.text());
         if has_struck {
-            // Longer than a request counts as under way.
+            // Longer than the first request counts as in progress.
             app.clock.advance(Duration::from_secs(61));
             answer = request().send().await;
         }
@@ -47,8 +46,8 @@ impl Death {
     }
 }
 
-/// Has `story` told with a death at each write of a function, of which there are `least`
-/// at least. It answers whether somebody died; when nobody does, all writes had their turn.
+/// Runs `story` once for each write of a function, with a death at that write. `story` returns
+/// whether the function died; if not, all writes were tried. There must be `least` or more.
 async fn at_each_write(function: &'static str, least: usize, story: impl AsyncFn(Death) -> bool) {
     for mishap in [Mishap::DiesBefore, Mishap::DiesAfter] {
         let mut nth = 1;
@@ -59,7 +58,7 @@ async fn at_each_write(function: &'static str, least: usize, story: impl AsyncFn
     }
 }
 
-/// Lets so many minutes pass, and everything happen that is due meanwhile.
+/// Lets so many minutes pass, one by one, and due work be done after each.
 async fn minutes_pass(app: &TestApp, minutes: u32) {
     app.idle().await;
     for _ in 0..minutes {

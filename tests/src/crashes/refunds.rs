@@ -1,4 +1,4 @@
-//! Refunds that an organiser starts: the money goes back once, and the place is for sale.
+//! Refunds that an organiser starts: the money goes back once, and the place is for sale again.
 
 use serde_json::{Value, json};
 use testkit::{Organizer, Show, Somebody, TestApp};
@@ -36,7 +36,7 @@ impl House {
         self.app.get(path).token(&ana.token).ok().await
     }
 
-    /// Two tickets of which the first is refunded; one of the `function`'s writes is its last.
+    /// Buys two tickets and refunds the first, with `death` at one of the function's writes.
     async fn refund(&self, death: Death) -> bool {
         let ana = self.app.sign_in(&self.ana.email, None).await;
         let line = json!({"area_id": self.show.area, "quantity": 2});
@@ -52,7 +52,7 @@ impl House {
         let has_struck = if death.function == "settler" {
             let ambush = death.lurk(&self.app);
             refund().ok().await;
-            // A dead worker's claim on the refund is over by then.
+            // The dead worker's lease on the refund has ended by then.
             minutes_pass(&self.app, 4).await;
             ambush.has_struck()
         } else {
@@ -84,7 +84,7 @@ impl House {
         has_struck
     }
 
-    /// How often Ana was told that money is back.
+    /// How many mails told Ana that her money is back.
     fn told(&self) -> usize {
         self.app.mails(&self.ana.email).iter().filter(|mail| mail.subject.contains("reembolso")).count()
     }
@@ -103,6 +103,6 @@ async fn a_refund_is_asked_for_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refund_is_done_once() {
     let house = House::open().await;
-    // The place, the claim and what came of it.
+    // The place, the lease on the refund, and its outcome.
     at_each_write("settler", 3, async |death| house.refund(death).await).await;
 }

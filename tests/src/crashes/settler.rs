@@ -1,4 +1,4 @@
-//! The settler: no place is lost or oversold, there is one set of tickets, and money is
+//! The settler dies: no place is lost or oversold, the tickets are issued once, and money is
 //! kept or given back once.
 
 use std::time::Duration;
@@ -12,11 +12,11 @@ use super::{Death, at_each_write, minutes_pass};
 
 /// Places on the floor and on the balcony, tickets of the stage, and uses of the promotion.
 const PLACES: u64 = 200;
-/// Those that one order takes of each: two on the floor, one on the balcony, so three of
-/// the stage, and one use.
+/// What one order takes of each: two places on the floor, one on the balcony, so three tickets
+/// of the stage, and one use of the promotion.
 const TAKEN: [u64; 4] = [2, 1, 3, 1];
 
-/// A show with everything that can run out.
+/// A show with four allotments: two areas, the quota of a stage, the uses of a promotion.
 struct House {
     app: TestApp,
     organizer: Organizer,
@@ -42,7 +42,7 @@ impl House {
         Self { app, organizer, show, balcony, ana }
     }
 
-    /// An order of Ana's that waits to be paid, with its id.
+    /// Reserves [`TAKEN`] for Ana. Returns the id of the order, which waits to be paid.
     async fn order(&self, ana: &Somebody, show: &Show, balcony: &str) -> String {
         let lines = json!([{"area_id": show.area, "quantity": 2}, {"area_id": balcony, "quantity": 1}]);
         let quote = json!({"event_id": show.id, "lines": lines, "promotion_code": "AMIGOS"});
@@ -73,14 +73,14 @@ impl House {
         ]
     }
 
-    /// Mails with tickets.
+    /// The number of mails with tickets to Ana.
     fn ticket_mails(&self) -> usize {
         let mails = self.app.mails(&self.ana.email);
         mails.iter().filter(|mail| !mail.attachments.is_empty()).count()
     }
 
-    /// Checks that the order has its tickets and just what it paid for, as have the
-    /// `orders` that were settled so far.
+    /// Checks that the order has its tickets, and that the mails and allotments agree with the
+    /// `orders` orders settled so far.
     async fn is_settled(&self, id: &str, orders: u64, death: Death) {
         minutes_pass(&self.app, 20).await;
         let order = order(&self.app, &self.ana().await, id).await;
@@ -89,7 +89,7 @@ impl House {
         assert_eq!(self.ticket_mails() as u64, orders, "{death:?}");
         let mut taken = TAKEN;
         if order["total"] == 0 {
-            // Of what is free nothing can be taken off, so no use of the promotion either.
+            // A free order gets no reduction, so it takes no use of the promotion either.
             taken[3] = 0;
         }
         assert_eq!(self.left().await, taken.map(|taken| PLACES - taken * orders), "{death:?}");
@@ -129,7 +129,7 @@ async fn pay(app: &TestApp, buyer: &Somebody, id: &str) -> Value {
     pay.json(json!({"reservation_id": id})).ok().await
 }
 
-/// The payments that somebody gave money for.
+/// The payments that were approved, even if their money went back since.
 fn paid(app: &TestApp) -> Vec<Payment> {
     let payments = app.cloud.sandbox().payments().expect("payments");
     payments
@@ -160,8 +160,8 @@ async fn a_paid_order_has_its_tickets_once() {
     assert_eq!(paid(&house.app).len() as u64, orders.get());
 }
 
-/// The buyer's function dies once the tickets are the buyer's, and the settler, which sells
-/// their places then, too.
+/// `purchases` dies after it wrote the order with its tickets. The settler then sells the
+/// places, and dies, too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_free_order_has_its_tickets_once() {
     let house = House::open(0).await;
@@ -190,7 +190,8 @@ async fn a_payment_that_comes_too_late_goes_back_once() {
     let house = House::open(50_000).await;
     let app = &house.app;
     let refunds = std::cell::Cell::new(0);
-    // The places that are free, the order, the claim, its outcome, and the places again.
+    // The places that are free, the order, the lease on the refund, its outcome, and the places
+    // again.
     at_each_write("settler", 4, async |death| {
         let organizer = Organizer { token: house.organizer().await.token, ..house.organizer.clone() };
         let (show, balcony) = show(app, &organizer, 50_000, 1).await;
@@ -204,7 +205,7 @@ async fn a_payment_that_comes_too_late_goes_back_once() {
 
         let ambush = death.lurk(app);
         app.approve(&purchase).await;
-        // A dead worker's claim on the refund is over by then.
+        // The dead worker's lease on the refund has ended by then.
         minutes_pass(app, 4).await;
         let has_struck = ambush.has_struck();
         drop(ambush);

@@ -1,4 +1,4 @@
-//! Tickets that change hands: one has it, the other's code is void, and one mail says so.
+//! Transfers: one person has the ticket, the other's code is void, and one mail says so.
 
 use std::cell::Cell;
 
@@ -7,7 +7,7 @@ use testkit::{Organizer, Request, Show, Somebody, TestApp};
 
 use super::at_each_write;
 
-/// Ana, who offers tickets, and Eva, who takes them.
+/// Ana, who offers tickets, and Eva, who accepts them.
 struct House {
     app: TestApp,
     organizer: Organizer,
@@ -30,14 +30,14 @@ impl House {
         self.app.sign_in(email, None).await
     }
 
-    /// A new ticket of Ana's.
+    /// Buys a ticket for Ana.
     async fn ticket(&self) -> String {
         let ana = self.sign_in(&self.ana).await;
         let line = json!({"area_id": self.show.area, "quantity": 1});
         text(&self.app.buy(&ana.token, &self.show.id, line).await["tickets"][0]["id"])
     }
 
-    /// Ana's offer of a ticket to Eva, the same each time that it is sent.
+    /// Ana's offer of a ticket to Eva, with the same idempotency key each time that it is sent.
     async fn offer(&self, ticket: &str) -> impl Fn() -> Request + '_ {
         let ana = self.sign_in(&self.ana).await;
         let body = json!({"ticket_id": ticket, "to_email": self.eva});
@@ -60,14 +60,14 @@ impl House {
         texts.filter_map(token).collect()
     }
 
-    /// The code of a ticket, as its holder has it.
+    /// The ticket's code, or `None` if the ticket is not `holder`'s.
     async fn code(&self, holder: &str, ticket: &str) -> Option<String> {
         let holder = self.sign_in(holder).await;
         let answer = self.app.get(format!("/api/v1/tickets/{ticket}")).token(&holder.token).send().await;
         (answer.status == 200).then(|| text(&answer.json()["code"]))
     }
 
-    /// What the door says to a code.
+    /// Whether the door admits a code.
     async fn admits(&self, code: &str) -> bool {
         let Organizer { person, tenant, .. } = &self.organizer;
         let door = self.app.sign_in(&person.email, Some(tenant)).await;
@@ -85,7 +85,7 @@ fn text(value: &Value) -> String {
 async fn a_ticket_is_offered_once() {
     let house = House::open().await;
     let offers = Cell::new(0);
-    // The key, three counts, the offer and its answer.
+    // The idempotency key, three limits, the offer and the stored answer.
     at_each_write("tickets", 4, async |death| {
         let ticket = house.ticket().await;
         let offer = house.offer(&ticket).await;
@@ -93,7 +93,7 @@ async fn a_ticket_is_offered_once() {
         let answer = answer.ok();
         offers.set(offers.get() + 1);
         assert_eq!(house.offers().await.len(), offers.get(), "{death:?}: one mail for each");
-        // Sent once more it is the same; another is refused as long as it stands.
+        // While the offer is open, one with another idempotency key is refused.
         let other = house.offer(&ticket).await;
         let open = other().refused(409, "transfer_open").await;
         assert_eq!(open["transfer_id"], answer["id"], "{death:?}");
@@ -131,7 +131,7 @@ async fn a_ticket_is_accepted_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_offer_is_taken_back_and_may_be_made_again() {
+async fn an_offer_is_cancelled_once_and_can_be_made_again() {
     let house = House::open().await;
     at_each_write("tickets", 1, async |death| {
         let ticket = house.ticket().await;

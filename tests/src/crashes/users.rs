@@ -1,5 +1,5 @@
-//! People: an address has one account, and a link does all that it says, perhaps with the
-//! help of another link.
+//! Users: an address has one account, and a link does all that it says, if need be with the
+//! help of a second link.
 
 use std::cell::Cell;
 
@@ -10,7 +10,7 @@ use super::{Death, at_each_write, minutes_pass};
 
 const NEW_PASSWORD: &str = "tres tristes tigres";
 
-/// A box office to which somebody else comes each time.
+/// A box office with another person for each run.
 struct House {
     app: TestApp,
     people: Cell<u32>,
@@ -21,7 +21,7 @@ impl House {
         Self { app: TestApp::start().await, people: Cell::new(0) }
     }
 
-    /// A name that nobody had before; an hour has passed since, so that no limit is near.
+    /// A name that is not in use yet. An hour passes first, so that no limit is near.
     async fn somebody_new(&self) -> String {
         minutes_pass(&self.app, 1).await;
         self.app.clock.advance(std::time::Duration::from_secs(3600));
@@ -44,8 +44,8 @@ impl House {
         texts.filter(|text| text.contains("token=")).count()
     }
 
-    /// Does what a mailed link is for. If the function dies at that, and the link is used up,
-    /// the person asks for another one.
+    /// Follows a mailed link. If the function dies and the link is used up, the person asks for
+    /// another one.
     async fn by_link(
         &self,
         death: Death,
@@ -65,7 +65,7 @@ impl House {
         (has_struck, answer)
     }
 
-    /// That the sessions of before are over.
+    /// Checks that the person's earlier session has ended.
     async fn is_signed_out(&self, person: &Somebody, death: Death) {
         let answer = self.post("refresh", &json!({"refresh_token": person.refresh_token})).send().await;
         assert_eq!(answer.status, 401, "{death:?}: {}", answer.text());
@@ -75,7 +75,7 @@ impl House {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_that_registers_has_one_account_and_one_link() {
     let house = House::open().await;
-    // Two counts and the account.
+    // Two limits and the account.
     at_each_write("auth", 3, async |death| {
         let name = house.somebody_new().await;
         let email = format!("{name}@example.com");
@@ -93,9 +93,9 @@ async fn an_address_that_registers_has_one_account_and_one_link() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_link_confirms_the_address_of_who_registered() {
+async fn a_link_confirms_the_registered_address() {
     let house = House::open().await;
-    // The link, the count of links, the user and the session.
+    // The link, the limit of links, the user and the session.
     at_each_write("auth", 4, async |death| {
         let person = house.app.somebody(&house.somebody_new().await).await;
         let ask = || house.post("magic-link", &json!({"email": person.email})).token(&person.token);
@@ -110,9 +110,9 @@ async fn a_link_confirms_the_address_of_who_registered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_link_takes_the_account_from_whoever_else_registered() {
+async fn a_link_takes_the_account_from_a_stranger_who_registered_the_address() {
     let house = House::open().await;
-    // The link, the count of links, the user, the stranger's session and the owner's.
+    // The link, the limit of links, the user, the stranger's session and the owner's.
     at_each_write("auth", 5, async |death| {
         let stranger = house.app.somebody(&house.somebody_new().await).await;
         let ask = || house.post("magic-link", &json!({"email": stranger.email}));
@@ -134,7 +134,7 @@ async fn a_link_takes_the_account_from_whoever_else_registered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_forgotten_password_is_replaced_and_ends_all_sessions() {
+async fn a_password_reset_replaces_the_password_and_ends_all_sessions() {
     let house = House::open().await;
     at_each_write("auth", 4, async |death| {
         let person = house.app.confirmed(&house.somebody_new().await).await;
