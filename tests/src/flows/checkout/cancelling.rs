@@ -1,4 +1,4 @@
-//! Cancelling a reservation whose payment was begun.
+//! Cancelling a reservation whose payment was started.
 
 use domain::payment::GatewayName;
 use gateways::{Action, Faults, Method};
@@ -14,12 +14,12 @@ impl House {
 }
 
 #[tokio::test]
-async fn mercado_pago_cancels_too() {
+async fn cancelling_a_reservation_cancels_its_payment_at_mercado_pago() {
     let house = House::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
     let gateway = house.app.simulator(GatewayName::MercadoPago);
-    // One that the bank has yet to decide about.
+    // A payment that the bank has yet to decide.
     let begun = gateway.act(&page, Action::Begin(Method::Bank)).expect("begun").payment_id;
     house.app.idle().await;
     assert_eq!(house.order(&purchase).await["payments"][0]["status"], "processing");
@@ -39,7 +39,7 @@ async fn mercado_pago_cancels_too() {
 }
 
 #[tokio::test]
-async fn where_there_is_no_call_the_buyer_hears_what_paying_would_do() {
+async fn where_a_payment_cannot_be_cancelled_the_buyer_reads_what_paying_does() {
     for (gateway, ends) in [(GatewayName::Wompi, true), (GatewayName::Payu, false)] {
         let house = House::open(&[gateway]).await;
         let purchase = house.pay(&house.reserve().await, None).await.ok();
@@ -53,7 +53,7 @@ async fn where_there_is_no_call_the_buyer_hears_what_paying_would_do() {
             "{cancelled}"
         );
         assert_eq!(payment["pay_until"].is_string(), ends, "{cancelled}");
-        // And so it does, though the places are free.
+        // A payment after the cancellation is refunded, although the places are free.
         house.app.simulator(gateway).approve(&page).expect("approved");
         house.app.idle().await;
         let order = house.order(&purchase).await;
@@ -67,9 +67,10 @@ async fn where_there_is_no_call_the_buyer_hears_what_paying_would_do() {
     }
 }
 
-/// The page that declined a card takes another one.
+/// A page that declined one card would accept another, so the page is closed if the gateway
+/// can do that; otherwise the answer says what paying there would do.
 #[tokio::test]
-async fn after_a_declined_card_the_page_is_closed_or_told_of() {
+async fn after_a_declined_card_the_page_is_closed_or_reported_as_open() {
     for (gateway, closes) in
         [(GatewayName::MercadoPago, true), (GatewayName::Wompi, false), (GatewayName::Payu, false)]
     {
@@ -97,7 +98,7 @@ async fn after_a_declined_card_the_page_is_closed_or_told_of() {
 }
 
 #[tokio::test]
-async fn what_a_second_card_paid_is_not_cancelled_though_nobody_was_told() {
+async fn an_order_paid_with_a_second_card_is_not_cancelled_without_a_notification() {
     let house = House::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
@@ -114,7 +115,7 @@ async fn what_a_second_card_paid_is_not_cancelled_though_nobody_was_told() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_is_down_does_not_keep_anybody_from_cancelling() {
+async fn a_reservation_can_be_cancelled_while_the_gateway_is_down() {
     let house = House::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let down = Faults { read_500: 100, refund_500: 100, ..Faults::default() };
@@ -128,9 +129,10 @@ async fn a_gateway_that_is_down_does_not_keep_anybody_from_cancelling() {
     house.app.close().await;
 }
 
-/// Paying and cancelling before the notification would be a refund without the organiser.
+/// Otherwise a buyer who pays, and cancels before the notification, gets a refund to which the
+/// organiser did not agree.
 #[tokio::test]
-async fn what_is_paid_is_not_cancelled_though_nobody_was_told() {
+async fn a_paid_order_is_not_cancelled_without_a_notification() {
     let house = House::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
@@ -145,7 +147,7 @@ async fn what_is_paid_is_not_cancelled_though_nobody_was_told() {
 }
 
 #[tokio::test]
-async fn at_the_sandbox_nobody_pays_what_was_cancelled() {
+async fn a_cancelled_order_cannot_be_paid_at_the_sandbox() {
     let house = House::open(&[]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let cancelled = house.cancel(&purchase).await;

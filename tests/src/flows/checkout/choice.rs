@@ -1,4 +1,4 @@
-//! Which gateway takes a payment, and what happens while one does not answer.
+//! The buyer's choice of a gateway, and gateways that do not answer.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::House;
 const BOTH: [GatewayName; 2] = [GatewayName::Wompi, GatewayName::Payu];
 
 #[tokio::test]
-async fn the_buyer_may_choose_and_come_back() {
+async fn the_buyer_may_choose_a_gateway_and_change_it() {
     let house = House::open(&BOTH).await;
     let reservation = house.reserve().await;
     let wompi = house.pay(&reservation, None).await.ok();
@@ -22,7 +22,7 @@ async fn the_buyer_may_choose_and_come_back() {
     let pending = json!("pending");
     assert_eq!(states, [(&json!("wompi"), &pending), (&json!("payu"), &pending)]);
 
-    // Each is found again, and without a choice the last one.
+    // Each open payment is found again; without a choice, the last one.
     let again = house.pay(&reservation, Some(GatewayName::Wompi)).await.ok();
     assert_eq!((&again["checkout_url"], payments.len()), (&wompi["checkout_url"], 2));
     let again = house.pay(&reservation, None).await.ok();
@@ -33,7 +33,7 @@ async fn the_buyer_may_choose_and_come_back() {
     house.pay(&reservation, Some(GatewayName::Sandbox)).await.refused(409, "payment_gateway_missing");
     assert_eq!(house.order(&reservation).await["payments"].as_array().map(Vec::len), Some(2));
 
-    // Who pays both gets one of them back.
+    // If the buyer pays both, one is refunded.
     let paid = house.approve(GatewayName::Payu, &payu).await;
     assert_eq!(paid["status"], "paid");
     let twice = house.approve(GatewayName::Wompi, &wompi).await;
@@ -72,7 +72,7 @@ async fn while_a_gateway_is_down_the_others_are_offered_and_nothing_is_written()
 }
 
 #[tokio::test]
-async fn an_open_payment_is_not_gone_on_with_while_its_gateway_is_down() {
+async fn an_open_payment_is_not_continued_while_its_gateway_is_down() {
     let house = House::open(&[GatewayName::MercadoPago, GatewayName::Payu]).await;
     let reservation = house.reserve().await;
     let first = house.pay(&reservation, None).await.ok();

@@ -1,4 +1,4 @@
-//! A buyer who has paid and comes back before the gateway's notification.
+//! A buyer who comes back from the gateway before its notification arrives.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::House;
 const GATEWAYS: [GatewayName; 3] = [GatewayName::MercadoPago, GatewayName::Wompi, GatewayName::Payu];
 
 #[tokio::test]
-async fn the_gateway_is_asked_and_its_lost_notification_is_not_waited_for() {
+async fn the_gateway_is_asked_when_its_notification_is_lost() {
     for gateway in GATEWAYS {
         let house = House::open(&[gateway]).await;
         let purchase = house.pay(&house.reserve().await, None).await.ok();
@@ -31,7 +31,7 @@ async fn the_gateway_is_asked_and_its_lost_notification_is_not_waited_for() {
             (&seen["status"], &seen["payments"][0]["status"]),
             (&json!("awaiting_payment"), &json!("processing"))
         );
-        // No second payment meanwhile, unless the buyer means it.
+        // No second payment meanwhile, unless the buyer names a gateway.
         house.pay(&purchase, None).await.refused(409, "payment_processing");
         let (_, after) = crate::table::order_of(&house.app, &house.ana, &purchase).await;
         assert_eq!(before, after, "{gateway}: what is about to be told costs no write");
@@ -49,9 +49,9 @@ async fn the_gateway_is_asked_and_its_lost_notification_is_not_waited_for() {
     }
 }
 
-/// Hosted pages let a buyer whose card was declined try another one.
+/// A gateway's page lets a buyer whose card was declined try another one.
 #[tokio::test]
-async fn whoever_pays_with_a_second_card_is_not_told_of_the_first_one() {
+async fn a_payment_with_a_second_card_is_shown_instead_of_the_declined_one() {
     for gateway in GATEWAYS {
         let house = House::open(&[gateway]).await;
         let purchase = house.pay(&house.reserve().await, None).await.ok();
@@ -75,9 +75,9 @@ async fn whoever_pays_with_a_second_card_is_not_told_of_the_first_one() {
     }
 }
 
-/// Nobody has looked since the bank said no.
+/// The function last asked the gateway before the bank declined.
 #[tokio::test]
-async fn what_was_heard_before_the_bank_declined_keeps_nobody_from_paying() {
+async fn a_stale_processing_state_does_not_block_another_payment() {
     let house = House::open(&[GatewayName::Wompi]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
@@ -93,9 +93,9 @@ async fn what_was_heard_before_the_bank_declined_keeps_nobody_from_paying() {
     house.app.close().await;
 }
 
-/// Another environment of the function has heard nothing, and this one asked too early.
+/// The function last asked the gateway before the buyer paid. A request to pay asks again.
 #[tokio::test]
-async fn who_paid_a_moment_ago_is_not_sent_to_pay_again() {
+async fn a_buyer_who_has_just_paid_is_not_sent_to_pay_again() {
     let house = House::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
@@ -107,13 +107,13 @@ async fn who_paid_a_moment_ago_is_not_sent_to_pay_again() {
     simulator.approve(&page).expect("approved");
     house.app.clock.advance(Duration::from_secs(1));
     house.pay(&purchase, None).await.refused(409, "payment_processing");
-    // What the question found shows from then on.
+    // From then on the order shows what the gateway reported.
     assert_eq!(house.order(&purchase).await["payments"][0]["status"], "processing");
     house.app.close().await;
 }
 
 #[tokio::test]
-async fn a_buyer_who_looks_without_an_end_is_not_asked_for_any_more() {
+async fn asking_the_gateway_for_one_buyer_is_limited() {
     let house = House::open(&[GatewayName::Wompi]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
@@ -121,7 +121,7 @@ async fn a_buyer_who_looks_without_an_end_is_not_asked_for_any_more() {
     wompi.set_faults(Faults { drop_webhooks: 100, ..Faults::default() }).expect("possible faults");
     wompi.approve(&page).expect("approved");
     house.app.clock.advance(Duration::from_secs(6));
-    // From other environments.
+    // Other environments of the function have used up the limit.
     let (store, _) = crate::table::order_of(&house.app, &house.ana, &purchase).await;
     let user = house.ana.id.split_once('_').expect("an id").1;
     let asked = Limit::exact("gateway-asked", 500, QUARTER).of(&[user]);
@@ -135,7 +135,7 @@ async fn a_buyer_who_looks_without_an_end_is_not_asked_for_any_more() {
 }
 
 #[tokio::test]
-async fn what_the_bank_decides_later_is_processing_until_then() {
+async fn a_payment_is_processing_until_the_bank_decides() {
     let house = House::open(&[GatewayName::Wompi, GatewayName::Payu]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
@@ -151,7 +151,7 @@ async fn what_the_bank_decides_later_is_processing_until_then() {
         house.app.clock.advance(Duration::from_secs(5));
     }
     house.pay(&purchase, None).await.refused(409, "payment_processing");
-    // Who would rather pay elsewhere may, and gets back what is too much.
+    // The buyer may pay at another gateway instead; a second payment would be refunded.
     let other = house.pay(&purchase, Some(GatewayName::Payu)).await.ok();
     assert_eq!(other["payments"][1]["gateway"], "payu");
 
@@ -163,7 +163,7 @@ async fn what_the_bank_decides_later_is_processing_until_then() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_does_not_answer_keeps_nobody_waiting_for_the_order() {
+async fn an_order_is_shown_while_its_gateway_does_not_answer() {
     let house = House::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     house.app.clock.advance(Duration::from_secs(6));

@@ -1,5 +1,5 @@
-//! Confirmations that a buyer makes up: of PayU's ids none is signed, and every buyer is
-//! shown a signature that fits for ever.
+//! PayU confirmations that a buyer forges: PayU signs none of its ids, and shows every buyer a
+//! signature that stays valid.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::{House, address};
 
-/// What PayU adds to the address of the page that the buyer goes back to.
+/// The parameters that PayU adds to the address to which the buyer returns.
 type Shown = BTreeMap<String, String>;
 
 impl House {
-    /// The buyer pushes this button on PayU's page and goes back.
+    /// The buyer presses `button` on PayU's page and returns.
     async fn go_back(&self, page: &str, button: &str) -> Shown {
         let url = format!("{}/pay/{page}/{button}", self.app.simulator(GatewayName::Payu).url());
         let answer = self.app.elsewhere(Method::POST, &url).send().await;
@@ -22,7 +22,7 @@ impl House {
         back.query_pairs().into_owned().collect()
     }
 
-    /// The buyer makes a confirmation of that, about another transaction.
+    /// The buyer forges a confirmation from these parameters, for another transaction.
     async fn confirm(&self, shown: &Shown, transaction: &str) {
         let names = [
             ("merchant_id", "merchantId"),
@@ -56,7 +56,7 @@ async fn a_cheap_payment_does_not_pay_for_an_expensive_order() {
     assert_eq!(paid["status"], "paid", "{paid}");
     let (_, approved) = payment_id(&paid).split_once('_').expect("an order and a transaction");
 
-    // One of a hundred times the price is declined, and PayU signs that.
+    // An order of a hundred times the price is declined, and PayU signs the decline.
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
     let shown = house.go_back(&page, "leave").await;
@@ -69,14 +69,14 @@ async fn a_cheap_payment_does_not_pay_for_an_expensive_order() {
         assert_eq!((&order["status"], &order["tickets"]), (&json!("awaiting_payment"), &json!([])));
     }
 
-    // Who pays after all has tickets.
+    // A real payment still gets its tickets.
     let paid = house.approve(GatewayName::Payu, &purchase).await;
     assert_eq!((&paid["status"], paid["tickets"].as_array().map(Vec::len)), (&json!("paid"), Some(2)));
     house.app.close().await;
 }
 
 #[tokio::test]
-async fn a_refund_is_not_taken_for_a_payment_and_given_back_again() {
+async fn a_refund_is_not_mistaken_for_a_payment_and_refunded_again() {
     let house = House::open(&[GatewayName::Payu]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
@@ -86,7 +86,7 @@ async fn a_refund_is_not_taken_for_a_payment_and_given_back_again() {
     let simulator = house.app.simulator(GatewayName::Payu);
     let refunded = simulator.refund_at_gateway(payment_id(&paid), None).expect("given back");
 
-    // This one is a question like any other, by which the refund shows.
+    // The forged confirmation only makes us ask PayU, which reports the refund.
     house.confirm(&shown, &refunded.refunds[0].id).await;
     let order = house.order(&purchase).await;
     assert_eq!((&order["status"], &order["refunded"]), (&json!("refunded"), &json!(100_000)), "{order}");

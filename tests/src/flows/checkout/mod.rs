@@ -1,4 +1,4 @@
-//! Paying at the organiser's own gateways, and what those tell us.
+//! Payments at the organiser's own gateway accounts, and the gateways' notifications.
 
 mod cancelling;
 mod choice;
@@ -13,13 +13,13 @@ use domain::payment::GatewayName;
 use serde_json::{Value, json};
 use testkit::{Answer, Organizer, Show, Somebody, TestApp};
 
-/// The address at which a gateway tells us about an account: path and query.
+/// The path and query to which a gateway sends notifications about an account.
 pub(crate) fn address(account: &GatewayAccount) -> String {
     let GatewayAccount { id, tenant_id, gateway, .. } = account;
     format!("/api/v1/webhooks/{gateway}?tenant={tenant_id}&account={id}")
 }
 
-/// A show of an organiser with accounts of its own, and somebody who wants to go.
+/// A show of an organiser with gateway accounts of its own, and Ana, who buys.
 struct House {
     app: TestApp,
     organizer: Organizer,
@@ -29,7 +29,7 @@ struct House {
 }
 
 impl House {
-    /// An organiser with accounts at these gateways, the first choice first.
+    /// Opens a box office whose organiser has accounts at these gateways, preferred first.
     async fn open(gateways: &[GatewayName]) -> Self {
         let app = TestApp::start().await;
         let organizer = app.organizer("organiza").await;
@@ -47,7 +47,7 @@ impl House {
         self.app.reserve(&self.ana.token, &self.show.id, places).await
     }
 
-    /// Pays a reservation; at the organiser's first choice if no gateway is named.
+    /// Starts a payment of a reservation; at the organiser's first gateway if none is named.
     async fn pay(&self, reservation: &Value, gateway: Option<GatewayName>) -> Answer {
         let mut body = json!({"reservation_id": reservation["id"]});
         if let Some(gateway) = gateway {
@@ -61,8 +61,8 @@ impl House {
         self.app.get(path).token(&self.ana.token).ok().await
     }
 
-    /// The buyer pays on the page that this answer leads to, and everything that
-    /// follows happens.
+    /// The buyer pays on the page to which this answer leads, and the messages that follow
+    /// arrive. Returns the order.
     async fn approve(&self, gateway: GatewayName, purchase: &Value) -> Value {
         let page = self.app.visit(purchase).await;
         self.app.simulator(gateway).approve(&page).expect("approved");

@@ -1,4 +1,4 @@
-//! What gateways tell us, and what others would like to.
+//! Notifications from gateways: genuine, repeated, forged, of no concern.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use testkit::{Request, TestApp};
 
 use super::{House, address};
 
-/// What a gateway signs notifications about an account with.
+/// The secret with which the gateway signs notifications about an account.
 async fn secret(app: &TestApp, account: &GatewayAccount) -> String {
     let vault = Vault::new(&app.cloud.boot("test").expect("variables")).expect("a vault");
     let version = account.credentials_version.as_deref().expect("credentials");
@@ -22,7 +22,7 @@ async fn secret(app: &TestApp, account: &GatewayAccount) -> String {
     credentials["webhook_secret"].as_str().expect("a secret").to_owned()
 }
 
-/// A notification as Mercado Pago sends and signs it now.
+/// A notification as Mercado Pago sends it, signed with the present time.
 fn from_mercado_pago(app: &TestApp, secret: &str, path: &str, kind: &str, id: &str) -> Request {
     let ts = app.clock.now().as_second().to_string();
     let signature = sign(secret, &manifest(Some(id), Some("request-1"), &ts));
@@ -33,18 +33,18 @@ fn from_mercado_pago(app: &TestApp, secret: &str, path: &str, kind: &str, id: &s
         .json(body)
 }
 
-/// The address that seed 4's clients know, for the same account.
+/// The same account's notification address at the route of seed 4.
 fn seed_address(account: &GatewayAccount) -> String {
     address(account).replace("/webhooks/mercado_pago", "/purchases/webhook")
 }
 
-/// The number of a payment at Mercado Pago.
+/// Mercado Pago's id of the order's first payment.
 fn number(order: &Value) -> String {
     order["payments"][0]["payment_gateway_transaction_id"].as_str().expect("an id").to_owned()
 }
 
 #[tokio::test]
-async fn sent_again_a_notification_changes_nothing() {
+async fn a_repeated_notification_changes_nothing() {
     let house = House::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let paid = house.approve(GatewayName::MercadoPago, &purchase).await;
@@ -83,7 +83,7 @@ async fn the_seeds_address_settles_payments_too() {
 }
 
 #[tokio::test]
-async fn what_is_not_signed_for_the_account_is_refused() {
+async fn a_notification_that_is_not_signed_for_the_account_is_refused() {
     let house = House::open(&[GatewayName::MercadoPago, GatewayName::Wompi]).await;
     let (app, accounts) = (&house.app, &house.accounts);
     let other = app.organizer("otra").await;
@@ -102,7 +102,7 @@ async fn what_is_not_signed_for_the_account_is_refused() {
     app.clock.advance(MAX_SIGNATURE_AGE + Duration::from_secs(1));
     old.refused(401, "webhook_refused").await;
 
-    // Accounts that there are not, or not there.
+    // Accounts that do not exist, or are another tenant's or gateway's.
     let (tenant, account) = (&house.organizer.tenant, &accounts[0].id);
     let at = "/api/v1/webhooks/mercado_pago";
     for path in [
@@ -119,7 +119,7 @@ async fn what_is_not_signed_for_the_account_is_refused() {
     ] {
         notify(&secret, &path).refused(404, "payment_gateway_not_found").await;
     }
-    // The size comes first.
+    // The size is checked before the account.
     let large = vec![b'x'; MAX_WEBHOOK_BYTES + 1];
     app.post("/api/v1/webhooks/paypal").raw(large).refused(413, "body_too_large").await;
     house.app.close().await;
@@ -135,9 +135,9 @@ async fn events_of_no_concern_are_acknowledged() {
     house.app.close().await;
 }
 
-/// As the gateway's own panel sends them for a try.
+/// The gateway's panel sends such notifications to test the address.
 #[tokio::test]
-async fn notifications_of_payments_that_never_were_do_not_live_for_ever() {
+async fn notifications_of_unknown_payments_are_discarded_after_a_while() {
     let house = House::open(&[GatewayName::MercadoPago]).await;
     let (secret, path) = (secret(&house.app, &house.accounts[0]).await, address(&house.accounts[0]));
     from_mercado_pago(&house.app, &secret, &path, "payment", "123456").send().await.ok();
@@ -147,7 +147,7 @@ async fn notifications_of_payments_that_never_were_do_not_live_for_ever() {
         house.app.idle().await;
         house.app.cloud.services().sqs().depth(&queue).expect("a queue").total()
     };
-    // Here messages that fail come again at once.
+    // The local queue retries failed messages at once, so it is a dead letter already.
     assert_eq!(left().await, 1, "it may be a replica that lags behind");
     house.app.clock.advance(Duration::from_secs(3600));
     house.app.cloud.run_schedule_now("Reconcile").await.expect("the janitor works");
@@ -155,8 +155,8 @@ async fn notifications_of_payments_that_never_were_do_not_live_for_ever() {
     house.app.close().await;
 }
 
-/// Alone on a machine it takes some milliseconds, which no test can promise while
-/// others run; that it asks nobody outside is what keeps it so.
+/// The answer takes some milliseconds on an idle machine, which no test can check while others
+/// run. So this checks the reason: the webhook calls no gateway.
 #[tokio::test]
 async fn a_notification_is_answered_without_asking_the_gateway() {
     let house = House::open(&[GatewayName::MercadoPago]).await;
@@ -168,16 +168,16 @@ async fn a_notification_is_answered_without_asking_the_gateway() {
     let started = Instant::now();
     from_mercado_pago(&house.app, &secret, &path, "payment", "77").send().await.ok();
     assert!(started.elapsed() < Duration::from_millis(1_500), "{:?}", started.elapsed());
-    // Who does ask waits.
+    // A request that calls the gateway does wait.
     house.pay(&reservation, None).await.refused(503, "payment_gateway_unavailable");
     assert!(started.elapsed() > Duration::from_secs(2), "{:?}", started.elapsed());
     simulator.set_faults(Faults::default()).expect("possible faults");
     house.app.close().await;
 }
 
-/// PayU's page takes a card as long as it is open.
+/// PayU's page accepts a card as long as it is open, even after the hold has expired.
 #[tokio::test]
-async fn what_payu_takes_long_after_the_reservation_is_found_without_a_notification() {
+async fn a_late_payment_at_payu_is_found_without_a_notification() {
     let house = House::open(&[GatewayName::Payu]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;

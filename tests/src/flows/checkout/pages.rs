@@ -1,4 +1,4 @@
-//! The pages on the way to a gateway and back.
+//! Our pages before and after the gateway's checkout.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use domain::payment::GatewayName;
 use super::{House, address};
 
 #[tokio::test]
-async fn the_form_goes_where_the_page_lets_it() {
+async fn the_forms_action_is_allowed_by_the_pages_policy() {
     let house = House::open(&[GatewayName::Payu]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let url = purchase["checkout_url"].as_str().expect("an address");
@@ -34,7 +34,7 @@ async fn the_form_goes_where_the_page_lets_it() {
 }
 
 #[tokio::test]
-async fn whatever_a_gateway_adds_to_the_way_back_leads_to_the_same_page() {
+async fn query_parameters_of_the_gateway_do_not_change_the_return_page() {
     let house = House::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let path = format!("/purchases/{}", purchase["id"].as_str().expect("an id"));

@@ -1,15 +1,15 @@
-//! The way to each gateway and back.
+//! Buying at each gateway, from the checkout to the tickets.
 
 use domain::payment::GatewayName;
 use serde_json::{Value, json};
 
 use super::House;
 
-/// What an answer to a buyer must not tell.
+/// Checks that an answer to a buyer does not name the organiser's account.
 fn tells_nothing_of_the_account(house: &House, answer: &Value) {
     let account = house.accounts[0].id.to_string();
     let mut answer = answer.clone();
-    // Gateways are told where to notify us, and PayU is told by the buyer's browser.
+    // Gateways must know our notification address, and PayU gets it from the buyer's browser.
     for address in ["checkout_url", "checkout_form"] {
         answer.as_object_mut().expect("an object").remove(address);
     }
@@ -50,7 +50,7 @@ async fn tickets_are_bought_at_payu() {
 }
 
 #[tokio::test]
-async fn asking_again_leads_to_the_same_payment() {
+async fn a_second_request_to_pay_returns_the_same_payment() {
     for gateway in [GatewayName::MercadoPago, GatewayName::Wompi, GatewayName::Payu] {
         let house = House::open(&[gateway]).await;
         let reservation = house.reserve().await;
@@ -87,11 +87,11 @@ async fn a_declined_payment_is_tried_again_at_the_gateway() {
 }
 
 #[tokio::test]
-async fn a_refund_by_hand_is_told_to_the_buyer() {
+async fn an_order_shows_the_buyer_a_refund_by_hand() {
     let house = House::open(&[GatewayName::Wompi]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let paid = house.approve(GatewayName::Wompi, &purchase).await;
-    // Wompi voids all of a payment, or nothing.
+    // Wompi voids a whole payment or nothing.
     let tickets = json!([paid["tickets"][0]["id"]]);
     let body = json!({"event_id": house.show.id, "tickets": tickets});
     let path = format!("/api/v1/purchases/{}/refund", paid["id"].as_str().expect("an id"));
@@ -105,15 +105,15 @@ async fn a_refund_by_hand_is_told_to_the_buyer() {
     house.app.close().await;
 }
 
-/// Mercado Pago takes no centavos of COP, and a price does not depend on the gateway.
+/// Mercado Pago takes no centavos of COP, and a price must not depend on the gateway.
 #[tokio::test]
-async fn a_price_with_centavos_is_rounded_before_anybody_sees_it() {
+async fn a_price_with_centavos_is_rounded_before_it_is_shown() {
     for gateway in [GatewayName::MercadoPago, GatewayName::Wompi] {
         let house = House::open(&[gateway]).await;
         let show = house.app.show(&house.organizer, "La Calesita", 10, 1).await;
         let area = format!("/api/v1/events/{}/areas/{}", show.id, show.area);
         house.app.patch(area).token(&house.organizer.token).json(json!({"price": "87830.50"})).ok().await;
-        // Others hear of it some seconds later.
+        // Other functions may have the old price cached for some seconds.
         house.app.clock.advance(std::time::Duration::from_secs(5));
         let quote = house.app.quote(&show.id, json!({"area_id": show.area, "quantity": 3})).await;
         assert_eq!(quote["totals"]["total"], 3 * 87_831, "{quote}");
