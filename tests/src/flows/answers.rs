@@ -1,4 +1,4 @@
-//! Answers to members who may not have asked: anybody can found an organiser, import
+//! Answers to members who may not have asked: a spammer can found an organiser, import
 //! strangers as its members, and ask and answer in their names.
 
 use std::time::Duration;
@@ -12,12 +12,12 @@ use testkit::Show;
 use crate::community::{Community, text};
 use crate::table::{fingerprints, table_of};
 
-/// What the spammer would like to say.
+/// The subject that the spammer wants to send, with a link.
 const SUBJECT: &str = "Ganaste: entra en premios.example";
 const BODY: &str = "Entra en https://premios.example/x con tu código {{ code }}.\nO en www.premios.example";
 
 impl Community {
-    /// Counts as many as are left to `most`, but for `left`.
+    /// Uses up the limit of `most` per day until `left` are left.
     async fn use_up(&self, scope: &'static str, most: u32, who: &str, left: u32) {
         let store = table_of(&self.app, "supervision");
         let count = Limit::exact(scope, most, DAY).of(&[who]);
@@ -31,7 +31,7 @@ impl Community {
         self.use_up("answer-tenant", 1000, &tenant.suffix(), left).await;
     }
 
-    /// The text of the only mail with a code to this address, and its subject.
+    /// The text and the subject of the only mail with a code to this address.
     async fn answer(&self, email: &str) -> (String, String) {
         self.app.idle().await;
         let mails = self.app.mails(email).into_iter();
@@ -52,7 +52,7 @@ impl Community {
 }
 
 #[tokio::test]
-async fn who_did_not_ask_signed_in_gets_no_links_but_those_to_the_tickets() {
+async fn an_answer_to_a_signed_out_request_has_no_links_but_ours() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let victim = house.member("victima").await;
@@ -63,7 +63,7 @@ async fn who_did_not_ask_signed_in_gets_no_links_but_those_to_the_tickets() {
     assert!(said.contains("https: premios·example/x con tu código SOCIO-"), "{said}");
     assert!(said.contains("\nO en www·premios·example"), "{said}");
 
-    // Nor if somebody else is signed in, or the address is not confirmed.
+    // Nor if another person is signed in, or the address is not confirmed.
     let second = house.show("Los Grillos", 40).await;
     let (ana, eva) = (house.app.somebody("ana").await, house.app.confirmed("eva").await);
     for (number, caller) in [&ana, &eva].into_iter().enumerate() {
@@ -72,7 +72,7 @@ async fn who_did_not_ask_signed_in_gets_no_links_but_those_to_the_tickets() {
         house.approve_with_links(text(&asked["id"])).await;
         assert!(!house.answer(&email).await.0.contains("https://premios.example"));
     }
-    // Our own wording has what it needs.
+    // The default text keeps its link and its address.
     let third = house.show("Las Mareas", 40).await;
     let carla = house.member("carla").await;
     let id = house.ask_here(&carla, &third).await;
@@ -86,13 +86,13 @@ async fn who_did_not_ask_signed_in_gets_no_links_but_those_to_the_tickets() {
 }
 
 #[tokio::test]
-async fn who_asked_signed_in_gets_the_answer_as_it_was_worded() {
+async fn an_answer_to_a_signed_in_request_keeps_the_supervisors_text() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let ana = house.app.confirmed("ana").await;
     let email = house.member("ana").await;
     let asked = house.ask(&email, &show).token(&ana.token).ok().await;
-    // Whatever strangers had mailed there.
+    // Even if strangers have used up the answers to this address.
     house
         .use_up("answer-address", 10, &fingerprints(&house.app).email(&email.parse().expect("valid")), 0)
         .await;
@@ -101,7 +101,7 @@ async fn who_asked_signed_in_gets_the_answer_as_it_was_worded() {
     assert!(said.contains("https://premios.example/x"), "{said}");
     assert_eq!(subject, SUBJECT);
 
-    // Not if it goes to another address than asked.
+    // Not if the answer goes to another address than the one that asked.
     let second = house.show("Los Grillos", 40).await;
     let asked = house.ask(&email, &second).token(&ana.token).ok().await;
     let members = house.app.get("/api/v1/users/list?limit=100").token(&house.organizer.token).ok().await;
@@ -114,7 +114,7 @@ async fn who_asked_signed_in_gets_the_answer_as_it_was_worded() {
 }
 
 #[tokio::test]
-async fn an_address_gets_ten_answers_a_day_that_nobody_knows_to_be_asked_for() {
+async fn an_address_gets_ten_answers_a_day_to_signed_out_requests() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let email = house.member("victima").await;
@@ -128,7 +128,7 @@ async fn an_address_gets_ten_answers_a_day_that_nobody_knows_to_be_asked_for() {
     house.act(&again, json!({"action": "reject"})).ok().await;
     let refused = house.send(&again).refused(429, "address_answered_enough").await;
     assert!(refused["retry_after"].as_u64().is_none_or(|wait| wait <= u64::from(DAY)), "{refused}");
-    // What is refused counts nowhere.
+    // A refused answer does not count against the organiser's limit.
     let other = house.request("ana", &show).await;
     house.act(&other, json!({"action": "reject"})).ok().await;
     house.send(&other).ok().await;
@@ -136,7 +136,7 @@ async fn an_address_gets_ten_answers_a_day_that_nobody_knows_to_be_asked_for() {
 }
 
 #[tokio::test]
-async fn an_organiser_sends_a_thousand_answers_a_day_and_goes_on_the_next() {
+async fn an_organiser_sends_a_thousand_answers_a_day_and_the_rest_the_next() {
     let mut house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let emails = house.members(14).await;

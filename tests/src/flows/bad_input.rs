@@ -1,11 +1,11 @@
-//! What people hear who send something wrong: which field, and what to do.
+//! Answers to wrong input: they name the field and say what to do.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use testkit::{Organizer, Request, Show, Somebody, TestApp};
 
-/// Somebody's box office with one show of each kind, and another organiser.
+/// A box office with an organiser's two shows, one of each kind, and another organiser's show.
 struct House {
     app: TestApp,
     organizer: Organizer,
@@ -28,13 +28,13 @@ impl House {
         Self { app, organizer, stranger, ana, show, seated, foreign }
     }
 
-    /// Asks for a price of one line of `show`.
+    /// A request for a quote of one line of `show`.
     fn quote(&self, line: Value) -> Request {
         let body = json!({"event_id": self.show.id, "lines": [line]});
         self.app.post("/api/v1/public/quotes").json(body)
     }
 
-    /// A new event of the organiser's, which this changes before it is sent.
+    /// A request for a new event, with the fields of `change` added or replaced.
     fn event(&self, change: Value) -> Request {
         let mut body = json!({
             "name": "Estreno", "time_zone": "America/Bogota", "starts_at": "2027-06-01T01:00:00Z",
@@ -54,8 +54,8 @@ impl House {
     }
 }
 
-/// Sends each request and writes down what came: the status, the code, and the
-/// fields with what to do about them, or else the one sentence.
+/// Sends each request and lists the answers: the status, the code, and each field with its
+/// advice, or else the one sentence of detail.
 async fn answers(cases: Vec<(&str, Request)>) -> String {
     let mut table = String::new();
     for (case, request) in cases {
@@ -148,7 +148,7 @@ async fn wrong_types() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_is_said_at_once() {
+async fn one_answer_names_all_errors() {
     let house = House::open().await;
     let app = &house.app;
     let area = format!("/api/v1/events/{}/areas", house.show.id);
@@ -447,7 +447,7 @@ async fn tokens() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_others() {
+async fn resources_of_other_organisers() {
     let house = House::open().await;
     let (app, token) = (&house.app, &house.organizer.token);
     let theirs = &house.foreign;

@@ -1,4 +1,4 @@
-//! Long answers are compressed for whoever accepts that.
+//! Long answers are compressed for clients that accept gzip.
 
 use std::io::Read;
 
@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{Answer, TestApp};
 
-/// What a gzip file has in it.
+/// The content of a gzip file.
 pub(crate) fn unzipped(bytes: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     flate2::read::GzDecoder::new(bytes).read_to_end(&mut text).expect("a gzip file");
@@ -19,7 +19,7 @@ fn headers(answer: &Answer) -> [String; 5] {
 }
 
 #[tokio::test]
-async fn long_texts_are_compressed_for_whoever_accepts_it() {
+async fn long_texts_are_compressed_for_clients_that_accept_gzip() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     for number in 0..6 {
@@ -53,7 +53,7 @@ async fn long_texts_are_compressed_for_whoever_accepts_it() {
 }
 
 #[tokio::test]
-async fn what_is_known_already_is_known_however_it_was_encoded() {
+async fn an_etag_matches_in_every_encoding() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.seated_show(&organizer, "Marea Baja", 10, 40, 1000).await;

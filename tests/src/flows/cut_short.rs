@@ -1,5 +1,5 @@
-//! Changes of how many there are that die between the pool and what says so: the next
-//! change sets right what they left.
+//! Changes of an allotment's size that die between the pool and its event or area: the next
+//! change repairs the difference.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use testkit::Request;
 
 use crate::community::Community;
 
-/// Has `request` die before its write number `nth`; a minute later its place is free.
+/// Lets `request` die before its write number `nth`. A minute later its lease has ended.
 async fn cut_short(house: &mut Community, nth: usize, request: impl FnOnce(&Community) -> Request) {
     let ambush = house.app.chaos.ambush(Spot::at("E#").by("events"), nth, Mishap::DiesBefore);
     let answer = request(house).send().await;
@@ -24,12 +24,12 @@ fn patch(house: &Community, path: &str, change: Value) -> Request {
 }
 
 #[tokio::test]
-async fn a_raise_of_discounts_that_was_cut_short_is_set_right_by_the_next_change() {
+async fn an_interrupted_raise_of_discounts_is_repaired_by_the_next_change() {
     let mut house = Community::open().await;
     let show = house.show("Los Faroles", 3).await;
     let event = format!("/api/v1/events/{}", show.id);
     let raise = |house: &Community| patch(house, &event, json!({"max_discounts": 5}));
-    // The right is taken, the pool raised; the event comes third.
+    // The writes are the lease, the pool and the event.
     cut_short(&mut house, 3, raise).await;
     assert_eq!(house.remaining(&show).await, 5, "the pool is ahead of the event");
     patch(&house, &event, json!({"artist": "Los Faroles del Sur"})).ok().await;
@@ -41,7 +41,7 @@ async fn a_raise_of_discounts_that_was_cut_short_is_set_right_by_the_next_change
 }
 
 #[tokio::test]
-async fn if_members_were_given_more_meanwhile_none_is_left() {
+async fn if_more_discounts_were_given_meanwhile_none_are_left() {
     let mut house = Community::open().await;
     let show = house.show("Los Faroles", 1).await;
     let event = format!("/api/v1/events/{}", show.id);
@@ -56,7 +56,7 @@ async fn if_members_were_given_more_meanwhile_none_is_left() {
 }
 
 #[tokio::test]
-async fn a_resize_or_deletion_of_an_area_that_was_cut_short_is_set_right_by_the_next_change() {
+async fn an_interrupted_resize_or_deletion_of_an_area_is_repaired_by_the_next_change() {
     let mut house = Community::open().await;
     let show = house.app.show(&house.organizer, "Los Faroles", 10, 1000).await;
     let area = format!("/api/v1/events/{}/areas/{}", show.id, show.area);
@@ -82,7 +82,7 @@ async fn a_resize_or_deletion_of_an_area_that_was_cut_short_is_set_right_by_the_
 }
 
 #[tokio::test]
-async fn a_change_of_an_area_waits_for_whoever_changes_its_places() {
+async fn a_change_of_an_area_is_refused_while_its_places_are_changed() {
     let house = Community::open().await;
     let show = house.app.show(&house.organizer, "Los Faroles", 10, 1000).await;
     let area = format!("/api/v1/events/{}/areas/{}", show.id, show.area);

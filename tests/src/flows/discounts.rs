@@ -1,4 +1,4 @@
-//! Asking for a discount.
+//! Members' requests for discounts, and the suggestions of the rules.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use testkit::Show;
 
 use crate::community::{Community, text};
 
-/// Longer than a window in which tries are counted.
+/// A window of the limits: after it, requests are accepted again.
 const NEXT_WINDOW: Duration = Duration::from_secs(15 * 60);
 
 async fn suggestion(house: &Community, request: &Value) -> (String, f64, String) {
@@ -17,7 +17,7 @@ async fn suggestion(house: &Community, request: &Value) -> (String, f64, String)
 }
 
 #[tokio::test]
-async fn a_member_asks_and_hears_how_far_it_is() {
+async fn a_member_asks_and_follows_the_request() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let ana = house.member("ana").await;
@@ -32,7 +32,7 @@ async fn a_member_asks_and_hears_how_far_it_is() {
     assert_eq!((&asked["status"], asked.get("decision_type")), (&json!("pending"), None));
     assert_eq!(asked["show_description"], "Los Faroles, Teatro La Chicharra, Bogotá");
     assert!(!asked.to_string().contains(&ana), "{asked}");
-    // The request and its place in the queue, and one for the count of tries.
+    // The request and its entry in the queue, and one unit for the limit.
     assert_eq!(used.prefixes["DR"].write_units, 2.0, "{used:?}");
     assert!(used.callers["discounts"].write_units <= 4.0, "{used:?}");
 
@@ -60,7 +60,7 @@ async fn a_member_asks_and_hears_how_far_it_is() {
 }
 
 #[tokio::test]
-async fn who_may_not_ask_is_told_why() {
+async fn a_member_who_may_not_ask_is_told_why() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     house.member_who("inactiva", json!({"subscription_active": false})).await;
@@ -74,7 +74,7 @@ async fn who_may_not_ask_is_told_why() {
     let queue = house.get("queue").ok().await;
     assert_eq!(queue["items"], json!([]), "who is refused leaves nothing behind");
 
-    // The rules overrule everybody: nothing opens the way but the fee itself.
+    // The rules have no exception: the member may ask again only once the fee is paid.
     let page = house.app.get("/api/v1/users/list?q=debe").token(&house.organizer.token).ok().await;
     let path = format!("/api/v1/users/{}/payment-status", text(&page["items"][0]["id"]));
     let paid = json!({"monthly_fee_current": true});
@@ -84,7 +84,7 @@ async fn who_may_not_ask_is_told_why() {
 }
 
 #[tokio::test]
-async fn only_shows_with_discounts_that_everybody_sees_can_be_asked_for() {
+async fn only_public_shows_with_discounts_can_be_asked_for() {
     let house = Community::open().await;
     let ana = house.member("ana").await;
     let without = house.app.show(&house.organizer, "Marea Baja", 100, 1000).await;
@@ -139,7 +139,7 @@ async fn a_show_is_found_by_its_code_in_the_members_own_communities() {
 }
 
 #[tokio::test]
-async fn what_is_proposed_follows_from_what_there_is() {
+async fn the_suggestion_follows_from_discounts_left_and_earlier_requests() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 2).await;
     let ana = house.member("ana").await;
@@ -152,14 +152,14 @@ async fn what_is_proposed_follows_from_what_there_is() {
     let took = queued["processing_time"].as_f64().expect("seconds");
     assert!(took > 0.0 && took < 10.0, "{took}");
 
-    // On the same day, in the same house.
+    // The member has a discount for another show on the same day.
     house.act(text(&first["id"]), json!({"action": "approve"})).ok().await;
     let other = house.show("Marea Baja", 2).await;
     let (decision, _, reasoning) = suggestion(&house, &house.ask(&ana, &other).ok().await).await;
     assert_eq!(decision, "needs_clarification");
     assert!(reasoning.contains("same day: Los Faroles"), "{reasoning}");
 
-    // Gone by then.
+    // No discounts are left.
     house.send(text(&first["id"])).ok().await;
     let id = house.decided("beto", &show, "approve").await;
     house.send(&id).ok().await;
@@ -169,7 +169,7 @@ async fn what_is_proposed_follows_from_what_there_is() {
     let (decision, score, _) = suggestion(&house, &third).await;
     assert_eq!((decision.as_str(), score), ("rejected", 0.99));
 
-    // Who was rejected may ask again, and it is seen.
+    // A rejected member may ask again, and the suggestion takes that into account.
     house.act(text(&third["id"]), json!({"action": "reject"})).ok().await;
     house.ask(&eva, &show).refused(409, "request_open").await;
     house.send(text(&third["id"])).ok().await;
@@ -183,7 +183,7 @@ async fn what_is_proposed_follows_from_what_there_is() {
 }
 
 #[tokio::test]
-async fn nobody_asks_for_the_same_more_than_five_times() {
+async fn a_member_asks_at_most_five_times_for_a_show() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let ana = house.member("ana").await;
@@ -197,7 +197,7 @@ async fn nobody_asks_for_the_same_more_than_five_times() {
 }
 
 #[tokio::test]
-async fn who_guesses_addresses_or_floods_has_to_wait() {
+async fn guessing_addresses_and_flooding_are_limited() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     for _ in 0..20 {

@@ -1,11 +1,11 @@
-//! At the door: who gets in, who does not, and why.
+//! The door: which scans admit, which do not, and why.
 
 mod late;
 
 use serde_json::{Value, json};
 use testkit::{Organizer, Show, Somebody, TestApp};
 
-/// A show with two sold tickets, and somebody at its door.
+/// A show with two sold tickets, and a scanner at its door.
 struct Evening {
     app: TestApp,
     organizer: Organizer,
@@ -46,7 +46,7 @@ fn reason(verdict: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn the_door_says_who_sits_where_and_why_not() {
+async fn the_door_names_the_seat_or_the_reason_for_a_refusal() {
     let evening = Evening::open().await;
     let code = evening.code(0).await;
     let admitted = evening.scan(&code).await;
@@ -82,7 +82,7 @@ async fn the_door_says_who_sits_where_and_why_not() {
 }
 
 #[tokio::test]
-async fn a_scan_is_repeated_by_its_own_person_and_scanner_alone() {
+async fn only_the_same_person_and_device_can_repeat_a_scan() {
     let evening = Evening::open().await;
     let app = &evening.app;
     let other = app.staff(&evening.organizer, "otra-puerta", "scanner").await;
@@ -125,7 +125,7 @@ async fn a_scan_is_repeated_by_its_own_person_and_scanner_alone() {
 }
 
 #[tokio::test]
-async fn another_tenants_door_stays_closed() {
+async fn another_tenants_staff_cannot_scan_at_the_door() {
     let evening = Evening::open().await;
     let stranger = evening.app.organizer("otra").await;
     let app = &evening.app;
@@ -147,7 +147,7 @@ async fn another_tenants_door_stays_closed() {
 async fn a_scanner_works_without_the_network_and_reports_later() {
     let evening = Evening::open().await;
     let (app, door) = (&evening.app, &evening.scanner.token);
-    // No scan is believed to be older than the event.
+    // A scan must not be older than the event.
     app.clock.advance(std::time::Duration::from_secs(600));
     let paired = app.post("/api/v1/door/devices").token(&evening.organizer.token);
     let paired = paired.json(json!({"name": "Puerta norte"})).ok().await;
@@ -182,7 +182,7 @@ async fn a_scanner_works_without_the_network_and_reports_later() {
     assert_eq!(synced["results"][0]["first_device_id"], *device);
     assert_eq!(sync().header("x-device-secret", secret).ok().await, synced, "again is the same");
 
-    // From the first page on, which was read before the scans.
+    // Read again from the first page, which was read before the scans.
     manifest = app.get(&path).token(door).ok().await;
     let mut gates = 0;
     loop {
@@ -206,7 +206,7 @@ async fn a_scanner_works_without_the_network_and_reports_later() {
 }
 
 #[tokio::test]
-async fn the_holder_alone_sees_the_code() {
+async fn only_the_holder_sees_the_code() {
     let evening = Evening::open().await;
     let stranger = evening.app.somebody("eva").await;
     let path = format!("/api/v1/qr/{}", evening.tickets[0]);

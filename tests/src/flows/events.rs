@@ -9,7 +9,7 @@ fn text(value: &Value) -> &str {
     value.as_str().expect("text")
 }
 
-/// Longer than anything public is remembered.
+/// Longer than the functions cache public data.
 const A_WHILE: Duration = Duration::from_secs(6);
 
 async fn organizers(app: &TestApp) -> (Organizer, Organizer) {
@@ -17,7 +17,7 @@ async fn organizers(app: &TestApp) -> (Organizer, Organizer) {
 }
 
 #[tokio::test]
-async fn a_draft_says_what_it_lacks_and_then_goes_on_sale() {
+async fn a_draft_names_its_missing_fields_and_then_goes_on_sale() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let body = json!({"name": "Noche de Faroles", "time_zone": "America/Bogota", "starts_at": "2040-01-10T01:00:00Z"});
@@ -221,7 +221,7 @@ async fn seats_are_blocked_all_or_none() {
 }
 
 #[tokio::test]
-async fn general_admission_grows_and_shrinks_as_far_as_it_is_free() {
+async fn general_admission_grows_and_shrinks_by_its_free_places() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.show(&organizer, "Los Faroles", 10, 0).await;
@@ -350,7 +350,7 @@ async fn pictures_go_straight_to_the_bucket() {
 }
 
 #[tokio::test]
-async fn a_tenant_says_who_it_is() {
+async fn a_tenant_keeps_its_profile_and_legal_info() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let (tenant, legal) = ("/api/v1/tenant", "/api/v1/tenant/legal-info");

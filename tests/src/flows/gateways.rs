@@ -1,5 +1,4 @@
-//! An organiser's accounts at payment gateways: their credentials go in, and never
-//! come out.
+//! An organiser's gateway accounts: their credentials can be entered and never read.
 
 mod secrecy;
 
@@ -14,7 +13,7 @@ use testkit::{Organizer, Request, TestApp};
 
 pub(crate) const GATEWAYS: &str = "/api/v1/tenant/gateways";
 
-/// A tenant and its admin, and what lies behind the routes.
+/// A tenant with its admin, and access to the table and the vault.
 pub(crate) struct House {
     pub(crate) app: TestApp,
     pub(crate) admin: Organizer,
@@ -27,7 +26,7 @@ impl House {
         Self { app, admin }
     }
 
-    /// Adds an account for test payments, and answers with what is shown of it.
+    /// Adds an account for test payments. Returns the account as the API shows it.
     pub(crate) async fn add(&self, gateway: &str, currency: &str) -> Value {
         let new = json!({"gateway": gateway, "mode": "test", "currencies": [currency]});
         self.app.post(GATEWAYS).token(&self.admin.token).json(new).ok().await
@@ -38,7 +37,7 @@ impl House {
         self.app.put(format!("{}/credentials", path(account))).token(&self.admin.token).json(credentials)
     }
 
-    /// What the table has of an account.
+    /// The account as it is in the table.
     pub(crate) async fn stored(&self, account: &Value) -> Option<GatewayAccount> {
         let boot = self.app.cloud.boot("test").expect("variables");
         let store = Store::new(&boot).expect("a table");
@@ -46,9 +45,9 @@ impl House {
         store.gateway_account(tenant, id(account)).await.expect("read")
     }
 
-    /// The credentials that are in the vault at a version.
+    /// The credentials in the vault, in one version.
     pub(crate) async fn secret(&self, account: &Value, version: &str) -> Option<Value> {
-        // A new one each time, which has kept nothing.
+        // A new vault client each time, with nothing cached.
         let vault = Vault::new(&self.app.cloud.boot("test").expect("variables")).expect("a vault");
         let text = vault.get(&credentials_name(id(account)), version).await.expect("the vault answers");
         text.map(|text| serde_json::from_str(text.reveal()).expect("JSON"))
@@ -63,7 +62,7 @@ fn id(account: &Value) -> GatewayAccountId {
     account["id"].as_str().expect("an id").parse().expect("an id")
 }
 
-/// A merchant whom the simulated gateways know.
+/// Makes the simulated gateways accept a merchant. Returns its credentials.
 fn merchant(app: &TestApp, merchant: Merchant) -> Value {
     let credentials = merchant.credentials();
     app.cloud.gateways().admit(merchant);
@@ -82,14 +81,14 @@ fn three() -> [(&'static str, &'static str, Merchant); 3] {
     ]
 }
 
-/// The pointers of what is wrong, in an answer with this status and code.
+/// The pointers of the errors, in an answer with this status and code.
 async fn wrong(request: Request, status: u16, code: &str) -> Vec<String> {
     let problem = request.refused(status, code).await;
     let errors = problem["errors"].as_array().expect("errors").iter();
     errors.map(|error| error["pointer"].as_str().expect("a pointer").to_owned()).collect()
 }
 
-/// The texts of credentials that nobody but their gateway may see.
+/// The texts in credentials that only their gateway may see.
 fn secrets(credentials: &Value) -> Vec<String> {
     let named = credentials.as_object().expect("an object").iter();
     let texts = named.filter(|(name, _)| !name.ends_with("_id") && *name != "algorithm");
@@ -152,7 +151,7 @@ async fn an_account_is_added_entered_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn the_gateway_says_whose_account_it_is_and_we_what_it_cannot() {
+async fn an_account_shows_its_holder_and_warns_of_its_limits() {
     let house = House::open().await;
     let account = house.add("wompi", "COP").await;
     assert_eq!(account["holder"], Value::Null);
@@ -165,7 +164,7 @@ async fn the_gateway_says_whose_account_it_is_and_we_what_it_cannot() {
 }
 
 #[tokio::test]
-async fn what_a_gateway_does_not_take_is_said_and_not_kept() {
+async fn credentials_that_the_gateway_refuses_are_reported_and_not_stored() {
     let house = House::open().await;
     let strangers = [("access_token", 0), ("public_key", 1), ("api_key", 2)];
     for (field, index) in strangers {
@@ -176,7 +175,7 @@ async fn what_a_gateway_does_not_take_is_said_and_not_kept() {
         assert_eq!(house.stored(&account).await.and_then(|account| account.credentials_version), None);
     }
 
-    // Those of somebody else beside one's own.
+    // One key of another merchant among one's own.
     let account = house.add("wompi", "COP").await;
     let mut mixed = merchant(&house.app, wompi(1292));
     let own = mixed.clone();
@@ -191,9 +190,9 @@ async fn what_a_gateway_does_not_take_is_said_and_not_kept() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_credentials_is_found_before_the_gateway_is_asked() {
+async fn malformed_credentials_are_found_before_the_gateway_is_asked() {
     let house = House::open().await;
-    // Whoever asks them now gets no answer.
+    // The gateways answer every read with an error.
     house
         .app
         .cloud
@@ -211,7 +210,7 @@ async fn what_cannot_be_credentials_is_found_before_the_gateway_is_asked() {
         wrong(house.enter(&account, partial), 422, "refused_fields").await,
         ["/public_key", "/private_key", "/events_secret", "/integrity_secret", ""]
     );
-    // A secret in the wrong place is not shown either.
+    // A secret in the wrong place is not repeated in the answer either.
     let lost = house.enter(&account, json!("prv_test_4711")).send().await;
     assert_eq!((lost.status, lost.text().contains("4711")), (422, false), "{}", lost.text());
 
@@ -231,7 +230,7 @@ async fn what_cannot_be_credentials_is_found_before_the_gateway_is_asked() {
 }
 
 #[tokio::test]
-async fn nothing_is_kept_while_the_gateway_is_down() {
+async fn no_credentials_are_stored_while_the_gateway_is_down() {
     let house = House::open().await;
     let gateways = house.app.cloud.gateways();
     let account = house.add("wompi", "COP").await;
@@ -330,7 +329,7 @@ async fn a_tenant_has_twenty_accounts_at_most() {
 }
 
 #[tokio::test]
-async fn nobody_tries_credentials_without_end() {
+async fn trying_credentials_is_limited() {
     let house = House::open().await;
     let account = house.add("payu", "COP").await;
     let stolen = Merchant::payu(999_001, "Faroles", Currency::COP).credentials();

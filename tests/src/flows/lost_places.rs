@@ -1,4 +1,4 @@
-//! Free tickets whose places others have: the worker that was to sell them was too late.
+//! Free tickets whose places went to another buyer, because the settler sold them too late.
 
 use std::time::Duration;
 
@@ -16,10 +16,9 @@ struct House {
 }
 
 impl House {
-    /// Ana has two free tickets. The function that gave her these died before it sold the
-    /// places for good, and the message that does so is late: by then her hold is over, and
-    /// Beto has the places. These of her
-    /// tickets were used before the message.
+    /// Ana has two free tickets. `purchases` died after it wrote them and before it sold the
+    /// places, and the settler's message is late: her hold has expired, and Beto has the places.
+    /// The tickets with the indexes in `used` were used before the settler got there.
     async fn resold(used: &[usize]) -> Self {
         let app = TestApp::start().await;
         let organizer = app.organizer("organiza").await;
@@ -35,7 +34,7 @@ impl House {
         let answer = app.post("/api/v1/purchases").token(&ana.token).json(body).send().await;
         assert_eq!(answer.status, 500, "{}", answer.text());
         drop(dies);
-        // All but the message that sells, which comes a while after.
+        // Everything but the message to the settler, which comes later.
         app.idle().await;
         let late = app.chaos.halt(Spot::at("E#").by("settler"));
         app.clock.advance(Duration::from_secs(11 * 60));
@@ -66,21 +65,21 @@ impl House {
         assert_eq!(verdict["reason"], Value::Null, "{verdict}");
     }
 
-    /// Which of Ana's tickets are worthless.
+    /// For each of Ana's tickets, whether it was refunded.
     async fn refunded(&self) -> Vec<bool> {
         let order = self.order().await;
         let tickets = order["tickets"].as_array().expect("tickets").iter();
         tickets.map(|ticket| ticket["refunded"].as_bool().expect("a flag")).collect()
     }
 
-    /// What the organiser is told to look at.
+    /// The organiser's payment differences.
     async fn differences(&self) -> Vec<Value> {
         let person = self.app.sign_in(&self.organizer.person.email, Some(&self.organizer.tenant)).await;
         let list = self.app.get("/api/v1/tenant/payment-differences").token(&person.token).ok().await;
         list["items"].as_array().expect("a list").clone()
     }
 
-    /// How many mails told Ana that her tickets are worthless.
+    /// How many mails told Ana that another buyer has her places.
     fn told(&self) -> usize {
         let texts = self.app.mails(&self.ana.email).into_iter().filter_map(|mail| mail.text.clone());
         texts.filter(|text| text.contains("otras personas tienen los lugares")).count()
@@ -88,7 +87,7 @@ impl House {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whose_free_tickets_lost_their_places_is_told() {
+async fn the_buyer_is_told_when_free_tickets_lose_their_places() {
     let house = House::resold(&[]).await;
     assert_eq!(house.refunded().await, [true, true]);
     assert_eq!(house.told(), 1);
@@ -97,7 +96,7 @@ async fn whose_free_tickets_lost_their_places_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_used_before_is_somebodys_to_look_at_and_stays() {
+async fn used_tickets_stay_valid_and_become_a_payment_difference() {
     for (used, refunded, told) in [(&[0][..], [false, true], 1), (&[0, 1], [false, false], 0)] {
         let house = House::resold(used).await;
         assert_eq!(house.refunded().await, refunded);

@@ -1,4 +1,4 @@
-//! Mailing an answer once, and hearing from SES what became of it.
+//! Answers are mailed once, and SES reports their delivery, bounce or complaint.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,17 +16,17 @@ use testkit::{Answer, Show, TestApp};
 
 use crate::community::{Community, text};
 
-/// Longer than a worker has a mail for itself.
+/// Longer than a worker's lease on a mailing, which is 60 seconds.
 const A_LEASE: Duration = Duration::from_secs(62);
 
-/// The environment of a function, for somebody who may do everything.
+/// The mailer's environment with all permissions.
 fn boot(app: &TestApp) -> Boot {
     let mut env = app.cloud.environment_of("mailer").expect("a function of the template");
     env.insert("AWS_ACCESS_KEY_ID".to_owned(), "test".to_owned());
     Boot::new(env.into_iter().collect::<Env>(), app.clock.clone()).expect("complete configuration")
 }
 
-/// A request whose answer was sent and not mailed.
+/// A discount request whose answer was sent by the supervisor and is not mailed yet.
 pub(crate) struct Unmailed {
     store: Store,
     request: DiscountRequestId,
@@ -34,7 +34,7 @@ pub(crate) struct Unmailed {
 }
 
 impl Unmailed {
-    /// Another request that is as this one, which was sent.
+    /// A copy of a sent request, under another id.
     pub(crate) async fn like(app: &TestApp, id: &str) -> Self {
         let boot = boot(app);
         let store = Store::new(&boot).expect("complete configuration");
@@ -50,7 +50,7 @@ impl Unmailed {
         Self { store, request, queue: Queue::new(&boot).expect("complete configuration") }
     }
 
-    /// Has a worker take the mail and die.
+    /// Takes the lease on the mailing, as a worker that then dies.
     pub(crate) async fn abandoned(self, now: Timestamp) -> Self {
         let until = now + Duration::from_secs(60);
         let begun = self.store.begin_mailing(self.request, RequestId::generate(now), now, until);
@@ -58,7 +58,7 @@ impl Unmailed {
         self
     }
 
-    /// Asks for the mail.
+    /// Queues the message that asks for the mail.
     pub(crate) async fn mail(&self, to: &str) {
         self.queue.send(&message_for(self.request, to)).await.expect("queued");
     }
@@ -83,7 +83,7 @@ fn id_of(id: &str) -> DiscountRequestId {
     id.parse().expect("an id")
 }
 
-/// The id of an approval that was sent, and what it caused.
+/// Approves and sends a request, and lets it be mailed. Returns the request's id.
 async fn sent(house: &Community, name: &str, show: &Show) -> String {
     let id = house.decided(name, show, "approve").await;
     house.send(&id).ok().await;
@@ -95,7 +95,7 @@ async fn delivery(house: &Community, id: &str) -> String {
     text(&house.queued(id).await["email_delivery_status"]).to_owned()
 }
 
-/// When mail to the member was first known to come back.
+/// When SES first reported that mail to the member came back, or null.
 async fn bounced_at(house: &Community, name: &str) -> Value {
     let list = house.app.get(format!("/api/v1/users/list?q={name}")).token(&house.organizer.token).ok().await;
     let items = list["items"].as_array().expect("items").clone();
@@ -126,7 +126,7 @@ async fn an_answer_arrives_bounces_or_is_complained_about() {
     house.app.close().await;
 }
 
-/// How many mails go out when the same message is delivered many times at once.
+/// How many mails go out when the same message is delivered 20 more times at once.
 async fn mails_of_many_deliveries(guarded: bool) -> usize {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 10).await;
@@ -157,7 +157,7 @@ async fn without_the_lease_many_deliveries_are_many_mails() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_worker_died_before_ses_had_it_goes_out_once_the_lease_has_ended() {
+async fn a_mail_whose_worker_died_before_ses_is_sent_after_the_lease() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 10).await;
     let app = &house.app;
@@ -175,7 +175,7 @@ async fn a_mail_whose_worker_died_before_ses_had_it_goes_out_once_the_lease_has_
 }
 
 #[tokio::test]
-async fn a_mail_that_ses_refuses_has_failed_and_is_not_tried_again() {
+async fn a_mail_that_ses_refuses_has_failed_and_is_not_retried() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 10).await;
     let app = &house.app;
@@ -191,7 +191,7 @@ async fn a_mail_that_ses_refuses_has_failed_and_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_worker_died_after_ses_had_it_is_not_mailed_again() {
+async fn a_mail_whose_worker_died_after_ses_is_not_sent_again() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 10).await;
     let app = &house.app;
@@ -206,7 +206,7 @@ async fn a_mail_whose_worker_died_after_ses_had_it_is_not_mailed_again() {
     house.app.close().await;
 }
 
-/// A message as SES's topic would have it, unsigned.
+/// A message of the SNS topic of SES's events, unsigned.
 fn message(app: &TestApp, event: &Value) -> Message {
     Message {
         kind: Kind::Notification,
@@ -297,7 +297,7 @@ async fn feedback_without_a_tag_marks_the_members_of_all_tenants() {
 }
 
 #[tokio::test]
-async fn what_sns_did_not_sign_for_us_is_refused() {
+async fn a_message_that_sns_did_not_sign_for_our_topic_is_refused() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 10).await;
     let app = &house.app;
@@ -326,7 +326,8 @@ async fn what_sns_did_not_sign_for_us_is_refused() {
     house.app.close().await;
 }
 
-/// Many answers in bad weather: each is mailed once, and what became of it is known.
+/// Many answers while the cloud fails at random: each is mailed once, and its delivery status
+/// is right.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_a_storm_every_answer_is_mailed_once() {
     const SEED: u64 = 20_261_122;

@@ -1,4 +1,4 @@
-//! Members' codes: at a discount, once, for one person.
+//! Members' codes: a promotion with one use, for one member.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use testkit::{Show, Somebody, TestApp};
 
 use crate::table::table_of;
 
-/// Longer than anything public is remembered.
+/// Longer than the functions cache public data.
 const A_WHILE: Duration = Duration::from_secs(6);
 
-/// Mints a code that takes half off one ticket of the show, for one address.
+/// Creates a code that takes half off one ticket of the show, for one address.
 async fn mint(app: &TestApp, tenant: &str, show: &Show, email: &str) -> String {
     let tenant_id: TenantId = tenant.parse().expect("an id");
     let code = PromotionCode::of_member(email.as_bytes());
@@ -44,7 +44,7 @@ async fn mint(app: &TestApp, tenant: &str, show: &Show, email: &str) -> String {
     code.to_string()
 }
 
-/// A quote for two tickets with the code, for somebody or nobody.
+/// A quote for two tickets with the code, signed in as `who` or signed out.
 async fn quote(app: &TestApp, show: &Show, code: &str, who: Option<&Somebody>) -> Value {
     app.clock.advance(A_WHILE);
     let line = json!({"area_id": show.area, "quantity": 2});
@@ -90,7 +90,7 @@ async fn a_members_code_buys_at_the_discount_once_for_that_member_only() {
     reserve(&ana, &second).refused(409, "promotion_used_up").await;
     assert_eq!(reason(&quote(&app, &show, &code, Some(&ana)).await), "used_up");
 
-    // What is not paid in time gives the code back.
+    // The code can be used again after the hold expires unpaid.
     app.clock.advance(Duration::from_secs(11 * 60));
     let ana = app.sign_in(&ana.email, None).await;
     let again = quote(&app, &show, &code, Some(&ana)).await;
@@ -110,7 +110,7 @@ async fn a_members_code_buys_at_the_discount_once_for_that_member_only() {
 }
 
 #[tokio::test]
-async fn a_members_code_is_not_for_whoever_registers_the_members_address() {
+async fn a_members_code_needs_the_members_confirmed_address() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
@@ -119,7 +119,7 @@ async fn a_members_code_is_not_for_whoever_registers_the_members_address() {
     let theirs = quote(&app, &show, &code, Some(&stranger)).await;
     assert_eq!((reason(&theirs), &theirs["totals"]["total"]), ("email_unverified", &json!(2000)));
 
-    // Nor with a quote that the member had made.
+    // Nor with the member's own quote.
     app.idle().await;
     let body = json!({"token": app.mailed_token("ana@example.com")});
     let ana = app.post("/api/v1/auth/magic-link/redeem").json(body).ok().await;
@@ -136,7 +136,7 @@ async fn a_members_code_is_not_for_whoever_registers_the_members_address() {
 }
 
 #[tokio::test]
-async fn members_codes_are_none_of_an_organisers_promotions() {
+async fn members_codes_are_not_among_an_organisers_promotions() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
@@ -168,7 +168,7 @@ async fn members_codes_are_none_of_an_organisers_promotions() {
 }
 
 #[tokio::test]
-async fn a_promotion_for_few_tickets_leaves_the_others_at_their_price() {
+async fn a_promotion_with_a_maximum_leaves_further_tickets_at_full_price() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.show(&organizer, "Los Faroles", 100, 1000).await;

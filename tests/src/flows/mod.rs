@@ -1,4 +1,4 @@
-//! What people do, from their first request to the last thing it causes.
+//! Use cases of each role, from the request to the last mail or message that it causes.
 
 mod answers;
 mod bad_input;

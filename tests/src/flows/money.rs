@@ -1,4 +1,4 @@
-//! Amounts and percentages as the API has them: major units and per cent, to the last digit.
+//! Amounts and percentages in the API: major units and per cent, exact to the last digit.
 
 use serde_json::{Value, json};
 use testkit::{Country, TestApp};
@@ -6,7 +6,7 @@ use testkit::{Country, TestApp};
 #[tokio::test]
 async fn an_amount_keeps_its_digits_from_the_request_to_the_order() {
     let app = TestApp::start().await;
-    // Where buyers pay centavos.
+    // A country where buyers pay centavos.
     let organizer = app.organizer_in("faroles", Country::ARGENTINA).await;
     let show = app.show(&organizer, "Los Faroles", 10, 1000).await;
     let area = format!("/api/v1/events/{}/areas/{}", show.id, show.area);
@@ -22,7 +22,7 @@ async fn an_amount_keeps_its_digits_from_the_request_to_the_order() {
     let line = json!({"area_id": show.area, "quantity": 3});
     let body = json!({"event_id": show.id, "lines": [line]});
     let quote = app.post("/api/v1/public/quotes").json(body).send().await;
-    // 3 × 87830.50 is no float that has two decimals.
+    // The total keeps two decimals, which a float would print as 263491.5.
     assert!(quote.text().contains(r#""total":263491.50"#), "{}", quote.text());
     let order = app.reserve(&ana.token, &show.id, line).await;
     assert_eq!((&order["total"], &order["currency"]), (&json!(263_491.5), &json!("ARS")));
@@ -32,7 +32,7 @@ async fn an_amount_keeps_its_digits_from_the_request_to_the_order() {
 }
 
 #[tokio::test]
-async fn a_request_is_the_same_however_its_amount_is_written() {
+async fn an_idempotent_request_may_write_its_amount_in_another_way() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.show(&organizer, "Los Faroles", 10, 1000).await;

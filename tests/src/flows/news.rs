@@ -1,4 +1,4 @@
-//! Mails about orders say what happened, not how the order is when they are written.
+//! Mails about orders say what happened, not how the order is when the mail is written.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use gateways::sandbox::Action;
 use serde_json::{Value, json};
 use testkit::{Country, Organizer, Show, Somebody, TestApp};
 
-/// Three tickets for 20.889 pesos each, paid at the sandbox unless the organiser has
-/// gateways of its own.
+/// An order of three tickets for 20.889 pesos each, paid at the sandbox unless the organiser
+/// has gateway accounts.
 struct House {
     app: TestApp,
     organizer: Organizer,
@@ -57,7 +57,7 @@ fn text(mail: &Arc<Mail>) -> String {
     mail.text.as_deref().expect("text").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The texts of the mails to somebody whose subject has this word, the oldest first.
+/// The texts of the mails to `to` with `word` in their subject, oldest first.
 fn mails(app: &TestApp, to: &str, word: &str) -> Vec<String> {
     app.mails(to).iter().filter(|mail| mail.subject.contains(word)).map(text).collect()
 }
@@ -67,7 +67,7 @@ async fn each_refund_is_announced_with_its_own_amount() {
     let house = House::open(&[]).await;
     house.refund(0).await;
     house.app.idle().await;
-    // Two at once: neither is done when the other is asked for.
+    // Two at once: each is requested before the other is done.
     house.refund(1).await;
     house.refund(2).await;
     house.app.idle().await;
@@ -85,7 +85,7 @@ async fn each_refund_is_announced_with_its_own_amount() {
 }
 
 #[tokio::test]
-async fn who_paid_twice_reads_why_money_comes_back_and_that_the_tickets_hold() {
+async fn a_double_payment_is_explained_in_the_mail_and_the_tickets_stay_valid() {
     let app = TestApp::start().await;
     let organizer =
         app.paid_through("organiza", Country::COLOMBIA, &[GatewayName::Wompi, GatewayName::Payu]).await;
@@ -126,7 +126,7 @@ async fn who_paid_twice_reads_why_money_comes_back_and_that_the_tickets_hold() {
 }
 
 #[tokio::test]
-async fn what_went_back_at_the_gateway_is_told_each_time_and_lost_tickets_once() {
+async fn each_refund_at_the_gateway_is_mailed_and_lost_tickets_once() {
     let house = House::open(&[GatewayName::MercadoPago]).await;
     let gateway = house.app.simulator(GatewayName::MercadoPago);
     gateway.refund_at_gateway(house.payment(), Some(PRICE * 100)).expect("given back");
@@ -142,9 +142,9 @@ async fn what_went_back_at_the_gateway_is_told_each_time_and_lost_tickets_once()
     house.app.close().await;
 }
 
-/// Wompi gives back all of a payment or nothing, so that a person does the rest.
+/// Wompi gives back a whole payment or nothing, so the organiser gives back parts by hand.
 #[tokio::test]
-async fn refunds_by_hand_are_told_one_by_one() {
+async fn each_refund_by_hand_is_mailed_with_its_own_amount() {
     let house = House::open(&[GatewayName::Wompi]).await;
     let done = async || {
         let path = format!("/api/v1/tenant/refund-tasks/{}/0/done", house.id());
@@ -171,7 +171,7 @@ async fn refunds_by_hand_are_told_one_by_one() {
 }
 
 #[tokio::test]
-async fn who_cancelled_and_paid_after_that_reads_so() {
+async fn a_payment_after_cancelling_is_explained_in_the_mails() {
     let app = TestApp::start().await;
     let organizer = app.paid_through("organiza", Country::COLOMBIA, &[GatewayName::Wompi]).await;
     let show = app.show(&organizer, "Los Faroles", 10, PRICE).await;
@@ -190,15 +190,15 @@ async fn who_cancelled_and_paid_after_that_reads_so() {
     app.close().await;
 }
 
-/// The sandbox tells nothing of this by itself, and not of another amount either.
+/// The sandbox only takes the amount that it was asked to take, so the test changes the order's.
 #[tokio::test]
-async fn a_payment_of_another_amount_is_named_with_what_was_paid() {
+async fn a_payment_of_another_amount_is_mailed_with_both_amounts() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 10, PRICE).await;
     let ana = app.somebody("ana").await;
     let begun = app.start_buying(&ana.token, &show.id, json!({"area_id": show.area, "quantity": 1})).await;
-    // As if more had been asked for than the gateway was told.
+    // The order costs one peso more than the gateway was asked to take.
     let (store, mut order) = crate::table::order_of(&app, &ana, &begun).await;
     order.edit(|order| order.total += 100); // One peso.
     store.save_order(&order, &Change::default(), app.clock.now()).await.expect("written");

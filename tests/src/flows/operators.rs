@@ -1,5 +1,4 @@
-//! What organisers have to do about payments themselves: refunds by hand, and what
-//! gateways and orders do not agree about.
+//! Work on payments that is left to organisers: refund tasks and payment differences.
 
 use std::time::Duration;
 
@@ -15,10 +14,10 @@ use crate::table::{leave_to_person, order_of};
 const TASKS: &str = "/api/v1/tenant/refund-tasks";
 const DIFFERENCES: &str = "/api/v1/tenant/payment-differences";
 
-/// More orders than one run of the audit takes.
+/// More orders than one run of the audit compares.
 const ORDERS: usize = 900;
 
-/// An organiser and what somebody bought from it.
+/// An organiser, and an order that Ana paid.
 struct House {
     app: TestApp,
     organizer: Organizer,
@@ -61,7 +60,7 @@ impl House {
         Self { app, organizer, show, ana, bought }
     }
 
-    /// Lets time pass, for which tokens do not hold.
+    /// Lets `time` pass and signs both people in again, because access tokens expire meanwhile.
     async fn after(&mut self, time: Duration) {
         self.app.clock.advance(time);
         self.app.idle().await;
@@ -75,7 +74,7 @@ impl House {
         page["items"].as_array().expect("a list").clone()
     }
 
-    /// The address at which the purchase's task is closed.
+    /// The path of an action (`done` or `retry`) on the purchase's refund task.
     fn task(&self, verb: &str) -> String {
         format!("{TASKS}/{}/0/{verb}", self.bought["id"].as_str().expect("an id"))
     }
@@ -85,18 +84,18 @@ impl House {
         self.app.get(path).token(&self.ana.token).ok().await
     }
 
-    /// What the janitor does by the clock, and all that follows from it.
+    /// Runs a schedule of the janitor now, and the work that follows from it.
     async fn janitor(&self, schedule: &str) {
         self.app.cloud.run_schedule_now(schedule).await.expect("the janitor works");
         self.app.idle().await;
     }
 
-    /// How many mails with this in their subject somebody has.
+    /// How many mails `to` got with `subject` in their subject.
     fn mails(&self, to: &str, subject: &str) -> usize {
         self.app.mails(to).iter().filter(|mail| mail.subject.contains(subject)).count()
     }
 
-    /// The same to the organiser.
+    /// How many mails the organiser got with `subject` in their subject.
     fn organizers_mails(&self, subject: &str) -> usize {
         self.mails(&self.organizer.person.email, subject)
     }
@@ -141,7 +140,7 @@ async fn a_part_that_wompi_does_not_give_back_is_given_back_by_hand() {
     let of_task = |record: &&Value| record["action"] == "refund_task.done";
     assert_eq!(audit["items"].as_array().expect("records").iter().filter(of_task).count(), 1);
 
-    // What went back by bank transfer, Wompi knows nothing of: nobody is to look at that.
+    // Wompi knows nothing of the bank transfer. The audit must not report that as a difference.
     house.after(Duration::from_secs(3600)).await;
     house.janitor("Audit").await;
     assert_eq!(house.list(DIFFERENCES).await, Vec::<Value>::new());
@@ -149,7 +148,7 @@ async fn a_part_that_wompi_does_not_give_back_is_given_back_by_hand() {
 }
 
 #[tokio::test]
-async fn tried_again_in_vain_the_buyer_is_not_told_twice() {
+async fn a_retry_that_fails_again_sends_the_buyer_no_second_mail() {
     let house = House::at_wompi().await;
     leave_to_person(&house.app, &house.ana, &house.bought, 50_000).await;
     for _ in 0..2 {
@@ -157,7 +156,7 @@ async fn tried_again_in_vain_the_buyer_is_not_told_twice() {
         house.app.idle().await;
         let [task] = &house.list(TASKS).await[..] else { panic!("one task") };
         assert_eq!(task["reason"], "unsupported", "Wompi gives no parts back");
-        // Tasks of the same moment would be the same.
+        // A task is identified by its time, so two of the same moment would be the same.
         house.app.clock.advance(Duration::from_secs(1));
     }
     assert_eq!(house.organizers_mails("Devuelve dinero"), 2);
@@ -166,7 +165,7 @@ async fn tried_again_in_vain_the_buyer_is_not_told_twice() {
 }
 
 #[tokio::test]
-async fn a_dispute_is_told_to_the_organiser_and_its_loss_to_the_buyer_too() {
+async fn the_organiser_is_told_of_a_dispute_and_the_buyer_of_its_loss() {
     for won in [true, false] {
         let (house, payment) = House::at_mercado_pago().await;
         let gateway = house.app.simulator(GatewayName::MercadoPago);
@@ -183,7 +182,7 @@ async fn a_dispute_is_told_to_the_organiser_and_its_loss_to_the_buyer_too() {
 }
 
 #[tokio::test]
-async fn money_that_went_back_at_the_gateway_is_told_to_the_buyer_once_none_is_left() {
+async fn the_buyer_is_told_once_the_gateway_has_refunded_everything() {
     let (house, payment) = House::at_mercado_pago().await;
     let gateway = house.app.simulator(GatewayName::MercadoPago);
     gateway.refund_at_gateway(&payment, Some(50_000)).expect("given back");
@@ -202,7 +201,7 @@ async fn money_that_went_back_at_the_gateway_is_told_to_the_buyer_once_none_is_l
 }
 
 #[tokio::test]
-async fn what_the_gateway_declined_is_tried_again() {
+async fn a_declined_refund_is_retried_by_the_organiser() {
     let house = House::open().await;
     leave_to_person(&house.app, &house.ana, &house.bought, 50_000).await;
     let retry = || house.app.post(house.task("retry")).token(&house.organizer.token);
@@ -219,7 +218,7 @@ async fn what_the_gateway_declined_is_tried_again() {
 }
 
 #[tokio::test]
-async fn only_the_task_that_was_read_is_closed_and_only_by_its_organiser() {
+async fn a_task_is_closed_in_the_version_read_and_by_its_organiser() {
     let house = House::open().await;
     let close = |token: &str, body: Value| house.app.post(house.task("done")).token(token).json(body);
     close(&house.organizer.token, json!({})).refused(404, "refund_task_not_found").await;
@@ -238,7 +237,7 @@ async fn only_the_task_that_was_read_is_closed_and_only_by_its_organiser() {
 }
 
 #[tokio::test]
-async fn organisers_are_reminded_once_a_day_of_what_waits_for_them() {
+async fn organisers_are_reminded_of_open_tasks_once_a_day() {
     let mut house = House::open().await;
     leave_to_person(&house.app, &house.ana, &house.bought, 1000).await;
     house.after(Duration::from_secs(23 * 3600)).await;
@@ -263,16 +262,16 @@ async fn organisers_are_reminded_once_a_day_of_what_waits_for_them() {
 }
 
 #[tokio::test]
-async fn what_does_not_agree_is_listed_and_mailed_when_the_day_is_over() {
+async fn payment_differences_are_listed_and_mailed_when_the_day_is_over() {
     let mut house = House::at_wompi().await;
     house.janitor("Audit").await;
     assert_eq!(house.list(DIFFERENCES).await, Vec::<Value>::new(), "all is well");
 
-    // Somebody says in the table that money went back.
+    // The table says that money went back, and the gateway does not.
     let (store, mut order) = order_of(&house.app, &house.ana, &house.bought).await;
     order.edit(|order| order.payments[0].refunded = 1_000_000);
     store.save_order(&order, &Change::default(), house.app.clock.now()).await.expect("written");
-    // What was sold is looked at whether the show is still on sale or not.
+    // Orders are audited whether or not their show is still on sale.
     let unpublish = house.app.post(format!("/api/v1/events/{}/unpublish", house.show.id));
     unpublish.token(&house.organizer.token).ok().await;
     house.janitor("Audit").await;
@@ -304,7 +303,7 @@ async fn many_orders_are_audited_in_parts() {
     let (store, sold) = order_of(&house.app, &house.ana, &house.bought).await;
     let now = house.app.clock.now();
     for _ in 0..ORDERS {
-        // Valid tickets that nobody paid for.
+        // Valid tickets without a payment.
         let user = UserId::generate(now);
         let id = OrderId::of_quote(QuoteId::generate(now), user);
         let order = sold.clone().with(|order| {

@@ -1,4 +1,4 @@
-//! Payments that go another way than straight.
+//! Payments that are declined, repeated, late or not reported.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn a_declined_payment_can_be_tried_again() {
 }
 
 #[tokio::test]
-async fn asking_to_pay_twice_is_one_payment() {
+async fn a_repeated_request_to_pay_starts_one_payment() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 10, 50_000).await;
@@ -75,7 +75,7 @@ async fn attendees_can_be_corrected_while_the_payment_is_open() {
         assert_eq!(pay(attendees.clone()).ok().await["attendees"], attendees);
         assert_eq!(order(&app, &ana.token, &held).await["attendees"], attendees);
     }
-    // Who names nobody takes nobody back.
+    // An empty list keeps the attendees that were sent before.
     let again = pay(json!([])).ok().await;
     assert_eq!(again["attendees"], json!([{"nombre": "Beto Sol"}]));
     assert_eq!(app.cloud.sandbox().payments().expect("payments").len(), 1);
@@ -87,7 +87,7 @@ async fn attendees_can_be_corrected_while_the_payment_is_open() {
 }
 
 #[tokio::test]
-async fn paid_late_it_is_sold_if_the_places_are_still_free() {
+async fn a_late_payment_is_sold_if_the_places_are_still_free() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 2, 50_000).await;
@@ -100,7 +100,7 @@ async fn paid_late_it_is_sold_if_the_places_are_still_free() {
 }
 
 #[tokio::test]
-async fn paid_late_when_the_places_are_gone_the_money_goes_back() {
+async fn a_late_payment_is_refunded_if_the_places_are_gone() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 2, 50_000).await;
@@ -119,7 +119,7 @@ async fn paid_late_when_the_places_are_gone_the_money_goes_back() {
 }
 
 #[tokio::test]
-async fn a_payment_whose_notification_is_lost_is_asked_about() {
+async fn a_payment_whose_notification_is_lost_is_found_by_asking_the_gateway() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 2, 50_000).await;

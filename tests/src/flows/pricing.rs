@@ -10,7 +10,7 @@ fn text(value: &Value) -> &str {
     value.as_str().expect("text")
 }
 
-/// Longer than anything public is remembered.
+/// Longer than the functions cache public data.
 const A_WHILE: Duration = Duration::from_secs(6);
 
 async fn total(app: &TestApp, show: &Show, quantity: u32, code: Option<&str>) -> Value {
@@ -113,7 +113,7 @@ async fn bad_stages_are_refused() {
 }
 
 #[tokio::test]
-async fn a_promotion_is_used_as_often_as_it_can_be() {
+async fn a_promotion_is_used_up_to_its_total_uses() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
@@ -185,7 +185,7 @@ async fn promotions_are_their_tenants_own() {
     app.close().await;
 }
 
-/// What lists say that the first show costs at least: the list, the search, the show itself.
+/// The lowest price of the first show, as the list, the search and the show itself have it.
 async fn prices_from(app: &TestApp, slug: &str) -> [Value; 3] {
     app.clock.advance(A_WHILE);
     let list = app.get("/api/v1/public/events").ok().await;
@@ -219,7 +219,7 @@ async fn the_price_in_lists_is_what_a_quote_says() {
 }
 
 #[tokio::test]
-async fn a_quote_says_loudly_that_it_is_not_the_price_that_was_hoped_for() {
+async fn a_quote_says_why_the_promotion_or_stage_does_not_apply() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
@@ -276,7 +276,7 @@ async fn fees_and_tax_are_the_events_own() {
 }
 
 #[tokio::test]
-async fn nobody_tries_codes_one_after_the_other() {
+async fn guessing_promotion_codes_is_limited() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
@@ -307,7 +307,7 @@ async fn nobody_tries_codes_one_after_the_other() {
         };
         validate(&format!("AMIGA{index}")).ok().await;
     }
-    // Not even whether the right one is right.
+    // Even a valid code is refused, so that the answer does not confirm it.
     quote(Some("AMIGOS")).refused(429, "too_many_tries").await;
     validate("AMIGOS").refused(429, "too_many_tries").await;
     quote(None).ok().await;
@@ -371,11 +371,11 @@ async fn a_time_that_contradicts_the_events_zone_is_refused_at_stages_and_promot
     )
     .await;
     send(Method::PATCH, "/api/v1/promotions/AMIGOS", json!({"end_date": late}), &["/end_date"]).await;
-    // Who names no event names no zone.
+    // A promotion without an event has no time zone to contradict.
     let all = json!({"promotion_name": "Todos", "promotion_code": "TODOS", "discount_type": "percentage",
         "discount_value": 10, "applies_to": "tenant", "start_date": wrong});
     send(Method::POST, "/api/v1/promotions", all, &[]).await;
-    // But once it is for an event, its times are that event's.
+    // Once it is for an event, its times must fit the event's zone.
     let aimed = json!({"applies_to": "event", "target_event_id": show.id, "start_date": wrong});
     send(Method::PATCH, "/api/v1/promotions/TODOS", aimed, &["/start_date"]).await;
     app.close().await;

@@ -1,5 +1,5 @@
-//! More requests than discounts: an approval is a promise, and whoever asked first has
-//! it first.
+//! More requests than discounts: an approval reserves a discount, and the earliest request
+//! comes first.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use testkit::Show;
 use crate::community::{Community, text};
 use crate::table::table_of;
 
-/// The ids in a list of the queue, the first made first.
+/// The ids in a list of the queue, oldest first.
 async fn queue(house: &Community, query: &str) -> Vec<String> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
     loop {
@@ -24,7 +24,7 @@ async fn queue(house: &Community, query: &str) -> Vec<String> {
     }
 }
 
-/// A step of work on the requests that a filter means.
+/// One bulk call on the requests that match a filter.
 fn step(house: &Community, action: &str, filter: &Value, cursor: &Value) -> testkit::Request {
     let mut body = json!({"action": action, "filter": filter});
     if !cursor.is_null() {
@@ -33,8 +33,8 @@ fn step(house: &Community, action: &str, filter: &Value, cursor: &Value) -> test
     house.bulk(body)
 }
 
-/// Works on all requests that a filter means. How many succeeded, were refused, and in
-/// how many calls.
+/// Repeats bulk calls on the requests that match a filter, to the last page. Returns how many
+/// succeeded, how many were refused, and the number of calls.
 async fn work(house: &Community, action: &str, filter: Value) -> (u64, u64, usize) {
     let (mut succeeded, mut refused, mut calls, mut cursor) = (0, 0, 0, Value::Null);
     loop {
@@ -50,7 +50,7 @@ async fn work(house: &Community, action: &str, filter: Value) -> (u64, u64, usiz
 }
 
 #[tokio::test]
-async fn suggestions_and_approvals_see_what_is_promised() {
+async fn suggestions_and_approvals_count_approved_discounts() {
     let mut house = Community::open().await;
     let (show, other) = (house.show("Los Faroles", 3).await, house.show("Marea Baja", 3).await);
     let members = house.members(7).await;
@@ -76,13 +76,13 @@ async fn suggestions_and_approvals_see_what_is_promised() {
     let late = text(&house.ask(&late, &show).ok().await["id"]).to_owned();
     assert_eq!(house.queued(&late).await["suggested_decision"], "rejected");
 
-    // What is taken back is there for the next in line.
+    // A discount that is taken back goes to the next request.
     house.act(&all[1], json!({"action": "reject", "version": 2})).ok().await;
     assert_eq!(house.remaining(&show).await, 1);
     assert_eq!(work(&house, "approve", undecided.clone()).await, (1, 4, 1));
     assert_eq!(queue(&house, "status=approved").await, [0, 2, 3].map(|index: usize| all[index].clone()));
 
-    // What is left over moves in one step, and so do the answers.
+    // The remaining requests are rejected in one call, and the answers sent in one.
     assert_eq!(work(&house, "reject", undecided).await, (4, 0, 1));
     let decided = |status: &str| json!({"show_id": show.id, "status": status});
     assert_eq!(work(&house, "send", decided("approved")).await, (3, 0, 1));
@@ -92,7 +92,7 @@ async fn suggestions_and_approvals_see_what_is_promised() {
 }
 
 #[tokio::test]
-async fn lists_come_without_whole_mails() {
+async fn lists_leave_out_the_mail_texts() {
     let mut house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let members = house.members(25).await;
@@ -106,10 +106,10 @@ async fn lists_come_without_whole_mails() {
     house.app.close().await;
 }
 
-/// A worker that dies between the two writes of an approval: the approval is there, and
-/// its discount is not taken.
+/// A function that dies between the two writes of an approval: the approval is written, and its
+/// discount is not taken.
 #[tokio::test]
-async fn an_approval_that_was_cut_off_takes_its_discount_when_it_is_sent_or_moves_on() {
+async fn an_interrupted_approval_takes_its_discount_when_it_is_sent() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 1).await;
     let table = table_of(&house.app, "supervision");
@@ -140,9 +140,9 @@ async fn an_approval_that_was_cut_off_takes_its_discount_when_it_is_sent_or_move
     house.app.close().await;
 }
 
-/// Each approval has a discount of its own, whatever became of those before it.
+/// Each approval takes a discount of its own, whether or not earlier ones were taken back.
 #[tokio::test]
-async fn a_discount_of_an_approval_that_was_taken_back_comes_back() {
+async fn an_approval_that_is_taken_back_returns_its_discount() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 5).await;
     let table = table_of(&house.app, "supervision");
@@ -158,7 +158,7 @@ async fn a_discount_of_an_approval_that_was_taken_back_comes_back() {
     house.act(&id, json!({"action": "approve", "version": 3})).ok().await;
     table.return_discounts(&event, &rejected).await.expect("late, and of no effect");
     assert_eq!(house.remaining(&show).await, 4);
-    // Somebody sends the first approval so late that it is over twice.
+    // The first approval's discount is taken late, after three more decisions.
     house.act(&id, json!({"action": "reject", "version": 4})).ok().await;
     table.take_discount(&event, &approved, house.app.clock.now()).await.expect("one is left");
     assert_eq!(house.remaining(&show).await, 4);
@@ -169,8 +169,8 @@ async fn a_discount_of_an_approval_that_was_taken_back_comes_back() {
     house.app.close().await;
 }
 
-/// Works on all requests that a filter means while workers and answers are lost. Every
-/// call whose answer is lost is made again.
+/// Repeats bulk calls on the requests that match a filter while functions and answers are
+/// lost. Every call whose answer is lost is retried.
 async fn work_in_bad_weather(house: &Community, action: &str, filter: &Value) {
     for _ in 0..40 {
         let (mut cursor, mut clean) = (Value::Null, true);
@@ -197,7 +197,7 @@ async fn work_in_bad_weather(house: &Community, action: &str, filter: &Value) {
 
 /// Eight times as many requests as discounts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bulk_work_in_bad_weather_promises_what_there_is_and_answers_everybody_once() {
+async fn bulk_calls_in_a_storm_give_all_discounts_and_answer_each_member_once() {
     const DISCOUNTS: usize = 37;
     let mut house = Community::open().await;
     let show: Show = house.show("Los Faroles", 37).await;
@@ -208,7 +208,7 @@ async fn bulk_work_in_bad_weather_promises_what_there_is_and_answers_everybody_o
     work_in_bad_weather(&house, "approve", &of("undecided")).await;
     work_in_bad_weather(&house, "reject", &of("undecided")).await;
     work_in_bad_weather(&house, "send", &of("approved")).await;
-    // Of workers that died between an approval and its discount others may have been faster.
+    // If a function died between an approval and its discount, another approval may have taken it.
     work_in_bad_weather(&house, "reject", &of("approved")).await;
     work_in_bad_weather(&house, "send", &of("rejected")).await;
     house.app.chaos.set(FaultRates::default());
@@ -231,7 +231,7 @@ async fn bulk_work_in_bad_weather_promises_what_there_is_and_answers_everybody_o
 }
 
 #[tokio::test]
-async fn a_call_does_a_part_and_says_where_the_next_goes_on() {
+async fn a_bulk_call_does_a_page_and_returns_the_cursor_of_the_next() {
     let mut house = Community::open().await;
     let show = house.show("Los Faroles", 1).await;
     let members = house.members(101).await;
@@ -250,9 +250,9 @@ async fn a_call_does_a_part_and_says_where_the_next_goes_on() {
     house.app.close().await;
 }
 
-/// API Gateway would give up on a call that went on.
+/// API Gateway would time out if a call worked on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_that_took_long_begins_with_no_more() {
+async fn a_bulk_call_that_takes_long_starts_no_more_requests() {
     let mut house = Community::open().await;
     let show = house.show("Los Faroles", 1).await;
     let members = house.members(20).await;
@@ -272,9 +272,9 @@ async fn a_call_that_took_long_begins_with_no_more() {
     house.app.close().await;
 }
 
-/// What the table has no room for now is no refusal, and the cursor does not pass it.
+/// A throttled write is not counted as refused, and the cursor stops before its request.
 #[tokio::test]
-async fn a_call_that_is_throttled_stops_there() {
+async fn a_throttled_bulk_call_stops_and_can_be_continued() {
     let mut house = Community::open().await;
     let show = house.show("Los Faroles", 10).await;
     let members = house.members(12).await;

@@ -1,4 +1,4 @@
-//! The main job: found, held, paid, mailed, scanned.
+//! The main use case: a ticket is found, held, paid, mailed and scanned.
 
 use serde_json::json;
 use testkit::TestApp;
@@ -8,7 +8,7 @@ async fn a_ticket_is_bought_mailed_and_admits_once() {
     from_search_to_door(TestApp::start().await).await;
 }
 
-/// The main job, in a box office of any kind.
+/// The main use case, from the search to the door, in any kind of box office.
 pub(crate) async fn from_search_to_door(app: TestApp) {
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 100, 50_000).await;
@@ -57,8 +57,8 @@ pub(crate) async fn from_search_to_door(app: TestApp) {
     app.close().await;
 }
 
-/// Reads a QR code as a phone would: from the picture, with another library than
-/// the one that drew it.
+/// Reads a QR code from the picture, as a phone would, with another library than the one that
+/// drew it.
 fn read_qr(png: &[u8]) -> String {
     let picture = image::load_from_memory(png).expect("a picture").to_luma8();
     let mut picture = rqrr::PreparedImage::prepare(picture);

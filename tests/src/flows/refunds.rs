@@ -1,10 +1,10 @@
-//! Giving money back.
+//! Refunds of some tickets or all, by the organiser.
 
 use serde_json::{Value, json};
 use testkit::TestApp;
 
 #[tokio::test]
-async fn a_refunded_ticket_is_worthless_and_its_place_for_sale() {
+async fn a_refunded_tickets_place_is_for_sale_and_its_money_back_once() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let stranger = app.organizer("otra").await;

@@ -1,4 +1,4 @@
-//! Holding, cancelling, expiring, repeating.
+//! Reservations: held, cancelled, expired, requested twice.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ fn places(show: &Show, quantity: u8) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_held_is_gone_until_it_is_let_go() {
+async fn held_places_are_taken_until_the_reservation_is_cancelled() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 3, 50_000).await;
@@ -33,7 +33,7 @@ async fn what_is_held_is_gone_until_it_is_let_go() {
 }
 
 #[tokio::test]
-async fn an_expired_hold_is_free_without_anybody_sweeping() {
+async fn an_expired_hold_frees_its_places_without_a_cleanup_job() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 2, 50_000).await;
@@ -49,7 +49,7 @@ async fn an_expired_hold_is_free_without_anybody_sweeping() {
 }
 
 #[tokio::test]
-async fn a_quote_becomes_one_reservation_however_often_it_is_sent() {
+async fn a_quote_becomes_one_reservation_when_it_is_sent_again() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 10, 50_000).await;
@@ -66,7 +66,7 @@ async fn a_quote_becomes_one_reservation_however_often_it_is_sent() {
     let other = app.quote(&show.id, places(&show, 1)).await;
     reserve(&other, "k1").refused(422, "idempotency_key_reused").await;
 
-    // Somebody else may use the same quote: it is a price, not a place.
+    // Another buyer may use the same quote: it is a price, not a place.
     let body = json!({"quote": quote["quote"]});
     let theirs = app.post("/api/v1/reservations").token(&beto.token).json(body).ok().await;
     assert_ne!(theirs["id"], first["id"]);
@@ -74,7 +74,7 @@ async fn a_quote_becomes_one_reservation_however_often_it_is_sent() {
         app.get(format!("/api/v1/public/events/{}/areas/{}/availability", show.slug, show.area)).ok().await;
     assert_eq!(left["left"], 6, "{left}");
 
-    // A quote is good for one reservation, and says so once that has ended.
+    // A buyer gets one reservation of a quote, and the refusal names it even after it ended.
     let own = format!("/api/v1/reservations/{}", first["id"].as_str().expect("an id"));
     app.delete(&own).token(&ana.token).ok().await;
     let used = reserve(&quote, "k1").refused(409, "quote_used").await;
@@ -84,7 +84,7 @@ async fn a_quote_becomes_one_reservation_however_often_it_is_sent() {
 
 /// Reservations are listed by the time of their quotes, which live for a quarter of an hour.
 #[tokio::test]
-async fn newer_reservations_that_were_cancelled_hide_no_older_ones() {
+async fn newer_cancelled_reservations_do_not_hide_older_ones() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 100, 50_000).await;
@@ -106,14 +106,14 @@ async fn newer_reservations_that_were_cancelled_hide_no_older_ones() {
         assert_eq!(reserve(quote, &format!("older-{index}")).ok().await["status"], "held");
     }
     reserve(&quotes[4], "older-4").refused(429, "too_many_reservations").await;
-    // Their keys are known, too.
+    // The idempotency keys of the older ones are found, too.
     let fresh = app.quote(&show.id, places(&show, 2)).await;
     reserve(&fresh["quote"], "older-0").refused(422, "idempotency_key_reused").await;
     app.close().await;
 }
 
 #[tokio::test]
-async fn a_quote_that_is_not_ours_or_old_is_refused() {
+async fn a_forged_or_expired_quote_is_refused() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 10, 50_000).await;
@@ -132,7 +132,7 @@ async fn a_quote_that_is_not_ours_or_old_is_refused() {
 }
 
 #[tokio::test]
-async fn nobody_hoards() {
+async fn a_buyer_has_at_most_four_reservations() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 100, 50_000).await;
@@ -147,7 +147,7 @@ async fn nobody_hoards() {
 }
 
 #[tokio::test]
-async fn an_address_that_nobody_confirmed_is_not_mailed_free_tickets_without_an_end() {
+async fn an_unconfirmed_address_gets_ten_free_orders_a_day() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Ensayo Abierto", 100, 0).await;
@@ -163,7 +163,7 @@ async fn an_address_that_nobody_confirmed_is_not_mailed_free_tickets_without_an_
     pay(&ana.token, &held).refused(403, "email_unverified").await;
     app.idle().await;
     assert_eq!(app.mails(&ana.email).len(), mails);
-    // What costs something is another matter, and so is an address that is somebody's.
+    // The limit is only for free tickets, and not for confirmed addresses.
     let paid = app.show(&organizer, "Los Faroles", 10, 5000).await;
     app.buy(&ana.token, &paid.id, places(&paid, 1)).await;
     for _ in 0..11 {

@@ -1,5 +1,5 @@
-//! What becomes of an order when its money goes other ways than ours: disputes, refunds
-//! at the gateway, payments beyond the first, and payments at somebody else's account.
+//! Orders whose money moves without us: disputes, refunds at the gateway, second payments, and
+//! payments at another organiser's account.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use payments::{CreatePayment, PaymentGateway, PaymentGateways};
 use serde_json::{Value, json};
 use testkit::{Country, Organizer, Show, Somebody, TestApp};
 
-/// In pesos, as the API counts.
+/// The price of a ticket in pesos, the API's unit.
 const PRICE: i64 = 50_000;
-/// Of a peso, as gateways and orders count.
+/// Centavos in a peso; gateways and orders count in centavos.
 const CENTAVOS: i64 = 100;
 
-/// An organiser paid through a gateway, and two tickets that Ana bought there.
+/// An organiser paid through one gateway, and two tickets that Ana bought there.
 struct House {
     app: TestApp,
     gateway: GatewayName,
@@ -54,7 +54,7 @@ impl House {
         self.app.simulator(self.gateway)
     }
 
-    /// The gateway's id of the payment that the tickets were sold for.
+    /// The gateway's id of the payment for which the tickets were sold.
     fn payment(&self) -> &str {
         self.bought["payments"][0]["payment_gateway_transaction_id"].as_str().expect("an id")
     }
@@ -64,7 +64,7 @@ impl House {
         self.app.get(path).token(&self.ana.token).ok().await
     }
 
-    /// Lets the holder of the first ticket in.
+    /// Scans the first ticket, which is admitted.
     async fn enter(&self) {
         let scanner = self.app.staff(&self.organizer, "puerta", "scanner").await;
         let path = format!("/api/v1/tickets/{}", self.bought["tickets"][0]["id"].as_str().expect("an id"));
@@ -80,8 +80,8 @@ impl House {
         self.app.get(path).ok().await["left"].clone()
     }
 
-    /// Somebody pays with the order's own reference at an account, on a page that is
-    /// none of ours. Answers with the gateway's id of it.
+    /// Pays at an account with the order's own reference, on a page that we did not open. Returns
+    /// the gateway's id of the payment.
     async fn pay_again(&self, account: &GatewayAccount) -> String {
         let client = client(&self.app, account).await;
         let reference = self.gateway().purchase(self.payment()).expect("a purchase").reference;
@@ -123,7 +123,7 @@ fn refunded(order: &Value) -> Vec<bool> {
 }
 
 #[tokio::test]
-async fn a_dispute_that_is_lost_costs_the_tickets_that_nobody_used() {
+async fn a_lost_dispute_revokes_the_unused_tickets() {
     let house = House::open().await;
     house.enter().await;
     house.gateway().charge_back(house.payment()).expect("charged back");
@@ -141,7 +141,7 @@ async fn a_dispute_that_is_lost_costs_the_tickets_that_nobody_used() {
 }
 
 #[tokio::test]
-async fn a_dispute_that_is_won_changes_nothing() {
+async fn a_won_dispute_changes_nothing() {
     let house = House::open().await;
     house.gateway().charge_back(house.payment()).expect("charged back");
     house.app.idle().await;
@@ -154,7 +154,7 @@ async fn a_dispute_that_is_won_changes_nothing() {
 }
 
 #[tokio::test]
-async fn money_that_went_back_at_the_gateway_costs_the_tickets_once_none_is_left() {
+async fn tickets_are_revoked_once_the_gateway_has_refunded_everything() {
     let house = House::open().await;
     house.gateway().refund_at_gateway(house.payment(), Some(PRICE * CENTAVOS)).expect("given back");
     house.app.idle().await;
@@ -170,10 +170,10 @@ async fn money_that_went_back_at_the_gateway_costs_the_tickets_once_none_is_left
 }
 
 #[tokio::test]
-async fn who_pays_again_under_the_same_reference_gets_that_back() {
+async fn a_second_payment_under_the_same_reference_is_refunded() {
     let house = House::open().await;
     let account = house.app.connect(&house.organizer, house.gateway, 1).await;
-    // At another account of the same organiser it is not the try's money.
+    // A payment at another account of the organiser does not count for this order.
     house.pay_again(&account).await;
     assert_eq!(house.order().await["payments"].as_array().map(Vec::len), Some(1));
 
@@ -209,7 +209,7 @@ async fn money_at_another_organisers_account_pays_for_nothing() {
     house.app.close().await;
 }
 
-/// Ana gets her money back at PayU, where a person looks at it first.
+/// Refunds Ana's order at PayU, where a reviewer approves the refund or not.
 async fn reviewed(approve: bool) -> (House, Value) {
     let house = House::paid_through(GatewayName::Payu, Country::COLOMBIA).await;
     let path = format!("/api/v1/purchases/{}/refund", house.bought["id"].as_str().expect("an id"));
@@ -220,7 +220,7 @@ async fn reviewed(approve: bool) -> (House, Value) {
     assert_eq!((&waits["refunded"], &waits["payments"][0]["refund_due"]), (&json!(0), &json!(2 * PRICE)));
     assert_eq!(house.left().await, 10, "the places are on sale all the same");
 
-    // PayU takes no refund in a payment's first minutes.
+    // PayU accepts no refund in the first ten minutes of a payment.
     assert!(house.gateway().refunds_in_review().expect("listed").is_empty());
     house.app.clock.advance(Duration::from_secs(620));
     house.app.idle().await;
@@ -234,14 +234,14 @@ async fn reviewed(approve: bool) -> (House, Value) {
 }
 
 #[tokio::test]
-async fn a_refund_that_takes_its_time_is_asked_about() {
+async fn a_refund_in_review_is_followed_until_it_is_done() {
     let (house, order) = reviewed(true).await;
     assert_eq!((&order["refunded"], &order["payments"][0]["refund_due"]), (&json!(2 * PRICE), &json!(0)));
     house.app.close().await;
 }
 
 #[tokio::test]
-async fn a_refund_that_is_declined_late_is_somebodys_task() {
+async fn a_refund_that_is_declined_late_becomes_a_task() {
     let (house, order) = reviewed(false).await;
     assert_eq!((&order["refunded"], &order["payments"][0]["refund_due"]), (&json!(0), &json!(2 * PRICE)));
     let tasks = house.app.get("/api/v1/tenant/refund-tasks").token(&house.organizer.token).ok().await;
@@ -249,10 +249,10 @@ async fn a_refund_that_is_declined_late_is_somebodys_task() {
     house.app.close().await;
 }
 
-/// PayU shows nothing of a refund that somebody there looks at. So who finds that another
-/// worker claimed one and died does not ask again, but leaves it to a person.
+/// PayU does not report a refund that is in review. So a worker that finds the lease of a dead
+/// one does not ask again, which could refund twice, but leaves the refund to a person.
 #[tokio::test]
-async fn a_refund_whose_worker_died_is_not_asked_for_where_nobody_would_notice_it() {
+async fn a_refund_whose_worker_died_is_not_asked_for_twice_at_payu() {
     let house = House::paid_through(GatewayName::Payu, Country::COLOMBIA).await;
     house.app.clock.advance(Duration::from_secs(620));
     let path = format!("/api/v1/purchases/{}/refund", house.bought["id"].as_str().expect("an id"));
@@ -262,7 +262,7 @@ async fn a_refund_whose_worker_died_is_not_asked_for_where_nobody_would_notice_i
     let in_review = house.gateway().refunds_in_review().expect("listed");
     let [review] = &in_review[..] else { panic!("one refund: {in_review:?}") };
 
-    // As if the worker had died before it wrote down what PayU said.
+    // As if the worker had died before it wrote PayU's answer.
     let (store, mut order) = crate::table::order_of(&house.app, &house.ana, &house.bought).await;
     let now = house.app.clock.now();
     let asked = RefundAsk { amount: order.payments[0].refund_due, begun: now, may_have_been_asked: false };
@@ -275,7 +275,7 @@ async fn a_refund_whose_worker_died_is_not_asked_for_where_nobody_would_notice_i
     let tasks = list.ok().await;
     assert_eq!(tasks["items"][0]["reason"], "uncertain", "{tasks}");
 
-    // Once PayU shows it, nobody has to do it any more.
+    // Once PayU reports the refund, the task is done.
     house.gateway().review_refund(&review.id, true).expect("reviewed");
     house.app.cloud.run_schedule_now("Audit").await.expect("the janitor works");
     house.app.idle().await;
@@ -283,10 +283,10 @@ async fn a_refund_whose_worker_died_is_not_asked_for_where_nobody_would_notice_i
     house.app.close().await;
 }
 
-/// As if a worker had sold some of the places of a late payment, found the others gone,
-/// written that down and died.
+/// As if a worker had sold some of the places of a late payment, found the others gone, noted
+/// the refund and died.
 #[tokio::test]
-async fn places_of_a_payment_that_came_too_late_are_for_sale_again() {
+async fn places_of_a_refunded_late_payment_are_for_sale_again() {
     let house = House::open().await;
     assert_eq!(house.left().await, 8);
     let (store, mut order) = crate::table::order_of(&house.app, &house.ana, &house.bought).await;

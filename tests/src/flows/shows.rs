@@ -1,5 +1,5 @@
-//! Shows in the words of the first system: their fields, their discounts for
-//! members, and those that somebody else sells.
+//! Shows in the first system's terms: their fields, their discounts for members, and shows that
+//! are sold elsewhere.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use testkit::{Organizer, TestApp};
 
 use crate::table::table_of;
 
-/// Longer than anything public is remembered.
+/// Longer than the functions cache public data.
 const A_WHILE: Duration = Duration::from_secs(6);
 const LINK: &str = "https://boletos.example/noche-de-faroles";
 
@@ -25,8 +25,7 @@ fn pointers(problem: &Value) -> Vec<&str> {
     problem["errors"].as_array().expect("errors").iter().map(|field| text(&field["pointer"])).collect()
 }
 
-/// A published show that somebody else sells, with everything that the first
-/// system knows of a show.
+/// A published show that is sold elsewhere, with every field of the first system.
 async fn complete_show(app: &TestApp, organizer: &Organizer) -> Value {
     let starts_at = app.clock.now() + Duration::from_secs(7 * 24 * 3600);
     let body = json!({
@@ -40,7 +39,7 @@ async fn complete_show(app: &TestApp, organizer: &Organizer) -> Value {
     app.post(publish).token(&organizer.token).ok().await
 }
 
-/// Gives so many of the event's discounts to members.
+/// Gives `discounts` of the event's discounts to members.
 async fn give(app: &TestApp, event: &str, discounts: u8) {
     let store = table_of(app, "supervision");
     let id: EventId = event.parse().expect("an id");
@@ -64,7 +63,7 @@ fn approved(show: &Event, now: Timestamp) -> DiscountRequest {
     DiscountRequest { id: DiscountRequestId::generate(now), ..request }
 }
 
-/// How the event's discounts stand.
+/// The capacity of the event's discounts, and how many are left.
 async fn discounts_of(store: &Store, event: &EventRecord, now: Timestamp) -> AllotmentState {
     store.discounts_state(event, now).await.expect("read")
 }
@@ -131,7 +130,7 @@ async fn a_show_is_found_by_its_code_and_links_to_itself_without_one() {
 }
 
 #[tokio::test]
-async fn a_code_is_one_shows_of_one_tenant() {
+async fn a_code_is_unique_within_a_tenant() {
     let app = TestApp::start().await;
     let (faroles, mareas) = (app.organizer("faroles").await, app.organizer("mareas").await);
     let new = |organizer: &Organizer, name: &str, code: &str| {
@@ -159,7 +158,7 @@ async fn a_code_is_one_shows_of_one_tenant() {
 }
 
 #[tokio::test]
-async fn discounts_follow_the_show_and_never_go_below_what_was_given() {
+async fn discounts_follow_the_show_and_never_go_below_those_given() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
@@ -202,7 +201,7 @@ async fn discounts_follow_the_show_and_never_go_below_what_was_given() {
 }
 
 #[tokio::test]
-async fn a_change_of_discounts_that_was_cut_off_is_set_right_by_the_next() {
+async fn an_interrupted_change_of_discounts_is_repaired_by_the_next() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let event = complete_show(&app, &organizer).await;
@@ -227,7 +226,7 @@ async fn a_change_of_discounts_that_was_cut_off_is_set_right_by_the_next() {
 }
 
 #[tokio::test]
-async fn another_night_has_its_own_discounts_and_a_deleted_one_none() {
+async fn a_copy_has_its_own_discounts_and_a_deleted_show_none() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let event = complete_show(&app, &organizer).await;
@@ -247,14 +246,14 @@ async fn another_night_has_its_own_discounts_and_a_deleted_one_none() {
     assert_eq!((state.capacity, state.left), (40, 40));
 
     app.delete(format!("/api/v1/events/{id}")).token(&organizer.token).send().await.ok();
-    // Somebody who read the event before it was deleted.
+    // Read with the event as it was before the deletion.
     let state = discounts_of(&store, &stored, app.clock.now()).await;
     assert_eq!((state.capacity, state.left), (0, 0));
     app.close().await;
 }
 
 #[tokio::test]
-async fn what_somebody_else_sells_is_not_sold_here() {
+async fn a_show_that_is_sold_elsewhere_is_not_sold_here() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let ana = app.somebody("ana").await;
@@ -280,7 +279,7 @@ async fn what_somebody_else_sells_is_not_sold_here() {
     assert!(paid["checkout_url"].is_string(), "what was reserved before can be paid: {paid}");
     app.approve(&paid).await;
 
-    // Without a seller elsewhere, a show without places can not be on sale.
+    // A show that is not sold elsewhere needs places to be on sale.
     let event = complete_show(&app, &organizer).await;
     let url = format!("/api/v1/events/{}", text(&event["id"]));
     let patch = |body: Value| app.patch(&url).token(&organizer.token).json(body);
@@ -293,7 +292,7 @@ async fn what_somebody_else_sells_is_not_sold_here() {
 }
 
 #[tokio::test]
-async fn what_a_show_can_not_say_is_refused_where_it_stands() {
+async fn invalid_fields_of_a_show_are_refused_by_their_pointers() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let bad = json!({

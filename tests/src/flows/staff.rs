@@ -1,4 +1,4 @@
-//! Who works for an organiser: invited, and staff once the person says so.
+//! An organiser's staff: invited, and staff once they accept.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn staff(app: &TestApp, organizer: &Organizer) -> Vec<Value> {
     list["items"].as_array().expect("items").clone()
 }
 
-/// How many invitations an address was mailed.
+/// How many invitations were mailed to an address.
 async fn mailed(app: &TestApp, email: &str) -> usize {
     app.idle().await;
     let texts = app.mails(email).into_iter().filter_map(|mail| mail.text.clone());
@@ -58,7 +58,7 @@ async fn the_organiser_does_not_learn_whether_an_address_has_an_account() {
 }
 
 #[tokio::test]
-async fn an_invitation_changes_nothing_about_other_work() {
+async fn an_invitation_does_not_change_roles_at_other_organisers() {
     let app = TestApp::start().await;
     let (first, second) = (app.organizer("faroles").await, app.organizer("mareas").await);
     let eva = app.staff(&first, "eva", "coordinator").await;
@@ -77,7 +77,7 @@ async fn an_invitation_changes_nothing_about_other_work() {
     workplaces.sort_by_key(|workplace| workplace["role"].as_str().map(str::to_owned));
     assert_eq!(workplaces[0], expected);
 
-    // What she may not do here, she is told where she may.
+    // The refusal names the organisers for whom her role allows it.
     let token = now["access_token"].as_str().expect("a token");
     let refused = app.get("/api/v1/tenant/staff").token(token).refused(403, "role_required").await;
     assert_eq!(refused["workplaces"], json!([expected]));
@@ -90,7 +90,7 @@ async fn an_invitation_changes_nothing_about_other_work() {
 }
 
 #[tokio::test]
-async fn whoever_registers_after_the_invitation_accepts_with_the_address_confirmed() {
+async fn a_person_who_registers_after_the_invitation_must_confirm_the_address() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     invite(&app, &organizer, "eva@example.com", "scanner").ok().await;
@@ -116,7 +116,7 @@ async fn whoever_registers_after_the_invitation_accepts_with_the_address_confirm
 }
 
 #[tokio::test]
-async fn an_invitation_is_declined_revoked_and_runs_out_and_staff_leave() {
+async fn an_invitation_is_declined_revoked_or_expires_and_staff_leave() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let eva = app.confirmed("eva").await;
@@ -193,8 +193,8 @@ async fn an_address_gets_one_invitation_a_day_from_an_organiser_and_few_from_all
         let other = app.organizer(other).await;
         invite(&app, &other, "eva@example.com", "scanner").ok().await;
     }
-    // Strangers may have been the five: whoever comes after them gets the same answer, and
-    // the invitation waits where she looks.
+    // The first five may have been strangers. The sixth organiser gets the same answer, and Eva
+    // finds the invitation although no mail is sent.
     let sixth = app.organizer("farolitos").await;
     let own = ["email", "invitation_id", "expires_at"];
     let mut others = Vec::new();

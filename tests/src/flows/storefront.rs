@@ -1,4 +1,4 @@
-//! What everybody sees.
+//! The public lists, search, availability and quotes.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use testkit::TestApp;
 
 use crate::table::table_of;
 
-/// Longer than anything public is remembered.
+/// Longer than the functions cache public data.
 const A_WHILE: Duration = Duration::from_secs(6);
 
 fn slugs(list: &Value) -> Vec<&str> {
@@ -66,7 +66,7 @@ async fn shows_are_listed_filtered_and_paged() {
 }
 
 #[tokio::test]
-async fn search_forgives_and_keeps_the_words_of_the_seed() {
+async fn search_tolerates_typos_and_has_the_seeds_field_names() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.show(&organizer, "Los Faroles", 10, 2000).await;
@@ -94,7 +94,7 @@ async fn search_forgives_and_keeps_the_words_of_the_seed() {
 }
 
 #[tokio::test]
-async fn public_answers_can_be_kept_for_a_moment() {
+async fn public_answers_can_be_cached_for_some_seconds() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;
     let show = app.seated_show(&organizer, "Marea Baja", 2, 4, 1000).await;

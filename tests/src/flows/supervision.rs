@@ -1,4 +1,4 @@
-//! Deciding about requests, wording the answers, sending them.
+//! Discount requests are decided, their answers edited and sent.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use testkit::{Answer, Show, Somebody};
 use crate::community::{Community, text};
 use crate::table::table_of;
 
-/// Longer than anything public is remembered.
+/// Longer than the functions cache public data.
 const A_WHILE: Duration = Duration::from_secs(6);
 
-/// Every field of the first seed's table.
+/// Every field of the first seed's table of requests.
 const SEED_FIELDS: [&str; 19] = [
     "id",
     "request_id",
@@ -42,7 +42,7 @@ async fn ids(house: &Community, query: &str) -> Vec<String> {
     items.iter().map(|item| text(&item["id"]).to_owned()).collect()
 }
 
-/// The counters: approved, rejected, sent, pending, undecided.
+/// The dashboard's counters: approved, rejected, sent, pending, undecided.
 async fn counters(house: &Community) -> [u64; 5] {
     let dashboard = house.get("dashboard").ok().await;
     ["approved", "rejected", "sent", "pending", "undecided"]
@@ -149,7 +149,7 @@ async fn requests_go_through_the_tabs_of_the_diagram() {
 }
 
 #[tokio::test]
-async fn of_two_supervisors_one_wins_and_the_other_is_told() {
+async fn of_two_supervisors_one_decides_and_the_other_gets_a_conflict() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let carlos = house.app.staff(&house.organizer, "carlos", "coordinator").await;
@@ -167,7 +167,7 @@ async fn of_two_supervisors_one_wins_and_the_other_is_told() {
     let changed = house.act(&id, json!({"action": "reject", "version": first["version"]})).ok().await;
     assert_eq!(changed["decision_type"], "rejected");
 
-    // Whoever sends what has changed is told too.
+    // A supervisor who sends an outdated version is refused, too.
     let path = format!("/api/v1/supervision/queue/{id}/send");
     let stale = json!({"version": first["version"]});
     house.app.post(&path).token(&carlos.token).json(stale).refused(409, "changed_meanwhile").await;
@@ -186,7 +186,7 @@ async fn of_two_supervisors_one_wins_and_the_other_is_told() {
 }
 
 #[tokio::test]
-async fn an_answer_says_what_a_supervisor_writes_and_how_to_get_the_discount() {
+async fn an_answer_has_the_supervisors_text_and_must_have_the_code() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let id = house.request("ana", &show).await;
@@ -206,7 +206,7 @@ async fn an_answer_says_what_a_supervisor_writes_and_how_to_get_the_discount() {
     assert_eq!((&edited["email_subject"], &edited["version"]), (&proposed["email_subject"], &json!(2)));
     house.edit(&id, json!({"email_content": "x", "version": 1})).refused(409, "changed_meanwhile").await;
 
-    // The wording is of an approval; a rejection has its own.
+    // The edited text belongs to the approval; a rejection has its own.
     let rejected = house.act(&id, json!({"action": "reject"})).ok().await;
     assert!(!text(&rejected["email_content"]).contains("SOCIO-"), "{rejected}");
     let body = json!({"action": "approve", "version": rejected["version"]});
@@ -222,7 +222,7 @@ async fn an_answer_says_what_a_supervisor_writes_and_how_to_get_the_discount() {
     assert!(html.contains(&format!("Ven con &lt;b&gt;{code}&lt;/b&gt;")), "{html}");
     assert!(mail.text.as_deref().expect("text").contains(&format!("Ven con <b>{code}</b>")));
 
-    // Who decided, edited and sent is written down.
+    // The audit log has who decided, edited and sent.
     let audit = house.get("audit").ok().await;
     let actions: Vec<_> =
         audit["items"].as_array().expect("items").iter().map(|a| text(&a["action"])).collect();
@@ -297,7 +297,7 @@ async fn a_show_that_is_sold_elsewhere_is_answered_with_its_link() {
 }
 
 #[tokio::test]
-async fn nobody_gets_a_discount_that_there_is_not() {
+async fn no_more_discounts_are_approved_than_the_show_has() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 1).await;
     let ana = house.decided("ana", &show, "approve").await;
@@ -328,7 +328,7 @@ async fn nobody_gets_a_discount_that_there_is_not() {
     house.app.close().await;
 }
 
-/// Notes that a mail to the member came back.
+/// Marks the member as if SES had reported that a mail came back.
 async fn bounce(house: &Community, email: &str) {
     let environment = house.app.cloud.environment_of("webhooks").expect("a function of the template");
     let fingerprints = Fingerprints::from_env(&Env::from_iter(environment)).expect("a secret");
@@ -339,7 +339,7 @@ async fn bounce(house: &Community, email: &str) {
 }
 
 #[tokio::test]
-async fn nobody_is_answered_where_no_mail_arrives() {
+async fn an_answer_to_a_bouncing_address_is_refused() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let id = house.decided("ana", &show, "approve").await;
@@ -358,7 +358,7 @@ async fn nobody_is_answered_where_no_mail_arrives() {
     assert_eq!(house.app.mails("ana.nueva@example.com").len(), 1);
     assert_eq!(house.app.mails("ana@example.com").len(), 0);
 
-    // The rules see it as well.
+    // The suggestion takes it into account as well.
     house.member("beto").await;
     bounce(&house, "beto@example.com").await;
     let asked = house.ask("beto@example.com", &show).ok().await;
@@ -422,7 +422,7 @@ async fn another_organisers_requests_do_not_exist() {
 }
 
 #[tokio::test]
-async fn many_are_decided_and_sent_at_once_each_on_its_own() {
+async fn bulk_calls_decide_and_send_each_request_on_its_own() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 2).await;
     let mut all = Vec::new();
@@ -462,7 +462,7 @@ async fn many_are_decided_and_sent_at_once_each_on_its_own() {
 }
 
 #[tokio::test]
-async fn statistics_tell_who_decided_what_and_how_often_as_proposed() {
+async fn statistics_count_decisions_by_reviewer_and_agreement_with_suggestions() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let carlos = house.app.staff(&house.organizer, "carlos", "coordinator").await;
@@ -490,7 +490,7 @@ async fn statistics_tell_who_decided_what_and_how_often_as_proposed() {
     house.app.close().await;
 }
 
-/// Deciding and sending cost few units.
+/// A decision costs at most 5 write units, sending its answer at most 15.
 #[tokio::test]
 async fn decisions_are_cheap() {
     let house = Community::open().await;
@@ -503,7 +503,7 @@ async fn decisions_are_cheap() {
         answer.ok();
         meter.snapshot().since(&before).callers["supervision"].write_units
     };
-    // The item, and its place in the index taken out and put in; and the discount.
+    // The item, its entry in the index removed and added again, and the discount.
     assert!(used(house.act(&id, json!({"action": "approve"}))).await <= 5.0);
     house.app.idle().await;
     // A transaction: the item with the mail's text, the promotion, its use.

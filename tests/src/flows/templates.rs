@@ -1,4 +1,4 @@
-//! Wording the mails about discounts.
+//! An organiser's own texts for the mails about discounts.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn versions(house: &Community) -> Vec<(u64, String)> {
 }
 
 #[tokio::test]
-async fn a_tenant_words_its_mails_and_goes_back_and_forth() {
+async fn a_tenant_edits_restores_and_resets_its_mail_templates() {
     let house = Community::open().await;
     let all = house.get("templates").ok().await;
     let items = all["items"].as_array().expect("items");
@@ -43,7 +43,7 @@ async fn a_tenant_words_its_mails_and_goes_back_and_forth() {
     assert_eq!((&second["version"], &second["created_at"]), (&json!(2), &first["created_at"]));
     assert_ne!(second["updated_at"], first["updated_at"]);
 
-    // Somebody who has not seen the second version.
+    // A supervisor who has not seen the second version.
     let late = json!({"subject": "Tres", "body": "{{ code }}", "version": 1});
     let put = house.app.put(path(APPROVED)).token(&house.organizer.token).json(late);
     let refused = put.refused(409, "changed_meanwhile").await;
@@ -79,7 +79,7 @@ async fn a_tenant_words_its_mails_and_goes_back_and_forth() {
 }
 
 #[tokio::test]
-async fn a_bad_wording_is_refused_with_all_that_is_wrong() {
+async fn a_bad_template_is_refused_with_all_its_errors() {
     let house = Community::open().await;
     let bad = json!({"subject": "{{ titulo }}", "body": "Hola {{ nombre }}, {% for x in y %}"});
     let answer = house.app.put(path(APPROVED)).token(&house.organizer.token).json(bad);
@@ -125,7 +125,7 @@ async fn the_preview_is_what_is_mailed() {
     house.send(&id).ok().await;
     house.app.idle().await;
     let mails = house.app.mails(&email);
-    // After the one that confirmed the address.
+    // The first mail confirmed the address.
     let [_, mail] = &mails[..] else { panic!("{} mails", mails.len()) };
     let html = mail.html.as_deref().expect("a page");
     assert!(!html.contains("<script"), "{html}");
@@ -134,7 +134,7 @@ async fn the_preview_is_what_is_mailed() {
         "<a class=\"link\" style=\"color:#4338ca;\" href=\"https://faroles.example/?a=1&amp;b=2\">"
     ));
 
-    // The same page, but for who and what it is about.
+    // The mail and the preview are the same page but for the show and the code.
     let code = mail.text.as_deref().and_then(|text| text.split("Código: ").nth(1));
     let code = code.and_then(|text| text.lines().next()).expect("a code");
     let same = |html: &str| {

@@ -1,5 +1,4 @@
-//! What people enter as their names, addresses and documents, from the form to the
-//! gateway.
+//! Names, addresses and documents that people enter, from the form to the gateway.
 
 use domain::payment::GatewayName;
 use serde_json::{Value, json};
@@ -16,7 +15,7 @@ fn place(show: &Show) -> Value {
 }
 
 #[tokio::test]
-async fn a_name_that_could_not_be_paid_is_refused_where_it_is_entered() {
+async fn a_name_that_gateways_refuse_is_refused_when_it_is_entered() {
     let app = TestApp::start().await;
     let show = app.show(&app.organizer("faroles").await, "Los Faroles", 10, 50_000).await;
     let ana = app.somebody("ana").await;
@@ -32,7 +31,7 @@ async fn a_name_that_could_not_be_paid_is_refused_where_it_is_entered() {
         let refused = me(name).refused(400, "invalid_fields").await;
         assert_eq!(refused["errors"][0]["pointer"], "/name", "{name:?}");
     }
-    // In pieces, with blanks of other widths and a break at its end: one spelling is kept.
+    // Decomposed, with other kinds of blanks and a line break: stored in one normal form.
     let kept = me(" Ana\u{a0}\u{200b} Nun\u{303}ez\r\n").ok().await;
     assert_eq!(kept["name"], "Ana Nuñez");
     app.buy(&ana.token, &show.id, place(&show)).await;
@@ -66,7 +65,7 @@ async fn an_address_at_an_international_domain_is_one_address() {
     app.idle().await;
     let mails = app.mails("ana@xn--and-6ma2c.cl");
     assert_eq!(mails.len(), 1, "it is mailed as mail systems know it");
-    // The same address in its other spellings is the same account.
+    // Other spellings of the address sign in to the same account.
     for spelling in ["ana@xn--and-6ma2c.cl", "ana@N\u{303}ANDU\u{301}.cl", "ana@ñandú。cl"] {
         let same = app.sign_in(spelling, None).await;
         assert_eq!(same.id, ana.id, "{spelling}");
@@ -77,7 +76,7 @@ async fn an_address_at_an_international_domain_is_one_address() {
 }
 
 #[tokio::test]
-async fn attendees_have_right_check_digits_and_whole_years() {
+async fn attendees_need_valid_check_digits_and_four_digit_years() {
     let app = TestApp::start().await;
     let organizer = app.organizer_in("faroles", Country::CHILE).await;
     let show = app.show(&organizer, "Los Faroles", 10, 50_000).await;
@@ -96,7 +95,7 @@ async fn attendees_have_right_check_digits_and_whole_years() {
         ("fecha_nacimiento", "2190-02-28", "between 1901 and today"),
         ("nombre", "Ana\nFarola", "single line"),
     ] {
-        // What a schema can say is said before anything is looked up.
+        // Rules that a schema can express are checked before anything is read.
         let is_formless = matches!(advice, "four digits" | "single line");
         let (status, code) = if is_formless { (400, "invalid_fields") } else { (422, "refused_fields") };
         let refused = reserve(json!({ field: wrong })).await.refused(status, code);

@@ -1,4 +1,4 @@
-//! Tickets that change hands.
+//! Transfers of tickets between holders.
 
 use serde_json::{Value, json};
 use testkit::{Show, Somebody, TestApp};
@@ -171,7 +171,7 @@ async fn a_ticket_changes_hands_three_times_at_most() {
 }
 
 #[tokio::test]
-async fn an_offer_says_its_senders_words_as_such_and_no_link_of_theirs() {
+async fn an_offer_quotes_its_senders_message_without_links() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles en premio.example", 10, 0).await;
@@ -197,7 +197,7 @@ async fn an_offer_says_its_senders_words_as_such_and_no_link_of_theirs() {
 }
 
 #[tokio::test]
-async fn whoever_offers_a_ticket_has_confirmed_the_address_that_the_mail_names() {
+async fn a_sender_must_confirm_the_address_before_offering_a_ticket() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 10, 0).await;
@@ -213,7 +213,7 @@ async fn whoever_offers_a_ticket_has_confirmed_the_address_that_the_mail_names()
 }
 
 #[tokio::test]
-async fn a_sender_mails_so_many_offers_a_day() {
+async fn a_sender_makes_at_most_forty_offers_a_day() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 50, 0).await;
@@ -276,7 +276,7 @@ async fn a_refused_offer_frees_its_idempotency_key() {
     again().refused(409, "transfer_open").await;
     let cancel = json!({"transfer_id": first["id"]});
     app.post("/api/v1/transfers/cancel").token(&ana.token).json(cancel).ok().await;
-    // Nothing was done under the key, so it is not in progress either.
+    // The refused request freed the key, so it is not in progress.
     assert_eq!(again().ok().await["to_email"], "uma@example.com");
     app.close().await;
 }

@@ -1,4 +1,4 @@
-//! What is done all the same, and should be looked at.
+//! Warnings: the change is made, and the organiser should look at it.
 
 use serde_json::{Value, json};
 use testkit::TestApp;
@@ -14,7 +14,7 @@ fn codes(answer: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn an_area_without_places_goes_on_sale_with_a_word_about_it() {
+async fn an_area_without_places_goes_on_sale_with_a_warning() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let event = app.draft(&organizer, "Los Faroles").await;
@@ -36,7 +36,7 @@ async fn an_area_without_places_goes_on_sale_with_a_word_about_it() {
 }
 
 #[tokio::test]
-async fn who_moves_a_sold_show_hears_that_buyers_know_nothing_of_it() {
+async fn moving_a_show_with_sold_tickets_warns_that_buyers_are_not_told() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 10, 0).await;
@@ -58,7 +58,7 @@ async fn who_moves_a_sold_show_hears_that_buyers_know_nothing_of_it() {
 }
 
 #[tokio::test]
-async fn an_area_that_comes_later_is_looked_at_too() {
+async fn an_area_that_is_added_later_is_checked_too() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 10, 0).await;
@@ -95,7 +95,7 @@ async fn an_area_that_comes_later_is_looked_at_too() {
 }
 
 #[tokio::test]
-async fn who_moves_a_show_hears_which_stages_stay() {
+async fn moving_a_show_warns_which_stages_keep_their_dates() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let draft = app.draft(&organizer, "Los Faroles").await;

@@ -1,5 +1,4 @@
-//! Entries that a door without the network reports when something else has
-//! happened to the ticket.
+//! Entries that an offline scanner reports after the ticket was refunded or transferred.
 
 use super::*;
 
@@ -18,9 +17,9 @@ impl Evening {
         synced["results"][0].clone()
     }
 
-    /// What the organiser sees: each conflict, and how many the statistics count.
+    /// The conflicts that the organiser sees; the statistics must count as many.
     async fn conflicts(&self) -> Vec<Value> {
-        // The statistics may be five seconds behind.
+        // The statistics may be five seconds old.
         self.pass(1);
         let of_event = |what: &str| {
             let path = format!("/api/v1/door/events/{}/{what}", self.show.id);
@@ -41,7 +40,7 @@ impl Evening {
 }
 
 #[tokio::test]
-async fn a_holder_who_was_in_before_the_refund_is_a_conflict() {
+async fn an_entry_before_the_refund_is_a_conflict() {
     let evening = Evening::open().await;
     let code = evening.code(0).await;
     evening.pass(8);
@@ -72,7 +71,7 @@ async fn a_holder_who_was_in_before_the_refund_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn a_holder_who_was_in_before_the_transfer_used_the_ticket() {
+async fn an_entry_before_the_transfer_uses_the_ticket() {
     let evening = Evening::open().await;
     let (app, old) = (&evening.app, evening.code(0).await);
     evening.pass(8);
@@ -98,7 +97,7 @@ async fn a_holder_who_was_in_before_the_transfer_used_the_ticket() {
 }
 
 #[tokio::test]
-async fn what_a_scanner_refused_is_no_entry_and_a_wrong_clock_is_corrected() {
+async fn a_refused_scan_is_no_entry_and_a_wrong_clock_is_corrected() {
     let evening = Evening::open().await;
     let (first, second) = (evening.code(0).await, evening.code(1).await);
     evening.pass(8);
@@ -109,7 +108,7 @@ async fn what_a_scanner_refused_is_no_entry_and_a_wrong_clock_is_corrected() {
     let verdict = evening.report(refused).await;
     assert_eq!((reason(&verdict), &verdict["conflict"]), ("revoked", &Value::Null));
     assert_eq!(evening.conflicts().await, [] as [Value; 0]);
-    // A scanner whose clock is two hours fast let Ana's second ticket in three minutes ago.
+    // A scanner whose clock is two hours fast admitted Ana's second ticket three minutes ago.
     let now = evening.app.clock.now();
     let fast = |minutes: u64| (now + std::time::Duration::from_secs(7200 - minutes * 60)).to_string();
     let scan = json!({"code": second, "nonce": "n-2", "scanned_at": fast(3)});

@@ -1,4 +1,4 @@
-//! What is entered is not seen again: in no answer, and in no log.
+//! Credentials that are entered appear in no answer and no log.
 
 use serde_json::{Value, json};
 use testkit::fresh_binary;
@@ -6,10 +6,10 @@ use testkit::runtime_api::Lambda;
 
 use super::{GATEWAYS, House, merchant, path, secrets, three};
 
-/// By the function's own binary, as talkative as a deployment can make it.
+/// Run with the function's own binary, at the most detailed log level of a deployment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn credentials_are_in_no_answer_and_no_log() {
-    // Its clock is not moved: the function has the system's.
+    // The test must not move its clock: the binary uses the system's.
     let house = House::open().await;
     let mut env = house.app.cloud.environment_of("admin").expect("a function of the template");
     env.insert("LOG_LEVEL".to_owned(), "debug".to_owned());
@@ -49,7 +49,7 @@ async fn credentials_are_in_no_answer_and_no_log() {
     house.app.close().await;
 }
 
-/// The answer to a request about an account; PUT is about its credentials.
+/// The answer to a request for an account; PUT enters its credentials.
 async fn invoke(
     lambda: &mut Lambda,
     house: &House,

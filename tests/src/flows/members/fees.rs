@@ -16,7 +16,7 @@ async fn is_current(house: &House, member: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_confirmed_payment_makes_the_fee_current_unless_it_should_not() {
+async fn a_confirmed_payment_makes_the_fee_current_unless_marked_otherwise() {
     let house = House::open().await;
     let ana = house.member("ana@example.com", json!({})).await;
     let member = text(&ana["id"]);
@@ -54,7 +54,7 @@ async fn a_confirmed_payment_makes_the_fee_current_unless_it_should_not() {
 }
 
 #[tokio::test]
-async fn payments_are_listed_by_their_day_whatever_was_corrected() {
+async fn payments_are_listed_by_payment_date_after_corrections_too() {
     let house = House::open().await;
     let ana = house.member("ana@example.com", json!({})).await;
     let path = format!("{}/payments", text(&ana["id"]));
@@ -101,7 +101,7 @@ async fn payments_are_listed_by_their_day_whatever_was_corrected() {
 }
 
 #[tokio::test]
-async fn a_receipt_goes_to_a_closed_bucket_and_comes_back_by_a_link_that_ends() {
+async fn a_receipt_is_private_and_read_by_a_link_that_expires() {
     let house = House::open().await;
     let ana = house.member("ana@example.com", json!({})).await;
     let path = format!("{}/payments", text(&ana["id"]));
@@ -110,7 +110,7 @@ async fn a_receipt_goes_to_a_closed_bucket_and_comes_back_by_a_link_that_ends() 
     let upload = |signed: &Value, bytes: &'static [u8]| {
         let mut request = house.app.elsewhere(Method::PUT, text(&signed["upload_url"]));
         for (name, value) in signed["headers"].as_object().expect("headers") {
-            // The client says itself how long the body is.
+            // The HTTP client sets the length by itself.
             if name != "content-length" {
                 request = request.header(name, text(value));
             }

@@ -25,7 +25,7 @@ fn outcomes(report: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_file_is_previewed_then_carried_out_and_harmless_when_repeated() {
+async fn a_file_is_previewed_then_imported_and_harmless_when_repeated() {
     let house = House::open().await;
     let preview = house.post("import", json!({"csv": FILE})).ok().await;
     assert_eq!((counts(&preview), &preview["confirmed"]), ([3, 3, 0, 0, 0], &json!(false)));
@@ -97,7 +97,7 @@ async fn every_bad_line_is_named_by_its_number() {
 }
 
 #[tokio::test]
-async fn only_what_was_previewed_is_carried_out() {
+async fn only_the_previewed_file_is_imported() {
     let house = House::open().await;
     let preview = house.post("import", json!({"csv": FILE})).ok().await;
     let other = FILE.replace("Cali", "Lima");
@@ -128,14 +128,14 @@ async fn only_what_was_previewed_is_carried_out() {
 }
 
 #[tokio::test]
-async fn a_file_may_come_as_the_bytes_that_excel_wrote() {
+async fn a_file_may_be_sent_as_the_bytes_that_excel_wrote() {
     let house = House::open().await;
     // In Windows-1252: a header, and María Núñez.
     let file = "Y29ycmVvO25vbWJyZQ0KbWFyaWFAZXhhbXBsZS5jb207TWFy7WEgTvrxZXoNCg==";
     let preview = house.post("import", json!({"file": file})).ok().await;
     house.post("import", json!({"file": file, "confirm": preview["digest"]})).ok().await;
     assert_eq!(house.get("list").ok().await["items"][0]["name"], "María Núñez");
-    // The same in the old Mac's character set, whose letters can only be guessed.
+    // The same in Mac Roman, whose letters can only be guessed.
     let file = "Y29ycmVvO25vbWJyZQ0KbWFyaWFAZXhhbXBsZS5jb207TWFykmENCg==";
     let preview = house.post("import", json!({"file": file})).ok().await;
     assert_eq!((&preview["errors"][0]["cell"], counts(&preview)), (&json!("B2"), [1, 0, 0, 0, 1]));
@@ -146,7 +146,7 @@ async fn a_file_may_come_as_the_bytes_that_excel_wrote() {
 }
 
 #[tokio::test]
-async fn another_persons_id_is_never_made_of_a_number() {
+async fn a_number_with_decimals_is_never_read_as_a_national_id() {
     let house = House::open().await;
     let csv =
         "correo,nombre,cédula,,\nana@example.com,Ana,2012345.0,,\nbeto@example.com,Jos\u{fffd},52123456,,\n";
@@ -160,15 +160,15 @@ async fn another_persons_id_is_never_made_of_a_number() {
     house.app.close().await;
 }
 
-/// More lines than one transaction, and in one of them somebody who is in the way.
+/// More lines than one transaction, and a line whose person is already a member by then.
 #[tokio::test]
-async fn a_long_file_is_written_whatever_is_in_the_way_of_one_line() {
+async fn a_long_file_is_imported_although_one_line_conflicts() {
     let house = House::open().await;
     let mut csv = "email,name,dni\n".to_owned();
     for index in 0..500 {
         let _ = writeln!(csv, "m{index}@example.com,Nombre {index},{}", 50_000_000 + index);
     }
-    // Between preview and confirmation somebody registers by hand.
+    // A supervisor registers one person between the preview and the confirmation.
     let preview = house.post("import", json!({"csv": csv})).ok().await;
     assert_eq!(counts(&preview), [500, 500, 0, 0, 0]);
     house.member("m40@example.com", json!({"name": "Por la puerta", "dni": "50000040"})).await;

@@ -28,7 +28,7 @@ async fn each_reason_has_its_own_code_and_sentence() {
 }
 
 #[tokio::test]
-async fn the_community_is_the_one_that_is_meant() {
+async fn the_community_is_that_of_the_request_or_its_show() {
     let house = House::open().await;
     let other = house.app.organizer("mareas").await;
     let show = house.app.show(&house.organizer, "Los Faroles", 20, 50_000).await;
@@ -68,7 +68,7 @@ async fn the_community_is_the_one_that_is_meant() {
 }
 
 #[tokio::test]
-async fn nobody_can_try_addresses_one_after_the_other() {
+async fn guessing_member_addresses_is_limited() {
     let house = House::open().await;
     let ask = |path: &str, index: u32| {
         let body = json!({"email": format!("m{index}@example.com"), "tenant_id": house.organizer.tenant});

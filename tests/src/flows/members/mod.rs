@@ -1,4 +1,4 @@
-//! A community: who belongs to it, who may ask, and what was paid.
+//! A community: its members, their right to ask for discounts, and their fees.
 
 mod fees;
 mod import;
@@ -35,12 +35,12 @@ impl House {
         self.app.patch(format!("/api/v1/users/{path}")).token(&self.organizer.token).json(body)
     }
 
-    /// The same question as nobody in particular.
+    /// The same request signed out.
     fn public(&self, path: &str, body: Value) -> Request {
         self.app.post(format!("/api/v1/users/{path}")).json(body)
     }
 
-    /// A member of the house, as a supervisor registers one.
+    /// Registers a member as the organiser's admin.
     async fn member(&self, email: &str, change: Value) -> Value {
         let mut body = json!({"name": "Ana Farola", "email": email});
         body.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
@@ -52,7 +52,7 @@ fn text(value: &Value) -> &str {
     value.as_str().expect("text")
 }
 
-/// The pointers of what is wrong.
+/// The pointers of the problem's errors.
 fn pointers(problem: &Value) -> Vec<&str> {
     problem["errors"].as_array().expect("errors").iter().map(|error| text(&error["pointer"])).collect()
 }

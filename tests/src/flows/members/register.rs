@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{House, pointers, text};
 
 #[tokio::test]
-async fn the_public_registers_without_a_say_in_what_they_owe() {
+async fn the_public_cannot_set_its_own_subscription_or_fee() {
     let house = House::open().await;
     let tenant = &house.organizer.tenant;
     let body = |change: Value| {
@@ -18,7 +18,7 @@ async fn the_public_registers_without_a_say_in_what_they_owe() {
     }));
     let problem = house.public("register", bold.clone()).refused(422, "refused_fields").await;
     assert_eq!(pointers(&problem), ["/registration_date", "/subscription_active", "/monthly_fee_current"]);
-    // Whoever supervises another community is the public here.
+    // A supervisor of another community counts as the public here.
     let stranger = house.app.organizer("mareas").await;
     house.public("register", bold.clone()).token(&stranger.token).refused(422, "refused_fields").await;
 
@@ -43,7 +43,7 @@ async fn the_public_registers_without_a_say_in_what_they_owe() {
 }
 
 #[tokio::test]
-async fn addresses_and_ids_are_given_once_and_repetitions_are_forgiven() {
+async fn addresses_and_ids_are_unique_and_a_repeated_registration_is_harmless() {
     let house = House::open().await;
     let tenant = &house.organizer.tenant;
     let ana = json!({"name": "Ana", "email": "ana@example.com", "dni": 1_020_304_050, "tenant_id": tenant});
@@ -55,7 +55,7 @@ async fn addresses_and_ids_are_given_once_and_repetitions_are_forgiven() {
         body.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
         house.public("register", body)
     };
-    // Which of both is taken is nobody's business but the community's.
+    // Only the community may learn whether the address or the national id is taken.
     let taken = other(json!({"name": "Otra"})).refused(409, "already_registered").await;
     let by_id = other(json!({"email": "eva@example.com"})).refused(409, "already_registered").await;
     assert_eq!(taken["detail"], by_id["detail"]);
@@ -82,7 +82,7 @@ async fn addresses_and_ids_are_given_once_and_repetitions_are_forgiven() {
 }
 
 #[tokio::test]
-async fn supervisors_correct_what_is_wrong() {
+async fn supervisors_correct_members() {
     let house = House::open().await;
     let ana = house.member("ana@example.com", json!({"dni": "1020304050", "city": "Bogotá"})).await;
     let eva = house.member("eva@example.com", json!({"dni": "52123456"})).await;
@@ -103,7 +103,7 @@ async fn supervisors_correct_what_is_wrong() {
     let same = house.patch(id, json!({"email": "ana.b@example.com"})).ok().await;
     assert_eq!(same, moved, "nothing to change");
 
-    // What was given up is free.
+    // The former address and national id are free again.
     house.patch(text(&eva["id"]), json!({"email": "ana@example.com", "dni": "1020304050"})).ok().await;
 
     let stranger = house.app.organizer("mareas").await;
@@ -114,7 +114,7 @@ async fn supervisors_correct_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn what_members_owe_is_set_or_turned_around() {
+async fn a_members_payment_status_is_set_or_toggled() {
     let house = House::open().await;
     let ana = house.member("ana@example.com", json!({})).await;
     let path = format!("{}/payment-status", text(&ana["id"]));
@@ -142,7 +142,7 @@ async fn what_members_owe_is_set_or_turned_around() {
 }
 
 #[tokio::test]
-async fn nobody_tries_national_ids_one_after_the_other() {
+async fn guessing_national_ids_is_limited() {
     let house = House::open().await;
     let tenant = &house.organizer.tenant;
     let register = |email: String| {

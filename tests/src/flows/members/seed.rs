@@ -1,4 +1,4 @@
-//! What the first seed lists for users, at its paths and with its fields.
+//! The first seed's endpoints for users, at its paths and with its fields.
 
 use serde_json::{Value, json};
 
