@@ -1,10 +1,10 @@
-//! A published event keeps an area, whoever deletes what at the same moment.
+//! A published event keeps an area, also if its last ones are deleted at the same moment.
 
 use cloud::services::{FaultRates, Spot};
 use serde_json::{Value, json};
 use testkit::{Organizer, TestApp};
 
-/// A draft with so many areas: its path, and theirs.
+/// Creates a draft with so many areas. Returns its path and theirs.
 async fn draft(app: &TestApp, organizer: &Organizer, areas: usize) -> (String, Vec<String>) {
     let event = app.draft(organizer, "Los Faroles").await;
     let event = format!("/api/v1/events/{}", event["id"].as_str().expect("an id"));
@@ -28,7 +28,7 @@ fn unguarded() -> FaultRates {
     FaultRates { ignored_conditions: vec!["E#".to_owned()], ..FaultRates::default() }
 }
 
-/// Deletes both areas of a published event at once. How many areas it has then.
+/// Deletes both areas of a published event at once. Returns how many are left.
 async fn delete_both(rates: FaultRates) -> usize {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
@@ -47,7 +47,7 @@ async fn delete_both(rates: FaultRates) -> usize {
     let (status, left) = state(&app, &organizer, &event).await;
     assert_eq!(status, "published");
     if left == 1 {
-        // Who was refused took nothing away, and is told why at the next try.
+        // The refused deletion changed nothing, and the next try is told why.
         let kept = if one.status == 409 { &areas[0] } else { &areas[1] };
         app.delete(kept).token(&organizer.token).refused(409, "event_published").await;
         let change = json!({"capacity": 11});
@@ -68,8 +68,8 @@ async fn without_the_guard_no_area_stays() {
     assert_eq!(delete_both(unguarded()).await, 0, "the race test would not notice a race");
 }
 
-/// Puts an event on sale (`start`) while its only area is deleted. Whether it is on sale
-/// without one then.
+/// Deletes the only area of an event while the event goes on sale: by being published or, if
+/// it is sold `elsewhere`, by losing its link. True if it is on sale without an area then.
 async fn delete_and_publish(rates: FaultRates, elsewhere: bool) -> bool {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
@@ -100,7 +100,7 @@ async fn delete_and_publish(rates: FaultRates, elsewhere: bool) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_is_not_put_on_sale_while_its_last_area_goes() {
+async fn an_event_is_not_put_on_sale_while_its_last_area_is_deleted() {
     for elsewhere in [false, true, false, true] {
         assert!(
             !delete_and_publish(FaultRates::default(), elsewhere).await,
@@ -110,7 +110,7 @@ async fn an_event_is_not_put_on_sale_while_its_last_area_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_guard_it_is_on_sale_with_nothing_to_sell() {
+async fn without_the_guard_an_event_is_on_sale_without_areas() {
     for elsewhere in [false, true] {
         assert!(delete_and_publish(unguarded(), elsewhere).await, "the race test would not notice a race");
     }

@@ -1,5 +1,5 @@
-//! What an event is sold for is in its currency, whoever changes that while somebody else
-//! enters a price.
+//! An event's prices are in its currency, also if the currency changes while a price is
+//! entered.
 
 use cloud::services::{FaultRates, Spot};
 use domain::pricing::AdjustmentType;
@@ -9,21 +9,21 @@ use testkit::{Answer, Organizer, Request, TestApp};
 
 use crate::table::table_of;
 
-/// What is entered while the currency changes.
+/// The price that is entered while the currency changes.
 #[derive(Debug, Clone, Copy)]
 enum Entered {
     Area,
     Stage,
-    /// A stage that took off a percentage until now.
+    /// A stage whose adjustment changes from a percentage to an amount.
     ChangedStage,
 }
 
-/// Who waits before its first write until the other is done.
+/// The request that waits before a write until the other is done.
 #[derive(Debug, Clone, Copy)]
 enum Late {
     Price,
     Currency,
-    /// The change of the currency, which has the right to it by then.
+    /// The change of the currency, once it has its lease on the event.
     CurrencyWithRight,
 }
 
@@ -55,9 +55,8 @@ impl House {
         request.token(&self.organizer.token)
     }
 
-    /// Enters a price in pesos of Colombia while the event goes over to those of Chile; both
-    /// have read the event before the other writes. Answers with what both heard, and what
-    /// the event has in the end.
+    /// Enters a price in Colombian pesos while the event changes to Chilean ones; each request has
+    /// read the event before the other writes. Returns both answers, and the event as it is then.
     async fn change(&self, entered: Entered, late: Late, rates: FaultRates) -> (Answer, Answer, StoredEvent) {
         let app = &self.app;
         let draft = app.draft(&self.organizer, "Los Faroles").await;
@@ -118,7 +117,7 @@ impl House {
     }
 }
 
-/// Whether the event has amounts that were meant in another currency.
+/// Whether the event has amounts that were entered in another currency.
 fn is_mixed(sheet: &StoredEvent) -> bool {
     let is_fixed = |kind| kind == AdjustmentType::Fixed;
     sheet.event.currency.code() != "COP"
@@ -145,7 +144,7 @@ async fn a_price_is_in_the_currency_of_its_event() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_guard_a_price_is_a_hundred_times_as_large() {
+async fn without_the_guard_a_price_is_in_another_currency() {
     let house = House::open().await;
     let unguarded = FaultRates { ignored_conditions: vec!["E#".to_owned()], ..FaultRates::default() };
     for entered in [Entered::Area, Entered::Stage, Entered::ChangedStage] {

@@ -14,20 +14,20 @@ use crate::community::{Community, text};
 use crate::table::table_of;
 
 const SUPERVISORS: usize = 64;
-/// Tries of one request in bad weather.
+/// Tries of one request while the box office answers 503.
 const TRIES: usize = 40;
-/// Requests that are made within one window of tries, and at the same time.
+/// Requests that are made at the same time, within one window of the limit.
 const AT_ONCE: usize = 50;
 
-/// Who was answered what.
+/// The result of a rush: the requests, and what the supervisors were told of each.
 struct Outcome {
     show: Show,
     house: Community,
-    /// The addresses of everybody, by the ids of their requests.
+    /// The members' addresses, by the ids of their requests.
     members: BTreeMap<String, String>,
-    /// The ids of the requests that some supervisor heard to be sent.
+    /// The ids of the requests whose sending was confirmed to a supervisor.
     sent: BTreeSet<String>,
-    /// What the supervisors of each other request heard.
+    /// The error codes of refused calls, by the ids of their requests.
     refused: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -35,7 +35,7 @@ fn email(index: usize) -> String {
     format!("socia{index}@example.com")
 }
 
-/// Registers so many members from a file.
+/// Imports so many members.
 async fn register(house: &Community, count: usize) {
     let mut csv = "email,name,subscription_active,monthly_fee_current\n".to_owned();
     for index in 0..count {
@@ -48,7 +48,7 @@ async fn register(house: &Community, count: usize) {
     assert_eq!((&done["new"], &done["bad"]), (&json!(count), &json!(0)), "{}", done["errors"]);
 }
 
-/// Has so many members ask. Their addresses by the ids of their requests.
+/// Lets so many members ask. Returns their addresses by the ids of their requests.
 async fn requested(house: &mut Community, show: &Show, count: usize) -> BTreeMap<String, String> {
     let mut members = BTreeMap::new();
     for first in (0..count).step_by(AT_ONCE) {
@@ -68,7 +68,7 @@ async fn requested(house: &mut Community, show: &Show, count: usize) -> BTreeMap
     members
 }
 
-/// Has so many members ask, and approves all of it.
+/// Lets so many members ask, and approves all requests.
 async fn approved(house: &mut Community, show: &Show, count: usize) -> BTreeMap<String, String> {
     let members = requested(house, show, count).await;
     let ids: Vec<&String> = members.keys().collect();
@@ -79,7 +79,7 @@ async fn approved(house: &mut Community, show: &Show, count: usize) -> BTreeMap<
     members
 }
 
-/// Tokens of people who may send: more than anybody may invite at once.
+/// The tokens of so many coordinators that inviting them would exceed the daily limit.
 async fn supervisors(house: &Community) -> Vec<String> {
     let (app, tenant) = (&house.app, &house.organizer.tenant);
     let table = table_of(app, "events");
@@ -101,7 +101,8 @@ async fn give(app: &TestApp, token: &str, id: &str) -> Option<String> {
     }
 }
 
-/// Does something with one request until there is an answer: `None` for done, else the code.
+/// Calls an action on one request until the answer is not a 503: `None` for done, else the
+/// code.
 async fn persist(app: &TestApp, token: &str, id: &str, what: &str, body: Value) -> Option<String> {
     for _ in 0..TRIES {
         let path = format!("/api/v1/supervision/queue/{id}/{what}");
@@ -116,8 +117,8 @@ async fn persist(app: &TestApp, token: &str, id: &str, what: &str, body: Value) 
     panic!("the box office never had time")
 }
 
-/// Lets all supervisors approve and send all requests at the same time. Every third
-/// request is in the hands of two of them.
+/// Lets all supervisors approve and send all requests at the same time. Every third request is
+/// given to two of them.
 async fn rush(discounts: u32, requests: usize, rates: FaultRates) -> Outcome {
     let mut house = Community::open().await;
     let show = house.show("Los Faroles", discounts).await;
@@ -158,7 +159,7 @@ async fn rush(discounts: u32, requests: usize, rates: FaultRates) -> Outcome {
     }
     app.idle().await;
     app.chaos.set(FaultRates::default());
-    // Mails of workers that died are looked at again when their lease has ended.
+    // The mails of dead workers are retried when their lease has ended.
     for _ in 0..5 {
         app.clock.advance(Duration::from_secs(70));
         app.idle().await;
@@ -189,8 +190,8 @@ async fn forty_discounts_are_given_to_forty_members_and_mailed_once() {
     assert_eq!((given.len(), left.len()), (40, 460), "none is lost, and no promise is left over");
     assert_eq!(given.keys().collect::<Vec<_>>(), sent.iter().collect::<Vec<_>>(), "who sent it knows");
     assert!(given.values().all(|request| request["decision_type"] == "approved"));
-    // Of two who approved the same, one heard so at most. Both may have been told of an
-    // approval that found no discount and was withdrawn.
+    // Of two supervisors with the same request, at most one succeeded. Both may have been told
+    // of an approval that found no discount and was withdrawn.
     for id in given.keys() {
         let heard = refused.remove(id).unwrap_or_default();
         assert!(heard.iter().all(|code| code.starts_with("already_")), "{heard:?}");
@@ -216,8 +217,8 @@ async fn forty_discounts_are_given_to_forty_members_and_mailed_once() {
     house.app.close().await;
 }
 
-/// How many of many supervisors hear that they approved, of whom each approves another
-/// request at the moment when all others do. All have seen that discounts are left.
+/// Each supervisor approves another request at the same moment, and all have read that
+/// discounts are left. Returns how many approvals succeeded.
 async fn approve_at_once(discounts: u32, guarded: bool) -> usize {
     let mut house = Community::open().await;
     let show = house.show("Los Faroles", discounts).await;
@@ -249,7 +250,7 @@ async fn approve_at_once(discounts: u32, guarded: bool) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_sixty_four_who_approve_at_once_as_many_do_as_there_are_discounts() {
+async fn of_sixty_four_approvals_at_once_ten_get_the_ten_discounts() {
     assert_eq!(approve_at_once(10, true).await, 10);
 }
 
@@ -259,7 +260,7 @@ async fn without_the_guard_more_discounts_are_given_than_there_are() {
     assert_eq!(approved, SUPERVISORS, "the race test would not notice a race");
 }
 
-/// Everybody who asks or decides stands before the write when the first one writes.
+/// Sends requests at once; all have reached their write before the first one writes.
 async fn together(app: &TestApp, requests: Vec<Request>) -> Vec<Answer> {
     let race = app.chaos.rendezvous(requests.len(), "DR#");
     let answers = join_all(requests.into_iter().map(|request| race.racer(request.send()))).await;
@@ -267,14 +268,13 @@ async fn together(app: &TestApp, requests: Vec<Request>) -> Vec<Answer> {
     answers
 }
 
-/// How many of many who ask at the same moment for the same hear that they have a
-/// new request.
+/// One member asks 16 times at once for the same show. Returns how many requests were opened.
 async fn asked(rates: FaultRates) -> usize {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let ana = house.member("ana").await;
     house.app.chaos.set(rates);
-    // Fewer than the refusals that one address may have.
+    // Fewer than the refused requests that one address may make.
     let asking = (0..16).map(|_| house.ask(&ana, &show)).collect();
     let mut opened = 0;
     for answer in together(&house.app, asking).await {
@@ -297,8 +297,7 @@ async fn without_the_guard_a_member_has_many_requests() {
     assert_eq!(asked(rates).await, 16, "the race test would not notice a race");
 }
 
-/// How many of many supervisors who decide about the same request at the same
-/// moment hear that it is as they decided.
+/// Eight supervisors decide the same request at once. Returns how many succeeded.
 async fn decided(rates: FaultRates) -> usize {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
@@ -324,18 +323,18 @@ async fn decided(rates: FaultRates) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_supervisors_who_decide_at_once_one_wins_and_the_others_are_told() {
+async fn of_eight_decisions_at_once_one_succeeds_and_the_others_conflict() {
     assert_eq!(decided(FaultRates::default()).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_guard_they_overwrite_each_other() {
+async fn without_the_guard_decisions_overwrite_each_other() {
     let rates = FaultRates { ignored_conditions: vec!["DR#".to_owned()], ..FaultRates::default() };
     assert_eq!(decided(rates).await, 8, "the race test would not notice a race");
 }
 
-/// Sends the answer to a request and, when that stands before its write number `nth`, has
-/// another supervisor reject the request and send that. Whether it came to that write.
+/// Sends the answer to a request; before that call's write number `nth`, another supervisor
+/// rejects the request and sends the rejection. False if the call has fewer writes.
 async fn reject_before_write(house: &Community, sender: &str, id: &str, nth: usize) -> bool {
     let spot = || Spot::at("").by("supervision");
     let chaos = &house.app.chaos;
@@ -351,7 +350,7 @@ async fn reject_before_write(house: &Community, sender: &str, id: &str, nth: usi
             () = halt.reached() => {}
         }
         if passed + 1 < nth {
-            // The next is in place before this one may go on.
+            // The next halt is in place before this write goes on.
             let next = chaos.halt(spot());
             drop(std::mem::replace(&mut halt, next));
         }
@@ -369,10 +368,10 @@ async fn reject_before_write(house: &Community, sender: &str, id: &str, nth: usi
     true
 }
 
-/// Whatever two supervisors do to the same request at the same moment: what is
-/// taken from the show is what was sent.
+/// Two supervisors send and reject the same request at once: the discounts that the show has
+/// left agree with the answers that were sent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_discount_that_is_sent_and_taken_back_at_once_is_given_or_comes_back() {
+async fn sending_and_rejecting_at_once_gives_or_returns_the_discount() {
     let mut house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     register(&house, 8).await;
@@ -399,9 +398,9 @@ async fn a_discount_that_is_sent_and_taken_back_at_once_is_given_or_comes_back()
     house.app.close().await;
 }
 
-/// An approval is slow to take its discount, and is taken back and answered meanwhile.
+/// An approval takes its discount late: it is replaced by a rejection, which is sent meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_discount_that_comes_after_its_approval_was_taken_back_goes_back() {
+async fn a_discount_taken_after_its_approval_was_taken_back_is_returned() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
     let id = house.request("ana", &show).await;

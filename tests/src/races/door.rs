@@ -1,4 +1,4 @@
-//! Sixty-four scanners before one ticket, all of which call their scan the same.
+//! Sixty-four scans of one ticket at once, all with the same nonce.
 
 use futures::future::join_all;
 use serde_json::json;
@@ -7,7 +7,7 @@ use testkit::TestApp;
 const SCANNERS: usize = 64;
 const PEOPLE: usize = 4;
 
-/// How many of them let its holder in.
+/// How many of the scans admit.
 async fn admissions(guarded: bool) -> usize {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
@@ -47,7 +47,7 @@ async fn of_many_scanners_with_one_nonce_one_admits() {
     assert_eq!(admissions(true).await, 1);
 }
 
-/// Two telephones that are not paired, with one login and one nonce.
+/// Two telephones that are not paired as scanners, with one login and one nonce.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_telephones_with_one_login_one_admits() {
     let app = TestApp::start().await;
@@ -70,6 +70,6 @@ async fn of_two_telephones_with_one_login_one_admits() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_guard_they_all_admit() {
+async fn without_the_guard_all_scanners_admit() {
     assert_eq!(admissions(false).await, SCANNERS);
 }

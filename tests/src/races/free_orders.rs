@@ -1,5 +1,5 @@
-//! Whoever asks for free tickets, cancels or dies at the same moment: in the end each place
-//! is a ticket's or can be sold.
+//! Free orders that are paid and cancelled at the same moment, or whose function dies: in the
+//! end each place is a ticket's or for sale.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ impl House {
         order["tickets"].as_array().map_or(0, Vec::len) as u64
     }
 
-    /// How many places can still be sold, once all holds are over and all messages came.
+    /// How many places can still be sold, once all holds have expired and all messages arrived.
     async fn left(&self) -> u64 {
         self.app.idle().await;
         self.app.clock.advance(Duration::from_secs(1200));
@@ -63,7 +63,7 @@ fn id(value: &Value) -> String {
     value.as_str().expect("an id").to_owned()
 }
 
-/// Asks again while the table has trouble, as a patient client would.
+/// Retries while the answer is 500 or above, as a client would.
 async fn until_answered(request: impl Fn() -> Request) {
     for _ in 0..50 {
         if request().send().await.status < 500 {
@@ -73,8 +73,8 @@ async fn until_answered(request: impl Fn() -> Request) {
     panic!("nobody answers");
 }
 
-/// The places that are neither a ticket's nor to be sold, or both, after so many rounds in
-/// which a buyer asks for the tickets and cancels at the same moment.
+/// How many places are neither a ticket's nor for sale, or both, after so many rounds in which
+/// a buyer pays and cancels at the same moment.
 async fn race(rounds: u64, rates: FaultRates) -> u64 {
     let house = House::open(2 * rounds).await;
     let mut buyers = Vec::new();
@@ -86,7 +86,7 @@ async fn race(rounds: u64, rates: FaultRates) -> u64 {
         let buyer = turns.next().expect("somebody");
         let order = house.reserve(buyer).await;
         house.app.chaos.set(rates.clone());
-        // Both have read the order; by the table's troubles, one may come again much later.
+        // Both have read the order. Because the table fails at times, one may retry much later.
         let together = house.app.chaos.rendezvous(2, Spot::at("U#").by("purchases"));
         tokio::join!(
             together.racer(until_answered(|| house.pay(buyer, &order))),
@@ -94,7 +94,7 @@ async fn race(rounds: u64, rates: FaultRates) -> u64 {
         );
         drop(together);
         house.app.chaos.set(FaultRates::default());
-        // Who has no tickets by now gets none any more.
+        // A buyer without tickets by now gets none later.
         tickets += house.tickets(buyer, &order).await;
     }
     (house.left().await + tickets).abs_diff(2 * rounds)
@@ -105,12 +105,12 @@ fn rounds() -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_place_is_lost_or_given_twice_whoever_asks_and_cancels() {
+async fn paying_and_cancelling_at_once_loses_and_doubles_no_place() {
     let shaky = FaultRates { server_error: 0.25, ..FaultRates::default() };
     assert_eq!(race(rounds(), shaky).await, 0);
 }
 
-/// What is wrong with the places if whoever cancels has read the order before it is paid,
+/// How many places are lost or sold twice if a cancellation reads the order before it is paid,
 /// and writes it after that.
 async fn cancel_slowly(rates: FaultRates) -> u64 {
     let house = House::open(PLACES).await;
@@ -130,7 +130,7 @@ async fn cancel_slowly(rates: FaultRates) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_cancels_too_late_cancels_nothing() {
+async fn a_late_cancellation_changes_nothing() {
     assert_eq!(cancel_slowly(FaultRates::default()).await, 0);
 }
 
@@ -140,7 +140,7 @@ async fn without_the_guard_cancelled_orders_keep_their_places() {
     assert_eq!(cancel_slowly(unguarded).await, 2, "the race test would not notice a race");
 }
 
-/// A step of a buyer, of whose writes each is the last that its function does in turn.
+/// A buyer's request, at each of whose writes the function dies in turn.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Reserve,
@@ -148,10 +148,10 @@ enum Step {
     Cancel,
 }
 
-/// Whatever a function that dies leaves behind runs out, or is finished by what comes anyway:
-/// nobody asks again here.
+/// What a dead function leaves behind expires, or is finished by messages: no request is
+/// retried here.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_dies_at_whichever_write_leaves_nothing_behind() {
+async fn a_death_at_any_write_loses_no_place() {
     let mut house = House::open(PLACES).await;
     let mut tickets = 0;
     for step in [Step::Reserve, Step::Pay, Step::Cancel] {

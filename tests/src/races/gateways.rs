@@ -1,5 +1,5 @@
-//! An account at a payment gateway names credentials that are there, whoever saves
-//! and deletes at the same moment.
+//! A gateway account names credentials that exist, also if people save and delete at the same
+//! moment.
 
 use cloud::services::{FaultRates, Spot};
 use domain::Currency;
@@ -11,10 +11,10 @@ use crate::flows::gateways::{House, path};
 
 /// People who save at the same moment.
 const PEOPLE: u32 = 8;
-/// Accounts of which each is saved and deleted at the same moment.
+/// Accounts whose credentials are saved while the account is deleted.
 const ACCOUNTS: usize = 4;
 
-/// Without the conditions on tenants' accounts.
+/// Ignores the conditions on tenants' accounts.
 fn unguarded() -> FaultRates {
     FaultRates { ignored_conditions: vec!["T#".to_owned()], ..FaultRates::default() }
 }
@@ -29,8 +29,8 @@ fn merchants(house: &House) -> Vec<Value> {
     admitted.collect()
 }
 
-/// Lets everybody save credentials of their own for one account. How many heard that
-/// theirs are saved, and how often the account says that it was changed.
+/// Lets [`PEOPLE`] people save credentials of their own for one account. Returns how many were
+/// told that theirs are saved, and how often the account was changed.
 async fn save_all(rates: FaultRates) -> (u32, u32) {
     let house = House::open().await;
     let account = house.add("payu", "COP").await;
@@ -60,7 +60,7 @@ async fn save_all(rates: FaultRates) -> (u32, u32) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_heard_that_credentials_are_saved_saved_them() {
+async fn credentials_reported_as_saved_were_not_overwritten_unseen() {
     let (heard, changes) = save_all(FaultRates::default()).await;
     assert!(heard >= 1);
     assert_eq!(heard, changes, "nobody's are overwritten unseen");
@@ -112,13 +112,13 @@ async fn save_and_delete(rates: FaultRates) -> Vec<String> {
             None => {}
         }
         house.app.chaos.set(FaultRates::default());
-        // A tenant has few at once.
+        // A tenant has at most twenty accounts.
         house.app.delete(path(&account)).token(&house.admin.token).send().await;
     }
     wrong
 }
 
-/// Whether the vault has a secret of this account, at whatever version.
+/// Whether the vault has a secret of this account, in any version.
 pub(crate) async fn secret_exists(house: &House, account: &Value) -> bool {
     let id = account["id"].as_str().expect("an id");
     let asked = house

@@ -38,7 +38,7 @@ async fn reserve_at_once(rates: FaultRates) -> (Vec<u16>, u64) {
     let path = format!("/api/v1/public/events/{}/areas/{}/availability", show.slug, show.area);
     let left = app.get(path).ok().await["left"].as_u64().expect("a number");
     if statuses != [201; 3] {
-        // Whoever asks again hears the same.
+        // A repetition gets the same answer.
         let again = join_all([&quotes[0], &quotes[1]].map(|quote| reserve(quote).send())).await;
         for (first, again) in [&answers[0], &answers[2]].into_iter().zip(&again) {
             assert_eq!(first.status, again.status, "{}", again.text());
@@ -52,7 +52,7 @@ async fn reserve_at_once(rates: FaultRates) -> (Vec<u16>, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_is_that_of_one_reservation() {
+async fn one_key_makes_one_reservation() {
     for _ in 0..6 {
         let heard = reserve_at_once(FaultRates::default()).await;
         let (first, second) = ((vec![201, 201, 422], 1), (vec![422, 422, 201], 2));
@@ -60,10 +60,10 @@ async fn a_key_is_that_of_one_reservation() {
     }
 }
 
-/// The first request has answered when another with its key comes, and then the first comes
-/// again, having known of neither.
+/// A repetition of the first request, and another request with its key, reach their write
+/// before the first is answered, and go on after that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_comes_again_does_not_let_go_what_the_first_answered_with() {
+async fn a_repeated_request_keeps_the_first_ones_reservation() {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
     let show = app.show(&organizer, "Los Faroles", 10, 5000).await;
@@ -72,7 +72,7 @@ async fn who_comes_again_does_not_let_go_what_the_first_answered_with() {
         let line = json!({"area_id": show.area, "quantity": 1});
         app.quote(&show.id, line).await["quote"].clone()
     };
-    // The other has the lower id, so the first is the one to go if it is asked.
+    // The other has the lower id, so a request that looks again would release the first.
     let other = quote().await;
     let first = quote().await;
     let reserve = |quote: &Value| {
@@ -107,7 +107,7 @@ async fn who_comes_again_does_not_let_go_what_the_first_answered_with() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_looking_again_it_is_that_of_two() {
+async fn without_looking_again_one_key_makes_two_reservations() {
     let blind = FaultRates { stale_queries: vec!["U#".to_owned()], ..FaultRates::default() };
     assert_eq!(reserve_at_once(blind).await, (vec![201; 3], 3));
 }

@@ -1,4 +1,4 @@
-//! Limits on how many there are, for those who come at the same moment.
+//! Limits on the number of things, for requests that come at the same moment.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::table::table_of;
 /// Reservations that one buyer makes at the same moment.
 const RESERVATIONS: usize = 20;
 
-/// Without what a consistent read finds after a write.
+/// Makes queries under `start` stale, so that counting again after a write finds nothing.
 fn blind(start: &str) -> FaultRates {
     FaultRates { stale_queries: vec![start.to_owned()], ..FaultRates::default() }
 }
 
-/// How many reservations a buyer has who makes many at once, by the answers and by the
-/// list, and how many places are left of so many as were asked for.
+/// One buyer makes [`RESERVATIONS`] reservations at once, of a show with as many places.
+/// Returns how many are held by the answers and by the list, and how many places are left.
 async fn reserve_at_once(rates: FaultRates) -> (usize, usize, usize) {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
@@ -64,8 +64,8 @@ async fn without_counting_again_all_twenty_are_held() {
     assert_eq!(reserve_at_once(blind("U#")).await, (RESERVATIONS, RESERVATIONS, 0));
 }
 
-/// Sends the same request several times at once; all have seen what there was before.
-/// Answers with how many heard 201, and the codes that the others heard.
+/// Sends requests at once; each has read the table before the first one writes. Returns how
+/// many got 201, and the codes of the refusals.
 async fn at_once(app: &TestApp, spot: Spot, requests: Vec<Request>) -> (usize, BTreeSet<String>) {
     let race = app.chaos.rendezvous(requests.len(), spot);
     let answers = join_all(requests.into_iter().map(|request| race.racer(request.send()))).await;
@@ -105,7 +105,7 @@ async fn without_the_guard_a_ticket_has_many_open_offers() {
     assert_eq!(offer_at_once(unguarded).await.0, 3);
 }
 
-/// Scanners that a tenant pairs at the same moment, of which one is the last that it may.
+/// Pairs four scanners at once, for a tenant that may have one more.
 async fn pair_at_once(rates: FaultRates) -> (usize, BTreeSet<String>) {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
@@ -135,7 +135,7 @@ async fn a_tenant_has_no_more_scanners_than_it_may() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_counting_again_it_has_more() {
+async fn without_counting_again_a_tenant_has_more_scanners() {
     assert_eq!(pair_at_once(blind("T#")).await.0, 4);
 }
 
@@ -182,7 +182,7 @@ impl Draft {
         self.post("sale-stages", body)
     }
 
-    /// The first write of a new area, which makes its places.
+    /// The first write of a new area, which creates its places.
     fn areas(&self) -> Spot {
         Spot::at(format!("E#{}/A#", &self.event[4..])).by("events")
     }
@@ -191,8 +191,8 @@ impl Draft {
         Spot::at(format!("E#{}/ST#", &self.event[4..])).by("pricing")
     }
 
-    /// Four requests stand before the write at `spot`, and from there on find nothing that is
-    /// there already. How many of `what` the event has then.
+    /// Four requests wait before their write at `spot`, and from there on their queries are stale.
+    /// Returns how many of `what` the event has then.
     async fn blindly(&self, what: &str, spot: Spot, requests: [Request; 4]) -> usize {
         let halts = [(); 4].map(|()| self.app.chaos.halt(spot.clone()));
         let sent: Vec<_> = requests.into_iter().map(|request| tokio::spawn(request.send())).collect();

@@ -1,5 +1,4 @@
-//! One member for each address and each national id, however many register at
-//! the same moment.
+//! One member for each address and each national id, also if many register at the same moment.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,30 +8,30 @@ use serde_json::{Value, json};
 use testkit::TestApp;
 
 const PEOPLE: usize = 32;
-/// Tries of one registration in bad weather.
+/// Tries of one registration while the box office answers 503.
 const TRIES: usize = 20;
 
-/// What came of it when everybody registered at the same moment.
+/// The result of many registrations at the same moment.
 struct Outcome {
-    /// The names of those who heard that they are registered.
+    /// The names in the successful answers.
     registered: Vec<String>,
-    /// The codes that the others heard.
+    /// The error codes of the refusals.
     refused: BTreeSet<String>,
-    /// The names that the supervisors see.
+    /// The names in the supervisors' list of members.
     listed: Vec<String>,
 }
 
-/// Lets everybody register at the same moment, as somebody else each, and try
-/// again when the box office was too busy.
+/// Registers [`PEOPLE`] people at the same moment, each under another name, and retries while
+/// the answer is 503.
 async fn rush(rates: FaultRates, body: fn(usize) -> Value) -> Outcome {
     let app = Arc::new(TestApp::start().await);
     let organizer = app.organizer("faroles").await;
     app.chaos.set(rates);
-    // All have seen that the address and the id are free.
+    // All requests have read that the address and the id are free.
     let race = Arc::new(app.chaos.rendezvous(PEOPLE, Spot::at("MB").by("members")));
     let attempts: Vec<_> = (0..PEOPLE)
         .map(|index| {
-            // As staff, whose tries are not counted.
+            // As staff, whose registrations are not limited.
             let (app, token, mut body) = (app.clone(), organizer.token.clone(), body(index));
             body["name"] = json!(format!("Persona {index}"));
             let race = race.clone();
@@ -78,7 +77,7 @@ fn same_id(index: usize) -> Value {
     json!({"email": format!("persona{index}@example.com"), "dni": 1_020_304_050})
 }
 
-/// Without the conditions on members and what they claim.
+/// Ignores the conditions on members, their addresses and their national ids.
 fn unguarded() -> FaultRates {
     FaultRates { ignored_conditions: vec!["MB".to_owned()], ..FaultRates::default() }
 }
@@ -111,10 +110,10 @@ async fn without_the_guard_a_national_id_has_many() {
     assert_eq!(outcome.listed.len(), PEOPLE, "the race test would not notice a race");
 }
 
-/// Answers get lost after the table has written: whoever got the address must
-/// not hear that it is taken.
+/// The table's answers are lost after it has written: the person who got the address must not
+/// be told that it is taken.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_got_the_address_hears_so_in_bad_weather() {
+async fn a_registration_whose_answer_was_lost_is_not_refused() {
     let rates = || FaultRates { conflicts_in_flight: true, lost_answer: 0.5, ..FaultRates::default() };
     check(&rush(rates(), same_address).await, "email_taken");
     check(&rush(rates(), same_id).await, "dni_taken");

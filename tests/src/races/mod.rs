@@ -1,5 +1,5 @@
-//! Many at once. Every race here has its negative control: with the guard
-//! switched off in the table, the same test must see the harm.
+//! Races: many requests at once. Every race has its negative control: with the guard switched
+//! off in the table, the same test must see the harm.
 
 mod areas;
 mod currencies;

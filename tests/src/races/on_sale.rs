@@ -17,8 +17,7 @@ async fn crowd(app: &TestApp) -> Vec<Somebody> {
     crowd
 }
 
-/// Everybody tries to reserve their line at the same time; answers with what was
-/// held.
+/// Reserves [`BUYERS`] lines at the same time. Returns the reservations that were held.
 async fn rush(
     app: Arc<TestApp>,
     show: &Show,
@@ -29,7 +28,7 @@ async fn rush(
     for index in 0..BUYERS {
         quotes.push(app.quote(&show.id, line(index)).await["quote"].clone());
     }
-    // All have seen that their places are free.
+    // All requests have read that their places are free before the first one writes.
     let race = Arc::new(app.chaos.rendezvous(BUYERS, Spot::at("E#").by("purchases")));
     let attempts = quotes.into_iter().enumerate().map(|(index, quote)| {
         let reserve = app.post("/api/v1/reservations").token(&crowd[index % crowd.len()].token);
@@ -49,7 +48,7 @@ async fn rush(
     held
 }
 
-/// How many places were held more than once.
+/// How many seats were held more than once.
 fn oversold_seats(held: &[Value]) -> usize {
     let mut owners: BTreeMap<String, usize> = BTreeMap::new();
     for seat in held.iter().flat_map(|order| order["lines"][0]["seats"].as_array().expect("seats")) {

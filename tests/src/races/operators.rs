@@ -1,5 +1,5 @@
-//! Money that waits for a person goes back once, whoever says what about it at the same
-//! moment: one that it is done, another that the gateway is to be asked again.
+//! A refund task is closed once, also if two people mark it as done and retry it at the same
+//! moment.
 
 use cloud::services::{FaultRates, Spot};
 use futures::future::join_all;
@@ -9,13 +9,12 @@ use testkit::TestApp;
 
 use crate::table::leave_to_person;
 
-/// Refunds about which two people disagree.
+/// Refund tasks that are marked as done and retried at the same moment.
 const REFUNDS: usize = 12;
-/// How much each of them is.
+/// The amount of each refund, in major units.
 const AMOUNT: i64 = 1000;
 
-/// How many refunds went back twice: a person said that it is done, and the gateway was
-/// asked for it, too.
+/// How many refunds were made twice: marked as done by hand, and asked for at the gateway, too.
 async fn disagree(rates: FaultRates) -> usize {
     let app = TestApp::start().await;
     let organizer = app.organizer("organiza").await;
@@ -63,7 +62,7 @@ async fn a_refund_is_done_by_hand_or_by_the_gateway() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_guard_it_is_done_by_both() {
+async fn without_the_guard_a_refund_is_done_by_both() {
     let unguarded = FaultRates { ignored_conditions: vec!["U#".to_owned()], ..FaultRates::default() };
     assert!(disagree(unguarded).await > 0, "the race test would not notice a race");
 }

@@ -1,5 +1,5 @@
-//! Several workers have the payments of one order in hand: what is sold in the end is
-//! what the order has.
+//! Several workers settle the payments of one order: the places that are sold in the end are
+//! those of the order.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use gateways::{Action, Method, Status};
 use serde_json::{Value, json};
 use testkit::{Country, Show, Somebody, TestApp};
 
-/// Orders whose buyers pay in three windows, of which one is declined and one too many.
+/// Orders whose buyers pay in three windows: one payment is declined, and one is a second one.
 const ORDERS: u64 = 24;
 const PLACES: u32 = 100;
 
-/// Every step takes its time.
+/// Every step takes up to 40 milliseconds.
 fn slow() -> FaultRates {
     FaultRates { slow: 1.0, slowest: Duration::from_millis(40), ..FaultRates::default() }
 }
@@ -22,7 +22,7 @@ fn id(value: &Value) -> &str {
     value.as_str().expect("an id")
 }
 
-/// The buyer of each order: nobody may have many unpaid ones.
+/// A buyer for each order, because a buyer may have few unpaid ones.
 async fn crowd(app: &TestApp, orders: u64) -> Vec<Somebody> {
     let mut crowd = Vec::new();
     for index in 0..orders {
@@ -31,18 +31,17 @@ async fn crowd(app: &TestApp, orders: u64) -> Vec<Somebody> {
     crowd
 }
 
-/// How many places can still be sold.
+/// The number of places that can still be sold.
 async fn left(app: &TestApp, show: &Show) -> u64 {
     let path = format!("/api/v1/public/events/{}/areas/{}/availability", show.slug, show.area);
     app.get(path).ok().await["left"].as_u64().expect("a number")
 }
 
-/// What is wrong once the payments of so many orders are settled, and what was paid twice
-/// given back. If it is one order, the workers of its two payments have both read it before
-/// one of them writes it.
+/// What is wrong once the payments of so many orders are settled and the second ones refunded.
+/// For a single order, the workers of its two payments have both read it before either writes.
 async fn settle_all(rates: FaultRates, orders: u64) -> Vec<String> {
     let app = TestApp::start().await;
-    // Of the gateways, the one that tells of each change once.
+    // Wompi is the gateway that reports each change once.
     let gateway = GatewayName::Wompi;
     let organizer = app.paid_through("organiza", Country::COLOMBIA, &[gateway]).await;
     let show = app.show(&organizer, "Los Faroles", PLACES, 25_000).await;
@@ -89,13 +88,13 @@ async fn settle_all(rates: FaultRates, orders: u64) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_order_has_its_places_whoever_settles_its_payments() {
+async fn an_order_has_its_places_when_several_workers_settle_it() {
     let heard_twice = FaultRates { duplicate_delivery: 0.5, reordered_delivery: 0.5, ..slow() };
     assert_eq!(settle_all(heard_twice, ORDERS).await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_workers_of_one_order_one_sells_and_the_other_gives_back() {
+async fn of_two_workers_on_one_order_one_sells_and_the_other_refunds() {
     assert_eq!(settle_all(FaultRates::default(), 1).await, Vec::<String>::new());
 }
 

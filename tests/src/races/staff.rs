@@ -1,10 +1,10 @@
-//! An organiser keeps an admin, whoever removes whom at the same moment.
+//! An organiser keeps an admin, also if its admins remove each other at the same moment.
 
 use cloud::services::Spot;
 use testkit::{Organizer, Somebody, TestApp};
 
-/// Two admins remove each other, and both have seen that the other is there. Whether the
-/// organiser has one left, for each of so many pairs.
+/// For each of so many pairs of admins who remove each other at once, whether the organiser has
+/// an admin left. Both have read that the other is there before either writes.
 async fn pairs(count: usize, guarded: bool) -> Vec<bool> {
     let app = TestApp::start().await;
     let mut kept = Vec::with_capacity(count);
@@ -53,6 +53,6 @@ async fn of_two_admins_who_remove_each_other_one_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_guard_nobody_is_left() {
+async fn without_the_guard_no_admin_is_left() {
     assert_eq!(pairs(2, false).await, [false; 2]);
 }
