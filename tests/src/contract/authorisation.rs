@@ -1,5 +1,5 @@
-//! Every route against everybody: who may not is refused and changes nothing, who
-//! may is not, and nobody sees another organiser's or another buyer's data.
+//! Every route with every kind of caller: callers without the right are refused and change
+//! nothing, the others succeed, and no caller sees another organiser's or buyer's data.
 
 use std::fmt::Write as _;
 
@@ -12,8 +12,7 @@ use super::document::{Operation, operations};
 use super::judge::Judge;
 use super::world::World;
 
-/// The routes that nobody has to sign in for. A route belongs here on purpose
-/// only.
+/// The routes that need no sign-in. A route is added here on purpose only.
 const PUBLIC: [&str; 29] = [
     "GET /",
     "GET /.well-known/jwks.json",
@@ -46,12 +45,12 @@ const PUBLIC: [&str; 29] = [
     "POST /api/v1/users/validate-email",
 ];
 
-/// Public too, but whoever calls must have signed the body.
+/// Routes that need no sign-in, but whose sender must have signed the body.
 const SIGNED: [&str; 3] =
     ["POST /api/v1/purchases/webhook", "POST /api/v1/webhooks/ses", "POST /api/v1/webhooks/{gateway}"];
 
 #[test]
-fn what_needs_no_sign_in_is_so_on_purpose() {
+fn routes_without_sign_in_are_listed_on_purpose() {
     let mut open: Vec<String> =
         operations().iter().filter(|operation| operation.roles().is_none()).map(Operation::route).collect();
     open.sort();
@@ -60,11 +59,11 @@ fn what_needs_no_sign_in_is_so_on_purpose() {
     assert_eq!(open, expected, "described without roles on the left, expected on the right");
 }
 
-/// Somebody who tries.
+/// A kind of caller, which is a column of the matrix.
 struct Caller {
     name: &'static str,
     token: Option<String>,
-    /// The role of a token that is good.
+    /// The role, if the token is valid.
     role: Option<&'static str>,
 }
 
@@ -83,7 +82,7 @@ fn callers(world: &World) -> Vec<Caller> {
     ]
 }
 
-/// What a caller must get.
+/// The kind of answer that a caller must get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Due {
     Success,
@@ -128,7 +127,7 @@ impl Due {
     }
 }
 
-/// Notes what is wrong with an answer.
+/// Collects what is wrong with the answers.
 struct Notes<'a> {
     judge: Judge,
     world: &'a World,
@@ -168,7 +167,7 @@ impl Notes<'_> {
         answer.status
     }
 
-    /// What was changed in the table since this was asked before.
+    /// The keys that changed in the table since the last call.
     async fn changes(&mut self) -> Vec<Value> {
         let cloud = &self.world.app.cloud;
         let table = &cloud.stack().tables[0].name;
@@ -185,7 +184,7 @@ impl Notes<'_> {
     }
 }
 
-/// Routes after which others would not work any more come last.
+/// A sort key: routes after which others would fail come last.
 fn order(operation: &Operation) -> u8 {
     match operation.path.as_str() {
         "/api/v1/auth/logout" => 2,
@@ -195,7 +194,7 @@ fn order(operation: &Operation) -> u8 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
+async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     let world = World::open().await;
     let callers = callers(&world);
     let mut notes = Notes { judge: Judge::new(), world: &world, problems: Vec::new(), seen: None };
@@ -209,7 +208,7 @@ async fn every_route_answers_those_who_may_and_refuses_everybody_else() {
             callers.iter().map(|caller| Due::to(caller, operation, prepared.whose)).collect();
         let mut statuses = vec![0; callers.len()];
         notes.changes().await;
-        // First everybody who must not change anything, all with the same call.
+        // First the callers who must change nothing, all with the same call.
         for (index, caller) in callers.iter().enumerate() {
             if matches!(dues[index], Due::Unknown | Due::Forbidden | Due::Hidden) {
                 statuses[index] = notes.refused(operation, caller, dues[index], &prepared).await;

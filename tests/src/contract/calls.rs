@@ -15,20 +15,20 @@ use super::document::Operation;
 use super::world::{World, text};
 use crate::flows::checkout::address;
 
-/// Whose data a call is about, besides that of whoever makes it.
+/// The owner of the data that a call is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
-    /// Nobody's: it names no data but that which everybody may see.
+    /// No owner: the call names only public data.
     Everybody,
-    /// The caller's own: it names no data at all.
+    /// The caller: the call names no data.
     Caller,
-    /// The first organiser's.
+    /// The first organiser.
     Tenant,
-    /// The buyer's.
+    /// The buyer.
     Buyer,
-    /// The payment gateway's, which signs what it sends.
+    /// The payment gateway, which signs what it sends.
     Gateway,
-    /// That of Amazon SNS, which signs what it sends.
+    /// Amazon SNS, which signs what it sends.
     Sns,
 }
 
@@ -77,7 +77,7 @@ impl Call {
         address
     }
 
-    /// The request, as somebody with this token or as nobody.
+    /// The request, with this token or signed out.
     pub(super) fn request(&self, world: &World, operation: &Operation, token: Option<&str>) -> Request {
         let method = operation.method.parse().expect("a method");
         let mut request = world.app.request(method, self.address(operation));
@@ -91,7 +91,7 @@ impl Call {
     }
 }
 
-/// The token of somebody who may make calls of this operation.
+/// The token of a person who may call the operation; `None` if it needs no sign-in.
 pub(super) fn rightful(world: &World, operation: &Operation, whose: Whose) -> Option<String> {
     let roles = operation.roles()?;
     Some(match whose {
@@ -117,7 +117,7 @@ pub(super) async fn call(world: &World, operation: &Operation) -> Call {
         "events" => event(world, method, path).await,
         "promotions" => promotion(world, method, path).await,
         "public" | "shows" => public(world, method, path),
-        // Unsigned, and so refused: signing as each gateway does is for its own tests.
+        // Unsigned, and so refused: signatures of each gateway are for its own tests.
         "purchases" if path == "/purchases/webhook" => {
             let address = address(&world.foreign_account);
             let (_, query) = address.split_once('?').expect("a query");
@@ -384,7 +384,7 @@ async fn ticket(world: &World, method: &str, path: &str) -> Option<Call> {
         }
         ("POST", "/transfers/cancel") => Call::new(Whose::Buyer)
             .body(json!({"transfer_id": world.new_transfer(&world.buyer, "alguien@example.com").await})),
-        // Whoever has the link may accept, except for who offers.
+        // Every person with the link may accept, except the sender.
         ("POST", "/transfers/accept") => {
             let to = world.new_address();
             world.new_transfer(&world.friend, &to).await;

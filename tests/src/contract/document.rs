@@ -24,27 +24,27 @@ pub(super) fn operations() -> &'static [Operation] {
 /// One method of one path.
 #[derive(Debug, Clone)]
 pub(super) struct Operation {
-    /// In capitals.
+    /// The HTTP method, in capitals.
     pub(super) method: String,
-    /// With `{parameters}`.
+    /// The path, with `{parameters}`.
     pub(super) path: String,
     /// The OpenAPI operation object.
     pub(super) described: Value,
 }
 
 impl Operation {
-    /// How tests and reviewers name it: `POST /api/v1/events`.
+    /// The method and the path, such as `POST /api/v1/events`.
     pub(super) fn route(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 
-    /// The roles that may call it; `None` if nobody has to be signed in.
+    /// The roles that may call it; `None` if it needs no sign-in.
     pub(super) fn roles(&self) -> Option<Vec<&str>> {
         let roles = self.described.get("x-roles")?.as_array().expect("a list of roles");
         Some(roles.iter().map(|role| role.as_str().expect("a role")).collect())
     }
 
-    /// The parameters that stand in the path, in the query or in headers.
+    /// Its parameters in `place`: `path`, `query` or `header`.
     pub(super) fn parameters(&self, place: &str) -> impl Iterator<Item = &Value> {
         let parameters = self.described["parameters"].as_array().map_or(&[][..], Vec::as_slice);
         parameters.iter().map(resolve).filter(move |parameter| parameter["in"] == place)
@@ -56,7 +56,7 @@ impl Operation {
         body["content"]["application/json"].get("schema")
     }
 
-    /// What is described for an answer with this status, if anything is.
+    /// The described response with this status, if there is one.
     pub(super) fn response(&self, status: u16) -> Option<&Value> {
         self.described["responses"].get(status.to_string()).map(resolve)
     }
@@ -67,7 +67,7 @@ impl Operation {
     }
 }
 
-/// Follows the `$ref` of a part of the description to what it refers to.
+/// Follows the `$ref` of a part of the description to its target.
 pub(super) fn resolve(part: &Value) -> &Value {
     let mut part = part;
     while let Some(reference) = part.get("$ref").and_then(Value::as_str) {

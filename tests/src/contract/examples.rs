@@ -1,5 +1,5 @@
-//! An example of each operation for the description: what the box office answers here.
-//! `cargo xtask examples` has this test write the examples that no longer have the shape of an answer.
+//! Examples of each operation for the description, from the box office's answers.
+//! `cargo xtask examples` lets this test replace examples whose shape the answer no longer has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::calls::{Call, Whose, call, rightful};
 use super::document::{Operation, operations};
 use super::world::World;
 
-/// Longer texts without a space are codes and tokens, which an example needs no more of.
+/// Longest word of an example, in bytes. Longer ones are codes and tokens, and are cut.
 const LONGEST_TOKEN: usize = 64;
 /// The longest list in an example.
 const MOST_ITEMS: usize = 2;
@@ -43,11 +43,11 @@ async fn every_operation_has_an_example_of_the_shape_that_it_answers_with() {
     }
 }
 
-/// Makes the call and tells what went there and back.
+/// Makes the call. Returns its parameters, its body and the answer.
 async fn example(world: &World, operation: &Operation, call: Call) -> Value {
     let mut token = rightful(world, operation, call.whose);
     if operation.path.ends_with("/logout") {
-        // Of a session that nothing else here needs.
+        // A session of its own, because the call ends it.
         token = Some(world.app.sign_in(&world.friend.email, None).await.token);
     }
     let mut request = call.request(world, operation, token.as_deref());
@@ -78,7 +78,7 @@ async fn example(world: &World, operation: &Operation, call: Call) -> Value {
     if !body.is_null() {
         example.insert("body".to_owned(), body);
     }
-    // How each gateway signs is for its own tests, and so is what it is answered with.
+    // Each gateway's own tests sign its calls. Unsigned, they are refused, which is no example.
     if call.whose != Whose::Gateway || (200..300).contains(&answer.status) {
         assert!(answer.status < 400, "{}: {}", operation.route(), answer.text());
         example.insert("status".to_owned(), answer.status.into());
@@ -91,10 +91,10 @@ async fn example(world: &World, operation: &Operation, call: Call) -> Value {
     tidied
 }
 
-/// Takes out of an example what only says where and when it was made.
+/// Makes an example independent of its run: replaces the origin and ids, and cuts long parts.
 struct Tidy {
     origin: String,
-    /// Ids as they were, and the short ones that stand for them.
+    /// The original ids, and the stable ones in their place.
     ids: BTreeMap<String, String>,
 }
 
@@ -144,7 +144,7 @@ impl Tidy {
     }
 }
 
-/// The names and types in a value, whatever they hold.
+/// The names and types in a value, without its values.
 fn shape(value: &Value) -> BTreeSet<String> {
     fn walk(value: &Value, place: &str, shape: &mut BTreeSet<String>) {
         match value {

@@ -1,4 +1,4 @@
-//! What creates or charges can be sent again.
+//! Requests that create or charge can be retried.
 
 use serde_json::Value;
 
@@ -7,15 +7,15 @@ use super::document::{Operation, operations};
 use super::judge::Judge;
 use super::world::World;
 
-/// Create something and take no key, each for its reason.
+/// Operations that create something and take no key, each for its reason.
 const WITHOUT_KEY: [&str; 4] = [
-    // Anybody may call it. Its id follows from who asks for what; sent again, it says which request is open.
+    // Public. The id follows from the member and the show; a repetition is told which request is open.
     "POST /api/v1/discounts/request",
-    // Its answer has a secret that nobody keeps, so it can not be told again.
+    // Its answer has a secret that is not stored, so it cannot be repeated.
     "POST /api/v1/door/devices",
-    // Sent again, it changes nothing.
+    // A repetition changes nothing.
     "POST /api/v1/tenant/staff",
-    // Anybody may call it. The same registration again answers with the same member.
+    // Public. A repetition answers with the same member.
     "POST /api/v1/users/register",
 ];
 
@@ -24,7 +24,7 @@ fn takes_key(operation: &Operation) -> bool {
 }
 
 #[test]
-fn what_creates_takes_an_idempotency_key() {
+fn operations_that_create_take_an_idempotency_key() {
     let creates = |operation: &&Operation| operation.response(201).is_some();
     let mut without: Vec<String> = operations()
         .iter()
@@ -63,7 +63,7 @@ async fn the_same_key_gets_the_same_answer_and_another_body_a_refusal() {
     world.app.close().await;
 }
 
-/// An answer without what is made anew each time: signatures and their times.
+/// An answer without the fields that differ each time: signatures and their times.
 fn lasting(answer: &Value) -> Value {
     let mut answer = answer.clone();
     if let Some(members) = answer.as_object_mut() {

@@ -1,4 +1,4 @@
-//! What every answer must be, whatever was asked.
+//! Rules for every answer to any request: status, headers, schema and problems.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use testkit::Answer;
 use super::document::{Operation, document, operations, resolve};
 use super::problems;
 
-/// More than any problem needs: an answer must not echo a huge request.
+/// The longest problem, in bytes: an answer must not echo a huge request.
 const LONGEST_PROBLEM: usize = 16 * 1024;
 
-/// Words that tell of the inside.
+/// Words that would reveal internals.
 const INSIDE: [&str; 8] =
     ["panicked", "DynamoDB", "SdkError", "serde", "taquilla-table", "amazonaws", ".rs:", "ConditionalCheck"];
 
-/// The schemas of the description, ready to judge answers by.
+/// Checks answers by the schemas of the description.
 pub(super) struct Judge {
     problem: Validator,
     bodies: BTreeMap<(String, u16), Validator>,
@@ -38,7 +38,7 @@ impl Judge {
         Self { problem: validator(&json!({"$ref": "#/components/schemas/Problem"})), bodies }
     }
 
-    /// Says what is wrong with an answer, if anything is.
+    /// Checks an answer. The error says what is wrong with it.
     pub(super) fn verdict(&self, operation: Option<&Operation>, answer: &Answer) -> Result<(), String> {
         for (name, value) in
             [("strict-transport-security", "max-age=31536000"), ("x-content-type-options", "nosniff")]
@@ -131,7 +131,7 @@ impl Judge {
             let leads_somewhere = pointer.is_empty() || pointer.starts_with('/') || pointer.starts_with('#');
             check(leads_somewhere, &format!("`{pointer}` points nowhere: {problem}"))?;
         }
-        // What cannot be found names the part of the address that cannot be anything.
+        // A `not_found` may name the malformed part of the path.
         check(
             matches!(code, "invalid_fields" | "refused_fields" | "too_many_decimals") != fields.is_empty()
                 || code == "not_found",
@@ -144,7 +144,7 @@ impl Judge {
     }
 }
 
-/// Something for people: it begins like a sentence and ends like one.
+/// Whether a text begins and ends like a sentence.
 fn is_sentence(text: &str) -> bool {
     let begins =
         text.chars().next().is_some_and(|first| first.is_uppercase() || first == '`' || first.is_numeric());
@@ -160,7 +160,7 @@ fn parse(answer: &Answer) -> Result<Value, String> {
     serde_json::from_slice(&answer.body).map_err(|error| format!("no JSON ({error}): {}", answer.text()))
 }
 
-/// Where and how the first rule of a schema is broken.
+/// Where and how the value first breaks the schema.
 fn complaint(validator: &Validator, value: &Value) -> Option<String> {
     let error = validator.iter_errors(value).next()?;
     let text: String = error.to_string().chars().take(300).collect();

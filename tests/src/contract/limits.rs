@@ -36,7 +36,7 @@ struct Size {
 }
 
 impl Size {
-    /// Counts a template. Panics at whatever SAM expands in a way that is not known here.
+    /// Counts a template. Panics at parts that SAM expands in a way that is not known here.
     fn of(template: &Value) -> Self {
         let mut size = Self::default();
         let resources = template["Resources"].as_mapping().expect("resources");
@@ -69,7 +69,7 @@ impl Size {
     }
 }
 
-/// The complaint, if a count is at 90 % of its limit.
+/// The complaint, if a count is at 90 % of its limit or above.
 fn complaint(what: &str, count: usize, limit: usize) -> Option<String> {
     let near = 10 * count >= 9 * limit;
     near.then(|| {
@@ -86,7 +86,7 @@ fn the_stack_is_far_from_the_limits_of_aws() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let text = fs::read_to_string(&path).expect("the template");
     let size = Size::of(&serde_yaml_ng::from_str(&text).expect("YAML"));
-    // What would be counted as nothing would pass.
+    // A count that finds nothing would pass.
     assert!(size.routes > 100 && size.resources > size.routes, "{size:?}");
     let complaints =
         [complaint("routes", size.routes, MAX_ROUTES), complaint("resources", size.resources, MAX_RESOURCES)];
@@ -95,7 +95,7 @@ fn the_stack_is_far_from_the_limits_of_aws() {
 }
 
 #[test]
-fn everything_is_counted_as_sam_expands_it() {
+fn resources_are_counted_as_sam_expands_them() {
     let template = "
 Resources:
   Api: {Type: AWS::Serverless::HttpApi}
@@ -116,7 +116,7 @@ Resources:
 }
 
 #[test]
-fn a_stack_at_nine_tenths_is_complained_about() {
+fn a_stack_at_90_percent_of_a_limit_is_reported() {
     assert_eq!(complaint("routes", 269, MAX_ROUTES), None);
     assert!(complaint("routes", 270, MAX_ROUTES).is_some_and(|text| text.contains("270 routes of the 300")));
     assert_eq!(complaint("resources", 449, MAX_RESOURCES), None);

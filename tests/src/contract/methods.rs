@@ -1,4 +1,4 @@
-//! Methods that a path does not take.
+//! Methods: those that a path does not take are refused, and HEAD is GET without a body.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ async fn a_path_says_which_methods_it_takes() {
     app.close().await;
 }
 
-/// By the function itself, to which API Gateway hands every method of a path that is read.
+/// The function itself answers HEAD: API Gateway hands it every method of a path that has GET.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn head_is_get_without_the_body() {
     let world = World::open().await;

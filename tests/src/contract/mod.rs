@@ -1,6 +1,5 @@
-//! What holds for every route and every function, whoever adds one: that it is
-//! described, that it asks who is calling, that it survives nonsense, and that
-//! its role allows what it does and nothing else.
+//! Rules for every route and every function, also for new ones: it is described, it checks its
+//! caller, it survives nonsense, and its role allows what it does and nothing else.
 
 mod authorisation;
 mod calls;

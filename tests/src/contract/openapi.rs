@@ -1,4 +1,4 @@
-//! The description that is checked in and served is the one that the code makes.
+//! The description that is checked in and served is the one that the code generates.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ fn the_checked_in_description_is_that_of_the_code() {
     );
 }
 
-/// Notes where two documents differ, by JSON pointer; at most a screenful.
+/// Collects where two documents differ, by JSON pointer, up to some 40 places.
 fn compare(pointer: &str, old: &Value, new: &Value, differences: &mut Vec<String>) {
     if differences.len() >= 40 || old == new {
         return;

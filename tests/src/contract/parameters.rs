@@ -1,4 +1,4 @@
-//! Parameters that an operation does not know, and those that it knows only once.
+//! Query parameters that an operation does not name, or gets twice, are refused.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use testkit::TestApp;
 use super::document::{Operation, operations};
 use super::judge::Judge;
 
-/// Whose callers add parameters of their own.
+/// Operations whose callers add parameters of their own.
 const OPEN: [&str; 3] =
     ["POST /api/v1/purchases/webhook", "POST /api/v1/webhooks/ses", "POST /api/v1/webhooks/{gateway}"];
 
@@ -63,9 +63,9 @@ async fn no_operation_takes_a_parameter_twice() {
     app.close().await;
 }
 
-/// Links from elsewhere carry parameters of those who count clicks.
+/// Links on other sites carry tracking parameters.
 #[tokio::test]
-async fn pages_ignore_what_links_add_to_their_addresses() {
+async fn pages_ignore_tracking_parameters() {
     let app = TestApp::start().await;
     for page in
         ["/", "/docs", "/health", "/openapi.json", "/purchases/x", "/checkout", "/.well-known/jwks.json"]

@@ -1,8 +1,8 @@
 //! Each function's role allows exactly what the function does.
 //!
 //! What a role does not allow is refused by the local cloud in every test (see
-//! `cloud::iam`), so a policy that allows too little fails the test of whatever
-//! needs more. Here the other direction: a policy that allows too much.
+//! `cloud::iam`), so a policy that allows too little fails some other test. The tests here find
+//! policies that allow too much.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use super::calls::{call, rightful};
 use super::document::operations;
 use super::world::{World, text};
 
-/// The stack with each secret's logical id for its value.
+/// The stack, with `secret:` and its name for the value of each secret.
 pub(super) fn stack() -> Stack {
     let template = Template::repository().expect("the template makes sense");
     let parameters = [
@@ -37,7 +37,7 @@ pub(super) fn stack() -> Stack {
     template.stack(&surroundings).expect("the template makes sense")
 }
 
-/// `JwtSecret` as names of this machine have it: `taquilla-jwt-secret`.
+/// The local name of a secret: `taquilla-jwt-secret` for `JwtSecret`.
 fn kebab(id: &str) -> String {
     let mut name = "taquilla".to_owned();
     for c in id.chars() {
@@ -50,7 +50,7 @@ fn kebab(id: &str) -> String {
 }
 
 const READ_SECRET: &str = "secretsmanager:GetSecretValue";
-/// How the ARNs of the credentials end that organisers enter.
+/// The end of the ARNs of credentials that organisers enter.
 const ENTERED: &str = ":secret:taquilla/staging/gateway/*";
 
 #[test]
@@ -62,7 +62,7 @@ fn a_function_may_read_the_secrets_of_its_environment_and_no_others() {
         let readable: BTreeSet<&str> = statements
             .filter(|statement| statement.actions.iter().any(|action| action == READ_SECRET))
             .flat_map(|statement| &statement.resources)
-            // What organisers enter is in no environment.
+            // Credentials that organisers enter are in no environment.
             .filter(|resource| !resource.ends_with(ENTERED))
             .map(|resource| resource.rsplit(':').next().unwrap_or_default())
             .collect();
@@ -74,9 +74,9 @@ fn a_function_may_read_the_secrets_of_its_environment_and_no_others() {
     }
 }
 
-/// Who writes them could show them otherwise.
+/// Otherwise the function that writes credentials could also show them.
 #[test]
-fn what_organisers_enter_is_written_by_one_that_cannot_read_it() {
+fn credentials_are_written_by_a_function_that_cannot_read_them() {
     let (mut readers, mut writers) = (BTreeSet::new(), BTreeSet::new());
     for function in stack().functions {
         for statement in &function.statements {
@@ -106,9 +106,9 @@ fn no_policy_allows_everything() {
     }
 }
 
-/// What reviewers see change when a role gets more, or less.
+/// A snapshot, so that reviewers see when a role gets more or less.
 #[test]
-fn the_policies_are_these() {
+fn the_policies_match_the_snapshot() {
     let mut roles: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for function in stack().functions {
         let role = roles.entry(function.name).or_default();
@@ -217,9 +217,9 @@ fn the_policies_are_these() {
     ");
 }
 
-/// A tour of everything: every route once, and what happens behind them.
+/// The tour: every route once, and the work behind the routes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_allowed_that_is_never_done() {
+async fn no_permission_is_unused() {
     let world = World::open().await;
     for operation in operations() {
         let call = call(&world, operation).await;
@@ -239,8 +239,8 @@ async fn nothing_is_allowed_that_is_never_done() {
     world.app.close().await;
 }
 
-/// What no route does by itself: tickets that come back, pictures, the clock, and
-/// gateways that fail.
+/// Work that no single route does: tickets handed back, uploads, schedules, and gateways that
+/// fail.
 async fn behind_the_routes(world: &World) {
     let app = &world.app;
     there_and_back(world).await;
@@ -268,18 +268,18 @@ async fn behind_the_routes(world: &World) {
     let shown = app.elsewhere(Method::GET, &text(&receipt["receipt"])).send().await;
     assert_eq!((shown.status, &shown.body[..]), (200, &b"\x89PNG"[..]));
 
-    // An organiser's own gateway, with the credentials that only the vault has.
+    // An organiser's own gateway account, whose credentials only the vault has.
     let place = json!({"area_id": world.foreign.area, "quantity": 1});
     let bought = app.buy(&world.buyer.token, &world.foreign.id, place).await;
     assert_eq!(bought["status"], "paid", "{bought}");
 
-    // A payment that is still open when it is asked about is asked about again.
+    // If a payment is still open when the gateway is asked, the gateway is asked again later.
     let seat = json!({"area_id": world.seated.area, "seats": ["C-1"]});
     app.start_buying(&world.buyer.token, &world.seated.id, seat).await;
     app.clock.advance(Duration::from_secs(200));
     app.idle().await;
 
-    // A refund that fails too often becomes a dead letter, which the janitor brings back.
+    // A refund that fails too often becomes a dead letter, which the janitor queues again.
     let seats = json!({"area_id": world.seated.area, "seats": ["B-1", "B-2"]});
     let order = app.buy(&world.buyer.token, &world.seated.id, seats).await;
     app.cloud.sandbox().set_faults(Faults { refund_500: 100, ..Faults::default() }).expect("possible faults");
@@ -293,7 +293,7 @@ async fn behind_the_routes(world: &World) {
     let order = app.get(path).token(&world.buyer.token).ok().await;
     assert_eq!(order["refunded"], order["total"], "{order}");
 
-    // A refund by hand that the buyer's bank makes needless.
+    // A refund task that a dispute makes unnecessary.
     let seats = json!({"area_id": world.seated.area, "seats": ["B-5"]});
     let order = app.buy(&world.buyer.token, &world.seated.id, seats).await;
     leave_to_person(app, &world.buyer, &order, 1000).await;
@@ -301,7 +301,7 @@ async fn behind_the_routes(world: &World) {
     app.cloud.sandbox().act(&payment, Action::Chargeback).expect("charged back");
     app.idle().await;
 
-    // Last, because nobody's token lasts so long: what waits for a person is a day old.
+    // Last, because access tokens expire meanwhile: the open refund tasks are a day old.
     app.clock.advance(Duration::from_secs(25 * 3600));
     for schedule in ["Audit", "Remind", "Report"] {
         app.cloud.run_schedule_now(schedule).await.expect("the janitor runs");
@@ -309,7 +309,7 @@ async fn behind_the_routes(world: &World) {
     }
 }
 
-/// Sends four bytes as a signed request wants them.
+/// Uploads four bytes by a signed request.
 async fn upload(world: &World, signed: &Value) {
     let mut request = world.app.elsewhere(Method::PUT, &text(&signed["upload_url"]));
     for (name, value) in signed["headers"].as_object().expect("headers") {
@@ -319,7 +319,7 @@ async fn upload(world: &World, signed: &Value) {
     assert_eq!(uploaded.status, 200, "{}", uploaded.text());
 }
 
-/// A ticket that is handed on and then handed back.
+/// Transfers a ticket to the friend and back.
 async fn there_and_back(world: &World) {
     let (buyer, friend) = (&world.buyer, &world.friend);
     world.new_reservation().await;
@@ -330,14 +330,14 @@ async fn there_and_back(world: &World) {
         let token = world.mailed_token(&to.email).await;
         world.app.post("/api/v1/transfers/accept").token(&to.token).json(json!({"token": token})).ok().await;
     }
-    // A refused offer frees its key.
+    // A refused offer frees its idempotency key.
     let offer = json!({"ticket_id": "tkt_01h455vb4pex5vsknk084sn02q", "to_email": friend.email});
     let refused = world.app.post("/api/v1/transfers/initiate").token(&buyer.token).idempotent("refused");
     refused.json(offer).refused(404, "ticket_not_found").await;
 }
 
-/// An answer to a discount request that bounces, one whose mailer died, and feedback
-/// about a mail that nobody knows.
+/// An answer to a discount request that bounces, one whose mailer died, and feedback about a
+/// mail without a request.
 async fn mails_that_come_back(world: &World) {
     let app = &world.app;
     let token = &world.admin.token;

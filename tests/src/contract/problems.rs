@@ -56,7 +56,7 @@ static TABLE: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../../functions/site/problems.json")).expect("a table of problems")
 });
 
-/// Whether a code has its meaning.
+/// Whether `functions/site/problems.json` has the code.
 pub(super) fn is_known(code: &str) -> bool {
     TABLE.contains_key(code)
 }
@@ -76,7 +76,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The codes in a source: first arguments of constructors that look like one.
+/// The codes in a source: first arguments of constructors, in lower case with underscores.
 fn codes_in(source: &str) -> impl Iterator<Item = String> {
     let calls = CONSTRUCTORS.iter().flat_map(move |name| {
         let call = format!("::{name}(");
@@ -123,7 +123,7 @@ fn codes() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn every_code_has_its_meaning_and_no_other_has() {
+fn every_code_has_a_meaning_and_every_meaning_a_code() {
     let (known, made): (BTreeSet<_>, BTreeSet<_>) =
         (TABLE.keys().cloned().collect(), codes().into_keys().collect());
     let (missing, stale): (Vec<_>, Vec<_>) =
@@ -132,8 +132,8 @@ fn every_code_has_its_meaning_and_no_other_has() {
     assert!(stale.is_empty(), "in functions/site/problems.json, and nobody answers so: {stale:?}");
 }
 
-/// Codes that no operation names: what answers before there is one, and workers, whom
-/// nobody asks.
+/// Codes that no operation names: they come from the layers before an operation, and from
+/// workers, which have no caller.
 const OF_NO_OPERATION: [&str; 8] = [
     "function_timed_out",
     "host_invalid",
@@ -182,7 +182,8 @@ fn the_pages_have_spanish_words_for_every_code_that_buyers_can_meet() {
     assert!(missing.is_empty(), "without `\"page\": true` in functions/site/problems.json: {missing:?}");
 }
 
-/// What the pages say about a code or a payment has no text of the API's in Spanish beside it.
+/// The API has no Spanish text for the reasons of promotions and unused payments, so the pages
+/// need their own.
 #[test]
 fn the_pages_have_spanish_words_for_every_reason() {
     let words = include_str!("../../../functions/site/pages/words.js");

@@ -1,9 +1,9 @@
-//! What each function's code can ask the table for, by the source: a policy that allows
-//! less breaks something, perhaps only where no test comes.
+//! The table actions that each function's code can reach, by its source: a policy that allows
+//! fewer breaks something, perhaps only where no test runs.
 //!
-//! Reads the sources as text. It knows calls by their names, so it may find more than can
-//! happen, never less: all that knows DynamoDB is in `shared/store`, and functions call it
-//! on something that is named `store`.
+//! Reads the sources as text and matches calls by their names, so it may find more than can
+//! happen, never less: only `shared/store` calls DynamoDB, and functions call it on a value
+//! that is named `store`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::policies::stack;
 
-/// How the client's calls look, and the action that each needs.
+/// The client's calls as text, and the action that each needs.
 const CALLS: [(&str, &str); 11] = [
     (".get_item()", "GetItem"),
     (".batch_get_item()", "BatchGetItem"),
@@ -27,7 +27,7 @@ const CALLS: [(&str, &str); 11] = [
     ("ConditionCheck::builder()", "ConditionCheckItem"),
 ];
 
-/// What a function's code can come to by name alone and never does.
+/// Actions that a function's code reaches by name alone and never performs, with the reason.
 const NEVER: [(&str, &str, &str); 2] = [
     ("purchases", "DeleteItem", "of refunds that an organiser starts, no refund task is closed"),
     ("webhooks", "DeleteItem", "a member whose mail bounced keeps the address, whose claim would be deleted"),
@@ -93,7 +93,7 @@ fn bare(code: &str) -> String {
     bare
 }
 
-/// The names that stand before an opening bracket, with what stands before the name.
+/// The names before each opening bracket, with the code before the name.
 fn called(code: &str) -> impl Iterator<Item = (&str, &str)> {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices('(').filter_map(move |(end, _)| {
@@ -138,7 +138,7 @@ fn store() -> BTreeMap<String, Deeds> {
                 actions.insert("Query by index");
             }
             deeds.actions.extend(actions);
-            // On itself, on a store, or free: never on a map or a list.
+            // Calls on `self`, on a store or of free functions, but not on a map or a list.
             let calls = called(body).filter(|(before, _)| {
                 before.ends_with("self.")
                     || before.ends_with("store.")
@@ -151,7 +151,7 @@ fn store() -> BTreeMap<String, Deeds> {
     deeds
 }
 
-/// The actions that a function's code can come to.
+/// The table actions that a function's code can reach.
 fn reach(function: &str, store: &BTreeMap<String, Deeds>) -> BTreeSet<&'static str> {
     let code = sources(&root().join("functions").join(function).join("src")).join(" ");
     let on_store = called(&code).filter(|(before, _)| before.ends_with("store."));
@@ -171,7 +171,7 @@ fn reach(function: &str, store: &BTreeMap<String, Deeds>) -> BTreeSet<&'static s
 }
 
 #[test]
-fn what_the_code_can_do_the_policy_allows() {
+fn the_policy_allows_what_the_code_can_reach() {
     let store = store();
     let mut problems = Vec::new();
     for function in stack().functions {
@@ -196,7 +196,7 @@ fn what_the_code_can_do_the_policy_allows() {
     );
 }
 
-/// The controls: without them an empty reach would allow everything.
+/// The control: if nothing were reached, the test above would pass with any policy.
 #[test]
 fn the_reach_of_some_functions_is_known() {
     let store = store();

@@ -8,7 +8,7 @@ use cloud::template::{Stack, Template};
 
 use super::document::{Operation, operations, operations_of, resolve};
 
-/// Served and not described: how to read the description, and pages for people.
+/// Routes that are served and not described: the description itself, and pages for people.
 const NOT_DESCRIBED: [&str; 5] =
     ["GET /checkout", "GET /docs", "GET /openapi.json", "GET /purchases/{id}", "GET /redoc"];
 
@@ -30,7 +30,7 @@ fn crates() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_crate_is_a_function_of_the_template_and_the_other_way_round() {
+fn crates_and_functions_of_the_template_are_the_same() {
     let template: BTreeSet<String> = outline().functions.into_iter().map(|function| function.name).collect();
     let registry: BTreeSet<String> = local::functions::registry().names().map(str::to_owned).collect();
     assert_eq!(crates(), template, "functions/ on the left, template.yaml on the right");
@@ -48,7 +48,7 @@ fn every_main_is_short() {
 }
 
 #[test]
-fn every_route_of_the_template_is_described_by_its_function_and_the_other_way_round() {
+fn routes_of_the_template_and_of_the_code_are_the_same() {
     let described = local::openapi::functions();
     let mut problems = Vec::new();
     for function in outline().functions {
@@ -59,7 +59,7 @@ fn every_route_of_the_template_is_described_by_its_function_and_the_other_way_ro
         let in_code: BTreeSet<String> =
             description.iter().flat_map(operations_of).map(|operation| operation.route()).collect();
         for route in in_template.difference(&in_code) {
-            // With every GET comes a HEAD, which says nothing of its own.
+            // Every GET has a HEAD, which needs no description of its own.
             let read = route.replacen("HEAD ", "GET ", 1);
             let is_head_of_described = read != *route && in_code.contains(&read);
             if !is_head_of_described && !NOT_DESCRIBED.contains(&read.as_str()) {
@@ -135,7 +135,7 @@ fn every_success_and_every_failure_is_described() {
             let is_described = content.is_some_and(|content| {
                 !content.is_empty() && content.values().all(|media| media["schema"].is_object())
             });
-            // Those who notify read no body.
+            // Senders of notifications read no body.
             let notifies = operation.described["tags"][0] == "Webhooks";
             let has_body = status.starts_with('2') && status != "204" && !notifies;
             if has_body && !is_described {
@@ -150,7 +150,7 @@ fn every_success_and_every_failure_is_described() {
                 problems.push(format!("{}: the body of {status} is not described", operation.route()));
             }
         }
-        // A route that can not fail of itself may leave them out.
+        // A route that cannot fail by itself may leave them out.
         let can_fail = operation.body_schema().is_some() || operation.roles().is_some();
         if can_fail && !is_any || responses.contains_key("default") {
             problems.push(format!("{}: failures are not described by their statuses", operation.route()));

@@ -1,5 +1,5 @@
-//! What people enter is looked at, wherever they enter it: every text of every
-//! request, in bodies and queries, as the description names them.
+//! Texts that people enter are checked everywhere: every text of every request, in bodies and
+//! queries, as the description has them.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use super::calls::{Call, Whose, call, rightful};
 use super::document::{Operation, operations, resolve};
 use super::world::World;
 
-/// In no text.
+/// Refused in every text.
 const HOSTILE: [&str; 7] = [
     "Ana\0Farola",
     "Jos\u{fffd} Farola",
@@ -21,7 +21,7 @@ const HOSTILE: [&str; 7] = [
     "Ana\u{1b}[2J",
     "A\u{300}\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}na",
 ];
-/// In no text of one line.
+/// Refused in texts of one line.
 const BREAKING: [&str; 3] = ["Ana\nBcc: eva@example.com", "Ana\u{2028}Farola", "Ana\tFarola"];
 /// The texts that may have several lines.
 const PARAGRAPHS: [&str; 9] = [
@@ -35,8 +35,8 @@ const PARAGRAPHS: [&str; 9] = [
     "show_description",
     "supervisor_notes",
 ];
-/// What nobody reads: secrets, and what machines made. Of these, every text but one
-/// is wrong, and the answers say no more.
+/// Fields that people do not read: secrets, and values that machines made. Every text but one
+/// is wrong in them, and the answers say no more.
 const SECRETS: [&str; 10] = [
     "code",
     "confirm",
@@ -50,7 +50,7 @@ const SECRETS: [&str; 10] = [
     "token",
 ];
 
-/// A text of a request's body or query.
+/// A text field of a request's body or query.
 #[derive(Debug, Clone)]
 struct Field {
     pointer: String,
@@ -71,7 +71,7 @@ impl Field {
 
     fn hostile(&self) -> impl Iterator<Item = &'static str> {
         let breaking = if PARAGRAPHS.contains(&self.name()) { &[][..] } else { &BREAKING };
-        // National ids are numbers: what cannot be seen in them is left out.
+        // National ids are numbers: invisible characters in them are dropped, not refused.
         let is_number = self.name() == "dni";
         HOSTILE
             .iter()
@@ -81,7 +81,7 @@ impl Field {
     }
 }
 
-/// The texts that a schema has, but for those of which it lists all values.
+/// Finds the texts of a schema, except those whose values it lists.
 fn texts(schema: &Value, pointer: &str, found: &mut Vec<Field>) {
     let schema = resolve(schema);
     for choice in ["anyOf", "oneOf", "allOf"] {
@@ -106,7 +106,7 @@ fn texts(schema: &Value, pointer: &str, found: &mut Vec<Field>) {
     }
 }
 
-/// Puts a value at a place, and what must be around it.
+/// Puts a value at a pointer, and makes the objects and lists around it.
 fn put(body: &mut Value, pointer: &str, value: Value) {
     let (first, rest) = match pointer.strip_prefix('/') {
         None => return *body = value,
@@ -133,7 +133,7 @@ async fn send(
 ) -> Answer {
     let method = operation.method.parse().expect("a method");
     let bare = world.app.request(method, call.address(operation));
-    // Strangers may register few people an hour.
+    // Registrations are limited, but not those by staff.
     let token = match operation.path.ends_with("/users/register") {
         true => Some(world.coordinator.token.clone()),
         false => rightful(world, operation, call.whose),
@@ -145,7 +145,7 @@ async fn send(
     request(bare).send().await
 }
 
-/// Notes an answer that does not refuse the text where it stands.
+/// Notes an answer that does not refuse the text with its pointer.
 fn judge(problems: &mut String, operation: &Operation, pointer: &str, text: &str, answer: &Answer) {
     let body = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
     let pointers = body["errors"].as_array().into_iter().flatten().map(|error| error["pointer"].clone());

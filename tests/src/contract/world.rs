@@ -1,5 +1,5 @@
-//! Two organisers, the people around the first one's shows, and one of everything
-//! that a route can name.
+//! Three organisers, the people around the first one's shows, and one of each thing that a
+//! route can name.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -13,27 +13,28 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use testkit::{Organizer, Show, Somebody, TestApp};
 
-/// A box office with something behind every route.
+/// A box office with data for every route.
 pub(super) struct World {
     pub(super) app: TestApp,
-    /// The first organiser's admin; everything below is of this organiser.
+    /// The first organiser's admin. Staff, shows, promotion and device are of this organiser unless
+    /// they are said to be another's.
     pub(super) admin: Organizer,
     pub(super) organizer: Somebody,
     pub(super) coordinator: Somebody,
     pub(super) scanner: Somebody,
-    /// The admin of another organiser, who must see nothing of it.
+    /// The admin of another organiser, who must see nothing of the first one's.
     pub(super) stranger: Organizer,
     /// The admin of a third organiser, who invites the buyer.
     pub(super) inviting: Organizer,
-    /// Has bought and reserved.
+    /// The buyer of `order` and of reservations.
     pub(super) buyer: Somebody,
-    /// Is offered tickets.
+    /// The person to whom tickets are offered.
     pub(super) friend: Somebody,
-    /// A token of the buyer's that has run out.
+    /// An expired access token of the buyer.
     pub(super) expired: String,
-    /// General admission, on sale.
+    /// A show with general admission, on sale.
     pub(super) show: Show,
-    /// Three rows of twelve seats, on sale.
+    /// A show with three rows of twelve seats, on sale.
     pub(super) seated: Show,
     /// The buyer's order of five tickets for `show`, paid.
     pub(super) order: Value,
@@ -41,7 +42,7 @@ pub(super) struct World {
     pub(super) device: String,
     /// The stranger's own show.
     pub(super) foreign: Show,
-    /// The stranger's account at Mercado Pago, at which it is paid.
+    /// The stranger's gateway account, at Mercado Pago.
     pub(super) foreign_account: GatewayAccount,
     counter: AtomicU32,
 }
@@ -97,7 +98,7 @@ impl World {
         world
     }
 
-    /// Posts as the admin; the field of the answer as text.
+    /// Posts as the admin. Returns a field of the answer as text.
     pub(super) async fn make(&self, path: &str, body: Value, field: &str) -> String {
         text(&self.app.post(path).token(&self.admin.token).json(body).ok().await[field])
     }
@@ -130,7 +131,7 @@ impl World {
         self.make("/api/v1/door/devices", json!({"name": "Puerta 1"}), "device_id").await
     }
 
-    /// A new picture of four bytes, and how to upload it. The event's others go.
+    /// Adds a picture of four bytes in place of the event's others. Returns how to upload it.
     pub(super) async fn new_image(&self, event: &str) -> Value {
         let (path, token) = (format!("/api/v1/events/{event}"), &self.admin.token);
         for image in self.app.get(&path).token(token).ok().await["images"].as_array().expect("pictures") {
@@ -140,7 +141,7 @@ impl World {
         self.app.post(format!("{path}/images")).token(token).json(image).ok().await
     }
 
-    /// The id of a new reservation of the buyer's. Of those before, two stay.
+    /// The id of a new reservation of the buyer. All but two of the earlier ones are cancelled.
     pub(super) async fn new_reservation(&self) -> String {
         let token = &self.buyer.token;
         let orders = self.app.get("/api/v1/purchases").token(token).ok().await;
@@ -162,7 +163,7 @@ impl World {
         json!({"area_id": self.show.area, "quantity": quantity})
     }
 
-    /// A new payment of a member's with a receipt of four bytes, and how to upload it.
+    /// A new fee payment of a member, with how to upload its receipt of four bytes.
     pub(super) async fn new_receipt(&self) -> Value {
         let member = json!({"name": "Ana Farola", "email": self.new_address()});
         let member = self.make("/api/v1/users/register", member, "id").await;
@@ -174,7 +175,7 @@ impl World {
         self.app.post(path).token(&self.admin.token).json(payment).ok().await
     }
 
-    /// A new order of somebody's, paid, with one ticket for `show`.
+    /// A new paid order of `person`, with one ticket for `show`.
     pub(super) async fn new_order(&self, person: &Somebody) -> Value {
         self.app.buy(&person.token, &self.show.id, self.places(1)).await
     }
@@ -191,12 +192,12 @@ impl World {
         text(&self.app.post("/api/v1/transfers/initiate").token(&from.token).json(offer).ok().await["id"])
     }
 
-    /// An address that nobody used before.
+    /// A new e-mail address.
     pub(super) fn new_address(&self) -> String {
         format!("persona{}@example.com", self.next())
     }
 
-    /// A promotion code that nobody used before.
+    /// A new promotion code.
     pub(super) fn new_code(&self) -> String {
         format!("AMIGOS{}", self.next())
     }
@@ -205,7 +206,7 @@ impl World {
         self.counter.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The address of somebody who has just registered.
+    /// The address of a newly registered user.
     pub(super) async fn new_person(&self) -> String {
         let email = self.new_address();
         let body = json!({"email": email, "password": testkit::PASSWORD});
@@ -219,13 +220,13 @@ impl World {
         self.app.mailed_token(email)
     }
 
-    /// The id of somebody new on the first organiser's staff.
+    /// The user id of a new scanner on the first organiser's staff.
     pub(super) async fn new_staff(&self) -> String {
         let name = format!("persona{}", self.next());
         self.app.staff(&self.admin, &name, "scanner").await.id
     }
 
-    /// With which the payment gateway signs a notification with this body.
+    /// The sandbox's signature of a notification with this body.
     pub(super) fn signature(&self, body: &[u8]) -> String {
         let webhooks = self.app.cloud.stack().function("webhooks").expect("a function of the template");
         let mut mac =
@@ -254,7 +255,7 @@ impl World {
         })
     }
 
-    /// What may never stand in an answer to a stranger.
+    /// Values that must not be in an answer to the stranger.
     pub(super) fn secrets(&self) -> Vec<String> {
         let mut secrets = vec![
             text(&self.order["id"]),

@@ -8,7 +8,7 @@ use super::super::world::World;
 use super::{Call, Whose};
 
 pub(super) async fn call(world: &World, method: &str, path: &str) -> Option<Call> {
-    // Nothing is sold in this currency, so that what is goes on being paid at the sandbox.
+    // Nothing is sold in this currency, so that orders are still paid at the sandbox.
     let new = json!({"gateway": "payu", "mode": "test", "currencies": ["ARS"], "position": 3});
     if path == "/tenant/gateways" {
         let call = Call::new(Whose::Caller);

@@ -1,4 +1,4 @@
-//! Calls about what organisers have to do about payments themselves.
+//! Calls about refund tasks and payment differences.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::super::world::{World, text};
 use super::{Call, Whose};
 use crate::table::leave_to_person;
 
-/// What the paths of these begin with.
+/// The beginnings of their paths.
 pub(super) const PATHS: [&str; 2] = ["/tenant/refund-tasks", "/tenant/payment-differences"];
 
 pub(super) async fn call(world: &World, method: &str, path: &str) -> Option<Call> {

@@ -1,4 +1,4 @@
-//! Calls about how a tenant words its mails.
+//! Calls about a tenant's mail templates.
 
 use serde_json::json;
 
@@ -29,7 +29,7 @@ pub(super) async fn call(world: &World, method: &str, path: &str) -> Option<Call
             one.query("limit=2")
         }
         ("POST", "/{name}/{language}/restore") => {
-            // The stranger has a version to go back to as well.
+            // The stranger needs a version to restore as well.
             let path = "/api/v1/supervision/templates/discount_rejected/en";
             let body = json!({"subject": "Sorry", "body": "Not this time."});
             world.app.put(path).token(&world.stranger.token).json(body).ok().await;

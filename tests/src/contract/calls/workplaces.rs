@@ -1,4 +1,4 @@
-//! Calls of whoever works for an organiser, or is invited to.
+//! Calls of people who work for an organiser, or are invited to.
 
 use domain::access::Role;
 use domain::staff::{Invitation, Offer};
@@ -9,8 +9,8 @@ use super::super::world::World;
 use super::{Call, Whose};
 use crate::table::{fingerprints, table_of};
 
-/// A call of the buyer, who is invited by an organiser of its own; to leave, is on its
-/// staff already. Written into the table: invitations are limited.
+/// A call of the buyer, whom the `inviting` organiser has invited; for `DELETE`, the buyer is on
+/// its staff already. Written into the table, because invitations are limited.
 pub(super) async fn call(world: &World, method: &str) -> Option<Call> {
     let (store, now) = (table_of(&world.app, "events"), world.app.clock.now());
     let tenant: TenantId = world.inviting.tenant.parse().expect("an id");

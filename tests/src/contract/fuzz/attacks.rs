@@ -1,4 +1,4 @@
-//! What goes wrong, on purpose or not, on the way from a client to us.
+//! Broken requests: bodies, addresses, queries and headers that no client should send.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -8,12 +8,12 @@ use super::super::document::Operation;
 use super::places;
 use super::values::Pool;
 
-/// Bytes of a body that no route takes.
+/// Size in bytes of a body that most routes refuse: their limit is 256 KiB.
 const TOO_LARGE: usize = 300 * 1024;
-/// Bytes of a body that API Gateway hands to no function.
+/// Size in bytes of a body that API Gateway hands to no function.
 const FAR_TOO_LARGE: usize = 7 * 1024 * 1024;
 
-/// Texts that break what trusts them.
+/// Texts that break code which trusts its input.
 const TEXTS: [&str; 44] = [
     "",
     " ",
@@ -61,7 +61,7 @@ const TEXTS: [&str; 44] = [
     "2026-11-21T00:00:00+25:00",
 ];
 
-/// A value that hardly anything expects.
+/// A value that fits hardly any field.
 fn hostile(rng: &mut Rng) -> Value {
     match rng.u8(..30) {
         0 => Value::Null,
@@ -88,7 +88,7 @@ fn hostile(rng: &mut Rng) -> Value {
     }
 }
 
-/// The body with one thing in it changed.
+/// The body with one place in it changed.
 pub(super) fn mutate(mut body: Value, pool: &Pool, rng: &mut Rng) -> Value {
     let places = places(&body);
     let place = &places[rng.usize(..places.len())];
@@ -116,7 +116,7 @@ pub(super) fn mutate(mut body: Value, pool: &Pool, rng: &mut Rng) -> Value {
     body
 }
 
-/// A body that is not what its content type says, if it says anything.
+/// A body that mostly does not fit its content type, or has none.
 pub(super) fn raw_body(body: Option<&Value>, rng: &mut Rng) -> (Option<&'static str>, Vec<u8>) {
     let json = Some("application/json");
     let text = body.map_or_else(|| "{}".to_owned(), Value::to_string);
@@ -150,7 +150,7 @@ pub(super) fn raw_body(body: Option<&Value>, rng: &mut Rng) -> (Option<&'static 
     }
 }
 
-/// The address with something else in place of one of its parameters.
+/// The address with one of its path parameters replaced; without any, with a broken end.
 pub(super) fn address(operation: &Operation, call: &Call, pool: &Pool, rng: &mut Rng) -> String {
     let mut call = call.clone();
     if call.path.is_empty() {
@@ -184,14 +184,14 @@ pub(super) fn address(operation: &Operation, call: &Call, pool: &Pool, rng: &mut
     call.address(operation)
 }
 
-/// An address with these parameters instead of its own.
+/// An address with these query parameters instead of its own.
 pub(super) fn with_query(address: &str, query: &[(String, String)]) -> String {
     let path = address.split('?').next().unwrap_or_default();
     let pairs: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
 }
 
-/// Percent-encoded, except for what is so already.
+/// The value percent-encoded, except for what is encoded already.
 fn encode(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~%".contains(&byte);
     value
@@ -200,7 +200,7 @@ fn encode(value: &str) -> String {
         .collect()
 }
 
-/// A query that makes no sense.
+/// A query of known and unknown parameters with values that are mostly wrong.
 pub(super) fn query(operation: &Operation, rng: &mut Rng) -> Vec<(String, String)> {
     let mut names: Vec<String> = operation
         .parameters("query")
@@ -218,7 +218,7 @@ pub(super) fn query(operation: &Operation, rng: &mut Rng) -> Vec<(String, String
                 4 => "1.5".to_owned(),
                 5 => "%ff".to_owned(),
                 6 => "%00".to_owned(),
-                // A cursor that decodes, to what is no place in any list.
+                // Cursors that decode, but to no position in any list.
                 7 => "RVYjMjAyNg".to_owned(),
                 8 => "TyM".to_owned(),
                 9 => "a".repeat(rng.usize(1..3_000)),
@@ -229,7 +229,7 @@ pub(super) fn query(operation: &Operation, rng: &mut Rng) -> Vec<(String, String
         .collect()
 }
 
-/// A header that a client would not send, or not like this.
+/// A header that clients do not send, or not with this value.
 pub(super) fn header(rng: &mut Rng) -> (&'static str, String) {
     let headers = [
         ("authorization", "Bearer"),

@@ -1,10 +1,10 @@
-//! Requests that nobody expects, made up from the description of the API.
+//! Random requests, generated from the description of the API.
 //!
 //! Half of them are as valid as a generator gets them, with the odd value at or
 //! beyond its bounds; the others are broken on purpose in body, path, query or
-//! headers. Whatever comes, the answer is one that the description allows, and
-//! never a fault of ours. `TAQUILLA_FUZZ` says how many requests to make, and
-//! `TAQUILLA_FUZZ_SEED` which; both are printed when something is found.
+//! headers. Each answer must be one that the description allows, and never a server error.
+//! `TAQUILLA_FUZZ` says how many requests to make, and `TAQUILLA_FUZZ_SEED` which; both are
+//! printed when a problem is found.
 
 mod attacks;
 mod values;
@@ -24,16 +24,16 @@ use super::world::World;
 
 /// Requests in an ordinary run of the tests.
 const REQUESTS: u32 = 1_500;
-/// After so many requests a new box office is opened: tokens run out, and what
-/// was there to be named is deleted or sold.
+/// After so many requests a new box office is opened: tokens expire, and the things that
+/// requests can name are deleted or sold.
 const ROUND: u32 = 1_500;
 const SEED: u64 = 20_261_121;
-/// How many findings are told in full.
+/// How many findings are printed.
 const TOLD: usize = 25;
-/// Of a body, no more than this is told.
+/// How many characters of an address, a header, a body or a problem are printed.
 const TOLD_CHARS: usize = 700;
 
-/// A request that can be sent, and told to whoever must repeat it.
+/// A request that can be sent, and printed to be reproduced.
 #[derive(Debug, Clone)]
 struct Attempt {
     method: String,
@@ -76,7 +76,7 @@ impl Attempt {
     }
 }
 
-/// What was found, by route and kind of finding.
+/// The problems found, by route and kind, and the routes that succeeded.
 #[derive(Default)]
 struct Findings {
     by_kind: BTreeMap<(String, String), (u32, String)>,
@@ -85,7 +85,7 @@ struct Findings {
 
 impl Findings {
     fn note(&mut self, operation: &Operation, problem: &str, number: u32, attempt: &Attempt) {
-        // Without the ids in it, the same problem is the same text.
+        // Without digits, the same problem with another id is the same text.
         let kind: String = problem.chars().filter(|c| !c.is_numeric()).take(60).collect();
         let problem: String = problem.chars().take(TOLD_CHARS).collect();
         let told = format!("request {number}: {problem}\n    {}", attempt.tell());
@@ -117,7 +117,7 @@ async fn no_request_gets_an_answer_that_is_not_described() {
         round(&judge, &mut findings, &mut rng, numbers).await;
     }
     assert!(findings.by_kind.is_empty(), "{}", findings.tell(seed, requests));
-    // Else the requests were so bad that nothing behind the first check was reached.
+    // Otherwise the requests were so bad that they reached nothing behind the first check.
     let (reached, all) = (findings.succeeded.len(), operations().len());
     assert!(
         requests < REQUESTS || reached * 4 >= all * 3,
@@ -146,11 +146,11 @@ async fn round(judge: &Judge, findings: &mut Findings, rng: &mut Rng, numbers: s
             world.app.clock.advance(std::time::Duration::from_millis(rng.u64(0..2_000)));
         }
     }
-    // What was set off must come to an end as well.
+    // The messages that the requests caused must be processed as well.
     world.app.close().await;
 }
 
-/// Makes up a request to an operation.
+/// Generates a request to an operation.
 fn attempt(world: &World, pool: &Pool, operation: &Operation, call: &Call, rng: &mut Rng) -> Attempt {
     let mut attempt = Attempt {
         method: operation.method.clone(),
@@ -201,7 +201,7 @@ fn attempt(world: &World, pool: &Pool, operation: &Operation, call: &Call, rng: 
     attempt
 }
 
-/// Mostly of somebody who may.
+/// A token, mostly of a person who may call the operation.
 fn token(world: &World, operation: &Operation, call: &Call, rng: &mut Rng) -> Option<String> {
     if rng.u8(..10) < 7 {
         return rightful(world, operation, call.whose);

@@ -1,4 +1,4 @@
-//! Values that fit a schema of the description, more or less.
+//! Random values that fit a schema of the description, or just miss it.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use super::super::world::World;
 
 /// Schemas nested deeper than this are not followed.
 const DEPTH: u8 = 8;
-/// The most items of a made-up array, unless it is to be too long.
+/// The most items of a generated array, unless it is to be too long.
 const ITEMS: u64 = 4;
 
-/// What exists, so that made-up requests are about something.
+/// Ids and values that exist, so that generated requests name them.
 pub(super) struct Pool {
-    /// Ids by the prefix that says what they are of.
+    /// Ids by their prefix.
     ids: BTreeMap<String, Vec<String>>,
     /// Other values by the name of the member or parameter.
     named: BTreeMap<String, Vec<Value>>,
@@ -24,7 +24,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Everything that the calls name.
+    /// Collects the ids and values in the calls.
     pub(super) fn new<'a>(world: &World, calls: impl Iterator<Item = &'a Call>) -> Self {
         let now = world.app.clock.now().to_string();
         let mut pool = Self { ids: BTreeMap::new(), named: BTreeMap::new(), now };
@@ -68,8 +68,7 @@ impl Pool {
         }
     }
 
-    /// An id of this kind: one that exists, of whomever it is, or now and then one
-    /// that does not.
+    /// An id with this prefix: mostly one that exists, of any owner.
     pub(super) fn id(&self, prefix: &str, rng: &mut Rng) -> String {
         let known = self.ids.get(prefix).and_then(|ids| rng.choice(ids));
         match known {
@@ -82,14 +81,14 @@ impl Pool {
         }
     }
 
-    /// Any id at all.
+    /// An id with any prefix.
     pub(super) fn any_id(&self, rng: &mut Rng) -> String {
         let prefixes: Vec<&String> = self.ids.keys().collect();
         let prefix = prefixes[rng.usize(..prefixes.len())];
         self.id(prefix, rng)
     }
 
-    /// A query that fits the operation's parameters: some of them.
+    /// A query with the required and some of the other parameters of the operation.
     pub(super) fn query(&self, operation: &Operation, rng: &mut Rng) -> Vec<(String, String)> {
         let parameters: Vec<&Value> = operation.parameters("query").collect();
         let mut query = Vec::new();
@@ -107,7 +106,7 @@ impl Pool {
         query
     }
 
-    /// A value for a schema.
+    /// A value for a schema; `name` is that of its member or parameter.
     pub(super) fn value(&self, schema: &Value, name: &str, rng: &mut Rng) -> Value {
         self.nested(schema, name, 0, rng)
     }
@@ -223,7 +222,7 @@ fn kind<'a>(schema: &'a Value, rng: &mut Rng) -> &'a str {
     }
 }
 
-/// Whole mostly, with two decimals often, with all that a float has sometimes.
+/// A number: mostly whole, often with two decimals, sometimes with all of a float's.
 fn number(schema: &Value, rng: &mut Rng) -> Value {
     match rng.u8(..10) {
         0 => json!(rng.f64() * 100.0),
@@ -232,7 +231,7 @@ fn number(schema: &Value, rng: &mut Rng) -> Value {
     }
 }
 
-/// Within the bounds mostly, on them often, beyond them sometimes.
+/// An integer: mostly within the bounds, often on them, sometimes beyond.
 fn integer(schema: &Value, rng: &mut Rng) -> Value {
     // schemars writes whole bounds as `1.0`.
     let bound = |name: &str| {
