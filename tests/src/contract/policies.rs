@@ -1,8 +1,8 @@
 //! Each function's role allows exactly what the function does.
 //!
-//! What a role does not allow is refused by the local cloud in every test (see
-//! `cloud::iam`), so a policy that allows too little fails some other test. The tests here find
-//! policies that allow too much.
+//! The local cloud refuses what a role does not allow, in every test (see `cloud::iam`), so a
+//! policy that allows too little fails some other test. The tests here find policies that allow
+//! too much.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

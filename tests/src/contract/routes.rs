@@ -84,7 +84,7 @@ fn the_whole_description_is_that_of_all_functions() {
 }
 
 #[test]
-fn every_operation_says_what_it_is() {
+fn every_operation_has_its_id_summary_and_parameters() {
     let mut problems = Vec::new();
     let mut ids: BTreeMap<&str, String> = BTreeMap::new();
     for operation in operations() {

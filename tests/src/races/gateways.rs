@@ -72,7 +72,7 @@ async fn without_the_guard_credentials_are_overwritten_unseen() {
     assert!(heard > changes, "the race test would not notice a race");
 }
 
-/// What is wrong after accounts were saved and deleted at the same moment: one of the two
+/// The problems after accounts were saved and deleted at the same moment: one of the requests
 /// has read the account before the other writes it, and writes it after that.
 async fn save_and_delete(rates: FaultRates) -> Vec<String> {
     let house = House::open().await;

@@ -122,7 +122,7 @@ async fn pair_at_once(rates: FaultRates) -> (usize, BTreeSet<String>) {
         let tenant = organizer.tenant.parse().expect("an id");
         store.create_device(tenant, &device).await.expect("paired");
     }
-    // Whoever comes later has a higher id.
+    // So that new ones have higher ids.
     app.clock.advance(Duration::from_secs(1));
     let pair = || app.post("/api/v1/door/devices").token(&organizer.token).json(json!({"name": "Puerta"}));
     app.chaos.set(rates);
@@ -162,7 +162,7 @@ impl Draft {
         for _ in 1..MAX_STAGES_PER_EVENT {
             draft.stage().ok().await;
         }
-        // Whoever comes later has a higher id.
+        // So that new ones have higher ids.
         draft.app.clock.advance(Duration::from_secs(1));
         draft
     }

@@ -37,7 +37,7 @@ async fn left(app: &TestApp, show: &Show) -> u64 {
     app.get(path).ok().await["left"].as_u64().expect("a number")
 }
 
-/// What is wrong once the payments of so many orders are settled and the second ones refunded.
+/// The problems once the payments of so many orders are settled and the second ones refunded.
 /// For a single order, the workers of its two payments have both read it before either writes.
 async fn settle_all(rates: FaultRates, orders: u64) -> Vec<String> {
     let app = TestApp::start().await;

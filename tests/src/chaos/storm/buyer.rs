@@ -1,4 +1,4 @@
-//! What buyers do on the checkout pages of the real gateways' simulators.
+//! Buyers on the checkout pages of the real gateways' simulators.
 
 use std::time::Duration;
 
