@@ -1,7 +1,7 @@
-//! What a device keeps to prove, at the next sign-in, that it signed in before.
+//! Device tokens: the proof, at the next sign-in, that the device signed in before.
 //!
-//! It signs nobody in. It only takes its holder out of the counts that strangers can
-//! fill: they fail as often as they like, and this device still has its own tries.
+//! A device token does not sign in. It only gives the device counts of its own: strangers
+//! fail as often as they like, and this device still has its tries.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,13 +10,14 @@ use domain::{SessionId, Timestamp, UserId};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// How long a device is remembered without signing in: as long as browsers keep a cookie.
+/// How long a device token is good, in seconds: 400 days, as long as browsers keep a cookie.
 const SECONDS: i64 = 400 * 24 * 3600;
-/// The longest text that can be a token, in characters.
+/// The most characters of a device token; a longer text is not read.
 const MAX_CHARS: usize = 128;
 
-/// Makes and reads the tokens of devices. Nothing is stored for one: it says who signed
-/// in, in which session, epoch and second, with dots between, and ends with a MAC of that.
+/// The key of the MAC in device tokens. Nothing is stored for a token: it has the user, the
+/// session, the user's epoch and the second of the sign-in, with dots between, and ends with
+/// the MAC of these.
 #[derive(Clone)]
 pub(crate) struct DeviceKey([u8; 32]);
 
@@ -33,9 +34,9 @@ impl DeviceKey {
         format!("{claim}.{}", URL_SAFE_NO_PAD.encode(mac))
     }
 
-    /// The session in which the device with this token signed in to `user`. `None` if it
-    /// never did, or too long ago, or if everything that was signed in has ended since,
-    /// as with a new password.
+    /// The session in which the device with this token signed in to `user`. `None` if the token
+    /// is invalid, of another account or too old, or if all sessions of the user were ended
+    /// since, as with a new password.
     pub(crate) fn known(
         &self,
         token: Option<&str>,
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_proves_nothing() {
+    fn a_changed_or_cut_token_proves_nothing() {
         let (key, user) = (DeviceKey([1; 32]), user());
         let token = key.token(&user, SessionId::generate(at(0)), at(0));
         for place in 0..token.len() {

@@ -1,11 +1,11 @@
-//! Hashing passwords, away from the threads that serve requests.
+//! Hashes and verifies passwords, on blocking threads so that other requests do not wait.
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use domain::user::{Password, PasswordHash};
 use domain::{Error, Result};
 
-/// What a password is compared with when there is no account: a hash that no
-/// password has, as slow to check as a real one.
+/// The hash that a password is checked against when there is no account: no password
+/// has it, and the check is as slow as with a real one.
 const NOBODYS: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -25,8 +25,8 @@ pub(crate) async fn hash(password: Password) -> Result<PasswordHash> {
     .await
 }
 
-/// True if the password has this hash. Without a hash, takes as long and is
-/// false.
+/// True if the password has this hash. Without a hash the check takes as long and
+/// answers false.
 pub(crate) async fn verify(password: Password, hash: Option<PasswordHash>) -> Result<bool> {
     blocking(move || {
         let text = hash.as_ref().map_or(NOBODYS, |hash| hash.0.as_str());
@@ -55,7 +55,7 @@ mod tests {
         assert!(!verify(Password::new("tres tristes tigre"), Some(hash.clone())).await.expect("checked"));
         assert!(!verify(password.clone(), None).await.expect("checked"));
         assert!(verify(password, Some(PasswordHash("nonsense".to_owned()))).await.is_err());
-        // Nobody's hash is as slow as everybody's: the same method and cost.
+        // The hash for a missing account has the method and cost of a real one, so it is as slow.
         let cost = |phc: &str| phc.rsplitn(3, '$').last().map(str::to_owned);
         assert_eq!(cost(&hash.0), cost(NOBODYS));
         assert_eq!(hash.0.len(), NOBODYS.len());

@@ -10,8 +10,8 @@ use web::{Answer, Cached, Freshness};
 
 use crate::State;
 
-/// How long others may keep the keys: an hour. A new key is published that long
-/// before the first token is signed with it.
+/// How long clients may cache the keys: one hour. A new key is published that long before
+/// the first token is signed with it.
 const KEEP_SECONDS: u32 = 3600;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -26,23 +26,23 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// A JSON Web Key Set.
+/// A JSON Web Key Set (RFC 7517).
 #[derive(Debug, Serialize, JsonSchema)]
 struct KeySet {
     /// The keys; the first is the one that signs.
     keys: Vec<Key>,
 }
 
-/// A public key.
+/// The public key of a pair that signs, or signed, access tokens.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Key {
     /// Always `OKP`: an octet key pair.
     kty: &'static str,
     /// Always `Ed25519`.
     crv: &'static str,
-    /// The key, in base64url.
+    /// The 32 bytes of the public key, in base64url.
     x: String,
-    /// The key's name, as tokens have it in their header.
+    /// The key's id, as in the header of the tokens that it signed.
     kid: String,
     /// Always `sig`: it is for signatures.
     #[serde(rename = "use")]

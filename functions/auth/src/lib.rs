@@ -1,18 +1,17 @@
-//! Registers people, signs them in and out, and publishes the keys of their
-//! tokens.
+//! Registers users, signs them in and out, and publishes the public keys of their
+//! access tokens.
 //!
-//! An access token is a JWT that every function verifies by itself and that
-//! lives for 15 minutes; nothing but its end stops one. Behind it stands a
-//! session with a refresh token, which ends at once.
+//! An access token is a JWT that every function verifies by itself. It lives for 15
+//! minutes and cannot be revoked. Its session, which has a refresh token, can be ended
+//! at once.
 //!
-//! Strangers can name an address as well as its owner, so limits count against those
-//! who try, and leave the owner a way; see [`limits`].
+//! A stranger can name an address as well as its owner can. So limits count against the
+//! caller, and always leave the owner a way to sign in; see [`limits`].
 //!
-//! Registering and asking for links answer the same whether an address has an
-//! account or not, and the rest goes by mail to the only person who may know. One way
-//! to learn it is left: a new account can be signed in to at once, so who registers an
-//! address and then signs in with that password knows that it had none. The address is
-//! mailed about it.
+//! Registering and asking for a link give the same answer whether the address has an
+//! account or not; the difference is in the mail to the address. One way to learn it is
+//! left: a new account accepts its password at once, so a caller who registers an address
+//! and then signs in knows that it had no account. The address gets a mail about it.
 
 mod device;
 mod hashing;
@@ -37,7 +36,7 @@ use queue::TokenSeal;
 use store::{Fingerprints, Store};
 use web::{TokenSigner, TokenVerifier, TrustedHops};
 
-/// What the function works with.
+/// The function's keys and clients, shared by all requests.
 #[derive(Clone)]
 pub struct State {
     store: Store,
@@ -45,7 +44,7 @@ pub struct State {
     signer: TokenSigner,
     verifier: TokenVerifier,
     fingerprints: Fingerprints,
-    /// The key by which a refresh token leads to its successor.
+    /// The key from which a refresh token's successor is derived.
     refresh_key: [u8; 32],
     device_key: device::DeviceKey,
     hops: TrustedHops,
@@ -58,8 +57,8 @@ impl State {
     /// `MAIL_SECRET` and `TRUSTED_HOPS`.
     ///
     /// # Errors
-    /// If one is missing or wrong, or if the key that signs is not among those
-    /// that verify: then nobody would accept the tokens.
+    /// If one is missing or wrong, or if the public key of the signing key is not in
+    /// `JWT_PUBLIC_KEYS`: then no function would accept the tokens.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let (signing_key, public_keys) =
             SigningKey::from_env(&boot.env, "jwt", "JWT_SECRET", "JWT_PUBLIC_KEYS")?;
@@ -78,7 +77,7 @@ impl State {
         })
     }
 
-    /// Opens the connection to the table.
+    /// Opens the connection to the table, so that the first request does not wait for it.
     pub async fn warm(&self) {
         self.store.warm().await;
     }

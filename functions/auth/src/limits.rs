@@ -1,20 +1,22 @@
-//! How often one may try, and against whom it counts.
+//! Limits of wrong passwords, invalid links and mails, and what each one counts against.
 //!
-//! An address can be named by strangers, so what is done with one counts against the
-//! network that it is done from. What is counted for an address over all networks, or for
-//! a network that its owner may share, never takes the owner's way:
+//! A stranger can name any address, so a request counts against the network that it comes
+//! from. A count for an address over all networks, or for a network that the owner may
+//! share, always leaves the owner a way to sign in:
 //!
-//! - A device that signed in before (see [`crate::device`]) has counts of its own. Mails
+//! - A device that signed in before (see [`crate::device`]) has counts of its own. The mails
 //!   that it asks for have one for each account, and only once the address is confirmed:
-//!   before, whoever signs in need not be who gets the mails.
-//! - A link is mailed within ten minutes, whoever else asked, as long as the network does
-//!   not ask a thousand times. Whoever asks sooner gets none, because the last one is a few
-//!   minutes old and its link is good for a few more. Nothing of this shows in the answer.
-//! - A link that is good opens the account, whoever else tried links that are none.
+//!   before, the user who signs in need not be the reader of the mails.
+//! - A link is mailed on request at least every ten minutes, however many other callers
+//!   asked, as long as the network does not ask a thousand times. A request before that
+//!   gets none: the last link is a few minutes old and good for a few more. The answer
+//!   does not show whether a link was mailed.
+//! - A good link opens the account, however many invalid links were tried.
 //!
-//! Requests for addresses without an account count as those that mail somebody. Else the
-//! count would tell which is which: to whoever fills it up to the last but one with mails
-//! to an own address, asks for another one, and sees whether the own is mailed again.
+//! Requests for addresses without an account count like those that cause a mail. Otherwise
+//! the count would tell which addresses have an account: a stranger would fill it up to the
+//! last but one with mails to an own address, ask for another address, and see whether the
+//! own address is mailed again.
 
 use domain::user::{Email, LinkPurpose, User};
 use domain::{Error, Result, SessionId, Timestamp};
@@ -24,45 +26,49 @@ use web::ClientNetwork;
 
 use crate::State;
 
-/// Wrong passwords from one network.
+/// Wrong passwords from one network, for any account.
 const LOGIN_NETWORK: Limit = Limit::exact("login-network", 50, QUARTER);
 /// Wrong passwords for one account from one network.
 const LOGIN_HERE: Limit = Limit::exact("login-here", 10, QUARTER);
-/// Wrong passwords for one account from everywhere: as many as NIST SP 800-63B allows in
+/// Wrong passwords for one account from all networks: as many as NIST SP 800-63B allows in
 /// a row.
 const LOGIN_ACCOUNT: Limit = Limit::exact("login-account", 100, DAY);
 /// Wrong passwords on one device that signed in before.
 const LOGIN_DEVICE: Limit = Limit::exact("login-device", 10, QUARTER);
-/// The same over a day, so that whoever took the device guesses no more than others.
+/// Wrong passwords on one device in a day, so that a thief of the device gets no more
+/// guesses than a stranger.
 const LOGIN_DEVICE_DAILY: Limit = Limit::exact("login-device-daily", 100, DAY);
 
-/// Tokens of links that are none, from one network. Nobody guesses one of 256 bits, so
-/// good ones are not counted; this keeps who tries from working us for nothing.
+/// Invalid link tokens from one network. A token of 256 bits cannot be guessed, so good
+/// ones are not counted; the limit saves the work that a guessing caller causes.
 const LINK_NETWORK: Limit = Limit::exact("link-network", 100, QUARTER);
 
-/// Mails that can be caused from one network. More than of wrong passwords, because a
-/// school or an office shares one address when sales open. After that, nobody registers
-/// from there, and links go only to those who have none that is still good.
+/// Mails caused from one network. More than wrong passwords, because a school or an office
+/// shares one address when sales open. Above it, registrations from the network are
+/// refused, and an address gets a link only as often as [`MAIL_AGAIN`] allows.
 const MAIL_NETWORK: Limit = Limit::exact("mail-network", 100, QUARTER);
-/// Links that were asked for from one network after that.
+/// Requests for links from one network above [`MAIL_NETWORK`]; further ones are refused.
 const MAIL_NETWORK_MORE: Limit = Limit::exact("mail-network-more", 1000, QUARTER);
-/// Links of one kind to one address that were asked for from one network.
+/// Links of one kind to one address, asked for from one network.
 const MAIL_HERE: Limit = Limit::exact("mail-here", 3, HOUR);
-/// Links of one kind to one address that were asked for from everywhere.
+/// Links of one kind to one address, asked for from all networks together.
 const MAIL_ADDRESS: Limit = Limit::exact("mail-address", 6, HOUR);
-/// One more of them, whoever asks and however often, in ten minutes. A link is good for
-/// fifteen, so the last one is good for five more when the next can be had.
+/// Links of one kind to one address when another count is full: still one in ten minutes.
+/// A link is good for fifteen, so the last one is good for five more when the next can be
+/// mailed.
 const MAIL_AGAIN: Limit = Limit::exact("mail-again", 1, 10 * 60);
-/// Links of one kind that were asked for on devices that signed in to one account before.
+/// Links of one kind to one account, asked for on devices that signed in to it before.
 const MAIL_DEVICE: Limit = Limit::exact("mail-device", 6, HOUR);
-/// Mails that say that an address has an account already. They bear no link.
+/// Registrations of one address. From the second one on, the mail has no link and says that
+/// the address has an account already.
 const MAIL_NOTICE: Limit = Limit::exact("mail-notice", 3, DAY);
 
-/// The counts of one attempt to sign in: its address, network and device, as fingerprints.
+/// One attempt to sign in or to get a mail, with all that its counts are named by.
 pub(crate) struct Tries<'a> {
     state: &'a State,
-    /// Fingerprints.
+    /// The fingerprint of the e-mail address.
     address: String,
+    /// The fingerprint of the client's network.
     network: String,
     /// The session in which this device signed in to the account before.
     device: Option<SessionId>,
@@ -70,8 +76,8 @@ pub(crate) struct Tries<'a> {
 }
 
 impl<'a> Tries<'a> {
-    /// The counts of an attempt from `network` that names `email`; `device` is known to the
-    /// account if it is there.
+    /// An attempt from `network` for `email`. `device` is the session in which the device
+    /// signed in to the account before, if it did.
     pub(crate) fn new(
         state: &'a State,
         email: &Email,
@@ -83,7 +89,8 @@ impl<'a> Tries<'a> {
         Self { state, address, network: state.fingerprints.source(&network.0), device, now }
     }
 
-    /// Checks that there may be another wrong password.
+    /// Checks that no count of wrong passwords is full: else `too_many_tries`, or
+    /// `link_needed` if it is the one over all networks.
     pub(crate) async fn check_login(&self) -> Result<()> {
         let (near, account) = self.login_counts();
         let (near, account) = tokio::join!(
@@ -93,8 +100,8 @@ impl<'a> Tries<'a> {
         near.and(account.map_err(link_needed))
     }
 
-    /// Counts a wrong password. It is an error if it was one too many, so that of many
-    /// tries at once no more than the limit learn that they failed.
+    /// Counts a wrong password. Fails as [`Self::check_login`] does if it was one too many, so
+    /// that of many concurrent tries no more than the limit learn that their password is wrong.
     pub(crate) async fn count_login(&self) -> Result<()> {
         let (near, account) = self.login_counts();
         let (near, account) = tokio::join!(
@@ -104,7 +111,8 @@ impl<'a> Tries<'a> {
         near.and(account.map_err(link_needed))
     }
 
-    /// The counts that another network does not have, and that of the account.
+    /// The counts of the device, or of the network, and then the account's over all networks,
+    /// which a known device does not have.
     fn login_counts(&self) -> (Vec<Count>, Vec<Count>) {
         match self.device {
             Some(device) => {
@@ -118,12 +126,12 @@ impl<'a> Tries<'a> {
         }
     }
 
-    /// Counts a mail with a link. False if there were enough: then the address has a
-    /// link of this kind that is still good for some minutes. `own` is the account that
-    /// the caller's device signed in to before.
+    /// Counts a mail with a link. False if there were enough: then the address has a link of
+    /// this kind that is still good for some minutes. `own` is the account, if the caller's
+    /// device signed in to it before.
     ///
     /// # Errors
-    /// `too_many_tries` if this network asked for far too many, to whomever.
+    /// `too_many_tries` if this network is above [`MAIL_NETWORK_MORE`].
     pub(crate) async fn count_link(&self, purpose: LinkPurpose, own: Option<&User>) -> Result<bool> {
         let (store, kind) = (&self.state.store, purpose.name());
         if let Some(owner) = own.filter(|user| user.email_verified_at.is_some())
@@ -136,8 +144,8 @@ impl<'a> Tries<'a> {
             store.count(&[MAIL_NETWORK_MORE.of(&[&self.network])], self.now).await?;
             return Ok(store.count_one(&again(purpose, &self.address), self.now).await?);
         }
-        // One after the other: what one network asks for too often must not fill the
-        // count of all of them.
+        // One after the other: a network above its own count must not fill the count of all
+        // networks.
         let fills =
             [MAIL_HERE.of(&[kind, &self.address, &self.network]), MAIL_ADDRESS.of(&[kind, &self.address])];
         let mut room = true;
@@ -147,23 +155,24 @@ impl<'a> Tries<'a> {
         if room || store.count_one(&again(purpose, &self.address), self.now).await? {
             return Ok(true);
         }
-        // It caused no mail. Else an attack on one address would shut this network out.
+        // The request caused no mail, so the network gets its count back. Else an attack on one
+        // address would lock the whole network out.
         store.uncount(&network, self.now).await?;
         Ok(false)
     }
 
-    /// Counts the mail of a registration. False if the address had enough of those that
-    /// say that it has an account, and so has one.
+    /// Counts the mail of a registration. False if the address had enough of them today; then
+    /// it has an account already.
     ///
     /// # Errors
-    /// `too_many_tries` if this network caused too many mails, to whomever.
+    /// `too_many_tries` if this network is above [`MAIL_NETWORK`].
     pub(crate) async fn count_notice(&self) -> Result<bool> {
         let store = &self.state.store;
         let network = MAIL_NETWORK.of(&[&self.network]);
         store.count(std::slice::from_ref(&network), self.now).await?;
         let room = store.count_one(&MAIL_NOTICE.of(&[&self.address]), self.now).await?;
         if !room {
-            // As with links.
+            // No mail, as in `count_link`.
             store.uncount(&network, self.now).await?;
         }
         Ok(room)
@@ -171,8 +180,8 @@ impl<'a> Tries<'a> {
 }
 
 impl State {
-    /// What `redeem` makes of a link's token. If it is none, it is counted: the error is
-    /// then `too_many_tries` if there were too many from this network.
+    /// Runs `redeem`, and counts against the network if it finds the link's token invalid. The
+    /// error is then `too_many_tries` if there were too many.
     pub(crate) async fn redeem_limited<T>(
         &self,
         network: &ClientNetwork,
@@ -198,7 +207,8 @@ fn again(purpose: LinkPurpose, address: &str) -> Count {
     MAIL_AGAIN.of(&[purpose.name(), address])
 }
 
-/// Too many wrong passwords from too many networks: what is left is not to guess.
+/// Turns `too_many_tries` of the account's count over all networks into `link_needed`: no
+/// password is accepted, but a mailed link and a known device still sign in.
 fn link_needed(full: Error) -> Error {
     if full.code() != "too_many_tries" {
         return full;

@@ -1,4 +1,4 @@
-//! Links that sign somebody in, by mail.
+//! Mailed links that sign a user in, confirm the address or reset the password.
 
 use aide::OperationOutput;
 use aide::axum::ApiRouter;
@@ -54,21 +54,22 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// Who wants a link.
+/// The account to which a link is mailed.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LinkRequest {
     /// The account's e-mail address.
     pub(crate) email: Email,
-    /// The `device_token` of an earlier sign-in on this device.
+    /// The `device_token` of an earlier sign-in on this device. With it, requests of strangers
+    /// do not delay the link.
     pub(crate) device_token: Option<String>,
 }
 
-/// What was asked for is done; the rest is in the mail.
+/// The answer 202, the same whether the address has an account or not.
 #[derive(Debug)]
 pub(crate) struct Accepted;
 
-/// What happens next.
+/// The next step of the user.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Next {
     /// Always `check_your_email`.
@@ -78,7 +79,8 @@ struct Next {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum NextStatus {
-    /// Look into the mailbox.
+    /// The user looks into the mailbox of the address: if it has an account, or was registered just
+    /// now, a mail follows.
     CheckYourEmail,
 }
 
@@ -122,14 +124,14 @@ async fn send(
     Ok(Accepted)
 }
 
-/// The token from a link.
+/// The token of a mailed link.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Redemption {
-    /// The link's `token`.
+    /// The `token` in the mailed link.
     #[schemars(length(max = 64))]
     token: String,
-    /// The organiser to act for. Without it: the one chosen last.
+    /// The organiser to act for. If missing, the one chosen last.
     tenant: Option<TenantId>,
 }
 
@@ -144,7 +146,7 @@ async fn redeem(
     let purposes = [LinkPurpose::SignIn, LinkPurpose::Welcome];
     let redeemed = async {
         if redemption.tenant.is_some() {
-            // Before the link is used up, so that a wrong choice costs no second mail.
+            // Checked before the link is used up, so that a wrong organiser costs no second mail.
             let mut user = owner(&state, &redemption.token, &purposes, now).await?;
             user.verify_email(now);
             user.standing(redemption.tenant, None)?;
@@ -160,7 +162,7 @@ async fn redeem(
         let session = own_session(&state, buyer.as_ref(), user.id).await?;
         let confirm = |user: &mut User| {
             match &session {
-                // Whoever opens the link is also the one who registered.
+                // The reader of the mail has the session, so the same person registered.
                 Some(session) if session.is_current(user.session_epoch, now) => user.verify_email(now),
                 _ => user.claim(now),
             }
@@ -175,7 +177,7 @@ async fn redeem(
     Ok(Json(state.sign_in(&user, redemption.tenant, &headers, now).await?))
 }
 
-/// The session in which the link was opened, if it is one of this user's.
+/// The session of the browser that opened the link, if it is this user's.
 async fn own_session(state: &State, buyer: Option<&Buyer>, user: UserId) -> Result<Option<Session>> {
     match buyer.filter(|buyer| buyer.user == user) {
         Some(buyer) => Ok(state.store.session(user, buyer.session).await?),
@@ -183,7 +185,7 @@ async fn own_session(state: &State, buyer: Option<&Buyer>, user: UserId) -> Resu
     }
 }
 
-/// What a link with this token grants, which it does once.
+/// Redeems the link with this token, which works once, and returns what it grants.
 pub(crate) async fn use_up(
     state: &State,
     token: &str,
@@ -194,7 +196,7 @@ pub(crate) async fn use_up(
     state.store.redeem_link(&tokens::hash(&secret), purposes, now).await.on_refused(invalid)
 }
 
-/// The account of a mailed link that is still good; uses nothing up.
+/// The account of a mailed link that is still good. Does not use the link up.
 pub(crate) async fn owner(
     state: &State,
     token: &str,
@@ -213,7 +215,7 @@ fn invalid() -> Error {
     )
 }
 
-/// A link that is about to be written and mailed.
+/// The secret of a link that is about to be written and mailed.
 pub(crate) struct NewLink {
     secret: [u8; 32],
 }
@@ -224,7 +226,7 @@ impl NewLink {
         Ok(Self { secret: tokens::random()? })
     }
 
-    /// Under which the link is stored.
+    /// The hash of the token, under which the link is stored.
     pub(crate) fn hash(&self) -> String {
         tokens::hash(&self.secret)
     }
@@ -237,7 +239,8 @@ impl NewLink {
         Ok(Link { grant: Some(grant), expires_at, outbox: Some(outbox) })
     }
 
-    /// Writes the link and so mails it; for nobody, just writes.
+    /// Writes the link, with the outbox that mails it. Without a `user` it writes a link that
+    /// grants nothing, without a mail.
     pub(crate) async fn send(
         &self,
         state: &State,
@@ -252,7 +255,7 @@ impl NewLink {
         Ok(state.store.put_link(&self.hash(), &link).await?)
     }
 
-    /// Mails to `user` that somebody tried to register the address again.
+    /// Mails to `user` that the address was registered again. The mail has no link.
     pub(crate) async fn tell_registered(&self, state: &State, user: &User, now: Timestamp) -> Result<()> {
         let outbox = outbox(user, LinkPurpose::AlreadyRegistered, None, None);
         let expires_at = end(LinkPurpose::Welcome, now);
@@ -272,8 +275,8 @@ fn outbox(
     sealed_token: Option<String>,
     expires_at: Option<Timestamp>,
 ) -> Outbox {
-    // Before the address is confirmed, the name is whatever a stranger typed: a
-    // way to have us mail their words to somebody else.
+    // Before the address is confirmed, a stranger may have typed the name, to have us mail
+    // those words to the owner of the address.
     let name = if user.email_verified_at.is_some() { user.name.clone() } else { String::new() };
     let to = Person { email: user.email.as_str().to_owned(), name };
     Outbox::Link { to, language: user.language, purpose, sealed_token, expires_at }

@@ -29,17 +29,18 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// Who signs in.
+/// The credentials of a sign-in.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Login {
     /// The account's e-mail address.
     email: Email,
-    /// The password.
+    /// The account's password.
     password: Password,
-    /// The organiser to act for. Without it: the one chosen last.
+    /// The organiser to act for. If missing, the one chosen last.
     tenant: Option<TenantId>,
-    /// The `device_token` of an earlier sign-in on this device.
+    /// The `device_token` of an earlier sign-in on this device. With it, wrong passwords from
+    /// elsewhere do not stop this device.
     device_token: Option<String>,
 }
 
@@ -63,8 +64,8 @@ async fn login(
         tries.count_login().await?;
         return Err(wrong_credentials().into());
     };
-    // Others may have failed while this password was checked: of many guesses
-    // sent at once, the right one must not get through behind the limit.
+    // Other tries may have failed while this password was checked: of many concurrent
+    // guesses, the right one must not get through above the limit.
     tries.check_login().await?;
     Ok(Json(state.sign_in(&user, login.tenant, &headers, now).await?))
 }

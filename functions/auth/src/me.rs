@@ -31,38 +31,38 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// A person as that person sees it.
+/// The signed-in user's own profile.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Profile {
     /// The user's id.
     id: UserId,
     /// The e-mail address.
     email: String,
-    /// True once a mailed link proved that the address is the person's.
+    /// True once the user proved to read mail at the address, by opening a mailed link.
     email_verified: bool,
     /// The name, possibly empty.
     name: String,
-    /// A telephone number.
+    /// The telephone number. Absent if the user gave none.
     #[serde(skip_serializing_if = "Option::is_none")]
     phone: Option<String>,
-    /// The language of mails.
+    /// The language of mails to the user.
     language: Language,
-    /// The role that the access token has: in `tenant`, or `user`.
+    /// The role in the access token: one in `tenant`, or `user`.
     role: Role,
-    /// The organiser that the role holds for.
+    /// The organiser in which the role holds. Absent for role `user`.
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<TenantId>,
-    /// The organisers for whom this person works. Sign in or refresh with `tenant`
-    /// to act for another one than now.
+    /// The organisers that the user works for. Sign in or refresh with `tenant` to act for
+    /// another one.
     workplaces: Vec<Workplace>,
-    /// False for people who only use mailed links.
+    /// False if the user has no password and signs in by mailed links only.
     has_password: bool,
-    /// When the person registered.
+    /// When the account was made.
     created_at: Timestamp,
 }
 
 impl Profile {
-    /// The profile of `user`, who is now `standing`.
+    /// The profile of `user`, with the role and tenant of `standing`.
     pub(crate) fn new(user: &User, standing: Standing, workplaces: Vec<Workplace>) -> Self {
         Self {
             id: user.id,
@@ -98,21 +98,22 @@ fn unknown() -> Error {
     Error::unauthenticated("sign_in_required", "This account does not exist any more.")
 }
 
-/// What to change about oneself.
+/// Changes to the signed-in user's profile. A missing field stays as it is.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Changes {
-    /// The name, as it should stand on tickets.
+    /// The name as it should stand on tickets.
     name: Option<Line<0, MAX_NAME>>,
     /// A telephone number; `null` removes it.
     #[serde(default, deserialize_with = "web::nullable")]
     phone: Option<Option<Phone>>,
-    /// The language of mails.
+    /// The language of mails to the user.
     language: Option<Language>,
-    /// A new password.
+    /// A new password: 10 to 128 characters, not a common one, and not made of the address or
+    /// the name.
     #[schemars(length(min = 10))]
     password: Option<Password>,
-    /// The password so far, when there is a new one.
+    /// The current password. Required with `password`, and refused without it.
     current_password: Option<Password>,
 }
 
@@ -163,8 +164,8 @@ async fn update(
     profile(&state, &user, &buyer).await
 }
 
-/// The hash of a `new` password, once `current` has proved who is asking: a
-/// borrowed browser must not be enough to take an account over.
+/// Checks both passwords and hashes the `new` one. The `current` one is asked for because
+/// a borrowed browser must not be enough to take an account over.
 async fn check_passwords(
     state: &State,
     buyer: &Buyer,
@@ -192,7 +193,7 @@ async fn check_passwords(
     hashing::hash(new).await
 }
 
-/// Ends all sessions but the buyer's, which goes on in the new epoch.
+/// Ends all sessions but the buyer's own, which moves to the new epoch.
 async fn keep_only(state: &State, buyer: &Buyer, epoch: u32) -> Result<()> {
     match state.store.keep_session(buyer.user, buyer.session, epoch).await {
         // The session ended meanwhile; then there is none to keep.

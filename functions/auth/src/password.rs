@@ -54,15 +54,15 @@ async fn forgot(
     Ok(Accepted)
 }
 
-/// A new password, and the token that allows it.
+/// A new password, and the token of the mailed link that allows it.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Reset {
-    /// The link's `token`.
+    /// The `token` in the mailed link.
     #[schemars(length(max = 64))]
     token: String,
-    /// The new password: 10 to 128 characters, none of the usual ones, and nothing of the
-    /// address or the name.
+    /// The new password: 10 to 128 characters, not a common one, and not made of the address
+    /// or the name.
     #[schemars(length(min = 10))]
     password: Password,
 }
@@ -72,7 +72,7 @@ async fn reset(
     network: ClientNetwork,
     Json(Reset { token, password }): Json<Reset>,
 ) -> Answer<NoContent> {
-    // Before the link is used up, so that a password that will not do costs no second mail.
+    // Checked before the link is used up, so that a refused password costs no second mail.
     let mut fields = Fields::new();
     password.check_new("/password", None, &mut fields);
     fields.finish()?;

@@ -27,15 +27,15 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// The token to replace.
+/// The refresh token to replace.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RefreshRequest {
-    /// The latest refresh token.
+    /// The latest refresh token of the session.
     #[schemars(length(max = 128))]
     refresh_token: String,
-    /// The organiser to act for from now on, also after signing in again. Without
-    /// it, the same as before.
+    /// The organiser to act for from now on, also after signing in again. If missing, the
+    /// session keeps its organiser.
     tenant: Option<TenantId>,
 }
 
@@ -46,8 +46,8 @@ async fn refresh(
     let token = RefreshToken::parse(&request.refresh_token).ok_or_else(over)?;
     let (hash, next) = (token.hash(), token.next(&state.refresh_key));
     let now = state.clock.now();
-    // Whoever loses the race to replace the token looks again, and finds it
-    // replaced a moment ago.
+    // A request that loses the race to replace the token reads again, and finds it just
+    // replaced.
     for _ in 0..2 {
         let (user, session) =
             try_join(state.store.user(token.user), state.store.session(token.user, token.session))

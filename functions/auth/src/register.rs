@@ -28,22 +28,22 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// Somebody new.
+/// The data of a new account.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Registration {
-    /// The e-mail address. It is what one signs in with.
+    /// The e-mail address, with which the user signs in.
     email: Email,
-    /// The password: 10 to 128 characters, none of the usual ones, and nothing of the
-    /// address or the name.
+    /// The password: 10 to 128 characters, not a common one, and not made of the address or
+    /// the name.
     #[schemars(length(min = 10))]
     password: Password,
-    /// The name, as it should stand on tickets.
+    /// The name as it should stand on tickets. Empty if missing.
     #[serde(default)]
     name: Line<0, MAX_NAME>,
-    /// A telephone number.
+    /// A telephone number, such as `+57 300 555 0100`.
     phone: Option<Phone>,
-    /// The language of mails.
+    /// The language of mails to the user: `es` if missing.
     #[serde(default)]
     language: Language,
 }
@@ -57,8 +57,9 @@ impl Registration {
     }
 }
 
-/// Does as much work for a new address as for a known one: one hash, the same reads, one
-/// write with the mail. A new account's is a transaction, which takes a little longer.
+/// Does the same work for a new address as for a known one: one hash, the same reads, one
+/// write with the mail. For a new account the write is a transaction, which takes a little
+/// longer.
 async fn register(
     extract::State(state): extract::State<State>,
     network: ClientNetwork,
@@ -70,7 +71,7 @@ async fn register(
     let Registration { email, password, name, phone, language } = registration;
     let known = state.store.user_by_email(&state.fingerprints, &email).await.map_err(Error::from)?;
     if known.is_some() && !may_tell {
-        // Registered for the fourth time today, which tells nothing new: not worth a hash.
+        // At least the fourth registration of this address today. No mail follows, so no hash is needed.
         return Ok(Accepted);
     }
     let hash = hashing::hash(password).await?;
@@ -89,7 +90,7 @@ async fn register(
     let item = link.item(&state, &user, LinkGrant { purpose: LinkPurpose::Welcome, user: user.id }, now)?;
     match state.store.create_user(&state.fingerprints, &user, Some((&link.hash(), &item))).await {
         Ok(()) => {}
-        // Somebody registered the address since it was read.
+        // Another request registered the address after it was read.
         Err(Failure::Refused(_)) => {
             let owner = state.store.user_by_email(&state.fingerprints, &user.email).await;
             if let Some(user) = owner.map_err(Error::from)?.filter(|_| may_tell) {

@@ -59,23 +59,23 @@ async fn logout(extract::State(state): extract::State<State>, buyer: Buyer) -> A
     Ok(NoContent)
 }
 
-/// Who is signed in.
+/// The user, role and session of the access token.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Verified {
     /// Always true: otherwise the answer is a 401.
     valid: bool,
-    /// The user.
+    /// The user's id.
     user_id: UserId,
     /// The user's e-mail address.
     email: String,
     /// The role in `tenant`, or `user`.
     role: Role,
-    /// The organiser that the role holds for.
+    /// The organiser in which the role holds. Absent for role `user`.
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<TenantId>,
-    /// The session.
+    /// The session's id, as in the list of sessions.
     session_id: SessionId,
-    /// When the access token ends.
+    /// When the access token expires.
     expires_at: Timestamp,
 }
 
@@ -95,20 +95,20 @@ async fn verify(extract::State(state): extract::State<State>, buyer: Buyer) -> A
     }))
 }
 
-/// A browser or app in which one is signed in.
+/// A browser or app in which the user is signed in.
 #[derive(Debug, Serialize, JsonSchema)]
 struct SessionEntry {
     /// The session's id.
     id: SessionId,
-    /// When it was started.
+    /// When the user signed in there.
     created_at: Timestamp,
-    /// When its tokens were last renewed.
+    /// When its tokens were last renewed, or issued.
     last_used_at: Timestamp,
-    /// When it ends without being used.
+    /// When it ends unless its tokens are renewed before: 30 days after `last_used_at`.
     expires_at: Timestamp,
-    /// What it was started with, as that called itself; at most 200 characters.
+    /// The `User-Agent` header of the sign-in, at most 200 characters; empty if there was none.
     user_agent: String,
-    /// True for the session that is asking.
+    /// True for the session of the request's own access token.
     current: bool,
 }
 

@@ -1,19 +1,19 @@
-//! Whether a new password is one that is tried first.
+//! Refuses new passwords that an attacker would try first.
 
 use domain::error::Fields;
 use domain::text::without_accents;
 use domain::user::{Email, Password};
 use zxcvbn::{Score, zxcvbn};
 
-/// Words that are tried here before others, beside the lists of the crate, which knows
-/// English ones and the passwords that were found most often.
+/// Words that an attacker of this box office would try first. They complete the lists of
+/// `zxcvbn`: English words, and the passwords that leaked most often.
 const HOUSE: &str = "taquilla boleta boleteria entrada concierto contraseña contrasena clave secreto hola teamo mimama \
                      colombia argentina mexico chile peru";
 
-/// Checks that `password` is neither made of the words of the person whose it is, nor
-/// among the first million guesses of somebody who knows these and the lists of usual
-/// passwords: with a hundred guesses a day for one account, more than a lifetime. A
-/// password of another length than [`Password::check_new`] takes is not judged.
+/// Checks that `password` is neither made of the user's own address and name, nor among
+/// the first million guesses of an attacker who knows these and the lists of common
+/// passwords: with a hundred guesses a day for one account, 27 years. A length that
+/// [`Password::check_new`] refuses is not judged.
 pub(crate) fn check(password: &Password, email: &Email, name: &str, pointer: &str, fields: &mut Fields) {
     let text = password.as_str();
     if !(Password::MIN_CHARS..=Password::MAX_CHARS).contains(&text.chars().count()) {
@@ -21,7 +21,7 @@ pub(crate) fn check(password: &Password, email: &Email, name: &str, pointer: &st
     }
     let own = [email.as_str(), name].map(|text| without_accents(text).to_lowercase());
     let words = own.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
-    // Shorter ones are in every text.
+    // Words of one or two letters are in almost every text.
     let mut words: Vec<&str> = words.filter(|word| word.chars().count() > 2).collect();
     words.sort_by_key(|word| std::cmp::Reverse(word.len()));
     let known: Vec<&str> =
@@ -35,7 +35,7 @@ pub(crate) fn check(password: &Password, email: &Email, name: &str, pointer: &st
     );
 }
 
-/// True if hardly anything but digits and signs is left of `text` without `words`.
+/// True if `text` contains one of `words`, and has fewer than four letters without them.
 fn is_made_of(text: &str, words: &[&str]) -> bool {
     let letters: String =
         without_accents(text).to_lowercase().chars().filter(|c| c.is_alphabetic()).collect();
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_everybody_tries_is_refused() {
+    fn common_passwords_are_refused() {
         const TRIED: &str = "1234567890 12345678910 0987654321 qwertyuiop 1q2w3e4r5t password123 Password1234 passw0rd123 \
                              iloveyou123 contraseña1 contrasena123 Colombia2024 aaaaaaaaab abcdefghij asdfghjkl1 \
                              taquilla123 princess123 barcelona10 1111111111 administrator";
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn ones_own_address_and_name_are_refused() {
+    fn the_users_own_address_and_name_are_refused() {
         const OWN: &str =
             "ana.farola@example.com Ana.Farola1 anafarola123 farola2024 FarolaAna1 ana@example1 example.com";
         for password in OWN.split(' ') {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_have_nothing_to_do_with_each_other_are_taken() {
+    fn unrelated_words_are_accepted() {
         for password in [
             "tres tristes tigres",
             "taquilla-demo",

@@ -1,4 +1,4 @@
-//! The tokens that a session consists of.
+//! The access tokens and refresh tokens of sessions.
 
 use std::collections::HashMap;
 
@@ -17,43 +17,43 @@ use sha2::{Digest, Sha256};
 use crate::State;
 use crate::me::Profile;
 
-/// How long an access token lives: 15 minutes. As long, at most, somebody keeps
-/// a role that was taken away.
+/// How long an access token lives: 15 minutes. A user whose role was taken away keeps it
+/// at most that long.
 const ACCESS_TOKEN_SECONDS: u32 = 15 * 60;
 
-/// How many successors of a token are looked through: those of forty days in which the
-/// access token was renewed whenever it ended. It takes some milliseconds.
+/// How many successors of a refresh token are searched: those of forty days in which the
+/// tokens were renewed every 15 minutes. The search takes some milliseconds.
 const MAX_SUCCESSORS: usize = 4000;
 
-/// Signed in.
+/// The tokens of a session, and its user.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct SignedIn {
-    /// Send it as `Authorization: Bearer <access_token>`.
+    /// The access token, a JWT. Send it as `Authorization: Bearer <access_token>`.
     access_token: String,
     /// Always `bearer`.
     token_type: TokenType,
-    /// Seconds until the access token ends.
+    /// Seconds until the access token expires.
     expires_in: u32,
-    /// Good once, for new tokens at `/api/v1/auth/refresh`. It ends after 30
-    /// days without use.
+    /// The refresh token. It is good once, for new tokens at `/api/v1/auth/refresh`, and ends
+    /// after 30 days without use.
     refresh_token: String,
-    /// Keep it on the device after signing out as well, and send it with the next
-    /// sign-in: it proves that the device signed in before, so that strangers who try
-    /// this account's password too often do not stop it. It signs nobody in. It ends
-    /// after 400 days, and with a new password.
+    /// Proves that the device signed in before. Keep it on the device, also after signing
+    /// out, and send it with the next sign-in: then strangers who try this account's password
+    /// too often do not stop the device. It does not sign in by itself. It ends after 400
+    /// days, and with a new password.
     device_token: String,
-    /// Who is signed in.
+    /// The user who is signed in.
     user: Profile,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum TokenType {
-    /// Whoever has the token may use it (RFC 6750).
+    /// A bearer token (RFC 6750): any client that has it can use it.
     Bearer,
 }
 
-/// A refresh token: where its session is, and 32 bytes that only its holder has.
+/// A refresh token: the ids that lead to its session, and a secret of 32 bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct RefreshToken {
     pub(crate) user: UserId,
@@ -76,9 +76,9 @@ impl RefreshToken {
         parts.next().is_none().then_some(Self { user, session, secret })
     }
 
-    /// The token that replaces this one. It follows from this one and a key that
-    /// never leaves the function: whoever repeats a refresh because the answer
-    /// got lost can be given the same successor, though only its hash is stored.
+    /// The token that replaces this one, derived from this one and a key that never leaves
+    /// the function. A client that repeats a refresh because the answer got lost gets the
+    /// same successor, though only its hash is stored.
     pub(crate) fn next(&self, key: &[u8; 32]) -> Self {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
         mac.update(self.session.uuid().as_bytes());
@@ -86,13 +86,13 @@ impl RefreshToken {
         Self { secret: mac.finalize().into_bytes().into(), ..self.clone() }
     }
 
-    /// What the session keeps of the token.
+    /// The token's hash, as the session stores it.
     pub(crate) fn hash(&self) -> String {
         hash(&self.secret)
     }
 
-    /// True if the token with this hash came of this one by being replaced, however often
-    /// in some weeks of use: then this one was good once. Nobody else's leads there.
+    /// True if the token with this hash is among the next [`MAX_SUCCESSORS`] successors of
+    /// this one. Then this one was good once; an invented token has no such successor.
     pub(crate) fn leads_to(&self, hash: &str, key: &[u8; 32]) -> bool {
         let successors = std::iter::successors(Some(self.next(key)), |token| Some(token.next(key)));
         successors.take(MAX_SUCCESSORS).any(|token| token.hash() == hash)
@@ -104,26 +104,26 @@ impl RefreshToken {
     }
 }
 
-/// 32 random bytes: a secret that nobody guesses.
+/// A secret of 32 random bytes, too long to be guessed.
 pub(crate) fn random() -> Result<[u8; 32]> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(Error::internal)?;
     Ok(secret)
 }
 
-/// The secret in a token, if the text can be one.
+/// Reads a secret from base64url. `None` unless it has 32 bytes.
 pub(crate) fn parse_secret(text: &str) -> Option<[u8; 32]> {
     URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
 }
 
-/// What is stored of a random secret. It needs no salt and no slowness: there
-/// is nothing to guess.
+/// The SHA-256 of a random secret, as it is stored. It needs no salt and no slow
+/// function: 256 random bits cannot be guessed.
 pub(crate) fn hash(secret: &[u8; 32]) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(secret))
 }
 
 impl State {
-    /// Starts a session for `user`, who has just proved to be that person, and
+    /// Starts a session for `user`, after the caller checked the password or link, and
     /// remembers the tenant that was `asked` for.
     pub(crate) async fn sign_in(
         &self,
@@ -152,7 +152,7 @@ impl State {
         self.tokens(user, standing, &token, now).await
     }
 
-    /// Notes for whom the user chose to act, so that the next sign-in goes on there.
+    /// Stores the tenant that the user chose, so that the next sign-in acts for it, too.
     pub(crate) async fn remember(&self, user: &User, asked: Option<TenantId>, now: Timestamp) -> Result<()> {
         if asked.is_some() && asked != user.last_tenant {
             let choose = |user: &mut User| {
@@ -164,7 +164,7 @@ impl State {
         Ok(())
     }
 
-    /// For whom the user works, with names.
+    /// The organisers that the user works for, with their names and the user's roles.
     pub(crate) async fn workplaces(&self, user: &User) -> Result<Vec<Workplace>> {
         let tenants: Vec<TenantId> = user.staff.keys().copied().collect();
         let names: HashMap<_, _> =

@@ -1,4 +1,4 @@
-//! The function behind its router, over a table in memory.
+//! The function's router, over a table in memory.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -27,7 +27,7 @@ use tower::ServiceExt;
 const TABLE: &str = "taquilla-test";
 const SECRET: &str = "only for tests, only for tests, only for tests";
 
-/// The password of everybody.
+/// The password of every user in the tests.
 pub(crate) const PASSWORD: &str = "tres tristes tigres";
 
 #[derive(Clone)]
@@ -40,7 +40,7 @@ pub(crate) struct App {
     pub(crate) store: Store,
 }
 
-/// The variables of a function that starts.
+/// The environment variables with which the function starts.
 pub(crate) fn variables(endpoint: &str) -> Vec<(&'static str, String)> {
     let key = Secret::new(SECRET).expect("long enough").signing_key("jwt").public();
     vec![
@@ -66,7 +66,7 @@ impl App {
         Self::start_behind(0).await
     }
 
-    /// The function behind so many proxies of the operator's.
+    /// The function behind `hops` proxies of the operator.
     pub(crate) async fn start_behind(hops: u8) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let endpoint = format!("http://{}", listener.local_addr().expect("bound"));
@@ -87,7 +87,7 @@ impl App {
         let mut variables = variables(&endpoint);
         variables.push(("TRUSTED_HOPS", hops.to_string()));
         let boot = boot(variables, Clock::movable());
-        // Tries are counted in windows: no test should meet the end of one.
+        // Tries are counted in fixed windows. Starting with a window keeps its end out of the tests.
         let into_window = boot.clock.now().as_second() % i64::from(DAY);
         boot.clock.advance(Duration::from_secs((i64::from(DAY) - into_window).unsigned_abs()));
         let state = auth::State::new(&boot).expect("complete configuration");
@@ -114,14 +114,14 @@ impl App {
         self.request(Method::GET, path)
     }
 
-    /// Registers somebody and confirms the address.
+    /// Registers a user and confirms the address.
     pub(crate) async fn sign_up(&self, email: &str) -> Value {
         self.post("/register").json(json!({"email": email, "password": PASSWORD})).await.expect(202);
         let token = self.mail(email, LinkPurpose::Welcome).await;
         let signed_in = self.login(email, PASSWORD).await.expect(200);
         let redeem = self.post("/magic-link/redeem").bearer(&signed_in);
         let confirmed = redeem.json(json!({"token": token})).await.expect(200);
-        // One session is enough for what follows.
+        // The test starts with one session.
         self.post("/logout").bearer(&signed_in).send().await.expect(204);
         confirmed
     }
@@ -130,7 +130,7 @@ impl App {
         self.post("/login").json(json!({"email": email, "password": password})).await
     }
 
-    /// All mails that are on their way and that the test has not read yet.
+    /// All mails in outboxes that the test has not read yet.
     pub(crate) async fn mails(&self) -> Vec<(String, LinkPurpose, Option<String>)> {
         let scan = ScanRequest { table_name: TABLE.to_owned(), ..ScanRequest::default() };
         let items = self.database.scan(scan).expect("scanned").items.unwrap_or_default();
@@ -150,7 +150,7 @@ impl App {
         mails
     }
 
-    /// The token in the one mail that is on its way.
+    /// The token in the one mail that the test has not read yet.
     pub(crate) async fn mail(&self, email: &str, purpose: LinkPurpose) -> String {
         let mut mails = self.mails().await;
         assert_eq!(mails.len(), 1, "{mails:?}");
@@ -159,7 +159,7 @@ impl App {
         token.expect("a token")
     }
 
-    /// Makes somebody staff of a new organiser.
+    /// Makes the user with this address staff of a new organiser.
     pub(crate) async fn hire(&self, email: &str, role: Role) -> TenantId {
         let fingerprints = Fingerprints::new(&Secret::new(SECRET).expect("long enough"));
         let email: Email = email.parse().expect("an address");
@@ -169,14 +169,14 @@ impl App {
         tenant
     }
 
-    /// Everything in the table, as text.
+    /// The whole table, as text.
     pub(crate) fn dump(&self) -> String {
         let scan = ScanRequest { table_name: TABLE.to_owned(), ..ScanRequest::default() };
         format!("{:?}", self.database.scan(scan).expect("scanned").items)
     }
 }
 
-/// A request in the making; awaiting it sends it.
+/// A request that is built up; `json` or `send` sends it.
 pub(crate) struct Call {
     app: App,
     request: http::request::Builder,
@@ -245,7 +245,7 @@ impl Answer {
     }
 }
 
-/// Who is signed in.
+/// The id of the user who is signed in.
 pub(crate) fn user_id(signed_in: &Value) -> UserId {
     signed_in["user"]["id"].as_str().expect("an id").parse().expect("an id")
 }

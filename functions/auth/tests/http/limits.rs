@@ -1,4 +1,4 @@
-//! Strangers who try, and the owner of the address that they try.
+//! Limits: strangers who guess or ask, and the owner of the address, who still signs in.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(60 * minutes)
 }
 
-/// A network of its own for each number.
+/// An address in a different network for each number.
 fn network(number: usize) -> String {
     format!("198.51.100.{number}")
 }
@@ -35,7 +35,7 @@ async fn ask(app: &App, from: &str, path: &str) {
     app.post(path).from(from).json(json!({"email": ANA})).await.expect(202);
 }
 
-/// How many mails of this kind are there that were not there before.
+/// The number of mails of this kind that the test has not read yet.
 async fn mailed(app: &App, kind: LinkPurpose) -> usize {
     app.mails().await.into_iter().filter(|(_, purpose, _)| *purpose == kind).count()
 }
@@ -82,7 +82,7 @@ async fn a_network_takes_fifty_failures_in_a_quarter_of_an_hour() {
 }
 
 #[tokio::test]
-async fn a_hundred_failures_from_everywhere_leave_the_link_and_the_devices_of_before() {
+async fn a_hundred_failures_from_all_networks_leave_links_and_known_devices() {
     let app = App::start().await;
     let phone = app.sign_up(ANA).await;
     let tries = (0..104).map(|index| {
@@ -101,14 +101,14 @@ async fn a_hundred_failures_from_everywhere_leave_the_link_and_the_devices_of_be
 }
 
 #[tokio::test]
-async fn a_device_has_tries_of_its_own_and_no_more() {
+async fn a_known_device_has_its_own_limit() {
     let app = App::start().await;
     let phone = app.sign_up(ANA).await;
     for _ in 0..10 {
         login(&app, STRANGER, ANA, "a wrong password", Some(&phone)).await.refused(401, "wrong_credentials");
     }
     login(&app, STRANGER, ANA, PASSWORD, Some(&phone)).await.refused(429, "too_many_tries");
-    // Of another account it says nothing.
+    // The device token of another account does not help.
     let other = app.sign_up("eva@example.com").await;
     for _ in 0..10 {
         login(&app, STRANGER, ANA, "a wrong password", Some(&other)).await.refused(401, "wrong_credentials");
@@ -118,7 +118,7 @@ async fn a_device_has_tries_of_its_own_and_no_more() {
 }
 
 #[tokio::test]
-async fn what_a_caller_writes_about_its_address_is_not_believed() {
+async fn a_forged_forwarded_header_is_not_believed() {
     for (hops, source) in [(0, STRANGER), (1, "198.51.100.1")] {
         let app = App::start_behind(hops).await;
         let login = |invented: usize, caller: &str| {
@@ -131,7 +131,7 @@ async fn what_a_caller_writes_about_its_address_is_not_believed() {
         }
         login(10, STRANGER).await.refused(429, "too_many_tries");
         let neighbour = login(11, ELSEWHERE).await;
-        // Only a proxy that is known to stand there tells who called it.
+        // The header is believed only behind a configured proxy.
         assert_eq!(neighbour.status, if hops == 0 { 429 } else { 401 });
     }
 }
@@ -152,7 +152,7 @@ async fn the_owner_signs_in_by_link_from_everywhere_while_strangers_ask_and_gues
         let body = json!({"email": ANA, "password": "the password of Eve"});
         app.post("/register").from(&from).json(body).await.expect(202);
         login(&app, &from, ANA, "the password of Eve", None).await;
-        // From where the strangers are, and from where nobody was.
+        // By turns from a stranger's network, and from an unused one.
         let from = if step % 2 == 0 { network(step) } else { format!("203.0.113.{step}") };
         ask(&app, &from, "/magic-link").await;
         for (_, purpose, token) in app.mails().await {
@@ -168,7 +168,7 @@ async fn the_owner_signs_in_by_link_from_everywhere_while_strangers_ask_and_gues
 }
 
 #[tokio::test]
-async fn a_mailbox_is_not_flooded_whoever_asks() {
+async fn a_mailbox_is_not_flooded_from_many_networks() {
     for email in [ANA, "eva@example.com"] {
         let app = App::start().await;
         app.sign_up(ANA).await;
@@ -187,7 +187,7 @@ async fn a_mailbox_is_not_flooded_whoever_asks() {
         ask_all("/password/forgot").await;
         let mails = app.mails().await;
         let of = |kind| mails.iter().filter(|(_, purpose, _)| *purpose == kind).count();
-        // Six, and one that goes out again while the last is still good.
+        // Six by the address's count, and one more by the count of ten minutes.
         assert_eq!((of(LinkPurpose::SignIn), of(LinkPurpose::ResetPassword)), (7 * known, 7 * known));
         ask_all("/magic-link").await;
         assert_eq!(app.mails().await.len(), 0);
@@ -198,7 +198,7 @@ async fn a_mailbox_is_not_flooded_whoever_asks() {
 }
 
 #[tokio::test]
-async fn one_network_alone_changes_nothing_for_another() {
+async fn one_network_alone_does_not_limit_another() {
     let app = App::start().await;
     app.sign_up(ANA).await;
     for _ in 0..20 {
@@ -212,7 +212,7 @@ async fn one_network_alone_changes_nothing_for_another() {
 }
 
 #[tokio::test]
-async fn a_device_of_before_gets_its_own_link() {
+async fn a_known_device_gets_its_own_link() {
     let app = App::start().await;
     let phone = app.sign_up(ANA).await;
     for index in 0..10 {
@@ -229,7 +229,7 @@ async fn a_device_of_before_gets_its_own_link() {
 }
 
 #[tokio::test]
-async fn an_attack_on_one_address_does_not_shut_its_network_out() {
+async fn an_attack_on_one_address_does_not_lock_its_network_out() {
     let app = App::start().await;
     app.sign_up(ANA).await;
     for _ in 0..30 {
@@ -243,19 +243,19 @@ async fn an_attack_on_one_address_does_not_shut_its_network_out() {
 }
 
 #[tokio::test]
-async fn whoever_registers_a_known_address_again_and_again_causes_three_mails_a_day() {
+async fn repeated_registration_of_a_known_address_causes_three_mails_a_day() {
     let app = App::start().await;
     app.sign_up(ANA).await;
     for index in 0..12 {
         let body = json!({"email": ANA, "password": "the password of Eve"});
         app.post("/register").from(&network(index)).json(body).await.expect(202);
     }
-    // The first of the three was the owner's own.
+    // The first of the three was the owner's own registration.
     assert_eq!(mailed(&app, LinkPurpose::AlreadyRegistered).await, 2);
 }
 
 #[tokio::test]
-async fn whoever_tries_links_has_to_wait_and_others_do_not() {
+async fn invalid_links_limit_their_network_but_not_good_links() {
     let app = App::start().await;
     app.sign_up(ANA).await;
     ask(&app, STRANGER, "/magic-link").await;
@@ -275,7 +275,7 @@ async fn whoever_tries_links_has_to_wait_and_others_do_not() {
     assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 100);
     redeem("/magic-link/redeem", STRANGER, "AAAA").await.refused(429, "too_many_tries");
     redeem("/magic-link/redeem", ELSEWHERE, "AAAA").await.refused(401, "link_invalid");
-    // The owner may be a neighbour of theirs.
+    // The owner may share the attacker's network.
     redeem("/magic-link/redeem", STRANGER, &token).await.expect(200);
     ask(&app, STRANGER, "/password/forgot").await;
     let token = app.mail(ANA, LinkPurpose::ResetPassword).await;
@@ -283,7 +283,7 @@ async fn whoever_tries_links_has_to_wait_and_others_do_not() {
 }
 
 #[tokio::test]
-async fn whoever_registers_an_address_gets_no_further_with_a_session_for_each_mail() {
+async fn an_unconfirmed_account_gets_no_more_mails_by_more_sessions() {
     let app = App::start().await;
     let body = json!({"email": ANA, "password": PASSWORD});
     app.post("/register").from(STRANGER).json(body).await.expect(202);
@@ -300,7 +300,7 @@ async fn whoever_registers_an_address_gets_no_further_with_a_session_for_each_ma
     }
     let mails = app.mails().await;
     let of = |kind| mails.iter().filter(|(_, purpose, _)| *purpose == kind).count();
-    // As from a network where nobody is signed in.
+    // As many as from a network without a session.
     assert_eq!(
         (of(LinkPurpose::SignIn), of(LinkPurpose::ResetPassword), of(LinkPurpose::Welcome)),
         (4, 4, 4)
@@ -308,7 +308,7 @@ async fn whoever_registers_an_address_gets_no_further_with_a_session_for_each_ma
 }
 
 #[tokio::test]
-async fn the_devices_of_an_account_have_one_count_of_mails_together() {
+async fn the_devices_of_an_account_share_one_count_of_mails() {
     let app = App::start().await;
     app.sign_up(ANA).await;
     for _ in 0..3 {
@@ -318,12 +318,12 @@ async fn the_devices_of_an_account_have_one_count_of_mails_together() {
             app.post("/magic-link").from(ELSEWHERE).json(body.clone()).await.expect(202);
         }
     }
-    // Six, and what anybody has from one network.
+    // Six by the devices' count, and four that any caller gets from one network.
     assert_eq!(mailed(&app, LinkPurpose::SignIn).await, 6 + 4);
 }
 
 #[tokio::test]
-async fn a_neighbour_who_asks_for_everybody_leaves_each_owner_a_link() {
+async fn a_network_that_asks_for_many_addresses_leaves_each_owner_a_link() {
     let app = App::start().await;
     app.sign_up(ANA).await;
     let asks = (0..300).map(|index| {
@@ -347,7 +347,7 @@ async fn a_neighbour_who_asks_for_everybody_leaves_each_owner_a_link() {
     app.clock.advance(minutes(10));
     ask(&app, STRANGER, "/magic-link").await;
     app.mail(ANA, LinkPurpose::SignIn).await;
-    // There is an end to that, too.
+    // After a thousand more requests, the network gets no links, either.
     for some in 0..8 {
         let asks = (0..100).map(|index| {
             let body = json!({"email": format!("nobody{some}.{index}@example.com")});
@@ -361,7 +361,7 @@ async fn a_neighbour_who_asks_for_everybody_leaves_each_owner_a_link() {
 }
 
 #[tokio::test]
-async fn whoever_registers_a_known_address_for_nothing_does_not_shut_the_network_out() {
+async fn repeated_registration_of_a_known_address_does_not_lock_the_network_out() {
     let app = App::start().await;
     app.sign_up(ANA).await;
     for _ in 0..120 {

@@ -27,7 +27,7 @@ fn claims(app: &App, signed_in: &Value) -> Claims {
 }
 
 #[tokio::test]
-async fn whoever_registers_signs_in_at_once_and_confirms_later() {
+async fn a_new_user_signs_in_at_once_and_confirms_later() {
     let app = App::start().await;
     let body =
         json!({"email": " Ana@Example.com ", "password": PASSWORD, "name": "Ana López", "language": "en"});
@@ -76,7 +76,7 @@ async fn whoever_registers_signs_in_at_once_and_confirms_later() {
 }
 
 #[tokio::test]
-async fn a_known_address_is_told_by_mail_and_not_in_the_answer() {
+async fn registering_a_known_address_shows_in_the_mail_and_not_in_the_answer() {
     let app = App::start().await;
     app.sign_up(ANA).await;
     let body = json!({"email": ANA, "password": "another password", "name": "Eve"});
@@ -88,7 +88,7 @@ async fn a_known_address_is_told_by_mail_and_not_in_the_answer() {
 }
 
 #[tokio::test]
-async fn of_two_who_register_an_address_at_once_one_gets_it() {
+async fn one_of_two_concurrent_registrations_gets_the_address() {
     let app = App::start().await;
     let register = |password: &'static str| {
         let body = json!({"email": ANA, "password": password});
@@ -102,7 +102,7 @@ async fn of_two_who_register_an_address_at_once_one_gets_it() {
 }
 
 #[tokio::test]
-async fn bad_fields_are_pointed_at() {
+async fn invalid_fields_are_named_by_pointer() {
     let app = App::start().await;
     let refused = |body: Value, status: u16, code: &'static str| {
         let call = app.post("/register").json(body);
@@ -158,7 +158,7 @@ async fn a_refresh_token_is_good_once() {
     assert_eq!(again["refresh_token"], second["refresh_token"]);
     let third = refresh(&second).await.expect(200);
 
-    // Somebody comes with a copy: nobody goes on.
+    // A copy is used later: the session ends for both.
     app.clock.advance(Duration::from_secs(11));
     refresh(&second).await.refused(401, "refresh_reused");
     refresh(&third).await.refused(401, "session_over");
@@ -173,7 +173,7 @@ async fn only_a_token_that_was_good_once_ends_its_session() {
     let refresh = |token: &str| app.post("/refresh").json(json!({"refresh_token": token}));
     let first = signed_in["refresh_token"].as_str().expect("a token");
     let (place, _) = first.rsplit_once('.').expect("three parts");
-    // Anybody who knows the ids can make up a secret.
+    // A stranger who knows the ids can invent a secret.
     refresh(&format!("{place}.{}", "A".repeat(43))).await.refused(401, "session_over");
     app.get("/verify").bearer(&signed_in).send().await.expect(200);
 
@@ -188,7 +188,7 @@ async fn only_a_token_that_was_good_once_ends_its_session() {
 }
 
 #[tokio::test]
-async fn refreshing_at_once_gives_everybody_the_same_successor() {
+async fn concurrent_refreshes_get_the_same_successor() {
     let app = App::start().await;
     let signed_in = app.sign_up(ANA).await;
     let body = json!({"refresh_token": signed_in["refresh_token"]});
@@ -286,7 +286,7 @@ async fn a_magic_link_signs_in_once_and_in_time() {
     }
 }
 
-/// What is left of a stranger's password, sessions and words.
+/// Checks that the stranger's password, session, name and telephone are gone.
 async fn ends_for(app: &App, eve: &Value, ana: &Value) {
     let user = &ana["user"];
     assert_eq!(
@@ -310,7 +310,7 @@ async fn registered_by_eve(app: &App) -> Value {
 }
 
 #[tokio::test]
-async fn every_link_takes_the_account_from_who_registered_somebody_elses_address() {
+async fn every_link_takes_the_account_from_a_stranger_who_registered_it() {
     // The welcome link that Eve's registration caused; one that she asks for while she is
     // signed in; one that Ana asks for.
     for (asks, purpose) in
@@ -332,7 +332,7 @@ async fn every_link_takes_the_account_from_who_registered_somebody_elses_address
 }
 
 #[tokio::test]
-async fn a_new_password_takes_the_account_from_who_registered_somebody_elses_address() {
+async fn a_new_password_takes_the_account_from_a_stranger_who_registered_it() {
     let app = App::start().await;
     let eve = registered_by_eve(&app).await;
     app.mails().await;
@@ -344,7 +344,7 @@ async fn a_new_password_takes_the_account_from_who_registered_somebody_elses_add
 }
 
 #[tokio::test]
-async fn a_link_in_a_browser_with_another_or_ended_session_proves_nothing() {
+async fn a_link_opened_with_another_or_an_ended_session_resets_the_account() {
     for ended in [false, true] {
         let app = App::start().await;
         let beto = app.sign_up("beto@example.com").await;
@@ -405,7 +405,7 @@ async fn a_changed_password_ends_the_other_sessions() {
 }
 
 #[tokio::test]
-async fn a_profile_changes_in_what_the_body_has() {
+async fn a_profile_changes_only_the_fields_in_the_body() {
     let app = App::start().await;
     let signed_in = app.sign_up(ANA).await;
     let patch = |body: Value| app.request(Method::PATCH, "/me").bearer(&signed_in).json(body);
@@ -422,7 +422,7 @@ async fn a_profile_changes_in_what_the_body_has() {
 }
 
 #[tokio::test]
-async fn staff_choose_for_whom_they_act() {
+async fn staff_choose_the_organiser_that_they_act_for() {
     let app = App::start().await;
     app.sign_up(ANA).await;
     let first = app.hire(ANA, Role::Organizer).await;
@@ -471,7 +471,7 @@ async fn a_link_is_not_used_up_by_asking_for_a_foreign_organiser() {
     redeem(domain::TenantId::generate(app.clock.now())).await.refused(403, "not_a_member");
     assert_eq!(redeem(tenant).await.expect(200)["user"]["role"], "organizer");
     redeem(tenant).await.refused(401, "link_invalid");
-    // A link that confirms the address opens what waits for that.
+    // A link that confirms the address also gives the role that waits for it.
     let eva = "eva@example.com";
     app.post("/register").json(json!({"email": eva, "password": PASSWORD})).await.expect(202);
     let token = app.mail(eva, LinkPurpose::Welcome).await;
@@ -510,7 +510,7 @@ async fn the_table_holds_no_secret() {
 }
 
 #[tokio::test]
-async fn the_keys_are_public_and_kept() {
+async fn the_keys_are_public_and_cached() {
     let app = App::start().await;
     let signed_in = app.sign_up(ANA).await;
     let answer = app.get("/.well-known/jwks.json").send().await;
@@ -528,7 +528,7 @@ async fn the_keys_are_public_and_kept() {
 }
 
 #[tokio::test]
-async fn a_key_that_nobody_would_accept_does_not_start() {
+async fn a_signing_key_that_is_not_published_stops_the_start() {
     let start = |changes: &[(&'static str, &str)]| {
         let mut variables = app::variables("http://127.0.0.1:1");
         for (name, value) in changes {
