@@ -1,4 +1,4 @@
-//! Areas: the zones of an event, each with its price and its places.
+//! Areas: the parts of a venue, each with one price and its own places.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -74,44 +74,45 @@ pub(crate) fn routes() -> ApiRouter<State> {
 const PRICE: &str = "/price";
 /// The most areas of one event.
 const MAX_AREAS: usize = 50;
-/// The most general admissions of one area.
+/// The most places of one general admission area.
 const MAX_CAPACITY: u32 = 200_000;
 
-/// A zone of an event as its organiser sees it.
+/// An area of an event as its organiser sees it: a part of the venue with one price and
+/// its own capacity.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct AreaView {
     /// The area's id.
     id: AreaId,
-    /// The event.
+    /// The event's id.
     event_id: EventId,
     /// The name that buyers see.
     area_name: String,
-    /// What is special about it.
+    /// The description for buyers; possibly empty.
     description: String,
-    /// How its places are handed out.
+    /// Whether its places have numbers.
     kind: AreaKind,
-    /// Tickets that it can sell; blocked seats count.
+    /// The most tickets that it can sell. Blocked seats are counted, too.
     capacity: u32,
     /// The base price of one ticket.
     price: Amount,
-    /// The same as people write it.
+    /// The price as people write it, such as `COP 50.000`.
     price_formatted: String,
     /// The event's currency.
     currency: Currency,
-    /// The letter that stands before its unit numbers.
+    /// The letter that stands before its unit numbers, such as `M`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nomenclature_letter: Option<String>,
-    /// People that one ticket admits.
+    /// The number of people that one ticket admits, such as the places at a table.
     unit_capacity: u8,
-    /// What comes with the ticket.
+    /// What comes with the ticket, such as table service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     service: Option<String>,
-    /// Where it stands in lists, lowest first.
+    /// Its position in lists: the lowest comes first.
     position: u16,
     /// The rows of numbered seats.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     rows: Vec<RowLayout>,
-    /// Counts changes.
+    /// Counts changes, from 1. A change can name the version that it is based on.
     version: u32,
 }
 
@@ -137,19 +138,19 @@ impl From<Area> for AreaView {
     }
 }
 
-/// An area after a change, with what its organiser should know.
+/// An area after a change, with warnings for its organiser.
 #[derive(Debug, Serialize, JsonSchema)]
 struct NotedArea {
     #[serde(flatten)]
     area: AreaView,
-    /// What should be looked at. The change was made all the same.
+    /// Problems that the organiser should look at. The change was made all the same.
     warnings: Vec<EventWarning>,
 }
 
 /// All areas of an event.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Areas {
-    /// The areas as they stand in lists.
+    /// The areas, ordered by `position`.
     items: Vec<AreaView>,
 }
 
@@ -159,30 +160,31 @@ struct Areas {
 struct NewArea {
     /// The name that buyers see.
     area_name: Line<1, 100>,
-    /// What is special about it.
+    /// The description for buyers. Empty if missing.
     #[serde(default)]
     description: Paragraph<0, 2000>,
-    /// How its places are handed out.
+    /// Whether its places have numbers.
     kind: AreaKind,
-    /// Tickets that it can sell. For general admission only: numbered seats are counted.
+    /// The most tickets that it can sell. For general admission only: numbered seats are
+    /// counted.
     #[serde(default)]
     #[schemars(range(min = 1, max = 200_000))]
     capacity: Option<u32>,
     /// The base price of one ticket in the event's currency.
     #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
     price: Written,
-    /// The letter that stands before its unit numbers.
+    /// The letter that stands before its unit numbers, such as `M`.
     #[serde(default)]
     #[schemars(regex(pattern = LETTER))]
     nomenclature_letter: Option<String>,
-    /// People that one ticket admits, such as the places at a table.
+    /// The number of people that one ticket admits, such as the places at a table.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 50))]
     unit_capacity: u8,
     /// What comes with the ticket, such as table service.
     #[serde(default)]
     service: Option<Line<0, 200>>,
-    /// Where it stands in lists, lowest first; last if absent.
+    /// Its position in lists: the lowest comes first. If missing, the area comes last.
     #[serde(default)]
     position: Option<u16>,
 }
@@ -191,17 +193,17 @@ const fn one() -> u8 {
     1
 }
 
-/// A change of an area: what is absent stays.
+/// A change of an area. A missing field stays as it is.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AreaChanges {
-    /// The version that the change is based on.
+    /// The version that the change is based on; refused if the area has another by now.
     version: Option<u32>,
     /// The name that buyers see.
     area_name: Option<Line<1, 100>>,
-    /// What is special about it.
+    /// The description for buyers.
     description: Option<Paragraph<0, 2000>>,
-    /// Tickets that it can sell, for general admission.
+    /// The most tickets that it can sell. For general admission only.
     #[schemars(range(min = 1, max = 200_000))]
     capacity: Option<u32>,
     /// The base price of one ticket in the event's currency.
@@ -211,13 +213,13 @@ struct AreaChanges {
     #[serde(default, deserialize_with = "nullable")]
     #[schemars(regex(pattern = LETTER))]
     nomenclature_letter: Option<Option<String>>,
-    /// People that one ticket admits.
+    /// The number of people that one ticket admits.
     #[schemars(range(min = 1, max = 50))]
     unit_capacity: Option<u8>,
     /// What comes with the ticket; `null` for nothing.
     #[serde(default, deserialize_with = "nullable")]
     service: Option<Option<Line<0, 200>>>,
-    /// Where it stands in lists, lowest first.
+    /// Its position in lists: the lowest comes first.
     position: Option<u16>,
 }
 
@@ -270,8 +272,8 @@ async fn update(
     };
     let after = match written {
         Some(Ok(())) => after,
-        // Somebody may have died who was changing its places: they are as many as the area
-        // says again after this.
+        // An earlier request that was changing the places may have been cut off. After this
+        // they are as many as the area says.
         None | Some(Err(Failure::Refused(_))) => {
             state.change_places(&before, after, state.clock.now()).await?
         }
@@ -324,7 +326,7 @@ impl State {
     async fn create_area(&self, tenant: TenantId, event: EventId, new: &NewArea, id: AreaId) -> Result<Area> {
         let sheet = self.sheet(tenant, event).await?;
         if let Some(area) = sheet.area(id) {
-            // An earlier try of this request came so far; its places may be sold already.
+            // An earlier try of this request created the area; its places may be sold already.
             return Ok(area.clone());
         }
         if sheet.areas.len() >= MAX_AREAS {
@@ -336,7 +338,7 @@ impl State {
         let is_counted = area.kind == AreaKind::GeneralAdmission || new.capacity.is_some();
         check(&area, Some(area.capacity).filter(|_| is_counted), fields)?;
         self.store.create_places(&area).await?;
-        // The event may have gone over to another currency since it was read.
+        // Refused if the event got another currency after it was read.
         let area = self.store.create_area(&area, self.clock.now()).await;
         let area = area.on_refused(Error::changed_meanwhile)?;
         self.keep_few(tenant, &area).await?;
@@ -344,8 +346,8 @@ impl State {
         Ok(area)
     }
 
-    /// Counts the areas again now that the new one is there: others may have been made in
-    /// the same moment. If there are too many, it goes.
+    /// Counts the areas again after the new one was written: other requests may have created
+    /// areas at the same moment. Deletes the new one if there are too many.
     async fn keep_few(&self, tenant: TenantId, area: &Area) -> Result<()> {
         let there = || async {
             let sheet = self.store.priced_event_of(tenant, area.event_id).await?;
@@ -361,7 +363,7 @@ impl State {
         Err(too_many())
     }
 
-    /// Brings the public list up to date after an area has changed.
+    /// Updates the lowest price in the public list after an area has changed.
     pub(crate) async fn note_prices(&self, tenant: TenantId, event: EventId) -> Result<()> {
         if let Some(sheet) = self.store.priced_event_of(tenant, event).await? {
             self.store.update_price_from(&sheet).await?;
@@ -370,10 +372,11 @@ impl State {
     }
 }
 
-/// What a letter looks like: the name of a row, with space around it.
+/// The pattern of `nomenclature_letter`: the name of a row, with space around it.
 const LETTER: &str = r"^[\t-\r ]*[A-Za-z0-9Ññ]{1,8}[\t-\r ]*$";
 
-/// The letter as seats write it; what can not be one stays for [`check`] to refuse.
+/// The letter in the spelling of row names. An invalid one stays as it is, for [`check`] to
+/// refuse.
 fn letter(text: &str) -> String {
     normal_row(text.trim()).unwrap_or_else(|| text.to_owned())
 }
@@ -423,8 +426,8 @@ impl AreaChanges {
     }
 }
 
-/// Checks an area before it is stored; `capacity` is what the request says about it, and
-/// `fields` has what is wrong with its price already.
+/// Checks an area before it is stored. `capacity` is the one in the request, if any, and
+/// `fields` already has what is wrong with the price.
 fn check(area: &Area, capacity: Option<u32>, mut fields: Fields) -> Result<()> {
     match (area.kind, capacity) {
         (AreaKind::GeneralAdmission, Some(capacity)) => {
@@ -491,7 +494,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_change_clears_what_is_null() {
+    fn a_change_clears_null_fields() {
         let before = area(json!({
             "area_name": "Mesas", "kind": "general_admission", "capacity": 10, "price": 9, "unit_capacity": 4,
             "service": "Cena", "nomenclature_letter": "M",

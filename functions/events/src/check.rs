@@ -17,7 +17,7 @@ pub(crate) fn time_zone(name: &str) -> Option<String> {
     zone.iana_name().map(str::to_owned)
 }
 
-/// A text that was left empty is none.
+/// The text without space around it. `None` if it is empty.
 pub(crate) fn some_text(text: &str) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }

@@ -1,5 +1,5 @@
-//! The discounts that an event has for members: what the store counts, and how
-//! it follows the event. Also changes of an event that nobody else may come between.
+//! The discounts of an event for members: how the allotment in the store follows a change
+//! of the event. Also changes of an event that no other request may interrupt.
 
 use domain::event::Event;
 use domain::{Error, FieldError, Result, Timestamp};
@@ -9,12 +9,13 @@ use crate::State;
 use crate::events::check_unpriced;
 
 impl State {
-    /// Stores the event `after` together with as many discounts as it says, or in another
-    /// currency. Also sets right what an earlier try that was cut off has left.
+    /// Stores the event `after` with another number of discounts or in another currency, under
+    /// the right to change the event alone. Also repairs what an interrupted earlier change
+    /// left.
     ///
     /// # Errors
-    /// A bad field, and nothing changed, if members were given more already; a conflict
-    /// if somebody entered a price in the former currency meanwhile.
+    /// `refused_fields`, with nothing changed, if members were given more discounts already;
+    /// `currency_fixed` if another request entered an amount in the former currency meanwhile.
     pub(crate) async fn change_with_right(
         &self,
         before: &StoredEvent,
@@ -37,10 +38,10 @@ impl State {
         change: &mut PlacesChange,
         now: Timestamp,
     ) -> Result<Event> {
-        // First what could be refused for another reason: then nothing is to be undone.
+        // The other checks come first, so that nothing has to be undone when one refuses.
         self.check_code(&after).await?;
         if after.currency != before.event.currency {
-            // As long as the right lasts, no price is entered.
+            // While this request has the right, no other one can enter a price.
             let sheet = self.sheet(after.tenant_id, after.id).await?;
             check_unpriced(&sheet)?;
         }
@@ -48,12 +49,12 @@ impl State {
         match self.store.finish_discounts(change, before, &after).await {
             Ok(()) => {}
             Err(refused @ Failure::Refused(_)) => {
-                // Another event was given the code in this moment.
+                // Another event got the code at the same moment.
                 self.resize_discounts(change, &before.event, before.event.max_discounts, now).await?;
                 self.check_code(&after).await?;
                 return Err(refused).on_refused(Error::changed_meanwhile);
             }
-            // Perhaps it came through: a repetition brings event and discounts together.
+            // The write may have succeeded. Repeating the request makes event and discounts agree.
             Err(failure) => return Err(failure.into()),
         }
         Ok(after)
@@ -80,14 +81,14 @@ impl State {
         }
     }
 
-    /// How many discounts of the event members were given.
+    /// The number of the event's discounts that members were given.
     pub(crate) async fn discounts_given(&self, event: &EventRecord, now: Timestamp) -> Result<u32> {
         let state = self.store.discounts_state(event, now).await?;
         Ok(state.capacity - state.left)
     }
 
-    /// Takes every discount away, or fails if a member has one. Only for who has
-    /// the right to change them.
+    /// Takes every discount away, or fails with `event_has_discounts` if a member has one. Only
+    /// under the right to change them (`begin_discounts`).
     pub(crate) async fn close_discounts(
         &self,
         change: &mut PlacesChange,

@@ -1,4 +1,4 @@
-//! Duplicating an event: the same show on another night.
+//! Duplicating an event: the same areas, prices and stages on another date.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
@@ -33,13 +33,13 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// How the new event differs.
+/// The differences of the new event from the original.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Duplicate {
-    /// Start of the new show.
+    /// When the new event starts.
     starts_at: Moment,
-    /// The new title; the same if absent.
+    /// The new title. If missing, the original's.
     #[serde(default)]
     name: Option<Line<1, 150>>,
 }
@@ -70,14 +70,14 @@ impl State {
     ) -> Result<EventView> {
         let original = self.sheet(tenant, original).await?;
         if let Some(event) = self.store.event_of(tenant, EventId::from_uuid(id.uuid())).await? {
-            // An earlier try of this request came to its end; tickets may be sold already.
+            // An earlier try of this request succeeded; tickets may be sold already.
             return Ok(Event::from(event).into());
         }
         let copy = copy(&original, wanted, id, now);
         let mut fields = Fields::new();
         check_zone(&[("/starts_at", Some(wanted.starts_at))], &copy.event.time_zone, &mut fields);
         writing::check(&copy.event, fields)?;
-        // The event comes last: until it exists, nobody finds any of this.
+        // The event comes last: until it exists, no request finds the rest.
         self.store.create_discounts(&copy.event).await?;
         for area in &copy.areas {
             self.store.create_places(area).await?;
@@ -92,8 +92,8 @@ impl State {
     }
 }
 
-/// What the new event looks like. Its ids follow from `id`, so that a repetition
-/// creates the same things.
+/// The new event with its areas and stages. The ids are derived from `id`, so that a retry
+/// creates the same items.
 fn copy(original: &PricedEvent, wanted: &Duplicate, id: RequestId, now: Timestamp) -> PricedEvent {
     let event_id = EventId::from_uuid(id.uuid());
     let (old, starts_at) = (&original.event, wanted.starts_at.time());
@@ -124,7 +124,7 @@ fn copy(original: &PricedEvent, wanted: &Duplicate, id: RequestId, now: Timestam
     });
     let stages = (0..).zip(&original.stages).filter_map(|(index, stage)| {
         let target_area_id = match stage.target_area_id {
-            // A stage for an area that is gone applies to nothing.
+            // A stage for a deleted area applies to nothing, so it is not copied.
             Some(target) => Some(new_area(target)?),
             None => None,
         };
@@ -142,7 +142,7 @@ fn copy(original: &PricedEvent, wanted: &Duplicate, id: RequestId, now: Timestam
     PricedEvent { event, areas: areas.collect(), stages: stages.collect() }
 }
 
-/// An id that follows from `id`: its last byte counts.
+/// An id derived from `id`: `index` is added to its last byte.
 fn nth(id: RequestId, index: u8) -> Uuid {
     let mut bytes = id.uuid().into_bytes();
     bytes[15] = bytes[15].wrapping_add(index);

@@ -67,7 +67,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct ListQuery {
-    /// By their start: the latest first, or the earliest first.
+    /// The order by start: `latest_first`, the default, or `earliest_first`.
     #[serde(default)]
     order: EventOrder,
 }
@@ -161,7 +161,7 @@ async fn delete(
     if state.discounts_given(&sheet.record(), now).await? > 0 {
         return Err(discounts::has_discounts().into());
     }
-    // Until the event is gone, nobody may give it discounts again.
+    // Until the event is deleted, no other request may give it discounts.
     let mut change =
         state.store.begin_discounts(&sheet.event, now).await.on_refused(Error::changed_meanwhile)?;
     if let Err(error) = state.close_all(&sheet, &mut change, now).await {
@@ -172,7 +172,8 @@ async fn delete(
     Ok(NoContent)
 }
 
-/// Fails if the event has amounts that would become others in another currency.
+/// Fails with `currency_fixed` if the event has amounts in its currency: the same numbers
+/// would be other amounts in another one.
 pub(crate) fn check_unpriced(sheet: &PricedEvent) -> Result<()> {
     let of_fixed = |discount: &MemberDiscount| discount.discount_type == AdjustmentType::Fixed;
     let detail = if !sheet.areas.is_empty() {
@@ -207,9 +208,9 @@ impl State {
         self.store.priced_event_of(tenant, id).await?.ok_or_else(event_not_found)
     }
 
-    /// Takes away everything of the event that can be sold or given.
+    /// Takes away all places and discounts of the event.
     async fn close_all(&self, sheet: &StoredEvent, change: &mut PlacesChange, now: Timestamp) -> Result<()> {
-        // Who saw the event on sale a moment ago may still try to reserve.
+        // A buyer who saw the event on sale a moment ago may still try to reserve.
         for area in &sheet.areas {
             if !self.close(sheet, area, now).await? {
                 return Err(has_sales());
@@ -218,7 +219,7 @@ impl State {
         self.close_discounts(change, &sheet.event, now).await
     }
 
-    /// Stores a changed event whose discounts stay as many as they are.
+    /// Stores a changed event whose currency and number of discounts stay as they are.
     async fn change_event(&self, before: &StoredEvent, after: Event) -> Result<Event> {
         match self.store.update_event(before, &after).await {
             Ok(()) => Ok(after),
@@ -229,7 +230,7 @@ impl State {
         }
     }
 
-    /// Fails if another event of the tenant has the event's code.
+    /// Fails with `code_taken` if another event of the tenant has the event's code.
     pub(crate) async fn check_code(&self, event: &Event) -> Result<()> {
         let Some(code) = &event.code else { return Ok(()) };
         let owner = self.store.show_code_owner(event.tenant_id, code).await?;
@@ -254,7 +255,7 @@ impl State {
         let event = new.event(id, &tenant, now, &mut fields);
         check(&event, fields)?;
         self.check_code(&event).await?;
-        // The discounts come first: an event without them would count as given out.
+        // The discounts come first: without their items, all would count as given out.
         self.store.create_discounts(&event).await?;
         match &new.slug {
             Some(slug) => self.write_event(event, std::slice::from_ref(slug)).await,

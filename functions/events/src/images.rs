@@ -1,5 +1,5 @@
-//! Pictures of an event. They go straight from the organiser's page to the
-//! bucket, with a request that we sign: no picture passes through a function.
+//! Pictures of events. The organiser's page sends them straight to the bucket, with a
+//! request that this function signs: no picture passes through a function.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,17 +61,17 @@ pub(crate) fn routes() -> ApiRouter<State> {
 const MAX_IMAGES: usize = 12;
 /// The largest picture, in bytes: 8 MB.
 const MAX_BYTES: u32 = 8 * 1024 * 1024;
-/// For how long an upload stays signed.
+/// How long a signed upload is valid.
 const UPLOAD_TIME: Duration = Duration::from_secs(15 * 60);
-/// For how long an address at which the bucket shows a picture is signed.
+/// How long the signed address of a picture in the bucket is valid.
 const VIEW_TIME: Duration = Duration::from_secs(60 * 60);
-/// For how many seconds caches may keep that address: they must not hand it out
-/// when it is about to end.
+/// How long caches may keep that address, in seconds: shorter than it is valid, or they
+/// would hand it out when it is about to expire.
 const VIEW_SECONDS: u32 = 45 * 60;
-/// How often to try again when a page adds several pictures at the same moment.
+/// How often a change is tried when a page adds several pictures at the same moment.
 const ATTEMPTS: usize = 8;
 
-/// Where pictures are kept.
+/// The bucket with the pictures, and the public address that they are shown below.
 #[derive(Clone, Debug)]
 pub(crate) struct Images {
     bucket: Bucket,
@@ -96,7 +96,7 @@ impl Images {
     }
 }
 
-/// The types of pictures that browsers show.
+/// The media type of a picture: those that browsers show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 enum ImageType {
     #[serde(rename = "image/jpeg")]
@@ -137,9 +137,9 @@ fn key(event: EventId, image: ImageId, kind: ImageType) -> String {
 /// `/images/{event}/{file}`.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct FilePath {
-    /// The event.
+    /// The event's id.
     event: EventId,
-    /// The picture's id and its extension.
+    /// The picture's id with an extension: `jpg`, `png` or `webp`.
     file: String,
 }
 
@@ -151,7 +151,7 @@ impl FilePath {
     }
 }
 
-/// Leads to a picture in the bucket.
+/// A redirect to a picture in the bucket.
 struct Moved {
     to: String,
 }
@@ -183,11 +183,11 @@ impl OperationOutput for Moved {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewImage {
-    /// What it is for.
+    /// The use of the picture.
     kind: ImageKind,
-    /// Its type.
+    /// The media type of the file.
     content_type: ImageType,
-    /// Its exact size in bytes, at most 8 MB.
+    /// The exact size of the file in bytes, at most 8 MB.
     #[schemars(range(min = 1, max = 8_388_608))]
     size: u32,
 }
@@ -197,21 +197,21 @@ struct NewImage {
 struct ImageUpload {
     /// The picture. Its address shows it once it is uploaded.
     image: EventImage,
-    /// The method of the upload.
+    /// The HTTP method of the upload.
     method: String,
     /// The address of the upload.
     upload_url: String,
-    /// The headers of the upload.
+    /// The headers of the upload, which must be sent exactly as they are.
     headers: BTreeMap<String, String>,
-    /// Until when the upload is signed.
+    /// When the signed upload expires: after 15 minutes.
     expires_at: Timestamp,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct ImagePath {
-    /// The event.
+    /// The event's id.
     id: EventId,
-    /// The picture.
+    /// The picture's id.
     image: ImageId,
 }
 
@@ -231,7 +231,7 @@ async fn create(
         state.add_image(organizer.tenant, path.id, id, &new, now)
     };
     let image = state.store.once(once, &request, now, create).await?;
-    // Signed anew at every repetition: a kept signature would be over too soon.
+    // Signed again at every retry: a stored signature would expire too soon.
     Ok(Created(state.sign_upload(image, &new, now)?))
 }
 
@@ -244,8 +244,8 @@ async fn delete(
     let sheet = state.sheet(organizer.tenant, path.id).await?;
     let image = sheet.event.images.iter().find(|image| image.id == path.image);
     let image = image.ok_or_else(|| Error::not_found("image_not_found", "The event has no such picture."))?;
-    // First, because a picture that the event no longer names cannot be asked about again,
-    // and everybody who has its address would see it.
+    // The file is deleted first: once the event no longer names it, a retry would not find the
+    // picture, and its address would still show it.
     if let Some(key) = state.images.key(&image.url) {
         state.images.bucket.delete(key, now).await.map_err(|error| {
             Error::unavailable("busy", "The picture could not be deleted. Repeat the request in a moment.")
@@ -262,7 +262,7 @@ async fn delete(
     Ok(NoContent)
 }
 
-/// The bucket itself is closed: whoever reads it needs a signed request.
+/// Redirects to a signed address, because the bucket itself is private.
 async fn show(Of(state): Of<State>, Path(path): Path<FilePath>) -> Answer<Moved> {
     let key = path.key().ok_or_else(|| Error::not_found("image_not_found", "There is no such picture."))?;
     Ok(Moved { to: state.images.bucket.link(&key, state.clock.now(), VIEW_TIME)? })
@@ -303,8 +303,8 @@ impl State {
         Ok(image)
     }
 
-    /// Lets `change` change the pictures of the event, again from the start if
-    /// somebody else was faster.
+    /// Applies `change` to the pictures of the event, again from the start if another request
+    /// changed the event first.
     async fn change_images(
         &self,
         tenant: TenantId,
@@ -353,7 +353,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_can_be_a_picture_is_looked_for() {
+    fn only_possible_file_names_have_a_key() {
         let (event, image) =
             (EventId::generate(Timestamp::UNIX_EPOCH), ImageId::generate(Timestamp::UNIX_EPOCH));
         let path = |file: String| FilePath { event, file };

@@ -1,8 +1,7 @@
-//! What organisers put on sale: tenants and their staff, events, areas, seats
-//! and images.
+//! Organisers: tenants and their staff, events, areas, seats and pictures.
 //!
-//! Every route starts from the tenant that the caller's token names, and what
-//! belongs to another tenant does not exist.
+//! The routes of an organiser work for the tenant in the caller's token. What belongs to
+//! another tenant is answered as not found.
 
 mod areas;
 mod check;
@@ -33,7 +32,7 @@ use serde::Deserialize;
 use store::{Fingerprints, Store};
 use web::{TokenVerifier, TrustedHops};
 
-/// What the function works with.
+/// The function's clients and settings, shared by all requests.
 #[derive(Clone, Debug)]
 pub struct State {
     clock: Clock,
@@ -100,15 +99,15 @@ pub fn router(state: State) -> ApiRouter {
 /// `/events/{id}`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct EventPath {
-    /// The event.
+    /// The event's id.
     id: EventId,
 }
 
 /// `/events/{id}/areas/{area}`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct AreaPath {
-    /// The event.
+    /// The event's id.
     id: EventId,
-    /// The area.
+    /// The area's id.
     area: AreaId,
 }

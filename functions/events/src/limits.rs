@@ -1,4 +1,4 @@
-//! How often one may have us mail somebody who did not ask for it.
+//! Limits of mailed invitations, which go to people who did not ask for them.
 
 use domain::user::Email;
 use domain::{Result, TenantId, Timestamp};
@@ -8,12 +8,12 @@ use web::ClientNetwork;
 
 use crate::State;
 
-/// Invitations of one organiser that are to be mailed.
+/// Mailed invitations of one organiser.
 const TENANT: Limit = Limit::exact("invite-tenant", 50, DAY);
-/// Those from one network.
+/// Mailed invitations from one network.
 const NETWORK: Limit = Limit::exact("invite-network", 100, DAY);
-/// Mailed invitations to one address, of all organisers. Strangers can fill it, so whoever
-/// is invited after that is invited all the same, without a mail.
+/// Mailed invitations to one address, of all organisers together. Strangers can fill this
+/// count, so above it an invitation is made all the same, without a mail.
 const ADDRESS: Limit = Limit::exact("invite-address", 5, DAY);
 
 /// The counts of an invitation that is to be mailed.
@@ -23,7 +23,7 @@ pub(crate) struct Mails {
 }
 
 impl Mails {
-    /// Those of `tenant`, who invites `email` from `network`.
+    /// The counts for an invitation of `email` by `tenant` from `network`.
     pub(crate) fn new(state: &State, tenant: TenantId, email: &Email, network: &ClientNetwork) -> Self {
         let fingerprints = &state.fingerprints;
         let network = fingerprints.source(&network.0);
@@ -33,10 +33,10 @@ impl Mails {
         }
     }
 
-    /// Counts one. False if the address was mailed enough today.
+    /// Counts a mail. False if the address had enough invitations today.
     ///
     /// # Errors
-    /// `too_many_tries` if the organiser or the network invited enough.
+    /// `too_many_tries` if the organiser or the network mailed enough invitations today.
     pub(crate) async fn count(&self, state: &State, now: Timestamp) -> Result<bool> {
         state.store.count(&self.own, now).await?;
         Ok(state.store.count_one(&self.address, now).await?)

@@ -1,4 +1,4 @@
-//! What the code of a member's discount takes off, as the organiser writes and sees it.
+//! The reduction by the code of a member's discount, as the organiser writes and sees it.
 
 use domain::error::Fields;
 use domain::event::MemberDiscount;
@@ -10,18 +10,18 @@ use serde::{Deserialize, Serialize};
 /// JSON pointer of the discount's value in a request, for refusals.
 const VALUE: &str = "/member_discount/discount_value";
 
-/// What the code of a member's discount takes off an order.
+/// The reduction of an order by the code of a member's discount.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "MemberDiscount")]
 pub(crate) struct MemberDiscountView {
-    /// How `discount_value` is meant.
+    /// Whether `discount_value` is a percentage or an amount.
     discount_type: AdjustmentType,
-    /// What is taken off: a percentage of the price of the tickets that the code is for,
-    /// or an amount in the event's currency per order.
+    /// The reduction: a percentage of the price of the tickets that the code is for, or an
+    /// amount in the event's currency per order.
     discount_value: Worth,
-    /// The same as people write it.
+    /// The reduction as people write it, such as `50 %` or `COP 20.000`.
     discount_value_formatted: String,
-    /// The most tickets of an order that something is taken off, the dearest first.
+    /// The most tickets of an order that are reduced, the most expensive first.
     max_tickets: u8,
 }
 
@@ -37,17 +37,17 @@ impl MemberDiscountView {
     }
 }
 
-/// What the code of a member's discount is to take off an order.
+/// The reduction of an order that the code of a member's discount is to give.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewMemberDiscount {
-    /// How `discount_value` is meant.
+    /// Whether `discount_value` is a percentage or an amount.
     discount_type: AdjustmentType,
-    /// What is taken off: a percentage of the price of the tickets that the code is for,
-    /// or an amount in the event's currency per order.
+    /// The reduction: a percentage of the price of the tickets that the code is for, or an
+    /// amount in the event's currency per order.
     #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
     discount_value: Written,
-    /// The most tickets of an order that something is taken off, the dearest first.
+    /// The most tickets of an order that are reduced, the most expensive first.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 20))]
     max_tickets: u8,
@@ -58,7 +58,7 @@ const fn one() -> u8 {
 }
 
 impl NewMemberDiscount {
-    /// The discount in `currency`; a value that has too many decimals is noted.
+    /// The discount in `currency`. A value with too many decimals is noted in `fields`.
     pub(crate) fn read(self, currency: Currency, fields: &mut Fields) -> MemberDiscount {
         MemberDiscount {
             discount_type: self.discount_type,

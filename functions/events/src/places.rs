@@ -1,4 +1,4 @@
-//! The places of areas: what the store counts, and how it follows the area.
+//! The places of areas: how the allotments in the store follow a change of an area.
 
 use domain::event::{Area, AreaKind};
 use domain::{Error, Result, Timestamp};
@@ -8,11 +8,13 @@ use crate::State;
 use crate::units::every_seat;
 
 impl State {
-    /// Gives a general admission area `capacity` places, with the right to change them.
+    /// Sets the places of a general admission area to `capacity`, and returns over how many
+    /// blocks they are spread. Only under the right to change the places (`begin_places`), or
+    /// while the event is being deleted.
     ///
     /// # Errors
-    /// `not_enough_free`, and nothing changed, if fewer places are free than
-    /// would have to go.
+    /// `not_enough_free`, with nothing changed, if fewer places are free than would have to
+    /// be removed.
     async fn resize(
         &self,
         change: &mut PlacesChange,
@@ -33,9 +35,9 @@ impl State {
         })
     }
 
-    /// Stores the area `after` together with as many places as it says. Also sets right
-    /// what an earlier try that was cut off has left, but for seats that a deletion blocked:
-    /// nobody knows which of them were blocked before.
+    /// Stores the area `after`, and makes its places as many as it says. Also repairs what an
+    /// interrupted earlier change left, except seats that an interrupted deletion blocked: it
+    /// is not known which of them were blocked before.
     pub(crate) async fn change_places(&self, before: &Area, after: Area, now: Timestamp) -> Result<Area> {
         let mut change = self.store.begin_places(before, now).await.on_refused(Error::changed_meanwhile)?;
         let resized = match before.kind {
@@ -54,8 +56,8 @@ impl State {
         }
     }
 
-    /// Takes every place of the area away. `false`, and nothing changed, if one is sold or
-    /// held. Buyers may still know the area for some seconds, but get nothing there.
+    /// Takes every place of the area off sale, or fails with `area_has_sales` if one is sold
+    /// or held. Buyers may still see the area for some seconds, but get no places there.
     pub(crate) async fn close(&self, event: &StoredEvent, area: &Area, now: Timestamp) -> Result<bool> {
         match area.kind {
             AreaKind::GeneralAdmission => match self.store.close_area(event, area, now).await {

@@ -1,4 +1,4 @@
-//! Publishing: from then on everybody sees the event and can buy.
+//! Publishing an event, after which buyers see it and can buy, and taking it off sale.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
@@ -98,7 +98,7 @@ mod tests {
     use crate::writing::tests::{at, draft};
 
     #[test]
-    fn everything_that_is_missing_is_said_at_once() {
+    fn all_missing_fields_are_named_at_once() {
         let sheet = PricedEvent {
             event: Event { venue: String::new(), ..draft() },
             areas: Vec::new(),

@@ -1,7 +1,7 @@
 //! Rows of seats as organisers write them, and the blocks that hold them.
 //!
 //! A block is one item of the table and has at most 44 seats. A longer row is
-//! several blocks with the same name, and everybody but the table sees one row.
+//! several blocks with the same name, and is one row everywhere but in the table.
 
 use std::collections::HashMap;
 
@@ -28,7 +28,7 @@ pub(crate) fn names(from: &str, to: &str, most: u32) -> Option<Vec<String>> {
     is_range.then(|| (first..=last).map(name).collect())
 }
 
-/// 1 for `A`, 26 for `Z`, 27 for `AA`.
+/// The place of a row named by letters: 1 for `A`, 26 for `Z`, 27 for `AA`.
 fn place_of_letters(letters: &str) -> Option<u32> {
     letters.bytes().try_fold(0_u32, |place, letter| {
         let digit = letter.is_ascii_uppercase().then(|| u32::from(letter - b'A') + 1)?;
@@ -46,14 +46,14 @@ fn letters_at(mut place: u32) -> String {
     letters.iter().rev().collect()
 }
 
-/// What is wrong with a row.
+/// A new row that is refused, and why.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BadRow {
     /// Its place among the new rows.
     pub(crate) index: usize,
     /// Its field as the end of a JSON pointer, or empty for the whole row.
     pub(crate) field: &'static str,
-    /// What to do about it.
+    /// The rule that it breaks, for the organiser.
     pub(crate) detail: String,
 }
 
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_count_as_houses_do() {
+    fn ranges_of_letters_and_numbers_are_counted() {
         assert_eq!(named("a", "E").as_deref(), Some("A B C D E"));
         assert_eq!(named("Y", "AB").as_deref(), Some("Y Z AA AB"));
         assert_eq!(named("ZY", "AAA").as_deref(), Some("ZY ZZ AAA"));
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_is_refused() {
+    fn invalid_ranges_are_refused() {
         for (from, to) in
             [("B", "A"), ("A", "9"), ("A1", "A9"), ("", "B"), ("Ñ", "O"), ("A", "ZZZZ"), ("1", "2000")]
         {

@@ -9,7 +9,8 @@ pub(crate) const MAX_CHARS: usize = 80;
 /// The most characters that come from the event's name.
 const FROM_NAME: usize = 60;
 
-/// Lower-case words of ASCII letters and digits with single hyphens between them.
+/// True for 3 to 80 characters: lower-case words of ASCII letters and digits, with single
+/// hyphens between them.
 pub(crate) fn is_slug(text: &str) -> bool {
     (3..=MAX_CHARS).contains(&text.len())
         && text.split('-').all(|word| {
@@ -17,8 +18,8 @@ pub(crate) fn is_slug(text: &str) -> bool {
         })
 }
 
-/// What to try as the slug of the event `id`, best first. The later ones end in
-/// random characters of the id, so that one of them is free.
+/// The slugs to try for the event `id`, best first. The later ones end in random
+/// characters of the id, so that one of them is free.
 pub(crate) fn candidates(name: &str, id: EventId) -> [String; 3] {
     let words = from_name(name);
     let suffix = id.suffix();
@@ -39,7 +40,7 @@ fn from_name(name: &str) -> String {
         }
     }
     let slug = slug.trim_end_matches('-');
-    // Of a name without letters or digits nothing is left.
+    // A name without letters or digits leaves nothing.
     if slug.len() < 3 { format!("event-{slug}").trim_end_matches('-').to_owned() } else { slug.to_owned() }
 }
 
@@ -51,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_become_addresses() {
+    fn names_become_slugs() {
         for (name, slug) in [
             ("Los Faroles: ¡última función!", "los-faroles-ultima-funcion"),
             ("  Ñandú & Cía.  ", "nandu-cia"),
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_slug_is_refused() {
+    fn invalid_slugs_are_refused() {
         for bad in ["", "ab", "-abc", "abc-", "a--b", "Abc", "ñandu", "a b", "a/b", &"a".repeat(81)] {
             assert!(!is_slug(bad), "{bad:?}");
         }

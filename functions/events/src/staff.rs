@@ -1,8 +1,8 @@
-//! Who works for the organiser: staff, and addresses that are invited.
+//! The organiser's staff, and the addresses that are invited to it.
 //!
 //! An address is invited by mail whether or not it has an account, with the same
-//! answer after the same work: the organiser learns who it is, by name, only when
-//! the person accepts (see [`crate::workplaces`]).
+//! answer after the same work: the organiser learns the person's name only when the
+//! person accepts (see [`crate::workplaces`]).
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, patch_with};
@@ -22,7 +22,7 @@ use web::{Admin, Answer, ClientNetwork, Created, Json, Page, Paging, Path, Refus
 use crate::State;
 use crate::limits::Mails;
 
-/// How often an invitation is tried again when somebody else invites the same
+/// How often an invitation is tried when other requests change the invitation of the same
 /// address at the same moment.
 const TRIES: usize = 4;
 
@@ -69,34 +69,34 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// Whether somebody works for the organiser already.
+/// Whether a person is on the staff or only invited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum StaffState {
-    /// Has accepted.
+    /// The person is on the staff.
     Active,
-    /// Has not answered yet.
+    /// The address is invited, and the person has not answered yet.
     Invited,
 }
 
 /// A person on the staff, or an address that is invited.
 #[derive(Debug, Serialize, JsonSchema)]
 struct StaffMember {
-    /// Whether the person has accepted.
+    /// Whether the person is on the staff or only invited.
     state: StaffState,
-    /// The person, once on the staff.
+    /// The user's id, once on the staff.
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<UserId>,
-    /// The invitation, until it is accepted.
+    /// The invitation's id, until it is accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     invitation_id: Option<InvitationId>,
     /// The e-mail address; of an invitation, as the organiser typed it.
     email: Email,
     /// The person's name, once on the staff; possibly empty.
     name: String,
-    /// What the person may do, or is to do.
+    /// The role that the person has, or is offered.
     role: Role,
-    /// When the invitation ends.
+    /// When the invitation expires, 14 days after it was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
 }
@@ -127,38 +127,38 @@ impl StaffMember {
     }
 }
 
-/// Who is to work for the organiser, and as what.
+/// An invitation of an address to the staff.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewStaff {
     /// The address to invite.
     email: Email,
-    /// What the person is to do.
+    /// The role to offer.
     #[schemars(extend("enum" = ["scanner", "coordinator", "organizer", "admin"]))]
     role: Role,
-    /// The language of the mail.
+    /// The language of the invitation's mail. `es` if missing.
     #[serde(default)]
     language: Language,
 }
 
-/// Another role of somebody on the staff.
+/// A new role for a person on the staff.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct StaffChanges {
-    /// What the person may do from now on.
+    /// The new role, which is in the person's next access token.
     #[schemars(extend("enum" = ["scanner", "coordinator", "organizer", "admin"]))]
     role: Role,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct StaffPath {
-    /// The person.
+    /// The user's id.
     user: UserId,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct InvitationPath {
-    /// The invitation.
+    /// The invitation's id.
     invitation: InvitationId,
 }
 

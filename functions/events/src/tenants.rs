@@ -1,4 +1,4 @@
-//! The tenant: who sells, in which country and currency, and who that is in law.
+//! The tenant: the organiser's name, country, currency, fees, tax and legal person.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
@@ -55,7 +55,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// An organiser, with what holds for all of its events.
+/// An organiser, with the currency, fees and tax that its new events get.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Tenant")]
 struct TenantView {
@@ -63,22 +63,22 @@ struct TenantView {
     id: TenantId,
     /// The name that buyers see.
     name: String,
-    /// Where buyers reach the organiser.
+    /// The e-mail address at which buyers reach the organiser.
     email: String,
-    /// ISO 3166-1 alpha-2 country.
+    /// The organiser's country, as an ISO 3166-1 alpha-2 code such as `CO`.
     country: String,
     /// The currency that new events get.
     currency: Currency,
-    /// What is charged on top of the ticket price, in `currency`.
+    /// The fees on top of the ticket price that new events get, in `currency`.
     fees: FeesView,
-    /// The value added tax.
+    /// The value added tax that new events get.
     vat: VatView,
-    /// The organiser as a legal person.
+    /// The organiser as a legal person. Absent until an admin enters it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     legal_info: Option<LegalInfo>,
     /// When the tenant was created.
     created_at: Timestamp,
-    /// Counts changes; a change names the version that it is based on.
+    /// Counts changes, from 1. A change can name the version that it is based on.
     version: u32,
 }
 
@@ -105,10 +105,10 @@ impl From<Tenant> for TenantView {
 struct NewTenant {
     /// The name that buyers see.
     name: Line<2, 100>,
-    /// Where buyers reach the organiser; the caller's own address if absent.
+    /// The e-mail address at which buyers reach the organiser. If missing, the caller's own.
     #[serde(default)]
     email: Option<Email>,
-    /// ISO 3166-1 alpha-2 country.
+    /// The country, as an ISO 3166-1 alpha-2 code such as `CO`.
     #[schemars(regex(pattern = "^[A-Z]{2}$"), extend("x-must" = "Must be the two capital letters of a country, such as CO, CL or AR."))]
     country: String,
     /// The currency that new events get.
@@ -122,29 +122,29 @@ struct NewTenant {
     vat: NewVat,
 }
 
-/// A change of the organiser: what is absent stays.
+/// A change of the organiser. A missing field stays as it is.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TenantChanges {
-    /// The version that the change is based on.
+    /// The version that the change is based on; refused if the organiser has another by now.
     version: Option<u32>,
     /// The name that buyers see.
     name: Option<Line<2, 100>>,
-    /// Where buyers reach the organiser.
+    /// The e-mail address at which buyers reach the organiser.
     email: Option<Email>,
-    /// ISO 3166-1 alpha-2 country.
+    /// The country, as an ISO 3166-1 alpha-2 code such as `CO`.
     #[schemars(regex(pattern = "^[A-Z]{2}$"), extend("x-must" = "Must be the two capital letters of a country, such as CO, CL or AR."))]
     country: Option<String>,
     /// The currency that new events get.
     currency: Option<Currency>,
-    /// The convenience fee that new events get. Needed if there is a fixed one and the
-    /// currency changes.
+    /// The convenience fee that new events get. Required with another currency if the fee has
+    /// a fixed part.
     fees: Option<NewConvenienceFees>,
     /// The value added tax that new events get.
     vat: Option<NewVat>,
 }
 
-/// What tax numbers look like, with the space that comes along when they are copied.
+/// The pattern of tax numbers, with the space around them that copying leaves.
 const NIT: &str = r"^[\t-\r ]*[0-9A-Za-z.-]{5,20}[\t-\r ]*$";
 
 /// The organiser as a legal person.
@@ -159,11 +159,11 @@ struct NewLegalInfo {
     /// Colombia's PULEP code of the producer's show, if there is one.
     #[schemars(regex(pattern = r"^[\t-\r ]*[0-9A-Za-z-]{1,20}[\t-\r ]*$"))]
     pulep_code: Option<String>,
-    /// Street address.
+    /// The street address.
     address: Line<1, 200>,
-    /// City.
+    /// The city of the address.
     city: Line<1, 100>,
-    /// ISO 3166-1 alpha-2 country.
+    /// The country, as an ISO 3166-1 alpha-2 code such as `CO`.
     #[schemars(regex(pattern = "^[A-Z]{2}$"), extend("x-must" = "Must be the two capital letters of a country, such as CO, CL or AR."))]
     country: String,
 }
@@ -261,15 +261,16 @@ impl State {
     }
 }
 
-/// Checks an organiser before it is stored. `fields` has what is wrong with its fees and
-/// tax already.
+/// Checks an organiser before it is stored. `fields` already has what is wrong with its
+/// fees and tax.
 fn check(tenant: &Tenant, mut fields: Fields) -> Result<()> {
     country(&mut fields, "/country", &tenant.country);
     fields.finish()
 }
 
 impl NewLegalInfo {
-    /// Numbers and codes come from documents with stray spaces and any letter case.
+    /// The record with numbers and codes in one spelling: they come from documents with stray
+    /// spaces and any letter case.
     fn tidy(self) -> LegalInfo {
         LegalInfo {
             nit: plain(&self.nit).to_ascii_uppercase(),

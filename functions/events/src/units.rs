@@ -67,14 +67,14 @@ const MAX_BAD_ROWS: usize = 20;
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewUnits {
-    /// The area's version that the request is based on.
+    /// The area's version that the request is based on; refused if it has another by now.
     #[serde(default)]
     version: Option<u32>,
-    /// The rows, from the stage.
+    /// The rows, the nearest to the stage first.
     #[serde(default)]
     #[schemars(length(min = 1, max = 1000))]
     rows: Option<Vec<RowLayout>>,
-    /// The name of the first row: letters or a number.
+    /// The name of the first row: letters or a number, such as `A` or `1`.
     #[serde(default)]
     #[schemars(regex(pattern = ROW_PATTERN))]
     from: Option<String>,
@@ -92,22 +92,22 @@ struct NewUnits {
     last: Option<u16>,
 }
 
-/// What was created.
+/// The numbers of rows and seats after new ones were created.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct UnitsCreated {
-    /// The area.
+    /// The area's id.
     area_id: AreaId,
-    /// How many rows were added.
+    /// The number of rows that were added.
     rows: u32,
-    /// How many seats were added.
+    /// The number of seats that were added.
     seats: u32,
-    /// How many seats the area has now.
+    /// The number of seats that the area has now.
     capacity: u32,
     /// The area's version now.
     version: u32,
 }
 
-/// Seats of an area.
+/// Seats of an area to block or unblock.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Seats {
@@ -116,10 +116,10 @@ struct Seats {
     seats: Vec<SeatLabel>,
 }
 
-/// Seats that are now as was asked for.
+/// The seats after they were blocked or unblocked.
 #[derive(Debug, Serialize, JsonSchema)]
 struct SeatsChanged {
-    /// The seats.
+    /// The seats of the request, such as `A-12`.
     seats: Vec<SeatLabel>,
 }
 
@@ -200,8 +200,7 @@ impl State {
         })
     }
 
-    /// Blocks the seats in each of the area's blocks. Answers which of them are sold or
-    /// held; if any are, none is blocked.
+    /// Takes the seats off sale, all or none. `by_block` has them by the area's blocks.
     pub(crate) async fn block(
         &self,
         area: &Area,
@@ -230,7 +229,7 @@ impl State {
         for (block, seats) in by_block {
             let place = (area.event_id, area.id, *block);
             if let Err(refusal) = self.store.block_seats(place, seats, now).await {
-                // Somebody was faster than we since we looked: undo what this request did.
+                // Another request took a seat after the check: undo what this one did.
                 for (block, seats) in done {
                     self.store.unblock_seats((area.event_id, area.id, block), &seats).await?;
                 }
@@ -266,7 +265,7 @@ fn seats_taken(seats: &[SeatLabel]) -> Error {
 /// Seat numbers by the index of their block in the area.
 pub(crate) type ByBlock = BTreeMap<u16, Vec<u16>>;
 
-/// All seats of the area.
+/// All seats of the area, by block.
 pub(crate) fn every_seat(area: &Area) -> ByBlock {
     (0..).zip(&area.rows).map(|(index, row)| (index, (row.first..=row.last).collect())).collect()
 }
@@ -336,7 +335,7 @@ impl NewUnits {
         Ok(rows)
     }
 
-    /// The rows as they were written.
+    /// The rows as the request names them, listed or as a range.
     fn wanted(&self, fields: &mut Fields) -> Vec<RowLayout> {
         match (&self.rows, &self.from, &self.to, self.first, self.last) {
             (Some(rows), None, None, None, None) => {
@@ -404,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_laid_out_is_refused() {
+    fn invalid_rows_are_refused() {
         assert_eq!(refusal(json!({})), "refused_fields");
         assert_eq!(refusal(json!({"rows": []})), "invalid_fields /rows");
         assert_eq!(refusal(json!({"rows": [], "from": "A"})), "refused_fields");

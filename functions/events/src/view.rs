@@ -9,21 +9,21 @@ use web::{FeesView, VatView};
 
 use crate::member_discount::MemberDiscountView;
 
-/// A show.
+/// An event as its organiser sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Event")]
 pub(crate) struct EventView {
     /// The event's id.
     id: EventId,
-    /// The organiser.
+    /// The organiser's id.
     tenant_id: TenantId,
-    /// The readable part of the event's address; unique.
+    /// The readable part of the event's address, such as `noche-de-faroles`; unique.
     slug: String,
-    /// The title.
+    /// The title, such as `Noche de faroles`.
     name: String,
-    /// The artist or the band.
+    /// The artist or the band; possibly empty.
     artist: String,
-    /// What to expect, as plain text.
+    /// The description for buyers, as plain text.
     description: String,
     /// The venue's name.
     venue: String,
@@ -31,60 +31,60 @@ pub(crate) struct EventView {
     address: String,
     /// The city.
     city: String,
-    /// ISO 3166-1 alpha-2 country.
+    /// The venue's country, as an ISO 3166-1 alpha-2 code such as `CO`.
     country: String,
-    /// IANA time zone of the venue, in which people read the times.
+    /// IANA time zone of the venue, such as `America/Bogota`, in which people read the times.
     time_zone: String,
-    /// Start of the show.
+    /// When the event starts.
     starts_at: Timestamp,
-    /// End of the show; sales end then at the latest.
+    /// When the event ends; sales end then at the latest.
     ends_at: Timestamp,
     /// When the doors open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     doors_at: Option<Timestamp>,
-    /// The one currency of all its amounts.
+    /// The one currency of all amounts of the event.
     currency: Currency,
     /// The language of its tickets' mails unless the buyer chose another.
     language: Language,
-    /// How far it is.
+    /// Whether the event is a draft or published.
     status: EventStatus,
-    /// Not listed or found, though reachable by its slug.
+    /// True if the event is in no list or search result, though reachable by its slug.
     unlisted: bool,
-    /// Minutes that a reservation holds its seats.
+    /// Minutes that a reservation holds its places before they are paid.
     hold_minutes: u8,
     /// The most tickets in one order.
     max_tickets_per_order: u8,
-    /// What each attendee is asked for.
+    /// The data that buyers are asked for about each attendee.
     attendee_fields: Vec<AttendeeField>,
-    /// The fees of its tickets, copied from the organiser when created.
+    /// The fees of its tickets, copied from the organiser when the event was created.
     fees: FeesView,
-    /// The tax of its tickets, copied from the organiser when created.
+    /// The tax of its tickets, copied from the organiser when the event was created.
     vat: VatView,
-    /// Its pictures.
+    /// The event's uploaded pictures.
     images: Vec<EventImage>,
     /// The organiser's internal code for it; unique within the organiser's events,
     /// whatever the case of its letters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     code: Option<String>,
-    /// The address of a picture that is kept elsewhere; a cover of its own goes before it.
+    /// The address of a picture that is kept elsewhere. An uploaded cover takes precedence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     img: Option<String>,
-    /// The most discounts that members get for it.
+    /// The most discounts that members get for the event.
     max_discounts: u32,
-    /// Where somebody else sells its tickets. With it, nothing is sold here.
+    /// The address of another seller of its tickets. If set, nothing is sold here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ticketing_link: Option<String>,
-    /// Further details, such as for whom it is; shown with the show.
+    /// Further details as keys and values, such as `genre`; shown with the event.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     other_data: Map<String, Value>,
-    /// What the code of a member's discount takes off.
+    /// The reduction by the code of a member's discount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     member_discount: Option<MemberDiscountView>,
-    /// When it was created.
+    /// When the event was created.
     created_at: Timestamp,
-    /// When it was last changed.
+    /// When the event was last changed.
     updated_at: Timestamp,
-    /// Counts changes.
+    /// Counts changes, from 1. A change can name the version that it is based on.
     version: u32,
 }
 

@@ -1,5 +1,5 @@
-//! What an organiser should know about an event that was published or changed, although
-//! nothing was wrong enough to refuse it.
+//! Warnings for the organiser of an event that was published or changed: problems that
+//! were no reason to refuse the request.
 
 use domain::Result;
 use domain::event::{Area, Event, EventStatus, PricedEvent};
@@ -14,23 +14,23 @@ use store::StoredEvent;
 use crate::State;
 use crate::view::EventView;
 
-/// An event after a change, with what its organiser should know.
+/// An event after a change, with warnings for its organiser.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Noted {
     #[serde(flatten)]
     pub(crate) event: EventView,
-    /// What should be looked at. The change was made all the same.
+    /// Problems that the organiser should look at. The change was made all the same.
     pub(crate) warnings: Vec<EventWarning>,
 }
 
-/// Something to look at.
+/// A problem that the organiser should look at.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct EventWarning {
-    /// The kind of warning, stable.
+    /// The kind of problem; stable, for programs.
     code: EventWarningCode,
-    /// What is so, and what to do.
+    /// The problem and what to do about it, in English.
     message: String,
-    /// The same in Spanish.
+    /// The same as `message`, in Spanish.
     message_es: String,
 }
 
@@ -40,36 +40,36 @@ impl EventWarning {
     }
 }
 
-/// What a warning is about.
+/// The kind of problem that a warning names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum EventWarningCode {
     /// An area on sale has no places.
     AreaWithoutPlaces,
-    /// Tickets cost something, and no gateway takes the money.
+    /// Tickets cost something, and no gateway account takes the event's currency.
     NoWayToPay,
-    /// Tickets are paid with a gateway's play money.
+    /// Tickets are paid with play money: the first gateway account is a test account.
     OnlyPlayMoney,
-    /// Tickets were sold for another time or place.
+    /// Tickets were sold or are held for another time or place.
     TicketsSold,
-    /// A price has more decimals than gateways take, so that buyers pay another.
+    /// A price has more decimals than gateways take, so buyers pay a rounded one.
     PriceRounded,
-    /// The show was moved, and sale stages with dates were not.
+    /// The event's start was moved, but its sale stages with dates were not.
     StagesNotMoved,
 }
 
-/// The gateways that take the money of this installation's buyers.
+/// What this installation can take payments with, besides the organiser's accounts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tills {
-    /// A sandbox takes what no account takes.
+    /// A sandbox gateway takes the payments that no account takes.
     pub(crate) has_sandbox: bool,
-    /// Money is real.
+    /// The stage is production, where buyers expect to pay real money.
     pub(crate) is_production: bool,
 }
 
 impl State {
-    /// What is to be said about an event as it is now: `sheet`. `before` is the event
-    /// as it was, if it was changed. Nothing about drafts, which nobody buys.
+    /// The warnings about the event in `sheet`. `before` is the event before the change, if
+    /// it was changed. Nothing about areas and payment of a draft, which is not on sale.
     pub(crate) async fn warnings(
         &self,
         sheet: &PricedEvent,
@@ -100,8 +100,8 @@ impl State {
     }
 }
 
-/// What is to be said about an area after it was created or changed. That it has no places
-/// does not matter before its event is on sale.
+/// The warnings about an area after it was created or changed. Missing places do not
+/// matter before its event is on sale.
 pub(crate) fn of_area(event: &Event, area: &Area) -> Vec<EventWarning> {
     let is_on_sale = event.status == EventStatus::Published && event.ticketing_link.is_none();
     let without_places = Some(area).filter(|_| is_on_sale).and_then(without_places);
@@ -137,8 +137,8 @@ fn rounded(area: &Area) -> Option<EventWarning> {
     })
 }
 
-/// True if a ticket costs something: in an area with a price, or in a stage that gives
-/// one to an area without.
+/// True if a ticket costs something: in an area with a price, or by a sale stage that
+/// gives a price to a free area.
 fn costs_something(sheet: &PricedEvent) -> bool {
     let charges = |area: &Area| {
         sheet.stages.iter().any(|stage| {
@@ -201,7 +201,8 @@ impl Tills {
     }
 }
 
-/// What the buyers of an event were told otherwise, if anything, in English and in Spanish.
+/// The part of what buyers were told that the change made wrong: time, place or both, in
+/// English and in Spanish.
 fn told_otherwise(before: &Event, after: &Event) -> Option<(&'static str, &'static str)> {
     let times = |event: &Event| (event.starts_at, event.ends_at, event.doors_at, event.time_zone.clone());
     let place = |event: &Event| {
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn tickets_that_nobody_can_pay_and_play_money_are_pointed_out() {
+    fn missing_and_test_accounts_are_warned_about() {
         let check = |has_sandbox, is_production, accounts: &[GatewayAccount]| {
             let warning = Tills { has_sandbox, is_production }.warning(accounts, &draft());
             warning.map(|warning| warning.code)
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn buyers_were_told_of_times_and_places() {
+    fn a_changed_time_or_place_is_warned_about() {
         let before = draft();
         let told = |after: &Event| told_otherwise(&before, after).map(|(change, _)| change);
         assert_eq!(told(&Event { name: "Otro".to_owned(), ..before.clone() }), None);

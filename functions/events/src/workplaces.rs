@@ -1,8 +1,8 @@
-//! For whom one works: accepting and declining invitations, and leaving.
+//! A user's workplaces: accepting and declining invitations, and leaving an organiser.
 //!
-//! An invitation is found by organiser and by the confirmed address of whoever is
-//! signed in, so its link carries no secret, and works for an address that
-//! registers only after it was invited.
+//! An invitation is found by organiser and by the confirmed address of the signed-in
+//! user, so its link carries no secret, and works for an address that registers only
+//! after it was invited.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
@@ -19,8 +19,8 @@ use web::{Answer, Buyer, Json, Path, Refuses};
 
 use crate::State;
 
-/// How often an acceptance is tried again when something else changes the user at
-/// the same moment.
+/// How often an acceptance is tried when other requests change the user or the invitation
+/// at the same moment.
 const TRIES: usize = 4;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -75,22 +75,22 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct WorkplacePath {
-    /// The organiser.
+    /// The organiser's id.
     tenant: TenantId,
 }
 
 /// An open invitation, as the invited person sees it.
 #[derive(Debug, Serialize, JsonSchema)]
 struct InvitationView {
-    /// The organiser.
+    /// The organiser's id.
     tenant: TenantId,
     /// The organiser's name.
     name: String,
     /// The role that is offered.
     role: Role,
-    /// The address of the admin that invites.
+    /// The e-mail address of the admin who invites.
     invited_by: String,
-    /// When the invitation ends.
+    /// When the invitation expires.
     expires_at: Timestamp,
 }
 
@@ -160,7 +160,7 @@ async fn leave(
 }
 
 impl State {
-    /// The tenant's invitation to the caller's confirmed address, whatever became of it.
+    /// The tenant's invitation to the caller's confirmed address, open or not.
     async fn own_invitation(&self, tenant: TenantId, buyer: &Buyer) -> Result<Invitation> {
         let email: Email = buyer.confirmed_email()?.parse().map_err(Error::internal)?;
         let id = InvitationId::of(tenant, &self.fingerprints.email(&email));

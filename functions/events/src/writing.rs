@@ -1,4 +1,4 @@
-//! An event as its organiser writes it: new, changed, and what is wrong with it.
+//! An event as its organiser writes it: creating, changing and checking it.
 
 use domain::error::Fields;
 use domain::event::{ADDRESS_PATTERN, AttendeeField, CODE_PATTERN, Details, Event, EventStatus, Fees, Move};
@@ -15,9 +15,9 @@ use crate::check::{country, some_text, time_zone};
 use crate::member_discount::NewMemberDiscount;
 use crate::slug;
 
-/// The longest event; the public list looks back this far for what is still on.
+/// The longest event. The public list looks back this far for events that are still on.
 const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
-/// How long a show takes if nobody says.
+/// The length of an event whose end is missing in the request.
 const USUAL: SignedDuration = SignedDuration::from_hours(4);
 /// The years in which an event can start.
 const YEARS: std::ops::RangeInclusive<i16> = 2000..=2099;
@@ -31,83 +31,85 @@ const DOORS: &str = "/doors_at";
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewEvent {
-    /// The title.
+    /// The title, such as `Noche de faroles`.
     pub(crate) name: Line<1, 150>,
-    /// Who plays.
+    /// The artist or the band.
     #[serde(default)]
     artist: Line<0, 150>,
-    /// What to expect, as plain text.
+    /// The description for buyers, as plain text.
     #[serde(default)]
     description: Paragraph<0, 10_000>,
-    /// Where.
+    /// The venue's name. Needed before the event is published.
     #[serde(default)]
     venue: Line<0, 150>,
     /// The venue's street address.
     #[serde(default)]
     address: Line<0, 200>,
-    /// The city.
+    /// The venue's city. Needed before the event is published.
     #[serde(default)]
     city: Line<0, 100>,
-    /// ISO 3166-1 alpha-2 country; the organiser's if absent.
+    /// The venue's country, as an ISO 3166-1 alpha-2 code. If missing, the organiser's.
     #[serde(default)]
     #[schemars(regex(pattern = "^[A-Z]{2}$"), extend("x-must" = "Must be the two capital letters of a country, such as CO, CL or AR."))]
     country: Option<String>,
     /// IANA time zone of the venue, such as `America/Bogota`.
     time_zone: String,
-    /// Start of the show.
+    /// When the event starts.
     starts_at: Moment,
-    /// End of the show, at most 31 days after the start; four hours after it if absent.
+    /// When the event ends, at most 31 days after the start. If missing, four hours after it.
     #[serde(default)]
     ends_at: Option<Moment>,
     /// When the doors open, at most a day before the start.
     #[serde(default)]
     doors_at: Option<Moment>,
-    /// The currency of all its prices; the organiser's if absent.
+    /// The currency of all its prices. If missing, the organiser's.
     #[serde(default)]
     currency: Option<Currency>,
     /// The language of its tickets' mails unless the buyer chose another.
     #[serde(default)]
     language: Language,
-    /// True keeps it out of lists and search; whoever knows its address finds it.
+    /// True keeps the event out of lists and search; its page is still found by its address.
     #[serde(default)]
     unlisted: bool,
-    /// Minutes that a reservation holds its seats.
+    /// Minutes that a reservation holds its places before they are paid. 10 if missing.
     #[serde(default = "ten")]
     #[schemars(range(min = 2, max = 60))]
     hold_minutes: u8,
-    /// The most tickets in one order.
+    /// The most tickets in one order. 10 if missing.
     #[serde(default = "ten")]
     #[schemars(range(min = 1, max = 20))]
     max_tickets_per_order: u8,
-    /// What each attendee is asked for.
+    /// The data that buyers are asked for about each attendee.
     #[serde(default)]
     #[schemars(extend("uniqueItems" = true))]
     attendee_fields: Vec<AttendeeField>,
-    /// The readable part of its address; made from the name if absent.
+    /// The readable part of its address, such as `noche-de-faroles`. If missing, it is made
+    /// from the name.
     #[serde(default)]
     #[schemars(length(min = 3, max = 80), regex(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
     pub(crate) slug: Option<String>,
-    /// Your own internal code for it; no other of your events may have it.
+    /// Your own internal code for the event; no other of your events may have it.
     #[serde(default)]
     #[schemars(regex(pattern = CODE_PATTERN))]
     code: Option<String>,
-    /// The https address of a picture that is kept elsewhere; an uploaded cover goes before it.
+    /// The https address of a picture that is kept elsewhere. An uploaded cover takes
+    /// precedence.
     #[serde(default)]
     #[schemars(length(max = 500), regex(pattern = ADDRESS_PATTERN))]
     img: Option<String>,
-    /// The most discounts that members get for it.
+    /// The most discounts that members get for the event. None if missing.
     #[serde(default)]
     #[schemars(range(max = 10_000))]
     max_discounts: u32,
-    /// The https address of somebody else who sells its tickets; nothing is sold here then.
+    /// The https address of another seller of its tickets. If set, nothing is sold here.
     #[serde(default)]
     #[schemars(length(max = 500), regex(pattern = ADDRESS_PATTERN))]
     ticketing_link: Option<String>,
-    /// Further details that are shown with it: at most 20 members and 2 KB.
+    /// Further details as keys and values, shown with the event: at most 20 keys and 2 KB.
     #[serde(default)]
     other_data: Details,
-    /// What the code of a member's discount takes off; needed for discounts of an
-    /// event that is sold here.
+    /// The reduction by the code of a member's discount. Needed if `max_discounts` is not 0
+    /// and the event is sold here.
     #[serde(default)]
     member_discount: Option<NewMemberDiscount>,
 }
@@ -116,53 +118,55 @@ const fn ten() -> u8 {
     10
 }
 
-/// A change of an event: what is absent stays. Its slug and its organiser never
-/// change, its fees and tax have a route of their own.
+/// A change of an event. A missing field stays as it is. The slug and the organiser never
+/// change; fees and tax have a route of their own.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventChanges {
-    /// The version that the change is based on.
+    /// The version that the change is based on; refused if the event has another by now.
     pub(crate) version: Option<u32>,
-    /// The title.
+    /// The title, such as `Noche de faroles`.
     name: Option<Line<1, 150>>,
-    /// Who plays.
+    /// The artist or the band.
     artist: Option<Line<0, 150>>,
-    /// What to expect, as plain text.
+    /// The description for buyers, as plain text.
     description: Option<Paragraph<0, 10_000>>,
-    /// Where.
+    /// The venue's name. Needed before the event is published.
     venue: Option<Line<0, 150>>,
     /// The venue's street address.
     address: Option<Line<0, 200>>,
-    /// The city.
+    /// The venue's city. Needed before the event is published.
     city: Option<Line<0, 100>>,
-    /// ISO 3166-1 alpha-2 country.
+    /// The venue's country, as an ISO 3166-1 alpha-2 code such as `CO`.
     #[schemars(regex(pattern = "^[A-Z]{2}$"), extend("x-must" = "Must be the two capital letters of a country, such as CO, CL or AR."))]
     country: Option<String>,
-    /// IANA time zone of the venue.
+    /// IANA time zone of the venue, such as `America/Bogota`.
     time_zone: Option<String>,
-    /// Start of the show.
+    /// When the event starts.
     starts_at: Option<Moment>,
-    /// End of the show. Moves with the start, on the venue's clocks, if only that is given.
+    /// When the event ends. If only the start is given, the end moves with it, on the venue's
+    /// clocks.
     ends_at: Option<Moment>,
-    /// When the doors open; `null` for not said. Moves with the start if only that is given.
+    /// When the doors open, or `null`. If only the start is given, the doors move with it.
     #[serde(default, deserialize_with = "nullable")]
     doors_at: Option<Option<Moment>>,
-    /// The currency of all its prices; only as long as it has no areas.
+    /// The currency of all its prices. It can change only while the event has no areas, fixed
+    /// fee or other amounts.
     currency: Option<Currency>,
     /// The language of its tickets' mails unless the buyer chose another.
     language: Option<Language>,
-    /// True keeps it out of lists and search.
+    /// True keeps the event out of lists and search.
     unlisted: Option<bool>,
-    /// Minutes that a reservation holds its seats.
+    /// Minutes that a reservation holds its places before they are paid.
     #[schemars(range(min = 2, max = 60))]
     hold_minutes: Option<u8>,
     /// The most tickets in one order.
     #[schemars(range(min = 1, max = 20))]
     max_tickets_per_order: Option<u8>,
-    /// What each attendee is asked for.
+    /// The data that buyers are asked for about each attendee.
     #[schemars(extend("uniqueItems" = true))]
     attendee_fields: Option<Vec<AttendeeField>>,
-    /// Your own internal code for it, or `null`.
+    /// Your own internal code for the event, or `null`.
     #[serde(default, deserialize_with = "nullable")]
     #[schemars(regex(pattern = CODE_PATTERN))]
     code: Option<Option<String>>,
@@ -170,24 +174,24 @@ pub(crate) struct EventChanges {
     #[serde(default, deserialize_with = "nullable")]
     #[schemars(length(max = 500), regex(pattern = ADDRESS_PATTERN))]
     img: Option<Option<String>>,
-    /// The most discounts that members get for it; never fewer than were given already.
+    /// The most discounts that members get for the event; never fewer than were given already.
     #[schemars(range(max = 10_000))]
     pub(crate) max_discounts: Option<u32>,
-    /// The https address of somebody else who sells its tickets, or `null` to sell them here.
+    /// The https address of another seller of its tickets, or `null` to sell them here.
     #[serde(default, deserialize_with = "nullable")]
     #[schemars(length(max = 500), regex(pattern = ADDRESS_PATTERN))]
     ticketing_link: Option<Option<String>>,
-    /// Further details, in place of all that there were.
+    /// Further details as keys and values. They replace all former ones.
     other_data: Option<Details>,
-    /// What the code of a member's discount takes off, or `null`. Codes that were
-    /// sent keep what they said.
+    /// The reduction by the code of a member's discount, or `null`. Codes that were sent
+    /// already keep their reduction.
     #[serde(default, deserialize_with = "nullable")]
     member_discount: Option<Option<NewMemberDiscount>>,
 }
 
 impl NewEvent {
-    /// The draft of `tenant`. Numbers with too many decimals, and times that contradict
-    /// its time zone, are noted in `fields`.
+    /// The event as a draft of `tenant`. Numbers with too many decimals, and times that
+    /// contradict its time zone, are noted in `fields`.
     pub(crate) fn event(
         &self,
         id: EventId,
@@ -198,7 +202,7 @@ impl NewEvent {
         let currency = self.currency.unwrap_or(tenant.currency);
         let fees = match currency == tenant.currency {
             true => tenant.fees,
-            // The same number of another currency would be another fee.
+            // The same number in another currency would be another fee.
             false => Fees { convenience_fixed: 0, ..tenant.fees },
         };
         let starts_at = self.starts_at.time();
@@ -297,8 +301,8 @@ impl EventChanges {
     }
 }
 
-/// Checks everything that must hold for an event to be stored, draft or not. `fields` has
-/// what is wrong with its numbers already.
+/// Checks everything that must hold for an event to be stored, draft or not. `fields`
+/// already has what is wrong with its numbers.
 pub(crate) fn check(event: &Event, mut fields: Fields) -> Result<()> {
     country(&mut fields, "/country", &event.country);
     fields.rule(
@@ -388,7 +392,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_new_event_takes_what_is_not_said_from_its_organiser() {
+    fn a_new_event_takes_missing_fields_from_its_organiser() {
         let event = draft();
         check(&event, Fields::new()).expect("valid");
         assert_eq!((event.name.as_str(), event.country.as_str()), ("Noche de faroles", "CO"));
@@ -398,7 +402,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_can_not_be_is_refused_where_it_stands() {
+    fn invalid_fields_are_refused_at_their_pointers() {
         assert_eq!(bad(|event| event.time_zone = "America/Macondo".to_owned()), ["/time_zone"]);
         assert_eq!(bad(|event| event.ends_at = event.starts_at), ["/ends_at"]);
         assert_eq!(bad(|event| event.ends_at = event.starts_at + LONGEST * 2), ["/ends_at"]);
@@ -415,7 +419,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_time_that_contradicts_its_zone_is_refused_where_it_stands() {
+    fn a_time_that_contradicts_its_zone_is_refused_at_its_pointer() {
         let bad = |time: &str| {
             let changes = json!({"time_zone": "America/Santiago", "starts_at": time, "doors_at": time});
             let changes: EventChanges = serde_json::from_value(changes).expect("changes");
@@ -438,7 +442,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_change_leaves_what_it_does_not_name() {
+    fn a_change_keeps_the_fields_that_it_does_not_name() {
         let before = draft();
         let after = changed(json!({"artist": " Los Faroles "}));
         assert_eq!((after.artist.as_str(), after.version, after.updated_at), ("Los Faroles", 2, at(NOW + 1)));
@@ -446,7 +450,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_a_show_says_can_be_taken_back() {
+    fn optional_fields_of_an_event_can_be_removed() {
         let said = json!({
             "code": " LF-1 ", "img": "https://fotos.example/a.png", "ticketing_link": "https://boletos.example",
             "max_discounts": 40, "other_data": {"genre": "rock"},
@@ -467,7 +471,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_show_that_moves_takes_its_end_and_doors_along() {
+    fn a_moved_event_moves_its_end_and_doors() {
         let after = changed(json!({"starts_at": "2027-02-10T01:00:00Z"}));
         assert_eq!(after.ends_at.to_string(), "2027-02-10T05:00:00Z");
         assert_eq!(after.doors_at.map(|at| at.to_string()).as_deref(), Some("2027-02-09T23:00:00Z"));
@@ -475,7 +479,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_show_that_moves_keeps_its_clock() {
+    fn a_moved_event_keeps_its_local_times() {
         let winter = Event {
             time_zone: "America/Santiago".to_owned(),
             starts_at: "2026-09-05T01:00:00Z".parse().expect("a time"),
@@ -492,7 +496,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_has_another_route_is_no_field_of_a_change() {
+    fn fields_with_their_own_route_are_not_in_a_change() {
         for field in ["slug", "status", "fees", "tenant_id", "images", "discount_blocks"] {
             assert!(serde_json::from_value::<EventChanges>(json!({ field: null })).is_err(), "{field}");
         }
