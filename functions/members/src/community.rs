@@ -1,4 +1,4 @@
-//! Which community a request is about that anybody may make.
+//! The community that a public request is about, and the limits of such requests.
 
 use domain::access::Permission;
 use domain::error::Fields;
@@ -13,29 +13,29 @@ use crate::State;
 
 /// Questions about addresses from one network.
 const LOOKUPS: Limit = Limit::exact("member-lookup", 100, QUARTER);
-/// Questions about one address from one network: no form asks more often, but who waits
-/// for a member to pay.
+/// Questions about one address from one network: more than any form asks, except one that
+/// waits for a member to pay.
 const LOOKUPS_HERE: Limit = Limit::exact("member-lookup-here", 20, QUARTER);
-/// Registrations from one network; each writes.
+/// Registrations from one network; each costs a write.
 const REGISTRATIONS: Limit = Limit::exact("member-register", 50, QUARTER);
 /// Registrations of one address from one network.
 const REGISTRATIONS_HERE: Limit = Limit::exact("member-register-here", 10, QUARTER);
-/// Registrations from one network that were refused because somebody is a member already:
-/// whoever tries national ids one after the other learns of few.
+/// Registrations from one network that were refused because the address or national id is
+/// a member's already: a caller who tries one national id after the other learns of few.
 const REFUSED: Limit = Limit::exact("member-register-refused", 10, HOUR);
 
-/// Who asks about which community.
+/// The community that a request is about, and its supervisor, if one asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// The community, if the request or the caller names one.
     pub(crate) tenant: Option<TenantId>,
-    /// Who is asking, if that is one of the community's own supervisors.
+    /// The caller, if it is a supervisor of this community.
     pub(crate) supervisor: Option<UserId>,
 }
 
 impl State {
-    /// Finds out which community is meant: the one that the request names, that
-    /// of the show that it names, or that of a supervisor who is signed in.
+    /// Finds the community that a request is about: the one that it names, that of the show
+    /// that it names, or that of a supervisor who is signed in.
     pub(crate) async fn asked(
         &self,
         caller: Option<&Buyer>,
@@ -59,7 +59,7 @@ impl State {
         Ok(Asked { tenant, supervisor: supervisor.map(|caller| caller.user) })
     }
 
-    /// The tenant of a show that people can see.
+    /// The tenant of a published show.
     async fn tenant_of(&self, show: EventId) -> Result<TenantId> {
         let event = self.store.event(show).await?.filter(|event| event.status != EventStatus::Draft);
         let mut fields = Fields::new();
@@ -103,8 +103,8 @@ impl State {
         self.count(asked, &self.counts(REGISTRATIONS, REGISTRATIONS_HERE, email, network), now).await
     }
 
-    /// What is said to whoever registers somebody who is a member already. A supervisor
-    /// hears what is taken; anybody else neither whose address it is nor whose id.
+    /// The error for a registration whose address or national id is a member's already. Only a
+    /// supervisor learns which of both is taken.
     pub(crate) async fn registered_already(
         &self,
         asked: Asked,
@@ -136,7 +136,7 @@ impl State {
     }
 }
 
-/// Nobody said which community is meant.
+/// The error for a request that does not name its community.
 pub(crate) fn tenant_needed() -> Error {
     Error::unprocessable(
         "tenant_needed",

@@ -1,4 +1,4 @@
-//! What a member paid.
+//! The fee payments of a member.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, patch_with};
@@ -56,39 +56,40 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// Where a request has the amount.
+/// JSON pointer of the amount in a request, for refusals.
 const AMOUNT: &str = "/amount_paid";
 
 /// `/users/{id}/payments/{payment}`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct PaymentPath {
-    /// The member.
+    /// The member's id.
     id: MemberId,
-    /// The payment.
+    /// The payment's id.
     payment: FeePaymentId,
 }
 
-/// A payment.
+/// A new payment of a member's fee.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewFeePayment {
-    /// How much.
+    /// The amount, in `currency`.
     #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
     amount_paid: Written,
-    /// The currency; else the organiser's.
+    /// The currency of the amount. If missing, the organiser's.
     currency: Option<Currency>,
-    /// When it was paid; else now.
+    /// When the member paid. If missing, now.
     payment_date: Option<Moment>,
-    /// How it was paid.
+    /// How the member paid.
     payment_method: PaymentMethod,
-    /// What for.
+    /// What the payment is for, such as `November`.
     description: Option<Paragraph<0, MAX_DESCRIPTION>>,
-    /// The receipt that will be uploaded.
+    /// The receipt that the client is going to upload.
     receipt: Option<NewReceipt>,
-    /// True if somebody saw the money.
+    /// True if a supervisor saw the money arrive. False if missing.
     #[serde(default)]
     confirmed: bool,
-    /// False to leave the member's fee as it is although the payment is confirmed.
+    /// False leaves `monthly_fee_current` of the member as it is although the payment is
+    /// confirmed.
     #[serde(default = "yes")]
     marks_current: bool,
 }
@@ -97,30 +98,32 @@ const fn yes() -> bool {
     true
 }
 
-/// What to change; `null` removes what may be absent.
+/// A change of a payment. A missing field stays as it is, and `null` removes a value.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct FeePaymentChanges {
-    /// The version that the change is based on; without it, whatever is there.
+    /// The version that the change is based on; refused if the payment has another by now.
     version: Option<u32>,
-    /// How much.
+    /// The amount, in `currency` or, without it, in the payment's currency.
     #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
     amount_paid: Option<Written>,
-    /// The currency. Without `amount_paid`, the number stays and is of this currency then.
+    /// The currency. Without `amount_paid`, the number stays and is an amount in the new
+    /// currency.
     currency: Option<Currency>,
-    /// When it was paid.
+    /// When the member paid.
     payment_date: Option<Moment>,
-    /// How it was paid.
+    /// How the member paid.
     payment_method: Option<PaymentMethod>,
-    /// What for.
+    /// What the payment is for, or `null`.
     #[serde(default, deserialize_with = "nullable")]
     description: Option<Option<Paragraph<0, MAX_DESCRIPTION>>>,
-    /// Another receipt that will be uploaded, or `null` for none.
+    /// Another receipt that the client is going to upload, or `null` for none.
     #[serde(default, deserialize_with = "nullable")]
     receipt: Option<Option<NewReceipt>>,
-    /// True once somebody saw the money.
+    /// True if a supervisor saw the money arrive.
     confirmed: Option<bool>,
-    /// False to leave the member's fee as it is although this confirms the payment.
+    /// False leaves `monthly_fee_current` of the member as it is although this confirms the
+    /// payment.
     #[serde(default = "yes")]
     marks_current: bool,
 }
@@ -130,31 +133,31 @@ struct FeePaymentChanges {
 struct FeePaymentView {
     /// The payment's id.
     id: FeePaymentId,
-    /// The member who paid.
+    /// The id of the member who paid.
     user_id: MemberId,
-    /// How much.
+    /// The amount, in `currency`.
     amount_paid: Amount,
-    /// The same as people write it.
+    /// The amount as people write it, such as `COP 50.000`.
     amount_paid_formatted: String,
-    /// The currency.
+    /// The currency of the amount.
     currency: Currency,
-    /// When it was paid.
+    /// When the member paid.
     payment_date: Timestamp,
-    /// How it was paid.
+    /// How the member paid.
     payment_method: PaymentMethod,
-    /// What for.
+    /// What the payment is for.
     description: Option<String>,
     /// A link to the receipt that is good for five minutes.
     receipt: Option<String>,
-    /// True if somebody saw the money.
+    /// True if a supervisor saw the money arrive.
     confirmed: bool,
-    /// When it was written.
+    /// When a supervisor entered the payment.
     created_at: Timestamp,
-    /// When anything here was last changed.
+    /// When the payment was last changed.
     updated_at: Timestamp,
-    /// Which of the staff made the last change.
+    /// The id of the supervisor who made the last change.
     updated_by: UserId,
-    /// Counts changes; a change names the version that it is based on.
+    /// Counts changes, from 1. A change can name the version that it is based on.
     version: u32,
 }
 
@@ -197,7 +200,7 @@ async fn create(
     let create =
         |id: RequestId| state.create_payment(&supervisor, path.id, FeePaymentId::from_uuid(id.uuid()), &new);
     let payment = state.store.once(once, &request, now, create).await?;
-    // Signed anew at every repetition: a kept signature would be over too soon.
+    // Signed again at every retry: a stored signature would expire too soon.
     Ok(Created(state.written(payment, new.receipt)?))
 }
 
@@ -240,7 +243,7 @@ impl State {
                 tenant.ok_or_else(member_not_found)?.currency
             }
         };
-        // Not the time of this try: whoever repeats the request must get the same payment.
+        // Not the time of this try: a retry of the request must get the same payment.
         let now = id.created_at();
         let mut fields = Fields::new();
         let mut payment = FeePayment {
@@ -326,7 +329,7 @@ impl FeePaymentChanges {
     }
 }
 
-/// Checks a payment before it is stored. `fields` has what is wrong with its amount already.
+/// Checks a payment before it is stored. `fields` already has what is wrong with its amount.
 fn check(
     payment: &FeePayment,
     receipt: Option<NewReceipt>,
@@ -386,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_is_of_the_currency_beside_it() {
+    fn an_amount_is_in_the_currency_sent_with_it() {
         let of = |changes: Value| changed(changes).map(|after| (after.amount_paid, after.currency));
         assert_eq!(of(json!({"amount_paid": "20000.5"})).expect("changed"), (2_000_050, Currency::COP));
         let corrected = of(json!({"currency": "CLP"})).expect("a mistake in the currency");

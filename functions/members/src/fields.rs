@@ -1,4 +1,4 @@
-//! What the requests about members have in common.
+//! Fields that several requests about members share, and their checks.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,8 +10,8 @@ use jiff::SignedDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-/// A national id as somebody wrote it: text, or a number as the seed's clients
-/// send it. What it is worth depends on the country.
+/// A national id as the client sent it: text, or a number as the seed's clients send it.
+/// The country decides whether it is valid.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct WrittenId(String);
 
@@ -79,7 +79,7 @@ impl JsonSchema for WrittenId {
     }
 }
 
-/// A country in capitals, which is how people mean it.
+/// A country's code in capitals and without space around it.
 pub(crate) fn capitals(country: &str) -> String {
     country.trim().to_ascii_uppercase()
 }
@@ -89,13 +89,12 @@ pub(crate) fn folded(text: &str) -> String {
     deunicode::deunicode(text.trim()).to_lowercase()
 }
 
-/// Notes a day that can not be meant: in the future, or before there were
-/// computers to note it.
+/// Notes at `pointer` a day before 1970 or in the future, which can only be a mistake.
 pub(crate) fn check_past(pointer: &str, time: Timestamp, now: Timestamp, fields: &mut Fields) {
     fields.rule(is_past(time, now), pointer, "Must be between 1970 and today.");
 }
 
-/// True from 1970 to today, wherever on earth that is: somewhere tomorrow has begun.
+/// True from 1970 to a day after `now`: in other time zones tomorrow has begun.
 pub(crate) fn is_past(time: Timestamp, now: Timestamp) -> bool {
     let latest = now.saturating_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
     (Timestamp::UNIX_EPOCH..=latest).contains(&time)
@@ -108,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_come_as_text_or_as_numbers() {
+    fn ids_are_read_from_text_and_numbers() {
         for (value, written) in
             [(json!("12.345.678-5"), "12.345.678-5"), (json!(20_123_456), "20123456"), (json!(""), "")]
         {
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn only_days_that_were_are_taken() {
+    fn only_past_days_are_accepted() {
         let now = Timestamp::from_second(1_795_000_000).expect("in range");
         let is_good = |time: Timestamp| {
             let mut fields = Fields::new();
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn spelling_does_not_tell_places_apart() {
+    fn accents_and_capitals_do_not_tell_places_apart() {
         assert_eq!(folded(" Bogotá "), folded("BOGOTA"));
         assert_ne!(folded("Cali"), folded("Cúcuta"));
     }

@@ -1,7 +1,7 @@
-//! Who belongs to a tenant's community, and what they paid.
+//! The members of a tenant's community, and the fees that they paid.
 //!
-//! Anybody may ask whether an address belongs to a member and register; the
-//! tenant's supervisors see and change everything, one by one or as a file.
+//! Any caller may ask whether an address belongs to a member, and register. The tenant's
+//! supervisors see and change everything, one by one or as a file.
 
 mod community;
 mod fees;
@@ -25,7 +25,7 @@ use serde::Deserialize;
 use store::{Fingerprints, Store};
 use web::{TokenVerifier, TrustedHops};
 
-/// What the function works with.
+/// The function's clients and settings, shared by all requests.
 #[derive(Clone)]
 pub struct State {
     clock: Clock,
@@ -85,6 +85,6 @@ pub fn router(state: State) -> ApiRouter {
 /// `/users/{id}`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct MemberPath {
-    /// The member.
+    /// The member's id.
     id: MemberId,
 }

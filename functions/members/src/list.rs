@@ -28,26 +28,26 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// The most members that are looked at for one page.
+/// The most members that are read for one page.
 const MOST_LOOKED_AT: usize = 2000;
-/// How many are read at once when most may not fit.
+/// The members that are read at once when a filter may drop most of them.
 const CHUNK: u16 = 250;
 
-/// Who is wanted.
+/// Filters of the list; a member must fit all that are set.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 struct Filter {
     /// Only members whose subscription is active, or is not.
     subscription_active: Option<bool>,
     /// Only members whose monthly fee is paid, or is not.
     monthly_fee_current: Option<bool>,
-    /// Only members to whose address mail came back for good, or did not.
+    /// Only members whose address bounces (a mail to it came back for good), or does not.
     email_bounced: Option<bool>,
-    /// Only members of this city, however it is written.
+    /// Only members of this city; accents and capitals do not matter.
     city: Option<Line<0, MAX_TEXT>>,
-    /// Only members who like this music best, however it is written.
+    /// Only members with this favourite genre of music; accents and capitals do not matter.
     favorite_music_genre: Option<Line<0, MAX_TEXT>>,
-    /// Words of the name or of the address; typos are forgiven. A whole address
-    /// finds its member at once.
+    /// Words of the name or the e-mail address; typos are forgiven. A whole address finds its
+    /// member directly.
     q: Option<Line<0, MAX_QUERY_CHARS>>,
 }
 
@@ -69,7 +69,7 @@ async fn list(
 }
 
 impl State {
-    /// The member whose whole address is searched for.
+    /// The member whose whole e-mail address the query is, if it is one.
     async fn with_address(&self, tenant: TenantId, filter: &Filter) -> Result<Option<Member>> {
         match filter.q.as_deref().and_then(|q| q.parse::<Email>().ok()) {
             Some(email) => Ok(self.store.member_by_email(&self.fingerprints, tenant, &email).await?),
@@ -77,7 +77,7 @@ impl State {
         }
     }
 
-    /// A page of those who fit, and after whom the next one begins.
+    /// A page of the members who fit the filter, and the cursor of the next page.
     async fn fitting(
         &self,
         tenant: TenantId,
@@ -105,7 +105,7 @@ impl State {
 }
 
 impl Filter {
-    /// Only what is really asked for.
+    /// The filter without its empty texts.
     fn said(self) -> Self {
         fn said<const MAX: usize>(text: Option<Line<0, MAX>>) -> Option<Line<0, MAX>> {
             text.filter(|text| !text.is_empty())
@@ -132,7 +132,7 @@ impl Filter {
         )
     }
 
-    /// Those of the members who fit, in the same order.
+    /// The members who fit the filter, in the same order.
     fn fitting(&self, mut members: Vec<Member>) -> Vec<Member> {
         let is = |wanted: Option<bool>, is: bool| wanted.is_none_or(|wanted| wanted == is);
         let says = |wanted: Option<&str>, text: Option<&str>| {

@@ -1,5 +1,5 @@
-//! What anybody may ask about an e-mail address: whether it is a member's, and
-//! whether that member may ask for discounts.
+//! Public questions about an e-mail address: whether it is a member's, and whether that
+//! member may ask for discounts.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
@@ -41,15 +41,15 @@ const WHICH_COMMUNITY: &str = "The community is the one of `tenant_id`, that of 
      who is signed in. Without any of these it is the only one in which the address is known; if there are several, \
      the answer is 422. From one network only so many questions are answered in a quarter of an hour, and fewer about one address.";
 
-/// An address, and whose community is asked.
+/// An address, and the community in which to look for it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AddressQuestion {
     /// The e-mail address.
     email: Email,
-    /// The community's tenant.
+    /// The id of the community's organiser.
     tenant_id: Option<TenantId>,
-    /// A show of the community.
+    /// The id of a show of the community, in place of `tenant_id`.
     show_id: Option<EventId>,
 }
 
@@ -71,9 +71,9 @@ struct MemberValidity {
     subscription_active: bool,
     /// True if the member's monthly fee is paid.
     monthly_fee_current: bool,
-    /// Why the member may not, if so.
+    /// Why the member may not ask for discounts; null if `valid`.
     code: Option<Ineligible>,
-    /// What that means, for the member to read.
+    /// The answer as a sentence for the member.
     message: String,
 }
 

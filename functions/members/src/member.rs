@@ -1,4 +1,4 @@
-//! One member: to look at, and to correct.
+//! Showing and changing one member.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -36,41 +36,41 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// What to change; `null` removes what may be absent.
+/// A change of a member. A missing field stays as it is, and `null` removes a value.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct MemberChanges {
-    /// The version that the change is based on; without it, whatever is there.
+    /// The version that the change is based on; refused if the member has another by now.
     version: Option<u32>,
     /// The full name.
     name: Option<Line<1, MAX_NAME>>,
-    /// The e-mail address.
+    /// The e-mail address; no other member may have it.
     email: Option<Email>,
-    /// The national id, as text or as a number.
+    /// The national id, as text or as a number; no other member may have it.
     #[serde(default, deserialize_with = "nullable")]
     dni: Option<Option<WrittenId>>,
-    /// The country of the national id.
+    /// The country of the national id, as an ISO 3166-1 alpha-2 code.
     #[schemars(regex(pattern = "^[A-Za-z]{2}$"), extend("x-must" = "Must be the two letters of a country, such as CO, CL or AR."))]
     country: Option<String>,
-    /// A telephone number.
+    /// A telephone number, such as `+57 300 555 0100`.
     #[serde(default, deserialize_with = "nullable")]
     phone: Option<Option<Phone>>,
-    /// The city.
+    /// The person's city.
     #[serde(default, deserialize_with = "nullable")]
     city: Option<Option<Line<0, MAX_TEXT>>>,
-    /// Since when the person belongs to the community.
+    /// When the person joined the community.
     registration_date: Option<Moment>,
     /// How the person heard of the community.
     #[serde(default, deserialize_with = "nullable")]
     how_did_you_find_us: Option<Option<Line<0, MAX_TEXT>>>,
-    /// What music the person likes best.
+    /// The person's favourite genre of music.
     #[serde(default, deserialize_with = "nullable")]
     favorite_music_genre: Option<Option<Line<0, MAX_TEXT>>>,
     /// True if the subscription is active.
     subscription_active: Option<bool>,
     /// True if the monthly fee is paid.
     monthly_fee_current: Option<bool>,
-    /// The language of mails.
+    /// The language of mails to the member.
     language: Option<Language>,
 }
 
@@ -136,7 +136,7 @@ impl MemberChanges {
         fields.finish()
     }
 
-    /// An id that stays must make sense in a country that changes.
+    /// Changes country and national id. An id that stays must be valid in the new country.
     fn apply_id(&self, member: &mut Member, fields: &mut Fields) {
         let country = self.country.as_deref().map(capitals);
         let is_moved = country.as_ref().is_some_and(|country| *country != member.country);

@@ -1,5 +1,5 @@
-//! Receipts of fee payments. They go straight from the supervisor's page to a
-//! closed bucket and back, with requests that we sign.
+//! Receipts of fee payments. The supervisor's page uploads them straight to a private
+//! bucket, and reads them there, with requests that this function signs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use serde::{Deserialize, Serialize};
 
 /// The largest receipt, in bytes: 10 MB.
 const MAX_BYTES: u32 = 10 * 1024 * 1024;
-/// For how long an upload stays signed.
+/// How long a signed upload is valid.
 const UPLOAD_TIME: Duration = Duration::from_secs(15 * 60);
-/// For how long a link to a receipt is good: it names somebody's bank account.
+/// How long a link to a receipt is good: short, because the receipt names a bank account.
 const VIEW_TIME: Duration = Duration::from_secs(5 * 60);
 
-/// Where receipts are kept.
+/// The private bucket with the receipts.
 #[derive(Clone, Debug)]
 pub(crate) struct Receipts(Bucket);
 
-/// The types of receipts.
+/// The media type of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 enum ReceiptType {
     #[serde(rename = "application/pdf")]
@@ -60,15 +60,15 @@ impl ReceiptType {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewReceipt {
-    /// Its type.
+    /// The media type of the file.
     content_type: ReceiptType,
-    /// Its exact size in bytes, at most 10 MB.
+    /// The exact size of the file in bytes, at most 10 MB.
     #[schemars(range(min = 1, max = 10_485_760))]
     size: u32,
 }
 
 impl NewReceipt {
-    /// Notes a size that is not taken.
+    /// Notes a size of 0 bytes or of more than 10 MB.
     pub(crate) fn check(self, fields: &mut Fields) {
         fields.check(
             (1..=MAX_BYTES).contains(&self.size),
@@ -77,24 +77,24 @@ impl NewReceipt {
         );
     }
 
-    /// The key in the bucket of this receipt for a payment. A payment that gets
-    /// another one has another version, so no link ever leads to the wrong one.
+    /// The key in the bucket of this receipt for a payment. It has the payment's version: a
+    /// payment gets another version with another receipt, so no link leads to the wrong one.
     pub(crate) fn key(self, payment: &FeePayment) -> String {
         let FeePayment { id, tenant_id, version, .. } = payment;
         format!("receipts/{tenant_id}/{id}-{version}.{}", self.content_type.extension())
     }
 }
 
-/// How to upload a receipt.
+/// The signed request with which to upload a receipt.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ReceiptUpload {
-    /// The method of the upload.
+    /// The HTTP method of the upload.
     method: String,
     /// The address of the upload.
     upload_url: String,
-    /// The headers of the upload.
+    /// The headers of the upload, which must be sent exactly as they are.
     headers: BTreeMap<String, String>,
-    /// Until when the upload is signed.
+    /// When the signed upload expires: after 15 minutes.
     expires_at: Timestamp,
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// Somebody new.
+/// The data of a new member.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct MemberRegistration {
@@ -42,33 +42,32 @@ struct MemberRegistration {
     email: Email,
     /// The national id, as text or as a number; no other member may have it.
     dni: Option<WrittenId>,
-    /// The country of the national id, as an ISO 3166-1 alpha-2 code; else the
+    /// The country of the national id, as an ISO 3166-1 alpha-2 code. If missing, the
     /// organiser's.
     #[schemars(regex(pattern = "^[A-Za-z]{2}$"), extend("x-must" = "Must be the two letters of a country, such as CO, CL or AR."))]
     country: Option<String>,
-    /// A telephone number.
+    /// A telephone number, such as `+57 300 555 0100`.
     phone: Option<Phone>,
-    /// The city.
+    /// The person's city.
     city: Option<Line<0, MAX_TEXT>>,
     /// How the person heard of the community.
     how_did_you_find_us: Option<Line<0, MAX_TEXT>>,
-    /// What music the person likes best.
+    /// The person's favourite genre of music.
     favorite_music_genre: Option<Line<0, MAX_TEXT>>,
-    /// The language of mails.
+    /// The language of mails to the member: `es` if missing.
     #[serde(default)]
     language: Language,
-    /// Since when the person belongs to the community; else from now on. Only
-    /// supervisors may say so.
+    /// When the person joined the community. If missing, now. Only supervisors may set it.
     registration_date: Option<Moment>,
-    /// True if the subscription is active. Only supervisors may say so.
+    /// True if the subscription is active. Only supervisors may set it.
     #[serde(default)]
     subscription_active: bool,
-    /// True if the monthly fee is paid. Only supervisors may say so.
+    /// True if the monthly fee is paid. Only supervisors may set it.
     #[serde(default)]
     monthly_fee_current: bool,
-    /// The community's tenant.
+    /// The id of the community's organiser.
     tenant_id: Option<TenantId>,
-    /// A show of the community.
+    /// The id of a show of the community, in place of `tenant_id`.
     show_id: Option<EventId>,
 }
 
@@ -84,7 +83,7 @@ async fn register(
     let member = state.new_member(registration, asked, now).await?;
     let registered = match state.store.create_member(&state.fingerprints, &member).await {
         Ok(()) => member,
-        // Perhaps it is this very registration, whose answer got lost.
+        // Perhaps a retry of a registration whose answer got lost.
         Err(error @ MemberError::EmailTaken(by)) => {
             let known = state.store.member(member.tenant_id, by).await.map_err(Error::from)?;
             match known.filter(|known| is_repetition(known, member)) {
@@ -97,7 +96,8 @@ async fn register(
     Ok(Created(registered.into()))
 }
 
-/// True if registering as `new` had made just this member, untouched since.
+/// True if an earlier registration with the fields of `new` made the `known` member, which
+/// was not changed since.
 fn is_repetition(known: &Member, new: Member) -> bool {
     let was_said_when = new.registration_date != new.created_at;
     let repeated = Member {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_registration_again_is_no_other_person() {
+    fn a_repeated_registration_is_recognised() {
         let known = member();
         let now: Timestamp = "2026-11-21T10:00:07Z".parse().expect("a time");
         let again = Member {

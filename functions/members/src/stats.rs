@@ -27,49 +27,50 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 /// The most members that are counted.
 const MOST_COUNTED: u32 = 50_000;
-/// How many are read at once: about as many as DynamoDB gives at once.
+/// The members that are read at once: about as many as DynamoDB returns in one page.
 const CHUNK: u16 = 1500;
-/// How many cities, genres and channels are named.
+/// The most cities, genres and channels that are named.
 const MOST_NAMED: usize = 20;
-/// How long a registration is a recent one.
+/// How long a registration counts as recent: 30 days.
 const RECENT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// How many members there are, and of what sort.
+/// Counts of a community's members.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 struct MemberStats {
-    /// All members.
+    /// All members that were counted.
     total: u32,
-    /// Those whose subscription is active.
+    /// Members whose subscription is active.
     subscription_active: u32,
-    /// Those whose subscription is not active.
+    /// Members whose subscription is not active.
     subscription_inactive: u32,
-    /// Those whose monthly fee is paid.
+    /// Members whose monthly fee is paid.
     monthly_fee_current: u32,
-    /// Those whose subscription is active and whose monthly fee is not paid.
+    /// Members whose subscription is active and whose monthly fee is not paid.
     monthly_fee_overdue: u32,
-    /// Those who may ask for discounts.
+    /// Members who may ask for discounts: subscription active and monthly fee paid.
     eligible: u32,
-    /// Those to whose address mail came back for good.
+    /// Members whose address bounces: a mail to it came back for good.
     email_bounced: u32,
-    /// Those who registered in the last 30 days.
+    /// Members who registered in the last 30 days.
     registered_last_30_days: u32,
-    /// The cities of most members.
+    /// The 20 most common cities, the most common first.
     by_city: Vec<MemberGroup>,
-    /// The music that most members like best.
+    /// The 20 most common favourite genres of music, the most common first.
     by_favorite_music_genre: Vec<MemberGroup>,
-    /// How most members heard of the community.
+    /// The 20 most common answers to how the member heard of the community, the most common
+    /// first.
     by_how_did_you_find_us: Vec<MemberGroup>,
-    /// False if there are more members than were counted.
+    /// False if there are more members than the 50,000 that are counted.
     complete: bool,
 }
 
-/// Members who have something in common. Spellings that differ in accents and
-/// capitals only are one.
+/// Members with the same answer. Spellings that differ in accents and capitals only are
+/// the same.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 struct MemberGroup {
-    /// What they have in common, as most of them write it.
+    /// The answer, in its most common spelling.
     name: String,
-    /// How many they are.
+    /// The number of members.
     count: u32,
 }
 
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn every_member_is_counted_where_it_belongs() {
+    fn members_are_counted_by_status_and_city() {
         let mut tally = Tally::new(Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 1000));
         for member in [
             member(30, "Bogotá", [true, true]),

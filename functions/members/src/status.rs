@@ -22,7 +22,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// How far a member is.
+/// The payment status of a member. With neither field, `monthly_fee_current` is toggled.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct MemberStatus {
@@ -30,7 +30,7 @@ struct MemberStatus {
     monthly_fee_current: Option<bool>,
     /// True if the subscription is active.
     subscription_active: Option<bool>,
-    /// The version that the change is based on; without it, whatever is there.
+    /// The version that the change is based on; refused if the member has another by now.
     version: Option<u32>,
 }
 
@@ -53,7 +53,7 @@ async fn update(
 }
 
 impl MemberStatus {
-    /// True if the member is another than before.
+    /// Sets the status on the member. True if that changed the member.
     fn apply(self, member: &mut Member) -> bool {
         let before = (member.monthly_fee_current, member.subscription_active);
         let after = match (self.monthly_fee_current, self.subscription_active) {
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sent_is_set_and_nothing_turns_the_fee_around() {
+    fn sent_fields_are_set_and_an_empty_body_toggles_the_fee() {
         let now = Timestamp::UNIX_EPOCH;
         let mut member: Member = serde_json::from_value(json!({
             "id": MemberId::generate(now), "tenant_id": TenantId::generate(now), "name": "Ana",

@@ -1,4 +1,4 @@
-//! A member as the API shows it.
+//! A member as supervisors see it in the API.
 
 use domain::member::Member;
 use domain::national_id::IdKind;
@@ -7,7 +7,7 @@ use domain::{Language, MemberId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Somebody who belongs to the community.
+/// A person in an organiser's community; needs no login.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct MemberView {
     /// The member's id.
@@ -21,35 +21,35 @@ pub(crate) struct MemberView {
     dni: Option<String>,
     /// The national id as people write it.
     dni_formatted: Option<String>,
-    /// What sort of document the national id is.
+    /// The kind of document that the national id is.
     dni_kind: Option<IdKind>,
     /// The country of the national id, as an ISO 3166-1 alpha-2 code.
     country: String,
-    /// A telephone number.
+    /// The telephone number as the person wrote it.
     phone: Option<String>,
-    /// The city.
+    /// The person's city.
     city: Option<String>,
-    /// Since when the person belongs to the community.
+    /// When the person joined the community.
     registration_date: Timestamp,
     /// How the person heard of the community.
     how_did_you_find_us: Option<String>,
-    /// What music the person likes best.
+    /// The person's favourite genre of music.
     favorite_music_genre: Option<String>,
-    /// True if the subscription is active.
+    /// True if the subscription is active. Needed to ask for discounts.
     subscription_active: bool,
-    /// True if the monthly fee is paid.
+    /// True if the monthly fee is paid. Needed to ask for discounts.
     monthly_fee_current: bool,
-    /// The language of mails.
+    /// The language of mails to the member.
     language: Language,
-    /// When a mail to the address came back for good.
+    /// When a mail to the address came back for good; null if none did.
     email_bounced_at: Option<Timestamp>,
-    /// When the member was written.
+    /// When the member was entered.
     created_at: Timestamp,
-    /// When anything here was last changed.
+    /// When the member was last changed.
     updated_at: Timestamp,
-    /// Which of the staff made the last change.
+    /// The id of the person on the staff who made the last change, if one did.
     updated_by: Option<UserId>,
-    /// Counts changes; a change names the version that it is based on.
+    /// Counts changes, from 1. A change can name the version that it is based on.
     version: u32,
 }
 

@@ -1,4 +1,4 @@
-//! What the cells of a line mean.
+//! The cells of a line as changes of a member.
 
 use domain::member::{MAX_NAME, MAX_TEXT, Member, is_country};
 use domain::national_id::{InvalidNationalId, NationalId};
@@ -13,7 +13,7 @@ use super::reason::Reason;
 use super::table::Row;
 use crate::fields::{capitals, folded, is_past};
 
-/// The most that is said about one line.
+/// The most errors that are reported for one line.
 const MAX_ERRORS: usize = 4;
 
 const NO_EMAIL: Reason = Reason::of(
@@ -34,7 +34,7 @@ const NO_COUNTRY: Reason = Reason::of(
 );
 const NOT_PAST: Reason = Reason::of("Must be between 1970 and today.", "Debe estar entre 1970 y hoy.");
 
-/// A line with a good address, and what it says about the member.
+/// A line with a valid address, and the values that its cells have for the member.
 #[derive(Debug)]
 pub(super) struct Given {
     pub(super) line: u32,
@@ -47,7 +47,8 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// Reads what needs no member to make sense; `order` is that of the file's dates.
+    /// Reads the cells that can be checked without the member. `order` is that of the file's
+    /// dates.
     pub(super) fn read(row: Row, order: Order) -> Result<Self, Vec<ImportError>> {
         let line = row.line;
         let mut errors = Vec::new();
@@ -104,7 +105,7 @@ impl Given {
         }
     }
 
-    /// Puts what the line says onto a member; what it does not say stays.
+    /// Sets the line's values on a member. Values without a cell stay as they are.
     pub(super) fn apply(&self, member: &mut Member, now: Timestamp) -> Result<(), Vec<ImportError>> {
         let mut errors = Vec::new();
         let cell = |column: &str| self.row.cells.get(column).map(String::as_str);
@@ -157,7 +158,7 @@ impl Given {
     }
 }
 
-/// A reason, with what to do about the whole file if it is about that.
+/// The reason for a bad text, with advice about the whole file if letters are lost.
 fn advised(problem: InvalidText) -> Reason {
     let reason = Reason::said(|language| problem.sentence(language));
     match problem {
@@ -166,7 +167,7 @@ fn advised(problem: InvalidText) -> Reason {
     }
 }
 
-/// A telephone number that no spreadsheet took for an amount.
+/// A telephone number. Refuses one that a spreadsheet turned into a decimal or a power of ten.
 fn phone(text: &str) -> Result<Phone, Reason> {
     let number = plain(text);
     let has_decimals = number.rsplit_once(['.', ',']).is_some_and(|(whole, decimals)| {
@@ -178,7 +179,7 @@ fn phone(text: &str) -> Result<Phone, Reason> {
     text.parse().map_err(|problem: InvalidPhone| Reason::said(|language| problem.sentence(language)))
 }
 
-/// Yes or no, as spreadsheets and people write it.
+/// True for yes, false for no, as spreadsheets and people write them; `None` for other texts.
 fn yes_or_no(text: &str) -> Option<bool> {
     match folded(&plain(text)).as_str() {
         "si" | "s" | "yes" | "y" | "true" | "verdadero" | "1" | "x" => Some(true),
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_what_its_cells_say() {
+    fn the_cells_of_a_line_change_the_member() {
         let same = applied("CO", &[]).expect("good");
         assert_eq!((same.city.as_deref(), same.subscription_active), (Some("Bogotá"), true));
         let member = applied(
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_spreadsheets_make_of_numbers_is_no_number() {
+    fn numbers_changed_by_spreadsheets_are_refused() {
         for (column, text) in [
             ("dni", "52123456.0"),
             ("dni", "2012345.0"),
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_that_are_lost_are_not_kept() {
+    fn texts_with_lost_letters_are_refused() {
         let errors = applied("CO", &[("name", "Jos\u{fffd} P\u{fffd}rez")]).expect_err("lost");
         assert!(errors[0].reason.contains("character 4") && errors[0].reason_es.contains("carácter 4"));
         assert_eq!(wrong("CO", &[("city", "Cali\nBcc: eva@example.com")]), ["city"]);

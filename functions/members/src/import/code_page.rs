@@ -1,10 +1,10 @@
-//! Letters of a file without a mark, which may be Windows-1252 or of one of the two sets
-//! before it: DOS's code page 850 and the old Mac's.
+//! The character set of a file without a byte order mark: Windows-1252, or one of the two
+//! older sets, DOS's code page 850 and the old Mac's.
 //!
-//! Each set makes other letters of the same bytes, often letters that could stand there:
-//! the Mac's `Ángel` is `çngel`, and DOS's `GARCÍA` is `GARCÖA`. So a file is believed to be
-//! Windows-1252 only if every sign makes sense as such, and for each of the other two there
-//! is one that would make none.
+//! Each set reads the same bytes as other letters, often plausible ones: the Mac's `Ángel`
+//! is `çngel` in Windows-1252, and DOS's `GARCÍA` is `GARCÖA`. So a file is believed to be
+//! Windows-1252 only if every sign makes sense as such, and if for each of the other two
+//! sets at least one sign makes no sense.
 
 use encoding_rs::{MACINTOSH, WINDOWS_1252};
 
@@ -12,7 +12,7 @@ use encoding_rs::{MACINTOSH, WINDOWS_1252};
 const SPANISH: &str = "áéíóúñü";
 const PORTUGUESE: &str = "ãõçâêôà";
 
-/// What code page 850 has of them, and the signs with which sentences and ordinals are written.
+/// The bytes of these letters in code page 850, and of the signs of sentences and ordinals.
 const DOS: [(u8, char); 32] = [
     (0x80, 'Ç'),
     (0x81, 'ü'),
@@ -55,7 +55,7 @@ enum Set {
     Mac,
 }
 
-/// The text of a file that is Windows-1252, with U+FFFD for all that is not surely so.
+/// The file read as Windows-1252, with U+FFFD for every byte whose letter is not certain.
 pub(super) fn windows_1252(bytes: &[u8]) -> String {
     let places = || (0..bytes.len()).filter(|place| !bytes[*place].is_ascii());
     let excludes = |set: Set, place| Set::Windows.makes_sense(bytes, place) && !set.makes_sense(bytes, place);
@@ -72,7 +72,7 @@ pub(super) fn windows_1252(bytes: &[u8]) -> String {
 }
 
 impl Set {
-    /// U+FFFD for what this set has no letter for.
+    /// The sign of a byte in this set; U+FFFD if it has none.
     fn sign(self, byte: u8) -> char {
         let decoded = |encoding: &'static encoding_rs::Encoding| {
             encoding.decode_without_bom_handling(&[byte]).0.chars().next()
@@ -86,9 +86,9 @@ impl Set {
         sign.unwrap_or(char::REPLACEMENT_CHARACTER)
     }
 
-    /// Whether the byte at this place, read by this set, is what people write there.
+    /// Whether the byte at this place, read in this set, is a sign that people write there.
     fn makes_sense(self, bytes: &[u8], place: usize) -> bool {
-        // What lies outside is as the end of a line.
+        // Before and after the file counts as the end of a line.
         let at = |place: Option<usize>| {
             place.and_then(|place| bytes.get(place)).map_or('\n', |byte| self.sign(*byte))
         };
@@ -114,8 +114,9 @@ impl Set {
         }
     }
 
-    /// Windows-1252 may write any language of western Europe; that the others do is not
-    /// worth the doubt.
+    /// True for letters that names in this set may have. For Windows-1252 these are all of
+    /// western Europe; for the other sets only Spanish and Portuguese, or more files would be
+    /// in doubt.
     fn has_letter(self, letter: char) -> bool {
         let small = letter.to_lowercase().next().unwrap_or(letter);
         let is_ours = SPANISH.contains(small) || PORTUGUESE.contains(small);
@@ -123,7 +124,7 @@ impl Set {
     }
 }
 
-/// Whether a letter of Portuguese stands where it can.
+/// True if a letter of Portuguese stands where its spelling allows; true for other letters.
 fn is_followed(letter: char, before: char, after: char) -> bool {
     match letter {
         'ã' | 'Ã' => matches!(after, 'o' | 'e' | 's' | 'O' | 'E' | 'S') || !after.is_alphabetic(),
@@ -136,8 +137,9 @@ fn is_followed(letter: char, before: char, after: char) -> bool {
     }
 }
 
-/// No capital after a small letter, and no small letter amid or after capitals. Words begin
-/// with a small letter only if it is one of Spanish.
+/// True if the letter's case fits its neighbours: no capital after a small letter, and no
+/// small letter amid or after capitals. Words begin with a small letter only if it is one
+/// of Spanish.
 fn has_its_case(letter: char, (before, is_second): (char, bool), after: char) -> bool {
     if letter.is_uppercase() {
         !(before.is_lowercase() || before.is_uppercase() && after.is_lowercase())

@@ -1,8 +1,8 @@
-//! The names of columns, as we and as people write them.
+//! The names of columns: those of the API, and those that people write.
 
 use deunicode::deunicode;
 
-/// The columns that mean something, and what people call them: without accents and
+/// The columns that are read, each with the names that people give it: without accents and
 /// signs, in small letters, with one `_` between words.
 static COLUMNS: [(&str, &[&str]); 12] = [
     (
@@ -78,7 +78,7 @@ static COLUMNS: [(&str, &[&str]); 12] = [
     ("language", &["idioma", "lengua"]),
 ];
 
-/// Columns of our own lists, and of forms, that a file can not set.
+/// Columns of this API's own lists, and of forms, that a file can not set.
 const SKIPPED: [&str; 10] = [
     "id",
     "created_at",
@@ -88,21 +88,21 @@ const SKIPPED: [&str; 10] = [
     "dni_formatted",
     "dni_kind",
     "email_bounced_at",
-    // When a form of Google's was answered.
+    // The time at which a Google form was answered.
     "marca_temporal",
     "timestamp",
 ];
 
-/// What a column is for.
+/// The meaning of a column by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
-    /// It says this about members.
+    /// A field of members, by its name in the API.
     Known(&'static str),
-    /// It is of our own lists, and skipped.
+    /// A column of this API's own lists or of forms, which is ignored.
     Skipped,
-    /// It has no name.
+    /// A column without a name.
     Unnamed,
-    /// It has a name that says nothing to us.
+    /// A column whose name is not known.
     Unknown,
 }
 
@@ -120,7 +120,7 @@ impl Column {
     }
 }
 
-/// A name without accents and signs.
+/// A column's name in the form of [`COLUMNS`]: small letters without accents and signs.
 fn plain(name: &str) -> String {
     let name = deunicode(&domain::text::plain(name)).to_lowercase();
     let words = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn people_name_columns_in_their_own_words() {
+    fn columns_are_known_by_the_names_people_give_them() {
         for (name, column) in [
             ("Correo electrónico", "email"),
             ("E-MAIL", "email"),

@@ -1,7 +1,7 @@
-//! Files as spreadsheets really write them, and what becomes of each.
+//! Tests with files as spreadsheets really write them.
 //!
-//! LibreOffice's were made with it and lie in `corpus/`. Those of Excel and Google
-//! EventCache are built here from what is publicly known about their bytes:
+//! LibreOffice's files were written by it and are in `corpus/`. Those of Excel and Google
+//! Sheets are built here from what is publicly known about their bytes:
 //!
 //! - Excel writes the machine's code page (Windows-1252) for "CSV", a byte order mark
 //!   for "CSV UTF-8", and UTF-16LE with its mark and tabs for "Unicode text"; the
@@ -34,7 +34,7 @@ fn nobody_yet(email: &str) -> Member {
     .expect("a member")
 }
 
-/// Each member that a file has, and each cell that is refused.
+/// The members of a file and its refused cells, one per line.
 fn outcome(file: &[u8]) -> String {
     let table = match read(file, "/file") {
         Ok(table) => table,
@@ -60,7 +60,7 @@ fn outcome(file: &[u8]) -> String {
     }
     table.sheet.name_cells(&mut errors);
     for error in errors {
-        // The reasons are tested elsewhere; here, that it says which and what to do.
+        // The whole reasons are tested elsewhere; here, only their beginnings.
         let reason: String = error.reason.chars().take(48).collect();
         let _ = writeln!(told, "{}: {reason}", error.cell.as_deref().unwrap_or("-"));
     }
@@ -156,9 +156,9 @@ fn google_sheets() {
     assert!(outcome(form.as_bytes()).starts_with("Ana, "), "the answers to a form");
 }
 
-/// The only date that says that the month comes first stands where it is easily missed.
+/// The only date that shows that the month comes first is on a bad line or behind signs.
 #[test]
-fn every_date_says_what_comes_first() {
+fn dates_on_bad_lines_count_for_the_order() {
     let beto = "beto@example.com,Beto,4/3/2025,Cali";
     for ana in [
         "ana@example.com,=A1,11/21/2025,Cali",

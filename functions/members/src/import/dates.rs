@@ -6,20 +6,19 @@ use jiff::tz::TimeZone;
 
 use super::reason::Reason;
 
-/// What comes first in dates with numbers only.
+/// Whether day or month comes first in dates with numbers only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
-    /// The day, as nearly everywhere; also where no date says otherwise.
+    /// The day, as nearly everywhere; also if no date shows the order.
     DayFirst,
     /// The month, as in the United States.
     MonthFirst,
-    /// Some dates say one thing, some the other.
+    /// Some dates can only have the day first, others only the month.
     Mixed,
 }
 
 impl Order {
-    /// What a column's dates say together: only one of its two places can have
-    /// more than twelve.
+    /// The order that all dates of a column show together: a number above twelve is a day.
     pub(super) fn of<'a>(dates: impl Iterator<Item = &'a str>) -> Self {
         let (mut day_first, mut month_first) = (false, false);
         for (first, second) in
@@ -51,11 +50,12 @@ const MONTHS: [[&str; 3]; 12] = [
     ["dic", "diciembre", "december"],
 ];
 
-/// A moment, or a day: then its noon in UTC, which is the same day everywhere in the
-/// Americas. What has no offset is UTC. An offset and a time zone must agree, as in requests.
+/// Reads a moment, or a day: then its noon in UTC, which is the same day everywhere in the
+/// Americas. A time without an offset is in UTC. An offset and a time zone must agree, as
+/// in requests.
 ///
 /// # Errors
-/// What to do about it.
+/// Why the text is refused, and what to do.
 pub(super) fn moment(text: &str, order: Order) -> Result<Timestamp, Reason> {
     if let Ok(moment) = text.parse::<Moment>() {
         return Ok(moment.time());
@@ -75,7 +75,7 @@ pub(super) fn moment(text: &str, order: Order) -> Result<Timestamp, Reason> {
     moment.to_zoned(TimeZone::UTC).map(|moment| moment.timestamp()).map_err(|_| NO_DATE)
 }
 
-/// A day, and the hour after it if there is one.
+/// Splits a text into its day and the hour after it, which is empty if there is none.
 fn split_hour(text: &str) -> (&str, &str) {
     let is_digit = |letter: char| letter.is_ascii_digit();
     let mut places =
@@ -149,7 +149,7 @@ fn numbers(text: &str) -> Option<(i8, i8, i16)> {
     Some((first.parse().ok()?, second.parse().ok()?, year.parse().ok().filter(|_| is_year)?))
 }
 
-/// True for `21-nov-26`.
+/// True for a year of two digits after a named month, as in `21-nov-26`.
 fn is_short_after_month(text: &str) -> bool {
     let parts: Vec<&str> = text.split(['-', '/', ' ']).collect();
     matches!(parts[..], [_, name, year] if month(name).is_some() && year.len() == 2)
@@ -164,7 +164,7 @@ fn month(name: &str) -> Option<i8> {
     i8::try_from(place + 1).ok()
 }
 
-/// `20:30`, `20:30:15`, `8:30 pm`.
+/// Reads an hour such as `20:30`, `20:30:15` or `8:30 pm`.
 fn read_hour(text: &str) -> Option<Time> {
     let (clock, half) = match text.strip_suffix("pm").or(text.strip_suffix("p.m.")) {
         Some(clock) => (clock, Some(12)),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_says_what_comes_first() {
+    fn the_dates_of_a_column_show_their_order() {
         let order = |dates: &[&str]| Order::of(dates.iter().copied());
         assert_eq!(order(&["03/04/2025", "ayer", "2025-13-01"]), Order::DayFirst);
         assert_eq!(order(&["03/04/2025", "31/05/2024 20:30"]), Order::DayFirst);
@@ -269,7 +269,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_a_date_or_is_not(text in "[0-9a-z/:. ,-]{0,30}") {
+        fn reading_any_text_does_not_panic(text in "[0-9a-z/:. ,-]{0,30}") {
             let _ = read(&text, Order::of([text.as_str()].into_iter()));
         }
     }

@@ -5,7 +5,7 @@ use encoding_rs::{UTF_16BE, UTF_16LE};
 use super::code_page::windows_1252;
 use super::reason::Reason;
 
-/// What to do about a file that cannot be read.
+/// The advice for a file that cannot be read.
 pub(super) static ADVICE: Reason = Reason::of(
     "Save the file again as UTF-8: in Excel as \"CSV UTF-8\", in LibreOffice with the character set \"Unicode \
      (UTF-8)\"; Google EventCache downloads it so.",
@@ -13,21 +13,21 @@ pub(super) static ADVICE: Reason = Reason::of(
      \"Unicode (UTF-8)\"; Google EventCache lo descarga así.",
 );
 
-/// A file as text.
+/// The text of a file, and whether its letters are certain.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Decoded {
     pub(super) text: String,
-    /// False if some letters are only guessed. They are U+FFFD then, and nothing of
-    /// the file may be carried out.
+    /// False if some letters are only guessed. These are U+FFFD in `text`, and nothing of the
+    /// file may be carried out.
     pub(super) is_certain: bool,
 }
 
 /// Reads a file as spreadsheets write them: UTF-8, UTF-16 with its mark, or
-/// Windows-1252, which has no mark and is believed only if DOS's and the old Mac's
-/// code pages would make nonsense of the file.
+/// Windows-1252, which has no mark and is believed only if the file makes no sense in
+/// DOS's and the old Mac's code pages.
 ///
 /// # Errors
-/// What the file is, and what to do.
+/// For a workbook or a damaged file: the kind of file, and what to do.
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Reason> {
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\xD0\xCF\x11\xE0") {
         return Err(Reason::of(
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_spreadsheets_write_is_read() {
+    fn files_of_spreadsheets_are_read() {
         let certain = |text: &str| Some((text.to_owned(), true));
         let text = "correo\tnombre\r\nñandu@example.com\tÑandú 🎸";
         assert_eq!(read(text.as_bytes()), certain(text));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_guessed_is_not_certain() {
+    fn guessed_letters_are_not_certain() {
         // Of the old Mac: á, é, ñ. Of DOS: é, ñ, Ñ, and LÓPEZ, PÉREZ in capitals.
         for bytes in [
             &b"Mar\x92a"[..],
@@ -109,7 +109,7 @@ mod tests {
         }
     }
 
-    /// `text` as the old Mac or DOS (code page 850) wrote it.
+    /// `text` in the character set of the old Mac or of DOS (code page 850).
     fn written(text: &str, set: &[(char, u8)]) -> Vec<u8> {
         let byte = |letter: char| match set.iter().find(|(other, _)| *other == letter) {
             Some((_, byte)) => *byte,
@@ -172,7 +172,7 @@ mod tests {
     ];
 
     #[test]
-    fn no_letter_of_the_old_mac_or_dos_is_taken_for_another() {
+    fn letters_of_the_old_mac_and_dos_are_never_certain() {
         for name in [
             "Ángel",
             "Óscar",
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_windows_are_read() {
+    fn names_in_windows_1252_are_read() {
         for name in [
             "Ángel",
             "Óscar Peña",
@@ -253,7 +253,7 @@ mod tests {
             let file = WINDOWS_1252.encode(name).0;
             assert_eq!(read(&file), Some((name.to_owned(), true)), "{name}");
         }
-        // Alone, these could as well be of another set.
+        // Alone, these could also be of another set.
         for name in ["érica", "D\u{2019}angelo", "KÖHLER"] {
             let (text, is_certain) = read(&WINDOWS_1252.encode(name).0).expect("some text");
             assert!(!is_certain, "{text}");
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_says_what_to_do() {
+    fn files_that_are_no_text_are_refused_with_advice() {
         for bytes in [
             &b"PK\x03\x04\x14\0"[..],
             b"\xD0\xCF\x11\xE0\xA1",

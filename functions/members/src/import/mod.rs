@@ -1,5 +1,5 @@
-//! Members from a file: first a preview that changes nothing and names every bad
-//! line, then the same file once more to carry it out.
+//! Importing members from a file: first a preview, which changes nothing and names every
+//! bad line, then the same file again to carry it out.
 
 mod cells;
 mod code_page;
@@ -64,10 +64,11 @@ const DESCRIPTION: &str = "The first line names the columns: `email`, and any of
 const MAX_BYTES: usize = 2_000_000;
 /// The most lines of a file, without the one that names the columns.
 const MAX_LINES: usize = 5_000;
-/// The largest body: a file of quotation marks has a backslash before each.
+/// The largest body, in bytes: more than twice the file, because JSON writes a quotation
+/// mark with a backslash.
 const BODY_BYTES: usize = 4_500_000;
 
-/// A file, as `csv` or as `file`.
+/// A file to import, as text in `csv` or as bytes in `file`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Import {
@@ -78,46 +79,46 @@ struct Import {
     /// mark, as Excel's "Unicode text" has, and Windows-1252 are read, too.
     #[schemars(length(max = 2_666_668))]
     file: Option<String>,
-    /// The digest of the preview, to carry it out.
+    /// The `digest` of the preview, to carry the import out. Without it, nothing changes.
     #[schemars(length(max = 64))]
     confirm: Option<String>,
 }
 
-/// What the file would do, or did.
+/// What the import would change, or changed.
 #[derive(Debug, Serialize, JsonSchema)]
 struct ImportReport {
-    /// Send it as `confirm` to carry out what is described here.
+    /// The digest of the file. Send it as `confirm` to carry out what this report describes.
     digest: String,
-    /// True if it was carried out.
+    /// True if the import was carried out.
     confirmed: bool,
-    /// Lines of the file that are not empty, without the one that names the columns.
+    /// The number of lines that are not empty, without the one that names the columns.
     lines: u32,
-    /// Lines with new members.
+    /// The number of lines with new members.
     new: u32,
-    /// Lines that change a member.
+    /// The number of lines that change a member.
     changed: u32,
-    /// Lines that say what is known already.
+    /// The number of lines that change nothing: the member is already as they say.
     unchanged: u32,
-    /// Lines that can not be carried out.
+    /// The number of lines with errors, which are not carried out.
     bad: u32,
-    /// What is wrong with them, at most four things for each line.
+    /// The errors of the bad lines, at most four for each line.
     errors: Vec<ImportError>,
-    /// What became of each line that is not bad, if it was carried out.
+    /// The result of each good line; empty in a preview.
     results: Vec<ImportResult>,
 }
 
-/// What is wrong with a line.
+/// An error in a line of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 struct ImportError {
     /// The line of the file, from 1.
     line: u32,
-    /// The cell of the spreadsheet, such as `C7`, if it is about one.
+    /// The cell of the spreadsheet, such as `C7`, if the error is in one.
     cell: Option<String>,
-    /// The column, if it is about one.
+    /// The column, such as `dni`, if the error is in one.
     field: Option<String>,
-    /// What to do about it.
+    /// The error and what to do about it, in English.
     reason: String,
-    /// The same in Spanish.
+    /// The same as `reason`, in Spanish.
     reason_es: String,
 }
 
@@ -134,32 +135,33 @@ impl ImportError {
     }
 }
 
-/// What became of a line.
+/// The result of a line that was carried out.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 struct ImportResult {
     /// The line of the file, from 1.
     line: u32,
-    /// What became of it.
+    /// Whether the line created or changed a member.
     outcome: ImportOutcome,
-    /// The member that it is about.
+    /// The id of the line's member.
     id: MemberId,
-    /// Why it failed, if it did.
+    /// Why the line failed; null if it did not.
     reason: Option<String>,
-    /// The code of that problem, if it failed: its page `/problems/{code}` says in Spanish what to do.
+    /// The code of that problem; null if the line did not fail. Its page `/problems/{code}`
+    /// says in Spanish what to do.
     code: Option<&'static str>,
 }
 
-/// What became of a line.
+/// Whether a line created or changed a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum ImportOutcome {
-    /// The member is new.
+    /// A new member was created.
     Created,
     /// The member was changed.
     Changed,
-    /// The member was so already.
+    /// The member was already as the line says.
     Unchanged,
-    /// Nothing was written; the reason says why. The same file may be sent again.
+    /// Nothing was written; `reason` says why. The same file may be sent again.
     Failed,
 }
 
@@ -196,7 +198,7 @@ async fn import(
 }
 
 impl Import {
-    /// The file's bytes, and the field that has them.
+    /// The file's bytes, and the JSON pointer of the field that has them.
     fn bytes(&self) -> Result<(Cow<'_, [u8]>, &'static str)> {
         let mut fields = Fields::new();
         let (bytes, pointer) = match (&self.csv, &self.file) {
@@ -219,8 +221,10 @@ impl Import {
     }
 }
 
-/// The lines of a file that can be read and is not too long. Of one whose letters
-/// are only guessed, just what is wrong with it.
+/// Reads a file as a table. A file whose letters are only guessed has no rows, only errors.
+///
+/// # Errors
+/// `refused_fields` if the file is no text or has too many lines.
 fn read(file: &[u8], pointer: &str) -> Result<Table> {
     let mut fields = Fields::new();
     let (decoded, unreadable) = match decode(file) {
@@ -239,7 +243,8 @@ fn read(file: &[u8], pointer: &str) -> Result<Table> {
     Ok(table)
 }
 
-/// What tells this file of this tenant's from all others.
+/// The SHA-256 of tenant and file, in hexadecimal: a confirmation holds for this file of
+/// this tenant only.
 fn digest(tenant: TenantId, file: &[u8]) -> String {
     hex::encode(Sha256::new().chain_update(tenant.uuid()).chain_update(file).finalize())
 }

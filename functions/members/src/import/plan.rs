@@ -1,4 +1,4 @@
-//! What each line of a file would do, compared with who is there.
+//! The plan of an import: what each line would change, compared with the known members.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,26 +15,26 @@ use super::table::Table;
 use crate::State;
 use domain::member::member_not_found;
 
-/// What a file does.
+/// What an import does, line by line.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// How many lines there are, the bad ones included.
+    /// The number of lines, the bad ones included.
     pub(super) lines: u32,
-    /// What the good lines do, with their numbers.
+    /// The good lines' numbers and steps.
     pub(super) steps: Vec<(u32, Step)>,
-    /// What is wrong with the others, by line.
+    /// The errors of the bad lines, ordered by line.
     pub(super) errors: Vec<ImportError>,
 }
 
-/// What a line does.
+/// What a good line does.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "there are a few thousand of them for one request")]
 pub(super) enum Step {
-    /// There is no member with the address.
+    /// Creates a member: none has the address.
     New(Member),
-    /// There is one, and the line says something else about it.
+    /// Changes the member with the address.
     Changed { before: Member, after: Member },
-    /// There is one, and it is as the line says.
+    /// Changes nothing: the member with the address is as the line says.
     Unchanged(MemberId),
 }
 
@@ -83,7 +83,7 @@ struct Draft {
     by: UserId,
     now: Timestamp,
     errors: Vec<ImportError>,
-    /// Each line's member as it was, if it was there, and as it would be.
+    /// Each line's number, its member before the import, if known, and after it.
     members: Vec<(u32, Option<Member>, Member)>,
 }
 
@@ -147,7 +147,7 @@ impl Draft {
         }
     }
 
-    /// The identities that lines would claim and do not have yet.
+    /// The national ids, as identities, that the lines would give to a new member or another one.
     fn wanted_identities(&self) -> Vec<String> {
         let new = self.members.iter().filter_map(|(_, before, after)| {
             let has = before.as_ref().and_then(Member::identity);
@@ -156,7 +156,8 @@ impl Draft {
         new.collect()
     }
 
-    /// Takes out the lines whose national id is another member's or another line's.
+    /// Removes the lines whose national id is another member's or another line's, and notes
+    /// the errors.
     fn check_identities(&mut self, owners: &[Member]) {
         let owners: HashMap<String, MemberId> =
             owners.iter().filter_map(|member| Some((member.identity()?, member.id))).collect();

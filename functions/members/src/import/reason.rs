@@ -1,10 +1,10 @@
-//! What is wrong with a cell, in the languages of supervisors.
+//! Errors in a cell or line, as sentences in the languages of supervisors.
 
 use std::borrow::Cow;
 
 use domain::Language;
 
-/// What is wrong with a cell or a line, and what to do about it.
+/// An error in a cell or line and what to do about it, in English and Spanish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reason {
     pub(super) en: Cow<'static, str>,
@@ -20,12 +20,12 @@ impl Reason {
         Self { en: en.into(), es: es.into() }
     }
 
-    /// What the domain says of a text.
+    /// The reason from a sentence of the domain, which exists in both languages.
     pub(super) fn said<Text: Into<Cow<'static, str>>>(sentence: impl Fn(Language) -> Text) -> Self {
         Self { en: sentence(Language::En).into(), es: sentence(Language::Es).into() }
     }
 
-    /// This, and what to do about the whole file.
+    /// This reason, with advice about the whole file behind it.
     pub(super) fn and(self, advice: &Self) -> Self {
         Self::new(format!("{} {}", self.en, advice.en), format!("{} {}", self.es, advice.es))
     }

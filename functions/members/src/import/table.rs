@@ -10,7 +10,7 @@ use super::columns::{Column, letters};
 use super::decode::ADVICE;
 use super::reason::Reason;
 
-/// What is said about a column that is not known.
+/// The error for a column whose name is not known.
 const UNKNOWN: Reason = Reason::of(
     "There is no such column. Name it nombre, correo, documento, país, teléfono, ciudad, fecha de registro, \
      cómo nos conociste, género musical, suscripción activa, cuota al día or idioma, as it is; or remove it.",
@@ -34,21 +34,21 @@ const LOST_NAME: Reason = Reason::of(
     "Las letras de este nombre se perdieron o están en un juego de caracteres antiguo.",
 );
 
-/// The lines of a file, and what is wrong with it.
+/// The good lines of a file, and its errors.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     pub(super) errors: Vec<ImportError>,
-    /// The dates of all lines, the bad ones included: together they say what comes first
-    /// in each.
+    /// The dates of all lines, the bad ones included: together they show whether day or month
+    /// comes first.
     pub(super) dates: Vec<String>,
-    /// How many lines there are, the bad ones included.
+    /// The number of lines, the bad ones included.
     pub(super) lines: u32,
     /// The place of the file's cells in the spreadsheet.
     pub(super) sheet: Sheet,
 }
 
-/// A line's cells that have something in them, by column.
+/// A line's cells that are not empty, by column.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Row {
     /// The line of the file, from 1.
@@ -56,16 +56,16 @@ pub(super) struct Row {
     pub(super) cells: BTreeMap<&'static str, String>,
 }
 
-/// The place of cells in the spreadsheet that the file is of.
+/// The names of cells in the spreadsheet that was saved as the file, such as `C7`.
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
     columns: BTreeMap<&'static str, String>,
-    /// The row of each line of which the two differ.
+    /// The spreadsheet's row for each line of the file whose number differs from it.
     rows: BTreeMap<u32, u32>,
 }
 
 impl Sheet {
-    /// Names the cell of each error that is about one.
+    /// Sets the cell of each error that is about a known column.
     pub(super) fn name_cells(&self, errors: &mut [ImportError]) {
         for error in errors.iter_mut().filter(|error| error.cell.is_none()) {
             let letters = error.field.as_deref().and_then(|field| self.columns.get(field));
@@ -90,7 +90,7 @@ impl Table {
             .flexible(true)
             .trim(Trim::All)
             .from_reader(text.as_bytes());
-        // Excel's own first line is none of the sheet's.
+        // Excel's own first line `sep=` is not a row of the sheet.
         let first = u32::from(declared.is_some());
         let mut lines = Lines { text, byte: 0, line: 1 + first, more_than_rows: first };
         let mut table = Self::default();
@@ -125,8 +125,8 @@ impl Table {
         Some(table)
     }
 
-    /// Leaves just what is wrong: nothing of a file whose letters are guessed may be
-    /// carried out, though it names the cells.
+    /// Drops all rows and reports their cells with guessed letters: nothing of such a file may
+    /// be carried out.
     pub(super) fn keep_only_guesses(&mut self) {
         for row in std::mem::take(&mut self.rows) {
             for (column, _) in row.cells.iter().filter(|(_, cell)| cell.contains(char::REPLACEMENT_CHARACTER))
@@ -136,7 +136,7 @@ impl Table {
         }
     }
 
-    /// What the columns are for; without it, what is wrong with their names is noted.
+    /// Reads the line that names the columns. `None` if a name is wrong, with errors noted.
     fn read_columns(&mut self, record: &StringRecord, line: u32) -> Option<Vec<Column>> {
         let columns: Vec<Column> = record.iter().map(Column::of).collect();
         for (place, (&column, name)) in columns.iter().zip(record).enumerate() {
@@ -166,8 +166,8 @@ impl Table {
         self.errors.is_empty().then_some(columns)
     }
 
-    /// Reads a line. It may be shorter than the first: Excel leaves out separators
-    /// after which nothing comes.
+    /// Reads a line. It may be shorter than the first: Excel leaves out the separators of empty
+    /// last cells.
     fn read_row(&mut self, record: &StringRecord, columns: &[Column], line: u32) {
         let (mut cells, mut errors) = (BTreeMap::new(), Vec::new());
         for (place, cell) in record.iter().enumerate() {
@@ -223,10 +223,10 @@ const SHEET_ERROR: Reason = Reason::of(
      el archivo de nuevo.",
 );
 
-/// What a cell says, without what spreadsheets put around it.
+/// The text of a cell, without the signs that spreadsheets put around it.
 fn said(cell: &str) -> Result<String, Reason> {
     let text = cell.trim();
-    // The way to write digits so that Excel takes them for text.
+    // `="0034"` is how people make Excel take digits for text.
     let text = text.strip_prefix("=\"").and_then(|text| text.strip_suffix('"')).unwrap_or(text);
     let is_escaped = |rest: &&str| rest.starts_with(|c: char| c.is_ascii_digit() || "=+-@".contains(c));
     let text = text.strip_prefix('\'').filter(is_escaped).unwrap_or(text);
@@ -244,7 +244,8 @@ fn said(cell: &str) -> Result<String, Reason> {
     Ok(text.to_owned())
 }
 
-/// The separator of a first line `sep=;`, by which Excel is told, and what follows.
+/// The separator that a first line such as `sep=;` declares for Excel, and the text after
+/// that line.
 fn declared_separator(text: &str) -> (Option<u8>, &str) {
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     let first = first.trim().trim_matches('"').to_ascii_lowercase();
@@ -256,7 +257,7 @@ fn declared_separator(text: &str) -> (Option<u8>, &str) {
     }
 }
 
-/// The separator with which the first line names most columns.
+/// The separator with which the first line has most known columns.
 fn likely_separator(text: &str) -> u8 {
     let header = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let known = |separator: u8| {
@@ -266,16 +267,16 @@ fn likely_separator(text: &str) -> u8 {
         let known = record.iter().filter(|name| matches!(Column::of(name), Column::Known(_))).count();
         (known, record.len())
     };
-    // The last of equals.
+    // Of equals, `max_by_key` takes the last: the comma.
     [b'|', b'\t', b';', b','].into_iter().max_by_key(|separator| known(*separator)).unwrap_or(b',')
 }
 
-/// How far the lines of a text are counted.
+/// Counts the lines of a text as its records are read.
 struct Lines<'a> {
     text: &'a str,
     byte: usize,
     line: u32,
-    /// How many more lines than rows of the sheet have passed.
+    /// The number of lines so far that are not rows of the sheet.
     more_than_rows: u32,
 }
 
@@ -293,7 +294,7 @@ impl Lines<'_> {
         self.line
     }
 
-    /// Notes the line breaks in a record's cells: they begin no row of the sheet.
+    /// Counts the line breaks in a record's cells, which begin no row of the sheet.
     fn pass(&mut self, record: &StringRecord) {
         let breaks: usize = record.iter().map(|cell| cell.matches('\n').count()).sum();
         self.more_than_rows += u32::try_from(breaks).unwrap_or(0);
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn commas_semicolons_tabs_marks_and_line_ends_are_forgiven() {
+    fn all_separators_marks_and_line_ends_are_read() {
         for text in [
             "name,email\nAna,ana@example.com\n",
             "name;email\r\nAna;ana@example.com",
@@ -349,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_spreadsheets_write_for_text_is_taken_off() {
+    fn signs_of_spreadsheets_around_texts_are_removed() {
         let table = read("email,dni,phone\na@example.com,'52123456,\"=\"\"0034\"\"\"\n");
         assert_eq!(
             (cell(&table.rows[0], "dni"), cell(&table.rows[0], "phone")),
@@ -413,7 +414,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_a_table_or_is_not(text in "[a-z@,;\t\"=#'\\r\\n \u{feff}\u{a0}]{0,80}") {
+        fn any_text_has_no_more_rows_than_lines(text in "[a-z@,;\t\"=#'\\r\\n \u{feff}\u{a0}]{0,80}") {
             let table = read(&format!("email,name\n{text}"));
             let lines: std::collections::BTreeSet<u32> = table.errors.iter().map(|error| error.line).collect();
             prop_assert!(table.rows.len() + lines.len() <= table.lines as usize + 1);

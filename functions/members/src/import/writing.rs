@@ -1,4 +1,4 @@
-//! Carrying out a plan.
+//! Carrying out the plan of an import.
 
 use domain::member::Member;
 use domain::{Error, MemberId};
@@ -9,13 +9,13 @@ use super::plan::Step;
 use super::{ImportOutcome, ImportResult};
 use crate::State;
 
-/// Transactions on their way at the same time: 5,000 new members are 152 of them.
+/// The most concurrent transactions: 5,000 new members are 152 of them.
 const TRANSACTIONS: usize = 8;
-/// Changes on their way at the same time.
+/// The most concurrent changes.
 const CHANGES: usize = 16;
 
 impl State {
-    /// Writes everything, and says what became of each line in their order.
+    /// Writes all steps and returns the result of each, ordered by line.
     pub(super) async fn carry_out(&self, steps: Vec<(u32, Step)>) -> Vec<ImportResult> {
         let (mut new, mut changed, mut results) = (Vec::new(), Vec::new(), Vec::new());
         for (line, step) in steps {
@@ -50,7 +50,8 @@ impl State {
         results
     }
 
-    /// Writes new members together or, if one of them is in the way, one by one.
+    /// Writes new members in one transaction. If that fails, writes them one by one, so that
+    /// one bad member does not stop the others.
     async fn create_all(&self, chunk: &[(u32, Member)]) -> Vec<ImportResult> {
         let members: Vec<Member> = chunk.iter().map(|(_, member)| member.clone()).collect();
         if self.store.create_members(&self.fingerprints, &members).await.is_ok() {
