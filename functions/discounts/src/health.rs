@@ -17,7 +17,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// How the discounts are.
+/// Whether discounts can be requested.
 #[derive(Debug, Serialize, JsonSchema)]
 struct DiscountsHealth {
     /// `ok`; anything else is a problem+json answer with status 503.

@@ -1,7 +1,7 @@
-//! Takes members' requests for discounts and proposes a decision.
+//! Takes members' requests for discounts and suggests a decision.
 //!
-//! Whether the member may ask is said at once; whether there is a discount
-//! decides a person, and the answer comes by mail.
+//! The caller learns at once whether the member may ask. A supervisor decides whether the
+//! member gets a discount, and the answer comes by mail.
 
 mod health;
 mod remaining;
@@ -15,7 +15,7 @@ use boot::{Boot, Clock, ConfigError};
 use store::{Fingerprints, Store};
 use web::{TokenVerifier, TrustedHops};
 
-/// What the function works with.
+/// The function's clients and settings, shared by all requests.
 #[derive(Clone)]
 pub struct State {
     clock: Clock,

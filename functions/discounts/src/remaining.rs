@@ -25,18 +25,18 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct ShowPath {
-    /// The show.
+    /// The show's id.
     show: EventId,
 }
 
-/// What a show has for members.
+/// The discounts that a show has for members.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Remaining {
-    /// The show.
+    /// The show's id.
     show_id: EventId,
-    /// All discounts of the show.
+    /// The most discounts that members get for the show.
     max_discounts: u32,
-    /// Those that are neither given nor promised.
+    /// The discounts that no approval has taken yet.
     remaining: u32,
 }
 

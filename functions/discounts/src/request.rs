@@ -1,4 +1,4 @@
-//! Asking for a discount.
+//! A member's request for a discount.
 
 use std::time::Instant;
 
@@ -43,13 +43,13 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 /// Requests from one network.
 const NETWORK: Limit = Limit::exact("discount", 100, QUARTER);
-/// Requests for one address from one network that were refused. Not of all networks
-/// together: then strangers could keep a member from asking.
+/// Refused requests for one address from one network. Not from all networks together: then
+/// strangers could keep a member from asking.
 const ADDRESS_HERE: Limit = Limit::exact("discount-refused", 20, QUARTER);
 /// The longest code of a show, in characters.
 const MAX_CODE: usize = 50;
 
-/// Who asks for what.
+/// A member's request for the discount of a show, which `show_id` or `show_code` names.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Asking {
@@ -57,13 +57,14 @@ struct Asking {
     #[serde(alias = "user_email")]
     #[schemars(extend("x-aliases" = ["user_email"]))]
     email: Email,
-    /// The show.
+    /// The show's id.
     show_id: Option<EventId>,
     /// The organiser's own code for the show, if its id is not known.
     show_code: Option<Line<2, MAX_CODE>>,
-    /// What the member says with it; whoever decides will read it.
+    /// A message to the supervisor who decides, at most 280 characters.
     message: Option<Paragraph<0, MAX_MESSAGE>>,
-    /// How the member describes the show. Stands for a missing `message`.
+    /// The member's description of the show, from older clients. It stands for a missing
+    /// `message`.
     show_description: Option<Paragraph<0, MAX_MESSAGE>>,
 }
 
@@ -97,8 +98,8 @@ async fn request(
     let network = state.fingerprints.source(&network);
     let all = [NETWORK.of(&[&network])];
     let here = [ADDRESS_HERE.of(&[&address, &network])];
-    // Whoever is refused for the address is counted all the same: the first error must
-    // not cut the count off.
+    // Both run to their end: a request that is refused for the address must be counted for
+    // the network all the same.
     let (counted, left) = tokio::join!(state.store.count(&all, now), state.store.check_limits(&here, now),);
     counted.and(left)?;
     let opened = async {
@@ -110,7 +111,7 @@ async fn request(
     match opened.await {
         Ok(request) => Ok(Created(request.into())),
         Err(error) => {
-            // Members have few requests; who is refused again and again is guessing.
+            // Members have few requests; a caller who is refused again and again is guessing.
             state.store.count(&here, now).await?;
             Err(error.into())
         }
@@ -151,7 +152,7 @@ impl State {
         self.store.event(show).await?.ok_or_else(show_not_found)
     }
 
-    /// Proposes a decision and writes the request.
+    /// Suggests a decision and writes the request.
     async fn open(
         &self,
         show: &EventRecord,
@@ -172,7 +173,7 @@ impl State {
             let request =
                 DiscountRequest { message: message.clone(), signed_in, processing_us: took, ..request };
             let Some(found) = self.store.open_discount_request(&request).await? else { return Ok(request) };
-            // Somebody asked at the same moment, or this was too new to be read.
+            // Another request was made at the same moment, or too recently to be read before.
             found.lets_ask_again()?;
             attempt += 1;
             if attempt >= MAX_ATTEMPTS {
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_older_clients_count() {
+    fn a_show_description_stands_for_a_missing_message() {
         let words = |more| asking(more).words();
         assert_eq!(
             words(json!({"message": " ", "show_description": " Los Faroles "})).as_deref(),

@@ -1,11 +1,11 @@
-//! What the rules for a suggestion look at.
+//! The facts that the rules for a suggestion need.
 
 use domain::discount::{Case, DecisionType, DiscountRequest, MAX_ATTEMPTS, day_of};
 use domain::member::Member;
 use domain::{DiscountRequestId, Error, EventId, MemberId, Result, Timestamp};
 use store::{EventRecord, Store};
 
-/// The most other shows of a day that are looked at.
+/// The most shows of a day that are read.
 const MAX_SAME_DAY: u16 = 15;
 
 pub(crate) fn show_not_found() -> Error {
@@ -19,12 +19,12 @@ pub(crate) fn asked_too_often() -> Error {
     )
 }
 
-/// What there was before a request.
+/// The facts before a request: the discounts left, and earlier requests.
 #[derive(Debug)]
 pub(crate) struct History {
     /// Discounts that the show has left.
     remaining: u32,
-    /// Undecided requests for the show that are proposed for approval.
+    /// Undecided requests for the show whose suggestion is approval.
     waiting: u32,
     /// The member's requests for the show, the first one first.
     own: Vec<DiscountRequest>,
@@ -33,9 +33,9 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Reads it: how many are left, who asked before, and what else there is that day at the same
-    /// time, then all requests that the member may have made, whose ids follow
-    /// from the shows.
+    /// Reads the discounts left, the waiting requests and the organiser's shows of the day
+    /// concurrently; then all requests that the member may have made for these shows, whose
+    /// ids are derived from member and show.
     pub(crate) async fn read(
         store: &Store,
         show: &EventRecord,
@@ -57,7 +57,7 @@ impl History {
         Ok(Self { remaining, waiting, own, same_day })
     }
 
-    /// The case of `member`, who is eligible.
+    /// The facts for the rules about the request of `member`, who is eligible.
     pub(crate) fn case(&self, member: &Member) -> Case<'_> {
         let given =
             self.same_day.iter().find(|request| request.decision_type == Some(DecisionType::Approved));
@@ -70,10 +70,10 @@ impl History {
         }
     }
 
-    /// Which of the member's requests for the show the next one is.
+    /// The number of the member's next request for the show, from 0.
     ///
     /// # Errors
-    /// If there is an open one, a discount was given, or the member asked too often.
+    /// `request_open`, `discount_already_given`, or `asked_too_often` from the sixth request on.
     pub(crate) fn next_attempt(&self) -> Result<u8> {
         for request in &self.own {
             request.lets_ask_again()?;

@@ -26,32 +26,32 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct RequestPath {
-    /// The request.
+    /// The request's id.
     id: DiscountRequestId,
 }
 
-/// A request as its member sees it: nothing about anybody.
+/// A request as its member sees it, without personal data and without the code.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RequestView {
-    /// The request.
+    /// The request's id.
     id: DiscountRequestId,
-    /// The same, under the name that older clients know.
+    /// The same as `id`, under the name that older clients use.
     request_id: DiscountRequestId,
-    /// For which show.
+    /// The show's id.
     show_id: EventId,
     /// The show in a few words.
     show_description: String,
-    /// How far it is.
+    /// Whether the answer was sent.
     status: RequestStatus,
-    /// What was decided, once that was mailed.
+    /// The decision. Absent until the answer was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     decision_type: Option<DecisionType>,
     /// When the member asked.
     created_at: Timestamp,
-    /// When the answer was mailed.
+    /// When the answer was sent. Absent until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     sent_at: Option<Timestamp>,
-    /// What happens next, for the member to read.
+    /// The next step, as a sentence for the member.
     message: &'static str,
 }
 
