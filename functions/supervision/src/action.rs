@@ -32,7 +32,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// What to decide.
+/// A supervisor's decision about a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Action {
@@ -53,7 +53,7 @@ impl Action {
         }
     }
 
-    /// As the audit log calls it.
+    /// The name in the audit log.
     const fn name(self) -> &'static str {
         match self {
             Self::Approve => "approve",
@@ -63,15 +63,15 @@ impl Action {
     }
 }
 
-/// A decision.
+/// A decision about a request, with notes.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Decision {
-    /// What to decide.
+    /// The decision.
     action: Action,
-    /// Notes for the other supervisors; an empty text takes them away.
+    /// Notes for the other supervisors. If missing, they stay; an empty text removes them.
     supervisor_notes: Option<Paragraph<0, MAX_NOTES>>,
-    /// The version that the decision is based on.
+    /// The version that the decision is based on. Needed to change an earlier decision.
     version: Option<u32>,
 }
 
@@ -86,11 +86,11 @@ async fn act(
     Ok(Json(state.queued(request).await?))
 }
 
-/// How often somebody looks again at what others have changed.
+/// How often a decision is tried when other supervisors change the request at the same moment.
 const ROUNDS: u32 = 5;
 
 impl State {
-    /// Decides about a request and answers with it.
+    /// Decides about a request and returns it.
     pub(crate) async fn decide(
         &self,
         staff: &Staff,
@@ -111,11 +111,11 @@ impl State {
             };
             let after = before.decide(decision, notes, &staff.reviewer, (version, template), now)?;
             if after == before {
-                // Perhaps it was cut off before this.
+                // An earlier try may have been cut off before this.
                 self.settle_promise(&after, now).await?;
                 return Ok(after);
             }
-            // Who only adds to an approval has its discount already.
+            // An approved request has its discount already, so only a new approval is checked.
             if decision == DecisionType::Approved && before.decision_type != Some(decision) {
                 self.has_discounts(&before, now).await?;
             }
@@ -123,7 +123,7 @@ impl State {
             round += 1;
             match self.store.replace_discount_request(&after, &note).await {
                 Ok(()) => return self.promised(staff, &before, after, now).await,
-                // Who was faster decides what to tell whom.
+                // Another change came first: the next round judges by it.
                 Err(Failure::Refused(_)) if round < ROUNDS => {}
                 Err(failure) => return Err(Error::from(failure)),
             }

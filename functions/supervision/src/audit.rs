@@ -1,4 +1,4 @@
-//! Who decided, edited and sent what.
+//! The audit log: decisions, edits and sendings, with the supervisor of each.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -24,7 +24,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Filter {
-    /// The month in UTC, such as `2026-11`; the current one if left out.
+    /// The month in UTC, such as `2026-11`. If missing, the current one.
     month: Option<Month>,
 }
 

@@ -1,9 +1,9 @@
 //! Deciding about many requests, or sending many, at once.
 //!
-//! Requests are named by their ids, or by what they have in common. The latter may be
-//! any number: each call does a part that is far from the 30 seconds that API Gateway
-//! waits, and answers where the next goes on. A client that repeats a call, or never
-//! heard its answer, changes nothing twice; so the work needs no job that remembers it.
+//! Requests are named by their ids or by a filter. A filter may match any number: each
+//! call does a part that is far from the 30 seconds that API Gateway waits, and answers
+//! with the cursor of the next call. A client that repeats a call, or lost its answer,
+//! changes nothing twice; so the work needs no stored task.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
@@ -41,26 +41,26 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// The most requests at once.
+/// The most requests of one call.
 const MOST: u16 = 100;
-/// Requests that are worked on at the same time: enough not to wait for the
-/// table, few enough not to crowd its items.
+/// Requests that are worked on concurrently: enough not to wait for the table, few enough
+/// not to crowd its items.
 const AT_ONCE: usize = 8;
-/// After this time a call begins with no further request of its filter's: the rest of
-/// the function's 20 seconds is for those it has begun with.
+/// After this time a call with a filter starts no further request: the rest of the
+/// function's 20 seconds is for the requests that it has started.
 const ENOUGH: SignedDuration = SignedDuration::from_secs(10);
 
-/// What to do with each.
+/// The action on each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Work {
-    /// Approve it.
+    /// Approve the request.
     Approve,
-    /// Reject it.
+    /// Reject the request.
     Reject,
-    /// Have the member say more first.
+    /// Ask the member to say more first.
     NeedsClarification,
-    /// Send its answer.
+    /// Send the answer to the request.
     Send,
 }
 
@@ -75,17 +75,17 @@ impl Work {
     }
 }
 
-/// How far requests are that are not sent.
+/// The state of requests that are not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Unsent {
-    /// Not decided.
+    /// Not decided yet.
     Undecided,
-    /// Approved.
+    /// Approved and not sent.
     Approved,
-    /// Rejected.
+    /// Rejected and not sent.
     Rejected,
-    /// To be clarified by the member.
+    /// To be clarified by the member, and not sent.
     NeedsClarification,
 }
 
@@ -100,74 +100,75 @@ impl Unsent {
     }
 }
 
-/// What requests have in common.
+/// The requests to work on: all that match every field.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct BulkFilter {
-    /// The show.
+    /// The show's id.
     show_id: EventId,
-    /// How far they are. What was decided is decided otherwise.
+    /// The state of the requests. Decided requests get the new decision instead.
     status: Unsent,
-    /// What was proposed for them; anything if left out.
+    /// The suggested decision. If missing, any.
     suggestion: Option<DecisionType>,
 }
 
-/// What to do with which requests.
+/// An action on many requests, named by `ids` or by a `filter`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Bulk {
-    /// What to do with each.
+    /// The action on each request.
     action: Work,
-    /// The requests, each once; or else a `filter`.
+    /// The ids of the requests, each once; not with a `filter`.
     #[schemars(length(min = 1, max = 100), extend("uniqueItems" = true))]
     ids: Option<Vec<DiscountRequestId>>,
-    /// All requests that have this in common; or else `ids`.
+    /// A filter for the requests; not with `ids`.
     filter: Option<BulkFilter>,
     /// The `next_cursor` of the call before, with the same `filter`.
     #[schemars(regex(pattern = "^[A-Za-z0-9_-]{1,400}$"))]
     cursor: Option<String>,
-    /// Notes for the other supervisors, on each that is decided.
+    /// Notes for the other supervisors, on each request that is decided.
     supervisor_notes: Option<Paragraph<0, MAX_NOTES>>,
 }
 
-/// What became of each request.
+/// The result of an action on many requests.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Outcomes {
-    /// How many succeeded.
+    /// The number of requests on which the action succeeded.
     succeeded: usize,
-    /// How many were refused.
+    /// The number of requests on which the action was refused.
     refused: usize,
-    /// Each request: in the order of `ids`, or the first made first.
+    /// The result of each request: in the order of `ids`, or with a filter the oldest request
+    /// first.
     items: Vec<BulkOutcome>,
-    /// Send it as `cursor`, with the same filter, for the requests that this call did
-    /// not come to; absent if there are none.
+    /// Send it as `cursor`, with the same filter, for the requests that this call did not
+    /// reach. Absent if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
-    /// Seconds until more answers can be sent; absent unless the day's are used up.
+    /// Seconds until more answers can be sent. Absent unless the day's limit is reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u32>,
 }
 
-/// What became of a request.
+/// The result of the action on one request.
 #[derive(Debug, Serialize, JsonSchema)]
 struct BulkOutcome {
-    /// The request.
+    /// The request's id.
     id: DiscountRequestId,
-    /// True if it was done.
+    /// True if the action succeeded.
     ok: bool,
-    /// How far the request is, if it was done.
+    /// Whether the request's answer is sent. Absent unless `ok`.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<RequestStatus>,
-    /// What was decided, if it was done.
+    /// The decision about the request. Absent unless `ok`.
     #[serde(skip_serializing_if = "Option::is_none")]
     decision_type: Option<DecisionType>,
-    /// The request's version, if it was done.
+    /// The request's new version. Absent unless `ok`.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u32>,
-    /// Why it was not done, if so: a stable code.
+    /// The stable code of the error. Absent if `ok`.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
-    /// What that means, as a sentence.
+    /// The error as a sentence. Absent if `ok`.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
@@ -200,18 +201,18 @@ async fn act(Of(state): Of<State>, supervisor: Supervisor, Json(bulk): Json<Bulk
     Ok(Json(outcomes))
 }
 
-/// A request that is worked on.
+/// A request to work on.
 #[derive(Debug, Clone, Copy)]
 struct Piece {
     id: DiscountRequestId,
-    /// Its show, if it was read.
+    /// The request's show, if the request was read before.
     show: Option<EventId>,
     /// The version that the work is based on.
     version: Option<u32>,
 }
 
 impl State {
-    /// Works on the requests that are named, on all of them.
+    /// Works on all requests that `ids` names.
     async fn each(&self, staff: &Staff, bulk: &Bulk, ids: &[DiscountRequestId]) -> Result<Outcomes> {
         let mut order: Vec<Piece> =
             ids.iter().map(|id| Piece { id: *id, show: None, version: None }).collect();
@@ -230,7 +231,7 @@ impl State {
         Ok(Outcomes::new(items, None, None))
     }
 
-    /// Works on a part of the requests that a filter means.
+    /// Works on the next part of the requests that a filter matches.
     async fn step(&self, staff: &Staff, bulk: &Bulk, filter: &BulkFilter) -> Result<Outcomes> {
         let started = self.clock.now();
         let cursor = bulk.cursor.as_deref().map(|cursor| Paging::place(cursor).ok_or_else(bad_cursor));
@@ -260,12 +261,12 @@ impl State {
         Ok(Outcomes::new(items, last, retry_after))
     }
 
-    /// Works on requests in their order. Of those that a filter means perhaps not on all:
-    /// as many as there is time for, and on none after a request that could not be worked
-    /// on now: the next call begins with it.
+    /// Works on requests in their order. With a filter it may stop early: when the time or the
+    /// day's answers are used up, or at a request that fails because something is unavailable.
+    /// The next call begins with that request.
     ///
     /// # Errors
-    /// If that was the very first of them, or no answer can be sent today.
+    /// With a filter, if that was the first request, or if no answer can be sent today.
     async fn work(
         &self,
         staff: &Staff,
@@ -308,8 +309,8 @@ impl State {
         Ok(items)
     }
 
-    /// Works on one request. Of shows whose discounts are all `given_away` nothing more
-    /// is approved.
+    /// Works on one request. For shows in `given_away`, whose discounts are all taken, nothing
+    /// more is approved.
     async fn one(
         &self,
         staff: &Staff,
@@ -419,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_stands_for_ids_and_means_something() {
+    fn a_filter_replaces_ids_and_must_have_an_effect() {
         let show_id = EventId::generate(Timestamp::UNIX_EPOCH);
         let pointers = |action, status, ids: Option<Vec<_>>| {
             let filter = Some(BulkFilter { show_id, status, suggestion: None });

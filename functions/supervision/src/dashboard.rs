@@ -21,24 +21,24 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// How many requests are in which state.
+/// Numbers of requests by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Counters {
-    /// Approved and not sent.
+    /// Requests that are approved and not sent.
     pub(crate) approved: u64,
-    /// Rejected and not sent.
+    /// Requests that are rejected and not sent.
     pub(crate) rejected: u64,
-    /// Sent.
+    /// Requests whose answer was sent.
     pub(crate) sent: u64,
-    /// What is to be sent: `approved` and `rejected` together.
+    /// Requests that are ready to be sent: `approved` and `rejected` together.
     pub(crate) pending: u64,
-    /// Not decided.
+    /// Requests that are not decided.
     pub(crate) undecided: u64,
-    /// To be clarified by the member, and not sent.
+    /// Requests that the member has to clarify, with the answer not sent.
     pub(crate) needs_clarification: u64,
 }
 
-/// Counts of lists, in the order of `tabs`.
+/// The number of requests in each list of the queue.
 pub(crate) struct Counted(Vec<(Tab, u64)>);
 
 impl Counted {
@@ -83,9 +83,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_are_those_of_the_diagram() {
+    fn counters_add_up_the_lists_of_the_queue() {
         let tabs = Tab::PENDING.into_iter().chain(Tab::SENT);
-        // 1, 2, 4 and so on: every sum tells what is in it.
+        // 1, 2, 4 and so on: every sum shows which counts are in it.
         let counted = Counted(tabs.enumerate().map(|(index, tab)| (tab, 1 << index)).collect());
         let counters = Counters {
             undecided: 1,

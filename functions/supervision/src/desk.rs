@@ -1,4 +1,4 @@
-//! Requests with what their mails are made of.
+//! The data that the mails of requests are made of.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
@@ -12,10 +12,10 @@ use store::EventRecord;
 
 use crate::State;
 
-/// Which version of which template.
+/// A template, its language and its version.
 type TemplateKey = (TemplateName, Language, u32);
 
-/// What the mails of some of a tenant's requests are made of, each read once.
+/// The data for the mails of some of a tenant's requests, each item read once.
 pub(crate) struct Desk {
     secret: [u8; 32],
     public_url: String,
@@ -29,7 +29,7 @@ fn template_key(request: &DiscountRequest) -> TemplateKey {
 }
 
 impl State {
-    /// What the mails of these requests of the tenant's are made of.
+    /// Reads the data for the mails of these requests of the tenant.
     pub(crate) async fn desk(&self, tenant: TenantId, requests: &[DiscountRequest]) -> Result<Desk> {
         let shows: BTreeSet<EventId> = requests.iter().map(|request| request.show_id).collect();
         let shows: Vec<EventId> = shows.into_iter().collect();
@@ -63,15 +63,15 @@ impl Desk {
         self.shows.get(&request.show_id)
     }
 
-    /// What an approval of the request must say: where somebody else sells the
-    /// tickets, or the code. Nothing, if the request is not to be approved.
+    /// The text that the mail of an approval must contain: the link of another seller of the
+    /// tickets, or the code. `None` if the request is not to be approved.
     pub(crate) fn must_say(&self, request: &DiscountRequest) -> Option<String> {
         let is_approval = request.outcome() == DecisionType::Approved;
         let link = self.show(request).and_then(|show| show.ticketing_link.clone());
         is_approval.then(|| link.unwrap_or_else(|| code(request.id, &self.secret).to_string()))
     }
 
-    /// The mail that the request was or would be answered with.
+    /// The mail that answers the request: as it was worded or sent, else from its template.
     pub(crate) fn mail(&self, request: &DiscountRequest) -> Result<Wording> {
         if let Some(mail) = &request.mail {
             return Ok(mail.clone());

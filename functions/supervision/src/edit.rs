@@ -1,4 +1,4 @@
-//! Wording the answer to a request.
+//! Editing the answer to a request before it is sent.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::put_with;
@@ -31,7 +31,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// What to change.
+/// A change of the answer. A missing field stays as it is.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Change {
@@ -39,9 +39,9 @@ struct Change {
     email_subject: Option<Line<1, MAX_SUBJECT>>,
     /// The text of the answer; `{{ code }}` stands for the member's code.
     email_content: Option<Paragraph<1, MAX_CONTENT>>,
-    /// Notes for the other supervisors; an empty text takes them away.
+    /// Notes for the other supervisors; an empty text removes them.
     supervisor_notes: Option<Paragraph<0, MAX_NOTES>>,
-    /// The version that the change is based on.
+    /// The version that the change is based on; refused if the request has another by now.
     version: Option<u32>,
 }
 

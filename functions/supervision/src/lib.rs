@@ -1,4 +1,4 @@
-//! Where people decide about discount requests, word the answers and send them.
+//! Supervisors decide about discount requests, word the answers and send them.
 
 mod action;
 mod audit;
@@ -23,14 +23,14 @@ use boot::{Boot, Clock, ConfigError, Secret};
 use store::{Fingerprints, Store};
 use web::TokenVerifier;
 
-/// What the function works with.
+/// The function's clients and settings, shared by all requests.
 #[derive(Clone)]
 pub struct State {
     clock: Clock,
     store: Store,
     verifier: TokenVerifier,
     fingerprints: Fingerprints,
-    /// Members' codes are derived from this.
+    /// The key from which the codes of members' discounts are derived.
     codes: Arc<[u8; 32]>,
     /// The address of the box office, without a slash at its end.
     public_url: Arc<str>,

@@ -1,8 +1,9 @@
-//! How many answers are mailed.
+//! Limits of mailed answers.
 //!
-//! Anybody can found an organiser, make strangers its members and answer requests that it
-//! made for them. So answers are bounded by organiser, and by address over all organisers,
-//! unless the reader asked signed in: then nobody else can use the address's count up.
+//! Any user can found an organiser, make strangers its members and answer requests that it
+//! made for them. So answers are limited for each organiser, and for each address over all
+//! organisers. Requests that the member made signed in do not count for the address, so
+//! their answers are sent however many others were mailed there.
 
 use domain::discount::DiscountRequest;
 use domain::user::Email;
@@ -12,14 +13,15 @@ use store::{Count, Limit};
 
 use crate::State;
 
-/// Answers of one organiser: some times as many as the largest show has discounts.
+/// Answers of one organiser: several times the discounts of a usual large show, though a
+/// show may have up to 10,000.
 const TENANT: Limit = Limit::exact("answer-tenant", 1000, DAY);
-/// Answers to one address, of all organisers, to requests of which nobody knows whether
-/// its reader made them.
+/// Answers to one address, of all organisers together, to requests that were not made
+/// signed in: its reader may not have made them.
 const ADDRESS: Limit = Limit::exact("answer-address", 10, DAY);
 
 impl State {
-    /// How many answers the organiser may send today.
+    /// The number of answers that the organiser may still send today.
     pub(crate) async fn answers_left(&self, tenant: TenantId, now: Timestamp) -> Result<usize> {
         let left = self.store.room(&tenant_count(tenant), now).await?;
         Ok(usize::try_from(left).unwrap_or(usize::MAX))
@@ -28,7 +30,8 @@ impl State {
     /// Counts an answer that is about to be sent.
     ///
     /// # Errors
-    /// `too_many_answers`, `address_answered_enough`.
+    /// `too_many_answers` above the organiser's limit, `address_answered_enough` above the
+    /// address's.
     pub(crate) async fn count_answer(&self, request: &DiscountRequest, now: Timestamp) -> Result<()> {
         let address = self.address_count(request)?;
         if let Some(address) = &address
@@ -57,7 +60,7 @@ impl State {
         Ok(self.store.uncount(&tenant_count(request.tenant_id), now).await?)
     }
 
-    /// That of the request's address, if it counts there.
+    /// The count of the request's address; `None` if the member asked signed in.
     fn address_count(&self, request: &DiscountRequest) -> Result<Option<Count>> {
         if request.signed_in {
             return Ok(None);
@@ -71,7 +74,7 @@ fn tenant_count(tenant: TenantId) -> Count {
     TENANT.of(&[&tenant.suffix()])
 }
 
-/// The organiser has sent enough today.
+/// The error above the organiser's limit, to be retried when the day's window ends.
 pub(crate) fn too_many_answers(now: Timestamp) -> Error {
     Error::too_many(
         "too_many_answers",

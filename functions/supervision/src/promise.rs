@@ -1,11 +1,11 @@
-//! The discounts that approvals promise.
+//! The discounts that approvals reserve.
 //!
-//! An approval is written first and takes its discount second, like every outcome: a
-//! worker that dies in between leaves an approval without a discount, which its sending
-//! takes or is refused. What an approval took goes back when it is taken back, by the name
-//! of that approval, so that it does not matter how late. Whoever takes a discount looks
-//! afterwards whether the approval was taken back meanwhile: else a slow write would leave
-//! a discount that belongs to no approval.
+//! An approval is written first and takes its discount second, like every outcome. A
+//! function that dies in between leaves an approval without a discount; sending its answer
+//! takes the discount, or is refused. When an approval is taken back, its discount is given
+//! back by the name of that approval, so that a late return does no harm. After taking a
+//! discount, the function checks whether the approval was taken back meanwhile: else a slow
+//! write would leave a discount that belongs to no approval.
 
 use domain::discount::{DecisionType, DiscountRequest};
 
@@ -28,7 +28,8 @@ pub(crate) fn no_discounts_left() -> Error {
 }
 
 impl State {
-    /// Checks that an approval would find a discount, before anything is written.
+    /// Fails with `no_discounts_left` if the show has none for an approval. Checked before
+    /// anything is written.
     pub(crate) async fn has_discounts(&self, request: &DiscountRequest, now: Timestamp) -> Result<()> {
         let show = self.show_of(request, now).await?;
         match self.store.discounts_left(&show, now).await? {
@@ -37,14 +38,14 @@ impl State {
         }
     }
 
-    /// The show of a request as it is now, if it is not over: over how many blocks its
-    /// discounts are spread may have changed.
+    /// The show of a request, read now because its discounts may be spread over another number
+    /// of blocks since. Fails with `show_over` if it is over or deleted.
     pub(crate) async fn show_of(&self, request: &DiscountRequest, now: Timestamp) -> Result<EventRecord> {
         let show = self.store.event_of(request.tenant_id, request.show_id).await?;
         show.filter(|show| now < show.ends_at).ok_or_else(show_over)
     }
 
-    /// Takes the discount of an approval; once more changes nothing.
+    /// Takes the discount of an approval. Idempotent: a second call changes nothing.
     pub(crate) async fn take(
         &self,
         show: &EventRecord,
@@ -59,7 +60,8 @@ impl State {
         }
     }
 
-    /// Takes what a decision promises, or gives back what it takes back.
+    /// Takes the discount of an approval, and gives back those of approvals that were taken
+    /// back.
     pub(crate) async fn settle_promise(&self, decided: &DiscountRequest, now: Timestamp) -> Result<()> {
         self.give_back(decided).await?;
         if decided.decision_type == Some(DecisionType::Approved) {
@@ -69,8 +71,9 @@ impl State {
         Ok(())
     }
 
-    /// A request that was just decided, once its promise is kept. If others were faster
-    /// with the last discounts, an approval becomes again what was there `before`.
+    /// Takes and gives back the discounts of a request that was just `decided`, and returns
+    /// it. If other approvals took the last discounts, the request becomes again as it was
+    /// `before`.
     pub(crate) async fn promised(
         &self,
         staff: &Staff,
@@ -83,8 +86,8 @@ impl State {
             let undone = decided.unapproved(before);
             let note = staff.note(&undone, "withdraw", now);
             match self.store.replace_discount_request(&undone, &note).await {
-                // If somebody changed it meanwhile, that stands: a sending takes a discount
-                // itself or is refused.
+                // If another supervisor changed the request meanwhile, that change stands:
+                // sending it takes a discount itself or is refused.
                 Ok(()) | Err(Failure::Refused(_)) => {}
                 Err(failure) => return Err(failure.into()),
             }
@@ -92,7 +95,7 @@ impl State {
         Err(error)
     }
 
-    /// Gives back what approvals took that were taken back since.
+    /// Gives back the discounts of the request's approvals that were taken back.
     pub(crate) async fn give_back(&self, request: &DiscountRequest) -> Result<()> {
         if request.taken_back > 0
             && let Some(show) = self.store.event_of(request.tenant_id, request.show_id).await?

@@ -1,4 +1,4 @@
-//! The queue: requests by how far they are, and one with all that is known.
+//! The queue of requests: lists by state, and one request in full.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -40,19 +40,19 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// The most requests that a search looks at before it answers with what it has.
+/// The most requests that a search reads before it answers with what it found.
 const MOST_SEARCHED: usize = 1_000;
-/// Requests that a search reads at once.
+/// The requests that a search reads at once.
 const SEARCHED_AT_ONCE: u16 = 100;
 
-/// A list of the queue.
+/// A list of the queue, by the state of its requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Status {
-    /// Not sent.
+    /// All requests that are not sent.
     #[default]
     Pending,
-    /// Not decided.
+    /// Not decided yet.
     Undecided,
     /// Approved and not sent.
     Approved,
@@ -77,30 +77,30 @@ impl Status {
     }
 }
 
-/// In which order a list is.
+/// The order of a list by when the requests were made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum QueueOrder {
-    /// The last made first.
+    /// The newest request first.
     #[default]
     NewestFirst,
-    /// The first made first.
+    /// The oldest request first.
     OldestFirst,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 struct Filter {
-    /// Which requests; `pending` if left out.
+    /// Only requests in this state. If missing, `pending`.
     #[serde(default)]
     status: Status,
-    /// In which order; `newest_first` if left out.
+    /// The order of the list. If missing, `newest_first`.
     #[serde(default)]
     order: QueueOrder,
     /// Words of the member's address or name or of the show; typos are forgiven.
     q: Option<Line<0, MAX_QUERY_CHARS>>,
-    /// Only requests for this show.
+    /// Only requests for the show with this id.
     show_id: Option<EventId>,
-    /// Only requests for which this was proposed.
+    /// Only requests for which this decision was suggested.
     suggestion: Option<DecisionType>,
     /// Only requests made at this time or later.
     from: Option<Timestamp>,
@@ -121,14 +121,14 @@ impl Filter {
     }
 }
 
-/// A request with all that a decision needs.
+/// A request with its mail and the discounts that its show has left.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Detail {
     #[serde(flatten)]
     request: Queued,
-    /// All discounts that the show has for members.
+    /// The most discounts that members get for the show; 0 if it was deleted.
     max_discounts: u32,
-    /// Those that are neither given nor promised by an approval.
+    /// The discounts that no approval has taken yet.
     remaining_discounts: u32,
 }
 
@@ -179,7 +179,7 @@ async fn show(
 }
 
 impl State {
-    /// The requests that `query` may mean, in the order of the list.
+    /// A page of the requests that `query` may mean, in the order of the list.
     async fn search(
         &self,
         tenant: TenantId,
@@ -207,7 +207,7 @@ impl State {
     }
 }
 
-/// Those of the requests that `query` may mean, in their order.
+/// The requests that `query` may mean, in the same order.
 fn meant(mut requests: Vec<DiscountRequest>, query: &str) -> Vec<DiscountRequest> {
     let index = Index::new(requests.iter().map(|request| Entry {
         id: request.id,

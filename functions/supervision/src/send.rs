@@ -1,4 +1,4 @@
-//! Sending the answer to a request: the moment in which a discount is given.
+//! Sending the answer to a request, which is when a member gets the discount.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
@@ -37,11 +37,11 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// What is sent.
+/// The version of the answer to send.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WhatToSend {
-    /// The version that is to be sent; the current one if left out.
+    /// The version to send; refused if the request has another by now. If missing, the current one.
     version: Option<u32>,
 }
 
@@ -57,7 +57,7 @@ async fn send(
 }
 
 impl State {
-    /// Sends the answer to a request and answers with it.
+    /// Sends the answer to a request and returns the request.
     pub(crate) async fn send(
         &self,
         staff: &Staff,
@@ -69,7 +69,7 @@ impl State {
         let decision = match before.sending(&staff.reviewer, version)? {
             Sending::Ready(decision) => decision,
             Sending::Done => {
-                // Perhaps it was cut off before this.
+                // An earlier try may have been cut off before this.
                 self.give_back(&before).await?;
                 return Ok(before);
             }
@@ -81,13 +81,13 @@ impl State {
         self.count_answer(&before, now).await?;
         let sent = self.answer(staff, &before, decision, &desk, now).await;
         if sent.is_err() {
-            // If this fails, too, it stays counted until tomorrow.
+            // If this fails, too, the answer stays counted until tomorrow.
             drop(self.uncount_answer(&before, now).await);
         }
         sent
     }
 
-    /// Mails an answer that is counted.
+    /// Writes the sent answer, with the outbox that mails it. The caller has counted it.
     async fn answer(
         &self,
         staff: &Staff,
@@ -122,8 +122,8 @@ impl State {
         }
     }
 
-    /// The request with the address that its member has now: it may have been
-    /// put right since. Mails that came back before would come back again.
+    /// The request with the member's current address, which may have been corrected since.
+    /// Fails with `address_bounces` if a mail to the member came back: this one would, too.
     async fn reachable(&self, request: &DiscountRequest) -> Result<DiscountRequest> {
         let member = self.store.member(request.tenant_id, request.member_id).await?;
         let Some(member) = member else { return Ok(request.clone()) };
@@ -133,14 +133,14 @@ impl State {
                 "Mails to this member come back. Change the member's address, then send the answer.",
             ));
         }
-        // Whoever reads the new one need not be who asked.
+        // The reader of a new address need not be the person who asked.
         let signed_in = request.signed_in && request.user_email == member.email.as_str();
         Ok(DiscountRequest { user_email: member.email.to_string(), signed_in, ..request.clone() })
     }
 
-    /// Words the mail of an approval and makes sure that it has its discount, which it
-    /// took when it was written, unless that was cut off. With the promotion behind its
-    /// code, unless somebody else sells the tickets.
+    /// Words the mail of an approval and makes sure that it has its discount, which was taken
+    /// with the approval unless that was cut off. Also returns the promotion for the code,
+    /// unless another seller sells the tickets.
     async fn approve(
         &self,
         request: &DiscountRequest,
@@ -167,8 +167,8 @@ impl State {
         Ok((mail, promotion))
     }
 
-    /// What to tell somebody whose sending came second. If the approval was taken back
-    /// meanwhile, what this took for it goes back.
+    /// The result of a sending whose write lost against another change. If the approval was
+    /// taken back meanwhile, gives back the discount that this sending took.
     async fn lost(&self, staff: &Staff, before: &DiscountRequest) -> Result<DiscountRequest> {
         let now = self.request_of(staff.tenant, before.id).await?;
         self.give_back(&now).await?;

@@ -1,4 +1,4 @@
-//! Who acts on which request.
+//! The supervisor who acts, and the request that the path names.
 
 use domain::audit::AuditNote;
 use domain::discount::{DiscountRequest, Reviewer};
@@ -13,11 +13,11 @@ use crate::view::Queued;
 /// `/supervision/queue/{id}`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(crate) struct RequestPath {
-    /// The request.
+    /// The request's id.
     pub(crate) id: DiscountRequestId,
 }
 
-/// A supervisor at work.
+/// The supervisor who acts, and the tenant.
 #[derive(Debug, Clone)]
 pub(crate) struct Staff {
     pub(crate) tenant: TenantId,
@@ -32,7 +32,7 @@ impl From<Supervisor> for Staff {
 }
 
 impl Staff {
-    /// What the audit log is to say about a change.
+    /// The entry in the audit log about a change of `request`.
     pub(crate) fn note(&self, request: &DiscountRequest, action: &str, now: Timestamp) -> AuditNote {
         AuditNote {
             tenant_id: self.tenant,
@@ -46,8 +46,7 @@ impl Staff {
 }
 
 impl State {
-    /// The tenant's request as it is now. To a tenant, the request of another
-    /// does not exist.
+    /// The tenant's request as it is now. A request of another tenant is not found.
     pub(crate) async fn request_of(
         &self,
         tenant: TenantId,
@@ -59,7 +58,7 @@ impl State {
             .ok_or_else(|| Error::not_found("request_not_found", "There is no such request in your queue."))
     }
 
-    /// The view of one request.
+    /// The view of one request, with the text of its mail.
     pub(crate) async fn queued(&self, request: DiscountRequest) -> Result<Queued> {
         let desk = self.desk(request.tenant_id, std::slice::from_ref(&request)).await?;
         Queued::new(request, &desk)

@@ -30,13 +30,13 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// The time that is looked at if nobody says.
+/// The length of the window if the request names no start: 30 days.
 const USUAL: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// The most requests that are looked at.
+/// The most requests of a window that are read.
 const MOST: usize = 1_000;
-/// Requests that are read at once.
+/// The requests that are read at once.
 const AT_ONCE: u16 = 100;
-/// All lists.
+/// All lists of the queue.
 const ALL: [Tab; 7] = [
     Tab::PENDING[0],
     Tab::PENDING[1],
@@ -49,33 +49,33 @@ const ALL: [Tab; 7] = [
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Span {
-    /// Requests made at this time or later; of the last 30 days if left out.
+    /// Only requests made at this time or later. If missing, 30 days before `to`.
     from: Option<Moment>,
-    /// Requests made before this time; until now if left out.
+    /// Only requests made before this time. If missing, until now.
     to: Option<Moment>,
 }
 
-/// Statistics of the queue.
+/// Statistics of the queue of discount requests.
 #[derive(Debug, Serialize, JsonSchema)]
 struct QueueStats {
-    /// All requests.
+    /// The number of all requests.
     total: u64,
-    /// All requests, by how far they are.
+    /// The number of all requests by state.
     by_state: Counters,
-    /// Sent requests, by what was decided.
+    /// The number of sent requests by decision.
     sent: Decisions,
-    /// What is looked at more closely.
+    /// Further statistics of the requests made between `from` and `to`.
     window: Window,
 }
 
-/// Requests by what was decided.
+/// Numbers of requests by decision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 struct Decisions {
-    /// Approved ones.
+    /// Approved requests.
     approved: u64,
-    /// Rejected ones.
+    /// Rejected requests.
     rejected: u64,
-    /// Those to be clarified by the member.
+    /// Requests that the member has to clarify.
     needs_clarification: u64,
 }
 
@@ -89,57 +89,57 @@ impl Decisions {
     }
 }
 
-/// The requests of some time.
+/// Statistics of the requests made in a span of time.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 struct Window {
     /// Requests made at this time or later.
     from: Timestamp,
     /// Requests made before this time.
     to: Timestamp,
-    /// How many of them were looked at.
+    /// The number of requests that were read, at most about 1000: the last ones.
     requests: u64,
-    /// True if that is all of them.
+    /// True if these are all requests of the span.
     complete: bool,
-    /// By who or what proposed a decision.
+    /// The number of requests by the source of the suggestion.
     by_decision_source: Sources,
-    /// How long a proposal took on average, in seconds; null without any.
+    /// The average time that a suggestion took, in seconds; null without requests.
     average_processing_time: Option<f64>,
-    /// How often people decided as was proposed.
+    /// How often supervisors decided as suggested.
     agreement: Agreement,
-    /// Who decided how much, who did most first.
+    /// The decisions of each supervisor, the one with the most first.
     reviewers: Vec<ReviewerStats>,
 }
 
-/// Requests by who or what proposed a decision.
+/// Numbers of requests by the source of the suggestion.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 struct Sources {
-    /// Fixed rules.
+    /// Requests whose suggestion came from fixed rules.
     prefilter_template: u64,
-    /// A language model.
+    /// Requests whose suggestion came from a language model.
     llm_generated: u64,
 }
 
-/// How often people decided as was proposed.
+/// How often supervisors decided as suggested.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 struct Agreement {
     /// Decided requests.
     decided: u64,
-    /// Those decided as was proposed.
+    /// Requests that were decided as suggested.
     agreed: u64,
-    /// The share of those, from 0 to 1; null without any.
+    /// `agreed` divided by `decided`, from 0 to 1; null if none was decided.
     share: Option<f64>,
 }
 
-/// How much somebody decided.
+/// The decisions of one supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 struct ReviewerStats {
-    /// Who, by e-mail address.
+    /// The supervisor's e-mail address.
     reviewed_by: String,
-    /// The user.
+    /// The supervisor's user id.
     user_id: UserId,
-    /// How many requests.
+    /// The number of requests that the supervisor decided.
     decided: u64,
-    /// The same, by what was decided.
+    /// The same number by decision.
     #[serde(flatten)]
     decisions: Decisions,
 }
@@ -149,7 +149,7 @@ async fn stats(
     supervisor: Supervisor,
     Query(span): Query<Span>,
 ) -> Answer<Json<QueueStats>> {
-    // To the second, as the list counts: what was made in this one counts too.
+    // The list counts in seconds: requests made in the current second count, too.
     let to = span.to.map_or_else(|| state.clock.now() + SignedDuration::from_secs(1), Moment::time);
     let from = span.from.map_or_else(|| to.saturating_sub(USUAL).unwrap_or(Timestamp::MIN), Moment::time);
     let mut fields = Fields::new();
@@ -170,7 +170,7 @@ async fn stats(
 }
 
 impl State {
-    /// The last requests made in this time, and whether these are all.
+    /// The last requests made in this span of time, and whether these are all.
     async fn made(
         &self,
         tenant: TenantId,
@@ -231,14 +231,14 @@ impl Window {
     }
 }
 
-/// The average in seconds of `count` times that are `microseconds` together, to the
+/// The average of `count` times whose sum is `microseconds`, in seconds. Rounded down to the
 /// microsecond: finer digits would be noise.
 fn average_seconds(microseconds: u64, count: u32) -> Option<f64> {
     let average = microseconds.checked_div(count.into())?;
     Some(f64::from(u32::try_from(average).unwrap_or(u32::MAX)) / 1_000_000.0)
 }
 
-/// `part` of `whole`, of which there are few.
+/// `part` divided by `whole`; `None` if `whole` is 0. Both are small counts.
 fn share(part: u64, whole: u64) -> Option<f64> {
     let [part, whole] = [part, whole].map(|count| f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
     (whole > 0.0).then(|| part / whole)
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_tells_who_decided_what_and_how_often_as_proposed() {
+    fn a_window_counts_decisions_by_supervisor_and_agreement() {
         let requests = [
             request("prefilter_template", 1_000, None),
             request("prefilter_template", 2_000, Some(("approved", 1))),

@@ -1,4 +1,4 @@
-//! How a tenant words the mails about discounts.
+//! The organiser's own wordings of the mails about discounts.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
@@ -83,9 +83,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
 /// `/templates/{name}/{language}`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct TemplatePath {
-    /// The mail.
+    /// The mail's name.
     name: TemplateName,
-    /// Its language.
+    /// The language of the wording.
     language: Language,
 }
 
@@ -97,17 +97,18 @@ struct NewWording {
     subject: Line<1, MAX_SUBJECT>,
     /// The body, at most 10,000 characters.
     body: Paragraph<1, MAX_BODY>,
-    /// The version that the change is based on; 0 is ours.
+    /// The version that the change is based on; refused if another is current. 0 is the built-in
+    /// wording.
     version: Option<u32>,
 }
 
-/// A wording to look at.
+/// A wording to preview.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Draft {
-    /// The mail that it words.
+    /// The name of the mail that it words.
     name: TemplateName,
-    /// Its language.
+    /// The language of the wording.
     language: Language,
     /// The subject, at most 150 characters.
     subject: Line<1, MAX_SUBJECT>,
@@ -115,22 +116,22 @@ struct Draft {
     body: Paragraph<1, MAX_BODY>,
 }
 
-/// A mail as it would be sent.
+/// A mail as it would be sent, with sample data.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Preview {
-    /// The subject.
+    /// The subject of the mail.
     subject: String,
-    /// The plain text.
+    /// The body as plain text.
     text: String,
-    /// The page.
+    /// The body as an HTML page.
     html: String,
 }
 
-/// Which wording to go back to.
+/// The wording to restore.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct OldVersion {
-    /// The version; 0 is ours.
+    /// The version to restore; 0 is the built-in wording.
     version: u32,
 }
 
@@ -221,7 +222,7 @@ async fn preview(
     Ok(Json(Preview { subject: page.subject, text: page.text, html: page.html }))
 }
 
-/// The wording that holds.
+/// The current wording: the organiser's own, or the built-in one with version 0.
 async fn holding(state: &State, supervisor: &Supervisor, path: TemplatePath) -> Result<MailTemplate> {
     Ok(state.store.mail_template(supervisor.tenant, path.name, path.language).await?)
 }
@@ -232,8 +233,8 @@ fn checked(name: TemplateName, subject: &str, body: &str) -> Result<()> {
     fields.finish()
 }
 
-/// Saves a wording that was checked. One that holds already is no new version, so
-/// that sending a request again changes nothing.
+/// Saves a checked wording as a new version. One that is current already makes no new
+/// version, so that a retry changes nothing.
 async fn save(
     state: &State,
     supervisor: &Supervisor,

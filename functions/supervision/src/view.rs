@@ -9,76 +9,76 @@ use serde::Serialize;
 
 use crate::desk::Desk;
 
-/// A request with what is proposed, what was decided and what the mail says.
+/// A request with its suggestion, its decision and the text of its mail.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Queued {
     #[serde(flatten)]
     item: QueueItem,
-    /// The text of the answer: as it was sent, or as it would be.
+    /// The text of the answer: as it was sent, or as it would be sent now.
     email_content: String,
 }
 
 /// A request in a list: all but the text of its mail.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct QueueItem {
-    /// The request.
+    /// The request's id.
     id: DiscountRequestId,
-    /// The same, under the name that older clients know.
+    /// The same as `id`, under the name that older clients use.
     request_id: DiscountRequestId,
-    /// The member.
+    /// The member's id.
     member_id: MemberId,
-    /// The member's address; the answer goes there.
+    /// The member's e-mail address, to which the answer goes.
     user_email: String,
     /// The member's name.
     user_name: String,
-    /// For which show.
+    /// The show's id.
     show_id: EventId,
     /// The show in a few words.
     show_description: String,
-    /// What the member says.
+    /// The member's message, if there is one.
     message: Option<String>,
-    /// Which of the member's requests for the show it is, from 1.
+    /// The number of this request among the member's requests for the show, from 1.
     attempt: u8,
-    /// What was decided; null until somebody has.
+    /// The decision; null until a supervisor decides.
     decision_type: Option<DecisionType>,
-    /// What is proposed.
+    /// The suggested decision.
     suggested_decision: DecisionType,
-    /// Who or what proposes it.
+    /// The source of the suggestion: fixed rules or a language model.
     decision_source: DecisionSource,
-    /// How sure the proposal is, from 0 to 1.
+    /// How certain the suggestion is, from 0 to 1.
     confidence_score: f64,
-    /// Why it is proposed.
+    /// The reason for the suggestion, in English.
     reasoning: String,
-    /// The same in Spanish.
+    /// The same as `reasoning`, in Spanish.
     reasoning_es: String,
-    /// How long the proposal took, in seconds.
+    /// How long the suggestion took, in seconds.
     processing_time: f64,
-    /// The subject of the answer: as it was sent, or as it would be.
+    /// The subject of the answer: as it was sent, or as it would be sent now.
     email_subject: String,
     /// The language of the answer.
     language: Language,
-    /// How far the request is.
+    /// Whether the answer was sent.
     status: RequestStatus,
-    /// How far the answer's mail came; null until it is sent.
+    /// The delivery of the answer's mail; null until it is sent.
     email_delivery_status: Option<DeliveryStatus>,
     /// When the member asked.
     created_at: Timestamp,
-    /// When somebody decided.
+    /// When a supervisor decided; null until then.
     reviewed_at: Option<Timestamp>,
-    /// Who decided, by e-mail address.
+    /// The e-mail address of the supervisor who decided.
     reviewed_by: Option<String>,
-    /// What supervisors note for each other.
+    /// Notes of supervisors for each other; the member does not see them.
     supervisor_notes: Option<String>,
-    /// When the answer was sent.
+    /// When the answer was sent; null until then.
     sent_at: Option<Timestamp>,
-    /// Who sent it, by e-mail address.
+    /// The e-mail address of the supervisor who sent the answer.
     sent_by: Option<String>,
-    /// Counts changes; a change can name the version that it is based on.
+    /// Counts changes by supervisors. A change can name the version that it is based on.
     version: u32,
 }
 
 impl Queued {
-    /// The view of a request that is on the desk.
+    /// The view of a request whose data is in `desk`.
     pub(crate) fn new(request: DiscountRequest, desk: &Desk) -> Result<Self> {
         let mail = desk.mail(&request)?;
         Ok(Self { item: QueueItem::of(request, mail.subject), email_content: mail.body })
@@ -86,7 +86,7 @@ impl Queued {
 }
 
 impl QueueItem {
-    /// The view of a request that is on the desk.
+    /// The view of a request whose data is in `desk`.
     pub(crate) fn new(request: DiscountRequest, desk: &Desk) -> Result<Self> {
         let mail = desk.mail(&request)?;
         Ok(Self::of(request, mail.subject))
