@@ -35,7 +35,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// What is charged on top of the prices of an event.
+/// The convenience fee and the value added tax of an event.
 #[derive(Debug, Serialize, JsonSchema)]
 struct EventFees {
     /// The currency of the event's amounts.
@@ -44,7 +44,7 @@ struct EventFees {
     fees: FeesView,
     /// The value added tax on price and fee.
     vat: VatView,
-    /// The event's version.
+    /// The event's version, on which a change can be based.
     version: u32,
 }
 
@@ -59,7 +59,7 @@ impl From<&Event> for EventFees {
     }
 }
 
-/// What to charge on top of the prices of an event, in its currency.
+/// A new convenience fee and value added tax for an event, in its currency.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewFees {
@@ -67,7 +67,7 @@ struct NewFees {
     fees: NewConvenienceFees,
     /// The value added tax on price and fee.
     vat: NewVat,
-    /// The event's version that the change is based on.
+    /// The event's version that the change is based on; refused if it has another by now.
     version: Option<u32>,
 }
 

@@ -1,8 +1,6 @@
-//! What tickets cost: sale stages, promotions, fees and VAT of an organiser's
-//! events.
+//! The prices of an organiser's events: sale stages, promotions, fees and VAT.
 //!
-//! How prices come together is in `domain::pricing`; these routes only keep what
-//! goes into them.
+//! `domain::pricing` computes prices; these routes only store what it computes them from.
 
 mod fees;
 mod promotion_view;
@@ -19,7 +17,7 @@ use serde::Deserialize;
 use store::{Fingerprints, Store, StoredEvent};
 use web::{TokenVerifier, TrustedHops};
 
-/// What the function works with.
+/// The function's clients and settings, shared by all requests.
 #[derive(Clone)]
 pub struct State {
     clock: Clock,
@@ -77,7 +75,7 @@ pub fn router(state: State) -> ApiRouter {
 /// `/events/{id}`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct EventPath {
-    /// The event.
+    /// The event's id.
     id: EventId,
 }
 

@@ -6,61 +6,61 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use web::formatted;
 
-/// A discount for who knows the code. It counts once per order.
+/// A reduction of an order by a code. It counts once per order.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Promotion")]
 pub(crate) struct PromotionView {
     /// The promotion's id.
     id: PromotionId,
-    /// The organiser.
+    /// The organiser's id.
     tenant_id: TenantId,
-    /// The name for the organiser's own lists.
+    /// The name for the organiser's own lists; buyers do not see it.
     promotion_name: String,
-    /// What the buyer types; unique within the tenant.
+    /// The code that the buyer types, such as `SOCIOS-10`; unique within the tenant.
     promotion_code: PromotionCode,
-    /// How `discount_value` is meant.
+    /// Whether `discount_value` is a percentage or an amount.
     discount_type: AdjustmentType,
-    /// What is taken off the tickets that the promotion is for: a percentage of their
-    /// price, or an amount **per order**, not per ticket. Never more than the tickets
-    /// cost; the fee is taken of what is left.
+    /// The reduction of the tickets that the promotion is for: a percentage of their price,
+    /// or an amount **per order**, not per ticket. Never more than the tickets cost; the fee
+    /// is computed from the reduced price.
     discount_value: Worth,
-    /// The same as people write it.
+    /// The reduction as people write it, such as `10 %` or `COP 5.000`.
     discount_value_formatted: String,
-    /// The currency of amounts. Events in another currency do not take the code.
+    /// The currency of its amounts. Events in another currency do not take the code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     currency: Option<Currency>,
-    /// What it is for.
+    /// The tickets that it is for.
     applies_to: AppliesTo,
-    /// The event, if it is for one.
+    /// The event's id, if it is for an event or for one of its areas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target_event_id: Option<EventId>,
-    /// The area, if it is for one.
+    /// The area's id, if it is for an area.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target_area_id: Option<AreaId>,
-    /// The fewest tickets that it is for which the order must have.
+    /// The fewest tickets that the order must have, of those that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     min_quantity: Option<u32>,
-    /// The most tickets of an order that it takes something off, of those that it is for
-    /// the dearest; for all of them without it. What it takes off a line is spread evenly
-    /// over the line's tickets, as without this limit.
+    /// The most tickets of an order that are reduced, the most expensive of those that it is
+    /// for. Absent if all are. The reduction of a line is spread evenly over the line's
+    /// tickets, as without this limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_quantity: Option<u32>,
-    /// The most that is taken off one order.
+    /// The largest reduction of one order, in `currency`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_discount_amount: Option<Amount>,
-    /// The same as people write it.
+    /// The largest reduction as people write it, such as `COP 20.000`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_discount_amount_formatted: Option<String>,
-    /// The first moment at which the code works. Without it, it always has.
+    /// The first moment at which the code works. Absent if it works from the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     start_date: Option<Timestamp>,
-    /// The first moment at which it works no longer.
+    /// The first moment at which the code no longer works. Absent if it never ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     end_date: Option<Timestamp>,
-    /// The most orders that can use it.
+    /// The most orders that can use it. Absent if there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     total_uses: Option<u32>,
-    /// The most orders of one buyer that can use it.
+    /// The most orders of one buyer that can use it. Absent if there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     uses_per_buyer: Option<u32>,
     /// False while it is switched off.
@@ -68,9 +68,9 @@ pub(crate) struct PromotionView {
     /// The e-mail address of the only buyer who can use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bound_email: Option<String>,
-    /// Counts changes.
+    /// Counts changes, from 1. A change can name the version that it is based on.
     version: u32,
-    /// Orders that can still use it, if they are limited. Not in lists.
+    /// The number of orders that can still use it. Absent in lists, and if there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     remaining: Option<u32>,
 }

@@ -1,4 +1,4 @@
-//! Promotions: codes that take something off an order.
+//! Promotions: reductions of an order by a code.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -53,16 +53,16 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// Where a request has what is taken off.
+/// JSON pointer of the reduction in a request, for refusals.
 const VALUE: &str = "/discount_value";
-/// Where a request has the most that is taken off.
+/// JSON pointer of the largest reduction in a request, for refusals.
 const MOST: &str = "/max_discount_amount";
 /// JSON pointers of the promotion's times.
 const START: &str = "/start_date";
 const END: &str = "/end_date";
 /// The most uses that a limited promotion can have.
 const MAX_USES: u32 = 100_000;
-/// The most uses of one buyer that can be a limit.
+/// The highest limit that can be set on the uses of one buyer.
 const MAX_USES_PER_BUYER: u32 = 20;
 
 /// `/promotions/{code}`.
@@ -76,58 +76,59 @@ pub(crate) struct CodePath {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewPromotion {
-    /// The name for your own lists.
+    /// The name for your own lists; buyers do not see it.
     promotion_name: Line<1, { Promotion::MAX_NAME_CHARS }>,
-    /// What the buyer types.
+    /// The code that the buyer types, such as `SOCIOS-10`; capital and small letters are the
+    /// same.
     promotion_code: PromotionCode,
-    /// How `discount_value` is meant.
+    /// Whether `discount_value` is a percentage or an amount.
     discount_type: AdjustmentType,
-    /// What is taken off: a percentage of the price of the tickets that it is for, or an
-    /// amount **per order**, not per ticket.
+    /// The reduction: a percentage of the price of the tickets that it is for, or an amount
+    /// **per order**, not per ticket.
     #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
     discount_value: Written,
-    /// The currency of amounts; that of the event if it is for one.
+    /// The currency of its amounts. If missing, that of the event that it is for.
     #[serde(default)]
     currency: Option<Currency>,
-    /// What it is for.
+    /// The tickets that it is for.
     applies_to: AppliesTo,
-    /// The event, if it is for one or for one of its areas.
+    /// The event's id, if it is for an event or for one of its areas.
     #[serde(default, alias = "target_cluster_id")]
     #[schemars(extend("x-aliases" = ["target_cluster_id"]))]
     target_event_id: Option<EventId>,
-    /// The area, if it is for one.
+    /// The area's id, if it is for an area.
     #[serde(default)]
     target_area_id: Option<AreaId>,
-    /// The fewest tickets that the order must have.
+    /// The fewest tickets that the order must have, of those that it is for.
     #[serde(default)]
     #[schemars(range(min = 1))]
     min_quantity: Option<u32>,
-    /// The most tickets of an order that it takes something off, the dearest first.
+    /// The most tickets of an order that are reduced, the most expensive first. If missing, all.
     #[serde(default)]
     #[schemars(range(min = 1))]
     max_quantity: Option<u32>,
-    /// The most that is taken off one order.
+    /// The largest reduction of one order, in `currency`.
     #[serde(default)]
     #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
     max_discount_amount: Option<Written>,
-    /// The first moment at which it works.
+    /// The first moment at which the code works. If missing, at once.
     #[serde(default)]
     start_date: Option<Moment>,
-    /// The first moment at which it works no longer.
+    /// The first moment at which the code no longer works. If missing, it never ends.
     #[serde(default)]
     end_date: Option<Moment>,
-    /// The most orders that can use it.
+    /// The most orders that can use it. If missing, there is no limit.
     #[serde(default)]
     #[schemars(range(min = 1, max = 100_000))]
     total_uses: Option<u32>,
-    /// The most orders of one buyer that can use it.
+    /// The most orders of one buyer that can use it. If missing, there is no limit.
     #[serde(default)]
     #[schemars(range(min = 1, max = 20))]
     uses_per_buyer: Option<u32>,
-    /// False to keep it switched off.
+    /// False creates it switched off. True if missing.
     #[serde(default = "yes")]
     active: bool,
-    /// The only buyer who can use it.
+    /// The e-mail address of the only buyer who can use it.
     #[serde(default)]
     bound_email: Option<Email>,
 }
@@ -136,56 +137,56 @@ const fn yes() -> bool {
     true
 }
 
-/// A change of a promotion: what is absent stays, and its code always does.
+/// A change of a promotion. A missing field stays as it is; the code never changes.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PromotionChanges {
-    /// The version that the change is based on.
+    /// The version that the change is based on; refused if the promotion has another by now.
     version: Option<u32>,
-    /// The name for your own lists.
+    /// The name for your own lists; buyers do not see it.
     promotion_name: Option<Line<1, { Promotion::MAX_NAME_CHARS }>>,
-    /// How `discount_value` is meant.
+    /// Whether `discount_value` is a percentage or an amount.
     discount_type: Option<AdjustmentType>,
-    /// What is taken off. Without it, the number stays, however `discount_type` and
-    /// `currency` mean it.
+    /// The reduction. If missing, the number stays, and is a percentage or an amount as
+    /// `discount_type` and `currency` now say.
     discount_value: Option<Written>,
-    /// The currency of amounts, or `null`.
+    /// The currency of its amounts, or `null` for that of the event that it is for.
     #[serde(default, deserialize_with = "nullable")]
     currency: Option<Option<Currency>>,
-    /// What it is for.
+    /// The tickets that it is for.
     applies_to: Option<AppliesTo>,
-    /// The event, or `null`.
+    /// The event's id, or `null`.
     #[serde(default, deserialize_with = "nullable", alias = "target_cluster_id")]
     #[schemars(extend("x-aliases" = ["target_cluster_id"]))]
     target_event_id: Option<Option<EventId>>,
-    /// The area, or `null`.
+    /// The area's id, or `null`.
     #[serde(default, deserialize_with = "nullable")]
     target_area_id: Option<Option<AreaId>>,
-    /// The fewest tickets that the order must have, or `null`.
+    /// The fewest tickets that the order must have, of those that it is for, or `null`.
     #[serde(default, deserialize_with = "nullable")]
     #[schemars(range(min = 1))]
     min_quantity: Option<Option<u32>>,
-    /// The most tickets of an order that it takes something off, or `null`.
+    /// The most tickets of an order that are reduced, or `null` for all.
     #[serde(default, deserialize_with = "nullable")]
     #[schemars(range(min = 1))]
     max_quantity: Option<Option<u32>>,
-    /// The most that is taken off one order, or `null`.
+    /// The largest reduction of one order, in `currency`, or `null`.
     #[serde(default, deserialize_with = "nullable")]
     max_discount_amount: Option<Option<Written>>,
-    /// The first moment at which it works, or `null`.
+    /// The first moment at which the code works, or `null`.
     #[serde(default, deserialize_with = "nullable")]
     start_date: Option<Option<Moment>>,
-    /// The first moment at which it works no longer, or `null`.
+    /// The first moment at which the code no longer works, or `null`.
     #[serde(default, deserialize_with = "nullable")]
     end_date: Option<Option<Moment>>,
-    /// The most orders that can use it, or `null` for no limit. A limit that is
-    /// new counts from now on.
+    /// The most orders that can use it, or `null` for no limit. A new limit counts from now
+    /// on.
     #[serde(default, deserialize_with = "nullable")]
     #[schemars(range(min = 1, max = 100_000))]
     total_uses: Option<Option<u32>>,
-    /// False to switch it off.
+    /// False switches it off, true on again.
     active: Option<bool>,
-    /// The only buyer who can use it, or `null` for everybody.
+    /// The e-mail address of the only buyer who can use it, or `null` for all buyers.
     #[serde(default, deserialize_with = "nullable")]
     bound_email: Option<Option<Email>>,
 }
@@ -193,7 +194,7 @@ struct PromotionChanges {
 async fn list(Of(state): Of<State>, viewer: Viewer, paging: Paging) -> Answer<Json<Page<PromotionView>>> {
     let promotions = state.store.promotions(viewer.tenant, paging.after.as_deref(), paging.limit).await;
     let promotions = promotions.map_err(Error::from)?;
-    // How much is left of each would be more reads than the list.
+    // Without the uses left of each: they would cost more reads than the list.
     let views = promotions.items.into_iter().map(|promotion| PromotionView::new(promotion, None));
     Ok(Json(Page::new(views.collect(), promotions.last)))
 }
@@ -247,7 +248,7 @@ async fn update(
 async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<CodePath>) -> Answer<NoContent> {
     let promotion = state.promotion(organizer.tenant, &path.code).await?;
     if promotion.total_uses.is_some() {
-        // Without uses nobody can take one any more, and the code may be used for another promotion.
+        // Without uses no order can take one any more, and the code may get another promotion.
         let in_use = || {
             Error::conflict(
                 "promotion_in_use",
@@ -264,7 +265,7 @@ async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<Cod
 impl State {
     async fn promotion(&self, tenant: TenantId, code: &PromotionCode) -> Result<Promotion> {
         let promotion = match code.is_of_member() {
-            // Whose it is and what became of it, only supervisors see.
+            // Only supervisors see whose code it is and whether it was used.
             true => None,
             false => self.store.promotion(tenant, code.as_str()).await?,
         };
@@ -289,13 +290,13 @@ impl State {
         check_times(&[(START, new.start_date), (END, new.end_date)], sheet.as_ref(), &mut fields);
         let promotion = new.promotion(id, tenant, currency, &mut fields);
         check(&promotion, sheet.as_ref(), fields)?;
-        // The code is claimed first: only who has it may touch its pool.
+        // The code is claimed first: only the request that has it may change its uses.
         let promotion = self.store.create_promotion(&promotion).await.on_refused(|| {
             Error::conflict("code_taken", "You have a promotion with this code already. Choose another code.")
         })?;
         if let Some(uses) = promotion.total_uses {
             self.store.create_uses(&promotion).await?;
-            // A deleted promotion with this code may have left its blocks without uses.
+            // A deleted promotion with this code may have left 0 uses behind.
             self.resize_promotion(&promotion, uses).await?;
         }
         self.promotion_view(promotion).await
@@ -315,7 +316,7 @@ impl State {
         })
     }
 
-    /// The event that a promotion is for, if it is for one.
+    /// The event that a promotion is for, with its areas, if it is for one.
     async fn target(&self, tenant: TenantId, event: Option<EventId>) -> Result<Option<StoredEvent>> {
         match event {
             Some(event) => Ok(Some(self.sheet(tenant, event).await?)),
@@ -331,8 +332,8 @@ fn check_times(times: &[(&'static str, Option<Moment>)], sheet: Option<&StoredEv
     }
 }
 
-/// Checks a promotion for the event of `sheet` before it is stored. `fields` has what is
-/// wrong with its numbers already.
+/// Checks a promotion for the event of `sheet` before it is stored. `fields` already has
+/// what is wrong with its numbers.
 fn check(promotion: &Promotion, sheet: Option<&StoredEvent>, mut fields: Fields) -> Result<()> {
     check_bounds(promotion, &mut fields);
     if let Some(sheet) = sheet {
@@ -372,7 +373,7 @@ fn check_bounds(promotion: &Promotion, fields: &mut Fields) {
 }
 
 impl NewPromotion {
-    /// The promotion for an event with this currency, if it is for one.
+    /// The new promotion. `currency` is that of the event that it is for, if it is for one.
     fn promotion(
         &self,
         id: PromotionId,
@@ -408,7 +409,7 @@ impl NewPromotion {
 }
 
 impl PromotionChanges {
-    /// The promotion as it will be, for an event with the currency `of_event`, if it is
+    /// The changed promotion. `of_event` is the currency of the event that it is for, if it is
     /// for one.
     fn apply(self, promotion: Promotion, of_event: Option<Currency>, fields: &mut Fields) -> Promotion {
         let before = promotion.currency();
@@ -504,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_stays_means_what_stands_beside_it_then() {
+    fn a_kept_number_is_read_in_the_new_type_and_currency() {
         let before = promotion(json!({
             "discount_type": "fixed", "discount_value": "5000", "currency": "COP", "max_discount_amount": 20_000.5,
         }));

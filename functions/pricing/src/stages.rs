@@ -1,4 +1,4 @@
-//! Sale stages: Early Bird, Preventa, General, one taking over from the other.
+//! Sale stages, such as Early Bird, Preventa and General: one takes over from the other.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, patch_with};
@@ -60,7 +60,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// Where a request has what a stage does to the price.
+/// JSON pointer of the price adjustment in a request, for refusals.
 const VALUE: &str = "/price_adjustment_value";
 /// JSON pointers of the stage's times.
 const START: &str = "/start_time";
@@ -71,52 +71,52 @@ const MAX_QUANTITY: u32 = 200_000;
 /// `/events/{id}/sale-stages/{stage}`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct StagePath {
-    /// The event.
+    /// The event's id.
     id: EventId,
-    /// The stage.
+    /// The stage's id.
     stage: SaleStageId,
 }
 
-/// A price stage of an event, with how much of it is left. Among the stages that apply
-/// to an area at a time, the one with the lowest `priority_order` decides the price.
+/// A sale stage of an event, with the tickets that are left in it. Among the stages that
+/// apply to an area at a time, the one with the lowest `priority_order` decides the price.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct StageView {
     /// The stage's id.
     id: SaleStageId,
-    /// The event.
+    /// The event's id.
     event_id: EventId,
     /// The name that buyers see.
     stage_name: String,
-    /// How `price_adjustment_value` is meant.
+    /// Whether `price_adjustment_value` is a percentage or an amount.
     price_adjustment_type: AdjustmentType,
-    /// What is added to the price of a ticket: a percentage (-20 is 20 % less) or an
-    /// amount. Negative makes tickets cheaper.
+    /// The adjustment of a ticket's price: a percentage (-20 is 20 % less) or an amount.
+    /// Negative makes tickets cheaper.
     price_adjustment_value: Worth,
-    /// The same as people write it.
+    /// The adjustment as people write it, such as `-20 %`.
     price_adjustment_value_formatted: String,
     /// The event's currency.
     currency: Currency,
-    /// The most tickets that are sold in this stage. Without it, only time ends it.
+    /// The most tickets that are sold in this stage. Absent if only time ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     quantity_available: Option<u32>,
-    /// Tickets that are left in it, if they are limited.
+    /// The tickets that are left in this stage. Absent if they are not limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     remaining: Option<u32>,
-    /// The first moment of the stage. Without it, it has always begun.
+    /// The first moment of the stage. Absent if it has always begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     start_time: Option<Timestamp>,
-    /// The first moment after the stage. Without it, it lasts as long as the sale.
+    /// The first moment after the stage. Absent if it lasts as long as the sale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     end_time: Option<Timestamp>,
-    /// The only area that it is for. Without it, all areas of the event.
+    /// The id of the only area that it is for. Absent if it is for all areas of the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target_area_id: Option<AreaId>,
-    /// Its rank, lowest first. Between equals the one that started first applies, then
-    /// the older one.
+    /// The rank of the stage, the lowest first. Between equals the one that started first
+    /// applies, then the older one.
     priority_order: u16,
     /// False while it is switched off.
     active: bool,
-    /// Counts changes.
+    /// Counts changes, from 1. A change can name the version that it is based on.
     version: u32,
 }
 
@@ -156,28 +156,28 @@ struct Stages {
 struct NewStage {
     /// The name that buyers see.
     stage_name: Line<1, { SaleStage::MAX_NAME_CHARS }>,
-    /// How `price_adjustment_value` is meant.
+    /// Whether `price_adjustment_value` is a percentage or an amount.
     price_adjustment_type: AdjustmentType,
-    /// What is added to the price of a ticket: a percentage (-20 is 20 % less), or an
-    /// amount in the event's currency.
+    /// The adjustment of a ticket's price: a percentage (-20 is 20 % less), or an amount in
+    /// the event's currency.
     price_adjustment_value: Written,
-    /// The most tickets that are sold in it.
+    /// The most tickets that are sold in this stage. If missing, only time ends it.
     #[serde(default)]
     #[schemars(range(min = 1, max = 200_000))]
     quantity_available: Option<u32>,
-    /// The first moment of the stage.
+    /// The first moment of the stage. If missing, it begins at once.
     #[serde(default)]
     start_time: Option<Moment>,
-    /// The first moment after the stage.
+    /// The first moment after the stage. If missing, it lasts as long as the sale.
     #[serde(default)]
     end_time: Option<Moment>,
-    /// The only area that it is for.
+    /// The id of the only area that it is for. If missing, it is for all areas.
     #[serde(default)]
     target_area_id: Option<AreaId>,
-    /// Its rank, lowest first; after all others if absent.
+    /// The rank of the stage, the lowest first. If missing, after all others.
     #[serde(default)]
     priority_order: Option<u16>,
-    /// False to keep it switched off.
+    /// False creates it switched off. True if missing.
     #[serde(default = "yes")]
     active: bool,
 }
@@ -186,21 +186,21 @@ const fn yes() -> bool {
     true
 }
 
-/// A change of a sale stage: what is absent stays.
+/// A change of a sale stage. A missing field stays as it is.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct StageChanges {
-    /// The version that the change is based on.
+    /// The version that the change is based on; refused if the stage has another by now.
     version: Option<u32>,
     /// The name that buyers see.
     stage_name: Option<Line<1, { SaleStage::MAX_NAME_CHARS }>>,
-    /// How `price_adjustment_value` is meant.
+    /// Whether `price_adjustment_value` is a percentage or an amount.
     price_adjustment_type: Option<AdjustmentType>,
-    /// What is added to the price of a ticket. Without it, the number stays, however
-    /// `price_adjustment_type` means it.
+    /// The adjustment of a ticket's price. If missing, the number stays, and is a percentage
+    /// or an amount as `price_adjustment_type` now says.
     price_adjustment_value: Option<Written>,
-    /// The most tickets that are sold in it, or `null` for no limit. A limit that
-    /// is new counts from now on; one that goes down must leave what is sold.
+    /// The most tickets that are sold in this stage, or `null` for no limit. A new limit
+    /// counts from now on; a lower one must not be less than the tickets sold.
     #[serde(default, deserialize_with = "nullable")]
     #[schemars(range(min = 1, max = 200_000))]
     quantity_available: Option<Option<u32>>,
@@ -210,12 +210,12 @@ struct StageChanges {
     /// The first moment after the stage, or `null`.
     #[serde(default, deserialize_with = "nullable")]
     end_time: Option<Option<Moment>>,
-    /// The only area that it is for, or `null` for all.
+    /// The id of the only area that it is for, or `null` for all.
     #[serde(default, deserialize_with = "nullable")]
     target_area_id: Option<Option<AreaId>>,
-    /// Its rank, lowest first.
+    /// The rank of the stage, the lowest first.
     priority_order: Option<u16>,
-    /// False to switch it off.
+    /// False switches it off, true on again.
     active: Option<bool>,
 }
 
@@ -316,12 +316,12 @@ impl State {
         check_zone(&[(START, new.start_time), (END, new.end_time)], &sheet.event.time_zone, &mut fields);
         let stage = new.stage(id, (event, sheet.event.currency), last, &mut fields);
         check(&stage, (&sheet.areas, sheet.event.currency), fields)?;
-        // The pool comes first: a stage without one would count as sold out.
+        // The quota comes first: a stage without its items would count as sold out.
         self.store.create_quota(&stage).await?;
-        // The event may have gone over to another currency since it was read.
+        // Refused if the event got another currency after it was read.
         let stage = self.store.create_sale_stage(&stage, sheet.event.currency, now).await;
         let stage = stage.on_refused(Error::changed_meanwhile)?;
-        // Others may have been made in the same moment.
+        // Other requests may have created stages at the same moment.
         let there = || async {
             let sheet = self.store.priced_event_of(tenant, event).await?;
             let stages = sheet.map(|sheet| sheet.into_priced().stages).unwrap_or_default();
@@ -401,8 +401,8 @@ impl StageChanges {
     }
 }
 
-/// Checks a stage of an event with these areas. `fields` has what is wrong with its
-/// numbers already.
+/// Checks a stage of an event with these areas. `fields` already has what is wrong with its
+/// numbers.
 fn check(stage: &SaleStage, (areas, currency): (&[Area], Currency), mut fields: Fields) -> Result<()> {
     stage.check(currency, &mut fields);
     fields.check(
@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_clears_what_is_null_and_leaves_the_rest() {
+    fn a_change_clears_null_fields_and_keeps_the_rest() {
         let before = preventa();
         let changes: StageChanges =
             serde_json::from_value(json!({"quantity_available": null, "active": false})).expect("changes");
@@ -470,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_means_what_stands_beside_it() {
+    fn a_kept_number_is_read_in_the_new_type() {
         let change = |changes: serde_json::Value, currency| {
             let changes: StageChanges = serde_json::from_value(changes).expect("changes");
             let mut fields = Fields::new();

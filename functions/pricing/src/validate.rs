@@ -1,4 +1,4 @@
-//! Would a code apply? For everybody, before they buy.
+//! A public check of whether a promotion code applies to an order.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
@@ -29,33 +29,33 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// What would be bought.
+/// The order that the code is checked for.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Order {
-    /// The event.
+    /// The event's id.
     event_id: EventId,
-    /// What is wanted of which area; each area once.
+    /// The tickets of each area; each area once.
     #[schemars(length(min = 1, max = 10))]
     lines: Vec<QuoteRequestLine>,
 }
 
-/// Whether the code applies.
+/// Whether a promotion code applies to an order, and the order's price with it.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Validity {
     /// The code, in capital letters.
     code: String,
-    /// True if it takes something off the order.
+    /// True if the code reduces the order's price.
     applies: bool,
-    /// Why it does not.
+    /// Why the code does not apply. Absent if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<PromotionReason>,
     /// The reason as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
-    /// What it takes off the tickets.
+    /// The reduction of the tickets' price; 0 if the code does not apply.
     discount: Amount,
-    /// What the order costs with it.
+    /// The total of the order, with the code if it applies.
     total: Amount,
     /// The currency of the amounts.
     currency: Currency,
@@ -96,7 +96,7 @@ impl State {
     async fn quote(&self, request: &QuoteRequest, buyer: Option<&web::Buyer>) -> Result<Quote> {
         let now = self.clock.now();
         let sheet = self.store.priced_event(request.event_id).await?;
-        // To the public a draft does not exist.
+        // A draft is not found by the public.
         let sheet =
             sheet.filter(|sheet| sheet.event.status == EventStatus::Published).ok_or_else(event_not_found)?;
         let code = request.code().ok_or_else(|| Error::internal("a path with a code has a code"))?;
