@@ -1,4 +1,4 @@
-//! The areas of a show: what they cost now, and what is free down to the seat.
+//! The areas of a show: current prices, and the free places down to the seat.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -38,66 +38,66 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// For how many seconds caches may keep prices.
+/// How long clients may cache prices, in seconds.
 const PRICE_SECONDS: u32 = 5;
-/// For how many seconds caches may keep what is free.
+/// How long clients may cache free places, in seconds.
 const AVAILABILITY_SECONDS: u32 = 2;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct AreaPath {
-    /// The readable part of the event's address.
+    /// The readable part of the event's address, such as `noche-de-faroles`.
     slug: String,
-    /// The area.
+    /// The area's id.
     area: AreaId,
 }
 
-/// The areas of a show.
+/// The areas of a show with their current prices.
 #[derive(Debug, Serialize, JsonSchema)]
 struct PublicAreas {
-    /// The event.
+    /// The event's id.
     event_id: EventId,
     /// The currency of all prices.
     currency: Currency,
-    /// The areas as they stand in lists.
+    /// The areas, in the organiser's order.
     items: Vec<PublicArea>,
 }
 
 /// An area with its current price.
 #[derive(Debug, Serialize, JsonSchema)]
 struct PublicArea {
-    /// The area.
+    /// The area's id.
     id: AreaId,
-    /// Its name.
+    /// The area's name.
     area_name: String,
-    /// What is special about it.
+    /// The organiser's description; possibly empty.
     description: String,
-    /// How its places are handed out.
+    /// Whether its places have numbers.
     kind: AreaKind,
-    /// The letter that stands before its unit numbers.
+    /// The letter that stands before its unit numbers, such as `M`.
     #[serde(skip_serializing_if = "Option::is_none")]
     nomenclature_letter: Option<String>,
-    /// People that one ticket admits.
+    /// The number of people that one ticket admits, such as the places at a table.
     unit_capacity: u8,
-    /// What comes with the ticket.
+    /// What comes with the ticket, such as table service.
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<String>,
-    /// What one ticket costs now.
+    /// The current price of one ticket.
     price: PriceView,
-    /// Tickets that are left.
+    /// The number of tickets that are left.
     left: u32,
-    /// The same in a word.
+    /// The tickets that are left, in a word.
     availability: Availability,
 }
 
-/// How much of an area is left.
+/// The share of an area's tickets that is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Availability {
-    /// More than a tenth.
+    /// More than a tenth is left.
     Available,
-    /// At most a tenth.
+    /// At most a tenth is left.
     FewLeft,
-    /// Nothing, for now: reservations that are not paid come back.
+    /// Nothing is left for now: places of reservations that are not paid become free again.
     SoldOut,
 }
 
@@ -111,16 +111,16 @@ impl Availability {
     }
 }
 
-/// What is free in an area.
+/// The free places of an area.
 #[derive(Debug, Serialize, JsonSchema)]
 struct AreaAvailability {
-    /// The area.
+    /// The area's id.
     area_id: AreaId,
-    /// How its places are handed out.
+    /// Whether its places have numbers.
     kind: AreaKind,
-    /// Tickets that are left.
+    /// The number of tickets that are left.
     left: u32,
-    /// The rows of numbered seats, from the stage.
+    /// The rows of numbered seats, the nearest to the stage first. Absent without numbers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rows: Vec<Row>,
 }
@@ -128,11 +128,11 @@ struct AreaAvailability {
 /// A row of numbered seats.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 struct Row {
-    /// Its name.
+    /// The name of the row, such as `A`.
     label: String,
-    /// The number of the first one of `seats`; the others follow.
+    /// The number of the first of `seats`; the others follow without gaps.
     first: u16,
-    /// What is the matter with each seat.
+    /// The state of each seat.
     seats: Vec<SeatState>,
 }
 

@@ -1,4 +1,4 @@
-//! One show in full.
+//! One published event in full.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -24,29 +24,29 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// For how many seconds caches may keep an event.
+/// How long clients may cache an event, in seconds.
 const EVENT_SECONDS: u32 = 30;
 
-/// A published event, with all that lists say about it.
+/// A published event, with all that lists show of it.
 #[derive(Debug, Serialize, JsonSchema)]
 struct PublicEvent {
     #[serde(flatten)]
     short: ShortShow,
-    /// The title.
+    /// The title, such as `Noche de faroles`.
     name: String,
-    /// What to expect, as plain text.
+    /// The description for buyers, as plain text.
     description: String,
     /// The venue's street address.
     address: String,
-    /// The city.
+    /// The venue's city.
     city: String,
-    /// ISO 3166-1 alpha-2 country.
+    /// The venue's country, as an ISO 3166-1 alpha-2 code such as `CO`.
     country: String,
-    /// IANA time zone of the venue, in which people read the times.
+    /// IANA time zone of the venue, such as `America/Bogota`, in which people read the times.
     time_zone: String,
-    /// Start of the show.
+    /// When the event starts.
     starts_at: Timestamp,
-    /// End of the show; sales end then at the latest.
+    /// When the event ends; sales end then at the latest.
     ends_at: Timestamp,
     /// When the doors open.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,31 +55,31 @@ struct PublicEvent {
     currency: Currency,
     /// The language of its tickets' mails unless the buyer chooses another.
     language: Language,
-    /// Minutes that a reservation holds its seats.
+    /// Minutes that a reservation holds its places before they are paid.
     hold_minutes: u8,
     /// The most tickets in one order.
     max_tickets_per_order: u8,
-    /// What each attendee is asked for.
+    /// The data that buyers are asked for about each attendee.
     attendee_fields: Vec<AttendeeField>,
     /// The convenience fee of each ticket.
     fees: FeesView,
     /// The value added tax on price and fee.
     vat: VatView,
-    /// Its pictures.
+    /// The event's uploaded pictures.
     images: Vec<EventImage>,
-    /// Who sells it.
+    /// The organiser who sells the tickets.
     organizer: PublicOrganizer,
 }
 
-/// Who sells an event, and who that is in law.
+/// The organiser of an event, also as a legal person.
 #[derive(Debug, Serialize, JsonSchema)]
 struct PublicOrganizer {
-    /// The name.
+    /// The name that buyers know.
     name: String,
-    /// The registered name.
+    /// The registered name of the legal person.
     #[serde(skip_serializing_if = "Option::is_none")]
     legal_name: Option<String>,
-    /// The tax number.
+    /// The tax number: NIT, RUT or CUIT.
     #[serde(skip_serializing_if = "Option::is_none")]
     nit: Option<String>,
     /// Colombia's PULEP code, which all advertising of a show must bear.

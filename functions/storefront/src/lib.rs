@@ -1,8 +1,8 @@
-//! What everybody may see: shows, prices, free seats, and quotes.
+//! The public part of the box office: shows, prices, free places and quotes.
 //!
-//! Writes nothing but the count of codes that were guessed wrong. What is read is kept for a few seconds (see [`recent`]), so
-//! that an event on which everybody looks costs almost no reads; whoever buys
-//! is told the truth by the hold.
+//! Writes nothing but the count of wrong promotion codes. Reads are cached for a few
+//! seconds (see [`recent`]), so that an event with many visitors costs almost no reads. A
+//! buyer gets a place or not by the hold, which does not read these caches.
 
 mod areas;
 mod event;
@@ -22,7 +22,7 @@ use serde::Deserialize;
 use store::{Fingerprints, Store};
 use web::{TokenVerifier, TrustedHops};
 
-/// What the function works with.
+/// The function's clients, keys and caches, shared by all requests.
 #[derive(Clone)]
 pub struct State {
     clock: Clock,
@@ -82,6 +82,6 @@ pub fn router(state: State) -> ApiRouter {
 /// `/public/events/{slug}`.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct SlugPath {
-    /// The readable part of the event's address.
+    /// The readable part of the event's address, such as `noche-de-faroles`.
     slug: String,
 }

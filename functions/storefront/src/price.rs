@@ -1,21 +1,21 @@
-//! What one ticket of an area costs, as buyers see it.
+//! The current price of one ticket of an area, as buyers see it.
 
 use domain::pricing::{AreaPrice, NextPrice};
 use domain::{Amount, AreaId, Currency, SaleStageId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What one ticket of an area costs at a moment, exactly as a quote for it would say.
+/// The current price of one ticket of an area, exactly as a quote for it would say.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AreaPrice")]
 pub(crate) struct PriceView {
-    /// The area.
+    /// The area's id.
     area_id: AreaId,
     /// The currency of all amounts.
     currency: Currency,
-    /// The price without a stage.
+    /// The price without a sale stage.
     base_price: Amount,
-    /// The price in the current stage, without the fee.
+    /// The price in the current sale stage, without the fee.
     price: Amount,
     /// The convenience fee on top.
     fee: Amount,
@@ -23,33 +23,33 @@ pub(crate) struct PriceView {
     vat: Amount,
     /// True if `vat` is contained in price and fee, false if it is added to them.
     vat_included: bool,
-    /// What is paid for one ticket.
+    /// The amount that the buyer pays for one ticket, with fee and tax.
     total: Amount,
-    /// The current stage, if any.
+    /// The id of the current sale stage. Absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     stage_id: Option<SaleStageId>,
-    /// Its name.
+    /// The name of the current sale stage.
     #[serde(skip_serializing_if = "Option::is_none")]
     stage_name: Option<String>,
-    /// Tickets that are left at this price, if the stage limits them.
+    /// The tickets that are left at this price. Absent if the stage does not limit them.
     #[serde(skip_serializing_if = "Option::is_none")]
     stage_remaining: Option<u32>,
-    /// When the price changes next, unless the stage sells out before.
+    /// The next change of the price by time, unless the stage sells out before.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<NextView>,
 }
 
-/// A change of price that time will bring.
+/// A coming change of the price by time.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "NextPrice")]
 struct NextView {
     /// The first moment of the new price.
     at: Timestamp,
-    /// The price in the stage of then, without the fee.
+    /// The new price, without the fee.
     price: Amount,
-    /// What is paid for one ticket then.
+    /// The amount that the buyer then pays for one ticket, with fee and tax.
     total: Amount,
-    /// The name of the stage of then, if any.
+    /// The name of the sale stage that then applies, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     stage_name: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Quotes: the price of an order, signed, so that the hold can trust it.
+//! Quotes: the price of an order, sealed, so that the hold can trust it.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
@@ -35,15 +35,15 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// A price, and the token that proves it. All amounts are in `currency`, and the lines add
-/// up to the totals exactly.
+/// The price of an order, and the token that proves it. All amounts are in `currency`, and
+/// the lines add up to the totals exactly.
 #[derive(Debug, Serialize, JsonSchema)]
 struct SignedQuote {
-    /// Send it to reserve the tickets at this price.
+    /// The token. Send it to reserve the tickets at this price.
     quote: String,
     /// The quote's id.
     id: QuoteId,
-    /// The event.
+    /// The event's id.
     event_id: EventId,
     /// The currency of all amounts.
     currency: Currency,
@@ -76,19 +76,19 @@ struct SignedQuote {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "QuoteLine")]
 struct LineView {
-    /// The area.
+    /// The area's id.
     area_id: AreaId,
-    /// Its name.
+    /// The area's name.
     area_name: String,
     /// The seats, in order; empty for general admission.
     seats: Vec<SeatLabel>,
-    /// How many tickets.
+    /// The number of tickets.
     quantity: u8,
-    /// The area's price for one ticket.
+    /// The area's base price for one ticket.
     unit_base: Amount,
-    /// What the stage adds to the price of one ticket; negative if it is cheaper.
+    /// The sale stage's adjustment of the price of one ticket; negative makes it cheaper.
     unit_stage_adjustment: Amount,
-    /// The stage that applied.
+    /// The id of the sale stage that applied. Absent if none did.
     #[serde(skip_serializing_if = "Option::is_none")]
     stage_id: Option<SaleStageId>,
     /// `unit_base` for all tickets.
@@ -97,11 +97,11 @@ struct LineView {
     stage_adjustment: Amount,
     /// The line's part of the promotion: zero or negative.
     promotion: Amount,
-    /// The convenience fee.
+    /// The convenience fee of all tickets.
     fee: Amount,
     /// The value added tax on price and fee.
     vat: Amount,
-    /// What is paid for the line.
+    /// The amount that the buyer pays for the line.
     total: Amount,
 }
 
@@ -126,23 +126,23 @@ impl LineView {
     }
 }
 
-/// The sums of a quote.
+/// The sums over the lines of a quote.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Totals")]
 struct TotalsView {
-    /// How many tickets.
+    /// The number of tickets.
     quantity: u8,
-    /// The areas' prices.
+    /// The base prices of all tickets.
     base: Amount,
-    /// What stages add or take off.
+    /// The adjustments by sale stages; negative if they make tickets cheaper.
     stage_adjustment: Amount,
-    /// What the promotion takes off: zero or negative.
+    /// The reduction by the promotion: zero or negative.
     promotion: Amount,
     /// The convenience fees.
     fee: Amount,
     /// The value added tax on prices and fees.
     vat: Amount,
-    /// What is paid.
+    /// The amount that the buyer pays.
     total: Amount,
 }
 
@@ -161,23 +161,23 @@ impl TotalsView {
     }
 }
 
-/// A stage whose last tickets are fewer than a line wants.
+/// A sale stage that has fewer tickets left than a line wants.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "OutgrownStage")]
 struct OutgrownView {
-    /// The stage.
+    /// The stage's id.
     id: SaleStageId,
-    /// Its name.
+    /// The stage's name.
     name: String,
-    /// The area of the line.
+    /// The id of the line's area.
     area_id: AreaId,
-    /// Tickets that are left in it: so many would have its price.
+    /// The tickets that are left in the stage. A line of at most this many has its price.
     left: u32,
-    /// Tickets that the line wants.
+    /// The tickets that the line wants.
     wanted: u8,
-    /// What is paid for one ticket in it, without a promotion.
+    /// The amount that the buyer pays for one ticket in the stage, without a promotion.
     unit_total: Amount,
-    /// What it means, as a sentence.
+    /// The explanation for the buyer, as a sentence.
     detail: String,
 }
 
@@ -223,7 +223,8 @@ async fn create(
     Json(request): Json<QuoteRequest>,
 ) -> Answer<Json<SignedQuote>> {
     let now = state.clock.now();
-    // Without a code nobody guesses, and the quote costs nothing more.
+    // Only a request with a code can be a guess. Without one, nothing is counted, and the quote
+    // costs nothing more.
     let tried = request.code().map(|_| CODES_TRIED.of(&[&state.fingerprints.source(&network)]));
     let tried: Vec<_> = tried.into_iter().collect();
     let quote = state.quote(&request, buyer.as_ref());

@@ -1,4 +1,4 @@
-//! What was read a moment ago, by everything that the routes ask for.
+//! The caches of what the routes read.
 //!
 //! The times are a promise to organisers: a change is public after a few seconds.
 
@@ -17,18 +17,18 @@ use store::{Fresh, StagesLeft, StoredEvent};
 
 use crate::State;
 
-/// How long lists and events are kept, in milliseconds.
+/// How long lists, events and prices are cached, in milliseconds.
 const LISTED: i64 = 3_000;
-/// How long what is left is kept.
+/// How long remaining places and uses are cached, in milliseconds.
 const LEFT: i64 = 2_000;
-/// How long what hardly ever changes is kept.
+/// How long slugs and organisers, which hardly ever change, are cached, in milliseconds.
 const STEADY: i64 = 60_000;
 
 /// The most shows in the public list.
 const MAX_SHOWS: usize = 5_000;
-/// How many shows of a list are asked for their price at the same time.
+/// The shows of a list that are priced concurrently.
 const PRICED_AT_ONCE: usize = 12;
-/// The longest event: what started longer ago is over.
+/// The longest event: one that started longer ago is over.
 const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 /// The caches of one execution environment.
@@ -60,13 +60,13 @@ impl Default for Recent {
     }
 }
 
-/// How many characters of a code must be typed before it is found.
+/// The fewest characters of an event's internal code that find it.
 const MIN_CODE_CHARS: usize = 2;
 
 /// The public list, with an index to search it.
 pub(crate) struct Program {
     shows: Vec<EventSummary>,
-    /// Finds places in `shows`.
+    /// The search index; its ids are positions in `shows`.
     index: Index<usize>,
 }
 
@@ -87,8 +87,8 @@ impl Program {
         self.shows.iter().filter(move |show| now < show.ends_at)
     }
 
-    /// What `query` may mean among the shows that are not over, best first. Who
-    /// types a show's code means that show.
+    /// The shows that `query` may mean and that are not over, best first. Shows whose code
+    /// begins with `query` come before all others.
     pub(crate) fn search(&self, query: &str, now: Timestamp) -> Vec<&EventSummary> {
         let typed = query.trim().to_ascii_lowercase();
         let has_code = |show: &EventSummary| {
@@ -103,8 +103,8 @@ impl Program {
     }
 }
 
-/// A show with what a ticket of its cheapest area costs now, with everything, in minor units,
-/// whether that area is sold out or not: what is left would be more reads than the prices.
+/// A show with the current total price of a ticket in its cheapest area, in minor units.
+/// That area may be sold out: the places left would cost more reads than the prices.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Priced<'a> {
     pub(crate) show: &'a EventSummary,
@@ -117,7 +117,7 @@ impl Priced<'_> {
     }
 }
 
-/// How many places an area has left.
+/// The number of places that an area has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Places {
     pub(crate) area: AreaId,
@@ -139,7 +139,7 @@ impl State {
 
     /// The published event with this slug.
     pub(crate) async fn published_by_slug(&self, slug: &str, now: Timestamp) -> Result<Arc<StoredEvent>> {
-        // Nothing longer can be a slug, and keys have a limit.
+        // No slug is that long, and the table's keys have a limit.
         if slug.len() > 100 {
             return Err(event_not_found());
         }
@@ -152,20 +152,21 @@ impl State {
     pub(crate) async fn published(&self, id: EventId, now: Timestamp) -> Result<Arc<StoredEvent>> {
         let read = || async move {
             let sheet = self.store.priced_event(id).await?;
-            // To the public, a draft does not exist; and so nobody waits for a new show.
+            // A draft is not found by the public. Missing values are not cached, so an event is
+            // visible as soon as it is published.
             Ok(sheet.filter(|sheet| sheet.event.status == EventStatus::Published))
         };
         self.recent.sheets.get(id, now, read).await?.ok_or_else(event_not_found)
     }
 
-    /// The organiser.
+    /// The organiser with this id, cached.
     pub(crate) async fn tenant(&self, id: TenantId, now: Timestamp) -> Result<Arc<Tenant>> {
         let read = || async move { Ok(self.store.tenant(id).await?) };
         self.recent.tenants.get(id, now, read).await?.ok_or_else(event_not_found)
     }
 
-    /// The shows with what their cheapest ticket costs now, with everything. A show whose
-    /// price cannot be told goes without: it must not hide the others.
+    /// The shows with the current total price of their cheapest ticket. A show whose price
+    /// cannot be computed is listed without it: it must not hide the others.
     pub(crate) async fn priced<'a>(
         &self,
         shows: impl IntoIterator<Item = &'a EventSummary>,
@@ -187,10 +188,10 @@ impl State {
             return Ok(None);
         }
         let read = || async move {
-            // Not among the `sheets`: a long list would push out what everybody buys.
+            // Not cached in `sheets`: a long list would push out the events that buyers look at.
             match self.store.priced_event(show.id).await? {
                 Some(sheet) => self.price_from_sheet(&sheet, now).await.map(Some),
-                // It was deleted since the list was read.
+                // The event was deleted after the list was read.
                 None => Ok(Some(None)),
             }
         };
@@ -198,7 +199,8 @@ impl State {
         Ok(price.and_then(|price| *price))
     }
 
-    /// What the cheapest ticket of an event costs now, if it is sold here and can be told.
+    /// The current total price of an event's cheapest ticket. `None` if nothing is sold here, or
+    /// if it cannot be computed.
     pub(crate) async fn told_price_from(&self, sheet: &StoredEvent, now: Timestamp) -> Option<i64> {
         told(sheet.event.id, self.price_from_sheet(sheet, now).await)
     }
@@ -211,15 +213,15 @@ impl State {
         price_from(&sheet.event, &sheet.areas, &stages_left.offers(&sheet.stages), now)
     }
 
-    /// How many tickets the event's limited stages have left.
+    /// The tickets that the event's limited stages have left.
     pub(crate) async fn stages_left(&self, sheet: &StoredEvent, now: Timestamp) -> Result<Arc<StagesLeft>> {
         let read = || async move { Ok(Some(self.store.stages_left(&sheet.stages, now).await?)) };
         let left = self.recent.stages_left.get(sheet.event.id, now, read).await?;
         left.ok_or_else(|| Error::internal("there is always an answer"))
     }
 
-    /// The tenant's promotion with this code in capital letters, and how often
-    /// it can still be used.
+    /// The tenant's promotion with this code in capital letters, and the uses that it has left
+    /// if they are limited.
     pub(crate) async fn promotion(
         &self,
         tenant: TenantId,
@@ -234,7 +236,7 @@ impl State {
         self.recent.promotions.get((tenant, code.to_owned()), now, read).await
     }
 
-    /// How many places each area of the event has left.
+    /// The number of places that each area of the event has left.
     pub(crate) async fn places(&self, sheet: &StoredEvent, now: Timestamp) -> Result<Arc<Vec<Places>>> {
         let read = || async move {
             let areas = sheet.areas.iter().map(|area| async move {
@@ -246,7 +248,7 @@ impl State {
         places.ok_or_else(|| Error::internal("there is always an answer"))
     }
 
-    /// How many places the area has left.
+    /// The number of places that the area has left.
     async fn left(&self, event: &StoredEvent, area: &Area, now: Timestamp) -> Result<u32> {
         match area.kind {
             AreaKind::GeneralAdmission => Ok(self.store.area_state(event, area, now).await?.left),
@@ -258,7 +260,7 @@ impl State {
     pub(crate) async fn rows(&self, area: &Area, now: Timestamp) -> Result<Arc<Vec<RowState>>> {
         let read = || async move {
             let mut rows = self.store.area_rows(area, now).await?;
-            // What lies beyond is about to be created, or was given up.
+            // Blocks beyond those of the area are about to be created, or were abandoned.
             rows.retain(|row| usize::from(row.index) < area.rows.len());
             Ok(Some(rows))
         };
@@ -267,7 +269,8 @@ impl State {
     }
 }
 
-/// A price, if it could be made out. If not, its buyers hear why when they ask for a quote.
+/// A price, if it could be computed. If not, the error is logged, and buyers get it when they
+/// ask for a quote.
 fn told(event: EventId, price: Result<Option<i64>>) -> Option<i64> {
     price.unwrap_or_else(|error| {
         tracing::warn!(%event, %error, "a show stands in lists without its price");
@@ -275,7 +278,7 @@ fn told(event: EventId, price: Result<Option<i64>>) -> Option<i64> {
     })
 }
 
-/// How many seats can be bought.
+/// The number of seats that can be bought.
 pub(crate) fn available(rows: &[RowState]) -> u32 {
     let seats = rows.iter().flat_map(|row| &row.seats);
     u32::try_from(seats.filter(|seat| **seat == SeatState::Available).count()).unwrap_or(u32::MAX)

@@ -1,4 +1,4 @@
-//! A show in the words of the IndieHOY system.
+//! A show with the field names of the IndieHOY system.
 
 use domain::{Amount, Currency, EventId, Timestamp};
 use schemars::JsonSchema;
@@ -7,65 +7,65 @@ use serde_json::{Map, Value};
 
 use crate::recent::Priced;
 
-/// A show in the words of the IndieHOY system.
+/// A show in short form, with the field names of the IndieHOY system.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ShortShow {
-    /// The event.
+    /// The event's id.
     id: EventId,
-    /// The organiser's code for it; without one, the slug.
+    /// The organiser's code for the show; without one, the slug.
     code: String,
-    /// The readable part of its address here.
+    /// The readable part of its address here, such as `noche-de-faroles`.
     slug: String,
-    /// The title.
+    /// The title, such as `Noche de faroles`.
     title: String,
-    /// Who plays.
+    /// The artist or the band; possibly empty.
     artist: String,
-    /// Where.
+    /// The venue's name.
     venue: String,
-    /// The main picture.
+    /// The address of the main picture, if there is one.
     img: Option<String>,
-    /// Start of the show.
+    /// When the show starts.
     show_date: Timestamp,
-    /// The most discounts that members get for it.
+    /// The most discounts that members get for the show.
     max_discounts: u32,
-    /// Where its tickets are sold: here, or at somebody else's address.
+    /// The address at which its tickets are sold: here, or by another seller.
     ticketing_link: String,
-    /// True if somebody else sells its tickets.
+    /// True if another seller sells its tickets.
     sold_elsewhere: bool,
-    /// Further details.
+    /// Further details of the show.
     other_data: OtherData,
-    /// True as long as it is published and not over.
+    /// True until the show is over.
     active: bool,
-    /// When it was created.
+    /// When the event was created.
     created_at: Timestamp,
 }
 
-/// Further details of a show: what the box office knows, and what else the organiser says.
+/// Further details of a show: the box office's own, and those that the organiser added.
 #[derive(Debug, Serialize, JsonSchema)]
 struct OtherData {
-    /// The city.
+    /// The venue's city.
     city: String,
-    /// ISO 3166-1 alpha-2 country.
+    /// The venue's country, as an ISO 3166-1 alpha-2 code such as `CO`.
     country: String,
-    /// IANA time zone of the venue.
+    /// IANA time zone of the venue, such as `America/Bogota`.
     time_zone: String,
     /// The currency of `price`.
     currency: Currency,
-    /// What the cheapest ticket costs now, with everything: the sale stage, the fee and the
-    /// tax. The organiser's word if nothing is sold here.
+    /// The current price of the cheapest ticket, with sale stage, fee and tax. Without one,
+    /// for example if nothing is sold here, the price that the organiser entered.
     price: Option<ShownPrice>,
-    /// What else the organiser says.
+    /// Further details that the organiser entered.
     #[serde(flatten)]
     said: Map<String, Value>,
 }
 
-/// The price of a show, by whoever knows it.
+/// The price of a show, computed or entered.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 enum ShownPrice {
-    /// The box office.
+    /// The price that the box office computed.
     Known(Amount),
-    /// The organiser.
+    /// The price that the organiser entered, in any form, such as `desde 20.000`.
     Said(Value),
 }
 
@@ -90,7 +90,7 @@ impl OtherData {
 }
 
 impl ShortShow {
-    /// The words for a published show.
+    /// The short form of a published show.
     pub(crate) fn new(priced: &Priced<'_>, public_url: &str, now: Timestamp) -> Self {
         let show = priced.show.clone();
         let here = || format!("{public_url}/api/v1/public/events/{}", show.slug);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_show_of_ours_leads_here_and_goes_by_its_slug() {
+    fn a_show_sold_here_links_here_and_has_its_slug_as_code() {
         let words = words(&show(10, "Los Faroles", "Bogotá", "CO"));
         assert_eq!((&words["code"], &words["slug"]), (&json!("los-faroles"), &json!("los-faroles")));
         assert_eq!(words["ticketing_link"], "https://faroles.example/api/v1/public/events/los-faroles");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_show_of_others_leads_to_them() {
+    fn a_show_sold_elsewhere_links_there() {
         let show = EventSummary {
             code: Some("RIO-7".to_owned()),
             ticketing_link: Some("https://boletos.example/rio".to_owned()),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_box_office_knows_goes_before_what_the_organiser_says() {
+    fn computed_details_replace_those_of_the_organiser() {
         let said = json!({"city": "Macondo", "price": "desde 20.000", "genre": "cumbia"});
         let said = said.as_object().expect("members").clone();
         let show = EventSummary { other_data: said, ..show(1, "Uno", "Cali", "CO") };

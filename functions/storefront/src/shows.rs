@@ -1,4 +1,4 @@
-//! Lists of shows, and search while people type.
+//! Lists of shows, and search while the buyer types.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -45,41 +45,41 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-/// For how many seconds caches may keep a list.
+/// How long clients may cache a list, in seconds.
 const LIST_SECONDS: u32 = 30;
-/// The most answers to a search.
+/// The most shows that a search returns.
 const MAX_FOUND: u8 = 50;
 
-/// A show as it stands in lists.
+/// A show in the public list.
 #[derive(Debug, Serialize, JsonSchema)]
 struct ShowView {
-    /// The event.
+    /// The event's id.
     id: EventId,
-    /// The readable part of its address.
+    /// The readable part of its address, such as `noche-de-faroles`.
     slug: String,
-    /// The title.
+    /// The title, such as `Noche de faroles`.
     name: String,
-    /// Who plays.
+    /// The artist or the band; possibly empty.
     artist: String,
-    /// Where.
+    /// The venue's name.
     venue: String,
-    /// The city.
+    /// The venue's city.
     city: String,
-    /// ISO 3166-1 alpha-2 country.
+    /// The venue's country, as an ISO 3166-1 alpha-2 code such as `CO`.
     country: String,
-    /// IANA time zone of the venue.
+    /// IANA time zone of the venue, such as `America/Bogota`.
     time_zone: String,
-    /// Start of the show.
+    /// When the show starts.
     starts_at: Timestamp,
-    /// End of the show.
+    /// When the show ends.
     ends_at: Timestamp,
     /// The currency of its prices.
     currency: Currency,
-    /// What the cheapest ticket costs now, with everything: the sale stage, the fee and the
-    /// tax. Absent if nothing is sold here.
+    /// The current price of the cheapest ticket, with sale stage, fee and tax. Absent if
+    /// nothing is sold here.
     #[serde(skip_serializing_if = "Option::is_none")]
     price_from: Option<Amount>,
-    /// The main picture.
+    /// The address of the main picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<String>,
 }
@@ -105,7 +105,7 @@ impl From<&Priced<'_>> for ShowView {
     }
 }
 
-/// The answers to a search.
+/// The shows that a search finds.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Found {
     /// The shows, best first.
@@ -114,20 +114,20 @@ struct Found {
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 struct Filters {
-    /// Only shows in this city, however it is written.
+    /// Only shows in this city; accents and capitals do not matter.
     city: Option<Line<0, 100>>,
     /// Only shows in this country (ISO 3166-1 alpha-2).
     #[schemars(regex(pattern = "^[A-Za-z]{2}$"), extend("x-must" = "Must be the two letters of a country, such as CO, CL or AR."))]
     country: Option<String>,
-    /// Only shows that this may mean.
+    /// Only shows that these words may mean; typos are forgiven.
     q: Option<Line<0, MAX_QUERY_CHARS>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Search {
-    /// What somebody has typed so far.
+    /// The words that the buyer has typed so far.
     q: Line<0, MAX_QUERY_CHARS>,
-    /// At most this many answers.
+    /// The most shows to return. 10 if missing.
     #[schemars(range(min = 1, max = 50))]
     limit: Option<u8>,
 }
@@ -200,7 +200,7 @@ impl Filters {
             city.as_deref().is_none_or(|city| folded(&show.city) == city)
                 && self.country.as_deref().is_none_or(|country| show.country.eq_ignore_ascii_case(country))
         });
-        // A search answers by how well it fits, a list by date.
+        // A search returns shows by how well they fit, but a list is ordered by start.
         shows.sort_by_cached_key(|show| Store::after_show(show));
         shows
     }
@@ -210,7 +210,7 @@ fn folded(text: &str) -> String {
     deunicode(text.trim()).to_lowercase()
 }
 
-/// The part of the sorted `shows` that is asked for, and where to go on.
+/// The page of the sorted `shows` that is asked for, and the cursor of the next one.
 fn page<'a>(
     mut shows: Vec<&'a EventSummary>,
     paging: &Paging,
@@ -227,7 +227,7 @@ fn page<'a>(
     Ok((shows, last))
 }
 
-/// Whether [`Show::cursor`] can have made this: a start and an event.
+/// Whether [`Show::cursor`] can have made this text: a start and an event's id.
 fn is_cursor(text: &str) -> bool {
     text.split_once('#').is_some_and(|(start, event)| {
         start.parse::<Timestamp>().is_ok() && EventId::from_suffix(event).is_ok()
@@ -245,7 +245,7 @@ pub(crate) mod tests {
         Timestamp::from_second(second).expect("in range")
     }
 
-    /// A show that begins in this hour and takes two.
+    /// A show that starts in this hour and lasts two.
     pub(crate) fn show(hour: i64, name: &str, city: &str, country: &str) -> EventSummary {
         EventSummary {
             id: EventId::generate(at(hour)),
@@ -298,7 +298,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_over_is_not_listed_but_what_is_on_is() {
+    fn shows_are_listed_until_they_end() {
         assert_eq!(listed(&Filters::default(), 11).len(), 3);
         assert_eq!(listed(&Filters::default(), 12), ["río-abajo", "los-faroles-otra-vez"]);
         assert!(program().search("faroles", at(32 * 3600)).is_empty());
