@@ -79,8 +79,8 @@ struct Next {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum NextStatus {
-    /// The user looks into the mailbox of the address: if it has an account, or was registered just
-    /// now, a mail follows.
+    /// The user looks into the mailbox of the address. A mail follows if the address has an
+    /// account, a new one included, and no limit is reached.
     CheckYourEmail,
 }
 

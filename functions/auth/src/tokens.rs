@@ -21,8 +21,8 @@ use crate::me::Profile;
 /// at most that long.
 const ACCESS_TOKEN_SECONDS: u32 = 15 * 60;
 
-/// How many successors of a refresh token are searched: those of forty days in which the
-/// tokens were renewed every 15 minutes. The search takes some milliseconds.
+/// The most successors of a refresh token that are searched: forty days of a renewal every
+/// 15 minutes. The search takes some milliseconds.
 const MAX_SUCCESSORS: usize = 4000;
 
 /// The tokens of a session, and its user.

@@ -96,7 +96,7 @@ impl Images {
     }
 }
 
-/// The media type of a picture: those that browsers show.
+/// The media type of a picture, of the types that browsers show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 enum ImageType {
     #[serde(rename = "image/jpeg")]

@@ -29,7 +29,7 @@ pub(crate) struct EventView {
     venue: String,
     /// The venue's street address.
     address: String,
-    /// The city.
+    /// The venue's city.
     city: String,
     /// The venue's country, as an ISO 3166-1 alpha-2 code such as `CO`.
     country: String,

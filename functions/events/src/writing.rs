@@ -97,7 +97,7 @@ pub(crate) struct NewEvent {
     #[serde(default)]
     #[schemars(length(max = 500), regex(pattern = ADDRESS_PATTERN))]
     img: Option<String>,
-    /// The most discounts that members get for the event. None if missing.
+    /// The most discounts that members get for the event. 0 if missing.
     #[serde(default)]
     #[schemars(range(max = 10_000))]
     max_discounts: u32,

@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_sent_stays() {
+    fn missing_fields_stay() {
         let after = changed(json!({"confirmed": true})).expect("changed");
         assert_eq!((after.confirmed, after.amount_paid, after.version), (true, 1_500_000, 2));
         assert_eq!(after.receipt.as_deref(), Some("receipts/a.pdf"));

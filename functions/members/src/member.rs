@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_sent_stays() {
+    fn missing_fields_stay() {
         let same = changed(json!({})).expect("nothing to change");
         assert_eq!((same.city.as_deref(), same.version), (Some("Bogotá"), 4));
         let after =

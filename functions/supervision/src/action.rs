@@ -67,7 +67,7 @@ impl Action {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Decision {
-    /// The decision.
+    /// The decision to write.
     action: Action,
     /// Notes for the other supervisors. If missing, they stay; an empty text removes them.
     supervisor_notes: Option<Paragraph<0, MAX_NOTES>>,

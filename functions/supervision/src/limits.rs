@@ -13,8 +13,8 @@ use store::{Count, Limit};
 
 use crate::State;
 
-/// Answers of one organiser: several times the discounts of a usual large show, though a
-/// show may have up to 10,000.
+/// Answers of one organiser: meant to be some times as many as a large show has discounts.
+/// A show may have up to 10,000; then the other answers wait for the next day.
 const TENANT: Limit = Limit::exact("answer-tenant", 1000, DAY);
 /// Answers to one address, of all organisers together, to requests that were not made
 /// signed in: its reader may not have made them.
