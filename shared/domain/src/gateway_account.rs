@@ -1,6 +1,5 @@
-//! Tenants' accounts at payment gateways: which one takes which currency, and in
-//! which order they are tried. What the gateway wants to know before it believes us
-//! is not in here: it is kept where secrets are.
+//! Tenants' accounts at payment gateways: which one takes which currency, and in which order they
+//! are tried. Their credentials are not in here: they are kept with the other secrets.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -12,10 +11,10 @@ use crate::{Currency, GatewayAccountId, TenantId};
 
 /// The most accounts of one tenant.
 pub const MAX_GATEWAY_ACCOUNTS: usize = 20;
-/// The highest position.
+/// The highest position in the order in which accounts are tried.
 pub const MAX_POSITION: u16 = 99;
 
-/// Play money or real money.
+/// Whether an account moves test money or real money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -25,56 +24,57 @@ pub enum Mode {
     Live,
 }
 
-/// A tenant's account at a gateway. Its gateway and its mode never change: payments
-/// that were made with it are asked about with it.
+/// A tenant's account at a gateway. Its gateway and its mode never change: the gateway's reports
+/// about its payments are still asked for with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayAccount {
-    /// The account.
+    /// The account's id.
     pub id: GatewayAccountId,
-    /// Whose money it takes.
+    /// The organiser that receives the money.
     pub tenant_id: TenantId,
-    /// The gateway.
+    /// The gateway where the account is.
     pub gateway: GatewayName,
-    /// Play money or real money.
+    /// Test money or real money.
     pub mode: Mode,
-    /// What it is used for, each once; the gateway may take more.
+    /// The currencies for which it is used, each once; the gateway may take more.
     pub currencies: Vec<Currency>,
-    /// 0 is tried first for its currencies. Of equal ones, the older.
+    /// The position in the order of trying: 0 is first for its currencies; of equal ones, the older
+    /// account.
     pub position: u16,
-    /// Whose account it is in the gateway's words, if the gateway says so.
+    /// The holder of the account as the gateway names it, if it does.
     pub holder: Option<String>,
-    /// False to start no payments with it. Those that were started go on.
+    /// False to start no more payments with it. Payments that were started are not affected.
     pub active: bool,
-    /// Which version of the stored credentials holds; `None` until there are any.
+    /// The version of the stored credentials that is used; `None` until there are any.
     pub credentials_version: Option<String>,
-    /// True once somebody deletes it: its secret goes, and it takes no other.
+    /// True once its deletion has begun: its secret is removed, and it takes no other.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closing: bool,
     /// When the gateway accepted the credentials.
     pub checked_at: Option<Timestamp>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was changed last.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// Counts changes.
     pub version: u32,
 }
 
-/// Names an account.
+/// A reference to an account: its tenant and its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AccountRef {
-    /// Whose money it takes.
+    /// The organiser that receives the money.
     pub tenant_id: TenantId,
-    /// The account.
+    /// The account's id.
     pub id: GatewayAccountId,
 }
 
-/// The codes of the currencies that a gateway can take for its accounts' holders.
-/// None of the sandbox, which is one for everybody and has no accounts.
+/// The codes of the currencies that accounts at a gateway can take. None for the sandbox, which all
+/// organisers share and which has no accounts.
 pub const fn currencies_of(gateway: GatewayName) -> &'static [&'static str] {
     match gateway {
         GatewayName::Sandbox => &[],
-        // One per country; an account is of one country, which its holder knows.
+        // One per country. An account belongs to one country, which its holder knows.
         GatewayName::MercadoPago => &["ARS", "BRL", "CLP", "COP", "MXN", "PEN", "UYU"],
         GatewayName::Wompi => &["COP"],
         GatewayName::Payu => &["ARS", "BRL", "CLP", "COP", "MXN", "PEN", "USD"],
@@ -82,7 +82,7 @@ pub const fn currencies_of(gateway: GatewayName) -> &'static [&'static str] {
 }
 
 impl GatewayAccount {
-    /// Checks what people choose, each field under its own name.
+    /// Notes bad values of the fields that people choose, each under its own name.
     pub fn check(&self, fields: &mut Fields) {
         let takes = currencies_of(self.gateway);
         fields.rule(!takes.is_empty(), "/gateway", "There are no accounts at this gateway. Choose another.");
@@ -113,10 +113,10 @@ impl GatewayAccount {
     }
 }
 
-/// The accounts that take `currency`, the first choice first.
+/// The accounts that take `currency`, in the order in which they are tried.
 pub fn choose(accounts: &[GatewayAccount], currency: Currency) -> Vec<&GatewayAccount> {
     let mut takers: Vec<_> = accounts.iter().filter(|account| account.takes(currency)).collect();
-    // The id begins with the time at which the account was made.
+    // The id begins with the time of creation: of equal positions, the older account comes first.
     takers.sort_by_key(|account| (account.position, account.id));
     takers
 }
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_choice_comes_first_and_what_cannot_take_the_currency_not_at_all() {
+    fn accounts_are_chosen_by_currency_and_position() {
         let (cop, ars) = (Currency::COP, Currency::ARS);
         let second = account(GatewayName::Payu, &[cop, ars], 1);
         let first = account(GatewayName::Wompi, &[cop], 0);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_takes_what_its_gateway_takes_each_once() {
+    fn an_account_takes_each_currency_of_its_gateway_once() {
         let (cop, ars, clp) = (Currency::COP, Currency::ARS, Currency::CLP);
         assert!(bad(&account(GatewayName::Wompi, &[cop], MAX_POSITION)).is_empty());
         assert!(bad(&account(GatewayName::MercadoPago, &[ars, clp, cop], 0)).is_empty());
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_is_a_currency() {
+    fn every_code_of_a_gateway_is_a_currency() {
         for gateway in GatewayName::ALL {
             for code in currencies_of(gateway) {
                 assert!(Currency::from_code(code).is_some(), "{code}");

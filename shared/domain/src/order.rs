@@ -1,8 +1,8 @@
-//! An order: the reservation that a hold makes and the purchase it becomes.
+//! An order: what a buyer takes at once, from its hold to its tickets and refunds.
 //!
-//! `held ─pay→ awaiting_payment ─paid→ paid ─refund→ partly_refunded, refunded`;
-//! a hold or a payment that runs out is `released`. Nothing has to happen for a
-//! hold to end: it carries its own expiry, and so does every allotment it took.
+//! `held ─pay→ awaiting_payment ─paid→ paid ─refund→ partly_refunded, refunded`; a hold or a
+//! payment that runs out is `released`. No worker has to end a hold: the order has its own expiry,
+//! and so does every claim on an allotment.
 
 mod change;
 mod difference;
@@ -36,11 +36,11 @@ pub use refund::{RefundAsk, RefundStep};
 pub use settlement::Settlement;
 pub use transition::{Hold, StartedPayment};
 
-/// How far an order is.
+/// The status of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderStatus {
-    /// The places are held; nobody has asked for money yet.
+    /// The places are held; no payment was started yet.
     Held,
     /// A payment was started at a gateway.
     AwaitingPayment,
@@ -50,7 +50,8 @@ pub enum OrderStatus {
     PartlyRefunded,
     /// All of its tickets were refunded.
     Refunded,
-    /// Cancelled by the buyer, which alone is written down, or its time ran out.
+    /// Ended without tickets: cancelled, given up for another order, or its time ran out (which is
+    /// not stored).
     Released,
     /// Paid too late, when the places were gone or the buyer had cancelled: the money goes back.
     RefundDue,
@@ -62,7 +63,7 @@ impl OrderStatus {
         matches!(self, Self::Paid | Self::PartlyRefunded | Self::Refunded)
     }
 
-    /// True once a payment was decided about: its places are sold, or its money goes back.
+    /// True once a payment has its outcome: the places are sold, or the money goes back.
     pub const fn has_outcome(self) -> bool {
         self.is_settled() || matches!(self, Self::RefundDue)
     }
@@ -70,8 +71,8 @@ impl OrderStatus {
 
 /// An order with everything that belongs to it.
 ///
-/// Everybody reads its [`OrderFields`]; only the transitions in this module change them.
-/// A transition says in a [`Change`] what must be written together with the order.
+/// Every module can read its [`OrderFields`]; only the transitions in this module change them. A
+/// transition returns a [`Change`]: what must be written together with the order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order(OrderFields);
 
@@ -84,50 +85,50 @@ impl Deref for Order {
 }
 
 impl From<OrderFields> for Order {
-    /// The order that the table has.
+    /// The order as the table has it.
     fn from(stored: OrderFields) -> Self {
         Self(stored)
     }
 }
 
-/// The fields of an order.
+/// The fields of an order, which all modules can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderFields {
     /// The order's id.
     pub id: OrderId,
-    /// Who buys.
+    /// The buyer's user id.
     pub user: UserId,
-    /// The organiser.
+    /// The organiser's tenant id.
     pub tenant: TenantId,
-    /// The event.
+    /// The event of the tickets.
     pub event: EventId,
     /// The status as it was last written; see [`Order::status_at`].
     pub status: OrderStatus,
     /// The currency of all amounts.
     pub currency: Currency,
-    /// What is bought.
+    /// The lines: each has the tickets of one area and price.
     pub lines: Vec<OrderLine>,
-    /// What the buyer pays, in minor units.
+    /// The total that the buyer pays, in minor units.
     pub total: i64,
-    /// The buyer.
+    /// The buyer's e-mail address and name.
     pub buyer: Person,
-    /// The language of its mails.
+    /// The language of the mails about it.
     pub language: Language,
-    /// One for each ticket in the order of the lines, or none yet.
+    /// The attendees: one for each ticket in the order of the lines, or none yet.
     pub attendees: Vec<Attendee>,
-    /// What it took from the allotments.
+    /// Its claims on allotments.
     pub holdings: Vec<Holding>,
     /// When an unpaid hold ends.
     pub expires_at: Timestamp,
     /// When it was paid.
     pub paid_at: Option<Timestamp>,
-    /// The tries to pay.
+    /// The payments at gateways, failed ones included.
     pub payments: Vec<Payment>,
-    /// What is special about single tickets, by their index.
+    /// The state of single tickets, by their index; a new ticket has none.
     pub tickets: BTreeMap<u8, TicketState>,
-    /// The promotion whose use it took.
+    /// The code of the promotion whose use it claimed.
     pub promotion_code: Option<String>,
-    /// A digest of the request that created it, if it named an idempotency key.
+    /// A digest of the request that created it, if the request had an idempotency key.
     pub idempotency: Option<String>,
     /// When its tickets were mailed.
     pub mailed_at: Option<Timestamp>,
@@ -138,7 +139,7 @@ pub struct OrderFields {
 /// The most tries to pay one order.
 pub const MAX_PAYMENT_ATTEMPTS: usize = 5;
 
-/// What becomes of money that arrives from now on.
+/// The outcome of money that arrives from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IfPaid {
@@ -152,8 +153,7 @@ pub enum IfPaid {
 }
 
 impl Order {
-    /// The status as it is at `now`: a hold that ran out is released, whether or
-    /// not anybody wrote that down.
+    /// The status at `now`: a hold that ran out is released, although that is not stored.
     pub fn status_at(&self, now: Timestamp) -> OrderStatus {
         match self.status {
             OrderStatus::Held | OrderStatus::AwaitingPayment if now >= self.expires_at => {
@@ -163,8 +163,8 @@ impl Order {
         }
     }
 
-    /// What each ticket is given back for when it is refunded, in the order of the lines, in
-    /// minor units.
+    /// The amount that a refund of each ticket gives back, in the order of the lines, in minor
+    /// units.
     pub fn ticket_totals(&self) -> impl Iterator<Item = i64> {
         self.lines.iter().flat_map(|line| line.ticket_totals(self.currency))
     }
@@ -174,7 +174,7 @@ impl Order {
         Money::new(self.total, self.currency)
     }
 
-    /// How many tickets it has.
+    /// The number of its tickets.
     pub fn ticket_count(&self) -> u8 {
         self.lines.iter().map(|line| line.quantity).sum()
     }
@@ -200,19 +200,19 @@ impl Order {
         })
     }
 
-    /// What gateways took, whatever went back since, in minor units.
+    /// The sum of the approved payments, without regard to refunds, in minor units.
     pub fn paid(&self) -> i64 {
         let approved = self.payments.iter().filter(|payment| payment.state == PaymentState::Approved);
         approved.map(|payment| payment.amount).sum()
     }
 
-    /// What was given back so far, in minor units.
+    /// The sum of the refunds so far, in minor units.
     pub fn refunded(&self) -> i64 {
         self.payments.iter().map(|payment| payment.refunded).sum()
     }
 
     /// True if money that arrives buys its tickets, as long as its places are free: it has no
-    /// outcome, and its buyer did not cancel it. That its time ran out is not written down.
+    /// outcome, and the buyer did not cancel it. It may have run out, which is not stored.
     pub fn is_payable(&self) -> bool {
         matches!(self.status, OrderStatus::Held | OrderStatus::AwaitingPayment)
     }
@@ -229,8 +229,8 @@ impl Order {
         }
     }
 
-    /// The number of one more try to pay. That of each try is in its reference, so no
-    /// two have the same.
+    /// The number of one more payment. It is part of the payment's reference, so no two payments
+    /// may share it.
     ///
     /// # Errors
     /// `too_many_payments` (409) after [`MAX_PAYMENT_ATTEMPTS`].
@@ -256,13 +256,13 @@ impl Order {
         }
     }
 
-    /// A payment that its gateway decides about: another would be one too many.
+    /// A payment about which its gateway has not decided: meanwhile another would pay twice.
     pub fn processing_payment(&self) -> Option<&Payment> {
         self.payments.iter().find(|payment| payment.state == PaymentState::Processing)
     }
 
-    /// What becomes of the money if somebody pays `payment` now, or if it is approved;
-    /// `None` if neither can happen any more.
+    /// The outcome if the buyer pays `payment` now, or if the gateway approves it; `None` if
+    /// neither can happen any more.
     pub fn if_paid(&self, payment: &Payment, now: Timestamp) -> Option<IfPaid> {
         let is_over =
             payment.state == PaymentState::Declined && now >= self.expires_at + payment.gateway.grace();
@@ -277,7 +277,7 @@ impl Order {
         })
     }
 
-    /// The last try to pay that nobody has paid, at `gateway` if that is given.
+    /// The last payment that is still to be paid, at `gateway` if that is given.
     pub fn open_payment(&self, gateway: Option<GatewayName>) -> Option<&Payment> {
         self.payments.iter().rev().find(|payment| {
             payment.state == PaymentState::Pending && gateway.is_none_or(|name| name == payment.gateway)

@@ -1,4 +1,4 @@
-//! What must happen because of a write, as the item that is written carries it.
+//! The outbox: what must happen after a write, carried by the written item.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,49 +7,48 @@ use crate::payment::ManualReason;
 use crate::user::LinkPurpose;
 use crate::{Error, Language, Money, Person, Result};
 
-/// What must happen because of the write that carries this.
+/// What must happen after the write that carries this.
 ///
-/// Stands as JSON text in the attribute `ob` of an item; the table's stream wakes
-/// `relay`, which turns it into messages. Which item it is follows from the
-/// item's key, so the outbox does not repeat it. Written in the same write as
-/// the change that causes it, it can not be lost between the two.
+/// It is JSON text in the attribute `ob` of an item; the table's stream wakes `relay`, which turns
+/// it into messages. The item's key says which item it is, so the outbox does not repeat that. It
+/// is part of the write that causes it, so it can not be lost between the two.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Outbox {
     /// On an order that was just paid: mail its tickets.
     Tickets,
-    /// On an order with nothing to pay that just got its tickets: mail them, and look
-    /// later whether its places are sold, for which no gateway's message comes.
+    /// On an order with nothing to pay that just got its tickets: mail them, and check later that
+    /// its places are sold, because no gateway's notification comes for it.
     FreeTickets,
     /// On an order whose payment was just started: ask the gateway about it
     /// later, in case its notification never comes.
     AwaitPayment,
     /// On an order of which a gateway knows more than the order says: ask the gateway now.
     AskNow,
-    /// On an order with money to be given back: have the gateway do it, and tell
-    /// the buyer if there is something to tell now.
+    /// On an order with a refund due: have the gateway make it, and send the buyer the news, if
+    /// any.
     Refund {
-        /// What to tell the buyer before the money is back.
+        /// The news for the buyer before the money is back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         news: Option<OrderNews>,
     },
-    /// On an order: tell somebody about it.
+    /// On an order: tell the buyer or the organiser about it.
     News {
-        /// What.
+        /// The news to tell.
         news: OrderNews,
     },
     /// On a sign-in item: mail its link.
     Link {
-        /// Who gets it.
+        /// The recipient.
         to: Person,
-        /// In which language.
+        /// The language of the mail.
         language: Language,
-        /// What the link is for.
+        /// The purpose of the link.
         purpose: LinkPurpose,
         /// The link's token, encrypted: the table holds no token in the clear.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sealed_token: Option<String>,
-        /// When the link ends.
+        /// When the link expires.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<Timestamp>,
     },
@@ -61,26 +60,25 @@ pub enum Outbox {
     StaffInvited,
     /// On a discount request whose answer was just sent: mail it.
     Discount {
-        /// Who gets it.
+        /// The recipient.
         to: Person,
-        /// In which language.
+        /// The language of the mail.
         language: Language,
-        /// Where answers go, if not nowhere.
+        /// The address for replies, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reply_to: Option<String>,
     },
-    /// On a refund task: remind its organiser of all that wait.
+    /// On a refund task: remind its organiser of all open tasks.
     RefundsWaiting,
-    /// On what says that an organiser is told: mail what gateways and orders did not
-    /// agree about on a day.
+    /// On the item that notes the report to an organiser: mail the payment differences of a day.
     PaymentDifferences {
-        /// The day, in UTC, by its first moment.
+        /// The first moment of the day, in UTC.
         day: Timestamp,
     },
 }
 
 impl Outbox {
-    /// As the attribute `ob` holds it.
+    /// The text for the attribute `ob`.
     ///
     /// # Errors
     /// None that its fields allow.
@@ -89,86 +87,86 @@ impl Outbox {
     }
 }
 
-/// Something that a person should hear about an order, with what it is about: when its mail
-/// is written, the order may be further already. `payment` is the place of the payment in
-/// the order, from 0; amounts are minor units of the order's currency.
+/// News about an order for its buyer or organiser, with the details: the order may have changed
+/// again when the mail is written. `payment` is the index of the payment in the order, from 0;
+/// amounts are minor units of the order's currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum OrderNews {
     /// To the buyer: the money is on its way back.
     RefundDone {
-        /// The payment.
+        /// The payment's index.
         payment: u8,
-        /// How much of it went back this time.
+        /// The amount that went back this time.
         amount: i64,
-        /// True if a person gave it back, perhaps another way than it was paid.
+        /// True if a person gave it back, perhaps by another way than it was paid.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         by_hand: bool,
     },
     /// To the buyer: the payment came too late for tickets; all of it goes back.
     RefundDue {
-        /// The payment.
+        /// The payment's index.
         payment: u8,
-        /// How much of it goes back.
+        /// The amount that goes back.
         amount: i64,
     },
-    /// To the buyer: others have the places of tickets for which no money is to go back.
+    /// To the buyer: the places went to other orders, and there is no money to give back.
     PlacesLost,
     /// To the organiser: a payment's amount or currency is not the order's.
     PaymentMismatch {
-        /// The payment.
+        /// The payment's index.
         payment: u8,
-        /// What the gateway has.
+        /// The amount that the gateway has.
         paid: Money,
     },
     /// To the organiser: the buyer's bank wants the money back. The tickets stay valid
     /// until it is decided.
     DisputeOpened {
-        /// The payment.
+        /// The payment's index.
         payment: u8,
     },
     /// To the organiser: the bank took the money back.
     DisputeLost {
-        /// The payment.
+        /// The payment's index.
         payment: u8,
-        /// What it did to the tickets.
+        /// The effect on the tickets.
         loss: Loss,
     },
     /// To the organiser: the money stays theirs after all.
     DisputeWon {
-        /// The payment.
+        /// The payment's index.
         payment: u8,
     },
-    /// To the organiser: money was given back at the gateway that nobody asked us for.
+    /// To the organiser: money was given back at the gateway without us.
     RefundedElsewhere {
-        /// The payment.
+        /// The payment's index.
         payment: u8,
-        /// How much of it went back this time.
+        /// The amount that went back this time.
         amount: i64,
-        /// What it did to the tickets.
+        /// The effect on the tickets.
         loss: Loss,
     },
-    /// To the organiser and the buyer: the gateway does not do a refund by itself, a person
+    /// To the organiser and the buyer: the gateway does not make a refund by itself, so a person
     /// has to.
     RefundByHand {
-        /// The payment.
+        /// The payment's index.
         payment: u8,
-        /// How much is to be given back.
+        /// The amount to give back.
         amount: i64,
-        /// Why the gateway does not do it.
+        /// The reason why the gateway does not do it.
         reason: ManualReason,
-        /// Since when it waits, which tells it from what waited before.
+        /// When it was left to a person, which tells this task from an earlier one.
         since: Timestamp,
     },
 }
 
-/// What money that left by another way than ours did to an order's tickets.
+/// The effect on an order's tickets of money that left by another way than ours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Loss {
-    /// True if those that nobody had used became worthless, which the buyer is told, too.
+    /// True if the unused tickets became worthless, of which the buyer is told, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub revoked: bool,
-    /// What tickets cost that stay valid though their money is gone.
+    /// The price of tickets that stay valid although their money is gone, in minor units.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub uncovered: i64,
 }
@@ -179,8 +177,8 @@ fn is_zero(amount: &i64) -> bool {
 }
 
 impl Outbox {
-    /// Says what a loss did to the tickets, if this is about one: it is known once they
-    /// were looked at.
+    /// Sets the effect on the tickets, if this is news of a loss. It is known only once the store
+    /// has looked at the tickets.
     #[must_use]
     pub fn with_loss(mut self, what: Loss) -> Self {
         if let Self::News { news } | Self::Refund { news: Some(news) } = &mut self

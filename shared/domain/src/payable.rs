@@ -1,21 +1,21 @@
 //! The decimals that payment gateways take, and so the amounts that buyers are asked for.
 //!
-//! Decimals belong to gateway × currency: Mercado Pago takes no centavos of COP, which
-//! ISO 4217 has two of. A price must not change with the gateway that the buyer chooses, or
-//! that the organiser connects after a poster is printed. So the currency alone decides what
-//! buyers are asked for: amounts that every gateway takes which takes the currency. Each
-//! part of a price is rounded to that once, by the quote, before anybody sees it.
+//! Decimals belong to gateway × currency: Mercado Pago takes no centavos of COP, which ISO 4217 has
+//! two of. A price must not change with the gateway that the buyer chooses, or that the organiser
+//! connects after a poster is printed. So the currency alone decides what buyers are asked for:
+//! amounts that all gateways accept that take the currency. Each part of a price is rounded to that
+//! once, by the quote, before it is shown.
 
 use crate::gateway_account::currencies_of;
 use crate::money::{BasisPoints, round_div};
 use crate::payment::GatewayName;
 use crate::{Currency, Money};
 
-/// Where a gateway takes fewer decimals than the currency has. The sources are in
-/// `docs/payments.md`.
+/// Gateways that take fewer decimals of a currency than it has, with their number. The sources are
+/// in `docs/payments.md`.
 const FEWER: [(GatewayName, &str, u32); 1] = [(GatewayName::MercadoPago, "COP", 0)];
 
-/// How many decimals amounts in `currency` may have at a gateway.
+/// The number of decimals that amounts in `currency` may have at a gateway.
 pub fn decimals(gateway: GatewayName, currency: Currency) -> u32 {
     let fewer = FEWER.iter().find(|(name, code, _)| *name == gateway && *code == currency.code());
     fewer.map_or(currency.exponent(), |(_, _, decimals)| *decimals)
@@ -27,12 +27,12 @@ pub fn fits(gateway: GatewayName, money: Money) -> bool {
     money.amount % 10_i64.pow(more) == 0
 }
 
-/// What prices in a currency are whole multiples of.
+/// The unit of prices in a currency: they are whole multiples of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PriceUnit(i64);
 
 impl PriceUnit {
-    /// The smallest amount of `currency` that all gateways take which take the currency.
+    /// The smallest amount of `currency` that all gateways accept that take the currency.
     pub fn of(currency: Currency) -> Self {
         let takers =
             GatewayName::ALL.into_iter().filter(|gateway| currencies_of(*gateway).contains(&currency.code()));
@@ -41,7 +41,7 @@ impl PriceUnit {
         Self(10_i64.pow(more))
     }
 
-    /// How many minor units it is.
+    /// The unit in minor units of its currency.
     pub const fn minor_units(self) -> i64 {
         self.0
     }
@@ -56,17 +56,17 @@ impl PriceUnit {
         amount - amount % self.0
     }
 
-    /// A share of `amount` and `plus` minor units together, rounded half away from zero to
-    /// whole units, once.
+    /// `rate` of `amount`, plus `plus`, both in minor units; rounded half away from zero to whole
+    /// units, once.
     pub fn share(self, rate: BasisPoints, amount: i64, plus: i64) -> i64 {
         let whole = i128::from(BasisPoints::WHOLE.0);
         let exact = i128::from(amount) * i128::from(rate.0) + i128::from(plus) * whole;
         round_div(exact, whole * i128::from(self.0)).saturating_mul(self.0)
     }
 
-    /// Divides `amount` (0 or more) into `parts` that differ by at most one unit, the larger
-    /// ones first. What is less than a unit, which only orders from before the rounding
-    /// have, goes to the first.
+    /// Divides `amount` (0 or more) into `parts` that differ by at most one unit, the larger ones
+    /// first. A remainder below one unit, which only orders from before the rounding have, goes to
+    /// the first.
     pub fn even_shares(self, amount: i64, parts: u8) -> impl Iterator<Item = i64> {
         let (units, crumbs) = (amount / self.0, amount % self.0);
         let count = i64::from(parts.max(1));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn prices_are_what_every_gateway_takes() {
+    fn every_gateway_takes_whole_price_units() {
         assert_eq!([Currency::COP, Currency::CLP, Currency::ARS, Currency::USD].map(unit), [100, 1, 1, 1]);
         assert_eq!(unit(Currency::from_code("EUR").expect("a currency")), 1, "which no gateway takes");
         let pesos = Money::new(8_783_100, Currency::COP);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_rounded_once() {
+    fn amounts_are_rounded_once() {
         let pesos = PriceUnit::of(Currency::COP);
         assert_eq!(
             [8_783_050, 8_783_049, -50, -49, 0].map(|amount| pesos.round(amount)),

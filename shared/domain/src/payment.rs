@@ -1,5 +1,5 @@
-//! What is known of a payment at a gateway, whichever gateway it is, and the
-//! reference by which a payment leads back to its order.
+//! Payments at gateways in words that all gateways share, and the reference that leads from a
+//! payment to its order.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{Money, OrderId, UserId};
 
-/// A payment gateway that Taquilla can speak to.
+/// A payment gateway that Taquilla supports.
 ///
 /// The lower-case name is what `/webhooks/{gateway}`, stored orders and queue
 /// messages hold, so it must never change.
@@ -34,7 +34,7 @@ pub enum GatewayName {
 }
 
 impl GatewayName {
-    /// All of them.
+    /// Every gateway.
     pub const ALL: [Self; 4] = [Self::Sandbox, Self::MercadoPago, Self::Wompi, Self::Payu];
 
     /// The name in paths, items and messages.
@@ -47,9 +47,9 @@ impl GatewayName {
         }
     }
 
-    /// How long after the hold a payment may still begin there: our clocks differ, and what
-    /// was begun takes a moment to be found. PayU takes cards as long as its page is open,
-    /// whatever end the form names.
+    /// How long after the hold's end a payment may still begin there: clocks differ, and a payment
+    /// that was begun takes a moment to be found. PayU takes cards as long as its page is open,
+    /// beyond any end that the form names.
     pub const fn grace(self) -> Duration {
         match self {
             Self::Payu => Duration::from_secs(3 * 3600),
@@ -64,7 +64,7 @@ impl fmt::Display for GatewayName {
     }
 }
 
-/// The text names no gateway that Taquilla speaks to.
+/// The text names no gateway that Taquilla supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownGateway;
 
@@ -84,25 +84,25 @@ impl FromStr for GatewayName {
     }
 }
 
-/// How far a payment is, in the words that all gateways share.
+/// The status of a payment, in words that all gateways share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentStatus {
-    /// Nobody has paid it yet. Only gateways at which a payment is made before its buyer
-    /// pays say so, such as the sandbox.
+    /// Not paid yet. Only gateways at which a payment is made before its buyer pays report this,
+    /// such as the sandbox.
     Open,
-    /// The buyer has paid as far as the buyer can, and somebody has yet to decide: a bank,
-    /// a reviewer, a counter.
+    /// The buyer has done all that a buyer can, and a bank, a reviewer or a counter has yet to
+    /// decide.
     Pending,
-    /// The money is the organiser's. Parts of it may have been given back since:
-    /// see [`PaymentReport::refunded`].
+    /// The organiser has the money. Parts of it may have been given back since: see
+    /// [`PaymentReport::refunded`].
     Approved,
-    /// The bank or the gateway said no. Another attempt is another payment.
+    /// The bank or the gateway declined it. Another try is another payment.
     Declined,
-    /// The buyer gave up.
+    /// The buyer cancelled it.
     Cancelled,
-    /// The buyer let the time pass. Some gateways still approve such a payment
-    /// later, when the bank answers late.
+    /// The buyer did not pay in time. Some gateways still approve such a payment later, when the
+    /// bank answers late.
     Expired,
     /// All of the money went back to the buyer.
     Refunded,
@@ -111,17 +111,17 @@ pub enum PaymentStatus {
 }
 
 impl PaymentStatus {
-    /// True if there is something to wait for.
+    /// True as long as it may still be paid or decided.
     pub const fn is_undecided(self) -> bool {
         matches!(self, Self::Open | Self::Pending)
     }
 }
 
-/// The buyer's bank wants the money back.
+/// The state of a dispute: the buyer's bank wants the money back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Dispute {
-    /// Not decided. Some gateways keep the money back meanwhile, others do not.
+    /// Not decided. Some gateways withhold the money meanwhile, others do not.
     Open,
     /// The organiser keeps the money.
     Won,
@@ -129,41 +129,41 @@ pub enum Dispute {
     Lost,
 }
 
-/// What the gateway's own API says of a payment: the only truth to settle by.
+/// A gateway's report about a payment, from its own API: the only truth to settle by.
 ///
 /// Notifications and return pages are hints to ask for this, never a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentReport {
     /// The gateway's id of the payment, at most 64 characters.
     pub payment_id: String,
-    /// The reference that Taquilla gave it; see [`PaymentReference`]. Text as the
-    /// gateway has it: a payment made elsewhere may carry anything.
+    /// The reference that Taquilla gave it; see [`PaymentReference`]. It is the gateway's text: a
+    /// payment made elsewhere may carry anything.
     pub reference: String,
-    /// How far it is.
+    /// The status of the payment.
     pub status: PaymentStatus,
-    /// What the buyer was to pay. Must equal the order's total before anything is
+    /// The amount that the buyer was to pay. It must equal the order's total before anything is
     /// settled.
     pub amount: Money,
-    /// How much of `amount` went back to the buyer until now, in its currency.
+    /// The part of `amount` that was given back so far.
     pub refunded: Money,
-    /// Whether the buyer's bank wants the money back.
+    /// The dispute, if the buyer's bank wants the money back.
     pub dispute: Option<Dispute>,
-    /// The gateway's own word for why, for the log and the organiser.
+    /// The gateway's own reason for the status, for the log and the organiser.
     pub reason: Option<String>,
     /// When the money was approved.
     pub approved_at: Option<Timestamp>,
 }
 
-/// What a notification says to ask the gateway about. Nothing in it is believed.
+/// The thing about which a notification says to ask the gateway. Nothing in it is believed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum PaymentHint {
     /// Something about this payment changed.
     Payment {
-        /// The gateway's id, at most 64 characters.
+        /// The gateway's id of the payment, at most 64 characters.
         payment_id: String,
-        /// What is signed instead of the id, at gateways that do not sign that. Then all
-        /// payments with this reference are asked about, and the id is nobody's word.
+        /// The signed reference, from gateways that do not sign the id. Then all payments with this
+        /// reference are asked about, and the id is not trusted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reference: Option<SignedReference>,
     },
@@ -179,28 +179,28 @@ pub enum PaymentHint {
     },
 }
 
-/// What a notification's signature says of a payment whose id it leaves out.
+/// The signed part of a notification whose payment id is not signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedReference {
     /// The payment's reference; at most 256 characters.
     pub text: String,
-    /// True if the payment was approved: an answer in which none is comes too early.
+    /// True if the notification says that the payment was approved: a report without an approved
+    /// one comes too early.
     pub approved: bool,
 }
 
-/// Whose payment it is: an attempt to pay an order, signed into the gateway's
-/// own reference field, so that a notification finds its order without an index.
+/// The reference of a payment: a try to pay an order, signed into the gateway's own reference
+/// field, so that a notification finds its order without an index.
 ///
-/// The text is 60 characters of `[A-Za-z0-9_-]`, which every gateway takes (the
-/// tightest known limit is 64): base64url without padding of 16 bytes user, 16
-/// bytes order, 1 byte attempt, and the first 12 bytes of an HMAC-SHA-256 over
-/// them. The signature keeps somebody with an account at the same gateway from
-/// making payments that point at orders of ours.
+/// The text is 60 characters of `[A-Za-z0-9_-]`, which every gateway takes (the tightest known
+/// limit is 64): base64url without padding of 16 bytes user, 16 bytes order, 1 byte attempt, and
+/// the first 12 bytes of an HMAC-SHA-256 over them. The signature keeps the holder of another
+/// account at the same gateway from making payments that point at our orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PaymentReference {
-    /// Who buys.
+    /// The buyer.
     pub user: UserId,
-    /// What is paid.
+    /// The order that is paid.
     pub order: OrderId,
     /// Tells the payments of one order apart: gateways refuse a reference that
     /// they have seen before.
@@ -253,17 +253,17 @@ fn mac(key: &[u8; 32], signed: &[u8]) -> Hmac<Sha256> {
     mac
 }
 
-/// Why a refund needs a person.
+/// The reason why a person has to make a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ManualReason {
     /// The gateway has no call for it, such as for money paid in cash.
     Unsupported,
-    /// The gateway or the bank said no.
+    /// The gateway or the bank declined it.
     Declined,
-    /// It is unknown whether the gateway did it: look there first.
+    /// It is unknown whether the gateway made the refund: check there first.
     Uncertain,
-    /// The buyer's bank wants the money back, too: see there who gives it.
+    /// The buyer's bank wants the money back, too: check at the gateway which of the two gives it.
     Disputed,
 }
 

@@ -1,5 +1,5 @@
-//! What a gateway and an order do not agree about, as the organiser's daily report
-//! has it.
+//! Payment differences: where a gateway and an order do not agree, for the organiser's daily
+//! report.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::OrderId;
 
-/// Something about a payment that settles by nobody's doing. Empty lists of these are
-/// what every organiser should see.
+/// A difference between a gateway and an order that does not settle by itself and that a person
+/// must look at. An organiser's list should be empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentDifference {
     /// The order that the payment names.
@@ -16,15 +16,15 @@ pub struct PaymentDifference {
     /// The gateway's id of the payment, if it has one; at most 64 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<String>,
-    /// What does not agree.
+    /// The kind of difference.
     pub kind: DifferenceKind,
-    /// The figures, for a person; in English, at most 300 characters.
+    /// The figures for a person, as text in English; at most 300 characters.
     pub detail: String,
-    /// When it was seen.
+    /// When it was noted.
     pub at: Timestamp,
 }
 
-/// What a gateway and an order do not agree about.
+/// The kind of a payment difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DifferenceKind {
@@ -34,15 +34,15 @@ pub enum DifferenceKind {
     Undecided,
     /// The payment names an order that does not exist.
     OrderNotFound,
-    /// The payment was made with an account that the order is not paid with.
+    /// The payment was made with another account than the order is paid with.
     ForeignAccount,
     /// The order has a payment that the gateway does not know, or says is not paid.
     PaymentMissing,
-    /// The gateway has money that the order knows nothing of.
+    /// The gateway has a payment that pays for nothing in the order.
     PaymentUnexpected,
     /// More or less money went back at the gateway than the order says.
     RefundDiffers,
-    /// Tickets are valid that no money is kept for.
+    /// Tickets are valid although the money for them is not kept.
     Uncovered,
 }
 

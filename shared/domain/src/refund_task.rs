@@ -1,4 +1,4 @@
-//! Refunds that a person has to do at the gateway, as the organiser's list has them.
+//! Refund tasks: refunds that a person has to make at the gateway.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -8,57 +8,57 @@ use crate::order::{Order, RefundProgress};
 use crate::payment::{GatewayName, ManualReason};
 use crate::{EventId, GatewayAccountId, Money, OrderId, Person, TenantId, UserId};
 
-/// Money that a person has to give back. It exists exactly as long as the payment in
-/// the order says so ([`RefundProgress::Manual`]): both are always written together.
+/// A refund that a person has to make. It exists exactly as long as the payment in the order says
+/// so ([`RefundProgress::Manual`]): both are always written together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundTask {
-    /// The organiser.
+    /// The organiser's tenant id.
     pub tenant_id: TenantId,
-    /// The order.
+    /// The order of the payment.
     pub order_id: OrderId,
-    /// The place of the payment in the order, from 0; with the order it names the task.
+    /// The index of the payment in the order, from 0; with the order it names the task.
     pub payment: u8,
-    /// The event.
+    /// The event of the order.
     pub event_id: EventId,
-    /// Who bought.
+    /// The buyer's user id.
     pub user_id: UserId,
-    /// Who gets the money.
+    /// The buyer, who gets the money.
     pub buyer: Person,
-    /// Where it was paid.
+    /// The gateway where it was paid.
     pub gateway: GatewayName,
-    /// With which account of the organiser; none at the sandbox.
+    /// The account of the organiser with which it was paid; none at the sandbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<GatewayAccountId>,
     /// The gateway's id of the payment.
     pub payment_id: String,
-    /// How much goes back.
+    /// The amount to give back.
     pub amount: Money,
-    /// Why the gateway does not do it by itself.
+    /// The reason why the gateway does not do it by itself.
     pub reason: ManualReason,
-    /// Since when it waits.
+    /// When it was left to a person.
     pub since: Timestamp,
-    /// When the organiser was reminded of it last.
+    /// When the organiser was last reminded of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminded_at: Option<Timestamp>,
 }
 
-/// What a person did about a refund task.
+/// A refund task that a person closed, with its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClosedRefundTask {
     /// The task as it was.
     pub task: RefundTask,
-    /// What became of it.
+    /// The outcome of the task.
     pub outcome: TaskOutcome,
-    /// What the person says about it; at most 500 characters.
+    /// The person's note; at most 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Who it was.
+    /// The person who closed it.
     pub by: UserId,
-    /// When.
+    /// When it was closed.
     pub at: Timestamp,
 }
 
-/// What becomes of a refund task.
+/// The outcome of a refund task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskOutcome {
@@ -69,7 +69,7 @@ pub enum TaskOutcome {
 }
 
 impl RefundTask {
-    /// The task that the payment at `place` of an order is; `None` if it needs no person.
+    /// The task of the payment at the index `place` of an order; `None` if it needs no person.
     pub fn of(order: &Order, place: u8) -> Option<Self> {
         let payment = order.payments.get(usize::from(place))?;
         let Some(RefundProgress::Manual { amount, reason, since }) = &payment.refund else { return None };

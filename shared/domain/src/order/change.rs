@@ -1,62 +1,62 @@
-//! What must be written together with a changed order.
+//! The consequences of a changed order, written together with it.
 
 use super::Order;
 use crate::TicketId;
 use crate::outbox::{Loss, Outbox};
 use crate::payment_difference::PaymentDifference;
 
-/// What a transition of an order makes necessary. The store writes it with the order, all
-/// or nothing.
+/// The consequences of a transition of an order. The store writes them with the order, all or
+/// nothing.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The message that must follow.
+    /// The message that the write carries.
     pub outbox: Option<Outbox>,
-    /// What becomes of the order's refund tasks.
+    /// The changes of the order's refund tasks.
     pub tasks: Vec<TaskChange>,
-    /// The tickets that become worthless at the door.
+    /// The tickets that stop admitting.
     pub revokes: Revocation,
-    /// What the organiser's daily report must show, written before the order is.
+    /// A payment difference for the organiser's daily report, written before the order is.
     pub difference: Option<PaymentDifference>,
 }
 
-/// The tickets that become worthless with a change.
+/// The tickets that stop admitting with a change.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub enum Revocation {
-    /// None.
+    /// No tickets.
     #[default]
     None,
-    /// These, all of them or the change is refused.
+    /// These tickets: all of them, or the change is refused.
     Tickets(Vec<TicketId>),
-    /// Those that nobody has used: none of the money is left.
+    /// The unused tickets of the order: none of its money is left.
     Unused,
 }
 
-/// What becomes of a refund task in the same write as its order. Named by the place of
-/// the payment in the order.
+/// A change of a refund task, in the same write as its order. The number is the payment's index in
+/// the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskChange {
-    /// It is there from now on, as [`RefundTask::of`](crate::refund_task::RefundTask::of)
-    /// the order says.
+    /// The task is opened, as [`RefundTask::of`](crate::refund_task::RefundTask::of) makes it of
+    /// the order.
     Open(u8),
-    /// It is done, or tried again; one that does not exist, too.
+    /// The task is closed: done, or tried again by a worker. It need not exist.
     Close(u8),
 }
 
 impl Change {
-    /// A change that one message follows.
+    /// A change that carries one message, and nothing else.
     pub fn followed_by(outbox: Outbox) -> Self {
         Self { outbox: Some(outbox), ..Self::default() }
     }
 }
 
 impl Order {
-    /// The tickets that still admit, as far as the order knows.
+    /// The tickets that are not refunded. Whether they were used is not in the order.
     pub fn valid_tickets(&self) -> Vec<TicketId> {
         self.tickets().filter(|ticket| !ticket.refunded).map(|ticket| ticket.id).collect()
     }
 
-    /// The order and the message as they are written for a change that makes `revoked`
-    /// worthless: one version further.
+    /// The order and the message as they are written for a change that revokes `revoked`: with the
+    /// next version.
     pub fn written(&self, change: &Change, revoked: &[TicketId]) -> (Self, Option<Outbox>) {
         let mut order = self.clone();
         order.0.version += 1;

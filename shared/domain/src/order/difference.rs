@@ -1,4 +1,4 @@
-//! What is left of what a gateway and an order do not agree about.
+//! The payment differences between gateways and an order that remain after settling.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::payment::{Dispute, PaymentReport, PaymentStatus};
 use crate::payment_difference::{DifferenceKind, PaymentDifference};
 use crate::{Money, OrderId, Timestamp};
 
-/// How long a gateway may take to decide about a payment.
+/// How long a gateway may take to decide about a payment: 24 hours.
 pub const DECIDED_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
 fn difference(
@@ -25,15 +25,15 @@ pub(super) fn amount_differs(order: &Order, report: &PaymentReport, now: Timesta
     difference(order.id, Some(&report.payment_id), DifferenceKind::AmountDiffers, detail, now)
 }
 
-/// Some of the order's tickets were used before it showed that others have their places.
+/// The difference of an order whose tickets were used, while its places went to other orders.
 pub(super) fn used_without_places(order: &Order, now: Timestamp) -> PaymentDifference {
     let used = order.tickets().filter(|ticket| !ticket.refunded).count();
     let detail = format!("{used} of its tickets were used at the door, and others have their places.");
     difference(order.id, None, DifferenceKind::Uncovered, detail, now)
 }
 
-/// What stays different after everything was settled that can be. `reports` are of all
-/// payments that the gateways have of the order.
+/// The differences that remain after everything was settled. `reports` has all payments that the
+/// gateways know of the order.
 pub fn differences(order: &Order, reports: &[PaymentReport], now: Timestamp) -> Vec<PaymentDifference> {
     let mut found: Vec<_> = reports.iter().filter_map(|report| of_report(order, report, now)).collect();
     let unknown = order.payments.iter().filter(|payment| payment.state == PaymentState::Approved);
@@ -74,7 +74,7 @@ fn of_report(order: &Order, report: &PaymentReport, now: Timestamp) -> Option<Pa
     Some(difference(order.id, Some(&report.payment_id), kind, detail, now))
 }
 
-/// A payment about which its gateway has not decided for [`DECIDED_WITHIN`].
+/// The difference of a payment about which its gateway has not decided for [`DECIDED_WITHIN`].
 pub fn undecided(order: OrderId, report: &PaymentReport, now: Timestamp) -> PaymentDifference {
     let reason = report.reason.as_deref().unwrap_or("no reason");
     let detail = format!("The gateway has not decided about {} ({reason}).", report.amount);
@@ -85,7 +85,7 @@ fn of_approved(order: &Order, payment: &Payment, report: &PaymentReport) -> Opti
     let back = match report.status {
         PaymentStatus::Approved => report.refunded.amount,
         PaymentStatus::Refunded => payment.amount,
-        // The organiser was told, whether or not it is decided.
+        // The organiser was told of the dispute when it was opened or lost.
         PaymentStatus::ChargedBack if matches!(payment.dispute, Some(Dispute::Open | Dispute::Lost)) => {
             return None;
         }
@@ -94,9 +94,9 @@ fn of_approved(order: &Order, payment: &Payment, report: &PaymentReport) -> Opti
             return Some((DifferenceKind::PaymentMissing, detail));
         }
     };
-    // What a person gave back, perhaps without the gateway.
+    // The gateway may not know what a person gave back.
     let agrees = (payment.refunded - payment.by_hand..=payment.refunded).contains(&back);
-    // What is under way is somebody's business already.
+    // A refund that is under way is no difference yet.
     (!agrees && payment.refund_due == 0).then(|| {
         let [back, refunded] = [back, payment.refunded].map(|amount| Money::new(amount, order.currency));
         let detail = format!("At the gateway {back} went back, in the order {refunded}.");

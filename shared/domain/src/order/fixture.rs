@@ -1,4 +1,4 @@
-//! Orders for tests and demo data of other crates, whatever their state.
+//! Orders in any state, for tests and demo data of other crates.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::{AreaId, QuoteId};
 
-/// The moment at which the orders of tests were held.
+/// When the orders of tests were held.
 pub fn now() -> Timestamp {
     Timestamp::from_second(1_795_000_000).expect("in range")
 }
@@ -60,14 +60,14 @@ pub fn order(status: OrderStatus, payments: &[PaymentState]) -> Order {
 }
 
 impl Order {
-    /// The order with other fields.
+    /// The order with changed fields.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut OrderFields)) -> Self {
         self.edit(change);
         self
     }
 
-    /// Changes fields behind the back of the transitions.
+    /// Changes fields without a transition.
     pub fn edit(&mut self, change: impl FnOnce(&mut OrderFields)) {
         change(&mut self.0);
     }

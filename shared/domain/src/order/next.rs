@@ -1,10 +1,9 @@
-//! What a worker does next about an order: gateways' reports, its places, and money that
-//! goes back.
+//! The next step of a worker for an order: settle a gateway's report, secure the places, or refund.
 //!
-//! Pure: a worker reads the order, asks [`Order::next`], does the one [`Step`] that it says
-//! and asks again, until there is nothing to do. Every message may come twice, late or out
-//! of order, and two workers may have the same order in hand; what decides is the order's
-//! version, so a step that was refused is judged anew on the order as it is then.
+//! Pure: a worker reads the order, asks [`Order::next`], takes that one [`Step`] and asks again,
+//! until there is nothing to do. Every message may come twice, late or out of order, and two
+//! workers may work on the same order. The order's version decides: after a refused write, the
+//! worker asks again with the order as it is then.
 
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use crate::outbox::{Loss, OrderNews, Outbox};
 use crate::payment::{Dispute, GatewayName, ManualReason, PaymentReport};
 use crate::payment_difference::PaymentDifference;
 
-/// The account at a gateway that a report comes from.
+/// The account at a gateway from which a report comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source {
     /// The gateway.
@@ -32,9 +31,9 @@ pub struct Source {
 }
 
 impl Source {
-    /// True if a payment seen there counts for the try `attempt` of the order: made with
-    /// the account that the try names or, for a try that was never noted, with one of the
-    /// order's own organiser. Else one organiser's money could pay for another's tickets.
+    /// True if a payment reported from there counts for the try `attempt` of the order: it was made
+    /// with the account that the try names or, for a try that was never noted, with one of the
+    /// order's own organiser. Otherwise one organiser's money could pay for another's tickets.
     pub fn may_pay(&self, order: &Order, attempt: u8) -> bool {
         let account = self.account.map(|account| account.id);
         self.account.is_none_or(|account| account.tenant_id == order.tenant)
@@ -43,95 +42,96 @@ impl Source {
     }
 }
 
-/// A gateway's report about a payment of a try.
+/// A gateway's report about a payment, with its source and try.
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a> {
-    /// The account that it comes from.
+    /// The account from which it comes.
     pub source: Source,
     /// The number of the try.
     pub attempt: u8,
-    /// What the gateway says.
+    /// The report itself.
     pub is: &'a PaymentReport,
 }
 
-/// What came of securing an order's places.
+/// The result of securing an order's places.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secured {
-    /// All of them are the order's for some minutes. Admissions may come from other blocks
-    /// than were held, so this replaces the order's holdings.
+    /// The order has all of them for some minutes. Admissions may come from other blocks than were
+    /// held, so this replaces the order's holdings.
     All(Vec<Holding>),
-    /// Others have some. These are the order's for as long.
+    /// Other orders have some. The order has these for as many minutes.
     Gone(Vec<Holding>),
 }
 
-/// What became of a refund that a gateway was asked for.
+/// The result of a refund that a gateway was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefundOutcome {
     /// The money is on its way back.
     Done,
-    /// The gateway decides later; its id of the refund.
+    /// The gateway decides later; this is its id of the refund.
     Pending(String),
-    /// A person has to do it.
+    /// A person has to do it, for this reason.
     Manual(ManualReason),
-    /// It is to be asked for again.
+    /// It is to be tried again.
     Again,
-    /// It was too early, and is asked for again after that time.
+    /// It was too early, and is to be tried again after that time.
     Later(Duration),
 }
 
-/// What a worker has to do with an order.
+/// The input of [`Order::next`]: a report, secured places, or a refund to make.
 #[derive(Debug, Clone, Copy)]
 pub enum Input<'a> {
-    /// A gateway's report is to be settled.
+    /// A gateway's report has to be settled.
     Reported(Report<'a>),
-    /// The report buys the tickets, and the places were looked at.
+    /// The report buys the tickets; with the result of securing the places.
     Secured(Report<'a>, &'a Secured),
-    /// The places of a paid order ran out before they were sold, and were looked at again.
-    /// `is_over` if all that can be taken back of it is: see [`Order::is_over`].
+    /// The places of a paid order ran out before they were sold, and a worker tried to secure them
+    /// again.
     Unsold {
-        /// What came of that.
+        /// The result of securing the places.
         secured: &'a Secured,
-        /// True if nothing can be taken back any more.
+        /// True if nothing can be taken back any more; see [`Order::is_over`].
         is_over: bool,
     },
-    /// Money may be due that goes back; not of these payments, whose gateways have trouble.
+    /// A refund may be due. Payments with these indexes are left out: their gateways fail.
     Due(&'a [usize]),
-    /// There is no account any more at which the refund of this payment could be asked for.
+    /// The account with which this payment was made is gone, so no refund can be asked for there.
     NoAccount(usize),
-    /// A gateway said what became of a refund: of this payment, as it was asked for.
+    /// A gateway answered the refund of this payment.
     Refunded {
-        /// The place of the payment.
+        /// The index of the payment.
         place: usize,
         /// The refund as the order had it when the gateway was asked.
         asked: &'a RefundProgress,
-        /// What became of it.
+        /// The result of the refund.
         outcome: &'a RefundOutcome,
     },
 }
 
-/// What to do next.
+/// The next step of a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "a worker has one at a time, as long as a step takes")]
 pub enum Step {
-    /// Nothing.
+    /// Nothing is left to do.
     Nothing,
-    /// Write the order so changed.
+    /// Write this order with this change.
     Save(Order, Change),
-    /// Note this for the organiser: nothing else is left to do about it.
+    /// Note this difference for the organiser: nothing else can be done about it.
     Note(PaymentDifference),
-    /// Secure its places, and go on with [`Input::Secured`].
+    /// Secure the order's places, and continue with [`Input::Secured`].
     Secure,
-    /// The payment was made with an account that the order is not paid with: tell its owner.
+    /// The payment was made with an account that can not pay for the order: tell the account's
+    /// organiser.
     Foreign,
-    /// Claim the refund of the payment at this place, ask the gateway for it, and go on with
+    /// Claim the refund of the payment with this index, ask the gateway for it, and continue with
     /// [`Input::Refunded`].
     Ask(usize, RefundAsk),
-    /// Look again then: another worker has a refund in hand.
+    /// Try again at this time: another worker has a refund in hand.
     Wait(Timestamp),
 }
 
 impl Order {
-    /// What to do next about the order, as it was just read.
+    /// The next step for the order, which was just read.
     pub fn next(&self, input: Input<'_>, now: Timestamp) -> Step {
         match input {
             Input::Reported(report) => self.reported(report, now),
@@ -151,15 +151,15 @@ impl Order {
                 let refund = self.payments.get(place).and_then(|payment| payment.refund.as_ref());
                 match refund == Some(asked) {
                     true => self.after(|order| order.refund_answered(place, outcome, now)),
-                    // Another worker took it over, and writes down what it hears.
+                    // Another worker took it over, and writes its result.
                     false => Step::Nothing,
                 }
             }
         }
     }
 
-    /// True if all that can be taken back of the order is, `unused` being those of its valid
-    /// tickets that nobody used: the others are used, and none of its money is kept.
+    /// True if nothing more can be taken back of the order: `unused`, the number of its valid
+    /// tickets that are not used, is 0, and none of its money is kept.
     pub fn is_over(&self, unused: usize) -> bool {
         unused == 0 && self.kept() <= 0
     }
@@ -184,8 +184,7 @@ impl Order {
         }
     }
 
-    /// The place of the payment that the report is about; it is put there if it was never
-    /// noted.
+    /// The index of the payment that the report is about. A payment that was never noted is added.
     fn place_of(&mut self, report: Report<'_>, now: Timestamp) -> usize {
         let Report { source, attempt, is } = report;
         let place = self.payment_of(attempt, is).unwrap_or_else(|| {
@@ -198,7 +197,7 @@ impl Order {
         place
     }
 
-    /// Notes a settlement for which no allotment matters.
+    /// Applies a settlement that does not depend on an allotment.
     fn settled(
         &mut self,
         place: usize,
@@ -209,7 +208,7 @@ impl Order {
         let number = number(place);
         let payment = &mut self.0.payments[place];
         match settlement {
-            // What `Settle` makes of the order, its places decide: see `approved_payment`.
+            // `Settle` depends on the places: see `approved_payment`.
             Settlement::Nothing | Settlement::Settle => Change::default(),
             Settlement::Process => {
                 payment.state = PaymentState::Processing;
@@ -230,7 +229,7 @@ impl Order {
             }
             Settlement::GiveBack(reason) => {
                 payment.give_back(reason);
-                // Whose tickets hold needs no more than to hear that the money went back.
+                // A buyer who has valid tickets is only told that the money went back.
                 let is_told = reason != UnusedReason::PaidTwice;
                 let news =
                     is_told.then_some(OrderNews::RefundDue { payment: number, amount: payment.amount });
@@ -249,7 +248,8 @@ impl Order {
         }
     }
 
-    /// Notes a payment that was just approved, and whether its places were still there.
+    /// Applies an approved payment: the tickets are sold or, if the places are gone, the money goes
+    /// back.
     fn approved_payment(&mut self, place: usize, secured: Secured, now: Timestamp) -> Change {
         self.0.payments[place].state = PaymentState::Approved;
         match secured {
@@ -258,7 +258,7 @@ impl Order {
                 Change::followed_by(Outbox::Tickets)
             }
             Secured::Gone(some) => {
-                // Whoever gives the money back gives these back, too.
+                // The worker that refunds the money also releases these.
                 self.0.holdings = some;
                 self.0.status = OrderStatus::RefundDue;
                 let payment = &mut self.0.payments[place];
@@ -269,10 +269,10 @@ impl Order {
         }
     }
 
-    /// Notes that the places of a paid order ran out before they were sold, and others have
-    /// them: its tickets are worthless, and its money goes back.
+    /// Applies the loss of a paid order's places, which ran out before they were sold and went to
+    /// other orders: its unused tickets become worthless, and its money goes back.
     fn places_lost(&mut self) -> Change {
-        // One payment at most is kept, and none of free tickets.
+        // At most one payment is kept, and none for free tickets.
         let mut news = OrderNews::PlacesLost;
         let kept = self.0.payments.iter_mut().enumerate().filter(|(_, payment)| payment.kept() > 0);
         for (place, payment) in kept {
@@ -306,7 +306,7 @@ impl Order {
             Dispute::Lost => {
                 self.after_loss(OrderNews::DisputeLost { payment: number, loss: Loss::default() })
             }
-            // What was due waited for this.
+            // A refund that is due waited for the decision.
             _ if payment.refund_due > 0 => {
                 let news = Some(OrderNews::DisputeWon { payment: number });
                 Change::followed_by(Outbox::Refund { news })
@@ -316,7 +316,8 @@ impl Order {
         Change { tasks, ..change }
     }
 
-    /// Tells of money that left by another way than ours.
+    /// Tells of money that left by another way than ours. If none is kept, the unused tickets are
+    /// revoked.
     fn after_loss(&self, news: OrderNews) -> Change {
         if self.status.is_settled() && self.kept() <= 0 && self.uncovered() > 0 {
             // The refund also puts the places back on sale.
@@ -326,7 +327,7 @@ impl Order {
         tell(news)
     }
 
-    /// The next payment of which money goes back.
+    /// The step for the first payment with a refund to make.
     fn due(&self, failed: &[usize], now: Timestamp) -> Step {
         let mut wait: Option<Timestamp> = None;
         for (place, payment) in self.payments.iter().enumerate() {
@@ -342,7 +343,7 @@ impl Order {
         wait.map_or(Step::Nothing, Step::Wait)
     }
 
-    /// Leaves what is due of a payment to a person.
+    /// Leaves the refund of a payment to a person.
     fn by_hand(&self, place: usize, reason: ManualReason, now: Timestamp) -> Step {
         self.after(|order| {
             let payment = &order.payments[place];
@@ -351,13 +352,13 @@ impl Order {
         })
     }
 
-    /// Notes what became of the refund that is under way.
+    /// Applies the result of the refund that is under way.
     fn refund_answered(&mut self, place: usize, outcome: &RefundOutcome, now: Timestamp) -> Change {
         let payment = &mut self.0.payments[place];
         let amount = payment.refund_under_way().unwrap_or_default();
         match outcome {
             RefundOutcome::Done => return self.booked(place, amount, false),
-            // The bank gave the buyer the money meanwhile.
+            // The bank gave the money to the buyer meanwhile.
             RefundOutcome::Manual(_) if payment.dispute == Some(Dispute::Lost) => payment.refund = None,
             RefundOutcome::Manual(reason) => return self.leave_to_person(place, (amount, *reason), now),
             RefundOutcome::Pending(refund_id) => {
@@ -365,7 +366,7 @@ impl Order {
                 payment.refund = Some(RefundProgress::Pending { amount, refund_id, since: now });
                 return Change::followed_by(Outbox::AwaitPayment);
             }
-            // The claim stays with its beginning, for whoever comes next to ask for the same.
+            // The claim keeps its beginning, so that the next worker asks for the same refund.
             RefundOutcome::Again => payment.give_up_claim(now),
             RefundOutcome::Later(pause) => payment.give_up_claim(now + *pause),
         }

@@ -1,4 +1,4 @@
-//! What an order is made of: lines, what it holds, attendees and tickets.
+//! The parts of an order: its lines, claims, attendees and tickets.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,20 +8,20 @@ use crate::pricing::QuoteLine;
 use crate::seat::SeatLabel;
 use crate::{AreaId, Currency, SaleStageId, TicketId, UserId};
 
-/// Who will use a ticket. The wire names are Spanish because clients of the
-/// Crowdify system send them so.
+/// The person for whom a ticket is. The wire names are Spanish because clients of the Crowdify
+/// system send them so.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attendee {
-    /// The name.
+    /// The attendee's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
     pub nombre: Option<String>,
-    /// The national id.
+    /// The attendee's national id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
     pub rut: Option<String>,
-    /// The date of birth, `YYYY-MM-DD`.
+    /// The attendee's date of birth, `YYYY-MM-DD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fecha_nacimiento: Option<jiff::civil::Date>,
 }
@@ -29,30 +29,30 @@ pub struct Attendee {
 /// Tickets of one area and price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderLine {
-    /// The area.
+    /// The area of the tickets.
     pub area: AreaId,
-    /// How many tickets.
+    /// The number of tickets.
     pub quantity: u8,
     /// The seats, one for each ticket; empty for general admission.
     pub seats: Vec<SeatLabel>,
-    /// The stage that set the price.
+    /// The sale stage that set the price.
     pub stage: Option<SaleStageId>,
-    /// Price of the tickets before anything else, in minor units.
+    /// The price of the tickets before adjustments, in minor units.
     pub base: i64,
-    /// What the stage added or took off.
+    /// The stage's adjustment: an addition, or a reduction if negative.
     pub stage_adjustment: i64,
-    /// What the promotion took off, zero or negative.
+    /// The promotion's reduction, zero or negative.
     pub promotion: i64,
     /// The convenience fee.
     pub fee: i64,
     /// The value added tax: contained in the other amounts, or on top of them.
     pub vat: i64,
-    /// What the buyer pays for the line.
+    /// The total that the buyer pays for the line.
     pub total: i64,
 }
 
 impl From<QuoteLine> for OrderLine {
-    /// The price that was shown is the price that is charged.
+    /// The order charges the price that the quote showed.
     fn from(line: QuoteLine) -> Self {
         Self {
             area: line.area_id,
@@ -70,14 +70,14 @@ impl From<QuoteLine> for OrderLine {
 }
 
 impl OrderLine {
-    /// The line's total divided over its tickets: what is given back when
-    /// tickets are refunded one by one.
+    /// The line's total divided over its tickets: the amounts given back when tickets are refunded
+    /// one by one.
     pub fn ticket_totals(&self, currency: Currency) -> impl Iterator<Item = i64> {
         PriceUnit::of(currency).even_shares(self.total, self.quantity)
     }
 }
 
-/// What an order took from an allotment.
+/// A claim of an order on an allotment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holding {
     /// Seats of one row block of the line's area.
@@ -93,19 +93,19 @@ pub enum Holding {
     Admissions {
         /// Index into the order's lines.
         line: u8,
-        /// How many of which block.
+        /// The quantities from each block.
         parts: Vec<Part>,
     },
     /// Tickets of a limited sale stage.
     Stage {
         /// The stage.
         stage: SaleStageId,
-        /// How many of which block.
+        /// The quantities from each block.
         parts: Vec<Part>,
     },
     /// A use of the order's promotion.
     Promotion {
-        /// How many of which block.
+        /// The quantities from each block.
         parts: Vec<Part>,
     },
     /// One of the buyer's own uses of the order's promotion.
@@ -117,39 +117,38 @@ pub enum Holding {
 pub struct Part {
     /// Index of the block.
     pub block: u16,
-    /// How many.
+    /// The number of places or uses from it.
     pub quantity: u8,
 }
 
-/// What is special about one ticket of an order; a ticket without is valid and
-/// has its first code.
+/// The state of one ticket of an order; a ticket without one is valid and has its first code.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TicketState {
     /// Counts the codes of the ticket: a new one makes the old ones worthless.
     pub serial: u16,
-    /// Refunded: admits nobody.
+    /// True once it is refunded and no longer admits.
     pub refunded: bool,
     /// The holder after a transfer; `None` while it is the buyer.
     pub holder: Option<UserId>,
 }
 
-/// One admission document of a paid order.
+/// One ticket of a paid order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket<'a> {
     /// The ticket's id.
     pub id: TicketId,
     /// Its index in the order.
     pub index: u8,
-    /// The area.
+    /// The area of the ticket.
     pub area: AreaId,
     /// The seat, if it has one.
     pub seat: Option<&'a SeatLabel>,
     /// The attendee, if the event asks for names.
     pub attendee: Option<&'a Attendee>,
-    /// Counts its codes.
+    /// The serial of its valid code.
     pub serial: u16,
-    /// Refunded: admits nobody.
+    /// True once it is refunded and no longer admits.
     pub refunded: bool,
-    /// The holder: the buyer, or the last receiver of a transfer.
+    /// The holder: the buyer, or the receiver of the last transfer.
     pub holder: UserId,
 }

@@ -1,4 +1,4 @@
-//! The tries to pay an order, and the money that goes back.
+//! The payments of an order, and their refunds.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -7,47 +7,47 @@ use serde::{Deserialize, Serialize};
 use crate::GatewayAccountId;
 use crate::payment::{Dispute, GatewayName, ManualReason};
 
-/// One payment at a gateway. Usually one for each try; a try has several where the
-/// gateway's page took the buyer's money twice.
+/// One payment at a gateway. Usually there is one for each try; a try has several if the gateway's
+/// page took the buyer's money twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
     /// Counts the tries, from 0; part of the reference that the gateway keeps.
     pub attempt: u8,
-    /// The gateway.
+    /// The gateway of the payment.
     pub gateway: GatewayName,
-    /// The organiser's account there; `None` at the sandbox, which is one for everybody.
+    /// The organiser's account there; `None` at the sandbox, which all organisers share.
     pub account: Option<GatewayAccountId>,
     /// The gateway's id of the payment, once it has one.
     pub payment_id: Option<String>,
-    /// The page where the buyer pays, where asking the gateway again would make a
-    /// second payment.
+    /// The URL of the checkout. It is kept where asking the gateway again would make a second
+    /// payment.
     pub checkout_url: Option<String>,
-    /// How far it is.
+    /// The state of the payment.
     pub state: PaymentState,
-    /// Asked for, in minor units of the order's currency.
+    /// The amount asked for, in minor units of the order's currency.
     pub amount: i64,
-    /// Given back so far.
+    /// The amount refunded so far.
     pub refunded: i64,
-    /// How much of that a person gave back, which the gateway may know nothing of.
+    /// The part of `refunded` that a person gave back, of which the gateway may not know.
     pub by_hand: i64,
-    /// To be given back now.
+    /// The amount to be refunded now.
     pub refund_due: i64,
-    /// How far the refund of `refund_due` is; `None` if nobody began with it.
+    /// The progress of the refund of `refund_due`; `None` if no worker has begun.
     pub refund: Option<RefundProgress>,
-    /// Why all of it goes back, if it paid for no tickets.
+    /// The reason why all of it goes back, if it paid for no tickets.
     pub unused: Option<UnusedReason>,
-    /// Whether the buyer's bank wants the money back.
+    /// The dispute, if the buyer's bank wants the money back.
     pub dispute: Option<Dispute>,
     /// When it was started.
     pub created_at: Timestamp,
-    /// A digest of the request that started it, if it named an idempotency key.
+    /// A digest of the request that started it, if the request had an idempotency key.
     pub idempotency: Option<String>,
-    /// True if the gateway closed it for us, so that nobody can pay it any more.
+    /// True if the gateway closed it at our request, so that it can no longer be paid.
     pub closed: bool,
 }
 
 impl Payment {
-    /// A try of which nothing is known yet.
+    /// A payment that was just started.
     pub fn pending(
         attempt: u8,
         (gateway, account): (GatewayName, Option<GatewayAccountId>),
@@ -74,8 +74,8 @@ impl Payment {
         }
     }
 
-    /// True if nothing is known that decides about it for good. A declined one is among
-    /// these: the page of the gateway lets the buyer try another card.
+    /// True until the gateway's decision is final. A declined payment is undecided, too: the
+    /// gateway's page lets the buyer try another card.
     pub const fn is_undecided(&self) -> bool {
         matches!(self.state, PaymentState::Pending | PaymentState::Processing | PaymentState::Declined)
     }
@@ -87,15 +87,15 @@ impl Payment {
         self.is_undecided() && !self.closed && !is_over
     }
 
-    /// Notes that the gateway has the money, that it pays for nothing, and that it goes back.
+    /// Notes that the gateway has the money, that it pays for no tickets, and that all of it goes
+    /// back.
     pub(super) fn give_back(&mut self, reason: UnusedReason) {
         self.state = PaymentState::Approved;
         self.refund_due = self.amount;
         self.unused = Some(reason);
     }
 
-    /// What of the money is still the organiser's and not about to go back, in minor
-    /// units.
+    /// The part of the money that the organiser keeps: neither given back nor due, in minor units.
     pub fn kept(&self) -> i64 {
         match (self.state, self.dispute) {
             (_, Some(Dispute::Lost)) => 0,
@@ -105,30 +105,29 @@ impl Payment {
     }
 }
 
-/// How far a payment is.
+/// The state of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentState {
-    /// Nobody has paid it, as far as is known.
+    /// Not paid, as far as is known.
     Pending,
-    /// The buyer has paid, and the gateway has not decided: not to be paid once more.
+    /// Paid by the buyer, and not decided by the gateway: the buyer must not pay again.
     Processing,
     /// Declined, cancelled or expired at the gateway.
     Declined,
     /// The gateway has the money.
     Approved,
-    /// The gateway has another amount or currency than asked for: the organiser
-    /// must look.
+    /// The gateway has another amount or currency than asked for: the organiser must check it.
     Mismatched,
     /// All of the money went back at the gateway before it paid for anything.
     Returned,
 }
 
-/// Why a payment that a gateway approved pays for no tickets, so that all of it goes back.
+/// The reason why an approved payment pays for no tickets, so that all of it goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnusedReason {
-    /// The order has its money from another payment: its tickets hold.
+    /// Another payment has paid the order, whose tickets are valid.
     PaidTwice,
     /// It came after the reservation's time, when the places were gone.
     PlacesGone,
@@ -139,43 +138,43 @@ pub enum UnusedReason {
     PlacesLost,
 }
 
-/// How far the refund of what is due is.
+/// The progress of a refund that is due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum RefundProgress {
-    /// A worker is asking the gateway for it. Nobody else may before `until`: not
-    /// every gateway recognises a refund that is asked for twice.
+    /// A worker is asking the gateway for it. No other worker may before `until`: not every gateway
+    /// recognises a repeated refund.
     Claimed {
-        /// How much is asked for, in minor units.
+        /// The amount that is asked for, in minor units.
         amount: i64,
-        /// When it was first asked for.
+        /// When a worker first asked for it.
         begun: Timestamp,
-        /// When the worker must be dead; long past if it gave up by itself.
+        /// When the claim ends, because the worker must be dead or gave up by itself.
         until: Timestamp,
-        /// Drawn by the worker that has it in hand, so that no two claims are the same.
-        /// `None` once it gave up by itself, which it does if asking again is harmless.
+        /// A random number of the worker that has the claim, so that no two claims are the same.
+        /// `None` once the worker gave up by itself, which it does if asking again is harmless.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<u64>,
-        /// True if no worker before may have asked for it. Old claims do not say so.
+        /// True if no earlier worker may have asked for it. Old claims do not have this field.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unasked: bool,
     },
     /// The gateway accepted it and decides later.
     Pending {
-        /// How much, in minor units.
+        /// The amount, in minor units.
         amount: i64,
         /// The gateway's id of the refund.
         refund_id: String,
-        /// Since when.
+        /// When the gateway accepted it.
         since: Timestamp,
     },
     /// A person has to do it at the gateway.
     Manual {
-        /// How much, in minor units.
+        /// The amount, in minor units.
         amount: i64,
-        /// Why the gateway does not do it by itself.
+        /// The reason why the gateway does not do it by itself.
         reason: ManualReason,
-        /// Since when.
+        /// When it was left to a person.
         since: Timestamp,
     },
 }

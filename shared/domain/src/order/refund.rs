@@ -1,39 +1,38 @@
-//! Giving money back: who may ask the gateway for it, and what became of it.
+//! Refunds of payments: their next step, their claims and their booking.
 
 use jiff::Timestamp;
 
 use super::{Order, Payment, RefundProgress};
 use crate::payment::{Dispute, ManualReason};
 
-/// What is to be done about the money of a payment that is due.
+/// The next step for the refund of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefundStep {
     /// Nothing is due, or it is with the gateway, a person, or the buyer's bank.
     Nothing,
-    /// Another worker has it in hand until then.
+    /// Another worker has it in hand until this time.
     Wait(Timestamp),
     /// Claim it, then ask the gateway for it.
     Ask(RefundAsk),
-    /// The buyer's bank wants the money back, too: a person has to see who gives it, and
-    /// whether the gateway did.
+    /// The buyer's bank wants the money back, too: a person has to see which of the two gives it,
+    /// and whether the gateway already did.
     ByHand(ManualReason),
 }
 
-/// A refund that a gateway is to be asked for.
+/// A refund for which a gateway has to be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefundAsk {
-    /// How much, in minor units.
+    /// The amount, in minor units.
     pub amount: i64,
-    /// When somebody first asked for it. Part of what the gateway recognises a
-    /// repetition by, so a worker that takes over asks for the same.
+    /// When a worker first asked for it. It is part of what the gateway recognises a repetition by,
+    /// so a worker that takes over asks for the same.
     pub begun: Timestamp,
-    /// True if a worker may have asked for it before: it died, or could not write down
-    /// what it heard.
+    /// True if a worker may have asked for it before, and died or could not write the result.
     pub may_have_been_asked: bool,
 }
 
 impl RefundAsk {
-    /// The claim of one worker, which is dead at `until`. No two are the same.
+    /// The claim of one worker, which must be dead at `until`. No two claims are the same.
     pub fn claim(self, until: Timestamp) -> RefundProgress {
         let mut owner = [0; 8];
         getrandom::fill(&mut owner).expect("the operating system provides randomness");
@@ -48,7 +47,7 @@ impl RefundAsk {
 }
 
 impl Payment {
-    /// What is to be done at `now` about the money that is due.
+    /// The next step at `now` for the money that is due.
     pub fn refund_step(&self, now: Timestamp) -> RefundStep {
         let may_have_been_asked = match &self.refund {
             Some(RefundProgress::Claimed { owner, unasked, .. }) => owner.is_some() || !unasked,
@@ -57,7 +56,7 @@ impl Payment {
         match (&self.refund, self.dispute) {
             _ if self.refund_due == 0 => RefundStep::Nothing,
             (Some(RefundProgress::Claimed { until, .. }), _) if now < *until => RefundStep::Wait(*until),
-            // The bank gave the buyer the money.
+            // After a lost dispute, the bank gave the buyer the money.
             (Some(RefundProgress::Pending { .. } | RefundProgress::Manual { .. }), _)
             | (_, Some(Dispute::Lost)) => RefundStep::Nothing,
             (_, Some(Dispute::Open)) if may_have_been_asked => RefundStep::ByHand(ManualReason::Uncertain),
@@ -71,16 +70,16 @@ impl Payment {
         }
     }
 
-    /// Gives a claim up that changed nothing at the gateway: from `from` on somebody else
-    /// may claim it, and knows that.
+    /// Gives up a claim that changed nothing at the gateway: from `from` on another worker may
+    /// claim it, and knows that.
     pub(super) fn give_up_claim(&mut self, from: Timestamp) {
         if let Some(RefundProgress::Claimed { until, owner, .. }) = &mut self.refund {
             (*until, *owner) = (from, None);
         }
     }
 
-    /// The amount of the refund that is under way, in minor units: what is due grows
-    /// while it is, when further tickets are refunded.
+    /// The amount of the refund that is under way, in minor units. `refund_due` grows meanwhile if
+    /// further tickets are refunded.
     pub fn refund_under_way(&self) -> Option<i64> {
         self.refund.as_ref().map(|progress| match progress {
             RefundProgress::Claimed { amount, .. }
@@ -89,7 +88,7 @@ impl Payment {
         })
     }
 
-    /// Notes that `amount` of what was due is back with the buyer.
+    /// Notes that the buyer has `amount` of what was due.
     pub(super) fn book_refund(&mut self, amount: i64) {
         self.refunded += amount;
         self.refund_due = (self.refund_due - amount).max(0);
@@ -98,15 +97,15 @@ impl Payment {
 }
 
 impl Order {
-    /// True if a gateway is still to be asked for a refund that nobody began with.
+    /// True if a refund is due that no worker has begun.
     pub fn has_refund_to_begin(&self) -> bool {
         self.payments.iter().any(|payment| {
             payment.refund_due > 0 && payment.refund.is_none() && payment.dispute != Some(Dispute::Lost)
         })
     }
 
-    /// What of the order's money is still the organiser's and not about to go back,
-    /// in minor units.
+    /// The part of the order's money that the organiser keeps: neither given back nor due, in minor
+    /// units.
     pub fn kept(&self) -> i64 {
         self.payments.iter().map(Payment::kept).sum()
     }
@@ -149,28 +148,28 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_over_knows_whether_the_gateway_may_have_been_asked() {
+    fn a_worker_that_takes_over_knows_whether_the_gateway_may_have_been_asked() {
         let mut payment = order(OrderStatus::Paid, &[PaymentState::Approved]).payments[0].clone();
         payment.refund_due = 60;
         let next = |payment: &Payment| match payment.refund_step(now()) {
             RefundStep::Ask(asked) => asked,
             step => panic!("{step:?}"),
         };
-        // Who gives up by itself asked for nothing.
+        // A worker that gives up by itself did not ask.
         payment.refund = Some(next(&payment).claim(now()));
         payment.give_up_claim(now());
         assert_eq!(next(&payment), ask(60, now(), false));
-        // Who dies may have.
+        // A worker that dies may have asked.
         payment.refund = Some(next(&payment).claim(now()));
         assert_eq!(next(&payment), ask(60, now(), true));
-        // That the next gives up does not make it certain.
+        // The next worker's giving up does not change that.
         payment.refund = Some(next(&payment).claim(now()));
         payment.give_up_claim(now());
         assert_eq!(next(&payment), ask(60, now(), true));
     }
 
     #[test]
-    fn a_claim_from_before_there_were_owners_may_have_been_asked_for() {
+    fn an_old_claim_without_an_owner_may_have_been_asked_for() {
         let old = serde_json::json!({"is": "claimed", "amount": 60, "begun": now(), "until": now()});
         let mut payment = order(OrderStatus::Paid, &[PaymentState::Approved]).payments[0].clone();
         payment.refund_due = 60;
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_with_the_gateway_a_person_or_the_bank_is_not_asked_for() {
+    fn refunds_with_the_gateway_a_person_or_the_bank_are_not_asked_for() {
         let mut order = order(OrderStatus::Paid, &[PaymentState::Approved]);
         order.0.payments[0].refund_due = 60;
         let with = |refund, dispute| {

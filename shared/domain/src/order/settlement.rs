@@ -1,11 +1,11 @@
-//! What a gateway's report about a payment means for its order.
+//! The consequences of a gateway's report about a payment for its order.
 
 use super::{Order, OrderStatus, Payment, PaymentState, RefundProgress, UnusedReason};
 use crate::gateway_account::AccountRef;
 use crate::payment::{Dispute, PaymentReport, PaymentStatus};
 
-/// What to do about a payment that a gateway reported on. One step at a time: once
-/// it is written down, the same report is judged again until there is nothing to do.
+/// The consequence of a gateway's report about a payment. There is one step at a time: once it is
+/// written, the same report is judged again until nothing changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settlement {
     /// Nothing changes.
@@ -14,28 +14,27 @@ pub enum Settlement {
     Process,
     /// Note that it was declined; the buyer may try again.
     Decline,
-    /// Take the allotments for good and issue the tickets.
+    /// Sell the places and issue the tickets.
     Settle,
     /// It pays for no tickets: give it back.
     GiveBack(UnusedReason),
-    /// The amount or currency is not what was asked for: tell the organiser.
+    /// The amount or currency is another than was asked for: tell the organiser.
     Alert,
     /// Note that the money went back before it paid for anything.
     Return,
-    /// This much of what was due is back with the buyer, in minor units, though we did
-    /// not see the gateway do it.
+    /// Note that this much of what was due is back with the buyer, in minor units, although no
+    /// answer to us said so.
     ConfirmRefund(i64),
-    /// Somebody gave this much back at the gateway that nobody asked us for, in
-    /// minor units: what is left may not be enough for the tickets.
+    /// Note that this much was given back at the gateway without us, in minor units: the rest may
+    /// not cover the tickets.
     RefundedElsewhere(i64),
-    /// The buyer's bank wants the money back, got it, or let it be.
+    /// Note that the dispute was opened, won or lost.
     Dispute(Dispute),
 }
 
 impl Order {
-    /// The place in `payments` of what `report` is about. One that was not decided
-    /// stands for any payment of its try: hosted pages let a buyer try again under
-    /// the same reference.
+    /// The index in `payments` of the payment that `report` is about. An undecided one stands for
+    /// any payment of its try: hosted pages let a buyer try again under the same reference.
     pub fn payment_of(&self, attempt: u8, report: &PaymentReport) -> Option<usize> {
         let undecided = |payment: &Payment| payment.attempt == attempt && payment.is_undecided();
         self.payments
@@ -44,13 +43,12 @@ impl Order {
             .or_else(|| self.payments.iter().position(undecided))
     }
 
-    /// The organiser's account that a payment of this order was made with; `None` at the
-    /// sandbox.
+    /// The organiser's account with which a payment of this order was made; `None` at the sandbox.
     pub fn account_of(&self, payment: &Payment) -> Option<AccountRef> {
         payment.account.map(|id| AccountRef { tenant_id: self.tenant, id })
     }
 
-    /// What a report about a payment of the try `attempt` means for this order.
+    /// The consequence of a report about a payment of the try `attempt`.
     pub fn settlement(&self, attempt: u8, report: &PaymentReport) -> Settlement {
         let payment = self.payment_of(attempt, report).map(|index| &self.payments[index]);
         match (payment.map(|payment| payment.state), report.status) {
@@ -67,11 +65,10 @@ impl Order {
                 payment.map_or(Settlement::Nothing, |payment| after(payment, report))
             }
             (_, PaymentStatus::Approved) => self.approved(report),
-            // Another payment of the same try was declined, and this one was never
-            // noted: it cannot be the one that the try is about any more.
+            // No payment of the try is undecided, so a report without money changes nothing.
             (None, _) => Settlement::Nothing,
-            // Another card under the same reference, which says nothing of the one that is
-            // being decided about.
+            // Another card under the same reference, which says nothing about the payment that is
+            // being processed.
             (Some(PaymentState::Processing), _)
                 if payment
                     .and_then(|known| known.payment_id.as_ref())
@@ -85,16 +82,15 @@ impl Order {
         }
     }
 
-    /// The gateway has money that paid for nothing yet.
+    /// The consequence of money at the gateway that has paid for nothing yet.
     fn approved(&self, report: &PaymentReport) -> Settlement {
         if report.amount != self.total() {
-            // A crash before the payment was noted changes nothing: it still names
-            // our order, so its money counts.
+            // A payment that was not noted before a crash counts as well: it still names our order.
             return Settlement::Alert;
         }
         match self.status {
             OrderStatus::Held | OrderStatus::AwaitingPayment => Settlement::Settle,
-            // Who cancels may have bought other tickets since, and expects none of these.
+            // A buyer who cancelled may have bought other tickets since, and expects none of these.
             OrderStatus::Released => Settlement::GiveBack(UnusedReason::Cancelled),
             OrderStatus::RefundDue => {
                 let before = self.payments.iter().find_map(|payment| payment.unused);
@@ -106,9 +102,8 @@ impl Order {
         }
     }
 
-    /// What of the tickets' price is neither covered by a payment nor about to be
-    /// given back, in minor units. More than zero once money left by another way
-    /// than ours.
+    /// The part of the valid tickets' price that no kept money covers, in minor units. More than
+    /// zero once money left by another way than ours.
     pub fn uncovered(&self) -> i64 {
         let prices = self.ticket_totals();
         let valid: i64 =
@@ -117,20 +112,20 @@ impl Order {
     }
 }
 
-/// What may still happen to a payment that was approved.
+/// The consequence of a report about a payment that was approved.
 fn after(payment: &Payment, report: &PaymentReport) -> Settlement {
     let back = match report.status {
         PaymentStatus::Refunded => payment.amount,
-        // Some gateways count as given back what the bank took.
+        // Some gateways count what the bank took as given back.
         PaymentStatus::ChargedBack => payment.refunded,
         _ => report.refunded.amount,
     } - payment.refunded;
     match &payment.refund {
         _ if back <= 0 => {}
         _ if payment.refund_due == 0 => return Settlement::RefundedElsewhere(back),
-        // Nobody began with it: what went back meanwhile is not given back again.
+        // No worker has begun: money that went back meanwhile is not given back again.
         None => return Settlement::ConfirmRefund(back.min(payment.refund_due)),
-        // The worker that has it in hand writes down what became of it.
+        // The worker that has the claim writes the result.
         Some(RefundProgress::Claimed { .. }) => {}
         Some(RefundProgress::Pending { amount, .. } | RefundProgress::Manual { amount, .. }) => {
             if back >= *amount {
@@ -172,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_report_means_depends_on_what_is_known_already() {
+    fn the_consequence_of_a_report_depends_on_the_order() {
         use OrderStatus::{AwaitingPayment, Held, Paid, RefundDue, Refunded, Released};
         use PaymentState::{Approved, Declined, Mismatched, Pending, Processing, Returned};
         use PaymentStatus as Is;
@@ -209,7 +204,7 @@ mod tests {
             // Another card under the reference of the payment that paid.
             (Paid, vec![Approved], 0, Is::Declined, 100, Nothing),
             (Paid, vec![Approved], 0, Is::Refunded, 100, Nothing),
-            // Not what was asked for.
+            // Another amount than was asked for.
             (AwaitingPayment, vec![Pending], 0, Is::Approved, 99, Alert),
             (Paid, vec![Mismatched], 0, Is::Approved, 100, twice),
             // Made at the gateway, but never noted.
@@ -247,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn another_card_says_nothing_of_the_one_that_is_decided_about() {
+    fn a_report_of_another_card_leaves_a_processing_payment_alone() {
         let mut order = order(OrderStatus::AwaitingPayment, &[PaymentState::Processing]);
         order.0.payments[0].payment_id = Some("this".to_owned());
         for status in [PaymentStatus::Declined, PaymentStatus::Refunded, PaymentStatus::Pending] {
@@ -258,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_noted_is_not_done_again() {
+    fn a_report_that_was_noted_changes_nothing_again() {
         for state in [PaymentState::Mismatched, PaymentState::Returned] {
             let mut order = order(OrderStatus::AwaitingPayment, &[state]);
             order.0.payments[0].payment_id = Some("known".to_owned());
@@ -272,26 +267,26 @@ mod tests {
     }
 
     #[test]
-    fn money_that_went_back_is_ours_or_somebody_elses_doing() {
+    fn our_own_refunds_are_told_from_those_made_elsewhere() {
         let (approved, refunded) = (PaymentStatus::Approved, PaymentStatus::Refunded);
         let mut order = paid();
         let judged = |order: &Order, status, back| order.settlement(0, &known(status, back, None));
         assert_eq!(judged(&order, refunded, 0), Settlement::RefundedElsewhere(100));
         assert_eq!(judged(&order, approved, 30), Settlement::RefundedElsewhere(30));
-        // What we gave back ourselves.
+        // Our own refund.
         order.0.payments[0].refunded = 30;
         assert_eq!(judged(&order, approved, 30), Settlement::Nothing);
         assert_eq!(judged(&order, approved, 0), Settlement::Nothing, "an old report");
         assert_eq!(judged(&order, refunded, 100), Settlement::RefundedElsewhere(70));
-        // What is due and somebody was faster with.
+        // A due refund that was made by another way first.
         order.0.payments[0].refund_due = 60;
         assert_eq!(judged(&order, approved, 50), Settlement::ConfirmRefund(20));
         assert_eq!(judged(&order, refunded, 0), Settlement::ConfirmRefund(60));
-        // What we are giving back.
+        // A refund that a worker is asking for.
         order.0.payments[0].refund =
             Some(RefundAsk { amount: 50, begun: now(), may_have_been_asked: false }.claim(now()));
         assert_eq!(judged(&order, approved, 80), Settlement::Nothing);
-        // What the gateway decided, or a person did by hand; more is due by now.
+        // A refund that the gateway decided, or a person did by hand; more is due by now.
         let pending = RefundProgress::Pending { amount: 50, refund_id: "r".to_owned(), since: now() };
         let manual = RefundProgress::Manual { amount: 50, reason: ManualReason::Unsupported, since: now() };
         for progress in [pending, manual] {
@@ -321,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn tickets_are_covered_by_what_is_kept() {
+    fn tickets_are_covered_by_kept_money() {
         let mut order = paid();
         assert_eq!(order.uncovered(), 0);
         order.0.payments[0].refunded = 33;

@@ -14,7 +14,7 @@ fn an_unpaid_hold_ends_by_itself() {
 }
 
 #[test]
-fn tickets_exist_once_it_is_paid_and_know_their_holder() {
+fn tickets_of_a_paid_order_know_their_holder() {
     let mut order = order(OrderStatus::Held, &[]);
     assert_eq!(order.tickets().count(), 0);
     order.0.status = OrderStatus::Paid;
@@ -30,13 +30,13 @@ fn tickets_exist_once_it_is_paid_and_know_their_holder() {
 }
 
 #[test]
-fn what_single_tickets_cost_adds_up_to_the_line() {
+fn ticket_totals_add_up_to_the_line() {
     let order = order(OrderStatus::Paid, &[]);
     assert_eq!(order.lines[0].ticket_totals(order.currency).collect::<Vec<_>>(), [34, 33, 33]);
 }
 
 #[test]
-fn who_was_declined_may_pay_with_another_card_until_the_page_ends() {
+fn a_declined_buyer_may_pay_with_another_card_until_the_page_ends() {
     let mut order = order(OrderStatus::AwaitingPayment, &[PaymentState::Declined]);
     let if_paid = |order: &Order, now| order.if_paid(&order.payments[0], now);
     assert_eq!(if_paid(&order, now()), None, "the sandbox has no second card");
@@ -66,7 +66,7 @@ fn the_last_open_try_is_found_again_at_each_gateway() {
 }
 
 #[test]
-fn not_more_tries_than_can_be_numbered() {
+fn an_order_has_a_maximum_of_payments() {
     let mut order = order(OrderStatus::AwaitingPayment, &[PaymentState::Declined; MAX_PAYMENT_ATTEMPTS]);
     assert_eq!(order.next_attempt().expect_err("too many").code(), "too_many_payments");
     order.payable(now()).expect("the last try may go on");

@@ -1,5 +1,5 @@
-//! How an order changes: the buyer's and the organiser's side. What gateways report
-//! changes it in `next`.
+//! Transitions of an order by its buyer and its organiser. Those by gateways' reports are in
+//! `next`.
 
 use std::collections::BTreeMap;
 
@@ -15,46 +15,45 @@ use crate::payment::{GatewayName, ManualReason};
 use crate::pricing::Quote;
 use crate::{Error, GatewayAccountId, Language, OrderId, Person, Result, TicketId, UserId};
 
-/// What a buyer's hold adds to its quote.
+/// The data of a buyer's hold that its quote does not have.
 #[derive(Debug)]
 pub struct Hold {
-    /// The buyer.
+    /// The buyer's user id.
     pub user: UserId,
-    /// The buyer's address and name.
+    /// The buyer's e-mail address and name.
     pub buyer: Person,
     /// The language of the order's mails.
     pub language: Language,
-    /// One for each ticket in the order of the lines, or none yet.
+    /// The attendees: one for each ticket in the order of the lines, or none yet.
     pub attendees: Vec<Attendee>,
-    /// What was taken from the allotments.
+    /// The claims on allotments.
     pub holdings: Vec<Holding>,
     /// When the hold ends.
     pub expires_at: Timestamp,
-    /// A digest of the request, if it named an idempotency key.
+    /// A digest of the request, if it had an idempotency key.
     pub idempotency: Option<String>,
 }
 
-/// A payment that was made at a gateway and that nobody has paid yet.
+/// A payment that was made at a gateway and has yet to be paid.
 #[derive(Debug)]
 pub struct StartedPayment {
     /// The number of the try.
     pub attempt: u8,
-    /// The gateway.
+    /// The gateway of the payment.
     pub gateway: GatewayName,
     /// The organiser's account there; `None` at the sandbox.
     pub account: Option<GatewayAccountId>,
     /// The gateway's id of it, if it has one already.
     pub payment_id: Option<String>,
-    /// The page where the buyer pays, where asking the gateway again would make a second
-    /// payment.
+    /// The URL of the checkout, where asking the gateway again would make a second payment.
     pub checkout_url: Option<String>,
-    /// A digest of the request, if it named an idempotency key.
+    /// A digest of the request, if it had an idempotency key.
     pub idempotency: Option<String>,
 }
 
 impl Order {
-    /// The reservation that a quote becomes. The price that was shown is the price that is
-    /// charged.
+    /// The reservation that a hold makes of a quote. The order charges the price that the quote
+    /// showed.
     pub fn hold(quote: Quote, hold: Hold) -> Self {
         let promotion = quote.promotion.filter(|promotion| promotion.applied);
         Self(OrderFields {
@@ -81,8 +80,8 @@ impl Order {
         })
     }
 
-    /// Ends a reservation that came beside others of its buyer. If one of those has its
-    /// idempotency key, this one forgets it.
+    /// Ends a reservation in favour of another one of its buyer. With `forgets_key`, the other one
+    /// has its idempotency key, and this one loses it.
     #[must_use]
     pub fn give_way(&mut self, forgets_key: bool) -> Change {
         self.0.status = OrderStatus::Released;
@@ -92,7 +91,7 @@ impl Order {
         Change::default()
     }
 
-    /// Ends a reservation whose buyer cancels it.
+    /// Ends a reservation at its buyer's request.
     ///
     /// # Errors
     /// `already_paid` (409).
@@ -102,7 +101,7 @@ impl Order {
         Ok(Change::default())
     }
 
-    /// Says who will use the tickets; true if that is new.
+    /// Sets the attendees; true if they are new.
     pub fn name_attendees(&mut self, attendees: Vec<Attendee>) -> bool {
         let is_new = !attendees.is_empty() && attendees != self.attendees;
         if is_new {
@@ -111,7 +110,7 @@ impl Order {
         is_new
     }
 
-    /// Notes a payment that the buyer is sent to.
+    /// Adds a payment to which the buyer is sent.
     #[must_use]
     pub fn payment_started(&mut self, started: StartedPayment, now: Timestamp) -> Change {
         let StartedPayment { attempt, gateway, account, payment_id, checkout_url, idempotency } = started;
@@ -140,14 +139,15 @@ impl Order {
         }
     }
 
-    /// Notes that its places are the order's, and that it is paid.
+    /// Notes that the order has its places and is paid.
     pub(super) fn sold(&mut self, holdings: Vec<Holding>, now: Timestamp) {
         self.0.holdings = holdings;
         self.0.status = OrderStatus::Paid;
         self.0.paid_at = Some(now);
     }
 
-    /// Notes that gateways closed these payments for us, so that nobody can pay them any more.
+    /// Notes that gateways closed these payments at our request, so that they can no longer be
+    /// paid.
     #[must_use]
     pub fn payments_closed(&mut self, places: &[usize]) -> Change {
         for place in places {
@@ -157,15 +157,17 @@ impl Order {
         Change::default()
     }
 
-    /// Notes that the buyer has paid these tries, each with the gateway's id of the payment,
-    /// and that the gateway decides. If a gateway knows more than that, it is asked.
+    /// Notes that the buyer has paid these tries, each with the gateway's id of the payment, and
+    /// that the gateway has not decided. With `is_to_settle`, a gateway has decided about one, and
+    /// is asked.
     #[must_use]
     pub fn payments_processing(&mut self, paid: &[(u8, String)], is_to_settle: bool) -> Change {
         self.show_processing(paid);
         Change { outbox: is_to_settle.then_some(Outbox::AskNow), ..Change::default() }
     }
 
-    /// Shows these tries as paid, to a buyer who waits; see [`Order::payments_processing`].
+    /// Shows these tries as paid, for the answer to a waiting buyer; see
+    /// [`Order::payments_processing`].
     pub fn show_processing(&mut self, paid: &[(u8, String)]) {
         for payment in &mut self.0.payments {
             let known = paid.iter().find(|(attempt, _)| *attempt == payment.attempt);
@@ -178,13 +180,13 @@ impl Order {
         }
     }
 
-    /// Refunds tickets: each for what it cost, less what went back already without any.
+    /// Refunds tickets at their price, less the money that went back before without a ticket.
     ///
     /// # Errors
     /// `nothing_to_refund` (409) if less than that is left of the order's money.
     pub fn refund_tickets(&mut self, tickets: &[TicketId]) -> Result<Change> {
         let amounts: Vec<i64> = self.ticket_totals().collect();
-        // What went back already without any ticket: at the gateway, or through the bank.
+        // Money that went back before without a ticket: at the gateway, or through the bank.
         let before = self.uncovered();
         let indexes = tickets.iter().filter_map(TicketId::order).map(|(_, index)| usize::from(index));
         let worth: i64 = indexes.filter_map(|index| amounts.get(index)).sum();
@@ -204,7 +206,7 @@ impl Order {
         Ok(Change { outbox: Some(Outbox::Refund { news: None }), revokes, ..Change::default() })
     }
 
-    /// Notes that these of its tickets are worthless.
+    /// Notes that these tickets of the order are refunded.
     pub(super) fn revoke(&mut self, tickets: &[TicketId]) {
         if tickets.is_empty() {
             return;
@@ -226,8 +228,8 @@ impl Order {
         Change::default()
     }
 
-    /// Notes that a person gave back what the task of a payment was about, perhaps without
-    /// the gateway.
+    /// Notes that a person gave back the amount of a payment's refund task, perhaps without the
+    /// gateway.
     #[must_use]
     pub fn refunded_by_hand(&mut self, place: u8) -> Change {
         let at = usize::from(place);
@@ -236,7 +238,7 @@ impl Order {
         self.booked(at, amount, true)
     }
 
-    /// Has the gateway asked again for what the task of a payment is about.
+    /// Closes a payment's refund task, so that the gateway is asked again.
     ///
     /// # Errors
     /// `refund_disputed` (409) if the buyer's bank wants the money back, too.
@@ -279,8 +281,7 @@ impl Order {
         Change { outbox: Some(Outbox::News { news }), tasks, ..Change::default() }
     }
 
-    /// Notes that money which was due is back with the buyer, and goes on with what is due
-    /// beyond that.
+    /// Notes that the buyer has this part of the money that was due, and continues with the rest.
     #[must_use]
     pub(super) fn booked(&mut self, place: usize, amount: i64, by_hand: bool) -> Change {
         let payment = &mut self.0.payments[place];
@@ -296,15 +297,15 @@ impl Order {
     }
 }
 
-/// The end of the task that a payment is, if it is one.
+/// The closing of the payment's refund task, if it has one.
 pub(super) fn ended_task(payment: &Payment, place: usize) -> Vec<TaskChange> {
     let is_task = matches!(payment.refund, Some(RefundProgress::Manual { .. }));
     is_task.then(|| TaskChange::Close(number(place))).into_iter().collect()
 }
 
-/// A payment's place as tasks and news have it.
+/// The index of a payment, as tasks and news have it.
 pub(super) fn number(place: usize) -> u8 {
-    // An order has as many payments as somebody paid, which is not 255 times.
+    // An order has as many payments as its buyer made, which is never 255.
     u8::try_from(place).unwrap_or(u8::MAX)
 }
 

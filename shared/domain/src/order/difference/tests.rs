@@ -3,8 +3,8 @@ use super::super::{OrderFields, OrderStatus};
 use super::*;
 use crate::Currency;
 
-/// What differs between an order that is paid by a payment, as `change` leaves it, and what
-/// the gateway reports of it.
+/// The kinds of differences between a paid order, changed by `change`, and the gateway's reports
+/// about it.
 fn found(
     status: PaymentStatus,
     change: impl FnOnce(&mut OrderFields, &mut Vec<PaymentReport>),
@@ -29,7 +29,7 @@ fn found(
 }
 
 #[test]
-fn the_report_is_empty_when_all_is_well_and_names_what_is_not() {
+fn every_kind_of_difference_is_found_and_none_without_one() {
     use DifferenceKind::{
         AmountDiffers, PaymentMissing, PaymentUnexpected, RefundDiffers, Uncovered, Undecided,
     };
@@ -56,13 +56,13 @@ fn the_report_is_empty_when_all_is_well_and_names_what_is_not() {
         found(Approved, |_, reports| reports[0].refunded = Money::new(7, Currency::CLP)),
         [RefundDiffers]
     );
-    // What a person gave back by another way, the gateway knows nothing of.
+    // The gateway does not know of a refund that a person made by another way.
     let by_hand = |order: &mut OrderFields| {
         (order.payments[0].refunded, order.payments[0].by_hand) = (34, 34);
         order.tickets.entry(0).or_default().refunded = true;
     };
     assert_eq!(found(Approved, |order, _| by_hand(order)), []);
-    // What is under way is no difference yet.
+    // A refund that is under way is no difference yet.
     let under_way = found(Approved, |order, reports| {
         order.payments[0].refund_due = 34;
         order.tickets.entry(0).or_default().refunded = true;

@@ -53,9 +53,9 @@ fn a_payment_counts_for_orders_of_its_own_account_only() {
     assert_eq!(order.next(Input::Reported(heard), now()), Step::Foreign);
 }
 
-/// A worker may die before it gives them back, and the order is all that is left.
+/// A worker may die before it releases the places; then only the order names them.
 #[test]
-fn an_order_that_comes_too_late_knows_which_places_it_has_to_give_back() {
+fn an_order_whose_places_are_gone_keeps_those_it_has_to_release() {
     let (order, own) = awaiting();
     let row = |row| Holding::Seats { line: 0, row, seats: vec![1, 2] };
     let order = order.with(|order| order.holdings = vec![row(3), row(4)]);
@@ -67,22 +67,22 @@ fn an_order_that_comes_too_late_knows_which_places_it_has_to_give_back() {
     assert_eq!((order.status, &order.holdings), (OrderStatus::RefundDue, &vec![row(3)]));
 }
 
-/// The buyer did nothing late, and is not told so.
+/// The buyer paid in time, so the news is not that of a late payment.
 #[test]
-fn who_paid_in_time_and_lost_the_places_hears_that() {
+fn a_buyer_who_paid_in_time_learns_that_the_places_were_lost() {
     let paid = order(OrderStatus::Paid, &[PaymentState::Approved]);
     let gone = Secured::Gone(Vec::new());
     let unsold = |is_over| Input::Unsold { secured: &gone, is_over };
     let (lost, change) = saved(paid.next(unsold(false), now()));
     assert_eq!(change.revokes, Revocation::Unused, "the tickets are worthless");
     assert_eq!((lost.payments[0].unused, lost.payments[0].refund_due), (Some(UnusedReason::PlacesLost), 100));
-    // What was used stays as it is, for people to look at.
+    // Used tickets stay as they are; a difference is noted for a person.
     assert!(matches!(paid.next(unsold(true), now()), Step::Note(_)));
     assert!(lost.is_over(0) && !lost.is_over(1) && !paid.is_over(0));
 }
 
 #[test]
-fn a_dispute_that_is_won_has_nobody_asked_again_who_may_have_given_the_money_back() {
+fn a_won_dispute_does_not_repeat_an_uncertain_refund() {
     let source = Source { gateway: GatewayName::Sandbox, account: None };
     let is = PaymentReport { dispute: Some(Dispute::Won), ..report(PaymentStatus::Approved) };
     let won = |reason| {
@@ -106,7 +106,7 @@ fn a_dispute_that_is_won_has_nobody_asked_again_who_may_have_given_the_money_bac
 }
 
 #[test]
-fn one_payment_after_the_other_goes_back_and_trouble_with_one_stops_no_other() {
+fn payments_are_refunded_one_by_one_and_a_failure_stops_no_other() {
     let order = order(OrderStatus::Paid, &[PaymentState::Approved; 3]).with(|order| {
         order.payments.iter_mut().for_each(|payment| payment.refund_due = 30);
         order.payments[1].dispute = Some(Dispute::Open);

@@ -7,7 +7,7 @@ fn payment(amount: i64) -> Payment {
     Payment { state: PaymentState::Approved, ..pending }
 }
 
-/// What is due of each payment of an order of two tickets for 50 each, after these were
+/// The amounts due of each payment of an order of two tickets for 50 each, after these were
 /// refunded.
 fn due(payments: Vec<Payment>, tickets: &[u8]) -> Vec<i64> {
     let mut order = order(OrderStatus::Paid, &[]).with(|order| {
@@ -21,13 +21,13 @@ fn due(payments: Vec<Payment>, tickets: &[u8]) -> Vec<i64> {
 }
 
 #[test]
-fn tickets_are_paid_back_once_by_whoever_has_the_money() {
+fn tickets_are_refunded_once_from_the_payments_that_are_kept() {
     assert_eq!(due(vec![payment(100)], &[1]), [50]);
     assert_eq!(due(vec![payment(100)], &[0, 1]), [100]);
     let declined = Payment { state: PaymentState::Declined, ..payment(100) };
     let spare = Payment { refunded: 100, ..payment(100) };
     assert_eq!(due(vec![declined, spare, payment(100)], &[0]), [0, 0, 50]);
-    // Somebody gave the price of a ticket back at the gateway before.
+    // The price of a ticket went back at the gateway before.
     let part = Payment { refunded: 50, ..payment(100) };
     assert_eq!(due(vec![part.clone()], &[0]), [0]);
     assert_eq!(due(vec![part], &[0, 1]), [50]);
@@ -76,7 +76,7 @@ fn a_task_is_closed_by_a_person_or_by_another_try() {
 }
 
 #[test]
-fn a_ticket_that_is_passed_on_has_its_next_code() {
+fn a_transferred_ticket_has_its_next_code() {
     let mut order = order(OrderStatus::Paid, &[PaymentState::Approved]);
     let (buyer, friend) = (order.user, UserId::generate(now()));
     let holder = |order: &Order| {
