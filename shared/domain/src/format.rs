@@ -1,9 +1,9 @@
-//! Money and percentages as people in each language read them.
+//! Money and percentages in the notation of each language.
 
 use crate::pricing::AdjustmentType;
 use crate::{Amount, BasisPoints, Currency, Language, Money};
 
-/// What separates thousands, and what separates decimals.
+/// The separators of thousands and of decimals.
 const fn separators(language: Language) -> (char, char) {
     match language {
         Language::Es => ('.', ','),
@@ -44,8 +44,8 @@ pub fn percent(rate: BasisPoints, language: Language) -> String {
     }
 }
 
-/// What a discount or an adjustment is worth: `value` is in basis points, or in minor
-/// units of `currency`.
+/// The value of a discount or an adjustment as text: `value` is in basis points, or in minor units
+/// of `currency`.
 pub fn worth(value: i64, kind: AdjustmentType, currency: Currency, language: Language) -> String {
     match kind {
         AdjustmentType::Percentage => {
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn money_is_grouped_as_its_readers_do() {
+    fn money_has_the_separators_of_its_language() {
         let cop = Money::new(21_238_250, Currency::COP);
         assert_eq!(money(cop, Language::Es), "COP 212.382,50");
         assert_eq!(money(cop, Language::En), "COP 212,382.50");

@@ -1,7 +1,7 @@
 //! Money: an integer of minor units with its ISO 4217 currency. Never a float.
 //!
-//! So it is inside: in rules, in the table, in messages. The API counts in major units
-//! and per cent; [`decimal`] has its numbers, and is the one place that converts.
+//! Rules, the table and messages use it. The API counts in major units and per cent; [`decimal`]
+//! has its numbers, and is the one place that converts.
 
 mod decimal;
 
@@ -29,7 +29,7 @@ impl Currency {
     pub const COP: Self = Self(iso_currency::Currency::COP);
     /// US dollar, two decimals.
     pub const USD: Self = Self(iso_currency::Currency::USD);
-    /// ISO 4217's code for no currency.
+    /// No currency: the code `XXX` of ISO 4217.
     pub const NONE: Self = Self(iso_currency::Currency::XXX);
 
     /// The currency with this three-letter code, if there is one.
@@ -37,17 +37,17 @@ impl Currency {
         iso_currency::Currency::from_code(code).map(Self)
     }
 
-    /// Every currency that there is.
+    /// Every currency of ISO 4217.
     pub fn all() -> impl Iterator<Item = Self> {
         iso_currency::Currency::iter().map(Self)
     }
 
-    /// The three-letter code.
+    /// The three-letter code of ISO 4217.
     pub fn code(&self) -> &'static str {
         self.0.code()
     }
 
-    /// How many decimals the currency has.
+    /// The number of decimals; 2 if ISO 4217 has none for the currency.
     pub fn exponent(&self) -> u32 {
         self.0.exponent().map_or(2, u32::from)
     }
@@ -74,18 +74,18 @@ impl JsonSchema for Currency {
     }
 }
 
-/// An amount of money. No part of the API, which has [`Amount`].
+/// An amount of money in minor units. No part of the API, which has [`Amount`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Money {
     /// Whole minor units: centavos for ARS and COP, pesos for CLP.
     pub amount: i64,
-    /// The currency.
+    /// The currency of the amount.
     pub currency: Currency,
 }
 
 impl Money {
-    /// This many minor units of `currency`.
+    /// An amount of whole minor units of `currency`.
     pub const fn new(amount: i64, currency: Currency) -> Self {
         Self { amount, currency }
     }
@@ -105,16 +105,15 @@ impl fmt::Display for Money {
 pub struct BasisPoints(pub i32);
 
 impl BasisPoints {
-    /// All of it.
+    /// 100 %.
     pub const WHOLE: Self = Self(10_000);
-    /// Decimals of the percentage that it is.
+    /// The number of decimals of a rate as a percentage.
     pub const DECIMALS: u32 = 2;
 
-    /// The part of a `gross` amount that is tax, when this rate is already
-    /// contained in it: `gross * rate / (1 + rate)`, rounded half away from zero to a whole
-    /// minor unit. Nobody pays it on top: what buyers are asked for is rounded by
-    /// [`PriceUnit`](crate::payable::PriceUnit) alone, and what is shared out adds up to the
-    /// last unit.
+    /// The part of a `gross` amount that is tax, when this rate is already contained in it:
+    /// `gross * rate / (1 + rate)`, rounded half away from zero to a whole minor unit. The buyer
+    /// does not pay it on top: prices are rounded by [`PriceUnit`](crate::payable::PriceUnit)
+    /// alone, and its shares add up to the last unit.
     pub fn contained_in(self, gross: i64) -> i64 {
         round_div(i128::from(gross) * i128::from(self.0), i128::from(Self::WHOLE.0) + i128::from(self.0))
     }

@@ -1,5 +1,5 @@
-//! Decimal numbers of the API, exact: what an answer writes of an integer, and what a
-//! request wrote, digit by digit. No float is ever between the two.
+//! Exact decimal numbers of the API: integers that an answer writes as decimals, and decimals of a
+//! request, read digit by digit. No float is ever between the two.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,19 +15,19 @@ use crate::pricing::AdjustmentType;
 
 /// The most digits that a number may have, so that it fits in `i64`.
 const MAX_DIGITS: usize = 18;
-/// Decimals that are read of a number with too many: more than any currency or percentage has.
+/// Decimals that are kept of a number with too many: more than any currency or percentage has.
 const MAX_DECIMALS: usize = 5;
 /// The most digits of a text before its point and after it, as the schema says.
 const MAX_TEXT: (usize, usize) = (13, 5);
 
-/// `units` of a hundredth, say, if `decimals` is 2.
+/// A decimal number: `units` of ten to the minus `decimals`, such as hundredths for 2.
 #[derive(Debug, Clone, Copy)]
 struct Decimal {
     units: i64,
     decimals: u32,
 }
 
-/// Why a text is no number of the API.
+/// The reason why a text is no number of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NotDecimal {
     NotPlain,
@@ -54,7 +54,7 @@ impl fmt::Display for NotDecimal {
 }
 
 impl Decimal {
-    /// Reads JSON: a number, perhaps with an exponent, or a text with one in it.
+    /// Reads JSON: a number, perhaps with an exponent, or a text with a plain number in it.
     fn parse_json(json: &str) -> Result<Self, NotDecimal> {
         if !json.starts_with('"') {
             return Self::parse(&without_exponent(json)?);
@@ -86,7 +86,7 @@ impl Decimal {
             if whole.len() + MAX_DECIMALS >= MAX_DIGITS {
                 return Err(NotDecimal::TooLong);
             }
-            // Whatever it counts, it is too fine; a last digit that is not zero keeps it so.
+            // It has too many decimals for any unit; a last digit that is not zero keeps it so.
             fraction = format!("{}1", &fraction[..MAX_DECIMALS]).into();
         }
         let units: i64 = format!("{whole}{fraction}").parse().map_err(|_| NotDecimal::TooLong)?;
@@ -94,8 +94,8 @@ impl Decimal {
         Ok(Self { units: if text.starts_with('-') { -units } else { units }, decimals })
     }
 
-    /// The number in units of ten to the minus `decimals`. `Err` has what is left of it
-    /// without the decimals that are too many. Saturates outside of `i64`.
+    /// The number in units of ten to the minus `decimals`. `Err` has the number without its further
+    /// decimals, if there are any but zeros. Saturates outside of `i64`.
     fn in_units(self, decimals: u32) -> Result<i64, i64> {
         let power = |exponent| 10_i128.checked_pow(exponent).unwrap_or(i128::MAX);
         if self.decimals <= decimals {
@@ -109,7 +109,7 @@ impl Decimal {
     }
 }
 
-/// A JSON number with its point where its exponent moves it: `1.5e3` is `1500`.
+/// A JSON number without its exponent: `1.5e3` becomes `1500`.
 fn without_exponent(json: &str) -> Result<Cow<'_, str>, NotDecimal> {
     let Some((mantissa, power)) = json.split_once(['e', 'E']) else { return Ok(json.into()) };
     let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |digits| ("-", digits));
@@ -118,7 +118,7 @@ fn without_exponent(json: &str) -> Result<Cow<'_, str>, NotDecimal> {
     if digits.bytes().all(|digit| digit == b'0') {
         return Ok("0".into());
     }
-    // More zeros only tell more of what is far too large, or far too fine, already.
+    // More zeros would change nothing: the number is far too large or far too fine already.
     let most = mantissa.len() + MAX_DIGITS;
     let shift = power.trim_start_matches(['+', '-']).parse().unwrap_or(most).min(most);
     let zeros = |moved: &str| "0".repeat(shift - moved.len());
@@ -136,7 +136,7 @@ fn without_exponent(json: &str) -> Result<Cow<'_, str>, NotDecimal> {
 }
 
 impl PartialEq for Decimal {
-    /// Whether it is the same number, however many zeros stand at its end.
+    /// Whether it is the same number; zeros at its end do not count.
     fn eq(&self, other: &Self) -> bool {
         let decimals = self.decimals.max(other.decimals);
         self.in_units(decimals) == other.in_units(decimals)
@@ -163,7 +163,7 @@ impl Serialize for Decimal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.in_units(0) {
             Ok(whole) => serializer.serialize_i64(whole),
-            // Only JSON has a way to write digits as they are; nothing else gets these types.
+            // Only JSON can hold digits as they are; these types are written to nothing else.
             Err(_) => {
                 let json = RawValue::from_string(self.to_string()).map_err(serde::ser::Error::custom)?;
                 json.serialize(serializer)
@@ -225,8 +225,8 @@ numbers! {
         "examples": [19, 2.5],
     }
 
-    /// What a discount or an adjustment is worth in an answer: a percentage, or an amount
-    /// in major units, as the type beside it says.
+    /// The value of a discount or an adjustment in an answer: a percentage, or an amount in major
+    /// units, as the type beside it says.
     Worth {
         "type": "number",
         "format": "decimal",
@@ -234,9 +234,8 @@ numbers! {
         "examples": [-20, 5000],
     }
 
-    /// A number of a request, before it is known what it counts: the currency of an
-    /// amount stands in another field, or with the event. Texts are taken as well, for
-    /// clients whose own numbers are floats.
+    /// A number of a request, before its unit is known: the currency of an amount is in another
+    /// field, or the event's. Texts are accepted as well, for clients whose own numbers are floats.
     Written {
         "type": ["number", "string"],
         "pattern": "^-?(0|[1-9][0-9]{0,12})(\\.[0-9]{1,5})?$",
@@ -246,21 +245,22 @@ numbers! {
 }
 
 impl Amount {
-    /// This many minor units of `currency`.
+    /// The amount of `minor` units of `currency`.
     pub fn of(minor: i64, currency: Currency) -> Self {
         Self(Decimal { units: minor, decimals: currency.exponent() })
     }
 }
 
 impl Percent {
-    /// The percentage that a rate is.
+    /// A rate as a percentage.
     pub fn of(rate: BasisPoints) -> Self {
         Self(Decimal { units: rate.0.into(), decimals: BasisPoints::DECIMALS })
     }
 }
 
 impl Worth {
-    /// `value` is in basis points or in minor units of `currency`.
+    /// The value in an answer; `value` is in basis points or in minor units of `currency`, as
+    /// `kind` says.
     pub fn of(value: i64, kind: AdjustmentType, currency: Currency) -> Self {
         Self(Decimal { units: value, decimals: kind.decimals(currency) })
     }
@@ -274,7 +274,7 @@ impl Default for Written {
 }
 
 impl Written {
-    /// The amount in minor units of `currency`. More decimals than that has are noted at
+    /// The amount in minor units of `currency`. More decimals than the currency has are noted at
     /// `pointer`.
     pub fn amount(self, currency: Currency, pointer: &str, fields: &mut Fields) -> i64 {
         self.0.in_units(currency.exponent()).unwrap_or_else(|most| {
@@ -296,8 +296,8 @@ impl Written {
         BasisPoints(i32::try_from(rate).unwrap_or(if rate < 0 { i32::MIN } else { i32::MAX }))
     }
 
-    /// What a discount or an adjustment of this kind is worth, in basis points or in minor
-    /// units of `currency`; see [`Self::percent`] and [`Self::amount`].
+    /// The value of a discount or an adjustment of this kind, in basis points or in minor units of
+    /// `currency`; see [`Self::percent`] and [`Self::amount`].
     pub fn worth(self, kind: AdjustmentType, currency: Currency, pointer: &str, fields: &mut Fields) -> i64 {
         match kind {
             AdjustmentType::Percentage => self.percent(pointer, fields).0.into(),
@@ -306,7 +306,7 @@ impl Written {
     }
 }
 
-/// The number of an answer as a request would write it: what a change leaves as it is.
+/// A number of an answer as a request would write it, for fields that a change leaves as they are.
 macro_rules! written_again {
     ($($name:ident),*) => {$(
         impl From<$name> for Written {

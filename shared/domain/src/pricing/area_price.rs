@@ -1,4 +1,4 @@
-//! The price of one ticket now, for lists of areas.
+//! The current price of one ticket, for lists of areas.
 
 use jiff::Timestamp;
 
@@ -9,11 +9,11 @@ use crate::{AreaId, Currency, Result, SaleStageId};
 use super::charge::{Charge, check_prices};
 use super::stage::{StageOffer, Stages};
 
-/// What one ticket of an area costs at a moment, exactly as a quote for it would
-/// say. Amounts are in minor units of `currency`.
+/// The price of one ticket of an area at a moment, exactly as a quote for it says. Amounts are in
+/// minor units of `currency`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AreaPrice {
-    /// The area.
+    /// The area of the ticket.
     pub area_id: AreaId,
     /// The currency of all amounts.
     pub currency: Currency,
@@ -27,32 +27,32 @@ pub struct AreaPrice {
     pub vat: i64,
     /// True if `vat` is contained in price and fee, false if it is added to them.
     pub vat_included: bool,
-    /// What is paid for one ticket.
+    /// The total that the buyer pays for one ticket.
     pub total: i64,
-    /// The current stage, if any.
+    /// The current sale stage, if any.
     pub stage_id: Option<SaleStageId>,
-    /// Its name.
+    /// The name of the current sale stage.
     pub stage_name: Option<String>,
     /// Tickets that are left at this price, if the stage limits them.
     pub stage_remaining: Option<u32>,
-    /// When the price changes next, unless the stage sells out before.
+    /// The next change of the price, unless the stage sells out before.
     pub next: Option<NextPrice>,
 }
 
-/// A change of price that time will bring.
+/// A change of price at a known time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextPrice {
     /// The first moment of the new price.
     pub at: Timestamp,
-    /// The price in the stage of then, without the fee.
+    /// The new price in the stage of that time, without the fee.
     pub price: i64,
-    /// What is paid for one ticket then.
+    /// The total that the buyer then pays for one ticket.
     pub total: i64,
-    /// The name of the stage of then, if any.
+    /// The name of the stage of that time, if any.
     pub stage_name: Option<String>,
 }
 
-/// What one ticket of `area` costs at `now`, and when that changes next.
+/// The price of one ticket of `area` at `now`, and its next change.
 ///
 /// `stages` are all stages of the event. Fails only if the organiser's prices are
 /// out of range, which they can not be when they were stored through the API.
@@ -68,8 +68,8 @@ pub fn current_price(
     Ok(AreaPrice { next, ..current })
 }
 
-/// What the cheapest ticket of the event costs at `now`, with everything: the stage, the
-/// fee, the tax. `None` without an area that has places.
+/// The total for the cheapest ticket of the event at `now`, with stage, fee and tax. `None` without
+/// an area that has places.
 ///
 /// Fails as [`current_price`] does.
 pub fn price_from(
@@ -87,7 +87,7 @@ pub fn price_from(
     Ok(cheapest)
 }
 
-/// The price at `moment`, without a look at the future.
+/// The price at `moment`, without its next change.
 fn price_at(event: &Event, area: &Area, offers: &[StageOffer<'_>], moment: Timestamp) -> AreaPrice {
     let stage = Stages::new(offers, event.id, moment).choose(area.id, 1).stage;
     let unit = PriceUnit::of(event.currency);
@@ -111,8 +111,8 @@ fn price_at(event: &Event, area: &Area, offers: &[StageOffer<'_>], moment: Times
     }
 }
 
-/// The first price after `now` that is not `price`: it can only begin where a
-/// stage begins or ends.
+/// The first price after `now` that differs from `price`. It can only begin where a stage begins or
+/// ends.
 fn next_price(
     event: &Event,
     area: &Area,
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_price_has_everything_in_it() {
+    fn the_lowest_price_includes_stage_and_fee() {
         let mut house = house();
         house.areas.push(Area { capacity: 0, ..area(2, 1) });
         house.areas.push(area(3, 9_000));
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_change_the_price_is_no_change() {
+    fn a_time_without_a_new_price_is_no_change() {
         let mut house = house();
         house.stages[0].0.target_area_id = Some(area_id(2));
         assert_eq!(price(&house, 100).next, None, "stage 2 starts at 500 and costs the same");

@@ -1,5 +1,4 @@
-//! The arithmetic below a quote: what one ticket costs, and how a discount is
-//! divided.
+//! The arithmetic of a quote: the charge for one ticket, and the division of a discount.
 
 use crate::event::{Area, Event, Fees, Vat};
 use crate::payable::PriceUnit;
@@ -7,7 +6,7 @@ use crate::{BasisPoints, Error, Result};
 
 use super::MAX_PRICE;
 
-/// What is paid for one or more tickets on top of their price, and in all.
+/// Fee, tax and total of one or more tickets, in minor units.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Charge {
     pub(super) fee: i64,
@@ -17,13 +16,13 @@ pub(super) struct Charge {
 }
 
 impl Charge {
-    /// The charge for one ticket at `price`, all discounts taken off already.
+    /// The charge for one ticket at `price`, after all discounts.
     pub(super) fn of_ticket(price: i64, fees: Fees, vat: Vat, unit: PriceUnit) -> Self {
         let fee =
             if price > 0 { unit.share(fees.convenience_rate, price, fees.convenience_fixed) } else { 0 };
         let net_or_gross = price + fee;
         if vat.included {
-            // Not paid on top, so no gateway minds its decimals.
+            // Not paid on top, so its decimals do not reach a gateway.
             Self { fee, vat: vat.rate.contained_in(net_or_gross), total: net_or_gross }
         } else {
             let vat = unit.share(vat.rate, net_or_gross, 0);
@@ -40,8 +39,8 @@ impl Charge {
     }
 }
 
-/// Refuses prices with which the arithmetic could leave its range or mix
-/// currencies. Organisers can not store such prices; this is the second lock.
+/// Refuses prices with which the arithmetic could leave its range or mix currencies. Organisers can
+/// not store such prices; this is a second safeguard.
 pub(super) fn check_prices(event: &Event, area: &Area) -> Result<()> {
     let price = 0..=MAX_PRICE;
     let rate = BasisPoints(0)..=BasisPoints::WHOLE;
@@ -60,9 +59,9 @@ pub(super) fn check_prices(event: &Event, area: &Area) -> Result<()> {
     .with("area_id", area.id.to_string()))
 }
 
-/// Divides `discount` over lines in proportion to their `prices`, in whole units
-/// that add up to it exactly. No line gets more than its price. Between lines
-/// with equal claims the earlier one gets the unit.
+/// Divides `discount` over lines in proportion to their `prices`, in whole units that add up to it
+/// exactly. No line gets more than its price. Of lines with an equal right to a unit, the earlier
+/// one gets it.
 ///
 /// `discount` must be between 0 and the sum of the prices, all of them whole units.
 ///
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_buyers_pay_in_colombia_are_whole_pesos() {
+    fn buyers_in_colombia_pay_whole_pesos() {
         let unit = PriceUnit::of(Currency::COP);
         let added = Vat { rate: BasisPoints(1900), included: false };
         let charge = Charge::of_ticket(8_783_100, fees(350, 0), added, unit);
@@ -161,7 +160,7 @@ mod tests {
         fn a_divided_discount_adds_up_and_a_larger_one_gives_no_line_less(
             prices in proptest::collection::vec(0_i64..=60, 1..6),
         ) {
-            // All discounts one after the other: a paradox has nowhere to hide.
+            // Every discount in turn, so that no case of the paradox is missed.
             let whole: i64 = prices.iter().sum();
             let mut before = vec![0; prices.len()];
             for discount in 0..=whole {

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// What a buyer types to get a promotion: 3 to 32 of `A-Z`, `0-9`, `_` and `-`.
-/// Small letters and spaces around it are forgiven.
+/// The code of a promotion, which the buyer types: 3 to 32 of `A-Z`, `0-9`, `_` and `-`. Small
+/// letters and spaces around it are accepted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct PromotionCode(String);
@@ -28,7 +28,7 @@ impl fmt::Display for InvalidCode {
 impl std::error::Error for InvalidCode {}
 
 impl PromotionCode {
-    /// What the codes of members' discounts begin with, and no others.
+    /// The prefix of the codes of members' discounts, and of no others.
     pub const MEMBER_PREFIX: &str = "SOCIO-";
 
     /// The code, in capital letters.
@@ -36,10 +36,9 @@ impl PromotionCode {
         &self.0
     }
 
-    /// The code of a member's discount, such as `SOCIO-7K3M-Q9TB-2X`: 10
-    /// characters without lookalikes for the first 50 bits of `bytes`, as which
-    /// missing ones count as zero. Who derives `bytes` from a secret makes codes
-    /// that nobody guesses.
+    /// The code of a member's discount, such as `SOCIO-7K3M-Q9TB-2X`: 10 characters without
+    /// lookalikes for the first 50 bits of `bytes`; missing bytes count as zero. With `bytes`
+    /// derived from a secret, the code can not be guessed.
     pub fn of_member(bytes: &[u8]) -> Self {
         let bits = (0..7)
             .fold(0_u64, |bits, index| (bits << 8) | u64::from(bytes.get(index).copied().unwrap_or(0)))
@@ -75,7 +74,7 @@ impl FromStr for PromotionCode {
             return Err(InvalidCode);
         }
         let code = Self(text.to_ascii_uppercase());
-        // Who copies a member's code by hand may take a digit for a letter.
+        // A member who copies the code by hand may write a letter for a digit.
         Ok(match code.0.strip_prefix(Self::MEMBER_PREFIX) {
             Some(rest) => {
                 Self(format!("{}{}", Self::MEMBER_PREFIX, rest.replace('O', "0").replace(['I', 'L'], "1")))

@@ -1,5 +1,5 @@
-//! A small event whose prices tests change: sold in ARS, which has centavos, from second 0 to 100,000,
-//! looked at in second 1000.
+//! A small event whose prices tests change: sold in ARS, which has centavos, from second 0 to
+//! 100,000, and quoted at second 1000.
 
 use jiff::Timestamp;
 use type_safe_id::StaticType;
@@ -69,7 +69,7 @@ pub(crate) fn event() -> Event {
     }
 }
 
-/// A general admission area named `Area <n>`.
+/// A general admission area named `Area-<n>`.
 pub(super) fn area(n: u64, price: i64) -> Area {
     Area {
         id: area_id(n),
@@ -139,7 +139,7 @@ pub(super) fn promotion() -> Promotion {
     }
 }
 
-/// Asks for quantities of general admission areas.
+/// A request for quantities of general admission areas.
 pub(super) fn request(lines: &[(u64, u32)]) -> QuoteRequest {
     let line = |(n, quantity): &(u64, u32)| QuoteRequestLine {
         area_id: area_id(*n),
@@ -171,7 +171,7 @@ pub(super) struct House {
 }
 
 impl House {
-    /// An event with these areas and one ticket of the first asked for.
+    /// An event with these areas, and a request for one ticket of area 1.
     pub(super) fn new(areas: impl IntoIterator<Item = Area>) -> Self {
         Self {
             event: event(),

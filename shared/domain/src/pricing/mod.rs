@@ -1,4 +1,4 @@
-//! What tickets cost: sale stages, promotions, fees, VAT, quotes.
+//! Prices of tickets: sale stages, promotions, fees, VAT, quotes.
 //!
 //! A pure engine: the same event, stages, counts, request and time give the same
 //! [`Quote`]. How a price comes about, for each ticket in this order:
@@ -54,7 +54,7 @@ pub use token::{MAX_TOKEN_CHARS, open, seal};
 /// inside of `i64` and of the 2^53 that JavaScript can count.
 pub const MAX_PRICE: i64 = 1_000_000_000_000;
 
-/// How the value of an adjustment or a discount is meant.
+/// The unit of the value of an adjustment or a discount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AdjustmentType {
@@ -65,7 +65,7 @@ pub enum AdjustmentType {
 }
 
 impl AdjustmentType {
-    /// Decimals of such a value in the API: inside, it is basis points or minor units.
+    /// Decimals of such a value in the API. Inside, it is in basis points or minor units.
     pub fn decimals(self, currency: Currency) -> u32 {
         match self {
             Self::Percentage => BasisPoints::DECIMALS,

@@ -1,4 +1,4 @@
-//! Promotions: codes that take something off an order.
+//! Promotions: reductions of an order by code.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -13,7 +13,7 @@ use crate::{AreaId, BasisPoints, Currency, EventId, Money, PromotionId, TenantId
 use super::stage::is_window;
 use super::{AdjustmentType, MAX_PRICE, PromotionCode};
 
-/// What a promotion is for.
+/// The tickets that a promotion is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AppliesTo {
@@ -25,55 +25,55 @@ pub enum AppliesTo {
     Event,
     /// The tickets of `target_area_id`.
     Area,
-    /// Things that are sold beside tickets. Takes nothing off tickets.
+    /// Products that are sold beside tickets. It takes nothing off tickets.
     Product,
 }
 
-/// A discount for who knows the code. It counts once per order.
+/// A reduction for buyers who know the code, once per order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promotion {
     /// The promotion's id.
     pub id: PromotionId,
-    /// The organiser.
+    /// The organiser's tenant id.
     pub tenant_id: TenantId,
     /// The name for the organiser's own lists.
     pub promotion_name: String,
-    /// What the buyer types; unique within the tenant.
+    /// The code that the buyer types; unique within the tenant.
     pub promotion_code: PromotionCode,
-    /// How `discount_value` is meant.
+    /// A percentage or a fixed amount: the unit of `discount_value`.
     pub discount_type: AdjustmentType,
-    /// What is taken off the tickets that the promotion is for: basis points of
-    /// their price (1500 is 15 %), or minor units **per order**, not per ticket.
-    /// Never more than the tickets cost; the fee is taken of what is left.
+    /// The reduction of the tickets that the promotion is for: basis points of their price (1500 is
+    /// 15 %), or minor units **per order**, not per ticket. Never more than the tickets cost; the
+    /// fee is computed on the rest.
     pub discount_value: i64,
-    /// The currency of a fixed `discount_value` and of `max_discount_amount`.
-    /// Needed if the tenant's events may differ in it; events in another
-    /// currency then do not take the code.
+    /// The currency of a fixed `discount_value` and of `max_discount_amount`. Needed if the
+    /// tenant's events may differ in it; the code then does not apply to events in another
+    /// currency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
-    /// What it is for.
+    /// The kind of its target.
     pub applies_to: AppliesTo,
-    /// The event, if it is for one.
+    /// The event, if it is for one event.
     #[serde(default, alias = "target_cluster_id", skip_serializing_if = "Option::is_none")]
     pub target_event_id: Option<EventId>,
-    /// The area, if it is for one.
+    /// The area, if it is for one area.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_area_id: Option<AreaId>,
-    /// The fewest tickets that it is for which the order must have.
+    /// The fewest tickets that the order must have, of those that the promotion is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_quantity: Option<u32>,
-    /// The most tickets of an order that it takes something off, of those that it
-    /// is for the dearest; for all of them without it. What it takes off a line
-    /// is spread evenly over the line's tickets, as without this limit.
+    /// The most tickets of an order that are reduced: the most expensive of those that it is for;
+    /// without it, all of them. The reduction of a line is spread evenly over the line's tickets,
+    /// as without this limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_quantity: Option<u32>,
-    /// The most that is taken off one order, in minor units.
+    /// The largest reduction of one order, in minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_discount_amount: Option<i64>,
-    /// The first moment at which the code works. Without it, it always has.
+    /// The first moment at which the code works; without it, there is no start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_date: Option<Timestamp>,
-    /// The first moment at which it works no longer.
+    /// The first moment at which the code no longer works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_date: Option<Timestamp>,
     /// The most orders that can use it.
@@ -82,16 +82,16 @@ pub struct Promotion {
     /// The most orders of one buyer that can use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uses_per_buyer: Option<u32>,
-    /// False while the organiser has it switched off.
+    /// False while the organiser has switched it off.
     pub active: bool,
-    /// The e-mail address of the only buyer who can use it, as member discounts have it.
+    /// The e-mail address of the only buyer who can use it, as for members' discounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_email: Option<String>,
     /// Counts changes.
     pub version: u32,
 }
 
-/// Notes at `pointer` a `value` that nothing can be discounted by.
+/// Notes a `value` by which no price can be reduced, at `pointer`.
 pub(crate) fn check_discount(
     fields: &mut Fields,
     pointer: &str,
@@ -144,13 +144,13 @@ impl Promotion {
         fields.rule(is_window(self.start_date, self.end_date), "/end_date", "Must be later than start_date.");
     }
 
-    /// The currency of its amounts; that of none if it has no amounts.
+    /// The promotion's own currency; [`Currency::NONE`] if it has none.
     pub fn currency(&self) -> Currency {
         self.currency.unwrap_or(Currency::NONE)
     }
 
-    /// What is taken off tickets that cost `subtotal` (0 or more, whole units), in minor
-    /// units. Neither more than that nor than `max_discount_amount`.
+    /// The reduction of tickets that cost `subtotal` (0 or more, whole units), in minor units. At
+    /// most that, and at most `max_discount_amount`.
     pub fn discount(&self, subtotal: i64, unit: PriceUnit) -> i64 {
         let wanted = match self.discount_type {
             AdjustmentType::Percentage => {
@@ -162,8 +162,8 @@ impl Promotion {
         wanted.min(unit.floor(self.max_discount_amount.unwrap_or(i64::MAX).max(0))).min(subtotal)
     }
 
-    /// Why a buyer with this address may not use the code, if so. A bound code is
-    /// refused to a buyer who is not known, and to one who only typed its address.
+    /// The reason why a buyer with this address may not use the code, if any. A bound code is
+    /// refused to an unknown buyer, and to one whose address is not confirmed.
     pub fn refuses(&self, buyer: Option<OwnAddress<'_>>) -> Option<PromotionReason> {
         let bound = self.bound_email.as_ref()?.trim().to_lowercase();
         match buyer {
@@ -174,16 +174,16 @@ impl Promotion {
         }
     }
 
-    /// Whether it takes something off tickets of `area`.
+    /// Whether it reduces tickets of `area`.
     pub(super) fn is_for_area(&self, area: AreaId) -> bool {
         self.target_area_id.is_none_or(|target| target == area)
     }
 }
 
-/// A promotion, with how much of it is left.
+/// A promotion, with its remaining uses.
 #[derive(Debug, Clone, Copy)]
 pub struct PromotionOffer<'a> {
-    /// The promotion that the code of the request belongs to.
+    /// The promotion whose code the request has.
     pub promotion: &'a Promotion,
     /// Orders that can still use it. `None` stands for all of its `total_uses`,
     /// if it has them.
@@ -193,7 +193,7 @@ pub struct PromotionOffer<'a> {
     pub buyer_remaining: Option<u32>,
 }
 
-/// Why a promotion does not apply.
+/// The reason why a promotion does not apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PromotionReason {
@@ -201,25 +201,25 @@ pub enum PromotionReason {
     NotFound,
     /// The organiser has switched it off.
     Inactive,
-    /// Its time has not come.
+    /// It has not started yet.
     NotStarted,
-    /// Its time is over.
+    /// It has ended.
     Ended,
-    /// It is for things beside tickets.
+    /// It is for products beside tickets.
     NotForTickets,
     /// It is for another event.
     NotForEvent,
     /// Its amounts are in another currency than the event's.
     OtherCurrency,
-    /// It is for an area that is not asked for.
+    /// It is for an area that is not in the order.
     NotForArea,
-    /// It is for somebody else, or the buyer is not known.
+    /// It is for another buyer, or the buyer is not known.
     NotForBuyer,
     /// It is for the buyer's address, which the buyer has not confirmed yet.
     EmailUnverified,
-    /// It needs more tickets.
+    /// The order has too few tickets.
     MinQuantity,
-    /// It was used as often as it can be.
+    /// All of its uses are taken.
     UsedUp,
     /// The buyer has used it as often as one buyer can.
     UsedByBuyer,
@@ -229,7 +229,7 @@ pub enum PromotionReason {
 }
 
 impl PromotionReason {
-    /// The reason as a sentence for a person.
+    /// The reason as a sentence for the buyer.
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::NotFound => "There is no such code. Check the spelling.",
@@ -252,7 +252,7 @@ impl PromotionReason {
     }
 }
 
-/// Whether the promotion of a quote applied, or why not.
+/// Whether the promotion of a quote applied, and if not, why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PromotionVerdict {
     /// The code that the buyer gave, in capital letters.
@@ -260,11 +260,11 @@ pub struct PromotionVerdict {
     /// The promotion, if it applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<PromotionId>,
-    /// True if it took something off.
+    /// True if it reduced the price.
     pub applied: bool,
-    /// True if its uses are limited or bound to a buyer, which the hold must check again.
+    /// True if its uses are limited or bound to a buyer, so that the hold must check it again.
     pub limited: bool,
-    /// Why it did not apply.
+    /// The reason why it did not apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<PromotionReason>,
     /// The reason as a sentence.
@@ -273,8 +273,7 @@ pub struct PromotionVerdict {
 }
 
 impl PromotionVerdict {
-    /// True if the code is none that the buyer has any business knowing: whoever comes
-    /// with one may be guessing.
+    /// True if the code does not exist or is another buyer's: the buyer may be guessing codes.
     pub fn is_guess(&self) -> bool {
         matches!(self.reason, Some(PromotionReason::NotFound | PromotionReason::NotForBuyer))
     }
@@ -306,7 +305,7 @@ impl PromotionVerdict {
     }
 }
 
-/// What a promotion is judged against.
+/// The facts against which a promotion is checked.
 pub(super) struct Circumstances<'a> {
     pub(super) event: &'a Event,
     /// All areas of the event.
@@ -318,8 +317,8 @@ pub(super) struct Circumstances<'a> {
 }
 
 impl PromotionOffer<'_> {
-    /// Why the promotion does not apply, from the lasting reasons to those that
-    /// the buyer can do something about; `None` if it does.
+    /// The reason why the promotion does not apply; `None` if it does. Lasting reasons come before
+    /// those that the buyer can change.
     pub(super) fn refusal(&self, order: &Circumstances<'_>) -> Option<PromotionReason> {
         let promotion = self.promotion;
         let event = order.event;

@@ -1,4 +1,4 @@
-//! What holds for every quote, whatever the prices are.
+//! Properties of every quote, whatever the prices are.
 
 use proptest::prelude::*;
 
@@ -131,7 +131,7 @@ proptest! {
     }
 
     #[test]
-    fn every_gateway_takes_what_is_asked_for_and_what_is_given_back(house in a_house()) {
+    fn every_gateway_takes_all_charges_and_refunds(house in a_house()) {
         let quote = house.quote();
         let tickets = quote.lines.iter().flat_map(|line| line.ticket_totals(quote.currency));
         let asked = [quote.totals.total, quote.totals.total - quote.totals.vat];
@@ -168,7 +168,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_off_is_no_change(house in a_house(), kind in prop::sample::select(vec![AdjustmentType::Percentage, AdjustmentType::Fixed])) {
+    fn an_adjustment_of_zero_changes_nothing(house in a_house(), kind in prop::sample::select(vec![AdjustmentType::Percentage, AdjustmentType::Fixed])) {
         let mut plain = house;
         plain.stages.clear();
         plain.promotion = None;
@@ -194,7 +194,7 @@ proptest! {
     }
 
     #[test]
-    fn a_discount_is_that_of_the_dearest_tickets(house in a_house(), offer in a_promotion()) {
+    fn a_discount_is_that_of_the_most_expensive_tickets(house in a_house(), offer in a_promotion()) {
         let mut house = house;
         house.promotion = Some(offer.clone());
         let quote = house.quote();
@@ -271,7 +271,7 @@ proptest! {
     }
 
     #[test]
-    fn a_sealed_quote_opens_to_all_that_is_charged(house in a_house(), key in any::<[u8; 32]>()) {
+    fn a_sealed_quote_opens_with_all_its_charges(house in a_house(), key in any::<[u8; 32]>()) {
         let mut quote = house.quote();
         let opened = open(&seal(&quote, &key), &key, at(1000)).expect("opens");
         quote.stages.retain(|stage| stage.applied);
@@ -294,7 +294,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_opens_or_breaks(token in "\\PC{0,200}") {
+    fn no_random_text_opens_or_panics(token in "\\PC{0,200}") {
         prop_assert!(open(&token, &[3; 32], at(1000)).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The quote: what an order costs, line by line, and why.
+//! The quote: the price of an order, line by line, and its reasons.
 
 use std::cmp::Reverse;
 
@@ -14,23 +14,23 @@ use super::promotion::{Circumstances, Promotion, PromotionOffer, PromotionReason
 use super::request::{Ask, QuoteRequest};
 use super::stage::{Choice, OutgrownStage, SaleStage, StageOffer, StageVerdict, Stages};
 
-/// How long a price that was shown can be held.
+/// How long the price of a quote holds.
 const VALID_FOR: SignedDuration = SignedDuration::from_mins(15);
 
 /// Everything that a quote depends on, except the time.
 #[derive(Debug, Clone, Copy)]
 pub struct QuoteInput<'a> {
-    /// The id that the quote gets, and the order after it.
+    /// The id of the quote, of which that of the order is derived.
     pub id: QuoteId,
-    /// The event.
+    /// The event of the tickets.
     pub event: &'a Event,
-    /// All of its areas.
+    /// All areas of the event.
     pub areas: &'a [Area],
-    /// All of its stages.
+    /// All sale stages of the event.
     pub stages: &'a [StageOffer<'a>],
     /// The tenant's promotion whose code is [`QuoteRequest::code`], if there is one.
     pub promotion: Option<PromotionOffer<'a>>,
-    /// What the buyer wants.
+    /// The buyer's request.
     pub request: &'a QuoteRequest,
     /// The buyer's address, if the buyer is known.
     pub buyer: Option<OwnAddress<'a>>,
@@ -42,23 +42,23 @@ pub struct QuoteInput<'a> {
 pub struct Quote {
     /// The quote's id.
     pub id: QuoteId,
-    /// The event.
+    /// The event of the tickets.
     pub event_id: EventId,
-    /// The organiser.
+    /// The organiser's tenant id.
     pub tenant_id: TenantId,
     /// The currency of all amounts.
     pub currency: Currency,
     /// True if `vat` is contained in price and fee, false if it is added to them.
     pub vat_included: bool,
-    /// A line for each area, in the order in which they were asked for.
+    /// One line for each area, in the order of the request.
     pub lines: Vec<QuoteLine>,
     /// The sums over all lines.
     pub totals: Totals,
-    /// Each sale stage of the event: whether it applied, or why not.
+    /// Each sale stage of the event: whether it applied, and if not, why.
     pub stages: Vec<StageVerdict>,
-    /// Stages that lines would be sold in if they wanted fewer tickets.
+    /// The stages that lines would have if they wanted fewer tickets.
     pub outgrown: Vec<OutgrownStage>,
-    /// Whether the promotion code applied, or why not; absent without a code.
+    /// Whether the promotion code applied, and if not, why; absent without a code.
     pub promotion: Option<PromotionVerdict>,
     /// When the quote was made.
     pub created_at: Timestamp,
@@ -71,50 +71,50 @@ pub struct Quote {
 /// `vat` unless it is included, make `total`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuoteLine {
-    /// The area.
+    /// The area of the tickets.
     pub area_id: AreaId,
-    /// Its name.
+    /// The name of the area.
     pub area_name: String,
     /// The seats, in order; empty for general admission.
     pub seats: Vec<SeatLabel>,
-    /// How many tickets.
+    /// The number of tickets.
     pub quantity: u8,
-    /// The area's price for one ticket, in the smallest amount that gateways take.
+    /// The area's price for one ticket, rounded to the smallest amount that gateways take.
     pub unit_base: i64,
-    /// What the stage adds to the price of one ticket; negative if it is cheaper.
+    /// The stage's adjustment of the price of one ticket; negative if it is cheaper.
     pub unit_stage_adjustment: i64,
-    /// The stage that applied.
+    /// The sale stage that applied.
     pub stage_id: Option<SaleStageId>,
     /// `unit_base` for all tickets.
     pub base: i64,
     /// `unit_stage_adjustment` for all tickets.
     pub stage_adjustment: i64,
-    /// The line's part of the promotion: zero or negative.
+    /// The line's part of the promotion's reduction: zero or negative.
     pub promotion: i64,
     /// The convenience fee.
     pub fee: i64,
     /// The value added tax on price and fee.
     pub vat: i64,
-    /// What is paid for the line.
+    /// The total that the buyer pays for the line.
     pub total: i64,
 }
 
 /// The sums of a quote.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// How many tickets.
+    /// The number of tickets.
     pub quantity: u8,
-    /// The areas' prices.
+    /// The sum of the areas' prices.
     pub base: i64,
-    /// What stages add or take off.
+    /// The sum of the stages' adjustments.
     pub stage_adjustment: i64,
-    /// What the promotion takes off: zero or negative.
+    /// The reduction by the promotion: zero or negative.
     pub promotion: i64,
     /// The convenience fees.
     pub fee: i64,
     /// The value added tax on prices and fees.
     pub vat: i64,
-    /// What is paid.
+    /// The total that the buyer pays.
     pub total: i64,
 }
 
@@ -133,13 +133,13 @@ impl Totals {
 }
 
 impl Quote {
-    /// True if its code is a wrong one: see [`PromotionVerdict::is_guess`].
+    /// True if the promotion code may be a guess: see [`PromotionVerdict::is_guess`].
     pub fn is_guess(&self) -> bool {
         self.promotion.as_ref().is_some_and(PromotionVerdict::is_guess)
     }
 
-    /// Fails if what the request requires did not come about. Not part of [`quote`], whose
-    /// caller counts wrong codes first.
+    /// Checks that the stage and the promotion apply, if the request requires them. Not part of
+    /// [`quote`], because its caller counts wrong codes first.
     ///
     /// # Errors
     /// `stage_outgrown` with what is `left`, `promotion_not_applied` with the `reason`.
@@ -160,7 +160,7 @@ impl Quote {
 }
 
 impl QuoteLine {
-    /// Fills in what follows from the other amounts.
+    /// Fills in the amounts that follow from the others.
     pub(super) fn added_up(mut self, vat_included: bool) -> Self {
         let quantity = i64::from(self.quantity);
         self.base = self.unit_base * quantity;
@@ -170,38 +170,38 @@ impl QuoteLine {
         self
     }
 
-    /// The line's total divided over its tickets, in the order of the seats:
-    /// what is given back when tickets are refunded one by one.
+    /// The line's total divided over its tickets, in the order of the seats: the amounts given back
+    /// when tickets are refunded one by one.
     pub fn ticket_totals(&self, currency: Currency) -> Vec<i64> {
         PriceUnit::of(currency).even_shares(self.total, self.quantity).collect()
     }
 }
 
-/// A line while its price comes together.
+/// A line whose price is not complete yet.
 struct Draft<'a> {
-    /// Its place in the request.
+    /// The line's index in the request.
     index: usize,
     ask: Ask<'a>,
     stage: Option<&'a SaleStage>,
     unit_base: i64,
-    /// The stage that it would be in if it wanted no more than so many tickets.
+    /// The stage that it would have with at most this many tickets.
     outgrown: Option<(&'a SaleStage, u32)>,
     unit_adjustment: i64,
     discount: i64,
 }
 
 impl Draft<'_> {
-    /// What one of its tickets costs in the stage, before the promotion.
+    /// The price of one ticket in its stage, before the promotion.
     fn unit_price(&self) -> i64 {
         self.unit_base + self.unit_adjustment
     }
 
-    /// What its tickets cost in the stage, before the promotion.
+    /// The price of all tickets in their stage, before the promotion.
     fn price(&self) -> i64 {
         self.unit_price() * i64::from(self.ask.quantity)
     }
 
-    /// The stage that it has outgrown, if its tickets cost more for it.
+    /// The stage that the line has outgrown, if its tickets are more expensive for it.
     fn outgrown(&self, event: &Event) -> Option<OutgrownStage> {
         let (stage, left) = self.outgrown?;
         let unit = PriceUnit::of(event.currency);
@@ -244,9 +244,9 @@ impl Draft<'_> {
 /// The price of what `input.request` asks for at `now`. The same input at the
 /// same time is the same quote.
 ///
-/// Fails if the event is not on sale, if the request is not possible (with a
-/// JSON pointer to each bad field), or if it names another currency. Does not
-/// look at which seats are free: that is the hold's business.
+/// Fails if the event is not on sale, if the request is not possible (with a JSON pointer to each
+/// bad field), or if it names another currency. It does not check which seats are free; the hold
+/// does.
 ///
 /// A promotion that does not apply does not fail the quote, and neither does a line that
 /// wants more tickets than its stage has left: the quote says so, and
@@ -286,9 +286,9 @@ pub fn quote(input: &QuoteInput<'_>, now: Timestamp) -> Result<Quote> {
     })
 }
 
-/// Gives every line its stage. The lines are served, and returned, in the order
-/// in which the event lists its areas, so that the order of the request does not
-/// matter when a limited stage is short.
+/// Chooses the stage of every line. The lines are served, and returned, in the order in which the
+/// event lists its areas, so that the order of the request does not matter when a limited stage is
+/// short.
 fn choose_stages<'a>(asks: Vec<Ask<'a>>, stages: &mut Stages<'a>, unit: PriceUnit) -> Vec<Draft<'a>> {
     let mut asks: Vec<(usize, Ask<'a>)> = asks.into_iter().enumerate().collect();
     asks.sort_by_key(|(_, ask)| (ask.area.position, ask.area.id));
@@ -302,7 +302,7 @@ fn choose_stages<'a>(asks: Vec<Ask<'a>>, stages: &mut Stages<'a>, unit: PriceUni
         .collect()
 }
 
-/// Takes the promotion off the lines that it is for, if it applies.
+/// Reduces the lines that the promotion is for, if it applies.
 fn apply_promotion(
     input: &QuoteInput<'_>,
     drafts: &mut [Draft<'_>],
@@ -327,7 +327,7 @@ fn apply_promotion(
     })
 }
 
-/// Takes the promotion off the lines, and answers with how much that is.
+/// Reduces the lines by the promotion, and returns the sum.
 fn take_off(promotion: &Promotion, drafts: &mut [Draft<'_>], unit: PriceUnit) -> i64 {
     let mut dearest: Vec<usize> =
         (0..drafts.len()).filter(|index| promotion.is_for_area(drafts[*index].ask.area.id)).collect();
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn in_colombia_vat_is_added_and_centavos_are_counted() {
+    fn vat_is_added_and_centavos_are_counted() {
         let mut house = House::new([area(1, 12_000_050), area(2, 8_000_000)]);
         house.event.fees = Fees { convenience_rate: BasisPoints(1250), convenience_fixed: 150_000 };
         house.event.vat = Vat { rate: BasisPoints(1900), included: false };
@@ -462,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_misses_a_stage_that_is_dearer() {
+    fn a_more_expensive_stage_is_never_outgrown() {
         let mut house = House::new([area(1, 1000)]);
         let limited = |adjustment| SaleStage {
             price_adjustment_value: adjustment,
@@ -548,7 +548,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_outgrows_a_stage_says_so_and_how_many_would_not() {
+    fn an_outgrown_stage_is_named_with_the_tickets_it_has_left() {
         let mut house = House::new([area(1, 1000), area(2, 1000)]);
         house.event.fees = Fees { convenience_rate: BasisPoints(1000), convenience_fixed: 0 };
         let early = SaleStage { price_adjustment_value: -5000, quantity_available: Some(9), ..stage(1) };
@@ -592,7 +592,7 @@ mod tests {
     }
 
     #[test]
-    fn a_used_up_promotion_says_whose_uses_are_gone() {
+    fn a_used_up_promotion_tells_all_uses_from_the_buyers() {
         let mut house = House::new([area(1, 1000)]);
         house.promotion = Some(Promotion { total_uses: Some(5), uses_per_buyer: Some(1), ..promotion() });
         let mut house = house.with_code();
@@ -616,7 +616,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_that_can_not_be_are_unknown_and_no_code_is_no_promotion() {
+    fn impossible_codes_are_unknown_and_an_empty_code_is_no_promotion() {
         let mut house = House::new([area(1, 1000)]);
         for (code, echo) in [("nope", Some("NOPE")), ("¡hola!", Some("¡HOLA!")), ("  ", None), ("", None)] {
             house.request.promotion_code = Some(code.parse().expect("a line"));
@@ -641,7 +641,7 @@ mod tests {
     }
 
     #[test]
-    fn a_promotion_for_few_tickets_takes_the_dearest() {
+    fn a_promotion_for_few_tickets_reduces_the_most_expensive() {
         let mut house = House::new([area(1, 1000), area(2, 3000), area(3, 3000)]);
         house.request = request(&[(1, 2), (2, 1), (3, 2)]);
         let off = |max_quantity, house: &House| {
@@ -687,7 +687,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_on_sale_or_wrongly_priced_is_not_quoted() {
+    fn events_off_sale_or_with_invalid_prices_are_not_quoted() {
         let mut draft = House::new([area(1, 1000)]);
         draft.event.status = EventStatus::Draft;
         assert_eq!(draft.quote_at(at(1000)).expect_err("a draft").code(), "event_not_on_sale");

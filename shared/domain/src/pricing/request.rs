@@ -1,4 +1,4 @@
-//! What a buyer asks a price for.
+//! Requests for a quote.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,28 +17,28 @@ pub const MAX_LINES: usize = 10;
 /// The most characters that are read as a promotion code, wrong ones included.
 const MAX_CODE_CHARS: usize = 64;
 
-/// Asks for a price.
+/// A request for a quote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuoteRequest {
-    /// The event.
+    /// The event for which tickets are wanted.
     pub event_id: EventId,
-    /// What is wanted of which area; each area once.
+    /// The tickets that are wanted, by area; each area once.
     #[schemars(length(min = 1, max = 10))]
     pub lines: Vec<QuoteRequestLine>,
-    /// The currency that the buyer expects. An event sells in one currency, so
-    /// this changes nothing; another one than the event's is an error.
+    /// The currency that the buyer expects. An event sells in one currency, so this changes
+    /// nothing; another one than the event's is an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
-    /// A promotion code. One that does not apply is no error, unless `require_promotion`
-    /// says so: `promotion_applied` is false then, and `promotion` says why.
+    /// A promotion code. Unless `require_promotion` is true, one that does not apply is no error:
+    /// then `promotion_applied` is false, and `promotion` says why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promotion_code: Option<Line<0, MAX_CODE_CHARS>>,
-    /// True refuses a quote that the promotion takes nothing off (`promotion_not_applied`).
+    /// True to refuse a quote without a reduction by the promotion (`promotion_not_applied`).
     #[serde(default)]
     pub require_promotion: bool,
-    /// True refuses a quote in which a line wants more tickets than its sale stage has left
-    /// (`stage_outgrown`); without it, the line has the price of the next stage, and
+    /// True to refuse a quote in which a line wants more tickets than its sale stage has left
+    /// (`stage_outgrown`). Otherwise the line has the price of the next stage, and
     /// `outgrown_stages` says so.
     #[serde(default)]
     pub require_stage: bool,
@@ -48,19 +48,19 @@ pub struct QuoteRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuoteRequestLine {
-    /// The area.
+    /// The area of the tickets.
     pub area_id: AreaId,
-    /// How many tickets. Not needed with `seats`; else it must be their number.
+    /// The number of tickets. Not needed with `seats`; else it must be their number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 20))]
     pub quantity: Option<u32>,
-    /// Which seats.
+    /// The seats, such as `A-12`; only for areas with numbered rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub seats: Vec<SeatLabel>,
 }
 
-/// A line of a request that is known to be possible.
+/// A line of a request that was checked and is possible.
 #[derive(Debug)]
 pub(super) struct Ask<'a> {
     pub(super) area: &'a Area,
@@ -71,13 +71,12 @@ pub(super) struct Ask<'a> {
 }
 
 impl QuoteRequest {
-    /// The promotion code to look up: `None` without one, and for a text that
-    /// can not be anybody's code.
+    /// The promotion code to look up: `None` without one, and for a text that can not be a code.
     pub fn code(&self) -> Option<PromotionCode> {
         self.promotion_code.as_deref()?.parse().ok()
     }
 
-    /// Checks everything that can be known without looking at what is sold.
+    /// Checks everything that does not depend on what is sold, and finds the areas.
     pub(super) fn resolve<'a>(&self, event: &Event, areas: &'a [Area]) -> Result<Vec<Ask<'a>>> {
         self.check_frame(event)?;
         let mut fields = Fields::new();
@@ -107,7 +106,7 @@ impl QuoteRequest {
         Ok(asks)
     }
 
-    /// Checks what surrounds the lines, and that they are few enough to look at.
+    /// Checks the other fields than the lines, and that the lines are few enough to check.
     fn check_frame(&self, event: &Event) -> Result<()> {
         if let Some(currency) = self.currency.filter(|currency| *currency != event.currency) {
             return Err(Error::unprocessable(
@@ -157,11 +156,11 @@ impl QuoteRequestLine {
         };
         let mut seats = self.seats.clone();
         seats.sort();
-        // Far too many is as wrong as 255, which the limit of the order refuses.
+        // More than 255 is as wrong as 255, which the limit of the order refuses.
         Ask { area, quantity: u8::try_from(quantity).unwrap_or(u8::MAX), seats }
     }
 
-    /// The number of seats, noting what is wrong with them.
+    /// The number of seats. Seats that are wrong are noted at `pointer`.
     fn resolve_seats(&self, area: &Area, pointer: &str, limit: u8, fields: &mut Fields) -> u32 {
         let count = u32::try_from(self.seats.len()).unwrap_or(u32::MAX);
         fields.rule(
@@ -174,7 +173,7 @@ impl QuoteRequestLine {
             format!("{pointer}/quantity"),
             "Must be the number of seats, or left out.",
         );
-        // Comparing each with each is for as many seats as an order can have.
+        // Comparing each with each is only for as many seats as an order can have.
         if count <= u32::from(limit) {
             for (index, seat) in self.seats.iter().enumerate() {
                 let pointer = format!("{pointer}/seats/{index}");
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_lines_is_said_where_it_is() {
+    fn bad_lines_are_named_by_their_pointers() {
         insta::assert_snapshot!(bad_fields(json!([])), @"/lines: Must have between 1 and 10 lines.");
         insta::assert_snapshot!(bad_fields(json!([{"area_id": id(1)}])), @"/lines/0/quantity: Must be at least 1.");
         insta::assert_snapshot!(bad_fields(json!([{"area_id": id(1), "quantity": 0}])), @"/lines/0/quantity: Must be at least 1.");
@@ -242,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_surrounds_the_lines_is_checked_too() {
+    fn the_currency_of_a_request_is_checked() {
         let areas = [area(1, 100)];
         let foreign = QuoteRequest { currency: Some(Currency::USD), ..request(&[(1, 1)]) };
         let error = foreign.resolve(&event(), &areas).expect_err("another currency");

@@ -1,4 +1,5 @@
-//! Sale stages: Early Bird, Preventa, General, one taking over from the other.
+//! Sale stages (Early Bird, Preventa, General): spans of time or quotas with an adjustment of
+//! prices.
 
 use std::ops::RangeInclusive;
 
@@ -15,25 +16,25 @@ use super::{AdjustmentType, MAX_PRICE};
 /// The most stages that one event can have.
 pub const MAX_STAGES_PER_EVENT: usize = 20;
 
-/// A price stage of an event. Among the stages that apply to an area at a time,
-/// the one with the lowest `priority_order` decides the price.
+/// A sale stage of an event. Among the stages that apply to an area at a time, the one with the
+/// lowest `priority_order` decides the price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SaleStage {
     /// The stage's id.
     pub id: SaleStageId,
-    /// The event.
+    /// The event of the stage.
     pub event_id: EventId,
     /// The name that buyers see.
     pub stage_name: String,
-    /// How `price_adjustment_value` is meant.
+    /// A percentage or a fixed amount: the unit of `price_adjustment_value`.
     pub price_adjustment_type: AdjustmentType,
-    /// What is added to the price of a ticket: basis points (-2000 is 20 % less)
-    /// or minor units. Negative makes tickets cheaper.
+    /// The adjustment of a ticket's price: basis points (-2000 is 20 % less) or minor units.
+    /// Negative makes tickets cheaper.
     pub price_adjustment_value: i64,
-    /// The most tickets that are sold in this stage. Without it, only time ends it.
+    /// The quota: the most tickets that are sold in this stage. Without it, only time ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity_available: Option<u32>,
-    /// The first moment of the stage. Without it, it has always begun.
+    /// The first moment of the stage. Without it, there is no start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Timestamp>,
     /// The first moment after the stage. Without it, it lasts as long as the sale.
@@ -42,10 +43,10 @@ pub struct SaleStage {
     /// The only area that it is for. Without it, all areas of the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_area_id: Option<AreaId>,
-    /// Its rank, lowest first. Between equals the one that started first
-    /// applies, then the older one.
+    /// Its rank, lowest first. Of equal ones, the one that started first applies, then the older
+    /// one.
     pub priority_order: u16,
-    /// False while the organiser has it switched off.
+    /// False while the organiser has switched it off.
     pub active: bool,
     /// Counts changes.
     pub version: u32,
@@ -54,7 +55,7 @@ pub struct SaleStage {
 impl SaleStage {
     /// The most characters in a stage's name.
     pub const MAX_NAME_CHARS: usize = 60;
-    /// From free to ten times the price on top, in basis points.
+    /// The bounds of a percentage, in basis points: from free to ten times the price on top.
     const PERCENTAGES: RangeInclusive<i32> = -10_000..=100_000;
 
     /// Notes every field with which the stage can not be stored. `currency` is the event's.
@@ -74,8 +75,8 @@ impl SaleStage {
         fields.rule(is_window(self.start_time, self.end_time), "/end_time", "Must be later than start_time.");
     }
 
-    /// What the stage adds to a ticket of this `price` (0 to [`MAX_PRICE`], whole units),
-    /// in minor units. The sum keeps to the same bounds.
+    /// The adjustment of a ticket at this `price` (0 to [`MAX_PRICE`], whole units), in minor
+    /// units. The adjusted price keeps to the same bounds.
     pub fn adjustment(&self, price: i64, unit: PriceUnit) -> i64 {
         let wanted = match self.price_adjustment_type {
             AdjustmentType::Percentage => {
@@ -98,7 +99,7 @@ pub(super) fn is_window(start: Option<Timestamp>, end: Option<Timestamp>) -> boo
     start.zip(end).is_none_or(|(start, end)| start < end)
 }
 
-/// A stage, with how much of it is left.
+/// A stage, with its remaining tickets.
 #[derive(Debug, Clone, Copy)]
 pub struct StageOffer<'a> {
     /// The stage.
@@ -115,28 +116,28 @@ impl StageOffer<'_> {
     }
 }
 
-/// Why a stage does not apply.
+/// The reason why a stage does not apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StageReason {
     /// The organiser has switched it off.
     Inactive,
-    /// Its time has not come.
+    /// It has not started yet.
     NotStarted,
-    /// Its time is over.
+    /// It has ended.
     Ended,
-    /// It is for an area that is not asked for.
+    /// It is for an area that is not in the order.
     OtherArea,
     /// All of its tickets are sold.
     SoldOut,
-    /// It has fewer tickets left than are asked for.
+    /// It has fewer tickets left than a line wants.
     NotEnoughLeft,
-    /// Another stage comes first.
+    /// Another stage takes precedence.
     LowerPriority,
 }
 
 impl StageReason {
-    /// The reason as a sentence for a person.
+    /// The reason as a sentence for the buyer.
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::Inactive => "The organiser has switched this stage off.",
@@ -152,20 +153,20 @@ impl StageReason {
     }
 }
 
-/// Whether a stage decided the price of some of a quote's tickets, or why not.
+/// Whether a stage decided the price of some of a quote's tickets, and if not, why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StageVerdict {
-    /// The stage.
+    /// The stage's id.
     pub id: SaleStageId,
-    /// Its name.
+    /// The stage's name.
     pub name: String,
     /// True if it decided the price of at least one line.
     pub applied: bool,
-    /// Tickets of the quote that are sold in it.
+    /// The number of the quote's tickets that are sold in it.
     pub quantity: u8,
     /// True if the stage has a limited quantity, from which the hold takes `quantity`.
     pub limited: bool,
-    /// Why it did not apply.
+    /// The reason why it did not apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<StageReason>,
     /// The reason as a sentence.
@@ -173,7 +174,7 @@ pub struct StageVerdict {
     pub detail: Option<String>,
 }
 
-/// What stage a line is sold in.
+/// The stage in which a line is sold.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Choice<'a> {
     /// The stage, if any.
@@ -183,26 +184,26 @@ pub(super) struct Choice<'a> {
     pub(super) outgrown: Option<(&'a SaleStage, u32)>,
 }
 
-/// A stage whose last tickets are fewer than a line wants, so that none of the line's
-/// tickets has its price.
+/// A stage with fewer tickets left than a line wants, so that none of the line's tickets has its
+/// price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutgrownStage {
-    /// The stage.
+    /// The stage's id.
     pub id: SaleStageId,
-    /// Its name.
+    /// The stage's name.
     pub name: String,
     /// The area of the line.
     pub area_id: AreaId,
-    /// Tickets that are left in it: so many would have its price.
+    /// The tickets that are left in it; an order of so many would have its price.
     pub left: u32,
-    /// Tickets that the line wants.
+    /// The tickets that the line wants.
     pub wanted: u8,
-    /// What is paid for one ticket in it, without a promotion.
+    /// The total for one ticket in it, without a promotion.
     pub unit_total: i64,
 }
 
 impl OutgrownStage {
-    /// What it means, as a sentence for a person.
+    /// The tickets that are left at its price, as a sentence for the buyer.
     pub fn sentence(&self) -> String {
         let Self { name, left, wanted, .. } = self;
         let tickets = if *left == 1 { "ticket is" } else { "tickets are" };
@@ -221,14 +222,14 @@ pub(super) struct Stages<'a> {
 
 struct Ranked<'a> {
     offer: StageOffer<'a>,
-    /// Tickets of this quote that are sold in it.
+    /// The number of this quote's tickets that are sold in it.
     taken: u8,
-    /// Set when a line would have chosen it, had there been enough left.
+    /// True once a line would have chosen it, had enough tickets been left.
     was_short: bool,
 }
 
 impl<'a> Stages<'a> {
-    /// The stages of `event` among `offers`, first choice first.
+    /// The stages of `event` among `offers`, in their order of precedence.
     pub(super) fn new(offers: &[StageOffer<'a>], event: EventId, now: Timestamp) -> Self {
         let mut ranked: Vec<Ranked<'a>> = offers
             .iter()
@@ -242,9 +243,8 @@ impl<'a> Stages<'a> {
         Self { now, ranked }
     }
 
-    /// The stage in which `quantity` tickets of `area` are sold now, if any. A
-    /// line is sold in one stage as a whole, and what it takes is not there for
-    /// the next line.
+    /// The stage in which `quantity` tickets of `area` are sold now, if any. A line is sold in one
+    /// stage as a whole, and its tickets are not left for the next line.
     pub(super) fn choose(&mut self, area: AreaId, quantity: u8) -> Choice<'a> {
         let mut outgrown = None;
         for ranked in &mut self.ranked {
@@ -266,7 +266,7 @@ impl<'a> Stages<'a> {
         Choice { stage: None, outgrown }
     }
 
-    /// What became of every stage, for lines in `areas` that have all chosen.
+    /// The verdict on every stage, after all lines in `areas` have chosen theirs.
     pub(super) fn verdicts(&self, areas: &[AreaId]) -> Vec<StageVerdict> {
         self.ranked.iter().map(|ranked| ranked.verdict(areas, self.now)).collect()
     }
@@ -295,7 +295,7 @@ impl Ranked<'_> {
     }
 }
 
-/// Why nobody can buy in the stage at `now`, whatever is asked for.
+/// The reason why the stage sells no tickets at `now`, for any request.
 fn standing(stage: &SaleStage, now: Timestamp) -> Option<StageReason> {
     if !stage.active {
         Some(StageReason::Inactive)

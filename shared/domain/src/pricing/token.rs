@@ -1,8 +1,8 @@
-//! A quote as a signed token: the buyer carries it, nothing stores it.
+//! A quote as a signed token: the buyer's client keeps it, and it is not stored.
 //!
-//! A token is base64url (without padding) of a version byte, the quote as a
-//! compact JSON array, and an HMAC-SHA-256 of both. Who has the key knows that
-//! the prices in it are the ones that were shown.
+//! A token is base64url (without padding) of a version byte, the quote as a compact JSON array, and
+//! an HMAC-SHA-256 of both. The signature proves that the prices in it are the ones that were
+//! shown.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,16 +16,16 @@ use crate::{AreaId, Currency, Error, EventId, PromotionId, QuoteId, Result, Sale
 
 use super::{PromotionVerdict, Quote, QuoteLine, StageVerdict, Totals};
 
-/// The longest token that [`open`] looks at. The largest quote that there can be
-/// stays below it, as a test shows.
+/// The longest token that [`open`] reads. The largest possible quote stays below it, as a test
+/// shows.
 pub const MAX_TOKEN_CHARS: usize = 12 * 1024;
 
-/// Tells apart layouts of the bytes that follow.
+/// The layout of the bytes that follow.
 const VERSION: u8 = 1;
 const MAC_BYTES: usize = 32;
 
-/// The token of `quote`. Keeps all that is charged; what did *not* apply (stages,
-/// a promotion) was an explanation for the buyer and is left out.
+/// The token of `quote`. It has all that is charged; stages and a promotion that did *not* apply
+/// only explain the price to the buyer, and are left out.
 pub fn seal(quote: &Quote, key: &[u8; 32]) -> String {
     let mut bytes = vec![VERSION];
     serde_json::to_writer(&mut bytes, &Sealed::pack(quote))
@@ -37,8 +37,8 @@ pub fn seal(quote: &Quote, key: &[u8; 32]) -> String {
 
 /// The quote in `token`, as [`seal`] left it, if it is genuine and still valid.
 ///
-/// Fails with `quote_invalid` for anything that `seal` did not make with the
-/// same key, and with `quote_expired` from `valid_until` on.
+/// Fails with `quote_invalid` for a text that `seal` did not make with the same key, and with
+/// `quote_expired` from `valid_until` on.
 pub fn open(token: &str, key: &[u8; 32], now: Timestamp) -> Result<Quote> {
     let quote = verified(token, key).ok_or_else(|| {
         Error::unprocessable(
@@ -53,7 +53,7 @@ pub fn open(token: &str, key: &[u8; 32], now: Timestamp) -> Result<Quote> {
     Ok(quote)
 }
 
-/// Looks into the token only once its signature is known to be good.
+/// Reads the token only after its signature was verified.
 fn verified(token: &str, key: &[u8; 32]) -> Option<Quote> {
     if token.len() > MAX_TOKEN_CHARS {
         return None;
@@ -150,7 +150,7 @@ impl Sealed {
         )
     }
 
-    /// `None` if a number is not what [`Sealed::pack`] writes.
+    /// The quote; `None` if a number is not what [`Sealed::pack`] writes.
     fn unpack(self) -> Option<Quote> {
         let Self(
             id,
@@ -235,7 +235,7 @@ impl SealedPromotion {
     }
 }
 
-/// Ids without their prefix, which their place in the array tells.
+/// Ids without their prefix: the place in the array tells their kind.
 mod suffix {
     use std::borrow::Cow;
 
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_is_opened() {
+    fn a_sealed_quote_opens() {
         let quote = typical();
         let token = seal(&quote, &KEY);
         assert!(token.len() < 700, "{} characters", token.len());
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_token_is_refused() {
+    fn texts_other_than_tokens_are_refused() {
         let token = seal(&typical(), &KEY);
         assert!(open(&token, &[8; 32], at(1000)).is_err(), "another key");
         assert_eq!(code(""), "quote_invalid");

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// What is read of this JSON as an amount in `currency`; else the pointers of what is noted.
+/// The amount in `currency` that is read from this JSON, or the message or code of the error.
 fn read(json: &str, currency: Currency) -> Result<i64, String> {
     let written: Written = serde_json::from_str(json).map_err(|error| error.to_string())?;
     let mut fields = Fields::new();
@@ -37,14 +37,14 @@ fn numbers_and_texts_are_read_alike() {
     for json in ["87830.5", "87830.50", "87830.500000000000", "\"87830.5\"", "\"87830.50\""] {
         assert_eq!(read(json, Currency::COP), Ok(8_783_050), "{json}");
     }
-    // A float would make 0.01 of the last of these, or of the digits before.
+    // A float would lose the last digit of 2^53 + 1.
     assert_eq!(read("9007199254740993", Currency::CLP), Ok(9_007_199_254_740_993));
     assert_eq!(read("-0", Currency::COP), Ok(0));
     assert_eq!(read("999999999999999999", Currency::COP), Ok(i64::MAX), "for bounds to refuse");
 }
 
 #[test]
-fn what_is_no_plain_number_is_refused() {
+fn json_other_than_plain_numbers_is_refused() {
     for json in [
         "\"\"",
         "\"1,5\"",
@@ -76,7 +76,7 @@ fn what_is_no_plain_number_is_refused() {
     }
 }
 
-/// JSON has one sort of numbers, and some clients write the large ones so.
+/// JSON has one type of number, and some clients write the large ones with an exponent.
 #[test]
 fn a_number_may_have_an_exponent_and_a_text_has_the_form_of_the_schema() {
     for (json, minor) in [
@@ -103,7 +103,7 @@ fn more_decimals_than_the_currency_has_are_refused() {
     assert_eq!(read("0.30000000000000004", Currency::USD), Err("too_many_decimals".to_owned()));
     assert_eq!(read("10.5", Currency::CLP), Err("too_many_decimals".to_owned()));
     assert_eq!(read("10.000", Currency::CLP), Ok(10));
-    // Nothing that is not zero is read as zero, however small it is.
+    // A number other than zero is never read as zero, however small it is.
     for json in ["1e-18", "-1e-124", "5e-99999999999999999999", "100000000000.0000009", "12e-30"] {
         assert_eq!(read(json, Currency::COP), Err("too_many_decimals".to_owned()), "{json}");
     }
@@ -117,7 +117,7 @@ fn more_decimals_than_the_currency_has_are_refused() {
 }
 
 #[test]
-fn a_value_in_between_keeps_its_digits() {
+fn a_number_keeps_its_digits_through_json_values() {
     let of = |value: Value| serde_json::from_value::<Written>(value).expect("a number").to_string();
     assert_eq!(
         (of(json!(50_000)), of(json!(87_830.5)), of(json!("0.07"))),
@@ -137,7 +137,7 @@ fn a_value_in_between_keeps_its_digits() {
 }
 
 #[test]
-fn the_schema_says_what_is_read() {
+fn the_schema_has_the_pattern_of_numbers_as_text() {
     let schema = schemars::schema_for!(Written);
     let pattern = schema.get("pattern").and_then(Value::as_str).expect("a pattern");
     assert_eq!(pattern, r"^-?(0|[1-9][0-9]{0,12})(\.[0-9]{1,5})?$");
@@ -149,7 +149,7 @@ fn has_form_of_text(json: &str) -> bool {
     whole.trim_start_matches('-').len() <= 13 && fraction.len() <= 5
 }
 
-/// Every currency that there is.
+/// Every currency of ISO 4217.
 fn currency() -> impl Strategy<Value = Currency> {
     let letters = || (b'A'..=b'Z').map(char::from);
     let codes =
@@ -161,7 +161,7 @@ fn currency() -> impl Strategy<Value = Currency> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_again(minor in -MAX_MINOR..=MAX_MINOR, currency in currency()) {
+    fn written_amounts_are_read_again(minor in -MAX_MINOR..=MAX_MINOR, currency in currency()) {
         let json = text(Amount::of(minor, currency));
         prop_assert_eq!(read(&json, currency), Ok(minor), "{}", json);
         if has_form_of_text(&json) {
@@ -196,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_that_is_read_panics(text in "[-+0-9.eE, \"]{0,50}") {
+    fn reading_never_panics(text in "[-+0-9.eE, \"]{0,50}") {
         let _ = Decimal::parse_json(&text);
     }
 }
