@@ -25,24 +25,24 @@ pub use priced::PricedEvent;
 pub use show::{ADDRESS_PATTERN, CODE_PATTERN, MAX_DISCOUNTS, MemberDiscount};
 pub use summary::EventSummary;
 
-/// An organiser, with what holds for all of its events.
+/// An organiser's account, with the defaults for its events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tenant {
     /// The tenant's id.
     pub id: TenantId,
     /// The name that buyers see.
     pub name: String,
-    /// Where buyers reach the organiser.
+    /// The address at which buyers reach the organiser.
     pub email: String,
     /// ISO 3166-1 alpha-2 country.
     pub country: String,
     /// The currency that new events get.
     pub currency: Currency,
-    /// What is charged on top of the ticket price.
+    /// The fees on top of the ticket price that new events get.
     pub fees: Fees,
-    /// The value added tax.
+    /// The value added tax that new events get.
     pub vat: Vat,
-    /// The organiser as a legal person.
+    /// The organiser as a legal person, as tickets name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legal_info: Option<LegalInfo>,
     /// When the tenant was created.
@@ -63,7 +63,7 @@ pub struct Fees {
 }
 
 impl Fees {
-    /// Notes at `pointer` what can not be charged in `currency`.
+    /// Notes fees that can not be charged in `currency`, at `pointer`.
     pub fn check(&self, currency: Currency, pointer: &str, fields: &mut Fields) {
         let (rate, fixed) = (self.convenience_rate, Money::new(self.convenience_fixed, currency));
         fields.percent(format!("{pointer}/convenience_rate"), rate.0.into(), 0..=BasisPoints::WHOLE.0);
@@ -72,7 +72,7 @@ impl Fees {
 }
 
 impl Vat {
-    /// Notes at `pointer` what can not be charged.
+    /// Notes a rate that can not be charged, at `pointer`.
     pub fn check(&self, pointer: &str, fields: &mut Fields) {
         fields.percent(format!("{pointer}/rate"), self.rate.0.into(), 0..=BasisPoints::WHOLE.0);
     }
@@ -89,7 +89,7 @@ pub struct Vat {
     pub included: bool,
 }
 
-/// Who the organiser is in law, as tickets and invoices must name it.
+/// The organiser as a legal person, as tickets and invoices must name it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LegalInfo {
@@ -100,50 +100,50 @@ pub struct LegalInfo {
     /// Colombia's PULEP code of the producer's show, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pulep_code: Option<String>,
-    /// Street address.
+    /// Street address, without the city.
     pub address: String,
-    /// City.
+    /// City of the street address.
     pub city: String,
-    /// ISO 3166-1 alpha-2 country.
+    /// Country, as ISO 3166-1 alpha-2, such as `CO`.
     pub country: String,
 }
 
-/// How far an event is.
+/// The publication state of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventStatus {
-    /// Only the organiser sees it.
+    /// A draft, which only the organiser sees.
     Draft,
-    /// Everybody sees it and can buy.
+    /// Visible to everyone, and on sale unless it is over or sold elsewhere.
     Published,
 }
 
-/// A show.
+/// A date with a stage, tickets and an organiser; a show to members.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// The event's id.
     pub id: EventId,
-    /// The organiser.
+    /// The organiser's tenant id.
     pub tenant_id: TenantId,
     /// The readable part of the event's address; unique.
     pub slug: String,
-    /// The title.
+    /// The title, as buyers see it.
     pub name: String,
-    /// Who plays.
+    /// The artist or band.
     pub artist: String,
-    /// What to expect, as plain text.
+    /// The description for buyers, as plain text.
     #[serde(default)]
     pub description: String,
-    /// Where.
+    /// The name of the venue.
     pub venue: String,
     /// The venue's street address.
     #[serde(default)]
     pub address: String,
-    /// The city.
+    /// The venue's city.
     pub city: String,
-    /// ISO 3166-1 alpha-2 country.
+    /// The venue's country, as ISO 3166-1 alpha-2.
     pub country: String,
-    /// IANA time zone of the venue, in which people read the times.
+    /// IANA time zone of the venue, in which people read the event's times.
     pub time_zone: String,
     /// Start of the show.
     pub starts_at: Timestamp,
@@ -152,49 +152,50 @@ pub struct Event {
     /// When the doors open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doors_at: Option<Timestamp>,
-    /// The one currency of all its prices.
+    /// The one currency of all prices of the event.
     pub currency: Currency,
-    /// The language of its tickets' mails unless the buyer chose another.
+    /// The language of the mails with its tickets, unless the buyer chose another.
     #[serde(default)]
     pub language: Language,
-    /// How far it is.
+    /// The publication state.
     pub status: EventStatus,
-    /// Not listed or found, though reachable by its slug.
+    /// True if lists and searches leave it out; it is still reachable by its slug.
     #[serde(default)]
     pub unlisted: bool,
-    /// Minutes that a reservation holds its seats.
+    /// Minutes that a reservation holds its places.
     pub hold_minutes: u8,
     /// The most tickets in one order.
     pub max_tickets_per_order: u8,
-    /// What each attendee is asked for.
+    /// The data that each attendee is asked for.
     #[serde(default)]
     pub attendee_fields: Vec<AttendeeField>,
     /// The fees of its tickets, copied from the tenant when created.
     pub fees: Fees,
     /// The tax of its tickets, copied from the tenant when created.
     pub vat: Vat,
-    /// Its pictures.
+    /// The pictures that we keep.
     #[serde(default)]
     pub images: Vec<EventImage>,
-    /// The organiser's internal code for it; unique within the tenant, whatever
-    /// the case of its letters.
+    /// The organiser's internal code for it; unique within the tenant, ignoring case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The address of a picture that is kept elsewhere; a cover of its own goes before it.
+    /// The URL of a picture that is kept elsewhere; a cover among `images` takes precedence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub img: Option<String>,
-    /// The most discounts that members get for it.
+    /// The most discounts that members can get for it; 0 for none.
     #[serde(default)]
     pub max_discounts: u32,
-    /// Where somebody else sells its tickets. With it, nothing is sold here.
+    /// The URL of another shop that sells its tickets. With it, nothing is sold here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticketing_link: Option<String>,
-    /// Further details, such as for whom it is; shown with the show.
+    /// Further details, such as its genre or the ages that it is for; shown with the event.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub other_data: Map<String, Value>,
-    /// What the code of a member's discount takes off.
+    /// The value of the discount that a member's code gives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member_discount: Option<MemberDiscount>,
+    /// The number of blocks, items of the table, over which its discounts are spread. It only
+    /// grows, as the table's pools do; no part of the API.
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -204,7 +205,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// True if its tickets are sold here, as soon as it starts to sell: then it needs an area.
+    /// True if it is published and its tickets are sold here: then it needs an area.
     pub fn sells_here(&self) -> bool {
         self.status == EventStatus::Published && self.ticketing_link.is_none()
     }
@@ -233,16 +234,16 @@ impl Event {
     }
 }
 
-/// What an attendee can be asked for. The wire names of the last three are
-/// Spanish because clients of the Crowdify system send them so.
+/// Data that an event can ask of each attendee. The wire names are Spanish because clients of the
+/// Crowdify system send them so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AttendeeField {
-    /// The name.
+    /// The attendee's name.
     Nombre,
-    /// The national id.
+    /// The attendee's national id.
     Rut,
-    /// The date of birth.
+    /// The attendee's date of birth.
     FechaNacimiento,
 }
 
@@ -251,13 +252,13 @@ pub enum AttendeeField {
 pub struct EventImage {
     /// The picture's id.
     pub id: ImageId,
-    /// What it is for.
+    /// The purpose of the picture.
     pub kind: ImageKind,
-    /// Where it can be fetched.
+    /// The URL of the picture.
     pub url: String,
 }
 
-/// What a picture is for.
+/// The purpose of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ImageKind {
@@ -269,51 +270,53 @@ pub enum ImageKind {
     SeatMap,
 }
 
-/// How the places of an area are handed out.
+/// The kind of places in an area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AreaKind {
-    /// Anywhere in the area.
+    /// Admissions without a number.
     GeneralAdmission,
     /// Numbered seats in rows.
     Seated,
 }
 
-/// A zone of an event: its own price, its own capacity.
+/// A part of the venue with one price and its own capacity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Area {
     /// The area's id.
     pub id: AreaId,
-    /// The event.
+    /// The event to which it belongs.
     pub event_id: EventId,
     /// The name that buyers see.
     pub area_name: String,
-    /// What is special about it.
+    /// The description for buyers.
     #[serde(default)]
     pub description: String,
-    /// How its places are handed out.
+    /// The kind of its places.
     pub kind: AreaKind,
-    /// Tickets that it can sell: as set for general admission, the number of
-    /// seats (blocked ones included) for numbered rows.
+    /// The number of tickets: set by the organiser for general admission, counted from `rows`
+    /// (blocked seats included) for numbered seats.
     pub capacity: u32,
     /// The base price of one ticket in minor units of the event's currency.
     pub price: i64,
     /// The event's currency.
     pub currency: Currency,
-    /// The letter that stands before its unit numbers, if it uses one.
+    /// The letter before its unit numbers, if it uses one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nomenclature_letter: Option<String>,
     /// People that one ticket admits: 1, or the places at a table or in a box.
     pub unit_capacity: u8,
-    /// What comes with the ticket, such as table service.
+    /// Services that come with the ticket, such as table service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// Where it stands in lists, lowest first.
+    /// Position in lists, lowest first.
     #[serde(default)]
     pub position: u16,
-    /// How the seats are laid out: the rows' names and sizes, in order from the stage.
+    /// The layout of the seats: rows with their seat numbers, in order from the stage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<RowLayout>,
+    /// The number of blocks, items of the table, over which its admissions are spread. It only
+    /// grows, as the table's pools do; no part of the API.
     /// Counts changes.
     pub version: u32,
 }
@@ -334,12 +337,12 @@ pub struct RowLayout {
 }
 
 impl RowLayout {
-    /// How many seats the row has.
+    /// The number of seats in the row.
     pub fn len(&self) -> u32 {
         u32::from(self.last.saturating_sub(self.first)) + 1
     }
 
-    /// Never: a row has at least one seat.
+    /// Always false: a row has at least one seat.
     pub fn is_empty(&self) -> bool {
         false
     }

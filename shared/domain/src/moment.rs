@@ -1,4 +1,4 @@
-//! Moments as callers write them.
+//! Points in time as callers write them.
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::{Pieces, PiecesOffset};
@@ -8,26 +8,26 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::Fields;
 
-/// A moment in RFC 3339, as a caller writes it: the offset that stands there is kept,
-/// because one that contradicts a time zone is a mistake of an hour, most likely.
+/// A point in time in RFC 3339, as a caller writes it. The written offset is kept, because one that
+/// contradicts a time zone is most likely a mistake of an hour.
 ///
-/// With a time zone of its own (RFC 9557, `2026-09-26T21:00:00-03:00[America/Santiago]`)
-/// it is read only if the two agree.
+/// With a time zone of its own (RFC 9557, `2026-09-26T21:00:00-03:00[America/Santiago]`) it is read
+/// only if the two agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     time: Timestamp,
-    /// None if it is written in UTC, which says nothing about clocks on walls.
+    /// `None` if it is written in UTC, which says nothing about local time.
     offset: Option<Offset>,
 }
 
 impl Moment {
-    /// The moment itself.
+    /// The point in time, without the written offset.
     pub fn time(self) -> Timestamp {
         self.time
     }
 }
 
-/// Notes at its pointer each offset that the time zone (IANA) does not have then.
+/// Notes each offset that the IANA time zone does not have at that time, at the offset's pointer.
 pub fn check_zone(times: &[(&'static str, Option<Moment>)], time_zone: &str, fields: &mut Fields) {
     let Ok(zone) = TimeZone::get(time_zone) else { return };
     for (pointer, moment) in times {

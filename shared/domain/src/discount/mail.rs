@@ -1,4 +1,4 @@
-//! What the mails about requests say.
+//! The texts of the mails that answer discount requests.
 
 use super::{DecisionType, DiscountRequest, in_words};
 use crate::event::Event;
@@ -7,9 +7,9 @@ use crate::pricing::PromotionCode;
 use crate::words::{person_name, title};
 
 impl DiscountRequest {
-    /// `mail` as it may be sent. An organiser can make anybody a member and ask for them, so
-    /// only readers who asked themselves get the links of its wording; others get those to
-    /// the tickets: `link`, where somebody else sells them, and ours, below `public_url`.
+    /// `mail` as it may be sent. An organiser can enter any address as a member and ask for it, so
+    /// only a member who was signed in gets the links of the wording. Others get only links to the
+    /// tickets: `link`, if another shop sells them, and ours, below `public_url`.
     pub fn sendable(&self, mail: Wording, link: Option<&str>, public_url: &str) -> Wording {
         if self.signed_in {
             return mail;
@@ -21,12 +21,12 @@ impl DiscountRequest {
     }
 }
 
-/// What the variables of a mail stand for that answers a request of the tenant
-/// `organizer` for `show`, if there still is one. `code` is the request's code;
-/// `public_url` the address of the box office, without a slash at its end.
+/// The values of a template's variables for the mail that answers `request`. `show` is `None` if it
+/// no longer exists, `organizer` is the tenant's name, `code` the request's code, and `public_url`
+/// the address of the box office without a slash at its end.
 ///
-/// Only an approval says how to get the discount: the link of who else sells the
-/// tickets, or the code.
+/// Only an approval says how to get the discount: the link of the shop that sells the tickets, or
+/// our code.
 pub fn facts(
     request: &DiscountRequest,
     show: Option<&Event>,

@@ -1,8 +1,8 @@
 //! Members' requests for discounts:
 //! `pending, undecided ─decide→ pending, decided ─send→ sent`.
 //!
-//! A suggestion is made at once; a person decides, may word the mail, and sends
-//! it. Whoever acts on what somebody else has changed meanwhile is told so.
+//! The rules make a suggestion at once; a supervisor decides, may edit the mail, and sends it. A
+//! supervisor who acts on an outdated version gets an error that says so.
 
 mod mail;
 mod promotion;
@@ -28,10 +28,10 @@ pub use promotion::{code, in_words, promotion};
 pub use state::{Edit, Sending};
 pub use suggest::{Case, Reasoning, suggest};
 
-/// How often a member can ask for a discount for one show: again only once an
-/// answer was sent that was no approval.
+/// The most requests of a member for one show. Another one is allowed only after an answer was sent
+/// that was no approval.
 pub const MAX_ATTEMPTS: u8 = 5;
-/// The most characters of what a member says with a request.
+/// The most characters of a member's message with a request.
 pub const MAX_MESSAGE: usize = 280;
 /// The most characters of a supervisor's notes.
 pub const MAX_NOTES: usize = 1000;
@@ -39,18 +39,18 @@ pub const MAX_NOTES: usize = 1000;
 pub const MAX_SUBJECT: usize = 200;
 /// The most characters of an edited mail.
 pub const MAX_CONTENT: usize = 12_000;
-/// The most characters of how a request describes its show.
+/// The most characters of a request's description of its show.
 const MAX_SHOW: usize = 160;
 
-/// What a request comes to.
+/// The decision about a discount request, or the suggested one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DecisionType {
     /// The member gets a discount.
     Approved,
-    /// The member gets none.
+    /// The member gets no discount.
     Rejected,
-    /// The member has to say more first, and may then ask again.
+    /// The member has to clarify something first, and may then ask again.
     NeedsClarification,
 }
 
@@ -58,7 +58,7 @@ impl DecisionType {
     /// Every decision.
     pub const ALL: [Self; 3] = [Self::Approved, Self::Rejected, Self::NeedsClarification];
 
-    /// The template of its mail.
+    /// The template of the mail that tells the member.
     pub const fn template(self) -> TemplateName {
         match self {
             Self::Approved => TemplateName::DiscountApproved,
@@ -68,11 +68,11 @@ impl DecisionType {
     }
 }
 
-/// Who or what made a request's suggestion.
+/// The source of a request's suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DecisionSource {
-    /// Fixed rules, and a template for the mail.
+    /// Fixed rules, with a template for the mail.
     PrefilterTemplate,
     /// A language model, within the same rules.
     LlmGenerated,
@@ -83,35 +83,35 @@ impl DecisionSource {
     pub const ALL: [Self; 2] = [Self::PrefilterTemplate, Self::LlmGenerated];
 }
 
-/// How far a request is.
+/// The state of a discount request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestStatus {
-    /// Waiting: for a decision, or, decided, to be sent.
+    /// Waiting for a decision, or decided and not yet sent.
     Pending,
-    /// Answered by mail. Nothing about it changes any more but its delivery.
+    /// Answered by mail. Only the delivery status of the mail still changes.
     Sent,
 }
 
-/// How far the answer's mail came.
+/// The delivery of the mail with the answer, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryStatus {
-    /// On its way.
+    /// On its way; not reported as delivered yet.
     Sent,
-    /// Taken by the receiver's mail server.
+    /// Accepted by the recipient's mail server.
     Delivered,
-    /// Not taken by our own mail service.
+    /// Refused by our own mail service.
     Failed,
-    /// Came back.
+    /// Returned by the recipient's mail server.
     Bounced,
-    /// The receiver called it spam.
+    /// Reported as spam by the recipient.
     Complained,
 }
 
 impl DeliveryStatus {
-    /// Whether a notification with `next` is news. Notifications come late, twice
-    /// and out of order; what is worse stays.
+    /// Whether a notification with `next` changes the status. Notifications come late, twice and
+    /// out of order; the worse status stays.
     pub const fn may_become(self, next: Self) -> bool {
         next.rank() > self.rank()
     }
@@ -127,131 +127,131 @@ impl DeliveryStatus {
     }
 }
 
-/// What the rules or a model propose.
+/// A proposed decision, by the rules or by a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suggestion {
     /// The proposed decision.
     pub decision_type: DecisionType,
-    /// How sure that is, in basis points: 10,000 is certain.
+    /// The confidence in basis points: 10,000 is certain.
     pub confidence: u16,
-    /// Why.
+    /// The rule that applied, with its figures.
     pub reasoning: Reasoning,
 }
 
-/// Who of the tenant's staff did something.
+/// A person of the tenant's staff who decided or sent a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reviewer {
-    /// The person.
+    /// The person's user id.
     pub user: UserId,
-    /// The address that the person signed in with.
+    /// The address with which the person was signed in.
     pub email: String,
 }
 
 /// A member's request for a discount for a show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscountRequest {
-    /// The request's id; it follows from member, show and attempt.
+    /// The request's id, derived from member, show and attempt.
     pub id: DiscountRequestId,
-    /// Whose community and show it is.
+    /// The organiser of the community and of the show.
     pub tenant_id: TenantId,
-    /// Who asks.
+    /// The member who asks.
     pub member_id: MemberId,
-    /// For which show.
+    /// The show for which the member asks.
     pub show_id: EventId,
-    /// Which of the member's requests for the show it is, from 0.
+    /// The number of this request among the member's for the show, from 0.
     pub attempt: u8,
     /// The member's address when asking; the answer goes there.
     pub user_email: String,
-    /// The member's name.
+    /// The member's name when asking.
     pub user_name: String,
-    /// The show in a few words.
+    /// The show's name, artist, venue and city, in one line.
     pub show_description: String,
-    /// What the member says with it.
+    /// The member's message with the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// True if whoever asked was signed in with the member's address, confirmed. Else
-    /// nobody knows whether its reader wants an answer.
+    /// True if the request came from a user signed in with the member's confirmed address.
+    /// Otherwise it is unknown whether the reader of that address wants an answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub signed_in: bool,
     /// The language of the answer.
     pub language: Language,
-    /// What is proposed.
+    /// The proposed decision, with confidence and reasoning.
     pub suggestion: Suggestion,
-    /// Who proposes it.
+    /// The source of the suggestion.
     pub decision_source: DecisionSource,
-    /// What was decided; nothing at first.
+    /// The decision; `None` until a supervisor decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision_type: Option<DecisionType>,
-    /// How often an approval was taken back. Each approval reserves one of the show's
-    /// discounts under a name of its own, so that giving back a former one, however
-    /// late, never touches what the present one has.
+    /// The number of approvals that were taken back. Each approval claims one of the show's
+    /// discounts under a token of its own, so that a late release of an earlier claim never touches
+    /// the present one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub taken_back: u8,
-    /// How far it is.
+    /// The state of the request.
     pub status: RequestStatus,
-    /// The version of the tenant's template for [`DiscountRequest::outcome`] that
-    /// words the mail; 0 is ours.
+    /// The version of the tenant's template that words the mail for [`DiscountRequest::outcome`]; 0
+    /// is our default.
     pub template_version: u32,
-    /// The mail, once somebody worded it or it was sent; until then it follows
-    /// from the template.
+    /// The mail, once a supervisor edited it or it was sent; until then it is filled from the
+    /// template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<Wording>,
-    /// The code that was sent, if one was.
+    /// The code in the mail that was sent, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<PromotionCode>,
-    /// How far the mail came, once sent.
+    /// The delivery of the mail, once it was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_delivery_status: Option<DeliveryStatus>,
-    /// How long the suggestion took, in microseconds.
+    /// The time that the suggestion took, in microseconds.
     pub processing_us: u32,
     /// When the member asked.
     pub created_at: Timestamp,
-    /// When somebody decided.
+    /// When a supervisor decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reviewed_at: Option<Timestamp>,
-    /// Who decided.
+    /// The supervisor who decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reviewed_by: Option<Reviewer>,
-    /// What supervisors note for each other.
+    /// Notes of supervisors for each other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervisor_notes: Option<String>,
     /// When the answer was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
-    /// Who sent it.
+    /// The supervisor who sent the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_by: Option<Reviewer>,
     /// Counts changes by people; a change names the version that it is based on.
     pub version: u32,
 }
 
-/// In which list of the queue a request is.
+/// A list of the supervisors' queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Tab {
-    /// Nobody has decided.
+    /// Requests without a decision.
     Undecided,
-    /// Decided, not sent.
+    /// Requests with this decision, not yet sent.
     Decided(DecisionType),
-    /// Sent.
+    /// Requests that were answered with this decision.
     Sent(DecisionType),
 }
 
 impl Tab {
-    /// The lists of what was not sent.
+    /// The lists of requests that are not answered.
     pub const PENDING: [Self; 4] = [
         Self::Undecided,
         Self::Decided(DecisionType::Approved),
         Self::Decided(DecisionType::Rejected),
         Self::Decided(DecisionType::NeedsClarification),
     ];
-    /// The lists of what was sent.
+    /// The lists of answered requests.
     pub const SENT: [Self; 3] = [
         Self::Sent(DecisionType::Approved),
         Self::Sent(DecisionType::Rejected),
         Self::Sent(DecisionType::NeedsClarification),
     ];
 
-    /// The name, as the table's index has it.
+    /// The list's name in the table's index, such as `sent_approved`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Undecided => "undecided",
@@ -297,8 +297,8 @@ pub fn offered(show: &Event, now: Timestamp) -> Result<()> {
 }
 
 impl DiscountRequest {
-    /// A request of `member` for `show` with what is proposed about it.
-    /// `template_version` is that of the proposed decision's template.
+    /// A new request of `member` for `show`, with its suggestion. `template_version` is that of the
+    /// proposed decision's template.
     pub fn open(
         member: &Member,
         show: &Event,
@@ -339,12 +339,12 @@ impl DiscountRequest {
         }
     }
 
-    /// What the mail says: the decision, or what is proposed until there is one.
+    /// The decision that the mail tells: the supervisor's, or the suggested one until there is one.
     pub fn outcome(&self) -> DecisionType {
         self.decision_type.unwrap_or(self.suggestion.decision_type)
     }
 
-    /// In which list of the queue it is.
+    /// The list of the queue in which the request is.
     pub fn tab(&self) -> Tab {
         match (self.status, self.decision_type) {
             (RequestStatus::Sent, _) => Tab::Sent(self.outcome()),
@@ -353,10 +353,10 @@ impl DiscountRequest {
         }
     }
 
-    /// What this request means for the same member's next one for the same show.
+    /// Checks that the same member may ask for the same show again.
     ///
     /// # Errors
-    /// `request_open` and `discount_already_given`, each with its id.
+    /// `request_open` and `discount_already_given`, each with this request's id.
     pub fn lets_ask_again(&self) -> Result<()> {
         match self.tab() {
             Tab::Sent(DecisionType::Approved) => Err(Error::conflict(
@@ -378,7 +378,7 @@ fn is_zero(count: &u8) -> bool {
     *count == 0
 }
 
-/// The show in a few words: what, who, where.
+/// The show's name, artist, venue and city, each once, in at most [`MAX_SHOW`] characters.
 fn describe(show: &Event) -> String {
     let mut parts = vec![show.name.trim()];
     for part in [&show.artist, &show.venue, &show.city] {

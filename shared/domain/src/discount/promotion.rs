@@ -1,4 +1,4 @@
-//! What a member gets: a code of one's own.
+//! The personal promotion code of an approved request.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -8,8 +8,8 @@ use crate::event::{Event, MemberDiscount};
 use crate::pricing::{AdjustmentType, AppliesTo, Promotion, PromotionCode};
 use crate::{Currency, DiscountRequestId, Language, PromotionId, format};
 
-/// The code of a request's discount. It follows from the request, so that a
-/// preview shows what will be sent, and sending twice mints no second one.
+/// The code of a request's discount. It is derived from the request's id: a preview shows the code
+/// that will be sent, and a repeated sending makes no second code.
 pub fn code(request: DiscountRequestId, secret: &[u8; 32]) -> PromotionCode {
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret).expect("HMAC takes keys of any length");
     mac.update(b"taquilla member discount\0");
@@ -17,16 +17,15 @@ pub fn code(request: DiscountRequestId, secret: &[u8; 32]) -> PromotionCode {
     PromotionCode::of_member(&mac.finalize().into_bytes())
 }
 
-/// What members get off, in words: `12,5 %`, `COP 20.000`.
+/// The value of a member's discount in words: `12,5 %`, `COP 20.000`.
 pub fn in_words(discount: &MemberDiscount, currency: Currency, language: Language) -> String {
     format::worth(discount.discount_value, discount.discount_type, currency, language)
 }
 
-/// The promotion behind the code of an approved request for `show`: for one order
-/// of one person. `None` if the show does not say what members get off, as those
-/// that somebody else sells do.
+/// The promotion behind the code of an approved request for `show`: for one order of one person.
+/// `None` if the show has no [`Event::member_discount`], as shows that are sold elsewhere may.
 ///
-/// It needs no limit per buyer: one use is all there is.
+/// It needs no limit per buyer, because it can be used only once.
 pub fn promotion(request: &DiscountRequest, show: &Event, code: PromotionCode) -> Option<Promotion> {
     let discount = show.member_discount?;
     let name: String =

@@ -1,4 +1,4 @@
-//! What people do with a request.
+//! The steps of a request that supervisors take: decide, edit, send.
 
 use jiff::Timestamp;
 
@@ -8,36 +8,36 @@ use crate::mail_template::Wording;
 use crate::pricing::PromotionCode;
 use crate::{Error, Result};
 
-/// A change of a request's mail or notes: what is absent stays.
+/// A change of a request's mail or notes. A field that is `None` stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edit {
-    /// The mail's subject.
+    /// The new subject of the mail.
     pub subject: Option<String>,
-    /// The mail's text.
+    /// The new text of the mail.
     pub content: Option<String>,
-    /// What supervisors note for each other; an empty text takes them away.
+    /// New notes of supervisors for each other; an empty text removes them.
     pub notes: Option<String>,
 }
 
-/// What is to do to send a request.
+/// Whether a request still has to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sending {
-    /// To send it, as this was decided.
+    /// It has to be sent, with this decision.
     Ready(DecisionType),
-    /// Nothing: the same person sent it already and did not hear of it.
+    /// The same person sent it already: this is a retry, with nothing to do.
     Done,
 }
 
 impl DiscountRequest {
-    /// The request as `by` decides it at `now`. `based_on` is the version that
-    /// `by` saw; a decision can only be changed by who names the current one.
-    /// `template_version` is that of the decision's template now.
+    /// The request after `by` decided it at `now`. `based_on` is the version that `by` saw; an
+    /// earlier decision can only be changed with the current version. `template_version` is the
+    /// present one of the decision's template.
     ///
-    /// The same decision of the same person again changes nothing.
+    /// A repetition of the same decision and notes by the same person changes nothing.
     ///
     /// # Errors
-    /// `already_sent`, `already_decided` (who, when, what, and the current
-    /// version), `changed_meanwhile`, bad notes.
+    /// `already_sent`, `already_decided` (with reviewer, time, decision and current version),
+    /// `changed_meanwhile`.
     pub fn decide(
         &self,
         decision: DecisionType,
@@ -58,7 +58,7 @@ impl DiscountRequest {
             return Err(self.already_decided());
         }
         self.based_on(based_on)?;
-        // What was approved of the proposed mail stays; another outcome needs another mail.
+        // Edits of the mail stay with the same outcome; another outcome needs another mail.
         let is_proposed = self.outcome() == decision;
         Ok(Self {
             decision_type: Some(decision),
@@ -73,20 +73,21 @@ impl DiscountRequest {
         })
     }
 
-    /// Whether `decision` would take an approval back, and with it the discount that
-    /// the approval reserved.
+    /// Whether `decision` takes an approval back, and with it the discount that the approval
+    /// claimed.
     fn takes_back_with(&self, decision: DecisionType) -> bool {
         self.decision_type == Some(DecisionType::Approved) && decision != DecisionType::Approved
     }
 
-    /// The request as it was before an approval for which no discount was left.
+    /// The request as it was before an approval for which no discount was left. The approval counts
+    /// as taken back: it may have claimed a discount all the same.
     #[must_use]
     pub fn unapproved(&self, before: &Self) -> Self {
         Self { version: self.version + 1, taken_back: self.taken_back.saturating_add(1), ..before.clone() }
     }
 
-    /// The request with another mail or notes. `mail` is what it would send now;
-    /// an approval must still say `must_say`, its code or link.
+    /// The request with an edited mail or notes. `mail` is what it would send now; the text of an
+    /// approval must still contain `must_say`, its code or link.
     ///
     /// # Errors
     /// `already_sent`, `changed_meanwhile`, bad fields.
@@ -111,10 +112,10 @@ impl DiscountRequest {
         Ok(after)
     }
 
-    /// What is to do when `by` sends the request.
+    /// Whether the request still has to be sent when `by` asks for it.
     ///
     /// # Errors
-    /// `not_decided`, `already_sent` (who and when), `changed_meanwhile`.
+    /// `not_decided`, `already_sent` (with sender and time), `changed_meanwhile`.
     pub fn sending(&self, by: &Reviewer, based_on: Option<u32>) -> Result<Sending> {
         if self.status == RequestStatus::Sent && self.sent_by.as_ref().is_some_and(|who| who.user == by.user)
         {
@@ -129,7 +130,7 @@ impl DiscountRequest {
         Ok(Sending::Ready(decision))
     }
 
-    /// The request as it is once `by` sends `mail` at `now`.
+    /// The request after `by` sent `mail` at `now`.
     #[must_use]
     pub fn sent(&self, mail: Wording, code: Option<PromotionCode>, by: &Reviewer, now: Timestamp) -> Self {
         Self {
@@ -184,12 +185,12 @@ impl DiscountRequest {
 }
 
 impl Edit {
-    /// `mail` with the changed parts.
+    /// `mail` with the edited subject and text.
     fn apply(&self, mail: Wording, must_say: Option<&str>) -> Result<Wording> {
         let mut fields = Fields::new();
         let subject = self.subject.clone().unwrap_or(mail.subject);
         let body = self.content.clone().unwrap_or(mail.body);
-        // It may have grown by a link since somebody entered it.
+        // The text may have grown by a link since the supervisor entered it.
         fields.check(
             body.chars().count() <= MAX_CONTENT,
             "/email_content",
@@ -207,7 +208,7 @@ impl Edit {
     }
 }
 
-/// A text that was left empty is none.
+/// The trimmed text; `None` if it is empty.
 fn some_text(text: &str) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }

@@ -1,42 +1,42 @@
-//! The suggestion that fixed rules make: the same case, the same suggestion.
+//! Suggestions by fixed rules: equal cases get equal suggestions.
 
 use serde::{Deserialize, Serialize};
 
 use super::{DecisionType, Suggestion};
 use crate::Language;
 
-/// What the rules look at. The member is eligible: who is not can not ask.
+/// The facts that the rules look at. The member is eligible: others can not ask.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Case<'a> {
     /// Discounts that the show has left: neither given nor promised by an approval.
     pub remaining: u32,
-    /// Earlier requests that are proposed for approval and not decided. They were first.
+    /// Earlier requests that are proposed for approval and not decided. They go first.
     pub waiting: u32,
-    /// Whether mails to the member come back.
+    /// Whether mails to the member bounce.
     pub address_bounces: bool,
     /// Another show of the same day for which the member has a discount.
     pub same_day: Option<&'a str>,
-    /// What the member's last request for this show came to.
+    /// The outcome of the member's last request for this show.
     pub before: Option<DecisionType>,
 }
 
-/// When so few discounts are left, requests that are still open may take them.
+/// The most discounts left at which open requests may still take them all.
 const FEW: u32 = 5;
 
-/// Why a decision is proposed: the rule that applied, with its figures.
+/// The rule behind a suggestion, with its figures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "rule", rename_all = "snake_case")]
 pub enum Reasoning {
     /// The show has no discounts left.
     NoneLeft,
-    /// All that are left are proposed to earlier requests.
+    /// All discounts that are left are proposed to earlier requests.
     Promised {
         /// Discounts that the show has left.
         left: u32,
         /// Earlier requests that are proposed for approval.
         waiting: u32,
     },
-    /// Mails to the member come back.
+    /// Mails to the member bounce.
     AddressBounces,
     /// The member has a discount for another show of the same day.
     SameDay {
@@ -45,23 +45,23 @@ pub enum Reasoning {
     },
     /// The member's last request for the show was rejected.
     RejectedBefore {
-        /// Discounts that nobody else is proposed for.
+        /// Discounts left after those proposed to earlier requests.
         left: u32,
     },
-    /// So few are left that open requests may take them.
+    /// So few discounts are left that open requests may take them.
     FewLeft {
-        /// Discounts that nobody else is proposed for.
+        /// Discounts left after those proposed to earlier requests.
         left: u32,
     },
-    /// Nothing speaks against it.
+    /// The member is eligible, and no other rule applies.
     Eligible {
-        /// Discounts that nobody else is proposed for.
+        /// Discounts left after those proposed to earlier requests.
         left: u32,
     },
 }
 
 impl Reasoning {
-    /// The reasoning as a sentence.
+    /// The reasoning as a sentence for supervisors.
     pub fn sentence(&self, language: Language) -> String {
         match language {
             Language::Es => self.spanish(),
@@ -133,10 +133,10 @@ impl Reasoning {
     }
 }
 
-/// What to do about a request.
+/// The suggestion for a request.
 ///
-/// Rules come from the certain to the doubtful: nobody gets what is gone, nobody
-/// is answered where no mail arrives, and whatever is unusual is for a person.
+/// The rules go from the certain to the doubtful: first no discounts left, then no working address
+/// for an answer, then unusual cases, which are for a person to judge.
 pub fn suggest(case: &Case<'_>) -> Suggestion {
     use DecisionType::{Approved, NeedsClarification, Rejected};
     let left = case.remaining.saturating_sub(case.waiting);
@@ -156,7 +156,7 @@ pub fn suggest(case: &Case<'_>) -> Suggestion {
     Suggestion { decision_type, confidence, reasoning }
 }
 
-/// Keeps the sentence short enough for the item.
+/// The show's name, cut after 60 characters so that the item stays small.
 fn short(show: &str) -> String {
     show.chars().take(60).collect()
 }

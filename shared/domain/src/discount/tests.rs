@@ -115,7 +115,7 @@ fn a_request_goes_through_the_states_of_the_diagram() {
 }
 
 #[test]
-fn who_comes_second_is_told_who_was_first() {
+fn the_second_supervisor_learns_who_decided_first() {
     let (eva, ben, now) = (reviewer("eva"), reviewer("ben"), at(60));
     let decided = request().decide(DecisionType::Approved, None, &eva, (None, 0), now).expect("decided");
     for based_on in [None, Some(1)] {
@@ -138,7 +138,7 @@ fn who_comes_second_is_told_who_was_first() {
 }
 
 #[test]
-fn what_was_sent_stays() {
+fn a_sent_request_does_not_change() {
     let (eva, ben) = (reviewer("eva"), reviewer("ben"));
     let decided = request().decide(DecisionType::Rejected, None, &eva, (None, 0), at(1)).expect("decided");
     let sent = decided.sent(mail("Hola"), None, &eva, at(2));
@@ -152,7 +152,7 @@ fn what_was_sent_stays() {
 }
 
 #[test]
-fn an_edit_keeps_what_it_does_not_name_and_an_approval_its_code() {
+fn an_edit_keeps_absent_fields_and_the_code_of_an_approval() {
     let open = request();
     let edit = |subject: Option<&str>, content: Option<&str>| Edit {
         subject: subject.map(str::to_owned),
@@ -188,7 +188,7 @@ fn an_edit_keeps_what_it_does_not_name_and_an_approval_its_code() {
 }
 
 #[test]
-fn news_about_a_mail_only_gets_worse() {
+fn the_delivery_status_only_gets_worse() {
     use DeliveryStatus::{Bounced, Complained, Delivered, Failed, Sent};
     for (from, to) in [(Sent, Delivered), (Sent, Failed), (Sent, Bounced), (Delivered, Complained)] {
         assert!(from.may_become(to) && !to.may_become(from), "{from:?} {to:?}");
@@ -197,7 +197,7 @@ fn news_about_a_mail_only_gets_worse() {
 }
 
 #[test]
-fn discounts_are_for_shows_that_everybody_sees_and_that_have_some() {
+fn discounts_are_for_published_shows_that_offer_some() {
     use crate::event::EventStatus;
     let show = show();
     let code = |show: &Event, now| offered(show, now).map_err(|error| error.code());
@@ -244,7 +244,7 @@ fn a_promotion_is_for_one_order_of_one_person_for_one_show() {
 }
 
 #[test]
-fn what_members_get_off_is_said_as_its_readers_do() {
+fn a_discount_is_written_in_the_notation_of_its_language() {
     use crate::Currency;
     use crate::event::MemberDiscount;
     use crate::pricing::AdjustmentType::{Fixed, Percentage};
@@ -288,7 +288,7 @@ fn only_an_approval_says_how_to_get_the_discount() {
 }
 
 #[test]
-fn a_day_is_that_of_the_venue() {
+fn a_shows_day_is_on_the_venues_clocks() {
     let time = |text: &str| text.parse::<Timestamp>().expect("a time");
     let day = |zone: &str, starts_at: &str| {
         let (from, to) = day_of(&Event { time_zone: zone.to_owned(), starts_at: time(starts_at), ..show() });
@@ -303,7 +303,7 @@ fn a_day_is_that_of_the_venue() {
 }
 
 #[test]
-fn a_request_survives_the_table() {
+fn a_request_round_trips_through_json() {
     let eva = reviewer("eva");
     let decided =
         request().decide(DecisionType::Approved, Some("ok"), &eva, (None, 0), at(1)).expect("decided");

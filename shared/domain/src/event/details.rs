@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::show::{MAX_OTHER_DATA, MAX_OTHER_DATA_BYTES};
 use crate::text::{InvalidText, Paragraph};
 
-/// Further details in a request. Their texts, and the names of their members, are
-/// what [`Paragraph`] lets pass.
+/// Further details of an event, as a request sends them. Every text in them, and every member's
+/// name, must be one that [`Paragraph`] accepts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(into = "Map<String, Value>", try_from = "Map<String, Value>")]
 pub struct Details(Map<String, Value>);
@@ -68,7 +68,7 @@ impl JsonSchema for Details {
 type Text = Paragraph<0, MAX_OTHER_DATA_BYTES>;
 type Name = Paragraph<1, MAX_OTHER_DATA_BYTES>;
 
-/// A detail, for descriptions.
+/// The schema of one detail, which can contain others.
 struct Detail;
 
 impl JsonSchema for Detail {
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_in_them_is_looked_at() {
+    fn every_text_in_the_details_is_checked() {
         let read = |details: Value| serde_json::from_value::<Details>(details).map(Map::from);
         let kept = read(json!({"ge\u{301}nero": [" cumbia\u{a0}", {"a": "b\r\nc"}], "ages": [16, 99]}))
             .expect("good");

@@ -1,5 +1,5 @@
-//! Moving a show to another day: what belongs to it keeps its time on the venue's
-//! clocks, whatever these do between the two days.
+//! Moves a show to another day: its other times keep their time on the venue's clocks, also if the
+//! clocks change between the two days.
 
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -7,23 +7,21 @@ use jiff::{SignedDuration, Span, Timestamp};
 
 use super::Event;
 
-/// The time zone of the database (IANA) with this name; UTC if there is none, which
-/// no stored event has.
+/// The IANA time zone with this name; UTC for an unknown name, which no stored event has.
 fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }
 
 /// A show's move from one start to another.
 ///
-/// Times of the evening itself (doors, end) move as far as the start does on the
-/// clock. All that comes before, such as a presale that opens at ten or ends at
-/// midnight, moves by whole days. An hour that the new day does not have is read as
-/// the one after it; of an hour that it has twice, the first is taken.
+/// Times of the evening itself (doors, end) move as far as the start does on the clock. Earlier
+/// times, such as a presale that opens at ten or ends at midnight, move by whole days. An hour that
+/// the new day skips is read as the one after it; of an hour that comes twice, the first is taken.
 #[derive(Debug, Clone)]
 pub struct Move {
     zones: [TimeZone; 2],
     starts: [DateTime; 2],
-    /// When the evening begins to which the start belongs.
+    /// The earlier one of the old doors and start; earlier times move by whole days.
     evening: Timestamp,
 }
 
@@ -36,19 +34,19 @@ impl Move {
         Self { zones, starts, evening }
     }
 
-    /// The doors of the show, never after its start.
+    /// The new time of the doors, never after the start.
     pub fn doors(&self, show: &Event, starts_at: Timestamp) -> Option<Timestamp> {
         let before = show.starts_at.duration_since(show.doors_at?);
         let moved = self.with_the_start(show.doors_at?);
         Some(if moved <= starts_at { moved } else { starts_at.checked_sub(before).unwrap_or(starts_at) })
     }
 
-    /// The end of the show, always after its start.
+    /// The new end of the show, always after its start.
     pub fn end(&self, show: &Event, starts_at: Timestamp) -> Timestamp {
         later(starts_at, self.with_the_start(show.ends_at), show.ends_at.duration_since(show.starts_at))
     }
 
-    /// A window of time, such as a stage's, which stays one.
+    /// A moved window of time, such as a sale stage's; its end stays after its start.
     pub fn window(
         &self,
         start: Option<Timestamp>,
@@ -68,13 +66,13 @@ impl Move {
         if time >= self.evening { self.with_the_start(time) } else { self.by_days(time) }
     }
 
-    /// As long before or after the start on the clock as before.
+    /// `time`, as far from the new start on the clock as from the old one.
     fn with_the_start(&self, time: Timestamp) -> Timestamp {
         let by = self.starts[1].duration_since(self.starts[0]);
         self.moved(time, |clock| clock.checked_add(by).ok())
     }
 
-    /// At the same time of another day.
+    /// `time` at the same time of day, moved by the days between the two starts.
     fn by_days(&self, time: Timestamp) -> Timestamp {
         let days = self.starts[1].date().duration_since(self.starts[0].date()).as_hours() / 24;
         self.moved(time, |clock| clock.checked_add(Span::new().try_days(days).ok()?).ok())
@@ -87,7 +85,8 @@ impl Move {
         let offset = match to.to_ambiguous_timestamp(clock).offset() {
             AmbiguousOffset::Unambiguous { offset } => offset,
             AmbiguousOffset::Gap { before, .. } => before,
-            // The second pass of an hour stays the second, if it does not move.
+            // A time in the second pass of a repeated hour stays there if its clock does not
+            // change.
             AmbiguousOffset::Fold { after, .. } if clock == old_clock && after == from.to_offset(time) => {
                 after
             }
@@ -97,7 +96,7 @@ impl Move {
     }
 }
 
-/// `end`, or if that is not later than `start`, as long after it as `length`.
+/// `end`, or `start` plus `length` if `end` is not later than `start`.
 fn later(start: Timestamp, end: Timestamp, length: SignedDuration) -> Timestamp {
     if end > start { end } else { start.checked_add(length).unwrap_or(end) }
 }

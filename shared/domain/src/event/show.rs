@@ -1,5 +1,5 @@
-//! What an event says as a show: its code and picture, who sells it, and what
-//! members get off.
+//! The fields of an event as a show: its code, picture and ticket shop, the members' discount and
+//! further details.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,24 +11,24 @@ use crate::{Currency, MAX_TICKETS_PER_ORDER};
 
 /// The most discounts that one event can have for members.
 pub const MAX_DISCOUNTS: u32 = 10_000;
-/// The most members of an event's further details.
+/// The most JSON members of an event's further details, at the top level.
 pub(super) const MAX_OTHER_DATA: usize = 20;
 /// The most bytes of an event's further details, as JSON.
 pub(super) const MAX_OTHER_DATA_BYTES: usize = 2048;
-/// How deep further details can be nested.
+/// The most levels to which further details can be nested.
 const MAX_OTHER_DATA_DEPTH: usize = 5;
-/// The most characters of an address of a picture or of a ticket shop.
+/// The most characters of the URL of a picture or of a ticket shop.
 const MAX_ADDRESS_CHARS: usize = 500;
 
-/// What the code of a member's discount takes off an order.
+/// The reduction of an order by the code of a member's discount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberDiscount {
-    /// How `discount_value` is meant.
+    /// A percentage or a fixed amount: the unit of `discount_value`.
     pub discount_type: AdjustmentType,
-    /// What is taken off: basis points of the price of the tickets that the code
-    /// is for (1500 is 15 %), or minor units of the event's currency per order.
+    /// The reduction: basis points of the price of the tickets that the code is for (1500 is 15 %),
+    /// or minor units of the event's currency per order.
     pub discount_value: i64,
-    /// The most tickets of an order that something is taken off, the dearest first.
+    /// The most tickets of an order that are reduced, the most expensive first.
     #[serde(default = "one")]
     pub max_tickets: u8,
 }
@@ -38,7 +38,7 @@ const fn one() -> u8 {
 }
 
 impl MemberDiscount {
-    /// Notes at `pointer` what can not be a discount in `currency`.
+    /// Notes a discount that is not possible in `currency`, at `pointer`.
     fn check(&self, currency: Currency, pointer: &str, fields: &mut Fields) {
         let value = format!("{pointer}/discount_value");
         check_discount(fields, &value, self.discount_type, self.discount_value, currency);
@@ -51,14 +51,14 @@ impl MemberDiscount {
 }
 
 impl Event {
-    /// Where its main picture is: the cover, or else the one that is kept
-    /// elsewhere, or else any.
+    /// The URL of its main picture: the cover, or else the one that is kept elsewhere, or else the
+    /// first of the others.
     pub fn picture(&self) -> Option<&str> {
         let cover = self.images.iter().find(|image| image.kind == ImageKind::Cover);
         cover.map(url_of).or(self.img.as_deref()).or(self.images.first().map(url_of))
     }
 
-    /// Notes every field of the event as a show with which it can not be stored.
+    /// Notes every show field with which the event can not be stored.
     pub fn check_show(&self, fields: &mut Fields) {
         let is_code = |code: &str| {
             (2..=50).contains(&code.len())
@@ -145,8 +145,7 @@ fn has_names(value: &Value) -> bool {
     }
 }
 
-/// Whether every number survives the table, which keeps decimals with bounded
-/// exponents.
+/// Whether the table can store every number: it keeps decimals with bounded exponents.
 fn has_plain_numbers(value: &Value) -> bool {
     match value {
         Value::Number(number) => {
@@ -163,14 +162,15 @@ fn has_plain_numbers(value: &Value) -> bool {
     }
 }
 
-/// What [`is_https`] lets pass, for descriptions, or nothing; space around it is removed.
+/// The pattern of a URL that [`is_https`] accepts, or of an empty text, for descriptions; space
+/// around it is removed.
 pub const ADDRESS_PATTERN: &str = r"^[\t-\r ]*(https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[!$-.0-;=@-\[\]-~]*)?([/?#][!#-;=?-\[\]-~]*)?)?[\t-\r ]*$";
-/// What can be an organiser's own code of an event, for descriptions, or nothing; space
+/// The pattern of an organiser's own code of an event, or of an empty text, for descriptions; space
 /// around it is removed.
 pub const CODE_PATTERN: &str = r"^[\t-\r ]*([A-Za-z0-9_-]{2,50})?[\t-\r ]*$";
 
-/// An address on the web that browsers open without a warning: `https`, a host
-/// with a dot, nothing before an `@` that could look like another host.
+/// True for a URL that browsers open without a warning: `https`, a host with a dot, and no text
+/// before an `@` that could look like another host.
 fn is_https(address: &str) -> bool {
     let Some(rest) = address.strip_prefix("https://") else { return false };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_show_can_not_say_is_named() {
+    fn invalid_show_fields_are_named() {
         assert_eq!(bad(|_| {}), [""; 0]);
         for code in ["", "X", "A B", "Ñ-1", "a/b", &"x".repeat(51)] {
             assert_eq!(bad(|event| event.code = Some(code.to_owned())), ["/code"], "{code:?}");
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn discounts_of_what_is_sold_here_take_something_off() {
+    fn discounts_of_events_sold_here_need_a_value() {
         assert_eq!(bad(|event| event.max_discounts = 40), ["/member_discount"]);
         assert_eq!(
             bad(|event| (event.max_discounts, event.member_discount) = (40, Some(percent(5000, 2)))),
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_https_and_lead_where_they_say() {
+    fn urls_are_https_with_a_plain_host() {
         for address in [
             "https://boletos.example",
             "https://boletos.example:8443/a/b?c=d#e",
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sold_elsewhere_is_not_on_sale_here() {
+    fn an_event_sold_elsewhere_is_not_on_sale_here() {
         let link = "https://boletos.example/1";
         let elsewhere = Event { ticketing_link: Some(link.to_owned()), ..event() };
         let error = elsewhere.on_sale(at(0)).expect_err("refused");

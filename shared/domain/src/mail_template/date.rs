@@ -1,4 +1,4 @@
-//! Days and times as people in each language read them.
+//! Dates and times in the notation of each language.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -30,8 +30,7 @@ const MONTHS: [[&str; 2]; 12] = [
     ["diciembre", "December"],
 ];
 
-/// Day and time on the clocks of the IANA zone `time_zone`; in UTC, which is then
-/// said, if there is no such zone.
+/// Day and time in the IANA zone `time_zone`; in UTC, marked as such, if there is no such zone.
 pub fn date(time: Timestamp, time_zone: &str, language: Language) -> String {
     let (zone, note) = TimeZone::get(time_zone).map_or((TimeZone::UTC, " UTC"), |zone| (zone, ""));
     let time = time.to_zoned(zone);

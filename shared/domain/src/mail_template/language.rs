@@ -1,9 +1,8 @@
-//! What a template may say between its braces: `{{ variable }}`, and `if`, `elif`,
-//! `else` and `endif` with variables, `and`, `or` and `not`. Comments are `{# #}`.
+//! The language of templates: `{{ variable }}`, and `if`, `elif`, `else` and `endif` with
+//! variables, `and`, `or` and `not`. Comments are `{# #}`.
 //!
-//! This is a small part of what minijinja understands. Loops, assignments and
-//! operators are left out on purpose: without them a text costs what its length
-//! says, whoever wrote it.
+//! This is a small part of what minijinja understands. Loops, assignments and operators are left
+//! out on purpose: without them the cost of any text is bounded by its length.
 
 use minijinja::value::Serde;
 use minijinja::{Environment, Error as TemplateError, Value};
@@ -11,28 +10,25 @@ use minijinja::{Environment, Error as TemplateError, Value};
 use super::Facts;
 use crate::error::Fields;
 
-/// The names of [`Facts`], in the order in which people are told of them.
+/// The names of the variables, as [`Facts`] has them, in the order in which messages list them.
 pub const VARIABLES: [&str; 11] =
     ["name", "email", "show", "artist", "venue", "city", "date", "organizer", "code", "link", "discount"];
 
-/// Tags that one text may have. A mail needs a dozen, and each can print a long
-/// link.
+/// The most tags in one text. A mail needs a dozen, and each can print a long link.
 const MOST_TAGS: usize = 100;
 
-/// What filling one text may cost: some instructions for each tag.
+/// The most instructions of minijinja to fill one text: a few for each tag.
 const FUEL: u64 = 10_000;
 
-/// One tag: where it is, what opens it, and the words in it; `None` if there is
-/// more in it than words.
+/// One tag: its line, its opening braces, and its words; `None` if it has more than words.
 struct Tag<'a> {
     line: usize,
     opening: &'static str,
     words: Option<Vec<&'a str>>,
 }
 
-/// The tags of a text, comments left out. It sees every tag that minijinja does:
-/// the two could only disagree about where one ends, and then there are quotes
-/// or braces in it, which are no words.
+/// The tags of a text, without comments. It finds every tag that minijinja finds: the two could
+/// only disagree about the end of a tag with quotes or braces in it, and these are no words.
 fn tags(text: &str) -> Vec<Tag<'_>> {
     let mut tags = Vec::new();
     let mut rest = text;
@@ -40,7 +36,7 @@ fn tags(text: &str) -> Vec<Tag<'_>> {
         let line = text[..text.len() - rest.len() + start].matches('\n').count() + 1;
         let inside = &rest[start + opening.len()..];
         let Some(end) = inside.find(closing) else {
-            // Nothing closes it, which minijinja says better.
+            // The tag is not closed, which minijinja's message says better.
             break;
         };
         rest = &inside[end + closing.len()..];
@@ -51,7 +47,7 @@ fn tags(text: &str) -> Vec<Tag<'_>> {
     tags
 }
 
-/// The first tag or comment that opens in `text`: where, with what, and what ends it.
+/// The first tag or comment in `text`: its position, and the braces that open and close it.
 fn next_opening(text: &str) -> Option<(usize, &'static str, &'static str)> {
     [("{{", "}}"), ("{%", "%}"), ("{#", "#}")]
         .into_iter()
@@ -59,7 +55,7 @@ fn next_opening(text: &str) -> Option<(usize, &'static str, &'static str)> {
         .min()
 }
 
-/// The words in a tag, without the signs that swallow the space around it.
+/// The words in a tag, without the signs that control the space around it.
 fn words(inside: &str) -> Option<Vec<&str>> {
     let inside = inside.strip_prefix(['-', '+']).unwrap_or(inside);
     let inside = inside.strip_suffix(['-', '+']).unwrap_or(inside);
@@ -68,8 +64,8 @@ fn words(inside: &str) -> Option<Vec<&str>> {
     words.iter().all(plain).then_some(words)
 }
 
-/// Notes at `pointer` what a text must not have in its tags; gives the variables
-/// that it prints.
+/// Notes forbidden tags and unknown variables of a text at `pointer`; returns the variables that it
+/// prints.
 pub(super) fn check<'a>(text: &'a str, pointer: &str, fields: &mut Fields) -> Vec<&'a str> {
     let tags = tags(text);
     let many = format!("Must not have more than {MOST_TAGS} tags.");
@@ -126,14 +122,14 @@ fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Fills a text that [`check`] has nothing against.
+/// Fills a text that passes [`check`].
 pub(super) fn fill(text: &str, facts: &Facts) -> Result<String, TemplateError> {
     let facts = Value::from(Serde(facts));
     environment().render_str(&without_gaps(&without_tag_lines(text), &facts), &facts)
 }
 
-/// The text without the space before a variable that prints nothing, where a sign follows
-/// that stands without one: `Hola {{ name }}:` greets whoever has no name with `Hola:`.
+/// The text without the space before an empty variable, if a punctuation mark follows: for a member
+/// without a name, `Hola {{ name }}:` prints `Hola:`.
 fn without_gaps(text: &str, facts: &Value) -> String {
     let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((start, opening, closing)) = next_opening(rest) {
@@ -158,9 +154,9 @@ fn is_said(facts: &Value, name: &str) -> bool {
     facts.get_attr(name).is_ok_and(|value| value.is_true())
 }
 
-/// The text with lines that hold only one tag put before the next line: they leave
-/// no empty line. minijinja can do so too, but then also swallows the line break
-/// after a tag that ends a sentence.
+/// The text with each line that holds only one tag joined to the next line, so that it leaves no
+/// empty line. minijinja can do so too, but then also removes the line break after a tag that ends
+/// a sentence.
 fn without_tag_lines(text: &str) -> String {
     let only_a_tag =
         |line: &str| line.starts_with("{%") && line.ends_with("%}") && line.matches("{%").count() == 1;

@@ -1,9 +1,9 @@
-//! The wordings of the mails about discounts: ours, and those that a tenant puts
-//! in their place.
+//! The templates of the mails about discounts: our defaults, and those of a tenant that replace
+//! them.
 //!
-//! A wording is plain text with a few variables, `{{ name }}`, and `if`. Nothing
-//! of it is HTML: [`page`] makes the mail's page of the finished text and escapes
-//! all of it, for the preview and for the mail alike.
+//! A template is plain text with a few variables, `{{ name }}`, and `if`, without HTML: [`page`]
+//! makes the mail's page of the filled text and escapes all of it, for the preview and for the mail
+//! alike.
 
 mod date;
 mod language;
@@ -27,11 +27,11 @@ pub use page::{FOOTER_HTML, FOOTER_TEXT, LAYOUT, Page, page};
 pub const MAX_SUBJECT: usize = 150;
 /// The longest body of a template, in characters.
 pub const MAX_BODY: usize = 10_000;
-/// What stands for the code in the draft of an approval: the code itself exists
-/// only once the mail is sent. See [`Wording::with_code`].
+/// The place of the code in the draft of an approval: the code itself exists only once the mail is
+/// sent. See [`Wording::with_code`].
 pub const CODE_PLACE: &str = "{{ code }}";
 
-/// Which mail a template words.
+/// The mail that a template words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TemplateName {
@@ -39,7 +39,7 @@ pub enum TemplateName {
     DiscountApproved,
     /// A member does not get the discount.
     DiscountRejected,
-    /// A member has to say more first.
+    /// A member has to clarify something first.
     DiscountNeedsClarification,
 }
 
@@ -48,7 +48,7 @@ impl TemplateName {
     pub const ALL: [Self; 3] =
         [Self::DiscountApproved, Self::DiscountRejected, Self::DiscountNeedsClarification];
 
-    /// The wire name.
+    /// The name in JSON, such as `discount_approved`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::DiscountApproved => "discount_approved",
@@ -61,14 +61,14 @@ impl TemplateName {
 /// The wording of a mail in one language.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MailTemplate {
-    /// Whose mails it words.
+    /// The organiser whose mail it words.
     pub tenant_id: TenantId,
-    /// Which mail it words.
+    /// The mail that it words.
     #[serde(rename = "template_name")]
     pub name: TemplateName,
-    /// In which language.
+    /// The language of the wording.
     pub language: Language,
-    /// Counts the tenant's wordings of this mail; 0 is ours.
+    /// Counts the tenant's versions of this wording; 0 is our default.
     pub version: u32,
     /// The subject, with variables.
     pub subject: String,
@@ -78,13 +78,13 @@ pub struct MailTemplate {
     pub created_at: Timestamp,
     /// When this version was saved.
     pub updated_at: Timestamp,
-    /// Who saved it; nobody for ours.
+    /// The user who saved it; none for our default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_by: Option<UserId>,
 }
 
 impl MailTemplate {
-    /// Our own wording, which holds until the tenant saves one.
+    /// Our default wording, which is used until the tenant saves one.
     pub fn ours(tenant_id: TenantId, name: TemplateName, language: Language) -> Self {
         let (subject, body) = default(name, language);
         Self {
@@ -101,11 +101,11 @@ impl MailTemplate {
     }
 }
 
-/// When our own wordings were last changed: 2026-11-21.
+/// When our default wordings were last changed: 2026-11-21.
 const OURS_SINCE: Timestamp = Timestamp::constant(1_795_219_200, 0);
 
-/// What the variables of a template stand for. An empty or missing one prints as
-/// nothing and is false to `if`.
+/// The values of a template's variables. An empty or missing one prints nothing and is false to
+/// `if`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// The member's name.
@@ -114,23 +114,23 @@ pub struct Facts {
     pub email: String,
     /// The show's title.
     pub show: String,
-    /// Who plays.
+    /// The artist or band.
     pub artist: String,
-    /// Where.
+    /// The name of the venue.
     pub venue: String,
-    /// The city.
+    /// The venue's city.
     pub city: String,
-    /// When it starts, in words and on the venue's clocks; see [`date`].
+    /// When the show starts, in words and on the venue's clocks; see [`date`].
     pub date: String,
-    /// The tenant's name.
+    /// The organiser's name.
     pub organizer: String,
     /// The member's code, if the show is sold here. [`CODE_PLACE`] in a draft.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Where the ticket is bought.
+    /// The URL where the ticket is bought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
-    /// What the discount takes off, in words: `20 %`.
+    /// The value of the discount in words: `20 %`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discount: Option<String>,
 }
@@ -161,19 +161,18 @@ impl Facts {
     }
 }
 
-/// A subject and a body, ready to be read.
+/// The subject and body of a mail, with the variables filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wording {
-    /// One line.
+    /// The subject, one line.
     pub subject: String,
-    /// Plain text; empty lines part its paragraphs.
+    /// The body as plain text; empty lines separate its paragraphs.
     pub body: String,
 }
 
 impl Wording {
-    /// The wording with `code` wherever a draft has [`CODE_PLACE`]. A body that
-    /// does not say the code then gets it as its last paragraph: nobody is told of
-    /// a discount that they can not use.
+    /// The wording with `code` in place of each [`CODE_PLACE`]. A body without the code then gets
+    /// it as its last paragraph: no mail announces a discount that its reader can not use.
     #[must_use]
     pub fn with_code(self, code: &str) -> Self {
         let subject = self.subject.replace(CODE_PLACE, code);
@@ -181,8 +180,8 @@ impl Wording {
         Self { subject, body }
     }
 
-    /// The wording for a reader who may not have asked for it: without links, but for the
-    /// words that it `keeps`.
+    /// The wording for a reader who may not have asked for it: without links, except the words that
+    /// it `keeps`.
     #[must_use]
     pub fn unlinked(self, keeps: impl Fn(&str) -> bool) -> Self {
         Self { subject: title(&self.subject), body: letter(&self.body, keeps) }
@@ -195,12 +194,12 @@ impl Wording {
     }
 }
 
-/// `body` with `what` at its end unless it says it already.
+/// `body` with `what` as its last paragraph, unless it contains it.
 fn said(body: String, what: &str) -> String {
     if body.contains(what) { body } else { format!("{}\n\n{what}", body.trim_end()) }
 }
 
-/// Our own wording of a mail: subject and body, with variables.
+/// Our default template of a mail: subject and body, with variables.
 pub fn default(name: TemplateName, language: Language) -> (&'static str, &'static str) {
     macro_rules! ours {
         ($($name:ident, $file:literal;)*) => {
@@ -219,12 +218,11 @@ pub fn default(name: TemplateName, language: Language) -> (&'static str, &'stati
     (subject, body.trim_end())
 }
 
-/// Fills a template's variables. A body whose facts have a code, or only a link,
-/// says it, whatever its template forgot.
+/// Fills a template's variables. A code of `facts`, or else a link, that the template forgot is
+/// added to the body.
 ///
 /// # Errors
-/// If the template is none that [`check`] lets pass: then in the fields `/subject`
-/// and `/body`.
+/// If a tag or a variable is not allowed, as in [`check`]: in the fields `/subject` and `/body`.
 pub fn render(subject: &str, body: &str, facts: &Facts) -> Result<Wording> {
     let mut fields = Fields::new();
     language::check(subject, "/subject", &mut fields);
@@ -249,9 +247,8 @@ fn paragraphs(text: &str) -> String {
     lines.join("\n").trim().to_owned()
 }
 
-/// Notes what is wrong with a template at `/subject` and `/body`: variables that
-/// there are not, syntax with the line, and an approval that
-/// tells neither code nor link.
+/// Notes the faults of a template at `/subject` and `/body`: unknown variables, bad syntax with its
+/// line, and an approval that prints neither code nor link.
 pub fn check(name: TemplateName, subject: &str, body: &str, fields: &mut Fields) {
     language::check(subject, "/subject", fields);
     let printed = language::check(body, "/body", fields);

@@ -1,4 +1,4 @@
-//! The page around a mail's text.
+//! The page and the plain text of a mail.
 
 use minijinja::{Environment, Error as TemplateError, Value, context};
 
@@ -14,24 +14,24 @@ pub const FOOTER_HTML: &str = include_str!("pages/footer.html");
 /// The foot of every mail's plain text.
 pub const FOOTER_TEXT: &str = include_str!("pages/footer.txt");
 
-/// Characters of the text that a mailbox shows beside the subject.
+/// Characters of the preheader, the text that a mailbox shows beside the subject.
 const PREHEADER: usize = 120;
 
-/// A mail as it is sent.
+/// A mail as it is sent: subject, HTML and plain text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// The subject.
     pub subject: String,
-    /// As a page.
+    /// The body as an HTML page.
     pub html: String,
-    /// As plain text.
+    /// The body as plain text.
     pub text: String,
 }
 
-/// The whole mail around a finished wording: its paragraphs with their links, the
-/// house's layout, and at its foot who writes. Everything is escaped.
+/// The whole mail of a finished wording: its paragraphs with their links, in the layout of all
+/// mails, with the organiser in its footer. Everything is escaped.
 ///
-/// `public_url` is where the box office is, without a slash at the end.
+/// `public_url` is the address of the box office, without a slash at the end.
 pub fn page(wording: &Wording, language: Language, tenant: &Tenant, public_url: &str) -> Result<Page> {
     let context = context! {
         lang => if language == Language::Es { "es" } else { "en" },
@@ -65,7 +65,7 @@ fn fill(context: &Value) -> Result<(String, String), TemplateError> {
     ))
 }
 
-/// Says before anything else whose words these are.
+/// The first line of a mail, which names the organiser as its author.
 fn lead(organiser: &str, language: Language) -> String {
     let name = title(organiser);
     match language {
@@ -103,7 +103,7 @@ fn line(text: &str) -> String {
     while let Some(start) = ["https://", "http://"].iter().filter_map(|scheme| rest.find(scheme)).min() {
         let tail = &rest[start..];
         let end = tail.find(|c: char| c.is_whitespace() || "<>\"'`".contains(c)).unwrap_or(tail.len());
-        // What ends a sentence does not belong to the address in it.
+        // Punctuation at the end does not belong to the URL.
         let address = tail[..end].trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '»', '”']);
         escape(&rest[..start], &mut html);
         rest = &tail[address.len()..];

@@ -13,7 +13,7 @@ fn errors(name: TemplateName, subject: &str, body: &str) -> Vec<String> {
     error.field_errors().iter().map(|error| format!("{} {}", error.pointer, error.detail)).collect()
 }
 
-/// What is wrong with a body.
+/// The field errors of a body.
 fn wrong(body: &str) -> Vec<String> {
     errors(TemplateName::DiscountRejected, "Hola", body)
 }
@@ -45,7 +45,7 @@ fn tenant() -> Tenant {
 }
 
 #[test]
-fn our_own_wordings_are_good_templates_in_every_situation() {
+fn our_defaults_are_good_templates_in_every_situation() {
     for name in TemplateName::ALL {
         for language in [Language::Es, Language::En] {
             let (subject, body) = default(name, language);
@@ -125,7 +125,7 @@ fn a_greeting_without_a_name_reads_well() {
 }
 
 #[test]
-fn a_bad_template_is_told_what_is_wrong_with_it() {
+fn the_faults_of_a_bad_template_are_named() {
     let all = [
         wrong("Hola {{ nombre }} de {{ ciudad }}, {{ nombre }}"),
         wrong("Hola\n{% if name %}{{ name }}\n"),
@@ -187,7 +187,7 @@ fn good_templates_pass() {
 /// Each of these is valid Jinja and would cost memory or time, or reach further
 /// than the facts.
 #[test]
-fn nothing_that_costs_more_than_its_length_is_understood() {
+fn tags_that_cost_more_than_their_length_are_refused() {
     for evil in [
         "{% for x in range(100000000) %}{{ name }}{% endfor %}",
         "{% set x = name %}{% set x = x ~ x %}{{ x }}",
@@ -222,7 +222,7 @@ fn lines_with_only_a_tag_leave_no_empty_line_and_others_keep_theirs() {
 }
 
 #[test]
-fn what_members_and_shows_are_called_is_never_read_as_a_template() {
+fn names_of_members_and_shows_are_never_read_as_templates() {
     let facts = Facts { name: "{{ code }}{% if x %}".to_owned(), show: "{{ 7 * 7 }}".to_owned(), ..facts() };
     let wording = render("{{ show }}", "{{ name }} {{ show }} {{ code }}", &facts).expect("rendered");
     assert_eq!(wording.subject, "{{ 7 * 7 }}");
@@ -230,7 +230,7 @@ fn what_members_and_shows_are_called_is_never_read_as_a_template() {
 }
 
 #[test]
-fn a_subject_is_one_line_whatever_stands_in_its_variables() {
+fn a_subject_is_one_line_with_any_variables() {
     let facts = Facts { show: "Los\r\nBcc: all@example.com".to_owned(), ..facts() };
     assert_eq!(
         render("{{ show }}", "{{ code }}", &facts).expect("rendered").subject,
@@ -239,7 +239,7 @@ fn a_subject_is_one_line_whatever_stands_in_its_variables() {
 }
 
 #[test]
-fn an_approval_says_its_code_or_link_whatever_its_template_forgot() {
+fn an_approval_has_its_code_or_link_even_if_its_template_forgot_it() {
     let facts = facts();
     assert_eq!(body("Usa {{ link }}", &facts), "Usa https://boleteria.example/los-faroles\n\nFAROLES-7K2M9Q");
     let elsewhere = Facts { code: None, ..facts };
@@ -325,7 +325,7 @@ fn times_are_those_of_the_venue() {
 }
 
 #[test]
-fn names_on_the_wire() {
+fn template_names_are_those_of_json() {
     for name in TemplateName::ALL {
         assert_eq!(serde_json::to_value(name).expect("JSON"), name.name());
     }

@@ -32,7 +32,7 @@ struct Change {
     offsets: [Offset; 2],
 }
 
-/// Every change of this decade in every zone.
+/// Every change of the clocks from 2024 to 2029, in every zone.
 fn changes() -> Vec<Change> {
     let [from, to] =
         ["2024-01-01T00:00:00Z", "2030-01-01T00:00:00Z"].map(|time| time.parse().expect("a time"));
@@ -62,7 +62,8 @@ fn every_time_keeps_its_clock_across_every_change_of_every_zone() {
             let show = show(name, zone, from);
             let starts_at = at(zone, to.at(21, 0, 0, 0));
             let moved = Move::new(&show, starts_at, name);
-            // What is asked for on the old day, what comes of it, and its clock on the new day.
+            // The moved times of the show and its presale, and their expected clocks on the new
+            // day.
             let presale = |day: civil::Date| [day - 6.days(), day - 2.days()].map(|day| day.at(10, 0, 0, 0));
             let midnight = |day: civil::Date| day.at(0, 0, 0, 0);
             let [opens, closes] = presale(from).map(|clock| Some(at(zone, clock)));
@@ -77,7 +78,7 @@ fn every_time_keeps_its_clock_across_every_change_of_every_zone() {
                 (moved.window(Some(show.starts_at), None).0, to.at(21, 0, 0, 0)),
             ];
             for (time, clock) in results {
-                // Another change of the zone may be near.
+                // Near another change of the zone, a clock may be missing or come twice.
                 if is_plain(zone, clock) {
                     let seen = zone.to_datetime(time.expect("a time"));
                     assert_eq!(seen, clock, "{name} {change}");
@@ -90,15 +91,15 @@ fn every_time_keeps_its_clock_across_every_change_of_every_zone() {
 }
 
 #[test]
-fn hours_that_are_missing_or_come_twice_on_the_new_day_have_one_meaning() {
+fn skipped_and_repeated_hours_of_the_new_day_have_one_meaning() {
     let (mut gaps, mut overlaps) = (0, 0);
     for Change { name, zone, at: change, offsets: [before, after] } in changes() {
         let length = SignedDuration::from_secs(i64::from((after.seconds() - before.seconds()).abs()));
         let half = length / 2;
-        // The middle of what the clocks skip or repeat.
+        // The middle of the time that the clocks skip or repeat.
         let first = if after > before { before } else { after };
         let clock = first.to_datetime(change).checked_add(half).expect("in range");
-        // A week later the clocks are quiet, or this change is not looked at.
+        // A change with another one a week later is not tested.
         let week = |clock: DateTime| clock.checked_add(7.days()).expect("in range");
         if !is_plain(&zone, week(clock)) {
             continue;
@@ -109,7 +110,7 @@ fn hours_that_are_missing_or_come_twice_on_the_new_day_have_one_meaning() {
         let source = at(&zone, week(clock));
         let expected = if after > before { change + half } else { change - half };
         assert_eq!(moved.window(Some(source), None).0, Some(expected), "{name} {change}");
-        // A window that begins or ends there stays one.
+        // A window that begins or ends there still ends after it begins.
         for minutes in [1, 29, 31, 61, 121] {
             let other = source + SignedDuration::from_mins(minutes);
             let earlier = source - SignedDuration::from_mins(minutes);
@@ -133,7 +134,7 @@ fn hours_that_are_missing_or_come_twice_on_the_new_day_have_one_meaning() {
 }
 
 #[test]
-fn a_later_start_takes_the_evening_along_and_leaves_the_days_before() {
+fn a_later_start_moves_the_evening_by_hours_and_a_presale_by_days() {
     let zone = TimeZone::get("America/Santiago").expect("bundled");
     let [from, to] = [civil::date(2026, 8, 29), civil::date(2026, 9, 26)];
     let show = show("America/Santiago", &zone, from);
@@ -151,7 +152,7 @@ fn a_later_start_takes_the_evening_along_and_leaves_the_days_before() {
 }
 
 #[test]
-fn a_show_takes_its_clock_to_another_zone() {
+fn a_show_keeps_its_clock_in_another_zone() {
     let [bogota, santiago] =
         ["America/Bogota", "America/Santiago"].map(|name| TimeZone::get(name).expect("bundled"));
     let (from, to) = (civil::date(2026, 8, 29), civil::date(2026, 12, 5));
