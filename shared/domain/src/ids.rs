@@ -43,7 +43,7 @@ impl<K: StaticType> Id<K> {
         Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
-    /// The lowest id whose time part is `time`: where the ids since then begin.
+    /// The lowest id whose time part is `time`: ids generated since then sort at or after it.
     pub fn first_at(time: Timestamp) -> Self {
         let millis = u64::try_from(time.as_millisecond()).unwrap_or(0);
         Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
@@ -71,13 +71,13 @@ impl<K: StaticType> Id<K> {
         format!("{}_{suffix}", K::TYPE).parse()
     }
 
-    /// The lowest id of this time: no id sorts before it that was generated then or later.
+    /// The lowest id whose time part is `time`: no id generated then or later sorts before it.
     pub fn lowest_at(time: Timestamp) -> Self {
         let millis = u64::try_from(time.as_millisecond()).unwrap_or(0);
         Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
     }
 
-    /// When the id was generated.
+    /// When the id was generated, to the millisecond.
     pub fn created_at(&self) -> Timestamp {
         let millis = self.0.get_timestamp().map_or(0, |time| {
             let (seconds, nanos) = time.to_unix();
@@ -184,31 +184,31 @@ ids! {
     UserId, UserKind = "usr";
     /// A signed-in browser or app.
     SessionId, SessionKind = "ses";
-    /// An organiser whose data nobody else sees.
+    /// An organiser's account, the scope of its data.
     TenantId, TenantKind = "tnt";
-    /// A show that can be sold.
+    /// A date with a stage, tickets and an organiser.
     EventId, EventKind = "evt";
-    /// A zone of an event, with its own price.
+    /// A part of an event's venue, with one price.
     AreaId, AreaKind = "area";
     /// A picture of an event.
     ImageId, ImageKind = "img";
-    /// A price stage of an event.
+    /// A sale stage of an event.
     SaleStageId, SaleStageKind = "stg";
     /// A promotion of a tenant.
     PromotionId, PromotionKind = "prm";
-    /// A signed price offer.
+    /// A quote: a computed price, sealed.
     QuoteId, QuoteKind = "quo";
-    /// A reservation and, once paid, the purchase.
+    /// An order: a reservation and, once paid, its tickets.
     OrderId, OrderKind = "ord";
-    /// One admission document of an order.
+    /// A ticket of an order.
     TicketId, TicketKind = "tkt";
-    /// A scanner at a door.
+    /// A scanner's paired device.
     DeviceId, DeviceKind = "dev";
     /// An offer of a ticket from one person to another.
     TransferId, TransferKind = "trf";
     /// An invitation to work for an organiser.
     InvitationId, InvitationKind = "inv";
-    /// Somebody who belongs to a tenant's community.
+    /// A member of a tenant's community.
     MemberId, MemberKind = "mem";
     /// A payment of a member's fee.
     FeePaymentId, FeePaymentKind = "fee";
@@ -216,9 +216,9 @@ ids! {
     DiscountRequestId, DiscountRequestKind = "drq";
     /// A tenant's account at a payment gateway.
     GatewayAccountId, GatewayAccountKind = "gwa";
-    /// A record of who changed what.
+    /// An audit record of a change.
     AuditId, AuditKind = "aud";
-    /// A request as the log knows it.
+    /// A request to the API, as logs name it.
     RequestId, RequestKind = "req";
 }
 
@@ -226,11 +226,11 @@ ids! {
 pub const MAX_TICKETS_PER_ORDER: u8 = 20;
 
 impl OrderId {
-    /// The order that a quote becomes in the hands of `buyer`. Creating it twice
-    /// is therefore the same order, which is what makes `POST /reservations`
-    /// idempotent for free; another buyer's order from the same quote is another.
+    /// The id of the order that `buyer` makes of a quote. A repeated `POST /reservations` thus
+    /// finds the order that it made (it is idempotent); another buyer's order from the same quote
+    /// has another id.
     ///
-    /// Has the quote's time; its random bits are a digest of quote and buyer.
+    /// It has the quote's time; its random bits are a digest of quote and buyer.
     pub fn of_quote(quote: QuoteId, buyer: UserId) -> Self {
         let digest = Sha256::new().chain_update(quote.uuid()).chain_update(buyer.uuid()).finalize();
         let mut random = [0; 10];
@@ -250,11 +250,12 @@ impl OrderId {
 }
 
 impl AuditId {
-    /// The id of what these parts tell apart, at a time: the same parts, the same id.
+    /// The id derived from a time and these parts: the same parts give the same id.
     pub fn of_parts(at: Timestamp, parts: &[&[u8]]) -> Self {
         let mut digest = Sha256::new();
         for part in parts {
-            // The length first: else parts could be cut elsewhere and mean the same.
+            // The length goes first: without it, parts that are cut elsewhere would give the same
+            // digest.
             digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             digest.update(part);
         }
@@ -268,9 +269,8 @@ impl AuditId {
 impl DiscountRequestId {
     /// The id of a member's `attempt`th request (from 0) for a show.
     ///
-    /// It follows from who asks for what, so that of two requests sent at the same
-    /// moment one finds the other's item: one open request per member and show,
-    /// with a single write and nothing to lock.
+    /// It is derived from member, show and attempt, so that of two concurrent requests one finds
+    /// the other's item: one open request per member and show, with a single write and no lock.
     pub fn of(member: MemberId, show: EventId, attempt: u8) -> Self {
         let digest = Sha256::new()
             .chain_update(member.uuid())
@@ -284,9 +284,9 @@ impl DiscountRequestId {
 }
 
 impl InvitationId {
-    /// The id of a tenant's invitation of an address, which is given by its
-    /// fingerprint: whoever is signed in with the address finds the invitation, and
-    /// of two made at the same moment one finds the other's item.
+    /// The id of a tenant's invitation of the address with this fingerprint: the user who is signed
+    /// in with the address finds the invitation, and of two concurrent invitations one finds the
+    /// other's item.
     pub fn of(tenant: TenantId, fingerprint: &str) -> Self {
         let digest = Sha256::new().chain_update(tenant.uuid()).chain_update(fingerprint).finalize();
         let mut bytes = [0; 16];

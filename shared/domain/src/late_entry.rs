@@ -1,18 +1,18 @@
-//! Entries that a door reports after the fact, judged by when they happened.
+//! Entries that a scanner reports late, judged by when they happened.
 //!
-//! A scanner without the network lets people in on the strength of the signature
-//! alone. What it reports later did happen, whatever became of the ticket
-//! meanwhile: it is never dropped, and what it contradicts is told.
+//! A scanner without network checks only the signature of a code. The entry that it reports later
+//! did happen, even if the ticket was refunded or transferred meanwhile: it is never dropped, and
+//! its conflict is reported.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What an entry contradicts.
+/// The conflict between a late entry and the ticket's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConflictKind {
-    /// The ticket was refunded: its money is gone, or on its way.
+    /// The ticket was refunded: its money is returned, or on its way back.
     Refunded,
     /// The ticket got another code, for a new holder or instead of a lost one.
     Transferred,
@@ -20,35 +20,35 @@ pub enum ConflictKind {
     UsedTwice,
 }
 
-/// What happened to a ticket until now, as far as one of its codes is concerned.
+/// The history of a ticket, for one of its codes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TicketPast {
-    /// When a scan used it.
+    /// When a scan used the ticket.
     pub used_at: Option<Timestamp>,
-    /// When it was refunded.
+    /// When the ticket was refunded.
     pub revoked_at: Option<Timestamp>,
-    /// When another code took the place of this one.
+    /// When a newer code replaced this one.
     pub superseded_at: Option<Timestamp>,
 }
 
-/// What an entry means that became known late.
+/// The judgement of an entry that was reported late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LateEntry {
-    /// What it contradicts.
+    /// The conflict with the ticket's history.
     pub kind: ConflictKind,
-    /// When that happened.
+    /// When the refund, the transfer or the other scan happened.
     pub since: Timestamp,
     /// Whether the ticket was valid when its holder entered.
     pub was_valid: bool,
-    /// Whether it uses the ticket up, because no other scan did.
+    /// Whether the entry uses the ticket up: it was valid, and no other scan used it.
     pub redeems: bool,
 }
 
 impl TicketPast {
-    /// What an entry at `at` means; `None` if nothing contradicts it.
+    /// The judgement of an entry at `at`; `None` if it has no conflict.
     ///
-    /// What made the ticket worthless before the entry goes before what did so
-    /// after it, and money before people.
+    /// A conflict from before the entry takes precedence over a later one; otherwise a refund over
+    /// a transfer, and that over another scan.
     pub fn judge(&self, at: Timestamp) -> Option<LateEntry> {
         let happened = [
             (ConflictKind::Refunded, self.revoked_at),
@@ -84,18 +84,18 @@ mod tests {
             assert_eq!(late, expected, "{past:?} {entered}");
         };
         check(past(None, None, None), 5, None);
-        // In, and refunded or handed on afterwards: the ticket is used all the same.
+        // Entered, and refunded or transferred afterwards: the ticket is used all the same.
         check(past(None, Some(9), None), 5, Some((Refunded, 9, true, true)));
         check(past(None, None, Some(9)), 5, Some((Transferred, 9, true, true)));
         check(past(None, Some(12), Some(9)), 5, Some((Refunded, 12, true, true)));
-        // In with what was worthless already.
+        // Entered with a ticket that was invalid already.
         check(past(None, Some(3), None), 5, Some((Refunded, 3, false, false)));
         check(past(None, None, Some(5)), 5, Some((Transferred, 5, false, false)));
         check(past(None, Some(9), Some(3)), 5, Some((Transferred, 3, false, false)));
-        // Two people with one ticket, whoever came first.
+        // Two entries with one ticket, in either order.
         check(past(Some(3), None, None), 5, Some((UsedTwice, 3, false, false)));
         check(past(Some(9), None, None), 5, Some((UsedTwice, 9, true, false)));
-        // The old holder was in before the new one, and the new one is in as well.
+        // Transferred, and also used by another scan before or after that.
         check(past(Some(9), None, Some(7)), 5, Some((Transferred, 7, true, false)));
         check(past(Some(3), None, Some(7)), 9, Some((Transferred, 7, false, false)));
     }

@@ -1,5 +1,5 @@
-//! Drawing QR codes (ISO/IEC 18004) as PNG and SVG: black on white whatever the
-//! page's colours are, with the quiet zone that scanners need around it.
+//! Drawing QR codes (ISO/IEC 18004) as PNG and SVG: black on white for any colours
+//! of the page, with the quiet zone that scanners need around it.
 
 mod mask;
 
@@ -7,12 +7,12 @@ use std::fmt::Write as _;
 
 use crate::{Error, Result};
 
-/// The width of the white frame in modules, as the standard asks for.
+/// The width of the white frame in modules, as the standard requires.
 const QUIET_ZONE: usize = 4;
 /// The most pixels of one module: 40 makes over 2,000 pixels of a ticket.
 pub const MAX_MODULE_PIXELS: u8 = 40;
 
-/// A symbol, without the frame around it.
+/// A QR symbol, without the white frame around it.
 #[derive(Debug)]
 pub struct Qr {
     /// Bit x of row y is set if the module there is dark.
@@ -20,16 +20,16 @@ pub struct Qr {
 }
 
 impl Qr {
-    /// The symbol of a text at error correction level M, in the smallest version
-    /// that holds it and under the mask that the standard takes.
+    /// The symbol of a text at error correction level M, in the smallest version that holds it and
+    /// under the mask that the standard chooses.
     ///
     /// # Errors
-    /// If the text is longer than 1,451 signs; a ticket's has some 200.
+    /// If the text is longer than 1,451 characters; a ticket's has some 200.
     pub fn new(text: &str) -> Result<Self> {
         Ok(Self { rows: mask::symbol(text).map_err(|error| Error::internal(error.to_string()))? })
     }
 
-    /// Modules of one side, frame included.
+    /// The number of modules on one side, frame included.
     pub fn side(&self) -> usize {
         self.rows.len() + 2 * QUIET_ZONE
     }
@@ -64,7 +64,8 @@ impl Qr {
         encoder.set_color(png::ColorType::Grayscale);
         encoder.set_depth(png::BitDepth::One);
         encoder.set_compression(png::Compression::Fast);
-        // Most rows equal the one above, of which this leaves zeros: small without effort.
+        // Most rows equal the one above, and this filter makes zeros of them: a small file at
+        // little cost.
         encoder.set_filter(png::Filter::Up);
         let mut writer = encoder.write_header().map_err(Error::internal)?;
         writer.write_image_data(&pixels).map_err(Error::internal)?;
@@ -72,7 +73,7 @@ impl Qr {
         Ok(file)
     }
 
-    /// An SVG file; it grows to the size that the page gives it.
+    /// An SVG file; it scales to the size that the page gives it.
     pub fn svg(&self) -> String {
         let side = self.side();
         let mut path = String::new();

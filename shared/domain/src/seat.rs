@@ -17,10 +17,9 @@ pub const MAX_SEAT_NUMBER: u16 = 9_999;
 
 /// A seat as tickets and people name it: its row and its number, `A-12`.
 ///
-/// Rows are named with capital letters (`Ñ` among them) and digits; small
-/// letters are read as capital ones. Numbers start at 1, without leading zeros,
-/// so that every seat has exactly one label. Sorted as a house is walked:
-/// `A, B, ... Z, AA`, and `2` before `10`.
+/// Rows are named with capital letters (`Ñ` among them) and digits; small letters are read as
+/// capital ones. Numbers start at 1, without leading zeros, so that every seat has exactly one
+/// label. Labels sort in walking order: `A, B, ... Z, AA`, and `2` before `10`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SeatLabel {
     row: String,
@@ -61,7 +60,7 @@ impl SeatLabel {
     }
 }
 
-/// What can be the name of a row, for descriptions.
+/// The pattern of a row's name, for descriptions.
 pub const ROW_PATTERN: &str = "^[A-Za-z0-9Ññ]{1,8}$";
 
 /// The name of a row as labels write it, or `None` if no row can be named so.
@@ -110,7 +109,7 @@ impl Ord for SeatLabel {
     }
 }
 
-/// Where a character stands in the Spanish alphabet: `Ñ` directly after `N`.
+/// The rank of a character in the Spanish alphabet: `Ñ` directly after `N`.
 fn alphabet_rank(c: char) -> (char, bool) {
     if c == 'Ñ' { ('N', true) } else { (c, false) }
 }
@@ -161,34 +160,31 @@ impl Area {
     }
 }
 
-/// What is the matter with a seat. The first three wire names are the WaRo
-/// seed's `status` of a unit.
+/// Whether a seat is for sale. The first three wire names are the WaRo seed's `status` of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SeatState {
-    /// Can be bought.
+    /// It can be bought.
     Available,
-    /// In somebody's order that is not paid yet.
+    /// It is held by an order that is not paid yet.
     Reserved,
-    /// Somebody's.
+    /// It is sold to a buyer.
     Sold,
-    /// Kept back by the organiser.
+    /// The organiser blocked it: it is not for sale.
     Blocked,
 }
 
-/// Whether buying the seats at the indexes `chosen` would leave a single seat
-/// alone that a better choice in the same place would not.
+/// Whether buying the seats at the indexes `chosen` would leave a single seat alone that another
+/// choice in the same place would not.
 ///
-/// `states` are the seats of one row from one end to the other; a wall, an aisle
-/// and a seat that is not available are all the same to the rule. Looked at is
-/// each run of available neighbours that the buyer takes seats from. If a run has
-/// exactly one seat more than the buyer takes there, then one seat stays alone
-/// whatever the choice, and the choice is fine. A single seat that was alone
-/// before does not count. Hence whoever fills a run from one of its ends is
-/// never refused, and every available seat of a row stays for sale.
+/// `states` are the seats of one row from one end to the other; a wall, an aisle and a seat that is
+/// not available are the same to the rule. The rule looks at each run of available neighbours from
+/// which the buyer takes seats. If a run has exactly one seat more than the buyer takes there, then
+/// one seat stays alone with any choice, and the choice is fine. A single seat that was alone
+/// before does not count. So a buyer who fills a run from one of its ends is never refused, and
+/// every available seat of a row stays for sale.
 ///
-/// Indexes of seats that are not available are passed over: whether a seat can
-/// be had is decided by the hold, not here.
+/// Indexes of seats that are not available are ignored: the hold decides whether a seat is free.
 pub fn strands_single_seat(states: &[SeatState], chosen: &[usize]) -> bool {
     let is_available = |seat: &usize| states.get(*seat) == Some(&SeatState::Available);
     let mut start = 0;
@@ -210,7 +206,7 @@ pub fn strands_single_seat(states: &[SeatState], chosen: &[usize]) -> bool {
 fn strands_in_run(start: usize, end: usize, chosen: &[usize]) -> bool {
     let left_free: Vec<usize> = (start..end).filter(|seat| !chosen.contains(seat)).collect();
     let untouched = left_free.len() == end - start;
-    // With one seat left it is alone in any case: nothing was avoidable.
+    // One seat that is left is alone with any choice.
     if untouched || left_free.len() < 2 {
         return false;
     }
@@ -240,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_label_is_refused() {
+    fn texts_other_than_labels_are_refused() {
         let bad = [
             "",
             "A",
@@ -268,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_sort_as_a_house_is_walked() {
+    fn labels_sort_in_walking_order() {
         let mut seats: Vec<SeatLabel> = ["AA-1", "O-1", "B-10", "Ñ-1", "N-1", "B-2", "A-3", "10-1", "2-1"]
             .into_iter()
             .map(seat)
@@ -309,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_chosen_is_passed_over() {
+    fn unavailable_seats_are_ignored() {
         assert!(!strands_single_seat(
             &[SeatState::Available, SeatState::Blocked, SeatState::Reserved],
             &[1, 2, 99]
@@ -354,7 +350,8 @@ mod tests {
             mut states in row_strategy(),
             wishes in proptest::collection::vec((1_usize..6, 0_usize..40), 200),
         ) {
-            // Buyers want some neighbours somewhere; who is refused takes fewer or moves.
+            // Buyers want some neighbours somewhere; a refused buyer takes seats from the start of
+            // the run.
             for (size, offset) in wishes {
                 let free = runs(&states);
                 let Some((start, end)) = free.get(offset % free.len().max(1)).copied() else { break };

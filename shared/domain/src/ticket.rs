@@ -1,5 +1,5 @@
-//! The code in a ticket's QR: signed, so that a scanner can judge it without the
-//! network, and small, so that a cracked phone shows it well enough.
+//! The code in a ticket's QR: signed, so that a scanner can check it without the network, and
+//! small, so that a cracked phone shows it well enough.
 //!
 //! The text is `TQ1:` and Base45 (RFC 9285) of
 //!
@@ -40,19 +40,19 @@ const MAX_SEAT_BYTES: usize = 21;
 const SIGNATURE_BYTES: usize = 64;
 /// The most characters of a code: Base45 makes three of two bytes.
 const MAX_CHARS: usize = PREFIX.len() + (FIXED_BYTES + MAX_SEAT_BYTES + SIGNATURE_BYTES).div_ceil(2) * 3;
-/// The longest text that is looked at: a code, and what readers put around it.
+/// The longest text that is read: a code, and the characters that readers add around it.
 pub const MAX_CODE_INPUT_CHARS: usize = MAX_CHARS + 44;
 
-/// What the code of a ticket says.
+/// The content of a ticket's code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketCode {
-    /// The event.
+    /// The event of the ticket.
     pub event: EventId,
-    /// The ticket.
+    /// The ticket's id.
     pub ticket: TicketId,
-    /// Counts the codes of the ticket; only the latest admits.
+    /// The serial of the code: only the latest of a ticket admits.
     pub serial: u16,
-    /// The area, as far as the code names it.
+    /// The area, as far as the code has it.
     pub area: AreaTag,
     /// The seat, if the ticket has one.
     pub seat: Option<SeatLabel>,
@@ -76,12 +76,12 @@ impl AreaTag {
     }
 }
 
-/// Why a text is not a ticket's code.
+/// The reason why a text is not a ticket's code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CodeRefused {
     /// It is something else: another QR code, or half of one.
     Malformed,
-    /// It looks like a ticket, but nobody of ours signed it.
+    /// It looks like a ticket, but none of our keys signed it.
     Forged,
 }
 
@@ -96,8 +96,8 @@ impl fmt::Display for CodeRefused {
 
 impl std::error::Error for CodeRefused {}
 
-/// The public keys whose signatures are accepted: the current one, and those
-/// that tickets in the world were signed with before.
+/// The public keys whose signatures are accepted: the current one, and former ones that signed
+/// tickets.
 #[derive(Debug, Clone)]
 pub struct TicketKeys(Vec<VerifyingKey>);
 
@@ -124,11 +124,11 @@ pub fn sign(code: &TicketCode, key: &SigningKey) -> String {
     format!("{PREFIX}{}", base45::encode(bytes))
 }
 
-/// What a scanned text says, if one of `keys` signed it.
+/// The content of a scanned text, if one of `keys` signed it.
 ///
-/// Scanners, computers and people who type differ: what they are known to add and to
-/// swap is undone ([`reader`]), and the signature decides whether that was right. A
-/// space within the code counts: it is one of Base45's 45 characters.
+/// Scanners, computers and people who type change a text: their known additions and swaps are
+/// undone ([`reader`]), and the signature decides whether that was right. A space within the code
+/// counts: it is one of Base45's 45 characters.
 pub fn verify(text: &str, keys: &TicketKeys) -> Result<TicketCode, CodeRefused> {
     if text.chars().count() > MAX_CODE_INPUT_CHARS {
         return Err(CodeRefused::Malformed);
@@ -144,7 +144,7 @@ pub fn verify(text: &str, keys: &TicketKeys) -> Result<TicketCode, CodeRefused> 
     Err(refused)
 }
 
-/// What exactly this text says.
+/// The content of exactly this text.
 fn open(text: &str, keys: &TicketKeys) -> Result<TicketCode, CodeRefused> {
     let encoded = text.strip_prefix(PREFIX).ok_or(CodeRefused::Malformed)?;
     let bytes = base45::decode(encoded).map_err(|_| CodeRefused::Malformed)?;

@@ -1,5 +1,4 @@
-//! Handing a ticket on: `initiated ─accept→ accepted`,
-//! `initiated ─cancel or expiry→ over`.
+//! Transfers of tickets: `initiated ─accept→ accepted`, `initiated ─cancel or expiry→ over`.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,10 +15,10 @@ use crate::{Error, EventId, Person, Result, TicketId, TransferId, UserId};
 
 /// How often one ticket may change hands: enough for friends, too little for a trade.
 pub const MAX_TRANSFERS_PER_TICKET: u16 = 3;
-/// How long an offer stands.
+/// How long an offer is valid: 72 hours, and never beyond the start of the event.
 const OFFER: SignedDuration = SignedDuration::from_hours(72);
 
-/// How far a transfer is, as it was written down; see [`Transfer::state_at`].
+/// The state of a transfer, as it is stored; see [`Transfer::state_at`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferState {
@@ -29,51 +28,51 @@ pub enum TransferState {
     Accepted,
     /// The sender took the offer back.
     Cancelled,
-    /// Nobody accepted in time.
+    /// The receiver did not accept in time.
     Expired,
 }
 
-/// The offer of a ticket from one person to another.
+/// The offer of a ticket by its holder to another person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfer {
     /// The transfer's id.
     pub id: TransferId,
-    /// Who offers.
+    /// The sender's user id.
     pub from: UserId,
-    /// Who offers, as the receiver sees it.
+    /// The sender's address and name, for the receiver.
     pub sender: Person,
-    /// Where the offer went.
+    /// The address to which the offer was mailed.
     pub to_email: String,
-    /// Who accepted it.
+    /// The user who accepted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<UserId>,
-    /// Who accepted it, as mails address them.
+    /// The address and name of the user who accepted it, for mails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receiver: Option<Person>,
-    /// The ticket.
+    /// The ticket that is offered.
     pub ticket: TicketId,
-    /// The serial of the code that the offer takes out of use.
+    /// The serial of the code that the transfer replaces.
     pub serial: u16,
-    /// Whose order the ticket belongs to.
+    /// The buyer whose order has the ticket.
     pub buyer: UserId,
-    /// The event.
+    /// The event of the ticket.
     pub event: EventId,
-    /// What the sender says about it.
+    /// The sender's reason, for the receiver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How far it is.
+    /// The state, as it is stored.
     pub state: TransferState,
     /// When it was offered.
     pub created_at: Timestamp,
-    /// When the offer ends.
+    /// When the offer expires.
     pub expires_at: Timestamp,
     /// When it was accepted or cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_at: Option<Timestamp>,
 }
 
-/// Checks that `ticket` of `event` can change hands at `now`, as far as its
-/// order knows; whether it was used, its gate knows.
+/// Checks that `ticket` of `event` can change hands at `now`, as far as its order knows; only its
+/// gate knows whether it was used.
 pub fn transferable(event: &Event, ticket: &Ticket<'_>, now: Timestamp) -> Result<()> {
     if ticket.refunded {
         return Err(Error::conflict(
@@ -97,7 +96,7 @@ pub fn transferable(event: &Event, ticket: &Ticket<'_>, now: Timestamp) -> Resul
 }
 
 impl Transfer {
-    /// An offer made at `now` of a ticket that is [`transferable`].
+    /// A new offer at `now` of a ticket that is [`transferable`].
     pub fn offer(
         event: &Event,
         order: &Order,
@@ -125,8 +124,7 @@ impl Transfer {
         }
     }
 
-    /// The state as it is at `now`: an offer that ran out is over, whether or not
-    /// anybody wrote that down.
+    /// The state at `now`: an offer that ran out is expired, although that is not stored.
     pub fn state_at(&self, now: Timestamp) -> TransferState {
         match self.state {
             TransferState::Initiated if now >= self.expires_at => TransferState::Expired,
@@ -134,7 +132,7 @@ impl Transfer {
         }
     }
 
-    /// Checks that somebody may accept or cancel the offer at `now`.
+    /// Checks that the offer can be accepted or cancelled at `now`.
     pub fn open(&self, now: Timestamp) -> Result<()> {
         match self.state_at(now) {
             TransferState::Initiated => Ok(()),
@@ -151,11 +149,12 @@ impl Transfer {
         }
     }
 
-    /// The transfer and the order as they are once `to` accepts at `now`. Whoever
-    /// has the link may: it was mailed to one address, and people have several.
+    /// The transfer and the order after `to` accepts at `now`. Any user with the link may: it was
+    /// mailed to one address, and people have several.
     ///
     /// # Errors
-    /// If the ticket is not the sender's any more, or was refunded.
+    /// If the offer is over, or the ticket is no longer the sender's, or was refunded, or `to` is
+    /// the sender.
     pub fn accept(
         &self,
         order: &Order,
@@ -187,16 +186,16 @@ impl Transfer {
     }
 }
 
-/// What the link in an offer carries: which transfer, and that we sent it.
+/// The content of an offer's link: the transfer, and our signature.
 ///
 /// The text is 64 characters of base64url: 16 bytes sender, 16 bytes transfer,
 /// and the first 16 bytes of an HMAC-SHA-256 over them. So the link needs no
 /// item, and the table holds nothing with which an offer could be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TransferToken {
-    /// Who offers.
+    /// The sender's user id.
     pub from: UserId,
-    /// The transfer.
+    /// The transfer's id.
     pub transfer: TransferId,
 }
 
@@ -217,7 +216,7 @@ impl TransferToken {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads what [`TransferToken::encode`] wrote with the same key.
+    /// Reads what [`TransferToken::encode`] wrote with the same key; `None` for any other text.
     pub fn decode(text: &str, key: &[u8; 32]) -> Option<Self> {
         let mut bytes = [0; TOKEN_BYTES];
         if text.len() != Self::LENGTH || URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()? != TOKEN_BYTES {

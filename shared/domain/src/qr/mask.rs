@@ -43,16 +43,16 @@ pub(super) fn symbol(text: &str) -> Result<Vec<u128>, QrError> {
     canvas.draw_data(&data, &correction);
     let unmasked = Grid::of(canvas);
     let masked = frame.flips.iter().map(|flip| unmasked.flipped(flip));
-    // Of equal ones the first, as the standard numbers them.
+    // Of equal penalties the first mask, in the standard's numbering.
     masked.min_by_key(Grid::penalty).map(|best| best.rows).ok_or(QrError::DataTooLong)
 }
 
-/// What all symbols of a version have in common.
+/// The parts that all symbols of a version share.
 struct Frame {
-    /// With the patterns by which scanners find it, and no data.
+    /// The symbol without data, with the patterns by which scanners find it.
     empty: Canvas,
-    /// The modules that differ between the unmasked symbol and each masked one,
-    /// those that name the mask included.
+    /// The modules that differ between the unmasked symbol and each masked one, including those
+    /// that name the mask.
     flips: [Grid; MASKS.len()],
 }
 
@@ -105,7 +105,7 @@ impl Grid {
         Self { rows: xor(&self.rows, &flip.rows), columns: xor(&self.columns, &flip.columns) }
     }
 
-    /// The standard's points: the fewer, the better.
+    /// The standard's penalty points: the fewer, the better.
     fn penalty(&self) -> u32 {
         let width = self.rows.len();
         // Neighbours in a line: one fewer than modules.
@@ -128,8 +128,8 @@ fn runs(line: u128, pairs: u128) -> u32 {
     fours.count_ones() + 2 * starts.count_ones()
 }
 
-/// What looks like a finder pattern (1:1:3:1:1) with four light modules on one side,
-/// those around the symbol included: 40 points.
+/// Patterns like a finder's (1:1:3:1:1) with four light modules on one side, those around the
+/// symbol included: 40 points.
 fn false_finders(line: u128) -> u32 {
     let line = line << 4;
     let finder = line & !(line >> 1) & (line >> 2) & (line >> 3) & (line >> 4) & !(line >> 5) & (line >> 6);
@@ -232,7 +232,7 @@ mod tests {
 
         /// The best of the masks that the library applies, judged by code that shares nothing with ours.
         #[test]
-        fn the_mask_is_the_standards(text in "[A-Z0-9 $%*+./:-]{1,220}|[a-zñ0-9]{1,90}") {
+        fn the_mask_is_the_one_of_the_standard(text in "[A-Z0-9 $%*+./:-]{1,220}|[a-zñ0-9]{1,90}") {
             check(&text);
         }
     }

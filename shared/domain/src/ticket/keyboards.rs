@@ -10,11 +10,11 @@
 /// `ˋ` grave, `ˊ` acute, `ˆ` circumflex, `˜` tilde, `ˇ` caron.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Keyboard {
-    /// Where it is sold.
+    /// The country or region where it is sold.
     pub(super) name: &'static str,
-    /// Without Shift.
+    /// The keys without Shift.
     pub(super) plain: &'static str,
-    /// With Shift.
+    /// The keys with Shift.
     pub(super) shifted: &'static str,
 }
 
@@ -22,16 +22,16 @@ const fn keyboard(name: &'static str, plain: &'static str, shifted: &'static str
     Keyboard { name, plain, shifted }
 }
 
-/// The layout of a scanner that nobody has set up.
+/// The layout of a scanner that was never configured.
 pub(super) const US: Keyboard = keyboard(
     "United States",
     r##"`1234567890-=qwertyuiop[]\asdfghjkl;'zxcvbnm,./"##,
     r##"~!@#$%^&*()_+QWERTYUIOP{}|ASDFGHJKL:"ZXCVBNM<>?"##,
 );
 
-/// The layouts sold in Latin America and Europe with Latin letters. Those of Austria
-/// (as Germany), Finland (as Sweden), Ireland (as the United Kingdom) and Poland (as
-/// the United States) are others' as far as tickets' codes are concerned.
+/// The layouts sold in Latin America and Europe with Latin letters. Austria (as Germany), Finland
+/// (as Sweden), Ireland (as the United Kingdom) and Poland (as the United States) have no others,
+/// as far as tickets' codes are concerned.
 pub(super) const KEYBOARDS: [Keyboard; 20] = [
     US,
     keyboard(
@@ -131,7 +131,7 @@ pub(super) const KEYBOARDS: [Keyboard; 20] = [
     ),
 ];
 
-/// What dead keys make of the letters after them, capitals only.
+/// Each dead key with pairs of a letter and what the key makes of it, capitals only.
 const COMPOSED: [(char, &str); 5] = [
     ('ˋ', "AÀEÈIÌOÒUÙNǸWẀYỲ"),
     ('ˊ', "AÁCĆEÉIÍLĹNŃOÓRŔSŚUÚYÝZŹ"),
@@ -153,7 +153,7 @@ pub(super) fn alone(key: char) -> Option<char> {
     Some(alone)
 }
 
-/// The letters of a dead key with what it makes of them.
+/// The letters that a dead key marks, each with the result.
 pub(super) fn composed(dead: char) -> impl Iterator<Item = (char, char)> {
     let of_key = COMPOSED.iter().find(|(key, _)| *key == dead);
     let mut letters = of_key.map_or("", |(_, letters)| letters).chars();

@@ -1,11 +1,10 @@
-//! What a reader may have made of a code's text.
+//! The texts that a reader may have made of a code.
 //!
-//! Most scanners are keyboards: they press the keys that give a text on a US
-//! keyboard, and a computer with another layout writes something else. They may also
-//! put in front what kind of code it is (`]Q1`), end with a key such as Enter, or
-//! swap the case while Caps Lock is on. Which of these happened cannot be told from
-//! the text, so each reading that makes sense is a candidate, and the signature
-//! decides among them.
+//! Most scanners are keyboards: they press the keys that give a text on a US keyboard, and a
+//! computer with another layout writes something else. They may also put an identifier of the kind
+//! of code in front (`]Q1`), end with a key such as Enter, or swap the case while Caps Lock is on.
+//! Which of these happened cannot be told from the text, so each possible reading is a candidate,
+//! and the signature decides among them.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -15,11 +14,11 @@ use super::keyboards::{KEYBOARDS, Keyboard, US, alone, composed};
 
 /// The characters of Base45 in the order of their values.
 const ALPHABET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
-/// How many characters may stand in front of the code: an AIM identifier (`]Q1`), a
-/// maker's own, what became of a byte order mark.
+/// The most characters in front of the code: an AIM identifier (`]Q1`), a maker's own, or a byte
+/// order mark that was misread.
 const MAX_LEAD: usize = 8;
-/// How many candidates are followed at the same time, the likeliest: each dead key may
-/// have swallowed a space, and a marked letter may be one key or two.
+/// The most candidates that are followed at the same time, the likeliest: each dead key may have
+/// swallowed a space, and a marked letter may be one key or two.
 const MAX_CANDIDATES: usize = 128;
 
 /// The texts that a reader may have seen when it wrote `text`, the likeliest first.
@@ -30,14 +29,14 @@ pub(super) fn candidates(text: &str) -> impl Iterator<Item = String> {
     std::iter::once_with(move || at_prefix(plain)).flatten().chain(typed)
 }
 
-/// The text from the code's beginning on, if it begins soon.
+/// The text from the code's beginning on, if it begins within the first [`MAX_LEAD`] characters.
 fn at_prefix(text: String) -> Option<String> {
     let lead = text.find(PREFIX)?;
     (text[..lead].chars().count() <= MAX_LEAD).then(|| text[lead..].to_owned())
 }
 
-/// The characters without those that are no part of any text (controls, marks of
-/// order and direction), as capitals, and full-width ones as others.
+/// The characters as capitals, without controls and marks of order and direction, and with plain
+/// ones for full-width ones.
 fn cleaned(text: &str) -> Vec<char> {
     let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
     let visible = text.chars().filter(|c| !is_invisible(*c));
@@ -59,7 +58,7 @@ fn is_invisible(c: char) -> bool {
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// The capital of a letter, if that is one character, and the same of both sharp s.
+/// The capital of a letter, if that is one character; both forms of the sharp s give the same.
 fn capital(c: char) -> char {
     let mut upper = c.to_uppercase();
     match (upper.next(), upper.next()) {
@@ -69,17 +68,16 @@ fn capital(c: char) -> char {
     }
 }
 
-/// What each character may stand for that a reader and a computer have written which
-/// misunderstand each other.
+/// The possible meanings of each written character, if scanner and computer have different layouts.
 #[derive(Debug)]
 struct Reading {
     meanings: BTreeMap<char, Vec<String>>,
-    /// What dead keys stand for. The last one of a text still waits for the next key, and
-    /// nothing is seen of it.
+    /// The characters that dead keys stand for. A dead key at the end of a text still waits for the
+    /// next key, and is not written.
     waiting: Vec<char>,
 }
 
-/// Who has which layout.
+/// The layouts of scanner and computer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// The scanner types on a US keyboard, the computer has this one.
@@ -98,8 +96,7 @@ impl Way {
         ways.into_iter().flat_map(|way| KEYBOARDS.into_iter().map(way))
     }
 
-    /// The keyboard that is pressed, the one that is understood, and whether Shift
-    /// does the contrary.
+    /// The scanner's keyboard, the computer's, and whether Shift is inverted.
     fn keyboards(self) -> (Keyboard, Keyboard, bool) {
         match self {
             Self::Computer(keyboard) => (US, keyboard, false),
@@ -112,7 +109,8 @@ impl Way {
 static READINGS: LazyLock<Vec<Reading>> = LazyLock::new(|| Way::all().filter_map(Reading::new).collect());
 
 impl Reading {
-    /// `None` if the scanner cannot type every code, or nothing changes on the way.
+    /// The reading for this way; `None` if the scanner cannot type every code, or nothing changes
+    /// on the way.
     fn new(way: Way) -> Option<Self> {
         let (scanner, computer, is_locked) = way.keyboards();
         let mut keys: Vec<(char, char)> = vec![(' ', ' ')];
@@ -153,7 +151,7 @@ impl Reading {
         Some(Self { meanings, waiting })
     }
 
-    /// The texts that are written as `text` this way, as far as they may be codes.
+    /// The texts that are written as `text` this way, if they may be codes.
     fn undo(&self, text: &[char]) -> Vec<String> {
         let starts = 0..=MAX_LEAD.min(text.len());
         starts.flat_map(|lead| self.undo_all(&text[lead..])).collect()
@@ -181,11 +179,11 @@ impl Reading {
     }
 }
 
-/// The beginning of a code.
+/// A possible beginning of a code.
 #[derive(Debug, Default)]
 struct Candidate {
     text: String,
-    /// Characters of which nothing is seen by itself: each is there by one chance of 45.
+    /// Characters that were not written by themselves: each is right by a chance of one in 45.
     unseen: usize,
 }
 
@@ -205,7 +203,7 @@ fn press(keyboard: &Keyboard, code: char) -> Option<(usize, bool)> {
 /// stand for two bytes.
 fn is_begun(text: &str) -> bool {
     let Some(encoded) = text.strip_prefix(PREFIX) else { return PREFIX.starts_with(text) };
-    // The groups before the last one were looked at when they were written.
+    // The groups before the last one were checked when they were written.
     let whole = encoded.len() / 3 * 3;
     let group = &encoded.as_bytes()[whole.saturating_sub(3)..whole];
     let value = |c: &u8| ALPHABET.bytes().position(|known| known == *c).unwrap_or(ALPHABET.len());

@@ -25,8 +25,8 @@ fn ticket(event: u128, ticket: u128, serial: u16) -> TicketCode {
     }
 }
 
-/// What somebody sees who has a scanner type `text`: dead keys wait for the next key
-/// and swallow a space, as on Windows and macOS.
+/// The text that appears when a scanner types `text`: dead keys wait for the next key and swallow a
+/// space, as on Windows and macOS.
 fn typed(way: Way, text: &str) -> Option<String> {
     let (scanner, computer, is_locked) = way.keyboards();
     let (mut written, mut dead) = (String::new(), None);
@@ -54,12 +54,12 @@ fn typed(way: Way, text: &str) -> Option<String> {
             None => written.push(key),
         }
     }
-    // What is pressed next, such as Enter, lets a dead key out.
+    // The next key, such as Enter, writes a dead key that waits.
     written.extend(dead.and_then(alone));
     Some(written)
 }
 
-/// With the cases of all letters swapped, as while Caps Lock is on.
+/// The text with the case of all letters swapped, as while Caps Lock is on.
 fn with_caps_lock(text: &str) -> String {
     let swap = |c: char| match c {
         'ß' => 'ẞ',
@@ -103,7 +103,7 @@ const WRITTEN: [(&str, &str); 20] = [
 ];
 
 #[test]
-fn what_each_layout_writes_is_undone() {
+fn the_text_of_each_layout_is_undone() {
     let names: Vec<&str> = KEYBOARDS.iter().map(|keyboard| keyboard.name).collect();
     assert_eq!(WRITTEN.map(|(name, _)| name).to_vec(), names);
     for (name, seen) in WRITTEN {
@@ -147,7 +147,7 @@ fn layouts_are_as_they_are_sold() {
 }
 
 #[test]
-fn what_readers_put_around_a_code_is_no_part_of_it() {
+fn characters_that_readers_add_around_a_code_are_ignored() {
     let code = ticket(u128::MAX / 3, u128::MAX / 5, 2);
     let text = sign(&code, &key());
     let wide: String = text
@@ -175,8 +175,8 @@ fn what_readers_put_around_a_code_is_no_part_of_it() {
     assert_eq!(check(&format!("{text}1")), Err(CodeRefused::Malformed));
 }
 
-/// Codes that were not understood: one ends with a dead key, which waits for ever; others
-/// are full of letters that are one key with a mark, or two without.
+/// Codes that once were not understood: one ends with a dead key, which waits for ever; others are
+/// full of letters that are one key with a mark, or two without.
 #[test]
 fn dead_keys_are_understood_wherever_they_stand() {
     for (event, id, serial) in [
@@ -208,7 +208,7 @@ fn dead_keys_are_understood_wherever_they_stand() {
 }
 
 #[test]
-fn candidates_are_few_whatever_is_seen() {
+fn candidates_are_few_for_any_text() {
     let dead = format!("TQ1Ö{}", "`".repeat(180));
     for text in ["", "TQ1:", &dead, &"T".repeat(500), &"`".repeat(500), "https://example.com/?q=TQ1:"] {
         let count = candidates(text).count();
@@ -220,7 +220,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn whatever_the_layouts_a_code_is_understood(event: u128, id: u128, serial: u16, lead in "(\\]Q1)?") {
+    fn a_code_is_understood_with_any_layouts(event: u128, id: u128, serial: u16, lead in "(\\]Q1)?") {
         let code = ticket(event, id, serial);
         let text = sign(&code, &key());
         let mut ways = 0;
@@ -242,12 +242,12 @@ proptest! {
     }
 
     #[test]
-    fn what_is_undone_is_what_was_signed(event: u128, id: u128, place: prop::sample::Index, c in "[0-9A-Z $%*+./:-]") {
+    fn only_signed_texts_are_accepted_when_undone(event: u128, id: u128, place: prop::sample::Index, c in "[0-9A-Z $%*+./:-]") {
         let text = sign(&ticket(event, id, 0), &key());
         let place = place.index(text.len());
         let mut other = text.clone();
         other.replace_range(place..=place, &c);
-        // A last key that waits for ever is found again.
+        // A text that lacks only its last key, a dead key that waits, is understood.
         prop_assume!(!text.starts_with(other.trim_end()));
         for way in Way::all() {
             let Some(written) = typed(way, &other) else { continue };
