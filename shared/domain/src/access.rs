@@ -1,24 +1,25 @@
-//! Who may do what.
+//! Roles, permissions and the claims of an access token.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, SessionId, TenantId, UserId};
 
-/// What a person may do. Everybody with a login is at least [`Role::User`]; the
-/// others hold within one tenant.
+/// The role of a user. Every user has at least [`Role::User`]; the other roles hold within one
+/// tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Buys tickets.
+    /// Buys tickets; has no rights at any organiser.
     User,
     /// Checks tickets at the door of the tenant's events.
     Scanner,
-    /// Supervises discount requests and looks at events and sales.
+    /// Manages members and decides their discount requests; sees events and sales, and scans
+    /// tickets.
     Coordinator,
-    /// Puts events on sale.
+    /// Creates and changes events, refunds, sees sales and scans tickets.
     Organizer,
-    /// Everything in the tenant, staff included.
+    /// Has every permission in the tenant, including its settings and staff.
     Admin,
 }
 
@@ -26,7 +27,7 @@ impl Role {
     /// Every role.
     pub const ALL: [Self; 5] = [Self::User, Self::Scanner, Self::Coordinator, Self::Organizer, Self::Admin];
 
-    /// The wire name.
+    /// The name in JSON and in tokens, such as `scanner`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -38,7 +39,7 @@ impl Role {
     }
 }
 
-/// Something that needs more than being signed in.
+/// A right that a role can have beyond being signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
     /// Create and change events, areas, prices; refund.
@@ -47,7 +48,7 @@ pub enum Permission {
     ViewEvents,
     /// Scan tickets.
     ScanTickets,
-    /// Look after members and decide about their discounts.
+    /// Manage members and decide their discount requests.
     SuperviseMembers,
     /// Change the tenant itself and its staff.
     ManageTenant,
@@ -66,40 +67,40 @@ impl Permission {
     }
 }
 
-/// An organiser for whom somebody works, and as what.
+/// An organiser for which the user works, and the user's role there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Workplace {
-    /// The organiser.
+    /// The organiser's tenant id.
     pub tenant: TenantId,
-    /// The organiser's name.
+    /// The organiser's name, as buyers see it.
     pub name: String,
-    /// The role there.
+    /// The user's role at this organiser.
     pub role: Role,
 }
 
-/// The most workplaces that a token names besides its own: a token travels with every request.
+/// The most workplaces that a token names besides its own. A token travels with every request.
 pub const MAX_NAMED_WORKPLACES: usize = 10;
 
 /// The claims of an access token, once its signature and time are checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// The user.
+    /// The user's id.
     pub sub: UserId,
     /// The user's e-mail address, lower case.
     pub email: String,
-    /// True once the user proved to read mail at the address. Until then it says
-    /// no more than that somebody typed it.
+    /// True once the user confirmed the address by a mailed link. Until then it was only typed, and
+    /// proves nothing.
     #[serde(default)]
     pub email_verified: bool,
     /// The user's name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// The role in `tenant`, or [`Role::User`] without one.
+    /// The user's role in `tenant`, or [`Role::User`] without one.
     pub role: Role,
-    /// The tenant that the role holds for.
+    /// The tenant in which the role holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
-    /// Where else the user works, so that a refusal can say so; at most
+    /// Other organisers for which the user works, so that a refusal can name them; at most
     /// [`MAX_NAMED_WORKPLACES`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workplaces: Vec<Workplace>,
@@ -109,7 +110,7 @@ pub struct Claims {
     pub iat: i64,
     /// Expires at, in seconds since 1970.
     pub exp: i64,
-    /// The issuer.
+    /// The issuer of the token.
     pub iss: String,
 }
 
@@ -143,7 +144,7 @@ impl Claims {
     }
 }
 
-/// The refusal of what needs an address that is proved to be the caller's.
+/// The error for an operation that needs a confirmed e-mail address when the caller's is not.
 pub fn email_unverified() -> Error {
     Error::forbidden(
         "email_unverified",

@@ -1,4 +1,4 @@
-//! Who changed what, for the tenant's admin to read.
+//! The audit log: which user changed what, for the tenant's admin to read.
 
 use std::fmt;
 
@@ -9,35 +9,35 @@ use serde_json::{Map, Value};
 
 use crate::{AuditId, TenantId, UserId};
 
-/// What a change says about itself. It stands on the changed item, in the same
-/// write; the table's stream makes an [`AuditRecord`] of it, so that no change
-/// can go unrecorded and no caller waits for the record.
+/// The user, action and subject of a change. The note is written with the changed item; the table's
+/// stream makes an [`AuditRecord`] of it. So no change goes unrecorded, and no caller waits for the
+/// record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditNote {
-    /// Whose data it is.
+    /// The tenant whose data changed.
     pub tenant_id: TenantId,
-    /// Who did it.
+    /// The user who made the change.
     pub by: UserId,
-    /// The address that this person signed in with.
+    /// The address with which this user was signed in.
     pub by_email: String,
-    /// What was done, such as `discount_request.approve`.
+    /// The action, such as `discount_request.approve`.
     pub action: String,
-    /// What it was done to: an id, or a name where there is none.
+    /// The thing that changed: its id, or its name where it has none.
     pub subject: String,
-    /// When.
+    /// Time of the change.
     pub at: Timestamp,
 }
 
 impl AuditNote {
-    /// The id of the record. It follows from the note: a record of the stream that
-    /// comes twice makes the same one.
+    /// The record's id. It is derived from the note: a stream record that is delivered twice makes
+    /// the same id.
     pub fn id(&self) -> AuditId {
         let [subject, action] = [&self.subject, &self.action].map(|text| text.as_bytes());
         AuditId::of_parts(self.at, &[self.by.uuid().as_bytes(), subject, action])
     }
 
-    /// The record, with what the item had before and has now; what stayed the same
-    /// is left out.
+    /// The record of the change from `before` to `after`, without the fields that are equal in
+    /// both.
     pub fn record(self, mut before: Map<String, Value>, mut after: Map<String, Value>) -> AuditRecord {
         before.retain(|name, value| match after.get(name) {
             Some(now) if now == value => {
@@ -50,17 +50,17 @@ impl AuditNote {
     }
 }
 
-/// A change as it is kept.
+/// A recorded change, with the changed fields before and after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditRecord {
     /// The record's id.
     pub id: AuditId,
-    /// Who did what, when.
+    /// The user, the action, its subject and the time.
     #[serde(flatten)]
     pub note: AuditNote,
-    /// The changed fields as they were.
+    /// The changed fields before the change.
     pub before: Map<String, Value>,
-    /// The changed fields as they are since.
+    /// The changed fields after the change.
     pub after: Map<String, Value>,
 }
 
@@ -69,7 +69,7 @@ pub struct AuditRecord {
 #[serde(try_from = "String", into = "String")]
 pub struct Month(#[schemars(regex(pattern = "^20[0-9]{2}-(0[1-9]|1[0-2])$"))] String);
 
-/// A text that is no month of this century.
+/// The text is not a month of this century.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidMonth;
 
@@ -82,7 +82,7 @@ impl fmt::Display for InvalidMonth {
 impl std::error::Error for InvalidMonth {}
 
 impl Month {
-    /// The month of a moment.
+    /// The month of a time, in UTC.
     pub fn of(time: Timestamp) -> Self {
         Self(time.strftime("%Y-%m").to_string())
     }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_has_what_changed_and_nothing_else() {
+    fn a_record_has_only_the_changed_fields() {
         let before = map(json!({"status": "pending", "notes": "x", "show": "a"}));
         let after = map(json!({"status": "sent", "show": "a", "code": "SOCIO-1"}));
         let record = note("send").record(before, after);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_note_is_the_same_record() {
+    fn equal_notes_have_the_same_record_id() {
         assert_eq!(note("send").id(), note("send").id());
         assert_ne!(note("send").id(), note("edit").id());
         assert_eq!(note("send").id().created_at(), note("send").at);

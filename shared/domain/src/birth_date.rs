@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 #[serde(into = "Date", try_from = "Cow<'_, str>")]
 pub struct BirthDate(Date);
 
-/// Why a text is no date of birth.
+/// The reason why a text is not a date of birth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidBirthDate {
-    /// It is no date, or is written in another way.
+    /// It is not a date, or not written as `YYYY-MM-DD`.
     Form,
-    /// Its year has two digits, so nobody knows the century.
+    /// Its year has two digits, so the century is unknown.
     ShortYear,
     /// It is before 1901.
     TooEarly,
@@ -37,7 +37,7 @@ impl fmt::Display for InvalidBirthDate {
 impl std::error::Error for InvalidBirthDate {}
 
 impl BirthDate {
-    /// The day.
+    /// The date of birth as a calendar date.
     pub fn date(self) -> Date {
         self.0
     }

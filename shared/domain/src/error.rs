@@ -1,6 +1,5 @@
-//! What can go wrong, in the words of the domain. Knows no HTTP: the `web`
-//! crate turns a [`Kind`] into a status, and everything here but `source` is
-//! safe to show to the caller.
+//! The errors of the domain. They know no HTTP: the `web` crate turns a [`Kind`] into a status.
+//! Everything in an error but its `source` is safe to show to the caller.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,24 +12,25 @@ use crate::{Amount, BasisPoints, Money, Percent};
 /// A result whose error can be shown to a caller.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What sort of failure it is, and so what the caller can do about it.
+/// The class of a failure, which tells the caller what to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The request itself is wrong; sending it again will not help.
+    /// The request itself is wrong; a retry does not help.
     Invalid,
-    /// Well formed, but contradicts what was said before (an idempotency key).
+    /// Well formed, but breaks a rule that no schema can state, or contradicts an earlier request
+    /// (an idempotency key).
     Unprocessable,
-    /// Who is asking is not known, or no longer.
+    /// The caller is not signed in, or no longer.
     Unauthenticated,
-    /// Who is asking is known and may not.
+    /// The caller is known and lacks the permission.
     Forbidden,
-    /// There is no such thing, or not for this caller.
+    /// The thing does not exist, or not for this caller.
     NotFound,
-    /// The thing is there and does not take this method.
+    /// The thing exists and does not take this method.
     WrongMethod,
-    /// The state of the thing does not allow it now.
+    /// The thing's state does not allow the operation now.
     Conflict,
-    /// It existed and its time is over.
+    /// The thing existed and has expired.
     Gone,
     /// The body is larger than the route takes.
     TooLarge,
@@ -38,9 +38,9 @@ pub enum Kind {
     UnsupportedType,
     /// Too many tries; see `retry_after`.
     TooMany,
-    /// Something that Taquilla depends on does not answer; see `retry_after`.
+    /// A service that Taquilla depends on does not answer; see `retry_after`.
     Unavailable,
-    /// A fault of ours. The caller learns nothing but the request id.
+    /// A fault of ours. The caller learns only the request id.
     Internal,
 }
 
@@ -49,11 +49,11 @@ pub enum Kind {
 pub struct FieldError {
     /// A JSON pointer (RFC 6901) into the body, or the parameter's name after `#`.
     pub pointer: String,
-    /// What to do about it, as a sentence.
+    /// How to correct the field, as a sentence.
     pub detail: String,
 }
 
-/// A failure with a stable code.
+/// A failure with a stable code and a sentence for the caller.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -117,14 +117,13 @@ impl Error {
         unavailable => Unavailable;
     }
 
-    /// A request with bad fields; `Ok` from [`Fields::finish`] if there are none.
+    /// The error for fields that break their schema; see [`Fields::finish`].
     pub fn fields(fields: Vec<FieldError>) -> Self {
         Self::invalid("invalid_fields", "Some fields of the request are not valid; see `errors`.")
             .with_fields(fields)
     }
 
-    /// A request whose fields fit what the description says of them, and still cannot be:
-    /// see [`Fields::rule`].
+    /// The error for fields that fit their schema and still break a rule; see [`Fields::rule`].
     pub fn refused_fields(fields: Vec<FieldError>) -> Self {
         Self::unprocessable(
             "refused_fields",
@@ -133,7 +132,7 @@ impl Error {
         .with_fields(fields)
     }
 
-    /// Somebody else was faster between reading and writing.
+    /// The error when another request changed the thing between our reading and our writing.
     pub fn changed_meanwhile() -> Self {
         Self::conflict(
             "changed_meanwhile",
@@ -151,35 +150,35 @@ impl Error {
         .caused_by(source)
     }
 
-    /// Adds what the log should know.
+    /// Adds the source, for the log only.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// Adds a member to the answer, such as the seats that are taken.
+    /// Adds a JSON member to the answer, such as the seats that are taken.
     #[must_use]
     pub fn with(mut self, member: &'static str, value: impl Into<Value>) -> Self {
         self.0.members.insert(member.to_owned(), value.into());
         self
     }
 
-    /// Names the fields that it is about.
+    /// Adds the bad fields that the error is about.
     #[must_use]
     pub fn with_fields(mut self, fields: Vec<FieldError>) -> Self {
         self.0.fields = fields;
         self
     }
 
-    /// Says when another try makes sense.
+    /// Says after how many seconds a retry makes sense.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.0.retry_after_seconds = Some(seconds);
         self
     }
 
-    /// The sort of failure.
+    /// The class of the failure.
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
@@ -199,12 +198,12 @@ impl Error {
         &self.0.fields
     }
 
-    /// Seconds until another try makes sense.
+    /// Seconds until a retry makes sense.
     pub fn retry_after_seconds(&self) -> Option<u32> {
         self.0.retry_after_seconds
     }
 
-    /// Further members of the answer.
+    /// Further JSON members of the answer.
     pub fn members(&self) -> &Map<String, Value> {
         &self.0.members
     }
@@ -222,13 +221,13 @@ impl std::error::Error for Error {
     }
 }
 
-/// Collects the bad fields of a request, so that the caller hears of all at once.
+/// Collects the bad fields of a request, so that the caller learns of all at once.
 #[derive(Debug, Default)]
 pub struct Fields {
     bad: Vec<FieldError>,
-    /// How many of them are numbers with too many decimals.
+    /// How many bad fields are numbers with too many decimals.
     too_fine: usize,
-    /// How many of them break a rule that no schema can say.
+    /// How many bad fields break a rule that no schema can state.
     ruled_out: usize,
 }
 
@@ -246,15 +245,15 @@ impl Fields {
         self
     }
 
-    /// As [`Self::check`], for a rule that no schema can say: one between fields, or with
-    /// what is stored. What a schema can say stands in the field's type, and breaking it
-    /// is another failure.
+    /// As [`Self::check`], for a rule that no schema can state: one between fields, or with stored
+    /// data. A rule that a schema can state belongs in the field's type, and breaking it is another
+    /// error.
     pub fn rule(&mut self, valid: bool, pointer: impl Into<String>, detail: impl Into<String>) -> &mut Self {
         self.ruled_out += usize::from(!valid);
         self.check(valid, pointer, detail)
     }
 
-    /// Notes that the number at `pointer` has more decimals than what it counts.
+    /// Notes that the number at `pointer` has more decimals than its currency or unit.
     pub fn too_fine(&mut self, pointer: impl Into<String>, detail: impl Into<String>) -> &mut Self {
         self.too_fine += 1;
         self.check(false, pointer, detail)
@@ -288,7 +287,7 @@ impl Fields {
         self.rule(contains || self.is_noted(&pointer), pointer, detail)
     }
 
-    /// Whether something is wrong with this field already.
+    /// Whether this field was noted as bad already.
     fn is_noted(&self, pointer: &str) -> bool {
         self.bad.iter().any(|field| field.pointer == pointer)
     }

@@ -1,7 +1,7 @@
-//! Members of a tenant's community, and what they paid.
+//! Members of a tenant's community, and their fee payments.
 //!
-//! A member is no login: the community's data is the tenant's, and what is done
-//! for a member goes by the e-mail address.
+//! A member needs no login: the community's data is the tenant's, and a member is known by the
+//! e-mail address.
 
 use std::fmt;
 
@@ -18,67 +18,67 @@ use crate::{Currency, Error, FeePaymentId, Language, MemberId, Money, TenantId, 
 pub const MAX_NAME: usize = 120;
 /// The most characters of the other texts about a member.
 pub const MAX_TEXT: usize = 120;
-/// The most characters of what a payment was for.
+/// The most characters of a fee payment's description.
 pub const MAX_DESCRIPTION: usize = 500;
 /// The largest fee payment, in minor units.
 pub const MAX_PAYMENT: i64 = 1_000_000_000_000;
 
-/// Somebody who belongs to a tenant's community.
+/// A person in a tenant's community.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The member's id.
     pub id: MemberId,
-    /// Whose community it is.
+    /// The organiser of the community.
     pub tenant_id: TenantId,
-    /// The full name.
+    /// The member's full name.
     pub name: String,
-    /// The address; no other member of the tenant has it.
+    /// The e-mail address; no other member of the tenant has it.
     pub email: Email,
     /// The country of the national id, as an ISO 3166-1 alpha-2 code.
     pub country: String,
     /// The national id; no other member of the tenant has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dni: Option<NationalId>,
-    /// A telephone number as the person wrote it.
+    /// The telephone number as it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
-    /// The city.
+    /// The member's city.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub city: Option<String>,
-    /// Since when the person belongs to the community.
+    /// When the member joined the community.
     pub registration_date: Timestamp,
-    /// How the person heard of the community.
+    /// How the member heard of the community.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub how_did_you_find_us: Option<String>,
-    /// What music the person likes best.
+    /// The member's favourite genre of music.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub favorite_music_genre: Option<String>,
     /// True if the subscription is active.
     pub subscription_active: bool,
     /// True if the monthly fee is paid.
     pub monthly_fee_current: bool,
-    /// The language of mails.
+    /// The language of mails to the member.
     #[serde(default)]
     pub language: Language,
-    /// When a mail to the address came back for good.
+    /// When a mail to the address bounced for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_bounced_at: Option<Timestamp>,
-    /// Which of the tenant's staff made the last change.
+    /// The user of the staff who made the last change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_by: Option<UserId>,
-    /// When the member was written.
+    /// When the member was recorded.
     pub created_at: Timestamp,
-    /// When anything here was last changed.
+    /// When the member was last changed.
     pub updated_at: Timestamp,
     /// Counts changes; a change names the version that it is based on.
     pub version: u32,
 }
 
-/// Why a member gets no discount.
+/// The reason why a member gets no discount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ineligible {
-    /// Nobody in the community has the e-mail address.
+    /// No member of the community has the e-mail address.
     EmailNotFound,
     /// The subscription is not active.
     SubscriptionInactive,
@@ -96,7 +96,7 @@ impl Ineligible {
         }
     }
 
-    /// What it means and what to do about it, as sentences for the member.
+    /// The meaning of the reason and what to do about it, as sentences for the member.
     pub const fn detail(self) -> &'static str {
         match self {
             Self::EmailNotFound => {
@@ -140,8 +140,8 @@ pub fn national_id_taken() -> Error {
 }
 
 impl Member {
-    /// Checks that the member may ask for discounts. The subscription counts
-    /// before the fee: who has no subscription owes none.
+    /// Checks that the member may ask for discounts. The subscription counts before the fee: a
+    /// member without a subscription owes none.
     ///
     /// # Errors
     /// The reason, never [`Ineligible::EmailNotFound`].
@@ -155,21 +155,21 @@ impl Member {
         }
     }
 
-    /// What makes the national id unique within the tenant: its country and whom
-    /// it stands for.
+    /// The key by which the national id is unique within the tenant: its country and
+    /// [`NationalId::identity`].
     pub fn identity(&self) -> Option<String> {
         Some(format!("{}:{}", self.country, self.dni.as_ref()?.identity()))
     }
 
-    /// Notes that the member is changed at `now` by somebody of the staff, or by
-    /// what happens with mails.
+    /// Notes a change of the member at `now`, by a user of the staff or, if `by` is `None`, by news
+    /// of a mail.
     pub fn touch(&mut self, by: Option<UserId>, now: Timestamp) {
         self.updated_by = by.or(self.updated_by);
         self.updated_at = now;
         self.version += 1;
     }
 
-    /// The member with another address, to which no mail has come back yet.
+    /// Sets the e-mail address. No mail to a new address has bounced yet.
     pub fn set_email(&mut self, email: Email) {
         if self.email != email {
             self.email = email;
@@ -178,17 +178,17 @@ impl Member {
     }
 }
 
-/// Notes at `/country` what is not two capital letters.
+/// Notes a country that is not two capital letters, at `/country`.
 pub fn check_country(country: &str, fields: &mut Fields) {
     fields.check(is_country(country), "/country", "Must be an ISO 3166-1 alpha-2 code such as CO.");
 }
 
-/// True for the form of a country's code: two capitals.
+/// True for two capital letters, the form of a country's code.
 pub fn is_country(country: &str) -> bool {
     country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
-/// How a fee was paid.
+/// How a member's fee was paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentMethod {
@@ -205,38 +205,38 @@ pub enum PaymentMethod {
 pub struct FeePayment {
     /// The payment's id.
     pub id: FeePaymentId,
-    /// Whose community it is.
+    /// The organiser of the community.
     pub tenant_id: TenantId,
-    /// Who paid.
+    /// The member who paid.
     pub member_id: MemberId,
-    /// How much, in minor units of `currency`.
+    /// The amount, in minor units of `currency`.
     pub amount_paid: i64,
-    /// The currency.
+    /// The currency of the amount.
     pub currency: Currency,
     /// When it was paid.
     pub payment_date: Timestamp,
-    /// How.
+    /// How it was paid.
     pub payment_method: PaymentMethod,
-    /// What for.
+    /// What the payment was for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Where the receipt is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
-    /// True once somebody saw the money.
+    /// True once the staff confirmed that the money arrived.
     pub confirmed: bool,
-    /// Which of the tenant's staff made the last change.
+    /// The user of the staff who made the last change.
     pub updated_by: UserId,
-    /// When it was written.
+    /// When the payment was recorded.
     pub created_at: Timestamp,
-    /// When anything here was last changed.
+    /// When the payment was last changed.
     pub updated_at: Timestamp,
     /// Counts changes; a change names the version that it is based on.
     pub version: u32,
 }
 
 impl FeePayment {
-    /// Notes what can not be a payment.
+    /// Notes an amount that no payment can have.
     pub fn check(&self, fields: &mut Fields) {
         let amount = Money::new(self.amount_paid, self.currency);
         fields.amount("/amount_paid", amount, 1..=MAX_PAYMENT);
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_a_subscription_and_has_paid_may_ask() {
+    fn a_member_with_a_paid_subscription_may_ask() {
         let member = member("CO", "1020304050");
         assert_eq!(member.eligible(), Ok(()));
         let overdue = Member { monthly_fee_current: false, ..member.clone() };
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_what_is_serialized() {
+    fn reason_codes_are_those_of_json() {
         for reason in [Ineligible::EmailNotFound, Ineligible::SubscriptionInactive, Ineligible::FeeOverdue] {
             assert_eq!(serde_json::to_value(reason).expect("JSON"), reason.code());
         }

@@ -1,9 +1,8 @@
 //! National ids of people and companies: one spelling for each, check digits
 //! where a country has them.
 //!
-//! The rules are those of python-stdnum for Argentina (DNI, CUIT/CUIL), Chile
-//! (RUT) and Colombia (NIT). Of the documents of other countries nothing is
-//! known but that they are short.
+//! The rules are those of python-stdnum for Argentina (DNI, CUIT/CUIL), Chile (RUT) and Colombia
+//! (NIT). Documents of other countries are only checked for length and characters.
 
 use std::fmt;
 
@@ -12,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::Language;
 use crate::text::plain;
 
-/// The most characters of an id as somebody writes it.
+/// The most characters of an id as a person writes it.
 pub const MAX_WRITTEN_CHARS: usize = 40;
 
-/// What sort of document an id is.
+/// The type of document of a national id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IdKind {
@@ -47,34 +46,34 @@ pub struct NationalId {
     number: String,
 }
 
-/// Why a text is no national id.
+/// The reason why a text is no national id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidNationalId {
-    /// It has another form than the country's ids.
+    /// It does not have the form of the country's ids.
     Form(Expected),
-    /// The check digit is not the one that the other digits have.
+    /// The check digit does not fit the other digits.
     CheckDigit,
-    /// It is a number as spreadsheets write it, which may be another one than was meant.
+    /// It is a number as spreadsheets write it, whose digits may have changed.
     Number,
 }
 
-/// The form that a country's ids have.
+/// The form of the ids of a country.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// Argentina's.
+    /// Argentina: a DNI, or a CUIT or CUIL.
     Dni,
-    /// Argentina's tax number.
+    /// Argentina: a CUIT or CUIL, which begins with one of ten prefixes.
     Cuit,
-    /// Chile's.
+    /// Chile: a RUT.
     Rut,
-    /// Colombia's.
+    /// Colombia: a cédula, or another document with its name before it.
     Cedula,
-    /// That of any other country.
+    /// Any other country: 4 to 20 letters and digits.
     Document,
 }
 
 impl InvalidNationalId {
-    /// The reason and what to do, as a sentence.
+    /// The reason and how to correct the id, as a sentence.
     pub const fn sentence(self, language: Language) -> &'static str {
         let [spanish, english] = match self {
             Self::Form(Expected::Dni) => [
@@ -132,14 +131,13 @@ const NO_DOCUMENT: InvalidNationalId = InvalidNationalId::Form(Expected::Documen
 impl NationalId {
     /// Reads an id of `country`, an ISO 3166-1 alpha-2 code in capitals.
     ///
-    /// A Colombian text may name its document first (`CE 123456`); without that
-    /// a number is a cédula de ciudadanía, or with 11 digits a tarjeta de
-    /// identidad, one with a hyphen before its last digit a NIT, and what has
-    /// letters a passport.
+    /// A Colombian text may name its document first (`CE 123456`). Without that, a number is a
+    /// cédula de ciudadanía, or with 11 digits a tarjeta de identidad; a number with a hyphen
+    /// before its last digit is a NIT, and a text with letters is a passport.
     ///
     /// # Errors
-    /// If the text has not the form of such an id, or a wrong check digit, or is a
-    /// number with decimals.
+    /// If the text does not have the form of such an id, has a wrong check digit, or is a number
+    /// with decimals.
     pub fn parse(country: &str, text: &str) -> Result<Self, InvalidNationalId> {
         let text = plain(text).to_ascii_uppercase();
         match country {
@@ -157,7 +155,7 @@ impl NationalId {
         }
     }
 
-    /// What sort of document it is.
+    /// The type of document.
     pub fn kind(&self) -> IdKind {
         self.kind
     }
@@ -167,11 +165,10 @@ impl NationalId {
         &self.number
     }
 
-    /// What tells people apart within a country: two ids with the same identity
-    /// belong to the same person.
+    /// The key of a person within a country: two ids with the same key belong to the same person.
     ///
-    /// A CUIT of a person contains the DNI, and a tarjeta de identidad has the
-    /// number that the cédula will have.
+    /// A CUIT of a person contains the DNI, and a tarjeta de identidad has the number that the
+    /// cédula will have.
     pub fn identity(&self) -> String {
         let number = self.number.as_str();
         match self.kind {
@@ -214,7 +211,7 @@ impl fmt::Debug for NationalId {
     }
 }
 
-/// Thousands with dots between them.
+/// The digits with dots between thousands.
 fn with_dots(digits: &str) -> String {
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -226,9 +223,9 @@ fn with_dots(digits: &str) -> String {
     text
 }
 
-/// The letters and digits of a text that has nothing else but spaces, hyphens,
-/// slashes, and dots or commas where they mean nothing: between thousands, and
-/// beside letters.
+/// The letters and digits of a text, without its spaces, hyphens and slashes, and without dots and
+/// commas that are no decimal points: between thousands, and beside letters. Any other sign is an
+/// error.
 fn bare(text: &str, wrong: InvalidNationalId) -> Result<String, InvalidNationalId> {
     if text.chars().count() > MAX_WRITTEN_CHARS {
         return Err(wrong);
@@ -244,7 +241,7 @@ fn bare(text: &str, wrong: InvalidNationalId) -> Result<String, InvalidNationalI
     }
 }
 
-/// True for digits with dots or commas between others than thousands: `2012345.0`.
+/// True for digits with dots or commas that do not separate thousands: `2012345.0`.
 fn has_decimals(part: &str) -> bool {
     let number = part.trim_matches(|c: char| c.is_ascii_uppercase());
     let is_number = number.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','));
@@ -256,7 +253,7 @@ fn has_decimals(part: &str) -> bool {
     is_number && number.contains(['.', ',']) && !are_thousands
 }
 
-/// True for `1.5E+07` and the like, which spreadsheets make of long numbers.
+/// True for a number with an exponent such as `1.5E+07`, which spreadsheets make of long numbers.
 fn is_power_of_ten(text: &str) -> bool {
     let Some((number, power)) = text.split_once('E') else { return false };
     let (whole, decimals) = number.split_once(['.', ',']).unwrap_or((number, ""));
@@ -268,9 +265,9 @@ fn is_power_of_ten(text: &str) -> bool {
         && are_digits(power)
 }
 
-/// True if an id is written with a check digit, after a hyphen, that is wrong: in Chile
-/// and Uruguay, whose people have one and travel, and in `country`. In Chile nine digits
-/// are a RUT without its hyphen, too; eight may be another country's document.
+/// True if an id has a wrong check digit after a hyphen, by the rules of `country` or of Chile. An
+/// id that is right in `country`, Chile or Uruguay passes: people travel with these. In Chile nine
+/// digits are a RUT without its hyphen, too; eight may be another country's document.
 pub fn has_wrong_check_digit(country: &str, text: &str) -> bool {
     let text = plain(text);
     let mut read = [country, "CL"].map(|country| NationalId::parse(country, &text).err());
@@ -284,7 +281,7 @@ pub fn has_wrong_check_digit(country: &str, text: &str) -> bool {
     is_written && read.contains(&Some(InvalidNationalId::CheckDigit)) && !read.contains(&None)
 }
 
-/// Whether a text of the form of Uruguay's cédula (`1.234.567-2`) has the right check digit.
+/// Whether a text with the form of Uruguay's cédula (`1.234.567-2`) has the right check digit.
 fn uruguayan(text: &str) -> Option<bool> {
     let (digits, check) = text.rsplit_once('-')?;
     let digits = bare(digits, NO_DOCUMENT).ok()?;

@@ -1,4 +1,4 @@
-//! A person by address and name.
+//! A person's e-mail address and name.
 
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub struct Person {
     pub name: String,
 }
 
-/// Answers always have both.
+/// Requires both members in the schema: answers always have them.
 fn both_are_said(schema: &mut Schema) {
     schema.insert("required".to_owned(), json!(["email", "name"]));
     let name = schema.ensure_object().get_mut("properties").and_then(|properties| properties.get_mut("name"));

@@ -1,5 +1,5 @@
-//! Fuzzy search for events while people type: accents, typos and the order of
-//! words are forgiven.
+//! Fuzzy search for events while people type: it tolerates missing accents, typos and another order
+//! of words.
 //!
 //! An [`Index`] knows every distinct word of all events once, so a search
 //! compares the words of the query with some thousands of short words and not
@@ -22,18 +22,18 @@ const MAX_WORD_LETTERS: usize = 32;
 /// Words of at most this length ("los", "de") need not occur if a longer one does.
 const SHORT_WORD: usize = 3;
 
-/// What can be found about one event.
+/// The searchable texts of one event.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a, T> {
-    /// What the search answers with.
+    /// The id that the search returns.
     pub id: T,
     /// The title, which counts most.
     pub title: &'a str,
-    /// Who plays, which counts as much.
+    /// The artist, which counts as much.
     pub artist: &'a str,
-    /// Where.
+    /// The venue, which counts half.
     pub venue: &'a str,
-    /// The city.
+    /// The venue's city, which counts half.
     pub city: &'a str,
 }
 
@@ -44,13 +44,13 @@ pub struct Index<T> {
     words: Vec<Word>,
 }
 
-/// A folded word, or two neighbours without the space, and where it occurs.
+/// A folded word, or two neighbours joined without a space, and the events in which it occurs.
 #[derive(Debug, Clone)]
 struct Word {
     letters: Vec<u8>,
     /// One bit for each letter and digit that occurs in it.
     alphabet: u64,
-    /// Events by their place in the index, each with the weight of its best field.
+    /// Indexes of events, each with the weight of its best field.
     places: Vec<(usize, u32)>,
 }
 
@@ -103,7 +103,7 @@ impl<T: Clone> Index<T> {
         places.into_iter().take(limit).map(|place| (self.ids[place].clone(), scores[place])).collect()
     }
 
-    /// How well each event fits one word of a query; 0 if it does not.
+    /// The score of each event for one word of a query; 0 if it does not match.
     fn places_of(&self, text: &str, may_be_prefix: bool) -> Vec<u32> {
         let wanted = Wanted::new(text, may_be_prefix);
         let mut best = vec![0; self.ids.len()];
@@ -125,7 +125,7 @@ impl Word {
         Self { alphabet: alphabet(&letters), letters, places: Vec::new() }
     }
 
-    /// Notes an occurrence. Events come one after the other.
+    /// Adds an occurrence. Events must come one after the other.
     fn occurs(&mut self, place: usize, weight: u32) {
         match self.places.last_mut() {
             Some((last, best)) if *last == place => *best = weight.max(*best),
@@ -138,7 +138,7 @@ impl Word {
 struct Wanted<'a> {
     letters: &'a [u8],
     alphabet: u64,
-    /// How many typos it may have.
+    /// The number of typos that it may have.
     typos: usize,
     may_be_prefix: bool,
     comparator: osa::BatchComparator<u8>,
@@ -156,7 +156,7 @@ impl<'a> Wanted<'a> {
         Self { letters, alphabet: alphabet(letters), typos, may_be_prefix, comparator }
     }
 
-    /// How well `word` fits, up to 100; 0 if it does not.
+    /// The quality of the match with `word`, up to 100; 0 if it does not match.
     fn quality(&self, word: &Word) -> u32 {
         // Each letter that the word lacks is a typo, so most words need no comparison.
         let lacking = (self.alphabet & !word.alphabet).count_ones() as usize;
@@ -188,7 +188,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// The number of typos that turn the one into the other, if they are few enough.
+    /// The number of typos that turn one word into the other, if they are few enough.
     fn typos_in(&self, letters: &[u8]) -> Option<usize> {
         if letters.len().abs_diff(self.letters.len()) > self.typos {
             return None;

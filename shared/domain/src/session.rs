@@ -1,26 +1,25 @@
 //! Sessions and the rotation of their refresh tokens.
 //!
-//! Every refresh replaces the session's token. A token that comes a second time
-//! was either copied or sent again by somebody whose answer got lost, and the
-//! two look alike. Within [`REPEAT_GRACE_SECONDS`] it counts as a repetition and
-//! gets the very same successor again (tokens are derived from their
-//! predecessor, so nothing must be kept in the clear for that); later, the session
-//! ends for both. Only a token that was good once proves that there is a copy: one
-//! that never was ends nothing, or anybody could end a session by its id.
+//! Every refresh replaces the session's token. A token that comes a second time was either copied
+//! or sent again by a client whose answer got lost, and the two look alike. Within
+//! [`REPEAT_GRACE_SECONDS`] it counts as a retry and gets the very same successor again (tokens are
+//! derived from their predecessor, so nothing must be kept in the clear for that); later, the
+//! session ends for both. Only a token that was valid once proves that there is a copy: one that
+//! never was ends nothing, or an attacker could end a session by its id.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{SessionId, TenantId, UserId};
 
-/// For how long a token that was just replaced is taken for a repetition: long
-/// enough for a phone that lost the answer to try again.
+/// How long a token that was just replaced counts as a retry, in seconds: enough for a phone that
+/// lost the answer to try again.
 pub const REPEAT_GRACE_SECONDS: i64 = 10;
 
-/// How long a session lives without being used: 30 days.
+/// How long a session lives without being used, in seconds: 30 days.
 pub const SESSION_SECONDS: i64 = 30 * 24 * 3600;
 
-/// The longest note of what somebody signed in with, in characters.
+/// The most characters of a user agent that are kept.
 pub const MAX_USER_AGENT_CHARS: usize = 200;
 
 /// A browser or app in which a user is signed in.
@@ -28,16 +27,16 @@ pub const MAX_USER_AGENT_CHARS: usize = 200;
 pub struct Session {
     /// The session's id.
     pub id: SessionId,
-    /// Who is signed in.
+    /// The user who is signed in.
     pub user: UserId,
-    /// The tenant that the user acts for, if any.
+    /// The tenant for which the user acts, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
     /// The user's `session_epoch` at the start.
     pub epoch: u32,
-    /// The hash of the refresh token that is good now.
+    /// The hash of the current refresh token.
     pub refresh_hash: String,
-    /// The hash of the one before.
+    /// The hash of the previous refresh token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_hash: Option<String>,
     /// When the token was last replaced, or the session started.
@@ -46,23 +45,23 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When the session ends unless it is used before.
     pub expires_at: Timestamp,
-    /// What the user signed in with, as it called itself.
+    /// The browser or app, as its `User-Agent` header names it.
     #[serde(default)]
     pub user_agent: String,
 }
 
-/// What to do with a refresh token.
+/// The answer to a refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refresh {
-    /// Replace it.
+    /// It is the current one: replace it.
     Rotate,
     /// It was just replaced: give its successor again.
     Repeat,
-    /// It was the one before, some time ago: end the session.
+    /// It was replaced some time ago: end the session.
     Reused,
-    /// It is neither the last nor the one before: an older one, or none at all.
+    /// It is neither the current nor the previous one: an older one, or none of the session's.
     Unknown,
-    /// The session is over.
+    /// The session has ended.
     Over,
 }
 
@@ -77,13 +76,12 @@ impl Session {
         self.is_live(now) && self.epoch == epoch
     }
 
-    /// What to do with the token whose hash is `hash`, when the user's session
-    /// epoch is `epoch`.
+    /// The answer to the token with the hash `hash`, when the user's session epoch is `epoch`.
     pub fn judge(&self, hash: &str, epoch: u32, now: Timestamp) -> Refresh {
         if !self.is_current(epoch, now) {
             return Refresh::Over;
         }
-        // Hashes of random tokens tell nothing by the time that comparing takes.
+        // These are hashes of random tokens, so the time that comparing takes tells nothing.
         if hash == self.refresh_hash {
             return Refresh::Rotate;
         }
@@ -94,7 +92,7 @@ impl Session {
         if lately { Refresh::Repeat } else { Refresh::Reused }
     }
 
-    /// The session once its token is replaced by the one with the hash `next`.
+    /// The session after its token was replaced by the one with the hash `next`.
     #[must_use]
     pub fn rotated(&self, next: String, tenant: Option<TenantId>, now: Timestamp) -> Self {
         Self {
@@ -108,7 +106,7 @@ impl Session {
     }
 }
 
-/// When a session that is used at `now` ends.
+/// The end of a session that is used at `now`.
 pub fn session_end(now: Timestamp) -> Timestamp {
     now.saturating_add(SignedDuration::from_secs(SESSION_SECONDS)).unwrap_or(Timestamp::MAX)
 }

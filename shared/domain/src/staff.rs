@@ -13,12 +13,12 @@ use crate::{Error, InvitationId, Language, Result, TenantId};
 
 /// The most people who work for one organiser or are invited to.
 pub const MAX_STAFF: usize = 200;
-/// How long an invitation stands: 14 days.
+/// How long an invitation is valid: 14 days.
 const STANDS: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// How long an address is left in peace after a mail with the organiser's invitation.
+/// The least time between two mails with an organiser's invitation to one address.
 const PEACE: SignedDuration = SignedDuration::from_hours(24);
 
-/// The person does not work for the organiser.
+/// The state of an invitation as it is stored: an open one may have expired.
 pub fn staff_not_found() -> Error {
     Error::not_found("staff_not_found", "This person does not work for you.")
 }
@@ -38,7 +38,7 @@ pub enum InvitationState {
     Accepted,
     /// The invited person does not want to.
     Declined,
-    /// The organiser took it back.
+    /// The organiser revoked it.
     Revoked,
 }
 
@@ -46,9 +46,9 @@ pub enum InvitationState {
 /// address, whether or not the address has an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invitation {
-    /// The invitation's id, which follows from organiser and address.
+    /// The invitation's id, derived from organiser and address.
     pub id: InvitationId,
-    /// The organiser.
+    /// The organiser that invites.
     pub tenant: TenantId,
     /// The invited address, as the organiser typed it.
     pub email: Email,
@@ -56,31 +56,31 @@ pub struct Invitation {
     pub role: Role,
     /// The language of the mail.
     pub language: Language,
-    /// The confirmed address of the admin that invites.
+    /// The confirmed address of the admin who invites.
     pub by: String,
-    /// How far it is.
+    /// The state, as it is stored.
     pub state: InvitationState,
-    /// When it was made, the last time.
+    /// When it was made, or made again.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
-    /// When its mail was sent last, if it ever was.
+    /// When its mail was last sent, if it ever was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mailed_at: Option<Timestamp>,
     /// Counts changes; a change names the version that it is based on.
     pub version: u32,
 }
 
-/// What an organiser offers to whom.
+/// An organiser's offer of a role to an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
     /// The address to invite.
     pub email: Email,
-    /// The role there.
+    /// The role that is offered.
     pub role: Role,
     /// The language of the mail.
     pub language: Language,
-    /// The confirmed address of the admin that invites.
+    /// The confirmed address of the admin who invites.
     pub by: String,
 }
 
@@ -103,12 +103,12 @@ impl Invitation {
         }
     }
 
-    /// The invitation as the organiser makes it once more at `now`, and whether
-    /// that is mailed: once in 24 hours, however often it is revoked and made again.
+    /// The invitation when the organiser makes it again at `now`, and whether it is mailed: once in
+    /// 24 hours, however often it is revoked and made again.
     ///
     /// # Errors
-    /// `invitation_declined` while the person's no stands, which is as long as the
-    /// invitation would have.
+    /// `invitation_declined` while the person's refusal stands: as long as the invitation would
+    /// have.
     pub fn again(&self, offer: Offer, now: Timestamp) -> Result<(Self, bool)> {
         if self.state == InvitationState::Declined && now < self.expires_at {
             return Err(Error::conflict(
@@ -123,8 +123,8 @@ impl Invitation {
         Ok((Self { mailed_at, version: self.version + 1, ..again }, mailed))
     }
 
-    /// The invitation if its mail is not sent, after what was there `before`: whoever is
-    /// invited finds it all the same, and the next time it is mailed.
+    /// The invitation if its mail is not sent; `before` is its earlier version, if any. The invited
+    /// person finds it all the same, and the next time it is mailed.
     #[must_use]
     pub fn unmailed(self, before: Option<&Self>) -> Self {
         Self { mailed_at: before.and_then(|before| before.mailed_at), ..self }
@@ -155,7 +155,7 @@ impl Invitation {
         }
     }
 
-    /// The invitation once it is answered or taken back.
+    /// The invitation after it was answered or revoked.
     #[must_use]
     pub fn decided(&self, state: InvitationState) -> Self {
         Self { state, version: self.version + 1, ..self.clone() }
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_mailed_is_mailed_the_next_time() {
+    fn an_unmailed_invitation_is_mailed_the_next_time() {
         let quiet = invitation().unmailed(None);
         assert!(quiet.is_open(at(1)));
         let (again, mailed) = quiet.again(offer(), at(1)).expect("possible");
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_gets_one_mail_a_day_whatever_the_organiser_does() {
+    fn an_address_gets_at_most_one_mail_a_day() {
         let first = invitation();
         let revoked = first.decided(InvitationState::Revoked);
         for before in [&first, &revoked] {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_no_stands_as_long_as_the_invitation_would_have() {
+    fn a_refusal_stands_as_long_as_the_invitation_would_have() {
         let declined = invitation().decided(InvitationState::Declined);
         assert_eq!(declined.again(offer(), at(300)).expect_err("refused").code(), "invitation_declined");
         assert!(declined.again(offer(), at(14 * 24)).expect("possible").1);

@@ -1,10 +1,9 @@
 //! Text that people enter: names, titles, cities, reasons, notes.
 //!
-//! One rule for the whole API. A [`Line`] is for names and titles, which stand in
-//! the subjects of mails, on tickets and at gateways; a [`Paragraph`] may have line
-//! breaks. Requests have fields of these two types, so a text that was not looked
-//! at cannot get past them, and what the description says about such a field is
-//! what is checked.
+//! One rule for the whole API. A [`Line`] is for names and titles, which appear in the subjects of
+//! mails, on tickets and at gateways; a [`Paragraph`] may have line breaks. Requests have fields of
+//! these two types, so an unchecked text cannot get past them, and the description of such a field
+//! says what is checked.
 //!
 //! | what is entered | what becomes of it |
 //! |---|---|
@@ -44,9 +43,9 @@ pub const MAX_MARKS: usize = 4;
 /// Whether a text may have line breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// It may not.
+    /// No line breaks.
     Line,
-    /// It may.
+    /// Line breaks are allowed.
     Paragraph,
 }
 
@@ -63,32 +62,32 @@ impl Form {
         }
     }
 
-    /// Checks a text of this form with so many characters at least and at most.
+    /// Checks a text of this form; `bounds` are the fewest and the most characters.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
+    /// The first fault of the text.
     pub fn check(self, text: &str, bounds: (usize, usize)) -> Result<(), InvalidText> {
         read(text, self, bounds).map(drop)
     }
 }
 
-/// Why a text cannot be taken. Places are counted from 1, in characters.
+/// The reason why a text cannot be taken. Places are counted from 1, in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidText {
     /// It has more or fewer characters.
     Length {
-        /// The fewest.
+        /// The fewest characters.
         min: usize,
-        /// The most.
+        /// The most characters.
         max: usize,
     },
-    /// It goes on over several lines.
+    /// It has a line break.
     LineBreak(usize),
-    /// It has a tab or another sign that steers machines.
+    /// It has a tab or another control sign.
     Control(usize, char),
-    /// It has U+FFFD, which stands for a letter that is lost.
+    /// It has U+FFFD, which stands for a letter that was lost.
     Lost(usize),
-    /// It has a sign that turns the direction of what follows.
+    /// It has a sign that changes the direction of writing.
     Direction(usize, char),
     /// It has a sign without a meaning of its own: private, hidden or no character.
     Meaningless(usize, char),
@@ -174,8 +173,8 @@ impl fmt::Display for InvalidText {
 
 impl std::error::Error for InvalidText {}
 
-/// A number, code or date as people and spreadsheets write it, without what has no
-/// width, with plain spaces and hyphens, and no white space around it.
+/// A number, code or date as people and spreadsheets write it, without signs of no width, with
+/// plain spaces and hyphens, and no white space around it.
 pub fn plain(text: &str) -> String {
     let seen = text.chars().filter(|sign| !matches!(Sign::of(*sign), Sign::Nothing | Sign::Direction));
     let plain: String = seen
@@ -188,16 +187,16 @@ pub fn plain(text: &str) -> String {
     plain.trim().to_owned()
 }
 
-/// The text without the accents on its letters, as careless writers and readers take it.
+/// The text without the accents on its letters, which people often leave out.
 pub fn without_accents(text: &str) -> String {
     let letters = DecomposingNormalizerBorrowed::new_nfd().normalize(text);
     letters.chars().filter(|sign| !sign::is_mark(*sign)).collect()
 }
 
-/// The text as it is kept, if it may be.
+/// The text as it is kept, if it is allowed.
 fn read(text: &str, form: Form, (min, max): (usize, usize)) -> Result<String, InvalidText> {
     let length = InvalidText::Length { min, max };
-    // Counted first: what is too long is not looked at.
+    // Counted first: a text that is too long is not processed.
     if text.chars().nth(max).is_some() {
         return Err(length);
     }
@@ -217,7 +216,7 @@ fn read(text: &str, form: Form, (min, max): (usize, usize)) -> Result<String, In
     Ok(if visible == 0 { String::new() } else { text })
 }
 
-/// Refuses a text for the first sign that may not be in it.
+/// Refuses a text with a sign that it may not have, and names the first one.
 fn refuse(text: &str, form: Form) -> Result<(), InvalidText> {
     let start = text.chars().take_while(|sign| sign.is_whitespace()).count();
     for (place, sign) in text.trim().chars().enumerate() {
@@ -235,7 +234,7 @@ fn refuse(text: &str, form: Form) -> Result<(), InvalidText> {
     Ok(())
 }
 
-/// The text without what means nothing, in one spelling.
+/// The text without signs that mean nothing, in one spelling.
 fn tidied(text: &str, form: Form) -> String {
     let composer = ComposingNormalizerBorrowed::new_nfc();
     let composed = composer.normalize(text.trim());
@@ -248,7 +247,7 @@ fn tidied(text: &str, form: Form) -> String {
                     kept.push(' ');
                 }
             }
-            // One line break has two signs on some systems.
+            // On some systems, a line break has two signs.
             Sign::Break => {
                 if !(sign == '\n' && place > 0 && signs[place - 1] == '\r') {
                     kept.push('\n');

@@ -1,5 +1,4 @@
-//! People with a login: their address, their password rules, and what they may
-//! be in which tenant.
+//! Users: their address, the rules for their password, and their roles in tenants.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,16 +18,16 @@ use crate::{Error, Language, Result, TenantId, UserId};
 
 /// The most characters of a name.
 pub const MAX_NAME: usize = 120;
-/// The most tenants that one person works for; keeps the user's item small.
+/// The most tenants for which one user works; keeps the user's item small.
 pub const MAX_MEMBERSHIPS: usize = 50;
 
 /// An e-mail address that is plausible, in one spelling: lower case, without space
 /// around it, an international domain in its `xn--` form (IDNA, UTS 46), which is
 /// the one that mail goes to.
 ///
-/// Only what mail systems really take: an unquoted ASCII local part and a domain
-/// of at least two labels (RFC 5321).
-/// Whether somebody reads the mail is proved by a link, not by a stricter check.
+/// Only forms that mail systems really accept: an unquoted ASCII local part and a domain of at
+/// least two labels (RFC 5321). A mailed link proves that the address is read, not a stricter
+/// check.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "Cow<'_, str>")]
 pub struct Email(String);
@@ -37,28 +36,27 @@ impl Email {
     /// The longest address: the limit of a path in RFC 5321, less its brackets.
     pub const MAX_LEN: usize = 254;
 
-    /// The address as text.
+    /// The address as text, lower case.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What stands before the `@`.
+    /// The part before the `@`.
     pub fn local_part(&self) -> &str {
         self.0.split_once('@').map_or("", |(local, _)| local)
     }
 }
 
-/// The address of somebody who is signed in, and whether it is proved to be theirs.
+/// The address of a user who is signed in, and whether it is confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwnAddress<'a> {
-    /// The address.
+    /// The e-mail address.
     pub email: &'a str,
-    /// True once its reader opened a link that was mailed there. Anybody can register
-    /// any address.
+    /// True once its reader opened a link that was mailed there. Any address can be registered.
     pub confirmed: bool,
 }
 
-/// A text that is no e-mail address.
+/// The text is not an e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidEmail;
 
@@ -83,7 +81,7 @@ impl FromStr for Email {
     }
 }
 
-/// The domain as mail systems have it.
+/// The domain in ASCII, as mail systems have it.
 fn ascii(domain: &str) -> Result<Cow<'_, str>, InvalidEmail> {
     if domain.is_ascii() {
         return Ok(domain.into());
@@ -160,7 +158,7 @@ impl JsonSchema for Email {
     }
 }
 
-/// A password as a person types it. Never stored, never shown.
+/// A password as the user types it. Never stored, never shown.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Password(String);
@@ -171,24 +169,23 @@ impl Password {
     /// The most characters of any password; hashing a longer one is not worth the time.
     pub const MAX_CHARS: usize = 128;
 
-    /// The password `text`.
+    /// A password with this text, unchecked.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// What the person typed.
+    /// The password as it was typed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What gets hashed.
+    /// The bytes that are hashed.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    /// Checks a password that somebody wants to have from now on: long enough,
-    /// not one character over and over, and not the e-mail address, if that is
-    /// known yet.
+    /// Checks a new password: long enough, not one character over and over, and not the e-mail
+    /// address, if that is known yet.
     pub fn check_new(&self, pointer: &str, email: Option<&Email>, fields: &mut Fields) {
         let (min, max) = (Self::MIN_CHARS, Self::MAX_CHARS);
         let count = self.0.chars().count();
@@ -211,7 +208,7 @@ impl Password {
         );
     }
 
-    /// Checks a password that is only compared.
+    /// Checks only the length of a password that is compared with a hash.
     pub fn check_length(&self, pointer: &str, fields: &mut Fields) {
         let max = Self::MAX_CHARS;
         fields.check(self.0.chars().count() <= max, pointer, format!("Must have at most {max} characters."));
@@ -259,61 +256,60 @@ impl fmt::Debug for PasswordHash {
 pub struct User {
     /// The user's id.
     pub id: UserId,
-    /// The address; no other user has it.
+    /// The e-mail address; no other user has it.
     pub email: Email,
     /// The name, possibly empty.
     #[serde(default)]
     pub name: String,
-    /// A telephone number as the person wrote it.
+    /// The telephone number as it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
-    /// The language of mails.
+    /// The language of mails to the user.
     #[serde(default)]
     pub language: Language,
-    /// How the password is checked; people who only use links have none.
+    /// The hash of the password; a user who only signs in by links has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_hash: Option<PasswordHash>,
-    /// Counts the times when every session was ended at once. A session carries
-    /// the number of its start and is over when the user's is another: that one
-    /// write ends them all, whatever else happens at the same moment.
+    /// Counts how often all sessions were ended at once. A session has the epoch of its start and
+    /// is over when the user's is another one: a single write ends them all, whatever else happens
+    /// at the same moment.
     #[serde(default)]
     pub session_epoch: u32,
-    /// The role in each tenant that the person works for.
+    /// The role in each tenant for which the user works.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub staff: BTreeMap<TenantId, Role>,
-    /// The tenant that the person chose last to act for; the first one, before
-    /// there was a choice.
+    /// The tenant for which the user last chose to act; before a choice, the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_tenant: Option<TenantId>,
-    /// When the person proved to read mail at the address.
+    /// When the user confirmed the address by a mailed link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_verified_at: Option<Timestamp>,
-    /// When the person registered.
+    /// When the user registered.
     pub created_at: Timestamp,
-    /// When anything here was last changed.
+    /// When the user was last changed.
     pub updated_at: Timestamp,
     /// Counts changes; a change names the version that it is based on.
     pub version: u32,
 }
 
-/// What a mailed link is for.
+/// The purpose of a mailed link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkPurpose {
     /// To sign in without a password.
     SignIn,
-    /// To confirm the address of an account that was just registered, or is signed
-    /// in to by whoever asks, and to sign in.
+    /// To confirm the address of an account that was just registered, or whose signed-in user asks
+    /// for it, and to sign in.
     Welcome,
     /// To choose a new password.
     ResetPassword,
-    /// A mail without a link: the address that was registered again has an account, and only
-    /// its owner may learn that.
+    /// A mail without a link: the address that was registered again has an account, and only its
+    /// owner may learn that.
     AlreadyRegistered,
 }
 
 impl LinkPurpose {
-    /// The name under which it is stored.
+    /// The name under which it is stored, such as `sign_in`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SignIn => "sign_in",
@@ -323,8 +319,8 @@ impl LinkPurpose {
         }
     }
 
-    /// How long the link is good, in seconds: a quarter of an hour for one that
-    /// was just asked for, a day for one that waits for somebody to read mail.
+    /// How long the link is valid, in seconds: a quarter of an hour for one that the user just
+    /// asked for, a day for one that waits until the user reads mail.
     pub const fn lifetime_seconds(self) -> i64 {
         match self {
             Self::SignIn | Self::ResetPassword => 15 * 60,
@@ -333,17 +329,17 @@ impl LinkPurpose {
     }
 }
 
-/// What an access token lets its bearer be.
+/// The role and the tenant that an access token gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     /// The role in `tenant`, or [`Role::User`] without one.
     pub role: Role,
-    /// The tenant that the role holds for.
+    /// The tenant in which the role holds.
     pub tenant: Option<TenantId>,
 }
 
 impl Standing {
-    /// A buyer.
+    /// A buyer, who has no role in a tenant.
     pub const BUYER: Self = Self { role: Role::User, tenant: None };
 }
 
@@ -353,8 +349,7 @@ pub fn user_not_found() -> Error {
 }
 
 impl User {
-    /// Somebody who registers at `now`, without a password and with an address
-    /// that is not verified yet.
+    /// A user who registers at `now`, without a password and with an unconfirmed address.
     pub fn new(email: Email, now: Timestamp) -> Self {
         Self {
             id: UserId::generate(now),
@@ -373,7 +368,7 @@ impl User {
         }
     }
 
-    /// Notes that the user is changed at `now`, based on what was read.
+    /// Notes a change of the user at `now`, which makes a new version.
     pub fn touch(&mut self, now: Timestamp) {
         self.updated_at = now;
         self.version += 1;
@@ -385,8 +380,8 @@ impl User {
         self.session_epoch += 1;
     }
 
-    /// Notes that the person who registered reads mail at the address: a link was
-    /// opened by a browser that is signed in to the account.
+    /// Notes that the registered user reads mail at the address: a browser that is signed in to the
+    /// account opened a mailed link.
     pub fn verify_email(&mut self, now: Timestamp) {
         self.email_verified_at.get_or_insert(now);
     }
@@ -394,10 +389,9 @@ impl User {
     /// Hands the account to the reader of its mail, whose browser is not signed in
     /// to it.
     ///
-    /// Anybody can register any address. If this one was never verified, then
-    /// password, sessions, name and telephone may be a stranger's, who registered
-    /// it first to wait for its owner, or to have us greet the owner with words of
-    /// theirs; they end here.
+    /// Any address can be registered. If this one was never confirmed, then password, sessions,
+    /// name and telephone may be a stranger's, who registered it first to wait for its owner, or to
+    /// have us greet the owner with the stranger's words; they end here.
     pub fn claim(&mut self, now: Timestamp) {
         if self.email_verified_at.is_none() {
             self.password_hash = None;
@@ -408,12 +402,11 @@ impl User {
         }
     }
 
-    /// What the user may be: in the tenant `asked` for; else as `before`, if that
-    /// still holds; else in the tenant chosen last; else in any that there is; else
-    /// a buyer.
+    /// The role and tenant of the user: in the tenant `asked` for; else in `before`, if the user
+    /// still works there; else in the tenant chosen last; else in any that there is; else a buyer.
     ///
-    /// Roles wait for a verified address: whoever registered it first need not be
-    /// who was meant.
+    /// Roles need a confirmed address: the user who registered it first need not be the person who
+    /// was meant.
     pub fn standing(&self, asked: Option<TenantId>, before: Option<TenantId>) -> Result<Standing> {
         let in_tenant =
             |tenant: TenantId| Some(Standing { role: *self.staff.get(&tenant)?, tenant: Some(tenant) });
@@ -433,7 +426,7 @@ impl User {
         Ok(standing.filter(|_| verified).unwrap_or(Standing::BUYER))
     }
 
-    /// Sets the user's role in `tenant`, or ends the membership with `None`.
+    /// Sets the user's role in `tenant`, or removes it with `None`.
     pub fn set_role(&mut self, tenant: TenantId, role: Option<Role>) -> Result<()> {
         let Some(role) = role.filter(|role| *role != Role::User) else {
             self.staff.remove(&tenant);
@@ -446,7 +439,8 @@ impl User {
                 "This person works for 50 organisers already, which is the most.",
             ));
         }
-        // Whoever had no choice so far goes on where they work: a second organiser changes nothing there.
+        // A user without a choice so far keeps acting for the first organiser: a second one changes
+        // nothing there.
         let so_far = self.last_tenant.or_else(|| self.staff.keys().next().copied());
         self.last_tenant = Some(so_far.unwrap_or(tenant));
         self.staff.insert(tenant, role);
@@ -492,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn texts_other_than_addresses_are_refused() {
         for text in [
             "",
             "@",
@@ -553,7 +547,7 @@ mod tests {
     }
 
     #[test]
-    fn the_standing_follows_what_is_asked_then_what_was_then_the_last_choice() {
+    fn the_standing_follows_the_asked_the_former_then_the_last_chosen_tenant() {
         let [a, b, foreign] = tenants();
         let at = |role, tenant| Ok(Standing { role, tenant: Some(tenant) });
         let codes = |result: Result<Standing>| result.map_err(|error| error.code());
@@ -607,7 +601,7 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_of_an_address_takes_the_account_from_who_registered_it_first() {
+    fn the_owner_of_an_address_takes_the_account_from_a_stranger() {
         let mut user = user();
         user.password_hash = Some(PasswordHash("a stranger's".to_owned()));
         (user.name, user.phone) = ("Your account is blocked".to_owned(), Some("300 555 0100".to_owned()));

@@ -1,24 +1,23 @@
-//! Somebody's words in a mail of ours: names, titles and notes that people typed.
+//! Texts that people typed in our mails: names, titles and notes.
 //!
-//! Our mails come from a sender that mailboxes trust, so whoever types a name must
-//! not be able to write the mail. What mail clients turn into links is broken up
-//! where it stands, visibly and so that it still reads (`www·example·com`); it is not
-//! taken out, because no rule can tell every address from every title. A person's
-//! name is said only if it looks like one.
+//! Our mails come from a sender that mailboxes trust, so a person who types a name must not be able
+//! to write the mail. Text that mail clients turn into links is broken up where it is, visibly and
+//! so that it still reads (`www·example·com`); it is not removed, because no rule can tell every
+//! address from every title. A person's name appears only if it looks like one.
 
 use std::net::Ipv4Addr;
 
-/// The longest name of a person that a mail says, in characters.
+/// The most characters of a person's name in a mail.
 const MAX_NAME: usize = 60;
-/// The most words of a person's name that a mail says.
+/// The most words of a person's name in a mail.
 const MAX_NAME_WORDS: usize = 8;
 /// The most letters of an abbreviation in a name, such as `Dra.` or `Prof.`
 const MAX_ABBREVIATION: usize = 4;
-/// The longest title that a mail says, in characters.
+/// The most characters of a title in a mail.
 const MAX_TITLE: usize = 120;
-/// As many digits in a row, or in groups after a `+`, are a telephone number.
+/// The fewest digits in a row, or in groups after a `+`, that are a telephone number.
 const PHONE_DIGITS: usize = 7;
-/// As many digits in groups with a sign or space between them are one, too.
+/// The fewest digits in groups, with a sign or space between them, that are one, too.
 const GROUPED_PHONE_DIGITS: usize = 9;
 /// The longest group of digits that telephone numbers are written in; postal codes have more.
 const MAX_PHONE_GROUP: usize = 5;
@@ -30,8 +29,8 @@ pub fn title(text: &str) -> String {
     line(&without_phones(&unlinked(text), is_phone_in_title))
 }
 
-/// An official number, or an address, whose numbers mean something: without links, in one
-/// line, cut after 120 characters.
+/// An official number, or an address, whose digits mean something: without links, in one line, cut
+/// after 120 characters.
 pub fn line(text: &str) -> String {
     let line = unlinked(text);
     match line.char_indices().nth(MAX_TITLE) {
@@ -40,14 +39,14 @@ pub fn line(text: &str) -> String {
     }
 }
 
-/// What somebody says to the reader of the mail: without links, telephone numbers
-/// and quotation marks, with which it could seem to end, in one line.
+/// A note to the reader of the mail: without links, telephone numbers and quotation marks, with
+/// which its quotation could seem to end, in one line.
 pub fn note(text: &str) -> String {
     let unquoted: String = text.chars().map(|c| if is_quote(c) { '\'' } else { c }).collect();
     without_phones(&unlinked(&unquoted), is_phone)
 }
 
-/// A letter of somebody else than us, in its lines: without links, but for the words that it
+/// A letter by another author than us, in its lines: without links, except the words that it
 /// `keeps`.
 pub fn letter(text: &str, keeps: impl Fn(&str) -> bool) -> String {
     let is_around =
@@ -59,8 +58,8 @@ pub fn letter(text: &str, keeps: impl Fn(&str) -> bool) -> String {
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A person's name, if the text looks like one: letters in a few words, no links,
-/// digits or sentences. A greeting goes without any other.
+/// A person's name, if the text looks like one: letters in a few words, no links, digits or
+/// sentences. A greeting leaves out any other text.
 pub fn person_name(text: &str) -> Option<String> {
     let name = one_line(text);
     let is_plain = name.chars().all(|c| {
@@ -79,9 +78,8 @@ pub fn person_name(text: &str) -> Option<String> {
     is_name.then_some(name)
 }
 
-/// The text in one line, without anything that a mail client would make a link of:
-/// web and mail addresses with or without a scheme, IP addresses, paths of files.
-/// Doing it again changes nothing.
+/// The text in one line, without anything that a mail client would make a link of: web and mail
+/// addresses with or without a scheme, IP addresses, paths of files. Idempotent.
 pub fn unlinked(text: &str) -> String {
     let text: Vec<char> = one_line(text).chars().collect();
     let mut unlinked = String::with_capacity(text.len());
@@ -108,17 +106,17 @@ pub fn unlinked(text: &str) -> String {
     one_line(&unlinked)
 }
 
-/// The full stop, and what browsers take for one in the name of a host (UTS #46).
+/// The full stop, and characters that browsers read as one in the name of a host (UTS #46).
 fn is_dot(c: char) -> bool {
     matches!(c, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}' | '\u{2024}')
 }
 
-/// What the labels of a host are made of.
+/// A character of the labels of a host.
 fn is_label(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '-' | '_') || is_mark(c)
 }
 
-/// Accents that are signs of their own.
+/// A combining accent.
 fn is_mark(c: char) -> bool {
     ('\u{300}'..='\u{36f}').contains(&c)
 }
@@ -148,7 +146,7 @@ fn is_ipv4(text: &[char], at: usize) -> bool {
     number.trim_end_matches('.').parse::<Ipv4Addr>().is_ok()
 }
 
-/// The text with every telephone number as `[…]`, as `is_phone` tells them.
+/// The text with `[…]` for every telephone number, as `is_phone` recognises them.
 fn without_phones(text: &str, is_phone: fn(&[char]) -> bool) -> String {
     let chars: Vec<char> = text.chars().collect();
     let (mut kept, mut at) = (String::with_capacity(text.len()), 0);
@@ -164,8 +162,8 @@ fn without_phones(text: &str, is_phone: fn(&[char]) -> bool) -> String {
     kept
 }
 
-/// Where the number that starts at `at` ends: digits, with a sign and spaces between
-/// their groups. `at` itself if none starts there.
+/// The end of the number that starts at `at`: digits, with a sign and spaces between their groups.
+/// `at` itself if none starts there.
 fn number_end(chars: &[char], at: usize) -> usize {
     let is_digit = |index: usize| chars.get(index).is_some_and(|c| c.is_numeric());
     let is_between = |c: char| matches!(c, ' ' | '-' | '.' | '·' | '(' | ')' | '‑' | '–');
@@ -188,14 +186,14 @@ fn number_end(chars: &[char], at: usize) -> usize {
     }
 }
 
-/// Dates, amounts and street numbers are shorter, or have no more than their groups.
+/// True for a telephone number: dates, amounts and street numbers have fewer digits, and in groups.
 fn is_phone(number: &[char]) -> bool {
     let digits = number.iter().filter(|c| c.is_numeric()).count();
     digits >= GROUPED_PHONE_DIGITS || is_surely_phone(number)
 }
 
-/// As [`is_phone`], but of groups only those count that are no year and no postal code:
-/// titles have more of these than notes.
+/// As [`is_phone`], but groups that are a year or a postal code do not count: titles have more of
+/// these than notes.
 fn is_phone_in_title(number: &[char]) -> bool {
     let groups = number.split(|c| !c.is_numeric());
     let counted = groups.filter(|group| group.len() <= MAX_PHONE_GROUP && !is_year(group));
@@ -212,8 +210,8 @@ fn is_year(group: &[char]) -> bool {
     matches!(group, ['1', '8' | '9', _, _] | ['2', '0', _, _])
 }
 
-/// The text with single spaces for all space, and without signs that nobody sees or
-/// that turn the direction of writing.
+/// The text with single spaces for all space, and without signs that are invisible or change the
+/// direction of writing.
 fn one_line(text: &str) -> String {
     let shown = text.chars().filter(|c| !is_hidden(*c)).map(|c| if c.is_control() { ' ' } else { c });
     shown.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
@@ -244,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_mail_clients_link_is_broken_up() {
+    fn text_that_mail_clients_link_is_broken_up() {
         for (text, expected) in [
             ("mira https://premio.example/entrar?x=1 ya", "mira https: premio·example/entrar?x=1 ya"),
             ("HTTP://PREMIO.EXAMPLE", "HTTP: PREMIO·EXAMPLE"),
@@ -269,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_stays_as_it_is() {
+    fn text_without_addresses_stays_as_it_is() {
         for text in [
             "Los Faroles",
             "Faroles del Sur S.A.S.",
@@ -287,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_gives_no_number_to_call_and_does_not_end_its_quotation() {
+    fn a_note_has_no_telephone_number_and_no_quotation_marks() {
         for (text, expected) in [
             ("Llama al 300 555 0100", "Llama al […]"),
             ("Llama al (601) 555-01-00.", "Llama al […]."),
@@ -303,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_said_if_it_looks_like_one() {
+    fn a_persons_name_must_look_like_one() {
         for name in [
             "Ana",
             "María de los Ángeles Fernández de la Vega",
@@ -336,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_title_is_cut_and_gives_no_number_to_call() {
+    fn a_title_is_cut_and_has_no_telephone_number() {
         assert_eq!(title("Llama al 300 555 0100"), "Llama al […]");
         assert_eq!(title("3005550100, +57 300 555 0100, 1998"), "[…], […], 1998");
         for text in [
@@ -353,7 +351,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_looks_like_an_address_is_left(
+        fn no_address_is_left(
             text in "[a-z0-9.:/@\\\\ \\-。．éñ+()]{0,60}",
         ) {
             let unlinked = unlinked(&text);
@@ -367,7 +365,7 @@ mod tests {
         }
 
         #[test]
-        fn doing_it_again_changes_nothing(text in ".{0,80}") {
+        fn cleaning_is_idempotent(text in ".{0,80}") {
             let once = unlinked(&text);
             prop_assert_eq!(&unlinked(&once), &once);
             prop_assert_eq!(title(&title(&once)), title(&once));

@@ -82,7 +82,7 @@ fn colombian_ids_may_name_their_document() {
 }
 
 #[test]
-fn of_other_countries_only_the_length_is_known() {
+fn ids_of_other_countries_are_checked_for_length_and_signs() {
     good("UY", "1.234.567-2", IdKind::Other, "12345672", "12345672");
     good("DE", "l01x00t47", IdKind::Other, "L01X00T47", "L01X00T47");
     for text in ["123", &"1".repeat(21), &" ".repeat(41), "12#34", "1234\n5"] {
@@ -91,7 +91,7 @@ fn of_other_countries_only_the_length_is_known() {
 }
 
 #[test]
-fn signs_are_dropped_only_where_they_mean_nothing() {
+fn signs_are_dropped_only_between_thousands_and_beside_letters() {
     for text in [
         "2012345.0",
         "2012345,0",
@@ -117,7 +117,7 @@ fn signs_are_dropped_only_where_they_mean_nothing() {
 }
 
 #[test]
-fn a_check_digit_is_wrong_where_one_is_written() {
+fn wrong_check_digits_are_found() {
     for (country, text) in [
         ("CL", "12.345.678-9"),
         ("CO", "12345678-9"),
@@ -136,7 +136,7 @@ fn a_check_digit_is_wrong_where_one_is_written() {
         ("CL", "AB-123456"),
         ("UY", "1.234.567-2"),
         ("CO", "890.903.938-8"),
-        // Of Uruguay, wherever the event is.
+        // Right in Uruguay, in whichever country the event is.
         ("CL", "1.234.567-2"),
         ("CO", "1.234.567-2"),
         ("CL", "123.456-6"),
@@ -198,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_shown_reads_as_the_same(country in "AR|CL|CO|UY", text in "[A-Z0-9.\\- ]{0,24}") {
+    fn a_shown_id_parses_to_the_same_id(country in "AR|CL|CO|UY", text in "[A-Z0-9.\\- ]{0,24}") {
         if let Ok(id) = NationalId::parse(&country, &text) {
             let again = match id.kind() {
                 IdKind::Ce | IdKind::Ti | IdKind::Pp | IdKind::Cc => {
@@ -212,7 +212,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_judged(country in "AR|CL|CO|XX", text in "\\PC{0,60}") {
+    fn any_text_parses_or_is_refused(country in "AR|CL|CO|XX", text in "\\PC{0,60}") {
         if let Ok(id) = NationalId::parse(&country, &text) {
             prop_assert!(!id.identity().is_empty() && id.number().len() <= 20);
         }

@@ -19,12 +19,12 @@ macro_rules! text {
         pub struct $name<const MIN: usize, const MAX: usize>(String);
 
         impl<const MIN: usize, const MAX: usize> $name<MIN, MAX> {
-            /// The text.
+            /// The text as it is kept.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// The text, if anything was entered.
+            /// The text; `None` if it is empty.
             pub fn some(self) -> Option<String> {
                 Some(self.0).filter(|text| !text.is_empty())
             }
@@ -99,13 +99,12 @@ macro_rules! text {
 }
 
 text! {
-    /// One line of text with `MIN` to `MAX` characters, as somebody entered it and
-    /// [the rule](super) keeps it.
+    /// One line of text with `MIN` to `MAX` characters, as [the rule](super) keeps it.
     Line
 }
 
 text! {
-    /// Text that may have line breaks, with `MIN` to `MAX` characters, as somebody
-    /// entered it and [the rule](super) keeps it.
+    /// Text that may have line breaks, with `MIN` to `MAX` characters, as [the rule](super) keeps
+    /// it.
     Paragraph
 }

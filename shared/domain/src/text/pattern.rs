@@ -1,20 +1,20 @@
-//! The rule as a regular expression of the API's description, for those who check
-//! before they send.
+//! The rule as a regular expression of the API's description, for clients that check before they
+//! send.
 //!
-//! What an expression cannot say well is left to the rule: marks, and what becomes
-//! of signs without a meaning.
+//! The rule alone has what an expression cannot say well: marks, and the treatment of signs without
+//! a meaning.
 
 use super::Form;
 
-/// White space: it may stand around any text.
+/// White space, which may be around any text.
 const AROUND: &str = r"\t-\r \u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000";
-/// What is in no text. Signs beyond four hexadecimal digits stand for themselves:
-/// dialects disagree about how to write them.
+/// Signs that no text may have. Those beyond four hexadecimal digits stand for themselves: dialects
+/// disagree about how to write them.
 const NEVER: &str = "\\u0000-\\u0008\\u000E-\\u001F\\u007F-\\u0084\\u0086-\\u009F\\u202A-\\u202E\\u2066-\\u2069\
                      \\uE000-\\uF8FF\\uFDD0-\\uFDEF\\uFFF9-\\uFFFF\u{E0000}-\u{10FFFF}";
-/// What is in no line.
+/// Signs that no line may have.
 const BREAKS: &str = r"\t-\r\u0085\u2028\u2029";
-/// What cannot be seen by itself, besides white space.
+/// Signs that cannot be seen by themselves, besides white space.
 const UNSEEN: &str = "\\u00AD\\u0300-\\u036F\\u061C\\u115F\\u1160\\u17B4\\u17B5\\u180B-\\u180F\\u200B-\\u200F\\u2060-\\u2065\
                       \\u206A-\\u206F\\u2800\\u3164\\uFE00-\\uFE0F\\uFEFF\\uFFA0\\uFFF0-\\uFFF8\
                       \u{1BCA0}-\u{1BCA3}\u{1D173}-\u{1D17A}";

@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{plain, sentence};
 use crate::Language;
 
-/// A telephone number as its owner writes it: digits, spaces and `+ - ( ) .`; or
-/// empty.
+/// A telephone number as people write it: digits, spaces and `+ - ( ) .`; or empty.
 ///
 /// What telephones and spreadsheets put around and into a number is removed:
 /// direction signs, spaces and hyphens of other widths, white space around it.
@@ -19,7 +18,7 @@ use crate::Language;
 #[serde(into = "String", try_from = "Cow<'_, str>")]
 pub struct Phone(String);
 
-/// A text that is no telephone number.
+/// The text is not a telephone number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidPhone;
 
@@ -47,7 +46,7 @@ impl Phone {
     /// The most characters of a number.
     pub const MAX: usize = 32;
 
-    /// The number, if one was entered.
+    /// The number; `None` if none was entered.
     pub fn some(self) -> Option<String> {
         Some(self.0).filter(|number| !number.is_empty())
     }

@@ -1,20 +1,20 @@
-//! What a single character is worth in a text.
+//! The classes of characters in a text.
 
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// What a character is in a text.
+/// The class of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sign {
     /// It ends a line.
     Break,
     /// A tab.
     Tab,
-    /// It steers machines.
+    /// A control sign, which steers machines.
     Control,
-    /// U+FFFD: a letter was here.
+    /// U+FFFD, which stands for a letter that was lost.
     Lost,
-    /// It turns the direction of what follows.
+    /// It changes the direction of writing.
     Direction,
     /// It is private, hidden or no character.
     Meaningless,
@@ -22,7 +22,7 @@ pub(super) enum Sign {
     Blank,
     /// It has no width and, in a name or a note, no meaning.
     Nothing,
-    /// It joins pictures, or parts letters that would be joined.
+    /// It joins pictures, or separates letters that would be joined.
     Joiner,
     /// A letter, a digit, a mark, a picture.
     Other,
@@ -64,7 +64,7 @@ impl Sign {
     }
 }
 
-/// True if somebody who reads the text can see this.
+/// True if a reader of the text can see the character.
 pub(super) fn is_visible(sign: char) -> bool {
     if sign.is_ascii_graphic() {
         return true;
@@ -76,7 +76,7 @@ pub(super) fn is_visible(sign: char) -> bool {
         && !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(sign)
 }
 
-/// True for what stands over, under or around the letter before it.
+/// True for a mark over, under or around the letter before it.
 pub(super) fn is_mark(sign: char) -> bool {
     !sign.is_ascii()
         && matches!(
@@ -85,8 +85,8 @@ pub(super) fn is_mark(sign: char) -> bool {
         )
 }
 
-/// True if a joiner between these does something: scripts and pictures that need
-/// one come after the Latin letters.
+/// True if a joiner between these has an effect: scripts and pictures that need one come after the
+/// Latin letters.
 pub(super) fn joins(before: &[char], after: &[char]) -> bool {
     let needs = |sign: Option<&char>| {
         sign.is_some_and(|sign| *sign > '\u{2FF}' && Sign::of(*sign) == Sign::Other && !is_mark(*sign))

@@ -56,7 +56,7 @@ fn names_of_the_world_are_kept() {
 }
 
 #[test]
-fn there_is_one_spelling() {
+fn texts_have_one_spelling() {
     is_kept("nin\u{303}a", "niña");
     is_kept("  Ana \t\r\n", "Ana");
     is_kept("Ana\u{a0}María   Farola\u{3000}", "Ana María Farola");
@@ -67,7 +67,7 @@ fn there_is_one_spelling() {
 }
 
 #[test]
-fn what_cannot_be_seen_is_nothing() {
+fn invisible_text_counts_as_empty() {
     for nothing in [
         "",
         " ",
@@ -93,7 +93,7 @@ fn what_cannot_be_seen_is_nothing() {
 }
 
 #[test]
-fn what_would_mislead_is_refused_where_it_is() {
+fn misleading_characters_are_refused_with_their_place() {
     let reasons: Vec<String> = [
         "Ana\nFarola",
         "Ana\r\nFarola",
@@ -155,7 +155,7 @@ fn a_paragraph_may_have_line_breaks_and_nothing_worse() {
 }
 
 #[test]
-fn a_request_says_where_and_what() {
+fn an_error_of_a_request_names_place_and_reason() {
     let error = serde_json::from_str::<Name>("\"Ana\\nFarola\"").expect_err("refused");
     assert!(error.to_string().starts_with("must be a single line; character 4 is a line break"), "{error}");
     assert!(serde_json::from_str::<Name>(r#""\ud800""#).is_err(), "half a pair is no text");
@@ -203,7 +203,7 @@ fn text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn what_is_kept_is_kept_again_and_is_clean(text in text()) {
+    fn kept_text_is_clean_and_stays_as_it_is(text in text()) {
         for (kept, again) in [
             (line(&text), line(&line(&text).unwrap_or_default())),
             (note(&text), note(&note(&text).unwrap_or_default())),
@@ -220,10 +220,10 @@ proptest! {
         }
     }
 
-    /// But for marks, whose tables an expression cannot hold, and for the few signs
-    /// that Unicode composes into more than one.
+    /// Not for marks, whose tables an expression cannot hold, and not for the few signs that
+    /// Unicode composes into more than one.
     #[test]
-    fn the_description_says_what_is_checked(text in text()) {
+    fn the_pattern_agrees_with_the_check(text in text()) {
         let marked = text.chars().any(|sign| sign::is_mark(sign) && sign != '\u{fe0f}');
         let grows = tidied(&text, Form::Paragraph).chars().count() > text.chars().count();
         prop_assume!(!marked && !grows);
