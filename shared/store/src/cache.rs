@@ -4,19 +4,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::{Error, Timestamp};
 
-/// How long what an organiser wrote may be behind where tickets are sold, in
-/// milliseconds. Prices are in the quote and places in the allotments; what may be this
-/// old is the rest.
+/// Cache time, in milliseconds, of an organiser's data where tickets are sold. Prices come from the
+/// quote and places from the allotments; only the rest may be this stale.
 pub const ON_SALE_MILLIS: i64 = 3_000;
-/// How long it may be behind everywhere else, such as on tickets and at the door.
+/// Cache time, in milliseconds, of an organiser's data everywhere else, such as on tickets and at the
+/// door.
 pub const SOLD_MILLIS: i64 = 30_000;
 
-/// What was read a moment ago, so that an event that everybody looks at costs
-/// almost no reads.
+/// A cache of values from the table, so that a popular event costs almost no reads.
 ///
-/// Holds at most `bound` values, each for `millis` milliseconds. When a value
-/// gets too old, one caller reads it again and the others go on with the old
-/// one meanwhile. That something does not exist is never remembered.
+/// Holds at most `bound` values, each for `millis` milliseconds. When a value is stale, one caller
+/// reads it again while the others get the old value. Absence and failures are never cached.
 #[derive(Debug)]
 pub struct Fresh<K, V> {
     millis: i64,
@@ -27,11 +25,11 @@ pub struct Fresh<K, V> {
 #[derive(Debug)]
 struct Kept<V> {
     value: Arc<V>,
-    /// From then on, somebody has to read it again.
+    /// From this time on, in milliseconds since 1970, a caller has to read it again.
     due: i64,
 }
 
-/// How long others go on with an old value while one caller reads it again.
+/// How long the other callers get the stale value while one caller reads it again.
 const GRACE_MILLIS: i64 = 1000;
 
 impl<K: Eq + Hash + Clone, V> Fresh<K, V> {
@@ -40,7 +38,7 @@ impl<K: Eq + Hash + Clone, V> Fresh<K, V> {
         Self { millis, bound, values: Mutex::default() }
     }
 
-    /// The value at `key` if it is young enough at `now`, else what `read` gives.
+    /// The cached value at `key`, or what `read` gives if there is none or it is stale at `now`.
     pub async fn get<F>(
         &self,
         key: K,
@@ -80,7 +78,7 @@ impl<K: Eq + Hash + Clone, V> Fresh<K, V> {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<K, Kept<V>>> {
-        // No code that can panic runs while it is locked.
+        // No code that can panic runs while the lock is held.
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -108,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_reads_again_while_others_go_on() {
+    async fn one_caller_reads_again_while_others_get_the_stale_value() {
         let cache = Fresh::new(8, 3000);
         get(&cache, 1, 0).await;
         let second = cache.get(1, at(3000), || async { Ok(Some(get(&cache, 1, 3001).await)) }).await;
@@ -116,7 +114,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failures_and_absence_are_not_remembered() {
+    async fn failures_and_absence_are_not_cached() {
         let cache = Fresh::<u8, i64>::new(8, 3000);
         let failed = cache.get(1, at(0), || async { Err(Error::unavailable("busy", "Busy.")) }).await;
         assert_eq!(failed.expect_err("failed").code(), "busy");

@@ -1,20 +1,19 @@
 //! Writes that collide with a transaction on the same item.
 //!
-//! DynamoDB refuses such a write, and such a transaction, without having done
-//! anything of it. The SDK takes that for final, although a moment later the item
-//! is free: so what collides is tried again as often as what is throttled, after
-//! pauses of random length.
+//! DynamoDB refuses such a write, or such a transaction, without carrying out any of it. The SDK takes
+//! that as final, although a moment later the item is free. So a collision is retried as often as a
+//! throttled request, after pauses of random length.
 
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use serde::Deserialize;
 
-/// Has the SDK repeat what collided. Also right for writes without a condition:
-/// nothing of a write that collided was carried out.
+/// Makes the SDK retry collisions. Safe for writes without a condition, too: nothing of a write that
+/// collided was carried out.
 #[derive(Debug)]
 pub(crate) struct Collisions;
 
-/// The part of an error's body that tells what happened.
+/// The fields of an error's body that name its cause.
 #[derive(Deserialize)]
 struct Failed {
     #[serde(rename = "__type")]
@@ -33,7 +32,7 @@ impl Failed {
     fn is_collision(&self) -> bool {
         match self.kind.rsplit('#').next() {
             Some("TransactionConflictException") => true,
-            // A condition that did not hold is an answer: asking again gives the same.
+            // A failed condition is an answer: a retry would get the same.
             Some("TransactionCanceledException") => {
                 let has = |code: &str| self.reasons.iter().any(|reason| reason.code == code);
                 has("TransactionConflict") && !has("ConditionalCheckFailed")
@@ -73,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn only_collisions_are_told_from_answers() {
+    fn collisions_are_told_apart_from_failed_conditions() {
         for (collides, body) in [
             (true, r#"{"__type":"com.amazonaws.dynamodb.v20120810#TransactionConflictException"}"#),
             (false, r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}"#),
@@ -93,7 +92,7 @@ mod tests {
         }
     }
 
-    /// Adds one to a counter, unless it has been added to since `has`.
+    /// Adds one to a counter, unless it is no longer `has`.
     async fn add(store: &Store, has: u32) -> Result<(), Failure> {
         let key = Key::new("COUNTER", "C");
         let update = store.client.update_item().table_name(&*store.table).set_key(Some(key.attributes()));
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_that_collides_is_repeated_a_few_times_and_carried_out_once() {
+    async fn a_write_that_collides_is_retried_a_few_times_and_carried_out_once() {
         let store = store().await;
         for (collisions, has) in [(1, 0), (3, 1)] {
             add(&colliding(&store, collisions), has).await.expect("written in the end");

@@ -1,27 +1,27 @@
-//! Limits on how many of something there are, where no write has them as its condition.
+//! Limits on the number of items, where no write can have the limit as its condition.
 //!
-//! A count that was read before a write is old when the write is done: of twenty who read
-//! three, twenty write the fourth. So it is read again after it, consistently, and who
-//! finds too many lets its own go; that costs a read and no write.
+//! A count that was read before a write is stale when the write is done: of twenty requests that read
+//! three, all twenty write the fourth. So the count is read again after the write, consistently, and a
+//! request that finds too many removes its own item. If all is well, that costs a read and no write.
 
 use std::time::Duration;
 
 use crate::Failure;
 
-/// How often those who came first look whether the others are gone.
+/// How often the first requests count again, waiting for the others to go.
 pub const LOOKS: u32 = 40;
-/// After so many looks the last of those who wait goes; each of the others waits two more.
+/// After so many counts the last of the waiting requests goes; each of the others waits two more.
 const LAST_GOES: u32 = 20;
-/// Between two looks.
+/// Pause between two counts.
 pub const PAUSE: Duration = Duration::from_millis(50);
 
-/// Whether `own`, which is written, may stay as one of `most`. `there` reads, consistently,
-/// the names of all that are there.
+/// Whether `own`, which is written, may stay as one of at most `most` items. `there` reads the names of
+/// all existing items, consistently.
 ///
-/// Whoever stays has seen, after its own write, no more than `most`; so however many come
-/// at once, no more than these stay. Of those who see more, the ones with the lowest names
-/// wait a moment for the others to go. If they do not, because they stayed before these
-/// came, one after the other of these goes, too, the highest name first.
+/// A request may stay only if it has counted no more than `most` after its own write; so however many
+/// come at once, no more than `most` stay. Of the requests that count more, those with the lowest names
+/// wait a moment for the others to go. If the others do not go, because they were allowed to stay
+/// before, the waiting requests go one by one, the highest name first.
 ///
 /// # Errors
 /// If reading fails.
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn of_a_crowd_as_many_stay_as_may() {
+    async fn of_a_crowd_as_many_stay_as_the_limit_allows() {
         let there = There::default();
         let stayed = at_once(20, |own| {
             let there = Arc::clone(&there);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn beside_one_who_stayed_as_many_of_a_crowd_stay_as_there_is_room_for() {
+    async fn a_crowd_fills_the_room_that_an_earlier_item_leaves() {
         let there = There::default();
         assert!(stays(&there, 9).await);
         let stayed = futures::future::join_all((1..5).map(|own| stays(&there, own))).await;
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_late_goes_whatever_its_name() {
+    async fn a_late_item_goes_whatever_its_name() {
         let there = There::default();
         for own in 5..9 {
             assert!(stays(&there, own).await);

@@ -1,3 +1,5 @@
+//! Entries of the public list of events.
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -5,50 +7,50 @@ use serde_json::{Map, Value};
 use super::Event;
 use crate::{Currency, EventId, TenantId};
 
-/// An event in the public list: what it says without its areas.
+/// The entry of an event in the public list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventSummary {
-    /// The event.
+    /// Id of the event.
     pub id: EventId,
-    /// The organiser.
+    /// The organiser's tenant.
     pub tenant_id: TenantId,
-    /// The readable part of its address.
+    /// Slug: the readable part of the event's address, unique among all events.
     pub slug: String,
-    /// The title.
+    /// Title of the show.
     pub name: String,
-    /// Who plays.
+    /// Name of the artist.
     pub artist: String,
-    /// Where.
+    /// Name of the venue.
     pub venue: String,
-    /// The city.
+    /// City of the venue.
     pub city: String,
-    /// ISO 3166-1 alpha-2 country.
+    /// Country of the venue, ISO 3166-1 alpha-2, such as `CO`.
     pub country: String,
-    /// IANA time zone of the venue.
+    /// IANA time zone of the venue, such as `America/Bogota`.
     pub time_zone: String,
-    /// Start of the show.
+    /// When the show starts.
     pub starts_at: Timestamp,
-    /// End of the show.
+    /// When the show ends.
     pub ends_at: Timestamp,
-    /// The currency of its prices.
+    /// Currency of the event's prices.
     pub currency: Currency,
-    /// The lowest base price, in minor units; what buyers pay has stages, fee and tax in it
-    /// ([`price_from`](crate::pricing::price_from)). `None` if nothing can be bought.
+    /// The lowest base price of an area with places, in minor units; what buyers pay has stages, fee
+    /// and tax in it (`domain::pricing::price_from`). `None` if nothing can be bought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_from: Option<i64>,
-    /// The main picture.
+    /// Address of the main picture ([`Event::picture`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// The organiser's internal code for it.
+    /// The organiser's internal code for the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The most discounts that members get for it.
+    /// How many discounts there are for members.
     #[serde(default)]
     pub max_discounts: u32,
-    /// Where somebody else sells its tickets.
+    /// Address of another seller's page, if the tickets are sold there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticketing_link: Option<String>,
-    /// Further details.
+    /// Further details of the show, as free-form JSON.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub other_data: Map<String, Value>,
     /// When the event was created.
@@ -56,7 +58,7 @@ pub struct EventSummary {
 }
 
 impl EventSummary {
-    /// The summary of an event whose cheapest area costs `price_from`.
+    /// The entry of an event whose cheapest area costs `price_from` minor units.
     pub fn new(event: &Event, price_from: Option<i64>) -> Self {
         Self {
             id: event.id,
@@ -80,4 +82,6 @@ impl EventSummary {
             created_at: event.created_at,
         }
     }
+
+    /// The cursor of the public list after this event.
 }

@@ -1,4 +1,4 @@
-//! Claiming admissions of a pool, and what becomes of claims.
+//! Claims on the admissions of a pool: made, secured, sold, released, returned.
 
 use std::cmp::Reverse;
 use std::ops::RangeInclusive;
@@ -13,14 +13,14 @@ use super::{Claim, Pool, ROUNDS, Refusal, Token, pause};
 use crate::items::number;
 use crate::{Failure, Store};
 
-/// How many blocks a buyer tries before looking at all of them.
+/// Blocks that an order tries before it reads all of them.
 const PROBES: usize = 3;
-/// How often a buyer asks a block in which others reclaim expired holds.
+/// Tries at one block, whose writes are refused while other orders reclaim its expired holds.
 const ASKED: usize = 8;
-/// For how long a sale out of several blocks holds those that it has already.
+/// Length of the hold on the first parts of a sale out of several blocks, until it has all parts.
 const COLLECTING: Duration = Duration::from_secs(60);
 
-/// What a token has of a block.
+/// The index of a block, and an order's claim on it.
 type Taken = (u16, Stake);
 
 fn parts_of(taken: &[Taken]) -> Vec<Part> {
@@ -28,7 +28,7 @@ fn parts_of(taken: &[Taken]) -> Vec<Part> {
 }
 
 impl Pool {
-    /// The block with which an order begins to look.
+    /// Index of the block that an order tries first: the same at every retry.
     pub(super) fn first_block(&self, token: Token) -> u16 {
         u16::try_from(token.spread() % u64::from(self.blocks)).unwrap_or(0)
     }
@@ -38,14 +38,14 @@ impl Store {
     /// Claims `quantity` admissions for `token`, from one block if any has room,
     /// else from several.
     ///
-    /// Asking again with the same token gives the same. Should the earlier answer
-    /// have been lost and its block be full since, then it may give others, and
-    /// the earlier ones are free when their time is over; hence a claim for good
-    /// costs reading all blocks first. Hold and settle where many are sold.
+    /// A repetition with the same token returns the same parts. If the earlier answer was lost and its
+    /// block is full since, it may return other parts, and the earlier hold expires by itself. A sale
+    /// must not leave a second claim behind, so it reads all blocks first. Where many tickets are sold,
+    /// claim a hold and settle it.
     ///
     /// # Errors
-    /// [`Refusal::SoldOut`] if fewer than `quantity` were free when all blocks
-    /// were looked at; the token then has none.
+    /// [`Refusal::SoldOut`] if fewer than `quantity` were free when all blocks were read; the token
+    /// then has no claim.
     pub(crate) async fn claim_admissions(
         &self,
         pool: &Pool,
@@ -74,8 +74,7 @@ impl Store {
         Err(Refusal::Failure(Failure::Unavailable("the last places are contended".to_owned())))
     }
 
-    /// Looks at all blocks and claims where there is room. `None` if others were
-    /// faster.
+    /// Reads all blocks and claims where there is room. `None` if other orders were faster.
     async fn search_pool(
         &self,
         pool: &Pool,
@@ -93,7 +92,7 @@ impl Store {
             let sold = taken.iter().chain(&others).filter(|(_, stake)| stake.is_sold());
             let sold: Vec<Taken> = sold.copied().collect();
             if !sold.is_empty() {
-                // Sold stays sold, whatever is asked for.
+                // A sale stays a sale, whatever claim is asked for now.
                 return Ok(Some(parts_of(&sold)));
             }
         }
@@ -107,8 +106,8 @@ impl Store {
                 if taken.is_empty() && others.is_empty() {
                     return Err(Refusal::SoldOut(u32::try_from(total).unwrap_or(0)));
                 }
-                // There may be room beside an earlier claim, but a block takes one
-                // of each order: begin again, without.
+                // There may be room in a block with an earlier claim, but a block takes one claim of an
+                // order: give the claims back and start again.
                 taken.extend(others);
                 self.give_back(pool, &taken, token).await?;
                 return Ok(None);
@@ -130,8 +129,8 @@ impl Store {
         Ok(Some(parts_of(&taken)))
     }
 
-    /// Takes `missing` admissions out of blocks that were seen to have as many
-    /// `free`. `None`, and nothing taken, if others were faster.
+    /// Takes `missing` admissions from `free`: blocks, and how many each had free when read. `None`,
+    /// and nothing taken, if other orders were faster.
     async fn take_free(
         &self,
         pool: &Pool,
@@ -141,7 +140,7 @@ impl Store {
         claim: Claim,
         now: Timestamp,
     ) -> Result<Option<Vec<Taken>>, Failure> {
-        // Everybody begins elsewhere, and the same order with the same block.
+        // Orders start at different blocks, and an order always at the same one.
         let first = pool.first_block(token);
         free.sort_by_key(|(block, _)| block.wrapping_sub(first));
         let has_room = |(_, free): &&(u16, i64)| *free >= i64::from(missing);
@@ -155,7 +154,7 @@ impl Store {
             }
             return Ok(None);
         }
-        // Until all of them are there, a crash must not leave a part of them sold.
+        // A crash before the last part is claimed must not leave the other parts sold.
         let meanwhile = match claim {
             Claim::Sold => Claim::Until(now + COLLECTING),
             until @ Claim::Until(_) => until,
@@ -172,8 +171,8 @@ impl Store {
         Ok(Some(taken))
     }
 
-    /// Claims from one block, expired holds reclaimed in the same write. False if
-    /// the block has not that much.
+    /// Claims from one block and reclaims its expired holds in the same write. False if the block has
+    /// too few free, has a claim of another quantity by this order, or kept changing.
     async fn ask_block(
         &self,
         pool: &Pool,
@@ -195,7 +194,7 @@ impl Store {
             };
             match block.claim(token) {
                 Some(has) if has.quantity() != stake.quantity() => return Ok(false),
-                // Sold stays sold, whatever is asked for.
+                // A sale stays a sale, whatever claim is asked for now.
                 Some(has) if has == stake || has.is_sold() => return Ok(true),
                 Some(has) => {
                     if self.exchange(pool, index, token, has..=has, Some(stake)).await? {
@@ -215,7 +214,7 @@ impl Store {
         Ok(false)
     }
 
-    /// Answers what nobody claims of the block then.
+    /// Writes a claim into one block. Returns how many of its admissions are unclaimed then.
     async fn write_claim(
         &self,
         pool: &Pool,
@@ -253,12 +252,12 @@ impl Store {
         }
     }
 
-    /// Gives the token this claim on what it holds, one write a part. A hold that expired
-    /// is still good while nobody took its places; if somebody did, others are taken.
+    /// Extends or sells what the token holds, one write a part: each gets this `claim`. An expired hold
+    /// is still good until another order has taken its places; then other places are claimed.
     ///
     /// # Errors
-    /// [`Refusal::SoldOut`] if the places are gone and there are no others. The
-    /// token then has nothing of this pool.
+    /// [`Refusal::SoldOut`] if the places are gone and there are no others. The token then has no claim
+    /// on this pool.
     pub(crate) async fn secure_admissions(
         &self,
         pool: &Pool,
@@ -281,8 +280,8 @@ impl Store {
         Ok(parts.to_vec())
     }
 
-    /// Makes sales of what the token holds, one write a part, whether or not it has
-    /// expired. What it has beyond `parts` is free again. False if it does not have them.
+    /// Sells what the token holds, expired or not, one write a part. What it has beyond `parts` is free
+    /// again. False if it no longer has them all.
     pub(crate) async fn sell_admissions(
         &self,
         pool: &Pool,
@@ -323,14 +322,13 @@ impl Store {
         Ok(true)
     }
 
-    /// What the token has of a block, read consistently.
+    /// The token's claim on a block, read consistently.
     async fn claim_on(&self, pool: &Pool, index: u16, token: Token) -> Result<Option<Stake>, Failure> {
         let Some(item) = self.get_item(&pool.key(index), true).await? else { return Ok(None) };
         Ok(Block::read(index, item)?.claim(token))
     }
 
-    /// Gives held admissions back. What was sold meanwhile stays sold, and what
-    /// was taken back already stays so.
+    /// Releases held admissions. Safe to repeat: what is sold by now, or released already, stays so.
     pub(crate) async fn release_admissions(
         &self,
         pool: &Pool,
@@ -343,8 +341,8 @@ impl Store {
         Ok(())
     }
 
-    /// Gives sold admissions back after a refund, so that the order keeps
-    /// `keeps` of them in these parts. Safe to repeat.
+    /// Returns sold admissions after a refund; the order keeps `keeps` of them, counted from the first
+    /// part. Safe to repeat.
     pub(crate) async fn return_admissions(
         &self,
         pool: &Pool,
@@ -361,7 +359,7 @@ impl Store {
         Ok(())
     }
 
-    /// Gives back whatever the token has of the pool, held or sold. Safe to repeat.
+    /// Returns every claim of the token on the pool, held or sold. Safe to repeat.
     pub(crate) async fn return_claims(&self, pool: &Pool, token: Token) -> Result<(), Failure> {
         for block in self.read_pool(pool).await? {
             if block.claim(token).is_some() {
@@ -372,8 +370,8 @@ impl Store {
     }
 
     async fn shrink_claim(&self, pool: &Pool, index: u16, keep: u8, token: Token) -> Result<(), Failure> {
-        // Another refund of the same order may have returned some before: what
-        // the claim has now is what counts.
+        // Another refund of the same order may have returned some already, so each round reads the
+        // claim again.
         for round in 0..ROUNDS {
             pause(round).await;
             let Some(has) = self.claim_on(pool, index, token).await? else { return Ok(()) };
@@ -385,7 +383,7 @@ impl Store {
         Err(Failure::Unavailable("the block is contended".to_owned()))
     }
 
-    /// Gives back what the token has, if it still is just that.
+    /// Frees these claims of the token, each only if it is unchanged.
     async fn give_back(&self, pool: &Pool, taken: &[Taken], token: Token) -> Result<(), Failure> {
         for (block, stake) in taken {
             self.exchange(pool, *block, token, *stake..=*stake, None).await?;
@@ -393,9 +391,8 @@ impl Store {
         Ok(())
     }
 
-    /// Puts `next` in the place of a claim, and what it has less than before is
-    /// free again. False if the token has no claim in the range `had`, all of
-    /// which is of one quantity.
+    /// Replaces a claim by `next` (`None` removes it) and frees the difference in quantity. False if
+    /// the token has no claim in the range `had`, whose claims are all of one quantity.
     async fn exchange(
         &self,
         pool: &Pool,
@@ -430,8 +427,8 @@ impl Store {
     }
 }
 
-/// What earlier tries under this token got: first what goes into `quantity`,
-/// sales before holds, then the rest.
+/// The claims of earlier tries with this token, sales before holds: first those that fit into
+/// `quantity`, then the rest.
 fn earlier(blocks: &[Block], token: Token, quantity: u8) -> (Vec<Taken>, Vec<Taken>) {
     let found = blocks.iter().filter_map(|block| Some((block.index, block.claim(token)?)));
     let mut found: Vec<Taken> = found.collect();
@@ -446,9 +443,8 @@ fn earlier(blocks: &[Block], token: Token, quantity: u8) -> (Vec<Taken>, Vec<Tak
     })
 }
 
-/// `missing` admissions out of as few blocks as possible, to be claimed in this
-/// order. It is the same for everybody: of several buyers who want the same
-/// blocks, the one who has come furthest then gets what it wants.
+/// Splits `missing` admissions over as few blocks as possible, in order of their index. All orders
+/// claim in this order: of several that want the same blocks, the one that is furthest ahead gets them.
 fn fewest_parts(mut free: Vec<(u16, i64)>, missing: u8) -> Vec<Part> {
     free.sort_by_key(|(_, free)| Reverse(*free));
     let (mut parts, mut missing) = (Vec::new(), missing);

@@ -11,16 +11,15 @@ use crate::Failure;
 use crate::failure::Item;
 use crate::items::number;
 
-/// In the value of a claim, the quantity stands before eleven digits of time.
+/// Factor of the quantity in a claim's value: it stands before eleven digits of time.
 const ADMISSION: i64 = 100_000_000_000;
-/// The last second of what is sold: the end of those digits, in the year 5138.
+/// The time of a sold claim: the largest in eleven digits, a second of the year 5138.
 const NEVER_OVER: i64 = ADMISSION - 1;
 
 /// The value of a claim: how many admissions, and the last second of the hold.
 ///
-/// The quantity stands first, so that a write can demand, with one comparison,
-/// that a claim has just the quantity that it is about to give back. No mistake
-/// of a caller can then make more admissions than there are.
+/// The quantity stands first, so that a write can demand with one comparison that a claim has just the
+/// quantity that it is about to give back. A caller's mistake can then not create admissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stake(i64);
 
@@ -33,13 +32,13 @@ impl Stake {
         Self(i64::from(quantity) * ADMISSION + last)
     }
 
-    /// Holds of this quantity, whenever they end.
+    /// All holds of this quantity, whatever their expiry.
     pub(super) fn held(quantity: u8) -> RangeInclusive<Self> {
         let least = i64::from(quantity) * ADMISSION;
         Self(least)..=Self(least + NEVER_OVER - 1)
     }
 
-    /// Holds and sales of this quantity.
+    /// All holds and sales of this quantity.
     pub(super) fn held_or_sold(quantity: u8) -> RangeInclusive<Self> {
         let least = i64::from(quantity) * ADMISSION;
         Self(least)..=Self(least + NEVER_OVER)
@@ -67,18 +66,18 @@ impl Stake {
     }
 }
 
-/// A block as it was read.
+/// A block of a pool, as read from the table.
 #[derive(Debug, Clone)]
 pub(super) struct Block {
     pub(super) index: u16,
     pub(super) capacity: i64,
-    /// What nobody claims.
+    /// Unclaimed admissions; those of expired holds are not among them.
     pub(super) left: i64,
     pub(super) claims: Vec<(String, Stake)>,
 }
 
 impl Block {
-    /// A block that nobody has claimed anything of.
+    /// A block without claims.
     pub(super) fn untouched(index: u16, capacity: u32) -> Self {
         Self { index, capacity: capacity.into(), left: capacity.into(), claims: Vec::new() }
     }
@@ -101,24 +100,24 @@ impl Block {
         self.claims.iter().find(|(name, _)| name == token.as_str()).map(|(_, stake)| *stake)
     }
 
-    /// The claims whose time is over.
+    /// The holds whose last second has passed.
     pub(super) fn expired(&self, now: Timestamp) -> Vec<(String, Stake)> {
         self.claims.iter().filter(|(_, stake)| stake.is_over(now)).cloned().collect()
     }
 
-    /// What can be claimed: what nobody claims, and what has expired.
+    /// Admissions that can be claimed: unclaimed ones, and those of expired holds.
     pub(super) fn free(&self, now: Timestamp) -> i64 {
         self.left + admissions(&self.expired(now))
     }
 }
 
-/// How many admissions these claims are.
+/// The total quantity of these claims.
 pub(super) fn admissions(claims: &[(String, Stake)]) -> i64 {
     claims.iter().map(|(_, stake)| i64::from(stake.quantity())).sum()
 }
 
-/// Lets a write remove expired holds too, if they still are what they were:
-/// answers what its update and its condition must say in the end.
+/// Adds the removal of expired holds to a write. Returns the update, the text to append to its
+/// expression, and the text to append to its condition: the holds must be unchanged.
 pub(super) fn reclaiming(
     update: UpdateItemFluentBuilder,
     expired: &[(String, Stake)],

@@ -3,13 +3,13 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Pool;
 
-/// What earlier answers said about the blocks of large pools, so that buyers go
-/// where there is room. Only ever a hint: the block itself decides.
+/// Free admissions of the blocks of large pools, as last seen, so that orders pass over blocks that
+/// were too full. Only a hint: the condition on the block decides.
 #[derive(Debug, Default)]
 pub(crate) struct Hints(Mutex<HashMap<String, HashMap<u16, i64>>>);
 
 impl Hints {
-    /// Pools that are remembered; beyond it all are forgotten.
+    /// Most pools remembered; one more clears them all.
     const MOST: usize = 512;
 
     pub(super) fn note(&self, pool: &Pool, block: u16, left: i64) {
@@ -23,10 +23,9 @@ impl Hints {
         pools.entry(pool.key(0).pk).or_default().insert(block, left);
     }
 
-    /// At most `most` blocks that may have as much as `wanted`, in a ring from
-    /// `first` on.
+    /// At most `most` blocks that may have `wanted` admissions free, in a ring that starts at `first`.
     pub(super) fn candidates(&self, pool: &Pool, first: u16, wanted: u8, most: usize) -> Vec<u16> {
-        // As many blocks as fit their type would overflow a sum of two of them.
+        // Adding two indexes could overflow: there may be as many blocks as a `u16` can count.
         let ring = (first..pool.blocks).chain(0..first);
         let pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = pools.get(&pool.key(0).pk);

@@ -1,9 +1,9 @@
 //! Allotments: everything that can run out.
 //!
-//! An allotment hands out at most its capacity. A **hold** takes some of it for
-//! a limited time and carries its own expiry inside the item: once expired it
-//! counts as free, whether or not anything swept it. So nobody needs a lock, a
-//! sweeper or a transaction, and a crashed buyer blocks no one.
+//! An allotment hands out at most its capacity. A **hold** takes some of it for a limited time and
+//! carries its own expiry inside the item: once expired it counts as free, whether or not anything
+//! swept it. So there is no lock, sweeper or transaction, and a buyer whose request crashed blocks no
+//! other.
 //!
 //! There are two shapes, both kept under 1 KB an item so that any change costs
 //! one write unit: a block of a row of numbered seats ([`RowState`]) with an
@@ -37,13 +37,13 @@ pub(crate) use pool::{BLOCK_ADMISSIONS, Pool};
 pub(crate) use row::BLOCK_SEATS;
 pub use row::RowState;
 
-/// The name under which an order has claims on allotments.
+/// The name of a claim: eight characters, made from the id of the order that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token([u8; 8]);
 
 impl Token {
-    /// The order's token: eight of its id's characters, all of them random. Two
-    /// orders in one block share it with a probability of one in 10^12.
+    /// The order's token: eight of its id's characters, all of them random. Two orders in one block
+    /// have the same token with a probability of one in 10^12.
     pub(crate) fn of(order: OrderId) -> Self {
         let suffix = order.suffix();
         let mut token = [b'0'; 8];
@@ -51,10 +51,9 @@ impl Token {
         Self(token)
     }
 
-    /// The token of an approval of a member's request for one of a show's discounts,
-    /// made as [`Token::of`] makes that of an order. Each approval has its own:
-    /// `former` is how many of the request's were taken back before it, and tells 32
-    /// of them apart.
+    /// The token with which an approved discount request claims one of a show's discounts, made like an
+    /// order's ([`Token::of`]). Each approval has its own: `former` counts the request's approvals that
+    /// were taken back before it. At most 32 are told apart.
     pub(crate) fn of_approval(request: DiscountRequestId, former: u8) -> Self {
         const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let mut token = Self::of(OrderId::from_uuid(request.uuid()));
@@ -76,25 +75,25 @@ impl Token {
     }
 }
 
-/// For how long something is claimed.
+/// How long a claim lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// Until then, to the second, unless it is sold first.
+    /// A hold: until this second, inclusive, unless it is sold first.
     Until(Timestamp),
-    /// For good.
+    /// A sale: until a refund returns it.
     Sold,
 }
 
-/// Why an allotment did not hand out what was asked for.
+/// Why an allotment refused a claim, or a new size.
 #[derive(Debug)]
 pub enum Refusal {
-    /// Fewer are left than asked for: this many.
+    /// Fewer are free than asked for; this many are.
     SoldOut(u32),
-    /// These seats are somebody else's.
+    /// These seat numbers are held, sold or blocked already.
     SeatsTaken(Vec<u16>),
-    /// There are no such seats.
+    /// The row has no seats with these numbers.
     NoSuchSeats(Vec<u16>),
-    /// The table failed.
+    /// A failure of the table, not an answer of the allotment.
     Failure(Failure),
 }
 
@@ -105,8 +104,8 @@ impl<F: Into<Failure>> From<F> for Refusal {
 }
 
 impl Refusal {
-    /// Gives the refusal its meaning where the allotment was asked; failures of
-    /// the table become what they are for the caller.
+    /// Turns the refusal into an API error. `refused` says what it means to the caller; a failure of
+    /// the table becomes its own error.
     pub fn meaning(self, refused: impl FnOnce(Self) -> Error) -> Error {
         match self {
             Self::Failure(failure) => failure.into(),
@@ -119,10 +118,10 @@ fn seconds(time: Timestamp) -> i64 {
     time.as_second()
 }
 
-/// How often somebody looks again at what others are changing before giving up.
+/// How often contended blocks are read again before the operation gives up.
 const ROUNDS: u32 = 16;
 
-/// Waits before another round, for a time of its own for everybody who waits.
+/// Waits before another round for a random time, under 128 ms, so that racing requests drift apart.
 async fn pause(round: u32) {
     if round > 0 {
         let most = 4_u64 << round.min(5);
@@ -132,11 +131,11 @@ async fn pause(round: u32) {
 }
 
 impl Store {
-    /// Carries out `expression` on blocks that are new, with the values for each.
-    /// It must leave alone what buyers did to a block: this may be a repetition.
+    /// Creates blocks: carries out `expression` on each key, with that key's values. The expression
+    /// must not overwrite claims, because this may be a repetition.
     ///
-    /// A hundred blocks to a request. Single updates would cost half as much, but
-    /// a large house has thousands of blocks and is created once.
+    /// Sends a hundred blocks in a transaction. Single updates would cost half as much, but a large
+    /// venue has thousands of blocks and is created once.
     async fn create_blocks(
         &self,
         expression: &str,

@@ -1,9 +1,9 @@
 //! Pools: admissions without a place of their own, split into blocks.
 //!
-//! A block is an item with `c` (its capacity), `l` (what nobody claims) and an
-//! attribute for each claim, named by its token, whose value is a [`Stake`]. At
-//! all times `l` and all claims add up to `c`. Sold claims stay, so that
-//! settling, refunding and their repetitions are all one conditional write.
+//! A block is an item with `c` (its capacity), `l` (how many are unclaimed) and an attribute for each
+//! claim, named by its token, whose value is a [`Stake`]. At all times `l` and all claims add up to
+//! `c`. Sold claims stay, so that settling, refunding and their repetitions are all one conditional
+//! write.
 //!
 //! [`Stake`]: super::block::Stake
 
@@ -19,7 +19,7 @@ use crate::items::{number, query_all, string};
 use crate::keys::{self, Key, SHARDS};
 use crate::{Failure, Store};
 
-/// Admissions of one block. Fifty claims of one admission each still fit 1 KB.
+/// Most admissions of one block: fifty claims of one admission each still fit 1 KB.
 pub(crate) const BLOCK_ADMISSIONS: u32 = 50;
 
 /// A pool of admissions: a general admission area, the quota of a sale stage,
@@ -36,7 +36,7 @@ enum Kind {
     Stage(EventId, SaleStageId),
     Promotion(TenantId, String),
     Discounts(EventId),
-    /// Made by the first claim on it; with its capacity.
+    /// Created by its first claim; the number is its capacity.
     PromotionBuyer(TenantId, String, UserId, u32),
 }
 
@@ -67,7 +67,7 @@ impl Pool {
         Self { kind: Kind::Discounts(event), blocks: blocks.max(1) }
     }
 
-    /// One buyer's uses of a promotion. Needs no creating.
+    /// One buyer's uses of a promotion; the first claim creates it.
     pub(crate) fn promotion_buyer(tenant: TenantId, code: &str, user: UserId, uses: u32) -> Self {
         Self { kind: Kind::PromotionBuyer(tenant, code.to_owned(), user, uses), blocks: 1 }
     }
@@ -87,7 +87,7 @@ impl Pool {
         }
     }
 
-    /// The capacity of a block that its first claim makes.
+    /// The capacity of a pool that its first claim creates; `None` for a pool that must be created.
     pub(super) fn on_demand(&self) -> Option<u32> {
         match self.kind {
             Kind::PromotionBuyer(.., uses) => Some(uses),
@@ -96,20 +96,20 @@ impl Pool {
     }
 }
 
-/// How a pool stands.
+/// The counts of an allotment. What is held or blocked is neither left nor sold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AllotmentState {
-    /// All admissions.
+    /// Places, tickets or uses in total.
     pub capacity: u32,
-    /// Free ones, expired holds among them.
+    /// Free ones, including those whose hold has expired.
     pub left: u32,
-    /// Sold ones.
+    /// Sold ones, without those that a refund returned.
     pub sold: u32,
 }
 
 impl Store {
-    /// Creates the blocks of a pool; those that exist stay as they are. Nothing
-    /// can be claimed from it before.
+    /// Creates the blocks of a pool; existing blocks stay as they are. Before that, every claim is
+    /// refused as sold out.
     pub(crate) async fn create_pool(&self, pool: &Pool, capacity: u32) -> Result<(), Failure> {
         let mut rest = capacity;
         let blocks = (0..pool.blocks).map(|block| {
@@ -121,10 +121,9 @@ impl Store {
         self.create_blocks(create, blocks).await
     }
 
-    /// Gives a pool another capacity. What is added first fills up the blocks
-    /// that there are; what goes is free and comes from the last blocks. Safe to
-    /// repeat. Answers over how many blocks the pool is spread then: never fewer
-    /// than before. Not for the pool of one buyer.
+    /// Sets the capacity of a pool. Added admissions first fill up the existing blocks; removed ones
+    /// must be free, and come from the last blocks. Safe to repeat. Returns the number of blocks that
+    /// the pool is spread over then, never fewer than before. Not for the pool of one buyer.
     ///
     /// # Errors
     /// [`Refusal::SoldOut`] with how many are free, and nothing changed, if more
@@ -135,7 +134,7 @@ impl Store {
         capacity: u32,
         now: Timestamp,
     ) -> Result<u16, Refusal> {
-        // A try that was cut off may have left blocks that `pool` does not know.
+        // An interrupted resize may have left blocks that `pool` does not know of.
         let whole = Pool { blocks: pool.blocks.max(SHARDS), ..pool.clone() };
         let (mut wanted, mut before, mut refused) = (i64::from(capacity), None, None);
         for round in 0..ROUNDS {
@@ -150,7 +149,7 @@ impl Store {
                 if free >= has - wanted {
                     self.remove_admissions(pool, &blocks, has - wanted, now).await?;
                 } else {
-                    // Buyers were faster; an earlier round may have removed some.
+                    // Buyers were faster. An earlier round may have removed some: put them back.
                     refused = Some(u32::try_from(free + before - has).unwrap_or(0));
                     wanted = before;
                 }
@@ -163,7 +162,7 @@ impl Store {
         Err(Refusal::Failure(Failure::Unavailable("the pool is contended".to_owned())))
     }
 
-    /// Adds admissions up to where somebody else changes the pool too.
+    /// Adds admissions. Stops at a block that another request has resized meanwhile.
     async fn add_admissions(&self, pool: &Pool, blocks: &[Block], more: i64) -> Result<(), Failure> {
         let mut rest = more;
         for index in 0..=u16::MAX {
@@ -196,7 +195,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes free admissions of those blocks where no buyer is faster.
+    /// Removes free admissions, the last block first. Skips a block where buyers were faster.
     async fn remove_admissions(
         &self,
         pool: &Pool,
@@ -232,7 +231,7 @@ impl Store {
         Ok(())
     }
 
-    /// How a pool stands, with every write that was confirmed before.
+    /// The counts of a pool, read consistently.
     pub(crate) async fn pool_state(&self, pool: &Pool, now: Timestamp) -> Result<AllotmentState, Failure> {
         let blocks = self.read_pool(pool).await?;
         let count =
@@ -266,7 +265,7 @@ impl Store {
         Ok(blocks)
     }
 
-    /// The items of all blocks in one partition.
+    /// The items of all blocks in one partition, read consistently.
     pub(super) async fn read_blocks(&self, pk: String) -> Result<Vec<Item>, Failure> {
         let query = self
             .client

@@ -19,7 +19,7 @@ use crate::items::{number, string};
 use crate::keys::{self, SHARDS};
 use crate::{Failure, Store};
 
-/// The most seats of one item: all of them held still fit 1 KB.
+/// Most seats of one item: all of them held still fit 1 KB.
 pub(crate) const BLOCK_SEATS: u16 = 44;
 
 /// Sorts after every expiry and before every sold seat.
@@ -27,14 +27,14 @@ const BLOCKED: &str = "}";
 /// Sorts after everything else.
 const SOLD: char = '~';
 
-/// A row of seats as it was read.
+/// A block of a row of numbered seats, as read from the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowState {
-    /// Index of the row block in its area.
+    /// Index of the block in its area.
     pub index: u16,
     /// The lowest seat number.
     pub first: u16,
-    /// What is the matter with each seat, from the lowest number.
+    /// State of each seat, in the order of their numbers from `first` on.
     pub seats: Vec<SeatState>,
 }
 
@@ -73,9 +73,8 @@ fn value(item: &Item, seat: u16) -> Option<&str> {
     }
 }
 
-/// A time as seven capital letters, which sort as times do until the year 2224.
-/// Tokens have no capital letters: no time with the beginning of one token can be
-/// taken for another token.
+/// A time as seven capital letters, which sort as times do until the year 2224. Tokens have no capital
+/// letters, so a time followed by a part of one token is never mistaken for another token.
 fn moment(time: Timestamp) -> String {
     let mut rest = u64::try_from(seconds(time)).unwrap_or(0).min(26_u64.pow(7) - 1);
     let mut letters = [b'A'; 7];
@@ -109,7 +108,7 @@ fn remove_each(seats: &[u16]) -> String {
     format!("REMOVE {}", each.join(", "))
 }
 
-/// Whose seats may be made free.
+/// Which seats a write may free.
 #[derive(Clone, Copy)]
 enum Freed {
     HeldBy(Token),
@@ -128,9 +127,8 @@ impl Freed {
 }
 
 impl Store {
-    /// Creates the blocks of seat rows, the first of them with the index
-    /// `first_index`. Each has at most [`BLOCK_SEATS`] seats. Where there are such
-    /// rows, they get these numbers, and their seats stay whose they are.
+    /// Creates the blocks of seat rows, the first of them with the index `first_index`. Each has at
+    /// most [`BLOCK_SEATS`] seats. Existing blocks get the new seat numbers and keep their claims.
     pub async fn create_rows(
         &self,
         event: EventId,
@@ -145,17 +143,16 @@ impl Store {
         self.create_blocks("SET f = :first, n = :last", rows).await
     }
 
-    /// Claims seats of one row for `token`: all or none, in one write. Asking
-    /// again with the same token gives the same.
+    /// Claims seats of one row for `token`: all or none, in one write. Safe to repeat with the same
+    /// token.
     ///
-    /// A claim for good also takes what the order holds already, even if that
-    /// hold has expired, as long as nobody else has the seats.
+    /// A sale also takes the order's own seats whose hold has expired, unless another order has them.
     ///
-    /// The seats must be different ones, and at most as many as an order may
-    /// have: DynamoDB takes no more than 300 operators in a condition.
+    /// The seats must be distinct, and at most as many as an order may have: DynamoDB allows 300
+    /// operators in a condition.
     ///
     /// # Errors
-    /// [`Refusal::SeatsTaken`] or [`Refusal::NoSuchSeats`], with the numbers.
+    /// [`Refusal::SeatsTaken`] or [`Refusal::NoSuchSeats`], with the seat numbers.
     pub(crate) async fn claim_seats(
         &self,
         place: (EventId, AreaId, u16),
@@ -166,7 +163,7 @@ impl Store {
     ) -> Result<(), Refusal> {
         let (Some(lowest), Some(highest)) = (seats.iter().min(), seats.iter().max()) else { return Ok(()) };
         let now_text = moment(now);
-        // A hold must not make of a sold seat a held one, not even its own.
+        // A hold must not turn a sold seat into a held one, not even the order's own.
         let free_or_mine = match claim {
             Claim::Until(_) => {
                 "attribute_not_exists({}) OR {} < :now OR (contains({}, :token) AND {} < :blocked)"
@@ -213,12 +210,12 @@ impl Store {
         if others.len() == seats.len() {
             return Err(Failure::unreadable("a row that refuses free seats").into());
         }
-        // Some were sold to this order before, and stay so.
+        // Some seats are sold to this order already, and stay so: claim the others.
         Box::pin(self.claim_seats(place, &others, token, claim, now)).await
     }
 
-    /// Makes sales of the seats that the token holds, whether or not that has expired, in
-    /// one write. False, and nothing done, if it does not have them all.
+    /// Sells the seats that the token holds, expired or not, in one write. False, and nothing done, if
+    /// it no longer has them all.
     pub(crate) async fn sell_seats(
         &self,
         place: (EventId, AreaId, u16),
@@ -255,8 +252,7 @@ impl Store {
         Ok(seats.iter().all(|seat| value(&item, *seat) == Some(sold.as_str())))
     }
 
-    /// Gives held seats back. What was sold meanwhile stays sold, and what
-    /// somebody else has stays theirs.
+    /// Releases held seats. A seat that is sold by now, or has another order's claim, stays as it is.
     pub(crate) async fn release_seats(
         &self,
         place: (EventId, AreaId, u16),
@@ -266,7 +262,7 @@ impl Store {
         self.free_seats(place, seats, Freed::HeldBy(token)).await
     }
 
-    /// Gives seats back after a refund, also those that were not sold yet. Safe to repeat.
+    /// Returns seats after a refund, whether sold or still held. Safe to repeat.
     pub(crate) async fn return_seats(
         &self,
         place: (EventId, AreaId, u16),
@@ -276,12 +272,12 @@ impl Store {
         self.free_seats(place, seats, Freed::HeldOrSoldBy(token)).await
     }
 
-    /// Lets blocked seats of one row be sold again; others stay as they are.
+    /// Puts blocked seats of one row on sale again; other seats stay as they are.
     pub async fn unblock_seats(&self, place: (EventId, AreaId, u16), seats: &[u16]) -> Result<(), Failure> {
         self.free_seats(place, seats, Freed::Blocked).await
     }
 
-    /// Makes those of the seats free that may be.
+    /// Frees those of the seats that `freed` allows.
     async fn free_seats(
         &self,
         place: (EventId, AreaId, u16),
@@ -289,7 +285,7 @@ impl Store {
         freed: Freed,
     ) -> Result<(), Failure> {
         let mut seats = seats.to_vec();
-        // Each time at least one of them turns out not to be one of those.
+        // Each refusal takes at least one seat off the list: one that may not be freed.
         for _ in 0..=seats.len() {
             if seats.is_empty() {
                 break;
@@ -325,10 +321,10 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps free seats of one row from being sold: all or none.
+    /// Blocks free seats of one row from sale: all or none. Safe to repeat.
     ///
     /// # Errors
-    /// [`Refusal::SeatsTaken`] or [`Refusal::NoSuchSeats`], with the numbers.
+    /// [`Refusal::SeatsTaken`] or [`Refusal::NoSuchSeats`], with the seat numbers.
     pub async fn block_seats(
         &self,
         place: (EventId, AreaId, u16),
@@ -368,8 +364,8 @@ impl Store {
         }
     }
 
-    /// One row as the order with `token` sees it: the seats that it has itself
-    /// are available to it. Read consistently; `None` if there is no such row.
+    /// One row as the order with `token` sees it: its own seats count as available. Read consistently;
+    /// `None` if there is no such row.
     pub(crate) async fn row_state(
         &self,
         (event, area, row): (EventId, AreaId, u16),
@@ -383,7 +379,7 @@ impl Store {
         RowState::read(row, &item, now).map(Some)
     }
 
-    /// All `rows` rows of an area, in order, read consistently.
+    /// All `rows` row blocks of an area, in order, read consistently.
     pub(crate) async fn rows_state(
         &self,
         event: EventId,

@@ -1,9 +1,9 @@
-//! Mailing the answer to a discount request once, and what became of the mail.
+//! Mailing the answer to a discount request once, and the delivery of that mail.
 //!
-//! SES sends what it is told as often as it is told. So whoever mails an answer
-//! takes a lease on its request first, for longer than any worker can run. A
-//! worker that dies after SES took the mail leaves the lease behind; before that
-//! ends, SES's own event about the sending notes that it is done.
+//! SES sends a mail as often as it is asked to. So a worker takes a lease on the request before it
+//! mails the answer, for longer than any worker can run. A worker that dies after SES took the mail
+//! leaves the lease behind; before the lease ends, SES's own event about the mail notes that it was
+//! sent.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::discount::{DeliveryStatus, DiscountRequest, RequestStatus};
@@ -13,14 +13,14 @@ use crate::failure::Item;
 use crate::items::{from_item, number, string};
 use crate::{Failure, Store, keys};
 
-/// What somebody finds who wants to mail an answer.
+/// The result of asking for the lease on mailing an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Mailing {
-    /// It is theirs to mail, until the lease ends.
+    /// The caller has the lease, and mails the answer to this request before the lease ends.
     Begun(Box<DiscountRequest>),
-    /// Somebody else mails it, until then at the latest.
+    /// Another worker has the lease, until this time at the latest.
     Busy(Timestamp),
-    /// It was mailed, could not be, or is not to be.
+    /// There is nothing to mail: it was mailed, failed, or is not to be mailed.
     Done,
 }
 
@@ -34,8 +34,8 @@ const STATUSES: [DeliveryStatus; 5] = [
 ];
 
 impl Store {
-    /// Takes the lease on mailing the answer to a request that was sent: `by`
-    /// has it from `now` until `until`. Whoever has it gets it again.
+    /// Takes the lease on mailing the answer to a request that was sent: `by` has it from `now` until
+    /// `until`. The worker that has the lease gets it again.
     pub async fn begin_mailing(
         &self,
         request: DiscountRequestId,
@@ -76,8 +76,7 @@ impl Store {
         }
     }
 
-    /// Gives the lease of `by` back: nothing was mailed, and somebody may try
-    /// again at once.
+    /// Gives the lease of `by` back: nothing was mailed, and another try may start at once.
     pub async fn release_mailing(&self, request: DiscountRequestId, by: RequestId) -> Result<(), Failure> {
         let released = self
             .client
@@ -93,8 +92,8 @@ impl Store {
         unless_refused(released.map(drop).map_err(Failure::from))
     }
 
-    /// Notes that SES took the mail under this id of its own. The worker that
-    /// sent it says so, and so does SES's event: whoever is first.
+    /// Notes that SES took the mail, with SES's message id. The worker that sent it calls this, and so
+    /// does the consumer of SES's events; the first call counts.
     pub async fn mark_request_mailed(
         &self,
         request: DiscountRequestId,
@@ -121,9 +120,9 @@ impl Store {
         unless_refused(marked.map(drop).map_err(Failure::from))
     }
 
-    /// Notes what became of the mail, unless something is known that outweighs it:
-    /// events come twice, late and out of order. It was mailed then, or never
-    /// will be. Answers with the request; `None` if there is no such one.
+    /// Notes the mail's delivery status, unless the known status outweighs it: events come twice, late
+    /// and out of order. The answer then counts as mailed, so that it is not mailed again. Returns the
+    /// request; `None` if it does not exist.
     pub async fn mark_delivery(
         &self,
         request: DiscountRequestId,
@@ -161,7 +160,7 @@ impl Store {
     }
 }
 
-/// What the item says that refused a lease.
+/// The result for a caller whose lease was refused, as its item says it.
 fn found(item: Option<&Item>, now: Timestamp) -> Result<Mailing, Failure> {
     let Some(item) = item else { return Ok(Mailing::Done) };
     if item.contains_key("mailed_at") || item.get("status") != Some(&sent()?) {
@@ -174,7 +173,7 @@ fn found(item: Option<&Item>, now: Timestamp) -> Result<Mailing, Failure> {
     Ok(Mailing::Busy(Timestamp::from_millisecond(until).map_err(Failure::unreadable)?))
 }
 
-/// A refusal here means that somebody else did it.
+/// A refusal here means that another worker did it already, or has the lease.
 fn unless_refused(result: Result<(), Failure>) -> Result<(), Failure> {
     match result {
         Err(Failure::Refused(_)) => Ok(()),
@@ -243,7 +242,7 @@ mod tests {
         }
     }
 
-    /// A request with an outbox, as sending leaves it.
+    /// A stored request with an outbox, as sending leaves it.
     async fn written(store: &Store, status: RequestStatus) -> DiscountRequest {
         let request = answered(status);
         let mut item = to_item(&keys::discount_request(request.id), &request).expect("an item");
@@ -265,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_is_mailed_by_one_at_a_time_and_once() {
+    async fn an_answer_is_mailed_once_and_by_one_worker_at_a_time() {
         let store = store().await;
         let request = written(&store, RequestStatus::Sent).await;
         let Mailing::Begun(begun) = begin(&store, &request, 1).await else { panic!("nobody mails it") };
@@ -275,7 +274,7 @@ mod tests {
         assert!(matches!(begin(&store, &request, 61).await, Mailing::Begun(_)), "the first died");
         store.mark_request_mailed(request.id, "0100-1", at(62)).await.expect("marked");
         assert_eq!(begin(&store, &request, 1000).await, Mailing::Done);
-        // SES's event comes after the worker's own word.
+        // SES's event comes after the worker's own mark.
         store.mark_request_mailed(request.id, "0100-2", at(63)).await.expect("known");
         let item = item(&store, &request).await;
         assert_eq!(item.get("ses_message"), Some(&string("0100-1")));
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_sent_or_not_there_is_not_mailed() {
+    async fn a_request_that_is_not_sent_or_does_not_exist_is_not_mailed() {
         let store = store().await;
         let pending = written(&store, RequestStatus::Pending).await;
         assert_eq!(begin(&store, &pending, 1).await, Mailing::Done);
@@ -296,7 +295,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lease_is_given_back_by_its_holder_only_and_survives_lost_answers() {
+    async fn a_lease_is_given_back_by_its_own_worker_only_and_survives_lost_answers() {
         let store = store().await;
         let request = written(&store, RequestStatus::Sent).await;
         let (first, other) = (RequestId::generate(at(1)), RequestId::generate(at(1)));
@@ -326,7 +325,8 @@ mod tests {
             }
             let item = item(&store, &request).await;
             assert_eq!(item.get("email_delivery_status"), Some(&string("complained")), "{order:?}");
-            // Once for each news, however often they came.
+            // One version for each status that outweighed the one before, however often the events
+            // came.
             let news =
                 order.iter().enumerate().filter(|(place, index)| order[..*place].iter().all(|o| o < index));
             let news = i64::try_from(news.count()).expect("few");
@@ -343,7 +343,7 @@ mod tests {
         assert_eq!(begin(&store, &request, 6).await, Mailing::Done);
     }
 
-    /// How many of many workers believe that the mail is theirs.
+    /// How many of 32 simultaneous workers get the lease.
     async fn race(guarded: bool) -> usize {
         let store = store().await;
         let request = written(&store, RequestStatus::Sent).await;

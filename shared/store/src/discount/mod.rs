@@ -1,7 +1,7 @@
 //! Members' requests for discounts, and the discounts that shows have.
 //!
-//! A request is one item whose key follows from member, show and attempt; the
-//! sparse index lists a tenant's requests by how far they are.
+//! A request is one item whose key follows from member, show and attempt; the sparse index lists a
+//! tenant's requests by their state and time.
 
 mod mailing;
 
@@ -28,7 +28,7 @@ use crate::{EventRecord, Failure, Listing, Store, Versioned, keys};
 
 pub use mailing::Mailing;
 
-/// What is before, and what is after the sort keys of all requests.
+/// Bounds before and after the sort keys of all requests.
 const BEFORE_ALL: &str = "0";
 const AFTER_ALL: &str = "~";
 
@@ -38,30 +38,30 @@ impl Versioned for DiscountRequest {
     }
 }
 
-/// Which of a tenant's requests are wanted.
+/// A filter on the list of a tenant's discount requests.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
-    /// Those in these lists.
+    /// The lists to read, merged into one.
     pub tabs: &'a [Tab],
-    /// Made at this time or later, to the second.
+    /// Only requests that were made at this time or later, to the second.
     pub from: Option<Timestamp>,
-    /// Made before this time, to the second.
+    /// Only requests that were made before this time, to the second.
     pub to: Option<Timestamp>,
-    /// The last made ones first.
+    /// Newest first if true, otherwise oldest first.
     pub newest_first: bool,
-    /// Only those for this show.
+    /// Only requests for this show.
     pub show: Option<EventId>,
-    /// Only those for which this was proposed.
+    /// Only requests with this suggestion.
     pub suggestion: Option<DecisionType>,
 }
 
 impl<'a> Wanted<'a> {
-    /// All those in these lists, the first made ones first.
+    /// All requests of these lists, oldest first.
     pub const fn of(tabs: &'a [Tab]) -> Self {
         Self { tabs, from: None, to: None, newest_first: false, show: None, suggestion: None }
     }
 
-    /// Whether the list is narrowed by what only a place itself says.
+    /// Whether entries must be filtered after they are read: the sort key's bounds do not do it.
     const fn is_narrowed(&self) -> bool {
         self.show.is_some() || self.suggestion.is_some()
     }
@@ -71,8 +71,7 @@ impl<'a> Wanted<'a> {
             && self.suggestion.is_none_or(|suggestion| suggestion == place.suggestion)
     }
 
-    /// The bounds of the sort key in the index, both included, when the list goes
-    /// on after `after`.
+    /// The bounds of the sort key in the index, both included, for the page that follows `after`.
     fn bounds(&self, after: Option<&str>) -> (String, String) {
         let bound = |time: Option<Timestamp>, other: &str| time.map_or(other.to_owned(), keys::key_time);
         let (mut low, mut high) = (bound(self.from, BEFORE_ALL), bound(self.to, AFTER_ALL));
@@ -95,7 +94,7 @@ fn index_entry(request: &DiscountRequest) -> [(String, AttributeValue); 2] {
     ]
 }
 
-/// The attributes of a request's item beside the request.
+/// The other attributes of a request's item: index entry, audit note, outbox.
 fn beside(request: &DiscountRequest, note: &AuditNote, outbox: Option<&Outbox>) -> Result<Item, Failure> {
     let mut attributes = Item::from(index_entry(request));
     attributes.extend(audited(note)?);
@@ -104,12 +103,13 @@ fn beside(request: &DiscountRequest, note: &AuditNote, outbox: Option<&Outbox>) 
 }
 
 impl Store {
-    /// The request, with every write that was confirmed before.
+    /// The discount request, read consistently.
     pub async fn discount_request(&self, id: DiscountRequestId) -> Result<Option<DiscountRequest>, Failure> {
         self.get_consistent(&keys::discount_request(id)).await
     }
 
-    /// Those of these requests that there are, possibly as they were a moment ago.
+    /// The requests with these ids, in no particular order, without those that do not exist. The read
+    /// is eventually consistent. An id must not appear twice.
     pub async fn discount_requests_of(
         &self,
         ids: &[DiscountRequestId],
@@ -118,8 +118,7 @@ impl Store {
         self.get_many(&keys).await?.into_iter().map(from_item).collect()
     }
 
-    /// Writes a new request. Answers with the one that has its id already, if
-    /// there is one: then nothing is written.
+    /// Writes a new request. If there is one with its id already, returns that one and writes nothing.
     pub async fn open_discount_request(
         &self,
         request: &DiscountRequest,
@@ -141,14 +140,14 @@ impl Store {
             Err(Failure::Refused(None)) => self.discount_request(request.id).await?,
             Err(failure) => return Err(failure),
         };
-        // After an unanswered write the client is refused by its own success.
+        // After a lost answer, the client's retry is refused because of its own success.
         Ok(found.filter(|found| found != request))
     }
 
-    /// Stores a changed request, its version counted up.
+    /// Stores a changed request, whose version was counted up.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if somebody else changed it meanwhile.
+    /// [`Failure::Refused`] if the request was changed meanwhile.
     pub async fn replace_discount_request(
         &self,
         request: &DiscountRequest,
@@ -158,11 +157,11 @@ impl Store {
         self.replace_with(&key, request, beside(request, note, None)?).await
     }
 
-    /// Stores a request that was sent, its version counted up. `outbox` mails it.
-    /// With `promotion`, the code works from the same moment on: all or nothing.
+    /// Stores a request whose answer was sent, its version counted up. `outbox` mails the answer. With
+    /// `promotion`, the code works from the same moment on: all or nothing.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if somebody else changed it meanwhile.
+    /// [`Failure::Refused`] if the request was changed meanwhile.
     pub async fn send_discount_request(
         &self,
         request: &DiscountRequest,
@@ -176,7 +175,7 @@ impl Store {
             None => self.replace_with(&key, request, attributes).await,
             Some(promotion) => self.transact(self.approval_parts(request, attributes, promotion)?).await,
         };
-        // Whoever mails the answer may have counted the version up since.
+        // The worker that mails the answer may have counted the version up since.
         let is_written = async {
             let now = self.discount_request(request.id).await?;
             Ok(now.is_some_and(|now| now.sent_at == request.sent_at && now.sent_by == request.sent_by))
@@ -201,7 +200,7 @@ impl Store {
         ])
     }
 
-    /// The part of a transaction that makes the uses of a promotion with few.
+    /// The part of a transaction that creates the uses of a promotion, in one block.
     fn new_uses_part(&self, promotion: &Promotion) -> Result<TransactWriteItem, Failure> {
         let key = keys::promotion_block(promotion.tenant_id, promotion.promotion_code.as_str(), 0);
         let update = Update::builder()
@@ -214,8 +213,9 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// A page of a tenant's requests, each as it is now: one that has just left
-    /// the lists is left out. `after` is the sort key after which to go on.
+    /// A page of a tenant's requests. A request that left the lists after the index was read is left
+    /// out. `after` is the sort key of the last request of the page before; another text is a
+    /// [`Failure::ForeignCursor`].
     pub async fn discount_requests(
         &self,
         tenant: TenantId,
@@ -273,8 +273,8 @@ impl Store {
         let (mut places, mut start) = (Vec::new(), None);
         loop {
             let query = query.clone().set_exclusive_start_key(start.take());
-            // One more for the one at `after`, which is the last of the page before. Of a
-            // narrowed list as many as an answer holds, because few may be wanted.
+            // One more, because the range includes `after`, the last request of the page before. A
+            // filtered list takes as many as an answer holds, because few may match.
             let most = (!wanted.is_narrowed()).then(|| i32::from(limit) + 1);
             let answer = query.set_limit(most).send().await?;
             places.extend(answer.items.unwrap_or_default().into_iter().filter_map(|mut entry| {
@@ -291,9 +291,9 @@ impl Store {
         }
     }
 
-    /// How many undecided requests for a show are proposed for approval; not more than
-    /// `most` are counted. As of a moment ago: it is for a suggestion, and who approves
-    /// is told exactly.
+    /// How many undecided requests for a show have an approval as their suggestion; counts at most
+    /// `most`. The count may be a moment old: it only feeds a suggestion, and an approval itself takes
+    /// its discount from the exact number.
     pub async fn discount_requests_waiting(
         &self,
         tenant: TenantId,
@@ -307,15 +307,15 @@ impl Store {
         Ok(u32::try_from(waiting).unwrap_or(u32::MAX).min(most.into()))
     }
 
-    /// Where the list of [`Store::discount_requests`] goes on after this one.
+    /// The cursor of [`Store::discount_requests`] after this request.
     pub fn after_discount_request(request: &DiscountRequest) -> String {
         let (show, suggestion) = (request.show_id, request.suggestion.decision_type);
         let place = RequestPlace { request: request.id, show, suggestion };
         keys::discount_request_place(request.created_at, &place)
     }
 
-    /// How many of a tenant's requests are in a list. Reads the list's index
-    /// entries, some 7,000 to the request and 130 read units.
+    /// How many of a tenant's requests are in a list. Reads the list's index entries, some 7,000 with
+    /// each query, for 130 read units.
     pub async fn count_discount_requests(&self, tenant: TenantId, tab: Tab) -> Result<u64, Failure> {
         let mut pages = self
             .client
@@ -334,7 +334,7 @@ impl Store {
         Ok(count)
     }
 
-    /// How many discounts a show has left that are neither given nor promised.
+    /// How many of a show's discounts no approval has taken.
     pub async fn discounts_left(&self, show: &EventRecord, now: Timestamp) -> Result<u32, Failure> {
         if show.discount_blocks == 0 {
             return Ok(0);
@@ -342,8 +342,8 @@ impl Store {
         Ok(self.pool_state(&discounts_pool(show), now).await?.left)
     }
 
-    /// Takes one of a show's discounts for a request's approval, for good. Taking it
-    /// again is fine and writes nothing: an approval never has more than one.
+    /// Takes one of a show's discounts for a request's approval, for good. A repetition is fine and
+    /// writes nothing: an approval never has more than one.
     ///
     /// # Errors
     /// [`Refusal::SoldOut`] if none is left.
@@ -360,8 +360,8 @@ impl Store {
         self.claim_admissions(&discounts_pool(show), 1, token, Claim::Sold, now).await.map(drop)
     }
 
-    /// Gives back what the approvals of a request took that were taken back since. Safe
-    /// to repeat at any time: the present approval has its own under another name.
+    /// Returns the discounts of a request's former approvals, those that were taken back. Safe to
+    /// repeat at any time: the present approval has its own discount under another token.
     pub async fn return_discounts(
         &self,
         show: &EventRecord,
@@ -376,14 +376,14 @@ impl Store {
         Ok(())
     }
 
-    /// Those of these events that there are, possibly as they were a moment ago. An
-    /// id must not appear twice.
+    /// The events with these ids, in no particular order, without those that do not exist. The read is
+    /// eventually consistent. An id must not appear twice.
     pub async fn events_of(&self, ids: &[EventId]) -> Result<Vec<EventRecord>, Failure> {
         let keys: Vec<_> = ids.iter().map(|id| keys::event(*id)).collect();
         self.get_many(&keys).await?.into_iter().map(from_item).collect()
     }
 
-    /// The tenant's events that start in this time, at most `bound` of them.
+    /// The ids of the tenant's events that start at `from` or later and before `to`, at most `bound`.
     pub async fn events_starting(
         &self,
         tenant: TenantId,

@@ -113,7 +113,7 @@ async fn listed(store: &Store, wanted: Wanted<'_>) -> Vec<i64> {
 const ALL: Wanted<'static> = Wanted { newest_first: true, ..Wanted::of(&Tab::PENDING) };
 
 #[tokio::test]
-async fn of_many_at_once_one_request_is_opened_and_the_others_find_it() {
+async fn of_many_requests_at_once_one_is_opened_and_the_others_find_it() {
     let store = store().await;
     let request = request(0);
     let opened = at_once(12, |index| {
@@ -169,10 +169,10 @@ async fn a_request_is_in_the_list_of_its_state_and_in_no_other() {
 }
 
 #[tokio::test]
-async fn pages_of_several_lists_meet_in_order_and_leave_nothing_out() {
+async fn pages_merge_several_lists_in_order_and_leave_nothing_out() {
     let store = store().await;
     for second in 0..11 {
-        // Two of the same second now and then.
+        // Pairs of requests were made in the same second.
         let request = request(second / 2 * 2);
         store.open_discount_request(&request).await.expect("answers");
         if second % 3 == 0 {
@@ -206,7 +206,7 @@ async fn pages_of_several_lists_meet_in_order_and_leave_nothing_out() {
 }
 
 #[tokio::test]
-async fn of_two_who_decide_at_once_one_wins() {
+async fn of_several_decisions_at_once_one_wins() {
     let store = store().await;
     let request = request(0);
     store.open_discount_request(&request).await.expect("answers");
@@ -225,7 +225,7 @@ async fn of_two_who_decide_at_once_one_wins() {
 }
 
 #[tokio::test]
-async fn a_code_works_from_the_moment_on_in_which_its_request_is_sent() {
+async fn a_code_works_from_the_write_that_sends_its_request() {
     let store = store().await;
     let request = request(0);
     store.open_discount_request(&request).await.expect("answers");
@@ -250,7 +250,7 @@ async fn a_code_works_from_the_moment_on_in_which_its_request_is_sent() {
 }
 
 #[tokio::test]
-async fn a_discount_is_taken_once_and_comes_back_once() {
+async fn a_discount_is_taken_once_and_returned_once() {
     let store = store().await;
     let show = EventId::generate(at(0));
     let pool = Pool::discounts(show, 2);

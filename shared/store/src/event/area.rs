@@ -1,4 +1,4 @@
-//! Areas, and the right to change how many places they have.
+//! Areas, and the lease on changing their places.
 
 use std::collections::HashMap;
 
@@ -12,18 +12,17 @@ use crate::items::{number, string, to_item};
 use crate::keys::Key;
 use crate::{Failure, Store, StoredEvent, keys};
 
-/// For how long one request may change an area's places: well over the time that
-/// a function may run, after which nothing of it can still arrive.
+/// Length of the lease: well over the time that a function may run, so that none of its writes can
+/// arrive after it.
 const CHANGE_SECONDS: i64 = 60;
 
-/// The right to change the places of an area, or the discounts of an event.
-/// Whoever has it is the only one until it is given back with
-/// [`Store::finish_places`] or [`Store::finish_discounts`], or a minute is over.
+/// The lease on changing the places of an area, or the discounts of an event. One request has it alone
+/// until it gives it back with [`Store::finish_places`] or [`Store::finish_discounts`], or a minute is
+/// over.
 ///
-/// Places are many items and the area is one more: without this, two requests
-/// could both lay out rows with the same indexes. Whoever dies with the right leaves
-/// places that the area does not know of, so it stays taken until somebody takes it over
-/// and sets them right.
+/// Places are many items and the area is one more: without the lease, two requests could both lay out
+/// rows with the same indexes. A request that dies with the lease leaves places that the area does not
+/// know of. So the lease stays on the item until another request takes it over and repairs them.
 #[derive(Debug)]
 pub struct PlacesChange {
     pub(crate) token: String,
@@ -32,7 +31,8 @@ pub struct PlacesChange {
     pub(crate) blocks: u16,
 }
 
-/// The attribute that says over how many blocks an area's admissions are spread.
+/// The condition for taking the lease: the item is as it was read, and no other request has the lease.
+/// `changing = :token` is our own write, retried by the client.
 const AREA_BLOCKS: &str = "blocks";
 /// The attribute that says over how many blocks an event's discounts are spread.
 pub(crate) const DISCOUNT_BLOCKS: &str = "discount_blocks";
@@ -41,7 +41,7 @@ pub(crate) const DISCOUNT_BLOCKS: &str = "discount_blocks";
 const NOBODY_CHANGES: &str = "version = :version \
      AND (attribute_not_exists(changing) OR changing_until < :now OR changing = :token)";
 
-/// The values of a write that takes the right.
+/// The values of a write that takes the lease.
 fn right(token: &str, version: u32, now: Timestamp) -> HashMap<String, AttributeValue> {
     let values = [
         (":token", string(token)),
@@ -53,9 +53,8 @@ fn right(token: &str, version: u32, now: Timestamp) -> HashMap<String, Attribute
 }
 
 impl Store {
-    /// Writes a new area; writing it again answers with what is stored. Its
-    /// places must exist already. Refused if the event sells in another currency,
-    /// or somebody is changing that right now.
+    /// Writes a new area, or returns the stored one if there is one. Its places must exist already.
+    /// Refused if the event sells in another currency, or that may be changing right now.
     pub async fn create_area(&self, area: &Area, now: Timestamp) -> Result<Area, Failure> {
         let key = keys::area(area.event_id, area.id);
         let in_currency = self.sells_in_part(area.event_id, area.currency, now)?;
@@ -67,15 +66,15 @@ impl Store {
         }
     }
 
-    /// The area, as it is now.
+    /// The area, read consistently.
     pub async fn area(&self, event: EventId, area: AreaId) -> Result<Option<Area>, Failure> {
         let record: Option<AreaRecord> = self.get_consistent(&keys::area(event, area)).await?;
         Ok(record.map(|record| record.area))
     }
 
-    /// Stores a changed area of `before`, its version counted up. Not for changes of its places.
-    /// Refused if somebody else changed it meanwhile, or whoever had the right to change
-    /// its places did not give it back: see [`Store::begin_places`] then.
+    /// Stores a changed area, its version counted up. Not for changes of its places. Refused if it was
+    /// changed meanwhile, or a request has the lease on its places or died with it: see
+    /// [`Store::begin_places`] then.
     pub async fn replace_area(&self, before: &StoredEvent, area: &Area) -> Result<(), Failure> {
         let key = keys::area(area.event_id, area.id);
         let record = AreaRecord { area: area.clone(), blocks: before.area_blocks(area.id) };
@@ -91,21 +90,20 @@ impl Store {
         self.unless_stored(sent.map(drop).map_err(Failure::from), area).await
     }
 
-    /// A refusal is none if the area is as it should be: a write of ours may have come
-    /// through without our hearing of it.
+    /// Takes a refusal as success if the area is stored as it should be: our own write may have
+    /// succeeded although its answer was lost.
     async fn unless_stored(&self, sent: Result<(), Failure>, area: &Area) -> Result<(), Failure> {
         let is_written = async { Ok(self.area(area.event_id, area.id).await?.as_ref() == Some(area)) };
         unless_written(sent, is_written).await
     }
 
-    /// Takes the right to change the places of `area`. Refused if the area is
-    /// not as it was read, or somebody is changing its places right now.
+    /// Takes the lease on the places of `area`. Refused if the area is not as it was read, or another
+    /// request has the lease.
     pub async fn begin_places(&self, area: &Area, now: Timestamp) -> Result<PlacesChange, Failure> {
         self.begin_change(&keys::area(area.event_id, area.id), AREA_BLOCKS, area.version, now).await
     }
 
-    /// Takes the right to change what belongs to the item with this version, and is spread
-    /// over as many blocks as its attribute `blocks` says.
+    /// Takes the lease on what belongs to the item with this version.
     pub(crate) async fn begin_change(
         &self,
         key: &Key,
@@ -129,9 +127,9 @@ impl Store {
         Ok(PlacesChange { token, blocks: blocks.unwrap_or(0) })
     }
 
-    /// [`Store::begin_places`] for whoever is going to delete the area. Refused also if its
-    /// event sells tickets and keeps no other area of `sheet` to sell them of: the last two
-    /// of an event do not go at once, and none goes while the event is published.
+    /// [`Store::begin_places`] for a request that deletes the area. Refused also if its event sells
+    /// tickets and has no other area of `sheet` with places: so an event's last two areas are never
+    /// deleted at once, and none while the event is being published.
     pub async fn begin_deletion(
         &self,
         sheet: &StoredEvent,
@@ -156,8 +154,7 @@ impl Store {
         Ok(PlacesChange { token, blocks: sheet.area_blocks(area.id) })
     }
 
-    /// The part of a transaction that checks that an area with places is there and is not
-    /// being deleted.
+    /// The part of a transaction that checks that an area has places and is not being deleted.
     pub(crate) fn stays_part(&self, area: &Area, now: Timestamp) -> Result<TransactWriteItem, Failure> {
         let check = ConditionCheck::builder()
             .table_name(&*self.table)
@@ -187,9 +184,8 @@ impl Store {
         Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
-    /// Stores the area with its changed places, its version counted up, and
-    /// gives the right back. Refused if the right was lost; then the area is as
-    /// it was.
+    /// Stores the area with its changed places, its version counted up, and gives the lease back.
+    /// Refused if the lease was lost; then the area is as it was.
     pub async fn finish_places(&self, change: &PlacesChange, after: &Area) -> Result<(), Failure> {
         let key = keys::area(after.event_id, after.id);
         let record = AreaRecord { area: after.clone(), blocks: change.blocks };
@@ -205,12 +201,12 @@ impl Store {
         self.unless_stored(sent.map(drop).map_err(Failure::from), after).await
     }
 
-    /// Gives the right back without a change.
+    /// Gives the lease back without a change.
     pub async fn abandon_places(&self, change: &PlacesChange, area: &Area) -> Result<(), Failure> {
         self.abandon_change(change, &keys::area(area.event_id, area.id)).await
     }
 
-    /// Gives the right to change what belongs to an item back without a change.
+    /// Gives the lease on what belongs to an item back without a change.
     pub(crate) async fn abandon_change(&self, change: &PlacesChange, key: &Key) -> Result<(), Failure> {
         let sent = self
             .client
@@ -228,8 +224,8 @@ impl Store {
         }
     }
 
-    /// Deletes an area whose places nobody can claim any more, with the right to
-    /// change them. Refused if the right was lost.
+    /// Deletes an area whose places can not be claimed any more, under the lease. Refused if the lease
+    /// was lost.
     pub async fn delete_area(&self, change: &PlacesChange, area: &Area) -> Result<(), Failure> {
         self.client
             .delete_item()

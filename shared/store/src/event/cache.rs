@@ -4,7 +4,7 @@ use domain::{Error, EventId, Timestamp};
 
 use crate::{Fresh, Store, StoredEvent};
 
-/// Events with their areas, as they were read a moment ago; clones share them.
+/// A cache of events with their areas and stages; clones share it.
 #[derive(Clone, Debug)]
 pub struct EventCache(Arc<Fresh<EventId, StoredEvent>>);
 
@@ -14,8 +14,8 @@ impl EventCache {
         Self(Arc::new(Fresh::new(bound, millis)))
     }
 
-    /// The event as it was read not long before `now`, or is in `store`; `None` if there
-    /// is none.
+    /// The event from the cache, or from `store` if the cache has none that is young enough at `now`;
+    /// `None` if there is no such event.
     ///
     /// # Errors
     /// If the table does not answer.

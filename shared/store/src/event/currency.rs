@@ -1,9 +1,9 @@
-//! The currency of an event, in which its areas and stages have their amounts.
+//! The currency of an event, which is that of the amounts of its areas and stages.
 //!
-//! They are items of their own: without this, one could be written into an event that went
-//! over to another currency in this moment. So the write of an amount has the currency as
-//! a condition on the event, and whoever changes the currency has the right to change
-//! ([`Store::begin_discounts`]) before looking whether there are amounts.
+//! Areas and stages are items of their own: without this check, one could be written while its event
+//! changes to another currency. So the write of an amount has the event's currency as its condition,
+//! and a request that changes the currency takes the lease ([`Store::begin_discounts`]) before it looks
+//! for amounts.
 
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
 use domain::{Currency, EventId, Timestamp};
@@ -12,8 +12,8 @@ use crate::items::{number, string};
 use crate::{Failure, Store, keys};
 
 impl Store {
-    /// The part of a transaction that is refused if the event sells in another currency, or
-    /// somebody has the right to change that. An event that is not there yet has none.
+    /// The part of a transaction that is refused if the event sells in another currency, or a request
+    /// has the lease to change that. An event that does not exist yet has no currency.
     pub(crate) fn sells_in_part(
         &self,
         event: EventId,

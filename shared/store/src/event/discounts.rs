@@ -1,7 +1,7 @@
-//! The right to change how many discounts an event has for members.
+//! The lease on changing how many discounts an event has for members.
 //!
-//! They are a pool and the event is one more item: without this, of two requests
-//! one could set the pool and the other the event.
+//! The discounts are a pool and the event is one more item: without the lease, of two requests one
+//! could set the pool and the other the event.
 
 use domain::event::Event;
 use domain::{EventId, Timestamp};
@@ -14,16 +14,15 @@ use crate::keys::SHARDS;
 use crate::{Failure, Store, keys};
 
 impl Store {
-    /// Takes the right to change the discounts of `event`. Refused if the event
-    /// is not as it was read, or somebody is changing them right now. As long as
-    /// it lasts, nobody else changes the event at all.
+    /// Takes the lease on the discounts of `event`. Refused if the event is not as it was read, or
+    /// another request has the lease. While the lease lasts, no other request changes the event at all.
     pub async fn begin_discounts(&self, event: &Event, now: Timestamp) -> Result<PlacesChange, Failure> {
         self.begin_change(&keys::event(event.id), DISCOUNT_BLOCKS, event.version, now).await
     }
 
-    /// Does what [`Store::update_event`] does for an event with changed
-    /// discounts, and gives the right back. Refused if the right was lost, or
-    /// another event of the tenant has the code; then the event is as it was.
+    /// Does what [`Store::update_event`] does for an event with changed discounts, and gives the lease
+    /// back. Refused if the lease was lost, or another event of the tenant has the code; then the event
+    /// is as it was.
     pub async fn finish_discounts(
         &self,
         change: &PlacesChange,
@@ -33,9 +32,9 @@ impl Store {
         self.write_event(before, after, Right::Ours(change)).await
     }
 
-    /// Writes an event whose discounts somebody was changing who died, and gives it as many
-    /// as it says again. If members were given more meanwhile, none is left. `refused` if
-    /// that is not why the event could not be written.
+    /// Writes an event on which a request died with the lease, and sets its pool to the event's number
+    /// of discounts again. If more were given to members meanwhile, none is left. Fails with `refused`
+    /// if there is no such lease.
     pub(super) async fn update_left_event(
         &self,
         before: &StoredEvent,
@@ -70,7 +69,7 @@ impl Store {
         written
     }
 
-    /// Gives the right back without a change.
+    /// Gives the lease back without a change.
     pub async fn abandon_discounts(&self, change: &PlacesChange, event: EventId) -> Result<(), Failure> {
         self.abandon_change(change, &keys::event(event)).await
     }
@@ -118,8 +117,8 @@ mod tests {
         store.update_event(&before, &renamed).await.expect("the right was given back");
     }
 
-    /// Two set another number each, and each step of one is followed by that of the other.
-    /// Tells whether the event and its pool agree in the end.
+    /// Two requests set different numbers, step by step in turn. Returns whether the event and its pool
+    /// agree in the end.
     async fn numbers_agree(store: &Store) -> bool {
         let draft = event(&boot::Clock::movable(), "noche");
         store.create_event(&draft).await.expect("created");
@@ -130,8 +129,8 @@ mod tests {
             let right = store.begin_discounts(event, now).await;
             changes.extend(right.ok().map(|right| (right, max_discounts)));
         }
-        // Who took the right over writes the event in the end, whoever was the last to
-        // change the pool.
+        // Without conditions both get the lease: the first sets the pool last, and the second the
+        // event.
         for (right, max_discounts) in changes.iter_mut().rev() {
             store.resize_discounts(right, event.id, *max_discounts, now).await.expect("resized");
         }
@@ -145,12 +144,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_and_its_discounts_agree_whoever_changes_them() {
+    async fn an_event_and_its_discounts_agree_although_two_requests_change_them() {
         assert!(numbers_agree(&store().await).await);
     }
 
     #[tokio::test]
-    async fn without_the_right_an_event_and_its_discounts_part() {
+    async fn without_the_lease_an_event_and_its_discounts_disagree() {
         assert!(!numbers_agree(&unguarded(&store().await)).await, "the race proves nothing");
     }
 }

@@ -1,4 +1,4 @@
-//! Events, the lists that they stand in, and the claims on their addresses and codes.
+//! Events, the lists that contain them, and their claims on slugs and codes.
 
 pub(crate) mod area;
 mod cache;
@@ -32,7 +32,7 @@ impl Versioned for EventRecord {
     }
 }
 
-/// A pointer to an event, and the claim on a slug.
+/// The value of items that point to an event: entries of the tenant's list, claims on slugs and codes.
 #[derive(Serialize, Deserialize)]
 struct Pointer {
     event_id: EventId,
@@ -42,22 +42,22 @@ fn is_listed(event: &Event) -> bool {
     event.status == EventStatus::Published && !event.unlisted
 }
 
-/// The claim of an event on its code, if it has one.
+/// The key of the event's claim on its code, if it has one.
 fn code_claim(event: &Event) -> Option<Key> {
     event.code.as_deref().map(|code| keys::show_code(event.tenant_id, code))
 }
 
-/// Who has the right to change the discounts of an event when it is written.
+/// The lease on an event's discounts when the event is written.
 #[derive(Debug, Clone, Copy)]
 enum Right<'a> {
-    /// Nobody.
+    /// No request has it.
     Nobodys,
-    /// Whoever writes.
+    /// The writing request has it.
     Ours(&'a PlacesChange),
 }
 
 impl Right<'_> {
-    /// The condition of a write of an event with this version.
+    /// The condition on the stored event, which has this version.
     fn condition(self, version: u32) -> (&'static str, HashMap<String, AttributeValue>) {
         let mut values = HashMap::from([(":version".to_owned(), number(version))]);
         match self {
@@ -71,9 +71,9 @@ impl Right<'_> {
 }
 
 impl Store {
-    /// Writes a new event and claims its slug and its code; writing it again
-    /// answers with what is stored. Refused if another event has the slug, or
-    /// another one of the tenant the code (see [`Store::show_code_owner`]).
+    /// Writes a new event and claims its slug and its code; returns the stored event if there is one.
+    /// Refused if another event has the slug, or another one of the tenant the code (see
+    /// [`Store::show_code_owner`]).
     pub async fn create_event(&self, event: &Event) -> Result<Event, Failure> {
         let pointer = Pointer { event_id: event.id };
         let key = keys::event(event.id);
@@ -95,31 +95,30 @@ impl Store {
         }
     }
 
-    /// Which of the tenant's events has this code, in whatever case, right now.
+    /// The tenant's event with this code, upper or lower case; read consistently.
     pub async fn show_code_owner(&self, tenant: TenantId, code: &str) -> Result<Option<EventId>, Failure> {
         let claim: Option<Pointer> = self.get_consistent(&keys::show_code(tenant, code)).await?;
         Ok(claim.map(|claim| claim.event_id))
     }
 
-    /// The event, possibly as it was a moment ago.
+    /// The event, by an eventually consistent read.
     pub async fn event(&self, id: EventId) -> Result<Option<EventRecord>, Failure> {
         self.get(&keys::event(id)).await
     }
 
-    /// The event with its areas and stages in one round trip, possibly as they
-    /// were a moment ago.
+    /// The event with its areas and stages, by one eventually consistent query.
     pub async fn priced_event(&self, id: EventId) -> Result<Option<StoredEvent>, Failure> {
         StoredEvent::from_items(self.whole_partition(&keys::event_partition(id), false).await?)
     }
 
-    /// The event as it is now, if it is this tenant's. To a tenant, the event of
-    /// another does not exist.
+    /// The event, read consistently, if it is this tenant's. To a tenant, the event of another does not
+    /// exist.
     pub async fn event_of(&self, tenant: TenantId, id: EventId) -> Result<Option<EventRecord>, Failure> {
         let event: Option<EventRecord> = self.get_consistent(&keys::event(id)).await?;
         Ok(event.filter(|event| event.tenant_id == tenant))
     }
 
-    /// The event with its areas and stages as they are now, if it is this tenant's.
+    /// The event with its areas and stages, read consistently, if it is this tenant's.
     pub async fn priced_event_of(
         &self,
         tenant: TenantId,
@@ -129,20 +128,19 @@ impl Store {
         Ok(StoredEvent::from_items(items)?.filter(|sheet| sheet.event.tenant_id == tenant))
     }
 
-    /// The event that has this slug.
+    /// The event with this slug, by an eventually consistent read.
     pub async fn event_by_slug(&self, slug: &str) -> Result<Option<EventId>, Failure> {
         let claim: Option<Pointer> = self.get(&keys::slug(slug)).await?;
         Ok(claim.map(|claim| claim.event_id))
     }
 
-    /// Stores a changed event, its version counted up, and keeps the lists and
-    /// the claim on its code in step. The slug must not differ, and neither the
-    /// number of its discounts (see [`Store::finish_discounts`]). Refused if
-    /// somebody else changed it meanwhile, is changing its discounts right now,
-    /// another event of the tenant has the code, or it is to sell tickets and the area of
-    /// `before` that could be sold is being deleted.
+    /// Stores a changed event, its version counted up, with its entries in lists and the claim on its
+    /// code. The slug must not differ, and neither the number of its discounts (see
+    /// [`Store::finish_discounts`]). Refused if the event was changed meanwhile, if its discounts are
+    /// being changed, if another event of the tenant has the code, or if it is to sell tickets and the
+    /// area of `before` that could be sold is being deleted.
     ///
-    /// If whoever was changing its discounts died, this also sets them right.
+    /// If a request died while it changed the discounts, this also repairs them.
     pub async fn update_event(&self, before: &StoredEvent, after: &Event) -> Result<(), Failure> {
         match self.write_event(before, after, Right::Nobodys).await {
             Err(refused @ Failure::Refused(_)) => self.update_left_event(before, after, refused).await,
@@ -185,7 +183,7 @@ impl Store {
         if after.status == EventStatus::Published {
             writes.push(self.sold_event_part(after)?);
         }
-        // Its last area could go in this moment.
+        // Its last area could be deleted in this moment.
         if after.sells_here()
             && !old.sells_here()
             && let Some(area) = before.areas_with_places().next()
@@ -202,7 +200,7 @@ impl Store {
             }
         }
         match self.transact(writes).await {
-            // A write of ours may have come through without our hearing of it.
+            // Our own write may have succeeded although its answer was lost.
             Err(refused @ Failure::Refused(_)) => match self.get_consistent::<EventRecord>(&key).await? {
                 Some(stored) if stored == record => Ok(()),
                 _ => Err(refused),
@@ -211,8 +209,8 @@ impl Store {
         }
     }
 
-    /// Brings the lowest price in the public list up to date after an area of
-    /// `sheet` has changed. Nothing happens if the event is not listed.
+    /// Updates the lowest price in the public list after an area of `sheet` has changed. Does nothing
+    /// if the event is not listed.
     pub async fn update_price_from(&self, sheet: &StoredEvent) -> Result<(), Failure> {
         if !is_listed(&sheet.event) {
             return Ok(());
@@ -231,15 +229,14 @@ impl Store {
             None => update.update_expression("REMOVE price_from"),
         };
         match update.send().await.map_err(Failure::from) {
-            // It was unpublished or moved in this moment, and whoever did that wrote the price.
+            // The event was unpublished or moved in this moment, and that write set the price.
             Ok(_) | Err(Failure::Refused(_)) => Ok(()),
             Err(failure) => Err(failure),
         }
     }
 
-    /// Deletes a draft with its areas and stages, by who has the right to change
-    /// its discounts. Refused if somebody else changed the event meanwhile. What
-    /// its allotments counted stays behind: nothing points to it.
+    /// Deletes a draft with its areas and stages, under the lease on its discounts. Refused if the
+    /// event was changed meanwhile. Its allotments stay in the table: nothing points to them.
     pub async fn delete_event(&self, change: &PlacesChange, sheet: &StoredEvent) -> Result<(), Failure> {
         let event = &sheet.event;
         let (condition, values) = Right::Ours(change).condition(event.version);
@@ -268,7 +265,7 @@ impl Store {
         Ok(())
     }
 
-    /// A page of a tenant's events by their start.
+    /// A page of a tenant's events, sorted by their start.
     pub async fn events(
         &self,
         tenant: TenantId,
@@ -289,8 +286,8 @@ impl Store {
         Ok(Listing { items, last: pointers.last })
     }
 
-    /// The published events that start at `from` or later, by their start, at
-    /// most `bound` of them.
+    /// The events of the public list that start at `from` or later, sorted by their start, at most
+    /// `bound`.
     pub async fn shows(&self, from: Timestamp, bound: usize) -> Result<Vec<EventSummary>, Failure> {
         let mut pages = self
             .client

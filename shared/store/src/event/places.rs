@@ -1,6 +1,6 @@
-//! What can run out, by what it belongs to: the places of areas, the quotas of sale stages,
-//! the uses of promotions, the discounts of events. How that is counted is the business of
-//! [`allotment`](crate::allotment) alone.
+//! Allotments by what they belong to: the places of areas, the quotas of sale stages, the uses of
+//! promotions, the discounts of events. Only [`allotment`](crate::allotment) knows how they are
+//! counted.
 
 use domain::event::{Area, AreaKind, Event, RowLayout};
 use domain::pricing::{Promotion, SaleStage};
@@ -11,7 +11,7 @@ use crate::allotment::{AllotmentState, BLOCK_SEATS, Pool, Refusal, RowState};
 use crate::keys::SHARDS;
 use crate::{EventRecord, Failure, PlacesChange, Store, StoredEvent};
 
-/// Over how many blocks the places of a new area are spread.
+/// How many blocks the places of a new area are spread over; 0 for seats, whose blocks are rows.
 pub(crate) fn area_blocks(kind: AreaKind, capacity: u32) -> u16 {
     match kind {
         AreaKind::GeneralAdmission => Pool::blocks_for(capacity),
@@ -19,13 +19,13 @@ pub(crate) fn area_blocks(kind: AreaKind, capacity: u32) -> u16 {
     }
 }
 
-/// Over how many blocks the discounts of a new event are spread.
+/// How many blocks the discounts of a new event are spread over; 0 if it has none.
 pub(crate) fn discount_blocks(max_discounts: u32) -> u16 {
     if max_discounts == 0 { 0 } else { Pool::blocks_for(max_discounts) }
 }
 
-/// The row in blocks of about the same size, as many as its seats need; buyers spread over
-/// them.
+/// Splits a row into as few blocks as its seats need, all of about the same size, so that buyers spread
+/// evenly over them.
 pub fn row_blocks(row: &RowLayout) -> Vec<RowLayout> {
     let seats = row.last - row.first + 1;
     let count = seats.div_ceil(BLOCK_SEATS);
@@ -57,8 +57,7 @@ fn area_pool(event: &StoredEvent, area: &Area) -> Pool {
 }
 
 impl Store {
-    /// Creates the places of a new area; those that exist stay as they are. Nothing can be
-    /// held of it before.
+    /// Creates the places of a new area; existing ones stay as they are. Before that, none can be held.
     pub async fn create_places(&self, area: &Area) -> Result<(), Failure> {
         match area.kind {
             AreaKind::GeneralAdmission => {
@@ -69,7 +68,7 @@ impl Store {
         }
     }
 
-    /// How the places of an area stand.
+    /// The counts of an area's places, read consistently.
     pub async fn area_state(
         &self,
         event: &StoredEvent,
@@ -90,14 +89,14 @@ impl Store {
         }
     }
 
-    /// The seats of an area by its blocks, with those that are about to be created, or were
-    /// given up.
+    /// The seats of an area by its row blocks, including blocks that the area does not list, because
+    /// they are about to be created or were given up.
     pub async fn area_rows(&self, area: &Area, now: Timestamp) -> Result<Vec<RowState>, Failure> {
         let blocks = u16::try_from(area.rows.len()).unwrap_or(u16::MAX);
         self.rows_state(area.event_id, area.id, blocks, now).await
     }
 
-    /// True if nothing of the area is sold or held.
+    /// True if no place of the area is sold or held.
     pub async fn is_untouched(
         &self,
         event: &StoredEvent,
@@ -106,7 +105,7 @@ impl Store {
     ) -> Result<bool, Failure> {
         match area.kind {
             AreaKind::GeneralAdmission => {
-                // A request that died may have left blocks that the area does not know of.
+                // A request that died may have left blocks that the item does not know of.
                 let whole = Pool::area(area.event_id, area.id, event.area_blocks(area.id).max(SHARDS));
                 let state = self.pool_state(&whole, now).await?;
                 Ok(state.left == state.capacity)
@@ -118,7 +117,8 @@ impl Store {
         }
     }
 
-    /// Gives a general admission area `capacity` places, with the right to change them.
+    /// Sets the capacity of a general admission area. Returns the number of blocks that it is spread
+    /// over then.
     ///
     /// # Errors
     /// [`Refusal::SoldOut`] with how many are free, and nothing changed, if more than those
@@ -143,7 +143,7 @@ impl Store {
         self.resize_pool(&area_pool(event, area), 0, now).await.map(drop)
     }
 
-    /// Creates the quota of a new stage, if it is limited.
+    /// Creates the quota of a new stage; does nothing if the stage is unlimited.
     pub async fn create_quota(&self, stage: &SaleStage) -> Result<(), Failure> {
         match stage.quantity_available {
             Some(quantity) => self.create_pool(&stage_pool(stage, quantity), quantity).await,
@@ -151,7 +151,7 @@ impl Store {
         }
     }
 
-    /// Gives a stage a quota of `quantity` tickets.
+    /// Sets the quota of a limited stage, in tickets.
     ///
     /// # Errors
     /// As [`Store::resize_area`].
@@ -164,7 +164,7 @@ impl Store {
         self.resize_pool(&stage_pool(stage, quantity), quantity, now).await.map(drop)
     }
 
-    /// Creates the uses of a new promotion, if they are limited.
+    /// Creates the uses of a new promotion; does nothing if they are unlimited.
     pub async fn create_uses(&self, promotion: &Promotion) -> Result<(), Failure> {
         match promotion.total_uses {
             Some(uses) => self.create_pool(&uses_pool(promotion, uses), uses).await,
@@ -172,7 +172,7 @@ impl Store {
         }
     }
 
-    /// Gives a promotion `uses` uses.
+    /// Sets how many orders can use a promotion.
     ///
     /// # Errors
     /// As [`Store::resize_area`].
@@ -181,7 +181,7 @@ impl Store {
         self.resize_pool(&uses_pool(promotion, most), uses, now).await.map(drop)
     }
 
-    /// Creates the discounts that a new event has for members.
+    /// Creates the discounts that a new event has for members; does nothing if it has none.
     pub async fn create_discounts(&self, event: &Event) -> Result<(), Failure> {
         match event.max_discounts {
             0 => Ok(()),
@@ -192,7 +192,8 @@ impl Store {
         }
     }
 
-    /// Gives an event `discounts` discounts, with the right to change them.
+    /// Sets how many discounts an event has for members. Returns the number of blocks that they are
+    /// spread over then.
     ///
     /// # Errors
     /// As [`Store::resize_area`].
@@ -207,13 +208,13 @@ impl Store {
         Ok(())
     }
 
-    /// How the discounts of an event stand; what is not left, members were given.
+    /// The counts of an event's discounts: members were given those that are not left.
     pub async fn discounts_state(
         &self,
         event: &EventRecord,
         now: Timestamp,
     ) -> Result<AllotmentState, Failure> {
-        // A request that died may have left blocks that the event does not know of.
+        // A request that died may have left blocks that the item does not know of.
         let whole = Pool::discounts(event.id, event.discount_blocks.max(SHARDS));
         self.pool_state(&whole, now).await
     }

@@ -1,5 +1,5 @@
-//! Sale stages and promotions. What they hand out in limited number is counted
-//! by pools (see [`allotment`](crate::allotment)).
+//! Sale stages and promotions. Their limited quantities are counted by pools (see
+//! [`allotment`](crate::allotment)).
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use crate::allotment::Pool;
 use crate::failure::unless_written;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
-/// How many tickets each limited stage has left.
+/// How many tickets are left in each limited stage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StagesLeft(BTreeMap<SaleStageId, u32>);
 
 impl StagesLeft {
-    /// Tickets that are left in a stage, if it was asked for.
+    /// Tickets left in a stage; `None` if it is unlimited, or was not asked for.
     pub fn of(&self, stage: SaleStageId) -> Option<u32> {
         self.0.get(&stage).copied()
     }
 
-    /// The stages as a quote takes them.
+    /// The stages with what is left of each, as a quote takes them.
     pub fn offers<'a>(&self, stages: &'a [SaleStage]) -> Vec<StageOffer<'a>> {
         stages.iter().map(|stage| StageOffer { stage, remaining: self.of(stage.id) }).collect()
     }
@@ -40,9 +40,9 @@ impl Versioned for Promotion {
 }
 
 impl Store {
-    /// Writes a new stage; writing it again answers with what is stored. The
-    /// pool of a limited one must exist already. Refused if it has an amount, and the
-    /// event does not sell in its currency, or somebody is changing that right now.
+    /// Writes a new stage, or returns the stored one if there is one. The pool of a limited stage must
+    /// exist already. A stage with an amount is refused if the event does not sell in `currency`, or
+    /// that may be changing right now.
     pub async fn create_sale_stage(
         &self,
         stage: &SaleStage,
@@ -64,8 +64,8 @@ impl Store {
         }
     }
 
-    /// Stores a changed stage, its version counted up. Refused if somebody else
-    /// changed it meanwhile, and as [`Store::create_sale_stage`] is.
+    /// Stores a changed stage, its version counted up. Refused if it was changed meanwhile, and as
+    /// [`Store::create_sale_stage`] is.
     pub async fn replace_sale_stage(
         &self,
         stage: &SaleStage,
@@ -85,13 +85,13 @@ impl Store {
         }
     }
 
-    /// Deletes a stage. Its pool stays, for the orders that hold something of it.
+    /// Deletes a stage. Its pool stays, for the orders that have claims on it.
     pub async fn delete_sale_stage(&self, event: EventId, stage: SaleStageId) -> Result<(), Failure> {
         self.delete(&keys::sale_stage(event, stage)).await
     }
 
-    /// Writes a new promotion; writing it again answers with what is stored.
-    /// Refused if another promotion of the tenant has the code.
+    /// Writes a new promotion, or returns the stored one if it is the same. Refused if another
+    /// promotion of the tenant has the code.
     pub async fn create_promotion(&self, promotion: &Promotion) -> Result<Promotion, Failure> {
         let key = keys::promotion(promotion.tenant_id, promotion.promotion_code.as_str());
         match self.put_new(&key, promotion).await {
@@ -104,12 +104,12 @@ impl Store {
         }
     }
 
-    /// The tenant's promotion with this code in capital letters, as it is now.
+    /// The tenant's promotion with this code in capital letters, read consistently.
     pub async fn promotion(&self, tenant: TenantId, code: &str) -> Result<Option<Promotion>, Failure> {
         self.get_consistent(&keys::promotion(tenant, code)).await
     }
 
-    /// A page of the tenant's promotions by their codes.
+    /// A page of the tenant's promotions, sorted by code.
     pub async fn promotions(
         &self,
         tenant: TenantId,
@@ -119,21 +119,19 @@ impl Store {
         self.list(&keys::tenant_partition(tenant), keys::PROMOTION_PREFIX, after, limit, false).await
     }
 
-    /// Stores a changed promotion, its version counted up. Refused if somebody
-    /// else changed it meanwhile.
+    /// Stores a changed promotion, its version counted up. Refused if it was changed meanwhile.
     pub async fn replace_promotion(&self, promotion: &Promotion) -> Result<(), Failure> {
         self.replace(&keys::promotion(promotion.tenant_id, promotion.promotion_code.as_str()), promotion)
             .await
     }
 
-    /// Deletes a promotion that has the version of `promotion`. Refused if
-    /// somebody else changed it meanwhile.
+    /// Deletes a promotion that has the version of `promotion`. Refused if it was changed meanwhile.
     pub async fn delete_promotion(&self, promotion: &Promotion) -> Result<(), Failure> {
         let key = keys::promotion(promotion.tenant_id, promotion.promotion_code.as_str());
         self.transact(vec![self.delete_version_part(&key, promotion)?]).await
     }
 
-    /// How many tickets the limited ones among `stages` have left.
+    /// How many tickets are left in the limited ones among `stages`, read consistently.
     pub async fn stages_left(
         &self,
         stages: impl IntoIterator<Item = &SaleStage>,
@@ -149,7 +147,7 @@ impl Store {
         Ok(StagesLeft(pools.iter().zip(states).map(|((id, _), state)| (*id, state.left)).collect()))
     }
 
-    /// How many orders can still use the promotion, if that is limited.
+    /// How many more orders can use the promotion; `None` if its uses are unlimited.
     pub async fn promotion_left(
         &self,
         promotion: &Promotion,
@@ -160,7 +158,7 @@ impl Store {
         Ok(Some(self.pool_state(&pool, now).await?.left))
     }
 
-    /// How many orders of `buyer` can still use the promotion, if that is limited.
+    /// How many more orders of `buyer` can use the promotion; `None` if a buyer's uses are unlimited.
     pub async fn promotion_buyer_left(
         &self,
         promotion: &Promotion,

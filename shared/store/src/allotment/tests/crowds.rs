@@ -1,5 +1,5 @@
-//! Many buyers at the same time. Each race also runs over a table whose
-//! conditions are switched off, where it must see what the conditions prevent.
+//! Many buyers at the same time. The races over pools, discounts and rows also run on a table whose
+//! conditions are switched off, where they must see the harm that the conditions prevent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ fn order(buyer: usize, number: usize) -> Token {
     token(u32::try_from(1000 * number + buyer).expect("few"))
 }
 
-/// Numbers that look random, other ones for each seed.
+/// A pseudo-random generator; each seed has its own sequence.
 fn dice(seed: usize) -> impl FnMut(usize) -> usize {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed as u64 + 1);
     move |sides| {
@@ -28,7 +28,7 @@ fn dice(seed: usize) -> impl FnMut(usize) -> usize {
     }
 }
 
-/// Everybody buys two of a hundred. Tells how many were sold, and what is wrong.
+/// Each buyer claims two of a hundred admissions. Returns how many buyers got them, or what is wrong.
 async fn buy_pairs(store: &Store, pool: &Pool, claim: Claim) -> Result<usize, String> {
     let (shared, of) = (meeting(store, BUYERS), pool.clone());
     let results = at_once(BUYERS, move |buyer| {
@@ -74,8 +74,8 @@ async fn a_crowd_oversells_a_pool_without_conditions() {
     }
 }
 
-/// Everybody gives eight of forty discounts away, one after the other. Tells how
-/// many were given, and what is wrong.
+/// Each supervisor tries to give eight of forty discounts away, one after the other. Returns how many
+/// were given, or what is wrong.
 async fn give_discounts(store: &Store) -> Result<usize, String> {
     let pool = Pool::discounts(EventId::generate(at(0)), Pool::blocks_for(40));
     store.create_pool(&pool, 40).await.map_err(|failure| failure.to_string())?;
@@ -113,8 +113,8 @@ async fn a_crowd_gives_too_many_discounts_away_without_conditions() {
     assert!(seen.is_err(), "the race proves nothing: {seen:?}");
 }
 
-/// Everybody buys seats of one row, two neighbours at a time, until it is full.
-/// Tells what is wrong.
+/// Each buyer takes seats of one row, two neighbours at a time, until it is full. Returns what is
+/// wrong.
 async fn buy_neighbours(store: &Store) -> Result<(), String> {
     let place = (EventId::generate(at(0)), AreaId::generate(at(0)), 0);
     let row = [RowLayout { label: "A".to_owned(), first: 1, last: 40 }];
@@ -124,7 +124,7 @@ async fn buy_neighbours(store: &Store) -> Result<(), String> {
         let store = shared.clone();
         async move {
             let mut dice = dice(buyer);
-            // Everybody has seen an empty row.
+            // Each buyer has seen an empty row.
             let mut free: Vec<u16> = (1..=40).collect();
             let mut bought = Vec::new();
             for number in 0.. {
@@ -166,13 +166,13 @@ async fn a_crowd_fills_a_row_and_every_seat_has_one_owner() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_crowd_shares_seats_without_conditions() {
+async fn a_crowd_buys_seats_twice_without_conditions() {
     let seen = buy_neighbours(&testing::unguarded(&testing::store().await)).await;
     assert!(seen.is_err(), "the race proves nothing");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_end_of_a_pool_in_pieces_is_found_by_a_crowd() {
+async fn a_crowd_buys_the_last_admissions_spread_over_blocks() {
     let store = testing::store().await;
     for (left_over, wanted, claim) in
         [(vec![1; 8], 3, until(600)), (vec![2; 5], 3, Claim::Sold), (vec![1, 2, 3, 1], 4, until(600))]
@@ -199,7 +199,7 @@ async fn the_end_of_a_pool_in_pieces_is_found_by_a_crowd() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_crowd_takes_over_what_has_expired() {
+async fn a_crowd_reclaims_expired_holds() {
     let store = testing::store().await;
     let pool = new_pool(&store, 150).await;
     for buyer in 0..150 {
@@ -230,7 +230,7 @@ async fn one_order_that_is_handled_many_times_at_once_claims_once() {
         let pool = pool_with(&store, &left_over).await;
         let (shared, of) = (store.clone(), pool.clone());
         let results = at_once(16, move |_| {
-            // Each in a process of its own, that knows nothing of the others.
+            // Each as in a process of its own, without the others' hints.
             let (store, pool) = (testing::metered(&shared).0, of.clone());
             async move { store.claim_admissions(&pool, 5, token(1), claim, at(0)).await }
         });
@@ -266,7 +266,7 @@ async fn a_late_payment_that_is_reported_many_times_is_settled_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_pool_shrinks_or_does_not_while_a_crowd_buys() {
+async fn a_pool_shrinks_fully_or_not_at_all_while_a_crowd_buys() {
     let store = testing::store().await;
     for _ in 0..4 {
         let pool = new_pool(&store, 200).await;
@@ -297,7 +297,7 @@ async fn a_pool_shrinks_or_does_not_while_a_crowd_buys() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nothing_is_lost_or_made_while_a_crowd_comes_and_goes() {
+async fn no_admission_is_lost_or_created_while_a_crowd_comes_and_goes() {
     let store = testing::store().await;
     let pool = new_pool(&store, 70).await;
     let clock = Arc::new(AtomicI64::new(0));
@@ -316,7 +316,7 @@ async fn nothing_is_lost_or_made_while_a_crowd_comes_and_goes() {
                     Err(other) => panic!("{other:?}"),
                 };
                 match dice(6) {
-                    // Forgotten; somebody reclaims it when its time is over.
+                    // Abandoned: another order reclaims it after its expiry.
                     0 | 1 => {}
                     2 | 3 => store.release_admissions(&pool, &parts, token).await.expect("released"),
                     _ => {

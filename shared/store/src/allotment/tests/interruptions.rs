@@ -1,4 +1,4 @@
-//! Two who change the same thing, one just between the other's look and write.
+//! Two requests that change the same pool, one of them between the other's read and its write.
 
 use super::*;
 use crate::testing::{self, interrupted};
@@ -18,12 +18,12 @@ async fn an_expired_hold_that_is_settled_just_now_is_not_taken_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hold_that_expires_while_it_is_settled_is_nobodys_or_its_buyers() {
+async fn a_hold_that_expires_while_it_is_settled_is_sold_whole_or_released() {
     let store = testing::store().await;
     let pool = pool_with(&store, &[2, 2]).await;
     let parts = store.claim_admissions(&pool, 4, token(1), until(600), at(0)).await.expect("claimed");
     let (other, of) = (store.clone(), pool.clone());
-    // One part is sold when somebody takes the other.
+    // One part is sold when another order takes the other part.
     let store = interrupted(&store, 2, async move {
         let taken = other.claim_admissions(&of, 2, token(2), Claim::Sold, at(601)).await.expect("sold");
         assert_eq!(taken, [Part { block: 1, quantity: 2 }]);
@@ -34,7 +34,7 @@ async fn a_hold_that_expires_while_it_is_settled_is_nobodys_or_its_buyers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sale_that_finds_its_own_hold_does_not_count_on_it() {
+async fn a_sale_does_not_rely_on_its_own_expired_hold() {
     let store = testing::store().await;
     let pool = pool_with(&store, &[3, 3]).await;
     let [late, faster] = tokens_at(&pool, 0);
@@ -50,7 +50,7 @@ async fn a_sale_that_finds_its_own_hold_does_not_count_on_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_gets_only_half_of_what_was_there_keeps_nothing() {
+async fn an_order_that_gets_only_half_keeps_nothing() {
     let store = testing::store().await;
     // A hold asks both blocks for all four first.
     for (claim, second) in [(Claim::Sold, 2), (until(600), 4)] {
@@ -67,7 +67,7 @@ async fn who_gets_only_half_of_what_was_there_keeps_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_order_handled_elsewhere_in_the_middle_has_the_same_places() {
+async fn an_order_that_is_handled_twice_at_once_claims_its_places_once() {
     let store = testing::store().await;
     // A sale out of two blocks is four writes: two holds, then two sales.
     for write in 1..=4 {
@@ -83,7 +83,7 @@ async fn the_same_order_handled_elsewhere_in_the_middle_has_the_same_places() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_refunds_of_one_order_return_what_both_gave_up() {
+async fn two_refunds_of_one_order_return_the_larger_of_both() {
     let store = testing::store().await;
     let pool = new_pool(&store, 10).await;
     let parts = store.claim_admissions(&pool, 5, token(1), Claim::Sold, at(0)).await.expect("sold");
@@ -98,11 +98,11 @@ async fn two_refunds_of_one_order_return_what_both_gave_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pool_from_which_buyers_were_faster_keeps_its_capacity() {
+async fn a_pool_keeps_its_capacity_if_buyers_are_faster_than_its_shrinking() {
     let store = testing::store().await;
     let pool = pool_with(&store, &[50, 50]).await;
     let (other, of) = (store.clone(), pool.clone());
-    // The second block is gone already when somebody buys from the first.
+    // The second block is emptied already when an order buys from the first.
     let store = interrupted(&store, 2, async move {
         other.claim_admissions(&of, 30, token(1), Claim::Sold, at(0)).await.expect("sold");
     });
@@ -113,7 +113,7 @@ async fn a_pool_from_which_buyers_were_faster_keeps_its_capacity() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_who_set_the_same_capacity_set_it_once() {
+async fn two_requests_for_the_same_capacity_set_it_once() {
     let store = testing::store().await;
     for (before, after) in [(60, 90), (90, 60), (90, 40)] {
         let pool = new_pool(&store, before).await;

@@ -1,11 +1,11 @@
-//! Writes that are carried out although nobody hears of it, and are repeated:
-//! by the client at once, or by the caller when the client gave up.
+//! Writes that are carried out but whose answer is lost, and that are repeated: by the SDK's client at
+//! once, or by the caller after the client has given up.
 
 use super::seats::{new_rows, picture};
 use super::*;
 use crate::{Failure, testing};
 
-/// More than the client tries.
+/// More lost answers than the client has tries.
 const ALL: u32 = 100;
 
 #[track_caller]
@@ -108,7 +108,7 @@ async fn seats_change_hands_once() {
     unheard(deaf.claim_seats(row, &[7, 8], token(2), Claim::Sold, at(0)).await);
     store.claim_seats(row, &[7, 8], token(2), Claim::Sold, at(0)).await.expect("sold");
     unheard(deaf.return_seats(row, &[7], token(2)).await);
-    // Somebody else was faster than the repetition.
+    // Another order was faster than the repetition.
     store.claim_seats(row, &[7], token(3), Claim::Sold, at(0)).await.expect("sold");
     store.return_seats(row, &[7], token(2)).await.expect("returned long ago");
     assert_eq!(picture(&store, row, 0).await, "x...b.xx....");

@@ -1,4 +1,4 @@
-//! What every allotment promises, over a table in memory.
+//! Tests of allotments, over a table in memory.
 
 mod crowds;
 mod interruptions;
@@ -32,13 +32,13 @@ fn token(order: u32) -> Token {
     Token(token)
 }
 
-/// Orders that begin to look at this block.
+/// Tokens of orders that try this block first.
 fn tokens_at<const N: usize>(pool: &Pool, block: u16) -> [Token; N] {
     let mut tokens = (0..).map(token).filter(|token| pool.first_block(*token) == block);
     std::array::from_fn(|_| tokens.next().expect("there are always more"))
 }
 
-/// A pool of an area of its own, created.
+/// A new pool, in an area of its own.
 async fn new_pool(store: &Store, capacity: u32) -> Pool {
     let pool = Pool::area(EventId::generate(at(0)), AreaId::generate(at(0)), Pool::blocks_for(capacity));
     store.create_pool(&pool, capacity).await.expect("created");
@@ -72,7 +72,7 @@ async fn blocks(store: &Store, pool: &Pool) -> Vec<Block> {
     blocks
 }
 
-/// What an order has of a pool: blocks and claims.
+/// The claims of an order on a pool, each with its block.
 async fn claims_of(store: &Store, pool: &Pool, token: Token) -> Vec<(u16, Stake)> {
     let blocks = blocks(store, pool).await;
     blocks.iter().filter_map(|block| Some((block.index, block.claim(token)?))).collect()
@@ -87,7 +87,7 @@ fn quantity(parts: &[Part]) -> u32 {
     parts.iter().map(|part| u32::from(part.quantity)).sum()
 }
 
-/// How many are left, from a refusal that says so.
+/// The number left, as a [`Refusal::SoldOut`] says it.
 fn left<T: std::fmt::Debug>(result: Result<T, Refusal>) -> u32 {
     match result {
         Err(Refusal::SoldOut(left)) => left,

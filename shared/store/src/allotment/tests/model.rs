@@ -10,8 +10,8 @@ use super::seats::{new_rows, picture};
 use super::*;
 use crate::testing;
 
-/// Runs `check` on `cases` of the histories that `histories` makes, always the
-/// same ones, over one table.
+/// Runs `check` on `cases` of the histories that `histories` makes, over one table. The seed is fixed:
+/// they are always the same.
 fn check_histories<H: std::fmt::Debug, F: Future<Output = ()>>(
     cases: u32,
     histories: impl Strategy<Value = H>,
@@ -28,7 +28,7 @@ fn check_histories<H: std::fmt::Debug, F: Future<Output = ()>>(
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-/// How many each order buys, so that the pool runs out after a few of them.
+/// Quantity of each order; a few of them exhaust the pool.
 const QUANTITIES: [u8; 8] = [1, 2, 3, 7, 12, 20, 31, 49];
 const CAPACITY: u32 = 110;
 
@@ -63,7 +63,7 @@ struct Buyer {
     generation: u32,
     parts: Vec<Part>,
     claim: Option<Claim>,
-    /// Holds that an earlier try left in other blocks, by their last second.
+    /// Holds that an earlier try left in other blocks.
     strays: Vec<(u16, Stake)>,
     refunded: bool,
 }
@@ -79,7 +79,7 @@ struct PoolModel {
     history: Vec<(Token, Buyer)>,
 }
 
-/// What came of a step.
+/// The result of a step.
 enum Outcome {
     Claimed(usize, Claim, Result<Vec<Part>, Refusal>),
     Resized(u32, Result<u16, Refusal>),
@@ -138,7 +138,7 @@ impl PoolModel {
             PoolStep::Release { order } => {
                 let (token, buyer) = (self.token(order), &mut self.buyers[order]);
                 store.release_admissions(&self.pool, &buyer.parts, token).await.expect("released");
-                // The parts are still known, should the payment come late.
+                // The parts stay known, in case the payment comes late.
                 buyer.claim.take_if(|claim| *claim != Claim::Sold);
                 Outcome::Nothing
             }
@@ -168,8 +168,7 @@ impl PoolModel {
 
     async fn claim(&mut self, order: usize, claim: Claim) -> Outcome {
         if self.buyers[order].refunded {
-            // A refunded order is history, and what it kept stays sold; this is
-            // the buyer's next one.
+            // A refunded order is over, and what it kept stays sold: this is the buyer's next order.
             let token = self.token(order);
             let next = Buyer { generation: self.buyers[order].generation + 1, ..Buyer::default() };
             self.history.push((token, std::mem::replace(&mut self.buyers[order], next)));
@@ -227,7 +226,7 @@ impl PoolModel {
 }
 
 #[test]
-fn a_pool_keeps_its_promises_in_every_history() {
+fn a_pool_agrees_with_its_model_in_every_history() {
     check_histories(40, proptest::collection::vec(pool_step(), 1..40), async |store: Store, steps| {
         let ids = (EventId::generate(at(0)), AreaId::generate(at(0)));
         let pool = Pool::area(ids.0, ids.1, Pool::blocks_for(CAPACITY));
@@ -276,7 +275,7 @@ enum Seat {
     Blocked,
 }
 
-/// The seats 1 to 12 that are not free, and what must come of asking for some.
+/// A row with the seats 1 to 12, of which those that are not free are listed.
 #[derive(Default)]
 struct RowModel {
     seats: BTreeMap<u16, Seat>,
@@ -288,7 +287,7 @@ impl RowModel {
         self.seats.get(&seat).copied().filter(|seat| !matches!(seat, Seat::Held(_, last) if *last < self.now))
     }
 
-    /// `Ok`, or the seats that are not there or taken.
+    /// `Ok`, or the seats that do not exist, or else those that are taken.
     fn expected(&self, seats: &BTreeSet<u16>, fits: impl Fn(Option<Seat>) -> bool) -> Result<(), Vec<u16>> {
         let unknown: Vec<u16> = seats.iter().copied().filter(|seat| !(1..=12).contains(seat)).collect();
         let taken: Vec<u16> = seats.iter().copied().filter(|seat| !fits(self.get(*seat))).collect();
@@ -352,7 +351,7 @@ impl RowModel {
                 }
             }
             RowStep::SellHeld { order, seats } => {
-                // Expired or not: what counts is that nobody else took it.
+                // Expired or not: it counts until another order takes it.
                 let mine = |seat: &u16| matches!(self.seats.get(seat), Some(Seat::Held(by, _) | Seat::Sold(by)) if *by == order);
                 let expected = seats.iter().all(mine);
                 let sold = store.sell_seats(place, &list(&seats), token(order)).await.expect("answers");
@@ -393,7 +392,7 @@ impl RowModel {
 }
 
 #[test]
-fn a_row_keeps_its_promises_in_every_history() {
+fn a_row_agrees_with_its_model_in_every_history() {
     check_histories(40, proptest::collection::vec(row_step(), 1..60), async |store: Store, steps| {
         let [row, _] = new_rows(&store).await;
         let mut model = RowModel::default();

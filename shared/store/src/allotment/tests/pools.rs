@@ -22,7 +22,7 @@ async fn a_claim_takes_its_admissions_once() {
 }
 
 #[tokio::test]
-async fn nothing_is_claimed_as_nothing() {
+async fn a_claim_of_zero_succeeds_and_a_pool_without_blocks_is_sold_out() {
     let store = testing::store().await;
     let pool = new_pool(&store, 0).await;
     assert_eq!(store.claim_admissions(&pool, 0, token(1), until(600), at(0)).await.expect("nothing"), []);
@@ -34,7 +34,7 @@ async fn nothing_is_claimed_as_nothing() {
 }
 
 #[tokio::test]
-async fn what_has_expired_is_free_for_others_only_when_its_last_second_is_over() {
+async fn a_hold_is_free_for_others_only_after_its_last_second() {
     let store = testing::store().await;
     let pool = new_pool(&store, 10).await;
     for order in 0..5 {
@@ -50,7 +50,7 @@ async fn what_has_expired_is_free_for_others_only_when_its_last_second_is_over()
 }
 
 #[tokio::test]
-async fn sold_stays_sold_whatever_is_asked_for() {
+async fn a_sale_stays_a_sale_whatever_is_claimed_later() {
     let store = testing::store().await;
     let pool = new_pool(&store, 10).await;
     let parts = store.claim_admissions(&pool, 4, token(1), Claim::Sold, at(0)).await.expect("sold");
@@ -89,13 +89,13 @@ async fn a_late_sale_takes_other_places_once() {
     let [late, other] = tokens_at(&pool, 0);
     let parts = store.claim_admissions(&pool, 5, late, until(600), at(0)).await.expect("claimed");
     assert_eq!(parts, [Part { block: 0, quantity: 5 }]);
-    // Somebody else comes when the hold is over.
+    // Another order comes after the hold's expiry.
     let others = store.claim_admissions(&pool, 3, other, Claim::Sold, at(601)).await.expect("sold");
     assert_eq!(others, [Part { block: 0, quantity: 3 }]);
     let settled =
         store.secure_admissions(&pool, &parts, late, Claim::Sold, at(602)).await.expect("other places");
     assert_eq!(settled, [Part { block: 2, quantity: 5 }]);
-    // The message comes again, before and after the order remembers its new places.
+    // The message comes again, before and after the order stores its new places.
     for known in [&parts, &settled] {
         let again = store.secure_admissions(&pool, known, late, Claim::Sold, at(603)).await;
         assert_eq!(again.expect("the same places"), settled);
@@ -121,7 +121,7 @@ async fn a_late_sale_without_other_places_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_late_sale_keeps_those_places_that_nobody_took() {
+async fn a_late_sale_keeps_the_places_that_are_still_free() {
     let store = testing::store().await;
     let pool = pool_with(&store, &[2, 2, 2]).await;
     let [late, other] = tokens_at(&pool, 0);
@@ -156,7 +156,7 @@ async fn releasing_gives_back_once_and_never_what_is_sold() {
 }
 
 #[tokio::test]
-async fn what_is_held_is_sold_once_however_late_and_what_is_gone_is_not() {
+async fn a_hold_is_sold_once_however_late_unless_its_places_are_gone() {
     let store = testing::store().await;
     let pool = new_pool(&store, 4).await;
     let parts = store.claim_admissions(&pool, 3, token(1), until(600), at(0)).await.expect("claimed");
@@ -207,7 +207,7 @@ async fn refunds_return_what_the_order_does_not_keep() {
 }
 
 #[tokio::test]
-async fn a_buyers_uses_of_a_promotion_need_no_creating() {
+async fn a_buyers_uses_of_a_promotion_are_created_by_the_first_claim() {
     let store = testing::store().await;
     let (tenant, buyer) = (TenantId::generate(at(0)), UserId::generate(at(0)));
     let pool = Pool::promotion_buyer(tenant, "PREVENTA-10", buyer, 2);
@@ -279,7 +279,7 @@ async fn a_pool_grows_and_shrinks() {
         assert_eq!(store.resize_pool(&pool, 90, at(0)).await.expect("grown"), 2);
         assert_eq!(sizes(&pool).await, [50, 40]);
     }
-    // The area never heard of the third block; the repetition finds it.
+    // The area does not know of the third block yet; the repetition finds it.
     for _ in 0..2 {
         assert_eq!(store.resize_pool(&pool, 130, at(0)).await.expect("grown"), 3);
     }
@@ -320,7 +320,7 @@ async fn claims_part(store: &Store, pool: &Pool, order: u32) -> Part {
 }
 
 #[tokio::test]
-async fn the_last_admissions_are_found_in_whatever_blocks_they_are() {
+async fn the_last_admissions_are_found_in_any_block() {
     let store = testing::store().await;
     let pool = pool_with(&store, &[1, 0, 3, 0, 2, 1, 0, 0, 1]).await;
     for claim in [until(600), Claim::Sold] {
@@ -341,7 +341,7 @@ async fn the_last_admissions_are_found_in_whatever_blocks_they_are() {
 }
 
 #[tokio::test]
-async fn few_parts_are_better_than_many() {
+async fn a_claim_is_split_over_as_few_blocks_as_possible() {
     let store = testing::store().await;
     let pool = pool_with(&store, &[1, 1, 4, 1, 1, 4]).await;
     let parts = store.claim_admissions(&pool, 8, token(1), until(600), at(0)).await.expect("claimed");
@@ -349,7 +349,7 @@ async fn few_parts_are_better_than_many() {
 }
 
 #[tokio::test]
-async fn what_a_crash_left_behind_is_used_by_the_next_try() {
+async fn the_next_try_uses_the_claims_that_a_crash_left_behind() {
     let store = testing::store().await;
     let pool = pool_with(&store, &[3, 2, 2]).await;
     let crashed = async |block: u16, stake: Stake| {
@@ -363,7 +363,7 @@ async fn what_a_crash_left_behind_is_used_by_the_next_try() {
     assert_eq!((quantity(&parts), state(&store, &pool, 0).await.left), (6, 1));
     store.return_admissions(&pool, &parts, 0, token(1)).await.expect("returned");
 
-    // The rest is beside the earlier claim, and a block takes one of each order.
+    // The rest is in the block of the earlier claim, and a block takes one claim of an order.
     crashed(0, Stake::new(1, until(60))).await;
     let parts = store.claim_admissions(&pool, 7, token(1), until(600), at(0)).await.expect("claimed");
     assert_eq!((quantity(&parts), state(&store, &pool, 0).await.left), (7, 0));
@@ -375,7 +375,7 @@ async fn what_a_crash_left_behind_is_used_by_the_next_try() {
 }
 
 #[tokio::test]
-async fn a_retry_elsewhere_leaves_at_most_a_hold_that_ends_and_never_a_second_sale() {
+async fn a_retry_leaves_at_most_an_expiring_hold_and_never_a_second_sale() {
     let store = testing::store().await;
     let pool = pool_with(&store, &[4, 4, 4]).await;
     let held = store.claim_admissions(&pool, 3, token(1), until(600), at(0)).await.expect("claimed");
@@ -393,7 +393,7 @@ async fn a_retry_elsewhere_leaves_at_most_a_hold_that_ends_and_never_a_second_sa
 }
 
 #[tokio::test]
-async fn a_process_learns_from_others_that_there_is_room_again() {
+async fn a_process_finds_the_admission_that_another_process_released() {
     let store = testing::store().await;
     let elsewhere = testing::metered(&store).0;
     let pool = new_pool(&store, 200).await;

@@ -97,7 +97,7 @@ async fn a_sold_seat_never_becomes_a_held_one() {
 }
 
 #[tokio::test]
-async fn a_success_means_all_of_the_seats_also_when_some_were_sold_before() {
+async fn a_claim_succeeds_for_all_seats_also_when_some_were_sold_before() {
     let store = testing::store().await;
     let [row, _] = new_rows(&store).await;
     store.claim_seats(row, &[3, 4], token(1), Claim::Sold, at(0)).await.expect("sold");
@@ -111,7 +111,7 @@ async fn a_success_means_all_of_the_seats_also_when_some_were_sold_before() {
 }
 
 #[tokio::test]
-async fn a_late_sale_takes_its_own_seats_unless_somebody_else_has_one() {
+async fn a_late_sale_takes_its_own_seats_unless_another_order_has_one() {
     let store = testing::store().await;
     let [row, _] = new_rows(&store).await;
     store.claim_seats(row, &[1, 2], token(1), until(600), at(0)).await.expect("held");
@@ -126,7 +126,7 @@ async fn a_late_sale_takes_its_own_seats_unless_somebody_else_has_one() {
 }
 
 #[tokio::test]
-async fn releasing_frees_what_is_still_held_and_nothing_else() {
+async fn releasing_frees_only_the_orders_held_seats() {
     let store = testing::store().await;
     let [row, _] = new_rows(&store).await;
     store.claim_seats(row, &[1, 2, 3, 4], token(1), until(600), at(0)).await.expect("held");
@@ -154,7 +154,7 @@ async fn refunded_seats_come_back_once() {
 }
 
 #[tokio::test]
-async fn the_organiser_keeps_free_seats_back() {
+async fn the_organiser_blocks_only_free_seats() {
     let store = testing::store().await;
     let [row, _] = new_rows(&store).await;
     store.claim_seats(row, &[1], token(1), until(600), at(0)).await.expect("held");

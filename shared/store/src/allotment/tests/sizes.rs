@@ -11,7 +11,7 @@ use super::*;
 use crate::keys::{self, Key};
 use crate::testing;
 
-/// A write unit pays for so many bytes.
+/// Bytes that one write unit pays for.
 const UNIT: usize = 1024;
 
 /// The size of an item by DynamoDB's rule, numbers at their worst: a byte for
@@ -123,7 +123,7 @@ async fn a_full_row_fits_one_write_unit() {
 }
 
 #[test]
-fn stakes_say_what_they_were_made_of() {
+fn a_stake_keeps_its_quantity_and_its_kind() {
     for quantity in [1, 9, 10, 20, 99, 100, 255] {
         let (hold, sold) = (Stake::new(quantity, until(0)), Stake::new(quantity, Claim::Sold));
         assert_eq!((hold.quantity(), sold.quantity()), (quantity, quantity));
