@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 
 use crate::{Request, binaries};
 
-/// How long a test waits for what it set off.
+/// How long a test waits for the work that it caused.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How soon a failed message comes again in tests.
+/// How soon a failed message is delivered again in tests.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// The template of the box office.
+/// The box office's `template.yaml`, read from the repository.
 pub fn template() -> Template {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
     Template::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -30,22 +30,22 @@ pub fn template() -> Template {
 /// A whole box office in memory, on ports of its own, with a clock that can be
 /// moved.
 pub struct TestApp {
-    /// The local cloud.
+    /// The local cloud that runs the functions.
     pub cloud: Cloud,
     /// Simulations of Mercado Pago, Wompi and PayU, for organisers with accounts there
     /// ([`TestApp::connect`]); all others are paid through the sandbox.
     pub gateways: Arc<Gateways>,
-    /// The time everywhere in it.
+    /// The clock of everything in the box office.
     pub clock: Clock,
-    /// What goes wrong in it.
+    /// The faults in the box office; a test can change them at any time.
     pub chaos: Chaos,
     http: reqwest::Client,
     numbers: AtomicU32,
     refusals: NoRefusals,
 }
 
-/// Fails the test in whose box office a function was refused what its role does not allow,
-/// even if the function went on without it.
+/// Fails a test in which a function's role did not allow an action, even if the function went on
+/// without it.
 struct NoRefusals(Refusals);
 
 impl Drop for NoRefusals {
@@ -58,19 +58,19 @@ impl Drop for NoRefusals {
 }
 
 impl TestApp {
-    /// Opens a box office in fair weather.
+    /// Starts a box office without faults.
     pub async fn start() -> Self {
         Self::start_with(Chaos::default()).await
     }
 
-    /// Opens a box office in this weather.
+    /// Starts a box office with these faults.
     pub async fn start_with(chaos: Chaos) -> Self {
         Self::open(local::functions::registry(), Clock::movable(), chaos).await
     }
 
-    /// Opens a box office whose functions run as on Lambda: each is its own binary,
-    /// in processes that are started when there is something to do. They have the
-    /// system's clock, so the time cannot be moved.
+    /// Starts a box office whose functions run as on Lambda: each is its own binary, in processes that
+    /// are started when there is something to do. They have the system's clock, so the time cannot be
+    /// moved.
     ///
     /// # Panics
     /// If a binary is not there or older than its sources; the message says how to
@@ -81,8 +81,7 @@ impl TestApp {
     }
 
     async fn open(registry: Registry, clock: Clock, chaos: Chaos) -> Self {
-        // Only plain HTTP on loopback is spoken; the client still wants to know
-        // whose TLS it would use.
+        // Only plain HTTP on loopback is spoken, but the client must know a TLS provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut options = Options::new(template(), registry);
         options.clock = clock.clone();
@@ -99,32 +98,32 @@ impl TestApp {
         Self { cloud, gateways, clock, chaos, http, numbers: AtomicU32::new(99_001), refusals }
     }
 
-    /// A GET.
+    /// A GET request to a path of the box office.
     pub fn get(&self, path: impl AsRef<str>) -> Request {
         self.request(Method::GET, path)
     }
 
-    /// A POST.
+    /// A POST request to a path of the box office.
     pub fn post(&self, path: impl AsRef<str>) -> Request {
         self.request(Method::POST, path)
     }
 
-    /// A PUT.
+    /// A PUT request to a path of the box office.
     pub fn put(&self, path: impl AsRef<str>) -> Request {
         self.request(Method::PUT, path)
     }
 
-    /// A PATCH.
+    /// A PATCH request to a path of the box office.
     pub fn patch(&self, path: impl AsRef<str>) -> Request {
         self.request(Method::PATCH, path)
     }
 
-    /// A DELETE.
+    /// A DELETE request to a path of the box office.
     pub fn delete(&self, path: impl AsRef<str>) -> Request {
         self.request(Method::DELETE, path)
     }
 
-    /// A request with any method.
+    /// A request with any method to a path of the box office.
     pub fn request(&self, method: Method, path: impl AsRef<str>) -> Request {
         Request::new(&self.http, method, self.cloud.url(), path.as_ref())
     }
@@ -134,21 +133,21 @@ impl TestApp {
         Request::new(&self.http, method, url, "")
     }
 
-    /// What functions were refused because their roles do not allow it, for a test that
-    /// wants them to be. Any that is not asked for fails the test in its end.
+    /// The actions that functions' roles did not allow, for a test that expects them. Those that a test
+    /// does not take fail it at its end.
     pub fn take_refusals(&self) -> Vec<String> {
         self.refusals.0.take()
     }
 
-    /// Waits until everything that was set off has been done.
+    /// Waits until all work that was caused is done; panics after a minute.
     pub async fn idle(&self) {
         if let Err(left) = self.cloud.idle(PATIENCE).await {
             panic!("not idle: {left}");
         }
     }
 
-    /// Approves the payment that was started last on its gateway's page, as a buyer
-    /// would, and waits for what follows.
+    /// Approves the last payment of a purchase on its gateway's page, as a buyer would, and waits for
+    /// what follows.
     pub async fn approve(&self, purchase: &Value) {
         match gateway(purchase) {
             GatewayName::Sandbox => {
@@ -162,18 +161,18 @@ impl TestApp {
         self.idle().await;
     }
 
-    /// A number that nobody else in this test has, some apart from the one before.
+    /// A number that is unique in this test: ten more than the one before.
     pub(crate) fn next_number(&self) -> u32 {
         self.numbers.fetch_add(10, Ordering::Relaxed)
     }
 
-    /// The mails to an address, the oldest first.
+    /// The mails to an address, oldest first.
     pub fn mails(&self, to: &str) -> Vec<Arc<cloud::services::Mail>> {
         self.cloud.services().mailbox().find(to)
     }
 
-    /// Reserves and pays: one line of a quote, all the way to the mailed tickets.
-    /// Answers with the purchase as it is then.
+    /// Reserves and pays one line, all the way to the mailed tickets. Returns the purchase as it is
+    /// then.
     pub async fn buy(&self, token: &str, event_id: &str, line: Value) -> Value {
         let purchase = self.start_buying(token, event_id, line).await;
         if purchase["checkout_url"].is_string() {
@@ -184,7 +183,7 @@ impl TestApp {
         self.get(format!("/api/v1/purchases/{id}")).token(token).ok().await
     }
 
-    /// Reserves, and starts a payment.
+    /// Reserves one line and starts a payment. Returns the purchase.
     pub async fn start_buying(&self, token: &str, event_id: &str, line: Value) -> Value {
         let reservation = self.reserve(token, event_id, line).await;
         self.post("/api/v1/purchases")
@@ -194,22 +193,21 @@ impl TestApp {
             .await
     }
 
-    /// Reserves one line.
+    /// Quotes and reserves one line. Returns the reservation.
     pub async fn reserve(&self, token: &str, event_id: &str, line: Value) -> Value {
         let quote = self.quote(event_id, line).await;
         self.post("/api/v1/reservations").token(token).json(json!({"quote": quote["quote"]})).ok().await
     }
 
-    /// A quote for one line.
+    /// Quotes one line. Returns the quote.
     pub async fn quote(&self, event_id: &str, line: Value) -> Value {
         self.post("/api/v1/public/quotes").json(json!({"event_id": event_id, "lines": [line]})).ok().await
     }
 
-    /// Closes the box office.
+    /// Stops the box office.
     ///
     /// # Panics
-    /// If something is still to be done: a test must have waited for what it
-    /// set off, or it does not know what it tested.
+    /// If work is left: a test must have waited for what it caused, or it does not know what it tested.
     pub async fn close(self) {
         self.idle().await;
         drop(self.gateways);
@@ -217,7 +215,7 @@ impl TestApp {
     }
 }
 
-/// The payment that was started last.
+/// The payment of a purchase that was started last.
 fn last_payment(purchase: &Value) -> &Value {
     purchase["payments"].as_array().expect("payments").last().expect("a payment")
 }

@@ -12,8 +12,7 @@ use serde_json::Value;
 
 use crate::runtime_api::{Invocation, Lambda, LambdaError, binary};
 
-/// All functions of the house as the binaries that `cargo build` left beside this
-/// test.
+/// All functions, as the binaries that `cargo build` left beside this test.
 ///
 /// # Errors
 /// If a binary is not there, or older than its sources; the error says what to do.
@@ -52,24 +51,24 @@ impl Environments {
             Some(environment) => environment,
             None => Lambda::start(&self.binary, self.variables.iter().cloned()).await?,
         };
-        // Whoever stops waiting here drops the environment, which ends its process:
-        // it must not be handed another event while it handles this one.
+        // A caller that stops waiting here drops the environment, which ends its process: it must not
+        // get another event while it handles this one.
         let Invocation { answer, .. } = environment.invoke(event).await?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(environment);
         answer.map_err(|error| error.to_string().into())
     }
 }
 
-/// The binary of a function, made from its sources as they are now: `cargo test`
-/// alone does not build it, and yesterday's would test yesterday's code.
+/// The binary of a function, not older than its sources: `cargo test` alone does not build it, and an
+/// old binary would test old code.
 ///
 /// # Errors
 /// If it is not there, or was made before one of its sources was changed.
 pub fn fresh_binary(name: &str) -> Result<PathBuf, LambdaError> {
     let binary = binary(name)?;
     let made = fs::metadata(&binary)?.modified()?;
-    // Cargo lists the sources of a binary, those in the house's other crates
-    // included, in a makefile beside it.
+    // Cargo lists the sources of a binary, those in other crates of the workspace included, in a
+    // makefile beside it.
     let list = binary.with_extension("d");
     let rules = fs::read_to_string(&list).map_err(|_| LambdaError::NotBuilt(list))?;
     match sources(&rules).find(|source| last_change(source).is_some_and(|at| at > made)) {
@@ -78,8 +77,8 @@ pub fn fresh_binary(name: &str) -> Result<PathBuf, LambdaError> {
     }
 }
 
-/// When a file was changed; nothing if it is gone, because then the file that
-/// named it was changed as well.
+/// When a file was changed; `None` if it is gone, because then the file that named it was changed as
+/// well.
 fn last_change(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).ok()?.modified().ok()
 }

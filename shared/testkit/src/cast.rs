@@ -1,27 +1,27 @@
-//! The people and shows that most tests need.
+//! The users and shows that most tests need.
 
 use serde_json::{Value, json};
 
 use crate::TestApp;
 
-/// The password of everybody in tests.
+/// The password of all users in tests.
 pub const PASSWORD: &str = "correct horse battery";
 
-/// Somebody who has signed up and in.
+/// A user who has signed up and in.
 #[derive(Debug, Clone)]
 pub struct Somebody {
-    /// The address.
+    /// E-mail address of the user.
     pub email: String,
-    /// The user's id.
+    /// Id of the user.
     pub id: String,
-    /// The access token.
+    /// Access token of the user's sign-in.
     pub token: String,
-    /// The refresh token.
+    /// Refresh token of the user's sign-in.
     pub refresh_token: String,
 }
 
 impl Somebody {
-    /// The person behind the answer to a sign-in.
+    /// The user in the answer to a sign-in.
     fn new(email: &str, signed_in: &Value) -> Self {
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         Self {
@@ -36,33 +36,33 @@ impl Somebody {
 /// The admin of a tenant, who may do everything in it.
 #[derive(Debug, Clone)]
 pub struct Organizer {
-    /// The person.
+    /// The admin, signed in without a tenant.
     pub person: Somebody,
-    /// The access token, with the tenant.
+    /// Access token of the admin, for the tenant.
     pub token: String,
-    /// The tenant's id.
+    /// Id of the tenant.
     pub tenant: String,
-    /// Where the tenant is.
+    /// The tenant's country.
     pub country: Country,
 }
 
-/// A country with its money, its tax, and a city in it.
+/// A country with its currency, its VAT and a city.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Country {
-    /// ISO 3166-1.
+    /// ISO 3166-1 alpha-2 code, such as `CO`.
     pub code: &'static str,
-    /// ISO 4217.
+    /// ISO 4217 code of the currency, such as `COP`.
     pub currency: &'static str,
-    /// The general rate of VAT in per cent.
+    /// General rate of VAT in per cent.
     pub vat: i32,
-    /// A city.
+    /// Name of a city.
     pub city: &'static str,
-    /// The city's time zone.
+    /// IANA time zone of the city.
     pub time_zone: &'static str,
 }
 
 impl Country {
-    /// Where pesos have cents.
+    /// Argentina, where pesos have cents.
     pub const ARGENTINA: Self = Self {
         code: "AR",
         currency: "ARS",
@@ -70,10 +70,10 @@ impl Country {
         city: "Rosario",
         time_zone: "America/Argentina/Buenos_Aires",
     };
-    /// Where pesos have no cents.
+    /// Chile, where pesos have no cents.
     pub const CHILE: Self =
         Self { code: "CL", currency: "CLP", vat: 19, city: "Valparaíso", time_zone: "America/Santiago" };
-    /// Where pesos have cents that nobody uses.
+    /// Colombia, where pesos have cents that are not in use.
     pub const COLOMBIA: Self =
         Self { code: "CO", currency: "COP", vat: 19, city: "Bogotá", time_zone: "America/Bogota" };
 }
@@ -81,17 +81,17 @@ impl Country {
 /// A published event with one area.
 #[derive(Debug, Clone)]
 pub struct Show {
-    /// The event's id.
+    /// Id of the event.
     pub id: String,
-    /// The readable part of its address.
+    /// Slug: the readable part of the event's address.
     pub slug: String,
-    /// The area's id.
+    /// Id of the event's only area.
     pub area: String,
 }
 
 impl TestApp {
-    /// Signs somebody up and in, and has them confirm their address in the same
-    /// browser: without that nobody acts for a tenant.
+    /// Signs a user up and in, who confirms the address in the same browser: without that, no user can
+    /// act for a tenant.
     pub async fn confirmed(&self, name: &str) -> Somebody {
         let person = self.somebody(name).await;
         self.idle().await;
@@ -110,7 +110,7 @@ impl TestApp {
         token.into_iter().next().expect("a mail with a link")
     }
 
-    /// Signs somebody up and in.
+    /// Signs a user up and in. The address is `name` at example.com.
     pub async fn somebody(&self, name: &str) -> Somebody {
         let email = format!("{name}@example.com");
         let body = json!({"email": email, "password": PASSWORD, "name": name});
@@ -118,7 +118,7 @@ impl TestApp {
         self.sign_in(&email, None).await
     }
 
-    /// Signs somebody in, for a tenant if given.
+    /// Signs a user in, for a tenant if given.
     pub async fn sign_in(&self, email: &str, tenant: Option<&str>) -> Somebody {
         let mut body = json!({"email": email, "password": PASSWORD});
         if let Some(tenant) = tenant {
@@ -127,12 +127,12 @@ impl TestApp {
         Somebody::new(email, &self.post("/api/v1/auth/login").json(body).ok().await)
     }
 
-    /// Makes a tenant in Colombia and its admin.
+    /// Creates a tenant in Colombia and its admin.
     pub async fn organizer(&self, name: &str) -> Organizer {
         self.organizer_in(name, Country::COLOMBIA).await
     }
 
-    /// Makes a tenant and its admin.
+    /// Creates a tenant and its admin.
     pub async fn organizer_in(&self, name: &str, country: Country) -> Organizer {
         let person = self.confirmed(name).await;
         let body = json!({
@@ -147,7 +147,7 @@ impl TestApp {
         Organizer { person, token, tenant, country }
     }
 
-    /// Somebody who accepted to work for a tenant in this role.
+    /// A user who accepted an invitation to a tenant's staff in this role, signed in for the tenant.
     pub async fn staff(&self, organizer: &Organizer, name: &str, role: &str) -> Somebody {
         let person = self.confirmed(name).await;
         let body = json!({"email": person.email, "role": role});
@@ -157,7 +157,7 @@ impl TestApp {
         self.sign_in(&person.email, Some(&organizer.tenant)).await
     }
 
-    /// A draft of an event in a week.
+    /// A draft of an event that starts in a week.
     pub async fn draft(&self, organizer: &Organizer, name: &str) -> Value {
         let Country { code, city, time_zone, .. } = organizer.country;
         let starts_at = self.clock.now() + std::time::Duration::from_secs(7 * 24 * 3600);

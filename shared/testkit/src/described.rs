@@ -1,6 +1,6 @@
-//! The API's description against what every test asks and gets: a request that was taken
-//! fits its schemas, one that has bad fields breaks them, and an operation refuses only
-//! with what it names.
+//! Checks of the API's description against every request and answer of a test: a request that was
+//! accepted fits its schemas, one that was refused as `invalid_fields` breaks them, and an operation
+//! refuses only with the codes that it names.
 
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, OnceLock};
@@ -17,24 +17,24 @@ static API: LazyLock<Value> = LazyLock::new(|| {
 
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(operations);
 
-/// What is answered before there is an operation: by the router and what stands before it.
+/// Codes that are answered before an operation is found: by the router and what is before it.
 const OF_NO_OPERATION: [&str; 4] = ["host_invalid", "method_not_allowed", "path_invalid", "route_not_found"];
 
-/// The bounds of a text's length stand beside its format.
+/// No bounds of a text's length: the schema has them beside its format.
 const ANY_LENGTH: (usize, usize) = (0, usize::MAX);
 
-/// One operation, as far as requests and failures are concerned.
+/// One operation of the description, with what its requests must fit and its failures.
 struct Operation {
-    /// In capitals.
+    /// The method in capitals.
     method: String,
     path: String,
-    /// Statuses and codes of its failures.
+    /// Statuses and codes of the failures that it names.
     refusals: BTreeSet<(u16, String)>,
     described: &'static Value,
     schemas: OnceLock<Schemas>,
 }
 
-/// What a request must fit, made when it is needed for the first time.
+/// The schemas of an operation's requests, built when they are needed for the first time.
 struct Schemas {
     parameters: Vec<Parameter>,
     body: Option<Body>,
@@ -46,19 +46,19 @@ struct Parameter {
     name: String,
     required: bool,
     schema: Validator,
-    /// Whether its text means a number or a truth.
+    /// Whether its text stands for a number or a boolean.
     typed: bool,
 }
 
 struct Body {
     required: bool,
     schema: Validator,
-    /// Older names of its members (`x-aliases`), and what they are called now.
+    /// Older names of its members (`x-aliases`), each with the current name.
     aliases: Vec<(String, String)>,
 }
 
 impl Body {
-    /// The body with its members by the names that they have now.
+    /// The body with its members by their current names.
     fn named(&self, json: &Value) -> Value {
         let mut json = json.clone();
         for (older, name) in &self.aliases {
@@ -70,16 +70,16 @@ impl Body {
     }
 }
 
-/// A request and its answer, as the description is asked about them.
+/// A request and its answer, to be checked against the description.
 #[derive(Debug)]
 pub(crate) struct Exchange<'a> {
     pub(crate) request: &'a Asked,
     pub(crate) status: u16,
-    /// The code, if it is a failure.
+    /// The code of a failure; empty if it is none.
     pub(crate) code: &'a str,
 }
 
-/// What was asked, before it was sent.
+/// What is checked of a request, noted before it is sent.
 #[derive(Debug)]
 pub(crate) struct Asked {
     method: String,
@@ -121,7 +121,7 @@ impl Asked {
 }
 
 impl Exchange<'_> {
-    /// What the description does not say of it, if the API has such an operation.
+    /// What contradicts the description; `None` if nothing does, or the API has no such operation.
     pub(crate) fn undescribed(&self) -> Option<String> {
         let operation = operation(&self.request.method, &self.request.path)?;
         let route = format!("{} {}", operation.method, operation.path);
@@ -142,7 +142,8 @@ impl Exchange<'_> {
 }
 
 impl Operation {
-    /// How many parts of the path it names itself, if the path is one of its own.
+    /// How many parts of the path match by name, not by a parameter; `None` if the request is not one
+    /// of this operation.
     fn fits(&self, method: &str, path: &str) -> Option<usize> {
         // Where GET works, HEAD does.
         let method = if method == "HEAD" { "GET" } else { method };
@@ -160,12 +161,12 @@ impl Operation {
         Some(own)
     }
 
-    /// What a request breaks of the schemas.
+    /// The first thing in a request that breaks the schemas.
     fn broken(&self, request: &Asked) -> Option<String> {
         let schemas = self.schemas.get_or_init(|| Schemas::of(self.described));
         let known =
             |name: &str| schemas.parameters.iter().any(|one| one.place == "query" && one.name == name);
-        // Pages ignore what links add to their addresses.
+        // Pages ignore parameters that links add to their addresses.
         let is_open = !self.path.starts_with("/api/") || self.described.get("x-any-query").is_some();
         if let Some((name, _)) = request.query.iter().find(|(name, _)| !is_open && !known(name)) {
             return Some(format!("there is no parameter `{name}`"));
@@ -263,7 +264,7 @@ fn body(described: &'static Value) -> Option<Body> {
     Some(Body { required: body["required"] == true, schema: validator(schema), aliases: aliases.collect() })
 }
 
-/// What a `$ref` leads to.
+/// The target of a `$ref`, or the part itself if it is none.
 fn resolve(part: &'static Value) -> &'static Value {
     let pointer = part["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
     pointer.and_then(|pointer| API.pointer(pointer)).unwrap_or(part)

@@ -1,4 +1,4 @@
-//! Organisers with accounts at simulated gateways, and buyers who go there.
+//! Organisers with accounts at simulated gateways, and buyers who pay there.
 
 use boot::Vault;
 use demo::Connection;
@@ -13,7 +13,7 @@ use store::Store;
 use crate::{Country, Organizer, TestApp};
 
 impl TestApp {
-    /// An organiser who takes money through these gateways, the first choice first.
+    /// An organiser with accounts at these gateways, the preferred one first.
     pub async fn paid_through(&self, name: &str, country: Country, gateways: &[GatewayName]) -> Organizer {
         let organizer = self.organizer_in(name, country).await;
         for (position, gateway) in (0..).zip(gateways) {
@@ -22,10 +22,9 @@ impl TestApp {
         organizer
     }
 
-    /// Opens an account at a simulated gateway for the organiser, and has the organiser
-    /// take its country's money with it. Of those with the lowest `position` the box
-    /// office chooses. It may take the box office some seconds to hear of it if it has
-    /// sold for the organiser before.
+    /// Opens an account at a simulated gateway for the organiser, in the currency of the organiser's
+    /// country. The box office chooses among the accounts with the lowest `position`. If it has sold
+    /// for the organiser before, it may take some seconds to see the new account.
     ///
     /// # Panics
     /// At the sandbox, which has no accounts.
@@ -49,7 +48,7 @@ impl TestApp {
         connection.make(&merchant, &store, &vault, now).await.expect("the account is written")
     }
 
-    /// A merchant with keys that nobody else in this test has.
+    /// A merchant with keys that are unique in this test.
     fn merchant(
         &self,
         gateway: GatewayName,
@@ -77,11 +76,11 @@ impl TestApp {
         self.gateways.named(gateway).expect("a gateway that is simulated")
     }
 
-    /// Goes where the answer to a purchase sends its buyer. Answers with the id of the
-    /// gateway's page, by which its simulator can be told what the buyer does.
+    /// Follows the answer to a purchase to the gateway's checkout, as the buyer does. Returns the id of
+    /// the gateway's page, by which its simulator is told what the buyer does.
     ///
     /// # Errors
-    /// What the gateway says instead of showing a page.
+    /// The status and text of the gateway's answer, if that is no page.
     pub async fn try_visit(&self, purchase: &Value) -> Result<String, String> {
         let form = &purchase["checkout_form"];
         let request = match form["fields"].as_object() {
@@ -100,7 +99,7 @@ impl TestApp {
         }
     }
 
-    /// As [`TestApp::try_visit`], where nothing may go wrong.
+    /// As [`TestApp::try_visit`]; panics if the gateway shows no page.
     pub async fn visit(&self, purchase: &Value) -> String {
         self.try_visit(purchase).await.unwrap_or_else(|problem| panic!("{problem}"))
     }

@@ -1,5 +1,5 @@
-//! What tests are made from: a box office in memory, requests that read like
-//! requests, and people who have signed up already.
+//! What tests are made from: a box office in memory, a builder for its requests, and users who have
+//! signed up already.
 
 mod app;
 mod binaries;

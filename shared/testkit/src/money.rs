@@ -1,10 +1,10 @@
-//! Amounts of the API beside those of tables and gateways.
+//! Amounts of the API in minor units, as the table and the gateways have them.
 
 use domain::error::Fields;
 use domain::{Currency, Written};
 use serde_json::Value;
 
-/// An amount of an answer in minor units of the currency beside it.
+/// An amount of an answer, in minor units of the currency beside it.
 ///
 /// # Panics
 /// If it is not an amount of this currency.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::described::{Asked, Exchange};
 
-/// A request on its way to the box office.
+/// A request to the box office or a gateway, which a test builds and sends.
 pub struct Request {
     method: Method,
     path: String,
@@ -17,7 +17,7 @@ impl Request {
         Self { method, path: path.to_owned(), builder }
     }
 
-    /// As somebody: with this access token.
+    /// With this access token, as its user.
     #[must_use]
     pub fn token(mut self, token: impl AsRef<str>) -> Self {
         self.builder = self.builder.bearer_auth(token.as_ref());
@@ -38,14 +38,14 @@ impl Request {
         self.body("application/x-www-form-urlencoded", form)
     }
 
-    /// With these bytes as they are.
+    /// With these bytes as the body, of this content type.
     #[must_use]
     pub fn body(mut self, content_type: &str, body: impl Into<reqwest::Body>) -> Self {
         self.builder = self.builder.header("content-type", content_type).body(body);
         self
     }
 
-    /// With these bytes and no word about what they are.
+    /// With these bytes as the body, without a content type.
     #[must_use]
     pub fn raw(mut self, body: impl Into<reqwest::Body>) -> Self {
         self.builder = self.builder.body(body);
@@ -65,15 +65,15 @@ impl Request {
         self.header("idempotency-key", key)
     }
 
-    /// The answer.
+    /// Sends the request. Panics if there is no answer.
     pub async fn send(self) -> Answer {
         self.try_send().await.expect("the box office answers")
     }
 
-    /// The answer, or why there is none.
+    /// Sends the request. Panics if the exchange contradicts the API's description.
     ///
     /// # Errors
-    /// If nobody answers, or not to the end.
+    /// If there is no complete answer.
     pub async fn try_send(self) -> Result<Answer, String> {
         let name = format!("{} {}", self.method, self.path);
         let (http, request) = self.builder.build_split();
@@ -93,12 +93,12 @@ impl Request {
         Ok(answer)
     }
 
-    /// The JSON of an answer that must be a success.
+    /// Sends the request, whose answer must be a success, and returns its JSON.
     pub async fn ok(self) -> Value {
         self.send().await.ok()
     }
 
-    /// The problem of an answer that must have this status and code.
+    /// Sends the request, whose answer must have this status and code, and returns the problem.
     pub async fn refused(self, status: u16, code: &str) -> Value {
         self.send().await.refused(status, code)
     }
@@ -108,11 +108,11 @@ impl Request {
 #[derive(Debug)]
 pub struct Answer {
     request: String,
-    /// The status.
+    /// HTTP status.
     pub status: u16,
-    /// The headers.
+    /// HTTP headers.
     pub headers: HeaderMap,
-    /// The body.
+    /// The body as bytes.
     pub body: Vec<u8>,
 }
 
@@ -131,23 +131,23 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{}: not JSON ({error}): {}", self.request, self.text()))
     }
 
-    /// A header as text.
+    /// A header as text; empty if there is none.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The JSON of a success.
+    /// Checks for a success and returns its JSON.
     pub fn ok(self) -> Value {
         assert!((200..300).contains(&self.status), "{}: {} {}", self.request, self.status, self.text());
         self.json()
     }
 
-    /// Checks for a success with nothing in it.
+    /// Checks for a success without a body: status 204.
     pub fn ok_empty(self) {
         assert_eq!(self.status, 204, "{}: {}", self.request, self.text());
     }
 
-    /// The problem with this status and code.
+    /// Checks for a problem with this status and code, and returns it.
     pub fn refused(self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{}: {}", self.request, self.text());
         assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.request);

@@ -30,11 +30,10 @@ use tokio::task::JoinHandle;
 /// How long a function may take to ask for its first event, and to handle one:
 /// far more than any should, but less than a test may hang.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What is kept of the log lines of a function.
+/// Bytes that are kept of the end of a function's log.
 const MOST_OUTPUT: usize = 64 * 1024;
 
-/// The binary of a function, as the same `cargo build` made it that made the
-/// program which asks.
+/// The binary of a function, made by the same `cargo build` as the calling program.
 ///
 /// # Errors
 /// If it is not there; the error says how to build it.
@@ -63,29 +62,29 @@ pub enum LambdaError {
          and so does `cargo build --workspace --all-targets`"
     )]
     NotBuilt(PathBuf),
-    /// The binary is not what its sources say by now.
+    /// The binary is older than one of its sources.
     #[error(
         "{binary} is older than {changed}; `cargo xtask test` builds the functions before it starts them, and so \
          does `cargo build --workspace --all-targets`"
     )]
     Outdated {
-        /// The binary.
+        /// Path of the binary.
         binary: PathBuf,
         /// A source that was changed after the binary was made.
         changed: PathBuf,
     },
-    /// The process or its pipes.
+    /// An I/O error of the process or its pipes.
     #[error("the function's process: {0}")]
     Io(#[from] io::Error),
     /// The process ended by itself.
     #[error("the function ended with {status} and wrote:\n{output}")]
     Ended {
-        /// How it ended.
+        /// Exit status of the process.
         status: ExitStatus,
         /// The end of its log.
         output: String,
     },
-    /// Nothing happened for too long.
+    /// The process neither asked for an event nor answered in time.
     #[error("the function was silent for {PATIENCE:?} and wrote:\n{output}")]
     Silent {
         /// The end of its log.
@@ -93,12 +92,12 @@ pub enum LambdaError {
     },
 }
 
-/// What became of one event.
+/// The result of one event.
 #[derive(Debug)]
 pub struct Invocation {
     /// What the function answered, or the error that it reported.
     pub answer: Result<Value, Value>,
-    /// From handing over the event to the last byte of the answer.
+    /// Time from handing over the event to the last byte of the answer.
     pub took: Duration,
 }
 
@@ -184,8 +183,8 @@ impl Lambda {
         Ok(Self { process, started, polled: first_poll, events, server, output, clock: Clock::system() })
     }
 
-    /// Waits until the function asks for its first event: it has started. Tells
-    /// how long that took from just before its process was made.
+    /// Waits until the function asks for its first event: it has started. Returns the time since just
+    /// before its process was created.
     ///
     /// # Errors
     /// If the process ends or stays silent instead.
@@ -223,8 +222,8 @@ impl Lambda {
         }
     }
 
-    /// The most memory that the process has had resident, in bytes (`VmHWM`, see
-    /// proc(5)); `None` where there is no such file.
+    /// The highest resident memory of the process so far, in bytes (`VmHWM`, see proc(5)); `None` where
+    /// there is no such file.
     pub fn peak_memory(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()?)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -236,7 +235,7 @@ impl Lambda {
         self.output.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits for `done`, but not longer than the process lives or patience lasts.
+    /// Waits for `done`, but not longer than the process lives, or [`PATIENCE`].
     async fn while_it_runs<T>(&mut self, done: impl Future<Output = T>) -> Result<T, LambdaError> {
         let ended = tokio::select! {
             biased;
@@ -244,7 +243,7 @@ impl Lambda {
             ended = self.process.wait() => Some(ended?),
             () = tokio::time::sleep(PATIENCE) => None,
         };
-        // What it said last may still be on its way through the pipes.
+        // Its last output may still be on its way through the pipes.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let output = self.output();
         Err(match ended {
@@ -272,7 +271,7 @@ async fn keep(mut pipe: impl AsyncRead + Unpin, output: Output) {
     }
 }
 
-/// What the handlers share.
+/// The state that the handlers share.
 struct Api {
     waiting: tokio::sync::Mutex<mpsc::Receiver<Event>>,
     open: Mutex<BTreeMap<String, oneshot::Sender<Answered>>>,
@@ -288,7 +287,7 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
     };
     let Event { id, body, deadline, handed_over, answer } = event;
     api.open.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), answer);
-    // Nobody waits if the test has given up.
+    // There is no receiver if the test has given up.
     let _ = handed_over.send(Instant::now());
     let headers = [
         ("content-type", "application/json".to_owned()),
