@@ -323,7 +323,7 @@ async fn a_code_belongs_to_one_event_of_a_tenant() {
 }
 
 #[test]
-fn the_summary_shows_the_cover_or_else_what_is_kept_elsewhere_or_else_the_first_picture() {
+fn the_list_entry_shows_the_cover_or_else_the_external_picture_or_else_the_first_one() {
     let mut event = event(&Clock::movable(), "noche");
     let image =
         |kind, url: &str| EventImage { id: ImageId::generate(event.created_at), kind, url: url.to_owned() };

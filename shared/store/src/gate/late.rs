@@ -1,4 +1,4 @@
-//! Entries that a door reports after the fact.
+//! Entries that a scanner reports after they happened, such as one without the network.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use domain::late_entry::LateEntry;
@@ -10,25 +10,25 @@ use crate::failure::Item;
 use crate::items::{number, string};
 use crate::{Failure, Store, keys};
 
-/// The most entries of one ticket that are kept beside the one that redeemed it.
+/// Most entries of one ticket that are stored beside the one that redeemed it.
 const MAX_LATE_ENTRIES: usize = 20;
 
-/// What became of a scan that was reported late.
+/// The result of a scan that was reported late.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Whether this is the scan that redeemed the ticket.
+    /// Whether this scan redeemed the ticket.
     pub redemption: Redemption,
-    /// What the entry contradicts; it is kept with the ticket.
+    /// What the entry contradicts, if anything; then the entry is stored with the ticket.
     pub conflict: Option<LateEntry>,
 }
 
 impl Store {
-    /// Redeems a ticket by a scan that was made earlier: as [`Store::redeem`], one
-    /// conditional write, unless something happened to the ticket meanwhile. Then
-    /// the entry is judged by when it happened and kept (a second write).
+    /// Redeems a ticket by a scan that was made earlier: as [`Store::redeem`], one conditional write,
+    /// unless something happened to the ticket meanwhile. Then the entry is judged by when it happened,
+    /// and stored with a second write.
     ///
-    /// `let_in` is what the scanner says that it did. Without its word, its holder
-    /// counts as let in, except by a scanner that did so before with the same ticket.
+    /// `let_in` is what the scanner says that it did. If it does not say, the ticket's holder counts as
+    /// let in, except by a scanner that let a person in with the same ticket before.
     pub async fn report(
         &self,
         event: EventId,
@@ -39,14 +39,14 @@ impl Store {
         let Some(mut gate) = self.try_redeem(event, ticket, serial, scan).await? else {
             return Ok(Report { redemption: Redemption::Admitted(scan.at), conflict: None });
         };
-        // Whoever is refused has made way for another entry, and those are bounded.
+        // Each refused write means that another entry was stored, and their number is bounded.
         for _ in 0..2 * MAX_LATE_ENTRIES {
             if let Some(first) = gate.redemption(serial, |first| first.is_repeated_by(scan))? {
                 let redemption = Redemption::Admitted(first.at);
                 return Ok(Report { redemption, conflict: gate.redemption_conflict()? });
             }
             let refused = Redemption::Refused(gate.why_closed(serial)?);
-            // No second entry, but nobody's whose answer this could be.
+            // The same scan, but reported by another person: no second entry, and no admission.
             if gate.redemption(serial, |first| first.is_left_for(scan))?.is_some() {
                 return Ok(Report { redemption: refused, conflict: None });
             }
@@ -72,7 +72,7 @@ impl Store {
         Err(Failure::Unavailable("many scans of one ticket were reported at once".to_owned()))
     }
 
-    /// Writes an entry to the gate, if that still is as it was read.
+    /// Writes an entry to the gate, if the gate is still as it was read.
     async fn keep_entry(
         &self,
         event: EventId,
@@ -120,7 +120,7 @@ impl Record {
         self.closed(serial)?.ok_or_else(|| Failure::Fault("a gate was closed for no reason".to_owned()))
     }
 
-    /// The condition under which the gate is still as it was read, and its values.
+    /// The condition that the gate is still as it was read, and its values.
     fn unchanged(&self) -> (String, Item) {
         let serial = (self.serial > 0).then(|| number(self.serial));
         let mut values = Item::new();

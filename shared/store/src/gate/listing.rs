@@ -1,4 +1,4 @@
-//! What doors, organisers and offline scanners read of all gates of an event.
+//! Lists and counts over all gates of an event, for doors, organisers and offline scanners.
 
 use std::collections::BTreeMap;
 
@@ -14,25 +14,25 @@ use crate::items::{from_item, string};
 use crate::keys::{self, SHARDS};
 use crate::{Failure, Store};
 
-/// The gates of one page of [`Store::gates`].
+/// Gates in one page of [`Store::gates`].
 const PAGE: i32 = 1000;
-/// The most conflicts of [`Store::conflicts`].
+/// Most conflicts that [`Store::conflicts`] returns.
 const MAX_CONFLICTS: usize = 1000;
 
-/// A gate that differs from that of an untouched ticket.
+/// The gate of a ticket to which something happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gate {
-    /// The ticket.
+    /// Id of the ticket.
     pub ticket: TicketId,
-    /// When it was redeemed.
+    /// When the ticket was redeemed, if it was.
     pub used_at: Option<Timestamp>,
-    /// When it was revoked.
+    /// When the ticket was refunded, if it was.
     pub revoked_at: Option<Timestamp>,
-    /// The serial of its latest code.
+    /// Serial of the ticket's latest code; older ones do not admit.
     pub serial: u16,
 }
 
-/// Where to go on in the list of an event's gates.
+/// A cursor in the list of an event's gates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GateCursor {
     shard: u16,
@@ -40,7 +40,7 @@ pub struct GateCursor {
 }
 
 impl GateCursor {
-    /// The first page.
+    /// The cursor of the first page.
     pub const START: Self = Self { shard: 0, after: None };
 }
 
@@ -68,28 +68,28 @@ impl std::str::FromStr for GateCursor {
 /// An entry that was reported late and contradicts what happened to its ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// The ticket.
+    /// Id of the ticket.
     pub ticket: TicketId,
-    /// The scan that let its holder in.
+    /// The scan that let the ticket's holder in.
     pub scan: Scan,
-    /// What it contradicts.
+    /// What the entry contradicts, and since when.
     pub late: LateEntry,
 }
 
-/// How the doors of an event stand.
+/// Counts over all gates of an event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GateSummary {
-    /// Redeemed tickets.
+    /// Number of redeemed tickets.
     pub admitted: u32,
-    /// Refunded tickets.
+    /// Number of refunded tickets.
     pub revoked: u32,
-    /// Tickets with another code than their first.
+    /// Number of tickets with another code than their first.
     pub reissued: u32,
-    /// Entries that were reported late and contradict what happened to their tickets.
+    /// Number of entries that were reported late and contradict what happened to their tickets.
     pub conflicts: usize,
-    /// When the latest ticket was redeemed.
+    /// When a ticket was redeemed last; `None` if none was.
     pub last_at: Option<Timestamp>,
-    /// Redeemed tickets by minute (seconds since 1970, divided by 60).
+    /// Number of redeemed tickets by minute (seconds since 1970, divided by 60).
     pub by_minute: BTreeMap<i64, u32>,
 }
 
@@ -121,7 +121,7 @@ impl GateSummary {
 }
 
 impl Store {
-    /// A page of the gates of an event, and where to go on.
+    /// A page of the gates of an event, and the cursor of the next page.
     pub async fn gates(
         &self,
         event: EventId,
@@ -158,8 +158,7 @@ impl Store {
         Ok((gates, next))
     }
 
-    /// How the doors of an event stand. Reads all of its gates: half a read unit
-    /// for about 30 of them.
+    /// The counts over all gates of an event. Reads all of them: half a read unit for about 30.
     pub async fn gate_summary(&self, event: EventId) -> Result<GateSummary, Failure> {
         let shards = try_join_all((0..SHARDS).map(|shard| self.shard_summary(event, shard))).await?;
         Ok(shards.into_iter().fold(GateSummary::default(), GateSummary::merge))
@@ -175,7 +174,7 @@ impl Store {
             .projection_expression("u, r, s, c, t, e")
             .into_paginator()
             .send();
-        // Page by page: of a stadium they would be too many at once.
+        // Page by page: a stadium's gates would be too many at once.
         let mut summary = GateSummary::default();
         while let Some(page) = pages.try_next().await? {
             for item in page.items.unwrap_or_default() {
@@ -185,8 +184,8 @@ impl Store {
         Ok(summary)
     }
 
-    /// The conflicts of an event by the time of the entry, at most a thousand. Reads
-    /// all of its gates, as [`Store::gate_summary`] does.
+    /// The conflicts of an event, sorted by the time of the entry, at most a thousand. Reads all of its
+    /// gates, as [`Store::gate_summary`] does.
     pub async fn conflicts(&self, event: EventId) -> Result<Vec<Conflict>, Failure> {
         let shards = try_join_all((0..SHARDS).map(|shard| self.shard_conflicts(event, shard))).await?;
         let mut conflicts = shards.concat();
@@ -215,8 +214,7 @@ impl Store {
         Ok(conflicts)
     }
 
-    /// The conflicts of these tickets, with every report that was confirmed before.
-    /// One read unit for each ticket.
+    /// The conflicts of these tickets, read consistently. One read unit for each ticket.
     pub async fn conflicts_of(&self, event: EventId, tickets: &[TicketId]) -> Result<Vec<Conflict>, Failure> {
         let gates = tickets.iter().map(|ticket| async {
             let gate = Record::read(self.get_item(&keys::gate(event, *ticket), true).await?)?;
@@ -226,7 +224,7 @@ impl Store {
     }
 }
 
-/// The ticket of a gate's item, and the gate.
+/// The ticket of a gate's item, from its key, and the gate.
 fn keyed(mut item: Item) -> Result<(TicketId, Record), Failure> {
     let Some(AttributeValue::S(sk)) = item.remove(keys::SK) else {
         return Err(Failure::unreadable("a gate without its key"));

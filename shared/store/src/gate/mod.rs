@@ -1,10 +1,8 @@
 //! Gates: what decides whether a ticket still admits.
 //!
-//! A ticket's code is signed, so a gate has nothing to say until something
-//! happens: the ticket is redeemed, revoked, or its code replaced. Then there is
-//! one item for it, and every change is one conditional write without a read.
-//! Gates of one event spread over [`SHARDS`] partitions: a stadium's doors may
-//! redeem 16,000 tickets in a second.
+//! A ticket's code is signed, so a ticket has no gate item until it is redeemed or revoked, or its code
+//! is replaced. Every change is one conditional write without a read. The gates of one event spread
+//! over [`SHARDS`](keys::SHARDS) partitions: a stadium's doors may redeem 16,000 tickets in a second.
 
 mod late;
 mod listing;
@@ -26,37 +24,37 @@ pub use late::Report;
 pub use listing::{Conflict, Gate, GateCursor, GateSummary};
 pub use transfer::{RECEIVED_START, Received};
 
-/// A look at a ticket at the door.
+/// A scan of a ticket's code at the door.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
-    /// Names the scan: the same one sent again gets the same answer.
+    /// The scanner's name for the scan: the same scan sent again gets the same answer.
     pub nonce: String,
-    /// Who scanned.
+    /// The person who scanned.
     pub by: UserId,
-    /// With which paired scanner.
+    /// The paired scanner, if one was used.
     pub device: Option<DeviceId>,
-    /// In which session, if the scanner is not paired: two that are signed in as one
-    /// person differ by that.
+    /// The session of a scanner that is not paired: it tells two scanners apart that are signed in as
+    /// one person.
     pub session: Option<SessionId>,
-    /// When.
+    /// When the code was scanned.
     pub at: Timestamp,
 }
 
-/// The most by which the time of a scan differs when it is reported again: clocks are corrected
-/// by how long each report was on its way. In seconds.
+/// Most seconds by which the time of a scan differs when it is reported again: each report's clock is
+/// corrected by how long the report was on its way.
 const SAME_MOMENT: u64 = 60;
 
 impl Scan {
-    /// True if `again` is this scan sent again: the same name from the same person
-    /// with the same scanner. A name that two scanners share says nothing, be it
-    /// chance, a bad generator, or a copy of somebody else's request.
+    /// True if `again` is this scan sent again: the same nonce from the same person with the same
+    /// scanner. A nonce that two scanners share proves nothing: it may be chance, a bad generator, or a
+    /// copy of another person's request.
     fn is_repeated_by(&self, again: &Self) -> bool {
         self.nonce == again.nonce && self.by == again.by && self.is_of_scanner(again)
     }
 
-    /// True if `report` is of this scan, and of somebody who took the paired scanner over
-    /// and sends what was left in it: the same name at the same moment. It gets no answer
-    /// that lets anybody in, and is no second entry either.
+    /// True if `report` is this scan, sent by another person who took over the paired scanner and what
+    /// was left in it: the same nonce at the same moment. Such a report admits no one, and is no second
+    /// entry either.
     fn is_left_for(&self, report: &Self) -> bool {
         let is_same_moment = self.at.as_second().abs_diff(report.at.as_second()) <= SAME_MOMENT;
         self.device.is_some() && self.device == report.device && self.nonce == report.nonce && is_same_moment
@@ -67,22 +65,21 @@ impl Scan {
     }
 }
 
-/// What became of a scan.
+/// The result of a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redemption {
-    /// Its holder may enter: this scan is the one that redeemed the ticket, at
-    /// this time.
+    /// The ticket's holder may enter: this scan redeemed the ticket, at this time.
     Admitted(Timestamp),
-    /// Its holder may not.
+    /// The ticket's holder may not enter.
     Refused(Closed),
 }
 
 /// Why a ticket does not admit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Closed {
-    /// Its holder is in already, since this scan.
+    /// The ticket was redeemed before, by this scan.
     Used(Scan),
-    /// It was refunded.
+    /// The ticket was refunded, at this time.
     Revoked(Timestamp),
     /// The code is not the ticket's latest: it was transferred or issued again.
     Superseded,
@@ -121,9 +118,9 @@ impl From<GateError> for Error {
     }
 }
 
-/// The condition under which a ticket is untouched and `:serial` its latest code.
+/// The condition that a ticket is neither used nor revoked and `:serial` is its latest code.
 fn open(serial: u16) -> &'static str {
-    // A gate that was never written has no `s`, and stands for the first code.
+    // A gate that was never written has no `s`; its code is the first.
     if serial == 0 {
         "attribute_not_exists(u) AND attribute_not_exists(r) AND (attribute_not_exists(s) OR s = :serial)"
     } else {
@@ -131,21 +128,21 @@ fn open(serial: u16) -> &'static str {
     }
 }
 
-/// What refused the revocation of a ticket whose gate is `item`.
+/// The error of a refused revocation; `item` is the ticket's gate.
 pub(crate) fn why_used(item: Option<Item>) -> Result<GateError, Failure> {
     let scan = item.map(|item| Record::read(Some(item))?.scan()).transpose()?.flatten();
     Ok(scan.map_or(GateError::Failure(Failure::Refused(None)), |scan| GateError::Closed(Closed::Used(scan))))
 }
 
-/// What refused a transaction: the gate of the ticket, whose old item it then
-/// is, or something else that changed meanwhile.
+/// The error of a refused transaction: `item` is the ticket's gate if that refused it; else something
+/// else changed meanwhile.
 pub(crate) fn why_closed(item: Option<Item>, serial: u16) -> Result<GateError, Failure> {
     let closed = item.map(|item| Record::read(Some(item))?.closed(serial)).transpose()?.flatten();
     Ok(closed.map_or(GateError::Failure(Failure::Refused(None)), GateError::Closed))
 }
 
 impl Store {
-    /// Lets the holder of a ticket in, once. One conditional write, no read.
+    /// Redeems a ticket: lets its holder in, once. One conditional write, no read.
     pub async fn redeem(
         &self,
         event: EventId,
@@ -162,7 +159,7 @@ impl Store {
         })
     }
 
-    /// Redeems a ticket, or answers with the gate that was closed already.
+    /// Redeems a ticket; returns the gate if it was closed already.
     async fn try_redeem(
         &self,
         event: EventId,
@@ -197,7 +194,7 @@ impl Store {
         }
     }
 
-    /// The part of a transaction that makes a ticket worthless at `now`, if nobody used it.
+    /// The part of a transaction that revokes a ticket at `now`, unless it was used.
     pub(crate) fn revoke_part(
         &self,
         event: EventId,
@@ -216,7 +213,7 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Those of the tickets that were not used at the door until now.
+    /// Those of the tickets that were not used at the door, read consistently.
     pub async fn unused_tickets(
         &self,
         event: EventId,
@@ -229,8 +226,8 @@ impl Store {
         Ok(try_join_all(gates).await?.into_iter().flatten().collect())
     }
 
-    /// The part of a transaction that gives a ticket its next code at `now`, so that
-    /// the one with `serial` is worth nothing from then on.
+    /// The part of a transaction that gives a ticket its next code at `now`. The code with `serial`
+    /// does not admit from then on.
     pub(crate) fn rotate_part(
         &self,
         event: EventId,
@@ -253,8 +250,8 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Why the code with `serial` of a ticket does not admit, if it does not.
-    /// Half a read unit; may be a moment behind.
+    /// Why the code with `serial` of a ticket does not admit; `None` if it does. An eventually
+    /// consistent read, for half a read unit.
     pub async fn gate(
         &self,
         event: EventId,

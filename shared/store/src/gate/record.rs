@@ -1,4 +1,4 @@
-//! A gate as the table has it, and what it says about a code.
+//! The item of a gate, and what it says about a code.
 
 use domain::late_entry::{LateEntry, TicketPast};
 use domain::{DeviceId, SessionId, TicketId, Timestamp, UserId};
@@ -33,7 +33,7 @@ pub(super) struct Record {
     /// The serial of the ticket's latest code.
     #[serde(rename = "s", default)]
     pub(super) serial: u16,
-    /// When each earlier code ended, the first one first.
+    /// When each earlier code ended, in the order of their serials.
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     ended: Vec<i64>,
     /// Entries that were reported late and did not redeem the ticket.
@@ -71,12 +71,12 @@ impl Entry {
 }
 
 impl Record {
-    /// The gate of a ticket to which nothing happened has no item.
+    /// Reads a gate. Without an item, it is that of a ticket to which nothing happened.
     pub(super) fn read(item: Option<Item>) -> Result<Self, Failure> {
         item.map_or_else(|| Ok(Self::default()), from_item)
     }
 
-    /// Why a code with this serial does not admit, if it does not.
+    /// Why a code with this serial does not admit; `None` if it does.
     pub(super) fn closed(&self, serial: u16) -> Result<Option<Closed>, Failure> {
         if self.serial != serial {
             return Ok(Some(Closed::Superseded));
@@ -87,7 +87,7 @@ impl Record {
         Ok(self.scan()?.map(Closed::Used))
     }
 
-    /// The scan that redeemed the ticket.
+    /// The scan that redeemed the ticket, if one did.
     pub(super) fn scan(&self) -> Result<Option<Scan>, Failure> {
         let Some(at) = self.used_at else { return Ok(None) };
         let missing = || Failure::unreadable("a redemption without its scan");
@@ -100,7 +100,7 @@ impl Record {
         }))
     }
 
-    /// The scan that redeemed the ticket, if that was by the code with `serial` and `is_it`.
+    /// The scan that redeemed the ticket, if it was by the code with `serial` and `is_it`.
     pub(super) fn redemption(
         &self,
         serial: u16,
@@ -109,8 +109,8 @@ impl Record {
         Ok(self.scan()?.filter(|used| self.redeemed_serial() == serial && is_it(used)))
     }
 
-    /// What contradicts the entry that `scan` of the code with `serial` reported
-    /// before, if it is among those that did not redeem the ticket.
+    /// What the entry contradicts that `scan` of the code with `serial` reported before, if it is among
+    /// those that did not redeem the ticket.
     pub(super) fn known_entry(&self, serial: u16, scan: &Scan) -> Result<Option<LateEntry>, Failure> {
         for (entry, late) in self.late_entries()? {
             let known = entry.scan()?;
@@ -121,7 +121,7 @@ impl Record {
         Ok(None)
     }
 
-    /// True if the scanner of `scan` let somebody in with this ticket before.
+    /// True if the scanner of `scan` let a person in with this ticket before.
     pub(super) fn knows_scanner(&self, scan: &Scan) -> Result<bool, Failure> {
         let mut known = self.scan()?.into_iter().map(Ok).chain(self.entries.iter().map(Entry::scan));
         known.try_fold(false, |knows, other| {
@@ -133,7 +133,7 @@ impl Record {
     /// What happened to the ticket, as far as its code with `serial` is concerned.
     pub(super) fn past(&self, serial: u16) -> Result<TicketPast, Failure> {
         let ended = self.ended.get(usize::from(serial)).copied();
-        // Of a code whose end was not noted, it is only known that it is over.
+        // If a code's end was not noted, it counts as over since 1970.
         let superseded = (serial < self.serial).then(|| ended.unwrap_or(0));
         Ok(TicketPast {
             used_at: self.used_at.map(time).transpose()?,
@@ -142,7 +142,7 @@ impl Record {
         })
     }
 
-    /// What the entry that redeemed the ticket contradicts, if it became known late.
+    /// What the entry that redeemed the ticket contradicts, if it was reported late.
     pub(super) fn redemption_conflict(&self) -> Result<Option<LateEntry>, Failure> {
         let Some(at) = self.used_at else { return Ok(None) };
         Ok(TicketPast { used_at: None, ..self.past(self.redeemed_serial())? }.judge(time(at)?))
@@ -157,7 +157,7 @@ impl Record {
         Ok(late)
     }
 
-    /// Every entry that contradicts something; the gate is that of `ticket`.
+    /// The conflicts of this gate, which is that of `ticket`.
     pub(super) fn conflicts_of(&self, ticket: TicketId) -> Result<Vec<Conflict>, Failure> {
         let redeemed = self.scan()?.zip(self.redemption_conflict()?);
         let mut conflicts: Vec<_> =

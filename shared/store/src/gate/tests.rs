@@ -75,7 +75,8 @@ async fn a_scan_is_repeated_by_its_own_person_with_its_own_scanner() {
     }
 }
 
-/// Sixty-four people with scanners of their own who all call their scan the same.
+/// Redeems one ticket by 64 scanners of different people who all use one nonce. Returns how many of the
+/// results `judge` accepts.
 async fn with_one_nonce(judge: fn(&Scan, Redemption) -> bool) -> usize {
     let store = store().await;
     let (event, ticket) = ticket();
@@ -92,7 +93,7 @@ async fn of_many_scanners_with_one_nonce_exactly_one_admits() {
 }
 
 #[tokio::test]
-async fn judged_by_the_nonce_alone_they_would_all_admit() {
+async fn judged_by_the_nonce_alone_all_scanners_would_admit() {
     let by_nonce = |scan: &Scan, result| match result {
         Redemption::Admitted(_) => true,
         Redemption::Refused(Closed::Used(first)) => first.nonce == scan.nonce,
@@ -149,7 +150,7 @@ async fn of_many_scans_at_once_exactly_one_admits() {
     }
 }
 
-/// What [`Store::redeem`] would be without its condition: look, then write.
+/// [`Store::redeem`] without its condition: read, then write.
 async fn redeem_unguarded(store: &Store, event: EventId, ticket: TicketId, scan: &Scan) -> bool {
     if store.gate(event, ticket, 0).await.expect("answers").is_some() {
         return false;

@@ -1,9 +1,8 @@
-//! Tickets that change hands.
+//! Transfers: tickets that change hands.
 //!
-//! A transfer is one item under its sender and, once accepted, a copy under its
-//! receiver, so that each has all of their history in one place. The receiver
-//! also gets a pointer to the ticket; who holds it says the order alone, so a
-//! pointer that stayed behind means nothing.
+//! A transfer is one item under its sender and, once accepted, a copy under its receiver, so that each
+//! has their whole history in one place. The receiver also gets a pointer to the ticket. The order
+//! alone says who holds the ticket, so a pointer that was left behind means nothing.
 
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use domain::order::Order;
@@ -17,15 +16,15 @@ use crate::gate::{self, GateError};
 use crate::items::{carried, number, string, to_item};
 use crate::{Failure, Listing, Store, keys};
 
-/// What the cursors of [`Store::received`] begin with, and none of [`Store::orders`] does.
+/// The beginning of the cursors of [`Store::received`], and of none of [`Store::orders`].
 pub const RECEIVED_START: &str = keys::RECEIVED_PREFIX;
 
-/// A ticket that somebody got from its buyer or from a holder after them.
+/// A pointer to a ticket that a user received by a transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Received {
-    /// The ticket.
+    /// Id of the ticket.
     pub ticket: TicketId,
-    /// Under whom its order stands.
+    /// The buyer of the ticket, under whom its order is stored.
     pub buyer: UserId,
 }
 
@@ -33,8 +32,8 @@ impl Store {
     /// Writes a new offer. `outbox` mails it.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if it is there already, another offer of the ticket is open, or
-    /// the holder has offered it `most` times.
+    /// [`Failure::Refused`] if the offer exists already, another offer of the ticket is open, or the
+    /// holder has offered the ticket `most` times.
     pub async fn create_transfer(
         &self,
         transfer: &Transfer,
@@ -70,13 +69,12 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// A transfer that `user` sent or received, with every write that was
-    /// confirmed before.
+    /// A transfer that `user` sent or received, read consistently.
     pub async fn transfer(&self, user: UserId, transfer: TransferId) -> Result<Option<Transfer>, Failure> {
         self.get_consistent(&keys::transfer(user, transfer)).await
     }
 
-    /// A page of the transfers that `user` sent or received, the newest first.
+    /// A page of the transfers that `user` sent or received, newest first.
     pub async fn transfers(
         &self,
         user: UserId,
@@ -86,7 +84,7 @@ impl Store {
         self.list(&keys::user_partition(user), keys::TRANSFER_PREFIX, after, limit, true).await
     }
 
-    /// Takes an offer back.
+    /// Cancels an open offer. Safe to repeat with the same `now`.
     ///
     /// # Errors
     /// [`Failure::Refused`] if it was accepted or cancelled meanwhile.
@@ -106,9 +104,8 @@ impl Store {
         self.transact(vec![cancel, self.close_part(transfer)?]).await
     }
 
-    /// Carries an acceptance out: the order with the ticket's new holder and
-    /// serial, the gate that refuses the old code, the
-    /// transfer, the receiver's copy and pointer. All or nothing.
+    /// Writes an accepted transfer: the order with the ticket's new holder and serial, the gate that
+    /// refuses the old code, the transfer, the receiver's copy and pointer. All or nothing.
     ///
     /// # Errors
     /// [`GateError::Closed`] if the ticket was used or revoked;
@@ -130,8 +127,8 @@ impl Store {
             self.close_part(transfer)?,
             self.put_part(&keys::transfer(to, transfer.id), transfer)?,
         ];
-        // The buyer needs no pointer: the ticket stands in the buyer's own order.
-        // The sender's, if there is one, stays: deleting it would change nothing.
+        // The buyer needs no pointer: the ticket is in the buyer's own order. The sender's, if there is
+        // one, stays: deleting it would change nothing.
         if to != order.user {
             writes.push(self.put_part(&keys::received(to, transfer.ticket), &received)?);
         }
@@ -157,7 +154,7 @@ impl Store {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// A page of the pointers to tickets that `user` got from others.
+    /// A page of the pointers to tickets that `user` received.
     pub async fn received(
         &self,
         user: UserId,
@@ -167,7 +164,7 @@ impl Store {
         self.list(&keys::user_partition(user), keys::RECEIVED_PREFIX, after, limit, true).await
     }
 
-    /// The pointer to a ticket that `user` got from somebody.
+    /// The pointer to a ticket that `user` received, read consistently.
     pub async fn received_ticket(&self, user: UserId, ticket: TicketId) -> Result<Option<Received>, Failure> {
         self.get_consistent(&keys::received(user, ticket)).await
     }
@@ -227,7 +224,7 @@ mod tests {
         let first = offer(&order, ana, 0);
         store.create_transfer(&first, &Outbox::TransferOffered, 10).await.expect("created");
         for _ in 0..2 {
-            // The second time as a client that did not hear the answer.
+            // The second time as a client whose answer was lost.
             let (transfer, after) = first.accept(&order, (eva, eva_herself()), at(2)).expect("possible");
             store.accept_transfer(&transfer, &after, &Outbox::TransferOffered).await.expect("accepted");
         }
@@ -288,7 +285,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_used_ticket_and_a_cancelled_offer_stay_where_they_are() {
+    async fn a_used_ticket_and_a_cancelled_offer_cannot_be_accepted() {
         let store = store().await;
         let order = paid_order();
         store.create_order(&order).await.expect("created");

@@ -1,4 +1,4 @@
-//! Entries that become known after the ticket was refunded, handed on or used.
+//! Entries that are reported after the ticket was refunded, transferred or used.
 
 use domain::late_entry::ConflictKind::{Refunded, Transferred, UsedTwice};
 use domain::late_entry::{ConflictKind, LateEntry};
@@ -6,7 +6,7 @@ use domain::late_entry::{ConflictKind, LateEntry};
 use super::*;
 use crate::testing::metered;
 
-/// A ticket whose gate knows what the test lets happen to it.
+/// A ticket in a table, and what a test does with it.
 struct Door {
     store: Store,
     order: Order,
@@ -39,7 +39,7 @@ impl Door {
         self.store.redeem(self.order.event, self.ticket, serial, scan).await.expect("answers")
     }
 
-    /// The kinds, the times of the entries, and since when.
+    /// The kind, the time of the entry and `since` of each conflict.
     async fn conflicts(&self) -> Vec<(ConflictKind, Timestamp, Timestamp)> {
         let conflicts = self.store.conflicts(self.order.event).await.expect("answers");
         let of_ticket = self.store.conflicts_of(self.order.event, &[self.ticket]).await.expect("answers");
@@ -99,7 +99,7 @@ async fn an_entry_before_the_transfer_leaves_the_new_holder_outside() {
     assert_eq!(report.redemption, Redemption::Admitted(at(10)));
     assert_eq!(report.conflict, late(Transferred, 20, true, true));
     assert!(matches!(door.redeem(2, &scan("new", 40)).await, Redemption::Refused(Closed::Used(_))));
-    // The holder in between was in too, with a code that was over by then.
+    // The second holder entered, too, with a code that had ended by then.
     let report = door.report((1, None), &scan("between", 30)).await;
     assert_eq!(report.redemption, Redemption::Refused(Closed::Superseded));
     assert_eq!(report.conflict, late(Transferred, 25, false, false));
@@ -123,7 +123,7 @@ async fn two_doors_that_let_in_with_one_ticket_are_both_known() {
     let door = Door::open().await;
     let first = Scan { device: Some(DeviceId::generate(at(0))), ..scan("a", 20) };
     assert_eq!(door.redeem(0, &first).await, Redemption::Admitted(at(20)));
-    // The scanner that let the holder in knows that a second look is no second entry.
+    // A second scan by the scanner that let the holder in is no second entry.
     let again = Scan { nonce: "b".to_owned(), at: at(25), ..first.clone() };
     assert_eq!(door.report((0, None), &again).await.conflict, None);
     let earlier = door.report((0, None), &scan("c", 10)).await;
@@ -133,7 +133,7 @@ async fn two_doors_that_let_in_with_one_ticket_are_both_known() {
 }
 
 #[tokio::test]
-async fn whoever_takes_over_a_paired_scanner_reports_what_is_left_in_it() {
+async fn the_next_person_with_a_paired_scanner_reports_what_is_left_in_it() {
     let door = Door::open().await;
     let device = Some(DeviceId::generate(at(0)));
     let first = Scan { device, ..scan("a", 200) };
@@ -148,11 +148,11 @@ async fn whoever_takes_over_a_paired_scanner_reports_what_is_left_in_it() {
     let report = door.report((0, Some(true)), &other).await;
     assert_eq!(report.redemption, Redemption::Refused(Closed::Used(first)), "another entry of that name");
     assert_eq!(report.conflict, late(UsedTwice, 200, true, false));
-    // The one who kept it is asked again, too.
+    // The same entry, sent by a third person with the scanner, is known.
     let kept = Scan { by: UserId::generate(at(10)), ..other };
     assert_eq!(door.report((0, Some(true)), &kept).await.conflict, report.conflict);
     assert_eq!(door.conflicts().await.len(), 1);
-    // At the door it is another person's scan.
+    // At the door, the next person's scan is another scan.
     assert!(matches!(door.redeem(0, &next_shift).await, Redemption::Refused(Closed::Used(_))));
 }
 
