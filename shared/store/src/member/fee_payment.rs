@@ -1,4 +1,4 @@
-//! What members paid.
+//! Payments of members' fees.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::member::FeePayment;
@@ -15,8 +15,8 @@ impl Versioned for FeePayment {
 }
 
 impl Store {
-    /// Writes a new payment and, if it `marks_current`, that the member's fee is
-    /// paid: both or nothing. Writing the same one again is fine.
+    /// Writes a new payment and, if it `marks_current`, that the member's fee is paid: both or nothing.
+    /// Safe to repeat.
     ///
     /// # Errors
     /// `member_not_found` if the payment's tenant has no such member.
@@ -34,7 +34,7 @@ impl Store {
     /// `marks_current`, that the member's fee is paid: both or nothing.
     ///
     /// # Errors
-    /// `changed_meanwhile` if somebody else changed the payment; `member_not_found`.
+    /// `changed_meanwhile` if the payment was changed meanwhile; `member_not_found`.
     pub async fn replace_fee_payment(
         &self,
         fingerprints: &Fingerprints,
@@ -73,7 +73,7 @@ impl Store {
             }
             attempt += 1;
             let Err(failure) = self.transact(writes).await else { return Ok(()) };
-            // Nothing else writes this, so it is this write whose answer got lost.
+            // No other request writes this value, so our own write was carried out and its answer lost.
             let stored: Option<FeePayment> = self.get_consistent(&key(payment)).await?;
             if stored.as_ref() == Some(payment) {
                 return Ok(());
@@ -85,7 +85,7 @@ impl Store {
         }
     }
 
-    /// A page of what the member paid, the latest first.
+    /// A page of the member's payments, latest day first.
     pub async fn fee_payments(
         &self,
         member: MemberId,
@@ -98,14 +98,14 @@ impl Store {
         self.list(&keys::fee_payments_partition(member), "", after, limit, true).await
     }
 
-    /// The member's payment with this id, as it is now.
+    /// The member's payment with this id, read consistently.
     pub async fn fee_payment(
         &self,
         member: MemberId,
         payment: FeePaymentId,
     ) -> Result<Option<FeePayment>, Failure> {
-        // Its day is not known here. One person's payments are few: even twenty
-        // years of them fit in one answer.
+        // The payment's day is not known here. A member's payments are few: even twenty years of them
+        // fit in one answer.
         let mut items = self
             .client
             .query()
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_payment_and_what_it_means_are_written_together() {
+    async fn a_payment_and_the_members_paid_fee_are_written_together() {
         let (store, clock) = store_with_clock().await;
         let (now, prints) = (clock.now(), fingerprints());
         let member = member(now);
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(error.code(), "member_not_found");
         store.create_member(&prints, &member).await.expect("created");
 
-        // Nobody hears that the table has done it.
+        // The table's answers are lost.
         let deaf = forgetful(&store, 9);
         let before = payment(&member, 3, now);
         deaf.create_fee_payment(&prints, &before, false).await.expect("written, whatever was heard");

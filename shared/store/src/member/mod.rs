@@ -1,8 +1,8 @@
 //! Members of tenants' communities and the claims on their e-mail addresses and
 //! national ids.
 //!
-//! A claim is an item of its own, written with the member in one transaction: of
-//! two who want the same address in one tenant at the same moment, one gets it.
+//! A claim is an item of its own, written with the member in one transaction: of two requests for the
+//! same address in one tenant at the same moment, one gets it.
 
 mod fee_payment;
 
@@ -19,15 +19,14 @@ use crate::items::{from_item, string};
 use crate::keys::Key;
 use crate::{Failure, Fingerprints, Listing, Store, Versioned, keys};
 
-/// How often a change is tried again when somebody else changed the member at
-/// the same moment.
+/// How often a change is tried while other requests change the member at the same moment.
 pub(crate) const CHANGE_ATTEMPTS: u32 = 5;
 
-/// The most tenants of which somebody's memberships are looked at.
+/// Most memberships of one e-mail address that are read.
 const MAX_TENANTS: usize = 100;
 
-/// The most members that are written at once: DynamoDB takes 100 writes in a
-/// transaction, and a member needs three.
+/// Most members that are written at once: DynamoDB allows 100 writes in a transaction, and a member
+/// needs three.
 pub const MEMBERS_AT_ONCE: usize = 33;
 
 impl Versioned for Member {
@@ -36,7 +35,7 @@ impl Versioned for Member {
     }
 }
 
-/// What makes an e-mail address or a national id unique within a tenant.
+/// A claim: the item that makes an e-mail address or a national id unique within a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Claim {
     tenant: TenantId,
@@ -46,11 +45,11 @@ struct Claim {
 /// Why a member was not written.
 #[derive(Debug)]
 pub enum MemberError {
-    /// Another member of the tenant has the e-mail address.
+    /// Another member of the tenant, this one, has the e-mail address.
     EmailTaken(MemberId),
-    /// Another member of the tenant has the national id.
+    /// Another member of the tenant, this one, has the national id.
     NationalIdTaken(MemberId),
-    /// The table failed, or somebody else changed the member meanwhile.
+    /// The table failed, or the member was changed meanwhile.
     Failure(Failure),
 }
 
@@ -71,16 +70,15 @@ impl From<MemberError> for Error {
 }
 
 impl Store {
-    /// The tenant's member with this id, as it is now. To a tenant, the members
-    /// of another do not exist.
+    /// The tenant's member with this id, read consistently. To a tenant, the members of another do not
+    /// exist.
     pub async fn member(&self, tenant: TenantId, member: MemberId) -> Result<Option<Member>, Failure> {
         self.get_consistent(&keys::member(tenant, member)).await
     }
 
     /// The tenant's member with this e-mail address.
     ///
-    /// Reads two items whether there is such a member or not, so that the time
-    /// does not tell.
+    /// Reads two items whether there is such a member or not, so that the response time does not tell.
     pub async fn member_by_email(
         &self,
         fingerprints: &Fingerprints,
@@ -95,8 +93,7 @@ impl Store {
         Ok(member.filter(|member| member.email == *email))
     }
 
-    /// Every membership of whoever has this e-mail address, in at most 100
-    /// tenants.
+    /// The memberships with this e-mail address, in at most 100 tenants.
     pub async fn memberships(
         &self,
         fingerprints: &Fingerprints,
@@ -107,7 +104,7 @@ impl Store {
         Ok(claims.into_iter().map(|claim| (claim.tenant, claim.claimed_by)).collect())
     }
 
-    /// A page of the tenant's members, the last ones to be written first.
+    /// A page of the tenant's members, newest first.
     pub async fn members(
         &self,
         tenant: TenantId,
@@ -120,13 +117,13 @@ impl Store {
         self.list(&keys::members_partition(tenant), "", after, limit, true).await
     }
 
-    /// Where the list of [`Store::members`] goes on after this one.
+    /// The cursor of [`Store::members`] after this member.
     pub fn after_member(member: &Member) -> String {
         keys::member(member.tenant_id, member.id).sk
     }
 
-    /// Writes a new member and claims the e-mail address and the national id: all
-    /// or nothing. Writing the same one again is fine.
+    /// Writes a new member and claims the e-mail address and the national id: all or nothing. Safe to
+    /// repeat.
     ///
     /// # Errors
     /// [`MemberError::EmailTaken`] or [`MemberError::NationalIdTaken`] if another
@@ -146,8 +143,8 @@ impl Store {
     /// Writes up to [`MEMBERS_AT_ONCE`] new members: all or none of them.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if one of the addresses or ids is taken. Which one
-    /// tells [`Store::create_member`].
+    /// [`Failure::Refused`] if one of the addresses or ids is taken; [`Store::create_member`] tells
+    /// which.
     pub async fn create_members(
         &self,
         fingerprints: &Fingerprints,
@@ -172,8 +169,8 @@ impl Store {
         Ok(writes)
     }
 
-    /// What a write of `member`, new or changed, that was refused or whose answer
-    /// got lost came to: whoever was written must not hear that the address is taken.
+    /// The result of a write of `member`, new or changed, that was refused or whose answer was lost: a
+    /// member that was written must not be told that its address is taken.
     async fn judge(
         &self,
         fingerprints: &Fingerprints,
@@ -187,8 +184,8 @@ impl Store {
         if self.member(member.tenant_id, member.id).await?.as_ref() == Some(member) {
             return Ok(());
         }
-        // Only what this write would have claimed: of what it had, somebody who was
-        // faster may have disposed.
+        // Only what this write would have claimed: a faster request may have given up what the member
+        // had.
         if before.is_none_or(|before| before.email != member.email)
             && let Some(other) = self.other_owner(&email_key(fingerprints, member), member).await?
         {
@@ -203,18 +200,17 @@ impl Store {
         Err(failure.into())
     }
 
-    /// Who else has the claim.
+    /// The other member that has the claim, if there is one.
     async fn other_owner(&self, claim: &Key, member: &Member) -> Result<Option<MemberId>, Failure> {
         let claim: Option<Claim> = self.get_consistent(claim).await?;
         Ok(claim.map(|claim| claim.claimed_by).filter(|owner| *owner != member.id))
     }
 
-    /// Stores a changed member, its version counted up, and moves the claims if
-    /// the e-mail address or the national id is another one.
+    /// Stores a changed member, its version counted up, and moves the claims if the e-mail address or
+    /// the national id is another one.
     ///
     /// # Errors
-    /// As [`Store::create_member`]; [`Failure::Refused`] if somebody else changed
-    /// the member meanwhile.
+    /// As [`Store::create_member`]; [`Failure::Refused`] if the member was changed meanwhile.
     pub async fn replace_member(
         &self,
         fingerprints: &Fingerprints,
@@ -223,7 +219,7 @@ impl Store {
     ) -> Result<(), MemberError> {
         let writes = self.changed_member_parts(fingerprints, before, after)?;
         let sent = match writes.len() {
-            // Half the price of a transaction.
+            // Costs half as much as a transaction.
             1 => self.replace(&keys::member(after.tenant_id, after.id), after).await,
             _ => self.transact(writes).await,
         };
@@ -249,7 +245,7 @@ impl Store {
             let delete = Delete::builder()
                 .table_name(&*self.table)
                 .set_key(Some(key.attributes()))
-                // Nobody else's, should this one be behind the times.
+                // Not another member's claim, in case `before` is stale.
                 .condition_expression("claimed_by = :me")
                 .expression_attribute_values(":me", string(after.id.to_string()))
                 .build()
@@ -259,13 +255,13 @@ impl Store {
         Ok(writes)
     }
 
-    /// Reads the member, lets `change` change it, and writes it back; again from
-    /// the start if somebody else was faster. A change that changes nothing
-    /// writes nothing. `change` counts the version up with [`Member::touch`].
+    /// Reads the member, lets `change` change it, and writes it back; starts again if another request
+    /// was faster. A change that changes nothing writes nothing. `change` counts the version up with
+    /// [`Member::touch`].
     ///
     /// # Errors
-    /// What `change` refuses; `member_not_found`; `email_taken`; `dni_taken`;
-    /// `changed_meanwhile` if others are faster every time.
+    /// The errors of `change`; `member_not_found`; `email_taken`; `dni_taken`; `changed_meanwhile` if
+    /// other requests are faster every time.
     pub async fn change_member(
         &self,
         fingerprints: &Fingerprints,
@@ -290,8 +286,8 @@ impl Store {
         }
     }
 
-    /// Notes that mail to the tenant's member with this address came back for
-    /// good. Nothing happens if that is known, or nobody has the address.
+    /// Notes that mail to the tenant's member with this address bounced for good. Does nothing if that
+    /// is known, or no member has the address.
     ///
     /// # Errors
     /// As [`Store::change_member`].
@@ -313,9 +309,8 @@ impl Store {
         marked.await.map(drop)
     }
 
-    /// The tenant's members who have one of these e-mail addresses or national
-    /// ids (see [`Member::identity`]), possibly as they were a moment ago. For
-    /// many at once.
+    /// The tenant's members who have one of these e-mail addresses or national ids (see
+    /// [`Member::identity`]), for many at once. The reads are eventually consistent.
     pub async fn members_with(
         &self,
         fingerprints: &Fingerprints,
@@ -337,6 +332,7 @@ impl Store {
     }
 }
 
+/// The error if the tenant has no such member.
 fn claim_of(member: &Member) -> Claim {
     Claim { tenant: member.tenant_id, claimed_by: member.id }
 }
@@ -350,7 +346,7 @@ fn national_id_key(fingerprints: &Fingerprints, member: &Member) -> Option<Key> 
     Some(keys::member_national_id(&fingerprint, member.tenant_id))
 }
 
-/// The keys of everything that a member claims.
+/// The keys of all claims of a member.
 fn claims(fingerprints: &Fingerprints, member: &Member) -> Vec<Key> {
     let mut keys = vec![email_key(fingerprints, member)];
     keys.extend(national_id_key(fingerprints, member));

@@ -73,7 +73,7 @@ async fn a_member_is_found_by_address_in_its_tenant_only() {
 }
 
 #[tokio::test]
-async fn whoever_is_second_hears_what_is_taken() {
+async fn a_second_member_is_told_what_is_taken() {
     let (store, clock) = store_with_clock().await;
     let now = clock.now();
     let tenant = TenantId::generate(now);
@@ -93,11 +93,11 @@ async fn whoever_is_second_hears_what_is_taken() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_not_taken_for_somebody_else() {
+async fn a_lost_answer_is_not_taken_for_another_members_claim() {
     let (store, clock) = store_with_clock().await;
     let now = clock.now();
     let tenant = TenantId::generate(now);
-    // As many as the client tries, and one more than that.
+    // An answer that the client retries, and more than it retries.
     for (lost, address) in [(1, "uno@example.com"), (9, "nueve@example.com")] {
         let store = forgetful(&store, lost);
         let ana = member(tenant, address, "", now);
@@ -140,7 +140,7 @@ async fn claims_move_with_the_member() {
     );
     let heir = member(tenant, "ana@example.com", "20123456", now);
     store.create_member(&prints, &heir).await.expect("what was given up is free");
-    // Whoever still has the old version can not take the claims back.
+    // A request with the old version can not take the claims back.
     let late = changed(&ana, |member| member.name = "Otra".to_owned());
     let error = store.replace_member(&prints, &ana, &late).await.expect_err("changed meanwhile");
     assert!(matches!(error, MemberError::Failure(Failure::Refused(_))), "{error:?}");
@@ -152,7 +152,7 @@ async fn claims_move_with_the_member() {
 }
 
 #[tokio::test]
-async fn of_two_who_want_one_address_at_once_one_gets_it() {
+async fn of_several_members_who_want_one_address_at_once_one_gets_it() {
     let (store, clock) = store_with_clock().await;
     let (store, now) = (Arc::new(store), clock.now());
     let tenant = TenantId::generate(now);
@@ -177,7 +177,7 @@ async fn of_two_who_want_one_address_at_once_one_gets_it() {
 }
 
 #[tokio::test]
-async fn many_are_written_together_or_not_at_all() {
+async fn many_members_are_written_together_or_not_at_all() {
     let (store, clock) = store_with_clock().await;
     let now = clock.now();
     let tenant = TenantId::generate(now);
@@ -249,7 +249,7 @@ async fn a_bounce_is_noted_once_and_only_for_the_address_it_was_for() {
 }
 
 #[tokio::test]
-async fn nobody_can_not_be_changed() {
+async fn a_missing_member_can_not_be_changed() {
     let (store, clock) = store_with_clock().await;
     let now = clock.now();
     let (tenant, nobody) = (TenantId::generate(now), MemberId::generate(now));

@@ -1,5 +1,4 @@
-//! What people did about refund tasks: the last of it for each payment, so that a
-//! repeated request hears the same.
+//! Closed refund tasks: the last one of each payment, so that a repeated request gets the same answer.
 
 use std::time::Duration;
 
@@ -14,12 +13,11 @@ use crate::tenant::audit::noted;
 use crate::user::link::with_ttl;
 use crate::{Failure, GateError, Store, keys};
 
-/// How long it is kept: longer than anybody repeats a request, or asks who did it.
+/// How long a closed task is kept: longer than a request is repeated, or an organiser asks who did it.
 const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 
 impl Store {
-    /// Closes a task for a person: the changed order, the task and what the person did, all
-    /// or nothing.
+    /// Closes a task for a person: the changed order, the task and what the person did, all or nothing.
     ///
     /// # Errors
     /// As [`Store::save_order`].
@@ -37,7 +35,7 @@ impl Store {
         self.save_order_with(order, change, vec![put], closed.at).await.map(drop)
     }
 
-    /// What a person did last about the refund of a payment.
+    /// The refund task of a payment that a person closed last, read consistently.
     pub async fn closed_refund_task(
         &self,
         tenant: TenantId,

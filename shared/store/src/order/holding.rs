@@ -1,7 +1,6 @@
-//! What an order takes from all the allotments it touches: one after the other
-//! in a fixed order, each with a hold that expires by itself. If a later one
-//! refuses, the earlier ones are given back; if we crash in between, their time
-//! runs out. No transaction, so no doubled write cost and no conflicts.
+//! Holds of an order on all of its allotments: taken one after the other in a fixed order, each of
+//! which expires by itself. If a later one is refused, the earlier ones are released; after a crash in
+//! between, they expire. No transaction, so no doubled write cost and no conflicts.
 
 use domain::event::AreaKind;
 use domain::order::{HoldRefusal, Holding, Order, Part};
@@ -12,23 +11,23 @@ use domain::{AreaId, Error, EventId, OrderId, SaleStageId, TenantId, Timestamp, 
 use crate::allotment::{BLOCK_ADMISSIONS, Claim, Pool, Refusal, RowState, Token};
 use crate::{Failure, Store, StoredEvent};
 
-/// What a hold is made from.
+/// The input of [`Store::hold`].
 #[derive(Debug, Clone, Copy)]
 pub struct HoldRequest<'a> {
-    /// The price that the buyer was shown.
+    /// The quote that the buyer was shown.
     pub quote: &'a Quote,
     /// The event, its areas and stages as they are now.
     pub sheet: &'a StoredEvent,
     /// The quote's promotion as it is now, if it took effect.
     pub promotion: Option<&'a Promotion>,
-    /// Who buys.
+    /// The buyer.
     pub user: UserId,
-    /// When the hold ends.
+    /// When the holds end.
     pub until: Timestamp,
 }
 
 impl HoldRequest<'_> {
-    /// In whose name the allotments are claimed: the order's that the quote becomes.
+    /// The token of the claims: that of the order that the quote becomes for this buyer.
     fn token(&self) -> Token {
         Token::of(OrderId::of_quote(self.quote.id, self.user))
     }
@@ -99,8 +98,8 @@ fn labels(line: &QuoteLine, numbers: &[u16]) -> Vec<SeatLabel> {
     line.seats.iter().filter(|seat| numbers.contains(&seat.number())).cloned().collect()
 }
 
-/// Refuses a choice that somebody was faster with, or that leaves a single seat
-/// alone without need.
+/// Refuses seats that are not available any more, and a choice that leaves a single seat alone without
+/// need.
 fn check_choice(line: &QuoteLine, row: &RowState, seats: &[u16]) -> Result<()> {
     let indexes: Vec<usize> =
         seats.iter().filter_map(|seat| seat.checked_sub(row.first).map(usize::from)).collect();
@@ -117,13 +116,14 @@ fn check_choice(line: &QuoteLine, row: &RowState, seats: &[u16]) -> Result<()> {
 }
 
 impl Store {
-    /// Holds everything that a quote needs until `request.until`. Asking again
-    /// for the same quote and buyer gives the same.
+    /// Holds everything that a quote needs until `request.until`. Safe to repeat for the same quote and
+    /// buyer.
     ///
     /// # Errors
-    /// If the hold is refused, nothing is held. If the table fails, what is held stays so
-    /// until its time is over: the same request may have come twice, and the other one have
-    /// made an order of it.
+    /// `seats_taken`, `seats_not_found`, `sold_out`, `single_seat_left`, `quote_outdated`,
+    /// `promotion_used_up`, `promotion_used_by_buyer`: then nothing is held. If the table fails, the
+    /// holds stay until they expire: the same request may have come twice, and the other one may have
+    /// made an order of them.
     pub async fn hold(&self, request: HoldRequest<'_>, now: Timestamp) -> Result<Vec<Holding>> {
         let mut held = Vec::new();
         match self.hold_into(&mut held, request, now).await {
@@ -225,7 +225,7 @@ impl Store {
         Ok(())
     }
 
-    /// Gives back what an unpaid order holds. What was sold meanwhile stays sold.
+    /// Releases what an unpaid order holds. What was sold meanwhile stays sold.
     pub async fn release_holdings(&self, order: &Order) -> std::result::Result<(), Failure> {
         self.release(&order.holdings, &Names::of_order(order), Token::of(order.id)).await
     }
@@ -251,7 +251,7 @@ impl Store {
     }
 }
 
-/// The limited stages that set prices of the quote, and for how many tickets.
+/// The limited stages that set prices of the quote, each with its number of tickets.
 fn limited_stages(quote: &Quote, sheet: &StoredEvent) -> Result<Vec<(SaleStageId, u8)>> {
     let mut stages: Vec<(SaleStageId, u8)> = Vec::new();
     for line in &quote.lines {
@@ -297,7 +297,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The same, with other places to look for.
+    /// The same, with the event's sheet to find other places.
     pub(crate) fn within(self, sheet: &'a StoredEvent) -> Self {
         Self { sheet: Some(sheet), ..self }
     }
@@ -318,7 +318,7 @@ impl<'a> Names<'a> {
         area.ok_or_else(|| Failure::unreadable("a holding of a line that the order does not have"))
     }
 
-    /// The pool that a holding is from, and what it has of it.
+    /// The pool of a holding, and the parts that it has of it.
     pub(crate) fn pool(&self, holding: &Holding) -> std::result::Result<(Pool, Vec<Part>), Failure> {
         let code = || self.promotion.ok_or_else(|| Failure::unreadable("a use of no promotion"));
         Ok(match holding {
@@ -345,12 +345,12 @@ impl<'a> Names<'a> {
     }
 }
 
-/// How many blocks a pool has at least that gave these parts.
+/// The lowest number of blocks of a pool that gave these parts.
 fn blocks_of(parts: &[Part]) -> u16 {
     parts.iter().map(|part| part.block + 1).max().unwrap_or(1)
 }
 
-/// How many admissions a pool has at least that gave these parts.
+/// The lowest capacity at which a pool is created with that many blocks.
 fn admissions_of(parts: &[Part]) -> u32 {
     u32::from(blocks_of(parts)) * BLOCK_ADMISSIONS
 }

@@ -34,7 +34,7 @@ fn read(item: Item) -> Result<Order, Failure> {
     from_item::<Record>(item)?.into_order(user, order)
 }
 
-/// The whole item, with what the index and the outbox need.
+/// The whole item of an order, with its index entry and its outbox.
 fn write(order: &Order, outbox: Option<&Outbox>) -> Result<Item, Failure> {
     let mut item = to_item(&keys::order(order.user, order.id), &Record::of(order))?;
     if order.status.is_settled() {
@@ -51,12 +51,12 @@ fn write(order: &Order, outbox: Option<&Outbox>) -> Result<Item, Failure> {
 }
 
 impl Store {
-    /// An order of a user, with every write that was confirmed before.
+    /// An order of a user, read consistently.
     pub async fn order(&self, user: UserId, order: OrderId) -> Result<Option<Order>, Failure> {
         self.get_item(&keys::order(user, order), true).await?.map(read).transpose()
     }
 
-    /// A page of a user's orders, the newest first.
+    /// A page of a user's orders, newest first.
     pub async fn orders(
         &self,
         user: UserId,
@@ -73,18 +73,18 @@ impl Store {
         keys::order(order.user, order.id).sk
     }
 
-    /// All of the user's orders with quotes made since `since`.
+    /// All of the user's orders with quotes made since `since`; the read is eventually consistent.
     pub async fn orders_since(&self, user: UserId, since: Timestamp) -> Result<Vec<Order>, Failure> {
         self.all_orders_since(user, since, false).await
     }
 
-    /// [`Store::orders_since`] with every write that was confirmed before.
+    /// [`Store::orders_since`], read consistently.
     pub async fn orders_now(&self, user: UserId, since: Timestamp) -> Result<Vec<Order>, Failure> {
         self.all_orders_since(user, since, true).await
     }
 
-    /// One query, unless there are more than a thousand. All of them, because ids sort by
-    /// the time of the quote: the newest may have been reserved long before the oldest.
+    /// One query, unless there are more than a thousand. Reads all of them, because ids sort by the
+    /// time of the quote: the newest may have been held long before the oldest.
     async fn all_orders_since(
         &self,
         user: UserId,
@@ -103,7 +103,7 @@ impl Store {
         query_all(query).await?.into_iter().map(read).collect()
     }
 
-    /// Whose order of an event it is; `None` if no such order was ever paid.
+    /// The buyer of an order of an event; `None` if no such order was ever paid.
     pub async fn buyer_of(&self, event: EventId, order: OrderId) -> Result<Option<UserId>, Failure> {
         let answer = self
             .client
@@ -128,7 +128,7 @@ impl Store {
         }
     }
 
-    /// Writes a new order, or answers with the one that is there already.
+    /// Writes a new order. If there is one with its id already, returns that one and writes nothing.
     pub async fn create_order(&self, order: &Order) -> Result<Option<Order>, Failure> {
         let put = self
             .client
@@ -145,16 +145,17 @@ impl Store {
         }
     }
 
-    /// Replaces an order that a transition changed, and writes with it what the change makes
-    /// necessary, all or nothing. Answers with the order as it is then, its version counted up.
+    /// Replaces an order that a transition changed, with the outbox, the refund tasks and the revoked
+    /// tickets of `change`, all or nothing. Returns the order as it is then, its version counted up. A
+    /// payment difference of `change` is noted before.
     ///
-    /// Of two who write the very same, both hear that it is written. Who must be alone
-    /// afterwards needs something in the order that nobody else writes, such as the owner
-    /// of a claim.
+    /// Of two callers that write the very same order, both are told that it is written. A caller that
+    /// must be alone afterwards needs something in the order that no other caller writes, such as the
+    /// owner of a claim.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if somebody else changed the order since it was read;
-    /// [`Closed::Used`] if a ticket that was to become worthless was used at the door.
+    /// [`Failure::Refused`] if the order was changed since it was read;
+    /// [`Closed::Used`](crate::Closed::Used) if a ticket to be revoked was used at the door.
     pub async fn save_order(
         &self,
         order: &Order,
@@ -229,8 +230,8 @@ impl Store {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// Notes that the tickets of an order were mailed. Counts as a change of the
-    /// order, so that somebody who changes it at the same time notices.
+    /// Notes that the tickets of an order were mailed. Counts the order's version up, so that a change
+    /// at the same time is refused as stale.
     pub async fn mark_mailed(&self, user: UserId, order: OrderId, now: Timestamp) -> Result<(), Failure> {
         let sent = self
             .client

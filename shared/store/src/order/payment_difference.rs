@@ -1,4 +1,4 @@
-//! What gateways and orders do not agree about: one item for each, under the day on
+//! Payment differences: where a gateway and an order do not agree. One item for each, under the day on
 //! which it was seen.
 
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Store {
         Ok(())
     }
 
-    /// A page of the tenant's differences, the latest day first.
+    /// A page of the tenant's differences, latest day first.
     pub async fn payment_differences(
         &self,
         tenant: TenantId,

@@ -143,8 +143,8 @@ fn time(millisecond: i64) -> Result<Timestamp, Failure> {
     Timestamp::from_millisecond(millisecond).map_err(Failure::unreadable)
 }
 
-/// `a1:12x2,13x1` (line 1), `r0:3:12,13` (line 0, row 3), `s<stage>:0x2`,
-/// `p:0x1`, `u`.
+/// A holding as text: `a1:12x2,13x1` (line 1), `r0:3:12,13` (line 0, row 3), `s<stage>:0x2`, `p:0x1`,
+/// `u`.
 pub(super) fn holding_text(holding: &Holding) -> String {
     let parts = |parts: &[Part]| {
         parts.iter().map(|part| format!("{}x{}", part.block, part.quantity)).collect::<Vec<_>>().join(",")

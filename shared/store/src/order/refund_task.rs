@@ -1,5 +1,5 @@
-//! Refunds that wait for a person. Each stands on the order's payment and, for the
-//! organiser's list, as an item of its own; one transaction writes both.
+//! Refund tasks: refunds that wait for a person. Each is noted on the order's payment and, for the
+//! organiser's list, is an item of its own; one transaction writes both.
 
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use domain::order::{Order, TaskChange};
@@ -48,7 +48,7 @@ impl Store {
         self.list(&keys::tenant_partition(tenant), keys::REFUND_TASK_PREFIX, after, limit, false).await
     }
 
-    /// An open refund task, as it is now.
+    /// An open refund task, read consistently.
     pub async fn refund_task(
         &self,
         tenant: TenantId,
@@ -58,18 +58,18 @@ impl Store {
         self.get_consistent(&keys::refund_task(tenant, order, payment)).await
     }
 
-    /// Notes that the organiser is being reminded of a task at `now`. `outbox` says what
-    /// must happen because of it.
+    /// Notes that the organiser is being reminded of a task at `now`. `outbox` is what must happen
+    /// because of it.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if it is closed, or somebody else reminded since it was read.
+    /// [`Failure::Refused`] if the task is closed, or another reminder was noted since it was read.
     pub async fn remind_of_refund_task(
         &self,
         task: &RefundTask,
         outbox: Option<&Outbox>,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        // An outbox of an earlier reminder would be carried out again.
+        // Without this, the outbox of an earlier reminder would be carried out again.
         let ob = if outbox.is_some() { ", ob = :ob" } else { " REMOVE ob" };
         let update = self
             .client

@@ -1,11 +1,11 @@
-//! How the holds of an order become sales, and come back.
+//! Settling: the holds of an order become sales, or are returned.
 //!
-//! Allotments and order are different items, so a worker can die between their writes.
-//! Therefore no claim is permanent before the order's outcome is written: first the
-//! places are *secured* for some minutes, which the hold itself does as long as it lives;
-//! then the outcome is written under the order's version; then they are *sold*. What a
-//! worker leaves behind that dies, or whose outcome is refused, runs out by itself. What
-//! is not yet sold of an order with its outcome, the repeated message sells.
+//! Allotments and order are different items, so a worker can die between their writes. Therefore no
+//! claim is permanent before the order's outcome is written: first the places are *secured* for some
+//! minutes, which the hold itself does as long as it lasts; then the outcome is written under the
+//! order's version; then the places are *sold*. The claims of a worker that dies, or whose outcome is
+//! refused, expire by themselves. If a worker dies after the outcome is written, the repeated message
+//! sells what is not sold yet.
 
 use std::time::Duration;
 
@@ -16,9 +16,8 @@ use crate::allotment::{Claim, Refusal, Token};
 use crate::order::holding::Names;
 use crate::{Failure, Store, StoredEvent};
 
-/// How long places stay secured while an outcome is written and they are sold: longer
-/// than a queue takes to deliver the message of a dead worker again (180 seconds), and a
-/// worker lives (30).
+/// How long places stay secured while an outcome is written and the places are sold: longer than a
+/// queue takes to deliver a dead worker's message again (180 seconds), and than a worker runs (30).
 pub const SETTLING: Duration = Duration::from_secs(240);
 
 /// How many tickets of each line an order keeps after its refunds.
@@ -54,7 +53,7 @@ impl<'a> Kept<'a> {
         }
     }
 
-    /// Which seats of a row the line keeps, and which not.
+    /// The seats of a row that the line keeps, and its refunded ones.
     fn seats(&self, line: u8, seats: &[u16]) -> (Vec<u16>, Vec<u16>) {
         let at = usize::from(line);
         let (first, _) = self.lines.get(at).copied().unwrap_or_default();
@@ -72,7 +71,7 @@ fn is_refunded(order: &Order, index: u8) -> bool {
     order.tickets.get(&index).is_some_and(|ticket| ticket.refunded)
 }
 
-/// The parts of a holding of which `keeps` admissions are kept.
+/// The first parts of a holding, up to `keeps` admissions.
 fn keeping(parts: &[Part], keeps: u8) -> Vec<Part> {
     let mut rest = keeps;
     let kept = parts.iter().map(|part| {
@@ -93,9 +92,10 @@ fn with_parts(holding: &Holding, parts: Vec<Part>) -> Holding {
 }
 
 impl Store {
-    /// Sees to it that an order's places stay its own while its outcome is written, also
-    /// if its hold has expired, as long as nobody else took them; not those of refunded
-    /// tickets. Writes nothing while the hold itself lives long enough. Safe to repeat.
+    /// Secures an order's places while its outcome is written, also if its hold has expired, as long as
+    /// no other order took them; not those of refunded tickets. Admissions that are gone are replaced
+    /// by others, if there are any. Writes nothing while the hold itself lasts long enough. Safe to
+    /// repeat.
     pub async fn secure_holdings(
         &self,
         order: &Order,
@@ -119,7 +119,7 @@ impl Store {
                     let claimed = self.claim_seats(place, &seats, token, Claim::Until(until), now).await;
                     claimed.map(|()| holding.clone())
                 }
-                // All of it was refunded.
+                // All tickets of this holding were refunded.
                 other if kept.admissions(other) == 0 => Ok(other.clone()),
                 other => {
                     let (pool, parts) = names.pool(other)?;
@@ -137,11 +137,11 @@ impl Store {
         Ok(Secured::All(secured))
     }
 
-    /// Makes the places of an order whose outcome is written its own for good; not those
-    /// of refunded tickets. One write for each allotment. Safe to repeat.
+    /// Sells the places of an order whose outcome is written; not those of refunded tickets. One write
+    /// for each allotment. Safe to repeat.
     ///
-    /// False if they ran out before and somebody else has some, or the order was changed
-    /// since it was read.
+    /// False if the claims expired before and another order has some of the places, or the order was
+    /// changed since it was read.
     pub async fn sell_holdings(&self, order: &Order) -> Result<bool, Failure> {
         let (names, token, kept) = (Names::of_order(order), Token::of(order.id), Kept::of(order));
         for holding in &order.holdings {
@@ -184,8 +184,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Puts on sale again what `order` has of the allotments and is not to keep: the
-    /// places of its refunded tickets or, if its money goes back, all. Safe to repeat.
+    /// Returns the places that `order` is not to keep: those of its refunded tickets or, if its money
+    /// goes back, all. Safe to repeat.
     pub async fn return_unused(&self, order: &Order) -> Result<(), Failure> {
         if order.status.is_settled() && !order.tickets.values().any(|ticket| ticket.refunded) {
             return Ok(());
@@ -223,7 +223,7 @@ mod tests {
     use crate::testing::store_with_clock;
 
     #[tokio::test]
-    async fn what_was_refunded_and_sold_again_is_not_secured() {
+    async fn refunded_places_that_were_sold_again_are_not_secured() {
         let (store, clock) = store_with_clock().await;
         let event = event(&clock, "los-faroles");
         let sheet = PricedEvent { event, areas: Vec::new(), stages: Vec::new() }.into();

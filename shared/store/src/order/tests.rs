@@ -51,7 +51,7 @@ fn order(now: Timestamp) -> Order {
     })
 }
 
-/// The size by DynamoDB's rule: names and values, numbers at two digits a byte.
+/// The size in bytes by DynamoDB's rule: names and values, numbers at two digits a byte.
 fn size(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) => text.len(),
@@ -84,7 +84,7 @@ fn an_order_that_is_paid_at_an_organisers_own_account_costs_one_write_unit_too()
     });
     let paid = bytes(&order);
     assert!(paid <= 1024, "{paid} bytes");
-    // So is the claim of a refund, and what becomes of it.
+    // So is the order with a refund's claim and refunded tickets.
     let begun = now + Duration::from_millis(1);
     let asked = RefundAsk { amount: order.total, begun, may_have_been_asked: false };
     let refunded = TicketState { refunded: true, ..TicketState::default() };
@@ -104,7 +104,7 @@ fn an_order_that_is_paid_at_an_organisers_own_account_costs_one_write_unit_too()
 }
 
 #[tokio::test]
-async fn a_claim_comes_back_as_it_was() {
+async fn a_refund_claim_is_read_as_it_was_written() {
     let (store, clock) = store_with_clock().await;
     let mut order = order(clock.now());
     let asked = RefundAsk { amount: 7, begun: clock.now(), may_have_been_asked: false };
@@ -136,7 +136,7 @@ fn holdings_have_one_text() {
 }
 
 #[tokio::test]
-async fn an_order_comes_back_as_it_was_and_costs_one_write_unit() {
+async fn an_order_is_read_as_it_was_written_and_costs_one_write_unit() {
     let (store, clock) = store_with_clock().await;
     let order = order(clock.now());
     assert_eq!(store.create_order(&order).await.expect("written"), None);
@@ -151,7 +151,7 @@ async fn an_order_comes_back_as_it_was_and_costs_one_write_unit() {
 }
 
 #[tokio::test]
-async fn who_comes_second_is_told() {
+async fn a_second_creation_gets_the_first_order_and_a_stale_change_is_refused() {
     let (store, clock) = store_with_clock().await;
     let first = order(clock.now());
     store.create_order(&first).await.expect("written");
@@ -169,7 +169,7 @@ async fn who_comes_second_is_told() {
 }
 
 #[tokio::test]
-async fn mailing_is_noted_once_and_noticed_by_who_changes_the_order() {
+async fn mailing_is_noted_once_and_makes_a_concurrent_change_stale() {
     let (store, clock) = store_with_clock().await;
     let order = order(clock.now()).with(|order| order.status = OrderStatus::Paid);
     store.create_order(&order).await.expect("written");

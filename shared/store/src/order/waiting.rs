@@ -1,6 +1,6 @@
-//! What organisers are to hear about, found over all tenants. The sparse index keeps
-//! the entries of a tenant together, so one look finds the next tenant, however many
-//! entries each has.
+//! Tenants whose organisers are to be told of refund tasks or payment differences. The sparse index
+//! keeps the entries of a tenant together, so one query finds the next tenant, however many entries
+//! each has.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::outbox::Outbox;
@@ -12,21 +12,21 @@ use crate::items::{carried, from_item, string, to_item};
 use crate::user::link::with_ttl;
 use crate::{Failure, Store, keys};
 
-/// What is before the places of all tenants, and what is after all places of one.
+/// Bounds before the sort keys of all tenants, and after all sort keys of one.
 const BEFORE_ALL: &str = "0";
 const AFTER_ALL: &str = "~";
 
-/// For how long it is known that an organiser was told: until nobody looks any more.
+/// How long the mark is kept that an organiser was told: until that day is not looked at any more.
 const KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 
-/// That an organiser was told about the differences of a day.
+/// The mark that an organiser was told about the differences of a day.
 #[derive(Debug, Serialize, Deserialize)]
 struct Told {
     at: Timestamp,
 }
 
 impl Store {
-    /// The first tenant after `after` that has refunds which wait for a person.
+    /// The first tenant after `after` that has open refund tasks.
     pub async fn next_with_refund_tasks(&self, after: Option<TenantId>) -> Result<Option<TenantId>, Failure> {
         self.next_tenant(keys::REFUND_TASKS, after).await
     }
@@ -41,8 +41,7 @@ impl Store {
         self.next_tenant(&keys::payment_differences_of_all(day), after).await
     }
 
-    /// The tenant's refund tasks that wait longest, at most `limit`, possibly as they
-    /// were a moment ago.
+    /// The tenant's refund tasks that wait longest, at most `limit`. The read is eventually consistent.
     pub async fn longest_refund_tasks(
         &self,
         tenant: TenantId,
@@ -57,8 +56,8 @@ impl Store {
         Ok(tasks)
     }
 
-    /// Notes that the tenant is being told about the differences of the day of `day`,
-    /// once: answers whether this is the first time. `outbox` tells them.
+    /// Notes that the tenant is being told about the differences of the day of `day`; `outbox` sends
+    /// the message. True if this is the first time; otherwise nothing is written.
     pub async fn tell_of_payment_differences(
         &self,
         tenant: TenantId,
@@ -78,7 +77,7 @@ impl Store {
             .await;
         match put.map_err(Failure::from) {
             Ok(_) => Ok(true),
-            // By somebody else, or by this very write when its answer was lost.
+            // By another worker, or by this very write if its answer was lost.
             Err(Failure::Refused(_)) => Ok(false),
             Err(other) => Err(other),
         }
@@ -99,7 +98,7 @@ impl Store {
         }
     }
 
-    /// The places in a partition of the index from `low` to `high`, at most `limit`.
+    /// The sort keys in a partition of the index from `low` to `high`, at most `limit`.
     async fn places(
         &self,
         partition: &str,
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_tenant_is_found_once_however_much_it_has() {
+    async fn each_tenant_is_found_once_however_many_entries_it_has() {
         let store = store().await;
         let (today, tomorrow) = (at(1_795_000_000), at(1_795_000_000 + 24 * 3600));
         let mut tenants = [TenantId::generate(at(1)), TenantId::generate(at(1)), TenantId::generate(at(1))];
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn of_many_one_tells_the_organiser_of_a_day() {
+    async fn of_many_workers_one_tells_the_organiser_of_a_day() {
         let store = store().await;
         let (tenant, day) = (TenantId::generate(at(0)), at(1_795_000_000));
         let told = at_once(8, |_| {
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_longest_waiting_comes_first() {
+    async fn the_longest_waiting_task_comes_first() {
         let store = store().await;
         let tenant = TenantId::generate(at(0));
         let task = |since: i64| RefundTask {

@@ -7,7 +7,7 @@ use crate::gate::tests::{at, paid_order, scan};
 use crate::testing::{at_once, forgetful, store, unguarded_puts};
 use crate::{Closed, GateError};
 
-/// An order with a payment of which 700 are to go back.
+/// An order with a payment of which 700 are to be refunded.
 fn refunding() -> Order {
     let payments = fixture::order(OrderStatus::Paid, &[PaymentState::Approved]);
     paid_order().with(|order| {
@@ -19,7 +19,7 @@ fn refunding() -> Order {
     })
 }
 
-/// The order whose refund a gateway left to a person, not written yet.
+/// The order whose refund is left to a person, with its change; not written yet.
 fn left_to_person(order: &Order) -> (Order, Change) {
     match order.next(Input::NoAccount(0), at(1)) {
         Step::Save(order, change) => (order, change),
@@ -40,20 +40,20 @@ async fn open(store: &Store, tenant: TenantId) -> Vec<RefundTask> {
 }
 
 #[tokio::test]
-async fn a_task_comes_and_goes_with_its_order() {
+async fn a_task_is_opened_and_closed_with_its_order() {
     let store = store().await;
     let before = refunding();
     store.create_order(&before).await.expect("created");
     let (left, change) = left_to_person(&before);
     let order = store.save_order(&left, &change, at(1)).await.expect("written");
-    // As a client that did not hear the answer.
+    // As a client whose answer was lost.
     assert_eq!(store.save_order(&left, &change, at(1)).await.expect("written"), order);
     let [open_task] = &open(&store, order.tenant).await[..] else { panic!("one task") };
     assert_eq!(Some(open_task), RefundTask::of(&order, 0).as_ref());
     let found = store.refund_task(order.tenant, order.id, 0).await.expect("read");
     assert_eq!(found.as_ref(), Some(open_task));
 
-    // Who acts on what is no longer so changes neither.
+    // A change that is based on a stale order changes neither order nor task.
     let close = Change { tasks: vec![TaskChange::Close(0)], ..Change::default() };
     let reopen = Change { tasks: vec![TaskChange::Open(0)], ..Change::default() };
     let senseless = store.save_order(&before, &reopen, at(2)).await;
@@ -98,7 +98,7 @@ async fn a_task_closes_with_the_tickets_that_a_dispute_costs() {
 }
 
 #[tokio::test]
-async fn who_reminds_second_does_not() {
+async fn a_second_reminder_is_refused() {
     let store = store().await;
     let order = with_task(&store).await;
     let [task] = &open(&store, order.tenant).await[..] else { panic!("one task") };
@@ -116,15 +116,14 @@ async fn who_reminds_second_does_not() {
     assert!(open(&store, order.tenant).await.is_empty(), "a reminder brings no task back");
 }
 
-/// How many of a crowd of workers ask the gateway for one refund, each after it wrote
-/// down its claim.
+/// How many of a crowd of workers claim one refund, after which each would ask the gateway for it.
 async fn claims(store: &Store, through: &Store, workers: usize) -> usize {
     let order = refunding().with(|order| order.user = UserId::generate(at(0)));
     store.create_order(&order).await.expect("created");
     at_once(workers, |_| {
         let (store, mut order) = (through.clone(), order.clone());
         async move {
-            // All in the same millisecond: what is there is not to be taken for one's own.
+            // All in the same millisecond: a worker must not take another's claim for its own.
             let asked = RefundAsk { amount: 700, begun: at(0), may_have_been_asked: false };
             let change = order.claim_refund(0, asked.claim(at(60)));
             store.save_order(&order, &change, at(0)).await.is_ok()
@@ -137,7 +136,7 @@ async fn claims(store: &Store, through: &Store, workers: usize) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_of_a_crowd_claims_a_refund() {
+async fn one_worker_of_a_crowd_claims_a_refund() {
     let store = store().await;
     assert_eq!(claims(&store, &store, 16).await, 1);
 }
