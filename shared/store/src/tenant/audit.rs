@@ -1,6 +1,5 @@
-//! Who changed what. A change carries a note in the attribute `au`, in the same
-//! write; `relay` sees it on the table's stream, with the item as it was before,
-//! and keeps the record.
+//! Audit records: who changed what. A change carries a note in the attribute `au`, in the same write;
+//! `relay` sees it on the table's stream, with the item as it was before, and stores the record.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::TenantId;
@@ -19,18 +18,18 @@ pub(crate) fn noted(note: &AuditNote) -> Result<(String, AttributeValue), Failur
     Ok((AUDIT_ATTRIBUTE.to_owned(), string(text)))
 }
 
-/// The attributes of a write that is to be recorded and causes nothing else.
+/// The attributes of a write that is to be recorded and has no outbox.
 pub(crate) fn audited(note: &AuditNote) -> Result<Item, Failure> {
     Ok(Item::from([noted(note)?]))
 }
 
 impl Store {
-    /// Keeps a record; once more changes nothing.
+    /// Stores an audit record. Safe to repeat.
     pub async fn put_audit(&self, record: &AuditRecord) -> Result<(), Failure> {
         self.put(&keys::audit(record.note.tenant_id, record.note.at, record.id), record).await
     }
 
-    /// A page of a tenant's records of one month, the newest first.
+    /// A page of a tenant's records of one month, newest first.
     pub async fn audit_records(
         &self,
         tenant: TenantId,
@@ -51,7 +50,7 @@ mod tests {
     use crate::testing::store_with_clock;
 
     #[tokio::test]
-    async fn records_come_once_the_newest_first_and_only_their_tenants() {
+    async fn records_are_listed_once_newest_first_and_only_their_tenants() {
         let (store, clock) = store_with_clock().await;
         let [tenant, other] = [(); 2].map(|()| TenantId::generate(clock.now()));
         let record = |tenant, action: &str| {

@@ -1,7 +1,7 @@
-//! The way through everything that was sold, a part at a time: the events that were
-//! ever published, and the settled orders of each in its shards. An event stays in
-//! that list when it is unpublished or unlisted, because what is reserved can still be
-//! paid; it leaves it some time after its end.
+//! The walk of the daily audit through everything that was sold, a part at a time: the events that were
+//! ever published, and the settled orders of each in its shards. An event stays in that list when it is
+//! unpublished or unlisted, because its reservations can still be paid; it leaves the list some time
+//! after its end.
 
 use std::time::Duration;
 
@@ -16,26 +16,26 @@ use crate::keys::{self, Key, SHARDS};
 use crate::user::link::with_ttl;
 use crate::{Failure, Store, Versioned};
 
-/// For how long events are gone through after their end. Far longer than their last
-/// orders are young, because an end may be moved, too.
+/// How long the walk visits events after their end. Far longer than orders count as recent, because an
+/// end may be moved, too.
 const OVER: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// What the list says about an event.
+/// An event's entry in the list of events that were ever published.
 #[derive(Serialize, Deserialize)]
 struct Sold {
-    /// When it is no longer gone through.
+    /// When the walk does not visit the event any more.
     until: Timestamp,
 }
 
-/// How far the audit of a day is.
+/// The progress of a day's audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditWalk {
     /// The day (UTC) on which it began, such as `2026-11-21`.
     pub day: String,
-    /// Where it goes on; `None` when it is at its end.
+    /// Where the walk continues; `None` at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<AuditPlace>,
-    /// Counts the steps.
+    /// Number of steps, which makes each save a conditional write.
     pub version: u32,
 }
 
@@ -45,50 +45,50 @@ impl Versioned for AuditWalk {
     }
 }
 
-/// A place on the way.
+/// A place in the walk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditPlace {
-    /// In or before the event that stands here in the list.
+    /// In or before the event with this sort key in the list.
     show: String,
-    /// In this shard of its orders; 0 unless it is in the event.
+    /// In this shard of the event's orders; 0 unless the walk is in the event.
     shard: u16,
-    /// After this order.
+    /// After this order of the shard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<OrderId>,
 }
 
 impl AuditPlace {
-    /// Before all events.
+    /// The place before all events.
     pub fn start() -> Self {
         Self::behind("")
     }
 
-    /// Where the next event begins.
+    /// The place after an event, where the next one begins.
     fn behind(show: &str) -> Self {
-        // Above this event's place and below any other's.
+        // Sorts after this event's sort key and before any other's.
         Self { show: format!("{show}#"), shard: 0, after: None }
     }
 }
 
-/// What one look found.
+/// The result of one step of the walk.
 #[derive(Debug)]
 pub struct AuditLook {
-    /// Orders and who bought them.
+    /// Settled orders, each with its buyer.
     pub orders: Vec<(UserId, OrderId)>,
-    /// Where the next look goes; `None` at the end.
+    /// Where the next step begins; `None` at the end.
     pub next: Option<AuditPlace>,
 }
 
 impl Store {
-    /// How far the audit is; `None` before the first.
+    /// The progress of the audit, read consistently; `None` before the first.
     pub async fn audit_walk(&self) -> Result<Option<AuditWalk>, Failure> {
         self.get_consistent(&keys::audit_walk()).await
     }
 
-    /// Notes how far the audit is, its version counted up.
+    /// Stores the progress of the audit, its version counted up.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if somebody else went on meanwhile.
+    /// [`Failure::Refused`] if another worker stored a step meanwhile.
     pub async fn save_audit_walk(&self, walk: &AuditWalk) -> Result<(), Failure> {
         match walk.version {
             1 => self.put_new(&keys::audit_walk(), walk).await,
@@ -96,8 +96,8 @@ impl Store {
         }
     }
 
-    /// Looks for settled orders made at `since` or later, at most `limit`: in one shard
-    /// of one event.
+    /// One step of the walk: settled orders made at `since` or later, at most `limit`, in one shard of
+    /// one event.
     pub async fn audit_look(
         &self,
         place: &AuditPlace,
@@ -125,8 +125,7 @@ impl Store {
         Ok(AuditLook { orders, next: Some(next) })
     }
 
-    /// The part of a transaction that notes that the event is on sale, and so was from
-    /// then on.
+    /// The part of a transaction that puts an event into the list of events that were ever published.
     pub(crate) fn sold_event_part(&self, event: &Event) -> Result<TransactWriteItem, Failure> {
         let until = event.ends_at.checked_add(OVER).unwrap_or(Timestamp::MAX);
         let item = with_ttl(to_item(&keys::sold_event(event.id), &Sold { until })?, until);
@@ -134,8 +133,7 @@ impl Store {
         Ok(TransactWriteItem::builder().put(put.build().map_err(Failure::unreadable)?).build())
     }
 
-    /// The first event at this place of the list or after it, and until when it is
-    /// gone through.
+    /// The first event at this place of the list or after it, and until when the walk visits it.
     async fn sold_at(&self, place: &str) -> Result<Option<(String, EventId, Timestamp)>, Failure> {
         let answer = self
             .client
@@ -157,7 +155,7 @@ impl Store {
         Ok(Some((sk, event, until)))
     }
 
-    /// The settled orders in a shard of an event's after one, at most `limit`.
+    /// The settled orders in a shard of an event's that sort after `after`, at most `limit`.
     async fn settled_orders(
         &self,
         event: EventId,
@@ -231,7 +229,7 @@ mod tests {
         id
     }
 
-    /// All that is found from `place` on, by looks at `limit` orders each.
+    /// All orders that are found from `place` on, by steps of `limit` orders each.
     async fn walk(store: &Store, place: AuditPlace, limit: u16) -> Vec<OrderId> {
         let (mut found, mut place) = (Vec::new(), Some(place));
         while let Some(here) = place {
@@ -263,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_finds_any_more_is_gone_through_too() {
+    async fn unlisted_and_unpublished_shows_are_visited_too() {
         let store = store().await;
         let show = publish(&store, now()).await;
         let order = sell(&store, show.id, now() - DAY).await;
@@ -279,7 +277,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_walk_goes_on_when_its_show_is_swept() {
+    async fn the_walk_continues_when_its_show_is_swept() {
         let store = store().await;
         let mut shows = [publish(&store, now()).await.id, publish(&store, now()).await.id];
         shows.sort();
@@ -294,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_two_walkers_one_goes_on() {
+    async fn of_two_walkers_one_stores_its_step() {
         let store = store().await;
         let walk = |version, day: &str| AuditWalk { day: day.to_owned(), place: None, version };
         store.save_audit_walk(&walk(1, "2026-11-21")).await.expect("begun");

@@ -5,21 +5,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Failure, Store, keys};
 
-/// The most scanners of one tenant.
+/// Most scanners of one tenant.
 pub const MAX_DEVICES: usize = 200;
 
 /// A paired scanner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
-    /// The scanner's id.
+    /// Id of the scanner.
     pub id: DeviceId,
-    /// What people call it.
+    /// The name that the staff gave it, such as `North door`.
     pub name: String,
-    /// The SHA-256 of its secret, which itself is kept nowhere.
+    /// SHA-256 of the scanner's secret; the secret itself is not stored.
     pub secret_hash: String,
-    /// Who paired it.
+    /// The user who paired it.
     pub paired_by: UserId,
-    /// When.
+    /// When it was paired.
     pub paired_at: Timestamp,
 }
 
@@ -29,18 +29,17 @@ impl Store {
         self.put_new(&keys::device(tenant, device.id), device).await
     }
 
-    /// A scanner of the tenant.
+    /// A scanner of the tenant, by an eventually consistent read.
     pub async fn device(&self, tenant: TenantId, device: DeviceId) -> Result<Option<Device>, Failure> {
         self.get(&keys::device(tenant, device)).await
     }
 
-    /// The tenant's scanners, the oldest first.
+    /// The tenant's scanners, oldest first, at most [`MAX_DEVICES`].
     pub async fn devices(&self, tenant: TenantId) -> Result<Vec<Device>, Failure> {
         self.list_all(&keys::tenant_partition(tenant), keys::DEVICE_PREFIX, MAX_DEVICES).await
     }
 
-    /// [`Store::devices`] with every write that was confirmed before, also those beyond the
-    /// limit.
+    /// [`Store::devices`], read consistently, also those beyond the limit.
     pub async fn devices_now(&self, tenant: TenantId) -> Result<Vec<Device>, Failure> {
         self.list_now(&keys::tenant_partition(tenant), keys::DEVICE_PREFIX).await
     }

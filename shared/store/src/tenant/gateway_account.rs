@@ -1,5 +1,5 @@
-//! Tenants' accounts at payment gateways. One more item per tenant counts them, so
-//! that two people who add an account at the same moment do not exceed the limit.
+//! Tenants' accounts at payment gateways. One more item per tenant counts them, so that two requests
+//! that add an account at the same moment do not exceed the limit.
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use domain::audit::AuditNote;
@@ -20,8 +20,7 @@ impl Versioned for GatewayAccount {
 }
 
 impl Store {
-    /// Writes a new account; writing it again changes nothing, and answers with what is there.
-    /// `note` says who does it.
+    /// Writes a new account, or returns the stored one if there is one. `note` says who does it.
     ///
     /// # Errors
     /// [`Failure::Refused`] if the tenant has [`MAX_GATEWAY_ACCOUNTS`] already.
@@ -40,7 +39,7 @@ impl Store {
         }
     }
 
-    /// An account of the tenant, as it is now.
+    /// An account of the tenant, read consistently.
     pub async fn gateway_account(
         &self,
         tenant: TenantId,
@@ -49,14 +48,13 @@ impl Store {
         self.get_consistent(&keys::gateway_account(tenant, account)).await
     }
 
-    /// All accounts of the tenant, the oldest first.
+    /// All accounts of the tenant, oldest first.
     pub async fn gateway_accounts(&self, tenant: TenantId) -> Result<Vec<GatewayAccount>, Failure> {
         let partition = keys::tenant_partition(tenant);
         self.list_all(&partition, keys::GATEWAY_ACCOUNT_PREFIX, MAX_GATEWAY_ACCOUNTS).await
     }
 
-    /// Stores a changed account, its version counted up. Refused if somebody else
-    /// changed it meanwhile.
+    /// Stores a changed account, its version counted up. Refused if it was changed meanwhile.
     pub async fn replace_gateway_account(
         &self,
         account: &GatewayAccount,
@@ -65,8 +63,8 @@ impl Store {
         self.replace_with(&key(account), account, audited(note)?).await
     }
 
-    /// Stores an account that is about to be deleted, its version counted up. What is
-    /// recorded is the deletion.
+    /// Stores an account that is about to be deleted, its version counted up. Without an audit note:
+    /// only the deletion is recorded.
     ///
     /// # Errors
     /// As [`Store::replace_gateway_account`].
@@ -74,11 +72,11 @@ impl Store {
         self.replace(&key(account), account).await
     }
 
-    /// Deletes an account; one that is gone, too. The record of it is written here:
-    /// what is deleted has nowhere to leave a note.
+    /// Deletes an account; succeeds also if it is gone. Writes the audit record itself, because a
+    /// deleted item can not carry a note.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if somebody else changed it meanwhile.
+    /// [`Failure::Refused`] if the account was changed meanwhile.
     pub async fn delete_gateway_account(
         &self,
         account: &GatewayAccount,
@@ -89,7 +87,7 @@ impl Store {
             Ok(Value::Object(fields)) => fields,
             _ => return Err(Failure::Fault("an account is an object".to_owned())),
         };
-        // As `relay` leaves out what tells nobody anything.
+        // Without the fields that `relay` leaves out of its records.
         before.retain(|name, _| !["version", "updated_at"].contains(&name.as_str()));
         let record = note.clone().record(before, Map::new());
         let writes = vec![
@@ -192,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_not_seen_a_change_neither_overwrites_nor_deletes() {
+    async fn a_stale_write_neither_overwrites_nor_deletes() {
         let store = store().await;
         let before = account(TenantId::generate(at(0)), 1);
         create(&store, &before).await.expect("created");
@@ -230,8 +228,8 @@ mod tests {
         assert_eq!(store.gateway_accounts(tenant).await.expect("listed").len(), MAX_GATEWAY_ACCOUNTS);
     }
 
-    /// How many of 24 accounts that are added at the same time there are in the end;
-    /// without the count, whoever looks first and then writes.
+    /// How many of 24 accounts that are added at the same time are created. Without the count, each
+    /// request reads the list and then writes.
     async fn crowd(counted: bool) -> usize {
         let (store, tenant) = (store().await, TenantId::generate(at(0)));
         at_once(24, |second| {
@@ -258,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn who_only_looks_before_writing_exceeds_it() {
+    async fn reading_the_list_before_writing_exceeds_the_limit() {
         assert!(crowd(false).await > MAX_GATEWAY_ACCOUNTS);
     }
 }

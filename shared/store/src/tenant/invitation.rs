@@ -21,26 +21,26 @@ impl Versioned for Invitation {
 /// An entry in the list of a tenant's staff.
 #[derive(Debug)]
 pub enum OnStaff {
-    /// A person with a role.
+    /// A user who works for the tenant, with a role.
     Member(Box<User>),
-    /// An address with an open invitation.
+    /// An open invitation to an address.
     Invited(Box<Invitation>),
 }
 
-/// What became of an invitation that was to be made.
+/// The result of [`Store::invite`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Invited {
-    /// It stands.
+    /// The invitation was made.
     Made,
-    /// The tenant has [`MAX_STAFF`] people on the staff or invited.
+    /// The tenant has [`MAX_STAFF`] people on the staff or invited; no invitation was made.
     Full,
 }
 
-/// One of the [`MAX_STAFF`] places: the ones that were there first sort first, as
-/// [`crowd::may_stay`] wants it.
+/// One of the [`MAX_STAFF`] places of a tenant's staff: earlier ones sort first, as [`crowd::may_stay`]
+/// needs it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 struct Place {
-    /// When the invitation was made; absent for whoever works for the tenant.
+    /// When the invitation was made; absent for a user on the staff.
     #[serde(rename = "created_at", default)]
     since: Option<Timestamp>,
     /// The sort key.
@@ -49,7 +49,7 @@ struct Place {
 }
 
 impl Store {
-    /// The tenant's invitation, with every write that was confirmed before.
+    /// The tenant's invitation, read consistently.
     pub async fn invitation(
         &self,
         tenant: TenantId,
@@ -61,8 +61,8 @@ impl Store {
     /// Writes an invitation that takes one more place among the tenant's staff, if
     /// there is room. `outbox` mails it.
     ///
-    /// Others may be invited between the look and the write, so there is another look
-    /// after it (see [`crowd`]): whoever is too many takes the own one back.
+    /// Another invitation may be written between the count and the write, so the places are counted
+    /// again after it (see [`crowd`]): an invitation that is too many is deleted.
     ///
     /// # Errors
     /// As [`Store::put_invitation`].
@@ -87,7 +87,7 @@ impl Store {
             return Ok(Invited::Made);
         }
         match self.transact(vec![self.delete_version_part(&key, invitation)?]).await {
-            // If somebody changed it meanwhile, it is theirs.
+            // If another request changed the invitation meanwhile, it stays.
             Ok(()) | Err(Failure::Refused(_)) => Ok(Invited::Full),
             Err(failure) => Err(failure),
         }
@@ -97,7 +97,7 @@ impl Store {
     /// `outbox` mails it.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if it was made or changed by somebody else meanwhile.
+    /// [`Failure::Refused`] if another request made or changed it meanwhile.
     pub async fn put_invitation(
         &self,
         invitation: &Invitation,
@@ -134,8 +134,8 @@ impl Store {
         .await
     }
 
-    /// Everybody who works for the tenant or has an open invitation, with every write that
-    /// was confirmed before. Whoever accepts meanwhile is there twice, not missing.
+    /// The places of the staff and of open invitations, read consistently. A person who accepts
+    /// meanwhile is counted twice, not left out.
     async fn staff_places(&self, tenant: TenantId, now: Timestamp) -> Result<Vec<Place>, Failure> {
         let query = |prefix| {
             self.client
@@ -165,8 +165,7 @@ impl Store {
         Ok(places)
     }
 
-    /// A page of the people who work for the tenant, and after them of the open
-    /// invitations.
+    /// A page of the tenant's staff, and after them of the open invitations.
     pub async fn staff_and_invited(
         &self,
         tenant: TenantId,
@@ -198,8 +197,8 @@ impl Store {
     }
 }
 
-/// What an invitation's item has besides the invitation: the mail that it causes, and
-/// the time from which the table may sweep it.
+/// The other attributes of an invitation's item: the outbox, and the time from which the table may
+/// sweep it.
 fn attributes(invitation: &Invitation, outbox: Option<&Outbox>) -> Result<Item, Failure> {
     Ok(with_ttl(carried(outbox)?, invitation.expires_at))
 }
@@ -238,7 +237,7 @@ mod tests {
         user
     }
 
-    /// Accepts as it was read before the race.
+    /// Accepts the invitation as it was read before the race.
     async fn accept(
         store: &Store,
         invitation: &Invitation,
@@ -251,8 +250,8 @@ mod tests {
         store.accept_invitation(&invitation.decided(InvitationState::Accepted), &user).await
     }
 
-    /// How many of two acceptances, a refusal and a revocation at the same moment hold,
-    /// in each of some rounds.
+    /// How many of two acceptances, a refusal and a revocation at the same moment succeed, in each of
+    /// eight rounds.
     async fn disagree(guarded: bool) -> Vec<usize> {
         let (store, clock) = store_with_clock().await;
         let (store, now) = (if guarded { store } else { unguarded_puts(&store) }, clock.now());
@@ -282,17 +281,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_acceptances_refusal_and_revocation_at_once_one_holds() {
+    async fn of_acceptances_refusal_and_revocation_at_once_one_succeeds() {
         assert_eq!(disagree(true).await, [1; 8]);
     }
 
     #[tokio::test]
-    async fn without_the_version_more_than_one_holds() {
+    async fn without_the_version_more_than_one_succeeds() {
         assert!(disagree(false).await.into_iter().all(|held| held > 1));
     }
 
-    /// How many are on a staff with room for three more, after ten were invited at the
-    /// same moment; without the second look, all of them after the first.
+    /// How many places are taken on a staff with room for three more, after ten invitations at the same
+    /// moment. Without the second count, all of them are written after the first.
     async fn crowd(second_look: bool) -> usize {
         let (store, clock) = store_with_clock().await;
         let now = clock.now();
@@ -321,12 +320,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn however_many_are_invited_at_once_there_is_room_for_three_and_no_more() {
+    async fn of_ten_invitations_at_once_no_more_are_made_than_there_is_room_for() {
         assert_eq!(crowd(true).await, MAX_STAFF);
     }
 
     #[tokio::test]
-    async fn without_a_second_look_there_are_more() {
+    async fn without_a_second_count_there_are_more() {
         assert_eq!(crowd(false).await, MAX_STAFF + 7);
     }
 

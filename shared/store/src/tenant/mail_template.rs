@@ -1,5 +1,5 @@
-//! Tenants' own wordings of mails. Each version is an item that never changes;
-//! one more item says which of them holds.
+//! Tenants' own wordings of mails. Each version is an item that never changes; one more item says which
+//! of them is current.
 
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use domain::audit::AuditNote;
@@ -13,27 +13,27 @@ use crate::keys::Key;
 use crate::tenant::audit::noted;
 use crate::{Failure, Listing, Store, keys};
 
-/// Which version of a wording holds.
+/// The current version of a wording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Current {
-    /// The wording itself; if it is ours, its texts are not used.
+    /// The current wording; if it is ours, its texts are not used.
     #[serde(flatten)]
     template: MailTemplate,
-    /// The highest version that there ever was. Versions are never used again.
+    /// The highest version that there ever was. Version numbers are never used again.
     latest: u32,
 }
 
 impl Current {
-    /// The wording that holds.
+    /// The current wording.
     fn holds(self) -> MailTemplate {
         let MailTemplate { tenant_id, name, language, version, .. } = self.template;
-        // Ours may have changed since the tenant went back to it.
+        // Our wording may have changed since the tenant went back to it.
         if version == 0 { MailTemplate::ours(tenant_id, name, language) } else { self.template }
     }
 }
 
 impl Store {
-    /// The wording of the tenant's mail that holds: the tenant's own or ours.
+    /// The current wording of the tenant's mail: the tenant's own or ours. Read consistently.
     pub async fn mail_template(
         &self,
         tenant: TenantId,
@@ -44,7 +44,7 @@ impl Store {
         Ok(current.map_or_else(|| MailTemplate::ours(tenant, name, language), Current::holds))
     }
 
-    /// The wordings of all of the tenant's mails that hold, in every language.
+    /// The current wordings of all of the tenant's mails, in every language.
     pub async fn mail_templates(&self, tenant: TenantId) -> Result<Vec<MailTemplate>, Failure> {
         let all =
             TemplateName::ALL.into_iter().flat_map(|name| Language::ALL.map(|language| (name, language)));
@@ -73,7 +73,7 @@ impl Store {
         self.get_consistent(&keys::mail_template_version(tenant, name.name(), language.code(), version)).await
     }
 
-    /// A page of all versions of the tenant's wording, the newest first.
+    /// A page of all versions of the tenant's wording, newest first.
     pub async fn mail_template_versions(
         &self,
         tenant: TenantId,
@@ -86,11 +86,11 @@ impl Store {
         self.list(&partition, keys::MAIL_TEMPLATE_VERSION_PREFIX, after, limit, true).await
     }
 
-    /// Saves a new version, which holds from now on, unless another than
-    /// `before` holds meanwhile. `note` says who does it and when.
+    /// Saves a new version, which is current from then on, unless another version than `before` became
+    /// current meanwhile. `note` says who does it and when.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if another version holds.
+    /// [`Failure::Refused`] if another version is current.
     pub async fn save_mail_template(
         &self,
         before: &MailTemplate,
@@ -119,11 +119,11 @@ impl Store {
         Ok(template)
     }
 
-    /// Goes back to our own wording, unless another than `before` holds
-    /// meanwhile. The versions stay. Doing it again changes nothing.
+    /// Goes back to our own wording, unless another version than `before` became current meanwhile. The
+    /// versions stay. Safe to repeat.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if another version holds.
+    /// [`Failure::Refused`] if another version is current.
     pub async fn reset_mail_template(&self, before: &MailTemplate, note: &AuditNote) -> Result<(), Failure> {
         let current = self.current_template(before.tenant_id, before.name, before.language).await?;
         let Some(current) = current.filter(|current| current.template.version != 0) else { return Ok(()) };
@@ -147,8 +147,8 @@ impl Store {
         self.get_consistent(&keys::mail_template(tenant, name.name(), language.code())).await
     }
 
-    /// The part of a transaction that says what holds, if still version `holds`
-    /// does and `latest` is the highest.
+    /// The part of a transaction that sets the current version, if version `holds` is still current and
+    /// `latest` is the highest.
     fn current_part(
         &self,
         after: &Current,
@@ -169,7 +169,8 @@ impl Store {
         Ok(TransactWriteItem::builder().put(put.build().map_err(Failure::unreadable)?).build())
     }
 
-    /// Carries `writes` out; a refusal is none if it was the answer that got lost.
+    /// Carries `writes` out. A refusal counts as success if `after` is stored: then only the answer was
+    /// lost.
     async fn hold_template(&self, writes: Vec<TransactWriteItem>, after: &Current) -> Result<(), Failure> {
         let is_written = async {
             let current: Option<Current> = self.get_consistent(&current_key(&after.template)).await?;
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_not_seen_a_change_does_not_overwrite_it() {
+    async fn a_stale_editor_does_not_overwrite_a_change() {
         let store = store().await;
         let tenant = TenantId::generate(at(0));
         let ours = holds(&store, tenant).await;

@@ -1,9 +1,9 @@
-//! Tenants and the people who work for them.
+//! Tenants and their staff.
 //!
-//! A role stands in the item of the user who has it, which is where a sign-in
-//! needs it. The tenant has a pointer to each of its people, written together with the
-//! role. What takes an admin away also counts one item of the tenant up: two admins who
-//! remove each other at the same moment both saw the other, and one of them is refused.
+//! A role is in the item of the user who has it, which is where a sign-in needs it. The tenant has a
+//! pointer to each user of its staff, written together with the role. A write that takes an admin away
+//! also counts one item of the tenant up: of two admins who remove each other at the same moment, both
+//! saw the other, and one is refused.
 
 pub(crate) mod audit;
 mod audit_walk;
@@ -30,7 +30,7 @@ pub use audit_walk::{AuditLook, AuditPlace, AuditWalk};
 pub use device::{Device, MAX_DEVICES};
 pub use invitation::{Invited, OnStaff};
 
-/// How often somebody's role is tried to be changed while others change it, too.
+/// How often the change of a role is tried while other requests change the user or the tenant's admins.
 const CHANGE_ATTEMPTS: u32 = 8;
 
 #[derive(Serialize, Deserialize)]
@@ -51,8 +51,7 @@ impl Versioned for Tenant {
 }
 
 impl Store {
-    /// Writes a new tenant, whose staff is added later. Writing it again answers with what
-    /// is stored.
+    /// Writes a new tenant without staff, or returns the stored one if there is one.
     pub async fn create_tenant(&self, tenant: &Tenant) -> Result<Tenant, Failure> {
         let key = keys::tenant(tenant.id);
         match self.put_new(&key, tenant).await {
@@ -62,11 +61,11 @@ impl Store {
         }
     }
 
-    /// Writes a new tenant with `founder` as its admin, both or nothing. Once more answers
-    /// with what is stored.
+    /// Writes a new tenant with `founder` as its admin, both or nothing; or returns the stored one if
+    /// there is one.
     ///
     /// # Errors
-    /// `too_many_memberships`, `user_not_found`; `changed_meanwhile` if others change the
+    /// `too_many_memberships`, `user_not_found`; `changed_meanwhile` if other requests change the
     /// founder every time.
     pub async fn found_tenant(
         &self,
@@ -95,24 +94,24 @@ impl Store {
         Err(Failure::Refused(None).into())
     }
 
-    /// The tenant, as it is now.
+    /// The tenant, read consistently.
     pub async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>, Failure> {
         self.get_consistent(&keys::tenant(id)).await
     }
 
-    /// Those of these tenants that there are, as they were a moment ago, in no
-    /// particular order.
+    /// The tenants with these ids, in no particular order, without those that do not exist. The read is
+    /// eventually consistent.
     pub async fn tenants(&self, ids: &[TenantId]) -> Result<Vec<Tenant>, Failure> {
         let wanted: Vec<Key> = ids.iter().map(|id| keys::tenant(*id)).collect();
         self.get_many(&wanted).await?.into_iter().map(from_item).collect()
     }
 
-    /// Stores a changed tenant. Refused if somebody else changed it meanwhile.
+    /// Stores a changed tenant, its version counted up. Refused if it was changed meanwhile.
     pub async fn replace_tenant(&self, tenant: &Tenant) -> Result<(), Failure> {
         self.replace(&keys::tenant(tenant.id), tenant).await
     }
 
-    /// A page of the people who have a role in the tenant.
+    /// A page of the users who have a role in the tenant.
     pub async fn staff(
         &self,
         tenant: TenantId,
@@ -133,11 +132,11 @@ impl Store {
         Ok(Listing { items, last: pointers.last })
     }
 
-    /// Makes somebody part of the tenant's staff, or changes the role. It has effect from
-    /// the next token on, and only once the address is verified (see [`User::standing`]).
+    /// Gives a user a role in the tenant, or another one. It has effect from the next token on, and
+    /// only once the user's address is verified (see [`User::standing`]).
     ///
     /// # Errors
-    /// `last_admin`, `too_many_memberships`, `user_not_found`; `changed_meanwhile` if others
+    /// `last_admin`, `too_many_memberships`, `user_not_found`; `changed_meanwhile` if other requests
     /// are faster every time.
     pub async fn add_staff(
         &self,
@@ -150,11 +149,11 @@ impl Store {
         added.ok_or_else(user_not_found)
     }
 
-    /// Changes the role of somebody on the tenant's staff.
+    /// Changes the role of a user on the tenant's staff.
     ///
     /// # Errors
-    /// As [`Store::add_staff`], and `staff_not_found`: whoever left in the same moment does
-    /// not come back by it.
+    /// As [`Store::add_staff`], and `staff_not_found`: a user who left in the same moment does not come
+    /// back by it.
     pub async fn change_role(
         &self,
         tenant: TenantId,
@@ -166,7 +165,7 @@ impl Store {
         self.change_staff(tenant, user, Some(role), now, works).await?.ok_or_else(staff_not_found)
     }
 
-    /// Ends a person's work for the tenant. `None` if the person did not work for it.
+    /// Removes a user from the tenant's staff.
     ///
     /// # Errors
     /// As [`Store::add_staff`].
@@ -190,7 +189,7 @@ impl Store {
     ) -> domain::Result<Option<User>> {
         let pointer = keys::staff(tenant, user);
         for _ in 0..CHANGE_ATTEMPTS {
-            // Before anybody is counted, so that who leaves after that is noticed.
+            // Read before the admins are counted, so that an admin who leaves after that is noticed.
             let lost: Option<AdminsLost> = self.get_consistent(&keys::admins_lost(tenant)).await?;
             let mut user = self.user(user).await?.ok_or_else(user_not_found)?;
             if !may(&user) {
@@ -220,8 +219,7 @@ impl Store {
         Err(Failure::Refused(None).into())
     }
 
-    /// Whether somebody else than `user` can administer the tenant, with every write that
-    /// was confirmed before.
+    /// Whether another user than `user` can administer the tenant, read consistently.
     async fn has_another_admin(&self, tenant: TenantId, user: UserId) -> Result<bool, Failure> {
         let staff: Vec<StaffPointer> =
             self.list_now(&keys::tenant_partition(tenant), keys::STAFF_PREFIX).await?;
@@ -237,7 +235,7 @@ impl Store {
         Ok(false)
     }
 
-    /// The part of a transaction that takes an admin away, if no other was taken since.
+    /// The part of a transaction that counts a lost admin, if none was lost since `seen`.
     fn admin_lost_part(
         &self,
         tenant: TenantId,
@@ -269,7 +267,7 @@ mod tests {
     use crate::testing::store_with_clock;
 
     #[tokio::test]
-    async fn nobody_leaves_an_organiser_without_an_admin_behind() {
+    async fn a_founder_who_is_refused_leaves_no_tenant_behind() {
         let (store, clock) = store_with_clock().await;
         let now = clock.now();
         let fingerprints = Fingerprints::new(&Secret::new(&"s".repeat(32)).expect("long enough"));

@@ -1,5 +1,5 @@
-//! The links that sign somebody in or set a password, kept by the hash of their
-//! token and good for one use.
+//! Mailed links that sign a user in or set a password, stored by the hash of their token and good for
+//! one use.
 
 use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
 use domain::outbox::Outbox;
@@ -11,17 +11,16 @@ use crate::failure::Item;
 use crate::items::{carried, from_item, number, string, to_item};
 use crate::{Failure, Store, keys};
 
-/// What a mailed link does.
+/// A mailed link, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// What for, and for whom. Without it the item only carries its outbox: for
-    /// an address without an account the same kind of item is written, so that
-    /// neither time nor cost tell.
+    /// The link's purpose and its user. Without it the item only carries its outbox: the same kind of
+    /// item is written for an address without an account, so that neither time nor cost tells.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<LinkGrant>,
-    /// When it ends.
+    /// When the link expires.
     pub expires_at: Timestamp,
-    /// The mail that it causes.
+    /// The outbox that sends the mail.
     #[serde(skip)]
     pub outbox: Option<Outbox>,
 }
@@ -29,14 +28,14 @@ pub struct Link {
 /// What the bearer of a link may do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkGrant {
-    /// What for.
+    /// What the link is for.
     pub purpose: LinkPurpose,
-    /// Who comes with it.
+    /// The user to whom the link was mailed.
     pub user: UserId,
 }
 
-/// Adds the attribute by which the table sweeps the item some time after `end`.
-/// Nothing depends on it: expiry is checked where an item is used.
+/// Adds the attribute by which the table sweeps the item some time after `end`. No check depends on it:
+/// expiry is checked where an item is used.
 pub(crate) fn with_ttl(mut item: Item, end: Timestamp) -> Item {
     item.insert("ttl".to_owned(), number(end.as_second()));
     item
@@ -61,8 +60,8 @@ impl Store {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// What the link whose token has this hash is for, if it is one of `purposes` and its
-    /// time is not over. Whether it was used tells [`Store::redeem_link`].
+    /// What the link whose token has this hash grants, if it is for one of `purposes` and has not
+    /// expired. Only [`Store::redeem_link`] tells whether it was used.
     pub async fn link_grant(
         &self,
         hash: &str,
@@ -74,12 +73,11 @@ impl Store {
         Ok(grant.filter(|grant| purposes.contains(&grant.purpose)))
     }
 
-    /// Uses up the link whose token has this hash, if it is for one of
-    /// `purposes`, and says what it grants.
+    /// Uses up the link whose token has this hash, if it is for one of `purposes`, and returns what it
+    /// grants.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if there is no such link, it was used, or its time
-    /// is over.
+    /// [`Failure::Refused`] if there is no such link, it was used, or it has expired.
     pub async fn redeem_link(
         &self,
         hash: &str,
@@ -87,9 +85,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<LinkGrant, Failure> {
         let names: Vec<_> = (0..purposes.len()).map(|index| format!(":p{index}")).collect();
-        // The link is marked, not deleted: should the answer get lost, the
-        // client's own repetition finds its mark and is not refused. Without the
-        // outbox, because the mail went out when the link was written.
+        // The link is marked, not deleted: if the answer is lost, the client's own retry finds its mark
+        // and is not refused. The outbox goes, because the mail was sent when the link was written.
         let mut update = self
             .client
             .update_item()
@@ -127,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_many_who_come_with_a_link_one_gets_in() {
+    async fn of_many_uses_of_a_link_at_once_one_succeeds() {
         let (store, clock) = store_with_clock().await;
         let (link, grant) = link(LinkPurpose::Welcome, clock.now());
         store.put_link("hash", &link).await.expect("written");

@@ -12,8 +12,7 @@ use crate::{Failure, Fingerprints, Store, Versioned, keys};
 
 pub use link::{Link, LinkGrant};
 
-/// How often a change is tried again when somebody else changed the user at the
-/// same moment.
+/// How often a change is tried while other requests change the user at the same moment.
 const CHANGE_ATTEMPTS: u32 = 5;
 
 impl Versioned for User {
@@ -29,15 +28,14 @@ struct EmailClaim {
 }
 
 impl Store {
-    /// The user, with every change that was confirmed before.
+    /// The user, read consistently.
     pub async fn user(&self, user: UserId) -> Result<Option<User>, Failure> {
         self.get_consistent(&keys::user(user)).await
     }
 
     /// The user with this e-mail address.
     ///
-    /// Reads two items whether there is such a user or not, so that the time
-    /// does not tell.
+    /// Reads two items whether there is such a user or not, so that the response time does not tell.
     pub async fn user_by_email(
         &self,
         fingerprints: &Fingerprints,
@@ -70,12 +68,12 @@ impl Store {
         self.transact(writes).await
     }
 
-    /// Reads the user, lets `change` change it, and writes it back; again from
-    /// the start if somebody else was faster.
+    /// Reads the user, lets `change` change it, and writes it back; starts again if another request was
+    /// faster.
     ///
     /// # Errors
-    /// What `change` refuses; `user_not_found`; `changed_meanwhile` if others are
-    /// faster every time.
+    /// The errors of `change`; `user_not_found`; `changed_meanwhile` if other requests are faster every
+    /// time.
     pub async fn change_user(
         &self,
         user: UserId,
@@ -193,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_can_not_be_changed() {
+    async fn a_missing_user_can_not_be_changed() {
         let (store, clock) = store_with_clock().await;
         let nobody = UserId::generate(clock.now());
         let error = store.change_user(nobody, clock.now(), |_| Ok(())).await.expect_err("refused");

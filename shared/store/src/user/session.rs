@@ -8,8 +8,8 @@ use crate::items::{string, to_item};
 use crate::user::link::with_ttl;
 use crate::{Failure, Listing, Store, keys};
 
-/// Sessions that are ended one after the other in one request, at most. Those
-/// beyond are over as well, by their epoch, and get swept by their time to live.
+/// Most sessions that one request ends one after the other. Those beyond are over as well, by their
+/// epoch, and are swept by their time to live.
 const MAX_ENDED: usize = 1000;
 
 impl Store {
@@ -25,12 +25,12 @@ impl Store {
         Ok(())
     }
 
-    /// The session, if nobody ended it. Its own expiry is up to the caller.
+    /// The session, unless it was ended; read consistently. The caller checks its expiry.
     pub async fn session(&self, user: UserId, session: SessionId) -> Result<Option<Session>, Failure> {
         self.get_consistent(&keys::session(user, session)).await
     }
 
-    /// A page of the user's sessions, the latest first.
+    /// A page of the user's sessions, newest first.
     pub async fn sessions(
         &self,
         user: UserId,
@@ -72,7 +72,7 @@ impl Store {
         Ok(answer.attributes.is_some())
     }
 
-    /// Ends all sessions of the user but one.
+    /// Ends all sessions of the user except `but`.
     pub async fn end_other_sessions(&self, user: UserId, but: Option<SessionId>) -> Result<(), Failure> {
         let partition = keys::user_partition(user);
         let sessions: Vec<Session> = self.list_all(&partition, keys::SESSION_PREFIX, MAX_ENDED).await?;
@@ -85,8 +85,8 @@ impl Store {
         Ok(())
     }
 
-    /// Carries a session over into a new epoch of its user: the one in which the
-    /// password was changed goes on.
+    /// Moves a session into a new epoch of its user, so that the session in which the password was
+    /// changed stays valid.
     pub async fn keep_session(&self, user: UserId, session: SessionId, epoch: u32) -> Result<(), Failure> {
         self.client
             .update_item()
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_many_rotations_at_once_one_holds() {
+    async fn of_many_rotations_at_once_one_succeeds() {
         let (store, clock) = store_with_clock().await;
         let now = clock.now();
         let (store, first) = (Arc::new(store), session(UserId::generate(now), now));
