@@ -9,26 +9,25 @@ use domain::{Error, FieldError};
 /// The attributes of an item.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// Why the table did not do what it was asked.
+/// Why an operation on the table failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The condition of the write did not hold. With the item that was there, if
-    /// the write asked for it.
+    /// The condition of the write did not hold. With the stored item, if the write asked for it.
     #[error("the condition of the write did not hold")]
     Refused(Option<Item>),
-    /// The caller wants to go on after a place that is none of the list's.
+    /// The caller's cursor is not one of this list.
     #[error("the cursor is of another list")]
     ForeignCursor,
-    /// The table is too busy, or did not answer.
+    /// The table is too busy, or did not answer; then a write may have been carried out.
     #[error("the table does not answer: {0}")]
     Unavailable(String),
-    /// A fault of ours.
+    /// A fault of this program, such as an item that can not be read.
     #[error("{0}")]
     Fault(String),
 }
 
 impl Failure {
-    /// An item that does not read as what it must be.
+    /// The failure for an item that can not be read as its type.
     pub(crate) fn unreadable(error: impl std::fmt::Display) -> Self {
         Self::Fault(format!("an item does not read: {error}"))
     }
@@ -91,12 +90,12 @@ where
     }
 }
 
-/// Finds the item that made a condition fail in an operation's error.
+/// Finds the stored item in the error of an operation whose condition failed.
 pub trait RefusedItem {
-    /// The item as it was, if the error carries it.
+    /// The stored item, if the error carries it.
     fn refused_item(self) -> Option<Item>;
 
-    /// True when a condition failed, rather than a transaction colliding.
+    /// True if a condition failed, false if a transaction collided.
     fn is_refusal(&self) -> bool {
         true
     }
@@ -151,9 +150,9 @@ impl RefusedItem for aws_sdk_dynamodb::operation::transact_write_items::Transact
     }
 }
 
-/// The answer to a write that may be written although it was refused: after an unanswered
-/// write the client tries again, and is refused by its own success. Only then `is_written`
-/// looks whether what is there is what was written.
+/// The result of a write that may be carried out although it was refused: after a lost answer, the
+/// client retries and is refused because of its own success. Only after a refusal, `is_written` reads
+/// whether the stored item is what was written.
 pub(crate) async fn unless_written(
     sent: Result<(), Failure>,
     is_written: impl Future<Output = Result<bool, Failure>>,
@@ -170,10 +169,9 @@ pub(crate) async fn unless_written(
     }
 }
 
-/// Gives a refused write its meaning where it is called.
+/// Turns a refused write into the caller's own error.
 pub trait OnRefused<T> {
-    /// The value, or `meaning()` if the condition did not hold; other failures
-    /// become what they are for the caller.
+    /// The value, or `meaning()` if the condition did not hold; other failures become their own errors.
     fn on_refused(self, meaning: impl FnOnce() -> Error) -> Result<T, Error>;
 }
 

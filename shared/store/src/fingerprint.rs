@@ -5,12 +5,12 @@ use domain::user::Email;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Turns what people could guess (an e-mail or network address) into what stands
-/// in a key: HMAC-SHA-256 under `HASH_SECRET`. Whoever reads keys in a log or a
-/// metric can neither read the address nor try addresses one after the other.
+/// Fingerprints of data that can be guessed (e-mail addresses, national ids, network addresses), for
+/// use in keys: HMAC-SHA-256 under `HASH_SECRET`. A reader of keys in a log or a metric can neither
+/// read an address nor try addresses one after the other.
 ///
-/// Only functions that have the secret can look somebody up by address. It must
-/// stay as long as the table: under another one every address would be new.
+/// Only functions that have the secret can look a person up by address. The secret must stay as long as
+/// the table: under another one, every address would be new.
 #[derive(Clone)]
 pub struct Fingerprints([u8; 32]);
 
@@ -36,8 +36,8 @@ impl Fingerprints {
         self.of("email", email.as_str())
     }
 
-    /// The fingerprint of a national id, given as the country and whom the id
-    /// stands for (see [`Member::identity`](domain::member::Member::identity)).
+    /// The fingerprint of a national id, given as
+    /// [`Member::identity`](domain::member::Member::identity), with its country.
     pub fn national_id(&self, identity: &str) -> String {
         self.of("national id", identity)
     }
@@ -51,7 +51,7 @@ impl Fingerprints {
         let mut mac =
             <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         mac.update(kind.as_bytes());
-        // Without it, kind and text could be cut elsewhere and mean the same.
+        // A separator: without it, another kind and text could be the same bytes.
         mac.update(&[0]);
         mac.update(text.as_bytes());
         URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())

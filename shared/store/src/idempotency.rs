@@ -1,9 +1,8 @@
-//! Requests that must not be carried out twice.
+//! Idempotency records of requests that must not be carried out twice.
 //!
-//! Where an item's id follows from the request, no record is needed; this is for
-//! requests that create something with an id of its own. The record keeps that
-//! id, so that even a request that died midway is not carried out twice: its
-//! repetition creates the same thing again, and the store answers with it.
+//! Where an item's id follows from the request, no record is needed; this is for requests that create
+//! something with an id of its own. The record keeps that id, so that even a request that died midway
+//! is not carried out twice: its repetition creates the same item again, and gets the stored one.
 
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use base64::Engine;
@@ -17,20 +16,19 @@ use crate::items::{from_item, number, string, to_item};
 use crate::keys::{self, Key};
 use crate::{Failure, Store};
 
-/// For how long an answer is kept, in seconds: a day.
+/// How long an answer is kept, in seconds: a day.
 const KEPT_SECONDS: i64 = 24 * 60 * 60;
-/// After this many seconds without an answer the request is taken for dead. No
-/// function runs that long.
+/// After this many seconds without an answer, a request counts as dead. No function runs that long.
 const DEAD_SECONDS: i64 = 60;
 
 /// A request that may carry an idempotency key.
 #[derive(Debug, Clone, Copy)]
 pub struct Once<'a> {
-    /// Who asks: keys of different people never meet.
+    /// The user who sends the request: keys of different users never collide.
     pub user: UserId,
-    /// What is asked for, such as `POST /api/v1/events`.
+    /// Method and route, such as `POST /api/v1/events`.
     pub route: &'a str,
-    /// The key, if the caller sent one.
+    /// The idempotency key, if the caller sent one.
     pub key: Option<&'a str>,
 }
 
@@ -38,14 +36,14 @@ pub struct Once<'a> {
 struct Record {
     /// A digest of the request's body.
     body: String,
-    /// The id for what the request creates.
+    /// The id of what the request creates.
     id: RequestId,
-    /// Until then somebody is at work on it, in seconds since 1970.
+    /// Until then the request counts as being carried out, in seconds since 1970.
     busy_until: i64,
     /// The answer as JSON, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<String>,
-    /// When the record is forgotten, in seconds since 1970.
+    /// When the record expires, in seconds since 1970.
     ttl: i64,
 }
 
@@ -53,12 +51,12 @@ impl Store {
     /// Runs `create` with the bits for a new id, once for each key: the same key
     /// with the same `body` gets the stored answer. Without a key it just runs.
     ///
-    /// `create` must be safe to repeat with the same id. After it fails for a
-    /// reason that the caller can do something about, the key is free again.
+    /// `create` must be safe to repeat with the same id. After an error that the caller can correct,
+    /// the key is free again.
     ///
     /// # Errors
-    /// `idempotency_key_reused` if the body is another one, `request_in_progress`
-    /// if the first request has no answer yet, and whatever `create` fails with.
+    /// `idempotency_key_reused` if the body is another one, `request_in_progress` if the first request
+    /// has no answer yet, and the errors of `create`.
     pub async fn once<B, T, F>(
         &self,
         once: Once<'_>,
@@ -89,7 +87,8 @@ impl Store {
             Ok(answer) => {
                 let json = serde_json::to_string(&answer).map_err(Error::internal)?;
                 if let Err(failure) = self.note_answer(&key, json).await {
-                    // The thing is created. A repetition finds it by its id once the record counts as dead.
+                    // The item is created. A repetition finds it by its id once the record counts as
+                    // dead.
                     tracing::warn!(%failure, "an idempotency record stays without its answer");
                 }
                 Ok(answer)
@@ -126,7 +125,7 @@ impl Store {
             ));
         }
         if earlier.id == record.id {
-            // Our own write, whose outcome the SDK did not hear of before it tried again.
+            // Our own write: the SDK lost its answer and retried it.
             return Ok(Begun::Mine(record.id));
         }
         if let Some(answer) = earlier.answer {
@@ -139,7 +138,7 @@ impl Store {
         Ok(Begun::Mine(earlier.id))
     }
 
-    /// Goes on with a request that died.
+    /// Takes over the key of a request that died.
     async fn take_over(&self, key: &Key, earlier: &Record, busy_until: i64) -> Result<()> {
         let sent = self
             .client
@@ -171,8 +170,8 @@ impl Store {
         Ok(())
     }
 
-    /// Frees the key after a failure. If nobody knows how far the request came,
-    /// the record keeps the id for the repetition.
+    /// Frees the key after a failure. If it is unknown how far the request came, the record keeps the
+    /// id for the repetition.
     async fn give_up(&self, key: &Key, error: &Error) {
         let given_up = if matches!(error.kind(), Kind::Unavailable | Kind::Internal) {
             let update = self
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_key_every_request_counts() {
+    async fn without_a_key_every_request_is_carried_out() {
         let (store, clock) = store_with_clock().await;
         let now = clock.now();
         let request = Once { key: None, ..once(UserId::generate(now), "") };
@@ -267,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_many_at_once_one_is_carried_out() {
+    async fn of_many_requests_at_once_one_is_carried_out() {
         let (store, clock) = store_with_clock().await;
         let (now, user) = (clock.now(), UserId::generate(clock.now()));
         let answers: Vec<Result<RequestId>> = at_once(8, |_| {
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_died_is_gone_on_with_after_a_minute() {
+    async fn a_dead_request_is_taken_over_after_a_minute() {
         let (store, clock) = store_with_clock().await;
         let now = clock.now();
         let request = once(UserId::generate(now), "a");

@@ -13,18 +13,18 @@ use crate::failure::{Item, unless_written};
 use crate::keys::{self, Key};
 use crate::{Failure, Store};
 
-/// An entity whose changes name the version that they are based on.
+/// An entity whose writes are conditional on the version that they are based on.
 pub trait Versioned {
-    /// The version that the entity has in memory.
+    /// The version of this value; a changed entity has one more than the stored one.
     fn version(&self) -> u32;
 }
 
-/// One page of items of a partition.
+/// One page of the items of a partition.
 #[derive(Debug)]
 pub struct Listing<T> {
-    /// The items in the order of their sort keys.
+    /// The items, in the order of their sort keys.
     pub items: Vec<T>,
-    /// The sort key of the last one, if there are more.
+    /// The sort key of the last item, with which the next page is read; `None` on the last page.
     pub last: Option<String>,
 }
 
@@ -38,10 +38,10 @@ pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Failure> {
     serde_dynamo::from_item(item).map_err(Failure::unreadable)
 }
 
-/// The attribute of an item that says what must happen because it was written.
+/// The attribute with an item's outbox: what must happen because the item was written.
 pub(crate) const OUTBOX: &str = "ob";
 
-/// An outbox as an item carries it.
+/// The attribute of an outbox; none without an outbox.
 pub(crate) fn carried(outbox: Option<&Outbox>) -> Result<Item, Failure> {
     let text = outbox.map(Outbox::text).transpose().map_err(Failure::unreadable)?;
     Ok(text.map(|text| (OUTBOX.to_owned(), string(text))).into_iter().collect())
@@ -83,7 +83,7 @@ impl Store {
         self.get_item(key, false).await?.map(from_item).transpose()
     }
 
-    /// The item with every write that was confirmed before.
+    /// The item, read consistently.
     pub(crate) async fn get_consistent<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Failure> {
         self.get_item(key, true).await?.map(from_item).transpose()
     }
@@ -100,8 +100,8 @@ impl Store {
         Ok(answer.item)
     }
 
-    /// The items with these keys that there are, in no particular order. A key
-    /// must not appear twice.
+    /// The items with these keys, in no particular order, without those that do not exist. The read is
+    /// eventually consistent. A key must not appear twice.
     pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, Failure> {
         let mut items = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(100) {
@@ -140,15 +140,14 @@ impl Store {
         Ok(())
     }
 
-    /// Writes the item over whatever is there.
+    /// Writes the item, whether or not there is one with this key.
     pub(crate) async fn put<T: Serialize>(&self, key: &Key, value: &T) -> Result<(), Failure> {
         self.client.put_item().table_name(&*self.table).set_item(Some(to_item(key, value)?)).send().await?;
         Ok(())
     }
 
-    /// Replaces the item if it still has the version before `value`'s. Doing it
-    /// again is fine: an item that is as it should be is no refusal, because the
-    /// SDK repeats a write whose answer got lost.
+    /// Replaces the item if it still has the version before `value`'s. Safe to repeat: the SDK retries
+    /// a write whose answer was lost, so a refusal counts as success if the item is as it should be.
     pub(crate) async fn replace<T: Serialize + Versioned>(
         &self,
         key: &Key,
@@ -185,9 +184,9 @@ impl Store {
         Ok(())
     }
 
-    /// A page of a partition: the items whose sort key begins with `prefix`, at
-    /// most `limit`, after the sort key `after`. `after` may come from a caller:
-    /// one that is not in this list is refused by its prefix.
+    /// A page of a partition: the items whose sort key begins with `prefix`, at most `limit`, after the
+    /// sort key `after`. `after` may come from a caller: a cursor of another list is refused by its
+    /// prefix.
     pub(crate) async fn list<T: DeserializeOwned>(
         &self,
         pk: &str,
@@ -201,7 +200,7 @@ impl Store {
         Ok(Listing { items, last: page.last })
     }
 
-    /// [`Store::list`] with the items as the table has them.
+    /// [`Store::list`] with the raw items.
     pub(crate) async fn list_items(
         &self,
         pk: &str,
@@ -251,7 +250,7 @@ impl Store {
         }
     }
 
-    /// Every item of a short list, with every write that was confirmed before.
+    /// Every item of a short list, read consistently.
     pub(crate) async fn list_now<T: DeserializeOwned>(
         &self,
         pk: &str,
@@ -274,7 +273,7 @@ impl Store {
         Ok(())
     }
 
-    /// The part of a transaction that puts an item over whatever is there.
+    /// The part of a transaction that puts an item, whether or not there is one with this key.
     pub(crate) fn put_part<T: Serialize>(&self, key: &Key, value: &T) -> Result<TransactWriteItem, Failure> {
         self.put_part_if(to_item(key, value)?, |put| put)
     }
@@ -368,7 +367,7 @@ mod tests {
     use crate::testing::store;
 
     #[tokio::test]
-    async fn a_query_goes_on_to_its_last_page() {
+    async fn a_query_reads_all_of_its_pages() {
         let store = store().await;
         // A page has a megabyte at most.
         let text = "x".repeat(300_000);

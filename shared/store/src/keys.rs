@@ -1,6 +1,6 @@
 //! Every key of the table, typed on the way in and on the way out.
 //!
-//! Ids stand in keys without their prefix; the letter before them says the kind.
+//! Ids are in keys without their prefix; the letter before them says the kind.
 
 use std::collections::HashMap;
 
@@ -27,9 +27,9 @@ pub(crate) const GSI1SK: &str = "GSI1SK";
 /// The primary key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
-    /// The partition.
+    /// The partition key.
     pub pk: String,
-    /// The place within it.
+    /// The sort key within the partition.
     pub sk: String,
 }
 
@@ -39,7 +39,7 @@ impl Key {
         Self { pk: pk.into(), sk: sk.into() }
     }
 
-    /// As the two attributes that DynamoDB wants.
+    /// The key as DynamoDB's two attributes.
     pub(crate) fn attributes(&self) -> HashMap<String, AttributeValue> {
         HashMap::from([
             (PK.to_owned(), AttributeValue::S(self.pk.clone())),
@@ -80,7 +80,7 @@ pub(crate) fn link(hash: &str) -> Key {
     Key::new(format!("ML#{hash}"), "C")
 }
 
-/// The count of what a limit is about, within one window of so many seconds.
+/// The count of a limit for `who`, within one window of so many seconds.
 pub(crate) fn tries(scope: &str, who: &str, seconds: u32, window: i64) -> Key {
     Key::new(format!("TRY#{scope}#{who}"), format!("W#{seconds}#{window}"))
 }
@@ -108,7 +108,7 @@ pub(crate) fn event_orders(event: EventId, shard: u16) -> String {
     format!("E#{}#{shard}", event.suffix())
 }
 
-/// In which of [`event_orders`]' shards an order is.
+/// The shard of [`event_orders`] that an order is in.
 pub(crate) fn order_shard(order: OrderId) -> u16 {
     u16::from(order.uuid().as_bytes()[14]) % SHARDS
 }
@@ -230,13 +230,13 @@ pub(crate) fn sold_event(event: EventId) -> Key {
     Key::new(SOLD, event.suffix())
 }
 
-/// Which event a sort key of [`sold_event`] is of.
+/// Reads the sort key that [`sold_event`] wrote.
 pub(crate) fn parse_sold_event(sk: &str) -> Option<EventId> {
     EventId::from_suffix(sk).ok()
 }
 
-/// A promotion of a tenant. `code` is in capital letters. Those of members'
-/// discounts stand apart: there are too many of them to list.
+/// A promotion of a tenant. `code` is in capital letters. Those of members' discounts have another
+/// prefix: there are too many of them to list.
 pub(crate) fn promotion(tenant: TenantId, code: &str) -> Key {
     let is_of_member = code.starts_with(PromotionCode::MEMBER_PREFIX);
     let prefix = if is_of_member { MEMBER_PROMOTION_PREFIX } else { PROMOTION_PREFIX };
@@ -262,7 +262,7 @@ pub(crate) fn transfer(user: UserId, transfer: TransferId) -> Key {
     Key::new(user_partition(user), format!("{TRANSFER_PREFIX}{}", transfer.suffix()))
 }
 
-/// Whose transfer an item is, if it is one.
+/// Reads what [`transfer`] wrote; `None` for the key of anything else.
 pub(crate) fn parse_transfer(key: &Key) -> Option<(UserId, TransferId)> {
     let user = UserId::from_suffix(key.pk.strip_prefix("U#")?).ok()?;
     let transfer = TransferId::from_suffix(key.sk.strip_prefix(TRANSFER_PREFIX)?).ok()?;
@@ -272,12 +272,13 @@ pub(crate) fn parse_transfer(key: &Key) -> Option<(UserId, TransferId)> {
 /// What the sort keys of transfers begin with.
 pub(crate) const TRANSFER_PREFIX: &str = "X#";
 
-/// What a holder's offers of a ticket have in common: that one is open, and how many.
+/// The item about all of a holder's offers of a ticket: until when one is open, and how many there
+/// were.
 pub(crate) fn offers(holder: UserId, ticket: TicketId) -> Key {
     Key::new(user_partition(holder), format!("OF#{}", ticket.suffix()))
 }
 
-/// Points from a holder to a ticket that stands in somebody else's order.
+/// Points from a holder to a ticket that is in another user's order.
 pub(crate) fn received(user: UserId, ticket: TicketId) -> Key {
     Key::new(user_partition(user), format!("{RECEIVED_PREFIX}{}", ticket.suffix()))
 }
@@ -296,8 +297,7 @@ pub(crate) fn key_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Points from a tenant to somebody who works for it. The role itself stands in
-/// the user's own item.
+/// Points from a tenant to a user of its staff. The role itself is in the user's own item.
 pub(crate) fn staff(tenant: TenantId, user: UserId) -> Key {
     Key::new(tenant_partition(tenant), format!("{STAFF_PREFIX}{}", user.suffix()))
 }
@@ -310,12 +310,12 @@ pub(crate) fn admins_lost(tenant: TenantId) -> Key {
     Key::new(tenant_partition(tenant), "AL")
 }
 
-/// A tenant's invitation of somebody to its staff.
+/// An invitation to a tenant's staff.
 pub(crate) fn invitation(tenant: TenantId, invitation: InvitationId) -> Key {
     Key::new(tenant_partition(tenant), format!("{INVITATION_PREFIX}{}", invitation.suffix()))
 }
 
-/// Which invitation an item is, if it is one.
+/// Reads what [`invitation`] wrote; `None` for the key of anything else.
 pub(crate) fn parse_invitation(key: &Key) -> Option<(TenantId, InvitationId)> {
     let invitation = InvitationId::from_suffix(key.sk.strip_prefix(INVITATION_PREFIX)?).ok()?;
     Some((parse_tenant(key)?, invitation))
@@ -334,8 +334,7 @@ pub(crate) fn member(tenant: TenantId, member: MemberId) -> Key {
     Key::new(members_partition(tenant), member.suffix())
 }
 
-/// Everything that the members of all tenants with one e-mail address claim, which
-/// is given by its fingerprint.
+/// The partition of all tenants' claims on one e-mail address of a member, given by its fingerprint.
 pub(crate) fn member_emails(fingerprint: &str) -> String {
     format!("MBE#{fingerprint}")
 }
@@ -366,7 +365,7 @@ pub(crate) fn discount_request(request: DiscountRequestId) -> Key {
     Key::new(format!("DR#{}", request.suffix()), "R")
 }
 
-/// Which discount request an item is, if it is one.
+/// Reads what [`discount_request`] wrote; `None` for the key of anything else.
 pub(crate) fn parse_discount_request(key: &Key) -> Option<DiscountRequestId> {
     DiscountRequestId::from_suffix(key.pk.strip_prefix("DR#")?).ok()
 }
@@ -376,21 +375,21 @@ pub(crate) fn discount_requests(tenant: TenantId, state: &str) -> String {
     format!("T#{}#DR#{state}", tenant.suffix())
 }
 
-/// The place of a discount request in [`discount_requests`]: by when it was made. With
-/// what lists are narrowed by, so that nothing is read of a request that is not wanted.
+/// The sort key of a discount request in [`discount_requests`]: by when it was made. It includes what
+/// lists filter by, so that a request that does not match is not read.
 pub(crate) fn discount_request_place(created_at: Timestamp, place: &RequestPlace) -> String {
     let (request, show) = (place.request.suffix(), place.show.suffix());
     format!("{}#{request}#{show}#{}", key_time(created_at), letter(place.suggestion))
 }
 
-/// What a place in [`discount_requests`] says of its request.
+/// What a sort key in [`discount_requests`] says of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RequestPlace {
-    /// The request.
+    /// Id of the request.
     pub request: DiscountRequestId,
-    /// The show that it is for.
+    /// The show that the request is for.
     pub show: EventId,
-    /// What was proposed when it was made.
+    /// The suggestion when the request was made.
     pub suggestion: DecisionType,
 }
 
@@ -418,7 +417,7 @@ pub(crate) fn discount_block(event: EventId, index: u16) -> Key {
     block(&format!("E#{}#D", event.suffix()), index)
 }
 
-/// A tenant's own wording of an e-mail, as it is now.
+/// A tenant's own wording of an e-mail: its current version.
 pub(crate) fn mail_template(tenant: TenantId, name: &str, language: &str) -> Key {
     Key::new(tenant_partition(tenant), format!("{MAIL_TEMPLATE_PREFIX}{name}#{language}"))
 }
@@ -455,7 +454,7 @@ pub(crate) fn gateway_account_count(tenant: TenantId) -> Key {
     Key::new(tenant_partition(tenant), "GWN")
 }
 
-/// A refund that waits for a person: the payment at this place of an order.
+/// A refund task: the refund of the payment with this index in an order waits for a person.
 pub(crate) fn refund_task(tenant: TenantId, order: OrderId, payment: u8) -> Key {
     Key::new(tenant_partition(tenant), format!("{REFUND_TASK_PREFIX}{}#{payment}", order.suffix()))
 }
@@ -463,33 +462,33 @@ pub(crate) fn refund_task(tenant: TenantId, order: OrderId, payment: u8) -> Key 
 /// What the sort keys of [`refund_task`] begin with.
 pub(crate) const REFUND_TASK_PREFIX: &str = "RT#";
 
-/// What a person did last about the refund of a payment.
+/// The refund task of a payment that a person closed last.
 pub(crate) fn closed_refund_task(tenant: TenantId, order: OrderId, payment: u8) -> Key {
     Key::new(tenant_partition(tenant), format!("RTC#{}#{payment}", order.suffix()))
 }
 
-/// The index partition with the refunds that wait for people, of all tenants.
+/// The index partition with the refund tasks of all tenants.
 pub(crate) const REFUND_TASKS: &str = "RT";
 
-/// The place of a refund task in [`REFUND_TASKS`]: by tenant, the longest waiting first.
+/// The sort key of a refund task in [`REFUND_TASKS`]: by tenant, the longest waiting first.
 pub(crate) fn refund_task_place(task: &RefundTask) -> String {
     let RefundTask { tenant_id, order_id, payment, since, .. } = task;
     format!("{}#{}#{}#{payment}", tenant_id.suffix(), key_time(*since), order_id.suffix())
 }
 
-/// Reads which task is at a place of [`refund_task_place`].
+/// The key of the task with this [`refund_task_place`].
 pub(crate) fn parse_refund_task_place(place: &str) -> Option<Key> {
     let (order, payment) = place.split('#').nth(2).zip(place.split('#').nth(3))?;
     let order = OrderId::from_suffix(order).ok()?;
     Some(refund_task(parse_place_tenant(place)?, order, payment.parse().ok()?))
 }
 
-/// Whose entry is at a place of an index partition that begins with the tenant.
+/// The tenant with which a sort key in the index begins.
 pub(crate) fn parse_place_tenant(place: &str) -> Option<TenantId> {
     TenantId::from_suffix(place.split('#').next()?).ok()
 }
 
-/// What a gateway and an order do not agree about, by the day on which it was seen.
+/// A payment difference of a tenant, by the day on which it was seen.
 pub(crate) fn payment_difference(tenant: TenantId, difference: &PaymentDifference) -> Key {
     let PaymentDifference { order, payment_id, kind, at, .. } = difference;
     let (day, order) = (payment_differences_of_day(*at), order.suffix());
@@ -500,34 +499,33 @@ pub(crate) fn payment_difference(tenant: TenantId, difference: &PaymentDifferenc
 /// What the sort keys of [`payment_difference`] begin with.
 pub(crate) const PAYMENT_DIFFERENCE_PREFIX: &str = "PD#";
 
-/// What the sort keys of the differences begin with that were seen on the day of `day`.
+/// The beginning of the sort keys of differences that were seen on the day of `day`.
 pub(crate) fn payment_differences_of_day(day: Timestamp) -> String {
     format!("{PAYMENT_DIFFERENCE_PREFIX}{}#", day.strftime("%Y-%m-%d"))
 }
 
-/// The index partition with the differences of all tenants that were seen on the day of
-/// `day`.
+/// The index partition with all tenants' differences that were seen on the day of `day`.
 pub(crate) fn payment_differences_of_all(day: Timestamp) -> String {
     payment_differences_of_day(day)
 }
 
-/// The place of a difference in [`payment_differences_of_all`]: by tenant.
+/// The sort key of a difference in [`payment_differences_of_all`]: by tenant.
 pub(crate) fn payment_difference_place(tenant: TenantId, difference: &PaymentDifference) -> String {
     let order = difference.order.suffix();
     format!("{}#{order}#{}", tenant.suffix(), difference.payment_id.as_deref().unwrap_or("-"))
 }
 
-/// Says that the tenant was told about the differences of the day of `day`.
+/// The mark that the tenant was told about the differences of the day of `day`.
 pub(crate) fn payment_report(tenant: TenantId, day: Timestamp) -> Key {
     Key::new(tenant_partition(tenant), format!("PDR#{}", day.strftime("%Y-%m-%d")))
 }
 
-/// How far the daily audit of payments is.
+/// The progress of the daily audit of payments.
 pub(crate) fn audit_walk() -> Key {
     Key::new("JANITOR", "AUDIT")
 }
 
-/// Whose item it is, if it stands in a tenant's partition.
+/// The tenant whose partition an item is in, if it is in one.
 pub(crate) fn parse_tenant(key: &Key) -> Option<TenantId> {
     TenantId::from_suffix(key.pk.strip_prefix("T#")?).ok()
 }

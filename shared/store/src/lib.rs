@@ -66,9 +66,8 @@ impl Store {
         Ok(Self { client, table, hints: Arc::default() })
     }
 
-    /// Opens the connection before the first request needs it: the TLS
-    /// handshake then falls into the start of the environment. A table that does
-    /// not answer yet is no reason not to start.
+    /// Opens the connection before the first request needs it: the TLS handshake then falls into the
+    /// start of the environment. A function starts also if the table does not answer yet.
     pub async fn warm(&self) {
         let _ = self.ping().await;
     }

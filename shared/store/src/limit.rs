@@ -1,9 +1,8 @@
-//! How often something may be done: counts within fixed windows of time.
+//! Limits: how often something may be done within fixed windows of time.
 //!
-//! A [`Limit`] is a rule, a [`Count`] the rule for one network, account or whatever else
-//! is counted. Limits are for those who do harm by repetition, so each must count
-//! against the one who repeats: a limit on something that a stranger can name, such as
-//! an e-mail address, locks its owner out, unless the owner has another way.
+//! A [`Limit`] is a rule, a [`Count`] the rule for one network, account or other thing that is counted.
+//! Limits stop harm by repetition, so each must count against its author: a limit on something that a
+//! stranger can name, such as an e-mail address, locks its owner out, unless the owner has another way.
 
 use domain::{Error, Timestamp};
 use futures::future::{join_all, try_join_all};
@@ -20,9 +19,10 @@ pub const HOUR: u32 = 3600;
 /// A day, in seconds.
 pub const DAY: u32 = 24 * HOUR;
 
-/// Promotion codes that somebody tried from one network and may not have, wherever codes
-/// are taken. Organisers choose codes that people remember, so they can be guessed. An
-/// office or a telephone company's customers share a network, and some of them mistype.
+/// Tries of promotion codes that the buyer may not have, from one network and over all routes that take
+/// codes: at most 100 in a quarter of an hour. Organisers choose codes that people remember, so they
+/// can be guessed. But an office or a telephone company's customers share one network, and some of them
+/// mistype.
 pub const CODES_TRIED: Limit = Limit::exact("promotion-code", 100, QUARTER);
 
 /// How long a count outlives its window in the table, in seconds.
@@ -30,8 +30,7 @@ const SWEPT_AFTER: i64 = 60;
 
 /// How often something may be done within a window of time.
 ///
-/// Windows begin at multiples of their length, so up to twice as much fits around the
-/// end of one.
+/// Windows begin at multiples of their length, so up to twice as many fit around the end of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     scope: &'static str,
@@ -43,25 +42,23 @@ pub struct Limit {
 impl Limit {
     /// At most `most` times in each window of `seconds`. Costs a write unit each time.
     ///
-    /// `scope` says what is counted, and is part of the key. An answer of the table that
-    /// gets lost may count twice.
+    /// `scope` says what is counted, and is part of the key. A count whose answer is lost may count
+    /// twice.
     pub const fn exact(scope: &'static str, most: u32, seconds: u32) -> Self {
         assert!(seconds > 0, "a window has a length");
         Self { scope, most, seconds, one_in: 1 }
     }
 
-    /// About `most` times in each window of `seconds`: one in `one_in` is written, and
-    /// stands for as many. For routes that are called so often that counting each call
-    /// would cost more than the call. The number that gets through scatters around
-    /// `most` by the root of `most` × `one_in`.
+    /// About `most` times in each window of `seconds`: one call in `one_in` is written, and counts for
+    /// all of them. For routes that are called so often that counting each call would cost more than
+    /// the call. The number that gets through varies around `most` by the root of `most` × `one_in`.
     pub const fn sampled(scope: &'static str, most: u32, seconds: u32, one_in: u32) -> Self {
         assert!(one_in > 0, "one in none is never");
         Self { one_in, ..Self::exact(scope, most, seconds) }
     }
 
-    /// The count of this limit for what these parts name together, such as an address
-    /// and a network. What people could guess goes in as its
-    /// [fingerprint](crate::Fingerprints).
+    /// The count of this limit for what these parts name together, such as an address and a network.
+    /// Parts that can be guessed go in as their [fingerprint](crate::Fingerprints).
     pub fn of(self, parts: &[&str]) -> Count {
         Count { limit: self, who: parts.join("#") }
     }
@@ -74,13 +71,13 @@ impl Limit {
         (self.window(now) + 1) * i64::from(self.seconds)
     }
 
-    /// Seconds until the window ends.
+    /// Seconds until the window ends, at least 1.
     pub fn seconds_left(self, now: Timestamp) -> u32 {
         u32::try_from(self.window_end(now) - now.as_second()).unwrap_or(1).max(1)
     }
 }
 
-/// A [`Limit`] for one of those who are counted.
+/// A [`Limit`] for one network, account or other thing that is counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
     limit: Limit,
@@ -116,8 +113,7 @@ impl Store {
         verdict(counts, join_all(looks).await, now)
     }
 
-    /// How many more may be counted. For who has many at once and would rather begin with
-    /// none that does not fit.
+    /// How many more may be counted. For a caller that has many at once and begins only as many as fit.
     pub async fn room(&self, count: &Count, now: Timestamp) -> Result<u32, Failure> {
         let tries: Option<Tries> = self.get_consistent(&count.key(now)).await?;
         let left = i64::from(count.limit.most) - tries.map_or(0, |tries| tries.n);
@@ -127,10 +123,10 @@ impl Store {
     /// Counts once in each of the counts that have room.
     ///
     /// # Errors
-    /// `too_many_tries` if one had none, however many came at once; with the time until
-    /// all of them have room again.
+    /// `too_many_tries` if one of them was full, also of many calls at once; with the time until all of
+    /// them have room again.
     pub async fn count(&self, counts: &[Count], now: Timestamp) -> domain::Result<()> {
-        // All of them, whatever becomes of one: a full count must not hide from the others.
+        // All counts, even if one is full: a full count must not keep the others from counting.
         let counted = join_all(counts.iter().map(|count| self.count_one(count, now))).await;
         verdict(counts, counted, now)
     }
@@ -161,10 +157,10 @@ impl Store {
         }
     }
 
-    /// Does what may be a guess, and counts it if it was a wrong one.
+    /// Carries out what may be a guess, and counts it if it was wrong.
     ///
-    /// The counts are asked after it: of many guesses that are sent at once, the right one
-    /// must not get through behind the limit.
+    /// The counts are checked after the attempt: of many guesses that are sent at once, the right one
+    /// must not get through beyond the limit.
     ///
     /// # Errors
     /// Those of `attempt`; as [`Store::count`] for a wrong guess, and as
@@ -184,8 +180,7 @@ impl Store {
         Ok(outcome)
     }
 
-    /// Takes back what was counted at `now`, because what it was counted for did not
-    /// happen.
+    /// Takes back one count made at `now`, because what it was counted for did not happen.
     pub async fn uncount(&self, count: &Count, now: Timestamp) -> Result<(), Failure> {
         let taken_back = self
             .client
@@ -204,7 +199,7 @@ impl Store {
         }
     }
 
-    /// Starts the counts anew within their window.
+    /// Resets the counts of the present window to zero.
     pub async fn forget_counts(&self, counts: &[Count], now: Timestamp) -> Result<(), Failure> {
         let forgotten = counts.iter().map(|count| async move {
             let key = count.key(now).attributes();
@@ -215,7 +210,7 @@ impl Store {
     }
 }
 
-/// What the caller is told when these counts had room, or had none.
+/// The error for the caller if one of the counts had no room.
 fn verdict(counts: &[Count], room: Vec<Result<bool, Failure>>, now: Timestamp) -> domain::Result<()> {
     let mut wait = None;
     for (count, room) in counts.iter().zip(room) {
@@ -249,7 +244,7 @@ mod tests {
     const LIMIT: Limit = Limit::exact("test", 3, QUARTER);
 
     #[tokio::test]
-    async fn however_many_come_at_once_no_more_than_the_limit_are_counted() {
+    async fn of_many_calls_at_once_no_more_than_the_limit_are_counted() {
         let (store, now) = (Arc::new(store().await), start());
         let results = at_once(12, |_| {
             let store = store.clone();
@@ -260,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_right_one_of_many_guesses_at_once_does_not_get_through_behind_the_limit() {
+    async fn the_right_one_of_many_guesses_at_once_does_not_get_through_beyond_the_limit() {
         let (store, now) = (Arc::new(store().await), start());
         let counts = [LIMIT.of(&["ana"])];
         let wrong = Arc::new(tokio::sync::Semaphore::new(0));
@@ -270,7 +265,7 @@ mod tests {
                 let is_right = index == 0;
                 let attempt = async {
                     if is_right {
-                        // It takes as long as the others.
+                        // The right guess ends when the wrong ones have been counted.
                         drop(wrong.acquire_many(11).await);
                     }
                     Ok(is_right)
@@ -328,7 +323,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_did_not_happen_is_taken_back_and_a_count_can_start_anew() {
+    async fn a_count_can_be_taken_back_and_reset() {
         let (store, now) = (store().await, start());
         let ana = LIMIT.of(&["ana"]);
         store.uncount(&ana, now).await.expect("nothing to take back");
@@ -355,7 +350,7 @@ mod tests {
             store.count(std::slice::from_ref(&count), now).await.expect("room");
             passed += 1;
         }
-        // The mean is 400, and four times the scatter of 63 on each side.
+        // The mean is 400, with four standard deviations of 63 on each side.
         assert!((150..650).contains(&passed), "{passed}");
         let tries: Tries = store.get_consistent(&count.key(now)).await.expect("reads").expect("there");
         assert_eq!(tries.n, 400, "40 writes of 10");

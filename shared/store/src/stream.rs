@@ -1,4 +1,4 @@
-//! The table's stream: what a record says must happen because of a write, and who made it.
+//! The table's stream: the outbox and the audit note that a record carries.
 
 use domain::audit::{AuditNote, AuditRecord};
 use domain::outbox::Outbox;
@@ -10,11 +10,11 @@ use crate::items::OUTBOX;
 use crate::keys::{self, Key};
 use crate::tenant::audit::AUDIT_ATTRIBUTE;
 
-/// Attributes that are the table's business: they tell nobody what was changed.
+/// Attributes internal to the table, which audit records leave out.
 const INTERNAL: [&str; 9] =
     [keys::PK, keys::SK, keys::GSI1PK, keys::GSI1SK, OUTBOX, "ttl", "version", "updated_at", AUDIT_ATTRIBUTE];
 
-/// One record of the stream, as Lambda hands it on.
+/// One record of the stream, as Lambda passes it on.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamRecord<'a> {
     /// The key of the item.
@@ -36,9 +36,9 @@ pub enum Subject {
     DiscountRequest(DiscountRequestId),
     /// An invitation to an organiser's staff.
     Invitation(TenantId, InvitationId),
-    /// Anything else of an organiser.
+    /// Any other item in a tenant's partition.
     Tenant(TenantId),
-    /// Anything else.
+    /// Any other item.
     Other,
 }
 
@@ -61,10 +61,10 @@ impl Subject {
 }
 
 impl StreamRecord<'_> {
-    /// What must happen because of the write, and the item that it is about.
+    /// The outbox of the write, and the item that it is about; `None` if the write has no outbox.
     ///
     /// # Errors
-    /// If the record is none of this table's.
+    /// If the record can not be read, because it is not of this table.
     pub fn outbox(&self) -> Result<Option<(Subject, Outbox)>, String> {
         let Some(text) = string(self.after, OUTBOX) else { return Ok(None) };
         let outbox = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -72,11 +72,11 @@ impl StreamRecord<'_> {
         Ok(Some((Subject::of(&Key::new(part(keys::PK)?, part(keys::SK)?)), outbox)))
     }
 
-    /// The audit record that the write asks for. A note that stood on the item before is of an
-    /// earlier write.
+    /// The audit record that the write asks for, if it does. A note that was on the item before is of
+    /// an earlier write.
     ///
     /// # Errors
-    /// If the record is none of this table's.
+    /// If the record can not be read, because it is not of this table.
     pub fn audit(&self) -> Result<Option<AuditRecord>, String> {
         let earlier = string(self.before, AUDIT_ATTRIBUTE);
         let note = string(self.after, AUDIT_ATTRIBUTE).filter(|note| earlier != Some(note));

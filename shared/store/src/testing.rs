@@ -18,13 +18,13 @@ pub(crate) use tampering::{colliding, forgetful, interrupted, metered, unguarded
 
 const TABLE: &str = "taquilla-test";
 
-/// A store of its own for one test.
+/// A store over a table of its own, for one test.
 pub(crate) async fn store() -> Store {
     store_with_clock().await.0
 }
 
-/// A store of its own for one test, and a clock that the test can move. The
-/// store itself reads no clock: times are arguments.
+/// A store over a table of its own, for one test, and a clock that the test can move. The store itself
+/// reads no clock: times are arguments.
 pub(crate) async fn store_with_clock() -> (Store, Clock) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -47,7 +47,7 @@ pub(crate) async fn store_with_clock() -> (Store, Clock) {
     (store, clock)
 }
 
-/// Runs `attempts` tasks at the same time and gives their results in order.
+/// Runs `attempts` tasks at the same time and returns their results in order.
 pub(crate) async fn at_once<T, F>(attempts: usize, attempt: impl Fn(usize) -> F) -> Vec<T>
 where
     F: Future<Output = T> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Racers that wait for each other before they write: a race that is made, not hoped for.
+//! Races made on purpose: racers that wait for each other before they write.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,12 +15,11 @@ use tokio::sync::Barrier;
 
 use crate::Store;
 
-/// How long the first racer waits for the last, in real time; a race with too few fails
-/// then.
+/// How long the first racer waits for the last, in real time; a race with too few racers then fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The same table over a client whose first `racers` writes wait until all of them stand
-/// before theirs, having read what they read, and then go together.
+/// The same table over a client whose first `racers` writes wait for each other: all racers have read
+/// what they read, and then write together.
 ///
 /// Behind [`super::unguarded`] it makes the negative control of a race. In the flows over
 /// HTTP, `cloud::services::Chaos::rendezvous` does the same.
@@ -39,7 +38,7 @@ struct Gate {
 }
 
 impl Gate {
-    /// Lets a write pass that is none of the first, or once all of these are there.
+    /// Holds one of the first writes until all of these are there; lets any later write pass.
     async fn pass(&self) {
         let one_less = |left: usize| left.checked_sub(1);
         if self.to_come.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {

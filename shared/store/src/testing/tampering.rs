@@ -18,32 +18,29 @@ use serde_json::Value;
 
 use crate::Store;
 
-/// The longest expression that DynamoDB takes, in bytes.
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+/// The longest expression that DynamoDB allows, in bytes.
 const MAX_EXPRESSION_BYTES: usize = 4096;
 /// The most operators and functions in an expression, from the same page.
 const MAX_OPERATORS: usize = 300;
 
-/// The same table over a client that carries out no condition: what a race is
-/// like without the guard that it is meant to test.
+/// The same table over a client that removes the conditions of updates: the negative control of a race.
 pub(crate) fn unguarded(store: &Store) -> Store {
     through(store, Unguarded)
 }
 
-/// As [`unguarded`], for whole items that are put.
+/// As [`unguarded`], for puts of whole items.
 pub(crate) fn unguarded_puts(store: &Store) -> Store {
     through(store, UnguardedPuts)
 }
 
-/// The same table over a client that never hears the answers to the first `lost`
-/// tries of each write, although the table has carried them out.
+/// The same table over a client that loses the answers to the first `lost` tries of each write,
+/// although the table has carried them out.
 pub(crate) fn forgetful(store: &Store, lost: u32) -> Store {
     through(store, Forgetful { lost })
 }
 
-/// The same table over a client whose writes of single items collide with
-/// somebody's transaction at the first `times` tries: the table carries out
-/// nothing of them.
+/// The same table over a client whose writes of single items collide with a transaction at the first
+/// `times` tries: the table carries out nothing of them.
 pub(crate) fn colliding(store: &Store, times: u32) -> Store {
     through(store, Colliding { times })
 }
@@ -69,7 +66,7 @@ fn through(store: &Store, interceptor: impl Intercept + 'static) -> Store {
     let config = store.client.config().to_builder().interceptor(interceptor).build();
     Store {
         client: aws_sdk_dynamodb::Client::from_conf(config),
-        // What one process has learned about pools, another has not.
+        // As in another process, which does not share the hints about pools.
         hints: Arc::default(),
         ..store.clone()
     }
@@ -131,7 +128,7 @@ impl Intercept for Unguarded {
             let body = body.as_object_mut().expect("an object");
             body.remove("ConditionExpression");
             body.remove("ReturnValuesOnConditionCheckFailure");
-            // What nothing refers to any more would be refused.
+            // DynamoDB refuses names and values that no expression refers to.
             let update = body["UpdateExpression"].as_str().expect("an update").to_owned();
             let words: Vec<&str> = update
                 .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '#')))
@@ -289,7 +286,7 @@ impl fmt::Debug for Meter {
 }
 
 impl Meter {
-    /// What was counted since the last call.
+    /// The units that were counted since the last call.
     pub(crate) fn take(&self) -> Vec<f64> {
         std::mem::take(&mut self.0.lock().expect("no panic meanwhile"))
     }
@@ -336,7 +333,7 @@ impl Intercept for Meter {
     }
 }
 
-/// Operators and functions in an expression, counted rather too high.
+/// The number of operators and functions in an expression, or more.
 fn operators(expression: &str) -> usize {
     let spaced = expression.replace('(', " ( ");
     let words = spaced.split_whitespace();
