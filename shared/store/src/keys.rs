@@ -72,7 +72,7 @@ pub(crate) fn session(user: UserId, session: SessionId) -> Key {
     Key::new(user_partition(user), format!("{SESSION_PREFIX}{}", session.suffix()))
 }
 
-/// What the sort keys of sessions begin with.
+/// Prefix of the sort keys of sessions.
 pub(crate) const SESSION_PREFIX: &str = "SES#";
 
 /// A mailed link, given by the hash of its token.
@@ -97,7 +97,7 @@ pub(crate) fn parse_order(key: &Key) -> Option<(UserId, OrderId)> {
     Some((user, order))
 }
 
-/// What the sort keys of orders begin with.
+/// Prefix of the sort keys of orders.
 pub(crate) const ORDER_PREFIX: &str = "O#";
 
 /// Sorts after all sort keys of orders.
@@ -182,7 +182,7 @@ pub(crate) fn area(event: EventId, area: AreaId) -> Key {
     Key::new(event_partition(event), format!("{AREA_PREFIX}{}", area.suffix()))
 }
 
-/// What the sort keys of areas begin with.
+/// Prefix of the sort keys of areas.
 pub(crate) const AREA_PREFIX: &str = "A#";
 
 /// A sale stage of an event.
@@ -190,7 +190,7 @@ pub(crate) fn sale_stage(event: EventId, stage: SaleStageId) -> Key {
     Key::new(event_partition(event), format!("{STAGE_PREFIX}{}", stage.suffix()))
 }
 
-/// What the sort keys of sale stages begin with.
+/// Prefix of the sort keys of sale stages.
 pub(crate) const STAGE_PREFIX: &str = "ST#";
 
 /// The claim of an event on the readable part of its address.
@@ -211,7 +211,7 @@ pub(crate) fn tenant_event(tenant: TenantId, starts_at: Timestamp, event: EventI
     )
 }
 
-/// What the sort keys of [`tenant_event`] begin with.
+/// Prefix of the sort keys of [`tenant_event`].
 pub(crate) const TENANT_EVENT_PREFIX: &str = "EV#";
 
 /// The partition that lists all published events by their start.
@@ -243,10 +243,10 @@ pub(crate) fn promotion(tenant: TenantId, code: &str) -> Key {
     Key::new(tenant_partition(tenant), format!("{prefix}{code}"))
 }
 
-/// What the sort keys of members' promotions begin with.
+/// Prefix of the sort keys of members' promotions.
 const MEMBER_PROMOTION_PREFIX: &str = "PM#";
 
-/// What the sort keys of organisers' promotions begin with.
+/// Prefix of the sort keys of organisers' promotions.
 pub(crate) const PROMOTION_PREFIX: &str = "P#";
 
 /// A scanner of a tenant.
@@ -254,7 +254,7 @@ pub(crate) fn device(tenant: TenantId, device: DeviceId) -> Key {
     Key::new(tenant_partition(tenant), format!("{DEVICE_PREFIX}{}", device.suffix()))
 }
 
-/// What the sort keys of scanners begin with.
+/// Prefix of the sort keys of scanners.
 pub(crate) const DEVICE_PREFIX: &str = "DEV#";
 
 /// A transfer, under its sender and, once accepted, under its receiver.
@@ -269,7 +269,7 @@ pub(crate) fn parse_transfer(key: &Key) -> Option<(UserId, TransferId)> {
     Some((user, transfer))
 }
 
-/// What the sort keys of transfers begin with.
+/// Prefix of the sort keys of transfers.
 pub(crate) const TRANSFER_PREFIX: &str = "X#";
 
 /// The item about all of a holder's offers of a ticket: until when one is open, and how many there
@@ -283,7 +283,7 @@ pub(crate) fn received(user: UserId, ticket: TicketId) -> Key {
     Key::new(user_partition(user), format!("{RECEIVED_PREFIX}{}", ticket.suffix()))
 }
 
-/// What the sort keys of [`received`] begin with.
+/// Prefix of the sort keys of [`received`].
 pub(crate) const RECEIVED_PREFIX: &str = "TK#";
 
 /// The record of a request that must not be carried out twice. `scope` says who
@@ -302,7 +302,7 @@ pub(crate) fn staff(tenant: TenantId, user: UserId) -> Key {
     Key::new(tenant_partition(tenant), format!("{STAFF_PREFIX}{}", user.suffix()))
 }
 
-/// What the sort keys of [`staff`] begin with.
+/// Prefix of the sort keys of [`staff`].
 pub(crate) const STAFF_PREFIX: &str = "M#";
 
 /// Counts how often a tenant lost an admin.
@@ -321,7 +321,7 @@ pub(crate) fn parse_invitation(key: &Key) -> Option<(TenantId, InvitationId)> {
     Some((parse_tenant(key)?, invitation))
 }
 
-/// What the sort keys of [`invitation`] begin with.
+/// Prefix of the sort keys of [`invitation`].
 pub(crate) const INVITATION_PREFIX: &str = "MI#";
 
 /// All members of a tenant.
@@ -382,7 +382,7 @@ pub(crate) fn discount_request_place(created_at: Timestamp, place: &RequestPlace
     format!("{}#{request}#{show}#{}", key_time(created_at), letter(place.suggestion))
 }
 
-/// What a sort key in [`discount_requests`] says of its request.
+/// The fields in a sort key of [`discount_requests`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RequestPlace {
     /// Id of the request.
@@ -422,7 +422,7 @@ pub(crate) fn mail_template(tenant: TenantId, name: &str, language: &str) -> Key
     Key::new(tenant_partition(tenant), format!("{MAIL_TEMPLATE_PREFIX}{name}#{language}"))
 }
 
-/// What the sort keys of [`mail_template`] begin with.
+/// Prefix of the sort keys of [`mail_template`].
 pub(crate) const MAIL_TEMPLATE_PREFIX: &str = "TPL#";
 
 /// A version of a tenant's wording of an e-mail.
@@ -433,7 +433,7 @@ pub(crate) fn mail_template_version(tenant: TenantId, name: &str, language: &str
     )
 }
 
-/// What the sort keys of [`mail_template_version`] begin with.
+/// Prefix of the sort keys of [`mail_template_version`].
 pub(crate) const MAIL_TEMPLATE_VERSION_PREFIX: &str = "V#";
 
 /// All versions of a tenant's wording of an e-mail.
@@ -446,7 +446,7 @@ pub(crate) fn gateway_account(tenant: TenantId, account: GatewayAccountId) -> Ke
     Key::new(tenant_partition(tenant), format!("{GATEWAY_ACCOUNT_PREFIX}{}", account.suffix()))
 }
 
-/// What the sort keys of [`gateway_account`] begin with.
+/// Prefix of the sort keys of [`gateway_account`].
 pub(crate) const GATEWAY_ACCOUNT_PREFIX: &str = "GW#";
 
 /// How many of [`gateway_account`] a tenant has.
@@ -459,7 +459,7 @@ pub(crate) fn refund_task(tenant: TenantId, order: OrderId, payment: u8) -> Key 
     Key::new(tenant_partition(tenant), format!("{REFUND_TASK_PREFIX}{}#{payment}", order.suffix()))
 }
 
-/// What the sort keys of [`refund_task`] begin with.
+/// Prefix of the sort keys of [`refund_task`].
 pub(crate) const REFUND_TASK_PREFIX: &str = "RT#";
 
 /// The refund task of a payment that a person closed last.
@@ -496,7 +496,7 @@ pub(crate) fn payment_difference(tenant: TenantId, difference: &PaymentDifferenc
     Key::new(tenant_partition(tenant), format!("{day}{order}#{payment}#{}", kind.as_str()))
 }
 
-/// What the sort keys of [`payment_difference`] begin with.
+/// Prefix of the sort keys of [`payment_difference`].
 pub(crate) const PAYMENT_DIFFERENCE_PREFIX: &str = "PD#";
 
 /// The beginning of the sort keys of differences that were seen on the day of `day`.

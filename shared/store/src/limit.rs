@@ -163,8 +163,8 @@ impl Store {
     /// must not get through beyond the limit.
     ///
     /// # Errors
-    /// Those of `attempt`; as [`Store::count`] for a wrong guess, and as
-    /// [`Store::check_limits`] for a right one.
+    /// The errors of `attempt`; as [`Store::count`] for a wrong guess, and as [`Store::check_limits`]
+    /// for a right one.
     pub async fn guess<T>(
         &self,
         counts: &[Count],

@@ -79,7 +79,7 @@ pub(crate) struct Exchange<'a> {
     pub(crate) code: &'a str,
 }
 
-/// What is checked of a request, noted before it is sent.
+/// The checked parts of a request, noted before it is sent.
 #[derive(Debug)]
 pub(crate) struct Asked {
     method: String,
@@ -121,7 +121,7 @@ impl Asked {
 }
 
 impl Exchange<'_> {
-    /// What contradicts the description; `None` if nothing does, or the API has no such operation.
+    /// The contradiction to the description; `None` if there is none, or the API has no such operation.
     pub(crate) fn undescribed(&self) -> Option<String> {
         let operation = operation(&self.request.method, &self.request.path)?;
         let route = format!("{} {}", operation.method, operation.path);

@@ -95,7 +95,7 @@ pub enum LambdaError {
 /// The result of one event.
 #[derive(Debug)]
 pub struct Invocation {
-    /// What the function answered, or the error that it reported.
+    /// The function's answer, or the error that it reported.
     pub answer: Result<Value, Value>,
     /// Time from handing over the event to the last byte of the answer.
     pub took: Duration,

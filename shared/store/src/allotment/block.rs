@@ -1,4 +1,4 @@
-//! One block of a pool, as it stands in the table.
+//! One block of a pool, as the table stores it.
 
 use std::ops::RangeInclusive;
 

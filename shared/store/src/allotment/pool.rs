@@ -126,8 +126,8 @@ impl Store {
     /// the pool is spread over then, never fewer than before. Not for the pool of one buyer.
     ///
     /// # Errors
-    /// [`Refusal::SoldOut`] with how many are free, and nothing changed, if more
-    /// than those would have to go.
+    /// [`Refusal::SoldOut`] with how many are free, and nothing changed, if more than that would have
+    /// to be removed.
     pub(crate) async fn resize_pool(
         &self,
         pool: &Pool,

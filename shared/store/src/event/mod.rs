@@ -95,7 +95,7 @@ impl Store {
         }
     }
 
-    /// The tenant's event with this code, upper or lower case; read consistently.
+    /// The id of the tenant's event with this code, upper or lower case; read consistently.
     pub async fn show_code_owner(&self, tenant: TenantId, code: &str) -> Result<Option<EventId>, Failure> {
         let claim: Option<Pointer> = self.get_consistent(&keys::show_code(tenant, code)).await?;
         Ok(claim.map(|claim| claim.event_id))
@@ -128,7 +128,7 @@ impl Store {
         Ok(StoredEvent::from_items(items)?.filter(|sheet| sheet.event.tenant_id == tenant))
     }
 
-    /// The event with this slug, by an eventually consistent read.
+    /// The id of the event with this slug, by an eventually consistent read.
     pub async fn event_by_slug(&self, slug: &str) -> Result<Option<EventId>, Failure> {
         let claim: Option<Pointer> = self.get(&keys::slug(slug)).await?;
         Ok(claim.map(|claim| claim.event_id))

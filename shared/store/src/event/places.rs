@@ -121,8 +121,8 @@ impl Store {
     /// over then.
     ///
     /// # Errors
-    /// [`Refusal::SoldOut`] with how many are free, and nothing changed, if more than those
-    /// would have to go.
+    /// [`Refusal::SoldOut`] with how many are free, and nothing changed, if more than that would have
+    /// to be removed.
     pub async fn resize_area(
         &self,
         change: &mut PlacesChange,

@@ -18,7 +18,7 @@ const MAX_LATE_ENTRIES: usize = 20;
 pub struct Report {
     /// Whether this scan redeemed the ticket.
     pub redemption: Redemption,
-    /// What the entry contradicts, if anything; then the entry is stored with the ticket.
+    /// The conflict of the entry, if it contradicts anything; then the entry is stored with the ticket.
     pub conflict: Option<LateEntry>,
 }
 

@@ -72,7 +72,7 @@ pub struct Conflict {
     pub ticket: TicketId,
     /// The scan that let the ticket's holder in.
     pub scan: Scan,
-    /// What the entry contradicts, and since when.
+    /// The kind of the contradiction, and since when it is one.
     pub late: LateEntry,
 }
 

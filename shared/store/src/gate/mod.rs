@@ -213,7 +213,7 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Those of the tickets that were not used at the door, read consistently.
+    /// The tickets among these that were not used at the door, read consistently.
     pub async fn unused_tickets(
         &self,
         event: EventId,

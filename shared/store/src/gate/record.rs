@@ -109,8 +109,8 @@ impl Record {
         Ok(self.scan()?.filter(|used| self.redeemed_serial() == serial && is_it(used)))
     }
 
-    /// What the entry contradicts that `scan` of the code with `serial` reported before, if it is among
-    /// those that did not redeem the ticket.
+    /// The conflict of the entry that `scan` of the code with `serial` reported before, if it is among
+    /// the entries that did not redeem the ticket.
     pub(super) fn known_entry(&self, serial: u16, scan: &Scan) -> Result<Option<LateEntry>, Failure> {
         for (entry, late) in self.late_entries()? {
             let known = entry.scan()?;
@@ -130,7 +130,7 @@ impl Record {
         })
     }
 
-    /// What happened to the ticket, as far as its code with `serial` is concerned.
+    /// The past of the ticket, as far as its code with `serial` is concerned.
     pub(super) fn past(&self, serial: u16) -> Result<TicketPast, Failure> {
         let ended = self.ended.get(usize::from(serial)).copied();
         // If a code's end was not noted, it counts as over since 1970.
@@ -142,7 +142,7 @@ impl Record {
         })
     }
 
-    /// What the entry that redeemed the ticket contradicts, if it was reported late.
+    /// The conflict of the entry that redeemed the ticket, if that was reported late.
     pub(super) fn redemption_conflict(&self) -> Result<Option<LateEntry>, Failure> {
         let Some(at) = self.used_at else { return Ok(None) };
         Ok(TicketPast { used_at: None, ..self.past(self.redeemed_serial())? }.judge(time(at)?))

@@ -274,14 +274,14 @@ fn stage_pool(sheet: &StoredEvent, id: SaleStageId) -> Pool {
     Pool::stage(sheet.event.id, id, quantity)
 }
 
-/// What the holdings of an order refer to.
+/// The ids and the promotion code that the holdings of an order refer to.
 pub(crate) struct Names<'a> {
     pub(crate) event: EventId,
     tenant: TenantId,
     user: UserId,
     areas: Vec<AreaId>,
     promotion: Option<&'a str>,
-    /// Where to look for other places, if the held ones are gone.
+    /// The event's sheet, to find other places if the held ones are gone.
     sheet: Option<&'a StoredEvent>,
 }
 

@@ -77,7 +77,7 @@ impl Store {
             .await;
         match put.map_err(Failure::from) {
             Ok(_) => Ok(true),
-            // By another worker, or by this very write if its answer was lost.
+            // Noted by another worker, or by this very write if its answer was lost.
             Err(Failure::Refused(_)) => Ok(false),
             Err(other) => Err(other),
         }

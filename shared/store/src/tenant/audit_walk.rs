@@ -48,11 +48,11 @@ impl Versioned for AuditWalk {
 /// A place in the walk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditPlace {
-    /// In or before the event with this sort key in the list.
+    /// Sort key, in the list, of the event that the walk is in or before.
     show: String,
-    /// In this shard of the event's orders; 0 unless the walk is in the event.
+    /// The shard of the event's orders; 0 unless the walk is in the event.
     shard: u16,
-    /// After this order of the shard.
+    /// The last order that was visited in the shard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<OrderId>,
 }

@@ -25,10 +25,10 @@ pub struct Link {
     pub outbox: Option<Outbox>,
 }
 
-/// What the bearer of a link may do.
+/// The grant of a link: its purpose and its user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkGrant {
-    /// What the link is for.
+    /// Purpose of the link, such as a sign-in.
     pub purpose: LinkPurpose,
     /// The user to whom the link was mailed.
     pub user: UserId,
@@ -60,7 +60,7 @@ impl Store {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// What the link whose token has this hash grants, if it is for one of `purposes` and has not
+    /// The grant of the link whose token has this hash, if it is for one of `purposes` and has not
     /// expired. Only [`Store::redeem_link`] tells whether it was used.
     pub async fn link_grant(
         &self,

@@ -136,7 +136,7 @@ async fn a_late_sale_keeps_the_places_that_are_still_free() {
 }
 
 #[tokio::test]
-async fn releasing_gives_back_once_and_never_what_is_sold() {
+async fn a_hold_is_released_once_and_a_sale_never() {
     let store = testing::store().await;
     let pool = new_pool(&store, 10).await;
     let parts = store.claim_admissions(&pool, 4, token(1), until(600), at(0)).await.expect("claimed");
