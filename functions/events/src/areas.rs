@@ -335,8 +335,12 @@ impl State {
         let last = sheet.areas.last().map_or(0, |area| area.position.saturating_add(1));
         let mut fields = Fields::new();
         let area = new.area(id, &sheet.event, last, &mut fields);
-        let is_counted = area.kind == AreaKind::GeneralAdmission || new.capacity.is_some();
-        check(&area, Some(area.capacity).filter(|_| is_counted), fields)?;
+        fields.rule(
+            area.kind == AreaKind::Seated || new.capacity.is_some(),
+            "/capacity",
+            format!("Say how many admissions it has: between 1 and {MAX_CAPACITY}."),
+        );
+        check(&area, new.capacity, fields)?;
         self.store.create_places(&area).await?;
         // Refused if the event got another currency after it was read.
         let area = self.store.create_area(&area, self.clock.now()).await;

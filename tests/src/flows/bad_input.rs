@@ -236,6 +236,10 @@ async fn quantities_and_prices() {
         ("next to nothing", new_area(json!(1e-124), 10.0)),
         ("a float that was added up", new_area(json!(0.1 + 0.2), 10.0)),
         ("half a centavo and no capacity", new_area(json!("0.005"), 0.0)),
+        ("no capacity, which seated areas leave out", {
+            let body = json!({"area_name": "Balcón", "kind": "general_admission", "price": 1000.005});
+            app.post(&areas).token(&house.organizer.token).json(body)
+        }),
         ("a negative capacity", new_area(json!(1_000), -10.0)),
         ("no capacity", new_area(json!(1_000), 0.0)),
     ]);
@@ -270,6 +274,9 @@ async fn quantities_and_prices() {
     half a centavo and no capacity: 400 invalid_fields
         /price: COP has 2 decimals. Send no more than these.
         /capacity: Must be between 1 and 200000.
+    no capacity, which seated areas leave out: 422 refused_fields
+        /price: COP has 2 decimals. Send no more than these.
+        /capacity: Say how many admissions it has: between 1 and 200000.
     a negative capacity: 400 invalid_fields
         /capacity: Must be between 1 and 200000.
     no capacity: 400 invalid_fields
