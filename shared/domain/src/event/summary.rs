@@ -82,6 +82,4 @@ impl EventSummary {
             created_at: event.created_at,
         }
     }
-
-    /// The cursor of the public list after this event.
 }
