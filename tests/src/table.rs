@@ -6,7 +6,7 @@ use domain::payment::ManualReason;
 use domain::{OrderId, UserId};
 use serde_json::Value;
 use store::{Fingerprints, Store};
-use testkit::{Somebody, TestApp};
+use testkit::{TestApp, TestUser};
 
 /// The table, with the environment and so the permissions of `function`.
 pub(crate) fn table_of(app: &TestApp, function: &str) -> Store {
@@ -22,7 +22,7 @@ pub(crate) fn fingerprints(app: &TestApp) -> Fingerprints {
 }
 
 /// The stored order of a purchase that `buyer` was shown, and the table with all permissions.
-pub(crate) async fn order_of(app: &TestApp, buyer: &Somebody, purchase: &Value) -> (Store, Order) {
+pub(crate) async fn order_of(app: &TestApp, buyer: &TestUser, purchase: &Value) -> (Store, Order) {
     let store = Store::new(&app.cloud.boot("test").expect("variables")).expect("a table");
     let user: UserId = buyer.id.parse().expect("an id");
     let id: OrderId = purchase["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
@@ -32,7 +32,7 @@ pub(crate) async fn order_of(app: &TestApp, buyer: &Somebody, purchase: &Value) 
 
 /// Turns a refund of `amount`, in major units, into a task for a person, as when a gateway
 /// declines it.
-pub(crate) async fn leave_to_person(app: &TestApp, buyer: &Somebody, purchase: &Value, amount: i64) {
+pub(crate) async fn leave_to_person(app: &TestApp, buyer: &TestUser, purchase: &Value, amount: i64) {
     let (store, mut order) = order_of(app, buyer, purchase).await;
     let amount = amount * 10_i64.pow(order.currency.exponent());
     let (reason, since) = (ManualReason::Declined, app.clock.now());

@@ -104,7 +104,7 @@ async fn done(
     MaybeJson(body): MaybeJson<RefundGivenBack>,
 ) -> Answer<Json<ClosedTaskView>> {
     let RefundGivenBack { since, note } = body.unwrap_or_default();
-    let wanted = Wanted { outcome: TaskOutcome::Done, since, note: note.and_then(Paragraph::some) };
+    let wanted = TaskClosing { outcome: TaskOutcome::Done, since, note: note.and_then(Paragraph::some) };
     Ok(Json(state.close(&admin, path, &wanted).await?.into()))
 }
 
@@ -115,13 +115,13 @@ async fn retry(
     MaybeJson(body): MaybeJson<RefundRetry>,
 ) -> Answer<Json<ClosedTaskView>> {
     let RefundRetry { since } = body.unwrap_or_default();
-    let wanted = Wanted { outcome: TaskOutcome::TriedAgain, since, note: None };
+    let wanted = TaskClosing { outcome: TaskOutcome::TriedAgain, since, note: None };
     Ok(Json(state.close(&admin, path, &wanted).await?.into()))
 }
 
 /// How an admin closes a task.
 #[derive(Debug)]
-struct Wanted {
+struct TaskClosing {
     outcome: TaskOutcome,
     since: Option<Timestamp>,
     note: Option<String>,
@@ -130,7 +130,7 @@ struct Wanted {
 impl State {
     /// Closes a task under its order's version: another writer of the order, such as the worker
     /// that hears from the gateway, comes before or after, and sees the change.
-    async fn close(&self, admin: &Admin, path: TaskPath, wanted: &Wanted) -> Result<ClosedRefundTask> {
+    async fn close(&self, admin: &Admin, path: TaskPath, wanted: &TaskClosing) -> Result<ClosedRefundTask> {
         for _ in 0..TRIES {
             let Some(task) = self.store.refund_task(admin.tenant, path.order, path.payment).await? else {
                 return self.closed(admin, path, wanted).await;
@@ -169,7 +169,7 @@ impl State {
     }
 
     /// How a task was closed, if that is what the request asks for: a repeated request succeeds.
-    async fn closed(&self, admin: &Admin, path: TaskPath, wanted: &Wanted) -> Result<ClosedRefundTask> {
+    async fn closed(&self, admin: &Admin, path: TaskPath, wanted: &TaskClosing) -> Result<ClosedRefundTask> {
         let closed = self.store.closed_refund_task(admin.tenant, path.order, path.payment).await?;
         let closed = closed.ok_or_else(unknown)?;
         if closed.outcome == wanted.outcome && wanted.since.is_none_or(|since| since == closed.task.since) {

@@ -199,7 +199,7 @@ impl State {
     /// Lets the next link of this kind be mailed at once: the one before is used up.
     pub(crate) async fn link_used(&self, email: &Email, purpose: LinkPurpose, now: Timestamp) -> Result<()> {
         let again = again(purpose, &self.fingerprints.email(email));
-        Ok(self.store.forget_counts(&[again], now).await?)
+        Ok(self.store.reset_counts(&[again], now).await?)
     }
 }
 

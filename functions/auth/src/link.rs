@@ -151,7 +151,7 @@ async fn redeem(
             user.verify_email(now);
             user.standing(redemption.tenant, None)?;
         }
-        use_up(&state, &redemption.token, &purposes, now).await
+        redeem_once(&state, &redemption.token, &purposes, now).await
     };
     let grant = state.redeem_limited(&network, now, redeemed).await?;
     let user = state.store.user(grant.user).await.map_err(Error::from)?.ok_or_else(invalid)?;
@@ -186,7 +186,7 @@ async fn own_session(state: &State, buyer: Option<&Buyer>, user: UserId) -> Resu
 }
 
 /// Redeems the link with this token, which works once, and returns what it grants.
-pub(crate) async fn use_up(
+pub(crate) async fn redeem_once(
     state: &State,
     token: &str,
     purposes: &[LinkPurpose],
@@ -256,7 +256,12 @@ impl NewLink {
     }
 
     /// Mails to `user` that the address was registered again. The mail has no link.
-    pub(crate) async fn tell_registered(&self, state: &State, user: &User, now: Timestamp) -> Result<()> {
+    pub(crate) async fn mail_already_registered(
+        &self,
+        state: &State,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<()> {
         let outbox = outbox(user, LinkPurpose::AlreadyRegistered, None, None);
         let expires_at = end(LinkPurpose::Welcome, now);
         let link = Link { grant: None, expires_at, outbox: Some(outbox) };

@@ -4,7 +4,7 @@ use axum::extract;
 use domain::access::{Role, Workplace};
 use domain::error::Fields;
 use domain::text::{Line, Phone};
-use domain::user::{MAX_NAME, Password, PasswordHash, Standing, User};
+use domain::user::{ActingRole, MAX_NAME, Password, PasswordHash, User};
 use domain::{Error, Language, Result, TenantId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,7 @@ pub(crate) struct Profile {
 
 impl Profile {
     /// The profile of `user`, with the role and tenant of `standing`.
-    pub(crate) fn new(user: &User, standing: Standing, workplaces: Vec<Workplace>) -> Self {
+    pub(crate) fn new(user: &User, standing: ActingRole, workplaces: Vec<Workplace>) -> Self {
         Self {
             id: user.id,
             email: user.email.as_str().to_owned(),
@@ -90,8 +90,8 @@ async fn profile(state: &State, user: &User, buyer: &Buyer) -> Answer<Json<Profi
     Ok(Json(Profile::new(user, standing(buyer), workplaces)))
 }
 
-fn standing(buyer: &Buyer) -> Standing {
-    Standing { role: buyer.claims.role, tenant: buyer.claims.tenant }
+fn standing(buyer: &Buyer) -> ActingRole {
+    ActingRole { role: buyer.claims.role, tenant: buyer.claims.tenant }
 }
 
 fn unknown() -> Error {
@@ -159,7 +159,7 @@ async fn update(
     };
     let user = state.store.change_user(buyer.user, state.clock.now(), change).await?;
     if hash.is_some() {
-        keep_only(&state, &buyer, user.session_epoch).await?;
+        end_other_sessions(&state, &buyer, user.session_epoch).await?;
     }
     profile(&state, &user, &buyer).await
 }
@@ -194,7 +194,7 @@ async fn check_passwords(
 }
 
 /// Ends all sessions but the buyer's own, which moves to the new epoch.
-async fn keep_only(state: &State, buyer: &Buyer, epoch: u32) -> Result<()> {
+async fn end_other_sessions(state: &State, buyer: &Buyer, epoch: u32) -> Result<()> {
     match state.store.keep_session(buyer.user, buyer.session, epoch).await {
         // The session ended meanwhile; then there is none to keep.
         Ok(()) | Err(Failure::Refused(_)) => {}

@@ -84,7 +84,7 @@ async fn reset(
     password.check_new("/password", Some(&owner.email), &mut fields);
     strength::check(&password, &owner.email, &owner.name, "/password", &mut fields);
     fields.finish()?;
-    let grant = link::use_up(&state, &token, &purposes, now).await?;
+    let grant = link::redeem_once(&state, &token, &purposes, now).await?;
     let hash = hashing::hash(password).await?;
     let change = |user: &mut User| {
         user.claim(now);

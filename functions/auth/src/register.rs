@@ -76,7 +76,7 @@ async fn register(
     }
     let hash = hashing::hash(password).await?;
     if let Some(user) = known {
-        NewLink::new()?.tell_registered(&state, &user, now).await?;
+        NewLink::new()?.mail_already_registered(&state, &user, now).await?;
         return Ok(Accepted);
     }
     let user = User {
@@ -94,7 +94,7 @@ async fn register(
         Err(Failure::Refused(_)) => {
             let owner = state.store.user_by_email(&state.fingerprints, &user.email).await;
             if let Some(user) = owner.map_err(Error::from)?.filter(|_| may_tell) {
-                NewLink::new()?.tell_registered(&state, &user, now).await?;
+                NewLink::new()?.mail_already_registered(&state, &user, now).await?;
             }
         }
         Err(failure) => return Err(Error::from(failure).into()),

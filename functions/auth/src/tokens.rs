@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::access::{Claims, MAX_NAMED_WORKPLACES, Role, Workplace};
 use domain::session::{self, Session};
-use domain::user::{Standing, User};
+use domain::user::{ActingRole, User};
 use domain::{Error, Result, SessionId, TenantId, Timestamp, UserId};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, header};
@@ -180,7 +180,7 @@ impl State {
     pub(crate) async fn tokens(
         &self,
         user: &User,
-        standing: Standing,
+        standing: ActingRole,
         refresh_token: &RefreshToken,
         now: Timestamp,
     ) -> Result<SignedIn> {

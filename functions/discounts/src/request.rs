@@ -103,7 +103,7 @@ async fn request(
     let (counted, left) = tokio::join!(state.store.count(&all, now), state.store.check_limits(&here, now),);
     counted.and(left)?;
     let opened = async {
-        let (show, member) = state.who_and_what(&asking, now).await?;
+        let (show, member) = state.show_and_member(&asking, now).await?;
         let own = buyer.as_ref().and_then(|buyer| buyer.confirmed_email().ok());
         let signed_in = own.is_some_and(|own| own == member.email.as_str());
         state.open(&show, &member, (asking.words(), signed_in), started, now).await
@@ -120,7 +120,7 @@ async fn request(
 
 impl State {
     /// The show, if it has discounts for members, and the member, if eligible.
-    async fn who_and_what(&self, asking: &Asking, now: Timestamp) -> Result<(EventRecord, Member)> {
+    async fn show_and_member(&self, asking: &Asking, now: Timestamp) -> Result<(EventRecord, Member)> {
         let show = match (asking.show_id, &asking.show_code) {
             (Some(show), _) => self.store.event(show).await?.ok_or_else(show_not_found)?,
             (None, Some(code)) => self.show_by_code(&asking.email, code).await?,
@@ -174,7 +174,7 @@ impl State {
                 DiscountRequest { message: message.clone(), signed_in, processing_us: took, ..request };
             let Some(found) = self.store.open_discount_request(&request).await? else { return Ok(request) };
             // Another request was made at the same moment, or too recently to be read before.
-            found.lets_ask_again()?;
+            found.check_may_ask_again()?;
             attempt += 1;
             if attempt >= MAX_ATTEMPTS {
                 return Err(asked_too_often());

@@ -76,7 +76,7 @@ impl History {
     /// `request_open`, `discount_already_given`, or `asked_too_often` from the sixth request on.
     pub(crate) fn next_attempt(&self) -> Result<u8> {
         for request in &self.own {
-            request.lets_ask_again()?;
+            request.check_may_ask_again()?;
         }
         let next = self.own.last().map_or(0, |last| last.attempt + 1);
         if next < MAX_ATTEMPTS { Ok(next) } else { Err(asked_too_often()) }

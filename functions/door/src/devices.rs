@@ -16,7 +16,7 @@ use http::request::Parts;
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use store::{Device, MAX_DEVICES, crowd};
+use store::{Device, MAX_DEVICES, recount};
 use subtle::ConstantTimeEq;
 use web::{Answer, Door, Json, Organizer, Page, Path, Problem, Refuses};
 
@@ -113,10 +113,10 @@ async fn pair(
     state.store.create_device(organizer.tenant, &device).await.map_err(Error::from)?;
     // Another request may have paired a scanner at the same moment.
     let there = || async {
-        let devices = state.store.devices_now(organizer.tenant).await?;
+        let devices = state.store.devices_consistent(organizer.tenant).await?;
         Ok(devices.into_iter().map(|device| device.id).collect())
     };
-    if !crowd::may_stay(MAX_DEVICES, &device.id, there).await.map_err(Error::from)? {
+    if !recount::is_within_limit(MAX_DEVICES, &device.id, there).await.map_err(Error::from)? {
         state.store.delete_device(organizer.tenant, device.id).await.map_err(Error::from)?;
         return Err(too_many().into());
     }

@@ -21,7 +21,7 @@ use domain::ticket::TicketKeys;
 use domain::{DeviceId, Error, EventId, Result, TenantId};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{Device, EventCache, Fresh, SOLD_MILLIS, Store, StoredEvent};
+use store::{Cache, Device, EventCache, SOLD_MILLIS, Store, StoredEvent};
 use web::TokenVerifier;
 
 /// The function's clients, settings and caches.
@@ -33,8 +33,8 @@ pub struct State {
     ticket_keys: TicketKeys,
     public_keys: Arc<[PublicKey]>,
     sheets: EventCache,
-    devices: Arc<Fresh<(TenantId, DeviceId), Device>>,
-    stats: Arc<Fresh<EventId, stats::Numbers>>,
+    devices: Arc<Cache<(TenantId, DeviceId), Device>>,
+    stats: Arc<Cache<EventId, stats::EventCounts>>,
 }
 
 impl State {
@@ -50,8 +50,8 @@ impl State {
                 .ok_or_else(|| ConfigError::new("TICKET_PUBLIC_KEYS", "has a key that is not Ed25519's"))?,
             public_keys: public_keys.into(),
             sheets: EventCache::new(200, SOLD_MILLIS),
-            devices: Arc::new(Fresh::new(1000, SOLD_MILLIS)),
-            stats: Arc::new(Fresh::new(200, stats::FRESH_MILLIS)),
+            devices: Arc::new(Cache::new(1000, SOLD_MILLIS)),
+            stats: Arc::new(Cache::new(200, stats::FRESH_MILLIS)),
         })
     }
 

@@ -34,7 +34,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 /// Counts of one event, as cached.
 #[derive(Debug)]
-pub(crate) struct Numbers {
+pub(crate) struct EventCounts {
     gates: GateSummary,
     sold: u32,
     at: Timestamp,
@@ -104,7 +104,7 @@ async fn show(
     }))
 }
 
-async fn count(state: &State, sheet: &StoredEvent, now: Timestamp) -> Result<Numbers> {
+async fn count(state: &State, sheet: &StoredEvent, now: Timestamp) -> Result<EventCounts> {
     let event = sheet.event.id;
     let sold = sheet
         .areas
@@ -114,5 +114,5 @@ async fn count(state: &State, sheet: &StoredEvent, now: Timestamp) -> Result<Num
         async { Ok::<_, Error>(state.store.gate_summary(event).await?) },
         try_join_all(sold)
     )?;
-    Ok(Numbers { gates, sold: sold.into_iter().sum(), at: now })
+    Ok(EventCounts { gates, sold: sold.into_iter().sum(), at: now })
 }

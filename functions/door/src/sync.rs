@@ -16,7 +16,7 @@ use web::{Answer, Door, Json, Refuses};
 use crate::State;
 use crate::devices::DeviceSecret;
 use crate::judge::{Verdict, judge_late, read};
-use crate::validate::{believable, check_code, check_nonce};
+use crate::validate::{check_code, check_nonce, clamp_scan_time};
 
 /// The most scans of one request.
 const MAX_SCANS: usize = 200;
@@ -118,7 +118,7 @@ async fn sync(
         .map(|scan| {
             let said_at = scan.scanned_at.time();
             let said = said_at.saturating_add(slow).unwrap_or(said_at);
-            let at = believable(Some(said), sheet.event.created_at, now);
+            let at = clamp_scan_time(Some(said), sheet.event.created_at, now);
             Reported {
                 code: read(&state, &sheet.event, &scan.code),
                 scan: Scan { nonce: scan.nonce, by: door.user, device: request.device_id, session, at },
@@ -126,8 +126,8 @@ async fn sync(
             }
         })
         .collect();
-    let judged = stream::iter(in_turns(&scans))
-        .map(|turn| judge_in_turn(&state, &sheet, &scans, turn))
+    let judged = stream::iter(group_by_ticket(&scans))
+        .map(|turn| judge_group(&state, &sheet, &scans, turn))
         .buffer_unordered(AT_ONCE)
         .try_collect::<Vec<_>>()
         .await?;
@@ -167,7 +167,7 @@ struct Reported {
 /// The scans' indexes, grouped by ticket and sorted by time in each group: of two scans of one
 /// ticket, the one made first must win. Grouped by ticket, not by text: the texts of one ticket's
 /// codes differ by reader and by holder.
-fn in_turns(scans: &[Reported]) -> Vec<Vec<usize>> {
+fn group_by_ticket(scans: &[Reported]) -> Vec<Vec<usize>> {
     let (mut turns, mut others) = (BTreeMap::<TicketId, Vec<usize>>::new(), Vec::new());
     for (place, reported) in scans.iter().enumerate() {
         match &reported.code {
@@ -181,7 +181,7 @@ fn in_turns(scans: &[Reported]) -> Vec<Vec<usize>> {
     turns
 }
 
-async fn judge_in_turn(
+async fn judge_group(
     state: &State,
     sheet: &StoredEvent,
     scans: &[Reported],
@@ -223,6 +223,10 @@ mod tests {
             let_in: None,
         };
         let scans = [scan(1, 0, 9), scan(0, 0, 5), scan(1, 1, 7), scan(0, 0, 5), scan(2, 0, 1)];
-        assert_eq!(in_turns(&scans), [vec![1, 3], vec![2, 0], vec![4]], "an old code is of the same ticket");
+        assert_eq!(
+            group_by_ticket(&scans),
+            [vec![1, 3], vec![2, 0], vec![4]],
+            "an old code is of the same ticket"
+        );
     }
 }

@@ -72,7 +72,7 @@ async fn validate(
         by: door.user,
         device: request.device_id,
         session: request.device_id.is_none().then_some(door.claims.sid),
-        at: believable(request.scanned_at.map(Moment::time), sheet.event.created_at, now),
+        at: clamp_scan_time(request.scanned_at.map(Moment::time), sheet.event.created_at, now),
     };
     Ok(Json(match read(&state, &sheet.event, &request.code) {
         Ok(code) => judge(&state, &sheet, code, &scan).await?,
@@ -91,7 +91,7 @@ pub(crate) fn check_nonce(fields: &mut Fields, pointer: &str, nonce: &str) {
 }
 
 /// The time of a scan by its scanner's clock, limited to the span between `earliest` and `now`.
-pub(crate) fn believable(said: Option<Timestamp>, earliest: Timestamp, now: Timestamp) -> Timestamp {
+pub(crate) fn clamp_scan_time(said: Option<Timestamp>, earliest: Timestamp, now: Timestamp) -> Timestamp {
     said.map_or(now, |said| said.max(earliest).min(now))
 }
 

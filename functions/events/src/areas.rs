@@ -12,7 +12,7 @@ use domain::text::{Line, Paragraph};
 use domain::{Amount, AreaId, Currency, Error, EventId, Money, Result, TenantId, Written};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Failure, OnRefused, Once, StoredEvent, crowd};
+use store::{Failure, OnRefused, Once, StoredEvent, recount};
 use web::{
     Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, Viewer, based_on, formatted, nullable,
 };
@@ -140,7 +140,7 @@ impl From<Area> for AreaView {
 
 /// An area after a change, with warnings for its organiser.
 #[derive(Debug, Serialize, JsonSchema)]
-struct NotedArea {
+struct AreaWithWarnings {
     #[serde(flatten)]
     area: AreaView,
     /// Problems that the organiser should look at. The change was made all the same.
@@ -239,7 +239,7 @@ async fn create(
     Path(path): Path<EventPath>,
     IdempotencyKey(key): IdempotencyKey,
     Json(new): Json<NewArea>,
-) -> Answer<Created<NotedArea>> {
+) -> Answer<Created<AreaWithWarnings>> {
     let now = state.clock.now();
     let once = Once { user: organizer.user, route: "POST /api/v1/events/{id}/areas", key: key.as_deref() };
     let request = (path.id, &new);
@@ -251,7 +251,7 @@ async fn create(
     let area: AreaView = state.store.once(once, &request, now, create).await?;
     let sheet = state.sheet(organizer.tenant, path.id).await?;
     let warnings = sheet.area(area.id).map(|area| of_area(&sheet.event, area)).unwrap_or_default();
-    Ok(Created(NotedArea { area, warnings }))
+    Ok(Created(AreaWithWarnings { area, warnings }))
 }
 
 async fn update(
@@ -259,7 +259,7 @@ async fn update(
     organizer: Organizer,
     Path(path): Path<AreaPath>,
     Json(changes): Json<AreaChanges>,
-) -> Answer<Json<NotedArea>> {
+) -> Answer<Json<AreaWithWarnings>> {
     let (sheet, before) = state.area(organizer.tenant, path).await?;
     based_on(changes.version, before.version)?;
     let capacity = changes.capacity;
@@ -281,7 +281,7 @@ async fn update(
     };
     state.note_prices(organizer.tenant, path.id).await?;
     let warnings = of_area(&sheet.event, &after);
-    Ok(Json(NotedArea { area: after.into(), warnings }))
+    Ok(Json(AreaWithWarnings { area: after.into(), warnings }))
 }
 
 async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<AreaPath>) -> Answer<NoContent> {
@@ -295,10 +295,10 @@ async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<Are
         .into());
     }
     let now = state.clock.now();
-    let change = state.store.begin_deletion(&sheet, &area, now).await.on_refused(Error::changed_meanwhile)?;
+    let change = state.store.lease_deletion(&sheet, &area, now).await.on_refused(Error::changed_meanwhile)?;
     let closed = state.close(&sheet, &area, now).await;
     if !matches!(closed, Ok(true)) {
-        state.store.abandon_places(&change, &area).await.map_err(Error::from)?;
+        state.store.release_places(&change, &area).await.map_err(Error::from)?;
         closed?;
         return Err(Error::conflict(
             "area_has_sales",
@@ -345,24 +345,24 @@ impl State {
         // Refused if the event got another currency after it was read.
         let area = self.store.create_area(&area, self.clock.now()).await;
         let area = area.on_refused(Error::changed_meanwhile)?;
-        self.keep_few(tenant, &area).await?;
+        self.enforce_area_limit(tenant, &area).await?;
         self.note_prices(tenant, event).await?;
         Ok(area)
     }
 
     /// Counts the areas again after the new one was written: other requests may have created
     /// areas at the same moment. Deletes the new one if there are too many.
-    async fn keep_few(&self, tenant: TenantId, area: &Area) -> Result<()> {
+    async fn enforce_area_limit(&self, tenant: TenantId, area: &Area) -> Result<()> {
         let there = || async {
             let sheet = self.store.priced_event_of(tenant, area.event_id).await?;
             let areas = sheet.map(|sheet| sheet.into_priced().areas).unwrap_or_default();
             Ok(areas.into_iter().map(|area| area.id).collect())
         };
-        if crowd::may_stay(MAX_AREAS, &area.id, there).await? {
+        if recount::is_within_limit(MAX_AREAS, &area.id, there).await? {
             return Ok(());
         }
         let now = self.clock.now();
-        let change = self.store.begin_places(area, now).await.on_refused(Error::changed_meanwhile)?;
+        let change = self.store.lease_places(area, now).await.on_refused(Error::changed_meanwhile)?;
         self.store.delete_area(&change, area).await.on_refused(Error::changed_meanwhile)?;
         Err(too_many())
     }

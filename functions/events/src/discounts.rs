@@ -3,7 +3,7 @@
 
 use domain::event::Event;
 use domain::{Error, FieldError, Result, Timestamp};
-use store::{EventRecord, Failure, OnRefused, PlacesChange, Refusal, StoredEvent};
+use store::{CapacityLease, EventRecord, Failure, OnRefused, Refusal, StoredEvent};
 
 use crate::State;
 use crate::events::check_unpriced;
@@ -16,26 +16,26 @@ impl State {
     /// # Errors
     /// `refused_fields`, with nothing changed, if members were given more discounts already;
     /// `currency_fixed` if another request entered an amount in the former currency meanwhile.
-    pub(crate) async fn change_with_right(
+    pub(crate) async fn change_exclusively(
         &self,
         before: &StoredEvent,
         after: Event,
         now: Timestamp,
     ) -> Result<Event> {
         let event = &before.event;
-        let mut change = self.store.begin_discounts(event, now).await.on_refused(Error::changed_meanwhile)?;
-        let changed = self.change_under(before, after, &mut change, now).await;
+        let mut change = self.store.lease_discounts(event, now).await.on_refused(Error::changed_meanwhile)?;
+        let changed = self.change_with_lease(before, after, &mut change, now).await;
         if changed.is_err() {
-            self.store.abandon_discounts(&change, event.id).await?;
+            self.store.release_discounts(&change, event.id).await?;
         }
         changed
     }
 
-    async fn change_under(
+    async fn change_with_lease(
         &self,
         before: &StoredEvent,
         after: Event,
-        change: &mut PlacesChange,
+        change: &mut CapacityLease,
         now: Timestamp,
     ) -> Result<Event> {
         // The other checks come first, so that nothing has to be undone when one refuses.
@@ -62,7 +62,7 @@ impl State {
 
     async fn resize_discounts(
         &self,
-        change: &mut PlacesChange,
+        change: &mut CapacityLease,
         event: &Event,
         capacity: u32,
         now: Timestamp,
@@ -88,10 +88,10 @@ impl State {
     }
 
     /// Takes every discount away, or fails with `event_has_discounts` if a member has one. Only
-    /// under the right to change them (`begin_discounts`).
+    /// under the right to change them (`lease_discounts`).
     pub(crate) async fn close_discounts(
         &self,
-        change: &mut PlacesChange,
+        change: &mut CapacityLease,
         event: &Event,
         now: Timestamp,
     ) -> Result<()> {

@@ -10,14 +10,14 @@ use domain::pricing::AdjustmentType;
 use domain::{Error, EventId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{EventRecord, Failure, OnRefused, Once, PlacesChange, StoredEvent};
+use store::{CapacityLease, EventRecord, Failure, OnRefused, Once, StoredEvent};
 use web::{
     Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Query, Refuses, Viewer, based_on,
 };
 
 use crate::check::event_not_found;
 use crate::view::EventView;
-use crate::warnings::Noted;
+use crate::warnings::EventWithWarnings;
 use crate::writing::{EventChanges, NewEvent, check};
 use crate::{EventPath, State, discounts, slug};
 
@@ -116,7 +116,7 @@ async fn update(
     organizer: Organizer,
     Path(path): Path<EventPath>,
     Json(changes): Json<EventChanges>,
-) -> Answer<Json<Noted>> {
+) -> Answer<Json<EventWithWarnings>> {
     let before = state.sheet(organizer.tenant, path.id).await?;
     based_on(changes.version, before.event.version)?;
     let now = state.clock.now();
@@ -134,13 +134,13 @@ async fn update(
         crate::publishing::check(&sheet, is_moved.then_some(now))?;
     }
     let after = if sets_discounts || changes_currency {
-        state.change_with_right(&before, after, now).await?
+        state.change_exclusively(&before, after, now).await?
     } else {
         state.change_event(&before, after).await?
     };
     let sheet = PricedEvent { event: after.clone(), ..PricedEvent::clone(&before) };
     let warnings = state.warnings(&sheet, Some(&before)).await?;
-    Ok(Json(Noted { event: after.into(), warnings }))
+    Ok(Json(EventWithWarnings { event: after.into(), warnings }))
 }
 
 async fn delete(
@@ -163,9 +163,9 @@ async fn delete(
     }
     // Until the event is deleted, no other request may give it discounts.
     let mut change =
-        state.store.begin_discounts(&sheet.event, now).await.on_refused(Error::changed_meanwhile)?;
+        state.store.lease_discounts(&sheet.event, now).await.on_refused(Error::changed_meanwhile)?;
     if let Err(error) = state.close_all(&sheet, &mut change, now).await {
-        state.store.abandon_discounts(&change, sheet.event.id).await.map_err(Error::from)?;
+        state.store.release_discounts(&change, sheet.event.id).await.map_err(Error::from)?;
         return Err(error.into());
     }
     state.store.delete_event(&change, &sheet).await.on_refused(Error::changed_meanwhile)?;
@@ -209,7 +209,7 @@ impl State {
     }
 
     /// Takes away all places and discounts of the event.
-    async fn close_all(&self, sheet: &StoredEvent, change: &mut PlacesChange, now: Timestamp) -> Result<()> {
+    async fn close_all(&self, sheet: &StoredEvent, change: &mut CapacityLease, now: Timestamp) -> Result<()> {
         // A buyer who saw the event on sale a moment ago may still try to reserve.
         for area in &sheet.areas {
             if !self.close(sheet, area, now).await? {

@@ -152,11 +152,11 @@ impl FilePath {
 }
 
 /// A redirect to a picture in the bucket.
-struct Moved {
+struct ImageRedirect {
     to: String,
 }
 
-impl IntoResponse for Moved {
+impl IntoResponse for ImageRedirect {
     fn into_response(self) -> Response {
         let kept = format!("public, max-age={VIEW_SECONDS}");
         let headers = [(header::LOCATION, self.to), (header::CACHE_CONTROL, kept)];
@@ -164,7 +164,7 @@ impl IntoResponse for Moved {
     }
 }
 
-impl OperationOutput for Moved {
+impl OperationOutput for ImageRedirect {
     type Inner = Self;
 
     fn operation_response(_: &mut GenContext, _: &mut Operation) -> Option<ApiResponse> {
@@ -263,9 +263,9 @@ async fn delete(
 }
 
 /// Redirects to a signed address, because the bucket itself is private.
-async fn show(Of(state): Of<State>, Path(path): Path<FilePath>) -> Answer<Moved> {
+async fn show(Of(state): Of<State>, Path(path): Path<FilePath>) -> Answer<ImageRedirect> {
     let key = path.key().ok_or_else(|| Error::not_found("image_not_found", "There is no such picture."))?;
-    Ok(Moved { to: state.images.bucket.link(&key, state.clock.now(), VIEW_TIME)? })
+    Ok(ImageRedirect { to: state.images.bucket.link(&key, state.clock.now(), VIEW_TIME)? })
 }
 
 impl State {

@@ -41,7 +41,7 @@ pub struct State {
     hops: TrustedHops,
     fingerprints: Fingerprints,
     images: images::Images,
-    tills: warnings::Tills,
+    tills: warnings::PaymentMeans,
 }
 
 impl State {
@@ -56,7 +56,7 @@ impl State {
             hops: TrustedHops::from_env(&boot.env)?,
             fingerprints: Fingerprints::from_env(&boot.env)?,
             images: images::Images::new(boot)?,
-            tills: warnings::Tills {
+            tills: warnings::PaymentMeans {
                 has_sandbox: boot.env.optional("SANDBOX_GATEWAY_URL").is_some(),
                 is_production: boot.env.stage()? == Stage::Production,
             },

@@ -17,12 +17,12 @@ const NETWORK: Limit = Limit::exact("invite-network", 100, DAY);
 const ADDRESS: Limit = Limit::exact("invite-address", 5, DAY);
 
 /// The counts of an invitation that is to be mailed.
-pub(crate) struct Mails {
+pub(crate) struct InvitationCounts {
     own: [Count; 2],
     address: Count,
 }
 
-impl Mails {
+impl InvitationCounts {
     /// The counts for an invitation of `email` by `tenant` from `network`.
     pub(crate) fn new(state: &State, tenant: TenantId, email: &Email, network: &ClientNetwork) -> Self {
         let fingerprints = &state.fingerprints;

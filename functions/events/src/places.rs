@@ -2,22 +2,20 @@
 
 use domain::event::{Area, AreaKind};
 use domain::{Error, Result, Timestamp};
-use store::{OnRefused, PlacesChange, Refusal, StoredEvent};
+use store::{CapacityLease, OnRefused, Refusal, StoredEvent};
 
 use crate::State;
 use crate::units::every_seat;
 
 impl State {
-    /// Sets the places of a general admission area to `capacity`, and returns over how many
-    /// blocks they are spread. Only under the right to change the places (`begin_places`), or
-    /// while the event is being deleted.
+    /// Sets the places of a general admission area to `capacity`, under the lease on them.
     ///
     /// # Errors
     /// `not_enough_free`, with nothing changed, if fewer places are free than would have to
     /// be removed.
     async fn resize(
         &self,
-        change: &mut PlacesChange,
+        change: &mut CapacityLease,
         area: &Area,
         capacity: u32,
         now: Timestamp,
@@ -39,7 +37,7 @@ impl State {
     /// interrupted earlier change left, except seats that an interrupted deletion blocked: it
     /// is not known which of them were blocked before.
     pub(crate) async fn change_places(&self, before: &Area, after: Area, now: Timestamp) -> Result<Area> {
-        let mut change = self.store.begin_places(before, now).await.on_refused(Error::changed_meanwhile)?;
+        let mut change = self.store.lease_places(before, now).await.on_refused(Error::changed_meanwhile)?;
         let resized = match before.kind {
             AreaKind::GeneralAdmission => self.resize(&mut change, before, after.capacity, now).await,
             AreaKind::Seated => Ok(()),
@@ -50,13 +48,13 @@ impl State {
                 Ok(after)
             }
             Err(error) => {
-                self.store.abandon_places(&change, before).await?;
+                self.store.release_places(&change, before).await?;
                 Err(error)
             }
         }
     }
 
-    /// Takes every place of the area off sale, or fails with `area_has_sales` if one is sold
+    /// Takes every place of the area off sale; `false`, with nothing changed, if one is sold
     /// or held. Buyers may still see the area for some seconds, but get no places there.
     pub(crate) async fn close(&self, event: &StoredEvent, area: &Area, now: Timestamp) -> Result<bool> {
         match area.kind {

@@ -10,7 +10,7 @@ use store::{OnRefused, StoredEvent};
 use web::{Answer, Json, Organizer, Path, Refuses};
 
 use crate::view::EventView;
-use crate::warnings::Noted;
+use crate::warnings::EventWithWarnings;
 use crate::{EventPath, State};
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -42,7 +42,7 @@ async fn publish(
     Of(state): Of<State>,
     organizer: Organizer,
     Path(path): Path<EventPath>,
-) -> Answer<Json<Noted>> {
+) -> Answer<Json<EventWithWarnings>> {
     let now = state.clock.now();
     let sheet = state.sheet(organizer.tenant, path.id).await?;
     if sheet.event.status == EventStatus::Draft {
@@ -51,7 +51,7 @@ async fn publish(
     let event = state.set_status(&sheet, EventStatus::Published, now).await?;
     let sheet = PricedEvent { event, ..sheet.into_priced() };
     let warnings = state.warnings(&sheet, None).await?;
-    Ok(Json(Noted { event: sheet.event.into(), warnings }))
+    Ok(Json(EventWithWarnings { event: sheet.event.into(), warnings }))
 }
 
 async fn unpublish(

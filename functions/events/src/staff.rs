@@ -16,11 +16,11 @@ use domain::user::{Email, User};
 use domain::{Error, InvitationId, Language, Result, TenantId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Failure, Invited, OnRefused, OnStaff};
+use store::{Failure, Invited, OnRefused, StaffEntry};
 use web::{Admin, Answer, ClientNetwork, Created, Json, Page, Paging, Path, Refuses};
 
 use crate::State;
-use crate::limits::Mails;
+use crate::limits::InvitationCounts;
 
 /// How often an invitation is tried when other requests change the invitation of the same
 /// address at the same moment.
@@ -167,8 +167,8 @@ async fn list(Of(state): Of<State>, admin: Admin, paging: Paging) -> Answer<Json
     let staff = state.store.staff_and_invited(admin.tenant, after, paging.limit, now).await;
     let staff = staff.map_err(Error::from)?;
     let entry = |entry| match entry {
-        OnStaff::Member(user) => StaffMember::active(*user, admin.tenant),
-        OnStaff::Invited(invitation) => StaffMember::invited(*invitation),
+        StaffEntry::Member(user) => StaffMember::active(*user, admin.tenant),
+        StaffEntry::Invited(invitation) => StaffMember::invited(*invitation),
     };
     Ok(Json(Page::new(staff.items.into_iter().map(entry).collect(), staff.last)))
 }
@@ -191,7 +191,7 @@ async fn invite(
         .into());
     }
     let id = InvitationId::of(admin.tenant, &state.fingerprints.email(&new.email));
-    let mails = Mails::new(&state, admin.tenant, &new.email, &network);
+    let mails = InvitationCounts::new(&state, admin.tenant, &new.email, &network);
     let offer =
         Offer { email: new.email, role: new.role, language: new.language, by: admin.claims.email.clone() };
     for _ in 0..TRIES {

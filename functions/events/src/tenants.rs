@@ -194,7 +194,7 @@ async fn create(
         let state = &state;
         async move {
             check(&tenant, fields)?;
-            Ok(state.store.found_tenant(&tenant, buyer.user, now).await?.into())
+            Ok(state.store.create_tenant_with_admin(&tenant, buyer.user, now).await?.into())
         }
     };
     Ok(Created(state.store.once(once, &new, now, create).await?))

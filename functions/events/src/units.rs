@@ -182,9 +182,9 @@ impl State {
         let first_index = u16::try_from(area.rows.len()).unwrap_or(u16::MAX);
         let seats: u32 = added.iter().map(RowLayout::len).sum();
 
-        let change = self.store.begin_places(&area, now).await.on_refused(Error::changed_meanwhile)?;
+        let change = self.store.lease_places(&area, now).await.on_refused(Error::changed_meanwhile)?;
         if let Err(failure) = self.store.create_rows(area.event_id, area.id, first_index, &blocks).await {
-            self.store.abandon_places(&change, &area).await?;
+            self.store.release_places(&change, &area).await?;
             return Err(failure.into());
         }
         let mut after = Area { capacity: area.capacity + seats, version: area.version + 1, ..area };

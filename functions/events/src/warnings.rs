@@ -16,7 +16,7 @@ use crate::view::EventView;
 
 /// An event after a change, with warnings for its organiser.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Noted {
+pub(crate) struct EventWithWarnings {
     #[serde(flatten)]
     pub(crate) event: EventView,
     /// Problems that the organiser should look at. The change was made all the same.
@@ -60,7 +60,7 @@ pub(crate) enum EventWarningCode {
 
 /// What this installation can take payments with, besides the organiser's accounts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tills {
+pub(crate) struct PaymentMeans {
     /// A sandbox gateway takes the payments that no account takes.
     pub(crate) has_sandbox: bool,
     /// The stage is production, where buyers expect to pay real money.
@@ -85,10 +85,10 @@ impl State {
             }
         }
         let Some(before) = before else { return Ok(warnings) };
-        if let Some(change) = told_otherwise(&before.event, event) {
+        if let Some(change) = changed_time_or_place(&before.event, event) {
             for area in &before.areas {
                 if !self.store.is_untouched(before, area, self.clock.now()).await? {
-                    warnings.push(sold(change));
+                    warnings.push(tickets_sold_warning(change));
                     break;
                 }
             }
@@ -105,7 +105,7 @@ impl State {
 pub(crate) fn of_area(event: &Event, area: &Area) -> Vec<EventWarning> {
     let is_on_sale = event.status == EventStatus::Published && event.ticketing_link.is_none();
     let without_places = Some(area).filter(|_| is_on_sale).and_then(without_places);
-    without_places.into_iter().chain(rounded(area)).collect()
+    without_places.into_iter().chain(price_rounded_warning(area)).collect()
 }
 
 fn without_places(area: &Area) -> Option<EventWarning> {
@@ -119,7 +119,7 @@ fn without_places(area: &Area) -> Option<EventWarning> {
     })
 }
 
-fn rounded(area: &Area) -> Option<EventWarning> {
+fn price_rounded_warning(area: &Area) -> Option<EventWarning> {
     let (name, paid) = (&area.area_name, PriceUnit::of(area.currency).round(area.price));
     let [price_en, price_es, paid_en, paid_es] =
         [(area.price, Language::En), (area.price, Language::Es), (paid, Language::En), (paid, Language::Es)]
@@ -170,7 +170,7 @@ fn stages_not_moved(sheet: &PricedEvent) -> Option<EventWarning> {
     })
 }
 
-impl Tills {
+impl PaymentMeans {
     fn warning(self, accounts: &[GatewayAccount], event: &Event) -> Option<EventWarning> {
         let currency = event.currency.code();
         Some(match choose(accounts, event.currency).first() {
@@ -203,7 +203,7 @@ impl Tills {
 
 /// The part of what buyers were told that the change made wrong: time, place or both, in
 /// English and in Spanish.
-fn told_otherwise(before: &Event, after: &Event) -> Option<(&'static str, &'static str)> {
+fn changed_time_or_place(before: &Event, after: &Event) -> Option<(&'static str, &'static str)> {
     let times = |event: &Event| (event.starts_at, event.ends_at, event.doors_at, event.time_zone.clone());
     let place = |event: &Event| {
         (event.venue.clone(), event.address.clone(), event.city.clone(), event.country.clone())
@@ -216,7 +216,7 @@ fn told_otherwise(before: &Event, after: &Event) -> Option<(&'static str, &'stat
     }
 }
 
-fn sold((change, cambio): (&'static str, &'static str)) -> EventWarning {
+fn tickets_sold_warning((change, cambio): (&'static str, &'static str)) -> EventWarning {
     EventWarning::new(
         EventWarningCode::TicketsSold,
         format!(
@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn missing_and_test_accounts_are_warned_about() {
         let check = |has_sandbox, is_production, accounts: &[GatewayAccount]| {
-            let warning = Tills { has_sandbox, is_production }.warning(accounts, &draft());
+            let warning = PaymentMeans { has_sandbox, is_production }.warning(accounts, &draft());
             warning.map(|warning| warning.code)
         };
         let [live, test] = [Mode::Live, Mode::Test].map(|mode| account(mode, 1, Currency::COP));
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn a_changed_time_or_place_is_warned_about() {
         let before = draft();
-        let told = |after: &Event| told_otherwise(&before, after).map(|(change, _)| change);
+        let told = |after: &Event| changed_time_or_place(&before, after).map(|(change, _)| change);
         assert_eq!(told(&Event { name: "Otro".to_owned(), ..before.clone() }), None);
         let later = Event { starts_at: at(1_800_000_000), ..before.clone() };
         let elsewhere = Event { city: "Cali".to_owned(), ..before.clone() };

@@ -46,7 +46,7 @@ pub(crate) fn admission(sheet: &StoredEvent, ticket: &Ticket<'_>) -> Admission {
 }
 
 /// The ticket's facts for a mail, with its signed code as a picture.
-pub(crate) fn drawn(
+pub(crate) fn admission_with_code(
     sheet: &StoredEvent,
     ticket: &Ticket<'_>,
     key: &SigningKey,

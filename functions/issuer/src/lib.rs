@@ -16,7 +16,7 @@ use domain::event::Tenant;
 use domain::order::Order;
 use domain::{Error, EventId, OrderId, Result, TenantId, UserId};
 use queue::{IssueMessage, MailMessage, Queue};
-use store::{EventCache, Fresh, SOLD_MILLIS, Store, StoredEvent};
+use store::{Cache, EventCache, SOLD_MILLIS, Store, StoredEvent};
 
 /// The function's clients and settings.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ pub struct State {
     ticket_key: SigningKey,
     transfer_key: [u8; 32],
     sheets: EventCache,
-    tenants: Arc<Fresh<TenantId, Tenant>>,
+    tenants: Arc<Cache<TenantId, Tenant>>,
 }
 
 impl State {
@@ -47,7 +47,7 @@ impl State {
             ticket_key,
             transfer_key: Secret::from_env(&boot.env, "TICKET_SECRET")?.derive("transfer"),
             sheets: EventCache::new(100, SOLD_MILLIS),
-            tenants: Arc::new(Fresh::new(100, SOLD_MILLIS)),
+            tenants: Arc::new(Cache::new(100, SOLD_MILLIS)),
         })
     }
 

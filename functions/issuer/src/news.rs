@@ -4,7 +4,7 @@
 //! drop news that is out of date.
 
 use domain::order::{Payment, UnusedReason};
-use domain::outbox::{Loss, OrderNews};
+use domain::outbox::{OrderNews, TicketLoss};
 use domain::payment::Dispute;
 use domain::refund_task::{RefundTask, TaskOutcome};
 use domain::{Error, Money, OrderId, Person, Result, UserId};
@@ -55,7 +55,7 @@ pub(crate) async fn mails(
         mail,
         images: Vec::new(),
     };
-    let about_payment = |amount, loss: Loss| PaymentsMail {
+    let about_payment = |amount, loss: TicketLoss| PaymentsMail {
         order: order.id,
         buyer: order.buyer.clone(),
         payments: vec![PaymentFacts {
@@ -72,7 +72,7 @@ pub(crate) async fn mails(
     };
     let whole = |loss| about_payment(money(payment.amount), loss);
     // To the organiser and, if tickets became void, to the buyer.
-    let loss_mails = |mail, amount, loss: Loss| {
+    let loss_mails = |mail, amount, loss: TicketLoss| {
         let worthless = loss.revoked.then(|| to_buyer(Mail::TicketsWorthless(facts(amount, false))));
         [to_organiser(mail)].into_iter().chain(worthless).collect()
     };
@@ -82,15 +82,16 @@ pub(crate) async fn mails(
         }
         OrderNews::RefundDue { amount, .. } => vec![to_buyer(Mail::RefundDue(facts(amount, false)))],
         OrderNews::PaymentMismatch { paid, .. } => {
-            let mail = PaymentsMail { asked: Some(order.total()), ..about_payment(paid, Loss::default()) };
+            let mail =
+                PaymentsMail { asked: Some(order.total()), ..about_payment(paid, TicketLoss::default()) };
             vec![to_organiser(Mail::PaymentMismatch(mail))]
         }
         OrderNews::PlacesLost => Vec::new(),
         _ if is_over(payment, news) => Vec::new(),
         OrderNews::DisputeOpened { .. } => {
-            vec![to_organiser(Mail::DisputeOpened(whole(Loss::default())))]
+            vec![to_organiser(Mail::DisputeOpened(whole(TicketLoss::default())))]
         }
-        OrderNews::DisputeWon { .. } => vec![to_organiser(Mail::DisputeWon(whole(Loss::default())))],
+        OrderNews::DisputeWon { .. } => vec![to_organiser(Mail::DisputeWon(whole(TicketLoss::default())))],
         OrderNews::DisputeLost { loss, .. } => {
             loss_mails(Mail::DisputeLost(whole(loss)), payment.amount, loss)
         }
@@ -101,7 +102,7 @@ pub(crate) async fn mails(
             let task = RefundTask::of(&order, place);
             // An organiser that already gave the money back must not be told to give it back.
             let Some(task) = task.filter(|task| task.since == since) else { return Ok(Vec::new()) };
-            let mut mail = about_payment(money(amount), Loss::default());
+            let mut mail = about_payment(money(amount), TicketLoss::default());
             mail.payments[0].reason = Some(reason);
             let due = Mail::RefundByHandDue(facts(amount, false));
             let buyers = (!is_buyer_informed(state, &task).await?).then(|| to_buyer(due));

@@ -8,7 +8,7 @@ use queue::{Mail, MailMessage, TicketsMail};
 use store::StoredEvent;
 
 use crate::State;
-use crate::compose::{drawn, organiser, show};
+use crate::compose::{admission_with_code, organiser, show};
 
 /// The mail with the tickets; `None` if it was sent already, or no ticket is left to send.
 pub(crate) async fn paid(state: &State, user: UserId, order: OrderId) -> Result<Option<MailMessage>> {
@@ -29,7 +29,7 @@ fn compose(
     key: &SigningKey,
 ) -> Result<Option<MailMessage>> {
     let mine = order.tickets().filter(|ticket| !ticket.refunded && ticket.holder == order.user);
-    let drawn = mine.map(|ticket| drawn(sheet, &ticket, key)).collect::<Result<Vec<_>>>()?;
+    let drawn = mine.map(|ticket| admission_with_code(sheet, &ticket, key)).collect::<Result<Vec<_>>>()?;
     if drawn.is_empty() {
         return Ok(None);
     }

@@ -6,7 +6,7 @@ use domain::{Error, Person, Result, TransferId, UserId};
 use queue::{Mail, MailMessage, TicketsMail, TransferMail};
 
 use crate::State;
-use crate::compose::{admission, drawn, organiser, show};
+use crate::compose::{admission, admission_with_code, organiser, show};
 
 /// The mail that offers the ticket to its receiver; `None` if the offer is over.
 pub(crate) async fn offered(
@@ -56,7 +56,7 @@ pub(crate) async fn accepted(
     let Some(ticket) = ticket else { return Ok(None) };
     let sheet = state.sheet(order.event).await?;
     let tenant = state.tenant(order.tenant).await?;
-    let (admission, image) = drawn(&sheet, &ticket, &state.ticket_key)?;
+    let (admission, image) = admission_with_code(&sheet, &ticket, &state.ticket_key)?;
     Ok(Some(MailMessage {
         to: receiver.clone(),
         language: order.language,

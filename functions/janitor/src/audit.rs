@@ -25,7 +25,7 @@ const YOUNG: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// Queues the next part of the day's audit; returns the number of orders. A new day's audit begins
 /// when that of the day before is complete.
-pub(crate) async fn go_on(state: &State) -> Result<usize> {
+pub(crate) async fn queue_next_part(state: &State) -> Result<usize> {
     let now = state.clock.now();
     let today = now.strftime("%Y-%m-%d").to_string();
     let before = state.store.audit_walk().await?;
@@ -42,7 +42,7 @@ pub(crate) async fn go_on(state: &State) -> Result<usize> {
         if room == 0 {
             break;
         }
-        let look = state.store.audit_look(&place, now - YOUNG, room).await?;
+        let look = state.store.audit_step(&place, now - YOUNG, room).await?;
         audits.extend(look.orders.into_iter().map(|(user, order)| PaymentMessage::Audit { user, order }));
         looks += 1;
         match look.next {

@@ -76,7 +76,7 @@ pub async fn handle(state: State, task: Task) -> Result<Report, BootError> {
             }
             brought_back
         }
-        Task::Audit => audit::go_on(&state).await?,
+        Task::Audit => audit::queue_next_part(&state).await?,
         Task::Remind => remind::remind(&state).await?,
         Task::Report => report::report(&state).await?,
     };

@@ -26,7 +26,7 @@ const REFUSED: Limit = Limit::exact("member-register-refused", 10, HOUR);
 
 /// The community that a request is about, and its supervisor, if one asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct CommunityScope {
     /// The community, if the request or the caller names one.
     pub(crate) tenant: Option<TenantId>,
     /// The caller, if it is a supervisor of this community.
@@ -41,7 +41,7 @@ impl State {
         caller: Option<&Buyer>,
         tenant: Option<TenantId>,
         show: Option<EventId>,
-    ) -> Result<Asked> {
+    ) -> Result<CommunityScope> {
         let supervised = caller.and_then(|caller| caller.claims.require(Permission::SuperviseMembers).ok());
         let of_show = match show {
             Some(show) => Some(self.tenant_of(show).await?),
@@ -56,7 +56,7 @@ impl State {
             .finish()?;
         let tenant = tenant.or(of_show).or(supervised);
         let supervisor = caller.filter(|_| tenant.is_some() && tenant == supervised);
-        Ok(Asked { tenant, supervisor: supervisor.map(|caller| caller.user) })
+        Ok(CommunityScope { tenant, supervisor: supervisor.map(|caller| caller.user) })
     }
 
     /// The tenant of a published show.
@@ -69,7 +69,11 @@ impl State {
 
     /// The community that a question about an address is about, or `None` if the
     /// address belongs to none.
-    pub(crate) async fn asked_about(&self, asked: Asked, email: &Email) -> Result<Option<TenantId>> {
+    pub(crate) async fn community_of_address(
+        &self,
+        asked: CommunityScope,
+        email: &Email,
+    ) -> Result<Option<TenantId>> {
         if asked.tenant.is_some() {
             return Ok(asked.tenant);
         }
@@ -83,7 +87,7 @@ impl State {
     /// Counts a question about an address, unless one of the community's supervisors asks.
     pub(crate) async fn count_lookup(
         &self,
-        asked: Asked,
+        asked: CommunityScope,
         email: &Email,
         network: &ClientNetwork,
         now: Timestamp,
@@ -95,7 +99,7 @@ impl State {
     /// makes it.
     pub(crate) async fn count_registration(
         &self,
-        asked: Asked,
+        asked: CommunityScope,
         email: &Email,
         network: &ClientNetwork,
         now: Timestamp,
@@ -107,7 +111,7 @@ impl State {
     /// supervisor learns which of both is taken.
     pub(crate) async fn registered_already(
         &self,
-        asked: Asked,
+        asked: CommunityScope,
         taken: MemberError,
         network: &ClientNetwork,
         now: Timestamp,
@@ -131,7 +135,7 @@ impl State {
         [all.of(&[&network]), here.of(&[&address, &network])]
     }
 
-    async fn count(&self, asked: Asked, counts: &[Count], now: Timestamp) -> Result<()> {
+    async fn count(&self, asked: CommunityScope, counts: &[Count], now: Timestamp) -> Result<()> {
         if asked.supervisor.is_some() { Ok(()) } else { self.store.count(counts, now).await }
     }
 }

@@ -123,7 +123,7 @@ impl State {
     ) -> Result<Option<Member>> {
         let asked = self.asked(caller, question.tenant_id, question.show_id).await?;
         self.count_lookup(asked, &question.email, network, self.clock.now()).await?;
-        match self.asked_about(asked, &question.email).await? {
+        match self.community_of_address(asked, &question.email).await? {
             Some(tenant) => {
                 Ok(self.store.member_by_email(&self.fingerprints, tenant, &question.email).await?)
             }

@@ -12,7 +12,7 @@ use store::MemberError;
 use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer, Refuses};
 
 use crate::State;
-use crate::community::{Asked, tenant_needed};
+use crate::community::{CommunityScope, tenant_needed};
 use crate::fields::{WrittenId, capitals, check_past};
 use crate::view::MemberView;
 
@@ -114,7 +114,7 @@ impl State {
     async fn new_member(
         &self,
         registration: MemberRegistration,
-        asked: Asked,
+        asked: CommunityScope,
         now: Timestamp,
     ) -> Result<Member> {
         let tenant = asked.tenant.ok_or_else(tenant_needed)?;

@@ -16,7 +16,7 @@ use domain::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Refusal;
-use store::{OnRefused, Once, StoredEvent, crowd};
+use store::{OnRefused, Once, StoredEvent, recount};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, Viewer, based_on, nullable};
 
 use crate::{EventPath, State};
@@ -327,7 +327,7 @@ impl State {
             let stages = sheet.map(|sheet| sheet.into_priced().stages).unwrap_or_default();
             Ok(stages.into_iter().map(|stage| stage.id).collect())
         };
-        if !crowd::may_stay(MAX_STAGES_PER_EVENT, &stage.id, there).await? {
+        if !recount::is_within_limit(MAX_STAGES_PER_EVENT, &stage.id, there).await? {
             self.store.delete_sale_stage(event, stage.id).await?;
             return Err(too_many());
         }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use store::StoredEvent;
 
 use crate::State;
-use crate::gateways::{Till, Tills};
+use crate::gateways::{PaymentAccount, PaymentAccounts};
 use crate::idempotency::RequestDigest;
 
 /// Time before the hold's end at which the gateway stops taking money: more than clocks can differ.
@@ -24,7 +24,7 @@ const LEAST: Duration = Duration::from_secs(30);
 
 /// The page on which the buyer pays.
 #[derive(Debug)]
-pub(crate) struct WayToPay {
+pub(crate) struct CheckoutPage {
     /// The page to open.
     pub(crate) url: String,
     /// The form that the page posts to the gateway, if the page is the box office's own.
@@ -42,7 +42,7 @@ pub(crate) struct CheckoutForm {
 
 /// How the buyer wants to pay.
 #[derive(Debug)]
-pub(crate) struct Wish {
+pub(crate) struct PaymentRequest {
     /// The gateway that the buyer chose; if `None`, the organiser's first choice.
     pub(crate) gateway: Option<GatewayName>,
     /// True if the request changed the order's attendees, which are not saved yet.
@@ -60,12 +60,12 @@ pub(crate) fn pay_until(order: &Order, payment: &Payment) -> Option<Timestamp> {
 
 /// Returns the way to the buyer's open payment, or starts a new payment.
 pub(crate) async fn start(
-    tills: &Tills<'_>,
+    tills: &PaymentAccounts<'_>,
     order: &mut Order,
     sheet: &StoredEvent,
-    wish: Wish,
+    wish: PaymentRequest,
     now: Timestamp,
-) -> Result<WayToPay> {
+) -> Result<CheckoutPage> {
     let expires_at = order.expires_at - MARGIN;
     if expires_at < now + LEAST {
         return Err(Error::gone(
@@ -78,10 +78,10 @@ pub(crate) async fn start(
         && let Some(till) = tills.of_payment(payment).await?
     {
         let way = match &payment.checkout_url {
-            Some(url) => WayToPay { url: url.clone(), form: None },
+            Some(url) => CheckoutPage { url: url.clone(), form: None },
             None => match create(state, order, sheet, &till, payment.attempt, expires_at).await {
-                Ok(checkout) => way_to_pay(state, checkout),
-                Err(error) => return Err(tills.or_others(payment.gateway, error).await),
+                Ok(checkout) => checkout_page(state, checkout),
+                Err(error) => return Err(tills.with_alternatives(payment.gateway, error).await),
             },
         };
         if wish.corrects {
@@ -93,10 +93,10 @@ pub(crate) async fn start(
     let gateway = till.gateway.name();
     let checkout = match create(state, order, sheet, &till, attempt, expires_at).await {
         Ok(checkout) => checkout,
-        Err(error) => return Err(tills.or_others(gateway, error).await),
+        Err(error) => return Err(tills.with_alternatives(gateway, error).await),
     };
     let (payment_id, is_repeatable) = (checkout.payment_id.clone(), checkout.is_repeatable);
-    let way = way_to_pay(state, checkout);
+    let way = checkout_page(state, checkout);
     let started = StartedPayment {
         attempt,
         gateway,
@@ -115,7 +115,7 @@ async fn create(
     state: &State,
     order: &Order,
     sheet: &StoredEvent,
-    till: &Till,
+    till: &PaymentAccount,
     attempt: u8,
     expires_at: Timestamp,
 ) -> Result<Checkout> {
@@ -139,7 +139,7 @@ async fn create(
 
 /// The address for the gateway's notifications. It names the account, because the secret that
 /// verifies a notification's signature belongs to the account.
-fn notification_url(state: &State, order: &Order, till: &Till) -> String {
+fn notification_url(state: &State, order: &Order, till: &PaymentAccount) -> String {
     let url = format!("{}/api/v1/webhooks/{}", state.public_url, till.gateway.name());
     match till.account {
         Some(account) => format!("{url}?tenant={}&account={account}", order.tenant),
@@ -147,12 +147,12 @@ fn notification_url(state: &State, order: &Order, till: &Till) -> String {
     }
 }
 
-fn way_to_pay(state: &State, checkout: Checkout) -> WayToPay {
+fn checkout_page(state: &State, checkout: Checkout) -> CheckoutPage {
     match checkout.step {
-        BuyerStep::Open { url } => WayToPay { url, form: None },
+        BuyerStep::Open { url } => CheckoutPage { url, form: None },
         BuyerStep::Post { action, fields } => {
             let url = page_with_form(&state.public_url, &action, checkout.expires_at, &fields);
-            WayToPay { url, form: Some(CheckoutForm { action, fields: fields.into_iter().collect() }) }
+            CheckoutPage { url, form: Some(CheckoutForm { action, fields: fields.into_iter().collect() }) }
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::State;
 
 /// A gateway account to which a buyer can be sent.
 #[derive(Debug)]
-pub(crate) struct Till {
+pub(crate) struct PaymentAccount {
     pub(crate) gateway: Arc<dyn PaymentGateway>,
     /// The organiser's account at the gateway; `None` for the sandbox.
     pub(crate) account: Option<GatewayAccountId>,
@@ -23,13 +23,13 @@ pub(crate) struct Till {
 
 /// The gateway accounts with which an order may be paid.
 #[derive(Debug)]
-pub(crate) struct Tills<'a> {
+pub(crate) struct PaymentAccounts<'a> {
     pub(crate) state: &'a State,
     accounts: Arc<Vec<GatewayAccount>>,
     currency: Currency,
 }
 
-impl<'a> Tills<'a> {
+impl<'a> PaymentAccounts<'a> {
     /// Gateways of the order's organiser, cached for some seconds.
     pub(crate) async fn of(state: &'a State, order: &Order) -> Result<Self> {
         Ok(Self { state, accounts: state.accounts(order.tenant).await?, currency: order.currency })
@@ -41,7 +41,7 @@ impl<'a> Tills<'a> {
     /// # Errors
     /// `payment_gateway_missing` (409) if there is none, `payment_gateway_unavailable` (503) if it
     /// does not answer; both with the alternatives.
-    pub(crate) async fn open(&self, wanted: Option<GatewayName>) -> Result<Till> {
+    pub(crate) async fn open(&self, wanted: Option<GatewayName>) -> Result<PaymentAccount> {
         let takers = choose(&self.accounts, self.currency);
         let Some(first) = takers.first() else {
             let till = self.sandbox().filter(|till| wanted.is_none_or(|name| name == till.gateway.name()));
@@ -55,7 +55,7 @@ impl<'a> Tills<'a> {
                 Err(error) => refused = error,
             }
         }
-        Err(self.or_others(name, refused).await)
+        Err(self.with_alternatives(name, refused).await)
     }
 
     /// The account with which a payment was begun; `None` if it no longer exists. Accounts that
@@ -63,19 +63,19 @@ impl<'a> Tills<'a> {
     ///
     /// # Errors
     /// `payment_gateway_unavailable` (503) with the alternatives, if the gateway does not answer.
-    pub(crate) async fn of_payment(&self, payment: &Payment) -> Result<Option<Till>> {
+    pub(crate) async fn of_payment(&self, payment: &Payment) -> Result<Option<PaymentAccount>> {
         let Some(id) = payment.account else {
             return Ok(self.sandbox().filter(|till| till.gateway.name() == payment.gateway));
         };
         let Some(account) = self.accounts.iter().find(|account| account.id == id) else { return Ok(None) };
         match self.till(account).await {
             Ok(till) => Ok(Some(till)),
-            Err(error) => Err(self.or_others(payment.gateway, error).await),
+            Err(error) => Err(self.with_alternatives(payment.gateway, error).await),
         }
     }
 
     /// Adds the organiser's other working gateways to an error about one gateway.
-    pub(crate) async fn or_others(&self, gateway: GatewayName, error: Error) -> Error {
+    pub(crate) async fn with_alternatives(&self, gateway: GatewayName, error: Error) -> Error {
         let takers = choose(&self.accounts, self.currency);
         let mut names: Vec<GatewayName> = Vec::new();
         for name in takers.iter().map(|account| account.gateway).filter(|name| *name != gateway) {
@@ -99,13 +99,13 @@ impl<'a> Tills<'a> {
     }
 
     /// The account's client, if the gateway answers.
-    async fn till(&self, account: &GatewayAccount) -> Result<Till> {
+    async fn till(&self, account: &GatewayAccount) -> Result<PaymentAccount> {
         let open = async {
             self.state.gateways.available(account).await?;
             self.state.gateways.of(account).await
         };
         match open.await {
-            Ok(gateway) => Ok(Till { gateway, account: Some(account.id) }),
+            Ok(gateway) => Ok(PaymentAccount { gateway, account: Some(account.id) }),
             Err(error) if error.kind() == Kind::Internal => {
                 // A misconfigured account: a person must see the log, but the buyer need not wait
                 // for that.
@@ -116,8 +116,8 @@ impl<'a> Tills<'a> {
         }
     }
 
-    fn sandbox(&self) -> Option<Till> {
-        self.state.gateways.sandbox().map(|gateway| Till { gateway, account: None })
+    fn sandbox(&self) -> Option<PaymentAccount> {
+        self.state.gateways.sandbox().map(|gateway| PaymentAccount { gateway, account: None })
     }
 }
 

@@ -4,8 +4,8 @@ mod attendees;
 mod checkout;
 mod gateways;
 mod idempotency;
-mod look;
 mod payments;
+mod polling;
 mod refunds;
 mod reservations;
 mod view;
@@ -18,7 +18,7 @@ use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError, Secret};
 use domain::gateway_account::GatewayAccount;
 use domain::{Error, EventId, Result, TenantId};
-use store::{EventCache, Fresh, ON_SALE_MILLIS, Store, StoredEvent};
+use store::{Cache, EventCache, ON_SALE_MILLIS, Store, StoredEvent};
 use web::TokenVerifier;
 
 /// How long a tenant's gateway accounts are cached, in milliseconds. For that long, a payment may
@@ -34,8 +34,8 @@ pub struct State {
     gateways: PaymentGateways,
     keys: Arc<Keys>,
     sheets: EventCache,
-    accounts: Arc<Fresh<TenantId, Vec<GatewayAccount>>>,
-    looks: Arc<look::Looks>,
+    accounts: Arc<Cache<TenantId, Vec<GatewayAccount>>>,
+    looks: Arc<polling::GatewayReportCache>,
     /// The box office's address, without a slash at its end.
     public_url: Arc<str>,
 }
@@ -68,7 +68,7 @@ impl State {
             gateways: PaymentGateways::new(boot)?,
             keys: Arc::new(keys),
             sheets: EventCache::new(256, ON_SALE_MILLIS),
-            accounts: Arc::new(Fresh::new(256, ACCOUNTS_MILLIS)),
+            accounts: Arc::new(Cache::new(256, ACCOUNTS_MILLIS)),
             looks: Arc::default(),
             public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
         })

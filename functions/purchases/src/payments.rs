@@ -17,10 +17,10 @@ use store::{Failure, GateError, Limit, StoredEvent};
 use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path, Refuses};
 
 use crate::attendees::NewAttendee;
-use crate::checkout::{CheckoutForm, WayToPay, Wish};
-use crate::gateways::Tills;
+use crate::checkout::{CheckoutForm, CheckoutPage, PaymentRequest};
+use crate::gateways::PaymentAccounts;
 use crate::idempotency::RequestDigest;
-use crate::look::{is_processing, look};
+use crate::polling::{is_processing, refresh_from_gateways};
 use crate::reservations::{OrderPath, own_order};
 use crate::view::OrderView;
 use crate::{State, attendees, checkout};
@@ -106,7 +106,7 @@ struct PurchaseView {
 }
 
 impl PurchaseView {
-    fn new(order: &Order, sheet: &StoredEvent, way: Option<WayToPay>, now: Timestamp) -> Self {
+    fn new(order: &Order, sheet: &StoredEvent, way: Option<CheckoutPage>, now: Timestamp) -> Self {
         let (checkout_url, checkout_form) = way.map_or((None, None), |way| (Some(way.url), way.form));
         Self { order: OrderView::new(order, Some(sheet), now), checkout_url, checkout_form }
     }
@@ -122,7 +122,7 @@ async fn pay(
     let digest = RequestDigest::new("pay", key.0.as_deref(), &request)?;
     let mut order = own_order(&state, &buyer, request.reservation_id).await?;
     // Concurrently: the buyer is waiting.
-    let (sheet, tills) = tokio::try_join!(state.sheet(order.event), Tills::of(&state, &order))?;
+    let (sheet, tills) = tokio::try_join!(state.sheet(order.event), PaymentAccounts::of(&state, &order))?;
     if repeats(&state, &order, digest.as_ref(), now).await? && order.status.is_settled() {
         return Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, None, now))));
     }
@@ -144,7 +144,7 @@ async fn pay(
         settle_free(&state, &mut order, &sheet, now).await?;
         None
     } else {
-        let wish = Wish { gateway: request.gateway, corrects, digest };
+        let wish = PaymentRequest { gateway: request.gateway, corrects, digest };
         Some(checkout::start(&tills, &mut order, &sheet, wish, now).await?)
     };
     Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, way, now))))
@@ -237,7 +237,7 @@ async fn show(
     Path(path): Path<OrderPath>,
 ) -> Answer<Json<OrderView>> {
     let now = state.clock.now();
-    let order = look(&state, own_order(&state, &buyer, path.id).await?, now).await;
+    let order = refresh_from_gateways(&state, own_order(&state, &buyer, path.id).await?, now).await;
     let sheet = state.sheet(order.event).await.ok();
     Ok(Json(OrderView::new(&order, sheet.as_deref(), now)))
 }

@@ -13,12 +13,12 @@ use domain::{Error, EventId, Kind, OrderId, Person, Result, Timestamp};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Failure, GateError, HoldRequest, StoredEvent, crowd};
+use store::{Failure, GateError, HoldRequest, StoredEvent, recount};
 use web::{Answer, Buyer, IdempotencyKey, Json, Path, Refuses};
 
 use crate::attendees::NewAttendee;
 use crate::idempotency::{KEY_REUSED, RequestDigest, key_reused};
-use crate::look::{self, look};
+use crate::polling::{self, refresh_from_gateways};
 use crate::view::OrderView;
 use crate::{State, attendees};
 
@@ -114,9 +114,9 @@ async fn reserve(
     let digest = RequestDigest::new("reserve", key.0.as_deref(), &request)?;
     let attendees = attendees::read(request.attendees, quote.totals.quantity, &sheet.event, now)?;
 
-    let order = match known(&state, &buyer, &quote, digest.as_ref(), now).await? {
+    let order = match find_existing_order(&state, &buyer, &quote, digest.as_ref(), now).await? {
         Some(order) if is_new(&order, &sheet.event, now) => {
-            confirmed(&state, order, digest.as_ref(), now).await?
+            confirm_concurrent_order(&state, order, digest.as_ref(), now).await?
         }
         Some(order) => order,
         None => hold(&state, &buyer, quote, &sheet, attendees, digest, now).await?,
@@ -126,7 +126,7 @@ async fn reserve(
 
 /// The existing order of this quote, if there is one. Reads the buyer's orders of the last day,
 /// which also show a reused key and too many open reservations.
-async fn known(
+async fn find_existing_order(
     state: &State,
     buyer: &Buyer,
     quote: &Quote,
@@ -138,7 +138,7 @@ async fn known(
     let known = recent.iter().find(|order| order.id == id).cloned();
     let repeats = |order: &Order| digest.is_none_or(|digest| order.idempotency == Some(digest.text()));
     if known.as_ref().is_some_and(repeats) {
-        return known.map(|known| unreleased(known, now)).transpose();
+        return known.map(|known| unless_released(known, now)).transpose();
     }
     for kept in recent.iter().filter_map(|order| order.idempotency.as_deref()) {
         digest.map_or(Ok(false), |digest| digest.repeats(kept))?;
@@ -160,7 +160,7 @@ fn quote_used(detail: &'static str, id: OrderId) -> Error {
 }
 
 /// The existing order of a quote, unless it has ended: a quote can become only one order.
-fn unreleased(known: Order, now: Timestamp) -> Result<Order> {
+fn unless_released(known: Order, now: Timestamp) -> Result<Order> {
     match known.status_at(now) {
         OrderStatus::Released => {
             Err(quote_used("The reservation of this quote has ended. Ask for a new quote.", known.id))
@@ -182,8 +182,8 @@ fn too_many() -> Error {
 
 /// Checks the buyer's reservations again after saving the new one: concurrent requests may have
 /// made others. Cancels the new one if there are too many or another has its idempotency key. Only
-/// for the request that made it: see [`confirmed`].
-async fn keep_alone(
+/// for the request that made it: see [`confirm_concurrent_order`].
+async fn enforce_limits(
     state: &State,
     mut order: Order,
     digest: Option<&RequestDigest>,
@@ -191,7 +191,7 @@ async fn keep_alone(
 ) -> Result<Order> {
     let Some(refusal) = refusal(state, &order, digest, now).await? else { return Ok(order) };
     // The idempotency key then belongs to the other order.
-    let change = order.give_way(refusal.code() == KEY_REUSED);
+    let change = order.release_for_other(refusal.code() == KEY_REUSED);
     match state.store.save_order(&order, &change, now).await {
         Ok(order) => {
             state.store.release_holdings(&order).await?;
@@ -216,15 +216,15 @@ async fn refusal(
     digest: Option<&RequestDigest>,
     now: Timestamp,
 ) -> Result<Option<Error>> {
-    let look = || state.store.orders_now(order.user, now - REMEMBERED);
+    let look = || state.store.orders_consistent(order.user, now - REMEMBERED);
     let there = look().await?;
     let again = || async { Ok(with_key(&look().await?, digest)) };
-    if with_key(&there, digest).len() > 1 && !crowd::may_stay(1, &order.id, again).await? {
+    if with_key(&there, digest).len() > 1 && !recount::is_within_limit(1, &order.id, again).await? {
         return Ok(Some(key_reused()));
     }
     let again = || async { Ok(open_for(&look().await?, order.event, now)) };
     if open_for(&there, order.event, now).len() > MAX_OPEN
-        && !crowd::may_stay(MAX_OPEN, &order.id, again).await?
+        && !recount::is_within_limit(MAX_OPEN, &order.id, again).await?
     {
         return Ok(Some(too_many()));
     }
@@ -253,17 +253,17 @@ fn is_new(order: &Order, event: &Event, now: Timestamp) -> bool {
 /// may be about to cancel the order, or may have returned it already. So this one never cancels it,
 /// and returns it only if the buyer is within the limits. Then it increments the version, so that a
 /// late cancellation is refused.
-async fn confirmed(
+async fn confirm_concurrent_order(
     state: &State,
     order: Order,
     digest: Option<&RequestDigest>,
     now: Timestamp,
 ) -> Result<Order> {
-    for look in 0..crowd::LOOKS {
+    for look in 0..recount::MAX_COUNTS {
         if look > 0 {
-            tokio::time::sleep(crowd::PAUSE).await;
+            tokio::time::sleep(recount::PAUSE).await;
         }
-        let there = state.store.orders_now(order.user, now - REMEMBERED).await?;
+        let there = state.store.orders_consistent(order.user, now - REMEMBERED).await?;
         let current = state.store.order(order.user, order.id).await?;
         let current = current.ok_or_else(|| Error::internal("an order vanished"))?;
         if current.status == OrderStatus::Released && digest.is_some() && current.idempotency.is_none() {
@@ -271,7 +271,7 @@ async fn confirmed(
             return Err(key_reused());
         }
         if current.version > 1 {
-            return unreleased(current, now);
+            return unless_released(current, now);
         }
         if with_key(&there, digest).len() <= 1 && open_for(&there, current.event, now).len() <= MAX_OPEN {
             match state.store.save_order(&current, &Change::default(), now).await {
@@ -307,7 +307,7 @@ async fn hold(
         Order::hold(quote, Hold { user, buyer, language, attendees, holdings, expires_at, idempotency });
     let order = match state.store.create_order(&order).await? {
         Some(known) => {
-            let answer = confirmed(state, known, digest.as_ref(), now).await;
+            let answer = confirm_concurrent_order(state, known, digest.as_ref(), now).await;
             if answer.as_ref().is_err_and(|error| error.kind() != Kind::Unavailable) {
                 // The order is gone, so the places just claimed belong to no order.
                 state.store.release_holdings(&order).await?;
@@ -316,7 +316,7 @@ async fn hold(
         }
         None => order,
     };
-    keep_alone(state, order, digest.as_ref(), now).await
+    enforce_limits(state, order, digest.as_ref(), now).await
 }
 
 /// The promotion of the quote, read again if its uses are limited or it is bound to a buyer: the
@@ -351,7 +351,7 @@ async fn show(
     Path(path): Path<OrderPath>,
 ) -> Answer<Json<OrderView>> {
     let now = state.clock.now();
-    let order = look(&state, own_order(&state, &buyer, path.id).await?, now).await;
+    let order = refresh_from_gateways(&state, own_order(&state, &buyer, path.id).await?, now).await;
     let sheet = state.sheet(order.event).await.ok();
     Ok(Json(OrderView::new(&order, sheet.as_deref(), now)))
 }
@@ -367,7 +367,7 @@ async fn cancel(
     if order.status != OrderStatus::Released {
         // A cancelled order's money goes back. A buyer who has paid must not get that without the
         // organiser.
-        if look::is_paid(&state, &mut order, now).await {
+        if polling::is_paid(&state, &mut order, now).await {
             return Err(Error::conflict(
                 "already_paid",
                 "Your payment has arrived, so this reservation is about to be paid; its tickets can only be refunded.",
@@ -380,7 +380,7 @@ async fn cancel(
         order = state.store.save_order(&order, &change, now).await.map_err(Error::from)?;
     }
     state.store.release_holdings(&order).await.map_err(Error::from)?;
-    look::close(&state, &mut order, now).await;
+    polling::close(&state, &mut order, now).await;
     let sheet = state.sheet(order.event).await.ok();
     Ok(Json(OrderView::new(&order, sheet.as_deref(), now)))
 }

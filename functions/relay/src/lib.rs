@@ -14,7 +14,7 @@ use domain::audit::AuditRecord;
 use futures::{StreamExt, stream};
 use queue::{IssueMessage, MailMessage, Message, PaymentMessage, Queue};
 
-use record::Outgoing;
+use record::RoutedMessage;
 use store::Store;
 use store::stream::StreamRecord;
 
@@ -43,24 +43,29 @@ impl State {
 const AT_ONCE: usize = 8;
 
 /// The messages for one queue, each with the index of its record in the batch.
-type Placed<M> = Vec<(usize, M)>;
+type IndexedMessages<M> = Vec<(usize, M)>;
 
 /// Handles a batch of the table's stream: sends its messages and writes its audit records.
 ///
 /// # Errors
 /// Never as a whole: the first failed record is reported.
 pub async fn handle(state: State, event: Event) -> Result<DynamoDbEventResponse, BootError> {
-    let (mut payments, mut later, mut issue, mut mail, mut audits) =
-        (Placed::new(), Placed::new(), Placed::new(), Placed::new(), Placed::new());
+    let (mut payments, mut later, mut issue, mut mail, mut audits) = (
+        IndexedMessages::new(),
+        IndexedMessages::new(),
+        IndexedMessages::new(),
+        IndexedMessages::new(),
+        IndexedMessages::new(),
+    );
     let mut failed = Vec::new();
     for (place, record) in event.records.iter().enumerate() {
         let change = stream_record(&record.change);
         match record::messages(change) {
             Ok(messages) => messages.into_iter().for_each(|message| match message {
-                Outgoing::Payment(message) => payments.push((place, message)),
-                Outgoing::PaymentLater(message) => later.push((place, message)),
-                Outgoing::Issue(message) => issue.push((place, message)),
-                Outgoing::Mail(message) => mail.push((place, *message)),
+                RoutedMessage::Payment(message) => payments.push((place, message)),
+                RoutedMessage::PaymentLater(message) => later.push((place, message)),
+                RoutedMessage::Issue(message) => issue.push((place, message)),
+                RoutedMessage::Mail(message) => mail.push((place, *message)),
             }),
             Err(reason) => {
                 tracing::error!(event = record.event_id, reason, "a record's outbox does not read");
@@ -99,7 +104,7 @@ pub(crate) fn stream_record(change: &aws_lambda_events::event::dynamodb::StreamR
 }
 
 /// Sends all messages of one queue; returns the first record's index if that fails.
-async fn send<M: Message>(queue: &Queue<M>, placed: Placed<M>) -> Option<usize> {
+async fn send<M: Message>(queue: &Queue<M>, placed: IndexedMessages<M>) -> Option<usize> {
     let (first, _) = placed.first()?;
     let first = *first;
     let messages: Vec<M> = placed.into_iter().map(|(_, message)| message).collect();
@@ -109,7 +114,7 @@ async fn send<M: Message>(queue: &Queue<M>, placed: Placed<M>) -> Option<usize> 
 }
 
 /// Sends delayed messages; returns the index of the first record that failed.
-async fn send_later(queue: &Queue<PaymentMessage>, placed: Placed<PaymentMessage>) -> Option<usize> {
+async fn send_later(queue: &Queue<PaymentMessage>, placed: IndexedMessages<PaymentMessage>) -> Option<usize> {
     let sent = placed.into_iter().map(|(place, message)| async move {
         let error = queue.send_later(&message, record::ASK_AFTER).await.err()?;
         tracing::error!(queue = PaymentMessage::QUEUE_URL, %error, "a message could not be sent");
@@ -119,7 +124,7 @@ async fn send_later(queue: &Queue<PaymentMessage>, placed: Placed<PaymentMessage
 }
 
 /// Writes audit records; returns the index of the first record that failed.
-async fn store_audit_records(store: &Store, placed: Placed<AuditRecord>) -> Option<usize> {
+async fn store_audit_records(store: &Store, placed: IndexedMessages<AuditRecord>) -> Option<usize> {
     let kept = placed.into_iter().map(|(place, record)| async move {
         let error = store.put_audit(&record).await.err()?;
         tracing::error!(record = %record.id, %error, "an audit record could not be kept");

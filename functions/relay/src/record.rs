@@ -13,7 +13,7 @@ pub(crate) const ASK_AFTER: Duration = Duration::from_secs(180);
 
 /// A message, by the queue to which it goes.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Outgoing {
+pub(crate) enum RoutedMessage {
     Payment(PaymentMessage),
     /// For the payments queue, delayed by [`ASK_AFTER`].
     PaymentLater(PaymentMessage),
@@ -22,60 +22,60 @@ pub(crate) enum Outgoing {
 }
 
 /// The messages of a record; none if its item carries no outbox.
-pub(crate) fn messages(record: StreamRecord<'_>) -> Result<Vec<Outgoing>, String> {
+pub(crate) fn messages(record: StreamRecord<'_>) -> Result<Vec<RoutedMessage>, String> {
     match record.outbox()? {
         Some((subject, outbox)) => of_item(subject, outbox),
         None => Ok(Vec::new()),
     }
 }
 
-fn of_item(subject: Subject, outbox: Outbox) -> Result<Vec<Outgoing>, String> {
+fn of_item(subject: Subject, outbox: Outbox) -> Result<Vec<RoutedMessage>, String> {
     Ok(match (outbox, subject) {
         (Outbox::Tickets, Subject::Order(user, order)) => {
-            vec![Outgoing::Issue(IssueMessage::Tickets { user, order })]
+            vec![RoutedMessage::Issue(IssueMessage::Tickets { user, order })]
         }
         (Outbox::FreeTickets, Subject::Order(user, order)) => vec![
-            Outgoing::Issue(IssueMessage::Tickets { user, order }),
-            Outgoing::PaymentLater(PaymentMessage::Reconcile { user, order, round: 0 }),
+            RoutedMessage::Issue(IssueMessage::Tickets { user, order }),
+            RoutedMessage::PaymentLater(PaymentMessage::Reconcile { user, order, round: 0 }),
         ],
         (Outbox::AwaitPayment, Subject::Order(user, order)) => {
-            vec![Outgoing::PaymentLater(PaymentMessage::Reconcile { user, order, round: 0 })]
+            vec![RoutedMessage::PaymentLater(PaymentMessage::Reconcile { user, order, round: 0 })]
         }
         (Outbox::AskNow, Subject::Order(user, order)) => {
-            vec![Outgoing::Payment(PaymentMessage::Ask { user, order })]
+            vec![RoutedMessage::Payment(PaymentMessage::Ask { user, order })]
         }
         (Outbox::Refund { news }, Subject::Order(user, order)) => {
-            let refund = Outgoing::Payment(PaymentMessage::Refund { user, order });
-            let news = news.map(|news| Outgoing::Issue(IssueMessage::News { user, order, news }));
+            let refund = RoutedMessage::Payment(PaymentMessage::Refund { user, order });
+            let news = news.map(|news| RoutedMessage::Issue(IssueMessage::News { user, order, news }));
             [refund].into_iter().chain(news).collect()
         }
         (Outbox::News { news }, Subject::Order(user, order)) => {
-            vec![Outgoing::Issue(IssueMessage::News { user, order, news })]
+            vec![RoutedMessage::Issue(IssueMessage::News { user, order, news })]
         }
         (Outbox::Link { to, language, purpose, sealed_token, expires_at }, _) => {
             let mail = Mail::Link(LinkMail { purpose, sealed_token, expires_at });
             let message = MailMessage { to, language, reply_to: None, mail, images: Vec::new() };
-            vec![Outgoing::Mail(Box::new(message))]
+            vec![RoutedMessage::Mail(Box::new(message))]
         }
         (Outbox::Discount { to, language, reply_to }, Subject::DiscountRequest(request)) => {
             let mail = Mail::Discount(DiscountMail { request });
             let message = MailMessage { to, language, reply_to, mail, images: Vec::new() };
-            vec![Outgoing::Mail(Box::new(message))]
+            vec![RoutedMessage::Mail(Box::new(message))]
         }
         (Outbox::RefundsWaiting, Subject::Tenant(tenant)) => {
-            vec![Outgoing::Issue(IssueMessage::RefundsWaiting { tenant })]
+            vec![RoutedMessage::Issue(IssueMessage::RefundsWaiting { tenant })]
         }
         (Outbox::PaymentDifferences { day }, Subject::Tenant(tenant)) => {
-            vec![Outgoing::Issue(IssueMessage::PaymentDifferences { tenant, day })]
+            vec![RoutedMessage::Issue(IssueMessage::PaymentDifferences { tenant, day })]
         }
         (Outbox::TransferOffered, Subject::Transfer(from, transfer)) => {
-            vec![Outgoing::Issue(IssueMessage::TransferOffered { from, transfer })]
+            vec![RoutedMessage::Issue(IssueMessage::TransferOffered { from, transfer })]
         }
         (Outbox::TransferAccepted, Subject::Transfer(from, transfer)) => {
-            vec![Outgoing::Issue(IssueMessage::TransferAccepted { from, transfer })]
+            vec![RoutedMessage::Issue(IssueMessage::TransferAccepted { from, transfer })]
         }
         (Outbox::StaffInvited, Subject::Invitation(tenant, invitation)) => {
-            vec![Outgoing::Issue(IssueMessage::StaffInvited { tenant, invitation })]
+            vec![RoutedMessage::Issue(IssueMessage::StaffInvited { tenant, invitation })]
         }
         (outbox, subject) => return Err(format!("{outbox:?} on {subject:?}")),
     })
@@ -90,11 +90,11 @@ mod tests {
     /// One line for each message or failure.
     fn sent(event: &str) -> String {
         let event: Event = serde_json::from_str(event).expect("an event");
-        let line = |message: Outgoing| match message {
-            Outgoing::Payment(message) => format!("payments {}", serde_json::json!(message)),
-            Outgoing::PaymentLater(message) => format!("payments, later {}", serde_json::json!(message)),
-            Outgoing::Issue(message) => format!("issue {}", serde_json::json!(message)),
-            Outgoing::Mail(message) => format!("mail {}", serde_json::json!(message)),
+        let line = |message: RoutedMessage| match message {
+            RoutedMessage::Payment(message) => format!("payments {}", serde_json::json!(message)),
+            RoutedMessage::PaymentLater(message) => format!("payments, later {}", serde_json::json!(message)),
+            RoutedMessage::Issue(message) => format!("issue {}", serde_json::json!(message)),
+            RoutedMessage::Mail(message) => format!("mail {}", serde_json::json!(message)),
         };
         let lines =
             event.records.iter().flat_map(|record| match messages(crate::stream_record(&record.change)) {

@@ -24,7 +24,7 @@ use domain::payment::{GatewayName, PaymentReference};
 use domain::{Error, EventId, Result};
 use payments::{GatewayError, PaymentGateway, PaymentGateways, reference_key};
 use queue::{Notification, PaymentMessage, Queue};
-use store::{EventCache, Fresh, ON_SALE_MILLIS, Store, StoredEvent};
+use store::{Cache, EventCache, ON_SALE_MILLIS, Store, StoredEvent};
 
 /// How often a worker decides anew about an order, after its own steps or lost updates.
 const TRIES: usize = 8;
@@ -50,7 +50,7 @@ pub struct State {
     payments: Queue<PaymentMessage>,
     reference_key: Arc<[u8; 32]>,
     sheets: EventCache,
-    accounts: Arc<Fresh<AccountRef, GatewayAccount>>,
+    accounts: Arc<Cache<AccountRef, GatewayAccount>>,
 }
 
 impl State {
@@ -63,7 +63,7 @@ impl State {
             payments: Queue::new(boot)?,
             reference_key: Arc::new(reference_key(&boot.env)?),
             sheets: EventCache::new(256, ON_SALE_MILLIS),
-            accounts: Arc::new(Fresh::new(256, ON_SALE_MILLIS)),
+            accounts: Arc::new(Cache::new(256, ON_SALE_MILLIS)),
         })
     }
 
@@ -125,7 +125,7 @@ async fn notified(state: &State, notification: &Notification) -> Result<()> {
     let age = Duration::try_from(age).unwrap_or_default();
     let reports = match client.payments_behind(&notification.hint).await {
         Ok(reports) => reports,
-        Err(error) if patience(&error).is_some_and(|patience| age >= patience) => {
+        Err(error) if retry_limit(&error).is_some_and(|patience| age >= patience) => {
             tracing::warn!(gateway = %source.gateway, hint = ?notification.hint, %error, "a notification is given up");
             return Ok(());
         }
@@ -144,7 +144,7 @@ async fn notified(state: &State, notification: &Notification) -> Result<()> {
 
 /// How long a notification is retried if the gateway answers with this error; `None` for an error
 /// that will pass.
-fn patience(error: &GatewayError) -> Option<Duration> {
+fn retry_limit(error: &GatewayError) -> Option<Duration> {
     match error {
         GatewayError::NotFound | GatewayError::Refused { .. } | GatewayError::Unsupported => {
             Some(DOUBTED_FOR)

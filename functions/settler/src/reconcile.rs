@@ -16,7 +16,7 @@ use domain::{Error, OrderId, Result, Timestamp, UserId};
 use payments::{GatewayError, PaymentGateway, RefundStatus};
 use queue::PaymentMessage;
 
-use crate::refund::note_down;
+use crate::refund::save_refund_outcome;
 use crate::settle::settle;
 use crate::{State, places};
 
@@ -134,7 +134,7 @@ pub(crate) async fn settle_attempt(state: &State, order: &Order, attempt: u8) ->
     for id in payments.iter().filter_map(|payment| payment.payment_id.as_deref()) {
         // A gateway's list may lag behind.
         if reports.iter().all(|report| report.payment_id != id) {
-            reports.extend(known(client.payment(id).await)?);
+            reports.extend(none_if_not_found(client.payment(id).await)?);
         }
     }
     for report in &reports {
@@ -144,7 +144,9 @@ pub(crate) async fn settle_attempt(state: &State, order: &Order, attempt: u8) ->
 }
 
 /// The payment, or `None` if the gateway does not know it.
-fn known(answer: std::result::Result<PaymentReport, GatewayError>) -> Result<Option<PaymentReport>> {
+fn none_if_not_found(
+    answer: std::result::Result<PaymentReport, GatewayError>,
+) -> Result<Option<PaymentReport>> {
     match answer {
         Ok(report) => Ok(Some(report)),
         Err(GatewayError::NotFound) => Ok(None),
@@ -156,12 +158,12 @@ fn known(answer: std::result::Result<PaymentReport, GatewayError>) -> Result<Opt
 pub(crate) async fn ask_about_refunds(state: &State, order: &Order) -> Result<bool> {
     let mut is_open = false;
     for place in 0..order.payments.len() {
-        let Some(waiting) = Waiting::of(order, place) else { continue };
+        let Some(waiting) = PendingRefund::of(order, place) else { continue };
         match waiting.ask(state, order, state.clock.now()).await? {
             None => is_open = true,
             Some(outcome) => {
                 let refunded = Input::Refunded { place, asked: waiting.progress, outcome: &outcome };
-                note_down(state, order.clone(), refunded).await?;
+                save_refund_outcome(state, order.clone(), refunded).await?;
             }
         }
     }
@@ -169,7 +171,7 @@ pub(crate) async fn ask_about_refunds(state: &State, order: &Order) -> Result<bo
 }
 
 /// A refund that its gateway has not decided yet.
-struct Waiting<'a> {
+struct PendingRefund<'a> {
     progress: &'a RefundProgress,
     amount: i64,
     payment_id: &'a str,
@@ -179,7 +181,7 @@ struct Waiting<'a> {
     attempt: u8,
 }
 
-impl<'a> Waiting<'a> {
+impl<'a> PendingRefund<'a> {
     fn of(order: &'a Order, place: usize) -> Option<Self> {
         let payment = order.payments.get(place)?;
         let progress = payment.refund.as_ref()?;

@@ -80,7 +80,7 @@ pub(crate) async fn refund(state: &State, user: UserId, order: OrderId) -> Resul
             }
             Step::Save(changed, change) => drop(save(state, &changed, &change).await?),
             Step::Wait(until) => {
-                look_again(state, &order, until).await?;
+                requeue_after_claim(state, &order, until).await?;
                 return error.map_or(Ok(()), Err);
             }
             _ => return error.map_or(Ok(()), Err),
@@ -90,7 +90,7 @@ pub(crate) async fn refund(state: &State, user: UserId, order: OrderId) -> Resul
 }
 
 /// Queues the refund again for the time when the other worker must be done or dead.
-async fn look_again(state: &State, order: &Order, until: Timestamp) -> Result<()> {
+async fn requeue_after_claim(state: &State, order: &Order, until: Timestamp) -> Result<()> {
     let left = until.as_second().saturating_sub(state.clock.now().as_second());
     let pause = Duration::from_secs(u64::try_from(left).unwrap_or(0) + 1);
     let message = PaymentMessage::Refund { user: order.user, order: order.id };
@@ -110,18 +110,18 @@ async fn ask(state: &State, order: &Order, place: usize, asked: RefundAsk) -> Re
     };
     let refund = request(order, payment, asked)?;
     let claim = asked.claim(state.clock.now() + CLAIM);
-    let taken = patiently(|| take(state, order, place, &claim)).await?;
+    let taken = retry_unavailable(|| take(state, order, place, &claim)).await?;
     let Some(order) = taken else { return Ok(()) };
     let (outcome, error) = outcome(answer(&*client, &refund).await);
-    patiently(|| {
-        note_down(state, order.clone(), Input::Refunded { place, asked: &claim, outcome: &outcome })
+    retry_unavailable(|| {
+        save_refund_outcome(state, order.clone(), Input::Refunded { place, asked: &claim, outcome: &outcome })
     })
     .await?;
     error.map_or(Ok(()), Err)
 }
 
 /// Retries a repeatable step while the table does not answer, for some seconds.
-async fn patiently<T, F: Future<Output = Result<T>>>(step: impl Fn() -> F) -> Result<T> {
+async fn retry_unavailable<T, F: Future<Output = Result<T>>>(step: impl Fn() -> F) -> Result<T> {
     for pause in PAUSES {
         match step().await {
             Err(error) if error.kind() == Kind::Unavailable => tokio::time::sleep(pause).await,
@@ -148,7 +148,7 @@ async fn take(state: &State, order: &Order, place: usize, claim: &RefundProgress
 
 /// Saves the outcome of a refund that was in progress. Does nothing if another worker has taken the
 /// refund over: that one saves its own outcome.
-pub(crate) async fn note_down(state: &State, mut order: Order, refunded: Input<'_>) -> Result<()> {
+pub(crate) async fn save_refund_outcome(state: &State, mut order: Order, refunded: Input<'_>) -> Result<()> {
     for _ in 0..TRIES {
         let Step::Save(changed, change) = order.next(refunded, state.clock.now()) else { return Ok(()) };
         if save(state, &changed, &change).await?.is_some() {
@@ -196,7 +196,7 @@ mod tests {
     /// it succeeded.
     async fn asked(answers: u8, error: fn() -> Error) -> (u8, bool) {
         let count = Cell::new(0);
-        let done = patiently(|| async {
+        let done = retry_unavailable(|| async {
             count.set(count.get() + 1);
             if count.get() < answers { Err(error()) } else { Ok(()) }
         });

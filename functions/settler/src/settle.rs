@@ -19,7 +19,7 @@ pub(crate) async fn settle(state: &State, reference: PaymentReference, report: R
             Some(order) => order,
             None => match state.store.order(reference.user, reference.order).await? {
                 Some(order) => order,
-                None => return missing(state, reference, report).await,
+                None => return note_missing_order(state, reference, report).await,
             },
         };
         let now = state.clock.now();
@@ -38,7 +38,7 @@ pub(crate) async fn settle(state: &State, reference: PaymentReference, report: R
                     is_sold = true;
                 }
             }
-            Step::Foreign => return foreign(state, reference, report).await,
+            Step::Foreign => return note_foreign_account(state, reference, report).await,
             // This may be the message of a worker that died after it wrote the outcome.
             _ if is_sold => return Ok(()),
             _ => return places::sell_rest(state, &order).await,
@@ -61,19 +61,19 @@ pub(crate) async fn save(state: &State, order: &Order, change: &Change) -> Resul
 }
 
 /// Notes that the payment names an order that does not exist.
-async fn missing(state: &State, reference: PaymentReference, report: Report<'_>) -> Result<()> {
+async fn note_missing_order(state: &State, reference: PaymentReference, report: Report<'_>) -> Result<()> {
     tracing::error!(order = %reference.order, payment = report.is.payment_id, "a payment of an order that does not exist");
-    tell_owner(state, reference, report, DifferenceKind::OrderNotFound).await
+    note_difference(state, reference, report, DifferenceKind::OrderNotFound).await
 }
 
 /// Notes that the payment was made with an account that is not the order's.
-async fn foreign(state: &State, reference: PaymentReference, report: Report<'_>) -> Result<()> {
+async fn note_foreign_account(state: &State, reference: PaymentReference, report: Report<'_>) -> Result<()> {
     tracing::error!(order = %reference.order, payment = report.is.payment_id, gateway = %report.source.gateway, "a payment with an account that the order is not paid with");
-    tell_owner(state, reference, report, DifferenceKind::ForeignAccount).await
+    note_difference(state, reference, report, DifferenceKind::ForeignAccount).await
 }
 
 /// Notes a difference for the organiser whose account received the money.
-async fn tell_owner(
+async fn note_difference(
     state: &State,
     reference: PaymentReference,
     report: Report<'_>,

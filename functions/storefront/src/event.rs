@@ -136,7 +136,7 @@ async fn show(
     let now = state.clock.now();
     let sheet = state.published_by_slug(&path.slug, now).await?;
     let tenant = state.tenant(sheet.event.tenant_id, now).await?;
-    let price_from = state.told_price_from(&sheet, now).await;
+    let price_from = state.price_from_or_log(&sheet, now).await;
     let event = PublicEvent::new(&sheet, price_from, &tenant, &state.public_url, now);
     Cached::public(&event, EVENT_SECONDS, &freshness)
 }

@@ -32,7 +32,7 @@ pub struct State {
     hops: TrustedHops,
     quote_key: [u8; 32],
     public_url: Arc<str>,
-    recent: Arc<recent::Recent>,
+    recent: Arc<recent::Caches>,
 }
 
 impl State {

@@ -13,7 +13,7 @@ use domain::{Amount, AreaId, Error, EventId, Result, TenantId, Timestamp};
 use futures::future::{join_all, try_join_all};
 use jiff::SignedDuration;
 use store::RowState;
-use store::{Fresh, StagesLeft, StoredEvent};
+use store::{Cache, StagesLeft, StoredEvent};
 
 use crate::State;
 
@@ -32,30 +32,30 @@ const PRICED_AT_ONCE: usize = 12;
 const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 /// The caches of one execution environment.
-pub(crate) struct Recent {
-    program: Fresh<(), Program>,
-    slugs: Fresh<String, EventId>,
-    sheets: Fresh<EventId, StoredEvent>,
-    tenants: Fresh<TenantId, Tenant>,
-    stages_left: Fresh<EventId, StagesLeft>,
-    places: Fresh<EventId, Vec<Places>>,
-    rows: Fresh<(EventId, AreaId), Vec<RowState>>,
-    promotions: Fresh<(TenantId, String), (Promotion, Option<u32>)>,
-    prices: Fresh<EventId, Option<i64>>,
+pub(crate) struct Caches {
+    program: Cache<(), ShowList>,
+    slugs: Cache<String, EventId>,
+    sheets: Cache<EventId, StoredEvent>,
+    tenants: Cache<TenantId, Tenant>,
+    stages_left: Cache<EventId, StagesLeft>,
+    places: Cache<EventId, Vec<Places>>,
+    rows: Cache<(EventId, AreaId), Vec<RowState>>,
+    promotions: Cache<(TenantId, String), (Promotion, Option<u32>)>,
+    prices: Cache<EventId, Option<i64>>,
 }
 
-impl Default for Recent {
+impl Default for Caches {
     fn default() -> Self {
         Self {
-            program: Fresh::new(1, LISTED),
-            slugs: Fresh::new(2048, STEADY),
-            sheets: Fresh::new(128, LISTED),
-            tenants: Fresh::new(512, STEADY),
-            stages_left: Fresh::new(512, LEFT),
-            places: Fresh::new(256, LEFT),
-            rows: Fresh::new(64, LEFT),
-            promotions: Fresh::new(512, LEFT),
-            prices: Fresh::new(MAX_SHOWS, LISTED),
+            program: Cache::new(1, LISTED),
+            slugs: Cache::new(2048, STEADY),
+            sheets: Cache::new(128, LISTED),
+            tenants: Cache::new(512, STEADY),
+            stages_left: Cache::new(512, LEFT),
+            places: Cache::new(256, LEFT),
+            rows: Cache::new(64, LEFT),
+            promotions: Cache::new(512, LEFT),
+            prices: Cache::new(MAX_SHOWS, LISTED),
         }
     }
 }
@@ -64,13 +64,13 @@ impl Default for Recent {
 const MIN_CODE_CHARS: usize = 2;
 
 /// The public list, with an index to search it.
-pub(crate) struct Program {
+pub(crate) struct ShowList {
     shows: Vec<EventSummary>,
     /// The search index; its ids are positions in `shows`.
     index: Index<usize>,
 }
 
-impl Program {
+impl ShowList {
     pub(crate) fn new(shows: Vec<EventSummary>) -> Self {
         let index = Index::new(shows.iter().enumerate().map(|(place, show)| Entry {
             id: place,
@@ -130,9 +130,9 @@ fn event_not_found() -> Error {
 
 impl State {
     /// The public list.
-    pub(crate) async fn program(&self, now: Timestamp) -> Result<Arc<Program>> {
+    pub(crate) async fn program(&self, now: Timestamp) -> Result<Arc<ShowList>> {
         let from = now.checked_sub(LONGEST).unwrap_or(Timestamp::MIN);
-        let read = || async move { Ok(Some(Program::new(self.store.shows(from, MAX_SHOWS).await?))) };
+        let read = || async move { Ok(Some(ShowList::new(self.store.shows(from, MAX_SHOWS).await?))) };
         let program = self.recent.program.get((), now, read).await?;
         program.ok_or_else(|| Error::internal("the list is always there"))
     }
@@ -201,7 +201,7 @@ impl State {
 
     /// The current total price of an event's cheapest ticket. `None` if nothing is sold here, or
     /// if it cannot be computed.
-    pub(crate) async fn told_price_from(&self, sheet: &StoredEvent, now: Timestamp) -> Option<i64> {
+    pub(crate) async fn price_from_or_log(&self, sheet: &StoredEvent, now: Timestamp) -> Option<i64> {
         told(sheet.event.id, self.price_from_sheet(sheet, now).await)
     }
 

@@ -15,7 +15,7 @@ use store::Store;
 use web::{Answer, Cached, Freshness, Page, Paging, Query};
 
 use crate::State;
-use crate::recent::{Priced, Program};
+use crate::recent::{Priced, ShowList};
 use crate::short::ShortShow;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -190,7 +190,7 @@ impl Filters {
             .finish()
     }
 
-    fn apply<'a>(&self, program: &'a Program, now: Timestamp) -> Vec<&'a EventSummary> {
+    fn apply<'a>(&self, program: &'a ShowList, now: Timestamp) -> Vec<&'a EventSummary> {
         let city = self.city.as_deref().map(folded).filter(|city| !city.is_empty());
         let mut shows: Vec<&EventSummary> = match self.q.as_deref().filter(|query| !query.is_empty()) {
             Some(query) => program.search(query, now),
@@ -270,8 +270,8 @@ pub(crate) mod tests {
         }
     }
 
-    fn program() -> Program {
-        Program::new(vec![
+    fn program() -> ShowList {
+        ShowList::new(vec![
             show(10, "Los Faroles", "Bogotá", "CO"),
             show(20, "Río Abajo", "Valparaíso", "CL"),
             show(30, "Los Faroles otra vez", "BOGOTA", "CO"),

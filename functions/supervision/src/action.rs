@@ -13,7 +13,7 @@ use web::{Answer, Json, Path, Refuses, Supervisor};
 
 use crate::State;
 use crate::staff::{RequestPath, Staff};
-use crate::view::Queued;
+use crate::view::RequestDetail;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -80,10 +80,10 @@ async fn act(
     supervisor: Supervisor,
     Path(path): Path<RequestPath>,
     Json(decision): Json<Decision>,
-) -> Answer<Json<Queued>> {
+) -> Answer<Json<RequestDetail>> {
     let (notes, version) = (decision.supervisor_notes.as_deref(), decision.version);
     let request = state.decide(&supervisor.into(), path.id, decision.action, notes, version).await?;
-    Ok(Json(state.queued(request).await?))
+    Ok(Json(state.request_detail(request).await?))
 }
 
 /// How often a decision is tried when other supervisors change the request at the same moment.
@@ -112,7 +112,7 @@ impl State {
             let after = before.decide(decision, notes, &staff.reviewer, (version, template), now)?;
             if after == before {
                 // An earlier try may have been cut off before this.
-                self.settle_promise(&after, now).await?;
+                self.settle_discounts(&after, now).await?;
                 return Ok(after);
             }
             // An approved request has its discount already, so only a new approval is checked.
@@ -122,7 +122,7 @@ impl State {
             let note = staff.note(&after, action.name(), now);
             round += 1;
             match self.store.replace_discount_request(&after, &note).await {
-                Ok(()) => return self.promised(staff, &before, after, now).await,
+                Ok(()) => return self.settle_decision(staff, &before, after, now).await,
                 // Another change came first: the next round judges by it.
                 Err(Failure::Refused(_)) if round < ROUNDS => {}
                 Err(failure) => return Err(Error::from(failure)),

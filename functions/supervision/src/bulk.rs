@@ -16,7 +16,7 @@ use futures::future::join_all;
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Failure, Store, Wanted};
+use store::{Failure, RequestFilter, Store};
 use web::{Answer, Json, Page, Paging, Refuses, Supervisor};
 
 use crate::State;
@@ -53,7 +53,7 @@ const ENOUGH: SignedDuration = SignedDuration::from_secs(10);
 /// The action on each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Work {
+enum BulkAction {
     /// Approve the request.
     Approve,
     /// Reject the request.
@@ -64,7 +64,7 @@ enum Work {
     Send,
 }
 
-impl Work {
+impl BulkAction {
     const fn action(self) -> Option<Action> {
         match self {
             Self::Approve => Some(Action::Approve),
@@ -78,7 +78,7 @@ impl Work {
 /// The state of requests that are not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Unsent {
+enum UnsentState {
     /// Not decided yet.
     Undecided,
     /// Approved and not sent.
@@ -89,7 +89,7 @@ enum Unsent {
     NeedsClarification,
 }
 
-impl Unsent {
+impl UnsentState {
     const fn tabs(self) -> &'static [Tab] {
         match self {
             Self::Undecided => &[Tab::Undecided],
@@ -107,7 +107,7 @@ struct BulkFilter {
     /// The show's id.
     show_id: EventId,
     /// The state of the requests. Decided requests get the new decision instead.
-    status: Unsent,
+    status: UnsentState,
     /// The suggested decision. If missing, any.
     suggestion: Option<DecisionType>,
 }
@@ -117,7 +117,7 @@ struct BulkFilter {
 #[serde(deny_unknown_fields)]
 struct Bulk {
     /// The action on each request.
-    action: Work,
+    action: BulkAction,
     /// The ids of the requests, each once; not with a `filter`.
     #[schemars(length(min = 1, max = 100), extend("uniqueItems" = true))]
     ids: Option<Vec<DiscountRequestId>>,
@@ -203,7 +203,7 @@ async fn act(Of(state): Of<State>, supervisor: Supervisor, Json(bulk): Json<Bulk
 
 /// A request to work on.
 #[derive(Debug, Clone, Copy)]
-struct Piece {
+struct BulkItem {
     id: DiscountRequestId,
     /// The request's show, if the request was read before.
     show: Option<EventId>,
@@ -214,13 +214,13 @@ struct Piece {
 impl State {
     /// Works on all requests that `ids` names.
     async fn each(&self, staff: &Staff, bulk: &Bulk, ids: &[DiscountRequestId]) -> Result<Outcomes> {
-        let mut order: Vec<Piece> =
-            ids.iter().map(|id| Piece { id: *id, show: None, version: None }).collect();
-        if bulk.action == Work::Approve {
+        let mut order: Vec<BulkItem> =
+            ids.iter().map(|id| BulkItem { id: *id, show: None, version: None }).collect();
+        if bulk.action == BulkAction::Approve {
             let mut known = self.store.discount_requests_of(ids).await?;
             known.retain(|request| request.tenant_id == staff.tenant);
             known.sort_by_key(|request| (request.created_at, request.id));
-            let place = |piece: &Piece| known.iter().position(|request| request.id == piece.id);
+            let place = |piece: &BulkItem| known.iter().position(|request| request.id == piece.id);
             for piece in &mut order {
                 piece.show = place(piece).map(|at| known[at].show_id);
             }
@@ -237,24 +237,24 @@ impl State {
         let cursor = bulk.cursor.as_deref().map(|cursor| Paging::place(cursor).ok_or_else(bad_cursor));
         let after = cursor.transpose()?;
         let (show, suggestion) = (Some(filter.show_id), filter.suggestion);
-        let wanted = Wanted { show, suggestion, ..Wanted::of(filter.status.tabs()) };
+        let wanted = RequestFilter { show, suggestion, ..RequestFilter::of(filter.status.tabs()) };
         let found = self.store.discount_requests(staff.tenant, wanted, after.as_deref(), MOST).await;
         let found = found.map_err(|failure| match failure {
             Failure::ForeignCursor => bad_cursor(),
             other => other.into(),
         })?;
-        let piece = |request: &DiscountRequest| Piece {
+        let piece = |request: &DiscountRequest| BulkItem {
             id: request.id,
             show: Some(request.show_id),
             version: bulk.action.action().map(|_| request.version),
         };
-        let pieces: Vec<Piece> = found.items.iter().map(piece).collect();
+        let pieces: Vec<BulkItem> = found.items.iter().map(piece).collect();
         let items = self.work(staff, bulk, &pieces, started).await?;
         let last = match found.items.get(items.len()) {
             Some(_) => found.items[..items.len()].last().map(Store::after_discount_request),
             None => found.last,
         };
-        let is_stopped = bulk.action == Work::Send && last.is_some();
+        let is_stopped = bulk.action == BulkAction::Send && last.is_some();
         let now = self.clock.now();
         let is_full = is_stopped && self.answers_left(staff.tenant, now).await? == 0;
         let retry_after = is_full.then(|| too_many_answers(now).retry_after_seconds()).flatten();
@@ -271,10 +271,10 @@ impl State {
         &self,
         staff: &Staff,
         bulk: &Bulk,
-        pieces: &[Piece],
+        pieces: &[BulkItem],
         started: Timestamp,
     ) -> Result<Vec<BulkOutcome>> {
-        let at_once = if bulk.action == Work::Approve { 1 } else { AT_ONCE };
+        let at_once = if bulk.action == BulkAction::Approve { 1 } else { AT_ONCE };
         let (mut items, mut given_away) = (Vec::with_capacity(pieces.len()), Vec::new());
         for some in pieces.chunks(at_once) {
             if bulk.filter.is_some() && !items.is_empty() && self.clock.now().duration_since(started) > ENOUGH
@@ -282,7 +282,7 @@ impl State {
                 break;
             }
             let mut some = some;
-            if bulk.filter.is_some() && bulk.action == Work::Send {
+            if bulk.filter.is_some() && bulk.action == BulkAction::Send {
                 let now = self.clock.now();
                 some = &some[..some.len().min(self.answers_left(staff.tenant, now).await?)];
                 match (some.is_empty(), items.is_empty()) {
@@ -315,7 +315,7 @@ impl State {
         &self,
         staff: &Staff,
         bulk: &Bulk,
-        piece: Piece,
+        piece: BulkItem,
         given_away: &[EventId],
     ) -> Result<DiscountRequest> {
         let Some(action) = bulk.action.action() else { return self.send(staff, piece.id, None).await };
@@ -387,7 +387,7 @@ fn check(bulk: &Bulk) -> Result<()> {
         "A cursor goes with the `filter` of the call before.",
     );
     fields.rule(
-        bulk.action != Work::Send || bulk.supervisor_notes.is_none(),
+        bulk.action != BulkAction::Send || bulk.supervisor_notes.is_none(),
         "/supervisor_notes",
         "Notes are taken with a decision, not when sending.",
     );
@@ -410,13 +410,13 @@ mod tests {
             let bad = check(&bulk).map_or_else(|error| error.field_errors().to_vec(), |()| Vec::new());
             bad.into_iter().map(|field| field.pointer).collect::<Vec<_>>()
         };
-        assert_eq!(pointers(Work::Send, ids(100), None), [""; 0]);
-        assert_eq!(pointers(Work::Reject, ids(1), Some("ok")), [""; 0]);
-        assert_eq!(pointers(Work::Send, ids(0), Some("ok")), ["/ids", "/supervisor_notes"]);
-        assert_eq!(pointers(Work::Approve, ids(101), None), ["/ids"]);
+        assert_eq!(pointers(BulkAction::Send, ids(100), None), [""; 0]);
+        assert_eq!(pointers(BulkAction::Reject, ids(1), Some("ok")), [""; 0]);
+        assert_eq!(pointers(BulkAction::Send, ids(0), Some("ok")), ["/ids", "/supervisor_notes"]);
+        assert_eq!(pointers(BulkAction::Approve, ids(101), None), ["/ids"]);
         let mut twice = ids(2);
         twice.push(twice[0]);
-        assert_eq!(pointers(Work::Approve, twice, None), ["/ids/2"]);
+        assert_eq!(pointers(BulkAction::Approve, twice, None), ["/ids/2"]);
     }
 
     #[test]
@@ -428,14 +428,14 @@ mod tests {
             let bad = check(&bulk).map_or_else(|error| error.field_errors().to_vec(), |()| Vec::new());
             bad.into_iter().map(|field| field.pointer).collect::<Vec<_>>()
         };
-        assert_eq!(pointers(Work::Reject, Unsent::Undecided, None), [""; 0]);
-        assert_eq!(pointers(Work::Reject, Unsent::Approved, None), [""; 0]);
-        assert_eq!(pointers(Work::Send, Unsent::Approved, None), [""; 0]);
-        assert_eq!(pointers(Work::Send, Unsent::Undecided, None), ["/filter/status"]);
-        assert_eq!(pointers(Work::Approve, Unsent::Approved, None), ["/filter/status"]);
-        assert_eq!(pointers(Work::Reject, Unsent::Undecided, Some(ids(1))), ["/ids"]);
+        assert_eq!(pointers(BulkAction::Reject, UnsentState::Undecided, None), [""; 0]);
+        assert_eq!(pointers(BulkAction::Reject, UnsentState::Approved, None), [""; 0]);
+        assert_eq!(pointers(BulkAction::Send, UnsentState::Approved, None), [""; 0]);
+        assert_eq!(pointers(BulkAction::Send, UnsentState::Undecided, None), ["/filter/status"]);
+        assert_eq!(pointers(BulkAction::Approve, UnsentState::Approved, None), ["/filter/status"]);
+        assert_eq!(pointers(BulkAction::Reject, UnsentState::Undecided, Some(ids(1))), ["/ids"]);
         let nothing = Bulk {
-            action: Work::Send,
+            action: BulkAction::Send,
             ids: None,
             filter: None,
             cursor: Some("x".to_owned()),

@@ -14,7 +14,7 @@ use web::{Answer, Json, Path, Refuses, Supervisor};
 
 use crate::State;
 use crate::staff::{RequestPath, Staff};
-use crate::view::Queued;
+use crate::view::RequestDetail;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -50,10 +50,10 @@ async fn edit(
     supervisor: Supervisor,
     Path(path): Path<RequestPath>,
     Json(change): Json<Change>,
-) -> Answer<Json<Queued>> {
+) -> Answer<Json<RequestDetail>> {
     let staff = Staff::from(supervisor);
     let before = state.request_of(staff.tenant, path.id).await?;
-    let desk = state.desk(staff.tenant, std::slice::from_ref(&before)).await?;
+    let desk = state.mail_context(staff.tenant, std::slice::from_ref(&before)).await?;
     let must_say = desk.must_say(&before);
     let content = change.email_content.map(|text| match &must_say {
         Some(said) => text.replace(CODE_PLACE, said),
@@ -69,5 +69,5 @@ async fn edit(
         let note = staff.note(&after, "edit", state.clock.now());
         state.store.replace_discount_request(&after, &note).await.on_refused(Error::changed_meanwhile)?;
     }
-    Ok(Json(Queued::new(after, &desk)?))
+    Ok(Json(RequestDetail::new(after, &desk)?))
 }

@@ -62,7 +62,7 @@ impl State {
 
     /// Takes the discount of an approval, and gives back those of approvals that were taken
     /// back.
-    pub(crate) async fn settle_promise(&self, decided: &DiscountRequest, now: Timestamp) -> Result<()> {
+    pub(crate) async fn settle_discounts(&self, decided: &DiscountRequest, now: Timestamp) -> Result<()> {
         self.give_back(decided).await?;
         if decided.decision_type == Some(DecisionType::Approved) {
             let show = self.show_of(decided, now).await?;
@@ -74,16 +74,16 @@ impl State {
     /// Takes and gives back the discounts of a request that was just `decided`, and returns
     /// it. If other approvals took the last discounts, the request becomes again as it was
     /// `before`.
-    pub(crate) async fn promised(
+    pub(crate) async fn settle_decision(
         &self,
         staff: &Staff,
         before: &DiscountRequest,
         decided: DiscountRequest,
         now: Timestamp,
     ) -> Result<DiscountRequest> {
-        let Err(error) = self.settle_promise(&decided, now).await else { return Ok(decided) };
+        let Err(error) = self.settle_discounts(&decided, now).await else { return Ok(decided) };
         if error.code() == no_discounts_left().code() {
-            let undone = decided.unapproved(before);
+            let undone = decided.with_approval_undone(before);
             let note = staff.note(&undone, "withdraw", now);
             match self.store.replace_discount_request(&undone, &note).await {
                 // If another supervisor changed the request meanwhile, that change stands:

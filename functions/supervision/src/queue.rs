@@ -10,12 +10,12 @@ use domain::text::Line;
 use domain::{Error, EventId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Listing, Store, Wanted};
+use store::{Listing, RequestFilter, Store};
 use web::{Answer, Json, Page, Paging, Path, Query, Refuses, Supervisor};
 
 use crate::State;
 use crate::staff::RequestPath;
-use crate::view::{QueueItem, Queued};
+use crate::view::{QueueItem, RequestDetail};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -109,8 +109,8 @@ struct Filter {
 }
 
 impl Filter {
-    fn wanted(&self) -> Wanted<'static> {
-        Wanted {
+    fn wanted(&self) -> RequestFilter<'static> {
+        RequestFilter {
             tabs: self.status.tabs(),
             from: self.from,
             to: self.to,
@@ -125,7 +125,7 @@ impl Filter {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Detail {
     #[serde(flatten)]
-    request: Queued,
+    request: RequestDetail,
     /// The most discounts that members get for the show; 0 if it was deleted.
     max_discounts: u32,
     /// The discounts that no approval has taken yet.
@@ -155,7 +155,7 @@ async fn list(
             page.map_err(Error::from)?
         }
     };
-    let desk = state.desk(tenant, &found.items).await?;
+    let desk = state.mail_context(tenant, &found.items).await?;
     let item = |request| QueueItem::new(request, &desk);
     let items = found.items.into_iter().map(item).collect::<Result<_>>()?;
     Ok(Json(Page::new(items, found.last)))
@@ -167,7 +167,7 @@ async fn show(
     Path(path): Path<RequestPath>,
 ) -> Answer<Json<Detail>> {
     let request = state.request_of(supervisor.tenant, path.id).await?;
-    let desk = state.desk(supervisor.tenant, std::slice::from_ref(&request)).await?;
+    let desk = state.mail_context(supervisor.tenant, std::slice::from_ref(&request)).await?;
     let (max_discounts, remaining_discounts) = match desk.show(&request) {
         Some(show) => {
             let left = state.store.discounts_left(show, state.clock.now()).await.map_err(Error::from)?;
@@ -175,7 +175,7 @@ async fn show(
         }
         None => (0, 0),
     };
-    Ok(Json(Detail { request: Queued::new(request, &desk)?, max_discounts, remaining_discounts }))
+    Ok(Json(Detail { request: RequestDetail::new(request, &desk)?, max_discounts, remaining_discounts }))
 }
 
 impl State {
@@ -183,7 +183,7 @@ impl State {
     async fn search(
         &self,
         tenant: TenantId,
-        wanted: Wanted<'_>,
+        wanted: RequestFilter<'_>,
         query: &str,
         paging: &Paging,
     ) -> Result<Listing<DiscountRequest>> {
@@ -192,7 +192,7 @@ impl State {
             let page =
                 self.store.discount_requests(tenant, wanted, after.as_deref(), SEARCHED_AT_ONCE).await?;
             searched += usize::from(SEARCHED_AT_ONCE);
-            for request in meant(page.items, query) {
+            for request in matching(page.items, query) {
                 if found.len() == usize::from(paging.limit) {
                     let last = found.last().map(Store::after_discount_request);
                     return Ok(Listing { items: found, last });
@@ -208,7 +208,7 @@ impl State {
 }
 
 /// The requests that `query` may mean, in the same order.
-fn meant(mut requests: Vec<DiscountRequest>, query: &str) -> Vec<DiscountRequest> {
+fn matching(mut requests: Vec<DiscountRequest>, query: &str) -> Vec<DiscountRequest> {
     let index = Index::new(requests.iter().map(|request| Entry {
         id: request.id,
         title: &request.user_name,

@@ -14,9 +14,9 @@ use store::Failure;
 use web::{Answer, Json, MaybeJson, Path, Refuses, Supervisor};
 
 use crate::State;
-use crate::desk::Desk;
+use crate::mail_context::MailContext;
 use crate::staff::{RequestPath, Staff};
-use crate::view::Queued;
+use crate::view::RequestDetail;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -50,10 +50,10 @@ async fn send(
     supervisor: Supervisor,
     Path(path): Path<RequestPath>,
     MaybeJson(what): MaybeJson<WhatToSend>,
-) -> Answer<Json<Queued>> {
+) -> Answer<Json<RequestDetail>> {
     let what = what.unwrap_or_default();
     let request = state.send(&supervisor.into(), path.id, what.version).await?;
-    Ok(Json(state.queued(request).await?))
+    Ok(Json(state.request_detail(request).await?))
 }
 
 impl State {
@@ -75,7 +75,7 @@ impl State {
             }
         };
         let (desk, before) = tokio::try_join!(
-            self.desk(staff.tenant, std::slice::from_ref(&before)),
+            self.mail_context(staff.tenant, std::slice::from_ref(&before)),
             self.reachable(&before),
         )?;
         self.count_answer(&before, now).await?;
@@ -93,7 +93,7 @@ impl State {
         staff: &Staff,
         before: &DiscountRequest,
         decision: DecisionType,
-        desk: &Desk,
+        desk: &MailContext,
         now: Timestamp,
     ) -> Result<DiscountRequest> {
         let (mail, promotion) = match decision {
@@ -117,7 +117,7 @@ impl State {
                 self.give_back(&after).await?;
                 Ok(after)
             }
-            Err(Failure::Refused(_)) => self.lost(staff, before).await,
+            Err(Failure::Refused(_)) => self.result_of_lost_write(staff, before).await,
             Err(failure) => Err(failure.into()),
         }
     }
@@ -144,7 +144,7 @@ impl State {
     async fn approve(
         &self,
         request: &DiscountRequest,
-        desk: &Desk,
+        desk: &MailContext,
         now: Timestamp,
     ) -> Result<(Wording, Option<Promotion>)> {
         let show = self.show_of(request, now).await?;
@@ -169,7 +169,7 @@ impl State {
 
     /// The result of a sending whose write lost against another change. If the approval was
     /// taken back meanwhile, gives back the discount that this sending took.
-    async fn lost(&self, staff: &Staff, before: &DiscountRequest) -> Result<DiscountRequest> {
+    async fn result_of_lost_write(&self, staff: &Staff, before: &DiscountRequest) -> Result<DiscountRequest> {
         let now = self.request_of(staff.tenant, before.id).await?;
         self.give_back(&now).await?;
         match now.sending(&staff.reviewer, None) {

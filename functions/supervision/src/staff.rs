@@ -8,7 +8,7 @@ use serde::Deserialize;
 use web::Supervisor;
 
 use crate::State;
-use crate::view::Queued;
+use crate::view::RequestDetail;
 
 /// `/supervision/queue/{id}`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -59,8 +59,8 @@ impl State {
     }
 
     /// The view of one request, with the text of its mail.
-    pub(crate) async fn queued(&self, request: DiscountRequest) -> Result<Queued> {
-        let desk = self.desk(request.tenant_id, std::slice::from_ref(&request)).await?;
-        Queued::new(request, &desk)
+    pub(crate) async fn request_detail(&self, request: DiscountRequest) -> Result<RequestDetail> {
+        let desk = self.mail_context(request.tenant_id, std::slice::from_ref(&request)).await?;
+        RequestDetail::new(request, &desk)
     }
 }

@@ -11,7 +11,7 @@ use domain::{Moment, Result, TenantId, Timestamp, UserId};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::Wanted;
+use store::RequestFilter;
 use web::{Answer, Json, Query, Refuses, Supervisor};
 
 use crate::State;
@@ -177,7 +177,8 @@ impl State {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<(Vec<DiscountRequest>, bool)> {
-        let wanted = Wanted { from: Some(from), to: Some(to), newest_first: true, ..Wanted::of(&ALL) };
+        let wanted =
+            RequestFilter { from: Some(from), to: Some(to), newest_first: true, ..RequestFilter::of(&ALL) };
         let (mut requests, mut after) = (Vec::new(), None);
         loop {
             let page = self.store.discount_requests(tenant, wanted, after.as_deref(), AT_ONCE).await?;

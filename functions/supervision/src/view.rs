@@ -7,11 +7,11 @@ use domain::{DiscountRequestId, EventId, Language, MemberId, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::desk::Desk;
+use crate::mail_context::MailContext;
 
 /// A request with its suggestion, its decision and the text of its mail.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Queued {
+pub(crate) struct RequestDetail {
     #[serde(flatten)]
     item: QueueItem,
     /// The text of the answer: as it was sent, or as it would be sent now.
@@ -77,17 +77,17 @@ pub(crate) struct QueueItem {
     version: u32,
 }
 
-impl Queued {
-    /// The view of a request whose data is in `desk`.
-    pub(crate) fn new(request: DiscountRequest, desk: &Desk) -> Result<Self> {
+impl RequestDetail {
+    /// The view of a request whose data is in `mail_context`.
+    pub(crate) fn new(request: DiscountRequest, desk: &MailContext) -> Result<Self> {
         let mail = desk.mail(&request)?;
         Ok(Self { item: QueueItem::of(request, mail.subject), email_content: mail.body })
     }
 }
 
 impl QueueItem {
-    /// The view of a request whose data is in `desk`.
-    pub(crate) fn new(request: DiscountRequest, desk: &Desk) -> Result<Self> {
+    /// The view of a request whose data is in `mail_context`.
+    pub(crate) fn new(request: DiscountRequest, desk: &MailContext) -> Result<Self> {
         let mail = desk.mail(&request)?;
         Ok(Self::of(request, mail.subject))
     }

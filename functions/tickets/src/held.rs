@@ -6,12 +6,12 @@ use domain::{Error, Result, TicketId, UserId};
 use crate::State;
 
 /// An order, and the index of the holder's ticket in it.
-pub(crate) struct Held {
+pub(crate) struct HeldTicket {
     pub(crate) order: Order,
     index: u8,
 }
 
-impl Held {
+impl HeldTicket {
     pub(crate) fn ticket(&self) -> Ticket<'_> {
         let ticket = self.order.tickets().nth(usize::from(self.index));
         ticket.expect("`held` found the ticket in this order")
@@ -20,7 +20,7 @@ impl Held {
 
 /// The ticket, if `user` holds it: bought, or received by a transfer. For any other user it counts
 /// as not found.
-pub(crate) async fn held(state: &State, user: UserId, ticket: TicketId) -> Result<Held> {
+pub(crate) async fn held(state: &State, user: UserId, ticket: TicketId) -> Result<HeldTicket> {
     let not_found = || Error::not_found("ticket_not_found", "You have no such ticket.");
     let (order, index) = ticket.order().ok_or_else(not_found)?;
     let found = match state.store.order(user, order).await? {
@@ -32,5 +32,5 @@ pub(crate) async fn held(state: &State, user: UserId, ticket: TicketId) -> Resul
     };
     let order = found.ok_or_else(not_found)?;
     let is_theirs = order.tickets().any(|candidate| candidate.id == ticket && candidate.holder == user);
-    if is_theirs { Ok(Held { order, index }) } else { Err(not_found()) }
+    if is_theirs { Ok(HeldTicket { order, index }) } else { Err(not_found()) }
 }

@@ -14,7 +14,7 @@ use domain::gateway_account::{AccountRef, GatewayAccount};
 use mail_events::Sns;
 use payments::PaymentGateways;
 use queue::{PaymentMessage, Queue};
-use store::{Fingerprints, Fresh, Store};
+use store::{Cache, Fingerprints, Store};
 use web::Refuses;
 
 /// How long a gateway account is cached, in milliseconds.
@@ -25,7 +25,7 @@ const ACCOUNT_MILLIS: i64 = 5000;
 pub struct State {
     clock: Clock,
     gateways: PaymentGateways,
-    accounts: Arc<Fresh<AccountRef, GatewayAccount>>,
+    accounts: Arc<Cache<AccountRef, GatewayAccount>>,
     payments: Queue<PaymentMessage>,
     sns: Sns,
     store: Store,
@@ -39,7 +39,7 @@ impl State {
         Ok(Self {
             clock: boot.clock.clone(),
             gateways: PaymentGateways::new(boot)?,
-            accounts: Arc::new(Fresh::new(1024, ACCOUNT_MILLIS)),
+            accounts: Arc::new(Cache::new(1024, ACCOUNT_MILLIS)),
             payments: Queue::new(boot)?,
             sns: Sns::from_env(&boot.env, "MAIL_EVENTS_TOPIC")?,
             store: Store::new(boot)?,

@@ -54,7 +54,7 @@ pub(crate) struct Person {
 }
 
 /// The result of one try.
-enum Tried {
+enum TryOutcome {
     Done(Value),
     Again { why: String, after: Duration },
     SignInAgain,
@@ -152,10 +152,10 @@ impl Person {
         let mut last = String::new();
         for _ in 0..MOST_TRIES {
             match self.try_once(&method, path, body, &key).await {
-                Tried::Done(answer) => return Ok(answer),
-                Tried::Refused(refused) => return Err(refused),
-                Tried::SignInAgain => Box::pin(self.sign_in_again()).await?,
-                Tried::Again { why, after } => {
+                TryOutcome::Done(answer) => return Ok(answer),
+                TryOutcome::Refused(refused) => return Err(refused),
+                TryOutcome::SignInAgain => Box::pin(self.sign_in_again()).await?,
+                TryOutcome::Again { why, after } => {
                     *self.office.repeated.borrow_mut().entry(why.clone()).or_default() += 1;
                     // With jitter, so that clients refused together do not return together.
                     tokio::time::sleep(after.mul_f64(0.5 + fastrand::f64())).await;
@@ -167,7 +167,7 @@ impl Person {
         Err(Refused { request, status: 0, code: last, problem: json!("given up") })
     }
 
-    async fn try_once(&self, method: &Method, path: &str, body: Option<&Value>, key: &str) -> Tried {
+    async fn try_once(&self, method: &Method, path: &str, body: Option<&Value>, key: &str) -> TryOutcome {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.office.places.url));
         let token = self.token();
         if !token.is_empty() {
@@ -176,7 +176,7 @@ impl Person {
         if let Some(body) = body {
             request = request.header("idempotency-key", key).json(body);
         }
-        let again = |why: String, after| Tried::Again { why, after };
+        let again = |why: String, after| TryOutcome::Again { why, after };
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return again(format!("no answer: {error}"), Duration::from_millis(100)),
@@ -188,11 +188,11 @@ impl Person {
         };
         let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         if status.is_success() {
-            return Tried::Done(answer);
+            return TryOutcome::Done(answer);
         }
         let code = answer["code"].as_str().unwrap_or_default().to_owned();
         if code == "token_expired" {
-            return Tried::SignInAgain;
+            return TryOutcome::SignInAgain;
         }
         let seconds = after.and_then(|after| after.to_str().ok()?.parse().ok()).map(Duration::from_secs);
         let is_busy = match seconds {
@@ -204,7 +204,7 @@ impl Person {
             return again(why, seconds.unwrap_or(Duration::from_millis(100)));
         }
         let request = format!("{method} {path}");
-        Tried::Refused(Refused { request, status: status.as_u16(), code, problem: answer })
+        TryOutcome::Refused(Refused { request, status: status.as_u16(), code, problem: answer })
     }
 
     async fn sign_in_again(&self) -> Result<(), Refused> {
@@ -220,13 +220,13 @@ impl Person {
 
 /// Latencies of one order's requests.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Took {
+pub(crate) struct OrderLatency {
     pub(crate) quote: Duration,
     pub(crate) hold: Duration,
     pub(crate) pay: Duration,
 }
 
-impl Took {
+impl OrderLatency {
     /// The sum of the three.
     pub(crate) fn whole(&self) -> Duration {
         self.quote + self.hold + self.pay
@@ -240,7 +240,7 @@ pub(crate) struct Started {
     pub(crate) order: String,
     /// The gateway's id of the payment.
     pub(crate) payment: String,
-    pub(crate) took: Took,
+    pub(crate) took: OrderLatency,
 }
 
 impl Person {
@@ -252,7 +252,7 @@ impl Person {
         let order = self.hold(&quote).await?;
         let held = Instant::now();
         let payment = self.pay(&order).await?;
-        let took = Took { quote: quoted - start, hold: held - quoted, pay: held.elapsed() };
+        let took = OrderLatency { quote: quoted - start, hold: held - quoted, pay: held.elapsed() };
         Ok(Started { order, payment, took })
     }
 

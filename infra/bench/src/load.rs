@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::Problem;
-use crate::client::{BoxOffice, Person, Started, Took, text as text_of};
+use crate::client::{BoxOffice, OrderLatency, Person, Started, text as text_of};
 use crate::crowd::Crowd;
 use crate::report::{Entry, Report, Table, as_f64, count, millis, number, percentile};
 use crate::server::Server;
@@ -85,7 +85,7 @@ struct Sales {
 
 struct Sold {
     order: String,
-    took: Took,
+    took: OrderLatency,
     approved_at: Timestamp,
 }
 
@@ -179,7 +179,7 @@ fn orders_table() -> Table {
 
 fn orders_row(buyers: usize, sales: &Sales, bought: &BTreeMap<String, Bought>) -> Vec<Entry> {
     let Sales { started, bought: accepted, whole, processor_time } = sales;
-    let of = |part: fn(&Took) -> Duration| sorted(started.iter().map(|sold| part(&sold.took)));
+    let of = |part: fn(&OrderLatency) -> Duration| sorted(started.iter().map(|sold| part(&sold.took)));
     let since_approval = |part: fn(&Bought) -> Timestamp| {
         let waited = started.iter().filter_map(|sold| {
             let until = part(bought.get(&sold.order)?);
@@ -188,7 +188,8 @@ fn orders_row(buyers: usize, sales: &Sales, bought: &BTreeMap<String, Bought>) -
         });
         sorted(waited)
     };
-    let (all, paid, mailed) = (of(Took::whole), since_approval(|o| o.paid), since_approval(|o| o.mailed));
+    let (all, paid, mailed) =
+        (of(OrderLatency::whole), since_approval(|o| o.paid), since_approval(|o| o.mailed));
     let orders = started.len();
     vec![
         count(buyers),

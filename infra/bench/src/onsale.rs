@@ -118,9 +118,10 @@ async fn sale(
     let before = server.meter().await?;
 
     let start = Instant::now();
-    let tally = Tally::default();
+    let tally = SaleCounts::default();
     let buyers = (0..scale.buyers).map(|buyer| {
-        let rush = Rush { office: &office, show: &show, crowd: &crowd, tally: &tally, buyer, scale, start };
+        let rush =
+            RushBuyer { office: &office, show: &show, crowd: &crowd, tally: &tally, buyer, scale, start };
         rush.buy_until_sold_out(mode)
     });
     try_join_all(buyers).await?;
@@ -160,24 +161,24 @@ async fn sale(
 
 /// The buyers' shared counts of a sale.
 #[derive(Default)]
-struct Tally {
+struct SaleCounts {
     approved: Cell<usize>,
     /// Refusals by code.
     refused: RefCell<BTreeMap<String, usize>>,
 }
 
 /// One of the concurrent buyers.
-struct Rush<'a> {
+struct RushBuyer<'a> {
     office: &'a Rc<BoxOffice>,
     show: &'a Show,
     crowd: &'a Crowd,
-    tally: &'a Tally,
+    tally: &'a SaleCounts,
     buyer: usize,
     scale: Scale,
     start: Instant,
 }
 
-impl Rush<'_> {
+impl RushBuyer<'_> {
     async fn buy_until_sold_out(self, mode: Mode) -> Result<(), Problem> {
         // The same sequence of wishes in each run; which buyer is faster differs.
         let mut rng = Rng::with_seed(u64::try_from(self.buyer)?);

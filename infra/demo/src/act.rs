@@ -69,7 +69,7 @@ pub(super) struct When {
 
 /// An area and its places.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Zone {
+pub(super) struct DemoArea {
     pub(super) name: &'static str,
     pub(super) description: &'static str,
     /// The price in whole units of the currency.
@@ -81,7 +81,7 @@ pub(super) struct Zone {
     pub(super) blocked: &'static [&'static str],
 }
 
-impl Zone {
+impl DemoArea {
     /// An area without description, service or blocked seats.
     pub(super) const fn plain(name: &'static str, price: i64, places: Places) -> Self {
         Self { name, description: "", price, places, unit_capacity: 1, service: None, blocked: &[] }
@@ -102,7 +102,7 @@ pub(super) enum Places {
 pub(super) struct Price {
     pub(super) name: &'static str,
     pub(super) adjustment: Adjustment,
-    pub(super) lasts: Lasts,
+    pub(super) lasts: StageEnd,
 }
 
 /// The adjustment of a stage to the price.
@@ -116,7 +116,7 @@ pub(super) enum Adjustment {
 
 /// The end of a stage.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Lasts {
+pub(super) enum StageEnd {
     /// Until this many tickets are sold.
     Tickets(u32),
     /// Until this many days before the show.
@@ -166,7 +166,7 @@ pub(super) enum Listing {
 
 /// A show of the demo data.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Act {
+pub(super) struct DemoShow {
     pub(super) slug: &'static str,
     /// The organiser's own code for the show.
     pub(super) code: &'static str,
@@ -175,7 +175,7 @@ pub(super) struct Act {
     pub(super) description: &'static str,
     pub(super) venue: Venue,
     pub(super) when: When,
-    pub(super) zones: &'static [Zone],
+    pub(super) zones: &'static [DemoArea],
     /// The sale stages, the one with the highest priority first.
     pub(super) prices: &'static [Price],
     pub(super) asks: &'static [AttendeeField],
@@ -198,7 +198,7 @@ impl When {
     }
 }
 
-impl Act {
+impl DemoShow {
     /// The show as a new draft.
     pub(super) fn draft(&self, tenant: TenantId, now: Timestamp) -> Result<Event> {
         let Venue { country, .. } = self.venue;
@@ -253,7 +253,7 @@ impl Act {
 
     /// The areas of `event`, in order.
     pub(super) fn areas(&self, event: &Event, now: Timestamp) -> Vec<Area> {
-        let area = |(position, zone): (u16, &Zone)| {
+        let area = |(position, zone): (u16, &DemoArea)| {
             let (kind, rows) = match zone.places {
                 Places::General(_) => (AreaKind::GeneralAdmission, Vec::new()),
                 Places::Rows(labels, seats) => {
@@ -293,11 +293,11 @@ impl Act {
                 Adjustment::Amount(whole) => (AdjustmentType::Fixed, minor(event.currency, whole)),
             };
             let (quantity_available, end_time) = match price.lasts {
-                Lasts::Tickets(quantity) => (Some(quantity), None),
-                Lasts::UntilDaysBefore(days) => {
+                StageEnd::Tickets(quantity) => (Some(quantity), None),
+                StageEnd::UntilDaysBefore(days) => {
                     (None, Some(event.starts_at - SignedDuration::from_hours(24 * days)))
                 }
-                Lasts::ToTheEnd => (None, None),
+                StageEnd::ToTheEnd => (None, None),
             };
             SaleStage {
                 id: SaleStageId::generate(now),

@@ -154,7 +154,7 @@ async fn write_first(
     members::collect(store, fingerprints, &members, supervisor, now).await?;
     shows::create_promotions(store, TENANT, &sheets, now).await?;
     sales::give_away(store, TENANT, &sheets, &guests, now).await?;
-    let office = requests::Office::new(boot, store, tenant, people::reviewer(supervisor)?)?;
+    let office = requests::DiscountReviewer::new(boot, store, tenant, people::reviewer(supervisor)?)?;
     Ok(office.open(&members, members::KNOWN.len(), &sheets, now).await?)
 }
 

@@ -12,7 +12,7 @@ use jiff::civil::Weekday;
 use store::{Fingerprints, Store};
 use uuid::Uuid;
 
-use crate::act::{ARGENTINA, Act, CHILE, COLOMBIA, Country, Places, Venue, Zone};
+use crate::act::{ARGENTINA, CHILE, COLOMBIA, Country, DemoArea, DemoShow, Places, Venue};
 use crate::connect::Connection;
 use crate::login::Login;
 use crate::people;
@@ -27,7 +27,7 @@ pub(super) struct DemoOrganizer {
     country: Country,
     pub(super) admin: Login,
     pub(super) accounts: &'static [DemoAccount],
-    pub(super) program: &'static [Act],
+    pub(super) program: &'static [DemoShow],
 }
 
 /// An account at a gateway; the first one of an organiser is its first choice.
@@ -101,7 +101,7 @@ pub(super) const ORGANIZERS: [DemoOrganizer; 3] = [
     },
 ];
 
-const VOLANTINES: Act = Act {
+const VOLANTINES: DemoShow = DemoShow {
     slug: "los-volantines",
     code: "VOLANTINES-VAP",
     name: "Los Volantines",
@@ -115,12 +115,12 @@ const VOLANTINES: Act = Act {
         time_zone: "America/Santiago",
     },
     when: on(2, Weekday::Saturday, 21, 0, 150),
-    zones: &[Zone::plain("Cancha", 18_000, Places::General(250))],
+    zones: &[DemoArea::plain("Cancha", 18_000, Places::General(250))],
     prices: &[GENERAL],
     ..PLAIN
 };
 
-const SALAR: Act = Act {
+const SALAR: DemoShow = DemoShow {
     slug: "cuarteto-salar",
     code: "SALAR-IQQ",
     name: "Cuarteto Salar",
@@ -134,12 +134,12 @@ const SALAR: Act = Act {
         time_zone: "America/Santiago",
     },
     when: on(4, Weekday::Thursday, 20, 0, 90),
-    zones: &[Zone::plain("Platea", 24_900, Places::Rows(&["A", "B", "C", "D", "E"], 16))],
+    zones: &[DemoArea::plain("Platea", 24_900, Places::Rows(&["A", "B", "C", "D", "E"], 16))],
     prices: &[presale(10, 7), GENERAL],
     ..PLAIN
 };
 
-const PAPAGAYOS: Act = Act {
+const PAPAGAYOS: DemoShow = DemoShow {
     slug: "los-papagayos",
     code: "PAPAGAYOS-MDE",
     name: "Los Papagayos",
@@ -153,12 +153,12 @@ const PAPAGAYOS: Act = Act {
         time_zone: "America/Bogota",
     },
     when: on(2, Weekday::Saturday, 20, 0, 150),
-    zones: &[Zone::plain("Patio", 80_000, Places::General(250))],
+    zones: &[DemoArea::plain("Patio", 80_000, Places::General(250))],
     prices: &[GENERAL],
     ..PLAIN
 };
 
-const MARIMBA: Act = Act {
+const MARIMBA: DemoShow = DemoShow {
     slug: "marimba-de-agua",
     code: "MARIMBA-CLO",
     name: "Marimba de Agua",
@@ -172,12 +172,12 @@ const MARIMBA: Act = Act {
         time_zone: "America/Bogota",
     },
     when: on(4, Weekday::Thursday, 19, 30, 90),
-    zones: &[Zone::plain("Platea", 95_000, Places::Rows(&["A", "B", "C", "D", "E"], 16))],
+    zones: &[DemoArea::plain("Platea", 95_000, Places::Rows(&["A", "B", "C", "D", "E"], 16))],
     prices: &[presale(10, 7), GENERAL],
     ..PLAIN
 };
 
-const CALESITA: Act = Act {
+const CALESITA: DemoShow = DemoShow {
     slug: "la-calesita-veloz",
     code: "CALESITA-LPG",
     name: "La Calesita Veloz",
@@ -191,12 +191,12 @@ const CALESITA: Act = Act {
         time_zone: "America/Argentina/Buenos_Aires",
     },
     when: on(2, Weekday::Saturday, 21, 30, 150),
-    zones: &[Zone::plain("Campo", 26_000, Places::General(250))],
+    zones: &[DemoArea::plain("Campo", 26_000, Places::General(250))],
     prices: &[GENERAL],
     ..PLAIN
 };
 
-const OMBU: Act = Act {
+const OMBU: DemoShow = DemoShow {
     slug: "trio-del-ombu",
     code: "OMBU-TUC",
     name: "Trío del Ombú",
@@ -210,7 +210,7 @@ const OMBU: Act = Act {
         time_zone: "America/Argentina/Tucuman",
     },
     when: on(4, Weekday::Thursday, 20, 30, 90),
-    zones: &[Zone::plain("Platea", 31_500, Places::Rows(&["A", "B", "C", "D", "E"], 16))],
+    zones: &[DemoArea::plain("Platea", 31_500, Places::Rows(&["A", "B", "C", "D", "E"], 16))],
     prices: &[presale(10, 7), GENERAL],
     ..PLAIN
 };

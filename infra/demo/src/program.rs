@@ -5,8 +5,8 @@ use domain::event::AttendeeField;
 use jiff::civil::Weekday;
 
 use crate::act::{
-    ARGENTINA, Act, Adjustment, CHILE, COLOMBIA, Discounts, Lasts, Listing, Off, Places, Price, Seller,
-    Venue, When, Zone,
+    ARGENTINA, Adjustment, CHILE, COLOMBIA, DemoArea, DemoShow, Discounts, Listing, Off, Places, Price,
+    Seller, StageEnd, Venue, When,
 };
 
 /// The show with hundreds of numbered seats.
@@ -17,7 +17,7 @@ pub(super) const FREE_SHOW: &str = "feria-de-las-semillas";
 pub(super) const INVITATION: &str = "INVITADO";
 
 /// The defaults of a show.
-pub(super) const PLAIN: Act = Act {
+pub(super) const PLAIN: DemoShow = DemoShow {
     slug: "",
     code: "",
     name: "",
@@ -37,10 +37,10 @@ pub(super) const PLAIN: Act = Act {
 
 /// The plain price, until the end of the sale.
 pub(super) const GENERAL: Price =
-    Price { name: "General", adjustment: Adjustment::Percent(0), lasts: Lasts::ToTheEnd };
+    Price { name: "General", adjustment: Adjustment::Percent(0), lasts: StageEnd::ToTheEnd };
 
 const fn early_bird(percent: i64, tickets: u32) -> Price {
-    Price { name: "Early Bird", adjustment: Adjustment::Percent(-percent), lasts: Lasts::Tickets(tickets) }
+    Price { name: "Early Bird", adjustment: Adjustment::Percent(-percent), lasts: StageEnd::Tickets(tickets) }
 }
 
 /// A reduction in percent, until this many days before the show.
@@ -48,7 +48,7 @@ pub(super) const fn presale(percent: i64, days_before: i64) -> Price {
     Price {
         name: "Preventa",
         adjustment: Adjustment::Percent(-percent),
-        lasts: Lasts::UntilDaysBefore(days_before),
+        lasts: StageEnd::UntilDaysBefore(days_before),
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) const fn on(week: i32, weekday: Weekday, hour: i8, minute: i8, minute
 }
 
 /// All shows of the first organiser.
-pub(super) const PROGRAM: [Act; 14] = [
+pub(super) const PROGRAM: [DemoShow; 14] = [
     MAREA_BAJA,
     FERIA,
     SOBREMESA,
@@ -80,7 +80,7 @@ pub(super) const PROGRAM: [Act; 14] = [
     REHEARSAL,
 ];
 
-const MAREA_BAJA: Act = Act {
+const MAREA_BAJA: DemoShow = DemoShow {
     slug: "marea-baja-quinteto",
     code: "MB5-VAL",
     name: "Marea Baja Quinteto",
@@ -96,16 +96,16 @@ const MAREA_BAJA: Act = Act {
     },
     when: on(1, Weekday::Thursday, 21, 0, 150),
     zones: &[
-        Zone {
+        DemoArea {
             description: "Una entrada es una mesa entera para cuatro personas.",
             unit_capacity: 4,
             service: Some("Tabla de quesos y una botella de vino de la casa"),
             blocked: &["M-1", "M-2"],
-            ..Zone::plain("Mesas", 72_000, Places::Rows(&["M"], 18))
+            ..DemoArea::plain("Mesas", 72_000, Places::Rows(&["M"], 18))
         },
-        Zone {
+        DemoArea {
             description: "De pie o en un taburete, junto a la barra.",
-            ..Zone::plain("Barra", 14_000, Places::General(60))
+            ..DemoArea::plain("Barra", 14_000, Places::General(60))
         },
     ],
     prices: &[GENERAL],
@@ -113,7 +113,7 @@ const MAREA_BAJA: Act = Act {
     ..PLAIN
 };
 
-const FERIA: Act = Act {
+const FERIA: DemoShow = DemoShow {
     slug: FREE_SHOW,
     code: "SEMILLAS",
     name: "Feria de las Semillas",
@@ -128,12 +128,12 @@ const FERIA: Act = Act {
         time_zone: "America/Santiago",
     },
     when: on(1, Weekday::Sunday, 16, 30, 240),
-    zones: &[Zone::plain("Entrada general", 0, Places::General(300))],
+    zones: &[DemoArea::plain("Entrada general", 0, Places::General(300))],
     max_tickets: 4,
     ..PLAIN
 };
 
-const SOBREMESA: Act = Act {
+const SOBREMESA: DemoShow = DemoShow {
     slug: "sobremesa",
     code: "SOBREMESA-MZA",
     name: "Sobremesa",
@@ -148,13 +148,13 @@ const SOBREMESA: Act = Act {
         time_zone: "America/Argentina/Mendoza",
     },
     when: on(2, Weekday::Friday, 21, 30, 90),
-    zones: &[Zone::plain("General", 18_000, Places::General(150))],
+    zones: &[DemoArea::plain("General", 18_000, Places::General(150))],
     prices: &[presale(10, 5), GENERAL],
     discounts: for_members(15, 30, 1),
     ..PLAIN
 };
 
-const LOS_FAROLES: Act = Act {
+const LOS_FAROLES: DemoShow = DemoShow {
     slug: "los-faroles",
     code: "FAROLES-BOG",
     name: "Los Faroles",
@@ -170,14 +170,14 @@ const LOS_FAROLES: Act = Act {
     },
     when: on(3, Weekday::Saturday, 20, 0, 180),
     zones: &[
-        Zone {
+        DemoArea {
             description: "De pie, frente al escenario.",
-            ..Zone::plain("Campo", 120_000, Places::General(800))
+            ..DemoArea::plain("Campo", 120_000, Places::General(800))
         },
-        Zone {
+        DemoArea {
             description: "Plataforma lateral con buena vista y barra propia.",
             service: Some("Un trago de bienvenida"),
-            ..Zone::plain("VIP", 260_000, Places::General(120))
+            ..DemoArea::plain("VIP", 260_000, Places::General(120))
         },
     ],
     prices: &[early_bird(20, 100), presale(10, 7), GENERAL],
@@ -185,7 +185,7 @@ const LOS_FAROLES: Act = Act {
     ..PLAIN
 };
 
-const IRENE: Act = Act {
+const IRENE: DemoShow = DemoShow {
     slug: "la-lluvia-segun-irene",
     code: "IRENE-CLO",
     name: "La lluvia según Irene",
@@ -200,12 +200,12 @@ const IRENE: Act = Act {
         time_zone: "America/Bogota",
     },
     when: on(4, Weekday::Friday, 19, 30, 100),
-    zones: &[Zone::plain("Sala", 55_000, Places::Rows(&["A", "B", "C", "D", "E", "F", "G", "H"], 14))],
+    zones: &[DemoArea::plain("Sala", 55_000, Places::Rows(&["A", "B", "C", "D", "E", "F", "G", "H"], 14))],
     prices: &[presale(15, 10), GENERAL],
     ..PLAIN
 };
 
-const NIEBLA: Act = Act {
+const NIEBLA: DemoShow = DemoShow {
     slug: SEATED_SHOW,
     code: "NIEBLA-BUE",
     name: "Niebla de Enero",
@@ -221,10 +221,10 @@ const NIEBLA: Act = Act {
     },
     when: on(5, Weekday::Saturday, 20, 30, 110),
     zones: &[
-        Zone {
+        DemoArea {
             description: "Butacas frente al escenario. La consola ocupa el centro de la fila K.",
             blocked: &["A-1", "A-2", "A-25", "A-26", "K-12", "K-13", "K-14", "K-15"],
-            ..Zone::plain(
+            ..DemoArea::plain(
                 "Platea",
                 48_000,
                 Places::Rows(
@@ -233,15 +233,15 @@ const NIEBLA: Act = Act {
                 ),
             )
         },
-        Zone {
+        DemoArea {
             description: "Primer piso.",
-            ..Zone::plain("Pullman", 33_000, Places::Rows(&["AA", "BB", "CC", "DD", "EE", "FF"], 22))
+            ..DemoArea::plain("Pullman", 33_000, Places::Rows(&["AA", "BB", "CC", "DD", "EE", "FF"], 22))
         },
-        Zone {
+        DemoArea {
             description: "Palcos laterales de seis sillas.",
             service: Some("Copa de espumante"),
             blocked: &["P1-1", "P1-2", "P1-3", "P1-4", "P1-5", "P1-6"],
-            ..Zone::plain(
+            ..DemoArea::plain(
                 "Palcos",
                 65_000,
                 Places::Rows(&["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"], 6),
@@ -253,7 +253,7 @@ const NIEBLA: Act = Act {
     ..PLAIN
 };
 
-const QUIMERA: Act = Act {
+const QUIMERA: DemoShow = DemoShow {
     slug: "orquesta-quimera",
     code: "QUIMERA-COR",
     name: "Milonga con la Orquesta Quimera",
@@ -269,19 +269,19 @@ const QUIMERA: Act = Act {
     },
     when: on(6, Weekday::Friday, 22, 0, 270),
     zones: &[
-        Zone::plain("Salón", 22_000, Places::General(200)),
-        Zone {
+        DemoArea::plain("Salón", 22_000, Places::General(200)),
+        DemoArea {
             description: "Una entrada es una mesa para cuatro personas junto a la pista.",
             unit_capacity: 4,
             service: Some("Picada y una jarra de sidra"),
-            ..Zone::plain("Mesas de pista", 110_000, Places::General(20))
+            ..DemoArea::plain("Mesas de pista", 110_000, Places::General(20))
         },
     ],
     prices: &[GENERAL],
     ..PLAIN
 };
 
-const GRILLOS: Act = Act {
+const GRILLOS: DemoShow = DemoShow {
     slug: "los-grillos-de-cobre",
     code: "GRILLOS-MDE",
     name: "Los Grillos de Cobre: gira Metal Dulce",
@@ -297,15 +297,15 @@ const GRILLOS: Act = Act {
     },
     when: on(7, Weekday::Thursday, 20, 0, 150),
     zones: &[
-        Zone::plain("General", 75_000, Places::General(300)),
-        Zone::plain("Balcón", 95_000, Places::General(80)),
+        DemoArea::plain("General", 75_000, Places::General(300)),
+        DemoArea::plain("Balcón", 95_000, Places::General(80)),
     ],
     prices: &[early_bird(15, 50), GENERAL],
     discounts: for_members(20, 35, 1),
     ..PLAIN
 };
 
-const CAMPAMENTO: Act = Act {
+const CAMPAMENTO: DemoShow = DemoShow {
     slug: "campamento-estelar",
     code: "ESTELAR",
     name: "Campamento Estelar",
@@ -321,8 +321,8 @@ const CAMPAMENTO: Act = Act {
     },
     when: on(8, Weekday::Friday, 19, 0, 180),
     zones: &[
-        Zone::plain("Niñas y niños", 9_000, Places::General(80)),
-        Zone::plain("Acompañantes", 5_000, Places::General(80)),
+        DemoArea::plain("Niñas y niños", 9_000, Places::General(80)),
+        DemoArea::plain("Acompañantes", 5_000, Places::General(80)),
     ],
     prices: &[GENERAL],
     asks: &[AttendeeField::Nombre, AttendeeField::Rut, AttendeeField::FechaNacimiento],
@@ -330,7 +330,7 @@ const CAMPAMENTO: Act = Act {
     ..PLAIN
 };
 
-const ANDENES: Act = Act {
+const ANDENES: DemoShow = DemoShow {
     slug: "coro-de-los-andenes",
     code: "ANDENES",
     name: "Coro de los Andenes",
@@ -345,12 +345,12 @@ const ANDENES: Act = Act {
         time_zone: "America/Bogota",
     },
     when: on(9, Weekday::Wednesday, 19, 0, 75),
-    zones: &[Zone::plain("Nave central", 40_000, Places::General(200))],
+    zones: &[DemoArea::plain("Nave central", 40_000, Places::General(200))],
     prices: &[GENERAL],
     ..PLAIN
 };
 
-const TUCAN: Act = Act {
+const TUCAN: DemoShow = DemoShow {
     slug: "tucan-electrico",
     code: "TUCAN-CTG",
     name: "Tucán Eléctrico",
@@ -366,10 +366,10 @@ const TUCAN: Act = Act {
     },
     when: on(11, Weekday::Saturday, 22, 30, 360),
     zones: &[
-        Zone::plain("Pista", 90_000, Places::General(400)),
-        Zone {
+        DemoArea::plain("Pista", 90_000, Places::General(400)),
+        DemoArea {
             service: Some("Acceso sin fila y guardarropa"),
-            ..Zone::plain("Terraza VIP", 180_000, Places::General(60))
+            ..DemoArea::plain("Terraza VIP", 180_000, Places::General(60))
         },
     ],
     prices: &[early_bird(25, 50), presale(10, 21), GENERAL],
@@ -377,7 +377,7 @@ const TUCAN: Act = Act {
     ..PLAIN
 };
 
-const ALTO_VIENTO: Act = Act {
+const ALTO_VIENTO: DemoShow = DemoShow {
     slug: "festival-alto-viento",
     code: "ALTO-VIENTO",
     name: "Festival Alto Viento",
@@ -393,27 +393,31 @@ const ALTO_VIENTO: Act = Act {
     },
     when: on(14, Weekday::Saturday, 18, 0, 480),
     zones: &[
-        Zone::plain("Explanada", 45_000, Places::General(1_000)),
-        Zone {
+        DemoArea::plain("Explanada", 45_000, Places::General(1_000)),
+        DemoArea {
             description: "Frente al escenario mayor.",
-            ..Zone::plain("Cancha preferente", 68_000, Places::General(200))
+            ..DemoArea::plain("Cancha preferente", 68_000, Places::General(200))
         },
-        Zone {
+        DemoArea {
             description: "Carpa con calefacción y baños propios.",
             service: Some("Sopa y bebida caliente"),
-            ..Zone::plain("Refugio VIP", 98_000, Places::General(50))
+            ..DemoArea::plain("Refugio VIP", 98_000, Places::General(50))
         },
     ],
     prices: &[
         early_bird(25, 150),
-        Price { name: "Preventa", adjustment: Adjustment::Amount(-6_000), lasts: Lasts::UntilDaysBefore(30) },
+        Price {
+            name: "Preventa",
+            adjustment: Adjustment::Amount(-6_000),
+            lasts: StageEnd::UntilDaysBefore(30),
+        },
         GENERAL,
     ],
     discounts: for_members(60, 15, 4),
     ..PLAIN
 };
 
-const ORILLA: Act = Act {
+const ORILLA: DemoShow = DemoShow {
     slug: "la-orilla-prestada",
     code: "ORILLA-ROS",
     name: "La Orilla Prestada",
@@ -434,7 +438,7 @@ const ORILLA: Act = Act {
     ..PLAIN
 };
 
-const REHEARSAL: Act = Act {
+const REHEARSAL: DemoShow = DemoShow {
     slug: "ensayo-abierto-los-faroles",
     code: "ENSAYO",
     name: "Ensayo abierto",
@@ -448,7 +452,7 @@ const REHEARSAL: Act = Act {
         time_zone: "America/Bogota",
     },
     when: on(2, Weekday::Thursday, 19, 0, 90),
-    zones: &[Zone::plain("Sala", 25_000, Places::General(40))],
+    zones: &[DemoArea::plain("Sala", 25_000, Places::General(40))],
     max_tickets: 2,
     listing: Listing::UnlistedDraft,
     ..PLAIN

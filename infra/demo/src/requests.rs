@@ -70,7 +70,7 @@ const MESSAGES: [&str; 4] = [
 ];
 
 /// The reviewer of the requests, with the store and keys that deciding needs.
-pub(super) struct Office<'a> {
+pub(super) struct DiscountReviewer<'a> {
     store: &'a Store,
     tenant: &'a Tenant,
     reviewer: Reviewer,
@@ -78,7 +78,7 @@ pub(super) struct Office<'a> {
     public_url: String,
 }
 
-impl<'a> Office<'a> {
+impl<'a> DiscountReviewer<'a> {
     /// Reads `DISCOUNT_SECRET` and `PUBLIC_URL`, as `supervision` does.
     pub(super) fn new(
         boot: &Boot,

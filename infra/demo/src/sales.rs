@@ -16,7 +16,7 @@ use crate::program::{FREE_SHOW, INVITATION, SEATED_SHOW};
 use crate::shows::{Sheets, sheet};
 
 /// A free order of a guest.
-struct Gift {
+struct FreeOrder {
     /// Index of the guest.
     guest: usize,
     /// The slug of the show.
@@ -30,12 +30,12 @@ enum Tickets {
     Seats(&'static [&'static str]),
 }
 
-const GIFTS: [Gift; 5] = [
-    Gift { guest: 0, show: FREE_SHOW, tickets: Tickets::Any(3) },
-    Gift { guest: 1, show: FREE_SHOW, tickets: Tickets::Any(2) },
-    Gift { guest: 2, show: FREE_SHOW, tickets: Tickets::Any(4) },
-    Gift { guest: 1, show: SEATED_SHOW, tickets: Tickets::Seats(&["D-13", "D-14"]) },
-    Gift { guest: 2, show: SEATED_SHOW, tickets: Tickets::Seats(&["E-7", "E-8", "E-9", "E-10"]) },
+const GIFTS: [FreeOrder; 5] = [
+    FreeOrder { guest: 0, show: FREE_SHOW, tickets: Tickets::Any(3) },
+    FreeOrder { guest: 1, show: FREE_SHOW, tickets: Tickets::Any(2) },
+    FreeOrder { guest: 2, show: FREE_SHOW, tickets: Tickets::Any(4) },
+    FreeOrder { guest: 1, show: SEATED_SHOW, tickets: Tickets::Seats(&["D-13", "D-14"]) },
+    FreeOrder { guest: 2, show: SEATED_SHOW, tickets: Tickets::Seats(&["E-7", "E-8", "E-9", "E-10"]) },
 ];
 
 /// Makes all free orders.

@@ -12,7 +12,7 @@ use futures::stream::{StreamExt, TryStreamExt};
 use store::Refusal;
 use store::{OnRefused, Store, StoredEvent};
 
-use crate::act::{Act, Listing, Zone, minor};
+use crate::act::{DemoArea, DemoShow, Listing, minor};
 use crate::program::{CODES, Code, Worth};
 
 /// The shows as written, by slug.
@@ -25,7 +25,7 @@ const AT_ONCE: usize = 4;
 pub(super) async fn write_program(
     store: &Store,
     tenant: TenantId,
-    program: &'static [Act],
+    program: &'static [DemoShow],
     now: Timestamp,
 ) -> Result<Sheets> {
     let written =
@@ -34,7 +34,7 @@ pub(super) async fn write_program(
     futures::stream::iter(written.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await
 }
 
-async fn write(store: &Store, act: &Act, tenant: TenantId, now: Timestamp) -> Result<StoredEvent> {
+async fn write(store: &Store, act: &DemoShow, tenant: TenantId, now: Timestamp) -> Result<StoredEvent> {
     let event = act.draft(tenant, now)?;
     let taken = || Error::conflict("slug_taken", format!("another event has the slug {}", event.slug));
     store.create_discounts(&event).await?;
@@ -53,7 +53,7 @@ async fn write(store: &Store, act: &Act, tenant: TenantId, now: Timestamp) -> Re
     }
 }
 
-async fn create_area(store: &Store, area: &Area, zone: &Zone, now: Timestamp) -> Result<()> {
+async fn create_area(store: &Store, area: &Area, zone: &DemoArea, now: Timestamp) -> Result<()> {
     store.create_places(area).await?;
     block_seats(store, area, zone.blocked, now).await?;
     store.create_area(area, now).await?;

@@ -16,11 +16,11 @@ use domain::text::{Line, Paragraph};
 use domain::{EventId, QuoteId};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use store::{StoredEvent, Wanted};
+use store::{RequestFilter, StoredEvent};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::act::Act;
+use crate::act::DemoShow;
 use crate::program::{CODES, FREE_SHOW, INVITATION, SEATED_SHOW};
 use cloud::services::{Chaos, Reading, Services, ServicesConfig};
 use cloud::template::{Surroundings, Template};
@@ -28,18 +28,18 @@ use cloud::template::{Surroundings, Template};
 const HASH_SECRET: &str = "only for tests, only for tests, only for tests";
 
 /// A store on an empty table in memory.
-struct House {
+struct TestStore {
     boot: Boot,
     store: Store,
     fingerprints: Fingerprints,
     services: Services,
 }
 
-async fn house() -> House {
+async fn house() -> TestStore {
     house_at("local").await
 }
 
-async fn house_at(stage: &str) -> House {
+async fn house_at(stage: &str) -> TestStore {
     let template = include_str!("../../../template.yaml");
     let template = Template::parse(template).expect("the template");
     let secrets = template.secrets().map(|id| (id.to_owned(), HASH_SECRET.to_owned())).collect();
@@ -74,10 +74,10 @@ async fn house_at(stage: &str) -> House {
     let boot = Boot::new(env, clock).expect("a configuration");
     let store = Store::new(&boot).expect("a store");
     let fingerprints = Fingerprints::from_env(&boot.env).expect("a secret");
-    House { boot, store, fingerprints, services }
+    TestStore { boot, store, fingerprints, services }
 }
 
-impl House {
+impl TestStore {
     fn now(&self) -> Timestamp {
         self.boot.clock.now()
     }
@@ -143,7 +143,7 @@ async fn the_demo_is_complete() {
     house.services.stop().await;
 }
 
-async fn a_dozen_shows_are_listed_and_found(house: &House) {
+async fn a_dozen_shows_are_listed_and_found(house: &TestStore) {
     let shows = house.shows().await;
     assert_eq!(shows.len(), acts().count() - 1, "the draft is not listed");
     let currencies: BTreeSet<&str> = shows.iter().map(|show| show.currency.code()).collect();
@@ -165,8 +165,9 @@ async fn a_dozen_shows_are_listed_and_found(house: &House) {
 }
 
 /// The shows of all organisers.
-fn acts() -> impl Iterator<Item = &'static Act> {
-    const ALL: [&[Act]; 4] = [&PROGRAM, ORGANIZERS[0].program, ORGANIZERS[1].program, ORGANIZERS[2].program];
+fn acts() -> impl Iterator<Item = &'static DemoShow> {
+    const ALL: [&[DemoShow]; 4] =
+        [&PROGRAM, ORGANIZERS[0].program, ORGANIZERS[1].program, ORGANIZERS[2].program];
     ALL.into_iter().flatten()
 }
 
@@ -200,7 +201,7 @@ fn hours(hours: i64) -> SignedDuration {
     SignedDuration::from_hours(hours)
 }
 
-async fn prices_come_from_stages_and_codes(house: &House) {
+async fn prices_come_from_stages_and_codes(house: &TestStore) {
     let seated = house.quote(SEATED_SHOW, AreaKind::Seated, &["B-1", "B-2"], Some("NIEBLA50")).await;
     let line = &seated.lines[0];
     assert_eq!((line.base, line.stage_adjustment, line.promotion), (9_600_000, -1_440_000, -2_040_000));
@@ -217,7 +218,7 @@ async fn prices_come_from_stages_and_codes(house: &House) {
     assert_eq!(free.totals.total, 0);
 }
 
-async fn the_house_is_drawn_with_what_is_sold_and_blocked(house: &House) {
+async fn the_house_is_drawn_with_what_is_sold_and_blocked(house: &TestStore) {
     let now = house.now();
     let sheet = house.sheet(SEATED_SHOW).await;
     let mut states: HashMap<(String, SeatState), usize> = HashMap::new();
@@ -237,7 +238,7 @@ async fn the_house_is_drawn_with_what_is_sold_and_blocked(house: &House) {
     assert_eq!(house.store.area_state(&fair, &fair.areas[0], now).await.expect("read").sold, 9);
 }
 
-async fn everybody_can_sign_in_as_what_they_are(house: &House) {
+async fn everybody_can_sign_in_as_what_they_are(house: &TestStore) {
     let logins = LOGINS;
     for login in logins.people {
         let email = login.email.parse().expect("an address");
@@ -263,7 +264,7 @@ async fn everybody_can_sign_in_as_what_they_are(house: &House) {
     ");
 }
 
-async fn houses_take_money_through_what_the_gateways_know(house: &House) {
+async fn houses_take_money_through_what_the_gateways_know(house: &TestStore) {
     let vault = Vault::new(&house.boot).expect("a vault");
     let mut chosen = Vec::new();
     for demo in &ORGANIZERS {
@@ -288,7 +289,7 @@ async fn houses_take_money_through_what_the_gateways_know(house: &House) {
     assert_eq!(chosen, ["CL CLP: mercado_pago", "CO COP: wompi, then payu", "AR ARS: mercado_pago"]);
 }
 
-async fn the_community_is_there(house: &House) {
+async fn the_community_is_there(house: &TestStore) {
     let mut found = Vec::new();
     for (email, ..) in members::KNOWN {
         let email = email.parse().expect("an address");
@@ -302,7 +303,7 @@ async fn the_community_is_there(house: &House) {
     assert_eq!(everybody.len(), 303);
 }
 
-async fn members_have_discounts_here_and_elsewhere(house: &House) {
+async fn members_have_discounts_here_and_elsewhere(house: &TestStore) {
     let now = house.now();
     let mut here = 0;
     for show in house.shows().await.iter().filter(|show| show.max_discounts > 0) {
@@ -320,14 +321,14 @@ async fn members_have_discounts_here_and_elsewhere(house: &House) {
     assert!(elsewhere.areas.is_empty() && elsewhere.event.status == EventStatus::Published);
 }
 
-async fn forty_requests_are_in_all_lists(house: &House) {
+async fn forty_requests_are_in_all_lists(house: &TestStore) {
     let mut counts = Vec::new();
     for tab in Tab::PENDING.into_iter().chain(Tab::SENT) {
         counts.push(house.store.count_discount_requests(TENANT, tab).await.expect("counted"));
     }
     assert_eq!(counts, [14, 7, 5, 4, 7, 2, 1]);
     let tabs = Tab::SENT;
-    let wanted = Wanted { newest_first: true, ..Wanted::of(&tabs) };
+    let wanted = RequestFilter { newest_first: true, ..RequestFilter::of(&tabs) };
     let sent = house.store.discount_requests(TENANT, wanted, None, 100).await.expect("listed").items;
     let statuses: HashSet<_> = sent.iter().filter_map(|request| request.email_delivery_status).collect();
     assert_eq!(statuses.len(), 3, "{statuses:?}");

@@ -297,7 +297,7 @@ impl Cloud {
     /// gateways and of SNS, queues, streams, workers. Requests are the caller's own business.
     ///
     /// # Errors
-    /// If something is left after `patience`; the error names it.
+    /// If something is left after `retry_limit`; the error names it.
     pub async fn idle(&self, patience: Duration) -> Result<(), NotIdle> {
         let deadline = tokio::time::Instant::now() + patience;
         loop {

@@ -254,7 +254,7 @@ impl Fields {
     }
 
     /// Notes that the number at `pointer` has more decimals than its currency or unit.
-    pub fn too_fine(&mut self, pointer: impl Into<String>, detail: impl Into<String>) -> &mut Self {
+    pub fn too_many_decimals(&mut self, pointer: impl Into<String>, detail: impl Into<String>) -> &mut Self {
         self.too_fine += 1;
         self.check(false, pointer, detail)
     }

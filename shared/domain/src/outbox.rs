@@ -130,7 +130,7 @@ pub enum OrderNews {
         /// The payment's index.
         payment: u8,
         /// The effect on the tickets.
-        loss: Loss,
+        loss: TicketLoss,
     },
     /// To the organiser: the money stays theirs after all.
     DisputeWon {
@@ -144,7 +144,7 @@ pub enum OrderNews {
         /// The amount that went back this time.
         amount: i64,
         /// The effect on the tickets.
-        loss: Loss,
+        loss: TicketLoss,
     },
     /// To the organiser and the buyer: the gateway does not make a refund by itself, so a person
     /// has to.
@@ -162,7 +162,7 @@ pub enum OrderNews {
 
 /// The effect on an order's tickets of money that left by another way than ours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Loss {
+pub struct TicketLoss {
     /// True if the unused tickets became worthless, of which the buyer is told, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub revoked: bool,
@@ -180,7 +180,7 @@ impl Outbox {
     /// Sets the effect on the tickets, if this is news of a loss. It is known only once the store
     /// has looked at the tickets.
     #[must_use]
-    pub fn with_loss(mut self, what: Loss) -> Self {
+    pub fn with_loss(mut self, what: TicketLoss) -> Self {
         if let Self::News { news } | Self::Refund { news: Some(news) } = &mut self
             && let OrderNews::DisputeLost { loss, .. } | OrderNews::RefundedElsewhere { loss, .. } = news
         {
@@ -208,9 +208,9 @@ mod tests {
             text(&Outbox::News { news }),
             @r#"{"do":"news","news":{"is":"refund_done","payment":0,"amount":2088900}}"#
         );
-        let lost = Outbox::News { news: OrderNews::DisputeLost { payment: 0, loss: Loss::default() } };
+        let lost = Outbox::News { news: OrderNews::DisputeLost { payment: 0, loss: TicketLoss::default() } };
         insta::assert_snapshot!(
-            text(&lost.with_loss(Loss { revoked: true, uncovered: 5 })),
+            text(&lost.with_loss(TicketLoss { revoked: true, uncovered: 5 })),
             @r#"{"do":"news","news":{"is":"dispute_lost","payment":0,"loss":{"revoked":true,"uncovered":5}}}"#
         );
         insta::assert_snapshot!(

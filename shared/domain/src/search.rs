@@ -105,7 +105,7 @@ impl<T: Clone> Index<T> {
 
     /// The score of each event for one word of a query; 0 if it does not match.
     fn places_of(&self, text: &str, may_be_prefix: bool) -> Vec<u32> {
-        let wanted = Wanted::new(text, may_be_prefix);
+        let wanted = QueryWord::new(text, may_be_prefix);
         let mut best = vec![0; self.ids.len()];
         for word in &self.words {
             let quality = wanted.quality(word);
@@ -135,7 +135,7 @@ impl Word {
 }
 
 /// A word of a query.
-struct Wanted<'a> {
+struct QueryWord<'a> {
     letters: &'a [u8],
     alphabet: u64,
     /// The number of typos that it may have.
@@ -144,7 +144,7 @@ struct Wanted<'a> {
     comparator: osa::BatchComparator<u8>,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> QueryWord<'a> {
     fn new(text: &'a str, may_be_prefix: bool) -> Self {
         let letters = text.as_bytes();
         let typos = match letters.len() {

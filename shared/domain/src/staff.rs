@@ -18,7 +18,7 @@ const STANDS: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// The least time between two mails with an organiser's invitation to one address.
 const PEACE: SignedDuration = SignedDuration::from_hours(24);
 
-/// The state of an invitation as it is stored: an open one may have expired.
+/// The person does not work for the organiser.
 pub fn staff_not_found() -> Error {
     Error::not_found("staff_not_found", "This person does not work for you.")
 }
@@ -28,7 +28,7 @@ pub fn last_admin() -> Error {
     Error::conflict("last_admin", "An organiser needs at least one admin. Make somebody else admin first.")
 }
 
-/// How far an invitation is, as it was written down.
+/// The state of an invitation as it is stored: an open one may have expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InvitationState {

@@ -35,7 +35,7 @@ pub use kinds::{Line, Paragraph};
 pub use phone::{InvalidPhone, Phone};
 
 use crate::Language;
-use sign::Sign;
+use sign::CharClass;
 
 /// The most accents and other marks on one letter: Hebrew and Tibetan need four.
 pub const MAX_MARKS: usize = 4;
@@ -176,11 +176,13 @@ impl std::error::Error for InvalidText {}
 /// A number, code or date as people and spreadsheets write it, without signs of no width, with
 /// plain spaces and hyphens, and no white space around it.
 pub fn plain(text: &str) -> String {
-    let seen = text.chars().filter(|sign| !matches!(Sign::of(*sign), Sign::Nothing | Sign::Direction));
+    let seen = text
+        .chars()
+        .filter(|sign| !matches!(CharClass::of(*sign), CharClass::Nothing | CharClass::Direction));
     let plain: String = seen
         .map(|sign| match sign {
             '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
-            sign if Sign::of(sign) == Sign::Blank => ' ',
+            sign if CharClass::of(sign) == CharClass::Blank => ' ',
             sign => sign,
         })
         .collect();
@@ -221,14 +223,16 @@ fn refuse(text: &str, form: Form) -> Result<(), InvalidText> {
     let start = text.chars().take_while(|sign| sign.is_whitespace()).count();
     for (place, sign) in text.trim().chars().enumerate() {
         let at = start + place + 1;
-        match (Sign::of(sign), form) {
-            (Sign::Break, Form::Line) => return Err(InvalidText::LineBreak(at)),
-            (Sign::Tab, Form::Line) | (Sign::Control, _) => return Err(InvalidText::Control(at, sign)),
-            (Sign::Lost, _) => return Err(InvalidText::Lost(at)),
-            (Sign::Direction, _) => return Err(InvalidText::Direction(at, sign)),
-            (Sign::Meaningless, _) => return Err(InvalidText::Meaningless(at, sign)),
-            (Sign::Break | Sign::Tab, Form::Paragraph)
-            | (Sign::Blank | Sign::Nothing | Sign::Joiner | Sign::Other, _) => {}
+        match (CharClass::of(sign), form) {
+            (CharClass::Break, Form::Line) => return Err(InvalidText::LineBreak(at)),
+            (CharClass::Tab, Form::Line) | (CharClass::Control, _) => {
+                return Err(InvalidText::Control(at, sign));
+            }
+            (CharClass::Lost, _) => return Err(InvalidText::Lost(at)),
+            (CharClass::Direction, _) => return Err(InvalidText::Direction(at, sign)),
+            (CharClass::Meaningless, _) => return Err(InvalidText::Meaningless(at, sign)),
+            (CharClass::Break | CharClass::Tab, Form::Paragraph)
+            | (CharClass::Blank | CharClass::Nothing | CharClass::Joiner | CharClass::Other, _) => {}
         }
     }
     Ok(())
@@ -238,22 +242,23 @@ fn refuse(text: &str, form: Form) -> Result<(), InvalidText> {
 fn tidied(text: &str, form: Form) -> String {
     let composer = ComposingNormalizerBorrowed::new_nfc();
     let composed = composer.normalize(text.trim());
-    let signs: Vec<char> = composed.chars().filter(|sign| Sign::of(*sign) != Sign::Nothing).collect();
+    let signs: Vec<char> =
+        composed.chars().filter(|sign| CharClass::of(*sign) != CharClass::Nothing).collect();
     let mut kept = String::with_capacity(composed.len());
     for (place, &sign) in signs.iter().enumerate() {
-        match Sign::of(sign) {
-            Sign::Blank | Sign::Tab => {
+        match CharClass::of(sign) {
+            CharClass::Blank | CharClass::Tab => {
                 if form == Form::Paragraph || !kept.ends_with(' ') {
                     kept.push(' ');
                 }
             }
             // On some systems, a line break has two signs.
-            Sign::Break => {
+            CharClass::Break => {
                 if !(sign == '\n' && place > 0 && signs[place - 1] == '\r') {
                     kept.push('\n');
                 }
             }
-            Sign::Joiner => {
+            CharClass::Joiner => {
                 if sign::joins(&signs[..place], &signs[place + 1..]) {
                     kept.push(sign);
                 }

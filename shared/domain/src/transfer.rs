@@ -174,7 +174,7 @@ impl Transfer {
         };
         let index = ticket.index;
         let mut after = order.clone();
-        let change = after.pass_ticket(index, to);
+        let change = after.transfer_ticket(index, to);
         let transfer = Self {
             state: TransferState::Accepted,
             to: Some(to),

@@ -331,14 +331,14 @@ impl LinkPurpose {
 
 /// The role and the tenant that an access token gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct ActingRole {
     /// The role in `tenant`, or [`Role::User`] without one.
     pub role: Role,
     /// The tenant in which the role holds.
     pub tenant: Option<TenantId>,
 }
 
-impl Standing {
+impl ActingRole {
     /// A buyer, who has no role in a tenant.
     pub const BUYER: Self = Self { role: Role::User, tenant: None };
 }
@@ -407,9 +407,9 @@ impl User {
     ///
     /// Roles need a confirmed address: the user who registered it first need not be the person who
     /// was meant.
-    pub fn standing(&self, asked: Option<TenantId>, before: Option<TenantId>) -> Result<Standing> {
+    pub fn standing(&self, asked: Option<TenantId>, before: Option<TenantId>) -> Result<ActingRole> {
         let in_tenant =
-            |tenant: TenantId| Some(Standing { role: *self.staff.get(&tenant)?, tenant: Some(tenant) });
+            |tenant: TenantId| Some(ActingRole { role: *self.staff.get(&tenant)?, tenant: Some(tenant) });
         let verified = self.email_verified_at.is_some();
         if let Some(tenant) = asked {
             let standing = in_tenant(tenant).ok_or_else(|| {
@@ -423,7 +423,7 @@ impl User {
         let any = || self.staff.keys().next().copied();
         let standing = [before, self.last_tenant].into_iter().flatten().find_map(in_tenant);
         let standing = standing.or_else(|| any().and_then(in_tenant));
-        Ok(standing.filter(|_| verified).unwrap_or(Standing::BUYER))
+        Ok(standing.filter(|_| verified).unwrap_or(ActingRole::BUYER))
     }
 
     /// Sets the user's role in `tenant`, or removes it with `None`.
@@ -549,11 +549,11 @@ mod tests {
     #[test]
     fn the_standing_follows_the_asked_the_former_then_the_last_chosen_tenant() {
         let [a, b, foreign] = tenants();
-        let at = |role, tenant| Ok(Standing { role, tenant: Some(tenant) });
-        let codes = |result: Result<Standing>| result.map_err(|error| error.code());
+        let at = |role, tenant| Ok(ActingRole { role, tenant: Some(tenant) });
+        let codes = |result: Result<ActingRole>| result.map_err(|error| error.code());
         let mut user = user();
         user.verify_email(now());
-        assert_eq!(codes(user.standing(None, None)), Ok(Standing::BUYER));
+        assert_eq!(codes(user.standing(None, None)), Ok(ActingRole::BUYER));
 
         user.set_role(b, Some(Role::Scanner)).expect("room");
         assert_eq!(codes(user.standing(None, None)), at(Role::Scanner, b));
@@ -579,7 +579,7 @@ mod tests {
         let [tenant] = tenants();
         let mut user = user();
         user.set_role(tenant, Some(Role::Organizer)).expect("room");
-        assert_eq!(user.standing(None, Some(tenant)).expect("a buyer"), Standing::BUYER);
+        assert_eq!(user.standing(None, Some(tenant)).expect("a buyer"), ActingRole::BUYER);
         assert_eq!(user.standing(Some(tenant), None).expect_err("refused").code(), "email_unverified");
     }
 

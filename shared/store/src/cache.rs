@@ -16,14 +16,14 @@ pub const SOLD_MILLIS: i64 = 30_000;
 /// Holds at most `bound` values, each for `millis` milliseconds. When a value is stale, one caller
 /// reads it again while the others get the old value. Absence and failures are never cached.
 #[derive(Debug)]
-pub struct Fresh<K, V> {
+pub struct Cache<K, V> {
     millis: i64,
     bound: usize,
-    values: Mutex<HashMap<K, Kept<V>>>,
+    values: Mutex<HashMap<K, CacheEntry<V>>>,
 }
 
 #[derive(Debug)]
-struct Kept<V> {
+struct CacheEntry<V> {
     value: Arc<V>,
     /// From this time on, in milliseconds since 1970, a caller has to read it again.
     due: i64,
@@ -32,7 +32,7 @@ struct Kept<V> {
 /// How long the other callers get the stale value while one caller reads it again.
 const GRACE_MILLIS: i64 = 1000;
 
-impl<K: Eq + Hash + Clone, V> Fresh<K, V> {
+impl<K: Eq + Hash + Clone, V> Cache<K, V> {
     /// Keeps at most `bound` values for `millis` milliseconds.
     pub fn new(bound: usize, millis: i64) -> Self {
         Self { millis, bound, values: Mutex::default() }
@@ -63,7 +63,7 @@ impl<K: Eq + Hash + Clone, V> Fresh<K, V> {
                 values.clear();
             }
         }
-        values.insert(key, Kept { value: value.clone(), due: now + self.millis });
+        values.insert(key, CacheEntry { value: value.clone(), due: now + self.millis });
         Ok(Some(value))
     }
 
@@ -77,7 +77,7 @@ impl<K: Eq + Hash + Clone, V> Fresh<K, V> {
         Some(kept.value.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Kept<V>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, CacheEntry<V>>> {
         // No code that can panic runs while the lock is held.
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -91,14 +91,14 @@ mod tests {
         Timestamp::from_millisecond(millis).expect("in range")
     }
 
-    async fn get(cache: &Fresh<u8, i64>, key: u8, now: i64) -> i64 {
+    async fn get(cache: &Cache<u8, i64>, key: u8, now: i64) -> i64 {
         let value = cache.get(key, at(now), || async move { Ok(Some(now)) }).await;
         *value.expect("reads").expect("exists")
     }
 
     #[tokio::test]
     async fn a_value_is_read_again_only_when_it_is_due() {
-        let cache = Fresh::new(8, 3000);
+        let cache = Cache::new(8, 3000);
         assert_eq!(get(&cache, 1, 0).await, 0);
         assert_eq!(get(&cache, 1, 2999).await, 0);
         assert_eq!(get(&cache, 1, 3000).await, 3000);
@@ -107,7 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_caller_reads_again_while_others_get_the_stale_value() {
-        let cache = Fresh::new(8, 3000);
+        let cache = Cache::new(8, 3000);
         get(&cache, 1, 0).await;
         let second = cache.get(1, at(3000), || async { Ok(Some(get(&cache, 1, 3001).await)) }).await;
         assert_eq!(*second.expect("reads").expect("exists"), 0, "the inner caller got the old value at once");
@@ -115,7 +115,7 @@ mod tests {
 
     #[tokio::test]
     async fn failures_and_absence_are_not_cached() {
-        let cache = Fresh::<u8, i64>::new(8, 3000);
+        let cache = Cache::<u8, i64>::new(8, 3000);
         let failed = cache.get(1, at(0), || async { Err(Error::unavailable("busy", "Busy.")) }).await;
         assert_eq!(failed.expect_err("failed").code(), "busy");
         assert!(cache.get(1, at(0), || async { Ok(None) }).await.expect("reads").is_none());
@@ -124,7 +124,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_number_of_values_is_bounded() {
-        let cache = Fresh::new(4, 3000);
+        let cache = Cache::new(4, 3000);
         for key in 0..100 {
             get(&cache, key, i64::from(key)).await;
             assert!(cache.lock().len() <= 4);

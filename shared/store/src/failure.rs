@@ -153,7 +153,7 @@ impl RefusedItem for aws_sdk_dynamodb::operation::transact_write_items::Transact
 /// The result of a write that may be carried out although it was refused: after a lost answer, the
 /// client retries and is refused because of its own success. Only after a refusal, `is_written` reads
 /// whether the stored item is what was written.
-pub(crate) async fn unless_written(
+pub(crate) async fn accept_if_written(
     sent: Result<(), Failure>,
     is_written: impl Future<Output = Result<bool, Failure>>,
 ) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use domain::outbox::Outbox;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::failure::{Item, unless_written};
+use crate::failure::{Item, accept_if_written};
 use crate::keys::{self, Key};
 use crate::{Failure, Store};
 
@@ -175,7 +175,7 @@ impl Store {
             .send()
             .await;
         let is_written = async { Ok(self.get_item(key, true).await?.as_ref() == Some(&item)) };
-        unless_written(sent.map(drop).map_err(Failure::from), is_written).await
+        accept_if_written(sent.map(drop).map_err(Failure::from), is_written).await
     }
 
     /// Deletes the item, if it is there.
@@ -251,7 +251,7 @@ impl Store {
     }
 
     /// Every item of a short list, read consistently.
-    pub(crate) async fn list_now<T: DeserializeOwned>(
+    pub(crate) async fn list_consistent<T: DeserializeOwned>(
         &self,
         pk: &str,
         prefix: &str,

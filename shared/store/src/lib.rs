@@ -7,7 +7,6 @@
 mod allotment;
 mod cache;
 mod collision;
-pub mod crowd;
 mod discount;
 mod event;
 mod failure;
@@ -19,6 +18,7 @@ mod keys;
 pub mod limit;
 mod member;
 mod order;
+pub mod recount;
 pub mod stream;
 mod tenant;
 #[cfg(test)]
@@ -30,9 +30,9 @@ use std::sync::Arc;
 use boot::{Boot, ConfigError};
 
 pub use allotment::{AllotmentState, Refusal, RowState};
-pub use cache::{Fresh, ON_SALE_MILLIS, SOLD_MILLIS};
-pub use discount::{Mailing, Wanted};
-pub use event::{EventCache, EventRecord, PlacesChange, StagesLeft, StoredEvent, row_blocks};
+pub use cache::{Cache, ON_SALE_MILLIS, SOLD_MILLIS};
+pub use discount::{Mailing, RequestFilter};
+pub use event::{CapacityLease, EventCache, EventRecord, StagesLeft, StoredEvent, row_blocks};
 pub use failure::{Failure, OnRefused};
 pub use fingerprint::Fingerprints;
 pub use gate::{
@@ -44,7 +44,7 @@ pub use items::{Listing, Versioned};
 pub use limit::{Count, Limit};
 pub use member::{MEMBERS_AT_ONCE, MemberError};
 pub use order::{HoldError, HoldRequest, SETTLING};
-pub use tenant::{AuditLook, AuditPlace, AuditWalk, Device, Invited, MAX_DEVICES, OnStaff};
+pub use tenant::{AuditPlace, AuditStep, AuditWalk, Device, Invited, MAX_DEVICES, StaffEntry};
 pub use user::{Link, LinkGrant};
 
 /// A handle on the table; cheap to clone.

@@ -200,7 +200,7 @@ impl Store {
     }
 
     /// Resets the counts of the present window to zero.
-    pub async fn forget_counts(&self, counts: &[Count], now: Timestamp) -> Result<(), Failure> {
+    pub async fn reset_counts(&self, counts: &[Count], now: Timestamp) -> Result<(), Failure> {
         let forgotten = counts.iter().map(|count| async move {
             let key = count.key(now).attributes();
             self.client.delete_item().table_name(&*self.table).set_key(Some(key)).send().await?;
@@ -333,7 +333,7 @@ mod tests {
         store.uncount(&ana, now).await.expect("taken back");
         assert!(store.count_one(&ana, now).await.expect("counts"));
         assert!(!store.count_one(&ana, now).await.expect("counts"), "full again");
-        store.forget_counts(std::slice::from_ref(&ana), now).await.expect("forgotten");
+        store.reset_counts(std::slice::from_ref(&ana), now).await.expect("forgotten");
         for _ in 0..3 {
             assert!(store.count_one(&ana, now).await.expect("counts"));
         }

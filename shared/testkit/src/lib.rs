@@ -3,15 +3,15 @@
 
 mod app;
 mod binaries;
-mod cast;
-mod described;
 mod gateways;
 mod money;
+mod openapi_check;
+mod people;
 mod request;
 pub mod runtime_api;
 
 pub use app::{TestApp, template};
 pub use binaries::{binaries, fresh_binary};
-pub use cast::{Country, Organizer, PASSWORD, Show, Somebody};
 pub use money::minor;
+pub use people::{Country, Organizer, PASSWORD, Show, TestUser};
 pub use request::{Answer, Request};

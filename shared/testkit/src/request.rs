@@ -2,7 +2,7 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use crate::described::{Asked, Exchange};
+use crate::openapi_check::{Exchange, SentRequest};
 
 /// A request to the box office or a gateway, which a test builds and sends.
 pub struct Request {
@@ -78,7 +78,7 @@ impl Request {
         let name = format!("{} {}", self.method, self.path);
         let (http, request) = self.builder.build_split();
         let request = request.map_err(|error| format!("{name}: {error}"))?;
-        let asked = Asked::of(&request);
+        let asked = SentRequest::of(&request);
         let response = http.execute(request).await.map_err(|error| format!("{name}: {error}"))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await.map_err(|error| format!("{name}: {error}"))?.to_vec();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
-use testkit::{Answer, Request, Show, Somebody, TestApp};
+use testkit::{Answer, Request, Show, TestApp, TestUser};
 
 /// Retries of one request before the caller gives up.
 const TRIES: usize = 12;
@@ -17,7 +17,7 @@ pub(super) type Refusals = Arc<Mutex<BTreeMap<String, usize>>>;
 /// A person whose client retries while the box office answers 503 or `changed_meanwhile`.
 pub(super) struct Caller {
     pub(super) app: Arc<TestApp>,
-    pub(super) person: Somebody,
+    pub(super) person: TestUser,
     pub(super) rng: Rng,
     pub(super) refused: Refusals,
 }
@@ -107,7 +107,7 @@ pub(super) fn orders_or(default: usize) -> usize {
 }
 
 /// All orders of all buyers, read by each buyer through the API.
-pub(super) async fn orders(app: &TestApp, crowd: &[Somebody]) -> Vec<Value> {
+pub(super) async fn orders(app: &TestApp, crowd: &[TestUser]) -> Vec<Value> {
     let mut orders = Vec::new();
     for person in crowd {
         let token = app.sign_in(&person.email, None).await.token;

@@ -13,7 +13,7 @@ use fastrand::Rng;
 use gateways::Faults;
 use gateways::sandbox::{Action, Method, Payment, Status};
 use serde_json::{Value, json};
-use testkit::{Organizer, Show, Somebody, TestApp, minor};
+use testkit::{Organizer, Show, TestApp, TestUser, minor};
 
 use super::caller::{Caller, Refusals, orders, orders_or, success};
 
@@ -171,7 +171,7 @@ impl Buyer {
 }
 
 /// Checks the box office's orders and places against the gateway's ledger.
-async fn balance(app: &TestApp, organizer: &Organizer, shows: &[Show; 2], crowd: &[Somebody]) {
+async fn balance(app: &TestApp, organizer: &Organizer, shows: &[Show; 2], crowd: &[TestUser]) {
     let orders = orders(app, crowd).await;
     let ledger: BTreeMap<String, Payment> = payments(app).into_iter().map(|p| (p.id.clone(), p)).collect();
     let mut seats = BTreeSet::new();

@@ -7,10 +7,10 @@ use cloud::services::Checkpoint;
 use serde_json::Value;
 use testkit::Answer;
 
-use super::calls::{Call, Whose, call};
+use super::calls::{Call, DataOwner, call};
 use super::document::{Operation, operations};
 use super::judge::Judge;
-use super::world::World;
+use super::world::SampleBoxOffice;
 
 /// The routes that need no sign-in. A route is added here on purpose only.
 const PUBLIC: [&str; 29] = [
@@ -67,7 +67,7 @@ struct Caller {
     role: Option<&'static str>,
 }
 
-fn callers(world: &World) -> Vec<Caller> {
+fn callers(world: &SampleBoxOffice) -> Vec<Caller> {
     let caller = |name, token: Option<&str>, role| Caller { name, token: token.map(str::to_owned), role };
     vec![
         caller("nobody", None, None),
@@ -97,10 +97,10 @@ enum Due {
 }
 
 impl Due {
-    fn to(caller: &Caller, operation: &Operation, whose: Whose) -> Self {
+    fn to(caller: &Caller, operation: &Operation, whose: DataOwner) -> Self {
         let Some(roles) = operation.roles() else {
             return match (whose, &caller.token, caller.role) {
-                (Whose::Gateway | Whose::Sns, ..) => Self::Unknown,
+                (DataOwner::Gateway | DataOwner::Sns, ..) => Self::Unknown,
                 (_, Some(_), None) => Self::SuccessOrUnknown,
                 _ => Self::Success,
             };
@@ -109,8 +109,8 @@ impl Due {
             None => Self::Unknown,
             Some(role) if !roles.contains(&role) => Self::Forbidden,
             Some(_) => match whose {
-                Whose::Buyer if caller.name != "user" => Self::Hidden,
-                Whose::Tenant if caller.name == "stranger" => Self::Hidden,
+                DataOwner::Buyer if caller.name != "user" => Self::Hidden,
+                DataOwner::Tenant if caller.name == "stranger" => Self::Hidden,
                 _ => Self::Success,
             },
         }
@@ -130,7 +130,7 @@ impl Due {
 /// Collects what is wrong with the answers.
 struct Notes<'a> {
     judge: Judge,
-    world: &'a World,
+    world: &'a SampleBoxOffice,
     problems: Vec<String>,
     /// How far the table's stream was read.
     seen: Option<Checkpoint>,
@@ -195,7 +195,7 @@ fn order(operation: &Operation) -> u8 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_answers_permitted_callers_and_refuses_all_others() {
-    let world = World::open().await;
+    let world = SampleBoxOffice::open().await;
     let callers = callers(&world);
     let mut notes = Notes { judge: Judge::new(), world: &world, problems: Vec::new(), seen: None };
     let mut sorted: Vec<&Operation> = operations().iter().collect();

@@ -9,15 +9,15 @@ mod templates;
 mod workplaces;
 
 use serde_json::{Value, json};
-use testkit::{Request, Somebody};
+use testkit::{Request, TestUser};
 
 use super::document::Operation;
-use super::world::{World, text};
+use super::world::{SampleBoxOffice, text};
 use crate::flows::checkout::address;
 
 /// The owner of the data that a call is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Whose {
+pub(super) enum DataOwner {
     /// No owner: the call names only public data.
     Everybody,
     /// The caller: the call names no data.
@@ -35,7 +35,7 @@ pub(super) enum Whose {
 /// A call that succeeds once, if the right person makes it.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
-    pub(super) whose: Whose,
+    pub(super) whose: DataOwner,
     /// The values of the parameters in the path, by name.
     pub(super) path: Vec<(&'static str, String)>,
     /// The query, without its question mark.
@@ -44,7 +44,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    fn new(whose: Whose) -> Self {
+    fn new(whose: DataOwner) -> Self {
         Self { whose, path: Vec::new(), query: String::new(), body: None }
     }
 
@@ -78,7 +78,12 @@ impl Call {
     }
 
     /// The request, with this token or signed out.
-    pub(super) fn request(&self, world: &World, operation: &Operation, token: Option<&str>) -> Request {
+    pub(super) fn request(
+        &self,
+        world: &SampleBoxOffice,
+        operation: &Operation,
+        token: Option<&str>,
+    ) -> Request {
         let method = operation.method.parse().expect("a method");
         let mut request = world.app.request(method, self.address(operation));
         if let Some(body) = &self.body {
@@ -92,10 +97,10 @@ impl Call {
 }
 
 /// The token of a person who may call the operation; `None` if it needs no sign-in.
-pub(super) fn rightful(world: &World, operation: &Operation, whose: Whose) -> Option<String> {
+pub(super) fn rightful(world: &SampleBoxOffice, operation: &Operation, whose: DataOwner) -> Option<String> {
     let roles = operation.roles()?;
     Some(match whose {
-        Whose::Buyer => world.buyer.token.clone(),
+        DataOwner::Buyer => world.buyer.token.clone(),
         _ if roles.contains(&"scanner") && !roles.contains(&"user") => world.scanner.token.clone(),
         _ if roles.contains(&"user") => world.buyer.token.clone(),
         _ => world.admin.token.clone(),
@@ -103,7 +108,7 @@ pub(super) fn rightful(world: &World, operation: &Operation, whose: Whose) -> Op
 }
 
 /// Prepares a call of this operation that will succeed.
-pub(super) async fn call(world: &World, operation: &Operation) -> Call {
+pub(super) async fn call(world: &SampleBoxOffice, operation: &Operation) -> Call {
     let route = operation.route();
     let Some((method, path)) = route.split_once(" /api/v1") else { return outside(world, &route).await };
     let found = match path.split('/').nth(1).unwrap_or_default() {
@@ -122,7 +127,7 @@ pub(super) async fn call(world: &World, operation: &Operation) -> Call {
             let address = address(&world.foreign_account);
             let (_, query) = address.split_once('?').expect("a query");
             let body = json!({"id": 1, "type": "payment", "data": {"id": "1"}});
-            Some(Call::new(Whose::Gateway).query(query).body(body))
+            Some(Call::new(DataOwner::Gateway).query(query).body(body))
         }
         "reservations" | "purchases" => purchase(world, method, path).await,
         "tickets" | "transfers" => ticket(world, method, path).await,
@@ -132,11 +137,11 @@ pub(super) async fn call(world: &World, operation: &Operation) -> Call {
             templates::call(world, method, path).await
         }
         "discounts" | "supervision" => discounts::call(world, method, path).await,
-        "webhooks" if path == "/webhooks/ses" => Some(Call::new(Whose::Sns).body(json!({
+        "webhooks" if path == "/webhooks/ses" => Some(Call::new(DataOwner::Sns).body(json!({
             "eventType": "Delivery", "delivery": {},
             "mail": {"messageId": "0100", "tags": {"discount_request": [discounts::new_request(world).await]}},
         }))),
-        "webhooks" => Some(Call::new(Whose::Gateway).at("gateway", "sandbox").body(json!({
+        "webhooks" => Some(Call::new(DataOwner::Gateway).at("gateway", "sandbox").body(json!({
             "id": "n1", "type": "payment.updated", "created_at": world.app.clock.now().to_string(),
             "data": {"id": "unknown", "status": "approved"},
         }))),
@@ -147,92 +152,96 @@ pub(super) async fn call(world: &World, operation: &Operation) -> Call {
     })
 }
 
-async fn outside(world: &World, route: &str) -> Call {
+async fn outside(world: &SampleBoxOffice, route: &str) -> Call {
     match route {
         "GET /images/{event}/{file}" => {
             let url = world.new_image(&world.seated.id).await["image"]["url"].clone();
             let (_, file) = url.as_str().and_then(|url| url.rsplit_once('/')).expect("an address");
-            Call::new(Whose::Everybody).at("event", &world.seated.id).at("file", file)
+            Call::new(DataOwner::Everybody).at("event", &world.seated.id).at("file", file)
         }
-        "GET /problems/{code}" => Call::new(Whose::Everybody).at("code", "sold_out"),
+        "GET /problems/{code}" => Call::new(DataOwner::Everybody).at("code", "sold_out"),
         "GET /" | "GET /health" | "GET /health/database" | "GET /ready" | "GET /.well-known/jwks.json" => {
-            Call::new(Whose::Everybody)
+            Call::new(DataOwner::Everybody)
         }
         _ => panic!("{route} is not in the table of tests/src/contract/calls.rs; say how to call it"),
     }
 }
 
-async fn auth(world: &World, method: &str, path: &str) -> Option<Call> {
+async fn auth(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     let password = "another horse battery";
     Some(match (method, path) {
         ("POST", "/auth/register") => {
-            Call::new(Whose::Everybody).body(json!({"email": world.new_address(), "password": password}))
+            Call::new(DataOwner::Everybody).body(json!({"email": world.new_address(), "password": password}))
         }
-        ("POST", "/auth/login") => Call::new(Whose::Everybody)
+        ("POST", "/auth/login") => Call::new(DataOwner::Everybody)
             .body(json!({"email": world.friend.email, "password": testkit::PASSWORD})),
         ("POST", "/auth/refresh") => {
             let session = world.app.sign_in(&world.friend.email, None).await;
-            Call::new(Whose::Everybody).body(json!({"refresh_token": session.refresh_token}))
+            Call::new(DataOwner::Everybody).body(json!({"refresh_token": session.refresh_token}))
         }
         ("POST", "/auth/magic-link" | "/auth/password/forgot") => {
-            Call::new(Whose::Everybody).body(json!({"email": world.new_address()}))
+            Call::new(DataOwner::Everybody).body(json!({"email": world.new_address()}))
         }
         ("POST", "/auth/magic-link/redeem") => {
             let token = world.mailed_token(&world.new_person().await).await;
-            Call::new(Whose::Everybody).body(json!({"token": token}))
+            Call::new(DataOwner::Everybody).body(json!({"token": token}))
         }
         ("POST", "/auth/password/reset") => {
             let email = world.new_person().await;
             world.app.post("/api/v1/auth/password/forgot").json(json!({"email": email})).ok().await;
             let token = world.mailed_token(&email).await;
-            Call::new(Whose::Everybody).body(json!({"token": token, "password": password}))
+            Call::new(DataOwner::Everybody).body(json!({"token": token, "password": password}))
         }
-        ("GET", "/auth/me" | "/auth/verify") | ("POST", "/auth/logout") => Call::new(Whose::Caller),
-        ("GET", "/auth/sessions") => Call::new(Whose::Caller).query("limit=5"),
-        ("PATCH", "/auth/me") => Call::new(Whose::Caller).body(json!({"name": "Otro Nombre", "phone": null})),
+        ("GET", "/auth/me" | "/auth/verify") | ("POST", "/auth/logout") => Call::new(DataOwner::Caller),
+        ("GET", "/auth/sessions") => Call::new(DataOwner::Caller).query("limit=5"),
+        ("PATCH", "/auth/me") => {
+            Call::new(DataOwner::Caller).body(json!({"name": "Otro Nombre", "phone": null}))
+        }
         ("DELETE", "/auth/sessions/{id}") => {
             let session = world.app.sign_in(&world.buyer.email, None).await;
             let session = world.app.get("/api/v1/auth/verify").token(session.token).ok().await;
-            Call::new(Whose::Buyer).at("id", text(&session["session_id"]))
+            Call::new(DataOwner::Buyer).at("id", text(&session["session_id"]))
         }
         _ => return None,
     })
 }
 
-async fn tenant(world: &World, method: &str, path: &str) -> Option<Call> {
+async fn tenant(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     let invitation = json!({"email": world.new_address(), "role": "scanner"});
     let legal_info = json!({
         "nit": "900123456-7", "legal_name": "Faroles del Sur S.A.S.", "address": "Calle Inventada 12",
         "city": "Bogotá", "country": "CO",
     });
     Some(match (method, path) {
-        ("POST", "/tenants") => Call::new(Whose::Caller).body(json!({
+        ("POST", "/tenants") => Call::new(DataOwner::Caller).body(json!({
             "name": "Otra casa", "country": "CL", "currency": "CLP", "vat": {"rate": 19, "included": true},
         })),
-        ("GET", "/tenant") => Call::new(Whose::Caller),
-        ("PATCH", "/tenant") => Call::new(Whose::Caller).body(json!({"name": "Faroles del Sur"})),
-        ("PUT", "/tenant/legal-info") => Call::new(Whose::Caller).body(legal_info),
+        ("GET", "/tenant") => Call::new(DataOwner::Caller),
+        ("PATCH", "/tenant") => Call::new(DataOwner::Caller).body(json!({"name": "Faroles del Sur"})),
+        ("PUT", "/tenant/legal-info") => Call::new(DataOwner::Caller).body(legal_info),
         ("GET", "/tenant/legal-info") => {
             for token in [&world.admin.token, &world.stranger.token] {
                 world.app.put("/api/v1/tenant/legal-info").token(token).json(legal_info.clone()).ok().await;
             }
-            Call::new(Whose::Caller)
+            Call::new(DataOwner::Caller)
         }
-        ("GET", "/tenant/staff") => Call::new(Whose::Caller),
-        ("POST", "/tenant/staff") => Call::new(Whose::Caller).body(invitation),
+        ("GET", "/tenant/staff") => Call::new(DataOwner::Caller),
+        ("POST", "/tenant/staff") => Call::new(DataOwner::Caller).body(invitation),
         ("DELETE", "/tenant/staff/invitations/{invitation}") => {
             let id = world.make("/api/v1/tenant/staff", invitation, "invitation_id").await;
-            Call::new(Whose::Tenant).at("invitation", id)
+            Call::new(DataOwner::Tenant).at("invitation", id)
         }
-        ("PATCH", "/tenant/staff/{user}") => {
-            Call::new(Whose::Tenant).at("user", world.new_staff().await).body(json!({"role": "coordinator"}))
+        ("PATCH", "/tenant/staff/{user}") => Call::new(DataOwner::Tenant)
+            .at("user", world.new_staff().await)
+            .body(json!({"role": "coordinator"})),
+        ("DELETE", "/tenant/staff/{user}") => {
+            Call::new(DataOwner::Tenant).at("user", world.new_staff().await)
         }
-        ("DELETE", "/tenant/staff/{user}") => Call::new(Whose::Tenant).at("user", world.new_staff().await),
         _ => return None,
     })
 }
 
-async fn event(world: &World, method: &str, path: &str) -> Option<Call> {
+async fn event(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     let starts_at = (world.app.clock.now() + std::time::Duration::from_secs(20 * 24 * 3600)).to_string();
     let off = json!({"discount_type": "percentage", "discount_value": 20, "max_tickets": 2});
     let event = json!({
@@ -240,7 +249,7 @@ async fn event(world: &World, method: &str, path: &str) -> Option<Call> {
         "member_discount": off, "img": "https://fotos.example/a.png", "other_data": {"genre": ["rock", 4.5]},
     });
     if path == "/events" {
-        let call = Call::new(Whose::Caller);
+        let call = Call::new(DataOwner::Caller);
         return Some(if method == "GET" {
             call.query("limit=2&order=earliest_first")
         } else {
@@ -249,7 +258,7 @@ async fn event(world: &World, method: &str, path: &str) -> Option<Call> {
     }
     let draft = world.new_draft().await;
     let base = format!("/api/v1/events/{draft}");
-    let call = Call::new(Whose::Tenant).at("id", &draft);
+    let call = Call::new(DataOwner::Tenant).at("id", &draft);
     if let Some(rest) = path.strip_prefix("/events/{id}/areas") {
         return area(world, method, rest, &draft, call).await;
     }
@@ -280,7 +289,7 @@ async fn event(world: &World, method: &str, path: &str) -> Option<Call> {
     })
 }
 
-async fn area(world: &World, method: &str, rest: &str, event: &str, call: Call) -> Option<Call> {
+async fn area(world: &SampleBoxOffice, method: &str, rest: &str, event: &str, call: Call) -> Option<Call> {
     let base = format!("/api/v1/events/{event}/areas");
     let new = json!({"area_name": "Platea", "kind": "seated", "price": 30_000});
     let rows = json!({"rows": [{"label": "A", "first": 1, "last": 10}]});
@@ -304,7 +313,7 @@ async fn area(world: &World, method: &str, rest: &str, event: &str, call: Call) 
     })
 }
 
-async fn stage(world: &World, method: &str, rest: &str, event: &str, call: Call) -> Option<Call> {
+async fn stage(world: &SampleBoxOffice, method: &str, rest: &str, event: &str, call: Call) -> Option<Call> {
     let stage = json!({
         "stage_name": "Preventa", "price_adjustment_type": "percentage", "price_adjustment_value": -15,
         "quantity_available": 40,
@@ -317,27 +326,27 @@ async fn stage(world: &World, method: &str, rest: &str, event: &str, call: Call)
     Some(if method == "PATCH" { call.body(json!({"active": false, "quantity_available": 30})) } else { call })
 }
 
-async fn promotion(world: &World, method: &str, path: &str) -> Option<Call> {
+async fn promotion(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     let new = json!({
         "promotion_name": "Amigos", "promotion_code": world.new_code(), "discount_type": "percentage",
         "discount_value": 10, "applies_to": "event", "target_event_id": world.show.id, "total_uses": 20,
     });
     Some(match (method, path) {
-        ("GET", "/promotions") => Call::new(Whose::Caller).query("limit=3"),
-        ("POST", "/promotions") => Call::new(Whose::Tenant).body(new),
-        ("POST", "/promotions/{code}/validate") => Call::new(Whose::Everybody)
+        ("GET", "/promotions") => Call::new(DataOwner::Caller).query("limit=3"),
+        ("POST", "/promotions") => Call::new(DataOwner::Tenant).body(new),
+        ("POST", "/promotions/{code}/validate") => Call::new(DataOwner::Everybody)
             .at("code", &world.promotion)
             .body(json!({"event_id": world.show.id, "lines": [world.places(2)]})),
         _ => {
             let code = world.make("/api/v1/promotions", new, "promotion_code").await;
-            let call = Call::new(Whose::Tenant).at("code", code);
+            let call = Call::new(DataOwner::Tenant).at("code", code);
             if method == "PATCH" { call.body(json!({"discount_value": 5, "total_uses": 30})) } else { call }
         }
     })
 }
 
-fn public(world: &World, method: &str, path: &str) -> Option<Call> {
-    let call = Call::new(Whose::Everybody);
+fn public(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
+    let call = Call::new(DataOwner::Everybody);
     Some(match (method, path) {
         ("GET", "/public/events") => call.query("limit=2&city=bogota"),
         ("GET", "/public/events/{slug}" | "/public/events/{slug}/areas") => call.at("slug", &world.show.slug),
@@ -354,62 +363,62 @@ fn public(world: &World, method: &str, path: &str) -> Option<Call> {
     })
 }
 
-async fn purchase(world: &World, method: &str, path: &str) -> Option<Call> {
+async fn purchase(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     Some(match (method, path) {
         ("POST", "/reservations") => {
             world.new_reservation().await;
-            Call::new(Whose::Caller).body(json!({"quote": world.new_quote().await}))
+            Call::new(DataOwner::Caller).body(json!({"quote": world.new_quote().await}))
         }
-        (_, "/reservations/{id}") => Call::new(Whose::Buyer).at("id", world.new_reservation().await),
+        (_, "/reservations/{id}") => Call::new(DataOwner::Buyer).at("id", world.new_reservation().await),
         ("POST", "/purchases") => {
-            Call::new(Whose::Buyer).body(json!({"reservation_id": world.new_reservation().await}))
+            Call::new(DataOwner::Buyer).body(json!({"reservation_id": world.new_reservation().await}))
         }
-        ("GET", "/purchases") => Call::new(Whose::Caller).query("limit=2"),
-        ("GET", "/purchases/{id}") => Call::new(Whose::Buyer).at("id", text(&world.order["id"])),
+        ("GET", "/purchases") => Call::new(DataOwner::Caller).query("limit=2"),
+        ("GET", "/purchases/{id}") => Call::new(DataOwner::Buyer).at("id", text(&world.order["id"])),
         ("POST", "/purchases/{id}/refund") => {
             let order = world.new_order(&world.buyer).await;
-            Call::new(Whose::Tenant).at("id", text(&order["id"])).body(json!({"event_id": world.show.id}))
+            Call::new(DataOwner::Tenant).at("id", text(&order["id"])).body(json!({"event_id": world.show.id}))
         }
         _ => return None,
     })
 }
 
-async fn ticket(world: &World, method: &str, path: &str) -> Option<Call> {
+async fn ticket(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     Some(match (method, path) {
-        ("GET", "/tickets" | "/transfers/history") => Call::new(Whose::Caller).query("limit=2"),
-        ("GET", "/tickets/{id}") => Call::new(Whose::Buyer).at("id", world.ticket(0)),
+        ("GET", "/tickets" | "/transfers/history") => Call::new(DataOwner::Caller).query("limit=2"),
+        ("GET", "/tickets/{id}") => Call::new(DataOwner::Buyer).at("id", world.ticket(0)),
         ("POST", "/transfers/initiate") => {
             let ticket = world.new_order(&world.buyer).await["tickets"][0]["id"].clone();
-            Call::new(Whose::Buyer).body(json!({"ticket_id": ticket, "to_email": world.friend.email}))
+            Call::new(DataOwner::Buyer).body(json!({"ticket_id": ticket, "to_email": world.friend.email}))
         }
-        ("POST", "/transfers/cancel") => Call::new(Whose::Buyer)
+        ("POST", "/transfers/cancel") => Call::new(DataOwner::Buyer)
             .body(json!({"transfer_id": world.new_transfer(&world.buyer, "alguien@example.com").await})),
         // Every person with the link may accept, except the sender.
         ("POST", "/transfers/accept") => {
             let to = world.new_address();
             world.new_transfer(&world.friend, &to).await;
-            Call::new(Whose::Caller).body(json!({"token": world.mailed_token(&to).await}))
+            Call::new(DataOwner::Caller).body(json!({"token": world.mailed_token(&to).await}))
         }
         _ => return None,
     })
 }
 
-async fn door(world: &World, method: &str, path: &str) -> Option<Call> {
-    let code = |person: &Somebody, ticket: String| {
+async fn door(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
+    let code = |person: &TestUser, ticket: String| {
         let request = world.app.get(format!("/api/v1/tickets/{ticket}")).token(&person.token);
         async move { text(&request.ok().await["code"]) }
     };
-    let call = Call::new(Whose::Tenant);
+    let call = Call::new(DataOwner::Tenant);
     Some(match (method, path) {
         ("GET", "/qr/{ticket}") => {
-            Call::new(Whose::Buyer).at("ticket", world.ticket(0)).query("format=png&size=300")
+            Call::new(DataOwner::Buyer).at("ticket", world.ticket(0)).query("format=png&size=300")
         }
         ("POST", "/qr/validate") => {
             let code = code(&world.buyer, world.ticket(1)).await;
             call.body(json!({"code": code, "event_id": world.show.id, "nonce": "scan-1"}))
         }
-        ("POST", "/door/devices") => Call::new(Whose::Caller).body(json!({"name": "Puerta 2"})),
-        ("GET", "/door/devices") => Call::new(Whose::Caller),
+        ("POST", "/door/devices") => Call::new(DataOwner::Caller).body(json!({"name": "Puerta 2"})),
+        ("GET", "/door/devices") => Call::new(DataOwner::Caller),
         ("DELETE", "/door/devices/{id}") => call.at("id", world.new_device().await),
         ("GET", "/door/events/{id}/manifest" | "/door/events/{id}/stats" | "/door/events/{id}/conflicts") => {
             call.at("id", &world.show.id)

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::calls::{Call, Whose, call, rightful};
+use super::calls::{Call, DataOwner, call, rightful};
 use super::document::{Operation, operations};
-use super::world::World;
+use super::world::SampleBoxOffice;
 
 /// Longest word of an example, in bytes. Longer ones are codes and tokens, and are cut.
 const LONGEST_TOKEN: usize = 64;
@@ -17,7 +17,7 @@ const MOST_ITEMS: usize = 2;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_operation_has_an_example_of_the_shape_that_it_answers_with() {
-    let world = World::open().await;
+    let world = SampleBoxOffice::open().await;
     let kept = local::openapi::examples();
     let (mut examples, mut stale) = (Map::new(), Vec::new());
     for operation in operations() {
@@ -44,7 +44,7 @@ async fn every_operation_has_an_example_of_the_shape_that_it_answers_with() {
 }
 
 /// Makes the call. Returns its parameters, its body and the answer.
-async fn example(world: &World, operation: &Operation, call: Call) -> Value {
+async fn example(world: &SampleBoxOffice, operation: &Operation, call: Call) -> Value {
     let mut token = rightful(world, operation, call.whose);
     if operation.path.ends_with("/logout") {
         // A session of its own, because the call ends it.
@@ -53,13 +53,13 @@ async fn example(world: &World, operation: &Operation, call: Call) -> Value {
     let mut request = call.request(world, operation, token.as_deref());
     let body = call.body.clone().unwrap_or_default();
     match call.whose {
-        Whose::Gateway => {
+        DataOwner::Gateway => {
             let bytes = body.to_string();
             request = request
                 .body("application/json", bytes.clone())
                 .header("x-sandbox-signature", world.signature(bytes.as_bytes()));
         }
-        Whose::Sns => {
+        DataOwner::Sns => {
             let message = serde_json::to_vec(&world.signed_by_sns(&body.to_string())).expect("JSON");
             request = request.body("application/json", message);
         }
@@ -79,7 +79,7 @@ async fn example(world: &World, operation: &Operation, call: Call) -> Value {
         example.insert("body".to_owned(), body);
     }
     // Each gateway's own tests sign its calls. Unsigned, they are refused, which is no example.
-    if call.whose != Whose::Gateway || (200..300).contains(&answer.status) {
+    if call.whose != DataOwner::Gateway || (200..300).contains(&answer.status) {
         assert!(answer.status < 400, "{}: {}", operation.route(), answer.text());
         example.insert("status".to_owned(), answer.status.into());
         if answer.header("content-type").starts_with("application/json") {

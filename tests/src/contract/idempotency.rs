@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::calls::{call, rightful};
 use super::document::{Operation, operations};
 use super::judge::Judge;
-use super::world::World;
+use super::world::SampleBoxOffice;
 
 /// Operations that create something and take no key, each for its reason.
 const WITHOUT_KEY: [&str; 4] = [
@@ -38,7 +38,7 @@ fn operations_that_create_take_an_idempotency_key() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_key_gets_the_same_answer_and_another_body_a_refusal() {
-    let world = World::open().await;
+    let world = SampleBoxOffice::open().await;
     let judge = Judge::new();
     for operation in operations().iter().filter(|operation| takes_key(operation)) {
         let route = operation.route();

@@ -7,7 +7,7 @@ use testkit::TestApp;
 use super::calls::{call, rightful};
 use super::document::{Operation, operations};
 use super::judge::Judge;
-use super::world::World;
+use super::world::SampleBoxOffice;
 
 /// `TRACE` is left out: clients do not send it, and API Gateway does not pass it on.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"];
@@ -44,7 +44,7 @@ async fn a_path_says_which_methods_it_takes() {
 /// The function itself answers HEAD: API Gateway hands it every method of a path that has GET.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn head_is_get_without_the_body() {
-    let world = World::open().await;
+    let world = SampleBoxOffice::open().await;
     for operation in operations().iter().filter(|operation| operation.method == "GET") {
         let call = call(&world, operation).await;
         let token = rightful(&world, operation, call.whose);

@@ -18,7 +18,7 @@ use crate::table::leave_to_person;
 
 use super::calls::{call, rightful};
 use super::document::operations;
-use super::world::{World, text};
+use super::world::{SampleBoxOffice, text};
 
 /// The stack, with `secret:` and its name for the value of each secret.
 pub(super) fn stack() -> Stack {
@@ -220,7 +220,7 @@ fn the_policies_match_the_snapshot() {
 /// The tour: every route once, and the work behind the routes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_permission_is_unused() {
-    let world = World::open().await;
+    let world = SampleBoxOffice::open().await;
     for operation in operations() {
         let call = call(&world, operation).await;
         let token = rightful(&world, operation, call.whose);
@@ -241,7 +241,7 @@ async fn no_permission_is_unused() {
 
 /// Work that no single route does: tickets handed back, uploads, schedules, and gateways that
 /// fail.
-async fn behind_the_routes(world: &World) {
+async fn behind_the_routes(world: &SampleBoxOffice) {
     let app = &world.app;
     there_and_back(world).await;
     mails_that_come_back(world).await;
@@ -310,7 +310,7 @@ async fn behind_the_routes(world: &World) {
 }
 
 /// Uploads four bytes by a signed request.
-async fn upload(world: &World, signed: &Value) {
+async fn upload(world: &SampleBoxOffice, signed: &Value) {
     let mut request = world.app.elsewhere(Method::PUT, &text(&signed["upload_url"]));
     for (name, value) in signed["headers"].as_object().expect("headers") {
         request = request.header(name, text(value));
@@ -320,7 +320,7 @@ async fn upload(world: &World, signed: &Value) {
 }
 
 /// Transfers a ticket to the friend and back.
-async fn there_and_back(world: &World) {
+async fn there_and_back(world: &SampleBoxOffice) {
     let (buyer, friend) = (&world.buyer, &world.friend);
     world.new_reservation().await;
     let ticket = world.new_order(buyer).await["tickets"][0]["id"].clone();
@@ -338,7 +338,7 @@ async fn there_and_back(world: &World) {
 
 /// An answer to a discount request that bounces, one whose mailer died, and feedback about a
 /// mail without a request.
-async fn mails_that_come_back(world: &World) {
+async fn mails_that_come_back(world: &SampleBoxOffice) {
     let app = &world.app;
     let token = &world.admin.token;
     let email = format!("bounce+{}", world.new_address());

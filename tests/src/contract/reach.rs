@@ -35,7 +35,7 @@ const NEVER: [(&str, &str, &str); 2] = [
 
 /// A function of `shared/store`: the actions in its own body, and the names that it calls.
 #[derive(Debug, Default)]
-struct Deeds {
+struct StoreFunction {
     actions: BTreeSet<&'static str>,
     calls: BTreeSet<String>,
 }
@@ -127,8 +127,8 @@ fn functions(code: &str) -> Vec<(&str, &str)> {
 }
 
 /// The functions of `shared/store` by their names; those of one name count as one.
-fn store() -> BTreeMap<String, Deeds> {
-    let mut deeds: BTreeMap<String, Deeds> = BTreeMap::new();
+fn store() -> BTreeMap<String, StoreFunction> {
+    let mut deeds: BTreeMap<String, StoreFunction> = BTreeMap::new();
     for source in sources(&root().join("shared/store/src")) {
         for (name, body) in functions(&source) {
             let deeds = deeds.entry(name.to_owned()).or_default();
@@ -152,7 +152,7 @@ fn store() -> BTreeMap<String, Deeds> {
 }
 
 /// The table actions that a function's code can reach.
-fn reach(function: &str, store: &BTreeMap<String, Deeds>) -> BTreeSet<&'static str> {
+fn reach(function: &str, store: &BTreeMap<String, StoreFunction>) -> BTreeSet<&'static str> {
     let code = sources(&root().join("functions").join(function).join("src")).join(" ");
     let on_store = called(&code).filter(|(before, _)| before.ends_with("store."));
     let mut waiting: Vec<&str> = on_store.map(|(_, name)| name).collect();

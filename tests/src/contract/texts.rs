@@ -7,9 +7,9 @@ use reqwest::Url;
 use serde_json::{Value, json};
 use testkit::{Answer, Request};
 
-use super::calls::{Call, Whose, call, rightful};
+use super::calls::{Call, DataOwner, call, rightful};
 use super::document::{Operation, operations, resolve};
-use super::world::World;
+use super::world::SampleBoxOffice;
 
 /// Refused in every text.
 const HOSTILE: [&str; 7] = [
@@ -126,7 +126,7 @@ fn put(body: &mut Value, pointer: &str, value: Value) {
 }
 
 async fn send(
-    world: &World,
+    world: &SampleBoxOffice,
     operation: &Operation,
     call: &Call,
     request: impl FnOnce(Request) -> Request,
@@ -164,7 +164,7 @@ fn judge(problems: &mut String, operation: &Operation, pointer: &str, text: &str
 
 #[tokio::test]
 async fn no_hostile_text_gets_into_any_field() {
-    let world = World::open().await;
+    let world = SampleBoxOffice::open().await;
     let (mut problems, mut fields) = (String::new(), 0);
     for operation in operations() {
         let Some(schema) = operation.body_schema() else { continue };
@@ -172,7 +172,7 @@ async fn no_hostile_text_gets_into_any_field() {
         texts(schema, "", &mut found);
         found.retain(Field::is_entered);
         let call = call(&world, operation).await;
-        if matches!(call.whose, Whose::Gateway | Whose::Sns) || found.is_empty() {
+        if matches!(call.whose, DataOwner::Gateway | DataOwner::Sns) || found.is_empty() {
             continue;
         }
         for field in found {
@@ -193,7 +193,7 @@ async fn no_hostile_text_gets_into_any_field() {
 
 #[tokio::test]
 async fn no_hostile_text_gets_into_any_query() {
-    let world = World::open().await;
+    let world = SampleBoxOffice::open().await;
     let (mut problems, mut found) = (String::new(), 0);
     for operation in operations().iter().filter(|operation| operation.described["tags"][0] != "Webhooks") {
         let names: Vec<String> = operation

@@ -11,25 +11,25 @@ use hmac::{Hmac, KeyInit, Mac};
 use mail_events::{Kind, Message};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use testkit::{Organizer, Show, Somebody, TestApp};
+use testkit::{Organizer, Show, TestApp, TestUser};
 
 /// A box office with data for every route.
-pub(super) struct World {
+pub(super) struct SampleBoxOffice {
     pub(super) app: TestApp,
     /// The first organiser's admin. Staff, shows, promotion and device are of this organiser unless
     /// they are said to be another's.
     pub(super) admin: Organizer,
-    pub(super) organizer: Somebody,
-    pub(super) coordinator: Somebody,
-    pub(super) scanner: Somebody,
+    pub(super) organizer: TestUser,
+    pub(super) coordinator: TestUser,
+    pub(super) scanner: TestUser,
     /// The admin of another organiser, who must see nothing of the first one's.
     pub(super) stranger: Organizer,
     /// The admin of a third organiser, who invites the buyer.
     pub(super) inviting: Organizer,
     /// The buyer of `order` and of reservations.
-    pub(super) buyer: Somebody,
+    pub(super) buyer: TestUser,
     /// The person to whom tickets are offered.
-    pub(super) friend: Somebody,
+    pub(super) friend: TestUser,
     /// An expired access token of the buyer.
     pub(super) expired: String,
     /// A show with general admission, on sale.
@@ -47,7 +47,7 @@ pub(super) struct World {
     counter: AtomicU32,
 }
 
-impl World {
+impl SampleBoxOffice {
     /// Opens the box office and fills it.
     pub(super) async fn open() -> Self {
         let app = TestApp::start().await;
@@ -176,7 +176,7 @@ impl World {
     }
 
     /// A new paid order of `person`, with one ticket for `show`.
-    pub(super) async fn new_order(&self, person: &Somebody) -> Value {
+    pub(super) async fn new_order(&self, person: &TestUser) -> Value {
         self.app.buy(&person.token, &self.show.id, self.places(1)).await
     }
 
@@ -186,7 +186,7 @@ impl World {
     }
 
     /// The id of a new offer of a new ticket.
-    pub(super) async fn new_transfer(&self, from: &Somebody, to: &str) -> String {
+    pub(super) async fn new_transfer(&self, from: &TestUser, to: &str) -> String {
         let ticket = self.new_order(from).await["tickets"][0]["id"].clone();
         let offer = json!({"ticket_id": ticket, "to_email": to});
         text(&self.app.post("/api/v1/transfers/initiate").token(&from.token).json(offer).ok().await["id"])

@@ -6,17 +6,17 @@ use gateways::Merchant;
 use serde_json::{Value, json};
 
 use super::at_each_write;
-use crate::flows::gateways::{GATEWAYS, House, path};
+use crate::flows::gateways::{Fixture, GATEWAYS, path};
 use crate::races::gateways::secret_exists;
 
-async fn sign_in(house: &mut House) {
+async fn sign_in(house: &mut Fixture) {
     let admin = &house.admin;
     let person = house.app.sign_in(&admin.person.email, Some(&admin.tenant)).await;
     house.admin.token = person.token;
 }
 
 /// Credentials that the gateway accepts.
-fn credentials(house: &House) -> Value {
+fn credentials(house: &Fixture) -> Value {
     let merchant = Merchant::payu(999_001, "Faroles", domain::Currency::COP);
     let credentials = merchant.credentials();
     house.app.cloud.gateways().admit(merchant);
@@ -27,7 +27,7 @@ fn credentials(house: &House) -> Value {
 async fn an_account_is_added_once() {
     // The idempotency key, the account with its count, and the stored answer.
     at_each_write("admin", 3, async |death| {
-        let house = House::open().await;
+        let house = Fixture::open().await;
         let new = json!({"gateway": "payu", "mode": "test", "currencies": ["COP"]});
         let add = || {
             let add = house.app.post(GATEWAYS).token(&house.admin.token);
@@ -46,7 +46,7 @@ async fn an_account_is_added_once() {
 async fn an_account_names_credentials_that_are_there() {
     // The count of checks, the secret, and the account.
     at_each_write("admin", 3, async |death| {
-        let mut house = House::open().await;
+        let mut house = Fixture::open().await;
         let credentials = credentials(&house);
         let account = house.add("payu", "COP").await;
         let enter = || house.enter(&account, credentials.clone());
@@ -67,7 +67,7 @@ async fn an_account_names_credentials_that_are_there() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_secret_of_a_deleted_account_is_gone() {
     at_each_write("admin", 2, async |death| {
-        let house = House::open().await;
+        let house = Fixture::open().await;
         let account = house.add("payu", "COP").await;
         house.enter(&account, credentials(&house)).ok().await;
         let delete = || house.app.delete(path(&account)).token(&house.admin.token);
@@ -84,7 +84,7 @@ async fn the_secret_of_a_deleted_account_is_gone() {
 /// deleted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_half_deleted_account_can_only_be_deleted() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let (account, credentials) = (house.add("payu", "COP").await, credentials(&house));
     house.enter(&account, credentials.clone()).ok().await;
     let token = &house.admin.token;
@@ -106,7 +106,7 @@ async fn a_half_deleted_account_can_only_be_deleted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn credentials_that_the_account_does_not_name_are_deleted_with_it() {
     at_each_write("admin", 3, async |death| {
-        let house = House::open().await;
+        let house = Fixture::open().await;
         let account = house.add("payu", "COP").await;
         let ambush = death.lurk(&house.app);
         let entered = house.enter(&account, credentials(&house)).send().await;

@@ -7,14 +7,14 @@ use testkit::{Organizer, Request, TestApp};
 
 use super::at_each_write;
 
-struct House {
+struct Fixture {
     app: TestApp,
     organizer: Organizer,
     event: String,
     keys: Cell<u32>,
 }
 
-impl House {
+impl Fixture {
     async fn open() -> Self {
         let app = TestApp::start().await;
         let organizer = app.organizer("faroles").await;
@@ -76,7 +76,7 @@ fn text(value: &Value) -> &str {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_picture_is_added_once() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     // The idempotency key, the event, and the stored answer.
     at_each_write("events", 3, async |death| {
         let (has_struck, answer) = death.send(&house.app, house.add().await).await;
@@ -93,7 +93,7 @@ async fn a_picture_is_added_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_picture_that_is_deleted_is_gone() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     at_each_write("events", 1, async |death| {
         let add = house.add().await;
         let upload = add().ok().await;

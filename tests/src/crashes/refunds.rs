@@ -1,23 +1,23 @@
 //! Refunds that an organiser starts: the money goes back once, and the place is for sale again.
 
 use serde_json::{Value, json};
-use testkit::{Organizer, Show, Somebody, TestApp};
+use testkit::{Organizer, Show, TestApp, TestUser};
 
 use super::{Death, at_each_write, minutes_pass};
 
 const PLACES: u64 = 100;
 const PRICE: i64 = 50_000;
 
-struct House {
+struct Fixture {
     app: TestApp,
     organizer: Organizer,
     show: Show,
-    ana: Somebody,
+    ana: TestUser,
     /// Tickets that were not refunded.
     sold: std::cell::Cell<u64>,
 }
 
-impl House {
+impl Fixture {
     async fn open() -> Self {
         let app = TestApp::start().await;
         let organizer = app.organizer("organiza").await;
@@ -26,7 +26,7 @@ impl House {
         Self { app, organizer, show, ana, sold: std::cell::Cell::new(0) }
     }
 
-    async fn organizer(&self) -> Somebody {
+    async fn organizer(&self) -> TestUser {
         self.app.sign_in(&self.organizer.person.email, Some(&self.organizer.tenant)).await
     }
 
@@ -96,13 +96,13 @@ fn text(value: &Value) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refund_is_asked_for_once() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     at_each_write("purchases", 1, async |death| house.refund(death).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refund_is_done_once() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     // The place, the lease on the refund, and its outcome.
     at_each_write("settler", 3, async |death| house.refund(death).await).await;
 }

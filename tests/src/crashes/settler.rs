@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloud::services::{Mishap, Spot};
 use gateways::sandbox::{Payment, Status};
 use serde_json::{Value, json};
-use testkit::{Organizer, Show, Somebody, TestApp};
+use testkit::{Organizer, Show, TestApp, TestUser};
 
 use super::{Death, at_each_write, minutes_pass};
 
@@ -17,15 +17,15 @@ const PLACES: u64 = 200;
 const TAKEN: [u64; 4] = [2, 1, 3, 1];
 
 /// A show with four allotments: two areas, the quota of a stage, the uses of a promotion.
-struct House {
+struct Fixture {
     app: TestApp,
     organizer: Organizer,
     show: Show,
     balcony: String,
-    ana: Somebody,
+    ana: TestUser,
 }
 
-impl House {
+impl Fixture {
     async fn open(price: i64) -> Self {
         let app = TestApp::start().await;
         let organizer = app.organizer("organiza").await;
@@ -43,7 +43,7 @@ impl House {
     }
 
     /// Reserves [`TAKEN`] for Ana. Returns the id of the order, which waits to be paid.
-    async fn order(&self, ana: &Somebody, show: &Show, balcony: &str) -> String {
+    async fn order(&self, ana: &TestUser, show: &Show, balcony: &str) -> String {
         let lines = json!([{"area_id": show.area, "quantity": 2}, {"area_id": balcony, "quantity": 1}]);
         let quote = json!({"event_id": show.id, "lines": lines, "promotion_code": "AMIGOS"});
         let quote = self.app.post("/api/v1/public/quotes").json(quote).ok().await;
@@ -51,11 +51,11 @@ impl House {
         text(&reserve.json(json!({"quote": quote["quote"]})).ok().await["id"])
     }
 
-    async fn ana(&self) -> Somebody {
+    async fn ana(&self) -> TestUser {
         self.app.sign_in(&self.ana.email, None).await
     }
 
-    async fn organizer(&self) -> Somebody {
+    async fn organizer(&self) -> TestUser {
         self.app.sign_in(&self.organizer.person.email, Some(&self.organizer.tenant)).await
     }
 
@@ -115,7 +115,7 @@ fn tickets(order: &Value) -> usize {
     order["tickets"].as_array().map_or(0, Vec::len)
 }
 
-async fn order(app: &TestApp, buyer: &Somebody, id: &str) -> Value {
+async fn order(app: &TestApp, buyer: &TestUser, id: &str) -> Value {
     app.get(format!("/api/v1/purchases/{id}")).token(&buyer.token).ok().await
 }
 
@@ -124,7 +124,7 @@ async fn places_left(app: &TestApp, show: &Show, area: &str) -> u64 {
     app.get(path).ok().await["left"].as_u64().expect("a number")
 }
 
-async fn pay(app: &TestApp, buyer: &Somebody, id: &str) -> Value {
+async fn pay(app: &TestApp, buyer: &TestUser, id: &str) -> Value {
     let pay = app.post("/api/v1/purchases").token(&buyer.token);
     pay.json(json!({"reservation_id": id})).ok().await
 }
@@ -140,7 +140,7 @@ fn paid(app: &TestApp) -> Vec<Payment> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paid_order_has_its_tickets_once() {
-    let house = House::open(50_000).await;
+    let house = Fixture::open(50_000).await;
     let orders = std::cell::Cell::new(0);
     // The order and four allotments.
     at_each_write("settler", 5, async |death| {
@@ -164,7 +164,7 @@ async fn a_paid_order_has_its_tickets_once() {
 /// places, and dies, too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_free_order_has_its_tickets_once() {
-    let house = House::open(0).await;
+    let house = Fixture::open(0).await;
     let orders = std::cell::Cell::new(0);
     at_each_write("settler", 3, async |death| {
         let ana = house.ana().await;
@@ -187,7 +187,7 @@ async fn a_free_order_has_its_tickets_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payment_that_comes_too_late_goes_back_once() {
-    let house = House::open(50_000).await;
+    let house = Fixture::open(50_000).await;
     let app = &house.app;
     let refunds = std::cell::Cell::new(0);
     // The places that are free, the order, the lease on the refund, its outcome, and the places

@@ -3,12 +3,12 @@
 use std::cell::Cell;
 
 use serde_json::{Value, json};
-use testkit::{Organizer, Request, Show, Somebody, TestApp};
+use testkit::{Organizer, Request, Show, TestApp, TestUser};
 
 use super::at_each_write;
 
 /// Ana, who offers tickets, and Eva, who accepts them.
-struct House {
+struct Fixture {
     app: TestApp,
     organizer: Organizer,
     show: Show,
@@ -17,7 +17,7 @@ struct House {
     keys: Cell<u32>,
 }
 
-impl House {
+impl Fixture {
     async fn open() -> Self {
         let app = TestApp::start().await;
         let organizer = app.organizer("organiza").await;
@@ -26,7 +26,7 @@ impl House {
         Self { app, organizer, show, ana, eva, keys: Cell::new(0) }
     }
 
-    async fn sign_in(&self, email: &str) -> Somebody {
+    async fn sign_in(&self, email: &str) -> TestUser {
         self.app.sign_in(email, None).await
     }
 
@@ -83,7 +83,7 @@ fn text(value: &Value) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ticket_is_offered_once() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let offers = Cell::new(0);
     // The idempotency key, three limits, the offer and the stored answer.
     at_each_write("tickets", 4, async |death| {
@@ -104,7 +104,7 @@ async fn a_ticket_is_offered_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ticket_is_accepted_once() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     at_each_write("tickets", 1, async |death| {
         let ticket = house.ticket().await;
         let old = house.code(&house.ana, &ticket).await.expect("it is hers");
@@ -132,7 +132,7 @@ async fn a_ticket_is_accepted_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_offer_is_cancelled_once_and_can_be_made_again() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     at_each_write("tickets", 1, async |death| {
         let ticket = house.ticket().await;
         let offer = house.offer(&ticket).await;

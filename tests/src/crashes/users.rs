@@ -4,19 +4,19 @@
 use std::cell::Cell;
 
 use serde_json::{Value, json};
-use testkit::{Answer, PASSWORD, Request, Somebody, TestApp};
+use testkit::{Answer, PASSWORD, Request, TestApp, TestUser};
 
 use super::{Death, at_each_write, minutes_pass};
 
 const NEW_PASSWORD: &str = "tres tristes tigres";
 
 /// A box office with another person for each run.
-struct House {
+struct Fixture {
     app: TestApp,
     people: Cell<u32>,
 }
 
-impl House {
+impl Fixture {
     async fn open() -> Self {
         Self { app: TestApp::start().await, people: Cell::new(0) }
     }
@@ -66,7 +66,7 @@ impl House {
     }
 
     /// Checks that the person's earlier session has ended.
-    async fn is_signed_out(&self, person: &Somebody, death: Death) {
+    async fn is_signed_out(&self, person: &TestUser, death: Death) {
         let answer = self.post("refresh", &json!({"refresh_token": person.refresh_token})).send().await;
         assert_eq!(answer.status, 401, "{death:?}: {}", answer.text());
     }
@@ -74,7 +74,7 @@ impl House {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_that_registers_has_one_account_and_one_link() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     // Two limits and the account.
     at_each_write("auth", 3, async |death| {
         let name = house.somebody_new().await;
@@ -94,7 +94,7 @@ async fn an_address_that_registers_has_one_account_and_one_link() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_confirms_the_registered_address() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     // The link, the limit of links, the user and the session.
     at_each_write("auth", 4, async |death| {
         let person = house.app.somebody(&house.somebody_new().await).await;
@@ -111,7 +111,7 @@ async fn a_link_confirms_the_registered_address() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_takes_the_account_from_a_stranger_who_registered_the_address() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     // The link, the limit of links, the user, the stranger's session and the owner's.
     at_each_write("auth", 5, async |death| {
         let stranger = house.app.somebody(&house.somebody_new().await).await;
@@ -135,7 +135,7 @@ async fn a_link_takes_the_account_from_a_stranger_who_registered_the_address() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_password_reset_replaces_the_password_and_ends_all_sessions() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     at_each_write("auth", 4, async |death| {
         let person = house.app.confirmed(&house.somebody_new().await).await;
         let ask = || house.post("password/forgot", &json!({"email": person.email}));

@@ -3,20 +3,20 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use testkit::{Organizer, Request, Show, Somebody, TestApp};
+use testkit::{Organizer, Request, Show, TestApp, TestUser};
 
 /// A box office with an organiser's two shows, one of each kind, and another organiser's show.
-struct House {
+struct Fixture {
     app: TestApp,
     organizer: Organizer,
     stranger: Organizer,
-    ana: Somebody,
+    ana: TestUser,
     show: Show,
     seated: Show,
     foreign: Show,
 }
 
-impl House {
+impl Fixture {
     async fn open() -> Self {
         let app = TestApp::start().await;
         let organizer = app.organizer("faroles").await;
@@ -82,7 +82,7 @@ async fn answers(cases: Vec<(&str, Request)>) -> String {
 
 #[tokio::test]
 async fn wrong_types() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let (app, area) = (&house.app, &house.show.area);
     let table = answers(vec![
         ("a number in words", house.quote(json!({"area_id": area, "quantity": "two"}))),
@@ -149,7 +149,7 @@ async fn wrong_types() {
 
 #[tokio::test]
 async fn one_answer_names_all_errors() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let app = &house.app;
     let area = format!("/api/v1/events/{}/areas", house.show.id);
     let table = answers(vec![
@@ -213,7 +213,7 @@ async fn one_answer_names_all_errors() {
 
 #[tokio::test]
 async fn quantities_and_prices() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let (app, area) = (&house.app, &house.show.area);
     let areas = format!("/api/v1/events/{}/areas", house.show.id);
     let new_area = |price: Value, capacity: f64| {
@@ -287,7 +287,7 @@ async fn quantities_and_prices() {
 
 #[tokio::test]
 async fn foreign_currencies() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let app = &house.app;
     let line = json!({"area_id": house.show.area, "quantity": 1});
     let quote = |currency: &str| {
@@ -333,7 +333,7 @@ async fn foreign_currencies() {
 
 #[tokio::test]
 async fn unknown_ids() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let app = &house.app;
     let unknown = |prefix: &str| format!("{prefix}_01h000000000000000000000ff");
     let line = json!({"area_id": unknown("area"), "quantity": 1});
@@ -394,7 +394,7 @@ async fn unknown_ids() {
 
 #[tokio::test]
 async fn tokens() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let app = &house.app;
     let events = || app.get("/api/v1/events");
     let refresh = |token: &str| app.post("/api/v1/auth/refresh").json(json!({"refresh_token": token}));
@@ -455,7 +455,7 @@ async fn tokens() {
 
 #[tokio::test]
 async fn resources_of_other_organisers() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let (app, token) = (&house.app, &house.organizer.token);
     let theirs = &house.foreign;
     let order = app.buy(&house.ana.token, &theirs.id, json!({"area_id": theirs.area, "quantity": 1})).await;
@@ -534,7 +534,7 @@ async fn resources_of_other_organisers() {
 
 #[tokio::test]
 async fn lists_and_cursors() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let table = answers(vec![
         ("no cursor", house.get("/api/v1/events?cursor=***")),
         ("a cursor of another list", house.get("/api/v1/promotions?cursor=RVYjMjAyNi0xMi0wMQ")),
@@ -590,7 +590,7 @@ async fn lists_and_cursors() {
 
 #[tokio::test]
 async fn too_much_and_unknown() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let (app, area) = (&house.app, &house.show.area);
     let huge = json!({"event_id": house.show.id, "lines": [], "promotion_code": "x".repeat(300 * 1024)});
     let line = json!({"area_id": area, "quantity": 1});

@@ -3,19 +3,19 @@
 mod late;
 
 use serde_json::{Value, json};
-use testkit::{Organizer, Show, Somebody, TestApp};
+use testkit::{Organizer, Show, TestApp, TestUser};
 
 /// A show with two sold tickets, and a scanner at its door.
-struct Evening {
+struct DoorFixture {
     app: TestApp,
     organizer: Organizer,
-    scanner: Somebody,
+    scanner: TestUser,
     show: Show,
-    ana: Somebody,
+    ana: TestUser,
     tickets: [String; 2],
 }
 
-impl Evening {
+impl DoorFixture {
     async fn open() -> Self {
         let app = TestApp::start().await;
         let organizer = app.organizer("organiza").await;
@@ -47,7 +47,7 @@ fn reason(verdict: &Value) -> &str {
 
 #[tokio::test]
 async fn the_door_names_the_seat_or_the_reason_for_a_refusal() {
-    let evening = Evening::open().await;
+    let evening = DoorFixture::open().await;
     let code = evening.code(0).await;
     let admitted = evening.scan(&code).await;
     assert_eq!(admitted["message"], "Adelante: Platea, asiento A-1.");
@@ -83,7 +83,7 @@ async fn the_door_names_the_seat_or_the_reason_for_a_refusal() {
 
 #[tokio::test]
 async fn only_the_same_person_and_device_can_repeat_a_scan() {
-    let evening = Evening::open().await;
+    let evening = DoorFixture::open().await;
     let app = &evening.app;
     let other = app.staff(&evening.organizer, "otra-puerta", "scanner").await;
     let mut devices = Vec::new();
@@ -92,7 +92,7 @@ async fn only_the_same_person_and_device_can_repeat_a_scan() {
         devices.push(paired.json(json!({"name": name})).ok().await);
     }
     let code = evening.code(0).await;
-    let look = async |person: &Somebody, device: Option<&Value>, late: bool| {
+    let look = async |person: &TestUser, device: Option<&Value>, late: bool| {
         let now = app.clock.now().to_string();
         let mut body = json!({"event_id": evening.show.id});
         let path = if late {
@@ -126,7 +126,7 @@ async fn only_the_same_person_and_device_can_repeat_a_scan() {
 
 #[tokio::test]
 async fn another_tenants_staff_cannot_scan_at_the_door() {
-    let evening = Evening::open().await;
+    let evening = DoorFixture::open().await;
     let stranger = evening.app.organizer("otra").await;
     let app = &evening.app;
     let code = evening.code(0).await;
@@ -145,7 +145,7 @@ async fn another_tenants_staff_cannot_scan_at_the_door() {
 
 #[tokio::test]
 async fn a_scanner_works_without_the_network_and_reports_later() {
-    let evening = Evening::open().await;
+    let evening = DoorFixture::open().await;
     let (app, door) = (&evening.app, &evening.scanner.token);
     // A scan must not be older than the event.
     app.clock.advance(std::time::Duration::from_secs(600));
@@ -207,7 +207,7 @@ async fn a_scanner_works_without_the_network_and_reports_later() {
 
 #[tokio::test]
 async fn only_the_holder_sees_the_code() {
-    let evening = Evening::open().await;
+    let evening = DoorFixture::open().await;
     let stranger = evening.app.somebody("eva").await;
     let path = format!("/api/v1/qr/{}", evening.tickets[0]);
     evening.app.get(&path).token(&stranger.token).refused(404, "ticket_not_found").await;

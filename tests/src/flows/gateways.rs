@@ -14,12 +14,12 @@ use testkit::{Organizer, Request, TestApp};
 pub(crate) const GATEWAYS: &str = "/api/v1/tenant/gateways";
 
 /// A tenant with its admin, and access to the table and the vault.
-pub(crate) struct House {
+pub(crate) struct Fixture {
     pub(crate) app: TestApp,
     pub(crate) admin: Organizer,
 }
 
-impl House {
+impl Fixture {
     pub(crate) async fn open() -> Self {
         let app = TestApp::start().await;
         let admin = app.organizer("faroles").await;
@@ -97,7 +97,7 @@ fn secrets(credentials: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn an_account_is_added_entered_changed_and_deleted() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let (app, token) = (&house.app, &house.admin.token);
     for (gateway, currency, who) in three() {
         let account = house.add(gateway, currency).await;
@@ -152,7 +152,7 @@ async fn an_account_is_added_entered_changed_and_deleted() {
 
 #[tokio::test]
 async fn an_account_shows_its_holder_and_warns_of_its_limits() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let account = house.add("wompi", "COP").await;
     assert_eq!(account["holder"], Value::Null);
     let entered = house.enter(&account, merchant(&house.app, wompi(1292))).ok().await;
@@ -165,7 +165,7 @@ async fn an_account_shows_its_holder_and_warns_of_its_limits() {
 
 #[tokio::test]
 async fn credentials_that_the_gateway_refuses_are_reported_and_not_stored() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let strangers = [("access_token", 0), ("public_key", 1), ("api_key", 2)];
     for (field, index) in strangers {
         let (gateway, currency, who) = three()[index].clone();
@@ -191,7 +191,7 @@ async fn credentials_that_the_gateway_refuses_are_reported_and_not_stored() {
 
 #[tokio::test]
 async fn malformed_credentials_are_found_before_the_gateway_is_asked() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     // The gateways answer every read with an error.
     house
         .app
@@ -231,7 +231,7 @@ async fn malformed_credentials_are_found_before_the_gateway_is_asked() {
 
 #[tokio::test]
 async fn no_credentials_are_stored_while_the_gateway_is_down() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let gateways = house.app.cloud.gateways();
     let account = house.add("wompi", "COP").await;
     let credentials = merchant(&house.app, wompi(1292));
@@ -248,7 +248,7 @@ async fn no_credentials_are_stored_while_the_gateway_is_down() {
 
 #[tokio::test]
 async fn gateway_and_mode_never_change_and_the_rest_is_checked() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let (app, token) = (&house.app, &house.admin.token);
     let post = |body: Value| app.post(GATEWAYS).token(token).json(body);
     let new = |gateway: &str, currencies: Value, position: u32| {
@@ -273,7 +273,7 @@ async fn gateway_and_mode_never_change_and_the_rest_is_checked() {
 
 #[tokio::test]
 async fn an_account_is_its_tenants_and_only_the_admin_sees_it() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let app = &house.app;
     let account = house.add("wompi", "COP").await;
     let credentials = merchant(app, wompi(1292));
@@ -308,7 +308,7 @@ async fn an_account_is_its_tenants_and_only_the_admin_sees_it() {
 
 #[tokio::test]
 async fn a_tenant_has_twenty_accounts_at_most() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let mut accounts = Vec::new();
     for _ in 0..20 {
         accounts.push(house.add("wompi", "COP").await);
@@ -330,7 +330,7 @@ async fn a_tenant_has_twenty_accounts_at_most() {
 
 #[tokio::test]
 async fn trying_credentials_is_limited() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let account = house.add("payu", "COP").await;
     let stolen = Merchant::payu(999_001, "Faroles", Currency::COP).credentials();
     let mut tries = 0;

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use cloud::services::{Mishap, Spot};
 use serde_json::{Value, json};
-use testkit::{Organizer, Show, Somebody, TestApp};
+use testkit::{Organizer, Show, TestApp, TestUser};
 
-struct House {
+struct Fixture {
     app: TestApp,
     organizer: Organizer,
     show: Show,
-    ana: Somebody,
-    scanner: Somebody,
+    ana: TestUser,
+    scanner: TestUser,
     order: String,
 }
 
-impl House {
+impl Fixture {
     /// Ana has two free tickets. `purchases` died after it wrote them and before it sold the
     /// places, and the settler's message is late: her hold has expired, and Beto has the places.
     /// The tickets with the indexes in `used` were used before the settler got there.
@@ -88,7 +88,7 @@ impl House {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_buyer_is_told_when_free_tickets_lose_their_places() {
-    let house = House::resold(&[]).await;
+    let house = Fixture::resold(&[]).await;
     assert_eq!(house.refunded().await, [true, true]);
     assert_eq!(house.told(), 1);
     assert!(house.differences().await.is_empty());
@@ -98,7 +98,7 @@ async fn the_buyer_is_told_when_free_tickets_lose_their_places() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn used_tickets_stay_valid_and_become_a_payment_difference() {
     for (used, refunded, told) in [(&[0][..], [false, true], 1), (&[0, 1], [false, false], 0)] {
-        let house = House::resold(used).await;
+        let house = Fixture::resold(used).await;
         assert_eq!(house.refunded().await, refunded);
         assert_eq!(house.told(), told);
         let differences = house.differences().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::pricing::{AdjustmentType, AppliesTo, Promotion, PromotionCode};
 use domain::{PromotionId, TenantId};
 use serde_json::{Value, json};
-use testkit::{Show, Somebody, TestApp};
+use testkit::{Show, TestApp, TestUser};
 
 use crate::table::table_of;
 
@@ -45,7 +45,7 @@ async fn mint(app: &TestApp, tenant: &str, show: &Show, email: &str) -> String {
 }
 
 /// A quote for two tickets with the code, signed in as `who` or signed out.
-async fn quote(app: &TestApp, show: &Show, code: &str, who: Option<&Somebody>) -> Value {
+async fn quote(app: &TestApp, show: &Show, code: &str, who: Option<&TestUser>) -> Value {
     app.clock.advance(A_WHILE);
     let line = json!({"area_id": show.area, "quantity": 2});
     let body = json!({"event_id": show.id, "lines": [line], "promotion_code": code});
@@ -69,7 +69,7 @@ async fn a_members_code_buys_at_the_discount_once_for_that_member_only() {
     let show = app.show(&organizer, "Los Faroles", 100, 1000).await;
     let (ana, beto) = (app.confirmed("ana").await, app.confirmed("beto").await);
     let code = mint(&app, &organizer.tenant, &show, &ana.email).await;
-    let reserve = |who: &Somebody, quote: &Value| {
+    let reserve = |who: &TestUser, quote: &Value| {
         app.post("/api/v1/reservations").token(&who.token).json(json!({"quote": quote["quote"]}))
     };
 
@@ -124,10 +124,10 @@ async fn a_members_code_needs_the_members_confirmed_address() {
     let body = json!({"token": app.mailed_token("ana@example.com")});
     let ana = app.post("/api/v1/auth/magic-link/redeem").json(body).ok().await;
     let ana =
-        Somebody { token: ana["access_token"].as_str().expect("a token").to_owned(), ..stranger.clone() };
+        TestUser { token: ana["access_token"].as_str().expect("a token").to_owned(), ..stranger.clone() };
     let hers = quote(&app, &show, &code, Some(&ana)).await;
     assert_eq!(hers["promotion"]["applied"], true);
-    let reserve = |who: &Somebody| {
+    let reserve = |who: &TestUser| {
         app.post("/api/v1/reservations").token(&who.token).json(json!({"quote": hers["quote"]}))
     };
     reserve(&stranger).refused(403, "email_unverified").await;

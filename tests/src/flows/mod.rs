@@ -2,23 +2,23 @@
 
 mod answers;
 mod bad_input;
+mod bulk_decisions;
 pub(crate) mod checkout;
 pub(crate) mod compression;
-mod cut_short;
 mod discounts;
 mod door;
 mod events;
 pub(crate) mod gateways;
+mod interrupted_changes;
 mod lost_places;
 pub(crate) mod mail_feedback;
 mod member_codes;
 mod members;
 mod money;
-mod news;
 mod operators;
+mod order_mails;
 mod payments;
 mod pricing;
-mod promises;
 pub(crate) mod purchase;
 mod refunds;
 mod reservations;

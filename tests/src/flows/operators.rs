@@ -7,7 +7,7 @@ use domain::payment::GatewayName;
 use domain::payment_difference::DifferenceKind;
 use domain::{OrderId, QuoteId, UserId};
 use serde_json::{Value, json};
-use testkit::{Country, Organizer, Show, Somebody, TestApp};
+use testkit::{Country, Organizer, Show, TestApp, TestUser};
 
 use crate::table::{leave_to_person, order_of};
 
@@ -18,15 +18,15 @@ const DIFFERENCES: &str = "/api/v1/tenant/payment-differences";
 const ORDERS: usize = 900;
 
 /// An organiser, and an order that Ana paid.
-struct House {
+struct Fixture {
     app: TestApp,
     organizer: Organizer,
     show: Show,
-    ana: Somebody,
+    ana: TestUser,
     bought: Value,
 }
 
-impl House {
+impl Fixture {
     /// Two tickets, paid at the sandbox.
     async fn open() -> Self {
         let app = TestApp::start().await;
@@ -103,7 +103,7 @@ impl House {
 
 #[tokio::test]
 async fn a_part_that_wompi_does_not_give_back_is_given_back_by_hand() {
-    let mut house = House::at_wompi().await;
+    let mut house = Fixture::at_wompi().await;
     let tickets = json!([house.bought["tickets"][0]["id"]]);
     let path = format!("/api/v1/purchases/{}/refund", house.bought["id"].as_str().expect("an id"));
     let refund = house.app.post(path).token(&house.organizer.token);
@@ -149,7 +149,7 @@ async fn a_part_that_wompi_does_not_give_back_is_given_back_by_hand() {
 
 #[tokio::test]
 async fn a_retry_that_fails_again_sends_the_buyer_no_second_mail() {
-    let house = House::at_wompi().await;
+    let house = Fixture::at_wompi().await;
     leave_to_person(&house.app, &house.ana, &house.bought, 50_000).await;
     for _ in 0..2 {
         house.app.post(house.task("retry")).token(&house.organizer.token).json(json!({})).ok().await;
@@ -167,7 +167,7 @@ async fn a_retry_that_fails_again_sends_the_buyer_no_second_mail() {
 #[tokio::test]
 async fn the_organiser_is_told_of_a_dispute_and_the_buyer_of_its_loss() {
     for won in [true, false] {
-        let (house, payment) = House::at_mercado_pago().await;
+        let (house, payment) = Fixture::at_mercado_pago().await;
         let gateway = house.app.simulator(GatewayName::MercadoPago);
         gateway.charge_back(&payment).expect("charged back");
         house.app.idle().await;
@@ -183,7 +183,7 @@ async fn the_organiser_is_told_of_a_dispute_and_the_buyer_of_its_loss() {
 
 #[tokio::test]
 async fn the_buyer_is_told_once_the_gateway_has_refunded_everything() {
-    let (house, payment) = House::at_mercado_pago().await;
+    let (house, payment) = Fixture::at_mercado_pago().await;
     let gateway = house.app.simulator(GatewayName::MercadoPago);
     gateway.refund_at_gateway(&payment, Some(50_000)).expect("given back");
     house.app.idle().await;
@@ -202,7 +202,7 @@ async fn the_buyer_is_told_once_the_gateway_has_refunded_everything() {
 
 #[tokio::test]
 async fn a_declined_refund_is_retried_by_the_organiser() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     leave_to_person(&house.app, &house.ana, &house.bought, 50_000).await;
     let retry = || house.app.post(house.task("retry")).token(&house.organizer.token);
     let first = retry().ok().await;
@@ -219,7 +219,7 @@ async fn a_declined_refund_is_retried_by_the_organiser() {
 
 #[tokio::test]
 async fn a_task_is_closed_in_the_version_read_and_by_its_organiser() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let close = |token: &str, body: Value| house.app.post(house.task("done")).token(token).json(body);
     close(&house.organizer.token, json!({})).refused(404, "refund_task_not_found").await;
     leave_to_person(&house.app, &house.ana, &house.bought, 1000).await;
@@ -238,7 +238,7 @@ async fn a_task_is_closed_in_the_version_read_and_by_its_organiser() {
 
 #[tokio::test]
 async fn organisers_are_reminded_of_open_tasks_once_a_day() {
-    let mut house = House::open().await;
+    let mut house = Fixture::open().await;
     leave_to_person(&house.app, &house.ana, &house.bought, 1000).await;
     house.after(Duration::from_secs(23 * 3600)).await;
     house.janitor("Remind").await;
@@ -263,7 +263,7 @@ async fn organisers_are_reminded_of_open_tasks_once_a_day() {
 
 #[tokio::test]
 async fn payment_differences_are_listed_and_mailed_when_the_day_is_over() {
-    let mut house = House::at_wompi().await;
+    let mut house = Fixture::at_wompi().await;
     house.janitor("Audit").await;
     assert_eq!(house.list(DIFFERENCES).await, Vec::<Value>::new(), "all is well");
 
@@ -299,7 +299,7 @@ async fn payment_differences_are_listed_and_mailed_when_the_day_is_over() {
 
 #[tokio::test]
 async fn many_orders_are_audited_in_parts() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let (store, sold) = order_of(&house.app, &house.ana, &house.bought).await;
     let now = house.app.clock.now();
     for _ in 0..ORDERS {

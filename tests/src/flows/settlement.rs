@@ -12,7 +12,7 @@ use domain::{Currency, Language, Money};
 use gateways::Simulator;
 use payments::{CreatePayment, PaymentGateway, PaymentGateways};
 use serde_json::{Value, json};
-use testkit::{Country, Organizer, Show, Somebody, TestApp};
+use testkit::{Country, Organizer, Show, TestApp, TestUser};
 
 /// The price of a ticket in pesos, the API's unit.
 const PRICE: i64 = 50_000;
@@ -20,16 +20,16 @@ const PRICE: i64 = 50_000;
 const CENTAVOS: i64 = 100;
 
 /// An organiser paid through one gateway, and two tickets that Ana bought there.
-struct House {
+struct Fixture {
     app: TestApp,
     gateway: GatewayName,
     organizer: Organizer,
     show: Show,
-    ana: Somebody,
+    ana: TestUser,
     bought: Value,
 }
 
-impl House {
+impl Fixture {
     async fn open() -> Self {
         Self::paid_through(GatewayName::MercadoPago, Country::ARGENTINA).await
     }
@@ -124,7 +124,7 @@ fn refunded(order: &Value) -> Vec<bool> {
 
 #[tokio::test]
 async fn a_lost_dispute_revokes_the_unused_tickets() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     house.enter().await;
     house.gateway().charge_back(house.payment()).expect("charged back");
     house.app.idle().await;
@@ -142,7 +142,7 @@ async fn a_lost_dispute_revokes_the_unused_tickets() {
 
 #[tokio::test]
 async fn a_won_dispute_changes_nothing() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     house.gateway().charge_back(house.payment()).expect("charged back");
     house.app.idle().await;
     house.gateway().close_dispute(house.payment(), true).expect("decided");
@@ -155,7 +155,7 @@ async fn a_won_dispute_changes_nothing() {
 
 #[tokio::test]
 async fn tickets_are_revoked_once_the_gateway_has_refunded_everything() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     house.gateway().refund_at_gateway(house.payment(), Some(PRICE * CENTAVOS)).expect("given back");
     house.app.idle().await;
     let part = house.order().await;
@@ -171,7 +171,7 @@ async fn tickets_are_revoked_once_the_gateway_has_refunded_everything() {
 
 #[tokio::test]
 async fn a_second_payment_under_the_same_reference_is_refunded() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let account = house.app.connect(&house.organizer, house.gateway, 1).await;
     // A payment at another account of the organiser does not count for this order.
     house.pay_again(&account).await;
@@ -194,7 +194,7 @@ async fn a_second_payment_under_the_same_reference_is_refunded() {
 
 #[tokio::test]
 async fn money_at_another_organisers_account_pays_for_nothing() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let (_, before) = crate::table::order_of(&house.app, &house.ana, &house.bought).await;
     let stranger = house.app.organizer_in("otra", Country::ARGENTINA).await;
     let account = house.app.connect(&stranger, house.gateway, 0).await;
@@ -210,8 +210,8 @@ async fn money_at_another_organisers_account_pays_for_nothing() {
 }
 
 /// Refunds Ana's order at PayU, where a reviewer approves the refund or not.
-async fn reviewed(approve: bool) -> (House, Value) {
-    let house = House::paid_through(GatewayName::Payu, Country::COLOMBIA).await;
+async fn reviewed(approve: bool) -> (Fixture, Value) {
+    let house = Fixture::paid_through(GatewayName::Payu, Country::COLOMBIA).await;
     let path = format!("/api/v1/purchases/{}/refund", house.bought["id"].as_str().expect("an id"));
     let refund = house.app.post(path).token(&house.organizer.token);
     refund.json(json!({"event_id": house.show.id})).ok().await;
@@ -253,7 +253,7 @@ async fn a_refund_that_is_declined_late_becomes_a_task() {
 /// one does not ask again, which could refund twice, but leaves the refund to a person.
 #[tokio::test]
 async fn a_refund_whose_worker_died_is_not_asked_for_twice_at_payu() {
-    let house = House::paid_through(GatewayName::Payu, Country::COLOMBIA).await;
+    let house = Fixture::paid_through(GatewayName::Payu, Country::COLOMBIA).await;
     house.app.clock.advance(Duration::from_secs(620));
     let path = format!("/api/v1/purchases/{}/refund", house.bought["id"].as_str().expect("an id"));
     let refund = house.app.post(path).token(&house.organizer.token);
@@ -267,7 +267,7 @@ async fn a_refund_whose_worker_died_is_not_asked_for_twice_at_payu() {
     let now = house.app.clock.now();
     let asked = RefundAsk { amount: order.payments[0].refund_due, begun: now, may_have_been_asked: false };
     drop(order.claim_refund(0, asked.claim(now)));
-    let again = Change::followed_by(Outbox::Refund { news: None });
+    let again = Change::with_message(Outbox::Refund { news: None });
     store.save_order(&order, &again, now).await.expect("written");
     house.app.idle().await;
     assert_eq!(house.gateway().refunds_in_review().expect("listed").len(), 1, "asked for once");
@@ -287,7 +287,7 @@ async fn a_refund_whose_worker_died_is_not_asked_for_twice_at_payu() {
 /// the refund and died.
 #[tokio::test]
 async fn places_of_a_refunded_late_payment_are_for_sale_again() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     assert_eq!(house.left().await, 8);
     let (store, mut order) = crate::table::order_of(&house.app, &house.ana, &house.bought).await;
     order.edit(|order| {
@@ -295,7 +295,7 @@ async fn places_of_a_refunded_late_payment_are_for_sale_again() {
         order.paid_at = None;
         order.payments[0].refund_due = order.payments[0].amount;
     });
-    let back = Change::followed_by(Outbox::Refund { news: None });
+    let back = Change::with_message(Outbox::Refund { news: None });
     store.save_order(&order, &back, house.app.clock.now()).await.expect("written");
     house.app.idle().await;
     assert_eq!(house.order().await["refunded"], 2 * PRICE);

@@ -209,7 +209,7 @@ async fn an_interrupted_change_of_discounts_is_repaired_by_the_next() {
     let id: EventId = text(&event["id"]).parse().expect("an id");
     let stored = store.event(id).await.expect("read").expect("exists");
     let now = app.clock.now();
-    let mut change = store.begin_discounts(&stored, now).await.expect("nobody else has the right");
+    let mut change = store.lease_discounts(&stored, now).await.expect("nobody else has the right");
     store.resize_discounts(&mut change, id, 300, now).await.expect("raised, and then nothing more");
 
     let url = format!("/api/v1/events/{id}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::{Organizer, Request, Somebody, TestApp};
+use testkit::{Organizer, Request, TestApp, TestUser};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -11,7 +11,7 @@ fn invite(app: &TestApp, organizer: &Organizer, email: &str, role: &str) -> Requ
     app.post("/api/v1/tenant/staff").token(&organizer.token).json(json!({"email": email, "role": role}))
 }
 
-fn answer(app: &TestApp, organizer: &Organizer, person: &Somebody, verb: &str) -> Request {
+fn answer(app: &TestApp, organizer: &Organizer, person: &TestUser, verb: &str) -> Request {
     let path = format!("/api/v1/workplaces/{}/invitation/{verb}", organizer.tenant);
     app.post(path).token(&person.token)
 }
@@ -29,7 +29,7 @@ async fn mailed(app: &TestApp, email: &str) -> usize {
 }
 
 /// The answer to a sign-in, without choosing an organiser.
-async fn signed_in(app: &TestApp, person: &Somebody) -> Value {
+async fn signed_in(app: &TestApp, person: &TestUser) -> Value {
     let body = json!({"email": person.email, "password": testkit::PASSWORD});
     app.post("/api/v1/auth/login").json(body).ok().await
 }
@@ -239,7 +239,7 @@ async fn an_organiser_is_founded_with_a_confirmed_address_only() {
     let app = TestApp::start().await;
     let ana = app.somebody("ana").await;
     let body = json!({"name": "Faroles", "country": "CO", "currency": "COP"});
-    let found = |person: &Somebody| app.post("/api/v1/tenants").token(&person.token).json(body.clone());
+    let found = |person: &TestUser| app.post("/api/v1/tenants").token(&person.token).json(body.clone());
     found(&ana).refused(403, "email_unverified").await;
     let beto = app.confirmed("beto").await;
     found(&beto).ok().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use boot::Env;
 use serde_json::{Value, json};
 use store::Fingerprints;
-use testkit::{Answer, Show, Somebody};
+use testkit::{Answer, Show, TestUser};
 
 use crate::community::{Community, text};
 use crate::table::table_of;
@@ -232,7 +232,7 @@ async fn an_answer_has_the_supervisors_text_and_must_have_the_code() {
     house.app.close().await;
 }
 
-async fn quote(house: &Community, show: &Show, who: &Somebody, code: &str) -> Value {
+async fn quote(house: &Community, show: &Show, who: &TestUser, code: &str) -> Value {
     house.app.clock.advance(A_WHILE);
     let line = json!({"area_id": show.area, "quantity": 2});
     let body = json!({"event_id": show.id, "lines": [line], "promotion_code": code});
@@ -265,7 +265,7 @@ async fn the_code_of_the_mail_buys_at_the_discount_once_for_that_member_only() {
     let hers = quote(&house, &show, &ana, &code).await;
     assert_eq!(hers["totals"]["total"], 30_000, "half off one ticket: {hers}");
     let second = quote(&house, &show, &ana, &code).await;
-    let reserve = |who: &Somebody, quote: &Value| {
+    let reserve = |who: &TestUser, quote: &Value| {
         house.app.post("/api/v1/reservations").token(&who.token).json(json!({"quote": quote["quote"]}))
     };
     reserve(&beto, &hers).refused(403, "promotion_not_for_buyer").await;

@@ -2,9 +2,9 @@
 
 use domain::payment::GatewayName;
 use serde_json::{Value, json};
-use testkit::{Country, Show, Somebody, TestApp};
+use testkit::{Country, Show, TestApp, TestUser};
 
-async fn nameless(app: &TestApp, email: &str) -> Somebody {
+async fn nameless(app: &TestApp, email: &str) -> TestUser {
     let body = json!({"email": email, "password": testkit::PASSWORD});
     app.post("/api/v1/auth/register").json(body).ok().await;
     app.sign_in(email, None).await

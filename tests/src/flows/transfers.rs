@@ -1,14 +1,14 @@
 //! Transfers of tickets between holders.
 
 use serde_json::{Value, json};
-use testkit::{Show, Somebody, TestApp};
+use testkit::{Show, TestApp, TestUser};
 
-async fn ticket_of(app: &TestApp, show: &Show, buyer: &Somebody) -> String {
+async fn ticket_of(app: &TestApp, show: &Show, buyer: &TestUser) -> String {
     let bought = app.buy(&buyer.token, &show.id, json!({"area_id": show.area, "quantity": 1})).await;
     bought["tickets"][0]["id"].as_str().expect("an id").to_owned()
 }
 
-async fn offer(app: &TestApp, from: &Somebody, ticket: &str, to: &str) -> Value {
+async fn offer(app: &TestApp, from: &TestUser, ticket: &str, to: &str) -> Value {
     let body = json!({"ticket_id": ticket, "to_email": to, "reason": "No puedo ir"});
     app.post("/api/v1/transfers/initiate").token(&from.token).json(body).ok().await
 }
@@ -21,7 +21,7 @@ fn token(app: &TestApp, to: &str) -> String {
     token.split_whitespace().next().expect("a token").to_owned()
 }
 
-async fn tickets(app: &TestApp, somebody: &Somebody) -> Vec<Value> {
+async fn tickets(app: &TestApp, somebody: &TestUser) -> Vec<Value> {
     let mut tickets = Vec::new();
     let mut path = "/api/v1/tickets?limit=2".to_owned();
     loop {

@@ -27,12 +27,12 @@ enum Late {
     CurrencyWithRight,
 }
 
-struct House {
+struct Fixture {
     app: TestApp,
     organizer: Organizer,
 }
 
-impl House {
+impl Fixture {
     async fn open() -> Self {
         let app = TestApp::start().await;
         let organizer = app.organizer("organiza").await;
@@ -127,7 +127,7 @@ fn is_mixed(sheet: &StoredEvent) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_price_is_in_the_currency_of_its_event() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     for entered in [Entered::Area, Entered::Stage, Entered::ChangedStage] {
         for late in [Late::Price, Late::Currency, Late::CurrencyWithRight] {
             let (price, currency, sheet) = house.change(entered, late, FaultRates::default()).await;
@@ -145,7 +145,7 @@ async fn a_price_is_in_the_currency_of_its_event() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_a_price_is_in_another_currency() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let unguarded = FaultRates { ignored_conditions: vec!["E#".to_owned()], ..FaultRates::default() };
     for entered in [Entered::Area, Entered::Stage, Entered::ChangedStage] {
         let (.., sheet) = house.change(entered, Late::Price, unguarded.clone()).await;

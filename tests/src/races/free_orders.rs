@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cloud::services::{FaultRates, Mishap, Spot};
 use serde_json::{Value, json};
-use testkit::{Request, Show, Somebody, TestApp};
+use testkit::{Request, Show, TestApp, TestUser};
 
 const PLACES: u64 = 100;
 /// Rounds of the race if `TAQUILLA_RACE_ROUNDS` does not say how many.
@@ -13,13 +13,13 @@ const ROUNDS: u64 = 20;
 /// Buyers who take turns.
 const BUYERS: u64 = 8;
 
-struct House {
+struct Fixture {
     app: TestApp,
     show: Show,
-    ana: Somebody,
+    ana: TestUser,
 }
 
-impl House {
+impl Fixture {
     async fn open(places: u64) -> Self {
         let app = TestApp::start().await;
         let organizer = app.organizer("organiza").await;
@@ -30,21 +30,21 @@ impl House {
     }
 
     /// The id of a new reservation of two places.
-    async fn reserve(&self, buyer: &Somebody) -> String {
+    async fn reserve(&self, buyer: &TestUser) -> String {
         let places = json!({"area_id": self.show.area, "quantity": 2});
         id(&self.app.reserve(&buyer.token, &self.show.id, places).await["id"])
     }
 
-    fn pay(&self, buyer: &Somebody, order: &str) -> Request {
+    fn pay(&self, buyer: &TestUser, order: &str) -> Request {
         self.app.post("/api/v1/purchases").token(&buyer.token).json(json!({"reservation_id": order}))
     }
 
-    fn cancel(&self, buyer: &Somebody, order: &str) -> Request {
+    fn cancel(&self, buyer: &TestUser, order: &str) -> Request {
         self.app.delete(format!("/api/v1/reservations/{order}")).token(&buyer.token)
     }
 
     /// How many tickets an order has.
-    async fn tickets(&self, buyer: &Somebody, order: &str) -> u64 {
+    async fn tickets(&self, buyer: &TestUser, order: &str) -> u64 {
         let order = self.app.get(format!("/api/v1/purchases/{order}")).token(&buyer.token).ok().await;
         order["tickets"].as_array().map_or(0, Vec::len) as u64
     }
@@ -76,7 +76,7 @@ async fn until_answered(request: impl Fn() -> Request) {
 /// How many places are neither a ticket's nor for sale, or both, after so many rounds in which
 /// a buyer pays and cancels at the same moment.
 async fn race(rounds: u64, rates: FaultRates) -> u64 {
-    let house = House::open(2 * rounds).await;
+    let house = Fixture::open(2 * rounds).await;
     let mut buyers = Vec::new();
     for index in 0..BUYERS.min(rounds) {
         buyers.push(house.app.confirmed(&format!("comprador{index}")).await);
@@ -113,7 +113,7 @@ async fn paying_and_cancelling_at_once_loses_and_doubles_no_place() {
 /// How many places are lost or sold twice if a cancellation reads the order before it is paid,
 /// and writes it after that.
 async fn cancel_slowly(rates: FaultRates) -> u64 {
-    let house = House::open(PLACES).await;
+    let house = Fixture::open(PLACES).await;
     let order = house.reserve(&house.ana).await;
     house.app.chaos.set(rates);
     let halt = house.app.chaos.halt(Spot::at("U#").by("purchases"));
@@ -152,7 +152,7 @@ enum Step {
 /// retried here.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_death_at_any_write_loses_no_place() {
-    let mut house = House::open(PLACES).await;
+    let mut house = Fixture::open(PLACES).await;
     let mut tickets = 0;
     for step in [Step::Reserve, Step::Pay, Step::Cancel] {
         for mishap in [Mishap::DiesBefore, Mishap::DiesAfter] {

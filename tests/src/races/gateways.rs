@@ -7,7 +7,7 @@ use futures::future::join_all;
 use gateways::Merchant;
 use serde_json::{Value, json};
 
-use crate::flows::gateways::{House, path};
+use crate::flows::gateways::{Fixture, path};
 
 /// People who save at the same moment.
 const PEOPLE: u32 = 8;
@@ -19,7 +19,7 @@ fn unguarded() -> FaultRates {
     FaultRates { ignored_conditions: vec!["T#".to_owned()], ..FaultRates::default() }
 }
 
-fn merchants(house: &House) -> Vec<Value> {
+fn merchants(house: &Fixture) -> Vec<Value> {
     let merchants = (0..PEOPLE).map(|index| Merchant::payu(999_001 + index, "Faroles", Currency::COP));
     let admitted = merchants.map(|merchant| {
         let credentials = merchant.credentials();
@@ -32,7 +32,7 @@ fn merchants(house: &House) -> Vec<Value> {
 /// Lets [`PEOPLE`] people save credentials of their own for one account. Returns how many were
 /// told that theirs are saved, and how often the account was changed.
 async fn save_all(rates: FaultRates) -> (u32, u32) {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let account = house.add("payu", "COP").await;
     let merchants = merchants(&house);
     house.app.chaos.set(rates);
@@ -75,7 +75,7 @@ async fn without_the_guard_credentials_are_overwritten_unseen() {
 /// The problems after accounts were saved and deleted at the same moment: one of the requests
 /// has read the account before the other writes it, and writes it after that.
 async fn save_and_delete(rates: FaultRates) -> Vec<String> {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let credentials = merchants(&house).swap_remove(0);
     let mut wrong = Vec::new();
     for saves_late in [true, false].repeat(ACCOUNTS / 2) {
@@ -119,7 +119,7 @@ async fn save_and_delete(rates: FaultRates) -> Vec<String> {
 }
 
 /// Whether the vault has a secret of this account, in any version.
-pub(crate) async fn secret_exists(house: &House, account: &Value) -> bool {
+pub(crate) async fn secret_exists(house: &Fixture, account: &Value) -> bool {
     let id = account["id"].as_str().expect("an id");
     let asked = house
         .app

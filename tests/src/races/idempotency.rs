@@ -92,7 +92,7 @@ async fn a_repeated_request_keeps_the_first_ones_reservation() {
     let store = table_of(&app, "purchases");
     let user: UserId = ana.id.parse().expect("an id");
     drop(is_beside);
-    while store.orders_now(user, Timestamp::UNIX_EPOCH).await.expect("read").len() < 2 {
+    while store.orders_consistent(user, Timestamp::UNIX_EPOCH).await.expect("read").len() < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     drop(comes_again);

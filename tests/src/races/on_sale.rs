@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use cloud::services::Spot;
 use serde_json::{Value, json};
-use testkit::{Show, Somebody, TestApp};
+use testkit::{Show, TestApp, TestUser};
 
 const BUYERS: usize = 64;
 
-async fn crowd(app: &TestApp) -> Vec<Somebody> {
+async fn crowd(app: &TestApp) -> Vec<TestUser> {
     let mut crowd = Vec::with_capacity(BUYERS / 4);
     for index in 0..BUYERS / 4 {
         crowd.push(app.somebody(&format!("comprador{index}")).await);
@@ -21,7 +21,7 @@ async fn crowd(app: &TestApp) -> Vec<Somebody> {
 async fn rush(
     app: Arc<TestApp>,
     show: &Show,
-    crowd: &[Somebody],
+    crowd: &[TestUser],
     line: impl Fn(usize) -> Value,
 ) -> Vec<Value> {
     let mut quotes = Vec::with_capacity(BUYERS);

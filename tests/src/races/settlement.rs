@@ -7,7 +7,7 @@ use cloud::services::{FaultRates, Spot};
 use domain::payment::GatewayName;
 use gateways::{Action, Method, Status};
 use serde_json::{Value, json};
-use testkit::{Country, Show, Somebody, TestApp};
+use testkit::{Country, Show, TestApp, TestUser};
 
 /// Orders whose buyers pay in three windows: one payment is declined, and one is a second one.
 const ORDERS: u64 = 24;
@@ -23,7 +23,7 @@ fn id(value: &Value) -> &str {
 }
 
 /// A buyer for each order, because a buyer may have few unpaid ones.
-async fn crowd(app: &TestApp, orders: u64) -> Vec<Somebody> {
+async fn crowd(app: &TestApp, orders: u64) -> Vec<TestUser> {
     let mut crowd = Vec::new();
     for index in 0..orders {
         crowd.push(app.somebody(&format!("comprador{index}")).await);

@@ -1,7 +1,7 @@
 //! An organiser keeps an admin, also if its admins remove each other at the same moment.
 
 use cloud::services::Spot;
-use testkit::{Organizer, Somebody, TestApp};
+use testkit::{Organizer, TestApp, TestUser};
 
 /// For each of so many pairs of admins who remove each other at once, whether the organiser has
 /// an admin left. Both have read that the other is there before either writes.
@@ -31,7 +31,7 @@ async fn pairs(count: usize, guarded: bool) -> Vec<bool> {
     kept
 }
 
-async fn remove_each_other(app: &TestApp, ana: &Organizer, eva: &Somebody) {
+async fn remove_each_other(app: &TestApp, ana: &Organizer, eva: &TestUser) {
     let remove = |token: &str, user: &str| app.delete(format!("/api/v1/tenant/staff/{user}")).token(token);
     let race = app.chaos.rendezvous(2, Spot::at("U#").by("events"));
     let (one, other) = tokio::join!(

@@ -36,7 +36,7 @@ const NOT_PAST: Reason = Reason::of("Must be between 1970 and today.", "Debe est
 
 /// A line with a valid address, and the values that its cells have for the member.
 #[derive(Debug)]
-pub(super) struct Given {
+pub(super) struct LineValues {
     pub(super) line: u32,
     pub(super) email: Email,
     row: Row,
@@ -46,7 +46,7 @@ pub(super) struct Given {
     language: Option<Language>,
 }
 
-impl Given {
+impl LineValues {
     /// Reads the cells that can be checked without the member. `order` is that of the file's
     /// dates.
     pub(super) fn read(row: Row, order: Order) -> Result<Self, Vec<ImportError>> {
@@ -211,7 +211,7 @@ mod tests {
             "version": 4,
         }))
         .expect("a member");
-        Given::read(row(cells), Order::DayFirst)?.apply(&mut member, NOW).map(|()| member)
+        LineValues::read(row(cells), Order::DayFirst)?.apply(&mut member, NOW).map(|()| member)
     }
 
     fn wrong(country: &str, cells: &[(&'static str, &str)]) -> Vec<String> {
@@ -305,6 +305,9 @@ mod tests {
         assert_eq!(wrong("CO", &cells).len(), MAX_ERRORS);
         let mut nobody = row(&[]);
         nobody.cells.insert("email", "ana".to_owned());
-        assert_eq!(Given::read(nobody, Order::DayFirst).expect_err("bad")[0].field.as_deref(), Some("email"));
+        assert_eq!(
+            LineValues::read(nobody, Order::DayFirst).expect_err("bad")[0].field.as_deref(),
+            Some("email")
+        );
     }
 }

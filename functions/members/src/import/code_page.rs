@@ -49,7 +49,7 @@ const DOS: [(u8, char); 32] = [
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Set {
+enum CharacterSet {
     Windows,
     Dos,
     Mac,
@@ -58,20 +58,24 @@ enum Set {
 /// The file read as Windows-1252, with U+FFFD for every byte whose letter is not certain.
 pub(super) fn windows_1252(bytes: &[u8]) -> String {
     let places = || (0..bytes.len()).filter(|place| !bytes[*place].is_ascii());
-    let excludes = |set: Set, place| Set::Windows.makes_sense(bytes, place) && !set.makes_sense(bytes, place);
-    let is_open = |set: &Set| !places().any(|place| excludes(*set, place));
-    let open: Vec<Set> = [Set::Dos, Set::Mac].into_iter().filter(is_open).collect();
+    let excludes = |set: CharacterSet, place| {
+        CharacterSet::Windows.makes_sense(bytes, place) && !set.makes_sense(bytes, place)
+    };
+    let is_open = |set: &CharacterSet| !places().any(|place| excludes(*set, place));
+    let open: Vec<CharacterSet> =
+        [CharacterSet::Dos, CharacterSet::Mac].into_iter().filter(is_open).collect();
     let is_sure = |place: usize| {
-        Set::Windows.makes_sense(bytes, place) && !open.iter().any(|set| set.makes_sense(bytes, place))
+        CharacterSet::Windows.makes_sense(bytes, place)
+            && !open.iter().any(|set| set.makes_sense(bytes, place))
     };
     let sign = |(place, byte): (usize, &u8)| match byte.is_ascii() || is_sure(place) {
-        true => Set::Windows.sign(*byte),
+        true => CharacterSet::Windows.sign(*byte),
         false => char::REPLACEMENT_CHARACTER,
     };
     bytes.iter().enumerate().map(sign).collect()
 }
 
-impl Set {
+impl CharacterSet {
     /// The sign of a byte in this set; U+FFFD if it has none.
     fn sign(self, byte: u8) -> char {
         let decoded = |encoding: &'static encoding_rs::Encoding| {

@@ -19,13 +19,13 @@ use domain::member::Member;
 use domain::{MemberId, TenantId, Timestamp};
 use serde_json::json;
 
-use super::cells::Given;
+use super::cells::LineValues;
 use super::dates::Order;
 use super::read;
 
 const NOW: Timestamp = Timestamp::constant(1_795_000_000, 0);
 
-fn nobody_yet(email: &str) -> Member {
+fn new_member(email: &str) -> Member {
     serde_json::from_value(json!({
         "id": MemberId::generate(NOW), "tenant_id": TenantId::generate(NOW), "name": "", "email": email,
         "country": "CO", "registration_date": NOW, "created_at": NOW, "updated_at": NOW,
@@ -43,8 +43,8 @@ fn outcome(file: &[u8]) -> String {
     let (mut told, mut errors) = (String::new(), table.errors);
     let order = Order::of(table.dates.iter().map(String::as_str));
     for row in table.rows {
-        let member = Given::read(row, order).and_then(|given| {
-            let mut member = nobody_yet(given.email.as_str());
+        let member = LineValues::read(row, order).and_then(|given| {
+            let mut member = new_member(given.email.as_str());
             given.apply(&mut member, NOW).map(|()| member)
         });
         match member {

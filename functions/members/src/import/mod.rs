@@ -238,7 +238,7 @@ fn read(file: &[u8], pointer: &str) -> Result<Table> {
         .finish()?;
     let mut table = table.unwrap_or_default();
     if !decoded.is_certain {
-        table.keep_only_guesses();
+        table.report_guessed_letters();
     }
     Ok(table)
 }

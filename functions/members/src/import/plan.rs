@@ -8,7 +8,7 @@ use domain::{Language, MemberId, Result, Timestamp, UserId};
 use web::Supervisor;
 
 use super::ImportError;
-use super::cells::Given;
+use super::cells::LineValues;
 use super::dates::Order;
 use super::reason::Reason;
 use super::table::Table;
@@ -58,7 +58,7 @@ impl State {
         let mut lines = Vec::with_capacity(table.rows.len());
         let order = Order::of(table.dates.iter().map(String::as_str));
         for row in table.rows {
-            match Given::read(row, order) {
+            match LineValues::read(row, order) {
                 Ok(line) => lines.push(line),
                 Err(errors) => draft.errors.extend(errors),
             }
@@ -88,7 +88,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn without_repeated_addresses(&mut self, lines: Vec<Given>) -> Vec<Given> {
+    fn without_repeated_addresses(&mut self, lines: Vec<LineValues>) -> Vec<LineValues> {
         let mut first: HashMap<String, u32> = HashMap::new();
         let mut kept = Vec::with_capacity(lines.len());
         for line in lines {
@@ -110,12 +110,12 @@ impl Draft {
     }
 
     /// Applies each line to its member, or to a new one.
-    fn compare(&mut self, lines: &[Given], known: Vec<Member>) {
+    fn compare(&mut self, lines: &[LineValues], known: Vec<Member>) {
         let mut known: HashMap<String, Member> =
             known.into_iter().map(|member| (member.email.to_string(), member)).collect();
         for line in lines {
             let before = known.remove(line.email.as_str());
-            let mut after = before.clone().unwrap_or_else(|| self.nobody_yet(line));
+            let mut after = before.clone().unwrap_or_else(|| self.new_member(line));
             match line.apply(&mut after, self.now) {
                 Ok(()) => self.members.push((line.line, before, after)),
                 Err(errors) => self.errors.extend(errors),
@@ -123,7 +123,7 @@ impl Draft {
         }
     }
 
-    fn nobody_yet(&self, line: &Given) -> Member {
+    fn new_member(&self, line: &LineValues) -> Member {
         Member {
             id: MemberId::generate(self.now),
             tenant_id: self.tenant.id,

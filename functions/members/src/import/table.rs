@@ -127,7 +127,7 @@ impl Table {
 
     /// Drops all rows and reports their cells with guessed letters: nothing of such a file may
     /// be carried out.
-    pub(super) fn keep_only_guesses(&mut self) {
+    pub(super) fn report_guessed_letters(&mut self) {
         for row in std::mem::take(&mut self.rows) {
             for (column, _) in row.cells.iter().filter(|(_, cell)| cell.contains(char::REPLACEMENT_CHARACTER))
             {

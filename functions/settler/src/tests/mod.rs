@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use self::workers::{ALL, Guards, Worker, ask_about_refund, refund, settle};
-use self::world::{GatewayPayment, Mood, PRICE, Shared, World};
+use self::world::{GatewayPayment, PRICE, RefundBehaviour, Shared, World};
 use crate::refund::CLAIM;
 
 struct History {
@@ -46,12 +46,12 @@ impl History {
             // Workers take turns, as if they had started together.
             13 => {
                 for step in 0..=choice % 16 {
-                    self.go_on(usize::from(choice) + usize::from(step));
+                    self.run_worker(usize::from(choice) + usize::from(step));
                 }
             }
             _ => {
                 for _ in 0..=choice % 8 {
-                    self.go_on(usize::from(choice));
+                    self.run_worker(usize::from(choice));
                 }
             }
         }
@@ -183,7 +183,7 @@ impl History {
         }
     }
 
-    fn go_on(&mut self, choice: usize) {
+    fn run_worker(&mut self, choice: usize) {
         if self.workers.is_empty() {
             return;
         }
@@ -196,7 +196,7 @@ impl History {
 
     fn finish_workers(&mut self) {
         while !self.workers.is_empty() {
-            self.go_on(0);
+            self.run_worker(0);
         }
     }
 
@@ -310,19 +310,19 @@ fn pick(payments: &mut [GatewayPayment], choice: u8) -> Option<&mut GatewayPayme
     payments.get_mut(usize::from(choice) % count)
 }
 
-fn mood(choice: u8) -> Mood {
+fn mood(choice: u8) -> RefundBehaviour {
     let moods = [
-        Mood::Does,
+        RefundBehaviour::Does,
         // PayU usually decides later.
-        Mood::DecidesLater,
-        Mood::DecidesLater,
-        Mood::DecidesLater,
-        Mood::Declines,
-        Mood::HasNoCall,
-        Mood::DoesInSilence,
-        Mood::IsDown,
-        Mood::IsTooSoon,
-        Mood::IsUncertain,
+        RefundBehaviour::DecidesLater,
+        RefundBehaviour::DecidesLater,
+        RefundBehaviour::DecidesLater,
+        RefundBehaviour::Declines,
+        RefundBehaviour::HasNoCall,
+        RefundBehaviour::DoesInSilence,
+        RefundBehaviour::IsDown,
+        RefundBehaviour::IsTooSoon,
+        RefundBehaviour::IsUncertain,
     ];
     moods[usize::from(choice) % moods.len()]
 }

@@ -6,8 +6,8 @@ use domain::order::RefundOutcome;
 use domain::payment::ManualReason;
 use payments::{GatewayError, RefundReport, RefundStatus};
 
-use crate::patience;
 use crate::refund::outcome;
+use crate::retry_limit;
 
 #[test]
 fn every_refund_answer_maps_to_an_outcome() {
@@ -42,10 +42,10 @@ fn unknown_payments_are_given_up_before_the_alarm_and_protocol_errors_after_it()
     let alarm = Duration::from_secs(40 * 180);
     let refused = GatewayError::Refused { code: "c".to_owned(), message: "m".to_owned() };
     for nothing in [GatewayError::NotFound, refused, GatewayError::Unsupported] {
-        assert!(patience(&nothing).is_some_and(|patience| patience < alarm), "{nothing}");
+        assert!(retry_limit(&nothing).is_some_and(|patience| patience < alarm), "{nothing}");
     }
     let senseless = GatewayError::Protocol(String::new());
-    assert!(patience(&senseless).is_some_and(|patience| patience > alarm));
+    assert!(retry_limit(&senseless).is_some_and(|patience| patience > alarm));
     let down = GatewayError::Unavailable { retry_after: None, source: "x".into() };
-    assert_eq!(patience(&down), None);
+    assert_eq!(retry_limit(&down), None);
 }

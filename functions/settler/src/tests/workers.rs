@@ -35,9 +35,9 @@ pub(super) const ALL: Guards =
 pub(super) type Worker = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A point at which other workers may run.
-struct Turn(bool);
+struct YieldPoint(bool);
 
-impl Future for Turn {
+impl Future for YieldPoint {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
@@ -45,8 +45,8 @@ impl Future for Turn {
     }
 }
 
-fn turn() -> Turn {
-    Turn(false)
+fn turn() -> YieldPoint {
+    YieldPoint(false)
 }
 
 async fn read(world: &Shared) -> Order {

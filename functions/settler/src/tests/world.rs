@@ -33,7 +33,7 @@ pub(super) struct World {
     /// The organiser's account; payments with another one must not count.
     pub(super) own: Source,
     /// How the gateway reacts to the next refunds, the last one first.
-    pub(super) moods: Vec<Mood>,
+    pub(super) moods: Vec<RefundBehaviour>,
     /// The amount that the organiser promised to give back for tickets.
     pub(super) promised: i64,
     /// The payment that bought the tickets.
@@ -61,7 +61,7 @@ pub(super) struct GatewayRefund {
 
 /// How a gateway reacts to a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(super) enum RefundBehaviour {
     Does,
     DecidesLater,
     Declines,
@@ -154,7 +154,7 @@ impl World {
         }))
     }
 
-    /// The organiser's own account or, if `foreign`, that of another organiser.
+    /// The organiser's own account or, if `note_foreign_account`, that of another organiser.
     pub(super) fn source(&self, foreign: bool) -> Source {
         if !foreign {
             return self.own;
@@ -194,21 +194,23 @@ impl World {
         (amount, may_have_been_asked): (i64, bool),
         (before, seen): (i64, i64),
     ) -> RefundOutcome {
-        let mood = self.moods.pop().unwrap_or(Mood::Does);
+        let mood = self.moods.pop().unwrap_or(RefundBehaviour::Does);
         let payment = self.payments.iter_mut().find(|payment| payment.id == id).expect("known");
         if seen == before + amount {
             return RefundOutcome::Done;
         }
         let fits = match mood {
             _ if seen != before => return RefundOutcome::Manual(ManualReason::Declined),
-            Mood::HasNoCall => return RefundOutcome::Manual(ManualReason::Unsupported),
-            Mood::IsDown => return RefundOutcome::Again,
-            Mood::IsTooSoon => return RefundOutcome::Later(Duration::from_secs(600)),
+            RefundBehaviour::HasNoCall => return RefundOutcome::Manual(ManualReason::Unsupported),
+            RefundBehaviour::IsDown => return RefundOutcome::Again,
+            RefundBehaviour::IsTooSoon => return RefundOutcome::Later(Duration::from_secs(600)),
             _ if may_have_been_asked => return RefundOutcome::Manual(ManualReason::Uncertain),
-            Mood::Declines => return RefundOutcome::Manual(ManualReason::Declined),
-            Mood::Does | Mood::DoesInSilence => payment.give(amount, (true, Some(true))),
-            Mood::DecidesLater => payment.give(amount, (true, None)),
-            Mood::IsUncertain => {
+            RefundBehaviour::Declines => return RefundOutcome::Manual(ManualReason::Declined),
+            RefundBehaviour::Does | RefundBehaviour::DoesInSilence => {
+                payment.give(amount, (true, Some(true)))
+            }
+            RefundBehaviour::DecidesLater => payment.give(amount, (true, None)),
+            RefundBehaviour::IsUncertain => {
                 match amount % 4 {
                     0 | 3 => payment.give(amount, (true, Some(true))),
                     1 => false,
@@ -219,8 +221,8 @@ impl World {
         };
         match mood {
             _ if !fits => RefundOutcome::Manual(ManualReason::Declined),
-            Mood::DoesInSilence => RefundOutcome::Again,
-            Mood::DecidesLater => RefundOutcome::Pending("r".to_owned()),
+            RefundBehaviour::DoesInSilence => RefundOutcome::Again,
+            RefundBehaviour::DecidesLater => RefundOutcome::Pending("r".to_owned()),
             _ => RefundOutcome::Done,
         }
     }

@@ -151,7 +151,7 @@ impl Mappings {
     /// for a later time.
     ///
     /// # Errors
-    /// If that takes longer than `patience`.
+    /// If that takes longer than `retry_limit`.
     pub async fn idle(&self, patience: Duration) -> Result<(), NotIdle> {
         let deadline = tokio::time::Instant::now() + patience;
         loop {

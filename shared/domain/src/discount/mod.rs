@@ -357,7 +357,7 @@ impl DiscountRequest {
     ///
     /// # Errors
     /// `request_open` and `discount_already_given`, each with this request's id.
-    pub fn lets_ask_again(&self) -> Result<()> {
+    pub fn check_may_ask_again(&self) -> Result<()> {
         match self.tab() {
             Tab::Sent(DecisionType::Approved) => Err(Error::conflict(
                 "discount_already_given",

@@ -62,7 +62,7 @@ impl DiscountRequest {
         let is_proposed = self.outcome() == decision;
         Ok(Self {
             decision_type: Some(decision),
-            taken_back: self.taken_back.saturating_add(u8::from(self.takes_back_with(decision))),
+            taken_back: self.taken_back.saturating_add(u8::from(self.withdraws_approval(decision))),
             template_version: if is_proposed { self.template_version } else { template_version },
             mail: self.mail.clone().filter(|_| is_proposed),
             reviewed_at: Some(now),
@@ -75,14 +75,14 @@ impl DiscountRequest {
 
     /// Whether `decision` takes an approval back, and with it the discount that the approval
     /// claimed.
-    fn takes_back_with(&self, decision: DecisionType) -> bool {
+    fn withdraws_approval(&self, decision: DecisionType) -> bool {
         self.decision_type == Some(DecisionType::Approved) && decision != DecisionType::Approved
     }
 
     /// The request as it was before an approval for which no discount was left. The approval counts
     /// as taken back: it may have claimed a discount all the same.
     #[must_use]
-    pub fn unapproved(&self, before: &Self) -> Self {
+    pub fn with_approval_undone(&self, before: &Self) -> Self {
         Self { version: self.version + 1, taken_back: self.taken_back.saturating_add(1), ..before.clone() }
     }
 

@@ -106,11 +106,11 @@ fn a_request_goes_through_the_states_of_the_diagram() {
         let sent = decided.sent(mail("Hola"), None, &eva, at(70));
         assert_eq!((sent.tab(), sent.version), (Tab::Sent(decision), 3));
         assert_eq!(sent.email_delivery_status, Some(DeliveryStatus::Sent));
-        let asks_again = sent.lets_ask_again().map_err(|error| error.code());
+        let asks_again = sent.check_may_ask_again().map_err(|error| error.code());
         let expected =
             if decision == DecisionType::Approved { Err("discount_already_given") } else { Ok(()) };
         assert_eq!(asks_again, expected);
-        assert_eq!(decided.lets_ask_again().expect_err("open").code(), "request_open");
+        assert_eq!(decided.check_may_ask_again().expect_err("open").code(), "request_open");
     }
 }
 
@@ -178,7 +178,7 @@ fn an_edit_keeps_absent_fields_and_the_code_of_an_approval() {
     let rejected = kept.decide(DecisionType::Rejected, None, &eva, (Some(3), 9), at(6)).expect("decided");
     let again = rejected.decide(DecisionType::Approved, None, &eva, (Some(4), 9), at(7)).expect("decided");
     assert_eq!((rejected.taken_back, again.taken_back), (1, 1));
-    let undone = again.unapproved(&rejected);
+    let undone = again.with_approval_undone(&rejected);
     assert_eq!((undone.decision_type, undone.version), (Some(DecisionType::Rejected), 6));
     assert_eq!(undone.taken_back, 2, "what it may have reserved is nobody else's");
     let other = edited.decide(DecisionType::Rejected, None, &eva, (None, 9), at(5)).expect("decided");

@@ -282,7 +282,7 @@ impl Written {
                 0 => format!("{currency} has no decimals. Send a whole number."),
                 decimals => format!("{currency} has {decimals} decimals. Send no more than these."),
             };
-            fields.too_fine(pointer, detail);
+            fields.too_many_decimals(pointer, detail);
             most
         })
     }
@@ -290,7 +290,7 @@ impl Written {
     /// The percentage as a rate. More than two decimals are noted at `pointer`.
     pub fn percent(self, pointer: &str, fields: &mut Fields) -> BasisPoints {
         let rate = self.0.in_units(BasisPoints::DECIMALS).unwrap_or_else(|most| {
-            fields.too_fine(pointer, "A percentage has at most two decimals.");
+            fields.too_many_decimals(pointer, "A percentage has at most two decimals.");
             most
         });
         BasisPoints(i32::try_from(rate).unwrap_or(if rate < 0 { i32::MIN } else { i32::MAX }))

@@ -2,7 +2,7 @@
 
 use super::Order;
 use crate::TicketId;
-use crate::outbox::{Loss, Outbox};
+use crate::outbox::{Outbox, TicketLoss};
 use crate::payment_difference::PaymentDifference;
 
 /// The consequences of a transition of an order. The store writes them with the order, all or
@@ -44,7 +44,7 @@ pub enum TaskChange {
 
 impl Change {
     /// A change that carries one message, and nothing else.
-    pub fn followed_by(outbox: Outbox) -> Self {
+    pub fn with_message(outbox: Outbox) -> Self {
         Self { outbox: Some(outbox), ..Self::default() }
     }
 }
@@ -63,7 +63,7 @@ impl Order {
         if change.revokes == Revocation::Unused {
             order.revoke(revoked);
         }
-        let loss = Loss { revoked: !revoked.is_empty(), uncovered: order.uncovered() };
+        let loss = TicketLoss { revoked: !revoked.is_empty(), uncovered: order.uncovered() };
         (order, change.outbox.clone().map(|outbox| outbox.with_loss(loss)))
     }
 }

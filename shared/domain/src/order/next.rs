@@ -17,7 +17,7 @@ use super::{
     UnusedReason,
 };
 use crate::gateway_account::AccountRef;
-use crate::outbox::{Loss, OrderNews, Outbox};
+use crate::outbox::{OrderNews, Outbox, TicketLoss};
 use crate::payment::{Dispute, GatewayName, ManualReason, PaymentReport};
 use crate::payment_difference::PaymentDifference;
 
@@ -236,12 +236,12 @@ impl Order {
                 if reason == UnusedReason::Cancelled {
                     self.0.status = OrderStatus::RefundDue;
                 }
-                Change::followed_by(Outbox::Refund { news })
+                Change::with_message(Outbox::Refund { news })
             }
             Settlement::ConfirmRefund(amount) => self.booked(place, amount, false),
             Settlement::RefundedElsewhere(amount) => {
                 payment.refunded += amount;
-                let loss = Loss::default();
+                let loss = TicketLoss::default();
                 self.after_loss(OrderNews::RefundedElsewhere { payment: number, amount, loss })
             }
             Settlement::Dispute(dispute) => self.disputed(place, dispute),
@@ -255,7 +255,7 @@ impl Order {
         match secured {
             Secured::All(holdings) => {
                 self.sold(holdings, now);
-                Change::followed_by(Outbox::Tickets)
+                Change::with_message(Outbox::Tickets)
             }
             Secured::Gone(some) => {
                 // The worker that refunds the money also releases these.
@@ -264,7 +264,7 @@ impl Order {
                 let payment = &mut self.0.payments[place];
                 payment.give_back(UnusedReason::PlacesGone);
                 let news = OrderNews::RefundDue { payment: number(place), amount: payment.amount };
-                Change::followed_by(Outbox::Refund { news: Some(news) })
+                Change::with_message(Outbox::Refund { news: Some(news) })
             }
         }
     }
@@ -281,7 +281,7 @@ impl Order {
             payment.unused = Some(UnusedReason::PlacesLost);
             news = OrderNews::RefundDue { payment: number(place), amount };
         }
-        Change { revokes: Revocation::Unused, ..Change::followed_by(Outbox::Refund { news: Some(news) }) }
+        Change { revokes: Revocation::Unused, ..Change::with_message(Outbox::Refund { news: Some(news) }) }
     }
 
     fn disputed(&mut self, place: usize, dispute: Dispute) -> Change {
@@ -304,12 +304,12 @@ impl Order {
         }
         let change = match dispute {
             Dispute::Lost => {
-                self.after_loss(OrderNews::DisputeLost { payment: number, loss: Loss::default() })
+                self.after_loss(OrderNews::DisputeLost { payment: number, loss: TicketLoss::default() })
             }
             // A refund that is due waited for the decision.
             _ if payment.refund_due > 0 => {
                 let news = Some(OrderNews::DisputeWon { payment: number });
-                Change::followed_by(Outbox::Refund { news })
+                Change::with_message(Outbox::Refund { news })
             }
             _ => tell(OrderNews::DisputeWon { payment: number }),
         };
@@ -322,7 +322,7 @@ impl Order {
         if self.status.is_settled() && self.kept() <= 0 && self.uncovered() > 0 {
             // The refund also puts the places back on sale.
             let outbox = Outbox::Refund { news: Some(news) };
-            return Change { revokes: Revocation::Unused, ..Change::followed_by(outbox) };
+            return Change { revokes: Revocation::Unused, ..Change::with_message(outbox) };
         }
         tell(news)
     }
@@ -364,7 +364,7 @@ impl Order {
             RefundOutcome::Pending(refund_id) => {
                 let refund_id = refund_id.clone();
                 payment.refund = Some(RefundProgress::Pending { amount, refund_id, since: now });
-                return Change::followed_by(Outbox::AwaitPayment);
+                return Change::with_message(Outbox::AwaitPayment);
             }
             // The claim keeps its beginning, so that the next worker asks for the same refund.
             RefundOutcome::Again => payment.give_up_claim(now),
@@ -375,7 +375,7 @@ impl Order {
 }
 
 fn tell(news: OrderNews) -> Change {
-    Change::followed_by(Outbox::News { news })
+    Change::with_message(Outbox::News { news })
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ impl Order {
     /// Ends a reservation in favour of another one of its buyer. With `forgets_key`, the other one
     /// has its idempotency key, and this one loses it.
     #[must_use]
-    pub fn give_way(&mut self, forgets_key: bool) -> Change {
+    pub fn release_for_other(&mut self, forgets_key: bool) -> Change {
         self.0.status = OrderStatus::Released;
         if forgets_key {
             self.0.idempotency = None;
@@ -121,7 +121,7 @@ impl Order {
             ..Payment::pending(attempt, (gateway, account), self.total, now)
         });
         self.0.status = OrderStatus::AwaitingPayment;
-        Change::followed_by(Outbox::AwaitPayment)
+        Change::with_message(Outbox::AwaitPayment)
     }
 
     /// Issues the tickets of an order with nothing to pay or, if its places are gone, ends it.
@@ -130,7 +130,7 @@ impl Order {
         match secured {
             Secured::All(holdings) => {
                 self.sold(holdings, now);
-                Change::followed_by(Outbox::FreeTickets)
+                Change::with_message(Outbox::FreeTickets)
             }
             Secured::Gone(_) => {
                 self.0.status = OrderStatus::Released;
@@ -220,7 +220,7 @@ impl Order {
 
     /// Gives a ticket a new holder, and so its next code.
     #[must_use]
-    pub fn pass_ticket(&mut self, index: u8, to: UserId) -> Change {
+    pub fn transfer_ticket(&mut self, index: u8, to: UserId) -> Change {
         let buyer = self.user;
         let serial = self.tickets.get(&index).map_or(0, |state| state.serial);
         let holder = Some(to).filter(|holder| *holder != buyer);

@@ -142,13 +142,13 @@ fn next_price(
 #[cfg(test)]
 mod tests {
     use super::super::SaleStage;
-    use super::super::fixture::{House, area, area_id, at, stage};
+    use super::super::fixture::{QuoteFixture, area, area_id, at, stage};
     use super::*;
     use crate::BasisPoints;
     use crate::event::Fees;
 
-    fn house() -> House {
-        let mut house = House::new([area(1, 10_000)]);
+    fn house() -> QuoteFixture {
+        let mut house = QuoteFixture::new([area(1, 10_000)]);
         house.event.fees = Fees { convenience_rate: BasisPoints(1000), convenience_fixed: 0 };
         house.stages = vec![
             (
@@ -173,7 +173,7 @@ mod tests {
         house
     }
 
-    fn price(house: &House, now: i64) -> AreaPrice {
+    fn price(house: &QuoteFixture, now: i64) -> AreaPrice {
         current_price(&house.event, &house.areas[0], &house.offers(), at(now)).expect("valid prices")
     }
 
@@ -195,7 +195,7 @@ mod tests {
         let mut house = house();
         house.areas.push(Area { capacity: 0, ..area(2, 1) });
         house.areas.push(area(3, 9_000));
-        let from = |house: &House| {
+        let from = |house: &QuoteFixture| {
             price_from(&house.event, &house.areas, &house.offers(), at(1000)).expect("valid prices")
         };
         assert_eq!(from(&house), Some(7920), "20 % less, and 10 % fee on that");

@@ -158,7 +158,7 @@ pub(super) fn request(lines: &[(u64, u32)]) -> QuoteRequest {
 
 /// Everything that a quote depends on, owned.
 #[derive(Debug, Clone)]
-pub(super) struct House {
+pub(super) struct QuoteFixture {
     pub(super) event: Event,
     pub(super) areas: Vec<Area>,
     /// Stages with what is left of them.
@@ -170,7 +170,7 @@ pub(super) struct House {
     pub(super) buyer: Option<OwnAddress<'static>>,
 }
 
-impl House {
+impl QuoteFixture {
     /// An event with these areas, and a request for one ticket of area 1.
     pub(super) fn new(areas: impl IntoIterator<Item = Area>) -> Self {
         Self {

@@ -306,7 +306,7 @@ impl PromotionVerdict {
 }
 
 /// The facts against which a promotion is checked.
-pub(super) struct Circumstances<'a> {
+pub(super) struct PromotionContext<'a> {
     pub(super) event: &'a Event,
     /// All areas of the event.
     pub(super) areas: &'a [Area],
@@ -319,7 +319,7 @@ pub(super) struct Circumstances<'a> {
 impl PromotionOffer<'_> {
     /// The reason why the promotion does not apply; `None` if it does. Lasting reasons come before
     /// those that the buyer can change.
-    pub(super) fn refusal(&self, order: &Circumstances<'_>) -> Option<PromotionReason> {
+    pub(super) fn refusal(&self, order: &PromotionContext<'_>) -> Option<PromotionReason> {
         let promotion = self.promotion;
         let event = order.event;
         let target_elsewhere = promotion.target_event_id.is_some_and(|target| target != event.id)

@@ -8,7 +8,7 @@ use crate::payable::{PriceUnit, fits};
 use crate::payment::GatewayName;
 use crate::{BasisPoints, Currency, Money};
 
-use super::fixture::{House, area, area_id, at, promotion, request, stage};
+use super::fixture::{QuoteFixture, area, area_id, at, promotion, request, stage};
 use super::{AdjustmentType, AppliesTo, MAX_PRICE, Promotion, SaleStage, current_price, open, seal};
 
 /// Prices that people use, and the ends of the range.
@@ -78,7 +78,7 @@ fn a_promotion() -> impl Strategy<Value = Promotion> {
         })
 }
 
-fn a_house() -> impl Strategy<Value = House> {
+fn a_house() -> impl Strategy<Value = QuoteFixture> {
     let money = (
         prop::sample::select(vec![Currency::COP, Currency::CLP, Currency::ARS]),
         (0_i32..=3000, prop_oneof![Just(0), 0_i64..500_000, Just(MAX_PRICE)]),
@@ -94,7 +94,7 @@ fn a_house() -> impl Strategy<Value = House> {
                 area.position = *position;
                 area
             });
-            let mut house = House::in_currency(currency, areas.collect::<Vec<_>>());
+            let mut house = QuoteFixture::in_currency(currency, areas.collect::<Vec<_>>());
             house.event.max_tickets_per_order = 20;
             house.event.fees = Fees { convenience_rate: BasisPoints(rate), convenience_fixed: fixed };
             house.event.vat = Vat { rate: BasisPoints(vat), included };

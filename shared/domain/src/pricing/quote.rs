@@ -10,8 +10,8 @@ use crate::{AreaId, Currency, Error, EventId, QuoteId, Result, SaleStageId, Tena
 use jiff::{SignedDuration, Timestamp};
 
 use super::charge::{Charge, allocate, check_prices};
-use super::promotion::{Circumstances, Promotion, PromotionOffer, PromotionReason, PromotionVerdict};
-use super::request::{Ask, QuoteRequest};
+use super::promotion::{Promotion, PromotionContext, PromotionOffer, PromotionReason, PromotionVerdict};
+use super::request::{CheckedLine, QuoteRequest};
 use super::stage::{Choice, OutgrownStage, SaleStage, StageOffer, StageVerdict, Stages};
 
 /// How long the price of a quote holds.
@@ -181,7 +181,7 @@ impl QuoteLine {
 struct Draft<'a> {
     /// The line's index in the request.
     index: usize,
-    ask: Ask<'a>,
+    ask: CheckedLine<'a>,
     stage: Option<&'a SaleStage>,
     unit_base: i64,
     /// The stage that it would have with at most this many tickets.
@@ -289,8 +289,8 @@ pub fn quote(input: &QuoteInput<'_>, now: Timestamp) -> Result<Quote> {
 /// Chooses the stage of every line. The lines are served, and returned, in the order in which the
 /// event lists its areas, so that the order of the request does not matter when a limited stage is
 /// short.
-fn choose_stages<'a>(asks: Vec<Ask<'a>>, stages: &mut Stages<'a>, unit: PriceUnit) -> Vec<Draft<'a>> {
-    let mut asks: Vec<(usize, Ask<'a>)> = asks.into_iter().enumerate().collect();
+fn choose_stages<'a>(asks: Vec<CheckedLine<'a>>, stages: &mut Stages<'a>, unit: PriceUnit) -> Vec<Draft<'a>> {
+    let mut asks: Vec<(usize, CheckedLine<'a>)> = asks.into_iter().enumerate().collect();
     asks.sort_by_key(|(_, ask)| (ask.area.position, ask.area.id));
     asks.into_iter()
         .map(|(index, ask)| {
@@ -316,8 +316,13 @@ fn apply_promotion(
     };
     let tickets: Vec<(AreaId, u8)> =
         drafts.iter().map(|draft| (draft.ask.area.id, draft.ask.quantity)).collect();
-    let circumstances =
-        Circumstances { event: input.event, areas: input.areas, tickets: &tickets, buyer: input.buyer, now };
+    let circumstances = PromotionContext {
+        event: input.event,
+        areas: input.areas,
+        tickets: &tickets,
+        buyer: input.buyer,
+        now,
+    };
     if let Some(reason) = offer.refusal(&circumstances) {
         return Some(PromotionVerdict::refused(text, reason));
     }
@@ -354,7 +359,7 @@ fn whole_second(time: Timestamp) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{House, area, area_id, at, promotion, request, seated_area, stage};
+    use super::super::fixture::{QuoteFixture, area, area_id, at, promotion, request, seated_area, stage};
     use super::super::{AdjustmentType, AppliesTo};
     use super::*;
     use crate::event::{EventStatus, Fees, Vat};
@@ -382,7 +387,7 @@ mod tests {
 
     #[test]
     fn vat_is_added_and_centavos_are_counted() {
-        let mut house = House::new([area(1, 12_000_050), area(2, 8_000_000)]);
+        let mut house = QuoteFixture::new([area(1, 12_000_050), area(2, 8_000_000)]);
         house.event.fees = Fees { convenience_rate: BasisPoints(1250), convenience_fixed: 150_000 };
         house.event.vat = Vat { rate: BasisPoints(1900), included: false };
         house.stages = vec![(SaleStage { price_adjustment_value: -1500, ..stage(1) }, None)];
@@ -398,7 +403,7 @@ mod tests {
 
     #[test]
     fn in_chile_there_are_no_decimals_and_vat_is_included() {
-        let mut house = House::in_currency(Currency::CLP, [area(1, 15_990)]);
+        let mut house = QuoteFixture::in_currency(Currency::CLP, [area(1, 15_990)]);
         house.event.fees = Fees { convenience_rate: BasisPoints(999), convenience_fixed: 0 };
         house.event.vat = Vat { rate: BasisPoints(1900), included: true };
         house.request = request(&[(1, 3)]);
@@ -412,7 +417,7 @@ mod tests {
     #[test]
     fn several_tickets_cost_a_multiple_of_one() {
         // Rounded over the line, the fee of three would be 4796 and not 3 * 1599.
-        let mut house = House::in_currency(Currency::CLP, [area(1, 15_986)]);
+        let mut house = QuoteFixture::in_currency(Currency::CLP, [area(1, 15_986)]);
         house.event.fees = Fees { convenience_rate: BasisPoints(1000), convenience_fixed: 0 };
         house.request = request(&[(1, 1)]);
         let one = house.quote().totals;
@@ -423,7 +428,7 @@ mod tests {
 
     #[test]
     fn free_tickets_carry_no_fee() {
-        let mut house = House::new([area(1, 0), area(2, 5000)]);
+        let mut house = QuoteFixture::new([area(1, 0), area(2, 5000)]);
         house.event.fees = Fees { convenience_rate: BasisPoints(1000), convenience_fixed: 700 };
         house.request = request(&[(1, 2), (2, 1)]);
         insta::assert_snapshot!(table(&house.quote()), @r"
@@ -448,7 +453,7 @@ mod tests {
         let capped =
             Promotion { max_discount_amount: Some(50), currency: Some(Currency::COP), ..bound.clone() };
         for (price, promotion) in [(0, bound.clone()), (5000, capped), (5000, fixed(40))] {
-            let mut house = House::in_currency(Currency::COP, [area(1, price)]);
+            let mut house = QuoteFixture::in_currency(Currency::COP, [area(1, price)]);
             house.request = request(&[(1, 1)]);
             house.promotion = Some(promotion);
             let quote = house.with_code().quote();
@@ -463,7 +468,7 @@ mod tests {
 
     #[test]
     fn a_more_expensive_stage_is_never_outgrown() {
-        let mut house = House::new([area(1, 1000)]);
+        let mut house = QuoteFixture::new([area(1, 1000)]);
         let limited = |adjustment| SaleStage {
             price_adjustment_value: adjustment,
             quantity_available: Some(50),
@@ -478,7 +483,7 @@ mod tests {
 
     #[test]
     fn seats_are_quoted_in_order() {
-        let mut house = House::new([seated_area(1, 100)]);
+        let mut house = QuoteFixture::new([seated_area(1, 100)]);
         house.request.lines[0].quantity = None;
         house.request.lines[0].seats =
             ["B-2", "A-10", "A-9"].map(|seat| seat.parse().expect("a seat")).to_vec();
@@ -489,7 +494,7 @@ mod tests {
 
     #[test]
     fn lines_share_a_limited_stage_in_the_order_of_the_areas() {
-        let mut house = House::new([area(1, 1000), area(2, 1000)]);
+        let mut house = QuoteFixture::new([area(1, 1000), area(2, 1000)]);
         let early = SaleStage { price_adjustment_value: -5000, quantity_available: Some(50), ..stage(1) };
         house.stages = vec![(early, Some(3)), (SaleStage { priority_order: 9, ..stage(2) }, None)];
         for lines in [[(1, 2), (2, 2)], [(2, 2), (1, 2)]] {
@@ -512,7 +517,7 @@ mod tests {
     fn a_promotion_says_why_it_does_not_apply() {
         use PromotionReason as R;
         type Change = fn(&mut Promotion);
-        let house = House::new([area(1, 1000), area(2, 1000)]);
+        let house = QuoteFixture::new([area(1, 1000), area(2, 1000)]);
         let elsewhere = || EventId::from_uuid(area_id(99).uuid());
         assert_ne!(house.event.id, elsewhere());
         let changes: [(Option<R>, Change); 18] = [
@@ -549,7 +554,7 @@ mod tests {
 
     #[test]
     fn an_outgrown_stage_is_named_with_the_tickets_it_has_left() {
-        let mut house = House::new([area(1, 1000), area(2, 1000)]);
+        let mut house = QuoteFixture::new([area(1, 1000), area(2, 1000)]);
         house.event.fees = Fees { convenience_rate: BasisPoints(1000), convenience_fixed: 0 };
         let early = SaleStage { price_adjustment_value: -5000, quantity_available: Some(9), ..stage(1) };
         house.stages = vec![(early, Some(3))];
@@ -577,7 +582,7 @@ mod tests {
 
     #[test]
     fn a_promotion_can_be_required() {
-        let mut house = House::new([area(1, 1000)]);
+        let mut house = QuoteFixture::new([area(1, 1000)]);
         house.promotion = Some(Promotion { active: false, ..promotion() });
         let mut house = house.with_code();
         assert_eq!(house.quote().totals.total, 1000);
@@ -593,7 +598,7 @@ mod tests {
 
     #[test]
     fn a_used_up_promotion_tells_all_uses_from_the_buyers() {
-        let mut house = House::new([area(1, 1000)]);
+        let mut house = QuoteFixture::new([area(1, 1000)]);
         house.promotion = Some(Promotion { total_uses: Some(5), uses_per_buyer: Some(1), ..promotion() });
         let mut house = house.with_code();
         assert_eq!(reason(&house.quote()), None);
@@ -606,7 +611,7 @@ mod tests {
 
     #[test]
     fn a_personal_code_is_for_its_buyer() {
-        let mut house = House::new([area(1, 1000)]).with_code();
+        let mut house = QuoteFixture::new([area(1, 1000)]).with_code();
         house.promotion = Some(Promotion { bound_email: Some("ana@example.com".into()), ..promotion() });
         assert_eq!(reason(&house.quote()), Some(PromotionReason::NotForBuyer));
         house.buyer = Some(OwnAddress { email: "Ana@example.com", confirmed: false });
@@ -617,7 +622,7 @@ mod tests {
 
     #[test]
     fn impossible_codes_are_unknown_and_an_empty_code_is_no_promotion() {
-        let mut house = House::new([area(1, 1000)]);
+        let mut house = QuoteFixture::new([area(1, 1000)]);
         for (code, echo) in [("nope", Some("NOPE")), ("¡hola!", Some("¡HOLA!")), ("  ", None), ("", None)] {
             house.request.promotion_code = Some(code.parse().expect("a line"));
             assert_eq!(house.quote().promotion.map(|verdict| verdict.code).as_deref(), echo);
@@ -626,7 +631,7 @@ mod tests {
 
     #[test]
     fn a_promotion_for_an_area_leaves_the_others_alone() {
-        let mut house = House::new([area(1, 1000), area(2, 1000)]);
+        let mut house = QuoteFixture::new([area(1, 1000), area(2, 1000)]);
         house.promotion = Some(Promotion {
             applies_to: AppliesTo::Area,
             target_area_id: Some(area_id(2)),
@@ -642,9 +647,9 @@ mod tests {
 
     #[test]
     fn a_promotion_for_few_tickets_reduces_the_most_expensive() {
-        let mut house = House::new([area(1, 1000), area(2, 3000), area(3, 3000)]);
+        let mut house = QuoteFixture::new([area(1, 1000), area(2, 3000), area(3, 3000)]);
         house.request = request(&[(1, 2), (2, 1), (3, 2)]);
-        let off = |max_quantity, house: &House| {
+        let off = |max_quantity, house: &QuoteFixture| {
             let mut house = house.clone();
             house.promotion = Some(Promotion { discount_value: 5000, max_quantity, ..promotion() });
             let lines = house.with_code().quote().lines;
@@ -664,7 +669,7 @@ mod tests {
 
     #[test]
     fn a_fixed_discount_is_per_order() {
-        let mut house = House::new([area(1, 1000), area(2, 2000)]);
+        let mut house = QuoteFixture::new([area(1, 1000), area(2, 2000)]);
         house.promotion =
             Some(Promotion { discount_type: AdjustmentType::Fixed, discount_value: 700, ..promotion() });
         house.request = request(&[(1, 3), (2, 2)]);
@@ -673,7 +678,7 @@ mod tests {
 
     #[test]
     fn a_quote_is_valid_for_a_quarter_of_an_hour_or_until_the_event_ends() {
-        let house = House::new([area(1, 1000)]);
+        let house = QuoteFixture::new([area(1, 1000)]);
         let quote = house.quote();
         assert_eq!((quote.created_at, quote.valid_until), (at(1000), at(1900)));
         let end = house.event.ends_at.as_second();
@@ -682,25 +687,25 @@ mod tests {
         assert_eq!(quote_at(&house, at(end)).expect_err("is over").code(), "event_over");
     }
 
-    fn quote_at(house: &House, now: Timestamp) -> Result<Quote> {
+    fn quote_at(house: &QuoteFixture, now: Timestamp) -> Result<Quote> {
         house.quote_at(now)
     }
 
     #[test]
     fn events_off_sale_or_with_invalid_prices_are_not_quoted() {
-        let mut draft = House::new([area(1, 1000)]);
+        let mut draft = QuoteFixture::new([area(1, 1000)]);
         draft.event.status = EventStatus::Draft;
         assert_eq!(draft.quote_at(at(1000)).expect_err("a draft").code(), "event_not_on_sale");
 
         for change in [
-            (|house: &mut House| house.areas[0].price = -1) as fn(&mut House),
+            (|house: &mut QuoteFixture| house.areas[0].price = -1) as fn(&mut QuoteFixture),
             |house| house.areas[0].price = i64::MAX,
             |house| house.areas[0].currency = Currency::USD,
             |house| house.event.fees.convenience_rate = BasisPoints(-1),
             |house| house.event.fees.convenience_fixed = i64::MAX,
             |house| house.event.vat.rate = BasisPoints(i32::MAX),
         ] {
-            let mut house = House::new([area(1, 1000)]);
+            let mut house = QuoteFixture::new([area(1, 1000)]);
             change(&mut house);
             assert_eq!(house.quote_at(at(1000)).expect_err("not valid").code(), "prices_not_valid");
         }
@@ -708,7 +713,7 @@ mod tests {
 
     #[test]
     fn tickets_share_the_total_of_their_line() {
-        let mut house = House::new([area(1, 1000)]);
+        let mut house = QuoteFixture::new([area(1, 1000)]);
         house.promotion =
             Some(Promotion { discount_type: AdjustmentType::Fixed, discount_value: 1, ..promotion() });
         house.request = request(&[(1, 3)]);

@@ -62,7 +62,7 @@ pub struct QuoteRequestLine {
 
 /// A line of a request that was checked and is possible.
 #[derive(Debug)]
-pub(super) struct Ask<'a> {
+pub(super) struct CheckedLine<'a> {
     pub(super) area: &'a Area,
     /// At least 1.
     pub(super) quantity: u8,
@@ -77,10 +77,10 @@ impl QuoteRequest {
     }
 
     /// Checks everything that does not depend on what is sold, and finds the areas.
-    pub(super) fn resolve<'a>(&self, event: &Event, areas: &'a [Area]) -> Result<Vec<Ask<'a>>> {
+    pub(super) fn resolve<'a>(&self, event: &Event, areas: &'a [Area]) -> Result<Vec<CheckedLine<'a>>> {
         self.check_frame(event)?;
         let mut fields = Fields::new();
-        let mut asks: Vec<Ask<'a>> = Vec::with_capacity(self.lines.len());
+        let mut asks: Vec<CheckedLine<'a>> = Vec::with_capacity(self.lines.len());
         for (index, line) in self.lines.iter().enumerate() {
             let pointer = format!("/lines/{index}");
             let repeated = self.lines[..index].iter().any(|earlier| earlier.area_id == line.area_id);
@@ -140,7 +140,7 @@ impl QuoteRequest {
 }
 
 impl QuoteRequestLine {
-    fn resolve<'a>(&self, area: &'a Area, pointer: &str, limit: u8, fields: &mut Fields) -> Ask<'a> {
+    fn resolve<'a>(&self, area: &'a Area, pointer: &str, limit: u8, fields: &mut Fields) -> CheckedLine<'a> {
         let quantity = match area.kind {
             AreaKind::GeneralAdmission => {
                 fields.rule(
@@ -157,7 +157,7 @@ impl QuoteRequestLine {
         let mut seats = self.seats.clone();
         seats.sort();
         // More than 255 is as wrong as 255, which the limit of the order refuses.
-        Ask { area, quantity: u8::try_from(quantity).unwrap_or(u8::MAX), seats }
+        CheckedLine { area, quantity: u8::try_from(quantity).unwrap_or(u8::MAX), seats }
     }
 
     /// The number of seats. Seats that are wrong are noted at `pointer`.

@@ -260,7 +260,7 @@ mod suffix {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{House, area, area_id, at, promotion, request, seated_area, stage};
+    use super::super::fixture::{QuoteFixture, area, area_id, at, promotion, request, seated_area, stage};
     use super::super::{MAX_LINES, MAX_PRICE, SaleStage};
     use super::*;
     use crate::event::{Fees, RowLayout, Vat};
@@ -270,7 +270,7 @@ mod tests {
 
     /// One line with everything: seats, an applied stage and one that is over, fee, VAT, promotion.
     fn typical() -> Quote {
-        let mut house = House::new([seated_area(1, 12_000_000)]);
+        let mut house = QuoteFixture::new([seated_area(1, 12_000_000)]);
         house.event.fees = Fees { convenience_rate: BasisPoints(1000), convenience_fixed: 0 };
         house.event.vat = Vat { rate: BasisPoints(1900), included: false };
         house.stages = vec![
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_promotion_that_did_not_apply_is_left_out() {
-        let quote = House::new([area(1, 1000)]).with_code().quote();
+        let quote = QuoteFixture::new([area(1, 1000)]).with_code().quote();
         assert!(quote.promotion.is_some());
         let opened = open(&seal(&quote, &KEY), &KEY, at(1000)).expect("opens");
         assert_eq!(opened, Quote { promotion: None, ..quote });
@@ -363,7 +363,7 @@ mod tests {
     fn the_largest_quote_fits() {
         let count = u64::try_from(MAX_LINES).expect("small");
         // Names that are as long as they can be, of characters that take four bytes.
-        let mut house = House::new((1..=count).map(|n| {
+        let mut house = QuoteFixture::new((1..=count).map(|n| {
             let mut area = seated_area(n, MAX_PRICE);
             area.area_name = "🎫".repeat(100);
             area.rows = vec![RowLayout { label: "ÑÑÑÑÑÑÑÑ".into(), first: 9000, last: 9999 }];

@@ -5,7 +5,7 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 
 /// The class of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sign {
+pub(super) enum CharClass {
     /// It ends a line.
     Break,
     /// A tab.
@@ -28,7 +28,7 @@ pub(super) enum Sign {
     Other,
 }
 
-impl Sign {
+impl CharClass {
     pub(super) fn of(sign: char) -> Self {
         match sign {
             ' '..='~' if sign != ' ' => Self::Other,
@@ -70,7 +70,7 @@ pub(super) fn is_visible(sign: char) -> bool {
         return true;
     }
     // The blank of Braille counts as a symbol for Unicode.
-    Sign::of(sign) == Sign::Other
+    CharClass::of(sign) == CharClass::Other
         && !is_mark(sign)
         && sign != '\u{2800}'
         && !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(sign)
@@ -89,7 +89,9 @@ pub(super) fn is_mark(sign: char) -> bool {
 /// Latin letters.
 pub(super) fn joins(before: &[char], after: &[char]) -> bool {
     let needs = |sign: Option<&char>| {
-        sign.is_some_and(|sign| *sign > '\u{2FF}' && Sign::of(*sign) == Sign::Other && !is_mark(*sign))
+        sign.is_some_and(|sign| {
+            *sign > '\u{2FF}' && CharClass::of(*sign) == CharClass::Other && !is_mark(*sign)
+        })
     };
     needs(before.iter().rev().find(|sign| !is_mark(**sign))) && needs(after.first())
 }

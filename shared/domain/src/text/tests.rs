@@ -212,7 +212,7 @@ proptest! {
             prop_assert_eq!(again.as_deref(), Ok(kept.as_str()));
             prop_assert!(ComposingNormalizerBorrowed::new_nfc().is_normalized(&kept));
             prop_assert_eq!(kept.trim(), &kept);
-            prop_assert!(kept.chars().all(|sign| sign == '\n' || matches!(Sign::of(sign), Sign::Other | Sign::Blank | Sign::Joiner)));
+            prop_assert!(kept.chars().all(|sign| sign == '\n' || matches!(CharClass::of(sign), CharClass::Other | CharClass::Blank | CharClass::Joiner)));
             prop_assert!((1..=40).contains(&kept.chars().count()));
         }
         if let Ok(line) = line(&text) {

@@ -79,7 +79,7 @@ struct Reading {
 
 /// The layouts of scanner and computer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum LayoutPair {
     /// The scanner types on a US keyboard, the computer has this one.
     Computer(Keyboard),
     /// The same, and the computer's Caps Lock shifts all keys, as on Windows in
@@ -89,7 +89,7 @@ enum Way {
     Scanner(Keyboard),
 }
 
-impl Way {
+impl LayoutPair {
     /// Every way, the likelier ones first.
     fn all() -> impl Iterator<Item = Self> {
         let ways: [fn(Keyboard) -> Self; 3] = [Self::Computer, Self::Scanner, Self::ShiftLock];
@@ -106,12 +106,13 @@ impl Way {
     }
 }
 
-static READINGS: LazyLock<Vec<Reading>> = LazyLock::new(|| Way::all().filter_map(Reading::new).collect());
+static READINGS: LazyLock<Vec<Reading>> =
+    LazyLock::new(|| LayoutPair::all().filter_map(Reading::new).collect());
 
 impl Reading {
     /// The reading for this way; `None` if the scanner cannot type every code, or nothing changes
     /// on the way.
-    fn new(way: Way) -> Option<Self> {
+    fn new(way: LayoutPair) -> Option<Self> {
         let (scanner, computer, is_locked) = way.keyboards();
         let mut keys: Vec<(char, char)> = vec![(' ', ' ')];
         for code in ALPHABET.chars().filter(|code| *code != ' ') {

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditi
 use domain::Timestamp;
 use domain::order::Part;
 
-use super::block::{Block, Stake, admissions, reclaiming};
+use super::block::{Block, ClaimValue, admissions, reclaiming};
 use super::{Claim, Pool, ROUNDS, Refusal, Token, pause};
 use crate::items::number;
 use crate::{Failure, Store};
@@ -21,9 +21,9 @@ const ASKED: usize = 8;
 const COLLECTING: Duration = Duration::from_secs(60);
 
 /// The index of a block, and an order's claim on it.
-type Taken = (u16, Stake);
+type BlockClaim = (u16, ClaimValue);
 
-fn parts_of(taken: &[Taken]) -> Vec<Part> {
+fn parts_of(taken: &[BlockClaim]) -> Vec<Part> {
     taken.iter().map(|(block, stake)| Part { block: *block, quantity: stake.quantity() }).collect()
 }
 
@@ -60,7 +60,7 @@ impl Store {
         if let Claim::Until(_) = claim {
             let first = pool.first_block(token);
             for block in self.hints.candidates(pool, first, quantity, PROBES) {
-                if self.ask_block(pool, block, Stake::new(quantity, claim), token, now).await? {
+                if self.ask_block(pool, block, ClaimValue::new(quantity, claim), token, now).await? {
                     return Ok(vec![Part { block, quantity }]);
                 }
             }
@@ -87,10 +87,10 @@ impl Store {
         for block in &blocks {
             self.hints.note(pool, block.index, block.free(now));
         }
-        let (mut taken, others): (Vec<Taken>, Vec<Taken>) = earlier(&blocks, token, quantity);
+        let (mut taken, others): (Vec<BlockClaim>, Vec<BlockClaim>) = earlier(&blocks, token, quantity);
         if matches!(claim, Claim::Until(_)) {
             let sold = taken.iter().chain(&others).filter(|(_, stake)| stake.is_sold());
-            let sold: Vec<Taken> = sold.copied().collect();
+            let sold: Vec<BlockClaim> = sold.copied().collect();
             if !sold.is_empty() {
                 // A sale stays a sale, whatever claim is asked for now.
                 return Ok(Some(parts_of(&sold)));
@@ -118,7 +118,7 @@ impl Store {
             }
         }
         for (block, stake) in &taken {
-            let asked = Stake::new(stake.quantity(), claim);
+            let asked = ClaimValue::new(stake.quantity(), claim);
             if *stake != asked
                 && !stake.is_sold()
                 && !self.exchange(pool, *block, token, *stake..=*stake, Some(asked)).await?
@@ -139,14 +139,14 @@ impl Store {
         token: Token,
         claim: Claim,
         now: Timestamp,
-    ) -> Result<Option<Vec<Taken>>, Failure> {
+    ) -> Result<Option<Vec<BlockClaim>>, Failure> {
         // Orders start at different blocks, and an order always at the same one.
         let first = pool.first_block(token);
         free.sort_by_key(|(block, _)| block.wrapping_sub(first));
         let has_room = |(_, free): &&(u16, i64)| *free >= i64::from(missing);
         let roomy: Vec<(u16, i64)> = free.iter().filter(has_room).take(PROBES).copied().collect();
         if !roomy.is_empty() {
-            let stake = Stake::new(missing, claim);
+            let stake = ClaimValue::new(missing, claim);
             for (block, _) in roomy {
                 if self.ask_block(pool, block, stake, token, now).await? {
                     return Ok(Some(vec![(block, stake)]));
@@ -161,7 +161,7 @@ impl Store {
         };
         let mut taken = Vec::new();
         for part in fewest_parts(free, missing) {
-            let stake = Stake::new(part.quantity, meanwhile);
+            let stake = ClaimValue::new(part.quantity, meanwhile);
             if !self.ask_block(pool, part.block, stake, token, now).await? {
                 self.give_back(pool, &taken, token).await?;
                 return Ok(None);
@@ -177,7 +177,7 @@ impl Store {
         &self,
         pool: &Pool,
         index: u16,
-        stake: Stake,
+        stake: ClaimValue,
         token: Token,
         now: Timestamp,
     ) -> Result<bool, Failure> {
@@ -219,9 +219,9 @@ impl Store {
         &self,
         pool: &Pool,
         index: u16,
-        stake: Stake,
+        stake: ClaimValue,
         token: Token,
-        expired: &[(String, Stake)],
+        expired: &[(String, ClaimValue)],
     ) -> Result<i64, Failure> {
         let wanted = i64::from(stake.quantity());
         let (mut update, remove, unchanged) = reclaiming(self.update_block(pool, index), expired);
@@ -268,10 +268,10 @@ impl Store {
     ) -> Result<Vec<Part>, Refusal> {
         for part in parts {
             let had = match claim {
-                Claim::Until(_) => Stake::held(part.quantity),
-                Claim::Sold => Stake::held_or_sold(part.quantity),
+                Claim::Until(_) => ClaimValue::held(part.quantity),
+                Claim::Sold => ClaimValue::held_or_sold(part.quantity),
             };
-            let next = Some(Stake::new(part.quantity, claim));
+            let next = Some(ClaimValue::new(part.quantity, claim));
             if !self.exchange(pool, part.block, token, had, next).await? {
                 let quantity = parts.iter().map(|part| part.quantity).sum();
                 return self.claim_admissions(pool, quantity, token, claim, now).await;
@@ -289,8 +289,8 @@ impl Store {
         token: Token,
     ) -> Result<bool, Failure> {
         for part in parts {
-            let sold = Some(Stake::new(part.quantity, Claim::Sold));
-            let had = Stake::held_or_sold(part.quantity);
+            let sold = Some(ClaimValue::new(part.quantity, Claim::Sold));
+            let had = ClaimValue::held_or_sold(part.quantity);
             if self.exchange(pool, part.block, token, had, sold).await? {
                 continue;
             }
@@ -323,7 +323,7 @@ impl Store {
     }
 
     /// The token's claim on a block, read consistently.
-    async fn claim_on(&self, pool: &Pool, index: u16, token: Token) -> Result<Option<Stake>, Failure> {
+    async fn claim_on(&self, pool: &Pool, index: u16, token: Token) -> Result<Option<ClaimValue>, Failure> {
         let Some(item) = self.get_item(&pool.key(index), true).await? else { return Ok(None) };
         Ok(Block::read(index, item)?.claim(token))
     }
@@ -336,7 +336,7 @@ impl Store {
         token: Token,
     ) -> Result<(), Failure> {
         for part in parts {
-            self.exchange(pool, part.block, token, Stake::held(part.quantity), None).await?;
+            self.exchange(pool, part.block, token, ClaimValue::held(part.quantity), None).await?;
         }
         Ok(())
     }
@@ -384,7 +384,7 @@ impl Store {
     }
 
     /// Frees these claims of the token, each only if it is unchanged.
-    async fn give_back(&self, pool: &Pool, taken: &[Taken], token: Token) -> Result<(), Failure> {
+    async fn give_back(&self, pool: &Pool, taken: &[BlockClaim], token: Token) -> Result<(), Failure> {
         for (block, stake) in taken {
             self.exchange(pool, *block, token, *stake..=*stake, None).await?;
         }
@@ -398,10 +398,10 @@ impl Store {
         pool: &Pool,
         index: u16,
         token: Token,
-        had: RangeInclusive<Stake>,
-        next: Option<Stake>,
+        had: RangeInclusive<ClaimValue>,
+        next: Option<ClaimValue>,
     ) -> Result<bool, Failure> {
-        let back = had.start().quantity() - next.map_or(0, Stake::quantity);
+        let back = had.start().quantity() - next.map_or(0, ClaimValue::quantity);
         let mut update = self
             .update_block(pool, index)
             .condition_expression("#t BETWEEN :least AND :most")
@@ -429,9 +429,9 @@ impl Store {
 
 /// The claims of earlier tries with this token, sales before holds: first those that fit into
 /// `quantity`, then the rest.
-fn earlier(blocks: &[Block], token: Token, quantity: u8) -> (Vec<Taken>, Vec<Taken>) {
+fn earlier(blocks: &[Block], token: Token, quantity: u8) -> (Vec<BlockClaim>, Vec<BlockClaim>) {
     let found = blocks.iter().filter_map(|block| Some((block.index, block.claim(token)?)));
-    let mut found: Vec<Taken> = found.collect();
+    let mut found: Vec<BlockClaim> = found.collect();
     found.sort_by_key(|(_, stake)| !stake.is_sold());
     let mut missing = quantity;
     found.into_iter().partition(|(_, stake)| match missing.checked_sub(stake.quantity()) {

@@ -21,9 +21,9 @@ const NEVER_OVER: i64 = ADMISSION - 1;
 /// The quantity stands first, so that a write can demand with one comparison that a claim has just the
 /// quantity that it is about to give back. A caller's mistake can then not create admissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stake(i64);
+pub(super) struct ClaimValue(i64);
 
-impl Stake {
+impl ClaimValue {
     pub(super) fn new(quantity: u8, claim: Claim) -> Self {
         let last = match claim {
             Claim::Until(expiry) => seconds(expiry).clamp(0, NEVER_OVER - 1),
@@ -73,7 +73,7 @@ pub(super) struct Block {
     pub(super) capacity: i64,
     /// Unclaimed admissions; those of expired holds are not among them.
     pub(super) left: i64,
-    pub(super) claims: Vec<(String, Stake)>,
+    pub(super) claims: Vec<(String, ClaimValue)>,
 }
 
 impl Block {
@@ -90,18 +90,18 @@ impl Block {
             match name.as_str() {
                 "c" => block.capacity = value,
                 "l" => block.left = value,
-                _ => block.claims.push((name, Stake(value))),
+                _ => block.claims.push((name, ClaimValue(value))),
             }
         }
         Ok(block)
     }
 
-    pub(super) fn claim(&self, token: Token) -> Option<Stake> {
+    pub(super) fn claim(&self, token: Token) -> Option<ClaimValue> {
         self.claims.iter().find(|(name, _)| name == token.as_str()).map(|(_, stake)| *stake)
     }
 
     /// The holds whose last second has passed.
-    pub(super) fn expired(&self, now: Timestamp) -> Vec<(String, Stake)> {
+    pub(super) fn expired(&self, now: Timestamp) -> Vec<(String, ClaimValue)> {
         self.claims.iter().filter(|(_, stake)| stake.is_over(now)).cloned().collect()
     }
 
@@ -112,7 +112,7 @@ impl Block {
 }
 
 /// The total quantity of these claims.
-pub(super) fn admissions(claims: &[(String, Stake)]) -> i64 {
+pub(super) fn admissions(claims: &[(String, ClaimValue)]) -> i64 {
     claims.iter().map(|(_, stake)| i64::from(stake.quantity())).sum()
 }
 
@@ -120,7 +120,7 @@ pub(super) fn admissions(claims: &[(String, Stake)]) -> i64 {
 /// expression, and the text to append to its condition: the holds must be unchanged.
 pub(super) fn reclaiming(
     update: UpdateItemFluentBuilder,
-    expired: &[(String, Stake)],
+    expired: &[(String, ClaimValue)],
 ) -> (UpdateItemFluentBuilder, String, String) {
     let (mut update, mut remove, mut condition) = (update, String::new(), String::new());
     for (i, (name, stake)) in expired.iter().enumerate() {

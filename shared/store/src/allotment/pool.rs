@@ -1,11 +1,11 @@
 //! Pools: admissions without a place of their own, split into blocks.
 //!
 //! A block is an item with `c` (its capacity), `l` (how many are unclaimed) and an attribute for each
-//! claim, named by its token, whose value is a [`Stake`]. At all times `l` and all claims add up to
+//! claim, named by its token, whose value is a [`ClaimValue`]. At all times `l` and all claims add up to
 //! `c`. Sold claims stay, so that settling, refunding and their repetitions are all one conditional
 //! write.
 //!
-//! [`Stake`]: super::block::Stake
+//! [`ClaimValue`]: super::block::Stake
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;

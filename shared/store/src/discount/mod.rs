@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 use crate::allotment::{Claim, Refusal, Token};
 use crate::event::places::discounts_pool;
-use crate::failure::{Item, unless_written};
+use crate::failure::{Item, accept_if_written};
 use crate::items::{carried, from_item, number, string, to_item};
 use crate::keys::RequestPlace;
 use crate::tenant::audit::audited;
@@ -40,7 +40,7 @@ impl Versioned for DiscountRequest {
 
 /// A filter on the list of a tenant's discount requests.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct RequestFilter<'a> {
     /// The lists to read, merged into one.
     pub tabs: &'a [Tab],
     /// Only requests that were made at this time or later, to the second.
@@ -55,7 +55,7 @@ pub struct Wanted<'a> {
     pub suggestion: Option<DecisionType>,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> RequestFilter<'a> {
     /// All requests of these lists, oldest first.
     pub const fn of(tabs: &'a [Tab]) -> Self {
         Self { tabs, from: None, to: None, newest_first: false, show: None, suggestion: None }
@@ -180,7 +180,7 @@ impl Store {
             let now = self.discount_request(request.id).await?;
             Ok(now.is_some_and(|now| now.sent_at == request.sent_at && now.sent_by == request.sent_by))
         };
-        unless_written(sent, is_written).await
+        accept_if_written(sent, is_written).await
     }
 
     /// The parts of a transaction that sends an approval and makes its code work.
@@ -219,7 +219,7 @@ impl Store {
     pub async fn discount_requests(
         &self,
         tenant: TenantId,
-        wanted: Wanted<'_>,
+        wanted: RequestFilter<'_>,
         after: Option<&str>,
         limit: u16,
     ) -> Result<Listing<DiscountRequest>, Failure> {
@@ -252,7 +252,7 @@ impl Store {
         &self,
         tenant: TenantId,
         tab: Tab,
-        wanted: Wanted<'_>,
+        wanted: RequestFilter<'_>,
         after: Option<&str>,
         limit: u16,
     ) -> Result<Listing<String>, Failure> {
@@ -301,7 +301,7 @@ impl Store {
         most: u32,
     ) -> Result<u32, Failure> {
         let suggestion = Some(DecisionType::Approved);
-        let wanted = Wanted { show: Some(show), suggestion, ..Wanted::of(&[Tab::Undecided]) };
+        let wanted = RequestFilter { show: Some(show), suggestion, ..RequestFilter::of(&[Tab::Undecided]) };
         let most = u16::try_from(most).unwrap_or(u16::MAX);
         let waiting = self.list_tab(tenant, Tab::Undecided, wanted, None, most).await?.items.len();
         Ok(u32::try_from(waiting).unwrap_or(u32::MAX).min(most.into()))

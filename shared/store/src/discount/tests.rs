@@ -104,13 +104,13 @@ fn promotion(request: &DiscountRequest) -> Promotion {
     }
 }
 
-async fn listed(store: &Store, wanted: Wanted<'_>) -> Vec<i64> {
+async fn listed(store: &Store, wanted: RequestFilter<'_>) -> Vec<i64> {
     let page = store.discount_requests(tenant(1), wanted, None, 100).await.expect("listed");
     assert_eq!(page.last, None);
     page.items.iter().map(|request| request.created_at.as_second() - at(0).as_second()).collect()
 }
 
-const ALL: Wanted<'static> = Wanted { newest_first: true, ..Wanted::of(&Tab::PENDING) };
+const ALL: RequestFilter<'static> = RequestFilter { newest_first: true, ..RequestFilter::of(&Tab::PENDING) };
 
 #[tokio::test]
 async fn of_many_requests_at_once_one_is_opened_and_the_others_find_it() {
@@ -150,16 +150,16 @@ async fn a_request_is_in_the_list_of_its_state_and_in_no_other() {
         .await
         .expect("sent");
 
-    let tabs = |tabs| Wanted { tabs, ..ALL };
+    let tabs = |tabs| RequestFilter { tabs, ..ALL };
     assert_eq!(listed(&store, ALL).await, [6, 5, 4, 2, 1, 0]);
-    assert_eq!(listed(&store, Wanted { newest_first: false, ..ALL }).await, [0, 1, 2, 4, 5, 6]);
+    assert_eq!(listed(&store, RequestFilter { newest_first: false, ..ALL }).await, [0, 1, 2, 4, 5, 6]);
     assert_eq!(listed(&store, tabs(&[Tab::Decided(DecisionType::Approved)])).await, [1]);
     assert_eq!(listed(&store, tabs(&[Tab::Undecided])).await, [6, 5, 4, 0]);
     assert_eq!(listed(&store, tabs(&Tab::SENT)).await, [3]);
-    let suggested = |suggestion| Wanted { suggestion: Some(suggestion), ..ALL };
+    let suggested = |suggestion| RequestFilter { suggestion: Some(suggestion), ..ALL };
     assert_eq!(listed(&store, suggested(DecisionType::Approved)).await, [6, 5, 4, 2, 1, 0]);
     assert_eq!(listed(&store, suggested(DecisionType::Rejected)).await, [0; 0]);
-    let window = Wanted { from: Some(at(1)), to: Some(at(5)), ..ALL };
+    let window = RequestFilter { from: Some(at(1)), to: Some(at(5)), ..ALL };
     assert_eq!(listed(&store, window).await, [4, 2, 1]);
     assert_eq!(store.count_discount_requests(tenant(1), Tab::Undecided).await.expect("counted"), 4);
     assert_eq!(
@@ -180,7 +180,7 @@ async fn pages_merge_several_lists_in_order_and_leave_nothing_out() {
         }
     }
     for newest_first in [true, false] {
-        let wanted = Wanted { newest_first, ..ALL };
+        let wanted = RequestFilter { newest_first, ..ALL };
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
             let page = store.discount_requests(tenant(1), wanted, after.as_deref(), 3).await.expect("listed");

@@ -7,7 +7,7 @@ use domain::event::{Area, Event};
 use domain::{AreaId, EventId, RequestId, Timestamp};
 
 use super::record::AreaRecord;
-use crate::failure::unless_written;
+use crate::failure::accept_if_written;
 use crate::items::{number, string, to_item};
 use crate::keys::Key;
 use crate::{Failure, Store, StoredEvent, keys};
@@ -24,20 +24,19 @@ const CHANGE_SECONDS: i64 = 60;
 /// rows with the same indexes. A request that dies with the lease leaves places that the area does not
 /// know of. So the lease stays on the item until another request takes it over and repairs them.
 #[derive(Debug)]
-pub struct PlacesChange {
+pub struct CapacityLease {
     pub(crate) token: String,
-    /// Over how many blocks what is changed is spread: what the write that gives the right
-    /// back says.
+    /// The number of blocks of what is changed, for the write that ends the lease.
     pub(crate) blocks: u16,
 }
 
-/// The condition for taking the lease: the item is as it was read, and no other request has the lease.
-/// `changing = :token` is our own write, retried by the client.
+/// The attribute with the number of blocks of an area's admissions.
 const AREA_BLOCKS: &str = "blocks";
-/// The attribute that says over how many blocks an event's discounts are spread.
+/// The attribute with the number of blocks of an event's discounts.
 pub(crate) const DISCOUNT_BLOCKS: &str = "discount_blocks";
 
-/// The condition of taking the right to change what belongs to an item.
+/// The condition for taking the lease: the item is as it was read, and no other request has the lease.
+/// `changing = :token` is our own write, retried by the client.
 const NOBODY_CHANGES: &str = "version = :version \
      AND (attribute_not_exists(changing) OR changing_until < :now OR changing = :token)";
 
@@ -57,7 +56,7 @@ impl Store {
     /// Refused if the event sells in another currency, or that may be changing right now.
     pub async fn create_area(&self, area: &Area, now: Timestamp) -> Result<Area, Failure> {
         let key = keys::area(area.event_id, area.id);
-        let in_currency = self.sells_in_part(area.event_id, area.currency, now)?;
+        let in_currency = self.currency_check(area.event_id, area.currency, now)?;
         let record = AreaRecord::new(area.clone());
         match self.transact(vec![self.put_new_part(&key, &record)?, in_currency]).await {
             Ok(()) => Ok(record.area),
@@ -74,7 +73,7 @@ impl Store {
 
     /// Stores a changed area, its version counted up. Not for changes of its places. Refused if it was
     /// changed meanwhile, or a request has the lease on its places or died with it: see
-    /// [`Store::begin_places`] then.
+    /// [`Store::lease_places`] then.
     pub async fn replace_area(&self, before: &StoredEvent, area: &Area) -> Result<(), Failure> {
         let key = keys::area(area.event_id, area.id);
         let record = AreaRecord { area: area.clone(), blocks: before.area_blocks(area.id) };
@@ -94,23 +93,23 @@ impl Store {
     /// succeeded although its answer was lost.
     async fn unless_stored(&self, sent: Result<(), Failure>, area: &Area) -> Result<(), Failure> {
         let is_written = async { Ok(self.area(area.event_id, area.id).await?.as_ref() == Some(area)) };
-        unless_written(sent, is_written).await
+        accept_if_written(sent, is_written).await
     }
 
     /// Takes the lease on the places of `area`. Refused if the area is not as it was read, or another
     /// request has the lease.
-    pub async fn begin_places(&self, area: &Area, now: Timestamp) -> Result<PlacesChange, Failure> {
-        self.begin_change(&keys::area(area.event_id, area.id), AREA_BLOCKS, area.version, now).await
+    pub async fn lease_places(&self, area: &Area, now: Timestamp) -> Result<CapacityLease, Failure> {
+        self.take_lease(&keys::area(area.event_id, area.id), AREA_BLOCKS, area.version, now).await
     }
 
     /// Takes the lease on what belongs to the item with this version.
-    pub(crate) async fn begin_change(
+    pub(crate) async fn take_lease(
         &self,
         key: &Key,
         blocks: &str,
         version: u32,
         now: Timestamp,
-    ) -> Result<PlacesChange, Failure> {
+    ) -> Result<CapacityLease, Failure> {
         let token = RequestId::generate(now).suffix();
         let sent = self
             .client
@@ -124,18 +123,18 @@ impl Store {
             .send()
             .await?;
         let blocks = sent.attributes.as_ref().and_then(|item| item.get(blocks)?.as_n().ok()?.parse().ok());
-        Ok(PlacesChange { token, blocks: blocks.unwrap_or(0) })
+        Ok(CapacityLease { token, blocks: blocks.unwrap_or(0) })
     }
 
-    /// [`Store::begin_places`] for a request that deletes the area. Refused also if its event sells
+    /// [`Store::lease_places`] for a request that deletes the area. Refused also if its event sells
     /// tickets and has no other area of `sheet` with places: so an event's last two areas are never
     /// deleted at once, and none while the event is being published.
-    pub async fn begin_deletion(
+    pub async fn lease_deletion(
         &self,
         sheet: &StoredEvent,
         area: &Area,
         now: Timestamp,
-    ) -> Result<PlacesChange, Failure> {
+    ) -> Result<CapacityLease, Failure> {
         let token = RequestId::generate(now).suffix();
         let begin = Update::builder()
             .table_name(&*self.table)
@@ -147,15 +146,19 @@ impl Store {
             .map_err(Failure::unreadable)?;
         let other = sheet.areas_with_places().find(|other| other.id != area.id);
         let check = match other {
-            Some(other) if sheet.event.sells_here() => self.stays_part(other, now)?,
-            _ => self.sells_nothing_part(&sheet.event)?,
+            Some(other) if sheet.event.sells_here() => self.area_exists_check(other, now)?,
+            _ => self.sells_nothing_check(&sheet.event)?,
         };
         self.transact(vec![TransactWriteItem::builder().update(begin).build(), check]).await?;
-        Ok(PlacesChange { token, blocks: sheet.area_blocks(area.id) })
+        Ok(CapacityLease { token, blocks: sheet.area_blocks(area.id) })
     }
 
     /// The part of a transaction that checks that an area has places and is not being deleted.
-    pub(crate) fn stays_part(&self, area: &Area, now: Timestamp) -> Result<TransactWriteItem, Failure> {
+    pub(crate) fn area_exists_check(
+        &self,
+        area: &Area,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, Failure> {
         let check = ConditionCheck::builder()
             .table_name(&*self.table)
             .set_key(Some(keys::area(area.event_id, area.id).attributes()))
@@ -172,7 +175,7 @@ impl Store {
 
     /// The part of a transaction that checks that an event does not sell tickets here:
     /// see [`Event::sells_here`].
-    fn sells_nothing_part(&self, event: &Event) -> Result<TransactWriteItem, Failure> {
+    fn sells_nothing_check(&self, event: &Event) -> Result<TransactWriteItem, Failure> {
         let check = ConditionCheck::builder()
             .table_name(&*self.table)
             .set_key(Some(keys::event(event.id).attributes()))
@@ -186,7 +189,7 @@ impl Store {
 
     /// Stores the area with its changed places, its version counted up, and gives the lease back.
     /// Refused if the lease was lost; then the area is as it was.
-    pub async fn finish_places(&self, change: &PlacesChange, after: &Area) -> Result<(), Failure> {
+    pub async fn finish_places(&self, change: &CapacityLease, after: &Area) -> Result<(), Failure> {
         let key = keys::area(after.event_id, after.id);
         let record = AreaRecord { area: after.clone(), blocks: change.blocks };
         let sent = self
@@ -202,12 +205,12 @@ impl Store {
     }
 
     /// Gives the lease back without a change.
-    pub async fn abandon_places(&self, change: &PlacesChange, area: &Area) -> Result<(), Failure> {
-        self.abandon_change(change, &keys::area(area.event_id, area.id)).await
+    pub async fn release_places(&self, change: &CapacityLease, area: &Area) -> Result<(), Failure> {
+        self.release_lease(change, &keys::area(area.event_id, area.id)).await
     }
 
     /// Gives the lease on what belongs to an item back without a change.
-    pub(crate) async fn abandon_change(&self, change: &PlacesChange, key: &Key) -> Result<(), Failure> {
+    pub(crate) async fn release_lease(&self, change: &CapacityLease, key: &Key) -> Result<(), Failure> {
         let sent = self
             .client
             .update_item()
@@ -226,7 +229,7 @@ impl Store {
 
     /// Deletes an area whose places can not be claimed any more, under the lease. Refused if the lease
     /// was lost.
-    pub async fn delete_area(&self, change: &PlacesChange, area: &Area) -> Result<(), Failure> {
+    pub async fn delete_area(&self, change: &CapacityLease, area: &Area) -> Result<(), Failure> {
         self.client
             .delete_item()
             .table_name(&*self.table)

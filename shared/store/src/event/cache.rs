@@ -2,16 +2,16 @@ use std::sync::Arc;
 
 use domain::{Error, EventId, Timestamp};
 
-use crate::{Fresh, Store, StoredEvent};
+use crate::{Cache, Store, StoredEvent};
 
 /// A cache of events with their areas and stages; clones share it.
 #[derive(Clone, Debug)]
-pub struct EventCache(Arc<Fresh<EventId, StoredEvent>>);
+pub struct EventCache(Arc<Cache<EventId, StoredEvent>>);
 
 impl EventCache {
     /// Keeps at most `bound` events for `millis` milliseconds.
     pub fn new(bound: usize, millis: i64) -> Self {
-        Self(Arc::new(Fresh::new(bound, millis)))
+        Self(Arc::new(Cache::new(bound, millis)))
     }
 
     /// The event from the cache, or from `store` if the cache has none that is young enough at `now`;

@@ -2,7 +2,7 @@
 //!
 //! Areas and stages are items of their own: without this check, one could be written while its event
 //! changes to another currency. So the write of an amount has the event's currency as its condition,
-//! and a request that changes the currency takes the lease ([`Store::begin_discounts`]) before it looks
+//! and a request that changes the currency takes the lease ([`Store::lease_discounts`]) before it looks
 //! for amounts.
 
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
@@ -14,7 +14,7 @@ use crate::{Failure, Store, keys};
 impl Store {
     /// The part of a transaction that is refused if the event sells in another currency, or a request
     /// has the lease to change that. An event that does not exist yet has no currency.
-    pub(crate) fn sells_in_part(
+    pub(crate) fn currency_check(
         &self,
         event: EventId,
         currency: Currency,

@@ -7,17 +7,17 @@ use domain::event::Event;
 use domain::{EventId, Timestamp};
 
 use super::area::DISCOUNT_BLOCKS;
-use super::{Right, StoredEvent};
+use super::{DiscountsLease, StoredEvent};
 use crate::allotment::{Pool, Refusal};
-use crate::event::area::PlacesChange;
+use crate::event::area::CapacityLease;
 use crate::keys::SHARDS;
 use crate::{Failure, Store, keys};
 
 impl Store {
     /// Takes the lease on the discounts of `event`. Refused if the event is not as it was read, or
     /// another request has the lease. While the lease lasts, no other request changes the event at all.
-    pub async fn begin_discounts(&self, event: &Event, now: Timestamp) -> Result<PlacesChange, Failure> {
-        self.begin_change(&keys::event(event.id), DISCOUNT_BLOCKS, event.version, now).await
+    pub async fn lease_discounts(&self, event: &Event, now: Timestamp) -> Result<CapacityLease, Failure> {
+        self.take_lease(&keys::event(event.id), DISCOUNT_BLOCKS, event.version, now).await
     }
 
     /// Does what [`Store::update_event`] does for an event with changed discounts, and gives the lease
@@ -25,17 +25,17 @@ impl Store {
     /// is as it was.
     pub async fn finish_discounts(
         &self,
-        change: &PlacesChange,
+        change: &CapacityLease,
         before: &StoredEvent,
         after: &Event,
     ) -> Result<(), Failure> {
-        self.write_event(before, after, Right::Ours(change)).await
+        self.write_event(before, after, DiscountsLease::Ours(change)).await
     }
 
     /// Writes an event on which a request died with the lease, and sets its pool to the event's number
     /// of discounts again. If more were given to members meanwhile, none is left. Fails with `refused`
     /// if there is no such lease.
-    pub(super) async fn update_left_event(
+    pub(super) async fn repair_and_update_event(
         &self,
         before: &StoredEvent,
         after: &Event,
@@ -46,7 +46,7 @@ impl Store {
             return Err(refused);
         }
         let now = after.updated_at;
-        let mut change = self.begin_discounts(&before.event, now).await?;
+        let mut change = self.lease_discounts(&before.event, now).await?;
         let written = async {
             match self.resize_discounts(&mut change, after.id, after.max_discounts, now).await {
                 Err(Refusal::SoldOut(free)) => {
@@ -64,14 +64,14 @@ impl Store {
         };
         let written = written.await;
         if written.is_err() {
-            self.abandon_discounts(&change, after.id).await?;
+            self.release_discounts(&change, after.id).await?;
         }
         written
     }
 
     /// Gives the lease back without a change.
-    pub async fn abandon_discounts(&self, change: &PlacesChange, event: EventId) -> Result<(), Failure> {
-        self.abandon_change(change, &keys::event(event)).await
+    pub async fn release_discounts(&self, change: &CapacityLease, event: EventId) -> Result<(), Failure> {
+        self.release_lease(change, &keys::event(event)).await
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
         let before = sheet(&store, &draft).await;
         let attempts = at_once(6, |_| {
             let (store, draft, now) = (store.clone(), draft.clone(), clock.now());
-            async move { store.begin_discounts(&draft, now).await.ok() }
+            async move { store.lease_discounts(&draft, now).await.ok() }
         });
         let mut winners: Vec<_> = attempts.await.into_iter().flatten().collect();
         assert_eq!(winners.len(), 1);
@@ -100,12 +100,12 @@ mod tests {
         let renamed = Event { name: "Otra".to_owned(), version: 2, updated_at: clock.now(), ..draft.clone() };
         let refused = store.update_event(&before, &renamed).await;
         assert!(matches!(refused, Err(Failure::Refused(_))), "not while discounts change: {refused:?}");
-        store.abandon_discounts(&first, draft.id).await.expect("given back");
-        let second = store.begin_discounts(&draft, clock.now()).await.expect("free again");
+        store.release_discounts(&first, draft.id).await.expect("given back");
+        let second = store.lease_discounts(&draft, clock.now()).await.expect("free again");
 
         clock.advance(Duration::from_secs(61));
         let third =
-            store.begin_discounts(&draft, clock.now()).await.expect("the second one is taken for dead");
+            store.lease_discounts(&draft, clock.now()).await.expect("the second one is taken for dead");
         let after = Event { max_discounts: 40, version: 2, ..draft.clone() };
         let late = store.finish_discounts(&second, &before, &after).await;
         assert!(matches!(late, Err(Failure::Refused(_))), "{late:?}");
@@ -126,7 +126,7 @@ mod tests {
         let (event, now) = (&before.event, before.event.updated_at);
         let mut changes = Vec::new();
         for max_discounts in [10, 20] {
-            let right = store.begin_discounts(event, now).await;
+            let right = store.lease_discounts(event, now).await;
             changes.extend(right.ok().map(|right| (right, max_discounts)));
         }
         // Without conditions both get the lease: the first sets the pool last, and the second the

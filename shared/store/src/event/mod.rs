@@ -20,7 +20,7 @@ use crate::items::{from_item, number, query_all, string, to_item};
 use crate::keys::Key;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
-pub use area::PlacesChange;
+pub use area::CapacityLease;
 pub use cache::EventCache;
 pub use places::row_blocks;
 pub use pricing::StagesLeft;
@@ -49,14 +49,14 @@ fn code_claim(event: &Event) -> Option<Key> {
 
 /// The lease on an event's discounts when the event is written.
 #[derive(Debug, Clone, Copy)]
-enum Right<'a> {
+enum DiscountsLease<'a> {
     /// No request has it.
     Nobodys,
     /// The writing request has it.
-    Ours(&'a PlacesChange),
+    Ours(&'a CapacityLease),
 }
 
-impl Right<'_> {
+impl DiscountsLease<'_> {
     /// The condition on the stored event, which has this version.
     fn condition(self, version: u32) -> (&'static str, HashMap<String, AttributeValue>) {
         let mut values = HashMap::from([(":version".to_owned(), number(version))]);
@@ -142,8 +142,8 @@ impl Store {
     ///
     /// If a request died while it changed the discounts, this also repairs them.
     pub async fn update_event(&self, before: &StoredEvent, after: &Event) -> Result<(), Failure> {
-        match self.write_event(before, after, Right::Nobodys).await {
-            Err(refused @ Failure::Refused(_)) => self.update_left_event(before, after, refused).await,
+        match self.write_event(before, after, DiscountsLease::Nobodys).await {
+            Err(refused @ Failure::Refused(_)) => self.repair_and_update_event(before, after, refused).await,
             result => result,
         }
     }
@@ -152,12 +152,12 @@ impl Store {
         &self,
         before: &StoredEvent,
         after: &Event,
-        right: Right<'_>,
+        right: DiscountsLease<'_>,
     ) -> Result<(), Failure> {
         let (old, key) = (&before.event, keys::event(after.id));
         let discount_blocks = match right {
-            Right::Nobodys => before.discount_blocks(),
-            Right::Ours(change) => change.blocks,
+            DiscountsLease::Nobodys => before.discount_blocks(),
+            DiscountsLease::Ours(change) => change.blocks,
         };
         let record = EventRecord { event: after.clone(), discount_blocks };
         let put = Put::builder().table_name(&*self.table).set_item(Some(to_item(&key, &record)?));
@@ -188,7 +188,7 @@ impl Store {
             && !old.sells_here()
             && let Some(area) = before.areas_with_places().next()
         {
-            writes.push(self.stays_part(area, after.updated_at)?);
+            writes.push(self.area_exists_check(area, after.updated_at)?);
         }
         let (had, has) = (code_claim(old), code_claim(after));
         if had != has {
@@ -237,9 +237,9 @@ impl Store {
 
     /// Deletes a draft with its areas and stages, under the lease on its discounts. Refused if the
     /// event was changed meanwhile. Its allotments stay in the table: nothing points to them.
-    pub async fn delete_event(&self, change: &PlacesChange, sheet: &StoredEvent) -> Result<(), Failure> {
+    pub async fn delete_event(&self, change: &CapacityLease, sheet: &StoredEvent) -> Result<(), Failure> {
         let event = &sheet.event;
-        let (condition, values) = Right::Ours(change).condition(event.version);
+        let (condition, values) = DiscountsLease::Ours(change).condition(event.version);
         let delete = Delete::builder()
             .table_name(&*self.table)
             .set_key(Some(keys::event(event.id).attributes()))

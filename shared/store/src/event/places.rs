@@ -9,7 +9,7 @@ use domain::{EventId, Timestamp};
 
 use crate::allotment::{AllotmentState, BLOCK_SEATS, Pool, Refusal, RowState};
 use crate::keys::SHARDS;
-use crate::{EventRecord, Failure, PlacesChange, Store, StoredEvent};
+use crate::{CapacityLease, EventRecord, Failure, Store, StoredEvent};
 
 /// How many blocks the places of a new area are spread over; 0 for seats, whose blocks are rows.
 pub(crate) fn area_blocks(kind: AreaKind, capacity: u32) -> u16 {
@@ -117,15 +117,14 @@ impl Store {
         }
     }
 
-    /// Sets the capacity of a general admission area. Returns the number of blocks that it is spread
-    /// over then.
+    /// Sets the capacity of a general admission area, under the lease on its places.
     ///
     /// # Errors
     /// [`Refusal::SoldOut`] with how many are free, and nothing changed, if more than that would have
     /// to be removed.
     pub async fn resize_area(
         &self,
-        change: &mut PlacesChange,
+        change: &mut CapacityLease,
         area: &Area,
         capacity: u32,
         now: Timestamp,
@@ -192,14 +191,13 @@ impl Store {
         }
     }
 
-    /// Sets how many discounts an event has for members. Returns the number of blocks that they are
-    /// spread over then.
+    /// Sets how many discounts an event has for members, under the lease on them.
     ///
     /// # Errors
     /// As [`Store::resize_area`].
     pub async fn resize_discounts(
         &self,
-        change: &mut PlacesChange,
+        change: &mut CapacityLease,
         event: EventId,
         discounts: u32,
         now: Timestamp,

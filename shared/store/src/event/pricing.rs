@@ -8,7 +8,7 @@ use domain::{Currency, EventId, SaleStageId, TenantId, Timestamp, UserId};
 use futures::future::try_join_all;
 
 use crate::allotment::Pool;
-use crate::failure::unless_written;
+use crate::failure::accept_if_written;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
 /// How many tickets are left in each limited stage.
@@ -53,7 +53,7 @@ impl Store {
         let written = match stage.price_adjustment_type {
             AdjustmentType::Percentage => self.put_new(&key, stage).await,
             AdjustmentType::Fixed => {
-                let in_currency = self.sells_in_part(stage.event_id, currency, now)?;
+                let in_currency = self.currency_check(stage.event_id, currency, now)?;
                 self.transact(vec![self.put_new_part(&key, stage)?, in_currency]).await
             }
         };
@@ -76,11 +76,11 @@ impl Store {
         match stage.price_adjustment_type {
             AdjustmentType::Percentage => self.replace(&key, stage).await,
             AdjustmentType::Fixed => {
-                let in_currency = self.sells_in_part(stage.event_id, currency, now)?;
+                let in_currency = self.currency_check(stage.event_id, currency, now)?;
                 let sent = self.transact(vec![self.replace_part(&key, stage)?, in_currency]).await;
                 let is_written =
                     async { Ok(self.get_consistent::<SaleStage>(&key).await?.as_ref() == Some(stage)) };
-                unless_written(sent, is_written).await
+                accept_if_written(sent, is_written).await
             }
         }
     }

@@ -241,7 +241,7 @@ async fn a_deleted_event_leaves_its_slug_to_others() {
     store.create_area(&area(&first, 500, 1), clock.now()).await.expect("created");
     let stale = Event { version: 7, ..first.clone() };
     let stale = PricedEvent { event: stale, areas: Vec::new(), stages: Vec::new() }.into();
-    let change = store.begin_discounts(&first, clock.now()).await.expect("nobody else has the right");
+    let change = store.lease_discounts(&first, clock.now()).await.expect("nobody else has the right");
     assert!(matches!(store.delete_event(&change, &stale).await, Err(Failure::Refused(_))));
     store.delete_event(&change, &sheet(&store, &first).await).await.expect("deleted");
     assert_eq!(store.priced_event(first.id).await.expect("reads"), None);
@@ -257,14 +257,14 @@ async fn one_request_at_a_time_changes_the_places_of_an_area() {
     store.create_area(&area, clock.now()).await.expect("created");
     let attempts = at_once(6, |_| {
         let (store, area, now) = (store.clone(), area.clone(), clock.now());
-        async move { store.begin_places(&area, now).await.ok() }
+        async move { store.lease_places(&area, now).await.ok() }
     });
     let mut winners: Vec<_> = attempts.await.into_iter().flatten().collect();
     assert_eq!(winners.len(), 1);
     let first = winners.remove(0);
 
     clock.advance(Duration::from_secs(61));
-    let second = store.begin_places(&area, clock.now()).await.expect("the first one is taken for dead");
+    let second = store.lease_places(&area, clock.now()).await.expect("the first one is taken for dead");
     let after = Area { capacity: 200, version: 2, ..area.clone() };
     assert!(matches!(store.finish_places(&first, &after).await, Err(Failure::Refused(_))));
     store.finish_places(&second, &after).await.expect("changed");
@@ -272,12 +272,12 @@ async fn one_request_at_a_time_changes_the_places_of_an_area() {
     assert_eq!(store.area(draft.id, area.id).await.expect("reads"), Some(after.clone()));
 
     assert!(
-        matches!(store.begin_places(&area, clock.now()).await, Err(Failure::Refused(_))),
+        matches!(store.lease_places(&area, clock.now()).await, Err(Failure::Refused(_))),
         "a stale version"
     );
-    let third = store.begin_places(&after, clock.now()).await.expect("free again");
-    store.abandon_places(&third, &after).await.expect("given back");
-    let fourth = store.begin_places(&after, clock.now()).await.expect("free again");
+    let third = store.lease_places(&after, clock.now()).await.expect("free again");
+    store.release_places(&third, &after).await.expect("given back");
+    let fourth = store.lease_places(&after, clock.now()).await.expect("free again");
     store.delete_area(&fourth, &after).await.expect("deleted");
     assert_eq!(store.area(draft.id, area.id).await.expect("reads"), None);
 }
@@ -312,7 +312,7 @@ async fn a_code_belongs_to_one_event_of_a_tenant() {
     store.update_event(&before, &bare).await.expect("safe to repeat");
     assert_eq!(store.show_code_owner(tenant, "LF-2").await.expect("reads"), None);
 
-    let change = store.begin_discounts(&first, clock.now()).await.expect("nobody else has the right");
+    let change = store.lease_discounts(&first, clock.now()).await.expect("nobody else has the right");
     store.delete_event(&change, &sheet(&store, &first).await).await.expect("deleted");
     store.create_event(&coded("cinco", tenant, "LF-1")).await.expect("the code is free");
     let contested = at_once(6, |attempt| {

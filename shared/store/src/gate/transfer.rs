@@ -11,7 +11,7 @@ use domain::transfer::{Transfer, TransferState};
 use domain::{TicketId, Timestamp, TransferId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::unless_written;
+use crate::failure::accept_if_written;
 use crate::gate::{self, GateError};
 use crate::items::{carried, number, string, to_item};
 use crate::{Failure, Listing, Store, keys};
@@ -134,7 +134,7 @@ impl Store {
         }
         let is_written =
             async { Ok(self.transfer(transfer.from, transfer.id).await?.as_ref() == Some(transfer)) };
-        match unless_written(self.transact(writes).await, is_written).await {
+        match accept_if_written(self.transact(writes).await, is_written).await {
             Err(Failure::Refused(item)) => Err(gate::why_closed(item, transfer.serial)?),
             other => Ok(other?),
         }

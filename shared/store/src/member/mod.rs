@@ -332,7 +332,6 @@ impl Store {
     }
 }
 
-/// The error if the tenant has no such member.
 fn claim_of(member: &Member) -> Claim {
     Claim { tenant: member.tenant_id, claimed_by: member.id }
 }

@@ -129,7 +129,7 @@ impl Store {
         match self.hold_into(&mut held, request, now).await {
             Ok(()) => Ok(held),
             Err(HoldError::Refused(refusal)) => {
-                self.release(&held, &Names::of_quote(&request), request.token()).await?;
+                self.release(&held, &HoldingContext::of_quote(&request), request.token()).await?;
                 Err(refusal.into())
             }
             Err(failure) => Err(failure),
@@ -227,13 +227,13 @@ impl Store {
 
     /// Releases what an unpaid order holds. What was sold meanwhile stays sold.
     pub async fn release_holdings(&self, order: &Order) -> std::result::Result<(), Failure> {
-        self.release(&order.holdings, &Names::of_order(order), Token::of(order.id)).await
+        self.release(&order.holdings, &HoldingContext::of_order(order), Token::of(order.id)).await
     }
 
     async fn release(
         &self,
         holdings: &[Holding],
-        names: &Names<'_>,
+        names: &HoldingContext<'_>,
         token: Token,
     ) -> std::result::Result<(), Failure> {
         for holding in holdings {
@@ -275,7 +275,7 @@ fn stage_pool(sheet: &StoredEvent, id: SaleStageId) -> Pool {
 }
 
 /// The ids and the promotion code that the holdings of an order refer to.
-pub(crate) struct Names<'a> {
+pub(crate) struct HoldingContext<'a> {
     pub(crate) event: EventId,
     tenant: TenantId,
     user: UserId,
@@ -285,7 +285,7 @@ pub(crate) struct Names<'a> {
     sheet: Option<&'a StoredEvent>,
 }
 
-impl<'a> Names<'a> {
+impl<'a> HoldingContext<'a> {
     pub(crate) fn of_order(order: &'a Order) -> Self {
         Self {
             event: order.event,

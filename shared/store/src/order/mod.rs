@@ -5,15 +5,15 @@ mod holding;
 mod payment_difference;
 mod record;
 mod refund_task;
+mod reminders;
 mod settling;
-mod waiting;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use domain::order::{Change, Order, Revocation};
 use domain::outbox::Outbox;
 use domain::{EventId, OrderId, Timestamp, UserId};
 
-use crate::failure::{Item, unless_written};
+use crate::failure::{Item, accept_if_written};
 use crate::gate::{GateError, why_used};
 use crate::items::{carried, from_item, number, query_all, string, to_item};
 use crate::keys::{self, Key};
@@ -79,7 +79,7 @@ impl Store {
     }
 
     /// [`Store::orders_since`], read consistently.
-    pub async fn orders_now(&self, user: UserId, since: Timestamp) -> Result<Vec<Order>, Failure> {
+    pub async fn orders_consistent(&self, user: UserId, since: Timestamp) -> Result<Vec<Order>, Failure> {
         self.all_orders_since(user, since, true).await
     }
 
@@ -194,7 +194,7 @@ impl Store {
             self.transact(writes).await
         };
         let is_written = async { Ok(self.order(order.user, order.id).await?.as_ref() == Some(&order)) };
-        match unless_written(written, is_written).await {
+        match accept_if_written(written, is_written).await {
             Ok(()) => Ok(order),
             Err(Failure::Refused(item)) => Err(why_used(item)?),
             Err(failure) => Err(failure.into()),

@@ -7,7 +7,7 @@ use domain::outbox::Outbox;
 use domain::refund_task::RefundTask;
 use domain::{OrderId, TenantId, Timestamp};
 
-use crate::failure::unless_written;
+use crate::failure::accept_if_written;
 use crate::items::{OUTBOX, carried, string, to_item};
 use crate::{Failure, Listing, Store, keys};
 
@@ -93,7 +93,7 @@ impl Store {
             let current = self.refund_task(task.tenant_id, task.order_id, task.payment).await?;
             Ok(current.is_some_and(|current| current.reminded_at == Some(now)))
         };
-        unless_written(sent, is_written).await
+        accept_if_written(sent, is_written).await
     }
 }
 

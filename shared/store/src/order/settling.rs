@@ -13,7 +13,7 @@ use domain::Timestamp;
 use domain::order::{Holding, Order, OrderStatus, Part, Secured};
 
 use crate::allotment::{Claim, Refusal, Token};
-use crate::order::holding::Names;
+use crate::order::holding::HoldingContext;
 use crate::{Failure, Store, StoredEvent};
 
 /// How long places stay secured while an outcome is written and the places are sold: longer than a
@@ -21,13 +21,13 @@ use crate::{Failure, Store, StoredEvent};
 pub const SETTLING: Duration = Duration::from_secs(240);
 
 /// How many tickets of each line an order keeps after its refunds.
-struct Kept<'a> {
+struct KeptTickets<'a> {
     order: &'a Order,
     /// Of each line, the index of its first ticket and how many are kept.
     lines: Vec<(u8, u8)>,
 }
 
-impl<'a> Kept<'a> {
+impl<'a> KeptTickets<'a> {
     fn of(order: &'a Order) -> Self {
         let (mut first, mut lines) = (0, Vec::with_capacity(order.lines.len()));
         for line in &order.lines {
@@ -109,7 +109,7 @@ impl Store {
             return Ok(Secured::All(order.holdings.clone()));
         }
         let (names, token, kept) =
-            (Names::of_order(order).within(sheet), Token::of(order.id), Kept::of(order));
+            (HoldingContext::of_order(order).within(sheet), Token::of(order.id), KeptTickets::of(order));
         let mut secured = Vec::with_capacity(order.holdings.len());
         for holding in &order.holdings {
             let outcome = match holding {
@@ -143,7 +143,8 @@ impl Store {
     /// False if the claims expired before and another order has some of the places, or the order was
     /// changed since it was read.
     pub async fn sell_holdings(&self, order: &Order) -> Result<bool, Failure> {
-        let (names, token, kept) = (Names::of_order(order), Token::of(order.id), Kept::of(order));
+        let (names, token, kept) =
+            (HoldingContext::of_order(order), Token::of(order.id), KeptTickets::of(order));
         for holding in &order.holdings {
             let sold = match holding {
                 Holding::Seats { line, row, seats } => {
@@ -164,7 +165,8 @@ impl Store {
 
     /// True if all that [`Store::sell_holdings`] sells is sold: one read for each allotment.
     pub async fn holdings_are_sold(&self, order: &Order) -> Result<bool, Failure> {
-        let (names, token, kept) = (Names::of_order(order), Token::of(order.id), Kept::of(order));
+        let (names, token, kept) =
+            (HoldingContext::of_order(order), Token::of(order.id), KeptTickets::of(order));
         for holding in &order.holdings {
             let sold = match holding {
                 Holding::Seats { line, row, seats } => {
@@ -190,7 +192,8 @@ impl Store {
         if order.status.is_settled() && !order.tickets.values().any(|ticket| ticket.refunded) {
             return Ok(());
         }
-        let (names, token, kept) = (Names::of_order(order), Token::of(order.id), Kept::of(order));
+        let (names, token, kept) =
+            (HoldingContext::of_order(order), Token::of(order.id), KeptTickets::of(order));
         let keeps_some = order.status.is_settled();
         for holding in &order.holdings {
             match holding {

@@ -72,7 +72,7 @@ impl AuditPlace {
 
 /// The result of one step of the walk.
 #[derive(Debug)]
-pub struct AuditLook {
+pub struct AuditStep {
     /// Settled orders, each with its buyer.
     pub orders: Vec<(UserId, OrderId)>,
     /// Where the next step begins; `None` at the end.
@@ -98,17 +98,17 @@ impl Store {
 
     /// One step of the walk: settled orders made at `since` or later, at most `limit`, in one shard of
     /// one event.
-    pub async fn audit_look(
+    pub async fn audit_step(
         &self,
         place: &AuditPlace,
         since: Timestamp,
         limit: u16,
-    ) -> Result<AuditLook, Failure> {
+    ) -> Result<AuditStep, Failure> {
         let Some((show, event, until)) = self.sold_at(&place.show).await? else {
-            return Ok(AuditLook { orders: Vec::new(), next: None });
+            return Ok(AuditStep { orders: Vec::new(), next: None });
         };
         if until < since {
-            return Ok(AuditLook { orders: Vec::new(), next: Some(AuditPlace::behind(&show)) });
+            return Ok(AuditStep { orders: Vec::new(), next: Some(AuditPlace::behind(&show)) });
         }
         // The event in which the walk stopped may have been swept.
         let goes_on = show == place.show;
@@ -122,7 +122,7 @@ impl Store {
         } else {
             AuditPlace::behind(&show)
         };
-        Ok(AuditLook { orders, next: Some(next) })
+        Ok(AuditStep { orders, next: Some(next) })
     }
 
     /// The part of a transaction that puts an event into the list of events that were ever published.
@@ -233,7 +233,7 @@ mod tests {
     async fn walk(store: &Store, place: AuditPlace, limit: u16) -> Vec<OrderId> {
         let (mut found, mut place) = (Vec::new(), Some(place));
         while let Some(here) = place {
-            let look = store.audit_look(&here, now() - 3 * DAY, limit).await.expect("read");
+            let look = store.audit_step(&here, now() - 3 * DAY, limit).await.expect("read");
             assert!(look.orders.len() <= usize::from(limit));
             found.extend(look.orders.iter().map(|(_, order)| *order));
             place = look.next;
@@ -283,7 +283,7 @@ mod tests {
         shows.sort();
         let mut stopped = AuditPlace::start();
         for _ in 0..3 {
-            let look = store.audit_look(&stopped, now(), 10).await.expect("read");
+            let look = store.audit_step(&stopped, now(), 10).await.expect("read");
             stopped = look.next.expect("more shards");
         }
         let order = sell(&store, shows[1], now()).await;

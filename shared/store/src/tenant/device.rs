@@ -40,8 +40,8 @@ impl Store {
     }
 
     /// [`Store::devices`], read consistently, also those beyond the limit.
-    pub async fn devices_now(&self, tenant: TenantId) -> Result<Vec<Device>, Failure> {
-        self.list_now(&keys::tenant_partition(tenant), keys::DEVICE_PREFIX).await
+    pub async fn devices_consistent(&self, tenant: TenantId) -> Result<Vec<Device>, Failure> {
+        self.list_consistent(&keys::tenant_partition(tenant), keys::DEVICE_PREFIX).await
     }
 
     /// Removes a scanner, if the tenant has it.

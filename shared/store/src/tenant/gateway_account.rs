@@ -7,7 +7,7 @@ use domain::gateway_account::{GatewayAccount, MAX_GATEWAY_ACCOUNTS};
 use domain::{GatewayAccountId, TenantId};
 use serde_json::{Map, Value};
 
-use crate::failure::unless_written;
+use crate::failure::accept_if_written;
 use crate::items::number;
 use crate::keys::Key;
 use crate::tenant::audit::audited;
@@ -95,11 +95,11 @@ impl Store {
             self.count_part(tenant, (-1, "n > :bound", 0))?,
             self.put_part(&keys::audit(tenant, note.at, record.id), &record)?,
         ];
-        let is_deleted = async { Ok(!self.exists_now(&key).await?) };
-        unless_written(self.transact(writes).await, is_deleted).await
+        let is_deleted = async { Ok(!self.exists_consistent(&key).await?) };
+        accept_if_written(self.transact(writes).await, is_deleted).await
     }
 
-    async fn exists_now(&self, key: &Key) -> Result<bool, Failure> {
+    async fn exists_consistent(&self, key: &Key) -> Result<bool, Failure> {
         Ok(self.get_item(key, true).await?.is_some())
     }
 

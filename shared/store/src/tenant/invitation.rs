@@ -6,11 +6,11 @@ use domain::user::User;
 use domain::{InvitationId, TenantId, Timestamp};
 use serde::Deserialize;
 
-use crate::failure::{Item, unless_written};
+use crate::failure::{Item, accept_if_written};
 use crate::items::{carried, from_item, number, query_all, string, to_item};
 use crate::tenant::StaffPointer;
 use crate::user::link::with_ttl;
-use crate::{Failure, Listing, Store, Versioned, crowd, keys};
+use crate::{Failure, Listing, Store, Versioned, keys, recount};
 
 impl Versioned for Invitation {
     fn version(&self) -> u32 {
@@ -20,7 +20,7 @@ impl Versioned for Invitation {
 
 /// An entry in the list of a tenant's staff.
 #[derive(Debug)]
-pub enum OnStaff {
+pub enum StaffEntry {
     /// A user who works for the tenant, with a role.
     Member(Box<User>),
     /// An open invitation to an address.
@@ -36,7 +36,7 @@ pub enum Invited {
     Full,
 }
 
-/// One of the [`MAX_STAFF`] places of a tenant's staff: earlier ones sort first, as [`crowd::may_stay`]
+/// One of the [`MAX_STAFF`] places of a tenant's staff: earlier ones sort first, as [`recount::is_within_limit`]
 /// needs it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 struct Place {
@@ -62,7 +62,7 @@ impl Store {
     /// there is room. `outbox` mails it.
     ///
     /// Another invitation may be written between the count and the write, so the places are counted
-    /// again after it (see [`crowd`]): an invitation that is too many is deleted.
+    /// again after it (see [`recount`]): an invitation that is too many is deleted.
     ///
     /// # Errors
     /// As [`Store::put_invitation`].
@@ -83,7 +83,7 @@ impl Store {
         let key = keys::invitation(invitation.tenant, invitation.id);
         let there = || self.staff_places(invitation.tenant, now);
         let own = Place { since: Some(invitation.created_at), key: key.sk.clone() };
-        if crowd::may_stay(MAX_STAFF, &own, there).await? {
+        if recount::is_within_limit(MAX_STAFF, &own, there).await? {
             return Ok(Invited::Made);
         }
         match self.transact(vec![self.delete_version_part(&key, invitation)?]).await {
@@ -115,7 +115,7 @@ impl Store {
         let is_written = async {
             Ok(self.invitation(invitation.tenant, invitation.id).await?.as_ref() == Some(invitation))
         };
-        unless_written(sent.map(drop).map_err(Failure::from), is_written).await
+        accept_if_written(sent.map(drop).map_err(Failure::from), is_written).await
     }
 
     /// Makes the invited person staff: the accepted invitation, the user with the
@@ -172,13 +172,13 @@ impl Store {
         after: Option<&str>,
         limit: u16,
         now: Timestamp,
-    ) -> Result<Listing<OnStaff>, Failure> {
+    ) -> Result<Listing<StaffEntry>, Failure> {
         let (mut items, mut start) = (Vec::new(), after);
         let mut room = limit;
         if !after.is_some_and(|after| after.starts_with(keys::INVITATION_PREFIX)) {
             let staff = self.staff(tenant, after, limit).await?;
             room = room.saturating_sub(u16::try_from(staff.items.len()).unwrap_or(limit));
-            items.extend(staff.items.into_iter().map(|user| OnStaff::Member(Box::new(user))));
+            items.extend(staff.items.into_iter().map(|user| StaffEntry::Member(Box::new(user))));
             if staff.last.is_some() {
                 return Ok(Listing { items, last: staff.last });
             }
@@ -192,7 +192,7 @@ impl Store {
         let invited: Listing<Invitation> =
             self.list(&partition, keys::INVITATION_PREFIX, start, room, false).await?;
         let open = invited.items.into_iter().filter(|invitation| invitation.is_open(now));
-        items.extend(open.map(|invitation| OnStaff::Invited(Box::new(invitation))));
+        items.extend(open.map(|invitation| StaffEntry::Invited(Box::new(invitation))));
         Ok(Listing { items, last: invited.last })
     }
 }
@@ -354,7 +354,10 @@ mod tests {
         store.put_invitation(&revoked, None).await.expect("revoked");
         assert_eq!(count(&store, tenant, now).await, 1);
         let listed = store.staff_and_invited(tenant, None, 9, now).await.expect("listed");
-        assert!(matches!(&listed.items[..], [OnStaff::Member(user)] if user.id == person.id), "{listed:?}");
+        assert!(
+            matches!(&listed.items[..], [StaffEntry::Member(user)] if user.id == person.id),
+            "{listed:?}"
+        );
     }
 
     #[tokio::test]
@@ -376,7 +379,7 @@ mod tests {
                 let page = store.staff_and_invited(tenant, after.as_deref(), limit, now).await.expect("read");
                 assert!(page.items.len() <= usize::from(limit));
                 for entry in page.items {
-                    words.push(if matches!(entry, OnStaff::Member(_)) { 'm' } else { 'i' });
+                    words.push(if matches!(entry, StaffEntry::Member(_)) { 'm' } else { 'i' });
                 }
                 after = page.last;
                 if after.is_none() {

@@ -7,7 +7,7 @@ use domain::mail_template::{MailTemplate, TemplateName};
 use domain::{Language, TenantId};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::unless_written;
+use crate::failure::accept_if_written;
 use crate::items::{number, to_item};
 use crate::keys::Key;
 use crate::tenant::audit::noted;
@@ -176,7 +176,7 @@ impl Store {
             let current: Option<Current> = self.get_consistent(&current_key(&after.template)).await?;
             Ok(current.as_ref() == Some(after))
         };
-        unless_written(self.transact(writes).await, is_written).await
+        accept_if_written(self.transact(writes).await, is_written).await
     }
 }
 

@@ -26,9 +26,9 @@ use crate::items::{from_item, number};
 use crate::keys::Key;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
-pub use audit_walk::{AuditLook, AuditPlace, AuditWalk};
+pub use audit_walk::{AuditPlace, AuditStep, AuditWalk};
 pub use device::{Device, MAX_DEVICES};
-pub use invitation::{Invited, OnStaff};
+pub use invitation::{Invited, StaffEntry};
 
 /// How often the change of a role is tried while other requests change the user or the tenant's admins.
 const CHANGE_ATTEMPTS: u32 = 8;
@@ -67,7 +67,7 @@ impl Store {
     /// # Errors
     /// `too_many_memberships`, `user_not_found`; `changed_meanwhile` if other requests change the
     /// founder every time.
-    pub async fn found_tenant(
+    pub async fn create_tenant_with_admin(
         &self,
         tenant: &Tenant,
         founder: UserId,
@@ -222,7 +222,7 @@ impl Store {
     /// Whether another user than `user` can administer the tenant, read consistently.
     async fn has_another_admin(&self, tenant: TenantId, user: UserId) -> Result<bool, Failure> {
         let staff: Vec<StaffPointer> =
-            self.list_now(&keys::tenant_partition(tenant), keys::STAFF_PREFIX).await?;
+            self.list_consistent(&keys::tenant_partition(tenant), keys::STAFF_PREFIX).await?;
         for pointer in staff {
             let other = self.user(pointer.user_id).await?.filter(|other| other.id != user);
             let is_admin = |other: &User| {
@@ -290,11 +290,11 @@ mod tests {
         };
         let first = tenant();
         for _ in 0..2 {
-            assert_eq!(store.found_tenant(&first, user.id, now).await.expect("founded"), first);
+            assert_eq!(store.create_tenant_with_admin(&first, user.id, now).await.expect("founded"), first);
         }
         assert_eq!(store.staff(first.id, None, 9).await.expect("read").items.len(), 1);
         let second = tenant();
-        let refused = store.found_tenant(&second, user.id, now).await.expect_err("too many");
+        let refused = store.create_tenant_with_admin(&second, user.id, now).await.expect_err("too many");
         assert_eq!(refused.code(), "too_many_memberships");
         assert_eq!(store.tenant(second.id).await.expect("read"), None);
     }

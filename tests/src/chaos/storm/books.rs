@@ -7,7 +7,7 @@ use gateways::{Attempt, Purchase, Stage, Status};
 use serde_json::Value;
 use testkit::minor;
 
-use super::World;
+use super::Storm;
 use crate::chaos::caller::orders;
 
 /// The comparison's result: how the orders and payments ended, and what does not add up.
@@ -41,7 +41,7 @@ fn text(value: &Value) -> String {
 
 impl Books {
     /// Compares the present state, also while messages and refunds are under way.
-    pub(super) async fn of(world: &World) -> Self {
+    pub(super) async fn of(world: &Storm) -> Self {
         let mut books = Self::default();
         books.read_ledger(world);
         let orders = orders(&world.app, &world.crowd).await;
@@ -76,7 +76,7 @@ impl Books {
     }
 
     /// Reads the approved payments from the gateway's ledger, by order.
-    fn read_ledger(&mut self, world: &World) {
+    fn read_ledger(&mut self, world: &Storm) {
         let boot = world.app.cloud.boot("books").expect("a configuration");
         let key = payments::reference_key(&boot.env).expect("a key");
         for purchase in world.simulator().purchases().expect("the gateway's ledger") {

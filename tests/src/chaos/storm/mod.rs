@@ -16,7 +16,7 @@ use domain::payment::GatewayName;
 use fastrand::Rng;
 use gateways::{Action, Faults, Method, Simulator, Status};
 use serde_json::json;
-use testkit::{Country, Organizer, Show, Somebody, TestApp};
+use testkit::{Country, Organizer, Show, TestApp, TestUser};
 
 use super::caller::{Caller, Refusals, orders_or};
 use books::Books;
@@ -29,13 +29,13 @@ const BUYERS: usize = 24;
 const PRICE: i64 = 25_000;
 
 /// A box office with its buyers and one organiser, which is paid through one gateway.
-struct World {
+struct Storm {
     app: Arc<TestApp>,
     gateway: GatewayName,
     organizer: Staff,
     shows: [Show; 2],
     rows: u8,
-    crowd: Vec<Somebody>,
+    crowd: Vec<TestUser>,
     refused: Refusals,
 }
 
@@ -51,7 +51,7 @@ impl Staff {
     }
 }
 
-impl World {
+impl Storm {
     /// Opens a box office with too few places for `orders` orders.
     async fn open(gateway: GatewayName, country: Country, orders: usize, buyers: usize) -> Self {
         let app = Arc::new(TestApp::start_with(Chaos::seeded(SEED)).await);
@@ -75,7 +75,7 @@ impl World {
         self.app.simulator(self.gateway)
     }
 
-    fn caller(&self, person: Somebody, seed: u64) -> Caller {
+    fn caller(&self, person: TestUser, seed: u64) -> Caller {
         let (app, refused) = (Arc::clone(&self.app), Arc::clone(&self.refused));
         Caller { app, person, rng: Rng::with_seed(SEED + seed), refused }
     }
@@ -130,7 +130,7 @@ fn faults() -> Faults {
 async fn storm(gateway: GatewayName, country: Country) {
     let orders = orders_or(200);
     eprintln!("{gateway}: seed {SEED}, {orders} orders");
-    let world = World::open(gateway, country, orders, BUYERS).await;
+    let world = Storm::open(gateway, country, orders, BUYERS).await;
     world.app.chaos.set(FaultRates::stormy());
     world.simulator().set_faults(faults()).expect("possible faults");
     world.sell(orders).await;
@@ -172,7 +172,7 @@ async fn every_payment_at_payu_has_its_tickets_or_its_refund() {
 /// The books before and after reconciliation. A first order is sold; then the gateway drops
 /// all notifications, a second order is paid, and `meanwhile` is done to the first payment.
 async fn unheard(gateway: GatewayName, country: Country, meanwhile: impl Fn(&Simulator, &str)) -> [Books; 2] {
-    let world = World::open(gateway, country, 10, 1).await;
+    let world = Storm::open(gateway, country, 10, 1).await;
     let [show, _] = &world.shows;
     let token = world.crowd[0].token.clone();
     let line = json!({"area_id": show.area, "quantity": 2});

@@ -8,21 +8,21 @@ use jiff::Timestamp;
 use jiff::tz::{TimeZone, offset};
 use serde_json::{Value, json};
 use store::Store;
-use testkit::{Somebody, minor};
+use testkit::{TestUser, minor};
 
-use super::World;
+use super::Storm;
 use crate::chaos::caller::{orders, success};
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
 }
 
-impl World {
+impl Storm {
     /// Gives money back in every way during the storm: the organiser refunds tickets, here or at
     /// the gateway, and banks take payments back.
     pub(super) async fn give_back(&self) {
         let token = self.organizer.token().await;
-        let organizer = Somebody { token, ..self.organizer.organizer.person.clone() };
+        let organizer = TestUser { token, ..self.organizer.organizer.person.clone() };
         let mut caller = self.caller(organizer, 1_000);
         let paid: Vec<Value> = orders(&self.app, &self.crowd).await;
         for order in paid.iter().filter(|order| order["status"] == "paid") {

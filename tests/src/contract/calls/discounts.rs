@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::super::world::{World, text};
-use super::{Call, Whose};
+use super::super::world::{SampleBoxOffice, text};
+use super::{Call, DataOwner};
 
-pub(super) async fn call(world: &World, method: &str, path: &str) -> Option<Call> {
+pub(super) async fn call(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     let (public, tenants, callers) =
-        (Call::new(Whose::Everybody), Call::new(Whose::Tenant), Call::new(Whose::Caller));
+        (Call::new(DataOwner::Everybody), Call::new(DataOwner::Tenant), Call::new(DataOwner::Caller));
     Some(match (method, path) {
         ("POST", "/discounts/request") => {
             let email = new_member(world).await;
@@ -45,7 +45,7 @@ pub(super) async fn call(world: &World, method: &str, path: &str) -> Option<Call
 }
 
 /// The address of a new member who may ask for discounts.
-async fn new_member(world: &World) -> String {
+async fn new_member(world: &SampleBoxOffice) -> String {
     let email = world.new_address();
     let body = json!({
         "name": "Ana Farola", "email": email, "subscription_active": true, "monthly_fee_current": true,
@@ -55,7 +55,7 @@ async fn new_member(world: &World) -> String {
 }
 
 /// The id of a new request for a discount.
-pub(in crate::contract) async fn new_request(world: &World) -> String {
+pub(in crate::contract) async fn new_request(world: &SampleBoxOffice) -> String {
     let body = json!({"email": new_member(world).await, "show_id": world.show.id});
     text(&world.app.post("/api/v1/discounts/request").json(body).ok().await["id"])
 }

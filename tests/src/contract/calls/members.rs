@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::super::world::{World, text};
-use super::{Call, Whose};
+use super::super::world::{SampleBoxOffice, text};
+use super::{Call, DataOwner};
 
-pub(super) async fn call(world: &World, method: &str, path: &str) -> Option<Call> {
+pub(super) async fn call(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     let tenant = &world.admin.tenant;
-    let public = Call::new(Whose::Everybody);
+    let public = Call::new(DataOwner::Everybody);
     Some(match (method, path) {
         ("POST", "/users/check-email" | "/users/validate-email") => {
             public.body(json!({"email": new_member(world).await.1, "tenant_id": tenant}))
@@ -16,20 +16,20 @@ pub(super) async fn call(world: &World, method: &str, path: &str) -> Option<Call
             "name": "Ana Farola", "email": world.new_address(), "tenant_id": tenant, "phone": "+57 300 000 0000",
         })),
         ("GET", "/users/list") => {
-            Call::new(Whose::Caller).query("limit=2&subscription_active=false&email_bounced=false&city=bogota&q=ana")
+            Call::new(DataOwner::Caller).query("limit=2&subscription_active=false&email_bounced=false&city=bogota&q=ana")
         }
-        ("GET", "/users/stats") => Call::new(Whose::Caller),
+        ("GET", "/users/stats") => Call::new(DataOwner::Caller),
         ("POST", "/users/import") => {
             let csv = format!("email,name,dni\n{},Ana,1020304050\n", world.new_address());
-            Call::new(Whose::Caller).body(json!({"csv": csv}))
+            Call::new(DataOwner::Caller).body(json!({"csv": csv}))
         }
         _ => of_one(world, method, path).await?,
     })
 }
 
-async fn of_one(world: &World, method: &str, path: &str) -> Option<Call> {
+async fn of_one(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     let member = new_member(world).await.0;
-    let call = Call::new(Whose::Tenant).at("id", &member);
+    let call = Call::new(DataOwner::Tenant).at("id", &member);
     let payment = json!({"amount_paid": 25_000, "payment_method": "transfer"});
     let payments = format!("/api/v1/users/{member}/payments");
     Some(match (method, path) {
@@ -49,7 +49,7 @@ async fn of_one(world: &World, method: &str, path: &str) -> Option<Call> {
 }
 
 /// The id and the address of a new member of the first organiser's community.
-async fn new_member(world: &World) -> (String, String) {
+async fn new_member(world: &SampleBoxOffice) -> (String, String) {
     let email = world.new_address();
     let body = json!({"name": "Ana Farola", "email": email, "city": "Bogotá"});
     let member = world.app.post("/api/v1/users/register").token(&world.admin.token).json(body).ok().await;

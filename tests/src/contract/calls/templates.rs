@@ -2,17 +2,17 @@
 
 use serde_json::json;
 
-use super::super::world::World;
-use super::{Call, Whose};
+use super::super::world::SampleBoxOffice;
+use super::{Call, DataOwner};
 
-pub(super) async fn call(world: &World, method: &str, path: &str) -> Option<Call> {
+pub(super) async fn call(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     let rest = path.strip_prefix("/supervision/templates")?;
-    let one = Call::new(Whose::Caller).at("name", "discount_rejected").at("language", "en");
+    let one = Call::new(DataOwner::Caller).at("name", "discount_rejected").at("language", "en");
     let saved = world.app.put("/api/v1/supervision/templates/discount_rejected/en").token(&world.admin.token);
     let saved = saved.json(json!({"subject": world.new_code(), "body": "Not for {{ show }}, {{ name }}."}));
     Some(match (method, rest) {
-        ("GET", "") => Call::new(Whose::Caller),
-        ("POST", "/preview") => Call::new(Whose::Caller).body(json!({
+        ("GET", "") => Call::new(DataOwner::Caller),
+        ("POST", "/preview") => Call::new(DataOwner::Caller).body(json!({
             "name": "discount_approved", "language": "es", "subject": "Ven a {{ show }}",
             "body": "Hola {{ name }}:\n\n{% if code %}Usa {{ code }}{% else %}{{ link }}{% endif %}",
         })),

@@ -5,13 +5,13 @@ use domain::staff::{Invitation, Offer};
 use domain::user::Email;
 use domain::{InvitationId, TenantId, UserId};
 
-use super::super::world::World;
-use super::{Call, Whose};
+use super::super::world::SampleBoxOffice;
+use super::{Call, DataOwner};
 use crate::table::{fingerprints, table_of};
 
 /// A call of the buyer, whom the `inviting` organiser has invited; for `DELETE`, the buyer is on
 /// its staff already. Written into the table, because invitations are limited.
-pub(super) async fn call(world: &World, method: &str) -> Option<Call> {
+pub(super) async fn call(world: &SampleBoxOffice, method: &str) -> Option<Call> {
     let (store, now) = (table_of(&world.app, "events"), world.app.clock.now());
     let tenant: TenantId = world.inviting.tenant.parse().expect("an id");
     let email: Email = world.buyer.email.parse().expect("an address");
@@ -26,5 +26,5 @@ pub(super) async fn call(world: &World, method: &str) -> Option<Call> {
         let buyer: UserId = world.buyer.id.parse().expect("an id");
         store.add_staff(tenant, buyer, Role::Scanner, now).await.expect("added");
     }
-    Some(Call::new(Whose::Buyer).at("tenant", &world.inviting.tenant))
+    Some(Call::new(DataOwner::Buyer).at("tenant", &world.inviting.tenant))
 }

@@ -17,10 +17,10 @@ use serde_json::Value;
 use testkit::Answer;
 
 use self::values::Pool;
-use super::calls::{Call, Whose, call, rightful};
+use super::calls::{Call, DataOwner, call, rightful};
 use super::document::{Operation, operations};
 use super::judge::Judge;
-use super::world::World;
+use super::world::SampleBoxOffice;
 
 /// Requests in an ordinary run of the tests.
 const REQUESTS: u32 = 1_500;
@@ -44,7 +44,7 @@ struct Attempt {
 }
 
 impl Attempt {
-    async fn send(&self, world: &World) -> Answer {
+    async fn send(&self, world: &SampleBoxOffice) -> Answer {
         let mut request = world.app.request(self.method.parse().expect("a method"), &self.address);
         let has_type = self.headers.iter().any(|(name, _)| name == CONTENT_TYPE.as_str());
         for (name, value) in &self.headers {
@@ -126,7 +126,7 @@ async fn no_request_gets_an_answer_that_is_not_described() {
 }
 
 async fn round(judge: &Judge, findings: &mut Findings, rng: &mut Rng, numbers: std::ops::Range<u32>) {
-    let world = World::open().await;
+    let world = SampleBoxOffice::open().await;
     let mut prepared = Vec::new();
     for operation in operations() {
         prepared.push((operation, call(&world, operation).await));
@@ -151,7 +151,13 @@ async fn round(judge: &Judge, findings: &mut Findings, rng: &mut Rng, numbers: s
 }
 
 /// Generates a request to an operation.
-fn attempt(world: &World, pool: &Pool, operation: &Operation, call: &Call, rng: &mut Rng) -> Attempt {
+fn attempt(
+    world: &SampleBoxOffice,
+    pool: &Pool,
+    operation: &Operation,
+    call: &Call,
+    rng: &mut Rng,
+) -> Attempt {
     let mut attempt = Attempt {
         method: operation.method.clone(),
         address: call.address(operation),
@@ -190,11 +196,11 @@ fn attempt(world: &World, pool: &Pool, operation: &Operation, call: &Call, rng: 
         }
     }
     attempt.body = body.as_ref().map(|body| body.to_string().into_bytes());
-    if call.whose == Whose::Gateway && rng.u8(..4) > 0 {
+    if call.whose == DataOwner::Gateway && rng.u8(..4) > 0 {
         let signature = world.signature(attempt.body.as_deref().unwrap_or_default());
         attempt.headers.push(("x-sandbox-signature".to_owned(), signature));
     }
-    if call.whose == Whose::Sns && rng.u8(..4) > 0 {
+    if call.whose == DataOwner::Sns && rng.u8(..4) > 0 {
         let event = body.unwrap_or_default().to_string();
         attempt.body = Some(serde_json::to_vec(&world.signed_by_sns(&event)).expect("JSON"));
     }
@@ -202,7 +208,7 @@ fn attempt(world: &World, pool: &Pool, operation: &Operation, call: &Call, rng: 
 }
 
 /// A token, mostly of a person who may call the operation.
-fn token(world: &World, operation: &Operation, call: &Call, rng: &mut Rng) -> Option<String> {
+fn token(world: &SampleBoxOffice, operation: &Operation, call: &Call, rng: &mut Rng) -> Option<String> {
     if rng.u8(..10) < 7 {
         return rightful(world, operation, call.whose);
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::calls::Call;
 use super::super::document::{Operation, resolve};
-use super::super::world::World;
+use super::super::world::SampleBoxOffice;
 
 /// Schemas nested deeper than this are not followed.
 const DEPTH: u8 = 8;
@@ -25,7 +25,7 @@ pub(super) struct Pool {
 
 impl Pool {
     /// Collects the ids and values in the calls.
-    pub(super) fn new<'a>(world: &World, calls: impl Iterator<Item = &'a Call>) -> Self {
+    pub(super) fn new<'a>(world: &SampleBoxOffice, calls: impl Iterator<Item = &'a Call>) -> Self {
         let now = world.app.clock.now().to_string();
         let mut pool = Self { ids: BTreeMap::new(), named: BTreeMap::new(), now };
         for call in calls {

@@ -4,9 +4,9 @@ use domain::payment::GatewayName;
 use gateways::{Action, Faults, Method};
 use serde_json::{Value, json};
 
-use super::House;
+use super::Fixture;
 
-impl House {
+impl Fixture {
     async fn cancel(&self, purchase: &Value) -> Value {
         let path = format!("/api/v1/reservations/{}", purchase["id"].as_str().expect("an id"));
         self.app.delete(path).token(&self.ana.token).ok().await
@@ -15,7 +15,7 @@ impl House {
 
 #[tokio::test]
 async fn cancelling_a_reservation_cancels_its_payment_at_mercado_pago() {
-    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
     let gateway = house.app.simulator(GatewayName::MercadoPago);
@@ -41,7 +41,7 @@ async fn cancelling_a_reservation_cancels_its_payment_at_mercado_pago() {
 #[tokio::test]
 async fn where_a_payment_cannot_be_cancelled_the_buyer_reads_what_paying_does() {
     for (gateway, ends) in [(GatewayName::Wompi, true), (GatewayName::Payu, false)] {
-        let house = House::open(&[gateway]).await;
+        let house = Fixture::open(&[gateway]).await;
         let purchase = house.pay(&house.reserve().await, None).await.ok();
         assert_eq!(purchase["payments"][0]["if_paid"], "tickets");
         let page = house.app.visit(&purchase).await;
@@ -74,7 +74,7 @@ async fn after_a_declined_card_the_page_is_closed_or_reported_as_open() {
     for (gateway, closes) in
         [(GatewayName::MercadoPago, true), (GatewayName::Wompi, false), (GatewayName::Payu, false)]
     {
-        let house = House::open(&[gateway]).await;
+        let house = Fixture::open(&[gateway]).await;
         let purchase = house.pay(&house.reserve().await, None).await.ok();
         let page = house.app.visit(&purchase).await;
         let simulator = house.app.simulator(gateway);
@@ -99,7 +99,7 @@ async fn after_a_declined_card_the_page_is_closed_or_reported_as_open() {
 
 #[tokio::test]
 async fn an_order_paid_with_a_second_card_is_not_cancelled_without_a_notification() {
-    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
     let gateway = house.app.simulator(GatewayName::MercadoPago);
@@ -116,7 +116,7 @@ async fn an_order_paid_with_a_second_card_is_not_cancelled_without_a_notificatio
 
 #[tokio::test]
 async fn a_reservation_can_be_cancelled_while_the_gateway_is_down() {
-    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let down = Faults { read_500: 100, refund_500: 100, ..Faults::default() };
     house.app.simulator(GatewayName::MercadoPago).set_faults(down).expect("possible faults");
@@ -133,7 +133,7 @@ async fn a_reservation_can_be_cancelled_while_the_gateway_is_down() {
 /// organiser did not agree.
 #[tokio::test]
 async fn a_paid_order_is_not_cancelled_without_a_notification() {
-    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
     let gateway = house.app.simulator(GatewayName::MercadoPago);
@@ -148,7 +148,7 @@ async fn a_paid_order_is_not_cancelled_without_a_notification() {
 
 #[tokio::test]
 async fn a_cancelled_order_cannot_be_paid_at_the_sandbox() {
-    let house = House::open(&[]).await;
+    let house = Fixture::open(&[]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let cancelled = house.cancel(&purchase).await;
     assert_eq!(cancelled["payments"][0]["status"], "declined", "{cancelled}");

@@ -6,13 +6,13 @@ use domain::payment::GatewayName;
 use gateways::Faults;
 use serde_json::json;
 
-use super::House;
+use super::Fixture;
 
 const BOTH: [GatewayName; 2] = [GatewayName::Wompi, GatewayName::Payu];
 
 #[tokio::test]
 async fn the_buyer_may_choose_a_gateway_and_change_it() {
-    let house = House::open(&BOTH).await;
+    let house = Fixture::open(&BOTH).await;
     let reservation = house.reserve().await;
     let wompi = house.pay(&reservation, None).await.ok();
     assert_eq!(wompi["payments"][0]["gateway"], "wompi");
@@ -44,7 +44,7 @@ async fn the_buyer_may_choose_a_gateway_and_change_it() {
 
 #[tokio::test]
 async fn while_a_gateway_is_down_the_others_are_offered_and_nothing_is_written() {
-    let house = House::open(&BOTH).await;
+    let house = Fixture::open(&BOTH).await;
     let down = Faults { read_500: 100, ..Faults::default() };
     let reservation = house.reserve().await;
     house.app.simulator(GatewayName::Wompi).set_faults(down).expect("possible faults");
@@ -73,7 +73,7 @@ async fn while_a_gateway_is_down_the_others_are_offered_and_nothing_is_written()
 
 #[tokio::test]
 async fn an_open_payment_is_not_continued_while_its_gateway_is_down() {
-    let house = House::open(&[GatewayName::MercadoPago, GatewayName::Payu]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago, GatewayName::Payu]).await;
     let reservation = house.reserve().await;
     let first = house.pay(&reservation, None).await.ok();
     house.app.clock.advance(Duration::from_secs(60));

@@ -7,12 +7,12 @@ use domain::payment::GatewayName;
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
-use super::{House, address};
+use super::{Fixture, address};
 
 /// The parameters that PayU adds to the address to which the buyer returns.
 type Shown = BTreeMap<String, String>;
 
-impl House {
+impl Fixture {
     /// The buyer presses `button` on PayU's page and returns.
     async fn go_back(&self, page: &str, button: &str) -> Shown {
         let url = format!("{}/pay/{page}/{button}", self.app.simulator(GatewayName::Payu).url());
@@ -47,7 +47,7 @@ fn payment_id(order: &Value) -> &str {
 
 #[tokio::test]
 async fn a_cheap_payment_does_not_pay_for_an_expensive_order() {
-    let house = House::open(&[GatewayName::Payu]).await;
+    let house = Fixture::open(&[GatewayName::Payu]).await;
     let cheap = house.app.show(&house.organizer, "Los Grillos", 20, 1_000).await;
     let line = json!({"area_id": cheap.area, "quantity": 1});
     let reservation = house.app.reserve(&house.ana.token, &cheap.id, line).await;
@@ -77,7 +77,7 @@ async fn a_cheap_payment_does_not_pay_for_an_expensive_order() {
 
 #[tokio::test]
 async fn a_refund_is_not_mistaken_for_a_payment_and_refunded_again() {
-    let house = House::open(&[GatewayName::Payu]).await;
+    let house = Fixture::open(&[GatewayName::Payu]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
     let shown = house.go_back(&page, "approve").await;

@@ -2,16 +2,16 @@
 
 mod cancelling;
 mod choice;
-mod coming_back;
 mod forgery;
 mod notifications;
 mod pages;
+mod returning_buyer;
 mod ways;
 
 use domain::gateway_account::GatewayAccount;
 use domain::payment::GatewayName;
 use serde_json::{Value, json};
-use testkit::{Answer, Organizer, Show, Somebody, TestApp};
+use testkit::{Answer, Organizer, Show, TestApp, TestUser};
 
 /// The path and query to which a gateway sends notifications about an account.
 pub(crate) fn address(account: &GatewayAccount) -> String {
@@ -20,15 +20,15 @@ pub(crate) fn address(account: &GatewayAccount) -> String {
 }
 
 /// A show of an organiser with gateway accounts of its own, and Ana, who buys.
-struct House {
+struct Fixture {
     app: TestApp,
     organizer: Organizer,
     accounts: Vec<GatewayAccount>,
     show: Show,
-    ana: Somebody,
+    ana: TestUser,
 }
 
-impl House {
+impl Fixture {
     /// Opens a box office whose organiser has accounts at these gateways, preferred first.
     async fn open(gateways: &[GatewayName]) -> Self {
         let app = TestApp::start().await;

@@ -11,7 +11,7 @@ use payments::{MAX_SIGNATURE_AGE, MAX_WEBHOOK_BYTES, credentials_name};
 use serde_json::{Value, json};
 use testkit::{Request, TestApp};
 
-use super::{House, address};
+use super::{Fixture, address};
 
 /// The secret with which the gateway signs notifications about an account.
 async fn secret(app: &TestApp, account: &GatewayAccount) -> String {
@@ -45,7 +45,7 @@ fn number(order: &Value) -> String {
 
 #[tokio::test]
 async fn a_repeated_notification_changes_nothing() {
-    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let paid = house.approve(GatewayName::MercadoPago, &purchase).await;
     assert_eq!(paid["status"], "paid");
@@ -67,7 +67,7 @@ async fn a_repeated_notification_changes_nothing() {
 
 #[tokio::test]
 async fn the_seeds_address_settles_payments_too() {
-    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
     let lost = Faults { drop_webhooks: 100, ..Faults::default() };
@@ -84,7 +84,7 @@ async fn the_seeds_address_settles_payments_too() {
 
 #[tokio::test]
 async fn a_notification_that_is_not_signed_for_the_account_is_refused() {
-    let house = House::open(&[GatewayName::MercadoPago, GatewayName::Wompi]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago, GatewayName::Wompi]).await;
     let (app, accounts) = (&house.app, &house.accounts);
     let other = app.organizer("otra").await;
     let stranger = app.connect(&other, GatewayName::Payu, 0).await;
@@ -127,7 +127,7 @@ async fn a_notification_that_is_not_signed_for_the_account_is_refused() {
 
 #[tokio::test]
 async fn events_of_no_concern_are_acknowledged() {
-    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago]).await;
     let (secret, path) = (secret(&house.app, &house.accounts[0]).await, address(&house.accounts[0]));
     for kind in ["subscription_preapproval", "stop_delivery_op_wh", "something_new"] {
         from_mercado_pago(&house.app, &secret, &path, kind, "77").send().await.ok();
@@ -138,7 +138,7 @@ async fn events_of_no_concern_are_acknowledged() {
 /// The gateway's panel sends such notifications to test the address.
 #[tokio::test]
 async fn notifications_of_unknown_payments_are_discarded_after_a_while() {
-    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago]).await;
     let (secret, path) = (secret(&house.app, &house.accounts[0]).await, address(&house.accounts[0]));
     from_mercado_pago(&house.app, &secret, &path, "payment", "123456").send().await.ok();
     let janitor = house.app.cloud.environment_of("janitor").expect("a function of the template");
@@ -159,7 +159,7 @@ async fn notifications_of_unknown_payments_are_discarded_after_a_while() {
 /// run. So this checks the reason: the webhook calls no gateway.
 #[tokio::test]
 async fn a_notification_is_answered_without_asking_the_gateway() {
-    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago]).await;
     let (secret, path) = (secret(&house.app, &house.accounts[0]).await, address(&house.accounts[0]));
     let reservation = house.reserve().await;
     let slow = Faults { timeouts: 100, timeout_ms: 4_000, ..Faults::default() };
@@ -178,7 +178,7 @@ async fn a_notification_is_answered_without_asking_the_gateway() {
 /// PayU's page accepts a card as long as it is open, even after the hold has expired.
 #[tokio::test]
 async fn a_late_payment_at_payu_is_found_without_a_notification() {
-    let house = House::open(&[GatewayName::Payu]).await;
+    let house = Fixture::open(&[GatewayName::Payu]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
     let quarters = async |count| {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use domain::payment::GatewayName;
 
-use super::{House, address};
+use super::{Fixture, address};
 
 #[tokio::test]
 async fn the_forms_action_is_allowed_by_the_pages_policy() {
-    let house = House::open(&[GatewayName::Payu]).await;
+    let house = Fixture::open(&[GatewayName::Payu]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let url = purchase["checkout_url"].as_str().expect("an address");
     let (page, form) = url.split_once('#').expect("a fragment");
@@ -35,7 +35,7 @@ async fn the_forms_action_is_allowed_by_the_pages_policy() {
 
 #[tokio::test]
 async fn query_parameters_of_the_gateway_do_not_change_the_return_page() {
-    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let path = format!("/purchases/{}", purchase["id"].as_str().expect("an id"));
     let home = house.app.get("/").header("accept", "text/html").send().await;

@@ -3,10 +3,10 @@
 use domain::payment::GatewayName;
 use serde_json::{Value, json};
 
-use super::House;
+use super::Fixture;
 
 /// Checks that an answer to a buyer does not name the organiser's account.
-fn tells_nothing_of_the_account(house: &House, answer: &Value) {
+fn tells_nothing_of_the_account(house: &Fixture, answer: &Value) {
     let account = house.accounts[0].id.to_string();
     let mut answer = answer.clone();
     // Gateways must know our notification address, and PayU gets it from the buyer's browser.
@@ -17,7 +17,7 @@ fn tells_nothing_of_the_account(house: &House, answer: &Value) {
 }
 
 async fn bought_at(gateway: GatewayName) {
-    let house = House::open(&[gateway]).await;
+    let house = Fixture::open(&[gateway]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     assert_eq!(purchase["status"], "awaiting_payment");
     assert_eq!(purchase["payments"][0]["gateway"], gateway.as_str());
@@ -52,7 +52,7 @@ async fn tickets_are_bought_at_payu() {
 #[tokio::test]
 async fn a_second_request_to_pay_returns_the_same_payment() {
     for gateway in [GatewayName::MercadoPago, GatewayName::Wompi, GatewayName::Payu] {
-        let house = House::open(&[gateway]).await;
+        let house = Fixture::open(&[gateway]).await;
         let reservation = house.reserve().await;
         let first = house.pay(&reservation, None).await.ok();
         house.app.clock.advance(std::time::Duration::from_secs(40));
@@ -70,7 +70,7 @@ async fn a_second_request_to_pay_returns_the_same_payment() {
 
 #[tokio::test]
 async fn a_declined_payment_is_tried_again_at_the_gateway() {
-    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago]).await;
     let reservation = house.reserve().await;
     let first = house.pay(&reservation, None).await.ok();
     let page = house.app.visit(&first).await;
@@ -88,7 +88,7 @@ async fn a_declined_payment_is_tried_again_at_the_gateway() {
 
 #[tokio::test]
 async fn an_order_shows_the_buyer_a_refund_by_hand() {
-    let house = House::open(&[GatewayName::Wompi]).await;
+    let house = Fixture::open(&[GatewayName::Wompi]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let paid = house.approve(GatewayName::Wompi, &purchase).await;
     // Wompi voids a whole payment or nothing.
@@ -109,7 +109,7 @@ async fn an_order_shows_the_buyer_a_refund_by_hand() {
 #[tokio::test]
 async fn a_price_with_centavos_is_rounded_before_it_is_shown() {
     for gateway in [GatewayName::MercadoPago, GatewayName::Wompi] {
-        let house = House::open(&[gateway]).await;
+        let house = Fixture::open(&[gateway]).await;
         let show = house.app.show(&house.organizer, "La Calesita", 10, 1).await;
         let area = format!("/api/v1/events/{}/areas/{}", show.id, show.area);
         house.app.patch(area).token(&house.organizer.token).json(json!({"price": "87830.50"})).ok().await;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl Evening {
+impl DoorFixture {
     fn minutes_ago(&self, minutes: u64) -> String {
         (self.app.clock.now() - std::time::Duration::from_secs(minutes * 60)).to_string()
     }
@@ -41,7 +41,7 @@ impl Evening {
 
 #[tokio::test]
 async fn an_entry_before_the_refund_is_a_conflict() {
-    let evening = Evening::open().await;
+    let evening = DoorFixture::open().await;
     let code = evening.code(0).await;
     evening.pass(8);
     let entered_at = evening.minutes_ago(4);
@@ -72,7 +72,7 @@ async fn an_entry_before_the_refund_is_a_conflict() {
 
 #[tokio::test]
 async fn an_entry_before_the_transfer_uses_the_ticket() {
-    let evening = Evening::open().await;
+    let evening = DoorFixture::open().await;
     let (app, old) = (&evening.app, evening.code(0).await);
     evening.pass(8);
     let entered_at = evening.minutes_ago(4);
@@ -98,7 +98,7 @@ async fn an_entry_before_the_transfer_uses_the_ticket() {
 
 #[tokio::test]
 async fn a_refused_scan_is_no_entry_and_a_wrong_clock_is_corrected() {
-    let evening = Evening::open().await;
+    let evening = DoorFixture::open().await;
     let (first, second) = (evening.code(0).await, evening.code(1).await);
     evening.pass(8);
     evening.refund(0).await;

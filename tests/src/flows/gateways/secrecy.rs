@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 use testkit::fresh_binary;
 use testkit::runtime_api::Lambda;
 
-use super::{GATEWAYS, House, merchant, path, secrets, three};
+use super::{Fixture, GATEWAYS, merchant, path, secrets, three};
 
 /// Run with the function's own binary, at the most detailed log level of a deployment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn credentials_are_in_no_answer_and_no_log() {
     // The test must not move its clock: the binary uses the system's.
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let mut env = house.app.cloud.environment_of("admin").expect("a function of the template");
     env.insert("LOG_LEVEL".to_owned(), "debug".to_owned());
     let binary = fresh_binary("admin").unwrap_or_else(|problem| panic!("{problem}"));
@@ -52,7 +52,7 @@ async fn credentials_are_in_no_answer_and_no_log() {
 /// The answer to a request for an account; PUT enters its credentials.
 async fn invoke(
     lambda: &mut Lambda,
-    house: &House,
+    house: &Fixture,
     method: &str,
     account: &Value,
     body: Option<&Value>,

@@ -3,7 +3,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{House, pointers, text};
+use super::{Fixture, pointers, text};
 
 fn payment(change: Value) -> Value {
     let mut body = json!({"amount_paid": 25_000, "payment_method": "transfer"});
@@ -11,13 +11,13 @@ fn payment(change: Value) -> Value {
     body
 }
 
-async fn is_current(house: &House, member: &str) -> bool {
+async fn is_current(house: &Fixture, member: &str) -> bool {
     house.get(member).ok().await["monthly_fee_current"] == true
 }
 
 #[tokio::test]
 async fn a_confirmed_payment_makes_the_fee_current_unless_marked_otherwise() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let ana = house.member("ana@example.com", json!({})).await;
     let member = text(&ana["id"]);
     let path = format!("{member}/payments");
@@ -55,7 +55,7 @@ async fn a_confirmed_payment_makes_the_fee_current_unless_marked_otherwise() {
 
 #[tokio::test]
 async fn payments_are_listed_by_payment_date_after_corrections_too() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let ana = house.member("ana@example.com", json!({})).await;
     let path = format!("{}/payments", text(&ana["id"]));
     let day = |days: u64| (house.app.clock.now() - Duration::from_secs(days * 24 * 3600)).to_string();
@@ -102,7 +102,7 @@ async fn payments_are_listed_by_payment_date_after_corrections_too() {
 
 #[tokio::test]
 async fn a_receipt_is_private_and_read_by_a_link_that_expires() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let ana = house.member("ana@example.com", json!({})).await;
     let path = format!("{}/payments", text(&ana["id"]));
     let receipt = json!({"receipt": {"content_type": "application/pdf", "size": 5}});

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{House, text};
+use super::{Fixture, text};
 
 const FILE: &str = "\u{feff}email;name;dni;city;subscription_active;monthly_fee_current;registration_date\r\n\
     ana@example.com;Ana Farola;1.020.304.050;Bogotá;sí;si;21/11/2025\r\n\
@@ -14,7 +14,7 @@ fn counts(report: &Value) -> [u64; 5] {
     ["lines", "new", "changed", "unchanged", "bad"].map(|name| report[name].as_u64().expect("a count"))
 }
 
-async fn confirm(house: &House, csv: &str) -> Value {
+async fn confirm(house: &Fixture, csv: &str) -> Value {
     let preview = house.post("import", json!({"csv": csv})).ok().await;
     house.post("import", json!({"csv": csv, "confirm": preview["digest"]})).ok().await
 }
@@ -26,7 +26,7 @@ fn outcomes(report: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn a_file_is_previewed_then_imported_and_harmless_when_repeated() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let preview = house.post("import", json!({"csv": FILE})).ok().await;
     assert_eq!((counts(&preview), &preview["confirmed"]), ([3, 3, 0, 0, 0], &json!(false)));
     assert_eq!(house.get("list").ok().await["items"], json!([]), "a preview changes nothing");
@@ -57,7 +57,7 @@ async fn a_file_is_previewed_then_imported_and_harmless_when_repeated() {
 
 #[tokio::test]
 async fn every_bad_line_is_named_by_its_number() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     house.member("vieja@example.com", json!({"dni": "79123456"})).await;
     let csv = "name,email,dni,country,subscription_active,registration_date\n\
         Ana,ana@example.com,1020304050,CO,si,2025-01-01\n\
@@ -98,7 +98,7 @@ async fn every_bad_line_is_named_by_its_number() {
 
 #[tokio::test]
 async fn only_the_previewed_file_is_imported() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let preview = house.post("import", json!({"csv": FILE})).ok().await;
     let other = FILE.replace("Cali", "Lima");
     let body = json!({"csv": other, "confirm": preview["digest"]});
@@ -129,7 +129,7 @@ async fn only_the_previewed_file_is_imported() {
 
 #[tokio::test]
 async fn a_file_may_be_sent_as_the_bytes_that_excel_wrote() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     // In Windows-1252: a header, and María Núñez.
     let file = "Y29ycmVvO25vbWJyZQ0KbWFyaWFAZXhhbXBsZS5jb207TWFy7WEgTvrxZXoNCg==";
     let preview = house.post("import", json!({"file": file})).ok().await;
@@ -147,7 +147,7 @@ async fn a_file_may_be_sent_as_the_bytes_that_excel_wrote() {
 
 #[tokio::test]
 async fn a_number_with_decimals_is_never_read_as_a_national_id() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let csv =
         "correo,nombre,cédula,,\nana@example.com,Ana,2012345.0,,\nbeto@example.com,Jos\u{fffd},52123456,,\n";
     let report = house.post("import", json!({"csv": csv})).ok().await;
@@ -163,7 +163,7 @@ async fn a_number_with_decimals_is_never_read_as_a_national_id() {
 /// More lines than one transaction, and a line whose person is already a member by then.
 #[tokio::test]
 async fn a_long_file_is_imported_although_one_line_conflicts() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let mut csv = "email,name,dni\n".to_owned();
     for index in 0..500 {
         let _ = writeln!(csv, "m{index}@example.com,Nombre {index},{}", 50_000_000 + index);

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::House;
+use super::Fixture;
 
-async fn community() -> House {
-    let house = House::open().await;
+async fn community() -> Fixture {
+    let house = Fixture::open().await;
     for (name, city, genre, active, current) in [
         ("Ana Farola", "Bogotá", "Cumbia", true, true),
         ("Beto Bambalina", "Medellín", "Rock", true, false),

@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
-use super::House;
+use super::Fixture;
 
 #[tokio::test]
 async fn each_reason_has_its_own_code_and_sentence() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     for (name, active, current) in
         [("socia", true, true), ("morosa", true, false), ("exsocio", false, true), ("nueva", false, false)]
     {
@@ -29,7 +29,7 @@ async fn each_reason_has_its_own_code_and_sentence() {
 
 #[tokio::test]
 async fn the_community_is_that_of_the_request_or_its_show() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let other = house.app.organizer("mareas").await;
     let show = house.app.show(&house.organizer, "Los Faroles", 20, 50_000).await;
     let draft = house.app.draft(&house.organizer, "Ensayo").await;
@@ -69,7 +69,7 @@ async fn the_community_is_that_of_the_request_or_its_show() {
 
 #[tokio::test]
 async fn guessing_member_addresses_is_limited() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let ask = |path: &str, index: u32| {
         let body = json!({"email": format!("m{index}@example.com"), "tenant_id": house.organizer.tenant});
         house.public(path, body)

@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use testkit::{Organizer, Request, TestApp};
 
 /// A box office with one community.
-struct House {
+struct Fixture {
     app: TestApp,
     organizer: Organizer,
 }
 
-impl House {
+impl Fixture {
     async fn open() -> Self {
         let app = TestApp::start().await;
         let organizer = app.organizer("faroles").await;

@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{House, pointers, text};
+use super::{Fixture, pointers, text};
 
 #[tokio::test]
 async fn the_public_cannot_set_its_own_subscription_or_fee() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let tenant = &house.organizer.tenant;
     let body = |change: Value| {
         let mut body = json!({"name": " Ana Farola ", "email": "Ana@Example.com", "tenant_id": tenant});
@@ -44,7 +44,7 @@ async fn the_public_cannot_set_its_own_subscription_or_fee() {
 
 #[tokio::test]
 async fn addresses_and_ids_are_unique_and_a_repeated_registration_is_harmless() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let tenant = &house.organizer.tenant;
     let ana = json!({"name": "Ana", "email": "ana@example.com", "dni": 1_020_304_050, "tenant_id": tenant});
     let first = house.public("register", ana.clone()).ok().await;
@@ -83,7 +83,7 @@ async fn addresses_and_ids_are_unique_and_a_repeated_registration_is_harmless() 
 
 #[tokio::test]
 async fn supervisors_correct_members() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let ana = house.member("ana@example.com", json!({"dni": "1020304050", "city": "Bogotá"})).await;
     let eva = house.member("eva@example.com", json!({"dni": "52123456"})).await;
     let id = text(&ana["id"]);
@@ -115,7 +115,7 @@ async fn supervisors_correct_members() {
 
 #[tokio::test]
 async fn a_members_payment_status_is_set_or_toggled() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let ana = house.member("ana@example.com", json!({})).await;
     let path = format!("{}/payment-status", text(&ana["id"]));
     let status = |body: Value| {
@@ -143,7 +143,7 @@ async fn a_members_payment_status_is_set_or_toggled() {
 
 #[tokio::test]
 async fn guessing_national_ids_is_limited() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let tenant = &house.organizer.tenant;
     let register = |email: String| {
         house.public(

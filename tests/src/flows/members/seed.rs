@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{House, text};
+use super::{Fixture, text};
 
 /// The columns of the seed's table USERS.
 const USERS: [&str; 13] = [
@@ -42,7 +42,7 @@ fn has_all(columns: &[&str], value: &Value, route: &str) {
 
 #[tokio::test]
 async fn every_endpoint_of_the_seed_for_users_answers_with_its_fields() {
-    let house = House::open().await;
+    let house = Fixture::open().await;
     let (tenant, token) = (&house.organizer.tenant, &house.organizer.token);
 
     let body = json!({

@@ -27,7 +27,7 @@ fn ticket(event: u128, ticket: u128, serial: u16) -> TicketCode {
 
 /// The text that appears when a scanner types `text`: dead keys wait for the next key and swallow a
 /// space, as on Windows and macOS.
-fn typed(way: Way, text: &str) -> Option<String> {
+fn typed(way: LayoutPair, text: &str) -> Option<String> {
     let (scanner, computer, is_locked) = way.keyboards();
     let (mut written, mut dead) = (String::new(), None);
     for c in text.chars() {
@@ -72,7 +72,7 @@ fn with_caps_lock(text: &str) -> String {
 #[test]
 fn a_latin_american_computer_writes_what_was_seen_at_a_door() {
     let latam = KEYBOARDS.into_iter().find(|keyboard| keyboard.name == "Latin America").expect("known");
-    let typed = typed(Way::Computer(latam), "TQ1:A-B/C+D*E$F%G. 9").expect("typed");
+    let typed = typed(LayoutPair::Computer(latam), "TQ1:A-B/C+D*E$F%G. 9").expect("typed");
     assert_eq!(typed, "TQ1ÑA'B-C¡D(E$F%G. 9");
 }
 
@@ -117,7 +117,7 @@ fn the_text_of_each_layout_is_undone() {
 fn layouts_are_as_they_are_sold() {
     let written = KEYBOARDS.map(|keyboard| {
         let text = "TQ1:.-/+ *$%4580YZAM+A";
-        format!("{}: {}", keyboard.name, typed(Way::Computer(keyboard), text).expect("typed"))
+        format!("{}: {}", keyboard.name, typed(LayoutPair::Computer(keyboard), text).expect("typed"))
     });
     insta::assert_snapshot!(written.join("\n"), @r#"
     United States: TQ1:.-/+ *$%4580YZAM+A
@@ -198,7 +198,7 @@ fn dead_keys_are_understood_wherever_they_stand() {
     ] {
         let code = ticket(event, id, serial);
         let text = sign(&code, &key());
-        for way in Way::all() {
+        for way in LayoutPair::all() {
             // Some scanners cannot type all of Base45.
             let (Some(_), Some(written)) = (typed(way, ALPHABET), typed(way, &text)) else { continue };
             assert_eq!(check(&written).as_ref(), Ok(&code), "{way:?}: {text}: {written}");
@@ -224,7 +224,7 @@ proptest! {
         let code = ticket(event, id, serial);
         let text = sign(&code, &key());
         let mut ways = 0;
-        for way in Way::all() {
+        for way in LayoutPair::all() {
             // Some scanners cannot type all of Base45.
             let (Some(_), Some(written)) = (typed(way, ALPHABET), typed(way, &text)) else { continue };
             ways += 1;
@@ -249,7 +249,7 @@ proptest! {
         other.replace_range(place..=place, &c);
         // A text that lacks only its last key, a dead key that waits, is understood.
         prop_assume!(!text.starts_with(other.trim_end()));
-        for way in Way::all() {
+        for way in LayoutPair::all() {
             let Some(written) = typed(way, &other) else { continue };
             prop_assert!(check(&written).is_err(), "{:?}: {}", way, written);
         }

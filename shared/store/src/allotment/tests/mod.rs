@@ -11,7 +11,7 @@ mod sizes;
 use domain::order::Part;
 use domain::{AreaId, EventId, OrderId, Timestamp};
 
-use super::block::{Block, Stake};
+use super::block::{Block, ClaimValue};
 use super::{AllotmentState, BLOCK_ADMISSIONS, Claim, Pool, Refusal, Token};
 use crate::Store;
 use crate::items::number;
@@ -55,7 +55,7 @@ async fn pool_with(store: &Store, left: &[u8]) -> Pool {
             let update =
                 store.update_block(&pool, block).update_expression("SET l = :left, long_ago = :sold");
             let update = update.expression_attribute_values(":left", number(left));
-            let sold = Stake::new(sold, Claim::Sold);
+            let sold = ClaimValue::new(sold, Claim::Sold);
             update.expression_attribute_values(":sold", sold.value()).send().await.expect("written");
         }
     }
@@ -73,7 +73,7 @@ async fn blocks(store: &Store, pool: &Pool) -> Vec<Block> {
 }
 
 /// The claims of an order on a pool, each with its block.
-async fn claims_of(store: &Store, pool: &Pool, token: Token) -> Vec<(u16, Stake)> {
+async fn claims_of(store: &Store, pool: &Pool, token: Token) -> Vec<(u16, ClaimValue)> {
     let blocks = blocks(store, pool).await;
     blocks.iter().filter_map(|block| Some((block.index, block.claim(token)?))).collect()
 }

@@ -64,7 +64,7 @@ struct Buyer {
     parts: Vec<Part>,
     claim: Option<Claim>,
     /// Holds that an earlier try left in other blocks.
-    strays: Vec<(u16, Stake)>,
+    strays: Vec<(u16, ClaimValue)>,
     refunded: bool,
 }
 
@@ -196,7 +196,7 @@ impl PoolModel {
     /// Compares what the table says with what the buyers know.
     fn compare(&self, step: PoolStep, blocks: &[Block]) {
         let now = at(self.now);
-        let mut live: BTreeMap<(u16, String), Stake> = BTreeMap::new();
+        let mut live: BTreeMap<(u16, String), ClaimValue> = BTreeMap::new();
         for block in blocks {
             let expired = block.expired(now);
             let claims = block.claims.iter().filter(|claim| !expired.contains(claim));
@@ -214,7 +214,7 @@ impl PoolModel {
             if let Some(claim) = claim {
                 for part in buyer.parts.iter().filter(|part| part.quantity > 0) {
                     let has = live.remove(&name(part.block));
-                    assert_eq!(has, Some(Stake::new(part.quantity, claim)), "after {step:?}: {buyer:?}");
+                    assert_eq!(has, Some(ClaimValue::new(part.quantity, claim)), "after {step:?}: {buyer:?}");
                 }
             }
             for (block, _) in &buyer.strays {

@@ -15,7 +15,11 @@ async fn a_claim_takes_its_admissions_once() {
         let again = store.claim_admissions(&pool, 3, token(1), until(expiry), at(now)).await;
         assert_eq!(again.expect("claimed"), first, "the same under the same token");
         let claims = claims_of(&store, &pool, token(1)).await;
-        assert_eq!(claims, [(first[0].block, Stake::new(3, until(expiry)))], "until what was asked last");
+        assert_eq!(
+            claims,
+            [(first[0].block, ClaimValue::new(3, until(expiry)))],
+            "until what was asked last"
+        );
     }
     assert_eq!(state(&store, &pool, 300).await, AllotmentState { capacity: 120, left: 117, sold: 0 });
     assert_eq!(state(&store, &pool, 301).await, AllotmentState { capacity: 120, left: 120, sold: 0 });
@@ -352,24 +356,24 @@ async fn a_claim_is_split_over_as_few_blocks_as_possible() {
 async fn the_next_try_uses_the_claims_that_a_crash_left_behind() {
     let store = testing::store().await;
     let pool = pool_with(&store, &[3, 2, 2]).await;
-    let crashed = async |block: u16, stake: Stake| {
+    let crashed = async |block: u16, stake: ClaimValue| {
         let update = store.update_block(&pool, block).update_expression("SET l = l - :q, #t = :v");
         let update = update.expression_attribute_names("#t", token(1).as_str());
         let update = update.expression_attribute_values(":q", number(stake.quantity()));
         update.expression_attribute_values(":v", stake.value()).send().await.expect("written");
     };
-    crashed(1, Stake::new(2, until(60))).await;
+    crashed(1, ClaimValue::new(2, until(60))).await;
     let parts = store.claim_admissions(&pool, 6, token(1), Claim::Sold, at(0)).await.expect("sold");
     assert_eq!((quantity(&parts), state(&store, &pool, 0).await.left), (6, 1));
     store.return_admissions(&pool, &parts, 0, token(1)).await.expect("returned");
 
     // The rest is in the block of the earlier claim, and a block takes one claim of an order.
-    crashed(0, Stake::new(1, until(60))).await;
+    crashed(0, ClaimValue::new(1, until(60))).await;
     let parts = store.claim_admissions(&pool, 7, token(1), until(600), at(0)).await.expect("claimed");
     assert_eq!((quantity(&parts), state(&store, &pool, 0).await.left), (7, 0));
     store.release_admissions(&pool, &parts, token(1)).await.expect("released");
 
-    crashed(0, Stake::new(1, until(60))).await;
+    crashed(0, ClaimValue::new(1, until(60))).await;
     assert_eq!(left(store.claim_admissions(&pool, 8, token(1), until(600), at(0)).await), 7);
     assert!(claims_of(&store, &pool, token(1)).await.is_empty());
 }

@@ -125,14 +125,14 @@ async fn a_full_row_fits_one_write_unit() {
 #[test]
 fn a_stake_keeps_its_quantity_and_its_kind() {
     for quantity in [1, 9, 10, 20, 99, 100, 255] {
-        let (hold, sold) = (Stake::new(quantity, until(0)), Stake::new(quantity, Claim::Sold));
+        let (hold, sold) = (ClaimValue::new(quantity, until(0)), ClaimValue::new(quantity, Claim::Sold));
         assert_eq!((hold.quantity(), sold.quantity()), (quantity, quantity));
         assert!(sold.is_sold() && !hold.is_sold());
         for forever in [Timestamp::MAX, Timestamp::MIN] {
-            let stake = Stake::new(quantity, Claim::Until(forever));
+            let stake = ClaimValue::new(quantity, Claim::Until(forever));
             assert!(stake.quantity() == quantity && !stake.is_sold());
         }
-        assert_eq!(hold.keeping(1), Stake::new(1, until(0)));
-        assert_eq!(sold.keeping(1), Stake::new(1, Claim::Sold));
+        assert_eq!(hold.keeping(1), ClaimValue::new(1, until(0)));
+        assert_eq!(sold.keeping(1), ClaimValue::new(1, Claim::Sold));
     }
 }

@@ -73,7 +73,7 @@ impl Body {
 /// A request and its answer, to be checked against the description.
 #[derive(Debug)]
 pub(crate) struct Exchange<'a> {
-    pub(crate) request: &'a Asked,
+    pub(crate) request: &'a SentRequest,
     pub(crate) status: u16,
     /// The code of a failure; empty if it is none.
     pub(crate) code: &'a str,
@@ -81,7 +81,7 @@ pub(crate) struct Exchange<'a> {
 
 /// The checked parts of a request, noted before it is sent.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct SentRequest {
     method: String,
     path: String,
     query: Vec<(String, String)>,
@@ -91,7 +91,7 @@ pub(crate) struct Asked {
     has_body: bool,
 }
 
-impl Asked {
+impl SentRequest {
     pub(crate) fn of(request: &reqwest::Request) -> Self {
         let bytes = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
         let headers = request.headers().iter();
@@ -162,7 +162,7 @@ impl Operation {
     }
 
     /// The first thing in a request that breaks the schemas.
-    fn broken(&self, request: &Asked) -> Option<String> {
+    fn broken(&self, request: &SentRequest) -> Option<String> {
         let schemas = self.schemas.get_or_init(|| Schemas::of(self.described));
         let known =
             |name: &str| schemas.parameters.iter().any(|one| one.place == "query" && one.name == name);

@@ -40,13 +40,13 @@ const MOST: usize = 256;
 
 /// The gateways' last reports about awaited orders, per execution environment.
 #[derive(Debug, Default)]
-pub(crate) struct Looks(Mutex<HashMap<OrderId, Look>>);
+pub(crate) struct GatewayReportCache(Mutex<HashMap<OrderId, CachedReports>>);
 
 /// An attempt that the buyer has paid, and the gateway's id of the payment.
 type Paid = (u8, String);
 
 #[derive(Debug, Clone)]
-struct Look {
+struct CachedReports {
     /// The order's version for which the reports were made. Once the order has changed, they are
     /// out of date.
     version: u32,
@@ -58,10 +58,10 @@ struct Look {
     is_news: bool,
 }
 
-impl Looks {
+impl GatewayReportCache {
     /// The last reports, and whether the caller has the turn: then it must ask the gateways, and no
     /// other request asks for a pause.
-    fn turn(&self, order: OrderId, version: u32, now: Timestamp) -> (Option<Look>, bool) {
+    fn turn(&self, order: OrderId, version: u32, now: Timestamp) -> (Option<CachedReports>, bool) {
         let mut looks = self.lock();
         let known = looks.get(&order).filter(|look| look.version == version).cloned();
         if known.as_ref().is_some_and(|look| now < look.due) {
@@ -75,7 +75,7 @@ impl Looks {
         }
         let (paid, is_news) =
             known.as_ref().map_or((Vec::new(), false), |look| (look.paid.clone(), look.is_news));
-        looks.insert(order, Look { version, due: now + PAUSE, paid, is_news });
+        looks.insert(order, CachedReports { version, due: now + PAUSE, paid, is_news });
         (known, true)
     }
 
@@ -92,14 +92,14 @@ impl Looks {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<OrderId, Look>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<OrderId, CachedReports>> {
         // Nothing that can panic runs while the mutex is locked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The order for its buyer, with the gateways' reports if they are due.
-pub(crate) async fn look(state: &State, mut order: Order, now: Timestamp) -> Order {
+pub(crate) async fn refresh_from_gateways(state: &State, mut order: Order, now: Timestamp) -> Order {
     if !is_awaited(&order, now) {
         return order;
     }
@@ -109,12 +109,12 @@ pub(crate) async fn look(state: &State, mut order: Order, now: Timestamp) -> Ord
         && may_ask(state, &order, now).await
         && let Some(reports) = ask(state, &order).await
     {
-        let news = News::of(&order, &reports);
+        let news = ReportedChanges::of(&order, &reports);
         paid = news.paid.clone();
         state.looks.heard(order.id, news.paid.clone(), news.is_any());
         // The notification had a whole pause to arrive.
         if news.is_any() && known.is_some_and(|before| before.is_news) {
-            write_down(state, &mut order, &news, now).await;
+            save_reported_changes(state, &mut order, &news, now).await;
             state.looks.written(order.id, order.version);
         }
     }
@@ -140,7 +140,7 @@ pub(crate) async fn is_processing(state: &State, order: &Order, now: Timestamp) 
             && may_ask(state, order, now).await
             && let Some(reports) = ask(state, order).await
         {
-            let news = News::of(order, &reports);
+            let news = ReportedChanges::of(order, &reports);
             seen.show_processing(&news.paid);
             state.looks.heard(order.id, news.paid.clone(), news.is_any());
         }
@@ -152,11 +152,11 @@ pub(crate) async fn is_processing(state: &State, order: &Order, now: Timestamp) 
 /// saved, so that the tickets are issued.
 pub(crate) async fn is_paid(state: &State, order: &mut Order, now: Timestamp) -> bool {
     let Some(reports) = ask(state, order).await else { return false };
-    let news = News::of(order, &reports);
+    let news = ReportedChanges::of(order, &reports);
     if !news.sells {
         return false;
     }
-    write_down(state, order, &news, now).await;
+    save_reported_changes(state, order, &news, now).await;
     true
 }
 
@@ -200,7 +200,7 @@ pub(crate) async fn close(state: &State, order: &mut Order, now: Timestamp) {
 }
 
 /// The difference between gateways' reports and the order.
-struct News {
+struct ReportedChanges {
     /// Attempts that the buyer has paid.
     paid: Vec<Paid>,
     /// True if an approved payment buys the tickets.
@@ -209,7 +209,7 @@ struct News {
     is_to_settle: bool,
 }
 
-impl News {
+impl ReportedChanges {
     fn of(order: &Order, reports: &[(u8, PaymentReport)]) -> Self {
         let mut news = Self { paid: Vec::new(), sells: false, is_to_settle: false };
         for (attempt, report) in reports {
@@ -235,7 +235,7 @@ impl News {
 
 /// Saves that payments are processing, and calls the settler if more is to be done. Does nothing on
 /// a lost update: the other writer knew more.
-async fn write_down(state: &State, order: &mut Order, news: &News, now: Timestamp) {
+async fn save_reported_changes(state: &State, order: &mut Order, news: &ReportedChanges, now: Timestamp) {
     let mut noted = order.clone();
     let change = noted.payments_processing(&news.paid, news.is_to_settle);
     match state.store.save_order(&noted, &change, now).await {
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn gateways_are_asked_about_an_order_at_most_once_per_pause() {
-        let looks = Looks::default();
+        let looks = GatewayReportCache::default();
         let orders: Vec<_> =
             (0..1000).map(|_| OrderId::of_quote(QuoteId::generate(at(0)), UserId::generate(at(0)))).collect();
         let order = |n: usize| orders[n];

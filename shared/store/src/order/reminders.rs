@@ -21,7 +21,7 @@ const KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600)
 
 /// The mark that an organiser was told about the differences of a day.
 #[derive(Debug, Serialize, Deserialize)]
-struct Told {
+struct ReportMark {
     at: Timestamp,
 }
 
@@ -65,7 +65,8 @@ impl Store {
         outbox: &Outbox,
         now: Timestamp,
     ) -> Result<bool, Failure> {
-        let mut item = with_ttl(to_item(&keys::payment_report(tenant, day), &Told { at: now })?, now + KEPT);
+        let mut item =
+            with_ttl(to_item(&keys::payment_report(tenant, day), &ReportMark { at: now })?, now + KEPT);
         item.extend(carried(Some(outbox))?);
         let put = self
             .client

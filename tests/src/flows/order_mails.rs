@@ -7,21 +7,21 @@ use domain::order::Change;
 use domain::payment::GatewayName;
 use gateways::sandbox::Action;
 use serde_json::{Value, json};
-use testkit::{Country, Organizer, Show, Somebody, TestApp};
+use testkit::{Country, Organizer, Show, TestApp, TestUser};
 
 /// An order of three tickets for 20.889 pesos each, paid at the sandbox unless the organiser
 /// has gateway accounts.
-struct House {
+struct Fixture {
     app: TestApp,
     organizer: Organizer,
     show: Show,
-    ana: Somebody,
+    ana: TestUser,
     bought: Value,
 }
 
 const PRICE: i64 = 20_889;
 
-impl House {
+impl Fixture {
     async fn open(gateways: &[GatewayName]) -> Self {
         let app = TestApp::start().await;
         let organizer = app.paid_through("organiza", Country::COLOMBIA, gateways).await;
@@ -64,7 +64,7 @@ fn mails(app: &TestApp, to: &str, word: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn each_refund_is_announced_with_its_own_amount() {
-    let house = House::open(&[]).await;
+    let house = Fixture::open(&[]).await;
     house.refund(0).await;
     house.app.idle().await;
     // Two at once: each is requested before the other is done.
@@ -127,7 +127,7 @@ async fn a_double_payment_is_explained_in_the_mail_and_the_tickets_stay_valid() 
 
 #[tokio::test]
 async fn each_refund_at_the_gateway_is_mailed_and_lost_tickets_once() {
-    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago]).await;
     let gateway = house.app.simulator(GatewayName::MercadoPago);
     gateway.refund_at_gateway(house.payment(), Some(PRICE * 100)).expect("given back");
     house.app.idle().await;
@@ -145,7 +145,7 @@ async fn each_refund_at_the_gateway_is_mailed_and_lost_tickets_once() {
 /// Wompi gives back a whole payment or nothing, so the organiser gives back parts by hand.
 #[tokio::test]
 async fn each_refund_by_hand_is_mailed_with_its_own_amount() {
-    let house = House::open(&[GatewayName::Wompi]).await;
+    let house = Fixture::open(&[GatewayName::Wompi]).await;
     let done = async || {
         let path = format!("/api/v1/tenant/refund-tasks/{}/0/done", house.id());
         house.app.post(path).token(&house.organizer.token).json(json!({})).ok().await;

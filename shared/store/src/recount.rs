@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::Failure;
 
 /// How often the first requests count again, waiting for the others to go.
-pub const LOOKS: u32 = 40;
+pub const MAX_COUNTS: u32 = 40;
 /// After so many counts the last of the waiting requests goes; each of the others waits two more.
 const LAST_GOES: u32 = 20;
 /// Pause between two counts.
@@ -25,11 +25,11 @@ pub const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// If reading fails.
-pub async fn may_stay<T: Ord, F>(most: usize, own: &T, there: impl Fn() -> F) -> Result<bool, Failure>
+pub async fn is_within_limit<T: Ord, F>(most: usize, own: &T, there: impl Fn() -> F) -> Result<bool, Failure>
 where
     F: Future<Output = Result<Vec<T>, Failure>>,
 {
-    for look in 0..LOOKS {
+    for look in 0..MAX_COUNTS {
         if look > 0 {
             tokio::time::sleep(PAUSE).await;
         }
@@ -39,7 +39,7 @@ where
         }
         let before = all.iter().filter(|other| *other < own).count();
         let Some(behind) = most.checked_sub(before + 1) else { return Ok(false) };
-        if look >= LAST_GOES.saturating_add(u32::try_from(2 * behind).unwrap_or(LOOKS)) {
+        if look >= LAST_GOES.saturating_add(u32::try_from(2 * behind).unwrap_or(MAX_COUNTS)) {
             return Ok(false);
         }
     }
@@ -60,7 +60,7 @@ mod tests {
         there.lock().expect("no panic").insert(own);
         tokio::task::yield_now().await;
         let read = || async { Ok(there.lock().expect("no panic").iter().copied().collect()) };
-        let stays = may_stay(4, &own, read).await.expect("read");
+        let stays = is_within_limit(4, &own, read).await.expect("read");
         if !stays {
             there.lock().expect("no panic").remove(&own);
         }

@@ -16,7 +16,7 @@ use crate::State;
 type TemplateKey = (TemplateName, Language, u32);
 
 /// The data for the mails of some of a tenant's requests, each item read once.
-pub(crate) struct Desk {
+pub(crate) struct MailContext {
     secret: [u8; 32],
     public_url: String,
     pub(crate) tenant: Tenant,
@@ -30,7 +30,11 @@ fn template_key(request: &DiscountRequest) -> TemplateKey {
 
 impl State {
     /// Reads the data for the mails of these requests of the tenant.
-    pub(crate) async fn desk(&self, tenant: TenantId, requests: &[DiscountRequest]) -> Result<Desk> {
+    pub(crate) async fn mail_context(
+        &self,
+        tenant: TenantId,
+        requests: &[DiscountRequest],
+    ) -> Result<MailContext> {
         let shows: BTreeSet<EventId> = requests.iter().map(|request| request.show_id).collect();
         let shows: Vec<EventId> = shows.into_iter().collect();
         let unworded = requests.iter().filter(|request| request.mail.is_none());
@@ -46,7 +50,7 @@ impl State {
             async { Ok(self.store.events_of(&shows).await?) },
             try_join_all(templates),
         )?;
-        Ok(Desk {
+        Ok(MailContext {
             secret: *self.codes,
             public_url: self.public_url.to_string(),
             tenant: found
@@ -57,7 +61,7 @@ impl State {
     }
 }
 
-impl Desk {
+impl MailContext {
     /// The show of a request, if there still is one.
     pub(crate) fn show(&self, request: &DiscountRequest) -> Option<&EventRecord> {
         self.shows.get(&request.show_id)

@@ -8,14 +8,14 @@ use serde_json::json;
 use store::Limit;
 use store::limit::QUARTER;
 
-use super::House;
+use super::Fixture;
 
 const GATEWAYS: [GatewayName; 3] = [GatewayName::MercadoPago, GatewayName::Wompi, GatewayName::Payu];
 
 #[tokio::test]
 async fn the_gateway_is_asked_when_its_notification_is_lost() {
     for gateway in GATEWAYS {
-        let house = House::open(&[gateway]).await;
+        let house = Fixture::open(&[gateway]).await;
         let purchase = house.pay(&house.reserve().await, None).await.ok();
         let page = house.app.visit(&purchase).await;
         let simulator = house.app.simulator(gateway);
@@ -53,7 +53,7 @@ async fn the_gateway_is_asked_when_its_notification_is_lost() {
 #[tokio::test]
 async fn a_payment_with_a_second_card_is_shown_instead_of_the_declined_one() {
     for gateway in GATEWAYS {
-        let house = House::open(&[gateway]).await;
+        let house = Fixture::open(&[gateway]).await;
         let purchase = house.pay(&house.reserve().await, None).await.ok();
         let page = house.app.visit(&purchase).await;
         let simulator = house.app.simulator(gateway);
@@ -78,7 +78,7 @@ async fn a_payment_with_a_second_card_is_shown_instead_of_the_declined_one() {
 /// The function last asked the gateway before the bank declined.
 #[tokio::test]
 async fn a_stale_processing_state_does_not_block_another_payment() {
-    let house = House::open(&[GatewayName::Wompi]).await;
+    let house = Fixture::open(&[GatewayName::Wompi]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
     let wompi = house.app.simulator(GatewayName::Wompi);
@@ -96,7 +96,7 @@ async fn a_stale_processing_state_does_not_block_another_payment() {
 /// The function last asked the gateway before the buyer paid. A request to pay asks again.
 #[tokio::test]
 async fn a_buyer_who_has_just_paid_is_not_sent_to_pay_again() {
-    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
     let simulator = house.app.simulator(GatewayName::MercadoPago);
@@ -114,7 +114,7 @@ async fn a_buyer_who_has_just_paid_is_not_sent_to_pay_again() {
 
 #[tokio::test]
 async fn asking_the_gateway_for_one_buyer_is_limited() {
-    let house = House::open(&[GatewayName::Wompi]).await;
+    let house = Fixture::open(&[GatewayName::Wompi]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
     let wompi = house.app.simulator(GatewayName::Wompi);
@@ -128,7 +128,7 @@ async fn asking_the_gateway_for_one_buyer_is_limited() {
     let start = house.app.clock.now();
     while store.count_one(&asked, start).await.expect("counts") {}
     assert_eq!(house.order(&purchase).await["payments"][0]["status"], "pending");
-    store.forget_counts(&[asked], start).await.expect("forgotten");
+    store.reset_counts(&[asked], start).await.expect("forgotten");
     house.app.clock.advance(Duration::from_secs(6));
     assert_eq!(house.order(&purchase).await["payments"][0]["status"], "processing");
     house.app.close().await;
@@ -136,7 +136,7 @@ async fn asking_the_gateway_for_one_buyer_is_limited() {
 
 #[tokio::test]
 async fn a_payment_is_processing_until_the_bank_decides() {
-    let house = House::open(&[GatewayName::Wompi, GatewayName::Payu]).await;
+    let house = Fixture::open(&[GatewayName::Wompi, GatewayName::Payu]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     let page = house.app.visit(&purchase).await;
     let wompi = house.app.simulator(GatewayName::Wompi);
@@ -164,7 +164,7 @@ async fn a_payment_is_processing_until_the_bank_decides() {
 
 #[tokio::test]
 async fn an_order_is_shown_while_its_gateway_does_not_answer() {
-    let house = House::open(&[GatewayName::MercadoPago]).await;
+    let house = Fixture::open(&[GatewayName::MercadoPago]).await;
     let purchase = house.pay(&house.reserve().await, None).await.ok();
     house.app.clock.advance(Duration::from_secs(6));
     let down = Faults { read_500: 100, ..Faults::default() };

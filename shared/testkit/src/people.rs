@@ -9,7 +9,7 @@ pub const PASSWORD: &str = "correct horse battery";
 
 /// A user who has signed up and in.
 #[derive(Debug, Clone)]
-pub struct Somebody {
+pub struct TestUser {
     /// E-mail address of the user.
     pub email: String,
     /// Id of the user.
@@ -20,7 +20,7 @@ pub struct Somebody {
     pub refresh_token: String,
 }
 
-impl Somebody {
+impl TestUser {
     /// The user in the answer to a sign-in.
     fn new(email: &str, signed_in: &Value) -> Self {
         let text = |value: &Value| value.as_str().expect("text").to_owned();
@@ -37,7 +37,7 @@ impl Somebody {
 #[derive(Debug, Clone)]
 pub struct Organizer {
     /// The admin, signed in without a tenant.
-    pub person: Somebody,
+    pub person: TestUser,
     /// Access token of the admin, for the tenant.
     pub token: String,
     /// Id of the tenant.
@@ -92,12 +92,12 @@ pub struct Show {
 impl TestApp {
     /// Signs a user up and in, who confirms the address in the same browser: without that, no user can
     /// act for a tenant.
-    pub async fn confirmed(&self, name: &str) -> Somebody {
+    pub async fn confirmed(&self, name: &str) -> TestUser {
         let person = self.somebody(name).await;
         self.idle().await;
         let body = json!({"token": self.mailed_token(&person.email)});
         let redeem = self.post("/api/v1/auth/magic-link/redeem").token(&person.token);
-        Somebody::new(&person.email, &redeem.json(body).ok().await)
+        TestUser::new(&person.email, &redeem.json(body).ok().await)
     }
 
     /// The token in the latest link that was mailed to an address.
@@ -111,7 +111,7 @@ impl TestApp {
     }
 
     /// Signs a user up and in. The address is `name` at example.com.
-    pub async fn somebody(&self, name: &str) -> Somebody {
+    pub async fn somebody(&self, name: &str) -> TestUser {
         let email = format!("{name}@example.com");
         let body = json!({"email": email, "password": PASSWORD, "name": name});
         self.post("/api/v1/auth/register").json(body).ok().await;
@@ -119,12 +119,12 @@ impl TestApp {
     }
 
     /// Signs a user in, for a tenant if given.
-    pub async fn sign_in(&self, email: &str, tenant: Option<&str>) -> Somebody {
+    pub async fn sign_in(&self, email: &str, tenant: Option<&str>) -> TestUser {
         let mut body = json!({"email": email, "password": PASSWORD});
         if let Some(tenant) = tenant {
             body["tenant"] = tenant.into();
         }
-        Somebody::new(email, &self.post("/api/v1/auth/login").json(body).ok().await)
+        TestUser::new(email, &self.post("/api/v1/auth/login").json(body).ok().await)
     }
 
     /// Creates a tenant in Colombia and its admin.
@@ -148,7 +148,7 @@ impl TestApp {
     }
 
     /// A user who accepted an invitation to a tenant's staff in this role, signed in for the tenant.
-    pub async fn staff(&self, organizer: &Organizer, name: &str, role: &str) -> Somebody {
+    pub async fn staff(&self, organizer: &Organizer, name: &str, role: &str) -> TestUser {
         let person = self.confirmed(name).await;
         let body = json!({"email": person.email, "role": role});
         self.post("/api/v1/tenant/staff").token(&organizer.token).json(body).ok().await;
