@@ -1,10 +1,9 @@
 //! A member's request for a discount.
 
-use std::time::Instant;
-
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::State as Of;
+use boot::Stopwatch;
 use domain::discount::{DiscountRequest, MAX_ATTEMPTS, MAX_MESSAGE, offered, suggest};
 use domain::error::Fields;
 
@@ -91,7 +90,7 @@ async fn request(
     MaybeBuyer(buyer): MaybeBuyer,
     Json(asking): Json<Asking>,
 ) -> Answer<Created<RequestView>> {
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let now = state.clock.now();
     asking.check()?;
     let address = state.fingerprints.email(&asking.email);
@@ -158,7 +157,7 @@ impl State {
         show: &EventRecord,
         member: &Member,
         (message, signed_in): (Option<String>, bool),
-        started: Instant,
+        started: Stopwatch,
         now: Timestamp,
     ) -> Result<DiscountRequest> {
         let history = History::read(&self.store, show, member, now).await?;

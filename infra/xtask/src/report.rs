@@ -1,5 +1,7 @@
 //! Steps of a longer command, and their results.
 
+#![expect(clippy::disallowed_methods, reason = "a command-line program reads the monotonic clock")]
+
 use std::time::{Duration, Instant};
 
 /// Runs steps one after the other, also after a failure, and keeps their results.

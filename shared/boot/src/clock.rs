@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 
 /// The time, as the whole function sees it. Tests move it instead of sleeping.
@@ -32,9 +34,27 @@ impl Clock {
     }
 
     /// Moves a [`Clock::movable`] clock forward; does nothing to the system's.
-    pub fn advance(&self, by: std::time::Duration) {
+    pub fn advance(&self, by: Duration) {
         if let Some(ahead) = &self.ahead {
             ahead.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::Relaxed);
         }
+    }
+}
+
+/// The time that something takes: real time, also where tests move the clock. For measuring only;
+/// nothing is decided by it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// A stopwatch that runs from now on.
+    pub fn start() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the monotonic clock")]
+        Self(Instant::now())
+    }
+
+    /// The time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
     }
 }

@@ -2,6 +2,8 @@
 //! loop that serves. The only crate that reads the process environment and the
 //! system clock; other crates are handed both.
 
+#![warn(missing_docs)]
+
 mod aws;
 mod clock;
 mod env;
@@ -11,7 +13,7 @@ mod serve;
 mod vault;
 
 pub use aws::Aws;
-pub use clock::Clock;
+pub use clock::{Clock, Stopwatch};
 pub use env::{ConfigError, Env, Stage};
 pub use keys::{PublicKey, Secret, SigningKey, parse_public_keys};
 pub use serve::{BootError, serve_http, serve_worker};

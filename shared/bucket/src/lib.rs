@@ -4,6 +4,8 @@
 //! Signing is all that is needed here, so this is AWS's own signer without the S3
 //! client, which would make a function 3 MB larger and its start slower.
 
+#![warn(missing_docs)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

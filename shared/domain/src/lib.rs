@@ -4,6 +4,8 @@
 //! stored state come in as arguments, decisions go out as values, and that is
 //! why most tests of Taquilla live in this crate.
 
+#![warn(missing_docs)]
+
 pub mod access;
 pub mod audit;
 pub mod birth_date;

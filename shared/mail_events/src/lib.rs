@@ -5,6 +5,8 @@
 //! guide, and is stricter where that leaves room: certificates and confirmations
 //! come from the SNS host of the topic's own region, nothing else.
 
+#![warn(missing_docs)]
+
 mod certificate;
 mod fetch;
 pub mod ses;

@@ -12,6 +12,8 @@
 //! - Some ways to pay have no refund by API ([`GatewayError::Unsupported`]), and
 //!   some refunds take days ([`RefundStatus::Pending`]).
 
+#![warn(missing_docs)]
+
 mod checkout;
 mod credential_form;
 mod credentials;

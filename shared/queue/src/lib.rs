@@ -6,6 +6,8 @@
 //! names an order, and claims nothing about it: its handler reads the order and takes
 //! the steps that are left.
 
+#![warn(missing_docs)]
+
 mod batch;
 mod dead_letters;
 mod mail;

@@ -4,6 +4,8 @@
 //! attribute names. Every method that can lose a race says so in its result; the
 //! caller gives the loss its meaning with [`OnRefused`].
 
+#![warn(missing_docs)]
+
 mod allotment;
 mod cache;
 mod collision;

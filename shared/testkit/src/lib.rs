@@ -1,6 +1,8 @@
 //! What tests are made from: a box office in memory, a builder for its requests, and users who have
 //! signed up already.
 
+#![warn(missing_docs)]
+
 mod app;
 mod binaries;
 mod gateways;

@@ -4,6 +4,8 @@
 //! The protocol is AWS's, version 2018-06-01:
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
+#![expect(clippy::disallowed_methods, reason = "moments are handed from task to task")]
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;

@@ -1,6 +1,6 @@
+use boot::Stopwatch;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
 
 use aide::axum::ApiRouter;
 use aide::openapi::{Info, OpenApi, ReferenceOr, SecurityScheme};
@@ -72,7 +72,7 @@ pub fn guard(headers: &mut HeaderMap) {
 }
 
 async fn each_request(State(described): State<Arc<Described>>, request: Request, next: Next) -> Response {
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let request_id = request_id(&request);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();

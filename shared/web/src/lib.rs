@@ -4,6 +4,8 @@
 //! and answers with a value or a [`Problem`]; everything that all routes have in
 //! common is added once, in [`finish`].
 
+#![warn(missing_docs)]
+
 mod access;
 mod cache;
 mod change;

@@ -5,7 +5,7 @@ mod event;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -13,7 +13,7 @@ use axum::extract::{ConnectInfo, RawPathParams, Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::any;
-use boot::Clock;
+use boot::{Clock, Stopwatch};
 use domain::{Error, RequestId};
 use http::{HeaderValue, Method, header};
 use serde_json::{Map, Value as Json};
@@ -66,7 +66,7 @@ pub fn routes(stack: &Stack, functions: &BTreeMap<String, Arc<Lambda>>, clock: &
 /// Writes a line into the log for each request. Not its query, which may hold a mailed link's token.
 pub fn logged(router: Router) -> Router {
     router.layer(from_fn(|request: Request, next: Next| async move {
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = next.run(request).await;
         let millis = started.elapsed().as_secs_f64() * 1000.0;

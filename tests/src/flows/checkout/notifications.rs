@@ -1,8 +1,8 @@
 //! Notifications from gateways: genuine, repeated, forged, of no concern.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use boot::Vault;
+use boot::{Stopwatch, Vault};
 use domain::gateway_account::GatewayAccount;
 use domain::payment::GatewayName;
 use gateways::Faults;
@@ -165,7 +165,7 @@ async fn a_notification_is_answered_without_asking_the_gateway() {
     let slow = Faults { timeouts: 100, timeout_ms: 4_000, ..Faults::default() };
     let simulator = house.app.simulator(GatewayName::MercadoPago);
     simulator.set_faults(slow).expect("possible faults");
-    let started = Instant::now();
+    let started = Stopwatch::start();
     from_mercado_pago(&house.app, &secret, &path, "payment", "77").send().await.ok();
     assert!(started.elapsed() < Duration::from_millis(1_500), "{:?}", started.elapsed());
     // A request that calls the gateway does wait.

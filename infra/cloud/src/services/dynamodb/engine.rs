@@ -314,6 +314,7 @@ impl storage_backend::Clock for StorageClock {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the order of two moments is what is tested")]
 mod tests {
     use std::time::Instant;
 
