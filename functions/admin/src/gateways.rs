@@ -104,7 +104,7 @@ struct GatewayChanges {
 
 async fn list(Of(state): Of<State>, admin: Admin) -> Answer<Json<Page<GatewayView>>> {
     // A tenant has at most 20 accounts: there is never a second page.
-    let all = state.store.gateway_accounts(admin.tenant).await.map_err(Error::from)?;
+    let all = state.store.gateway_accounts(admin.tenant).await?;
     Ok(Json(Page::new(all.into_iter().map(|account| state.view(account)).collect(), None)))
 }
 

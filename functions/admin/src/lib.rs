@@ -9,26 +9,23 @@ mod refund_tasks;
 mod task_view;
 mod view;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
-use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError, Vault};
+use boot::{Boot, ConfigError, Vault};
 use domain::audit::AuditNote;
 use domain::gateway_account::GatewayAccount;
 use domain::{Error, GatewayAccountId, Result, Timestamp};
 use payments::PaymentGateways;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::Store;
-use web::{Admin, TokenVerifier};
+use web::{Admin, Api};
 
 /// The function's clients and settings.
 #[derive(Clone)]
 pub struct State {
-    clock: Clock,
-    store: Store,
-    verifier: TokenVerifier,
+    api: Api,
     /// The store of credentials, which the function may write and delete, but not read.
     vault: Vault,
     gateways: PaymentGateways,
@@ -41,18 +38,11 @@ impl State {
     /// simulated gateways, if any.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
-            clock: boot.clock.clone(),
-            store: Store::new(boot)?,
-            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            api: Api::new(boot)?,
             vault: Vault::new(boot)?,
             gateways: PaymentGateways::without_sandbox(boot)?,
-            public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
+            public_url: boot.env.public_url()?,
         })
-    }
-
-    /// Opens the connection to the table before the first request.
-    pub async fn warm(&self) {
-        self.store.warm().await;
     }
 
     /// The tenant's account, read now. The account of another tenant counts as not found.
@@ -73,9 +63,11 @@ impl State {
     }
 }
 
-impl FromRef<State> for TokenVerifier {
-    fn from_ref(state: &State) -> Self {
-        state.verifier.clone()
+impl Deref for State {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
     }
 }
 

@@ -47,7 +47,7 @@ async fn list(
         Some(day) => state.store.payment_differences_of(admin.tenant, day, after, limit).await,
         None => state.store.payment_differences(admin.tenant, after, limit).await,
     };
-    let page = page.map_err(Error::from)?;
+    let page = page?;
     Ok(Json(Page::new(page.items, page.last)))
 }
 

@@ -93,7 +93,7 @@ struct RefundRetry {
 
 async fn list(Of(state): Of<State>, admin: Admin, paging: Paging) -> Answer<Json<Page<TaskView>>> {
     let page = state.store.refund_tasks(admin.tenant, paging.after.as_deref(), paging.limit).await;
-    let page = page.map_err(Error::from)?;
+    let page = page?;
     Ok(Json(Page::new(page.items.into_iter().map(TaskView::from).collect(), page.last)))
 }
 

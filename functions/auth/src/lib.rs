@@ -27,27 +27,24 @@ mod sessions;
 mod strength;
 mod tokens;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
-use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError, PublicKey, Secret, SigningKey};
+use boot::{Boot, ConfigError, PublicKey, Secret, SigningKey};
 use queue::TokenSeal;
-use store::{Fingerprints, Store};
-use web::{TokenSigner, TokenVerifier, TrustedHops};
+use store::Fingerprints;
+use web::{Api, TokenSigner};
 
 /// The function's keys and clients, shared by all requests.
 #[derive(Clone)]
 pub struct State {
-    store: Store,
-    clock: Clock,
+    api: Api,
     signer: TokenSigner,
-    verifier: TokenVerifier,
     fingerprints: Fingerprints,
     /// The key from which a refresh token's successor is derived.
     refresh_key: [u8; 32],
     device_key: device::DeviceKey,
-    hops: TrustedHops,
     seal: TokenSeal,
     public_keys: Arc<[PublicKey]>,
 }
@@ -64,34 +61,22 @@ impl State {
             SigningKey::from_env(&boot.env, "jwt", "JWT_SECRET", "JWT_PUBLIC_KEYS")?;
         let hash_secret = Secret::from_env(&boot.env, "HASH_SECRET")?;
         Ok(Self {
-            store: Store::new(boot)?,
-            clock: boot.clock.clone(),
+            api: Api::new(boot)?,
             signer: TokenSigner::new(&signing_key),
-            verifier: TokenVerifier::new(&public_keys, boot.clock.clone()),
             fingerprints: Fingerprints::new(&hash_secret),
             refresh_key: hash_secret.derive("refresh token"),
             device_key: device::DeviceKey::new(hash_secret.derive("device token")),
-            hops: TrustedHops::from_env(&boot.env)?,
             seal: TokenSeal::from_env(&boot.env)?,
             public_keys: public_keys.into(),
         })
     }
-
-    /// Opens the connection to the table, so that the first request does not wait for it.
-    pub async fn warm(&self) {
-        self.store.warm().await;
-    }
 }
 
-impl FromRef<State> for TokenVerifier {
-    fn from_ref(state: &State) -> Self {
-        state.verifier.clone()
-    }
-}
+impl Deref for State {
+    type Target = Api;
 
-impl FromRef<State> for TrustedHops {
-    fn from_ref(state: &State) -> Self {
-        state.hops
+    fn deref(&self) -> &Api {
+        &self.api
     }
 }
 

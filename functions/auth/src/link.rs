@@ -112,7 +112,7 @@ async fn send(
     Json(LinkRequest { email, device_token }): Json<LinkRequest>,
 ) -> Answer<Accepted> {
     let now = state.clock.now();
-    let user = state.store.user_by_email(&state.fingerprints, &email).await.map_err(Error::from)?;
+    let user = state.store.user_by_email(&state.fingerprints, &email).await?;
     let own = buyer.zip(user.as_ref()).filter(|(buyer, user)| buyer.user == user.id);
     let unverified = user.as_ref().is_some_and(|user| user.email_verified_at.is_none());
     let purpose = if own.is_some() && unverified { LinkPurpose::Welcome } else { LinkPurpose::SignIn };
@@ -154,7 +154,7 @@ async fn redeem(
         redeem_once(&state, &redemption.token, &purposes, now).await
     };
     let grant = state.redeem_limited(&network, now, redeemed).await?;
-    let user = state.store.user(grant.user).await.map_err(Error::from)?.ok_or_else(invalid)?;
+    let user = state.store.user(grant.user).await?.ok_or_else(invalid)?;
     state.link_used(&user.email, grant.purpose, now).await?;
     let user = if user.email_verified_at.is_some() {
         user
@@ -170,7 +170,7 @@ async fn redeem(
         };
         let confirmed = state.store.change_user(user.id, now, confirm).await?;
         if confirmed.session_epoch != user.session_epoch {
-            state.store.end_other_sessions(user.id, None).await.map_err(Error::from)?;
+            state.store.end_other_sessions(user.id, None).await?;
         }
         confirmed
     };

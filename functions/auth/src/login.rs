@@ -54,7 +54,7 @@ async fn login(
     login.password.check_length("/password", &mut fields);
     fields.finish()?;
     let now = state.clock.now();
-    let user = state.store.user_by_email(&state.fingerprints, &login.email).await.map_err(Error::from)?;
+    let user = state.store.user_by_email(&state.fingerprints, &login.email).await?;
     let device = state.device_key.known(login.device_token.as_deref(), user.as_ref(), now);
     let tries = Tries::new(&state, &login.email, &network, device, now);
     tries.check_login().await?;

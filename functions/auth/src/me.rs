@@ -81,7 +81,7 @@ impl Profile {
 }
 
 async fn show(extract::State(state): extract::State<State>, buyer: Buyer) -> Answer<Json<Profile>> {
-    let user = state.store.user(buyer.user).await.map_err(Error::from)?.ok_or_else(unknown)?;
+    let user = state.store.user(buyer.user).await?.ok_or_else(unknown)?;
     profile(&state, &user, &buyer).await
 }
 

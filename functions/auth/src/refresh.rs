@@ -50,9 +50,7 @@ async fn refresh(
     // replaced.
     for _ in 0..2 {
         let (user, session) =
-            try_join(state.store.user(token.user), state.store.session(token.user, token.session))
-                .await
-                .map_err(Error::from)?;
+            try_join(state.store.user(token.user), state.store.session(token.user, token.session)).await?;
         let (Some(user), Some(session)) = (user, session) else { return Err(over().into()) };
         match session.judge(&hash, user.session_epoch, now) {
             Refresh::Rotate => {
@@ -73,7 +71,7 @@ async fn refresh(
                 return Err(over().into());
             }
             Refresh::Reused | Refresh::Unknown => {
-                state.store.end_session(token.user, token.session).await.map_err(Error::from)?;
+                state.store.end_session(token.user, token.session).await?;
                 return Err(Error::unauthenticated(
                     "refresh_reused",
                     "This refresh token was used before, so somebody may have a copy of it. Sign in again.",
@@ -81,7 +79,7 @@ async fn refresh(
                 .into());
             }
             Refresh::Over => {
-                state.store.end_session(token.user, token.session).await.map_err(Error::from)?;
+                state.store.end_session(token.user, token.session).await?;
                 return Err(over().into());
             }
         }

@@ -69,7 +69,7 @@ async fn register(
     let now = state.clock.now();
     let may_tell = Tries::new(&state, &registration.email, &network, None, now).count_notice().await?;
     let Registration { email, password, name, phone, language } = registration;
-    let known = state.store.user_by_email(&state.fingerprints, &email).await.map_err(Error::from)?;
+    let known = state.store.user_by_email(&state.fingerprints, &email).await?;
     if known.is_some() && !may_tell {
         // At least the fourth registration of this address today. No mail follows, so no hash is needed.
         return Ok(Accepted);
@@ -93,7 +93,7 @@ async fn register(
         // Another request registered the address after it was read.
         Err(Failure::Refused(_)) => {
             let owner = state.store.user_by_email(&state.fingerprints, &user.email).await;
-            if let Some(user) = owner.map_err(Error::from)?.filter(|_| may_tell) {
+            if let Some(user) = owner?.filter(|_| may_tell) {
                 NewLink::new()?.mail_already_registered(&state, &user, now).await?;
             }
         }

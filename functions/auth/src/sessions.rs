@@ -55,7 +55,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 }
 
 async fn logout(extract::State(state): extract::State<State>, buyer: Buyer) -> Answer<NoContent> {
-    state.store.end_session(buyer.user, buyer.session).await.map_err(Error::from)?;
+    state.store.end_session(buyer.user, buyer.session).await?;
     Ok(NoContent)
 }
 
@@ -80,7 +80,7 @@ struct Verified {
 }
 
 async fn verify(extract::State(state): extract::State<State>, buyer: Buyer) -> Answer<Json<Verified>> {
-    let session = state.store.session(buyer.user, buyer.session).await.map_err(Error::from)?;
+    let session = state.store.session(buyer.user, buyer.session).await?;
     if !session.is_some_and(|session| session.is_live(state.clock.now())) {
         return Err(Error::unauthenticated("session_over", "The session is over. Sign in again.").into());
     }
@@ -119,7 +119,7 @@ async fn list(
 ) -> Answer<Json<Page<SessionEntry>>> {
     let now = state.clock.now();
     let page = state.store.sessions(buyer.user, paging.after.as_deref(), paging.limit).await;
-    let page = page.map_err(Error::from)?;
+    let page = page?;
     let live = page.items.into_iter().filter(|session| session.is_live(now));
     let entry = |session: Session| SessionEntry {
         id: session.id,
@@ -143,7 +143,7 @@ async fn end(
     buyer: Buyer,
     Path(SessionPath { id }): Path<SessionPath>,
 ) -> Answer<NoContent> {
-    if state.store.end_session(buyer.user, id).await.map_err(Error::from)? {
+    if state.store.end_session(buyer.user, id).await? {
         Ok(NoContent)
     } else {
         Err(Error::not_found("session_not_found", "You have no such session; it may be over already.").into())

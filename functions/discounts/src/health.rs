@@ -1,7 +1,6 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract::State as Of;
-use domain::Error;
 use schemars::JsonSchema;
 use serde::Serialize;
 use web::{Answer, Json};
@@ -25,6 +24,6 @@ struct DiscountsHealth {
 }
 
 async fn health(Of(state): Of<State>) -> Answer<Json<DiscountsHealth>> {
-    state.store.ping().await.map_err(Error::from)?;
+    state.store.ping().await?;
     Ok(Json(DiscountsHealth { status: "ok" }))
 }

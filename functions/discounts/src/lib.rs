@@ -10,48 +10,30 @@ mod rules;
 mod show;
 
 use aide::axum::ApiRouter;
-use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError};
-use store::{Fingerprints, Store};
-use web::{TokenVerifier, TrustedHops};
+use boot::{Boot, ConfigError};
+use std::ops::Deref;
+use store::Fingerprints;
+use web::Api;
 
 /// The function's clients and settings, shared by all requests.
 #[derive(Clone)]
 pub struct State {
-    clock: Clock,
-    store: Store,
+    api: Api,
     fingerprints: Fingerprints,
-    hops: TrustedHops,
-    verifier: TokenVerifier,
 }
 
 impl State {
     /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET` and `TRUSTED_HOPS`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
-        Ok(Self {
-            clock: boot.clock.clone(),
-            store: Store::new(boot)?,
-            fingerprints: Fingerprints::from_env(&boot.env)?,
-            hops: TrustedHops::from_env(&boot.env)?,
-            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
-        })
-    }
-
-    /// Opens the connection to the table before the first request needs it.
-    pub async fn warm(&self) {
-        self.store.warm().await;
+        Ok(Self { api: Api::new(boot)?, fingerprints: Fingerprints::from_env(&boot.env)? })
     }
 }
 
-impl FromRef<State> for TokenVerifier {
-    fn from_ref(state: &State) -> Self {
-        state.verifier.clone()
-    }
-}
+impl Deref for State {
+    type Target = Api;
 
-impl FromRef<State> for TrustedHops {
-    fn from_ref(state: &State) -> Self {
-        state.hops
+    fn deref(&self) -> &Api {
+        &self.api
     }
 }
 

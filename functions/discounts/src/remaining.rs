@@ -1,8 +1,8 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract::State as Of;
+use domain::EventId;
 use domain::event::EventStatus;
-use domain::{Error, EventId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use web::{Answer, Json, Path, Refuses};
@@ -41,8 +41,8 @@ struct Remaining {
 }
 
 async fn remaining(Of(state): Of<State>, Path(path): Path<ShowPath>) -> Answer<Json<Remaining>> {
-    let show = state.store.event(path.show).await.map_err(Error::from)?;
+    let show = state.store.event(path.show).await?;
     let show = show.filter(|show| show.status == EventStatus::Published).ok_or_else(show_not_found)?;
-    let remaining = state.store.discounts_left(&show, state.clock.now()).await.map_err(Error::from)?;
+    let remaining = state.store.discounts_left(&show, state.clock.now()).await?;
     Ok(Json(Remaining { show_id: show.id, max_discounts: show.max_discounts, remaining }))
 }

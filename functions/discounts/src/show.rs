@@ -77,7 +77,7 @@ impl From<DiscountRequest> for RequestView {
 }
 
 async fn show(Of(state): Of<State>, Path(path): Path<RequestPath>) -> Answer<Json<RequestView>> {
-    let request = state.store.discount_request(path.id).await.map_err(Error::from)?;
+    let request = state.store.discount_request(path.id).await?;
     let request =
         request.ok_or_else(|| Error::not_found("request_not_found", "There is no such request."))?;
     Ok(Json(request.into()))

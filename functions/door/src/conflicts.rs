@@ -2,7 +2,7 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract;
 use domain::late_entry::{ConflictKind, LateEntry};
-use domain::{DeviceId, Error, OrderId, TicketId, Timestamp, UserId};
+use domain::{DeviceId, OrderId, TicketId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{Conflict, Scan};
@@ -70,6 +70,6 @@ async fn list(
     Path(EventPath { id: event }): Path<EventPath>,
 ) -> Answer<Json<Page<ConflictView>>> {
     state.sheet(viewer.tenant, event).await?;
-    let conflicts = state.store.conflicts(event).await.map_err(Error::from)?;
+    let conflicts = state.store.conflicts(event).await?;
     Ok(Json(Page::new(conflicts.into_iter().map(ConflictView::from).collect(), None)))
 }

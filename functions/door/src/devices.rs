@@ -96,7 +96,7 @@ async fn pair(
     organizer: Organizer,
     Json(request): Json<PairRequest>,
 ) -> Answer<(StatusCode, Json<Paired>)> {
-    if state.store.devices(organizer.tenant).await.map_err(Error::from)?.len() >= MAX_DEVICES {
+    if state.store.devices(organizer.tenant).await?.len() >= MAX_DEVICES {
         return Err(too_many().into());
     }
     let mut secret = [0; 24];
@@ -110,14 +110,14 @@ async fn pair(
         paired_by: organizer.user,
         paired_at: now,
     };
-    state.store.create_device(organizer.tenant, &device).await.map_err(Error::from)?;
+    state.store.create_device(organizer.tenant, &device).await?;
     // Another request may have paired a scanner at the same moment.
     let there = || async {
         let devices = state.store.devices_consistent(organizer.tenant).await?;
         Ok(devices.into_iter().map(|device| device.id).collect())
     };
-    if !recount::is_within_limit(MAX_DEVICES, &device.id, there).await.map_err(Error::from)? {
-        state.store.delete_device(organizer.tenant, device.id).await.map_err(Error::from)?;
+    if !recount::is_within_limit(MAX_DEVICES, &device.id, there).await? {
+        state.store.delete_device(organizer.tenant, device.id).await?;
         return Err(too_many().into());
     }
     Ok((StatusCode::CREATED, Json(Paired { device_id: device.id, name: device.name, secret })))
@@ -128,7 +128,7 @@ fn too_many() -> Error {
 }
 
 async fn list(extract::State(state): extract::State<State>, door: Door) -> Answer<Json<Page<PairedDevice>>> {
-    let devices = state.store.devices(door.tenant).await.map_err(Error::from)?;
+    let devices = state.store.devices(door.tenant).await?;
     let devices = devices.into_iter().map(|device| PairedDevice {
         device_id: device.id,
         name: device.name,
@@ -143,10 +143,10 @@ async fn remove(
     organizer: Organizer,
     Path(path): Path<DevicePath>,
 ) -> Answer<NoContent> {
-    if state.store.device(organizer.tenant, path.id).await.map_err(Error::from)?.is_none() {
+    if state.store.device(organizer.tenant, path.id).await?.is_none() {
         return Err(Error::not_found("device_not_found", "There is no such scanner.").into());
     }
-    state.store.delete_device(organizer.tenant, path.id).await.map_err(Error::from)?;
+    state.store.delete_device(organizer.tenant, path.id).await?;
     Ok(NoContent)
 }
 

@@ -12,24 +12,22 @@ mod stats;
 mod sync;
 mod validate;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
-use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError, PublicKey, parse_public_keys};
+use boot::{Boot, ConfigError, PublicKey, parse_public_keys};
 use domain::ticket::TicketKeys;
 use domain::{DeviceId, Error, EventId, Result, TenantId};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{Cache, Device, EventCache, SOLD_MILLIS, Store, StoredEvent};
-use web::TokenVerifier;
+use store::{Cache, Device, EventCache, SOLD_MILLIS, StoredEvent};
+use web::Api;
 
 /// The function's clients, settings and caches.
 #[derive(Clone)]
 pub struct State {
-    store: Store,
-    clock: Clock,
-    verifier: TokenVerifier,
+    api: Api,
     ticket_keys: TicketKeys,
     public_keys: Arc<[PublicKey]>,
     sheets: EventCache,
@@ -43,9 +41,7 @@ impl State {
         let public_keys = parse_public_keys(&boot.env, "TICKET_PUBLIC_KEYS")?;
         let ticket_keys = TicketKeys::new(public_keys.iter().map(|key| key.0));
         Ok(Self {
-            store: Store::new(boot)?,
-            clock: boot.clock.clone(),
-            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            api: Api::new(boot)?,
             ticket_keys: ticket_keys
                 .ok_or_else(|| ConfigError::new("TICKET_PUBLIC_KEYS", "has a key that is not Ed25519's"))?,
             public_keys: public_keys.into(),
@@ -53,11 +49,6 @@ impl State {
             devices: Arc::new(Cache::new(1000, SOLD_MILLIS)),
             stats: Arc::new(Cache::new(200, stats::FRESH_MILLIS)),
         })
-    }
-
-    /// Opens the connection to the table before the first request.
-    pub async fn warm(&self) {
-        self.store.warm().await;
     }
 
     /// The event with its areas, cached. Another tenant's event counts as not found.
@@ -69,9 +60,11 @@ impl State {
     }
 }
 
-impl FromRef<State> for TokenVerifier {
-    fn from_ref(state: &State) -> Self {
-        state.verifier.clone()
+impl Deref for State {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
     }
 }
 

@@ -136,7 +136,7 @@ async fn show(
         Error::refused_fields(vec![FieldError { pointer: "#cursor".to_owned(), detail: detail.to_owned() }])
     })?;
     let sheet = state.sheet(door.tenant, event).await?;
-    let (gates, next) = state.store.gates(event, from).await.map_err(Error::from)?;
+    let (gates, next) = state.store.gates(event, from).await?;
     let areas = sheet.areas.iter().map(|area| DoorArea {
         id: area.id,
         tag: AreaTag::of(area.id).to_hex(),

@@ -298,7 +298,7 @@ async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<Are
     let change = state.store.lease_deletion(&sheet, &area, now).await.on_refused(Error::changed_meanwhile)?;
     let closed = state.close(&sheet, &area, now).await;
     if !matches!(closed, Ok(true)) {
-        state.store.release_places(&change, &area).await.map_err(Error::from)?;
+        state.store.release_places(&change, &area).await?;
         closed?;
         return Err(Error::conflict(
             "area_has_sales",

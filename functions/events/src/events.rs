@@ -88,7 +88,7 @@ async fn list(
 ) -> Answer<Json<Page<EventView>>> {
     let latest_first = query.order == EventOrder::LatestFirst;
     let events = state.store.events(viewer.tenant, paging.after.as_deref(), paging.limit, latest_first).await;
-    let events = events.map_err(Error::from)?;
+    let events = events?;
     Ok(Json(Page::new(events.items.into_iter().map(EventView::from).collect(), events.last)))
 }
 
@@ -153,7 +153,7 @@ async fn delete(
         return Err(Error::conflict("event_published", "Unpublish the event before you delete it.").into());
     }
     for area in &sheet.areas {
-        if !state.store.is_untouched(&sheet, area, state.clock.now()).await.map_err(Error::from)? {
+        if !state.store.is_untouched(&sheet, area, state.clock.now()).await? {
             return Err(has_sales().into());
         }
     }
@@ -165,7 +165,7 @@ async fn delete(
     let mut change =
         state.store.lease_discounts(&sheet.event, now).await.on_refused(Error::changed_meanwhile)?;
     if let Err(error) = state.close_all(&sheet, &mut change, now).await {
-        state.store.release_discounts(&change, sheet.event.id).await.map_err(Error::from)?;
+        state.store.release_discounts(&change, sheet.event.id).await?;
         return Err(error.into());
     }
     state.store.delete_event(&change, &sheet).await.on_refused(Error::changed_meanwhile)?;

@@ -80,10 +80,7 @@ pub(crate) struct Images {
 
 impl Images {
     pub(crate) fn new(boot: &Boot) -> std::result::Result<Self, ConfigError> {
-        Ok(Self {
-            bucket: Bucket::from_env(boot, "IMAGES_BUCKET")?,
-            public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
-        })
+        Ok(Self { bucket: Bucket::from_env(boot, "IMAGES_BUCKET")?, public_url: boot.env.public_url()? })
     }
 
     fn url(&self, key: &str) -> String {

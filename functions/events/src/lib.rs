@@ -24,21 +24,18 @@ mod workplaces;
 mod writing;
 
 use aide::axum::ApiRouter;
-use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError, Stage};
+use boot::{Boot, ConfigError, Stage};
 use domain::{AreaId, EventId};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{Fingerprints, Store};
-use web::{TokenVerifier, TrustedHops};
+use std::ops::Deref;
+use store::Fingerprints;
+use web::Api;
 
 /// The function's clients and settings, shared by all requests.
 #[derive(Clone, Debug)]
 pub struct State {
-    clock: Clock,
-    store: Store,
-    verifier: TokenVerifier,
-    hops: TrustedHops,
+    api: Api,
     fingerprints: Fingerprints,
     images: images::Images,
     tills: warnings::PaymentMeans,
@@ -50,10 +47,7 @@ impl State {
     /// `SANDBOX_GATEWAY_URL`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
-            clock: boot.clock.clone(),
-            store: Store::new(boot)?,
-            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
-            hops: TrustedHops::from_env(&boot.env)?,
+            api: Api::new(boot)?,
             fingerprints: Fingerprints::from_env(&boot.env)?,
             images: images::Images::new(boot)?,
             tills: warnings::PaymentMeans {
@@ -62,22 +56,13 @@ impl State {
             },
         })
     }
-
-    /// Opens connections before the first request needs them.
-    pub async fn warm(&self) {
-        self.store.warm().await;
-    }
 }
 
-impl FromRef<State> for TokenVerifier {
-    fn from_ref(state: &State) -> Self {
-        state.verifier.clone()
-    }
-}
+impl Deref for State {
+    type Target = Api;
 
-impl FromRef<State> for TrustedHops {
-    fn from_ref(state: &State) -> Self {
-        state.hops
+    fn deref(&self) -> &Api {
+        &self.api
     }
 }
 

@@ -165,7 +165,7 @@ struct InvitationPath {
 async fn list(Of(state): Of<State>, admin: Admin, paging: Paging) -> Answer<Json<Page<StaffMember>>> {
     let (after, now) = (paging.after.as_deref(), state.clock.now());
     let staff = state.store.staff_and_invited(admin.tenant, after, paging.limit, now).await;
-    let staff = staff.map_err(Error::from)?;
+    let staff = staff?;
     let entry = |entry| match entry {
         StaffEntry::Member(user) => StaffMember::active(*user, admin.tenant),
         StaffEntry::Invited(invitation) => StaffMember::invited(*invitation),
@@ -181,7 +181,7 @@ async fn invite(
 ) -> Answer<Created<StaffMember>> {
     check_role(new.role)?;
     let now = state.clock.now();
-    let known = state.store.user_by_email(&state.fingerprints, &new.email).await.map_err(Error::from)?;
+    let known = state.store.user_by_email(&state.fingerprints, &new.email).await?;
     if let Some(user) = known.filter(|user| user.staff.contains_key(&admin.tenant)) {
         return Err(Error::conflict(
             "already_staff",
@@ -195,7 +195,7 @@ async fn invite(
     let offer =
         Offer { email: new.email, role: new.role, language: new.language, by: admin.claims.email.clone() };
     for _ in 0..TRIES {
-        let before = state.store.invitation(admin.tenant, id).await.map_err(Error::from)?;
+        let before = state.store.invitation(admin.tenant, id).await?;
         let stands = before.as_ref().is_some_and(|before| before.is_open(now));
         let (invitation, is_due) = match &before {
             Some(before) => before.again(offer.clone(), now)?,
@@ -219,7 +219,7 @@ async fn invite(
 }
 
 async fn revoke(Of(state): Of<State>, admin: Admin, Path(path): Path<InvitationPath>) -> Answer<NoContent> {
-    let found = state.store.invitation(admin.tenant, path.invitation).await.map_err(Error::from)?;
+    let found = state.store.invitation(admin.tenant, path.invitation).await?;
     let invitation = found
         .filter(|invitation| invitation.is_open(state.clock.now()))
         .ok_or_else(|| Error::not_found("invitation_not_found", "You have no such open invitation."))?;

@@ -162,7 +162,7 @@ async fn unblock(
     let (_, area) = state.area(organizer.tenant, path).await?;
     for (block, seats) in wanted.by_block(&area)? {
         let place = (area.event_id, area.id, block);
-        state.store.unblock_seats(place, &seats).await.map_err(Error::from)?;
+        state.store.unblock_seats(place, &seats).await?;
     }
     Ok(Json(SeatsChanged { seats: wanted.seats }))
 }

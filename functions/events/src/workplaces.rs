@@ -115,7 +115,7 @@ async fn accept(
         let invitation = state.own_invitation(tenant, &buyer).await?;
         let name = state.tenant(tenant).await?.name;
         let now = state.clock.now();
-        let user = state.store.user(buyer.user).await.map_err(Error::from)?;
+        let user = state.store.user(buyer.user).await?;
         let mut user = user.ok_or_else(|| Error::internal("an account is gone"))?;
         if let Some(&role) = user.staff.get(&tenant) {
             return Ok(Json(Workplace { tenant, name, role }));

@@ -43,7 +43,7 @@ impl State {
             clock: boot.clock.clone(),
             ses: aws_sdk_sesv2::Client::new(&boot.aws.config()),
             sender: boot.env.required("SENDER_ADDRESS")?.into(),
-            public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
+            public_url: boot.env.public_url()?,
             seal: TokenSeal::from_env(&boot.env)?,
             templates: Arc::new(templates),
             configuration_set: boot.env.required("CONFIGURATION_SET")?.into(),

@@ -178,7 +178,7 @@ async fn list(
 ) -> Answer<Json<Page<FeePaymentView>>> {
     state.fee_payer(supervisor.tenant, path.id).await?;
     let page = state.store.fee_payments(path.id, paging.after.as_deref(), paging.limit).await;
-    let page = page.map_err(Error::from)?;
+    let page = page?;
     let mut items = Vec::with_capacity(page.items.len());
     for payment in page.items {
         items.push(state.payment_view(payment)?);
@@ -211,7 +211,7 @@ async fn update(
     Json(changes): Json<FeePaymentChanges>,
 ) -> Answer<Json<WrittenFeePayment>> {
     state.fee_payer(supervisor.tenant, path.id).await?;
-    let before = state.store.fee_payment(path.id, path.payment).await.map_err(Error::from)?;
+    let before = state.store.fee_payment(path.id, path.payment).await?;
     let before = before.ok_or_else(|| {
         Error::not_found("payment_not_found", "The member has no such payment. List the member's payments.")
     })?;

@@ -17,22 +17,19 @@ mod status;
 mod view;
 
 use aide::axum::ApiRouter;
-use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError};
+use boot::{Boot, ConfigError};
 use domain::MemberId;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{Fingerprints, Store};
-use web::{TokenVerifier, TrustedHops};
+use std::ops::Deref;
+use store::Fingerprints;
+use web::Api;
 
 /// The function's clients and settings, shared by all requests.
 #[derive(Clone)]
 pub struct State {
-    clock: Clock,
-    store: Store,
-    verifier: TokenVerifier,
+    api: Api,
     fingerprints: Fingerprints,
-    hops: TrustedHops,
     receipts: receipts::Receipts,
 }
 
@@ -41,30 +38,18 @@ impl State {
     /// `TRUSTED_HOPS`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
-            clock: boot.clock.clone(),
-            store: Store::new(boot)?,
-            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            api: Api::new(boot)?,
             fingerprints: Fingerprints::from_env(&boot.env)?,
-            hops: TrustedHops::from_env(&boot.env)?,
             receipts: receipts::Receipts::new(boot)?,
         })
     }
-
-    /// Opens the connection to the table before the first request needs it.
-    pub async fn warm(&self) {
-        self.store.warm().await;
-    }
 }
 
-impl FromRef<State> for TokenVerifier {
-    fn from_ref(state: &State) -> Self {
-        state.verifier.clone()
-    }
-}
+impl Deref for State {
+    type Target = Api;
 
-impl FromRef<State> for TrustedHops {
-    fn from_ref(state: &State) -> Self {
-        state.hops
+    fn deref(&self) -> &Api {
+        &self.api
     }
 }
 

@@ -7,7 +7,7 @@ use domain::error::Fields;
 use domain::member::{MAX_NAME, MAX_TEXT, Member, check_country};
 use domain::text::{Line, Phone};
 use domain::user::Email;
-use domain::{Error, Language, Moment, Result, Timestamp};
+use domain::{Language, Moment, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use web::{Answer, Json, Path, Refuses, Supervisor, based_on, nullable};
@@ -79,7 +79,7 @@ async fn show(
     supervisor: Supervisor,
     Path(path): Path<MemberPath>,
 ) -> Answer<Json<MemberView>> {
-    let member = state.store.member(supervisor.tenant, path.id).await.map_err(Error::from)?;
+    let member = state.store.member(supervisor.tenant, path.id).await?;
     Ok(Json(member.ok_or_else(member_not_found)?.into()))
 }
 

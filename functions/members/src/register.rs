@@ -85,7 +85,7 @@ async fn register(
         Ok(()) => member,
         // Perhaps a retry of a registration whose answer got lost.
         Err(error @ MemberError::EmailTaken(by)) => {
-            let known = state.store.member(member.tenant_id, by).await.map_err(Error::from)?;
+            let known = state.store.member(member.tenant_id, by).await?;
             match known.filter(|known| is_repetition(known, member)) {
                 Some(known) => known,
                 None => return Err(state.registered_already(asked, error, &network, now).await.into()),

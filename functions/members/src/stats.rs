@@ -3,8 +3,8 @@ use std::collections::HashMap;
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract::State as Of;
+use domain::Timestamp;
 use domain::member::Member;
-use domain::{Error, Timestamp};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -79,7 +79,7 @@ async fn stats(Of(state): Of<State>, supervisor: Supervisor) -> Answer<Json<Memb
     let mut after = None;
     loop {
         let page = state.store.members(supervisor.tenant, after.as_deref(), CHUNK).await;
-        let page = page.map_err(Error::from)?;
+        let page = page?;
         page.items.iter().for_each(|member| tally.count(member));
         after = page.last;
         if after.is_none() || tally.stats.total >= MOST_COUNTED {

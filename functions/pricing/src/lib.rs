@@ -9,39 +9,25 @@ mod stages;
 mod validate;
 
 use aide::axum::ApiRouter;
-use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError};
+use boot::{Boot, ConfigError};
 use domain::{Error, EventId, Result, TenantId};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{Fingerprints, Store, StoredEvent};
-use web::{TokenVerifier, TrustedHops};
+use std::ops::Deref;
+use store::{Fingerprints, StoredEvent};
+use web::Api;
 
 /// The function's clients and settings, shared by all requests.
 #[derive(Clone)]
 pub struct State {
-    clock: Clock,
-    store: Store,
-    verifier: TokenVerifier,
+    api: Api,
     fingerprints: Fingerprints,
-    hops: TrustedHops,
 }
 
 impl State {
     /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET` and `TRUSTED_HOPS`.
     pub fn new(boot: &Boot) -> std::result::Result<Self, ConfigError> {
-        Ok(Self {
-            clock: boot.clock.clone(),
-            store: Store::new(boot)?,
-            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
-            fingerprints: Fingerprints::from_env(&boot.env)?,
-            hops: TrustedHops::from_env(&boot.env)?,
-        })
-    }
-
-    /// Opens the connection to the table before the first request needs it.
-    pub async fn warm(&self) {
-        self.store.warm().await;
+        Ok(Self { api: Api::new(boot)?, fingerprints: Fingerprints::from_env(&boot.env)? })
     }
 
     /// The tenant's event with its areas and stages.
@@ -50,15 +36,11 @@ impl State {
     }
 }
 
-impl FromRef<State> for TokenVerifier {
-    fn from_ref(state: &State) -> Self {
-        state.verifier.clone()
-    }
-}
+impl Deref for State {
+    type Target = Api;
 
-impl FromRef<State> for TrustedHops {
-    fn from_ref(state: &State) -> Self {
-        state.hops
+    fn deref(&self) -> &Api {
+        &self.api
     }
 }
 

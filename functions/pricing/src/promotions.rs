@@ -193,7 +193,7 @@ struct PromotionChanges {
 
 async fn list(Of(state): Of<State>, viewer: Viewer, paging: Paging) -> Answer<Json<Page<PromotionView>>> {
     let promotions = state.store.promotions(viewer.tenant, paging.after.as_deref(), paging.limit).await;
-    let promotions = promotions.map_err(Error::from)?;
+    let promotions = promotions?;
     // Without the uses left of each: they would cost more reads than the list.
     let views = promotions.items.into_iter().map(|promotion| PromotionView::new(promotion, None));
     Ok(Json(Page::new(views.collect(), promotions.last)))

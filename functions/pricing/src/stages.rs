@@ -221,7 +221,7 @@ struct StageChanges {
 
 async fn list(Of(state): Of<State>, viewer: Viewer, Path(path): Path<EventPath>) -> Answer<Json<Stages>> {
     let sheet = state.sheet(viewer.tenant, path.id).await?;
-    let left = state.store.stages_left(&sheet.stages, state.clock.now()).await.map_err(Error::from)?;
+    let left = state.store.stages_left(&sheet.stages, state.clock.now()).await?;
     let currency = sheet.event.currency;
     let items = sheet.into_priced().stages.into_iter().map(|stage| {
         let remaining = left.of(stage.id);
@@ -280,7 +280,7 @@ async fn delete(
 ) -> Answer<NoContent> {
     let sheet = state.sheet(organizer.tenant, path.id).await?;
     let stage = stage(&sheet, path.stage)?;
-    state.store.delete_sale_stage(path.id, stage.id).await.map_err(Error::from)?;
+    state.store.delete_sale_stage(path.id, stage.id).await?;
     Ok(NoContent)
 }
 

@@ -10,16 +10,16 @@ mod refunds;
 mod reservations;
 mod view;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use ::payments::{PaymentGateways, reference_key};
 use aide::axum::ApiRouter;
-use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError, Secret};
+use boot::{Boot, ConfigError, Secret};
 use domain::gateway_account::GatewayAccount;
 use domain::{Error, EventId, Result, TenantId};
-use store::{Cache, EventCache, ON_SALE_MILLIS, Store, StoredEvent};
-use web::TokenVerifier;
+use store::{Cache, EventCache, ON_SALE_MILLIS, StoredEvent};
+use web::Api;
 
 /// How long a tenant's gateway accounts are cached, in milliseconds. For that long, a payment may
 /// still start with an account that was just switched off.
@@ -28,9 +28,7 @@ const ACCOUNTS_MILLIS: i64 = 5000;
 /// The function's clients, settings and caches.
 #[derive(Clone, Debug)]
 pub struct State {
-    clock: Clock,
-    store: Store,
-    verifier: TokenVerifier,
+    api: Api,
     gateways: PaymentGateways,
     keys: Arc<Keys>,
     sheets: EventCache,
@@ -62,21 +60,14 @@ impl State {
             reference: reference_key(&boot.env)?,
         };
         Ok(Self {
-            clock: boot.clock.clone(),
-            store: Store::new(boot)?,
-            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            api: Api::new(boot)?,
             gateways: PaymentGateways::new(boot)?,
             keys: Arc::new(keys),
             sheets: EventCache::new(256, ON_SALE_MILLIS),
             accounts: Arc::new(Cache::new(256, ACCOUNTS_MILLIS)),
             looks: Arc::default(),
-            public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
+            public_url: boot.env.public_url()?,
         })
-    }
-
-    /// Opens the connection to the table before the first request.
-    pub async fn warm(&self) {
-        self.store.warm().await;
     }
 
     /// An event with its areas and stages, cached for some seconds.
@@ -93,9 +84,11 @@ impl State {
     }
 }
 
-impl FromRef<State> for TokenVerifier {
-    fn from_ref(state: &State) -> Self {
-        state.verifier.clone()
+impl Deref for State {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
     }
 }
 

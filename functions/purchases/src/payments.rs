@@ -221,8 +221,7 @@ async fn settle_free(state: &State, order: &mut Order, sheet: &StoredEvent, now:
 
 async fn list(Shared(state): Shared<State>, buyer: Buyer, paging: Paging) -> Answer<Json<Page<OrderView>>> {
     let now = state.clock.now();
-    let page =
-        state.store.orders(buyer.user, paging.after.as_deref(), paging.limit).await.map_err(Error::from)?;
+    let page = state.store.orders(buyer.user, paging.after.as_deref(), paging.limit).await?;
     let mut views = Vec::with_capacity(page.items.len());
     for order in &page.items {
         let sheet = state.sheet(order.event).await.ok();

@@ -85,9 +85,8 @@ async fn refund(
     if sheet.event.tenant_id != organizer.tenant {
         return Err(not_found().into());
     }
-    let user =
-        state.store.buyer_of(request.event_id, path.id).await.map_err(Error::from)?.ok_or_else(not_found)?;
-    let order = state.store.order(user, path.id).await.map_err(Error::from)?;
+    let user = state.store.buyer_of(request.event_id, path.id).await?.ok_or_else(not_found)?;
+    let order = state.store.order(user, path.id).await?;
     let mut order = order.filter(|order| order.tenant == organizer.tenant).ok_or_else(not_found)?;
 
     let tickets = wanted(&order, request.tickets.as_deref())?;
@@ -108,7 +107,7 @@ async fn refund(
     // A door without the network may have admitted the holders, and report it only later.
     let refunded = order.tickets().filter(|ticket| ticket.refunded).map(|ticket| ticket.id);
     let refunded: Vec<TicketId> = refunded.collect();
-    let entries = state.store.conflicts_of(order.event, &refunded).await.map_err(Error::from)?;
+    let entries = state.store.conflicts_of(order.event, &refunded).await?;
     Ok(Json(RefundedOrder::new(&order, &sheet, &entries, now)))
 }
 

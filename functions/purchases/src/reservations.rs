@@ -379,7 +379,7 @@ async fn cancel(
         let change = order.cancel(now)?;
         order = state.store.save_order(&order, &change, now).await.map_err(Error::from)?;
     }
-    state.store.release_holdings(&order).await.map_err(Error::from)?;
+    state.store.release_holdings(&order).await?;
     polling::close(&state, &mut order, now).await;
     let sheet = state.sheet(order.event).await.ok();
     Ok(Json(OrderView::new(&order, sheet.as_deref(), now)))

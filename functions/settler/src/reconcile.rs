@@ -12,7 +12,7 @@ use domain::order::{
     undecided,
 };
 use domain::payment::{ManualReason, PaymentReference, PaymentReport, PaymentStatus};
-use domain::{Error, OrderId, Result, Timestamp, UserId};
+use domain::{OrderId, Result, Timestamp, UserId};
 use payments::{GatewayError, PaymentGateway, RefundStatus};
 use queue::PaymentMessage;
 
@@ -226,7 +226,7 @@ impl<'a> PendingRefund<'a> {
     /// The refund's status, derived from the amount that the payment's report shows as given back.
     async fn by_payment(&self, client: Option<&dyn PaymentGateway>, order: &Order) -> Result<RefundStatus> {
         let Some(client) = client else { return Ok(RefundStatus::Pending) };
-        let report = client.payment(self.payment_id).await.map_err(Error::from)?;
+        let report = client.payment(self.payment_id).await?;
         let confirmed = order.settlement(self.attempt, &report);
         Ok(match confirmed {
             Settlement::ConfirmRefund(amount) if amount == self.amount => RefundStatus::Done,

@@ -5,7 +5,6 @@ use aide::axum::routing::get_with;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use domain::Error;
 use schemars::JsonSchema;
 use serde::Serialize;
 use web::{Answer, Json};
@@ -76,7 +75,7 @@ async fn health() -> Json<Health> {
 }
 
 async fn database(Shared(state): Shared<State>) -> Answer<Json<Health>> {
-    state.store.ping().await.map_err(Error::from)?;
+    state.store.ping().await?;
     Ok(Json(Health { status: "ok" }))
 }
 

@@ -12,24 +12,21 @@ mod recent;
 mod short;
 mod shows;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
-use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError, Secret};
+use boot::{Boot, ConfigError, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{Fingerprints, Store};
-use web::{TokenVerifier, TrustedHops};
+use store::Fingerprints;
+use web::Api;
 
 /// The function's clients, keys and caches, shared by all requests.
 #[derive(Clone)]
 pub struct State {
-    clock: Clock,
-    store: Store,
-    verifier: TokenVerifier,
+    api: Api,
     fingerprints: Fingerprints,
-    hops: TrustedHops,
     quote_key: [u8; 32],
     public_url: Arc<str>,
     recent: Arc<recent::Caches>,
@@ -40,32 +37,20 @@ impl State {
     /// `TRUSTED_HOPS`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
-            clock: boot.clock.clone(),
-            store: Store::new(boot)?,
-            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            api: Api::new(boot)?,
             fingerprints: Fingerprints::from_env(&boot.env)?,
-            hops: TrustedHops::from_env(&boot.env)?,
             quote_key: Secret::from_env(&boot.env, "QUOTE_SECRET")?.derive("quote"),
-            public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
+            public_url: boot.env.public_url()?,
             recent: Arc::default(),
         })
     }
-
-    /// Opens the connection to the table before the first request needs it.
-    pub async fn warm(&self) {
-        self.store.warm().await;
-    }
 }
 
-impl FromRef<State> for TokenVerifier {
-    fn from_ref(state: &State) -> Self {
-        state.verifier.clone()
-    }
-}
+impl Deref for State {
+    type Target = Api;
 
-impl FromRef<State> for TrustedHops {
-    fn from_ref(state: &State) -> Self {
-        state.hops
+    fn deref(&self) -> &Api {
+        &self.api
     }
 }
 

@@ -15,20 +15,18 @@ mod stats;
 mod templates;
 mod view;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
-use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError, Secret};
-use store::{Fingerprints, Store};
-use web::TokenVerifier;
+use boot::{Boot, ConfigError, Secret};
+use store::Fingerprints;
+use web::Api;
 
 /// The function's clients and settings, shared by all requests.
 #[derive(Clone)]
 pub struct State {
-    clock: Clock,
-    store: Store,
-    verifier: TokenVerifier,
+    api: Api,
     fingerprints: Fingerprints,
     /// The key from which the codes of members' discounts are derived.
     codes: Arc<[u8; 32]>,
@@ -41,24 +39,19 @@ impl State {
     /// `PUBLIC_URL`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         Ok(Self {
-            clock: boot.clock.clone(),
-            store: Store::new(boot)?,
-            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            api: Api::new(boot)?,
             fingerprints: Fingerprints::from_env(&boot.env)?,
             codes: Arc::new(Secret::from_env(&boot.env, "DISCOUNT_SECRET")?.derive("discount codes")),
-            public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').into(),
+            public_url: boot.env.public_url()?,
         })
-    }
-
-    /// Opens the connection to the table before the first request needs it.
-    pub async fn warm(&self) {
-        self.store.warm().await;
     }
 }
 
-impl FromRef<State> for TokenVerifier {
-    fn from_ref(state: &State) -> Self {
-        state.verifier.clone()
+impl Deref for State {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
     }
 }
 

@@ -7,7 +7,7 @@ use domain::discount::{DecisionType, DiscountRequest, Tab};
 use domain::error::Fields;
 use domain::search::{Entry, Index, MAX_QUERY_CHARS};
 use domain::text::Line;
-use domain::{Error, EventId, Result, TenantId, Timestamp};
+use domain::{EventId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Listing, RequestFilter, Store};
@@ -152,7 +152,7 @@ async fn list(
         None => {
             let after = paging.after.as_deref();
             let page = state.store.discount_requests(tenant, filter.wanted(), after, paging.limit).await;
-            page.map_err(Error::from)?
+            page?
         }
     };
     let desk = state.mail_context(tenant, &found.items).await?;
@@ -170,7 +170,7 @@ async fn show(
     let desk = state.mail_context(supervisor.tenant, std::slice::from_ref(&request)).await?;
     let (max_discounts, remaining_discounts) = match desk.show(&request) {
         Some(show) => {
-            let left = state.store.discounts_left(show, state.clock.now()).await.map_err(Error::from)?;
+            let left = state.store.discounts_left(show, state.clock.now()).await?;
             (show.max_discounts, left)
         }
         None => (0, 0),

@@ -137,7 +137,7 @@ struct OldVersion {
 
 async fn list(Of(state): Of<State>, supervisor: Supervisor) -> Answer<Json<Page<MailTemplate>>> {
     // Three mails in two languages: there is never a second page.
-    let all = state.store.mail_templates(supervisor.tenant).await.map_err(Error::from)?;
+    let all = state.store.mail_templates(supervisor.tenant).await?;
     Ok(Json(Page::new(all, None)))
 }
 
@@ -183,8 +183,7 @@ async fn versions(
     let page = state
         .store
         .mail_template_versions(supervisor.tenant, path.name, path.language, after, paging.limit)
-        .await
-        .map_err(Error::from)?;
+        .await?;
     Ok(Json(Page::new(page.items, page.last)))
 }
 
@@ -197,7 +196,7 @@ async fn restore(
     let before = holding(&state, &supervisor, path).await?;
     let TemplatePath { name, language } = path;
     let old = state.store.mail_template_version(supervisor.tenant, name, language, old.version).await;
-    let old = old.map_err(Error::from)?.ok_or_else(|| {
+    let old = old?.ok_or_else(|| {
         Error::not_found("version_not_found", "There is no such version. List the versions and choose one.")
     })?;
     if old.version == 0 {
@@ -214,7 +213,7 @@ async fn preview(
     Json(draft): Json<Draft>,
 ) -> Answer<Json<Preview>> {
     checked(draft.name, &draft.subject, &draft.body)?;
-    let tenant = state.store.tenant(supervisor.tenant).await.map_err(Error::from)?;
+    let tenant = state.store.tenant(supervisor.tenant).await?;
     let tenant = tenant.ok_or_else(|| Error::not_found("tenant_not_found", "There is no such organiser."))?;
     let facts = Facts { organizer: tenant.name.clone(), ..Facts::sample(draft.name, draft.language) };
     let wording = render(&draft.subject, &draft.body, &facts)?;

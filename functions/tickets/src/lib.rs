@@ -7,22 +7,19 @@ mod show;
 mod transfers;
 mod view;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
-use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError, Secret, SigningKey};
+use boot::{Boot, ConfigError, Secret, SigningKey};
 use domain::{Error, EventId, Result};
-use store::{EventCache, Fingerprints, SOLD_MILLIS, Store, StoredEvent};
-use web::{TokenVerifier, TrustedHops};
+use store::{EventCache, Fingerprints, SOLD_MILLIS, StoredEvent};
+use web::Api;
 
 /// The function's clients, settings and cache.
 #[derive(Clone)]
 pub struct State {
-    store: Store,
-    clock: Clock,
-    verifier: TokenVerifier,
-    hops: TrustedHops,
+    api: Api,
     fingerprints: Fingerprints,
     ticket_key: SigningKey,
     transfer_key: [u8; 32],
@@ -40,20 +37,12 @@ impl State {
         let (ticket_key, _) =
             SigningKey::from_env(&boot.env, "ticket", "TICKET_SECRET", "TICKET_PUBLIC_KEYS")?;
         Ok(Self {
-            store: Store::new(boot)?,
-            clock: boot.clock.clone(),
-            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
-            hops: TrustedHops::from_env(&boot.env)?,
+            api: Api::new(boot)?,
             fingerprints: Fingerprints::from_env(&boot.env)?,
             ticket_key,
             transfer_key: Secret::from_env(&boot.env, "TICKET_SECRET")?.derive("transfer"),
             sheets: EventCache::new(200, SOLD_MILLIS),
         })
-    }
-
-    /// Opens the connection to the table before the first request.
-    pub async fn warm(&self) {
-        self.store.warm().await;
     }
 
     async fn sheet(&self, event: EventId) -> Result<Arc<StoredEvent>> {
@@ -62,15 +51,11 @@ impl State {
     }
 }
 
-impl FromRef<State> for TokenVerifier {
-    fn from_ref(state: &State) -> Self {
-        state.verifier.clone()
-    }
-}
+impl Deref for State {
+    type Target = Api;
 
-impl FromRef<State> for TrustedHops {
-    fn from_ref(state: &State) -> Self {
-        state.hops
+    fn deref(&self) -> &Api {
+        &self.api
     }
 }
 

@@ -91,7 +91,7 @@ impl<'a> DiscountReviewer<'a> {
             tenant,
             reviewer,
             codes: Secret::from_env(&boot.env, "DISCOUNT_SECRET")?.derive("discount codes"),
-            public_url: boot.env.required("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
+            public_url: boot.env.public_url()?.to_string(),
         })
     }
 

@@ -86,6 +86,11 @@ impl Env {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The box office's address for browsers, `PUBLIC_URL`, without a slash at its end.
+    pub fn public_url(&self) -> Result<Arc<str>, ConfigError> {
+        Ok(self.required("PUBLIC_URL")?.trim_end_matches('/').into())
+    }
+
     /// The variable, or an error that names it.
     pub fn required(&self, name: &str) -> Result<&str, ConfigError> {
         self.optional(name).ok_or_else(|| ConfigError::new(name, "is not set"))

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod access;
+mod api;
 mod cache;
 mod change;
 mod compress;
@@ -27,6 +28,7 @@ mod token;
 mod whole;
 
 pub use access::{Admin, Buyer, Door, MaybeBuyer, Organizer, Supervisor, Viewer};
+pub use api::Api;
 pub use cache::{Cached, Freshness};
 pub use change::{based_on, nullable};
 pub use created::Created;

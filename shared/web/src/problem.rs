@@ -50,6 +50,12 @@ pub(crate) enum Wording {
     Serde,
 }
 
+impl From<store::Failure> for Problem {
+    fn from(failure: store::Failure) -> Self {
+        Error::from(failure).into()
+    }
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         Self::new(error, None)

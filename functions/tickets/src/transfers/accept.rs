@@ -56,7 +56,7 @@ async fn accept(
     }
     let outbox = Outbox::TransferAccepted;
     for _ in 0..TRIES {
-        let transfer = state.store.transfer(token.from, token.transfer).await.map_err(Error::from)?;
+        let transfer = state.store.transfer(token.from, token.transfer).await?;
         let transfer = transfer.ok_or_else(not_found)?;
         if transfer.state == TransferState::Accepted && transfer.to == Some(buyer.user) {
             return answer(&state, &buyer, &transfer).await;

@@ -37,7 +37,7 @@ async fn cancel(
     buyer: Buyer,
     Json(request): Json<CancelRequest>,
 ) -> Answer<Json<TransferView>> {
-    let found = state.store.transfer(buyer.user, request.transfer_id).await.map_err(Error::from)?;
+    let found = state.store.transfer(buyer.user, request.transfer_id).await?;
     let transfer = found
         .filter(|transfer| transfer.from == buyer.user)
         .ok_or_else(|| Error::not_found("transfer_not_found", "You have made no such offer."))?;

@@ -1,7 +1,6 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::extract;
-use domain::Error;
 use web::{Answer, Buyer, Json, Page, Paging};
 
 use super::TransferView;
@@ -24,7 +23,7 @@ async fn history(
     paging: Paging,
 ) -> Answer<Json<Page<TransferView>>> {
     let Paging { limit, after } = paging;
-    let page = state.store.transfers(buyer.user, after.as_deref(), limit).await.map_err(Error::from)?;
+    let page = state.store.transfers(buyer.user, after.as_deref(), limit).await?;
     let now = state.clock.now();
     let items = page.items.into_iter().map(|transfer| TransferView::new(transfer, buyer.user, now));
     Ok(Json(Page::new(items.collect(), page.last)))

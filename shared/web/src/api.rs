@@ -1,0 +1,48 @@
+use std::ops::Deref;
+
+use axum::extract::FromRef;
+use boot::{Boot, Clock, ConfigError};
+use store::Store;
+
+use crate::{TokenVerifier, TrustedHops};
+
+/// The parts that every function with routes has. A function's own state derefs to it, and the
+/// extractors take what they need from there.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// The time.
+    pub clock: Clock,
+    /// The table.
+    pub store: Store,
+    verifier: TokenVerifier,
+    hops: TrustedHops,
+}
+
+impl Api {
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS` and, if it is set, `TRUSTED_HOPS`.
+    pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        Ok(Self {
+            clock: boot.clock.clone(),
+            store: Store::new(boot)?,
+            verifier: TokenVerifier::from_env(&boot.env, boot.clock.clone())?,
+            hops: TrustedHops::from_env(&boot.env)?,
+        })
+    }
+
+    /// Opens the connection to the table before the first request needs it.
+    pub async fn warm(&self) {
+        self.store.warm().await;
+    }
+}
+
+impl<S: Deref<Target = Api>> FromRef<S> for TokenVerifier {
+    fn from_ref(state: &S) -> Self {
+        state.verifier.clone()
+    }
+}
+
+impl<S: Deref<Target = Api>> FromRef<S> for TrustedHops {
+    fn from_ref(state: &S) -> Self {
+        state.hops
+    }
+}
