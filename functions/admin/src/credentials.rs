@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::put_with;
-use axum::extract::State as Of;
 use boot::SecretText;
 use domain::gateway_account::GatewayAccount;
 use domain::{Error, Result};
@@ -10,7 +9,7 @@ use payments::{CredentialCheck, GatewayError, credentials_name};
 use serde_json::Value;
 use store::limit::QUARTER;
 use store::{Failure, Limit, OnRefused};
-use web::{Admin, Answer, Json, Path, Refuses};
+use web::{Admin, Answer, Json, Path, Refuses, Shared};
 
 use crate::form::{EnteredCredentials, field_error};
 use crate::view::GatewayView;
@@ -38,7 +37,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 }
 
 async fn replace(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     admin: Admin,
     Path(path): Path<AccountPath>,
     Json(EnteredCredentials(credentials)): Json<EnteredCredentials>,

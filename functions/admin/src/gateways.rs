@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::error::Fields;
 use domain::gateway_account::{GatewayAccount, MAX_GATEWAY_ACCOUNTS, MAX_POSITION, Mode};
@@ -12,7 +11,7 @@ use payments::credentials_name;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{OnRefused, Once};
-use web::{Admin, Answer, Created, IdempotencyKey, Json, Page, Path, Refuses, based_on};
+use web::{Admin, Answer, Created, IdempotencyKey, Json, Page, Path, Refuses, Shared, based_on};
 
 use crate::view::GatewayView;
 use crate::{AccountPath, State, changed_meanwhile, note};
@@ -102,14 +101,14 @@ struct GatewayChanges {
     active: Option<bool>,
 }
 
-async fn list(Of(state): Of<State>, admin: Admin) -> Answer<Json<Page<GatewayView>>> {
+async fn list(Shared(state): Shared<State>, admin: Admin) -> Answer<Json<Page<GatewayView>>> {
     // A tenant has at most 20 accounts: there is never a second page.
     let all = state.store.gateway_accounts(admin.tenant).await?;
     Ok(Json(Page::new(all.into_iter().map(|account| state.view(account)).collect(), None)))
 }
 
 async fn show(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     admin: Admin,
     Path(path): Path<AccountPath>,
 ) -> Answer<Json<GatewayView>> {
@@ -117,7 +116,7 @@ async fn show(
 }
 
 async fn create(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     admin: Admin,
     IdempotencyKey(key): IdempotencyKey,
     Json(new): Json<NewGateway>,
@@ -132,7 +131,7 @@ async fn create(
 }
 
 async fn update(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     admin: Admin,
     Path(path): Path<AccountPath>,
     Json(changes): Json<GatewayChanges>,
@@ -154,7 +153,11 @@ async fn update(
     Ok(Json(state.view(after)))
 }
 
-async fn delete(Of(state): Of<State>, admin: Admin, Path(path): Path<AccountPath>) -> Answer<NoContent> {
+async fn delete(
+    Shared(state): Shared<State>,
+    admin: Admin,
+    Path(path): Path<AccountPath>,
+) -> Answer<NoContent> {
     let now = state.clock.now();
     let mut account = state.account(&admin, path.id).await?;
     // In this order, a deletion that is cut off can be repeated: the account never names a deleted

@@ -2,13 +2,12 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use domain::payment_difference::PaymentDifference;
 use domain::{Error, FieldError, Result, Timestamp};
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use web::{Admin, Answer, Json, Page, Paging, Query};
+use web::{Admin, Answer, Json, Page, Paging, Query, Shared};
 
 use crate::State;
 
@@ -37,7 +36,7 @@ struct OfDay {
 }
 
 async fn list(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     admin: Admin,
     Query(query): Query<OfDay>,
     paging: Paging,

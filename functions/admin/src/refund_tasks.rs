@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
-use axum::extract::State as Of;
 use domain::audit::AuditNote;
 use domain::refund_task::{ClosedRefundTask, RefundTask, TaskOutcome};
 use domain::text::Paragraph;
@@ -10,7 +9,7 @@ use domain::{Error, OrderId, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Failure, GateError};
-use web::{Admin, Answer, Json, MaybeJson, Page, Paging, Path, Refuses};
+use web::{Admin, Answer, Json, MaybeJson, Page, Paging, Path, Refuses, Shared};
 
 use crate::State;
 use crate::task_view::{ClosedTaskView, TaskView};
@@ -91,14 +90,14 @@ struct RefundRetry {
     since: Option<Timestamp>,
 }
 
-async fn list(Of(state): Of<State>, admin: Admin, paging: Paging) -> Answer<Json<Page<TaskView>>> {
+async fn list(Shared(state): Shared<State>, admin: Admin, paging: Paging) -> Answer<Json<Page<TaskView>>> {
     let page = state.store.refund_tasks(admin.tenant, paging.after.as_deref(), paging.limit).await;
     let page = page?;
     Ok(Json(Page::new(page.items.into_iter().map(TaskView::from).collect(), page.last)))
 }
 
 async fn done(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     admin: Admin,
     Path(path): Path<TaskPath>,
     MaybeJson(body): MaybeJson<RefundGivenBack>,
@@ -109,7 +108,7 @@ async fn done(
 }
 
 async fn retry(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     admin: Admin,
     Path(path): Path<TaskPath>,
     MaybeJson(body): MaybeJson<RefundRetry>,

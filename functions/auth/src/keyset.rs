@@ -1,12 +1,11 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use boot::PublicKey;
 use schemars::JsonSchema;
 use serde::Serialize;
-use web::{Answer, Cached, Freshness};
+use web::{Answer, Cached, Freshness, Shared};
 
 use crate::State;
 
@@ -58,7 +57,7 @@ impl From<&PublicKey> for Key {
     }
 }
 
-async fn show(extract::State(state): extract::State<State>, freshness: Freshness) -> Answer<Cached<KeySet>> {
+async fn show(Shared(state): Shared<State>, freshness: Freshness) -> Answer<Cached<KeySet>> {
     let set = KeySet { keys: state.public_keys.iter().map(Key::from).collect() };
     Cached::public(&set, KEEP_SECONDS, &freshness)
 }

@@ -5,7 +5,6 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use aide::generate::GenContext;
 use aide::openapi::{Operation, Response as ApiResponse};
-use axum::extract;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +17,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Link, LinkGrant, OnRefused};
-use web::{Answer, Buyer, ClientNetwork, Json, MaybeBuyer, Refuses};
+use web::{Answer, Buyer, ClientNetwork, Json, MaybeBuyer, Refuses, Shared};
 
 use crate::State;
 use crate::limits::Tries;
@@ -106,7 +105,7 @@ impl OperationOutput for Accepted {
 }
 
 async fn send(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     network: ClientNetwork,
     MaybeBuyer(buyer): MaybeBuyer,
     Json(LinkRequest { email, device_token }): Json<LinkRequest>,
@@ -136,7 +135,7 @@ struct Redemption {
 }
 
 async fn redeem(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     network: ClientNetwork,
     headers: HeaderMap,
     MaybeBuyer(buyer): MaybeBuyer,

@@ -1,13 +1,12 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract;
 use domain::error::Fields;
 use domain::user::{Email, Password};
 use domain::{Error, TenantId};
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use web::{Answer, ClientNetwork, Json, Refuses};
+use web::{Answer, ClientNetwork, Json, Refuses, Shared};
 
 use crate::limits::Tries;
 use crate::tokens::SignedIn;
@@ -45,7 +44,7 @@ struct Login {
 }
 
 async fn login(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     network: ClientNetwork,
     headers: HeaderMap,
     Json(login): Json<Login>,

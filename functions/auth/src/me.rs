@@ -1,6 +1,5 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract;
 use domain::access::{Role, Workplace};
 use domain::error::Fields;
 use domain::text::{Line, Phone};
@@ -9,7 +8,7 @@ use domain::{Error, Language, Result, TenantId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Failure;
-use web::{Answer, Buyer, ClientNetwork, Json, Refuses};
+use web::{Answer, Buyer, ClientNetwork, Json, Refuses, Shared};
 
 use crate::limits::Tries;
 use crate::{State, hashing, strength};
@@ -80,7 +79,7 @@ impl Profile {
     }
 }
 
-async fn show(extract::State(state): extract::State<State>, buyer: Buyer) -> Answer<Json<Profile>> {
+async fn show(Shared(state): Shared<State>, buyer: Buyer) -> Answer<Json<Profile>> {
     let user = state.store.user(buyer.user).await?.ok_or_else(unknown)?;
     profile(&state, &user, &buyer).await
 }
@@ -133,7 +132,7 @@ impl Changes {
 }
 
 async fn update(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     network: ClientNetwork,
     buyer: Buyer,
     Json(changes): Json<Changes>,

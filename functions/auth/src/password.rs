@@ -1,12 +1,11 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract;
 use axum::response::NoContent;
 use domain::error::Fields;
 use domain::user::{LinkPurpose, Password, User};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use web::{Answer, ClientNetwork, Json, Refuses};
+use web::{Answer, ClientNetwork, Json, Refuses, Shared};
 
 use crate::limits::Tries;
 use crate::link::{self, Accepted, LinkRequest, NewLink};
@@ -39,7 +38,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 }
 
 async fn forgot(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     network: ClientNetwork,
     Json(LinkRequest { email, device_token }): Json<LinkRequest>,
 ) -> Answer<Accepted> {
@@ -68,7 +67,7 @@ struct Reset {
 }
 
 async fn reset(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     network: ClientNetwork,
     Json(Reset { token, password }): Json<Reset>,
 ) -> Answer<NoContent> {

@@ -1,13 +1,12 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract;
 use domain::session::Refresh;
 use domain::{Error, TenantId};
 use futures::future::try_join;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Failure;
-use web::{Answer, Json, Refuses};
+use web::{Answer, Json, Refuses, Shared};
 
 use crate::State;
 use crate::tokens::{RefreshToken, SignedIn};
@@ -40,7 +39,7 @@ struct RefreshRequest {
 }
 
 async fn refresh(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     Json(request): Json<RefreshRequest>,
 ) -> Answer<Json<SignedIn>> {
     let token = RefreshToken::parse(&request.refresh_token).ok_or_else(over)?;

@@ -1,6 +1,5 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract;
 use domain::error::Fields;
 use domain::text::{Line, Phone};
 use domain::user::{Email, LinkPurpose, MAX_NAME, Password, User};
@@ -8,7 +7,7 @@ use domain::{Error, Language};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Failure, LinkGrant};
-use web::{Answer, ClientNetwork, Json, Refuses};
+use web::{Answer, ClientNetwork, Json, Refuses, Shared};
 
 use crate::limits::Tries;
 use crate::link::{Accepted, NewLink};
@@ -61,7 +60,7 @@ impl Registration {
 /// write with the mail. For a new account the write is a transaction, which takes a little
 /// longer.
 async fn register(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     network: ClientNetwork,
     Json(registration): Json<Registration>,
 ) -> Answer<Accepted> {

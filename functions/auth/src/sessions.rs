@@ -1,13 +1,12 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
-use axum::extract;
 use axum::response::NoContent;
 use domain::access::Role;
 use domain::session::Session;
 use domain::{Error, SessionId, TenantId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Buyer, Json, Page, Paging, Path, Refuses};
+use web::{Answer, Buyer, Json, Page, Paging, Path, Refuses, Shared};
 
 use crate::State;
 
@@ -54,7 +53,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
         )
 }
 
-async fn logout(extract::State(state): extract::State<State>, buyer: Buyer) -> Answer<NoContent> {
+async fn logout(Shared(state): Shared<State>, buyer: Buyer) -> Answer<NoContent> {
     state.store.end_session(buyer.user, buyer.session).await?;
     Ok(NoContent)
 }
@@ -79,7 +78,7 @@ struct Verified {
     expires_at: Timestamp,
 }
 
-async fn verify(extract::State(state): extract::State<State>, buyer: Buyer) -> Answer<Json<Verified>> {
+async fn verify(Shared(state): Shared<State>, buyer: Buyer) -> Answer<Json<Verified>> {
     let session = state.store.session(buyer.user, buyer.session).await?;
     if !session.is_some_and(|session| session.is_live(state.clock.now())) {
         return Err(Error::unauthenticated("session_over", "The session is over. Sign in again.").into());
@@ -113,7 +112,7 @@ struct SessionEntry {
 }
 
 async fn list(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     buyer: Buyer,
     paging: Paging,
 ) -> Answer<Json<Page<SessionEntry>>> {
@@ -139,7 +138,7 @@ struct SessionPath {
 }
 
 async fn end(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     buyer: Buyer,
     Path(SessionPath { id }): Path<SessionPath>,
 ) -> Answer<NoContent> {

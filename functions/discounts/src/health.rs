@@ -1,9 +1,8 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use schemars::JsonSchema;
 use serde::Serialize;
-use web::{Answer, Json};
+use web::{Answer, Json, Shared};
 
 use crate::State;
 
@@ -23,7 +22,7 @@ struct DiscountsHealth {
     status: &'static str,
 }
 
-async fn health(Of(state): Of<State>) -> Answer<Json<DiscountsHealth>> {
+async fn health(Shared(state): Shared<State>) -> Answer<Json<DiscountsHealth>> {
     state.store.ping().await?;
     Ok(Json(DiscountsHealth { status: "ok" }))
 }

@@ -1,11 +1,10 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use domain::EventId;
 use domain::event::EventStatus;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Json, Path, Refuses};
+use web::{Answer, Json, Path, Refuses, Shared};
 
 use crate::State;
 use crate::rules::show_not_found;
@@ -40,7 +39,7 @@ struct Remaining {
     remaining: u32,
 }
 
-async fn remaining(Of(state): Of<State>, Path(path): Path<ShowPath>) -> Answer<Json<Remaining>> {
+async fn remaining(Shared(state): Shared<State>, Path(path): Path<ShowPath>) -> Answer<Json<Remaining>> {
     let show = state.store.event(path.show).await?;
     let show = show.filter(|show| show.status == EventStatus::Published).ok_or_else(show_not_found)?;
     let remaining = state.store.discounts_left(&show, state.clock.now()).await?;

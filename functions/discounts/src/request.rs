@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract::State as Of;
 use boot::Stopwatch;
 use domain::discount::{DiscountRequest, MAX_ATTEMPTS, MAX_MESSAGE, offered, suggest};
 use domain::error::Fields;
@@ -15,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use store::limit::QUARTER;
 use store::{EventRecord, Limit};
-use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer, Refuses};
+use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer, Refuses, Shared};
 
 use crate::State;
 use crate::rules::{History, asked_too_often, show_not_found};
@@ -85,7 +84,7 @@ impl Asking {
 }
 
 async fn request(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     ClientNetwork(network): ClientNetwork,
     MaybeBuyer(buyer): MaybeBuyer,
     Json(asking): Json<Asking>,

@@ -2,12 +2,11 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use domain::discount::{DecisionType, DiscountRequest, RequestStatus};
 use domain::{DiscountRequestId, Error, EventId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Json, Path, Refuses};
+use web::{Answer, Json, Path, Refuses, Shared};
 
 use crate::State;
 
@@ -76,7 +75,7 @@ impl From<DiscountRequest> for RequestView {
     }
 }
 
-async fn show(Of(state): Of<State>, Path(path): Path<RequestPath>) -> Answer<Json<RequestView>> {
+async fn show(Shared(state): Shared<State>, Path(path): Path<RequestPath>) -> Answer<Json<RequestView>> {
     let request = state.store.discount_request(path.id).await?;
     let request =
         request.ok_or_else(|| Error::not_found("request_not_found", "There is no such request."))?;

@@ -1,14 +1,13 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract;
 use domain::late_entry::{ConflictKind, LateEntry};
 use domain::{DeviceId, OrderId, TicketId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{Conflict, Scan};
-use web::{Answer, Json, Page, Path, Refuses, Viewer};
+use web::{Answer, EventPath, Json, Page, Path, Refuses, Shared, Viewer};
 
-use crate::{EventPath, State};
+use crate::State;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -65,7 +64,7 @@ impl From<Conflict> for ConflictView {
 }
 
 async fn list(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     viewer: Viewer,
     Path(EventPath { id: event }): Path<EventPath>,
 ) -> Answer<Json<Page<ConflictView>>> {

@@ -5,7 +5,7 @@ use aide::generate::GenContext;
 use aide::openapi::{
     HeaderStyle, Operation, Parameter, ParameterData, ParameterSchemaOrContent, ReferenceOr, SchemaObject,
 };
-use axum::extract::{self, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::response::NoContent;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::{Device, MAX_DEVICES, recount};
 use subtle::ConstantTimeEq;
-use web::{Answer, Door, Json, Organizer, Page, Path, Problem, Refuses};
+use web::{Answer, Door, Json, Organizer, Page, Path, Problem, Refuses, Shared};
 
 use crate::State;
 
@@ -92,7 +92,7 @@ struct PairedDevice {
 }
 
 async fn pair(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Json(request): Json<PairRequest>,
 ) -> Answer<(StatusCode, Json<Paired>)> {
@@ -127,7 +127,7 @@ fn too_many() -> Error {
     Error::conflict("too_many_devices", "Remove scanners that are not used any more first.")
 }
 
-async fn list(extract::State(state): extract::State<State>, door: Door) -> Answer<Json<Page<PairedDevice>>> {
+async fn list(Shared(state): Shared<State>, door: Door) -> Answer<Json<Page<PairedDevice>>> {
     let devices = state.store.devices(door.tenant).await?;
     let devices = devices.into_iter().map(|device| PairedDevice {
         device_id: device.id,
@@ -139,7 +139,7 @@ async fn list(extract::State(state): extract::State<State>, door: Door) -> Answe
 }
 
 async fn remove(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<DevicePath>,
 ) -> Answer<NoContent> {

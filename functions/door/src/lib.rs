@@ -12,15 +12,14 @@ mod stats;
 mod sync;
 mod validate;
 
+use domain::event::event_not_found;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError, PublicKey, parse_public_keys};
 use domain::ticket::TicketKeys;
-use domain::{DeviceId, Error, EventId, Result, TenantId};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use domain::{DeviceId, EventId, Result, TenantId};
 use store::{Cache, Device, EventCache, SOLD_MILLIS, StoredEvent};
 use web::Api;
 
@@ -54,9 +53,7 @@ impl State {
     /// The event with its areas, cached. Another tenant's event counts as not found.
     async fn sheet(&self, tenant: TenantId, event: EventId) -> Result<Arc<StoredEvent>> {
         let sheet = self.sheets.get(&self.store, event, self.clock.now()).await?;
-        sheet
-            .filter(|sheet| sheet.event.tenant_id == tenant)
-            .ok_or_else(|| Error::not_found("event_not_found", "There is no such event."))
+        sheet.filter(|sheet| sheet.event.tenant_id == tenant).ok_or_else(event_not_found)
     }
 }
 
@@ -78,11 +75,4 @@ pub fn router(state: State) -> ApiRouter {
         .merge(stats::routes())
         .merge(conflicts::routes())
         .with_state(state)
-}
-
-/// Path of `/door/events/{id}` and its sub-routes.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-struct EventPath {
-    /// The event's id.
-    id: EventId,
 }

@@ -1,14 +1,13 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract;
 use domain::ticket::AreaTag;
 use domain::{AreaId, Error, EventId, FieldError, Language, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Gate, GateCursor, StoredEvent};
-use web::{Answer, Cached, Door, Freshness, Path, Query, Refuses};
+use web::{Answer, Cached, Door, EventPath, Freshness, Path, Query, Refuses, Shared};
 
-use crate::{EventPath, State};
+use crate::State;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -125,7 +124,7 @@ impl From<&StoredEvent> for DoorEvent {
 }
 
 async fn show(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     door: Door,
     Path(EventPath { id: event }): Path<EventPath>,
     Query(query): Query<ManifestQuery>,

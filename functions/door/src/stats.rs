@@ -1,14 +1,14 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract;
+use domain::event::event_not_found;
 use domain::{Error, EventId, Result, Timestamp};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{GateSummary, StoredEvent};
-use web::{Answer, Door, Json, Path, Refuses};
+use web::{Answer, Door, EventPath, Json, Path, Refuses, Shared};
 
-use crate::{EventPath, State};
+use crate::State;
 
 /// How old cached statistics may be, in milliseconds. Counting reads every gate, and all scanners
 /// of a venue show the numbers.
@@ -75,7 +75,7 @@ struct Minute {
 }
 
 async fn show(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     door: Door,
     Path(EventPath { id: event }): Path<EventPath>,
 ) -> Answer<Json<Stats>> {
@@ -83,7 +83,7 @@ async fn show(
     let now = state.clock.now();
     let counted =
         state.stats.get(event, now, || async { count(&state, &sheet, now).await.map(Some) }).await?;
-    let numbers = counted.ok_or_else(|| Error::not_found("event_not_found", "There is no such event."))?;
+    let numbers = counted.ok_or_else(event_not_found)?;
     let first = numbers.at.as_second().div_euclid(60) - MINUTES;
     let minutes = numbers.gates.by_minute.range(first..);
     Ok(Json(Stats {

@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract;
 use domain::error::Fields;
 use domain::ticket::TicketCode;
 use domain::{DeviceId, EventId, Moment, Result, TicketId};
@@ -11,7 +10,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Scan, StoredEvent};
-use web::{Answer, Door, Json, Refuses};
+use web::{Answer, Door, Json, Refuses, Shared};
 
 use crate::State;
 use crate::devices::DeviceSecret;
@@ -101,7 +100,7 @@ struct SyncedScan {
 }
 
 async fn sync(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     door: Door,
     secret: DeviceSecret,
     Json(request): Json<SyncRequest>,

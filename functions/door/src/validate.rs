@@ -1,6 +1,5 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::error::Fields;
@@ -8,7 +7,7 @@ use domain::{DeviceId, Error, EventId, Moment, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Scan;
-use web::{Answer, Door, Json, Refuses};
+use web::{Answer, Door, Json, Refuses, Shared};
 
 use crate::State;
 use crate::devices::DeviceSecret;
@@ -53,7 +52,7 @@ struct ValidateRequest {
 }
 
 async fn validate(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     door: Door,
     secret: DeviceSecret,
     Json(request): Json<ValidateRequest>,

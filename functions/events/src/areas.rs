@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::error::Fields;
 use domain::event::{Area, AreaKind, Event, RowLayout};
@@ -14,12 +13,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Failure, OnRefused, Once, StoredEvent, recount};
 use web::{
-    Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, Viewer, based_on, formatted, nullable,
+    Answer, Created, EventPath, IdempotencyKey, Json, Organizer, Path, Refuses, Shared, Viewer, based_on,
+    formatted, nullable,
 };
 
 use crate::check::area_not_found;
 use crate::warnings::{EventWarning, of_area};
-use crate::{AreaPath, EventPath, State, rows};
+use crate::{AreaPath, State, rows};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -223,18 +223,26 @@ struct AreaChanges {
     position: Option<u16>,
 }
 
-async fn list(Of(state): Of<State>, viewer: Viewer, Path(path): Path<EventPath>) -> Answer<Json<Areas>> {
+async fn list(
+    Shared(state): Shared<State>,
+    viewer: Viewer,
+    Path(path): Path<EventPath>,
+) -> Answer<Json<Areas>> {
     let sheet = state.sheet(viewer.tenant, path.id).await?;
     Ok(Json(Areas { items: sheet.into_priced().areas.into_iter().map(AreaView::from).collect() }))
 }
 
-async fn show(Of(state): Of<State>, viewer: Viewer, Path(path): Path<AreaPath>) -> Answer<Json<AreaView>> {
+async fn show(
+    Shared(state): Shared<State>,
+    viewer: Viewer,
+    Path(path): Path<AreaPath>,
+) -> Answer<Json<AreaView>> {
     let (_, area) = state.area(viewer.tenant, path).await?;
     Ok(Json(area.into()))
 }
 
 async fn create(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<EventPath>,
     IdempotencyKey(key): IdempotencyKey,
@@ -255,7 +263,7 @@ async fn create(
 }
 
 async fn update(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<AreaPath>,
     Json(changes): Json<AreaChanges>,
@@ -284,7 +292,11 @@ async fn update(
     Ok(Json(AreaWithWarnings { area: after.into(), warnings }))
 }
 
-async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<AreaPath>) -> Answer<NoContent> {
+async fn delete(
+    Shared(state): Shared<State>,
+    organizer: Organizer,
+    Path(path): Path<AreaPath>,
+) -> Answer<NoContent> {
     let (sheet, area) = state.area(organizer.tenant, path).await?;
     let is_last = !sheet.areas_with_places().any(|other| other.id != area.id);
     if sheet.event.sells_here() && is_last {

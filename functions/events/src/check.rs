@@ -22,10 +22,6 @@ pub(crate) fn some_text(text: &str) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-pub(crate) fn event_not_found() -> Error {
-    Error::not_found("event_not_found", "There is no such event.")
-}
-
 pub(crate) fn area_not_found() -> Error {
     Error::not_found("area_not_found", "The event has no such area.")
 }

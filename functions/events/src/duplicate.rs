@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract::State as Of;
 use domain::error::Fields;
 use domain::event::{Area, Event, EventStatus, Move, PricedEvent};
 use domain::moment::check_zone;
@@ -13,10 +12,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Once;
 use uuid::Uuid;
-use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses};
+use web::{Answer, Created, EventPath, IdempotencyKey, Json, Organizer, Path, Refuses, Shared};
 
 use crate::view::EventView;
-use crate::{EventPath, State, slug, writing};
+use crate::{State, slug, writing};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -45,7 +44,7 @@ struct Duplicate {
 }
 
 async fn duplicate(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<EventPath>,
     IdempotencyKey(key): IdempotencyKey,

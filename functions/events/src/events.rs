@@ -2,24 +2,23 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::error::Fields;
-use domain::event::{Event, EventStatus, MemberDiscount, PricedEvent};
+use domain::event::{Event, EventStatus, MemberDiscount, PricedEvent, event_not_found};
 use domain::pricing::AdjustmentType;
 use domain::{Error, EventId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{CapacityLease, EventRecord, Failure, OnRefused, Once, StoredEvent};
 use web::{
-    Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Query, Refuses, Viewer, based_on,
+    Answer, Created, EventPath, IdempotencyKey, Json, Organizer, Page, Paging, Path, Query, Refuses, Shared,
+    Viewer, based_on,
 };
 
-use crate::check::event_not_found;
 use crate::view::EventView;
 use crate::warnings::EventWithWarnings;
 use crate::writing::{EventChanges, NewEvent, check};
-use crate::{EventPath, State, discounts, slug};
+use crate::{State, discounts, slug};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -81,7 +80,7 @@ enum EventOrder {
 }
 
 async fn list(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     viewer: Viewer,
     Query(query): Query<ListQuery>,
     paging: Paging,
@@ -93,7 +92,7 @@ async fn list(
 }
 
 async fn create(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     IdempotencyKey(key): IdempotencyKey,
     Json(new): Json<NewEvent>,
@@ -107,12 +106,16 @@ async fn create(
     Ok(Created(state.store.once(once, &request, now, create).await?))
 }
 
-async fn show(Of(state): Of<State>, viewer: Viewer, Path(path): Path<EventPath>) -> Answer<Json<EventView>> {
+async fn show(
+    Shared(state): Shared<State>,
+    viewer: Viewer,
+    Path(path): Path<EventPath>,
+) -> Answer<Json<EventView>> {
     Ok(Json(Event::from(state.event(viewer.tenant, path.id).await?).into()))
 }
 
 async fn update(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<EventPath>,
     Json(changes): Json<EventChanges>,
@@ -144,7 +147,7 @@ async fn update(
 }
 
 async fn delete(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<EventPath>,
 ) -> Answer<NoContent> {

@@ -10,7 +10,6 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
 use aide::generate::GenContext;
 use aide::openapi::{Operation, Response as ApiResponse};
-use axum::extract::State as Of;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, NoContent, Response};
 use boot::{Boot, ConfigError};
@@ -21,9 +20,9 @@ use domain::{Error, EventId, ImageId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Failure, Once, StoredEvent};
-use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses};
+use web::{Answer, Created, EventPath, IdempotencyKey, Json, Organizer, Path, Refuses, Shared};
 
-use crate::{EventPath, State};
+use crate::State;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -213,7 +212,7 @@ struct ImagePath {
 }
 
 async fn create(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<EventPath>,
     IdempotencyKey(key): IdempotencyKey,
@@ -233,7 +232,7 @@ async fn create(
 }
 
 async fn delete(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<ImagePath>,
 ) -> Answer<NoContent> {
@@ -260,7 +259,7 @@ async fn delete(
 }
 
 /// Redirects to a signed address, because the bucket itself is private.
-async fn show(Of(state): Of<State>, Path(path): Path<FilePath>) -> Answer<ImageRedirect> {
+async fn show(Shared(state): Shared<State>, Path(path): Path<FilePath>) -> Answer<ImageRedirect> {
     let key = path.key().ok_or_else(|| Error::not_found("image_not_found", "There is no such picture."))?;
     Ok(ImageRedirect { to: state.images.bucket.link(&key, state.clock.now(), VIEW_TIME)? })
 }

@@ -81,13 +81,6 @@ pub fn router(state: State) -> ApiRouter {
         .with_state(state)
 }
 
-/// `/events/{id}`.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-struct EventPath {
-    /// The event's id.
-    id: EventId,
-}
-
 /// `/events/{id}/areas/{area}`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct AreaPath {

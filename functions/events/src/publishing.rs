@@ -2,16 +2,15 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract::State as Of;
 use domain::error::Fields;
 use domain::event::{Event, EventStatus, PricedEvent};
 use domain::{Error, Result, Timestamp};
 use store::{OnRefused, StoredEvent};
-use web::{Answer, Json, Organizer, Path, Refuses};
+use web::{Answer, EventPath, Json, Organizer, Path, Refuses, Shared};
 
+use crate::State;
 use crate::view::EventView;
 use crate::warnings::EventWithWarnings;
-use crate::{EventPath, State};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -39,7 +38,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 }
 
 async fn publish(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<EventPath>,
 ) -> Answer<Json<EventWithWarnings>> {
@@ -55,7 +54,7 @@ async fn publish(
 }
 
 async fn unpublish(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<EventPath>,
 ) -> Answer<Json<EventView>> {

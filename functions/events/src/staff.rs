@@ -6,7 +6,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, patch_with};
-use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::access::Role;
 use domain::error::Fields;
@@ -17,7 +16,7 @@ use domain::{Error, InvitationId, Language, Result, TenantId, Timestamp, UserId}
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Failure, Invited, OnRefused, StaffEntry};
-use web::{Admin, Answer, ClientNetwork, Created, Json, Page, Paging, Path, Refuses};
+use web::{Admin, Answer, ClientNetwork, Created, Json, Page, Paging, Path, Refuses, Shared};
 
 use crate::State;
 use crate::limits::InvitationCounts;
@@ -162,7 +161,7 @@ struct InvitationPath {
     invitation: InvitationId,
 }
 
-async fn list(Of(state): Of<State>, admin: Admin, paging: Paging) -> Answer<Json<Page<StaffMember>>> {
+async fn list(Shared(state): Shared<State>, admin: Admin, paging: Paging) -> Answer<Json<Page<StaffMember>>> {
     let (after, now) = (paging.after.as_deref(), state.clock.now());
     let staff = state.store.staff_and_invited(admin.tenant, after, paging.limit, now).await;
     let staff = staff?;
@@ -174,7 +173,7 @@ async fn list(Of(state): Of<State>, admin: Admin, paging: Paging) -> Answer<Json
 }
 
 async fn invite(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     admin: Admin,
     network: ClientNetwork,
     Json(new): Json<NewStaff>,
@@ -218,7 +217,11 @@ async fn invite(
     Err(Error::changed_meanwhile().into())
 }
 
-async fn revoke(Of(state): Of<State>, admin: Admin, Path(path): Path<InvitationPath>) -> Answer<NoContent> {
+async fn revoke(
+    Shared(state): Shared<State>,
+    admin: Admin,
+    Path(path): Path<InvitationPath>,
+) -> Answer<NoContent> {
     let found = state.store.invitation(admin.tenant, path.invitation).await?;
     let invitation = found
         .filter(|invitation| invitation.is_open(state.clock.now()))
@@ -229,7 +232,7 @@ async fn revoke(Of(state): Of<State>, admin: Admin, Path(path): Path<InvitationP
 }
 
 async fn change_role(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     admin: Admin,
     Path(path): Path<StaffPath>,
     Json(changes): Json<StaffChanges>,
@@ -239,7 +242,11 @@ async fn change_role(
     Ok(Json(StaffMember::active(user, admin.tenant)))
 }
 
-async fn remove(Of(state): Of<State>, admin: Admin, Path(path): Path<StaffPath>) -> Answer<NoContent> {
+async fn remove(
+    Shared(state): Shared<State>,
+    admin: Admin,
+    Path(path): Path<StaffPath>,
+) -> Answer<NoContent> {
     let removed = state.store.remove_staff(admin.tenant, path.user, state.clock.now()).await?;
     removed.ok_or_else(staff_not_found)?;
     Ok(NoContent)

@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
-use axum::extract::State as Of;
 use domain::error::Fields;
 use domain::event::{LegalInfo, Tenant};
 use domain::text::{Line, plain};
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use store::{OnRefused, Once};
 use web::{
     Admin, Answer, Buyer, Created, FeesView, IdempotencyKey, Json, NewConvenienceFees, NewVat, Refuses,
-    VatView, based_on,
+    Shared, VatView, based_on,
 };
 
 use crate::State;
@@ -169,7 +168,7 @@ struct NewLegalInfo {
 }
 
 async fn create(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     buyer: Buyer,
     IdempotencyKey(key): IdempotencyKey,
     Json(new): Json<NewTenant>,
@@ -200,12 +199,12 @@ async fn create(
     Ok(Created(state.store.once(once, &new, now, create).await?))
 }
 
-async fn show(Of(state): Of<State>, admin: Admin) -> Answer<Json<TenantView>> {
+async fn show(Shared(state): Shared<State>, admin: Admin) -> Answer<Json<TenantView>> {
     Ok(Json(state.tenant(admin.tenant).await?.into()))
 }
 
 async fn update(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     admin: Admin,
     Json(changes): Json<TenantChanges>,
 ) -> Answer<Json<TenantView>> {
@@ -233,7 +232,7 @@ async fn update(
     Ok(Json(after.into()))
 }
 
-async fn show_legal_info(Of(state): Of<State>, admin: Admin) -> Answer<Json<LegalInfo>> {
+async fn show_legal_info(Shared(state): Shared<State>, admin: Admin) -> Answer<Json<LegalInfo>> {
     let tenant = state.tenant(admin.tenant).await?;
     let legal_info = tenant.legal_info.ok_or_else(|| {
         Error::not_found("legal_info_missing", "You have not said yet who you are in law. PUT it here.")
@@ -242,7 +241,7 @@ async fn show_legal_info(Of(state): Of<State>, admin: Admin) -> Answer<Json<Lega
 }
 
 async fn replace_legal_info(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     admin: Admin,
     Json(info): Json<NewLegalInfo>,
 ) -> Answer<Json<LegalInfo>> {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract::State as Of;
 use domain::error::Fields;
 use domain::event::{Area, AreaKind, RowLayout};
 use domain::seat::{ROW_PATTERN, SeatLabel, SeatState};
@@ -13,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::OnRefused;
 use store::{Refusal, RowState};
-use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, based_on};
+use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, Shared, based_on};
 
 use crate::{AreaPath, State, rows};
 
@@ -124,7 +123,7 @@ struct SeatsChanged {
 }
 
 async fn create(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<AreaPath>,
     IdempotencyKey(key): IdempotencyKey,
@@ -139,7 +138,7 @@ async fn create(
 }
 
 async fn block(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<AreaPath>,
     Json(wanted): Json<Seats>,
@@ -154,7 +153,7 @@ async fn block(
 }
 
 async fn unblock(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<AreaPath>,
     Json(wanted): Json<Seats>,

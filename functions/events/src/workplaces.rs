@@ -6,7 +6,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
-use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::access::{Role, Workplace};
 use domain::staff::{Invitation, InvitationState};
@@ -15,7 +14,7 @@ use domain::{Error, InvitationId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Failure, OnRefused};
-use web::{Answer, Buyer, Json, Path, Refuses};
+use web::{Answer, Buyer, Json, Path, Refuses, Shared};
 
 use crate::State;
 
@@ -95,7 +94,7 @@ struct InvitationView {
 }
 
 async fn show(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     buyer: Buyer,
     Path(WorkplacePath { tenant }): Path<WorkplacePath>,
 ) -> Answer<Json<InvitationView>> {
@@ -107,7 +106,7 @@ async fn show(
 }
 
 async fn accept(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     buyer: Buyer,
     Path(WorkplacePath { tenant }): Path<WorkplacePath>,
 ) -> Answer<Json<Workplace>> {
@@ -135,7 +134,7 @@ async fn accept(
 }
 
 async fn decline(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     buyer: Buyer,
     Path(WorkplacePath { tenant }): Path<WorkplacePath>,
 ) -> Answer<NoContent> {
@@ -150,7 +149,7 @@ async fn decline(
 }
 
 async fn leave(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     buyer: Buyer,
     Path(WorkplacePath { tenant }): Path<WorkplacePath>,
 ) -> Answer<NoContent> {

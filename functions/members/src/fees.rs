@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, patch_with};
-use axum::extract::State as Of;
 use domain::error::Fields;
 use domain::member::{FeePayment, MAX_DESCRIPTION, Member, PaymentMethod};
 use domain::text::Paragraph;
@@ -14,8 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Once;
 use web::{
-    Answer, Created, IdempotencyKey, Json, Page, Paging, Path, Refuses, Supervisor, based_on, formatted,
-    nullable,
+    Answer, Created, IdempotencyKey, Json, Page, Paging, Path, Refuses, Shared, Supervisor, based_on,
+    formatted, nullable,
 };
 
 use crate::fields::check_past;
@@ -171,7 +170,7 @@ struct WrittenFeePayment {
 }
 
 async fn list(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<MemberPath>,
     paging: Paging,
@@ -187,7 +186,7 @@ async fn list(
 }
 
 async fn create(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<MemberPath>,
     IdempotencyKey(key): IdempotencyKey,
@@ -205,7 +204,7 @@ async fn create(
 }
 
 async fn update(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<PaymentPath>,
     Json(changes): Json<FeePaymentChanges>,

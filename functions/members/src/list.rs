@@ -1,6 +1,5 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use domain::member::{MAX_TEXT, Member};
 use domain::search::{Entry, Index, MAX_QUERY_CHARS};
 use domain::text::Line;
@@ -9,7 +8,7 @@ use domain::{Result, TenantId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Store;
-use web::{Answer, Json, Page, Paging, Query, Supervisor};
+use web::{Answer, Json, Page, Paging, Query, Shared, Supervisor};
 
 use crate::State;
 use crate::fields::folded;
@@ -52,7 +51,7 @@ struct Filter {
 }
 
 async fn list(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Query(filter): Query<Filter>,
     paging: Paging,

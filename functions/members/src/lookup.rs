@@ -3,13 +3,12 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract::State as Of;
 use domain::member::{Ineligible, Member};
 use domain::user::Email;
 use domain::{EventId, Result, TenantId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, ClientNetwork, Json, MaybeBuyer, Refuses};
+use web::{Answer, ClientNetwork, Json, MaybeBuyer, Refuses, Shared};
 
 use crate::State;
 
@@ -95,7 +94,7 @@ impl MemberValidity {
 }
 
 async fn check(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     network: ClientNetwork,
     MaybeBuyer(caller): MaybeBuyer,
     Json(question): Json<AddressQuestion>,
@@ -105,7 +104,7 @@ async fn check(
 }
 
 async fn validate(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     network: ClientNetwork,
     MaybeBuyer(caller): MaybeBuyer,
     Json(question): Json<AddressQuestion>,

@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use domain::error::Fields;
 use domain::member::{MAX_NAME, MAX_TEXT, Member, check_country};
 use domain::text::{Line, Phone};
@@ -10,7 +9,7 @@ use domain::user::Email;
 use domain::{Language, Moment, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use web::{Answer, Json, Path, Refuses, Supervisor, based_on, nullable};
+use web::{Answer, Json, Path, Refuses, Shared, Supervisor, based_on, nullable};
 
 use crate::fields::{WrittenId, capitals, check_past};
 use crate::view::MemberView;
@@ -75,7 +74,7 @@ struct MemberChanges {
 }
 
 async fn show(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<MemberPath>,
 ) -> Answer<Json<MemberView>> {
@@ -84,7 +83,7 @@ async fn show(
 }
 
 async fn update(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<MemberPath>,
     Json(changes): Json<MemberChanges>,

@@ -1,6 +1,5 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract::State as Of;
 use domain::error::Fields;
 use domain::member::{MAX_NAME, MAX_TEXT, Member, check_country};
 use domain::text::{Line, Phone};
@@ -9,7 +8,7 @@ use domain::{Error, EventId, Language, MemberId, Moment, Result, TenantId, Times
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::MemberError;
-use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer, Refuses};
+use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer, Refuses, Shared};
 
 use crate::State;
 use crate::community::{CommunityScope, tenant_needed};
@@ -72,7 +71,7 @@ struct MemberRegistration {
 }
 
 async fn register(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     network: ClientNetwork,
     MaybeBuyer(caller): MaybeBuyer,
     Json(registration): Json<MemberRegistration>,

@@ -2,13 +2,12 @@ use std::collections::HashMap;
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use domain::Timestamp;
 use domain::member::Member;
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::Serialize;
-use web::{Answer, Json, Supervisor};
+use web::{Answer, Json, Shared, Supervisor};
 
 use crate::State;
 use crate::fields::folded;
@@ -74,7 +73,7 @@ struct MemberGroup {
     count: u32,
 }
 
-async fn stats(Of(state): Of<State>, supervisor: Supervisor) -> Answer<Json<MemberStats>> {
+async fn stats(Shared(state): Shared<State>, supervisor: Supervisor) -> Answer<Json<MemberStats>> {
     let mut tally = Tally::new(state.clock.now());
     let mut after = None;
     loop {

@@ -1,10 +1,9 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::patch_with;
-use axum::extract::State as Of;
 use domain::member::Member;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use web::{Answer, Json, Path, Refuses, Supervisor, based_on};
+use web::{Answer, Json, Path, Refuses, Shared, Supervisor, based_on};
 
 use crate::view::MemberView;
 use crate::{MemberPath, State};
@@ -35,7 +34,7 @@ struct MemberStatus {
 }
 
 async fn update(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<MemberPath>,
     Json(status): Json<MemberStatus>,

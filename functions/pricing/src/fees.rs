@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use domain::error::Fields;
 use domain::event::Event;
 use domain::{Currency, Error};
@@ -10,10 +9,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::OnRefused;
 use web::{
-    Answer, FeesView, Json, NewConvenienceFees, NewVat, Organizer, Path, Refuses, VatView, Viewer, based_on,
+    Answer, EventPath, FeesView, Json, NewConvenienceFees, NewVat, Organizer, Path, Refuses, Shared, VatView,
+    Viewer, based_on,
 };
 
-use crate::{EventPath, State};
+use crate::State;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -71,13 +71,17 @@ struct NewFees {
     version: Option<u32>,
 }
 
-async fn show(Of(state): Of<State>, viewer: Viewer, Path(path): Path<EventPath>) -> Answer<Json<EventFees>> {
+async fn show(
+    Shared(state): Shared<State>,
+    viewer: Viewer,
+    Path(path): Path<EventPath>,
+) -> Answer<Json<EventFees>> {
     let sheet = state.sheet(viewer.tenant, path.id).await?;
     Ok(Json(EventFees::from(&sheet.event)))
 }
 
 async fn replace(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<EventPath>,
     Json(new): Json<NewFees>,

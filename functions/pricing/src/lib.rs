@@ -10,9 +10,8 @@ mod validate;
 
 use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError};
-use domain::{Error, EventId, Result, TenantId};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use domain::event::event_not_found;
+use domain::{EventId, Result, TenantId};
 use std::ops::Deref;
 use store::{Fingerprints, StoredEvent};
 use web::Api;
@@ -52,15 +51,4 @@ pub fn router(state: State) -> ApiRouter {
         .merge(validate::routes())
         .merge(fees::routes())
         .with_state(state)
-}
-
-/// `/events/{id}`.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-struct EventPath {
-    /// The event's id.
-    id: EventId,
-}
-
-fn event_not_found() -> Error {
-    Error::not_found("event_not_found", "There is no such event.")
 }

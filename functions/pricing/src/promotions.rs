@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::error::Fields;
 use domain::moment::check_zone;
@@ -18,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use store::Refusal;
 use store::{OnRefused, Once, StoredEvent};
 use web::{
-    Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Refuses, Viewer, based_on, nullable,
+    Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Refuses, Shared, Viewer, based_on,
+    nullable,
 };
 
 use crate::State;
@@ -191,7 +191,11 @@ struct PromotionChanges {
     bound_email: Option<Option<Email>>,
 }
 
-async fn list(Of(state): Of<State>, viewer: Viewer, paging: Paging) -> Answer<Json<Page<PromotionView>>> {
+async fn list(
+    Shared(state): Shared<State>,
+    viewer: Viewer,
+    paging: Paging,
+) -> Answer<Json<Page<PromotionView>>> {
     let promotions = state.store.promotions(viewer.tenant, paging.after.as_deref(), paging.limit).await;
     let promotions = promotions?;
     // Without the uses left of each: they would cost more reads than the list.
@@ -200,7 +204,7 @@ async fn list(Of(state): Of<State>, viewer: Viewer, paging: Paging) -> Answer<Js
 }
 
 async fn show(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     viewer: Viewer,
     Path(path): Path<CodePath>,
 ) -> Answer<Json<PromotionView>> {
@@ -209,7 +213,7 @@ async fn show(
 }
 
 async fn create(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     IdempotencyKey(key): IdempotencyKey,
     Json(new): Json<NewPromotion>,
@@ -223,7 +227,7 @@ async fn create(
 }
 
 async fn update(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<CodePath>,
     Json(changes): Json<PromotionChanges>,
@@ -245,7 +249,11 @@ async fn update(
     Ok(Json(state.promotion_view(after).await?))
 }
 
-async fn delete(Of(state): Of<State>, organizer: Organizer, Path(path): Path<CodePath>) -> Answer<NoContent> {
+async fn delete(
+    Shared(state): Shared<State>,
+    organizer: Organizer,
+    Path(path): Path<CodePath>,
+) -> Answer<NoContent> {
     let promotion = state.promotion(organizer.tenant, &path.code).await?;
     if promotion.total_uses.is_some() {
         // Without uses no order can take one any more, and the code may get another promotion.

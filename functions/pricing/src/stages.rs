@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, patch_with};
-use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::error::Fields;
 use domain::event::Area;
@@ -17,9 +16,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Refusal;
 use store::{OnRefused, Once, StoredEvent, recount};
-use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, Viewer, based_on, nullable};
+use web::{
+    Answer, Created, EventPath, IdempotencyKey, Json, Organizer, Path, Refuses, Shared, Viewer, based_on,
+    nullable,
+};
 
-use crate::{EventPath, State};
+use crate::State;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -219,7 +221,11 @@ struct StageChanges {
     active: Option<bool>,
 }
 
-async fn list(Of(state): Of<State>, viewer: Viewer, Path(path): Path<EventPath>) -> Answer<Json<Stages>> {
+async fn list(
+    Shared(state): Shared<State>,
+    viewer: Viewer,
+    Path(path): Path<EventPath>,
+) -> Answer<Json<Stages>> {
     let sheet = state.sheet(viewer.tenant, path.id).await?;
     let left = state.store.stages_left(&sheet.stages, state.clock.now()).await?;
     let currency = sheet.event.currency;
@@ -231,7 +237,7 @@ async fn list(Of(state): Of<State>, viewer: Viewer, Path(path): Path<EventPath>)
 }
 
 async fn create(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<EventPath>,
     IdempotencyKey(key): IdempotencyKey,
@@ -249,7 +255,7 @@ async fn create(
 }
 
 async fn update(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<StagePath>,
     Json(changes): Json<StageChanges>,
@@ -274,7 +280,7 @@ async fn update(
 }
 
 async fn delete(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     organizer: Organizer,
     Path(path): Path<StagePath>,
 ) -> Answer<NoContent> {

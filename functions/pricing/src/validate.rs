@@ -2,8 +2,7 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract::State as Of;
-use domain::event::EventStatus;
+use domain::event::{EventStatus, event_not_found};
 use domain::pricing::{
     PromotionOffer, PromotionReason, Quote, QuoteInput, QuoteRequest, QuoteRequestLine, quote,
 };
@@ -11,10 +10,10 @@ use domain::{Amount, Currency, Error, EventId, QuoteId, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::limit::CODES_TRIED;
-use web::{Answer, ClientNetwork, Json, MaybeBuyer, Path, Refuses};
+use web::{Answer, ClientNetwork, Json, MaybeBuyer, Path, Refuses, Shared};
 
+use crate::State;
 use crate::promotions::CodePath;
-use crate::{State, event_not_found};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -62,7 +61,7 @@ struct Validity {
 }
 
 async fn validate(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     ClientNetwork(network): ClientNetwork,
     MaybeBuyer(buyer): MaybeBuyer,
     Path(path): Path<CodePath>,

@@ -10,6 +10,7 @@ mod refunds;
 mod reservations;
 mod view;
 
+use domain::event::event_not_found;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use ::payments::{PaymentGateways, reference_key};
 use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError, Secret};
 use domain::gateway_account::GatewayAccount;
-use domain::{Error, EventId, Result, TenantId};
+use domain::{EventId, Result, TenantId};
 use store::{Cache, EventCache, ON_SALE_MILLIS, StoredEvent};
 use web::Api;
 
@@ -73,7 +74,7 @@ impl State {
     /// An event with its areas and stages, cached for some seconds.
     async fn sheet(&self, event: EventId) -> Result<Arc<StoredEvent>> {
         let sheet = self.sheets.get(&self.store, event, self.clock.now()).await?;
-        sheet.ok_or_else(|| Error::not_found("event_not_found", "There is no such event."))
+        sheet.ok_or_else(event_not_found)
     }
 
     /// A tenant's gateway accounts, cached for some seconds.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
-use axum::extract::State as Shared;
 use domain::access::email_unverified;
 use domain::order::{Order, OrderStatus};
 use domain::payment::GatewayName;
@@ -14,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::limit::DAY;
 use store::{Failure, GateError, Limit, StoredEvent};
-use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path, Refuses};
+use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path, Refuses, Shared};
 
 use crate::attendees::NewAttendee;
 use crate::checkout::{CheckoutForm, CheckoutPage, PaymentRequest};

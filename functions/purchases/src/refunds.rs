@@ -2,13 +2,12 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract::State as Shared;
 use domain::order::Order;
 use domain::{Error, EventId, FieldError, MAX_TICKETS_PER_ORDER, Result, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Closed, Conflict, GateError, StoredEvent};
-use web::{Answer, Json, Organizer, Path, Refuses, formatted};
+use web::{Answer, Json, Organizer, Path, Refuses, Shared, formatted};
 
 use crate::State;
 use crate::reservations::OrderPath;

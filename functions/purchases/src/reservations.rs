@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
-use axum::extract::State as Shared;
 use domain::access::email_unverified;
 use domain::event::Event;
 use domain::order::{Attendee, Change, Hold, Order, OrderStatus};
@@ -14,7 +13,7 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Failure, GateError, HoldRequest, StoredEvent, recount};
-use web::{Answer, Buyer, IdempotencyKey, Json, Path, Refuses};
+use web::{Answer, Buyer, IdempotencyKey, Json, Path, Refuses, Shared};
 
 use crate::attendees::NewAttendee;
 use crate::idempotency::{KEY_REUSED, RequestDigest, key_reused};

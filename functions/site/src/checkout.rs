@@ -6,10 +6,10 @@
 //! office's API says about the order.
 
 use aide::axum::ApiRouter;
-use axum::extract::State as Shared;
 use axum::response::Response;
 use axum::routing::get;
 use boot::{ConfigError, Env, Stage};
+use web::Shared;
 
 use crate::State;
 use crate::page::{self, Page};

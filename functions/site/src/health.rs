@@ -2,12 +2,11 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Shared;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
-use web::{Answer, Json};
+use web::{Answer, Json, Shared};
 
 use crate::{State, page};
 

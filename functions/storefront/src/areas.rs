@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use domain::event::{Area, AreaKind};
 use domain::pricing::{AreaPrice, current_price};
 use domain::seat::SeatState;
@@ -10,7 +9,7 @@ use domain::{AreaId, Currency, Error, EventId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::RowState;
-use web::{Answer, Cached, Freshness, Path, Refuses};
+use web::{Answer, Cached, Freshness, Path, Refuses, Shared};
 
 use crate::price::PriceView;
 use crate::recent::available;
@@ -137,7 +136,7 @@ struct Row {
 }
 
 async fn list(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     Path(path): Path<SlugPath>,
     freshness: Freshness,
 ) -> Answer<Cached<PublicAreas>> {
@@ -157,7 +156,7 @@ async fn list(
 }
 
 async fn availability(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     Path(path): Path<AreaPath>,
     freshness: Freshness,
 ) -> Answer<Cached<AreaAvailability>> {

@@ -2,14 +2,13 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use domain::event::EventSummary;
 use domain::event::{AttendeeField, EventImage, Tenant};
 use domain::{Currency, Language, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::StoredEvent;
-use web::{Answer, Cached, FeesView, Freshness, Path, Refuses, VatView};
+use web::{Answer, Cached, FeesView, Freshness, Path, Refuses, Shared, VatView};
 
 use crate::recent::Priced;
 use crate::short::ShortShow;
@@ -129,7 +128,7 @@ impl PublicEvent {
 }
 
 async fn show(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     Path(path): Path<SlugPath>,
     freshness: Freshness,
 ) -> Answer<Cached<PublicEvent>> {

@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract::State as Of;
 use domain::pricing::{
     OutgrownStage, PromotionOffer, PromotionVerdict, Quote, QuoteInput, QuoteLine, QuoteRequest,
     StageVerdict, Totals, quote, seal,
@@ -12,7 +11,7 @@ use domain::{Amount, AreaId, Currency, EventId, QuoteId, Result, SaleStageId, Ti
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::limit::CODES_TRIED;
-use web::{Answer, Buyer, ClientNetwork, Json, MaybeBuyer, Refuses};
+use web::{Answer, Buyer, ClientNetwork, Json, MaybeBuyer, Refuses, Shared};
 
 use crate::State;
 
@@ -217,7 +216,7 @@ impl SignedQuote {
 }
 
 async fn create(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     ClientNetwork(network): ClientNetwork,
     MaybeBuyer(buyer): MaybeBuyer,
     Json(request): Json<QuoteRequest>,

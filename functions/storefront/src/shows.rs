@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use deunicode::deunicode;
 use domain::error::Fields;
 use domain::event::EventSummary;
@@ -12,7 +11,7 @@ use domain::{Amount, Currency, EventId, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Store;
-use web::{Answer, Cached, Freshness, Page, Paging, Query};
+use web::{Answer, Cached, Freshness, Page, Paging, Query, Shared};
 
 use crate::State;
 use crate::recent::{Priced, ShowList};
@@ -133,7 +132,7 @@ struct Search {
 }
 
 async fn list(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     Query(filters): Query<Filters>,
     paging: Paging,
     freshness: Freshness,
@@ -148,7 +147,7 @@ async fn list(
 }
 
 async fn available(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     paging: Paging,
     freshness: Freshness,
 ) -> Answer<Cached<Page<ShortShow>>> {
@@ -161,7 +160,7 @@ async fn available(
 }
 
 async fn search(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     Query(search): Query<Search>,
     freshness: Freshness,
 ) -> Answer<Cached<Found>> {

@@ -2,14 +2,13 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract::State as Of;
 use domain::discount::{DecisionType, DiscountRequest, MAX_NOTES};
 use domain::text::Paragraph;
 use domain::{DiscountRequestId, Error, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Failure;
-use web::{Answer, Json, Path, Refuses, Supervisor};
+use web::{Answer, Json, Path, Refuses, Shared, Supervisor};
 
 use crate::State;
 use crate::staff::{RequestPath, Staff};
@@ -76,7 +75,7 @@ struct Decision {
 }
 
 async fn act(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<RequestPath>,
     Json(decision): Json<Decision>,

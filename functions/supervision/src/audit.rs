@@ -2,11 +2,10 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use domain::audit::{AuditRecord, Month};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use web::{Admin, Answer, Json, Page, Paging, Query};
+use web::{Admin, Answer, Json, Page, Paging, Query, Shared};
 
 use crate::State;
 
@@ -29,7 +28,7 @@ struct Filter {
 }
 
 async fn list(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     admin: Admin,
     Query(filter): Query<Filter>,
     paging: Paging,

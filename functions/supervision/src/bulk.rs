@@ -7,7 +7,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract::State as Of;
 use domain::discount::{DecisionType, DiscountRequest, MAX_NOTES, RequestStatus, Tab};
 use domain::error::Fields;
 use domain::text::Paragraph;
@@ -17,7 +16,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Failure, RequestFilter, Store};
-use web::{Answer, Json, Page, Paging, Refuses, Supervisor};
+use web::{Answer, Json, Page, Paging, Refuses, Shared, Supervisor};
 
 use crate::State;
 use crate::action::Action;
@@ -191,7 +190,11 @@ impl BulkOutcome {
     }
 }
 
-async fn act(Of(state): Of<State>, supervisor: Supervisor, Json(bulk): Json<Bulk>) -> Answer<Json<Outcomes>> {
+async fn act(
+    Shared(state): Shared<State>,
+    supervisor: Supervisor,
+    Json(bulk): Json<Bulk>,
+) -> Answer<Json<Outcomes>> {
     check(&bulk)?;
     let staff = Staff::from(supervisor);
     let outcomes = match (&bulk.filter, &bulk.ids) {

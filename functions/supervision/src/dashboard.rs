@@ -2,13 +2,12 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use domain::discount::{DecisionType, Tab};
 use domain::{Error, Result, TenantId};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Serialize;
-use web::{Answer, Json, Supervisor};
+use web::{Answer, Json, Shared, Supervisor};
 
 use crate::State;
 
@@ -74,7 +73,7 @@ impl State {
     }
 }
 
-async fn dashboard(Of(state): Of<State>, supervisor: Supervisor) -> Answer<Json<Counters>> {
+async fn dashboard(Shared(state): Shared<State>, supervisor: Supervisor) -> Answer<Json<Counters>> {
     Ok(Json(state.count(supervisor.tenant).await?.counters()))
 }
 

@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::put_with;
-use axum::extract::State as Of;
 use domain::Error;
 use domain::discount::{Edit, MAX_CONTENT, MAX_NOTES, MAX_SUBJECT};
 use domain::mail_template::CODE_PLACE;
@@ -10,7 +9,7 @@ use domain::text::{Line, Paragraph};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::OnRefused;
-use web::{Answer, Json, Path, Refuses, Supervisor};
+use web::{Answer, Json, Path, Refuses, Shared, Supervisor};
 
 use crate::State;
 use crate::staff::{RequestPath, Staff};
@@ -46,7 +45,7 @@ struct Change {
 }
 
 async fn edit(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<RequestPath>,
     Json(change): Json<Change>,

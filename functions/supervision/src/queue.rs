@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use domain::discount::{DecisionType, DiscountRequest, Tab};
 use domain::error::Fields;
 use domain::search::{Entry, Index, MAX_QUERY_CHARS};
@@ -11,7 +10,7 @@ use domain::{EventId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Listing, RequestFilter, Store};
-use web::{Answer, Json, Page, Paging, Path, Query, Refuses, Supervisor};
+use web::{Answer, Json, Page, Paging, Path, Query, Refuses, Shared, Supervisor};
 
 use crate::State;
 use crate::staff::RequestPath;
@@ -133,7 +132,7 @@ struct Detail {
 }
 
 async fn list(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Query(filter): Query<Filter>,
     paging: Paging,
@@ -162,7 +161,7 @@ async fn list(
 }
 
 async fn show(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<RequestPath>,
 ) -> Answer<Json<Detail>> {

@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract::State as Of;
 use domain::discount::{DecisionType, DiscountRequest, Sending, code, promotion};
 use domain::mail_template::Wording;
 use domain::outbox::Outbox;
@@ -11,7 +10,7 @@ use domain::{DiscountRequestId, Error, Person, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Failure;
-use web::{Answer, Json, MaybeJson, Path, Refuses, Supervisor};
+use web::{Answer, Json, MaybeJson, Path, Refuses, Shared, Supervisor};
 
 use crate::State;
 use crate::mail_context::MailContext;
@@ -46,7 +45,7 @@ struct WhatToSend {
 }
 
 async fn send(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<RequestPath>,
     MaybeJson(what): MaybeJson<WhatToSend>,

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract::State as Of;
 use domain::discount::{DecisionSource, DecisionType, DiscountRequest, Tab};
 use domain::error::Fields;
 use domain::{Moment, Result, TenantId, Timestamp, UserId};
@@ -12,7 +11,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::RequestFilter;
-use web::{Answer, Json, Query, Refuses, Supervisor};
+use web::{Answer, Json, Query, Refuses, Shared, Supervisor};
 
 use crate::State;
 use crate::dashboard::Counters;
@@ -145,7 +144,7 @@ struct ReviewerStats {
 }
 
 async fn stats(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Query(span): Query<Span>,
 ) -> Answer<Json<QueueStats>> {

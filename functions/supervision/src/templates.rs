@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
-use axum::extract::State as Of;
 use axum::response::NoContent;
 use domain::audit::AuditNote;
 use domain::error::Fields;
@@ -12,7 +11,7 @@ use domain::{Error, Language, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::OnRefused;
-use web::{Answer, Json, Page, Paging, Path, Refuses, Supervisor, based_on};
+use web::{Answer, Json, Page, Paging, Path, Refuses, Shared, Supervisor, based_on};
 
 use crate::State;
 
@@ -135,14 +134,14 @@ struct OldVersion {
     version: u32,
 }
 
-async fn list(Of(state): Of<State>, supervisor: Supervisor) -> Answer<Json<Page<MailTemplate>>> {
+async fn list(Shared(state): Shared<State>, supervisor: Supervisor) -> Answer<Json<Page<MailTemplate>>> {
     // Three mails in two languages: there is never a second page.
     let all = state.store.mail_templates(supervisor.tenant).await?;
     Ok(Json(Page::new(all, None)))
 }
 
 async fn show(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<TemplatePath>,
 ) -> Answer<Json<MailTemplate>> {
@@ -150,7 +149,7 @@ async fn show(
 }
 
 async fn replace(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<TemplatePath>,
     Json(new): Json<NewWording>,
@@ -163,7 +162,7 @@ async fn replace(
 }
 
 async fn reset(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<TemplatePath>,
 ) -> Answer<NoContent> {
@@ -174,7 +173,7 @@ async fn reset(
 }
 
 async fn versions(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<TemplatePath>,
     paging: Paging,
@@ -188,7 +187,7 @@ async fn versions(
 }
 
 async fn restore(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Path(path): Path<TemplatePath>,
     Json(old): Json<OldVersion>,
@@ -208,7 +207,7 @@ async fn restore(
 }
 
 async fn preview(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Json(draft): Json<Draft>,
 ) -> Answer<Json<Preview>> {

@@ -1,11 +1,10 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract;
 use domain::order::Order;
 use domain::{Result, TicketId, UserId};
 use futures::future::try_join_all;
 use store::{Listing, Received, Store};
-use web::{Answer, Buyer, Json, Page, Paging};
+use web::{Answer, Buyer, Json, Page, Paging, Shared};
 
 use crate::State;
 use crate::view::{TicketView, view};
@@ -23,11 +22,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-async fn list(
-    extract::State(state): extract::State<State>,
-    buyer: Buyer,
-    paging: Paging,
-) -> Answer<Json<Page<TicketView>>> {
+async fn list(Shared(state): Shared<State>, buyer: Buyer, paging: Paging) -> Answer<Json<Page<TicketView>>> {
     let Paging { limit, after } = paging;
     let in_received = after.as_deref().is_some_and(|after| after.starts_with(RECEIVED));
     let page = if in_received {

@@ -3,7 +3,6 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use aide::generate::GenContext;
 use aide::openapi::{MediaType, Operation, Response as ApiResponse, SchemaObject};
-use axum::extract;
 use axum::response::{IntoResponse, Response};
 use domain::order::Ticket;
 use domain::qr::Qr;
@@ -13,7 +12,7 @@ use http::header;
 use indexmap::IndexMap;
 use schemars::{JsonSchema, json_schema};
 use serde::Deserialize;
-use web::{Answer, Buyer, Path, Query, Refuses};
+use web::{Answer, Buyer, Path, Query, Refuses, Shared};
 
 use crate::State;
 use crate::held::held;
@@ -74,7 +73,7 @@ pub(crate) fn code(state: &State, event: EventId, ticket: &Ticket<'_>) -> String
 }
 
 async fn draw(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     buyer: Buyer,
     Path(path): Path<TicketPath>,
     Query(query): Query<DrawQuery>,

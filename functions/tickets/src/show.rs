@@ -1,10 +1,9 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract;
 use domain::TicketId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Buyer, Json, Path, Refuses};
+use web::{Answer, Buyer, Json, Path, Refuses, Shared};
 
 use crate::State;
 use crate::held::held;
@@ -42,7 +41,7 @@ struct TicketWithCode {
 }
 
 async fn show(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     buyer: Buyer,
     Path(path): Path<TicketPath>,
 ) -> Answer<Json<TicketWithCode>> {

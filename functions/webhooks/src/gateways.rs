@@ -11,7 +11,6 @@
 use std::sync::Arc;
 
 use aide::NoApi;
-use axum::extract::State as Shared;
 use bytes::Bytes;
 use domain::gateway_account::{AccountRef, GatewayAccount};
 use domain::payment::GatewayName;
@@ -21,7 +20,7 @@ use payments::{MAX_WEBHOOK_BYTES, PaymentGateway, Subject, WebhookRequest};
 use queue::{Notification, PaymentMessage};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use web::{Answer, AnyQuery, Path, Query};
+use web::{Answer, AnyQuery, Path, Query, Shared};
 
 use crate::State;
 

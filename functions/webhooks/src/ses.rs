@@ -2,7 +2,6 @@
 //! members whose address bounces.
 
 use aide::NoApi;
-use axum::extract::State as Shared;
 use bytes::Bytes;
 use domain::discount::DeliveryStatus;
 use domain::user::Email;
@@ -11,7 +10,7 @@ use http::StatusCode;
 use mail_events::ses::{Event, EventKind};
 use mail_events::{MAX_BYTES, Verified};
 use queue::REQUEST_TAG;
-use web::{Answer, AnyQuery};
+use web::{Answer, AnyQuery, Shared};
 
 use crate::State;
 

@@ -25,6 +25,11 @@ pub use priced::PricedEvent;
 pub use show::{ADDRESS_PATTERN, CODE_PATTERN, MAX_DISCOUNTS, MemberDiscount};
 pub use summary::EventSummary;
 
+/// No event has the id, or none that the caller may see.
+pub fn event_not_found() -> Error {
+    Error::not_found("event_not_found", "There is no such event.")
+}
+
 /// An organiser's account, with the defaults for its events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tenant {

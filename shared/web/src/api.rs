@@ -2,6 +2,9 @@ use std::ops::Deref;
 
 use axum::extract::FromRef;
 use boot::{Boot, Clock, ConfigError};
+use domain::EventId;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use store::Store;
 
 use crate::{TokenVerifier, TrustedHops};
@@ -45,4 +48,11 @@ impl<S: Deref<Target = Api>> FromRef<S> for TrustedHops {
     fn from_ref(state: &S) -> Self {
         state.hops
     }
+}
+
+/// The path of what belongs to an event: `/events/{id}`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+pub struct EventPath {
+    /// The event's id.
+    pub id: EventId,
 }

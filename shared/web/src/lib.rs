@@ -28,7 +28,9 @@ mod token;
 mod whole;
 
 pub use access::{Admin, Buyer, Door, MaybeBuyer, Organizer, Supervisor, Viewer};
-pub use api::Api;
+pub use api::{Api, EventPath};
+/// A handle on the function's own state: axum's `State`, whose name that state has.
+pub use axum::extract::State as Shared;
 pub use cache::{Cached, Freshness};
 pub use change::{based_on, nullable};
 pub use created::Created;

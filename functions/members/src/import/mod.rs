@@ -17,7 +17,7 @@ use std::borrow::Cow;
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract::{DefaultBodyLimit, State as Of};
+use axum::extract::DefaultBodyLimit;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::error::Fields;
@@ -25,7 +25,7 @@ use domain::{Error, MemberId, Result, TenantId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use web::{Answer, Json, Refuses, Supervisor};
+use web::{Answer, Json, Refuses, Shared, Supervisor};
 
 use crate::State;
 use decode::{Decoded, decode};
@@ -166,7 +166,7 @@ enum ImportOutcome {
 }
 
 async fn import(
-    Of(state): Of<State>,
+    Shared(state): Shared<State>,
     supervisor: Supervisor,
     Json(import): Json<Import>,
 ) -> Answer<Json<ImportReport>> {

@@ -1,6 +1,5 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract;
 use domain::order::Order;
 use domain::outbox::Outbox;
 use domain::transfer::{Transfer, TransferState, TransferToken, transferable};
@@ -8,7 +7,7 @@ use domain::{Error, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Failure, GateError};
-use web::{Answer, Buyer, Json, Refuses};
+use web::{Answer, Buyer, Json, Refuses, Shared};
 
 use super::person;
 use crate::State;
@@ -45,7 +44,7 @@ struct AcceptRequest {
 }
 
 async fn accept(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     buyer: Buyer,
     Json(request): Json<AcceptRequest>,
 ) -> Answer<Json<TicketView>> {

@@ -1,12 +1,11 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract;
 use domain::transfer::{Transfer, TransferState};
 use domain::{Error, TransferId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::OnRefused;
-use web::{Answer, Buyer, Json, Refuses};
+use web::{Answer, Buyer, Json, Refuses, Shared};
 
 use super::TransferView;
 use crate::State;
@@ -33,7 +32,7 @@ struct CancelRequest {
 }
 
 async fn cancel(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     buyer: Buyer,
     Json(request): Json<CancelRequest>,
 ) -> Answer<Json<TransferView>> {

@@ -1,7 +1,6 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use axum::extract;
-use web::{Answer, Buyer, Json, Page, Paging};
+use web::{Answer, Buyer, Json, Page, Paging, Shared};
 
 use super::TransferView;
 use crate::State;
@@ -18,7 +17,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 }
 
 async fn history(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     buyer: Buyer,
     paging: Paging,
 ) -> Answer<Json<Page<TransferView>>> {

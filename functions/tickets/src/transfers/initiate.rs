@@ -1,6 +1,5 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::extract;
 use domain::error::Fields;
 use domain::outbox::Outbox;
 use domain::text::Paragraph;
@@ -10,7 +9,7 @@ use domain::{Error, Result, TicketId, Timestamp, TransferId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Count, Failure, GateError, Once};
-use web::{Answer, Buyer, ClientNetwork, Created, IdempotencyKey, Json, Refuses};
+use web::{Answer, Buyer, ClientNetwork, Created, IdempotencyKey, Json, Refuses, Shared};
 
 use super::{TransferView, limits, person};
 use crate::State;
@@ -54,7 +53,7 @@ struct InitiateRequest {
 }
 
 async fn initiate(
-    extract::State(state): extract::State<State>,
+    Shared(state): Shared<State>,
     network: ClientNetwork,
     buyer: Buyer,
     IdempotencyKey(key): IdempotencyKey,
