@@ -42,6 +42,7 @@ pub struct TestApp {
     http: reqwest::Client,
     numbers: AtomicU32,
     refusals: NoRefusals,
+    must_close: MustClose,
 }
 
 /// Fails a test in which a function's role did not allow an action, even if the function went on
@@ -54,6 +55,18 @@ impl Drop for NoRefusals {
         if !refused.is_empty() && !std::thread::panicking() {
             panic!("template.yaml does not allow what functions do:\n{}", refused.join("\n"));
         }
+    }
+}
+
+/// Fails a test that ends while work that it caused may still be under way, and so may still fail.
+#[derive(Default)]
+struct MustClose {
+    closed: bool,
+}
+
+impl Drop for MustClose {
+    fn drop(&mut self) {
+        assert!(self.closed || std::thread::panicking(), "the test does not end with `TestApp::close`");
     }
 }
 
@@ -95,7 +108,8 @@ impl TestApp {
             .expect("a client");
         let gateways = Arc::clone(cloud.gateways());
         let refusals = NoRefusals(cloud.refusals());
-        Self { cloud, gateways, clock, chaos, http, numbers: AtomicU32::new(99_001), refusals }
+        let (numbers, must_close) = (AtomicU32::new(99_001), MustClose::default());
+        Self { cloud, gateways, clock, chaos, http, numbers, refusals, must_close }
     }
 
     /// A GET request to a path of the box office.
@@ -208,8 +222,9 @@ impl TestApp {
     ///
     /// # Panics
     /// If work is left: a test must have waited for what it caused, or it does not know what it tested.
-    pub async fn close(self) {
+    pub async fn close(mut self) {
         self.idle().await;
+        self.must_close.closed = true;
         drop(self.gateways);
         self.cloud.stop().await;
     }
