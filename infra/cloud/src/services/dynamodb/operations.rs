@@ -131,106 +131,55 @@ pub(super) trait Operation: DeserializeOwned + Send + 'static {
 /// Parts of a batch that were not done, by table.
 pub(super) type Unprocessed = HashMap<String, Vec<serde_json::Value>>;
 
-impl Operation for PutItemRequest {
-    type Answer = PutItemResponse;
-    const NAME: &'static str = "PutItem";
-    const KIND: Kind = Kind::Write;
+/// Implements [`Operation`] for the write of one item: the field with the item or its key, the
+/// operation of the engine, the field of the expression that a dropped condition leaves in place,
+/// and a field in which the engine keeps raw values, which it reads late.
+macro_rules! single_write {
+    (
+        $request:ty => $answer:ty, $name:literal, $field:ident, $action:ident
+        $(, keeps $kept:ident)? $(, forgets $raw:ident)?
+    ) => {
+        impl Operation for $request {
+            type Answer = $answer;
+            const NAME: &'static str = $name;
+            const KIND: Kind = Kind::Write;
 
-    fn touches(&self, engine: &Engine) -> Vec<Touched> {
-        Touched::item(engine, &self.table_name, &self.item).into_iter().collect()
-    }
-    fn wanted_cost(&mut self) -> &mut Option<String> {
-        &mut self.return_consumed_capacity
-    }
-    fn wanted_old_item(&mut self) -> Option<&mut Option<String>> {
-        Some(&mut self.return_values_on_condition_check_failure)
-    }
-    fn ignore_conditions(&mut self, ignored: &dyn Fn(&str, &Item) -> bool) {
-        if ignored(&self.table_name, &self.item) {
-            Expressions {
-                kept: None,
-                condition: &mut self.condition_expression,
-                names: &mut self.expression_attribute_names,
-                values: &mut self.expression_attribute_values,
+            fn touches(&self, engine: &Engine) -> Vec<Touched> {
+                Touched::item(engine, &self.table_name, &self.$field).into_iter().collect()
             }
-            .drop_condition();
+            fn wanted_cost(&mut self) -> &mut Option<String> {
+                &mut self.return_consumed_capacity
+            }
+            fn wanted_old_item(&mut self) -> Option<&mut Option<String>> {
+                Some(&mut self.return_values_on_condition_check_failure)
+            }
+            fn ignore_conditions(&mut self, ignored: &dyn Fn(&str, &Item) -> bool) {
+                if ignored(&self.table_name, &self.$field) {
+                    $(self.$raw = None;)?
+                    Expressions {
+                        kept: None::<&str>$(.or(self.$kept.as_deref()))?,
+                        condition: &mut self.condition_expression,
+                        names: &mut self.expression_attribute_names,
+                        values: &mut self.expression_attribute_values,
+                    }
+                    .drop_condition();
+                }
+            }
+            fn execute(self, core: &mut Core) -> Result<Self::Answer, DynoxideError> {
+                now(actions::$action::execute(&core.storage, self))
+            }
+            fn cost(answer: &mut Self::Answer) -> Cost<'_> {
+                Cost::One(&mut answer.consumed_capacity)
+            }
         }
-    }
-    fn execute(self, core: &mut Core) -> Result<Self::Answer, DynoxideError> {
-        now(actions::put_item::execute(&core.storage, self))
-    }
-    fn cost(answer: &mut Self::Answer) -> Cost<'_> {
-        Cost::One(&mut answer.consumed_capacity)
-    }
+    };
 }
 
-impl Operation for UpdateItemRequest {
-    type Answer = UpdateItemResponse;
-    const NAME: &'static str = "UpdateItem";
-    const KIND: Kind = Kind::Write;
-
-    fn touches(&self, engine: &Engine) -> Vec<Touched> {
-        Touched::item(engine, &self.table_name, &self.key).into_iter().collect()
-    }
-    fn wanted_cost(&mut self) -> &mut Option<String> {
-        &mut self.return_consumed_capacity
-    }
-    fn wanted_old_item(&mut self) -> Option<&mut Option<String>> {
-        Some(&mut self.return_values_on_condition_check_failure)
-    }
-    fn ignore_conditions(&mut self, ignored: &dyn Fn(&str, &Item) -> bool) {
-        if ignored(&self.table_name, &self.key) {
-            Expressions {
-                kept: self.update_expression.as_deref(),
-                condition: &mut self.condition_expression,
-                names: &mut self.expression_attribute_names,
-                values: &mut self.expression_attribute_values,
-            }
-            .drop_condition();
-        }
-    }
-    fn execute(self, core: &mut Core) -> Result<Self::Answer, DynoxideError> {
-        now(actions::update_item::execute(&core.storage, self))
-    }
-    fn cost(answer: &mut Self::Answer) -> Cost<'_> {
-        Cost::One(&mut answer.consumed_capacity)
-    }
-}
-
-impl Operation for DeleteItemRequest {
-    type Answer = DeleteItemResponse;
-    const NAME: &'static str = "DeleteItem";
-    const KIND: Kind = Kind::Write;
-
-    fn touches(&self, engine: &Engine) -> Vec<Touched> {
-        Touched::item(engine, &self.table_name, &self.key).into_iter().collect()
-    }
-    fn wanted_cost(&mut self) -> &mut Option<String> {
-        &mut self.return_consumed_capacity
-    }
-    fn wanted_old_item(&mut self) -> Option<&mut Option<String>> {
-        Some(&mut self.return_values_on_condition_check_failure)
-    }
-    fn ignore_conditions(&mut self, ignored: &dyn Fn(&str, &Item) -> bool) {
-        if ignored(&self.table_name, &self.key) {
-            // dynoxide reads a deletion's values late, from where it keeps them raw.
-            self.expression_attribute_values_raw = None;
-            Expressions {
-                kept: None,
-                condition: &mut self.condition_expression,
-                names: &mut self.expression_attribute_names,
-                values: &mut self.expression_attribute_values,
-            }
-            .drop_condition();
-        }
-    }
-    fn execute(self, core: &mut Core) -> Result<Self::Answer, DynoxideError> {
-        now(actions::delete_item::execute(&core.storage, self))
-    }
-    fn cost(answer: &mut Self::Answer) -> Cost<'_> {
-        Cost::One(&mut answer.consumed_capacity)
-    }
-}
+single_write!(PutItemRequest => PutItemResponse, "PutItem", item, put_item);
+single_write!(UpdateItemRequest => UpdateItemResponse, "UpdateItem", key, update_item, keeps update_expression);
+single_write!(
+    DeleteItemRequest => DeleteItemResponse, "DeleteItem", key, delete_item, forgets expression_attribute_values_raw
+);
 
 impl Operation for GetItemRequest {
     type Answer = GetItemResponse;
