@@ -6,20 +6,30 @@ use domain::event::EventStatus;
 use domain::user::Email;
 use domain::{Error, EventId, Result, TenantId, Timestamp, UserId};
 use store::limit::{HOUR, QUARTER};
-use store::{Count, Limit, MemberError};
+use store::{Limit, MemberError};
 use web::{Buyer, ClientNetwork};
 
 use crate::State;
 
-/// Questions about addresses from one network.
-const LOOKUPS: Limit = Limit::exact("member-lookup", 100, QUARTER);
-/// Questions about one address from one network: more than any form asks, except one that
-/// waits for a member to pay.
-const LOOKUPS_HERE: Limit = Limit::exact("member-lookup-here", 20, QUARTER);
-/// Registrations from one network; each costs a write.
-const REGISTRATIONS: Limit = Limit::exact("member-register", 50, QUARTER);
-/// Registrations of one address from one network.
-const REGISTRATIONS_HERE: Limit = Limit::exact("member-register-here", 10, QUARTER);
+/// How often something is asked about addresses from one network.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// About all addresses together.
+    of_network: Limit,
+    /// About one address.
+    of_address: Limit,
+}
+
+/// Lookups: of one address, more than any form asks, except one that waits for a member to pay.
+pub(crate) const LOOKUPS: Limits = Limits {
+    of_network: Limit::exact("member-lookup", 100, QUARTER),
+    of_address: Limit::exact("member-lookup-here", 20, QUARTER),
+};
+/// Registrations; each costs a write.
+pub(crate) const REGISTRATIONS: Limits = Limits {
+    of_network: Limit::exact("member-register", 50, QUARTER),
+    of_address: Limit::exact("member-register-here", 10, QUARTER),
+};
 /// Registrations from one network that were refused because the address or national id is
 /// a member's already: a caller who tries one national id after the other learns of few.
 const REFUSED: Limit = Limit::exact("member-register-refused", 10, HOUR);
@@ -84,27 +94,22 @@ impl State {
         }
     }
 
-    /// Counts a question about an address, unless one of the community's supervisors asks.
-    pub(crate) async fn count_lookup(
+    /// Counts a lookup or a registration of an address, unless one of the community's
+    /// supervisors makes it.
+    pub(crate) async fn count(
         &self,
         asked: CommunityScope,
+        limits: Limits,
         email: &Email,
         network: &ClientNetwork,
         now: Timestamp,
     ) -> Result<()> {
-        self.count(asked, &self.counts(LOOKUPS, LOOKUPS_HERE, email, network), now).await
-    }
-
-    /// Counts a registration of an address, unless one of the community's supervisors
-    /// makes it.
-    pub(crate) async fn count_registration(
-        &self,
-        asked: CommunityScope,
-        email: &Email,
-        network: &ClientNetwork,
-        now: Timestamp,
-    ) -> Result<()> {
-        self.count(asked, &self.counts(REGISTRATIONS, REGISTRATIONS_HERE, email, network), now).await
+        if asked.supervisor.is_some() {
+            return Ok(());
+        }
+        let (address, network) = (self.fingerprints.email(email), self.fingerprints.source(&network.0));
+        let counts = [limits.of_network.of(&[&network]), limits.of_address.of(&[&address, &network])];
+        self.store.count(&counts, now).await
     }
 
     /// The error for a registration whose address or national id is a member's already. Only a
@@ -128,15 +133,6 @@ impl State {
             ),
             Err(error) => error,
         }
-    }
-
-    fn counts(&self, all: Limit, here: Limit, email: &Email, network: &ClientNetwork) -> [Count; 2] {
-        let (address, network) = (self.fingerprints.email(email), self.fingerprints.source(&network.0));
-        [all.of(&[&network]), here.of(&[&address, &network])]
-    }
-
-    async fn count(&self, asked: CommunityScope, counts: &[Count], now: Timestamp) -> Result<()> {
-        if asked.supervisor.is_some() { Ok(()) } else { self.store.count(counts, now).await }
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use web::{Answer, ClientNetwork, Json, MaybeBuyer, Refuses, Shared};
 
 use crate::State;
+use crate::community::LOOKUPS;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -121,7 +122,7 @@ impl State {
         network: &ClientNetwork,
     ) -> Result<Option<Member>> {
         let asked = self.asked(caller, question.tenant_id, question.show_id).await?;
-        self.count_lookup(asked, &question.email, network, self.clock.now()).await?;
+        self.count(asked, LOOKUPS, &question.email, network, self.clock.now()).await?;
         match self.community_of_address(asked, &question.email).await? {
             Some(tenant) => {
                 Ok(self.store.member_by_email(&self.fingerprints, tenant, &question.email).await?)

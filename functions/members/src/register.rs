@@ -11,7 +11,7 @@ use store::MemberError;
 use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer, Refuses, Shared};
 
 use crate::State;
-use crate::community::{CommunityScope, tenant_needed};
+use crate::community::{CommunityScope, REGISTRATIONS, tenant_needed};
 use crate::fields::{WrittenId, capitals, check_past};
 use crate::view::MemberView;
 
@@ -78,7 +78,7 @@ async fn register(
 ) -> Answer<Created<MemberView>> {
     let now = state.clock.now();
     let asked = state.asked(caller.as_ref(), registration.tenant_id, registration.show_id).await?;
-    state.count_registration(asked, &registration.email, &network, now).await?;
+    state.count(asked, REGISTRATIONS, &registration.email, &network, now).await?;
     let member = state.new_member(registration, asked, now).await?;
     let registered = match state.store.create_member(&state.fingerprints, &member).await {
         Ok(()) => member,

@@ -229,7 +229,8 @@ async fn list(Shared(state): Shared<State>, buyer: Buyer, paging: Paging) -> Ans
     Ok(Json(Page::new(views, page.last)))
 }
 
-async fn show(
+/// An order as it is at the gateways now: of the routes of purchases and of reservations.
+pub(crate) async fn show(
     Shared(state): Shared<State>,
     buyer: Buyer,
     Path(path): Path<OrderPath>,

@@ -17,7 +17,8 @@ use web::{Answer, Buyer, IdempotencyKey, Json, Path, Refuses, Shared};
 
 use crate::attendees::NewAttendee;
 use crate::idempotency::{KEY_REUSED, RequestDigest, key_reused};
-use crate::polling::{self, refresh_from_gateways};
+use crate::payments::show;
+use crate::polling;
 use crate::view::OrderView;
 use crate::{State, attendees};
 
@@ -342,17 +343,6 @@ async fn promotion(state: &State, buyer: &Buyer, quote: &Quote) -> Result<Option
 pub(crate) async fn own_order(state: &State, buyer: &Buyer, id: OrderId) -> Result<Order> {
     let order = state.store.order(buyer.user, id).await?;
     order.ok_or_else(|| Error::not_found("reservation_not_found", "You have no such reservation."))
-}
-
-async fn show(
-    Shared(state): Shared<State>,
-    buyer: Buyer,
-    Path(path): Path<OrderPath>,
-) -> Answer<Json<OrderView>> {
-    let now = state.clock.now();
-    let order = refresh_from_gateways(&state, own_order(&state, &buyer, path.id).await?, now).await;
-    let sheet = state.sheet(order.event).await.ok();
-    Ok(Json(OrderView::new(&order, sheet.as_deref(), now)))
 }
 
 async fn cancel(
