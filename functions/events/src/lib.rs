@@ -38,7 +38,7 @@ pub struct State {
     api: Api,
     fingerprints: Fingerprints,
     images: images::Images,
-    tills: warnings::PaymentMeans,
+    payment_means: warnings::PaymentMeans,
 }
 
 impl State {
@@ -50,7 +50,7 @@ impl State {
             api: Api::new(boot)?,
             fingerprints: Fingerprints::from_env(&boot.env)?,
             images: images::Images::new(boot)?,
-            tills: warnings::PaymentMeans {
+            payment_means: warnings::PaymentMeans {
                 has_sandbox: boot.env.optional("SANDBOX_GATEWAY_URL").is_some(),
                 is_production: boot.env.stage()? == Stage::Production,
             },

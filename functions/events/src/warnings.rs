@@ -81,7 +81,7 @@ impl State {
             warnings.extend(sheet.areas.iter().flat_map(|area| of_area(event, area)));
             if costs_something(sheet) {
                 let accounts = self.store.gateway_accounts(event.tenant_id).await?;
-                warnings.extend(self.tills.warning(&accounts, event));
+                warnings.extend(self.payment_means.warning(&accounts, event));
             }
         }
         let Some(before) = before else { return Ok(warnings) };

@@ -60,10 +60,10 @@ pub(crate) fn pay_until(order: &Order, payment: &Payment) -> Option<Timestamp> {
 
 /// Returns the way to the buyer's open payment, or starts a new payment.
 pub(crate) async fn start(
-    tills: &PaymentAccounts<'_>,
+    accounts: &PaymentAccounts<'_>,
     order: &mut Order,
     sheet: &StoredEvent,
-    wish: PaymentRequest,
+    asked: PaymentRequest,
     now: Timestamp,
 ) -> Result<CheckoutPage> {
     let expires_at = order.expires_at - MARGIN;
@@ -73,37 +73,37 @@ pub(crate) async fn start(
             "This reservation ends before a payment could. Cancel it and ask for a new quote.",
         ));
     }
-    let state = tills.state;
-    if let Some(payment) = order.open_payment(wish.gateway)
-        && let Some(till) = tills.of_payment(payment).await?
+    let state = accounts.state;
+    if let Some(payment) = order.open_payment(asked.gateway)
+        && let Some(account) = accounts.of_payment(payment).await?
     {
         let way = match &payment.checkout_url {
             Some(url) => CheckoutPage { url: url.clone(), form: None },
-            None => match create(state, order, sheet, &till, payment.attempt, expires_at).await {
+            None => match create(state, order, sheet, &account, payment.attempt, expires_at).await {
                 Ok(checkout) => checkout_page(state, checkout),
-                Err(error) => return Err(tills.with_alternatives(payment.gateway, error).await),
+                Err(error) => return Err(accounts.with_alternatives(payment.gateway, error).await),
             },
         };
-        if wish.corrects {
+        if asked.corrects {
             *order = state.store.save_order(order, &Change::default(), now).await?;
         }
         return Ok(way);
     }
-    let (attempt, till) = (order.next_attempt()?, tills.open(wish.gateway).await?);
-    let gateway = till.gateway.name();
-    let checkout = match create(state, order, sheet, &till, attempt, expires_at).await {
+    let (attempt, account) = (order.next_attempt()?, accounts.open(asked.gateway).await?);
+    let gateway = account.gateway.name();
+    let checkout = match create(state, order, sheet, &account, attempt, expires_at).await {
         Ok(checkout) => checkout,
-        Err(error) => return Err(tills.with_alternatives(gateway, error).await),
+        Err(error) => return Err(accounts.with_alternatives(gateway, error).await),
     };
     let (payment_id, is_repeatable) = (checkout.payment_id.clone(), checkout.is_repeatable);
     let way = checkout_page(state, checkout);
     let started = StartedPayment {
         attempt,
         gateway,
-        account: till.account,
+        account: account.account,
         payment_id,
         checkout_url: (!is_repeatable).then(|| way.url.clone()),
-        idempotency: wish.digest.map(|digest| digest.text()),
+        idempotency: asked.digest.map(|digest| digest.text()),
     };
     let change = order.payment_started(started, now);
     *order = state.store.save_order(order, &change, now).await?;
@@ -115,7 +115,7 @@ async fn create(
     state: &State,
     order: &Order,
     sheet: &StoredEvent,
-    till: &PaymentAccount,
+    account: &PaymentAccount,
     attempt: u8,
     expires_at: Timestamp,
 ) -> Result<Checkout> {
@@ -130,18 +130,18 @@ async fn create(
         expires_at,
         // Gateways append a query, which would be lost after a `#`.
         return_url: format!("{}/purchases/{}", state.public_url, order.id),
-        notification_url: notification_url(state, order, till),
+        notification_url: notification_url(state, order, account),
         idempotency_key: format!("{}-{attempt}", order.id),
         language: order.language,
     };
-    Ok(till.gateway.checkout(&payment).await?)
+    Ok(account.gateway.checkout(&payment).await?)
 }
 
 /// The address for the gateway's notifications. It names the account, because the secret that
 /// verifies a notification's signature belongs to the account.
-fn notification_url(state: &State, order: &Order, till: &PaymentAccount) -> String {
-    let url = format!("{}/api/v1/webhooks/{}", state.public_url, till.gateway.name());
-    match till.account {
+fn notification_url(state: &State, order: &Order, account: &PaymentAccount) -> String {
+    let url = format!("{}/api/v1/webhooks/{}", state.public_url, account.gateway.name());
+    match account.account {
         Some(account) => format!("{url}?tenant={}&account={account}", order.tenant),
         None => url,
     }

@@ -44,14 +44,15 @@ impl<'a> PaymentAccounts<'a> {
     pub(crate) async fn open(&self, wanted: Option<GatewayName>) -> Result<PaymentAccount> {
         let takers = choose(&self.accounts, self.currency);
         let Some(first) = takers.first() else {
-            let till = self.sandbox().filter(|till| wanted.is_none_or(|name| name == till.gateway.name()));
-            return till.ok_or_else(missing);
+            let account =
+                self.sandbox().filter(|account| wanted.is_none_or(|name| name == account.gateway.name()));
+            return account.ok_or_else(missing);
         };
         let name = wanted.unwrap_or(first.gateway);
         let mut refused = missing();
         for account in takers.into_iter().filter(|account| account.gateway == name) {
-            match self.till(account).await {
-                Ok(till) => return Ok(till),
+            match self.account(account).await {
+                Ok(account) => return Ok(account),
                 Err(error) => refused = error,
             }
         }
@@ -65,11 +66,11 @@ impl<'a> PaymentAccounts<'a> {
     /// `payment_gateway_unavailable` (503) with the alternatives, if the gateway does not answer.
     pub(crate) async fn of_payment(&self, payment: &Payment) -> Result<Option<PaymentAccount>> {
         let Some(id) = payment.account else {
-            return Ok(self.sandbox().filter(|till| till.gateway.name() == payment.gateway));
+            return Ok(self.sandbox().filter(|account| account.gateway.name() == payment.gateway));
         };
         let Some(account) = self.accounts.iter().find(|account| account.id == id) else { return Ok(None) };
-        match self.till(account).await {
-            Ok(till) => Ok(Some(till)),
+        match self.account(account).await {
+            Ok(account) => Ok(Some(account)),
             Err(error) => Err(self.with_alternatives(payment.gateway, error).await),
         }
     }
@@ -87,7 +88,7 @@ impl<'a> PaymentAccounts<'a> {
             let accounts = takers.iter().filter(move |account| account.gateway == name);
             async move {
                 for account in accounts {
-                    if self.till(account).await.is_ok() {
+                    if self.account(account).await.is_ok() {
                         return Some(json!({ "gateway": name }));
                     }
                 }
@@ -99,7 +100,7 @@ impl<'a> PaymentAccounts<'a> {
     }
 
     /// The account's client, if the gateway answers.
-    async fn till(&self, account: &GatewayAccount) -> Result<PaymentAccount> {
+    async fn account(&self, account: &GatewayAccount) -> Result<PaymentAccount> {
         let open = async {
             self.state.gateways.available(account).await?;
             self.state.gateways.of(account).await

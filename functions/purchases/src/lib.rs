@@ -34,7 +34,7 @@ pub struct State {
     keys: Arc<Keys>,
     sheets: EventCache,
     accounts: Arc<Cache<TenantId, Vec<GatewayAccount>>>,
-    looks: Arc<polling::GatewayReportCache>,
+    reports: Arc<polling::GatewayReportCache>,
     /// The box office's address, without a slash at its end.
     public_url: Arc<str>,
 }
@@ -66,7 +66,7 @@ impl State {
             keys: Arc::new(keys),
             sheets: EventCache::new(256, ON_SALE_MILLIS),
             accounts: Arc::new(Cache::new(256, ACCOUNTS_MILLIS)),
-            looks: Arc::default(),
+            reports: Arc::default(),
             public_url: boot.env.public_url()?,
         })
     }

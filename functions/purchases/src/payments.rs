@@ -121,7 +121,7 @@ async fn pay(
     let digest = RequestDigest::new("pay", key.0.as_deref(), &request)?;
     let mut order = own_order(&state, &buyer, request.reservation_id).await?;
     // Concurrently: the buyer is waiting.
-    let (sheet, tills) = tokio::try_join!(state.sheet(order.event), PaymentAccounts::of(&state, &order))?;
+    let (sheet, accounts) = tokio::try_join!(state.sheet(order.event), PaymentAccounts::of(&state, &order))?;
     if repeats(&state, &order, digest.as_ref(), now).await? && order.status.is_settled() {
         return Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, None, now))));
     }
@@ -143,8 +143,8 @@ async fn pay(
         settle_free(&state, &mut order, &sheet, now).await?;
         None
     } else {
-        let wish = PaymentRequest { gateway: request.gateway, corrects, digest };
-        Some(checkout::start(&tills, &mut order, &sheet, wish, now).await?)
+        let asked = PaymentRequest { gateway: request.gateway, corrects, digest };
+        Some(checkout::start(&accounts, &mut order, &sheet, asked, now).await?)
     };
     Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, way, now))))
 }

@@ -62,20 +62,20 @@ impl GatewayReportCache {
     /// The last reports, and whether the caller has the turn: then it must ask the gateways, and no
     /// other request asks for a pause.
     fn turn(&self, order: OrderId, version: u32, now: Timestamp) -> (Option<CachedReports>, bool) {
-        let mut looks = self.lock();
-        let known = looks.get(&order).filter(|look| look.version == version).cloned();
+        let mut reports = self.lock();
+        let known = reports.get(&order).filter(|look| look.version == version).cloned();
         if known.as_ref().is_some_and(|look| now < look.due) {
             return (known, false);
         }
-        if looks.len() >= MOST && known.is_none() {
-            looks.retain(|_, look| now < look.due);
-            if looks.len() >= MOST {
-                looks.clear();
+        if reports.len() >= MOST && known.is_none() {
+            reports.retain(|_, look| now < look.due);
+            if reports.len() >= MOST {
+                reports.clear();
             }
         }
         let (paid, is_news) =
             known.as_ref().map_or((Vec::new(), false), |look| (look.paid.clone(), look.is_news));
-        looks.insert(order, CachedReports { version, due: now + PAUSE, paid, is_news });
+        reports.insert(order, CachedReports { version, due: now + PAUSE, paid, is_news });
         (known, true)
     }
 
@@ -103,7 +103,7 @@ pub(crate) async fn refresh_from_gateways(state: &State, mut order: Order, now: 
     if !is_awaited(&order, now) {
         return order;
     }
-    let (known, is_turn) = state.looks.turn(order.id, order.version, now);
+    let (known, is_turn) = state.reports.turn(order.id, order.version, now);
     let mut paid = known.as_ref().map(|look| look.paid.clone()).unwrap_or_default();
     if is_turn
         && may_ask(state, &order, now).await
@@ -111,11 +111,11 @@ pub(crate) async fn refresh_from_gateways(state: &State, mut order: Order, now: 
     {
         let news = ReportedChanges::of(&order, &reports);
         paid = news.paid.clone();
-        state.looks.heard(order.id, news.paid.clone(), news.is_any());
+        state.reports.heard(order.id, news.paid.clone(), news.is_any());
         // The notification had a whole pause to arrive.
         if news.is_any() && known.is_some_and(|before| before.is_news) {
             save_reported_changes(state, &mut order, &news, now).await;
-            state.looks.written(order.id, order.version);
+            state.reports.written(order.id, order.version);
         }
     }
     order.show_processing(&paid);
@@ -134,7 +134,7 @@ async fn may_ask(state: &State, order: &Order, now: Timestamp) -> bool {
 pub(crate) async fn is_processing(state: &State, order: &Order, now: Timestamp) -> bool {
     let mut seen = order.clone();
     if is_awaited(order, now) {
-        let (known, is_old) = state.looks.turn(order.id, order.version, now);
+        let (known, is_old) = state.reports.turn(order.id, order.version, now);
         seen.show_processing(&known.filter(|_| !is_old).map(|look| look.paid).unwrap_or_default());
         if seen.processing_payment().is_none()
             && may_ask(state, order, now).await
@@ -142,7 +142,7 @@ pub(crate) async fn is_processing(state: &State, order: &Order, now: Timestamp) 
         {
             let news = ReportedChanges::of(order, &reports);
             seen.show_processing(&news.paid);
-            state.looks.heard(order.id, news.paid.clone(), news.is_any());
+            state.reports.heard(order.id, news.paid.clone(), news.is_any());
         }
     }
     seen.processing_payment().is_some()
@@ -305,25 +305,25 @@ mod tests {
 
     #[test]
     fn gateways_are_asked_about_an_order_at_most_once_per_pause() {
-        let looks = GatewayReportCache::default();
+        let reports = GatewayReportCache::default();
         let orders: Vec<_> =
             (0..1000).map(|_| OrderId::of_quote(QuoteId::generate(at(0)), UserId::generate(at(0)))).collect();
         let order = |n: usize| orders[n];
-        let asked = |n, second| looks.turn(order(n), 1, at(second)).1;
+        let asked = |n, second| reports.turn(order(n), 1, at(second)).1;
         assert!(asked(1, 0));
         let paid = vec![(0, "1".to_owned())];
-        looks.heard(order(1), paid.clone(), true);
+        reports.heard(order(1), paid.clone(), true);
         assert!((0..5).all(|second| !asked(1, second)));
         assert!(asked(2, 1), "another order");
-        let (known, is_turn) = looks.turn(order(1), 1, at(5));
+        let (known, is_turn) = reports.turn(order(1), 1, at(5));
         assert!(is_turn && known.is_some_and(|look| look.is_news && look.paid == paid));
         // A request that took the turn and got no answer is not followed by another at once.
         assert!(!asked(1, 9) && asked(1, 10));
         // The order has changed: its reports are out of date.
-        assert!(matches!(looks.turn(order(1), 2, at(11)), (None, true)));
+        assert!(matches!(reports.turn(order(1), 2, at(11)), (None, true)));
         for n in 3..1000 {
             assert!(asked(n, 10));
         }
-        assert!(looks.lock().len() <= MOST);
+        assert!(reports.lock().len() <= MOST);
     }
 }

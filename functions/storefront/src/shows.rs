@@ -216,7 +216,7 @@ fn page<'a>(
 ) -> Result<(Vec<&'a EventSummary>, Option<String>)> {
     if let Some(after) = &paging.after {
         let detail = "Must be the `next_cursor` of an earlier page of this list, unchanged.";
-        Fields::new().rule(is_cursor(after), "#cursor", detail).finish()?;
+        Fields::new().rule(Store::is_show_cursor(after), "#cursor", detail).finish()?;
         shows.retain(|show| *after < Store::after_show(show));
     }
     let limit = usize::from(paging.limit);
@@ -224,13 +224,6 @@ fn page<'a>(
     shows.truncate(limit);
     let last = shows.last().filter(|_| has_more).map(|show| Store::after_show(show));
     Ok((shows, last))
-}
-
-/// Whether [`Show::cursor`] can have made this text: a start and an event's id.
-fn is_cursor(text: &str) -> bool {
-    text.split_once('#').is_some_and(|(start, event)| {
-        start.parse::<Timestamp>().is_ok() && EventId::from_suffix(event).is_ok()
-    })
 }
 
 #[cfg(test)]

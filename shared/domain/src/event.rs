@@ -199,8 +199,6 @@ pub struct Event {
     /// The value of the discount that a member's code gives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member_discount: Option<MemberDiscount>,
-    /// The number of blocks, items of the table, over which its discounts are spread. It only
-    /// grows, as the table's pools do; no part of the API.
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -320,8 +318,6 @@ pub struct Area {
     /// The layout of the seats: rows with their seat numbers, in order from the stage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<RowLayout>,
-    /// The number of blocks, items of the table, over which its admissions are spread. It only
-    /// grows, as the table's pools do; no part of the API.
     /// Counts changes.
     pub version: u32,
 }

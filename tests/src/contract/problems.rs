@@ -98,7 +98,7 @@ fn codes() -> BTreeMap<String, BTreeSet<String>> {
         sources(&root().join(room), &mut files);
         for file in files {
             let path = file.strip_prefix(root()).expect("inside").to_string_lossy().into_owned();
-            let is_test = path.contains("/tests/") || path.ends_with("tests.rs") || path.contains("/seed/");
+            let is_test = path.contains("/tests/") || path.ends_with("tests.rs");
             let is_stand_in = path.contains("/services/");
             if is_test || room.starts_with("infra/") && is_stand_in || path.contains("testkit") {
                 continue;

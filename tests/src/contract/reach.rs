@@ -128,16 +128,16 @@ fn functions(code: &str) -> Vec<(&str, &str)> {
 
 /// The functions of `shared/store` by their names; those of one name count as one.
 fn store() -> BTreeMap<String, StoreFunction> {
-    let mut deeds: BTreeMap<String, StoreFunction> = BTreeMap::new();
+    let mut entry: BTreeMap<String, StoreFunction> = BTreeMap::new();
     for source in sources(&root().join("shared/store/src")) {
         for (name, body) in functions(&source) {
-            let deeds = deeds.entry(name.to_owned()).or_default();
+            let entry = entry.entry(name.to_owned()).or_default();
             let mut actions: BTreeSet<_> =
                 CALLS.iter().filter(|(call, _)| body.contains(call)).map(|(_, action)| *action).collect();
             if body.contains(".index_name(") && actions.remove("Query") {
                 actions.insert("Query by index");
             }
-            deeds.actions.extend(actions);
+            entry.actions.extend(actions);
             // Calls on `self`, on a store or of free functions, but not on a map or a list.
             let calls = called(body).filter(|(before, _)| {
                 before.ends_with("self.")
@@ -145,10 +145,10 @@ fn store() -> BTreeMap<String, StoreFunction> {
                     || !before.ends_with(['.', ':'])
                     || before.ends_with("Self::")
             });
-            deeds.calls.extend(calls.map(|(_, name)| name.to_owned()));
+            entry.calls.extend(calls.map(|(_, name)| name.to_owned()));
         }
     }
-    deeds
+    entry
 }
 
 /// The table actions that a function's code can reach.
@@ -156,15 +156,19 @@ fn reach(function: &str, store: &BTreeMap<String, StoreFunction>) -> BTreeSet<&'
     let code = sources(&root().join("functions").join(function).join("src")).join(" ");
     let on_store = called(&code).filter(|(before, _)| before.ends_with("store."));
     let mut waiting: Vec<&str> = on_store.map(|(_, name)| name).collect();
-    if code.contains("EventCache") {
-        waiting.push("event_sheet");
+    // What other crates of `shared` call for the function.
+    for (part, call) in [("EventCache", "priced_event"), ("web::Api", "warm"), ("Api::new", "warm")] {
+        assert!(store.contains_key(call), "the store has no function `{call}`");
+        if code.contains(part) {
+            waiting.push(call);
+        }
     }
     let (mut seen, mut actions) = (BTreeSet::new(), BTreeSet::new());
     while let Some(name) = waiting.pop() {
-        let Some((name, deeds)) = store.get_key_value(name) else { continue };
+        let Some((name, entry)) = store.get_key_value(name) else { continue };
         if seen.insert(name) {
-            actions.extend(&deeds.actions);
-            waiting.extend(deeds.calls.iter().map(String::as_str));
+            actions.extend(&entry.actions);
+            waiting.extend(entry.calls.iter().map(String::as_str));
         }
     }
     actions

@@ -41,7 +41,7 @@ const NOBODY_CHANGES: &str = "version = :version \
      AND (attribute_not_exists(changing) OR changing_until < :now OR changing = :token)";
 
 /// The values of a write that takes the lease.
-fn right(token: &str, version: u32, now: Timestamp) -> HashMap<String, AttributeValue> {
+fn lease(token: &str, version: u32, now: Timestamp) -> HashMap<String, AttributeValue> {
     let values = [
         (":token", string(token)),
         (":until", number(now.as_second() + CHANGE_SECONDS)),
@@ -118,7 +118,7 @@ impl Store {
             .set_key(Some(key.attributes()))
             .update_expression("SET changing = :token, changing_until = :until REMOVE leaving")
             .condition_expression(NOBODY_CHANGES)
-            .set_expression_attribute_values(Some(right(&token, version, now)))
+            .set_expression_attribute_values(Some(lease(&token, version, now)))
             .return_values(ReturnValue::AllNew)
             .send()
             .await?;
@@ -141,7 +141,7 @@ impl Store {
             .set_key(Some(keys::area(area.event_id, area.id).attributes()))
             .update_expression("SET changing = :token, changing_until = :until, leaving = :token")
             .condition_expression(NOBODY_CHANGES)
-            .set_expression_attribute_values(Some(right(&token, area.version, now)))
+            .set_expression_attribute_values(Some(lease(&token, area.version, now)))
             .build()
             .map_err(Failure::unreadable)?;
         let other = sheet.areas_with_places().find(|other| other.id != area.id);

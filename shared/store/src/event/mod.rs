@@ -315,6 +315,13 @@ impl Store {
         keys::published_event(show.starts_at, show.id).sk
     }
 
+    /// True if [`Store::after_show`] can have returned this text: a start and an event's id.
+    pub fn is_show_cursor(text: &str) -> bool {
+        text.split_once('#').is_some_and(|(start, event)| {
+            start.parse::<Timestamp>().is_ok() && EventId::from_suffix(event).is_ok()
+        })
+    }
+
     async fn whole_partition(&self, pk: &str, consistent: bool) -> Result<Vec<Item>, Failure> {
         let query = self
             .client
