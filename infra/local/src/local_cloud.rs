@@ -325,6 +325,11 @@ impl Cloud {
         }
     }
 
+    /// What workers, streams and queues have left to do at this moment, in words.
+    pub fn left(&self) -> Vec<String> {
+        self.mappings.left()
+    }
+
     /// Stops everything in order, within about two seconds.
     pub async fn stop(self) {
         self.stopping.send_replace(true);

@@ -1,3 +1,4 @@
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -31,7 +32,7 @@ pub fn template() -> Template {
 /// moved.
 pub struct TestApp {
     /// The local cloud that runs the functions.
-    pub cloud: Cloud,
+    pub cloud: TestCloud,
     /// Simulations of Mercado Pago, Wompi and PayU, for organisers with accounts there
     /// ([`TestApp::connect`]); all others are paid through the sandbox.
     pub gateways: Arc<Gateways>,
@@ -42,7 +43,6 @@ pub struct TestApp {
     http: reqwest::Client,
     numbers: AtomicU32,
     refusals: NoRefusals,
-    must_close: MustClose,
 }
 
 /// Fails a test in which a function's role did not allow an action, even if the function went on
@@ -58,15 +58,24 @@ impl Drop for NoRefusals {
     }
 }
 
-/// Fails a test that ends while work that it caused may still be under way, and so may still fail.
-#[derive(Default)]
-struct MustClose {
-    closed: bool,
+/// The local cloud of a test. A test that ends while work that it caused is left fails, because that
+/// work may still fail.
+pub struct TestCloud(Option<Cloud>);
+
+impl Deref for TestCloud {
+    type Target = Cloud;
+
+    fn deref(&self) -> &Cloud {
+        self.0.as_ref().expect("the cloud is open until the test is closed")
+    }
 }
 
-impl Drop for MustClose {
+impl Drop for TestCloud {
     fn drop(&mut self) {
-        assert!(self.closed || std::thread::panicking(), "the test does not end with `TestApp::close`");
+        if let Some(cloud) = self.0.as_ref().filter(|_| !std::thread::panicking()) {
+            let left = cloud.left();
+            assert!(left.is_empty(), "the test ends before the work that it caused: {left:?}");
+        }
     }
 }
 
@@ -108,8 +117,8 @@ impl TestApp {
             .expect("a client");
         let gateways = Arc::clone(cloud.gateways());
         let refusals = NoRefusals(cloud.refusals());
-        let (numbers, must_close) = (AtomicU32::new(99_001), MustClose::default());
-        Self { cloud, gateways, clock, chaos, http, numbers, refusals, must_close }
+        let (numbers, cloud) = (AtomicU32::new(99_001), TestCloud(Some(cloud)));
+        Self { cloud, gateways, clock, chaos, http, numbers, refusals }
     }
 
     /// A GET request to a path of the box office.
@@ -224,9 +233,10 @@ impl TestApp {
     /// If work is left: a test must have waited for what it caused, or it does not know what it tested.
     pub async fn close(mut self) {
         self.idle().await;
-        self.must_close.closed = true;
         drop(self.gateways);
-        self.cloud.stop().await;
+        if let Some(cloud) = self.cloud.0.take() {
+            cloud.stop().await;
+        }
     }
 }
 

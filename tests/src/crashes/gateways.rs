@@ -37,6 +37,7 @@ async fn an_account_is_added_once() {
         let account = answer.ok();
         let listed = house.app.get(GATEWAYS).token(&house.admin.token).ok().await;
         assert_eq!(listed["items"], json!([account]), "{death:?}");
+        house.app.close().await;
         has_struck
     })
     .await;
@@ -58,6 +59,7 @@ async fn an_account_names_credentials_that_are_there() {
         sign_in(&mut house).await;
         house.app.delete(path(&account)).token(&house.admin.token).send().await.ok_empty();
         assert!(!secret_exists(&house, &account).await, "{death:?}: all versions go with the account");
+        house.app.close().await;
         has_struck
     })
     .await;
@@ -75,6 +77,7 @@ async fn the_secret_of_a_deleted_account_is_gone() {
         assert!([204, 404].contains(&answer.status), "{death:?}: {}", answer.text());
         assert!(house.stored(&account).await.is_none(), "{death:?}");
         assert!(!secret_exists(&house, &account).await, "{death:?}: its secret stays");
+        house.app.close().await;
         has_struck
     })
     .await;
@@ -99,6 +102,7 @@ async fn a_half_deleted_account_can_only_be_deleted() {
     change.refused(409, "gateway_closing").await;
     house.app.delete(path(&account)).token(token).send().await.ok_empty();
     assert!(!secret_exists(&house, &account).await, "its secret stays");
+    house.app.close().await;
 }
 
 /// If the function dies while it stores the first credentials, the vault may have a secret that
@@ -115,6 +119,7 @@ async fn credentials_that_the_account_does_not_name_are_deleted_with_it() {
         drop(ambush);
         house.app.delete(path(&account)).token(&house.admin.token).send().await.ok_empty();
         assert!(!secret_exists(&house, &account).await, "{death:?}: its secret stays");
+        house.app.close().await;
         has_struck
     })
     .await;

@@ -89,6 +89,7 @@ async fn a_picture_is_added_once() {
         has_struck
     })
     .await;
+    house.app.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,4 +109,5 @@ async fn a_picture_that_is_deleted_is_gone() {
         has_struck
     })
     .await;
+    house.app.close().await;
 }

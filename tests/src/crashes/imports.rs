@@ -73,4 +73,5 @@ async fn a_repeated_import_does_the_rest() {
         has_struck
     })
     .await;
+    app.close().await;
 }

@@ -98,6 +98,7 @@ fn text(value: &Value) -> String {
 async fn a_refund_is_asked_for_once() {
     let house = Fixture::open().await;
     at_each_write("purchases", 1, async |death| house.refund(death).await).await;
+    house.app.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -105,4 +106,5 @@ async fn a_refund_is_done_once() {
     let house = Fixture::open().await;
     // The place, the lease on the refund, and its outcome.
     at_each_write("settler", 3, async |death| house.refund(death).await).await;
+    house.app.close().await;
 }

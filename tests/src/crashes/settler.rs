@@ -158,6 +158,7 @@ async fn a_paid_order_has_its_tickets_once() {
     })
     .await;
     assert_eq!(paid(&house.app).len() as u64, orders.get());
+    house.app.close().await;
 }
 
 /// `purchases` dies after it wrote the order with its tickets. The settler then sells the
@@ -183,6 +184,7 @@ async fn a_free_order_has_its_tickets_once() {
         has_struck
     })
     .await;
+    house.app.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -230,4 +232,5 @@ async fn a_payment_that_comes_too_late_goes_back_once() {
         has_struck
     })
     .await;
+    house.app.close().await;
 }

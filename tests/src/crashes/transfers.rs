@@ -100,6 +100,7 @@ async fn a_ticket_is_offered_once() {
         has_struck
     })
     .await;
+    house.app.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -128,6 +129,7 @@ async fn a_ticket_is_accepted_once() {
         has_struck
     })
     .await;
+    house.app.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -153,4 +155,5 @@ async fn an_offer_is_cancelled_once_and_can_be_made_again() {
         has_struck
     })
     .await;
+    house.app.close().await;
 }

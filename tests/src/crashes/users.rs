@@ -90,6 +90,7 @@ async fn an_address_that_registers_has_one_account_and_one_link() {
         has_struck
     })
     .await;
+    house.app.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,6 +108,7 @@ async fn a_link_confirms_the_registered_address() {
         has_struck
     })
     .await;
+    house.app.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,6 +133,7 @@ async fn a_link_takes_the_account_from_a_stranger_who_registered_the_address() {
         has_struck
     })
     .await;
+    house.app.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -150,4 +153,5 @@ async fn a_password_reset_replaces_the_password_and_ends_all_sessions() {
         has_struck
     })
     .await;
+    house.app.close().await;
 }

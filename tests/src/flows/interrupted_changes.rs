@@ -38,6 +38,7 @@ async fn an_interrupted_raise_of_discounts_is_repaired_by_the_next_change() {
     cut_short(&mut house, 3, raise).await;
     raise(&house).ok().await;
     assert_eq!(house.remaining(&show).await, 5, "the same request, again");
+    house.app.close().await;
 }
 
 #[tokio::test]
@@ -53,6 +54,7 @@ async fn if_more_discounts_were_given_meanwhile_none_are_left() {
     house.app.post(format!("{event}/unpublish")).token(&house.organizer.token).ok().await;
     house.app.post(format!("{event}/publish")).token(&house.organizer.token).ok().await;
     assert_eq!(house.remaining(&show).await, 0);
+    house.app.close().await;
 }
 
 #[tokio::test]
@@ -79,6 +81,7 @@ async fn an_interrupted_resize_or_deletion_of_an_area_is_repaired_by_the_next_ch
     patch(&house, &area, json!({"description": "De pie"})).ok().await;
     assert_eq!(left(&house).await, Some(10), "open again");
     house.app.delete(&area).token(&house.organizer.token).send().await.ok_empty();
+    house.app.close().await;
 }
 
 #[tokio::test]
@@ -93,4 +96,5 @@ async fn a_change_of_an_area_is_refused_while_its_places_are_changed() {
     patch(&house, &area, json!({"description": "Sin sillas"})).refused(409, "changed_meanwhile").await;
     drop(halt);
     assert_eq!(resize.await.expect("no panic").ok()["capacity"], 25);
+    house.app.close().await;
 }

@@ -174,7 +174,8 @@ impl Mappings {
         self.activity.changes()
     }
 
-    fn left(&self) -> Vec<String> {
+    /// What workers, streams and queues have left to do at this moment, in words.
+    pub fn left(&self) -> Vec<String> {
         let mut left: Vec<String> = self
             .activity
             .running()
