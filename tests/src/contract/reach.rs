@@ -56,8 +56,17 @@ fn sources(folder: &Path) -> Vec<String> {
             found.extend(sources(&path));
         } else if name.ends_with(".rs") && !is_test {
             let text = fs::read_to_string(&path).expect("a text");
-            let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-            found.push(bare(code));
+            // A module of tests ends a file, unless it is a file of its own.
+            let mut parts = text.split("#[cfg(test)]\n");
+            let mut code = parts.next().unwrap_or_default().to_owned();
+            for part in parts {
+                let (head, rest) = part.split_once('\n').unwrap_or((part, ""));
+                if !head.ends_with(';') {
+                    break;
+                }
+                code.push_str(rest);
+            }
+            found.push(bare(&code));
         }
     }
     found
