@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use testkit::runtime_api::{Lambda, LambdaError};
 use testkit::{TestApp, fresh_binary};
 
+use crate::contract::document::operations_of;
 use crate::flows::compression::unzipped;
 use crate::flows::purchase::from_search_to_door;
 
@@ -60,7 +61,7 @@ impl Case {
             };
             self.answer(&mut lambda, &event).await;
         }
-        for route in &self.function.routes {
+        for route in &named_routes(&self.function) {
             let answer = self.answer(&mut lambda, &request(route)).await;
             let status = answer["statusCode"].as_u64().expect("a status");
             assert!((200..500).contains(&status), "{name}: {route:?}: {answer}");
@@ -133,6 +134,23 @@ async fn said(lambda: &Lambda, awaited: &str) -> String {
 }
 
 /// A request as API Gateway hands it over, signed out and for ids that do not exist.
+/// The routes of a function, with the operations that its own router has beneath a greedy one.
+fn named_routes(function: &Function) -> Vec<Route> {
+    let described = local::openapi::functions();
+    let document = described.get(function.name.as_str());
+    let document = document.map(|document| serde_json::to_value(document).expect("JSON"));
+    let operations = document.iter().flat_map(operations_of);
+    let operations: Vec<Route> =
+        operations.map(|operation| Route { path: operation.path, method: operation.method }).collect();
+    let named = |route: &Route| match route.greedy_prefix() {
+        Some(prefix) => {
+            operations.iter().filter(|operation| operation.path.starts_with(prefix)).cloned().collect()
+        }
+        None => vec![route.clone()],
+    };
+    function.routes.iter().flat_map(named).collect()
+}
+
 fn request(route: &Route) -> Value {
     let path = route.path.replace(['{', '}'], "");
     json!({

@@ -3,7 +3,7 @@
 
 mod authorisation;
 mod calls;
-mod document;
+pub(crate) mod document;
 mod examples;
 mod fuzz;
 mod idempotency;

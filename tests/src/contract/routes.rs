@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cloud::template::{Stack, Template};
+use cloud::template::{Route, Stack, Template};
 
 use super::document::{Operation, operations, operations_of, resolve};
 
 /// Routes that are served and not described: the description itself, and pages for people.
 const NOT_DESCRIBED: [&str; 5] =
     ["GET /checkout", "GET /docs", "GET /openapi.json", "GET /purchases/{id}", "GET /redoc"];
+
+/// The fewest routes for which a greedy one is worth what it hides from the template.
+const LEAST_GREEDY: usize = 8;
 
 fn outline() -> Stack {
     Template::repository().and_then(|template| template.outline()).expect("the template makes sense")
@@ -62,11 +65,26 @@ fn routes_of_the_template_and_of_the_code_are_the_same() {
             // Every GET has a HEAD, which needs no description of its own.
             let read = route.replacen("HEAD ", "GET ", 1);
             let is_head_of_described = read != *route && in_code.contains(&read);
-            if !is_head_of_described && !NOT_DESCRIBED.contains(&read.as_str()) {
+            let is_greedy = route.ends_with("+}");
+            if !is_greedy && !is_head_of_described && !NOT_DESCRIBED.contains(&read.as_str()) {
                 problems.push(format!("{route}: in the template, not in the code of {}", function.name));
             }
         }
-        for route in in_code.difference(&in_template) {
+        let greedy: Vec<&str> = function.routes.iter().filter_map(Route::greedy_prefix).collect();
+        let beneath = |route: &String, prefix: &str| {
+            route
+                .split_once(' ')
+                .is_some_and(|(_, path)| path.len() > prefix.len() && path.starts_with(prefix))
+        };
+        for prefix in &greedy {
+            let routes = in_code.iter().filter(|route| beneath(route, prefix)).count();
+            if routes < LEAST_GREEDY {
+                problems
+                    .push(format!("{prefix}: {routes} routes of {} can be named one by one", function.name));
+            }
+        }
+        let unnamed = in_code.difference(&in_template);
+        for route in unnamed.filter(|route| !greedy.iter().any(|prefix| beneath(route, prefix))) {
             problems.push(format!("{route}: in the code of {}, not in the template", function.name));
         }
     }

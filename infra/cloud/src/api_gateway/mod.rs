@@ -33,25 +33,43 @@ const PATH_SHOWN: usize = 200;
 /// How long an HTTP API waits for a function.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
+/// A route and the function behind it.
+type Target = (Route, Arc<Lambda>);
+
 /// One path of the template with the functions behind its methods.
+#[derive(Default)]
 struct Entry {
-    methods: BTreeMap<Method, (Route, Arc<Lambda>)>,
+    methods: BTreeMap<Method, Target>,
+    /// The greedy route that this path is beneath, or that it is: it takes all other methods.
+    greedy: Option<Target>,
     clock: Clock,
 }
 
 /// The routes of the template and nothing else. A missing function is left out.
+///
+/// As at API Gateway, a route that names every part of a path goes before a greedy one, if it has the
+/// request's method.
 pub fn routes(stack: &Stack, functions: &BTreeMap<String, Arc<Lambda>>, clock: &Clock) -> Router {
-    let mut paths: BTreeMap<&str, BTreeMap<Method, (Route, Arc<Lambda>)>> = BTreeMap::new();
-    for (route, function) in stack.routes() {
-        let method = Method::from_bytes(route.method.as_bytes());
-        if let (Some(function), Ok(method)) = (functions.get(function), method) {
-            paths.entry(&route.path).or_default().insert(method, (route.clone(), Arc::clone(function)));
+    let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+    let mut greedy: BTreeMap<&str, Target> = BTreeMap::new();
+    let all = stack.routes();
+    for (route, function) in &all {
+        let Some(function) = functions.get(*function) else { continue };
+        let target = ((*route).clone(), Arc::clone(function));
+        let entry = entries.entry(route.pattern()).or_default();
+        if let Some(prefix) = route.greedy_prefix() {
+            greedy.insert(prefix, target);
+        } else if let Ok(method) = Method::from_bytes(route.method.as_bytes()) {
+            entry.methods.insert(method, target);
         }
     }
     let mut router = Router::new();
-    for (path, methods) in paths {
-        let entry = Arc::new(Entry { methods, clock: clock.clone() });
-        router = router.route(path, any(handle).with_state(entry));
+    for (path, mut entry) in entries {
+        let covers = |(prefix, _): &(&&str, &Target)| path.starts_with(**prefix);
+        let longest = greedy.iter().filter(covers).max_by_key(|(prefix, _)| prefix.len());
+        entry.greedy = longest.map(|(_, target)| target.clone());
+        entry.clock = clock.clone();
+        router = router.route(&path, any(handle).with_state(Arc::new(entry)));
     }
     let clock = clock.clone();
     router.fallback(move |request: Request| async move {
@@ -101,15 +119,21 @@ impl Entry {
         request_id: &str,
     ) -> Result<Response, Error> {
         let (parts, body) = request.into_parts();
-        let Some((route, function)) = self.methods.get(&parts.method) else {
+        let named = self.methods.get(&parts.method);
+        let Some((route, function)) = named.or(self.greedy.as_ref()) else {
             read_to_the_end(body).await;
             return Ok(self.wrong_method(request_id));
         };
         let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| too_large())?;
         let parameters = parameters
             .ok_or_else(|| Error::invalid("path_invalid", "The path is not valid percent-encoded UTF-8."))?;
-        let parameters: Map<String, Json> =
-            parameters.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let parameters: Map<String, Json> = match route.greedy_prefix() {
+            Some(prefix) => {
+                let rest = parts.uri.path().strip_prefix(prefix).unwrap_or_default();
+                Map::from_iter([("proxy".to_owned(), rest.into())])
+            }
+            None => parameters.iter().map(|(name, value)| (name.to_owned(), value.into())).collect(),
+        };
         let now = self.clock.now();
         let source = peer.ip().to_canonical();
         let event = request_event(Arrival {

@@ -11,6 +11,7 @@ use crate::services::{QueueAttributes, Redrive};
 
 use super::mail;
 use super::resolve::{Resolver, Secrets};
+use super::stack::GREEDY;
 use super::{
     Bucket, Function, Pattern, Queue, QueueSource, Resource, Route, ScheduleSource, Source, Stack, Statement,
     StreamSource, Surroundings, Table, Template, TemplateError,
@@ -221,11 +222,14 @@ fn text(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The routes of one event. `ANY` stands for the methods that read: the others that it
-/// would let through, the function refuses, and so does the local front.
+/// The routes of one event. `ANY` of a path stands for the methods that read: the others that it
+/// would let through, the function refuses, and so does the local front. `ANY` of a greedy path
+/// leads to all that the function's own router knows there.
 fn routes_of(resolver: &Resolver, event: HttpApiEvent) -> Result<Vec<Route>, TemplateError> {
     let method = event.method.to_ascii_uppercase();
+    let is_greedy = event.path.ends_with(&format!("/{GREEDY}"));
     let methods: &[&str] = match method.as_str() {
+        "ANY" if is_greedy => &["ANY"],
         "ANY" => &["GET", "HEAD"],
         "POST" => &["POST"],
         "PUT" => &["PUT"],
@@ -237,10 +241,12 @@ fn routes_of(resolver: &Resolver, event: HttpApiEvent) -> Result<Vec<Route>, Tem
             return Err(resolver.error(problem));
         }
     };
-    if !event.path.starts_with('/') || event.path.contains("+}") {
-        return Err(
-            resolver.error(format!("the path {} must begin with a slash and name every part", event.path))
-        );
+    let named = if is_greedy { event.path.trim_end_matches(GREEDY) } else { &event.path };
+    if !event.path.starts_with('/') || named.contains("+}") || is_greedy && method != "ANY" {
+        return Err(resolver.error(format!(
+            "the path {} must begin with a slash and name every part, or be of ANY method and end with /{GREEDY}",
+            event.path
+        )));
     }
     let route = |method: &&str| Route { path: event.path.clone(), method: (*method).to_owned() };
     Ok(methods.iter().map(route).collect())

@@ -45,9 +45,25 @@ pub struct Function {
 pub struct Route {
     /// The path.
     pub path: String,
-    /// The method, in capitals. Where the template says `ANY`, there is a route for `GET`
-    /// and one for `HEAD`.
+    /// The method, in capitals. Where the template says `ANY` of a path, there is a route for `GET`
+    /// and one for `HEAD`; a greedy route has `ANY`.
     pub method: String,
+}
+
+/// The end of a greedy route's path, as the template and API Gateway write it.
+pub(crate) const GREEDY: &str = "{proxy+}";
+
+impl Route {
+    /// What all paths of a greedy route begin with, with a slash at its end. `None` if the route
+    /// names every part of its path.
+    pub fn greedy_prefix(&self) -> Option<&str> {
+        self.path.strip_suffix(GREEDY)
+    }
+
+    /// The path as routers in Rust write it (`matchit`).
+    pub(crate) fn pattern(&self) -> String {
+        self.path.replace(GREEDY, "{*proxy}")
+    }
 }
 
 /// What a role may do: an `Allow` statement of a policy.
@@ -167,7 +183,14 @@ impl Stack {
     /// See [`super::Template::watch_router`].
     pub(super) fn watch_router(&self) -> String {
         let mut paths: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        let (mut greedy, mut named) = (Vec::new(), Vec::new());
         for (route, function) in self.routes() {
+            match route.greedy_prefix() {
+                Some(_) => greedy.push(format!("\"{}\" = \"{function}\"\n", route.pattern())),
+                None => named.push((route, function)),
+            }
+        }
+        for (route, function) in named {
             let entry = format!("{{ method = \"{}\", function = \"{function}\" }}", route.method);
             paths.entry(&route.path).or_default().push(entry);
         }
@@ -176,6 +199,7 @@ impl Stack {
         for (path, entries) in paths {
             text.push_str(&format!("\"{path}\" = [{}]\n", entries.join(", ")));
         }
+        text.extend(greedy);
         text
     }
 
