@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use testkit::runtime_api::{Lambda, LambdaError};
 use testkit::{TestApp, fresh_binary};
 
-use crate::contract::document::operations_of;
 use crate::flows::compression::unzipped;
 use crate::flows::purchase::from_search_to_door;
 
@@ -136,12 +135,8 @@ async fn said(lambda: &Lambda, awaited: &str) -> String {
 /// A request as API Gateway hands it over, signed out and for ids that do not exist.
 /// The routes of a function, with the operations that its own router has beneath a greedy one.
 fn named_routes(function: &Function) -> Vec<Route> {
-    let described = local::openapi::functions();
-    let document = described.get(function.name.as_str());
-    let document = document.map(|document| serde_json::to_value(document).expect("JSON"));
-    let operations = document.iter().flat_map(operations_of);
-    let operations: Vec<Route> =
-        operations.map(|operation| Route { path: operation.path, method: operation.method }).collect();
+    let all = local::openapi::routes();
+    let operations = all.get(&function.name).map_or(&[][..], Vec::as_slice);
     let named = |route: &Route| match route.greedy_prefix() {
         Some(prefix) => {
             operations.iter().filter(|operation| operation.path.starts_with(prefix)).cloned().collect()

@@ -12,63 +12,63 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(local::openapi::with_examples);
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| operations_of(&DOCUMENT));
 
 /// The whole description, made from the functions' routers.
-pub(crate) fn document() -> &'static Value {
+pub(super) fn document() -> &'static Value {
     &DOCUMENT
 }
 
 /// Every operation that is described, in the order of the description.
-pub(crate) fn operations() -> &'static [Operation] {
+pub(super) fn operations() -> &'static [Operation] {
     &OPERATIONS
 }
 
 /// One method of one path.
 #[derive(Debug, Clone)]
-pub(crate) struct Operation {
+pub(super) struct Operation {
     /// The HTTP method, in capitals.
-    pub(crate) method: String,
+    pub(super) method: String,
     /// The path, with `{parameters}`.
-    pub(crate) path: String,
+    pub(super) path: String,
     /// The OpenAPI operation object.
-    pub(crate) described: Value,
+    pub(super) described: Value,
 }
 
 impl Operation {
     /// The method and the path, such as `POST /api/v1/events`.
-    pub(crate) fn route(&self) -> String {
+    pub(super) fn route(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 
     /// The roles that may call it; `None` if it needs no sign-in.
-    pub(crate) fn roles(&self) -> Option<Vec<&str>> {
+    pub(super) fn roles(&self) -> Option<Vec<&str>> {
         let roles = self.described.get("x-roles")?.as_array().expect("a list of roles");
         Some(roles.iter().map(|role| role.as_str().expect("a role")).collect())
     }
 
     /// Its parameters in `place`: `path`, `query` or `header`.
-    pub(crate) fn parameters(&self, place: &str) -> impl Iterator<Item = &Value> {
+    pub(super) fn parameters(&self, place: &str) -> impl Iterator<Item = &Value> {
         let parameters = self.described["parameters"].as_array().map_or(&[][..], Vec::as_slice);
         parameters.iter().map(resolve).filter(move |parameter| parameter["in"] == place)
     }
 
     /// The schema of its JSON body, if it takes one.
-    pub(crate) fn body_schema(&self) -> Option<&Value> {
+    pub(super) fn body_schema(&self) -> Option<&Value> {
         let body = resolve(self.described.get("requestBody")?);
         body["content"]["application/json"].get("schema")
     }
 
     /// The described response with this status, if there is one.
-    pub(crate) fn response(&self, status: u16) -> Option<&Value> {
+    pub(super) fn response(&self, status: u16) -> Option<&Value> {
         self.described["responses"].get(status.to_string()).map(resolve)
     }
 
     /// The names between braces in its path.
-    pub(crate) fn path_names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn path_names(&self) -> impl Iterator<Item = &str> {
         self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
     }
 }
 
 /// Follows the `$ref` of a part of the description to its target.
-pub(crate) fn resolve(part: &Value) -> &Value {
+pub(super) fn resolve(part: &Value) -> &Value {
     let mut part = part;
     while let Some(reference) = part.get("$ref").and_then(Value::as_str) {
         let pointer = reference.strip_prefix('#').expect("a reference within the document");
@@ -78,7 +78,7 @@ pub(crate) fn resolve(part: &Value) -> &Value {
 }
 
 /// Every operation of an OpenAPI document.
-pub(crate) fn operations_of(document: &Value) -> Vec<Operation> {
+pub(super) fn operations_of(document: &Value) -> Vec<Operation> {
     let paths = document["paths"].as_object().into_iter().flatten();
     let operations = paths.flat_map(|(path, item)| {
         METHODS.iter().filter_map(move |method| {

@@ -3,7 +3,7 @@
 
 mod authorisation;
 mod calls;
-pub(crate) mod document;
+mod document;
 mod examples;
 mod fuzz;
 mod idempotency;

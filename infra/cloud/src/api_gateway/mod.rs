@@ -36,11 +36,11 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// A route and the function behind it.
 type Target = (Route, Arc<Lambda>);
 
-/// One path of the template with the functions behind its methods.
+/// The functions behind the methods of one path, or behind all methods beneath a greedy one.
 #[derive(Default)]
 struct Entry {
     methods: BTreeMap<Method, Target>,
-    /// The greedy route that this path is beneath, or that it is: it takes all other methods.
+    /// The greedy route that the path is beneath: it takes all other methods.
     greedy: Option<Target>,
     clock: Clock,
 }
@@ -50,29 +50,33 @@ struct Entry {
 /// As at API Gateway, a route that names every part of a path goes before a greedy one, if it has the
 /// request's method.
 pub fn routes(stack: &Stack, functions: &BTreeMap<String, Arc<Lambda>>, clock: &Clock) -> Router {
-    let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
-    let mut greedy: BTreeMap<&str, Target> = BTreeMap::new();
-    let all = stack.routes();
-    for (route, function) in &all {
-        let Some(function) = functions.get(*function) else { continue };
-        let target = ((*route).clone(), Arc::clone(function));
-        let entry = entries.entry(route.pattern()).or_default();
+    let mut paths: BTreeMap<String, BTreeMap<Method, Target>> = BTreeMap::new();
+    let mut greedy: BTreeMap<String, Target> = BTreeMap::new();
+    for (route, function) in stack.routes() {
+        let Some(function) = functions.get(function) else { continue };
+        let target = (route.clone(), Arc::clone(function));
         if let Some(prefix) = route.greedy_prefix() {
-            greedy.insert(prefix, target);
+            greedy.insert(prefix.to_owned(), target);
         } else if let Ok(method) = Method::from_bytes(route.method.as_bytes()) {
-            entry.methods.insert(method, target);
+            paths.entry(route.path.clone()).or_default().insert(method, target);
         }
     }
+    let greedy = move |path: &str| {
+        let beneath =
+            greedy.iter().filter(|(prefix, _)| path.len() > prefix.len() && path.starts_with(*prefix));
+        beneath.max_by_key(|(prefix, _)| prefix.len()).map(|(_, target)| target.clone())
+    };
     let mut router = Router::new();
-    for (path, mut entry) in entries {
-        let covers = |(prefix, _): &(&&str, &Target)| path.starts_with(**prefix);
-        let longest = greedy.iter().filter(covers).max_by_key(|(prefix, _)| prefix.len());
-        entry.greedy = longest.map(|(_, target)| target.clone());
-        entry.clock = clock.clone();
-        router = router.route(&path, any(handle).with_state(Arc::new(entry)));
+    for (path, methods) in paths {
+        let entry = Arc::new(Entry { methods, greedy: greedy(&path), clock: clock.clone() });
+        router = router.route(&path, any(handle).with_state(entry));
     }
     let clock = clock.clone();
-    router.fallback(move |request: Request| async move {
+    router.fallback(async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
+        if let Some(target) = greedy(request.uri().path()) {
+            let entry = Entry { greedy: Some(target), clock, ..Entry::default() };
+            return entry.respond(peer, Some(Map::new()), request).await;
+        }
         let request_id = RequestId::generate(clock.now()).to_string();
         let path: String = request.uri().path().chars().take(PATH_SHOWN).collect();
         let detail = format!("There is nothing at {path}; /docs lists all routes.");
@@ -99,22 +103,35 @@ async fn handle(
     parameters: Result<RawPathParams, axum::extract::rejection::RawPathParamsRejection>,
     request: Request,
 ) -> Response {
-    let request_id = RequestId::generate(entry.clock.now()).to_string();
-    let mut response = match entry.answer(peer, parameters.ok(), request, &request_id).await {
-        Ok(response) => response,
-        Err(error) => problem(error, &request_id),
-    };
-    if let Ok(value) = HeaderValue::try_from(request_id) {
-        response.headers_mut().entry("x-request-id").or_insert(value);
-    }
-    response
+    let named = |(name, value): (&str, &str)| (name.to_owned(), value.into());
+    let parameters = parameters.ok().map(|parameters| parameters.iter().map(named).collect());
+    entry.respond(peer, parameters, request).await
 }
 
 impl Entry {
+    /// The answer of the function behind the request's method. `parameters` are those of the path;
+    /// `None` if they do not decode.
+    async fn respond(
+        &self,
+        peer: SocketAddr,
+        parameters: Option<Map<String, Json>>,
+        request: Request,
+    ) -> Response {
+        let request_id = RequestId::generate(self.clock.now()).to_string();
+        let mut response = match self.answer(peer, parameters, request, &request_id).await {
+            Ok(response) => response,
+            Err(error) => problem(error, &request_id),
+        };
+        if let Ok(value) = HeaderValue::try_from(request_id) {
+            response.headers_mut().entry("x-request-id").or_insert(value);
+        }
+        response
+    }
+
     async fn answer(
         &self,
         peer: SocketAddr,
-        parameters: Option<RawPathParams>,
+        parameters: Option<Map<String, Json>>,
         request: Request,
         request_id: &str,
     ) -> Result<Response, Error> {
@@ -127,12 +144,10 @@ impl Entry {
         let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| too_large())?;
         let parameters = parameters
             .ok_or_else(|| Error::invalid("path_invalid", "The path is not valid percent-encoded UTF-8."))?;
-        let parameters: Map<String, Json> = match route.greedy_prefix() {
-            Some(prefix) => {
-                let rest = parts.uri.path().strip_prefix(prefix).unwrap_or_default();
-                Map::from_iter([("proxy".to_owned(), rest.into())])
-            }
-            None => parameters.iter().map(|(name, value)| (name.to_owned(), value.into())).collect(),
+        let parameters = match route.greedy_prefix().and_then(|prefix| parts.uri.path().strip_prefix(prefix))
+        {
+            Some(rest) => Map::from_iter([("proxy".to_owned(), rest.into())]),
+            None => parameters,
         };
         let now = self.clock.now();
         let source = peer.ip().to_canonical();

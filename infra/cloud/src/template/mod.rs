@@ -110,12 +110,13 @@ impl Template {
     }
 
     /// The `CargoLambda.toml` that sends the requests of `cargo lambda watch` to
-    /// the same functions as the HTTP API does.
+    /// the same functions as the HTTP API does. `operations` are the routes that each function's own
+    /// router knows, for what is beneath greedy ones: its router takes none that overlap with others.
     ///
     /// # Errors
     /// As [`Template::stack`].
-    pub fn watch_router(&self) -> Result<String, TemplateError> {
-        self.outline().map(|stack| stack.watch_router())
+    pub fn watch_router(&self, operations: &BTreeMap<String, Vec<Route>>) -> Result<String, TemplateError> {
+        self.outline().map(|stack| stack.watch_router(operations))
     }
 
     /// Parses the text of a template.

@@ -59,11 +59,6 @@ impl Route {
     pub fn greedy_prefix(&self) -> Option<&str> {
         self.path.strip_suffix(GREEDY)
     }
-
-    /// The path as routers in Rust write it (`matchit`).
-    pub(crate) fn pattern(&self) -> String {
-        self.path.replace(GREEDY, "{*proxy}")
-    }
 }
 
 /// What a role may do: an `Allow` statement of a policy.
@@ -181,25 +176,31 @@ impl Stack {
     }
 
     /// See [`super::Template::watch_router`].
-    pub(super) fn watch_router(&self) -> String {
-        let mut paths: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        let (mut greedy, mut named) = (Vec::new(), Vec::new());
-        for (route, function) in self.routes() {
-            match route.greedy_prefix() {
-                Some(_) => greedy.push(format!("\"{}\" = \"{function}\"\n", route.pattern())),
-                None => named.push((route, function)),
-            }
-        }
-        for (route, function) in named {
+    pub(super) fn watch_router(&self, operations: &BTreeMap<String, Vec<Route>>) -> String {
+        let mut paths: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut add = |route: &Route, function: &str| {
             let entry = format!("{{ method = \"{}\", function = \"{function}\" }}", route.method);
-            paths.entry(&route.path).or_default().push(entry);
+            paths.entry(route.path.clone()).or_default().insert(entry);
+        };
+        for (route, function) in self.routes() {
+            let Some(prefix) = route.greedy_prefix() else {
+                add(route, function);
+                continue;
+            };
+            let known = operations.get(function).into_iter().flatten();
+            for operation in known.filter(|operation| operation.path.starts_with(prefix)) {
+                add(operation, function);
+                if operation.method == "GET" {
+                    add(&Route { method: "HEAD".to_owned(), ..operation.clone() }, function);
+                }
+            }
         }
         let mut text =
             "# Made from template.yaml by `cargo xtask`; do not edit.\n\n[watch.router]\n".to_owned();
         for (path, entries) in paths {
+            let entries: Vec<String> = entries.into_iter().collect();
             text.push_str(&format!("\"{path}\" = [{}]\n", entries.join(", ")));
         }
-        text.extend(greedy);
         text
     }
 

@@ -336,14 +336,21 @@ fn the_table_keeps_its_shape() {
 #[test]
 fn the_watch_router_sends_each_route_to_its_function() {
     let template = Template::repository().expect("it is a template");
-    let (router, stack) = (template.watch_router().expect("complete"), template.outline().expect("complete"));
+    let route = |method: &str, path: &str| Route { method: method.to_owned(), path: path.to_owned() };
+    let events = ["GET", "PATCH"].map(|method| route(method, "/api/v1/events/{id}"));
+    let operations = BTreeMap::from([("events".to_owned(), events.to_vec())]);
+    let router = template.watch_router(&operations).expect("complete");
     assert!(router.contains(
         "\"/api/v1/promotions/{code}\" = [{ method = \"DELETE\", function = \"pricing\" }, { method = \"GET\", function = \"pricing\" }, \
          { method = \"HEAD\", function = \"pricing\" }, { method = \"PATCH\", function = \"pricing\" }]\n"
     ), "{router}");
-    assert!(router.contains("\"/api/v1/events/{*proxy}\" = \"events\"\n"), "{router}");
-    let greedy = stack.routes().keys().filter(|route| route.greedy_prefix().is_some()).count();
-    assert_eq!(router.matches("method = ").count(), stack.routes().len() - greedy);
+    assert!(router.contains(
+        "\"/api/v1/events/{id}\" = [{ method = \"GET\", function = \"events\" }, { method = \"HEAD\", function = \"events\" }, \
+         { method = \"PATCH\", function = \"events\" }]\n"
+    ), "{router}");
+    let stack = template.outline().expect("complete");
+    let named = stack.routes().keys().filter(|route| route.greedy_prefix().is_none()).count();
+    assert_eq!(router.matches("method = ").count(), named + 3);
 }
 
 #[test]

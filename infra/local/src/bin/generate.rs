@@ -50,7 +50,7 @@ fn run(kind: Kind, check: bool) -> Result<bool, String> {
         up_to_date &= file("docs/API_DOCUMENTATION.md", &openapi::page(), check, "openapi")?;
     }
     if matches!(kind, Kind::Watch | Kind::All) {
-        let router = Template::repository().and_then(|template| template.watch_router());
+        let router = Template::repository().and_then(|template| template.watch_router(&openapi::routes()));
         let router = router.map_err(|error| error.to_string())?;
         up_to_date &= file("CargoLambda.toml", &router, check, "watch")?;
     }

@@ -12,7 +12,7 @@ use std::panic::resume_unwind;
 use aide::axum::ApiRouter;
 use aide::openapi::{License, OpenApi, Server, Tag};
 use boot::{Boot, BootError, Clock, Env};
-use cloud::template::{Surroundings, Template};
+use cloud::template::{Route, Surroundings, Template};
 use gateways::GatewayUrls;
 use serde_json::Value;
 
@@ -140,6 +140,23 @@ pub fn functions() -> BTreeMap<&'static str, OpenApi> {
         })
     };
     names.into_iter().map(|name| (name, one(name))).collect()
+}
+
+/// The routes that each function's own router knows and describes, by the function's name.
+///
+/// # Panics
+/// As [`document`].
+pub fn routes() -> BTreeMap<String, Vec<Route>> {
+    let routes = |document: OpenApi| -> Vec<Route> {
+        let paths = document.paths.map(|paths| paths.paths).unwrap_or_default();
+        let items = paths.into_iter().filter_map(|(path, item)| Some((path, item.into_item()?)));
+        let routes = items.flat_map(|(path, item)| {
+            let methods: Vec<String> = item.iter().map(|(method, _)| method.to_ascii_uppercase()).collect();
+            methods.into_iter().map(move |method| Route { path: path.clone(), method })
+        });
+        routes.collect()
+    };
+    functions().into_iter().map(|(name, document)| (name.to_owned(), routes(document))).collect()
 }
 
 /// The description with an example of each operation, as it is checked in.
