@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Path;
 use axum::response::{AppendHeaders, IntoResponse};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use boot::Clock;
 use cloud::lambda::Registry;
 use cloud::template::Template;
@@ -32,6 +32,14 @@ Resources:
         Read: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: ANY, Path: "/echo/{name}"}}
         Fail: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: ANY, Path: /fail}}
         Hang: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: ANY, Path: /hang}}
+        Room: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: ANY, Path: "/rooms/{proxy+}"}}
+  DeskFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: desk}}
+    Properties:
+      CodeUri: functions/desk
+      Events:
+        Desk: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: ANY, Path: "/rooms/{id}/desk"}}
 "#;
 
 fn echo() -> Router {
@@ -60,12 +68,15 @@ fn echo() -> Router {
             }),
         )
         .route("/hang", get(|| async { std::future::pending::<()>().await }))
+        .route("/rooms/{id}", get(|Path(id): Path<String>| async move { format!("room {id}") }))
+        .route("/rooms/{id}/desk", delete(|| async { "no desk any more" }))
         // Not declared in the template.
         .route("/hidden", get(|| async { "found" }))
 }
 
 fn options() -> Options {
-    let registry = Registry::new().http("echo", |_| Ok(echo()));
+    let desk = || Router::new().route("/rooms/{id}/desk", get(|| async { "a desk" }));
+    let registry = Registry::new().http("echo", |_| Ok(echo())).http("desk", move |_| Ok(desk()));
     Options::new(Template::parse(TEMPLATE).expect("a template"), registry)
 }
 
@@ -111,6 +122,28 @@ async fn requests_pass_through_lambdas_event_unchanged() {
         let cookies: Vec<_> = response.headers().get_all("set-cookie").iter().collect();
         assert_eq!(cookies, ["a=1; Path=/", "b=2"]);
         assert_eq!(response.bytes().await.expect("a body"), body);
+    }
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_greedy_route_takes_what_no_named_one_takes() {
+    let cloud = Cloud::start(options()).await.expect("it starts");
+    let at = |path: &str| format!("{}{path}", cloud.url());
+    for (request, status, body) in [
+        (client().get(at("/rooms/7")), 200, "room 7"),
+        (client().get(at("/rooms/7/desk")), 200, "a desk"),
+        (client().delete(at("/rooms/7/desk")), 200, "no desk any more"),
+        (client().get(at("/rooms/7/chair")), 404, ""),
+        (client().post(at("/rooms/7")), 405, ""),
+    ] {
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.status(), status, "{body}");
+        assert_eq!(response.text().await.expect("a text"), body);
+    }
+    for path in ["/rooms", "/rooms/"] {
+        let response = client().get(at(path)).send().await.expect("an answer");
+        assert_eq!(json_of(response).await["code"], "route_not_found", "{path}");
     }
     cloud.stop().await;
 }
