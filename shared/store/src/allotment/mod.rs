@@ -37,6 +37,9 @@ pub(crate) use pool::{BLOCK_ADMISSIONS, Pool};
 pub(crate) use row::BLOCK_SEATS;
 pub use row::RowState;
 
+/// How many approvals of one discount request in a row have tokens of their own.
+pub(crate) const APPROVALS: u8 = 32;
+
 /// The name of a claim: eight characters, made from the id of the order that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token([u8; 8]);
@@ -53,9 +56,9 @@ impl Token {
 
     /// The token with which an approved discount request claims one of a show's discounts, made like an
     /// order's ([`Token::of`]). Each approval has its own: `former` counts the request's approvals that
-    /// were taken back before it. At most 32 are told apart.
+    /// were taken back before it. [`APPROVALS`] in a row are told apart.
     pub(crate) fn of_approval(request: DiscountRequestId, former: u8) -> Self {
-        const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+        const DIGITS: &[u8; APPROVALS as usize] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let mut token = Self::of(OrderId::from_uuid(request.uuid()));
         let last = DIGITS.iter().position(|digit| *digit == token.0[7]).unwrap_or(0);
         token.0[7] = DIGITS[(last + usize::from(former)) % DIGITS.len()];

@@ -18,7 +18,7 @@ use domain::{DiscountRequestId, EventId, TenantId, Timestamp};
 use futures::future::try_join_all;
 use serde::Deserialize;
 
-use crate::allotment::{Claim, Refusal, Token};
+use crate::allotment::{APPROVALS, Claim, Refusal, Token};
 use crate::event::places::discounts_pool;
 use crate::failure::{Item, accept_if_written};
 use crate::items::{carried, from_item, number, string, to_item};
@@ -360,8 +360,9 @@ impl Store {
         self.claim_admissions(&discounts_pool(show), 1, token, Claim::Sold, now).await.map(drop)
     }
 
-    /// Returns the discounts of a request's former approvals, those that were taken back. Safe to
-    /// repeat at any time: the present approval has its own discount under another token.
+    /// Returns the discounts of a request's last former approvals, those that were taken back; earlier
+    /// ones were returned when they were the last. Safe to repeat at any time: the present approval has
+    /// its own discount under another token.
     pub async fn return_discounts(
         &self,
         show: &EventRecord,
@@ -370,7 +371,7 @@ impl Store {
         if show.discount_blocks == 0 {
             return Ok(());
         }
-        for former in 0..request.taken_back {
+        for former in request.taken_back.saturating_sub(APPROVALS - 1)..request.taken_back {
             self.return_claims(&discounts_pool(show), Token::of_approval(request.id, former)).await?;
         }
         Ok(())

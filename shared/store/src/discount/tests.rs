@@ -1,4 +1,5 @@
 use domain::discount::{DecisionSource, DecisionType, Reasoning, RequestStatus, Reviewer, Suggestion};
+use domain::event::Event;
 use domain::mail_template::Wording;
 use domain::pricing::{AdjustmentType, AppliesTo, PromotionCode};
 use domain::{Language, MemberId, PromotionId, UserId};
@@ -6,7 +7,8 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::allotment::Pool;
-use crate::testing::{at_once, forgetful, store};
+use crate::event::tests::event;
+use crate::testing::{at_once, forgetful, store, store_with_clock};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_000_000 + second).expect("in range")
@@ -268,6 +270,20 @@ async fn a_discount_is_taken_once_and_returned_once() {
     for _ in 0..2 {
         forgetful(&store, 1).return_claims(&pool, token(1)).await.expect("returned");
         assert_eq!(left().await, 59);
+    }
+}
+
+#[tokio::test]
+async fn an_approval_keeps_its_discount_however_many_were_taken_back_before() {
+    let (store, clock) = store_with_clock().await;
+    let event = Event { max_discounts: 3, ..event(&clock, "noche") };
+    store.create_discounts(&event).await.expect("created");
+    let (show, first) = (EventRecord::new(event), request(0));
+    for taken_back in 0..=70 {
+        let request = DiscountRequest { taken_back, ..first.clone() };
+        store.take_discount(&show, &request, at(1)).await.expect("one is left");
+        store.return_discounts(&show, &request).await.expect("answers");
+        assert_eq!(store.discounts_left(&show, at(2)).await.expect("read"), 2, "{taken_back}");
     }
 }
 
