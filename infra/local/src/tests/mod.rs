@@ -74,9 +74,14 @@ fn echo() -> Router {
         .route("/hidden", get(|| async { "found" }))
 }
 
-fn options() -> Options {
+/// The functions of the template but for `echo`.
+fn registry() -> Registry {
     let desk = || Router::new().route("/rooms/{id}/desk", get(|| async { "a desk" }));
-    let registry = Registry::new().http("echo", |_| Ok(echo())).http("desk", move |_| Ok(desk()));
+    Registry::new().http("desk", move |_| Ok(desk()))
+}
+
+fn options() -> Options {
+    let registry = registry().http("echo", |_| Ok(echo()));
     Options::new(Template::parse(TEMPLATE).expect("a template"), registry)
 }
 
@@ -208,13 +213,13 @@ async fn a_second_box_office_is_told_what_is_taken() {
 
 #[tokio::test]
 async fn template_and_code_must_agree() {
-    let missing = refusal(Options { registry: Registry::new(), ..options() }).await;
+    let missing = refusal(Options { registry: registry(), ..options() }).await;
     assert_eq!(missing.to_string(), "the template has the function echo, but there is no code for it");
-    let registry = Registry::new().http("echo", |_| Ok(echo())).http("extra", |_| Ok(echo()));
-    let extra = refusal(Options { registry, ..options() }).await;
+    let with_extra = registry().http("echo", |_| Ok(echo())).http("extra", |_| Ok(echo()));
+    let extra = refusal(Options { registry: with_extra, ..options() }).await;
     assert_eq!(extra.to_string(), "there is code for extra, but the template has no such function");
-    let registry = Registry::new().http("echo", |boot| boot.env.required("TABLE_NAME").map(|_| echo()));
-    let misconfigured = refusal(Options { registry, ..options() }).await;
+    let unset = registry().http("echo", |boot| boot.env.required("TABLE_NAME").map(|_| echo()));
+    let misconfigured = refusal(Options { registry: unset, ..options() }).await;
     assert_eq!(misconfigured.to_string(), "the function echo: environment variable TABLE_NAME: is not set");
 }
 
