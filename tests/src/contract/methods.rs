@@ -12,6 +12,10 @@ use super::world::SampleBoxOffice;
 /// `TRACE` is left out: clients do not send it, and API Gateway does not pass it on.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"];
 
+/// A path that only writes, beneath the greedy route of a function that does not know it: other
+/// methods go there, and there is no such path.
+const BENEATH_ANOTHERS: &str = "/api/v1/events/{id}/sale-stages/{stage}";
+
 #[tokio::test]
 async fn a_path_says_which_methods_it_takes() {
     let app = TestApp::start().await;
@@ -28,8 +32,12 @@ async fn a_path_says_which_methods_it_takes() {
         let address: String = path.replace(['{', '}'], "");
         for method in METHODS.into_iter().filter(|method| !described.contains(method)) {
             let answer = app.request(method.parse().expect("a method"), &address).send().await;
+            if path == BENEATH_ANOTHERS {
+                assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text());
+                continue;
+            }
             assert_eq!(answer.status, 405, "{method} {path}: {}", answer.text());
-            let allowed: BTreeSet<&str> = answer.header("allow").split(", ").collect();
+            let allowed: BTreeSet<&str> = answer.header("allow").split(',').map(str::trim).collect();
             assert_eq!(allowed, described, "{method} {path}");
             if method == "HEAD" {
                 assert!(answer.body.is_empty(), "{method} {path}: {}", answer.text());

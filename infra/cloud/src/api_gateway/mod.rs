@@ -40,7 +40,8 @@ type Target = (Route, Arc<Lambda>);
 #[derive(Default)]
 struct Entry {
     methods: BTreeMap<Method, Target>,
-    /// The greedy route that the path is beneath: it takes all other methods.
+    /// The greedy route that the path is beneath: it takes all other methods, unless the path has
+    /// `ANY`, which takes them to a function that refuses them.
     greedy: Option<Target>,
     clock: Clock,
 }
@@ -68,7 +69,8 @@ pub fn routes(stack: &Stack, functions: &BTreeMap<String, Arc<Lambda>>, clock: &
     };
     let mut router = Router::new();
     for (path, methods) in paths {
-        let entry = Arc::new(Entry { methods, greedy: greedy(&path), clock: clock.clone() });
+        let greedy = greedy(&path).filter(|_| !methods.contains_key(&Method::GET));
+        let entry = Arc::new(Entry { methods, greedy, clock: clock.clone() });
         router = router.route(&path, any(handle).with_state(entry));
     }
     let clock = clock.clone();

@@ -40,6 +40,7 @@ Resources:
       CodeUri: functions/desk
       Events:
         Desk: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: ANY, Path: "/rooms/{id}/desk"}}
+        Lamp: {Type: HttpApi, Properties: {ApiId: !Ref HttpApi, Method: POST, Path: "/rooms/{id}/lamp"}}
 "#;
 
 fn echo() -> Router {
@@ -69,14 +70,18 @@ fn echo() -> Router {
         )
         .route("/hang", get(|| async { std::future::pending::<()>().await }))
         .route("/rooms/{id}", get(|Path(id): Path<String>| async move { format!("room {id}") }))
-        .route("/rooms/{id}/desk", delete(|| async { "no desk any more" }))
+        .route("/rooms/{id}/lamp", delete(|| async { "no lamp any more" }))
         // Not declared in the template.
         .route("/hidden", get(|| async { "found" }))
 }
 
 /// The functions of the template but for `echo`.
 fn registry() -> Registry {
-    let desk = || Router::new().route("/rooms/{id}/desk", get(|| async { "a desk" }));
+    let desk = || {
+        Router::new()
+            .route("/rooms/{id}/desk", get(|| async { "a desk" }))
+            .route("/rooms/{id}/lamp", post(|| async { "a lamp" }))
+    };
     Registry::new().http("desk", move |_| Ok(desk()))
 }
 
@@ -138,7 +143,9 @@ async fn a_greedy_route_takes_what_no_named_one_takes() {
     for (request, status, body) in [
         (client().get(at("/rooms/7")), 200, "room 7"),
         (client().get(at("/rooms/7/desk")), 200, "a desk"),
-        (client().delete(at("/rooms/7/desk")), 200, "no desk any more"),
+        (client().post(at("/rooms/7/lamp")), 200, "a lamp"),
+        // A path with `ANY` takes all methods to its own function, others to the greedy one.
+        (client().delete(at("/rooms/7/lamp")), 200, "no lamp any more"),
         (client().get(at("/rooms/7/chair")), 404, ""),
         (client().post(at("/rooms/7")), 405, ""),
     ] {
@@ -146,9 +153,13 @@ async fn a_greedy_route_takes_what_no_named_one_takes() {
         assert_eq!(response.status(), status, "{body}");
         assert_eq!(response.text().await.expect("a text"), body);
     }
-    for path in ["/rooms", "/rooms/"] {
-        let response = client().get(at(path)).send().await.expect("an answer");
-        assert_eq!(json_of(response).await["code"], "route_not_found", "{path}");
+    for (request, code) in [
+        (client().delete(at("/rooms/7/desk")), "method_not_allowed"),
+        (client().get(at("/rooms")), "route_not_found"),
+        (client().get(at("/rooms/")), "route_not_found"),
+    ] {
+        let response = request.send().await.expect("an answer");
+        assert_eq!(json_of(response).await["code"], code);
     }
     cloud.stop().await;
 }
