@@ -53,6 +53,7 @@ async fn delete_both(rates: FaultRates) -> usize {
         let change = json!({"capacity": 11});
         assert_eq!(app.patch(kept).token(&organizer.token).json(change).ok().await["capacity"], 11);
     }
+    app.idle().await;
     left
 }
 
@@ -96,6 +97,7 @@ async fn delete_and_publish(rates: FaultRates, elsewhere: bool) -> bool {
     let (status, left) = state(&app, &organizer, &event).await;
     let sells = status == "published"
         && app.get(&event).token(&organizer.token).ok().await["ticketing_link"].is_null();
+    app.idle().await;
     sells && left == 0
 }
 

@@ -141,6 +141,7 @@ async fn a_price_is_in_the_currency_of_its_event() {
             refused.refused(409, code);
         }
     }
+    house.app.idle().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,4 +152,5 @@ async fn without_the_guard_a_price_is_in_another_currency() {
         let (.., sheet) = house.change(entered, Late::Price, unguarded.clone()).await;
         assert!(is_mixed(&sheet), "{entered:?}: the race test would not notice a race");
     }
+    house.app.idle().await;
 }

@@ -167,6 +167,7 @@ async fn rush(discounts: u32, requests: usize, rates: FaultRates) -> Outcome {
     let app = Arc::into_inner(app).expect("everybody is done");
     let person = app.sign_in(&organizer.person.email, Some(&organizer.tenant)).await;
     let house = Community { app, organizer: testkit::Organizer { token: person.token, ..organizer } };
+    house.app.idle().await;
     Outcome { show, house, members, sent, refused }
 }
 
@@ -246,6 +247,7 @@ async fn approve_at_once(discounts: u32, guarded: bool) -> usize {
     house.app.chaos.set(FaultRates::default());
     let promised = queue(&house, "approved").await.len();
     assert_eq!(promised, approved, "who heard so has it, and nobody else");
+    house.app.idle().await;
     approved
 }
 
@@ -283,6 +285,7 @@ async fn asked(rates: FaultRates) -> usize {
             _ => drop(answer.refused(409, "request_open")),
         }
     }
+    house.app.idle().await;
     opened
 }
 
@@ -319,6 +322,7 @@ async fn decided(rates: FaultRates) -> usize {
             _ => drop(answer.refused(409, "already_decided")),
         }
     }
+    house.app.idle().await;
     won
 }
 

@@ -97,7 +97,9 @@ async fn race(rounds: u64, rates: FaultRates) -> u64 {
         // A buyer without tickets by now gets none later.
         tickets += house.tickets(buyer, &order).await;
     }
-    (house.left().await + tickets).abs_diff(2 * rounds)
+    let outcome = (house.left().await + tickets).abs_diff(2 * rounds);
+    house.app.idle().await;
+    outcome
 }
 
 fn rounds() -> u64 {
@@ -126,7 +128,9 @@ async fn cancel_slowly(rates: FaultRates) -> u64 {
     assert!([200, 409].contains(&cancelled.status), "{}", cancelled.text());
     house.app.chaos.set(FaultRates::default());
     let tickets = house.tickets(&house.ana, &order).await;
-    (house.left().await + tickets).abs_diff(PLACES)
+    let outcome = (house.left().await + tickets).abs_diff(PLACES);
+    house.app.idle().await;
+    outcome
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -194,4 +198,5 @@ async fn a_death_at_any_write_loses_no_place() {
         }
     }
     assert!(tickets > 0);
+    house.app.idle().await;
 }

@@ -56,6 +56,7 @@ async fn save_all(rates: FaultRates) -> (u32, u32) {
     let secret = house.secret(&account, &version).await.expect("the vault has what the account names");
     let last = saved.iter().filter(|(version, _)| *version == u64::from(stored.version));
     assert!(last.map(|(_, credentials)| credentials).any(|credentials| *credentials == secret), "{secret}");
+    house.app.idle().await;
     (u32::try_from(saved.len()).expect("few"), stored.version - 1)
 }
 
@@ -115,6 +116,7 @@ async fn save_and_delete(rates: FaultRates) -> Vec<String> {
         // A tenant has at most twenty accounts.
         house.app.delete(path(&account)).token(&house.admin.token).send().await;
     }
+    house.app.idle().await;
     wrong
 }
 

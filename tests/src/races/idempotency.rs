@@ -48,6 +48,7 @@ async fn reserve_at_once(rates: FaultRates) -> (Vec<u16>, u64) {
         let refused = answers.into_iter().filter(|answer| answer.status != 201);
         refused.for_each(|answer| drop(answer.refused(422, "idempotency_key_reused")));
     }
+    app.idle().await;
     (statuses, 10 - left)
 }
 

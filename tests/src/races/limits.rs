@@ -51,6 +51,7 @@ async fn reserve_at_once(rates: FaultRates) -> (usize, usize, usize) {
     let listed = items.iter().filter(|order| order["status"] == "held").count();
     let path = format!("/api/v1/public/events/{}/areas/{}/availability", show.slug, show.area);
     let left = app.get(path).ok().await["left"].as_u64().expect("a number");
+    app.idle().await;
     (heard, listed, usize::try_from(left).expect("few"))
 }
 
@@ -91,7 +92,9 @@ async fn offer_at_once(rates: FaultRates) -> (usize, BTreeSet<String>) {
         app.post("/api/v1/transfers/initiate").token(&ana.token).json(body)
     };
     app.chaos.set(rates);
-    at_once(&app, Spot::at("U#").by("tickets"), ["eva", "beto", "sol"].map(offer).into()).await
+    let outcome = at_once(&app, Spot::at("U#").by("tickets"), ["eva", "beto", "sol"].map(offer).into()).await;
+    app.idle().await;
+    outcome
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,7 +129,9 @@ async fn pair_at_once(rates: FaultRates) -> (usize, BTreeSet<String>) {
     app.clock.advance(Duration::from_secs(1));
     let pair = || app.post("/api/v1/door/devices").token(&organizer.token).json(json!({"name": "Puerta"}));
     app.chaos.set(rates);
-    at_once(&app, Spot::at("T#").by("door"), (0..4).map(|_| pair()).collect()).await
+    let outcome = at_once(&app, Spot::at("T#").by("door"), (0..4).map(|_| pair()).collect()).await;
+    app.idle().await;
+    outcome
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -218,6 +223,7 @@ async fn an_event_has_no_more_areas_and_stages_than_it_may() {
     assert_eq!(at_once(&draft.app, draft.areas(), areas).await, (1, only("too_many_areas")));
     let stages = (0..4).map(|_| draft.stage()).collect();
     assert_eq!(at_once(&draft.app, draft.stages(), stages).await, (1, only("too_many_sale_stages")));
+    draft.app.idle().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -227,4 +233,5 @@ async fn without_counting_again_an_event_has_more_areas_and_stages() {
     assert_eq!(draft.blindly("areas", draft.areas(), areas).await, AREAS + 3);
     let stages = [(); 4].map(|()| draft.stage());
     assert_eq!(draft.blindly("sale-stages", draft.stages(), stages).await, MAX_STAGES_PER_EVENT + 3);
+    draft.app.idle().await;
 }

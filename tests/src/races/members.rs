@@ -66,6 +66,7 @@ async fn rush(rates: FaultRates, body: fn(usize) -> Value) -> Outcome {
     let page = app.get("/api/v1/users/list?limit=100").token(&organizer.token).ok().await;
     let items = page["items"].as_array().expect("items").iter();
     let listed = items.map(|member| member["name"].as_str().expect("a name").to_owned()).collect();
+    app.idle().await;
     Outcome { registered, refused, listed }
 }
 

@@ -66,6 +66,7 @@ async fn admissions(guarded: bool) -> u64 {
         app.chaos.ignore_conditions("E#");
     }
     let held = rush(app.clone(), &show, &crowd, |_| json!({"area_id": show.area, "quantity": 1})).await;
+    app.idle().await;
     held.iter().map(|order| order["lines"][0]["quantity"].as_u64().expect("a number")).sum()
 }
 
@@ -95,6 +96,7 @@ async fn seats(guarded: bool) -> usize {
     if guarded {
         assert_eq!(held.len(), 4, "every seat is held by somebody");
     }
+    app.idle().await;
     oversold_seats(&held)
 }
 

@@ -53,6 +53,7 @@ async fn disagree(rates: FaultRates) -> usize {
     }
     app.chaos.set(FaultRates::default());
     app.idle().await;
+    app.idle().await;
     twice
 }
 

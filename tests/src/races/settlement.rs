@@ -84,6 +84,7 @@ async fn settle_all(rates: FaultRates, orders: u64) -> Vec<String> {
     if left + 2 * orders != u64::from(PLACES) {
         wrong.push(format!("{left} places are left of {PLACES}, and {} were sold", 2 * orders));
     }
+    app.idle().await;
     wrong
 }
 

@@ -28,6 +28,7 @@ async fn pairs(count: usize, guarded: bool) -> Vec<bool> {
         assert!(left < 2, "somebody was removed");
         kept.push(left == 1);
     }
+    app.idle().await;
     kept
 }
 
