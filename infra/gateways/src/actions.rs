@@ -113,7 +113,43 @@ pub(super) struct Rules {
     pub(super) by_hand: fn(&Attempt, Option<i64>, Timestamp) -> Origin,
 }
 
+impl Refund {
+    /// Money that goes back now.
+    pub(super) fn done(ids: Ids, amount: i64, part: bool, origin: Origin, now: Timestamp) -> Self {
+        Self {
+            id: ids.refund,
+            number: ids.number,
+            amount,
+            part,
+            state: RefundState::Done,
+            origin,
+            key: None,
+            reason: None,
+            created_at: now,
+            decided_at: Some(now),
+            review_at: None,
+        }
+    }
+}
+
 impl Attempt {
+    /// A try that begins now.
+    pub(super) fn new(ids: Ids, method: Method, status: Status, now: Timestamp) -> Self {
+        Self {
+            id: ids.attempt,
+            payment_id: ids.payment,
+            number: ids.number,
+            method,
+            status,
+            created_at: now,
+            updated_at: now,
+            decided_at: None,
+            due: None,
+            dispute: None,
+            refunds: Vec::new(),
+        }
+    }
+
     fn decide(&mut self, status: Status, now: Timestamp) {
         self.status = status;
         self.updated_at = now;
@@ -148,19 +184,8 @@ impl Purchase {
             Action::Refund(amount) => {
                 let at = target.or_else(|| self.newest(Status::Approved)).ok_or(WRONG_STATE)?;
                 let left = self.left(&self.attempts[at]);
-                let refund = Refund {
-                    id: ids.refund,
-                    number: ids.number,
-                    amount: amount.unwrap_or(left),
-                    part: amount.is_some(),
-                    state: RefundState::Done,
-                    origin: (rules.by_hand)(&self.attempts[at], amount, now),
-                    key: None,
-                    reason: None,
-                    created_at: now,
-                    decided_at: Some(now),
-                    review_at: None,
-                };
+                let origin = (rules.by_hand)(&self.attempts[at], amount, now);
+                let refund = Refund::done(ids, amount.unwrap_or(left), amount.is_some(), origin, now);
                 self.refund(at, refund)
             }
         }
@@ -181,19 +206,7 @@ impl Purchase {
         }
         // Who pays at a counter does so until the merchant's expiry, or never.
         let due = self.expires_at.filter(|_| method == Method::Cash).map(|end| (end, Status::Expired));
-        self.attempts.push(Attempt {
-            id: ids.attempt,
-            payment_id: ids.payment,
-            number: ids.number,
-            method,
-            status: Status::Pending,
-            created_at: now,
-            updated_at: now,
-            decided_at: None,
-            due,
-            dispute: None,
-            refunds: Vec::new(),
-        });
+        self.attempts.push(Attempt { due, ..Attempt::new(ids, method, Status::Pending, now) });
         Ok(Happened::new(self.attempts.len() - 1, Change::Created))
     }
 

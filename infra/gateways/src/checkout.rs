@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::ActError;
 use crate::actions::Action;
-use crate::page::{amount, html, language_code};
+use crate::page::{amount, html, language_code, say};
 use crate::purchase::{Attempt, Method, Purchase, Stage, Status};
 use crate::service::Service;
 
@@ -127,16 +127,13 @@ pub(super) fn state(attempt: &Attempt, whole: i64, language: Language) -> &'stat
         (Status::Approved, None) if refunded > 0 => ("devuelto en parte", "refunded in part"),
         (Status::Approved, None) => ("aprobado", "approved"),
     };
-    match language {
-        Language::Es => es,
-        Language::En => en,
-    }
+    say(language, es, en)
 }
 
 /// What a person may do to a purchase now.
 fn choices(service: &Service, purchase: &Purchase, now: Timestamp) -> Vec<Choice> {
-    let (protocol, es) = (&service.protocol, purchase.language == Language::Es);
-    let say = |es_text: &str, en_text: &str| if es { es_text.to_owned() } else { en_text.to_owned() };
+    let protocol = &service.protocol;
+    let say = |es, en| say(purchase.language, es, en).to_owned();
     let mut choices = Vec::new();
     let mut offer = |action: &str, label: String, main: bool, other: bool| {
         choices.push(Choice { action: action.to_owned(), label, main, other });

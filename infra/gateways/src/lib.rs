@@ -54,6 +54,9 @@ pub mod wompi;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
 pub use actions::{ActError, Action, Refusal};
 pub use all::{GatewayUrls, Gateways};
 pub use faults::Faults;
@@ -68,14 +71,17 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Random bytes that nobody can guess.
-fn random() -> [u8; 16] {
+/// A fresh version 4 UUID, which nobody can guess.
+fn new_uuid() -> String {
     let mut random = [0; 16];
     getrandom::fill(&mut random).expect("the operating system provides randomness");
-    random
+    uuid::Builder::from_random_bytes(random).into_uuid().to_string()
 }
 
-/// A fresh version 4 UUID.
-fn new_uuid() -> String {
-    uuid::Builder::from_random_bytes(random()).into_uuid().to_string()
+/// The HMAC-SHA-256 of a text, in hexadecimal digits.
+fn hmac_hex(key: &str, text: &str) -> String {
+    let mut mac =
+        <Hmac<Sha256> as KeyInit>::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length");
+    mac.update(text.as_bytes());
+    hex::encode(mac.finalize().into_bytes())
 }

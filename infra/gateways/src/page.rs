@@ -40,9 +40,14 @@ pub(crate) fn html(status: StatusCode, page: Result<String, minijinja::Error>) -
 
 /// The language as pages and templates have it.
 pub(crate) fn language_code(language: Language) -> &'static str {
+    say(language, "es", "en")
+}
+
+/// The text in this language.
+pub(crate) fn say(language: Language, es: &'static str, en: &'static str) -> &'static str {
     match language {
-        Language::Es => "es",
-        Language::En => "en",
+        Language::Es => es,
+        Language::En => en,
     }
 }
 

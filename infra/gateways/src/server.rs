@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderMap, header};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -14,6 +15,12 @@ pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
 const TICK: Duration = Duration::from_millis(50);
 /// The time that calls have when the server stops.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The key that a call carries, or nothing.
+pub(super) fn bearer(headers: &HeaderMap) -> &str {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    bearer.and_then(|bearer| bearer.strip_prefix("Bearer ")).unwrap_or_default()
+}
 
 /// A running server. Stops when dropped.
 #[derive(Debug)]

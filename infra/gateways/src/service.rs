@@ -21,6 +21,7 @@ use crate::courier::{Courier, Letter, Parcel, Retries};
 use crate::faults::{CallKind, Chaos, Faults};
 use crate::ledger::Ledger;
 use crate::lock;
+use crate::page::say;
 use crate::purchase::{Attempt, Method, Purchase, Status};
 
 /// Merchants that a gateway knows. Clones share them, so that more can join later.
@@ -130,10 +131,25 @@ pub(super) trait Protocol: Send + Sync + 'static {
     fn return_url(&self, purchase: &Purchase, attempt: Option<&Attempt>) -> Option<String>;
 
     /// A way to pay, in words.
-    fn method_name(&self, method: Method, language: Language) -> &'static str;
+    fn method_name(&self, method: Method, language: Language) -> &'static str {
+        usual_name(method, language)
+    }
 
     /// What becomes of the try of a buyer who leaves; `None` if there is none.
-    fn leaving(&self) -> Option<Status>;
+    fn leaving(&self) -> Option<Status> {
+        None
+    }
+}
+
+/// A way to pay, as most gateways call it.
+pub(super) fn usual_name(method: Method, language: Language) -> &'static str {
+    let (es, en) = match method {
+        Method::Card => ("Tarjeta", "Card"),
+        Method::Wallet => ("Dinero en cuenta", "Account money"),
+        Method::Bank => ("Transferencia", "Bank transfer"),
+        Method::Cash => ("Efectivo", "Cash"),
+    };
+    say(language, es, en)
 }
 
 /// What all handlers share.

@@ -5,17 +5,17 @@ use std::io;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::views::{chargeback, merchant_order, payment};
 use super::{Account, Wire};
-use crate::actions::ActError;
-use crate::actions::Action;
+use crate::actions::{ActError, Action};
 use crate::purchase::{Purchase, Status};
+use crate::server::bearer;
 
 /// The most payments that one search answers with, and how many if nobody says.
 const MAX_FOUND: usize = 100;
@@ -97,8 +97,7 @@ impl FromRequestParts<Wire> for Account {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, wire: &Wire) -> Result<Self, Failure> {
-        let bearer = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = bearer.and_then(|bearer| bearer.strip_prefix("Bearer ")).unwrap_or_default();
+        let token = bearer(&parts.headers);
         let account = wire.accounts.find(|account| account.access_token == token);
         account.ok_or_else(|| Failure::new(StatusCode::UNAUTHORIZED, "unauthorized", "invalid access token"))
     }

@@ -32,14 +32,14 @@ use axum::http::{Method as Verb, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use domain::payment::GatewayName;
-use domain::{Currency, Language, Timestamp};
+use domain::{Currency, Timestamp};
 use reqwest::Url;
 
 use crate::actions::{Ids, Rules};
 use crate::courier::Retries;
 use crate::faults::CallKind;
 use crate::new_uuid;
-use crate::purchase::{Attempt, Method, Origin, Purchase, Status};
+use crate::purchase::{Attempt, Origin, Purchase, Status};
 use crate::service::{Accounts, Delivery, Notice, Occasion, Protocol, Service};
 use crate::simulator::{Options, Simulator};
 
@@ -201,23 +201,6 @@ impl Protocol for MercadoPago {
             ("merchant_order_id", &order),
         ]);
         Some(url.into())
-    }
-
-    fn method_name(&self, method: Method, language: Language) -> &'static str {
-        match (method, language) {
-            (Method::Card, Language::Es) => "Tarjeta",
-            (Method::Card, Language::En) => "Card",
-            (Method::Wallet, Language::Es) => "Dinero en cuenta",
-            (Method::Wallet, Language::En) => "Account money",
-            (Method::Bank, Language::Es) => "Transferencia",
-            (Method::Bank, Language::En) => "Bank transfer",
-            (Method::Cash, Language::Es) => "Efectivo",
-            (Method::Cash, Language::En) => "Cash",
-        }
-    }
-
-    fn leaving(&self) -> Option<Status> {
-        None
     }
 }
 

@@ -3,18 +3,16 @@
 use std::sync::Arc;
 
 use domain::Timestamp;
-use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Url;
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 use super::views::order_status;
 use super::{Account, written};
 use crate::actions::Change;
 use crate::courier::Letter;
-use crate::new_uuid;
 use crate::purchase::Stage;
 use crate::service::{Notice, Occasion};
+use crate::{hmac_hex, new_uuid};
 
 /// In what the forms of a notification may differ.
 #[derive(Debug, Clone, Copy)]
@@ -43,10 +41,7 @@ fn signature(secret: &str, data_id: Option<&str>, request_id: Option<&str>, ts: 
         manifest += &format!("request-id:{id};");
     }
     manifest += &format!("ts:{ts};");
-    let mut mac =
-        <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
-    mac.update(manifest.as_bytes());
-    format!("ts={ts},v1={}", hex::encode(mac.finalize().into_bytes()))
+    format!("ts={ts},v1={}", hmac_hex(secret, &manifest))
 }
 
 /// What the merchant is told.

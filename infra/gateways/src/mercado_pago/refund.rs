@@ -17,7 +17,7 @@ use super::views::RefundView;
 use super::{Account, Wire};
 use crate::actions::Ids;
 use crate::decimal::minor_units;
-use crate::purchase::{Method, Origin, Purchase, Refund, RefundState, Stage, Status};
+use crate::purchase::{Method, Origin, Purchase, Refund, Stage, Status};
 
 /// How long a key is remembered.
 const KEY_LIFE: SignedDuration = SignedDuration::from_hours(24);
@@ -122,19 +122,8 @@ fn refund(
     if attempt.method == Method::Bank && amount.is_some_and(|amount| amount < left) {
         return Err(Failure::because(3024, "Partial refund unsupported for this transaction"));
     }
-    Ok(Refund {
-        id: ids.refund,
-        number: ids.number,
-        amount: amount.unwrap_or(left),
-        part: amount.is_some(),
-        state: RefundState::Done,
-        origin: Origin::Api,
-        key: Some(key.to_owned()),
-        reason: None,
-        created_at: now,
-        decided_at: Some(now),
-        review_at: None,
-    })
+    let refund = Refund::done(ids, amount.unwrap_or(left), amount.is_some(), Origin::Api, now);
+    Ok(Refund { key: Some(key.to_owned()), ..refund })
 }
 
 pub(super) async fn list(

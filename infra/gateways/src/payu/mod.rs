@@ -40,7 +40,7 @@ use crate::courier::Retries;
 use crate::faults::{CallKind, without_locks};
 use crate::new_uuid;
 use crate::purchase::{Attempt, Method, Origin, Purchase, Status};
-use crate::service::{Accounts, Delivery, Notice, Occasion, Protocol, Service};
+use crate::service::{Accounts, Delivery, Notice, Occasion, Protocol, Service, usual_name};
 use crate::simulator::{Options, Simulator};
 
 /// A merchant's account in one country.
@@ -174,15 +174,7 @@ impl Protocol for Payu {
     }
 
     fn method_name(&self, method: Method, language: Language) -> &'static str {
-        match (method, language) {
-            (Method::Card, Language::Es) => "Tarjeta",
-            (Method::Card, Language::En) => "Card",
-            (Method::Wallet, _) => "Nequi",
-            (Method::Bank, Language::Es) => "Transferencia",
-            (Method::Bank, Language::En) => "Bank transfer",
-            (Method::Cash, Language::Es) => "Efectivo",
-            (Method::Cash, Language::En) => "Cash",
-        }
+        if method == Method::Wallet { "Nequi" } else { usual_name(method, language) }
     }
 
     fn leaving(&self) -> Option<Status> {

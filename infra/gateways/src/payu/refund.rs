@@ -168,17 +168,10 @@ fn refund(
         return Err(Refused::new("An order has one partial refund at most"));
     }
     Ok(Refund {
-        id: ids.refund,
-        number: ids.number,
-        amount,
-        part,
         state: RefundState::InReview,
-        origin: Origin::Api,
-        key: None,
         reason: wanted.reason.clone(),
-        created_at: now,
         decided_at: None,
-        review_at: None,
+        ..Refund::done(ids, amount, part, Origin::Api, now)
     })
 }
 

@@ -2,12 +2,12 @@
 //! amounts are written in them.
 
 use domain::Money;
-use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::Account;
+use crate::hmac_hex;
 
 /// The signature of `values` by the algorithm with this name; `None` if there is no
 /// such algorithm.
@@ -22,12 +22,7 @@ fn hash(key: &str, hmac_key: &str, merchant: &str, algorithm: &str, values: &[&s
         "MD5" => hex::encode(Md5::digest(text)),
         "SHA" => hex::encode(Sha1::digest(text)),
         "SHA256" => hex::encode(Sha256::digest(text)),
-        "HMAC-SHA256" => {
-            let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(hmac_key.as_bytes())
-                .expect("HMAC takes keys of any length");
-            mac.update(text.as_bytes());
-            hex::encode(mac.finalize().into_bytes())
-        }
+        "HMAC-SHA256" => hmac_hex(hmac_key, &text),
         _ => return None,
     })
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 
 use super::{Account, Wire, checkout, is_void, is_voidable, method_word, status_word, written};
 use crate::actions::ActError;
-use crate::purchase::{Attempt, Method, Origin, Purchase, Refund, RefundState, Status};
+use crate::purchase::{Attempt, Method, Origin, Purchase, Refund, Status};
+use crate::server::bearer;
 use crate::service::{Accounts, Service};
 
 /// The most transactions that one list answers with.
@@ -94,8 +95,7 @@ impl FromRequestParts<Wire> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, wire: &Wire) -> Result<Self, Failure> {
-        let bearer = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let key = bearer.and_then(|bearer| bearer.strip_prefix("Bearer ")).unwrap_or_default();
+        let key = bearer(&parts.headers);
         let account = wire.accounts.find(|account| account.private_key == key || account.public_key == key);
         let account = account.ok_or_else(|| refused_token("La llave no existe"))?;
         Ok(Self { private: account.private_key == key, account })
@@ -231,19 +231,7 @@ async fn void(
         if wanted.amount_in_cents.is_some_and(|cents| cents != purchase.amount.amount) {
             return Err(Failure::invalid("amount_in_cents", "Solo se puede anular el total"));
         }
-        let refund = Refund {
-            id: ids.refund,
-            number: ids.number,
-            amount: purchase.amount.amount,
-            part: false,
-            state: RefundState::Done,
-            origin: Origin::Void,
-            key: None,
-            reason: None,
-            created_at: now,
-            decided_at: Some(now),
-            review_at: None,
-        };
+        let refund = Refund::done(ids, purchase.amount.amount, false, Origin::Void, now);
         let happened = purchase.refund(at, refund).map_err(ActError::from)?;
         let view = transaction(&account, purchase, &purchase.attempts[at]);
         Ok((view, Some(happened)))

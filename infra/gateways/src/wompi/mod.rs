@@ -33,7 +33,7 @@ use crate::actions::{Ids, Rules};
 use crate::courier::Retries;
 use crate::faults::{CallKind, without_locks};
 use crate::purchase::{Attempt, Method, Origin, Purchase, Status};
-use crate::service::{Accounts, Delivery, Notice, Occasion, Protocol, Service};
+use crate::service::{Accounts, Delivery, Notice, Occasion, Protocol, Service, usual_name};
 use crate::simulator::{Options, Simulator};
 
 /// A merchant.
@@ -138,17 +138,12 @@ impl Protocol for Wompi {
 
     fn method_name(&self, method: Method, language: Language) -> &'static str {
         match (method, language) {
-            (Method::Card, Language::Es) => "Tarjeta",
-            (Method::Card, Language::En) => "Card",
+            (Method::Card, _) => usual_name(method, language),
             (Method::Wallet, _) => "Nequi",
             (Method::Bank, _) => "PSE",
             (Method::Cash, Language::Es) => "Corresponsal Bancolombia",
             (Method::Cash, Language::En) => "Bancolombia counter",
         }
-    }
-
-    fn leaving(&self) -> Option<Status> {
-        None
     }
 }
 
