@@ -144,6 +144,7 @@ impl Attempt {
             created_at: now,
             updated_at: now,
             decided_at: None,
+            expires_at: None,
             due: None,
             dispute: None,
             refunds: Vec::new(),
@@ -154,11 +155,27 @@ impl Attempt {
         self.status = status;
         self.updated_at = now;
         self.decided_at = Some(now);
-        self.due = None;
+        // What expired may still be paid, if that is on its way.
+        let goes_on = status == Status::Expired && self.expires_at.is_some();
+        self.due = self.due.filter(|(_, next)| goes_on && *next != Status::Expired);
+    }
+
+    /// What becomes of it next by itself. On the dot of the expiry it is too late to pay.
+    fn next(&self) -> Option<(Timestamp, Status)> {
+        let undecided = matches!(self.status, Status::Open | Status::Pending);
+        let expiry = self.expires_at.filter(|_| undecided).map(|end| (end, Status::Expired));
+        expiry.into_iter().chain(self.due).min_by_key(|(at, _)| *at)
+    }
+
+    /// True if the money is back with the buyer, or on its way there.
+    fn is_undone(&self, whole: i64) -> bool {
+        let stage = self.dispute.as_ref().map(|dispute| dispute.stage);
+        matches!(stage, Some(Stage::Open | Stage::Lost)) || self.refunded() >= whole
     }
 }
 
 const WRONG_STATE: Refusal = Refusal::new("wrong_state", "The payment's state does not allow this.");
+const WRONG_METHOD: Refusal = Refusal::new("method", "This cannot be paid that way.");
 
 impl Purchase {
     /// Does `action` to the try at `target`, or to the one that it fits.
@@ -199,10 +216,22 @@ impl Purchase {
             return Err(Refusal::new("expired", "The time to pay is over."));
         }
         if !self.methods.contains(&method) {
-            return Err(Refusal::new("method", "This cannot be paid that way."));
+            return Err(WRONG_METHOD);
         }
         if self.attempts.len() >= MAX_ATTEMPTS {
             return Err(Refusal::new("too_many_attempts", "There were too many tries to pay this."));
+        }
+        if let Some(at) = self.only() {
+            let only = &mut self.attempts[at];
+            return match only.status {
+                Status::Open => {
+                    (only.method, only.status, only.updated_at) = (method, Status::Pending, now);
+                    Ok(Happened::new(at, Change::Created))
+                }
+                // It stays as it is until it is decided or, if it expired, paid.
+                Status::Pending | Status::Expired => Ok(Happened { attempt: at, change: None }),
+                _ => Err(WRONG_STATE),
+            };
         }
         // Who pays at a counter does so until the merchant's expiry, or never.
         let due = self.expires_at.filter(|_| method == Method::Cash).map(|end| (end, Status::Expired));
@@ -219,13 +248,21 @@ impl Purchase {
         rules: Rules,
         now: Timestamp,
     ) -> Result<Happened, Refusal> {
-        if let Some(at) = target.or_else(|| self.newest(Status::Pending)) {
+        if let Some(at) = target.or_else(|| self.newest(Status::Pending)).or_else(|| self.only()) {
             let attempt = &mut self.attempts[at];
-            if attempt.status == status {
+            if attempt.status == status && !attempt.is_undone(self.amount.amount) {
                 return Ok(Happened { attempt: at, change: None });
             }
+            match (attempt.status, status) {
+                (Status::Open | Status::Pending, _) => {}
+                (Status::Expired, Status::Approved | Status::Cancelled) if attempt.expires_at.is_some() => {}
+                _ => return Err(WRONG_STATE),
+            }
             if attempt.status != Status::Pending {
-                return Err(WRONG_STATE);
+                if !self.methods.contains(&method) {
+                    return Err(WRONG_METHOD);
+                }
+                attempt.method = method;
             }
             attempt.decide(status, now);
             return Ok(Happened::new(at, Change::Updated));
@@ -351,7 +388,7 @@ impl Record for Purchase {
     }
 
     fn due_at(&self) -> Option<Timestamp> {
-        let decisions = self.attempts.iter().filter_map(|attempt| attempt.due.map(|(at, _)| at));
+        let decisions = self.attempts.iter().filter_map(|attempt| Some(attempt.next()?.0));
         let refunds = self.attempts.iter().flat_map(|attempt| &attempt.refunds);
         decisions.chain(refunds.filter_map(|refund| refund.review_at)).min()
     }
@@ -359,7 +396,7 @@ impl Record for Purchase {
     fn step(&mut self, now: Timestamp) -> Option<Happened> {
         let first = self.due_at().filter(|due| *due <= now)?;
         for (at, attempt) in self.attempts.iter_mut().enumerate() {
-            if let Some((_, status)) = attempt.due.filter(|(due, _)| *due == first) {
+            if let Some((_, status)) = attempt.next().filter(|(due, _)| *due == first) {
                 attempt.decide(status, first);
                 return Some(Happened::new(at, Change::Updated));
             }

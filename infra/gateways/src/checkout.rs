@@ -12,8 +12,7 @@ use minijinja::context;
 use minijinja::value::Serde;
 use serde::{Deserialize, Serialize};
 
-use crate::actions::ActError;
-use crate::actions::Action;
+use crate::actions::{ActError, Action};
 use crate::page::{amount, html, language_code, say};
 use crate::purchase::{Attempt, Method, Purchase, Stage, Status};
 use crate::service::Service;
@@ -94,7 +93,8 @@ fn render(
         method: service.protocol.method_name(attempt.method, language),
         state: state(attempt, whole, language),
     };
-    let lines: Vec<_> = purchase.iter().flat_map(|purchase| &purchase.attempts).map(line).collect();
+    let attempts = purchase.iter().flat_map(|purchase| &purchase.attempts);
+    let lines: Vec<_> = attempts.filter(|attempt| attempt.status != Status::Open).map(line).collect();
     let latest = purchase.and_then(|purchase| purchase.attempts.last());
     service.templates.get_template("checkout.html")?.render(context! {
         lang => language_code(language),
@@ -114,6 +114,7 @@ fn render(
 pub(super) fn state(attempt: &Attempt, whole: i64, language: Language) -> &'static str {
     let refunded = attempt.refunded();
     let (es, en) = match (attempt.status, attempt.dispute.as_ref().map(|dispute| dispute.stage)) {
+        (Status::Open, _) => ("sin pagar", "not paid"),
         (Status::Pending, _) => ("pendiente", "pending"),
         (Status::Declined, _) => ("rechazado por el banco", "declined by the bank"),
         (Status::Failed, _) => ("fallido", "failed"),
@@ -164,7 +165,11 @@ fn choices(service: &Service, purchase: &Purchase, now: Timestamp) -> Vec<Choice
         offer("decline", say("Que se rechace lo pendiente", "Have what is pending declined"), false, false);
     }
     let late = purchase.expires_at.is_some_and(|end| end <= now);
-    if late && protocol.rules().closes {
+    let only = purchase.only().map(|at| purchase.attempts[at].status);
+    if only == Some(Status::Expired) {
+        offer("approve", say("Pagar de todos modos", "Pay all the same"), true, false);
+    }
+    if only.is_some_and(|status| status != Status::Open) || (late && protocol.rules().closes) {
         return choices;
     }
     if purchase.newest(Status::Pending).is_some() {
@@ -239,14 +244,12 @@ async fn choose(
         "refund" => Action::Refund(None),
         _ => return Err(none()),
     };
-    let stays = matches!(
-        action,
-        Action::Decide(_, Status::Declined)
-            | Action::Mediate
-            | Action::ChargeBack
-            | Action::CloseDispute { .. }
-            | Action::Refund(_)
-    );
+    let stays = match action {
+        // The buyer may try again, unless this was the only try.
+        Action::Decide(_, Status::Declined) => purchase.only().is_none(),
+        Action::Mediate | Action::ChargeBack | Action::CloseDispute { .. } | Action::Refund(_) => true,
+        Action::Begin(_) | Action::BeginThen(..) | Action::Decide(..) => false,
+    };
     match service.act(&purchase.id, action) {
         Ok((purchase, _)) if stays => Ok(to_page(&purchase)),
         Ok((purchase, attempt)) => Ok(back(&service, &purchase, Some(&attempt))),

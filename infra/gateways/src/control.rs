@@ -14,10 +14,9 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::actions::ActError;
-use crate::actions::Action;
+use crate::actions::{ActError, Action};
 use crate::faults::Faults;
-use crate::purchase::{Method, Status};
+use crate::purchase::{Method, Purchase, Status};
 use crate::service::Service;
 
 /// The most purchases that one list answers with.
@@ -63,6 +62,8 @@ impl From<QueryRejection> for Problem {
 struct Listing {
     /// Only those with this name, or with something in them that has it.
     about: Option<String>,
+    /// Only those that somebody tried to pay with this outcome.
+    status: Option<Status>,
     limit: Option<usize>,
 }
 
@@ -73,9 +74,11 @@ async fn list(
     let Query(listing) = query?;
     let limit = listing.limit.unwrap_or(MAX_LIST).clamp(1, MAX_LIST);
     let purchases = service.with_ledger(|ledger| {
+        let has =
+            |purchase: &&Purchase| listing.status.is_none_or(|status| purchase.newest(status).is_some());
         let purchases: Vec<_> = match &listing.about {
-            Some(about) => ledger.named(about).take(limit).cloned().collect(),
-            None => ledger.newest_first().take(limit).cloned().collect(),
+            Some(about) => ledger.named(about).filter(has).take(limit).cloned().collect(),
+            None => ledger.newest_first().filter(has).take(limit).cloned().collect(),
         };
         Ok::<_, io::Error>(purchases)
     });

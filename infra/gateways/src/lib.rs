@@ -8,7 +8,7 @@
 //!
 //! - `/` what the shop and the gateway's reviewers see
 //! - `/pay/{id}` the page of a buyer, who is also the bank
-//! - `GET /control/purchases?about=&limit=`
+//! - `GET /control/purchases?about=&status=&limit=`
 //! - `POST /control/payments/{about}/{action}`, where `about` is the id of a payment, a
 //!   reference or the id of a page, and the action one of `approve`, `decline`, `fail`,
 //!   `cancel`, `expire` (with `?after_seconds=` pending until then, with `?method=` not

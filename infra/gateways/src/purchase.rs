@@ -37,6 +37,8 @@ pub enum Method {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// Made with its purchase; the buyer has not tried to pay.
+    Open,
     /// Not decided yet: a bank, a reviewer, the buyer at a counter.
     Pending,
     /// Paid. Parts of it may have been refunded since.
@@ -146,6 +148,11 @@ pub struct Attempt {
     pub updated_at: Timestamp,
     /// When it was decided.
     pub decided_at: Option<Timestamp>,
+    /// When it expires, if the gateway made it with its purchase, before the buyer came.
+    /// Such a payment is the only one of its purchase: what the bank declines stays
+    /// declined, and what expired can still be paid.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
     /// What becomes of it by itself, and when.
     pub due: Option<(Timestamp, Status)>,
     /// The newest dispute about it.
@@ -206,6 +213,11 @@ impl Purchase {
     /// The try with this id, as the wire or the client has it.
     pub(super) fn position(&self, id: &str) -> Option<usize> {
         self.attempts.iter().position(|attempt| attempt.id == id || attempt.payment_id == id)
+    }
+
+    /// The payment that was made with the purchase, where the gateway does that.
+    pub(super) fn only(&self) -> Option<usize> {
+        self.attempts.first()?.expires_at.map(|_| 0)
     }
 
     /// The newest try with this status.

@@ -149,6 +149,7 @@ impl Simulator {
         let page = answer.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
         match page {
             Some(page) if status == StatusCode::SEE_OTHER => Ok(format!("{}{page}", self.url())),
+            _ if status == StatusCode::OK => Ok(answer.url().to_string()),
             _ => Err(format!("{status}: {}", answer.text().await.unwrap_or_default())),
         }
     }

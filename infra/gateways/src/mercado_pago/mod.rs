@@ -186,7 +186,7 @@ impl Protocol for MercadoPago {
     fn return_url(&self, purchase: &Purchase, attempt: Option<&Attempt>) -> Option<String> {
         let (place, status) = match attempt.map(|attempt| attempt.status) {
             Some(Status::Approved) => (0, "approved"),
-            Some(Status::Pending) => (1, "in_process"),
+            Some(Status::Open | Status::Pending) => (1, "in_process"),
             Some(Status::Declined | Status::Failed) => (2, "rejected"),
             Some(Status::Cancelled | Status::Expired) => (2, "cancelled"),
             None => (2, "null"),

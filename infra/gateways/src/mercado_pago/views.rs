@@ -11,7 +11,7 @@ use crate::purchase::{Attempt, Method, Purchase, Refund, Stage, Status};
 /// `status` and `status_detail` of a payment.
 pub(super) fn standing(purchase: &Purchase, attempt: &Attempt) -> (&'static str, &'static str) {
     match (attempt.status, attempt.dispute.as_ref().map(|dispute| dispute.stage)) {
-        (Status::Pending, _) => match attempt.method {
+        (Status::Open | Status::Pending, _) => match attempt.method {
             Method::Card => ("in_process", "pending_contingency"),
             Method::Wallet => ("in_process", "pending_review_manual"),
             Method::Bank => ("pending", "pending_waiting_transfer"),

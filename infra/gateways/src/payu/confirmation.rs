@@ -30,7 +30,7 @@ fn tax(purchase: &Purchase) -> Money {
 /// `state_pol`, only of what is decided for good.
 fn final_state(status: Status) -> Option<&'static str> {
     match status {
-        Status::Pending => None,
+        Status::Open | Status::Pending => None,
         Status::Approved => Some("4"),
         Status::Declined | Status::Failed | Status::Cancelled => Some("6"),
         Status::Expired => Some("5"),
@@ -160,7 +160,7 @@ pub(super) fn return_url(
         Status::Approved => ("4", "4"),
         Status::Declined | Status::Cancelled => ("6", "6"),
         Status::Expired => ("5", "5"),
-        Status::Pending => ("7", "14"),
+        Status::Open | Status::Pending => ("7", "14"),
         Status::Failed => ("104", "104"),
     };
     let (lap_state, word, code) = standing(attempt.status);

@@ -186,7 +186,7 @@ impl Protocol for Payu {
 /// `state` and `responseCode` of a transaction, and the code's number.
 fn standing(status: Status) -> (&'static str, &'static str, &'static str) {
     match status {
-        Status::Pending => ("PENDING", "PENDING_TRANSACTION_CONFIRMATION", "25"),
+        Status::Open | Status::Pending => ("PENDING", "PENDING_TRANSACTION_CONFIRMATION", "25"),
         Status::Approved => ("APPROVED", "APPROVED", "1"),
         Status::Declined => ("DECLINED", "INSUFFICIENT_FUNDS", "6"),
         Status::Failed => ("ERROR", "ENTITY_MESSAGING_ERROR", "9997"),

@@ -131,7 +131,7 @@ fn transaction(account: &Account, purchase: &Purchase, attempt: &Attempt) -> Val
         Status::Cancelled => Some("El usuario canceló"),
         Status::Failed => Some("Error en el procesador"),
         Status::Expired => Some("La transacción expiró"),
-        Status::Pending | Status::Approved => None,
+        Status::Open | Status::Pending | Status::Approved => None,
     };
     json!({
         "id": attempt.id,

@@ -150,7 +150,7 @@ impl Protocol for Wompi {
 /// `status` of a transaction.
 fn status_word(status: Status, voided: bool) -> &'static str {
     match status {
-        Status::Pending => "PENDING",
+        Status::Open | Status::Pending => "PENDING",
         Status::Approved if voided => "VOIDED",
         Status::Approved => "APPROVED",
         Status::Declined | Status::Cancelled => "DECLINED",
