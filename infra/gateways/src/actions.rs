@@ -102,13 +102,23 @@ pub(super) struct Ids {
     pub(super) refund: String,
 }
 
+/// What merchants are told of buyers who want their money back from others than them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Disputes {
+    /// Nothing.
+    Untold,
+    /// That the bank took the money back, for good.
+    Final,
+    /// Mediation, charge-backs, and how both end.
+    Staged,
+}
+
 /// In what gateways differ here.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
     /// No new try after the expiry.
     pub(super) closes: bool,
-    /// It knows disputes.
-    pub(super) disputes: bool,
+    pub(super) disputes: Disputes,
     /// What giving back so much on its pages is.
     pub(super) by_hand: fn(&Attempt, Option<i64>, Timestamp) -> Origin,
 }
@@ -283,8 +293,13 @@ impl Purchase {
         rules: Rules,
         now: Timestamp,
     ) -> Result<Happened, Refusal> {
-        if !rules.disputes {
-            return Err(Refusal::new("no_disputes", "This gateway tells merchants nothing of disputes."));
+        let told = match rules.disputes {
+            Disputes::Untold => false,
+            Disputes::Final => action == Action::ChargeBack,
+            Disputes::Staged => true,
+        };
+        if !told {
+            return Err(Refusal::new("no_disputes", "This gateway tells merchants nothing of that."));
         }
         let at = target.or_else(|| self.newest(Status::Approved)).ok_or(WRONG_STATE)?;
         let whole = self.left(&self.attempts[at]) == 0;

@@ -7,11 +7,13 @@ use boot::Clock;
 use domain::payment::GatewayName;
 use tokio::net::TcpListener;
 
-use crate::{Accounts, Faults, Merchant, Options, Simulator, mercado_pago, payu, wompi};
+use crate::{Accounts, Faults, Merchant, Options, Simulator, mercado_pago, payu, sandbox, wompi};
 
-/// Mercado Pago, Wompi and PayU, running. They stop when dropped.
+/// The sandbox, Mercado Pago, Wompi and PayU, running. They stop when dropped.
 #[derive(Debug)]
 pub struct Gateways {
+    /// The sandbox, whose account all organisers share.
+    pub sandbox: Simulator,
     /// Mercado Pago.
     pub mercado_pago: Simulator,
     /// Wompi.
@@ -33,6 +35,8 @@ struct Merchants {
 /// template's parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct GatewayUrls<'a> {
+    /// The sandbox.
+    pub sandbox: &'a str,
     /// Mercado Pago.
     pub mercado_pago: &'a str,
     /// Wompi.
@@ -43,8 +47,9 @@ pub struct GatewayUrls<'a> {
 
 impl GatewayUrls<'_> {
     /// Names and values of the parameters.
-    pub fn parameters(&self) -> [(&'static str, String); 5] {
+    pub fn parameters(&self) -> [(&'static str, String); 6] {
         [
+            ("SandboxGatewayUrl", self.sandbox.to_owned()),
             ("MercadoPagoUrl", self.mercado_pago.to_owned()),
             ("WompiUrl", format!("{}/v1", self.wompi)),
             ("WompiCheckoutUrl", format!("{}/p/", self.wompi)),
@@ -55,24 +60,26 @@ impl GatewayUrls<'_> {
 }
 
 impl Gateways {
-    /// Starts the three, without merchants. Each keeps a file in the folder, or
-    /// everything in memory.
+    /// Starts the four, the real ones without merchants. Each keeps a file in the folder,
+    /// or everything in memory.
     ///
     /// # Errors
     /// If a file cannot be read or written, or a listener has no address.
     pub async fn start(
-        listeners: [TcpListener; 3],
+        listeners: [TcpListener; 4],
+        shared: sandbox::Account,
         data_dir: Option<PathBuf>,
         clock: &Clock,
     ) -> io::Result<Self> {
         let options =
             |listener| Options { data_dir: data_dir.clone(), ..Options::new(listener, clock.clone()) };
         let merchants = Merchants::default();
-        let [first, second, third] = listeners;
+        let [first, second, third, fourth] = listeners;
         Ok(Self {
-            mercado_pago: mercado_pago::start(options(first), merchants.mercado_pago.clone()).await?,
-            wompi: wompi::start(options(second), merchants.wompi.clone()).await?,
-            payu: payu::start(options(third), merchants.payu.clone()).await?,
+            sandbox: sandbox::start(options(first), shared).await?,
+            mercado_pago: mercado_pago::start(options(second), merchants.mercado_pago.clone()).await?,
+            wompi: wompi::start(options(third), merchants.wompi.clone()).await?,
+            payu: payu::start(options(fourth), merchants.payu.clone()).await?,
             merchants,
         })
     }
@@ -86,14 +93,19 @@ impl Gateways {
         }
     }
 
-    /// The three of them.
-    pub fn all(&self) -> [&Simulator; 3] {
-        [&self.mercado_pago, &self.wompi, &self.payu]
+    /// The four of them.
+    pub fn all(&self) -> [&Simulator; 4] {
+        GatewayName::ALL.map(|name| self.named(name))
     }
 
-    /// The one with this name; the sandbox is none of them.
-    pub fn named(&self, name: GatewayName) -> Option<&Simulator> {
-        self.all().into_iter().find(|simulator| simulator.name() == name)
+    /// The one with this name.
+    pub fn named(&self, name: GatewayName) -> &Simulator {
+        match name {
+            GatewayName::Sandbox => &self.sandbox,
+            GatewayName::MercadoPago => &self.mercado_pago,
+            GatewayName::Wompi => &self.wompi,
+            GatewayName::Payu => &self.payu,
+        }
     }
 
     /// Has all of them misbehave, or behave with `Faults::default()`.
@@ -113,7 +125,7 @@ impl Gateways {
 
     /// Stops them: answers what was asked, forgets what was not delivered.
     pub async fn stop(self) {
-        let Self { mercado_pago, wompi, payu, .. } = self;
-        tokio::join!(mercado_pago.stop(), wompi.stop(), payu.stop());
+        let Self { sandbox, mercado_pago, wompi, payu, .. } = self;
+        tokio::join!(sandbox.stop(), mercado_pago.stop(), wompi.stop(), payu.stop());
     }
 }

@@ -12,7 +12,7 @@ use minijinja::context;
 use minijinja::value::Serde;
 use serde::{Deserialize, Serialize};
 
-use crate::actions::{ActError, Action};
+use crate::actions::{ActError, Action, Disputes};
 use crate::page::{amount, html, language_code, say};
 use crate::purchase::{Attempt, Method, Purchase, Stage, Status};
 use crate::service::Service;
@@ -142,14 +142,16 @@ fn choices(service: &Service, purchase: &Purchase, now: Timestamp) -> Vec<Choice
     if let Some(paid) = purchase.newest(Status::Approved).map(|at| &purchase.attempts[at]) {
         let stage = paid.dispute.as_ref().map(|dispute| dispute.stage);
         let whole = purchase.left(paid) == 0;
-        if protocol.rules().disputes && !whole {
-            if matches!(stage, None | Some(Stage::Won)) {
+        let disputes = protocol.rules().disputes;
+        if disputes != Disputes::Untold && !whole {
+            let staged = disputes == Disputes::Staged;
+            if staged && matches!(stage, None | Some(Stage::Won)) {
                 offer("mediate", say("Que el comprador reclame", "Have the buyer complain"), false, true);
             }
             if !matches!(stage, Some(Stage::Open | Stage::Lost)) {
                 offer("charge-back", say("Hacer un contracargo", "Charge it back"), false, true);
             }
-            if matches!(stage, Some(Stage::Open | Stage::Mediation)) {
+            if staged && matches!(stage, Some(Stage::Open | Stage::Mediation)) {
                 offer("win", say("Que gane el vendedor", "Have the seller win"), false, true);
                 offer("lose", say("Que gane el comprador", "Have the buyer win"), false, true);
             }

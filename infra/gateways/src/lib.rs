@@ -1,5 +1,5 @@
 //! Payment services as merchants and their buyers see them: simulations of real
-//! gateways, each speaking its own wire protocol, and a sandbox with one of ours.
+//! gateways, each speaking its own wire protocol, and a sandbox that speaks ours.
 //!
 //! It must not know the box office: no tickets, no orders, no table, only merchants,
 //! amounts and addresses for notifications. A simulator shares no memory with anybody:
@@ -26,9 +26,7 @@
 //! routes of its calls, which read and change a [`Purchase`] through the `Service`;
 //! a variant of [`Merchant`], a field of [`Gateways`], and its bench in `at_each!` of the tests,
 //! which has it go through what all of them must do. Port, pages, control addresses,
-//! ledger, faults and deliveries are there. The sandbox has its own [`sandbox::Payment`],
-//! whose states are those of its protocol: it shares the ledger, the port and the shell
-//! of the pages.
+//! ledger, faults and deliveries are there.
 
 mod actions;
 mod all;

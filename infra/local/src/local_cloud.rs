@@ -17,8 +17,7 @@ use cloud::mappings::{self, Mappings, NotIdle};
 use cloud::services::{Chaos, REGION, SECRET_ACCESS_KEY, Services, ServicesConfig};
 use cloud::template::{Function, Stack, Surroundings, Template};
 use demo::Logins;
-use gateways::sandbox::{Sandbox, SandboxConfig};
-use gateways::{GatewayUrls, Gateways};
+use gateways::{GatewayUrls, Gateways, Simulator, sandbox};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -117,7 +116,6 @@ pub struct Cloud {
     services: Services,
     roles: Arc<Roles>,
     clock: Clock,
-    sandbox: Sandbox,
     gateways: Arc<Gateways>,
     logins: Option<Logins>,
     mappings: Mappings,
@@ -142,11 +140,12 @@ impl Cloud {
             secrets::load(data_dir.as_deref(), template.secrets()).map_err(while_doing("secrets.json"))?;
         let (url, endpoint) = (url_of(&public)?, url_of(&aws)?);
         let gateway_urls = GatewayUrls {
+            sandbox: &url_of(&sandbox)?,
             mercado_pago: &url_of(&mercado_pago)?,
             wompi: &url_of(&wompi)?,
             payu: &url_of(&payu)?,
         };
-        let mut parameters = parameters(&url, url_of(&sandbox)?, gateway_urls, &secrets);
+        let mut parameters = parameters(&url, gateway_urls, &secrets);
         parameters.extend(options.parameters);
         let surroundings = Surroundings { parameters, secrets, endpoint };
         let stack = template.stack(&surroundings).map_err(|error| StartError::Other(error.to_string()))?;
@@ -163,11 +162,12 @@ impl Cloud {
         let roles = Arc::new(Roles::of(&stack));
         let guard = Arc::clone(&roles);
         services.set_guard(Box::new(move |call| guard.check(call)));
-        let sandbox = start_sandbox(sandbox, data_dir.as_ref(), &clock, &surroundings).await?;
+        let listeners = [sandbox, mercado_pago, wompi, payu];
         let folder_of_gateways = data_dir.as_ref().map(|folder| folder.join("gateways"));
-        let gateways = Gateways::start([mercado_pago, wompi, payu], folder_of_gateways, &clock)
-            .await
-            .map_err(while_doing("the simulated gateways"))?;
+        let gateways =
+            Gateways::start(listeners, account_at_sandbox(&surroundings), folder_of_gateways, &clock)
+                .await
+                .map_err(while_doing("the simulated gateways"))?;
 
         let functions = start_functions(&stack, &registry, &clock, &services)?;
         let environment = shared_environment(&stack, &surroundings.endpoint);
@@ -210,7 +210,6 @@ impl Cloud {
             services,
             roles,
             clock,
-            sandbox,
             gateways: Arc::new(gateways),
             logins,
             mappings,
@@ -236,12 +235,12 @@ impl Cloud {
     }
 
     /// The payment gateway of tenants that have no account at any.
-    pub fn sandbox(&self) -> &Sandbox {
-        &self.sandbox
+    pub fn sandbox(&self) -> &Simulator {
+        &self.gateways.sandbox
     }
 
-    /// The simulations of real payment gateways. Whoever shares them lets go of them
-    /// before the cloud is stopped.
+    /// The sandbox and the simulations of real payment gateways. Whoever shares them lets go
+    /// of them before the cloud is stopped.
     pub fn gateways(&self) -> &Arc<Gateways> {
         &self.gateways
     }
@@ -303,11 +302,6 @@ impl Cloud {
         loop {
             let sns = self.services.sns();
             let before = (self.mappings.changes(), sns.changes());
-            if tokio::time::timeout_at(deadline, self.sandbox.idle()).await.is_err() {
-                return Err(NotIdle {
-                    left: vec!["the sandbox gateway has notifications to deliver".to_owned()],
-                });
-            }
             if tokio::time::timeout_at(deadline, self.gateways.idle()).await.is_err() {
                 return Err(NotIdle {
                     left: vec!["a simulated gateway has notifications to deliver".to_owned()],
@@ -338,7 +332,6 @@ impl Cloud {
         if tokio::time::timeout(FAREWELL, &mut front).await.is_err() {
             front.abort();
         }
-        self.sandbox.stop().await;
         // If somebody shares them, they stop when that is dropped.
         if let Some(gateways) = Arc::into_inner(self.gateways) {
             gateways.stop().await;
@@ -414,7 +407,6 @@ async fn serve(public: TcpListener, router: Router, mut stop: watch::Receiver<bo
 /// The values of the template's parameters that follow from where this runs.
 pub(crate) fn parameters(
     url: &str,
-    sandbox_url: String,
     gateways: GatewayUrls<'_>,
     secrets: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
@@ -425,7 +417,6 @@ pub(crate) fn parameters(
     [
         ("Stage", "local".to_owned()),
         ("PublicUrl", url.to_owned()),
-        ("SandboxGatewayUrl", sandbox_url),
         ("SenderAddress", "boleteria@taquilla.example".to_owned()),
         ("JwtPublicKeys", public_key("JwtSecret", "jwt")),
         ("TicketPublicKeys", public_key("TicketSecret", "ticket")),
@@ -458,17 +449,10 @@ async fn provide(stack: &Stack, services: &Services) -> Result<(), StartError> {
     Ok(())
 }
 
-async fn start_sandbox(
-    listener: TcpListener,
-    data_dir: Option<&PathBuf>,
-    clock: &Clock,
-    surroundings: &Surroundings,
-) -> Result<Sandbox, StartError> {
-    let secret = |id: &str| surroundings.secrets.get(id).map_or("", String::as_str);
-    let config =
-        SandboxConfig::new(listener, clock.clone(), secret("SandboxApiKey"), secret("SandboxWebhookSecret"));
-    let data_dir = data_dir.map(|folder| folder.join("sandbox"));
-    Sandbox::start(SandboxConfig { data_dir, ..config }).await.map_err(while_doing("the sandbox gateway"))
+/// The sandbox's account, whose secrets the template asks for.
+fn account_at_sandbox(surroundings: &Surroundings) -> sandbox::Account {
+    let secret = |id: &str| surroundings.secrets.get(id).cloned().unwrap_or_default();
+    sandbox::Account { api_key: secret("SandboxApiKey"), webhook_secret: secret("SandboxWebhookSecret") }
 }
 
 /// Starts every function of the template. Its clients reach the services without

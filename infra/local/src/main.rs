@@ -91,10 +91,9 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
         chaos.set(FaultRates::stormy());
         let faults =
             Faults { duplicate_webhooks: 1, drop_webhooks: 5, reorder_ms: 500, seed, ..Faults::default() };
-        let set = cloud.sandbox().set_faults(faults).and_then(|()| {
-            // What calls suffer too, at gateways that say how it is dealt with.
-            cloud.gateways().set_faults(Faults { read_500: 5, refund_500: 5, busy: 3, ..faults })
-        });
+        // What calls suffer too, at gateways that say how it is dealt with.
+        let more = Faults { read_500: 5, refund_500: 5, busy: 3, ..faults };
+        let set = cloud.gateways().set_faults(more).and_then(|()| cloud.sandbox().set_faults(faults));
         set.map_err(|problem| StartError::Other(problem.to_owned()))?;
     }
     let env_file = arguments.env_file.unwrap_or_else(|| data_dir.join("lambda.env"));
@@ -128,8 +127,8 @@ fn welcome(out: &mut impl Write, cloud: &Cloud, chaos: Option<u64>) -> io::Resul
     writeln!(out, "\n  Payments, all of play money. On its page each can be approved, declined, left")?;
     writeln!(out, "  pending and then approved, or paid too late:")?;
     let gateways = cloud.gateways();
-    writeln!(out, "    Sandbox        {}", cloud.sandbox().url())?;
     for (name, url, also) in [
+        ("Sandbox", gateways.sandbox.url(), "refunded, charged back"),
         ("Mercado Pago", gateways.mercado_pago.url(), "refunded, disputed, charged back"),
         ("Wompi", gateways.wompi.url(), "refunded"),
         ("PayU", gateways.payu.url(), "refunded, once somebody there has looked at it"),

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use cloud::services::{Chaos, FaultRates};
 use fastrand::Rng;
-use gateways::Faults;
-use gateways::sandbox::{Action, Method, Payment, Status};
+use gateways::{Action, Attempt, Faults, Method, Purchase, Status};
 use serde_json::{Value, json};
 use testkit::{Organizer, Show, TestApp, TestUser, minor};
 
@@ -76,10 +75,10 @@ async fn every_payment_has_its_tickets_or_its_refund() {
     app.chaos.set(FaultRates::default());
     app.cloud.sandbox().set_faults(Faults::default()).expect("possible faults");
     app.clock.advance(Duration::from_secs(12 * 60));
-    let late: Vec<Payment> = payments(&app).into_iter().filter(|p| p.status == Status::Pending).collect();
-    for (index, payment) in late.iter().enumerate() {
-        let action = if index % 2 == 0 { Action::Approve(Method::Card) } else { Action::Expire };
-        app.cloud.sandbox().act(&payment.id, action).expect("possible");
+    let late = payments(&app).into_values().map(|(payment, _)| payment);
+    for (index, payment) in late.filter(|payment| payment.status == Status::Open).enumerate() {
+        let status = if index % 2 == 0 { Status::Approved } else { Status::Expired };
+        app.cloud.sandbox().act(&payment.id, Action::Decide(Method::Card, status)).expect("possible");
     }
     settle_down(&app).await;
     balance(&app, &organizer, &shows, &crowd).await;
@@ -99,8 +98,12 @@ fn faults() -> Faults {
     }
 }
 
-fn payments(app: &TestApp) -> Vec<Payment> {
-    app.cloud.sandbox().payments().expect("the gateway's ledger")
+/// The payments in the gateway's ledger and their amounts, by id.
+fn payments(app: &TestApp) -> BTreeMap<String, (Attempt, i64)> {
+    let purchases = app.cloud.sandbox().purchases().expect("the gateway's ledger");
+    let payment =
+        |mut purchase: Purchase| (purchase.id, (purchase.attempts.remove(0), purchase.amount.amount));
+    purchases.into_iter().map(payment).collect()
 }
 
 /// Lets every message arrive, including those retried minutes later, and reconciles.
@@ -151,18 +154,18 @@ impl Buyer {
             let sandbox = self.caller.app.cloud.sandbox();
             match self.caller.rng.u8(0..20) {
                 0..=2 => {
-                    let _ = sandbox.act(id, Action::Decline);
+                    let _ = sandbox.decline(id);
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
                 3 => return, // Left open: may be paid after the storm.
                 4 => {
                     let path = format!("/api/v1/reservations/{}", held["id"].as_str().expect("an id"));
                     self.caller.signed_in(|app| app.delete(&path)).await;
-                    let _ = self.caller.app.cloud.sandbox().act(id, Action::Approve(Method::Card));
+                    let _ = self.caller.app.cloud.sandbox().approve(id);
                     return;
                 }
                 _ => {
-                    let _ = sandbox.act(id, Action::Approve(Method::Card));
+                    let _ = sandbox.approve(id);
                     return;
                 }
             }
@@ -173,7 +176,7 @@ impl Buyer {
 /// Checks the box office's orders and places against the gateway's ledger.
 async fn balance(app: &TestApp, organizer: &Organizer, shows: &[Show; 2], crowd: &[TestUser]) {
     let orders = orders(app, crowd).await;
-    let ledger: BTreeMap<String, Payment> = payments(app).into_iter().map(|p| (p.id.clone(), p)).collect();
+    let ledger = payments(app);
     let mut seats = BTreeSet::new();
     let (mut sold, mut paid_orders, mut refunded_orders) = ([0_u64; 2], 0, 0);
     let mut seen = BTreeSet::new();
@@ -182,13 +185,13 @@ async fn balance(app: &TestApp, organizer: &Organizer, shows: &[Show; 2], crowd:
         for payment in order["payments"].as_array().expect("payments") {
             let id = payment["payment_gateway_transaction_id"].as_str().expect("an id");
             assert!(seen.insert(id.to_owned()), "{id} pays two orders");
-            let theirs = &ledger[id];
-            let refunded: i64 = theirs.refunds.iter().map(|refund| refund.amount).sum();
+            let (theirs, amount) = &ledger[id];
+            let refunded = theirs.refunded();
             let ours = minor(&payment["refunded"], &order["currency"]);
             assert_eq!(ours, refunded, "{id}: our refunds and the gateway's");
             assert_eq!(payment["refund_due"], 0, "{id}: {order}");
-            if matches!(theirs.status, Status::Approved | Status::Refunded) {
-                kept += theirs.amount - refunded;
+            if theirs.status == Status::Approved {
+                kept += amount - refunded;
             }
         }
         let owed = if order["status"] == "paid" { minor(&order["total"], &order["currency"]) } else { 0 };
@@ -210,7 +213,7 @@ async fn balance(app: &TestApp, organizer: &Organizer, shows: &[Show; 2], crowd:
             other => panic!("{other} is no end: {order}"),
         }
     }
-    for payment in ledger.values().filter(|payment| payment.approved_at.is_some()) {
+    for (payment, _) in ledger.values().filter(|(payment, _)| payment.status == Status::Approved) {
         assert!(seen.contains(&payment.id), "a payment of no order: {payment:?}");
     }
     let capacity = [capacity(app, organizer, &shows[0]).await, capacity(app, organizer, &shows[1]).await];

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use cloud::template::{Stack, Surroundings, Template};
 use gateways::Faults;
-use gateways::sandbox::Action;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -298,7 +297,7 @@ async fn behind_the_routes(world: &SampleBoxOffice) {
     let order = app.buy(&world.buyer.token, &world.seated.id, seats).await;
     leave_to_person(app, &world.buyer, &order, 1000).await;
     let payment = text(&order["payments"][0]["payment_gateway_transaction_id"]);
-    app.cloud.sandbox().act(&payment, Action::Chargeback).expect("charged back");
+    app.cloud.sandbox().charge_back(&payment).expect("charged back");
     app.idle().await;
 
     // Last, because access tokens expire meanwhile: the open refund tasks are a day old.

@@ -70,8 +70,8 @@ impl Fixture {
             "{death:?}: {order}"
         );
         let payment = text(&bought["payments"][0]["payment_gateway_transaction_id"]);
-        let payment = self.app.cloud.sandbox().payment(&payment).expect("a payment");
-        assert_eq!(payment.refunds.len(), 1, "{death:?}: {payment:?}");
+        let payment = self.app.cloud.sandbox().purchase(&payment).expect("a payment");
+        assert_eq!(payment.attempts[0].refunds.len(), 1, "{death:?}: {payment:?}");
         assert_eq!(self.told(), told + 1, "{death:?}: it is said once that the money is back");
         let availability =
             format!("/api/v1/public/events/{}/areas/{}/availability", self.show.slug, self.show.area);

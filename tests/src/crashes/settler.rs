@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use cloud::services::{Mishap, Spot};
-use gateways::sandbox::{Payment, Status};
+use gateways::{Attempt, Status};
 use serde_json::{Value, json};
 use testkit::{Organizer, Show, TestApp, TestUser};
 
@@ -130,12 +130,10 @@ async fn pay(app: &TestApp, buyer: &TestUser, id: &str) -> Value {
 }
 
 /// The payments that were approved, even if their money went back since.
-fn paid(app: &TestApp) -> Vec<Payment> {
-    let payments = app.cloud.sandbox().payments().expect("payments");
-    payments
-        .into_iter()
-        .filter(|payment| payment.refunded() > 0 || payment.status == Status::Approved)
-        .collect()
+fn paid(app: &TestApp) -> Vec<Attempt> {
+    let purchases = app.cloud.sandbox().purchases().expect("payments");
+    let payments = purchases.into_iter().flat_map(|purchase| purchase.attempts);
+    payments.filter(|payment| payment.status == Status::Approved).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -221,8 +219,8 @@ async fn a_payment_that_comes_too_late_goes_back_once() {
             "{death:?}: {order}"
         );
         let own = order["payments"][0]["payment_gateway_transaction_id"].as_str().expect("an id");
-        let payment = app.cloud.sandbox().payment(own).expect("a payment");
-        assert_eq!(payment.refunds.len(), 1, "{death:?}: {payment:?}");
+        let payment = app.cloud.sandbox().purchase(own).expect("a payment");
+        assert_eq!(payment.attempts[0].refunds.len(), 1, "{death:?}: {payment:?}");
         let told = app.mails(&house.ana.email);
         let told = told.iter().filter(|mail| mail.subject.contains("reembolso")).count();
         assert_eq!(told, refunds.get(), "{death:?}: it is said once that the money is back");

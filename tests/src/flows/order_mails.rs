@@ -5,7 +5,6 @@ use std::sync::Arc;
 use cloud::services::Mail;
 use domain::order::Change;
 use domain::payment::GatewayName;
-use gateways::sandbox::Action;
 use serde_json::{Value, json};
 use testkit::{Country, Organizer, Show, TestApp, TestUser};
 
@@ -203,7 +202,7 @@ async fn a_payment_of_another_amount_is_mailed_with_both_amounts() {
     order.edit(|order| order.total += 100); // One peso.
     store.save_order(&order, &Change::default(), app.clock.now()).await.expect("written");
     let payment = begun["payments"][0]["payment_gateway_transaction_id"].as_str().expect("an id");
-    app.cloud.sandbox().act(payment, Action::Approve(gateways::sandbox::Method::Card)).expect("approved");
+    app.cloud.sandbox().approve(payment).expect("approved");
     app.idle().await;
     let told = mails(&app, &organizer.person.email, "Revisa un pago");
     assert_eq!(told.len(), 1, "{told:?}");

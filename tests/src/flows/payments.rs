@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use gateways::Faults;
-use gateways::sandbox::Action;
 use serde_json::{Value, json};
 use testkit::{Show, TestApp};
 
@@ -28,7 +27,7 @@ async fn a_declined_payment_can_be_tried_again() {
     let show = app.show(&organizer, "Los Faroles", 10, 50_000).await;
     let ana = app.somebody("ana").await;
     let first = app.start_buying(&ana.token, &show.id, places(&show, 1)).await;
-    app.cloud.sandbox().act(&payment(&first), Action::Decline).expect("declined");
+    app.cloud.sandbox().decline(&payment(&first)).expect("declined");
     app.idle().await;
     assert_eq!(order(&app, &ana.token, &first).await["payments"][0]["status"], "declined");
 
@@ -53,7 +52,7 @@ async fn a_repeated_request_to_pay_starts_one_payment() {
     let first = pay("p1", &held["id"]).ok().await;
     let second = pay("p1", &held["id"]).ok().await;
     assert_eq!(first["checkout_url"], second["checkout_url"]);
-    assert_eq!(app.cloud.sandbox().payments().expect("payments").len(), 1);
+    assert_eq!(app.cloud.sandbox().purchases().expect("payments").len(), 1);
     let other = app.reserve(&ana.token, &show.id, places(&show, 2)).await;
     pay("p1", &other["id"]).refused(422, "idempotency_key_reused").await;
     app.close().await;
@@ -78,7 +77,7 @@ async fn attendees_can_be_corrected_while_the_payment_is_open() {
     // An empty list keeps the attendees that were sent before.
     let again = pay(json!([])).ok().await;
     assert_eq!(again["attendees"], json!([{"nombre": "Beto Sol"}]));
-    assert_eq!(app.cloud.sandbox().payments().expect("payments").len(), 1);
+    assert_eq!(app.cloud.sandbox().purchases().expect("payments").len(), 1);
     app.approve(&again).await;
     let paid = order(&app, &ana.token, &held).await;
     assert_eq!((&paid["status"], &paid["attendees"]), (&json!("paid"), &json!([{"nombre": "Beto Sol"}])));

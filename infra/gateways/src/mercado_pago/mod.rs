@@ -35,7 +35,7 @@ use domain::payment::GatewayName;
 use domain::{Currency, Timestamp};
 use reqwest::Url;
 
-use crate::actions::{Ids, Rules};
+use crate::actions::{Disputes, Ids, Rules};
 use crate::courier::Retries;
 use crate::faults::CallKind;
 use crate::new_uuid;
@@ -138,7 +138,7 @@ impl Protocol for MercadoPago {
     }
 
     fn rules(&self) -> Rules {
-        Rules { closes: true, disputes: true, by_hand: |_, _, _| Origin::Merchant }
+        Rules { closes: true, disputes: Disputes::Staged, by_hand: |_, _, _| Origin::Merchant }
     }
 
     fn delivery(&self) -> Delivery {

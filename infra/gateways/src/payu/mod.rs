@@ -35,7 +35,7 @@ use domain::payment::GatewayName;
 use domain::{Currency, Language, Timestamp};
 use wire::Wire;
 
-use crate::actions::{Ids, Rules};
+use crate::actions::{Disputes, Ids, Rules};
 use crate::courier::Retries;
 use crate::faults::{CallKind, without_locks};
 use crate::new_uuid;
@@ -134,7 +134,7 @@ impl Protocol for Payu {
     }
 
     fn rules(&self) -> Rules {
-        Rules { closes: false, disputes: false, by_hand: |_, _, _| Origin::Merchant }
+        Rules { closes: false, disputes: Disputes::Untold, by_hand: |_, _, _| Origin::Merchant }
     }
 
     fn delivery(&self) -> Delivery {

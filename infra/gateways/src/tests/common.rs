@@ -1,4 +1,4 @@
-//! What a payment goes through, at each of the three.
+//! What a payment goes through, at each gateway.
 
 use std::time::Duration;
 
@@ -124,30 +124,36 @@ async fn known_and_unknown_credentials<G: PaymentGateway>(bench: &Bench<G>, stra
     assert!(matches!(check, CredentialCheck::Refused(_)), "{check:?}");
 }
 
-/// Each of these at each of the gateways.
+/// Each of these at each of the gateways; the tries where the buyer makes a payment by trying,
+/// possibly again.
 macro_rules! at_each {
-    ($($test:ident),+ $(,)?) => {
-        mod at_mercado_pago {
+    ($($test:ident),+ $(,)? $(; tries: $($try:ident),+)?) => {
+        mod at_sandbox {
             use super::*;
-            $(#[tokio::test] async fn $test() { super::$test(mercado_pago_bench(Wanted::default()).await).await; })+
+            $(#[tokio::test] async fn $test() { super::$test(sandbox_bench(Wanted::default()).await).await; })+
         }
-        mod at_wompi {
+        at_each! { @in at_mercado_pago, mercado_pago_bench: $($test),+ $(, $($try),+)? }
+        at_each! { @in at_wompi, wompi_bench: $($test),+ $(, $($try),+)? }
+        at_each! { @in at_payu, payu_bench: $($test),+ $(, $($try),+)? }
+    };
+    (@in $place:ident, $bench:ident: $($test:ident),+) => {
+        mod $place {
             use super::*;
-            $(#[tokio::test] async fn $test() { super::$test(wompi_bench(Wanted::default()).await).await; })+
-        }
-        mod at_payu {
-            use super::*;
-            $(#[tokio::test] async fn $test() { super::$test(payu_bench(Wanted::default()).await).await; })+
+            $(#[tokio::test] async fn $test() { super::$test($bench(Wanted::default()).await).await; })+
         }
     };
 }
 pub(super) use at_each;
 
-at_each![from_creation_to_approval, another_try_after_a_refusal, pending_then_decided, paid_late, paid_twice];
+at_each![
+    pending_then_decided, paid_late;
+    tries: from_creation_to_approval, another_try_after_a_refusal, paid_twice
+];
 
 #[tokio::test]
 async fn restarts_keep_everything() {
     let folder = tempfile::tempdir().expect("a folder");
+    a_restart(folder.path(), sandbox_bench).await;
     a_restart(folder.path(), mercado_pago_bench).await;
     a_restart(folder.path(), wompi_bench).await;
     a_restart(folder.path(), payu_bench).await;
@@ -156,7 +162,7 @@ async fn restarts_keep_everything() {
         .map(|entry| entry.expect("there").file_name().into_string().expect("a name"))
         .collect();
     files.sort();
-    assert_eq!(files, ["mercado_pago.jsonl", "payu.jsonl", "wompi.jsonl"]);
+    assert_eq!(files, ["mercado_pago.jsonl", "payu.jsonl", "sandbox.jsonl", "wompi.jsonl"]);
 }
 
 #[tokio::test]

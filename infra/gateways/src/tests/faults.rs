@@ -1,4 +1,4 @@
-//! Every fault, at each of the three.
+//! Every fault, at each gateway.
 
 use std::time::Duration;
 

@@ -3,18 +3,18 @@
 use domain::Timestamp;
 
 use super::*;
-use crate::actions::{Ids, Rules};
+use crate::actions::{Disputes, Ids, Rules};
 use crate::ledger::{Ledger, Record};
 use crate::purchase::Buyer;
 use crate::{Action, Method, Origin, Purchase, Refund, RefundState, Status};
 
-const RULES: Rules = Rules { closes: true, disputes: true, by_hand: |_, _, _| Origin::Merchant };
+const RULES: Rules = Rules { closes: true, disputes: Disputes::Staged, by_hand: |_, _, _| Origin::Merchant };
 
-fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("in range")
 }
 
-fn purchase(n: u64) -> Purchase {
+pub(crate) fn purchase(n: u64) -> Purchase {
     Purchase {
         id: format!("page-{n}"),
         number: n,
@@ -35,7 +35,7 @@ fn purchase(n: u64) -> Purchase {
     }
 }
 
-fn ids(number: u64) -> Ids {
+pub(crate) fn ids(number: u64) -> Ids {
     Ids { number, attempt: format!("t{number}"), payment: format!("p{number}"), refund: format!("f{number}") }
 }
 

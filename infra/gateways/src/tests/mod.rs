@@ -1,9 +1,9 @@
 //! Taquilla's clients against the simulators, over HTTP only: what holds for all
-//! three. What each does in its own way is tested beside it.
+//! of them. What each does in its own way is tested beside it.
 
 mod common;
 mod faults;
-mod ledger;
+pub(super) mod ledger;
 mod pages;
 
 use std::collections::VecDeque;
@@ -20,6 +20,7 @@ use boot::Clock;
 use domain::payable::fits;
 use domain::{Currency, Language, Money};
 use outbound::{Connections, Timeouts};
+use payments::sandbox::SandboxGateway;
 use payments::{
     CreatePayment, GatewayError, Mode, Notification, PaymentGateway, PaymentHint, PaymentReport,
     PaymentStatus, RefundPayment, RefundReport, Subject, WebhookRefused, WebhookRequest, mercado_pago as mp,
@@ -27,7 +28,7 @@ use payments::{
 };
 use tokio::net::TcpListener;
 
-use crate::{Accounts, Options, Simulator, lock, mercado_pago, payu, wompi};
+use crate::{Accounts, Options, Simulator, lock, mercado_pago, payu, sandbox, wompi};
 
 /// One simulator, its client, and a shop that receives notifications.
 pub(super) struct Bench<G> {
@@ -148,6 +149,23 @@ impl Wanted {
             ..Options::new(listener, clock.clone())
         }
     }
+}
+
+pub(super) const SANDBOX_KEY: &str = "the-api-key-of-the-sandbox-tests";
+pub(super) const SANDBOX_SECRET: &str = "the-webhook-secret-of-the-sandbox-tests";
+
+pub(super) fn sandbox_account() -> sandbox::Account {
+    sandbox::Account { api_key: SANDBOX_KEY.to_owned(), webhook_secret: SANDBOX_SECRET.to_owned() }
+}
+
+/// A bench with the sandbox.
+pub(super) async fn sandbox_bench(wanted: Wanted) -> Bench<SandboxGateway> {
+    let clock = Clock::movable();
+    let options = wanted.options(listen().await, &clock);
+    let simulator = sandbox::start(options, sandbox_account()).await.expect("started");
+    let url = simulator.url().parse().expect("a URL");
+    let client = SandboxGateway::new(url, SANDBOX_KEY, SANDBOX_SECRET, &quick()).expect("a header");
+    bench(simulator, client, clock.clone(), Currency::COP, shop(&clock).await)
 }
 
 pub(super) const TOKEN: &str = "APP_USR-1234567890123456-112015";

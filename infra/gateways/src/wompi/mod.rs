@@ -29,7 +29,7 @@ use domain::payment::GatewayName;
 use domain::{Language, Timestamp};
 use reqwest::Url;
 
-use crate::actions::{Ids, Rules};
+use crate::actions::{Disputes, Ids, Rules};
 use crate::courier::Retries;
 use crate::faults::{CallKind, without_locks};
 use crate::purchase::{Attempt, Method, Origin, Purchase, Status};
@@ -92,7 +92,7 @@ impl Protocol for Wompi {
         let by_hand = |attempt: &Attempt, amount: Option<i64>, now| {
             if amount.is_none() && is_voidable(attempt, now) { Origin::Void } else { Origin::Merchant }
         };
-        Rules { closes: true, disputes: false, by_hand }
+        Rules { closes: true, disputes: Disputes::Untold, by_hand }
     }
 
     fn delivery(&self) -> Delivery {

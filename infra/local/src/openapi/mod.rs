@@ -217,8 +217,8 @@ fn house_routers() -> Result<BTreeMap<&'static str, ApiRouter>, BootError> {
     const NOWHERE: &str = "http://127.0.0.1:9";
     let template = Template::repository()?;
     let secrets = template.secrets().map(|id| (id.to_owned(), "-".repeat(64))).collect();
-    let gateways = GatewayUrls { mercado_pago: NOWHERE, wompi: NOWHERE, payu: NOWHERE };
-    let parameters = parameters(NOWHERE, NOWHERE.to_owned(), gateways, &secrets);
+    let gateways = GatewayUrls { sandbox: NOWHERE, mercado_pago: NOWHERE, wompi: NOWHERE, payu: NOWHERE };
+    let parameters = parameters(NOWHERE, gateways, &secrets);
     let stack = template.stack(&Surroundings { parameters, secrets, endpoint: NOWHERE.to_owned() })?;
     let boot = |name: &str| {
         let env = stack.function(name).map(|function| function.env.clone()).unwrap_or_default();
