@@ -23,7 +23,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 "Says whether the code would take something off an order, and if not, why. Sign in to check a code \
                  that is personal or can be used only so often by each buyer.",
             )
-            .refuses(["refused_fields", "too_many_tries"])
+            .refuses(["event_not_found", "event_over", "prices_not_valid", "refused_fields"])
+            .refuses(["sold_elsewhere", "too_many_tries"])
         }),
     )
 }

@@ -266,6 +266,8 @@ async fn a_show_that_is_sold_elsewhere_is_not_sold_here() {
     app.patch(&url).token(&organizer.token).json(json!({"ticketing_link": LINK})).ok().await;
     app.clock.advance(A_WHILE);
     let body = json!({"event_id": show.id, "lines": [line]});
+    let checked = app.post("/api/v1/promotions/FAROL10/validate").json(body.clone());
+    checked.refused(409, "sold_elsewhere").await;
     let refused = app.post("/api/v1/public/quotes").json(body.clone()).refused(409, "sold_elsewhere").await;
     assert_eq!(refused["ticketing_link"], LINK);
     let reserve = json!({"quote": quote["quote"]});
