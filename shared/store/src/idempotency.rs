@@ -1,7 +1,7 @@
 //! Idempotency records of requests that must not be carried out twice.
 //!
-//! Where an item's id follows from the request, no record is needed; this is for requests that create
-//! something with an id of its own. The record keeps that id, so that even a request that died midway
+//! Requests whose item's id follows from them need no record; these create something with an id of its
+//! own. The record keeps that id, so that even a request that died midway
 //! is not carried out twice: its repetition creates the same item again, and gets the stored one.
 
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;

@@ -160,7 +160,7 @@ fn parse(answer: &Answer) -> Result<Value, String> {
     serde_json::from_slice(&answer.body).map_err(|error| format!("no JSON ({error}): {}", answer.text()))
 }
 
-/// Where and how the value first breaks the schema.
+/// The pointer to the first part of the value that breaks the schema, and the rule that it breaks.
 fn complaint(validator: &Validator, value: &Value) -> Option<String> {
     let error = validator.iter_errors(value).next()?;
     let text: String = error.to_string().chars().take(300).collect();

@@ -93,7 +93,7 @@ impl From<BytesRejection> for Failure {
     }
 }
 
-/// Whoever has the API key.
+/// A caller that proved to have the account's API key.
 pub(super) struct Caller;
 
 impl FromRequestParts<Wire> for Caller {

@@ -310,7 +310,7 @@ impl Store {
         Ok(shows)
     }
 
-    /// Where the list of [`Store::shows`] goes on after this event.
+    /// The cursor with which the list of [`Store::shows`] continues after this event.
     pub fn after_show(show: &EventSummary) -> String {
         keys::published_event(show.starts_at, show.id).sk
     }

@@ -32,7 +32,7 @@ struct Sold {
 pub struct AuditWalk {
     /// The day (UTC) on which it began, such as `2026-11-21`.
     pub day: String,
-    /// Where the walk continues; `None` at its end.
+    /// The place at which the walk continues; `None` at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<AuditPlace>,
     /// Number of steps, which makes each save a conditional write.
@@ -75,7 +75,7 @@ impl AuditPlace {
 pub struct AuditStep {
     /// Settled orders, each with its buyer.
     pub orders: Vec<(UserId, OrderId)>,
-    /// Where the next step begins; `None` at the end.
+    /// The place at which the next step begins; `None` at the end of the walk.
     pub next: Option<AuditPlace>,
 }
 
