@@ -8,6 +8,7 @@ use aide::openapi::{Operation, Response as ApiResponse};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::access::Claims;
 use domain::outbox::Outbox;
 use domain::session::Session;
 use domain::user::{Email, LinkPurpose, User};
@@ -17,7 +18,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Link, LinkGrant, OnRefused};
-use web::{Answer, Buyer, ClientNetwork, Json, MaybeBuyer, Refuses, Shared};
+use web::{Answer, ClientNetwork, Json, MaybeBuyer, Refuses, Shared};
 
 use crate::State;
 use crate::limits::Tries;
@@ -177,7 +178,7 @@ async fn redeem(
 }
 
 /// The session of the browser that opened the link, if it is this user's.
-async fn own_session(state: &State, buyer: Option<&Buyer>, user: UserId) -> Result<Option<Session>> {
+async fn own_session(state: &State, buyer: Option<&Claims>, user: UserId) -> Result<Option<Session>> {
     match buyer.filter(|buyer| buyer.user == user) {
         Some(buyer) => Ok(state.store.session(user, buyer.session).await?),
         None => Ok(None),

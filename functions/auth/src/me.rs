@@ -90,7 +90,7 @@ async fn profile(state: &State, user: &User, buyer: &Buyer) -> Answer<Json<Profi
 }
 
 fn standing(buyer: &Buyer) -> ActingRole {
-    ActingRole { role: buyer.claims.role, tenant: buyer.claims.tenant }
+    ActingRole { role: buyer.role, tenant: buyer.tenant }
 }
 
 fn unknown() -> Error {

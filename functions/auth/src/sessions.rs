@@ -78,19 +78,19 @@ struct Verified {
     expires_at: Timestamp,
 }
 
-async fn verify(Shared(state): Shared<State>, buyer: Buyer) -> Answer<Json<Verified>> {
-    let session = state.store.session(buyer.user, buyer.session).await?;
+async fn verify(Shared(state): Shared<State>, Buyer(caller): Buyer) -> Answer<Json<Verified>> {
+    let session = state.store.session(caller.user, caller.session).await?;
     if !session.is_some_and(|session| session.is_live(state.clock.now())) {
         return Err(Error::unauthenticated("session_over", "The session is over. Sign in again.").into());
     }
     Ok(Json(Verified {
         valid: true,
-        user_id: buyer.user,
-        email: buyer.email,
-        role: buyer.claims.role,
-        tenant: buyer.claims.tenant,
-        session_id: buyer.session,
-        expires_at: Timestamp::from_second(buyer.claims.exp).map_err(Error::internal)?,
+        user_id: caller.user,
+        email: caller.email,
+        role: caller.role,
+        tenant: caller.tenant,
+        session_id: caller.session,
+        expires_at: Timestamp::from_second(caller.exp).map_err(Error::internal)?,
     }))
 }
 

@@ -187,14 +187,14 @@ impl State {
         let workplaces = self.workplaces(user).await?;
         let is_elsewhere = |workplace: &&Workplace| Some(workplace.tenant) != standing.tenant;
         let claims = Claims {
-            sub: user.id,
+            user: user.id,
             email: user.email.as_str().to_owned(),
             email_verified: user.email_verified_at.is_some(),
             name: user.name.clone(),
             role: standing.role,
             tenant: standing.tenant,
             workplaces: workplaces.iter().filter(is_elsewhere).take(MAX_NAMED_WORKPLACES).cloned().collect(),
-            sid: refresh_token.session,
+            session: refresh_token.session,
             iat: now.as_second(),
             exp: now.as_second() + i64::from(ACCESS_TOKEN_SECONDS),
             iss: web::ISSUER.to_owned(),

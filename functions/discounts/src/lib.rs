@@ -6,9 +6,9 @@
 mod health;
 mod remaining;
 mod request;
-mod rules;
 mod show;
 
+use actions::Discounts;
 use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError};
 use std::ops::Deref;
@@ -19,13 +19,15 @@ use web::Api;
 #[derive(Clone)]
 pub struct State {
     api: Api,
-    fingerprints: Fingerprints,
+    discounts: Discounts,
 }
 
 impl State {
     /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET` and `TRUSTED_HOPS`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
-        Ok(Self { api: Api::new(boot)?, fingerprints: Fingerprints::from_env(&boot.env)? })
+        let api = Api::new(boot)?;
+        let discounts = Discounts::new(&api.store, Fingerprints::from_env(&boot.env)?);
+        Ok(Self { api, discounts })
     }
 }
 

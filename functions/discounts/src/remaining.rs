@@ -1,13 +1,11 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use domain::EventId;
-use domain::event::EventStatus;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use web::{Answer, Json, Path, Refuses, Shared};
 
 use crate::State;
-use crate::rules::show_not_found;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -40,8 +38,6 @@ struct Remaining {
 }
 
 async fn remaining(Shared(state): Shared<State>, Path(path): Path<ShowPath>) -> Answer<Json<Remaining>> {
-    let show = state.store.event(path.show).await?;
-    let show = show.filter(|show| show.status == EventStatus::Published).ok_or_else(show_not_found)?;
-    let remaining = state.store.discounts_left(&show, state.clock.now()).await?;
+    let (show, remaining) = state.discounts.remaining(path.show, state.clock.now()).await?;
     Ok(Json(Remaining { show_id: show.id, max_discounts: show.max_discounts, remaining }))
 }

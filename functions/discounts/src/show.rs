@@ -3,7 +3,7 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use domain::discount::{DecisionType, DiscountRequest, RequestStatus};
-use domain::{DiscountRequestId, Error, EventId, Timestamp};
+use domain::{DiscountRequestId, EventId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use web::{Answer, Json, Path, Refuses, Shared};
@@ -76,8 +76,5 @@ impl From<DiscountRequest> for RequestView {
 }
 
 async fn show(Shared(state): Shared<State>, Path(path): Path<RequestPath>) -> Answer<Json<RequestView>> {
-    let request = state.store.discount_request(path.id).await?;
-    let request =
-        request.ok_or_else(|| Error::not_found("request_not_found", "There is no such request."))?;
-    Ok(Json(request.into()))
+    Ok(Json(state.discounts.own(path.id).await?.into()))
 }

@@ -109,7 +109,7 @@ async fn sync(
     let sheet = state.sheet(door.tenant, request.event_id).await?;
     secret.check(&state, door.tenant, request.device_id).await?;
     let now = state.clock.now();
-    let session = request.device_id.is_none().then_some(door.claims.sid);
+    let session = request.device_id.is_none().then_some(door.claims.session);
     let slow = request.sent_at.map_or(SignedDuration::ZERO, |sent_at| now.duration_since(sent_at.time()));
     let scans: Vec<Reported> = request
         .scans

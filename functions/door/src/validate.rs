@@ -70,7 +70,7 @@ async fn validate(
         nonce: request.nonce.map_or_else(fresh_nonce, Ok)?,
         by: door.user,
         device: request.device_id,
-        session: request.device_id.is_none().then_some(door.claims.sid),
+        session: request.device_id.is_none().then_some(door.claims.session),
         at: clamp_scan_time(request.scanned_at.map(Moment::time), sheet.event.created_at, now),
     };
     Ok(Json(match read(&state, &sheet.event, &request.code) {

@@ -3,7 +3,6 @@
 //! Any caller may ask whether an address belongs to a member, and register. The tenant's
 //! supervisors see and change everything, one by one or as a file.
 
-mod community;
 mod fees;
 mod fields;
 mod import;
@@ -16,6 +15,7 @@ mod stats;
 mod status;
 mod view;
 
+use actions::Community;
 use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError};
 use domain::MemberId;
@@ -30,6 +30,7 @@ use web::Api;
 pub struct State {
     api: Api,
     fingerprints: Fingerprints,
+    community: Community,
     receipts: receipts::Receipts,
 }
 
@@ -37,9 +38,12 @@ impl State {
     /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET`, `RECEIPTS_BUCKET` and
     /// `TRUSTED_HOPS`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        let api = Api::new(boot)?;
+        let fingerprints = Fingerprints::from_env(&boot.env)?;
         Ok(Self {
-            api: Api::new(boot)?,
-            fingerprints: Fingerprints::from_env(&boot.env)?,
+            community: Community::new(&api.store, fingerprints.clone()),
+            api,
+            fingerprints,
             receipts: receipts::Receipts::new(boot)?,
         })
     }

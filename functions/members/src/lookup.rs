@@ -1,17 +1,17 @@
 //! Public questions about an e-mail address: whether it is a member's, and whether that
 //! member may ask for discounts.
 
+use actions::Lookup;
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use domain::member::{Ineligible, Member};
 use domain::user::Email;
-use domain::{EventId, Result, TenantId};
+use domain::{EventId, TenantId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use web::{Answer, ClientNetwork, Json, MaybeBuyer, Refuses, Shared};
 
 use crate::State;
-use crate::community::LOOKUPS;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -96,38 +96,28 @@ impl MemberValidity {
 
 async fn check(
     Shared(state): Shared<State>,
-    network: ClientNetwork,
+    ClientNetwork(network): ClientNetwork,
     MaybeBuyer(caller): MaybeBuyer,
     Json(question): Json<AddressQuestion>,
 ) -> Answer<Json<KnownAddress>> {
-    let member = state.find(question, caller.as_ref(), &network).await?;
+    let now = state.clock.now();
+    let member = state.community.member(question.lookup(), caller.as_ref(), &network, now).await?;
     Ok(Json(KnownAddress { exists: member.is_some() }))
 }
 
 async fn validate(
     Shared(state): Shared<State>,
-    network: ClientNetwork,
+    ClientNetwork(network): ClientNetwork,
     MaybeBuyer(caller): MaybeBuyer,
     Json(question): Json<AddressQuestion>,
 ) -> Answer<Json<MemberValidity>> {
-    let member = state.find(question, caller.as_ref(), &network).await?;
+    let now = state.clock.now();
+    let member = state.community.member(question.lookup(), caller.as_ref(), &network, now).await?;
     Ok(Json(MemberValidity::of(member.as_ref())))
 }
 
-impl State {
-    async fn find(
-        &self,
-        question: AddressQuestion,
-        caller: Option<&web::Buyer>,
-        network: &ClientNetwork,
-    ) -> Result<Option<Member>> {
-        let asked = self.asked(caller, question.tenant_id, question.show_id).await?;
-        self.count(asked, LOOKUPS, &question.email, network, self.clock.now()).await?;
-        match self.community_of_address(asked, &question.email).await? {
-            Some(tenant) => {
-                Ok(self.store.member_by_email(&self.fingerprints, tenant, &question.email).await?)
-            }
-            None => Ok(None),
-        }
+impl AddressQuestion {
+    fn lookup(&self) -> Lookup<'_> {
+        Lookup { email: &self.email, tenant: self.tenant_id, show: self.show_id }
     }
 }

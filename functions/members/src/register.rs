@@ -1,3 +1,4 @@
+use actions::{Lookup, RegistrationScope};
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use domain::error::Fields;
@@ -11,7 +12,6 @@ use store::MemberError;
 use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer, Refuses, Shared};
 
 use crate::State;
-use crate::community::{CommunityScope, REGISTRATIONS, tenant_needed};
 use crate::fields::{WrittenId, capitals, check_past};
 use crate::view::MemberView;
 
@@ -72,14 +72,16 @@ struct MemberRegistration {
 
 async fn register(
     Shared(state): Shared<State>,
-    network: ClientNetwork,
+    ClientNetwork(network): ClientNetwork,
     MaybeBuyer(caller): MaybeBuyer,
     Json(registration): Json<MemberRegistration>,
 ) -> Answer<Created<MemberView>> {
     let now = state.clock.now();
-    let asked = state.asked(caller.as_ref(), registration.tenant_id, registration.show_id).await?;
-    state.count(asked, REGISTRATIONS, &registration.email, &network, now).await?;
-    let member = state.new_member(registration, asked, now).await?;
+    let named =
+        Lookup { email: &registration.email, tenant: registration.tenant_id, show: registration.show_id };
+    let scope = state.community.of_registration(named, caller.as_ref(), &network, now).await?;
+    let member = state.new_member(registration, scope, now).await?;
+    let refused = |taken| state.community.registered_already(scope, taken, &network, now);
     let registered = match state.store.create_member(&state.fingerprints, &member).await {
         Ok(()) => member,
         // Perhaps a retry of a registration whose answer got lost.
@@ -87,10 +89,10 @@ async fn register(
             let known = state.store.member(member.tenant_id, by).await?;
             match known.filter(|known| is_repetition(known, member)) {
                 Some(known) => known,
-                None => return Err(state.registered_already(asked, error, &network, now).await.into()),
+                None => return Err(refused(error).await.into()),
             }
         }
-        Err(error) => return Err(state.registered_already(asked, error, &network, now).await.into()),
+        Err(error) => return Err(refused(error).await.into()),
     };
     Ok(Created(registered.into()))
 }
@@ -113,15 +115,14 @@ impl State {
     async fn new_member(
         &self,
         registration: MemberRegistration,
-        asked: CommunityScope,
+        scope: RegistrationScope,
         now: Timestamp,
     ) -> Result<Member> {
-        let tenant = asked.tenant.ok_or_else(tenant_needed)?;
-        let tenant = self.store.tenant(tenant).await?.ok_or_else(|| {
+        let tenant = self.store.tenant(scope.tenant).await?.ok_or_else(|| {
             Error::not_found("tenant_not_found", "There is no such community. Check `tenant_id`.")
         })?;
         let mut fields = Fields::new();
-        if asked.supervisor.is_none() {
+        if scope.supervisor.is_none() {
             for (pointer, is_said) in [
                 ("/registration_date", registration.registration_date.is_some()),
                 ("/subscription_active", registration.subscription_active),
@@ -147,7 +148,7 @@ impl State {
             monthly_fee_current: registration.monthly_fee_current,
             language: registration.language,
             email_bounced_at: None,
-            updated_by: asked.supervisor,
+            updated_by: scope.supervisor,
             created_at: now,
             updated_at: now,
             version: 1,

@@ -8,6 +8,7 @@ mod promotions;
 mod stages;
 mod validate;
 
+use actions::{Catalog, Quotes};
 use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError};
 use domain::event::event_not_found;
@@ -20,13 +21,15 @@ use web::Api;
 #[derive(Clone)]
 pub struct State {
     api: Api,
-    fingerprints: Fingerprints,
+    quotes: Quotes,
 }
 
 impl State {
     /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET` and `TRUSTED_HOPS`.
     pub fn new(boot: &Boot) -> std::result::Result<Self, ConfigError> {
-        Ok(Self { api: Api::new(boot)?, fingerprints: Fingerprints::from_env(&boot.env)? })
+        let api = Api::new(boot)?;
+        let quotes = Quotes::new(Catalog::new(&api.store), Fingerprints::from_env(&boot.env)?);
+        Ok(Self { api, quotes })
     }
 
     /// The tenant's event with its areas and stages.

@@ -2,14 +2,10 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use domain::event::{EventStatus, event_not_found};
-use domain::pricing::{
-    PromotionOffer, PromotionReason, Quote, QuoteInput, QuoteRequest, QuoteRequestLine, quote,
-};
-use domain::{Amount, Currency, Error, EventId, QuoteId, Result};
+use domain::pricing::{PromotionReason, QuoteRequest, QuoteRequestLine};
+use domain::{Amount, Currency, EventId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::limit::CODES_TRIED;
 use web::{Answer, ClientNetwork, Json, MaybeBuyer, Path, Refuses, Shared};
 
 use crate::State;
@@ -76,10 +72,7 @@ async fn validate(
         require_promotion: false,
         require_stage: false,
     };
-    let now = state.clock.now();
-    let tried = [CODES_TRIED.of(&[&state.fingerprints.source(&network)])];
-    let quote =
-        state.store.guess(&tried, now, state.quote(&request, buyer.as_ref()), Quote::is_guess).await?;
+    let quote = state.quotes.quote(&request, buyer.as_ref(), &network, state.clock.now()).await?;
     let verdict = quote.promotion.as_ref();
     Ok(Json(Validity {
         code: path.code.to_string(),
@@ -90,38 +83,4 @@ async fn validate(
         total: Amount::of(quote.totals.total, quote.currency),
         currency: quote.currency,
     }))
-}
-
-impl State {
-    async fn quote(&self, request: &QuoteRequest, buyer: Option<&web::Buyer>) -> Result<Quote> {
-        let now = self.clock.now();
-        let sheet = self.store.priced_event(request.event_id).await?;
-        // A draft is not found by the public.
-        let sheet =
-            sheet.filter(|sheet| sheet.event.status == EventStatus::Published).ok_or_else(event_not_found)?;
-        let code = request.code().ok_or_else(|| Error::internal("a path with a code has a code"))?;
-        let promotion = self.store.promotion(sheet.event.tenant_id, code.as_str()).await?;
-        let left = self.store.stages_left(&sheet.stages, now).await?;
-        let (mut remaining, mut buyer_remaining) = (None, None);
-        if let Some(promotion) = &promotion {
-            remaining = self.store.promotion_left(promotion, now).await?;
-            if let Some(buyer) = buyer {
-                buyer_remaining = self.store.promotion_buyer_left(promotion, buyer.user, now).await?;
-            }
-        }
-        let input = QuoteInput {
-            id: QuoteId::generate(now),
-            event: &sheet.event,
-            areas: &sheet.areas,
-            stages: &left.offers(&sheet.stages),
-            promotion: promotion.as_ref().map(|promotion| PromotionOffer {
-                promotion,
-                remaining,
-                buyer_remaining,
-            }),
-            request,
-            buyer: buyer.map(|buyer| buyer.address()),
-        };
-        quote(&input, now)
-    }
 }

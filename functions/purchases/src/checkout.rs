@@ -14,7 +14,7 @@ use store::StoredEvent;
 
 use crate::State;
 use crate::gateways::{PaymentAccount, PaymentAccounts};
-use crate::idempotency::RequestDigest;
+use actions::RequestDigest;
 
 /// Time before the hold's end at which the gateway stops taking money: more than clocks can differ.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -121,7 +121,7 @@ async fn create(
 ) -> Result<Checkout> {
     let reference = PaymentReference { user: order.user, order: order.id, attempt };
     let payment = CreatePayment {
-        reference: reference.encode(&state.keys.reference),
+        reference: reference.encode(&state.reference_key.0),
         amount: order.total(),
         seller: sheet.event.name.clone(),
         description: format!("{} × {}", order.ticket_count(), sheet.event.name),

@@ -1,25 +1,23 @@
 //! Reservations, payments and refunds: from a quote to a paid order, and back.
 
-mod attendees;
 mod checkout;
 mod gateways;
-mod idempotency;
 mod payments;
 mod polling;
 mod refunds;
 mod reservations;
 mod view;
 
-use domain::event::event_not_found;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use ::payments::{PaymentGateways, reference_key};
+use actions::{Orders, QuoteKey};
 use aide::axum::ApiRouter;
-use boot::{Boot, ConfigError, Secret};
+use boot::{Boot, ConfigError};
 use domain::gateway_account::GatewayAccount;
-use domain::{EventId, Result, TenantId};
-use store::{Cache, EventCache, ON_SALE_MILLIS, StoredEvent};
+use domain::{Result, TenantId};
+use store::Cache;
 use web::Api;
 
 /// How long a tenant's gateway accounts are cached, in milliseconds. For that long, a payment may
@@ -30,25 +28,22 @@ const ACCOUNTS_MILLIS: i64 = 5000;
 #[derive(Clone, Debug)]
 pub struct State {
     api: Api,
+    orders: Orders,
     gateways: PaymentGateways,
-    keys: Arc<Keys>,
-    sheets: EventCache,
+    reference_key: ReferenceKey,
     accounts: Arc<Cache<TenantId, Vec<GatewayAccount>>>,
     reports: Arc<polling::GatewayReportCache>,
     /// The box office's address, without a slash at its end.
     public_url: Arc<str>,
 }
 
-struct Keys {
-    /// Key that opens sealed quotes.
-    quote: [u8; 32],
-    /// Key that signs payment references.
-    reference: [u8; 32],
-}
+/// The key that signs payment references.
+#[derive(Clone)]
+struct ReferenceKey([u8; 32]);
 
-impl std::fmt::Debug for Keys {
+impl std::fmt::Debug for ReferenceKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Keys(..)")
+        f.write_str("ReferenceKey(..)")
     }
 }
 
@@ -56,25 +51,16 @@ impl State {
     /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `QUOTE_SECRET`, `REFERENCE_SECRET`, `PUBLIC_URL` and the
     /// gateways' variables.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
-        let keys = Keys {
-            quote: Secret::from_env(&boot.env, "QUOTE_SECRET")?.derive("quote"),
-            reference: reference_key(&boot.env)?,
-        };
+        let api = Api::new(boot)?;
         Ok(Self {
-            api: Api::new(boot)?,
+            orders: Orders::new(&api.store, QuoteKey::from_env(&boot.env)?),
+            api,
             gateways: PaymentGateways::new(boot)?,
-            keys: Arc::new(keys),
-            sheets: EventCache::new(256, ON_SALE_MILLIS),
+            reference_key: ReferenceKey(reference_key(&boot.env)?),
             accounts: Arc::new(Cache::new(256, ACCOUNTS_MILLIS)),
             reports: Arc::default(),
             public_url: boot.env.public_url()?,
         })
-    }
-
-    /// An event with its areas and stages, cached for some seconds.
-    async fn sheet(&self, event: EventId) -> Result<Arc<StoredEvent>> {
-        let sheet = self.sheets.get(&self.store, event, self.clock.now()).await?;
-        sheet.ok_or_else(event_not_found)
     }
 
     /// A tenant's gateway accounts, cached for some seconds.

@@ -1,10 +1,9 @@
 //! Pays reservations, and shows buyers their orders.
 
-use std::time::Duration;
-
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use domain::access::email_unverified;
+use domain::order::attendees::{self, NewAttendee};
 use domain::order::{Order, OrderStatus};
 use domain::payment::GatewayName;
 use domain::{Error, OrderId, Result, Timestamp};
@@ -15,14 +14,13 @@ use store::limit::DAY;
 use store::{Failure, GateError, Limit, StoredEvent};
 use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path, Refuses, Shared};
 
-use crate::attendees::NewAttendee;
 use crate::checkout::{CheckoutForm, CheckoutPage, PaymentRequest};
 use crate::gateways::PaymentAccounts;
-use crate::idempotency::RequestDigest;
 use crate::polling::{is_processing, refresh_from_gateways};
-use crate::reservations::{OrderPath, own_order};
+use crate::reservations::OrderPath;
 use crate::view::OrderView;
-use crate::{State, attendees, checkout};
+use crate::{State, checkout};
+use actions::RequestDigest;
 
 /// Free orders per day of a user whose address is not confirmed: each sends a mail.
 const UNCONFIRMED_MAILS: Limit = Limit::exact("free-unconfirmed", 10, DAY);
@@ -119,10 +117,11 @@ async fn pay(
 ) -> Answer<(StatusCode, Json<PurchaseView>)> {
     let now = state.clock.now();
     let digest = RequestDigest::new("pay", key.0.as_deref(), &request)?;
-    let mut order = own_order(&state, &buyer, request.reservation_id).await?;
+    let mut order = state.orders.own(&buyer, request.reservation_id).await?;
     // Concurrently: the buyer is waiting.
-    let (sheet, accounts) = tokio::try_join!(state.sheet(order.event), PaymentAccounts::of(&state, &order))?;
-    if repeats(&state, &order, digest.as_ref(), now).await? && order.status.is_settled() {
+    let event = state.orders.event(order.event, now);
+    let (sheet, accounts) = tokio::try_join!(event, PaymentAccounts::of(&state, &order))?;
+    if repeats(&state, &buyer, &order, digest.as_ref(), now).await? && order.status.is_settled() {
         return Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, None, now))));
     }
     order.payable(now)?;
@@ -163,28 +162,20 @@ async fn check_mailing(state: &State, buyer: &Buyer, now: Timestamp) -> Result<(
 /// True if the same request was made before for this order.
 async fn repeats(
     state: &State,
+    buyer: &Buyer,
     order: &Order,
     digest: Option<&RequestDigest>,
     now: Timestamp,
 ) -> Result<bool> {
     let Some(digest) = digest else { return Ok(false) };
     let mut repeats = false;
-    for payment in &order.payments {
-        if let Some(kept) = &payment.idempotency {
-            repeats |= digest.repeats(kept)?;
-        }
+    for kept in order.payments.iter().filter_map(|payment| payment.idempotency.as_ref()) {
+        repeats |= digest.repeats(kept)?;
     }
-    if repeats {
-        return Ok(true);
+    if !repeats {
+        state.orders.check_key_of_payment(buyer, digest, now).await?;
     }
-    // The key may belong to another order of this buyer.
-    let others = state.store.orders_since(order.user, now - Duration::from_secs(24 * 3600)).await?;
-    for kept in
-        others.iter().flat_map(|order| &order.payments).filter_map(|payment| payment.idempotency.as_ref())
-    {
-        digest.repeats(kept)?;
-    }
-    Ok(false)
+    Ok(repeats)
 }
 
 /// Issues the tickets of an order with nothing to pay. On a lost update, `order` becomes what the
@@ -220,13 +211,9 @@ async fn settle_free(state: &State, order: &mut Order, sheet: &StoredEvent, now:
 
 async fn list(Shared(state): Shared<State>, buyer: Buyer, paging: Paging) -> Answer<Json<Page<OrderView>>> {
     let now = state.clock.now();
-    let page = state.store.orders(buyer.user, paging.after.as_deref(), paging.limit).await?;
-    let mut views = Vec::with_capacity(page.items.len());
-    for order in &page.items {
-        let sheet = state.sheet(order.event).await.ok();
-        views.push(OrderView::new(order, sheet.as_deref(), now));
-    }
-    Ok(Json(Page::new(views, page.last)))
+    let page = state.orders.list(&buyer, paging.after.as_deref(), paging.limit, now).await?;
+    let views = page.items.iter().map(|(order, event)| OrderView::new(order, event.as_deref(), now));
+    Ok(Json(Page::new(views.collect(), page.last)))
 }
 
 /// An order as it is at the gateways now: of the routes of purchases and of reservations.
@@ -236,7 +223,7 @@ pub(crate) async fn show(
     Path(path): Path<OrderPath>,
 ) -> Answer<Json<OrderView>> {
     let now = state.clock.now();
-    let order = refresh_from_gateways(&state, own_order(&state, &buyer, path.id).await?, now).await;
-    let sheet = state.sheet(order.event).await.ok();
+    let order = refresh_from_gateways(&state, state.orders.own(&buyer, path.id).await?, now).await;
+    let sheet = state.orders.event(order.event, now).await.ok();
     Ok(Json(OrderView::new(&order, sheet.as_deref(), now)))
 }

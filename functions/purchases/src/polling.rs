@@ -278,7 +278,7 @@ async fn ask(state: &State, order: &Order) -> Option<Vec<(u8, PaymentReport)>> {
 }
 
 fn reference(state: &State, order: &Order, attempt: u8) -> String {
-    PaymentReference { user: order.user, order: order.id, attempt }.encode(&state.keys.reference)
+    PaymentReference { user: order.user, order: order.id, attempt }.encode(&state.reference_key.0)
 }
 
 /// The client of the account with which a payment was begun; `None` if the account was deleted.

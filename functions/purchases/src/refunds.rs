@@ -80,7 +80,7 @@ async fn refund(
     Json(request): Json<Refund>,
 ) -> Answer<Json<RefundedOrder>> {
     let now = state.clock.now();
-    let sheet = state.sheet(request.event_id).await.map_err(|_| not_found())?;
+    let sheet = state.orders.event(request.event_id, now).await.map_err(|_| not_found())?;
     if sheet.event.tenant_id != organizer.tenant {
         return Err(not_found().into());
     }

@@ -1,5 +1,6 @@
 //! One published event in full.
 
+use actions::PricedShow;
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use domain::event::EventSummary;
@@ -10,7 +11,6 @@ use serde::Serialize;
 use store::StoredEvent;
 use web::{Answer, Cached, FeesView, Freshness, Path, Refuses, Shared, VatView};
 
-use crate::recent::Priced;
 use crate::short::ShortShow;
 use crate::{SlugPath, State};
 
@@ -88,15 +88,15 @@ struct PublicOrganizer {
 
 impl PublicEvent {
     fn new(
-        sheet: &StoredEvent,
+        stored: &StoredEvent,
         price_from: Option<i64>,
         tenant: &Tenant,
         public_url: &str,
         now: Timestamp,
     ) -> Self {
-        let event = sheet.event.clone();
-        let show = EventSummary::new(&event, sheet.price_from());
-        let priced = Priced { show: &show, price_from };
+        let event = stored.event.clone();
+        let show = EventSummary::new(&event, stored.price_from());
+        let priced = PricedShow { show: &show, price_from };
         let legal_info = tenant.legal_info.clone();
         Self {
             short: ShortShow::new(&priced, public_url, now),
@@ -133,9 +133,9 @@ async fn show(
     freshness: Freshness,
 ) -> Answer<Cached<PublicEvent>> {
     let now = state.clock.now();
-    let sheet = state.published_by_slug(&path.slug, now).await?;
-    let tenant = state.tenant(sheet.event.tenant_id, now).await?;
-    let price_from = state.price_from_or_log(&sheet, now).await;
-    let event = PublicEvent::new(&sheet, price_from, &tenant, &state.public_url, now);
+    let event = state.catalog.event_by_slug(&path.slug, now).await?;
+    let tenant = state.catalog.organizer(&event, now).await?;
+    let price_from = state.catalog.price_from(&event, now).await;
+    let event = PublicEvent::new(&event, price_from, &tenant, &state.public_url, now);
     Cached::public(&event, EVENT_SECONDS, &freshness)
 }

@@ -1,17 +1,16 @@
 //! Quotes: the price of an order, sealed, so that the hold can trust it.
 
+use actions::QuoteKey;
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use domain::pricing::{
-    OutgrownStage, PromotionOffer, PromotionVerdict, Quote, QuoteInput, QuoteLine, QuoteRequest,
-    StageVerdict, Totals, quote, seal,
+    OutgrownStage, PromotionVerdict, Quote, QuoteLine, QuoteRequest, StageVerdict, Totals,
 };
 use domain::seat::SeatLabel;
-use domain::{Amount, AreaId, Currency, EventId, QuoteId, Result, SaleStageId, Timestamp};
+use domain::{Amount, AreaId, Currency, EventId, QuoteId, SaleStageId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::limit::CODES_TRIED;
-use web::{Answer, Buyer, ClientNetwork, Json, MaybeBuyer, Refuses, Shared};
+use web::{Answer, ClientNetwork, Json, MaybeBuyer, Refuses, Shared};
 
 use crate::State;
 
@@ -195,10 +194,10 @@ impl OutgrownView {
 }
 
 impl SignedQuote {
-    fn new(details: Quote, key: &[u8; 32]) -> Self {
+    fn new(details: Quote, key: &QuoteKey) -> Self {
         let currency = details.currency;
         Self {
-            quote: seal(&details, key),
+            quote: key.seal(&details),
             id: details.id,
             event_id: details.event_id,
             currency,
@@ -222,44 +221,6 @@ async fn create(
     Json(request): Json<QuoteRequest>,
 ) -> Answer<Json<SignedQuote>> {
     let now = state.clock.now();
-    // Only a request with a code can be a guess. Without one, nothing is counted, and the quote
-    // costs nothing more.
-    let tried = request.code().map(|_| CODES_TRIED.of(&[&state.fingerprints.source(&network)]));
-    let tried: Vec<_> = tried.into_iter().collect();
-    let quote = state.quote(&request, buyer.as_ref());
-    let details = state.store.guess(&tried, now, quote, Quote::is_guess).await?;
-    details.check_required(&request)?;
-    Ok(Json(SignedQuote::new(details, &state.quote_key)))
-}
-
-impl State {
-    async fn quote(&self, request: &QuoteRequest, buyer: Option<&Buyer>) -> Result<Quote> {
-        let now = self.clock.now();
-        let sheet = self.published(request.event_id, now).await?;
-        let stages_left = self.stages_left(&sheet, now).await?;
-        let promotion = match request.code() {
-            Some(code) => self.promotion(sheet.event.tenant_id, code.as_str(), now).await?,
-            None => None,
-        };
-        let offer = match promotion.as_deref() {
-            Some((promotion, remaining)) => {
-                let buyer_remaining = match buyer {
-                    Some(buyer) => self.store.promotion_buyer_left(promotion, buyer.user, now).await?,
-                    None => None,
-                };
-                Some(PromotionOffer { promotion, remaining: *remaining, buyer_remaining })
-            }
-            None => None,
-        };
-        let input = QuoteInput {
-            id: QuoteId::generate(now),
-            event: &sheet.event,
-            areas: &sheet.areas,
-            stages: &stages_left.offers(&sheet.stages),
-            promotion: offer,
-            request,
-            buyer: buyer.map(|buyer| buyer.address()),
-        };
-        quote(&input, now)
-    }
+    let quote = state.quotes.quote(&request, buyer.as_ref(), &network, now).await?;
+    Ok(Json(SignedQuote::new(quote, &state.quote_key)))
 }

@@ -1,11 +1,10 @@
 //! A show with the field names of the IndieHOY system.
 
+use actions::PricedShow;
 use domain::{Amount, Currency, EventId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
-
-use crate::recent::Priced;
 
 /// A show in short form, with the field names of the IndieHOY system.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -70,7 +69,7 @@ enum ShownPrice {
 }
 
 impl OtherData {
-    fn new(priced: &Priced<'_>) -> Self {
+    fn new(priced: &PricedShow<'_>) -> Self {
         let show = priced.show;
         let mut said = show.other_data.clone();
         for known in ["city", "country", "time_zone", "currency"] {
@@ -91,7 +90,7 @@ impl OtherData {
 
 impl ShortShow {
     /// The short form of a published show.
-    pub(crate) fn new(priced: &Priced<'_>, public_url: &str, now: Timestamp) -> Self {
+    pub(crate) fn new(priced: &PricedShow<'_>, public_url: &str, now: Timestamp) -> Self {
         let show = priced.show.clone();
         let here = || format!("{public_url}/api/v1/public/events/{}", show.slug);
         Self {
@@ -116,22 +115,23 @@ impl ShortShow {
 #[cfg(test)]
 mod tests {
     use domain::event::EventSummary;
+    use domain::event::fixture::summary;
     use serde_json::json;
 
     use super::*;
-    use crate::shows::tests::{at, show};
 
     fn words(show: &EventSummary) -> Value {
-        words_of(&Priced { show, price_from: None })
+        words_of(&PricedShow { show, price_from: None })
     }
 
-    fn words_of(priced: &Priced<'_>) -> Value {
-        serde_json::to_value(ShortShow::new(priced, "https://faroles.example", at(0))).expect("JSON")
+    fn words_of(priced: &PricedShow<'_>) -> Value {
+        serde_json::to_value(ShortShow::new(priced, "https://faroles.example", Timestamp::UNIX_EPOCH))
+            .expect("JSON")
     }
 
     #[test]
     fn a_show_sold_here_links_here_and_has_its_slug_as_code() {
-        let words = words(&show(10, "Los Faroles", "Bogotá", "CO"));
+        let words = words(&summary(10, "Los Faroles", "Bogotá", "CO"));
         assert_eq!((&words["code"], &words["slug"]), (&json!("los-faroles"), &json!("los-faroles")));
         assert_eq!(words["ticketing_link"], "https://faroles.example/api/v1/public/events/los-faroles");
         assert_eq!((&words["sold_elsewhere"], &words["max_discounts"]), (&json!(false), &json!(0)));
@@ -143,7 +143,7 @@ mod tests {
             code: Some("RIO-7".to_owned()),
             ticketing_link: Some("https://boletos.example/rio".to_owned()),
             max_discounts: 12,
-            ..show(10, "Río Abajo", "Valparaíso", "CL")
+            ..summary(10, "Río Abajo", "Valparaíso", "CL")
         };
         let words = words(&show);
         assert_eq!((&words["code"], &words["slug"]), (&json!("RIO-7"), &json!("río-abajo")));
@@ -155,8 +155,8 @@ mod tests {
     fn computed_details_replace_those_of_the_organiser() {
         let said = json!({"city": "Macondo", "price": "desde 20.000", "genre": "cumbia"});
         let said = said.as_object().expect("members").clone();
-        let show = EventSummary { other_data: said, ..show(1, "Uno", "Cali", "CO") };
-        let priced = words_of(&Priced { show: &show, price_from: Some(500_050) });
+        let show = EventSummary { other_data: said, ..summary(1, "Uno", "Cali", "CO") };
+        let priced = words_of(&PricedShow { show: &show, price_from: Some(500_050) });
         assert_eq!(
             priced["other_data"],
             json!({
@@ -171,9 +171,9 @@ mod tests {
 
     #[test]
     fn a_show_that_is_over_is_not_active() {
-        let show = show(10, "Los Faroles", "Bogotá", "CO");
+        let show = summary(10, "Los Faroles", "Bogotá", "CO");
         let ends_at = show.ends_at;
-        let priced = Priced { show: &show, price_from: None };
+        let priced = PricedShow { show: &show, price_from: None };
         assert!(ShortShow::new(&priced, "", ends_at - std::time::Duration::from_secs(1)).active);
         assert!(!ShortShow::new(&priced, "", ends_at).active);
     }

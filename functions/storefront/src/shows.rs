@@ -1,8 +1,8 @@
 //! Lists of shows, and search while the buyer types.
 
+use actions::{PricedShow, ShowFilter};
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use deunicode::deunicode;
 use domain::error::Fields;
 use domain::event::EventSummary;
 use domain::search::MAX_QUERY_CHARS;
@@ -14,7 +14,6 @@ use store::Store;
 use web::{Answer, Cached, Freshness, Page, Paging, Query, Shared};
 
 use crate::State;
-use crate::recent::{Priced, ShowList};
 use crate::short::ShortShow;
 
 pub(crate) fn routes() -> ApiRouter<State> {
@@ -83,8 +82,8 @@ struct ShowView {
     image: Option<String>,
 }
 
-impl From<&Priced<'_>> for ShowView {
-    fn from(priced: &Priced<'_>) -> Self {
+impl From<&PricedShow<'_>> for ShowView {
+    fn from(priced: &PricedShow<'_>) -> Self {
         let (price_from, show) = (priced.amount(), priced.show.clone());
         Self {
             id: show.id,
@@ -139,9 +138,12 @@ async fn list(
 ) -> Answer<Cached<Page<ShowView>>> {
     filters.check()?;
     let now = state.clock.now();
-    let program = state.program(now).await?;
-    let (shows, last) = page(filters.apply(&program, now), &paging)?;
-    let shows = state.priced(shows, now).await;
+    let list = state.catalog.shows(now).await?;
+    let mut shows = list.filtered(filters.filter(), now);
+    // A search returns shows by how well they fit, but a list is ordered by start.
+    shows.sort_by_cached_key(|show| Store::after_show(show));
+    let (shows, last) = page(shows, &paging)?;
+    let shows = state.catalog.priced(shows, now).await;
     let page = Page::new(shows.iter().map(ShowView::from).collect(), last);
     Cached::public(&page, LIST_SECONDS, &freshness)
 }
@@ -152,9 +154,9 @@ async fn available(
     freshness: Freshness,
 ) -> Answer<Cached<Page<ShortShow>>> {
     let now = state.clock.now();
-    let program = state.program(now).await?;
-    let (shows, last) = page(program.upcoming(now).collect(), &paging)?;
-    let shows = state.priced(shows, now).await;
+    let list = state.catalog.shows(now).await?;
+    let (shows, last) = page(list.upcoming(now).collect(), &paging)?;
+    let shows = state.catalog.priced(shows, now).await;
     let shows = shows.iter().map(|show| ShortShow::new(show, &state.public_url, now)).collect();
     Cached::public(&Page::new(shows, last), LIST_SECONDS, &freshness)
 }
@@ -169,9 +171,9 @@ async fn search(
         .check((1..=MAX_FOUND).contains(&limit), "#limit", format!("Must be between 1 and {MAX_FOUND}."))
         .finish()?;
     let now = state.clock.now();
-    let program = state.program(now).await?;
-    let found = program.search(&search.q, now).into_iter().take(limit.into());
-    let found = state.priced(found, now).await;
+    let list = state.catalog.shows(now).await?;
+    let found = list.search(&search.q, now).into_iter().take(limit.into());
+    let found = state.catalog.priced(found, now).await;
     let items = found.iter().map(|show| ShortShow::new(show, &state.public_url, now)).collect();
     Cached::public(&Found { items }, LIST_SECONDS, &freshness)
 }
@@ -189,24 +191,10 @@ impl Filters {
             .finish()
     }
 
-    fn apply<'a>(&self, program: &'a ShowList, now: Timestamp) -> Vec<&'a EventSummary> {
-        let city = self.city.as_deref().map(folded).filter(|city| !city.is_empty());
-        let mut shows: Vec<&EventSummary> = match self.q.as_deref().filter(|query| !query.is_empty()) {
-            Some(query) => program.search(query, now),
-            None => program.upcoming(now).collect(),
-        };
-        shows.retain(|show| {
-            city.as_deref().is_none_or(|city| folded(&show.city) == city)
-                && self.country.as_deref().is_none_or(|country| show.country.eq_ignore_ascii_case(country))
-        });
-        // A search returns shows by how well they fit, but a list is ordered by start.
-        shows.sort_by_cached_key(|show| Store::after_show(show));
-        shows
+    fn filter(&self) -> ShowFilter<'_> {
+        let (city, country, query) = (self.city.as_deref(), self.country.as_deref(), self.q.as_deref());
+        ShowFilter { city, country, query }
     }
-}
-
-fn folded(text: &str) -> String {
-    deunicode(text.trim()).to_lowercase()
 }
 
 /// The page of the sorted `shows` that is asked for, and the cursor of the next one.
@@ -227,79 +215,20 @@ fn page<'a>(
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use domain::TenantId;
-    use serde_json::Map;
+mod tests {
+    use actions::ShowList;
+    use domain::event::fixture::summary;
 
     use super::*;
 
-    pub(crate) fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).expect("in range")
-    }
-
-    /// A show that starts in this hour and lasts two.
-    pub(crate) fn show(hour: i64, name: &str, city: &str, country: &str) -> EventSummary {
-        EventSummary {
-            id: EventId::generate(at(hour)),
-            tenant_id: TenantId::generate(at(0)),
-            slug: name.to_lowercase().replace(' ', "-"),
-            name: name.to_owned(),
-            artist: String::new(),
-            venue: "Teatro Inventado".to_owned(),
-            city: city.to_owned(),
-            country: country.to_owned(),
-            time_zone: "America/Bogota".to_owned(),
-            starts_at: at(hour * 3600),
-            ends_at: at((hour + 2) * 3600),
-            currency: Currency::COP,
-            price_from: None,
-            image: None,
-            code: None,
-            max_discounts: 0,
-            ticketing_link: None,
-            other_data: Map::new(),
-            created_at: at(0),
-        }
-    }
-
-    fn program() -> ShowList {
-        ShowList::new(vec![
-            show(10, "Los Faroles", "Bogotá", "CO"),
-            show(20, "Río Abajo", "Valparaíso", "CL"),
-            show(30, "Los Faroles otra vez", "BOGOTA", "CO"),
-        ])
-    }
-
-    fn listed(filters: &Filters, hour: i64) -> Vec<String> {
-        let program = program();
-        filters.apply(&program, at(hour * 3600)).iter().map(|show| show.slug.clone()).collect()
-    }
-
-    #[test]
-    fn filters_forgive_accents_and_case() {
-        let city = Filters { city: Some(" bogota ".parse().expect("a line")), ..Filters::default() };
-        assert_eq!(listed(&city, 0), ["los-faroles", "los-faroles-otra-vez"]);
-        let country = Filters { country: Some("cl".to_owned()), ..Filters::default() };
-        assert_eq!(listed(&country, 0), ["río-abajo"]);
-        let query = Filters { q: Some("los farols".parse().expect("a line")), ..Filters::default() };
-        assert_eq!(listed(&query, 0), ["los-faroles", "los-faroles-otra-vez"]);
-        assert_eq!(
-            listed(&Filters { q: Some("  ".parse().expect("a line")), ..Filters::default() }, 0).len(),
-            3
-        );
-    }
-
-    #[test]
-    fn shows_are_listed_until_they_end() {
-        assert_eq!(listed(&Filters::default(), 11).len(), 3);
-        assert_eq!(listed(&Filters::default(), 12), ["río-abajo", "los-faroles-otra-vez"]);
-        assert!(program().search("faroles", at(32 * 3600)).is_empty());
-    }
-
     #[test]
     fn pages_follow_each_other() {
-        let program = program();
-        let all = || program.upcoming(at(0)).collect::<Vec<_>>();
+        let list = ShowList::new(vec![
+            summary(10, "Los Faroles", "Bogotá", "CO"),
+            summary(20, "Río Abajo", "Valparaíso", "CL"),
+            summary(30, "Los Faroles otra vez", "BOGOTA", "CO"),
+        ]);
+        let all = || list.upcoming(Timestamp::UNIX_EPOCH).collect::<Vec<_>>();
         let page = |limit, after: Option<String>| page(all(), &Paging { limit, after });
         let (first, last) = page(2, None).expect("the first page");
         assert_eq!(first.len(), 2);

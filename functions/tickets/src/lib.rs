@@ -1,6 +1,5 @@
 //! A holder's tickets, their QR codes and transfers.
 
-mod held;
 mod list;
 mod qr;
 mod show;
@@ -8,22 +7,21 @@ mod transfers;
 mod view;
 
 use std::ops::Deref;
-use std::sync::Arc;
 
+use actions::Tickets;
 use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError, Secret, SigningKey};
-use domain::{Error, EventId, Result};
-use store::{EventCache, Fingerprints, SOLD_MILLIS, StoredEvent};
+use store::Fingerprints;
 use web::Api;
 
 /// The function's clients, settings and cache.
 #[derive(Clone)]
 pub struct State {
     api: Api,
+    tickets: Tickets,
     fingerprints: Fingerprints,
     ticket_key: SigningKey,
     transfer_key: [u8; 32],
-    sheets: EventCache,
 }
 
 impl State {
@@ -36,18 +34,14 @@ impl State {
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let (ticket_key, _) =
             SigningKey::from_env(&boot.env, "ticket", "TICKET_SECRET", "TICKET_PUBLIC_KEYS")?;
+        let api = Api::new(boot)?;
         Ok(Self {
-            api: Api::new(boot)?,
+            tickets: Tickets::new(&api.store),
+            api,
             fingerprints: Fingerprints::from_env(&boot.env)?,
             ticket_key,
             transfer_key: Secret::from_env(&boot.env, "TICKET_SECRET")?.derive("transfer"),
-            sheets: EventCache::new(200, SOLD_MILLIS),
         })
-    }
-
-    async fn sheet(&self, event: EventId) -> Result<Arc<StoredEvent>> {
-        let sheet = self.sheets.get(&self.store, event, self.clock.now()).await?;
-        sheet.ok_or_else(|| Error::internal(format!("the event {event} with tickets is gone")))
     }
 }
 

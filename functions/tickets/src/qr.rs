@@ -1,13 +1,13 @@
+use actions::HeldTicket;
 use aide::OperationOutput;
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use aide::generate::GenContext;
 use aide::openapi::{MediaType, Operation, Response as ApiResponse, SchemaObject};
 use axum::response::{IntoResponse, Response};
-use domain::order::Ticket;
 use domain::qr::Qr;
 use domain::ticket::{AreaTag, TicketCode, sign};
-use domain::{Error, EventId, FieldError, TicketId};
+use domain::{Error, FieldError, TicketId};
 use http::header;
 use indexmap::IndexMap;
 use schemars::{JsonSchema, json_schema};
@@ -15,7 +15,6 @@ use serde::Deserialize;
 use web::{Answer, Buyer, Path, Query, Refuses, Shared};
 
 use crate::State;
-use crate::held::held;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -61,9 +60,10 @@ enum Format {
 }
 
 /// The ticket's code, signed now.
-pub(crate) fn code(state: &State, event: EventId, ticket: &Ticket<'_>) -> String {
+pub(crate) fn code(state: &State, held: &HeldTicket) -> String {
+    let ticket = held.ticket();
     let code = TicketCode {
-        event,
+        event: held.order.event,
         ticket: ticket.id,
         serial: ticket.serial,
         area: AreaTag::of(ticket.area),
@@ -83,14 +83,13 @@ async fn draw(
         let detail = "Must be between 60 and 2000.".to_owned();
         return Err(Error::fields(vec![FieldError { pointer: "#size".to_owned(), detail }]).into());
     }
-    let held = held(&state, buyer.user, path.ticket).await?;
-    let ticket = held.ticket();
-    if ticket.refunded {
+    let held = state.tickets.held(&buyer, path.ticket).await?;
+    if held.ticket().refunded {
         return Err(
             Error::conflict("ticket_revoked", "This ticket was refunded; it has no code any more.").into()
         );
     }
-    let qr = Qr::new(&code(&state, held.order.event, &ticket))?;
+    let qr = Qr::new(&code(&state, &held))?;
     Ok(match query.format {
         Format::Svg => Picture { media: "image/svg+xml", file: qr.svg().into_bytes() },
         Format::Png => Picture { media: "image/png", file: qr.png(qr.module_pixels(size))? },

@@ -1,3 +1,4 @@
+use actions::TicketStatus;
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use domain::TicketId;
@@ -6,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use web::{Answer, Buyer, Json, Path, Refuses, Shared};
 
 use crate::State;
-use crate::held::held;
 use crate::qr::code;
-use crate::view::{TicketStatus, TicketView, view};
+use crate::view::TicketView;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -45,9 +45,8 @@ async fn show(
     buyer: Buyer,
     Path(path): Path<TicketPath>,
 ) -> Answer<Json<TicketWithCode>> {
-    let held = held(&state, buyer.user, path.id).await?;
-    let ticket = view(&state, &held.order, &held.ticket()).await?;
-    let code =
-        (ticket.status != TicketStatus::Revoked).then(|| code(&state, held.order.event, &held.ticket()));
-    Ok(Json(TicketWithCode { ticket, code }))
+    let held = state.tickets.held(&buyer, path.id).await?;
+    let details = state.tickets.details(held, state.clock.now()).await?;
+    let code = (details.status != TicketStatus::Revoked).then(|| code(&state, &details.held));
+    Ok(Json(TicketWithCode { ticket: TicketView::from(&details), code }))
 }

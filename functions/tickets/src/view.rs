@@ -1,26 +1,12 @@
 //! Tickets in the API's answers to their holder.
 
+use actions::{TicketDetails, TicketStatus};
 use domain::event::Event;
-use domain::order::{Attendee, Order, Ticket};
+use domain::order::Attendee;
 use domain::seat::SeatLabel;
-use domain::{AreaId, EventId, OrderId, Result, TicketId, Timestamp};
+use domain::{AreaId, EventId, OrderId, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::Closed;
-
-use crate::State;
-
-/// Whether a ticket admits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum TicketStatus {
-    /// The ticket admits its holder.
-    Valid,
-    /// The ticket was used at a door.
-    Used,
-    /// The ticket is void: it was refunded, or its payment was taken back.
-    Revoked,
-}
 
 /// A ticket of the caller.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -92,29 +78,22 @@ impl From<&Event> for TicketEvent {
     }
 }
 
-/// The view of a ticket, with its event and the state of its gate.
-pub(crate) async fn view(state: &State, order: &Order, ticket: &Ticket<'_>) -> Result<TicketView> {
-    let sheet = state.sheet(order.event).await?;
-    let closed = state.store.gate(order.event, ticket.id, ticket.serial).await?;
-    let (status, used_at) = match closed {
-        _ if ticket.refunded => (TicketStatus::Revoked, None),
-        Some(Closed::Used(scan)) => (TicketStatus::Used, Some(scan.at)),
-        Some(Closed::Revoked(_)) => (TicketStatus::Revoked, None),
-        // The ticket was handed on after the order was read, so this order's data is a moment old.
-        Some(Closed::Superseded) | None => (TicketStatus::Valid, None),
-    };
-    let area = sheet.area(ticket.area);
-    Ok(TicketView {
-        id: ticket.id,
-        order_id: order.id,
-        event: TicketEvent::from(&sheet.event),
-        area_id: ticket.area,
-        area: area.map(|area| area.area_name.clone()).unwrap_or_default(),
-        seat: ticket.seat.cloned(),
-        admits: area.map_or(1, |area| area.unit_capacity),
-        attendee: ticket.attendee.cloned(),
-        status,
-        used_at,
-        received: ticket.holder != order.user,
-    })
+impl From<&TicketDetails> for TicketView {
+    fn from(details: &TicketDetails) -> Self {
+        let (order, ticket) = (&details.held.order, details.held.ticket());
+        let area = details.event.area(ticket.area);
+        Self {
+            id: ticket.id,
+            order_id: order.id,
+            event: TicketEvent::from(&details.event.event),
+            area_id: ticket.area,
+            area: area.map(|area| area.area_name.clone()).unwrap_or_default(),
+            seat: ticket.seat.cloned(),
+            admits: area.map_or(1, |area| area.unit_capacity),
+            attendee: ticket.attendee.cloned(),
+            status: details.status,
+            used_at: details.used_at,
+            received: ticket.holder != order.user,
+        }
+    }
 }

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, SessionId, TenantId, UserId};
+use crate::user::OwnAddress;
+use crate::{Error, Person, Result, SessionId, TenantId, UserId};
 
 /// The role of a user. Every user has at least [`Role::User`]; the other roles hold within one
 /// tenant.
@@ -85,8 +86,10 @@ pub const MAX_NAMED_WORKPLACES: usize = 10;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The user's id.
-    pub sub: UserId,
-    /// The user's e-mail address, lower case.
+    #[serde(rename = "sub")]
+    pub user: UserId,
+    /// The user's e-mail address, lower case. A user can register any: what depends on its being
+    /// the user's own asks for [`Claims::confirmed_email`].
     pub email: String,
     /// True once the user confirmed the address by a mailed link. Until then it was only typed, and
     /// proves nothing.
@@ -105,7 +108,8 @@ pub struct Claims {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workplaces: Vec<Workplace>,
     /// The session that the token belongs to.
-    pub sid: SessionId,
+    #[serde(rename = "sid")]
+    pub session: SessionId,
     /// Issued at, in seconds since 1970 (RFC 7519).
     pub iat: i64,
     /// Expires at, in seconds since 1970.
@@ -115,6 +119,24 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// The e-mail address, with whether it is proved to be the user's.
+    pub fn address(&self) -> OwnAddress<'_> {
+        OwnAddress { email: &self.email, confirmed: self.email_verified }
+    }
+
+    /// The e-mail address, if the user proved to read mail there.
+    ///
+    /// # Errors
+    /// `email_unverified`.
+    pub fn confirmed_email(&self) -> Result<&str> {
+        if self.email_verified { Ok(&self.email) } else { Err(email_unverified()) }
+    }
+
+    /// The user as others see them, such as on a transfer.
+    pub fn person(&self) -> Person {
+        Person { email: self.email.clone(), name: self.name.clone() }
+    }
+
     /// The tenant for which the caller has `permission`.
     ///
     /// # Errors
@@ -165,14 +187,14 @@ mod tests {
         let workplace =
             |name: &str, role| Workplace { tenant: TenantId::generate(now), name: name.to_owned(), role };
         let claims = Claims {
-            sub: UserId::generate(now),
+            user: UserId::generate(now),
             email: "ana@example.com".to_owned(),
             email_verified: true,
             name: String::new(),
             role: Role::Scanner,
             tenant: Some(TenantId::generate(now)),
             workplaces: vec![workplace("Faroles", Role::Coordinator), workplace("Mareas", Role::Admin)],
-            sid: SessionId::generate(now),
+            session: SessionId::generate(now),
             iat: 0,
             exp: 900,
             iss: "taquilla".to_owned(),

@@ -1,6 +1,8 @@
 //! Tenants, events and their areas, as the organiser describes them.
 
 mod details;
+#[cfg(any(test, feature = "testing"))]
+pub mod fixture;
 mod moving;
 mod priced;
 mod show;

@@ -4,6 +4,7 @@
 //! payment that runs out is `released`. No worker has to end a hold: the order has its own expiry,
 //! and so does every claim on an allotment.
 
+pub mod attendees;
 mod change;
 mod difference;
 #[cfg(any(test, feature = "testing"))]

@@ -158,7 +158,8 @@ impl Transfer {
     pub fn accept(
         &self,
         order: &Order,
-        (to, receiver): (UserId, Person),
+        to: UserId,
+        receiver: Person,
         now: Timestamp,
     ) -> Result<(Self, Order)> {
         self.open(now)?;

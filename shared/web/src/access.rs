@@ -1,13 +1,14 @@
 //! Authorisation as arguments: each extractor yields what the query behind the
 //! route needs, so a handler without one has nothing to ask the store for.
 
+use std::ops::Deref;
+
 use aide::OperationInput;
 use aide::generate::GenContext;
 use aide::openapi::Operation;
 use axum::extract::{FromRef, FromRequestParts};
-use domain::access::{Claims, Permission, Role, email_unverified};
-use domain::user::OwnAddress;
-use domain::{Error, Result, SessionId, TenantId, UserId};
+use domain::access::{Claims, Permission, Role};
+use domain::{Error, Result, TenantId, UserId};
 use http::header;
 use http::request::Parts;
 use indexmap::IndexMap;
@@ -19,46 +20,15 @@ use crate::{Problem, TokenVerifier};
 /// The codes with which a token is refused.
 const TOKEN_REFUSALS: [&str; 2] = ["token_expired", "token_invalid"];
 
-/// A caller that is signed in, whatever its role.
+/// A caller that is signed in, whatever its role: the claims of its token.
 #[derive(Debug, Clone)]
-pub struct Buyer {
-    /// The user.
-    pub user: UserId,
-    /// The e-mail address. A caller can register any: routes that depend on its being the
-    /// caller's own ask for [`Buyer::confirmed_email`].
-    pub email: String,
-    /// The name, possibly empty.
-    pub name: String,
-    /// The session.
-    pub session: SessionId,
-    /// All claims of the token.
-    pub claims: Claims,
-}
+pub struct Buyer(pub Claims);
 
-impl From<Claims> for Buyer {
-    fn from(claims: Claims) -> Self {
-        Self {
-            user: claims.sub,
-            email: claims.email.clone(),
-            name: claims.name.clone(),
-            session: claims.sid,
-            claims,
-        }
-    }
-}
+impl Deref for Buyer {
+    type Target = Claims;
 
-impl Buyer {
-    /// The e-mail address, with whether it is proved to be the caller's.
-    pub fn address(&self) -> OwnAddress<'_> {
-        OwnAddress { email: &self.email, confirmed: self.claims.email_verified }
-    }
-
-    /// The e-mail address, if the caller proved to read mail there.
-    ///
-    /// # Errors
-    /// `email_unverified`.
-    pub fn confirmed_email(&self) -> Result<&str> {
-        if self.claims.email_verified { Ok(&self.email) } else { Err(email_unverified()) }
+    fn deref(&self) -> &Claims {
+        &self.0
     }
 }
 
@@ -70,7 +40,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        claims(parts, &TokenVerifier::from_ref(state))?.map(Self::from).ok_or_else(|| {
+        claims(parts, &TokenVerifier::from_ref(state))?.map(Self).ok_or_else(|| {
             Error::unauthenticated(
                 "sign_in_required",
                 "Sign in and send `Authorization: Bearer <access token>`.",
@@ -88,7 +58,7 @@ impl OperationInput for Buyer {
 
 /// A caller that may be signed in. A token that is sent must still be valid.
 #[derive(Debug, Clone)]
-pub struct MaybeBuyer(pub Option<Buyer>);
+pub struct MaybeBuyer(pub Option<Claims>);
 
 impl<S> FromRequestParts<S> for MaybeBuyer
 where
@@ -98,7 +68,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        Ok(Self(claims(parts, &TokenVerifier::from_ref(state))?.map(Buyer::from)))
+        Ok(Self(claims(parts, &TokenVerifier::from_ref(state))?))
     }
 }
 
@@ -129,9 +99,9 @@ macro_rules! staff {
             type Rejection = Problem;
 
             async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-                let buyer = Buyer::from_request_parts(parts, state).await?;
-                let tenant = buyer.claims.require(Permission::$permission)?;
-                Ok(Self { tenant, user: buyer.user, claims: buyer.claims })
+                let Buyer(claims) = Buyer::from_request_parts(parts, state).await?;
+                let tenant = claims.require(Permission::$permission)?;
+                Ok(Self { tenant, user: claims.user, claims })
             }
         }
 

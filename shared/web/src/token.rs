@@ -107,14 +107,14 @@ mod tests {
             .map(|name| boot::Secret::new(&name.repeat(32)).expect("long enough").signing_key("jwt"));
         let verifier = TokenVerifier::new(&[key.public()], clock.clone());
         let claims = Claims {
-            sub: UserId::generate(now),
+            user: UserId::generate(now),
             email: "ana@example.com".to_owned(),
             email_verified: true,
             name: String::new(),
             role: Role::User,
             tenant: None,
             workplaces: Vec::new(),
-            sid: SessionId::generate(now),
+            session: SessionId::generate(now),
             iat: now.as_second(),
             exp: now.as_second() + 900,
             iss: ISSUER.to_owned(),

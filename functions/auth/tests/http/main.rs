@@ -58,7 +58,7 @@ async fn a_new_user_signs_in_at_once_and_confirms_later() {
     }
     "#);
     let claims = claims(&app, &signed_in);
-    assert_eq!((claims.sub, claims.email.as_str()), (user_id(&signed_in), ANA));
+    assert_eq!((claims.user, claims.email.as_str()), (user_id(&signed_in), ANA));
     assert_eq!((claims.role, claims.tenant, claims.exp - claims.iat), (Role::User, None, 900));
 
     assert!(!claims.email_verified);
@@ -67,7 +67,7 @@ async fn a_new_user_signs_in_at_once_and_confirms_later() {
     let token = app.mail(ANA, LinkPurpose::Welcome).await;
     let redeem = || app.post("/magic-link/redeem").bearer(&signed_in).json(json!({"token": token}));
     let confirmed = redeem().await.expect(200);
-    assert_eq!((user_id(&confirmed), &confirmed["user"]["email_verified"]), (claims.sub, &json!(true)));
+    assert_eq!((user_id(&confirmed), &confirmed["user"]["email_verified"]), (claims.user, &json!(true)));
     assert_eq!(confirmed["user"]["name"], "Ana López");
     assert!(self::claims(&app, &confirmed).email_verified);
     redeem().await.refused(401, "link_invalid");

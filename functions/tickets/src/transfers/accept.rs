@@ -9,10 +9,8 @@ use serde::Deserialize;
 use store::{Failure, GateError};
 use web::{Answer, Buyer, Json, Refuses, Shared};
 
-use super::person;
 use crate::State;
-use crate::held::held;
-use crate::view::{TicketView, view};
+use crate::view::TicketView;
 
 /// How often an acceptance is retried after a lost update of the order, such as when its tickets
 /// were just mailed.
@@ -77,14 +75,15 @@ async fn prepare(state: &State, buyer: &Buyer, transfer: Transfer) -> Result<(Tr
     let gone = || Error::internal("the order of a transfer is gone");
     let (order, index) = transfer.ticket.order().ok_or_else(gone)?;
     let order = state.store.order(transfer.buyer, order).await?.ok_or_else(gone)?;
-    let sheet = state.sheet(order.event).await?;
+    let sheet = state.tickets.event(order.event, now).await?;
     if let Some(ticket) = order.tickets().nth(usize::from(index)) {
         transferable(&sheet.event, &ticket, now)?;
     }
-    transfer.accept(&order, (buyer.user, person(buyer)), now)
+    transfer.accept(&order, buyer.user, buyer.person(), now)
 }
 
 async fn answer(state: &State, buyer: &Buyer, transfer: &Transfer) -> Answer<Json<TicketView>> {
-    let held = held(state, buyer.user, transfer.ticket).await?;
-    Ok(Json(view(state, &held.order, &held.ticket()).await?))
+    let held = state.tickets.held(buyer, transfer.ticket).await?;
+    let details = state.tickets.details(held, state.clock.now()).await?;
+    Ok(Json(TicketView::from(&details)))
 }

@@ -11,9 +11,8 @@ use serde::{Deserialize, Serialize};
 use store::{Count, Failure, GateError, Once};
 use web::{Answer, Buyer, ClientNetwork, Created, IdempotencyKey, Json, Refuses, Shared};
 
-use super::{TransferView, limits, person};
+use super::{TransferView, limits};
 use crate::State;
-use crate::held::held;
 
 /// The most offers of one ticket by the same holder: each sends a mail to a receiver who did not
 /// ask for it.
@@ -83,9 +82,9 @@ async fn offer(
     id: TransferId,
     now: Timestamp,
 ) -> Result<Transfer> {
-    let held = held(state, buyer.user, request.ticket_id).await?;
+    let held = state.tickets.held(buyer, request.ticket_id).await?;
     let ticket = held.ticket();
-    let sheet = state.sheet(held.order.event).await?;
+    let sheet = state.tickets.event(held.order.event, now).await?;
     transferable(&sheet.event, &ticket, now)?;
     if let Some(closed) = state.store.gate(held.order.event, ticket.id, ticket.serial).await? {
         return Err(GateError::Closed(closed).into());
@@ -96,7 +95,7 @@ async fn offer(
     let transfer = Transfer {
         id,
         reason: request.reason.clone().and_then(Paragraph::some),
-        ..Transfer::offer(&sheet.event, &held.order, &ticket, person(buyer), to_email, now)
+        ..Transfer::offer(&sheet.event, &held.order, &ticket, buyer.person(), to_email, now)
     };
     match state.store.create_transfer(&transfer, &Outbox::TransferOffered, MAX_OFFERS).await {
         Ok(()) => Ok(transfer),

@@ -11,7 +11,6 @@ use domain::transfer::{Transfer, TransferState};
 use domain::{EventId, Person, TicketId, Timestamp, TransferId, UserId};
 use schemars::JsonSchema;
 use serde::Serialize;
-use web::Buyer;
 
 use crate::State;
 
@@ -78,8 +77,4 @@ impl TransferView {
             decided_at: transfer.decided_at,
         }
     }
-}
-
-fn person(buyer: &Buyer) -> Person {
-    Person { email: buyer.email.clone(), name: buyer.name.clone() }
 }

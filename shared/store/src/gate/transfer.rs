@@ -210,7 +210,7 @@ mod tests {
     async fn accept(store: &Store, offer: &Transfer, to: UserId) -> Result<(), Error> {
         let (order, _) = offer.ticket.order().expect("of an order");
         let order = store.order(offer.buyer, order).await?.expect("the order is there");
-        let (transfer, order) = offer.accept(&order, (to, eva_herself()), at(2))?;
+        let (transfer, order) = offer.accept(&order, to, eva_herself(), at(2))?;
         Ok(store.accept_transfer(&transfer, &order, &Outbox::TransferOffered).await?)
     }
 
@@ -225,7 +225,7 @@ mod tests {
         store.create_transfer(&first, &Outbox::TransferOffered, 10).await.expect("created");
         for _ in 0..2 {
             // The second time as a client whose answer was lost.
-            let (transfer, after) = first.accept(&order, (eva, eva_herself()), at(2)).expect("possible");
+            let (transfer, after) = first.accept(&order, eva, eva_herself(), at(2)).expect("possible");
             store.accept_transfer(&transfer, &after, &Outbox::TransferOffered).await.expect("accepted");
         }
         let now = store.order(ana, order.id).await.expect("read").expect("there");

@@ -13,21 +13,21 @@ const HALF: usize = 8;
 
 /// Digest of a request's idempotency key and of its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RequestDigest {
+pub struct RequestDigest {
     key: [u8; HALF],
     body: [u8; HALF],
 }
 
 impl RequestDigest {
     /// The digest of a request to `route`; `None` without a key.
-    pub(crate) fn new<B: Serialize>(route: &str, key: Option<&str>, body: &B) -> Result<Option<Self>> {
+    pub fn new<B: Serialize>(route: &str, key: Option<&str>, body: &B) -> Result<Option<Self>> {
         let Some(key) = key else { return Ok(None) };
         let body = serde_json::to_vec(body).map_err(Error::internal)?;
         Ok(Some(Self { key: half(&[route.as_bytes(), b"\0", key.as_bytes()]), body: half(&[&body]) }))
     }
 
     /// The digest as the order keeps it.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         URL_SAFE_NO_PAD.encode([self.key, self.body].concat())
     }
 
@@ -35,7 +35,7 @@ impl RequestDigest {
     ///
     /// # Errors
     /// `idempotency_key_reused` if `kept` has the same key and another body.
-    pub(crate) fn repeats(&self, kept: &str) -> Result<bool> {
+    pub fn repeats(&self, kept: &str) -> Result<bool> {
         if !self.shares_key(kept) {
             return Ok(false);
         }

@@ -2,26 +2,17 @@
 
 use domain::discount::{Case, DecisionType, DiscountRequest, MAX_ATTEMPTS, day_of};
 use domain::member::Member;
-use domain::{DiscountRequestId, Error, EventId, MemberId, Result, Timestamp};
+use domain::{DiscountRequestId, EventId, MemberId, Result, Timestamp};
 use store::{EventRecord, Store};
+
+use super::asked_too_often;
 
 /// The most shows of a day that are read.
 const MAX_SAME_DAY: u16 = 15;
 
-pub(crate) fn show_not_found() -> Error {
-    Error::not_found("show_not_found", "There is no such show. Search for it again.")
-}
-
-pub(crate) fn asked_too_often() -> Error {
-    Error::conflict(
-        "asked_too_often",
-        "You have asked for this discount too often. Write to the organiser instead.",
-    )
-}
-
 /// The facts before a request: the discounts left, and earlier requests.
 #[derive(Debug)]
-pub(crate) struct History {
+pub(super) struct History {
     /// Discounts that the show has left.
     remaining: u32,
     /// Undecided requests for the show whose suggestion is approval.
@@ -36,7 +27,7 @@ impl History {
     /// Reads the discounts left, the waiting requests and the organiser's shows of the day
     /// concurrently; then all requests that the member may have made for these shows, whose
     /// ids are derived from member and show.
-    pub(crate) async fn read(
+    pub(super) async fn read(
         store: &Store,
         show: &EventRecord,
         member: &Member,
@@ -58,7 +49,7 @@ impl History {
     }
 
     /// The facts for the rules about the request of `member`, who is eligible.
-    pub(crate) fn case(&self, member: &Member) -> Case<'_> {
+    pub(super) fn case(&self, member: &Member) -> Case<'_> {
         let given =
             self.same_day.iter().find(|request| request.decision_type == Some(DecisionType::Approved));
         Case {
@@ -74,7 +65,7 @@ impl History {
     ///
     /// # Errors
     /// `request_open`, `discount_already_given`, or `asked_too_often` from the sixth request on.
-    pub(crate) fn next_attempt(&self) -> Result<u8> {
+    pub(super) fn next_attempt(&self) -> Result<u8> {
         for request in &self.own {
             request.check_may_ask_again()?;
         }

@@ -1,20 +1,22 @@
 //! The persons for whom tickets are, where the event asks for them.
 
-use domain::birth_date::BirthDate;
-use domain::error::Fields;
-use domain::event::{AttendeeField, Event};
-use domain::national_id::has_wrong_check_digit;
-use domain::order::Attendee;
-use domain::text::Line;
-use domain::{Result, Timestamp};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Attendee;
+use crate::Result;
+use crate::birth_date::BirthDate;
+use crate::error::Fields;
+use crate::event::{AttendeeField, Event};
+use crate::national_id::has_wrong_check_digit;
+use crate::text::Line;
+
 /// The person for whom a ticket is, as the buyer says.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NewAttendee {
+pub struct NewAttendee {
     /// The full name, at most 100 characters, such as `Ana Ríos`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nombre: Option<Line<1, 100>>,
@@ -28,7 +30,7 @@ pub(crate) struct NewAttendee {
 }
 
 /// Checks the attendees of a request: none, or one for each ticket; single fields may be missing.
-pub(crate) fn read(
+pub fn read(
     attendees: Vec<NewAttendee>,
     tickets: u8,
     event: &Event,
@@ -72,7 +74,7 @@ impl From<NewAttendee> for Attendee {
 }
 
 /// Checks that all attendees have the fields that the event asks for.
-pub(crate) fn check_complete(event: &Event, attendees: &[Attendee], tickets: u8) -> Result<()> {
+pub fn check_complete(event: &Event, attendees: &[Attendee], tickets: u8) -> Result<()> {
     let mut fields = Fields::new();
     for index in 0..usize::from(tickets) {
         let attendee = attendees.get(index);

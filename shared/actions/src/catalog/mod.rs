@@ -1,0 +1,144 @@
+//! The published shows: their search, areas, prices and free places.
+//!
+//! Everything is cached for a few seconds, so that an event with many visitors costs almost no
+//! reads; the times are a promise to organisers. A buyer gets a place or not by the hold, which does
+//! not read these caches.
+
+mod areas;
+mod prices;
+mod shows;
+
+use std::sync::Arc;
+
+use domain::event::{EventStatus, Tenant};
+use domain::pricing::Promotion;
+use domain::{AreaId, Error, EventId, Result, TenantId, Timestamp};
+use jiff::SignedDuration;
+use store::{Cache, RowState, StagesLeft, Store, StoredEvent};
+
+pub use areas::{AreaAvailability, AreaOffer, SeatRow};
+pub use prices::PricedShow;
+pub use shows::{ShowFilter, ShowList};
+
+/// How long lists, events and prices are cached, in milliseconds.
+const LISTED: i64 = 3_000;
+/// How long remaining places and uses are cached, in milliseconds.
+const LEFT: i64 = 2_000;
+/// How long slugs and organisers, which hardly ever change, are cached, in milliseconds.
+const STEADY: i64 = 60_000;
+
+/// The most shows in the public list.
+const MAX_SHOWS: usize = 5_000;
+/// The longest event: one that started longer ago is over.
+const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
+
+/// The published shows, as customers see them; clones share the caches.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    pub(crate) store: Store,
+    caches: Arc<Caches>,
+}
+
+/// The caches of one execution environment.
+#[derive(Debug)]
+struct Caches {
+    shows: Cache<(), ShowList>,
+    slugs: Cache<String, EventId>,
+    events: Cache<EventId, StoredEvent>,
+    tenants: Cache<TenantId, Tenant>,
+    stages_left: Cache<EventId, StagesLeft>,
+    places: Cache<EventId, Vec<(AreaId, u32)>>,
+    rows: Cache<(EventId, AreaId), Vec<RowState>>,
+    promotions: Cache<(TenantId, String), (Promotion, Option<u32>)>,
+    prices: Cache<EventId, Option<i64>>,
+}
+
+impl Catalog {
+    /// The shows in the table of `store`.
+    pub fn new(store: &Store) -> Self {
+        let caches = Caches {
+            shows: Cache::new(1, LISTED),
+            slugs: Cache::new(2048, STEADY),
+            events: Cache::new(128, LISTED),
+            tenants: Cache::new(512, STEADY),
+            stages_left: Cache::new(512, LEFT),
+            places: Cache::new(256, LEFT),
+            rows: Cache::new(64, LEFT),
+            promotions: Cache::new(512, LEFT),
+            prices: Cache::new(MAX_SHOWS, LISTED),
+        };
+        Self { store: store.clone(), caches: Arc::new(caches) }
+    }
+
+    /// The public list.
+    pub async fn shows(&self, now: Timestamp) -> Result<Arc<ShowList>> {
+        let from = now.checked_sub(LONGEST).unwrap_or(Timestamp::MIN);
+        let read = || async move { Ok(Some(ShowList::new(self.store.shows(from, MAX_SHOWS).await?))) };
+        always(self.caches.shows.get((), now, read).await?)
+    }
+
+    /// The published event with this slug, its areas and its stages.
+    ///
+    /// # Errors
+    /// `event_not_found`, also of a draft.
+    pub async fn event_by_slug(&self, slug: &str, now: Timestamp) -> Result<Arc<StoredEvent>> {
+        // No slug is that long, and the table's keys have a limit.
+        if slug.len() > 100 {
+            return Err(not_published());
+        }
+        let read = || async move { Ok(self.store.event_by_slug(slug).await?) };
+        let id = self.caches.slugs.get(slug.to_owned(), now, read).await?.ok_or_else(not_published)?;
+        self.event(*id, now).await
+    }
+
+    /// The published event with this id, its areas and its stages.
+    ///
+    /// # Errors
+    /// `event_not_found`, also of a draft.
+    pub async fn event(&self, id: EventId, now: Timestamp) -> Result<Arc<StoredEvent>> {
+        let read = || async move {
+            let event = self.store.priced_event(id).await?;
+            // Missing values are not cached, so an event is visible as soon as it is published.
+            Ok(event.filter(|event| event.event.status == EventStatus::Published))
+        };
+        self.caches.events.get(id, now, read).await?.ok_or_else(not_published)
+    }
+
+    /// The organiser of a published event.
+    pub async fn organizer(&self, event: &StoredEvent, now: Timestamp) -> Result<Arc<Tenant>> {
+        let id = event.event.tenant_id;
+        let read = || async move { Ok(self.store.tenant(id).await?) };
+        self.caches.tenants.get(id, now, read).await?.ok_or_else(not_published)
+    }
+
+    /// The tickets that the event's limited stages have left.
+    pub(crate) async fn stages_left(&self, event: &StoredEvent, now: Timestamp) -> Result<Arc<StagesLeft>> {
+        let read = || async move { Ok(Some(self.store.stages_left(&event.stages, now).await?)) };
+        always(self.caches.stages_left.get(event.event.id, now, read).await?)
+    }
+
+    /// The tenant's promotion with this code in capital letters, and the uses that it has left
+    /// if they are limited.
+    pub(crate) async fn promotion(
+        &self,
+        tenant: TenantId,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<Option<Arc<(Promotion, Option<u32>)>>> {
+        let read = || async move {
+            let Some(promotion) = self.store.promotion(tenant, code).await? else { return Ok(None) };
+            let left = self.store.promotion_left(&promotion, now).await?;
+            Ok(Some((promotion, left)))
+        };
+        self.caches.promotions.get((tenant, code.to_owned()), now, read).await
+    }
+}
+
+fn not_published() -> Error {
+    Error::not_found("event_not_found", "There is no such event, or it is not on sale.")
+}
+
+/// What a read that always finds something gave.
+fn always<T>(found: Option<T>) -> Result<T> {
+    found.ok_or_else(|| Error::internal("there is always an answer"))
+}

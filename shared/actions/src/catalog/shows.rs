@@ -1,0 +1,121 @@
+//! The public list of shows: search and filters.
+
+use deunicode::deunicode;
+use domain::Timestamp;
+use domain::event::EventSummary;
+use domain::search::{Entry, Index};
+
+/// The fewest characters of an event's internal code that find it.
+const MIN_CODE_CHARS: usize = 2;
+
+/// The public list, with an index to search it.
+#[derive(Debug)]
+pub struct ShowList {
+    shows: Vec<EventSummary>,
+    /// The search index; its ids are positions in `shows`.
+    index: Index<usize>,
+}
+
+/// The shows that a customer wants to see; each part narrows the list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ShowFilter<'a> {
+    /// The city; accents and capitals do not matter.
+    pub city: Option<&'a str>,
+    /// The country, as an ISO 3166-1 alpha-2 code in any letters.
+    pub country: Option<&'a str>,
+    /// Words that the shows may mean; typos are forgiven.
+    pub query: Option<&'a str>,
+}
+
+impl ShowList {
+    /// The list of shows that are sorted by their start.
+    pub fn new(shows: Vec<EventSummary>) -> Self {
+        let index = Index::new(shows.iter().enumerate().map(|(place, show)| Entry {
+            id: place,
+            title: &show.name,
+            artist: &show.artist,
+            venue: &show.venue,
+            city: &show.city,
+        }));
+        Self { shows, index }
+    }
+
+    /// The shows that are not over at `now`, by their start.
+    pub fn upcoming(&self, now: Timestamp) -> impl Iterator<Item = &EventSummary> {
+        self.shows.iter().filter(move |show| now < show.ends_at)
+    }
+
+    /// The shows that `query` may mean and that are not over, best first. Shows whose code
+    /// begins with `query` come before all others.
+    pub fn search(&self, query: &str, now: Timestamp) -> Vec<&EventSummary> {
+        let typed = query.trim().to_ascii_lowercase();
+        let has_code = |show: &EventSummary| {
+            let code = show.code.as_deref().filter(|_| typed.len() >= MIN_CODE_CHARS);
+            code.is_some_and(|code| code.to_ascii_lowercase().starts_with(&typed))
+        };
+        let found = self.index.search(query, self.shows.len());
+        let found = found.into_iter().filter_map(|(place, _)| self.shows.get(place));
+        let by_code = self.shows.iter().filter(|show| has_code(show));
+        let shows = by_code.chain(found.filter(|show| !has_code(show)));
+        shows.filter(|show| now < show.ends_at).collect()
+    }
+
+    /// The shows that fit `filter` and are not over: best first with a query, else by their start.
+    pub fn filtered(&self, filter: ShowFilter<'_>, now: Timestamp) -> Vec<&EventSummary> {
+        let city = filter.city.map(folded).filter(|city| !city.is_empty());
+        let mut shows: Vec<&EventSummary> = match filter.query.filter(|query| !query.is_empty()) {
+            Some(query) => self.search(query, now),
+            None => self.upcoming(now).collect(),
+        };
+        shows.retain(|show| {
+            city.as_deref().is_none_or(|city| folded(&show.city) == city)
+                && filter.country.is_none_or(|country| show.country.eq_ignore_ascii_case(country))
+        });
+        shows
+    }
+}
+
+fn folded(text: &str) -> String {
+    deunicode(text.trim()).to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::event::fixture::summary;
+
+    use super::*;
+
+    fn at_hour(hour: i64) -> Timestamp {
+        Timestamp::from_second(hour * 3600).expect("in range")
+    }
+
+    fn shows() -> ShowList {
+        ShowList::new(vec![
+            summary(10, "Los Faroles", "Bogotá", "CO"),
+            summary(20, "Río Abajo", "Valparaíso", "CL"),
+            summary(30, "Los Faroles otra vez", "BOGOTA", "CO"),
+        ])
+    }
+
+    fn found(filter: ShowFilter<'_>, hour: i64) -> Vec<String> {
+        shows().filtered(filter, at_hour(hour)).iter().map(|show| show.slug.clone()).collect()
+    }
+
+    #[test]
+    fn filters_forgive_accents_and_case() {
+        let city = ShowFilter { city: Some(" bogota "), ..ShowFilter::default() };
+        assert_eq!(found(city, 0), ["los-faroles", "los-faroles-otra-vez"]);
+        let country = ShowFilter { country: Some("cl"), ..ShowFilter::default() };
+        assert_eq!(found(country, 0), ["río-abajo"]);
+        let query = ShowFilter { query: Some("los farols"), ..ShowFilter::default() };
+        assert_eq!(found(query, 0), ["los-faroles", "los-faroles-otra-vez"]);
+        assert_eq!(found(ShowFilter { query: Some(""), ..ShowFilter::default() }, 0).len(), 3);
+    }
+
+    #[test]
+    fn shows_are_listed_until_they_end() {
+        assert_eq!(found(ShowFilter::default(), 11).len(), 3);
+        assert_eq!(found(ShowFilter::default(), 12), ["río-abajo", "los-faroles-otra-vez"]);
+        assert!(shows().search("faroles", at_hour(32)).is_empty());
+    }
+}

@@ -1,0 +1,23 @@
+//! What a customer may do, once for every caller: the routes today; pages, chat and agents as they
+//! come.
+//!
+//! An action takes the claims of the customer's token and checked input, and returns plain data or
+//! the refusal. It reads and writes by `store` and decides by `domain`; it knows nothing of HTTP and
+//! nothing of payment gateways. Callers read the request, call one action, and word the answer.
+//! Limits that protect what can be guessed are part of the action, so that no caller forgets them.
+
+#![warn(missing_docs)]
+
+mod catalog;
+mod community;
+mod discounts;
+mod orders;
+mod quotes;
+mod tickets;
+
+pub use catalog::{AreaAvailability, AreaOffer, Catalog, PricedShow, SeatRow, ShowFilter, ShowList};
+pub use community::{Community, Lookup, RegistrationScope};
+pub use discounts::{DiscountWish, Discounts, ShowName};
+pub use orders::{NewReservation, Orders, RequestDigest};
+pub use quotes::{QuoteKey, Quotes};
+pub use tickets::{HeldTicket, TicketDetails, TicketStatus, Tickets};

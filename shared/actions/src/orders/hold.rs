@@ -1,0 +1,277 @@
+//! Holds places at a quoted price.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::access::{Claims, email_unverified};
+use domain::order::attendees::{self, NewAttendee};
+use domain::order::{Attendee, Change, Hold, Order, OrderStatus};
+use domain::pricing::{Promotion, PromotionReason, Quote};
+use domain::{Error, Kind, OrderId, Result, Timestamp};
+use store::{Failure, GateError, HoldRequest, Store, StoredEvent, recount};
+
+use super::digest::{KEY_REUSED, RequestDigest, key_reused};
+use super::{Orders, REMEMBERED};
+
+/// Unpaid reservations of one buyer for one event, so that no buyer can block a show without
+/// paying.
+const MAX_OPEN: usize = 4;
+
+/// How long a request may take to check the buyer's other reservations after it made one.
+const UNSURE: Duration = Duration::from_secs(15);
+
+/// A buyer's request to hold places.
+#[derive(Debug)]
+pub struct NewReservation<'a> {
+    /// The sealed quote.
+    pub quote: &'a str,
+    /// The attendees, one for each ticket in the order of the lines; empty if they follow with the
+    /// payment.
+    pub attendees: Vec<NewAttendee>,
+    /// The digest that recognises a repeated request; `None` without an idempotency key.
+    pub digest: Option<RequestDigest>,
+}
+
+impl Orders {
+    /// Takes the places of a quote for some minutes. A quote becomes one order: asking again
+    /// returns the same one.
+    ///
+    /// # Errors
+    /// What is wrong with the quote, the attendees or the promotion, `sold_out` and its kin,
+    /// `quote_used`, `too_many_reservations` and `idempotency_key_reused`.
+    pub async fn hold(
+        &self,
+        buyer: &Claims,
+        request: NewReservation<'_>,
+        now: Timestamp,
+    ) -> Result<(Order, Arc<StoredEvent>)> {
+        let quote = self.quote_key.open(request.quote, now)?;
+        let event = self.event(quote.event_id, now).await?;
+        event.event.on_sale(now)?;
+        let attendees = attendees::read(request.attendees, quote.totals.quantity, &event.event, now)?;
+        let digest = request.digest.as_ref();
+        let attempt = HoldAttempt { store: &self.store, buyer, event: &event, digest, now };
+        let order = match attempt.find_existing_order(&quote).await? {
+            Some(order) if attempt.is_new(&order) => attempt.confirm_concurrent_order(order).await?,
+            Some(order) => order,
+            None => attempt.hold(quote, attendees).await?,
+        };
+        Ok((order, event))
+    }
+}
+
+/// One request to hold places of an event, with what each of its steps needs.
+struct HoldAttempt<'a> {
+    store: &'a Store,
+    buyer: &'a Claims,
+    event: &'a StoredEvent,
+    digest: Option<&'a RequestDigest>,
+    now: Timestamp,
+}
+
+impl HoldAttempt<'_> {
+    /// The existing order of this quote, if there is one. Reads the buyer's orders of the last day,
+    /// which also show a reused key and too many open reservations.
+    async fn find_existing_order(&self, quote: &Quote) -> Result<Option<Order>> {
+        let id = OrderId::of_quote(quote.id, self.buyer.user);
+        let recent = self.store.orders_since(self.buyer.user, self.now - REMEMBERED).await?;
+        let known = recent.iter().find(|order| order.id == id).cloned();
+        let repeats =
+            |order: &Order| self.digest.is_none_or(|digest| order.idempotency == Some(digest.text()));
+        if known.as_ref().is_some_and(repeats) {
+            return known.map(|known| self.unless_released(known)).transpose();
+        }
+        for kept in recent.iter().filter_map(|order| order.idempotency.as_deref()) {
+            self.digest.map_or(Ok(false), |digest| digest.repeats(kept))?;
+        }
+        if known.is_some() {
+            return Err(quote_used(
+                "This quote is a reservation already. Pay that one, or ask for a new quote.",
+                id,
+            ));
+        }
+        if self.open_reservations(&recent).len() >= MAX_OPEN {
+            return Err(too_many());
+        }
+        Ok(None)
+    }
+
+    /// The existing order of a quote, unless it has ended: a quote can become only one order.
+    fn unless_released(&self, known: Order) -> Result<Order> {
+        match known.status_at(self.now) {
+            OrderStatus::Released => {
+                Err(quote_used("The reservation of this quote has ended. Ask for a new quote.", known.id))
+            }
+            _ => Ok(known),
+        }
+    }
+
+    /// The unpaid reservations for the event among the buyer's orders.
+    fn open_reservations(&self, orders: &[Order]) -> Vec<OrderId> {
+        let is_open = |order: &&Order| {
+            let status = order.status_at(self.now);
+            order.event == self.event.event.id
+                && matches!(status, OrderStatus::Held | OrderStatus::AwaitingPayment)
+        };
+        orders.iter().filter(is_open).map(|order| order.id).collect()
+    }
+
+    /// The orders that have the request's idempotency key.
+    fn with_key(&self, orders: &[Order]) -> Vec<OrderId> {
+        let has_key = |kept: &str| self.digest.is_some_and(|digest| digest.shares_key(kept));
+        let orders = orders.iter().filter(|order| order.idempotency.as_deref().is_some_and(has_key));
+        orders.map(|order| order.id).collect()
+    }
+
+    /// Claims the places and creates the order.
+    async fn hold(&self, quote: Quote, attendees: Vec<Attendee>) -> Result<Order> {
+        let promotion = self.promotion(&quote).await?;
+        let (user, event) = (self.buyer.user, &self.event.event);
+        // Whole seconds, as allotments count time.
+        let ends = self.now.as_second() + i64::from(event.hold_minutes) * 60;
+        let expires_at = Timestamp::from_second(ends).map_err(Error::internal)?;
+        let request = HoldRequest {
+            quote: &quote,
+            sheet: self.event,
+            promotion: promotion.as_ref(),
+            user,
+            until: expires_at,
+        };
+        let holdings = self.store.hold(request, self.now).await?;
+        let hold = Hold {
+            user,
+            buyer: self.buyer.person(),
+            language: event.language,
+            attendees,
+            holdings,
+            expires_at,
+            idempotency: self.digest.map(RequestDigest::text),
+        };
+        let order = Order::hold(quote, hold);
+        let Some(known) = self.store.create_order(&order).await? else {
+            return self.enforce_limits(order).await;
+        };
+        let answer = self.confirm_concurrent_order(known).await;
+        if answer.as_ref().is_err_and(|error| error.kind() != Kind::Unavailable) {
+            // The order is gone, so the places just claimed belong to no order.
+            self.store.release_holdings(&order).await?;
+        }
+        answer
+    }
+
+    /// The promotion of the quote, read again if its uses are limited or it is bound to a buyer: the
+    /// quote may have been made before the buyer was known.
+    async fn promotion(&self, quote: &Quote) -> Result<Option<Promotion>> {
+        let verdict = quote.promotion.as_ref().filter(|verdict| verdict.applied && verdict.limited);
+        let Some(verdict) = verdict else { return Ok(None) };
+        let promotion = self.store.promotion(quote.tenant_id, &verdict.code).await?;
+        let promotion = promotion.filter(|promotion| Some(promotion.id) == verdict.id).ok_or_else(|| {
+            Error::conflict("quote_outdated", "The promotion of this quote has ended. Ask for a new quote.")
+        })?;
+        match promotion.refuses(Some(self.buyer.address())) {
+            None => Ok(Some(promotion)),
+            Some(PromotionReason::EmailUnverified) => Err(email_unverified()),
+            Some(_) => Err(Error::forbidden(
+                "promotion_not_for_buyer",
+                "This promotion code is personal. Sign in with the address that it was sent to.",
+            )),
+        }
+    }
+
+    /// Checks the buyer's reservations again after saving the new one: concurrent requests may have
+    /// made others. Cancels the new one if there are too many or another has its idempotency key.
+    /// Only for the request that made it: see [`HoldAttempt::confirm_concurrent_order`].
+    async fn enforce_limits(&self, mut order: Order) -> Result<Order> {
+        let Some(refusal) = self.refusal(&order).await? else { return Ok(order) };
+        // The idempotency key then belongs to the other order.
+        let change = order.release_for_other(refusal.code() == KEY_REUSED);
+        match self.store.save_order(&order, &change, self.now).await {
+            Ok(order) => {
+                self.store.release_holdings(&order).await?;
+                Err(refusal)
+            }
+            Err(GateError::Failure(Failure::Refused(_))) => match self.saved(&order).await? {
+                current if current.status == OrderStatus::Released => Err(refusal),
+                // The order is being paid, or the same request, sent twice, has confirmed it.
+                current => Ok(current),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Why an order that was just saved must be cancelled; `None` if it may stay.
+    async fn refusal(&self, order: &Order) -> Result<Option<Error>> {
+        let there = self.buyers_orders().await?;
+        let again = || async { Ok(self.with_key(&self.buyers_orders().await?)) };
+        if self.with_key(&there).len() > 1 && !recount::is_within_limit(1, &order.id, again).await? {
+            return Ok(Some(key_reused()));
+        }
+        let again = || async { Ok(self.open_reservations(&self.buyers_orders().await?)) };
+        if self.open_reservations(&there).len() > MAX_OPEN
+            && !recount::is_within_limit(MAX_OPEN, &order.id, again).await?
+        {
+            return Ok(Some(too_many()));
+        }
+        Ok(None)
+    }
+
+    /// True if the request that made the order may not have checked the buyer's others yet.
+    fn is_new(&self, order: &Order) -> bool {
+        let held = order.expires_at - Duration::from_secs(60 * u64::from(self.event.event.hold_minutes));
+        order.version == 1 && self.now < held + UNSURE
+    }
+
+    /// Waits until an order made just now by another, identical request is sure to stay. That
+    /// request may be about to cancel the order, or may have returned it already. So this one never
+    /// cancels it, and returns it only if the buyer is within the limits. Then it increments the
+    /// version, so that a late cancellation is refused.
+    async fn confirm_concurrent_order(&self, order: Order) -> Result<Order> {
+        for look in 0..recount::MAX_COUNTS {
+            if look > 0 {
+                tokio::time::sleep(recount::PAUSE).await;
+            }
+            let there = self.buyers_orders().await?;
+            let current = self.saved(&order).await?;
+            if current.status == OrderStatus::Released
+                && self.digest.is_some()
+                && current.idempotency.is_none()
+            {
+                // It was cancelled because another order has the key.
+                return Err(key_reused());
+            }
+            if current.version > 1 {
+                return self.unless_released(current);
+            }
+            if self.with_key(&there).len() <= 1 && self.open_reservations(&there).len() <= MAX_OPEN {
+                match self.store.save_order(&current, &Change::default(), self.now).await {
+                    Ok(confirmed) => return Ok(confirmed),
+                    Err(GateError::Failure(Failure::Refused(_))) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Err(Failure::Unavailable("another request has the reservation in hand".to_owned()).into())
+    }
+
+    /// The buyer's orders of the last day, as they are now.
+    async fn buyers_orders(&self) -> Result<Vec<Order>, Failure> {
+        self.store.orders_consistent(self.buyer.user, self.now - REMEMBERED).await
+    }
+
+    /// The order as it is now.
+    async fn saved(&self, order: &Order) -> Result<Order> {
+        let saved = self.store.order(order.user, order.id).await?;
+        saved.ok_or_else(|| Error::internal("an order vanished"))
+    }
+}
+
+fn quote_used(detail: &'static str, id: OrderId) -> Error {
+    Error::conflict("quote_used", detail).with("reservation_id", id.to_string())
+}
+
+fn too_many() -> Error {
+    Error::too_many(
+        "too_many_reservations",
+        "You have too many unpaid reservations for this event. Pay or cancel one first.",
+    )
+}

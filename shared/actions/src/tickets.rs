@@ -1,0 +1,170 @@
+//! A holder's tickets: bought, or received by a transfer.
+
+use std::sync::Arc;
+
+use domain::access::Claims;
+use domain::order::{Order, Ticket};
+use domain::{Error, EventId, Result, TicketId, Timestamp, UserId};
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::{Closed, EventCache, Listing, RECEIVED_START, Received, SOLD_MILLIS, Store, StoredEvent};
+
+/// Whether a ticket admits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketStatus {
+    /// The ticket admits its holder.
+    Valid,
+    /// The ticket was used at a door.
+    Used,
+    /// The ticket is void: it was refunded, or its payment was taken back.
+    Revoked,
+}
+
+/// A ticket with its order, which its holder may see.
+#[derive(Debug, Clone)]
+pub struct HeldTicket {
+    /// The order that bought the ticket; its buyer may be another user.
+    pub order: Arc<Order>,
+    id: TicketId,
+}
+
+impl HeldTicket {
+    /// The ticket as its order has it.
+    pub fn ticket(&self) -> Ticket<'_> {
+        let ticket = self.order.tickets().find(|ticket| ticket.id == self.id);
+        ticket.expect("a held ticket is one of its order")
+    }
+}
+
+/// A held ticket with its event and the state of its gate.
+#[derive(Debug, Clone)]
+pub struct TicketDetails {
+    /// The ticket and its order.
+    pub held: HeldTicket,
+    /// The event, its areas and its stages.
+    pub event: Arc<StoredEvent>,
+    /// Whether the ticket admits.
+    pub status: TicketStatus,
+    /// When it was used at a door; `None` if it was not.
+    pub used_at: Option<Timestamp>,
+}
+
+/// The tickets of their holders; clones share the cache of events.
+#[derive(Clone, Debug)]
+pub struct Tickets {
+    store: Store,
+    events: EventCache,
+}
+
+/// Orders; with an id only that ticket of the order, else all.
+type Orders = Listing<(Order, Option<TicketId>)>;
+
+impl Tickets {
+    /// The tickets in the table of `store`.
+    pub fn new(store: &Store) -> Self {
+        Self { store: store.clone(), events: EventCache::new(200, SOLD_MILLIS) }
+    }
+
+    /// The event of a ticket, cached for half a minute.
+    pub async fn event(&self, event: EventId, now: Timestamp) -> Result<Arc<StoredEvent>> {
+        let found = self.events.get(&self.store, event, now).await?;
+        found.ok_or_else(|| Error::internal(format!("the event {event} with tickets is gone")))
+    }
+
+    /// The ticket, if `holder` holds it: bought, or received by a transfer.
+    ///
+    /// # Errors
+    /// `ticket_not_found`, also of other people's tickets.
+    pub async fn held(&self, holder: &Claims, id: TicketId) -> Result<HeldTicket> {
+        let not_found = || Error::not_found("ticket_not_found", "You have no such ticket.");
+        let (order, _) = id.order().ok_or_else(not_found)?;
+        let found = match self.store.order(holder.user, order).await? {
+            Some(order) => Some(order),
+            None => match self.store.received_ticket(holder.user, id).await? {
+                Some(received) => self.store.order(received.buyer, order).await?,
+                None => None,
+            },
+        };
+        let order = found.ok_or_else(not_found)?;
+        let is_theirs = order.tickets().any(|ticket| ticket.id == id && ticket.holder == holder.user);
+        if is_theirs { Ok(HeldTicket { order: Arc::new(order), id }) } else { Err(not_found()) }
+    }
+
+    /// The ticket with its event and the state of its gate.
+    pub async fn details(&self, held: HeldTicket, now: Timestamp) -> Result<TicketDetails> {
+        let event = self.event(held.order.event, now).await?;
+        let ticket = held.ticket();
+        let closed = self.store.gate(held.order.event, ticket.id, ticket.serial).await?;
+        let (status, used_at) = match closed {
+            _ if ticket.refunded => (TicketStatus::Revoked, None),
+            Some(Closed::Used(scan)) => (TicketStatus::Used, Some(scan.at)),
+            Some(Closed::Revoked(_)) => (TicketStatus::Revoked, None),
+            // The ticket was handed on after the order was read, so this order's data is a moment old.
+            Some(Closed::Superseded) | None => (TicketStatus::Valid, None),
+        };
+        Ok(TicketDetails { held, event, status, used_at })
+    }
+
+    /// The holder's tickets: first those of their own orders, the latest order first, then those
+    /// that others handed on. Tickets of one order stay together, so a page can have some more than
+    /// `limit`, and a page without items can still have a next one.
+    pub async fn list(
+        &self,
+        holder: &Claims,
+        after: Option<&str>,
+        limit: u16,
+        now: Timestamp,
+    ) -> Result<Listing<TicketDetails>> {
+        let user = holder.user;
+        let page = match after {
+            Some(after) if after.starts_with(RECEIVED_START) => self.received(user, after, limit).await?,
+            _ => self.bought(user, after, limit).await?,
+        };
+        let tickets = page.items.into_iter().flat_map(|(order, only)| {
+            let is_listed =
+                |ticket: &Ticket<'_>| ticket.holder == user && only.is_none_or(|only| only == ticket.id);
+            let ids: Vec<TicketId> = order.tickets().filter(is_listed).map(|ticket| ticket.id).collect();
+            let order = Arc::new(order);
+            ids.into_iter().map(move |id| HeldTicket { order: order.clone(), id })
+        });
+        let items = try_join_all(tickets.map(|held| self.details(held, now))).await?;
+        Ok(Listing { items, last: page.last })
+    }
+
+    /// Whole orders, until they have about `limit` tickets together.
+    async fn bought(&self, user: UserId, after: Option<&str>, limit: u16) -> Result<Orders> {
+        let page = self.store.orders(user, after, limit).await?;
+        let (read, mut items, mut tickets) = (page.items.len(), Vec::new(), 0_usize);
+        for order in page.items {
+            if tickets >= usize::from(limit) {
+                break;
+            }
+            tickets += order.tickets().count();
+            items.push((order, None));
+        }
+        let last = match items.last() {
+            Some((order, _)) if items.len() < read || page.last.is_some() => Some(Store::after_order(order)),
+            _ => Some(RECEIVED_START.to_owned()),
+        };
+        // Most users never received a ticket: they are spared an empty page.
+        if last.as_deref() == Some(RECEIVED_START)
+            && self.store.received(user, None, 1).await?.items.is_empty()
+        {
+            return Ok(Listing { items, last: None });
+        }
+        Ok(Listing { items, last })
+    }
+
+    async fn received(&self, user: UserId, after: &str, limit: u16) -> Result<Orders> {
+        let after = Some(after).filter(|after| *after != RECEIVED_START);
+        let page = self.store.received(user, after, limit).await?;
+        let orders = page.items.iter().map(|Received { ticket, buyer }| async move {
+            let Some((order, _)) = ticket.order() else { return Ok(None) };
+            let order = self.store.order(*buyer, order).await?;
+            Ok::<_, Error>(order.map(|order| (order, Some(*ticket))))
+        });
+        Ok(Listing { items: try_join_all(orders).await?.into_iter().flatten().collect(), last: page.last })
+    }
+}

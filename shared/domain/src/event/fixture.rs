@@ -1,0 +1,33 @@
+//! Events in the public list, for the tests of other crates.
+
+use jiff::Timestamp;
+use serde_json::Map;
+
+use super::EventSummary;
+use crate::{Currency, EventId, TenantId};
+
+/// A show that starts so many hours after 1970 began, and lasts two.
+pub fn summary(hour: i64, name: &str, city: &str, country: &str) -> EventSummary {
+    let at_hour = |hour: i64| Timestamp::from_second(hour * 3600).expect("in range");
+    EventSummary {
+        id: EventId::generate(at_hour(hour)),
+        tenant_id: TenantId::generate(at_hour(0)),
+        slug: name.to_lowercase().replace(' ', "-"),
+        name: name.to_owned(),
+        artist: String::new(),
+        venue: "Teatro Inventado".to_owned(),
+        city: city.to_owned(),
+        country: country.to_owned(),
+        time_zone: "America/Bogota".to_owned(),
+        starts_at: at_hour(hour),
+        ends_at: at_hour(hour + 2),
+        currency: Currency::COP,
+        price_from: None,
+        image: None,
+        code: None,
+        max_discounts: 0,
+        ticketing_link: None,
+        other_data: Map::new(),
+        created_at: at_hour(0),
+    }
+}
