@@ -76,12 +76,8 @@ struct NewGateway {
     #[schemars(range(max = MAX_POSITION))]
     position: u16,
     /// False to start no payments with it yet.
-    #[serde(default = "yes")]
+    #[serde(default = "web::yes")]
     active: bool,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// A change of a gateway account: absent fields stay as they are. Gateway and mode can not change.

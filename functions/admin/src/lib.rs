@@ -9,7 +9,6 @@ mod refund_tasks;
 mod task_view;
 mod view;
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
@@ -63,13 +62,7 @@ impl State {
     }
 }
 
-impl Deref for State {
-    type Target = Api;
-
-    fn deref(&self) -> &Api {
-        &self.api
-    }
-}
+web::has_api!(State);
 
 /// Path of `/tenant/gateways/{id}`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]

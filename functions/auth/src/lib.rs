@@ -27,7 +27,6 @@ mod sessions;
 mod strength;
 mod tokens;
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
@@ -72,13 +71,7 @@ impl State {
     }
 }
 
-impl Deref for State {
-    type Target = Api;
-
-    fn deref(&self) -> &Api {
-        &self.api
-    }
-}
+web::has_api!(State);
 
 /// The routes below `/api/v1/auth`, and `/.well-known/jwks.json`.
 pub fn router(state: State) -> ApiRouter {

@@ -1,11 +1,6 @@
-//! Lambda's entry to the `auth` function.
+//! The Lambda function `auth`.
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), boot::BootError> {
-    boot::serve_http(|boot| async move {
-        let state = auth::State::new(&boot)?;
-        state.warm().await;
-        Ok(web::finish(auth::router(state)))
-    })
-    .await
+    web::serve(auth::State::new, auth::router).await
 }

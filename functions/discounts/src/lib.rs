@@ -11,7 +11,6 @@ mod show;
 use actions::Discounts;
 use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError};
-use std::ops::Deref;
 use store::Fingerprints;
 use web::Api;
 
@@ -31,13 +30,7 @@ impl State {
     }
 }
 
-impl Deref for State {
-    type Target = Api;
-
-    fn deref(&self) -> &Api {
-        &self.api
-    }
-}
+web::has_api!(State);
 
 /// The routes of the function.
 pub fn router(state: State) -> ApiRouter {

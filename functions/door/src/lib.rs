@@ -13,7 +13,6 @@ mod sync;
 mod validate;
 
 use domain::event::event_not_found;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
@@ -57,13 +56,7 @@ impl State {
     }
 }
 
-impl Deref for State {
-    type Target = Api;
-
-    fn deref(&self) -> &Api {
-        &self.api
-    }
-}
+web::has_api!(State);
 
 /// `/api/v1/qr/validate` and the routes below `/api/v1/door`.
 pub fn router(state: State) -> ApiRouter {

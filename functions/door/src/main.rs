@@ -1,11 +1,6 @@
-//! Lambda's entry to the `door` function.
+//! The Lambda function `door`.
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), boot::BootError> {
-    boot::serve_http(|boot| async move {
-        let state = door::State::new(&boot)?;
-        state.warm().await;
-        Ok(web::finish(door::router(state)))
-    })
-    .await
+    web::serve(door::State::new, door::router).await
 }

@@ -28,7 +28,6 @@ use boot::{Boot, ConfigError, Stage};
 use domain::{AreaId, EventId};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::ops::Deref;
 use store::Fingerprints;
 use web::Api;
 
@@ -58,13 +57,7 @@ impl State {
     }
 }
 
-impl Deref for State {
-    type Target = Api;
-
-    fn deref(&self) -> &Api {
-        &self.api
-    }
-}
+web::has_api!(State);
 
 /// The routes of the function.
 pub fn router(state: State) -> ApiRouter {

@@ -89,12 +89,8 @@ struct NewFeePayment {
     confirmed: bool,
     /// False leaves `monthly_fee_current` of the member as it is although the payment is
     /// confirmed.
-    #[serde(default = "yes")]
+    #[serde(default = "web::yes")]
     marks_current: bool,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// A change of a payment. A missing field stays as it is, and `null` removes a value.
@@ -123,7 +119,7 @@ struct FeePaymentChanges {
     confirmed: Option<bool>,
     /// False leaves `monthly_fee_current` of the member as it is although this confirms the
     /// payment.
-    #[serde(default = "yes")]
+    #[serde(default = "web::yes")]
     marks_current: bool,
 }
 

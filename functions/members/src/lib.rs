@@ -21,7 +21,6 @@ use boot::{Boot, ConfigError};
 use domain::MemberId;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::ops::Deref;
 use store::Fingerprints;
 use web::Api;
 
@@ -49,13 +48,7 @@ impl State {
     }
 }
 
-impl Deref for State {
-    type Target = Api;
-
-    fn deref(&self) -> &Api {
-        &self.api
-    }
-}
+web::has_api!(State);
 
 /// The routes of the function.
 pub fn router(state: State) -> ApiRouter {

@@ -13,7 +13,6 @@ use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError};
 use domain::event::event_not_found;
 use domain::{EventId, Result, TenantId};
-use std::ops::Deref;
 use store::{Fingerprints, StoredEvent};
 use web::Api;
 
@@ -38,13 +37,7 @@ impl State {
     }
 }
 
-impl Deref for State {
-    type Target = Api;
-
-    fn deref(&self) -> &Api {
-        &self.api
-    }
-}
+web::has_api!(State);
 
 /// The routes of the function.
 pub fn router(state: State) -> ApiRouter {

@@ -126,15 +126,11 @@ struct NewPromotion {
     #[schemars(range(min = 1, max = 20))]
     uses_per_buyer: Option<u32>,
     /// False creates it switched off. True if missing.
-    #[serde(default = "yes")]
+    #[serde(default = "web::yes")]
     active: bool,
     /// The e-mail address of the only buyer who can use it.
     #[serde(default)]
     bound_email: Option<Email>,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// A change of a promotion. A missing field stays as it is; the code never changes.

@@ -180,12 +180,8 @@ struct NewStage {
     #[serde(default)]
     priority_order: Option<u16>,
     /// False creates it switched off. True if missing.
-    #[serde(default = "yes")]
+    #[serde(default = "web::yes")]
     active: bool,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// A change of a sale stage. A missing field stays as it is.

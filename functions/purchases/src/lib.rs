@@ -8,7 +8,6 @@ mod refunds;
 mod reservations;
 mod view;
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use ::payments::{PaymentGateways, reference_key};
@@ -71,13 +70,7 @@ impl State {
     }
 }
 
-impl Deref for State {
-    type Target = Api;
-
-    fn deref(&self) -> &Api {
-        &self.api
-    }
-}
+web::has_api!(State);
 
 /// The function's routes.
 pub fn router(state: State) -> ApiRouter {

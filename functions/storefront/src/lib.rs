@@ -9,7 +9,6 @@ mod quotes;
 mod short;
 mod shows;
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use actions::{Catalog, QuoteKey, Quotes};
@@ -42,13 +41,7 @@ impl State {
     }
 }
 
-impl Deref for State {
-    type Target = Api;
-
-    fn deref(&self) -> &Api {
-        &self.api
-    }
-}
+web::has_api!(State);
 
 /// The routes of the function.
 pub fn router(state: State) -> ApiRouter {

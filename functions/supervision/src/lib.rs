@@ -15,7 +15,6 @@ mod stats;
 mod templates;
 mod view;
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
@@ -47,13 +46,7 @@ impl State {
     }
 }
 
-impl Deref for State {
-    type Target = Api;
-
-    fn deref(&self) -> &Api {
-        &self.api
-    }
-}
+web::has_api!(State);
 
 /// The routes of the function.
 pub fn router(state: State) -> ApiRouter {

@@ -6,8 +6,6 @@ mod show;
 mod transfers;
 mod view;
 
-use std::ops::Deref;
-
 use actions::Tickets;
 use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError, Secret, SigningKey};
@@ -45,13 +43,7 @@ impl State {
     }
 }
 
-impl Deref for State {
-    type Target = Api;
-
-    fn deref(&self) -> &Api {
-        &self.api
-    }
-}
+web::has_api!(State);
 
 /// `/api/v1/tickets`, `/api/v1/qr/{ticket}` and `/api/v1/transfers`.
 pub fn router(state: State) -> ApiRouter {

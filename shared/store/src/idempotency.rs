@@ -47,6 +47,14 @@ struct Record {
     ttl: i64,
 }
 
+/// The error for an idempotency key that was sent with another body.
+pub fn key_reused() -> Error {
+    Error::unprocessable(
+        "idempotency_key_reused",
+        "This Idempotency-Key was used with another body. Use a new key for a new request.",
+    )
+}
+
 impl Store {
     /// Runs `create` with the bits for a new id, once for each key: the same key
     /// with the same `body` gets the stored answer. Without a key it just runs.
@@ -119,10 +127,7 @@ impl Store {
             Err(failure) => return Err(failure.into()),
         };
         if earlier.body != record.body {
-            return Err(Error::unprocessable(
-                "idempotency_key_reused",
-                "This idempotency key was sent with another body before. Use a new key for a new request.",
-            ));
+            return Err(key_reused());
         }
         if earlier.id == record.id {
             // Our own write: the SDK lost its answer and retried it.

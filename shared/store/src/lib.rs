@@ -41,7 +41,7 @@ pub use gate::{
     Closed, Conflict, Gate, GateCursor, GateError, GateSummary, RECEIVED_START, Received, Redemption, Report,
     Scan,
 };
-pub use idempotency::Once;
+pub use idempotency::{Once, key_reused};
 pub use items::{Listing, Versioned};
 pub use limit::{Count, Limit};
 pub use member::{MEMBERS_AT_ONCE, MemberError};

@@ -1,13 +1,14 @@
 use std::ops::Deref;
 
+use aide::axum::ApiRouter;
 use axum::extract::FromRef;
-use boot::{Boot, Clock, ConfigError};
+use boot::{Boot, BootError, Clock, ConfigError};
 use domain::EventId;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Store;
 
-use crate::{TokenVerifier, TrustedHops};
+use crate::{TokenVerifier, TrustedHops, finish};
 
 /// The parts that every function with routes has. A function's own state derefs to it, and the
 /// extractors take what they need from there.
@@ -36,6 +37,38 @@ impl Api {
     pub async fn warm(&self) {
         self.store.warm().await;
     }
+}
+
+/// Makes a function's state deref to the [`Api`] in its field `api`, from which the extractors take
+/// what they need.
+#[macro_export]
+macro_rules! has_api {
+    ($state:ty) => {
+        impl ::std::ops::Deref for $state {
+            type Target = $crate::Api;
+
+            fn deref(&self) -> &$crate::Api {
+                &self.api
+            }
+        }
+    };
+}
+
+/// Runs a function with routes on Lambda. Its connection to the table is opened before the first
+/// request comes.
+///
+/// # Errors
+/// If the environment lacks a variable of the function's state, or Lambda cannot be reached.
+pub async fn serve<S: Deref<Target = Api>>(
+    state: fn(&Boot) -> Result<S, ConfigError>,
+    router: fn(S) -> ApiRouter,
+) -> Result<(), BootError> {
+    boot::serve_http(|boot| async move {
+        let state = state(&boot)?;
+        state.warm().await;
+        Ok(finish(router(state)))
+    })
+    .await
 }
 
 impl<S: Deref<Target = Api>> FromRef<S> for TokenVerifier {

@@ -25,3 +25,8 @@ pub fn based_on(version: Option<u32>, current: u32) -> Result<(), Error> {
         _ => Ok(()),
     }
 }
+
+/// The default of fields that are true if missing.
+pub const fn yes() -> bool {
+    true
+}

@@ -28,11 +28,11 @@ mod token;
 mod whole;
 
 pub use access::{Admin, Buyer, Door, MaybeBuyer, Organizer, Supervisor, Viewer};
-pub use api::{Api, EventPath};
+pub use api::{Api, EventPath, serve};
 /// A handle on the function's own state: axum's `State`, whose name that state has.
 pub use axum::extract::State as Shared;
 pub use cache::{Cached, Freshness};
-pub use change::{based_on, nullable};
+pub use change::{based_on, nullable, yes};
 pub use created::Created;
 pub use extract::{Json, MaybeJson, Path, Query};
 pub use finish::{describe, finish, guard};

@@ -2,8 +2,8 @@
 //! fewer breaks something, perhaps only where no test runs.
 //!
 //! Reads the sources as text and matches calls by their names, so it may find more than can
-//! happen, never less: only `shared/store` calls DynamoDB, and functions call it on a value
-//! that is named `store`.
+//! happen, never less: only `shared/store` calls DynamoDB, and functions and `shared/actions` call it
+//! on a value that is named `store`. Functions call actions on a value that is named as their type.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -32,6 +32,9 @@ const NEVER: [(&str, &str, &str); 2] = [
     ("purchases", "DeleteItem", "of refunds that an organiser starts, no refund task is closed"),
     ("webhooks", "DeleteItem", "a member whose mail bounced keeps the address, whose claim would be deleted"),
 ];
+
+/// The types of `shared/actions`, as functions name their values.
+const ACTIONS: [&str; 6] = ["catalog.", "quotes.", "orders.", "tickets.", "community.", "discounts."];
 
 /// A function of `shared/store`: the actions in its own body, and the names that it calls.
 #[derive(Debug, Default)]
@@ -160,13 +163,38 @@ fn store() -> BTreeMap<String, StoreFunction> {
     entry
 }
 
+/// The code of `shared/actions` that a function's code can come to.
+fn actions(code: &str) -> String {
+    let sources = sources(&root().join("shared/actions/src"));
+    let all: Vec<(&str, &str)> = sources.iter().flat_map(|source| functions(source)).collect();
+    let is_action = |before: &str| ACTIONS.iter().any(|name| before.ends_with(name));
+    let mut waiting: Vec<&str> =
+        called(code).filter(|(before, _)| is_action(before)).map(|(_, name)| name).collect();
+    let (mut seen, mut found) = (BTreeSet::new(), String::new());
+    while let Some(name) = waiting.pop() {
+        if seen.insert(name) {
+            for (_, body) in all.iter().filter(|(other, _)| *other == name) {
+                found.push_str(body);
+                waiting.extend(called(body).map(|(_, name)| name));
+            }
+        }
+    }
+    found
+}
+
 /// The table actions that a function's code can reach.
 fn reach(function: &str, store: &BTreeMap<String, StoreFunction>) -> BTreeSet<&'static str> {
-    let code = sources(&root().join("functions").join(function).join("src")).join(" ");
+    let mut code = sources(&root().join("functions").join(function).join("src")).join(" ");
+    code.push_str(&actions(&code));
     let on_store = called(&code).filter(|(before, _)| before.ends_with("store."));
     let mut waiting: Vec<&str> = on_store.map(|(_, name)| name).collect();
     // What other crates of `shared` call for the function.
-    for (part, call) in [("EventCache", "priced_event"), ("web::Api", "warm"), ("Api::new", "warm")] {
+    for (part, call) in [
+        ("EventCache", "priced_event"),
+        ("self.events.get(", "priced_event"),
+        ("web::Api", "warm"),
+        ("Api::new", "warm"),
+    ] {
         assert!(store.contains_key(call), "the store has no function `{call}`");
         if code.contains(part) {
             waiting.push(call);
@@ -217,6 +245,8 @@ fn the_reach_of_some_functions_is_known() {
     assert_eq!(reach("mailer"), ["GetItem", "UpdateItem"]);
     // Its idempotency keys are freed by deleting them.
     assert!(reach("tickets").contains(&"DeleteItem"));
+    // The members' address is looked up by an action.
+    assert!(actions(&sources(&root().join("functions/discounts/src")).join(" ")).contains("member_by_email"));
     assert!(reach("supervision").contains(&"Query by index"));
     assert!(reach("auth").len() >= 5 && reach("door").len() >= 4);
 }

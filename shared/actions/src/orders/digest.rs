@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{Error, Result};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use store::key_reused;
 
 /// Bytes of each half of a digest: enough to tell the requests of one user apart.
 const HALF: usize = 8;
@@ -46,17 +47,6 @@ impl RequestDigest {
     pub(crate) fn shares_key(&self, kept: &str) -> bool {
         URL_SAFE_NO_PAD.decode(kept).is_ok_and(|kept| kept.get(..HALF) == Some(&self.key[..]))
     }
-}
-
-/// The error code of [`key_reused`].
-pub(crate) const KEY_REUSED: &str = "idempotency_key_reused";
-
-/// The error for an idempotency key that another request used.
-pub(crate) fn key_reused() -> Error {
-    Error::unprocessable(
-        KEY_REUSED,
-        "This Idempotency-Key was used with another body. Use a new key for a new request.",
-    )
 }
 
 fn half(parts: &[&[u8]]) -> [u8; HALF] {

@@ -8,9 +8,9 @@ use domain::order::attendees::{self, NewAttendee};
 use domain::order::{Attendee, Change, Hold, Order, OrderStatus};
 use domain::pricing::{Promotion, PromotionReason, Quote};
 use domain::{Error, Kind, OrderId, Result, Timestamp};
-use store::{Failure, GateError, HoldRequest, Store, StoredEvent, recount};
+use store::{Failure, GateError, HoldRequest, Store, StoredEvent, key_reused, recount};
 
-use super::digest::{KEY_REUSED, RequestDigest, key_reused};
+use super::digest::RequestDigest;
 use super::{Orders, REMEMBERED};
 
 /// Unpaid reservations of one buyer for one event, so that no buyer can block a show without
@@ -184,7 +184,7 @@ impl HoldAttempt<'_> {
     async fn enforce_limits(&self, mut order: Order) -> Result<Order> {
         let Some(refusal) = self.refusal(&order).await? else { return Ok(order) };
         // The idempotency key then belongs to the other order.
-        let change = order.release_for_other(refusal.code() == KEY_REUSED);
+        let change = order.release_for_other(refusal.code() == key_reused().code());
         match self.store.save_order(&order, &change, self.now).await {
             Ok(order) => {
                 self.store.release_holdings(&order).await?;
