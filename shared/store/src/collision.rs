@@ -94,8 +94,7 @@ mod tests {
 
     /// Adds one to a counter, unless it is no longer `has`.
     async fn add(store: &Store, has: u32) -> Result<(), Failure> {
-        let key = Key::new("COUNTER", "C");
-        let update = store.client.update_item().table_name(&*store.table).set_key(Some(key.attributes()));
+        let update = store.update_of(&Key::new("COUNTER", "C"));
         let update = update.update_expression("ADD c :one").expression_attribute_values(":one", number(1));
         let update = update.condition_expression("attribute_not_exists(c) OR c = :has");
         update.expression_attribute_values(":has", number(has)).send().await?;

@@ -110,10 +110,7 @@ impl Store {
 
     async fn begin(&self, key: &Key, record: &Record, now: Timestamp) -> Result<Begun> {
         let sent = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(to_item(key, record)?))
+            .put_of(to_item(key, record)?)
             .condition_expression("attribute_not_exists(PK) OR #ttl <= :now")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", number(now.as_second()))
@@ -146,10 +143,7 @@ impl Store {
     /// Takes over the key of a request that died.
     async fn take_over(&self, key: &Key, earlier: &Record, busy_until: i64) -> Result<()> {
         let sent = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(key.attributes()))
+            .update_of(key)
             .update_expression("SET busy_until = :new")
             .condition_expression("busy_until = :old AND attribute_not_exists(answer)")
             .expression_attribute_values(":new", number(busy_until))
@@ -164,10 +158,7 @@ impl Store {
     }
 
     async fn note_answer(&self, key: &Key, answer: String) -> Result<(), Failure> {
-        self.client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(key.attributes()))
+        self.update_of(key)
             .update_expression("SET answer = :answer")
             .expression_attribute_values(":answer", string(answer))
             .send()
@@ -180,10 +171,7 @@ impl Store {
     async fn give_up(&self, key: &Key, error: &Error) {
         let given_up = if matches!(error.kind(), Kind::Unavailable | Kind::Internal) {
             let update = self
-                .client
-                .update_item()
-                .table_name(&*self.table)
-                .set_key(Some(key.attributes()))
+                .update_of(key)
                 .update_expression("SET busy_until = :zero")
                 .expression_attribute_values(":zero", number(0))
                 .send()

@@ -138,10 +138,7 @@ impl Store {
             return Ok(true);
         }
         let counted = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(count.key(now).attributes()))
+            .update_of(&count.key(now))
             .update_expression("SET #ttl = :ttl ADD n :step")
             .condition_expression("attribute_not_exists(n) OR n < :most")
             .expression_attribute_names("#ttl", "ttl")
@@ -183,10 +180,7 @@ impl Store {
     /// Takes back one count made at `now`, because what it was counted for did not happen.
     pub async fn uncount(&self, count: &Count, now: Timestamp) -> Result<(), Failure> {
         let taken_back = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(count.key(now).attributes()))
+            .update_of(&count.key(now))
             .update_expression("ADD n :step")
             .condition_expression("n > :zero")
             .expression_attribute_values(":step", number(-1))
@@ -201,11 +195,7 @@ impl Store {
 
     /// Resets the counts of the present window to zero.
     pub async fn reset_counts(&self, counts: &[Count], now: Timestamp) -> Result<(), Failure> {
-        let forgotten = counts.iter().map(|count| async move {
-            let key = count.key(now).attributes();
-            self.client.delete_item().table_name(&*self.table).set_key(Some(key)).send().await?;
-            Ok::<_, Failure>(())
-        });
+        let forgotten = counts.iter().map(|count| async { self.delete(&count.key(now)).await });
         try_join_all(forgotten).await.map(drop)
     }
 }

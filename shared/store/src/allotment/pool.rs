@@ -268,18 +268,14 @@ impl Store {
     /// The items of all blocks in one partition, read consistently.
     pub(super) async fn read_blocks(&self, pk: String) -> Result<Vec<Item>, Failure> {
         let query = self
-            .client
-            .query()
-            .table_name(&*self.table)
+            .query_of(pk)
             .consistent_read(true)
             .key_condition_expression("PK = :pk AND begins_with(SK, :block)")
-            .expression_attribute_values(":pk", string(pk))
             .expression_attribute_values(":block", string("B#"));
         query_all(query).await
     }
 
     pub(super) fn update_block(&self, pool: &Pool, block: u16) -> UpdateItemFluentBuilder {
-        let key = pool.key(block).attributes();
-        self.client.update_item().table_name(&*self.table).set_key(Some(key))
+        self.update_of(&pool.key(block))
     }
 }

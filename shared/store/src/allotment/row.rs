@@ -401,7 +401,6 @@ impl Store {
     }
 
     fn update_row(&self, (event, area, row): (EventId, AreaId, u16)) -> UpdateItemFluentBuilder {
-        let key = keys::area_block(event, area, row).attributes();
-        self.client.update_item().table_name(&*self.table).set_key(Some(key))
+        self.update_of(&keys::area_block(event, area, row))
     }
 }

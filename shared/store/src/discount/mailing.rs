@@ -44,10 +44,7 @@ impl Store {
         until: Timestamp,
     ) -> Result<Mailing, Failure> {
         let taken = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::discount_request(request).attributes()))
+            .update_of(&keys::discount_request(request))
             .update_expression(
                 "SET mailing_until = :until, mailing_by = :by, version = version + :one REMOVE ob",
             )
@@ -79,10 +76,7 @@ impl Store {
     /// Gives the lease of `by` back: nothing was mailed, and another try may start at once.
     pub async fn release_mailing(&self, request: DiscountRequestId, by: RequestId) -> Result<(), Failure> {
         let released = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::discount_request(request).attributes()))
+            .update_of(&keys::discount_request(request))
             .update_expression("SET version = version + :one REMOVE mailing_until, mailing_by")
             .condition_expression("mailing_by = :by")
             .expression_attribute_values(":by", string(by.to_string()))
@@ -101,10 +95,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), Failure> {
         let marked = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::discount_request(request).attributes()))
+            .update_of(&keys::discount_request(request))
             .update_expression(
                 "SET mailed_at = :now, ses_message = :message, version = version + :one, \
                  email_delivery_status = if_not_exists(email_delivery_status, :sent) \
@@ -130,10 +121,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<DiscountRequest>, Failure> {
         let mut update = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::discount_request(request).attributes()))
+            .update_of(&keys::discount_request(request))
             .update_expression(
                 "SET email_delivery_status = :new, mailed_at = if_not_exists(mailed_at, :now), \
                  version = version + :one REMOVE mailing_until, mailing_by, ob",
@@ -248,8 +236,7 @@ mod tests {
         let mut item = to_item(&keys::discount_request(request.id), &request).expect("an item");
         item.insert(OUTBOX.to_owned(), string("{}"));
         item.insert(AUDIT_ATTRIBUTE.to_owned(), string("{}"));
-        let put = store.client.put_item().table_name(&*store.table).set_item(Some(item));
-        put.send().await.expect("written");
+        store.put_of(item).send().await.expect("written");
         request
     }
 

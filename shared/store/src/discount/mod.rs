@@ -126,10 +126,7 @@ impl Store {
         let mut item = to_item(&keys::discount_request(request.id), request)?;
         item.extend(index_entry(request));
         let sent = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(item))
+            .put_of(item)
             .condition_expression("attribute_not_exists(PK)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -261,12 +258,8 @@ impl Store {
             return Ok(Listing { items: Vec::new(), last: None });
         }
         let query = self
-            .client
-            .query()
-            .table_name(&*self.table)
-            .index_name("GSI1")
+            .index_of(keys::discount_requests(tenant, tab.name()))
             .key_condition_expression("GSI1PK = :pk AND GSI1SK BETWEEN :low AND :high")
-            .expression_attribute_values(":pk", string(keys::discount_requests(tenant, tab.name())))
             .expression_attribute_values(":low", string(low))
             .expression_attribute_values(":high", string(high))
             .scan_index_forward(!wanted.newest_first);
@@ -318,12 +311,8 @@ impl Store {
     /// each query, for 130 read units.
     pub async fn count_discount_requests(&self, tenant: TenantId, tab: Tab) -> Result<u64, Failure> {
         let mut pages = self
-            .client
-            .query()
-            .table_name(&*self.table)
-            .index_name("GSI1")
+            .index_of(keys::discount_requests(tenant, tab.name()))
             .key_condition_expression("GSI1PK = :pk")
-            .expression_attribute_values(":pk", string(keys::discount_requests(tenant, tab.name())))
             .select(Select::Count)
             .into_paginator()
             .send();
@@ -397,11 +386,8 @@ impl Store {
         }
         let start = |time| format!("{}{}", keys::TENANT_EVENT_PREFIX, keys::key_time(time));
         let answer = self
-            .client
-            .query()
-            .table_name(&*self.table)
+            .query_of(keys::tenant_partition(tenant))
             .key_condition_expression("PK = :pk AND SK BETWEEN :from AND :to")
-            .expression_attribute_values(":pk", string(keys::tenant_partition(tenant)))
             .expression_attribute_values(":from", string(start(from)))
             .expression_attribute_values(":to", string(start(to)))
             .limit(i32::from(bound))

@@ -78,10 +78,7 @@ impl Store {
         let key = keys::area(area.event_id, area.id);
         let record = AreaRecord { area: area.clone(), blocks: before.area_blocks(area.id) };
         let sent = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(to_item(&key, &record)?))
+            .put_of(to_item(&key, &record)?)
             .condition_expression("version = :before AND attribute_not_exists(changing)")
             .expression_attribute_values(":before", number(area.version.saturating_sub(1)))
             .send()
@@ -112,10 +109,7 @@ impl Store {
     ) -> Result<CapacityLease, Failure> {
         let token = RequestId::generate(now).suffix();
         let sent = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(key.attributes()))
+            .update_of(key)
             .update_expression("SET changing = :token, changing_until = :until REMOVE leaving")
             .condition_expression(NOBODY_CHANGES)
             .set_expression_attribute_values(Some(lease(&token, version, now)))
@@ -193,10 +187,7 @@ impl Store {
         let key = keys::area(after.event_id, after.id);
         let record = AreaRecord { area: after.clone(), blocks: change.blocks };
         let sent = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(to_item(&key, &record)?))
+            .put_of(to_item(&key, &record)?)
             .condition_expression("changing = :token")
             .expression_attribute_values(":token", string(&change.token))
             .send()
@@ -212,10 +203,7 @@ impl Store {
     /// Gives the lease on what belongs to an item back without a change.
     pub(crate) async fn release_lease(&self, change: &CapacityLease, key: &Key) -> Result<(), Failure> {
         let sent = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(key.attributes()))
+            .update_of(key)
             .update_expression("REMOVE changing, changing_until, leaving")
             .condition_expression("changing = :token")
             .expression_attribute_values(":token", string(&change.token))
@@ -230,10 +218,7 @@ impl Store {
     /// Deletes an area whose places can not be claimed any more, under the lease. Refused if the lease
     /// was lost.
     pub async fn delete_area(&self, change: &CapacityLease, area: &Area) -> Result<(), Failure> {
-        self.client
-            .delete_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::area(area.event_id, area.id).attributes()))
+        self.delete_of(&keys::area(area.event_id, area.id))
             .condition_expression("attribute_not_exists(PK) OR changing = :token")
             .expression_attribute_values(":token", string(&change.token))
             .send()

@@ -216,12 +216,7 @@ impl Store {
             return Ok(());
         }
         let key = keys::published_event(sheet.event.starts_at, sheet.event.id);
-        let update = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(key.attributes()))
-            .condition_expression("attribute_exists(PK)");
+        let update = self.update_of(&key).condition_expression("attribute_exists(PK)");
         let update = match sheet.price_from() {
             Some(price) => update
                 .update_expression("SET price_from = :price")
@@ -290,11 +285,8 @@ impl Store {
     /// `bound`.
     pub async fn shows(&self, from: Timestamp, bound: usize) -> Result<Vec<EventSummary>, Failure> {
         let mut pages = self
-            .client
-            .query()
-            .table_name(&*self.table)
+            .query_of(keys::PUBLISHED)
             .key_condition_expression("PK = :pk AND SK >= :from")
-            .expression_attribute_values(":pk", string(keys::PUBLISHED))
             .expression_attribute_values(":from", string(keys::key_time(from)))
             .into_paginator()
             .send();
@@ -323,13 +315,7 @@ impl Store {
     }
 
     async fn whole_partition(&self, pk: &str, consistent: bool) -> Result<Vec<Item>, Failure> {
-        let query = self
-            .client
-            .query()
-            .table_name(&*self.table)
-            .key_condition_expression("PK = :pk")
-            .expression_attribute_values(":pk", string(pk))
-            .consistent_read(consistent);
+        let query = self.query_of(pk).key_condition_expression("PK = :pk").consistent_read(consistent);
         query_all(query).await
     }
 }

@@ -100,10 +100,7 @@ impl Store {
             values.insert(":entry".to_owned(), AttributeValue::L(vec![entry.map_err(Failure::unreadable)?]));
             "SET e = list_append(if_not_exists(e, :none), :entry)".to_owned()
         };
-        self.client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::gate(event, ticket).attributes()))
+        self.update_of(&keys::gate(event, ticket))
             .update_expression(set)
             .condition_expression(condition)
             .set_expression_attribute_values(Some(values))

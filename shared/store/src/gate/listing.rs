@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use super::Scan;
 use super::record::{Record, time};
 use crate::failure::Item;
-use crate::items::{from_item, string};
+use crate::items::from_item;
 use crate::keys::{self, SHARDS};
 use crate::{Failure, Store};
 
@@ -130,11 +130,8 @@ impl Store {
         let GateCursor { shard, after } = from;
         let start = after.map(|ticket| keys::Key::new(keys::gate_partition(event, shard), ticket.suffix()));
         let answer = self
-            .client
-            .query()
-            .table_name(&*self.table)
+            .query_of(keys::gate_partition(event, shard))
             .key_condition_expression("PK = :pk")
-            .expression_attribute_values(":pk", string(keys::gate_partition(event, shard)))
             .projection_expression("SK, u, r, s")
             .set_exclusive_start_key(start.map(|key| key.attributes()))
             .limit(PAGE)
@@ -166,11 +163,8 @@ impl Store {
 
     async fn shard_summary(&self, event: EventId, shard: u16) -> Result<GateSummary, Failure> {
         let mut pages = self
-            .client
-            .query()
-            .table_name(&*self.table)
+            .query_of(keys::gate_partition(event, shard))
             .key_condition_expression("PK = :pk")
-            .expression_attribute_values(":pk", string(keys::gate_partition(event, shard)))
             .projection_expression("u, r, s, c, t, e")
             .into_paginator()
             .send();
@@ -196,12 +190,9 @@ impl Store {
 
     async fn shard_conflicts(&self, event: EventId, shard: u16) -> Result<Vec<Conflict>, Failure> {
         let mut pages = self
-            .client
-            .query()
-            .table_name(&*self.table)
+            .query_of(keys::gate_partition(event, shard))
             .key_condition_expression("PK = :pk")
             .filter_expression("attribute_exists(e) OR (attribute_exists(u) AND (attribute_exists(r) OR attribute_exists(c)))")
-            .expression_attribute_values(":pk", string(keys::gate_partition(event, shard)))
             .into_paginator()
             .send();
         let mut conflicts = Vec::new();

@@ -168,10 +168,7 @@ impl Store {
         scan: &Scan,
     ) -> Result<Option<Record>, Failure> {
         let mut update = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::gate(event, ticket).attributes()))
+            .update_of(&keys::gate(event, ticket))
             .condition_expression(open(serial))
             .expression_attribute_values(":serial", number(serial))
             .expression_attribute_values(":at", number(scan.at.as_millisecond()))

@@ -156,10 +156,7 @@ async fn redeem_unguarded(store: &Store, event: EventId, ticket: TicketId, scan:
         return false;
     }
     let write = store
-        .client
-        .update_item()
-        .table_name(&*store.table)
-        .set_key(Some(keys::gate(event, ticket).attributes()))
+        .update_of(&keys::gate(event, ticket))
         .update_expression("SET u = :at, n = :nonce, b = :by")
         .expression_attribute_values(":at", number(scan.at.as_millisecond()))
         .expression_attribute_values(":nonce", string(&scan.nonce))

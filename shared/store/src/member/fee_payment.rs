@@ -107,12 +107,9 @@ impl Store {
         // The payment's day is not known here. A member's payments are few: even twenty years of them
         // fit in one answer.
         let mut items = self
-            .client
-            .query()
-            .table_name(&*self.table)
+            .query_of(keys::fee_payments_partition(member))
             .key_condition_expression("PK = :pk")
             .filter_expression("id = :id")
-            .expression_attribute_values(":pk", string(keys::fee_payments_partition(member)))
             .expression_attribute_values(":id", string(payment.to_string()))
             .consistent_read(true)
             .into_paginator()

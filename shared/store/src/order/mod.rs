@@ -92,11 +92,8 @@ impl Store {
         consistent: bool,
     ) -> Result<Vec<Order>, Failure> {
         let query = self
-            .client
-            .query()
-            .table_name(&*self.table)
-            .key_condition_expression("PK = :user AND SK BETWEEN :first AND :end")
-            .expression_attribute_values(":user", string(keys::user_partition(user)))
+            .query_of(keys::user_partition(user))
+            .key_condition_expression("PK = :pk AND SK BETWEEN :first AND :end")
             .expression_attribute_values(":first", string(keys::order(user, OrderId::lowest_at(since)).sk))
             .expression_attribute_values(":end", string(keys::ORDERS_END))
             .consistent_read(consistent);
@@ -106,15 +103,8 @@ impl Store {
     /// The buyer of an order of an event; `None` if no such order was ever paid.
     pub async fn buyer_of(&self, event: EventId, order: OrderId) -> Result<Option<UserId>, Failure> {
         let answer = self
-            .client
-            .query()
-            .table_name(&*self.table)
-            .index_name("GSI1")
-            .key_condition_expression("GSI1PK = :event AND GSI1SK = :order")
-            .expression_attribute_values(
-                ":event",
-                string(keys::event_orders(event, keys::order_shard(order))),
-            )
+            .index_of(keys::event_orders(event, keys::order_shard(order)))
+            .key_condition_expression("GSI1PK = :pk AND GSI1SK = :order")
             .expression_attribute_values(":order", string(order.suffix()))
             .limit(1)
             .send()
@@ -130,14 +120,8 @@ impl Store {
 
     /// Writes a new order. If there is one with its id already, returns that one and writes nothing.
     pub async fn create_order(&self, order: &Order) -> Result<Option<Order>, Failure> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(write(order, None)?))
-            .condition_expression("attribute_not_exists(PK)")
-            .send()
-            .await;
+        let put =
+            self.put_of(write(order, None)?).condition_expression("attribute_not_exists(PK)").send().await;
         match put.map_err(Failure::from) {
             Ok(_) => Ok(None),
             Err(Failure::Refused(_)) => self.order(order.user, order.id).await,
@@ -202,10 +186,7 @@ impl Store {
     }
 
     async fn put_order(&self, order: &Order, outbox: Option<&Outbox>) -> Result<(), Failure> {
-        self.client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(write(order, outbox)?))
+        self.put_of(write(order, outbox)?)
             .condition_expression("v = :before")
             .expression_attribute_values(":before", number(order.version.saturating_sub(1)))
             .send()
@@ -234,10 +215,7 @@ impl Store {
     /// at the same time is refused as stale.
     pub async fn mark_mailed(&self, user: UserId, order: OrderId, now: Timestamp) -> Result<(), Failure> {
         let sent = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::order(user, order).attributes()))
+            .update_of(&keys::order(user, order))
             .update_expression("SET md = :now, v = v + :one REMOVE ob")
             .condition_expression("attribute_exists(PK) AND attribute_not_exists(md)")
             .expression_attribute_values(":now", number(now.as_millisecond()))

@@ -24,7 +24,7 @@ impl Store {
         item.insert(keys::GSI1PK.to_owned(), string(keys::payment_differences_of_all(difference.at)));
         item.insert(keys::GSI1SK.to_owned(), string(keys::payment_difference_place(tenant, difference)));
         let item = with_ttl(item, difference.at + KEPT);
-        self.client.put_item().table_name(&*self.table).set_item(Some(item)).send().await?;
+        self.put_of(item).send().await?;
         Ok(())
     }
 

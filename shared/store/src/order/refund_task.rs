@@ -72,10 +72,7 @@ impl Store {
         // Without this, the outbox of an earlier reminder would be carried out again.
         let ob = if outbox.is_some() { ", ob = :ob" } else { " REMOVE ob" };
         let update = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::refund_task(task.tenant_id, task.order_id, task.payment).attributes()))
+            .update_of(&keys::refund_task(task.tenant_id, task.order_id, task.payment))
             .update_expression(format!("SET reminded_at = :now{ob}"))
             .expression_attribute_values(":now", string(now.to_string()));
         let update = match carried(outbox)?.remove(OUTBOX) {

@@ -68,14 +68,7 @@ impl Store {
         let mut item =
             with_ttl(to_item(&keys::payment_report(tenant, day), &ReportMark { at: now })?, now + KEPT);
         item.extend(carried(Some(outbox))?);
-        let put = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(PK)")
-            .send()
-            .await;
+        let put = self.put_of(item).condition_expression("attribute_not_exists(PK)").send().await;
         match put.map_err(Failure::from) {
             Ok(_) => Ok(true),
             // Noted by another worker, or by this very write if its answer was lost.
@@ -108,12 +101,8 @@ impl Store {
         limit: u16,
     ) -> Result<Vec<String>, Failure> {
         let answer = self
-            .client
-            .query()
-            .table_name(&*self.table)
-            .index_name("GSI1")
+            .index_of(partition)
             .key_condition_expression("GSI1PK = :pk AND GSI1SK BETWEEN :low AND :high")
-            .expression_attribute_values(":pk", string(partition))
             .expression_attribute_values(":low", string(low))
             .expression_attribute_values(":high", string(high))
             .limit(i32::from(limit))

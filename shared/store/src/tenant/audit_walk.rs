@@ -136,11 +136,8 @@ impl Store {
     /// The first event at this place of the list or after it, and until when the walk visits it.
     async fn sold_at(&self, place: &str) -> Result<Option<(String, EventId, Timestamp)>, Failure> {
         let answer = self
-            .client
-            .query()
-            .table_name(&*self.table)
+            .query_of(keys::SOLD)
             .key_condition_expression("PK = :pk AND SK >= :from")
-            .expression_attribute_values(":pk", string(keys::SOLD))
             .expression_attribute_values(":from", string(place))
             .limit(1)
             .send()
@@ -164,12 +161,8 @@ impl Store {
         limit: u16,
     ) -> Result<Vec<(UserId, OrderId)>, Failure> {
         let answer = self
-            .client
-            .query()
-            .table_name(&*self.table)
-            .index_name("GSI1")
-            .key_condition_expression("GSI1PK = :shard AND GSI1SK > :after")
-            .expression_attribute_values(":shard", string(keys::event_orders(event, shard)))
+            .index_of(keys::event_orders(event, shard))
+            .key_condition_expression("GSI1PK = :pk AND GSI1SK > :after")
             .expression_attribute_values(":after", string(after.suffix()))
             .limit(i32::from(limit))
             .send()

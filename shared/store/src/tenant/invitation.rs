@@ -110,8 +110,7 @@ impl Store {
         }
         let mut item = to_item(&key, invitation)?;
         item.extend(attributes);
-        let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
-        let sent = put.condition_expression("attribute_not_exists(PK)").send().await;
+        let sent = self.put_of(item).condition_expression("attribute_not_exists(PK)").send().await;
         let is_written = async {
             Ok(self.invitation(invitation.tenant, invitation.id).await?.as_ref() == Some(invitation))
         };
@@ -138,13 +137,10 @@ impl Store {
     /// meanwhile is counted twice, not left out.
     async fn staff_places(&self, tenant: TenantId, now: Timestamp) -> Result<Vec<Place>, Failure> {
         let query = |prefix| {
-            self.client
-                .query()
-                .table_name(&*self.table)
+            self.query_of(keys::tenant_partition(tenant))
                 .consistent_read(true)
                 .key_condition_expression("PK = :pk AND begins_with(SK, :prefix)")
                 .projection_expression("SK, created_at")
-                .expression_attribute_values(":pk", string(keys::tenant_partition(tenant)))
                 .expression_attribute_values(":prefix", string(prefix))
         };
         let open = query(keys::INVITATION_PREFIX)

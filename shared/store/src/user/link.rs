@@ -88,10 +88,7 @@ impl Store {
         // The link is marked, not deleted: if the answer is lost, the client's own retry finds its mark
         // and is not refused. The outbox goes, because the mail was sent when the link was written.
         let mut update = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::link(hash).attributes()))
+            .update_of(&keys::link(hash))
             .update_expression("SET used_by = :me REMOVE ob")
             .condition_expression(format!(
                 "purpose IN ({}) AND (attribute_not_exists(used_by) OR used_by = :me)",

@@ -16,12 +16,7 @@ impl Store {
     /// Starts a session. Its id is fresh, so there is nothing to overwrite.
     pub async fn start_session(&self, session: &Session) -> Result<(), Failure> {
         let key = keys::session(session.user, session.id);
-        self.client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(with_ttl(to_item(&key, session)?, session.expires_at)))
-            .send()
-            .await?;
+        self.put_of(with_ttl(to_item(&key, session)?, session.expires_at)).send().await?;
         Ok(())
     }
 
@@ -48,10 +43,7 @@ impl Store {
     /// meanwhile.
     pub async fn rotate_session(&self, rotated: &Session, before: &str) -> Result<(), Failure> {
         let key = keys::session(rotated.user, rotated.id);
-        self.client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(with_ttl(to_item(&key, rotated)?, rotated.expires_at)))
+        self.put_of(with_ttl(to_item(&key, rotated)?, rotated.expires_at))
             .condition_expression("refresh_hash = :before")
             .expression_attribute_values(":before", string(before))
             .send()
@@ -61,14 +53,8 @@ impl Store {
 
     /// Ends a session. False if it was over already.
     pub async fn end_session(&self, user: UserId, session: SessionId) -> Result<bool, Failure> {
-        let answer = self
-            .client
-            .delete_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::session(user, session).attributes()))
-            .return_values(ReturnValue::AllOld)
-            .send()
-            .await?;
+        let answer =
+            self.delete_of(&keys::session(user, session)).return_values(ReturnValue::AllOld).send().await?;
         Ok(answer.attributes.is_some())
     }
 
@@ -88,10 +74,7 @@ impl Store {
     /// Moves a session into a new epoch of its user, so that the session in which the password was
     /// changed stays valid.
     pub async fn keep_session(&self, user: UserId, session: SessionId, epoch: u32) -> Result<(), Failure> {
-        self.client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::session(user, session).attributes()))
+        self.update_of(&keys::session(user, session))
             .update_expression("SET epoch = :epoch")
             .condition_expression("attribute_exists(PK)")
             .expression_attribute_values(":epoch", crate::items::number(epoch))
