@@ -6,8 +6,10 @@ use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::builders::PutBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, PutBuilder, UpdateBuilder};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update,
+};
 use domain::outbox::Outbox;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -56,6 +58,28 @@ pub(crate) fn string(text: impl Into<String>) -> AttributeValue {
 
 pub(crate) fn number(value: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
+}
+
+/// A builder of a part of a transaction.
+pub(crate) trait Part {
+    /// The part, complete.
+    fn part(self) -> Result<TransactWriteItem, Failure>;
+}
+
+macro_rules! parts {
+    ($($builder:ty => $kind:ident),*) => {
+        $(impl Part for $builder {
+            fn part(self) -> Result<TransactWriteItem, Failure> {
+                let part = self.build().map_err(Failure::unreadable)?;
+                Ok(TransactWriteItem::builder().$kind(part).build())
+            }
+        })*
+    };
+}
+
+parts! {
+    PutBuilder => put, UpdateBuilder => update, DeleteBuilder => delete,
+    ConditionCheckBuilder => condition_check
 }
 
 /// All items that a query finds, on all of its pages.
@@ -289,20 +313,29 @@ impl Store {
         Ok(())
     }
 
-    /// The part of a transaction that puts an item, whether or not there is one with this key.
-    pub(crate) fn put_part<T: Serialize>(&self, key: &Key, value: &T) -> Result<TransactWriteItem, Failure> {
-        self.put_part_if(to_item(key, value)?, |put| put)
+    /// The builder of a part that puts a whole item, with its key.
+    pub(crate) fn putting(&self, item: Item) -> PutBuilder {
+        Put::builder().table_name(&*self.table).set_item(Some(item))
     }
 
-    /// The part of a transaction that puts an item under the condition that `condition`
-    /// adds.
-    fn put_part_if(
-        &self,
-        item: Item,
-        condition: impl FnOnce(PutBuilder) -> PutBuilder,
-    ) -> Result<TransactWriteItem, Failure> {
-        let put = condition(Put::builder().table_name(&*self.table).set_item(Some(item)));
-        Ok(TransactWriteItem::builder().put(put.build().map_err(Failure::unreadable)?).build())
+    /// The builder of a part that updates the item with this key.
+    pub(crate) fn updating(&self, key: &Key) -> UpdateBuilder {
+        Update::builder().table_name(&*self.table).set_key(Some(key.attributes()))
+    }
+
+    /// The builder of a part that deletes the item with this key.
+    pub(crate) fn deleting(&self, key: &Key) -> DeleteBuilder {
+        Delete::builder().table_name(&*self.table).set_key(Some(key.attributes()))
+    }
+
+    /// The builder of a part that checks the item with this key.
+    pub(crate) fn checking(&self, key: &Key) -> ConditionCheckBuilder {
+        ConditionCheck::builder().table_name(&*self.table).set_key(Some(key.attributes()))
+    }
+
+    /// The part of a transaction that puts an item, whether or not there is one with this key.
+    pub(crate) fn put_part<T: Serialize>(&self, key: &Key, value: &T) -> Result<TransactWriteItem, Failure> {
+        self.putting(to_item(key, value)?).part()
     }
 
     /// The part of a transaction that does what [`Store::replace`] does.
@@ -324,19 +357,15 @@ impl Store {
         let mut item = to_item(key, value)?;
         item.extend(attributes);
         let before = number(value.version().saturating_sub(1));
-        self.put_part_if(item, |put| {
-            put.condition_expression("version = :before").expression_attribute_values(":before", before)
-        })
+        self.putting(item)
+            .condition_expression("version = :before")
+            .expression_attribute_values(":before", before)
+            .part()
     }
 
     /// The part of a transaction that deletes an item, if it is there.
     pub(crate) fn delete_part(&self, key: &Key) -> Result<TransactWriteItem, Failure> {
-        let delete = Delete::builder()
-            .table_name(&*self.table)
-            .set_key(Some(key.attributes()))
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
+        self.deleting(key).part()
     }
 
     /// The part of a transaction that deletes an item if it still has `value`'s version.
@@ -345,14 +374,10 @@ impl Store {
         key: &Key,
         value: &T,
     ) -> Result<TransactWriteItem, Failure> {
-        let delete = Delete::builder()
-            .table_name(&*self.table)
-            .set_key(Some(key.attributes()))
+        self.deleting(key)
             .condition_expression("version = :version")
             .expression_attribute_values(":version", number(value.version()))
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
+            .part()
     }
 
     /// The part of a transaction that puts a new item.
@@ -373,7 +398,7 @@ impl Store {
     ) -> Result<TransactWriteItem, Failure> {
         let mut item = to_item(key, value)?;
         item.extend(attributes);
-        self.put_part_if(item, |put| put.condition_expression("attribute_not_exists(PK)"))
+        self.putting(item).condition_expression("attribute_not_exists(PK)").part()
     }
 }
 

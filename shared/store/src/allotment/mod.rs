@@ -24,10 +24,11 @@ mod tests;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{DiscountRequestId, Error, OrderId, Timestamp};
 use futures::stream::{StreamExt, TryStreamExt};
 
+use crate::items::Part;
 use crate::keys::Key;
 use crate::{Failure, Store};
 
@@ -147,14 +148,10 @@ impl Store {
         const AT_ONCE: usize = 4;
         let updates = blocks.map(|(key, values)| {
             let values = values.into_iter().map(|(name, value)| (name.to_owned(), value));
-            let update = Update::builder()
-                .table_name(&*self.table)
-                .set_key(Some(key.attributes()))
+            self.updating(&key)
                 .update_expression(expression)
                 .set_expression_attribute_values(Some(values.collect()))
-                .build()
-                .map_err(Failure::unreadable)?;
-            Ok(TransactWriteItem::builder().update(update).build())
+                .part()
         });
         let updates: Vec<_> = updates.collect::<Result<_, Failure>>()?;
         let requests: Vec<_> = updates.chunks(100).map(|some| self.transact(some.to_vec())).collect();

@@ -8,7 +8,7 @@ mod mailing;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem, Update,
+    AttributeValue, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
 };
 use domain::audit::AuditNote;
 use domain::discount::{DecisionType, DiscountRequest, Tab};
@@ -21,7 +21,7 @@ use serde::Deserialize;
 use crate::allotment::{APPROVALS, Claim, Refusal, Token};
 use crate::event::places::discounts_pool;
 use crate::failure::{Item, accept_if_written};
-use crate::items::{carried, from_item, number, string, to_item};
+use crate::items::{Part, carried, from_item, number, string, to_item};
 use crate::keys::RequestPlace;
 use crate::tenant::audit::audited;
 use crate::{EventRecord, Failure, Listing, Store, Versioned, keys};
@@ -200,14 +200,10 @@ impl Store {
     /// The part of a transaction that creates the uses of a promotion, in one block.
     fn new_uses_part(&self, promotion: &Promotion) -> Result<TransactWriteItem, Failure> {
         let key = keys::promotion_block(promotion.tenant_id, promotion.promotion_code.as_str(), 0);
-        let update = Update::builder()
-            .table_name(&*self.table)
-            .set_key(Some(key.attributes()))
+        self.updating(&key)
             .update_expression("SET c = if_not_exists(c, :uses), l = if_not_exists(l, :uses)")
             .expression_attribute_values(":uses", number(promotion.total_uses.unwrap_or(0)))
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().update(update).build())
+            .part()
     }
 
     /// A page of a tenant's requests. A request that left the lists after the index was read is left

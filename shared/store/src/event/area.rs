@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, ReturnValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, TransactWriteItem};
 use domain::event::{Area, Event};
 use domain::{AreaId, EventId, RequestId, Timestamp};
 
 use super::record::AreaRecord;
 use crate::failure::accept_if_written;
-use crate::items::{number, string, to_item};
+use crate::items::{Part, number, string, to_item};
 use crate::keys::Key;
 use crate::{Failure, Store, StoredEvent, keys};
 
@@ -130,20 +130,18 @@ impl Store {
         now: Timestamp,
     ) -> Result<CapacityLease, Failure> {
         let token = RequestId::generate(now).suffix();
-        let begin = Update::builder()
-            .table_name(&*self.table)
-            .set_key(Some(keys::area(area.event_id, area.id).attributes()))
+        let begin = self
+            .updating(&keys::area(area.event_id, area.id))
             .update_expression("SET changing = :token, changing_until = :until, leaving = :token")
             .condition_expression(NOBODY_CHANGES)
             .set_expression_attribute_values(Some(lease(&token, area.version, now)))
-            .build()
-            .map_err(Failure::unreadable)?;
+            .part()?;
         let other = sheet.areas_with_places().find(|other| other.id != area.id);
         let check = match other {
             Some(other) if sheet.event.sells_here() => self.area_exists_check(other, now)?,
             _ => self.sells_nothing_check(&sheet.event)?,
         };
-        self.transact(vec![TransactWriteItem::builder().update(begin).build(), check]).await?;
+        self.transact(vec![begin, check]).await?;
         Ok(CapacityLease { token, blocks: sheet.area_blocks(area.id) })
     }
 
@@ -153,32 +151,24 @@ impl Store {
         area: &Area,
         now: Timestamp,
     ) -> Result<TransactWriteItem, Failure> {
-        let check = ConditionCheck::builder()
-            .table_name(&*self.table)
-            .set_key(Some(keys::area(area.event_id, area.id).attributes()))
+        self.checking(&keys::area(area.event_id, area.id))
             .condition_expression(
                 "#capacity > :zero AND (attribute_not_exists(leaving) OR changing_until < :now)",
             )
             .expression_attribute_names("#capacity", "capacity")
             .expression_attribute_values(":zero", number(0))
             .expression_attribute_values(":now", number(now.as_second()))
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().condition_check(check).build())
+            .part()
     }
 
     /// The part of a transaction that checks that an event does not sell tickets here:
     /// see [`Event::sells_here`].
     fn sells_nothing_check(&self, event: &Event) -> Result<TransactWriteItem, Failure> {
-        let check = ConditionCheck::builder()
-            .table_name(&*self.table)
-            .set_key(Some(keys::event(event.id).attributes()))
+        self.checking(&keys::event(event.id))
             .condition_expression("#status = :draft OR attribute_exists(ticketing_link)")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":draft", string("draft"))
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().condition_check(check).build())
+            .part()
     }
 
     /// Stores the area with its changed places, its version counted up, and gives the lease back.

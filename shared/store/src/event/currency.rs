@@ -5,10 +5,10 @@
 //! and a request that changes the currency takes the lease ([`Store::lease_discounts`]) before it looks
 //! for amounts.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::{Currency, EventId, Timestamp};
 
-use crate::items::{number, string};
+use crate::items::{Part, number, string};
 use crate::{Failure, Store, keys};
 
 impl Store {
@@ -20,16 +20,13 @@ impl Store {
         currency: Currency,
         now: Timestamp,
     ) -> Result<TransactWriteItem, Failure> {
-        let check = ConditionCheck::builder()
-            .table_name(&*self.table)
-            .set_key(Some(keys::event(event).attributes()))
+        self.checking(&keys::event(event))
             .condition_expression(
                 "attribute_not_exists(PK) OR (currency = :currency \
                  AND (attribute_not_exists(changing) OR changing_until < :now))",
             )
             .expression_attribute_values(":currency", string(currency.code()))
-            .expression_attribute_values(":now", number(now.as_second()));
-        let check = check.build().map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().condition_check(check).build())
+            .expression_attribute_values(":now", number(now.as_second()))
+            .part()
     }
 }

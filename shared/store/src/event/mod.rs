@@ -10,13 +10,13 @@ mod record;
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::event::{Event, EventStatus, EventSummary};
 use domain::{EventId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Item;
-use crate::items::{from_item, number, query_all, string, to_item};
+use crate::items::{Part, from_item, number, query_all, string, to_item};
 use crate::keys::Key;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
@@ -160,11 +160,9 @@ impl Store {
             DiscountsLease::Ours(change) => change.blocks,
         };
         let record = EventRecord { event: after.clone(), discount_blocks };
-        let put = Put::builder().table_name(&*self.table).set_item(Some(to_item(&key, &record)?));
         let (condition, values) = right.condition(after.version.saturating_sub(1));
-        let put = put.condition_expression(condition).set_expression_attribute_values(Some(values));
-        let put = put.build().map_err(Failure::unreadable)?;
-        let mut writes = vec![TransactWriteItem::builder().put(put).build()];
+        let put = self.putting(to_item(&key, &record)?).condition_expression(condition);
+        let mut writes = vec![put.set_expression_attribute_values(Some(values)).part()?];
         let was_moved = keys::key_time(old.starts_at) != keys::key_time(after.starts_at);
         let pointer = Pointer { event_id: after.id };
         if was_moved {
@@ -235,15 +233,13 @@ impl Store {
     pub async fn delete_event(&self, change: &CapacityLease, sheet: &StoredEvent) -> Result<(), Failure> {
         let event = &sheet.event;
         let (condition, values) = DiscountsLease::Ours(change).condition(event.version);
-        let delete = Delete::builder()
-            .table_name(&*self.table)
-            .set_key(Some(keys::event(event.id).attributes()))
+        let delete = self
+            .deleting(&keys::event(event.id))
             .condition_expression(condition)
             .set_expression_attribute_values(Some(values))
-            .build()
-            .map_err(Failure::unreadable)?;
+            .part()?;
         let mut writes = vec![
-            TransactWriteItem::builder().delete(delete).build(),
+            delete,
             self.delete_part(&keys::slug(&event.slug))?,
             self.delete_part(&keys::tenant_event(event.tenant_id, event.starts_at, event.id))?,
         ];

@@ -9,14 +9,12 @@ mod listing;
 mod record;
 mod transfer;
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use domain::{DeviceId, Error, EventId, SessionId, TicketId, Timestamp, UserId};
 use futures::future::try_join_all;
 
 use crate::failure::Item;
-use crate::items::{number, string};
+use crate::items::{Part, number, string};
 use crate::{Failure, Store, keys};
 use record::Record;
 
@@ -198,16 +196,12 @@ impl Store {
         ticket: TicketId,
         now: Timestamp,
     ) -> Result<TransactWriteItem, Failure> {
-        let update = Update::builder()
-            .table_name(&*self.table)
-            .set_key(Some(keys::gate(event, ticket).attributes()))
+        self.updating(&keys::gate(event, ticket))
             .update_expression("SET r = if_not_exists(r, :now)")
             .condition_expression("attribute_not_exists(u)")
             .expression_attribute_values(":now", number(now.as_millisecond()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().update(update).build())
+            .part()
     }
 
     /// The tickets among these that were not used at the door, read consistently.
@@ -232,9 +226,7 @@ impl Store {
         serial: u16,
         now: Timestamp,
     ) -> Result<TransactWriteItem, Failure> {
-        let update = Update::builder()
-            .table_name(&*self.table)
-            .set_key(Some(keys::gate(event, ticket).attributes()))
+        self.updating(&keys::gate(event, ticket))
             .update_expression("SET s = :next, t = list_append(if_not_exists(t, :none), :ended)")
             .condition_expression(open(serial))
             .expression_attribute_values(":serial", number(serial))
@@ -242,9 +234,7 @@ impl Store {
             .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
             .expression_attribute_values(":ended", AttributeValue::L(vec![number(now.as_millisecond())]))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().update(update).build())
+            .part()
     }
 
     /// Why the code with `serial` of a ticket does not admit; `None` if it does. An eventually

@@ -4,7 +4,7 @@
 //! has their whole history in one place. The receiver also gets a pointer to the ticket. The order
 //! alone says who holds the ticket, so a pointer that was left behind means nothing.
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::order::Order;
 use domain::outbox::Outbox;
 use domain::transfer::{Transfer, TransferState};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::accept_if_written;
 use crate::gate::{self, GateError};
-use crate::items::{carried, number, string, to_item};
+use crate::items::{Part, carried, number, string, to_item};
 use crate::{Failure, Listing, Store, keys};
 
 /// The beginning of the cursors of [`Store::received`], and of none of [`Store::orders`].
@@ -41,32 +41,26 @@ impl Store {
         most: usize,
     ) -> Result<(), Failure> {
         let key = keys::transfer(transfer.from, transfer.id);
-        let open = Update::builder()
-            .table_name(&*self.table)
-            .set_key(Some(keys::offers(transfer.from, transfer.ticket).attributes()))
+        let open = self
+            .updating(&keys::offers(transfer.from, transfer.ticket))
             .update_expression("SET open_until = :end ADD n :one")
             .condition_expression("attribute_not_exists(n) OR (open_until <= :now AND n < :most)")
             .expression_attribute_values(":end", number(transfer.expires_at.as_second()))
             .expression_attribute_values(":now", number(transfer.created_at.as_second()))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":most", number(most))
-            .build()
-            .map_err(Failure::unreadable)?;
+            .part()?;
         let put = self.put_new_part_with(&key, transfer, carried(Some(outbox))?)?;
-        self.transact(vec![put, TransactWriteItem::builder().update(open).build()]).await
+        self.transact(vec![put, open]).await
     }
 
     /// The part of a transaction that ends the one open offer of a ticket.
     fn close_part(&self, transfer: &Transfer) -> Result<TransactWriteItem, Failure> {
-        let update = Update::builder()
-            .table_name(&*self.table)
-            .set_key(Some(keys::offers(transfer.from, transfer.ticket).attributes()))
+        self.updating(&keys::offers(transfer.from, transfer.ticket))
             .update_expression("SET open_until = :over ADD n :none")
             .expression_attribute_values(":over", number(0))
             .expression_attribute_values(":none", number(0))
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().update(update).build())
+            .part()
     }
 
     /// A transfer that `user` sent or received, read consistently.
@@ -89,18 +83,15 @@ impl Store {
     /// # Errors
     /// [`Failure::Refused`] if it was accepted or cancelled meanwhile.
     pub async fn cancel_transfer(&self, transfer: &Transfer, now: Timestamp) -> Result<(), Failure> {
-        let cancel = Update::builder()
-            .table_name(&*self.table)
-            .set_key(Some(keys::transfer(transfer.from, transfer.id).attributes()))
+        let cancel = self
+            .updating(&keys::transfer(transfer.from, transfer.id))
             .update_expression("SET #state = :cancelled, decided_at = :now REMOVE ob")
             .condition_expression("#state = :initiated OR (#state = :cancelled AND decided_at = :now)")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":cancelled", state(TransferState::Cancelled)?)
             .expression_attribute_values(":initiated", state(TransferState::Initiated)?)
             .expression_attribute_values(":now", string(now.to_string()))
-            .build()
-            .map_err(Failure::unreadable)?;
-        let cancel = TransactWriteItem::builder().update(cancel).build();
+            .part()?;
         self.transact(vec![cancel, self.close_part(transfer)?]).await
     }
 
@@ -143,15 +134,11 @@ impl Store {
     fn accept_part(&self, transfer: &Transfer, outbox: &Outbox) -> Result<TransactWriteItem, Failure> {
         let mut item = to_item(&keys::transfer(transfer.from, transfer.id), transfer)?;
         item.extend(carried(Some(outbox))?);
-        let put = Put::builder()
-            .table_name(&*self.table)
-            .set_item(Some(item))
+        self.putting(item)
             .condition_expression("#state = :initiated")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":initiated", state(TransferState::Initiated)?)
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().put(put).build())
+            .part()
     }
 
     /// A page of the pointers to tickets that `user` received.

@@ -8,14 +8,14 @@ mod fee_payment;
 
 use std::collections::HashSet;
 
-use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::member::{Member, email_taken, member_not_found, national_id_taken};
 use domain::user::Email;
 use domain::{Error, MemberId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::items::{from_item, string};
+use crate::items::{Part, from_item, string};
 use crate::keys::Key;
 use crate::{Failure, Fingerprints, Listing, Store, Versioned, keys};
 
@@ -242,15 +242,10 @@ impl Store {
             writes.push(self.put_new_part(key, &claim_of(after))?);
         }
         for key in old.iter().filter(|key| !new.contains(key)) {
-            let delete = Delete::builder()
-                .table_name(&*self.table)
-                .set_key(Some(key.attributes()))
-                // Not another member's claim, in case `before` is stale.
-                .condition_expression("claimed_by = :me")
-                .expression_attribute_values(":me", string(after.id.to_string()))
-                .build()
-                .map_err(Failure::unreadable)?;
-            writes.push(TransactWriteItem::builder().delete(delete).build());
+            // Not another member's claim, in case `before` is stale.
+            let delete = self.deleting(key).condition_expression("claimed_by = :me");
+            let me = string(after.id.to_string());
+            writes.push(delete.expression_attribute_values(":me", me).part()?);
         }
         Ok(writes)
     }

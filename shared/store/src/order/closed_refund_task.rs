@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use domain::audit::AuditNote;
 use domain::order::{Change, Order};
 use domain::refund_task::ClosedRefundTask;
 use domain::{OrderId, TenantId};
 
-use crate::items::to_item;
+use crate::items::{Part, to_item};
 use crate::tenant::audit::noted;
 use crate::user::link::with_ttl;
 use crate::{Failure, GateError, Store, keys};
@@ -30,8 +29,7 @@ impl Store {
         let key = keys::closed_refund_task(order.tenant, order.id, closed.task.payment);
         let mut item = with_ttl(to_item(&key, closed)?, closed.at + KEPT);
         item.extend([noted(note)?]);
-        let put = Put::builder().table_name(&*self.table).set_item(Some(item)).build();
-        let put = TransactWriteItem::builder().put(put.map_err(Failure::unreadable)?).build();
+        let put = self.putting(item).part()?;
         self.save_order_with(order, change, vec![put], closed.at).await.map(drop)
     }
 

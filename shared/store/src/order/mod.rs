@@ -8,14 +8,14 @@ mod refund_task;
 mod reminders;
 mod settling;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::order::{Change, Order, Revocation};
 use domain::outbox::Outbox;
 use domain::{EventId, OrderId, Timestamp, UserId};
 
 use crate::failure::{Item, accept_if_written};
 use crate::gate::{GateError, why_used};
-use crate::items::{carried, from_item, number, query_all, string, to_item};
+use crate::items::{Part, carried, from_item, number, query_all, string, to_item};
 use crate::keys::{self, Key};
 use crate::{Failure, Listing, Store};
 
@@ -201,14 +201,10 @@ impl Store {
         order: &Order,
         outbox: Option<&Outbox>,
     ) -> Result<TransactWriteItem, Failure> {
-        let put = Put::builder()
-            .table_name(&*self.table)
-            .set_item(Some(write(order, outbox)?))
+        self.putting(write(order, outbox)?)
             .condition_expression("v = :before")
             .expression_attribute_values(":before", number(order.version.saturating_sub(1)))
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().put(put).build())
+            .part()
     }
 
     /// Notes that the tickets of an order were mailed. Counts the order's version up, so that a change

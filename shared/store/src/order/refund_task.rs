@@ -1,14 +1,14 @@
 //! Refund tasks: refunds that wait for a person. Each is noted on the order's payment and, for the
 //! organiser's list, is an item of its own; one transaction writes both.
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::order::{Order, TaskChange};
 use domain::outbox::Outbox;
 use domain::refund_task::RefundTask;
 use domain::{OrderId, TenantId, Timestamp};
 
 use crate::failure::accept_if_written;
-use crate::items::{OUTBOX, carried, string, to_item};
+use crate::items::{OUTBOX, Part, carried, string, to_item};
 use crate::{Failure, Listing, Store, keys};
 
 impl Store {
@@ -34,8 +34,7 @@ impl Store {
         let mut item = to_item(&keys::refund_task(task.tenant_id, task.order_id, task.payment), task)?;
         item.insert(keys::GSI1PK.to_owned(), string(keys::REFUND_TASKS));
         item.insert(keys::GSI1SK.to_owned(), string(keys::refund_task_place(task)));
-        let put = Put::builder().table_name(&*self.table).set_item(Some(item)).build();
-        Ok(TransactWriteItem::builder().put(put.map_err(Failure::unreadable)?).build())
+        self.putting(item).part()
     }
 
     /// A page of the tenant's open refund tasks, those of the oldest orders first.

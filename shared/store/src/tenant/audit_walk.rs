@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::event::Event;
 use domain::{EventId, OrderId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Item;
-use crate::items::{from_item, string, to_item};
+use crate::items::{Part, from_item, string, to_item};
 use crate::keys::{self, Key, SHARDS};
 use crate::user::link::with_ttl;
 use crate::{Failure, Store, Versioned};
@@ -129,8 +129,7 @@ impl Store {
     pub(crate) fn sold_event_part(&self, event: &Event) -> Result<TransactWriteItem, Failure> {
         let until = event.ends_at.checked_add(OVER).unwrap_or(Timestamp::MAX);
         let item = with_ttl(to_item(&keys::sold_event(event.id), &Sold { until })?, until);
-        let put = Put::builder().table_name(&*self.table).set_item(Some(item));
-        Ok(TransactWriteItem::builder().put(put.build().map_err(Failure::unreadable)?).build())
+        self.putting(item).part()
     }
 
     /// The first event at this place of the list or after it, and until when the walk visits it.

@@ -1,14 +1,14 @@
 //! Tenants' accounts at payment gateways. One more item per tenant counts them, so that two requests
 //! that add an account at the same moment do not exceed the limit.
 
-use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::audit::AuditNote;
 use domain::gateway_account::{GatewayAccount, MAX_GATEWAY_ACCOUNTS};
 use domain::{GatewayAccountId, TenantId};
 use serde_json::{Map, Value};
 
 use crate::failure::accept_if_written;
-use crate::items::number;
+use crate::items::{Part, number};
 use crate::keys::Key;
 use crate::tenant::audit::audited;
 use crate::{Failure, Store, Versioned, keys};
@@ -110,16 +110,12 @@ impl Store {
         tenant: TenantId,
         (step, condition, bound): (i8, &str, usize),
     ) -> Result<TransactWriteItem, Failure> {
-        let update = Update::builder()
-            .table_name(&*self.table)
-            .set_key(Some(keys::gateway_account_count(tenant).attributes()))
+        self.updating(&keys::gateway_account_count(tenant))
             .update_expression("ADD n :step")
             .condition_expression(condition)
             .expression_attribute_values(":step", number(step))
             .expression_attribute_values(":bound", number(bound))
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().update(update).build())
+            .part()
     }
 }
 

@@ -1,14 +1,14 @@
 //! Tenants' own wordings of mails. Each version is an item that never changes; one more item says which
 //! of them is current.
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::audit::AuditNote;
 use domain::mail_template::{MailTemplate, TemplateName};
 use domain::{Language, TenantId};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::accept_if_written;
-use crate::items::{number, to_item};
+use crate::items::{Part, number, to_item};
 use crate::keys::Key;
 use crate::tenant::audit::noted;
 use crate::{Failure, Listing, Store, keys};
@@ -158,7 +158,7 @@ impl Store {
     ) -> Result<TransactWriteItem, Failure> {
         let mut item = to_item(&current_key(&after.template), after)?;
         item.extend([noted(note)?]);
-        let put = Put::builder().table_name(&*self.table).set_item(Some(item));
+        let put = self.putting(item);
         let put = match latest {
             None => put.condition_expression("attribute_not_exists(PK)"),
             Some(latest) => put
@@ -166,7 +166,7 @@ impl Store {
                 .expression_attribute_values(":latest", number(latest))
                 .expression_attribute_values(":holds", number(holds)),
         };
-        Ok(TransactWriteItem::builder().put(put.build().map_err(Failure::unreadable)?).build())
+        put.part()
     }
 
     /// Carries `writes` out. A refusal counts as success if `after` is stored: then only the answer was

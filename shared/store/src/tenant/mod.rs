@@ -14,7 +14,7 @@ mod mail_template;
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::access::Role;
 use domain::event::Tenant;
 use domain::staff::{last_admin, staff_not_found};
@@ -22,7 +22,7 @@ use domain::user::{User, user_not_found};
 use domain::{TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::items::{from_item, number};
+use crate::items::{Part, from_item, number};
 use crate::keys::Key;
 use crate::{Failure, Listing, Store, Versioned, keys};
 
@@ -241,9 +241,8 @@ impl Store {
         tenant: TenantId,
         seen: Option<AdminsLost>,
     ) -> Result<TransactWriteItem, Failure> {
-        let update = Update::builder()
-            .table_name(&*self.table)
-            .set_key(Some(keys::admins_lost(tenant).attributes()))
+        let update = self
+            .updating(&keys::admins_lost(tenant))
             .update_expression("ADD n :one")
             .expression_attribute_values(":one", number(1));
         let update = match seen {
@@ -252,7 +251,7 @@ impl Store {
                 update.condition_expression("n = :seen").expression_attribute_values(":seen", number(n))
             }
         };
-        Ok(TransactWriteItem::builder().update(update.build().map_err(Failure::unreadable)?).build())
+        update.part()
     }
 }
 

@@ -1,14 +1,14 @@
 //! Mailed links that sign a user in or set a password, stored by the hash of their token and good for
 //! one use.
 
-use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ReturnValue, TransactWriteItem};
 use domain::outbox::Outbox;
 use domain::user::LinkPurpose;
 use domain::{RequestId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Item;
-use crate::items::{carried, from_item, number, string, to_item};
+use crate::items::{Part, carried, from_item, number, string, to_item};
 use crate::{Failure, Store, keys};
 
 /// A mailed link, as it is stored.
@@ -51,13 +51,7 @@ impl Store {
     pub(crate) fn put_link_part(&self, hash: &str, link: &Link) -> Result<TransactWriteItem, Failure> {
         let mut item = with_ttl(to_item(&keys::link(hash), link)?, link.expires_at);
         item.extend(carried(link.outbox.as_ref())?);
-        let put = Put::builder()
-            .table_name(&*self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(PK)")
-            .build()
-            .map_err(Failure::unreadable)?;
-        Ok(TransactWriteItem::builder().put(put).build())
+        self.putting(item).condition_expression("attribute_not_exists(PK)").part()
     }
 
     /// The grant of the link whose token has this hash, if it is for one of `purposes` and has not
