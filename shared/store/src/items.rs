@@ -10,18 +10,41 @@ use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, Pu
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update,
 };
+use domain::discount::DiscountRequest;
+use domain::event::Tenant;
+use domain::gateway_account::GatewayAccount;
+use domain::member::{FeePayment, Member};
 use domain::outbox::Outbox;
+use domain::pricing::{Promotion, SaleStage};
+use domain::staff::Invitation;
+use domain::user::User;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::failure::{Item, accept_if_written};
 use crate::keys::{self, Key};
-use crate::{Failure, Store};
+use crate::{AuditWalk, Failure, Store};
 
 /// An entity whose writes are conditional on the version that they are based on.
 pub trait Versioned {
     /// The version of this value; a changed entity has one more than the stored one.
     fn version(&self) -> u32;
+}
+
+/// [`Versioned`] for entities that have their version in a field of that name.
+macro_rules! versioned {
+    ($($entity:ty),*) => {
+        $(impl Versioned for $entity {
+            fn version(&self) -> u32 {
+                self.version
+            }
+        })*
+    };
+}
+
+versioned! {
+    AuditWalk, DiscountRequest, FeePayment, GatewayAccount, Invitation, Member, Promotion, SaleStage, Tenant,
+    User
 }
 
 /// One page of the items of a partition.

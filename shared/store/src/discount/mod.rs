@@ -24,19 +24,13 @@ use crate::failure::{Item, accept_if_written};
 use crate::items::{Part, carried, from_item, number, string, to_item};
 use crate::keys::RequestPlace;
 use crate::tenant::audit::audited;
-use crate::{EventRecord, Failure, Listing, Store, Versioned, keys};
+use crate::{EventRecord, Failure, Listing, Store, keys};
 
 pub use mailing::Mailing;
 
 /// Bounds before and after the sort keys of all requests.
 const BEFORE_ALL: &str = "0";
 const AFTER_ALL: &str = "~";
-
-impl Versioned for DiscountRequest {
-    fn version(&self) -> u32 {
-        self.version
-    }
-}
 
 /// A filter on the list of a tenant's discount requests.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 
 use crate::allotment::Pool;
 use crate::failure::accept_if_written;
-use crate::{Failure, Listing, Store, Versioned, keys};
+use crate::{Failure, Listing, Store, keys};
 
 /// How many tickets are left in each limited stage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,18 +24,6 @@ impl StagesLeft {
     /// The stages with what is left of each, as a quote takes them.
     pub fn offers<'a>(&self, stages: &'a [SaleStage]) -> Vec<StageOffer<'a>> {
         stages.iter().map(|stage| StageOffer { stage, remaining: self.of(stage.id) }).collect()
-    }
-}
-
-impl Versioned for SaleStage {
-    fn version(&self) -> u32 {
-        self.version
-    }
-}
-
-impl Versioned for Promotion {
-    fn version(&self) -> u32 {
-        self.version
     }
 }
 

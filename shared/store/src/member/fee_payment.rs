@@ -6,13 +6,7 @@ use domain::{FeePaymentId, MemberId, Timestamp};
 
 use crate::items::{from_item, string};
 use crate::member::{CHANGE_ATTEMPTS, member_not_found};
-use crate::{Failure, Fingerprints, Listing, Store, Versioned, keys};
-
-impl Versioned for FeePayment {
-    fn version(&self) -> u32 {
-        self.version
-    }
-}
+use crate::{Failure, Fingerprints, Listing, Store, keys};
 
 impl Store {
     /// Writes a new payment and, if it `marks_current`, that the member's fee is paid: both or nothing.

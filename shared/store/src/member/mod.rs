@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::items::{Part, from_item, string};
 use crate::keys::Key;
-use crate::{Failure, Fingerprints, Listing, Store, Versioned, keys};
+use crate::{Failure, Fingerprints, Listing, Store, keys};
 
 /// How often a change is tried while other requests change the member at the same moment.
 pub(crate) const CHANGE_ATTEMPTS: u32 = 5;
@@ -28,12 +28,6 @@ const MAX_TENANTS: usize = 100;
 /// Most members that are written at once: DynamoDB allows 100 writes in a transaction, and a member
 /// needs three.
 pub const MEMBERS_AT_ONCE: usize = 33;
-
-impl Versioned for Member {
-    fn version(&self) -> u32 {
-        self.version
-    }
-}
 
 /// A claim: the item that makes an e-mail address or a national id unique within a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use crate::failure::Item;
 use crate::items::{Part, from_item, string, to_item};
 use crate::keys::{self, Key, SHARDS};
 use crate::user::link::with_ttl;
-use crate::{Failure, Store, Versioned};
+use crate::{Failure, Store};
 
 /// How long the walk visits events after their end. Far longer than orders count as recent, because an
 /// end may be moved, too.
@@ -37,12 +37,6 @@ pub struct AuditWalk {
     pub place: Option<AuditPlace>,
     /// Number of steps, which makes each save a conditional write.
     pub version: u32,
-}
-
-impl Versioned for AuditWalk {
-    fn version(&self) -> u32 {
-        self.version
-    }
 }
 
 /// A place in the walk.

@@ -11,13 +11,7 @@ use crate::failure::accept_if_written;
 use crate::items::{Part, number};
 use crate::keys::Key;
 use crate::tenant::audit::audited;
-use crate::{Failure, Store, Versioned, keys};
-
-impl Versioned for GatewayAccount {
-    fn version(&self) -> u32 {
-        self.version
-    }
-}
+use crate::{Failure, Store, keys};
 
 impl Store {
     /// Writes a new account, or returns the stored one if there is one. `note` says who does it.

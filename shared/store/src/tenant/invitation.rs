@@ -10,13 +10,7 @@ use crate::failure::{Item, accept_if_written};
 use crate::items::{carried, from_item, number, query_all, string, to_item};
 use crate::tenant::StaffPointer;
 use crate::user::link::with_ttl;
-use crate::{Failure, Listing, Store, Versioned, keys, recount};
-
-impl Versioned for Invitation {
-    fn version(&self) -> u32 {
-        self.version
-    }
-}
+use crate::{Failure, Listing, Store, keys, recount};
 
 /// An entry in the list of a tenant's staff.
 #[derive(Debug)]

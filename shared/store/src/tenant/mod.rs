@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::items::{Part, from_item, number};
 use crate::keys::Key;
-use crate::{Failure, Listing, Store, Versioned, keys};
+use crate::{Failure, Listing, Store, keys};
 
 pub use audit_walk::{AuditPlace, AuditStep, AuditWalk};
 pub use device::{Device, MAX_DEVICES};
@@ -42,12 +42,6 @@ pub(crate) struct StaffPointer {
 #[derive(Clone, Copy, Deserialize)]
 struct AdminsLost {
     n: u32,
-}
-
-impl Versioned for Tenant {
-    fn version(&self) -> u32 {
-        self.version
-    }
 }
 
 impl Store {

@@ -8,18 +8,12 @@ use domain::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Failure, Fingerprints, Store, Versioned, keys};
+use crate::{Failure, Fingerprints, Store, keys};
 
 pub use link::{Link, LinkGrant};
 
 /// How often a change is tried while other requests change the user at the same moment.
 const CHANGE_ATTEMPTS: u32 = 5;
-
-impl Versioned for User {
-    fn version(&self) -> u32 {
-        self.version
-    }
-}
 
 /// The item that makes an e-mail address unique.
 #[derive(Debug, Serialize, Deserialize)]
