@@ -150,6 +150,15 @@ impl RefusedItem for aws_sdk_dynamodb::operation::transact_write_items::Transact
     }
 }
 
+/// Whether a write was done: false if its condition did not hold.
+pub(crate) fn was_done<T, E: Into<Failure>>(sent: Result<T, E>) -> Result<bool, Failure> {
+    match sent.map_err(Into::into) {
+        Ok(_) => Ok(true),
+        Err(Failure::Refused(_)) => Ok(false),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// The result of a write that may be carried out although it was refused: after a lost answer, the
 /// client retries and is refused because of its own success. Only after a refusal, `is_written` reads
 /// whether the stored item is what was written.

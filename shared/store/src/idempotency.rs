@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::items::{from_item, number, string, to_item};
 use crate::keys::{self, Key};
-use crate::{Failure, Store};
+use crate::{Failure, OnRefused, Store};
 
 /// How long an answer is kept, in seconds: a day.
 const KEPT_SECONDS: i64 = 24 * 60 * 60;
@@ -150,11 +150,7 @@ impl Store {
             .expression_attribute_values(":old", number(earlier.busy_until))
             .send()
             .await;
-        match sent.map_err(Failure::from) {
-            Ok(_) => Ok(()),
-            Err(Failure::Refused(_)) => Err(in_progress()),
-            Err(failure) => Err(failure.into()),
-        }
+        sent.map_err(Failure::from).on_refused(in_progress).map(drop)
     }
 
     async fn note_answer(&self, key: &Key, answer: String) -> Result<(), Failure> {

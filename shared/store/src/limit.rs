@@ -8,6 +8,7 @@ use domain::{Error, Timestamp};
 use futures::future::{join_all, try_join_all};
 use serde::Deserialize;
 
+use crate::failure::was_done;
 use crate::items::number;
 use crate::keys::Key;
 use crate::{Failure, Store, keys};
@@ -147,11 +148,7 @@ impl Store {
             .expression_attribute_values(":most", number(most))
             .send()
             .await;
-        match counted.map_err(Failure::from) {
-            Ok(_) => Ok(true),
-            Err(Failure::Refused(_)) => Ok(false),
-            Err(failure) => Err(failure),
-        }
+        was_done(counted)
     }
 
     /// Carries out what may be a guess, and counts it if it was wrong.
@@ -187,10 +184,7 @@ impl Store {
             .expression_attribute_values(":zero", number(0))
             .send()
             .await;
-        match taken_back.map_err(Failure::from) {
-            Ok(_) | Err(Failure::Refused(_)) => Ok(()),
-            Err(failure) => Err(failure),
-        }
+        was_done(taken_back).map(drop)
     }
 
     /// Resets the counts of the present window to zero.

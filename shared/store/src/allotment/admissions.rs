@@ -10,6 +10,7 @@ use domain::order::Part;
 
 use super::block::{Block, ClaimValue, admissions, reclaiming};
 use super::{Claim, Pool, ROUNDS, Refusal, Token, pause};
+use crate::failure::was_done;
 use crate::items::number;
 use crate::{Failure, Store};
 
@@ -419,11 +420,7 @@ impl Store {
         if gives_back {
             update = update.expression_attribute_values(":back", number(back));
         }
-        match update.update_expression(change).send().await.map_err(Failure::from) {
-            Ok(_) => Ok(true),
-            Err(Failure::Refused(_)) => Ok(false),
-            Err(other) => Err(other),
-        }
+        was_done(update.update_expression(change).send().await)
     }
 }
 

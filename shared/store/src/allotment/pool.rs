@@ -14,7 +14,7 @@ use futures::future::try_join_all;
 
 use super::block::{Block, admissions, reclaiming};
 use super::{ROUNDS, Refusal, pause};
-use crate::failure::Item;
+use crate::failure::{Item, was_done};
 use crate::items::{number, query_all, string};
 use crate::keys::{self, Key, SHARDS};
 use crate::{Failure, Store};
@@ -183,11 +183,10 @@ impl Store {
                 .expression_attribute_values(":has", number(has))
                 .send()
                 .await;
-            match sent.map_err(Failure::from) {
-                Ok(_) => rest -= add,
-                Err(Failure::Refused(_)) => break,
-                Err(other) => return Err(other),
+            if !was_done(sent)? {
+                break;
             }
+            rest -= add;
             if rest == 0 {
                 break;
             }
@@ -219,10 +218,8 @@ impl Store {
                 .expression_attribute_values(":has", number(block.capacity))
                 .send()
                 .await;
-            match sent.map_err(Failure::from) {
-                Ok(_) => rest -= take,
-                Err(Failure::Refused(_)) => {}
-                Err(other) => return Err(other),
+            if was_done(sent)? {
+                rest -= take;
             }
             if rest == 0 {
                 break;

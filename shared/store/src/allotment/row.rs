@@ -14,7 +14,7 @@ use domain::{AreaId, EventId, Timestamp};
 use futures::future::try_join_all;
 
 use super::{Claim, Refusal, Token, seconds};
-use crate::failure::Item;
+use crate::failure::{Item, was_done};
 use crate::items::{number, string};
 use crate::keys::{self, SHARDS};
 use crate::{Failure, Store};
@@ -233,11 +233,7 @@ impl Store {
             .expression_attribute_values(":v", string(value_of(token, Claim::Sold)))
             .send()
             .await;
-        match sent.map_err(Failure::from) {
-            Ok(_) => Ok(true),
-            Err(Failure::Refused(_)) => Ok(false),
-            Err(other) => Err(other),
-        }
+        was_done(sent)
     }
 
     /// True if all of the seats are sold to the token.

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditi
 use domain::discount::{DeliveryStatus, DiscountRequest, RequestStatus};
 use domain::{DiscountRequestId, RequestId, Timestamp};
 
-use crate::failure::Item;
+use crate::failure::{Item, was_done};
 use crate::items::{from_item, number, string};
 use crate::{Failure, Store, keys};
 
@@ -83,7 +83,8 @@ impl Store {
             .expression_attribute_values(":one", number(1))
             .send()
             .await;
-        unless_refused(released.map(drop).map_err(Failure::from))
+        // Not done if `by` does not have the lease any more.
+        was_done(released).map(drop)
     }
 
     /// Notes that SES took the mail, with SES's message id. The worker that sent it calls this, and so
@@ -108,7 +109,7 @@ impl Store {
             .expression_attribute_values(":one", number(1))
             .send()
             .await;
-        unless_refused(marked.map(drop).map_err(Failure::from))
+        was_done(marked).map(drop)
     }
 
     /// Notes the mail's delivery status, unless the known status outweighs it: events come twice, late
@@ -159,14 +160,6 @@ fn found(item: Option<&Item>, now: Timestamp) -> Result<Mailing, Failure> {
         _ => now.as_millisecond(),
     };
     Ok(Mailing::Busy(Timestamp::from_millisecond(until).map_err(Failure::unreadable)?))
-}
-
-/// A refusal here means that another worker did it already, or has the lease.
-fn unless_refused(result: Result<(), Failure>) -> Result<(), Failure> {
-    match result {
-        Err(Failure::Refused(_)) => Ok(()),
-        other => other,
-    }
 }
 
 fn sent() -> Result<AttributeValue, Failure> {

@@ -7,7 +7,7 @@ use domain::event::{Area, Event};
 use domain::{AreaId, EventId, RequestId, Timestamp};
 
 use super::record::AreaRecord;
-use crate::failure::accept_if_written;
+use crate::failure::{accept_if_written, was_done};
 use crate::items::{Part, number, string, to_item};
 use crate::keys::Key;
 use crate::{Failure, Store, StoredEvent, keys};
@@ -199,10 +199,7 @@ impl Store {
             .expression_attribute_values(":token", string(&change.token))
             .send()
             .await;
-        match sent.map_err(Failure::from) {
-            Ok(_) | Err(Failure::Refused(_)) => Ok(()),
-            Err(failure) => Err(failure),
-        }
+        was_done(sent).map(drop)
     }
 
     /// Deletes an area whose places can not be claimed any more, under the lease. Refused if the lease

@@ -15,7 +15,7 @@ use domain::event::{Event, EventStatus, EventSummary};
 use domain::{EventId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Item;
+use crate::failure::{Item, was_done};
 use crate::items::{Part, from_item, number, query_all, string, to_item};
 use crate::keys::Key;
 use crate::{Failure, Listing, Store, Versioned, keys};
@@ -221,11 +221,8 @@ impl Store {
                 .expression_attribute_values(":price", number(price)),
             None => update.update_expression("REMOVE price_from"),
         };
-        match update.send().await.map_err(Failure::from) {
-            // The event was unpublished or moved in this moment, and that write set the price.
-            Ok(_) | Err(Failure::Refused(_)) => Ok(()),
-            Err(failure) => Err(failure),
-        }
+        // Not done if the event was unpublished or moved in this moment, and that write set the price.
+        was_done(update.send().await).map(drop)
     }
 
     /// Deletes a draft with its areas and stages, under the lease on its discounts. Refused if the

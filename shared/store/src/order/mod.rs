@@ -13,7 +13,7 @@ use domain::order::{Change, Order, Revocation};
 use domain::outbox::Outbox;
 use domain::{EventId, OrderId, Timestamp, UserId};
 
-use crate::failure::{Item, accept_if_written};
+use crate::failure::{Item, accept_if_written, was_done};
 use crate::gate::{GateError, why_used};
 use crate::items::{Part, carried, from_item, number, query_all, string, to_item};
 use crate::keys::{self, Key};
@@ -122,10 +122,9 @@ impl Store {
     pub async fn create_order(&self, order: &Order) -> Result<Option<Order>, Failure> {
         let put =
             self.put_of(write(order, None)?).condition_expression("attribute_not_exists(PK)").send().await;
-        match put.map_err(Failure::from) {
-            Ok(_) => Ok(None),
-            Err(Failure::Refused(_)) => self.order(order.user, order.id).await,
-            Err(other) => Err(other),
+        match was_done(put)? {
+            true => Ok(None),
+            false => self.order(order.user, order.id).await,
         }
     }
 
@@ -218,10 +217,7 @@ impl Store {
             .expression_attribute_values(":one", number(1))
             .send()
             .await;
-        match sent.map_err(Failure::from) {
-            Ok(_) | Err(Failure::Refused(_)) => Ok(()),
-            Err(other) => Err(other),
-        }
+        was_done(sent).map(drop)
     }
 }
 

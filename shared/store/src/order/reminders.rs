@@ -8,6 +8,7 @@ use domain::refund_task::RefundTask;
 use domain::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::failure::was_done;
 use crate::items::{carried, from_item, string, to_item};
 use crate::user::link::with_ttl;
 use crate::{Failure, Store, keys};
@@ -69,12 +70,8 @@ impl Store {
             with_ttl(to_item(&keys::payment_report(tenant, day), &ReportMark { at: now })?, now + KEPT);
         item.extend(carried(Some(outbox))?);
         let put = self.put_of(item).condition_expression("attribute_not_exists(PK)").send().await;
-        match put.map_err(Failure::from) {
-            Ok(_) => Ok(true),
-            // Noted by another worker, or by this very write if its answer was lost.
-            Err(Failure::Refused(_)) => Ok(false),
-            Err(other) => Err(other),
-        }
+        // Not done if another worker noted it, or this very write did and its answer was lost.
+        was_done(put)
     }
 
     async fn next_tenant(

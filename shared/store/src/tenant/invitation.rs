@@ -6,7 +6,7 @@ use domain::user::User;
 use domain::{InvitationId, TenantId, Timestamp};
 use serde::Deserialize;
 
-use crate::failure::{Item, accept_if_written};
+use crate::failure::{Item, accept_if_written, was_done};
 use crate::items::{carried, from_item, number, query_all, string, to_item};
 use crate::tenant::StaffPointer;
 use crate::user::link::with_ttl;
@@ -80,11 +80,9 @@ impl Store {
         if recount::is_within_limit(MAX_STAFF, &own, there).await? {
             return Ok(Invited::Made);
         }
-        match self.transact(vec![self.delete_version_part(&key, invitation)?]).await {
-            // If another request changed the invitation meanwhile, it stays.
-            Ok(()) | Err(Failure::Refused(_)) => Ok(Invited::Full),
-            Err(failure) => Err(failure),
-        }
+        // Not done if another request changed the invitation meanwhile: then it stays.
+        was_done(self.transact(vec![self.delete_version_part(&key, invitation)?]).await)?;
+        Ok(Invited::Full)
     }
 
     /// Writes a new invitation, or a changed one with its version counted up.

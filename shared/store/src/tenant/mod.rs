@@ -22,6 +22,7 @@ use domain::user::{User, user_not_found};
 use domain::{TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::failure::was_done;
 use crate::items::{Part, from_item, number};
 use crate::keys::Key;
 use crate::{Failure, Listing, Store, keys};
@@ -79,10 +80,8 @@ impl Store {
                 self.replace_part(&keys::user(user.id), &user)?,
                 self.put_part(&keys::staff(tenant.id, user.id), &StaffPointer { user_id: user.id })?,
             ];
-            match self.transact(writes).await {
-                Ok(()) => return Ok(tenant.clone()),
-                Err(Failure::Refused(_)) => {}
-                Err(failure) => return Err(failure.into()),
+            if was_done(self.transact(writes).await)? {
+                return Ok(tenant.clone());
             }
         }
         Err(Failure::Refused(None).into())
@@ -204,10 +203,8 @@ impl Store {
                 }
                 writes.push(self.admin_lost_part(tenant, lost)?);
             }
-            match self.transact(writes).await {
-                Ok(()) => return Ok(Some(user)),
-                Err(Failure::Refused(_)) => {}
-                Err(failure) => return Err(failure.into()),
+            if was_done(self.transact(writes).await)? {
+                return Ok(Some(user));
             }
         }
         Err(Failure::Refused(None).into())
