@@ -131,14 +131,14 @@ fn warnings(account: &GatewayAccount) -> Vec<Warning> {
 #[cfg(test)]
 mod tests {
     use domain::TenantId;
+    use domain::testing::at;
 
     use super::*;
 
     fn account(gateway: GatewayName, mode: Mode, currencies: &[Currency]) -> GatewayAccount {
-        let at = Timestamp::from_second(1_795_000_000).expect("in range");
         GatewayAccount {
-            id: GatewayAccountId::generate(at),
-            tenant_id: TenantId::generate(at),
+            id: GatewayAccountId::generate(at(0)),
+            tenant_id: TenantId::generate(at(0)),
             gateway,
             mode,
             currencies: currencies.to_vec(),
@@ -147,9 +147,9 @@ mod tests {
             active: true,
             credentials_version: Some("secret version".to_owned()),
             closing: false,
-            checked_at: Some(at),
-            created_at: at,
-            updated_at: at,
+            checked_at: Some(at(0)),
+            created_at: at(0),
+            updated_at: at(0),
             version: 2,
         }
     }

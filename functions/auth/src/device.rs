@@ -64,11 +64,9 @@ impl DeviceKey {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use domain::testing::at;
 
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_795_000_000 + second).expect("in range")
-    }
+    use super::*;
 
     fn user() -> User {
         User { session_epoch: 3, ..User::new("ana@example.com".parse().expect("valid"), at(0)) }

@@ -212,11 +212,12 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use domain::testing::at;
+
     use super::*;
 
     fn token() -> RefreshToken {
-        let now = Timestamp::from_second(1_795_000_000).expect("in range");
-        RefreshToken::random(UserId::generate(now), SessionId::generate(now)).expect("randomness")
+        RefreshToken::random(UserId::generate(at(0)), SessionId::generate(at(0))).expect("randomness")
     }
 
     #[test]

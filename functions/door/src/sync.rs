@@ -200,14 +200,14 @@ async fn judge_group(
 
 #[cfg(test)]
 mod tests {
+    use domain::testing::at;
     use domain::ticket::AreaTag;
-    use domain::{AreaId, OrderId, QuoteId, Timestamp, UserId};
+    use domain::{AreaId, OrderId, QuoteId, UserId};
 
     use super::*;
 
     #[test]
     fn scans_of_one_ticket_are_judged_in_the_order_of_their_times() {
-        let at = |second| Timestamp::from_second(second).expect("in range");
         let user = UserId::generate(at(0));
         let order = OrderId::of_quote(QuoteId::generate(at(0)), user);
         let scan = |ticket: u8, serial, second| Reported {

@@ -475,10 +475,11 @@ fn check(area: &Area, capacity: Option<u32>, mut fields: Fields) -> Result<()> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use domain::testing::at;
     use serde_json::json;
 
     use super::*;
-    use crate::writing::tests::{at, draft};
+    use crate::writing::tests::draft;
 
     pub(crate) fn area(body: serde_json::Value) -> Area {
         let new: NewArea = serde_json::from_value(body).expect("a new area");

@@ -151,12 +151,13 @@ fn nth(id: RequestId, index: u8) -> Uuid {
 #[cfg(test)]
 mod tests {
     use domain::pricing::AdjustmentType;
+    use domain::testing::at;
     use jiff::SignedDuration;
     use serde_json::json;
 
     use super::*;
     use crate::areas::tests::area;
-    use crate::writing::tests::{at, draft};
+    use crate::writing::tests::draft;
 
     fn duplicate_at(time: &str) -> Duplicate {
         Duplicate { starts_at: time.parse().expect("a time"), name: None }

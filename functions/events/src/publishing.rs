@@ -93,8 +93,10 @@ pub(crate) fn check(sheet: &PricedEvent, now: Option<Timestamp>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use domain::testing::at;
+
     use super::*;
-    use crate::writing::tests::{at, draft};
+    use crate::writing::tests::draft;
 
     #[test]
     fn all_missing_fields_are_named_at_once() {

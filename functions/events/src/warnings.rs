@@ -232,14 +232,15 @@ fn tickets_sold_warning((change, cambio): (&'static str, &'static str)) -> Event
 mod tests {
     use domain::payment::GatewayName;
     use domain::pricing::SaleStage;
+    use domain::testing::at;
     use domain::{Currency, GatewayAccountId, SaleStageId};
 
     use super::*;
-    use crate::writing::tests::{at, draft};
+    use crate::writing::tests::draft;
 
     fn account(mode: Mode, position: u16, currency: Currency) -> GatewayAccount {
         GatewayAccount {
-            id: GatewayAccountId::generate(at(1_795_000_000)),
+            id: GatewayAccountId::generate(at(0)),
             tenant_id: draft().tenant_id,
             gateway: GatewayName::Payu,
             mode,
@@ -284,7 +285,7 @@ mod tests {
         let before = draft();
         let told = |after: &Event| changed_time_or_place(&before, after).map(|(change, _)| change);
         assert_eq!(told(&Event { name: "Otro".to_owned(), ..before.clone() }), None);
-        let later = Event { starts_at: at(1_800_000_000), ..before.clone() };
+        let later = Event { starts_at: at(5_000_000), ..before.clone() };
         let elsewhere = Event { city: "Cali".to_owned(), ..before.clone() };
         assert_eq!(told(&later), Some("time"));
         assert_eq!(told(&elsewhere), Some("place"));

@@ -353,19 +353,14 @@ fn check_times(event: &Event, fields: &mut Fields) {
 pub(crate) mod tests {
     use domain::TenantId;
     use domain::event::{Tenant, Vat};
+    use domain::testing::at;
     use serde_json::{Value, json};
 
     use super::*;
 
-    pub(crate) fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).expect("in range")
-    }
-
-    const NOW: i64 = 1_795_000_000;
-
     pub(crate) fn draft() -> Event {
         let tenant = Tenant {
-            id: TenantId::generate(at(NOW)),
+            id: TenantId::generate(at(0)),
             name: "Faroles del Sur".to_owned(),
             email: "hola@faroles.example".to_owned(),
             country: "CO".to_owned(),
@@ -373,7 +368,7 @@ pub(crate) mod tests {
             fees: Fees { convenience_fixed: 900, ..Fees::default() },
             vat: Vat::default(),
             legal_info: None,
-            created_at: at(NOW),
+            created_at: at(0),
             version: 1,
         };
         let new: NewEvent = serde_json::from_value(json!({
@@ -381,7 +376,7 @@ pub(crate) mod tests {
             "starts_at": "2027-01-10T01:00:00Z", "doors_at": "2027-01-09T23:00:00Z",
         }))
         .expect("a new event");
-        new.event(EventId::generate(at(NOW)), &tenant, at(NOW), &mut Fields::new())
+        new.event(EventId::generate(at(0)), &tenant, at(0), &mut Fields::new())
     }
 
     fn bad(change: impl FnOnce(&mut Event)) -> Vec<String> {
@@ -424,7 +419,7 @@ pub(crate) mod tests {
             let changes = json!({"time_zone": "America/Santiago", "starts_at": time, "doors_at": time});
             let changes: EventChanges = serde_json::from_value(changes).expect("changes");
             let mut fields = Fields::new();
-            changes.apply(draft(), at(NOW + 1), &mut fields);
+            changes.apply(draft(), at(1), &mut fields);
             let error = fields.finish().err();
             let errors = error.iter().flat_map(|error| error.field_errors());
             errors.map(|field| field.pointer.clone()).collect::<Vec<_>>()
@@ -438,14 +433,14 @@ pub(crate) mod tests {
 
     fn changed(changes: Value) -> Event {
         let changes: EventChanges = serde_json::from_value(changes).expect("changes");
-        changes.apply(draft(), at(NOW + 1), &mut Fields::new())
+        changes.apply(draft(), at(1), &mut Fields::new())
     }
 
     #[test]
     fn a_change_keeps_the_fields_that_it_does_not_name() {
         let before = draft();
         let after = changed(json!({"artist": " Los Faroles "}));
-        assert_eq!((after.artist.as_str(), after.version, after.updated_at), ("Los Faroles", 2, at(NOW + 1)));
+        assert_eq!((after.artist.as_str(), after.version, after.updated_at), ("Los Faroles", 2, at(1)));
         assert_eq!((after.name, after.doors_at, after.slug), (before.name, before.doors_at, before.slug));
     }
 
@@ -464,7 +459,7 @@ pub(crate) mod tests {
         );
         let nothing = json!({"code": null, "img": "", "ticketing_link": null, "member_discount": null, "other_data": {}});
         let nothing: EventChanges = serde_json::from_value(nothing).expect("changes");
-        let after = nothing.apply(after, at(NOW + 2), &mut Fields::new());
+        let after = nothing.apply(after, at(2), &mut Fields::new());
         assert_eq!((after.code, after.img, after.ticketing_link), (None, None, None));
         assert_eq!((after.member_discount, after.max_discounts), (None, 40));
         assert!(after.other_data.is_empty());
@@ -490,7 +485,7 @@ pub(crate) mod tests {
         // From nine to two, and a day later again, when the hour after midnight is skipped.
         let changes = json!({"starts_at": "2026-09-06T01:00:00Z"});
         let changes: EventChanges = serde_json::from_value(changes).expect("changes");
-        let after = changes.apply(winter, at(NOW + 1), &mut Fields::new());
+        let after = changes.apply(winter, at(1), &mut Fields::new());
         assert_eq!(after.doors_at.map(|at| at.to_string()).as_deref(), Some("2026-09-06T00:00:00Z"));
         assert_eq!(after.ends_at.to_string(), "2026-09-06T05:00:00Z");
     }

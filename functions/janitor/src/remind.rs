@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn organisers_are_reminded_after_a_day_and_once_a_day() {
-        let now = Timestamp::from_second(1_795_000_000).expect("in range");
+        let now = domain::testing::at(0);
         let waiting = |hours: u32| now - hours * HOUR;
         let due = |tasks: &[(u32, Option<u32>)]| {
             let tasks = tasks.iter().map(|(since, before)| task(waiting(*since), before.map(waiting)));

@@ -147,7 +147,7 @@ mod tests {
             let text = |text: Option<&str>| text.map(str::to_owned);
             AccountQuery { tenant: text(tenant), account: text(account) }.account()
         };
-        let now = domain::Timestamp::from_second(1_795_000_000).expect("in range");
+        let now = domain::testing::at(0);
         let tenant = domain::TenantId::generate(now).to_string();
         let account = domain::GatewayAccountId::generate(now).to_string();
         let both = named(Some(&tenant), Some(&account)).expect("both");

@@ -115,16 +115,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::testing::at;
 
     fn note(action: &str) -> AuditNote {
-        let at = Timestamp::from_second(1_795_000_000).expect("in range");
         AuditNote {
             tenant_id: TenantId::from_uuid(uuid::Uuid::nil()),
             by: UserId::from_uuid(uuid::Uuid::nil()),
             by_email: "coordina@example.com".to_owned(),
             action: action.to_owned(),
             subject: "drq_1".to_owned(),
-            at,
+            at: at(0),
         }
     }
 

@@ -124,14 +124,11 @@ pub fn choose(accounts: &[GatewayAccount], currency: Currency) -> Vec<&GatewayAc
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).expect("in range")
-    }
+    use crate::testing::at;
 
     fn account(gateway: GatewayName, currencies: &[Currency], position: u16) -> GatewayAccount {
         GatewayAccount {
-            id: GatewayAccountId::generate(at(1_795_000_000)),
+            id: GatewayAccountId::generate(at(0)),
             tenant_id: TenantId::generate(at(0)),
             gateway,
             mode: Mode::Test,
@@ -141,9 +138,9 @@ mod tests {
             active: true,
             credentials_version: Some("v1".to_owned()),
             closing: false,
-            checked_at: Some(at(1_795_000_000)),
-            created_at: at(1_795_000_000),
-            updated_at: at(1_795_000_000),
+            checked_at: Some(at(0)),
+            created_at: at(0),
+            updated_at: at(0),
             version: 1,
         }
     }
@@ -160,7 +157,7 @@ mod tests {
         let (cop, ars) = (Currency::COP, Currency::ARS);
         let second = account(GatewayName::Payu, &[cop, ars], 1);
         let first = account(GatewayName::Wompi, &[cop], 0);
-        let newer = GatewayAccount { id: GatewayAccountId::generate(at(1_795_000_009)), ..second.clone() };
+        let newer = GatewayAccount { id: GatewayAccountId::generate(at(9)), ..second.clone() };
         let off = GatewayAccount { active: false, ..first.clone() };
         let empty = GatewayAccount { credentials_version: None, ..first.clone() };
         let accounts = [newer.clone(), off, second.clone(), empty, first.clone()];

@@ -66,10 +66,7 @@ impl TicketPast {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).expect("in range")
-    }
+    use crate::testing::at;
 
     fn past(used: Option<i64>, revoked: Option<i64>, superseded: Option<i64>) -> TicketPast {
         TicketPast { used_at: used.map(at), revoked_at: revoked.map(at), superseded_at: superseded.map(at) }
@@ -79,9 +76,13 @@ mod tests {
     fn an_entry_is_judged_by_when_it_happened() {
         use ConflictKind::{Refunded, Transferred, UsedTwice};
         let check = |past: TicketPast, entered, expected: Option<(ConflictKind, i64, bool, bool)>| {
-            let late = past.judge(at(entered));
-            let late = late.map(|late| (late.kind, late.since.as_second(), late.was_valid, late.redeems));
-            assert_eq!(late, expected, "{past:?} {entered}");
+            let expected = expected.map(|(kind, since, was_valid, redeems)| LateEntry {
+                kind,
+                since: at(since),
+                was_valid,
+                redeems,
+            });
+            assert_eq!(past.judge(at(entered)), expected, "{past:?} {entered}");
         };
         check(past(None, None, None), 5, None);
         // Entered, and refunded or transferred afterwards: the ticket is used all the same.

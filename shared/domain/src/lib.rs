@@ -35,6 +35,8 @@ pub mod search;
 pub mod seat;
 pub mod session;
 pub mod staff;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text;
 pub mod ticket;
 pub mod transfer;

@@ -119,10 +119,7 @@ pub fn user_agent(header: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_795_000_000 + second).expect("in range")
-    }
+    use crate::testing::at;
 
     fn session() -> Session {
         Session {

@@ -165,10 +165,9 @@ impl Invitation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::at;
 
-    fn at(hour: i64) -> Timestamp {
-        Timestamp::from_second(1_795_000_000 + hour * 3600).expect("in range")
-    }
+    const HOUR: i64 = 3600;
 
     fn offer() -> Offer {
         Offer {
@@ -187,7 +186,8 @@ mod tests {
     #[test]
     fn an_invitation_stands_for_fourteen_days_unless_it_is_decided() {
         let invitation = invitation();
-        let code = |invitation: &Invitation, hour| invitation.open(at(hour)).err().map(|error| error.code());
+        let code =
+            |invitation: &Invitation, hour| invitation.open(at(hour * HOUR)).err().map(|error| error.code());
         assert_eq!(code(&invitation, 14 * 24 - 1), None);
         assert_eq!(code(&invitation, 14 * 24), Some("invitation_expired"));
         for (state, expected) in [
@@ -202,12 +202,12 @@ mod tests {
     #[test]
     fn an_unmailed_invitation_is_mailed_the_next_time() {
         let quiet = invitation().unmailed(None);
-        assert!(quiet.is_open(at(1)));
-        let (again, mailed) = quiet.again(offer(), at(1)).expect("possible");
+        assert!(quiet.is_open(at(HOUR)));
+        let (again, mailed) = quiet.again(offer(), at(HOUR)).expect("possible");
         assert!(mailed);
-        let (third, mailed) = again.again(offer(), at(26)).expect("possible");
+        let (third, mailed) = again.again(offer(), at(26 * HOUR)).expect("possible");
         assert!(mailed);
-        let (_, mailed) = third.unmailed(Some(&again)).again(offer(), at(27)).expect("possible");
+        let (_, mailed) = third.unmailed(Some(&again)).again(offer(), at(27 * HOUR)).expect("possible");
         assert!(mailed, "the last mail was the one of the day before");
     }
 
@@ -216,17 +216,23 @@ mod tests {
         let first = invitation();
         let revoked = first.decided(InvitationState::Revoked);
         for before in [&first, &revoked] {
-            let (again, mailed) = before.again(offer(), at(23)).expect("possible");
-            assert!(!mailed && again.is_open(at(23)));
-            assert!(!again.again(offer(), at(23)).expect("possible").1, "the day counts from the mail");
-            assert!(again.again(offer(), at(24)).expect("possible").1);
+            let (again, mailed) = before.again(offer(), at(23 * HOUR)).expect("possible");
+            assert!(!mailed && again.is_open(at(23 * HOUR)));
+            assert!(
+                !again.again(offer(), at(23 * HOUR)).expect("possible").1,
+                "the day counts from the mail"
+            );
+            assert!(again.again(offer(), at(24 * HOUR)).expect("possible").1);
         }
     }
 
     #[test]
     fn a_refusal_stands_as_long_as_the_invitation_would_have() {
         let declined = invitation().decided(InvitationState::Declined);
-        assert_eq!(declined.again(offer(), at(300)).expect_err("refused").code(), "invitation_declined");
-        assert!(declined.again(offer(), at(14 * 24)).expect("possible").1);
+        assert_eq!(
+            declined.again(offer(), at(300 * HOUR)).expect_err("refused").code(),
+            "invitation_declined"
+        );
+        assert!(declined.again(offer(), at(14 * 24 * HOUR)).expect("possible").1);
     }
 }

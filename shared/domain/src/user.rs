@@ -453,7 +453,7 @@ mod tests {
     use super::*;
 
     fn now() -> Timestamp {
-        Timestamp::from_second(1_795_000_000).expect("in range")
+        crate::testing::at(0)
     }
 
     fn user() -> User {

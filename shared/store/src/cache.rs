@@ -85,14 +85,16 @@ impl<K: Eq + Hash + Clone, V> Cache<K, V> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use domain::testing::at;
+
     use super::*;
 
-    fn at(millis: i64) -> Timestamp {
-        Timestamp::from_millisecond(millis).expect("in range")
-    }
-
-    async fn get(cache: &Cache<u8, i64>, key: u8, now: i64) -> i64 {
-        let value = cache.get(key, at(now), || async move { Ok(Some(now)) }).await;
+    /// The cached value, which is the millisecond at which it was read.
+    async fn get(cache: &Cache<u8, u64>, key: u8, now: u64) -> u64 {
+        let time = at(0) + Duration::from_millis(now);
+        let value = cache.get(key, time, || async move { Ok(Some(now)) }).await;
         *value.expect("reads").expect("exists")
     }
 
@@ -109,13 +111,13 @@ mod tests {
     async fn one_caller_reads_again_while_others_get_the_stale_value() {
         let cache = Cache::new(8, 3000);
         get(&cache, 1, 0).await;
-        let second = cache.get(1, at(3000), || async { Ok(Some(get(&cache, 1, 3001).await)) }).await;
+        let second = cache.get(1, at(3), || async { Ok(Some(get(&cache, 1, 3001).await)) }).await;
         assert_eq!(*second.expect("reads").expect("exists"), 0, "the inner caller got the old value at once");
     }
 
     #[tokio::test]
     async fn failures_and_absence_are_not_cached() {
-        let cache = Cache::<u8, i64>::new(8, 3000);
+        let cache = Cache::<u8, u64>::new(8, 3000);
         let failed = cache.get(1, at(0), || async { Err(Error::unavailable("busy", "Busy.")) }).await;
         assert_eq!(failed.expect_err("failed").code(), "busy");
         assert!(cache.get(1, at(0), || async { Ok(None) }).await.expect("reads").is_none());
@@ -126,7 +128,7 @@ mod tests {
     async fn the_number_of_values_is_bounded() {
         let cache = Cache::new(4, 3000);
         for key in 0..100 {
-            get(&cache, key, i64::from(key)).await;
+            get(&cache, key, u64::from(key)).await;
             assert!(cache.lock().len() <= 4);
         }
         assert_eq!(get(&cache, 99, 100).await, 99);

@@ -235,7 +235,7 @@ mod tests {
             parameters: Map::from_iter([("slug".to_owned(), "los faroles".into())]),
             source: IpAddr::V4(Ipv4Addr::LOCALHOST),
             request_id: "req_1",
-            now: Timestamp::from_second(1_795_000_000).expect("in range"),
+            now: domain::testing::at(0),
         })
     }
 

@@ -1,6 +1,6 @@
 //! What may happen to a purchase in which state, and what the ledger keeps.
 
-use domain::Timestamp;
+use domain::testing::at;
 
 use super::*;
 use crate::actions::{Disputes, Ids, Rules};
@@ -9,10 +9,6 @@ use crate::purchase::Buyer;
 use crate::{Action, Method, Origin, Purchase, Refund, RefundState, Status};
 
 const RULES: Rules = Rules { closes: true, disputes: Disputes::Staged, by_hand: |_, _, _| Origin::Merchant };
-
-pub(crate) fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(second).expect("in range")
-}
 
 pub(crate) fn purchase(n: u64) -> Purchase {
     Purchase {

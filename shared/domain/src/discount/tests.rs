@@ -1,10 +1,7 @@
 use super::*;
 use crate::error::Kind;
 use crate::national_id::NationalId;
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_795_000_000 + second).expect("in range")
-}
+use crate::testing::at;
 
 fn reviewer(name: &str) -> Reviewer {
     Reviewer { user: UserId::generate(at(0)), email: format!("{name}@example.com") }

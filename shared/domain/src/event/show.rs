@@ -190,7 +190,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::pricing::fixture::{at, event};
+    use crate::pricing::fixture::event;
+    use crate::testing::at;
 
     fn bad(change: impl FnOnce(&mut Event)) -> Vec<String> {
         let mut event = event();

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
+use crate::testing::at;
 use crate::{AreaId, QuoteId};
 
 /// When the orders of tests were held.
 pub fn now() -> Timestamp {
-    Timestamp::from_second(1_795_000_000).expect("in range")
+    at(0)
 }
 
 /// A line of `quantity` tickets without seats, for `total` minor units.

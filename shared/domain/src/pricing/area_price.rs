@@ -142,10 +142,11 @@ fn next_price(
 #[cfg(test)]
 mod tests {
     use super::super::SaleStage;
-    use super::super::fixture::{QuoteFixture, area, area_id, at, stage};
+    use super::super::fixture::{QuoteFixture, area, area_id, stage};
     use super::*;
     use crate::BasisPoints;
     use crate::event::Fees;
+    use crate::testing::at;
 
     fn house() -> QuoteFixture {
         let mut house = QuoteFixture::new([area(1, 10_000)]);

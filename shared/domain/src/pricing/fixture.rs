@@ -6,6 +6,7 @@ use type_safe_id::StaticType;
 
 use crate::event::{Area, AreaKind, Event, EventStatus, Fees, RowLayout, Vat};
 use crate::ids::Id;
+use crate::testing::at;
 use crate::user::OwnAddress;
 use crate::{AreaId, Currency, Language, Result, SaleStageId};
 
@@ -13,10 +14,6 @@ use super::{
     AdjustmentType, AppliesTo, Promotion, PromotionOffer, Quote, QuoteInput, QuoteRequest, QuoteRequestLine,
     SaleStage, StageOffer, quote,
 };
-
-pub(crate) fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(second).expect("in range")
-}
 
 /// Ids with the same number are equal, and higher numbers sort later.
 fn id<K: StaticType>(n: u64) -> Id<K> {

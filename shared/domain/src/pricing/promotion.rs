@@ -363,8 +363,9 @@ impl PromotionOffer<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{area_id, at, event, promotion};
+    use super::super::fixture::{area_id, event, promotion};
     use super::*;
+    use crate::testing::at;
 
     #[test]
     fn the_words_of_the_seed_are_read() {

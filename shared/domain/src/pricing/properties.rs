@@ -1,14 +1,16 @@
 //! Properties of every quote, whatever the prices are.
 
+use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use crate::event::{Fees, Vat};
 use crate::gateway_account::currencies_of;
 use crate::payable::{PriceUnit, fits};
 use crate::payment::GatewayName;
+use crate::testing::at;
 use crate::{BasisPoints, Currency, Money};
 
-use super::fixture::{QuoteFixture, area, area_id, at, promotion, request, stage};
+use super::fixture::{QuoteFixture, area, area_id, promotion, request, stage};
 use super::{AdjustmentType, AppliesTo, MAX_PRICE, Promotion, SaleStage, current_price, open, seal};
 
 /// Prices that people use, and the ends of the range.
@@ -251,7 +253,7 @@ proptest! {
                 // The event may end before: then nothing is announced.
                 let then = house.quote_at(next.at).expect("still on sale").lines.remove(0);
                 prop_assert_eq!(next.total, then.total);
-                let just_before = at(next.at.as_second() - 1).max(at(1000));
+                let just_before = (next.at - SignedDuration::from_secs(1)).max(at(1000));
                 let before = house.quote_at(just_before).expect("still on sale").lines.remove(0);
                 prop_assert_eq!(before.total, line.total);
             }

@@ -359,10 +359,11 @@ fn whole_second(time: Timestamp) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{QuoteFixture, area, area_id, at, promotion, request, seated_area, stage};
+    use super::super::fixture::{QuoteFixture, area, area_id, promotion, request, seated_area, stage};
     use super::super::{AdjustmentType, AppliesTo};
     use super::*;
     use crate::event::{EventStatus, Fees, Vat};
+    use crate::testing::at;
     use crate::{BasisPoints, EventId};
 
     /// Lines and totals as a table.
@@ -681,10 +682,10 @@ mod tests {
         let house = QuoteFixture::new([area(1, 1000)]);
         let quote = house.quote();
         assert_eq!((quote.created_at, quote.valid_until), (at(1000), at(1900)));
-        let end = house.event.ends_at.as_second();
-        let late = quote_at(&house, at(end - 10)).expect("still on sale");
-        assert_eq!(late.valid_until, at(end));
-        assert_eq!(quote_at(&house, at(end)).expect_err("is over").code(), "event_over");
+        let end = house.event.ends_at;
+        let late = quote_at(&house, end - SignedDuration::from_secs(10)).expect("still on sale");
+        assert_eq!(late.valid_until, end);
+        assert_eq!(quote_at(&house, end).expect_err("is over").code(), "event_over");
     }
 
     fn quote_at(house: &QuoteFixture, now: Timestamp) -> Result<Quote> {

@@ -310,8 +310,9 @@ fn standing(stage: &SaleStage, now: Timestamp) -> Option<StageReason> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{area_id, at, event, stage};
+    use super::super::fixture::{area_id, event, stage};
     use super::*;
+    use crate::testing::at;
 
     #[test]
     fn an_adjustment_goes_up_or_down_but_not_below_zero() {

@@ -260,10 +260,11 @@ mod suffix {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{QuoteFixture, area, area_id, at, promotion, request, seated_area, stage};
+    use super::super::fixture::{QuoteFixture, area, area_id, promotion, request, seated_area, stage};
     use super::super::{MAX_LINES, MAX_PRICE, SaleStage};
     use super::*;
     use crate::event::{Fees, RowLayout, Vat};
+    use crate::testing::at;
     use crate::{BasisPoints, Kind};
 
     const KEY: [u8; 32] = [7; 32];

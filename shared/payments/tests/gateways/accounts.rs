@@ -69,7 +69,7 @@ impl Bench {
         let clock = Clock::movable();
         let boot = Boot::new(env.collect(), clock.clone()).expect("configured");
         let gateways = PaymentGateways::new(&boot).expect("configured");
-        let now = Timestamp::from_second(1_795_000_000).expect("in range");
+        let now = domain::testing::at(0);
         let account = GatewayAccount {
             id: GatewayAccountId::generate(now),
             tenant_id: TenantId::generate(now),

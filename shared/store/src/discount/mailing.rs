@@ -174,16 +174,13 @@ fn delivery(status: DeliveryStatus) -> Result<AttributeValue, Failure> {
 mod tests {
     use domain::discount::{DecisionSource, DecisionType, Reasoning, Suggestion};
     use domain::mail_template::Wording;
+    use domain::testing::at;
     use domain::{EventId, Language, MemberId, TenantId};
 
     use super::*;
     use crate::items::{OUTBOX, to_item};
     use crate::tenant::audit::AUDIT_ATTRIBUTE;
     use crate::testing::{at_once, forgetful, store, unguarded};
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).expect("a time")
-    }
 
     fn answered(status: RequestStatus) -> DiscountRequest {
         let (member, show) = (MemberId::generate(at(0)), EventId::generate(at(0)));

@@ -2,6 +2,7 @@ use domain::discount::{DecisionSource, DecisionType, Reasoning, RequestStatus, R
 use domain::event::Event;
 use domain::mail_template::Wording;
 use domain::pricing::{AdjustmentType, AppliesTo, PromotionCode};
+use domain::testing::at;
 use domain::{Language, MemberId, PromotionId, UserId};
 use jiff::SignedDuration;
 
@@ -9,10 +10,6 @@ use super::*;
 use crate::allotment::Pool;
 use crate::event::tests::event;
 use crate::testing::{at_once, forgetful, store, store_with_clock};
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_795_000_000 + second).expect("in range")
-}
 
 fn tenant(number: u128) -> TenantId {
     TenantId::from_uuid(uuid::Uuid::from_u128(number))

@@ -1,14 +1,11 @@
 use domain::OrderId;
 use domain::order::{Change, Order, OrderStatus, Revocation, fixture};
+use domain::testing::at;
 
 use super::*;
 use crate::testing::{at_once, meeting, store};
 
 mod late;
-
-pub(crate) fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_795_000_000 + second).expect("in range")
-}
 
 /// A paid order of two tickets.
 pub(crate) fn paid_order() -> Order {

@@ -163,10 +163,11 @@ fn state(state: TransferState) -> Result<aws_sdk_dynamodb::types::AttributeValue
 
 #[cfg(test)]
 mod tests {
+    use domain::testing::at;
     use domain::{Error, Person};
 
     use super::*;
-    use crate::gate::tests::{at, paid_order, scan};
+    use crate::gate::tests::{paid_order, scan};
     use crate::testing::{at_once, meeting, store};
     use crate::{Closed, Redemption};
 

@@ -56,6 +56,7 @@ impl Store {
 mod tests {
     use domain::OrderId;
     use domain::payment_difference::DifferenceKind;
+    use domain::testing::at;
 
     use super::*;
     use crate::testing::store;
@@ -63,18 +64,17 @@ mod tests {
     #[tokio::test]
     async fn a_difference_is_noted_once_a_day_under_its_day() {
         let store = store().await;
-        let at = |second| Timestamp::from_second(second).expect("in range");
         let tenant = TenantId::generate(at(0));
         let first = PaymentDifference {
             order: OrderId::generate(at(0)),
             payment_id: Some("p1".to_owned()),
             kind: DifferenceKind::Undecided,
             detail: "Pending.".to_owned(),
-            at: at(1_795_000_000),
+            at: at(0),
         };
-        let later = PaymentDifference { at: at(1_795_000_060), ..first.clone() };
+        let later = PaymentDifference { at: at(60), ..first.clone() };
         let other = PaymentDifference { payment_id: None, kind: DifferenceKind::Uncovered, ..first.clone() };
-        let next_day = PaymentDifference { at: at(1_795_000_000 + 24 * 3600), ..first.clone() };
+        let next_day = PaymentDifference { at: at(24 * 3600), ..first.clone() };
         for difference in [&first, &later, &other, &next_day] {
             store.note_payment_difference(tenant, difference).await.expect("noted");
         }

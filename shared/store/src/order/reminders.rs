@@ -116,14 +116,11 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use domain::payment_difference::{DifferenceKind, PaymentDifference};
+    use domain::testing::at;
     use domain::{Money, OrderId, UserId};
 
     use super::*;
     use crate::testing::{at_once, store};
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).expect("in range")
-    }
 
     async fn seen(store: &Store, tenant: TenantId, at: Timestamp) {
         let difference = PaymentDifference {
@@ -139,7 +136,7 @@ mod tests {
     #[tokio::test]
     async fn each_tenant_is_found_once_however_many_entries_it_has() {
         let store = store().await;
-        let (today, tomorrow) = (at(1_795_000_000), at(1_795_000_000 + 24 * 3600));
+        let (today, tomorrow) = (at(0), at(24 * 3600));
         let mut tenants = [TenantId::generate(at(1)), TenantId::generate(at(1)), TenantId::generate(at(1))];
         tenants.sort_by_key(TenantId::suffix);
         for tenant in [tenants[2], tenants[0], tenants[2]] {
@@ -158,7 +155,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn of_many_workers_one_tells_the_organiser_of_a_day() {
         let store = store().await;
-        let (tenant, day) = (TenantId::generate(at(0)), at(1_795_000_000));
+        let (tenant, day) = (TenantId::generate(at(0)), at(0));
         let told = at_once(8, |_| {
             let store = store.clone();
             async move {
@@ -169,7 +166,7 @@ mod tests {
             }
         });
         assert_eq!(told.await.into_iter().filter(|first| *first).count(), 1);
-        let next = at(1_795_000_000 + 24 * 3600);
+        let next = at(24 * 3600);
         assert!(
             store
                 .tell_of_payment_differences(tenant, next, &Outbox::PaymentDifferences { day: next }, next)

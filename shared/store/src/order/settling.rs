@@ -218,11 +218,12 @@ mod tests {
     use domain::OrderId;
     use domain::event::PricedEvent;
     use domain::order::TicketState;
+    use domain::testing::at;
 
     use super::*;
     use crate::allotment::Pool;
     use crate::event::tests::event;
-    use crate::gate::tests::{at, paid_order};
+    use crate::gate::tests::paid_order;
     use crate::testing::store_with_clock;
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use domain::order::{
     TicketState, fixture,
 };
 use domain::payment::GatewayName;
+use domain::testing::at;
 use domain::{AreaId, Currency, GatewayAccountId, SaleStageId};
 
 use super::record::{holding_text, parse_holding};
@@ -73,7 +74,7 @@ fn bytes(order: &Order) -> usize {
 /// The longest ids: PayU's have an order and a transaction.
 #[test]
 fn an_order_that_is_paid_at_an_organisers_own_account_costs_one_write_unit_too() {
-    let now = Timestamp::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
+    let now = at(0);
     let order = order(now).with(|order| {
         order.status = OrderStatus::Paid;
         order.paid_at = Some(now);

@@ -180,6 +180,7 @@ mod tests {
     use boot::Clock;
     use domain::QuoteId;
     use domain::event::EventStatus;
+    use domain::testing::at;
 
     use super::*;
     use crate::event::tests::{event, sheet};
@@ -189,7 +190,7 @@ mod tests {
     const DAY: Duration = Duration::from_secs(24 * 3600);
 
     fn now() -> Timestamp {
-        Timestamp::from_second(1_795_000_000).expect("in range")
+        at(0)
     }
 
     async fn change(store: &Store, before: &Event, change: impl FnOnce(&mut Event)) -> Event {

@@ -122,14 +122,11 @@ mod tests {
     use domain::audit::Month;
     use domain::gateway_account::Mode;
     use domain::payment::GatewayName;
-    use domain::{Currency, Timestamp, UserId};
+    use domain::testing::at;
+    use domain::{Currency, UserId};
 
     use super::*;
     use crate::testing::{at_once, forgetful, store};
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).expect("in range")
-    }
 
     fn account(tenant_id: TenantId, second: i64) -> GatewayAccount {
         GatewayAccount {
@@ -157,7 +154,7 @@ mod tests {
             by_email: "administra@example.com".to_owned(),
             action: format!("gateway_account.{action}"),
             subject: account.id.to_string(),
-            at: at(1_795_000_000),
+            at: at(0),
         }
     }
 

@@ -186,16 +186,13 @@ fn current_key(template: &MailTemplate) -> Key {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Timestamp, UserId};
+    use domain::UserId;
+    use domain::testing::at;
 
     use super::*;
     use crate::testing::{at_once, forgetful, store};
 
     const NAME: TemplateName = TemplateName::DiscountApproved;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).expect("a time")
-    }
 
     fn note(tenant_id: TenantId, second: i64) -> AuditNote {
         AuditNote {

@@ -90,6 +90,7 @@ mod tests {
 
     use domain::Timestamp;
     use domain::session::session_end;
+    use domain::testing::at;
 
     use super::*;
     use crate::testing::{at_once, store, store_with_clock};
@@ -156,10 +157,8 @@ mod tests {
     #[tokio::test]
     async fn all_sessions_but_one_end_and_the_rest_is_listed_in_pages() {
         let store = store().await;
-        let start = Timestamp::from_second(1_795_000_000).expect("in range");
-        let user = UserId::generate(start);
-        let sessions: Vec<_> =
-            (0..5).map(|second| session(user, start + jiff::SignedDuration::from_secs(second))).collect();
+        let user = UserId::generate(at(0));
+        let sessions: Vec<_> = (0..5).map(|second| session(user, at(second))).collect();
         for session in &sessions {
             store.start_session(session).await.expect("started");
         }

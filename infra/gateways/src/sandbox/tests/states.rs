@@ -3,13 +3,15 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
+use domain::testing::at;
+
 use super::*;
 use crate::actions::Happened;
 use crate::ledger::{Ledger, Record};
 use crate::sandbox::refund::refund;
 use crate::sandbox::{Sandbox, standing};
 use crate::service::Protocol;
-use crate::tests::ledger::{at, ids, purchase};
+use crate::tests::ledger::{ids, purchase};
 
 /// A payment of CLP 1000 that was made at second 0 and expires at 100.
 fn open(n: u64) -> Purchase {

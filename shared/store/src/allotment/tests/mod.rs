@@ -9,17 +9,13 @@ mod seats;
 mod sizes;
 
 use domain::order::Part;
-use domain::{AreaId, EventId, OrderId, Timestamp};
+use domain::testing::at;
+use domain::{AreaId, EventId, OrderId};
 
 use super::block::{Block, ClaimValue};
 use super::{AllotmentState, BLOCK_ADMISSIONS, Claim, Pool, Refusal, Token};
 use crate::Store;
 use crate::items::number;
-
-/// Seconds after a moment in the year 2026.
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(1_780_000_000 + seconds).expect("a time")
-}
 
 fn until(seconds: i64) -> Claim {
     Claim::Until(at(seconds))

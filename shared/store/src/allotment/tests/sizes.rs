@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::event::RowLayout;
-use domain::{SaleStageId, TenantId, UserId};
+use domain::{SaleStageId, TenantId, Timestamp, UserId};
 
 use super::super::BLOCK_SEATS;
 use super::*;

@@ -1,9 +1,10 @@
 use domain::UserId;
 use domain::order::{Change, Input, OrderStatus, PaymentState, RefundAsk, Revocation, Step, fixture};
 use domain::payment::GatewayName;
+use domain::testing::at;
 
 use super::*;
-use crate::gate::tests::{at, paid_order, scan};
+use crate::gate::tests::{paid_order, scan};
 use crate::testing::{at_once, forgetful, store, unguarded_puts};
 use crate::{Closed, GateError};
 
