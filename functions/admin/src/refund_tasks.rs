@@ -157,7 +157,7 @@ impl State {
                 at: now,
             };
             let note = note(admin, &closed);
-            match self.store.close_refund_task((&order, &change), &closed, &note).await {
+            match self.store.close_refund_task(&order, &change, &closed, &note).await {
                 Ok(()) => return Ok(closed),
                 Err(GateError::Failure(Failure::Refused(_))) => {}
                 Err(error) => return Err(error.into()),

@@ -113,8 +113,8 @@ pub(crate) async fn judge_late(
     scan: &Scan,
     let_in: Option<bool>,
 ) -> Result<Verdict> {
-    let (ticket, said) = (code.ticket, (code.serial, let_in));
-    let Report { redemption, conflict } = state.store.report(sheet.event.id, ticket, said, scan).await?;
+    let report = state.store.report(sheet.event.id, code.ticket, code.serial, let_in, scan).await?;
+    let Report { redemption, conflict } = report;
     let mut verdict = of_ticket(sheet, code, redemption);
     if let Some(late) = conflict {
         verdict.conflict = Some(late.kind);

@@ -11,7 +11,7 @@ use domain::{AreaId, Error, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::OnRefused;
-use store::{Refusal, RowState};
+use store::{Refusal, RowKey, RowState};
 use web::{Answer, Created, IdempotencyKey, Json, Organizer, Path, Refuses, Shared, based_on};
 
 use crate::{AreaPath, State, rows};
@@ -160,8 +160,7 @@ async fn unblock(
 ) -> Answer<Json<SeatsChanged>> {
     let (_, area) = state.area(organizer.tenant, path).await?;
     for (block, seats) in wanted.by_block(&area)? {
-        let place = (area.event_id, area.id, block);
-        state.store.unblock_seats(place, &seats).await?;
+        state.store.unblock_seats(RowKey::of(&area, block), &seats).await?;
     }
     Ok(Json(SeatsChanged { seats: wanted.seats }))
 }
@@ -226,11 +225,10 @@ impl State {
         }
         let mut done: Vec<(u16, Vec<u16>)> = Vec::new();
         for (block, seats) in by_block {
-            let place = (area.event_id, area.id, *block);
-            if let Err(refusal) = self.store.block_seats(place, seats, now).await {
+            if let Err(refusal) = self.store.block_seats(RowKey::of(area, *block), seats, now).await {
                 // Another request took a seat after the check: undo what this one did.
                 for (block, seats) in done {
-                    self.store.unblock_seats((area.event_id, area.id, block), &seats).await?;
+                    self.store.unblock_seats(RowKey::of(area, block), &seats).await?;
                 }
                 return match refusal {
                     Refusal::SeatsTaken(seats) => {

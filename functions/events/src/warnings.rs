@@ -85,10 +85,10 @@ impl State {
             }
         }
         let Some(before) = before else { return Ok(warnings) };
-        if let Some(change) = changed_time_or_place(&before.event, event) {
+        if let Some((change, cambio)) = changed_time_or_place(&before.event, event) {
             for area in &before.areas {
                 if !self.store.is_untouched(before, area, self.clock.now()).await? {
-                    warnings.push(tickets_sold_warning(change));
+                    warnings.push(tickets_sold_warning(change, cambio));
                     break;
                 }
             }
@@ -216,7 +216,7 @@ fn changed_time_or_place(before: &Event, after: &Event) -> Option<(&'static str,
     }
 }
 
-fn tickets_sold_warning((change, cambio): (&'static str, &'static str)) -> EventWarning {
+fn tickets_sold_warning(change: &str, cambio: &str) -> EventWarning {
     EventWarning::new(
         EventWarningCode::TicketsSold,
         format!(

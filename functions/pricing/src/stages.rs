@@ -264,7 +264,7 @@ async fn update(
     let times = [(START, changes.start_time.flatten()), (END, changes.end_time.flatten())];
     check_zone(&times, &sheet.event.time_zone, &mut fields);
     let after = changes.apply(before.clone(), sheet.event.currency, &mut fields);
-    check(&after, (&sheet.areas, sheet.event.currency), fields)?;
+    check(&after, &sheet.areas, sheet.event.currency, fields)?;
     let now = state.clock.now();
     if let Some(Some(quantity)) = quantity {
         state.resize_stage(&after, quantity, now).await?;
@@ -316,8 +316,8 @@ impl State {
         let last = sheet.stages.last().map_or(0, |stage| stage.priority_order.saturating_add(1));
         let mut fields = Fields::new();
         check_zone(&[(START, new.start_time), (END, new.end_time)], &sheet.event.time_zone, &mut fields);
-        let stage = new.stage(id, (event, sheet.event.currency), last, &mut fields);
-        check(&stage, (&sheet.areas, sheet.event.currency), fields)?;
+        let stage = new.stage(id, event, sheet.event.currency, last, &mut fields);
+        check(&stage, &sheet.areas, sheet.event.currency, fields)?;
         // The quota comes first: a stage without its items would count as sold out.
         self.store.create_quota(&stage).await?;
         // Refused if the event got another currency after it was read.
@@ -360,7 +360,8 @@ impl NewStage {
     fn stage(
         &self,
         id: SaleStageId,
-        (event, currency): (EventId, Currency),
+        event: EventId,
+        currency: Currency,
         last: u16,
         fields: &mut Fields,
     ) -> SaleStage {
@@ -405,7 +406,7 @@ impl StageChanges {
 
 /// Checks a stage of an event with these areas. `fields` already has what is wrong with its
 /// numbers.
-fn check(stage: &SaleStage, (areas, currency): (&[Area], Currency), mut fields: Fields) -> Result<()> {
+fn check(stage: &SaleStage, areas: &[Area], currency: Currency, mut fields: Fields) -> Result<()> {
     stage.check(currency, &mut fields);
     fields.check(
         stage.quantity_available.is_none_or(|quantity| quantity <= MAX_QUANTITY),
@@ -426,13 +427,11 @@ mod tests {
 
     use super::*;
 
-    const NO_AREAS: (&[Area], Currency) = (&[], Currency::COP);
-
     fn new(body: serde_json::Value) -> SaleStage {
         let now = Timestamp::UNIX_EPOCH;
         let new: NewStage = serde_json::from_value(body).expect("a new stage");
-        let event = (EventId::generate(now), Currency::COP);
-        new.stage(SaleStageId::generate(now), event, 4, &mut Fields::new())
+        let (id, event) = (SaleStageId::generate(now), EventId::generate(now));
+        new.stage(id, event, Currency::COP, 4, &mut Fields::new())
     }
 
     fn preventa() -> SaleStage {
@@ -445,7 +444,7 @@ mod tests {
     #[test]
     fn a_new_stage_comes_after_the_others() {
         let stage = preventa();
-        check(&stage, NO_AREAS, Fields::new()).expect("valid");
+        check(&stage, &[], Currency::COP, Fields::new()).expect("valid");
         assert_eq!(stage.price_adjustment_value, -2000);
         assert_eq!((stage.stage_name.as_str(), stage.priority_order, stage.active), ("Preventa", 4, true));
     }
@@ -457,7 +456,7 @@ mod tests {
             quantity_available: Some(MAX_QUANTITY + 1),
             ..preventa()
         };
-        let error = check(&stage, NO_AREAS, Fields::new()).expect_err("refused");
+        let error = check(&stage, &[], Currency::COP, Fields::new()).expect_err("refused");
         let pointers: Vec<_> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
         assert_eq!(pointers, ["/quantity_available", "/target_area_id"]);
     }
@@ -477,7 +476,7 @@ mod tests {
             let changes: StageChanges = serde_json::from_value(changes).expect("changes");
             let mut fields = Fields::new();
             let stage = changes.apply(preventa(), currency, &mut fields);
-            check(&stage, (&[], currency), fields).map(|()| stage.price_adjustment_value)
+            check(&stage, &[], currency, fields).map(|()| stage.price_adjustment_value)
         };
         let fixed = json!({"price_adjustment_type": "fixed"});
         assert_eq!(change(fixed.clone(), Currency::COP).expect("20 pesos less"), -2000);

@@ -108,7 +108,7 @@ impl State {
                 let name = decision.template();
                 self.store.mail_template(staff.tenant, name, before.language).await?.version
             };
-            let after = before.decide(decision, notes, &staff.reviewer, (version, template), now)?;
+            let after = before.decide(decision, notes, &staff.reviewer, version, template, now)?;
             if after == before {
                 // An earlier try may have been cut off before this.
                 self.settle_discounts(&after, now).await?;

@@ -164,7 +164,7 @@ async fn stats(
             rejected: sent(DecisionType::Rejected),
             needs_clarification: sent(DecisionType::NeedsClarification),
         },
-        window: Window::of(&requests, (from, to), complete),
+        window: Window::of(&requests, from, to, complete),
     }))
 }
 
@@ -191,7 +191,7 @@ impl State {
 }
 
 impl Window {
-    fn of(requests: &[DiscountRequest], (from, to): (Timestamp, Timestamp), complete: bool) -> Self {
+    fn of(requests: &[DiscountRequest], from: Timestamp, to: Timestamp, complete: bool) -> Self {
         let mut sources = Sources::default();
         let mut agreement = Agreement::default();
         let mut reviewers: BTreeMap<UserId, ReviewerStats> = BTreeMap::new();
@@ -274,7 +274,7 @@ mod tests {
             request("prefilter_template", 6_000, Some(("approved", 2))),
         ];
         let (from, to) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
-        let window = Window::of(&requests, (from, to), true);
+        let window = Window::of(&requests, from, to, true);
         assert_eq!(window.by_decision_source, Sources { prefilter_template: 3, llm_generated: 1 });
         assert_eq!(window.average_processing_time, Some(0.003));
         assert_eq!(window.agreement, Agreement { decided: 3, agreed: 2, share: Some(2.0 / 3.0) });
@@ -285,7 +285,7 @@ mod tests {
             Decisions { approved: 1, rejected: 1, needs_clarification: 0 }
         );
 
-        let nothing = Window::of(&[], (from, to), true);
+        let nothing = Window::of(&[], from, to, true);
         assert_eq!((nothing.average_processing_time, nothing.agreement.share), (None, None));
     }
 }

@@ -5,7 +5,9 @@ use aide::axum::routing::{get_with, post_with};
 use axum::response::NoContent;
 use domain::audit::AuditNote;
 use domain::error::Fields;
-use domain::mail_template::{Facts, MAX_BODY, MAX_SUBJECT, MailTemplate, TemplateName, check, page, render};
+use domain::mail_template::{
+    Facts, MAX_BODY, MAX_SUBJECT, MailTemplate, TemplateName, Wording, check, page, render,
+};
 use domain::text::{Line, Paragraph};
 use domain::{Error, Language, Result, Timestamp};
 use schemars::JsonSchema;
@@ -156,9 +158,8 @@ async fn replace(
 ) -> Answer<Json<MailTemplate>> {
     checked(path.name, &new.subject, &new.body)?;
     let before = holding(&state, &supervisor, path).await?;
-    Ok(Json(
-        save(&state, &supervisor, before, (new.subject.into(), new.body.into()), new.version, "save").await?,
-    ))
+    let wording = Wording { subject: new.subject.into(), body: new.body.into() };
+    Ok(Json(save(&state, &supervisor, before, wording, new.version, "save").await?))
 }
 
 async fn reset(
@@ -203,7 +204,10 @@ async fn restore(
         state.store.reset_mail_template(&before, &note).await.on_refused(Error::changed_meanwhile)?;
         return Ok(Json(old));
     }
-    Ok(Json(save(&state, &supervisor, before, (old.subject, old.body), None, "restore").await?))
+    Ok(Json(
+        save(&state, &supervisor, before, Wording { subject: old.subject, body: old.body }, None, "restore")
+            .await?,
+    ))
 }
 
 async fn preview(
@@ -237,16 +241,16 @@ async fn save(
     state: &State,
     supervisor: &Supervisor,
     before: MailTemplate,
-    words: (String, String),
+    wording: Wording,
     version: Option<u32>,
     action: &str,
 ) -> Result<MailTemplate> {
-    if before.version != 0 && (&before.subject, &before.body) == (&words.0, &words.1) {
+    if before.version != 0 && (&before.subject, &before.body) == (&wording.subject, &wording.body) {
         return Ok(before);
     }
     based_on(version, before.version)?;
     let note = note(supervisor, &before, action, state.clock.now());
-    state.store.save_mail_template(&before, words, &note).await.on_refused(Error::changed_meanwhile)
+    state.store.save_mail_template(&before, wording, &note).await.on_refused(Error::changed_meanwhile)
 }
 
 fn note(supervisor: &Supervisor, template: &MailTemplate, action: &str, now: Timestamp) -> AuditNote {

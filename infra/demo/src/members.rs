@@ -113,20 +113,20 @@ fn payment(
 
 fn members(tenant: TenantId, now: Timestamp) -> Result<Vec<Member>> {
     let known = KNOWN.iter().enumerate().map(|(index, (email, name, active, current))| {
-        member(tenant, index, name, email, (*active, *current), now)
+        member(tenant, index, name, email, *active, *current, now)
     });
     let names = FIRST_NAMES.iter().flat_map(|first| SURNAMES.iter().map(move |last| (*first, *last)));
     let others = names.zip(KNOWN.len()..).map(|((first, last), index)| {
         let email = format!("{}.{}@example.com", plain(first), plain(last));
         // Of twenty members, twelve may request discounts, four owe fees, and four have ended the
         // subscription.
-        let state = match index % 20 {
+        let (active, current) = match index % 20 {
             0..12 => (true, true),
             12..16 => (true, false),
             16..19 => (false, false),
             _ => (false, true),
         };
-        member(tenant, index, &format!("{first} {last}"), &email, state, now)
+        member(tenant, index, &format!("{first} {last}"), &email, active, current, now)
     });
     known.chain(others).collect()
 }
@@ -136,7 +136,8 @@ fn member(
     index: usize,
     name: &str,
     email: &str,
-    (subscription_active, monthly_fee_current): (bool, bool),
+    subscription_active: bool,
+    monthly_fee_current: bool,
     now: Timestamp,
 ) -> Result<Member> {
     let days = i64::try_from(index).map_err(Error::internal)? * 3 + 1;

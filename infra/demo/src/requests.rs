@@ -148,9 +148,7 @@ impl<'a> DiscountReviewer<'a> {
         let decided_at = asked_at + SignedDuration::from_mins(50);
         let request = match outcome.decision {
             None => request,
-            Some(decision) => {
-                request.decide(decision, outcome.notes, &self.reviewer, (None, 0), decided_at)?
-            }
+            Some(decision) => request.decide(decision, outcome.notes, &self.reviewer, None, 0, decided_at)?,
         };
         self.store.open_discount_request(&request).await?;
         if request.decision_type == Some(DecisionType::Approved) {

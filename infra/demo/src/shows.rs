@@ -9,8 +9,7 @@ use domain::seat::SeatLabel;
 use domain::{Currency, Error, PromotionId, Result, TenantId, Timestamp};
 use futures::future::try_join_all;
 use futures::stream::{StreamExt, TryStreamExt};
-use store::Refusal;
-use store::{OnRefused, Store, StoredEvent};
+use store::{OnRefused, Refusal, RowKey, Store, StoredEvent};
 
 use crate::act::{DemoArea, DemoShow, Listing, minor};
 use crate::program::{CODES, Code, Worth};
@@ -44,7 +43,7 @@ async fn write(store: &Store, act: &DemoShow, tenant: TenantId, now: Timestamp) 
     let zones = areas.iter().zip(act.zones);
     tokio::try_join!(
         try_join_all(zones.map(|(area, zone)| create_area(store, area, zone, now))),
-        try_join_all(stages.iter().map(|stage| create_stage(store, stage, (event.currency, now)))),
+        try_join_all(stages.iter().map(|stage| create_stage(store, stage, event.currency, now))),
     )?;
     let sheet = PricedEvent { event, areas, stages }.into();
     match act.listing {
@@ -69,17 +68,13 @@ async fn block_seats(store: &Store, area: &Area, blocked: &[&str], now: Timestam
         by_row.entry(row).or_default().push(seat.number());
     }
     for (row, seats) in by_row {
-        let done = store.block_seats((area.event_id, area.id, row), &seats, now).await;
+        let done = store.block_seats(RowKey::of(area, row), &seats, now).await;
         done.map_err(|refusal| refusal.meaning(|refused: Refusal| Error::internal(format!("{refused:?}"))))?;
     }
     Ok(())
 }
 
-async fn create_stage(
-    store: &Store,
-    stage: &SaleStage,
-    (currency, now): (Currency, Timestamp),
-) -> Result<()> {
+async fn create_stage(store: &Store, stage: &SaleStage, currency: Currency, now: Timestamp) -> Result<()> {
     store.create_quota(stage).await?;
     store.create_sale_stage(stage, currency, now).await?;
     Ok(())

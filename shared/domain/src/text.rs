@@ -62,12 +62,12 @@ impl Form {
         }
     }
 
-    /// Checks a text of this form; `bounds` are the fewest and the most characters.
+    /// Checks a text of this form; `min` and `max` are the fewest and the most characters.
     ///
     /// # Errors
     /// The first fault of the text.
-    pub fn check(self, text: &str, bounds: (usize, usize)) -> Result<(), InvalidText> {
-        read(text, self, bounds).map(drop)
+    pub fn check(self, text: &str, min: usize, max: usize) -> Result<(), InvalidText> {
+        read(text, self, min, max).map(drop)
     }
 }
 
@@ -196,7 +196,7 @@ pub fn without_accents(text: &str) -> String {
 }
 
 /// The text as it is kept, if it is allowed.
-fn read(text: &str, form: Form, (min, max): (usize, usize)) -> Result<String, InvalidText> {
+fn read(text: &str, form: Form, min: usize, max: usize) -> Result<String, InvalidText> {
     let length = InvalidText::Length { min, max };
     // Counted first: a text that is too long is not processed.
     if text.chars().nth(max).is_some() {

@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use boot::{Boot, ConfigError};
 
-pub use allotment::{AllotmentState, Refusal, RowState};
+pub use allotment::{AllotmentState, Refusal, RowKey, RowState};
 pub use cache::{Cache, ON_SALE_MILLIS, SOLD_MILLIS};
 pub use discount::{Mailing, RequestFilter};
 pub use event::{CapacityLease, EventCache, EventRecord, StagesLeft, StoredEvent, row_blocks};

@@ -39,7 +39,7 @@ impl TestApp {
             (organizer.tenant.parse().expect("an id"), organizer.person.id.parse().expect("an id"));
         let id = GatewayAccountId::generate(now);
         let currency = Currency::from_code(organizer.country.currency).expect("a currency");
-        let merchant = self.merchant(gateway, &organizer.person.email, currency, (tenant, id));
+        let merchant = self.merchant(gateway, &organizer.person.email, currency, tenant, id);
         self.gateways.admit(merchant.clone());
         let boot = self.cloud.boot("testkit").expect("the box office has a configuration");
         let (store, vault) =
@@ -54,7 +54,8 @@ impl TestApp {
         gateway: GatewayName,
         name: &str,
         currency: Currency,
-        (tenant, id): (TenantId, GatewayAccountId),
+        tenant: TenantId,
+        id: GatewayAccountId,
     ) -> Merchant {
         let number = self.next_number();
         match gateway {

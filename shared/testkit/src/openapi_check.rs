@@ -20,9 +20,6 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(operations);
 /// Codes that are answered before an operation is found: by the router and what is before it.
 const OF_NO_OPERATION: [&str; 4] = ["host_invalid", "method_not_allowed", "path_invalid", "route_not_found"];
 
-/// No bounds of a text's length: the schema has them beside its format.
-const ANY_LENGTH: (usize, usize) = (0, usize::MAX);
-
 /// One operation of the description, with what its requests must fit and its failures.
 struct Operation {
     /// The method in capitals.
@@ -277,8 +274,9 @@ fn validator(schema: &Value) -> Validator {
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)
         .with_format("idn-email", |text: &str| text.parse::<Email>().is_ok())
-        .with_format("line", |text: &str| Form::Line.check(text, ANY_LENGTH).is_ok())
-        .with_format("paragraph", |text: &str| Form::Paragraph.check(text, ANY_LENGTH).is_ok())
+        // Of any length: the schema has its bounds beside the format.
+        .with_format("line", |text: &str| Form::Line.check(text, 0, usize::MAX).is_ok())
+        .with_format("paragraph", |text: &str| Form::Paragraph.check(text, 0, usize::MAX).is_ok())
         .build(&schema)
         .unwrap_or_else(|error| panic!("a schema of the description makes no sense: {error}"))
 }

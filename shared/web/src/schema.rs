@@ -176,7 +176,7 @@ impl Found<'_> {
         let format = rules.get("format").and_then(Value::as_str);
         // People's texts have a rule that says more than its expression.
         if let Some(form) = format.and_then(Form::named) {
-            let problem = form.check(text, (min.unwrap_or(0), max.unwrap_or(usize::MAX)));
+            let problem = form.check(text, min.unwrap_or(0), max.unwrap_or(usize::MAX));
             return match problem {
                 Ok(()) => {}
                 Err(problem) => self.note(pointer, Rule::Form, problem.sentence(Language::En)),

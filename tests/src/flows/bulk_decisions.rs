@@ -118,7 +118,7 @@ async fn an_interrupted_approval_takes_its_discount_when_it_is_sent() {
         let before = table.discount_request(id.parse().expect("an id")).await.expect("read").expect("there");
         let now = house.app.clock.now();
         let eva = Reviewer { user: domain::UserId::generate(now), email: "eva@example.com".to_owned() };
-        let after = before.decide(DecisionType::Approved, None, &eva, (None, 0), now).expect("decided");
+        let after = before.decide(DecisionType::Approved, None, &eva, None, 0, now).expect("decided");
         let note = AuditNote {
             tenant_id: after.tenant_id,
             by: eva.user,

@@ -92,7 +92,7 @@ impl History {
         let (report, attempt, foreign) = (payment.report(), payment.attempt, payment.foreign);
         let source = world.source(foreign);
         drop(world);
-        let worker = settle(self.world.clone(), self.guards, (source, attempt), report);
+        let worker = settle(self.world.clone(), self.guards, source, attempt, report);
         self.workers.push(Box::pin(worker));
     }
 
@@ -110,7 +110,7 @@ impl History {
         let promised = |order: &Order| order.payments.iter().map(|payment| payment.refund_due).sum::<i64>();
         let promised = promised(&order) - promised(&world.order);
         let (order, outbox) = order.written(&change, &[]);
-        assert!(world.write(&order, (outbox.as_ref(), &[], &wanted)), "in one step");
+        assert!(world.write(&order, outbox.as_ref(), &[], &wanted), "in one step");
         world.promised += promised;
     }
 
@@ -141,7 +141,7 @@ impl History {
             2 => {
                 if let Some(payment) = pick(&mut world.payments, choice / 4) {
                     let amount = if choice >= 128 { payment.amount } else { i64::from(choice / 8) };
-                    self.meddled |= payment.give(amount, (false, Some(true)));
+                    self.meddled |= payment.give(amount, false, Some(true));
                 }
             }
             // The buyer cancels.
@@ -341,7 +341,7 @@ fn by_hand(world: &mut World) {
         let known = world.payments.iter_mut().find(|known| Some(&known.id) == payment.payment_id.as_ref());
         let known = known.expect("approved, so known");
         let missing = payment.refunded + amount - known.back();
-        known.give(missing, (true, Some(true)));
+        known.give(missing, true, Some(true));
     }
 }
 

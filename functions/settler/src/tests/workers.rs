@@ -67,14 +67,15 @@ async fn save(world: &Shared, guards: Guards, order: &Order, change: &Change) ->
     if !guards.version {
         order.edit(|order| order.version = world.order.version + 1);
     }
-    world.write(&order, (outbox.as_ref(), &change.tasks, &revoked)).then_some(order)
+    world.write(&order, outbox.as_ref(), &change.tasks, &revoked).then_some(order)
 }
 
 /// Drives [`Order::next`] as `settle::settle` does.
 pub(super) async fn settle(
     world: Shared,
     guards: Guards,
-    (source, attempt): (Source, u8),
+    source: Source,
+    attempt: u8,
     mut report: PaymentReport,
 ) {
     let id = report.payment_id.clone();
@@ -109,7 +110,7 @@ pub(super) async fn refund(world: Shared, guards: Guards) {
         let now = world.borrow().now;
         match order.next(Input::Due(&[]), now) {
             Step::Ask(place, asked) => {
-                if !ask(&world, guards, order, (place, asked)).await {
+                if !ask(&world, guards, order, place, asked).await {
                     world.borrow_mut().refund_messages += 1;
                     return;
                 }
@@ -125,7 +126,7 @@ pub(super) async fn refund(world: Shared, guards: Guards) {
 }
 
 /// As `refund::ask`; false if the message must come again.
-async fn ask(world: &Shared, guards: Guards, order: Order, (place, asked): (usize, RefundAsk)) -> bool {
+async fn ask(world: &Shared, guards: Guards, order: Order, place: usize, asked: RefundAsk) -> bool {
     let id = order.payments[place].payment_id.clone().expect("an approved payment has an id");
     let before = order.payments[place].refunded;
     let mut claim = asked.claim(world.borrow().now + CLAIM);
@@ -143,8 +144,8 @@ async fn ask(world: &Shared, guards: Guards, order: Order, (place, asked): (usiz
     turn().await;
     let seen = world.borrow().seen_back(&id);
     turn().await;
-    let warned = asked.may_have_been_asked && guards.warned;
-    let outcome = world.borrow_mut().refund(&id, (asked.amount, warned), (before, seen));
+    let warned = RefundAsk { may_have_been_asked: asked.may_have_been_asked && guards.warned, ..asked };
+    let outcome = world.borrow_mut().refund(&id, warned, before, seen);
     let refunded = Input::Refunded { place, asked: &claim, outcome: &outcome };
     loop {
         let now = world.borrow().now;
@@ -177,5 +178,5 @@ pub(super) fn ask_about_refund(world: &mut World, place: usize) {
         panic!("it is under way")
     };
     let (order, outbox) = changed.written(&change, &[]);
-    assert!(world.write(&order, (outbox.as_ref(), &change.tasks, &[])), "nobody is in between");
+    assert!(world.write(&order, outbox.as_ref(), &change.tasks, &[]), "nobody is in between");
 }

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use domain::gateway_account::AccountRef;
-use domain::order::{Order, OrderStatus, PaymentState, RefundOutcome, Source, TaskChange, fixture};
+use domain::order::{
+    Order, OrderStatus, PaymentState, RefundAsk, RefundOutcome, Source, TaskChange, fixture,
+};
 use domain::outbox::Outbox;
 use domain::payment::{Dispute, GatewayName, ManualReason, PaymentReport, PaymentStatus};
 use domain::{Currency, GatewayAccountId, Money, TenantId, TicketId, Timestamp, UserId};
@@ -96,7 +98,7 @@ impl GatewayPayment {
         self.status == PaymentStatus::Approved
     }
 
-    pub(super) fn give(&mut self, amount: i64, (ours, done): (bool, Option<bool>)) -> bool {
+    pub(super) fn give(&mut self, amount: i64, ours: bool, done: Option<bool>) -> bool {
         let fits = self.is_paid()
             && self.dispute != Some(Dispute::Lost)
             && amount > 0
@@ -168,7 +170,9 @@ impl World {
     pub(super) fn write(
         &mut self,
         order: &Order,
-        (outbox, tasks, revoked): (Option<&Outbox>, &[TaskChange], &[TicketId]),
+        outbox: Option<&Outbox>,
+        tasks: &[TaskChange],
+        revoked: &[TicketId],
     ) -> bool {
         if order.version != self.order.version + 1 || revoked.iter().any(|ticket| self.used.contains(ticket))
         {
@@ -188,12 +192,8 @@ impl World {
 
     /// The gateway client's answer to a refund, as at PayU, which would refund twice. `before` is
     /// the refunded amount by the order, `seen` the one that the gateway showed just now.
-    pub(super) fn refund(
-        &mut self,
-        id: &str,
-        (amount, may_have_been_asked): (i64, bool),
-        (before, seen): (i64, i64),
-    ) -> RefundOutcome {
+    pub(super) fn refund(&mut self, id: &str, asked: RefundAsk, before: i64, seen: i64) -> RefundOutcome {
+        let RefundAsk { amount, may_have_been_asked, .. } = asked;
         let mood = self.moods.pop().unwrap_or(RefundBehaviour::Does);
         let payment = self.payments.iter_mut().find(|payment| payment.id == id).expect("known");
         if seen == before + amount {
@@ -206,15 +206,13 @@ impl World {
             RefundBehaviour::IsTooSoon => return RefundOutcome::Later(Duration::from_secs(600)),
             _ if may_have_been_asked => return RefundOutcome::Manual(ManualReason::Uncertain),
             RefundBehaviour::Declines => return RefundOutcome::Manual(ManualReason::Declined),
-            RefundBehaviour::Does | RefundBehaviour::DoesInSilence => {
-                payment.give(amount, (true, Some(true)))
-            }
-            RefundBehaviour::DecidesLater => payment.give(amount, (true, None)),
+            RefundBehaviour::Does | RefundBehaviour::DoesInSilence => payment.give(amount, true, Some(true)),
+            RefundBehaviour::DecidesLater => payment.give(amount, true, None),
             RefundBehaviour::IsUncertain => {
                 match amount % 4 {
-                    0 | 3 => payment.give(amount, (true, Some(true))),
+                    0 | 3 => payment.give(amount, true, Some(true)),
                     1 => false,
-                    _ => payment.give(amount, (true, None)),
+                    _ => payment.give(amount, true, None),
                 };
                 return RefundOutcome::Manual(ManualReason::Uncertain);
             }

@@ -451,7 +451,7 @@ async fn who_does_not_ask_for_webhooks_gets_unsigned_notifications_too() {
         let body = json!({
             "items": [{ "title": "Entrada", "quantity": 1, "unit_price": 25_000 }],
             "external_reference": reference,
-            "notification_url": format!("{}{address}", bench.shop_url),
+            "notification_url": format!("{}{address}", bench.shop.url),
         });
         assert_eq!(bench.call("/checkout/preferences", Some(&body.to_string()), None).await.0, 201);
         let id = bench.simulator.approve(reference).expect("paid").payment_id;

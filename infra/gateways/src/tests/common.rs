@@ -201,16 +201,16 @@ async fn merchants_that_join_later_are_known() {
 #[tokio::test]
 async fn addresses_may_be_others_than_merchants_say() {
     let clock = Clock::movable();
-    let (shop, shop_url) = shop(&clock).await;
+    let shop = shop(&clock).await;
     let options = Options {
-        webhook_url: Some(format!("{shop_url}/hook?for=all")),
+        webhook_url: Some(format!("{}/hook?for=all", shop.url)),
         public_url: Some("https://pay.example/".to_owned()),
         ..Options::new(listen().await, clock.clone())
     };
     let address = format!("http://{}", options.listener.local_addr().expect("bound"));
     let accounts = Accounts::from_iter([mp_account(Currency::CLP)]);
     let simulator = mercado_pago::start(options, accounts).await.expect("started");
-    let bench = bench(simulator, mp_client(&address, TOKEN), clock, Currency::CLP, (shop, shop_url));
+    let bench = bench(simulator, mp_client(&address, TOKEN), clock, Currency::CLP, shop);
     let nowhere =
         CreatePayment { notification_url: "http://127.0.0.1:1/hook".to_owned(), ..bench.order("r") };
     let made = bench.client.checkout(&nowhere).await.expect("made");

@@ -36,13 +36,14 @@ pub(super) struct Bench<G> {
     pub(super) client: Arc<G>,
     pub(super) clock: Clock,
     pub(super) shop: Arc<Shop>,
-    pub(super) shop_url: String,
     pub(super) browser: reqwest::Client,
     pub(super) currency: Currency,
 }
 
-/// What arrived at the shop, in this order.
 pub(super) struct Shop {
+    /// Where it is, without a slash at the end.
+    pub(super) url: String,
+    /// What arrived, in this order.
     arrived: Mutex<Vec<Arrival>>,
     /// Statuses to answer with, before anything is looked at.
     pub(super) moods: Mutex<VecDeque<u16>>,
@@ -114,19 +115,18 @@ async fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.expect("a free port")
 }
 
-/// A shop, and where it is.
-async fn shop(clock: &Clock) -> (Arc<Shop>, String) {
+async fn shop(clock: &Clock) -> Arc<Shop> {
+    let listener = listen().await;
     let shop = Arc::new(Shop {
+        url: format!("http://{}", listener.local_addr().expect("bound")),
         arrived: Mutex::default(),
         moods: Mutex::default(),
         client: OnceLock::new(),
         clock: clock.clone(),
     });
     let router = Router::new().route("/hook", post(receive)).with_state(Arc::clone(&shop));
-    let listener = listen().await;
-    let url = format!("http://{}", listener.local_addr().expect("bound"));
     tokio::spawn(async move { axum::serve(listener, router).await });
-    (shop, url)
+    shop
 }
 
 /// How a test wants its simulator.
@@ -235,7 +235,7 @@ pub(super) async fn wompi_bench(wanted: Wanted) -> Bench<wo::WompiGateway> {
     let noon = (17 * 3600 - clock.now().as_second()).rem_euclid(24 * 3600);
     clock.advance(Duration::from_secs(noon.unsigned_abs()));
     let shop = shop(&clock).await;
-    let account = wompi_account(Some(format!("{}/hook", shop.1)));
+    let account = wompi_account(Some(format!("{}/hook", shop.url)));
     let stranger = wompi::Account {
         public_key: "pub_test_somebodyelse".to_owned(),
         private_key: "prv_test_somebodyelse".to_owned(),
@@ -303,13 +303,13 @@ fn bench<G: PaymentGateway + 'static>(
     client: G,
     clock: Clock,
     currency: Currency,
-    (shop, shop_url): (Arc<Shop>, String),
+    shop: Arc<Shop>,
 ) -> Bench<G> {
     let client = Arc::new(client);
     let erased: Arc<dyn PaymentGateway> = Arc::clone(&client) as _;
     assert!(shop.client.set(erased).is_ok());
     let browser = outbound::connection_pool(false, Duration::from_secs(2)).expect("a client");
-    Bench { simulator, client, clock, shop, shop_url, browser, currency }
+    Bench { simulator, client, clock, shop, browser, currency }
 }
 
 impl<G: PaymentGateway> Bench<G> {
@@ -332,8 +332,8 @@ impl<G: PaymentGateway> Bench<G> {
             buyer_email: "ana@example.com".to_owned(),
             buyer_name: "Ana Prueba".to_owned(),
             expires_at: self.clock.now() + jiff::SignedDuration::from_mins(9),
-            return_url: format!("{}/orders/1?lang=es#top", self.shop_url),
-            notification_url: format!("{}/hook", self.shop_url),
+            return_url: format!("{}/orders/1?lang=es#top", self.shop.url),
+            notification_url: format!("{}/hook", self.shop.url),
             idempotency_key: reference.to_owned(),
             language: Language::Es,
         }

@@ -53,7 +53,7 @@ async fn a_person_pays<G: PaymentGateway>(bench: Bench<G>) -> String {
     assert!(html.contains("rechazado por el banco") && html.contains("Volver al comercio"), "{html}");
     assert_eq!(bench.press(&page, "steal").await.0, 404);
     let (_, back) = bench.press(&page, "approve").await;
-    assert!(back.starts_with(&format!("{}/orders/1?lang=es&", bench.shop_url)), "{back}");
+    assert!(back.starts_with(&format!("{}/orders/1?lang=es&", bench.shop.url)), "{back}");
     assert!(back.ends_with("#top"), "{back}");
     let (_, html) = bench.get(&page).await;
     assert!(!buttons(&html).contains(&"approve".to_owned()), "{html}");

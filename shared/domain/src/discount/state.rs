@@ -43,7 +43,8 @@ impl DiscountRequest {
         decision: DecisionType,
         notes: Option<&str>,
         by: &Reviewer,
-        (based_on, template_version): (Option<u32>, u32),
+        based_on: Option<u32>,
+        template_version: u32,
         now: Timestamp,
     ) -> Result<Self> {
         self.not_sent()?;

@@ -92,7 +92,7 @@ fn a_request_goes_through_the_states_of_the_diagram() {
     assert_eq!(open.sending(&eva, None).expect_err("undecided").code(), "not_decided");
 
     for decision in DecisionType::ALL {
-        let decided = open.decide(decision, Some(" ok "), &eva, (None, 7), now).expect("decided");
+        let decided = open.decide(decision, Some(" ok "), &eva, None, 7, now).expect("decided");
         assert_eq!(decided.tab(), Tab::Decided(decision));
         assert_eq!((decided.reviewed_at, decided.status), (Some(now), RequestStatus::Pending));
         assert_eq!(decided.supervisor_notes.as_deref(), Some("ok"));
@@ -114,35 +114,34 @@ fn a_request_goes_through_the_states_of_the_diagram() {
 #[test]
 fn the_second_supervisor_learns_who_decided_first() {
     let (eva, ben, now) = (reviewer("eva"), reviewer("ben"), at(60));
-    let decided = request().decide(DecisionType::Approved, None, &eva, (None, 0), now).expect("decided");
+    let decided = request().decide(DecisionType::Approved, None, &eva, None, 0, now).expect("decided");
     for based_on in [None, Some(1)] {
         let error =
-            decided.decide(DecisionType::Rejected, None, &ben, (based_on, 0), now).expect_err("refused");
+            decided.decide(DecisionType::Rejected, None, &ben, based_on, 0, now).expect_err("refused");
         assert_eq!((error.code(), error.kind()), ("already_decided", Kind::Conflict));
         assert_eq!(error.members()["reviewed_by"], "eva@example.com");
         assert_eq!(error.members()["decision_type"], "approved");
         assert_eq!(error.members()["version"], 2);
     }
-    let again = decided.decide(DecisionType::Approved, None, &ben, (None, 0), now);
+    let again = decided.decide(DecisionType::Approved, None, &ben, None, 0, now);
     assert_eq!(again.expect_err("also the same decision").code(), "already_decided");
-    let repeated =
-        decided.decide(DecisionType::Approved, None, &eva, (None, 0), at(90)).expect("a repetition");
+    let repeated = decided.decide(DecisionType::Approved, None, &eva, None, 0, at(90)).expect("a repetition");
     assert_eq!(repeated, decided, "changes nothing");
-    let changed = decided.decide(DecisionType::Rejected, None, &ben, (Some(2), 5), at(90)).expect("changed");
+    let changed = decided.decide(DecisionType::Rejected, None, &ben, Some(2), 5, at(90)).expect("changed");
     assert_eq!((changed.decision_type, changed.version), (Some(DecisionType::Rejected), 3));
-    let stale = request().decide(DecisionType::Rejected, None, &ben, (Some(9), 0), now);
+    let stale = request().decide(DecisionType::Rejected, None, &ben, Some(9), 0, now);
     assert_eq!(stale.expect_err("edited meanwhile").code(), "changed_meanwhile");
 }
 
 #[test]
 fn a_sent_request_does_not_change() {
     let (eva, ben) = (reviewer("eva"), reviewer("ben"));
-    let decided = request().decide(DecisionType::Rejected, None, &eva, (None, 0), at(1)).expect("decided");
+    let decided = request().decide(DecisionType::Rejected, None, &eva, None, 0, at(1)).expect("decided");
     let sent = decided.sent(mail("Hola"), None, &eva, at(2));
     let error = sent.sending(&ben, None).expect_err("refused");
     assert_eq!((error.code(), &error.members()["sent_by"]), ("already_sent", &"eva@example.com".into()));
     assert_eq!(sent.sending(&eva, Some(2)).expect("a repetition"), Sending::Done);
-    let decide = sent.decide(DecisionType::Approved, None, &eva, (Some(3), 0), at(3));
+    let decide = sent.decide(DecisionType::Approved, None, &eva, Some(3), 0, at(3));
     assert_eq!(decide.expect_err("refused").code(), "already_sent");
     let edit = Edit { notes: Some("x".to_owned()), ..Edit::default() };
     assert_eq!(sent.edit(&edit, mail("Hola"), None, None).expect_err("refused").code(), "already_sent");
@@ -170,15 +169,15 @@ fn an_edit_keeps_absent_fields_and_the_code_of_an_approval() {
     assert!(error.field_errors()[0].detail.contains("SOCIO-1"));
 
     let eva = reviewer("eva");
-    let kept = edited.decide(DecisionType::Approved, None, &eva, (None, 9), at(5)).expect("decided");
+    let kept = edited.decide(DecisionType::Approved, None, &eva, None, 9, at(5)).expect("decided");
     assert_eq!((kept.mail.is_some(), kept.template_version, kept.taken_back), (true, 3, 0));
-    let rejected = kept.decide(DecisionType::Rejected, None, &eva, (Some(3), 9), at(6)).expect("decided");
-    let again = rejected.decide(DecisionType::Approved, None, &eva, (Some(4), 9), at(7)).expect("decided");
+    let rejected = kept.decide(DecisionType::Rejected, None, &eva, Some(3), 9, at(6)).expect("decided");
+    let again = rejected.decide(DecisionType::Approved, None, &eva, Some(4), 9, at(7)).expect("decided");
     assert_eq!((rejected.taken_back, again.taken_back), (1, 1));
     let undone = again.with_approval_undone(&rejected);
     assert_eq!((undone.decision_type, undone.version), (Some(DecisionType::Rejected), 6));
     assert_eq!(undone.taken_back, 2, "what it may have reserved is nobody else's");
-    let other = edited.decide(DecisionType::Rejected, None, &eva, (None, 9), at(5)).expect("decided");
+    let other = edited.decide(DecisionType::Rejected, None, &eva, None, 9, at(5)).expect("decided");
     assert_eq!((other.mail, other.template_version), (None, 9), "an approval's text is no rejection's");
     let same = open.edit(&Edit::default(), draft, None, None).expect("nothing to do");
     assert_eq!(same, open);
@@ -275,7 +274,7 @@ fn only_an_approval_says_how_to_get_the_discount() {
     let theirs = told(&request, Some(&elsewhere));
     assert_eq!((theirs.code, theirs.link.as_deref()), (None, Some("https://boletos.example/f")));
     let eva = reviewer("eva");
-    let rejected = request.decide(DecisionType::Rejected, None, &eva, (None, 0), at(1)).expect("decided");
+    let rejected = request.decide(DecisionType::Rejected, None, &eva, None, 0, at(1)).expect("decided");
     for show in [&show, &elsewhere] {
         let facts = told(&rejected, Some(show));
         assert_eq!((facts.code, facts.link, facts.discount), (None, None, None));
@@ -303,7 +302,7 @@ fn a_shows_day_is_on_the_venues_clocks() {
 fn a_request_round_trips_through_json() {
     let eva = reviewer("eva");
     let decided =
-        request().decide(DecisionType::Approved, Some("ok"), &eva, (None, 0), at(1)).expect("decided");
+        request().decide(DecisionType::Approved, Some("ok"), &eva, None, 0, at(1)).expect("decided");
     let sent = decided.sent(mail("Hola"), Some(code(decided.id, &[1; 32])), &eva, at(2));
     for request in [request(), decided, sent] {
         let json = serde_json::to_value(&request).expect("JSON");

@@ -34,7 +34,7 @@ pub fn order(status: OrderStatus, payments: &[PaymentState]) -> Order {
     let user = UserId::generate(now());
     let payment = |(attempt, state): (u8, &PaymentState)| Payment {
         state: *state,
-        ..Payment::pending(attempt, (GatewayName::Sandbox, None), 100, now())
+        ..Payment::pending(attempt, GatewayName::Sandbox, None, 100, now())
     };
     Order(OrderFields {
         id: OrderId::of_quote(QuoteId::generate(now()), user),

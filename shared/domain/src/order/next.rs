@@ -190,7 +190,7 @@ impl Order {
         let place = self.payment_of(attempt, is).unwrap_or_else(|| {
             let account = source.account.map(|account| account.id);
             let total = self.total;
-            self.0.payments.push(Payment::pending(attempt, (source.gateway, account), total, now));
+            self.0.payments.push(Payment::pending(attempt, source.gateway, account, total, now));
             self.payments.len() - 1
         });
         self.0.payments[place].payment_id = Some(is.payment_id.clone());
@@ -348,7 +348,7 @@ impl Order {
         self.after(|order| {
             let payment = &order.payments[place];
             let amount = payment.refund_under_way().unwrap_or(payment.refund_due);
-            order.leave_to_person(place, (amount, reason), now)
+            order.leave_to_person(place, amount, reason, now)
         })
     }
 
@@ -360,7 +360,7 @@ impl Order {
             RefundOutcome::Done => return self.booked(place, amount, false),
             // The bank gave the money to the buyer meanwhile.
             RefundOutcome::Manual(_) if payment.dispute == Some(Dispute::Lost) => payment.refund = None,
-            RefundOutcome::Manual(reason) => return self.leave_to_person(place, (amount, *reason), now),
+            RefundOutcome::Manual(reason) => return self.leave_to_person(place, amount, *reason, now),
             RefundOutcome::Pending(refund_id) => {
                 let refund_id = refund_id.clone();
                 payment.refund = Some(RefundProgress::Pending { amount, refund_id, since: now });

@@ -50,7 +50,8 @@ impl Payment {
     /// A payment that was just started.
     pub fn pending(
         attempt: u8,
-        (gateway, account): (GatewayName, Option<GatewayAccountId>),
+        gateway: GatewayName,
+        account: Option<GatewayAccountId>,
         amount: i64,
         created_at: Timestamp,
     ) -> Self {

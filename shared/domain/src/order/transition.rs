@@ -118,7 +118,7 @@ impl Order {
             payment_id,
             checkout_url,
             idempotency,
-            ..Payment::pending(attempt, (gateway, account), self.total, now)
+            ..Payment::pending(attempt, gateway, account, self.total, now)
         });
         self.0.status = OrderStatus::AwaitingPayment;
         Change::with_message(Outbox::AwaitPayment)
@@ -271,7 +271,8 @@ impl Order {
     pub(super) fn leave_to_person(
         &mut self,
         place: usize,
-        (amount, reason): (i64, ManualReason),
+        amount: i64,
+        reason: ManualReason,
         since: Timestamp,
     ) -> Change {
         self.0.payments[place].refund = Some(RefundProgress::Manual { amount, reason, since });

@@ -41,7 +41,7 @@ macro_rules! text {
             type Err = InvalidText;
 
             fn from_str(text: &str) -> Result<Self, InvalidText> {
-                read(text, Form::$name, (MIN, MAX)).map(Self)
+                read(text, Form::$name, MIN, MAX).map(Self)
             }
         }
 

@@ -36,7 +36,7 @@ pub(crate) use hints::Hints;
 pub use pool::AllotmentState;
 pub(crate) use pool::{BLOCK_ADMISSIONS, Pool};
 pub(crate) use row::BLOCK_SEATS;
-pub use row::RowState;
+pub use row::{RowKey, RowState};
 
 /// How many approvals of one discount request in a row have tokens of their own.
 pub(crate) const APPROVALS: u8 = 32;

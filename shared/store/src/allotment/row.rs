@@ -8,7 +8,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use domain::event::RowLayout;
+use domain::event::{Area, RowLayout};
 use domain::seat::SeatState;
 use domain::{AreaId, EventId, Timestamp};
 use futures::future::try_join_all;
@@ -16,7 +16,7 @@ use futures::future::try_join_all;
 use super::{Claim, Refusal, Token, seconds};
 use crate::failure::{Item, was_done};
 use crate::items::{number, string};
-use crate::keys::{self, SHARDS};
+use crate::keys::{self, Key, SHARDS};
 use crate::{Failure, Store};
 
 /// Most seats of one item: all of them held still fit 1 KB.
@@ -26,6 +26,28 @@ pub(crate) const BLOCK_SEATS: u16 = 44;
 const BLOCKED: &str = "}";
 /// Sorts after everything else.
 const SOLD: char = '~';
+
+/// A block of a row of numbered seats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowKey {
+    /// The event of the area.
+    pub event: EventId,
+    /// The area of the row.
+    pub area: AreaId,
+    /// Index of the block in its area.
+    pub index: u16,
+}
+
+impl RowKey {
+    /// Block `index` of the area's rows.
+    pub const fn of(area: &Area, index: u16) -> Self {
+        Self { event: area.event_id, area: area.id, index }
+    }
+
+    fn block(self) -> Key {
+        keys::area_block(self.event, self.area, self.index)
+    }
+}
 
 /// A block of a row of numbered seats, as read from the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +177,7 @@ impl Store {
     /// [`Refusal::SeatsTaken`] or [`Refusal::NoSuchSeats`], with the seat numbers.
     pub(crate) async fn claim_seats(
         &self,
-        place: (EventId, AreaId, u16),
+        row: RowKey,
         seats: &[u16],
         token: Token,
         claim: Claim,
@@ -170,7 +192,7 @@ impl Store {
             }
             Claim::Sold => "attribute_not_exists({}) OR {} < :now OR contains({}, :token)",
         };
-        let mut update = self.update_row(place);
+        let mut update = self.update_row(row);
         if matches!(claim, Claim::Until(_)) {
             update = update.expression_attribute_values(":blocked", string(BLOCKED));
         }
@@ -191,7 +213,7 @@ impl Store {
             Err(Failure::Refused(None)) => return Err(Refusal::NoSuchSeats(seats.to_vec())),
             Err(other) => return Err(other.into()),
         };
-        let state = RowState::read(place.2, &item, now)?;
+        let state = RowState::read(row.index, &item, now)?;
         let unknown: Vec<u16> = seats.iter().copied().filter(|seat| state.seat(*seat).is_none()).collect();
         if !unknown.is_empty() {
             return Err(Refusal::NoSuchSeats(unknown));
@@ -211,22 +233,17 @@ impl Store {
             return Err(Failure::unreadable("a row that refuses free seats").into());
         }
         // Some seats are sold to this order already, and stay so: claim the others.
-        Box::pin(self.claim_seats(place, &others, token, claim, now)).await
+        Box::pin(self.claim_seats(row, &others, token, claim, now)).await
     }
 
     /// Sells the seats that the token holds, expired or not, in one write. False, and nothing done, if
     /// it no longer has them all.
-    pub(crate) async fn sell_seats(
-        &self,
-        place: (EventId, AreaId, u16),
-        seats: &[u16],
-        token: Token,
-    ) -> Result<bool, Failure> {
+    pub(crate) async fn sell_seats(&self, row: RowKey, seats: &[u16], token: Token) -> Result<bool, Failure> {
         if seats.is_empty() {
             return Ok(true);
         }
         let sent = self
-            .update_row(place)
+            .update_row(row)
             .update_expression(set_each(seats))
             .condition_expression(for_each(seats, "contains({}, :token)"))
             .expression_attribute_values(":token", string(token.as_str()))
@@ -239,11 +256,11 @@ impl Store {
     /// True if all of the seats are sold to the token.
     pub(crate) async fn seats_are_sold(
         &self,
-        (event, area, row): (EventId, AreaId, u16),
+        row: RowKey,
         seats: &[u16],
         token: Token,
     ) -> Result<bool, Failure> {
-        let item = self.get_item(&keys::area_block(event, area, row), true).await?.unwrap_or_default();
+        let item = self.get_item(&row.block(), true).await?.unwrap_or_default();
         let sold = value_of(token, Claim::Sold);
         Ok(seats.iter().all(|seat| value(&item, *seat) == Some(sold.as_str())))
     }
@@ -251,42 +268,32 @@ impl Store {
     /// Releases held seats. A seat that is sold by now, or has another order's claim, stays as it is.
     pub(crate) async fn release_seats(
         &self,
-        place: (EventId, AreaId, u16),
+        row: RowKey,
         seats: &[u16],
         token: Token,
     ) -> Result<(), Failure> {
-        self.free_seats(place, seats, Freed::HeldBy(token)).await
+        self.free_seats(row, seats, Freed::HeldBy(token)).await
     }
 
     /// Returns seats after a refund, whether sold or still held. Safe to repeat.
-    pub(crate) async fn return_seats(
-        &self,
-        place: (EventId, AreaId, u16),
-        seats: &[u16],
-        token: Token,
-    ) -> Result<(), Failure> {
-        self.free_seats(place, seats, Freed::HeldOrSoldBy(token)).await
+    pub(crate) async fn return_seats(&self, row: RowKey, seats: &[u16], token: Token) -> Result<(), Failure> {
+        self.free_seats(row, seats, Freed::HeldOrSoldBy(token)).await
     }
 
     /// Puts blocked seats of one row on sale again; other seats stay as they are.
-    pub async fn unblock_seats(&self, place: (EventId, AreaId, u16), seats: &[u16]) -> Result<(), Failure> {
-        self.free_seats(place, seats, Freed::Blocked).await
+    pub async fn unblock_seats(&self, row: RowKey, seats: &[u16]) -> Result<(), Failure> {
+        self.free_seats(row, seats, Freed::Blocked).await
     }
 
     /// Frees those of the seats that `freed` allows.
-    async fn free_seats(
-        &self,
-        place: (EventId, AreaId, u16),
-        seats: &[u16],
-        freed: Freed,
-    ) -> Result<(), Failure> {
+    async fn free_seats(&self, row: RowKey, seats: &[u16], freed: Freed) -> Result<(), Failure> {
         let mut seats = seats.to_vec();
         // Each refusal takes at least one seat off the list: one that may not be freed.
         for _ in 0..=seats.len() {
             if seats.is_empty() {
                 break;
             }
-            let update = self.update_row(place);
+            let update = self.update_row(row);
             let (update, condition) = match freed {
                 Freed::HeldBy(token) => (
                     update
@@ -321,15 +328,10 @@ impl Store {
     ///
     /// # Errors
     /// [`Refusal::SeatsTaken`] or [`Refusal::NoSuchSeats`], with the seat numbers.
-    pub async fn block_seats(
-        &self,
-        place: (EventId, AreaId, u16),
-        seats: &[u16],
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
+    pub async fn block_seats(&self, row: RowKey, seats: &[u16], now: Timestamp) -> Result<(), Refusal> {
         let (Some(lowest), Some(highest)) = (seats.iter().min(), seats.iter().max()) else { return Ok(()) };
         let sent = self
-            .update_row(place)
+            .update_row(row)
             .update_expression(set_each(seats))
             .condition_expression(format!(
                 "f <= :low AND n >= :high AND {}",
@@ -345,7 +347,7 @@ impl Store {
         match sent.map_err(Failure::from) {
             Ok(_) => Ok(()),
             Err(Failure::Refused(Some(item))) => {
-                let state = RowState::read(place.2, &item, now)?;
+                let state = RowState::read(row.index, &item, now)?;
                 let unknown: Vec<u16> =
                     seats.iter().copied().filter(|seat| state.seat(*seat).is_none()).collect();
                 if !unknown.is_empty() {
@@ -364,15 +366,15 @@ impl Store {
     /// `None` if there is no such row.
     pub(crate) async fn row_state(
         &self,
-        (event, area, row): (EventId, AreaId, u16),
+        row: RowKey,
         token: Token,
         now: Timestamp,
     ) -> Result<Option<RowState>, Failure> {
-        let Some(mut item) = self.get_item(&keys::area_block(event, area, row), true).await? else {
+        let Some(mut item) = self.get_item(&row.block(), true).await? else {
             return Ok(None);
         };
         item.retain(|_, value| !value.as_s().is_ok_and(|value| value.ends_with(token.as_str())));
-        RowState::read(row, &item, now).map(Some)
+        RowState::read(row.index, &item, now).map(Some)
     }
 
     /// All `rows` row blocks of an area, in order, read consistently.
@@ -396,7 +398,7 @@ impl Store {
         Ok(states)
     }
 
-    fn update_row(&self, (event, area, row): (EventId, AreaId, u16)) -> UpdateItemFluentBuilder {
-        self.update_of(&keys::area_block(event, area, row))
+    fn update_row(&self, row: RowKey) -> UpdateItemFluentBuilder {
+        self.update_of(&row.block())
     }
 }

@@ -69,7 +69,7 @@ fn note(request: &DiscountRequest, action: &str) -> AuditNote {
 }
 
 async fn decided(store: &Store, request: &DiscountRequest, decision: DecisionType) -> DiscountRequest {
-    let after = request.decide(decision, None, &eva(), (None, 0), at(5)).expect("possible");
+    let after = request.decide(decision, None, &eva(), None, 0, at(5)).expect("possible");
     store.replace_discount_request(&after, &note(request, "decide")).await.expect("written");
     after
 }
@@ -214,7 +214,7 @@ async fn of_several_decisions_at_once_one_wins() {
         let decision = DecisionType::ALL[index % 3];
         async move {
             let by = Reviewer { user: UserId::generate(at(0)), ..eva() };
-            let after = request.decide(decision, None, &by, (None, 0), at(5)).expect("possible");
+            let after = request.decide(decision, None, &by, None, 0, at(5)).expect("possible");
             store.replace_discount_request(&after, &note(&request, "decide")).await
         }
     })

@@ -33,7 +33,8 @@ impl Store {
         &self,
         event: EventId,
         ticket: TicketId,
-        (serial, let_in): (u16, Option<bool>),
+        serial: u16,
+        let_in: Option<bool>,
         scan: &Scan,
     ) -> Result<Report, Failure> {
         let Some(mut gate) = self.try_redeem(event, ticket, serial, scan).await? else {
@@ -60,7 +61,7 @@ impl Store {
             let keeps = let_in && serial <= gate.serial && gate.entries.len() < MAX_LATE_ENTRIES;
             let late = if keeps { gate.past(serial)?.judge(scan.at) } else { None };
             let Some(late) = late else { return Ok(Report { redemption: refused, conflict: None }) };
-            match self.keep_entry(event, ticket, &gate, (serial, late.redeems), scan).await {
+            match self.keep_entry(event, ticket, &gate, serial, late.redeems, scan).await {
                 Ok(()) => {
                     let redemption = if late.redeems { Redemption::Admitted(scan.at) } else { refused };
                     return Ok(Report { redemption, conflict: Some(late) });
@@ -78,7 +79,8 @@ impl Store {
         event: EventId,
         ticket: TicketId,
         gate: &Record,
-        (serial, redeems): (u16, bool),
+        serial: u16,
+        redeems: bool,
         scan: &Scan,
     ) -> Result<(), Failure> {
         let (condition, mut values) = gate.unchanged();

@@ -65,7 +65,7 @@ async fn a_scan_is_repeated_by_its_own_person_with_its_own_scanner() {
         assert_eq!(redeem(first.clone()).await, Redemption::Admitted(at(1)));
         for other in others {
             assert_eq!(redeem(other.clone()).await, Redemption::Refused(Closed::Used(first.clone())));
-            let report = store.report(event, ticket, (0, Some(false)), &other).await.expect("answers");
+            let report = store.report(event, ticket, 0, Some(false), &other).await.expect("answers");
             assert_eq!(report.redemption, Redemption::Refused(Closed::Used(first.clone())));
         }
         assert_eq!(redeem(Scan { at: at(9), ..first }).await, Redemption::Admitted(at(1)));

@@ -22,7 +22,8 @@ impl Store {
     /// As [`Store::save_order`].
     pub async fn close_refund_task(
         &self,
-        (order, change): (&Order, &Change),
+        order: &Order,
+        change: &Change,
         closed: &ClosedRefundTask,
         note: &AuditNote,
     ) -> Result<(), GateError> {

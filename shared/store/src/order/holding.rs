@@ -8,7 +8,7 @@ use domain::pricing::{Promotion, Quote, QuoteLine};
 use domain::seat::{SeatLabel, SeatState, normal_row, strands_single_seat};
 use domain::{AreaId, Error, EventId, OrderId, SaleStageId, TenantId, Timestamp, UserId};
 
-use crate::allotment::{BLOCK_ADMISSIONS, Claim, Pool, Refusal, RowState, Token};
+use crate::allotment::{BLOCK_ADMISSIONS, Claim, Pool, Refusal, RowKey, RowState, Token};
 use crate::{Failure, Store, StoredEvent};
 
 /// The input of [`Store::hold`].
@@ -150,7 +150,8 @@ impl Store {
             match area.kind {
                 AreaKind::Seated => {
                     for (row, seats) in seats_by_row(&request, line)? {
-                        self.hold_seats((quote.event_id, line, row), &seats, token, until, now).await?;
+                        let key = RowKey { event: quote.event_id, area: line.area_id, index: row };
+                        self.hold_seats(key, line, &seats, token, until, now).await?;
                         held.push(Holding::Seats { line: index, row, seats });
                     }
                 }
@@ -181,17 +182,17 @@ impl Store {
 
     async fn hold_seats(
         &self,
-        (event, line, row): (EventId, &QuoteLine, u16),
+        row: RowKey,
+        line: &QuoteLine,
         seats: &[u16],
         token: Token,
         until: Claim,
         now: Timestamp,
     ) -> Result<()> {
-        let place = (event, line.area_id, row);
-        let state = self.row_state(place, token, now).await?;
+        let state = self.row_state(row, token, now).await?;
         let state = state.ok_or_else(|| HoldRefusal::SeatsNotFound(labels(line, seats)))?;
         check_choice(line, &state, seats)?;
-        let claimed = self.claim_seats(place, seats, token, until, now).await;
+        let claimed = self.claim_seats(row, seats, token, until, now).await;
         claimed.map_err(|refusal| {
             meaning(refusal, |refused| match refused {
                 Refusal::SeatsTaken(numbers) => HoldRefusal::SeatsTaken(labels(line, &numbers)),
@@ -239,7 +240,7 @@ impl Store {
         for holding in holdings {
             match holding {
                 Holding::Seats { line, row, seats } => {
-                    self.release_seats((names.event, names.area(*line)?, *row), seats, token).await?;
+                    self.release_seats(names.row(*line, *row)?, seats, token).await?;
                 }
                 other => {
                     let (pool, parts) = names.pool(other)?;
@@ -276,7 +277,7 @@ fn stage_pool(sheet: &StoredEvent, id: SaleStageId) -> Pool {
 
 /// The ids and the promotion code that the holdings of an order refer to.
 pub(crate) struct HoldingContext<'a> {
-    pub(crate) event: EventId,
+    event: EventId,
     tenant: TenantId,
     user: UserId,
     areas: Vec<AreaId>,
@@ -313,9 +314,14 @@ impl<'a> HoldingContext<'a> {
         }
     }
 
-    pub(crate) fn area(&self, line: u8) -> std::result::Result<AreaId, Failure> {
+    fn area(&self, line: u8) -> std::result::Result<AreaId, Failure> {
         let area = self.areas.get(usize::from(line)).copied();
         area.ok_or_else(|| Failure::unreadable("a holding of a line that the order does not have"))
+    }
+
+    /// Row block `index` of the area of a line.
+    pub(crate) fn row(&self, line: u8, index: u16) -> std::result::Result<RowKey, Failure> {
+        Ok(RowKey { event: self.event, area: self.area(line)?, index })
     }
 
     /// The pool of a holding, and the parts that it has of it.

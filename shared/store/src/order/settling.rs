@@ -114,9 +114,9 @@ impl Store {
         for holding in &order.holdings {
             let outcome = match holding {
                 Holding::Seats { line, row, seats } => {
-                    let place = (names.event, names.area(*line)?, *row);
+                    let row = names.row(*line, *row)?;
                     let seats = kept.seats(*line, seats).0;
-                    let claimed = self.claim_seats(place, &seats, token, Claim::Until(until), now).await;
+                    let claimed = self.claim_seats(row, &seats, token, Claim::Until(until), now).await;
                     claimed.map(|()| holding.clone())
                 }
                 // All tickets of this holding were refunded.
@@ -148,8 +148,8 @@ impl Store {
         for holding in &order.holdings {
             let sold = match holding {
                 Holding::Seats { line, row, seats } => {
-                    let place = (names.event, names.area(*line)?, *row);
-                    self.sell_seats(place, &kept.seats(*line, seats).0, token).await?
+                    let row = names.row(*line, *row)?;
+                    self.sell_seats(row, &kept.seats(*line, seats).0, token).await?
                 }
                 other => {
                     let (pool, parts) = names.pool(other)?;
@@ -170,8 +170,8 @@ impl Store {
         for holding in &order.holdings {
             let sold = match holding {
                 Holding::Seats { line, row, seats } => {
-                    let place = (names.event, names.area(*line)?, *row);
-                    self.seats_are_sold(place, &kept.seats(*line, seats).0, token).await?
+                    let row = names.row(*line, *row)?;
+                    self.seats_are_sold(row, &kept.seats(*line, seats).0, token).await?
                 }
                 other => {
                     let (pool, parts) = names.pool(other)?;
@@ -198,9 +198,9 @@ impl Store {
         for holding in &order.holdings {
             match holding {
                 Holding::Seats { line, row, seats } => {
-                    let place = (names.event, names.area(*line)?, *row);
+                    let row = names.row(*line, *row)?;
                     let refunded = kept.seats(*line, seats).1;
-                    self.return_seats(place, if keeps_some { &refunded } else { seats }, token).await?;
+                    self.return_seats(row, if keeps_some { &refunded } else { seats }, token).await?;
                 }
                 other => {
                     let (pool, parts) = names.pool(other)?;

@@ -25,8 +25,9 @@ impl Store {
     ) -> Result<GatewayAccount, Failure> {
         let key = key(account);
         let put = self.put_new_part_with(&key, account, audited(note)?)?;
-        let most = (1, "attribute_not_exists(n) OR n < :bound", MAX_GATEWAY_ACCOUNTS);
-        match self.transact(vec![put, self.count_part(account.tenant_id, most)?]).await {
+        let room = "attribute_not_exists(n) OR n < :bound";
+        let count = self.count_part(account.tenant_id, 1, room, MAX_GATEWAY_ACCOUNTS)?;
+        match self.transact(vec![put, count]).await {
             Ok(()) => Ok(account.clone()),
             Err(refused @ Failure::Refused(_)) => self.get_consistent(&key).await?.ok_or(refused),
             Err(failure) => Err(failure),
@@ -86,7 +87,7 @@ impl Store {
         let record = note.clone().record(before, Map::new());
         let writes = vec![
             self.delete_version_part(&key, account)?,
-            self.count_part(tenant, (-1, "n > :bound", 0))?,
+            self.count_part(tenant, -1, "n > :bound", 0)?,
             self.put_part(&keys::audit(tenant, note.at, record.id), &record)?,
         ];
         let is_deleted = async { Ok(!self.exists_consistent(&key).await?) };
@@ -102,7 +103,9 @@ impl Store {
     fn count_part(
         &self,
         tenant: TenantId,
-        (step, condition, bound): (i8, &str, usize),
+        step: i8,
+        condition: &str,
+        bound: usize,
     ) -> Result<TransactWriteItem, Failure> {
         self.updating(&keys::gateway_account_count(tenant))
             .update_expression("ADD n :step")

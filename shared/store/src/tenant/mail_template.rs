@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::audit::AuditNote;
-use domain::mail_template::{MailTemplate, TemplateName};
+use domain::mail_template::{MailTemplate, TemplateName, Wording};
 use domain::{Language, TenantId};
 use serde::{Deserialize, Serialize};
 
@@ -94,15 +94,15 @@ impl Store {
     pub async fn save_mail_template(
         &self,
         before: &MailTemplate,
-        (subject, body): (String, String),
+        wording: Wording,
         note: &AuditNote,
     ) -> Result<MailTemplate, Failure> {
         let current = self.current_template(before.tenant_id, before.name, before.language).await?;
         let latest = current.as_ref().map_or(0, |current| current.latest);
         let template = MailTemplate {
             version: latest + 1,
-            subject,
-            body,
+            subject: wording.subject,
+            body: wording.body,
             created_at: current.as_ref().map_or(note.at, |current| current.template.created_at),
             updated_at: note.at,
             updated_by: Some(note.by),
@@ -211,8 +211,8 @@ mod tests {
         body: &str,
         second: i64,
     ) -> Result<MailTemplate, Failure> {
-        let words = ("Hola".to_owned(), body.to_owned());
-        store.save_mail_template(before, words, &note(before.tenant_id, second)).await
+        let wording = Wording { subject: "Hola".to_owned(), body: body.to_owned() };
+        store.save_mail_template(before, wording, &note(before.tenant_id, second)).await
     }
 
     async fn holds(store: &Store, tenant: TenantId) -> MailTemplate {

@@ -118,7 +118,7 @@ impl SqsError {
 
 /// An error: its name, and its older name, which is the one that SDKs with a
 /// past in the query protocol match on.
-fn refuse(status: u16, (name, older_name): (&str, &str), message: &str) -> Reply {
+fn refuse(status: u16, name: &str, older_name: &str, message: &str) -> Reply {
     let body = json!({ "__type": format!("com.amazonaws.sqs#{name}"), "message": message });
     let fault = if status < 500 { "Sender" } else { "Receiver" };
     Reply::Json {
@@ -129,7 +129,8 @@ fn refuse(status: u16, (name, older_name): (&str, &str), message: &str) -> Reply
 }
 
 fn error_reply(error: &SqsError) -> Reply {
-    refuse(if error.is_ours() { 500 } else { 400 }, error.codes(), &error.to_string())
+    let (name, older_name) = error.codes();
+    refuse(if error.is_ours() { 500 } else { 400 }, name, older_name, &error.to_string())
 }
 
 fn within(value: Option<u64>, most: u64, name: &str) -> Result<Option<Duration>, SqsError> {
@@ -215,8 +216,9 @@ impl Sqs {
             "DeleteMessageBatch" => return self.batch(body, Self::delete_delivery),
             "ChangeMessageVisibilityBatch" => return self.batch(body, Self::hide_delivery),
             _ => {
-                let names = ("UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation");
-                return refuse(400, names, "The local SQS does not know this operation.");
+                let (name, older_name) =
+                    ("UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation");
+                return refuse(400, name, older_name, "The local SQS does not know this operation.");
             }
         };
         done.map_or_else(|error| error_reply(&error), |answer| Reply::json(200, &answer))
@@ -347,7 +349,7 @@ impl Sqs {
             return error_reply(&error);
         }
         if let Some((name, message)) = flawed(&entries) {
-            return refuse(400, (name, &format!("AWS.SimpleQueueService.{name}")), message);
+            return refuse(400, name, &format!("AWS.SimpleQueueService.{name}"), message);
         }
         let (mut successful, mut failed) = (Vec::new(), Vec::new());
         for entry in entries {

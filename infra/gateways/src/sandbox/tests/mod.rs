@@ -41,7 +41,7 @@ impl Bench<SandboxGateway> {
         CreatePayment {
             reference: format!("ref-{key}"),
             amount: Money::new(1_250_000, COP),
-            return_url: format!("{}/orders/1?lang=es", self.shop_url),
+            return_url: format!("{}/orders/1?lang=es", self.shop.url),
             ..self.order(key)
         }
     }
@@ -337,7 +337,7 @@ async fn a_person_pays_on_the_page_and_is_sent_back() {
     assert_eq!(test.browser.get(format!("{page}/approve")).send().await.expect("an answer").status(), 405);
     assert_eq!(test.status(&id).await, PaymentStatus::Open, "looking changes nothing");
     let back = |status: &str| {
-        format!("{}/orders/1?lang=es&payment_id={id}&reference=ref-a&status={status}", test.shop_url)
+        format!("{}/orders/1?lang=es&payment_id={id}&reference=ref-a&status={status}", test.shop.url)
     };
     assert_eq!(choose("later?seconds=30").await, (303, Some(back("pending"))));
     test.clock.advance(Duration::from_secs(31));

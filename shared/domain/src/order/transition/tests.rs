@@ -3,7 +3,7 @@ use super::*;
 use crate::payment::Dispute;
 
 fn payment(amount: i64) -> Payment {
-    let pending = Payment::pending(0, (GatewayName::Sandbox, None), amount, now());
+    let pending = Payment::pending(0, GatewayName::Sandbox, None, amount, now());
     Payment { state: PaymentState::Approved, ..pending }
 }
 

@@ -116,9 +116,9 @@ async fn a_crowd_gives_too_many_discounts_away_without_conditions() {
 /// Each buyer takes seats of one row, two neighbours at a time, until it is full. Returns what is
 /// wrong.
 async fn buy_neighbours(store: &Store) -> Result<(), String> {
-    let place = (EventId::generate(at(0)), AreaId::generate(at(0)), 0);
+    let key = RowKey { event: EventId::generate(at(0)), area: AreaId::generate(at(0)), index: 0 };
     let row = [RowLayout { label: "A".to_owned(), first: 1, last: 40 }];
-    store.create_rows(place.0, place.1, 0, &row).await.expect("created");
+    store.create_rows(key.event, key.area, 0, &row).await.expect("created");
     let shared = meeting(store, BUYERS);
     let results = at_once(BUYERS, move |buyer| {
         let store = shared.clone();
@@ -135,13 +135,12 @@ async fn buy_neighbours(store: &Store) -> Result<(), String> {
                     (some, _) => pairs[dice(some)].to_vec(),
                 };
                 let claim = if dice(2) == 0 { Claim::Sold } else { until(600) };
-                match store.claim_seats(place, &seats, order(buyer, number), claim, at(0)).await {
+                match store.claim_seats(key, &seats, order(buyer, number), claim, at(0)).await {
                     Ok(()) => bought.extend(seats),
                     Err(Refusal::SeatsTaken(taken)) if taken.iter().all(|seat| seats.contains(seat)) => {}
                     Err(other) => return Err(format!("{other:?}")),
                 }
-                let row =
-                    store.row_state(place, order(buyer, 999), at(0)).await.expect("read").expect("a row");
+                let row = store.row_state(key, order(buyer, 999), at(0)).await.expect("read").expect("a row");
                 free = (1..=40).filter(|seat| row.seat(*seat) == Some(SeatState::Available)).collect();
             }
             Ok(bought)

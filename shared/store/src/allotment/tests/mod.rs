@@ -13,7 +13,7 @@ use domain::testing::at;
 use domain::{AreaId, EventId, OrderId};
 
 use super::block::{Block, ClaimValue};
-use super::{AllotmentState, BLOCK_ADMISSIONS, Claim, Pool, Refusal, Token};
+use super::{AllotmentState, BLOCK_ADMISSIONS, Claim, Pool, Refusal, RowKey, Token};
 use crate::Store;
 use crate::items::number;
 

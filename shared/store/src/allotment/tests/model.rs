@@ -71,7 +71,8 @@ struct Buyer {
 struct PoolModel {
     store: Store,
     pool: Pool,
-    ids: (EventId, AreaId),
+    event: EventId,
+    area: AreaId,
     capacity: u32,
     now: i64,
     buyers: Vec<Buyer>,
@@ -96,7 +97,7 @@ impl PoolModel {
         let now = at(self.now);
         if let Outcome::Resized(capacity, Ok(blocks)) = outcome {
             assert!(blocks >= self.pool.blocks);
-            self.pool = Pool::area(self.ids.0, self.ids.1, blocks);
+            self.pool = Pool::area(self.event, self.area, blocks);
             self.capacity = capacity;
         }
         let blocks = blocks(&self.store, &self.pool).await;
@@ -228,12 +229,12 @@ impl PoolModel {
 #[test]
 fn a_pool_agrees_with_its_model_in_every_history() {
     check_histories(40, proptest::collection::vec(pool_step(), 1..40), async |store: Store, steps| {
-        let ids = (EventId::generate(at(0)), AreaId::generate(at(0)));
-        let pool = Pool::area(ids.0, ids.1, Pool::blocks_for(CAPACITY));
+        let (event, area) = (EventId::generate(at(0)), AreaId::generate(at(0)));
+        let pool = Pool::area(event, area, Pool::blocks_for(CAPACITY));
         store.create_pool(&pool, CAPACITY).await.expect("created");
         let buyers = QUANTITIES.iter().map(|_| Buyer::default()).collect();
         let (capacity, history) = (CAPACITY, Vec::new());
-        let mut model = PoolModel { store, pool, ids, capacity, now: 0, buyers, history };
+        let mut model = PoolModel { store, pool, event, area, capacity, now: 0, buyers, history };
         for step in steps {
             model.step(step).await;
         }
@@ -307,7 +308,7 @@ impl RowModel {
         (1..=12).map(letter).collect()
     }
 
-    async fn step(&mut self, store: &Store, place: (EventId, AreaId, u16), step: RowStep) {
+    async fn step(&mut self, store: &Store, row: RowKey, step: RowStep) {
         let now = at(self.now);
         let list = |seats: &BTreeSet<u16>| seats.iter().rev().copied().collect::<Vec<u16>>();
         let outcome = |result: Result<(), Refusal>| match result {
@@ -326,7 +327,7 @@ impl RowModel {
                         && !matches!(seat, Some(Seat::Held(by, _) | Seat::Sold(by)) if by != order)
                 };
                 let expected = self.expected(&seats, mine);
-                let result = store.claim_seats(place, &list(&seats), token(order), until(last), now).await;
+                let result = store.claim_seats(row, &list(&seats), token(order), until(last), now).await;
                 assert_eq!(outcome(result), expected);
                 if expected.is_ok() {
                     for seat in seats {
@@ -344,7 +345,7 @@ impl RowModel {
                     Some(Seat::Blocked) => false,
                 };
                 let expected = self.expected(&seats, mine);
-                let result = store.claim_seats(place, &list(&seats), token(order), Claim::Sold, now).await;
+                let result = store.claim_seats(row, &list(&seats), token(order), Claim::Sold, now).await;
                 assert_eq!(outcome(result), expected);
                 if expected.is_ok() {
                     self.seats.extend(seats.into_iter().map(|seat| (seat, Seat::Sold(order))));
@@ -354,36 +355,36 @@ impl RowModel {
                 // Expired or not: it counts until another order takes it.
                 let mine = |seat: &u16| matches!(self.seats.get(seat), Some(Seat::Held(by, _) | Seat::Sold(by)) if *by == order);
                 let expected = seats.iter().all(mine);
-                let sold = store.sell_seats(place, &list(&seats), token(order)).await.expect("answers");
+                let sold = store.sell_seats(row, &list(&seats), token(order)).await.expect("answers");
                 assert_eq!(sold, expected);
                 if expected {
                     self.seats.extend(seats.iter().map(|seat| (*seat, Seat::Sold(order))));
                 }
                 let are_sold = seats.iter().all(|seat| self.seats.get(seat) == Some(&Seat::Sold(order)));
-                let seen = store.seats_are_sold(place, &list(&seats), token(order)).await.expect("answers");
+                let seen = store.seats_are_sold(row, &list(&seats), token(order)).await.expect("answers");
                 assert_eq!(seen, are_sold);
             }
             RowStep::Release { order, seats } => {
-                store.release_seats(place, &list(&seats), token(order)).await.expect("released");
+                store.release_seats(row, &list(&seats), token(order)).await.expect("released");
                 self.seats.retain(|seat, of| {
                     !(seats.contains(seat) && matches!(of, Seat::Held(by, _) if *by == order))
                 });
             }
             RowStep::Return { order, seats } => {
-                store.return_seats(place, &list(&seats), token(order)).await.expect("returned");
+                store.return_seats(row, &list(&seats), token(order)).await.expect("returned");
                 let mine = |of: &Seat| matches!(of, Seat::Held(by, _) | Seat::Sold(by) if *by == order);
                 self.seats.retain(|seat, of| !(seats.contains(seat) && mine(of)));
             }
             RowStep::Block { seats } => {
                 let expected = self.expected(&seats, |seat| matches!(seat, None | Some(Seat::Blocked)));
-                let result = store.block_seats(place, &list(&seats), now).await;
+                let result = store.block_seats(row, &list(&seats), now).await;
                 assert_eq!(outcome(result), expected);
                 if expected.is_ok() {
                     self.seats.extend(seats.into_iter().map(|seat| (seat, Seat::Blocked)));
                 }
             }
             RowStep::Unblock { seats } => {
-                store.unblock_seats(place, &list(&seats)).await.expect("unblocked");
+                store.unblock_seats(row, &list(&seats)).await.expect("unblocked");
                 self.seats.retain(|seat, of| !(seats.contains(seat) && *of == Seat::Blocked));
             }
             RowStep::Wait { seconds } => self.now += seconds,

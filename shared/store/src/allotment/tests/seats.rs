@@ -6,28 +6,26 @@ use domain::seat::SeatState;
 use super::*;
 use crate::testing;
 
-type Place = (EventId, AreaId, u16);
-
 /// Two rows of an area of its own: seats 1 to 12, and seats 101 to 105.
-pub(super) async fn new_rows(store: &Store) -> [Place; 2] {
+pub(super) async fn new_rows(store: &Store) -> [RowKey; 2] {
     let (event, area) = (EventId::generate(at(0)), AreaId::generate(at(0)));
     let row = |label: &str, first, last| RowLayout { label: label.to_owned(), first, last };
     let rows = [row("A", 1, 12), row("B", 101, 105)];
     store.create_rows(event, area, 0, &rows).await.expect("created");
-    [(event, area, 0), (event, area, 1)]
+    [0, 1].map(|index| RowKey { event, area, index })
 }
 
 /// The seats of a row: `.` available, `r` reserved, `x` sold, `b` blocked.
-pub(super) async fn picture(store: &Store, place: Place, now: i64) -> String {
-    let rows = store.rows_state(place.0, place.1, place.2 + 1, at(now)).await.expect("read");
-    let row = rows.into_iter().find(|row| row.index == place.2).expect("a row");
+pub(super) async fn picture(store: &Store, row: RowKey, now: i64) -> String {
+    let rows = store.rows_state(row.event, row.area, row.index + 1, at(now)).await.expect("read");
+    let state = rows.into_iter().find(|state| state.index == row.index).expect("a row");
     let letter = |state: &SeatState| match state {
         SeatState::Available => '.',
         SeatState::Reserved => 'r',
         SeatState::Sold => 'x',
         SeatState::Blocked => 'b',
     };
-    row.seats.iter().map(letter).collect()
+    state.seats.iter().map(letter).collect()
 }
 
 #[track_caller]
@@ -74,7 +72,7 @@ async fn seats_that_do_not_exist_are_named() {
         [100, 106]
     );
     assert_eq!(unknown(store.block_seats(other, &[9999, 101, 1], at(0)).await), [9999, 1]);
-    let nowhere = (row.0, row.1, 7);
+    let nowhere = RowKey { index: 7, ..row };
     assert_eq!(unknown(store.claim_seats(nowhere, &[1], token(1), until(600), at(0)).await), [1]);
     assert_eq!(unknown(store.block_seats(nowhere, &[1], at(0)).await), [1]);
     store.release_seats(nowhere, &[1], token(1)).await.expect("nothing");
@@ -195,7 +193,7 @@ async fn rows_laid_out_again_keep_their_claims() {
     let [row, _] = new_rows(&store).await;
     store.claim_seats(row, &[12], token(1), Claim::Sold, at(0)).await.expect("sold");
     let longer = [RowLayout { label: "A".to_owned(), first: 1, last: 14 }];
-    store.create_rows(row.0, row.1, 0, &longer).await.expect("laid out");
+    store.create_rows(row.event, row.area, 0, &longer).await.expect("laid out");
     assert_eq!(picture(&store, row, 0).await, "...........x..");
 }
 

@@ -98,27 +98,27 @@ async fn a_full_row_fits_one_write_unit() {
     let store = testing::store().await;
     let (metered, meter) = testing::metered(&store);
     let (event, area) = (EventId::generate(at(0)), AreaId::generate(at(0)));
-    let place = (event, area, 9_999);
+    let key = RowKey { event, area, index: 9_999 };
     let (first, last) = (10_000 - BLOCK_SEATS, 9_999);
     let row = [RowLayout { label: "A".to_owned(), first, last }];
-    store.create_rows(event, area, place.2, &row).await.expect("created");
+    store.create_rows(event, area, key.index, &row).await.expect("created");
     let seats: Vec<u16> = (first..=last).collect();
     let most = usize::from(domain::MAX_TICKETS_PER_ORDER);
     for (order, seats) in (0..).zip(seats.chunks(most)) {
-        metered.claim_seats(place, seats, token(order), until(600), at(0)).await.expect("held");
+        metered.claim_seats(key, seats, token(order), until(600), at(0)).await.expect("held");
         assert_eq!(meter.take(), [1.0]);
     }
-    let size = size(&item(&store, &keys::area_block(event, area, place.2)).await);
+    let size = size(&item(&store, &keys::area_block(event, area, key.index)).await);
     assert!(size <= UNIT, "{size} bytes");
     for (order, seats) in (0..).zip(seats.chunks(most)) {
-        metered.claim_seats(place, seats, token(order), Claim::Sold, at(0)).await.expect("sold");
-        metered.return_seats(place, seats, token(order)).await.expect("returned");
-        metered.claim_seats(place, seats, token(order), until(600), at(0)).await.expect("held");
-        metered.release_seats(place, seats, token(order)).await.expect("released");
+        metered.claim_seats(key, seats, token(order), Claim::Sold, at(0)).await.expect("sold");
+        metered.return_seats(key, seats, token(order)).await.expect("returned");
+        metered.claim_seats(key, seats, token(order), until(600), at(0)).await.expect("held");
+        metered.release_seats(key, seats, token(order)).await.expect("released");
         assert_eq!(meter.take(), [1.0; 4]);
     }
-    metered.block_seats(place, &seats, at(0)).await.expect("blocked");
-    metered.unblock_seats(place, &seats).await.expect("unblocked");
+    metered.block_seats(key, &seats, at(0)).await.expect("blocked");
+    metered.unblock_seats(key, &seats).await.expect("unblocked");
     assert_eq!(meter.take(), [1.0; 2], "the whole row in one write");
 }
 

@@ -31,8 +31,8 @@ impl Door {
         self.store.transact(vec![part.expect("complete")]).await.expect("handed on");
     }
 
-    async fn report(&self, code: (u16, Option<bool>), scan: &Scan) -> Report {
-        self.store.report(self.order.event, self.ticket, code, scan).await.expect("answers")
+    async fn report(&self, serial: u16, let_in: Option<bool>, scan: &Scan) -> Report {
+        self.store.report(self.order.event, self.ticket, serial, let_in, scan).await.expect("answers")
     }
 
     async fn redeem(&self, serial: u16, scan: &Scan) -> Redemption {
@@ -61,7 +61,7 @@ async fn an_entry_before_the_refund_uses_the_ticket_and_stays_known() {
     door.refund(20).await;
     let entry = scan("offline", 10);
     for _ in 0..2 {
-        let report = door.report((0, None), &entry).await;
+        let report = door.report(0, None, &entry).await;
         assert_eq!(report.redemption, Redemption::Admitted(at(10)));
         assert_eq!(report.conflict, late(Refunded, 20, true, true));
     }
@@ -76,12 +76,12 @@ async fn an_entry_after_the_refund_is_kept_if_the_scanner_let_it_happen() {
     let door = Door::open().await;
     door.refund(20).await;
     let refused = Redemption::Refused(Closed::Revoked(at(20)));
-    let sent_away = door.report((0, Some(false)), &scan("a", 30)).await;
+    let sent_away = door.report(0, Some(false), &scan("a", 30)).await;
     assert_eq!(sent_away, Report { redemption: refused.clone(), conflict: None });
     assert_eq!(door.conflicts().await, []);
     let entry = scan("b", 31);
     for _ in 0..2 {
-        let report = door.report((0, Some(true)), &entry).await;
+        let report = door.report(0, Some(true), &entry).await;
         assert_eq!(
             report,
             Report { redemption: refused.clone(), conflict: late(Refunded, 20, false, false) }
@@ -95,16 +95,16 @@ async fn an_entry_before_the_transfer_leaves_the_new_holder_outside() {
     let door = Door::open().await;
     door.transfer(0, 20).await;
     door.transfer(1, 25).await;
-    let report = door.report((0, None), &scan("old", 10)).await;
+    let report = door.report(0, None, &scan("old", 10)).await;
     assert_eq!(report.redemption, Redemption::Admitted(at(10)));
     assert_eq!(report.conflict, late(Transferred, 20, true, true));
     assert!(matches!(door.redeem(2, &scan("new", 40)).await, Redemption::Refused(Closed::Used(_))));
     // The second holder entered, too, with a code that had ended by then.
-    let report = door.report((1, None), &scan("between", 30)).await;
+    let report = door.report(1, None, &scan("between", 30)).await;
     assert_eq!(report.redemption, Redemption::Refused(Closed::Superseded));
     assert_eq!(report.conflict, late(Transferred, 25, false, false));
     assert_eq!(door.conflicts().await, [(Transferred, at(10), at(20)), (Transferred, at(30), at(25))]);
-    let other_code = door.report((1, Some(false)), &scan("old", 10)).await;
+    let other_code = door.report(1, Some(false), &scan("old", 10)).await;
     assert_eq!(other_code.redemption, Redemption::Refused(Closed::Superseded), "no repetition of the first");
 }
 
@@ -112,7 +112,7 @@ async fn an_entry_before_the_transfer_leaves_the_new_holder_outside() {
 async fn an_entry_with_a_void_code_leaves_the_ticket_to_its_new_holder() {
     let door = Door::open().await;
     door.transfer(0, 20).await;
-    let report = door.report((0, None), &scan("old", 30)).await;
+    let report = door.report(0, None, &scan("old", 30)).await;
     assert_eq!(report.conflict, late(Transferred, 20, false, false));
     assert_eq!(door.redeem(1, &scan("new", 40)).await, Redemption::Admitted(at(40)));
     assert_eq!(door.conflicts().await, [(Transferred, at(30), at(20))]);
@@ -125,8 +125,8 @@ async fn two_doors_that_let_in_with_one_ticket_are_both_known() {
     assert_eq!(door.redeem(0, &first).await, Redemption::Admitted(at(20)));
     // A second scan by the scanner that let the holder in is no second entry.
     let again = Scan { nonce: "b".to_owned(), at: at(25), ..first.clone() };
-    assert_eq!(door.report((0, None), &again).await.conflict, None);
-    let earlier = door.report((0, None), &scan("c", 10)).await;
+    assert_eq!(door.report(0, None, &again).await.conflict, None);
+    let earlier = door.report(0, None, &scan("c", 10)).await;
     assert_eq!(earlier.redemption, Redemption::Refused(Closed::Used(first)), "one ticket admits once");
     assert_eq!(earlier.conflict, late(UsedTwice, 20, true, false));
     assert_eq!(door.conflicts().await, [(UsedTwice, at(10), at(20))]);
@@ -138,19 +138,19 @@ async fn the_next_person_with_a_paired_scanner_reports_what_is_left_in_it() {
     let device = Some(DeviceId::generate(at(0)));
     let first = Scan { device, ..scan("a", 200) };
     let next_shift = Scan { by: UserId::generate(at(9)), ..first.clone() };
-    assert_eq!(door.report((0, Some(true)), &first).await.conflict, None);
+    assert_eq!(door.report(0, Some(true), &first).await.conflict, None);
     for again in [next_shift.clone(), Scan { at: at(203), ..next_shift.clone() }] {
-        let report = door.report((0, Some(true)), &again).await;
+        let report = door.report(0, Some(true), &again).await;
         let redemption = Redemption::Refused(Closed::Used(first.clone()));
         assert_eq!(report, Report { redemption, conflict: None }, "no second entry");
     }
     let other = Scan { at: at(100), ..next_shift.clone() };
-    let report = door.report((0, Some(true)), &other).await;
+    let report = door.report(0, Some(true), &other).await;
     assert_eq!(report.redemption, Redemption::Refused(Closed::Used(first)), "another entry of that name");
     assert_eq!(report.conflict, late(UsedTwice, 200, true, false));
     // The same entry, sent by a third person with the scanner, is known.
     let kept = Scan { by: UserId::generate(at(10)), ..other };
-    assert_eq!(door.report((0, Some(true)), &kept).await.conflict, report.conflict);
+    assert_eq!(door.report(0, Some(true), &kept).await.conflict, report.conflict);
     assert_eq!(door.conflicts().await.len(), 1);
     // At the door, the next person's scan is another scan.
     assert!(matches!(door.redeem(0, &next_shift).await, Redemption::Refused(Closed::Used(_))));
@@ -166,7 +166,7 @@ async fn reports_at_once_are_all_kept_once_and_bounded() {
             let (door, scan) =
                 (door.clone(), scan(&format!("n-{index}"), 1 + i64::try_from(index).expect("few")));
             let scan = Scan { by: door.order.user, ..scan };
-            async move { door.report((0, Some(true)), &scan).await.conflict.is_some() }
+            async move { door.report(0, Some(true), &scan).await.conflict.is_some() }
         })
     };
     assert_eq!(reports(12).await, [true; 12]);
@@ -180,8 +180,7 @@ async fn reports_at_once_are_all_kept_once_and_bounded() {
 async fn a_report_that_contradicts_nothing_costs_one_write() {
     let door = Door::open().await;
     let (store, meter) = metered(&door.store);
-    let report =
-        store.report(door.order.event, door.ticket, (0, None), &scan("a", 1)).await.expect("answers");
+    let report = store.report(door.order.event, door.ticket, 0, None, &scan("a", 1)).await.expect("answers");
     assert_eq!(report, Report { redemption: Redemption::Admitted(at(1)), conflict: None });
     assert_eq!(meter.take(), [1.0]);
 }
