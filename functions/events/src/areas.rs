@@ -73,7 +73,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 /// JSON pointer of the price in a request, for refusals.
 const PRICE: &str = "/price";
 /// The most areas of one event.
-const MAX_AREAS: usize = 50;
+pub const MAX_AREAS: usize = 50;
 /// The most places of one general admission area.
 const MAX_CAPACITY: u32 = 200_000;
 

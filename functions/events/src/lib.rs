@@ -31,6 +31,8 @@ use serde::Deserialize;
 use store::Fingerprints;
 use web::Api;
 
+pub use areas::MAX_AREAS;
+
 /// The function's clients and settings, shared by all requests.
 #[derive(Clone, Debug)]
 pub struct State {

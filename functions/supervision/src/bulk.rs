@@ -40,8 +40,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// The most requests of one call.
-const MOST: u16 = 100;
+/// The most requests of one bulk call.
+pub const MAX_BULK_REQUESTS: u16 = 100;
 /// Requests that are worked on concurrently: enough not to wait for the table, few enough
 /// not to crowd its items.
 const AT_ONCE: usize = 8;
@@ -241,7 +241,8 @@ impl State {
         let after = cursor.transpose()?;
         let (show, suggestion) = (Some(filter.show_id), filter.suggestion);
         let wanted = RequestFilter { show, suggestion, ..RequestFilter::of(filter.status.tabs()) };
-        let found = self.store.discount_requests(staff.tenant, wanted, after.as_deref(), MOST).await;
+        let found =
+            self.store.discount_requests(staff.tenant, wanted, after.as_deref(), MAX_BULK_REQUESTS).await;
         let found = found.map_err(|failure| match failure {
             Failure::ForeignCursor => bad_cursor(),
             other => other.into(),
@@ -350,12 +351,12 @@ fn check(bulk: &Bulk) -> Result<()> {
         "/ids",
         "Name the requests by their `ids` or by a `filter`, one of both.",
     );
-    let most = usize::from(MOST);
+    let most = usize::from(MAX_BULK_REQUESTS);
     if let Some(ids) = &bulk.ids {
         fields.check(
             (1..=most).contains(&ids.len()),
             "/ids",
-            format!("Must have between 1 and {MOST} requests."),
+            format!("Must have between 1 and {MAX_BULK_REQUESTS} requests."),
         );
         // Bounded, so that a huge list is not compared with itself.
         for (index, id) in ids.iter().enumerate().take(most) {

@@ -22,6 +22,9 @@ use boot::{Boot, ConfigError, Secret};
 use store::Fingerprints;
 use web::Api;
 
+pub use bulk::MAX_BULK_REQUESTS;
+pub use limits::{ANSWERS_OF_TENANT, ANSWERS_TO_ADDRESS};
+
 /// The function's clients and settings, shared by all requests.
 #[derive(Clone)]
 pub struct State {

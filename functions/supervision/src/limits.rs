@@ -15,10 +15,10 @@ use crate::State;
 
 /// Answers of one organiser: meant to be some times as many as a large show has discounts.
 /// A show may have up to 10,000; then the other answers wait for the next day.
-const TENANT: Limit = Limit::exact("answer-tenant", 1000, DAY);
+pub const ANSWERS_OF_TENANT: Limit = Limit::exact("answer-tenant", 1000, DAY);
 /// Answers to one address, of all organisers together, to requests that were not made
 /// signed in: its reader may not have made them.
-const ADDRESS: Limit = Limit::exact("answer-address", 10, DAY);
+pub const ANSWERS_TO_ADDRESS: Limit = Limit::exact("answer-address", 10, DAY);
 
 impl State {
     /// The number of answers that the organiser may still send today.
@@ -41,7 +41,7 @@ impl State {
                 "address_answered_enough",
                 "This address has had ten answers today, of all organisers together. Send this one tomorrow.",
             )
-            .retry_after(ADDRESS.seconds_left(now)));
+            .retry_after(ANSWERS_TO_ADDRESS.seconds_left(now)));
         }
         if self.store.count_one(&tenant_count(request.tenant_id), now).await? {
             return Ok(());
@@ -66,12 +66,12 @@ impl State {
             return Ok(None);
         }
         let email: Email = request.user_email.parse().map_err(Error::internal)?;
-        Ok(Some(ADDRESS.of(&[&self.fingerprints.email(&email)])))
+        Ok(Some(ANSWERS_TO_ADDRESS.of(&[&self.fingerprints.email(&email)])))
     }
 }
 
 fn tenant_count(tenant: TenantId) -> Count {
-    TENANT.of(&[&tenant.suffix()])
+    ANSWERS_OF_TENANT.of(&[&tenant.suffix()])
 }
 
 /// The error above the organiser's limit, to be retried when the day's window ends.
@@ -80,5 +80,5 @@ pub(crate) fn too_many_answers(now: Timestamp) -> Error {
         "too_many_answers",
         "You have sent 1000 answers today, which is the most. Send the others tomorrow.",
     )
-    .retry_after(TENANT.seconds_left(now))
+    .retry_after(ANSWERS_OF_TENANT.seconds_left(now))
 }

@@ -7,6 +7,7 @@ use domain::TenantId;
 use serde_json::{Value, json};
 use store::Limit;
 use store::limit::DAY;
+use supervision::{ANSWERS_OF_TENANT, ANSWERS_TO_ADDRESS};
 use testkit::Show;
 
 use crate::community::{Community, text};
@@ -17,10 +18,10 @@ const SUBJECT: &str = "Ganaste: entra en premios.example";
 const BODY: &str = "Entra en https://premios.example/x con tu código {{ code }}.\nO en www.premios.example";
 
 impl Community {
-    /// Uses up the limit of `most` per day until `left` are left.
-    async fn use_up(&self, scope: &'static str, most: u32, who: &str, left: u32) {
+    /// Uses up the answers of a day until `left` are left.
+    async fn use_up(&self, limit: Limit, who: &str, left: u32) {
         let store = table_of(&self.app, "supervision");
-        let count = Limit::exact(scope, most, DAY).of(&[who]);
+        let count = limit.of(&[who]);
         for _ in left..store.room(&count, self.app.clock.now()).await.expect("read") {
             assert!(store.count_one(&count, self.app.clock.now()).await.expect("counted"));
         }
@@ -28,7 +29,7 @@ impl Community {
 
     async fn use_up_the_day(&self, left: u32) {
         let tenant: TenantId = self.organizer.tenant.parse().expect("an id");
-        self.use_up("answer-tenant", 1000, &tenant.suffix(), left).await;
+        self.use_up(ANSWERS_OF_TENANT, &tenant.suffix(), left).await;
     }
 
     /// The text and the subject of the only mail with a code to this address.
@@ -94,7 +95,7 @@ async fn an_answer_to_a_signed_in_request_keeps_the_supervisors_text() {
     let asked = house.ask(&email, &show).token(&ana.token).ok().await;
     // Even if strangers have used up the answers to this address.
     house
-        .use_up("answer-address", 10, &fingerprints(&house.app).email(&email.parse().expect("valid")), 0)
+        .use_up(ANSWERS_TO_ADDRESS, &fingerprints(&house.app).email(&email.parse().expect("valid")), 0)
         .await;
     house.approve_with_links(text(&asked["id"])).await;
     let (said, subject) = house.answer(&email).await;
@@ -120,7 +121,7 @@ async fn an_address_gets_ten_answers_a_day_to_signed_out_requests() {
     let email = house.member("victima").await;
     let id = house.ask_here(&email, &show).await;
     house
-        .use_up("answer-address", 10, &fingerprints(&house.app).email(&email.parse().expect("valid")), 1)
+        .use_up(ANSWERS_TO_ADDRESS, &fingerprints(&house.app).email(&email.parse().expect("valid")), 1)
         .await;
     house.act(&id, json!({"action": "reject"})).ok().await;
     house.send(&id).ok().await;

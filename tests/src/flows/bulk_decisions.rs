@@ -7,6 +7,7 @@ use cloud::services::{FaultRates, Mishap, Spot};
 use domain::audit::AuditNote;
 use domain::discount::{DecisionType, Reviewer};
 use serde_json::{Value, json};
+use supervision::MAX_BULK_REQUESTS;
 use testkit::Show;
 
 use crate::community::{Community, text};
@@ -236,12 +237,13 @@ async fn bulk_calls_in_a_storm_give_all_discounts_and_answer_each_member_once() 
 async fn a_bulk_call_does_a_page_and_returns_the_cursor_of_the_next() {
     let mut house = Community::open().await;
     let show = house.show("Los Faroles", 1).await;
-    let members = house.members(101).await;
+    let most = usize::from(MAX_BULK_REQUESTS);
+    let members = house.members(most + 1).await;
     let all = house.ask_all(&members, &show).await;
     let undecided = json!({"show_id": show.id, "status": "undecided"});
     let first = step(&house, "reject", &undecided, &Value::Null).ok().await;
-    assert_eq!((&first["succeeded"], first["items"].as_array().map(Vec::len)), (&json!(100), Some(100)));
-    assert_eq!(queue(&house, "status=undecided").await, all[100..]);
+    assert_eq!((&first["succeeded"], first["items"].as_array().map(Vec::len)), (&json!(most), Some(most)));
+    assert_eq!(queue(&house, "status=undecided").await, all[most..]);
     for _ in 0..2 {
         let last = step(&house, "reject", &undecided, &first["next_cursor"]).ok().await;
         assert!(last["next_cursor"].is_null() && last["refused"] == 0, "{last}");

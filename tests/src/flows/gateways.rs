@@ -3,7 +3,7 @@
 mod secrecy;
 
 use boot::Vault;
-use domain::gateway_account::GatewayAccount;
+use domain::gateway_account::{GatewayAccount, MAX_GATEWAY_ACCOUNTS};
 use domain::{Currency, GatewayAccountId, TenantId};
 use gateways::{Faults, Merchant};
 use payments::credentials_name;
@@ -307,10 +307,10 @@ async fn an_account_is_its_tenants_and_only_the_admin_sees_it() {
 }
 
 #[tokio::test]
-async fn a_tenant_has_twenty_accounts_at_most() {
+async fn a_tenant_has_no_more_accounts_than_it_may() {
     let house = Fixture::open().await;
     let mut accounts = Vec::new();
-    for _ in 0..20 {
+    for _ in 0..MAX_GATEWAY_ACCOUNTS {
         accounts.push(house.add("wompi", "COP").await);
     }
     let (app, token) = (&house.app, &house.admin.token);
@@ -324,7 +324,7 @@ async fn a_tenant_has_twenty_accounts_at_most() {
     new().ok().await;
     new().refused(409, "too_many_gateways").await;
     let page = app.get(GATEWAYS).token(token).ok().await;
-    assert_eq!(page["items"].as_array().map(Vec::len), Some(20));
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(MAX_GATEWAY_ACCOUNTS));
     house.app.close().await;
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::pricing::MAX_STAGES_PER_EVENT;
 use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{Country, Organizer, Show, TestApp};
@@ -102,7 +103,7 @@ async fn bad_stages_are_refused() {
     assert_eq!(ruled_out, ["/price_adjustment_value", "/target_area_id"]);
     let wrong = json!({"stage_name": "x", "price_adjustment_type": "halves", "price_adjustment_value": 1});
     app.post(&url).token(&organizer.token).json(wrong).refused(400, "invalid_fields").await;
-    for n in 0..20 {
+    for n in 0..MAX_STAGES_PER_EVENT {
         let body = json!({"stage_name": format!("Etapa {n}"), "price_adjustment_type": "fixed", "price_adjustment_value": n});
         stage(&app, &organizer, &show, body).await;
     }

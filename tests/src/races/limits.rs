@@ -6,6 +6,7 @@ use std::time::Duration;
 use cloud::services::{FaultRates, Spot};
 use domain::DeviceId;
 use domain::pricing::MAX_STAGES_PER_EVENT;
+use events::MAX_AREAS;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use store::{Device, MAX_DEVICES};
@@ -144,9 +145,6 @@ async fn without_counting_again_a_tenant_has_more_scanners() {
     assert_eq!(pair_at_once(blind("T#")).await.0, 4);
 }
 
-/// The most areas of an event.
-const AREAS: usize = 50;
-
 /// A draft that may have one more area and one more sale stage.
 struct Draft {
     app: TestApp,
@@ -161,7 +159,7 @@ impl Draft {
         let draft = app.draft(&organizer, "Los Faroles").await;
         let event = draft["id"].as_str().expect("an id").to_owned();
         let draft = Self { app, organizer, event };
-        for _ in 1..AREAS {
+        for _ in 1..MAX_AREAS {
             draft.area().ok().await;
         }
         for _ in 1..MAX_STAGES_PER_EVENT {
@@ -230,7 +228,7 @@ async fn an_event_has_no_more_areas_and_stages_than_it_may() {
 async fn without_counting_again_an_event_has_more_areas_and_stages() {
     let draft = Draft::open().await;
     let areas = [(); 4].map(|()| draft.area());
-    assert_eq!(draft.blindly("areas", draft.areas(), areas).await, AREAS + 3);
+    assert_eq!(draft.blindly("areas", draft.areas(), areas).await, MAX_AREAS + 3);
     let stages = [(); 4].map(|()| draft.stage());
     assert_eq!(draft.blindly("sale-stages", draft.stages(), stages).await, MAX_STAGES_PER_EVENT + 3);
     draft.app.idle().await;
