@@ -44,15 +44,53 @@ pub(super) fn minor(currency: Currency, whole: i64) -> i64 {
     whole * 10_i64.pow(currency.exponent())
 }
 
+/// A city with its country and clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct City {
+    pub(super) name: &'static str,
+    pub(super) country: Country,
+    /// IANA time zone, such as `America/Bogota`.
+    pub(super) time_zone: &'static str,
+}
+
+pub(super) const BUENOS_AIRES: City =
+    City { name: "Buenos Aires", country: ARGENTINA, time_zone: "America/Argentina/Buenos_Aires" };
+pub(super) const CORDOBA: City =
+    City { name: "Córdoba", country: ARGENTINA, time_zone: "America/Argentina/Cordoba" };
+pub(super) const LA_PLATA: City =
+    City { name: "La Plata", country: ARGENTINA, time_zone: "America/Argentina/Buenos_Aires" };
+pub(super) const MENDOZA: City =
+    City { name: "Mendoza", country: ARGENTINA, time_zone: "America/Argentina/Mendoza" };
+pub(super) const ROSARIO: City =
+    City { name: "Rosario", country: ARGENTINA, time_zone: "America/Argentina/Buenos_Aires" };
+pub(super) const TUCUMAN: City =
+    City { name: "Tucumán", country: ARGENTINA, time_zone: "America/Argentina/Tucuman" };
+pub(super) const ANTOFAGASTA: City =
+    City { name: "Antofagasta", country: CHILE, time_zone: "America/Santiago" };
+pub(super) const IQUIQUE: City = City { name: "Iquique", country: CHILE, time_zone: "America/Santiago" };
+pub(super) const PUNTA_ARENAS: City =
+    City { name: "Punta Arenas", country: CHILE, time_zone: "America/Punta_Arenas" };
+pub(super) const SANTIAGO: City = City { name: "Santiago", country: CHILE, time_zone: "America/Santiago" };
+pub(super) const VALPARAISO: City =
+    City { name: "Valparaíso", country: CHILE, time_zone: "America/Santiago" };
+pub(super) const BOGOTA: City = City { name: "Bogotá", country: COLOMBIA, time_zone: "America/Bogota" };
+pub(super) const CALI: City = City { name: "Cali", country: COLOMBIA, time_zone: "America/Bogota" };
+pub(super) const CARTAGENA: City = City { name: "Cartagena", country: COLOMBIA, time_zone: "America/Bogota" };
+pub(super) const MEDELLIN: City = City { name: "Medellín", country: COLOMBIA, time_zone: "America/Bogota" };
+
+impl City {
+    /// A venue in this city.
+    pub(super) const fn venue(self, name: &'static str, address: &'static str) -> Venue {
+        Venue { name, address, city: self }
+    }
+}
+
 /// The venue of a show.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Venue {
     pub(super) name: &'static str,
     pub(super) address: &'static str,
-    pub(super) city: &'static str,
-    pub(super) country: Country,
-    /// IANA time zone, such as `America/Bogota`.
-    pub(super) time_zone: &'static str,
+    pub(super) city: City,
 }
 
 /// Time of a show, counted from the day on which the demo data is written, so that no show is ever
@@ -201,8 +239,8 @@ impl When {
 impl DemoShow {
     /// The show as a new draft.
     pub(super) fn draft(&self, tenant: TenantId, now: Timestamp) -> Result<Event> {
-        let Venue { country, .. } = self.venue;
-        let starts_at = self.when.starts_at(self.venue.time_zone, now).map_err(Error::internal)?;
+        let City { name: city, country, time_zone } = self.venue.city;
+        let starts_at = self.when.starts_at(time_zone, now).map_err(Error::internal)?;
         Ok(Event {
             id: EventId::generate(now),
             tenant_id: tenant,
@@ -212,9 +250,9 @@ impl DemoShow {
             description: self.description.to_owned(),
             venue: self.venue.name.to_owned(),
             address: self.venue.address.to_owned(),
-            city: self.venue.city.to_owned(),
+            city: city.to_owned(),
             country: country.code.to_owned(),
-            time_zone: self.venue.time_zone.to_owned(),
+            time_zone: time_zone.to_owned(),
             starts_at,
             ends_at: starts_at + SignedDuration::from_mins(self.when.minutes),
             doors_at: Some(starts_at - SignedDuration::from_hours(1)),

@@ -12,7 +12,10 @@ use jiff::civil::Weekday;
 use store::{Fingerprints, Store};
 use uuid::Uuid;
 
-use crate::act::{ARGENTINA, CHILE, COLOMBIA, Country, DemoArea, DemoShow, Places, Venue};
+use crate::act::{
+    ARGENTINA, CALI, CHILE, COLOMBIA, Country, DemoArea, DemoShow, IQUIQUE, LA_PLATA, MEDELLIN, Places,
+    TUCUMAN, VALPARAISO,
+};
 use crate::connect::Connection;
 use crate::login::Login;
 use crate::people;
@@ -107,13 +110,7 @@ const VOLANTINES: DemoShow = DemoShow {
     name: "Los Volantines",
     artist: "Los Volantines",
     description: "Cueca brava con guitarra eléctrica y una pared de acordeones. Se baila.",
-    venue: Venue {
-        name: "Galpón del Viento Sur",
-        address: "Pasaje de la Cometa 18",
-        city: "Valparaíso",
-        country: CHILE,
-        time_zone: "America/Santiago",
-    },
+    venue: VALPARAISO.venue("Galpón del Viento Sur", "Pasaje de la Cometa 18"),
     when: on(2, Weekday::Saturday, 21, 0, 150),
     zones: &[DemoArea::plain("Cancha", 18_000, Places::General(250))],
     prices: &[GENERAL],
@@ -126,13 +123,7 @@ const SALAR: DemoShow = DemoShow {
     name: "Cuarteto Salar",
     artist: "Cuarteto Salar",
     description: "Cuerdas frotadas, charango y mucho silencio, en una sala de ochenta butacas.",
-    venue: Venue {
-        name: "Teatro de la Camanchaca",
-        address: "Calle de los Espejismos 301",
-        city: "Iquique",
-        country: CHILE,
-        time_zone: "America/Santiago",
-    },
+    venue: IQUIQUE.venue("Teatro de la Camanchaca", "Calle de los Espejismos 301"),
     when: on(4, Weekday::Thursday, 20, 0, 90),
     zones: &[DemoArea::plain("Platea", 24_900, Places::Rows(&["A", "B", "C", "D", "E"], 16))],
     prices: &[presale(10, 7), GENERAL],
@@ -145,13 +136,7 @@ const PAPAGAYOS: DemoShow = DemoShow {
     name: "Los Papagayos",
     artist: "Los Papagayos",
     description: "Chirimía, bajo y sintetizadores de segunda mano, con coros de todo el barrio.",
-    venue: Venue {
-        name: "Patio de la Chirimía",
-        address: "Carrera de los Plumajes 7-70",
-        city: "Medellín",
-        country: COLOMBIA,
-        time_zone: "America/Bogota",
-    },
+    venue: MEDELLIN.venue("Patio de la Chirimía", "Carrera de los Plumajes 7-70"),
     when: on(2, Weekday::Saturday, 20, 0, 150),
     zones: &[DemoArea::plain("Patio", 80_000, Places::General(250))],
     prices: &[GENERAL],
@@ -164,13 +149,7 @@ const MARIMBA: DemoShow = DemoShow {
     name: "Marimba de Agua",
     artist: "Marimba de Agua",
     description: "Currulaos lentos para marimba, cununo y una gota que cae cuando quiere.",
-    venue: Venue {
-        name: "Teatro del Manglar Quieto",
-        address: "Calle de los Remos 15-02",
-        city: "Cali",
-        country: COLOMBIA,
-        time_zone: "America/Bogota",
-    },
+    venue: CALI.venue("Teatro del Manglar Quieto", "Calle de los Remos 15-02"),
     when: on(4, Weekday::Thursday, 19, 30, 90),
     zones: &[DemoArea::plain("Platea", 95_000, Places::Rows(&["A", "B", "C", "D", "E"], 16))],
     prices: &[presale(10, 7), GENERAL],
@@ -183,13 +162,7 @@ const CALESITA: DemoShow = DemoShow {
     name: "La Calesita Veloz",
     artist: "La Calesita Veloz",
     description: "Rock de kermese: dos baterías, un organito y ninguna balada.",
-    venue: Venue {
-        name: "Club Social La Sortija",
-        address: "Diagonal de los Trompos 55",
-        city: "La Plata",
-        country: ARGENTINA,
-        time_zone: "America/Argentina/Buenos_Aires",
-    },
+    venue: LA_PLATA.venue("Club Social La Sortija", "Diagonal de los Trompos 55"),
     when: on(2, Weekday::Saturday, 21, 30, 150),
     zones: &[DemoArea::plain("Campo", 26_000, Places::General(250))],
     prices: &[GENERAL],
@@ -202,13 +175,7 @@ const OMBU: DemoShow = DemoShow {
     name: "Trío del Ombú",
     artist: "Trío del Ombú",
     description: "Zambas y chacareras a tres voces, sentados, bajo un ombú de cartón.",
-    venue: Venue {
-        name: "Sala del Zaguán",
-        address: "Pasaje de la Siesta 1212",
-        city: "Tucumán",
-        country: ARGENTINA,
-        time_zone: "America/Argentina/Tucuman",
-    },
+    venue: TUCUMAN.venue("Sala del Zaguán", "Pasaje de la Siesta 1212"),
     when: on(4, Weekday::Thursday, 20, 30, 90),
     zones: &[DemoArea::plain("Platea", 31_500, Places::Rows(&["A", "B", "C", "D", "E"], 16))],
     prices: &[presale(10, 7), GENERAL],

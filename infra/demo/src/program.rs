@@ -5,8 +5,9 @@ use domain::event::AttendeeField;
 use jiff::civil::Weekday;
 
 use crate::act::{
-    ARGENTINA, Adjustment, CHILE, COLOMBIA, DemoArea, DemoShow, Discounts, Listing, Off, Places, Price,
-    Seller, StageEnd, Venue, When,
+    ANTOFAGASTA, Adjustment, BOGOTA, BUENOS_AIRES, CALI, CARTAGENA, CORDOBA, DemoArea, DemoShow, Discounts,
+    Listing, MEDELLIN, MENDOZA, Off, PUNTA_ARENAS, Places, Price, ROSARIO, SANTIAGO, Seller, StageEnd,
+    VALPARAISO, When,
 };
 
 /// The show with hundreds of numbered seats.
@@ -23,7 +24,7 @@ pub(super) const PLAIN: DemoShow = DemoShow {
     name: "",
     artist: "",
     description: "",
-    venue: Venue { name: "", address: "", city: "", country: COLOMBIA, time_zone: "America/Bogota" },
+    venue: BOGOTA.venue("", ""),
     when: When { week: 1, weekday: Weekday::Saturday, at: (20, 0), minutes: 120 },
     zones: &[],
     prices: &[],
@@ -87,13 +88,7 @@ const MAREA_BAJA: DemoShow = DemoShow {
     artist: "Marea Baja Quinteto",
     description: "Jazz de puerto en cinco voces: trompeta, bandoneón, piano, contrabajo y una batería que \
                   suena a lluvia sobre lata. Dos sets y una pausa para mirar el mar.",
-    venue: Venue {
-        name: "Bodega del Muelle Viejo",
-        address: "Pasaje de las Anclas 17",
-        city: "Valparaíso",
-        country: CHILE,
-        time_zone: "America/Santiago",
-    },
+    venue: VALPARAISO.venue("Bodega del Muelle Viejo", "Pasaje de las Anclas 17"),
     when: on(1, Weekday::Thursday, 21, 0, 150),
     zones: &[
         DemoArea {
@@ -120,13 +115,7 @@ const FERIA: DemoShow = DemoShow {
     artist: "Colectivo Tierra de Papel",
     description: "Libros ilustrados, semillas para cambiar y cuentos al aire libre. La entrada es gratuita; \
                   reserva la tuya para que alcance el chocolate.",
-    venue: Venue {
-        name: "Patio de los Inventores",
-        address: "Avenida del Caleidoscopio 400",
-        city: "Santiago",
-        country: CHILE,
-        time_zone: "America/Santiago",
-    },
+    venue: SANTIAGO.venue("Patio de los Inventores", "Avenida del Caleidoscopio 400"),
     when: on(1, Weekday::Sunday, 16, 30, 240),
     zones: &[DemoArea::plain("Entrada general", 0, Places::General(300))],
     max_tickets: 4,
@@ -140,13 +129,7 @@ const SOBREMESA: DemoShow = DemoShow {
     artist: "Berta Quitapenas",
     description: "Una hora y media de comedia sobre suegras, asados y grupos de mensajes que nadie se anima a \
                   dejar. Para mayores de dieciséis.",
-    venue: Venue {
-        name: "Teatro del Umbral",
-        address: "Calle del Telón 88",
-        city: "Mendoza",
-        country: ARGENTINA,
-        time_zone: "America/Argentina/Mendoza",
-    },
+    venue: MENDOZA.venue("Teatro del Umbral", "Calle del Telón 88"),
     when: on(2, Weekday::Friday, 21, 30, 90),
     zones: &[DemoArea::plain("General", 18_000, Places::General(150))],
     prices: &[presale(10, 5), GENERAL],
@@ -161,13 +144,7 @@ const LOS_FAROLES: DemoShow = DemoShow {
     artist: "Los Faroles",
     description: "Rock de barrio con vientos y coros para cantar a los gritos. Los Faroles presentan su disco \
                   «Luz de esquina» y repasan quince años de canciones.",
-    venue: Venue {
-        name: "Galpón La Luciérnaga",
-        address: "Carrera de los Espejos 12-34",
-        city: "Bogotá",
-        country: COLOMBIA,
-        time_zone: "America/Bogota",
-    },
+    venue: BOGOTA.venue("Galpón La Luciérnaga", "Carrera de los Espejos 12-34"),
     when: on(3, Weekday::Saturday, 20, 0, 180),
     zones: &[
         DemoArea {
@@ -192,13 +169,7 @@ const IRENE: DemoShow = DemoShow {
     artist: "Compañía La Tramoya",
     description: "Una meteoróloga que nunca acierta, un paraguas con memoria y un pueblo que espera el agua. \
                   Teatro para todas las edades, con música en vivo.",
-    venue: Venue {
-        name: "Sala La Tramoya",
-        address: "Calle del Apuntador 5-21",
-        city: "Cali",
-        country: COLOMBIA,
-        time_zone: "America/Bogota",
-    },
+    venue: CALI.venue("Sala La Tramoya", "Calle del Apuntador 5-21"),
     when: on(4, Weekday::Friday, 19, 30, 100),
     zones: &[DemoArea::plain("Sala", 55_000, Places::Rows(&["A", "B", "C", "D", "E", "F", "G", "H"], 14))],
     prices: &[presale(15, 10), GENERAL],
@@ -212,13 +183,7 @@ const NIEBLA: DemoShow = DemoShow {
     artist: "Niebla de Enero",
     description: "El cuarteto vuelve con cuerdas, sintetizadores y proyecciones para escuchar sentados y en \
                   silencio. Concierto sin intervalo; no se entra a la sala una vez empezado.",
-    venue: Venue {
-        name: "Teatro La Chicharra",
-        address: "Avenida de los Grillos 1450",
-        city: "Buenos Aires",
-        country: ARGENTINA,
-        time_zone: "America/Argentina/Buenos_Aires",
-    },
+    venue: BUENOS_AIRES.venue("Teatro La Chicharra", "Avenida de los Grillos 1450"),
     when: on(5, Weekday::Saturday, 20, 30, 110),
     zones: &[
         DemoArea {
@@ -260,13 +225,7 @@ const QUIMERA: DemoShow = DemoShow {
     artist: "Orquesta Quimera",
     description: "Tango en vivo con ocho músicos y pista abierta hasta tarde. A las nueve hay una clase para \
                   quienes nunca bailaron.",
-    venue: Venue {
-        name: "Club El Compás Perdido",
-        address: "Pasaje del Bandoneón 230",
-        city: "Córdoba",
-        country: ARGENTINA,
-        time_zone: "America/Argentina/Cordoba",
-    },
+    venue: CORDOBA.venue("Club El Compás Perdido", "Pasaje del Bandoneón 230"),
     when: on(6, Weekday::Friday, 22, 0, 270),
     zones: &[
         DemoArea::plain("Salón", 22_000, Places::General(200)),
@@ -288,13 +247,7 @@ const GRILLOS: DemoShow = DemoShow {
     artist: "Los Grillos de Cobre",
     description: "Cumbia eléctrica con guitarras oxidadas. La única fecha de la gira en la ciudad, con el \
                   grupo Telar de Ruido como invitado.",
-    venue: Venue {
-        name: "Teatro Bambalina",
-        address: "Carrera del Azogue 43-10",
-        city: "Medellín",
-        country: COLOMBIA,
-        time_zone: "America/Bogota",
-    },
+    venue: MEDELLIN.venue("Teatro Bambalina", "Carrera del Azogue 43-10"),
     when: on(7, Weekday::Thursday, 20, 0, 150),
     zones: &[
         DemoArea::plain("General", 75_000, Places::General(300)),
@@ -312,13 +265,7 @@ const CAMPAMENTO: DemoShow = DemoShow {
     artist: "Planetario Cometa de Papel",
     description: "Una noche de telescopios, cuentos y chocolate caliente para niñas y niños de seis a doce \
                   años. Por seguridad pedimos el nombre, el RUT y la fecha de nacimiento de cada asistente.",
-    venue: Venue {
-        name: "Planetario Cometa de Papel",
-        address: "Camino de las Órbitas 9",
-        city: "Antofagasta",
-        country: CHILE,
-        time_zone: "America/Santiago",
-    },
+    venue: ANTOFAGASTA.venue("Planetario Cometa de Papel", "Camino de las Órbitas 9"),
     when: on(8, Weekday::Friday, 19, 0, 180),
     zones: &[
         DemoArea::plain("Niñas y niños", 9_000, Places::General(80)),
@@ -337,13 +284,7 @@ const ANDENES: DemoShow = DemoShow {
     artist: "Coro de los Andenes",
     description: "Sesenta voces sin micrófonos en una estación sin trenes. Repertorio de arrullos, valses y \
                   canciones de viaje.",
-    venue: Venue {
-        name: "Estación Quinta Campana",
-        address: "Calle del Guardagujas 26-90",
-        city: "Bogotá",
-        country: COLOMBIA,
-        time_zone: "America/Bogota",
-    },
+    venue: BOGOTA.venue("Estación Quinta Campana", "Calle del Guardagujas 26-90"),
     when: on(9, Weekday::Wednesday, 19, 0, 75),
     zones: &[DemoArea::plain("Nave central", 40_000, Places::General(200))],
     prices: &[GENERAL],
@@ -357,13 +298,7 @@ const TUCAN: DemoShow = DemoShow {
     artist: "Tucán Eléctrico",
     description: "Sesión de seis horas frente al agua, del atardecer imaginario al amanecer real. Solo para \
                   mayores de edad.",
-    venue: Venue {
-        name: "Terraza Muelle Siete",
-        address: "Avenida de las Boyas 7",
-        city: "Cartagena",
-        country: COLOMBIA,
-        time_zone: "America/Bogota",
-    },
+    venue: CARTAGENA.venue("Terraza Muelle Siete", "Avenida de las Boyas 7"),
     when: on(11, Weekday::Saturday, 22, 30, 360),
     zones: &[
         DemoArea::plain("Pista", 90_000, Places::General(400)),
@@ -384,13 +319,7 @@ const ALTO_VIENTO: DemoShow = DemoShow {
     artist: "Ovejas Magnéticas, Kilómetro Cero y Tía Aurora",
     description: "Tres escenarios, diez horas de música y el viento de siempre. Hay cocina local, zona de \
                   abrigo y fogones hasta el cierre.",
-    venue: Venue {
-        name: "Explanada del Faro Quieto",
-        address: "Ruta de los Coirones, kilómetro 3",
-        city: "Punta Arenas",
-        country: CHILE,
-        time_zone: "America/Punta_Arenas",
-    },
+    venue: PUNTA_ARENAS.venue("Explanada del Faro Quieto", "Ruta de los Coirones, kilómetro 3"),
     when: on(14, Weekday::Saturday, 18, 0, 480),
     zones: &[
         DemoArea::plain("Explanada", 45_000, Places::General(1_000)),
@@ -424,13 +353,7 @@ const ORILLA: DemoShow = DemoShow {
     artist: "Dúo Marejada",
     description: "Milongas lentas y boleros con arena en los zapatos. Las entradas las vende la casa de la \
                   función; aquí pueden pedir su descuento quienes son de la comunidad.",
-    venue: Venue {
-        name: "Salón del Farolero",
-        address: "Calle de las Mareas 31",
-        city: "Rosario",
-        country: ARGENTINA,
-        time_zone: "America/Argentina/Buenos_Aires",
-    },
+    venue: ROSARIO.venue("Salón del Farolero", "Calle de las Mareas 31"),
     when: on(6, Weekday::Saturday, 21, 0, 100),
     discounts: Discounts { count: 12, off: None },
     seller: Seller::At("https://boletos-de-papel.example/funciones/la-orilla-prestada"),
@@ -444,13 +367,7 @@ const REHEARSAL: DemoShow = DemoShow {
     name: "Ensayo abierto",
     artist: "Los Faroles",
     description: "Borrador: ensayo para amigos de la banda, solo con enlace.",
-    venue: Venue {
-        name: "Sala de ensayo La Bombilla",
-        address: "Calle del Filamento 60-01",
-        city: "Bogotá",
-        country: COLOMBIA,
-        time_zone: "America/Bogota",
-    },
+    venue: BOGOTA.venue("Sala de ensayo La Bombilla", "Calle del Filamento 60-01"),
     when: on(2, Weekday::Thursday, 19, 0, 90),
     zones: &[DemoArea::plain("Sala", 25_000, Places::General(40))],
     max_tickets: 2,

@@ -180,7 +180,8 @@ fn shows_begin_on_coming_evenings() {
         let mut soonest = Timestamp::MAX;
         for act in acts() {
             let event = act.draft(TENANT, now).expect("a draft");
-            let local = event.starts_at.to_zoned(TimeZone::get(act.venue.time_zone).expect("a time zone"));
+            let local =
+                event.starts_at.to_zoned(TimeZone::get(act.venue.city.time_zone).expect("a time zone"));
             assert_eq!((local.weekday(), (local.hour(), local.minute())), (act.when.weekday, act.when.at));
             assert!((16..=22).contains(&local.hour()), "{}: {local}", act.slug);
             assert!(
@@ -400,8 +401,8 @@ fn the_program_is_valid() {
             text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
         assert!(is_slug(act.slug) && slugs.insert(act.slug), "{}", act.slug);
-        let zone = TimeZone::get(act.venue.time_zone).expect("a time zone");
-        assert_eq!(zone.iana_name(), Some(act.venue.time_zone));
+        let zone = TimeZone::get(act.venue.city.time_zone).expect("a time zone");
+        assert_eq!(zone.iana_name(), Some(act.venue.city.time_zone));
         let mut fields = Fields::new();
         let description = event.description.parse::<Paragraph<1, 10_000>>();
         assert_eq!(description.as_deref(), Ok(event.description.as_str()));
