@@ -131,6 +131,18 @@ pub(super) trait Operation: DeserializeOwned + Send + 'static {
 /// Parts of a batch that were not done, by table.
 pub(super) type Unprocessed = HashMap<String, Vec<serde_json::Value>>;
 
+/// The places for the cost, which have the same names in all operations.
+macro_rules! tells_cost {
+    ($how:ident) => {
+        fn wanted_cost(&mut self) -> &mut Option<String> {
+            &mut self.return_consumed_capacity
+        }
+        fn cost(answer: &mut Self::Answer) -> Cost<'_> {
+            Cost::$how(&mut answer.consumed_capacity)
+        }
+    };
+}
+
 /// Implements [`Operation`] for the write of one item: the field with the item or its key, the
 /// operation of the engine, the field of the expression that a dropped condition leaves in place,
 /// and a field in which the engine keeps raw values, which it reads late.
@@ -147,9 +159,7 @@ macro_rules! single_write {
             fn touches(&self, engine: &Engine) -> Vec<Touched> {
                 Touched::item(engine, &self.table_name, &self.$field).into_iter().collect()
             }
-            fn wanted_cost(&mut self) -> &mut Option<String> {
-                &mut self.return_consumed_capacity
-            }
+            tells_cost!(One);
             fn wanted_old_item(&mut self) -> Option<&mut Option<String>> {
                 Some(&mut self.return_values_on_condition_check_failure)
             }
@@ -167,9 +177,6 @@ macro_rules! single_write {
             }
             fn execute(self, core: &mut Core) -> Result<Self::Answer, DynoxideError> {
                 now(actions::$action::execute(&core.storage, self))
-            }
-            fn cost(answer: &mut Self::Answer) -> Cost<'_> {
-                Cost::One(&mut answer.consumed_capacity)
             }
         }
     };
@@ -189,14 +196,9 @@ impl Operation for GetItemRequest {
     fn touches(&self, engine: &Engine) -> Vec<Touched> {
         Touched::item(engine, &self.table_name, &self.key).into_iter().collect()
     }
-    fn wanted_cost(&mut self) -> &mut Option<String> {
-        &mut self.return_consumed_capacity
-    }
+    tells_cost!(One);
     fn execute(self, core: &mut Core) -> Result<Self::Answer, DynoxideError> {
         now(actions::get_item::execute(&core.storage, self))
-    }
-    fn cost(answer: &mut Self::Answer) -> Cost<'_> {
-        Cost::One(&mut answer.consumed_capacity)
     }
 }
 
@@ -224,18 +226,13 @@ impl Operation for QueryRequest {
             .into_iter()
             .collect()
     }
-    fn wanted_cost(&mut self) -> &mut Option<String> {
-        &mut self.return_consumed_capacity
-    }
+    tells_cost!(One);
     fn execute(self, core: &mut Core) -> Result<Self::Answer, DynoxideError> {
         now(actions::query::execute(&core.storage, self))
     }
     fn find_nothing(answer: &mut Self::Answer) {
         answer.items = answer.items.take().map(|_| Vec::new());
         (answer.count, answer.scanned_count, answer.last_evaluated_key) = (0, 0, None);
-    }
-    fn cost(answer: &mut Self::Answer) -> Cost<'_> {
-        Cost::One(&mut answer.consumed_capacity)
     }
 }
 
@@ -279,14 +276,9 @@ impl Operation for ScanRequest {
     fn touches(&self, _engine: &Engine) -> Vec<Touched> {
         Vec::new()
     }
-    fn wanted_cost(&mut self) -> &mut Option<String> {
-        &mut self.return_consumed_capacity
-    }
+    tells_cost!(One);
     fn execute(self, core: &mut Core) -> Result<Self::Answer, DynoxideError> {
         now(actions::scan::execute(&core.storage, self))
-    }
-    fn cost(answer: &mut Self::Answer) -> Cost<'_> {
-        Cost::One(&mut answer.consumed_capacity)
     }
 }
 
@@ -303,14 +295,9 @@ impl Operation for BatchGetItemRequest {
             })
             .collect()
     }
-    fn wanted_cost(&mut self) -> &mut Option<String> {
-        &mut self.return_consumed_capacity
-    }
+    tells_cost!(PerTable);
     fn execute(self, core: &mut Core) -> Result<Self::Answer, DynoxideError> {
         now(actions::batch_get_item::execute(&core.storage, self))
-    }
-    fn cost(answer: &mut Self::Answer) -> Cost<'_> {
-        Cost::PerTable(&mut answer.consumed_capacity)
     }
 }
 
@@ -336,9 +323,7 @@ impl Operation for BatchWriteItemRequest {
             })
             .collect()
     }
-    fn wanted_cost(&mut self) -> &mut Option<String> {
-        &mut self.return_consumed_capacity
-    }
+    tells_cost!(PerTable);
     fn hold_back(&mut self, over_limit: &dyn Fn(&str, &Item) -> bool) -> Option<Unprocessed> {
         let mut held_back = Unprocessed::new();
         for (table, requests) in &mut self.request_items {
@@ -357,9 +342,6 @@ impl Operation for BatchWriteItemRequest {
     }
     fn execute(self, core: &mut Core) -> Result<Self::Answer, DynoxideError> {
         now(actions::batch_write_item::execute(&core.storage, self))
-    }
-    fn cost(answer: &mut Self::Answer) -> Cost<'_> {
-        Cost::PerTable(&mut answer.consumed_capacity)
     }
     fn unprocessed(answer: &mut Self::Answer, held_back: Unprocessed) {
         answer.unprocessed_items.extend(held_back.into_iter().map(|(table, items)| (table, json!(items))));
@@ -418,9 +400,7 @@ impl Operation for TransactWriteItemsRequest {
             .filter_map(|(table, item)| Touched::item(engine, table, item))
             .collect()
     }
-    fn wanted_cost(&mut self) -> &mut Option<String> {
-        &mut self.return_consumed_capacity
-    }
+    tells_cost!(PerTable);
     fn ignore_conditions(&mut self, ignored: &dyn Fn(&str, &Item) -> bool) {
         let is_ignored =
             |action: &TransactWriteItem| acted_on(action).is_some_and(|(table, item)| ignored(table, item));
@@ -439,9 +419,6 @@ impl Operation for TransactWriteItemsRequest {
         let answer = now(actions::transact_write_items::execute(&core.storage, self))?;
         core.remember(token, &items);
         Ok(answer)
-    }
-    fn cost(answer: &mut Self::Answer) -> Cost<'_> {
-        Cost::PerTable(&mut answer.consumed_capacity)
     }
 }
 
@@ -473,13 +450,8 @@ impl Operation for TransactGetItemsRequest {
             .filter_map(|item| Touched::item(engine, &item.get.table_name, &item.get.key))
             .collect()
     }
-    fn wanted_cost(&mut self) -> &mut Option<String> {
-        &mut self.return_consumed_capacity
-    }
+    tells_cost!(PerTable);
     fn execute(self, core: &mut Core) -> Result<Self::Answer, DynoxideError> {
         now(actions::transact_get_items::execute(&core.storage, self))
-    }
-    fn cost(answer: &mut Self::Answer) -> Cost<'_> {
-        Cost::PerTable(&mut answer.consumed_capacity)
     }
 }
