@@ -52,26 +52,15 @@ impl Failure {
     }
 }
 
-impl From<Failure> for Response {
-    fn from(failure: Failure) -> Self {
-        let cause: Vec<Value> = failure
-            .cause
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let Self { status, error, message, cause } = self;
+        let cause: Vec<Value> = cause
             .iter()
             .map(|(code, text)| json!({ "code": code, "description": text, "data": null }))
             .collect();
-        let body = json!({
-            "message": failure.message,
-            "error": failure.error,
-            "status": failure.status.as_u16(),
-            "cause": cause,
-        });
-        (failure.status, Json(body)).into_response()
-    }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        self.into()
+        let body = json!({ "message": message, "error": error, "status": status.as_u16(), "cause": cause });
+        (status, Json(body)).into_response()
     }
 }
 

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Method as Verb, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use domain::payment::GatewayName;
 use domain::{Currency, Timestamp};
@@ -170,7 +170,7 @@ impl Protocol for MercadoPago {
             StatusCode::LOCKED => "locked",
             _ => "internal_error",
         };
-        api::Failure::new(status, error, "A simulated fault.").into()
+        api::Failure::new(status, error, "A simulated fault.").into_response()
     }
 
     fn ids(&self, _: &Purchase, number: u64, _: Timestamp) -> Ids {

@@ -56,15 +56,10 @@ impl Failure {
     }
 }
 
-impl From<Failure> for Response {
-    fn from(Failure(status, detail): Failure) -> Self {
-        (status, Json(json!({ "error": detail }))).into_response()
-    }
-}
-
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        self.into()
+        let Self(status, detail) = self;
+        (status, Json(json!({ "error": detail }))).into_response()
     }
 }
 

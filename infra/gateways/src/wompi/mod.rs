@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{Method as Verb, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use domain::payment::GatewayName;
 use domain::{Language, Timestamp};
 use reqwest::Url;
@@ -113,7 +113,7 @@ impl Protocol for Wompi {
     }
 
     fn trouble(&self, status: StatusCode) -> Response {
-        api::Failure::because(without_locks(status), "INTERNAL_ERROR", "A simulated fault.").into()
+        api::Failure::because(without_locks(status), "INTERNAL_ERROR", "A simulated fault.").into_response()
     }
 
     fn ids(&self, purchase: &Purchase, number: u64, now: Timestamp) -> Ids {
