@@ -77,6 +77,8 @@ impl Templates {
             "reason.txt",
             "dispute_opened.es.html",
             "dispute_opened.en.html",
+            "loss.html",
+            "loss.txt",
             "dispute_lost.es.html",
             "dispute_lost.en.html",
             "dispute_won.es.html",
