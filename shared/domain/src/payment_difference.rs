@@ -47,6 +47,19 @@ pub enum DifferenceKind {
 }
 
 impl DifferenceKind {
+    /// Every kind.
+    #[cfg(any(test, feature = "testing"))]
+    pub const ALL: [Self; 8] = [
+        Self::AmountDiffers,
+        Self::Undecided,
+        Self::OrderNotFound,
+        Self::ForeignAccount,
+        Self::PaymentMissing,
+        Self::PaymentUnexpected,
+        Self::RefundDiffers,
+        Self::Uncovered,
+    ];
+
     /// The name in keys and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -68,20 +81,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_json() {
-        use DifferenceKind::{
-            AmountDiffers, ForeignAccount, OrderNotFound, PaymentMissing, PaymentUnexpected, RefundDiffers,
-            Uncovered, Undecided,
-        };
-        for kind in [
-            AmountDiffers,
-            Undecided,
-            OrderNotFound,
-            ForeignAccount,
-            PaymentMissing,
-            PaymentUnexpected,
-            RefundDiffers,
-            Uncovered,
-        ] {
+        for kind in DifferenceKind::ALL {
             assert_eq!(serde_json::to_value(kind).expect("JSON"), kind.as_str());
         }
     }

@@ -775,32 +775,18 @@ fn free_orders_without_places_do_not_mention_money() {
 
 #[test]
 fn every_kind_of_difference_has_its_own_text() {
-    use DifferenceKind::{
-        AmountDiffers, ForeignAccount, OrderNotFound, PaymentMissing, PaymentUnexpected, RefundDiffers,
-        Uncovered, Undecided,
-    };
-    let kinds = [
-        AmountDiffers,
-        Undecided,
-        OrderNotFound,
-        ForeignAccount,
-        PaymentMissing,
-        PaymentUnexpected,
-        RefundDiffers,
-        Uncovered,
-    ];
     let mut all = all(Language::En);
     let Some(MailMessage { mail: Mail::PaymentDifferences(mail), .. }) = all.last_mut() else {
         panic!("the last is the report")
     };
     let one = mail.differences[0].clone();
-    mail.differences = kinds.iter().map(|kind| PaymentDifference { kind: *kind, ..one.clone() }).collect();
+    mail.differences = DifferenceKind::ALL.map(|kind| PaymentDifference { kind, ..one.clone() }).into();
     let text = text(all.last().expect("the report"));
     let mut words: Vec<_> =
         text.lines().filter(|line| line.starts_with("- ") && line.ends_with('.')).collect();
     words.sort_unstable();
     words.dedup();
-    assert_eq!(words.len(), kinds.len(), "{text}");
+    assert_eq!(words.len(), DifferenceKind::ALL.len(), "{text}");
 }
 
 #[test]
