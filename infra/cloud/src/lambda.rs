@@ -114,21 +114,14 @@ impl Registry {
 }
 
 /// Why an invocation brought no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// It took longer than the function may.
+    #[error("timed out")]
     TimedOut,
     /// The function said so, panicked or was killed.
+    #[error("{0}")]
     Failed(String),
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::TimedOut => f.write_str("timed out"),
-            Self::Failed(problem) => f.write_str(problem),
-        }
-    }
 }
 
 /// One function of the template with its code, ready to be invoked.

@@ -1,6 +1,6 @@
 //! What happens to purchases, by somebody or by itself.
 
-use std::{fmt, io};
+use std::io;
 
 use domain::Timestamp;
 
@@ -49,21 +49,14 @@ pub enum ActError {
 }
 
 /// Why something cannot be done. The code is the protocol's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
 pub struct Refusal {
     /// The stable code.
     pub code: &'static str,
     /// A sentence for a person.
     pub message: &'static str,
 }
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 impl Refusal {
     pub(crate) const fn new(code: &'static str, message: &'static str) -> Self {

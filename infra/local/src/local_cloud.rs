@@ -74,34 +74,21 @@ impl Options {
 }
 
 /// Why a local cloud does not start, in words for whoever started it.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Another program listens there.
+    #[error("port {0} is taken, perhaps by another box office; stop it, or choose another port with --port")]
     PortTaken(u16),
     /// Another box office keeps its state there.
+    #[error(
+        "the folder {} is in use by another box office; stop it, or choose another folder with --data",
+        .0.display()
+    )]
     FolderTaken(PathBuf),
     /// Anything else.
+    #[error("{0}")]
     Other(String),
 }
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PortTaken(port) => write!(
-                f,
-                "port {port} is taken, perhaps by another box office; stop it, or choose another port with --port"
-            ),
-            Self::FolderTaken(path) => write!(
-                f,
-                "the folder {} is in use by another box office; stop it, or choose another folder with --data",
-                path.display()
-            ),
-            Self::Other(problem) => f.write_str(problem),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
 
 /// Everything else that may go wrong at start, with what was being done.
 fn while_doing<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> StartError {

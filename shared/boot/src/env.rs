@@ -4,7 +4,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// A variable that is missing or makes no sense. Shown to the operator at the start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("environment variable {variable}: {problem}")]
 pub struct ConfigError {
     /// The environment variable.
     pub variable: String,
@@ -18,14 +19,6 @@ impl ConfigError {
         Self { variable: variable.into(), problem: problem.into() }
     }
 }
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "environment variable {}: {}", self.variable, self.problem)
-    }
-}
-
-impl std::error::Error for ConfigError {}
 
 /// The stage that the function runs in. Decides which configuration is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -48,7 +48,8 @@ impl fmt::Debug for SecretText {
 }
 
 /// A failure of Secrets Manager. Holds no text of a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("Secrets Manager: {0}")]
 pub struct VaultError(String);
 
 impl VaultError {
@@ -59,14 +60,6 @@ impl VaultError {
         Self(reason(error))
     }
 }
-
-impl fmt::Display for VaultError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secrets Manager: {}", self.0)
-    }
-}
-
-impl std::error::Error for VaultError {}
 
 /// The secrets of one stage; all names begin with `taquilla/<stage>/`. Clones share the
 /// cache.

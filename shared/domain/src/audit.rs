@@ -1,7 +1,5 @@
 //! The audit log: which user changed what, for the tenant's admin to read.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,16 +68,9 @@ pub struct AuditRecord {
 pub struct Month(#[schemars(regex(pattern = "^20[0-9]{2}-(0[1-9]|1[0-2])$"))] String);
 
 /// The text is not a month of this century.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a month such as 2026-11")]
 pub struct InvalidMonth;
-
-impl fmt::Display for InvalidMonth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("must be a month such as 2026-11")
-    }
-}
-
-impl std::error::Error for InvalidMonth {}
 
 impl Month {
     /// The month of a time, in UTC.

@@ -1,7 +1,6 @@
 //! Dates of birth.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::Date;
@@ -14,27 +13,18 @@ use serde::{Deserialize, Serialize};
 pub struct BirthDate(Date);
 
 /// The reason why a text is not a date of birth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBirthDate {
     /// It is not a date, or not written as `YYYY-MM-DD`.
+    #[error("must be a date of birth such as 1990-02-28: year, month, day")]
     Form,
     /// Its year has two digits, so the century is unknown.
+    #[error("must have a year of four digits, such as 1990-02-28")]
     ShortYear,
     /// It is before 1901.
+    #[error("must be a date of birth between 1901 and today, with a year of four digits")]
     TooEarly,
 }
-
-impl fmt::Display for InvalidBirthDate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Form => "must be a date of birth such as 1990-02-28: year, month, day",
-            Self::ShortYear => "must have a year of four digits, such as 1990-02-28",
-            Self::TooEarly => "must be a date of birth between 1901 and today, with a year of four digits",
-        })
-    }
-}
-
-impl std::error::Error for InvalidBirthDate {}
 
 impl BirthDate {
     /// The date of birth as a calendar date.

@@ -20,19 +20,12 @@ use uuid::Uuid;
 pub struct Id<K>(Uuid, PhantomData<fn() -> K>);
 
 /// The text is not an id of the expected kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected an id that starts with \"{expected}_\"")]
 pub struct InvalidId {
     /// The prefix that was expected, such as `ord`.
     pub expected: &'static str,
 }
-
-impl fmt::Display for InvalidId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected an id that starts with \"{}_\"", self.expected)
-    }
-}
-
-impl std::error::Error for InvalidId {}
 
 impl<K: StaticType> Id<K> {
     /// A fresh id whose time part is `now`.

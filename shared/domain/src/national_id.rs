@@ -47,7 +47,8 @@ pub struct NationalId {
 }
 
 /// The reason why a text is no national id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.sentence(Language::En))]
 pub enum InvalidNationalId {
     /// It does not have the form of the country's ids.
     Form(Expected),
@@ -114,14 +115,6 @@ impl InvalidNationalId {
         }
     }
 }
-
-impl fmt::Display for InvalidNationalId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.sentence(Language::En))
-    }
-}
-
-impl std::error::Error for InvalidNationalId {}
 
 const NO_DNI: InvalidNationalId = InvalidNationalId::Form(Expected::Dni);
 const NO_RUT: InvalidNationalId = InvalidNationalId::Form(Expected::Rut);

@@ -65,16 +65,9 @@ impl fmt::Display for GatewayName {
 }
 
 /// The text names no gateway that Taquilla supports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such payment gateway")]
 pub struct UnknownGateway;
-
-impl fmt::Display for UnknownGateway {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no such payment gateway")
-    }
-}
-
-impl std::error::Error for UnknownGateway {}
 
 impl FromStr for GatewayName {
     type Err = UnknownGateway;

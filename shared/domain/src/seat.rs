@@ -27,20 +27,12 @@ pub struct SeatLabel {
 }
 
 /// The text is not the label of a seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected a seat such as \"A-12\": a row of at most {MAX_ROW_CHARS} letters and digits, \
+     a hyphen, and a number from 1 to {MAX_SEAT_NUMBER}"
+)]
 pub struct InvalidSeat;
-
-impl fmt::Display for InvalidSeat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "expected a seat such as \"A-12\": a row of at most {MAX_ROW_CHARS} letters and digits, \
-             a hyphen, and a number from 1 to {MAX_SEAT_NUMBER}"
-        )
-    }
-}
-
-impl std::error::Error for InvalidSeat {}
 
 impl SeatLabel {
     /// The seat `number` in the row named `row`.

@@ -20,8 +20,6 @@
 mod keyboards;
 mod reader;
 
-use std::fmt;
-
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use uuid::Uuid;
 
@@ -77,24 +75,15 @@ impl AreaTag {
 }
 
 /// The reason why a text is not a ticket's code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CodeRefused {
     /// It is something else: another QR code, or half of one.
+    #[error("this is not the code of a ticket")]
     Malformed,
     /// It looks like a ticket, but none of our keys signed it.
+    #[error("the code's signature is not ours")]
     Forged,
 }
-
-impl fmt::Display for CodeRefused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "this is not the code of a ticket",
-            Self::Forged => "the code's signature is not ours",
-        })
-    }
-}
-
-impl std::error::Error for CodeRefused {}
 
 /// The public keys whose signatures are accepted: the current one, and former ones that signed
 /// tickets.

@@ -57,16 +57,9 @@ pub struct OwnAddress<'a> {
 }
 
 /// The text is not an e-mail address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be an e-mail address such as ana@example.com, with at most 254 characters")]
 pub struct InvalidEmail;
-
-impl fmt::Display for InvalidEmail {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("must be an e-mail address such as ana@example.com, with at most 254 characters")
-    }
-}
-
-impl std::error::Error for InvalidEmail {}
 
 impl FromStr for Email {
     type Err = InvalidEmail;

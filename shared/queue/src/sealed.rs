@@ -27,16 +27,9 @@ impl fmt::Debug for TokenSeal {
 }
 
 /// A token does not open: sealed with another secret, or for another address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a sealed token does not open with this secret for this address")]
 pub struct Unsealable;
-
-impl fmt::Display for Unsealable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a sealed token does not open with this secret for this address")
-    }
-}
-
-impl std::error::Error for Unsealable {}
 
 impl TokenSeal {
     /// Reads the secret in `MAIL_SECRET`.

@@ -6,7 +6,6 @@ mod queue;
 mod stream;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,19 +57,12 @@ pub struct Mappings {
 }
 
 /// Something still has to be done, or failed for good.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("still to be done: {}", self.left.join("; "))]
 pub struct NotIdle {
     /// What is left, for people.
     pub left: Vec<String>,
 }
-
-impl fmt::Display for NotIdle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "still to be done: {}", self.left.join("; "))
-    }
-}
-
-impl std::error::Error for NotIdle {}
 
 impl Mappings {
     /// Starts the sources of those functions of the stack that have code.

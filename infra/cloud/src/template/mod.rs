@@ -11,7 +11,6 @@ mod resolve;
 mod stack;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
 use serde_yaml_ng::{Mapping, Value};
@@ -23,7 +22,8 @@ pub use stack::{
 };
 
 /// The template says something that the local cloud cannot follow.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("template: {place}: {problem}")]
 pub struct TemplateError {
     /// The resource, parameter or section.
     pub place: String,
@@ -36,14 +36,6 @@ impl TemplateError {
         Self { place: place.into(), problem: problem.into() }
     }
 }
-
-impl fmt::Display for TemplateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "template: {}: {}", self.place, self.problem)
-    }
-}
-
-impl std::error::Error for TemplateError {}
 
 /// What the template leaves open, as it is on this machine.
 #[derive(Debug, Clone, Default)]

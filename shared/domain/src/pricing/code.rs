@@ -14,18 +14,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub struct PromotionCode(String);
 
 /// The text can not be a promotion code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a promotion code: 3 to 32 letters without accents, digits, hyphens and underscores")]
 pub struct InvalidCode;
-
-impl fmt::Display for InvalidCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "expected a promotion code: 3 to 32 letters without accents, digits, hyphens and underscores",
-        )
-    }
-}
-
-impl std::error::Error for InvalidCode {}
 
 impl PromotionCode {
     /// The prefix of the codes of members' discounts, and of no others.

@@ -19,16 +19,9 @@ use crate::Language;
 pub struct Phone(String);
 
 /// The text is not a telephone number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must have at most {} digits, spaces and the signs + - ( ) .", Phone::MAX)]
 pub struct InvalidPhone;
-
-impl fmt::Display for InvalidPhone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "must have at most {} digits, spaces and the signs + - ( ) .", Phone::MAX)
-    }
-}
-
-impl std::error::Error for InvalidPhone {}
 
 impl InvalidPhone {
     /// The reason as a sentence.
