@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use jiff::civil::Date;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// A date of birth from 1901 on, written `YYYY-MM-DD`.
@@ -72,24 +71,12 @@ impl From<BirthDate> for Date {
     }
 }
 
-impl JsonSchema for BirthDate {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "BirthDate".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "format": "date",
-            "pattern": r"^(19(0[1-9]|[1-9]\d)|[2-9]\d{3})-\d\d-\d\d$",
-            "examples": ["1990-02-28"],
-        })
-    }
-}
+inline_schema!(BirthDate, {
+    "type": "string",
+    "format": "date",
+    "pattern": r"^(19(0[1-9]|[1-9]\d)|[2-9]\d{3})-\d\d-\d\d$",
+    "examples": ["1990-02-28"],
+});
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,25 @@
 
 #![warn(missing_docs)]
 
+/// Implements `JsonSchema` for a type of text or numbers: the schema stands wherever the type is used.
+macro_rules! inline_schema {
+    ($name:ident, { $($schema:tt)* }) => {
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ $($schema)* })
+            }
+        }
+    };
+}
+
 pub mod access;
 pub mod audit;
 pub mod birth_date;

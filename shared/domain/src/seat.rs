@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::event::{Area, RowLayout};
@@ -118,24 +118,12 @@ impl<'de> Deserialize<'de> for SeatLabel {
     }
 }
 
-impl JsonSchema for SeatLabel {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "SeatLabel".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": "^[A-Za-zÑñ0-9]{1,8}-[1-9][0-9]{0,3}$",
-            "description": "A numbered seat: its row, a hyphen, its number.",
-            "examples": ["A-12"],
-        })
-    }
-}
+inline_schema!(SeatLabel, {
+    "type": "string",
+    "pattern": "^[A-Za-zÑñ0-9]{1,8}-[1-9][0-9]{0,3}$",
+    "description": "A numbered seat: its row, a hyphen, its number.",
+    "examples": ["A-12"],
+});
 
 impl RowLayout {
     /// Whether the row has this seat.

@@ -8,7 +8,6 @@ use std::str::FromStr;
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 use jiff::Timestamp;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Role, email_unverified};
@@ -132,24 +131,12 @@ impl fmt::Debug for Email {
     }
 }
 
-impl JsonSchema for Email {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Email".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "format": "idn-email",
-            "maxLength": Self::MAX_LEN,
-            "examples": ["ana@example.com"],
-        })
-    }
-}
+inline_schema!(Email, {
+    "type": "string",
+    "format": "idn-email",
+    "maxLength": Self::MAX_LEN,
+    "examples": ["ana@example.com"],
+});
 
 /// A password as the user types it. Never stored, never shown.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -214,24 +201,12 @@ impl fmt::Debug for Password {
     }
 }
 
-impl JsonSchema for Password {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Password".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "format": "password",
-            "maxLength": Self::MAX_CHARS,
-            "description": "A new password needs at least 10 characters.",
-        })
-    }
-}
+inline_schema!(Password, {
+    "type": "string",
+    "format": "password",
+    "maxLength": Self::MAX_CHARS,
+    "description": "A new password needs at least 10 characters.",
+});
 
 /// The hash of a password as a PHC string, such as `$argon2id$v=19$...`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

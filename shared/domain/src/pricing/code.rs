@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The code of a promotion, which the buyer types: 3 to 32 of `A-Z`, `0-9`, `_` and `-`. Small
@@ -87,24 +86,12 @@ impl<'de> Deserialize<'de> for PromotionCode {
     }
 }
 
-impl JsonSchema for PromotionCode {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "PromotionCode".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": "^[A-Za-z0-9_-]{3,32}$",
-            "description": "A promotion code; capital and small letters are the same.",
-            "examples": ["PREVENTA-10"],
-        })
-    }
-}
+inline_schema!(PromotionCode, {
+    "type": "string",
+    "pattern": "^[A-Za-z0-9_-]{3,32}$",
+    "description": "A promotion code; capital and small letters are the same.",
+    "examples": ["PREVENTA-10"],
+});
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::{plain, sentence};
@@ -80,26 +79,19 @@ impl fmt::Debug for Phone {
     }
 }
 
-impl JsonSchema for Phone {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Phone".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        // Besides plain spaces and hyphens, those of other widths, and signs without any.
-        let blank = r" \u00A0\u1680\u2000-\u200A\u202F\u205F\u3000";
-        let unseen = r"\u00AD\u034F\u061C\u180E\u200B\u200E\u200F\u202A-\u202E\u2060-\u206F\uFEFF";
-        let between = format!(r"[+\-().{blank}{unseen}\u2010-\u2015\u2212]*");
-        let around = format!(r"[\t-\r\u0085\u2028\u2029{blank}{unseen}]*");
-        json_schema!({
-            "type": "string",
-            "maxLength": Self::MAX,
-            "pattern": format!("^{around}(?:(?:{between}[0-9])+{between})?{around}$"),
-            "examples": ["+57 601 555 0100"],
-        })
-    }
+/// The pattern of the schema: besides plain spaces and hyphens, it allows those of other widths, and
+/// signs without any.
+fn pattern() -> String {
+    let blank = r" \u00A0\u1680\u2000-\u200A\u202F\u205F\u3000";
+    let unseen = r"\u00AD\u034F\u061C\u180E\u200B\u200E\u200F\u202A-\u202E\u2060-\u206F\uFEFF";
+    let between = format!(r"[+\-().{blank}{unseen}\u2010-\u2015\u2212]*");
+    let around = format!(r"[\t-\r\u0085\u2028\u2029{blank}{unseen}]*");
+    format!("^{around}(?:(?:{between}[0-9])+{between})?{around}$")
 }
+
+inline_schema!(Phone, {
+    "type": "string",
+    "maxLength": Self::MAX,
+    "pattern": pattern(),
+    "examples": ["+57 601 555 0100"],
+});
