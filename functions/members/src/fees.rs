@@ -343,32 +343,32 @@ fn check(
 mod tests {
     use serde_json::{Value, json};
 
-    use super::*;
+    use domain::testing::at;
 
-    const NOW: Timestamp = Timestamp::constant(1_795_000_000, 0);
+    use super::*;
 
     fn payment() -> FeePayment {
         FeePayment {
-            id: FeePaymentId::generate(NOW),
-            tenant_id: TenantId::generate(NOW),
-            member_id: MemberId::generate(NOW),
+            id: FeePaymentId::generate(at(0)),
+            tenant_id: TenantId::generate(at(0)),
+            member_id: MemberId::generate(at(0)),
             amount_paid: 1_500_000,
             currency: Currency::COP,
-            payment_date: NOW,
+            payment_date: at(0),
             payment_method: PaymentMethod::Cash,
             description: Some("Noviembre".to_owned()),
             receipt: Some("receipts/a.pdf".to_owned()),
             confirmed: false,
-            updated_by: UserId::generate(NOW),
-            created_at: NOW,
-            updated_at: NOW,
+            updated_by: UserId::generate(at(0)),
+            created_at: at(0),
+            updated_at: at(0),
             version: 1,
         }
     }
 
     fn changed(changes: Value) -> Result<FeePayment> {
         let changes: FeePaymentChanges = serde_json::from_value(changes).expect("changes");
-        changes.apply(payment(), UserId::generate(NOW), NOW)
+        changes.apply(payment(), UserId::generate(at(0)), at(0))
     }
 
     #[test]

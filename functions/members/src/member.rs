@@ -172,16 +172,16 @@ mod tests {
     use domain::{MemberId, TenantId};
     use serde_json::{Value, json};
 
-    use super::*;
+    use domain::testing::at;
 
-    const NOW: Timestamp = Timestamp::constant(1_795_000_000, 0);
+    use super::*;
 
     fn member() -> Member {
         let mut member: Member = serde_json::from_value(json!({
-            "id": MemberId::generate(NOW), "tenant_id": TenantId::generate(NOW), "name": "Ana",
-            "email": "ana@example.com", "country": "CO", "city": "Bogotá", "registration_date": NOW,
-            "created_at": NOW, "updated_at": NOW, "subscription_active": true, "monthly_fee_current": false,
-            "email_bounced_at": NOW, "version": 4,
+            "id": MemberId::generate(at(0)), "tenant_id": TenantId::generate(at(0)), "name": "Ana",
+            "email": "ana@example.com", "country": "CO", "city": "Bogotá", "registration_date": at(0),
+            "created_at": at(0), "updated_at": at(0), "subscription_active": true, "monthly_fee_current": false,
+            "email_bounced_at": at(0), "version": 4,
         }))
         .expect("a member");
         member.dni = NationalId::parse("CO", "1020304050").ok();
@@ -191,7 +191,7 @@ mod tests {
     fn changed(changes: Value) -> Result<Member> {
         let changes: MemberChanges = serde_json::from_value(changes).expect("changes");
         let mut member = member();
-        changes.apply(&mut member, NOW).map(|()| member)
+        changes.apply(&mut member, at(0)).map(|()| member)
     }
 
     fn bad(changes: Value) -> Vec<String> {

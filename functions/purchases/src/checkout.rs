@@ -174,12 +174,14 @@ fn page_with_form(
 
 #[cfg(test)]
 mod tests {
+    use domain::testing::at;
+
     use super::*;
 
     #[test]
     fn checkout_form_fields_stay_in_the_url_fragment() {
         let fields = [("referenceCode", "ref-1".to_owned()), ("buyerFullName", "Ana Ñ & hijas".to_owned())];
-        let until = Timestamp::from_second(1_795_000_000).expect("in range");
+        let until = at(0);
         let url = page_with_form("https://boletos.example", "https://gateway.example/pay/", until, &fields);
         let (page, form) = url.split_once('#').expect("a fragment");
         assert_eq!(page, "https://boletos.example/checkout");

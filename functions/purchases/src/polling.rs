@@ -295,13 +295,10 @@ async fn client(state: &State, order: &Order, payment: &Payment) -> Result<Optio
 
 #[cfg(test)]
 mod tests {
+    use domain::testing::at;
     use domain::{QuoteId, UserId};
 
     use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_795_000_000 + second).expect("in range")
-    }
 
     #[test]
     fn gateways_are_asked_about_an_order_at_most_once_per_pause() {

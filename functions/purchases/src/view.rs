@@ -260,12 +260,13 @@ impl OrderView {
 mod tests {
     use domain::order::RefundAsk;
     use domain::payment::ManualReason;
+    use domain::testing::at;
 
     use super::*;
 
     #[test]
     fn a_refund_view_shows_the_payments_refund_state() {
-        let since = Timestamp::from_second(1_795_000_000).expect("in range");
+        let since = at(0);
         let check = |refunded, refund_due, refund, expected: Option<(RefundState, i64, bool)>| {
             let payment = Payment {
                 attempt: 0,

@@ -116,6 +116,7 @@ impl ShortShow {
 mod tests {
     use domain::event::EventSummary;
     use domain::event::fixture::summary;
+    use domain::testing::at;
     use serde_json::json;
 
     use super::*;
@@ -125,8 +126,7 @@ mod tests {
     }
 
     fn words_of(priced: &PricedShow<'_>) -> Value {
-        serde_json::to_value(ShortShow::new(priced, "https://faroles.example", Timestamp::UNIX_EPOCH))
-            .expect("JSON")
+        serde_json::to_value(ShortShow::new(priced, "https://faroles.example", at(0))).expect("JSON")
     }
 
     #[test]

@@ -218,6 +218,7 @@ fn page<'a>(
 mod tests {
     use actions::ShowList;
     use domain::event::fixture::summary;
+    use domain::testing::at;
 
     use super::*;
 
@@ -228,7 +229,7 @@ mod tests {
             summary(20, "Río Abajo", "Valparaíso", "CL"),
             summary(30, "Los Faroles otra vez", "BOGOTA", "CO"),
         ]);
-        let all = || list.upcoming(Timestamp::UNIX_EPOCH).collect::<Vec<_>>();
+        let all = || list.upcoming(at(0)).collect::<Vec<_>>();
         let page = |limit, after: Option<String>| page(all(), &Paging { limit, after });
         let (first, last) = page(2, None).expect("the first page");
         assert_eq!(first.len(), 2);

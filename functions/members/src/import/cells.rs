@@ -193,9 +193,9 @@ mod tests {
     use domain::{MemberId, TenantId};
     use serde_json::json;
 
-    use super::*;
+    use domain::testing::at;
 
-    const NOW: Timestamp = Timestamp::constant(1_795_000_000, 0);
+    use super::*;
 
     fn row(cells: &[(&'static str, &str)]) -> Row {
         let email = ("email", "ana@example.com".to_owned());
@@ -205,13 +205,13 @@ mod tests {
 
     fn applied(country: &str, cells: &[(&'static str, &str)]) -> Result<Member, Vec<ImportError>> {
         let mut member: Member = serde_json::from_value(json!({
-            "id": MemberId::generate(NOW), "tenant_id": TenantId::generate(NOW), "name": "Ana",
-            "email": "ana@example.com", "country": country, "city": "Bogotá", "registration_date": NOW,
-            "created_at": NOW, "updated_at": NOW, "subscription_active": true, "monthly_fee_current": false,
+            "id": MemberId::generate(at(0)), "tenant_id": TenantId::generate(at(0)), "name": "Ana",
+            "email": "ana@example.com", "country": country, "city": "Bogotá", "registration_date": at(0),
+            "created_at": at(0), "updated_at": at(0), "subscription_active": true, "monthly_fee_current": false,
             "version": 4,
         }))
         .expect("a member");
-        LineValues::read(row(cells), Order::DayFirst)?.apply(&mut member, NOW).map(|()| member)
+        LineValues::read(row(cells), Order::DayFirst)?.apply(&mut member, at(0)).map(|()| member)
     }
 
     fn wrong(country: &str, cells: &[(&'static str, &str)]) -> Vec<String> {

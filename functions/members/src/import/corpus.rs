@@ -10,25 +10,24 @@
 //!   format", which also knows the first line `sep=`).
 //! - Excel leaves out the separators of empty last cells in some blocks of lines
 //!   (stata.com/support/faqs/data-management/how-excel-writes-empty-cells).
-//! - Google EventCache writes UTF-8 without a mark, commas in every locale, and CRLF
+//! - Google Sheets writes UTF-8 without a mark, commas in every locale, and CRLF
 //!   between lines but not after the last.
 
 use std::fmt::Write as _;
 
 use domain::member::Member;
-use domain::{MemberId, TenantId, Timestamp};
+use domain::testing::at;
+use domain::{MemberId, TenantId};
 use serde_json::json;
 
 use super::cells::LineValues;
 use super::dates::Order;
 use super::read;
 
-const NOW: Timestamp = Timestamp::constant(1_795_000_000, 0);
-
 fn new_member(email: &str) -> Member {
     serde_json::from_value(json!({
-        "id": MemberId::generate(NOW), "tenant_id": TenantId::generate(NOW), "name": "", "email": email,
-        "country": "CO", "registration_date": NOW, "created_at": NOW, "updated_at": NOW,
+        "id": MemberId::generate(at(0)), "tenant_id": TenantId::generate(at(0)), "name": "", "email": email,
+        "country": "CO", "registration_date": at(0), "created_at": at(0), "updated_at": at(0),
         "subscription_active": false, "monthly_fee_current": false, "version": 1,
     }))
     .expect("a member")
@@ -45,7 +44,7 @@ fn outcome(file: &[u8]) -> String {
     for row in table.rows {
         let member = LineValues::read(row, order).and_then(|given| {
             let mut member = new_member(given.email.as_str());
-            given.apply(&mut member, NOW).map(|()| member)
+            given.apply(&mut member, at(0)).map(|()| member)
         });
         match member {
             Ok(member) => {

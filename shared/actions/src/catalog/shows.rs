@@ -82,12 +82,9 @@ fn folded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use domain::event::fixture::summary;
+    use domain::testing::at;
 
     use super::*;
-
-    fn at_hour(hour: i64) -> Timestamp {
-        Timestamp::from_second(hour * 3600).expect("in range")
-    }
 
     fn shows() -> ShowList {
         ShowList::new(vec![
@@ -98,7 +95,7 @@ mod tests {
     }
 
     fn found(filter: ShowFilter<'_>, hour: i64) -> Vec<String> {
-        shows().filtered(filter, at_hour(hour)).iter().map(|show| show.slug.clone()).collect()
+        shows().filtered(filter, at(hour * 3600)).iter().map(|show| show.slug.clone()).collect()
     }
 
     #[test]
@@ -116,6 +113,6 @@ mod tests {
     fn shows_are_listed_until_they_end() {
         assert_eq!(found(ShowFilter::default(), 11).len(), 3);
         assert_eq!(found(ShowFilter::default(), 12), ["río-abajo", "los-faroles-otra-vez"]);
-        assert!(shows().search("faroles", at_hour(32)).is_empty());
+        assert!(shows().search("faroles", at(32 * 3600)).is_empty());
     }
 }

@@ -1,14 +1,14 @@
 //! Events in the public list, for the tests of other crates.
 
-use jiff::Timestamp;
 use serde_json::Map;
 
 use super::EventSummary;
+use crate::testing::at;
 use crate::{Currency, EventId, TenantId};
 
-/// A show that starts so many hours after 1970 began, and lasts two.
+/// A show that starts `hour` hours after [`at`]`(0)`, and lasts two.
 pub fn summary(hour: i64, name: &str, city: &str, country: &str) -> EventSummary {
-    let at_hour = |hour: i64| Timestamp::from_second(hour * 3600).expect("in range");
+    let at_hour = |hour: i64| at(hour * 3600);
     EventSummary {
         id: EventId::generate(at_hour(hour)),
         tenant_id: TenantId::generate(at_hour(0)),
