@@ -32,14 +32,17 @@ impl<K: StaticType> Id<K> {
     pub fn generate(now: Timestamp) -> Self {
         let mut random = [0; 10];
         getrandom::fill(&mut random).expect("the operating system provides randomness");
-        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+        Self::of_time(now, &random)
     }
 
-    /// The lowest id whose time part is `time`: ids generated since then sort at or after it.
-    pub fn first_at(time: Timestamp) -> Self {
+    /// The lowest id whose time part is `time`: no id generated then or later sorts before it.
+    pub fn lowest_at(time: Timestamp) -> Self {
+        Self::of_time(time, &[0; 10])
+    }
+
+    fn of_time(time: Timestamp, rest: &[u8; 10]) -> Self {
         let millis = u64::try_from(time.as_millisecond()).unwrap_or(0);
-        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, rest).into_uuid())
     }
 
     /// The id with these 128 bits.
@@ -62,12 +65,6 @@ impl<K: StaticType> Id<K> {
     /// Reads what [`Id::suffix`] wrote.
     pub fn from_suffix(suffix: &str) -> Result<Self, InvalidId> {
         format!("{}_{suffix}", K::TYPE).parse()
-    }
-
-    /// The lowest id whose time part is `time`: no id generated then or later sorts before it.
-    pub fn lowest_at(time: Timestamp) -> Self {
-        let millis = u64::try_from(time.as_millisecond()).unwrap_or(0);
-        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
     }
 
     /// When the id was generated, to the millisecond.

@@ -78,6 +78,13 @@ impl RowState {
         Ok(Self { index, first, seats: (first..=last).map(state).collect() })
     }
 
+    /// The block as read; refused if it has not all of these seats.
+    fn with(seats: &[u16], index: u16, item: &Item, now: Timestamp) -> Result<Self, Refusal> {
+        let state = Self::read(index, item, now)?;
+        let unknown: Vec<u16> = seats.iter().copied().filter(|seat| state.seat(*seat).is_none()).collect();
+        if unknown.is_empty() { Ok(state) } else { Err(Refusal::NoSuchSeats(unknown)) }
+    }
+
     /// The seat with this number; `None` if the row has no such seat.
     pub fn seat(&self, number: u16) -> Option<SeatState> {
         self.seats.get(usize::from(number.checked_sub(self.first)?)).copied()
@@ -213,11 +220,7 @@ impl Store {
             Err(Failure::Refused(None)) => return Err(Refusal::NoSuchSeats(seats.to_vec())),
             Err(other) => return Err(other.into()),
         };
-        let state = RowState::read(row.index, &item, now)?;
-        let unknown: Vec<u16> = seats.iter().copied().filter(|seat| state.seat(*seat).is_none()).collect();
-        if !unknown.is_empty() {
-            return Err(Refusal::NoSuchSeats(unknown));
-        }
+        let state = RowState::with(seats, row.index, &item, now)?;
         let can_have = |seat: u16| {
             state.seat(seat) == Some(SeatState::Available)
                 || value(&item, seat).is_some_and(|value| Freed::HeldBy(token).includes(value))
@@ -347,12 +350,7 @@ impl Store {
         match sent.map_err(Failure::from) {
             Ok(_) => Ok(()),
             Err(Failure::Refused(Some(item))) => {
-                let state = RowState::read(row.index, &item, now)?;
-                let unknown: Vec<u16> =
-                    seats.iter().copied().filter(|seat| state.seat(*seat).is_none()).collect();
-                if !unknown.is_empty() {
-                    return Err(Refusal::NoSuchSeats(unknown));
-                }
+                let state = RowState::with(seats, row.index, &item, now)?;
                 let taken =
                     |seat: &u16| matches!(state.seat(*seat), Some(SeatState::Reserved | SeatState::Sold));
                 Err(Refusal::SeatsTaken(seats.iter().copied().filter(taken).collect()))

@@ -108,7 +108,7 @@ impl Store {
         let goes_on = show == place.show;
         let (shard, after) = if goes_on { (place.shard, place.after) } else { (0, None) };
         let orders =
-            self.settled_orders(event, shard, after.unwrap_or(OrderId::first_at(since)), limit).await?;
+            self.settled_orders(event, shard, after.unwrap_or(OrderId::lowest_at(since)), limit).await?;
         let next = if orders.len() >= usize::from(limit) {
             AuditPlace { show, shard, after: orders.last().map(|(_, order)| *order) }
         } else if shard + 1 < SHARDS {
