@@ -175,9 +175,7 @@ fn actions(code: &str) -> String {
         if seen.insert(name) {
             for (_, body) in all.iter().filter(|(other, _)| *other == name) {
                 found.push_str(body);
-                // Modules of other crates have functions of the same names.
-                let ours = called(body).filter(|(before, _)| !before.ends_with("attendees::"));
-                waiting.extend(ours.map(|(_, name)| name));
+                waiting.extend(called(body).map(|(_, name)| name));
             }
         }
     }

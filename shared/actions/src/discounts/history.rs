@@ -27,7 +27,7 @@ impl History {
     /// Reads the discounts left, the waiting requests and the organiser's shows of the day
     /// concurrently; then all requests that the member may have made for these shows, whose
     /// ids are derived from member and show.
-    pub(super) async fn read(
+    pub(super) async fn load(
         store: &Store,
         show: &EventRecord,
         member: &Member,

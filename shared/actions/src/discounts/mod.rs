@@ -75,7 +75,7 @@ impl Discounts {
         // the network all the same.
         let (counted, left) = tokio::join!(self.store.count(&all, now), self.store.check_limits(&here, now));
         counted.and(left)?;
-        let opened = self.open(wish, caller, started, now).await;
+        let opened = self.open_request(wish, caller, started, now).await;
         if opened.is_err() {
             // Members have few requests; a caller who is refused again and again is guessing.
             self.store.count(&here, now).await?;
@@ -104,7 +104,7 @@ impl Discounts {
     }
 
     /// Suggests a decision and writes the request.
-    async fn open(
+    async fn open_request(
         &self,
         wish: DiscountWish<'_>,
         caller: Option<&Claims>,
@@ -114,7 +114,7 @@ impl Discounts {
         let (show, member) = self.show_and_member(&wish, now).await?;
         let own = caller.and_then(|caller| caller.confirmed_email().ok());
         let signed_in = own.is_some_and(|own| own == member.email.as_str());
-        let history = History::read(&self.store, &show, &member, now).await?;
+        let history = History::load(&self.store, &show, &member, now).await?;
         let suggestion = suggest(&history.case(&member));
         let name = suggestion.decision_type.template();
         let template = self.store.mail_template(show.tenant_id, name, member.language).await?;
