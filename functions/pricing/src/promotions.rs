@@ -230,18 +230,15 @@ async fn update(
 ) -> Answer<Json<PromotionView>> {
     let before = state.promotion(organizer.tenant, &path.code).await?;
     based_on(changes.version, before.version)?;
-    let total_uses = changes.total_uses;
     let target = changes.target_event_id.unwrap_or(before.target_event_id);
     let sheet = state.target(organizer.tenant, target).await?;
     let mut fields = Fields::new();
     let times = [(START, changes.start_date.flatten()), (END, changes.end_date.flatten())];
     check_times(&times, sheet.as_ref(), &mut fields);
-    let after = changes.apply(before, sheet.as_ref().map(|sheet| sheet.event.currency), &mut fields);
+    let after = changes.apply(before.clone(), sheet.as_ref().map(|sheet| sheet.event.currency), &mut fields);
     check(&after, sheet.as_ref(), fields)?;
-    if let Some(Some(uses)) = total_uses {
-        state.resize_promotion(&after, uses).await?;
-    }
-    state.store.replace_promotion(&after).await.on_refused(Error::changed_meanwhile)?;
+    let replaced = state.store.replace_promotion(&before, &after, state.clock.now()).await;
+    replaced.map_err(not_enough_uses)?;
     Ok(Json(state.promotion_view(after).await?))
 }
 
@@ -251,18 +248,14 @@ async fn delete(
     Path(path): Path<CodePath>,
 ) -> Answer<NoContent> {
     let promotion = state.promotion(organizer.tenant, &path.code).await?;
-    if promotion.total_uses.is_some() {
-        // Without uses no order can take one any more, and the code may get another promotion.
-        let in_use = || {
-            Error::conflict(
-                "promotion_in_use",
-                "Orders have used this code. Switch it off with `active` instead of deleting it.",
-            )
-        };
-        let closed = state.store.resize_uses(&promotion, 0, state.clock.now()).await;
-        closed.map_err(|refusal| refusal.meaning(|_| in_use()))?;
-    }
-    state.store.delete_promotion(&promotion).await.on_refused(Error::changed_meanwhile)?;
+    let in_use = |_| {
+        Error::conflict(
+            "promotion_in_use",
+            "Orders have used this code. Switch it off with `active` instead of deleting it.",
+        )
+    };
+    let deleted = state.store.delete_promotion(&promotion, state.clock.now()).await;
+    deleted.map_err(|refusal| refusal.meaning(in_use))?;
     Ok(NoContent)
 }
 
@@ -298,26 +291,10 @@ impl State {
         let promotion = self.store.create_promotion(&promotion).await.on_refused(|| {
             Error::conflict("code_taken", "You have a promotion with this code already. Choose another code.")
         })?;
-        if let Some(uses) = promotion.total_uses {
-            self.store.create_uses(&promotion).await?;
-            // A deleted promotion with this code may have left 0 uses behind.
-            self.resize_promotion(&promotion, uses).await?;
+        if promotion.total_uses.is_some() {
+            self.store.create_uses(&promotion, self.clock.now()).await.map_err(not_enough_uses)?;
         }
         self.promotion_view(promotion).await
-    }
-
-    async fn resize_promotion(&self, promotion: &Promotion, uses: u32) -> Result<()> {
-        let resized = self.store.resize_uses(promotion, uses, self.clock.now()).await;
-        resized.map_err(|refusal| {
-            refusal.meaning(|refusal| {
-                let free = if let Refusal::SoldOut(free) = refusal { free } else { 0 };
-                Error::conflict(
-                    "not_enough_free",
-                    format!("Only {free} uses are left; orders have taken the others."),
-                )
-                .with("free", free)
-            })
-        })
     }
 
     /// The event that a promotion is for, with its areas, if it is for one.
@@ -327,6 +304,14 @@ impl State {
             None => Ok(None),
         }
     }
+}
+
+fn not_enough_uses(refusal: Refusal) -> Error {
+    refusal.meaning(|refusal| {
+        let free = if let Refusal::SoldOut(free) = refusal { free } else { 0 };
+        let detail = format!("Only {free} uses are left; orders have taken the others.");
+        Error::conflict("not_enough_free", detail).with("free", free)
+    })
 }
 
 /// Notes times that contradict the time zone of the event that the promotion is for.

@@ -259,19 +259,14 @@ async fn update(
     let sheet = state.sheet(organizer.tenant, path.id).await?;
     let before = stage(&sheet, path.stage)?;
     based_on(changes.version, before.version)?;
-    let quantity = changes.quantity_available;
     let mut fields = Fields::new();
     let times = [(START, changes.start_time.flatten()), (END, changes.end_time.flatten())];
     check_zone(&times, &sheet.event.time_zone, &mut fields);
     let after = changes.apply(before.clone(), sheet.event.currency, &mut fields);
     check(&after, &sheet.areas, sheet.event.currency, fields)?;
-    let now = state.clock.now();
-    if let Some(Some(quantity)) = quantity {
-        state.resize_stage(&after, quantity, now).await?;
-    }
-    let currency = sheet.event.currency;
-    let replaced = state.store.replace_sale_stage(&after, currency, now).await;
-    replaced.on_refused(Error::changed_meanwhile)?;
+    let (now, currency) = (state.clock.now(), sheet.event.currency);
+    let replaced = state.store.replace_sale_stage(before, &after, currency, now).await;
+    replaced.map_err(not_enough_tickets)?;
     Ok(Json(state.view(after, currency, now).await?))
 }
 
@@ -336,24 +331,18 @@ impl State {
         self.view(stage, sheet.event.currency, now).await
     }
 
-    async fn resize_stage(&self, stage: &SaleStage, quantity: u32, now: Timestamp) -> Result<()> {
-        let resized = self.store.resize_quota(stage, quantity, now).await;
-        resized.map_err(|refusal| {
-            refusal.meaning(|refusal| {
-                let free = if let Refusal::SoldOut(free) = refusal { free } else { 0 };
-                Error::conflict(
-                    "not_enough_free",
-                    format!("Only {free} tickets of the stage are left; the others are sold or held."),
-                )
-                .with("free", free)
-            })
-        })
-    }
-
     async fn view(&self, stage: SaleStage, currency: Currency, now: Timestamp) -> Result<StageView> {
         let remaining = self.store.stages_left([&stage], now).await?.of(stage.id);
         Ok(StageView::new(stage, currency, remaining))
     }
+}
+
+fn not_enough_tickets(refusal: Refusal) -> Error {
+    refusal.meaning(|refusal| {
+        let free = if let Refusal::SoldOut(free) = refusal { free } else { 0 };
+        let detail = format!("Only {free} tickets of the stage are left; the others are sold or held.");
+        Error::conflict("not_enough_free", detail).with("free", free)
+    })
 }
 
 impl NewStage {

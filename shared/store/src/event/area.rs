@@ -16,9 +16,9 @@ use crate::{Failure, Store, StoredEvent, keys};
 /// arrive after it.
 const CHANGE_SECONDS: i64 = 60;
 
-/// The lease on changing the places of an area, or the discounts of an event. One request has it alone
-/// until it gives it back with [`Store::finish_places`] or [`Store::finish_discounts`], or a minute is
-/// over.
+/// The lease on changing the places of an area, the discounts of an event, or the number of a stage or
+/// promotion. One request has it alone until it gives it back with [`Store::finish_places`] or its like,
+/// or a minute is over.
 ///
 /// Places are many items and the area is one more: without the lease, two requests could both lay out
 /// rows with the same indexes. A request that dies with the lease leaves places that the area does not
@@ -31,7 +31,7 @@ pub struct CapacityLease {
 }
 
 /// The attribute with the number of blocks of an area's admissions.
-const AREA_BLOCKS: &str = "blocks";
+pub(super) const AREA_BLOCKS: &str = "blocks";
 /// The attribute with the number of blocks of an event's discounts.
 pub(crate) const DISCOUNT_BLOCKS: &str = "discount_blocks";
 

@@ -4,6 +4,7 @@ pub(crate) mod area;
 mod cache;
 mod currency;
 mod discounts;
+mod limited;
 pub(crate) mod places;
 mod pricing;
 mod record;

@@ -40,11 +40,11 @@ pub fn row_blocks(row: &RowLayout) -> Vec<RowLayout> {
     (0..count).map(block).collect()
 }
 
-fn stage_pool(stage: &SaleStage, quantity: u32) -> Pool {
+pub(super) fn stage_pool(stage: &SaleStage, quantity: u32) -> Pool {
     Pool::stage(stage.event_id, stage.id, quantity)
 }
 
-fn uses_pool(promotion: &Promotion, uses: u32) -> Pool {
+pub(super) fn uses_pool(promotion: &Promotion, uses: u32) -> Pool {
     Pool::promotion(promotion.tenant_id, promotion.promotion_code.as_str(), uses)
 }
 
@@ -150,34 +150,16 @@ impl Store {
         }
     }
 
-    /// Sets the quota of a limited stage, in tickets.
+    /// Creates the uses of a new promotion; does nothing if they are unlimited. A deleted promotion with
+    /// its code may have left some behind.
     ///
     /// # Errors
     /// As [`Store::resize_area`].
-    pub async fn resize_quota(
-        &self,
-        stage: &SaleStage,
-        quantity: u32,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
-        self.resize_pool(&stage_pool(stage, quantity), quantity, now).await.map(drop)
-    }
-
-    /// Creates the uses of a new promotion; does nothing if they are unlimited.
-    pub async fn create_uses(&self, promotion: &Promotion) -> Result<(), Failure> {
-        match promotion.total_uses {
-            Some(uses) => self.create_pool(&uses_pool(promotion, uses), uses).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Sets how many orders can use a promotion.
-    ///
-    /// # Errors
-    /// As [`Store::resize_area`].
-    pub async fn resize_uses(&self, promotion: &Promotion, uses: u32, now: Timestamp) -> Result<(), Refusal> {
-        let most = promotion.total_uses.unwrap_or(uses).max(uses);
-        self.resize_pool(&uses_pool(promotion, most), uses, now).await.map(drop)
+    pub async fn create_uses(&self, promotion: &Promotion, now: Timestamp) -> Result<(), Refusal> {
+        let Some(uses) = promotion.total_uses else { return Ok(()) };
+        let pool = uses_pool(promotion, uses);
+        self.create_pool(&pool, uses).await?;
+        self.resize_pool(&pool, uses, now).await.map(drop)
     }
 
     /// Creates the discounts that a new event has for members; does nothing if it has none.

@@ -3,12 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::pricing::{AdjustmentType, Promotion, SaleStage, StageOffer};
 use domain::{Currency, EventId, SaleStageId, TenantId, Timestamp, UserId};
 use futures::future::try_join_all;
+use serde::Serialize;
 
-use crate::allotment::Pool;
-use crate::failure::accept_if_written;
+use super::area::CapacityLease;
+use super::limited::NumberChange;
+use super::places::{stage_pool, uses_pool};
+use crate::allotment::{Pool, Refusal};
+use crate::items::{Part, string, to_item};
+use crate::keys::Key;
 use crate::{Failure, Listing, Store, keys};
 
 /// How many tickets are left in each limited stage.
@@ -25,6 +31,16 @@ impl StagesLeft {
     pub fn offers<'a>(&self, stages: &'a [SaleStage]) -> Vec<StageOffer<'a>> {
         stages.iter().map(|stage| StageOffer { stage, remaining: self.of(stage.id) }).collect()
     }
+}
+
+fn promotion_key(promotion: &Promotion) -> Key {
+    keys::promotion(promotion.tenant_id, promotion.promotion_code.as_str())
+}
+
+fn uses_change<'a>(key: &'a Key, before: &Promotion, after: Option<u32>) -> NumberChange<'a> {
+    let most = before.total_uses.max(after).unwrap_or(0);
+    let (version, pool) = (before.version, uses_pool(before, most));
+    NumberChange { key, version, pool, before: before.total_uses, after }
 }
 
 impl Store {
@@ -52,25 +68,35 @@ impl Store {
         }
     }
 
-    /// Stores a changed stage, its version counted up. Refused if it was changed meanwhile, and as
-    /// [`Store::create_sale_stage`] is.
+    /// Stores a changed stage, its version counted up, and sets its quota to the stage's number.
+    ///
+    /// # Errors
+    /// As those of [`Store::replace_promotion`]; refused also as [`Store::create_sale_stage`] is.
     pub async fn replace_sale_stage(
         &self,
-        stage: &SaleStage,
+        before: &SaleStage,
+        after: &SaleStage,
         currency: Currency,
         now: Timestamp,
-    ) -> Result<(), Failure> {
-        let key = keys::sale_stage(stage.event_id, stage.id);
-        match stage.price_adjustment_type {
-            AdjustmentType::Percentage => self.replace(&key, stage).await,
-            AdjustmentType::Fixed => {
-                let in_currency = self.currency_check(stage.event_id, currency, now)?;
-                let sent = self.transact(vec![self.replace_part(&key, stage)?, in_currency]).await;
-                let is_written =
-                    async { Ok(self.get_consistent::<SaleStage>(&key).await?.as_ref() == Some(stage)) };
-                accept_if_written(sent, is_written).await
+    ) -> Result<(), Refusal> {
+        let key = keys::sale_stage(after.event_id, after.id);
+        let number = (before.quantity_available, after.quantity_available);
+        let change = NumberChange {
+            key: &key,
+            version: before.version,
+            pool: stage_pool(after, number.0.max(number.1).unwrap_or(0)),
+            before: number.0,
+            after: number.1,
+        };
+        let write = |lease: &CapacityLease| {
+            let mut writes = vec![self.put_leased_part(&key, after, lease)?];
+            if after.price_adjustment_type == AdjustmentType::Fixed {
+                writes.push(self.currency_check(after.event_id, currency, now)?);
             }
-        }
+            Ok(writes)
+        };
+        let is_written = async { Ok(self.get_consistent(&key).await?.as_ref() == Some(after)) };
+        self.change_number(change, write, is_written, now).await
     }
 
     /// Deletes a stage. Its pool stays, for the orders that have claims on it.
@@ -81,7 +107,7 @@ impl Store {
     /// Writes a new promotion, or returns the stored one if it is the same. Refused if another
     /// promotion of the tenant has the code.
     pub async fn create_promotion(&self, promotion: &Promotion) -> Result<Promotion, Failure> {
-        let key = keys::promotion(promotion.tenant_id, promotion.promotion_code.as_str());
+        let key = promotion_key(promotion);
         match self.put_new(&key, promotion).await {
             Ok(()) => Ok(promotion.clone()),
             Err(refused @ Failure::Refused(_)) => {
@@ -107,16 +133,50 @@ impl Store {
         self.list(&keys::tenant_partition(tenant), keys::PROMOTION_PREFIX, after, limit, false).await
     }
 
-    /// Stores a changed promotion, its version counted up. Refused if it was changed meanwhile.
-    pub async fn replace_promotion(&self, promotion: &Promotion) -> Result<(), Failure> {
-        self.replace(&keys::promotion(promotion.tenant_id, promotion.promotion_code.as_str()), promotion)
-            .await
+    /// Stores a changed promotion, its version counted up, and sets its uses to the promotion's number.
+    ///
+    /// # Errors
+    /// [`Refusal::SoldOut`] with how many uses are free if orders have taken too many of them;
+    /// [`Failure::Refused`] if the promotion was changed since `before` was read, or is being changed.
+    pub async fn replace_promotion(
+        &self,
+        before: &Promotion,
+        after: &Promotion,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let key = promotion_key(after);
+        let write = |lease: &CapacityLease| Ok(vec![self.put_leased_part(&key, after, lease)?]);
+        let is_written = async { Ok(self.get_consistent(&key).await?.as_ref() == Some(after)) };
+        self.change_number(uses_change(&key, before, after.total_uses), write, is_written, now).await
     }
 
-    /// Deletes a promotion that has the version of `promotion`. Refused if it was changed meanwhile.
-    pub async fn delete_promotion(&self, promotion: &Promotion) -> Result<(), Failure> {
-        let key = keys::promotion(promotion.tenant_id, promotion.promotion_code.as_str());
-        self.transact(vec![self.delete_version_part(&key, promotion)?]).await
+    /// Deletes a promotion. Its uses are taken away first, so that no order takes one any more, and the
+    /// code may get another promotion.
+    ///
+    /// # Errors
+    /// As those of [`Store::replace_promotion`]: sold out means that orders have uses.
+    pub async fn delete_promotion(&self, promotion: &Promotion, now: Timestamp) -> Result<(), Refusal> {
+        let key = promotion_key(promotion);
+        let write = |lease: &CapacityLease| {
+            let delete = self.deleting(&key).condition_expression("changing = :token");
+            Ok(vec![delete.expression_attribute_values(":token", string(&lease.token)).part()?])
+        };
+        let is_written = async { Ok(!self.exists(&key).await?) };
+        let after = promotion.total_uses.map(|_| 0);
+        self.change_number(uses_change(&key, promotion, after), write, is_written, now).await
+    }
+
+    /// The part of a transaction that puts an item and ends the lease on it.
+    fn put_leased_part<T: Serialize>(
+        &self,
+        key: &Key,
+        value: &T,
+        lease: &CapacityLease,
+    ) -> Result<TransactWriteItem, Failure> {
+        self.putting(to_item(key, value)?)
+            .condition_expression("changing = :token")
+            .expression_attribute_values(":token", string(&lease.token))
+            .part()
     }
 
     /// How many tickets are left in the limited ones among `stages`, read consistently.

@@ -68,7 +68,7 @@ fn area(event: &Event, price: i64, position: u16) -> Area {
     }
 }
 
-fn stage(event: &Event, priority_order: u16) -> SaleStage {
+pub(super) fn stage(event: &Event, priority_order: u16) -> SaleStage {
     SaleStage {
         id: SaleStageId::generate(event.created_at),
         event_id: event.id,
