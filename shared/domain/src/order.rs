@@ -226,6 +226,10 @@ impl Order {
                 "reservation_expired",
                 "This reservation has ended and its places are free again. Ask for a new quote.",
             )),
+            OrderStatus::RefundDue => Err(Error::conflict(
+                "already_paid",
+                "This reservation had ended when it was paid; its money goes back. Ask for a new quote.",
+            )),
             _ => Err(Error::conflict("already_paid", "This reservation is paid already.")),
         }
     }
@@ -250,6 +254,10 @@ impl Order {
     pub fn cancellable(&self, now: Timestamp) -> Result<()> {
         match self.status_at(now) {
             OrderStatus::Held | OrderStatus::AwaitingPayment | OrderStatus::Released => Ok(()),
+            OrderStatus::RefundDue => Err(Error::conflict(
+                "already_paid",
+                "The money of this reservation goes back already: there is nothing to cancel.",
+            )),
             _ => Err(Error::conflict(
                 "already_paid",
                 "This reservation is paid; its tickets can only be refunded.",

@@ -53,7 +53,7 @@ impl GatewayName {
     pub const fn grace(self) -> Duration {
         match self {
             Self::Payu => Duration::from_secs(3 * 3600),
-            _ => Duration::from_secs(300),
+            Self::Sandbox | Self::MercadoPago | Self::Wompi => Duration::from_secs(300),
         }
     }
 }
