@@ -120,10 +120,7 @@ impl Store {
         }
         for (block, stake) in &taken {
             let asked = ClaimValue::new(stake.quantity(), claim);
-            if *stake != asked
-                && !stake.is_sold()
-                && !self.exchange(pool, *block, token, *stake..=*stake, Some(asked)).await?
-            {
+            if *stake < asked && !self.exchange(pool, *block, token, *stake..=*stake, Some(asked)).await? {
                 return Ok(None);
             }
         }
@@ -195,8 +192,8 @@ impl Store {
             };
             match block.claim(token) {
                 Some(has) if has.quantity() != stake.quantity() => return Ok(false),
-                // A sale stays a sale, whatever claim is asked for now.
-                Some(has) if has == stake || has.is_sold() => return Ok(true),
+                // A sale stays a sale, and a longer hold as long, whatever claim is asked for now.
+                Some(has) if has >= stake => return Ok(true),
                 Some(has) => {
                     if self.exchange(pool, index, token, has..=has, Some(stake)).await? {
                         return Ok(true);
@@ -253,7 +250,7 @@ impl Store {
         }
     }
 
-    /// Extends or sells what the token holds, one write a part: each gets this `claim`. An expired hold
+    /// Extends or sells what the token holds, one write a part: each gets at least this `claim`. An expired hold
     /// is still good until another order has taken its places; then other places are claimed.
     ///
     /// # Errors
@@ -268,12 +265,12 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<Part>, Refusal> {
         for part in parts {
-            let had = match claim {
-                Claim::Until(_) => ClaimValue::held(part.quantity),
-                Claim::Sold => ClaimValue::held_or_sold(part.quantity),
-            };
-            let next = Some(ClaimValue::new(part.quantity, claim));
-            if !self.exchange(pool, part.block, token, had, next).await? {
+            let next = ClaimValue::new(part.quantity, claim);
+            if self.exchange(pool, part.block, token, next.or_shorter(), Some(next)).await? {
+                continue;
+            }
+            let has = self.claim_on(pool, part.block, token).await?;
+            if !has.is_some_and(|has| has.quantity() == part.quantity && has >= next) {
                 let quantity = parts.iter().map(|part| part.quantity).sum();
                 return self.claim_admissions(pool, quantity, token, claim, now).await;
             }

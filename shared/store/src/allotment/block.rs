@@ -20,7 +20,7 @@ const NEVER_OVER: i64 = ADMISSION - 1;
 ///
 /// The quantity stands first, so that a write can demand with one comparison that a claim has just the
 /// quantity that it is about to give back. A caller's mistake can then not create admissions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ClaimValue(i64);
 
 impl ClaimValue {
@@ -42,6 +42,11 @@ impl ClaimValue {
     pub(super) fn held_or_sold(quantity: u8) -> RangeInclusive<Self> {
         let least = i64::from(quantity) * ADMISSION;
         Self(least)..=Self(least + NEVER_OVER)
+    }
+
+    /// This claim and all that end before it, on as many admissions.
+    pub(super) fn or_shorter(self) -> RangeInclusive<Self> {
+        Self(self.0 - self.0 % ADMISSION)..=self
     }
 
     /// The same claim on fewer admissions.

@@ -82,7 +82,8 @@ impl Token {
 /// How long a claim lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// A hold: until this second, inclusive, unless it is sold first.
+    /// A hold: until this second, inclusive, unless it is sold first. An order's own claim that lasts
+    /// longer stays as it is: a slow worker never cuts a hold short.
     Until(Timestamp),
     /// A sale: until a refund returns it.
     Sold,

@@ -192,25 +192,19 @@ impl Store {
     ) -> Result<(), Refusal> {
         let (Some(lowest), Some(highest)) = (seats.iter().min(), seats.iter().max()) else { return Ok(()) };
         let now_text = moment(now);
-        // A hold must not turn a sold seat into a held one, not even the order's own.
-        let free_or_mine = match claim {
-            Claim::Until(_) => {
-                "attribute_not_exists({}) OR {} < :now OR (contains({}, :token) AND {} < :blocked)"
-            }
-            Claim::Sold => "attribute_not_exists({}) OR {} < :now OR contains({}, :token)",
-        };
-        let mut update = self.update_row(row);
-        if matches!(claim, Claim::Until(_)) {
-            update = update.expression_attribute_values(":blocked", string(BLOCKED));
-        }
-        let sent = update
+        // A hold must not turn a sold seat into a held one, nor end the order's own hold earlier. Values
+        // sort by time, and sold ones after all times.
+        let free_or_mine = "attribute_not_exists({}) OR {} < :now OR (contains({}, :token) AND {} <= :v)";
+        let asked = value_of(token, claim);
+        let sent = self
+            .update_row(row)
             .update_expression(set_each(seats))
             .condition_expression(format!("f <= :low AND n >= :high AND {}", for_each(seats, free_or_mine)))
             .expression_attribute_values(":low", number(lowest))
             .expression_attribute_values(":high", number(highest))
             .expression_attribute_values(":now", string(&now_text))
             .expression_attribute_values(":token", string(token.as_str()))
-            .expression_attribute_values(":v", string(value_of(token, claim)))
+            .expression_attribute_values(":v", string(&asked))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -225,8 +219,10 @@ impl Store {
             state.seat(seat) == Some(SeatState::Available)
                 || value(&item, seat).is_some_and(|value| Freed::HeldBy(token).includes(value))
         };
-        let is_mine =
-            |seat: u16| value(&item, seat).is_some_and(|value| *value == value_of(token, Claim::Sold));
+        let is_mine = |seat: u16| {
+            value(&item, seat)
+                .is_some_and(|value| Freed::HeldOrSoldBy(token).includes(value) && *value >= *asked)
+        };
         let others: Vec<u16> = seats.iter().copied().filter(|seat| !is_mine(*seat)).collect();
         let taken: Vec<u16> = others.iter().copied().filter(|seat| !can_have(*seat)).collect();
         if !taken.is_empty() {
@@ -235,7 +231,7 @@ impl Store {
         if others.len() == seats.len() {
             return Err(Failure::unreadable("a row that refuses free seats").into());
         }
-        // Some seats are sold to this order already, and stay so: claim the others.
+        // Some seats are sold to this order already, or held longer, and stay so: claim the others.
         Box::pin(self.claim_seats(row, &others, token, claim, now)).await
     }
 

@@ -93,6 +93,7 @@ impl PoolModel {
     }
 
     async fn step(&mut self, step: PoolStep) {
+        let before = blocks(&self.store, &self.pool).await;
         let outcome = self.carry_out(step).await;
         let now = at(self.now);
         if let Outcome::Resized(capacity, Ok(blocks)) = outcome {
@@ -101,6 +102,7 @@ impl PoolModel {
             self.capacity = capacity;
         }
         let blocks = blocks(&self.store, &self.pool).await;
+        never_shorter(step, &before, &blocks);
         let free: i64 = blocks.iter().map(|block| block.free(now)).sum();
         match outcome {
             Outcome::Claimed(order, claim, Ok(parts)) => self.note_claim(order, claim, parts, &blocks),
@@ -186,6 +188,10 @@ impl PoolModel {
         if buyer.claim == Some(Claim::Sold) {
             assert!(parts == buyer.parts || claim != Claim::Sold, "nothing is sold twice");
         } else {
+            let claim = match (buyer.claim, claim) {
+                (Some(Claim::Until(had)), Claim::Until(asked)) => Claim::Until(had.max(asked)),
+                _ => claim,
+            };
             (buyer.parts, buyer.claim) = (parts, Some(claim));
         }
         let has = blocks.iter().filter_map(|block| Some((block.index, block.claim(token)?)));
@@ -215,7 +221,15 @@ impl PoolModel {
             if let Some(claim) = claim {
                 for part in buyer.parts.iter().filter(|part| part.quantity > 0) {
                     let has = live.remove(&name(part.block));
-                    assert_eq!(has, Some(ClaimValue::new(part.quantity, claim)), "after {step:?}: {buyer:?}");
+                    let least = ClaimValue::new(part.quantity, claim);
+                    let is_so = has.is_some_and(|has| has.quantity() == part.quantity && has >= least);
+                    assert!(is_so, "after {step:?}: {buyer:?} has {has:?}");
+                }
+            }
+            if buyer.claim.is_some() {
+                // What an earlier try of the same order claimed for longer.
+                for part in &buyer.parts {
+                    live.remove(&name(part.block));
                 }
             }
             for (block, _) in &buyer.strays {
@@ -223,6 +237,19 @@ impl PoolModel {
             }
         }
         assert!(live.is_empty(), "after {step:?}: nobody knows of {live:?}");
+    }
+}
+
+/// Checks that no order's claim ends earlier than before: a slow worker that secures places for some
+/// minutes must not cut a longer hold short.
+fn never_shorter(step: PoolStep, before: &[Block], after: &[Block]) {
+    for block in before {
+        let now = after.iter().find(|other| other.index == block.index);
+        for (name, had) in &block.claims {
+            let has = now.and_then(|now| now.claims.iter().find(|(other, _)| other == name));
+            let has = has.filter(|(_, has)| has.quantity() == had.quantity());
+            assert!(has.is_none_or(|(_, has)| has >= had), "{step:?} cut {had:?} to {has:?}");
+        }
     }
 }
 
@@ -332,9 +359,11 @@ impl RowModel {
                 if expected.is_ok() {
                     for seat in seats {
                         let entry = self.seats.entry(seat).or_insert(Seat::Held(order, last));
-                        if !matches!(entry, Seat::Sold(_)) {
-                            *entry = Seat::Held(order, last);
-                        }
+                        *entry = match *entry {
+                            Seat::Sold(by) => Seat::Sold(by),
+                            Seat::Held(by, had) if by == order => Seat::Held(order, had.max(last)),
+                            _ => Seat::Held(order, last),
+                        };
                     }
                 }
             }
