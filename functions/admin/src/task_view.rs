@@ -8,6 +8,7 @@ use serde::Serialize;
 use web::MoneyView;
 
 /// A refund that a person has to do, because the gateway did not.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "RefundTask")]
 pub(crate) struct TaskView {
@@ -26,7 +27,6 @@ pub(crate) struct TaskView {
     /// The gateway at which the payment was made.
     gateway: GatewayName,
     /// The organiser's account at the gateway; absent for the sandbox.
-    #[serde(skip_serializing_if = "Option::is_none")]
     account_id: Option<GatewayAccountId>,
     /// The gateway's id of the payment, to find it in the gateway's panel.
     payment_id: String,
@@ -37,7 +37,6 @@ pub(crate) struct TaskView {
     /// When the task was opened; send it when you close the task.
     since: Timestamp,
     /// When the organiser last got a reminder by mail.
-    #[serde(skip_serializing_if = "Option::is_none")]
     reminded_at: Option<Timestamp>,
 }
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An account at a payment gateway. Its credentials are never shown.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct GatewayView {
     /// The account's id.
@@ -24,10 +25,8 @@ pub(crate) struct GatewayView {
     /// False until credentials are entered; without them the account takes no payments.
     has_credentials: bool,
     /// The name of the account's holder at the gateway, if the gateway tells it; at most 100 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     holder: Option<String>,
     /// When the gateway last accepted the credentials.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     checked_at: Option<Timestamp>,
     /// Address for the gateway's notifications; enter it in the gateway's dashboard if that asks
     /// for one.

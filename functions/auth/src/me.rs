@@ -31,6 +31,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 }
 
 /// The signed-in user's own profile.
+#[serde_with::skip_serializing_none]
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Profile {
     /// The user's id.
@@ -42,14 +43,12 @@ pub(crate) struct Profile {
     /// The name, possibly empty.
     name: String,
     /// The telephone number. Absent if the user gave none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     phone: Option<String>,
     /// The language of mails to the user.
     language: Language,
     /// The role in the access token: one in `tenant`, or `user`.
     role: Role,
     /// The organiser in which the role holds. Absent for role `user`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<TenantId>,
     /// The organisers that the user works for. Sign in or refresh with `tenant` to act for
     /// another one.

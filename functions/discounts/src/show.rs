@@ -30,6 +30,7 @@ struct RequestPath {
 }
 
 /// A request as its member sees it, without personal data and without the code.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RequestView {
     /// The request's id.
@@ -43,12 +44,10 @@ pub(crate) struct RequestView {
     /// Whether the answer was sent.
     status: RequestStatus,
     /// The decision. Absent until the answer was sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
     decision_type: Option<DecisionType>,
     /// When the member asked.
     created_at: Timestamp,
     /// When the answer was sent. Absent until then.
-    #[serde(skip_serializing_if = "Option::is_none")]
     sent_at: Option<Timestamp>,
     /// The next step, as a sentence for the member.
     message: &'static str,

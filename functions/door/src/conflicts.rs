@@ -24,12 +24,12 @@ pub(crate) fn routes() -> ApiRouter<State> {
 }
 
 /// An entry that contradicts what happened to its ticket.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct ConflictView {
     /// The ticket's id.
     ticket_id: TicketId,
     /// The order's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
     order_id: Option<OrderId>,
     /// What the entry contradicts: a refund, a transfer or another entry.
     kind: ConflictKind,
@@ -42,7 +42,6 @@ struct ConflictView {
     /// The user id of the person who scanned.
     scanned_by: UserId,
     /// The paired scanner; absent if the scanner was not paired.
-    #[serde(skip_serializing_if = "Option::is_none")]
     device_id: Option<DeviceId>,
 }
 

@@ -40,39 +40,31 @@ pub(crate) enum Reason {
 }
 
 /// The verdict about a scan. A scan that is sent again gets the same verdict.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Verdict {
     /// Whether the holder may enter.
     pub(crate) result: Outcome,
     /// Why the holder may not enter; absent if they may.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<Reason>,
     /// A sentence for the staff at the door, in the event's language.
     pub(crate) message: String,
     /// The ticket's id, if the code is genuine.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ticket_id: Option<TicketId>,
     /// Name of the ticket's area.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) area: Option<String>,
     /// The ticket's seat; absent for admissions.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) seat: Option<SeatLabel>,
     /// How many people may enter with the ticket, such as all at a table.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) admits: Option<u8>,
     /// When the scan that admitted was made.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scanned_at: Option<Timestamp>,
     /// When the ticket was used before; only with the reason `already_used`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_scan_at: Option<Timestamp>,
     /// The paired scanner that used it before; absent if that was not paired.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_device_id: Option<DeviceId>,
     /// For an entry that was reported later: the refund, transfer or other entry that it contradicts.
     /// The entry is kept, and listed among the event's conflicts.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) conflict: Option<ConflictKind>,
 }
 

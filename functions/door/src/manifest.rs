@@ -82,6 +82,7 @@ struct DoorArea {
 }
 
 /// A ticket that was used or refunded, or that has a newer code than its first.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct DoorGate {
     /// The ticket's id.
@@ -89,10 +90,8 @@ struct DoorGate {
     /// The serial of the latest code; codes with another serial are void.
     serial: u16,
     /// When the ticket was used; absent if it was not.
-    #[serde(skip_serializing_if = "Option::is_none")]
     used_at: Option<Timestamp>,
     /// When the ticket was refunded or voided; absent if it was not.
-    #[serde(skip_serializing_if = "Option::is_none")]
     revoked_at: Option<Timestamp>,
 }
 

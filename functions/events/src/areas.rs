@@ -79,6 +79,7 @@ const MAX_CAPACITY: u32 = 200_000;
 
 /// An area of an event as its organiser sees it: a part of the venue with one price and
 /// its own capacity.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct AreaView {
     /// The area's id.
@@ -100,12 +101,10 @@ pub(crate) struct AreaView {
     /// The event's currency.
     currency: Currency,
     /// The letter that stands before its unit numbers, such as `M`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     nomenclature_letter: Option<String>,
     /// The number of people that one ticket admits, such as the places at a table.
     unit_capacity: u8,
     /// What comes with the ticket, such as table service.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     service: Option<String>,
     /// Its position in lists: the lowest comes first.
     position: u16,

@@ -79,15 +79,14 @@ enum StaffState {
 }
 
 /// A person on the staff, or an address that is invited.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct StaffMember {
     /// Whether the person is on the staff or only invited.
     state: StaffState,
     /// The user's id, once on the staff.
-    #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<UserId>,
     /// The invitation's id, until it is accepted.
-    #[serde(skip_serializing_if = "Option::is_none")]
     invitation_id: Option<InvitationId>,
     /// The e-mail address; of an invitation, as the organiser typed it.
     email: Email,
@@ -96,7 +95,6 @@ struct StaffMember {
     /// The role that the person has, or is offered.
     role: Role,
     /// When the invitation expires, 14 days after it was made.
-    #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
 }
 

@@ -10,6 +10,7 @@ use web::{FeesView, VatView};
 use crate::member_discount::MemberDiscountView;
 
 /// An event as its organiser sees it.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Event")]
 pub(crate) struct EventView {
@@ -40,7 +41,6 @@ pub(crate) struct EventView {
     /// When the event ends; sales end then at the latest.
     ends_at: Timestamp,
     /// When the doors open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     doors_at: Option<Timestamp>,
     /// The one currency of all amounts of the event.
     currency: Currency,
@@ -64,21 +64,17 @@ pub(crate) struct EventView {
     images: Vec<EventImage>,
     /// The organiser's internal code for it; unique within the organiser's events,
     /// whatever the case of its letters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     code: Option<String>,
     /// The address of a picture that is kept elsewhere. An uploaded cover takes precedence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     img: Option<String>,
     /// The most discounts that members get for the event.
     max_discounts: u32,
     /// The address of another seller of its tickets. If set, nothing is sold here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     ticketing_link: Option<String>,
     /// Further details as keys and values, such as `genre`; shown with the event.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     other_data: Map<String, Value>,
     /// The reduction by the code of a member's discount.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     member_discount: Option<MemberDiscountView>,
     /// When the event was created.
     created_at: Timestamp,

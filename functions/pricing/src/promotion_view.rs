@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use web::formatted;
 
 /// A reduction of an order by a code. It counts once per order.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Promotion")]
 pub(crate) struct PromotionView {
@@ -27,51 +28,38 @@ pub(crate) struct PromotionView {
     /// The reduction as people write it, such as `10 %` or `COP 5.000`.
     discount_value_formatted: String,
     /// The currency of its amounts. Events in another currency do not take the code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     currency: Option<Currency>,
     /// The tickets that it is for.
     applies_to: AppliesTo,
     /// The event's id, if it is for an event or for one of its areas.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     target_event_id: Option<EventId>,
     /// The area's id, if it is for an area.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     target_area_id: Option<AreaId>,
     /// The fewest tickets that the order must have, of those that it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     min_quantity: Option<u32>,
     /// The most tickets of an order that are reduced, the most expensive of those that it is
     /// for. Absent if all are. The reduction of a line is spread evenly over the line's
     /// tickets, as without this limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     max_quantity: Option<u32>,
     /// The largest reduction of one order, in `currency`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     max_discount_amount: Option<Amount>,
     /// The largest reduction as people write it, such as `COP 20.000`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     max_discount_amount_formatted: Option<String>,
     /// The first moment at which the code works. Absent if it works from the start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     start_date: Option<Timestamp>,
     /// The first moment at which the code no longer works. Absent if it never ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     end_date: Option<Timestamp>,
     /// The most orders that can use it. Absent if there is no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     total_uses: Option<u32>,
     /// The most orders of one buyer that can use it. Absent if there is no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     uses_per_buyer: Option<u32>,
     /// False while it is switched off.
     active: bool,
     /// The e-mail address of the only buyer who can use it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     bound_email: Option<String>,
     /// Counts changes, from 1. A change can name the version that it is based on.
     version: u32,
     /// The number of orders that can still use it. Absent in lists, and if there is no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     remaining: Option<u32>,
 }
 

@@ -81,6 +81,7 @@ struct StagePath {
 
 /// A sale stage of an event, with the tickets that are left in it. Among the stages that
 /// apply to an area at a time, the one with the lowest `priority_order` decides the price.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct StageView {
     /// The stage's id.
@@ -99,19 +100,14 @@ struct StageView {
     /// The event's currency.
     currency: Currency,
     /// The most tickets that are sold in this stage. Absent if only time ends it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     quantity_available: Option<u32>,
     /// The tickets that are left in this stage. Absent if they are not limited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     remaining: Option<u32>,
     /// The first moment of the stage. Absent if it has always begun.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     start_time: Option<Timestamp>,
     /// The first moment after the stage. Absent if it lasts as long as the sale.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     end_time: Option<Timestamp>,
     /// The id of the only area that it is for. Absent if it is for all areas of the event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     target_area_id: Option<AreaId>,
     /// The rank of the stage, the lowest first. Between equals the one that started first
     /// applies, then the older one.

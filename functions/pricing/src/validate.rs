@@ -37,6 +37,7 @@ struct Order {
 }
 
 /// Whether a promotion code applies to an order, and the order's price with it.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct Validity {
     /// The code, in capital letters.
@@ -44,10 +45,8 @@ struct Validity {
     /// True if the code reduces the order's price.
     applies: bool,
     /// Why the code does not apply. Absent if it does.
-    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<PromotionReason>,
     /// The reason as a sentence.
-    #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     /// The reduction of the tickets' price; 0 if the code does not apply.
     discount: Amount,

@@ -88,17 +88,16 @@ struct Pay {
 }
 
 /// An order with the page on which it is paid.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct PurchaseView {
     /// The order.
     #[serde(flatten)]
     order: OrderView,
     /// The page to send the buyer to; absent if nothing is left to pay.
-    #[serde(skip_serializing_if = "Option::is_none")]
     checkout_url: Option<String>,
     /// The form that this page posts to the gateway, for clients that post it themselves; absent if
     /// the page is the gateway's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
     checkout_form: Option<CheckoutForm>,
 }
 

@@ -13,6 +13,7 @@ use store::{Conflict, StoredEvent};
 use crate::checkout;
 
 /// An order: a reservation until it is paid, then a purchase. Amounts are in `currency`.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct OrderView {
     /// The order's id, the same for reservation and purchase.
@@ -35,7 +36,6 @@ pub(crate) struct OrderView {
     /// The amount given back in all, including payments that bought no tickets.
     refunded: Amount,
     /// The promotion code that took effect.
-    #[serde(skip_serializing_if = "Option::is_none")]
     promotion_code: Option<String>,
     /// The attendees, in the order of the lines and their tickets; empty if none were given.
     attendees: Vec<Attendee>,
@@ -50,10 +50,8 @@ pub(crate) struct OrderView {
     /// When an unpaid reservation ends.
     expires_at: Timestamp,
     /// When the order was paid.
-    #[serde(skip_serializing_if = "Option::is_none")]
     paid_at: Option<Timestamp>,
     /// When the tickets were mailed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     mailed_at: Option<Timestamp>,
 }
 
@@ -86,12 +84,12 @@ struct LineView {
 }
 
 /// One try at a gateway to pay an order.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct PaymentView {
     /// The gateway.
     gateway: GatewayName,
     /// The gateway's id of the payment, once known.
-    #[serde(skip_serializing_if = "Option::is_none")]
     payment_gateway_transaction_id: Option<String>,
     /// The payment's state.
     status: PaymentState,
@@ -102,21 +100,16 @@ struct PaymentView {
     /// The amount still to be given back.
     refund_due: Amount,
     /// Why an approved payment bought no tickets; all of its money goes back.
-    #[serde(skip_serializing_if = "Option::is_none")]
     unused_because: Option<UnusedReason>,
     /// What happens to the money if the payment is paid or approved from now on; absent if that can
     /// not happen.
-    #[serde(skip_serializing_if = "Option::is_none")]
     if_paid: Option<IfPaid>,
     /// Until when the gateway's page takes the money; absent if it takes none, or if its end is not
     /// known.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pay_until: Option<Timestamp>,
     /// The progress of the refund; absent if nothing goes back.
-    #[serde(skip_serializing_if = "Option::is_none")]
     refund: Option<RefundView>,
     /// The state of a dispute: the buyer's bank wants the money back.
-    #[serde(skip_serializing_if = "Option::is_none")]
     dispute: Option<Dispute>,
     /// When the payment was started.
     created_at: Timestamp,
@@ -165,6 +158,7 @@ impl RefundView {
 }
 
 /// One ticket of the order; its code is at `/api/v1/qr/{id}`.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct OrderTicket {
     /// The ticket's id.
@@ -172,13 +166,11 @@ struct OrderTicket {
     /// The area's id.
     area_id: AreaId,
     /// The seat; absent for admissions.
-    #[serde(skip_serializing_if = "Option::is_none")]
     seat: Option<SeatLabel>,
     /// True if the ticket was refunded or voided: it admits nobody.
     refunded: bool,
     /// When the holder of a refunded ticket entered all the same, as a door reported later. Only
     /// shown to the organiser.
-    #[serde(skip_serializing_if = "Option::is_none")]
     entered_at: Option<Timestamp>,
 }
 

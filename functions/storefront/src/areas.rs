@@ -59,6 +59,7 @@ struct PublicAreas {
 }
 
 /// An area with its current price.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct PublicArea {
     /// The area's id.
@@ -70,12 +71,10 @@ struct PublicArea {
     /// Whether its places have numbers.
     kind: AreaKind,
     /// The letter that stands before its unit numbers, such as `M`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     nomenclature_letter: Option<String>,
     /// The number of people that one ticket admits, such as the places at a table.
     unit_capacity: u8,
     /// What comes with the ticket, such as table service.
-    #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<String>,
     /// The current price of one ticket.
     price: PriceView,

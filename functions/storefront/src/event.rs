@@ -71,18 +71,16 @@ struct PublicEvent {
 }
 
 /// The organiser of an event, also as a legal person.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct PublicOrganizer {
     /// The name that buyers know.
     name: String,
     /// The registered name of the legal person.
-    #[serde(skip_serializing_if = "Option::is_none")]
     legal_name: Option<String>,
     /// The tax number: NIT, RUT or CUIT.
-    #[serde(skip_serializing_if = "Option::is_none")]
     nit: Option<String>,
     /// Colombia's PULEP code, which all advertising of a show must bear.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pulep_code: Option<String>,
 }
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The current price of one ticket of an area, exactly as a quote for it would say.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AreaPrice")]
 pub(crate) struct PriceView {
@@ -26,16 +27,12 @@ pub(crate) struct PriceView {
     /// The amount that the buyer pays for one ticket, with fee and tax.
     total: Amount,
     /// The id of the current sale stage. Absent if there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     stage_id: Option<SaleStageId>,
     /// The name of the current sale stage.
-    #[serde(skip_serializing_if = "Option::is_none")]
     stage_name: Option<String>,
     /// The tickets that are left at this price. Absent if the stage does not limit them.
-    #[serde(skip_serializing_if = "Option::is_none")]
     stage_remaining: Option<u32>,
     /// The next change of the price by time, unless the stage sells out before.
-    #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<NextView>,
 }
 

@@ -35,6 +35,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 /// The price of an order, and the token that proves it. All amounts are in `currency`, and
 /// the lines add up to the totals exactly.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct SignedQuote {
     /// The token. Send it to reserve the tickets at this price.
@@ -58,10 +59,8 @@ struct SignedQuote {
     outgrown_stages: Vec<OutgrownView>,
     /// False if a promotion code was sent and this is the price without it: tell the buyer
     /// why, which `promotion` says. Absent without a code.
-    #[serde(skip_serializing_if = "Option::is_none")]
     promotion_applied: Option<bool>,
     /// Whether the promotion code applied, or why not; absent without a code.
-    #[serde(skip_serializing_if = "Option::is_none")]
     promotion: Option<PromotionVerdict>,
     /// When the quote was made.
     created_at: Timestamp,

@@ -49,6 +49,7 @@ const LIST_SECONDS: u32 = 30;
 const MAX_FOUND: u8 = 50;
 
 /// A show in the public list.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct ShowView {
     /// The event's id.
@@ -75,10 +76,8 @@ struct ShowView {
     currency: Currency,
     /// The current price of the cheapest ticket, with sale stage, fee and tax. Absent if
     /// nothing is sold here.
-    #[serde(skip_serializing_if = "Option::is_none")]
     price_from: Option<Amount>,
     /// The address of the main picture.
-    #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<String>,
 }
 

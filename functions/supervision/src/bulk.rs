@@ -130,6 +130,7 @@ struct Bulk {
 }
 
 /// The result of an action on many requests.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct Outcomes {
     /// The number of requests on which the action succeeded.
@@ -141,14 +142,13 @@ struct Outcomes {
     items: Vec<BulkOutcome>,
     /// Send it as `cursor`, with the same filter, for the requests that this call did not
     /// reach. Absent if there are none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
     /// Seconds until more answers can be sent. Absent unless the day's limit is reached.
-    #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u32>,
 }
 
 /// The result of the action on one request.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct BulkOutcome {
     /// The request's id.
@@ -156,19 +156,14 @@ struct BulkOutcome {
     /// True if the action succeeded.
     ok: bool,
     /// Whether the request's answer is sent. Absent unless `ok`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<RequestStatus>,
     /// The decision about the request. Absent unless `ok`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     decision_type: Option<DecisionType>,
     /// The request's new version. Absent unless `ok`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u32>,
     /// The stable code of the error. Absent if `ok`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
     /// The error as a sentence. Absent if `ok`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
 

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A ticket of the caller.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TicketView {
     /// The ticket's id.
@@ -22,17 +23,14 @@ pub(crate) struct TicketView {
     /// The area's name.
     area: String,
     /// The seat; absent for admissions.
-    #[serde(skip_serializing_if = "Option::is_none")]
     seat: Option<SeatLabel>,
     /// How many people may enter with it, such as all at a table.
     admits: u8,
     /// The person for whom the ticket is, if the event asks for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     attendee: Option<Attendee>,
     /// Whether the ticket admits.
     pub(crate) status: TicketStatus,
     /// When it was used at a door; absent if it was not.
-    #[serde(skip_serializing_if = "Option::is_none")]
     used_at: Option<Timestamp>,
     /// True if the caller received it from its buyer or another holder.
     received: bool,

@@ -126,6 +126,7 @@ pub enum EventStatus {
 }
 
 /// A date with a stage, tickets and an organiser; a show to members.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// The event's id.
@@ -157,7 +158,6 @@ pub struct Event {
     /// End of the show; sales end then at the latest.
     pub ends_at: Timestamp,
     /// When the doors open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doors_at: Option<Timestamp>,
     /// The one currency of all prices of the event.
     pub currency: Currency,
@@ -184,22 +184,18 @@ pub struct Event {
     #[serde(default)]
     pub images: Vec<EventImage>,
     /// The organiser's internal code for it; unique within the tenant, ignoring case.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// The URL of a picture that is kept elsewhere; a cover among `images` takes precedence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub img: Option<String>,
     /// The most discounts that members can get for it; 0 for none.
     #[serde(default)]
     pub max_discounts: u32,
     /// The URL of another shop that sells its tickets. With it, nothing is sold here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticketing_link: Option<String>,
     /// Further details, such as its genre or the ages that it is for; shown with the event.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub other_data: Map<String, Value>,
     /// The value of the discount that a member's code gives.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member_discount: Option<MemberDiscount>,
     /// When it was created.
     pub created_at: Timestamp,
@@ -286,6 +282,7 @@ pub enum AreaKind {
 }
 
 /// A part of the venue with one price and its own capacity.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Area {
     /// The area's id.
@@ -307,12 +304,10 @@ pub struct Area {
     /// The event's currency.
     pub currency: Currency,
     /// The letter before its unit numbers, if it uses one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nomenclature_letter: Option<String>,
     /// People that one ticket admits: 1, or the places at a table or in a box.
     pub unit_capacity: u8,
     /// Services that come with the ticket, such as table service.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// Position in lists, lowest first.
     #[serde(default)]

@@ -24,6 +24,7 @@ pub const MAX_DESCRIPTION: usize = 500;
 pub const MAX_PAYMENT: i64 = 1_000_000_000_000;
 
 /// A person in a tenant's community.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The member's id.
@@ -37,21 +38,16 @@ pub struct Member {
     /// The country of the national id, as an ISO 3166-1 alpha-2 code.
     pub country: String,
     /// The national id; no other member of the tenant has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dni: Option<NationalId>,
     /// The telephone number as it was written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
     /// The member's city.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub city: Option<String>,
     /// When the member joined the community.
     pub registration_date: Timestamp,
     /// How the member heard of the community.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub how_did_you_find_us: Option<String>,
     /// The member's favourite genre of music.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub favorite_music_genre: Option<String>,
     /// True if the subscription is active.
     pub subscription_active: bool,
@@ -61,10 +57,8 @@ pub struct Member {
     #[serde(default)]
     pub language: Language,
     /// When a mail to the address bounced for good.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_bounced_at: Option<Timestamp>,
     /// The user of the staff who made the last change.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_by: Option<UserId>,
     /// When the member was recorded.
     pub created_at: Timestamp,
@@ -201,6 +195,7 @@ pub enum PaymentMethod {
 }
 
 /// A payment of a member's fee.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeePayment {
     /// The payment's id.
@@ -218,10 +213,8 @@ pub struct FeePayment {
     /// How it was paid.
     pub payment_method: PaymentMethod,
     /// What the payment was for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Where the receipt is kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
     /// True once the staff confirmed that the money arrived.
     pub confirmed: bool,

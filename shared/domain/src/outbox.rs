@@ -12,6 +12,7 @@ use crate::{Error, Language, Money, Person, Result};
 /// It is JSON text in the attribute `ob` of an item; the table's stream wakes `relay`, which turns
 /// it into messages. The item's key says which item it is, so the outbox does not repeat that. It
 /// is part of the write that causes it, so it can not be lost between the two.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Outbox {
@@ -29,7 +30,6 @@ pub enum Outbox {
     /// any.
     Refund {
         /// The news for the buyer before the money is back.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         news: Option<OrderNews>,
     },
     /// On an order: tell the buyer or the organiser about it.
@@ -46,10 +46,8 @@ pub enum Outbox {
         /// The purpose of the link.
         purpose: LinkPurpose,
         /// The link's token, encrypted: the table holds no token in the clear.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         sealed_token: Option<String>,
         /// When the link expires.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<Timestamp>,
     },
     /// On a transfer that was just offered: mail the offer to its receiver.
@@ -65,7 +63,6 @@ pub enum Outbox {
         /// The language of the mail.
         language: Language,
         /// The address for replies, if there is one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         reply_to: Option<String>,
     },
     /// On a refund task: remind its organiser of all open tasks.

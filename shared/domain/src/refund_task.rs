@@ -10,6 +10,7 @@ use crate::{EventId, GatewayAccountId, Money, OrderId, Person, TenantId, UserId}
 
 /// A refund that a person has to make. It exists exactly as long as the payment in the order says
 /// so ([`RefundProgress::Manual`]): both are always written together.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundTask {
     /// The organiser's tenant id.
@@ -27,7 +28,6 @@ pub struct RefundTask {
     /// The gateway where it was paid.
     pub gateway: GatewayName,
     /// The account of the organiser with which it was paid; none at the sandbox.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<GatewayAccountId>,
     /// The gateway's id of the payment.
     pub payment_id: String,
@@ -38,7 +38,6 @@ pub struct RefundTask {
     /// When it was left to a person.
     pub since: Timestamp,
     /// When the organiser was last reminded of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminded_at: Option<Timestamp>,
 }
 

@@ -23,6 +23,7 @@ pub const SESSION_SECONDS: i64 = 30 * 24 * 3600;
 pub const MAX_USER_AGENT_CHARS: usize = 200;
 
 /// A browser or app in which a user is signed in.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// The session's id.
@@ -30,14 +31,12 @@ pub struct Session {
     /// The user who is signed in.
     pub user: UserId,
     /// The tenant for which the user acts, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
     /// The user's `session_epoch` at the start.
     pub epoch: u32,
     /// The hash of the current refresh token.
     pub refresh_hash: String,
     /// The hash of the previous refresh token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_hash: Option<String>,
     /// When the token was last replaced, or the session started.
     pub last_used_at: Timestamp,

@@ -33,6 +33,7 @@ pub enum TransferState {
 }
 
 /// The offer of a ticket by its holder to another person.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfer {
     /// The transfer's id.
@@ -44,10 +45,8 @@ pub struct Transfer {
     /// The address to which the offer was mailed.
     pub to_email: String,
     /// The user who accepted it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<UserId>,
     /// The address and name of the user who accepted it, for mails.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receiver: Option<Person>,
     /// The ticket that is offered.
     pub ticket: TicketId,
@@ -58,7 +57,6 @@ pub struct Transfer {
     /// The event of the ticket.
     pub event: EventId,
     /// The sender's reason, for the receiver.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The state, as it is stored.
     pub state: TransferState,
@@ -67,7 +65,6 @@ pub struct Transfer {
     /// When the offer expires.
     pub expires_at: Timestamp,
     /// When it was accepted or cancelled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_at: Option<Timestamp>,
 }
 

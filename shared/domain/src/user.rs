@@ -220,6 +220,7 @@ impl fmt::Debug for PasswordHash {
 }
 
 /// A person with a login.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// The user's id.
@@ -230,13 +231,11 @@ pub struct User {
     #[serde(default)]
     pub name: String,
     /// The telephone number as it was written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
     /// The language of mails to the user.
     #[serde(default)]
     pub language: Language,
     /// The hash of the password; a user who only signs in by links has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_hash: Option<PasswordHash>,
     /// Counts how often all sessions were ended at once. A session has the epoch of its start and
     /// is over when the user's is another one: a single write ends them all, whatever else happens
@@ -247,10 +246,8 @@ pub struct User {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub staff: BTreeMap<TenantId, Role>,
     /// The tenant for which the user last chose to act; before a choice, the first one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_tenant: Option<TenantId>,
     /// When the user confirmed the address by a mailed link.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_verified_at: Option<Timestamp>,
     /// When the user registered.
     pub created_at: Timestamp,

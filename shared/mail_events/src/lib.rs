@@ -41,6 +41,7 @@ const MAX_LEAD: SignedDuration = SignedDuration::from_mins(5);
 const MAX_CERTIFICATES: usize = 8;
 
 /// A message of SNS, as it comes over HTTPS. Names are those of the wire.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Message {
@@ -52,7 +53,6 @@ pub struct Message {
     /// The ARN of the topic.
     pub topic_arn: String,
     /// A title, if the sender gave one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The text.
     pub message: String,
@@ -66,10 +66,9 @@ pub struct Message {
     #[serde(rename = "SigningCertURL")]
     pub signing_cert_url: String,
     /// The address that confirms a subscription.
-    #[serde(rename = "SubscribeURL", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "SubscribeURL")]
     pub subscribe_url: Option<String>,
     /// The token that confirms a subscription.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
 }
 

@@ -114,6 +114,7 @@ pub struct Organiser {
 }
 
 /// One ticket in a mail.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admission {
     /// The ticket.
@@ -121,15 +122,12 @@ pub struct Admission {
     /// The area's name.
     pub area: String,
     /// The seat's label.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seat: Option<String>,
     /// The attendee, if the buyer named one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attendee: Option<String>,
     /// The number of people that it admits.
     pub admits: u8,
     /// The content id of its QR code's picture, if the mail has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
 }
 
@@ -220,15 +218,14 @@ pub struct DiscountMail {
 }
 
 /// A link that does something to an account.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkMail {
     /// The action behind the link.
     pub purpose: LinkPurpose,
     /// Its token, encrypted until the moment of sending: neither the table nor a
     /// dead letter queue holds one in the clear.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_token: Option<String>,
     /// The end of the link.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }

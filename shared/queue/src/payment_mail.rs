@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Organiser, Show};
 
 /// The facts of a mail to the organiser about payments of one order.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentsMail {
     /// The order.
@@ -17,10 +18,8 @@ pub struct PaymentsMail {
     /// The payments that it is about.
     pub payments: Vec<PaymentFacts>,
     /// The amount that was asked for, if another was paid.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Money>,
     /// The price of tickets that are valid though their money is gone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncovered: Option<Money>,
     /// True if none of the money is left, so that tickets became worthless.
     #[serde(default)]

@@ -33,6 +33,7 @@ enum Direction {
 }
 
 /// A transfer: a ticket that changes hands.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct TransferView {
     /// The transfer's id.
@@ -50,14 +51,12 @@ struct TransferView {
     /// The address to which the offer was mailed.
     to_email: String,
     /// The sender's message to the receiver.
-    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     /// When the ticket was offered.
     created_at: Timestamp,
     /// When the offer ends: after 72 hours, at most until the event begins.
     expires_at: Timestamp,
     /// When the offer was accepted or cancelled; absent while it is open, and after it expired.
-    #[serde(skip_serializing_if = "Option::is_none")]
     decided_at: Option<Timestamp>,
 }
 

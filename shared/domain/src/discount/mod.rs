@@ -148,6 +148,7 @@ pub struct Reviewer {
 }
 
 /// A member's request for a discount for a show.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscountRequest {
     /// The request's id, derived from member, show and attempt.
@@ -167,7 +168,6 @@ pub struct DiscountRequest {
     /// The show's name, artist, venue and city, in one line.
     pub show_description: String,
     /// The member's message with the request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// True if the request came from a user signed in with the member's confirmed address.
     /// Otherwise it is unknown whether the reader of that address wants an answer.
@@ -180,7 +180,6 @@ pub struct DiscountRequest {
     /// The source of the suggestion.
     pub decision_source: DecisionSource,
     /// The decision; `None` until a supervisor decides.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision_type: Option<DecisionType>,
     /// The number of approvals that were taken back. Each approval claims one of the show's
     /// discounts under a token of its own, so that a late release of an earlier claim never touches
@@ -194,32 +193,24 @@ pub struct DiscountRequest {
     pub template_version: u32,
     /// The mail, once a supervisor edited it or it was sent; until then it is filled from the
     /// template.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<Wording>,
     /// The code in the mail that was sent, if it had one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<PromotionCode>,
     /// The delivery of the mail, once it was sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_delivery_status: Option<DeliveryStatus>,
     /// The time that the suggestion took, in microseconds.
     pub processing_us: u32,
     /// When the member asked.
     pub created_at: Timestamp,
     /// When a supervisor decided.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reviewed_at: Option<Timestamp>,
     /// The supervisor who decided.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reviewed_by: Option<Reviewer>,
     /// Notes of supervisors for each other.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervisor_notes: Option<String>,
     /// When the answer was sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
     /// The supervisor who sent the answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_by: Option<Reviewer>,
     /// Counts changes by people; a change names the version that it is based on.
     pub version: u32,

@@ -8,6 +8,7 @@ use super::Event;
 use crate::{Currency, EventId, TenantId};
 
 /// The entry of an event in the public list.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventSummary {
     /// Id of the event.
@@ -36,19 +37,15 @@ pub struct EventSummary {
     pub currency: Currency,
     /// The lowest base price of an area with places, in minor units; what buyers pay has stages, fee
     /// and tax in it (`domain::pricing::price_from`). `None` if nothing can be bought.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_from: Option<i64>,
     /// Address of the main picture ([`Event::picture`]).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// The organiser's internal code for the event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// How many discounts there are for members.
     #[serde(default)]
     pub max_discounts: u32,
     /// Address of another seller's page, if the tickets are sold there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticketing_link: Option<String>,
     /// Further details of the show, as free-form JSON.
     #[serde(default, skip_serializing_if = "Map::is_empty")]

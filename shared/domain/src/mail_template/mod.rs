@@ -106,6 +106,7 @@ const OURS_SINCE: Timestamp = Timestamp::constant(1_795_219_200, 0);
 
 /// The values of a template's variables. An empty or missing one prints nothing and is false to
 /// `if`.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// The member's name.
@@ -125,13 +126,10 @@ pub struct Facts {
     /// The organiser's name.
     pub organizer: String,
     /// The member's code, if the show is sold here. [`CODE_PLACE`] in a draft.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// The URL where the ticket is bought.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
     /// The value of the discount in words: `20 %`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discount: Option<String>,
 }
 

@@ -14,18 +14,16 @@ use crate::national_id::has_wrong_check_digit;
 use crate::text::Line;
 
 /// The person for whom a ticket is, as the buyer says.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAttendee {
     /// The full name, at most 100 characters, such as `Ana Ríos`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     nombre: Option<Line<1, 100>>,
     /// The number of the national id, 3 to 20 characters. A check digit after a hyphen must be
     /// right for Chile, or for the event's country.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     rut: Option<Line<3, 20>>,
     /// The date of birth, `YYYY-MM-DD`, such as `1990-04-30`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     fecha_nacimiento: Option<BirthDate>,
 }
 

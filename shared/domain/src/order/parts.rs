@@ -10,19 +10,17 @@ use crate::{AreaId, Currency, SaleStageId, TicketId, UserId};
 
 /// The person for whom a ticket is. The wire names are Spanish because clients of the Crowdify
 /// system send them so.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attendee {
     /// The attendee's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
     pub nombre: Option<String>,
     /// The attendee's national id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
     pub rut: Option<String>,
     /// The attendee's date of birth, `YYYY-MM-DD`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fecha_nacimiento: Option<jiff::civil::Date>,
 }
 

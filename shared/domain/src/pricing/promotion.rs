@@ -30,6 +30,7 @@ pub enum AppliesTo {
 }
 
 /// A reduction for buyers who know the code, once per order.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promotion {
     /// The promotion's id.
@@ -49,43 +50,33 @@ pub struct Promotion {
     /// The currency of a fixed `discount_value` and of `max_discount_amount`. Needed if the
     /// tenant's events may differ in it; the code then does not apply to events in another
     /// currency.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
     /// The kind of its target.
     pub applies_to: AppliesTo,
     /// The event, if it is for one event.
-    #[serde(default, alias = "target_cluster_id", skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "target_cluster_id")]
     pub target_event_id: Option<EventId>,
     /// The area, if it is for one area.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_area_id: Option<AreaId>,
     /// The fewest tickets that the order must have, of those that the promotion is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_quantity: Option<u32>,
     /// The most tickets of an order that are reduced: the most expensive of those that it is for;
     /// without it, all of them. The reduction of a line is spread evenly over the line's tickets,
     /// as without this limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_quantity: Option<u32>,
     /// The largest reduction of one order, in minor units.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_discount_amount: Option<i64>,
     /// The first moment at which the code works; without it, there is no start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_date: Option<Timestamp>,
     /// The first moment at which the code no longer works.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_date: Option<Timestamp>,
     /// The most orders that can use it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_uses: Option<u32>,
     /// The most orders of one buyer that can use it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uses_per_buyer: Option<u32>,
     /// False while the organiser has switched it off.
     pub active: bool,
     /// The e-mail address of the only buyer who can use it, as for members' discounts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_email: Option<String>,
     /// Counts changes.
     pub version: u32,
@@ -253,22 +244,20 @@ impl PromotionReason {
 }
 
 /// Whether the promotion of a quote applied, and if not, why.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PromotionVerdict {
     /// The code that the buyer gave, in capital letters.
     pub code: String,
     /// The promotion, if it applied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<PromotionId>,
     /// True if it reduced the price.
     pub applied: bool,
     /// True if its uses are limited or bound to a buyer, so that the hold must check it again.
     pub limited: bool,
     /// The reason why it did not apply.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<PromotionReason>,
     /// The reason as a sentence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 

@@ -18,6 +18,7 @@ pub const MAX_LINES: usize = 10;
 const MAX_CODE_CHARS: usize = 64;
 
 /// A request for a quote.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuoteRequest {
@@ -28,11 +29,9 @@ pub struct QuoteRequest {
     pub lines: Vec<QuoteRequestLine>,
     /// The currency that the buyer expects. An event sells in one currency, so this changes
     /// nothing; another one than the event's is an error.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
     /// A promotion code. Unless `require_promotion` is true, one that does not apply is no error:
     /// then `promotion_applied` is false, and `promotion` says why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promotion_code: Option<Line<0, MAX_CODE_CHARS>>,
     /// True to refuse a quote without a reduction by the promotion (`promotion_not_applied`).
     #[serde(default)]

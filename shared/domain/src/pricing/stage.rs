@@ -18,6 +18,7 @@ pub const MAX_STAGES_PER_EVENT: usize = 20;
 
 /// A sale stage of an event. Among the stages that apply to an area at a time, the one with the
 /// lowest `priority_order` decides the price.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SaleStage {
     /// The stage's id.
@@ -32,16 +33,12 @@ pub struct SaleStage {
     /// Negative makes tickets cheaper.
     pub price_adjustment_value: i64,
     /// The quota: the most tickets that are sold in this stage. Without it, only time ends it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity_available: Option<u32>,
     /// The first moment of the stage. Without it, there is no start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Timestamp>,
     /// The first moment after the stage. Without it, it lasts as long as the sale.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_time: Option<Timestamp>,
     /// The only area that it is for. Without it, all areas of the event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_area_id: Option<AreaId>,
     /// Its rank, lowest first. Of equal ones, the one that started first applies, then the older
     /// one.
@@ -154,6 +151,7 @@ impl StageReason {
 }
 
 /// Whether a stage decided the price of some of a quote's tickets, and if not, why.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StageVerdict {
     /// The stage's id.
@@ -167,10 +165,8 @@ pub struct StageVerdict {
     /// True if the stage has a limited quantity, from which the hold takes `quantity`.
     pub limited: bool,
     /// The reason why it did not apply.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<StageReason>,
     /// The reason as a sentence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
