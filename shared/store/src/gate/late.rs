@@ -44,14 +44,14 @@ impl Store {
         for _ in 0..2 * MAX_LATE_ENTRIES {
             if let Some(first) = gate.redemption(serial, |first| first.is_repeated_by(scan))? {
                 let redemption = Redemption::Admitted(first.at);
-                return Ok(Report { redemption, conflict: gate.redemption_conflict()? });
+                return Ok(Report { redemption, conflict: gate.redemption_conflict() });
             }
             let refused = Redemption::Refused(gate.why_closed(serial)?);
             // The same scan, but reported by another person: no second entry, and no admission.
             if gate.redemption(serial, |first| first.is_left_for(scan))?.is_some() {
                 return Ok(Report { redemption: refused, conflict: None });
             }
-            if let Some(late) = gate.known_entry(serial, scan)? {
+            if let Some(late) = gate.known_entry(serial, scan) {
                 return Ok(Report { redemption: refused, conflict: Some(late) });
             }
             let let_in = match let_in {
@@ -59,7 +59,7 @@ impl Store {
                 None => !gate.knows_scanner(scan)?,
             };
             let keeps = let_in && serial <= gate.serial && gate.entries.len() < MAX_LATE_ENTRIES;
-            let late = if keeps { gate.past(serial)?.judge(scan.at) } else { None };
+            let late = if keeps { gate.past(serial).judge(scan.at) } else { None };
             let Some(late) = late else { return Ok(Report { redemption: refused, conflict: None }) };
             match self.keep_entry(event, ticket, &gate, serial, late.redeems, scan).await {
                 Ok(()) => {
@@ -122,10 +122,11 @@ impl Record {
     /// The condition that the gate is still as it was read, and its values.
     fn unchanged(&self) -> (String, Item) {
         let serial = (self.serial > 0).then(|| number(self.serial));
+        let time = |at: domain::Timestamp| number(at.as_millisecond());
         let mut values = Item::new();
         let mut conditions = Vec::with_capacity(4);
         for (attribute, value) in
-            [("u", self.used_at.map(number)), ("r", self.revoked_at.map(number)), ("s", serial)]
+            [("u", self.used_at.map(time)), ("r", self.revoked_at.map(time)), ("s", serial)]
         {
             match value {
                 Some(value) => {

@@ -2,6 +2,7 @@
 
 use domain::late_entry::{LateEntry, TicketPast};
 use domain::{DeviceId, SessionId, TicketId, Timestamp, UserId};
+use jiff::fmt::serde::timestamp::millisecond;
 use serde::{Deserialize, Serialize};
 
 use super::{Closed, Conflict, Scan};
@@ -10,42 +11,45 @@ use crate::failure::Item;
 use crate::items::from_item;
 
 /// The item of a gate. Times are in milliseconds.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct Record {
     /// When the ticket was redeemed.
-    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
-    pub(super) used_at: Option<i64>,
-    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "u", default, with = "millisecond::optional")]
+    pub(super) used_at: Option<Timestamp>,
+    #[serde(rename = "n")]
     nonce: Option<String>,
-    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "b")]
     by: Option<UserId>,
-    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "d")]
     device: Option<DeviceId>,
-    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "i")]
     session: Option<SessionId>,
     /// The serial of the code that redeemed it, if that was not the latest when
     /// the door reported it.
-    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "c")]
     pub(super) used_serial: Option<u16>,
     /// When the ticket was revoked.
-    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
-    pub(super) revoked_at: Option<i64>,
+    #[serde(rename = "r", default, with = "millisecond::optional")]
+    pub(super) revoked_at: Option<Timestamp>,
     /// The serial of the ticket's latest code.
     #[serde(rename = "s", default)]
     pub(super) serial: u16,
     /// When each earlier code ended, in the order of their serials.
-    #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
-    ended: Vec<i64>,
+    #[serde(rename = "t", default)]
+    ended: Vec<Moment>,
     /// Entries that were reported late and did not redeem the ticket.
-    #[serde(rename = "e", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "e", default)]
     pub(super) entries: Vec<Entry>,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+struct Moment(#[serde(with = "millisecond::required")] Timestamp);
 
 /// An entry that did not redeem its ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
-    #[serde(rename = "u")]
-    at: i64,
+    #[serde(rename = "u", with = "millisecond::required")]
+    at: Timestamp,
     #[serde(rename = "n")]
     nonce: String,
     #[serde(rename = "b")]
@@ -61,12 +65,12 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn new(scan: &Scan, serial: u16) -> Self {
         let Scan { nonce, by, device, session, at } = scan.clone();
-        Self { at: at.as_millisecond(), nonce, by, device, session, serial }
+        Self { at, nonce, by, device, session, serial }
     }
 
-    fn scan(&self) -> Result<Scan, Failure> {
-        let Self { by, device, session, .. } = *self;
-        Ok(Scan { nonce: self.nonce.clone(), by, device, session, at: time(self.at)? })
+    fn scan(&self) -> Scan {
+        let Self { at, by, device, session, .. } = *self;
+        Scan { nonce: self.nonce.clone(), by, device, session, at }
     }
 }
 
@@ -82,7 +86,7 @@ impl Record {
             return Ok(Some(Closed::Superseded));
         }
         if let Some(at) = self.revoked_at {
-            return Ok(Some(Closed::Revoked(time(at)?)));
+            return Ok(Some(Closed::Revoked(at)));
         }
         Ok(self.scan()?.map(Closed::Used))
     }
@@ -96,7 +100,7 @@ impl Record {
             by: self.by.ok_or_else(missing)?,
             device: self.device,
             session: self.session,
-            at: time(at)?,
+            at,
         }))
     }
 
@@ -111,68 +115,47 @@ impl Record {
 
     /// The conflict of the entry that `scan` of the code with `serial` reported before, if it is among
     /// the entries that did not redeem the ticket.
-    pub(super) fn known_entry(&self, serial: u16, scan: &Scan) -> Result<Option<LateEntry>, Failure> {
-        for (entry, late) in self.late_entries()? {
-            let known = entry.scan()?;
-            if entry.serial == serial && (known.is_repeated_by(scan) || known.is_left_for(scan)) {
-                return Ok(Some(late));
-            }
-        }
-        Ok(None)
+    pub(super) fn known_entry(&self, serial: u16, scan: &Scan) -> Option<LateEntry> {
+        let is_it = |known: &Scan| known.is_repeated_by(scan) || known.is_left_for(scan);
+        let mut late = self.late_entries();
+        late.find(|(entry, _)| entry.serial == serial && is_it(&entry.scan())).map(|(_, late)| late)
     }
 
     /// True if the scanner of `scan` let a person in with this ticket before.
     pub(super) fn knows_scanner(&self, scan: &Scan) -> Result<bool, Failure> {
-        let mut known = self.scan()?.into_iter().map(Ok).chain(self.entries.iter().map(Entry::scan));
-        known.try_fold(false, |knows, other| {
-            let other = other?;
-            Ok(knows || (other.by == scan.by && other.is_of_scanner(scan)))
-        })
+        let mut known = self.scan()?.into_iter().chain(self.entries.iter().map(Entry::scan));
+        Ok(known.any(|other| other.by == scan.by && other.is_of_scanner(scan)))
     }
 
     /// The past of the ticket, as far as its code with `serial` is concerned.
-    pub(super) fn past(&self, serial: u16) -> Result<TicketPast, Failure> {
-        let ended = self.ended.get(usize::from(serial)).copied();
+    pub(super) fn past(&self, serial: u16) -> TicketPast {
         // If a code's end was not noted, it counts as over since 1970.
-        let superseded = (serial < self.serial).then(|| ended.unwrap_or(0));
-        Ok(TicketPast {
-            used_at: self.used_at.map(time).transpose()?,
-            revoked_at: self.revoked_at.map(time).transpose()?,
-            superseded_at: superseded.map(time).transpose()?,
-        })
+        let ended = || self.ended.get(usize::from(serial)).map_or(Timestamp::UNIX_EPOCH, |ended| ended.0);
+        TicketPast {
+            used_at: self.used_at,
+            revoked_at: self.revoked_at,
+            superseded_at: (serial < self.serial).then(ended),
+        }
     }
 
     /// The conflict of the entry that redeemed the ticket, if that was reported late.
-    pub(super) fn redemption_conflict(&self) -> Result<Option<LateEntry>, Failure> {
-        let Some(at) = self.used_at else { return Ok(None) };
-        Ok(TicketPast { used_at: None, ..self.past(self.redeemed_serial())? }.judge(time(at)?))
+    pub(super) fn redemption_conflict(&self) -> Option<LateEntry> {
+        TicketPast { used_at: None, ..self.past(self.redeemed_serial()) }.judge(self.used_at?)
     }
 
     /// The entries that did not redeem the ticket, with what they contradict.
-    pub(super) fn late_entries(&self) -> Result<Vec<(&Entry, LateEntry)>, Failure> {
-        let mut late = Vec::with_capacity(self.entries.len());
-        for entry in &self.entries {
-            late.extend(self.past(entry.serial)?.judge(time(entry.at)?).map(|judged| (entry, judged)));
-        }
-        Ok(late)
+    pub(super) fn late_entries(&self) -> impl Iterator<Item = (&Entry, LateEntry)> {
+        self.entries.iter().filter_map(|entry| Some((entry, self.past(entry.serial).judge(entry.at)?)))
     }
 
     /// The conflicts of this gate, which is that of `ticket`.
     pub(super) fn conflicts_of(&self, ticket: TicketId) -> Result<Vec<Conflict>, Failure> {
-        let redeemed = self.scan()?.zip(self.redemption_conflict()?);
-        let mut conflicts: Vec<_> =
-            redeemed.into_iter().map(|(scan, late)| Conflict { ticket, scan, late }).collect();
-        for (entry, late) in self.late_entries()? {
-            conflicts.push(Conflict { ticket, scan: entry.scan()?, late });
-        }
-        Ok(conflicts)
+        let redeemed = self.scan()?.zip(self.redemption_conflict());
+        let others = self.late_entries().map(|(entry, late)| (entry.scan(), late));
+        Ok(redeemed.into_iter().chain(others).map(|(scan, late)| Conflict { ticket, scan, late }).collect())
     }
 
     fn redeemed_serial(&self) -> u16 {
         self.used_serial.unwrap_or(self.serial)
     }
-}
-
-pub(super) fn time(millisecond: i64) -> Result<Timestamp, Failure> {
-    Timestamp::from_millisecond(millisecond).map_err(Failure::unreadable)
 }

@@ -17,10 +17,12 @@ use domain::{
     AreaId, Currency, EventId, GatewayAccountId, Language, OrderId, Person, SaleStageId, TenantId, Timestamp,
     UserId,
 };
+use jiff::fmt::serde::timestamp::{millisecond, second};
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 
+#[serde_with::skip_serializing_none]
 #[derive(Serialize, Deserialize)]
 pub(super) struct Record {
     #[serde(rename = "T")]
@@ -32,7 +34,7 @@ pub(super) struct Record {
     #[serde(rename = "cu")]
     currency: Currency,
     #[serde(rename = "li")]
-    lines: Vec<LineRecord>,
+    lines: Vec<Line>,
     #[serde(rename = "t")]
     total: i64,
     #[serde(rename = "m")]
@@ -46,25 +48,30 @@ pub(super) struct Record {
     #[serde(rename = "h", default, skip_serializing_if = "Vec::is_empty")]
     holdings: Vec<String>,
     /// Seconds: the allotments know no finer time.
-    #[serde(rename = "x")]
-    expires_at: i64,
-    #[serde(rename = "pd", default, skip_serializing_if = "Option::is_none")]
-    paid_at: Option<i64>,
+    #[serde(rename = "x", with = "second::required")]
+    expires_at: Timestamp,
+    #[serde(rename = "pd", default, with = "millisecond::optional")]
+    paid_at: Option<Timestamp>,
     #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
-    payments: Vec<PaymentRecord>,
+    payments: Vec<PaymentOfItem>,
     #[serde(rename = "tk", default, skip_serializing_if = "BTreeMap::is_empty")]
-    tickets: BTreeMap<String, TicketRecord>,
-    #[serde(rename = "pc", default, skip_serializing_if = "Option::is_none")]
+    tickets: BTreeMap<String, Ticket>,
+    #[serde(rename = "pc")]
     promotion_code: Option<String>,
-    #[serde(rename = "ik", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "ik")]
     idempotency: Option<String>,
-    #[serde(rename = "md", default, skip_serializing_if = "Option::is_none")]
-    mailed_at: Option<i64>,
+    #[serde(rename = "md", default, with = "millisecond::optional")]
+    mailed_at: Option<Timestamp>,
     #[serde(rename = "v")]
     version: u32,
 }
 
 #[derive(Serialize, Deserialize)]
+struct Line(#[serde(with = "LineRecord")] OrderLine);
+
+#[serde_with::skip_serializing_none]
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "OrderLine")]
 struct LineRecord {
     #[serde(rename = "a")]
     area: AreaId,
@@ -72,7 +79,7 @@ struct LineRecord {
     quantity: u8,
     #[serde(rename = "s", default, skip_serializing_if = "Vec::is_empty")]
     seats: Vec<SeatLabel>,
-    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "g")]
     stage: Option<SaleStageId>,
     #[serde(rename = "b")]
     base: i64,
@@ -94,16 +101,21 @@ fn is_zero(amount: &i64) -> bool {
 }
 
 #[derive(Serialize, Deserialize)]
+struct PaymentOfItem(#[serde(with = "PaymentRecord")] Payment);
+
+#[serde_with::skip_serializing_none]
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Payment")]
 struct PaymentRecord {
     #[serde(rename = "n")]
     attempt: u8,
     #[serde(rename = "g")]
     gateway: GatewayName,
-    #[serde(rename = "ac", default, skip_serializing_if = "Option::is_none")]
-    account: Option<String>,
-    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "ac", default, with = "suffix")]
+    account: Option<GatewayAccountId>,
+    #[serde(rename = "i")]
     payment_id: Option<String>,
-    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "u")]
     checkout_url: Option<String>,
     #[serde(rename = "s")]
     state: PaymentState,
@@ -115,32 +127,49 @@ struct PaymentRecord {
     by_hand: i64,
     #[serde(rename = "d", default, skip_serializing_if = "is_zero")]
     refund_due: i64,
-    #[serde(rename = "rp", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "rp")]
     refund: Option<RefundProgress>,
-    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "w")]
     unused: Option<UnusedReason>,
-    #[serde(rename = "di", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "di")]
     dispute: Option<Dispute>,
-    #[serde(rename = "c")]
-    created_at: i64,
-    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "c", with = "millisecond::required")]
+    created_at: Timestamp,
+    #[serde(rename = "k")]
     idempotency: Option<String>,
     #[serde(rename = "cl", default, skip_serializing_if = "std::ops::Not::not")]
     closed: bool,
 }
 
 #[derive(Serialize, Deserialize)]
+struct Ticket(#[serde(with = "TicketRecord")] TicketState);
+
+#[serde_with::skip_serializing_none]
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "TicketState")]
 struct TicketRecord {
     #[serde(rename = "s", default)]
     serial: u16,
     #[serde(rename = "r", default)]
     refunded: bool,
-    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "h")]
     holder: Option<UserId>,
 }
 
-fn time(millisecond: i64) -> Result<Timestamp, Failure> {
-    Timestamp::from_millisecond(millisecond).map_err(Failure::unreadable)
+/// An id without its kind.
+mod suffix {
+    use domain::GatewayAccountId as Id;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(id: &Option<Id>, serializer: S) -> Result<S::Ok, S::Error> {
+        id.map(|id| id.suffix()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D::Error> {
+        let suffix = Option::<String>::deserialize(deserializer)?;
+        suffix.map(|suffix| Id::from_suffix(&suffix)).transpose().map_err(D::Error::custom)
+    }
 }
 
 /// A holding as text: `a1:12x2,13x1` (line 1), `r0:3:12,13` (line 0, row 3), `s<stage>:0x2`, `p:0x1`,
@@ -190,103 +219,33 @@ pub(super) fn parse_holding(text: &str) -> Option<Holding> {
 
 impl Record {
     pub(super) fn of(order: &Order) -> Self {
-        let line = |line: &OrderLine| LineRecord {
-            area: line.area,
-            quantity: line.quantity,
-            seats: line.seats.clone(),
-            stage: line.stage,
-            base: line.base,
-            stage_adjustment: line.stage_adjustment,
-            promotion: line.promotion,
-            fee: line.fee,
-            vat: line.vat,
-            total: line.total,
-        };
-        let payment = |payment: &Payment| PaymentRecord {
-            attempt: payment.attempt,
-            gateway: payment.gateway,
-            account: payment.account.map(|account| account.suffix()),
-            payment_id: payment.payment_id.clone(),
-            checkout_url: payment.checkout_url.clone(),
-            state: payment.state,
-            amount: payment.amount,
-            refunded: payment.refunded,
-            by_hand: payment.by_hand,
-            refund_due: payment.refund_due,
-            refund: payment.refund.clone(),
-            unused: payment.unused,
-            dispute: payment.dispute,
-            created_at: payment.created_at.as_millisecond(),
-            idempotency: payment.idempotency.clone(),
-            closed: payment.closed,
-        };
-        let ticket = |(index, ticket): (&u8, &TicketState)| {
-            let record =
-                TicketRecord { serial: ticket.serial, refunded: ticket.refunded, holder: ticket.holder };
-            (index.to_string(), record)
-        };
+        let ticket = |(index, ticket): (&u8, &TicketState)| (index.to_string(), Ticket(ticket.clone()));
         Self {
             tenant: order.tenant,
             event: order.event,
             status: order.status,
             currency: order.currency,
-            lines: order.lines.iter().map(line).collect(),
+            lines: order.lines.iter().cloned().map(Line).collect(),
             total: order.total,
             email: order.buyer.email.clone(),
             name: order.buyer.name.clone(),
             language: order.language,
             attendees: order.attendees.clone(),
             holdings: order.holdings.iter().map(holding_text).collect(),
-            expires_at: order.expires_at.as_second(),
-            paid_at: order.paid_at.map(Timestamp::as_millisecond),
-            payments: order.payments.iter().map(payment).collect(),
+            expires_at: order.expires_at,
+            paid_at: order.paid_at,
+            payments: order.payments.iter().cloned().map(PaymentOfItem).collect(),
             tickets: order.tickets.iter().map(ticket).collect(),
             promotion_code: order.promotion_code.clone(),
             idempotency: order.idempotency.clone(),
-            mailed_at: order.mailed_at.map(Timestamp::as_millisecond),
+            mailed_at: order.mailed_at,
             version: order.version,
         }
     }
 
     pub(super) fn into_order(self, user: UserId, id: OrderId) -> Result<Order, Failure> {
-        let line = |line: LineRecord| OrderLine {
-            area: line.area,
-            quantity: line.quantity,
-            seats: line.seats,
-            stage: line.stage,
-            base: line.base,
-            stage_adjustment: line.stage_adjustment,
-            promotion: line.promotion,
-            fee: line.fee,
-            vat: line.vat,
-            total: line.total,
-        };
-        let payment = |payment: PaymentRecord| {
-            let account = payment.account.map(|account| GatewayAccountId::from_suffix(&account));
-            Ok::<_, Failure>(Payment {
-                attempt: payment.attempt,
-                gateway: payment.gateway,
-                account: account.transpose().map_err(Failure::unreadable)?,
-                payment_id: payment.payment_id,
-                checkout_url: payment.checkout_url,
-                state: payment.state,
-                amount: payment.amount,
-                refunded: payment.refunded,
-                by_hand: payment.by_hand,
-                refund_due: payment.refund_due,
-                refund: payment.refund,
-                unused: payment.unused,
-                dispute: payment.dispute,
-                created_at: time(payment.created_at)?,
-                idempotency: payment.idempotency,
-                closed: payment.closed,
-            })
-        };
-        let ticket = |(index, ticket): (String, TicketRecord)| {
-            let index = index.parse().map_err(Failure::unreadable)?;
-            let state =
-                TicketState { serial: ticket.serial, refunded: ticket.refunded, holder: ticket.holder };
-            Ok::<_, Failure>((index, state))
+        let ticket = |(index, Ticket(ticket)): (String, Ticket)| {
+            Ok::<_, Failure>((index.parse().map_err(Failure::unreadable)?, ticket))
         };
         let holding =
             |text: String| parse_holding(&text).ok_or_else(|| Failure::unreadable(format!("holding {text}")));
@@ -297,19 +256,19 @@ impl Record {
             event: self.event,
             status: self.status,
             currency: self.currency,
-            lines: self.lines.into_iter().map(line).collect(),
+            lines: self.lines.into_iter().map(|Line(line)| line).collect(),
             total: self.total,
             buyer: Person { email: self.email, name: self.name },
             language: self.language,
             attendees: self.attendees,
             holdings: self.holdings.into_iter().map(holding).collect::<Result<_, _>>()?,
-            expires_at: Timestamp::from_second(self.expires_at).map_err(Failure::unreadable)?,
-            paid_at: self.paid_at.map(time).transpose()?,
-            payments: self.payments.into_iter().map(payment).collect::<Result<_, _>>()?,
+            expires_at: self.expires_at,
+            paid_at: self.paid_at,
+            payments: self.payments.into_iter().map(|PaymentOfItem(payment)| payment).collect(),
             tickets: self.tickets.into_iter().map(ticket).collect::<Result<_, _>>()?,
             promotion_code: self.promotion_code,
             idempotency: self.idempotency,
-            mailed_at: self.mailed_at.map(time).transpose()?,
+            mailed_at: self.mailed_at,
             version: self.version,
         }))
     }
