@@ -2,9 +2,7 @@ use aide::OperationInput;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, post_with};
 use aide::generate::GenContext;
-use aide::openapi::{
-    HeaderStyle, Operation, Parameter, ParameterData, ParameterSchemaOrContent, ReferenceOr, SchemaObject,
-};
+use aide::openapi::Operation;
 use axum::extract::FromRequestParts;
 use axum::response::NoContent;
 use base64::Engine;
@@ -13,7 +11,7 @@ use domain::text::Line;
 use domain::{DeviceId, Error, FieldError, Result, TenantId, Timestamp, UserId};
 use http::StatusCode;
 use http::request::Parts;
-use schemars::{JsonSchema, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::{Device, MAX_DEVICES, recount};
@@ -192,10 +190,7 @@ impl<S: Send + Sync> FromRequestParts<S> for DeviceSecret {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Some(value) = parts.headers.get("x-device-secret") else { return Ok(Self(None)) };
-        let secret = value.to_str().ok().filter(|secret| {
-            (1..=128).contains(&secret.len()) && secret.bytes().all(|byte| byte.is_ascii_graphic())
-        });
-        let Some(secret) = secret else {
+        let Some(secret) = web::visible(value) else {
             let detail = "Must be the secret that pairing answered with, unchanged.".to_owned();
             let field = FieldError { pointer: "#X-Device-Secret".to_owned(), detail };
             return Err(Error::fields(vec![field]).into());
@@ -206,23 +201,7 @@ impl<S: Send + Sync> FromRequestParts<S> for DeviceSecret {
 
 impl OperationInput for DeviceSecret {
     fn operation_input(_: &mut GenContext, operation: &mut Operation) {
-        operation.parameters.push(ReferenceOr::Item(Parameter::Header {
-            parameter_data: ParameterData {
-                name: "X-Device-Secret".to_owned(),
-                description: Some("The secret of the paired scanner; needed with `device_id`.".to_owned()),
-                required: false,
-                deprecated: None,
-                format: ParameterSchemaOrContent::Schema(SchemaObject {
-                    json_schema: json_schema!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}),
-                    external_docs: None,
-                    example: None,
-                }),
-                example: None,
-                examples: Default::default(),
-                explode: None,
-                extensions: Default::default(),
-            },
-            style: HeaderStyle::Simple,
-        }));
+        let description = "The secret of the paired scanner; needed with `device_id`.";
+        web::header_parameter(operation, "X-Device-Secret", description);
     }
 }

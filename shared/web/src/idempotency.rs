@@ -1,15 +1,12 @@
 use aide::OperationInput;
 use aide::generate::GenContext;
-use aide::openapi::{
-    HeaderStyle, Operation, Parameter, ParameterData, ParameterSchemaOrContent, ReferenceOr, SchemaObject,
-};
+use aide::openapi::Operation;
 use axum::extract::FromRequestParts;
 use domain::FieldError;
 use http::request::Parts;
-use indexmap::IndexMap;
-use schemars::json_schema;
 
 use crate::Problem;
+use crate::header::{header_parameter, visible};
 use crate::problem::Wording;
 use crate::refusals::may_refuse;
 
@@ -23,11 +20,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
-        let key = value
-            .to_str()
-            .ok()
-            .filter(|key| (1..=128).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()));
-        key.map(|key| Self(Some(key.to_owned()))).ok_or_else(|| {
+        visible(value).map(|key| Self(Some(key.to_owned()))).ok_or_else(|| {
             let field = FieldError {
                 pointer: "#Idempotency-Key".to_owned(),
                 detail: "Must be 1 to 128 visible ASCII characters, such as a UUID.".to_owned(),
@@ -40,27 +33,11 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 impl OperationInput for IdempotencyKey {
     fn operation_input(_: &mut GenContext, operation: &mut Operation) {
         may_refuse(operation, ["idempotency_key_reused", "invalid_fields", "request_in_progress"]);
-        operation.parameters.push(ReferenceOr::Item(Parameter::Header {
-            parameter_data: ParameterData {
-                name: "Idempotency-Key".to_owned(),
-                description: Some(
-                    "Makes it safe to send the request again: the same key with the same body gets the same \
-                     answer and nothing happens twice. With another body the answer is 422."
-                        .to_owned(),
-                ),
-                required: false,
-                deprecated: None,
-                format: ParameterSchemaOrContent::Schema(SchemaObject {
-                    json_schema: json_schema!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}),
-                    external_docs: None,
-                    example: None,
-                }),
-                example: None,
-                examples: IndexMap::new(),
-                explode: None,
-                extensions: IndexMap::new(),
-            },
-            style: HeaderStyle::Simple,
-        }));
+        header_parameter(
+            operation,
+            "Idempotency-Key",
+            "Makes it safe to send the request again: the same key with the same body gets the same answer and \
+             nothing happens twice. With another body the answer is 422.",
+        );
     }
 }
