@@ -172,10 +172,7 @@ async fn check_passwords(
     current: Password,
 ) -> Result<PasswordHash> {
     let user = state.store.user(buyer.user).await?.ok_or_else(unknown)?;
-    let mut fields = Fields::new();
-    new.check_new("/password", Some(&user.email), &mut fields);
-    strength::check(&new, &user.email, &user.name, "/password", &mut fields);
-    fields.finish()?;
+    strength::check_new(&new, &user.email, &user.name)?;
     if user.password_hash.is_none() {
         return Err(Error::conflict(
             "no_password",

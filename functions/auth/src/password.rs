@@ -79,10 +79,7 @@ async fn reset(
     let purposes = [LinkPurpose::ResetPassword];
     let owner = link::owner(&state, &token, &purposes, now);
     let owner = state.redeem_limited(&network, now, owner).await?;
-    let mut fields = Fields::new();
-    password.check_new("/password", Some(&owner.email), &mut fields);
-    strength::check(&password, &owner.email, &owner.name, "/password", &mut fields);
-    fields.finish()?;
+    strength::check_new(&password, &owner.email, &owner.name)?;
     let grant = link::redeem_once(&state, &token, &purposes, now).await?;
     let hash = hashing::hash(password).await?;
     let change = |user: &mut User| {

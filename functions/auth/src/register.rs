@@ -1,6 +1,5 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use domain::error::Fields;
 use domain::text::{Line, Phone};
 use domain::user::{Email, LinkPurpose, MAX_NAME, Password, User};
 use domain::{Error, Language};
@@ -47,15 +46,6 @@ struct Registration {
     language: Language,
 }
 
-impl Registration {
-    fn check(&self) -> domain::Result<()> {
-        let mut fields = Fields::new();
-        self.password.check_new("/password", Some(&self.email), &mut fields);
-        strength::check(&self.password, &self.email, &self.name, "/password", &mut fields);
-        fields.finish()
-    }
-}
-
 /// Does the same work for a new address as for a known one: one hash, the same reads, one
 /// write with the mail. For a new account the write is a transaction, which takes a little
 /// longer.
@@ -64,7 +54,7 @@ async fn register(
     network: ClientNetwork,
     Json(registration): Json<Registration>,
 ) -> Answer<Accepted> {
-    registration.check()?;
+    strength::check_new(&registration.password, &registration.email, &registration.name)?;
     let now = state.clock.now();
     let may_tell = Tries::new(&state, &registration.email, &network, None, now).count_notice().await?;
     let Registration { email, password, name, phone, language } = registration;

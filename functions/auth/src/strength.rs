@@ -1,5 +1,6 @@
 //! Refuses new passwords that an attacker would try first.
 
+use domain::Result;
 use domain::error::Fields;
 use domain::text::without_accents;
 use domain::user::{Email, Password};
@@ -14,7 +15,7 @@ const HOUSE: &str = "taquilla boleta boleteria entrada concierto contraseña con
 /// the first million guesses of an attacker who knows these and the lists of common
 /// passwords: with a hundred guesses a day for one account, 27 years. A length that
 /// [`Password::check_new`] refuses is not judged.
-pub(crate) fn check(password: &Password, email: &Email, name: &str, pointer: &str, fields: &mut Fields) {
+fn check(password: &Password, email: &Email, name: &str, pointer: &str, fields: &mut Fields) {
     let text = password.as_str();
     if !(Password::MIN_CHARS..=Password::MAX_CHARS).contains(&text.chars().count()) {
         return;
@@ -33,6 +34,14 @@ pub(crate) fn check(password: &Password, email: &Email, name: &str, pointer: &st
         "Is among the first that anybody would try. Take several words that have nothing to do with each other or \
          with you.",
     );
+}
+
+/// Checks that a user with this address and name may choose `password`.
+pub(crate) fn check_new(password: &Password, email: &Email, name: &str) -> Result<()> {
+    let mut fields = Fields::new();
+    password.check_new("/password", Some(email), &mut fields);
+    check(password, email, name, "/password", &mut fields);
+    fields.finish()
 }
 
 /// True if `text` contains one of `words`, and has fewer than four letters without them.

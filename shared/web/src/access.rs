@@ -32,9 +32,8 @@ impl Deref for Buyer {
     }
 }
 
-impl<S> FromRequestParts<S> for Buyer
+impl<S: Send + Sync> FromRequestParts<S> for Buyer
 where
-    S: Send + Sync,
     TokenVerifier: FromRef<S>,
 {
     type Rejection = Problem;
@@ -60,9 +59,8 @@ impl OperationInput for Buyer {
 #[derive(Debug, Clone)]
 pub struct MaybeBuyer(pub Option<Claims>);
 
-impl<S> FromRequestParts<S> for MaybeBuyer
+impl<S: Send + Sync> FromRequestParts<S> for MaybeBuyer
 where
-    S: Send + Sync,
     TokenVerifier: FromRef<S>,
 {
     type Rejection = Problem;
@@ -91,9 +89,8 @@ macro_rules! staff {
             pub claims: Claims,
         }
 
-        impl<S> FromRequestParts<S> for $name
+        impl<S: Send + Sync> FromRequestParts<S> for $name
         where
-            S: Send + Sync,
             TokenVerifier: FromRef<S>,
         {
             type Rejection = Problem;

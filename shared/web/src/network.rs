@@ -71,9 +71,8 @@ impl std::fmt::Debug for ClientNetwork {
     }
 }
 
-impl<S> FromRequestParts<S> for ClientNetwork
+impl<S: Send + Sync> FromRequestParts<S> for ClientNetwork
 where
-    S: Send + Sync,
     TrustedHops: FromRef<S>,
 {
     type Rejection = std::convert::Infallible;

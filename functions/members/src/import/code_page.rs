@@ -12,40 +12,16 @@ use encoding_rs::{MACINTOSH, WINDOWS_1252};
 const SPANISH: &str = "áéíóúñü";
 const PORTUGUESE: &str = "ãõçâêôà";
 
-/// The bytes of these letters in code page 850, and of the signs of sentences and ordinals.
-const DOS: [(u8, char); 32] = [
-    (0x80, 'Ç'),
-    (0x81, 'ü'),
-    (0x82, 'é'),
-    (0x83, 'â'),
-    (0x85, 'à'),
-    (0x87, 'ç'),
-    (0x88, 'ê'),
-    (0x90, 'É'),
-    (0x93, 'ô'),
-    (0x9A, 'Ü'),
-    (0xA0, 'á'),
-    (0xA1, 'í'),
-    (0xA2, 'ó'),
-    (0xA3, 'ú'),
-    (0xA4, 'ñ'),
-    (0xA5, 'Ñ'),
-    (0xA6, 'ª'),
-    (0xA7, 'º'),
-    (0xA8, '¿'),
-    (0xAD, '¡'),
-    (0xB5, 'Á'),
-    (0xB6, 'Â'),
-    (0xB7, 'À'),
-    (0xC6, 'ã'),
-    (0xC7, 'Ã'),
-    (0xD2, 'Ê'),
-    (0xD6, 'Í'),
-    (0xE0, 'Ó'),
-    (0xE2, 'Ô'),
-    (0xE4, 'õ'),
-    (0xE5, 'Õ'),
-    (0xE9, 'Ú'),
+/// Code page 850 from 0x80 on, 16 bytes a line: these letters, the signs of sentences and ordinals, and
+/// `·` where there is another sign.
+const DOS: [&str; 7] = [
+    "Çüéâ·à·çê·······", // 0x80
+    "É··ô······Ü·····", // 0x90
+    "áíóúñÑªº¿····¡··", // 0xA0
+    "·····ÁÂÀ········", // 0xB0
+    "······ãÃ········", // 0xC0
+    "··Ê···Í·········", // 0xD0
+    "Ó·Ô·õÕ···Ú······", // 0xE0
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +61,10 @@ impl CharacterSet {
             _ if byte.is_ascii() => Some(char::from(byte)),
             Self::Windows => decoded(WINDOWS_1252),
             Self::Mac => decoded(MACINTOSH),
-            Self::Dos => DOS.iter().find(|(other, _)| *other == byte).map(|(_, sign)| *sign),
+            Self::Dos => {
+                let row = DOS.get(usize::from(byte / 16 - 8));
+                row.and_then(|row| row.chars().nth(usize::from(byte % 16))).filter(|sign| *sign != '·')
+            }
         };
         sign.unwrap_or(char::REPLACEMENT_CHARACTER)
     }

@@ -22,15 +22,7 @@ impl State {
             match step {
                 Step::New(member) => new.push((line, member)),
                 Step::Changed { before, after } => changed.push((line, before, after)),
-                Step::Unchanged(id) => {
-                    results.push(ImportResult {
-                        line,
-                        outcome: ImportOutcome::Unchanged,
-                        id,
-                        reason: None,
-                        code: None,
-                    });
-                }
+                Step::Unchanged(id) => results.push(done(line, id, ImportOutcome::Unchanged)),
             }
         }
         // Collected, because a lazy closure over borrowed lines makes no future
