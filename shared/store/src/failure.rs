@@ -26,6 +26,9 @@ pub enum Failure {
     Fault(String),
 }
 
+/// The result of what the store does.
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
 impl Failure {
     /// The failure for an item that can not be read as its type.
     pub(crate) fn unreadable(error: impl std::fmt::Display) -> Self {
@@ -151,7 +154,7 @@ impl RefusedItem for aws_sdk_dynamodb::operation::transact_write_items::Transact
 }
 
 /// Whether a write was done: false if its condition did not hold.
-pub(crate) fn was_done<T, E: Into<Failure>>(sent: Result<T, E>) -> Result<bool, Failure> {
+pub(crate) fn was_done<T, E: Into<Failure>>(sent: Result<T, E>) -> Result<bool> {
     match sent.map_err(Into::into) {
         Ok(_) => Ok(true),
         Err(Failure::Refused(_)) => Ok(false),
@@ -163,9 +166,9 @@ pub(crate) fn was_done<T, E: Into<Failure>>(sent: Result<T, E>) -> Result<bool, 
 /// client retries and is refused because of its own success. Only after a refusal, `is_written` reads
 /// whether the stored item is what was written.
 pub(crate) async fn accept_if_written(
-    sent: Result<(), Failure>,
-    is_written: impl Future<Output = Result<bool, Failure>>,
-) -> Result<(), Failure> {
+    sent: Result<()>,
+    is_written: impl Future<Output = Result<bool>>,
+) -> Result<()> {
     match sent {
         Err(refused @ Failure::Refused(_)) => {
             if is_written.await? {
@@ -184,7 +187,7 @@ pub trait OnRefused<T> {
     fn on_refused(self, meaning: impl FnOnce() -> Error) -> Result<T, Error>;
 }
 
-impl<T> OnRefused<T> for Result<T, Failure> {
+impl<T> OnRefused<T> for Result<T> {
     fn on_refused(self, meaning: impl FnOnce() -> Error) -> Result<T, Error> {
         self.map_err(|failure| match failure {
             Failure::Refused(_) => meaning(),

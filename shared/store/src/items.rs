@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 
 use crate::failure::{Item, accept_if_written};
 use crate::keys::{self, Key};
-use crate::{AuditWalk, Failure, Store};
+use crate::{AuditWalk, Failure, Result, Store};
 
 /// An entity whose writes are conditional on the version that they are based on.
 pub trait Versioned {
@@ -56,13 +56,13 @@ pub struct Listing<T> {
     pub last: Option<String>,
 }
 
-pub(crate) fn to_item<T: Serialize>(key: &Key, value: &T) -> Result<Item, Failure> {
+pub(crate) fn to_item<T: Serialize>(key: &Key, value: &T) -> Result<Item> {
     let mut item: Item = serde_dynamo::to_item(value).map_err(Failure::unreadable)?;
     item.extend(key.attributes());
     Ok(item)
 }
 
-pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Failure> {
+pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T> {
     serde_dynamo::from_item(item).map_err(Failure::unreadable)
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Failure> {
 pub(crate) const OUTBOX: &str = "ob";
 
 /// The attribute of an outbox; none without an outbox.
-pub(crate) fn carried(outbox: Option<&Outbox>) -> Result<Item, Failure> {
+pub(crate) fn carried(outbox: Option<&Outbox>) -> Result<Item> {
     let text = outbox.map(Outbox::text).transpose().map_err(Failure::unreadable)?;
     Ok(text.map(|text| (OUTBOX.to_owned(), string(text))).into_iter().collect())
 }
@@ -86,13 +86,13 @@ pub(crate) fn number(value: impl std::fmt::Display) -> AttributeValue {
 /// A builder of a part of a transaction.
 pub(crate) trait Part {
     /// The part, complete.
-    fn part(self) -> Result<TransactWriteItem, Failure>;
+    fn part(self) -> Result<TransactWriteItem>;
 }
 
 macro_rules! parts {
     ($($builder:ty => $kind:ident),*) => {
         $(impl Part for $builder {
-            fn part(self) -> Result<TransactWriteItem, Failure> {
+            fn part(self) -> Result<TransactWriteItem> {
                 let part = self.build().map_err(Failure::unreadable)?;
                 Ok(TransactWriteItem::builder().$kind(part).build())
             }
@@ -106,7 +106,7 @@ parts! {
 }
 
 /// All items that a query finds, on all of its pages.
-pub(crate) async fn query_all(query: QueryFluentBuilder) -> Result<Vec<Item>, Failure> {
+pub(crate) async fn query_all(query: QueryFluentBuilder) -> Result<Vec<Item>> {
     let (mut items, mut pages) = (Vec::new(), query.into_paginator().send());
     while let Some(page) = pages.try_next().await? {
         items.extend(page.items.unwrap_or_default());
@@ -144,7 +144,7 @@ impl Store {
     }
 
     /// True if there is an item with this key.
-    pub(crate) async fn exists(&self, key: &Key) -> Result<bool, Failure> {
+    pub(crate) async fn exists(&self, key: &Key) -> Result<bool> {
         let answer = self
             .client
             .get_item()
@@ -157,16 +157,16 @@ impl Store {
     }
 
     /// The item, read eventually consistent (half a read unit per 4 KB).
-    pub(crate) async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Failure> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>> {
         self.get_item(key, false).await?.map(from_item).transpose()
     }
 
     /// The item, read consistently.
-    pub(crate) async fn get_consistent<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Failure> {
+    pub(crate) async fn get_consistent<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>> {
         self.get_item(key, true).await?.map(from_item).transpose()
     }
 
-    pub(crate) async fn get_item(&self, key: &Key, consistent: bool) -> Result<Option<Item>, Failure> {
+    pub(crate) async fn get_item(&self, key: &Key, consistent: bool) -> Result<Option<Item>> {
         let answer = self
             .client
             .get_item()
@@ -180,7 +180,7 @@ impl Store {
 
     /// The items with these keys, in no particular order, without those that do not exist. The read is
     /// eventually consistent. A key must not appear twice.
-    pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, Failure> {
+    pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>> {
         let mut items = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(100) {
             let wanted = chunk.iter().map(Key::attributes).collect();
@@ -207,24 +207,20 @@ impl Store {
     }
 
     /// Writes the item unless there is one with this key.
-    pub(crate) async fn put_new<T: Serialize>(&self, key: &Key, value: &T) -> Result<(), Failure> {
+    pub(crate) async fn put_new<T: Serialize>(&self, key: &Key, value: &T) -> Result<()> {
         self.put_of(to_item(key, value)?).condition_expression("attribute_not_exists(PK)").send().await?;
         Ok(())
     }
 
     /// Writes the item, whether or not there is one with this key.
-    pub(crate) async fn put<T: Serialize>(&self, key: &Key, value: &T) -> Result<(), Failure> {
+    pub(crate) async fn put<T: Serialize>(&self, key: &Key, value: &T) -> Result<()> {
         self.put_of(to_item(key, value)?).send().await?;
         Ok(())
     }
 
     /// Replaces the item if it still has the version before `value`'s. Safe to repeat: the SDK retries
     /// a write whose answer was lost, so a refusal counts as success if the item is as it should be.
-    pub(crate) async fn replace<T: Serialize + Versioned>(
-        &self,
-        key: &Key,
-        value: &T,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn replace<T: Serialize + Versioned>(&self, key: &Key, value: &T) -> Result<()> {
         self.replace_with(key, value, Item::new()).await
     }
 
@@ -234,7 +230,7 @@ impl Store {
         key: &Key,
         value: &T,
         attributes: Item,
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         let mut item = to_item(key, value)?;
         item.extend(attributes);
         let sent = self
@@ -248,7 +244,7 @@ impl Store {
     }
 
     /// Deletes the item, if it is there.
-    pub(crate) async fn delete(&self, key: &Key) -> Result<(), Failure> {
+    pub(crate) async fn delete(&self, key: &Key) -> Result<()> {
         self.delete_of(key).send().await?;
         Ok(())
     }
@@ -263,7 +259,7 @@ impl Store {
         after: Option<&str>,
         limit: u16,
         newest_first: bool,
-    ) -> Result<Listing<T>, Failure> {
+    ) -> Result<Listing<T>> {
         let page = self.list_items(pk, prefix, after, limit, newest_first).await?;
         let items = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
         Ok(Listing { items, last: page.last })
@@ -277,7 +273,7 @@ impl Store {
         after: Option<&str>,
         limit: u16,
         newest_first: bool,
-    ) -> Result<Listing<Item>, Failure> {
+    ) -> Result<Listing<Item>> {
         if after.is_some_and(|sk| !sk.starts_with(prefix)) {
             return Err(Failure::ForeignCursor);
         }
@@ -303,7 +299,7 @@ impl Store {
         pk: &str,
         prefix: &str,
         bound: usize,
-    ) -> Result<Vec<T>, Failure> {
+    ) -> Result<Vec<T>> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let page = self.list(pk, prefix, after.as_deref(), 500, false).await?;
@@ -321,7 +317,7 @@ impl Store {
         &self,
         pk: &str,
         prefix: &str,
-    ) -> Result<Vec<T>, Failure> {
+    ) -> Result<Vec<T>> {
         let query = self
             .query_of(pk)
             .key_condition_expression("PK = :pk AND begins_with(SK, :prefix)")
@@ -331,7 +327,7 @@ impl Store {
     }
 
     /// Writes all or nothing, at twice the write units: for rare paths only.
-    pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<(), Failure> {
+    pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<()> {
         self.client.transact_write_items().set_transact_items(Some(writes)).send().await?;
         Ok(())
     }
@@ -357,7 +353,7 @@ impl Store {
     }
 
     /// The part of a transaction that puts an item, whether or not there is one with this key.
-    pub(crate) fn put_part<T: Serialize>(&self, key: &Key, value: &T) -> Result<TransactWriteItem, Failure> {
+    pub(crate) fn put_part<T: Serialize>(&self, key: &Key, value: &T) -> Result<TransactWriteItem> {
         self.putting(to_item(key, value)?).part()
     }
 
@@ -366,7 +362,7 @@ impl Store {
         &self,
         key: &Key,
         value: &T,
-    ) -> Result<TransactWriteItem, Failure> {
+    ) -> Result<TransactWriteItem> {
         self.replace_part_with(key, value, Item::new())
     }
 
@@ -376,7 +372,7 @@ impl Store {
         key: &Key,
         value: &T,
         attributes: Item,
-    ) -> Result<TransactWriteItem, Failure> {
+    ) -> Result<TransactWriteItem> {
         let mut item = to_item(key, value)?;
         item.extend(attributes);
         let before = number(value.version().saturating_sub(1));
@@ -387,7 +383,7 @@ impl Store {
     }
 
     /// The part of a transaction that deletes an item, if it is there.
-    pub(crate) fn delete_part(&self, key: &Key) -> Result<TransactWriteItem, Failure> {
+    pub(crate) fn delete_part(&self, key: &Key) -> Result<TransactWriteItem> {
         self.deleting(key).part()
     }
 
@@ -396,7 +392,7 @@ impl Store {
         &self,
         key: &Key,
         value: &T,
-    ) -> Result<TransactWriteItem, Failure> {
+    ) -> Result<TransactWriteItem> {
         self.deleting(key)
             .condition_expression("version = :version")
             .expression_attribute_values(":version", number(value.version()))
@@ -404,11 +400,7 @@ impl Store {
     }
 
     /// The part of a transaction that puts a new item.
-    pub(crate) fn put_new_part<T: Serialize>(
-        &self,
-        key: &Key,
-        value: &T,
-    ) -> Result<TransactWriteItem, Failure> {
+    pub(crate) fn put_new_part<T: Serialize>(&self, key: &Key, value: &T) -> Result<TransactWriteItem> {
         self.put_new_part_with(key, value, Item::new())
     }
 
@@ -418,7 +410,7 @@ impl Store {
         key: &Key,
         value: &T,
         attributes: Item,
-    ) -> Result<TransactWriteItem, Failure> {
+    ) -> Result<TransactWriteItem> {
         let mut item = to_item(key, value)?;
         item.extend(attributes);
         self.putting(item).condition_expression("attribute_not_exists(PK)").part()

@@ -35,6 +35,7 @@ pub use allotment::{AllotmentState, Refusal, RowKey, RowState};
 pub use cache::{Cache, ON_SALE_MILLIS, SOLD_MILLIS};
 pub use discount::{Mailing, RequestFilter};
 pub use event::{CapacityLease, EventCache, EventRecord, StagesLeft, StoredEvent, row_blocks};
+pub(crate) use failure::Result;
 pub use failure::{Failure, OnRefused};
 pub use fingerprint::Fingerprints;
 pub use gate::{
@@ -78,7 +79,7 @@ impl Store {
     ///
     /// # Errors
     /// If the table does not answer.
-    pub async fn ping(&self) -> Result<(), Failure> {
+    pub async fn ping(&self) -> Result<()> {
         self.exists(&keys::Key::new("PING", "PING")).await.map(drop)
     }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::failure::was_done;
 use crate::items::number;
 use crate::keys::Key;
-use crate::{Failure, Store, keys};
+use crate::{Failure, Result, Store, keys};
 
 /// A quarter of an hour, in seconds.
 pub const QUARTER: u32 = 15 * 60;
@@ -115,7 +115,7 @@ impl Store {
     }
 
     /// How many more may be counted. For a caller that has many at once and begins only as many as fit.
-    pub async fn room(&self, count: &Count, now: Timestamp) -> Result<u32, Failure> {
+    pub async fn room(&self, count: &Count, now: Timestamp) -> Result<u32> {
         let tries: Option<Tries> = self.get_consistent(&count.key(now)).await?;
         let left = i64::from(count.limit.most) - tries.map_or(0, |tries| tries.n);
         Ok(u32::try_from(left).unwrap_or(0))
@@ -133,7 +133,7 @@ impl Store {
     }
 
     /// Counts once. False if the count was full.
-    pub async fn count_one(&self, count: &Count, now: Timestamp) -> Result<bool, Failure> {
+    pub async fn count_one(&self, count: &Count, now: Timestamp) -> Result<bool> {
         let Limit { most, one_in, .. } = count.limit;
         if fastrand::u32(0..one_in) != 0 {
             return Ok(true);
@@ -175,7 +175,7 @@ impl Store {
     }
 
     /// Takes back one count made at `now`, because what it was counted for did not happen.
-    pub async fn uncount(&self, count: &Count, now: Timestamp) -> Result<(), Failure> {
+    pub async fn uncount(&self, count: &Count, now: Timestamp) -> Result<()> {
         let taken_back = self
             .update_of(&count.key(now))
             .update_expression("ADD n :step")
@@ -188,14 +188,14 @@ impl Store {
     }
 
     /// Resets the counts of the present window to zero.
-    pub async fn reset_counts(&self, counts: &[Count], now: Timestamp) -> Result<(), Failure> {
+    pub async fn reset_counts(&self, counts: &[Count], now: Timestamp) -> Result<()> {
         let forgotten = counts.iter().map(|count| async { self.delete(&count.key(now)).await });
         try_join_all(forgotten).await.map(drop)
     }
 }
 
 /// The error for the caller if one of the counts had no room.
-fn verdict(counts: &[Count], room: Vec<Result<bool, Failure>>, now: Timestamp) -> domain::Result<()> {
+fn verdict(counts: &[Count], room: Vec<Result<bool>>, now: Timestamp) -> domain::Result<()> {
     let mut wait = None;
     for (count, room) in counts.iter().zip(room) {
         if !room? {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::Failure;
+use crate::Result;
 
 /// How often the first requests count again, waiting for the others to go.
 pub const MAX_COUNTS: u32 = 40;
@@ -25,9 +25,9 @@ pub const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// If reading fails.
-pub async fn is_within_limit<T: Ord, F>(most: usize, own: &T, there: impl Fn() -> F) -> Result<bool, Failure>
+pub async fn is_within_limit<T: Ord, F>(most: usize, own: &T, there: impl Fn() -> F) -> Result<bool>
 where
-    F: Future<Output = Result<Vec<T>, Failure>>,
+    F: Future<Output = Result<Vec<T>>>,
 {
     for look in 0..MAX_COUNTS {
         if look > 0 {

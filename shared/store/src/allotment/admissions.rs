@@ -12,7 +12,7 @@ use super::block::{Block, ClaimValue, admissions, reclaiming};
 use super::{Claim, Pool, ROUNDS, Refusal, Token, pause};
 use crate::failure::was_done;
 use crate::items::number;
-use crate::{Failure, Store};
+use crate::{Failure, Result, Store};
 
 /// Blocks that an order tries before it reads all of them.
 const PROBES: usize = 3;
@@ -137,7 +137,7 @@ impl Store {
         token: Token,
         claim: Claim,
         now: Timestamp,
-    ) -> Result<Option<Vec<BlockClaim>>, Failure> {
+    ) -> Result<Option<Vec<BlockClaim>>> {
         // Orders start at different blocks, and an order always at the same one.
         let first = pool.first_block(token);
         free.sort_by_key(|(block, _)| block.wrapping_sub(first));
@@ -178,7 +178,7 @@ impl Store {
         stake: ClaimValue,
         token: Token,
         now: Timestamp,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool> {
         let mut expired = Vec::new();
         for _ in 0..ASKED {
             let block = match self.write_claim(pool, index, stake, token, &expired).await {
@@ -220,7 +220,7 @@ impl Store {
         stake: ClaimValue,
         token: Token,
         expired: &[(String, ClaimValue)],
-    ) -> Result<i64, Failure> {
+    ) -> Result<i64> {
         let wanted = i64::from(stake.quantity());
         let (mut update, remove, unchanged) = reclaiming(self.update_block(pool, index), expired);
         let (set, condition) = match pool.on_demand() {
@@ -280,12 +280,7 @@ impl Store {
 
     /// Sells what the token holds, expired or not, one write a part. What it has beyond `parts` is free
     /// again. False if it no longer has them all.
-    pub(crate) async fn sell_admissions(
-        &self,
-        pool: &Pool,
-        parts: &[Part],
-        token: Token,
-    ) -> Result<bool, Failure> {
+    pub(crate) async fn sell_admissions(&self, pool: &Pool, parts: &[Part], token: Token) -> Result<bool> {
         for part in parts {
             let sold = Some(ClaimValue::new(part.quantity, Claim::Sold));
             let had = ClaimValue::held_or_sold(part.quantity);
@@ -310,7 +305,7 @@ impl Store {
         pool: &Pool,
         parts: &[Part],
         token: Token,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool> {
         for part in parts {
             let has = self.claim_on(pool, part.block, token).await?;
             if !has.is_some_and(|has| has.is_sold() && has.quantity() >= part.quantity) {
@@ -321,18 +316,13 @@ impl Store {
     }
 
     /// The token's claim on a block, read consistently.
-    async fn claim_on(&self, pool: &Pool, index: u16, token: Token) -> Result<Option<ClaimValue>, Failure> {
+    async fn claim_on(&self, pool: &Pool, index: u16, token: Token) -> Result<Option<ClaimValue>> {
         let Some(item) = self.get_item(&pool.key(index), true).await? else { return Ok(None) };
         Ok(Block::read(index, item)?.claim(token))
     }
 
     /// Releases held admissions. Safe to repeat: what is sold by now, or released already, stays so.
-    pub(crate) async fn release_admissions(
-        &self,
-        pool: &Pool,
-        parts: &[Part],
-        token: Token,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn release_admissions(&self, pool: &Pool, parts: &[Part], token: Token) -> Result<()> {
         for part in parts {
             self.exchange(pool, part.block, token, ClaimValue::held(part.quantity), None).await?;
         }
@@ -347,7 +337,7 @@ impl Store {
         parts: &[Part],
         keeps: u8,
         token: Token,
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         let mut kept = keeps;
         for part in parts {
             let keep = part.quantity.min(kept);
@@ -358,7 +348,7 @@ impl Store {
     }
 
     /// Returns every claim of the token on the pool, held or sold. Safe to repeat.
-    pub(crate) async fn return_claims(&self, pool: &Pool, token: Token) -> Result<(), Failure> {
+    pub(crate) async fn return_claims(&self, pool: &Pool, token: Token) -> Result<()> {
         for block in self.read_pool(pool).await? {
             if block.claim(token).is_some() {
                 self.shrink_claim(pool, block.index, 0, token).await?;
@@ -367,7 +357,7 @@ impl Store {
         Ok(())
     }
 
-    async fn shrink_claim(&self, pool: &Pool, index: u16, keep: u8, token: Token) -> Result<(), Failure> {
+    async fn shrink_claim(&self, pool: &Pool, index: u16, keep: u8, token: Token) -> Result<()> {
         // Another refund of the same order may have returned some already, so each round reads the
         // claim again.
         for round in 0..ROUNDS {
@@ -382,7 +372,7 @@ impl Store {
     }
 
     /// Frees these claims of the token, each only if it is unchanged.
-    async fn give_back(&self, pool: &Pool, taken: &[BlockClaim], token: Token) -> Result<(), Failure> {
+    async fn give_back(&self, pool: &Pool, taken: &[BlockClaim], token: Token) -> Result<()> {
         for (block, stake) in taken {
             self.exchange(pool, *block, token, *stake..=*stake, None).await?;
         }
@@ -398,7 +388,7 @@ impl Store {
         token: Token,
         had: RangeInclusive<ClaimValue>,
         next: Option<ClaimValue>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool> {
         let back = had.start().quantity() - next.map_or(0, ClaimValue::quantity);
         let mut update = self
             .update_block(pool, index)

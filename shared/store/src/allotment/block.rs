@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Timestamp;
 
 use super::{Claim, Token, seconds};
-use crate::Failure;
 use crate::failure::Item;
 use crate::items::number;
+use crate::{Failure, Result};
 
 /// Factor of the quantity in a claim's value: it stands before eleven digits of time.
 const ADMISSION: i64 = 100_000_000_000;
@@ -87,7 +87,7 @@ impl Block {
         Self { index, capacity: capacity.into(), left: capacity.into(), claims: Vec::new() }
     }
 
-    pub(super) fn read(index: u16, item: Item) -> Result<Self, Failure> {
+    pub(super) fn read(index: u16, item: Item) -> Result<Self> {
         let mut block = Self::untouched(index, 0);
         for (name, value) in item {
             let AttributeValue::N(value) = value else { continue };

@@ -30,7 +30,7 @@ use futures::stream::{StreamExt, TryStreamExt};
 
 use crate::items::Part;
 use crate::keys::Key;
-use crate::{Failure, Store};
+use crate::{Failure, Result, Store};
 
 pub(crate) use hints::Hints;
 pub use pool::AllotmentState;
@@ -145,7 +145,7 @@ impl Store {
         &self,
         expression: &str,
         blocks: impl Iterator<Item = (Key, Vec<(&str, AttributeValue)>)>,
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         const AT_ONCE: usize = 4;
         let updates = blocks.map(|(key, values)| {
             let values = values.into_iter().map(|(name, value)| (name.to_owned(), value));
@@ -154,7 +154,7 @@ impl Store {
                 .set_expression_attribute_values(Some(values.collect()))
                 .part()
         });
-        let updates: Vec<_> = updates.collect::<Result<_, Failure>>()?;
+        let updates: Vec<_> = updates.collect::<Result<_>>()?;
         let requests: Vec<_> = updates.chunks(100).map(|some| self.transact(some.to_vec())).collect();
         futures::stream::iter(requests).buffer_unordered(AT_ONCE).try_collect().await
     }

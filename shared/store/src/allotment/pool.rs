@@ -17,7 +17,7 @@ use super::{ROUNDS, Refusal, pause};
 use crate::failure::{Item, was_done};
 use crate::items::{number, query_all, string};
 use crate::keys::{self, Key, SHARDS};
-use crate::{Failure, Store};
+use crate::{Failure, Result, Store};
 
 /// Most admissions of one block: fifty claims of one admission each still fit 1 KB.
 pub(crate) const BLOCK_ADMISSIONS: u32 = 50;
@@ -110,7 +110,7 @@ pub struct AllotmentState {
 impl Store {
     /// Creates the blocks of a pool; existing blocks stay as they are. Before that, every claim is
     /// refused as sold out.
-    pub(crate) async fn create_pool(&self, pool: &Pool, capacity: u32) -> Result<(), Failure> {
+    pub(crate) async fn create_pool(&self, pool: &Pool, capacity: u32) -> Result<()> {
         let mut rest = capacity;
         let blocks = (0..pool.blocks).map(|block| {
             let size = rest.min(BLOCK_ADMISSIONS);
@@ -163,7 +163,7 @@ impl Store {
     }
 
     /// Adds admissions. Stops at a block that another request has resized meanwhile.
-    async fn add_admissions(&self, pool: &Pool, blocks: &[Block], more: i64) -> Result<(), Failure> {
+    async fn add_admissions(&self, pool: &Pool, blocks: &[Block], more: i64) -> Result<()> {
         let mut rest = more;
         for index in 0..=u16::MAX {
             let found = blocks.iter().find(|block| block.index == index);
@@ -201,7 +201,7 @@ impl Store {
         blocks: &[Block],
         less: i64,
         now: Timestamp,
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         let mut rest = less;
         for block in blocks.iter().rev() {
             let take = block.free(now).min(rest);
@@ -229,7 +229,7 @@ impl Store {
     }
 
     /// The counts of a pool, read consistently.
-    pub(crate) async fn pool_state(&self, pool: &Pool, now: Timestamp) -> Result<AllotmentState, Failure> {
+    pub(crate) async fn pool_state(&self, pool: &Pool, now: Timestamp) -> Result<AllotmentState> {
         let blocks = self.read_pool(pool).await?;
         let count =
             |of: &dyn Fn(&Block) -> i64| u32::try_from(blocks.iter().map(of).sum::<i64>()).unwrap_or(0);
@@ -246,7 +246,7 @@ impl Store {
 
     /// All blocks of the pool, in order, read consistently: one query for each
     /// partition key that they spread over.
-    pub(super) async fn read_pool(&self, pool: &Pool) -> Result<Vec<Block>, Failure> {
+    pub(super) async fn read_pool(&self, pool: &Pool) -> Result<Vec<Block>> {
         let partitions = (0..pool.blocks.min(SHARDS)).map(|shard| self.read_blocks(pool.key(shard).pk));
         let mut blocks = Vec::with_capacity(pool.blocks.into());
         for item in try_join_all(partitions).await?.into_iter().flatten() {
@@ -263,7 +263,7 @@ impl Store {
     }
 
     /// The items of all blocks in one partition, read consistently.
-    pub(super) async fn read_blocks(&self, pk: String) -> Result<Vec<Item>, Failure> {
+    pub(super) async fn read_blocks(&self, pk: String) -> Result<Vec<Item>> {
         let query = self
             .query_of(pk)
             .consistent_read(true)

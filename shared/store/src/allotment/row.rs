@@ -17,7 +17,7 @@ use super::{Claim, Refusal, Token, seconds};
 use crate::failure::{Item, was_done};
 use crate::items::{number, string};
 use crate::keys::{self, Key, SHARDS};
-use crate::{Failure, Store};
+use crate::{Failure, Result, Store};
 
 /// Most seats of one item: all of them held still fit 1 KB.
 pub(crate) const BLOCK_SEATS: u16 = 44;
@@ -61,7 +61,7 @@ pub struct RowState {
 }
 
 impl RowState {
-    fn read(index: u16, item: &Item, now: Timestamp) -> Result<Self, Failure> {
+    fn read(index: u16, item: &Item, now: Timestamp) -> Result<Self> {
         let bound = |name: &str| match item.get(name) {
             Some(AttributeValue::N(value)) => value.parse::<u16>().map_err(Failure::unreadable),
             _ => Err(Failure::unreadable("a row without its numbers")),
@@ -164,7 +164,7 @@ impl Store {
         area: AreaId,
         first_index: u16,
         rows: &[RowLayout],
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         let rows = (first_index..).zip(rows).map(|(index, row)| {
             let numbers = vec![(":first", number(row.first)), (":last", number(row.last))];
             (keys::area_block(event, area, index), numbers)
@@ -237,7 +237,7 @@ impl Store {
 
     /// Sells the seats that the token holds, expired or not, in one write. False, and nothing done, if
     /// it no longer has them all.
-    pub(crate) async fn sell_seats(&self, row: RowKey, seats: &[u16], token: Token) -> Result<bool, Failure> {
+    pub(crate) async fn sell_seats(&self, row: RowKey, seats: &[u16], token: Token) -> Result<bool> {
         if seats.is_empty() {
             return Ok(true);
         }
@@ -253,39 +253,29 @@ impl Store {
     }
 
     /// True if all of the seats are sold to the token.
-    pub(crate) async fn seats_are_sold(
-        &self,
-        row: RowKey,
-        seats: &[u16],
-        token: Token,
-    ) -> Result<bool, Failure> {
+    pub(crate) async fn seats_are_sold(&self, row: RowKey, seats: &[u16], token: Token) -> Result<bool> {
         let item = self.get_item(&row.block(), true).await?.unwrap_or_default();
         let sold = value_of(token, Claim::Sold);
         Ok(seats.iter().all(|seat| value(&item, *seat) == Some(sold.as_str())))
     }
 
     /// Releases held seats. A seat that is sold by now, or has another order's claim, stays as it is.
-    pub(crate) async fn release_seats(
-        &self,
-        row: RowKey,
-        seats: &[u16],
-        token: Token,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn release_seats(&self, row: RowKey, seats: &[u16], token: Token) -> Result<()> {
         self.free_seats(row, seats, Freed::HeldBy(token)).await
     }
 
     /// Returns seats after a refund, whether sold or still held. Safe to repeat.
-    pub(crate) async fn return_seats(&self, row: RowKey, seats: &[u16], token: Token) -> Result<(), Failure> {
+    pub(crate) async fn return_seats(&self, row: RowKey, seats: &[u16], token: Token) -> Result<()> {
         self.free_seats(row, seats, Freed::HeldOrSoldBy(token)).await
     }
 
     /// Puts blocked seats of one row on sale again; other seats stay as they are.
-    pub async fn unblock_seats(&self, row: RowKey, seats: &[u16]) -> Result<(), Failure> {
+    pub async fn unblock_seats(&self, row: RowKey, seats: &[u16]) -> Result<()> {
         self.free_seats(row, seats, Freed::Blocked).await
     }
 
     /// Frees those of the seats that `freed` allows.
-    async fn free_seats(&self, row: RowKey, seats: &[u16], freed: Freed) -> Result<(), Failure> {
+    async fn free_seats(&self, row: RowKey, seats: &[u16], freed: Freed) -> Result<()> {
         let mut seats = seats.to_vec();
         // Each refusal takes at least one seat off the list: one that may not be freed.
         for _ in 0..=seats.len() {
@@ -363,7 +353,7 @@ impl Store {
         row: RowKey,
         token: Token,
         now: Timestamp,
-    ) -> Result<Option<RowState>, Failure> {
+    ) -> Result<Option<RowState>> {
         let Some(mut item) = self.get_item(&row.block(), true).await? else {
             return Ok(None);
         };
@@ -378,7 +368,7 @@ impl Store {
         area: AreaId,
         rows: u16,
         now: Timestamp,
-    ) -> Result<Vec<RowState>, Failure> {
+    ) -> Result<Vec<RowState>> {
         let partitions =
             (0..rows.min(SHARDS)).map(|shard| self.read_blocks(keys::area_block(event, area, shard).pk));
         let mut states = Vec::with_capacity(usize::from(rows));

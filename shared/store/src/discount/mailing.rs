@@ -11,7 +11,7 @@ use domain::{DiscountRequestId, RequestId, Timestamp};
 
 use crate::failure::{Item, was_done};
 use crate::items::{from_item, number, string};
-use crate::{Failure, Store, keys};
+use crate::{Failure, Result, Store, keys};
 
 /// The result of asking for the lease on mailing an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +42,7 @@ impl Store {
         by: RequestId,
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<Mailing, Failure> {
+    ) -> Result<Mailing> {
         let taken = self
             .update_of(&keys::discount_request(request))
             .update_expression(
@@ -74,7 +74,7 @@ impl Store {
     }
 
     /// Gives the lease of `by` back: nothing was mailed, and another try may start at once.
-    pub async fn release_mailing(&self, request: DiscountRequestId, by: RequestId) -> Result<(), Failure> {
+    pub async fn release_mailing(&self, request: DiscountRequestId, by: RequestId) -> Result<()> {
         let released = self
             .update_of(&keys::discount_request(request))
             .update_expression("SET version = version + :one REMOVE mailing_until, mailing_by")
@@ -94,7 +94,7 @@ impl Store {
         request: DiscountRequestId,
         ses_message: &str,
         now: Timestamp,
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         let marked = self
             .update_of(&keys::discount_request(request))
             .update_expression(
@@ -120,7 +120,7 @@ impl Store {
         request: DiscountRequestId,
         status: DeliveryStatus,
         now: Timestamp,
-    ) -> Result<Option<DiscountRequest>, Failure> {
+    ) -> Result<Option<DiscountRequest>> {
         let mut update = self
             .update_of(&keys::discount_request(request))
             .update_expression(
@@ -150,7 +150,7 @@ impl Store {
 }
 
 /// The result for a caller whose lease was refused, as its item says it.
-fn found(item: Option<&Item>, now: Timestamp) -> Result<Mailing, Failure> {
+fn found(item: Option<&Item>, now: Timestamp) -> Result<Mailing> {
     let Some(item) = item else { return Ok(Mailing::Done) };
     if item.contains_key("mailed_at") || item.get("status") != Some(&sent()?) {
         return Ok(Mailing::Done);
@@ -162,11 +162,11 @@ fn found(item: Option<&Item>, now: Timestamp) -> Result<Mailing, Failure> {
     Ok(Mailing::Busy(Timestamp::from_millisecond(until).map_err(Failure::unreadable)?))
 }
 
-fn sent() -> Result<AttributeValue, Failure> {
+fn sent() -> Result<AttributeValue> {
     serde_dynamo::to_attribute_value(RequestStatus::Sent).map_err(Failure::unreadable)
 }
 
-fn delivery(status: DeliveryStatus) -> Result<AttributeValue, Failure> {
+fn delivery(status: DeliveryStatus) -> Result<AttributeValue> {
     serde_dynamo::to_attribute_value(status).map_err(Failure::unreadable)
 }
 

@@ -24,7 +24,7 @@ use crate::failure::{Item, accept_if_written};
 use crate::items::{Part, carried, from_item, number, string, to_item};
 use crate::keys::RequestPlace;
 use crate::tenant::audit::audited;
-use crate::{EventRecord, Failure, Listing, Store, keys};
+use crate::{EventRecord, Failure, Listing, Result, Store, keys};
 
 pub use mailing::Mailing;
 
@@ -89,7 +89,7 @@ fn index_entry(request: &DiscountRequest) -> [(String, AttributeValue); 2] {
 }
 
 /// The other attributes of a request's item: index entry, audit note, outbox.
-fn beside(request: &DiscountRequest, note: &AuditNote, outbox: Option<&Outbox>) -> Result<Item, Failure> {
+fn beside(request: &DiscountRequest, note: &AuditNote, outbox: Option<&Outbox>) -> Result<Item> {
     let mut attributes = Item::from(index_entry(request));
     attributes.extend(audited(note)?);
     attributes.extend(carried(outbox)?);
@@ -98,25 +98,19 @@ fn beside(request: &DiscountRequest, note: &AuditNote, outbox: Option<&Outbox>) 
 
 impl Store {
     /// The discount request, read consistently.
-    pub async fn discount_request(&self, id: DiscountRequestId) -> Result<Option<DiscountRequest>, Failure> {
+    pub async fn discount_request(&self, id: DiscountRequestId) -> Result<Option<DiscountRequest>> {
         self.get_consistent(&keys::discount_request(id)).await
     }
 
     /// The requests with these ids, in no particular order, without those that do not exist. The read
     /// is eventually consistent. An id must not appear twice.
-    pub async fn discount_requests_of(
-        &self,
-        ids: &[DiscountRequestId],
-    ) -> Result<Vec<DiscountRequest>, Failure> {
+    pub async fn discount_requests_of(&self, ids: &[DiscountRequestId]) -> Result<Vec<DiscountRequest>> {
         let keys: Vec<_> = ids.iter().map(|id| keys::discount_request(*id)).collect();
         self.get_many(&keys).await?.into_iter().map(from_item).collect()
     }
 
     /// Writes a new request. If there is one with its id already, returns that one and writes nothing.
-    pub async fn open_discount_request(
-        &self,
-        request: &DiscountRequest,
-    ) -> Result<Option<DiscountRequest>, Failure> {
+    pub async fn open_discount_request(&self, request: &DiscountRequest) -> Result<Option<DiscountRequest>> {
         let mut item = to_item(&keys::discount_request(request.id), request)?;
         item.extend(index_entry(request));
         let sent = self
@@ -139,11 +133,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Failure::Refused`] if the request was changed meanwhile.
-    pub async fn replace_discount_request(
-        &self,
-        request: &DiscountRequest,
-        note: &AuditNote,
-    ) -> Result<(), Failure> {
+    pub async fn replace_discount_request(&self, request: &DiscountRequest, note: &AuditNote) -> Result<()> {
         let key = keys::discount_request(request.id);
         self.replace_with(&key, request, beside(request, note, None)?).await
     }
@@ -159,7 +149,7 @@ impl Store {
         promotion: Option<&Promotion>,
         outbox: Option<&Outbox>,
         note: &AuditNote,
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         let key = keys::discount_request(request.id);
         let attributes = beside(request, note, outbox)?;
         let sent = match promotion {
@@ -180,7 +170,7 @@ impl Store {
         request: &DiscountRequest,
         attributes: Item,
         promotion: &Promotion,
-    ) -> Result<Vec<TransactWriteItem>, Failure> {
+    ) -> Result<Vec<TransactWriteItem>> {
         Ok(vec![
             self.replace_part_with(&keys::discount_request(request.id), request, attributes)?,
             self.put_part(
@@ -192,7 +182,7 @@ impl Store {
     }
 
     /// The part of a transaction that creates the uses of a promotion, in one block.
-    fn new_uses_part(&self, promotion: &Promotion) -> Result<TransactWriteItem, Failure> {
+    fn new_uses_part(&self, promotion: &Promotion) -> Result<TransactWriteItem> {
         let key = keys::promotion_block(promotion.tenant_id, promotion.promotion_code.as_str(), 0);
         self.updating(&key)
             .update_expression("SET c = if_not_exists(c, :uses), l = if_not_exists(l, :uses)")
@@ -209,7 +199,7 @@ impl Store {
         wanted: RequestFilter<'_>,
         after: Option<&str>,
         limit: u16,
-    ) -> Result<Listing<DiscountRequest>, Failure> {
+    ) -> Result<Listing<DiscountRequest>> {
         if after.is_some_and(|after| keys::parse_discount_request_place(after).is_none()) {
             return Err(Failure::ForeignCursor);
         }
@@ -242,7 +232,7 @@ impl Store {
         wanted: RequestFilter<'_>,
         after: Option<&str>,
         limit: u16,
-    ) -> Result<Listing<String>, Failure> {
+    ) -> Result<Listing<String>> {
         let (low, high) = wanted.bounds(after);
         if low > high {
             return Ok(Listing { items: Vec::new(), last: None });
@@ -277,12 +267,7 @@ impl Store {
     /// How many undecided requests for a show have an approval as their suggestion; counts at most
     /// `most`. The count may be a moment old: it only feeds a suggestion, and an approval itself takes
     /// its discount from the exact number.
-    pub async fn discount_requests_waiting(
-        &self,
-        tenant: TenantId,
-        show: EventId,
-        most: u32,
-    ) -> Result<u32, Failure> {
+    pub async fn discount_requests_waiting(&self, tenant: TenantId, show: EventId, most: u32) -> Result<u32> {
         let suggestion = Some(DecisionType::Approved);
         let wanted = RequestFilter { show: Some(show), suggestion, ..RequestFilter::of(&[Tab::Undecided]) };
         let most = u16::try_from(most).unwrap_or(u16::MAX);
@@ -299,7 +284,7 @@ impl Store {
 
     /// How many of a tenant's requests are in a list. Reads the list's index entries, some 7,000 with
     /// each query, for 130 read units.
-    pub async fn count_discount_requests(&self, tenant: TenantId, tab: Tab) -> Result<u64, Failure> {
+    pub async fn count_discount_requests(&self, tenant: TenantId, tab: Tab) -> Result<u64> {
         let mut pages = self
             .index_of(keys::discount_requests(tenant, tab.name()))
             .key_condition_expression("GSI1PK = :pk")
@@ -314,7 +299,7 @@ impl Store {
     }
 
     /// How many of a show's discounts no approval has taken.
-    pub async fn discounts_left(&self, show: &EventRecord, now: Timestamp) -> Result<u32, Failure> {
+    pub async fn discounts_left(&self, show: &EventRecord, now: Timestamp) -> Result<u32> {
         if show.discount_blocks == 0 {
             return Ok(0);
         }
@@ -342,11 +327,7 @@ impl Store {
     /// Returns the discounts of a request's last former approvals, those that were taken back; earlier
     /// ones were returned when they were the last. Safe to repeat at any time: the present approval has
     /// its own discount under another token.
-    pub async fn return_discounts(
-        &self,
-        show: &EventRecord,
-        request: &DiscountRequest,
-    ) -> Result<(), Failure> {
+    pub async fn return_discounts(&self, show: &EventRecord, request: &DiscountRequest) -> Result<()> {
         if show.discount_blocks == 0 {
             return Ok(());
         }
@@ -358,7 +339,7 @@ impl Store {
 
     /// The events with these ids, in no particular order, without those that do not exist. The read is
     /// eventually consistent. An id must not appear twice.
-    pub async fn events_of(&self, ids: &[EventId]) -> Result<Vec<EventRecord>, Failure> {
+    pub async fn events_of(&self, ids: &[EventId]) -> Result<Vec<EventRecord>> {
         let keys: Vec<_> = ids.iter().map(|id| keys::event(*id)).collect();
         self.get_many(&keys).await?.into_iter().map(from_item).collect()
     }
@@ -369,7 +350,7 @@ impl Store {
         tenant: TenantId,
         (from, to): (Timestamp, Timestamp),
         bound: u16,
-    ) -> Result<Vec<EventId>, Failure> {
+    ) -> Result<Vec<EventId>> {
         #[derive(Deserialize)]
         struct Pointer {
             event_id: EventId,

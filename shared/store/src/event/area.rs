@@ -10,7 +10,7 @@ use super::record::AreaRecord;
 use crate::failure::{accept_if_written, was_done};
 use crate::items::{Part, number, string, to_item};
 use crate::keys::Key;
-use crate::{Failure, Store, StoredEvent, keys};
+use crate::{Failure, Result, Store, StoredEvent, keys};
 
 /// Length of the lease: well over the time that a function may run, so that none of its writes can
 /// arrive after it.
@@ -54,7 +54,7 @@ fn lease(token: &str, version: u32, now: Timestamp) -> HashMap<String, Attribute
 impl Store {
     /// Writes a new area, or returns the stored one if there is one. Its places must exist already.
     /// Refused if the event sells in another currency, or that may be changing right now.
-    pub async fn create_area(&self, area: &Area, now: Timestamp) -> Result<Area, Failure> {
+    pub async fn create_area(&self, area: &Area, now: Timestamp) -> Result<Area> {
         let key = keys::area(area.event_id, area.id);
         let in_currency = self.currency_check(area.event_id, area.currency, now)?;
         let record = AreaRecord::new(area.clone());
@@ -66,7 +66,7 @@ impl Store {
     }
 
     /// The area, read consistently.
-    pub async fn area(&self, event: EventId, area: AreaId) -> Result<Option<Area>, Failure> {
+    pub async fn area(&self, event: EventId, area: AreaId) -> Result<Option<Area>> {
         let record: Option<AreaRecord> = self.get_consistent(&keys::area(event, area)).await?;
         Ok(record.map(|record| record.area))
     }
@@ -74,7 +74,7 @@ impl Store {
     /// Stores a changed area, its version counted up. Not for changes of its places. Refused if it was
     /// changed meanwhile, or a request has the lease on its places or died with it: see
     /// [`Store::lease_places`] then.
-    pub async fn replace_area(&self, before: &StoredEvent, area: &Area) -> Result<(), Failure> {
+    pub async fn replace_area(&self, before: &StoredEvent, area: &Area) -> Result<()> {
         let key = keys::area(area.event_id, area.id);
         let record = AreaRecord { area: area.clone(), blocks: before.area_blocks(area.id) };
         let sent = self
@@ -88,14 +88,14 @@ impl Store {
 
     /// Takes a refusal as success if the area is stored as it should be: our own write may have
     /// succeeded although its answer was lost.
-    async fn unless_stored(&self, sent: Result<(), Failure>, area: &Area) -> Result<(), Failure> {
+    async fn unless_stored(&self, sent: Result<()>, area: &Area) -> Result<()> {
         let is_written = async { Ok(self.area(area.event_id, area.id).await?.as_ref() == Some(area)) };
         accept_if_written(sent, is_written).await
     }
 
     /// Takes the lease on the places of `area`. Refused if the area is not as it was read, or another
     /// request has the lease.
-    pub async fn lease_places(&self, area: &Area, now: Timestamp) -> Result<CapacityLease, Failure> {
+    pub async fn lease_places(&self, area: &Area, now: Timestamp) -> Result<CapacityLease> {
         self.take_lease(&keys::area(area.event_id, area.id), AREA_BLOCKS, area.version, now).await
     }
 
@@ -106,7 +106,7 @@ impl Store {
         blocks: &str,
         version: u32,
         now: Timestamp,
-    ) -> Result<CapacityLease, Failure> {
+    ) -> Result<CapacityLease> {
         let token = RequestId::generate(now).suffix();
         let sent = self
             .update_of(key)
@@ -128,7 +128,7 @@ impl Store {
         sheet: &StoredEvent,
         area: &Area,
         now: Timestamp,
-    ) -> Result<CapacityLease, Failure> {
+    ) -> Result<CapacityLease> {
         let token = RequestId::generate(now).suffix();
         let begin = self
             .updating(&keys::area(area.event_id, area.id))
@@ -146,11 +146,7 @@ impl Store {
     }
 
     /// The part of a transaction that checks that an area has places and is not being deleted.
-    pub(crate) fn area_exists_check(
-        &self,
-        area: &Area,
-        now: Timestamp,
-    ) -> Result<TransactWriteItem, Failure> {
+    pub(crate) fn area_exists_check(&self, area: &Area, now: Timestamp) -> Result<TransactWriteItem> {
         self.checking(&keys::area(area.event_id, area.id))
             .condition_expression(
                 "#capacity > :zero AND (attribute_not_exists(leaving) OR changing_until < :now)",
@@ -163,7 +159,7 @@ impl Store {
 
     /// The part of a transaction that checks that an event does not sell tickets here:
     /// see [`Event::sells_here`].
-    fn sells_nothing_check(&self, event: &Event) -> Result<TransactWriteItem, Failure> {
+    fn sells_nothing_check(&self, event: &Event) -> Result<TransactWriteItem> {
         self.checking(&keys::event(event.id))
             .condition_expression("#status = :draft OR attribute_exists(ticketing_link)")
             .expression_attribute_names("#status", "status")
@@ -173,7 +169,7 @@ impl Store {
 
     /// Stores the area with its changed places, its version counted up, and gives the lease back.
     /// Refused if the lease was lost; then the area is as it was.
-    pub async fn finish_places(&self, change: &CapacityLease, after: &Area) -> Result<(), Failure> {
+    pub async fn finish_places(&self, change: &CapacityLease, after: &Area) -> Result<()> {
         let key = keys::area(after.event_id, after.id);
         let record = AreaRecord { area: after.clone(), blocks: change.blocks };
         let sent = self
@@ -186,12 +182,12 @@ impl Store {
     }
 
     /// Gives the lease back without a change.
-    pub async fn release_places(&self, change: &CapacityLease, area: &Area) -> Result<(), Failure> {
+    pub async fn release_places(&self, change: &CapacityLease, area: &Area) -> Result<()> {
         self.release_lease(change, &keys::area(area.event_id, area.id)).await
     }
 
     /// Gives the lease on what belongs to an item back without a change.
-    pub(crate) async fn release_lease(&self, change: &CapacityLease, key: &Key) -> Result<(), Failure> {
+    pub(crate) async fn release_lease(&self, change: &CapacityLease, key: &Key) -> Result<()> {
         let sent = self
             .update_of(key)
             .update_expression("REMOVE changing, changing_until, leaving")
@@ -204,7 +200,7 @@ impl Store {
 
     /// Deletes an area whose places can not be claimed any more, under the lease. Refused if the lease
     /// was lost.
-    pub async fn delete_area(&self, change: &CapacityLease, area: &Area) -> Result<(), Failure> {
+    pub async fn delete_area(&self, change: &CapacityLease, area: &Area) -> Result<()> {
         self.delete_of(&keys::area(area.event_id, area.id))
             .condition_expression("attribute_not_exists(PK) OR changing = :token")
             .expression_attribute_values(":token", string(&change.token))

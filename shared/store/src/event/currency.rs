@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::{Currency, EventId, Timestamp};
 
 use crate::items::{Part, number, string};
-use crate::{Failure, Store, keys};
+use crate::{Result, Store, keys};
 
 impl Store {
     /// The part of a transaction that is refused if the event sells in another currency, or a request
@@ -19,7 +19,7 @@ impl Store {
         event: EventId,
         currency: Currency,
         now: Timestamp,
-    ) -> Result<TransactWriteItem, Failure> {
+    ) -> Result<TransactWriteItem> {
         self.checking(&keys::event(event))
             .condition_expression(
                 "attribute_not_exists(PK) OR (currency = :currency \

@@ -11,12 +11,12 @@ use super::{DiscountsLease, StoredEvent};
 use crate::allotment::{Pool, Refusal};
 use crate::event::area::CapacityLease;
 use crate::keys::SHARDS;
-use crate::{Failure, Store, keys};
+use crate::{Failure, Result, Store, keys};
 
 impl Store {
     /// Takes the lease on the discounts of `event`. Refused if the event is not as it was read, or
     /// another request has the lease. While the lease lasts, no other request changes the event at all.
-    pub async fn lease_discounts(&self, event: &Event, now: Timestamp) -> Result<CapacityLease, Failure> {
+    pub async fn lease_discounts(&self, event: &Event, now: Timestamp) -> Result<CapacityLease> {
         self.take_lease(&keys::event(event.id), DISCOUNT_BLOCKS, event.version, now).await
     }
 
@@ -28,7 +28,7 @@ impl Store {
         change: &CapacityLease,
         before: &StoredEvent,
         after: &Event,
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         self.write_event(before, after, DiscountsLease::Ours(change)).await
     }
 
@@ -40,7 +40,7 @@ impl Store {
         before: &StoredEvent,
         after: &Event,
         refused: Failure,
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         let item = self.get_item(&keys::event(after.id), true).await?.unwrap_or_default();
         if !item.contains_key("changing") {
             return Err(refused);
@@ -70,7 +70,7 @@ impl Store {
     }
 
     /// Gives the lease back without a change.
-    pub async fn release_discounts(&self, change: &CapacityLease, event: EventId) -> Result<(), Failure> {
+    pub async fn release_discounts(&self, change: &CapacityLease, event: EventId) -> Result<()> {
         self.release_lease(change, &keys::event(event)).await
     }
 }

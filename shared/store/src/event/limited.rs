@@ -11,7 +11,7 @@ use super::area::{AREA_BLOCKS, CapacityLease};
 use crate::allotment::{Pool, Refusal};
 use crate::failure::accept_if_written;
 use crate::keys::Key;
-use crate::{Failure, Store};
+use crate::{Failure, Result, Store};
 
 /// A change of a limited number, and of the item that says it.
 #[derive(Debug)]
@@ -40,8 +40,8 @@ impl Store {
     pub(super) async fn change_number(
         &self,
         change: NumberChange<'_>,
-        write: impl FnOnce(&CapacityLease) -> Result<Vec<TransactWriteItem>, Failure>,
-        is_written: impl Future<Output = Result<bool, Failure>>,
+        write: impl FnOnce(&CapacityLease) -> Result<Vec<TransactWriteItem>>,
+        is_written: impl Future<Output = Result<bool>>,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let lease = self.take_lease(change.key, AREA_BLOCKS, change.version, now).await?;

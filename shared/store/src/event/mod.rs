@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{Item, was_done};
 use crate::items::{Part, from_item, number, query_all, string, to_item};
 use crate::keys::Key;
-use crate::{Failure, Listing, Store, Versioned, keys};
+use crate::{Failure, Listing, Result, Store, Versioned, keys};
 
 pub use area::CapacityLease;
 pub use cache::EventCache;
@@ -75,7 +75,7 @@ impl Store {
     /// Writes a new event and claims its slug and its code; returns the stored event if there is one.
     /// Refused if another event has the slug, or another one of the tenant the code (see
     /// [`Store::show_code_owner`]).
-    pub async fn create_event(&self, event: &Event) -> Result<Event, Failure> {
+    pub async fn create_event(&self, event: &Event) -> Result<Event> {
         let pointer = Pointer { event_id: event.id };
         let key = keys::event(event.id);
         let mut writes = vec![
@@ -97,40 +97,36 @@ impl Store {
     }
 
     /// The id of the tenant's event with this code, upper or lower case; read consistently.
-    pub async fn show_code_owner(&self, tenant: TenantId, code: &str) -> Result<Option<EventId>, Failure> {
+    pub async fn show_code_owner(&self, tenant: TenantId, code: &str) -> Result<Option<EventId>> {
         let claim: Option<Pointer> = self.get_consistent(&keys::show_code(tenant, code)).await?;
         Ok(claim.map(|claim| claim.event_id))
     }
 
     /// The event, by an eventually consistent read.
-    pub async fn event(&self, id: EventId) -> Result<Option<EventRecord>, Failure> {
+    pub async fn event(&self, id: EventId) -> Result<Option<EventRecord>> {
         self.get(&keys::event(id)).await
     }
 
     /// The event with its areas and stages, by one eventually consistent query.
-    pub async fn priced_event(&self, id: EventId) -> Result<Option<StoredEvent>, Failure> {
+    pub async fn priced_event(&self, id: EventId) -> Result<Option<StoredEvent>> {
         StoredEvent::from_items(self.whole_partition(&keys::event_partition(id), false).await?)
     }
 
     /// The event, read consistently, if it is this tenant's. To a tenant, the event of another does not
     /// exist.
-    pub async fn event_of(&self, tenant: TenantId, id: EventId) -> Result<Option<EventRecord>, Failure> {
+    pub async fn event_of(&self, tenant: TenantId, id: EventId) -> Result<Option<EventRecord>> {
         let event: Option<EventRecord> = self.get_consistent(&keys::event(id)).await?;
         Ok(event.filter(|event| event.tenant_id == tenant))
     }
 
     /// The event with its areas and stages, read consistently, if it is this tenant's.
-    pub async fn priced_event_of(
-        &self,
-        tenant: TenantId,
-        id: EventId,
-    ) -> Result<Option<StoredEvent>, Failure> {
+    pub async fn priced_event_of(&self, tenant: TenantId, id: EventId) -> Result<Option<StoredEvent>> {
         let items = self.whole_partition(&keys::event_partition(id), true).await?;
         Ok(StoredEvent::from_items(items)?.filter(|sheet| sheet.event.tenant_id == tenant))
     }
 
     /// The id of the event with this slug, by an eventually consistent read.
-    pub async fn event_by_slug(&self, slug: &str) -> Result<Option<EventId>, Failure> {
+    pub async fn event_by_slug(&self, slug: &str) -> Result<Option<EventId>> {
         let claim: Option<Pointer> = self.get(&keys::slug(slug)).await?;
         Ok(claim.map(|claim| claim.event_id))
     }
@@ -142,7 +138,7 @@ impl Store {
     /// area of `before` that could be sold is being deleted.
     ///
     /// If a request died while it changed the discounts, this also repairs them.
-    pub async fn update_event(&self, before: &StoredEvent, after: &Event) -> Result<(), Failure> {
+    pub async fn update_event(&self, before: &StoredEvent, after: &Event) -> Result<()> {
         match self.write_event(before, after, DiscountsLease::Nobodys).await {
             Err(refused @ Failure::Refused(_)) => self.repair_and_update_event(before, after, refused).await,
             result => result,
@@ -154,7 +150,7 @@ impl Store {
         before: &StoredEvent,
         after: &Event,
         right: DiscountsLease<'_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         let (old, key) = (&before.event, keys::event(after.id));
         let discount_blocks = match right {
             DiscountsLease::Nobodys => before.discount_blocks(),
@@ -210,7 +206,7 @@ impl Store {
 
     /// Updates the lowest price in the public list after an area of `sheet` has changed. Does nothing
     /// if the event is not listed.
-    pub async fn update_price_from(&self, sheet: &StoredEvent) -> Result<(), Failure> {
+    pub async fn update_price_from(&self, sheet: &StoredEvent) -> Result<()> {
         if !is_listed(&sheet.event) {
             return Ok(());
         }
@@ -228,7 +224,7 @@ impl Store {
 
     /// Deletes a draft with its areas and stages, under the lease on its discounts. Refused if the
     /// event was changed meanwhile. Its allotments stay in the table: nothing points to them.
-    pub async fn delete_event(&self, change: &CapacityLease, sheet: &StoredEvent) -> Result<(), Failure> {
+    pub async fn delete_event(&self, change: &CapacityLease, sheet: &StoredEvent) -> Result<()> {
         let event = &sheet.event;
         let (condition, values) = DiscountsLease::Ours(change).condition(event.version);
         let delete = self
@@ -261,7 +257,7 @@ impl Store {
         after: Option<&str>,
         limit: u16,
         latest_first: bool,
-    ) -> Result<Listing<Event>, Failure> {
+    ) -> Result<Listing<Event>> {
         let partition = keys::tenant_partition(tenant);
         let pointers: Listing<Pointer> =
             self.list(&partition, keys::TENANT_EVENT_PREFIX, after, limit, latest_first).await?;
@@ -277,7 +273,7 @@ impl Store {
 
     /// The events of the public list that start at `from` or later, sorted by their start, at most
     /// `bound`.
-    pub async fn shows(&self, from: Timestamp, bound: usize) -> Result<Vec<EventSummary>, Failure> {
+    pub async fn shows(&self, from: Timestamp, bound: usize) -> Result<Vec<EventSummary>> {
         let mut pages = self
             .query_of(keys::PUBLISHED)
             .key_condition_expression("PK = :pk AND SK >= :from")
@@ -308,7 +304,7 @@ impl Store {
         })
     }
 
-    async fn whole_partition(&self, pk: &str, consistent: bool) -> Result<Vec<Item>, Failure> {
+    async fn whole_partition(&self, pk: &str, consistent: bool) -> Result<Vec<Item>> {
         let query = self.query_of(pk).key_condition_expression("PK = :pk").consistent_read(consistent);
         query_all(query).await
     }

@@ -9,7 +9,7 @@ use domain::{EventId, Timestamp};
 
 use crate::allotment::{AllotmentState, BLOCK_SEATS, Pool, Refusal, RowState};
 use crate::keys::SHARDS;
-use crate::{CapacityLease, EventRecord, Failure, Store, StoredEvent};
+use crate::{CapacityLease, EventRecord, Failure, Result, Store, StoredEvent};
 
 /// How many blocks the places of a new area are spread over; 0 for seats, whose blocks are rows.
 pub(crate) fn area_blocks(kind: AreaKind, capacity: u32) -> u16 {
@@ -58,7 +58,7 @@ fn area_pool(event: &StoredEvent, area: &Area) -> Pool {
 
 impl Store {
     /// Creates the places of a new area; existing ones stay as they are. Before that, none can be held.
-    pub async fn create_places(&self, area: &Area) -> Result<(), Failure> {
+    pub async fn create_places(&self, area: &Area) -> Result<()> {
         match area.kind {
             AreaKind::GeneralAdmission => {
                 let pool = Pool::area(area.event_id, area.id, area_blocks(area.kind, area.capacity));
@@ -74,7 +74,7 @@ impl Store {
         event: &StoredEvent,
         area: &Area,
         now: Timestamp,
-    ) -> Result<AllotmentState, Failure> {
+    ) -> Result<AllotmentState> {
         match area.kind {
             AreaKind::GeneralAdmission => self.pool_state(&area_pool(event, area), now).await,
             AreaKind::Seated => {
@@ -91,18 +91,13 @@ impl Store {
 
     /// The seats of an area by its row blocks, including blocks that the area does not list, because
     /// they are about to be created or were given up.
-    pub async fn area_rows(&self, area: &Area, now: Timestamp) -> Result<Vec<RowState>, Failure> {
+    pub async fn area_rows(&self, area: &Area, now: Timestamp) -> Result<Vec<RowState>> {
         let blocks = u16::try_from(area.rows.len()).unwrap_or(u16::MAX);
         self.rows_state(area.event_id, area.id, blocks, now).await
     }
 
     /// True if no place of the area is sold or held.
-    pub async fn is_untouched(
-        &self,
-        event: &StoredEvent,
-        area: &Area,
-        now: Timestamp,
-    ) -> Result<bool, Failure> {
+    pub async fn is_untouched(&self, event: &StoredEvent, area: &Area, now: Timestamp) -> Result<bool> {
         match area.kind {
             AreaKind::GeneralAdmission => {
                 // A request that died may have left blocks that the item does not know of.
@@ -143,7 +138,7 @@ impl Store {
     }
 
     /// Creates the quota of a new stage; does nothing if the stage is unlimited.
-    pub async fn create_quota(&self, stage: &SaleStage) -> Result<(), Failure> {
+    pub async fn create_quota(&self, stage: &SaleStage) -> Result<()> {
         match stage.quantity_available {
             Some(quantity) => self.create_pool(&stage_pool(stage, quantity), quantity).await,
             None => Ok(()),
@@ -163,7 +158,7 @@ impl Store {
     }
 
     /// Creates the discounts that a new event has for members; does nothing if it has none.
-    pub async fn create_discounts(&self, event: &Event) -> Result<(), Failure> {
+    pub async fn create_discounts(&self, event: &Event) -> Result<()> {
         match event.max_discounts {
             0 => Ok(()),
             discounts => {
@@ -189,11 +184,7 @@ impl Store {
     }
 
     /// The counts of an event's discounts: members were given those that are not left.
-    pub async fn discounts_state(
-        &self,
-        event: &EventRecord,
-        now: Timestamp,
-    ) -> Result<AllotmentState, Failure> {
+    pub async fn discounts_state(&self, event: &EventRecord, now: Timestamp) -> Result<AllotmentState> {
         // A request that died may have left blocks that the item does not know of.
         let whole = Pool::discounts(event.id, event.discount_blocks.max(SHARDS));
         self.pool_state(&whole, now).await

@@ -15,7 +15,7 @@ use super::places::{stage_pool, uses_pool};
 use crate::allotment::{Pool, Refusal};
 use crate::items::{Part, string, to_item};
 use crate::keys::Key;
-use crate::{Failure, Listing, Store, keys};
+use crate::{Failure, Listing, Result, Store, keys};
 
 /// How many tickets are left in each limited stage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Store {
         stage: &SaleStage,
         currency: Currency,
         now: Timestamp,
-    ) -> Result<SaleStage, Failure> {
+    ) -> Result<SaleStage> {
         let key = keys::sale_stage(stage.event_id, stage.id);
         let written = match stage.price_adjustment_type {
             AdjustmentType::Percentage => self.put_new(&key, stage).await,
@@ -100,13 +100,13 @@ impl Store {
     }
 
     /// Deletes a stage. Its pool stays, for the orders that have claims on it.
-    pub async fn delete_sale_stage(&self, event: EventId, stage: SaleStageId) -> Result<(), Failure> {
+    pub async fn delete_sale_stage(&self, event: EventId, stage: SaleStageId) -> Result<()> {
         self.delete(&keys::sale_stage(event, stage)).await
     }
 
     /// Writes a new promotion, or returns the stored one if it is the same. Refused if another
     /// promotion of the tenant has the code.
-    pub async fn create_promotion(&self, promotion: &Promotion) -> Result<Promotion, Failure> {
+    pub async fn create_promotion(&self, promotion: &Promotion) -> Result<Promotion> {
         let key = promotion_key(promotion);
         match self.put_new(&key, promotion).await {
             Ok(()) => Ok(promotion.clone()),
@@ -119,7 +119,7 @@ impl Store {
     }
 
     /// The tenant's promotion with this code in capital letters, read consistently.
-    pub async fn promotion(&self, tenant: TenantId, code: &str) -> Result<Option<Promotion>, Failure> {
+    pub async fn promotion(&self, tenant: TenantId, code: &str) -> Result<Option<Promotion>> {
         self.get_consistent(&keys::promotion(tenant, code)).await
     }
 
@@ -129,7 +129,7 @@ impl Store {
         tenant: TenantId,
         after: Option<&str>,
         limit: u16,
-    ) -> Result<Listing<Promotion>, Failure> {
+    ) -> Result<Listing<Promotion>> {
         self.list(&keys::tenant_partition(tenant), keys::PROMOTION_PREFIX, after, limit, false).await
     }
 
@@ -172,7 +172,7 @@ impl Store {
         key: &Key,
         value: &T,
         lease: &CapacityLease,
-    ) -> Result<TransactWriteItem, Failure> {
+    ) -> Result<TransactWriteItem> {
         self.putting(to_item(key, value)?)
             .condition_expression("changing = :token")
             .expression_attribute_values(":token", string(&lease.token))
@@ -184,7 +184,7 @@ impl Store {
         &self,
         stages: impl IntoIterator<Item = &SaleStage>,
         now: Timestamp,
-    ) -> Result<StagesLeft, Failure> {
+    ) -> Result<StagesLeft> {
         let pools: Vec<(SaleStageId, Pool)> = stages
             .into_iter()
             .filter_map(|stage| {
@@ -196,11 +196,7 @@ impl Store {
     }
 
     /// How many more orders can use the promotion; `None` if its uses are unlimited.
-    pub async fn promotion_left(
-        &self,
-        promotion: &Promotion,
-        now: Timestamp,
-    ) -> Result<Option<u32>, Failure> {
+    pub async fn promotion_left(&self, promotion: &Promotion, now: Timestamp) -> Result<Option<u32>> {
         let Some(uses) = promotion.total_uses else { return Ok(None) };
         let pool = Pool::promotion(promotion.tenant_id, promotion.promotion_code.as_str(), uses);
         Ok(Some(self.pool_state(&pool, now).await?.left))
@@ -212,7 +208,7 @@ impl Store {
         promotion: &Promotion,
         buyer: UserId,
         now: Timestamp,
-    ) -> Result<Option<u32>, Failure> {
+    ) -> Result<Option<u32>> {
         let Some(uses) = promotion.uses_per_buyer else { return Ok(None) };
         let code = promotion.promotion_code.as_str();
         let pool = Pool::promotion_buyer(promotion.tenant_id, code, buyer, uses);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::places::{area_blocks, discount_blocks};
 use crate::failure::Item;
 use crate::items::from_item;
-use crate::{Failure, keys};
+use crate::{Result, keys};
 
 /// An event as the table has it; for everything but its discounts, the event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,7 +76,7 @@ pub struct StoredEvent {
 
 impl StoredEvent {
     /// The event of a partition's items; `None` if it was deleted.
-    pub(super) fn from_items(items: Vec<Item>) -> Result<Option<Self>, Failure> {
+    pub(super) fn from_items(items: Vec<Item>) -> Result<Option<Self>> {
         let (mut event, mut areas, mut stages) = (None, Vec::new(), Vec::new());
         let mut area_blocks = HashMap::new();
         for item in items {

@@ -8,7 +8,7 @@ use super::record::{Entry, Record};
 use super::{Closed, Redemption, Scan};
 use crate::failure::Item;
 use crate::items::{number, string};
-use crate::{Failure, Store, keys};
+use crate::{Failure, Result, Store, keys};
 
 /// Most entries of one ticket that are stored beside the one that redeemed it.
 const MAX_LATE_ENTRIES: usize = 20;
@@ -36,7 +36,7 @@ impl Store {
         serial: u16,
         let_in: Option<bool>,
         scan: &Scan,
-    ) -> Result<Report, Failure> {
+    ) -> Result<Report> {
         let Some(mut gate) = self.try_redeem(event, ticket, serial, scan).await? else {
             return Ok(Report { redemption: Redemption::Admitted(scan.at), conflict: None });
         };
@@ -82,7 +82,7 @@ impl Store {
         serial: u16,
         redeems: bool,
         scan: &Scan,
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         let (condition, mut values) = gate.unchanged();
         let set = if redeems {
             values.insert(":at".to_owned(), number(scan.at.as_millisecond()));
@@ -115,7 +115,7 @@ impl Store {
 
 impl Record {
     /// Why the code with `serial` did not redeem the ticket.
-    pub(super) fn why_closed(&self, serial: u16) -> Result<Closed, Failure> {
+    pub(super) fn why_closed(&self, serial: u16) -> Result<Closed> {
         self.closed(serial)?.ok_or_else(|| Failure::Fault("a gate was closed for no reason".to_owned()))
     }
 

@@ -12,7 +12,7 @@ use super::record::Record;
 use crate::failure::Item;
 use crate::items::from_item;
 use crate::keys::{self, SHARDS};
-use crate::{Failure, Store};
+use crate::{Failure, Result, Store};
 
 /// Gates in one page of [`Store::gates`].
 const PAGE: i32 = 1000;
@@ -121,11 +121,7 @@ impl GateSummary {
 
 impl Store {
     /// A page of the gates of an event, and the cursor of the next page.
-    pub async fn gates(
-        &self,
-        event: EventId,
-        from: GateCursor,
-    ) -> Result<(Vec<Gate>, Option<GateCursor>), Failure> {
+    pub async fn gates(&self, event: EventId, from: GateCursor) -> Result<(Vec<Gate>, Option<GateCursor>)> {
         let GateCursor { shard, after } = from;
         let start = after.map(|ticket| keys::Key::new(keys::gate_partition(event, shard), ticket.suffix()));
         let answer = self
@@ -141,7 +137,7 @@ impl Store {
             Ok(Gate { ticket, used_at: record.used_at, revoked_at: record.revoked_at, serial: record.serial })
         };
         let gates: Vec<Gate> =
-            answer.items.unwrap_or_default().into_iter().map(gate).collect::<Result<_, Failure>>()?;
+            answer.items.unwrap_or_default().into_iter().map(gate).collect::<Result<_>>()?;
         let next = match (answer.last_evaluated_key, gates.last()) {
             (Some(_), Some(last)) => Some(GateCursor { shard, after: Some(last.ticket) }),
             _ => Some(GateCursor { shard: shard + 1, after: None }).filter(|next| next.shard < SHARDS),
@@ -150,12 +146,12 @@ impl Store {
     }
 
     /// The counts over all gates of an event. Reads all of them: half a read unit for about 30.
-    pub async fn gate_summary(&self, event: EventId) -> Result<GateSummary, Failure> {
+    pub async fn gate_summary(&self, event: EventId) -> Result<GateSummary> {
         let shards = try_join_all((0..SHARDS).map(|shard| self.shard_summary(event, shard))).await?;
         Ok(shards.into_iter().fold(GateSummary::default(), GateSummary::merge))
     }
 
-    async fn shard_summary(&self, event: EventId, shard: u16) -> Result<GateSummary, Failure> {
+    async fn shard_summary(&self, event: EventId, shard: u16) -> Result<GateSummary> {
         let mut pages = self
             .query_of(keys::gate_partition(event, shard))
             .key_condition_expression("PK = :pk")
@@ -174,7 +170,7 @@ impl Store {
 
     /// The conflicts of an event, sorted by the time of the entry, at most a thousand. Reads all of its
     /// gates, as [`Store::gate_summary`] does.
-    pub async fn conflicts(&self, event: EventId) -> Result<Vec<Conflict>, Failure> {
+    pub async fn conflicts(&self, event: EventId) -> Result<Vec<Conflict>> {
         let shards = try_join_all((0..SHARDS).map(|shard| self.shard_conflicts(event, shard))).await?;
         let mut conflicts = shards.concat();
         conflicts.sort_by_key(|conflict| (conflict.scan.at, conflict.ticket));
@@ -182,7 +178,7 @@ impl Store {
         Ok(conflicts)
     }
 
-    async fn shard_conflicts(&self, event: EventId, shard: u16) -> Result<Vec<Conflict>, Failure> {
+    async fn shard_conflicts(&self, event: EventId, shard: u16) -> Result<Vec<Conflict>> {
         let mut pages = self
             .query_of(keys::gate_partition(event, shard))
             .key_condition_expression("PK = :pk")
@@ -200,7 +196,7 @@ impl Store {
     }
 
     /// The conflicts of these tickets, read consistently. One read unit for each ticket.
-    pub async fn conflicts_of(&self, event: EventId, tickets: &[TicketId]) -> Result<Vec<Conflict>, Failure> {
+    pub async fn conflicts_of(&self, event: EventId, tickets: &[TicketId]) -> Result<Vec<Conflict>> {
         let gates = tickets.iter().map(|ticket| async {
             let gate = Record::read(self.get_item(&keys::gate(event, *ticket), true).await?)?;
             gate.conflicts_of(*ticket)
@@ -210,7 +206,7 @@ impl Store {
 }
 
 /// The ticket of a gate's item, from its key, and the gate.
-fn keyed(mut item: Item) -> Result<(TicketId, Record), Failure> {
+fn keyed(mut item: Item) -> Result<(TicketId, Record)> {
     let Some(AttributeValue::S(sk)) = item.remove(keys::SK) else {
         return Err(Failure::unreadable("a gate without its key"));
     };

@@ -15,7 +15,7 @@ use futures::future::try_join_all;
 
 use crate::failure::Item;
 use crate::items::{Part, number, string};
-use crate::{Failure, Store, keys};
+use crate::{Failure, Result, Store, keys};
 use record::Record;
 
 pub use late::Report;
@@ -127,14 +127,14 @@ fn open(serial: u16) -> &'static str {
 }
 
 /// The error of a refused revocation; `item` is the ticket's gate.
-pub(crate) fn why_used(item: Option<Item>) -> Result<GateError, Failure> {
+pub(crate) fn why_used(item: Option<Item>) -> Result<GateError> {
     let scan = item.map(|item| Record::read(Some(item))?.scan()).transpose()?.flatten();
     Ok(scan.map_or(GateError::Failure(Failure::Refused(None)), |scan| GateError::Closed(Closed::Used(scan))))
 }
 
 /// The error of a refused transaction: `item` is the ticket's gate if that refused it; else something
 /// else changed meanwhile.
-pub(crate) fn why_closed(item: Option<Item>, serial: u16) -> Result<GateError, Failure> {
+pub(crate) fn why_closed(item: Option<Item>, serial: u16) -> Result<GateError> {
     let closed = item.map(|item| Record::read(Some(item))?.closed(serial)).transpose()?.flatten();
     Ok(closed.map_or(GateError::Failure(Failure::Refused(None)), GateError::Closed))
 }
@@ -147,7 +147,7 @@ impl Store {
         ticket: TicketId,
         serial: u16,
         scan: &Scan,
-    ) -> Result<Redemption, Failure> {
+    ) -> Result<Redemption> {
         let Some(gate) = self.try_redeem(event, ticket, serial, scan).await? else {
             return Ok(Redemption::Admitted(scan.at));
         };
@@ -164,7 +164,7 @@ impl Store {
         ticket: TicketId,
         serial: u16,
         scan: &Scan,
-    ) -> Result<Option<Record>, Failure> {
+    ) -> Result<Option<Record>> {
         let mut update = self
             .update_of(&keys::gate(event, ticket))
             .condition_expression(open(serial))
@@ -195,7 +195,7 @@ impl Store {
         event: EventId,
         ticket: TicketId,
         now: Timestamp,
-    ) -> Result<TransactWriteItem, Failure> {
+    ) -> Result<TransactWriteItem> {
         self.updating(&keys::gate(event, ticket))
             .update_expression("SET r = if_not_exists(r, :now)")
             .condition_expression("attribute_not_exists(u)")
@@ -205,11 +205,7 @@ impl Store {
     }
 
     /// The tickets among these that were not used at the door, read consistently.
-    pub async fn unused_tickets(
-        &self,
-        event: EventId,
-        tickets: &[TicketId],
-    ) -> Result<Vec<TicketId>, Failure> {
+    pub async fn unused_tickets(&self, event: EventId, tickets: &[TicketId]) -> Result<Vec<TicketId>> {
         let gates = tickets.iter().map(|ticket| async {
             let gate = Record::read(self.get_item(&keys::gate(event, *ticket), true).await?)?;
             Ok::<_, Failure>(gate.used_at.is_none().then_some(*ticket))
@@ -225,7 +221,7 @@ impl Store {
         ticket: TicketId,
         serial: u16,
         now: Timestamp,
-    ) -> Result<TransactWriteItem, Failure> {
+    ) -> Result<TransactWriteItem> {
         self.updating(&keys::gate(event, ticket))
             .update_expression("SET s = :next, t = list_append(if_not_exists(t, :none), :ended)")
             .condition_expression(open(serial))
@@ -239,12 +235,7 @@ impl Store {
 
     /// Why the code with `serial` of a ticket does not admit; `None` if it does. An eventually
     /// consistent read, for half a read unit.
-    pub async fn gate(
-        &self,
-        event: EventId,
-        ticket: TicketId,
-        serial: u16,
-    ) -> Result<Option<Closed>, Failure> {
+    pub async fn gate(&self, event: EventId, ticket: TicketId, serial: u16) -> Result<Option<Closed>> {
         Record::read(self.get_item(&keys::gate(event, ticket), false).await?)?.closed(serial)
     }
 }

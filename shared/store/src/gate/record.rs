@@ -6,9 +6,9 @@ use jiff::fmt::serde::timestamp::millisecond;
 use serde::{Deserialize, Serialize};
 
 use super::{Closed, Conflict, Scan};
-use crate::Failure;
 use crate::failure::Item;
 use crate::items::from_item;
+use crate::{Failure, Result};
 
 /// The item of a gate. Times are in milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -76,12 +76,12 @@ impl Entry {
 
 impl Record {
     /// Reads a gate. Without an item, it is that of a ticket to which nothing happened.
-    pub(super) fn read(item: Option<Item>) -> Result<Self, Failure> {
+    pub(super) fn read(item: Option<Item>) -> Result<Self> {
         item.map_or_else(|| Ok(Self::default()), from_item)
     }
 
     /// Why a code with this serial does not admit; `None` if it does.
-    pub(super) fn closed(&self, serial: u16) -> Result<Option<Closed>, Failure> {
+    pub(super) fn closed(&self, serial: u16) -> Result<Option<Closed>> {
         if self.serial != serial {
             return Ok(Some(Closed::Superseded));
         }
@@ -92,7 +92,7 @@ impl Record {
     }
 
     /// The scan that redeemed the ticket, if one did.
-    pub(super) fn scan(&self) -> Result<Option<Scan>, Failure> {
+    pub(super) fn scan(&self) -> Result<Option<Scan>> {
         let Some(at) = self.used_at else { return Ok(None) };
         let missing = || Failure::unreadable("a redemption without its scan");
         Ok(Some(Scan {
@@ -105,11 +105,7 @@ impl Record {
     }
 
     /// The scan that redeemed the ticket, if it was by the code with `serial` and `is_it`.
-    pub(super) fn redemption(
-        &self,
-        serial: u16,
-        is_it: impl Fn(&Scan) -> bool,
-    ) -> Result<Option<Scan>, Failure> {
+    pub(super) fn redemption(&self, serial: u16, is_it: impl Fn(&Scan) -> bool) -> Result<Option<Scan>> {
         Ok(self.scan()?.filter(|used| self.redeemed_serial() == serial && is_it(used)))
     }
 
@@ -122,7 +118,7 @@ impl Record {
     }
 
     /// True if the scanner of `scan` let a person in with this ticket before.
-    pub(super) fn knows_scanner(&self, scan: &Scan) -> Result<bool, Failure> {
+    pub(super) fn knows_scanner(&self, scan: &Scan) -> Result<bool> {
         let mut known = self.scan()?.into_iter().chain(self.entries.iter().map(Entry::scan));
         Ok(known.any(|other| other.by == scan.by && other.is_of_scanner(scan)))
     }
@@ -149,7 +145,7 @@ impl Record {
     }
 
     /// The conflicts of this gate, which is that of `ticket`.
-    pub(super) fn conflicts_of(&self, ticket: TicketId) -> Result<Vec<Conflict>, Failure> {
+    pub(super) fn conflicts_of(&self, ticket: TicketId) -> Result<Vec<Conflict>> {
         let redeemed = self.scan()?.zip(self.redemption_conflict());
         let others = self.late_entries().map(|(entry, late)| (entry.scan(), late));
         Ok(redeemed.into_iter().chain(others).map(|(scan, late)| Conflict { ticket, scan, late }).collect())

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::accept_if_written;
 use crate::gate::{self, GateError};
 use crate::items::{Part, carried, number, string, to_item};
-use crate::{Failure, Listing, Store, keys};
+use crate::{Failure, Listing, Result, Store, keys};
 
 /// The beginning of the cursors of [`Store::received`], and of none of [`Store::orders`].
 pub const RECEIVED_START: &str = keys::RECEIVED_PREFIX;
@@ -34,12 +34,7 @@ impl Store {
     /// # Errors
     /// [`Failure::Refused`] if the offer exists already, another offer of the ticket is open, or the
     /// holder has offered the ticket `most` times.
-    pub async fn create_transfer(
-        &self,
-        transfer: &Transfer,
-        outbox: &Outbox,
-        most: usize,
-    ) -> Result<(), Failure> {
+    pub async fn create_transfer(&self, transfer: &Transfer, outbox: &Outbox, most: usize) -> Result<()> {
         let key = keys::transfer(transfer.from, transfer.id);
         let open = self
             .updating(&keys::offers(transfer.from, transfer.ticket))
@@ -55,7 +50,7 @@ impl Store {
     }
 
     /// The part of a transaction that ends the one open offer of a ticket.
-    fn close_part(&self, transfer: &Transfer) -> Result<TransactWriteItem, Failure> {
+    fn close_part(&self, transfer: &Transfer) -> Result<TransactWriteItem> {
         self.updating(&keys::offers(transfer.from, transfer.ticket))
             .update_expression("SET open_until = :over ADD n :none")
             .expression_attribute_values(":over", number(0))
@@ -64,7 +59,7 @@ impl Store {
     }
 
     /// A transfer that `user` sent or received, read consistently.
-    pub async fn transfer(&self, user: UserId, transfer: TransferId) -> Result<Option<Transfer>, Failure> {
+    pub async fn transfer(&self, user: UserId, transfer: TransferId) -> Result<Option<Transfer>> {
         self.get_consistent(&keys::transfer(user, transfer)).await
     }
 
@@ -74,7 +69,7 @@ impl Store {
         user: UserId,
         after: Option<&str>,
         limit: u16,
-    ) -> Result<Listing<Transfer>, Failure> {
+    ) -> Result<Listing<Transfer>> {
         self.list(&keys::user_partition(user), keys::TRANSFER_PREFIX, after, limit, true).await
     }
 
@@ -82,7 +77,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Failure::Refused`] if it was accepted or cancelled meanwhile.
-    pub async fn cancel_transfer(&self, transfer: &Transfer, now: Timestamp) -> Result<(), Failure> {
+    pub async fn cancel_transfer(&self, transfer: &Transfer, now: Timestamp) -> Result<()> {
         let cancel = self
             .updating(&keys::transfer(transfer.from, transfer.id))
             .update_expression("SET #state = :cancelled, decided_at = :now REMOVE ob")
@@ -131,7 +126,7 @@ impl Store {
         }
     }
 
-    fn accept_part(&self, transfer: &Transfer, outbox: &Outbox) -> Result<TransactWriteItem, Failure> {
+    fn accept_part(&self, transfer: &Transfer, outbox: &Outbox) -> Result<TransactWriteItem> {
         let mut item = to_item(&keys::transfer(transfer.from, transfer.id), transfer)?;
         item.extend(carried(Some(outbox))?);
         self.putting(item)
@@ -142,22 +137,17 @@ impl Store {
     }
 
     /// A page of the pointers to tickets that `user` received.
-    pub async fn received(
-        &self,
-        user: UserId,
-        after: Option<&str>,
-        limit: u16,
-    ) -> Result<Listing<Received>, Failure> {
+    pub async fn received(&self, user: UserId, after: Option<&str>, limit: u16) -> Result<Listing<Received>> {
         self.list(&keys::user_partition(user), keys::RECEIVED_PREFIX, after, limit, true).await
     }
 
     /// The pointer to a ticket that `user` received, read consistently.
-    pub async fn received_ticket(&self, user: UserId, ticket: TicketId) -> Result<Option<Received>, Failure> {
+    pub async fn received_ticket(&self, user: UserId, ticket: TicketId) -> Result<Option<Received>> {
         self.get_consistent(&keys::received(user, ticket)).await
     }
 }
 
-fn state(state: TransferState) -> Result<aws_sdk_dynamodb::types::AttributeValue, Failure> {
+fn state(state: TransferState) -> Result<aws_sdk_dynamodb::types::AttributeValue> {
     serde_dynamo::to_attribute_value(state).map_err(Failure::unreadable)
 }
 

@@ -6,7 +6,7 @@ use domain::{FeePaymentId, MemberId, Timestamp};
 
 use crate::items::{from_item, string};
 use crate::member::{CHANGE_ATTEMPTS, member_not_found};
-use crate::{Failure, Fingerprints, Listing, Store, keys};
+use crate::{Failure, Fingerprints, Listing, Result, Store, keys};
 
 impl Store {
     /// Writes a new payment and, if it `marks_current`, that the member's fee is paid: both or nothing.
@@ -51,7 +51,7 @@ impl Store {
         fingerprints: &Fingerprints,
         payment: &FeePayment,
         marks_current: bool,
-        parts: impl Fn() -> Result<Vec<TransactWriteItem>, Failure>,
+        parts: impl Fn() -> Result<Vec<TransactWriteItem>>,
     ) -> domain::Result<()> {
         let mut attempt = 0;
         loop {
@@ -85,7 +85,7 @@ impl Store {
         member: MemberId,
         after: Option<&str>,
         limit: u16,
-    ) -> Result<Listing<FeePayment>, Failure> {
+    ) -> Result<Listing<FeePayment>> {
         if after.is_some_and(|sk| !is_place(sk)) {
             return Err(Failure::ForeignCursor);
         }
@@ -93,11 +93,7 @@ impl Store {
     }
 
     /// The member's payment with this id, read consistently.
-    pub async fn fee_payment(
-        &self,
-        member: MemberId,
-        payment: FeePaymentId,
-    ) -> Result<Option<FeePayment>, Failure> {
+    pub async fn fee_payment(&self, member: MemberId, payment: FeePaymentId) -> Result<Option<FeePayment>> {
         // The payment's day is not known here. A member's payments are few: even twenty years of them
         // fit in one answer.
         let mut items = self

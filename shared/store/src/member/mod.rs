@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::items::{Part, from_item, string};
 use crate::keys::Key;
-use crate::{Failure, Fingerprints, Listing, Store, keys};
+use crate::{Failure, Fingerprints, Listing, Result, Store, keys};
 
 /// How often a change is tried while other requests change the member at the same moment.
 pub(crate) const CHANGE_ATTEMPTS: u32 = 5;
@@ -66,7 +66,7 @@ impl From<MemberError> for Error {
 impl Store {
     /// The tenant's member with this id, read consistently. To a tenant, the members of another do not
     /// exist.
-    pub async fn member(&self, tenant: TenantId, member: MemberId) -> Result<Option<Member>, Failure> {
+    pub async fn member(&self, tenant: TenantId, member: MemberId) -> Result<Option<Member>> {
         self.get_consistent(&keys::member(tenant, member)).await
     }
 
@@ -78,7 +78,7 @@ impl Store {
         fingerprints: &Fingerprints,
         tenant: TenantId,
         email: &Email,
-    ) -> Result<Option<Member>, Failure> {
+    ) -> Result<Option<Member>> {
         let claim: Option<Claim> =
             self.get_consistent(&keys::member_email(&fingerprints.email(email), tenant)).await?;
         let nobody = MemberId::from_uuid(Uuid::nil());
@@ -92,7 +92,7 @@ impl Store {
         &self,
         fingerprints: &Fingerprints,
         email: &Email,
-    ) -> Result<Vec<(TenantId, MemberId)>, Failure> {
+    ) -> Result<Vec<(TenantId, MemberId)>> {
         let partition = keys::member_emails(&fingerprints.email(email));
         let claims: Vec<Claim> = self.list_all(&partition, "", MAX_TENANTS).await?;
         Ok(claims.into_iter().map(|claim| (claim.tenant, claim.claimed_by)).collect())
@@ -104,7 +104,7 @@ impl Store {
         tenant: TenantId,
         after: Option<&str>,
         limit: u16,
-    ) -> Result<Listing<Member>, Failure> {
+    ) -> Result<Listing<Member>> {
         if after.is_some_and(|sk| MemberId::from_suffix(sk).is_err()) {
             return Err(Failure::ForeignCursor);
         }
@@ -139,11 +139,7 @@ impl Store {
     /// # Errors
     /// [`Failure::Refused`] if one of the addresses or ids is taken; [`Store::create_member`] tells
     /// which.
-    pub async fn create_members(
-        &self,
-        fingerprints: &Fingerprints,
-        members: &[Member],
-    ) -> Result<(), Failure> {
+    pub async fn create_members(&self, fingerprints: &Fingerprints, members: &[Member]) -> Result<()> {
         let mut writes = Vec::with_capacity(3 * members.len());
         for member in members {
             writes.extend(self.new_member_parts(fingerprints, member)?);
@@ -155,7 +151,7 @@ impl Store {
         &self,
         fingerprints: &Fingerprints,
         member: &Member,
-    ) -> Result<Vec<TransactWriteItem>, Failure> {
+    ) -> Result<Vec<TransactWriteItem>> {
         let mut writes = vec![self.put_new_part(&keys::member(member.tenant_id, member.id), member)?];
         for key in claims(fingerprints, member) {
             writes.push(self.put_new_part(&key, &claim_of(member))?);
@@ -195,7 +191,7 @@ impl Store {
     }
 
     /// The other member that has the claim, if there is one.
-    async fn other_owner(&self, claim: &Key, member: &Member) -> Result<Option<MemberId>, Failure> {
+    async fn other_owner(&self, claim: &Key, member: &Member) -> Result<Option<MemberId>> {
         let claim: Option<Claim> = self.get_consistent(claim).await?;
         Ok(claim.map(|claim| claim.claimed_by).filter(|owner| *owner != member.id))
     }
@@ -229,7 +225,7 @@ impl Store {
         fingerprints: &Fingerprints,
         before: &Member,
         after: &Member,
-    ) -> Result<Vec<TransactWriteItem>, Failure> {
+    ) -> Result<Vec<TransactWriteItem>> {
         let mut writes = vec![self.replace_part(&keys::member(after.tenant_id, after.id), after)?];
         let (old, new) = (claims(fingerprints, before), claims(fingerprints, after));
         for key in new.iter().filter(|key| !old.contains(key)) {
@@ -306,7 +302,7 @@ impl Store {
         tenant: TenantId,
         emails: &[&Email],
         identities: &[&str],
-    ) -> Result<Vec<Member>, Failure> {
+    ) -> Result<Vec<Member>> {
         let emails = emails.iter().map(|email| keys::member_email(&fingerprints.email(email), tenant));
         let ids = identities
             .iter()

@@ -10,7 +10,7 @@ use domain::{OrderId, TenantId};
 use crate::items::{Part, to_item};
 use crate::tenant::audit::noted;
 use crate::user::link::with_ttl;
-use crate::{Failure, GateError, Store, keys};
+use crate::{GateError, Result, Store, keys};
 
 /// How long a closed task is kept: longer than a request is repeated, or an organiser asks who did it.
 const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
@@ -40,7 +40,7 @@ impl Store {
         tenant: TenantId,
         order: OrderId,
         payment: u8,
-    ) -> Result<Option<ClosedRefundTask>, Failure> {
+    ) -> Result<Option<ClosedRefundTask>> {
         self.get_consistent(&keys::closed_refund_task(tenant, order, payment)).await
     }
 }

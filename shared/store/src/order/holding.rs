@@ -227,7 +227,7 @@ impl Store {
     }
 
     /// Releases what an unpaid order holds. What was sold meanwhile stays sold.
-    pub async fn release_holdings(&self, order: &Order) -> std::result::Result<(), Failure> {
+    pub async fn release_holdings(&self, order: &Order) -> crate::Result<()> {
         self.release(&order.holdings, &HoldingContext::of_order(order), Token::of(order.id)).await
     }
 
@@ -236,7 +236,7 @@ impl Store {
         holdings: &[Holding],
         names: &HoldingContext<'_>,
         token: Token,
-    ) -> std::result::Result<(), Failure> {
+    ) -> crate::Result<()> {
         for holding in holdings {
             match holding {
                 Holding::Seats { line, row, seats } => {
@@ -314,18 +314,18 @@ impl<'a> HoldingContext<'a> {
         }
     }
 
-    fn area(&self, line: u8) -> std::result::Result<AreaId, Failure> {
+    fn area(&self, line: u8) -> crate::Result<AreaId> {
         let area = self.areas.get(usize::from(line)).copied();
         area.ok_or_else(|| Failure::unreadable("a holding of a line that the order does not have"))
     }
 
     /// Row block `index` of the area of a line.
-    pub(crate) fn row(&self, line: u8, index: u16) -> std::result::Result<RowKey, Failure> {
+    pub(crate) fn row(&self, line: u8, index: u16) -> crate::Result<RowKey> {
         Ok(RowKey { event: self.event, area: self.area(line)?, index })
     }
 
     /// The pool of a holding, and the parts that it has of it.
-    pub(crate) fn pool(&self, holding: &Holding) -> std::result::Result<(Pool, Vec<Part>), Failure> {
+    pub(crate) fn pool(&self, holding: &Holding) -> crate::Result<(Pool, Vec<Part>)> {
         let code = || self.promotion.ok_or_else(|| Failure::unreadable("a use of no promotion"));
         Ok(match holding {
             Holding::Seats { .. } => return Err(Failure::unreadable("seats are not from a pool")),

@@ -17,14 +17,14 @@ use crate::failure::{Item, accept_if_written, was_done};
 use crate::gate::{GateError, why_used};
 use crate::items::{Part, carried, from_item, number, query_all, string, to_item};
 use crate::keys::{self, Key};
-use crate::{Failure, Listing, Store};
+use crate::{Failure, Listing, Result, Store};
 
 use record::Record;
 
 pub use holding::{HoldError, HoldRequest};
 pub use settling::SETTLING;
 
-fn read(item: Item) -> Result<Order, Failure> {
+fn read(item: Item) -> Result<Order> {
     let text = |name: &str| match item.get(name) {
         Some(AttributeValue::S(text)) => Some(text.clone()),
         _ => None,
@@ -35,7 +35,7 @@ fn read(item: Item) -> Result<Order, Failure> {
 }
 
 /// The whole item of an order, with its index entry and its outbox.
-fn write(order: &Order, outbox: Option<&Outbox>) -> Result<Item, Failure> {
+fn write(order: &Order, outbox: Option<&Outbox>) -> Result<Item> {
     let mut item = to_item(&keys::order(order.user, order.id), &Record::of(order))?;
     if order.status.is_settled() {
         // Set once, when paid, and never changed: an index entry costs a write
@@ -52,17 +52,12 @@ fn write(order: &Order, outbox: Option<&Outbox>) -> Result<Item, Failure> {
 
 impl Store {
     /// An order of a user, read consistently.
-    pub async fn order(&self, user: UserId, order: OrderId) -> Result<Option<Order>, Failure> {
+    pub async fn order(&self, user: UserId, order: OrderId) -> Result<Option<Order>> {
         self.get_item(&keys::order(user, order), true).await?.map(read).transpose()
     }
 
     /// A page of a user's orders, newest first.
-    pub async fn orders(
-        &self,
-        user: UserId,
-        after: Option<&str>,
-        limit: u16,
-    ) -> Result<Listing<Order>, Failure> {
+    pub async fn orders(&self, user: UserId, after: Option<&str>, limit: u16) -> Result<Listing<Order>> {
         let page: Listing<Item> =
             self.list_items(&keys::user_partition(user), keys::ORDER_PREFIX, after, limit, true).await?;
         Ok(Listing { items: page.items.into_iter().map(read).collect::<Result<_, _>>()?, last: page.last })
@@ -74,23 +69,18 @@ impl Store {
     }
 
     /// All of the user's orders with quotes made since `since`; the read is eventually consistent.
-    pub async fn orders_since(&self, user: UserId, since: Timestamp) -> Result<Vec<Order>, Failure> {
+    pub async fn orders_since(&self, user: UserId, since: Timestamp) -> Result<Vec<Order>> {
         self.all_orders_since(user, since, false).await
     }
 
     /// [`Store::orders_since`], read consistently.
-    pub async fn orders_consistent(&self, user: UserId, since: Timestamp) -> Result<Vec<Order>, Failure> {
+    pub async fn orders_consistent(&self, user: UserId, since: Timestamp) -> Result<Vec<Order>> {
         self.all_orders_since(user, since, true).await
     }
 
     /// One query, unless there are more than a thousand. Reads all of them, because ids sort by the
     /// time of the quote: the newest may have been held long before the oldest.
-    async fn all_orders_since(
-        &self,
-        user: UserId,
-        since: Timestamp,
-        consistent: bool,
-    ) -> Result<Vec<Order>, Failure> {
+    async fn all_orders_since(&self, user: UserId, since: Timestamp, consistent: bool) -> Result<Vec<Order>> {
         let query = self
             .query_of(keys::user_partition(user))
             .key_condition_expression("PK = :pk AND SK BETWEEN :first AND :end")
@@ -101,7 +91,7 @@ impl Store {
     }
 
     /// The buyer of an order of an event; `None` if no such order was ever paid.
-    pub async fn buyer_of(&self, event: EventId, order: OrderId) -> Result<Option<UserId>, Failure> {
+    pub async fn buyer_of(&self, event: EventId, order: OrderId) -> Result<Option<UserId>> {
         let answer = self
             .index_of(keys::event_orders(event, keys::order_shard(order)))
             .key_condition_expression("GSI1PK = :pk AND GSI1SK = :order")
@@ -119,7 +109,7 @@ impl Store {
     }
 
     /// Writes a new order. If there is one with its id already, returns that one and writes nothing.
-    pub async fn create_order(&self, order: &Order) -> Result<Option<Order>, Failure> {
+    pub async fn create_order(&self, order: &Order) -> Result<Option<Order>> {
         let put =
             self.put_of(write(order, None)?).condition_expression("attribute_not_exists(PK)").send().await;
         match was_done(put)? {
@@ -184,7 +174,7 @@ impl Store {
         }
     }
 
-    async fn put_order(&self, order: &Order, outbox: Option<&Outbox>) -> Result<(), Failure> {
+    async fn put_order(&self, order: &Order, outbox: Option<&Outbox>) -> Result<()> {
         self.put_of(write(order, outbox)?)
             .condition_expression("v = :before")
             .expression_attribute_values(":before", number(order.version.saturating_sub(1)))
@@ -195,11 +185,7 @@ impl Store {
 
     /// The part of a transaction that replaces an order, whose version is counted up, if it is
     /// as it was read.
-    pub(crate) fn put_order_part(
-        &self,
-        order: &Order,
-        outbox: Option<&Outbox>,
-    ) -> Result<TransactWriteItem, Failure> {
+    pub(crate) fn put_order_part(&self, order: &Order, outbox: Option<&Outbox>) -> Result<TransactWriteItem> {
         self.putting(write(order, outbox)?)
             .condition_expression("v = :before")
             .expression_attribute_values(":before", number(order.version.saturating_sub(1)))
@@ -208,7 +194,7 @@ impl Store {
 
     /// Notes that the tickets of an order were mailed. Counts the order's version up, so that a change
     /// at the same time is refused as stale.
-    pub async fn mark_mailed(&self, user: UserId, order: OrderId, now: Timestamp) -> Result<(), Failure> {
+    pub async fn mark_mailed(&self, user: UserId, order: OrderId, now: Timestamp) -> Result<()> {
         let sent = self
             .update_of(&keys::order(user, order))
             .update_expression("SET md = :now, v = v + :one REMOVE ob")

@@ -8,7 +8,7 @@ use domain::{TenantId, Timestamp};
 
 use crate::items::{string, to_item};
 use crate::user::link::with_ttl;
-use crate::{Failure, Listing, Store, keys};
+use crate::{Listing, Result, Store, keys};
 
 /// How long a difference is kept: longer than banks take over disputes.
 const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
@@ -19,7 +19,7 @@ impl Store {
         &self,
         tenant: TenantId,
         difference: &PaymentDifference,
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         let mut item = to_item(&keys::payment_difference(tenant, difference), difference)?;
         item.insert(keys::GSI1PK.to_owned(), string(keys::payment_differences_of_all(difference.at)));
         item.insert(keys::GSI1SK.to_owned(), string(keys::payment_difference_place(tenant, difference)));
@@ -34,7 +34,7 @@ impl Store {
         tenant: TenantId,
         after: Option<&str>,
         limit: u16,
-    ) -> Result<Listing<PaymentDifference>, Failure> {
+    ) -> Result<Listing<PaymentDifference>> {
         let partition = keys::tenant_partition(tenant);
         self.list(&partition, keys::PAYMENT_DIFFERENCE_PREFIX, after, limit, true).await
     }
@@ -46,7 +46,7 @@ impl Store {
         day: Timestamp,
         after: Option<&str>,
         limit: u16,
-    ) -> Result<Listing<PaymentDifference>, Failure> {
+    ) -> Result<Listing<PaymentDifference>> {
         let partition = keys::tenant_partition(tenant);
         self.list(&partition, &keys::payment_differences_of_day(day), after, limit, false).await
     }
@@ -59,6 +59,7 @@ mod tests {
     use domain::testing::at;
 
     use super::*;
+    use crate::Failure;
     use crate::testing::store;
 
     #[tokio::test]

@@ -20,7 +20,7 @@ use domain::{
 use jiff::fmt::serde::timestamp::{millisecond, second};
 use serde::{Deserialize, Serialize};
 
-use crate::Failure;
+use crate::{Failure, Result};
 
 #[serde_with::skip_serializing_none]
 #[derive(Serialize, Deserialize)]
@@ -243,7 +243,7 @@ impl Record {
         }
     }
 
-    pub(super) fn into_order(self, user: UserId, id: OrderId) -> Result<Order, Failure> {
+    pub(super) fn into_order(self, user: UserId, id: OrderId) -> Result<Order> {
         let ticket = |(index, Ticket(ticket)): (String, Ticket)| {
             Ok::<_, Failure>((index.parse().map_err(Failure::unreadable)?, ticket))
         };

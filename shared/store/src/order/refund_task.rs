@@ -9,15 +9,11 @@ use domain::{OrderId, TenantId, Timestamp};
 
 use crate::failure::accept_if_written;
 use crate::items::{OUTBOX, Part, carried, string, to_item};
-use crate::{Failure, Listing, Store, keys};
+use crate::{Failure, Listing, Result, Store, keys};
 
 impl Store {
     /// The parts of a transaction that change the tasks of an order.
-    pub(crate) fn task_parts(
-        &self,
-        order: &Order,
-        tasks: &[TaskChange],
-    ) -> Result<Vec<TransactWriteItem>, Failure> {
+    pub(crate) fn task_parts(&self, order: &Order, tasks: &[TaskChange]) -> Result<Vec<TransactWriteItem>> {
         let key = |payment| keys::refund_task(order.tenant, order.id, payment);
         let part = |change: &TaskChange| match *change {
             TaskChange::Open(payment) => {
@@ -30,7 +26,7 @@ impl Store {
     }
 
     /// The part of a transaction that opens a task, with its entry in the sparse index.
-    pub(crate) fn open_part(&self, task: &RefundTask) -> Result<TransactWriteItem, Failure> {
+    pub(crate) fn open_part(&self, task: &RefundTask) -> Result<TransactWriteItem> {
         let mut item = to_item(&keys::refund_task(task.tenant_id, task.order_id, task.payment), task)?;
         item.insert(keys::GSI1PK.to_owned(), string(keys::REFUND_TASKS));
         item.insert(keys::GSI1SK.to_owned(), string(keys::refund_task_place(task)));
@@ -43,7 +39,7 @@ impl Store {
         tenant: TenantId,
         after: Option<&str>,
         limit: u16,
-    ) -> Result<Listing<RefundTask>, Failure> {
+    ) -> Result<Listing<RefundTask>> {
         self.list(&keys::tenant_partition(tenant), keys::REFUND_TASK_PREFIX, after, limit, false).await
     }
 
@@ -53,7 +49,7 @@ impl Store {
         tenant: TenantId,
         order: OrderId,
         payment: u8,
-    ) -> Result<Option<RefundTask>, Failure> {
+    ) -> Result<Option<RefundTask>> {
         self.get_consistent(&keys::refund_task(tenant, order, payment)).await
     }
 
@@ -67,7 +63,7 @@ impl Store {
         task: &RefundTask,
         outbox: Option<&Outbox>,
         now: Timestamp,
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         // Without this, the outbox of an earlier reminder would be carried out again.
         let ob = if outbox.is_some() { ", ob = :ob" } else { " REMOVE ob" };
         let update = self

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::was_done;
 use crate::items::{carried, from_item, string, to_item};
 use crate::user::link::with_ttl;
-use crate::{Failure, Store, keys};
+use crate::{Failure, Result, Store, keys};
 
 /// Bounds before the sort keys of all tenants, and after all sort keys of one.
 const BEFORE_ALL: &str = "0";
@@ -28,7 +28,7 @@ struct ReportMark {
 
 impl Store {
     /// The first tenant after `after` that has open refund tasks.
-    pub async fn next_with_refund_tasks(&self, after: Option<TenantId>) -> Result<Option<TenantId>, Failure> {
+    pub async fn next_with_refund_tasks(&self, after: Option<TenantId>) -> Result<Option<TenantId>> {
         self.next_tenant(keys::REFUND_TASKS, after).await
     }
 
@@ -38,16 +38,12 @@ impl Store {
         &self,
         day: Timestamp,
         after: Option<TenantId>,
-    ) -> Result<Option<TenantId>, Failure> {
+    ) -> Result<Option<TenantId>> {
         self.next_tenant(&keys::payment_differences_of_all(day), after).await
     }
 
     /// The tenant's refund tasks that wait longest, at most `limit`. The read is eventually consistent.
-    pub async fn longest_refund_tasks(
-        &self,
-        tenant: TenantId,
-        limit: u16,
-    ) -> Result<Vec<RefundTask>, Failure> {
+    pub async fn longest_refund_tasks(&self, tenant: TenantId, limit: u16) -> Result<Vec<RefundTask>> {
         let (low, high) = (format!("{}#", tenant.suffix()), format!("{}#{AFTER_ALL}", tenant.suffix()));
         let places = self.places(keys::REFUND_TASKS, low, high, limit).await?;
         let keys: Vec<_> = places.iter().filter_map(|place| keys::parse_refund_task_place(place)).collect();
@@ -65,7 +61,7 @@ impl Store {
         day: Timestamp,
         outbox: &Outbox,
         now: Timestamp,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool> {
         let mut item =
             with_ttl(to_item(&keys::payment_report(tenant, day), &ReportMark { at: now })?, now + KEPT);
         item.extend(carried(Some(outbox))?);
@@ -74,11 +70,7 @@ impl Store {
         was_done(put)
     }
 
-    async fn next_tenant(
-        &self,
-        partition: &str,
-        after: Option<TenantId>,
-    ) -> Result<Option<TenantId>, Failure> {
+    async fn next_tenant(&self, partition: &str, after: Option<TenantId>) -> Result<Option<TenantId>> {
         let low = after.map_or(BEFORE_ALL.to_owned(), |tenant| format!("{}#{AFTER_ALL}", tenant.suffix()));
         let places = self.places(partition, low, AFTER_ALL.to_owned(), 1).await?;
         match places.first() {
@@ -90,13 +82,7 @@ impl Store {
     }
 
     /// The sort keys in a partition of the index from `low` to `high`, at most `limit`.
-    async fn places(
-        &self,
-        partition: &str,
-        low: String,
-        high: String,
-        limit: u16,
-    ) -> Result<Vec<String>, Failure> {
+    async fn places(&self, partition: &str, low: String, high: String, limit: u16) -> Result<Vec<String>> {
         let answer = self
             .index_of(partition)
             .key_condition_expression("GSI1PK = :pk AND GSI1SK BETWEEN :low AND :high")

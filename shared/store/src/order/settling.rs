@@ -14,7 +14,7 @@ use domain::order::{Holding, Order, OrderStatus, Part, Secured};
 
 use crate::allotment::{Claim, Refusal, Token};
 use crate::order::holding::HoldingContext;
-use crate::{Failure, Store, StoredEvent};
+use crate::{Result, Store, StoredEvent};
 
 /// How long places stay secured while an outcome is written and the places are sold: longer than a
 /// queue takes to deliver a dead worker's message again (180 seconds), and than a worker runs (30).
@@ -101,7 +101,7 @@ impl Store {
         order: &Order,
         sheet: &StoredEvent,
         now: Timestamp,
-    ) -> Result<Secured, Failure> {
+    ) -> Result<Secured> {
         let until = now + SETTLING;
         if matches!(order.status, OrderStatus::Held | OrderStatus::AwaitingPayment)
             && until <= order.expires_at
@@ -142,7 +142,7 @@ impl Store {
     ///
     /// False if the claims expired before and another order has some of the places, or the order was
     /// changed since it was read.
-    pub async fn sell_holdings(&self, order: &Order) -> Result<bool, Failure> {
+    pub async fn sell_holdings(&self, order: &Order) -> Result<bool> {
         let (names, token, kept) =
             (HoldingContext::of_order(order), Token::of(order.id), KeptTickets::of(order));
         for holding in &order.holdings {
@@ -164,7 +164,7 @@ impl Store {
     }
 
     /// True if all that [`Store::sell_holdings`] sells is sold: one read for each allotment.
-    pub async fn holdings_are_sold(&self, order: &Order) -> Result<bool, Failure> {
+    pub async fn holdings_are_sold(&self, order: &Order) -> Result<bool> {
         let (names, token, kept) =
             (HoldingContext::of_order(order), Token::of(order.id), KeptTickets::of(order));
         for holding in &order.holdings {
@@ -188,7 +188,7 @@ impl Store {
 
     /// Returns the places that `order` is not to keep: those of its refunded tickets or, if its money
     /// goes back, all. Safe to repeat.
-    pub async fn return_unused(&self, order: &Order) -> Result<(), Failure> {
+    pub async fn return_unused(&self, order: &Order) -> Result<()> {
         if order.status.is_settled() && !order.tickets.values().any(|ticket| ticket.refunded) {
             return Ok(());
         }

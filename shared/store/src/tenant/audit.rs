@@ -7,25 +7,25 @@ use domain::audit::{AuditNote, AuditRecord, Month};
 
 use crate::failure::Item;
 use crate::items::string;
-use crate::{Failure, Listing, Store, keys};
+use crate::{Failure, Listing, Result, Store, keys};
 
 /// The attribute with the note of a change, as JSON text.
 pub(crate) const AUDIT_ATTRIBUTE: &str = "au";
 
 /// The note as an attribute of the item that it is about.
-pub(crate) fn noted(note: &AuditNote) -> Result<(String, AttributeValue), Failure> {
+pub(crate) fn noted(note: &AuditNote) -> Result<(String, AttributeValue)> {
     let text = serde_json::to_string(note).map_err(Failure::unreadable)?;
     Ok((AUDIT_ATTRIBUTE.to_owned(), string(text)))
 }
 
 /// The attributes of a write that is to be recorded and has no outbox.
-pub(crate) fn audited(note: &AuditNote) -> Result<Item, Failure> {
+pub(crate) fn audited(note: &AuditNote) -> Result<Item> {
     Ok(Item::from([noted(note)?]))
 }
 
 impl Store {
     /// Stores an audit record. Safe to repeat.
-    pub async fn put_audit(&self, record: &AuditRecord) -> Result<(), Failure> {
+    pub async fn put_audit(&self, record: &AuditRecord) -> Result<()> {
         self.put(&keys::audit(record.note.tenant_id, record.note.at, record.id), record).await
     }
 
@@ -36,7 +36,7 @@ impl Store {
         month: &Month,
         after: Option<&str>,
         limit: u16,
-    ) -> Result<Listing<AuditRecord>, Failure> {
+    ) -> Result<Listing<AuditRecord>> {
         self.list(&keys::audit_partition(tenant, month), month.as_str(), after, limit, true).await
     }
 }

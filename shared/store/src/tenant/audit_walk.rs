@@ -14,7 +14,7 @@ use crate::failure::Item;
 use crate::items::{Part, from_item, string, to_item};
 use crate::keys::{self, Key, SHARDS};
 use crate::user::link::with_ttl;
-use crate::{Failure, Store};
+use crate::{Failure, Result, Store};
 
 /// How long the walk visits events after their end. Far longer than orders count as recent, because an
 /// end may be moved, too.
@@ -75,7 +75,7 @@ pub struct AuditStep {
 
 impl Store {
     /// The progress of the audit, read consistently; `None` before the first.
-    pub async fn audit_walk(&self) -> Result<Option<AuditWalk>, Failure> {
+    pub async fn audit_walk(&self) -> Result<Option<AuditWalk>> {
         self.get_consistent(&keys::audit_walk()).await
     }
 
@@ -83,7 +83,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Failure::Refused`] if another worker stored a step meanwhile.
-    pub async fn save_audit_walk(&self, walk: &AuditWalk) -> Result<(), Failure> {
+    pub async fn save_audit_walk(&self, walk: &AuditWalk) -> Result<()> {
         match walk.version {
             1 => self.put_new(&keys::audit_walk(), walk).await,
             _ => self.replace(&keys::audit_walk(), walk).await,
@@ -92,12 +92,7 @@ impl Store {
 
     /// One step of the walk: settled orders made at `since` or later, at most `limit`, in one shard of
     /// one event.
-    pub async fn audit_step(
-        &self,
-        place: &AuditPlace,
-        since: Timestamp,
-        limit: u16,
-    ) -> Result<AuditStep, Failure> {
+    pub async fn audit_step(&self, place: &AuditPlace, since: Timestamp, limit: u16) -> Result<AuditStep> {
         let Some((show, event, until)) = self.sold_at(&place.show).await? else {
             return Ok(AuditStep { orders: Vec::new(), next: None });
         };
@@ -120,14 +115,14 @@ impl Store {
     }
 
     /// The part of a transaction that puts an event into the list of events that were ever published.
-    pub(crate) fn sold_event_part(&self, event: &Event) -> Result<TransactWriteItem, Failure> {
+    pub(crate) fn sold_event_part(&self, event: &Event) -> Result<TransactWriteItem> {
         let until = event.ends_at.checked_add(OVER).unwrap_or(Timestamp::MAX);
         let item = with_ttl(to_item(&keys::sold_event(event.id), &Sold { until })?, until);
         self.putting(item).part()
     }
 
     /// The first event at this place of the list or after it, and until when the walk visits it.
-    async fn sold_at(&self, place: &str) -> Result<Option<(String, EventId, Timestamp)>, Failure> {
+    async fn sold_at(&self, place: &str) -> Result<Option<(String, EventId, Timestamp)>> {
         let answer = self
             .query_of(keys::SOLD)
             .key_condition_expression("PK = :pk AND SK >= :from")
@@ -152,7 +147,7 @@ impl Store {
         shard: u16,
         after: OrderId,
         limit: u16,
-    ) -> Result<Vec<(UserId, OrderId)>, Failure> {
+    ) -> Result<Vec<(UserId, OrderId)>> {
         let answer = self
             .index_of(keys::event_orders(event, shard))
             .key_condition_expression("GSI1PK = :pk AND GSI1SK > :after")

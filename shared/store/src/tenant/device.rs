@@ -3,7 +3,7 @@
 use domain::{DeviceId, TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, Store, keys};
+use crate::{Result, Store, keys};
 
 /// Most scanners of one tenant.
 pub const MAX_DEVICES: usize = 200;
@@ -25,27 +25,27 @@ pub struct Device {
 
 impl Store {
     /// Writes a new scanner.
-    pub async fn create_device(&self, tenant: TenantId, device: &Device) -> Result<(), Failure> {
+    pub async fn create_device(&self, tenant: TenantId, device: &Device) -> Result<()> {
         self.put_new(&keys::device(tenant, device.id), device).await
     }
 
     /// A scanner of the tenant, by an eventually consistent read.
-    pub async fn device(&self, tenant: TenantId, device: DeviceId) -> Result<Option<Device>, Failure> {
+    pub async fn device(&self, tenant: TenantId, device: DeviceId) -> Result<Option<Device>> {
         self.get(&keys::device(tenant, device)).await
     }
 
     /// The tenant's scanners, oldest first, at most [`MAX_DEVICES`].
-    pub async fn devices(&self, tenant: TenantId) -> Result<Vec<Device>, Failure> {
+    pub async fn devices(&self, tenant: TenantId) -> Result<Vec<Device>> {
         self.list_all(&keys::tenant_partition(tenant), keys::DEVICE_PREFIX, MAX_DEVICES).await
     }
 
     /// [`Store::devices`], read consistently, also those beyond the limit.
-    pub async fn devices_consistent(&self, tenant: TenantId) -> Result<Vec<Device>, Failure> {
+    pub async fn devices_consistent(&self, tenant: TenantId) -> Result<Vec<Device>> {
         self.list_consistent(&keys::tenant_partition(tenant), keys::DEVICE_PREFIX).await
     }
 
     /// Removes a scanner, if the tenant has it.
-    pub async fn delete_device(&self, tenant: TenantId, device: DeviceId) -> Result<(), Failure> {
+    pub async fn delete_device(&self, tenant: TenantId, device: DeviceId) -> Result<()> {
         self.delete(&keys::device(tenant, device)).await
     }
 }

@@ -11,7 +11,7 @@ use crate::failure::accept_if_written;
 use crate::items::{Part, number};
 use crate::keys::Key;
 use crate::tenant::audit::audited;
-use crate::{Failure, Store, keys};
+use crate::{Failure, Result, Store, keys};
 
 impl Store {
     /// Writes a new account, or returns the stored one if there is one. `note` says who does it.
@@ -22,7 +22,7 @@ impl Store {
         &self,
         account: &GatewayAccount,
         note: &AuditNote,
-    ) -> Result<GatewayAccount, Failure> {
+    ) -> Result<GatewayAccount> {
         let key = key(account);
         let put = self.put_new_part_with(&key, account, audited(note)?)?;
         let room = "attribute_not_exists(n) OR n < :bound";
@@ -39,22 +39,18 @@ impl Store {
         &self,
         tenant: TenantId,
         account: GatewayAccountId,
-    ) -> Result<Option<GatewayAccount>, Failure> {
+    ) -> Result<Option<GatewayAccount>> {
         self.get_consistent(&keys::gateway_account(tenant, account)).await
     }
 
     /// All accounts of the tenant, oldest first.
-    pub async fn gateway_accounts(&self, tenant: TenantId) -> Result<Vec<GatewayAccount>, Failure> {
+    pub async fn gateway_accounts(&self, tenant: TenantId) -> Result<Vec<GatewayAccount>> {
         let partition = keys::tenant_partition(tenant);
         self.list_all(&partition, keys::GATEWAY_ACCOUNT_PREFIX, MAX_GATEWAY_ACCOUNTS).await
     }
 
     /// Stores a changed account, its version counted up. Refused if it was changed meanwhile.
-    pub async fn replace_gateway_account(
-        &self,
-        account: &GatewayAccount,
-        note: &AuditNote,
-    ) -> Result<(), Failure> {
+    pub async fn replace_gateway_account(&self, account: &GatewayAccount, note: &AuditNote) -> Result<()> {
         self.replace_with(&key(account), account, audited(note)?).await
     }
 
@@ -63,7 +59,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::replace_gateway_account`].
-    pub async fn close_gateway_account(&self, account: &GatewayAccount) -> Result<(), Failure> {
+    pub async fn close_gateway_account(&self, account: &GatewayAccount) -> Result<()> {
         self.replace(&key(account), account).await
     }
 
@@ -72,11 +68,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Failure::Refused`] if the account was changed meanwhile.
-    pub async fn delete_gateway_account(
-        &self,
-        account: &GatewayAccount,
-        note: &AuditNote,
-    ) -> Result<(), Failure> {
+    pub async fn delete_gateway_account(&self, account: &GatewayAccount, note: &AuditNote) -> Result<()> {
         let (key, tenant) = (key(account), account.tenant_id);
         let mut before = match serde_json::to_value(account) {
             Ok(Value::Object(fields)) => fields,
@@ -94,7 +86,7 @@ impl Store {
         accept_if_written(self.transact(writes).await, is_deleted).await
     }
 
-    async fn exists_consistent(&self, key: &Key) -> Result<bool, Failure> {
+    async fn exists_consistent(&self, key: &Key) -> Result<bool> {
         Ok(self.get_item(key, true).await?.is_some())
     }
 
@@ -106,7 +98,7 @@ impl Store {
         step: i8,
         condition: &str,
         bound: usize,
-    ) -> Result<TransactWriteItem, Failure> {
+    ) -> Result<TransactWriteItem> {
         self.updating(&keys::gateway_account_count(tenant))
             .update_expression("ADD n :step")
             .condition_expression(condition)
@@ -161,7 +153,7 @@ mod tests {
         }
     }
 
-    async fn create(store: &Store, account: &GatewayAccount) -> Result<(), Failure> {
+    async fn create(store: &Store, account: &GatewayAccount) -> Result<()> {
         store.create_gateway_account(account, &note(account, "create")).await.map(drop)
     }
 

@@ -10,7 +10,7 @@ use crate::failure::{Item, accept_if_written, was_done};
 use crate::items::{carried, from_item, number, query_all, string, to_item};
 use crate::tenant::StaffPointer;
 use crate::user::link::with_ttl;
-use crate::{Failure, Listing, Store, keys, recount};
+use crate::{Failure, Listing, Result, Store, keys, recount};
 
 /// An entry in the list of a tenant's staff.
 #[derive(Debug)]
@@ -44,11 +44,7 @@ struct Place {
 
 impl Store {
     /// The tenant's invitation, read consistently.
-    pub async fn invitation(
-        &self,
-        tenant: TenantId,
-        invitation: InvitationId,
-    ) -> Result<Option<Invitation>, Failure> {
+    pub async fn invitation(&self, tenant: TenantId, invitation: InvitationId) -> Result<Option<Invitation>> {
         self.get_consistent(&keys::invitation(tenant, invitation)).await
     }
 
@@ -65,7 +61,7 @@ impl Store {
         invitation: &Invitation,
         outbox: Option<&Outbox>,
         now: Timestamp,
-    ) -> Result<Invited, Failure> {
+    ) -> Result<Invited> {
         if self.staff_places(invitation.tenant, now).await?.len() >= MAX_STAFF {
             return Ok(Invited::Full);
         }
@@ -73,7 +69,7 @@ impl Store {
         self.keep_if_room(invitation, now).await
     }
 
-    async fn keep_if_room(&self, invitation: &Invitation, now: Timestamp) -> Result<Invited, Failure> {
+    async fn keep_if_room(&self, invitation: &Invitation, now: Timestamp) -> Result<Invited> {
         let key = keys::invitation(invitation.tenant, invitation.id);
         let there = || self.staff_places(invitation.tenant, now);
         let own = Place { since: Some(invitation.created_at), key: key.sk.clone() };
@@ -90,11 +86,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Failure::Refused`] if another request made or changed it meanwhile.
-    pub async fn put_invitation(
-        &self,
-        invitation: &Invitation,
-        outbox: Option<&Outbox>,
-    ) -> Result<(), Failure> {
+    pub async fn put_invitation(&self, invitation: &Invitation, outbox: Option<&Outbox>) -> Result<()> {
         let key = keys::invitation(invitation.tenant, invitation.id);
         let attributes = attributes(invitation, outbox)?;
         if invitation.version > 1 {
@@ -114,7 +106,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Failure::Refused`] if the invitation or the user changed since they were read.
-    pub async fn accept_invitation(&self, accepted: &Invitation, user: &User) -> Result<(), Failure> {
+    pub async fn accept_invitation(&self, accepted: &Invitation, user: &User) -> Result<()> {
         let key = keys::invitation(accepted.tenant, accepted.id);
         let pointer = StaffPointer { user_id: user.id };
         self.transact(vec![
@@ -127,7 +119,7 @@ impl Store {
 
     /// The places of the staff and of open invitations, read consistently. A person who accepts
     /// meanwhile is counted twice, not left out.
-    async fn staff_places(&self, tenant: TenantId, now: Timestamp) -> Result<Vec<Place>, Failure> {
+    async fn staff_places(&self, tenant: TenantId, now: Timestamp) -> Result<Vec<Place>> {
         let query = |prefix| {
             self.query_of(keys::tenant_partition(tenant))
                 .consistent_read(true)
@@ -160,7 +152,7 @@ impl Store {
         after: Option<&str>,
         limit: u16,
         now: Timestamp,
-    ) -> Result<Listing<StaffEntry>, Failure> {
+    ) -> Result<Listing<StaffEntry>> {
         let (mut items, mut start) = (Vec::new(), after);
         let mut room = limit;
         if !after.is_some_and(|after| after.starts_with(keys::INVITATION_PREFIX)) {
@@ -187,7 +179,7 @@ impl Store {
 
 /// The other attributes of an invitation's item: the outbox, and the time from which the table may
 /// sweep it.
-fn attributes(invitation: &Invitation, outbox: Option<&Outbox>) -> Result<Item, Failure> {
+fn attributes(invitation: &Invitation, outbox: Option<&Outbox>) -> Result<Item> {
     Ok(with_ttl(carried(outbox)?, invitation.expires_at))
 }
 
@@ -226,12 +218,7 @@ mod tests {
     }
 
     /// Accepts the invitation as it was read before the race.
-    async fn accept(
-        store: &Store,
-        invitation: &Invitation,
-        user: &User,
-        now: Timestamp,
-    ) -> Result<(), Failure> {
+    async fn accept(store: &Store, invitation: &Invitation, user: &User, now: Timestamp) -> Result<()> {
         let mut user = user.clone();
         user.set_role(invitation.tenant, Some(invitation.role)).expect("room");
         user.touch(now);

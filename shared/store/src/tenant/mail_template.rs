@@ -11,7 +11,7 @@ use crate::failure::accept_if_written;
 use crate::items::{Part, number, to_item};
 use crate::keys::Key;
 use crate::tenant::audit::noted;
-use crate::{Failure, Listing, Store, keys};
+use crate::{Listing, Result, Store, keys};
 
 /// The current version of a wording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,13 +39,13 @@ impl Store {
         tenant: TenantId,
         name: TemplateName,
         language: Language,
-    ) -> Result<MailTemplate, Failure> {
+    ) -> Result<MailTemplate> {
         let current = self.current_template(tenant, name, language).await?;
         Ok(current.map_or_else(|| MailTemplate::ours(tenant, name, language), Current::holds))
     }
 
     /// The current wordings of all of the tenant's mails, in every language.
-    pub async fn mail_templates(&self, tenant: TenantId) -> Result<Vec<MailTemplate>, Failure> {
+    pub async fn mail_templates(&self, tenant: TenantId) -> Result<Vec<MailTemplate>> {
         let all =
             TemplateName::ALL.into_iter().flat_map(|name| Language::ALL.map(|language| (name, language)));
         let all: Vec<_> = all.collect();
@@ -66,7 +66,7 @@ impl Store {
         name: TemplateName,
         language: Language,
         version: u32,
-    ) -> Result<Option<MailTemplate>, Failure> {
+    ) -> Result<Option<MailTemplate>> {
         if version == 0 {
             return Ok(Some(MailTemplate::ours(tenant, name, language)));
         }
@@ -81,7 +81,7 @@ impl Store {
         language: Language,
         after: Option<&str>,
         limit: u16,
-    ) -> Result<Listing<MailTemplate>, Failure> {
+    ) -> Result<Listing<MailTemplate>> {
         let partition = keys::mail_template_versions(tenant, name.name(), language.code());
         self.list(&partition, keys::MAIL_TEMPLATE_VERSION_PREFIX, after, limit, true).await
     }
@@ -96,7 +96,7 @@ impl Store {
         before: &MailTemplate,
         wording: Wording,
         note: &AuditNote,
-    ) -> Result<MailTemplate, Failure> {
+    ) -> Result<MailTemplate> {
         let current = self.current_template(before.tenant_id, before.name, before.language).await?;
         let latest = current.as_ref().map_or(0, |current| current.latest);
         let template = MailTemplate {
@@ -124,7 +124,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Failure::Refused`] if another version is current.
-    pub async fn reset_mail_template(&self, before: &MailTemplate, note: &AuditNote) -> Result<(), Failure> {
+    pub async fn reset_mail_template(&self, before: &MailTemplate, note: &AuditNote) -> Result<()> {
         let current = self.current_template(before.tenant_id, before.name, before.language).await?;
         let Some(current) = current.filter(|current| current.template.version != 0) else { return Ok(()) };
         let template = MailTemplate {
@@ -143,7 +143,7 @@ impl Store {
         tenant: TenantId,
         name: TemplateName,
         language: Language,
-    ) -> Result<Option<Current>, Failure> {
+    ) -> Result<Option<Current>> {
         self.get_consistent(&keys::mail_template(tenant, name.name(), language.code())).await
     }
 
@@ -155,7 +155,7 @@ impl Store {
         latest: Option<u32>,
         holds: u32,
         note: &AuditNote,
-    ) -> Result<TransactWriteItem, Failure> {
+    ) -> Result<TransactWriteItem> {
         let mut item = to_item(&current_key(&after.template), after)?;
         item.extend([noted(note)?]);
         let put = self.putting(item);
@@ -171,7 +171,7 @@ impl Store {
 
     /// Carries `writes` out. A refusal counts as success if `after` is stored: then only the answer was
     /// lost.
-    async fn hold_template(&self, writes: Vec<TransactWriteItem>, after: &Current) -> Result<(), Failure> {
+    async fn hold_template(&self, writes: Vec<TransactWriteItem>, after: &Current) -> Result<()> {
         let is_written = async {
             let current: Option<Current> = self.get_consistent(&current_key(&after.template)).await?;
             Ok(current.as_ref() == Some(after))
@@ -190,6 +190,7 @@ mod tests {
     use domain::testing::at;
 
     use super::*;
+    use crate::Failure;
     use crate::testing::{at_once, forgetful, store};
 
     const NAME: TemplateName = TemplateName::DiscountApproved;
@@ -205,12 +206,7 @@ mod tests {
         }
     }
 
-    async fn save(
-        store: &Store,
-        before: &MailTemplate,
-        body: &str,
-        second: i64,
-    ) -> Result<MailTemplate, Failure> {
+    async fn save(store: &Store, before: &MailTemplate, body: &str, second: i64) -> Result<MailTemplate> {
         let wording = Wording { subject: "Hola".to_owned(), body: body.to_owned() };
         store.save_mail_template(before, wording, &note(before.tenant_id, second)).await
     }

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::was_done;
 use crate::items::{Part, from_item, number};
 use crate::keys::Key;
-use crate::{Failure, Listing, Store, keys};
+use crate::{Failure, Listing, Result, Store, keys};
 
 pub use audit_walk::{AuditPlace, AuditStep, AuditWalk};
 pub use device::{Device, MAX_DEVICES};
@@ -47,7 +47,7 @@ struct AdminsLost {
 
 impl Store {
     /// Writes a new tenant without staff, or returns the stored one if there is one.
-    pub async fn create_tenant(&self, tenant: &Tenant) -> Result<Tenant, Failure> {
+    pub async fn create_tenant(&self, tenant: &Tenant) -> Result<Tenant> {
         let key = keys::tenant(tenant.id);
         match self.put_new(&key, tenant).await {
             Ok(()) => Ok(tenant.clone()),
@@ -88,29 +88,24 @@ impl Store {
     }
 
     /// The tenant, read consistently.
-    pub async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>, Failure> {
+    pub async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>> {
         self.get_consistent(&keys::tenant(id)).await
     }
 
     /// The tenants with these ids, in no particular order, without those that do not exist. The read is
     /// eventually consistent.
-    pub async fn tenants(&self, ids: &[TenantId]) -> Result<Vec<Tenant>, Failure> {
+    pub async fn tenants(&self, ids: &[TenantId]) -> Result<Vec<Tenant>> {
         let wanted: Vec<Key> = ids.iter().map(|id| keys::tenant(*id)).collect();
         self.get_many(&wanted).await?.into_iter().map(from_item).collect()
     }
 
     /// Stores a changed tenant, its version counted up. Refused if it was changed meanwhile.
-    pub async fn replace_tenant(&self, tenant: &Tenant) -> Result<(), Failure> {
+    pub async fn replace_tenant(&self, tenant: &Tenant) -> Result<()> {
         self.replace(&keys::tenant(tenant.id), tenant).await
     }
 
     /// A page of the users who have a role in the tenant.
-    pub async fn staff(
-        &self,
-        tenant: TenantId,
-        after: Option<&str>,
-        limit: u16,
-    ) -> Result<Listing<User>, Failure> {
+    pub async fn staff(&self, tenant: TenantId, after: Option<&str>, limit: u16) -> Result<Listing<User>> {
         let partition = keys::tenant_partition(tenant);
         let pointers: Listing<StaffPointer> =
             self.list(&partition, keys::STAFF_PREFIX, after, limit, false).await?;
@@ -211,7 +206,7 @@ impl Store {
     }
 
     /// Whether another user than `user` can administer the tenant, read consistently.
-    async fn has_another_admin(&self, tenant: TenantId, user: UserId) -> Result<bool, Failure> {
+    async fn has_another_admin(&self, tenant: TenantId, user: UserId) -> Result<bool> {
         let staff: Vec<StaffPointer> =
             self.list_consistent(&keys::tenant_partition(tenant), keys::STAFF_PREFIX).await?;
         for pointer in staff {
@@ -227,11 +222,7 @@ impl Store {
     }
 
     /// The part of a transaction that counts a lost admin, if none was lost since `seen`.
-    fn admin_lost_part(
-        &self,
-        tenant: TenantId,
-        seen: Option<AdminsLost>,
-    ) -> Result<TransactWriteItem, Failure> {
+    fn admin_lost_part(&self, tenant: TenantId, seen: Option<AdminsLost>) -> Result<TransactWriteItem> {
         let update = self
             .updating(&keys::admins_lost(tenant))
             .update_expression("ADD n :one")

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Item;
 use crate::items::{Part, carried, from_item, number, string, to_item};
-use crate::{Failure, Store, keys};
+use crate::{Failure, Result, Store, keys};
 
 /// A mailed link, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,12 +43,12 @@ pub(crate) fn with_ttl(mut item: Item, end: Timestamp) -> Item {
 
 impl Store {
     /// Writes a link under the hash of its token.
-    pub async fn put_link(&self, hash: &str, link: &Link) -> Result<(), Failure> {
+    pub async fn put_link(&self, hash: &str, link: &Link) -> Result<()> {
         // A transaction of one, so that it takes as long as the one that writes a new user.
         self.transact(vec![self.put_link_part(hash, link)?]).await
     }
 
-    pub(crate) fn put_link_part(&self, hash: &str, link: &Link) -> Result<TransactWriteItem, Failure> {
+    pub(crate) fn put_link_part(&self, hash: &str, link: &Link) -> Result<TransactWriteItem> {
         let mut item = with_ttl(to_item(&keys::link(hash), link)?, link.expires_at);
         item.extend(carried(link.outbox.as_ref())?);
         self.putting(item).condition_expression("attribute_not_exists(PK)").part()
@@ -61,7 +61,7 @@ impl Store {
         hash: &str,
         purposes: &[LinkPurpose],
         now: Timestamp,
-    ) -> Result<Option<LinkGrant>, Failure> {
+    ) -> Result<Option<LinkGrant>> {
         let link: Option<Link> = self.get_consistent(&keys::link(hash)).await?;
         let grant = link.filter(|link| now < link.expires_at).and_then(|link| link.grant);
         Ok(grant.filter(|grant| purposes.contains(&grant.purpose)))
@@ -77,7 +77,7 @@ impl Store {
         hash: &str,
         purposes: &[LinkPurpose],
         now: Timestamp,
-    ) -> Result<LinkGrant, Failure> {
+    ) -> Result<LinkGrant> {
         let names: Vec<_> = (0..purposes.len()).map(|index| format!(":p{index}")).collect();
         // The link is marked, not deleted: if the answer is lost, the client's own retry finds its mark
         // and is not refused. The outbox goes, because the mail was sent when the link was written.

@@ -8,7 +8,7 @@ use domain::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Failure, Fingerprints, Store, keys};
+use crate::{Failure, Fingerprints, Result, Store, keys};
 
 pub use link::{Link, LinkGrant};
 
@@ -23,18 +23,14 @@ struct EmailClaim {
 
 impl Store {
     /// The user, read consistently.
-    pub async fn user(&self, user: UserId) -> Result<Option<User>, Failure> {
+    pub async fn user(&self, user: UserId) -> Result<Option<User>> {
         self.get_consistent(&keys::user(user)).await
     }
 
     /// The user with this e-mail address.
     ///
     /// Reads two items whether there is such a user or not, so that the response time does not tell.
-    pub async fn user_by_email(
-        &self,
-        fingerprints: &Fingerprints,
-        email: &Email,
-    ) -> Result<Option<User>, Failure> {
+    pub async fn user_by_email(&self, fingerprints: &Fingerprints, email: &Email) -> Result<Option<User>> {
         let claim: Option<EmailClaim> = self.get_consistent(&keys::email(&fingerprints.email(email))).await?;
         let nobody = UserId::from_uuid(Uuid::nil());
         self.user(claim.map_or(nobody, |claim| claim.user)).await
@@ -50,7 +46,7 @@ impl Store {
         fingerprints: &Fingerprints,
         user: &User,
         link: Option<(&str, &Link)>,
-    ) -> Result<(), Failure> {
+    ) -> Result<()> {
         let claim = EmailClaim { user: user.id };
         let mut writes = vec![
             self.put_new_part(&keys::email(&fingerprints.email(&user.email)), &claim)?,

@@ -6,7 +6,7 @@ use domain::{SessionId, UserId};
 
 use crate::items::{string, to_item};
 use crate::user::link::with_ttl;
-use crate::{Failure, Listing, Store, keys};
+use crate::{Listing, Result, Store, keys};
 
 /// Most sessions that one request ends one after the other. Those beyond are over as well, by their
 /// epoch, and are swept by their time to live.
@@ -14,24 +14,19 @@ const MAX_ENDED: usize = 1000;
 
 impl Store {
     /// Starts a session. Its id is fresh, so there is nothing to overwrite.
-    pub async fn start_session(&self, session: &Session) -> Result<(), Failure> {
+    pub async fn start_session(&self, session: &Session) -> Result<()> {
         let key = keys::session(session.user, session.id);
         self.put_of(with_ttl(to_item(&key, session)?, session.expires_at)).send().await?;
         Ok(())
     }
 
     /// The session, unless it was ended; read consistently. The caller checks its expiry.
-    pub async fn session(&self, user: UserId, session: SessionId) -> Result<Option<Session>, Failure> {
+    pub async fn session(&self, user: UserId, session: SessionId) -> Result<Option<Session>> {
         self.get_consistent(&keys::session(user, session)).await
     }
 
     /// A page of the user's sessions, newest first.
-    pub async fn sessions(
-        &self,
-        user: UserId,
-        after: Option<&str>,
-        limit: u16,
-    ) -> Result<Listing<Session>, Failure> {
+    pub async fn sessions(&self, user: UserId, after: Option<&str>, limit: u16) -> Result<Listing<Session>> {
         self.list(&keys::user_partition(user), keys::SESSION_PREFIX, after, limit, true).await
     }
 
@@ -41,7 +36,7 @@ impl Store {
     /// # Errors
     /// [`Failure::Refused`] if the token was replaced or the session ended
     /// meanwhile.
-    pub async fn rotate_session(&self, rotated: &Session, before: &str) -> Result<(), Failure> {
+    pub async fn rotate_session(&self, rotated: &Session, before: &str) -> Result<()> {
         let key = keys::session(rotated.user, rotated.id);
         self.put_of(with_ttl(to_item(&key, rotated)?, rotated.expires_at))
             .condition_expression("refresh_hash = :before")
@@ -52,14 +47,14 @@ impl Store {
     }
 
     /// Ends a session. False if it was over already.
-    pub async fn end_session(&self, user: UserId, session: SessionId) -> Result<bool, Failure> {
+    pub async fn end_session(&self, user: UserId, session: SessionId) -> Result<bool> {
         let answer =
             self.delete_of(&keys::session(user, session)).return_values(ReturnValue::AllOld).send().await?;
         Ok(answer.attributes.is_some())
     }
 
     /// Ends all sessions of the user except `but`.
-    pub async fn end_other_sessions(&self, user: UserId, but: Option<SessionId>) -> Result<(), Failure> {
+    pub async fn end_other_sessions(&self, user: UserId, but: Option<SessionId>) -> Result<()> {
         let partition = keys::user_partition(user);
         let sessions: Vec<Session> = self.list_all(&partition, keys::SESSION_PREFIX, MAX_ENDED).await?;
         let others: Vec<_> = sessions.into_iter().filter(|session| Some(session.id) != but).collect();
@@ -73,7 +68,7 @@ impl Store {
 
     /// Moves a session into a new epoch of its user, so that the session in which the password was
     /// changed stays valid.
-    pub async fn keep_session(&self, user: UserId, session: SessionId, epoch: u32) -> Result<(), Failure> {
+    pub async fn keep_session(&self, user: UserId, session: SessionId, epoch: u32) -> Result<()> {
         self.update_of(&keys::session(user, session))
             .update_expression("SET epoch = :epoch")
             .condition_expression("attribute_exists(PK)")
@@ -93,6 +88,7 @@ mod tests {
     use domain::testing::at;
 
     use super::*;
+    use crate::Failure;
     use crate::testing::{at_once, store, store_with_clock};
 
     fn session(user: UserId, now: Timestamp) -> Session {
