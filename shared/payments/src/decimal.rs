@@ -7,7 +7,7 @@ use domain::{Amount, Currency, Money};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 
-use crate::GatewayError;
+use crate::{GatewayError, Result};
 
 /// The longest number that is looked at. Amounts have ten characters or so.
 const MAX_CHARS: usize = 64;
@@ -24,7 +24,7 @@ pub(super) fn text(amount: Money) -> String {
 ///
 /// # Errors
 /// `decimals`, before the gateway's page says so to the buyer.
-pub(super) fn payable(gateway: GatewayName, amount: Money) -> Result<(), GatewayError> {
+pub(super) fn payable(gateway: GatewayName, amount: Money) -> Result<()> {
     if fits(gateway, amount) {
         return Ok(());
     }

@@ -4,6 +4,9 @@ use std::time::Duration;
 use domain::Error;
 use outbound::{Answer, CallError};
 
+/// The result of a call to a gateway.
+pub(crate) type Result<T, E = GatewayError> = std::result::Result<T, E>;
+
 /// A call that a gateway did not carry out.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {

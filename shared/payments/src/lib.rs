@@ -42,6 +42,7 @@ pub use credentials::{BadCredential, CredentialCheck, Mode};
 pub use domain::payment::{
     Dispute, GatewayName, PaymentHint, PaymentReference, PaymentReport, PaymentStatus, SignedReference,
 };
+pub(crate) use error::Result;
 pub use error::{GatewayError, WebhookRefused};
 pub use gateways::{PaymentGateways, credentials_name};
 pub use signed_time::{MAX_CLOCK_DIFFERENCE, MAX_SIGNATURE_AGE};
@@ -64,7 +65,7 @@ pub const MAX_PAYMENTS_OF_REFERENCE: usize = 50;
 
 /// The answer of a gateway, once it comes. Boxed, because the trait is used as
 /// `Arc<dyn PaymentGateway>`; next to a network call the allocation is nothing.
-pub type Reply<'a, T> = BoxFuture<'a, Result<T, GatewayError>>;
+pub type Reply<'a, T> = BoxFuture<'a, Result<T>>;
 
 /// A payment that the buyer is about to make.
 #[derive(Debug, Clone, PartialEq, Eq)]

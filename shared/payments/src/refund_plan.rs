@@ -3,7 +3,7 @@
 
 use domain::Money;
 
-use crate::{GatewayError, RefundPayment, RefundReport, RefundStatus};
+use crate::{GatewayError, RefundPayment, RefundReport, RefundStatus, Result};
 
 /// A refund that the gateway lists, and has not declined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) enum Plan {
 /// # Errors
 /// [`GatewayError::Refused`] if money was given back without us meanwhile, so that a
 /// person has to look.
-pub(super) fn plan(refund: &RefundPayment, earlier: &[EarlierRefund]) -> Result<Plan, GatewayError> {
+pub(super) fn plan(refund: &RefundPayment, earlier: &[EarlierRefund]) -> Result<Plan> {
     let amount = |earlier: &EarlierRefund| match earlier.amount {
         Some(money) => money.amount,
         None if earlier.part => refund.amount.amount,

@@ -34,7 +34,7 @@ use crate::untrusted::{checked_id, clip, is_id, path_id};
 use crate::{
     BuyerStep, Checkout, CreatePayment, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE,
     MAX_WEBHOOK_BYTES, Notification, OpenPayment, PaymentGateway, PaymentHint, PaymentReport, PaymentStatus,
-    RefundPayment, RefundReport, RefundStatus, Reply, Subject, WebhookRefused, WebhookRequest,
+    RefundPayment, RefundReport, RefundStatus, Reply, Result, Subject, WebhookRefused, WebhookRequest,
 };
 
 /// The header that carries a notification's signature.
@@ -95,7 +95,7 @@ impl SandboxGateway {
         })
     }
 
-    async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, GatewayError> {
+    async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
         let answer = self.http.send(&call).await?;
         if answer.status.is_success() {
             return answer.json().map_err(|error| GatewayError::Protocol(error.to_string()));
@@ -103,7 +103,7 @@ impl SandboxGateway {
         Err(refusal(&answer))
     }
 
-    async fn create_payment(&self, payment: &CreatePayment) -> Result<Checkout, GatewayError> {
+    async fn create_payment(&self, payment: &CreatePayment) -> Result<Checkout> {
         let body = wire::NewPayment {
             reference: &payment.reference,
             amount: payment.amount.amount,
@@ -135,7 +135,7 @@ impl SandboxGateway {
         })
     }
 
-    async fn refund_payment(&self, refund: &RefundPayment) -> Result<RefundReport, GatewayError> {
+    async fn refund_payment(&self, refund: &RefundPayment) -> Result<RefundReport> {
         let path = ["v1", "payments", path_id(&refund.payment_id)?, "refunds"];
         let body = wire::NewRefund { amount: refund.amount.amount, currency: refund.amount.currency };
         let call = Call::post(path, &body)?.idempotency_key(IDEMPOTENCY_KEY, &refund.idempotency_key)?;
@@ -382,7 +382,7 @@ mod wire {
             Money::new(self.amount, self.currency)
         }
 
-        pub(super) fn report(self) -> Result<PaymentReport, GatewayError> {
+        pub(super) fn report(self) -> Result<PaymentReport> {
             let amount = self.money();
             if amount.amount <= 0 || !(0..=amount.amount).contains(&self.refunded_amount) {
                 return Err(GatewayError::Protocol("its amounts make no sense".to_owned()));

@@ -8,7 +8,7 @@ use outbound::Url;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
-use crate::GatewayError;
+use crate::{GatewayError, Result};
 
 /// True if the text can be a gateway's id: 1 to 64 of `[A-Za-z0-9_-]`.
 pub(super) fn is_id(text: &str) -> bool {
@@ -22,12 +22,12 @@ pub(super) fn is_number(text: &str) -> bool {
 }
 
 /// An id for the path of a call: one that the gateway cannot have made is not worth it.
-pub(super) fn path_id(id: &str) -> Result<&str, GatewayError> {
+pub(super) fn path_id(id: &str) -> Result<&str> {
     if is_id(id) { Ok(id) } else { Err(GatewayError::NotFound) }
 }
 
 /// The id in an answer, before it is stored anywhere.
-pub(super) fn checked_id(id: String) -> Result<String, GatewayError> {
+pub(super) fn checked_id(id: String) -> Result<String> {
     if is_id(&id) { Ok(id) } else { Err(protocol("an id has a wrong form")) }
 }
 
@@ -43,7 +43,7 @@ pub(super) fn protocol(why: &str) -> GatewayError {
 
 /// The address of a page to send a buyer's browser to: `https`, or `http` on this
 /// machine. Anything else, `javascript:` above all, must not get into a browser.
-pub(super) fn page_address(text: &str) -> Result<String, GatewayError> {
+pub(super) fn page_address(text: &str) -> Result<String> {
     let url: Url = text.parse().map_err(|_| protocol("the address of its page is none"))?;
     let host = url.host_str().unwrap_or_default();
     let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();

@@ -7,12 +7,12 @@ use outbound::{Breaker, Outcome};
 
 use crate::{
     Checkout, CreatePayment, CredentialCheck, GatewayError, GatewayName, Notification, OpenPayment,
-    PaymentGateway, PaymentHint, PaymentReport, RefundPayment, RefundReport, Reply, WebhookRefused,
+    PaymentGateway, PaymentHint, PaymentReport, RefundPayment, RefundReport, Reply, Result, WebhookRefused,
     WebhookRequest,
 };
 
 /// A call's outcome for the breaker.
-fn outcome<T>(result: &Result<T, GatewayError>) -> Outcome {
+fn outcome<T>(result: &Result<T>) -> Outcome {
     match result {
         Ok(_) | Err(GatewayError::Refused { .. } | GatewayError::TooEarly { .. }) => Outcome::Answered,
         Err(GatewayError::Unavailable { .. }) => Outcome::Unanswered,
@@ -44,7 +44,7 @@ impl Guarded {
 
     /// Asks whether the gateway answers and takes the credentials, and waits for
     /// `timeout` at most.
-    pub(super) async fn probe(&self, timeout: Duration) -> Result<CredentialCheck, GatewayError> {
+    pub(super) async fn probe(&self, timeout: Duration) -> Result<CredentialCheck> {
         let asked = async {
             let late = |_| GatewayError::Unavailable {
                 retry_after: None,
@@ -57,9 +57,9 @@ impl Guarded {
 
     async fn guard<T>(
         &self,
-        call: impl Future<Output = Result<T, GatewayError>>,
-        outcome: fn(&Result<T, GatewayError>) -> Outcome,
-    ) -> Result<T, GatewayError> {
+        call: impl Future<Output = Result<T>>,
+        outcome: fn(&Result<T>) -> Outcome,
+    ) -> Result<T> {
         let pass = self.breaker.enter().map_err(paused)?;
         let result = call.await;
         if pass.note(outcome(&result)) {
@@ -88,7 +88,7 @@ impl PaymentGateway for Guarded {
     fn checkout<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, Checkout> {
         // Some gateways' pages are addresses that are signed here: that one was made
         // does not show that the gateway answers.
-        let outcome = |result: &Result<Checkout, GatewayError>| match result {
+        let outcome = |result: &Result<Checkout>| match result {
             Ok(_) => Outcome::Unknown,
             Err(_) => outcome(result),
         };

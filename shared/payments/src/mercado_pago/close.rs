@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use super::MercadoPagoGateway;
 use super::preference::with_offset;
 use crate::untrusted::is_id;
-use crate::{GatewayError, OpenPayment, PaymentStatus};
+use crate::{GatewayError, OpenPayment, PaymentStatus, Result};
 
 /// The end of a preference.
 #[derive(Serialize)]
@@ -24,7 +24,7 @@ struct Cancelled {
 impl MercadoPagoGateway {
     /// Ends the preference, so that no buyer begins to pay it, and cancels its payments
     /// that are not decided.
-    pub(super) async fn close_preference(&self, payment: &OpenPayment) -> Result<(), GatewayError> {
+    pub(super) async fn close_preference(&self, payment: &OpenPayment) -> Result<()> {
         let id = payment.checkout_url.as_deref().and_then(preference_of);
         let id = id.ok_or(GatewayError::Unsupported)?;
         let end = End { expires: true, expiration_date_to: with_offset(payment.now) };

@@ -58,7 +58,7 @@ use uuid::Builder;
 use crate::credentials::{BadCredential, CredentialCheck, Mode, plain};
 use crate::{
     Checkout, CreatePayment, GatewayError, GatewayName, Notification, OpenPayment, PaymentGateway,
-    PaymentHint, PaymentReport, RefundPayment, RefundReport, Reply, WebhookRefused, WebhookRequest,
+    PaymentHint, PaymentReport, RefundPayment, RefundReport, Reply, Result, WebhookRefused, WebhookRequest,
 };
 
 pub use signature::{REQUEST_ID_HEADER, SIGNATURE_HEADER, manifest, sign};
@@ -153,7 +153,7 @@ impl MercadoPagoGateway {
         })
     }
 
-    async fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T, GatewayError> {
+    async fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
         let answer = self.http.send(call).await?;
         if answer.status.is_success() {
             return answer.json().map_err(|error| GatewayError::Protocol(error.to_string()));
@@ -161,7 +161,7 @@ impl MercadoPagoGateway {
         Err(failure::gateway_error(&answer))
     }
 
-    async fn check(&self) -> Result<CredentialCheck, GatewayError> {
+    async fn check(&self) -> Result<CredentialCheck> {
         // Every account may search its payments, and the answer is bounded.
         let answer = self.http.send(&payment::search("taquilla-credential-check", 1)).await?;
         match answer.status {

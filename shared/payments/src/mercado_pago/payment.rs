@@ -8,7 +8,7 @@ use super::{MercadoPagoGateway, map_status};
 use crate::credentials::Mode;
 use crate::decimal::Decimal;
 use crate::untrusted::{IdText, clip, is_number, protocol, time};
-use crate::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus};
+use crate::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus, Result};
 
 /// The fields of a payment that Taquilla needs.
 #[derive(Deserialize)]
@@ -41,12 +41,12 @@ pub(super) fn search(reference: &str, limit: usize) -> Call {
 
 /// An id for the path of a call: Mercado Pago's are numbers, and anything else is not
 /// worth a call.
-pub(super) fn numeric_id(payment_id: &str) -> Result<&str, GatewayError> {
+pub(super) fn numeric_id(payment_id: &str) -> Result<&str> {
     if is_number(payment_id) { Ok(payment_id) } else { Err(GatewayError::NotFound) }
 }
 
 impl MercadoPagoGateway {
-    pub(super) async fn payment_report(&self, payment_id: &str) -> Result<PaymentReport, GatewayError> {
+    pub(super) async fn payment_report(&self, payment_id: &str) -> Result<PaymentReport> {
         let payment: Payment = self.call(&Call::get(["v1", "payments", numeric_id(payment_id)?])).await?;
         if payment.id.0 != payment_id {
             return Err(protocol("it answered with another payment"));
@@ -54,10 +54,7 @@ impl MercadoPagoGateway {
         payment.report(self.mode)
     }
 
-    pub(super) async fn payments_of_reference(
-        &self,
-        reference: &str,
-    ) -> Result<Vec<PaymentReport>, GatewayError> {
+    pub(super) async fn payments_of_reference(&self, reference: &str) -> Result<Vec<PaymentReport>> {
         let found: Found = self.call(&search(reference, MAX_PAYMENTS_OF_REFERENCE)).await?;
         let ours = |payment: &Payment| payment.external_reference.as_deref() == Some(reference);
         let (ours, others): (Vec<_>, Vec<_>) = found.results.into_iter().partition(ours);
@@ -69,7 +66,7 @@ impl MercadoPagoGateway {
 }
 
 impl Payment {
-    fn report(self, mode: Mode) -> Result<PaymentReport, GatewayError> {
+    fn report(self, mode: Mode) -> Result<PaymentReport> {
         let senseless = || protocol("its amounts make no sense");
         let currency = Currency::from_code(&self.currency_id).ok_or_else(senseless)?;
         let amount = self.transaction_amount.money(currency).ok_or_else(senseless)?;

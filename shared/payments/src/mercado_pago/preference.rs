@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{IDEMPOTENCY_KEY, MercadoPagoGateway, idempotency_key};
 use crate::decimal::{Decimal, payable};
 use crate::untrusted::{clip, page_address, protocol};
-use crate::{BuyerStep, Checkout, CreatePayment, GatewayError, GatewayName};
+use crate::{BuyerStep, Checkout, CreatePayment, GatewayName, Result};
 
 /// Ways to pay at a counter: the money would come days after the seats are gone.
 const COUNTER_METHODS: [Id; 2] = [Id { id: "ticket" }, Id { id: "atm" }];
@@ -77,7 +77,7 @@ struct MadeItem {
 }
 
 impl MercadoPagoGateway {
-    pub(super) async fn create_preference(&self, payment: &CreatePayment) -> Result<Checkout, GatewayError> {
+    pub(super) async fn create_preference(&self, payment: &CreatePayment) -> Result<Checkout> {
         payable(GatewayName::MercadoPago, payment.amount)?;
         let seller = clip(&payment.seller, 100);
         let body = NewPreference {
@@ -135,7 +135,7 @@ pub(super) fn with_offset(time: Timestamp) -> String {
 
 /// Asks for signed webhooks only, and not also for the older notifications, which have
 /// no signature.
-fn webhooks_only(url: &str) -> Result<String, GatewayError> {
+fn webhooks_only(url: &str) -> Result<String> {
     let mut url: Url = url.parse().map_err(|_| protocol("the notification address is none"))?;
     url.query_pairs_mut().append_pair("source_news", "webhooks");
     Ok(url.into())

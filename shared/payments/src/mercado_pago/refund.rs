@@ -13,7 +13,7 @@ use super::{IDEMPOTENCY_KEY, MercadoPagoGateway, idempotency_key};
 use crate::decimal::Decimal;
 use crate::refund_plan::{EarlierRefund, Plan, plan};
 use crate::untrusted::{IdText, OneOrMany, checked_id, clip};
-use crate::{GatewayError, RefundPayment, RefundReport, RefundStatus};
+use crate::{GatewayError, RefundPayment, RefundReport, RefundStatus, Result};
 
 /// A refund of all has no amount.
 #[derive(Serialize)]
@@ -30,7 +30,7 @@ struct Refund {
 }
 
 impl Refund {
-    fn report(self) -> Result<RefundReport, GatewayError> {
+    fn report(self) -> Result<RefundReport> {
         let status = self.status.as_deref().unwrap_or_default();
         Ok(RefundReport { refund_id: checked_id(self.id.0)?, status: refund_status(status) })
     }
@@ -52,7 +52,7 @@ fn refund_status(status: &str) -> RefundStatus {
 impl MercadoPagoGateway {
     /// Gives money back. Reads Mercado Pago's list of refunds first, which shows a
     /// repetition even after the idempotency key is forgotten, which it keeps for a day.
-    pub(super) async fn refund_once(&self, refund: &RefundPayment) -> Result<RefundReport, GatewayError> {
+    pub(super) async fn refund_once(&self, refund: &RefundPayment) -> Result<RefundReport> {
         let id = numeric_id(&refund.payment_id)?;
         let before = self.earlier_refunds(id, refund.amount.currency).await?;
         if let Plan::Existing(report) = plan(refund, &before)? {
@@ -82,21 +82,13 @@ impl MercadoPagoGateway {
     }
 
     /// The progress of a refund.
-    pub(super) async fn report_of_refund(
-        &self,
-        payment_id: &str,
-        refund_id: &str,
-    ) -> Result<RefundReport, GatewayError> {
+    pub(super) async fn report_of_refund(&self, payment_id: &str, refund_id: &str) -> Result<RefundReport> {
         let path = ["v1", "payments", numeric_id(payment_id)?, "refunds", numeric_id(refund_id)?];
         self.call::<Refund>(&Call::get(path)).await?.report()
     }
 
     /// The refunds of a payment that were not declined, the newest first.
-    async fn earlier_refunds(
-        &self,
-        payment_id: &str,
-        currency: Currency,
-    ) -> Result<Vec<EarlierRefund>, GatewayError> {
+    async fn earlier_refunds(&self, payment_id: &str, currency: Currency) -> Result<Vec<EarlierRefund>> {
         let listed: OneOrMany<Refund> =
             self.call(&Call::get(["v1", "payments", payment_id, "refunds"])).await?;
         let mut refunds = Vec::new();

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::MercadoPagoGateway;
 use crate::untrusted::{IdText, is_number, protocol};
-use crate::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentHint, PaymentReport};
+use crate::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentHint, PaymentReport, Result};
 
 #[derive(Deserialize)]
 struct Named {
@@ -34,10 +34,7 @@ impl From<Box<serde_json::value::RawValue>> for Entry {
 
 impl MercadoPagoGateway {
     /// The payments that something is about, at most [`MAX_PAYMENTS_OF_REFERENCE`].
-    pub(super) async fn reports_behind(
-        &self,
-        hint: &PaymentHint,
-    ) -> Result<Vec<PaymentReport>, GatewayError> {
+    pub(super) async fn reports_behind(&self, hint: &PaymentHint) -> Result<Vec<PaymentReport>> {
         let call = match hint {
             PaymentHint::Payment { payment_id, .. } => {
                 return Ok(vec![self.payment_report(payment_id).await?]);
@@ -53,7 +50,7 @@ impl MercadoPagoGateway {
         Ok(reports)
     }
 
-    async fn ids_behind(&self, call: &Call) -> Result<Vec<String>, GatewayError> {
+    async fn ids_behind(&self, call: &Call) -> Result<Vec<String>> {
         let named: Named = self.call(call).await?;
         let ids = named.payments.into_iter().take(MAX_PAYMENTS_OF_REFERENCE);
         ids.map(|entry| entry.0.ok_or_else(|| protocol("an id has a wrong form"))).collect()

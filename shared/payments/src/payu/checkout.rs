@@ -7,14 +7,14 @@ use crate::checkout::{BuyerStep, Checkout};
 use crate::credentials::Mode;
 use crate::decimal;
 use crate::untrusted::clip;
-use crate::{CreatePayment, GatewayError, GatewayName};
+use crate::{CreatePayment, GatewayError, GatewayName, Result};
 
 /// The currencies that PayU takes.
 const CURRENCIES: [&str; 7] = ["ARS", "BRL", "CLP", "COP", "MXN", "PEN", "USD"];
 
 impl PayuGateway {
     /// The form for a payment.
-    pub(super) fn form(&self, payment: &CreatePayment) -> Result<Checkout, GatewayError> {
+    pub(super) fn form(&self, payment: &CreatePayment) -> Result<Checkout> {
         let currency = payment.amount.currency;
         if !CURRENCIES.contains(&currency.code()) || payment.amount.amount <= 0 {
             return Err(GatewayError::Refused {

@@ -14,7 +14,7 @@ use crate::decimal::Decimal;
 use crate::refund_plan::EarlierRefund;
 use crate::untrusted::{IdText, OneOrMany, clip, is_id, is_number, protocol};
 use crate::{
-    Dispute, GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus, RefundStatus,
+    Dispute, GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus, RefundStatus, Result,
     SignedReference,
 };
 
@@ -33,7 +33,7 @@ impl PaymentId {
         plain(transaction).then(|| Self { order, transaction: transaction.to_owned() })
     }
 
-    pub(super) fn read(text: &str) -> Result<Self, GatewayError> {
+    pub(super) fn read(text: &str) -> Result<Self> {
         let (order, transaction) = text.split_once('_').ok_or(GatewayError::NotFound)?;
         Self::new(order, transaction).ok_or(GatewayError::NotFound)
     }
@@ -237,7 +237,7 @@ impl Order {
     }
 
     /// A payment of this order in the words that all gateways share.
-    fn report(&self, transaction: &Transaction, mode: Mode) -> Result<PaymentReport, GatewayError> {
+    fn report(&self, transaction: &Transaction, mode: Mode) -> Result<PaymentReport> {
         let id =
             PaymentId::new(&self.id.0, &transaction.id).ok_or_else(|| protocol("an id has a wrong form"))?;
         if self.is_test_payment(mode) {
@@ -287,7 +287,7 @@ impl Order {
         payment: &Transaction,
         amount: Money,
         status: PaymentStatus,
-    ) -> Result<(PaymentStatus, i64), GatewayError> {
+    ) -> Result<(PaymentStatus, i64)> {
         let refunds = self.refunds(&payment.id);
         if refunds.is_empty() && self.refunded_another(&payment.id) {
             // A reference that was paid twice is one order with one status for both payments.
@@ -318,7 +318,7 @@ impl Order {
 }
 
 impl PayuGateway {
-    pub(super) async fn order(&self, id: u64) -> Result<Order, GatewayError> {
+    pub(super) async fn order(&self, id: u64) -> Result<Order> {
         let orders: OneOrMany<Order> = self.ask(Details::OrderId(id)).await?.unwrap_or_default();
         let order = orders.0.into_iter().next().ok_or(GatewayError::NotFound)?;
         if order.id.0 != id.to_string() {
@@ -332,7 +332,7 @@ impl PayuGateway {
     /// # Errors
     /// [`GatewayError::NotFound`] if its order does not vouch for it: it lists it as
     /// something else, or lists neither it nor a refund of it.
-    pub(super) async fn payment_report(&self, payment_id: &str) -> Result<PaymentReport, GatewayError> {
+    pub(super) async fn payment_report(&self, payment_id: &str) -> Result<PaymentReport> {
         let id = PaymentId::read(payment_id)?;
         let order = self.order(id.order).await?;
         let named = |transaction: &&Transaction| transaction.id == id.transaction;
@@ -355,10 +355,7 @@ impl PayuGateway {
         order.report(&transaction, self.mode)
     }
 
-    pub(super) async fn payments_of_reference(
-        &self,
-        reference: &str,
-    ) -> Result<Vec<PaymentReport>, GatewayError> {
+    pub(super) async fn payments_of_reference(&self, reference: &str) -> Result<Vec<PaymentReport>> {
         self.payments_in(&self.orders_of(reference).await?)
     }
 
@@ -366,10 +363,7 @@ impl PayuGateway {
     ///
     /// # Errors
     /// [`GatewayError::NotFound`] if PayU does not list yet what it confirmed.
-    pub(super) async fn payments_confirmed(
-        &self,
-        reference: &SignedReference,
-    ) -> Result<Vec<PaymentReport>, GatewayError> {
+    pub(super) async fn payments_confirmed(&self, reference: &SignedReference) -> Result<Vec<PaymentReport>> {
         let orders = self.orders_of(&reference.text).await?;
         if !orders.iter().any(|order| order.lists_confirmed(reference.approved)) {
             return Err(GatewayError::NotFound);
@@ -377,7 +371,7 @@ impl PayuGateway {
         self.payments_in(&orders)
     }
 
-    async fn orders_of(&self, reference: &str) -> Result<Vec<Order>, GatewayError> {
+    async fn orders_of(&self, reference: &str) -> Result<Vec<Order>> {
         let orders: OneOrMany<Order> = self.ask(Details::ReferenceCode(reference)).await?.unwrap_or_default();
         let mut orders = orders.0;
         for order in &mut orders {
@@ -391,7 +385,7 @@ impl PayuGateway {
     }
 
     /// The payments that orders list, the newest first.
-    fn payments_in(&self, orders: &[Order]) -> Result<Vec<PaymentReport>, GatewayError> {
+    fn payments_in(&self, orders: &[Order]) -> Result<Vec<PaymentReport>> {
         let mut payments = Vec::new();
         for order in orders {
             if order.is_test_payment(self.mode) {
@@ -408,7 +402,7 @@ impl PayuGateway {
     }
 
     /// The state of a transaction alone, which is the progress of a refund.
-    pub(super) async fn transaction_state(&self, transaction: &str) -> Result<String, GatewayError> {
+    pub(super) async fn transaction_state(&self, transaction: &str) -> Result<String> {
         if !is_id(transaction) {
             return Err(GatewayError::NotFound);
         }

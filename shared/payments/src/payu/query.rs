@@ -5,9 +5,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::PayuGateway;
-use crate::GatewayError;
 use crate::credentials::{BadCredential, CredentialCheck};
 use crate::untrusted::{clip, protocol};
+use crate::{GatewayError, Result};
 
 /// The login that every query carries.
 #[derive(Serialize)]
@@ -79,21 +79,14 @@ impl PayuGateway {
         Merchant { api_login: &self.credentials.api_login, api_key: &self.credentials.api_key }
     }
 
-    async fn send(
-        &self,
-        command: &'static str,
-        details: Option<Details<'_>>,
-    ) -> Result<Answer, GatewayError> {
+    async fn send(&self, command: &'static str, details: Option<Details<'_>>) -> Result<Answer> {
         let query = Query { test: false, language: "en", command, merchant: self.merchant(), details };
         let call = Call::post(["reports-api", "4.0", "service.cgi"], &query)?.only_reads();
         Ok(self.http.send(&call).await?)
     }
 
     /// Asks, and answers with the payload; `None` if PayU found nothing.
-    pub(super) async fn ask<T: DeserializeOwned>(
-        &self,
-        details: Details<'_>,
-    ) -> Result<Option<T>, GatewayError> {
+    pub(super) async fn ask<T: DeserializeOwned>(&self, details: Details<'_>) -> Result<Option<T>> {
         let answer = self.send(details.command(), Some(details)).await?;
         if !answer.status.is_success() {
             return Err(not_understood(&answer));
@@ -107,7 +100,7 @@ impl PayuGateway {
 
     /// Checks login and key. No call shows that merchant, account and key belong
     /// together; only PayU's page does.
-    pub(super) async fn ping(&self) -> Result<CredentialCheck, GatewayError> {
+    pub(super) async fn ping(&self) -> Result<CredentialCheck> {
         /// `PING` has no payload, or a text.
         #[derive(Deserialize)]
         struct Pong {

@@ -11,7 +11,7 @@ use super::query::{Merchant, not_understood, refusal};
 use super::{PayuGateway, refund_rules};
 use crate::refund_plan::{Plan, plan};
 use crate::untrusted::{IdText, checked_id, clip, is_id};
-use crate::{GatewayError, RefundPayment, RefundReport, RefundStatus, decimal};
+use crate::{GatewayError, RefundPayment, RefundReport, RefundStatus, Result, decimal};
 
 #[derive(Serialize)]
 struct Submit<'a> {
@@ -91,7 +91,7 @@ impl PayuGateway {
     /// PayU got the refund and did not answer, or a worker may have asked for it before:
     /// while PayU reviews a refund it does not show it, so that asking again could give the
     /// money back twice.
-    pub(super) async fn refund_once(&self, refund: &RefundPayment) -> Result<RefundReport, GatewayError> {
+    pub(super) async fn refund_once(&self, refund: &RefundPayment) -> Result<RefundReport> {
         let id = PaymentId::read(&refund.payment_id)?;
         let order = self.order(id.order).await?;
         let earlier = order.refunds(&id.transaction);
@@ -118,7 +118,7 @@ impl PayuGateway {
         self.submit(refund, &id).await
     }
 
-    async fn submit(&self, refund: &RefundPayment, id: &PaymentId) -> Result<RefundReport, GatewayError> {
+    async fn submit(&self, refund: &RefundPayment, id: &PaymentId) -> Result<RefundReport> {
         let (kind, additional_values) = if refund.is_whole() {
             ("REFUND", None)
         } else {
@@ -186,11 +186,7 @@ impl PayuGateway {
     ///
     /// # Errors
     /// [`GatewayError::Unsupported`] if it had none and there are several now.
-    pub(super) async fn report_of_refund(
-        &self,
-        payment_id: &str,
-        refund_id: &str,
-    ) -> Result<RefundReport, GatewayError> {
+    pub(super) async fn report_of_refund(&self, payment_id: &str, refund_id: &str) -> Result<RefundReport> {
         let id = PaymentId::read(payment_id)?;
         if refund_id != id.order.to_string() {
             let status = refund_status(&self.transaction_state(refund_id).await?);

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::WompiGateway;
 use crate::decimal::payable;
 use crate::untrusted::clip;
-use crate::{BuyerStep, Checkout, CreatePayment, GatewayError, GatewayName};
+use crate::{BuyerStep, Checkout, CreatePayment, GatewayError, GatewayName, Result};
 
 /// The signature that keeps the buyer from changing what is to be paid: a SHA-256 in
 /// lower-case hexadecimal of all values one after the other. Not an HMAC.
@@ -27,7 +27,7 @@ pub fn integrity_signature(
 }
 
 impl WompiGateway {
-    pub(super) fn checkout_page(&self, payment: &CreatePayment) -> Result<Checkout, GatewayError> {
+    pub(super) fn checkout_page(&self, payment: &CreatePayment) -> Result<Checkout> {
         if payment.amount.currency != Currency::COP || payment.amount.amount <= 0 {
             return Err(GatewayError::Refused {
                 code: "currency".to_owned(),

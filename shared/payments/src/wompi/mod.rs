@@ -42,8 +42,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::credentials::{BadCredential, CredentialCheck, Mode, plain};
 use crate::{
-    Checkout, CreatePayment, GatewayError, GatewayName, Notification, PaymentGateway, PaymentReport,
-    RefundPayment, RefundReport, Reply, WebhookRefused, WebhookRequest,
+    Checkout, CreatePayment, GatewayName, Notification, PaymentGateway, PaymentReport, RefundPayment,
+    RefundReport, Reply, Result, WebhookRefused, WebhookRequest,
 };
 
 pub use checkout::integrity_signature;
@@ -183,7 +183,7 @@ impl WompiGateway {
         })
     }
 
-    async fn check(&self) -> Result<CredentialCheck, GatewayError> {
+    async fn check(&self) -> Result<CredentialCheck> {
         let refused = |field, detail| CredentialCheck::Refused(BadCredential::new(field, detail));
         let merchant = self.http.send(&transaction::merchant(&self.credentials.public_key)).await?;
         if is_refusal(&merchant) {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::{WompiGateway, failure};
 use crate::untrusted::{checked_id, clip, path_id, protocol, time};
-use crate::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus};
+use crate::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus, Result};
 
 /// The fields of a transaction that Taquilla needs.
 #[derive(Debug, Deserialize)]
@@ -56,7 +56,7 @@ pub(super) fn search(reference: &str) -> Call {
 }
 
 impl WompiGateway {
-    pub(super) async fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T, GatewayError> {
+    pub(super) async fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
         let answer = self.http.send(call).await?;
         if answer.status.is_success() {
             return answer.json().map_err(|error| GatewayError::Protocol(error.to_string()));
@@ -64,7 +64,7 @@ impl WompiGateway {
         Err(failure::gateway_error(&answer))
     }
 
-    pub(super) async fn transaction(&self, id: &str) -> Result<Transaction, GatewayError> {
+    pub(super) async fn transaction(&self, id: &str) -> Result<Transaction> {
         let answer: Data<Transaction> = self.call(&Call::get(["transactions", path_id(id)?])).await?;
         if answer.data.id != id {
             return Err(protocol("it answered with another transaction"));
@@ -72,7 +72,7 @@ impl WompiGateway {
         Ok(answer.data)
     }
 
-    pub(super) async fn transactions_of(&self, reference: &str) -> Result<Vec<PaymentReport>, GatewayError> {
+    pub(super) async fn transactions_of(&self, reference: &str) -> Result<Vec<PaymentReport>> {
         let list: Data<Vec<Transaction>> = self.call(&search(reference)).await?;
         let all = list.data.len();
         let ours = |transaction: &Transaction| transaction.reference.as_deref() == Some(reference);
@@ -88,7 +88,7 @@ impl WompiGateway {
 
 impl Transaction {
     /// The transaction in the words that all gateways share.
-    pub(super) fn report(self) -> Result<PaymentReport, GatewayError> {
+    pub(super) fn report(self) -> Result<PaymentReport> {
         let currency = Currency::from_code(&self.currency).ok_or_else(|| protocol("its currency is none"))?;
         let amount = Money::new(self.amount_in_cents, currency);
         if amount.amount <= 0 {

@@ -6,12 +6,12 @@ use serde_json::json;
 use super::transaction::Transaction;
 use super::{WompiGateway, failure, status};
 use crate::untrusted::{clip, protocol};
-use crate::{GatewayError, PaymentStatus, RefundPayment, RefundReport, RefundStatus};
+use crate::{GatewayError, PaymentStatus, RefundPayment, RefundReport, RefundStatus, Result};
 
 impl WompiGateway {
     /// Voids a card payment. A void has no key, and needs none: it is always of all of
     /// the amount, and a transaction that is voided stays voided.
-    pub(super) async fn void(&self, refund: &RefundPayment) -> Result<RefundReport, GatewayError> {
+    pub(super) async fn void(&self, refund: &RefundPayment) -> Result<RefundReport> {
         let before = self.transaction(&refund.payment_id).await?;
         match before.status.as_str() {
             "VOIDED" if refund.is_whole() => return Ok(report(before, RefundStatus::Done)),
@@ -58,7 +58,7 @@ impl WompiGateway {
     }
 
     /// The progress of a void.
-    pub(super) async fn report_of_void(&self, payment_id: &str) -> Result<RefundReport, GatewayError> {
+    pub(super) async fn report_of_void(&self, payment_id: &str) -> Result<RefundReport> {
         let transaction = self.transaction(payment_id).await?;
         let status = void_status(&transaction.status);
         Ok(report(transaction, status))

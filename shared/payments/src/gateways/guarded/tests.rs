@@ -124,7 +124,7 @@ impl Bench {
         *self.fake.scripted.lock().expect("alive") = scripted;
     }
 
-    async fn ask(&self, scripted: Scripted) -> Result<PaymentReport, GatewayError> {
+    async fn ask(&self, scripted: Scripted) -> Result<PaymentReport> {
         self.set(scripted);
         self.guarded.payment("1").await
     }
@@ -155,7 +155,7 @@ impl Bench {
     }
 }
 
-fn pause_of<T>(result: Result<T, GatewayError>) -> Option<Duration> {
+fn pause_of<T>(result: Result<T>) -> Option<Duration> {
     match result {
         Err(GatewayError::Unavailable { retry_after, .. }) => retry_after,
         _ => None,
