@@ -83,14 +83,7 @@ pub fn router(state: State) -> ApiRouter {
 
 /// The audit log's entry about a change of an account.
 fn note(admin: &Admin, account: &GatewayAccount, action: &str, now: Timestamp) -> AuditNote {
-    AuditNote {
-        tenant_id: admin.tenant,
-        by: admin.user,
-        by_email: admin.claims.email.clone(),
-        action: format!("gateway_account.{action}"),
-        subject: account.id.to_string(),
-        at: now,
-    }
+    admin.note(format!("gateway_account.{action}"), account.id.to_string(), now)
 }
 
 fn unknown() -> Error {

@@ -3,7 +3,7 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use domain::payment_difference::PaymentDifference;
-use domain::{Error, FieldError, Result, Timestamp};
+use domain::{Error, Result, Timestamp};
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -52,8 +52,7 @@ async fn list(
 
 /// Midnight (UTC) at which the day begins.
 fn start_of(day: Date) -> Result<Timestamp> {
-    format!("{day}T00:00:00Z").parse().map_err(|_| {
-        let detail = "Must be a day of our time, such as 2026-11-21.".to_owned();
-        Error::refused_fields(vec![FieldError { pointer: "#day".to_owned(), detail }])
-    })
+    format!("{day}T00:00:00Z")
+        .parse()
+        .map_err(|_| Error::refused_field("#day", "Must be a day of our time, such as 2026-11-21."))
 }

@@ -92,8 +92,7 @@ struct RefundRetry {
 
 async fn list(Shared(state): Shared<State>, admin: Admin, paging: Paging) -> Answer<Json<Page<TaskView>>> {
     let page = state.store.refund_tasks(admin.tenant, paging.after.as_deref(), paging.limit).await;
-    let page = page?;
-    Ok(Json(Page::new(page.items.into_iter().map(TaskView::from).collect(), page.last)))
+    Ok(Json(Page::of(page?, TaskView::from)))
 }
 
 async fn done(
@@ -184,14 +183,7 @@ fn note(admin: &Admin, closed: &ClosedRefundTask) -> AuditNote {
         TaskOutcome::Done => "refund_task.done",
         TaskOutcome::TriedAgain => "refund_task.retry",
     };
-    AuditNote {
-        tenant_id: admin.tenant,
-        by: admin.user,
-        by_email: admin.claims.email.clone(),
-        action: action.to_owned(),
-        subject: closed.task.order_id.to_string(),
-        at: closed.at,
-    }
+    admin.note(action.to_owned(), closed.task.order_id.to_string(), closed.at)
 }
 
 fn unknown() -> Error {

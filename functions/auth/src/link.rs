@@ -97,11 +97,8 @@ impl OperationOutput for Accepted {
         Json::<Next>::operation_response(ctx, operation)
     }
 
-    fn inferred_responses(
-        ctx: &mut GenContext,
-        operation: &mut Operation,
-    ) -> Vec<(Option<u16>, ApiResponse)> {
-        Self::operation_response(ctx, operation).map(|response| (Some(202), response)).into_iter().collect()
+    fn inferred_responses(ctx: &mut GenContext, op: &mut Operation) -> Vec<(Option<u16>, ApiResponse)> {
+        Self::operation_response(ctx, op).map(|response| (Some(202), response)).into_iter().collect()
     }
 }
 

@@ -7,7 +7,7 @@ use domain::user::{ActingRole, MAX_NAME, Password, PasswordHash, User};
 use domain::{Error, Language, Result, TenantId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::Failure;
+use store::was_done;
 use web::{Answer, Buyer, ClientNetwork, Json, Refuses, Shared};
 
 use crate::limits::Tries;
@@ -190,10 +190,7 @@ async fn check_passwords(
 
 /// Ends all sessions but the buyer's own, which moves to the new epoch.
 async fn end_other_sessions(state: &State, buyer: &Buyer, epoch: u32) -> Result<()> {
-    match state.store.keep_session(buyer.user, buyer.session, epoch).await {
-        // The session ended meanwhile; then there is none to keep.
-        Ok(()) | Err(Failure::Refused(_)) => {}
-        Err(failure) => return Err(failure.into()),
-    }
+    // If the session ended meanwhile, there is none to keep.
+    was_done(state.store.keep_session(buyer.user, buyer.session, epoch).await)?;
     Ok(state.store.end_other_sessions(buyer.user, Some(buyer.session)).await?)
 }

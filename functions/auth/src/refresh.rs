@@ -5,7 +5,7 @@ use domain::{Error, TenantId};
 use futures::future::try_join;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::Failure;
+use store::was_done;
 use web::{Answer, Json, Refuses, Shared};
 
 use crate::State;
@@ -56,10 +56,8 @@ async fn refresh(
                 let standing = user.standing(request.tenant, session.tenant)?;
                 state.remember(&user, request.tenant, now).await?;
                 let rotated = session.rotated(next.hash(), standing.tenant, now);
-                match state.store.rotate_session(&rotated, &hash).await {
-                    Ok(()) => return Ok(Json(state.tokens(&user, standing, &next, now).await?)),
-                    Err(Failure::Refused(_)) => {}
-                    Err(failure) => return Err(Error::from(failure).into()),
+                if was_done(state.store.rotate_session(&rotated, &hash).await)? {
+                    return Ok(Json(state.tokens(&user, standing, &next, now).await?));
                 }
             }
             Refresh::Repeat => {

@@ -6,7 +6,7 @@ use aide::axum::routing::post_with;
 use domain::discount::MAX_MESSAGE;
 use domain::text::{Line, Paragraph};
 use domain::user::Email;
-use domain::{Error, EventId, FieldError, Result};
+use domain::{Error, EventId, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use web::{Answer, ClientNetwork, Created, Json, MaybeBuyer, Refuses, Shared};
@@ -61,9 +61,8 @@ impl Asking {
             (Some(show), None) => ShowName::Id(show),
             (None, Some(code)) => ShowName::Code(code),
             _ => {
-                let detail = "Name the show by its `show_id` or by its `show_code`, one of both.".to_owned();
-                let pointer = "/show_id".to_owned();
-                return Err(Error::refused_fields(vec![FieldError { pointer, detail }]));
+                let detail = "Name the show by its `show_id` or by its `show_code`, one of both.";
+                return Err(Error::refused_field("/show_id", detail));
             }
         };
         Ok(DiscountWish { email: &self.email, show, message: self.words() })

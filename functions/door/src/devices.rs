@@ -191,9 +191,8 @@ impl<S: Send + Sync> FromRequestParts<S> for DeviceSecret {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Some(value) = parts.headers.get("x-device-secret") else { return Ok(Self(None)) };
         let Some(secret) = web::visible(value) else {
-            let detail = "Must be the secret that pairing answered with, unchanged.".to_owned();
-            let field = FieldError { pointer: "#X-Device-Secret".to_owned(), detail };
-            return Err(Error::fields(vec![field]).into());
+            let detail = "Must be the secret that pairing answered with, unchanged.";
+            return Err(Error::fields(vec![FieldError::new("#X-Device-Secret", detail)]).into());
         };
         Ok(Self(Some(secret.to_owned())))
     }

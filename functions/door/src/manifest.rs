@@ -1,7 +1,7 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use domain::ticket::AreaTag;
-use domain::{AreaId, Error, EventId, FieldError, Language, TicketId, Timestamp};
+use domain::{AreaId, Error, EventId, Language, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Gate, GateCursor, StoredEvent};
@@ -130,9 +130,7 @@ async fn show(
     freshness: Freshness,
 ) -> Answer<Cached<Manifest>> {
     let from = query.cursor.as_deref().map_or(Ok(GateCursor::START), str::parse);
-    let from = from.map_err(|detail| {
-        Error::refused_fields(vec![FieldError { pointer: "#cursor".to_owned(), detail: detail.to_owned() }])
-    })?;
+    let from = from.map_err(|detail| Error::refused_field("#cursor", detail))?;
     let sheet = state.sheet(door.tenant, event).await?;
     let (gates, next) = state.store.gates(event, from).await?;
     let areas = sheet.areas.iter().map(|area| DoorArea {

@@ -2,7 +2,7 @@
 //! of the event. Also changes of an event that no other request may interrupt.
 
 use domain::event::Event;
-use domain::{Error, FieldError, Result, Timestamp};
+use domain::{Error, Result, Timestamp};
 use store::{CapacityLease, EventRecord, Failure, OnRefused, Refusal, StoredEvent};
 
 use crate::State;
@@ -75,8 +75,7 @@ impl State {
                 let given = self.discounts_given(&event, now).await?;
                 let detail =
                     format!("{given} discounts were given to members already. Set at least {given}.");
-                let field = FieldError { pointer: "/max_discounts".to_owned(), detail };
-                Err(Error::refused_fields(vec![field]).with("given", given))
+                Err(Error::refused_field("/max_discounts", detail).with("given", given))
             }
         }
     }

@@ -87,8 +87,7 @@ async fn list(
 ) -> Answer<Json<Page<EventView>>> {
     let latest_first = query.order == EventOrder::LatestFirst;
     let events = state.store.events(viewer.tenant, paging.after.as_deref(), paging.limit, latest_first).await;
-    let events = events?;
-    Ok(Json(Page::new(events.items.into_iter().map(EventView::from).collect(), events.last)))
+    Ok(Json(Page::of(events?, EventView::from)))
 }
 
 async fn create(

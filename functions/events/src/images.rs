@@ -19,7 +19,7 @@ use domain::event::{Event, EventImage, ImageKind};
 use domain::{Error, EventId, ImageId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Failure, Once, StoredEvent};
+use store::{Once, StoredEvent, was_done};
 use web::{Answer, Created, EventPath, IdempotencyKey, Json, Organizer, Path, Refuses, Shared};
 
 use crate::State;
@@ -167,11 +167,8 @@ impl OperationOutput for ImageRedirect {
         Some(ApiResponse { description: "Where the picture is.".to_owned(), ..ApiResponse::default() })
     }
 
-    fn inferred_responses(
-        ctx: &mut GenContext,
-        operation: &mut Operation,
-    ) -> Vec<(Option<u16>, ApiResponse)> {
-        Self::operation_response(ctx, operation).map(|response| (Some(307), response)).into_iter().collect()
+    fn inferred_responses(ctx: &mut GenContext, op: &mut Operation) -> Vec<(Option<u16>, ApiResponse)> {
+        Self::operation_response(ctx, op).map(|response| (Some(307), response)).into_iter().collect()
     }
 }
 
@@ -317,10 +314,8 @@ impl State {
             }
             let version = before.event.version + 1;
             let after = Event { images, updated_at: now, version, ..before.event.clone() };
-            match self.store.update_event(&before, &after).await {
-                Ok(()) => return Ok(()),
-                Err(Failure::Refused(_)) => {}
-                Err(failure) => return Err(failure.into()),
+            if was_done(self.store.update_event(&before, &after).await)? {
+                return Ok(());
             }
         }
         Err(Error::changed_meanwhile())

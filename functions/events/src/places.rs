@@ -22,13 +22,8 @@ impl State {
     ) -> Result<()> {
         let resized = self.store.resize_area(change, area, capacity, now).await;
         resized.map_err(|refusal| {
-            refusal.meaning(|refusal| {
-                let free = if let Refusal::SoldOut(free) = refusal { free } else { 0 };
-                Error::conflict(
-                    "not_enough_free",
-                    format!("Only {free} places are free; the others are sold or held. Take away fewer."),
-                )
-                .with("free", free)
+            refusal.not_enough_free(|free| {
+                format!("Only {free} places are free; the others are sold or held. Take away fewer.")
             })
         })
     }

@@ -162,12 +162,11 @@ struct InvitationPath {
 async fn list(Shared(state): Shared<State>, admin: Admin, paging: Paging) -> Answer<Json<Page<StaffMember>>> {
     let (after, now) = (paging.after.as_deref(), state.clock.now());
     let staff = state.store.staff_and_invited(admin.tenant, after, paging.limit, now).await;
-    let staff = staff?;
     let entry = |entry| match entry {
         StaffEntry::Member(user) => StaffMember::active(*user, admin.tenant),
         StaffEntry::Invited(invitation) => StaffMember::invited(*invitation),
     };
-    Ok(Json(Page::new(staff.items.into_iter().map(entry).collect(), staff.last)))
+    Ok(Json(Page::of(staff?, entry)))
 }
 
 async fn invite(

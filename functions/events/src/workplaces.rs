@@ -13,7 +13,7 @@ use domain::user::Email;
 use domain::{Error, InvitationId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Failure, OnRefused};
+use store::{OnRefused, was_done};
 use web::{Answer, Buyer, Json, Path, Refuses, Shared};
 
 use crate::State;
@@ -124,10 +124,8 @@ async fn accept(
         user.set_role(tenant, Some(role))?;
         user.touch(now);
         let accepted = invitation.decided(InvitationState::Accepted);
-        match state.store.accept_invitation(&accepted, &user).await {
-            Ok(()) => return Ok(Json(Workplace { tenant, name, role })),
-            Err(Failure::Refused(_)) => {}
-            Err(failure) => return Err(Error::from(failure).into()),
+        if was_done(state.store.accept_invitation(&accepted, &user).await)? {
+            return Ok(Json(Workplace { tenant, name, role }));
         }
     }
     Err(Error::changed_meanwhile().into())

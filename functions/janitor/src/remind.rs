@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::outbox::Outbox;
 use domain::refund_task::RefundTask;
-use domain::{Error, Result, Timestamp};
-use store::Failure;
+use domain::{Result, Timestamp};
+use store::was_done;
 
 use crate::State;
 
@@ -47,11 +47,9 @@ fn is_due(tasks: &[RefundTask], now: Timestamp) -> bool {
 async fn mark(state: &State, tasks: &[RefundTask], now: Timestamp) -> Result<bool> {
     for (index, task) in tasks.iter().enumerate().rev() {
         let outbox = (index == 0).then_some(Outbox::RefundsWaiting);
-        match state.store.remind_of_refund_task(task, outbox.as_ref(), now).await {
-            Ok(()) if index == 0 => return Ok(true),
-            // The task was closed meanwhile, or another run noted the reminder.
-            Ok(()) | Err(Failure::Refused(_)) => {}
-            Err(failure) => return Err(Error::from(failure)),
+        // If not, the task was closed meanwhile, or another run noted the reminder.
+        if was_done(state.store.remind_of_refund_task(task, outbox.as_ref(), now).await)? && index == 0 {
+            return Ok(true);
         }
     }
     Ok(false)

@@ -14,8 +14,7 @@ use domain::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::Refusal;
-use store::{OnRefused, Once, StoredEvent};
+use store::{OnRefused, Once, Refusal, StoredEvent};
 use web::{
     Answer, Created, IdempotencyKey, Json, Organizer, Page, Paging, Path, Refuses, Shared, Viewer, based_on,
     nullable,
@@ -193,10 +192,8 @@ async fn list(
     paging: Paging,
 ) -> Answer<Json<Page<PromotionView>>> {
     let promotions = state.store.promotions(viewer.tenant, paging.after.as_deref(), paging.limit).await;
-    let promotions = promotions?;
     // Without the uses left of each: they would cost more reads than the list.
-    let views = promotions.items.into_iter().map(|promotion| PromotionView::new(promotion, None));
-    Ok(Json(Page::new(views.collect(), promotions.last)))
+    Ok(Json(Page::of(promotions?, |promotion| PromotionView::new(promotion, None))))
 }
 
 async fn show(
@@ -307,11 +304,7 @@ impl State {
 }
 
 fn not_enough_uses(refusal: Refusal) -> Error {
-    refusal.meaning(|refusal| {
-        let free = if let Refusal::SoldOut(free) = refusal { free } else { 0 };
-        let detail = format!("Only {free} uses are left; orders have taken the others.");
-        Error::conflict("not_enough_free", detail).with("free", free)
-    })
+    refusal.not_enough_free(|free| format!("Only {free} uses are left; orders have taken the others."))
 }
 
 /// Notes times that contradict the time zone of the event that the promotion is for.

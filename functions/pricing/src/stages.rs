@@ -14,8 +14,7 @@ use domain::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::Refusal;
-use store::{OnRefused, Once, StoredEvent, recount};
+use store::{OnRefused, Once, Refusal, StoredEvent, recount};
 use web::{
     Answer, Created, EventPath, IdempotencyKey, Json, Organizer, Path, Refuses, Shared, Viewer, based_on,
     nullable,
@@ -334,10 +333,8 @@ impl State {
 }
 
 fn not_enough_tickets(refusal: Refusal) -> Error {
-    refusal.meaning(|refusal| {
-        let free = if let Refusal::SoldOut(free) = refusal { free } else { 0 };
-        let detail = format!("Only {free} tickets of the stage are left; the others are sold or held.");
-        Error::conflict("not_enough_free", detail).with("free", free)
+    refusal.not_enough_free(|free| {
+        format!("Only {free} tickets of the stage are left; the others are sold or held.")
     })
 }
 

@@ -211,8 +211,7 @@ async fn settle_free(state: &State, order: &mut Order, sheet: &StoredEvent, now:
 async fn list(Shared(state): Shared<State>, buyer: Buyer, paging: Paging) -> Answer<Json<Page<OrderView>>> {
     let now = state.clock.now();
     let page = state.orders.list(&buyer, paging.after.as_deref(), paging.limit, now).await?;
-    let views = page.items.iter().map(|(order, event)| OrderView::new(order, event.as_deref(), now));
-    Ok(Json(Page::new(views.collect(), page.last)))
+    Ok(Json(Page::of(page, |(order, event)| OrderView::new(&order, event.as_deref(), now))))
 }
 
 /// An order as it is at the gateways now: of the routes of purchases and of reservations.

@@ -3,7 +3,7 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use domain::order::Order;
-use domain::{Error, EventId, FieldError, MAX_TICKETS_PER_ORDER, Result, TicketId, Timestamp};
+use domain::{Error, EventId, MAX_TICKETS_PER_ORDER, Result, TicketId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Closed, Conflict, GateError, StoredEvent};
@@ -116,8 +116,8 @@ fn wanted(order: &Order, asked: Option<&[TicketId]>) -> Result<Vec<TicketId>> {
         let known = |ticket: &TicketId| order.tickets().any(|other| other.id == *ticket);
         let bounded = (1..=usize::from(MAX_TICKETS_PER_ORDER)).contains(&asked.len());
         if !bounded || !asked.iter().all(known) {
-            let detail = "Must name tickets of this order, at least one.".to_owned();
-            return Err(Error::refused_fields(vec![FieldError { pointer: "/tickets".to_owned(), detail }]));
+            let detail = "Must name tickets of this order, at least one.";
+            return Err(Error::refused_field("/tickets", detail));
         }
     }
     let tickets = order.tickets().filter(|ticket| !ticket.refunded);

@@ -10,7 +10,7 @@ use aide::axum::routing::post_with;
 use domain::discount::{DecisionType, DiscountRequest, MAX_NOTES, RequestStatus, Tab};
 use domain::error::Fields;
 use domain::text::Paragraph;
-use domain::{DiscountRequestId, Error, EventId, FieldError, Kind, Result, Timestamp};
+use domain::{DiscountRequestId, Error, EventId, Kind, Result, Timestamp};
 use futures::future::join_all;
 use jiff::SignedDuration;
 use schemars::JsonSchema;
@@ -335,8 +335,7 @@ impl Outcomes {
 }
 
 fn bad_cursor() -> Error {
-    let detail = "Must be the `next_cursor` of an earlier call, unchanged.".to_owned();
-    Error::refused_fields(vec![FieldError { pointer: "/cursor".to_owned(), detail }])
+    Error::refused_field("/cursor", "Must be the `next_cursor` of an earlier call, unchanged.")
 }
 
 fn check(bulk: &Bulk) -> Result<()> {

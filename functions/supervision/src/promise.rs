@@ -10,7 +10,7 @@
 use domain::discount::{DecisionType, DiscountRequest};
 
 use domain::{Error, Result, Timestamp};
-use store::{EventRecord, Failure, Refusal};
+use store::{EventRecord, Refusal, was_done};
 
 use crate::State;
 use crate::staff::Staff;
@@ -85,12 +85,9 @@ impl State {
         if error.code() == no_discounts_left().code() {
             let undone = decided.with_approval_undone(before);
             let note = staff.note(&undone, "withdraw", now);
-            match self.store.replace_discount_request(&undone, &note).await {
-                // If another supervisor changed the request meanwhile, that change stands:
-                // sending it takes a discount itself or is refused.
-                Ok(()) | Err(Failure::Refused(_)) => {}
-                Err(failure) => return Err(failure.into()),
-            }
+            // If another supervisor changed the request meanwhile, that change stands: sending it takes
+            // a discount itself or is refused.
+            was_done(self.store.replace_discount_request(&undone, &note).await)?;
         }
         Err(error)
     }

@@ -254,12 +254,6 @@ async fn save(
 }
 
 fn note(supervisor: &Supervisor, template: &MailTemplate, action: &str, now: Timestamp) -> AuditNote {
-    AuditNote {
-        tenant_id: supervisor.tenant,
-        by: supervisor.user,
-        by_email: supervisor.claims.email.clone(),
-        action: format!("mail_template.{action}"),
-        subject: format!("{}.{}", template.name.name(), template.language.code()),
-        at: now,
-    }
+    let subject = format!("{}.{}", template.name.name(), template.language.code());
+    supervisor.note(format!("mail_template.{action}"), subject, now)
 }

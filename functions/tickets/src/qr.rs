@@ -80,8 +80,8 @@ async fn draw(
 ) -> Answer<Picture> {
     let size = query.size.unwrap_or(480);
     if !(60..=2000).contains(&size) {
-        let detail = "Must be between 60 and 2000.".to_owned();
-        return Err(Error::fields(vec![FieldError { pointer: "#size".to_owned(), detail }]).into());
+        let field = FieldError::new("#size", "Must be between 60 and 2000.");
+        return Err(Error::fields(vec![field]).into());
     }
     let held = state.tickets.held(&buyer, path.ticket).await?;
     if held.ticket().refunded {
@@ -132,10 +132,7 @@ impl OperationOutput for Picture {
         })
     }
 
-    fn inferred_responses(
-        ctx: &mut GenContext,
-        operation: &mut Operation,
-    ) -> Vec<(Option<u16>, ApiResponse)> {
-        Self::operation_response(ctx, operation).map(|response| (Some(200), response)).into_iter().collect()
+    fn inferred_responses(ctx: &mut GenContext, op: &mut Operation) -> Vec<(Option<u16>, ApiResponse)> {
+        Self::operation_response(ctx, op).map(|response| (Some(200), response)).into_iter().collect()
     }
 }

@@ -53,6 +53,13 @@ pub struct FieldError {
     pub detail: String,
 }
 
+impl FieldError {
+    /// The error of the field at `pointer`.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: detail.into() }
+    }
+}
+
 /// A failure with a stable code and a sentence for the caller.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
@@ -130,6 +137,11 @@ impl Error {
             "Some fields do not go together, or name what is not there; see `errors`.",
         )
         .with_fields(fields)
+    }
+
+    /// [`Error::refused_fields`] for a single field.
+    pub fn refused_field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::refused_fields(vec![FieldError::new(pointer, detail)])
     }
 
     /// The error when another request changed the thing between our reading and our writing.
@@ -240,7 +252,7 @@ impl Fields {
     /// Notes `detail` for the field at `pointer` unless `valid`.
     pub fn check(&mut self, valid: bool, pointer: impl Into<String>, detail: impl Into<String>) -> &mut Self {
         if !valid {
-            self.bad.push(FieldError { pointer: pointer.into(), detail: detail.into() });
+            self.bad.push(FieldError::new(pointer, detail));
         }
         self
     }

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_runtime_api::http::Response;
-use domain::{Error, FieldError};
+use domain::Error;
 
 /// The attributes of an item.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -43,10 +43,10 @@ impl From<Failure> for Error {
                 "changed_meanwhile",
                 "Somebody changed this at the same moment. Read it again and repeat.",
             ),
-            Failure::ForeignCursor => Self::refused_fields(vec![FieldError {
-                pointer: "#cursor".to_owned(),
-                detail: "Must be the `next_cursor` of an earlier page of this list, unchanged.".to_owned(),
-            }]),
+            Failure::ForeignCursor => Self::refused_field(
+                "#cursor",
+                "Must be the `next_cursor` of an earlier page of this list, unchanged.",
+            ),
             Failure::Unavailable(_) => {
                 Self::unavailable("busy", "The box office is very busy. Try again in a moment.")
                     .retry_after(1)
@@ -154,7 +154,7 @@ impl RefusedItem for aws_sdk_dynamodb::operation::transact_write_items::Transact
 }
 
 /// Whether a write was done: false if its condition did not hold.
-pub(crate) fn was_done<T, E: Into<Failure>>(sent: Result<T, E>) -> Result<bool> {
+pub fn was_done<T, E: Into<Failure>>(sent: Result<T, E>) -> Result<bool> {
     match sent.map_err(Into::into) {
         Ok(_) => Ok(true),
         Err(Failure::Refused(_)) => Ok(false),

@@ -36,7 +36,7 @@ pub use cache::{Cache, ON_SALE_MILLIS, SOLD_MILLIS};
 pub use discount::{Mailing, RequestFilter};
 pub use event::{CapacityLease, EventCache, EventRecord, StagesLeft, StoredEvent, row_blocks};
 pub(crate) use failure::Result;
-pub use failure::{Failure, OnRefused};
+pub use failure::{Failure, OnRefused, was_done};
 pub use fingerprint::Fingerprints;
 pub use gate::{
     Closed, Conflict, Gate, GateCursor, GateError, GateSummary, RECEIVED_START, Received, Redemption, Report,

@@ -8,7 +8,8 @@ use aide::generate::GenContext;
 use aide::openapi::Operation;
 use axum::extract::{FromRef, FromRequestParts};
 use domain::access::{Claims, Permission, Role};
-use domain::{Error, Result, TenantId, UserId};
+use domain::audit::AuditNote;
+use domain::{Error, Result, TenantId, Timestamp, UserId};
 use http::header;
 use http::request::Parts;
 use indexmap::IndexMap;
@@ -87,6 +88,14 @@ macro_rules! staff {
             pub user: UserId,
             /// All claims of the token.
             pub claims: Claims,
+        }
+
+        impl $name {
+            /// The note that the caller did `action` to `subject` at `at`.
+            pub fn note(&self, action: String, subject: String, at: Timestamp) -> AuditNote {
+                let by_email = self.claims.email.clone();
+                AuditNote { tenant_id: self.tenant, by: self.user, by_email, action, subject, at }
+            }
         }
 
         impl<S: Send + Sync> FromRequestParts<S> for $name

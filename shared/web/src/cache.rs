@@ -95,15 +95,12 @@ impl<T: JsonSchema> OperationOutput for Cached<T> {
         Json::<T>::operation_response(ctx, operation)
     }
 
-    fn inferred_responses(
-        ctx: &mut GenContext,
-        operation: &mut Operation,
-    ) -> Vec<(Option<u16>, ApiResponse)> {
+    fn inferred_responses(ctx: &mut GenContext, op: &mut Operation) -> Vec<(Option<u16>, ApiResponse)> {
         let not_modified = ApiResponse {
             description: "The caller's copy is still right.".to_owned(),
             ..ApiResponse::default()
         };
-        let mut responses = Json::<T>::inferred_responses(ctx, operation);
+        let mut responses = Json::<T>::inferred_responses(ctx, op);
         responses.push((Some(304), not_modified));
         responses
     }

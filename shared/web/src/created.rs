@@ -25,11 +25,8 @@ impl<T: JsonSchema> OperationOutput for Created<T> {
         Json::<T>::operation_response(ctx, operation)
     }
 
-    fn inferred_responses(
-        ctx: &mut GenContext,
-        operation: &mut Operation,
-    ) -> Vec<(Option<u16>, ApiResponse)> {
-        let responses = Json::<T>::inferred_responses(ctx, operation);
+    fn inferred_responses(ctx: &mut GenContext, op: &mut Operation) -> Vec<(Option<u16>, ApiResponse)> {
+        let responses = Json::<T>::inferred_responses(ctx, op);
         responses.into_iter().map(|(_, response)| (Some(201), response)).collect()
     }
 }

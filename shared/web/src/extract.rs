@@ -1,5 +1,5 @@
 use aide::generate::GenContext;
-use aide::openapi::{Operation, ReferenceOr};
+use aide::openapi::{Operation, ReferenceOr, Response as ApiResponse};
 use aide::{OperationInput, OperationOutput};
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::{BytesRejection, PathRejection};
@@ -160,18 +160,12 @@ impl<T: JsonSchema> OperationInput for Json<T> {
 impl<T: JsonSchema> OperationOutput for Json<T> {
     type Inner = T;
 
-    fn operation_response(
-        ctx: &mut GenContext,
-        operation: &mut Operation,
-    ) -> Option<aide::openapi::Response> {
-        axum::Json::<T>::operation_response(ctx, operation)
+    fn operation_response(ctx: &mut GenContext, op: &mut Operation) -> Option<ApiResponse> {
+        axum::Json::<T>::operation_response(ctx, op)
     }
 
-    fn inferred_responses(
-        ctx: &mut GenContext,
-        operation: &mut Operation,
-    ) -> Vec<(Option<u16>, aide::openapi::Response)> {
-        axum::Json::<T>::inferred_responses(ctx, operation)
+    fn inferred_responses(ctx: &mut GenContext, op: &mut Operation) -> Vec<(Option<u16>, ApiResponse)> {
+        axum::Json::<T>::inferred_responses(ctx, op)
     }
 }
 

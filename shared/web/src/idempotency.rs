@@ -21,11 +21,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
         visible(value).map(|key| Self(Some(key.to_owned()))).ok_or_else(|| {
-            let field = FieldError {
-                pointer: "#Idempotency-Key".to_owned(),
-                detail: "Must be 1 to 128 visible ASCII characters, such as a UUID.".to_owned(),
-            };
-            Problem::parameter(field, Wording::Ours, parts)
+            let detail = "Must be 1 to 128 visible ASCII characters, such as a UUID.";
+            Problem::parameter(FieldError::new("#Idempotency-Key", detail), Wording::Ours, parts)
         })
     }
 }

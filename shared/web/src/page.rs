@@ -8,6 +8,7 @@ use domain::{Error, FieldError};
 use http::request::Parts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use store::Listing;
 
 use crate::problem::Wording;
 use crate::refusals::may_refuse;
@@ -44,10 +45,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
         }
         let after = match query.cursor.as_deref() {
             Some(cursor) if !is_cursor(cursor) => return Err(bad("#cursor", NO_CURSOR, parts)),
-            Some(cursor) => Some(Self::place(cursor).ok_or_else(|| {
-                let field = FieldError { pointer: "#cursor".to_owned(), detail: NO_CURSOR.to_owned() };
-                Error::refused_fields(vec![field])
-            })?),
+            Some(cursor) => {
+                Some(Self::place(cursor).ok_or_else(|| Error::refused_field("#cursor", NO_CURSOR))?)
+            }
             None => None,
         };
         Ok(Self { limit, after })
@@ -63,8 +63,7 @@ fn is_cursor(text: &str) -> bool {
 }
 
 fn bad(pointer: &str, detail: &str, parts: &Parts) -> Problem {
-    let field = FieldError { pointer: pointer.to_owned(), detail: detail.to_owned() };
-    Problem::parameter(field, Wording::Ours, parts)
+    Problem::parameter(FieldError::new(pointer, detail), Wording::Ours, parts)
 }
 
 impl Paging {
@@ -97,5 +96,10 @@ impl<T> Page<T> {
     /// A page that goes on after the sort key `last`, if there is more.
     pub fn new(items: Vec<T>, last: Option<String>) -> Self {
         Self { items, next_cursor: last.map(|key| URL_SAFE_NO_PAD.encode(key)) }
+    }
+
+    /// A page of a list of the store, with what `view` shows of each item.
+    pub fn of<I>(listing: Listing<I>, view: impl FnMut(I) -> T) -> Self {
+        Self::new(listing.items.into_iter().map(view).collect(), listing.last)
     }
 }

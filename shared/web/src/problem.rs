@@ -190,11 +190,8 @@ impl OperationOutput for Problem {
         None
     }
 
-    fn inferred_responses(
-        ctx: &mut GenContext,
-        operation: &mut Operation,
-    ) -> Vec<(Option<u16>, ApiResponse)> {
-        Self::operation_response(ctx, operation);
+    fn inferred_responses(ctx: &mut GenContext, op: &mut Operation) -> Vec<(Option<u16>, ApiResponse)> {
+        Self::operation_response(ctx, op);
         Vec::new()
     }
 }

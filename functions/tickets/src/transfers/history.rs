@@ -24,6 +24,5 @@ async fn history(
     let Paging { limit, after } = paging;
     let page = state.store.transfers(buyer.user, after.as_deref(), limit).await?;
     let now = state.clock.now();
-    let items = page.items.into_iter().map(|transfer| TransferView::new(transfer, buyer.user, now));
-    Ok(Json(Page::new(items.collect(), page.last)))
+    Ok(Json(Page::of(page, |transfer| TransferView::new(transfer, buyer.user, now))))
 }

@@ -117,6 +117,14 @@ impl Refusal {
             other => refused(other),
         }
     }
+
+    /// The error when more was to be taken away than is free, of which `detail` says how much that is.
+    pub fn not_enough_free(self, detail: impl FnOnce(u32) -> String) -> Error {
+        self.meaning(|refusal| {
+            let free = if let Self::SoldOut(free) = refusal { free } else { 0 };
+            Error::conflict("not_enough_free", detail(free)).with("free", free)
+        })
+    }
 }
 
 fn seconds(time: Timestamp) -> i64 {

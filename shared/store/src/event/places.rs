@@ -9,7 +9,7 @@ use domain::{EventId, Timestamp};
 
 use crate::allotment::{AllotmentState, BLOCK_SEATS, Pool, Refusal, RowState};
 use crate::keys::SHARDS;
-use crate::{CapacityLease, EventRecord, Failure, Result, Store, StoredEvent};
+use crate::{CapacityLease, EventRecord, Result, Store, StoredEvent};
 
 /// How many blocks the places of a new area are spread over; 0 for seats, whose blocks are rows.
 pub(crate) fn area_blocks(kind: AreaKind, capacity: u32) -> u16 {
