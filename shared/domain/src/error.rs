@@ -221,6 +221,19 @@ impl Error {
     }
 }
 
+/// Checks that a change is based on the `current` version of a thing, if the
+/// caller says on which it is based.
+pub fn based_on(version: Option<u32>, current: u32) -> Result<()> {
+    match version {
+        Some(version) if version != current => Err(Error::conflict(
+            "changed_meanwhile",
+            "Somebody changed this since you read it. Read it again and repeat your change.",
+        )
+        .with("version", current)),
+        _ => Ok(()),
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.code, self.0.detail)

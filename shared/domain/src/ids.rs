@@ -225,9 +225,7 @@ impl OrderId {
         let digest = Sha256::new().chain_update(quote.uuid()).chain_update(buyer.uuid()).finalize();
         let mut random = [0; 10];
         random.copy_from_slice(&digest[..10]);
-        let millis = u64::try_from(quote.created_at().as_millisecond()).unwrap_or(0);
-        let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
-        Self::from_uuid(with_last_byte(uuid, 0))
+        Self::from_uuid(with_last_byte(Self::of_time(quote.created_at(), &random).uuid(), 0))
     }
 
     /// The id of the ticket at `index` (from 0) of this order.
@@ -251,8 +249,7 @@ impl AuditId {
         }
         let mut random = [0; 10];
         random.copy_from_slice(&digest.finalize()[..10]);
-        let millis = u64::try_from(at.as_millisecond()).unwrap_or(0);
-        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+        Self::of_time(at, &random)
     }
 }
 

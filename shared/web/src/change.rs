@@ -1,6 +1,5 @@
-//! Fields and versions of PATCH requests.
+//! Fields of PATCH requests.
 
-use domain::Error;
 use serde::{Deserialize, Deserializer};
 
 /// Reads a field that a PATCH may set, clear with `null`, or leave out: absent
@@ -11,19 +10,6 @@ where
     T: Deserialize<'de>,
 {
     Option::deserialize(deserializer).map(Some)
-}
-
-/// Checks that a change is based on the `current` version of a thing, if the
-/// caller says on which it is based.
-pub fn based_on(version: Option<u32>, current: u32) -> Result<(), Error> {
-    match version {
-        Some(version) if version != current => Err(Error::conflict(
-            "changed_meanwhile",
-            "Somebody changed this since you read it. Read it again and repeat your change.",
-        )
-        .with("version", current)),
-        _ => Ok(()),
-    }
 }
 
 /// The default of fields that are true if missing.

@@ -33,8 +33,9 @@ pub use api::{Api, EventPath, serve};
 /// A handle on the function's own state: axum's `State`, whose name that state has.
 pub use axum::extract::State as Shared;
 pub use cache::{Cached, Freshness};
-pub use change::{based_on, nullable, yes};
+pub use change::{nullable, yes};
 pub use created::Created;
+pub use domain::error::based_on;
 pub use extract::{Json, MaybeJson, Path, Query};
 pub use finish::{describe, finish, guard};
 pub use header::{header_parameter, visible};

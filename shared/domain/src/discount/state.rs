@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{DecisionType, DeliveryStatus, DiscountRequest, MAX_CONTENT, RequestStatus, Reviewer};
-use crate::error::Fields;
+use crate::error::{self, Fields};
 use crate::mail_template::Wording;
 use crate::pricing::PromotionCode;
 use crate::{Error, Result};
@@ -58,7 +58,7 @@ impl DiscountRequest {
         if self.decision_type.is_some() && based_on != Some(self.version) {
             return Err(self.already_decided());
         }
-        self.based_on(based_on)?;
+        error::based_on(based_on, self.version)?;
         // Edits of the mail stay with the same outcome; another outcome needs another mail.
         let is_proposed = self.outcome() == decision;
         Ok(Self {
@@ -100,7 +100,7 @@ impl DiscountRequest {
         based_on: Option<u32>,
     ) -> Result<Self> {
         self.not_sent()?;
-        self.based_on(based_on)?;
+        error::based_on(based_on, self.version)?;
         let notes = edit.notes.as_deref().map_or_else(|| self.supervisor_notes.clone(), some_text);
         let mut after = self.clone();
         if edit.subject.is_some() || edit.content.is_some() {
@@ -123,7 +123,7 @@ impl DiscountRequest {
             return Ok(Sending::Done);
         }
         self.not_sent()?;
-        self.based_on(based_on)?;
+        error::based_on(based_on, self.version)?;
         let decision = self.decision_type.ok_or_else(|| {
             Error::conflict("not_decided", "Approve or reject this request before you send the answer.")
                 .with("version", self.version)
@@ -171,17 +171,6 @@ impl DiscountRequest {
         .with("reviewed_at", when)
         .with("decision_type", decision)
         .with("version", self.version)
-    }
-
-    fn based_on(&self, version: Option<u32>) -> Result<()> {
-        match version {
-            Some(version) if version != self.version => Err(Error::conflict(
-                "changed_meanwhile",
-                "Somebody changed this since you read it. Read it again and repeat your change.",
-            )
-            .with("version", self.version)),
-            _ => Ok(()),
-        }
     }
 }
 
