@@ -73,7 +73,7 @@ impl Catalog {
         let area = event.area(area);
         let area = area.ok_or_else(|| Error::not_found("area_not_found", "The event has no such area."))?;
         let (left, rows) = match area.kind {
-            AreaKind::GeneralAdmission => (left_in(&*self.places(event, now).await?, area), Vec::new()),
+            AreaKind::GeneralAdmission => (left_in(&self.places(event, now).await?, area), Vec::new()),
             AreaKind::Seated => {
                 let blocks = self.rows(area, now).await?;
                 (available(&blocks), joined(area, &blocks))
@@ -88,7 +88,7 @@ impl Catalog {
             let areas = event.areas.iter().map(|area| async move {
                 let left = match area.kind {
                     AreaKind::GeneralAdmission => self.store.area_state(event, area, now).await?.left,
-                    AreaKind::Seated => available(&*self.rows(area, now).await?),
+                    AreaKind::Seated => available(&self.rows(area, now).await?),
                 };
                 Ok::<_, Error>((area.id, left))
             });
