@@ -4,6 +4,8 @@
 //! item is kept under 1 KB: short attribute names, ids without their kind where
 //! the attribute says it, nothing that can be derived. This file alone knows
 //! that form.
+//!
+//! A record with `remote` describes to serde a struct of the domain, which is written and read itself.
 
 use std::collections::BTreeMap;
 
