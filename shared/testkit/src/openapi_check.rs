@@ -122,7 +122,10 @@ impl Exchange<'_> {
     pub(crate) fn undescribed(&self) -> Option<String> {
         let operation = operation(&self.request.method, &self.request.path)?;
         let route = format!("{} {}", operation.method, operation.path);
-        let is_of_none = OF_NO_OPERATION.contains(&self.code);
+        // The front refuses a large body also where an operation takes none.
+        let takes_none = operation.described.get("requestBody").is_none();
+        let is_of_none =
+            OF_NO_OPERATION.contains(&self.code) || (self.code == "body_too_large" && takes_none);
         if !self.code.is_empty()
             && !is_of_none
             && !operation.refusals.contains(&(self.status, self.code.to_owned()))
