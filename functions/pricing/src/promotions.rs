@@ -288,9 +288,7 @@ impl State {
         let promotion = self.store.create_promotion(&promotion).await.on_refused(|| {
             Error::conflict("code_taken", "You have a promotion with this code already. Choose another code.")
         })?;
-        if promotion.total_uses.is_some() {
-            self.store.create_uses(&promotion, self.clock.now()).await.map_err(not_enough_uses)?;
-        }
+        self.store.reset_uses(&promotion, self.clock.now()).await.map_err(not_enough_uses)?;
         self.promotion_view(promotion).await
     }
 

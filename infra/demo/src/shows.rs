@@ -97,7 +97,7 @@ pub(super) async fn create_promotions(
     let created = CODES.iter().map(|code| async move {
         let promotion = promotion(code, tenant, sheets, now)?;
         let taken = || Error::conflict("promotion_code_taken", format!("there is another {}", code.code));
-        store.create_uses(&promotion, now).await.map_err(|refusal| refusal.meaning(|_| taken()))?;
+        store.create_uses(&promotion).await?;
         store.create_promotion(&promotion).await.on_refused(taken)
     });
     try_join_all(created).await.map(drop)

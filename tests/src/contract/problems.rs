@@ -33,7 +33,7 @@ const CONSTRUCTORS: [&str; 12] = [
 const OF_PAGES: [&str; 5] = ["auth", "purchases", "site", "storefront", "tickets"];
 
 /// Codes of the shared crates that only staff and machines meet.
-const NOT_ON_PAGES: [&str; 16] = [
+const NOT_ON_PAGES: [&str; 17] = [
     "already_decided",
     "already_sent",
     "dni_taken",
@@ -43,6 +43,7 @@ const NOT_ON_PAGES: [&str; 16] = [
     "member_not_found",
     "no_discounts_left",
     "not_decided",
+    "not_enough_free",
     "path_invalid",
     "problem_not_found",
     "refund_disputed",

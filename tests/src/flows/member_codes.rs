@@ -39,7 +39,7 @@ async fn mint(app: &TestApp, tenant: &str, show: &Show, email: &str) -> String {
         version: 1,
     };
     let store = table_of(app, "supervision");
-    store.create_uses(&promotion, app.clock.now()).await.expect("created");
+    store.create_uses(&promotion).await.expect("created");
     store.create_promotion(&promotion).await.expect("created");
     code.to_string()
 }

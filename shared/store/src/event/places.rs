@@ -145,16 +145,22 @@ impl Store {
         }
     }
 
-    /// Creates the uses of a new promotion; does nothing if they are unlimited. A deleted promotion with
-    /// its code may have left some behind.
+    /// Creates the uses of a new promotion; does nothing if they are unlimited, or there already.
+    pub async fn create_uses(&self, promotion: &Promotion) -> Result<()> {
+        match promotion.total_uses {
+            Some(uses) => self.create_pool(&uses_pool(promotion, uses), uses).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives a new promotion its uses, also if a deleted one with its code left some behind.
     ///
     /// # Errors
     /// As [`Store::resize_area`].
-    pub async fn create_uses(&self, promotion: &Promotion, now: Timestamp) -> Result<(), Refusal> {
+    pub async fn reset_uses(&self, promotion: &Promotion, now: Timestamp) -> Result<(), Refusal> {
         let Some(uses) = promotion.total_uses else { return Ok(()) };
-        let pool = uses_pool(promotion, uses);
-        self.create_pool(&pool, uses).await?;
-        self.resize_pool(&pool, uses, now).await.map(drop)
+        self.create_uses(promotion).await?;
+        self.resize_pool(&uses_pool(promotion, uses), uses, now).await.map(drop)
     }
 
     /// Creates the discounts that a new event has for members; does nothing if it has none.
