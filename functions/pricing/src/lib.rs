@@ -27,7 +27,7 @@ impl State {
     /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET` and `TRUSTED_HOPS`.
     pub fn new(boot: &Boot) -> std::result::Result<Self, ConfigError> {
         let api = Api::new(boot)?;
-        let quotes = Quotes::new(Catalog::new(&api.store), Fingerprints::from_env(&boot.env)?);
+        let quotes = Quotes::new(Catalog::uncached(&api.store), Fingerprints::from_env(&boot.env)?);
         Ok(Self { api, quotes })
     }
 

@@ -56,16 +56,26 @@ struct Caches {
 impl Catalog {
     /// The shows in the table of `store`.
     pub fn new(store: &Store) -> Self {
+        Self::cached(store, LISTED, LEFT, STEADY)
+    }
+
+    /// The same for a function that organisers ask about what they have just changed: only requests
+    /// at the same moment share what was read.
+    pub fn uncached(store: &Store) -> Self {
+        Self::cached(store, 0, 0, 0)
+    }
+
+    fn cached(store: &Store, listed: i64, left: i64, steady: i64) -> Self {
         let caches = Caches {
-            shows: Cache::new(1, LISTED),
-            slugs: Cache::new(2048, STEADY),
-            events: Cache::new(128, LISTED),
-            tenants: Cache::new(512, STEADY),
-            stages_left: Cache::new(512, LEFT),
-            places: Cache::new(256, LEFT),
-            rows: Cache::new(64, LEFT),
-            promotions: Cache::new(512, LEFT),
-            prices: Cache::new(MAX_SHOWS, LISTED),
+            shows: Cache::new(1, listed),
+            slugs: Cache::new(2048, steady),
+            events: Cache::new(128, listed),
+            tenants: Cache::new(512, steady),
+            stages_left: Cache::new(512, left),
+            places: Cache::new(256, left),
+            rows: Cache::new(64, left),
+            promotions: Cache::new(512, left),
+            prices: Cache::new(MAX_SHOWS, listed),
         };
         Self { store: store.clone(), caches: Arc::new(caches) }
     }
