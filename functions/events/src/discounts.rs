@@ -6,7 +6,6 @@ use domain::{Error, Result, Timestamp};
 use store::{CapacityLease, EventRecord, Failure, OnRefused, Refusal, StoredEvent};
 
 use crate::State;
-use crate::events::check_unpriced;
 
 impl State {
     /// Stores the event `after` with another number of discounts or in another currency, under
@@ -43,7 +42,7 @@ impl State {
         if after.currency != before.event.currency {
             // While this request has the right, no other one can enter a price.
             let sheet = self.sheet(after.tenant_id, after.id).await?;
-            check_unpriced(&sheet)?;
+            sheet.check_unpriced()?;
         }
         self.resize_discounts(change, &before.event, after.max_discounts, now).await?;
         match self.store.finish_discounts(change, before, &after).await {

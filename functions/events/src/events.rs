@@ -4,8 +4,7 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::response::NoContent;
 use domain::error::Fields;
-use domain::event::{Event, EventStatus, MemberDiscount, PricedEvent, event_not_found};
-use domain::pricing::AdjustmentType;
+use domain::event::{Event, EventStatus, PricedEvent, event_not_found};
 use domain::{Error, EventId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -128,7 +127,7 @@ async fn update(
     check(&after, fields)?;
     let changes_currency = after.currency != before.event.currency;
     if changes_currency {
-        check_unpriced(&before)?;
+        before.check_unpriced()?;
     }
     if after.status == EventStatus::Published {
         let is_moved = after.starts_at != before.event.starts_at;
@@ -172,24 +171,6 @@ async fn delete(
     }
     state.store.delete_event(&change, &sheet).await.on_refused(Error::changed_meanwhile)?;
     Ok(NoContent)
-}
-
-/// Fails with `currency_fixed` if the event has amounts in its currency: the same numbers
-/// would be other amounts in another one.
-pub(crate) fn check_unpriced(sheet: &PricedEvent) -> Result<()> {
-    let of_fixed = |discount: &MemberDiscount| discount.discount_type == AdjustmentType::Fixed;
-    let detail = if !sheet.areas.is_empty() {
-        "The event has areas with prices in its currency. Delete them before you change it."
-    } else if sheet.event.fees.convenience_fixed != 0 {
-        "The event has a fixed fee in its currency. Set its fees without one before you change it."
-    } else if sheet.event.member_discount.as_ref().is_some_and(of_fixed) {
-        "The event has a discount for members in its currency. Take it away before you change it."
-    } else if sheet.stages.iter().any(|stage| stage.price_adjustment_type == AdjustmentType::Fixed) {
-        "The event has a sale stage with an amount in its currency. Delete it before you change it."
-    } else {
-        return Ok(());
-    };
-    Err(Error::conflict("currency_fixed", detail))
 }
 
 fn has_sales() -> Error {

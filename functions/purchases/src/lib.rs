@@ -15,7 +15,9 @@ use actions::{Orders, QuoteKey};
 use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError};
 use domain::gateway_account::GatewayAccount;
-use domain::{Result, TenantId};
+use domain::{OrderId, Result, TenantId};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use store::Cache;
 use web::Api;
 
@@ -79,4 +81,11 @@ pub fn router(state: State) -> ApiRouter {
         .merge(payments::routes())
         .merge(refunds::routes())
         .with_state(state)
+}
+
+/// Path with the id of an order.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct OrderPath {
+    /// The order's id.
+    id: OrderId,
 }

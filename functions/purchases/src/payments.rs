@@ -17,9 +17,8 @@ use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path, Refuses, Shar
 use crate::checkout::{CheckoutForm, CheckoutPage, PaymentRequest};
 use crate::gateways::PaymentAccounts;
 use crate::polling::{is_processing, refresh_from_gateways};
-use crate::reservations::OrderPath;
 use crate::view::OrderView;
-use crate::{State, checkout};
+use crate::{OrderPath, State, checkout};
 use actions::RequestDigest;
 
 /// Free orders per day of a user whose address is not confirmed: each sends a mail.

@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use store::{Closed, Conflict, GateError, StoredEvent};
 use web::{Answer, Json, Organizer, Path, Refuses, Shared, formatted};
 
-use crate::State;
-use crate::reservations::OrderPath;
 use crate::view::OrderView;
+use crate::{OrderPath, State};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(

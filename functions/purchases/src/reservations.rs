@@ -3,9 +3,9 @@
 use actions::{NewReservation, RequestDigest};
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
+use domain::Error;
 use domain::order::OrderStatus;
 use domain::order::attendees::NewAttendee;
-use domain::{Error, OrderId};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use web::{Answer, Buyer, IdempotencyKey, Json, Path, Refuses, Shared};
 
 use crate::payments::show;
 use crate::view::OrderView;
-use crate::{State, polling};
+use crate::{OrderPath, State, polling};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -75,13 +75,6 @@ struct Reserve {
     #[serde(default)]
     #[schemars(length(max = 20))]
     attendees: Vec<NewAttendee>,
-}
-
-/// Path with the id of an order.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(crate) struct OrderPath {
-    /// The order's id.
-    pub(crate) id: OrderId,
 }
 
 async fn reserve(

@@ -19,12 +19,12 @@ use std::time::Duration;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boot::{Boot, BootError, Clock, ConfigError};
 use domain::gateway_account::{AccountRef, GatewayAccount};
-use domain::order::{Report, Source};
+use domain::order::{Change, Order, Report, Source};
 use domain::payment::{GatewayName, PaymentReference};
 use domain::{Error, EventId, Result};
 use payments::{GatewayError, PaymentGateway, PaymentGateways, reference_key};
 use queue::{Notification, PaymentMessage, Queue};
-use store::{Cache, EventCache, ON_SALE_MILLIS, Store, StoredEvent};
+use store::{Cache, Closed, EventCache, Failure, GateError, ON_SALE_MILLIS, Store, StoredEvent};
 
 /// How often a worker decides anew about an order, after its own steps or lost updates.
 const TRIES: usize = 8;
@@ -158,4 +158,17 @@ fn retry_limit(error: &GatewayError) -> Option<Duration> {
 
 fn contended() -> Error {
     Error::unavailable("order_contended", "Others keep changing the order.")
+}
+
+/// Saves a changed order with everything that belongs to the change. `None` on a lost update, or if
+/// a ticket to be voided was used meanwhile; its secured places then expire.
+async fn save(state: &State, order: &Order, change: &Change) -> Result<Option<Order>> {
+    if let Some(difference) = &change.difference {
+        tracing::error!(order = %order.id, difference = difference.detail, "an order and a gateway differ");
+    }
+    match state.store.save_order(order, change, state.clock.now()).await {
+        Ok(order) => Ok(Some(order)),
+        Err(GateError::Failure(Failure::Refused(_)) | GateError::Closed(Closed::Used(_))) => Ok(None),
+        Err(other) => Err(other.into()),
+    }
 }

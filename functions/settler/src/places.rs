@@ -3,8 +3,7 @@
 use domain::Result;
 use domain::order::{Input, Order, Secured, Step};
 
-use crate::settle::save;
-use crate::{State, TRIES, contended};
+use crate::{State, TRIES, contended, save};
 
 /// Turns an order's secured places into sold ones, after its outcome was written; returns the order
 /// as it is then. If the places expired before, because workers died, others are taken. If there

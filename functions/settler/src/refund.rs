@@ -13,8 +13,7 @@ use domain::{Error, Kind, Money, OrderId, Result, Timestamp, UserId};
 use payments::{GatewayError, PaymentGateway, RefundPayment, RefundReport, RefundStatus};
 use queue::PaymentMessage;
 
-use crate::settle::save;
-use crate::{State, TRIES, contended};
+use crate::{State, TRIES, contended, save};
 
 /// Length of a claim on a refund: longer than the function may run (30 seconds, see the template),
 /// and than clocks differ.

@@ -1,12 +1,11 @@
 //! Settles a gateway's report about one payment: the driver of [`Order::next`].
 
 use domain::Result;
-use domain::order::{Change, Input, Order, Report, Step};
+use domain::order::{Input, Order, Report, Step};
 use domain::payment::{PaymentReference, PaymentReport};
 use domain::payment_difference::{DifferenceKind, PaymentDifference};
-use store::{Closed, Failure, GateError};
 
-use crate::{State, TRIES, contended, places};
+use crate::{State, TRIES, contended, places, save};
 
 /// Brings the order into line with the report.
 ///
@@ -45,19 +44,6 @@ pub(crate) async fn settle(state: &State, reference: PaymentReference, report: R
         }
     }
     Err(contended())
-}
-
-/// Saves a changed order with everything that belongs to the change. `None` on a lost update, or if
-/// a ticket to be voided was used meanwhile; its secured places then expire.
-pub(crate) async fn save(state: &State, order: &Order, change: &Change) -> Result<Option<Order>> {
-    if let Some(difference) = &change.difference {
-        tracing::error!(order = %order.id, difference = difference.detail, "an order and a gateway differ");
-    }
-    match state.store.save_order(order, change, state.clock.now()).await {
-        Ok(order) => Ok(Some(order)),
-        Err(GateError::Failure(Failure::Refused(_)) | GateError::Closed(Closed::Used(_))) => Ok(None),
-        Err(other) => Err(other.into()),
-    }
 }
 
 /// Notes that the payment names an order that does not exist.

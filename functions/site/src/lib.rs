@@ -6,6 +6,7 @@ mod checkout;
 mod docs;
 mod health;
 mod page;
+mod problem_texts;
 mod problems;
 
 use std::sync::Arc;

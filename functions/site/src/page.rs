@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use crate::problems;
+use crate::problem_texts;
 
 const DOCUMENT: &str = include_str!("../pages/index.html");
 const STYLE: &str = include_str!("../pages/style.css");
@@ -30,7 +30,7 @@ static PAGE: LazyLock<Page> = LazyLock::new(|| {
     // `/images` redirects: a bucket, which locally has its own port.
     let rest = "connect-src 'self'; img-src 'self' blob: data: https: http://127.0.0.1:*; base-uri 'none'; \
                 form-action 'none'; frame-ancestors 'none'";
-    Page::new(DOCUMENT, STYLE, &SCRIPT.replacen("{{problems}}", &problems::spanish(), 1), rest)
+    Page::new(DOCUMENT, STYLE, &SCRIPT.replacen("{{problems}}", &problem_texts::spanish(), 1), rest)
 });
 
 /// A document with its style and script, whose policy forbids any others.

@@ -1,8 +1,4 @@
-//! The meaning of each problem code and what to do about it: the pages behind a problem's `type`,
-//! and the Spanish texts of the pages for people. One table has them all.
-
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+//! The pages behind a problem's `type`: what its code means, and what to do about it.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
@@ -15,28 +11,13 @@ use web::{Answer, Cached, Freshness, Path, Refuses};
 
 use crate::State;
 use crate::page::{Page, prefers_html};
+use crate::problem_texts::{PROBLEMS, Words};
 
-const TABLE: &str = include_str!("../problems.json");
 const DOCUMENT: &str = include_str!("../pages/problem.html");
 const STYLE: &str = include_str!("../pages/problem.css");
 
 /// How long browsers and the edge cache an answer, in seconds: meanings do not change.
 const KEEP: u32 = 3600;
-
-/// All problem codes with their texts.
-static PROBLEMS: LazyLock<BTreeMap<&'static str, Words>> =
-    LazyLock::new(|| serde_json::from_str(TABLE).expect("a test reads it"));
-
-/// The texts of a problem code.
-#[derive(Debug, Clone, Copy, Deserialize)]
-struct Words {
-    status: u16,
-    es: &'static str,
-    en: &'static str,
-    /// True if the pages for people show the Spanish text.
-    #[serde(default)]
-    page: bool,
-}
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
@@ -102,27 +83,9 @@ fn page(code: &str, words: Words) -> Page {
     Page::new(&document, STYLE, "", "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 }
 
-/// The Spanish texts for the pages' script, as JSON by code.
-pub(crate) fn spanish() -> String {
-    let words = PROBLEMS.iter().filter(|(_, words)| words.page).map(|(code, words)| (*code, words.es));
-    serde_json::to_string(&words.collect::<BTreeMap<_, _>>()).expect("texts are JSON")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn problem_texts_are_short_sentences() {
-        assert!(PROBLEMS.len() > 100);
-        for (code, words) in PROBLEMS.iter() {
-            for text in [words.es, words.en] {
-                assert!(text.ends_with(['.', '?', '!']) && text.chars().count() < 180, "{code}: {text}");
-                assert!(!text.contains(['<', '>', '&', '"']), "{code}: {text}");
-            }
-            assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{code}");
-        }
-    }
 
     #[tokio::test]
     async fn browsers_get_a_page_and_programs_json() {

@@ -3,10 +3,11 @@
 //! They are held, settled and mailed like any order. Only free orders are made: a paid one would
 //! need a payment that never existed.
 
+use domain::OwnAddress;
 use domain::event::AreaKind;
 use domain::order::{Hold, Order};
 use domain::pricing::{PromotionOffer, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote};
-use domain::user::{OwnAddress, User};
+use domain::user::User;
 use domain::{Error, Person, QuoteId, Result, TenantId, Timestamp};
 use futures::future::try_join_all;
 use jiff::SignedDuration;

@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::user::OwnAddress;
-use crate::{Error, Person, Result, SessionId, TenantId, UserId};
+use crate::{Error, OwnAddress, Person, Result, SessionId, TenantId, UserId};
 
 /// The role of a user. Every user has at least [`Role::User`]; the other roles hold within one
 /// tenant.

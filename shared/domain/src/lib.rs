@@ -68,4 +68,4 @@ pub use jiff::Timestamp;
 pub use language::Language;
 pub use moment::Moment;
 pub use money::{Amount, BasisPoints, Currency, Money, Percent, Worth, Written};
-pub use person::Person;
+pub use person::{OwnAddress, Person};

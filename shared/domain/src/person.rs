@@ -16,6 +16,15 @@ pub struct Person {
     pub name: String,
 }
 
+/// The address of a user who is signed in, and whether it is confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnAddress<'a> {
+    /// The e-mail address.
+    pub email: &'a str,
+    /// True once its reader opened a link that was mailed there. Any address can be registered.
+    pub confirmed: bool,
+}
+
 /// Requires both members in the schema: answers always have them.
 fn both_are_said(schema: &mut Schema) {
     schema.insert("required".to_owned(), json!(["email", "name"]));

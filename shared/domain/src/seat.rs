@@ -52,9 +52,6 @@ impl SeatLabel {
     }
 }
 
-/// The pattern of a row's name, for descriptions.
-pub const ROW_PATTERN: &str = "^[A-Za-z0-9Ññ]{1,8}$";
-
 /// The name of a row as labels write it, or `None` if no row can be named so.
 pub fn normal_row(text: &str) -> Option<String> {
     let row: String = text

@@ -46,15 +46,6 @@ impl Email {
     }
 }
 
-/// The address of a user who is signed in, and whether it is confirmed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OwnAddress<'a> {
-    /// The e-mail address.
-    pub email: &'a str,
-    /// True once its reader opened a link that was mailed there. Any address can be registered.
-    pub confirmed: bool,
-}
-
 /// The text is not an e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be an e-mail address such as ana@example.com, with at most 254 characters")]

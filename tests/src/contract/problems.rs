@@ -33,9 +33,10 @@ const CONSTRUCTORS: [&str; 12] = [
 const OF_PAGES: [&str; 5] = ["auth", "purchases", "site", "storefront", "tickets"];
 
 /// Codes of the shared crates that only staff and machines meet.
-const NOT_ON_PAGES: [&str; 17] = [
+const NOT_ON_PAGES: [&str; 18] = [
     "already_decided",
     "already_sent",
+    "currency_fixed",
     "dni_taken",
     "function_timed_out",
     "host_invalid",

@@ -229,7 +229,7 @@ fn a_promotion_is_for_one_order_of_one_person_for_one_show() {
     let mut fields = crate::error::Fields::new();
     promotion.check(&mut fields);
     fields.finish().expect("it can be stored");
-    let buyer = |email| Some(crate::user::OwnAddress { email, confirmed: true });
+    let buyer = |email| Some(crate::OwnAddress { email, confirmed: true });
     assert!(
         promotion.refuses(buyer("Ana@example.com")).is_none()
             && promotion.refuses(buyer("eva@example.com")).is_some()

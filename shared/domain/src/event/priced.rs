@@ -1,7 +1,7 @@
-use crate::AreaId;
-use crate::pricing::SaleStage;
+use crate::pricing::{AdjustmentType, SaleStage};
+use crate::{AreaId, Error, Result};
 
-use super::{Area, Event};
+use super::{Area, Event, MemberDiscount};
 
 /// An event with its areas and sale stages: everything that its prices depend on.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,5 +35,26 @@ impl PricedEvent {
     /// The areas of which tickets can be sold.
     pub fn areas_with_places(&self) -> impl Iterator<Item = &Area> {
         self.areas.iter().filter(|area| area.capacity > 0)
+    }
+
+    /// Checks that the event has no amounts in its currency: the same numbers would be other amounts
+    /// in another one.
+    ///
+    /// # Errors
+    /// `currency_fixed`.
+    pub fn check_unpriced(&self) -> Result<()> {
+        let of_fixed = |discount: &MemberDiscount| discount.discount_type == AdjustmentType::Fixed;
+        let detail = if !self.areas.is_empty() {
+            "The event has areas with prices in its currency. Delete them before you change it."
+        } else if self.event.fees.convenience_fixed != 0 {
+            "The event has a fixed fee in its currency. Set its fees without one before you change it."
+        } else if self.event.member_discount.as_ref().is_some_and(of_fixed) {
+            "The event has a discount for members in its currency. Take it away before you change it."
+        } else if self.stages.iter().any(|stage| stage.price_adjustment_type == AdjustmentType::Fixed) {
+            "The event has a sale stage with an amount in its currency. Delete it before you change it."
+        } else {
+            return Ok(());
+        };
+        Err(Error::conflict("currency_fixed", detail))
     }
 }

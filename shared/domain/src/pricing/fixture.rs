@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 use type_safe_id::StaticType;
 
+use crate::OwnAddress;
 use crate::event::{Area, AreaKind, Event, EventStatus, Fees, RowLayout, Vat};
 use crate::ids::Id;
 use crate::testing::at;
-use crate::user::OwnAddress;
 use crate::{AreaId, Currency, Language, Result, SaleStageId};
 
 use super::{

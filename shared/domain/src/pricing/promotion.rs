@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::OwnAddress;
 use crate::error::Fields;
 use crate::event::{Area, Event};
 use crate::payable::PriceUnit;
-use crate::user::OwnAddress;
 use crate::{AreaId, BasisPoints, Currency, EventId, Money, PromotionId, TenantId};
 
 use super::stage::is_window;

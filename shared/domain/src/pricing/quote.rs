@@ -2,10 +2,10 @@
 
 use std::cmp::Reverse;
 
+use crate::OwnAddress;
 use crate::event::{Area, Event};
 use crate::payable::PriceUnit;
 use crate::seat::SeatLabel;
-use crate::user::OwnAddress;
 use crate::{AreaId, Currency, Error, EventId, QuoteId, Result, SaleStageId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 
