@@ -24,6 +24,10 @@ pub(crate) struct EventView {
     name: String,
     /// The artist or the band; possibly empty.
     artist: String,
+    /// The kind of music or show, such as `cumbia`; possibly empty.
+    genre: String,
+    /// Your own kind of event, which buyers do not see; possibly empty.
+    cluster_type: String,
     /// The description for buyers, as plain text.
     description: String,
     /// The venue's name.
@@ -71,7 +75,7 @@ pub(crate) struct EventView {
     max_discounts: u32,
     /// The address of another seller of its tickets. If set, nothing is sold here.
     ticketing_link: Option<String>,
-    /// Further details as keys and values, such as `genre`; shown with the event.
+    /// Further details as keys and values, such as `ages`; shown with the event.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     other_data: Map<String, Value>,
     /// The reduction by the code of a member's discount.
@@ -93,6 +97,8 @@ impl From<Event> for EventView {
             slug: event.slug,
             name: event.name,
             artist: event.artist,
+            genre: event.genre,
+            cluster_type: event.cluster_type,
             description: event.description,
             venue: event.venue,
             address: event.address,

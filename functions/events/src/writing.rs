@@ -36,6 +36,12 @@ pub(crate) struct NewEvent {
     /// The artist or the band.
     #[serde(default)]
     artist: Line<0, 150>,
+    /// The kind of music or show, such as `cumbia`. Buyers see it, search it and filter by it.
+    #[serde(default)]
+    genre: Line<0, 60>,
+    /// Your own kind of event, such as `festival`. Buyers do not see it.
+    #[serde(default)]
+    cluster_type: Line<0, 40>,
     /// The description for buyers, as plain text.
     #[serde(default)]
     description: Paragraph<0, 10_000>,
@@ -129,6 +135,10 @@ pub(crate) struct EventChanges {
     name: Option<Line<1, 150>>,
     /// The artist or the band.
     artist: Option<Line<0, 150>>,
+    /// The kind of music or show, such as `cumbia`. Buyers see it, search it and filter by it.
+    genre: Option<Line<0, 60>>,
+    /// Your own kind of event, such as `festival`. Buyers do not see it.
+    cluster_type: Option<Line<0, 40>>,
     /// The description for buyers, as plain text.
     description: Option<Paragraph<0, 10_000>>,
     /// The venue's name. Needed before the event is published.
@@ -215,6 +225,8 @@ impl NewEvent {
             slug: self.slug.clone().unwrap_or_else(|| "made-from-the-name".to_owned()),
             name: self.name.to_string(),
             artist: self.artist.to_string(),
+            genre: self.genre.to_string(),
+            cluster_type: self.cluster_type.to_string(),
             description: self.description.to_string(),
             venue: self.venue.to_string(),
             address: self.address.to_string(),
@@ -272,6 +284,8 @@ impl EventChanges {
             },
             name: self.name.map_or(event.name, String::from),
             artist: self.artist.map_or(event.artist, String::from),
+            genre: self.genre.map_or(event.genre, String::from),
+            cluster_type: self.cluster_type.map_or(event.cluster_type, String::from),
             description: self.description.map_or(event.description, String::from),
             venue: self.venue.map_or(event.venue, String::from),
             address: self.address.map_or(event.address, String::from),

@@ -153,6 +153,7 @@ impl Filter {
             artist: member.email.as_str(),
             venue: "",
             city: "",
+            genre: "",
         });
         let mut is_found = vec![false; members.len()];
         for (place, _) in Index::new(entries).search(q, members.len()) {

@@ -5,6 +5,7 @@ function showCard(show) {
     show.image && h("img", { class: "picture", src: show.image, alt: "", loading: "lazy" }),
     h("h2", {}, h("a", { class: "whole", href: `#/events/${show.slug}` }, show.name)),
     show.artist !== show.name && h("p", {}, show.artist),
+    show.genre && h("p", { class: "soft" }, show.genre),
     h("p", { class: "soft" }, time(show.starts_at, show.time_zone, short)),
     h("p", { class: "soft" }, `${show.venue}, ${show.city}`),
     show.price_from != null && h("p", {}, show.price_from ? words.from(money(show.price_from, show.currency)) : words.free));
@@ -115,6 +116,7 @@ async function oneShow(visit, slug) {
     h("h1", {}, event.name),
     event.img && h("div", { class: "card" }, h("img", { class: "picture", src: event.img, alt: "" })),
     event.artist !== event.name && h("p", {}, event.artist),
+    event.genre && h("p", { class: "soft" }, event.genre),
     h("p", {}, time(event.starts_at, event.time_zone), event.doors_at && ` · ${words.doors} ${time(event.doors_at, event.time_zone, { timeStyle: "short" })}`),
     h("p", { class: "soft" }, [event.venue, event.address, event.city].filter(Boolean).join(", ")),
     h("p", { class: "text" }, event.description),

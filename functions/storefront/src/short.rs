@@ -19,6 +19,8 @@ pub(crate) struct ShortShow {
     title: String,
     /// The artist or the band; possibly empty.
     artist: String,
+    /// The kind of music or show, such as `cumbia`; possibly empty.
+    genre: String,
     /// The venue's name.
     venue: String,
     /// The address of the main picture, if there is one.
@@ -102,6 +104,7 @@ impl ShortShow {
             slug: show.slug.clone(),
             title: show.name,
             artist: show.artist,
+            genre: show.genre,
             venue: show.venue,
             img: show.image,
             show_date: show.starts_at,

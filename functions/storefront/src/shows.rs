@@ -36,7 +36,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             "/api/v1/shows/search",
             get_with(search, |op| {
                 op.id("searchShows").summary("Search shows while somebody types").tag("Storefront").description(
-                    "Finds codes, titles, artists, venues and cities, best first. Accents, typos and the order of words are \
+                    "Finds codes, titles, artists, genres, venues and cities, best first. Accents, typos and the order of words are \
                      forgiven, and the last word may be incomplete.",
                 )
             }),
@@ -60,6 +60,8 @@ struct ShowView {
     name: String,
     /// The artist or the band; possibly empty.
     artist: String,
+    /// The kind of music or show, such as `cumbia`; possibly empty.
+    genre: String,
     /// The venue's name.
     venue: String,
     /// The venue's city.
@@ -89,6 +91,7 @@ impl From<&PricedShow<'_>> for ShowView {
             slug: show.slug,
             name: show.name,
             artist: show.artist,
+            genre: show.genre,
             venue: show.venue,
             city: show.city,
             country: show.country,
@@ -113,6 +116,8 @@ struct Found {
 struct Filters {
     /// Only shows in this city; accents and capitals do not matter.
     city: Option<Line<0, 100>>,
+    /// Only shows of this genre; accents and capitals do not matter.
+    genre: Option<Line<0, 60>>,
     /// Only shows in this country (ISO 3166-1 alpha-2).
     #[schemars(regex(pattern = "^[A-Za-z]{2}$"), extend("x-must" = "Must be the two letters of a country, such as CO, CL or AR."))]
     country: Option<String>,
@@ -191,8 +196,12 @@ impl Filters {
     }
 
     fn filter(&self) -> ShowFilter<'_> {
-        let (city, country, query) = (self.city.as_deref(), self.country.as_deref(), self.q.as_deref());
-        ShowFilter { city, country, query }
+        ShowFilter {
+            city: self.city.as_deref(),
+            country: self.country.as_deref(),
+            genre: self.genre.as_deref(),
+            query: self.q.as_deref(),
+        }
     }
 }
 

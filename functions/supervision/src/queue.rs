@@ -214,6 +214,7 @@ fn matching(mut requests: Vec<DiscountRequest>, query: &str) -> Vec<DiscountRequ
         artist: &request.user_email,
         venue: &request.show_description,
         city: "",
+        genre: "",
     }));
     let found: Vec<_> = index.search(query, requests.len()).into_iter().map(|(id, _)| id).collect();
     requests.retain(|request| found.contains(&request.id));

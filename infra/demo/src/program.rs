@@ -23,6 +23,7 @@ pub(super) const PLAIN: DemoShow = DemoShow {
     code: "",
     name: "",
     artist: "",
+    genre: "",
     description: "",
     venue: BOGOTA.venue("", ""),
     when: When { week: 1, weekday: Weekday::Saturday, at: (20, 0), minutes: 120 },
@@ -86,6 +87,7 @@ const MAREA_BAJA: DemoShow = DemoShow {
     code: "MB5-VAL",
     name: "Marea Baja Quinteto",
     artist: "Marea Baja Quinteto",
+    genre: "jazz",
     description: "Jazz de puerto en cinco voces: trompeta, bandoneón, piano, contrabajo y una batería que \
                   suena a lluvia sobre lata. Dos sets y una pausa para mirar el mar.",
     venue: VALPARAISO.venue("Bodega del Muelle Viejo", "Pasaje de las Anclas 17"),
@@ -113,6 +115,7 @@ const FERIA: DemoShow = DemoShow {
     code: "SEMILLAS",
     name: "Feria de las Semillas",
     artist: "Colectivo Tierra de Papel",
+    genre: "feria",
     description: "Libros ilustrados, semillas para cambiar y cuentos al aire libre. La entrada es gratuita; \
                   reserva la tuya para que alcance el chocolate.",
     venue: SANTIAGO.venue("Patio de los Inventores", "Avenida del Caleidoscopio 400"),
@@ -127,6 +130,7 @@ const SOBREMESA: DemoShow = DemoShow {
     code: "SOBREMESA-MZA",
     name: "Sobremesa",
     artist: "Berta Quitapenas",
+    genre: "comedia",
     description: "Una hora y media de comedia sobre suegras, asados y grupos de mensajes que nadie se anima a \
                   dejar. Para mayores de dieciséis.",
     venue: MENDOZA.venue("Teatro del Umbral", "Calle del Telón 88"),
@@ -142,6 +146,7 @@ const LOS_FAROLES: DemoShow = DemoShow {
     code: "FAROLES-BOG",
     name: "Los Faroles",
     artist: "Los Faroles",
+    genre: "rock",
     description: "Rock de barrio con vientos y coros para cantar a los gritos. Los Faroles presentan su disco \
                   «Luz de esquina» y repasan quince años de canciones.",
     venue: BOGOTA.venue("Galpón La Luciérnaga", "Carrera de los Espejos 12-34"),
@@ -167,6 +172,7 @@ const IRENE: DemoShow = DemoShow {
     code: "IRENE-CLO",
     name: "La lluvia según Irene",
     artist: "Compañía La Tramoya",
+    genre: "teatro",
     description: "Una meteoróloga que nunca acierta, un paraguas con memoria y un pueblo que espera el agua. \
                   Teatro para todas las edades, con música en vivo.",
     venue: CALI.venue("Sala La Tramoya", "Calle del Apuntador 5-21"),
@@ -181,6 +187,7 @@ const NIEBLA: DemoShow = DemoShow {
     code: "NIEBLA-BUE",
     name: "Niebla de Enero",
     artist: "Niebla de Enero",
+    genre: "post-rock",
     description: "El cuarteto vuelve con cuerdas, sintetizadores y proyecciones para escuchar sentados y en \
                   silencio. Concierto sin intervalo; no se entra a la sala una vez empezado.",
     venue: BUENOS_AIRES.venue("Teatro La Chicharra", "Avenida de los Grillos 1450"),
@@ -223,6 +230,7 @@ const QUIMERA: DemoShow = DemoShow {
     code: "QUIMERA-COR",
     name: "Milonga con la Orquesta Quimera",
     artist: "Orquesta Quimera",
+    genre: "tango",
     description: "Tango en vivo con ocho músicos y pista abierta hasta tarde. A las nueve hay una clase para \
                   quienes nunca bailaron.",
     venue: CORDOBA.venue("Club El Compás Perdido", "Pasaje del Bandoneón 230"),
@@ -245,6 +253,7 @@ const GRILLOS: DemoShow = DemoShow {
     code: "GRILLOS-MDE",
     name: "Los Grillos de Cobre: gira Metal Dulce",
     artist: "Los Grillos de Cobre",
+    genre: "cumbia",
     description: "Cumbia eléctrica con guitarras oxidadas. La única fecha de la gira en la ciudad, con el \
                   grupo Telar de Ruido como invitado.",
     venue: MEDELLIN.venue("Teatro Bambalina", "Carrera del Azogue 43-10"),
@@ -263,6 +272,7 @@ const CAMPAMENTO: DemoShow = DemoShow {
     code: "ESTELAR",
     name: "Campamento Estelar",
     artist: "Planetario Cometa de Papel",
+    genre: "astronomía",
     description: "Una noche de telescopios, cuentos y chocolate caliente para niñas y niños de seis a doce \
                   años. Por seguridad pedimos el nombre, el RUT y la fecha de nacimiento de cada asistente.",
     venue: ANTOFAGASTA.venue("Planetario Cometa de Papel", "Camino de las Órbitas 9"),
@@ -282,6 +292,7 @@ const ANDENES: DemoShow = DemoShow {
     code: "ANDENES",
     name: "Coro de los Andenes",
     artist: "Coro de los Andenes",
+    genre: "coral",
     description: "Sesenta voces sin micrófonos en una estación sin trenes. Repertorio de arrullos, valses y \
                   canciones de viaje.",
     venue: BOGOTA.venue("Estación Quinta Campana", "Calle del Guardagujas 26-90"),
@@ -296,6 +307,7 @@ const TUCAN: DemoShow = DemoShow {
     code: "TUCAN-CTG",
     name: "Tucán Eléctrico",
     artist: "Tucán Eléctrico",
+    genre: "música electrónica",
     description: "Sesión de seis horas frente al agua, del atardecer imaginario al amanecer real. Solo para \
                   mayores de edad.",
     venue: CARTAGENA.venue("Terraza Muelle Siete", "Avenida de las Boyas 7"),
@@ -317,6 +329,7 @@ const ALTO_VIENTO: DemoShow = DemoShow {
     code: "ALTO-VIENTO",
     name: "Festival Alto Viento",
     artist: "Ovejas Magnéticas, Kilómetro Cero y Tía Aurora",
+    genre: "rock",
     description: "Tres escenarios, diez horas de música y el viento de siempre. Hay cocina local, zona de \
                   abrigo y fogones hasta el cierre.",
     venue: PUNTA_ARENAS.venue("Explanada del Faro Quieto", "Ruta de los Coirones, kilómetro 3"),
@@ -351,13 +364,14 @@ const ORILLA: DemoShow = DemoShow {
     code: "ORILLA-ROS",
     name: "La Orilla Prestada",
     artist: "Dúo Marejada",
+    genre: "milonga",
     description: "Milongas lentas y boleros con arena en los zapatos. Las entradas las vende la casa de la \
                   función; aquí pueden pedir su descuento quienes son de la comunidad.",
     venue: ROSARIO.venue("Salón del Farolero", "Calle de las Mareas 31"),
     when: on(6, Weekday::Saturday, 21, 0, 100),
     discounts: Discounts { count: 12, off: None },
     seller: Seller::At("https://boletos-de-papel.example/funciones/la-orilla-prestada"),
-    details: &[("price", "desde 24.000 pesos"), ("genre", "milonga")],
+    details: &[("price", "desde 24.000 pesos")],
     ..PLAIN
 };
 
@@ -366,6 +380,7 @@ const REHEARSAL: DemoShow = DemoShow {
     code: "ENSAYO",
     name: "Ensayo abierto",
     artist: "Los Faroles",
+    genre: "rock",
     description: "Borrador: ensayo para amigos de la banda, solo con enlace.",
     venue: BOGOTA.venue("Sala de ensayo La Bombilla", "Calle del Filamento 60-01"),
     when: on(2, Weekday::Thursday, 19, 0, 90),

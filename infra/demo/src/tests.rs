@@ -154,6 +154,7 @@ async fn a_dozen_shows_are_listed_and_found(house: &TestStore) {
         artist: &show.artist,
         venue: &show.venue,
         city: &show.city,
+        genre: &show.genre,
     }));
     for (query, first) in
         [("los farols", "los-faroles"), ("marea baja", "marea-baja-quinteto"), ("chicharra", SEATED_SHOW)]

@@ -141,6 +141,12 @@ pub struct Event {
     pub name: String,
     /// The artist or band.
     pub artist: String,
+    /// The kind of music or show, such as `cumbia`, in the organiser's words; possibly empty.
+    #[serde(default)]
+    pub genre: String,
+    /// The organiser's own kind of event, which buyers do not see; possibly empty.
+    #[serde(default)]
+    pub cluster_type: String,
     /// The description for buyers, as plain text.
     #[serde(default)]
     pub description: String,
@@ -194,7 +200,7 @@ pub struct Event {
     pub max_discounts: u32,
     /// The URL of another shop that sells its tickets. With it, nothing is sold here.
     pub ticketing_link: Option<String>,
-    /// Further details, such as its genre or the ages that it is for; shown with the event.
+    /// Further details, such as the ages that it is for; shown with the event.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub other_data: Map<String, Value>,
     /// The value of the discount that a member's code gives.

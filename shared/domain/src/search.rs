@@ -35,6 +35,8 @@ pub struct Entry<'a, T> {
     pub venue: &'a str,
     /// The venue's city, which counts half.
     pub city: &'a str,
+    /// The kind of music or show, which counts half.
+    pub genre: &'a str,
 }
 
 /// The words of some thousand events, ready to be searched.
@@ -62,8 +64,9 @@ impl<T: Clone> Index<T> {
         let mut known: HashMap<String, usize> = HashMap::new();
         for entry in entries {
             let place = ids.len();
-            ids.push(entry.id);
-            for (text, weight) in [(entry.title, 4), (entry.artist, 4), (entry.venue, 2), (entry.city, 2)] {
+            let Entry { id, title, artist, venue, city, genre } = entry;
+            ids.push(id);
+            for (text, weight) in [(title, 4), (artist, 4), (venue, 2), (city, 2), (genre, 2)] {
                 for text in with_joined(fold(text, MAX_TEXT_CHARS)) {
                     let index = *known.entry(text).or_insert_with_key(|text| {
                         words.push(Word::new(text));
@@ -233,7 +236,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn index() -> Index<&'static str> {
-        let entry = |id, title, artist, venue, city| Entry { id, title, artist, venue, city };
+        let entry = |id, title, artist, venue, city| Entry { id, title, artist, venue, city, genre: "" };
         Index::new([
             entry("faroles", "Los Faroles en vivo", "Los Faroles", "Teatro Inventado", "Córdoba"),
             entry("nandu", "El vuelo del ñandú", "Orquesta Quimera", "Club Ficticio", "Santiago"),
@@ -310,7 +313,7 @@ mod tests {
 
     #[test]
     fn titles_count_more_than_places_and_exact_words_more_than_typos() {
-        let entry = |id, title, city| Entry { id, title, artist: "", venue: "", city };
+        let entry = |id, title, city| Entry { id, title, artist: "", venue: "", city, genre: "" };
         let index = Index::new([
             entry(1, "Otra cosa", "Cordoba"),
             entry(2, "Cordobas", "Lugar"),

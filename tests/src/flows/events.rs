@@ -310,6 +310,43 @@ async fn a_duplicate_is_a_fresh_draft() {
 }
 
 #[tokio::test]
+async fn a_genre_is_shown_searched_and_filtered_by() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("faroles").await;
+    let show = app.show(&organizer, "Río Abajo", 10, 2000).await;
+    app.show(&organizer, "Otra noche", 10, 2000).await;
+    let url = format!("/api/v1/events/{}", show.id);
+    let public = format!("/api/v1/public/events/{}", show.slug);
+    assert_eq!(app.get(&public).ok().await["genre"], "");
+    let kinds = json!({"genre": "Cumbia eléctrica", "cluster_type": "gira"});
+    let changed = app.patch(&url).token(&organizer.token).json(kinds).ok().await;
+    assert_eq!((&changed["genre"], &changed["cluster_type"]), (&json!("Cumbia eléctrica"), &json!("gira")));
+    let copy = json!({"starts_at": "2040-01-10T01:00:00Z"});
+    let copy = app.post(format!("{url}/duplicate")).token(&organizer.token).json(copy).ok().await;
+    assert_eq!((&copy["genre"], &copy["cluster_type"]), (&json!("Cumbia eléctrica"), &json!("gira")));
+
+    app.clock.advance(A_WHILE);
+    let shown = app.get(&public).ok().await;
+    assert_eq!((&shown["genre"], &shown["cluster_type"]), (&json!("Cumbia eléctrica"), &Value::Null));
+    for (path, count) in [
+        ("/api/v1/public/events", 2),
+        ("/api/v1/public/events?genre=cumbia%20electrica", 1),
+        ("/api/v1/public/events?genre=cumbia", 0),
+        ("/api/v1/shows/search?q=electrica", 1),
+        ("/api/v1/shows/search?q=gira", 0),
+    ] {
+        let found = app.get(path).ok().await;
+        let found = found["items"].as_array().expect("items");
+        assert_eq!(found.len(), count, "{path}");
+        let ours = found.iter().find(|found| found["id"] == json!(show.id));
+        assert!(ours.is_none_or(|ours| ours["genre"] == "Cumbia eléctrica"), "{path}");
+    }
+    let none = json!({"genre": ""});
+    assert_eq!(app.patch(&url).token(&organizer.token).json(none).ok().await["genre"], "");
+    app.close().await;
+}
+
+#[tokio::test]
 async fn pictures_go_straight_to_the_bucket() {
     let app = TestApp::start().await;
     let organizer = app.organizer("faroles").await;

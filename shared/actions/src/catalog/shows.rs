@@ -23,6 +23,8 @@ pub struct ShowFilter<'a> {
     pub city: Option<&'a str>,
     /// The country, as an ISO 3166-1 alpha-2 code in any letters.
     pub country: Option<&'a str>,
+    /// The genre; accents and capitals do not matter.
+    pub genre: Option<&'a str>,
     /// Words that the shows may mean; typos are forgiven.
     pub query: Option<&'a str>,
 }
@@ -36,6 +38,7 @@ impl ShowList {
             artist: &show.artist,
             venue: &show.venue,
             city: &show.city,
+            genre: &show.genre,
         }));
         Self { shows, index }
     }
@@ -62,13 +65,15 @@ impl ShowList {
 
     /// The shows that fit `filter` and are not over: best first with a query, else by their start.
     pub fn filtered(&self, filter: ShowFilter<'_>, now: Timestamp) -> Vec<&EventSummary> {
-        let city = filter.city.map(folded).filter(|city| !city.is_empty());
+        let [city, genre] =
+            [filter.city, filter.genre].map(|text| text.map(folded).filter(|text| !text.is_empty()));
         let mut shows: Vec<&EventSummary> = match filter.query.filter(|query| !query.is_empty()) {
             Some(query) => self.search(query, now),
             None => self.upcoming(now).collect(),
         };
         shows.retain(|show| {
             city.as_deref().is_none_or(|city| folded(&show.city) == city)
+                && genre.as_deref().is_none_or(|genre| folded(&show.genre) == genre)
                 && filter.country.is_none_or(|country| show.country.eq_ignore_ascii_case(country))
         });
         shows
@@ -87,9 +92,10 @@ mod tests {
     use super::*;
 
     fn shows() -> ShowList {
+        let genre = "Música electrónica".to_owned();
         ShowList::new(vec![
             summary(10, "Los Faroles", "Bogotá", "CO"),
-            summary(20, "Río Abajo", "Valparaíso", "CL"),
+            EventSummary { genre, ..summary(20, "Río Abajo", "Valparaíso", "CL") },
             summary(30, "Los Faroles otra vez", "BOGOTA", "CO"),
         ])
     }
@@ -104,6 +110,11 @@ mod tests {
         assert_eq!(found(city, 0), ["los-faroles", "los-faroles-otra-vez"]);
         let country = ShowFilter { country: Some("cl"), ..ShowFilter::default() };
         assert_eq!(found(country, 0), ["río-abajo"]);
+        let genre = ShowFilter { genre: Some("musica ELECTRONICA"), ..ShowFilter::default() };
+        assert_eq!(found(genre, 0), ["río-abajo"]);
+        assert_eq!(found(ShowFilter { genre: Some("musica"), ..ShowFilter::default() }, 0), [""; 0]);
+        let word = ShowFilter { query: Some("electronica"), ..ShowFilter::default() };
+        assert_eq!(found(word, 0), ["río-abajo"], "a word of the genre finds it");
         let query = ShowFilter { query: Some("los farols"), ..ShowFilter::default() };
         assert_eq!(found(query, 0), ["los-faroles", "los-faroles-otra-vez"]);
         assert_eq!(found(ShowFilter { query: Some(""), ..ShowFilter::default() }, 0).len(), 3);

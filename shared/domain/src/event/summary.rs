@@ -21,6 +21,9 @@ pub struct EventSummary {
     pub name: String,
     /// Name of the artist.
     pub artist: String,
+    /// The kind of music or show, in the organiser's words; possibly empty.
+    #[serde(default)]
+    pub genre: String,
     /// Name of the venue.
     pub venue: String,
     /// City of the venue.
@@ -63,6 +66,7 @@ impl EventSummary {
             slug: event.slug.clone(),
             name: event.name.clone(),
             artist: event.artist.clone(),
+            genre: event.genre.clone(),
             venue: event.venue.clone(),
             city: event.city.clone(),
             country: event.country.clone(),

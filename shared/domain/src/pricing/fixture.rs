@@ -35,6 +35,8 @@ pub(crate) fn event() -> Event {
         slug: "noche-de-faroles".into(),
         name: "Noche de faroles".into(),
         artist: "Los Faroles".into(),
+        genre: String::new(),
+        cluster_type: String::new(),
         description: String::new(),
         venue: "Teatro Inventado".into(),
         address: String::new(),
