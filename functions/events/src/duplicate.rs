@@ -24,7 +24,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             op.id("duplicateEvent").summary("Duplicate an event").tag("Events").description(
                 "Creates a draft with the same areas, seats, prices, stages, pictures and discounts for members. \
                  Everything is unsold and no discount given, no seat is blocked. Doors and end move with the start, \
-                 stages by as many days: all keep their time on the venue's clocks, also where these change \
+                 stages and the closing of transfers by as many days: all keep their time on the venue's clocks, also where these change \
                  between the days. The internal code stays with the original.",
             )
             .refuses(["event_not_found", "slug_taken"])
@@ -103,6 +103,7 @@ fn copy(original: &PricedEvent, wanted: &Duplicate, id: RequestId, now: Timestam
         starts_at,
         ends_at: moved.end(old, starts_at),
         doors_at: moved.doors(old, starts_at),
+        transfers_close_at: moved.transfers_close(old, starts_at),
         status: EventStatus::Draft,
         code: None,
         created_at: now,

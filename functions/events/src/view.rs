@@ -58,6 +58,10 @@ pub(crate) struct EventView {
     hold_minutes: u8,
     /// The most tickets in one order.
     max_tickets_per_order: u8,
+    /// How often one of its tickets may change hands; 0 if never.
+    transfer_limit: u8,
+    /// When its tickets stop changing hands; at the start if it is absent.
+    transfers_close_at: Option<Timestamp>,
     /// The data that buyers are asked for about each attendee.
     attendee_fields: Vec<AttendeeField>,
     /// The fees of its tickets, copied from the organiser when the event was created.
@@ -114,6 +118,8 @@ impl From<Event> for EventView {
             unlisted: event.unlisted,
             hold_minutes: event.hold_minutes,
             max_tickets_per_order: event.max_tickets_per_order,
+            transfer_limit: event.transfer_limit,
+            transfers_close_at: event.transfers_close_at,
             attendee_fields: event.attendee_fields,
             fees: FeesView::new(event.fees, currency),
             vat: event.vat.into(),

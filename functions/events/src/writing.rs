@@ -4,6 +4,7 @@ use domain::error::Fields;
 use domain::event::{ADDRESS_PATTERN, AttendeeField, CODE_PATTERN, Details, Event, EventStatus, Fees, Move};
 use domain::moment::check_zone;
 use domain::text::{Line, Paragraph};
+use domain::transfer::MAX_TRANSFERS_PER_TICKET;
 use domain::{Currency, EventId, Language, MAX_TICKETS_PER_ORDER, Moment, Result, Timestamp};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
@@ -26,6 +27,7 @@ const YEARS: std::ops::RangeInclusive<i16> = 2000..=2099;
 const START: &str = "/starts_at";
 const END: &str = "/ends_at";
 const DOORS: &str = "/doors_at";
+const TRANSFERS: &str = "/transfers_close_at";
 
 /// A new event.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -85,6 +87,13 @@ pub(crate) struct NewEvent {
     #[serde(default = "ten")]
     #[schemars(range(min = 1, max = 20))]
     max_tickets_per_order: u8,
+    /// How often one of its tickets may change hands; 0 forbids it. 3 if missing.
+    #[serde(default = "most_transfers")]
+    #[schemars(range(max = 3))]
+    transfer_limit: u8,
+    /// When its tickets stop changing hands, not after the start. If missing, they do at the start.
+    #[serde(default)]
+    transfers_close_at: Option<Moment>,
     /// The data that buyers are asked for about each attendee.
     #[serde(default)]
     #[schemars(extend("uniqueItems" = true))]
@@ -122,6 +131,10 @@ pub(crate) struct NewEvent {
 
 const fn ten() -> u8 {
     10
+}
+
+const fn most_transfers() -> u8 {
+    MAX_TRANSFERS_PER_TICKET
 }
 
 /// A change of an event. A missing field stays as it is. The slug and the organiser never
@@ -173,6 +186,13 @@ pub(crate) struct EventChanges {
     /// The most tickets in one order.
     #[schemars(range(min = 1, max = 20))]
     max_tickets_per_order: Option<u8>,
+    /// How often one of its tickets may change hands; 0 forbids it. It holds for open offers, too.
+    #[schemars(range(max = 3))]
+    transfer_limit: Option<u8>,
+    /// When its tickets stop changing hands, or `null` for the start. If only the start is given,
+    /// this moves with it.
+    #[serde(default, deserialize_with = "nullable")]
+    transfers_close_at: Option<Option<Moment>>,
     /// The data that buyers are asked for about each attendee.
     #[schemars(extend("uniqueItems" = true))]
     attendee_fields: Option<Vec<AttendeeField>>,
@@ -217,7 +237,12 @@ impl NewEvent {
         };
         let starts_at = self.starts_at.time();
         let after_start = starts_at.checked_add(USUAL).unwrap_or(Timestamp::MAX);
-        let times = [(START, Some(self.starts_at)), (END, self.ends_at), (DOORS, self.doors_at)];
+        let times = [
+            (START, Some(self.starts_at)),
+            (END, self.ends_at),
+            (DOORS, self.doors_at),
+            (TRANSFERS, self.transfers_close_at),
+        ];
         check_zone(&times, &self.time_zone, fields);
         Event {
             id,
@@ -242,6 +267,8 @@ impl NewEvent {
             unlisted: self.unlisted,
             hold_minutes: self.hold_minutes,
             max_tickets_per_order: self.max_tickets_per_order,
+            transfer_limit: self.transfer_limit,
+            transfers_close_at: self.transfers_close_at.map(Moment::time),
             attendee_fields: self.attendee_fields.clone(),
             fees,
             vat: tenant.vat,
@@ -273,7 +300,12 @@ impl EventChanges {
             Some(name) => time_zone(&name).unwrap_or(name),
             None => event.time_zone.clone(),
         };
-        let times = [(START, self.starts_at), (END, self.ends_at), (DOORS, self.doors_at.flatten())];
+        let times = [
+            (START, self.starts_at),
+            (END, self.ends_at),
+            (DOORS, self.doors_at.flatten()),
+            (TRANSFERS, self.transfers_close_at.flatten()),
+        ];
         check_zone(&times, &time_zone, fields);
         let moved = Move::new(&event, starts_at, &time_zone);
         Event {
@@ -281,6 +313,10 @@ impl EventChanges {
             doors_at: match self.doors_at {
                 Some(doors_at) => doors_at.map(Moment::time),
                 None => moved.doors(&event, starts_at),
+            },
+            transfers_close_at: match self.transfers_close_at {
+                Some(closes_at) => closes_at.map(Moment::time),
+                None => moved.transfers_close(&event, starts_at),
             },
             name: self.name.map_or(event.name, String::from),
             artist: self.artist.map_or(event.artist, String::from),
@@ -298,6 +334,7 @@ impl EventChanges {
             unlisted: self.unlisted.unwrap_or(event.unlisted),
             hold_minutes: self.hold_minutes.unwrap_or(event.hold_minutes),
             max_tickets_per_order: self.max_tickets_per_order.unwrap_or(event.max_tickets_per_order),
+            transfer_limit: self.transfer_limit.unwrap_or(event.transfer_limit),
             attendee_fields: self.attendee_fields.unwrap_or(event.attendee_fields),
             code: optional(self.code, event.code),
             img: optional(self.img, event.img),
@@ -335,6 +372,11 @@ pub(crate) fn check(event: &Event, mut fields: Fields) -> Result<()> {
         "/max_tickets_per_order",
         format!("Must be between 1 and {MAX_TICKETS_PER_ORDER}."),
     );
+    fields.check(
+        event.transfer_limit <= MAX_TRANSFERS_PER_TICKET,
+        "/transfer_limit",
+        format!("Must be at most {MAX_TRANSFERS_PER_TICKET}."),
+    );
     let repeats = (1..event.attendee_fields.len())
         .any(|index| event.attendee_fields[..index].contains(&event.attendee_fields[index]));
     fields.check(!repeats, "/attendee_fields", "Name each field once.");
@@ -359,7 +401,10 @@ fn check_times(event: &Event, fields: &mut Fields) {
     if let Some(doors_at) = event.doors_at {
         let before = event.starts_at.duration_since(doors_at);
         let range = SignedDuration::ZERO..=SignedDuration::from_hours(24);
-        fields.rule(range.contains(&before), "/doors_at", "Must be in the 24 hours before the start.");
+        fields.rule(range.contains(&before), DOORS, "Must be in the 24 hours before the start.");
+    }
+    if let Some(closes_at) = event.transfers_close_at {
+        fields.rule(closes_at <= event.starts_at, TRANSFERS, "Must not be after the start.");
     }
 }
 
@@ -422,6 +467,8 @@ pub(crate) mod tests {
         );
         assert_eq!(bad(|event| event.hold_minutes = 1), ["/hold_minutes"]);
         assert_eq!(bad(|event| event.max_tickets_per_order = 21), ["/max_tickets_per_order"]);
+        assert_eq!(bad(|event| event.transfer_limit = 4), ["/transfer_limit"]);
+        assert_eq!(bad(|event| event.transfers_close_at = Some(event.ends_at)), ["/transfers_close_at"]);
         assert_eq!(bad(|event| event.attendee_fields = vec![AttendeeField::Rut; 2]), ["/attendee_fields"]);
         assert_eq!(bad(|event| event.slug = "Mal Slug".to_owned()), ["/slug"]);
         assert_eq!(bad(|event| event.max_discounts = 1), ["/member_discount"]);

@@ -58,6 +58,10 @@ struct PublicEvent {
     hold_minutes: u8,
     /// The most tickets in one order.
     max_tickets_per_order: u8,
+    /// How often one of its tickets may change hands; 0 if never.
+    transfer_limit: u8,
+    /// When its tickets stop changing hands, at the latest at the start.
+    transfers_close_at: Timestamp,
     /// The data that buyers are asked for about each attendee.
     attendee_fields: Vec<AttendeeField>,
     /// The convenience fee of each ticket.
@@ -99,6 +103,8 @@ impl PublicEvent {
         Self {
             short: ShortShow::new(&priced, public_url, now),
             max_tickets_per_order: event.ticket_limit(),
+            transfer_limit: event.transfer_limit,
+            transfers_close_at: event.transfers_end(),
             name: event.name,
             description: event.description,
             address: event.address,

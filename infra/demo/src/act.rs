@@ -4,6 +4,7 @@ use domain::event::{
     Area, AreaKind, AttendeeField, Event, EventStatus, Fees, MemberDiscount, RowLayout, Vat,
 };
 use domain::pricing::{AdjustmentType, SaleStage};
+use domain::transfer::MAX_TRANSFERS_PER_TICKET;
 use domain::{
     AreaId, BasisPoints, Currency, Error, EventId, Language, Result, SaleStageId, TenantId, Timestamp,
 };
@@ -219,6 +220,8 @@ pub(super) struct DemoShow {
     pub(super) prices: &'static [Price],
     pub(super) asks: &'static [AttendeeField],
     pub(super) max_tickets: u8,
+    /// How often a ticket may change hands; with fewer than usual, until a day before the show.
+    pub(super) transfers: u8,
     pub(super) discounts: Discounts,
     pub(super) seller: Seller,
     /// Further details: name and text.
@@ -265,6 +268,9 @@ impl DemoShow {
             unlisted: self.listing == Listing::UnlistedDraft,
             hold_minutes: 10,
             max_tickets_per_order: self.max_tickets,
+            transfer_limit: self.transfers,
+            transfers_close_at: (self.transfers < MAX_TRANSFERS_PER_TICKET)
+                .then(|| starts_at - SignedDuration::from_hours(24)),
             attendee_fields: self.asks.to_vec(),
             fees: country.fees(),
             vat: country.vat(),

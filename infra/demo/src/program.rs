@@ -31,6 +31,7 @@ pub(super) const PLAIN: DemoShow = DemoShow {
     prices: &[],
     asks: &[],
     max_tickets: 8,
+    transfers: 3,
     discounts: Discounts::NONE,
     seller: Seller::Us,
     details: &[],
@@ -284,6 +285,7 @@ const CAMPAMENTO: DemoShow = DemoShow {
     prices: &[GENERAL],
     asks: &[AttendeeField::Nombre, AttendeeField::Rut, AttendeeField::FechaNacimiento],
     max_tickets: 6,
+    transfers: 1,
     ..PLAIN
 };
 

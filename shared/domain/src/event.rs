@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Fields;
 use crate::pricing::MAX_PRICE;
+use crate::transfer::MAX_TRANSFERS_PER_TICKET;
 use crate::{
     AreaId, BasisPoints, Currency, Error, EventId, ImageId, Language, MAX_TICKETS_PER_ORDER, Money, Result,
     TenantId,
@@ -181,6 +182,11 @@ pub struct Event {
     pub hold_minutes: u8,
     /// The most tickets in one order.
     pub max_tickets_per_order: u8,
+    /// How often one of its tickets may change hands, at most [`MAX_TRANSFERS_PER_TICKET`]; 0 forbids it.
+    #[serde(default = "most_transfers")]
+    pub transfer_limit: u8,
+    /// When its tickets stop changing hands; `None` for its start.
+    pub transfers_close_at: Option<Timestamp>,
     /// The data that each attendee is asked for.
     #[serde(default)]
     pub attendee_fields: Vec<AttendeeField>,
@@ -213,6 +219,10 @@ pub struct Event {
     pub version: u32,
 }
 
+const fn most_transfers() -> u8 {
+    MAX_TRANSFERS_PER_TICKET
+}
+
 impl Event {
     /// True if it is published and its tickets are sold here: then it needs an area.
     pub fn sells_here(&self) -> bool {
@@ -235,6 +245,11 @@ impl Event {
             .with("ticketing_link", link.as_str())),
             (EventStatus::Published, None) => Ok(()),
         }
+    }
+
+    /// When its tickets stop changing hands: at its start, if not before.
+    pub fn transfers_end(&self) -> Timestamp {
+        self.transfers_close_at.map_or(self.starts_at, |closes_at| closes_at.min(self.starts_at))
     }
 
     /// The most tickets that one order of this event may have.

@@ -13,9 +13,9 @@ use crate::event::Event;
 use crate::order::{Order, Ticket};
 use crate::{Error, EventId, Person, Result, TicketId, TransferId, UserId};
 
-/// How often one ticket may change hands: enough for friends, too little for a trade.
-pub const MAX_TRANSFERS_PER_TICKET: u16 = 3;
-/// How long an offer is valid: 72 hours, and never beyond the start of the event.
+/// The most times that one ticket may change hands: enough for friends, too little for a trade.
+pub const MAX_TRANSFERS_PER_TICKET: u8 = 3;
+/// How long an offer is valid: 72 hours, and never beyond the time until which tickets change hands.
 const OFFER: SignedDuration = SignedDuration::from_hours(72);
 
 /// The state of a transfer, as it is stored; see [`Transfer::state_at`].
@@ -83,7 +83,13 @@ pub fn transferable(event: &Event, ticket: &Ticket<'_>, now: Timestamp) -> Resul
             "The event has begun; its tickets can not change hands any more.",
         ));
     }
-    if ticket.serial >= MAX_TRANSFERS_PER_TICKET {
+    if event.transfer_limit == 0 || now >= event.transfers_end() {
+        return Err(Error::conflict(
+            "transfers_closed",
+            "The organiser lets the tickets of this event change hands no more, or not at all.",
+        ));
+    }
+    if ticket.serial >= event.transfer_limit.into() {
         return Err(Error::conflict(
             "too_many_transfers",
             "This ticket has changed hands too often already. Ask the organiser.",
@@ -116,7 +122,7 @@ impl Transfer {
             reason: None,
             state: TransferState::Initiated,
             created_at: now,
-            expires_at: (now + OFFER).min(event.starts_at),
+            expires_at: (now + OFFER).min(event.transfers_end()),
             decided_at: None,
         }
     }
@@ -239,6 +245,57 @@ fn mac(key: &[u8; 32], signed: &[u8]) -> Hmac<Sha256> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::AreaId;
+    use crate::pricing::fixture::event;
+    use crate::testing::at;
+
+    fn ticket(serial: u16) -> Ticket<'static> {
+        Ticket {
+            id: TicketId::from_uuid(Uuid::nil()),
+            index: 0,
+            area: AreaId::from_uuid(Uuid::nil()),
+            seat: None,
+            attendee: None,
+            serial,
+            refunded: false,
+            holder: UserId::from_uuid(Uuid::nil()),
+        }
+    }
+
+    #[test]
+    fn the_event_says_how_often_and_until_when_tickets_change_hands() {
+        let starts_at = event().starts_at;
+        let before = |seconds: i64| starts_at - SignedDuration::from_secs(seconds);
+        let closing = Some(before(60));
+        for (transfer_limit, transfers_close_at, serial, now, expected) in [
+            (3, None, 2, before(1), Ok(())),
+            (3, None, 3, before(1), Err("too_many_transfers")),
+            (3, None, 0, starts_at, Err("event_started")),
+            (1, None, 0, before(1), Ok(())),
+            (1, None, 1, before(1), Err("too_many_transfers")),
+            (0, None, 0, at(0), Err("transfers_closed")),
+            (3, closing, 0, before(61), Ok(())),
+            (3, closing, 0, before(60), Err("transfers_closed")),
+            (3, closing, 3, before(60), Err("transfers_closed")),
+            (3, closing, 0, starts_at, Err("event_started")),
+            // The start was moved by a request that did not know of the closing.
+            (3, Some(starts_at + SignedDuration::from_secs(60)), 0, starts_at, Err("event_started")),
+        ] {
+            let event = Event { transfer_limit, transfers_close_at, ..event() };
+            let answer = transferable(&event, &ticket(serial), now).map_err(|error| error.code());
+            assert_eq!(answer, expected, "{transfer_limit} {transfers_close_at:?} {serial} {now}");
+        }
+        let refunded = Ticket { refunded: true, ..ticket(0) };
+        assert_eq!(transferable(&event(), &refunded, at(0)).expect_err("refused").code(), "ticket_revoked");
+    }
+
+    #[test]
+    fn a_stored_event_without_rules_keeps_those_of_before() {
+        let mut stored = serde_json::to_value(event()).expect("JSON");
+        stored.as_object_mut().expect("an object").remove("transfer_limit");
+        let event: Event = serde_json::from_value(stored).expect("an event");
+        assert_eq!((event.transfer_limit, event.transfers_end()), (3, event.starts_at));
+    }
 
     #[test]
     fn a_token_opens_with_its_key_only_and_no_changed_one_does() {

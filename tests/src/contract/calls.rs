@@ -246,7 +246,7 @@ async fn event(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call
     let off = json!({"discount_type": "percentage", "discount_value": 20, "max_tickets": 2});
     let event = json!({
         "name": "Estreno", "time_zone": "America/Bogota", "starts_at": starts_at, "max_discounts": 60,
-        "member_discount": off, "img": "https://fotos.example/a.png", "genre": "rock", "cluster_type": "festival", "other_data": {"genre": ["rock", 4.5]},
+        "member_discount": off, "img": "https://fotos.example/a.png", "genre": "rock", "cluster_type": "festival", "transfer_limit": 2, "transfers_close_at": starts_at, "other_data": {"genre": ["rock", 4.5]},
     });
     if path == "/events" {
         let call = Call::new(DataOwner::Caller);
@@ -268,7 +268,7 @@ async fn event(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call
     Some(match (method, path) {
         ("GET" | "DELETE", "/events/{id}") | ("POST", "/events/{id}/publish") => call,
         ("PATCH", "/events/{id}") => call.body(json!({
-            "name": "Otro título", "genre": "jazz", "cluster_type": "", "doors_at": null, "max_discounts": 10, "member_discount": off, "code": null,
+            "name": "Otro título", "genre": "jazz", "cluster_type": "", "transfer_limit": 0, "transfers_close_at": null, "doors_at": null, "max_discounts": 10, "member_discount": off, "code": null,
         })),
         ("POST", "/events/{id}/unpublish") => {
             world.app.post(format!("{base}/publish")).token(&world.admin.token).ok().await;

@@ -3,6 +3,9 @@
 use serde_json::{Value, json};
 use testkit::{Show, TestApp, TestUser};
 
+/// Longer than the functions cache the events of tickets.
+const A_WHILE: std::time::Duration = std::time::Duration::from_secs(31);
+
 async fn ticket_of(app: &TestApp, show: &Show, buyer: &TestUser) -> String {
     let bought = app.buy(&buyer.token, &show.id, json!({"area_id": show.area, "quantity": 1})).await;
     bought["tickets"][0]["id"].as_str().expect("an id").to_owned()
@@ -167,6 +170,79 @@ async fn a_ticket_changes_hands_three_times_at_most() {
         .json(body)
         .refused(409, "too_many_transfers")
         .await;
+    app.close().await;
+}
+
+#[tokio::test]
+async fn the_organiser_says_how_often_and_until_when_tickets_change_hands() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 10, 0).await;
+    let (ana, eva) = (app.confirmed("ana").await, app.confirmed("eva").await);
+    let ticket = ticket_of(&app, &show, &ana).await;
+    let url = format!("/api/v1/events/{}", show.id);
+    let rule = async |rule: Value| {
+        let changed = app.patch(&url).token(&organizer.token).json(rule).ok().await;
+        app.clock.advance(A_WHILE);
+        changed
+    };
+    let initiate = |from: &TestUser, to: &TestUser| {
+        let body = json!({"ticket_id": ticket, "to_email": to.email});
+        app.post("/api/v1/transfers/initiate").token(&from.token).json(body)
+    };
+    let accept = || {
+        let body = json!({"token": token(&app, &eva.email)});
+        app.post("/api/v1/transfers/accept").token(&eva.token).json(body)
+    };
+
+    rule(json!({"transfer_limit": 1})).await;
+    offer(&app, &ana, &ticket, &eva.email).await;
+    app.idle().await;
+    rule(json!({"transfer_limit": 0})).await;
+    accept().refused(409, "transfers_closed").await;
+    initiate(&ana, &eva).refused(409, "transfers_closed").await;
+    rule(json!({"transfer_limit": 1})).await;
+    accept().ok().await;
+    app.idle().await;
+    initiate(&eva, &ana).refused(409, "too_many_transfers").await;
+
+    let hour = std::time::Duration::from_secs(3600);
+    let closes_at = (app.clock.now() + hour).round(jiff::Unit::Second).expect("in range");
+    let event = rule(json!({"transfer_limit": 3, "transfers_close_at": closes_at})).await;
+    let public = app.get(format!("/api/v1/public/events/{}", show.slug)).ok().await;
+    for view in [&event, &public] {
+        assert_eq!(
+            (&view["transfer_limit"], &view["transfers_close_at"]),
+            (&json!(3), &json!(closes_at)),
+            "{view}"
+        );
+    }
+    let offered = offer(&app, &eva, &ticket, &ana.email).await;
+    assert_eq!(offered["expires_at"], json!(closes_at), "no offer outlives the closing");
+    app.idle().await;
+    app.clock.advance(hour);
+    let (ana, eva) = (app.sign_in(&ana.email, None).await, app.sign_in(&eva.email, None).await);
+    let organizer = app.sign_in(&organizer.person.email, Some(&organizer.tenant)).await;
+    let body = json!({"token": token(&app, &ana.email)});
+    app.post("/api/v1/transfers/accept").token(&ana.token).json(body).refused(410, "transfer_expired").await;
+    initiate(&eva, &ana).refused(409, "transfers_closed").await;
+
+    let day = std::time::Duration::from_secs(24 * 3600);
+    let starts_at: domain::Timestamp = event["starts_at"].as_str().expect("text").parse().expect("a time");
+    let later = json!({"starts_at": starts_at + day});
+    let moved = app.patch(&url).token(&organizer.token).json(later.clone()).ok().await;
+    assert_eq!(moved["transfers_close_at"], json!(closes_at + day), "it moves with the show");
+    let copy = app.post(format!("{url}/duplicate")).token(&organizer.token).json(later).ok().await;
+    assert_eq!((&copy["transfers_close_at"], &copy["transfer_limit"]), (&json!(closes_at + day), &json!(3)));
+    for (changes, status, code) in [
+        (json!({"transfers_close_at": starts_at + day * 2}), 422, "refused_fields"),
+        (json!({"transfer_limit": 4}), 400, "invalid_fields"),
+    ] {
+        app.patch(&url).token(&organizer.token).json(changes).refused(status, code).await;
+    }
+    let open = json!({"transfers_close_at": null});
+    let open = app.patch(&url).token(&organizer.token).json(open).ok().await;
+    assert_eq!(open["transfers_close_at"], Value::Null);
     app.close().await;
 }
 

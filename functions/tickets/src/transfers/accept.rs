@@ -26,7 +26,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
             )
             .refuses(["transfer_not_found"])
             .refuses(["changed_meanwhile", "event_started", "own_transfer", "ticket_changed"])
-            .refuses(["ticket_revoked", "ticket_used", "transfer_accepted"])
+            .refuses(["ticket_revoked", "ticket_used", "too_many_transfers", "transfer_accepted"])
+            .refuses(["transfers_closed"])
             .refuses(["transfer_cancelled", "transfer_expired"])
         }),
     )

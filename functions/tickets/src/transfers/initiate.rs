@@ -25,13 +25,15 @@ pub(crate) fn routes() -> ApiRouter<State> {
         "/api/v1/transfers/initiate",
         post_with(initiate, |op| {
             op.id("initiateTransfer").tag("Transfers").summary("Offer a ticket to somebody").description(
-                "Mails a link that is good for 72 hours, at most until the event begins. The ticket stays \
+                "Mails a link that is good for 72 hours, at most until the event begins or its organiser \
+                 lets tickets change hands no more. The ticket stays \
                  valid and with its holder until the offer is accepted. The caller must have confirmed the e-mail \
                  address, which the mail names. It quotes `reason` without links and telephone numbers.",
             )
             .refuses(["email_unverified", "ticket_not_found"])
             .refuses(["changed_meanwhile", "event_started", "ticket_changed", "ticket_revoked"])
             .refuses(["ticket_used", "too_many_offers", "too_many_transfers", "transfer_open"])
+            .refuses(["transfers_closed"])
             .refuses(["refused_fields", "too_many_tries"])
         }),
     )

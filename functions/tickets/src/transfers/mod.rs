@@ -54,7 +54,7 @@ struct TransferView {
     reason: Option<String>,
     /// When the ticket was offered.
     created_at: Timestamp,
-    /// When the offer ends: after 72 hours, at most until the event begins.
+    /// When the offer ends: after 72 hours, or when the event's tickets stop changing hands.
     expires_at: Timestamp,
     /// When the offer was accepted or cancelled; absent while it is open, and after it expired.
     decided_at: Option<Timestamp>,

@@ -37,8 +37,15 @@ impl Move {
     /// The new time of the doors, never after the start.
     pub fn doors(&self, show: &Event, starts_at: Timestamp) -> Option<Timestamp> {
         let before = show.starts_at.duration_since(show.doors_at?);
-        let moved = self.with_the_start(show.doors_at?);
-        Some(if moved <= starts_at { moved } else { starts_at.checked_sub(before).unwrap_or(starts_at) })
+        Some(not_after(starts_at, self.with_the_start(show.doors_at?), before))
+    }
+
+    /// The new time at which tickets stop changing hands, never after the start; `None` if that is the
+    /// start itself.
+    pub fn transfers_close(&self, show: &Event, starts_at: Timestamp) -> Option<Timestamp> {
+        let closes_at = show.transfers_close_at?;
+        let before = show.starts_at.duration_since(closes_at);
+        Some(not_after(starts_at, self.time(closes_at), before))
     }
 
     /// The new end of the show, always after its start.
@@ -94,6 +101,11 @@ impl Move {
         };
         offset.to_timestamp(clock).unwrap_or(time)
     }
+}
+
+/// `time`, or `before` subtracted from `start` if `time` is later than `start`.
+fn not_after(start: Timestamp, time: Timestamp, before: SignedDuration) -> Timestamp {
+    if time <= start { time } else { start.checked_sub(before).unwrap_or(start) }
 }
 
 /// `end`, or `start` plus `length` if `end` is not later than `start`.

@@ -35,6 +35,8 @@ pub(crate) fn event(clock: &Clock, slug: &str) -> Event {
         unlisted: false,
         hold_minutes: 10,
         max_tickets_per_order: 10,
+        transfer_limit: 3,
+        transfers_close_at: None,
         attendee_fields: Vec::new(),
         fees: Fees::default(),
         vat: Vat::default(),

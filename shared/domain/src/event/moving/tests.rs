@@ -68,9 +68,14 @@ fn every_time_keeps_its_clock_across_every_change_of_every_zone() {
             let midnight = |day: civil::Date| day.at(0, 0, 0, 0);
             let [opens, closes] = presale(from).map(|clock| Some(at(zone, clock)));
             let last_day = Some(at(zone, midnight(from)));
+            let closing = |time| Event { transfers_close_at: Some(at(zone, time)), ..show.clone() };
+            let day_before = |day: civil::Date| closing((day - 1.days()).at(18, 0, 0, 0));
+            let half_an_hour_before = |day: civil::Date| closing(day.at(20, 30, 0, 0));
             let (moved_opens, moved_closes) = moved.window(opens, closes);
             let results = [
                 (moved.doors(&show, starts_at), to.at(20, 0, 0, 0)),
+                (moved.transfers_close(&day_before(from), starts_at), (to - 1.days()).at(18, 0, 0, 0)),
+                (moved.transfers_close(&half_an_hour_before(from), starts_at), to.at(20, 30, 0, 0)),
                 (Some(moved.end(&show, starts_at)), to.tomorrow().expect("in range").at(2, 0, 0, 0)),
                 (moved_opens, presale(to)[0]),
                 (moved_closes, presale(to)[1]),
@@ -149,6 +154,22 @@ fn a_later_start_moves_the_evening_by_hours_and_a_presale_by_days() {
         (clock(opens), clock(closes)),
         ("2026-09-21T10:00:00".to_owned(), "2026-09-26T21:30:00".to_owned())
     );
+}
+
+#[test]
+fn transfers_never_close_after_an_earlier_start() {
+    let zone = TimeZone::get("America/Bogota").expect("bundled");
+    let [from, to] = [civil::date(2026, 8, 29), civil::date(2026, 8, 30)];
+    let show = Event { doors_at: None, ..show("America/Bogota", &zone, from) };
+    let noon = at(&zone, to.at(12, 0, 0, 0));
+    let moved = Move::new(&show, noon, "America/Bogota");
+    assert_eq!(moved.transfers_close(&show, noon), None, "they close at the start, wherever that is");
+    for (closes_at, expected) in
+        [(from.at(9, 0, 0, 0), to.at(9, 0, 0, 0)), (from.at(20, 0, 0, 0), to.at(11, 0, 0, 0))]
+    {
+        let show = Event { transfers_close_at: Some(at(&zone, closes_at)), ..show.clone() };
+        assert_eq!(moved.transfers_close(&show, noon), Some(at(&zone, expected)), "{closes_at}");
+    }
 }
 
 #[test]
