@@ -28,6 +28,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             .refuses(["email_not_found", "fee_overdue", "subscription_inactive"])
             .refuses(["show_not_found"])
             .refuses(["asked_too_often", "discount_already_given", "no_discounts_offered"])
+            .refuses(["event_cancelled", "event_postponed"])
             .refuses(["request_open", "show_over", "refused_fields", "too_many_tries"])
         }),
     )

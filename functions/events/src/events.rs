@@ -58,7 +58,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                         .description("Only a draft for which nothing is sold or held can be deleted, and for which no member has a discount.")
                         .refuses(["event_not_found"])
                         .refuses(["changed_meanwhile", "event_has_discounts", "event_has_sales"])
-                        .refuses(["event_published"])
+                        .refuses(["event_published", "event_state"])
                 }),
         )
 }
@@ -150,8 +150,18 @@ async fn delete(
     Path(path): Path<EventPath>,
 ) -> Answer<NoContent> {
     let sheet = state.sheet(organizer.tenant, path.id).await?;
-    if sheet.event.status == EventStatus::Published {
-        return Err(Error::conflict("event_published", "Unpublish the event before you delete it.").into());
+    match sheet.event.status {
+        EventStatus::Draft => {}
+        EventStatus::Published => {
+            return Err(
+                Error::conflict("event_published", "Unpublish the event before you delete it.").into()
+            );
+        }
+        EventStatus::Postponed | EventStatus::Cancelled => {
+            let detail =
+                "Buyers know of this event: it is postponed or cancelled. Only a draft can be deleted.";
+            return Err(Error::conflict("event_state", detail).into());
+        }
     }
     for area in &sheet.areas {
         if !state.store.is_untouched(&sheet, area, state.clock.now()).await? {

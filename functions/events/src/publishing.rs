@@ -1,10 +1,11 @@
-//! Publishing an event, after which buyers see it and can buy, and taking it off sale.
+//! Publishing an event, after which buyers see it and can buy; taking it off sale, postponing and
+//! cancelling it.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use domain::error::Fields;
 use domain::event::{Event, EventStatus, PricedEvent};
-use domain::{Error, Result, Timestamp};
+use domain::{Error, EventId, Result, TenantId, Timestamp};
 use store::{OnRefused, StoredEvent};
 use web::{Answer, EventPath, Json, Organizer, Path, Refuses, Shared};
 
@@ -20,9 +21,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("publishEvent").summary("Publish an event").tag("Events").description(
                     "Everybody sees it from now on, and can buy. What is still missing comes back as bad fields of \
                      the event; what should be looked at, such as an area without places or that nobody can pay, \
-                     as `warnings`. Repeating the request changes nothing.",
+                     as `warnings`. It also ends a postponement. Repeating the request changes nothing.",
                 )
-                .refuses(["event_not_found", "changed_meanwhile", "refused_fields"])
+                .refuses(["event_not_found", "changed_meanwhile", "event_state", "refused_fields"])
             }),
         )
         .api_route(
@@ -32,7 +33,30 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "Nobody finds it or gets a new quote or reservation for it; what is reserved can still be paid, \
                      and tickets stay valid. Repeating the request changes nothing.",
                 )
-                .refuses(["event_not_found", "changed_meanwhile"])
+                .refuses(["event_not_found", "changed_meanwhile", "event_state"])
+            }),
+        )
+        .api_route(
+            "/api/v1/events/{id}/postpone",
+            post_with(postpone, |op| {
+                op.id("postponeEvent").summary("Postpone an event").tag("Events").description(
+                    "Buyers still see it, as postponed, and nobody gets a new quote or reservation for it until it is \
+                     published again, with a date in the future. What is reserved can still be paid, and tickets \
+                     stay valid. Nobody is told and nothing is refunded, which `warnings` say if tickets are sold. \
+                     Repeating the request changes nothing.",
+                )
+                .refuses(["event_not_found", "changed_meanwhile", "event_state"])
+            }),
+        )
+        .api_route(
+            "/api/v1/events/{id}/cancel",
+            post_with(cancel, |op| {
+                op.id("cancelEvent").summary("Cancel an event").tag("Events").description(
+                    "For good: buyers still see it, as cancelled, and nobody gets a new quote or reservation for it; \
+                     tickets do not change hands any more. Nobody is told and nothing is refunded, which `warnings` \
+                     say if tickets are sold. Repeating the request changes nothing.",
+                )
+                .refuses(["event_not_found", "changed_meanwhile", "event_state"])
             }),
         )
 }
@@ -44,7 +68,7 @@ async fn publish(
 ) -> Answer<Json<EventWithWarnings>> {
     let now = state.clock.now();
     let sheet = state.sheet(organizer.tenant, path.id).await?;
-    if sheet.event.status == EventStatus::Draft {
+    if sheet.event.change_state(EventStatus::Published)? != sheet.event.status {
         check(&sheet, Some(now))?;
     }
     let event = state.set_status(&sheet, EventStatus::Published, now).await?;
@@ -62,8 +86,34 @@ async fn unpublish(
     Ok(Json(state.set_status(&sheet, EventStatus::Draft, state.clock.now()).await?.into()))
 }
 
+async fn postpone(
+    Shared(state): Shared<State>,
+    organizer: Organizer,
+    Path(path): Path<EventPath>,
+) -> Answer<Json<EventWithWarnings>> {
+    Ok(Json(state.call_off(organizer.tenant, path.id, EventStatus::Postponed).await?))
+}
+
+async fn cancel(
+    Shared(state): Shared<State>,
+    organizer: Organizer,
+    Path(path): Path<EventPath>,
+) -> Answer<Json<EventWithWarnings>> {
+    Ok(Json(state.call_off(organizer.tenant, path.id, EventStatus::Cancelled).await?))
+}
+
 impl State {
-    async fn set_status(&self, sheet: &StoredEvent, status: EventStatus, now: Timestamp) -> Result<Event> {
+    /// Postpones or cancels the tenant's event.
+    async fn call_off(&self, tenant: TenantId, id: EventId, to: EventStatus) -> Result<EventWithWarnings> {
+        let sheet = self.sheet(tenant, id).await?;
+        let event = self.set_status(&sheet, to, self.clock.now()).await?;
+        // After the change, so that what was sold meanwhile counts.
+        let warnings = self.refunds_not_started(&sheet).await?.into_iter().collect();
+        Ok(EventWithWarnings { event: event.into(), warnings })
+    }
+
+    async fn set_status(&self, sheet: &StoredEvent, to: EventStatus, now: Timestamp) -> Result<Event> {
+        let status = sheet.event.change_state(to)?;
         if sheet.event.status == status {
             return Ok(sheet.event.clone());
         }

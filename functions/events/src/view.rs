@@ -50,7 +50,7 @@ pub(crate) struct EventView {
     currency: Currency,
     /// The language of its tickets' mails unless the buyer chose another.
     language: Language,
-    /// Whether the event is a draft or published.
+    /// Whether the event is a draft, published, postponed or cancelled.
     status: EventStatus,
     /// True if the event is in no list or search result, though reachable by its slug.
     unlisted: bool,

@@ -54,6 +54,8 @@ pub(crate) enum EventWarningCode {
     TicketsSold,
     /// A price has more decimals than gateways take, so buyers pay a rounded one.
     PriceRounded,
+    /// Tickets of a postponed or cancelled event are sold or held, and nobody was refunded.
+    RefundsNotStarted,
     /// The event's start was moved, but its sale stages with dates were not.
     StagesNotMoved,
 }
@@ -86,17 +88,40 @@ impl State {
         }
         let Some(before) = before else { return Ok(warnings) };
         if let Some((change, cambio)) = changed_time_or_place(&before.event, event) {
-            for area in &before.areas {
-                if !self.store.is_untouched(before, area, self.clock.now()).await? {
-                    warnings.push(tickets_sold_warning(change, cambio));
-                    break;
-                }
+            if self.has_sales(before).await? {
+                warnings.push(tickets_sold_warning(change, cambio));
             }
         }
         if before.event.starts_at != event.starts_at {
             warnings.extend(stages_not_moved(sheet));
         }
         Ok(warnings)
+    }
+}
+
+impl State {
+    /// The warning about a postponed or cancelled event, if its tickets are sold or held.
+    pub(crate) async fn refunds_not_started(&self, sheet: &StoredEvent) -> Result<Option<EventWarning>> {
+        let warning = || {
+            EventWarning::new(
+                EventWarningCode::RefundsNotStarted,
+                "Tickets of this event are sold or held. Their buyers were not told and nothing was refunded. Refund \
+                 the orders whose buyers do not keep their tickets.",
+                "Hay entradas de este evento vendidas o apartadas. No se avisó a quienes las compraron ni se \
+                 devolvió nada. Devuelve el dinero de las compras de quienes no conservan sus entradas.",
+            )
+        };
+        Ok(self.has_sales(sheet).await?.then(warning))
+    }
+
+    /// True if tickets of the event are sold or held.
+    async fn has_sales(&self, sheet: &StoredEvent) -> Result<bool> {
+        for area in &sheet.areas {
+            if !self.store.is_untouched(sheet, area, self.clock.now()).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             )
             .refuses(["event_not_found", "event_over", "prices_not_valid", "refused_fields"])
             .refuses(["sold_elsewhere", "too_many_tries"])
+            .refuses(["event_cancelled", "event_postponed"])
         }),
     )
 }

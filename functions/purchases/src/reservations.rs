@@ -30,6 +30,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     )
                     .response::<201, Json<OrderView>>()
                     .refuses(["email_unverified", "promotion_not_for_buyer", "event_not_found"])
+                    .refuses(["event_cancelled", "event_postponed"])
                     .refuses(["event_not_on_sale", "event_over", "prices_not_valid"])
                     .refuses(["promotion_used_by_buyer", "promotion_used_up", "quote_outdated"])
                     .refuses(["quote_used", "seats_not_found", "seats_taken", "single_seat_left"])

@@ -8,6 +8,7 @@ function showCard(show) {
     show.genre && h("p", { class: "soft" }, show.genre),
     h("p", { class: "soft" }, time(show.starts_at, show.time_zone, short)),
     h("p", { class: "soft" }, `${show.venue}, ${show.city}`),
+    show.status !== "published" && h("p", {}, h("span", { class: "badge" }, words.state(show.status))),
     show.price_from != null && h("p", {}, show.price_from ? words.from(money(show.price_from, show.currency)) : words.free));
 }
 
@@ -120,7 +121,8 @@ async function oneShow(visit, slug) {
     h("p", {}, time(event.starts_at, event.time_zone), event.doors_at && ` · ${words.doors} ${time(event.doors_at, event.time_zone, { timeStyle: "short" })}`),
     h("p", { class: "soft" }, [event.venue, event.address, event.city].filter(Boolean).join(", ")),
     h("p", { class: "text" }, event.description),
-    event.sold_elsewhere
+    event.status !== "published" ? h("p", { role: "status" }, words.state(event.status))
+      : event.sold_elsewhere
       ? h("p", {}, h("a", { class: "button", href: event.ticketing_link, rel: "noopener noreferrer" }, words.buyElsewhere))
       : h("div", { class: "two" },
         h("section", {}, h("h2", {}, words.chooseTickets), areas),

@@ -27,6 +27,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  are answered in a quarter of an hour.",
             )
             .refuses(["event_not_found", "event_not_on_sale", "event_over", "prices_not_valid"])
+            .refuses(["event_cancelled", "event_postponed"])
             .refuses(["promotion_not_applied", "sold_elsewhere", "sold_out", "stage_outgrown"])
             .refuses(["currency_mismatch", "refused_fields", "too_many_tries"])
         }),

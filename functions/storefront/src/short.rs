@@ -1,6 +1,7 @@
 //! A show with the field names of the IndieHOY system.
 
 use actions::PricedShow;
+use domain::event::EventStatus;
 use domain::{Amount, Currency, EventId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -35,7 +36,9 @@ pub(crate) struct ShortShow {
     sold_elsewhere: bool,
     /// Further details of the show.
     other_data: OtherData,
-    /// True until the show is over.
+    /// The show's state: `published`, `postponed` or `cancelled`.
+    status: EventStatus,
+    /// True until the show is over or cancelled.
     active: bool,
     /// When the event was created.
     created_at: Timestamp,
@@ -109,7 +112,8 @@ impl ShortShow {
             img: show.image,
             show_date: show.starts_at,
             max_discounts: show.max_discounts,
-            active: now < show.ends_at,
+            status: show.status,
+            active: now < show.ends_at && show.status != EventStatus::Cancelled,
             created_at: show.created_at,
         }
     }
@@ -152,6 +156,23 @@ mod tests {
         assert_eq!((&words["code"], &words["slug"]), (&json!("RIO-7"), &json!("río-abajo")));
         assert_eq!(words["ticketing_link"], "https://boletos.example/rio");
         assert_eq!((&words["sold_elsewhere"], &words["max_discounts"]), (&json!(true), &json!(12)));
+    }
+
+    #[test]
+    fn a_show_is_active_until_it_is_over_or_cancelled() {
+        let show = summary(10, "Los Faroles", "Bogotá", "CO");
+        for (status, now, expected) in [
+            (EventStatus::Published, at(0), ("published", true)),
+            (EventStatus::Published, show.ends_at, ("published", false)),
+            (EventStatus::Postponed, at(0), ("postponed", true)),
+            (EventStatus::Cancelled, at(0), ("cancelled", false)),
+        ] {
+            let show = EventSummary { status, ..show.clone() };
+            let priced = PricedShow { show: &show, price_from: None };
+            let words = serde_json::to_value(ShortShow::new(&priced, "https://faroles.example", now));
+            let words = words.expect("JSON");
+            assert_eq!((&words["status"], &words["active"]), (&json!(expected.0), &json!(expected.1)));
+        }
     }
 
     #[test]

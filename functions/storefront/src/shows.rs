@@ -4,7 +4,7 @@ use actions::{PricedShow, ShowFilter};
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use domain::error::Fields;
-use domain::event::EventSummary;
+use domain::event::{EventStatus, EventSummary};
 use domain::search::MAX_QUERY_CHARS;
 use domain::text::Line;
 use domain::{Amount, Currency, EventId, Result, Timestamp};
@@ -29,7 +29,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
         .api_route(
             "/api/v1/shows/available",
             get_with(available, |op| {
-                op.id("listAvailableShows").summary("List upcoming shows in short form").tag("Storefront")
+                op.id("listAvailableShows").summary("List upcoming shows in short form").tag("Storefront").description(
+                    "By their start; without postponed and cancelled ones.",
+                )
             }),
         )
         .api_route(
@@ -37,7 +39,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             get_with(search, |op| {
                 op.id("searchShows").summary("Search shows while somebody types").tag("Storefront").description(
                     "Finds codes, titles, artists, genres, venues and cities, best first. Accents, typos and the order of words are \
-                     forgiven, and the last word may be incomplete.",
+                     forgiven, and the last word may be incomplete. Postponed and cancelled shows are found, too.",
                 )
             }),
         )
@@ -74,6 +76,8 @@ struct ShowView {
     starts_at: Timestamp,
     /// When the show ends.
     ends_at: Timestamp,
+    /// The show's state: `published`, `postponed` or `cancelled`.
+    status: EventStatus,
     /// The currency of its prices.
     currency: Currency,
     /// The current price of the cheapest ticket, with sale stage, fee and tax. Absent if
@@ -98,6 +102,7 @@ impl From<&PricedShow<'_>> for ShowView {
             time_zone: show.time_zone,
             starts_at: show.starts_at,
             ends_at: show.ends_at,
+            status: show.status,
             currency: show.currency,
             price_from,
             image: show.image,
@@ -116,6 +121,8 @@ struct Found {
 struct Filters {
     /// Only shows in this city; accents and capitals do not matter.
     city: Option<Line<0, 100>>,
+    /// Only shows in this state. If missing, those that are published or postponed.
+    status: Option<EventStatus>,
     /// Only shows of this genre; accents and capitals do not matter.
     genre: Option<Line<0, 60>>,
     /// Only shows in this country (ISO 3166-1 alpha-2).
@@ -159,7 +166,7 @@ async fn available(
 ) -> Answer<Cached<Page<ShortShow>>> {
     let now = state.clock.now();
     let list = state.catalog.shows(now).await?;
-    let (shows, last) = page(list.upcoming(now).collect(), &paging)?;
+    let (shows, last) = page(list.available(now).collect(), &paging)?;
     let shows = state.catalog.priced(shows, now).await;
     let shows = shows.iter().map(|show| ShortShow::new(show, &state.public_url, now)).collect();
     Cached::public(&Page::new(shows, last), LIST_SECONDS, &freshness)
@@ -200,6 +207,7 @@ impl Filters {
             city: self.city.as_deref(),
             country: self.country.as_deref(),
             genre: self.genre.as_deref(),
+            status: self.status,
             query: self.q.as_deref(),
         }
     }

@@ -8,7 +8,7 @@
 //! write would leave a discount that belongs to no approval.
 
 use domain::discount::{DecisionType, DiscountRequest};
-
+use domain::event::EventStatus;
 use domain::{Error, Result, Timestamp};
 use store::{EventRecord, Refusal, was_done};
 
@@ -16,7 +16,7 @@ use crate::State;
 use crate::staff::Staff;
 
 pub(crate) fn show_over() -> Error {
-    Error::conflict("show_over", "This show is over. Reject the request instead.")
+    Error::conflict("show_over", "This show is over or cancelled. Reject the request instead.")
 }
 
 pub(crate) fn no_discounts_left() -> Error {
@@ -39,10 +39,12 @@ impl State {
     }
 
     /// The show of a request, read now because its discounts may be spread over another number
-    /// of blocks since. Fails with `show_over` if it is over or deleted.
+    /// of blocks since. Fails with `show_over` if it is over, cancelled or
+    /// deleted.
     pub(crate) async fn show_of(&self, request: &DiscountRequest, now: Timestamp) -> Result<EventRecord> {
         let show = self.store.event_of(request.tenant_id, request.show_id).await?;
-        show.filter(|show| now < show.ends_at).ok_or_else(show_over)
+        let goes_on = |show: &EventRecord| now < show.ends_at && show.status != EventStatus::Cancelled;
+        show.filter(goes_on).ok_or_else(show_over)
     }
 
     /// Takes the discount of an approval. Idempotent: a second call changes nothing.

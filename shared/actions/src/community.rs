@@ -3,7 +3,6 @@
 
 use domain::access::{Claims, Permission};
 use domain::error::Fields;
-use domain::event::EventStatus;
 use domain::member::Member;
 use domain::user::Email;
 use domain::{Error, EventId, Result, TenantId, Timestamp, UserId};
@@ -142,7 +141,7 @@ impl Community {
 
     /// The tenant of a published show.
     async fn tenant_of(&self, show: EventId) -> Result<TenantId> {
-        let event = self.store.event(show).await?.filter(|event| event.status != EventStatus::Draft);
+        let event = self.store.event(show).await?.filter(|event| event.status.is_public());
         let mut fields = Fields::new();
         fields.rule(event.is_some(), "/show_id", "There is no such show.").finish()?;
         event.map(|event| event.tenant_id).ok_or_else(tenant_needed)

@@ -126,6 +126,40 @@ pub enum EventStatus {
     Draft,
     /// Visible to everyone, and on sale unless it is over or sold elsewhere.
     Published,
+    /// Visible to everyone, and not on sale until it is published again, usually for another date.
+    /// Tickets stay valid.
+    Postponed,
+    /// Visible to everyone, and never on sale again.
+    Cancelled,
+}
+
+impl EventStatus {
+    /// True if everybody may see the event.
+    pub fn is_public(self) -> bool {
+        self != Self::Draft
+    }
+
+    /// Checks that the state lets tickets be sold.
+    pub fn sells(self) -> Result<()> {
+        match self {
+            Self::Published => Ok(()),
+            Self::Draft => Err(Error::conflict("event_not_on_sale", "This event is not on sale.")),
+            Self::Postponed => Err(Error::conflict(
+                "event_postponed",
+                "This event is postponed. It is on sale again when it has a new date.",
+            )),
+            Self::Cancelled => Err(event_cancelled()),
+        }
+    }
+}
+
+/// The event is cancelled, for good.
+pub fn event_cancelled() -> Error {
+    Error::conflict("event_cancelled", "This event is cancelled.")
+}
+
+const fn published() -> EventStatus {
+    EventStatus::Published
 }
 
 /// A date with a stage, tickets and an organiser; a show to members.
@@ -231,20 +265,41 @@ impl Event {
 
     /// Checks that tickets can be sold here at `now`.
     pub fn on_sale(&self, now: Timestamp) -> Result<()> {
-        match (self.status, &self.ticketing_link) {
-            (EventStatus::Draft, _) => {
-                Err(Error::conflict("event_not_on_sale", "This event is not on sale."))
-            }
-            (EventStatus::Published, _) if now >= self.ends_at => {
-                Err(Error::conflict("event_over", "This event is over."))
-            }
-            (EventStatus::Published, Some(link)) => Err(Error::conflict(
+        self.status.sells()?;
+        if now >= self.ends_at {
+            return Err(Error::conflict("event_over", "This event is over."));
+        }
+        match &self.ticketing_link {
+            Some(link) => Err(Error::conflict(
                 "sold_elsewhere",
                 "The tickets of this event are sold elsewhere. Buy them at `ticketing_link`.",
             )
             .with("ticketing_link", link.as_str())),
-            (EventStatus::Published, None) => Ok(()),
+            None => Ok(()),
         }
+    }
+
+    /// The state after the organiser asked for `to`, which it may have already.
+    ///
+    /// # Errors
+    /// `event_state`: a draft can only be published, a postponed event published again or cancelled,
+    /// and a cancelled one stays so.
+    pub fn change_state(&self, to: EventStatus) -> Result<EventStatus> {
+        use EventStatus::{Cancelled, Draft, Postponed, Published};
+        let detail = match (self.status, to) {
+            (from, to) if from == to => return Ok(to),
+            (Draft | Postponed, Published)
+            | (Published, Draft | Postponed | Cancelled)
+            | (Postponed, Cancelled) => {
+                return Ok(to);
+            }
+            (Cancelled, _) => "This event is cancelled, which is final. Duplicate it for another date.",
+            (Postponed, _) => "This event is postponed. Publish it again or cancel it.",
+            (Draft | Published, _) => {
+                "This event is not published. Publish it before you postpone or cancel it."
+            }
+        };
+        Err(Error::conflict("event_state", detail))
     }
 
     /// When its tickets stop changing hands: at its start, if not before.

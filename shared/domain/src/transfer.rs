@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::event::Event;
+use crate::event::{Event, EventStatus, event_cancelled};
 use crate::order::{Order, Ticket};
 use crate::{Error, EventId, Person, Result, TicketId, TransferId, UserId};
 
@@ -76,6 +76,9 @@ pub fn transferable(event: &Event, ticket: &Ticket<'_>, now: Timestamp) -> Resul
             "ticket_revoked",
             "This ticket was refunded; it is worth nothing any more.",
         ));
+    }
+    if event.status == EventStatus::Cancelled {
+        return Err(event_cancelled());
     }
     if now >= event.starts_at {
         return Err(Error::conflict(
@@ -285,6 +288,14 @@ mod tests {
             let answer = transferable(&event, &ticket(serial), now).map_err(|error| error.code());
             assert_eq!(answer, expected, "{transfer_limit} {transfers_close_at:?} {serial} {now}");
         }
+        for status in [EventStatus::Draft, EventStatus::Postponed] {
+            transferable(&Event { status, ..event() }, &ticket(0), at(0)).expect("tickets stay valid");
+        }
+        let cancelled = Event { status: EventStatus::Cancelled, ..event() };
+        assert_eq!(
+            transferable(&cancelled, &ticket(0), at(0)).expect_err("refused").code(),
+            "event_cancelled"
+        );
         let refunded = Ticket { refunded: true, ..ticket(0) };
         assert_eq!(transferable(&event(), &refunded, at(0)).expect_err("refused").code(), "ticket_revoked");
     }

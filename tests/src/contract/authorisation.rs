@@ -330,8 +330,10 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     POST /api/v1/events/{id}/areas/{area}/units                     401     401     401  403     403         403       yes   yes      404
     POST /api/v1/events/{id}/areas/{area}/units/block               401     401     401  403     403         403       yes   yes      404
     POST /api/v1/events/{id}/areas/{area}/units/unblock             401     401     401  403     403         403       yes   yes      404
+    POST /api/v1/events/{id}/cancel                                 401     401     401  403     403         403       yes   yes      404
     POST /api/v1/events/{id}/duplicate                              401     401     401  403     403         403       yes   yes      404
     POST /api/v1/events/{id}/images                                 401     401     401  403     403         403       yes   yes      404
+    POST /api/v1/events/{id}/postpone                               401     401     401  403     403         403       yes   yes      404
     POST /api/v1/events/{id}/publish                                401     401     401  403     403         403       yes   yes      404
     POST /api/v1/events/{id}/sale-stages                            401     401     401  403     403         403       yes   yes      404
     POST /api/v1/events/{id}/unpublish                              401     401     401  403     403         403       yes   yes      404

@@ -270,7 +270,7 @@ async fn event(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call
         ("PATCH", "/events/{id}") => call.body(json!({
             "name": "Otro título", "genre": "jazz", "cluster_type": "", "transfer_limit": 0, "transfers_close_at": null, "doors_at": null, "max_discounts": 10, "member_discount": off, "code": null,
         })),
-        ("POST", "/events/{id}/unpublish") => {
+        ("POST", "/events/{id}/unpublish" | "/events/{id}/postpone" | "/events/{id}/cancel") => {
             world.app.post(format!("{base}/publish")).token(&world.admin.token).ok().await;
             call
         }
@@ -348,7 +348,7 @@ async fn promotion(world: &SampleBoxOffice, method: &str, path: &str) -> Option<
 fn public(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     let call = Call::new(DataOwner::Everybody);
     Some(match (method, path) {
-        ("GET", "/public/events") => call.query("limit=2&city=bogota"),
+        ("GET", "/public/events") => call.query("limit=2&city=bogota&status=published"),
         ("GET", "/public/events/{slug}" | "/public/events/{slug}/areas") => call.at("slug", &world.show.slug),
         ("GET", "/public/events/{slug}/areas/{area}/availability") => {
             call.at("slug", &world.seated.slug).at("area", &world.seated.area)

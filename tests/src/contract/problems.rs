@@ -38,6 +38,7 @@ const NOT_ON_PAGES: [&str; 18] = [
     "already_sent",
     "currency_fixed",
     "dni_taken",
+    "event_state",
     "function_timed_out",
     "host_invalid",
     "last_admin",

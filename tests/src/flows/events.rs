@@ -115,6 +115,8 @@ async fn another_tenants_events_do_not_exist() {
         app.delete(&url),
         app.post(format!("{url}/publish")),
         app.post(format!("{url}/unpublish")),
+        app.post(format!("{url}/postpone")),
+        app.post(format!("{url}/cancel")),
         app.post(format!("{url}/duplicate")).json(json!({"starts_at": "2040-01-10T01:00:00Z"})),
         app.get(format!("{url}/areas")),
         app.get(&area),

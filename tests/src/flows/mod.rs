@@ -7,6 +7,7 @@ pub(crate) mod checkout;
 pub(crate) mod compression;
 mod discounts;
 mod door;
+mod event_states;
 mod events;
 pub(crate) mod gateways;
 mod interrupted_changes;

@@ -2,6 +2,7 @@
 //! off in the table, the same test must see the harm.
 
 mod areas;
+mod cancelling;
 mod currencies;
 mod discounts;
 mod door;

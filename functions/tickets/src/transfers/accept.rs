@@ -25,7 +25,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  same.",
             )
             .refuses(["transfer_not_found"])
-            .refuses(["changed_meanwhile", "event_started", "own_transfer", "ticket_changed"])
+            .refuses(["changed_meanwhile", "event_cancelled", "event_started", "own_transfer", "ticket_changed"])
             .refuses(["ticket_revoked", "ticket_used", "too_many_transfers", "transfer_accepted"])
             .refuses(["transfers_closed"])
             .refuses(["transfer_cancelled", "transfer_expired"])

@@ -31,7 +31,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  address, which the mail names. It quotes `reason` without links and telephone numbers.",
             )
             .refuses(["email_unverified", "ticket_not_found"])
-            .refuses(["changed_meanwhile", "event_started", "ticket_changed", "ticket_revoked"])
+            .refuses(["changed_meanwhile", "event_cancelled", "event_started", "ticket_changed", "ticket_revoked"])
             .refuses(["ticket_used", "too_many_offers", "too_many_transfers", "transfer_open"])
             .refuses(["transfers_closed"])
             .refuses(["refused_fields", "too_many_tries"])

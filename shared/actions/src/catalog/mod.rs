@@ -10,7 +10,7 @@ mod shows;
 
 use std::sync::Arc;
 
-use domain::event::{EventStatus, Tenant};
+use domain::event::Tenant;
 use domain::pricing::Promotion;
 use domain::{AreaId, Error, EventId, Result, TenantId, Timestamp};
 use jiff::SignedDuration;
@@ -87,7 +87,7 @@ impl Catalog {
         always(self.caches.shows.get((), now, read).await?)
     }
 
-    /// The published event with this slug, its areas and its stages.
+    /// The public event with this slug, its areas and its stages.
     ///
     /// # Errors
     /// `event_not_found`, also of a draft.
@@ -101,7 +101,7 @@ impl Catalog {
         self.event(*id, now).await
     }
 
-    /// The published event with this id, its areas and its stages.
+    /// The public event with this id, its areas and its stages.
     ///
     /// # Errors
     /// `event_not_found`, also of a draft.
@@ -109,7 +109,7 @@ impl Catalog {
         let read = || async move {
             let event = self.store.priced_event(id).await?;
             // Missing values are not cached, so an event is visible as soon as it is published.
-            Ok(event.filter(|event| event.event.status == EventStatus::Published))
+            Ok(event.filter(|event| event.event.status.is_public()))
         };
         self.caches.events.get(id, now, read).await?.ok_or_else(not_published)
     }

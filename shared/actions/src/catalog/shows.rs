@@ -2,7 +2,7 @@
 
 use deunicode::deunicode;
 use domain::Timestamp;
-use domain::event::EventSummary;
+use domain::event::{EventStatus, EventSummary};
 use domain::search::{Entry, Index};
 
 /// The fewest characters of an event's internal code that find it.
@@ -25,6 +25,8 @@ pub struct ShowFilter<'a> {
     pub country: Option<&'a str>,
     /// The genre; accents and capitals do not matter.
     pub genre: Option<&'a str>,
+    /// The state. Without one, cancelled shows are left out.
+    pub status: Option<EventStatus>,
     /// Words that the shows may mean; typos are forgiven.
     pub query: Option<&'a str>,
 }
@@ -46,6 +48,11 @@ impl ShowList {
     /// The shows that are not over at `now`, by their start.
     pub fn upcoming(&self, now: Timestamp) -> impl Iterator<Item = &EventSummary> {
         self.shows.iter().filter(move |show| now < show.ends_at)
+    }
+
+    /// The shows that are on sale here or elsewhere at `now`, by their start.
+    pub fn available(&self, now: Timestamp) -> impl Iterator<Item = &EventSummary> {
+        self.upcoming(now).filter(|show| show.status == EventStatus::Published)
     }
 
     /// The shows that `query` may mean and that are not over, best first. Shows whose code
@@ -74,6 +81,7 @@ impl ShowList {
         shows.retain(|show| {
             city.as_deref().is_none_or(|city| folded(&show.city) == city)
                 && genre.as_deref().is_none_or(|genre| folded(&show.genre) == genre)
+                && filter.status.map_or(show.status != EventStatus::Cancelled, |status| show.status == status)
                 && filter.country.is_none_or(|country| show.country.eq_ignore_ascii_case(country))
         });
         shows
@@ -118,6 +126,29 @@ mod tests {
         let query = ShowFilter { query: Some("los farols"), ..ShowFilter::default() };
         assert_eq!(found(query, 0), ["los-faroles", "los-faroles-otra-vez"]);
         assert_eq!(found(ShowFilter { query: Some(""), ..ShowFilter::default() }, 0).len(), 3);
+    }
+
+    #[test]
+    fn cancelled_shows_are_listed_if_asked_for() {
+        let with = |status, show| EventSummary { status, ..show };
+        let list = ShowList::new(vec![
+            summary(10, "Uno", "Cali", "CO"),
+            with(EventStatus::Postponed, summary(20, "Dos", "Cali", "CO")),
+            with(EventStatus::Cancelled, summary(30, "Tres", "Cali", "CO")),
+        ]);
+        let slugs =
+            |shows: Vec<&EventSummary>| shows.iter().map(|show| show.slug.clone()).collect::<Vec<_>>();
+        let listed = |status| slugs(list.filtered(ShowFilter { status, ..ShowFilter::default() }, at(0)));
+        assert_eq!(listed(None), ["uno", "dos"]);
+        assert_eq!(listed(Some(EventStatus::Published)), ["uno"]);
+        assert_eq!(listed(Some(EventStatus::Postponed)), ["dos"]);
+        assert_eq!(listed(Some(EventStatus::Cancelled)), ["tres"]);
+        assert_eq!(slugs(list.available(at(0)).collect()), ["uno"]);
+        assert_eq!(
+            slugs(list.search("tres", at(0))),
+            ["tres"],
+            "who looks for it learns that it is cancelled"
+        );
     }
 
     #[test]

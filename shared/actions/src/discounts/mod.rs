@@ -6,7 +6,6 @@ use boot::Stopwatch;
 use domain::access::Claims;
 use domain::discount::{DiscountRequest, MAX_ATTEMPTS, offered, suggest};
 use domain::error::Fields;
-use domain::event::EventStatus;
 use domain::member::{Ineligible, Member};
 use domain::user::Email;
 use domain::{DiscountRequestId, Error, EventId, Result, Timestamp};
@@ -83,13 +82,13 @@ impl Discounts {
         opened
     }
 
-    /// A published show, with the discounts that no approval has taken yet.
+    /// A public show, with the discounts that no approval has taken yet.
     ///
     /// # Errors
     /// `show_not_found`.
     pub async fn remaining(&self, show: EventId, now: Timestamp) -> Result<(EventRecord, u32)> {
         let show = self.store.event(show).await?;
-        let show = show.filter(|show| show.status == EventStatus::Published).ok_or_else(show_not_found)?;
+        let show = show.filter(|show| show.status.is_public()).ok_or_else(show_not_found)?;
         let remaining = self.store.discounts_left(&show, now).await?;
         Ok((show, remaining))
     }

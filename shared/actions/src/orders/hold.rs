@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::access::{Claims, email_unverified};
+use domain::event::EventStatus;
 use domain::order::attendees::{self, NewAttendee};
 use domain::order::{Attendee, Change, Hold, Order, OrderStatus};
 use domain::pricing::{Promotion, PromotionReason, Quote};
 use domain::{Error, Kind, OrderId, Result, Timestamp};
+use futures::future::try_join;
 use store::{Failure, GateError, HoldRequest, Store, StoredEvent, key_reused, recount};
 
 use super::digest::RequestDigest;
@@ -37,7 +39,8 @@ impl Orders {
     /// returns the same one.
     ///
     /// # Errors
-    /// What is wrong with the quote, the attendees or the promotion, `sold_out` and its kin,
+    /// What keeps the event from being sold, what is wrong with the quote, the attendees or the
+    /// promotion, `sold_out` and its kin,
     /// `quote_used`, `too_many_reservations` and `idempotency_key_reused`.
     pub async fn hold(
         &self,
@@ -178,8 +181,9 @@ impl HoldAttempt<'_> {
         }
     }
 
-    /// Checks the buyer's reservations again after saving the new one: concurrent requests may have
-    /// made others. Cancels the new one if there are too many or another has its idempotency key.
+    /// Checks the event and the buyer's reservations again after saving the new one: the organiser may
+    /// have taken the event off sale, and concurrent requests may have made others. Cancels the new one
+    /// if it is not on sale, there are too many, or another has its idempotency key.
     /// Only for the request that made it: see [`HoldAttempt::confirm_concurrent_order`].
     async fn enforce_limits(&self, mut order: Order) -> Result<Order> {
         let Some(refusal) = self.refusal(&order).await? else { return Ok(order) };
@@ -201,7 +205,10 @@ impl HoldAttempt<'_> {
 
     /// Why an order that was just saved must be cancelled; `None` if it may stay.
     async fn refusal(&self, order: &Order) -> Result<Option<Error>> {
-        let there = self.buyers_orders().await?;
+        let (there, ended) = try_join(self.buyers_orders(), self.ended_sale()).await?;
+        if let Some(Err(refusal)) = ended.map(EventStatus::sells) {
+            return Ok(Some(refusal));
+        }
         let again = || async { Ok(self.with_key(&self.buyers_orders().await?)) };
         if self.with_key(&there).len() > 1 && !recount::is_within_limit(1, &order.id, again).await? {
             return Ok(Some(key_reused()));
@@ -242,7 +249,10 @@ impl HoldAttempt<'_> {
             if current.version > 1 {
                 return self.unless_released(current);
             }
-            if self.with_key(&there).len() <= 1 && self.open_reservations(&there).len() <= MAX_OPEN {
+            if self.with_key(&there).len() <= 1
+                && self.open_reservations(&there).len() <= MAX_OPEN
+                && self.ended_sale().await?.is_none()
+            {
                 match self.store.save_order(&current, &Change::default(), self.now).await {
                     Ok(confirmed) => return Ok(confirmed),
                     Err(GateError::Failure(Failure::Refused(_))) => {}
@@ -251,6 +261,11 @@ impl HoldAttempt<'_> {
             }
         }
         Err(Failure::Unavailable("another request has the reservation in hand".to_owned()).into())
+    }
+
+    /// The state of the event, as it is now, if it is not on sale any more.
+    async fn ended_sale(&self) -> Result<Option<EventStatus>, Failure> {
+        self.store.ended_sale(self.event.event.id).await
     }
 
     /// The buyer's orders of the last day, as they are now.

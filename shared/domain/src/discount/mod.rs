@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Event, EventStatus};
+use crate::event::Event;
 use crate::mail_template::{TemplateName, Wording};
 use crate::member::Member;
 use crate::pricing::PromotionCode;
@@ -270,11 +270,12 @@ pub fn day_of(show: &Event) -> (Timestamp, Timestamp) {
 /// Checks that members can ask for discounts for a show at `now`.
 ///
 /// # Errors
-/// `show_not_found`, `show_over`, `no_discounts_offered`.
+/// `show_not_found`, `event_postponed`, `event_cancelled`, `show_over`, `no_discounts_offered`.
 pub fn offered(show: &Event, now: Timestamp) -> Result<()> {
-    if show.status == EventStatus::Draft {
+    if !show.status.is_public() {
         return Err(Error::not_found("show_not_found", "There is no such show. Search for it again."));
     }
+    show.status.sells()?;
     if now >= show.ends_at {
         return Err(Error::conflict("show_over", "This show is over."));
     }

@@ -203,8 +203,14 @@ fn discounts_are_for_published_shows_that_offer_some() {
         code(&Event { max_discounts: 0, ..show.clone() }, show.starts_at),
         Err("no_discounts_offered")
     );
-    let draft = Event { status: EventStatus::Draft, ..show.clone() };
-    assert_eq!(code(&draft, show.starts_at), Err("show_not_found"));
+    for (status, expected) in [
+        (EventStatus::Draft, "show_not_found"),
+        (EventStatus::Postponed, "event_postponed"),
+        (EventStatus::Cancelled, "event_cancelled"),
+    ] {
+        let show = Event { status, ..show.clone() };
+        assert_eq!(code(&show, show.starts_at), Err(expected));
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Map;
 
-use super::EventSummary;
+use super::{EventStatus, EventSummary};
 use crate::testing::at;
 use crate::{Currency, EventId, TenantId};
 
@@ -22,6 +22,7 @@ pub fn summary(hour: i64, name: &str, city: &str, country: &str) -> EventSummary
         time_zone: "America/Bogota".to_owned(),
         starts_at: at_hour(hour),
         ends_at: at_hour(hour + 2),
+        status: EventStatus::Published,
         currency: Currency::COP,
         price_from: None,
         image: None,

@@ -190,6 +190,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::event::EventStatus;
     use crate::pricing::fixture::event;
     use crate::testing::at;
 
@@ -311,6 +312,33 @@ mod tests {
         assert_eq!(event().picture(), None);
         let elsewhere = Event { img: Some("https://f.example".to_owned()), ..event() };
         assert_eq!(elsewhere.picture(), Some("https://f.example"));
+    }
+
+    #[test]
+    fn the_state_says_what_can_be_done() {
+        use crate::event::EventStatus::{Cancelled, Draft, Postponed, Published};
+        const ALL: [EventStatus; 4] = [Draft, Published, Postponed, Cancelled];
+        for (status, next, sells) in [
+            (Draft, vec![Draft, Published], Err("event_not_on_sale")),
+            (Published, vec![Draft, Published, Postponed, Cancelled], Ok(())),
+            (Postponed, vec![Published, Postponed, Cancelled], Err("event_postponed")),
+            (Cancelled, vec![Cancelled], Err("event_cancelled")),
+        ] {
+            let event = Event { status, ..event() };
+            let reached =
+                ALL.into_iter().filter(|to| event.change_state(*to).is_ok_and(|after| after == *to));
+            assert_eq!(reached.collect::<Vec<_>>(), next, "{status:?}");
+            let refused = ALL.into_iter().filter_map(|to| event.change_state(to).err());
+            assert!(refused.into_iter().all(|error| error.code() == "event_state"), "{status:?}");
+            assert_eq!(event.on_sale(at(0)).map_err(|error| error.code()), sells, "{status:?}");
+            assert_eq!(
+                (status.is_public(), event.sells_here()),
+                (status != Draft, sells.is_ok()),
+                "{status:?}"
+            );
+        }
+        let over = Event { status: Cancelled, ..event() };
+        assert_eq!(over.on_sale(over.ends_at).expect_err("refused").code(), "event_cancelled");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Event;
+use super::{Event, EventStatus, published};
 use crate::{Currency, EventId, TenantId};
 
 /// The entry of an event in the public list.
@@ -36,6 +36,9 @@ pub struct EventSummary {
     pub starts_at: Timestamp,
     /// When the show ends.
     pub ends_at: Timestamp,
+    /// The publication state, never a draft.
+    #[serde(default = "published")]
+    pub status: EventStatus,
     /// Currency of the event's prices.
     pub currency: Currency,
     /// The lowest base price of an area with places, in minor units; what buyers pay has stages, fee
@@ -73,6 +76,7 @@ impl EventSummary {
             time_zone: event.time_zone.clone(),
             starts_at: event.starts_at,
             ends_at: event.ends_at,
+            status: event.status,
             currency: event.currency,
             price_from,
             image: event.picture().map(str::to_owned),

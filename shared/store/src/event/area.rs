@@ -161,9 +161,9 @@ impl Store {
     /// see [`Event::sells_here`].
     fn sells_nothing_check(&self, event: &Event) -> Result<TransactWriteItem> {
         self.checking(&keys::event(event.id))
-            .condition_expression("#status = :draft OR attribute_exists(ticketing_link)")
+            .condition_expression("#status <> :published OR attribute_exists(ticketing_link)")
             .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":draft", string("draft"))
+            .expression_attribute_values(":published", string("published"))
             .part()
     }
 

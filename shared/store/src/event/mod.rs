@@ -40,7 +40,7 @@ struct Pointer {
 }
 
 fn is_listed(event: &Event) -> bool {
-    event.status == EventStatus::Published && !event.unlisted
+    event.status.is_public() && !event.unlisted
 }
 
 /// The key of the event's claim on its code, if it has one.
@@ -100,6 +100,29 @@ impl Store {
     pub async fn show_code_owner(&self, tenant: TenantId, code: &str) -> Result<Option<EventId>> {
         let claim: Option<Pointer> = self.get_consistent(&keys::show_code(tenant, code)).await?;
         Ok(claim.map(|claim| claim.event_id))
+    }
+
+    /// The state of an event that takes no more orders, read consistently; `None` while it is published.
+    ///
+    /// Whoever made an order asks after that: an order that stays was made before the event's state
+    /// changed. It is a query, so that tests can make it find nothing.
+    pub async fn ended_sale(&self, id: EventId) -> Result<Option<EventStatus>> {
+        #[derive(Deserialize)]
+        struct State {
+            status: EventStatus,
+        }
+        let key = keys::event(id);
+        let state = self
+            .query_of(key.pk)
+            .key_condition_expression("PK = :pk AND SK = :sk")
+            .expression_attribute_values(":sk", string(key.sk))
+            .filter_expression("#status <> :published")
+            .expression_attribute_values(":published", string("published"))
+            .projection_expression("#status")
+            .expression_attribute_names("#status", "status")
+            .consistent_read(true);
+        let states = query_all(state).await?.into_iter().map(from_item::<State>);
+        Ok(states.collect::<Result<Vec<_>>>()?.pop().map(|state| state.status))
     }
 
     /// The event, by an eventually consistent read.
@@ -175,7 +198,7 @@ impl Store {
             let show = EventSummary::new(after, before.price_from());
             writes.push(self.put_part(&keys::published_event(after.starts_at, after.id), &show)?);
         }
-        if after.status == EventStatus::Published {
+        if after.status.is_public() {
             writes.push(self.sold_event_part(after)?);
         }
         // Its last area could be deleted in this moment.

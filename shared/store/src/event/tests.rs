@@ -177,6 +177,24 @@ async fn the_public_list_follows_the_event() {
 }
 
 #[tokio::test]
+async fn a_postponed_and_a_cancelled_event_stay_in_the_list_with_their_state() {
+    let (store, clock) = store_with_clock().await;
+    let draft = event(&clock, "noche");
+    store.create_event(&draft).await.expect("created");
+    assert_eq!(store.ended_sale(draft.id).await.expect("reads"), Some(EventStatus::Draft));
+    let mut current = draft;
+    for status in [EventStatus::Published, EventStatus::Postponed, EventStatus::Cancelled] {
+        let after = Event { status, version: current.version + 1, ..current.clone() };
+        store.update_event(&sheet(&store, &current).await, &after).await.expect("changed");
+        let [show] = &store.shows(Timestamp::MIN, 10).await.expect("reads")[..] else { panic!("one show") };
+        assert_eq!(show.status, status);
+        let ended = (status != EventStatus::Published).then_some(status);
+        assert_eq!(store.ended_sale(current.id).await.expect("reads"), ended);
+        current = after;
+    }
+}
+
+#[tokio::test]
 async fn of_two_changes_based_on_the_same_version_one_is_refused() {
     let (store, clock) = store_with_clock().await;
     let draft = event(&clock, "noche");
