@@ -1,10 +1,12 @@
 //! An event as its organiser writes it: creating, changing and checking it.
 
 use domain::error::Fields;
-use domain::event::{ADDRESS_PATTERN, AttendeeField, CODE_PATTERN, Details, Event, EventStatus, Fees, Move};
+use domain::event::{
+    ADDRESS_PATTERN, AttendeeField, CODE_PATTERN, Details, Event, EventStatus, Fees,
+    MAX_TRANSFERS_PER_TICKET, Move,
+};
 use domain::moment::check_zone;
 use domain::text::{Line, Paragraph};
-use domain::transfer::MAX_TRANSFERS_PER_TICKET;
 use domain::{Currency, EventId, Language, MAX_TICKETS_PER_ORDER, Moment, Result, Timestamp};
 use jiff::SignedDuration;
 use schemars::JsonSchema;

@@ -1,10 +1,10 @@
 //! Descriptions of the demo data's shows, and the events, areas and stages made from them.
 
 use domain::event::{
-    Area, AreaKind, AttendeeField, Event, EventStatus, Fees, MemberDiscount, RowLayout, Vat,
+    Area, AreaKind, AttendeeField, Event, EventStatus, Fees, MAX_TRANSFERS_PER_TICKET, MemberDiscount,
+    RowLayout, Vat,
 };
 use domain::pricing::{AdjustmentType, SaleStage};
-use domain::transfer::MAX_TRANSFERS_PER_TICKET;
 use domain::{
     AreaId, BasisPoints, Currency, Error, EventId, Language, Result, SaleStageId, TenantId, Timestamp,
 };

@@ -15,7 +15,6 @@ use serde_json::{Map, Value};
 
 use crate::error::Fields;
 use crate::pricing::MAX_PRICE;
-use crate::transfer::MAX_TRANSFERS_PER_TICKET;
 use crate::{
     AreaId, BasisPoints, Currency, Error, EventId, ImageId, Language, MAX_TICKETS_PER_ORDER, Money, Result,
     TenantId,
@@ -26,6 +25,9 @@ pub use moving::Move;
 pub use priced::PricedEvent;
 pub use show::{ADDRESS_PATTERN, CODE_PATTERN, MAX_DISCOUNTS, MemberDiscount};
 pub use summary::EventSummary;
+
+/// The most times that one ticket may change hands: enough for friends, too little for a trade.
+pub const MAX_TRANSFERS_PER_TICKET: u8 = 3;
 
 /// The pattern of a row's name, for descriptions.
 pub const ROW_PATTERN: &str = "^[A-Za-z0-9Ññ]{1,8}$";

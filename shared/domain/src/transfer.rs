@@ -13,8 +13,6 @@ use crate::event::{Event, EventStatus, event_cancelled};
 use crate::order::{Order, Ticket};
 use crate::{Error, EventId, Person, Result, TicketId, TransferId, UserId};
 
-/// The most times that one ticket may change hands: enough for friends, too little for a trade.
-pub const MAX_TRANSFERS_PER_TICKET: u8 = 3;
 /// How long an offer is valid: 72 hours, and never beyond the time until which tickets change hands.
 const OFFER: SignedDuration = SignedDuration::from_hours(72);
 
