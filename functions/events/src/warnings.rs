@@ -87,10 +87,10 @@ impl State {
             }
         }
         let Some(before) = before else { return Ok(warnings) };
-        if let Some((change, cambio)) = changed_time_or_place(&before.event, event) {
-            if self.has_sales(before).await? {
-                warnings.push(tickets_sold_warning(change, cambio));
-            }
+        if let Some((change, cambio)) = changed_time_or_place(&before.event, event)
+            && self.has_sales(before).await?
+        {
+            warnings.push(tickets_sold_warning(change, cambio));
         }
         if before.event.starts_at != event.starts_at {
             warnings.extend(stages_not_moved(sheet));

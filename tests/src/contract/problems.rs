@@ -33,7 +33,7 @@ const CONSTRUCTORS: [&str; 12] = [
 const OF_PAGES: [&str; 5] = ["auth", "purchases", "site", "storefront", "tickets"];
 
 /// Codes of the shared crates that only staff and machines meet.
-const NOT_ON_PAGES: [&str; 18] = [
+const NOT_ON_PAGES: &[&str] = &[
     "already_decided",
     "already_sent",
     "currency_fixed",
