@@ -7,7 +7,7 @@ use testkit::{Answer, TestApp};
 /// Longer than the functions cache public data.
 const A_WHILE: std::time::Duration = std::time::Duration::from_secs(6);
 
-/// Somebody reserves two of ten places while the organiser makes `change`: the reservation has seen
+/// A buyer reserves two of ten places while the organiser makes `change`: the reservation has seen
 /// the show on sale and claimed its places, and is made after the change. Returns its answer, and how
 /// many places are left.
 async fn reserve_while(change: &str, rates: FaultRates) -> (Answer, Value) {

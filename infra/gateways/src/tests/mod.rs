@@ -41,7 +41,7 @@ pub(super) struct Bench<G> {
 }
 
 pub(super) struct Shop {
-    /// Where it is, without a slash at the end.
+    /// The gateway's address, without a slash at the end.
     pub(super) url: String,
     /// What arrived, in this order.
     arrived: Mutex<Vec<Arrival>>,

@@ -17,7 +17,7 @@ use crate::QuoteKey;
 pub use digest::RequestDigest;
 pub use hold::NewReservation;
 
-/// How far back a repeated idempotency key is recognised.
+/// The age of the oldest orders among which a repeated idempotency key is looked for.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
 /// The orders of buyers; clones share the cache of events.

@@ -104,8 +104,8 @@ impl Store {
 
     /// The state of an event that takes no more orders, read consistently; `None` while it is published.
     ///
-    /// Whoever made an order asks after that: an order that stays was made before the event's state
-    /// changed. It is a query, so that tests can make it find nothing.
+    /// A request that wrote an order asks after its write: an order that stays was made before the
+    /// event's state changed. It is a query, so that tests can make it find nothing.
     pub async fn ended_sale(&self, id: EventId) -> Result<Option<EventStatus>> {
         #[derive(Deserialize)]
         struct State {
