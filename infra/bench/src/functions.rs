@@ -102,6 +102,7 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
     // All functions in each round, so that a busy moment of the machine affects all of them.
     for round in 0..if quick { 3 } else { RUNS } {
         for subject in &mut subjects {
+            subject.event = from_network(subject.event.take(), round);
             let run = subject.run().await.map_err(|problem| format!("{}: {problem}", subject.name))?;
             // The first round only brings the binaries into memory.
             if round > 0 {
@@ -111,6 +112,17 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
         server.finish_work().await?;
     }
     Ok(report(&subjects))
+}
+
+/// The event of a request, from a network that this round alone has: limits count by network, and
+/// so many runs within a minute would reach them.
+fn from_network(mut event: Value, round: usize) -> Value {
+    if event["requestContext"]["http"].is_object() {
+        let network = format!("198.51.100.{round}");
+        event["headers"]["x-forwarded-for"] = json!(network);
+        event["requestContext"]["http"]["sourceIp"] = json!(network);
+    }
+    event
 }
 
 impl Subject {
