@@ -16,5 +16,6 @@ mod policies;
 mod problems;
 mod reach;
 mod routes;
+mod seeds;
 mod texts;
 mod world;
