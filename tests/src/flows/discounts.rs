@@ -119,6 +119,33 @@ async fn only_public_shows_with_discounts_can_be_asked_for() {
 }
 
 #[tokio::test]
+async fn a_show_that_was_called_off_takes_no_requests() {
+    let house = Community::open().await;
+    let (ana, eva) = (house.member("ana").await, house.member("eva").await);
+    for (change, code) in [("postpone", "event_postponed"), ("cancel", "event_cancelled")] {
+        let show = house.show(&format!("Noche {change}"), 40).await;
+        let early = house.ask(&ana, &show).ok().await;
+        let post = |change: &str| {
+            let path = format!("/api/v1/events/{}/{change}", show.id);
+            house.app.post(path).token(&house.organizer.token)
+        };
+        post(change).ok().await;
+        house.ask(&eva, &show).refused(409, code).await;
+        let path = format!("/api/v1/discounts/requests/{}", text(&early["id"]));
+        assert_eq!(house.app.get(path).ok().await["status"], "pending", "what was asked before stays");
+        assert_eq!(house.remaining(&show).await, 40);
+        match change {
+            "postpone" => {
+                post("publish").ok().await;
+                house.ask(&eva, &show).ok().await;
+            }
+            _ => drop(post("publish").refused(409, "event_state").await),
+        }
+    }
+    house.app.close().await;
+}
+
+#[tokio::test]
 async fn a_show_is_found_by_its_code_in_the_members_own_communities() {
     let house = Community::open().await;
     let show = house.show("Los Faroles", 40).await;
