@@ -38,7 +38,7 @@ impl State {
         now: Timestamp,
     ) -> Result<Event> {
         // The other checks come first, so that nothing has to be undone when one refuses.
-        self.check_code(&after).await?;
+        self.check_claims(Some(&before.event), &after).await?;
         if after.currency != before.event.currency {
             // While this request has the right, no other one can enter a price.
             let sheet = self.sheet(after.tenant_id, after.id).await?;
@@ -48,9 +48,9 @@ impl State {
         match self.store.finish_discounts(change, before, &after).await {
             Ok(()) => {}
             Err(refused @ Failure::Refused(_)) => {
-                // Another event got the code at the same moment.
+                // Another event got the code or the last place of the series at the same moment.
                 self.resize_discounts(change, &before.event, before.event.max_discounts, now).await?;
-                self.check_code(&after).await?;
+                self.check_claims(Some(&before.event), &after).await?;
                 return Err(refused).on_refused(Error::changed_meanwhile);
             }
             // The write may have succeeded. Repeating the request makes event and discounts agree.

@@ -25,7 +25,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 "Creates a draft with the same areas, seats, prices, stages, pictures and discounts for members. \
                  Everything is unsold and no discount given, no seat is blocked. Doors and end move with the start, \
                  stages and the closing of transfers by as many days: all keep their time on the venue's clocks, also where these change \
-                 between the days. The internal code stays with the original.",
+                 between the days. The internal code stays with the original. A copy of a date of a series is another date of it.",
             )
             .refuses(["event_not_found", "slug_taken"])
         }),
@@ -76,6 +76,7 @@ impl State {
         let mut fields = Fields::new();
         check_zone(&[("/starts_at", Some(wanted.starts_at))], &copy.event.time_zone, &mut fields);
         writing::check(&copy.event, fields)?;
+        self.check_claims(None, &copy.event).await?;
         // The event comes last: until it exists, no request finds the rest.
         self.store.create_discounts(&copy.event).await?;
         for area in &copy.areas {
@@ -86,7 +87,7 @@ impl State {
             self.store.create_quota(stage).await?;
             self.store.create_sale_stage(stage, copy.event.currency, now).await?;
         }
-        let slugs = slug::candidates(&copy.event.name, copy.event.id);
+        let slugs = slug::candidates(&copy.event.name, &copy.event.id.suffix());
         self.write_event(copy.event, &slugs).await
     }
 }

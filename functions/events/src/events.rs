@@ -217,14 +217,35 @@ impl State {
         match self.store.update_event(before, &after).await {
             Ok(()) => Ok(after),
             Err(failure) => {
-                self.check_code(&after).await?;
+                self.check_claims(Some(&before.event), &after).await?;
                 Err(failure).on_refused(Error::changed_meanwhile)
             }
         }
     }
 
+    /// Checks what an event shares with others: that no other event of the tenant has its code, and that
+    /// the series that it joins is there and has room. `before` is the event as it is stored.
+    ///
+    /// # Errors
+    /// `code_taken`; `refused_fields` about the series.
+    pub(crate) async fn check_claims(&self, before: Option<&Event>, event: &Event) -> Result<()> {
+        self.check_code(event).await?;
+        match event.series_id {
+            Some(series) if before.is_none_or(|before| before.series_id != event.series_id) => {
+                let series = self.store.series_of(event.tenant_id, series).await?;
+                let mut fields = Fields::new();
+                match series {
+                    Some(series) => series.check_room("/series_id", &mut fields),
+                    None => drop(fields.rule(false, "/series_id", "You have no such series.")),
+                }
+                fields.finish()
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Fails with `code_taken` if another event of the tenant has the event's code.
-    pub(crate) async fn check_code(&self, event: &Event) -> Result<()> {
+    async fn check_code(&self, event: &Event) -> Result<()> {
         let Some(code) = &event.code else { return Ok(()) };
         let owner = self.store.show_code_owner(event.tenant_id, code).await?;
         if owner.is_some_and(|owner| owner != event.id) {
@@ -247,12 +268,12 @@ impl State {
         let mut fields = Fields::new();
         let event = new.event(id, &tenant, now, &mut fields);
         check(&event, fields)?;
-        self.check_code(&event).await?;
+        self.check_claims(None, &event).await?;
         // The discounts come first: without their items, all would count as given out.
         self.store.create_discounts(&event).await?;
         match &new.slug {
             Some(slug) => self.write_event(event, std::slice::from_ref(slug)).await,
-            None => self.write_event(event, &slug::candidates(&new.name, id)).await,
+            None => self.write_event(event, &slug::candidates(&new.name, &id.suffix())).await,
         }
     }
 
@@ -261,10 +282,10 @@ impl State {
         for slug in slugs {
             let event = Event { slug: slug.clone(), ..event.clone() };
             match self.store.create_event(&event).await {
-                Err(Failure::Refused(_)) => self.check_code(&event).await?,
+                Err(Failure::Refused(_)) => self.check_claims(None, &event).await?,
                 result => return Ok(result?.into()),
             }
         }
-        Err(Error::conflict("slug_taken", "Another event has this slug. Choose another or leave it out."))
+        Err(slug::slug_taken())
     }
 }

@@ -14,6 +14,7 @@ mod member_discount;
 mod places;
 mod publishing;
 mod rows;
+mod series;
 mod slug;
 mod staff;
 mod tenants;
@@ -70,6 +71,7 @@ pub fn router(state: State) -> ApiRouter {
         .merge(events::routes())
         .merge(publishing::routes())
         .merge(duplicate::routes())
+        .merge(series::routes())
         .merge(areas::routes())
         .merge(units::routes())
         .merge(images::routes())

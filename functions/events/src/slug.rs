@@ -1,28 +1,40 @@
-//! Slugs: the readable part of an event's address.
+//! Slugs: the readable part of an event's or a series' address.
 
 use deunicode::deunicode;
-use domain::EventId;
+use domain::Error;
+use domain::error::Fields;
 
 /// The most characters of a slug.
-pub(crate) const MAX_CHARS: usize = 80;
+const MAX_CHARS: usize = 80;
 
-/// The most characters that come from the event's name.
+/// The most characters that come from the name.
 const FROM_NAME: usize = 60;
 
 /// True for 3 to 80 characters: lower-case words of ASCII letters and digits, with single
 /// hyphens between them.
-pub(crate) fn is_slug(text: &str) -> bool {
+fn is_slug(text: &str) -> bool {
     (3..=MAX_CHARS).contains(&text.len())
         && text.split('-').all(|word| {
             !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
         })
 }
 
-/// The slugs to try for the event `id`, best first. The later ones end in random
-/// characters of the id, so that one of them is free.
-pub(crate) fn candidates(name: &str, id: EventId) -> [String; 3] {
+/// Notes a `slug` that is none, at `/slug`.
+pub(crate) fn check(fields: &mut Fields, slug: &str) {
+    let detail =
+        format!("Must have 3 to {MAX_CHARS} small letters and digits, with single hyphens between them.");
+    fields.check(is_slug(slug), "/slug", detail);
+}
+
+/// Another event or series has the slug.
+pub(crate) fn slug_taken() -> Error {
+    Error::conflict("slug_taken", "This slug is taken. Choose another or leave it out.")
+}
+
+/// The slugs to try for what has this name, best first. The later ones end in random
+/// characters of its id, whose text is `suffix`, so that one of them is free.
+pub(crate) fn candidates(name: &str, suffix: &str) -> [String; 3] {
     let words = from_name(name);
-    let suffix = id.suffix();
     let with = |random: usize| format!("{words}-{}", &suffix[suffix.len() - random..]);
     [words.clone(), with(4), with(10)]
 }
@@ -46,7 +58,7 @@ fn from_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::Timestamp;
+    use domain::{EventId, Timestamp};
     use proptest::prelude::*;
 
     use super::*;
@@ -69,7 +81,7 @@ mod tests {
     #[test]
     fn a_taken_slug_gets_a_suffix_of_the_id() {
         let id = EventId::generate(Timestamp::UNIX_EPOCH);
-        let [plain, short, long] = candidates("Noche", id);
+        let [plain, short, long] = candidates("Noche", &id.suffix());
         assert_eq!(plain, "noche");
         assert_eq!((short.len(), long.len()), (10, 16));
         assert!(id.suffix().ends_with(&long[6..]) && long.ends_with(&short[6..]));
@@ -85,7 +97,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_candidate_is_a_slug(name in "\\PC{0,150}") {
-            for slug in candidates(&name, EventId::generate(Timestamp::UNIX_EPOCH)) {
+            for slug in candidates(&name, &EventId::generate(Timestamp::UNIX_EPOCH).suffix()) {
                 prop_assert!(is_slug(&slug), "{slug:?}");
             }
         }

@@ -1,7 +1,7 @@
 //! An event as its organiser sees it.
 
 use domain::event::{AttendeeField, Event, EventImage, EventStatus};
-use domain::{Currency, EventId, Language, TenantId, Timestamp};
+use domain::{Currency, EventId, Language, SeriesId, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -24,6 +24,8 @@ pub(crate) struct EventView {
     name: String,
     /// The artist or the band; possibly empty.
     artist: String,
+    /// The series of which it is a date.
+    series_id: Option<SeriesId>,
     /// The kind of music or show, such as `cumbia`; possibly empty.
     genre: String,
     /// Your own kind of event, which buyers do not see; possibly empty.
@@ -101,6 +103,7 @@ impl From<Event> for EventView {
             slug: event.slug,
             name: event.name,
             artist: event.artist,
+            series_id: event.series_id,
             genre: event.genre,
             cluster_type: event.cluster_type,
             description: event.description,

@@ -7,7 +7,7 @@ use domain::event::{
 };
 use domain::moment::check_zone;
 use domain::text::{Line, Paragraph};
-use domain::{Currency, EventId, Language, MAX_TICKETS_PER_ORDER, Moment, Result, Timestamp};
+use domain::{Currency, EventId, Language, MAX_TICKETS_PER_ORDER, Moment, Result, SeriesId, Timestamp};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,9 @@ pub(crate) struct NewEvent {
     /// The artist or the band.
     #[serde(default)]
     artist: Line<0, 150>,
+    /// The id of the series of which it is a date, if it is one.
+    #[serde(default)]
+    series_id: Option<SeriesId>,
     /// The kind of music or show, such as `cumbia`. Buyers see it, search it and filter by it.
     #[serde(default)]
     genre: Line<0, 60>,
@@ -150,6 +153,9 @@ pub(crate) struct EventChanges {
     name: Option<Line<1, 150>>,
     /// The artist or the band.
     artist: Option<Line<0, 150>>,
+    /// The id of the series of which it is a date, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    series_id: Option<Option<SeriesId>>,
     /// The kind of music or show, such as `cumbia`. Buyers see it, search it and filter by it.
     genre: Option<Line<0, 60>>,
     /// Your own kind of event, such as `festival`. Buyers do not see it.
@@ -252,6 +258,7 @@ impl NewEvent {
             slug: self.slug.clone().unwrap_or_else(|| "made-from-the-name".to_owned()),
             name: self.name.to_string(),
             artist: self.artist.to_string(),
+            series_id: self.series_id,
             genre: self.genre.to_string(),
             cluster_type: self.cluster_type.to_string(),
             description: self.description.to_string(),
@@ -322,6 +329,7 @@ impl EventChanges {
             },
             name: self.name.map_or(event.name, String::from),
             artist: self.artist.map_or(event.artist, String::from),
+            series_id: self.series_id.unwrap_or(event.series_id),
             genre: self.genre.map_or(event.genre, String::from),
             cluster_type: self.cluster_type.map_or(event.cluster_type, String::from),
             description: self.description.map_or(event.description, String::from),
@@ -382,14 +390,7 @@ pub(crate) fn check(event: &Event, mut fields: Fields) -> Result<()> {
     let repeats = (1..event.attendee_fields.len())
         .any(|index| event.attendee_fields[..index].contains(&event.attendee_fields[index]));
     fields.check(!repeats, "/attendee_fields", "Name each field once.");
-    fields.check(
-        slug::is_slug(&event.slug),
-        "/slug",
-        format!(
-            "Must have 3 to {} small letters and digits, with single hyphens between them.",
-            slug::MAX_CHARS
-        ),
-    );
+    slug::check(&mut fields, &event.slug);
     event.check_show(&mut fields);
     fields.finish()
 }

@@ -84,10 +84,10 @@ struct PublicArea {
     availability: Availability,
 }
 
-/// The share of an area's tickets that is left.
+/// The share of the tickets that is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Availability {
+pub(crate) enum Availability {
     /// More than a tenth is left.
     Available,
     /// At most a tenth is left.
@@ -97,7 +97,8 @@ enum Availability {
 }
 
 impl Availability {
-    fn new(left: u32, capacity: u32) -> Self {
+    /// The share of `capacity` that `left` is.
+    pub(crate) fn new(left: u32, capacity: u32) -> Self {
         match left {
             0 => Self::SoldOut,
             _ if u64::from(left) * 10 <= u64::from(capacity) => Self::FewLeft,

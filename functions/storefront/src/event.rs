@@ -5,7 +5,8 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use domain::event::EventSummary;
 use domain::event::{AttendeeField, EventImage, Tenant};
-use domain::{Currency, Language, Timestamp};
+use domain::series::Series;
+use domain::{Currency, Language, SeriesId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::StoredEvent;
@@ -72,12 +73,26 @@ struct PublicEvent {
     images: Vec<EventImage>,
     /// The organiser who sells the tickets.
     organizer: PublicOrganizer,
+    /// The series of which it is a date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    series: Option<SeriesRef>,
+}
+
+/// The series of which an event is a date.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SeriesRef {
+    /// The series' id.
+    id: SeriesId,
+    /// The readable part of its page's address.
+    slug: String,
+    /// The title of its page.
+    name: String,
 }
 
 /// The organiser of an event, also as a legal person.
 #[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
-struct PublicOrganizer {
+pub(crate) struct PublicOrganizer {
     /// The name that buyers know.
     name: String,
     /// The registered name of the legal person.
@@ -88,18 +103,30 @@ struct PublicOrganizer {
     pulep_code: Option<String>,
 }
 
+impl PublicOrganizer {
+    /// The organiser behind an account.
+    pub(crate) fn new(tenant: &Tenant) -> Self {
+        let legal_info = tenant.legal_info.clone();
+        Self {
+            name: tenant.name.clone(),
+            legal_name: legal_info.as_ref().map(|info| info.legal_name.clone()),
+            nit: legal_info.as_ref().map(|info| info.nit.clone()),
+            pulep_code: legal_info.and_then(|info| info.pulep_code),
+        }
+    }
+}
+
 impl PublicEvent {
     fn new(
         stored: &StoredEvent,
         price_from: Option<i64>,
-        tenant: &Tenant,
+        (tenant, series): (&Tenant, Option<&Series>),
         public_url: &str,
         now: Timestamp,
     ) -> Self {
         let event = stored.event.clone();
         let show = EventSummary::new(&event, stored.price_from());
         let priced = PricedShow { show: &show, price_from };
-        let legal_info = tenant.legal_info.clone();
         Self {
             short: ShortShow::new(&priced, public_url, now),
             max_tickets_per_order: event.ticket_limit(),
@@ -121,12 +148,12 @@ impl PublicEvent {
             fees: FeesView::new(event.fees, event.currency),
             vat: event.vat.into(),
             images: event.images,
-            organizer: PublicOrganizer {
-                name: tenant.name.clone(),
-                legal_name: legal_info.as_ref().map(|info| info.legal_name.clone()),
-                nit: legal_info.as_ref().map(|info| info.nit.clone()),
-                pulep_code: legal_info.and_then(|info| info.pulep_code),
-            },
+            organizer: PublicOrganizer::new(tenant),
+            series: series.map(|series| SeriesRef {
+                id: series.id,
+                slug: series.slug.clone(),
+                name: series.name.clone(),
+            }),
         }
     }
 }
@@ -139,7 +166,8 @@ async fn show(
     let now = state.clock.now();
     let event = state.catalog.event_by_slug(&path.slug, now).await?;
     let tenant = state.catalog.organizer(&event, now).await?;
+    let series = state.catalog.series_of_event(&event, now).await?;
     let price_from = state.catalog.price_from(&event, now).await;
-    let event = PublicEvent::new(&event, price_from, &tenant, &state.public_url, now);
+    let event = PublicEvent::new(&event, price_from, (&tenant, series.as_deref()), &state.public_url, now);
     Cached::public(&event, EVENT_SECONDS, &freshness)
 }

@@ -6,6 +6,7 @@ mod areas;
 mod event;
 mod price;
 mod quotes;
+mod series;
 mod short;
 mod shows;
 
@@ -50,6 +51,7 @@ pub fn router(state: State) -> ApiRouter {
         .merge(event::routes())
         .merge(areas::routes())
         .merge(quotes::routes())
+        .merge(series::routes())
         .with_state(state)
 }
 

@@ -2,7 +2,7 @@
 
 use actions::PricedShow;
 use domain::event::EventStatus;
-use domain::{Amount, Currency, EventId, Timestamp};
+use domain::{Amount, Currency, EventId, SeriesId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -22,6 +22,9 @@ pub(crate) struct ShortShow {
     artist: String,
     /// The kind of music or show, such as `cumbia`; possibly empty.
     genre: String,
+    /// The series of which it is a date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    series_id: Option<SeriesId>,
     /// The venue's name.
     venue: String,
     /// The address of the main picture, if there is one.
@@ -108,6 +111,7 @@ impl ShortShow {
             title: show.name,
             artist: show.artist,
             genre: show.genre,
+            series_id: show.series_id,
             venue: show.venue,
             img: show.image,
             show_date: show.starts_at,

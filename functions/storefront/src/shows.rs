@@ -7,7 +7,7 @@ use domain::error::Fields;
 use domain::event::{EventStatus, EventSummary};
 use domain::search::MAX_QUERY_CHARS;
 use domain::text::Line;
-use domain::{Amount, Currency, EventId, Result, Timestamp};
+use domain::{Amount, Currency, EventId, Result, SeriesId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Store;
@@ -53,7 +53,7 @@ const MAX_FOUND: u8 = 50;
 /// A show in the public list.
 #[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
-struct ShowView {
+pub(crate) struct ShowView {
     /// The event's id.
     id: EventId,
     /// The readable part of its address, such as `noche-de-faroles`.
@@ -64,6 +64,8 @@ struct ShowView {
     artist: String,
     /// The kind of music or show, such as `cumbia`; possibly empty.
     genre: String,
+    /// The series of which it is a date.
+    series_id: Option<SeriesId>,
     /// The venue's name.
     venue: String,
     /// The venue's city.
@@ -96,6 +98,7 @@ impl From<&PricedShow<'_>> for ShowView {
             name: show.name,
             artist: show.artist,
             genre: show.genre,
+            series_id: show.series_id,
             venue: show.venue,
             city: show.city,
             country: show.country,

@@ -251,6 +251,7 @@ impl DemoShow {
             slug: self.slug.to_owned(),
             name: self.name.to_owned(),
             artist: self.artist.to_owned(),
+            series_id: None,
             genre: self.genre.to_owned(),
             cluster_type: String::new(),
             description: self.description.to_owned(),

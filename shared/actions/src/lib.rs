@@ -15,7 +15,9 @@ mod orders;
 mod quotes;
 mod tickets;
 
-pub use catalog::{AreaAvailability, AreaOffer, Catalog, PricedShow, SeatRow, ShowFilter, ShowList};
+pub use catalog::{
+    AreaAvailability, AreaOffer, Catalog, DateOffer, PricedShow, SeatRow, SeriesPage, ShowFilter, ShowList,
+};
 pub use community::{Community, Lookup, RegistrationScope};
 pub use discounts::{DiscountWish, Discounts, ShowName};
 pub use orders::{NewReservation, Orders, RequestDigest};

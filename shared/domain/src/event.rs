@@ -17,13 +17,13 @@ use crate::error::Fields;
 use crate::pricing::MAX_PRICE;
 use crate::{
     AreaId, BasisPoints, Currency, Error, EventId, ImageId, Language, MAX_TICKETS_PER_ORDER, Money, Result,
-    TenantId,
+    SeriesId, TenantId,
 };
 
 pub use details::Details;
 pub use moving::Move;
 pub use priced::PricedEvent;
-pub use show::{ADDRESS_PATTERN, CODE_PATTERN, MAX_DISCOUNTS, MemberDiscount};
+pub use show::{ADDRESS_PATTERN, CODE_PATTERN, MAX_DISCOUNTS, MemberDiscount, check_address};
 pub use summary::EventSummary;
 
 /// The most times that one ticket may change hands: enough for friends, too little for a trade.
@@ -178,6 +178,8 @@ pub struct Event {
     pub name: String,
     /// The artist or band.
     pub artist: String,
+    /// The series of which it is a date.
+    pub series_id: Option<SeriesId>,
     /// The kind of music or show, such as `cumbia`, in the organiser's words; possibly empty.
     #[serde(default)]
     pub genre: String,
@@ -260,6 +262,11 @@ const fn most_transfers() -> u8 {
 }
 
 impl Event {
+    /// True if lists and searches have it.
+    pub fn is_listed(&self) -> bool {
+        self.status.is_public() && !self.unlisted
+    }
+
     /// True if it is published and its tickets are sold here: then it needs an area.
     pub fn sells_here(&self) -> bool {
         self.status == EventStatus::Published && self.ticketing_link.is_none()

@@ -178,6 +178,8 @@ ids! {
     TenantId, TenantKind = "tnt";
     /// A date with a stage, tickets and an organiser.
     EventId, EventKind = "evt";
+    /// Several dates of one show.
+    SeriesId, SeriesKind = "srs";
     /// A part of an event's venue, with one price.
     AreaId, AreaKind = "area";
     /// A picture of an event.

@@ -52,6 +52,7 @@ pub mod qr;
 pub mod refund_task;
 pub mod search;
 pub mod seat;
+pub mod series;
 pub mod session;
 pub mod staff;
 #[cfg(any(test, feature = "testing"))]

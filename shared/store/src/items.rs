@@ -16,6 +16,7 @@ use domain::gateway_account::GatewayAccount;
 use domain::member::{FeePayment, Member};
 use domain::outbox::Outbox;
 use domain::pricing::{Promotion, SaleStage};
+use domain::series::Series;
 use domain::staff::Invitation;
 use domain::user::User;
 use serde::Serialize;
@@ -43,8 +44,8 @@ macro_rules! versioned {
 }
 
 versioned! {
-    AuditWalk, DiscountRequest, FeePayment, GatewayAccount, Invitation, Member, Promotion, SaleStage, Tenant,
-    User
+    AuditWalk, DiscountRequest, FeePayment, GatewayAccount, Invitation, Member, Promotion, SaleStage, Series,
+    Tenant, User
 }
 
 /// One page of the items of a partition.

@@ -13,7 +13,7 @@ use super::judge::Judge;
 use super::world::SampleBoxOffice;
 
 /// The routes that need no sign-in. A route is added here on purpose only.
-const PUBLIC: [&str; 29] = [
+const PUBLIC: [&str; 30] = [
     "GET /",
     "GET /.well-known/jwks.json",
     "GET /api/v1/discounts/health",
@@ -23,6 +23,7 @@ const PUBLIC: [&str; 29] = [
     "GET /api/v1/public/events/{slug}",
     "GET /api/v1/public/events/{slug}/areas",
     "GET /api/v1/public/events/{slug}/areas/{area}/availability",
+    "GET /api/v1/public/series/{slug}",
     "GET /api/v1/shows/available",
     "GET /api/v1/shows/search",
     "GET /health",
@@ -240,6 +241,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     DELETE /api/v1/events/{id}/sale-stages/{stage}                  401     401     401  403     403         403       yes   yes      404
     DELETE /api/v1/promotions/{code}                                401     401     401  403     403         403       yes   yes      404
     DELETE /api/v1/reservations/{id}                                401     401     401  yes     404         404       404   404      404
+    DELETE /api/v1/series/{id}                                      401     401     401  403     403         403       yes   yes      404
     DELETE /api/v1/supervision/templates/{name}/{language}          401     401     401  403     403         yes       403   yes      yes
     DELETE /api/v1/tenant/gateways/{id}                             401     401     401  403     403         403       403   yes      404
     DELETE /api/v1/tenant/staff/invitations/{invitation}            401     401     401  403     403         403       403   yes      404
@@ -269,10 +271,13 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/public/events/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /api/v1/public/events/{slug}/areas                          yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /api/v1/public/events/{slug}/areas/{area}/availability      yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /api/v1/public/series/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /api/v1/purchases                                           401     401     401  yes     yes         yes       yes   yes      yes
     GET /api/v1/purchases/{id}                                      401     401     401  yes     404         404       404   404      404
     GET /api/v1/qr/{ticket}                                         401     401     401  yes     404         404       404   404      404
     GET /api/v1/reservations/{id}                                   401     401     401  yes     404         404       404   404      404
+    GET /api/v1/series                                              401     401     401  403     403         yes       yes   yes      yes
+    GET /api/v1/series/{id}                                         401     401     401  403     403         yes       yes   yes      404
     GET /api/v1/shows/available                                     yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /api/v1/shows/search                                        yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /api/v1/supervision/audit                                   401     401     401  403     403         403       403   yes      yes
@@ -308,6 +313,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     PATCH /api/v1/events/{id}/areas/{area}                          401     401     401  403     403         403       yes   yes      404
     PATCH /api/v1/events/{id}/sale-stages/{stage}                   401     401     401  403     403         403       yes   yes      404
     PATCH /api/v1/promotions/{code}                                 401     401     401  403     403         403       yes   yes      404
+    PATCH /api/v1/series/{id}                                       401     401     401  403     403         403       yes   yes      404
     PATCH /api/v1/tenant                                            401     401     401  403     403         403       403   yes      yes
     PATCH /api/v1/tenant/gateways/{id}                              401     401     401  403     403         403       403   yes      404
     PATCH /api/v1/tenant/staff/{user}                               401     401     401  403     403         403       403   yes      404
@@ -345,6 +351,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     POST /api/v1/purchases/{id}/refund                              401     401     401  403     403         403       yes   yes      404
     POST /api/v1/qr/validate                                        401     401     401  403     yes         yes       yes   yes      404
     POST /api/v1/reservations                                       401     401     401  yes     yes         yes       yes   yes      yes
+    POST /api/v1/series                                             401     401     401  403     403         403       yes   yes      yes
     POST /api/v1/supervision/queue/bulk                             401     401     401  403     403         yes       403   yes      yes
     POST /api/v1/supervision/queue/{id}/action                      401     401     401  403     403         yes       403   yes      404
     POST /api/v1/supervision/queue/{id}/send                        401     401     401  403     403         yes       403   yes      404

@@ -5,6 +5,7 @@ mod discounts;
 mod gateways;
 mod members;
 mod operators;
+mod series;
 mod templates;
 mod workplaces;
 
@@ -121,6 +122,8 @@ pub(super) async fn call(world: &SampleBoxOffice, operation: &Operation) -> Call
         "workplaces" => workplaces::call(world, method).await,
         "events" => event(world, method, path).await,
         "promotions" => promotion(world, method, path).await,
+        "series" => series::call(world, method, path).await,
+        "public" if path.starts_with("/public/series") => series::call(world, method, path).await,
         "public" | "shows" => public(world, method, path),
         // Unsigned, and so refused: signatures of each gateway are for its own tests.
         "purchases" if path == "/purchases/webhook" => {

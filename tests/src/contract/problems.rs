@@ -49,6 +49,7 @@ const NOT_ON_PAGES: &[&str] = &[
     "path_invalid",
     "problem_not_found",
     "refund_disputed",
+    "series_has_events",
     "sns_unavailable",
     "too_many_decimals",
     "too_many_memberships",

@@ -23,6 +23,7 @@ mod pricing;
 pub(crate) mod purchase;
 mod refunds;
 mod reservations;
+mod series;
 mod settlement;
 mod shows;
 mod staff;

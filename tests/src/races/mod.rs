@@ -14,4 +14,5 @@ mod members;
 mod on_sale;
 mod operators;
 mod settlement;
+mod slugs;
 mod staff;

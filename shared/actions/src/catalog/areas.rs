@@ -83,7 +83,11 @@ impl Catalog {
     }
 
     /// The number of places that each area of the event has left.
-    async fn places(&self, event: &StoredEvent, now: Timestamp) -> Result<Arc<Vec<(AreaId, u32)>>> {
+    pub(super) async fn places(
+        &self,
+        event: &StoredEvent,
+        now: Timestamp,
+    ) -> Result<Arc<Vec<(AreaId, u32)>>> {
         let read = || async move {
             let areas = event.areas.iter().map(|area| async move {
                 let left = match area.kind {

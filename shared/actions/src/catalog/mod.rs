@@ -6,18 +6,21 @@
 
 mod areas;
 mod prices;
+mod series;
 mod shows;
 
 use std::sync::Arc;
 
 use domain::event::Tenant;
 use domain::pricing::Promotion;
-use domain::{AreaId, Error, EventId, Result, TenantId, Timestamp};
+use domain::series::Series;
+use domain::{AreaId, Error, EventId, Result, SeriesId, TenantId, Timestamp};
 use jiff::SignedDuration;
 use store::{Cache, RowState, StagesLeft, Store, StoredEvent};
 
 pub use areas::{AreaAvailability, AreaOffer, SeatRow};
 pub use prices::PricedShow;
+pub use series::{DateOffer, SeriesPage};
 pub use shows::{ShowFilter, ShowList};
 
 /// How long lists, events and prices are cached, in milliseconds.
@@ -44,6 +47,9 @@ pub struct Catalog {
 struct Caches {
     shows: Cache<(), ShowList>,
     slugs: Cache<String, EventId>,
+    series_slugs: Cache<String, (TenantId, SeriesId)>,
+    series: Cache<SeriesId, Series>,
+    dates: Cache<SeriesId, Vec<DateOffer>>,
     events: Cache<EventId, StoredEvent>,
     tenants: Cache<TenantId, Tenant>,
     stages_left: Cache<EventId, StagesLeft>,
@@ -69,6 +75,9 @@ impl Catalog {
         let caches = Caches {
             shows: Cache::new(1, listed),
             slugs: Cache::new(2048, steady),
+            series_slugs: Cache::new(512, steady),
+            series: Cache::new(128, listed),
+            dates: Cache::new(64, listed),
             events: Cache::new(128, listed),
             tenants: Cache::new(512, steady),
             stages_left: Cache::new(512, left),
@@ -92,8 +101,7 @@ impl Catalog {
     /// # Errors
     /// `event_not_found`, also of a draft.
     pub async fn event_by_slug(&self, slug: &str, now: Timestamp) -> Result<Arc<StoredEvent>> {
-        // No slug is that long, and the table's keys have a limit.
-        if slug.len() > 100 {
+        if !may_be_slug(slug) {
             return Err(not_published());
         }
         let read = || async move { Ok(self.store.event_by_slug(slug).await?) };
@@ -116,7 +124,11 @@ impl Catalog {
 
     /// The organiser of a published event.
     pub async fn organizer(&self, event: &StoredEvent, now: Timestamp) -> Result<Arc<Tenant>> {
-        let id = event.event.tenant_id;
+        self.organizer_of(event.event.tenant_id, now).await
+    }
+
+    /// The organiser with this id, of whom something is published.
+    pub(crate) async fn organizer_of(&self, id: TenantId, now: Timestamp) -> Result<Arc<Tenant>> {
         let read = || async move { Ok(self.store.tenant(id).await?) };
         self.caches.tenants.get(id, now, read).await?.ok_or_else(not_published)
     }
@@ -142,6 +154,11 @@ impl Catalog {
         };
         self.caches.promotions.get((tenant, code.to_owned()), now, read).await
     }
+}
+
+/// False for what is too long for a slug: the table's keys have a limit.
+fn may_be_slug(text: &str) -> bool {
+    text.len() <= 100
 }
 
 fn not_published() -> Error {

@@ -70,7 +70,7 @@ impl Catalog {
         Ok(price.and_then(|price| *price))
     }
 
-    async fn lowest_price(&self, event: &StoredEvent, now: Timestamp) -> Result<Option<i64>> {
+    pub(super) async fn lowest_price(&self, event: &StoredEvent, now: Timestamp) -> Result<Option<i64>> {
         if event.event.ticketing_link.is_some() {
             return Ok(None);
         }
@@ -81,7 +81,7 @@ impl Catalog {
 
 /// A price, if it could be computed. If not, the error is logged, and buyers get it when they
 /// ask for a quote.
-fn or_log(event: EventId, price: Result<Option<i64>>) -> Option<i64> {
+pub(super) fn or_log(event: EventId, price: Result<Option<i64>>) -> Option<i64> {
     price.unwrap_or_else(|error| {
         tracing::warn!(%event, %error, "a show stands in lists without its price");
         None

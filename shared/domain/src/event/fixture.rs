@@ -15,6 +15,7 @@ pub fn summary(hour: i64, name: &str, city: &str, country: &str) -> EventSummary
         slug: name.to_lowercase().replace(' ', "-"),
         name: name.to_owned(),
         artist: String::new(),
+        series_id: None,
         genre: String::new(),
         venue: "Teatro Inventado".to_owned(),
         city: city.to_owned(),

@@ -69,15 +69,8 @@ impl Event {
             "/code",
             "Must have 2 to 50 letters without accents, digits, hyphens and underscores.",
         );
-        for (pointer, address) in [("/img", &self.img), ("/ticketing_link", &self.ticketing_link)] {
-            fields.check(
-                address.as_deref().is_none_or(is_https),
-                pointer,
-                format!(
-                    "Must be an address that begins with https:// and has at most {MAX_ADDRESS_CHARS} characters."
-                ),
-            );
-        }
+        check_address(self.img.as_deref(), "/img", fields);
+        check_address(self.ticketing_link.as_deref(), "/ticketing_link", fields);
         fields.check(
             self.max_discounts <= MAX_DISCOUNTS,
             "/max_discounts",
@@ -168,6 +161,14 @@ pub const ADDRESS_PATTERN: &str = r"^[\t-\r ]*(https://[A-Za-z0-9-]+(\.[A-Za-z0-
 /// The pattern of an organiser's own code of an event, or of an empty text, for descriptions; space
 /// around it is removed.
 pub const CODE_PATTERN: &str = r"^[\t-\r ]*([A-Za-z0-9_-]{2,50})?[\t-\r ]*$";
+
+/// Notes an `address` that buyers could not follow, at `pointer`.
+pub fn check_address(address: Option<&str>, pointer: &str, fields: &mut Fields) {
+    let detail = format!(
+        "Must be an address that begins with https:// and has at most {MAX_ADDRESS_CHARS} characters."
+    );
+    fields.check(address.is_none_or(is_https), pointer, detail);
+}
 
 /// True for a URL that browsers open without a warning: `https`, a host with a dot, and no text
 /// before an `@` that could look like another host.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Event, EventStatus, published};
-use crate::{Currency, EventId, TenantId};
+use crate::{Currency, EventId, SeriesId, TenantId};
 
 /// The entry of an event in the public list.
 #[serde_with::skip_serializing_none]
@@ -21,6 +21,8 @@ pub struct EventSummary {
     pub name: String,
     /// Name of the artist.
     pub artist: String,
+    /// The series of which it is a date.
+    pub series_id: Option<SeriesId>,
     /// The kind of music or show, in the organiser's words; possibly empty.
     #[serde(default)]
     pub genre: String,
@@ -69,6 +71,7 @@ impl EventSummary {
             slug: event.slug.clone(),
             name: event.name.clone(),
             artist: event.artist.clone(),
+            series_id: event.series_id,
             genre: event.genre.clone(),
             venue: event.venue.clone(),
             city: event.city.clone(),

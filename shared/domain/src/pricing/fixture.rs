@@ -35,6 +35,7 @@ pub(crate) fn event() -> Event {
         slug: "noche-de-faroles".into(),
         name: "Noche de faroles".into(),
         artist: "Los Faroles".into(),
+        series_id: None,
         genre: String::new(),
         cluster_type: String::new(),
         description: String::new(),

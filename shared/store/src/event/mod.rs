@@ -8,6 +8,7 @@ mod limited;
 pub(crate) mod places;
 mod pricing;
 mod record;
+mod series;
 
 use std::collections::HashMap;
 
@@ -39,8 +40,10 @@ struct Pointer {
     event_id: EventId,
 }
 
-fn is_listed(event: &Event) -> bool {
-    event.status.is_public() && !event.unlisted
+/// A claim on a slug, which may be a series' as well.
+#[derive(Deserialize)]
+struct SlugClaim {
+    event_id: Option<EventId>,
 }
 
 /// The key of the event's claim on its code, if it has one.
@@ -73,8 +76,8 @@ impl DiscountsLease<'_> {
 
 impl Store {
     /// Writes a new event and claims its slug and its code; returns the stored event if there is one.
-    /// Refused if another event has the slug, or another one of the tenant the code (see
-    /// [`Store::show_code_owner`]).
+    /// Refused if another event or a series has the slug, another event of the tenant the code (see
+    /// [`Store::show_code_owner`]), or if its series is gone or full.
     pub async fn create_event(&self, event: &Event) -> Result<Event> {
         let pointer = Pointer { event_id: event.id };
         let key = keys::event(event.id);
@@ -86,6 +89,7 @@ impl Store {
         if let Some(claim) = code_claim(event) {
             writes.push(self.put_new_part(&claim, &pointer)?);
         }
+        writes.extend(self.series_parts(None, Some(event))?);
         match self.transact(writes).await {
             Ok(()) => Ok(event.clone()),
             Err(refused @ Failure::Refused(_)) => {
@@ -150,15 +154,15 @@ impl Store {
 
     /// The id of the event with this slug, by an eventually consistent read.
     pub async fn event_by_slug(&self, slug: &str) -> Result<Option<EventId>> {
-        let claim: Option<Pointer> = self.get(&keys::slug(slug)).await?;
-        Ok(claim.map(|claim| claim.event_id))
+        let claim: Option<SlugClaim> = self.get(&keys::slug(slug)).await?;
+        Ok(claim.and_then(|claim| claim.event_id))
     }
 
     /// Stores a changed event, its version counted up, with its entries in lists and the claim on its
     /// code. The slug must not differ, and neither the number of its discounts (see
     /// [`Store::finish_discounts`]). Refused if the event was changed meanwhile, if its discounts are
-    /// being changed, if another event of the tenant has the code, or if it is to sell tickets and the
-    /// area of `before` that could be sold is being deleted.
+    /// being changed, if another event of the tenant has the code, if its new series is gone or full, or
+    /// if it is to sell tickets and the area of `before` that could be sold is being deleted.
     ///
     /// If a request died while it changed the discounts, this also repairs them.
     pub async fn update_event(&self, before: &StoredEvent, after: &Event) -> Result<()> {
@@ -191,10 +195,10 @@ impl Store {
                 self.put_part(&keys::tenant_event(after.tenant_id, after.starts_at, after.id), &pointer)?,
             );
         }
-        if is_listed(old) && (was_moved || !is_listed(after)) {
+        if old.is_listed() && (was_moved || !after.is_listed()) {
             writes.push(self.delete_part(&keys::published_event(old.starts_at, old.id))?);
         }
-        if is_listed(after) {
+        if after.is_listed() {
             let show = EventSummary::new(after, before.price_from());
             writes.push(self.put_part(&keys::published_event(after.starts_at, after.id), &show)?);
         }
@@ -208,6 +212,7 @@ impl Store {
         {
             writes.push(self.area_exists_check(area, after.updated_at)?);
         }
+        writes.extend(self.series_parts(Some(old), Some(after))?);
         let (had, has) = (code_claim(old), code_claim(after));
         if had != has {
             if let Some(had) = had {
@@ -230,7 +235,7 @@ impl Store {
     /// Updates the lowest price in the public list after an area of `sheet` has changed. Does nothing
     /// if the event is not listed.
     pub async fn update_price_from(&self, sheet: &StoredEvent) -> Result<()> {
-        if !is_listed(&sheet.event) {
+        if !sheet.event.is_listed() {
             return Ok(());
         }
         let key = keys::published_event(sheet.event.starts_at, sheet.event.id);
@@ -263,6 +268,7 @@ impl Store {
         if let Some(claim) = code_claim(event) {
             writes.push(self.delete_part(&claim)?);
         }
+        writes.extend(self.series_parts(Some(event), None)?);
         self.transact(writes).await?;
         for area in &sheet.areas {
             self.delete(&keys::area(event.id, area.id)).await?;

@@ -18,6 +18,7 @@ pub(crate) fn event(clock: &Clock, slug: &str) -> Event {
         slug: slug.to_owned(),
         name: "Noche de faroles".to_owned(),
         artist: "Los Faroles".to_owned(),
+        series_id: None,
         genre: String::new(),
         cluster_type: String::new(),
         description: String::new(),

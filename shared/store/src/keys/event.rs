@@ -1,6 +1,6 @@
 //! Keys of events: areas, stages, claims, lists.
 
-use domain::{AreaId, EventId, SaleStageId, TenantId, Timestamp};
+use domain::{AreaId, EventId, SaleStageId, SeriesId, TenantId, Timestamp};
 
 use super::{Key, META, block, key_time, tenant_partition};
 
@@ -40,9 +40,30 @@ pub(crate) fn sale_stage(event: EventId, stage: SaleStageId) -> Key {
 /// Prefix of the sort keys of sale stages.
 pub(crate) const STAGE_PREFIX: &str = "ST#";
 
-/// The claim of an event on the readable part of its address.
+/// The claim of an event or a series on the readable part of its address.
 pub(crate) fn slug(slug: &str) -> Key {
     Key::new(format!("SL#{slug}"), "C")
+}
+
+/// A series of a tenant.
+pub(crate) fn series(tenant: TenantId, series: SeriesId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{SERIES_PREFIX}{}", series.suffix()))
+}
+
+/// Prefix of the sort keys of [`series`].
+pub(crate) const SERIES_PREFIX: &str = "SR#";
+
+/// The partition with the dates of a series.
+pub(crate) fn series_partition(series: SeriesId) -> String {
+    format!("SR#{}", series.suffix())
+}
+
+/// A date of a series; sorted by their start.
+pub(crate) fn series_date(series: SeriesId, starts_at: Timestamp, event: EventId) -> Key {
+    Key::new(
+        series_partition(series),
+        format!("{TENANT_EVENT_PREFIX}{}#{}", key_time(starts_at), event.suffix()),
+    )
 }
 
 /// The claim of a tenant's event on its internal code, whatever the case of its letters.
