@@ -22,6 +22,9 @@ pub(crate) fn some_text(text: &str) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
+/// What a time zone must be.
+pub(crate) const NO_ZONE: &str = "Must be a time zone of the IANA database, such as America/Bogota.";
+
 pub(crate) fn area_not_found() -> Error {
     Error::not_found("area_not_found", "The event has no such area.")
 }

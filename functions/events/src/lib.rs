@@ -9,9 +9,13 @@ mod discounts;
 mod duplicate;
 mod events;
 mod images;
+mod legal_info;
 mod limits;
+mod logo;
 mod member_discount;
+mod pictures;
 mod places;
+mod policies;
 mod publishing;
 mod rows;
 mod series;
@@ -39,7 +43,7 @@ pub use areas::MAX_AREAS;
 pub struct State {
     api: Api,
     fingerprints: Fingerprints,
-    images: images::Images,
+    images: pictures::Images,
     payment_means: warnings::PaymentMeans,
 }
 
@@ -51,7 +55,7 @@ impl State {
         Ok(Self {
             api: Api::new(boot)?,
             fingerprints: Fingerprints::from_env(&boot.env)?,
-            images: images::Images::new(boot)?,
+            images: pictures::Images::new(boot)?,
             payment_means: warnings::PaymentMeans {
                 has_sandbox: boot.env.optional("SANDBOX_GATEWAY_URL").is_some(),
                 is_production: boot.env.stage()? == Stage::Production,
@@ -66,6 +70,9 @@ web::has_api!(State);
 pub fn router(state: State) -> ApiRouter {
     ApiRouter::new()
         .merge(tenants::routes())
+        .merge(legal_info::routes())
+        .merge(logo::routes())
+        .merge(policies::routes())
         .merge(staff::routes())
         .merge(workplaces::routes())
         .merge(events::routes())
@@ -75,6 +82,7 @@ pub fn router(state: State) -> ApiRouter {
         .merge(areas::routes())
         .merge(units::routes())
         .merge(images::routes())
+        .merge(pictures::routes())
         .with_state(state)
 }
 

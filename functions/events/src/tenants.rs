@@ -1,22 +1,24 @@
-//! The tenant: the organiser's name, country, currency, fees, tax and legal person.
+//! The tenant: the organiser's name, contact, looks, and the defaults of its events.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
+use domain::colour::Colour;
 use domain::error::Fields;
-use domain::event::{LegalInfo, Tenant};
-use domain::text::{Line, plain};
+use domain::event::{ADDRESS_PATTERN, check_address};
+use domain::tenant::{LegalInfo, Tenant, check_reserved, tenant_not_found};
+use domain::text::{Line, Phone};
 use domain::user::Email;
-use domain::{Currency, Error, Result, TenantId, Timestamp};
+use domain::{Currency, Language, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{OnRefused, Once};
+use store::Once;
 use web::{
-    Admin, Answer, Buyer, Created, FeesView, IdempotencyKey, Json, NewConvenienceFees, NewVat, Refuses,
-    Shared, VatView, based_on,
+    Admin, Answer, Buyer, Created, FeesView, IdempotencyKey, Json, NewConvenienceFees, NewVat,
+    PolicyVersionsView, Refuses, Shared, VatView, based_on, nullable,
 };
 
-use crate::State;
-use crate::check::country;
+use crate::check::{NO_ZONE, country, some_text, time_zone};
+use crate::{State, slug};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -29,28 +31,23 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 )
                 .refuses(["email_unverified", "user_not_found"])
                 .refuses(["changed_meanwhile", "too_many_memberships", "too_many_decimals"])
+                .refuses(["refused_fields", "slug_taken"])
             }),
         )
         .api_route(
             "/api/v1/tenant",
             get_with(show, |op| op.id("showTenant").summary("Show the organiser").tag("Organisers"))
-                .patch_with(update, |op| op.id("updateTenant").summary("Change the organiser").tag("Organisers")
-                .refuses(["changed_meanwhile", "refused_fields", "too_many_decimals"])),
-        )
-        .api_route(
-            "/api/v1/tenant/legal-info",
-            get_with(show_legal_info, |op| {
-                op.id("showLegalInfo")
-                    .summary("Show who the organiser is in law")
-                    .tag("Organisers")
-                    .refuses(["legal_info_missing"])
-            })
-            .put_with(replace_legal_info, |op| {
-                op.id("replaceLegalInfo")
-                    .summary("Say who the organiser is in law")
-                    .tag("Organisers")
-                    .refuses(["changed_meanwhile"])
-            }),
+                .patch_with(update, |op| {
+                    op.id("updateTenant")
+                        .summary("Change the organiser")
+                        .tag("Organisers")
+                        .description(
+                            "With a `slug`, everybody sees the organiser's page at `/public/organizers/{slug}`. What \
+                             should be looked at comes back as `warnings`.",
+                        )
+                        .refuses(["changed_meanwhile", "refused_fields", "too_many_decimals"])
+                        .refuses(["slug_taken", "too_many_slugs"])
+                }),
         )
 }
 
@@ -75,6 +72,33 @@ struct TenantView {
     /// The organiser as a legal person. Absent until an admin enters it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     legal_info: Option<LegalInfo>,
+    /// The readable part of the address of the organiser's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slug: Option<String>,
+    /// Slugs of before, which still lead to the page; you can take them again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    former_slugs: Vec<String>,
+    /// The telephone number for buyers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
+    /// The address of the organiser's own site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    website: Option<String>,
+    /// The address of the logo. `POST /tenant/logo` sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    logo: Option<String>,
+    /// The colour of the organiser's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accent: Option<Colour>,
+    /// IANA time zone that new events get.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    time_zone: Option<String>,
+    /// The language of mails that new events get.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    language: Option<Language>,
+    /// The versions of the policies that hold.
+    #[serde(default)]
+    policies: PolicyVersionsView,
     /// When the tenant was created.
     created_at: Timestamp,
     /// Counts changes, from 1. A change can name the version that it is based on.
@@ -92,6 +116,15 @@ impl From<Tenant> for TenantView {
             fees: FeesView::new(tenant.fees, tenant.currency),
             vat: tenant.vat.into(),
             legal_info: tenant.legal_info,
+            slug: tenant.slug,
+            former_slugs: tenant.former_slugs,
+            phone: tenant.phone,
+            website: tenant.website,
+            logo: tenant.logo,
+            accent: tenant.accent,
+            time_zone: tenant.time_zone,
+            language: tenant.language,
+            policies: tenant.policies.into(),
             created_at: tenant.created_at,
             version: tenant.version,
         }
@@ -119,6 +152,44 @@ struct NewTenant {
     /// The value added tax that new events get.
     #[serde(default)]
     vat: NewVat,
+    /// The readable part of the address of a page that everybody sees. If missing, there is no such page.
+    #[serde(default)]
+    #[schemars(length(min = 3, max = 80), regex(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
+    slug: Option<String>,
+    /// IANA time zone that new events get, such as `America/Bogota`.
+    #[serde(default)]
+    time_zone: Option<String>,
+    /// The language of mails that new events get. Spanish if missing.
+    #[serde(default)]
+    language: Option<Language>,
+}
+
+/// An organiser after a change, with warnings.
+#[derive(Debug, Serialize, JsonSchema)]
+struct TenantWithWarnings {
+    #[serde(flatten)]
+    tenant: TenantView,
+    /// Problems that should be looked at. The change was made all the same.
+    warnings: Vec<TenantWarning>,
+}
+
+/// A problem that the organiser should look at.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+struct TenantWarning {
+    /// The kind of problem; stable, for programs.
+    code: TenantWarningCode,
+    /// The problem and what to do about it, in English.
+    message: String,
+    /// The same as `message`, in Spanish.
+    message_es: String,
+}
+
+/// The kind of problem that a warning names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum TenantWarningCode {
+    /// Texts in the accent colour are hard to read on a white page.
+    AccentTooPale,
 }
 
 /// A change of the organiser. A missing field stays as it is.
@@ -141,30 +212,25 @@ struct TenantChanges {
     fees: Option<NewConvenienceFees>,
     /// The value added tax that new events get.
     vat: Option<NewVat>,
-}
-
-/// The pattern of tax numbers, with the space around them that copying leaves.
-const NIT: &str = r"^[\t-\r ]*[0-9A-Za-z.-]{5,20}[\t-\r ]*$";
-
-/// The organiser as a legal person.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct NewLegalInfo {
-    /// The tax number: NIT, RUT or CUIT.
-    #[schemars(regex(pattern = NIT))]
-    nit: String,
-    /// The registered name.
-    legal_name: Line<1, 200>,
-    /// Colombia's PULEP code of the producer's show, if there is one.
-    #[schemars(regex(pattern = r"^[\t-\r ]*[0-9A-Za-z-]{1,20}[\t-\r ]*$"))]
-    pulep_code: Option<String>,
-    /// The street address.
-    address: Line<1, 200>,
-    /// The city of the address.
-    city: Line<1, 100>,
-    /// The country, as an ISO 3166-1 alpha-2 code such as `CO`.
-    #[schemars(regex(pattern = "^[A-Z]{2}$"), extend("x-must" = "Must be the two capital letters of a country, such as CO, CL or AR."))]
-    country: String,
+    /// The readable part of the address of the organiser's page. Addresses of before still lead there.
+    #[schemars(length(min = 3, max = 80), regex(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
+    slug: Option<String>,
+    /// The telephone number for buyers, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    phone: Option<Option<Phone>>,
+    /// The https address of the organiser's own site, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schemars(length(max = 500), regex(pattern = ADDRESS_PATTERN))]
+    website: Option<Option<String>>,
+    /// The colour of the organiser's page, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    accent: Option<Option<Colour>>,
+    /// IANA time zone that new events get, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    time_zone: Option<Option<String>>,
+    /// The language of mails that new events get, or `null` for Spanish.
+    #[serde(default, deserialize_with = "nullable")]
+    language: Option<Option<Language>>,
 }
 
 async fn create(
@@ -178,18 +244,20 @@ async fn create(
     let once = Once { user: buyer.user, route: "POST /api/v1/tenants", key: key.as_deref() };
     let create = |id: domain::RequestId| {
         let mut fields = Fields::new();
+        let (id, country) = (TenantId::from_uuid(id.uuid()), (new.country.as_str(), new.currency));
+        let email = new.email.as_ref().map_or(buyer.email.clone(), ToString::to_string);
         let tenant = Tenant {
-            id: TenantId::from_uuid(id.uuid()),
-            name: new.name.to_string(),
-            email: new.email.as_ref().map_or(buyer.email.clone(), ToString::to_string),
-            country: new.country.clone(),
-            currency: new.currency,
             fees: new.fees.read(new.currency, "/fees", &mut fields),
             vat: new.vat.read("/vat", &mut fields),
-            legal_info: None,
-            created_at: now,
-            version: 1,
+            slug: new.slug.clone(),
+            time_zone: new.time_zone.as_deref().map(known_zone),
+            language: new.language,
+            ..Tenant::new(id, &new.name, &email, country, now)
         };
+        if let Some(slug) = &tenant.slug {
+            slug::check(&mut fields, slug);
+            check_reserved(slug, &mut fields);
+        }
         let state = &state;
         async move {
             check(&tenant, fields)?;
@@ -207,7 +275,7 @@ async fn update(
     Shared(state): Shared<State>,
     admin: Admin,
     Json(changes): Json<TenantChanges>,
-) -> Answer<Json<TenantView>> {
+) -> Answer<Json<TenantWithWarnings>> {
     let before = state.tenant(admin.tenant).await?;
     based_on(changes.version, before.version)?;
     let mut fields = Fields::new();
@@ -217,46 +285,44 @@ async fn update(
         "/fees",
         format!("Send the fees as well: the fixed one is in {}.", before.currency),
     );
-    let after = Tenant {
+    let mut after = Tenant {
         name: changes.name.map_or(before.name, String::from),
         email: changes.email.map_or(before.email, |email| email.to_string()),
         country: changes.country.unwrap_or(before.country),
         currency,
         fees: changes.fees.map_or(before.fees, |fees| fees.read(currency, "/fees", &mut fields)),
         vat: changes.vat.map_or(before.vat, |vat| vat.read("/vat", &mut fields)),
+        phone: changes.phone.map_or(before.phone, |phone| phone.and_then(Phone::some)),
+        website: match changes.website {
+            Some(website) => website.as_deref().and_then(some_text),
+            None => before.website,
+        },
+        accent: changes.accent.unwrap_or(before.accent),
+        time_zone: match changes.time_zone {
+            Some(zone) => zone.as_deref().map(known_zone),
+            None => before.time_zone,
+        },
+        language: changes.language.unwrap_or(before.language),
         version: before.version + 1,
         ..before
     };
+    let slug = changes.slug.filter(|slug| after.slug.as_ref() != Some(slug));
+    if let Some(slug) = &slug {
+        slug::check(&mut fields, slug);
+        check_reserved(slug, &mut fields);
+    }
     check(&after, fields)?;
-    state.store.replace_tenant(&after).await.on_refused(Error::changed_meanwhile)?;
-    Ok(Json(after.into()))
-}
-
-async fn show_legal_info(Shared(state): Shared<State>, admin: Admin) -> Answer<Json<LegalInfo>> {
-    let tenant = state.tenant(admin.tenant).await?;
-    let legal_info = tenant.legal_info.ok_or_else(|| {
-        Error::not_found("legal_info_missing", "You have not said yet who you are in law. PUT it here.")
-    })?;
-    Ok(Json(legal_info))
-}
-
-async fn replace_legal_info(
-    Shared(state): Shared<State>,
-    admin: Admin,
-    Json(info): Json<NewLegalInfo>,
-) -> Answer<Json<LegalInfo>> {
-    let info = info.tidy();
-    check_legal_info(&info)?;
-    let before = state.tenant(admin.tenant).await?;
-    let after = Tenant { legal_info: Some(info.clone()), version: before.version + 1, ..before };
-    state.store.replace_tenant(&after).await.on_refused(Error::changed_meanwhile)?;
-    Ok(Json(info))
+    if let Some(slug) = &slug {
+        after.rename_slug(slug)?;
+    }
+    state.store.update_tenant(&after).await?;
+    let warnings = after.accent.and_then(too_pale).into_iter().collect();
+    Ok(Json(TenantWithWarnings { tenant: after.into(), warnings }))
 }
 
 impl State {
     pub(crate) async fn tenant(&self, id: TenantId) -> Result<Tenant> {
-        let tenant = self.store.tenant(id).await?;
-        tenant.ok_or_else(|| Error::not_found("tenant_not_found", "There is no such organiser any more."))
+        self.store.tenant(id).await?.ok_or_else(tenant_not_found)
     }
 }
 
@@ -264,69 +330,43 @@ impl State {
 /// fees and tax.
 fn check(tenant: &Tenant, mut fields: Fields) -> Result<()> {
     country(&mut fields, "/country", &tenant.country);
+    check_address(tenant.website.as_deref(), "/website", &mut fields);
+    let is_zone = tenant.time_zone.as_deref().is_none_or(|zone| time_zone(zone).is_some());
+    fields.rule(is_zone, "/time_zone", NO_ZONE);
     fields.finish()
 }
 
-impl NewLegalInfo {
-    /// The record with numbers and codes in one spelling: they come from documents with stray
-    /// spaces and any letter case.
-    fn tidy(self) -> LegalInfo {
-        LegalInfo {
-            nit: plain(&self.nit).to_ascii_uppercase(),
-            legal_name: self.legal_name.into(),
-            pulep_code: self.pulep_code.map(|code| plain(&code).to_ascii_uppercase()),
-            address: self.address.into(),
-            city: self.city.into(),
-            country: self.country,
-        }
-    }
+/// The database's name of a time zone, or the name as it is, which [`check`] refuses.
+fn known_zone(name: &str) -> String {
+    time_zone(name).unwrap_or_else(|| name.to_owned())
 }
 
-/// Tax numbers are checked for their characters only: NIT, RUT and CUIT differ
-/// in length and check digit, and a foreign organiser has yet another. For PULEP
-/// codes no official format is published (Ley 1493 de 2011 only demands one).
-fn check_legal_info(info: &LegalInfo) -> Result<()> {
-    let is_code = |text: &str, max: usize, also: &str| {
-        (1..=max).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || also.contains(c))
-    };
-    let mut fields = Fields::new();
-    fields.check(
-        info.nit.len() >= 5 && is_code(&info.nit, 20, ".-"),
-        "/nit",
-        "Must be a tax number of 5 to 20 digits, letters, dots and hyphens.",
-    );
-    fields.check(
-        info.pulep_code.as_deref().is_none_or(|code| is_code(code, 20, "-")),
-        "/pulep_code",
-        "Must be at most 20 letters, digits and hyphens.",
-    );
-    country(&mut fields, "/country", &info.country);
-    fields.finish()
+/// The least contrast that texts need on their ground (WCAG 2, level AA).
+const READABLE: f64 = 4.5;
+
+fn too_pale(accent: Colour) -> Option<TenantWarning> {
+    let contrast = accent.contrast(Colour::PAPER);
+    (contrast < READABLE).then(|| TenantWarning {
+        code: TenantWarningCode::AccentTooPale,
+        message: format!(
+            "Texts in {accent} are hard to read on a white page: the contrast is {contrast:.1}, and 4.5 is needed. \
+             Choose a darker colour."
+        ),
+        message_es: format!(
+            "Los textos en {accent} se leen mal sobre una página blanca: el contraste es {contrast:.1} y se \
+             necesita 4.5. Elige un color más oscuro."
+        ),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
 
-    fn info(changes: Value) -> LegalInfo {
-        let mut info = json!({
-            "nit": " 900123456\u{2011}7\n\u{0B}", "legal_name": "Faroles del Sur S.A.S.", "pulep_code": "abc123",
-            "address": "Calle Inventada 12", "city": "Bogotá", "country": "CO",
-        });
-        info.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
-        serde_json::from_value::<NewLegalInfo>(info).expect("reads").tidy()
-    }
-
     #[test]
-    fn legal_info_is_tidied_and_bounded() {
-        let tidied = info(json!({}));
-        assert_eq!((tidied.nit.as_str(), tidied.pulep_code.as_deref()), ("900123456-7", Some("ABC123")));
-        check_legal_info(&tidied).expect("valid");
-        let bad = info(json!({"nit": "12#4567", "pulep_code": "", "country": "Colombia"}));
-        let error = check_legal_info(&bad).expect_err("refused");
-        let pointers: Vec<_> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/nit", "/pulep_code", "/country"]);
+    fn a_pale_accent_is_warned_of() {
+        let warned = |text: &str| too_pale(text.parse().expect("a colour")).map(|warning| warning.code);
+        assert_eq!(warned("#0b6b4f"), None);
+        assert_eq!(warned("#ffee00"), Some(TenantWarningCode::AccentTooPale));
     }
 }

@@ -6,6 +6,7 @@ use domain::event::{
     MAX_TRANSFERS_PER_TICKET, Move,
 };
 use domain::moment::check_zone;
+use domain::tenant::Tenant;
 use domain::text::{Line, Paragraph};
 use domain::{Currency, EventId, Language, MAX_TICKETS_PER_ORDER, Moment, Result, SeriesId, Timestamp};
 use jiff::SignedDuration;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use web::nullable;
 
-use crate::check::{country, some_text, time_zone};
+use crate::check::{NO_ZONE, country, some_text, time_zone};
 use crate::member_discount::NewMemberDiscount;
 use crate::slug;
 
@@ -65,8 +66,10 @@ pub(crate) struct NewEvent {
     #[serde(default)]
     #[schemars(regex(pattern = "^[A-Z]{2}$"), extend("x-must" = "Must be the two capital letters of a country, such as CO, CL or AR."))]
     country: Option<String>,
-    /// IANA time zone of the venue, such as `America/Bogota`.
-    time_zone: String,
+    /// IANA time zone of the venue, such as `America/Bogota`. If missing, the organiser's, which must then
+    /// have one.
+    #[serde(default)]
+    time_zone: Option<String>,
     /// When the event starts.
     starts_at: Moment,
     /// When the event ends, at most 31 days after the start. If missing, four hours after it.
@@ -78,9 +81,10 @@ pub(crate) struct NewEvent {
     /// The currency of all its prices. If missing, the organiser's.
     #[serde(default)]
     currency: Option<Currency>,
-    /// The language of its tickets' mails unless the buyer chose another.
+    /// The language of its tickets' mails unless the buyer chose another. If missing, the organiser's,
+    /// or else Spanish.
     #[serde(default)]
-    language: Language,
+    language: Option<Language>,
     /// True keeps the event out of lists and search; its page is still found by its address.
     #[serde(default)]
     unlisted: bool,
@@ -230,13 +234,7 @@ pub(crate) struct EventChanges {
 impl NewEvent {
     /// The event as a draft of `tenant`. Numbers with too many decimals, and times that
     /// contradict its time zone, are noted in `fields`.
-    pub(crate) fn event(
-        &self,
-        id: EventId,
-        tenant: &domain::event::Tenant,
-        now: Timestamp,
-        fields: &mut Fields,
-    ) -> Event {
+    pub(crate) fn event(&self, id: EventId, tenant: &Tenant, now: Timestamp, fields: &mut Fields) -> Event {
         let currency = self.currency.unwrap_or(tenant.currency);
         let fees = match currency == tenant.currency {
             true => tenant.fees,
@@ -251,7 +249,14 @@ impl NewEvent {
             (DOORS, self.doors_at),
             (TRANSFERS, self.transfers_close_at),
         ];
-        check_zone(&times, &self.time_zone, fields);
+        let said_zone = self.time_zone.clone().or_else(|| tenant.time_zone.clone());
+        let missing = "Say in which time zone the venue is, or give the organiser one.";
+        fields.rule(said_zone.is_some(), "/time_zone", missing);
+        if let Some(zone) = &said_zone {
+            check_zone(&times, zone, fields);
+        }
+        // Without one, the event is refused: the rest is checked all the same.
+        let said_zone = said_zone.unwrap_or_else(|| "UTC".to_owned());
         Event {
             id,
             tenant_id: tenant.id,
@@ -266,12 +271,12 @@ impl NewEvent {
             address: self.address.to_string(),
             city: self.city.to_string(),
             country: self.country.clone().unwrap_or_else(|| tenant.country.clone()),
-            time_zone: time_zone(&self.time_zone).unwrap_or_else(|| self.time_zone.clone()),
+            time_zone: time_zone(&said_zone).unwrap_or(said_zone),
             starts_at,
             ends_at: self.ends_at.map_or(after_start, Moment::time),
             doors_at: self.doors_at.map(Moment::time),
             currency,
-            language: self.language,
+            language: self.language.or(tenant.language).unwrap_or_default(),
             status: EventStatus::Draft,
             unlisted: self.unlisted,
             hold_minutes: self.hold_minutes,
@@ -366,11 +371,7 @@ impl EventChanges {
 /// already has what is wrong with its numbers.
 pub(crate) fn check(event: &Event, mut fields: Fields) -> Result<()> {
     country(&mut fields, "/country", &event.country);
-    fields.rule(
-        time_zone(&event.time_zone).is_some(),
-        "/time_zone",
-        "Must be a time zone of the IANA database, such as America/Bogota.",
-    );
+    fields.rule(time_zone(&event.time_zone).is_some(), "/time_zone", NO_ZONE);
     check_times(event, &mut fields);
     fields.check(
         (2..=60).contains(&event.hold_minutes),
@@ -414,24 +415,16 @@ fn check_times(event: &Event, fields: &mut Fields) {
 #[cfg(test)]
 pub(crate) mod tests {
     use domain::TenantId;
-    use domain::event::{Tenant, Vat};
     use domain::testing::at;
     use serde_json::{Value, json};
 
     use super::*;
 
     pub(crate) fn draft() -> Event {
+        let (id, country) = (TenantId::generate(at(0)), ("CO", Currency::COP));
         let tenant = Tenant {
-            id: TenantId::generate(at(0)),
-            name: "Faroles del Sur".to_owned(),
-            email: "hola@faroles.example".to_owned(),
-            country: "CO".to_owned(),
-            currency: Currency::COP,
             fees: Fees { convenience_fixed: 900, ..Fees::default() },
-            vat: Vat::default(),
-            legal_info: None,
-            created_at: at(0),
-            version: 1,
+            ..Tenant::new(id, "Faroles del Sur", "hola@faroles.example", country, at(0))
         };
         let new: NewEvent = serde_json::from_value(json!({
             "name": " Noche de faroles ", "venue": "Teatro Inventado", "time_zone": "america/bogota",

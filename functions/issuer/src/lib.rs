@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boot::{Boot, BootError, Clock, ConfigError, Secret, SigningKey};
-use domain::event::Tenant;
 use domain::order::Order;
+use domain::tenant::Tenant;
 use domain::{Error, EventId, OrderId, Result, TenantId, UserId};
 use queue::{IssueMessage, MailMessage, Queue};
 use store::{Cache, EventCache, SOLD_MILLIS, Store, StoredEvent};

@@ -1,7 +1,7 @@
 //! Mails to organisers that are not about a single order: reminders and daily reports.
 
-use domain::event::Tenant;
 use domain::refund_task::RefundTask;
+use domain::tenant::Tenant;
 use domain::{Language, Person, Result, TenantId, Timestamp};
 use queue::{DifferencesMail, Mail, MailMessage, PaymentFacts, RefundsWaitingMail, WaitingRefund};
 

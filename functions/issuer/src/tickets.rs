@@ -1,8 +1,8 @@
 //! The mail with the tickets of a paid order.
 
 use boot::SigningKey;
-use domain::event::Tenant;
 use domain::order::Order;
+use domain::tenant::Tenant;
 use domain::{OrderId, Result, UserId};
 use queue::{Mail, MailMessage, TicketsMail};
 use store::StoredEvent;

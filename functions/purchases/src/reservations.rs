@@ -9,7 +9,7 @@ use domain::order::attendees::NewAttendee;
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Buyer, IdempotencyKey, Json, Path, Refuses, Shared};
+use web::{Answer, Buyer, IdempotencyKey, Json, Path, PolicyVersionsView, Refuses, Shared};
 
 use crate::payments::show;
 use crate::view::OrderView;
@@ -30,7 +30,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     )
                     .response::<201, Json<OrderView>>()
                     .refuses(["email_unverified", "promotion_not_for_buyer", "event_not_found"])
-                    .refuses(["event_cancelled", "event_postponed"])
+                    .refuses(["event_cancelled", "event_postponed", "policies_changed"])
                     .refuses(["event_not_on_sale", "event_over", "prices_not_valid"])
                     .refuses(["promotion_used_by_buyer", "promotion_used_up", "quote_outdated"])
                     .refuses(["quote_used", "seats_not_found", "seats_taken", "single_seat_left"])
@@ -76,6 +76,10 @@ struct Reserve {
     #[serde(default)]
     #[schemars(length(max = 20))]
     attendees: Vec<NewAttendee>,
+    /// The versions of the organiser's policies that the buyer accepts. Each policy that the organiser has
+    /// published is needed, in the version that holds: `policies_changed` (409) names them.
+    #[serde(default)]
+    accepts: PolicyVersionsView,
 }
 
 async fn reserve(
@@ -86,7 +90,8 @@ async fn reserve(
 ) -> Answer<(StatusCode, Json<OrderView>)> {
     let now = state.clock.now();
     let digest = RequestDigest::new("reserve", key.0.as_deref(), &request)?;
-    let request = NewReservation { quote: &request.quote, attendees: request.attendees, digest };
+    let (quote, attendees, accepts) = (&request.quote, request.attendees, request.accepts.into());
+    let request = NewReservation { quote, attendees, digest, accepts };
     let (order, event) = state.orders.hold(&buyer, request, now).await?;
     Ok((StatusCode::CREATED, Json(OrderView::new(&order, Some(&event), now))))
 }

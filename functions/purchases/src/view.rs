@@ -9,6 +9,7 @@ use domain::{Amount, AreaId, Currency, EventId, OrderId, SaleStageId, TicketId, 
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{Conflict, StoredEvent};
+use web::PolicyVersionsView;
 
 use crate::checkout;
 
@@ -53,6 +54,17 @@ pub(crate) struct OrderView {
     paid_at: Option<Timestamp>,
     /// When the tickets were mailed.
     mailed_at: Option<Timestamp>,
+    /// The organiser's policies that the buyer accepted; absent if there were none.
+    accepted_policies: Option<AcceptedView>,
+}
+
+/// The versions of the organiser's policies that the buyer accepted.
+#[derive(Debug, Serialize, JsonSchema)]
+struct AcceptedView {
+    /// The version of each policy.
+    versions: PolicyVersionsView,
+    /// When the buyer accepted them.
+    accepted_at: Timestamp,
 }
 
 /// Tickets of one area at one price.
@@ -235,6 +247,10 @@ impl OrderView {
             expires_at: order.expires_at,
             paid_at: order.paid_at,
             mailed_at: order.mailed_at,
+            accepted_policies: order.accepted.map(|accepted| AcceptedView {
+                versions: accepted.versions.into(),
+                accepted_at: accepted.at,
+            }),
         }
     }
 

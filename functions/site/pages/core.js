@@ -37,7 +37,7 @@ class Problem extends Error {
   constructor(status, body) {
     const code = body?.code;
     super((lang === "es" && spanishProblems[code]) || body?.detail || words.failed);
-    Object.assign(this, { status, code, fields: body?.errors ?? [], alternatives: body?.alternatives ?? [] });
+    Object.assign(this, { status, code, fields: body?.errors ?? [], alternatives: body?.alternatives ?? [], policies: body?.policies });
   }
 }
 

@@ -253,6 +253,7 @@ function moveInGrid(event, grid) {
 function quoteBox(visit, event, choice, reload) {
   const price = h("div", { "aria-live": "polite" }, h("p", { class: "soft" }, words.nothingChosen));
   const people = h("div");
+  const rules = policyBox(visit, event.organizer);
   const error = h("p", { class: "error", role: "alert" });
   const buy = h("button", { class: "button main wide", type: "submit", hidden: true });
   const form = h("form", { onsubmit: submitted => {
@@ -260,7 +261,7 @@ function quoteBox(visit, event, choice, reload) {
     if (!quote) return;
     if (session()) busy(buy, error, purchase, form);
     else signInFirst();
-  } }, people, error, buy);
+  } }, people, rules.element, error, buy);
   const code = h("input", { id: "code", value: choice.code, maxlength: 64, autocomplete: "off", autocapitalize: "characters" });
   const codeForm = h("form", { class: "row", hidden: true, onsubmit: submitted => {
     submitted.preventDefault();
@@ -316,8 +317,13 @@ function quoteBox(visit, event, choice, reload) {
     const attendees = attendeesIn(form, event, quote.totals.quantity);
     let order;
     try {
-      order = await postOnce("/reservations", { quote: quote.quote, ...(attendees.length && { attendees }) });
+      const accepts = rules.accepted();
+      order = await postOnce("/reservations", { quote: quote.quote, ...(attendees.length && { attendees }), ...(accepts && { accepts }) });
     } catch (problem) {
+      if (problem.policies) {
+        rules.show(problem.policies);
+        throw problem;
+      }
       // Price or availability is stale: load both again.
       if ([409, 410].includes(problem.status)) {
         await reload();
@@ -332,6 +338,31 @@ function quoteBox(visit, event, choice, reload) {
   visit.leave(() => { clearTimeout(wait); clearTimeout(renewal); asked?.abort(); });
   const note = h("p", { class: "soft" }, words.reserveNote(event.hold_minutes));
   return { element: h("div", { class: "card" }, price, codeForm, form, note), changed };
+}
+
+// The organiser's policies, which the buyer reads and accepts before reserving.
+function policyBox(visit, organizer) {
+  const element = h("div");
+  let held = {};
+  function show(policies) {
+    held = policies;
+    const kinds = Object.keys(policies);
+    if (!kinds.length) return element.replaceChildren();
+    const texts = kinds.map(kind => {
+      const text = h("p", { class: "text" });
+      const load = async () => {
+        const policy = await send(`/public/organizers/${organizer.id}/policies/${kind}?version=${policies[kind]}`, { signal: visit.signal });
+        text.textContent = (lang === "en" && policy.en) || policy.es;
+      };
+      return h("details", { ontoggle: ({ target }) => {
+        if (target.open && !text.textContent) load().catch(problem => { if (problem.name !== "AbortError") text.textContent = shown(problem); });
+      } }, h("summary", {}, words.policy(kind)), text);
+    });
+    const id = "accept-policies";
+    element.replaceChildren(...texts, h("p", {}, h("input", { id, type: "checkbox", required: true }), " ", h("label", { for: id }, words.acceptPolicies)));
+  }
+  show(organizer.policies);
+  return { element, show, accepted: () => Object.keys(held).length ? held : null };
 }
 
 // The refusal of the last payment, for its order's page.

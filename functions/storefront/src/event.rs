@@ -3,14 +3,15 @@
 use actions::PricedShow;
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use domain::event::EventSummary;
-use domain::event::{AttendeeField, EventImage, Tenant};
+use domain::colour::Colour;
+use domain::event::{AttendeeField, EventImage, EventSummary};
 use domain::series::Series;
-use domain::{Currency, Language, SeriesId, Timestamp};
+use domain::tenant::Tenant;
+use domain::{Currency, Language, SeriesId, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::StoredEvent;
-use web::{Answer, Cached, FeesView, Freshness, Path, Refuses, Shared, VatView};
+use web::{Answer, Cached, FeesView, Freshness, Path, PolicyVersionsView, Refuses, Shared, VatView};
 
 use crate::short::ShortShow;
 use crate::{SlugPath, State};
@@ -93,8 +94,18 @@ struct SeriesRef {
 #[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct PublicOrganizer {
+    /// The organiser's id.
+    id: TenantId,
+    /// The readable part of the organiser's address. Absent if it has none.
+    slug: Option<String>,
     /// The name that buyers know.
     name: String,
+    /// The address of the logo.
+    logo: Option<String>,
+    /// The colour of the organiser's page.
+    accent: Option<Colour>,
+    /// The versions of the policies that buyers have to accept.
+    policies: PolicyVersionsView,
     /// The registered name of the legal person.
     legal_name: Option<String>,
     /// The tax number: NIT, RUT or CUIT.
@@ -108,7 +119,12 @@ impl PublicOrganizer {
     pub(crate) fn new(tenant: &Tenant) -> Self {
         let legal_info = tenant.legal_info.clone();
         Self {
+            id: tenant.id,
+            slug: tenant.slug.clone(),
             name: tenant.name.clone(),
+            logo: tenant.logo.clone(),
+            accent: tenant.accent,
+            policies: tenant.policies.into(),
             legal_name: legal_info.as_ref().map(|info| info.legal_name.clone()),
             nit: legal_info.as_ref().map(|info| info.nit.clone()),
             pulep_code: legal_info.and_then(|info| info.pulep_code),

@@ -4,6 +4,7 @@
 
 mod areas;
 mod event;
+mod organizers;
 mod price;
 mod quotes;
 mod series;
@@ -49,6 +50,7 @@ pub fn router(state: State) -> ApiRouter {
     ApiRouter::new()
         .merge(shows::routes())
         .merge(event::routes())
+        .merge(organizers::routes())
         .merge(areas::routes())
         .merge(quotes::routes())
         .merge(series::routes())

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
 
 use domain::discount::{DecisionType, DiscountRequest, code, facts};
-use domain::event::Tenant;
 use domain::mail_template::{MailTemplate, TemplateName, Wording, render};
+use domain::tenant::Tenant;
 use domain::{Error, EventId, Language, Result, TenantId};
 use futures::future::try_join_all;
 use store::EventRecord;

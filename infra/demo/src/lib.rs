@@ -22,7 +22,7 @@ use std::error::Error as _;
 use std::fmt;
 
 use boot::{Boot, ConfigError, Stage, Vault};
-use domain::event::{LegalInfo, Tenant};
+use domain::tenant::{LegalInfo, Tenant};
 use domain::{Currency, TenantId, Timestamp};
 use gateways::Merchant;
 use store::{Fingerprints, Store};
@@ -159,12 +159,8 @@ async fn write_first(
 }
 
 fn tenant(now: Timestamp) -> Tenant {
+    let new = Tenant::new(TENANT, "Farola Imaginaria", "hola@farola.example", ("CO", Currency::COP), now);
     Tenant {
-        id: TENANT,
-        name: "Farola Imaginaria".to_owned(),
-        email: "hola@farola.example".to_owned(),
-        country: "CO".to_owned(),
-        currency: Currency::COP,
         fees: act::COLOMBIA.fees(),
         vat: act::COLOMBIA.vat(),
         legal_info: Some(LegalInfo {
@@ -175,7 +171,6 @@ fn tenant(now: Timestamp) -> Tenant {
             city: "Bogotá".to_owned(),
             country: "CO".to_owned(),
         }),
-        created_at: now,
-        version: 1,
+        ..new
     }
 }

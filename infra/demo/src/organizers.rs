@@ -3,8 +3,8 @@
 
 use boot::Vault;
 use domain::access::Role;
-use domain::event::Tenant;
 use domain::payment::GatewayName;
+use domain::tenant::Tenant;
 use domain::{Error, GatewayAccountId, Result, TenantId, Timestamp};
 use futures::future::try_join_all;
 use gateways::Merchant;
@@ -229,17 +229,11 @@ impl DemoOrganizer {
     }
 
     fn tenant(&self, now: Timestamp) -> Tenant {
+        let country = (self.country.code, self.country.currency);
         Tenant {
-            id: self.id,
-            name: self.name.to_owned(),
-            email: self.email.to_owned(),
-            country: self.country.code.to_owned(),
-            currency: self.country.currency,
             fees: self.country.fees(),
             vat: self.country.vat(),
-            legal_info: None,
-            created_at: now,
-            version: 1,
+            ..Tenant::new(self.id, self.name, self.email, country, now)
         }
     }
 }

@@ -5,10 +5,10 @@ use domain::audit::AuditNote;
 use domain::discount::{
     Case, DecisionType, DeliveryStatus, DiscountRequest, Reviewer, code, facts, promotion, suggest,
 };
-use domain::event::Tenant;
 use domain::mail_template::{MailTemplate, render};
 use domain::member::Member;
 use domain::outbox::Outbox;
+use domain::tenant::Tenant;
 use domain::{Error, Person, Result, Timestamp};
 use futures::future::try_join_all;
 use jiff::SignedDuration;

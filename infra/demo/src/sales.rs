@@ -101,6 +101,7 @@ async fn give(
         holdings,
         expires_at: until,
         idempotency: None,
+        accepted: None,
     };
     let mut order = Order::hold(quote, hold);
     store.create_order(&order).await?;

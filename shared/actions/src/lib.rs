@@ -16,7 +16,8 @@ mod quotes;
 mod tickets;
 
 pub use catalog::{
-    AreaAvailability, AreaOffer, Catalog, DateOffer, PricedShow, SeatRow, SeriesPage, ShowFilter, ShowList,
+    AreaAvailability, AreaOffer, Catalog, DateOffer, OrganizerPage, PricedShow, SeatRow, SeriesPage,
+    ShowFilter, ShowList,
 };
 pub use community::{Community, Lookup, RegistrationScope};
 pub use discounts::{DiscountWish, Discounts, ShowName};

@@ -1,4 +1,4 @@
-//! Tenants, events and their areas, as the organiser describes them.
+//! Events and their areas, as the organiser describes them.
 
 mod details;
 #[cfg(any(test, feature = "testing"))]
@@ -37,32 +37,6 @@ pub fn event_not_found() -> Error {
     Error::not_found("event_not_found", "There is no such event.")
 }
 
-/// An organiser's account, with the defaults for its events.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Tenant {
-    /// The tenant's id.
-    pub id: TenantId,
-    /// The name that buyers see.
-    pub name: String,
-    /// The address at which buyers reach the organiser.
-    pub email: String,
-    /// ISO 3166-1 alpha-2 country.
-    pub country: String,
-    /// The currency that new events get.
-    pub currency: Currency,
-    /// The fees on top of the ticket price that new events get.
-    pub fees: Fees,
-    /// The value added tax that new events get.
-    pub vat: Vat,
-    /// The organiser as a legal person, as tickets name it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub legal_info: Option<LegalInfo>,
-    /// When the tenant was created.
-    pub created_at: Timestamp,
-    /// Counts changes; a change names the version that it is based on.
-    pub version: u32,
-}
-
 /// The convenience fee of a ticket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fees {
@@ -99,25 +73,6 @@ pub struct Vat {
     /// True if prices already contain the tax, as consumer prices usually do.
     #[serde(default)]
     pub included: bool,
-}
-
-/// The organiser as a legal person, as tickets and invoices must name it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LegalInfo {
-    /// The tax number: NIT, RUT or CUIT.
-    pub nit: String,
-    /// The registered name.
-    pub legal_name: String,
-    /// Colombia's PULEP code of the producer's show, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pulep_code: Option<String>,
-    /// Street address, without the city.
-    pub address: String,
-    /// City of the street address.
-    pub city: String,
-    /// Country, as ISO 3166-1 alpha-2, such as `CO`.
-    pub country: String,
 }
 
 /// The publication state of an event.

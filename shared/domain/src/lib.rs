@@ -28,6 +28,7 @@ macro_rules! inline_schema {
 pub mod access;
 pub mod audit;
 pub mod birth_date;
+pub mod colour;
 pub mod discount;
 pub mod error;
 pub mod event;
@@ -47,6 +48,7 @@ pub mod payable;
 pub mod payment;
 pub mod payment_difference;
 mod person;
+pub mod policy;
 pub mod pricing;
 pub mod qr;
 pub mod refund_task;
@@ -55,6 +57,7 @@ pub mod seat;
 pub mod series;
 pub mod session;
 pub mod staff;
+pub mod tenant;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;

@@ -25,6 +25,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::payment::GatewayName;
+use crate::policy::Accepted;
 use crate::{Currency, Error, EventId, Language, Money, OrderId, Person, Result, TenantId, UserId};
 
 pub use change::{Change, Revocation, TaskChange};
@@ -131,6 +132,8 @@ pub struct OrderFields {
     pub promotion_code: Option<String>,
     /// A digest of the request that created it, if the request had an idempotency key.
     pub idempotency: Option<String>,
+    /// The organiser's policies that the buyer accepted; `None` if there were none.
+    pub accepted: Option<Accepted>,
     /// When its tickets were mailed.
     pub mailed_at: Option<Timestamp>,
     /// Counts changes.

@@ -2,8 +2,8 @@
 //! the event's time zone.
 
 use domain::access::Role;
-use domain::event::LegalInfo;
 use domain::order::UnusedReason;
+use domain::tenant::LegalInfo;
 use domain::user::LinkPurpose;
 use domain::{DiscountRequestId, Language, Money, OrderId, Person, TenantId, TicketId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@
 //! organiser, and says its facts so ([`domain::discount::facts`]).
 
 use domain::Person;
-use domain::event::LegalInfo;
+use domain::tenant::LegalInfo;
 use domain::words::{line, note, person_name, title};
 
 use crate::{

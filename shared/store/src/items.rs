@@ -11,13 +11,13 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update,
 };
 use domain::discount::DiscountRequest;
-use domain::event::Tenant;
 use domain::gateway_account::GatewayAccount;
 use domain::member::{FeePayment, Member};
 use domain::outbox::Outbox;
 use domain::pricing::{Promotion, SaleStage};
 use domain::series::Series;
 use domain::staff::Invitation;
+use domain::tenant::Tenant;
 use domain::user::User;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

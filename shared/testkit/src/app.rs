@@ -216,10 +216,18 @@ impl TestApp {
             .await
     }
 
-    /// Quotes and reserves one line. Returns the reservation.
+    /// Quotes and reserves one line, with the organiser's policies accepted. Returns the reservation.
     pub async fn reserve(&self, token: &str, event_id: &str, line: Value) -> Value {
         let quote = self.quote(event_id, line).await;
-        self.post("/api/v1/reservations").token(token).json(json!({"quote": quote["quote"]})).ok().await
+        let reserve = |accepts: &Value| {
+            let body = json!({"quote": quote["quote"], "accepts": accepts});
+            self.post("/api/v1/reservations").token(token).json(body).send()
+        };
+        let answer = reserve(&json!({})).await;
+        if answer.status == 409 && answer.json()["code"] == "policies_changed" {
+            return reserve(&answer.json()["policies"]).await.ok();
+        }
+        answer.ok()
     }
 
     /// Quotes one line. Returns the quote.

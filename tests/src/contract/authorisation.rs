@@ -13,7 +13,7 @@ use super::judge::Judge;
 use super::world::SampleBoxOffice;
 
 /// The routes that need no sign-in. A route is added here on purpose only.
-const PUBLIC: [&str; 30] = [
+const PUBLIC: [&str; 32] = [
     "GET /",
     "GET /.well-known/jwks.json",
     "GET /api/v1/discounts/health",
@@ -23,12 +23,14 @@ const PUBLIC: [&str; 30] = [
     "GET /api/v1/public/events/{slug}",
     "GET /api/v1/public/events/{slug}/areas",
     "GET /api/v1/public/events/{slug}/areas/{area}/availability",
+    "GET /api/v1/public/organizers/{slug}",
+    "GET /api/v1/public/organizers/{slug}/policies/{kind}",
     "GET /api/v1/public/series/{slug}",
     "GET /api/v1/shows/available",
     "GET /api/v1/shows/search",
     "GET /health",
     "GET /health/database",
-    "GET /images/{event}/{file}",
+    "GET /images/{owner}/{file}",
     "GET /problems/{code}",
     "GET /ready",
     "POST /api/v1/auth/login",
@@ -244,6 +246,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     DELETE /api/v1/series/{id}                                      401     401     401  403     403         403       yes   yes      404
     DELETE /api/v1/supervision/templates/{name}/{language}          401     401     401  403     403         yes       403   yes      yes
     DELETE /api/v1/tenant/gateways/{id}                             401     401     401  403     403         403       403   yes      404
+    DELETE /api/v1/tenant/logo                                      401     401     401  403     403         403       403   yes      yes
     DELETE /api/v1/tenant/staff/invitations/{invitation}            401     401     401  403     403         403       403   yes      404
     DELETE /api/v1/tenant/staff/{user}                              401     401     401  403     403         403       403   yes      404
     DELETE /api/v1/workplaces/{tenant}                              401     401     401  yes     404         404       404   404      404
@@ -271,6 +274,8 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/public/events/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /api/v1/public/events/{slug}/areas                          yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /api/v1/public/events/{slug}/areas/{area}/availability      yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /api/v1/public/organizers/{slug}                            yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /api/v1/public/organizers/{slug}/policies/{kind}            yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /api/v1/public/series/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /api/v1/purchases                                           401     401     401  yes     yes         yes       yes   yes      yes
     GET /api/v1/purchases/{id}                                      401     401     401  yes     404         404       404   404      404
@@ -293,6 +298,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/tenant/gateways/{id}                                401     401     401  403     403         403       403   yes      404
     GET /api/v1/tenant/legal-info                                   401     401     401  403     403         403       403   yes      yes
     GET /api/v1/tenant/payment-differences                          401     401     401  403     403         403       403   yes      yes
+    GET /api/v1/tenant/policies                                     401     401     401  403     403         403       403   yes      yes
     GET /api/v1/tenant/refund-tasks                                 401     401     401  403     403         403       403   yes      yes
     GET /api/v1/tenant/staff                                        401     401     401  403     403         403       403   yes      yes
     GET /api/v1/tickets                                             401     401     401  yes     yes         yes       yes   yes      yes
@@ -305,7 +311,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/workplaces/{tenant}/invitation                      401     401     401  yes     404         404       404   404      404
     GET /health                                                     yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /health/database                                            yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /images/{event}/{file}                                      yes     yes     yes  yes     yes         yes       yes   yes      yes
+    GET /images/{owner}/{file}                                      yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /problems/{code}                                            yes     yes     yes  yes     yes         yes       yes   yes      yes
     GET /ready                                                      yes     yes     yes  yes     yes         yes       yes   yes      yes
     PATCH /api/v1/auth/me                                           401     401     401  yes     yes         yes       yes   yes      yes
@@ -358,6 +364,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     POST /api/v1/supervision/templates/preview                      401     401     401  403     403         yes       403   yes      yes
     POST /api/v1/supervision/templates/{name}/{language}/restore    401     401     401  403     403         yes       403   yes      yes
     POST /api/v1/tenant/gateways                                    401     401     401  403     403         403       403   yes      yes
+    POST /api/v1/tenant/logo                                        401     401     401  403     403         403       403   yes      yes
     POST /api/v1/tenant/refund-tasks/{order}/{payment}/done         401     401     401  403     403         403       403   yes      404
     POST /api/v1/tenant/refund-tasks/{order}/{payment}/retry        401     401     401  403     403         403       403   yes      404
     POST /api/v1/tenant/staff                                       401     401     401  403     403         403       403   yes      yes
@@ -379,6 +386,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     PUT /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes      yes
     PUT /api/v1/tenant/gateways/{id}/credentials                    401     401     401  403     403         403       403   yes      404
     PUT /api/v1/tenant/legal-info                                   401     401     401  403     403         403       403   yes      yes
+    PUT /api/v1/tenant/policies/{kind}                              401     401     401  403     403         403       403   yes      yes
     ");
     world.app.close().await;
 }

@@ -5,6 +5,7 @@ mod discounts;
 mod gateways;
 mod members;
 mod operators;
+mod organizers;
 mod series;
 mod templates;
 mod workplaces;
@@ -118,6 +119,9 @@ pub(super) async fn call(world: &SampleBoxOffice, operation: &Operation) -> Call
         "tenant" if operators::PATHS.iter().any(|start| path.starts_with(start)) => {
             operators::call(world, method, path).await
         }
+        "tenant" | "public" if organizers::PATHS.iter().any(|start| path.starts_with(start)) => {
+            organizers::call(world, method, path).await
+        }
         "tenants" | "tenant" => tenant(world, method, path).await,
         "workplaces" => workplaces::call(world, method).await,
         "events" => event(world, method, path).await,
@@ -157,10 +161,10 @@ pub(super) async fn call(world: &SampleBoxOffice, operation: &Operation) -> Call
 
 async fn outside(world: &SampleBoxOffice, route: &str) -> Call {
     match route {
-        "GET /images/{event}/{file}" => {
+        "GET /images/{owner}/{file}" => {
             let url = world.new_image(&world.seated.id).await["image"]["url"].clone();
             let (_, file) = url.as_str().and_then(|url| url.rsplit_once('/')).expect("an address");
-            Call::new(DataOwner::Everybody).at("event", &world.seated.id).at("file", file)
+            Call::new(DataOwner::Everybody).at("owner", &world.seated.id).at("file", file)
         }
         "GET /problems/{code}" => Call::new(DataOwner::Everybody).at("code", "sold_out"),
         "GET /" | "GET /health" | "GET /health/database" | "GET /ready" | "GET /.well-known/jwks.json" => {
@@ -218,9 +222,14 @@ async fn tenant(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Cal
     Some(match (method, path) {
         ("POST", "/tenants") => Call::new(DataOwner::Caller).body(json!({
             "name": "Otra casa", "country": "CL", "currency": "CLP", "vat": {"rate": 19, "included": true},
+            "slug": format!("otra-casa-{}", world.new_code().to_lowercase()), "time_zone": "America/Santiago",
+            "language": "es",
         })),
         ("GET", "/tenant") => Call::new(DataOwner::Caller),
-        ("PATCH", "/tenant") => Call::new(DataOwner::Caller).body(json!({"name": "Faroles del Sur"})),
+        ("PATCH", "/tenant") => Call::new(DataOwner::Caller).body(json!({
+            "name": "Faroles del Sur", "phone": "+57 300 000 0000", "website": "https://faroles.example",
+            "accent": "#0b6b4f", "time_zone": "America/Bogota", "language": "es",
+        })),
         ("PUT", "/tenant/legal-info") => Call::new(DataOwner::Caller).body(legal_info),
         ("GET", "/tenant/legal-info") => {
             for token in [&world.admin.token, &world.stranger.token] {
@@ -370,7 +379,9 @@ async fn purchase(world: &SampleBoxOffice, method: &str, path: &str) -> Option<C
     Some(match (method, path) {
         ("POST", "/reservations") => {
             world.new_reservation().await;
-            Call::new(DataOwner::Caller).body(json!({"quote": world.new_quote().await}))
+            let tenant = world.app.get("/api/v1/tenant").token(&world.admin.token).ok().await;
+            let accepts = &tenant["policies"];
+            Call::new(DataOwner::Caller).body(json!({"quote": world.new_quote().await, "accepts": accepts}))
         }
         (_, "/reservations/{id}") => Call::new(DataOwner::Buyer).at("id", world.new_reservation().await),
         ("POST", "/purchases") => {

@@ -50,9 +50,11 @@ const NOT_ON_PAGES: &[&str] = &[
     "problem_not_found",
     "refund_disputed",
     "series_has_events",
+    "slug_taken",
     "sns_unavailable",
     "too_many_decimals",
     "too_many_memberships",
+    "too_many_slugs",
     "webhook_refused",
 ];
 

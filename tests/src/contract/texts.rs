@@ -24,10 +24,12 @@ const HOSTILE: [&str; 7] = [
 /// Refused in texts of one line.
 const BREAKING: [&str; 3] = ["Ana\nBcc: eva@example.com", "Ana\u{2028}Farola", "Ana\tFarola"];
 /// The texts that may have several lines.
-const PARAGRAPHS: [&str; 9] = [
+const PARAGRAPHS: [&str; 11] = [
     "body",
     "description",
     "email_content",
+    "en",
+    "es",
     "message",
     "note",
     "other_data",

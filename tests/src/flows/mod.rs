@@ -18,6 +18,7 @@ mod members;
 mod money;
 mod operators;
 mod order_mails;
+mod organizers;
 mod payments;
 mod pricing;
 pub(crate) mod purchase;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::event::Tenant;
 use domain::member::Member;
+use domain::tenant::Tenant;
 use domain::{Language, MemberId, Result, Timestamp, UserId};
 use web::Supervisor;
 

@@ -5,20 +5,23 @@
 //! not read these caches.
 
 mod areas;
+mod organizers;
 mod prices;
 mod series;
 mod shows;
 
 use std::sync::Arc;
 
-use domain::event::Tenant;
+use domain::policy::{Policy, PolicyKind};
 use domain::pricing::Promotion;
 use domain::series::Series;
+use domain::tenant::Tenant;
 use domain::{AreaId, Error, EventId, Result, SeriesId, TenantId, Timestamp};
 use jiff::SignedDuration;
 use store::{Cache, RowState, StagesLeft, Store, StoredEvent};
 
 pub use areas::{AreaAvailability, AreaOffer, SeatRow};
+pub use organizers::OrganizerPage;
 pub use prices::PricedShow;
 pub use series::{DateOffer, SeriesPage};
 pub use shows::{ShowFilter, ShowList};
@@ -52,6 +55,9 @@ struct Caches {
     dates: Cache<SeriesId, Vec<DateOffer>>,
     events: Cache<EventId, StoredEvent>,
     tenants: Cache<TenantId, Tenant>,
+    tenant_slugs: Cache<String, TenantId>,
+    organizers: Cache<TenantId, Tenant>,
+    policies: Cache<(TenantId, PolicyKind, u16), Policy>,
     stages_left: Cache<EventId, StagesLeft>,
     places: Cache<EventId, Vec<(AreaId, u32)>>,
     rows: Cache<(EventId, AreaId), Vec<RowState>>,
@@ -80,6 +86,9 @@ impl Catalog {
             dates: Cache::new(64, listed),
             events: Cache::new(128, listed),
             tenants: Cache::new(512, steady),
+            tenant_slugs: Cache::new(512, steady),
+            organizers: Cache::new(128, listed),
+            policies: Cache::new(64, steady),
             stages_left: Cache::new(512, left),
             places: Cache::new(256, left),
             rows: Cache::new(64, left),

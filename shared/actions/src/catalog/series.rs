@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::event::{EventSummary, Tenant};
+use domain::event::EventSummary;
 use domain::series::{Series, SeriesDate, series_not_found};
+use domain::tenant::Tenant;
 use domain::{Result, SeriesId, Timestamp};
 use futures::future::try_join_all;
 use store::StoredEvent;

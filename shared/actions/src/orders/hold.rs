@@ -7,6 +7,7 @@ use domain::access::{Claims, email_unverified};
 use domain::event::EventStatus;
 use domain::order::attendees::{self, NewAttendee};
 use domain::order::{Attendee, Change, Hold, Order, OrderStatus};
+use domain::policy::{Accepted, PolicyVersions};
 use domain::pricing::{Promotion, PromotionReason, Quote};
 use domain::{Error, Kind, OrderId, Result, Timestamp};
 use futures::future::try_join;
@@ -32,6 +33,8 @@ pub struct NewReservation<'a> {
     pub attendees: Vec<NewAttendee>,
     /// The digest that recognises a repeated request; `None` without an idempotency key.
     pub digest: Option<RequestDigest>,
+    /// The versions of the organiser's policies that the buyer accepts.
+    pub accepts: PolicyVersions,
 }
 
 impl Orders {
@@ -41,7 +44,7 @@ impl Orders {
     /// # Errors
     /// What keeps the event from being sold, what is wrong with the quote, the attendees or the
     /// promotion, `sold_out` and its kin,
-    /// `quote_used`, `too_many_reservations` and `idempotency_key_reused`.
+    /// `quote_used`, `too_many_reservations`, `policies_changed` and `idempotency_key_reused`.
     pub async fn hold(
         &self,
         buyer: &Claims,
@@ -57,7 +60,11 @@ impl Orders {
         let order = match attempt.find_existing_order(&quote).await? {
             Some(order) if attempt.is_new(&order) => attempt.confirm_concurrent_order(order).await?,
             Some(order) => order,
-            None => attempt.hold(quote, attendees).await?,
+            None => {
+                let tenant = event.event.tenant_id;
+                let accepted = self.accepted_policies(tenant, request.accepts, now).await?;
+                attempt.hold(quote, attendees, accepted).await?
+            }
         };
         Ok((order, event))
     }
@@ -127,7 +134,12 @@ impl HoldAttempt<'_> {
     }
 
     /// Claims the places and creates the order.
-    async fn hold(&self, quote: Quote, attendees: Vec<Attendee>) -> Result<Order> {
+    async fn hold(
+        &self,
+        quote: Quote,
+        attendees: Vec<Attendee>,
+        accepted: Option<Accepted>,
+    ) -> Result<Order> {
         let promotion = self.promotion(&quote).await?;
         let (user, event) = (self.buyer.user, &self.event.event);
         // Whole seconds, as allotments count time.
@@ -149,6 +161,7 @@ impl HoldAttempt<'_> {
             holdings,
             expires_at,
             idempotency: self.digest.map(RequestDigest::text),
+            accepted,
         };
         let order = Order::hold(quote, hold);
         let Some(known) = self.store.create_order(&order).await? else {

@@ -2,6 +2,7 @@
 
 mod digest;
 mod hold;
+mod policies;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +10,9 @@ use std::time::Duration;
 use domain::access::Claims;
 use domain::event::event_not_found;
 use domain::order::Order;
-use domain::{Error, EventId, OrderId, Result, Timestamp};
-use store::{EventCache, Listing, ON_SALE_MILLIS, Store, StoredEvent};
+use domain::tenant::Tenant;
+use domain::{Error, EventId, OrderId, Result, TenantId, Timestamp};
+use store::{Cache, EventCache, Listing, ON_SALE_MILLIS, Store, StoredEvent};
 
 use crate::QuoteKey;
 
@@ -20,18 +22,23 @@ pub use hold::NewReservation;
 /// The age of the oldest orders among which a repeated idempotency key is looked for.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
-/// The orders of buyers; clones share the cache of events.
+/// How long it is cached which policies hold, in milliseconds: that long, one that held may be accepted.
+const POLICIES_MILLIS: i64 = 5_000;
+
+/// The orders of buyers; clones share the caches.
 #[derive(Clone, Debug)]
 pub struct Orders {
     store: Store,
     quote_key: QuoteKey,
     events: EventCache,
+    tenants: Arc<Cache<TenantId, Tenant>>,
 }
 
 impl Orders {
     /// The orders in the table of `store`, of quotes that `quote_key` seals.
     pub fn new(store: &Store, quote_key: QuoteKey) -> Self {
-        Self { store: store.clone(), quote_key, events: EventCache::new(256, ON_SALE_MILLIS) }
+        let tenants = Arc::new(Cache::new(256, POLICIES_MILLIS));
+        Self { store: store.clone(), quote_key, events: EventCache::new(256, ON_SALE_MILLIS), tenants }
     }
 
     /// An event with its areas and stages, cached for some seconds.

@@ -3,7 +3,7 @@
 use minijinja::{Environment, Error as TemplateError, Value, context};
 
 use super::Wording;
-use crate::event::Tenant;
+use crate::tenant::Tenant;
 use crate::words::title;
 use crate::{Error, Language, Result};
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::Currency;
-use crate::event::{LegalInfo, Tenant};
+use crate::tenant::{LegalInfo, Tenant};
 
 fn facts() -> Facts {
     Facts::sample(TemplateName::DiscountApproved, Language::Es)
@@ -23,14 +23,9 @@ fn body(template: &str, facts: &Facts) -> String {
 }
 
 fn tenant() -> Tenant {
+    let id = TenantId::generate(Timestamp::UNIX_EPOCH);
+    let country = ("CO", Currency::COP);
     Tenant {
-        id: TenantId::generate(Timestamp::UNIX_EPOCH),
-        name: "Producciones Almendra".to_owned(),
-        email: "hola@almendra.example".to_owned(),
-        country: "CO".to_owned(),
-        currency: Currency::COP,
-        fees: Default::default(),
-        vat: Default::default(),
         legal_info: Some(LegalInfo {
             nit: "900123456-7".to_owned(),
             legal_name: "Producciones Almendra S.A.S.".to_owned(),
@@ -39,8 +34,7 @@ fn tenant() -> Tenant {
             city: "Bogotá".to_owned(),
             country: "CO".to_owned(),
         }),
-        created_at: Timestamp::UNIX_EPOCH,
-        version: 1,
+        ..Tenant::new(id, "Producciones Almendra", "hola@almendra.example", country, Timestamp::UNIX_EPOCH)
     }
 }
 

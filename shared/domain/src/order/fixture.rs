@@ -55,6 +55,7 @@ pub fn order(status: OrderStatus, payments: &[PaymentState]) -> Order {
         tickets: BTreeMap::new(),
         promotion_code: None,
         idempotency: None,
+        accepted: None,
         mailed_at: None,
         version: 1,
     })

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::outbox::{OrderNews, Outbox};
 use crate::payment::{GatewayName, ManualReason};
+use crate::policy::Accepted;
 use crate::pricing::Quote;
 use crate::{Error, GatewayAccountId, Language, OrderId, Person, Result, TicketId, UserId};
 
@@ -32,6 +33,8 @@ pub struct Hold {
     pub expires_at: Timestamp,
     /// A digest of the request, if it had an idempotency key.
     pub idempotency: Option<String>,
+    /// The organiser's policies that the buyer accepted.
+    pub accepted: Option<Accepted>,
 }
 
 /// A payment that was made at a gateway and has yet to be paid.
@@ -75,6 +78,7 @@ impl Order {
             tickets: BTreeMap::new(),
             promotion_code: promotion.map(|promotion| promotion.code),
             idempotency: hold.idempotency,
+            accepted: hold.accepted,
             mailed_at: None,
             version: 1,
         })

@@ -1,6 +1,7 @@
 //! Keys of organisers: staff, scanners, promotions, mail templates, gateway accounts, audit.
 
 use domain::audit::Month;
+use domain::policy::PolicyKind;
 use domain::pricing::PromotionCode;
 use domain::{AuditId, DeviceId, GatewayAccountId, InvitationId, TenantId, Timestamp, UserId};
 
@@ -24,6 +25,16 @@ pub(crate) fn tenant_partition(tenant: TenantId) -> String {
 /// A tenant.
 pub(crate) fn tenant(tenant: TenantId) -> Key {
     Key::new(tenant_partition(tenant), META)
+}
+
+/// The claim of a tenant on the readable part of its page's address.
+pub(crate) fn tenant_slug(slug: &str) -> Key {
+    Key::new(format!("TS#{slug}"), "C")
+}
+
+/// A version of a tenant's policy.
+pub(crate) fn policy(tenant: TenantId, kind: PolicyKind, version: u16) -> Key {
+    Key::new(format!("T#{}#POL#{}", tenant.suffix(), kind.as_str()), format!("V#{version:08}"))
 }
 
 /// A promotion of a tenant. `code` is in capital letters. Those of members' discounts have another

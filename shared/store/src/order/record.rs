@@ -14,6 +14,7 @@ use domain::order::{
     RefundProgress, TicketState, UnusedReason,
 };
 use domain::payment::{Dispute, GatewayName};
+use domain::policy::Accepted;
 use domain::seat::SeatLabel;
 use domain::{
     AreaId, Currency, EventId, GatewayAccountId, Language, OrderId, Person, SaleStageId, TenantId, Timestamp,
@@ -62,6 +63,9 @@ pub(super) struct Record {
     promotion_code: Option<String>,
     #[serde(rename = "ik")]
     idempotency: Option<String>,
+    /// Versions and second, as [`Accepted`] writes them.
+    #[serde(rename = "ac")]
+    accepted: Option<String>,
     #[serde(rename = "md", default, with = "millisecond::optional")]
     mailed_at: Option<Timestamp>,
     #[serde(rename = "v")]
@@ -240,6 +244,7 @@ impl Record {
             tickets: order.tickets.iter().map(ticket).collect(),
             promotion_code: order.promotion_code.clone(),
             idempotency: order.idempotency.clone(),
+            accepted: order.accepted.as_ref().map(Accepted::to_string),
             mailed_at: order.mailed_at,
             version: order.version,
         }
@@ -270,6 +275,7 @@ impl Record {
             tickets: self.tickets.into_iter().map(ticket).collect::<Result<_, _>>()?,
             promotion_code: self.promotion_code,
             idempotency: self.idempotency,
+            accepted: self.accepted.map(|text| text.parse().map_err(Failure::unreadable)).transpose()?,
             mailed_at: self.mailed_at,
             version: self.version,
         }))

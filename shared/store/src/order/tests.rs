@@ -5,6 +5,7 @@ use domain::order::{
     TicketState, fixture,
 };
 use domain::payment::GatewayName;
+use domain::policy::{Accepted, PolicyVersions};
 use domain::testing::at;
 use domain::{AreaId, Currency, GatewayAccountId, SaleStageId};
 
@@ -49,6 +50,9 @@ fn order(now: Timestamp) -> Order {
         payment.idempotency = Some("q83vEjRWeJq83vEj".to_owned());
         order.promotion_code = Some("PREVENTA10".to_owned());
         order.idempotency = Some("q83vEjRWeJq83vEj".to_owned());
+        let versions = PolicyVersions { terms: 12, privacy: 3, refunds: 101 };
+        let at = Timestamp::from_second(now.as_second()).expect("in range");
+        order.accepted = Some(Accepted { versions, at });
     })
 }
 

@@ -11,13 +11,15 @@ mod device;
 mod gateway_account;
 mod invitation;
 mod mail_template;
+mod policy;
+mod slug;
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::access::Role;
-use domain::event::Tenant;
 use domain::staff::{last_admin, staff_not_found};
+use domain::tenant::Tenant;
 use domain::user::{User, user_not_found};
 use domain::{TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -46,10 +48,13 @@ struct AdminsLost {
 }
 
 impl Store {
-    /// Writes a new tenant without staff, or returns the stored one if there is one.
+    /// Writes a new tenant without staff, or returns the stored one if there is one. Refused if another
+    /// tenant has its slug.
     pub async fn create_tenant(&self, tenant: &Tenant) -> Result<Tenant> {
         let key = keys::tenant(tenant.id);
-        match self.put_new(&key, tenant).await {
+        let mut writes = vec![self.put_new_part(&key, tenant)?];
+        writes.extend(self.slug_part(tenant)?);
+        match self.transact(writes).await {
             Ok(()) => Ok(tenant.clone()),
             Err(refused @ Failure::Refused(_)) => self.get_consistent(&key).await?.ok_or(refused),
             Err(failure) => Err(failure),
@@ -60,8 +65,8 @@ impl Store {
     /// there is one.
     ///
     /// # Errors
-    /// `too_many_memberships`, `user_not_found`; `changed_meanwhile` if other requests change the
-    /// founder every time.
+    /// `slug_taken`, `too_many_memberships`, `user_not_found`; `changed_meanwhile` if other requests
+    /// change the founder every time.
     pub async fn create_tenant_with_admin(
         &self,
         tenant: &Tenant,
@@ -75,14 +80,16 @@ impl Store {
             let mut user = self.user(founder).await?.ok_or_else(user_not_found)?;
             user.set_role(tenant.id, Some(Role::Admin))?;
             user.touch(now);
-            let writes = vec![
+            let mut writes = vec![
                 self.put_new_part(&keys::tenant(tenant.id), tenant)?,
                 self.replace_part(&keys::user(user.id), &user)?,
                 self.put_part(&keys::staff(tenant.id, user.id), &StaffPointer { user_id: user.id })?,
             ];
+            writes.extend(self.slug_part(tenant)?);
             if was_done(self.transact(writes).await)? {
                 return Ok(tenant.clone());
             }
+            self.check_tenant_slug(tenant).await?;
         }
         Err(Failure::Refused(None).into())
     }
@@ -257,17 +264,9 @@ mod tests {
             user.set_role(TenantId::generate(now), Some(Role::Scanner)).expect("room");
         }
         store.create_user(&fingerprints, &user, None).await.expect("created");
-        let tenant = || Tenant {
-            id: TenantId::generate(now),
-            name: "Los Faroles produce".to_owned(),
-            email: "ana@example.com".to_owned(),
-            country: "CO".to_owned(),
-            currency: Currency::COP,
-            fees: Default::default(),
-            vat: Default::default(),
-            legal_info: None,
-            created_at: now,
-            version: 1,
+        let tenant = || {
+            let id = TenantId::generate(now);
+            Tenant::new(id, "Los Faroles produce", "ana@example.com", ("CO", Currency::COP), now)
         };
         let first = tenant();
         for _ in 0..2 {
